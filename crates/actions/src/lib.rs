@@ -1,0 +1,1 @@
+//! Actions by commit, the lock file, and the native versions

@@ -1,0 +1,1 @@
+//! Mistakes found before the push: one file for each rule

@@ -1,0 +1,1 @@
+//! What a step says to its runner: workflow commands, file commands, problem matchers

@@ -1,0 +1,1 @@
+//! The one loop: input, decide, append, evolve, do what is pending

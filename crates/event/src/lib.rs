@@ -1,0 +1,21 @@
+//! The facts. Everything that happens is one of these, appended to a stream of the journal and
+//! never changed; everything anyone sees is a fold of them.
+//!
+//! An event that has shipped keeps its meaning for ever. A field may be added with a default; a
+//! changed meaning is a new event. Nothing here decides. Text that came out of a process or a
+//! user's file is [`mask::MaskedText`]; step output is not here at all: events carry digests and
+//! ranges, blobs carry bytes.
+
+mod ids;
+mod run;
+mod stream;
+
+pub use ids::{
+    AnnotationLevel, Attempt, BlobId, Conclusion, Fence, JobKey, RunId, Seq, Status, StepKey,
+    Timestamp,
+};
+pub use run::{
+    Annotation, CancelReason, Change, EventRef, ExitKind, JobDefinition, LogRange, RunEvent,
+    RunRequest, SkipReason, WaitReason, WorkflowFile,
+};
+pub use stream::{Envelope, StreamId};

@@ -1,0 +1,416 @@
+//! The events of one run.
+//!
+//! The vocabulary holds what the numbers need later (control plane C.1): when a job became ready,
+//! when a worker took it, how it ended and whose fault that was, which commits the run is about.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mask::MaskedText;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::ids::{
+    AnnotationLevel, Attempt, BlobId, Conclusion, Fence, JobKey, RunId, StepKey, Timestamp,
+};
+
+/// What happened in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum RunEvent {
+    /// The run exists. Everything its decisions rest on is in the request.
+    RunCreated(Box<RunRequest>),
+    /// A job's place in the graph was settled: once for a plain job, once for each leg of a matrix,
+    /// once for each job of a called workflow. Nothing of it is evaluated again.
+    JobPlanned(Box<JobDefinition>),
+    /// A matrix job gave its legs, a calling job its inner jobs. `children` were planned just before.
+    JobExpanded {
+        /// The job as it stands in the file.
+        job: JobKey,
+        /// What it became.
+        children: Vec<JobKey>,
+    },
+    /// Its condition said no, or an ancestor's end did.
+    JobSkipped {
+        /// Which.
+        job: JobKey,
+        /// Why.
+        reason: SkipReason,
+        /// When.
+        at: Timestamp,
+    },
+    /// It waits for something other than its needs.
+    JobWaiting {
+        /// Which.
+        job: JobKey,
+        /// For what.
+        reason: WaitReason,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Needs satisfied, gates passed, concurrency slot free (`ready_at`).
+    JobReady {
+        /// Which.
+        job: JobKey,
+        /// When.
+        at: Timestamp,
+    },
+    /// A worker is to have it (`leased_at`). Intent: this stands in the journal before the worker starts.
+    JobLeased {
+        /// Which.
+        job: JobKey,
+        /// Which lease.
+        fence: Fence,
+        /// What a worker's processes are known by (`RUNNER_TRACKING_ID`).
+        tracking_id: Arc<str>,
+        /// When.
+        at: Timestamp,
+    },
+    /// The worker reported for work.
+    JobStarted {
+        /// Which.
+        job: JobKey,
+        /// Which lease.
+        fence: Fence,
+        /// The worker's process id on this machine.
+        pid: u32,
+        /// The runner's name.
+        runner: Arc<str>,
+        /// When.
+        at: Timestamp,
+    },
+    /// A step began.
+    StepStarted {
+        /// In which job.
+        job: JobKey,
+        /// Which.
+        step: StepKey,
+        /// Its name, masked.
+        name: MaskedText,
+        /// When.
+        at: Timestamp,
+    },
+    /// A step ended. Its log bytes were in the blob before this was written.
+    StepCompleted {
+        /// In which job.
+        job: JobKey,
+        /// Which.
+        step: StepKey,
+        /// Before `continue-on-error`.
+        outcome: Conclusion,
+        /// After `continue-on-error`.
+        conclusion: Conclusion,
+        /// Its lines in the job's log.
+        log: LogRange,
+        /// When.
+        at: Timestamp,
+    },
+    /// An annotation from a command, a matcher or the engine.
+    AnnotationAdded {
+        /// In which job.
+        job: JobKey,
+        /// From which step.
+        step: Option<StepKey>,
+        /// What.
+        annotation: Annotation,
+    },
+    /// A step wrote a summary; the blob holds it, masked.
+    SummaryWritten {
+        /// In which job.
+        job: JobKey,
+        /// By which step.
+        step: StepKey,
+        /// The Markdown.
+        blob: BlobId,
+    },
+    /// An artifact was kept with the run.
+    ArtifactUploaded {
+        /// By which job.
+        job: JobKey,
+        /// Its name, unique in the run unless overwritten.
+        name: MaskedText,
+        /// The archive.
+        blob: BlobId,
+        /// Its size.
+        size_bytes: u64,
+        /// Kept until.
+        expires_at: Timestamp,
+    },
+    /// It ended.
+    JobCompleted {
+        /// Which.
+        job: JobKey,
+        /// Which lease; none where it never had a worker.
+        fence: Option<Fence>,
+        /// How.
+        conclusion: Conclusion,
+        /// Whose fault.
+        exit: ExitKind,
+        /// Its outputs; those that hold a secret were dropped (conformance 104).
+        outputs: BTreeMap<String, MaskedText>,
+        /// The whole log's blob, where it wrote one.
+        log: Option<BlobId>,
+        /// The environment's address, evaluated at the end.
+        environment_url: Option<MaskedText>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Its worker is gone and nobody knows how far it came. Its tree was ended before this was written.
+    JobLost {
+        /// Which.
+        job: JobKey,
+        /// Which lease.
+        fence: Fence,
+        /// What is known.
+        reason: MaskedText,
+        /// When.
+        at: Timestamp,
+    },
+    /// A lost job is to start again from its beginning, by itself or because a person said so.
+    JobRequeued {
+        /// Which.
+        job: JobKey,
+        /// Who said so; none where the rule did.
+        by: Option<MaskedText>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody or something wants it stopped. Without a job: the whole run.
+    CancelRequested {
+        /// Which job, or all.
+        job: Option<JobKey>,
+        /// Why.
+        reason: CancelReason,
+        /// When.
+        at: Timestamp,
+    },
+    /// A key was accepted that this engine does not enforce; said on the run so that nobody is misled.
+    NotEnforced {
+        /// Which job, where it is one.
+        job: Option<JobKey>,
+        /// What is not enforced, with its place.
+        note: MaskedText,
+    },
+    /// All jobs ended.
+    RunCompleted {
+        /// How.
+        conclusion: Conclusion,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What a run is made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRequest {
+    /// The run.
+    pub run: RunId,
+    /// Its attempt, from 1.
+    pub attempt: Attempt,
+    /// Per workflow and repository, from 1; the same over attempts.
+    pub run_number: u64,
+    /// The attempt before, and the jobs whose results carry over (re-run of failed jobs only).
+    pub carried: Vec<JobKey>,
+    /// `owner/name`
+    pub repository: Arc<str>,
+    /// The work tree or bare repository on this machine.
+    pub repository_path: Arc<str>,
+    /// The workflow file that runs.
+    pub workflow: WorkflowFile,
+    /// Reusable workflows by the `uses` they are called by.
+    pub called: BTreeMap<String, WorkflowFile>,
+    /// Display title (`run-name`, else by event).
+    pub title: MaskedText,
+    /// The event.
+    pub event: EventRef,
+    /// The commit the run is about.
+    pub change: Change,
+    /// `inputs`, typed.
+    pub inputs: Json,
+    /// `vars`
+    pub vars: Json,
+    /// Names of the secrets that were there; never a value.
+    pub secret_names: Vec<String>,
+    /// Who.
+    pub actor: Arc<str>,
+    /// Who re-ran it.
+    pub triggering_actor: Arc<str>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A file's text at the commit that runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkflowFile {
+    /// From the repository's root.
+    pub path: Arc<str>,
+    /// Byte for byte.
+    pub text: Arc<str>,
+}
+
+/// The event that made a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventRef {
+    /// `push`, `pull_request`, ...
+    pub name: Arc<str>,
+    /// `github.ref`
+    pub git_ref: Arc<str>,
+    /// The whole payload.
+    pub payload: Json,
+}
+
+/// The commit, with what lead time needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Full hash.
+    pub commit: Arc<str>,
+    /// When its author wrote it.
+    pub authored_at: Timestamp,
+    /// When it was committed.
+    pub committed_at: Timestamp,
+    /// Files differing from that commit in the work tree that ran (`design` 8.7).
+    pub uncommitted: u64,
+}
+
+/// A job with everything about it that was decided before it starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobDefinition {
+    /// The job.
+    pub key: JobKey,
+    /// The key under `jobs`.
+    pub id: Arc<str>,
+    /// Name with matrix values, as checks know it.
+    pub name: MaskedText,
+    /// The calling job, inside a reusable workflow.
+    pub parent: Option<JobKey>,
+    /// Which file it stands in: the run's own, or a key of `called`.
+    pub file: Option<String>,
+    /// Jobs it needs.
+    pub needs: Vec<JobKey>,
+    /// `matrix`, null without one.
+    pub matrix: Json,
+    /// Number of this leg, from 0.
+    pub index: u32,
+    /// Legs in all.
+    pub total: u32,
+    /// Whether the first failure ends the other legs.
+    pub fail_fast: bool,
+    /// Legs at a time.
+    pub max_parallel: Option<u32>,
+}
+
+/// Why a job did not run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SkipReason {
+    /// Its `if` evaluated to false.
+    Condition {
+        /// As written, masked.
+        expression: MaskedText,
+    },
+    /// A job that it needs, or one before that, did not succeed.
+    Needs {
+        /// Which.
+        job: JobKey,
+    },
+    /// The job that calls its workflow did not run.
+    Caller,
+}
+
+/// What a job waits for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum WaitReason {
+    /// A concurrency group is taken.
+    Concurrency {
+        /// The group.
+        group: MaskedText,
+        /// By whom.
+        holder: MaskedText,
+    },
+    /// `max-parallel` is reached.
+    MaxParallel,
+    /// It was lost and may not be started again without a person (`design` 8.2).
+    Person {
+        /// Why not.
+        reason: MaskedText,
+    },
+}
+
+/// Why something is stopped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum CancelReason {
+    /// A person.
+    Person {
+        /// Who.
+        by: MaskedText,
+    },
+    /// Another leg of the matrix failed.
+    FailFast {
+        /// Which.
+        job: JobKey,
+    },
+    /// A newer run or job in the same concurrency group.
+    Concurrency {
+        /// The group.
+        group: MaskedText,
+    },
+    /// `timeout-minutes` of the job.
+    Timeout {
+        /// The limit.
+        minutes: f64,
+    },
+    /// The command that ran it went away.
+    CommandGone,
+}
+
+/// Whose fault a job's end was (control plane C.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExitKind {
+    /// It ended well, or was skipped.
+    None,
+    /// A step said so.
+    UserFailure,
+    /// Something around the job failed: set-up, a service, the disk.
+    InfraFailure,
+    /// Stopped on purpose.
+    Cancelled,
+    /// Ran into its time limit.
+    Timeout,
+    /// Its worker was lost.
+    LostRunner,
+}
+
+/// Lines of a job's log that belong to one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRange {
+    /// Offset of the first byte in the job's log.
+    pub start_bytes: u64,
+    /// Offset behind the last.
+    pub end_bytes: u64,
+    /// Number of lines.
+    pub lines: u64,
+}
+
+/// What a step, a matcher or the engine says about a place in the code.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Annotation {
+    /// How bad.
+    pub level: AnnotationLevel,
+    /// What.
+    pub message: MaskedText,
+    /// Title, where given.
+    pub title: Option<MaskedText>,
+    /// From the repository's root.
+    pub file: Option<MaskedText>,
+    /// Line, from 1.
+    pub line: Option<u32>,
+    /// Last line.
+    pub end_line: Option<u32>,
+    /// Column, from 1.
+    pub column: Option<u32>,
+    /// Last column.
+    pub end_column: Option<u32>,
+}

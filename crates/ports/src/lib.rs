@@ -1,0 +1,61 @@
+//! The doors between decisions and the world: traits only, no logic.
+//!
+//! The simulator stands behind every one of them with a fake that has memory; the real ones live in
+//! `store` (journal, blobs) and in the binary (workers, clock).
+
+use event::{Envelope, JobKey, RunEvent, Seq, StreamId, Timestamp};
+use protocol::JobSpec;
+
+/// Why the journal did not take or give something.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Somebody else appended first: the caller's state is stale.
+    #[error("stream {stream:?} is at {found}, not at {expected}")]
+    Conflict {
+        /// Which stream.
+        stream: StreamId,
+        /// What the caller believed.
+        expected: Seq,
+        /// What is.
+        found: Seq,
+    },
+    /// The disk, the file, the lock.
+    #[error("{action}")]
+    Storage {
+        /// What was tried, with the path.
+        action: String,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// An event of a newer version, or a broken chain.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+/// The append-only journal.
+pub trait Journal: Send + Sync {
+    /// Appends all events or none, if the stream is still at `expected`. When it returns, they
+    /// survive the death of this process. Gives the new last sequence number.
+    fn append(
+        &self,
+        stream: StreamId,
+        expected: Seq,
+        at: Timestamp,
+        events: &[RunEvent],
+    ) -> Result<Seq, JournalError>;
+
+    /// The events of a stream behind `after`, in order.
+    fn read(&self, stream: StreamId, after: Seq) -> Result<Vec<Envelope>, JournalError>;
+
+    /// Streams without an end (`RunCompleted`), oldest first: what starting costs.
+    fn open_streams(&self) -> Result<Vec<StreamId>, JournalError>;
+}
+
+/// Workers: started, told to stop, and gone. What they report comes back as the driver's inputs.
+pub trait Jobs {
+    /// Starts a worker for the job. Called again with the same fence it does nothing.
+    fn start(&mut self, spec: JobSpec);
+    /// Tells it to stop; `now` skips the grace.
+    fn cancel(&mut self, job: &JobKey, now: bool);
+}

@@ -1,0 +1,204 @@
+//! What driver and worker say to each other, over a socket, a JSON object a line.
+//!
+//! The worker owns the job: steps, processes, masking, the log file. The driver owns what is
+//! remembered. Secrets travel here and nowhere else; this socket is never logged.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use event::{
+    Annotation, Attempt, BlobId, Conclusion, ExitKind, Fence, JobKey, LogRange, RunId, StepKey,
+    Timestamp,
+};
+use mask::MaskedText;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+/// The longest message either side accepts. A job's definition is at most a workflow file (500 KB)
+/// with its payload (GitHub's limit for a webhook: 25 MB).
+pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
+
+/// From the driver to the worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum ToWorker {
+    /// The first message: the job.
+    Start(Box<JobSpec>),
+    /// End the job in the order of conformance 138. A second one kills at once.
+    Cancel,
+}
+
+/// From the worker to the driver. Every one carries the fence of its job's lease.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FromWorker {
+    /// The lease it reports under.
+    pub fence: Fence,
+    /// What it reports.
+    pub report: Report,
+}
+
+/// What a worker reports.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum Report {
+    /// Ready; the job was understood.
+    Started {
+        /// Process id.
+        pid: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// A step began.
+    StepStarted {
+        /// Which.
+        step: StepKey,
+        /// Its masked name.
+        name: MaskedText,
+        /// When.
+        at: Timestamp,
+    },
+    /// The job's log file grew to here. Sent at most every 50 ms; the bytes are in the file already.
+    LogGrew {
+        /// Length of the log file.
+        bytes: u64,
+        /// The step that writes.
+        step: StepKey,
+    },
+    /// A step ended; its log lines are in the file.
+    StepCompleted {
+        /// Which.
+        step: StepKey,
+        /// Before `continue-on-error`.
+        outcome: Conclusion,
+        /// After `continue-on-error`.
+        conclusion: Conclusion,
+        /// Its lines.
+        log: LogRange,
+        /// When.
+        at: Timestamp,
+    },
+    /// An annotation.
+    AnnotationAdded {
+        /// From which step.
+        step: Option<StepKey>,
+        /// What.
+        annotation: Annotation,
+    },
+    /// A summary; the blob is stored.
+    SummaryWritten {
+        /// By which step.
+        step: StepKey,
+        /// The masked Markdown.
+        blob: BlobId,
+    },
+    /// An artifact; the blob is stored.
+    ArtifactUploaded {
+        /// Its name.
+        name: MaskedText,
+        /// The archive.
+        blob: BlobId,
+        /// Its size.
+        size_bytes: u64,
+        /// Kept until.
+        expires_at: Timestamp,
+    },
+    /// Something is accepted and not enforced.
+    NotEnforced {
+        /// What.
+        note: MaskedText,
+    },
+    /// The last message.
+    Completed {
+        /// How.
+        conclusion: Conclusion,
+        /// Whose fault.
+        exit: ExitKind,
+        /// Its outputs.
+        outputs: BTreeMap<String, MaskedText>,
+        /// The environment's address.
+        environment_url: Option<MaskedText>,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Everything a worker needs to run one job. What has expressions is as written: the worker
+/// evaluates it where GitHub's runner would.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JobSpec {
+    /// The run.
+    pub run: RunId,
+    /// Its attempt.
+    pub attempt: Attempt,
+    /// The job.
+    pub job: JobKey,
+    /// The lease.
+    pub fence: Fence,
+    /// What its processes are known by.
+    pub tracking_id: Arc<str>,
+    /// Its name with matrix values.
+    pub name: MaskedText,
+    /// The file it stands in.
+    pub workflow_path: Arc<str>,
+    /// The job's YAML node as JSON, aliases replayed (`workflow::job_from_json` reads it back).
+    pub definition: Json,
+    /// Line of each step in the file, for messages.
+    pub step_lines: Vec<u32>,
+    /// The workflow's `env`, as written.
+    pub workflow_env: Json,
+    /// The workflow's `defaults.run`, as written.
+    pub workflow_defaults: Json,
+    /// Contexts that are settled before the job: `github` (without what only the runner knows),
+    /// `inputs`, `vars`, `needs`, `strategy`, `matrix`.
+    pub contexts: BTreeMap<String, Json>,
+    /// The secrets this job may read, `GITHUB_TOKEN` among them.
+    pub secrets: BTreeMap<String, String>,
+    /// The event's payload, for `event.json`.
+    pub payload: Json,
+    /// What the token may do: scope to `read`, `write` or `none`.
+    pub permissions: BTreeMap<String, String>,
+    /// Folders.
+    pub paths: JobPaths,
+    /// The job's time limit.
+    pub timeout_minutes: f64,
+    /// How long clean-up may take after a cancel (conformance 103).
+    pub cancel_timeout_minutes: f64,
+    /// How the job is run.
+    pub options: JobOptions,
+}
+
+/// The folders of a job. All exist before the worker starts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JobPaths {
+    /// The repository on this machine.
+    pub repository: Arc<str>,
+    /// Everything of this job; goes away after it. Holds `work`, `temp`, `home`, `actions`.
+    pub job: Arc<str>,
+    /// The job's log, which the worker writes.
+    pub log: Arc<str>,
+    /// Blobs (`store::Blobs` layout).
+    pub blobs: Arc<str>,
+    /// Fetched actions by commit, shared.
+    pub actions: Arc<str>,
+    /// Dependency caches (`actions/cache`), shared.
+    pub caches: Arc<str>,
+    /// Tool cache, shared.
+    pub tools: Arc<str>,
+    /// The lock file of this repository's actions.
+    pub lock_file: Arc<str>,
+}
+
+/// How jobs are run; the same for a whole run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct JobOptions {
+    /// Nothing is fetched.
+    pub offline: bool,
+    /// Third-party code even where a native version exists.
+    pub no_native: bool,
+    /// Checkout gives HEAD rather than the work tree.
+    pub committed: bool,
+    /// Where actions come from instead: prefix of `owner/repo` to an address or folder.
+    pub mirrors: BTreeMap<String, String>,
+    /// `ACTIONS_STEP_DEBUG`
+    pub debug: bool,
+}

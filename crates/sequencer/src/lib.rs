@@ -1,0 +1,1 @@
+//! The steps inside one job: order, conditions, outputs, timeouts, pre and post

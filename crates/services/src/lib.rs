@@ -1,0 +1,1 @@
+//! Service containers as local programs

@@ -1,0 +1,1 @@
+//! The world, seeded and hostile: real machines behind fake doors

@@ -1,0 +1,106 @@
+//! YAML as GitHub reads it (conformance 2 to 5, 8): a tree in which every node knows its place.
+//!
+//! Aliases are replayed, so the tree has none; merge keys do not exist; keys are text.
+
+use std::sync::Arc;
+
+use crate::{Diagnostic, Source, Span};
+
+/// One value and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Where its text stands. Behind an alias: where the alias stands.
+    pub span: Span,
+    /// What it is.
+    pub kind: NodeKind,
+}
+
+/// The kinds of the YAML 1.2 core schema as GitHub reads them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NodeKind {
+    /// Empty, `~`, `null`, `Null`, `NULL`.
+    Null,
+    /// `true`, `false` and their two other spellings.
+    Bool(bool),
+    /// Every number is a double. The text as written stands in the source under the span.
+    Number(f64),
+    /// A string and how it was written.
+    String(Arc<str>, ScalarStyle),
+    /// A list.
+    Sequence(Vec<Node>),
+    /// A mapping in the order written.
+    Mapping(Mapping),
+}
+
+/// How a string was written: decides how offsets in its value map to the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScalarStyle {
+    /// Without quotes.
+    Plain,
+    /// `'..'`
+    SingleQuoted,
+    /// `".."`
+    DoubleQuoted,
+    /// `|`
+    Literal,
+    /// `>`
+    Folded,
+}
+
+/// A mapping; keys are unique ignoring case (conformance 5).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mapping {
+    /// The entries in the order written.
+    pub entries: Vec<Entry>,
+}
+
+/// One entry of a [`Mapping`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The key.
+    pub key: Key,
+    /// The value.
+    pub value: Node,
+}
+
+/// A key: text, and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Key {
+    /// Where it stands.
+    pub span: Span,
+    /// Its text; numbers and booleans are turned to text.
+    pub text: Arc<str>,
+}
+
+impl Mapping {
+    /// The value under `key`, compared exactly.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entries.iter().find(|entry| &*entry.key.text == key).map(|entry| &entry.value)
+    }
+}
+
+impl Node {
+    /// The string, where this is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.kind {
+            NodeKind::String(text, _) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The mapping, where this is one.
+    pub fn as_mapping(&self) -> Option<&Mapping> {
+        match &self.kind {
+            NodeKind::Mapping(mapping) => Some(mapping),
+            _ => None,
+        }
+    }
+
+    /// The items, where this is a list.
+    pub fn as_sequence(&self) -> Option<&[Node]> {
+        match &self.kind {
+            NodeKind::Sequence(items) => Some(items),
+            _ => None,
+        }
+    }
+}

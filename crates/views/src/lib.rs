@@ -1,0 +1,1 @@
+//! Folds for reading: run list, run page

@@ -1,0 +1,1 @@
+//! Runs one job: processes, actions, workflow commands, log bytes

@@ -1,0 +1,1 @@
+//! What the file says: typed workflows and action.yml, with places and diagnostics
