@@ -1,0 +1,87 @@
+//! Which files an event changed (conformance 35).
+
+use crate::RepositoryError;
+use crate::discover::Repository;
+use crate::git::{ask, git};
+
+/// GitHub looks at the first 300 changed files only.
+pub(crate) const FILES_MAX: usize = 300;
+/// With more commits than this GitHub runs the workflow whatever its path filters say.
+const COMMITS_MAX: usize = 1000;
+
+/// The answer to "which files changed?".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangedFiles {
+    /// These; at most GitHub's 300.
+    Files(Vec<String>),
+    /// Not known, or too much to say: path filters let the event pass.
+    All,
+}
+
+impl Repository {
+    /// What differs between two commits, work tree included where asked: two dots for a push.
+    pub(crate) fn changed_since(
+        &self,
+        before: Option<&str>,
+        with_work_tree: bool,
+    ) -> Result<ChangedFiles, RepositoryError> {
+        let listed = match before {
+            Some(before) => {
+                let range = format!("{before}..{}", self.head.id);
+                if self.count(&range)? > COMMITS_MAX {
+                    return Ok(ChangedFiles::All);
+                }
+                git(&self.root, &["diff", "--name-only", "-z", "--no-renames", &range, "--"])?
+            }
+            None => git(&self.root, &["ls-tree", "-r", "--name-only", "-z", &self.head.id])?,
+        };
+        Ok(self.limited(&listed, with_work_tree))
+    }
+
+    /// What a branch changed since it left `base`: three dots for a pull request.
+    pub(crate) fn changed_against(
+        &self,
+        base: &str,
+        with_work_tree: bool,
+    ) -> Result<ChangedFiles, RepositoryError> {
+        let range = format!("{base}...{}", self.head.id);
+        match ask(&self.root, &["diff", "--name-only", "-z", "--no-renames", &range, "--"])? {
+            Some(listed) => Ok(self.limited(&listed, with_work_tree)),
+            None => Ok(ChangedFiles::All),
+        }
+    }
+
+    fn limited(&self, listed: &str, with_work_tree: bool) -> ChangedFiles {
+        let mut files: Vec<String> =
+            listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect();
+        if with_work_tree {
+            files.extend(self.uncommitted.iter().cloned());
+            files.sort();
+            files.dedup();
+        }
+        files.truncate(FILES_MAX);
+        ChangedFiles::Files(files)
+    }
+
+    fn count(&self, range: &str) -> Result<usize, RepositoryError> {
+        let limit = format!("--max-count={}", COMMITS_MAX + 1);
+        let answer = git(&self.root, &["rev-list", "--count", &limit, range])?;
+        Ok(answer.trim().parse().unwrap_or(usize::MAX))
+    }
+
+    /// The commit a push of the current branch starts from: what the upstream branch has; for a new
+    /// branch, where it left the default branch; where nothing is left to push, the parent (the last
+    /// commit counts as pushed just now). None for the very first commit.
+    pub(crate) fn push_base(&self) -> Result<Option<String>, RepositoryError> {
+        let default = format!("refs/remotes/origin/{}", self.default_branch);
+        let local = format!("refs/heads/{}", self.default_branch);
+        let candidates = [self.upstream.as_deref(), Some(&default), Some(&local)];
+        for name in candidates.into_iter().flatten() {
+            let found = ask(&self.root, &["merge-base", name, &self.head.id])?;
+            if let Some(base) = found.filter(|base| *base != self.head.id) {
+                return Ok(Some(base));
+            }
+        }
+        Ok(self.head.parents.first().cloned())
+    }
+}

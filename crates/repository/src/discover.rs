@@ -1,0 +1,322 @@
+//! What the repository is: root, commit, branch, remote, and what is not committed.
+//!
+//! Three git processes in all: starting a run must cost milliseconds.
+
+use std::path::{Path, PathBuf};
+
+use event::Timestamp;
+
+use crate::RepositoryError;
+use crate::git::{ask, git};
+
+/// A commit, with what events and lead time need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Full hash.
+    pub id: String,
+    /// Hash of its tree.
+    pub tree: String,
+    /// Hashes of its parents.
+    pub parents: Vec<String>,
+    /// Who wrote it.
+    pub author: (String, String),
+    /// Who committed it.
+    pub committer: (String, String),
+    /// When it was written.
+    pub authored_at: Timestamp,
+    /// When it was committed.
+    pub committed_at: Timestamp,
+    /// The whole message.
+    pub message: String,
+}
+
+impl Commit {
+    /// The message's first line.
+    pub fn subject(&self) -> &str {
+        self.message.lines().next().unwrap_or("")
+    }
+}
+
+/// A repository at one moment.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    /// The top of the work tree.
+    pub root: PathBuf,
+    /// Owner, from the remote's address; `local` where there is none.
+    pub owner: String,
+    /// Name, from the remote's address, else the folder's.
+    pub name: String,
+    /// The branch that is checked out; none when detached.
+    pub branch: Option<String>,
+    /// The branch it is pushed to, as `origin/main`.
+    pub upstream: Option<String>,
+    /// The repository's default branch, as far as this clone knows.
+    pub default_branch: String,
+    /// The commit that is checked out.
+    pub head: Commit,
+    /// Files that differ from the commit, untracked ones that are not ignored among them.
+    pub uncommitted: Vec<String>,
+    /// The person, as git knows them.
+    pub user: (String, String),
+}
+
+impl Repository {
+    /// Reads the repository that `path` lies in.
+    pub fn discover(path: &Path) -> Result<Repository, RepositoryError> {
+        let shown = path.display().to_string();
+        let root = match ask(path, &["rev-parse", "--show-toplevel"])? {
+            Some(root) if !root.is_empty() => PathBuf::from(root),
+            _ => return Err(not_a_repository(path, shown)?),
+        };
+        let Some(head) = commit(&root, "HEAD")? else {
+            return Err(RepositoryError::NoCommit { path: root.display().to_string() });
+        };
+        let config = Config::read(&root)?;
+        let status = Status::read(&root)?;
+        let (owner, name) = config.full_name(&root);
+        Ok(Repository {
+            default_branch: config.default_branch(&root, status.branch.as_deref())?,
+            user: config.user(&head),
+            branch: status.branch,
+            upstream: status.upstream,
+            uncommitted: status.changed,
+            owner,
+            name,
+            head,
+            root,
+        })
+    }
+
+    /// `owner/name`
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.owner, self.name)
+    }
+
+    /// The commit that a name stands for.
+    pub fn commit(&self, name: &str) -> Result<Option<Commit>, RepositoryError> {
+        commit(&self.root, name)
+    }
+
+    /// The files directly in `folder` that are there at the commit, with their text; for runs of
+    /// what is committed.
+    pub fn committed_files(&self, folder: &str) -> Result<Vec<(String, String)>, RepositoryError> {
+        let tree = format!("{}:{folder}", self.head.id);
+        let Some(names) = ask(&self.root, &["ls-tree", "--name-only", "-z", &tree])? else {
+            return Ok(Vec::new());
+        };
+        let mut files = Vec::new();
+        for name in names.split('\0').filter(|name| !name.is_empty()) {
+            let path = format!("{folder}/{name}");
+            let object = format!("{}:{path}", self.head.id);
+            if let Some(text) = ask(&self.root, &["cat-file", "blob", &object])? {
+                files.push((path, text + "\n"));
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// A folder that git refuses for another reason than "there is none" deserves git's own words.
+fn not_a_repository(path: &Path, shown: String) -> Result<RepositoryError, RepositoryError> {
+    match git(path, &["rev-parse", "--show-toplevel"]) {
+        Err(crate::GitError::Failed { message, .. })
+            if message.contains("not a git repository") =>
+        {
+            Ok(RepositoryError::NotARepository { path: shown })
+        }
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(RepositoryError::NotARepository { path: shown }),
+    }
+}
+
+/// One commit in one process: fields divided by NUL, the message last.
+fn commit(root: &Path, name: &str) -> Result<Option<Commit>, RepositoryError> {
+    let format = "--format=%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B";
+    let Some(answer) = ask(root, &["log", "-1", "--no-show-signature", format, name, "--"])? else {
+        return Ok(None);
+    };
+    let fields: Vec<&str> = answer.splitn(10, '\0').collect();
+    let [
+        id,
+        tree,
+        parents,
+        author,
+        author_mail,
+        authored,
+        committer,
+        committer_mail,
+        committed,
+        message,
+    ] = fields[..]
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Commit {
+        id: id.to_owned(),
+        tree: tree.to_owned(),
+        parents: parents.split_whitespace().map(str::to_owned).collect(),
+        author: (author.to_owned(), author_mail.to_owned()),
+        committer: (committer.to_owned(), committer_mail.to_owned()),
+        authored_at: seconds(authored),
+        committed_at: seconds(committed),
+        message: message.trim_end().to_owned(),
+    }))
+}
+
+fn seconds(text: &str) -> Timestamp {
+    Timestamp(text.parse::<u64>().unwrap_or(0).saturating_mul(1000))
+}
+
+/// What `git status` says about branch and work tree.
+#[derive(Default)]
+struct Status {
+    branch: Option<String>,
+    upstream: Option<String>,
+    changed: Vec<String>,
+}
+
+impl Status {
+    fn read(root: &Path) -> Result<Status, RepositoryError> {
+        let args = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"];
+        Ok(Status::parse(&git(root, &args)?))
+    }
+
+    fn parse(answer: &str) -> Status {
+        let mut status = Status::default();
+        let mut entries = answer.split('\0');
+        while let Some(entry) = entries.next() {
+            if let Some(head) = entry.strip_prefix("# branch.head ") {
+                status.branch = (head != "(detached)").then(|| head.to_owned());
+            } else if let Some(upstream) = entry.strip_prefix("# branch.upstream ") {
+                status.upstream = Some(upstream.to_owned());
+            } else if let Some(path) = entry.strip_prefix("? ") {
+                status.changed.push(path.to_owned());
+            } else if entry.starts_with("1 ") {
+                status.changed.extend(entry.splitn(9, ' ').nth(8).map(str::to_owned));
+            } else if entry.starts_with("2 ") {
+                // A rename: the old path follows as an entry of its own, and both changed.
+                status.changed.extend(entry.splitn(10, ' ').nth(9).map(str::to_owned));
+                status.changed.extend(entries.next().map(str::to_owned));
+            } else if entry.starts_with("u ") {
+                status.changed.extend(entry.splitn(11, ' ').nth(10).map(str::to_owned));
+            }
+        }
+        status
+    }
+}
+
+/// The settings of git that matter here.
+struct Config {
+    origin: Option<String>,
+    name: Option<String>,
+    mail: Option<String>,
+    init_branch: Option<String>,
+}
+
+impl Config {
+    fn read(root: &Path) -> Result<Config, RepositoryError> {
+        let keys = "^(remote\\.origin\\.url|user\\.(name|email)|init\\.defaultbranch)$";
+        let answer = ask(root, &["config", "-z", "--get-regexp", keys])?.unwrap_or_default();
+        let mut config = Config { origin: None, name: None, mail: None, init_branch: None };
+        for entry in answer.split('\0') {
+            let (key, value) = entry.split_once('\n').unwrap_or((entry, ""));
+            let slot = match key {
+                "remote.origin.url" => &mut config.origin,
+                "user.name" => &mut config.name,
+                "user.email" => &mut config.mail,
+                "init.defaultbranch" => &mut config.init_branch,
+                _ => continue,
+            };
+            *slot = Some(value.to_owned());
+        }
+        Ok(config)
+    }
+
+    fn full_name(&self, root: &Path) -> (String, String) {
+        let folder = root.file_name().map_or("repository".into(), |name| name.to_string_lossy());
+        self.origin
+            .as_deref()
+            .and_then(owner_and_name)
+            .unwrap_or_else(|| ("local".to_owned(), folder.into_owned()))
+    }
+
+    fn user(&self, head: &Commit) -> (String, String) {
+        let name = self.name.clone().unwrap_or_else(|| head.committer.0.clone());
+        (name, self.mail.clone().unwrap_or_else(|| head.committer.1.clone()))
+    }
+
+    /// `origin/HEAD` knows it in a clone; else the first of the usual names that exists; else the
+    /// branch that is checked out.
+    fn default_branch(
+        &self,
+        root: &Path,
+        current: Option<&str>,
+    ) -> Result<String, RepositoryError> {
+        let args = ["for-each-ref", "--format=%(refname) %(symref:short)"];
+        let refs = ["refs/remotes/origin/HEAD", "refs/heads/main", "refs/heads/master"];
+        let answer = git(root, &[&args[..], &refs[..]].concat())?;
+        let mut local = None;
+        for line in answer.lines() {
+            let (name, target) = line.split_once(' ').unwrap_or((line, ""));
+            match name.strip_prefix("refs/heads/") {
+                None => return Ok(target.strip_prefix("origin/").unwrap_or(target).to_owned()),
+                Some(branch) => local = local.or(Some(branch.to_owned())),
+            }
+        }
+        let fallback = current.or(self.init_branch.as_deref()).unwrap_or("main");
+        Ok(local.unwrap_or_else(|| fallback.to_owned()))
+    }
+}
+
+/// `owner` and `name` from a remote's address: the last two parts of its path, for https, ssh, scp
+/// form and plain paths.
+fn owner_and_name(address: &str) -> Option<(String, String)> {
+    let path = match address.split_once("://") {
+        Some((_, rest)) => rest.split_once('/')?.1,
+        None => match address.split_once(':') {
+            Some((host, path)) if !host.contains('/') => path,
+            _ => address,
+        },
+    };
+    let path = path.trim_end_matches('/').trim_end_matches(".git");
+    let mut parts = path.rsplit('/').filter(|part| !part.is_empty());
+    let name = parts.next()?;
+    Some((parts.next()?.to_owned(), name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owner_and_name_come_from_every_form_of_address() {
+        let check = |address: &str, expect: Option<(&str, &str)>| {
+            let found = owner_and_name(address);
+            let found = found.as_ref().map(|(owner, name)| (owner.as_str(), name.as_str()));
+            assert_eq!(found, expect, "{address}");
+        };
+        check("https://github.com/octo/app.git", Some(("octo", "app")));
+        check("https://github.com/octo/app", Some(("octo", "app")));
+        check("git@github.com:octo/app.git", Some(("octo", "app")));
+        check("ssh://git@example.com:2222/octo/app/", Some(("octo", "app")));
+        check("/srv/git/octo/app.git", Some(("octo", "app")));
+        check("app.git", None);
+    }
+
+    #[test]
+    fn status_lists_every_kind_of_change() {
+        let answer = "# branch.oid abc\0# branch.head main\0# branch.upstream origin/main\0\
+            1 .M N... 100644 100644 100644 a b src/a b.rs\0\
+            2 R. N... 100644 100644 100644 a b R100 new.rs\0old.rs\0\
+            u UU N... 100644 100644 100644 100644 a b c both.rs\0? notes.txt\0";
+        let status = Status::parse(answer);
+        assert_eq!(status.branch.as_deref(), Some("main"));
+        assert_eq!(status.upstream.as_deref(), Some("origin/main"));
+        assert_eq!(status.changed, ["src/a b.rs", "new.rs", "old.rs", "both.rs", "notes.txt"]);
+    }
+
+    #[test]
+    fn a_detached_head_has_no_branch() {
+        assert_eq!(Status::parse("# branch.head (detached)\0").branch, None);
+    }
+}

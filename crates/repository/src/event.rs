@@ -1,0 +1,327 @@
+//! From "what the person asked for" to the event GitHub would have sent.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::changes::ChangedFiles;
+use crate::discover::Repository;
+use crate::git::git;
+use crate::payload::{self, COMMITS_LISTED_MAX, NO_COMMIT, common, merged};
+use crate::{RepositoryError, discover};
+
+/// The largest payload file that is read: GitHub's own limit for a webhook.
+const PAYLOAD_BYTES_MAX: u64 = 25 << 20;
+
+/// What the person asked for.
+#[derive(Clone, Debug)]
+pub enum EventRequest {
+    /// A push of the branch that is checked out.
+    Push,
+    /// A push of a tag.
+    Tag(String),
+    /// A pull request of the branch that is checked out; without a base: against the default branch.
+    PullRequest {
+        /// The base branch.
+        base: Option<String>,
+    },
+    /// `workflow_dispatch`, with inputs as text (the workflow's declaration types them).
+    WorkflowDispatch {
+        /// The inputs.
+        inputs: Vec<(String, String)>,
+    },
+    /// Another event that needs nothing but its name (`schedule`).
+    Named(String),
+    /// A payload file, taken as it is.
+    Payload {
+        /// The event's name.
+        name: String,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// An event as the planner takes it.
+#[derive(Clone, Debug)]
+pub struct TriggeringEvent {
+    /// `github.event_name`
+    pub name: String,
+    /// The payload's `action`, for events with activity types.
+    pub activity: Option<String>,
+    /// `github.ref`
+    pub git_ref: String,
+    /// `github.sha`
+    pub commit: String,
+    /// `github.base_ref`, of pull requests.
+    pub base_ref: Option<String>,
+    /// `github.head_ref`, of pull requests.
+    pub head_ref: Option<String>,
+    /// The payload.
+    pub payload: Json,
+    /// Which files changed.
+    pub changed: ChangedFiles,
+}
+
+impl Repository {
+    /// Makes the event. `with_work_tree`: what is not committed counts as changed too.
+    pub fn event(
+        &self,
+        request: &EventRequest,
+        with_work_tree: bool,
+    ) -> Result<TriggeringEvent, RepositoryError> {
+        match request {
+            EventRequest::Push => self.push(with_work_tree),
+            EventRequest::Tag(tag) => self.tag(tag),
+            EventRequest::PullRequest { base } => {
+                self.pull_request(base.as_deref().unwrap_or(&self.default_branch), with_work_tree)
+            }
+            EventRequest::WorkflowDispatch { inputs } => Ok(self.dispatch(inputs)),
+            EventRequest::Named(name) => self.named(name),
+            EventRequest::Payload { name, path } => self.from_file(name, path),
+        }
+    }
+
+    /// `refs/heads/<branch>`; detached work trees run as the default branch.
+    fn branch_ref(&self) -> String {
+        format!("refs/heads/{}", self.branch.as_deref().unwrap_or(&self.default_branch))
+    }
+
+    fn push(&self, with_work_tree: bool) -> Result<TriggeringEvent, RepositoryError> {
+        let before = self.push_base()?;
+        let git_ref = self.branch_ref();
+        let changed = self.changed_since(before.as_deref(), with_work_tree)?;
+        let commits = self.pushed_commits(before.as_deref())?;
+        let payload = self.push_payload(&git_ref, before.as_deref(), &commits);
+        Ok(self.triggering("push", git_ref, payload, changed))
+    }
+
+    fn tag(&self, tag: &str) -> Result<TriggeringEvent, RepositoryError> {
+        let name = tag.strip_prefix("refs/tags/").unwrap_or(tag);
+        let git_ref = format!("refs/tags/{name}");
+        let Some(commit) = self.commit(&git_ref)? else {
+            let message = format!("there is no tag {name} in this repository");
+            let hint = format!("make it first: git tag {name}");
+            return Err(RepositoryError::Event { message, hint });
+        };
+        let payload = self.push_payload(&git_ref, None, std::slice::from_ref(&commit));
+        // Path filters are not looked at for tags (conformance 33).
+        let event = self.triggering("push", git_ref, payload, ChangedFiles::All);
+        Ok(TriggeringEvent { commit: commit.id, ..event })
+    }
+
+    fn pushed_commits(
+        &self,
+        before: Option<&str>,
+    ) -> Result<Vec<discover::Commit>, RepositoryError> {
+        let limit = format!("--max-count={COMMITS_LISTED_MAX}");
+        let range =
+            before.map_or(self.head.id.clone(), |before| format!("{before}..{}", self.head.id));
+        let mut commits = Vec::new();
+        for id in git(&self.root, &["rev-list", "--reverse", &limit, &range])?.lines() {
+            if id == self.head.id {
+                commits.push(self.head.clone());
+            } else {
+                commits.extend(self.commit(id)?);
+            }
+        }
+        Ok(commits)
+    }
+
+    fn push_payload(
+        &self,
+        git_ref: &str,
+        before: Option<&str>,
+        commits: &[discover::Commit],
+    ) -> Json {
+        let after = commits.last().unwrap_or(&self.head);
+        let listed: Vec<Json> =
+            commits.iter().map(|commit| payload::commit(self, commit)).collect();
+        let push = json!({
+            "ref": git_ref,
+            "before": before.unwrap_or(NO_COMMIT),
+            "after": after.id,
+            "created": before.is_none(),
+            "deleted": false,
+            "forced": false,
+            "base_ref": null,
+            "compare": format!("https://github.com/{}/commits", self.full_name()),
+            "commits": listed,
+            "head_commit": payload::commit(self, after),
+            "pusher": { "name": payload::login(&self.user.0), "email": self.user.1 },
+        });
+        merged(push, common(self))
+    }
+
+    fn pull_request(
+        &self,
+        base: &str,
+        with_work_tree: bool,
+    ) -> Result<TriggeringEvent, RepositoryError> {
+        let base = base.strip_prefix("origin/").unwrap_or(base);
+        let remote = format!("refs/remotes/origin/{base}");
+        let local = format!("refs/heads/{base}");
+        let found = match self.commit(&remote)? {
+            Some(commit) => Some((commit, remote)),
+            None => self.commit(&local)?.map(|commit| (commit, local)),
+        };
+        let Some((base_commit, base_name)) = found else {
+            let message = format!("there is no branch {base} to open a pull request against");
+            let hint =
+                "name one that exists: --base BRANCH (git branch --all lists them)".to_owned();
+            return Err(RepositoryError::Event { message, hint });
+        };
+        let head = self.branch.clone().unwrap_or_else(|| "HEAD".to_owned());
+        let changed = self.changed_against(&base_name, with_work_tree)?;
+        let payload = self.pull_request_payload(base, &base_commit.id, &head);
+        let event =
+            self.triggering("pull_request", "refs/pull/1/merge".to_owned(), payload, changed);
+        Ok(TriggeringEvent {
+            activity: Some("opened".to_owned()),
+            base_ref: Some(base.to_owned()),
+            head_ref: Some(head),
+            ..event
+        })
+    }
+
+    fn pull_request_payload(&self, base: &str, base_commit: &str, head: &str) -> Json {
+        let base_fields = common(self);
+        let repo = &base_fields["repository"];
+        let pull_request = json!({
+            "action": "opened",
+            "number": 1,
+            "pull_request": {
+                "number": 1,
+                "state": "open",
+                "title": self.head.subject(),
+                "body": null,
+                "draft": false,
+                "merged": false,
+                "user": payload::sender(self),
+                "labels": [],
+                "head": { "ref": head, "sha": self.head.id, "label": format!("{}:{head}", self.owner), "repo": repo },
+                "base": { "ref": base, "sha": base_commit, "label": format!("{}:{base}", self.owner), "repo": repo },
+                "html_url": format!("https://github.com/{}/pull/1", self.full_name()),
+            },
+        });
+        merged(pull_request, base_fields)
+    }
+
+    fn dispatch(&self, inputs: &[(String, String)]) -> TriggeringEvent {
+        let inputs: Map<String, Json> =
+            inputs.iter().map(|(key, value)| (key.clone(), Json::from(value.as_str()))).collect();
+        let git_ref = self.branch_ref();
+        let dispatch = json!({ "ref": git_ref, "inputs": inputs, "workflow": null });
+        let payload = merged(dispatch, common(self));
+        self.triggering("workflow_dispatch", git_ref, payload, ChangedFiles::All)
+    }
+
+    /// An event about the default branch that carries nothing of its own.
+    fn named(&self, name: &str) -> Result<TriggeringEvent, RepositoryError> {
+        if name != "schedule" {
+            let message = format!("a {name} event cannot be made from a repository alone");
+            let hint = format!("give its payload: launchway run {name} --event-path FILE");
+            return Err(RepositoryError::Event { message, hint });
+        }
+        let git_ref = format!("refs/heads/{}", self.default_branch);
+        let payload = merged(json!({ "schedule": null, "workflow": null }), common(self));
+        Ok(self.triggering(name, git_ref, payload, ChangedFiles::All))
+    }
+
+    fn from_file(
+        &self,
+        name: &str,
+        path: &std::path::Path,
+    ) -> Result<TriggeringEvent, RepositoryError> {
+        let payload = read_payload(path)?;
+        let text =
+            |pointer: &str| payload.pointer(pointer).and_then(Json::as_str).map(str::to_owned);
+        let number = payload.pointer("/pull_request/number").and_then(Json::as_u64);
+        let git_ref = match (name, number) {
+            ("pull_request", Some(number)) => format!("refs/pull/{number}/merge"),
+            ("push" | "workflow_dispatch" | "create", _) => {
+                text("/ref").map_or_else(|| self.branch_ref(), full_ref)
+            }
+            ("release", _) => text("/release/tag_name")
+                .map_or_else(|| self.branch_ref(), |tag| format!("refs/tags/{tag}")),
+            _ => format!("refs/heads/{}", self.default_branch),
+        };
+        let event = self.triggering(
+            name,
+            git_ref,
+            merged(common(self), payload.clone()),
+            ChangedFiles::All,
+        );
+        Ok(TriggeringEvent {
+            activity: text("/action"),
+            base_ref: text("/pull_request/base/ref"),
+            head_ref: text("/pull_request/head/ref"),
+            changed: listed_files(&payload),
+            ..event
+        })
+    }
+
+    fn triggering(
+        &self,
+        name: &str,
+        git_ref: String,
+        payload: Json,
+        changed: ChangedFiles,
+    ) -> TriggeringEvent {
+        TriggeringEvent {
+            name: name.to_owned(),
+            activity: None,
+            git_ref,
+            commit: self.head.id.clone(),
+            base_ref: None,
+            head_ref: None,
+            payload,
+            changed,
+        }
+    }
+}
+
+/// A dispatch payload may name the branch alone.
+fn full_ref(name: String) -> String {
+    if name.starts_with("refs/") { name } else { format!("refs/heads/{name}") }
+}
+
+/// The files that a push payload's commits list; a payload without them lets path filters pass.
+fn listed_files(payload: &Json) -> ChangedFiles {
+    let Some(commits) = payload["commits"].as_array() else {
+        return ChangedFiles::All;
+    };
+    let mut files: Vec<String> = Vec::new();
+    for commit in commits {
+        for kind in ["added", "removed", "modified"] {
+            let Some(paths) = commit[kind].as_array() else {
+                return ChangedFiles::All;
+            };
+            files.extend(paths.iter().filter_map(Json::as_str).map(str::to_owned));
+        }
+    }
+    files.sort();
+    files.dedup();
+    files.truncate(crate::changes::FILES_MAX);
+    ChangedFiles::Files(files)
+}
+
+fn read_payload(path: &std::path::Path) -> Result<Json, RepositoryError> {
+    let shown = path.display().to_string();
+    let file_error = |source| RepositoryError::File { path: shown.clone(), source };
+    let refused = |message: String| RepositoryError::Event {
+        message,
+        hint: "a payload is one JSON object, as GitHub's webhook documentation shows it".to_owned(),
+    };
+    let size = std::fs::metadata(path).map_err(file_error)?.len();
+    if size > PAYLOAD_BYTES_MAX {
+        return Err(refused(format!(
+            "{shown} has {size} bytes; a payload has at most {PAYLOAD_BYTES_MAX}"
+        )));
+    }
+    let text = std::fs::read_to_string(path).map_err(file_error)?;
+    match serde_json::from_str(&text) {
+        Ok(Json::Object(fields)) => Ok(Json::Object(fields)),
+        Ok(_) => Err(refused(format!("{shown} is not a JSON object"))),
+        Err(error) => Err(refused(format!("{shown} is not JSON: {error}"))),
+    }
+}

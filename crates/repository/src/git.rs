@@ -1,0 +1,79 @@
+//! Runs the git command line, without hooks, prompts or pagers.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The most that is read of one answer: a file list of a million paths fits.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// Why a git command gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// It could not be started.
+    #[error("git could not be started")]
+    Start(#[source] std::io::Error),
+    /// It said no.
+    #[error("git {command} failed: {message}")]
+    Failed {
+        /// The sub-command with its arguments.
+        command: String,
+        /// Its own words.
+        message: String,
+    },
+    /// It said too much.
+    #[error("git {command} answered with more than {ANSWER_BYTES_MAX} bytes")]
+    TooLong {
+        /// The sub-command with its arguments.
+        command: String,
+    },
+}
+
+impl GitError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        match self {
+            GitError::Start(_) => Some("install git (Debian: apt-get install git)"),
+            GitError::Failed { message, .. } if message.contains("dubious ownership") => Some(
+                "the folder belongs to somebody else: git config --global --add safe.directory PATH",
+            ),
+            GitError::Failed { .. } | GitError::TooLong { .. } => None,
+        }
+    }
+}
+
+/// Runs `git ARGS` in `folder` and gives what it printed.
+pub(crate) fn git(folder: &Path, args: &[&str]) -> Result<String, GitError> {
+    let output = Command::new("git")
+        .args([
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "core.quotePath=false",
+            "--no-optional-locks",
+        ])
+        .args(args)
+        .current_dir(folder)
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(GitError::Start)?;
+    let command = args.join(" ");
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        return Err(GitError::Failed { command, message: words.trim().to_owned() });
+    }
+    if output.stdout.len() > ANSWER_BYTES_MAX {
+        return Err(GitError::TooLong { command });
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Like [`git`], with "it said no" as nothing: for questions whose answer may be missing.
+pub(crate) fn ask(folder: &Path, args: &[&str]) -> Result<Option<String>, GitError> {
+    match git(folder, args) {
+        Ok(answer) => Ok(Some(answer.trim_end_matches('\n').to_owned())),
+        Err(GitError::Failed { .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
+}

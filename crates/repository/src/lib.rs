@@ -1,0 +1,75 @@
+//! The user's git repository: what is there, what changed, and the events made from it.
+//!
+//! A run on a laptop starts from a state of the work tree, not from a webhook. This crate reads
+//! that state with the git command line and makes the payload that GitHub would have sent for it:
+//!
+//! - `push`: what differs from the upstream branch is what would be pushed now;
+//! - a tag, a pull request against a base, a dispatch with inputs;
+//! - or a payload file, which is taken as it is.
+//!
+//! Nothing here writes to the user's repository, and nothing here reads a workflow.
+
+mod changes;
+mod discover;
+mod event;
+mod git;
+mod payload;
+
+pub use changes::ChangedFiles;
+pub use discover::{Commit, Repository};
+pub use event::{EventRequest, TriggeringEvent};
+pub use git::GitError;
+
+/// Why the repository or the event could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// git itself.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// No repository here.
+    #[error("{path} is not inside a git repository")]
+    NotARepository {
+        /// Where it was looked for.
+        path: String,
+    },
+    /// No commit yet.
+    #[error("the repository at {path} has no commit yet")]
+    NoCommit {
+        /// Its root.
+        path: String,
+    },
+    /// An event that cannot be made from a repository.
+    #[error("{message}")]
+    Event {
+        /// What is missing.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A file that could not be read.
+    #[error("cannot read {path}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl RepositoryError {
+    /// What to do about it, where there is something.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            RepositoryError::Git(error) => error.hint(),
+            RepositoryError::NotARepository { .. } => Some(
+                "go into a clone, or make one here: git init && git add -A && git commit -m start",
+            ),
+            RepositoryError::NoCommit { .. } => {
+                Some("commit something first: git add -A && git commit -m start")
+            }
+            RepositoryError::Event { hint, .. } => Some(hint),
+            RepositoryError::File { .. } => None,
+        }
+    }
+}
