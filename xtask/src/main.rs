@@ -1,1 +1,44 @@
-fn main() {}
+//! The project's own chores: `cargo xtask test | lint | tidy | bench`.
+//!
+//! Automation is Rust and lives here, so that it is read, tested and linted like the rest.
+
+mod conformance;
+mod lint;
+mod shell;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask CHORE
+
+  test [--install] [--only TIER]   every test this machine can run; names what it skips, and why
+                                   --install: install what is missing first (needs root on Debian)
+  lint                             formatting, clippy, arrows, documentation
+  tidy                             the house rules alone: arrows, module docs, sizes
+  conformance [--check]            writes docs/conformance.md from the tests' own `proves:` lines
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match words.split_first() {
+        Some((&"test", rest)) => test::run(rest),
+        Some((&"lint", [])) => lint::run(),
+        Some((&"tidy", [])) => tidy::run(),
+        Some((&"conformance", [])) => conformance::write(),
+        Some((&"conformance", ["--check"])) => conformance::check(),
+        _ => {
+            shell::say(USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            shell::say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

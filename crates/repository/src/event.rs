@@ -77,7 +77,7 @@ impl Repository {
             }
             EventRequest::WorkflowDispatch { inputs } => Ok(self.dispatch(inputs)),
             EventRequest::Named(name) => self.named(name),
-            EventRequest::Payload { name, path } => self.from_file(name, path),
+            EventRequest::Payload { name, path } => self.payload_event(name, path),
         }
     }
 
@@ -227,7 +227,7 @@ impl Repository {
         Ok(self.triggering(name, git_ref, payload, ChangedFiles::All))
     }
 
-    fn from_file(
+    fn payload_event(
         &self,
         name: &str,
         path: &std::path::Path,

@@ -1,0 +1,103 @@
+//! Which crate may import which: the floors of ARCHITECTURE.md as a table. Arrows point down only;
+//! the machines never import one another; views never import a machine.
+
+use anyhow::{Context, Result};
+use serde_json::Value as Json;
+
+use crate::shell;
+
+/// A crate and all of ours that it may depend on. A new arrow is a decision: it is made here, with
+/// the floors in view.
+const ARROWS: &[(&str, &[&str])] = &[
+    // Floor 1: text, and text free of secrets.
+    ("syntax", &[]),
+    ("mask", &[]),
+    // Floor 2: the language, the facts, what steps say.
+    ("expr", &[]),
+    ("event", &["mask"]),
+    ("commands", &[]),
+    // Floor 3: what files say, what parts say to each other, what people see.
+    ("workflow", &["expr", "syntax"]),
+    ("protocol", &["event", "mask"]),
+    ("ports", &["event", "mask", "protocol"]),
+    ("views", &["event", "mask"]),
+    // Floor 4: the machines, the rules, and the hands.
+    ("scheduler", &["event", "expr", "mask", "protocol", "syntax", "workflow"]),
+    ("sequencer", &["event", "expr", "mask", "protocol", "syntax", "workflow"]),
+    ("check", &["expr", "syntax", "workflow"]),
+    ("store", &["event", "mask", "ports"]),
+    ("repository", &["event"]),
+    ("actions", &["commands", "expr", "mask", "store", "syntax", "workflow"]),
+    ("services", &["expr", "mask", "syntax", "workflow"]),
+    // Floor 5: what moves.
+    ("driver", &["event", "mask", "ports", "protocol", "scheduler", "syntax", "workflow"]),
+    (
+        "worker",
+        &[
+            "actions",
+            "commands",
+            "event",
+            "expr",
+            "mask",
+            "ports",
+            "protocol",
+            "sequencer",
+            "services",
+            "store",
+            "syntax",
+            "workflow",
+        ],
+    ),
+    // Floor 6: the binary, and the simulated world.
+    ("sim", &["driver", "event", "mask", "ports", "protocol", "scheduler", "syntax", "workflow"]),
+    (
+        "launchway",
+        &[
+            "actions",
+            "check",
+            "driver",
+            "event",
+            "expr",
+            "mask",
+            "ports",
+            "protocol",
+            "repository",
+            "scheduler",
+            "services",
+            "store",
+            "syntax",
+            "views",
+            "worker",
+            "workflow",
+        ],
+    ),
+    ("xtask", &[]),
+];
+
+/// Arrows that the table does not allow, and crates that it does not know.
+pub(super) fn breaches() -> Result<Vec<String>> {
+    let output =
+        shell::command("cargo", &["metadata", "--no-deps", "--offline", "--format-version=1"])
+            .output()
+            .context("cannot start cargo")?;
+    let metadata: Json = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
+    let packages = metadata["packages"].as_array().context("cargo metadata has packages")?;
+    let ours: Vec<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    let mut breaches = Vec::new();
+    for package in packages {
+        let name = package["name"].as_str().unwrap_or_default();
+        let Some((_, allowed)) = ARROWS.iter().find(|(known, _)| *known == name) else {
+            breaches
+                .push(format!("{name}: has no row in xtask/src/tidy/arrows.rs; give it a floor"));
+            continue;
+        };
+        for dependency in package["dependencies"].as_array().into_iter().flatten() {
+            let target = dependency["name"].as_str().unwrap_or_default();
+            let for_tests = dependency["kind"].as_str() == Some("dev");
+            if ours.contains(&target) && !for_tests && !allowed.contains(&target) {
+                breaches.push(format!("{name} -> {target}: this arrow is not in the table"));
+            }
+        }
+    }
+    Ok(breaches)
+}
