@@ -97,7 +97,12 @@ impl Diagnostic {
 
     /// Adds a second place, with what is to be seen there.
     #[must_use]
-    pub fn label(mut self, source: &Arc<Source>, span: Span, text: impl Into<String>) -> Diagnostic {
+    pub fn label(
+        mut self,
+        source: &Arc<Source>,
+        span: Span,
+        text: impl Into<String>,
+    ) -> Diagnostic {
         self.labels.push(Label { source: Arc::clone(source), span, text: text.into() });
         self
     }

@@ -2,9 +2,39 @@
 //!
 //! Aliases are replayed, so the tree has none; merge keys do not exist; keys are text.
 
+mod build;
+mod granit;
+mod json;
+mod place;
+mod scalar;
+
 use std::sync::Arc;
 
-use crate::{Diagnostic, Source, Span};
+use crate::{Diagnostic, RuleId, Source, Span};
+
+pub use place::locate;
+pub use scalar::number_text;
+
+/// Bytes in one file; GitHub's own guard (conformance 8).
+pub const BYTES_MAX: usize = 1024 * 1024;
+/// Levels of nesting; GitHub's own guard (conformance 8).
+pub const DEPTH_MAX: usize = 50;
+/// Nodes in the tree with every alias replayed; GitHub's own guard (conformance 4, 8).
+pub const NODES_MAX: usize = 50_000;
+/// Events of the parser; GitHub's own guard (conformance 8).
+pub const EVENTS_MAX: usize = 1_000_000;
+/// Findings kept for one file: nobody reads more, and a hostile file must not fill the memory.
+pub const DIAGNOSTICS_MAX: usize = 1_000;
+
+/// The rule that everything wrong with the YAML itself belongs to.
+const RULE: RuleId = "yaml";
+
+/// Reads one document. The tree is absent where the text is not YAML, or a limit was passed; what
+/// could be stepped over (a duplicate key, an unknown tag) is reported, and the tree stands.
+/// An empty file gives no tree and no finding.
+pub fn read(source: &Arc<Source>) -> (Option<Node>, Vec<Diagnostic>) {
+    build::build(source)
+}
 
 /// One value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
