@@ -132,6 +132,24 @@ pub enum Status {
     Completed,
 }
 
+impl Status {
+    /// GitHub's word, as it stands in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Queued => "queued",
+            Status::InProgress => "in_progress",
+            Status::Waiting => "waiting",
+            Status::Completed => "completed",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// The level of an annotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -142,4 +160,21 @@ pub enum AnnotationLevel {
     Warning,
     /// Wrong.
     Error,
+}
+
+impl AnnotationLevel {
+    /// GitHub's word, as it stands in workflow commands and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AnnotationLevel::Notice => "notice",
+            AnnotationLevel::Warning => "warning",
+            AnnotationLevel::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for AnnotationLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }

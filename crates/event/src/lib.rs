@@ -6,16 +6,21 @@
 //! user's file is [`mask::MaskedText`]; step output is not here at all: events carry digests and
 //! ranges, blobs carry bytes.
 
+mod digest;
 mod ids;
+mod kind;
 mod run;
 mod stream;
+
+pub use digest::{Digest, ParseDigestError, chain};
 
 pub use ids::{
     AnnotationLevel, Attempt, BlobId, Conclusion, Fence, JobKey, RunId, Seq, Status, StepKey,
     Timestamp,
 };
+pub use kind::DecodeError;
 pub use run::{
     Annotation, CancelReason, Change, EventRef, ExitKind, JobDefinition, LogRange, RunEvent,
     RunRequest, SkipReason, WaitReason, WorkflowFile,
 };
-pub use stream::{Envelope, StreamId};
+pub use stream::{Envelope, ParseStreamIdError, StreamId};

@@ -297,6 +297,9 @@ pub struct JobDefinition {
     pub fail_fast: bool,
     /// Legs at a time.
     pub max_parallel: Option<u32>,
+    /// When it was planned: `queued_at` (control plane C.1). A job that waits for its needs was
+    /// planned long before it is ready.
+    pub queued_at: Timestamp,
 }
 
 /// Why a job did not run.

@@ -1,20 +1,67 @@
 //! A stream's name, and an event as the journal keeps it.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::ids::{Attempt, RunId, Seq, Timestamp};
 use crate::run::RunEvent;
 
-/// A stream of the journal.
+/// A stream of the journal. Its text is `run/12/1`: what it is about, then its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum StreamId {
     /// One attempt of one run.
     Run(RunId, Attempt),
 }
 
-/// An event with its place in the journal. `digest` is the SHA-256 over the digest before it, the
-/// stream, the sequence number, the time and the digest of the payload: payloads can be deleted
-/// later without breaking the chain.
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StreamId::Run(run, attempt) => write!(f, "run/{run}/{attempt}"),
+        }
+    }
+}
+
+/// The text names no stream that this version knows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` names no stream that this version knows")]
+pub struct ParseStreamIdError {
+    text: String,
+}
+
+impl FromStr for StreamId {
+    type Err = ParseStreamIdError;
+
+    fn from_str(text: &str) -> Result<StreamId, ParseStreamIdError> {
+        let parse = || {
+            let (run, attempt) = text.strip_prefix("run/")?.split_once('/')?;
+            Some(StreamId::Run(RunId(run.parse().ok()?), Attempt(attempt.parse().ok()?)))
+        };
+        // One stream has one text: `run/012/1` and `run/+12/1` are refused.
+        parse()
+            .filter(|stream| stream.to_string() == text)
+            .ok_or_else(|| ParseStreamIdError { text: text.to_owned() })
+    }
+}
+
+impl From<StreamId> for String {
+    fn from(stream: StreamId) -> String {
+        stream.to_string()
+    }
+}
+
+impl TryFrom<String> for StreamId {
+    type Error = ParseStreamIdError;
+
+    fn try_from(text: String) -> Result<StreamId, ParseStreamIdError> {
+        text.parse()
+    }
+}
+
+/// An event with its place in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
     /// Which stream.
@@ -23,8 +70,8 @@ pub struct Envelope {
     pub seq: Seq,
     /// When it was appended.
     pub at: Timestamp,
-    /// Chain digest in lower-case hex.
-    pub digest: String,
+    /// Chain digest ([`crate::chain`]).
+    pub digest: Digest,
     /// What happened.
     pub event: RunEvent,
 }

@@ -10,7 +10,7 @@ use protocol::JobSpec;
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// Somebody else appended first: the caller's state is stale.
-    #[error("stream {stream:?} is at {found}, not at {expected}")]
+    #[error("stream {stream} is at {found}, not at {expected}")]
     Conflict {
         /// Which stream.
         stream: StreamId,
@@ -28,9 +28,15 @@ pub enum JournalError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// An event of a newer version, or a broken chain.
+    /// An event of a newer version, or a broken chain. Nothing can be appended to such a stream.
     #[error("{0}")]
     Unreadable(String),
+    /// Its payloads were deleted (retention). That they were there can still be proven.
+    #[error("the events of {stream} were deleted; only their digests are kept")]
+    Forgotten {
+        /// Which stream.
+        stream: StreamId,
+    },
 }
 
 /// The append-only journal.

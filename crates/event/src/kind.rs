@@ -1,0 +1,94 @@
+//! The list of event kinds, and decoding that tells "newer than this binary" from "damaged".
+
+use crate::run::RunEvent;
+
+/// Why a payload is not an event that this binary knows.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Somebody newer wrote it. Skipping it would show a state that never was.
+    #[error("the event kind `{kind}` is not known to this version")]
+    UnknownKind {
+        /// Its `type`.
+        kind: String,
+    },
+    /// The kind is known and the rest does not fit: a value that only a newer version knows, or damage.
+    #[error("the event `{kind}` does not read as this version knows it")]
+    Unreadable {
+        /// Its `type`.
+        kind: String,
+        /// What did not fit.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// No JSON object with a `type`.
+    #[error("the payload is no event")]
+    NoEvent {
+        /// What did not fit.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+macro_rules! kinds {
+    ($($kind:ident),* $(,)?) => {
+        impl RunEvent {
+            /// Every kind, as it stands in `type`. The golden files hold a line for each.
+            pub const KINDS: &'static [&'static str] = &[$(stringify!($kind)),*];
+
+            /// Its kind, as it stands in `type`.
+            pub fn kind(&self) -> &'static str {
+                // Exhaustive: an event that is missing in the list below does not compile.
+                match self {
+                    $(RunEvent::$kind { .. } => stringify!($kind),)*
+                }
+            }
+        }
+    };
+}
+
+kinds!(
+    RunCreated,
+    JobPlanned,
+    JobExpanded,
+    JobSkipped,
+    JobWaiting,
+    JobReady,
+    JobLeased,
+    JobStarted,
+    StepStarted,
+    StepCompleted,
+    AnnotationAdded,
+    SummaryWritten,
+    ArtifactUploaded,
+    JobCompleted,
+    JobLost,
+    JobRequeued,
+    CancelRequested,
+    NotEnforced,
+    RunCompleted,
+);
+
+impl RunEvent {
+    /// The event as the journal keeps it: JSON with its kind in `type`.
+    pub fn encode(&self) -> String {
+        serde_json::to_string(self).expect("an event has text keys only and no other fault")
+    }
+
+    /// Reads what [`RunEvent::encode`] wrote, in this version or an older one.
+    pub fn decode(payload: &[u8]) -> Result<RunEvent, DecodeError> {
+        #[derive(serde::Deserialize)]
+        struct Tag {
+            #[serde(rename = "type")]
+            kind: String,
+        }
+        serde_json::from_slice(payload).map_err(|source| {
+            match serde_json::from_slice::<Tag>(payload) {
+                Err(source) => DecodeError::NoEvent { source },
+                Ok(Tag { kind }) if RunEvent::KINDS.contains(&kind.as_str()) => {
+                    DecodeError::Unreadable { kind, source }
+                }
+                Ok(Tag { kind }) => DecodeError::UnknownKind { kind },
+            }
+        })
+    }
+}
