@@ -69,7 +69,7 @@ number_id!(
 );
 
 text_id!(
-    /// A job of one run attempt: the id in the file, `id (1)` for the second leg of a matrix,
+    /// A job of one run attempt: the id in the file, `id (2)` for the second leg of a matrix,
     /// `caller/inner` inside a reusable workflow. Unique in its run.
     JobKey
 );

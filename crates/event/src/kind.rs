@@ -48,6 +48,9 @@ macro_rules! kinds {
 
 kinds!(
     RunCreated,
+    RunWaiting,
+    RunStarted,
+    JobsDeclared,
     JobPlanned,
     JobExpanded,
     JobSkipped,
@@ -61,6 +64,9 @@ kinds!(
     SummaryWritten,
     ArtifactUploaded,
     JobCompleted,
+    MatrixCompleted,
+    CallCompleted,
+    JobCarried,
     JobLost,
     JobRequeued,
     CancelRequested,

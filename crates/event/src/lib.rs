@@ -20,7 +20,8 @@ pub use ids::{
 };
 pub use kind::DecodeError;
 pub use run::{
-    Annotation, CancelReason, Change, EventRef, ExitKind, JobDefinition, LogRange, RunEvent,
-    RunRequest, SkipReason, WaitReason, WorkflowFile,
+    Annotation, CancelReason, Change, ConcurrencyClaim, DeclaredJob, EventRef, ExitKind,
+    JobDefinition, LogRange, RunEvent, RunRequest, RunnerDemand, SkipReason, WaitReason,
+    WorkflowCall, WorkflowFile,
 };
 pub use stream::{Envelope, ParseStreamIdError, StreamId};

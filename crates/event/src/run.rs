@@ -20,10 +20,33 @@ use crate::ids::{
 pub enum RunEvent {
     /// The run exists. Everything its decisions rest on is in the request.
     RunCreated(Box<RunRequest>),
+    /// It stands behind another run of its concurrency group.
+    RunWaiting {
+        /// For what.
+        reason: WaitReason,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Nothing stands before its jobs any more; it holds its concurrency group, where it has one.
+    RunStarted {
+        /// When.
+        at: Timestamp,
+    },
+    /// A file's jobs and what they need of each other, all of one file at once: the run's own right
+    /// behind `RunCreated`, a called workflow's when its calling job's turn has come. Conditions,
+    /// matrices and names are not looked at before the needs are there.
+    JobsDeclared {
+        /// The calling job; none for the run's own file.
+        parent: Option<JobKey>,
+        /// Which file: none for the run's own, else a key of `called`.
+        file: Option<String>,
+        /// In the order of the file.
+        jobs: Vec<DeclaredJob>,
+    },
     /// A job's place in the graph was settled: once for a plain job, once for each leg of a matrix,
     /// once for each job of a called workflow. Nothing of it is evaluated again.
     JobPlanned(Box<JobDefinition>),
-    /// A matrix job gave its legs, a calling job its inner jobs. `children` were planned just before.
+    /// A matrix job gave its legs. `children` were planned just before.
     JobExpanded {
         /// The job as it stands in the file.
         job: JobKey,
@@ -155,6 +178,39 @@ pub enum RunEvent {
         /// When.
         at: Timestamp,
     },
+    /// All legs of a matrix job ended: what others see of it (conformance 98).
+    MatrixCompleted {
+        /// The job as it stands in the file.
+        job: JobKey,
+        /// `needs.<job>.result`
+        conclusion: Conclusion,
+        /// The legs' outputs merged, in the order of the legs.
+        outputs: BTreeMap<String, MaskedText>,
+        /// When.
+        at: Timestamp,
+    },
+    /// All jobs of a called workflow ended: the calling job's own end.
+    CallCompleted {
+        /// The calling job.
+        job: JobKey,
+        /// `needs.<job>.result`
+        conclusion: Conclusion,
+        /// The called workflow's outputs.
+        outputs: BTreeMap<String, MaskedText>,
+        /// When.
+        at: Timestamp,
+    },
+    /// The job is not run again in this attempt: its end is that of an attempt before.
+    JobCarried {
+        /// Which.
+        job: JobKey,
+        /// How it ended there.
+        conclusion: Conclusion,
+        /// Its outputs there.
+        outputs: BTreeMap<String, MaskedText>,
+        /// In which attempt it ran; its log is there.
+        from: Attempt,
+    },
     /// Its worker is gone and nobody knows how far it came. Its tree was ended before this was written.
     JobLost {
         /// Which.
@@ -225,6 +281,9 @@ pub struct RunRequest {
     pub event: EventRef,
     /// The commit the run is about.
     pub change: Change,
+    /// The workflow's own concurrency group, evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<ConcurrencyClaim>,
     /// `inputs`, typed.
     pub inputs: Json,
     /// `vars`
@@ -300,6 +359,70 @@ pub struct JobDefinition {
     /// When it was planned: `queued_at` (control plane C.1). A job that waits for its needs was
     /// planned long before it is ready.
     pub queued_at: Timestamp,
+    /// The concurrency group it asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<ConcurrencyClaim>,
+    /// `continue-on-error` of the job: its failure fails nobody else (conformance 97).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub continue_on_error: bool,
+    /// The environment it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<MaskedText>,
+    /// What its token may do: scope to `read` or `write`; what is not listed is none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub permissions: BTreeMap<String, String>,
+    /// What only a job with steps has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner: Option<RunnerDemand>,
+    /// What only a job that calls a workflow has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<WorkflowCall>,
+}
+
+/// A job as it stands in a file, before anything of it was evaluated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeclaredJob {
+    /// The job.
+    pub key: JobKey,
+    /// The key under `jobs`.
+    pub id: Arc<str>,
+    /// Jobs of the same file that it needs.
+    pub needs: Vec<JobKey>,
+}
+
+/// A place asked for in a concurrency group (conformance 40 to 42).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConcurrencyClaim {
+    /// The group, as written; compared without case.
+    pub group: MaskedText,
+    /// Whether it ends whoever holds the group.
+    pub cancel_in_progress: bool,
+    /// `queue: max`: it lets those who wait already wait on.
+    pub queue_max: bool,
+}
+
+/// What a job asks of the machine it runs on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunnerDemand {
+    /// `runs-on`: a runner needs all of them.
+    pub labels: Vec<MaskedText>,
+    /// `runs-on.group`
+    pub group: Option<MaskedText>,
+    /// The job's time limit.
+    pub timeout_minutes: f64,
+    /// How long cleaning up may take after a cancel (conformance 103).
+    pub cancel_timeout_minutes: f64,
+    /// Whether it reads a secret other than GITHUB_TOKEN: such a job is not started twice unasked.
+    pub reads_secrets: bool,
+}
+
+/// The workflow that a job calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkflowCall {
+    /// The key of `called`.
+    pub file: String,
+    /// `inputs` of the called workflow, typed.
+    pub inputs: Json,
 }
 
 /// Why a job did not run.
@@ -366,6 +489,16 @@ pub enum CancelReason {
     },
     /// The command that ran it went away.
     CommandGone,
+    /// A person, who does not wait for jobs whose condition wants them to run on.
+    Forced {
+        /// Who.
+        by: MaskedText,
+    },
+    /// It was told to stop and took longer to clean up than it may (conformance 103).
+    CleanUp {
+        /// The limit.
+        minutes: f64,
+    },
 }
 
 /// Whose fault a job's end was (control plane C.1).
