@@ -1,0 +1,3 @@
+"""A small task planner: enough of a service to have a pipeline."""
+
+__version__ = "1.0.0"
