@@ -33,7 +33,7 @@ fn a_stream_has_one_text() {
 }
 
 fn check_decode(payload: &str, expected: &Expect) {
-    let error = RunEvent::decode(payload.as_bytes()).unwrap_err();
+    let error = RunEvent::decode(payload.as_bytes()).expect_err("no event");
     let source = std::error::Error::source(&error).map(|it| format!(": {it}")).unwrap_or_default();
     expected.assert_eq(&format!("{error}{source}"));
 }

@@ -1,7 +1,20 @@
 //! The doors between decisions and the world: traits only, no logic.
 //!
+//! With the feature `testing` there are also a journal in memory that crashes when told to
+//! ([`MemoryJournal`]) and the contract that every journal keeps ([`JOURNAL_CONTRACT`]).
+//!
 //! The simulator stands behind every one of them with a fake that has memory; the real ones live in
 //! `store` (journal, blobs) and in the binary (workers, clock).
+
+#[cfg(feature = "testing")]
+mod contract;
+#[cfg(feature = "testing")]
+mod memory;
+
+#[cfg(feature = "testing")]
+pub use contract::{JOURNAL_CONTRACT, JournalCase};
+#[cfg(feature = "testing")]
+pub use memory::{Fault, MemoryJournal};
 
 use event::{Envelope, JobKey, RunEvent, Seq, StreamId, Timestamp};
 use protocol::JobSpec;
