@@ -4,6 +4,7 @@
 //! line, and as a stream of chunks as a pipe gives them.
 
 #![expect(clippy::disallowed_types, reason = "a measurement needs a clock")]
+#![expect(clippy::print_stdout, reason = "its numbers are for a person at a terminal")]
 
 use std::hint::black_box;
 use std::time::Instant;
