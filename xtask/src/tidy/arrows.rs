@@ -28,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["event", "mask", "ports"]),
     ("repository", &["event"]),
     ("actions", &["commands", "expr", "mask", "store", "syntax", "workflow"]),
-    ("services", &["expr", "mask", "syntax", "workflow"]),
+    ("services", &[]),
     // Floor 5: what moves.
     ("driver", &["event", "mask", "ports", "protocol", "scheduler", "syntax", "workflow"]),
     (
