@@ -1,6 +1,6 @@
 //! PostgreSQL as its image runs it: user, password and database from the environment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{NoRecipe, Place, Recipe, find, variable};
@@ -34,15 +34,10 @@ pub(super) fn recipe(plan: &ServicePlan, place: &Place<'_>) -> Result<Recipe, No
         if trust { "trust" } else { "scram-sha-256" },
     ]);
     init.arg("--no-locale");
-    let mut prepare = Vec::new();
     if !password.is_empty() {
         init.arg("--pwfile").arg(&password_file);
-        let mut keep = Command::new("sh");
-        keep.args(["-c", "umask 077; printf '%s\\n' \"$SERVICE_PASSWORD\" > \"$0\""])
-            .arg(&password_file);
-        keep.env("SERVICE_PASSWORD", password);
-        prepare.push(keep);
     }
+    let mut prepare: Vec<Command> = keep_password(&password_file, password).into_iter().collect();
     prepare.push(init);
 
     let mut serve = Command::new(&server);
@@ -80,6 +75,18 @@ pub(super) fn recipe(plan: &ServicePlan, place: &Place<'_>) -> Result<Recipe, No
         .into_iter()
         .collect();
     Ok(Recipe { server, prepare, serve, ready, finish, client_env, shims })
+}
+
+/// Writes the password to a file that only its owner reads: an argument would show in the process
+/// list. By `sh`, because it runs as the server's user.
+fn keep_password(file: &Path, password: &str) -> Option<Command> {
+    if password.is_empty() {
+        return None;
+    }
+    let mut keep = Command::new("sh");
+    keep.args(["-c", "umask 077; printf '%s\\n' \"$SERVICE_PASSWORD\" > \"$0\""]).arg(file);
+    keep.env("SERVICE_PASSWORD", password);
+    Some(keep)
 }
 
 /// Debian keeps each major version in a folder of its own. The wanted one first, then the newest.
