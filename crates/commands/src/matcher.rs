@@ -5,10 +5,11 @@
 //! belongs to the repository (conformance 196) is for whoever has the disk.
 //!
 //! GitHub gives a match one second and removes a matcher after three timeouts. There is no clock
-//! here, and the engine cannot be interrupted; instead a line longer than [`LINE_LIMIT`] is not
-//! matched.
+//! here, and the engine cannot be interrupted. Instead a line longer than [`LINE_LIMIT`] is not
+//! matched, and a line that cannot match is turned away by an engine whose time is bounded.
 
 mod config;
+mod guard;
 mod running;
 
 pub use config::{MatcherConfig, MatcherFile, MatcherFileError};

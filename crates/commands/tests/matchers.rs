@@ -194,6 +194,17 @@ fn c195_lines_that_could_take_too_long_are_not_matched() {
     assert_eq!(matchers.look(line(LINE_LIMIT + 1).as_bytes()), MatchOutcome::Text);
 }
 
+// proves: conformance 195
+#[test]
+fn c195_an_expression_that_could_backtrack_for_ever_ends_at_once() {
+    let file = r#"{"problemMatcher": [{"owner": "o", "pattern": [
+        { "regexp": "^((?:a+|é)+)+b$", "message": 1 }]}]}"#;
+    let mut matchers = matchers(&[file]);
+    let line = format!("{}!", "a".repeat(LINE_LIMIT - 1));
+    assert_eq!(matchers.look(line.as_bytes()), MatchOutcome::Text);
+    assert_eq!(matchers.look(format!("é{}", &line[..2000]).as_bytes()), MatchOutcome::Text);
+}
+
 // proves: conformance 194
 #[test]
 fn c194_a_file_is_checked() {

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use regress::Regex;
 use serde::Deserialize;
 
+use super::guard::guard;
+
 /// A file of problem matchers, checked.
 #[derive(Clone, Debug)]
 pub struct MatcherFile {
@@ -24,6 +26,8 @@ pub struct MatcherConfig {
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
     pub(super) regex: Regex,
+    /// Asked first, where there is one.
+    pub(super) guard: Option<regex::Regex>,
     pub(super) groups: Groups,
     pub(super) repeats: bool,
 }
@@ -211,7 +215,7 @@ impl Pattern {
             message: group("message", raw.message)?,
             from_path: group("fromPath", raw.from_path)?,
         };
-        Ok(Pattern { regex, groups, repeats })
+        Ok(Pattern { regex, guard: guard(source), groups, repeats })
     }
 }
 

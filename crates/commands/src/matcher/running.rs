@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use regress::{Match, Regex};
+use regress::Match;
 
-use super::config::{Groups, MatcherConfig};
+use super::config::{Groups, MatcherConfig, Pattern};
 use crate::workflow_command::{Annotation, Level};
 
 /// Lines of more bytes are not matched: the engine backtracks, and cannot be stopped.
@@ -123,7 +123,7 @@ impl Running {
                 },
             };
             let pattern = &self.config.patterns[index];
-            let found = find(&pattern.regex, line)
+            let found = find(pattern, line)
                 .map(|found| Found::new(before.as_ref(), line, &found, pattern.groups));
             if index < last {
                 self.found[index] = found;
@@ -147,9 +147,12 @@ impl Running {
     }
 }
 
-fn find(regex: &Regex, line: &str) -> Option<Match> {
+fn find(pattern: &Pattern, line: &str) -> Option<Match> {
+    if pattern.guard.as_ref().is_some_and(|it| !it.is_match(line)) {
+        return None;
+    }
     // The engine's ASCII mode is faster, and means the same for such a line.
-    if line.is_ascii() { regex.find_ascii(line) } else { regex.find(line) }
+    if line.is_ascii() { pattern.regex.find_ascii(line) } else { pattern.regex.find(line) }
 }
 
 impl Found {
