@@ -32,7 +32,7 @@ fn check(fault: Fault, expected: &Expect) {
     shown.push_str(&format!("crashed: {}\n", journal.crashed()));
     shown.push_str(&format!("readable: {}\n", journal.read(stream, Seq(0)).is_ok()));
     journal.restart();
-    for envelope in journal.read(stream, Seq(0)).unwrap() {
+    for envelope in journal.read(stream, Seq(0)).expect("restarted") {
         shown.push_str(&format!("{} {}\n", envelope.seq, envelope.event.encode()));
     }
     expected.assert_eq(&shown);

@@ -1,1 +1,32 @@
-//! The journal and the blobs on this machine
+//! The journal and the blobs on this machine, in one state folder:
+//!
+//! ```text
+//! journal.db     SQLite: streams of events, chained by digest; the numbers of runs
+//! lock           held while the journal is opened, so that its schema is made once
+//! blobs/         bytes by their SHA-256: logs, artifacts, summaries
+//! logs/          logs that still grow, one for each lease of a job
+//! ```
+//!
+//! [`Store`] is the journal's real side ([`ports::Journal`]). One thread writes; what waits is
+//! committed together, and an append returns when it is committed. Any number of processes may have
+//! the folder open: the expected sequence number of an append is checked under the lock that writes.
+//!
+//! An append that was acknowledged survives `kill -9` at any instant, and with
+//! [`Durability::PowerLoss`] the loss of power. An event that this version does not know makes its
+//! stream unreadable and unwritable, with an error that says so; the other streams go on.
+
+mod blobs;
+mod database;
+mod error;
+mod logs;
+mod read;
+mod store;
+mod write;
+mod writer;
+
+pub use blobs::Blobs;
+pub use database::{Durability, LOCK_WAIT_MAX_MS};
+pub use error::StoreError;
+pub use logs::Logs;
+pub use read::{BrokenChain, ReadError, RunRecord, Verified};
+pub use store::Store;

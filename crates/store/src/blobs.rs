@@ -1,0 +1,190 @@
+//! Blobs: bytes under the name of their SHA-256.
+//!
+//! A blob is written beside its place and renamed into it, so under its name stands all of it or
+//! nothing. The same bytes are kept once. `blobs/ab/cd/abcd...`: two levels keep folders small.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use event::{BlobId, Digest};
+use rustix::fs::FlockOperation;
+use sha2::{Digest as _, Sha256};
+
+use crate::database::Durability;
+use crate::error::StoreError;
+
+/// Bytes read at a time; hashing and writing cost more than the calls from here on.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// The blobs below one folder. Any number of processes may use it at once.
+#[derive(Clone, Debug)]
+pub struct Blobs {
+    folder: PathBuf,
+    durability: Durability,
+}
+
+impl Blobs {
+    /// Opens the folder, or makes it. What dead processes left half written is removed.
+    pub fn open(folder: &Path, durability: Durability) -> Result<Blobs, StoreError> {
+        let blobs = Blobs { folder: folder.to_owned(), durability };
+        create_folder(&blobs.temporary())?;
+        blobs.sweep()?;
+        Ok(blobs)
+    }
+
+    /// Keeps everything the reader gives. Gives the name and the size.
+    pub fn put(&self, reader: &mut dyn Read) -> Result<(BlobId, u64), StoreError> {
+        let folder = self.temporary();
+        let _writing = lock(&folder, FlockOperation::LockShared)?;
+        let failed = |source| StoreError::from_io("write a blob in", &folder, source);
+        let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
+        let (digest, size) = copy(reader, |chunk| file.write_all(chunk)).map_err(failed)?;
+        if self.durability == Durability::PowerLoss {
+            file.as_file().sync_all().map_err(failed)?;
+        }
+        let blob = BlobId::new(digest.to_string());
+        let path = self.place(&blob)?;
+        self.create_parent(&path)?;
+        // Over an equal one: the bytes are the same, and replacing is atomic.
+        file.persist(&path)
+            .map_err(|error| StoreError::from_io("write the blob", &path, error.error))?;
+        self.sync_parent(&path)?;
+        Ok((blob, size))
+    }
+
+    /// Keeps these bytes.
+    pub fn put_bytes(&self, mut bytes: &[u8]) -> Result<BlobId, StoreError> {
+        self.put(&mut bytes).map(|(blob, _)| blob)
+    }
+
+    /// Keeps a file that nobody writes to any more, without copying where the file system can link.
+    /// The file stays where it is too: it is removed after the event that names the blob, so that a
+    /// crash between the two loses neither.
+    pub fn adopt(&self, file: &Path) -> Result<(BlobId, u64), StoreError> {
+        let failed = |source| StoreError::from_io("read", file, source);
+        let mut reader = File::open(file).map_err(failed)?;
+        let (digest, size) = copy(&mut reader, |_| Ok(())).map_err(failed)?;
+        let blob = BlobId::new(digest.to_string());
+        let path = self.place(&blob)?;
+        self.create_parent(&path)?;
+        if self.durability == Durability::PowerLoss {
+            reader.sync_all().map_err(failed)?;
+        }
+        match fs::hard_link(file, &path) {
+            Ok(()) => self.sync_parent(&path)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // Another file system, or one without links.
+            Err(_) => return self.put(&mut File::open(file).map_err(failed)?),
+        }
+        Ok((blob, size))
+    }
+
+    /// Opens a blob for reading.
+    pub fn get(&self, blob: &BlobId) -> Result<File, StoreError> {
+        let path = self.place(blob)?;
+        File::open(&path).map_err(|source| self.missing(blob, "read the blob", &path, source))
+    }
+
+    /// Its size.
+    pub fn size(&self, blob: &BlobId) -> Result<u64, StoreError> {
+        let path = self.place(blob)?;
+        let metadata = fs::metadata(&path)
+            .map_err(|source| self.missing(blob, "look at the blob", &path, source))?;
+        Ok(metadata.len())
+    }
+
+    /// Where it lies, or would lie. A name that is no SHA-256 names no blob, whatever path it spells.
+    fn place(&self, blob: &BlobId) -> Result<PathBuf, StoreError> {
+        let name = blob.as_str();
+        if name.parse::<Digest>().is_err() {
+            return Err(StoreError::NoBlob { blob: blob.clone(), path: self.folder.clone() });
+        }
+        Ok(self.folder.join(&name[..2]).join(&name[2..4]).join(name))
+    }
+
+    fn missing(
+        &self,
+        blob: &BlobId,
+        action: &'static str,
+        path: &Path,
+        source: io::Error,
+    ) -> StoreError {
+        if source.kind() == io::ErrorKind::NotFound {
+            return StoreError::NoBlob { blob: blob.clone(), path: self.folder.clone() };
+        }
+        StoreError::from_io(action, path, source)
+    }
+
+    fn temporary(&self) -> PathBuf {
+        self.folder.join("temporary")
+    }
+
+    fn create_parent(&self, path: &Path) -> Result<(), StoreError> {
+        create_folder(path.parent().expect("a blob lies two levels deep"))
+    }
+
+    fn sync_parent(&self, path: &Path) -> Result<(), StoreError> {
+        if self.durability == Durability::ProcessDeath {
+            return Ok(());
+        }
+        let parent = path.parent().expect("a blob lies two levels deep");
+        File::open(parent)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|source| StoreError::from_io("sync", parent, source))
+    }
+
+    /// Whoever writes holds the folder's lock with others. If nobody does, what lies here was left by
+    /// the dead.
+    fn sweep(&self) -> Result<(), StoreError> {
+        let folder = self.temporary();
+        let Ok(_alone) = lock(&folder, FlockOperation::NonBlockingLockExclusive) else {
+            return Ok(());
+        };
+        let failed = |source| StoreError::from_io("sweep", &folder, source);
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            fs::remove_file(entry.map_err(failed)?.path()).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes a folder that only this user can look into, and those above it.
+pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| {
+        match source.kind() {
+            io::ErrorKind::AlreadyExists => StoreError::NotAFolder { path: path.to_owned() },
+            _ => StoreError::from_io("create", path, source),
+        }
+    })
+}
+
+/// Locks a folder until the file is dropped.
+fn lock(folder: &Path, operation: FlockOperation) -> Result<File, StoreError> {
+    let failed = |source| StoreError::from_io("lock", folder, source);
+    let file = File::open(folder).map_err(failed)?;
+    rustix::fs::flock(&file, operation).map_err(|source| failed(source.into()))?;
+    Ok(file)
+}
+
+/// Gives everything that is read to `write`, in chunks. Gives digest and size.
+fn copy(
+    reader: &mut dyn Read,
+    mut write: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<(Digest, u64)> {
+    let mut hash = Sha256::new();
+    let mut size = 0;
+    let mut buffer = vec![0; CHUNK_BYTES];
+    loop {
+        let read = match reader.read(&mut buffer) {
+            Ok(0) => return Ok((Digest(hash.finalize().into()), size)),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        hash.update(&buffer[..read]);
+        write(&buffer[..read])?;
+        size += read as u64;
+    }
+}

@@ -1,0 +1,260 @@
+//! Reading: streams, what is open, runs, and the proof that nothing was altered.
+
+use std::path::Path;
+
+use event::{Attempt, Digest, Envelope, RunEvent, RunId, Seq, StreamId, Timestamp, chain};
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use crate::error::StoreError;
+
+/// A run as the journal counts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRecord {
+    /// The run.
+    pub run: RunId,
+    /// `owner/name`
+    pub repository: String,
+    /// Path of the workflow file.
+    pub workflow: String,
+    /// `github.run_number`
+    pub run_number: u64,
+    /// The newest attempt; those before it count from 1.
+    pub attempts: Attempt,
+}
+
+/// What [`crate::Store::verify`] looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Streams.
+    pub streams: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Events whose payload was deleted; their place in the chain holds.
+    pub forgotten: u64,
+}
+
+/// The first place that was altered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the chain of {stream} is broken at event {seq}: {what}")]
+pub struct BrokenChain {
+    /// The stream, as the journal names it.
+    pub stream: String,
+    /// The event that does not fit to the one before it, or to its payload.
+    pub seq: Seq,
+    /// What does not fit.
+    pub what: &'static str,
+}
+
+/// Why a stream cannot be given, or the journal not be called unaltered.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Altered.
+    #[error(transparent)]
+    Broken(#[from] BrokenChain),
+    /// An event that this version does not know.
+    #[error("{stream} was written by a newer version: event {seq} cannot be read")]
+    Newer {
+        /// The stream.
+        stream: StreamId,
+        /// The event.
+        seq: Seq,
+        /// What cannot be read.
+        #[source]
+        source: std::sync::Arc<event::DecodeError>,
+    },
+    /// A kind of stream that this version does not know.
+    #[error("the stream `{stream}` was written by a newer version")]
+    NewerStream {
+        /// Its name.
+        stream: String,
+    },
+    /// Payloads were deleted.
+    #[error("the events of {stream} were deleted; only their digests are kept")]
+    Forgotten {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// The file did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An event's row.
+struct EventRow {
+    seq: Seq,
+    at: Timestamp,
+    payload_digest: Digest,
+    digest: Digest,
+    payload: Option<String>,
+}
+
+impl EventRow {
+    /// From the columns `seq, at, payload_digest, digest, payload`.
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+        Ok(EventRow {
+            seq: Seq(row.get::<_, i64>(0)?.cast_unsigned()),
+            at: Timestamp(row.get::<_, i64>(1)?.cast_unsigned()),
+            payload_digest: Digest(row.get(2)?),
+            digest: Digest(row.get(3)?),
+            payload: row.get(4)?,
+        })
+    }
+
+    /// Whether it follows the event before it.
+    fn follows(&self, stream: StreamId, before: (Seq, Digest)) -> Result<(), BrokenChain> {
+        let broken = |seq, what| BrokenChain { stream: stream.to_string(), seq, what };
+        let (seq, digest) = before;
+        let expected = Seq(seq.0 + 1);
+        if self.seq != expected {
+            return Err(broken(expected, "the event is missing"));
+        }
+        if let Some(payload) = &self.payload
+            && Digest::of(payload.as_bytes()) != self.payload_digest
+        {
+            return Err(broken(self.seq, "its payload is not what was appended"));
+        }
+        if chain(&digest, stream, self.seq, self.at, &self.payload_digest) != self.digest {
+            return Err(broken(self.seq, "its digest does not follow from the one before"));
+        }
+        Ok(())
+    }
+}
+
+/// The events of a stream behind `after`, each proven against the one before it.
+pub(crate) fn read(
+    connection: &Connection,
+    path: &Path,
+    stream: StreamId,
+    after: Seq,
+) -> Result<Vec<Envelope>, ReadError> {
+    let failed = |source| StoreError::from_sqlite(path, source);
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT seq, at, payload_digest, digest, payload FROM event
+             WHERE stream = (SELECT id FROM stream WHERE name = ?1) AND seq >= ?2 ORDER BY seq",
+        )
+        .map_err(failed)?;
+    let mut rows = statement
+        .query(rusqlite::params![stream.to_string(), after.0.cast_signed()])
+        .map_err(failed)?;
+    let mut before = (Seq(0), Digest::ZERO);
+    let mut envelopes = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let row = EventRow::from_row(row).map_err(failed)?;
+        if row.seq > after {
+            row.follows(stream, before)?;
+            let payload = row.payload.as_ref().ok_or(ReadError::Forgotten { stream })?;
+            let event = RunEvent::decode(payload.as_bytes()).map_err(|source| {
+                ReadError::Newer { stream, seq: row.seq, source: std::sync::Arc::new(source) }
+            })?;
+            let (seq, at, digest) = (row.seq, row.at, row.digest);
+            envelopes.push(Envelope { stream, seq, at, digest, event });
+        }
+        before = (row.seq, row.digest);
+    }
+    Ok(envelopes)
+}
+
+/// Streams without an end, oldest first.
+pub(crate) fn open_streams(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement =
+        connection.prepare_cached("SELECT name FROM stream WHERE open = 1 ORDER BY id")?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+/// The newest streams that still have their events, newest first.
+pub(crate) fn newest_streams(
+    connection: &Connection,
+    limit: usize,
+) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection
+        .prepare_cached("SELECT name FROM stream WHERE forgotten = 0 ORDER BY id DESC LIMIT ?1")?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    statement.query_map([limit], |row| row.get(0))?.collect()
+}
+
+/// A stream by its name in the journal.
+pub(crate) fn parse_stream(name: &str) -> Result<StreamId, ReadError> {
+    name.parse().map_err(|_| ReadError::NewerStream { stream: name.to_owned() })
+}
+
+/// What is known of a run's numbers.
+pub(crate) fn run(connection: &Connection, run: RunId) -> rusqlite::Result<Option<RunRecord>> {
+    let mut statement = connection
+        .prepare_cached("SELECT repository, workflow, number, attempts FROM run WHERE id = ?1")?;
+    let record = statement.query_row([run.0.cast_signed()], |row| {
+        Ok(RunRecord {
+            run,
+            repository: row.get(0)?,
+            workflow: row.get(1)?,
+            run_number: row.get::<_, i64>(2)?.cast_unsigned(),
+            attempts: Attempt(row.get::<_, i64>(3)?.cast_unsigned()),
+        })
+    });
+    record.optional()
+}
+
+/// Reads everything and proves it.
+pub(crate) fn verify(connection: &Connection, path: &Path) -> Result<Verified, ReadError> {
+    let failed = |source| StoreError::from_sqlite(path, source);
+    // One transaction: what is appended meanwhile is not half seen.
+    let transaction = connection.unchecked_transaction().map_err(failed)?;
+    let mut streams = transaction
+        .prepare("SELECT id, name, seq, digest, forgotten FROM stream ORDER BY id")
+        .map_err(failed)?;
+    let mut events = transaction
+        .prepare(
+            "SELECT seq, at, payload_digest, digest, payload FROM event
+             WHERE stream = ?1 ORDER BY seq",
+        )
+        .map_err(failed)?;
+    let mut verified = Verified::default();
+    let mut rows = streams.query([]).map_err(failed)?;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let head = Head::from_row(row).map_err(failed)?;
+        let mut rows = events.query([head.id]).map_err(failed)?;
+        let stream = parse_stream(&head.name)?;
+        let mut before = (Seq(0), Digest::ZERO);
+        while let Some(row) = rows.next().map_err(failed)? {
+            let row = EventRow::from_row(row).map_err(failed)?;
+            row.follows(stream, before)?;
+            if row.payload.is_none() && !head.forgotten {
+                return Err(head.broken(row.seq, "its payload is missing").into());
+            }
+            verified.forgotten += u64::from(row.payload.is_none());
+            verified.events += 1;
+            before = (row.seq, row.digest);
+        }
+        if before != (head.seq, head.digest) {
+            let seq = Seq(before.0.0 + 1);
+            return Err(head.broken(seq, "events at the end are missing").into());
+        }
+        verified.streams += 1;
+    }
+    Ok(verified)
+}
+
+/// A stream's row, for the proof.
+struct Head {
+    id: i64,
+    name: String,
+    seq: Seq,
+    digest: Digest,
+    forgotten: bool,
+}
+
+impl Head {
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<Head> {
+        Ok(Head {
+            id: row.get(0)?,
+            name: row.get(1)?,
+            seq: Seq(row.get::<_, i64>(2)?.cast_unsigned()),
+            digest: Digest(row.get(3)?),
+            forgotten: row.get(4)?,
+        })
+    }
+
+    fn broken(&self, seq: Seq, what: &'static str) -> BrokenChain {
+        BrokenChain { stream: self.name.clone(), seq, what }
+    }
+}

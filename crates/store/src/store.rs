@@ -1,0 +1,196 @@
+//! The state folder, and the journal's door.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use event::{Attempt, Envelope, RunEvent, RunId, Seq, StreamId, Timestamp};
+use ports::{Journal, JournalError};
+use rusqlite::Connection;
+
+use crate::blobs::{Blobs, create_folder};
+use crate::database::{self, Durability};
+use crate::error::StoreError;
+use crate::logs::Logs;
+use crate::read::{self, ReadError, RunRecord, Verified};
+use crate::write::Refusal;
+use crate::writer::{Answer, Request, Writer};
+
+/// A state folder that is open. Any number of processes may have the same one open at once.
+pub struct Store {
+    path: PathBuf,
+    // Stands before the writer, for fields are dropped in this order: the last connection to close
+    // empties the write-ahead log, and one that only reads cannot.
+    reader: Mutex<Connection>,
+    writer: Writer,
+    blobs: Blobs,
+    logs: Logs,
+}
+
+impl Store {
+    /// Opens the folder, or makes it: for runs.
+    pub fn open(folder: &Path) -> Result<Store, StoreError> {
+        Store::open_with(folder, Durability::ProcessDeath)
+    }
+
+    /// Opens the folder, or makes it. What is acknowledged survives what `durability` says.
+    pub fn open_with(folder: &Path, durability: Durability) -> Result<Store, StoreError> {
+        create_folder(folder)?;
+        let (path, connection) = database::open_writer(folder, durability)?;
+        let reader = Mutex::new(database::open_reader(&path)?);
+        let writer = Writer::start(path.clone(), connection)
+            .map_err(|source| StoreError::from_io("start the writer of", &path, source))?;
+        let blobs = Blobs::open(&folder.join("blobs"), durability)?;
+        let logs = Logs::open(&folder.join("logs"))?;
+        Ok(Store { path, reader, writer, blobs, logs })
+    }
+
+    /// The blobs.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    /// The growing logs.
+    pub fn logs(&self) -> &Logs {
+        &self.logs
+    }
+
+    /// The next run of a workflow, with its first attempt. Gives the run, counted over the whole
+    /// journal, and its `run_number`, counted over repository and workflow.
+    pub fn allocate_run(
+        &self,
+        repository: &str,
+        workflow_path: &str,
+    ) -> Result<(RunId, u64), StoreError> {
+        let request =
+            Request::AllocateRun { repository: repository.into(), workflow: workflow_path.into() };
+        match self.writer.ask(request) {
+            Ok(Answer::Run(run, number)) => Ok((run, number)),
+            Ok(_) => unreachable!("the answer to this request is a run"),
+            Err(refusal) => Err(self.refused(refusal)),
+        }
+    }
+
+    /// The next attempt of a run.
+    pub fn allocate_attempt(&self, run: RunId) -> Result<Attempt, StoreError> {
+        match self.writer.ask(Request::AllocateAttempt { run }) {
+            Ok(Answer::Attempt(attempt)) => Ok(attempt),
+            Ok(_) => unreachable!("the answer to this request is an attempt"),
+            Err(refusal) => Err(self.refused(refusal)),
+        }
+    }
+
+    /// A run's numbers.
+    pub fn run(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
+        read::run(&self.reader(), run).map_err(|source| self.sqlite(source))
+    }
+
+    /// The newest streams whose events are still there, newest first.
+    pub fn newest_streams(&self, limit: usize) -> Result<Vec<StreamId>, ReadError> {
+        let names = read::newest_streams(&self.reader(), limit);
+        let names = names.map_err(|source| self.sqlite(source))?;
+        names.iter().map(|name| read::parse_stream(name)).collect()
+    }
+
+    /// Deletes the payloads of a stream that ended. The chain still proves that they were there, in
+    /// this order, at these times.
+    pub fn forget(&self, stream: StreamId) -> Result<(), StoreError> {
+        match self.writer.ask(Request::Forget { stream }) {
+            Ok(_) => Ok(()),
+            Err(Refusal::StillOpen) => Err(StoreError::StillOpen { stream }),
+            Err(refusal) => Err(self.refused(refusal)),
+        }
+    }
+
+    /// Reads the whole journal and proves that nobody altered it.
+    pub fn verify(&self) -> Result<Verified, ReadError> {
+        // A connection of its own: it may take seconds, and others want to read.
+        read::verify(&database::open_reader(&self.path)?, &self.path)
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.reader.lock().expect("nobody panics while reading")
+    }
+
+    fn sqlite(&self, source: rusqlite::Error) -> StoreError {
+        StoreError::from_sqlite(&self.path, source)
+    }
+
+    /// A refusal of a request that appends nothing.
+    fn refused(&self, refusal: Refusal) -> StoreError {
+        match refusal {
+            Refusal::Store(error) => error,
+            Refusal::Sqlite(source) => self.sqlite(source),
+            Refusal::NoRun(run) => StoreError::NoRun { run, path: self.path.clone() },
+            Refusal::Conflict { .. }
+            | Refusal::UnknownKind { .. }
+            | Refusal::Forgotten
+            | Refusal::StillOpen => unreachable!("appending and forgetting are answered so"),
+        }
+    }
+}
+
+fn storage(action: String, error: StoreError) -> JournalError {
+    JournalError::Storage { action, source: Box::new(error) }
+}
+
+fn unread(action: String, error: ReadError) -> JournalError {
+    match error {
+        ReadError::Forgotten { stream } => JournalError::Forgotten { stream },
+        ReadError::Store(error) => storage(action, error),
+        ReadError::Newer { ref source, .. } => {
+            let mut text = format!("{error}: {source}");
+            if let Some(detail) = std::error::Error::source(source) {
+                text.push_str(&format!(": {detail}"));
+            }
+            JournalError::Unreadable(text)
+        }
+        ReadError::Broken(_) | ReadError::NewerStream { .. } => {
+            JournalError::Unreadable(error.to_string())
+        }
+    }
+}
+
+impl Journal for Store {
+    fn append(
+        &self,
+        stream: StreamId,
+        expected: Seq,
+        at: Timestamp,
+        events: &[RunEvent],
+    ) -> Result<Seq, JournalError> {
+        let events = events.iter().map(Into::into).collect();
+        let action = || format!("cannot append to {stream}");
+        match self.writer.ask(Request::Append { stream, expected, at, events }) {
+            Ok(Answer::Appended(seq)) => Ok(seq),
+            Ok(_) => unreachable!("the answer to this request is a sequence number"),
+            Err(Refusal::Conflict { found }) => {
+                Err(JournalError::Conflict { stream, expected, found })
+            }
+            Err(Refusal::UnknownKind { kind }) => Err(JournalError::Unreadable(format!(
+                "{stream} holds the event `{kind}` of a newer version; this version can only leave \
+                 it alone"
+            ))),
+            Err(Refusal::Forgotten) => Err(JournalError::Forgotten { stream }),
+            Err(refusal) => Err(storage(action(), self.refused(refusal))),
+        }
+    }
+
+    fn read(&self, stream: StreamId, after: Seq) -> Result<Vec<Envelope>, JournalError> {
+        read::read(&self.reader(), &self.path, stream, after)
+            .map_err(|error| unread(format!("cannot read {stream}"), error))
+    }
+
+    fn open_streams(&self) -> Result<Vec<StreamId>, JournalError> {
+        let action = || "cannot list what is open".to_owned();
+        let names = read::open_streams(&self.reader());
+        let names = names.map_err(|source| storage(action(), self.sqlite(source)))?;
+        let streams = names.iter().map(|name| read::parse_stream(name)).collect::<Result<_, _>>();
+        streams.map_err(|error| unread(action(), error))
+    }
+}
+
+// `Arc<Store>` is what the parts of a process share.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Arc<Store>>();
+};

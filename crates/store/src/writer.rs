@@ -1,0 +1,269 @@
+//! The one thread that writes, with group commit.
+//!
+//! Callers put requests into a queue and wait. The thread takes everything that is waiting, does it
+//! in one transaction and answers everybody after the commit: while one commit is under way the
+//! next group gathers by itself, so nobody ever waits for a timer.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use event::{Attempt, RunEvent, RunId, Seq, StreamId, Timestamp};
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::error::StoreError;
+use crate::write::{KnownStreams, Refusal};
+
+/// Requests that wait. Past this callers wait to be let in, which costs them nothing: they would
+/// wait for the answer anyway.
+const QUEUE_REQUESTS_MAX: usize = 1_024;
+
+/// Requests in one transaction: bounds how long the first of them waits for its answer.
+const GROUP_REQUESTS_MAX: usize = 256;
+
+/// What the thread does for a caller.
+pub(crate) enum Request {
+    /// Appends events, already encoded.
+    Append { stream: StreamId, expected: Seq, at: Timestamp, events: Vec<EncodedEvent> },
+    /// Gives the next run of a workflow.
+    AllocateRun { repository: Arc<str>, workflow: Arc<str> },
+    /// Gives the next attempt of a run.
+    AllocateAttempt { run: RunId },
+    /// Deletes the payloads of a stream that ended.
+    Forget { stream: StreamId },
+}
+
+/// An event's JSON, and whether its stream ends with it.
+pub(crate) struct EncodedEvent {
+    pub(crate) payload: String,
+    pub(crate) ends_stream: bool,
+}
+
+impl From<&RunEvent> for EncodedEvent {
+    fn from(event: &RunEvent) -> EncodedEvent {
+        let ends_stream = matches!(event, RunEvent::RunCompleted { .. });
+        EncodedEvent { payload: event.encode(), ends_stream }
+    }
+}
+
+/// What a request gave.
+pub(crate) enum Answer {
+    Appended(Seq),
+    Run(RunId, u64),
+    Attempt(Attempt),
+    Forgotten,
+}
+
+type Reply = Result<Answer, Refusal>;
+
+struct Waiting {
+    request: Request,
+    reply: SyncSender<Reply>,
+}
+
+/// The thread's handle. Dropping it ends the thread after what is queued.
+pub(crate) struct Writer {
+    queue: Option<SyncSender<Waiting>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(crate) fn start(path: PathBuf, connection: Connection) -> std::io::Result<Writer> {
+        let (queue, requests) = sync_channel(QUEUE_REQUESTS_MAX);
+        let work = Work { path, connection, known: KnownStreams::default() };
+        let name = "journal".to_owned();
+        let thread = std::thread::Builder::new().name(name).spawn(move || work.run(&requests))?;
+        Ok(Writer { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Waits until the request is committed, or refused.
+    pub(crate) fn ask(&self, request: Request) -> Reply {
+        let (reply, answer) = sync_channel(1);
+        let queue = self.queue.as_ref().expect("taken by drop only");
+        queue.send(Waiting { request, reply }).expect("the thread lives as long as this handle");
+        answer.recv().expect("the thread answers every request")
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // Its panic was shown when it happened; whoever waited for it panicked too.
+            let _ended = thread.join();
+        }
+    }
+}
+
+struct Work {
+    path: PathBuf,
+    connection: Connection,
+    known: KnownStreams,
+}
+
+impl Work {
+    fn run(mut self, requests: &Receiver<Waiting>) {
+        while let Ok(first) = requests.recv() {
+            let mut group = vec![first];
+            group.extend(requests.try_iter().take(GROUP_REQUESTS_MAX - 1));
+            self.commit(group);
+        }
+    }
+
+    fn commit(&mut self, group: Vec<Waiting>) {
+        let replies = match self.transaction(&group) {
+            Ok(replies) => replies,
+            // One request that does not fit on the disk is not everybody's fault.
+            Err(Failed::Request(_)) if group.len() > 1 => {
+                return group.into_iter().for_each(|waiting| self.commit(vec![waiting]));
+            }
+            Err(Failed::Request(error) | Failed::Group(error)) => {
+                group.iter().map(|_| Err(Refusal::Store(error.clone()))).collect()
+            }
+        };
+        for (waiting, reply) in group.into_iter().zip(replies) {
+            // A caller that does not wait any more has ended; its events are committed all the same.
+            let _gone = waiting.reply.send(reply);
+        }
+    }
+
+    fn transaction(&mut self, group: &[Waiting]) -> Result<Vec<Reply>, Failed> {
+        let failed = |source| StoreError::from_sqlite(&self.path, source);
+        // IMMEDIATE: the expected sequence number is checked under the lock that writes, so a second
+        // process can never come between check and append.
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|source| Failed::Group(failed(source)))?;
+        let mut replies = Vec::with_capacity(group.len());
+        for waiting in group {
+            match crate::write::perform(&transaction, &mut self.known, &waiting.request) {
+                Ok(answer) => replies.push(Ok(answer)),
+                Err(Refusal::Sqlite(source)) => {
+                    self.known.roll_back();
+                    return Err(Failed::Request(failed(source)));
+                }
+                Err(refusal) => replies.push(Err(refusal)),
+            }
+        }
+        match transaction.commit() {
+            Ok(()) => self.known.commit(),
+            Err(source) => {
+                self.known.roll_back();
+                return Err(Failed::Group(failed(source)));
+            }
+        }
+        Ok(replies)
+    }
+}
+
+/// What failed for a reason that is none of the caller's.
+enum Failed {
+    /// One of the requests, while it was done.
+    Request(StoreError),
+    /// The transaction around them.
+    Group(StoreError),
+}
+
+#[cfg(test)]
+mod tests {
+    //! What only shows with a connection that was tampered with: a full disk, a held lock.
+
+    use event::{Attempt, JobKey};
+    use expect_test::expect;
+
+    use super::*;
+    use crate::database::{Durability, open_writer};
+
+    fn append(writer: &Writer, run: u64, expected: u64, job: &str) -> Result<Seq, String> {
+        let event = RunEvent::JobReady { job: JobKey::new(job), at: Timestamp(1) };
+        let request = Request::Append {
+            stream: StreamId::Run(RunId(run), Attempt(1)),
+            expected: Seq(expected),
+            at: Timestamp(1),
+            events: vec![EncodedEvent::from(&event)],
+        };
+        match writer.ask(request) {
+            Ok(Answer::Appended(seq)) => Ok(seq),
+            Ok(_) => panic!("the answer to this request is a sequence number"),
+            Err(Refusal::Store(error)) => Err(error.to_string()),
+            Err(refusal) => Err(format!("{refusal:?}")),
+        }
+    }
+
+    fn check_error(
+        found: Result<Seq, String>,
+        folder: &std::path::Path,
+        expected: expect_test::Expect,
+    ) {
+        let found = found.expect_err("it is refused");
+        expected.assert_eq(&found.replace(&folder.display().to_string(), "FOLDER"));
+    }
+
+    #[test]
+    fn a_full_disk_is_told_and_what_fits_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, connection) = open_writer(folder.path(), Durability::ProcessDeath).unwrap();
+        connection.pragma_update(None, "max_page_count", 12).unwrap();
+        let writer = Writer::start(path, connection).unwrap();
+        assert_eq!(append(&writer, 1, 0, "small"), Ok(Seq(1)));
+        let big = "x".repeat(100_000);
+        check_error(
+            append(&writer, 1, 1, &big),
+            folder.path(),
+            expect!["the disk of FOLDER/journal.db is full; nothing was written"],
+        );
+        // All or nothing; and what waited together with it is not refused for its sake.
+        std::thread::scope(|scope| {
+            scope.spawn(|| append(&writer, 2, 0, &big).unwrap_err());
+            scope.spawn(|| assert_eq!(append(&writer, 3, 0, "small"), Ok(Seq(1))));
+        });
+        assert_eq!(append(&writer, 1, 1, "small"), Ok(Seq(2)));
+        assert_eq!(append(&writer, 2, 0, "small"), Ok(Seq(1)));
+    }
+
+    #[test]
+    fn one_that_does_not_fit_is_not_everybodys_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, connection) = open_writer(folder.path(), Durability::ProcessDeath).unwrap();
+        connection.pragma_update(None, "max_page_count", 12).unwrap();
+        let mut work = Work { path, connection, known: KnownStreams::default() };
+        let waiting = |run: u64, job: &str| {
+            let event = RunEvent::JobReady { job: JobKey::new(job), at: Timestamp(1) };
+            let (reply, answer) = sync_channel(1);
+            let request = Request::Append {
+                stream: StreamId::Run(RunId(run), Attempt(1)),
+                expected: Seq(0),
+                at: Timestamp(1),
+                events: vec![EncodedEvent::from(&event)],
+            };
+            (Waiting { request, reply }, answer)
+        };
+        let (group, answers): (Vec<_>, Vec<_>) =
+            [waiting(1, "a"), waiting(2, &"x".repeat(100_000)), waiting(3, "c")]
+                .into_iter()
+                .unzip();
+        work.commit(group);
+        let taken: Vec<bool> =
+            answers.iter().map(|answer| answer.recv().unwrap().is_ok()).collect();
+        assert_eq!(taken, [true, false, true]);
+    }
+
+    #[test]
+    fn a_held_lock_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, connection) = open_writer(folder.path(), Durability::ProcessDeath).unwrap();
+        connection.busy_timeout(std::time::Duration::ZERO).unwrap();
+        let other = Connection::open(&path).unwrap();
+        let writer = Writer::start(path, connection).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        check_error(
+            append(&writer, 1, 0, "a"),
+            folder.path(),
+            expect!["FOLDER/journal.db is locked by another process"],
+        );
+        other.execute_batch("COMMIT").unwrap();
+        assert_eq!(append(&writer, 1, 0, "a"), Ok(Seq(1)));
+    }
+}

@@ -1,0 +1,137 @@
+//! Blobs and growing logs.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use event::{Attempt, BlobId, Fence, JobKey, RunId};
+use expect_test::{Expect, expect};
+use store::{Blobs, Durability, Store};
+
+use crate::story;
+
+fn open(folder: &Path) -> Blobs {
+    Blobs::open(folder, Durability::ProcessDeath).expect("a new folder opens")
+}
+
+/// Every file below the folder, from it.
+fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path.strip_prefix(folder).expect("below").display().to_string());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_blob_lies_under_its_digest_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for durability in [Durability::ProcessDeath, Durability::PowerLoss] {
+        let blobs = Blobs::open(folder.path(), durability).unwrap();
+        let (blob, size) = blobs.put(&mut &b"abc"[..]).unwrap();
+        assert_eq!(blobs.put_bytes(b"abc").unwrap(), blob);
+        assert_eq!((size, blobs.size(&blob).unwrap()), (3, 3));
+        assert_eq!(io::read_to_string(blobs.get(&blob).unwrap()).unwrap(), "abc");
+    }
+    assert_eq!(
+        files(folder.path()),
+        ["ba/78/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"]
+    );
+}
+
+/// Gives some bytes, then fails.
+struct Breaking(bool);
+
+impl Read for Breaking {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if std::mem::replace(&mut self.0, true) {
+            return Err(io::Error::other("the source broke"));
+        }
+        buffer.fill(b'x');
+        Ok(buffer.len())
+    }
+}
+
+#[test]
+fn half_a_blob_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path());
+    let refused = blobs.put(&mut Breaking(false)).unwrap_err();
+    expect![[r#"
+        cannot write a blob in FOLDER/temporary
+          because: the source broke"#]]
+    .assert_eq(&story(&refused, folder.path()));
+    assert_eq!(files(folder.path()), [""; 0]);
+    // What a killed process left goes away with the next opening.
+    fs::write(folder.path().join("temporary/left"), "half").unwrap();
+    open(folder.path());
+    assert_eq!(files(folder.path()), [""; 0]);
+}
+
+fn check_missing(name: &str, expected: &Expect) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let blobs = open(&folder.path().join("blobs"));
+    fs::write(folder.path().join("secret"), "s").expect("written");
+    let blob = BlobId::new(name);
+    let refused = blobs.get(&blob).expect_err("no such blob");
+    assert_eq!(refused.to_string(), blobs.size(&blob).expect_err("no such blob").to_string());
+    expected.assert_eq(&story(&refused, folder.path()));
+}
+
+#[test]
+fn a_name_leads_nowhere_else() {
+    check_missing(
+        &"0".repeat(64),
+        &expect![
+            "there is no blob 0000000000000000000000000000000000000000000000000000000000000000 in FOLDER/blobs"
+        ],
+    );
+    check_missing("../secret", &expect!["there is no blob ../secret in FOLDER/blobs"]);
+    check_missing("", &expect!["there is no blob  in FOLDER/blobs"]);
+}
+
+#[test]
+fn a_log_is_adopted_and_stays_until_it_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let job = JobKey::new("caller/test (3.12, ../x)");
+    let path = store.logs().create(RunId(12), Attempt(1), &job, Fence(2)).unwrap();
+    fs::write(&path, "one\ntwo\n").unwrap();
+    let (blob, size) = store.blobs().adopt(&path).unwrap();
+    assert_eq!(store.blobs().adopt(&path).unwrap(), (blob.clone(), size));
+    assert_eq!(
+        files(&folder.path().join("logs")),
+        ["12/1/caller%2Ftest%20%283%2E12%2C%20%2E%2E%2Fx%29.2.log"]
+    );
+    store.logs().remove(&path).unwrap();
+    store.logs().remove(&path).unwrap();
+    assert_eq!(files(&folder.path().join("logs")), [""; 0]);
+    assert!(!folder.path().join("logs/12").exists());
+    assert_eq!(io::read_to_string(store.blobs().get(&blob).unwrap()).unwrap(), "one\ntwo\n");
+}
+
+#[test]
+fn two_jobs_never_share_a_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let long = "x".repeat(300);
+    let keys = ["a b", "a%20b", "a/b", "a.b", "é", &long, &format!("{long}y"), &long[..150]];
+    let paths: std::collections::BTreeSet<_> = keys
+        .iter()
+        .map(|key| store.logs().create(RunId(1), Attempt(1), &JobKey::new(*key), Fence(1)))
+        .map(|path| path.unwrap())
+        .collect();
+    assert_eq!(paths.len(), keys.len());
+    for path in paths {
+        fs::write(path, "").unwrap();
+    }
+}

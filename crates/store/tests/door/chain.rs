@@ -1,0 +1,203 @@
+//! What proves that nobody altered the journal, what deletion leaves, and what a newer version wrote.
+
+use std::path::Path;
+
+use event::Seq;
+use expect_test::{Expect, expect};
+use ports::Journal as _;
+use store::{Store, Verified};
+
+use crate::{NOW, completed, ready, run, story};
+
+/// Three runs, two of them ended.
+fn filled(folder: &Path) -> Store {
+    let store = Store::open(folder).expect("a new store opens");
+    for number in 1..=3 {
+        let events = [ready("a"), ready("b"), ready("c")];
+        store.append(run(number), Seq(0), NOW, &events).expect("appended");
+    }
+    for number in 1..=2 {
+        store.append(run(number), Seq(3), NOW, &[completed()]).expect("appended");
+    }
+    store
+}
+
+fn alter(folder: &Path, sql: &str) {
+    let database = rusqlite::Connection::open(folder.join("journal.db")).expect("it opens");
+    assert_eq!(database.execute(sql, []).expect("it runs"), 1, "{sql}");
+}
+
+/// What `verify` says after somebody ran `sql`, then what reading and appending say.
+fn check(sql: &str, expected: &Expect) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = filled(folder.path());
+    alter(folder.path(), sql);
+    let verify = store.verify().map_err(|error| story(&error, folder.path()));
+    let read = store.read(run(3), Seq(0)).map_err(|error| story(&error, folder.path()));
+    expected.assert_eq(&format!("verify: {verify:?}\nread: {:?}\n", read.map(|it| it.len())));
+}
+
+#[test]
+fn what_was_altered_is_found() {
+    check(
+        "UPDATE event SET payload = replace(payload, 'b', 'x') WHERE position = 8",
+        &expect![[r#"
+        verify: Err("the chain of run/3/1 is broken at event 2: its payload is not what was appended")
+        read: Err("the chain of run/3/1 is broken at event 2: its payload is not what was appended")
+    "#]],
+    );
+    check(
+        "UPDATE event SET at = at + 1 WHERE position = 8",
+        &expect![[r#"
+        verify: Err("the chain of run/3/1 is broken at event 2: its digest does not follow from the one before")
+        read: Err("the chain of run/3/1 is broken at event 2: its digest does not follow from the one before")
+    "#]],
+    );
+    check(
+        "UPDATE event SET digest = zeroblob(32) WHERE position = 8",
+        &expect![[r#"
+        verify: Err("the chain of run/3/1 is broken at event 2: its digest does not follow from the one before")
+        read: Err("the chain of run/3/1 is broken at event 2: its digest does not follow from the one before")
+    "#]],
+    );
+    check(
+        "UPDATE event SET payload = NULL WHERE position = 8",
+        &expect![[r#"
+        verify: Err("the chain of run/3/1 is broken at event 2: its payload is missing")
+        read: Err("the events of run/3/1 were deleted; only their digests are kept")
+    "#]],
+    );
+    check(
+        "UPDATE event SET seq = 9 WHERE position = 8",
+        &expect![[r#"
+        verify: Err("the chain of run/3/1 is broken at event 2: the event is missing")
+        read: Err("the chain of run/3/1 is broken at event 2: the event is missing")
+    "#]],
+    );
+    check(
+        "DELETE FROM event WHERE position = 8",
+        &expect![[r#"
+        verify: Err("the chain of run/3/1 is broken at event 2: the event is missing")
+        read: Err("the chain of run/3/1 is broken at event 2: the event is missing")
+    "#]],
+    );
+    check(
+        "DELETE FROM event WHERE position = 9",
+        &expect![[r#"
+        verify: Err("the chain of run/3/1 is broken at event 3: events at the end are missing")
+        read: Ok(2)
+    "#]],
+    );
+    check(
+        "UPDATE stream SET name = 'run/3/2' WHERE name = 'run/3/1'",
+        &expect![[r#"
+        verify: Err("the chain of run/3/2 is broken at event 1: its digest does not follow from the one before")
+        read: Ok(0)
+    "#]],
+    );
+}
+
+#[test]
+fn payloads_are_deleted_and_the_chain_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = filled(folder.path());
+    store.forget(run(1)).unwrap();
+    store.forget(run(1)).unwrap();
+    store.forget(run(77)).unwrap();
+    assert_eq!(store.verify().unwrap(), Verified { streams: 3, events: 11, forgotten: 4 });
+
+    let refused = store.read(run(1), Seq(0)).unwrap_err();
+    expect!["the events of run/1/1 were deleted; only their digests are kept"]
+        .assert_eq(&refused.to_string());
+    let refused = store.append(run(1), Seq(4), NOW, &[ready("d")]).unwrap_err();
+    expect!["the events of run/1/1 were deleted; only their digests are kept"]
+        .assert_eq(&refused.to_string());
+    let refused = store.forget(run(3)).unwrap_err();
+    expect!["run/3/1 has not ended; its events cannot be deleted"].assert_eq(&refused.to_string());
+    assert_eq!(store.read(run(2), Seq(0)).unwrap().len(), 4);
+}
+
+#[test]
+fn deleted_payloads_are_not_left_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let store = Store::open(folder.path()).unwrap();
+        let name = "findme".repeat(2_000);
+        store.append(run(1), Seq(0), NOW, &[ready(&name), completed()]).unwrap();
+        store.forget(run(1)).unwrap();
+    }
+    let bytes = std::fs::read(folder.path().join("journal.db")).unwrap();
+    assert!(!bytes.windows(12).any(|window| window == b"findmefindme"));
+}
+
+/// Puts `payload` behind the third run, with a right chain, as a newer version would.
+fn append_raw(folder: &Path, payload: &str) {
+    let database = rusqlite::Connection::open(folder.join("journal.db")).expect("it opens");
+    let (id, seq, digest): (i64, u32, [u8; 32]) = database
+        .query_row("SELECT id, seq, digest FROM stream WHERE name = 'run/3/1'", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .expect("the stream");
+    let seq = u64::from(seq) + 1;
+    let payload_digest = event::Digest::of(payload.as_bytes());
+    let digest = event::chain(&event::Digest(digest), run(3), Seq(seq), NOW, &payload_digest);
+    database
+        .execute(
+            "INSERT INTO event (stream, seq, at, payload_digest, digest, payload)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            rusqlite::params![
+                id,
+                seq.cast_signed(),
+                NOW.0.cast_signed(),
+                payload_digest.0,
+                digest.0,
+                payload
+            ],
+        )
+        .expect("the event");
+    database
+        .execute(
+            "UPDATE stream SET seq = ?2, digest = ?3 WHERE id = ?1",
+            rusqlite::params![id, seq.cast_signed(), digest.0],
+        )
+        .expect("the head");
+}
+
+#[test]
+fn an_event_of_a_newer_version_stops_its_stream_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = filled(folder.path());
+    append_raw(folder.path(), r#"{"type":"JobTeleported","job":"a"}"#);
+
+    let refused = store.read(run(3), Seq(0)).unwrap_err();
+    expect!["run/3/1 was written by a newer version: event 4 cannot be read: the event kind `JobTeleported` is not known to this version"].assert_eq(&story(&refused, folder.path()));
+    // Whether the caller knows of the event or not.
+    let refused = store.append(run(3), Seq(3), NOW, &[ready("d")]).unwrap_err();
+    expect!["run/3/1 holds the event `JobTeleported` of a newer version; this version can only leave it alone"].assert_eq(&story(&refused, folder.path()));
+    let refused = store.append(run(3), Seq(4), NOW, &[ready("d")]).unwrap_err();
+    expect!["run/3/1 holds the event `JobTeleported` of a newer version; this version can only leave it alone"].assert_eq(&story(&refused, folder.path()));
+    // The chain needs no understanding, and the other streams go on.
+    assert_eq!(store.verify().unwrap().events, 12);
+    assert_eq!(store.append(run(2), Seq(4), NOW, &[ready("d")]).unwrap(), Seq(5));
+}
+
+#[test]
+fn a_value_of_a_newer_version_stops_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = filled(folder.path());
+    append_raw(folder.path(), r#"{"type":"RunCompleted","conclusion":"neutral","at":1}"#);
+    let refused = store.read(run(3), Seq(0)).unwrap_err();
+    expect!["run/3/1 was written by a newer version: event 4 cannot be read: the event `RunCompleted` does not read as this version knows it: unknown variant `neutral`, expected one of `success`, `failure`, `cancelled`, `skipped`, `timed_out`"].assert_eq(&story(&refused, folder.path()));
+}
+
+#[test]
+fn a_kind_of_stream_of_a_newer_version_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = filled(folder.path());
+    alter(folder.path(), "UPDATE stream SET name = 'deployment/3' WHERE name = 'run/3/1'");
+    expect!["the stream `deployment/3` was written by a newer version"]
+        .assert_eq(&story(&store.open_streams().unwrap_err(), folder.path()));
+    expect!["the stream `deployment/3` was written by a newer version"]
+        .assert_eq(&story(&store.verify().unwrap_err(), folder.path()));
+    assert_eq!(store.read(run(2), Seq(0)).unwrap().len(), 4);
+}

@@ -1,0 +1,35 @@
+//! The store at its door. One binary, so that it is linked once.
+
+mod blobs;
+mod chain;
+mod errors;
+mod journal;
+mod processes;
+
+use event::{Attempt, Conclusion, JobKey, RunEvent, RunId, StreamId, Timestamp};
+
+/// A time; the store takes it from its caller.
+const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+fn run(number: u64) -> StreamId {
+    StreamId::Run(RunId(number), Attempt(1))
+}
+
+fn ready(job: &str) -> RunEvent {
+    RunEvent::JobReady { job: JobKey::new(job), at: NOW }
+}
+
+fn completed() -> RunEvent {
+    RunEvent::RunCompleted { conclusion: Conclusion::Success, at: NOW }
+}
+
+/// An error with all its sources, and the folder's name taken out.
+fn story(error: &dyn std::error::Error, folder: &std::path::Path) -> String {
+    let mut story = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        story.push_str(&format!("\n  because: {error}"));
+        source = error.source();
+    }
+    story.replace(&folder.display().to_string(), "FOLDER")
+}
