@@ -430,4 +430,10 @@ fn plain_lines_are_told_without_reading_them() {
     assert!(!may_hold_command(b"one : two\n# ## [\n"));
     assert!(may_hold_command(b"one\ntwo\n  ::debug::x\n"));
     assert!(may_hold_command(b"one\ntwo ##[\n"));
+    assert!(may_hold_command(b"std::vec\n\r\t\xe2\x80\x83 ::debug::x"));
+    assert!(may_hold_command(b"::x"));
+    assert!(!may_hold_command(b"std::vec\n a::b::c\n\n:\n:"));
+    let long = "#".repeat(100);
+    assert!(!may_be_command(long.as_bytes()));
+    assert!(may_be_command(format!("{long}[debug]x").as_bytes()));
 }

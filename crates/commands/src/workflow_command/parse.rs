@@ -12,6 +12,9 @@ const KEY: &str = "::";
 /// What begins a command of the old form.
 const LEGACY_KEY: &str = "##[";
 
+/// Where preparing a search begins to pay.
+const SHORT_LINE: usize = 64;
+
 /// The commands there are.
 const NAMES: [&str; 15] = [
     "add-mask",
@@ -65,11 +68,20 @@ impl fmt::Debug for Command {
 }
 
 /// Can there be a command in these lines? Costs next to nothing, so a whole block of a log is
-/// asked before its lines are looked at one by one.
+/// asked before its lines are looked at one by one. A block that begins inside a line is asked as if
+/// that line began there.
 pub fn may_hold_command(block: &[u8]) -> bool {
     static KEY_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(KEY));
-    static LEGACY_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(LEGACY_KEY));
-    KEY_FINDER.find(block).is_some() || LEGACY_FINDER.find(block).is_some()
+    KEY_FINDER.find_iter(block).any(|at| may_begin_line(&block[..at]))
+        || LEGACY_FINDER.find(block).is_some()
+}
+
+static LEGACY_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(LEGACY_KEY));
+
+/// Is there nothing but blanks, in ASCII or perhaps beyond, between the line's start and the end?
+fn may_begin_line(before: &[u8]) -> bool {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\x0b'..=b'\r' | 0x80..);
+    before.iter().rev().find(|byte| !blank(byte)).is_none_or(|&byte| byte == b'\n')
 }
 
 /// Can this line be a command? `false` is certain.
@@ -85,8 +97,11 @@ pub fn may_be_command(line: &[u8]) -> bool {
     }
 }
 
-/// Searching for one byte beats a prepared search on the short lines that logs are made of.
+/// On the short lines that logs are made of, searching for one byte beats a prepared search.
 pub(super) fn holds_legacy_key(line: &[u8]) -> bool {
+    if line.len() > SHORT_LINE {
+        return LEGACY_FINDER.find(line).is_some();
+    }
     memchr::memchr_iter(b'#', line).any(|at| line[at..].starts_with(LEGACY_KEY.as_bytes()))
 }
 
