@@ -1,1 +1,24 @@
-//! Actions by commit, the lock file, and the native versions
+//! Actions: found by commit, kept, locked; and the ones that Launchway brings itself.
+//!
+//! [`resolve()`] answers what a step's `uses` stands for. A committed lock file decides first, then
+//! the table of [`native`] versions, then the host: git fetches one commit, which is kept by its
+//! name and never fetched again. Tags are only ways to a commit.
+//!
+//! A native action is a child process of our own binary with the contract of a JavaScript action:
+//! inputs and state in the environment, answers in files, commands on standard output. So the
+//! worker runs it like any other, a fault of it ends one step, and its log looks the same.
+
+mod git;
+mod lock;
+mod mirror;
+pub mod native;
+mod resolve;
+mod shelf;
+
+pub use git::GitError;
+pub use lock::{Lock, LockError, Locked};
+pub use mirror::Mirrors;
+pub use resolve::{
+    ActionSource, ManifestFile, Note, ResolveError, ResolveOptions, Resolved, manifest_in, resolve,
+};
+pub use shelf::ShelfError;
