@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use syntax::{Diagnostic, RuleId, Severity, Source, Span};
 
-use crate::FINDINGS_MAX;
+use crate::OF_RULE_MAX;
 
 /// Takes findings from one rule after the other.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl<'a> Findings<'a> {
 
     /// This rule may as well stop looking.
     pub(crate) fn full(&self) -> bool {
-        self.of_rule >= FINDINGS_MAX
+        self.of_rule >= OF_RULE_MAX
     }
 
     pub(crate) fn error(&mut self, span: Span, message: String, hint: impl Into<String>) {
@@ -48,6 +48,13 @@ impl<'a> Findings<'a> {
             return;
         }
         self.of_rule += 1;
+        if self.of_rule == OF_RULE_MAX {
+            let message = format!("this rule has found {OF_RULE_MAX} places and looks no further");
+            let hint = "mend or switch off the others, then look again".to_owned();
+            self.list
+                .push(Diagnostic::new(self.rule, severity, self.source, span, message).hint(hint));
+            return;
+        }
         let finding = Diagnostic::new(self.rule, severity, self.source, span, message);
         self.list.push(finding.hint(hint));
     }

@@ -28,8 +28,9 @@ use crate::ignores::Ignores;
 use crate::rules::RULES;
 use crate::subject::Subject;
 
-/// Findings kept for one file: nobody reads more, and placing each costs time.
-pub const FINDINGS_MAX: usize = 1_000;
+/// Findings of one rule in one file, the last of which says that there are more: nobody reads them
+/// all, and placing each costs time.
+pub const OF_RULE_MAX: usize = 200;
 
 /// What the rules may know besides the file itself.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +62,5 @@ pub fn check_node(
     let ignores = Ignores::read(source);
     let mut found = ignores.apply(findings.into_list());
     found.sort_by_key(|finding| finding.labels.first().map_or(0, |label| label.span.start));
-    found.truncate(FINDINGS_MAX);
     found
 }

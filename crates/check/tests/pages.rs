@@ -90,10 +90,6 @@ fn a_comment_with_a_reason_switches_each_rule_off() {
 }
 
 #[test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the pages lie on the disk; the crate itself stays pure"
-)]
 fn the_index_names_every_rule_and_every_page_is_a_rule() {
     let index = page("README.md");
     let listed: Vec<&str> = index
@@ -111,5 +107,20 @@ fn the_index_names_every_rule_and_every_page_is_a_rule() {
         let name = name.to_string_lossy();
         let known = name == "README.md" || rule_ids().any(|rule| name == format!("{rule}.md"));
         assert!(known, "docs/rules/{name} belongs to no rule");
+    }
+}
+
+#[test]
+fn the_reader_takes_every_example() {
+    for rule in rule_ids() {
+        let page = page(&format!("{rule}.md"));
+        for heading in ["Bad", "Good"] {
+            let text = example(&page, heading, "yaml").expect("proved above");
+            let (workflow, mistakes) = workflow::read(&Source::new(rule, text));
+            assert!(workflow.is_some(), "{rule}, {heading}");
+            let messages: Vec<String> =
+                mistakes.iter().map(|found| format!("{} {}", found.rule, found.message)).collect();
+            assert!(messages.is_empty(), "{rule}, {heading}: {messages:?}");
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! A command that needs a sign-in, in a job that never signs in: each job is a fresh machine
 //! (conformance 108, 219).
 
+use syntax::Severity;
+
 use crate::findings::Findings;
-use crate::shell::Command;
-use crate::subject::{Job, Step, Subject};
+use crate::shell::{Command, Joint};
+use crate::subject::{Job, Script, Step, Subject};
 
 /// Names in `env` that hold a sign-in.
 const CREDENTIALS: &[&str] = &[
@@ -58,8 +60,8 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             if may_sign_in(step) {
                 break;
             }
-            for command in step.commands() {
-                report(subject, job, step, command, findings);
+            if let Some(script) = &step.script {
+                report(subject, job, script, findings);
             }
         }
     }
@@ -75,28 +77,23 @@ fn may_sign_in(step: &Step<'_>) -> bool {
         .is_some_and(|script| SIGN_INS.iter().any(|text| script.text.contains(text)))
 }
 
-fn report(
-    subject: &Subject<'_>,
-    job: &Job<'_>,
-    step: &Step<'_>,
-    command: &Command,
-    findings: &mut Findings<'_>,
-) {
-    let Some((what, remedy, sure)) = needs_sign_in(command) else { return };
-    let Some(script) = &step.script else { return };
-    let span = subject.locate(script.node, command.range.clone());
-    let message = format!("`{what}` needs a sign-in, and the job '{}' has none", job.id);
-    let hint =
-        format!("{remedy} before it: each job is a fresh machine, another job's sign-in is gone");
-    if sure {
-        findings.error(span, message, hint);
-    } else {
-        findings.warning(span, message, hint);
+fn report(subject: &Subject<'_>, job: &Job<'_>, script: &Script<'_>, findings: &mut Findings<'_>) {
+    for (at, command) in script.commands.iter().enumerate() {
+        let Some((what, remedy, severity)) = needs_sign_in(command) else { continue };
+        // Where the script asks whether it worked, the step may go on.
+        let asked = script.commands.get(at + 1).is_some_and(|next| next.joint == Joint::Or)
+            || matches!(command.words[0].as_str(), "if" | "elif" | "while" | "until" | "!");
+        let severity = if asked { Severity::Warning } else { severity };
+        let message = format!("`{what}` needs a sign-in, and the job '{}' has none", job.id);
+        let hint = format!(
+            "{remedy} before it: each job is a fresh machine, another job's sign-in is gone"
+        );
+        findings.add(severity, subject.locate(script.node, command.range.clone()), message, hint);
     }
 }
 
-/// What the command is called, the remedy, and whether it is sure to fail.
-fn needs_sign_in(command: &Command) -> Option<(String, &'static str, bool)> {
+/// What the command is called, the remedy, and how bad it is.
+fn needs_sign_in(command: &Command) -> Option<(String, &'static str, Severity)> {
     let (program, rest) = command.program();
     let plain: Vec<&str> =
         rest.iter().map(String::as_str).filter(|word| !word.starts_with('-')).collect();
@@ -105,11 +102,15 @@ fn needs_sign_in(command: &Command) -> Option<(String, &'static str, bool)> {
         "aws" if !first.is_empty() && !matches!(first, "configure" | "help") => {
             let offline = rest.iter().any(|word| word == "--no-sign-request");
             let what = format!("aws {first}");
-            (!offline).then_some((what, "use aws-actions/configure-aws-credentials", true))
+            (!offline).then_some((
+                what,
+                "use aws-actions/configure-aws-credentials",
+                Severity::Error,
+            ))
         }
         "docker" if command.is("docker", &["push"]) => {
             let local = plain.get(1).is_some_and(|image| image.starts_with("localhost"));
-            (!local).then_some(("docker push".into(), "use docker/login-action", true))
+            (!local).then_some(("docker push".into(), "use docker/login-action", Severity::Error))
         }
         "kubectl"
             if !matches!(
@@ -120,7 +121,7 @@ fn needs_sign_in(command: &Command) -> Option<(String, &'static str, bool)> {
             Some((
                 format!("kubectl {first}"),
                 "set up a kubeconfig (`aws eks update-kubeconfig`)",
-                true,
+                Severity::Error,
             ))
         }
         "helm"
@@ -132,12 +133,12 @@ fn needs_sign_in(command: &Command) -> Option<(String, &'static str, bool)> {
             Some((
                 format!("helm {first}"),
                 "set up a kubeconfig (`aws eks update-kubeconfig`)",
-                true,
+                Severity::Error,
             ))
         }
         "terraform" if matches!(first, "plan" | "apply" | "destroy" | "import" | "refresh") => {
             let hint = "sign in to the cloud that its providers use";
-            Some((format!("terraform {first}"), hint, false))
+            Some((format!("terraform {first}"), hint, Severity::Warning))
         }
         _ => None,
     }

@@ -1,15 +1,13 @@
-//! Nothing can start the workflow, or a job of it (conformance 30).
+//! Nothing can start the workflow, or a job of it. Filters that let nothing through (conformance 30)
+//! are the reader's.
 
 use syntax::NodeKind;
 
 use crate::findings::Findings;
-use crate::subject::{Subject, strings};
-
-const FILTERS: &[&str] = &["branches", "tags", "paths"];
+use crate::subject::Subject;
 
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     no_event(subject, findings);
-    only_negative(subject, findings);
     jobs_of_other_events(subject, findings);
 }
 
@@ -21,30 +19,12 @@ fn no_event(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         _ => false,
     };
     if empty {
-        let message = "no event starts this workflow, and GitHub refuses such a file".to_owned();
-        findings.error(
+        let message = "no event starts this workflow".to_owned();
+        findings.warning(
             on.span,
             message,
             "to switch it off, disable it (`gh workflow disable`) or take the file away",
         );
-    }
-}
-
-fn only_negative(subject: &Subject<'_>, findings: &mut Findings<'_>) {
-    for event in &subject.events {
-        let Some(filters) = event.filters else { continue };
-        for name in FILTERS {
-            let Some(node) = filters.get(name) else { continue };
-            let patterns = strings(node);
-            if !patterns.is_empty() && patterns.iter().all(|pattern| pattern.starts_with('!')) {
-                let message = format!(
-                    "`{name}` of {} has negative patterns only, which match nothing",
-                    event.name
-                );
-                let hint = format!("put `'**'` before them, or use `{name}-ignore`");
-                findings.error(node.span, message, hint);
-            }
-        }
     }
 }
 

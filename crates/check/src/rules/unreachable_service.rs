@@ -16,7 +16,7 @@ struct Kind {
 
 const KINDS: &[Kind] = &[
     Kind {
-        images: &["postgres", "postgis", "timescaledb"],
+        images: &["postgres", "postgresql", "postgis", "timescaledb"],
         port: "5432",
         schemes: &["postgres://", "postgresql://", "postgresql+", "postgis://"],
     },
