@@ -133,6 +133,7 @@ pub fn read_action(source: &Arc<Source>) -> (Option<ActionManifest>, Vec<Diagnos
         }
         None => None,
     };
+    reader.diagnostics.sort_by_key(|it| it.labels.first().map(|label| label.span));
     (manifest, reader.diagnostics)
 }
 

@@ -7,7 +7,7 @@ use syntax::{Diagnostic, Node, NodeKind};
 
 use crate::model::{Condition, Text};
 use crate::reader::{Reader, scalar_text};
-use crate::template::{Piece, pieces};
+use crate::template::{Piece, pieces, string_literal};
 
 impl Reader<'_> {
     /// Reads an `if` in which the status functions of the scope count: where none is written,
@@ -60,6 +60,11 @@ impl Reader<'_> {
         };
         if let [Piece::Expression(inner, at)] = pieces.as_slice() {
             let start = at + (inner.len() - inner.trim_start().len());
+            // A quoted text alone is that text, and the text of a condition is an expression.
+            if let Some(literal) = string_literal(inner.trim()) {
+                let whole = 0..text.len();
+                return self.expression(literal.trim(), scope, |_| (node.span, whole, text));
+            }
             return self.expression(inner.trim(), scope, |range| {
                 (node.span, start + range.start..start + range.end, text)
             });

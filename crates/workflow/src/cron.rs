@@ -27,7 +27,7 @@ const INTERVAL_MINUTES_MIN: u32 = 5;
 
 /// What is wrong with a schedule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CronError {
+pub(crate) enum CronError {
     /// Not five fields.
     #[error("a schedule has five fields (minute, hour, day of month, month, day of week), not {0}")]
     FieldCount(usize),
@@ -48,7 +48,7 @@ pub enum CronError {
 
 /// Why a field cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub(crate) enum Why {
     /// Neither number nor name.
     NotANumber,
     /// Outside of the bounds.
@@ -73,13 +73,13 @@ impl fmt::Display for Why {
 /// A schedule that reads well. `often` holds the smallest distance in minutes where it is below the
 /// five minutes that GitHub keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checked {
+pub(crate) struct Checked {
     /// Minutes between two starts, where GitHub would not start it that often.
-    pub often: Option<u32>,
+    pub(crate) often: Option<u32>,
 }
 
 /// Checks the text of a `cron`.
-pub fn check(text: &str) -> Result<Checked, CronError> {
+pub(crate) fn check(text: &str) -> Result<Checked, CronError> {
     let fields: Vec<&str> = text.split_whitespace().collect();
     if let Some(first) = fields.first().filter(|first| first.starts_with('@')) {
         return Err(CronError::Nickname((*first).to_owned()));

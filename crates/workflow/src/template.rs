@@ -523,7 +523,7 @@ pub(crate) fn pieces(text: &str) -> Option<Vec<Piece<'_>>> {
 }
 
 /// The text of an expression that is one quoted text and nothing else.
-fn string_literal(text: &str) -> Option<String> {
+pub(crate) fn string_literal(text: &str) -> Option<String> {
     let inner = text.strip_prefix('\'')?.strip_suffix('\'')?;
     let unescaped = inner.replace("''", "\u{0}");
     (!unescaped.contains('\'') && !inner.contains('\u{0}')).then(|| unescaped.replace('\u{0}', "'"))

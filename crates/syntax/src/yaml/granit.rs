@@ -168,8 +168,15 @@ fn explain(
         ErrorKind::RecursionLimitExceeded => {
             error("too deeply nested").hint(format!("at most {} levels are read", super::DEPTH_MAX))
         }
-        ErrorKind::UnclosedQuotedScalar => error("this quoted text does not end")
+        ErrorKind::UnclosedQuotedScalar
+        | ErrorKind::InvalidQuotedScalarIndent
+        | ErrorKind::DocumentIndicatorInQuotedScalar => error("a quoted text does not end")
             .hint("add the closing quote; inside '..' a quote is written twice"),
+        ErrorKind::InvalidTrailingSingleQuotedScalar
+        | ErrorKind::InvalidTrailingDoubleQuotedScalar => {
+            error("the quoted text ended before this")
+                .hint("inside '..' a quote is written twice, inside \"..\" as `\\\"`")
+        }
         ErrorKind::UnknownQuotedScalarEscape => error("unknown escape in \"..\"")
             .hint("write `\\\\` for a backslash, or use '..', where a backslash is plain text"),
         ErrorKind::MappingValueNotAllowed
@@ -184,12 +191,12 @@ fn explain(
                 .hint("keys of one mapping, and `-` of one list, begin in the same column")
         }
         ErrorKind::UnexpectedCharacter { character } if !character.is_control() => {
-            error(&format!("a value may not begin with `{character}`"))
+            error(&format!("a value may not begin with {character}"))
                 .hint("put quotes around the value")
         }
         ErrorKind::MissingAnchorOrAliasName => error("a name is missing behind `*` or `&`")
             .hint("a value that begins with `*` or `&` needs quotes"),
-        kind if is_tag(kind) => error(&kind.to_string()).hint(TAG_HINT),
+        kind if is_tag(kind) => error("a value may not begin with !").hint(TAG_HINT),
         kind => error(&kind.to_string()),
     }
 }
@@ -214,6 +221,7 @@ fn is_tab(kind: &ErrorKind) -> bool {
             | ErrorKind::TabInBlockIndentation
             | ErrorKind::TabInIndentation
             | ErrorKind::TabAtBlockScalarStart
+            | ErrorKind::TabInPlainScalar
     )
 }
 
