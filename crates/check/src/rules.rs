@@ -28,6 +28,7 @@ mod unchecked_pipe;
 mod unknown_input;
 mod unknown_need;
 mod unknown_output;
+mod unknown_variable;
 mod unpinned_action;
 mod unreachable_service;
 mod version_as_number;
@@ -52,6 +53,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { id: "unknown-input", look: unknown_input::look },
     Rule { id: "missing-required-input", look: missing_required_input::look },
     Rule { id: "unknown-output", look: unknown_output::look },
+    Rule { id: "unknown-variable", look: unknown_variable::look },
     Rule { id: "cloud-command-without-credentials", look: cloud_command_without_credentials::look },
     Rule { id: "refused-action-version", look: refused_action_version::look },
     Rule { id: "unpinned-action", look: unpinned_action::look },

@@ -3,7 +3,7 @@
 //! It is a view of the tree as written. What is missing or misshapen is simply absent here: the reader
 //! reports it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,6 +16,10 @@ use crate::shell::{self, Command};
 
 /// Longer texts are refused by the reader (conformance 15).
 const TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// Services of one job that are looked at: each is held against every address of the job, and a
+/// machine runs no more.
+pub(crate) const SERVICES_MAX: usize = 32;
 
 /// One workflow file.
 #[derive(Debug)]
@@ -186,12 +190,10 @@ impl<'a> Job<'a> {
         found
     }
 
-    /// The jobs it names in `needs`.
-    pub(crate) fn needs(&self) -> Vec<&'a str> {
-        match self.body.get("needs") {
-            Some(node) => strings(node),
-            None => Vec::new(),
-        }
+    /// The jobs it names in `needs`, in lower case.
+    pub(crate) fn needs(&self) -> BTreeSet<String> {
+        let names = self.body.get("needs").map_or_else(Vec::new, strings);
+        names.into_iter().map(str::to_ascii_lowercase).collect()
     }
 
     /// Whether its steps run right on the machine.
@@ -245,10 +247,6 @@ impl<'a> Step<'a> {
     pub(crate) fn is_action(&self, name: &str) -> bool {
         self.uses.as_ref().is_some_and(|uses| uses.name.eq_ignore_ascii_case(name))
     }
-
-    pub(crate) fn commands(&self) -> &[Command] {
-        self.script.as_ref().map_or(&[], |script| &script.commands)
-    }
 }
 
 impl<'a> Uses<'a> {
@@ -287,7 +285,7 @@ pub(crate) fn get_ignoring_case<'a>(entries: &'a [Entry], name: &str) -> Option<
 }
 
 /// A string, or the strings of a list.
-pub(crate) fn strings(node: &Node) -> Vec<&str> {
+fn strings(node: &Node) -> Vec<&str> {
     match node.as_sequence() {
         Some(items) => items.iter().filter_map(Node::as_str).collect(),
         None => node.as_str().into_iter().collect(),

@@ -449,3 +449,22 @@ fn a_rule_that_finds_too_much_says_so() {
     expect!["this rule has found 200 places and looks no further"]
         .assert_eq(&of_rule.last().expect("many").message);
 }
+
+#[test]
+fn variables_may_be_set_in_many_ways() {
+    let rule = "unknown-variable";
+    check(
+        rule,
+        &job(
+            "- run: echo ${{ env.A }} ${{ env.a }} ${{ env.B }} ${{ env.HOME }}\n  env: {A: x}\n- if: env.C\n  run: x",
+        ),
+        expect![[r#"
+            6 warning nobody sets the variable 'B' <- env.B
+            6 warning nobody sets the variable 'HOME' <- env.HOME
+            8 warning nobody sets the variable 'C' <- env.C
+        "#]],
+    );
+    check(rule, &job("- run: echo A=b >> $GITHUB_ENV\n- run: echo ${{ env.A }}"), expect![""]);
+    check(rule, &job("- uses: somebody/something@v1\n- run: echo ${{ env.A }}"), expect![""]);
+    check(rule, &job("- run: echo ${{ env.A }}\n  env: ${{ fromJSON(vars.ENV) }}"), expect![""]);
+}

@@ -113,10 +113,12 @@ fn s4_deploy() {
     check(
         "s4-deploy.yml",
         expect![[r#"
-        22 error token-without-permission: aws-actions/configure-aws-credentials signs in by OIDC, but the job's token has no `id-token: write` <- aws-actions/configure-aws-credentials@v4
-        51 warning unknown-output: no step of the job 'deploy' has the id 'vars' <- steps.vars.outputs.image_uri
-        56 warning unknown-output: no step of the job 'deploy' has the id 'task-def' <- steps.task-def.outputs.task-definition
-    "#]],
+            22 error token-without-permission: aws-actions/configure-aws-credentials signs in by OIDC, but the job's token has no `id-token: write` <- aws-actions/configure-aws-credentials@v4
+            51 warning unknown-output: no step of the job 'deploy' has the id 'vars' <- steps.vars.outputs.image_uri
+            56 warning unknown-output: no step of the job 'deploy' has the id 'task-def' <- steps.task-def.outputs.task-definition
+            57 warning unknown-variable: nobody sets the variable 'ENV' <- env.ENV
+            58 warning unknown-variable: nobody sets the variable 'ENV' <- env.ENV
+        "#]],
     );
 }
 

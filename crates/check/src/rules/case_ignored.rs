@@ -7,6 +7,9 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     for job in &subject.jobs {
         let conditions = job.references.iter().filter(|one| one.key == "if");
         for reference in conditions {
+            if findings.full() {
+                return;
+            }
             let input = reference.path.begins(&["inputs", "*"])
                 || reference.path.begins(&["github", "event", "inputs", "*"]);
             let Some(text) = reference.node.as_str().filter(|_| input) else { continue };

@@ -79,6 +79,9 @@ fn may_sign_in(step: &Step<'_>) -> bool {
 
 fn report(subject: &Subject<'_>, job: &Job<'_>, script: &Script<'_>, findings: &mut Findings<'_>) {
     for (at, command) in script.commands.iter().enumerate() {
+        if findings.full() {
+            return;
+        }
         let Some((what, remedy, severity)) = needs_sign_in(command) else { continue };
         // Where the script asks whether it worked, the step may go on.
         let asked = script.commands.get(at + 1).is_some_and(|next| next.joint == Joint::Or)

@@ -1,5 +1,7 @@
 //! An image built into the builder's cache only, then run.
 
+use std::collections::BTreeSet;
+
 use syntax::{Node, NodeKind};
 
 use crate::findings::Findings;
@@ -8,7 +10,7 @@ use crate::subject::{Step, Subject};
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     for job in &subject.jobs {
         let mut own_builder = false;
-        let mut unloaded: Vec<&str> = Vec::new();
+        let mut unloaded: BTreeSet<&str> = BTreeSet::new();
         for step in &job.steps {
             if step.is_action("docker/setup-buildx-action")
                 && step.input_text("driver") != Some("docker")
@@ -20,8 +22,11 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             }
             let Some(script) = &step.script else { continue };
             for command in script.commands.iter().filter(|command| command.is("docker", &[])) {
+                if findings.full() {
+                    return;
+                }
                 let runs = command.words.iter().any(|word| word == "run");
-                let image = command.words.iter().find(|word| unloaded.contains(&word.as_str()));
+                let image = command.words.iter().find(|word| unloaded.contains(word.as_str()));
                 if let (true, Some(image)) = (runs, image) {
                     let message = format!(
                         "the image {image} was built into the builder's cache only, Docker does not have it"

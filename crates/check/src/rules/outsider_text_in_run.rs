@@ -37,6 +37,9 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let dispatched = subject.has_event("workflow_dispatch");
     for job in &subject.jobs {
         for reference in job.references.iter().filter(|one| is_script(subject, job, one)) {
+            if findings.full() {
+                return;
+            }
             let written = reference.written();
             let hint = || {
                 let name = variable(&reference.path.parts);

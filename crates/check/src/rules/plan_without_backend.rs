@@ -9,6 +9,9 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         for step in &job.steps {
             let Some(script) = &step.script else { continue };
             for command in &script.commands {
+                if findings.full() {
+                    return;
+                }
                 let (_, rest) = command.program();
                 if command.is("terraform", &["init"]) {
                     without_backend =

@@ -7,6 +7,9 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     for job in &subject.jobs {
         for reference in job.references.iter().filter(|one| one.key == "run" && one.step.is_some())
         {
+            if findings.full() {
+                return;
+            }
             let token = reference.path.begins(&["github", "token"]);
             if !token && !reference.path.begins(&["secrets", "*"]) {
                 continue;

@@ -3,7 +3,7 @@
 use syntax::{Mapping, Node};
 
 use crate::findings::Findings;
-use crate::subject::{Job, Subject, entries, get_ignoring_case};
+use crate::subject::{Job, SERVICES_MAX, Subject, entries, get_ignoring_case};
 
 /// What the environment of a database image makes.
 struct Made {
@@ -18,7 +18,7 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         if creates_database(job) {
             continue;
         }
-        for service in entries(job.body.get("services")) {
+        for service in entries(job.body.get("services")).iter().take(SERVICES_MAX) {
             let Some(body) = service.value.as_mapping() else { continue };
             let Some(made) = made_by(&service.key.text, body) else { continue };
             let env = subject.env.iter().chain(job.env);

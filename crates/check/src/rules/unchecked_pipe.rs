@@ -15,6 +15,9 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             continue;
         }
         for pair in script.commands.windows(2) {
+            if findings.full() {
+                return;
+            }
             let [before, tee] = pair else { continue };
             let talks = matches!(before.program().0, "echo" | "printf" | "cat");
             if tee.joint == Joint::Pipe && tee.program().0 == "tee" && !talks {

@@ -1,5 +1,7 @@
 //! A job that is not needed, or an output that the needed job does not declare (conformance 69, 80).
 
+use std::collections::BTreeSet;
+
 use crate::findings::Findings;
 use crate::subject::{Job, Reference, Subject, entries, get_ignoring_case};
 
@@ -7,6 +9,9 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     for job in &subject.jobs {
         let needs = job.needs();
         for reference in job.references.iter().filter(|one| one.path.begins(&["needs", "*"])) {
+            if findings.full() {
+                return;
+            }
             if reference.path.parts[1] == "*" {
                 continue;
             }
@@ -20,11 +25,11 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Findings<'_>) {
 fn mistake(
     subject: &Subject<'_>,
     job: &Job<'_>,
-    needs: &[&str],
+    needs: &BTreeSet<String>,
     reference: &Reference<'_>,
 ) -> Option<(String, String)> {
     let id = reference.path.parts[1];
-    if !needs.iter().any(|need| need.eq_ignore_ascii_case(id)) {
+    if !needs.contains(&id.to_ascii_lowercase()) {
         let message =
             format!("the job '{}' does not need '{id}', so nothing of it is known here", job.id);
         let hint = match subject.job(id) {

@@ -11,6 +11,9 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         let named = named.filter_map(|(at, step)| Some((step.id?.to_ascii_lowercase(), at)));
         let by_id: BTreeMap<String, usize> = named.collect();
         for reference in job.references.iter().filter(|one| one.path.begins(&["steps", "*"])) {
+            if findings.full() {
+                return;
+            }
             if reference.path.parts[1] == "*" {
                 continue;
             }

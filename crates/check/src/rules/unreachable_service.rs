@@ -5,7 +5,7 @@ use std::ops::Range;
 use syntax::Node;
 
 use crate::findings::Findings;
-use crate::subject::{Job, Subject, entries, texts};
+use crate::subject::{Job, SERVICES_MAX, Subject, entries, texts};
 
 /// A kind of service: the images that hold it, its port, and the schemes of its addresses.
 struct Kind {
@@ -30,6 +30,9 @@ const KINDS: &[Kind] = &[
     Kind { images: &["rabbitmq"], port: "5672", schemes: &["amqp://"] },
 ];
 
+/// Scheme, user and password in front of a host are never longer.
+const ADDRESS_BYTES_MAX: usize = 256;
+
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     for job in subject.jobs.iter().filter(|job| job.on_host()) {
         let services = entries(job.body.get("services"));
@@ -37,7 +40,7 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             continue;
         }
         let strings = strings_of(subject, job);
-        for service in services {
+        for service in services.iter().take(SERVICES_MAX) {
             let Some(body) = service.value.as_mapping() else { continue };
             if body
                 .get("ports")
@@ -92,8 +95,7 @@ fn mention(text: &str, kind: &Kind) -> Option<Range<usize>> {
             let port = rest.strip_prefix(':').map(|rest| {
                 &rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())]
             });
-            let start =
-                text[..at].rfind([' ', '\n', '"', '\'', '=', ',']).map_or(0, |before| before + 1);
+            let start = address_start(text, at);
             let scheme = kind.schemes.iter().any(|scheme| text[start..at].starts_with(scheme));
             if port == Some(kind.port) || (scheme && port.is_none_or(str::is_empty)) {
                 let length = rest.find([' ', '\n', '"', '\'', ',', ';']).unwrap_or(rest.len());
@@ -102,4 +104,12 @@ fn mention(text: &str, kind: &Kind) -> Option<Range<usize>> {
         }
     }
     None
+}
+
+/// Where the address begins whose host stands at `host`.
+fn address_start(text: &str, host: usize) -> usize {
+    let before = text.as_bytes()[..host].iter().rev().take(ADDRESS_BYTES_MAX);
+    let inside = |byte: &&u8| !matches!(byte, b' ' | b'\n' | b'"' | b'\'' | b'=' | b',');
+    let start = host - before.take_while(inside).count();
+    if text.is_char_boundary(start) { start } else { host }
 }
