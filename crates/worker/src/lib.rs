@@ -1,1 +1,67 @@
-//! Runs one job: processes, actions, workflow commands, log bytes
+//! One job, run: the child process that owns the job's steps, processes, masks and log bytes.
+//!
+//! ```text
+//!   driver ──socket──▶ control ─┐
+//!                               ├─▶ job (one loop) ──▶ sequencer: which step is next?
+//!   process: pipes, exit ───────┘      │
+//!                                      ├─▶ process: started, ended in order, swept after (orphans)
+//!                                      └─▶ output: lines ▶ commands ▶ masks ▶ log file, reports
+//! ```
+//!
+//! [`main`] takes the socket of [`protocol`], waits for one job, runs it and reports. One thread
+//! waits with `poll` for everything at once (the socket, both pipes, the end of the process, the
+//! next deadline), so a step costs one process and a handful of small files, and nothing is ever
+//! polled in turns. The worker is a child subreaper: what a step leaves behind comes back to it.
+//!
+//! The driver gone, the worker ends the running tree in the order of a cancellation, starts no
+//! further step, and exits. Nothing is remembered here: that is the driver's.
+
+mod annotate;
+mod command_line;
+mod control;
+mod environment;
+mod files;
+mod gather;
+mod hash;
+mod job;
+mod log;
+mod native;
+mod node;
+mod orphans;
+mod output;
+mod process;
+mod services;
+mod setup;
+mod wait;
+
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+use protocol::ToWorker;
+
+use crate::control::{Control, Order};
+
+/// The worker's whole life with the socket as its standard input, which is how a driver starts it:
+/// no descriptor has to be kept open across the exec by other means.
+pub fn main_on_stdin() -> ExitCode {
+    match std::io::stdin().as_fd().try_clone_to_owned() {
+        Ok(socket) => main(UnixStream::from(socket)),
+        Err(_) => ExitCode::from(2),
+    }
+}
+
+/// The worker's whole life: waits for a job, runs it, reports. Success also where the job failed;
+/// failure only where there was no job to run.
+pub fn main(socket: UnixStream) -> ExitCode {
+    // Where it is refused, orphans go to init, and the driver's sweep finds them.
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    let mut control = Control::new(socket);
+    match control.wait() {
+        Order::Message(ToWorker::Start(spec)) => {
+            job::run(control, &spec);
+            ExitCode::SUCCESS
+        }
+        Order::Message(ToWorker::Cancel) | Order::Nothing | Order::Closed => ExitCode::from(2),
+    }
+}

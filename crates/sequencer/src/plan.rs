@@ -1,0 +1,94 @@
+//! What is fixed before a job's first step.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use expr::Value;
+use workflow::{ActionManifest, RunDefaults, Step, StepBody, StepsJob, Template};
+
+/// The job and all that its expressions can see.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The job as read back from its definition.
+    pub job: StepsJob,
+    /// The workflow's `env`.
+    pub workflow_env: Option<Template>,
+    /// The workflow's `defaults.run`.
+    pub workflow_defaults: Option<RunDefaults>,
+    /// Contexts that do not change: `github` (with what the runner knows), `inputs`, `vars`,
+    /// `needs`, `strategy`, `matrix`, `secrets`, `runner`.
+    pub contexts: BTreeMap<String, Value>,
+    /// `job.services`
+    pub services: Value,
+    /// The actions that were resolved at set-up, by the text behind `uses`.
+    pub actions: BTreeMap<Arc<str>, Action>,
+    /// The folder that file commands are written in.
+    pub file_commands: String,
+}
+
+/// An action that is there.
+#[derive(Clone, Debug)]
+pub struct Action {
+    /// What its action.yml says.
+    pub manifest: Arc<ActionManifest>,
+    /// Where it is.
+    pub home: ActionHome,
+    /// `owner/repo`, for an action of another repository.
+    pub repository: Option<Arc<str>>,
+    /// Its ref, for an action of another repository.
+    pub reference: Option<Arc<str>>,
+}
+
+/// Where an action is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActionHome {
+    /// In a folder, as an absolute path.
+    Folder(Arc<str>),
+    /// In our own table of natives, under this name.
+    Native(Arc<str>),
+}
+
+/// The job holds a step that this engine cannot run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Background steps (conformance 141).
+    #[error("step '{step}' is a background or control step ({kind}), which is not supported yet")]
+    Background {
+        /// Its key.
+        step: String,
+        /// Which kind.
+        kind: &'static str,
+    },
+    /// A Docker action.
+    #[error("step '{step}' uses a Docker action ({uses}), which is not supported yet")]
+    Docker {
+        /// Its key.
+        step: String,
+        /// As written.
+        uses: String,
+    },
+}
+
+impl Plan {
+    /// Refuses the steps that cannot be run before the first one is.
+    pub fn check(&self) -> Result<(), PlanError> {
+        check_steps(&self.job.steps)
+    }
+}
+
+fn check_steps(steps: &[Step]) -> Result<(), PlanError> {
+    steps.iter().try_for_each(|step| {
+        let background = |kind| Err(PlanError::Background { step: step.key.to_string(), kind });
+        match &step.body {
+            _ if step.background => background("background"),
+            StepBody::Wait(_) => background("wait"),
+            StepBody::WaitAll => background("wait-all"),
+            StepBody::Cancel(_) => background("cancel"),
+            StepBody::Parallel(_) => background("parallel"),
+            StepBody::Uses { uses: uses @ workflow::Uses::Docker { .. }, .. } => {
+                Err(PlanError::Docker { step: step.key.to_string(), uses: uses.to_string() })
+            }
+            StepBody::Run { .. } | StepBody::Uses { .. } => Ok(()),
+        }
+    })
+}

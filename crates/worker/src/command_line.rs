@@ -1,0 +1,116 @@
+//! A deed as a command line: the program that is found, the script that is written, the
+//! environment it has.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use protocol::JobSpec;
+use sequencer::{ActionStage, Deed, DeedBody, Program, Shell};
+
+use crate::environment;
+use crate::hash::Workspace;
+use crate::native;
+use crate::node::Node;
+use crate::orphans::TRACKING_VARIABLE;
+use crate::process::{CommandLine, find_program};
+use crate::setup::Folders;
+
+/// What command lines are made from.
+#[derive(Debug)]
+pub(crate) struct Workbench<'a> {
+    pub(crate) spec: &'a JobSpec,
+    pub(crate) folders: Folders,
+    /// The lowest layer of the environment.
+    pub(crate) host: BTreeMap<String, String>,
+    /// What expressions see of the disk.
+    pub(crate) workspace: Workspace,
+    /// Found at set-up, where an action needs it.
+    pub(crate) node: Option<Node>,
+}
+
+/// A command line, and how the log shows what runs it.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) line: CommandLine,
+    /// `/usr/bin/bash -e {0}`, for scripts.
+    pub(crate) shell: Option<String>,
+}
+
+impl Workbench<'_> {
+    /// Finds the program and writes the script. The error is what the step's log says.
+    pub(crate) fn prepare(&self, deed: &Deed) -> Result<Prepared, String> {
+        let mut env = environment::lay_over(&self.host, &deed.env, &deed.path);
+        // Not to be overridden by `env:`, or nobody would find the process again; a script may
+        // still change it to detach what it starts (conformance 116).
+        env.insert(TRACKING_VARIABLE.to_owned(), self.spec.tracking_id.to_string());
+        match &deed.body {
+            DeedBody::Script { shell, script, directory } => {
+                self.script(deed, env, shell, script, directory.as_deref())
+            }
+            DeedBody::Action { stage, program } => self.action(deed, env, *stage, program),
+            DeedBody::ReadAction { uses } => Err(format!("{uses} is read, not run")),
+        }
+    }
+
+    fn script(
+        &self,
+        deed: &Deed,
+        env: BTreeMap<String, String>,
+        shell: &Shell,
+        script: &str,
+        directory: Option<&str>,
+    ) -> Result<Prepared, String> {
+        let workspace = &self.folders.workspace;
+        let directory = directory.map_or_else(|| workspace.clone(), |it| workspace.join(it));
+        let path = env.get("PATH").map_or("", String::as_str);
+        let find = |name: &str| find_program(name, path, workspace);
+        let program = find(&shell.program)
+            .or_else(|| find(shell.fallback.as_deref()?))
+            .ok_or_else(|| format!("the shell '{}' was not found on PATH", shell.program))?;
+        if !directory.is_dir() {
+            // The runner's words (conformance 131).
+            return Err(format!(
+                "An error occurred trying to start process '{}' with working directory '{}'. No \
+                 such file or directory",
+                program.display(),
+                directory.display()
+            ));
+        }
+        let file = self.folders.temp.join(format!("step_{:08}{}", deed.number, shell.extension));
+        std::fs::write(&file, shell.script(script)).map_err(|error| {
+            format!("the script '{}' cannot be written: {error}", file.display())
+        })?;
+        let shown = format!("{} {}", program.display(), shell.arguments.join(" "));
+        let arguments = shell.arguments_for(&file.to_string_lossy());
+        let line = CommandLine { program, arguments, env, directory };
+        Ok(Prepared { line, shell: Some(shown) })
+    }
+
+    fn action(
+        &self,
+        deed: &Deed,
+        mut env: BTreeMap<String, String>,
+        stage: ActionStage,
+        program: &Program,
+    ) -> Result<Prepared, String> {
+        let (program, arguments) = match program {
+            Program::Native { name } => {
+                let artifacts = native::artifacts_file(&self.folders, deed.number);
+                env.extend(native::variables(self.spec, &artifacts));
+                let stage = stage.as_str().to_owned();
+                (native::program(), vec!["native".to_owned(), name.clone(), stage])
+            }
+            Program::Node { file, version } => {
+                let node = self.node.as_ref().filter(|node| node.major >= *version);
+                let node =
+                    node.ok_or_else(|| format!("there is no Node {version} to run {file}"))?;
+                if !Path::new(file).is_file() {
+                    return Err(format!("File not found: '{file}'"));
+                }
+                (PathBuf::clone(&node.program), vec![file.clone()])
+            }
+        };
+        let directory = self.folders.workspace.clone();
+        Ok(Prepared { line: CommandLine { program, arguments, env, directory }, shell: None })
+    }
+}

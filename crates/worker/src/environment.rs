@@ -1,0 +1,116 @@
+//! What a step inherits from this machine: an allow-list, so that a workflow's deploy job cannot
+//! reach production with the developer's profile (design 8.8). Against accidents, not malice.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Passed on as they are. Package managers' settings are here since they say where packages come
+/// from; cloud credentials and agent sockets are not.
+const PASSED_ON: &[&str] = &[
+    "PATH",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TERM",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TMPDIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+    "NIX_SSL_CERT_FILE",
+    "PIP_CERT",
+    "PIP_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "PIP_DEFAULT_TIMEOUT",
+    "PIP_DISABLE_PIP_VERSION_CHECK",
+    "UV_INDEX_URL",
+    "UV_DEFAULT_INDEX",
+    "NPM_CONFIG_REGISTRY",
+    "npm_config_registry",
+    "GOPROXY",
+    "GOSUMDB",
+    "JAVA_HOME",
+    "PYENV_ROOT",
+    "RUSTUP_HOME",
+    "CARGO_HOME",
+];
+
+/// Passed on by the beginning of their name.
+const PASSED_ON_PREFIXES: &[&str] = &["LC_"];
+
+/// Where package managers keep what they downloaded, shared by all jobs: variable and folder.
+const DOWNLOADS: &[(&str, &str)] = &[
+    ("PIP_CACHE_DIR", "pip"),
+    ("UV_CACHE_DIR", "uv"),
+    ("npm_config_cache", "npm"),
+    ("YARN_CACHE_FOLDER", "yarn"),
+    ("GOMODCACHE", "go"),
+];
+
+/// Used where the worker itself has none.
+const PATH_FALLBACK: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The lowest layer of every step's environment (conformance 108).
+pub(crate) fn host(home: &Path, downloads: &Path) -> BTreeMap<String, String> {
+    let is_passed_on = |name: &str| {
+        PASSED_ON.contains(&name)
+            || PASSED_ON_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    };
+    let mut env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| is_passed_on(name))
+        .collect();
+    env.entry("PATH".to_owned()).or_insert_with(|| PATH_FALLBACK.to_owned());
+    // Rust's installations lie in the real HOME unless told otherwise.
+    if let Some(real) = std::env::home_dir() {
+        for (name, folder) in [("RUSTUP_HOME", ".rustup"), ("CARGO_HOME", ".cargo")] {
+            let folder = real.join(folder);
+            if let (false, true, Some(text)) =
+                (env.contains_key(name), folder.is_dir(), folder.to_str())
+            {
+                env.insert(name.to_owned(), text.to_owned());
+            }
+        }
+    }
+    for (name, folder) in DOWNLOADS {
+        if let Some(folder) = downloads.join(folder).to_str() {
+            env.insert((*name).to_owned(), folder.to_owned());
+        }
+    }
+    if let Some(home) = home.to_str() {
+        env.insert("HOME".to_owned(), home.to_owned());
+    }
+    // Without it the SDKs ask the machine's metadata service for credentials.
+    env.insert("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned());
+    env
+}
+
+/// Lays a step's environment over the host's, with what goes before `PATH`.
+pub(crate) fn lay_over(
+    host: &BTreeMap<String, String>,
+    step: &indexmap::IndexMap<String, String>,
+    before_path: &[String],
+) -> BTreeMap<String, String> {
+    let mut env = host.clone();
+    env.extend(step.iter().map(|(name, value)| (name.clone(), value.clone())));
+    if !before_path.is_empty() {
+        let path = env.get("PATH").cloned().unwrap_or_default();
+        let parts = before_path.iter().cloned().chain(Some(path)).collect::<Vec<_>>();
+        env.insert("PATH".to_owned(), parts.join(":"));
+    }
+    env
+}

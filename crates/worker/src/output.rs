@@ -1,0 +1,350 @@
+//! What a step prints, on its way to the log: lines, then commands, then masks.
+//!
+//! Most output holds no command. A block of whole lines is asked once whether it may hold one, and
+//! goes on as a block if not; only otherwise is it taken line by line. Both streams of a process
+//! come here, whole lines at a time, so that they never mix within a line.
+
+use std::path::PathBuf;
+
+use commands::matcher::{MatchOutcome, MatcherFile, Matchers};
+use commands::workflow_command::{
+    Annotation, AnnotationLimits, CommandState, Echo, Effect, Level, MatcherRef, Note, Trust,
+    may_be_command, may_hold_command,
+};
+use event::{AnnotationLevel, StepKey};
+use mask::{Added, Masker, StreamMasker};
+use protocol::Report;
+use sequencer::Effects;
+
+use crate::annotate;
+use crate::log::Log;
+use crate::process::Stream;
+
+/// A longer line is not looked at for commands and matchers, and goes to the log in pieces; masks
+/// still hold across them. Outputs, the longest thing a command carries, have 1 MB at most.
+const LINE_BYTES_MAX: usize = 2 << 20;
+
+/// The way from a step's streams to the job's log.
+pub(crate) struct Output {
+    pub(crate) log: Log,
+    pub(crate) masker: Masker,
+    commands: CommandState,
+    matchers: Matchers,
+    stdout: Lines,
+    stderr: Lines,
+    limits: AnnotationLimits,
+    step: Option<StepKey>,
+    effects: Effects,
+    has_failed: bool,
+    is_debugged: bool,
+    workspace: PathBuf,
+    reports: Vec<Report>,
+    /// The disk's answer, once it was no.
+    error: Option<std::io::Error>,
+}
+
+/// One stream: what of its last line has come so far.
+#[derive(Default)]
+struct Lines {
+    unfinished: Vec<u8>,
+    masker: StreamMasker,
+    /// The line is over the limit and its beginning is in the log already.
+    is_long: bool,
+}
+
+impl Output {
+    pub(crate) fn new(log: Log, masker: Masker, workspace: PathBuf, is_debugged: bool) -> Output {
+        Output {
+            log,
+            masker,
+            commands: CommandState::new(),
+            matchers: Matchers::new(),
+            stdout: Lines::default(),
+            stderr: Lines::default(),
+            limits: AnnotationLimits::new(),
+            step: None,
+            effects: Effects::default(),
+            has_failed: false,
+            is_debugged,
+            workspace,
+            reports: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// A step begins: its annotations are counted anew.
+    pub(crate) fn begin_step(&mut self, step: StepKey) {
+        self.step = Some(step);
+        self.limits = AnnotationLimits::new();
+    }
+
+    /// A process of the step begins.
+    pub(crate) fn begin_process(&mut self, trust: Trust) {
+        let echo = if self.is_debugged { Echo::On } else { Echo::Off };
+        self.commands.begin_step(echo, trust);
+        self.effects = Effects::default();
+        self.has_failed = false;
+    }
+
+    /// The process is over: what it changed by commands, and whether a command of it failed.
+    pub(crate) fn end_process(&mut self) -> (Effects, bool) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let rest = std::mem::take(&mut self.lines(stream).unfinished);
+            let is_long = std::mem::take(&mut self.lines(stream).is_long);
+            if is_long {
+                self.text(stream, &rest);
+                self.text(stream, b"\n");
+            } else if !rest.is_empty() {
+                self.line(stream, &rest);
+            }
+            let lines = match stream {
+                Stream::Stdout => &mut self.stdout,
+                Stream::Stderr => &mut self.stderr,
+            };
+            std::mem::take(&mut lines.masker).finish(&self.masker, self.log.buffer());
+            self.wrote(0);
+        }
+        (std::mem::take(&mut self.effects), self.has_failed)
+    }
+
+    /// What is to be reported since the last time.
+    pub(crate) fn take_reports(&mut self) -> Vec<Report> {
+        std::mem::take(&mut self.reports)
+    }
+
+    /// The disk's refusal, once.
+    pub(crate) fn take_error(&mut self) -> Option<std::io::Error> {
+        self.error.take()
+    }
+
+    /// Bytes of a stream, cut anywhere.
+    pub(crate) fn push(&mut self, stream: Stream, chunk: &[u8]) {
+        let Some(last_break) = memchr::memrchr(b'\n', chunk) else {
+            return self.push_unfinished(stream, chunk);
+        };
+        let (whole, rest) = chunk.split_at(last_break + 1);
+        let mut whole = whole;
+        if !self.lines(stream).unfinished.is_empty() || self.lines(stream).is_long {
+            let first_break = memchr::memchr(b'\n', whole).expect("there is a last one") + 1;
+            let (first, others) = whole.split_at(first_break);
+            self.finish_line(stream, first);
+            whole = others;
+        }
+        self.block(stream, whole);
+        self.push_unfinished(stream, rest);
+    }
+
+    fn push_unfinished(&mut self, stream: Stream, rest: &[u8]) {
+        if rest.is_empty() {
+            return;
+        }
+        if self.lines(stream).is_long {
+            return self.text(stream, rest);
+        }
+        let lines = self.lines(stream);
+        lines.unfinished.extend_from_slice(rest);
+        if lines.unfinished.len() > LINE_BYTES_MAX {
+            lines.is_long = true;
+            let begun = std::mem::take(&mut lines.unfinished);
+            self.text(stream, &begun);
+        }
+    }
+
+    fn finish_line(&mut self, stream: Stream, end: &[u8]) {
+        if std::mem::take(&mut self.lines(stream).is_long) {
+            return self.text(stream, end);
+        }
+        let mut line = std::mem::take(&mut self.lines(stream).unfinished);
+        line.extend_from_slice(end);
+        self.block(stream, &line);
+        // Its memory is used again, but a long line's is not kept.
+        line.clear();
+        line.shrink_to(64 << 10);
+        self.lines(stream).unfinished = line;
+    }
+
+    /// Whole lines.
+    fn block(&mut self, stream: Stream, block: &[u8]) {
+        if block.is_empty() {
+            return;
+        }
+        if self.all_is_text() && !may_hold_command(block) {
+            return self.text(stream, block);
+        }
+        // Runs of lines that are text go on together.
+        let mut run = 0;
+        let mut start = 0;
+        for line_break in memchr::memchr_iter(b'\n', block) {
+            let line = &block[start..line_break];
+            if !(self.all_is_text() && !may_be_command(line)) {
+                if run < start {
+                    self.text(stream, &block[run..start]);
+                }
+                self.line(stream, line);
+                run = line_break + 1;
+            }
+            start = line_break + 1;
+        }
+        if run < start {
+            self.text(stream, &block[run..start]);
+        }
+    }
+
+    fn all_is_text(&self) -> bool {
+        self.matchers.is_empty() && !self.commands.is_stopped()
+    }
+
+    /// One line, without its break.
+    fn line(&mut self, stream: Stream, line: &[u8]) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let mut commands = std::mem::take(&mut self.commands);
+        let handled = commands.handle(line);
+        self.commands = commands;
+        // A stop token must be a mask before it is echoed (conformance 172).
+        if let Effect::Stopped(Some(token)) = &handled.effect {
+            self.masker.add(token.expose());
+        }
+        if let Some(echo) = &handled.echo {
+            self.show(echo);
+        }
+        for note in handled.notes {
+            match note {
+                Note::Debug(text) => self.debug(&text),
+                Note::Deprecated(text) => self.annotate(Annotation::new(Level::Warning, text)),
+            }
+        }
+        self.carry_out(stream, handled.effect);
+    }
+
+    fn carry_out(&mut self, stream: Stream, effect: Effect<'_>) {
+        match effect {
+            Effect::Text(text) => match self.matchers.look(&text) {
+                MatchOutcome::Text => {
+                    self.text(stream, &text);
+                    self.text(stream, b"\n");
+                }
+                MatchOutcome::Problem { annotation, line } => {
+                    self.show(format!("##[{}]{line}", word(annotation.level)).as_bytes());
+                    self.keep(&annotation);
+                }
+            },
+            Effect::Annotation(annotation) => self.annotate(annotation),
+            Effect::Debug(text) => self.debug(&text),
+            Effect::Group(title) => self.show(format!("##[group]{title}").as_bytes()),
+            Effect::EndGroup => self.show(b"##[endgroup]"),
+            Effect::SetOutput { name, value } => drop(self.effects.outputs.insert(name, value)),
+            Effect::SaveState { name, value } => drop(self.effects.state.insert(name, value)),
+            Effect::SetEnv { name, value } => drop(self.effects.env.insert(name, value)),
+            Effect::AddPath(entry) => self.effects.path.push(entry),
+            Effect::AddMask(value) => {
+                if self.masker.add(value.expose()) == Added::Short {
+                    let text = "a value of fewer than 6 characters was added as a mask: it will \
+                                hide ordinary words in the log";
+                    self.annotate(Annotation::new(Level::Warning, text));
+                }
+            }
+            Effect::AddMatcher(file) => self.add_matchers(&file),
+            Effect::RemoveMatcher(MatcherRef::Owner(owner)) => self.matchers.remove(&owner),
+            Effect::RemoveMatcher(MatcherRef::File(file)) => {
+                if let Some(file) = self.matcher_file(&file) {
+                    file.matchers.iter().for_each(|it| self.matchers.remove(it.owner()));
+                }
+            }
+            Effect::Echo(_) | Effect::Stopped(_) | Effect::Resumed => {}
+            Effect::Warning(text) => self.annotate(Annotation::new(Level::Warning, text)),
+            Effect::Error(text) => self.annotate(Annotation::new(Level::Error, text)),
+            Effect::Failure { message, reason } => {
+                self.has_failed = true;
+                self.annotate(Annotation::new(Level::Error, message));
+                self.annotate(Annotation::new(Level::Error, reason));
+            }
+        }
+    }
+
+    fn add_matchers(&mut self, file: &str) {
+        if let Some(file) = self.matcher_file(file) {
+            file.matchers.into_iter().for_each(|matcher| self.matchers.add(matcher));
+        }
+    }
+
+    fn matcher_file(&mut self, file: &str) -> Option<MatcherFile> {
+        let read = std::fs::read_to_string(self.workspace.join(file))
+            .map_err(|error| error.to_string())
+            .and_then(|text| MatcherFile::parse(&text).map_err(|error| error.to_string()));
+        read.inspect_err(|error| {
+            self.has_failed = true;
+            let text = format!("the problem matcher file '{file}' cannot be used: {error}");
+            self.annotate(Annotation::new(Level::Error, text));
+        })
+        .ok()
+    }
+
+    /// Something of ours to say about the step: a line in the log and an annotation.
+    pub(crate) fn note(&mut self, level: AnnotationLevel, text: &str) {
+        let level = match level {
+            AnnotationLevel::Notice => Level::Notice,
+            AnnotationLevel::Warning => Level::Warning,
+            AnnotationLevel::Error => Level::Error,
+        };
+        self.annotate(Annotation::new(level, text));
+    }
+
+    fn annotate(&mut self, annotation: Annotation) {
+        self.show(format!("##[{}]{}", word(annotation.level), annotation.message).as_bytes());
+        self.keep(&annotation);
+    }
+
+    fn keep(&mut self, annotation: &Annotation) {
+        if self.limits.admit(annotation.level) {
+            let annotation = annotate::for_report(annotation, &self.masker, &self.workspace);
+            self.reports.push(Report::AnnotationAdded { step: self.step.clone(), annotation });
+        }
+    }
+
+    /// Said only while a step is debugged (conformance 114).
+    pub(crate) fn debug(&mut self, text: &str) {
+        if self.is_debugged {
+            self.show(format!("##[debug]{text}").as_bytes());
+        }
+    }
+
+    /// A line of ours, or one that stands for a command.
+    pub(crate) fn show(&mut self, line: &[u8]) {
+        self.masker.mask_bytes(line, self.log.buffer());
+        self.log.buffer().push(b'\n');
+        let lines = 1 + memchr::memchr_iter(b'\n', line).count() as u64;
+        self.wrote(lines);
+    }
+
+    /// Bytes of the step, masked.
+    fn text(&mut self, stream: Stream, bytes: &[u8]) {
+        let lines = match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        };
+        lines.masker.push(&self.masker, bytes, self.log.buffer());
+        self.wrote(memchr::memchr_iter(b'\n', bytes).count() as u64);
+    }
+
+    fn wrote(&mut self, lines: u64) {
+        if let Err(error) = self.log.wrote(lines) {
+            self.error = Some(error);
+        }
+    }
+
+    fn lines(&mut self, stream: Stream) -> &mut Lines {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
+    }
+}
+
+/// The level's name in a log.
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Notice => "notice",
+        Level::Warning => "warning",
+        Level::Error => "error",
+    }
+}

@@ -1,0 +1,217 @@
+//! From a job's specification to a plan: folders, contexts, and every action it uses (conformance
+//! 105, 106).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use expr::{Object, Value};
+use protocol::JobSpec;
+use sequencer::Plan;
+use serde_json::Value as Json;
+use workflow::{JobBody, RunDefaults, StepsJob, Template};
+
+use crate::gather::Gathering;
+
+/// The runner's name in contexts and environment.
+const RUNNER_NAME: &str = "launchway";
+
+/// Why a job cannot begin. Nothing of it has run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SetupError {
+    /// The driver sent what it should have refused.
+    #[error("the job's definition cannot be read: {0}")]
+    Definition(String),
+    /// The disk.
+    #[error("{action} '{path}': {source}")]
+    Folder {
+        action: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// Something the job needs is not supported yet, or not on this machine.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// The folders of a job, as the steps see them.
+#[derive(Clone, Debug)]
+pub(crate) struct Folders {
+    /// `GITHUB_WORKSPACE`
+    pub(crate) workspace: PathBuf,
+    /// `RUNNER_WORKSPACE`
+    pub(crate) runner_workspace: PathBuf,
+    /// `RUNNER_TEMP`
+    pub(crate) temp: PathBuf,
+    /// `HOME`
+    pub(crate) home: PathBuf,
+    /// `GITHUB_EVENT_PATH`
+    pub(crate) event: PathBuf,
+    /// The folder of file commands.
+    pub(crate) file_commands: PathBuf,
+}
+
+impl Folders {
+    /// Names them; `<work>/<repo>/<repo>` as on GitHub (conformance 219).
+    pub(crate) fn of(spec: &JobSpec) -> Folders {
+        let job = Path::new(&*spec.paths.job);
+        let repository = spec.contexts.get("github").and_then(|it| it["repository"].as_str());
+        let name = repository.and_then(|it| it.rsplit('/').next()).unwrap_or("repository");
+        let temp = job.join("temp");
+        let runner_workspace = job.join("work").join(name);
+        Folders {
+            workspace: runner_workspace.join(name),
+            runner_workspace,
+            home: job.join("home"),
+            event: temp.join("_github_workflow").join("event.json"),
+            file_commands: temp.join("_runner_file_commands"),
+            temp,
+        }
+    }
+
+    /// Makes them, and writes the event (conformance 217).
+    pub(crate) fn create(&self, payload: &Json) -> Result<(), SetupError> {
+        let event_folder = self.event.parent().expect("it lies in a folder of ours");
+        for folder in [&*self.workspace, &*self.home, event_folder, &*self.file_commands] {
+            fs::create_dir_all(folder).map_err(|source| SetupError::Folder {
+                action: "cannot make the folder",
+                path: folder.to_owned(),
+                source,
+            })?;
+        }
+        let event = serde_json::to_vec(payload).expect("JSON that was read can be written");
+        fs::write(&self.event, event).map_err(|source| SetupError::Folder {
+            action: "cannot write the event",
+            path: self.event.clone(),
+            source,
+        })
+    }
+}
+
+/// Reads the job and resolves what it uses.
+pub(crate) fn plan(
+    spec: &JobSpec,
+    folders: &Folders,
+    gathering: &mut Gathering<'_>,
+) -> Result<Plan, SetupError> {
+    let job = read_job(spec)?;
+    if let Some(container) = &job.container
+        && container.literal_text().is_none_or(|image| !image.is_empty())
+    {
+        let text = "the job has a `container`, which needs Docker and is not supported yet";
+        return Err(SetupError::Refused(text.to_owned()));
+    }
+    if job.services.is_some() {
+        crate::services::start()?;
+    }
+    let mut plan = Plan {
+        workflow_env: read_template(&spec.workflow_env, &expr::Scope::WORKFLOW_ENV)?,
+        workflow_defaults: read_defaults(&spec.workflow_defaults)?,
+        contexts: contexts(spec, folders),
+        services: Value::from(Object::new()),
+        actions: BTreeMap::new(),
+        file_commands: text(&folders.file_commands),
+        job,
+    };
+    plan.check().map_err(|error| SetupError::Refused(error.to_string()))?;
+    plan.actions = gathering.all(&plan.job.steps)?;
+    Ok(plan)
+}
+
+fn read_job(spec: &JobSpec) -> Result<StepsJob, SetupError> {
+    let (job, diagnostics) = workflow::job_from_json(&job_id(spec), &spec.definition);
+    let errors: Vec<String> = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == syntax::Severity::Error)
+        .map(|diagnostic| diagnostic.message.clone())
+        .collect();
+    match job.map(|job| job.body) {
+        Some(JobBody::Steps(job)) if errors.is_empty() => Ok(*job),
+        Some(JobBody::Call(_)) => {
+            Err(SetupError::Definition("a job that calls a workflow has no steps".to_owned()))
+        }
+        _ => Err(SetupError::Definition(errors.join("; "))),
+    }
+}
+
+/// The key under `jobs`: a job's key without the calling jobs and the matrix leg.
+fn job_id(spec: &JobSpec) -> String {
+    let key = spec.job.as_str();
+    let key = key.rsplit('/').next().unwrap_or(key);
+    key.split(" (").next().unwrap_or(key).to_owned()
+}
+
+fn read_template(json: &Json, scope: &expr::Scope) -> Result<Option<Template>, SetupError> {
+    if json.is_null() {
+        return Ok(None);
+    }
+    let (template, diagnostics) = Template::from_json(json, scope);
+    match diagnostics.into_iter().find(|it| it.severity == syntax::Severity::Error) {
+        Some(error) => Err(SetupError::Definition(error.message)),
+        None => Ok(Some(template)),
+    }
+}
+
+fn read_defaults(json: &Json) -> Result<Option<RunDefaults>, SetupError> {
+    if json.is_null() {
+        return Ok(None);
+    }
+    // Both the whole of `defaults` and what stands behind its `run` are understood.
+    let run = json.get("run").unwrap_or(json);
+    let field = |name: &str| match run.get(name) {
+        Some(value) => read_template(value, &expr::Scope::NOTHING),
+        None => Ok(None),
+    };
+    Ok(Some(RunDefaults { shell: field("shell")?, working_directory: field("working-directory")? }))
+}
+
+/// The contexts that stay the same for the whole job.
+fn contexts(spec: &JobSpec, folders: &Folders) -> BTreeMap<String, Value> {
+    let mut contexts: BTreeMap<String, Value> =
+        spec.contexts.iter().map(|(name, json)| (name.clone(), Value::from_json(json))).collect();
+    let mut github = match contexts.remove("github") {
+        Some(Value::Object(object)) => Object::clone(&object),
+        _ => Object::new(),
+    };
+    github.insert("workspace", text(&folders.workspace));
+    github.insert("event_path", text(&folders.event));
+    github.insert("token", spec.secrets.get("GITHUB_TOKEN").cloned().unwrap_or_default());
+    if github.get("event").is_none() {
+        github.insert("event", Value::from_json(&spec.payload));
+    }
+    if github.get("job").is_none() {
+        github.insert("job", job_id(spec));
+    }
+    contexts.insert("github".to_owned(), Value::from(github));
+    let secrets: Object =
+        spec.secrets.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    contexts.insert("secrets".to_owned(), Value::from(secrets));
+    contexts.insert("runner".to_owned(), runner(spec, folders));
+    contexts
+}
+
+fn runner(spec: &JobSpec, folders: &Folders) -> Value {
+    let mut runner = Object::new();
+    runner.insert("os", if cfg!(target_os = "macos") { "macOS" } else { "Linux" });
+    runner.insert("arch", if cfg!(target_arch = "aarch64") { "ARM64" } else { "X64" });
+    runner.insert("name", RUNNER_NAME);
+    runner.insert("environment", "self-hosted");
+    runner.insert("temp", text(&folders.temp));
+    runner.insert("tool_cache", &*spec.paths.tools);
+    runner.insert("workspace", text(&folders.runner_workspace));
+    if spec.options.debug {
+        runner.insert("debug", "1");
+    }
+    Value::from(runner)
+}
+
+/// A path as text. The driver's folders are UTF-8: they came here as JSON.
+pub(crate) fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// An action as a step's context knows it: shared, so that calling it twice costs nothing.
+pub(crate) type Actions = BTreeMap<Arc<str>, sequencer::Action>;
