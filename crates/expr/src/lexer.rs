@@ -119,7 +119,7 @@ impl Lexer<'_> {
             '*' => self.single(TokenKind::Wildcard),
             '\'' => self.string()?,
             '!' | '<' | '>' | '=' | '&' | '|' => self.operator()?,
-            '.' if self.last().is_some_and(TokenKind::ends_value) => self.single(TokenKind::Dot),
+            '.' if !self.may_begin_value() => self.single(TokenKind::Dot),
             '.' | '-' | '+' | '0'..='9' => self.number()?,
             _ => self.word()?,
         };
@@ -170,6 +170,7 @@ impl Lexer<'_> {
             Some('\'') if symbol.len() == 1 || !symbol.ends_with('\'') => {
                 Some("the string is never closed; a quote inside is doubled: ''".to_owned())
             }
+            _ if matches!(symbol, "==" | "&&" | "||") => None,
             Some('=') => Some("to compare, write ==".to_owned()),
             Some('&') => Some("for 'and', write &&".to_owned()),
             Some('|') => Some("for 'or', write ||".to_owned()),

@@ -17,6 +17,9 @@ pub(crate) fn read(text: &str) -> Result<Value, EvalError> {
     if reader.peek().is_none() {
         return Err(reader.error("there is no JSON in an empty text"));
     }
+    if let Some(comment) = reader.leading_comment() {
+        return Ok(comment);
+    }
     reader.value(0)
 }
 
@@ -62,13 +65,24 @@ impl Reader<'_> {
         self.at += rest.len() - rest.trim_start_matches(|it: char| it.is_whitespace()).len();
     }
 
-    /// Blanks and comments; a comment may not stand before the first value.
+    /// A comment before the first value is taken for the value, and the runner makes a string of
+    /// it.
+    fn leading_comment(&self) -> Option<Value> {
+        let rest = &self.text[self.at..];
+        if let Some(rest) = rest.strip_prefix("/*") {
+            return rest.find("*/").map(|end| Value::from(&rest[..end]));
+        }
+        let rest = rest.strip_prefix("//")?;
+        Some(Value::from(&rest[..rest.find(['\n', '\r']).unwrap_or(rest.len())]))
+    }
+
+    /// Blanks and comments.
     fn skip(&mut self) -> Result<(), EvalError> {
         loop {
             self.skip_blank();
             let rest = &self.text[self.at..];
-            if rest.starts_with("/*") {
-                let end = rest[2..].find("*/").ok_or_else(|| self.error("a comment never ends"))?;
+            if let Some(comment) = rest.strip_prefix("/*") {
+                let end = comment.find("*/").ok_or_else(|| self.error("a comment never ends"))?;
                 self.at += end + 4;
             } else if rest.starts_with("//") {
                 self.at += rest.find(['\n', '\r']).unwrap_or(rest.len());
@@ -99,9 +113,9 @@ impl Reader<'_> {
             if self.takes("]") {
                 return Ok(Value::from(items));
             }
-            // Two commas in a row hold nothing between them.
+            // Two commas in a row hold an undefined, which the runner makes an empty string.
             if self.takes(",") {
-                items.push(Value::Null);
+                items.push(Value::from(""));
                 continue;
             }
             items.push(self.value(depth)?);
@@ -208,21 +222,24 @@ impl Reader<'_> {
         let rest = &self.text[self.at..];
         let length = rest.find(|it: char| !(it.is_ascii_alphanumeric() || "+-.".contains(it)));
         let text = &rest[..length.unwrap_or(rest.len())];
-        let value = number(text).ok_or_else(|| self.error("this is no number"))?;
+        let ends = |it: char| it.is_whitespace() || ",]}/)".contains(it);
+        let ended = rest[text.len()..].chars().next().is_none_or(ends);
+        let value = number(text).filter(|_| ended);
+        let value = value.ok_or_else(|| self.error("this is no number"))?;
         self.at += text.len();
         Ok(Value::Number(value))
     }
 
     fn word(&mut self) -> Result<Value, EvalError> {
-        const WORDS: [(&str, Value); 6] = [
+        let words = [
             ("null", Value::Null),
             ("true", Value::Bool(true)),
             ("false", Value::Bool(false)),
             ("NaN", Value::Number(f64::NAN)),
             ("Infinity", Value::Number(f64::INFINITY)),
-            ("undefined", Value::Null),
+            ("undefined", Value::from("")),
         ];
-        for (word, value) in WORDS {
+        for (word, value) in words {
             let rest = &self.text[self.at..];
             let Some(behind) = rest.strip_prefix(word) else { continue };
             let ends = |it: char| it.is_whitespace() || ",]}/)".contains(it);
