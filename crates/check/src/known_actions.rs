@@ -1,8 +1,8 @@
 //! What the best-known actions take, give and need: facts of their own `action.yml`, by version.
 //!
 //! An action stands here once for each span of versions with the same meaning; `inputs` is the union
-//! over the span, so that a rule is quiet in doubt. `crates/actions` holds the manifests of those
-//! that Launchway runs natively; a test there compares the two.
+//! over the span, so that a rule is quiet in doubt. The manifests of the actions that Launchway runs
+//! natively are elsewhere (`crates/actions`): a check must know also those that it never runs.
 
 /// The facts about one action, in a span of major versions.
 #[derive(Debug)]

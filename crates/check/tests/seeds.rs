@@ -3,19 +3,24 @@
 //! Notes about tags and time limits are left out of the table; a test of their own counts them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use check::{CheckContext, check_node};
 use expect_test::{Expect, expect};
 use syntax::{Diagnostic, Source, yaml};
 
-fn findings(name: &str) -> Vec<Diagnostic> {
+fn source(name: &str) -> Arc<Source> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/seeds").join(name);
     #[expect(
         clippy::disallowed_methods,
         reason = "the examples lie on the disk; the crate itself stays pure"
     )]
     let text = std::fs::read_to_string(path).expect("an example");
-    let source = Source::new(name, text);
+    Source::new(name, text)
+}
+
+fn findings(name: &str) -> Vec<Diagnostic> {
+    let source = source(name);
     let (root, mistakes) = yaml::read(&source);
     assert!(mistakes.is_empty(), "{mistakes:?}");
     check_node(&source, &root.expect("not empty"), &CheckContext::default())
@@ -128,4 +133,15 @@ fn tags_and_missing_time_limits_are_noted() {
         |name: &str, rule: &str| findings(name).iter().filter(|found| found.rule == rule).count();
     assert_eq!(count("s2-main.yml", "missing-timeout"), 7);
     assert_eq!(count("s2-main.yml", "unpinned-action"), 11);
+}
+
+#[test]
+fn github_takes_every_file() {
+    let names =
+        ["s0-test", "s0-build", "s0-terraform", "s0-deploy", "s0-rollback", "s2-main", "s4-deploy"];
+    for name in names {
+        let (workflow, mistakes) = workflow::read(&source(&format!("{name}.yml")));
+        assert!(workflow.is_some(), "{name}");
+        assert_eq!(mistakes, [], "{name}: all their mistakes show when they run");
+    }
 }

@@ -92,6 +92,10 @@ fn mention(text: &str, kind: &Kind) -> Option<Range<usize>> {
         for (at, _) in text.match_indices(host) {
             let end = at + host.len();
             let rest = &text[end..];
+            // `localhost.example.com` is another machine.
+            if rest.starts_with(|next: char| next.is_alphanumeric() || matches!(next, '.' | '-')) {
+                continue;
+            }
             let port = rest.strip_prefix(':').map(|rest| {
                 &rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())]
             });
