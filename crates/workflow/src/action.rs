@@ -209,7 +209,9 @@ impl Reader<'_> {
     fn action_runs(&mut self, node: &Node) -> Option<ActionRuns> {
         let mapping = self.mapping(node)?;
         let Some(using) = mapping.get("using") else {
-            self.keys(mapping, node.span, &[], &["using"]);
+            let known: Vec<&str> =
+                DOCKER_KEYS.iter().chain(NODE_KEYS).chain(&["steps"]).copied().collect();
+            self.keys(mapping, node.span, &known, &["using"]);
             return None;
         };
         let using = self.text(using, Want::NonEmpty)?;

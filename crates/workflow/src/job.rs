@@ -33,6 +33,8 @@ const STEPS_JOB_KEYS: &[&str] = &[
 ];
 const CALL_JOB_KEYS: &[&str] =
     &["name", "uses", "with", "secrets", "needs", "if", "permissions", "concurrency", "strategy"];
+/// What makes a job one with steps; beside `uses` it gets words of its own.
+const STEPS_ONLY: &[&str] = &["runs-on", "steps"];
 const CONTAINER_KEYS: &[&str] = &["image", "options", "env", "ports", "volumes", "credentials"];
 const SERVICE_KEYS: &[&str] =
     &["image", "options", "env", "ports", "volumes", "credentials", "entrypoint", "command"];
@@ -66,8 +68,8 @@ impl Reader<'_> {
     }
 
     fn call_job(&mut self, mapping: &Mapping, uses: &Node, place: Span) -> Option<JobBody> {
-        for key in ["runs-on", "steps"] {
-            if let Some(entry) = mapping.entries.iter().find(|entry| &*entry.key.text == key) {
+        for key in STEPS_ONLY {
+            if let Some(entry) = mapping.entries.iter().find(|entry| &*entry.key.text == *key) {
                 let message = format!("Unexpected value '{key}'");
                 let diagnostic = Diagnostic::error(
                     "job-form",
@@ -80,8 +82,9 @@ impl Reader<'_> {
                 self.report(diagnostic);
             }
         }
-        let others: Vec<&str> = CALL_JOB_KEYS.iter().copied().chain(["runs-on", "steps"]).collect();
-        self.keys(mapping, place, &others, &["uses"]);
+        let rest = mapping.entries.iter().filter(|it| !STEPS_ONLY.contains(&&*it.key.text));
+        let rest = Mapping { entries: rest.cloned().collect() };
+        self.keys(&rest, place, CALL_JOB_KEYS, &["uses"]);
         let with = mapping.get("with");
         let with = with.and_then(|node| self.scalars(node, &scope::CALL_WITH, Want::Scalar));
         let secrets = mapping.get("secrets").and_then(|node| self.call_secrets(node));

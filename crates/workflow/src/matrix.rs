@@ -45,7 +45,7 @@ pub enum MatrixError {
     #[error("Matrix exclude key '{0}' does not match any key within the matrix")]
     UnknownExclude(String),
     /// Nothing is left.
-    #[error("Matrix must define at least one vector")]
+    #[error("the matrix makes no job")]
     NoLegs,
     /// More jobs than a matrix may make.
     #[error("the matrix makes more than {LEGS_MAX} jobs")]

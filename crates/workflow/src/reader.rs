@@ -125,7 +125,11 @@ impl<'s> Reader<'s> {
 
     /// Literal text. An expression here is refused.
     pub(crate) fn text(&mut self, node: &Node, want: Want) -> Option<Text> {
+        let before = self.diagnostics.len();
         let template = self.scalar(node, &crate::scope::LITERAL, want)?;
+        if self.diagnostics.len() > before {
+            return None;
+        }
         match template.literal_text() {
             Some(value) => Some(Text { value, span: node.span }),
             None => {

@@ -10,7 +10,6 @@ use crate::graph;
 use crate::model::{Step, StepBody, Text};
 use crate::reader::{Reader, Want};
 use crate::scope;
-use crate::template::Template;
 use crate::uses::Uses;
 
 /// A generated name has at most as many characters as a written id.
@@ -26,14 +25,10 @@ pub(crate) struct Place {
     run_keys: &'static [&'static str],
     run_required: &'static [&'static str],
     uses_keys: &'static [&'static str],
-    control: bool,
-    literal_shell: Literal,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Literal {
-    Required,
-    Optional,
+    /// What `shell` takes; a composite's is a text that may turn out empty.
+    shell_want: Want,
+    /// The forms besides `run` and `uses`.
+    control: &'static [&'static str],
 }
 
 /// The steps of a job.
@@ -65,8 +60,8 @@ pub(crate) const WORKFLOW: Place = Place {
         "timeout-minutes",
         "background",
     ],
-    control: true,
-    literal_shell: Literal::Required,
+    shell_want: Want::NonEmpty,
+    control: &["wait", "wait-all", "cancel", "parallel"],
 };
 
 /// The steps of a composite action (conformance 148): no timeouts, nothing in the background, and
@@ -87,11 +82,9 @@ pub(crate) const COMPOSITE: Place = Place {
     ],
     run_required: &["shell"],
     uses_keys: &["id", "name", "if", "uses", "with", "env", "continue-on-error"],
-    control: false,
-    literal_shell: Literal::Optional,
+    shell_want: Want::String,
+    control: &[],
 };
-
-const CONTROL_FORMS: &[&str] = &["wait", "wait-all", "cancel", "parallel"];
 
 /// The ids of one list of steps.
 #[derive(Default)]
@@ -175,10 +168,9 @@ impl Reader<'_> {
 
     /// Which of the forms the step has.
     fn form(&mut self, mapping: &Mapping, start: Span, place: &Place) -> Option<&'static str> {
-        let control = if place.control { CONTROL_FORMS } else { &[] };
         let forms: Vec<(&'static str, Span)> = ["run", "uses"]
             .iter()
-            .chain(control)
+            .chain(place.control)
             .filter_map(|form| {
                 let entry = mapping.entries.iter().find(|entry| &*entry.key.text == *form)?;
                 Some((*form, entry.key.span))
@@ -187,13 +179,18 @@ impl Reader<'_> {
         match forms.as_slice() {
             [(form, _)] => Some(form),
             [] => {
-                let message = if place.control {
+                let message = if !place.control.is_empty() {
                     "Expected one of uses, run, wait, wait-all, cancel, or parallel to be defined"
                 } else {
                     "Expected one of uses or run to be defined"
                 };
-                let keys: Vec<&str> =
-                    place.run_keys.iter().chain(place.uses_keys).chain(control).copied().collect();
+                let keys: Vec<&str> = place
+                    .run_keys
+                    .iter()
+                    .chain(place.uses_keys)
+                    .chain(place.control)
+                    .copied()
+                    .collect();
                 let typo = mapping.entries.iter().find(|it| !keys.contains(&&*it.key.text));
                 let at = typo.map_or(start, |entry| entry.key.span);
                 let meant = typo.and_then(|it| crate::reader::nearest(&it.key.text, &keys));
@@ -261,7 +258,9 @@ impl Reader<'_> {
     }
 
     fn run(&mut self, script: &Node, mapping: &Mapping, place: &Place) -> Option<StepBody> {
-        let shell = mapping.get("shell").and_then(|node| self.shell(node, place));
+        // A workflow's step sees no context here (conformance 58).
+        let shell = mapping.get("shell");
+        let shell = shell.and_then(|it| self.scalar(it, &place.shell, place.shell_want));
         let working_directory = mapping.get("working-directory");
         let working_directory =
             working_directory.and_then(|it| self.scalar(it, &place.scope, Want::String));
@@ -272,16 +271,6 @@ impl Reader<'_> {
             self.error_with_hint(FORM, script.span(), message, "move it into a file and run that");
         }
         Some(StepBody::Run { script, shell, working_directory })
-    }
-
-    /// A step's `shell` sees no context in a workflow (conformance 58), and must hold `{0}` where it
-    /// is none of the known ones (conformance 133).
-    fn shell(&mut self, node: &Node, place: &Place) -> Option<Template> {
-        let want = match place.literal_shell {
-            Literal::Required => Want::NonEmpty,
-            Literal::Optional => Want::String,
-        };
-        self.scalar(node, &place.shell, want)
     }
 
     fn step_uses(&mut self, text: &Text) -> Option<Uses> {

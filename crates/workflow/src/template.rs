@@ -377,13 +377,17 @@ impl Reader<'_> {
             return as_is();
         };
         let mut parts: Vec<Part> = Vec::with_capacity(pieces.len());
+        let mut failed = false;
         for piece in &pieces {
             let part = match piece {
                 Piece::Text(piece) => Part::Text(Arc::from(*piece)),
                 Piece::Expression(piece, at) => {
                     match self.embedded(text, span, piece, *at, scope) {
                         Some(part) => part,
-                        None => return as_is(),
+                        None => {
+                            failed = true;
+                            continue;
+                        }
                     }
                 }
             };
@@ -393,6 +397,9 @@ impl Reader<'_> {
                 }
                 (_, part) => parts.push(part),
             }
+        }
+        if failed {
+            return as_is();
         }
         match parts.len() {
             1 => match parts.remove(0) {
@@ -465,9 +472,32 @@ impl Reader<'_> {
         let (scalar, range, value) = place(range);
         let place = yaml::locate(self.source, scalar, value, range);
         let mut diagnostic = Diagnostic::error(RULE, self.source, place, error.to_string());
-        diagnostic.hint = remedy(word, scope).or(error.hint);
+        diagnostic.hint = if error.message.starts_with("Unrecognized function") {
+            Some(function_remedy(word, scope))
+        } else {
+            remedy(word, scope).or(error.hint)
+        };
         self.report(diagnostic);
         None
+    }
+}
+
+/// Every function there is, besides those that depend on the place.
+const FUNCTIONS: &[&str] =
+    &["contains", "startsWith", "endsWith", "format", "join", "toJSON", "fromJSON", "case"];
+/// The functions that depend on the place.
+const PLACE_FUNCTIONS: &[&str] = &["always", "cancelled", "success", "failure", "hashFiles"];
+
+/// What to do about a function that is not there.
+fn function_remedy(word: &str, scope: &Scope) -> String {
+    let bare = |entry: &&'static str| entry.split('(').next().unwrap_or("");
+    let names: Vec<&str> = FUNCTIONS.iter().chain(scope.functions).map(bare).collect();
+    if PLACE_FUNCTIONS.iter().any(|it| it.eq_ignore_ascii_case(word)) {
+        return format!("`{word}` cannot be called in this place");
+    }
+    match nearest(word, &names) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("the functions here are: {}", names.join(", ")),
     }
 }
 

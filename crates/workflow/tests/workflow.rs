@@ -39,71 +39,116 @@ fn root(lines: &str, expected: Expect) {
 // proves: conformance 7, 9
 #[test]
 fn c9_root_keys() {
-    file("", expect![[r#"
+    file(
+        "",
+        expect![[r#"
         1:1 `` error[missing-key] the file is empty | a workflow needs at least `on:` and `jobs:`
-    "#]]);
-    file("on: push", expect![[r#"
+    "#]],
+    );
+    file(
+        "on: push",
+        expect![[r#"
         1:1 `on` error[missing-key] Required property is missing: jobs | add `jobs:`
-    "#]]);
-    file("[a]", expect![[r#"
+    "#]],
+    );
+    file(
+        "[a]",
+        expect![[r#"
         1:1 `[a]` error[unexpected-value] A sequence was not expected | a mapping is expected here
-    "#]]);
-    file("x", expect![[r#"
+    "#]],
+    );
+    file(
+        "x",
+        expect![[r#"
         1:1 `x` error[unexpected-value] Unexpected value 'x' | a mapping is expected here
-    "#]]);
+    "#]],
+    );
     root("name: 5\ndescription: d\nrun-name: r\npermissions: {}\nenv: {A: 1}", expect![[""]]);
-    root("nmae: x\nzzz: 1\nname: [a]", expect![[r#"
+    root(
+        "nmae: x\nzzz: 1\nname: [a]",
+        expect![[r#"
         3:1 `nmae` error[unexpected-key] Unexpected value 'nmae' | did you mean `name`?
         4:1 `zzz` error[unexpected-key] Unexpected value 'zzz' | the keys here are: name, description, run-name, on, permissions, env, defaults, concurrency, jobs
         5:7 `[a]` error[unexpected-value] A sequence was not expected | one value is expected here
-    "#]]);
-    root("name: ${{ github.ref }}", expect![[r#"
+    "#]],
+    );
+    root(
+        "name: ${{ github.ref }}",
+        expect![[r#"
         3:11 `github` error[expression] Unrecognized named-value: 'github'. Located at position 1 within expression: github.ref | `github` is not available in this place; no context can be used here
-    "#]]);
+    "#]],
+    );
 }
 
 // proves: conformance 6
 #[test]
 fn c6_scalars_are_converted_to_text_but_not_from_it() {
-    job("timeout-minutes: '5'\ncontinue-on-error: 'yes'", expect![[r#"
+    job(
+        "timeout-minutes: '5'\ncontinue-on-error: 'yes'",
+        expect![[r#"
         6:22 `\'5\'` error[unexpected-value] Unexpected value '5' | write a number without quotes, or an expression
         7:24 `\'yes\'` error[unexpected-value] Unexpected value 'yes' | write `true` or `false` without quotes, or an expression
-    "#]]);
+    "#]],
+    );
     job("timeout-minutes: ${{ 5 }}\ncontinue-on-error: ${{ true }}\nname: 3.10", expect![[""]]);
-    job("env: {A: 1.50, B: true, C: ~, D: [x], E: {}}", expect![[r#"
+    job(
+        "env: {A: 1.50, B: true, C: ~, D: [x], E: {}}",
+        expect![[r#"
         6:38 `[x]` error[unexpected-value] A sequence was not expected | one value is expected here
         6:46 `{}` error[unexpected-value] A mapping was not expected | one value is expected here
-    "#]]);
-    job("timeout-minutes: a${{ 5 }}", expect![[r#"
+    "#]],
+    );
+    job(
+        "timeout-minutes: a${{ 5 }}",
+        expect![[r#"
         6:22 `a${{ 5 }}` error[unexpected-value] Unexpected value 'a${{ 5 }}' | write one `${{ .. }}` and nothing around it
-    "#]]);
+    "#]],
+    );
 }
 
 // proves: conformance 10
 #[test]
 fn c10_job_keys() {
-    file("on: push\njobs:\n  a:\n    step: []\n", expect![[r#"
+    file(
+        "on: push\njobs:\n  a:\n    step: []\n",
+        expect![[r#"
         4:5 `step` error[unexpected-key] Unexpected value 'step' | did you mean `steps`?
         4:5 `step` error[missing-key] Required property is missing: runs-on | add `runs-on:`
-    "#]]);
-    job("timeout_minutes: 5\nwith: {}", expect![[r#"
+    "#]],
+    );
+    job(
+        "timeout_minutes: 5\nwith: {}",
+        expect![[r#"
         6:5 `timeout_minutes` error[unexpected-key] Unexpected value 'timeout_minutes' | did you mean `timeout-minutes`?
         7:5 `with` error[unexpected-key] Unexpected value 'with' | the keys here are: name, needs, if, runs-on, environment, concurrency, permissions, outputs, env, defaults, strategy, steps, timeout-minutes, cancel-timeout-minutes, continue-on-error, container, services, snapshot
-    "#]]);
+    "#]],
+    );
     job("cancel-timeout-minutes: 1\nsnapshot: image\nservices: {db: {image: pg}}", expect![[""]]);
-    job("snapshot: {if: always(), version: 1}", expect![[r#"
-        6:16 `if` error[missing-key] Required property is missing: image-name | add `image-name:`
-        6:20 `always` error[expression] Unrecognized function: 'always'. Located at position 1 within expression: always() | text takes single quotes: 'always'; the contexts here are: github, inputs, vars, needs, strategy, matrix
-    "#]]);
-    file("on: push\njobs: []", expect![[r#"
+    job(
+        "snapshot: {if: always(), version: 1}",
+        expect![[r#"
+            6:16 `if` error[missing-key] Required property is missing: image-name | add `image-name:`
+            6:20 `always` error[expression] Unrecognized function: 'always'. Located at position 1 within expression: always() | `always` cannot be called in this place
+        "#]],
+    );
+    file(
+        "on: push\njobs: []",
+        expect![[r#"
         2:7 `[]` error[unexpected-value] A sequence was not expected | a mapping is expected here
-    "#]]);
-    file("on: push\njobs: {}", expect![[r#"
+    "#]],
+    );
+    file(
+        "on: push\njobs: {}",
+        expect![[r#"
         2:7 `{}` error[missing-key] The workflow must contain at least one job
-    "#]]);
-    file("on: push\njobs: {a: x}", expect![[r#"
+    "#]],
+    );
+    file(
+        "on: push\njobs: {a: x}",
+        expect![[r#"
         2:11 `x` error[unexpected-value] Unexpected value 'x' | a mapping is expected here
-    "#]]);
+    "#]],
+    );
 }
 
 // proves: conformance 11, 117, 120
@@ -118,35 +163,56 @@ fn c11_jobs_that_call_a_workflow() {
         &call("- uses: ./.github/workflows/x.yml\n- secrets: {A: '${{ secrets.B }}'}"),
         expect![[""]],
     );
-    file(&call("- uses: $/.github/workflows/x.yml\n- secrets: all"), expect![[r#"
+    file(
+        &call("- uses: $/.github/workflows/x.yml\n- secrets: all"),
+        expect![[r#"
         5:14 `all` error[unexpected-value] Unexpected value 'all' | write `inherit`, or a mapping of secrets
-    "#]]);
+    "#]],
+    );
     file(
         &call("- uses: o/r/.github/workflows/x.yml@v1\n- runs-on: x\n- steps: []\n- env: {}"),
         expect![[r#"
             5:5 `runs-on` error[job-form] Unexpected value 'runs-on' | the called workflow has its own runner and steps; use one or the other
             6:5 `steps` error[job-form] Unexpected value 'steps' | the called workflow has its own runner and steps; use one or the other
-            7:5 `env` error[unexpected-key] Unexpected value 'env' | the keys here are: name, uses, with, secrets, needs, if, permissions, concurrency, strategy, runs-on, steps
+            7:5 `env` error[unexpected-key] Unexpected value 'env' | the keys here are: name, uses, with, secrets, needs, if, permissions, concurrency, strategy
         "#]],
     );
-    file(&call("- uses: o/r@v1"), expect![[r#"
+    file(
+        &call("- uses: o/r@v1"),
+        expect![[r#"
         4:11 `o/r@v1` error[uses] a reusable workflow lies directly in .github/workflows and ends in .yml or .yaml | write `owner/repo/.github/workflows/file.yml@ref`, or `./.github/workflows/file.yml` for the same repository
-    "#]]);
-    file(&call("- uses: o/r/.github/workflows/x.yml"), expect![[r#"
+    "#]],
+    );
+    file(
+        &call("- uses: o/r/.github/workflows/x.yml"),
+        expect![[r#"
         4:11 `o/r/.github/workflows/x.yml` error[uses] Expected format {org}/{repo}[/path]@ref | write `owner/repo/.github/workflows/file.yml@ref`, or `./.github/workflows/file.yml` for the same repository
-    "#]]);
-    file(&call("- uses: ./.github/workflows/x.yml@v1"), expect![[r#"
+    "#]],
+    );
+    file(
+        &call("- uses: ./.github/workflows/x.yml@v1"),
+        expect![[r#"
         4:11 `./.github/workflows/x.yml@v1` error[uses] a workflow of the same repository is called without `@ref`: it is of the same commit | write `owner/repo/.github/workflows/file.yml@ref`, or `./.github/workflows/file.yml` for the same repository
-    "#]]);
-    file(&call("- uses: ./x.yml"), expect![[r#"
+    "#]],
+    );
+    file(
+        &call("- uses: ./x.yml"),
+        expect![[r#"
         4:11 `./x.yml` error[uses] a reusable workflow lies directly in .github/workflows and ends in .yml or .yaml | write `owner/repo/.github/workflows/file.yml@ref`, or `./.github/workflows/file.yml` for the same repository
-    "#]]);
-    file(&call("- uses: docker://x"), expect![[r#"
+    "#]],
+    );
+    file(
+        &call("- uses: docker://x"),
+        expect![[r#"
         4:11 `docker://x` error[uses] a job calls a workflow, not an image | write `owner/repo/.github/workflows/file.yml@ref`, or `./.github/workflows/file.yml` for the same repository
-    "#]]);
-    file(&call("- uses: o/r/.github/workflows/x.yml@${{ github.ref }}"), expect![[r#"
+    "#]],
+    );
+    file(
+        &call("- uses: o/r/.github/workflows/x.yml@${{ github.ref }}"),
+        expect![[r#"
         4:43 `github` error[expression] Unrecognized named-value: 'github'. Located at position 1 within expression: github.ref | `github` is not available in this place; no context can be used here
-    "#]]);
+    "#]],
+    );
     file(
         &call("- uses: o/r/.github/workflows/x.yml@v1\n- with: {a: '${{ secrets.B }}'}"),
         expect![[r#"
@@ -158,13 +224,16 @@ fn c11_jobs_that_call_a_workflow() {
 // proves: conformance 12
 #[test]
 fn c12_forms_of_steps() {
-    steps("- name: x\n- ~\n- text\n- run: a\n  uses: b/c@d\n- {}", expect![[r#"
+    steps(
+        "- name: x\n- ~\n- text\n- run: a\n  uses: b/c@d\n- {}",
+        expect![[r#"
         6:9 `name` error[step-form] Expected one of uses, run, wait, wait-all, cancel, or parallel to be defined | a step runs a script (`run:`) or an action (`uses:`)
         7:9 `~` error[unexpected-value] Unexpected value '' | a mapping is expected here
         8:9 `text` error[unexpected-value] Unexpected value 'text' | a mapping is expected here
         10:9 `uses` error[step-form] Unexpected value 'uses' | make two steps of it
         11:9 `{}` error[step-form] Expected one of uses, run, wait, wait-all, cancel, or parallel to be defined | a step runs a script (`run:`) or an action (`uses:`)
-    "#]]);
+    "#]],
+    );
     steps(
         "- runs: a\n- run: a\n  with: {}\n- uses: a/b@c\n  shell: bash\n- uses: a/b",
         expect![[r#"
@@ -198,9 +267,12 @@ fn c12_forms_of_steps() {
             11:9 `if` error[unexpected-key] Unexpected value 'if' | the keys here are: parallel
         "#]],
     );
-    job("steps2: []", expect![[r#"
+    job(
+        "steps2: []",
+        expect![[r#"
         6:5 `steps2` error[unexpected-key] Unexpected value 'steps2' | did you mean `steps`?
-    "#]]);
+    "#]],
+    );
 }
 
 // proves: conformance 13
@@ -247,10 +319,13 @@ fn c13_steps_without_an_id_get_one() {
 #[test]
 fn c14_needs() {
     file("on: push\njobs:\n  a: {runs-on: x, needs: B}\n  b: {runs-on: x}", expect![[""]]);
-    file("on: push\njobs:\n  a: {runs-on: x, needs: [bb, zzz]}\n  b: {runs-on: x}", expect![[r#"
+    file(
+        "on: push\njobs:\n  a: {runs-on: x, needs: [bb, zzz]}\n  b: {runs-on: x}",
+        expect![[r#"
         3:27 `bb` error[needs] Job 'a' depends on unknown job 'bb'. | the jobs are: a, b
         3:31 `zzz` error[needs] Job 'a' depends on unknown job 'zzz'. | the jobs are: a, b
-    "#]]);
+    "#]],
+    );
     file(
         "on: push\njobs:\n  a: {runs-on: x, needs: b}\n  b: {runs-on: x, needs: a}",
         expect![[r#"
@@ -266,9 +341,12 @@ fn c14_needs() {
             5:26 `b` error[needs] Job 'c' depends on job 'b' which creates a cycle in the dependency graph. | take one of the needs of the circle away
         "#]],
     );
-    file("on: push\njobs:\n  a: {runs-on: x, needs: {}}", expect![[r#"
+    file(
+        "on: push\njobs:\n  a: {runs-on: x, needs: {}}",
+        expect![[r#"
         3:26 `{}` error[unexpected-value] A mapping was not expected | one value or a list is expected here
-    "#]]);
+    "#]],
+    );
 }
 
 // proves: conformance 15
@@ -286,25 +364,42 @@ fn c15_long_scripts() {
 #[test]
 fn c16_expressions_in_scalars() {
     steps("- run: a ${{ github.ref }} b ${{ '}}' }} {c}", expect![[""]]);
-    steps("- run: a ${{ github.ref", expect![[r#"
+    steps(
+        "- run: a ${{ github.ref",
+        expect![[r#"
         6:16 `${{` error[expression] The expression is not closed. An unescaped ${{ sequence was found, but the closing }} sequence was not found. | close it with `}}`
-    "#]]);
-    steps("- run: ${{ }}", expect![[r#"
+    "#]],
+    );
+    steps(
+        "- run: ${{ }}",
+        expect![[r#"
         6:17 ` ` error[expression] An expression was expected | write it in the braces
-    "#]]);
-    steps("- run: |\n    one\n    two ${{ nope.x }}", expect![[r#"
+    "#]],
+    );
+    steps(
+        "- run: |\n    one\n    two ${{ nope.x }}",
+        expect![[r#"
         8:19 `nope` error[expression] Unrecognized named-value: 'nope'. Located at position 1 within expression: nope.x | text takes single quotes: 'nope'; the contexts here are: github, inputs, vars, needs, strategy, matrix, secrets, steps, job, runner, env
-    "#]]);
-    steps("- run: >-\n    one\n    ${{ github.ref == \"x\" }}", expect![[r#"
+    "#]],
+    );
+    steps(
+        "- run: >-\n    one\n    ${{ github.ref == \"x\" }}",
+        expect![[r#"
         8:29 `\"` error[expression] Unexpected symbol: '"x"'. Located at position 15 within expression: github.ref == "x" | text in an expression takes single quotes
-    "#]]);
-    steps("- run: ${{ insert }}", expect![[r#"
+    "#]],
+    );
+    steps(
+        "- run: ${{ insert }}",
+        expect![[r#"
         6:18 `insert` error[expression] The directive 'insert' is not allowed in this context | `${{ insert }}` is a key of a mapping
-    "#]]);
-    steps("- run: x\n  id: ${{ github.ref }}\n- run: x\n  id: ${{ 'ok' }}", expect![[r#"
-        7:13 `${{ github.ref }}` error[step-id] The identifier '${{ github.ref }}' is invalid. IDs may only contain alphanumeric characters, '_', and '-'. IDs must start with a letter or '_' and must be less than 100 characters.
-        7:17 `github` error[expression] Unrecognized named-value: 'github'. Located at position 1 within expression: github.ref | `github` is not available in this place; no context can be used here
-    "#]]);
+    "#]],
+    );
+    steps(
+        "- run: x\n  id: ${{ github.ref }}\n- run: x\n  id: ${{ 'ok' }}",
+        expect![[r#"
+            7:17 `github` error[expression] Unrecognized named-value: 'github'. Located at position 1 within expression: github.ref | `github` is not available in this place; no context can be used here
+        "#]],
+    );
 }
 
 // proves: conformance 17
@@ -318,10 +413,13 @@ fn c17_expressions_in_the_place_of_more() {
         "env: {'${{ insert }}': '${{ fromJSON(vars.e) }}', B: 1}\nstrategy: {matrix: {'${{ vars.k }}': [1]}}",
         expect![[""]],
     );
-    job("outputs: ${{ needs }}\nenv: a${{ github.ref }}", expect![[r#"
+    job(
+        "outputs: ${{ needs }}\nenv: a${{ github.ref }}",
+        expect![[r#"
         6:14 `${{ needs }}` error[unexpected-value] Unexpected value '${{ needs }}' | a mapping is expected here
         7:10 `a${{ github.ref }}` error[unexpected-value] Unexpected value 'a${{ github.ref }}' | a mapping is expected here
-    "#]]);
+    "#]],
+    );
 }
 
 // proves: conformance 18, 88
@@ -363,15 +461,24 @@ fn c18_conditions() {
         5 => success() && (5)
         "contains('success()', 'a')" => success() && (contains('success()', 'a'))
     "#]].assert_eq(&out);
-    file(&text("github.ref = 'a'"), expect![[r#"
+    file(
+        &text("github.ref = 'a'"),
+        expect![[r#"
         5:20 `=` error[expression] Unexpected symbol: '='. Located at position 12 within expression: github.ref = 'a' | to compare, write ==
-    "#]]);
-    file(&text("secrets.A != ''"), expect![[r#"
+    "#]],
+    );
+    file(
+        &text("secrets.A != ''"),
+        expect![[r#"
         5:9 `secrets` error[expression] Unrecognized named-value: 'secrets'. Located at position 1 within expression: secrets.A != '' | `secrets` is not available in this place; the contexts here are: github, inputs, vars, needs
-    "#]]);
-    file(&text("[a]"), expect![[r#"
+    "#]],
+    );
+    file(
+        &text("[a]"),
+        expect![[r#"
         5:9 `[a]` error[unexpected-value] A sequence was not expected | an expression is expected here
-    "#]]);
+    "#]],
+    );
 }
 
 // proves: conformance 39, 40, 42
@@ -389,23 +496,35 @@ fn c40_run_name_and_concurrency() {
             4:60 `\'true\'` error[unexpected-value] Unexpected value 'true' | write `true` or `false` without quotes, or an expression
         "#]],
     );
-    root("concurrency: {cancel-in-progress: true, queue: nope}", expect![[r#"
+    root(
+        "concurrency: {cancel-in-progress: true, queue: nope}",
+        expect![[r#"
         3:15 `cancel-in-progress` error[missing-key] Required property is missing: group | add `group:`
         3:48 `nope` error[unexpected-value] Unexpected value 'nope' | write `single` or `max`
-    "#]]);
-    root("concurrency: {group: a, cancel-in-progress: true, queue: max}", expect![[r#"
+    "#]],
+    );
+    root(
+        "concurrency: {group: a, cancel-in-progress: true, queue: max}",
+        expect![[r#"
         3:58 `max` error[concurrency] 'queue: max' may not be combined with 'cancel-in-progress: true' | keep one of them: wait in line, or cancel
-    "#]]);
+    "#]],
+    );
     root(
         "concurrency: {group: a, cancel-in-progress: '${{ true }}', queue: single}",
         expect![[""]],
     );
-    root("concurrency: ''", expect![[r#"
+    root(
+        "concurrency: ''",
+        expect![[r#"
         3:14 `\'\'` error[unexpected-value] Unexpected value '' | an empty value does not do here
-    "#]]);
-    root(&format!("concurrency: {}", "g".repeat(401)), expect![[r#"
+    "#]],
+    );
+    root(
+        &format!("concurrency: {}", "g".repeat(401)),
+        expect![[r#"
         3:14 `ggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggg` error[concurrency] a concurrency group has at most 400 characters
-    "#]]);
+    "#]],
+    );
     job("concurrency: ${{ matrix.a }}-${{ needs.b }}-${{ strategy.job-index }}", expect![[""]]);
 }
 
@@ -504,6 +623,7 @@ fn step_messages() {
         "- run: echo ${{ a.b && nope() }} ${{ secret.A }}\n  if: secrets.A\n  shell: ${{ matrix.s }}",
         expect![[r#"
             6:23 `a` error[expression] Unrecognized named-value: 'a'. Located at position 1 within expression: a.b && nope() | text takes single quotes: 'a'; the contexts here are: github, inputs, vars, needs, strategy, matrix, secrets, steps, job, runner, env
+            6:44 `secret` error[expression] Unrecognized named-value: 'secret'. Located at position 1 within expression: secret.A | did you mean `secrets`?
             7:13 `secrets` error[expression] Unrecognized named-value: 'secrets'. Located at position 1 within expression: secrets.A | `secrets` is not available in this place; the contexts here are: github, inputs, vars, needs, strategy, matrix, steps, job, runner, env
             8:20 `matrix` error[expression] Unrecognized named-value: 'matrix'. Located at position 1 within expression: matrix.s | `matrix` is not available in this place; no context can be used here
         "#]],
@@ -531,9 +651,12 @@ fn c91_strategy() {
             6:67 `failfast` error[unexpected-key] Unexpected value 'failfast' | did you mean `fail-fast`?
         "#]],
     );
-    job("strategy: {matrix: [a]}", expect![[r#"
+    job(
+        "strategy: {matrix: [a]}",
+        expect![[r#"
         6:24 `[a]` error[unexpected-value] A sequence was not expected | a mapping of lists is expected here
-    "#]]);
+    "#]],
+    );
     job(
         "strategy: {matrix: {a: '${{ matrix.b }}'}, fail-fast: 'no', max-parallel: two}",
         expect![[r#"
@@ -550,36 +673,57 @@ fn c101_runs_on() {
     let runs_on = |value: &str| format!("on: push\njobs:\n  a:\n    runs-on: {value}\n");
     file(&runs_on("[self-hosted, '${{ matrix.os }}']"), expect![[""]]);
     file(&runs_on("{group: g, labels: [a, b]}"), expect![[""]]);
-    file(&runs_on("{grup: g, labels: {}}"), expect![[r#"
+    file(
+        &runs_on("{grup: g, labels: {}}"),
+        expect![[r#"
         4:15 `grup` error[unexpected-key] Unexpected value 'grup' | did you mean `group`?
         4:32 `{}` error[unexpected-value] A mapping was not expected | one value or a list is expected here
-    "#]]);
-    file(&runs_on("''"), expect![[r#"
+    "#]],
+    );
+    file(
+        &runs_on("''"),
+        expect![[r#"
         4:14 `\'\'` error[unexpected-value] Unexpected value '' | an empty value does not do here
-    "#]]);
-    file(&runs_on("[[a]]"), expect![[r#"
+    "#]],
+    );
+    file(
+        &runs_on("[[a]]"),
+        expect![[r#"
         4:15 `[a]` error[unexpected-value] A sequence was not expected | one value is expected here
-    "#]]);
-    file(&runs_on("${{ secrets.A }}"), expect![[r#"
+    "#]],
+    );
+    file(
+        &runs_on("${{ secrets.A }}"),
+        expect![[r#"
         4:18 `secrets` error[expression] Unrecognized named-value: 'secrets'. Located at position 1 within expression: secrets.A | `secrets` is not available in this place; the contexts here are: github, inputs, vars, needs, strategy, matrix
-    "#]]);
+    "#]],
+    );
 }
 
 // proves: conformance 109, 133
 #[test]
 fn c109_defaults() {
     root("defaults: {run: {shell: bash, working-directory: x}}", expect![[""]]);
-    root("defaults: {run: {shell: '${{ vars.S }}', cwd: x}}", expect![[r#"
+    root(
+        "defaults: {run: {shell: '${{ vars.S }}', cwd: x}}",
+        expect![[r#"
         3:30 `vars` error[expression] Unrecognized named-value: 'vars'. Located at position 1 within expression: vars.S | `vars` is not available in this place; no context can be used here
         3:42 `cwd` error[unexpected-key] Unexpected value 'cwd' | the keys here are: shell, working-directory
-    "#]]);
+    "#]],
+    );
     root("defaults: {}", expect![[""]]);
-    root("defaults: {runs: {}}", expect![[r#"
+    root(
+        "defaults: {runs: {}}",
+        expect![[r#"
         3:12 `runs` error[unexpected-key] Unexpected value 'runs' | did you mean `run`?
-    "#]]);
-    steps("- run: a\n  shell: ''\n  working-directory: ${{ env.A }}", expect![[r#"
+    "#]],
+    );
+    steps(
+        "- run: a\n  shell: ''\n  working-directory: ${{ env.A }}",
+        expect![[r#"
         7:16 `\'\'` error[unexpected-value] Unexpected value '' | an empty value does not do here
-    "#]]);
+    "#]],
+    );
 }
 
 // proves: conformance 110
@@ -587,18 +731,27 @@ fn c109_defaults() {
 fn c110_permissions() {
     root("permissions: read-all", expect![[""]]);
     root("permissions: {contents: read, id-token: write, models: none}", expect![[""]]);
-    root("permissions: {content: read, id-token: read, issues: admin, pages: true}", expect![[r#"
+    root(
+        "permissions: {content: read, id-token: read, issues: admin, pages: true}",
+        expect![[r#"
         3:15 `content` error[permissions] Unexpected value 'content' | did you mean `contents`?
         3:40 `read` error[unexpected-value] Unexpected value 'read' | `id-token` takes: write, none
         3:54 `admin` error[unexpected-value] Unexpected value 'admin' | `issues` takes: read, write, none
         3:68 `true` error[unexpected-value] Unexpected value 'true' | `pages` takes: read, write, none
-    "#]]);
-    root("permissions: write", expect![[r#"
+    "#]],
+    );
+    root(
+        "permissions: write",
+        expect![[r#"
         3:14 `write` error[unexpected-value] Unexpected value 'write' | write `read-all`, `write-all`, `{}` or scope by scope
-    "#]]);
-    root("permissions: ~", expect![[r#"
+    "#]],
+    );
+    root(
+        "permissions: ~",
+        expect![[r#"
         3:14 `~` error[unexpected-value] Unexpected value '' | a mapping is expected here
-    "#]]);
+    "#]],
+    );
 }
 
 // proves: conformance 112, 113
@@ -608,11 +761,14 @@ fn c112_environment_and_snapshot() {
         "environment: {name: prod, url: '${{ steps.a.outputs.url }}', deployment: false}",
         expect![[""]],
     );
-    job("environment: {url: '${{ secrets.A }}', deployment: 'no'}", expect![[r#"
+    job(
+        "environment: {url: '${{ secrets.A }}', deployment: 'no'}",
+        expect![[r#"
         6:19 `url` error[missing-key] Required property is missing: name | add `name:`
         6:29 `secrets` error[expression] Unrecognized named-value: 'secrets'. Located at position 1 within expression: secrets.A | `secrets` is not available in this place; the contexts here are: github, inputs, vars, needs, strategy, matrix, steps, job, runner, env
         6:56 `\'no\'` error[unexpected-value] Unexpected value 'no' | write `true` or `false` without quotes, or an expression
-    "#]]);
+    "#]],
+    );
     job("snapshot: {image-name: a, version: 1.*}", expect![[""]]);
 }
 
@@ -623,14 +779,20 @@ fn c155_containers_and_services() {
         "container: {image: a, ports: [80, '90:90'], volumes: [a:b], options: --cpus 1, env: {A: 1}}",
         expect![[""]],
     );
-    job("container: docker://", expect![[r#"
+    job(
+        "container: docker://",
+        expect![[r#"
         6:16 `docker://` error[container] an image is missing behind docker://
-    "#]]);
-    job("container: {imagee: a, ports: 80, credentials: {username: a}}", expect![[r#"
+    "#]],
+    );
+    job(
+        "container: {imagee: a, ports: 80, credentials: {username: a}}",
+        expect![[r#"
         6:17 `imagee` error[unexpected-key] Unexpected value 'imagee' | did you mean `image`?
         6:35 `80` error[unexpected-value] Unexpected value '80' | a list is expected here
         6:53 `username` error[missing-key] Required property is missing: password | add `password:`
-    "#]]);
+    "#]],
+    );
     job(
         "services: {db: {image: pg, entrypoint: e, command: c}, cache: redis, bad: {cmd: x}}",
         expect![[r#"
