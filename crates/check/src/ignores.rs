@@ -78,7 +78,8 @@ impl Ignores {
         found
     }
 
-    fn covers(&self, finding: &Diagnostic) -> bool {
+    /// Whether a comment on its line, or on the line above, switches it off.
+    pub(crate) fn covers(&self, finding: &Diagnostic) -> bool {
         let Some(label) = finding.labels.first() else { return false };
         let line = label.source.place(label.span.start).line;
         let named = |line: u32| {

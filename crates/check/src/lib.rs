@@ -64,3 +64,10 @@ pub fn check_node(
     found.sort_by_key(|finding| finding.labels.first().map_or(0, |label| label.span.start));
     found
 }
+
+/// Takes away what comments in `source` switch off. For warnings that the reader gives under a
+/// rule's name (`condition-always-true`); what [`check_node`] gives has been through it.
+pub fn without_ignored(source: &Arc<Source>, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let ignores = Ignores::read(source);
+    found.into_iter().filter(|finding| !ignores.covers(finding)).collect()
+}

@@ -468,3 +468,15 @@ fn variables_may_be_set_in_many_ways() {
     check(rule, &job("- uses: somebody/something@v1\n- run: echo ${{ env.A }}"), expect![""]);
     check(rule, &job("- run: echo ${{ env.A }}\n  env: ${{ fromJSON(vars.ENV) }}"), expect![""]);
 }
+
+#[test]
+fn a_warning_of_the_reader_can_be_switched_off_too() {
+    let count = |comment: &str| {
+        let text = job(&format!("{comment}\n- if: ${{{{ github.ref }}}} == 'x'\n  run: x"));
+        let source = Source::new("ci.yml", text);
+        let found = check::without_ignored(&source, workflow::read(&source).1);
+        found.iter().filter(|found| found.rule == "condition-always-true").count()
+    };
+    assert_eq!(count("# launchway: ignore[condition-always-true]"), 1);
+    assert_eq!(count("# launchway: ignore[condition-always-true] shown in a course"), 0);
+}
