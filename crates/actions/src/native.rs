@@ -3,8 +3,15 @@
 //! Each has one file here and one line in [`REGISTER`]. A version that is not in its table, or a
 //! commit that is not known, is the original's business.
 
+mod artifacts;
+mod blobs;
+mod cache;
+mod caching;
 mod checkout;
+mod download_artifact;
+mod glob;
 mod step;
+mod upload_artifact;
 
 use step::{Failure, Step};
 
@@ -58,7 +65,14 @@ struct Native {
 }
 
 /// Every native version there is.
-const REGISTER: &[&Native] = &[&checkout::CHECKOUT];
+const REGISTER: &[&Native] = &[
+    &cache::CACHE,
+    &cache::RESTORE,
+    &cache::SAVE,
+    &checkout::CHECKOUT,
+    &download_artifact::DOWNLOAD,
+    &upload_artifact::UPLOAD,
+];
 
 /// The native version of an action, if that version is known.
 pub fn lookup(

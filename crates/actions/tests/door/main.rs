@@ -1,5 +1,7 @@
 //! Actions as the worker meets them: resolved from real repositories, run as real processes.
 
+mod artifacts;
 mod bench;
+mod cache;
 mod checkout;
 mod resolve;

@@ -1,0 +1,156 @@
+//! What a run keeps for people and later jobs: zip files as blobs, named in a file of JSON lines.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value as Json, json};
+
+use super::blobs;
+use super::step::{Failure, Step, failed_at};
+
+/// What artifact names may not hold (conformance 207).
+const FORBIDDEN: [char; 11] = ['"', ':', '<', '>', '|', '*', '?', '\r', '\n', '\\', '/'];
+
+/// How long an artifact is kept where nobody says; GitHub's default.
+const RETENTION_DAYS: i64 = 90;
+
+/// An artifact of this run.
+pub(super) struct Artifact {
+    pub(super) name: String,
+    pub(super) blob: String,
+}
+
+impl Artifact {
+    /// The number that outputs carry: made from the digest, so the same everywhere.
+    pub(super) fn id(&self) -> u64 {
+        let digits = self.blob.get(..10).unwrap_or("0");
+        u64::from_str_radix(digits, 16).unwrap_or_default()
+    }
+}
+
+/// Refuses a name that GitHub would refuse.
+pub(super) fn check_name(name: &str) -> Result<(), Failure> {
+    if name.is_empty() {
+        return Err(Failure::new("an artifact needs a name"));
+    }
+    let Some(forbidden) = name.chars().find(|it| FORBIDDEN.contains(it)) else { return Ok(()) };
+    Err(Failure::new(format!(
+        "The artifact name is not valid: {name}. Contains the following character: {}",
+        forbidden.escape_default()
+    )))
+}
+
+/// The artifacts of the run, by name: those of finished jobs and those of this one.
+pub(super) fn of_run(step: &Step) -> Result<BTreeMap<String, Artifact>, Failure> {
+    let mut found = BTreeMap::new();
+    for variable in ["LAUNCHWAY_RUN_ARTIFACTS", "LAUNCHWAY_ARTIFACTS_FILE"] {
+        let Some(path) = step.variable(variable) else { continue };
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(failed_at("read", Path::new(&path))(error)),
+        };
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            let entry = serde_json::from_str::<Json>(line)
+                .map_err(|error| Failure::new(format!("a line of {path} is not JSON: {error}")))?;
+            let field = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+            let artifact = Artifact { name: field("name"), blob: field("blob") };
+            found.insert(artifact.name.clone(), artifact);
+        }
+    }
+    Ok(found)
+}
+
+/// Packs files and names them. `retention_days` 0 is the default.
+pub(super) fn keep(
+    step: &Step,
+    name: &str,
+    files: &[(String, PathBuf)],
+    level: Option<i64>,
+    retention_days: i64,
+) -> Result<(Artifact, u64), Failure> {
+    let temp = step.folder("RUNNER_TEMP")?;
+    let archive = tempfile::Builder::new()
+        .prefix("artifact-")
+        .tempfile_in(&temp)
+        .map_err(failed_at("written", &temp))?;
+    pack(archive.as_file(), files, level)
+        .map_err(|error| Failure::new(format!("the artifact could not be packed: {error}")))?;
+    let stored = blobs::adopt(&step.folder("LAUNCHWAY_BLOBS")?, archive.path())?;
+    // Its file may have been moved into the store.
+    drop(archive.keep());
+    let days = if retention_days > 0 { retention_days } else { RETENTION_DAYS };
+    let expires_at = jiff::Timestamp::now().as_millisecond() + days * 24 * 3_600_000;
+    let line = json!({
+        "name": name,
+        "blob": stored.id,
+        "size_bytes": stored.size_bytes,
+        "expires_at": expires_at,
+    });
+    let list = step.folder("LAUNCHWAY_ARTIFACTS_FILE")?;
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(&list)
+        .and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()))
+        .map_err(failed_at("written", &list))?;
+    Ok((Artifact { name: name.to_owned(), blob: stored.id }, stored.size_bytes))
+}
+
+fn pack(
+    file: &File,
+    files: &[(String, PathBuf)],
+    level: Option<i64>,
+) -> zip::result::ZipResult<()> {
+    let mut archive = zip::ZipWriter::new(io::BufWriter::new(file.try_clone()?));
+    for (name, path) in files {
+        let meta = fs::metadata(path)?;
+        let stored = level == Some(0);
+        let method =
+            if stored { zip::CompressionMethod::Stored } else { zip::CompressionMethod::Deflated };
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_method(method)
+            .compression_level(level.filter(|_| !stored))
+            .large_file(meta.len() >= u64::from(u32::MAX))
+            .unix_permissions(meta.permissions().mode() & 0o777);
+        archive.start_file(name.as_str(), options)?;
+        io::copy(&mut File::open(path)?, &mut archive)?;
+    }
+    archive.finish()?.flush()?;
+    Ok(())
+}
+
+/// Unpacks an artifact into a folder. Names that would leave the folder are refused.
+pub(super) fn unpack(step: &Step, artifact: &Artifact, folder: &Path) -> Result<usize, Failure> {
+    let path = blobs::find(&step.folder("LAUNCHWAY_BLOBS")?, &artifact.blob)?;
+    let failed = |error: String| {
+        Failure::new(format!("artifact {} could not be unpacked: {error}", artifact.name))
+    };
+    let file = File::open(&path).map_err(failed_at("read", &path))?;
+    let mut archive = zip::ZipArchive::new(io::BufReader::new(file))
+        .map_err(|error| failed(error.to_string()))?;
+    fs::create_dir_all(folder).map_err(failed_at("made", folder))?;
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).map_err(|error| failed(error.to_string()))?;
+        let inside = entry
+            .enclosed_name()
+            .ok_or_else(|| failed(format!("entry {index} leads out of the folder")))?;
+        let target = folder.join(inside);
+        if entry.is_dir() {
+            fs::create_dir_all(&target).map_err(failed_at("made", &target))?;
+            continue;
+        }
+        let parent = target.parent().expect("a file lies in a folder");
+        fs::create_dir_all(parent).map_err(failed_at("made", parent))?;
+        let mut out = File::create(&target).map_err(failed_at("written", &target))?;
+        io::copy(&mut entry, &mut out).map_err(failed_at("written", &target))?;
+        if let Some(mode) = entry.unix_mode() {
+            out.set_permissions(fs::Permissions::from_mode(mode & 0o777))
+                .map_err(failed_at("written", &target))?;
+        }
+    }
+    Ok(archive.len())
+}

@@ -1,0 +1,67 @@
+//! Blobs as the store keeps them: `ab/cd/abcd..`, under the SHA-256 of their bytes.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::step::{Failure, failed_at, hex};
+
+/// Bytes read at a time.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// A blob that was stored.
+pub(super) struct Stored {
+    pub(super) id: String,
+    pub(super) size_bytes: u64,
+}
+
+/// Moves a finished file into the store.
+pub(super) fn adopt(blobs: &Path, file: &Path) -> Result<Stored, Failure> {
+    let (id, size_bytes) = digest(file).map_err(failed_at("read", file))?;
+    let path = place(blobs, &id);
+    let folder = path.parent().expect("a blob lies in a folder");
+    fs::create_dir_all(folder).map_err(failed_at("made", folder))?;
+    if path.exists() {
+        return Ok(Stored { id, size_bytes });
+    }
+    // Under its name stands all of it or nothing, on another file system too.
+    let copy = || -> io::Result<()> {
+        let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
+        io::copy(&mut File::open(file)?, &mut fresh)?;
+        fresh.persist(&path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    fs::rename(file, &path).or_else(|_| copy()).map_err(failed_at("written", &path))?;
+    Ok(Stored { id, size_bytes })
+}
+
+/// Where a blob lies. A name that is no digest names none.
+pub(super) fn find(blobs: &Path, id: &str) -> Result<PathBuf, Failure> {
+    if id.len() != 64 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Failure::new(format!("`{id}` names no blob")));
+    }
+    let path = place(blobs, id);
+    if path.is_file() { Ok(path) } else { Err(Failure::new(format!("blob {id} is gone"))) }
+}
+
+/// The SHA-256 and size of a file.
+pub(super) fn digest(file: &Path) -> io::Result<(String, u64)> {
+    let mut reader = File::open(file)?;
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut size = 0;
+    loop {
+        let count = reader.read(&mut chunk)?;
+        if count == 0 {
+            return Ok((hex(&hasher.finalize()), size));
+        }
+        hasher.update(&chunk[..count]);
+        size += count as u64;
+    }
+}
+
+fn place(blobs: &Path, id: &str) -> PathBuf {
+    blobs.join(&id[..2]).join(&id[2..4]).join(id)
+}

@@ -1,0 +1,142 @@
+//! `actions/cache`, `actions/cache/restore` and `actions/cache/save`.
+
+use super::caching::{Caches, Saved};
+use super::step::{Failure, Step};
+use super::{Native, NativeAction, Stage};
+
+const MAJORS: &[u32] = &[3, 4, 5];
+
+/// The registration of `actions/cache`.
+pub(super) const CACHE: Native = Native {
+    action: NativeAction {
+        name: "cache",
+        manifest: include_str!("cache.yml"),
+        stages: &[Stage::Main, Stage::Post],
+    },
+    of: "actions/cache",
+    majors: MAJORS,
+    refs: &["main"],
+    commits: &[],
+    run,
+};
+
+/// The registration of `actions/cache/restore`.
+pub(super) const RESTORE: Native = Native {
+    action: NativeAction {
+        name: "cache-restore",
+        manifest: include_str!("cache_restore.yml"),
+        stages: &[Stage::Main],
+    },
+    of: "actions/cache/restore",
+    majors: MAJORS,
+    refs: &["main"],
+    commits: &[],
+    run: |step, _| restore(step),
+};
+
+/// The registration of `actions/cache/save`.
+pub(super) const SAVE: Native = Native {
+    action: NativeAction {
+        name: "cache-save",
+        manifest: include_str!("cache_save.yml"),
+        stages: &[Stage::Main],
+    },
+    of: "actions/cache/save",
+    majors: MAJORS,
+    refs: &["main"],
+    commits: &[],
+    run: |step, _| {
+        let key = step.input("key");
+        save(step, &key)
+    },
+};
+
+fn run(step: &mut Step, stage: Stage) -> Result<(), Failure> {
+    match stage {
+        Stage::Pre => Ok(()),
+        Stage::Main => restore(step),
+        Stage::Post => {
+            // The key as it was: the post stage evaluates its inputs again.
+            let key = step.state("CACHE_KEY").unwrap_or_else(|| step.input("key"));
+            if step.state("CACHE_RESULT").as_deref() == Some(&key) {
+                step.info(&format!(
+                    "Cache hit occurred on the primary key {key}, not saving cache."
+                ));
+                return Ok(());
+            }
+            save(step, &key)
+        }
+    }
+}
+
+fn paths(step: &Step) -> Result<Vec<String>, Failure> {
+    let paths = step.lines("path");
+    if paths.is_empty() {
+        return Err(Failure::new("Input required and not supplied: path"));
+    }
+    if step.given("upload-chunk-size").is_some() {
+        step.not_enforced("upload-chunk-size", "nothing is uploaded: the cache is on this machine");
+    }
+    if step.boolean("save-always")? {
+        step.not_enforced(
+            "save-always",
+            "the original's never worked; use actions/cache/save with `if: always()`",
+        );
+    }
+    if step.boolean("enableCrossOsArchive")? {
+        step.not_enforced("enableCrossOsArchive", "this machine's caches stay on this machine");
+    }
+    Ok(paths)
+}
+
+fn restore(step: &mut Step) -> Result<(), Failure> {
+    let key = step.input("key");
+    let paths = paths(step)?;
+    let caches = Caches::open(step)?;
+    step.save_state("CACHE_KEY", &key);
+    step.output("cache-primary-key", &key);
+    let restore_keys = step.lines("restore-keys");
+    let Some(entry) = caches.find(&paths, &key, &restore_keys)? else {
+        let all = std::iter::once(&key).chain(&restore_keys).cloned().collect::<Vec<_>>();
+        if step.boolean("fail-on-cache-miss")? {
+            return Err(Failure::new(format!(
+                "Failed to restore cache entry. Exiting as fail-on-cache-miss is set. Input key: {key}"
+            )));
+        }
+        step.info(&format!("Cache not found for input keys: {}", all.join(", ")));
+        return Ok(());
+    };
+    step.save_state("CACHE_RESULT", &entry.key);
+    step.output("cache-matched-key", &entry.key);
+    step.output("cache-hit", if entry.key == key { "true" } else { "false" });
+    if step.boolean("lookup-only")? {
+        step.info(&format!("Cache found and can be restored from key: {}", entry.key));
+        return Ok(());
+    }
+    let size = caches.restore(&entry)?;
+    step.info(&format!("Cache restored from key: {} ({size} bytes)", entry.key));
+    Ok(())
+}
+
+fn save(step: &mut Step, key: &str) -> Result<(), Failure> {
+    let paths = paths(step)?;
+    if key.is_empty() {
+        step.warning("Key is not specified.");
+        return Ok(());
+    }
+    let caches = Caches::open(step)?;
+    // A cache that cannot be saved costs time next time; it does not fail the job.
+    match caches.save(&paths, key) {
+        Ok(Saved::Stored { size_bytes }) => {
+            step.info(&format!("Cache saved with key: {key} ({size_bytes} bytes)"));
+        }
+        Ok(Saved::Exists) => {
+            step.info(&format!("there is a cache with the key {key} already: entries never change"));
+        }
+        Ok(Saved::Nothing) => step.warning(
+            "Path Validation Error: Path(s) specified in the action for caching do(es) not exist, hence no cache is being saved.",
+        ),
+        Err(failure) => step.warning(&format!("Failed to save: {}", failure.message)),
+    }
+    Ok(())
+}

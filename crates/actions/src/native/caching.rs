@@ -1,0 +1,311 @@
+//! Caches on this machine, with GitHub's rules (conformance 203): entries never change, a key is
+//! found in the scope of the own ref first, then of the base branch, then of the default branch.
+//!
+//! ```text
+//! <caches>/<owner>/<repo>/<scope>/<version>/<digest of key>/   key, entry.tar.zst, used
+//! ```
+//!
+//! Files are kept relative to workspace or home where they lie there: both differ from job to job.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter};
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value as Json;
+use sha2::{Digest as _, Sha256};
+
+use super::glob::{Patterns, Search};
+use super::step::{Failure, Step, failed_at, hex};
+
+/// The longest key (conformance 203).
+const KEY_CHARACTERS_MAX: usize = 512;
+/// The most keys of one look-up (conformance 203).
+const KEYS_MAX: usize = 10;
+/// What one repository's caches may weigh before the least used go (conformance 203).
+const REPOSITORY_BYTES_MAX: u64 = 10 << 30;
+/// How long an entry may lie unused (conformance 203).
+const UNUSED_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// zstd's default: small enough, and as fast as the disk.
+const COMPRESSION_LEVEL: i32 = 3;
+
+/// The caches of one repository, as one step sees them.
+pub(super) struct Caches {
+    folder: PathBuf,
+    workspace: PathBuf,
+    home: PathBuf,
+    /// Where entries are looked for, in order; the first is where they are saved.
+    scopes: Vec<String>,
+}
+
+/// An entry that was found.
+pub(super) struct Entry {
+    pub(super) key: String,
+    folder: PathBuf,
+}
+
+/// What became of a save.
+pub(super) enum Saved {
+    /// It is there now.
+    Stored { size_bytes: u64 },
+    /// The key was taken: entries never change.
+    Exists,
+    /// The paths name nothing.
+    Nothing,
+}
+
+impl Caches {
+    pub(super) fn open(step: &Step) -> Result<Caches, Failure> {
+        let repository =
+            step.variable("GITHUB_REPOSITORY").unwrap_or_else(|| "local/local".to_owned());
+        let mut folder = step.folder("LAUNCHWAY_CACHES")?;
+        for part in repository.to_lowercase().split('/') {
+            folder.push(file_name(part));
+        }
+        let own = step.variable("GITHUB_REF").unwrap_or_else(|| "refs/heads/main".to_owned());
+        let mut scopes = vec![own];
+        let base = step.variable("GITHUB_BASE_REF").map(|name| format!("refs/heads/{name}"));
+        let default = default_branch(step).map(|name| format!("refs/heads/{name}"));
+        for scope in [base, default].into_iter().flatten() {
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        Ok(Caches {
+            folder,
+            workspace: step.folder("GITHUB_WORKSPACE")?,
+            home: step.folder("HOME")?,
+            scopes,
+        })
+    }
+
+    /// The best entry: in each scope the exact key, then every restore key as a prefix, newest first.
+    pub(super) fn find(
+        &self,
+        paths: &[String],
+        key: &str,
+        restore_keys: &[String],
+    ) -> Result<Option<Entry>, Failure> {
+        check_keys(key, restore_keys)?;
+        let version = version(paths);
+        for scope in &self.scopes {
+            let folder = self.folder.join(file_name(scope)).join(&version);
+            let exact = folder.join(digest(key));
+            if exact.join("entry.tar.zst").is_file() {
+                return Ok(Some(Entry { key: key.to_owned(), folder: exact }));
+            }
+            // The key itself is a prefix too.
+            for prefix in std::iter::once(key).chain(restore_keys.iter().map(String::as_str)) {
+                if let Some(entry) = newest(&folder, prefix) {
+                    return Ok(Some(entry));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Unpacks an entry.
+    pub(super) fn restore(&self, entry: &Entry) -> Result<u64, Failure> {
+        let archive = entry.folder.join("entry.tar.zst");
+        let size = fs::metadata(&archive).map_err(failed_at("read", &archive))?.len();
+        self.unpack(&archive).map_err(failed_at("unpacked", &archive))?;
+        // What is used stays.
+        drop(fs::write(entry.folder.join("used"), ""));
+        Ok(size)
+    }
+
+    fn unpack(&self, archive: &Path) -> io::Result<()> {
+        let reader = zstd::Decoder::new(BufReader::new(File::open(archive)?))?;
+        let mut archive = tar::Archive::new(reader);
+        archive.set_preserve_mtime(true);
+        for entry in archive.entries()? {
+            let mut entry = entry?;
+            let path = entry.path()?.into_owned();
+            let mut parts = path.components();
+            let Some(Component::Normal(base)) = parts.next() else { continue };
+            let inside = parts.as_path();
+            if !inside.components().all(|part| matches!(part, Component::Normal(_))) {
+                return Err(io::Error::other("an entry leads out of its folder"));
+            }
+            let base = match base.to_str() {
+                Some("workspace") => &self.workspace,
+                Some("home") => &self.home,
+                _ => Path::new("/"),
+            };
+            let target = base.join(inside);
+            if let Some(parent) = target.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            entry.set_preserve_permissions(true);
+            if entry.header().entry_type().is_dir() {
+                fs::create_dir_all(&target)?;
+            } else {
+                entry.unpack(&target)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Saves what the paths name under the key, in the scope of the own ref.
+    pub(super) fn save(&self, paths: &[String], key: &str) -> Result<Saved, Failure> {
+        check_keys(key, &[])?;
+        let patterns = Patterns::read(paths, &self.workspace, &self.home)?;
+        // A folder is taken whole by the archive itself.
+        let whole = !paths.iter().any(|path| path.starts_with('!'));
+        let search = Search { descend: !whole, skip_hidden: false };
+        let found = patterns.find(search)?;
+        if found.is_empty() {
+            return Ok(Saved::Nothing);
+        }
+        let folder = self.folder.join(file_name(&self.scopes[0])).join(version(paths));
+        let target = folder.join(digest(key));
+        if target.exists() {
+            return Ok(Saved::Exists);
+        }
+        fs::create_dir_all(&folder).map_err(failed_at("made", &folder))?;
+        let scratch = tempfile::Builder::new()
+            .prefix(".half-")
+            .tempdir_in(&folder)
+            .map_err(failed_at("made", &folder))?;
+        let archive = scratch.path().join("entry.tar.zst");
+        self.pack(&archive, &found).map_err(failed_at("written", &archive))?;
+        let size_bytes = fs::metadata(&archive).map_err(failed_at("read", &archive))?.len();
+        for (name, text) in [("key", key), ("used", "")] {
+            let file = scratch.path().join(name);
+            fs::write(&file, text).map_err(failed_at("written", &file))?;
+        }
+        match fs::rename(scratch.path(), &target) {
+            Ok(()) => drop(scratch.keep()),
+            // Another job was faster.
+            Err(_) if target.exists() => return Ok(Saved::Exists),
+            Err(error) => return Err(failed_at("written", &target)(error)),
+        }
+        self.make_room(&target);
+        Ok(Saved::Stored { size_bytes })
+    }
+
+    fn pack(&self, archive: &Path, found: &[PathBuf]) -> io::Result<()> {
+        let writer = BufWriter::new(File::create(archive)?);
+        let compressed = zstd::Encoder::new(writer, COMPRESSION_LEVEL)?;
+        let mut archive = tar::Builder::new(compressed);
+        archive.follow_symlinks(false);
+        for path in found {
+            let name = self.name(path);
+            if fs::symlink_metadata(path)?.is_dir() {
+                archive.append_dir_all(&name, path)?;
+            } else {
+                archive.append_path_with_name(path, &name)?;
+            }
+        }
+        archive.into_inner()?.finish()?;
+        Ok(())
+    }
+
+    fn name(&self, path: &Path) -> PathBuf {
+        for (base, folder) in [("workspace", &self.workspace), ("home", &self.home)] {
+            if let Ok(inside) = path.strip_prefix(folder) {
+                return Path::new(base).join(inside);
+            }
+        }
+        Path::new("root").join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// Removes what nobody used for a week, then the least used until the rest fits.
+    fn make_room(&self, fresh: &Path) {
+        let mut entries = Vec::new();
+        for scope in folders(&self.folder) {
+            for version in folders(&scope) {
+                entries.extend(folders(&version).into_iter().filter_map(|entry| {
+                    let used = fs::metadata(entry.join("used")).ok()?.modified().ok()?;
+                    let size = fs::metadata(entry.join("entry.tar.zst")).ok()?.len();
+                    Some((used, size, entry))
+                }));
+            }
+        }
+        entries.sort();
+        let mut total = entries.iter().map(|(_, size, _)| size).sum::<u64>();
+        let now = SystemTime::now();
+        for (used, size, entry) in entries.iter().filter(|(_, _, entry)| entry != fresh) {
+            let unused = now.duration_since(*used).is_ok_and(|age| age > UNUSED_MAX);
+            if unused || total > REPOSITORY_BYTES_MAX {
+                // A job that reads it just now has its file open.
+                drop(fs::remove_dir_all(entry));
+                total -= size;
+            }
+        }
+    }
+}
+
+/// The digest that GitHub calls version: other paths never match.
+pub(super) fn version(paths: &[String]) -> String {
+    digest(&format!("{}|zstd|1", paths.join("|")))
+}
+
+/// The digest of a file set, as `hashFiles` has it: a digest of the files' digests.
+pub(super) fn hash_files(files: &[PathBuf]) -> Result<String, Failure> {
+    let mut all = Sha256::new();
+    for file in files {
+        let bytes = fs::read(file).map_err(failed_at("read", file))?;
+        all.update(Sha256::digest(bytes));
+    }
+    Ok(hex(&all.finalize()))
+}
+
+fn check_keys(key: &str, restore_keys: &[String]) -> Result<(), Failure> {
+    if restore_keys.len() + 1 > KEYS_MAX {
+        return Err(Failure::new(format!(
+            "Key Validation Error: Keys are limited to a maximum of {KEYS_MAX}."
+        )));
+    }
+    for key in std::iter::once(key).chain(restore_keys.iter().map(String::as_str)) {
+        if key.is_empty() {
+            return Err(Failure::new("Input required and not supplied: key"));
+        }
+        if key.chars().count() > KEY_CHARACTERS_MAX {
+            return Err(Failure::new(format!(
+                "Key Validation Error: {key} cannot be larger than {KEY_CHARACTERS_MAX} characters."
+            )));
+        }
+        if key.contains(',') {
+            return Err(Failure::new(format!(
+                "Key Validation Error: {key} cannot contain commas."
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn newest(folder: &Path, prefix: &str) -> Option<Entry> {
+    let entries = folders(folder).into_iter().filter_map(|entry| {
+        let key = fs::read_to_string(entry.join("key")).ok()?;
+        let made = fs::metadata(entry.join("entry.tar.zst")).ok()?.modified().ok()?;
+        key.starts_with(prefix).then_some((made, key, entry))
+    });
+    entries.max().map(|(_, key, folder)| Entry { key, folder })
+}
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| {
+            path.is_dir()
+                && !path.file_name().is_some_and(|it| it.as_encoded_bytes().starts_with(b".half-"))
+        })
+        .collect()
+}
+
+fn default_branch(step: &Step) -> Option<String> {
+    let text = fs::read_to_string(step.variable("GITHUB_EVENT_PATH")?).ok()?;
+    let event = serde_json::from_str::<Json>(&text).ok()?;
+    Some(event["repository"]["default_branch"].as_str()?.to_owned())
+}
+
+fn digest(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+fn file_name(text: &str) -> String {
+    text.replace('%', "%25").replace('/', "%2F")
+}
