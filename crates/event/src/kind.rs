@@ -1,5 +1,6 @@
 //! The list of event kinds, and decoding that tells "newer than this binary" from "damaged".
 
+use crate::ids::JobKey;
 use crate::run::RunEvent;
 
 /// Why a payload is not an event that this binary knows.
@@ -75,6 +76,38 @@ kinds!(
 );
 
 impl RunEvent {
+    /// The job it is about; none where it is about the whole run.
+    pub fn job(&self) -> Option<&JobKey> {
+        match self {
+            RunEvent::RunCreated(_)
+            | RunEvent::RunWaiting { .. }
+            | RunEvent::RunStarted { .. }
+            | RunEvent::RunCompleted { .. } => None,
+            RunEvent::JobsDeclared { parent, .. } => parent.as_ref(),
+            RunEvent::JobPlanned(definition) => Some(&definition.key),
+            RunEvent::CancelRequested { job, .. } | RunEvent::NotEnforced { job, .. } => {
+                job.as_ref()
+            }
+            RunEvent::JobExpanded { job, .. }
+            | RunEvent::JobSkipped { job, .. }
+            | RunEvent::JobWaiting { job, .. }
+            | RunEvent::JobReady { job, .. }
+            | RunEvent::JobLeased { job, .. }
+            | RunEvent::JobStarted { job, .. }
+            | RunEvent::StepStarted { job, .. }
+            | RunEvent::StepCompleted { job, .. }
+            | RunEvent::AnnotationAdded { job, .. }
+            | RunEvent::SummaryWritten { job, .. }
+            | RunEvent::ArtifactUploaded { job, .. }
+            | RunEvent::JobCompleted { job, .. }
+            | RunEvent::MatrixCompleted { job, .. }
+            | RunEvent::CallCompleted { job, .. }
+            | RunEvent::JobCarried { job, .. }
+            | RunEvent::JobLost { job, .. }
+            | RunEvent::JobRequeued { job, .. } => Some(job),
+        }
+    }
+
     /// The event as the journal keeps it: JSON with its kind in `type`.
     pub fn encode(&self) -> String {
         serde_json::to_string(self).expect("an event has text keys only and no other fault")

@@ -1,1 +1,22 @@
-//! Folds for reading: run list, run page
+//! Folds for reading: what a list and a page of runs show, as plain data.
+//!
+//! ```text
+//! RunEvent, RunEvent, ...  ->  RunView (one attempt, everything)  ->  RunRow (its line in a list)
+//! ```
+//!
+//! A view decides nothing and knows no clock: it shows what the journal says. A job whose lease is
+//! open is in progress until somebody swept it, because that is what is known; a lost one is shown
+//! as lost. An event that does not fit shows up rather than going away: a job that was never planned
+//! gets its line all the same.
+//!
+//! A view is fed event by event, each in time that does not grow with the run (but for looking up a
+//! job by its key), so it can follow a run while it goes.
+
+mod job;
+mod row;
+mod run;
+mod waiting;
+
+pub use job::{AnnotationView, JobView, Loss, StepView, SummaryView};
+pub use row::RunRow;
+pub use run::{ArtifactView, JobCounts, Note, RunHeader, RunView};
