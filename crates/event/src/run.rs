@@ -284,6 +284,9 @@ pub struct RunRequest {
     /// The workflow's own concurrency group, evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<ConcurrencyClaim>,
+    /// Which of its jobs are wanted; all unless told.
+    #[serde(default, skip_serializing_if = "Selection::is_everything")]
+    pub selection: Selection,
     /// `inputs`, typed.
     pub inputs: Json,
     /// `vars`
@@ -296,6 +299,22 @@ pub struct RunRequest {
     pub triggering_actor: Arc<str>,
     /// When.
     pub at: Timestamp,
+}
+
+/// The part of a workflow that a person asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Selection {
+    /// Keys under `jobs`; these run, and what they need. Empty: all.
+    pub jobs: Vec<String>,
+    /// Values by matrix key; legs with another value are left out.
+    pub matrix: BTreeMap<String, String>,
+}
+
+impl Selection {
+    /// Whether nothing is left out.
+    pub fn is_everything(&self) -> bool {
+        self.jobs.is_empty() && self.matrix.is_empty()
+    }
 }
 
 /// A file's text at the commit that runs.

@@ -1,1 +1,54 @@
-//! Runs and jobs: which may start, which are skipped, when a run is done
+//! Runs and jobs: which may start, which are skipped, when a run is done.
+//!
+//! A pure machine over the open runs of one process, so that concurrency groups hold across them:
+//!
+//! ```text
+//!   decide(&State, &Definitions, Input) -> events     may change any day; evaluates expressions
+//!   evolve(&mut State, stream, &event)                never changes for an event that has shipped
+//!   pending(&State) -> commands                       deeds owed to the world, keyed by lease
+//! ```
+//!
+//! A job on its way (a leg of a matrix takes the same way from `parked` or `free` on):
+//!
+//! ```text
+//!              needs ended        JobPlanned                  JobReady        JobLeased
+//!   blocked ───────────────▶ due ────────────▶ free ─────────────────▶ ready ─────────▶ leased
+//!                             │ │               ▲                        ▲                │ JobStarted
+//!       JobSkipped, or failed │ │ JobPlanned ├─▶ parked (max-parallel)   │                ▼
+//!       while planning        │ │            └─▶ queued (its group)      │ JobRequeued  running
+//!                             ▼ │ JobExpanded                            │                │ │
+//!                          ended│                                  awaiting a person      │ │
+//!                               ▼                                        ▲ JobWaiting     │ │
+//!                    expanded ──MatrixCompleted──▶ ended               lost ◀── JobLost ──┘ │
+//!                                                                                           ▼
+//!          calling (JobReady of a job that calls) ──CallCompleted──▶ ended ◀── JobCompleted
+//! ```
+//!
+//! The text of the files stands in `RunCreated`; the caller parses it into [`Definitions`], before
+//! deciding and again after a restart, so that folding never parses. Everything an expression said
+//! is in the events. What is due is kept in index sets: no event costs more than what it touches.
+//!
+//! Absent on purpose: gates of environments (their names are recorded, the caller asks before), the
+//! choice of a machine by `runs-on` (labels are recorded), secrets' values.
+
+mod contexts;
+mod decide;
+mod definitions;
+mod evolve;
+mod group;
+mod invariants;
+mod limits;
+mod pending;
+mod permissions;
+mod plan;
+mod secrets;
+mod spec;
+mod state;
+
+pub use decide::{Decided, Input, Refusal, Rerun, carry, decide};
+pub use definitions::{Definitions, Files, called_key};
+pub use evolve::{IllegalMove, evolve};
+pub use invariants::{Broken, INVARIANTS, Invariant, check};
+pub use pending::{Command, pending};
+pub use spec::{SpecError, Surroundings, job_spec};
+pub use state::{JobView, Run, State};

@@ -1,0 +1,165 @@
+//! Workers: what they report, that they are gone, and who may start their job again.
+
+use event::{
+    BlobId, CancelReason, Conclusion, ExitKind, Fence, JobKey, RunEvent, StreamId, Timestamp,
+    WaitReason,
+};
+use mask::MaskedText;
+use protocol::Report;
+
+use super::{Decided, Refusal};
+use crate::limits::LOSSES_MAX;
+use crate::state::{Node, Phase, State};
+
+/// What a worker speaks under.
+pub(super) struct Leased {
+    pub(super) stream: StreamId,
+    pub(super) job: JobKey,
+    pub(super) fence: Fence,
+}
+
+impl Leased {
+    fn node<'s>(&self, state: &'s State) -> Result<&'s Node, Refusal> {
+        let run = state.run(self.stream).ok_or(Refusal::UnknownRun(self.stream))?;
+        let unknown = || Refusal::UnknownJob { stream: self.stream, job: self.job.clone() };
+        let node = run.node(*run.index.get(&self.job).ok_or_else(unknown)?);
+        match node.phase.lease() {
+            Some(lease) if lease.fence == self.fence => Ok(node),
+            _ => Err(Refusal::StaleFence { job: self.job.clone(), fence: self.fence }),
+        }
+    }
+}
+
+pub(super) fn report(
+    state: &State,
+    lease: &Leased,
+    report: Report,
+    runner: &std::sync::Arc<str>,
+    log: Option<BlobId>,
+) -> Result<Decided, Refusal> {
+    let node = lease.node(state)?;
+    let job = lease.job.clone();
+    let started = matches!(node.phase, Phase::Running(_));
+    if !started && !matches!(report, Report::Started { .. } | Report::Completed { .. })
+        || started && matches!(report, Report::Started { .. })
+    {
+        let (state, report) = (node.phase.name(), kind(&report));
+        return Err(Refusal::Misplaced { job, state, report });
+    }
+    let event = match report {
+        Report::Started { pid, at } => {
+            RunEvent::JobStarted { job, fence: lease.fence, pid, runner: runner.clone(), at }
+        }
+        Report::StepStarted { step, name, at } => RunEvent::StepStarted { job, step, name, at },
+        Report::LogGrew { .. } => return Ok(Vec::new()),
+        Report::StepCompleted { step, outcome, conclusion, log, at } => {
+            RunEvent::StepCompleted { job, step, outcome, conclusion, log, at }
+        }
+        Report::AnnotationAdded { step, annotation } => {
+            RunEvent::AnnotationAdded { job, step, annotation }
+        }
+        Report::SummaryWritten { step, blob } => RunEvent::SummaryWritten { job, step, blob },
+        Report::ArtifactUploaded { name, blob, size_bytes, expires_at } => {
+            RunEvent::ArtifactUploaded { job, name, blob, size_bytes, expires_at }
+        }
+        Report::NotEnforced { note } => RunEvent::NotEnforced { job: Some(job), note },
+        Report::Completed { conclusion, exit, outputs, environment_url, at } => {
+            let (conclusion, exit) = ended(node, conclusion, exit);
+            let fence = Some(lease.fence);
+            RunEvent::JobCompleted {
+                job,
+                fence,
+                conclusion,
+                exit,
+                outputs,
+                log,
+                environment_url,
+                at,
+            }
+        }
+    };
+    Ok(vec![(lease.stream, event)])
+}
+
+fn kind(report: &Report) -> &'static str {
+    match report {
+        Report::Started { .. } => "started",
+        Report::StepStarted { .. } => "step started",
+        Report::LogGrew { .. } => "log grew",
+        Report::StepCompleted { .. } => "step completed",
+        Report::AnnotationAdded { .. } => "annotation",
+        Report::SummaryWritten { .. } => "summary",
+        Report::ArtifactUploaded { .. } => "artifact",
+        Report::NotEnforced { .. } => "not enforced",
+        Report::Completed { .. } => "completed",
+    }
+}
+
+/// A worker that was told to stop because of the time limit knows only that it was told.
+fn ended(node: &Node, conclusion: Conclusion, exit: ExitKind) -> (Conclusion, ExitKind) {
+    match (&node.cancel, conclusion) {
+        (Some(CancelReason::Timeout { .. }), Conclusion::Cancelled) => {
+            (Conclusion::TimedOut, ExitKind::Timeout)
+        }
+        _ => (conclusion, exit),
+    }
+}
+
+pub(super) fn gone(
+    state: &State,
+    lease: &Leased,
+    reason: MaskedText,
+    at: Timestamp,
+) -> Result<Decided, Refusal> {
+    lease.node(state)?;
+    let (job, fence) = (lease.job.clone(), lease.fence);
+    Ok(vec![(lease.stream, RunEvent::JobLost { job, fence, reason, at })])
+}
+
+/// What follows from a loss (`design` 8.2).
+pub(super) fn after_loss(node: &Node, at: Timestamp) -> RunEvent {
+    let job = node.key.clone();
+    let wait = |why: String| {
+        let reason = WaitReason::Person { reason: MaskedText::without_secrets(why) };
+        RunEvent::JobWaiting { job: job.clone(), reason, at }
+    };
+    let definition = node.planned();
+    if let Some(environment) = &definition.environment {
+        return wait(format!("it names the environment `{environment}`"));
+    }
+    let writes = definition.permissions.iter().find(|(_, access)| *access == "write");
+    if let Some((scope, _)) = writes {
+        return wait(format!("it may write to `{scope}`"));
+    }
+    if definition.runner.as_ref().is_some_and(|runner| runner.reads_secrets) {
+        return wait("it reads secrets".to_owned());
+    }
+    if node.losses > LOSSES_MAX {
+        return wait(format!("its worker was lost {} times", node.losses));
+    }
+    RunEvent::JobRequeued { job, by: None, at }
+}
+
+pub(super) fn resume(
+    state: &State,
+    stream: StreamId,
+    job: Option<&JobKey>,
+    by: &MaskedText,
+    at: Timestamp,
+) -> Result<Decided, Refusal> {
+    let run = state.run(stream).ok_or(Refusal::UnknownRun(stream))?;
+    let waits = |node: &&Node| node.phase == Phase::AwaitingPerson && node.cancel.is_none();
+    let requeued = |node: &Node| {
+        let event = RunEvent::JobRequeued { job: node.key.clone(), by: Some(by.clone()), at };
+        (stream, event)
+    };
+    let events: Decided = match job {
+        None => run.nodes.iter().filter(waits).map(requeued).collect(),
+        Some(key) => {
+            let unknown = || Refusal::UnknownJob { stream, job: key.clone() };
+            let id = run.index.get(key).ok_or_else(unknown)?;
+            Some(run.node(*id)).filter(waits).map(requeued).into_iter().collect()
+        }
+    };
+    if events.is_empty() { Err(Refusal::NothingToResume(stream)) } else { Ok(events) }
+}

@@ -1,0 +1,160 @@
+//! Concurrency groups over all runs of one process (conformance 40 to 44).
+//!
+//! A group has a holder and those who wait, oldest first. Who joined when is read from the events,
+//! so that folding streams in any order gives the same queue.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use event::{StreamId, Timestamp};
+
+use crate::state::NodeId;
+
+/// Someone in a group: a run, or a job of it. Ordered by age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Member {
+    pub(crate) since: Timestamp,
+    pub(crate) stream: StreamId,
+    pub(crate) job: Option<NodeId>,
+    /// Whether it ends the holder.
+    pub(crate) cancels_holder: bool,
+    /// Whether those who wait before it may go on waiting.
+    pub(crate) lets_wait: bool,
+}
+
+/// A group by its name in lower case; names compare without case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct GroupName(String);
+
+impl GroupName {
+    pub(crate) fn new(group: &str) -> GroupName {
+        GroupName(group.to_lowercase())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Group {
+    pub(crate) holder: Option<Member>,
+    /// Whether the holder was asked to end already.
+    pub(crate) holder_cancelled: bool,
+    pub(crate) waiting: BTreeSet<Member>,
+    /// Those who wait and were asked to end already.
+    pub(crate) leaving: BTreeSet<Member>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Groups {
+    by_name: BTreeMap<GroupName, Group>,
+    /// Groups in which something is to be decided.
+    due: BTreeSet<GroupName>,
+}
+
+impl Groups {
+    pub(crate) fn get(&self, name: &GroupName) -> Option<&Group> {
+        self.by_name.get(name)
+    }
+
+    pub(crate) fn due(&self) -> impl Iterator<Item = (&GroupName, &Group)> {
+        self.due.iter().map(|name| (name, &self.by_name[name]))
+    }
+
+    pub(crate) fn is_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&GroupName, &Group)> {
+        self.by_name.iter()
+    }
+
+    /// Joins the queue.
+    pub(crate) fn join(&mut self, name: GroupName, member: Member) {
+        self.by_name.entry(name.clone()).or_default().waiting.insert(member);
+        self.refresh(name);
+    }
+
+    /// Becomes the holder.
+    pub(crate) fn hold(&mut self, name: GroupName, member: Member) {
+        let group = self.by_name.entry(name.clone()).or_default();
+        group.waiting.remove(&member);
+        group.leaving.remove(&member);
+        group.holder = Some(member);
+        group.holder_cancelled = false;
+        self.refresh(name);
+    }
+
+    /// Is asked to end.
+    pub(crate) fn told_to_end(&mut self, name: GroupName, member: Member) {
+        let Some(group) = self.by_name.get_mut(&name) else { return };
+        if group.holder == Some(member) {
+            group.holder_cancelled = true;
+        } else if group.waiting.contains(&member) {
+            group.leaving.insert(member);
+        }
+        self.refresh(name);
+    }
+
+    /// Has ended, or is gone before its turn.
+    pub(crate) fn leave(&mut self, name: GroupName, member: Member) {
+        let Some(group) = self.by_name.get_mut(&name) else { return };
+        group.waiting.remove(&member);
+        group.leaving.remove(&member);
+        if group.holder == Some(member) {
+            group.holder = None;
+            group.holder_cancelled = false;
+        }
+        self.refresh(name);
+    }
+
+    fn refresh(&mut self, name: GroupName) {
+        let Some(group) = self.by_name.get(&name) else { return };
+        if group.holder.is_none() && group.waiting.is_empty() {
+            self.by_name.remove(&name);
+            self.due.remove(&name);
+        } else if group.is_due() {
+            self.due.insert(name);
+        } else {
+            self.due.remove(&name);
+        }
+    }
+}
+
+impl Group {
+    /// The next holder, where the group is free.
+    pub(crate) fn next(&self) -> Option<Member> {
+        if self.holder.is_some() {
+            return None;
+        }
+        self.waiting.iter().find(|it| !self.leaving.contains(it)).copied()
+    }
+
+    /// Whether somebody who waits wants the holder gone, and it has not been told.
+    pub(crate) fn ends_holder(&self) -> bool {
+        let wanted = |it: &Member| it.cancels_holder && !self.leaving.contains(it);
+        self.holder.is_some() && !self.holder_cancelled && self.waiting.iter().any(wanted)
+    }
+
+    /// Those who wait and have to give way to a newer one (conformance 41, 42).
+    pub(crate) fn superseded(&self, pending_max: usize) -> Vec<Member> {
+        let mut give_way = Vec::new();
+        let mut newer_takes_all = false;
+        let staying: Vec<Member> =
+            self.waiting.iter().filter(|it| !self.leaving.contains(it)).copied().collect();
+        // A free group gives its oldest the turn; that one is not superseded.
+        let first = usize::from(self.holder.is_none());
+        for member in staying.iter().skip(first).rev() {
+            if newer_takes_all {
+                give_way.push(*member);
+            }
+            newer_takes_all |= !member.lets_wait;
+        }
+        if give_way.is_empty() {
+            give_way.extend(staying.iter().skip(first + pending_max));
+        }
+        give_way
+    }
+
+    fn is_due(&self) -> bool {
+        self.next().is_some()
+            || self.ends_holder()
+            || !self.superseded(crate::limits::GROUP_PENDING_MAX).is_empty()
+    }
+}

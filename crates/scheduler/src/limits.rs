@@ -1,0 +1,29 @@
+//! Every bound of this machine, with its reason.
+
+/// Jobs of one run, the legs of matrices and the jobs of called workflows among them (`design` 8.16).
+pub(crate) const RUN_JOBS_MAX: usize = 10_000;
+/// Legs of one matrix; GitHub's limit (conformance 94, 225).
+pub(crate) const MATRIX_LEGS_MAX: usize = 256;
+/// The run's own file and nine called ones below it; GitHub's limit (conformance 118, 226).
+pub(crate) const CALL_DEPTH_MAX: usize = 10;
+/// Characters of a concurrency group; GitHub's limit (conformance 40, 239).
+pub(crate) const GROUP_CHARS_MAX: usize = 400;
+/// Those who wait in one group with `queue: max`; GitHub's limit (conformance 42).
+pub(crate) const GROUP_PENDING_MAX: usize = 100;
+/// Characters of a job's name; GitHub cuts there (conformance 95).
+pub(crate) const NAME_CHARS_MAX: usize = 100;
+/// `timeout-minutes` of a job that does not say (conformance 102).
+pub(crate) const TIMEOUT_MINUTES: f64 = 360.0;
+/// `cancel-timeout-minutes` of a job that does not say (conformance 103).
+pub(crate) const CANCEL_TIMEOUT_MINUTES: f64 = 5.0;
+/// The longest limit a job may set: GitHub's for a whole run, 35 days (conformance 229).
+pub(crate) const TIMEOUT_MINUTES_MAX: f64 = 35.0 * 24.0 * 60.0;
+/// How long a worker may overrun `cancel-timeout-minutes` before it is killed from outside. The
+/// worker keeps the limit itself; this is for one that hangs.
+pub(crate) const CLEAN_UP_SLACK_MS: u64 = 15_000;
+/// How often a lost job is started again unasked: a job that kills its worker would do it for ever.
+pub(crate) const LOSSES_MAX: u32 = 3;
+/// Jobs planned in one decision, so that a wide graph does not become one huge append.
+pub(crate) const PLANS_AT_ONCE: usize = 256;
+/// Attempts of one run; GitHub's limit (conformance 38, 232).
+pub(crate) const ATTEMPTS_MAX: u64 = 51;

@@ -1,0 +1,177 @@
+//! Jobs that call a reusable workflow (conformance 117 to 125).
+
+use std::collections::BTreeSet;
+
+use event::{DeclaredJob, JobKey, RunEvent, WorkflowCall};
+use expr::{Object, Value};
+use syntax::Span;
+use workflow::{CallJob, Input, InputKind, Job, Trigger};
+
+use super::{Fault, Planning, fields};
+use crate::contexts::JobContexts;
+use crate::definitions::{File, called_key};
+use crate::limits::{CALL_DEPTH_MAX, RUN_JOBS_MAX};
+
+impl Planning<'_> {
+    /// The called file and the evaluated inputs.
+    pub(super) fn call(
+        &self,
+        call: &CallJob,
+        job: &Job,
+        contexts: &JobContexts<'_>,
+    ) -> Result<WorkflowCall, Fault> {
+        let span = call.with.as_ref().map_or(job.id.span, workflow::Template::span);
+        let scope = self.run.node(self.id).scope;
+        let file = called_key(self.file_key(), &call.uses);
+        let files: Vec<_> =
+            self.run.callers(scope).map(|it| self.run.node(it).planned().call.as_ref()).collect();
+        if files.iter().flatten().any(|above| above.file == file) {
+            let message = format!("the workflow `{file}` calls itself");
+            return Err(Fault::at(job.id.span, message));
+        }
+        // The run's own file, one for each caller above, and this one.
+        if files.len() + 2 > CALL_DEPTH_MAX {
+            let message = format!("workflows are nested deeper than {CALL_DEPTH_MAX}");
+            return Err(Fault::at(job.id.span, message));
+        }
+        let called = self.files.file(Some(&file)).ok_or_else(|| {
+            let uses = &call.uses;
+            Fault::at(job.id.span, format!("the called workflow `{uses}` could not be read"))
+        })?;
+        let trigger = called.workflow.on.get("workflow_call").ok_or_else(|| {
+            let message = format!("`{file}` cannot be called: it has no `workflow_call` trigger");
+            Fault::at(job.id.span, message)
+        })?;
+        let given = fields::optional(call.with.as_ref(), contexts)?;
+        let given = match given {
+            None => Object::new(),
+            Some(Value::Object(object)) => object.as_ref().clone(),
+            Some(_) => return Err(Fault::at(span, "with: a mapping was expected")),
+        };
+        let inputs = self.inputs(trigger, &given, contexts, span)?;
+        Ok(WorkflowCall { file, inputs: Value::from(inputs).to_json() })
+    }
+
+    /// Conformance 119: missing, extra and wrongly typed inputs are errors.
+    fn inputs(
+        &self,
+        trigger: &Trigger,
+        given: &Object,
+        contexts: &JobContexts<'_>,
+        span: Span,
+    ) -> Result<Object, Fault> {
+        let declared = |name: &str| {
+            trigger.inputs.iter().any(|input| input.name.value.eq_ignore_ascii_case(name))
+        };
+        if let Some((name, _)) = given.iter().find(|(name, _)| !declared(name)) {
+            return Err(Fault::at(span, format!("with: the workflow has no input `{name}`")));
+        }
+        let mut inputs = Object::new();
+        for input in &trigger.inputs {
+            let name = &input.name.value;
+            let value = match given.get(name) {
+                Some(value) => typed(input, value)
+                    .ok_or_else(|| Fault::at(span, format!("with: `{name}` has the wrong type")))?,
+                None if input.required => {
+                    return Err(Fault::at(span, format!("with: the input `{name}` is required")));
+                }
+                None => self.default_of(input, contexts)?,
+            };
+            inputs.insert(name.clone(), value);
+        }
+        Ok(inputs)
+    }
+
+    /// The default, evaluated where it stands (conformance 60), else that of the type.
+    fn default_of(&self, input: &Input, contexts: &JobContexts<'_>) -> Result<Value, Fault> {
+        let by_type = match &input.kind {
+            InputKind::Boolean => Value::Bool(false),
+            InputKind::Number => Value::Number(0.0),
+            _ => Value::from(""),
+        };
+        let Some(default) = &input.default else { return Ok(by_type) };
+        // The span is one of the called file: the message names the input instead.
+        let name = &input.name.value;
+        let wrong =
+            |why: String| Fault { message: format!("default of `{name}`: {why}"), span: None };
+        let value = default.evaluate(contexts).map_err(|error| wrong(error.to_string()))?;
+        typed(input, &value).ok_or_else(|| wrong("it has the wrong type".to_owned()))
+    }
+}
+
+/// The value in the input's type; text is read as one (conformance 119).
+fn typed(input: &Input, value: &Value) -> Option<Value> {
+    match (&input.kind, value) {
+        (_, Value::Array(_) | Value::Object(_)) => None,
+        (InputKind::Boolean, Value::Bool(_)) | (InputKind::Number, Value::Number(_)) => {
+            Some(value.clone())
+        }
+        (InputKind::Boolean, Value::String(text)) => match &**text {
+            "true" => Some(Value::Bool(true)),
+            "false" => Some(Value::Bool(false)),
+            _ => None,
+        },
+        (InputKind::Number, Value::String(_)) => {
+            let number = value.to_number();
+            (!number.is_nan()).then_some(Value::Number(number))
+        }
+        (InputKind::Boolean | InputKind::Number, _) => None,
+        _ => Some(Value::String(value.to_text())),
+    }
+}
+
+/// The jobs of a file as they stand there: those that are wanted, and what they need.
+pub(crate) fn declare(
+    file: &File,
+    key: Option<String>,
+    parent: Option<&JobKey>,
+    wanted: &[String],
+    room: usize,
+) -> Result<RunEvent, Fault> {
+    let job_key = |id: &str| match parent {
+        None => JobKey::new(id),
+        Some(parent) => JobKey::new(format!("{parent}/{id}")),
+    };
+    let chosen = chosen(file, wanted)?;
+    let is_chosen = |id: &str| chosen.as_ref().is_none_or(|chosen| chosen.contains(id));
+    let mut jobs = Vec::new();
+    for job in file.workflow.jobs.iter().filter(|job| is_chosen(&job.id.value)) {
+        jobs.push(DeclaredJob {
+            key: job_key(&job.id.value),
+            id: job.id.value.clone(),
+            needs: needs(file, job)?.iter().map(|id| job_key(id)).collect(),
+        });
+    }
+    if jobs.len() > room {
+        let message = format!("the run has more than {RUN_JOBS_MAX} jobs");
+        return Err(Fault { message, span: None });
+    }
+    Ok(RunEvent::JobsDeclared { parent: parent.cloned(), file: key, jobs })
+}
+
+/// Ids of the needed jobs, each once.
+fn needs<'f>(file: &'f File, job: &Job) -> Result<BTreeSet<&'f str>, Fault> {
+    let known = |need: &workflow::Text| {
+        let found = file.job(&need.value).map(|job| &*job.id.value);
+        found.ok_or_else(|| Fault::at(need.span, format!("there is no job `{}`", need.value)))
+    };
+    job.needs.iter().map(known).collect()
+}
+
+fn chosen(file: &File, wanted: &[String]) -> Result<Option<BTreeSet<String>>, Fault> {
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let mut chosen = BTreeSet::new();
+    let mut open: Vec<String> = wanted.to_vec();
+    while let Some(id) = open.pop() {
+        let Some(job) = file.job(&id) else {
+            let message = format!("there is no job `{id}` in the workflow");
+            return Err(Fault { message, span: None });
+        };
+        if chosen.insert(id) {
+            open.extend(needs(file, job)?.into_iter().map(str::to_owned));
+        }
+    }
+    Ok(Some(chosen))
+}
