@@ -60,6 +60,11 @@ impl Reader<'_> {
         };
         if let [Piece::Expression(inner, at)] = pieces.as_slice() {
             let start = at + (inner.len() - inner.trim_start().len());
+            if inner.trim().is_empty() {
+                // `${{ }}` is a mistake, while an `if` with nothing at all means `success()`.
+                self.template(node, scope);
+                return None;
+            }
             // A quoted text alone is that text, and the text of a condition is an expression.
             if let Some(literal) = string_literal(inner.trim()) {
                 let whole = 0..text.len();

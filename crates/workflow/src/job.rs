@@ -86,7 +86,7 @@ impl Reader<'_> {
         let rest = Mapping { entries: rest.cloned().collect() };
         self.keys(&rest, place, CALL_JOB_KEYS, &["uses"]);
         let with = mapping.get("with");
-        let with = with.and_then(|node| self.scalars(node, &scope::CALL_WITH, Want::Scalar));
+        let with = with.and_then(|it| self.written_scalars(it, &scope::CALL_WITH, Want::Scalar));
         let secrets = mapping.get("secrets").and_then(|node| self.call_secrets(node));
         let text = self.text(uses, Want::NonEmpty)?;
         match Uses::parse_workflow(&text.value) {
@@ -105,12 +105,10 @@ impl Reader<'_> {
             return Some(CallSecrets::Inherit);
         }
         if !matches!(node.kind, NodeKind::Mapping(_)) {
-            let hint = "write `inherit`, or a mapping of secrets";
-            return self
-                .expression_or_unexpected(node, &scope::CALL_SECRETS, hint)
-                .map(CallSecrets::Map);
+            self.unexpected(node, "write `inherit`, or a mapping of secrets");
+            return None;
         }
-        self.scalars(node, &scope::CALL_SECRETS, Want::Scalar).map(CallSecrets::Map)
+        self.written_scalars(node, &scope::CALL_SECRETS, Want::Scalar).map(CallSecrets::Map)
     }
 
     fn steps_job(&mut self, mapping: &Mapping, place: Span) -> Option<JobBody> {
@@ -128,7 +126,7 @@ impl Reader<'_> {
         let defaults =
             mapping.get("defaults").and_then(|it| self.defaults(it, &scope::JOB_DEFAULTS));
         let container = mapping.get("container");
-        let container = container.and_then(|it| self.container(it, CONTAINER_KEYS));
+        let container = container.and_then(|it| self.container(it, CONTAINER_KEYS, Want::String));
         let services = mapping.get("services").and_then(|node| self.services(node));
         let snapshot = mapping.entries.iter().find(|entry| &*entry.key.text == "snapshot");
         let snapshot = snapshot.map(|entry| {
@@ -270,9 +268,11 @@ impl Reader<'_> {
     }
 
     /// `container` and each service (conformance 155, 159): its parts see different contexts.
-    fn container(&mut self, node: &Node, keys: &[&str]) -> Option<Template> {
+    /// `short` is what the form without keys takes: `container: ''` is no container, and a service
+    /// has nothing like it.
+    fn container(&mut self, node: &Node, keys: &[&str], short: Want) -> Option<Template> {
         let NodeKind::Mapping(mapping) = &node.kind else {
-            let template = self.scalar(node, &scope::JOB, Want::String)?;
+            let template = self.scalar(node, &scope::JOB, short)?;
             self.image(&template);
             return Some(template);
         };
@@ -282,7 +282,7 @@ impl Reader<'_> {
             let node = &entry.value;
             let value = match &*entry.key.text {
                 "image" => {
-                    let image = self.scalar(node, &scope::JOB, Want::String);
+                    let image = self.scalar(node, &scope::JOB, Want::NonEmpty);
                     if let Some(image) = &image {
                         self.image(image);
                     }
@@ -291,14 +291,26 @@ impl Reader<'_> {
                 "options" | "entrypoint" | "command" => {
                     self.scalar(node, &scope::JOB, Want::String)
                 }
-                "env" => self.scalars(node, &scope::CONTAINER_ENV, Want::String),
+                // The whole of it is evaluated with the container, its values on the runner.
+                "env" if matches!(node.kind, NodeKind::Mapping(_)) => {
+                    self.written_scalars(node, &scope::CONTAINER_ENV, Want::String)
+                }
+                "env" => {
+                    let hint = "a mapping is expected here";
+                    self.expression_or_unexpected(node, &scope::JOB, hint)
+                }
                 "ports" | "volumes" => self.list(node, &scope::JOB),
                 "credentials" => self.credentials(node),
                 _ => None,
             };
             entries.extend(value.map(|value| (literal_key(entry), value)));
         }
-        Some(Template::mapping(entries, node.span))
+        let template = Template::mapping(entries, node.span);
+        if mapping.get("image").is_none() && template.expressions().is_empty() {
+            let message = "Container image cannot be empty";
+            self.error_with_hint("container", node.span, message, "add `image:`");
+        }
+        Some(template)
     }
 
     fn image(&mut self, image: &Template) {
@@ -310,7 +322,7 @@ impl Reader<'_> {
 
     fn credentials(&mut self, node: &Node) -> Option<Template> {
         if let NodeKind::Mapping(mapping) = &node.kind {
-            self.keys(mapping, node.span, &["username", "password"], &["username", "password"]);
+            self.keys(mapping, node.span, &["username", "password"], &[]);
         }
         self.scalars(node, &scope::CREDENTIALS, Want::NonEmpty)
     }
@@ -324,7 +336,7 @@ impl Reader<'_> {
         for entry in &mapping.entries {
             let key = self.template_key(&entry.key, &scope::JOB);
             let value = if key.is_text() {
-                self.container(&entry.value, SERVICE_KEYS)
+                self.container(&entry.value, SERVICE_KEYS, Want::NonEmpty)
             } else {
                 Some(self.template(&entry.value, &scope::JOB))
             };

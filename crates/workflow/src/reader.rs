@@ -204,9 +204,20 @@ impl<'s> Reader<'s> {
 
     /// A mapping from names to scalars, or one expression that gives one.
     pub(crate) fn scalars(&mut self, node: &Node, scope: &Scope, want: Want) -> Option<Template> {
-        let NodeKind::Mapping(mapping) = &node.kind else {
-            return self.expression_or_unexpected(node, scope, "a mapping is expected here");
-        };
+        if matches!(node.kind, NodeKind::Mapping(_)) {
+            return self.written_scalars(node, scope, want);
+        }
+        self.expression_or_unexpected(node, scope, "a mapping is expected here")
+    }
+
+    /// A mapping from names to scalars; one expression in its place is refused.
+    pub(crate) fn written_scalars(
+        &mut self,
+        node: &Node,
+        scope: &Scope,
+        want: Want,
+    ) -> Option<Template> {
+        let mapping = self.mapping(node)?;
         let mut entries = Vec::with_capacity(mapping.entries.len());
         for entry in &mapping.entries {
             let key = self.template_key(&entry.key, scope);

@@ -462,6 +462,12 @@ fn c18_conditions() {
         "contains('success()', 'a')" => success() && (contains('success()', 'a'))
     "#]].assert_eq(&out);
     file(
+        &text("${{ }}"),
+        expect![[r#"
+        5:12 ` ` error[expression] An expression was expected | write it in the braces
+    "#]],
+    );
+    file(
         &text("github.ref = 'a'"),
         expect![[r#"
         5:20 `=` error[expression] Unexpected symbol: '='. Located at position 12 within expression: github.ref = 'a' | to compare, write ==
@@ -788,14 +794,15 @@ fn c155_containers_and_services() {
     job(
         "container: {imagee: a, ports: 80, credentials: {username: a}}",
         expect![[r#"
-        6:17 `imagee` error[unexpected-key] Unexpected value 'imagee' | did you mean `image`?
-        6:35 `80` error[unexpected-value] Unexpected value '80' | a list is expected here
-        6:53 `username` error[missing-key] Required property is missing: password | add `password:`
-    "#]],
+            6:16 `{imagee: a, ports: 80, credentials: {username: a}}` error[container] Container image cannot be empty | add `image:`
+            6:17 `imagee` error[unexpected-key] Unexpected value 'imagee' | did you mean `image`?
+            6:35 `80` error[unexpected-value] Unexpected value '80' | a list is expected here
+        "#]],
     );
     job(
         "services: {db: {image: pg, entrypoint: e, command: c}, cache: redis, bad: {cmd: x}}",
         expect![[r#"
+            6:79 `{cmd: x}` error[container] Container image cannot be empty | add `image:`
             6:80 `cmd` error[unexpected-key] Unexpected value 'cmd' | the keys here are: image, options, env, ports, volumes, credentials, entrypoint, command
         "#]],
     );
