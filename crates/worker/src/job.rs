@@ -360,7 +360,7 @@ impl Job<'_> {
                 process.end(now);
             }
             if ready.exit && process.collect(now).is_err() {
-                process.kill();
+                process.kill(now);
             }
             process.tick(now);
             if self.output.log.deadline().is_some_and(|at| at <= now) {
@@ -385,7 +385,7 @@ impl Job<'_> {
         }
         if let Some(error) = self.output.take_error() {
             // Bytes that cannot be kept are a fault of the set-up, not of the step.
-            process.kill();
+            process.kill(Instant::now());
             self.stop = Stop::Killed;
             let text = format!("the log cannot be written: {error}");
             self.output.note(AnnotationLevel::Error, &text);
@@ -494,7 +494,7 @@ impl Job<'_> {
                 }
             }
             Stop::Abandoned => process.end(now),
-            Stop::Killed => process.kill(),
+            Stop::Killed => process.kill(now),
         }
     }
 

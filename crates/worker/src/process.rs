@@ -166,12 +166,16 @@ impl Process {
             && let Some(status) = self.child.try_wait()?
         {
             self.status = Some(status);
-            self.drain_until = Some(now + DRAIN_GRACE);
+            self.drain_until.get_or_insert(now + DRAIN_GRACE);
         }
         if self.status.is_some() && self.ending != Ending::No {
             self.survivors = orphans::members(self.group);
             if self.survivors.is_empty() {
                 self.ending = Ending::Killed;
+            } else if let Ending::Interrupted { .. } = self.ending {
+                // Whoever it left behind cannot hear SIGINT: a shell makes the processes that it
+                // puts in the background ignore it.
+                self.terminate(now);
             }
         }
         Ok(())
@@ -199,10 +203,11 @@ impl Process {
         }
     }
 
-    /// Ends it at once.
-    pub(crate) fn kill(&mut self) {
+    /// Ends it at once, and waits for nobody who may still hold its streams.
+    pub(crate) fn kill(&mut self, now: Instant) {
         self.signal(Signal::KILL);
         self.ending = Ending::Killed;
+        self.drain_until = Some(now);
     }
 
     /// Whether somebody asked for its end.
@@ -216,19 +221,22 @@ impl Process {
             Ending::Interrupted { next } | Ending::Terminated { next } => Some(next),
             Ending::No | Ending::Killed => None,
         };
-        [ending, self.drain_until].into_iter().flatten().min()
+        let drain = self.drain_until.filter(|_| self.status.is_some());
+        [ending, drain].into_iter().flatten().min()
     }
 
     /// Goes on with the order of conformance 138 where its time has come.
     pub(crate) fn tick(&mut self, now: Instant) {
         match self.ending {
-            Ending::Interrupted { next } if next <= now => {
-                self.signal(Signal::TERM);
-                self.ending = Ending::Terminated { next: now + TERMINATE_GRACE };
-            }
-            Ending::Terminated { next } if next <= now => self.kill(),
+            Ending::Interrupted { next } if next <= now => self.terminate(now),
+            Ending::Terminated { next } if next <= now => self.kill(now),
             _ => {}
         }
+    }
+
+    fn terminate(&mut self, now: Instant) {
+        self.signal(Signal::TERM);
+        self.ending = Ending::Terminated { next: now + TERMINATE_GRACE };
     }
 
     /// GitHub signals the process alone, and bash does not pass it on; we signal the group.

@@ -144,6 +144,14 @@ impl Running {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Goes away without a word, as a killed driver does.
+    pub(crate) fn abandon(mut self) -> Told {
+        self.socket.get_ref().shutdown(std::net::Shutdown::Both).expect("an open socket");
+        self.child.wait().expect("the worker ends");
+        let log = self.log();
+        Told { folder: self.folder, reports: Vec::new(), log }
+    }
+
     pub(crate) fn finish(mut self) -> Told {
         let mut reports = Vec::new();
         while let Some(report) = self.next() {

@@ -1,7 +1,5 @@
 //! Jobs with scripted ends: which deeds come in which order, and what is concluded.
 
-mod harness;
-
 use expect_test::{Expect, expect};
 use indexmap::IndexMap;
 use sequencer::{Effects, Exit};

@@ -1,0 +1,5 @@
+//! The machine from outside: tables of jobs, and a walk through jobs made by chance.
+
+mod harness;
+mod job;
+mod walk;

@@ -1,0 +1,176 @@
+//! How jobs are stopped, and that nothing of them is left: real processes, real signals.
+
+use expect_test::expect;
+use protocol::ToWorker;
+
+use crate::harness::{Told, run, start};
+
+/// Whether a process that wrote its id to this file of the workspace still runs.
+fn is_alive(told: &Told, name: &str) -> bool {
+    let path = told.folder.path().join("job/work/demo/demo").join(name);
+    let pid = std::fs::read_to_string(path).expect("the step wrote its process id");
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+    // A dead process whose parent has not looked yet is dead.
+    stat.is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+// proves: conformance 138
+#[test]
+fn c138_a_cancelled_step_is_interrupted_and_always_steps_run() {
+    let mut running = start(
+        "
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          trap 'echo cleaning; exit 9' INT
+          sleep 300 &
+          echo $! > sleeper
+          echo waiting
+          wait
+      - run: echo plain
+      - run: echo \"status ${{ job.status }}\"
+        if: cancelled()
+",
+        |_| {},
+    );
+    running.wait_for("\nwaiting\n");
+    running.send(&ToWorker::Cancel);
+    let told = running.finish();
+    expect![[r#"
+        Error  The operation was canceled.
+        __run: cancelled -> cancelled
+        __run_2: skipped -> skipped
+        __run_3: success -> success
+        job: cancelled Cancelled
+    "#]]
+    .assert_eq(&told.told());
+    assert!(told.log.contains("cleaning\n") && told.log.contains("status cancelled\n"));
+    assert!(!is_alive(&told, "sleeper"));
+}
+
+// proves: conformance 138
+#[test]
+fn c138_a_second_cancel_kills_at_once() {
+    let mut running = start(
+        "
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          trap '' INT TERM
+          echo $$ > stubborn
+          echo deaf
+          while true; do sleep 100; done
+      - run: echo never
+        if: always()
+",
+        |_| {},
+    );
+    running.wait_for("\ndeaf\n");
+    running.send(&ToWorker::Cancel);
+    running.wait_for("canceled");
+    running.send(&ToWorker::Cancel);
+    let told = running.finish();
+    expect![[r#"
+        __run: cancelled -> cancelled
+        job: cancelled Cancelled
+    "#]]
+    .assert_eq(&told.told());
+    assert!(!is_alive(&told, "stubborn"));
+}
+
+// proves: conformance 116
+#[test]
+fn the_driver_gone_ends_the_tree_and_starts_nothing() {
+    let mut running = start(
+        "
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          trap 'echo heard > heard; exit 1' INT
+          setsid sleep 300 &
+          echo $! > daemon
+          until grep -q sleep /proc/$!/comm; do :; done
+          echo $$ > leader
+          echo ready
+          while true; do sleep 0.05; done
+      - run: touch started
+        if: always()
+",
+        |_| {},
+    );
+    running.wait_for("\nready\n");
+    let told = running.abandon();
+    assert!(!is_alive(&told, "leader") && !is_alive(&told, "daemon"));
+    let workspace = told.folder.path().join("job/work/demo/demo");
+    assert!(workspace.join("heard").exists());
+    assert!(!workspace.join("started").exists());
+}
+
+// proves: conformance 116, 135, 136
+#[test]
+fn c116_what_a_job_leaves_behind_is_swept_unless_it_was_detached() {
+    let told = run("
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          read line || echo no input
+          setsid sleep 300 >/dev/null 2>&1 &
+          echo $! > daemon
+          RUNNER_TRACKING_ID= setsid sleep 5 >/dev/null 2>&1 &
+          echo $! > detached
+          for pid in $(cat daemon detached); do
+            until grep -q sleep /proc/$pid/comm; do :; done
+          done
+      - run: grep -q sleep /proc/$(cat daemon)/comm && echo still there
+");
+    expect![[r#"
+        __run: success -> success
+        __run_2: success -> success
+        __cleanup: success -> success
+        job: success None
+    "#]]
+    .assert_eq(&told.told());
+    assert!(told.log.contains("no input\n") && told.log.contains("still there\n"));
+    assert!(told.log.contains("Cleaning up orphan processes\n"));
+    assert!(!is_alive(&told, "daemon"));
+    assert!(is_alive(&told, "detached"));
+}
+
+// proves: conformance 102
+#[test]
+fn c102_a_job_that_takes_too_long_is_cancelled() {
+    let told = start(
+        "
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - run: sleep 100
+      - run: echo cleaning
+        if: always()
+",
+        |spec| spec.timeout_minutes = 0.003,
+    )
+    .finish();
+    expect![[r#"
+        Error  The job running on runner launchway has exceeded the maximum execution time of 0.003 minutes.
+        Error  The operation was canceled.
+        __run: cancelled -> cancelled
+        __run_2: success -> success
+        job: cancelled Timeout
+    "#]]
+    .assert_eq(&told.told());
+}

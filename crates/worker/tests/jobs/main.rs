@@ -1,0 +1,5 @@
+//! Real jobs with real workers: one test binary, so that what starts a worker is built once.
+
+mod ending;
+mod harness;
+mod steps;
