@@ -1,1 +1,33 @@
-//! The one loop: input, decide, append, evolve, do what is pending
+//! The one loop: input, decide, append, evolve, do what is pending.
+//!
+//! ```text
+//!   workers ──┐                       ┌──▶ journal (append, one batch a round and stream)
+//!   clock ────┼──▶ Input ──▶ Loop ────┼──▶ jobs (start, cancel, kill: what is pending)
+//!   people ───┘             scheduler └──▶ observer (what happened, how far the logs are)
+//! ```
+//!
+//! [`Loop`] is the part without threads: the time comes with each round, the journal and the workers
+//! stand behind `ports`, so the simulator drives the very same code. [`Shell`] is the rest: one
+//! thread that waits, one reader for each [worker](Workers), the clock.
+//!
+//! A round decides everything that follows from its inputs before it appends anything, folds as it
+//! decides, appends, and only then acts: intent before deed. If the append fails the state is ahead
+//! of the journal and the loop is of no more use; whoever starts again folds what is there.
+//! There is no recovery code: [`Loop::adopt`] folds an open run and the next round does what it owes.
+
+mod inputs;
+mod owner;
+mod processes;
+mod round;
+mod shell;
+mod surroundings;
+mod sweep;
+mod workers;
+
+pub use inputs::Input;
+pub use owner::{Owner, OwnerError};
+pub use round::{DriverError, Loop, Observer, Quiet, Settings};
+pub use shell::{Ended, Shell};
+pub use surroundings::{Home, HomeError};
+pub use sweep::{Swept, sweep};
+pub use workers::{Workers, WorkersError, become_subreaper};

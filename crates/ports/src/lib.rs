@@ -16,7 +16,7 @@ pub use contract::{JOURNAL_CONTRACT, JournalCase};
 #[cfg(feature = "testing")]
 pub use memory::{Fault, MemoryJournal};
 
-use event::{Envelope, JobKey, RunEvent, Seq, StreamId, Timestamp};
+use event::{Envelope, Fence, JobKey, RunEvent, Seq, StreamId, Timestamp};
 use protocol::JobSpec;
 
 /// Why the journal did not take or give something.
@@ -71,10 +71,24 @@ pub trait Journal: Send + Sync {
     fn open_streams(&self) -> Result<Vec<StreamId>, JournalError>;
 }
 
+/// A worker's right to a job, and what it is known by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lease {
+    /// The run.
+    pub stream: StreamId,
+    /// The job.
+    pub job: JobKey,
+    /// Which lease of it.
+    pub fence: Fence,
+}
+
 /// Workers: started, told to stop, and gone. What they report comes back as the driver's inputs.
 pub trait Jobs {
-    /// Starts a worker for the job. Called again with the same fence it does nothing.
+    /// Starts a worker for the job. Called again with the same lease it does nothing. A worker that
+    /// cannot be started is reported as gone.
     fn start(&mut self, spec: JobSpec);
-    /// Tells it to stop; `now` skips the grace.
-    fn cancel(&mut self, job: &JobKey, now: bool);
+    /// Tells it to end its job in the order of conformance 138.
+    fn cancel(&mut self, lease: &Lease);
+    /// Ends it and its process tree at once.
+    fn kill(&mut self, lease: &Lease);
 }

@@ -194,7 +194,7 @@ fn strategy(leg: &Leg, fail_fast: bool, max_parallel: Option<u32>) -> Value {
 }
 
 /// `github`, without what only a runner knows (conformance 67).
-pub(crate) fn github(request: &RunRequest, workflow: &Workflow) -> Value {
+pub fn github(request: &RunRequest, workflow: &Workflow) -> Value {
     let payload = &request.event.payload;
     let text = |path: &str| match payload.pointer(path) {
         Some(Json::String(text)) => text.clone(),

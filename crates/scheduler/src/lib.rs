@@ -45,6 +45,7 @@ mod secrets;
 mod spec;
 mod state;
 
+pub use contexts::github as github_context;
 pub use decide::{Decided, Input, Refusal, Rerun, carry, decide};
 pub use definitions::{Definitions, Files, called_key};
 pub use evolve::{IllegalMove, evolve};

@@ -2,16 +2,12 @@
 
 /// Jobs of one run, the legs of matrices and the jobs of called workflows among them (`design` 8.16).
 pub(crate) const RUN_JOBS_MAX: usize = 10_000;
-/// Legs of one matrix; GitHub's limit (conformance 94, 225).
-pub(crate) const MATRIX_LEGS_MAX: usize = 256;
 /// The run's own file and nine called ones below it; GitHub's limit (conformance 118, 226).
 pub(crate) const CALL_DEPTH_MAX: usize = 10;
 /// Characters of a concurrency group; GitHub's limit (conformance 40, 239).
 pub(crate) const GROUP_CHARS_MAX: usize = 400;
 /// Those who wait in one group with `queue: max`; GitHub's limit (conformance 42).
 pub(crate) const GROUP_PENDING_MAX: usize = 100;
-/// Characters of a job's name; GitHub cuts there (conformance 95).
-pub(crate) const NAME_CHARS_MAX: usize = 100;
 /// `timeout-minutes` of a job that does not say (conformance 102).
 pub(crate) const TIMEOUT_MINUTES: f64 = 360.0;
 /// `cancel-timeout-minutes` of a job that does not say (conformance 103).

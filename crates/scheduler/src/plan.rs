@@ -8,7 +8,7 @@ mod fields;
 
 use event::{
     Annotation, AnnotationLevel, Conclusion, ExitKind, JobDefinition, JobKey, RunEvent,
-    RunnerDemand, SkipReason, StreamId, Timestamp, WaitReason,
+    RunnerDemand, SkipReason, Timestamp, WaitReason,
 };
 use expr::Value;
 use mask::MaskedText;
@@ -39,7 +39,6 @@ impl Fault {
 
 /// A job and everything that deciding about it looks at.
 pub(crate) struct Planning<'s> {
-    pub(crate) stream: StreamId,
     pub(crate) run: &'s Run,
     pub(crate) files: &'s Files,
     pub(crate) id: NodeId,
@@ -261,7 +260,7 @@ impl<'s> Planning<'s> {
         }
         match &job.body {
             JobBody::Steps(steps) => {
-                self.runner(steps, job, workflow, contexts, &mut definition)?
+                self.runner(steps, job, workflow, contexts, &mut definition)?;
             }
             JobBody::Call(call) => definition.call = Some(self.call(call, job, contexts)?),
         }

@@ -104,7 +104,7 @@ impl<'s> Due<'s> {
             let Some(files) = self.definitions.get(*stream) else { continue };
             let run = &self.state.runs[stream];
             let room = room.entry(*stream).or_insert(RUN_JOBS_MAX.saturating_sub(run.nodes.len()));
-            let planning = Planning { stream: *stream, run, files, id: *id, at: self.at };
+            let planning = Planning { run, files, id: *id, at: self.at };
             let mut planned = plan::plan(&planning);
             let legs = planned.iter().filter(|it| matches!(it, RunEvent::JobPlanned(_))).count();
             // A plain job lives in the node it has.
@@ -221,14 +221,14 @@ impl<'s> Due<'s> {
         if let Some((stream, id)) = self.state.owed.calls.first() {
             let run = &self.state.runs[stream];
             if let Some(files) = self.definitions.get(*stream) {
-                let declared = self.call(*stream, run, files, *id);
+                let declared = self.call(run, files, *id);
                 events.extend(declared.into_iter().map(|event| (*stream, event)));
             }
         }
         events
     }
 
-    fn call(&self, stream: StreamId, run: &Run, files: &Files, id: NodeId) -> Vec<RunEvent> {
+    fn call(&self, run: &Run, files: &Files, id: NodeId) -> Vec<RunEvent> {
         let node = run.node(id);
         let key = &node.planned().call.as_ref().expect("only calling jobs call").file;
         let room = RUN_JOBS_MAX.saturating_sub(run.nodes.len());
@@ -239,7 +239,7 @@ impl<'s> Due<'s> {
                 Err(Fault { message, span: None })
             }
         };
-        let planning = Planning { stream, run, files, id, at: self.at };
+        let planning = Planning { run, files, id, at: self.at };
         declared.map_or_else(
             |fault| plan::failed(&planning, &node.key, &fault),
             |declared| vec![declared],
@@ -279,7 +279,7 @@ impl<'s> Due<'s> {
                     let mut fault = Fault::from(error);
                     fault.message = format!("output `{}`: {}", output.name.value, fault.message);
                     fault.span = None;
-                    let planning = Planning { stream, run, files, id, at: self.at };
+                    let planning = Planning { run, files, id, at: self.at };
                     let said = plan::failed(&planning, &node.key, &fault);
                     events.extend(said.into_iter().take(1).map(|event| (stream, event)));
                     conclusion = Conclusion::Failure;

@@ -40,9 +40,14 @@ pub(super) fn report(
     let node = lease.node(state)?;
     let job = lease.job.clone();
     let started = matches!(node.phase, Phase::Running(_));
-    if !started && !matches!(report, Report::Started { .. } | Report::Completed { .. })
-        || started && matches!(report, Report::Started { .. })
-    {
+    let without_start = matches!(
+        report,
+        Report::Started { .. }
+            | Report::Completed { .. }
+            | Report::AnnotationAdded { .. }
+            | Report::NotEnforced { .. }
+    );
+    if !started && !without_start || started && matches!(report, Report::Started { .. }) {
         let (state, report) = (node.phase.name(), kind(&report));
         return Err(Refusal::Misplaced { job, state, report });
     }

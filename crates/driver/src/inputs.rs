@@ -1,0 +1,54 @@
+//! Everything that can happen to the loop, in one closed enum.
+
+use event::{CancelReason, JobKey, RunEvent, RunRequest, StreamId};
+use mask::MaskedText;
+use ports::Lease;
+use protocol::Report;
+
+/// One thing that happened. The time comes with the round.
+#[derive(Debug)]
+pub enum Input {
+    /// A run is to be made. The caller holds its [`crate::Owner`].
+    CreateRun {
+        /// What from.
+        request: Box<RunRequest>,
+        /// What `scheduler::carry` took over from an attempt before.
+        carried: Vec<RunEvent>,
+    },
+    /// A worker said something.
+    Report {
+        /// Who.
+        lease: Lease,
+        /// What.
+        report: Report,
+    },
+    /// A worker is gone and its process tree was ended.
+    WorkerGone {
+        /// Who.
+        lease: Lease,
+        /// What is known.
+        reason: MaskedText,
+    },
+    /// The clock is to be looked at.
+    Tick,
+    /// Somebody wants an end.
+    Cancel {
+        /// Which run; none for all.
+        stream: Option<StreamId>,
+        /// Which job; none for the whole run.
+        job: Option<JobKey>,
+        /// Why.
+        reason: CancelReason,
+    },
+    /// A person says that lost jobs are to start again.
+    Resume {
+        /// Which run.
+        stream: StreamId,
+        /// Which job; none for all that wait.
+        job: Option<JobKey>,
+        /// Who.
+        by: MaskedText,
+    },
+    /// Leave everything as it is and go: the workers notice by themselves.
+    Detach,
+}

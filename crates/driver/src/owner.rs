@@ -1,0 +1,100 @@
+//! Who drives a run: a locked file for each, freed by the kernel when its holder dies.
+//!
+//! A second launchway on the same state folder must not sweep a run whose owner lives. The lock is
+//! not inherited by workers: a worker that outlives its owner does not own.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use event::StreamId;
+use rustix::fs::{FlockOperation, flock};
+
+/// Why ownership cannot be told.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot lock {path}")]
+pub struct OwnerError {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    #[source]
+    pub source: io::Error,
+}
+
+/// The right to drive one run, for as long as the value lives.
+#[derive(Debug)]
+pub struct Owner {
+    stream: StreamId,
+    path: PathBuf,
+    // Held for its lock.
+    _file: File,
+}
+
+impl Owner {
+    /// Takes the run, unless somebody who lives has it.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be made or locked.
+    pub fn claim(folder: &Path, stream: StreamId) -> Result<Option<Owner>, OwnerError> {
+        let StreamId::Run(run, attempt) = stream;
+        let path = folder.join(format!("{run}-{attempt}.owner"));
+        let failed = |source: io::Error| OwnerError { path: path.clone(), source };
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        loop {
+            let file = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path)
+                .map_err(failed)?;
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) if is_still_there(&file, &path) => {
+                    return Ok(Some(Owner { stream, path, _file: file }));
+                }
+                // An owner removed the file between our open and our lock.
+                Ok(()) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+                Err(errno) => return Err(failed(errno.into())),
+            }
+        }
+    }
+
+    /// The run.
+    pub fn stream(&self) -> StreamId {
+        self.stream
+    }
+}
+
+fn is_still_there(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let inode = |metadata: io::Result<std::fs::Metadata>| metadata.map(|it| (it.dev(), it.ino()));
+    match (inode(file.metadata()), inode(std::fs::metadata(path))) {
+        (Ok(held), Ok(named)) => held == named,
+        _ => false,
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        // While the lock is held, so that nobody can have taken it in between.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use event::{Attempt, RunId};
+
+    use super::*;
+
+    #[test]
+    fn a_run_has_one_owner_and_is_free_after_it() {
+        let folder = std::env::temp_dir().join(format!("owner-{}", std::process::id()));
+        let stream = StreamId::Run(RunId(1), Attempt(1));
+        let owner = Owner::claim(&folder, stream).unwrap().unwrap();
+        assert!(Owner::claim(&folder, stream).unwrap().is_none());
+        drop(owner);
+        assert!(Owner::claim(&folder, stream).unwrap().is_some());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

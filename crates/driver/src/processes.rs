@@ -1,0 +1,119 @@
+//! Process trees, found in /proc and ended.
+//!
+//! A worker's processes are known by `RUNNER_TRACKING_ID`, which every step inherits
+//! (conformance 116), and the worker itself by [`WORKER_VARIABLE`]. This process is a child
+//! subreaper, so what a dead worker leaves behind becomes a child of ours.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitOptions, getpgid, kill_process, waitpid};
+
+/// What a worker is known by. Its steps carry `RUNNER_TRACKING_ID`; the worker itself must not, or
+/// its own sweep after the job would find it.
+pub(crate) const WORKER_VARIABLE: &str = "LAUNCHWAY_WORKER";
+/// What steps are known by.
+const STEP_VARIABLE: &str = "RUNNER_TRACKING_ID";
+/// How long processes have between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_millis(2_500);
+/// How long the kernel has after SIGKILL. A process in an uninterruptible wait outlives it.
+const KILLED: Duration = Duration::from_secs(5);
+/// How often /proc is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Ends every process of a tracking id, and the orphans among our children, in two steps. Gives how
+/// many did not go.
+pub(crate) fn end_tree(tracking: &str, workers: &dyn Fn() -> BTreeSet<u32>) -> usize {
+    let find = || {
+        let mut found = of_tracking(tracking);
+        found.extend(orphans(workers));
+        found
+    };
+    let mut left = find();
+    for (signal, patience) in [(Signal::TERM, GRACE), (Signal::KILL, KILLED)] {
+        for pid in &left {
+            signal_one(*pid, signal);
+        }
+        let until = Instant::now() + patience;
+        while !left.is_empty() && Instant::now() < until {
+            left.iter().for_each(|pid| reap(*pid));
+            left = find();
+            if signal == Signal::KILL {
+                // A process that was forked while we looked.
+                left.iter().for_each(|pid| signal_one(*pid, signal));
+            }
+            if !left.is_empty() {
+                std::thread::sleep(LOOK);
+            }
+        }
+    }
+    left.len()
+}
+
+fn signal_one(pid: u32, signal: Signal) {
+    if let Some(pid) = pid_of(pid) {
+        // It may be gone already, which is as good.
+        let _ = kill_process(pid, signal);
+    }
+}
+
+fn reap(pid: u32) {
+    if let Some(pid) = pid_of(pid) {
+        // Only a child of ours is reaped; for others the error says so.
+        let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+    }
+}
+
+fn pid_of(pid: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(pid).ok()?)
+}
+
+fn all() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// Living processes with this tracking id in their first environment, save ourselves.
+fn of_tracking(tracking: &str) -> BTreeSet<u32> {
+    let wanted = [STEP_VARIABLE, WORKER_VARIABLE].map(|name| format!("{name}={tracking}"));
+    let carries = |pid: &u32| {
+        let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return false };
+        environment
+            .split(|byte| *byte == 0)
+            .any(|entry| wanted.iter().any(|it| it.as_bytes() == entry))
+    };
+    let own = std::process::id();
+    all().filter(|pid| *pid != own).filter(carries).collect()
+}
+
+/// Children of ours that we did not start: what dead workers left. Our own children other than
+/// workers (a `git`, say) are in our process group; a worker's processes never are. The children
+/// are listed first and the workers asked for then: a worker that is just being started is in both
+/// or, at worst, in the second only.
+pub(crate) fn orphans(workers: &dyn Fn() -> BTreeSet<u32>) -> BTreeSet<u32> {
+    let own_group = getpgid(None).ok();
+    let children = children(std::process::id());
+    if children.is_empty() {
+        return children;
+    }
+    let workers = workers();
+    children
+        .into_iter()
+        .filter(|pid| !workers.contains(pid))
+        .filter(|pid| {
+            let group = pid_of(*pid).and_then(|pid| getpgid(Some(pid)).ok());
+            group.is_some() && group != own_group
+        })
+        .collect()
+}
+
+fn children(parent: u32) -> BTreeSet<u32> {
+    let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    let mut found = BTreeSet::new();
+    for list in lists {
+        found.extend(list.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    found
+}

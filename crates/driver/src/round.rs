@@ -1,0 +1,434 @@
+//! One round of the loop: inputs in, events on disk, deeds done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use event::{
+    Annotation, AnnotationLevel, Conclusion, ExitKind, JobKey, RunEvent, Seq, StepKey, StreamId,
+    Timestamp,
+};
+use mask::MaskedText;
+use ports::{Jobs, Journal, JournalError, Lease};
+use protocol::Report;
+use scheduler::{
+    Command, Definitions, Files, IllegalMove, Refusal, State, decide, evolve, job_spec, pending,
+};
+use syntax::Diagnostic;
+
+use crate::inputs::Input;
+use crate::surroundings::Home;
+
+/// How the loop runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Jobs at a time.
+    pub width: usize,
+    /// What tracking ids begin with; unlike that of any other process ever.
+    pub tracking: Arc<str>,
+}
+
+/// Why the loop cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// The journal did not take or give events.
+    #[error("the journal failed")]
+    Journal(#[source] JournalError),
+    /// The journal holds what cannot be, or a fault of ours.
+    #[error("the run {stream} cannot be folded")]
+    Illegal {
+        /// Which.
+        stream: StreamId,
+        /// What cannot be.
+        #[source]
+        source: IllegalMove,
+    },
+    /// The workflow text of a run cannot be read any more.
+    #[error("the workflow of the run {stream} cannot be read")]
+    Workflow {
+        /// Which.
+        stream: StreamId,
+        /// What is wrong with it.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// The input was refused.
+    #[error("refused")]
+    Refused(#[source] Refusal),
+    /// An append failed before: the state is ahead of the journal.
+    #[error("the loop failed before and cannot go on")]
+    Poisoned,
+}
+
+/// Somebody who watches. Called after the append: what it hears is remembered.
+pub trait Observer {
+    /// An event is in the journal.
+    fn on_event(&mut self, stream: StreamId, event: &RunEvent);
+    /// A job's log grew to here.
+    fn on_log(&mut self, lease: &Lease, step: &StepKey, bytes: u64);
+    /// A run stands again after a restart: its events so far.
+    fn on_adopted(&mut self, stream: StreamId, events: &[RunEvent]) {
+        let _ = (stream, events);
+    }
+}
+
+impl Observer for () {
+    fn on_event(&mut self, _: StreamId, _: &RunEvent) {}
+    fn on_log(&mut self, _: &Lease, _: &StepKey, _: u64) {}
+}
+
+/// Why nothing more will happen by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quiet {
+    /// Something is still to happen.
+    No,
+    /// Every run is over.
+    Done,
+    /// Only a person can go on: lost jobs wait.
+    AwaitingPerson,
+}
+
+/// The open runs of this process, and the doors.
+pub struct Loop<J, W, H, O> {
+    state: State,
+    definitions: Definitions,
+    seqs: BTreeMap<StreamId, Seq>,
+    settings: Settings,
+    journal: J,
+    jobs: W,
+    home: H,
+    observer: O,
+    /// Deeds done for leases that are still open.
+    done: BTreeSet<Command>,
+    poisoned: bool,
+}
+
+/// What a round decided, folded but not yet on disk.
+#[derive(Default)]
+struct Round {
+    events: Vec<(StreamId, RunEvent)>,
+    grown: Vec<(Lease, StepKey, u64)>,
+}
+
+impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
+    /// A loop without runs.
+    pub fn new(settings: Settings, journal: J, jobs: W, home: H, observer: O) -> Loop<J, W, H, O> {
+        Loop {
+            state: State::new(),
+            definitions: Definitions::new(),
+            seqs: BTreeMap::new(),
+            settings,
+            journal,
+            jobs,
+            home,
+            observer,
+            done: BTreeSet::new(),
+            poisoned: false,
+        }
+    }
+
+    /// What is known.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The parsed files.
+    pub fn definitions(&self) -> &Definitions {
+        &self.definitions
+    }
+
+    /// The one who watches.
+    pub fn observer(&mut self) -> &mut O {
+        &mut self.observer
+    }
+
+    /// The workers.
+    pub fn jobs(&mut self) -> &mut W {
+        &mut self.jobs
+    }
+
+    /// Folds an open run of the journal. The next round does what it owes.
+    ///
+    /// # Errors
+    /// When the journal cannot give it, or it cannot be.
+    pub fn adopt(&mut self, stream: StreamId) -> Result<(), DriverError> {
+        let envelopes = self.journal.read(stream, Seq(0)).map_err(DriverError::Journal)?;
+        let illegal = |source| DriverError::Illegal { stream, source };
+        // In a state of its own first: a stream that cannot be folded must not spoil the others.
+        let mut alone = State::new();
+        for envelope in &envelopes {
+            evolve(&mut alone, stream, &envelope.event).map_err(illegal)?;
+        }
+        let mut events = Vec::with_capacity(envelopes.len());
+        for envelope in envelopes {
+            if let RunEvent::RunCreated(request) = &envelope.event {
+                let (files, diagnostics) = Files::read(request);
+                let files = files.ok_or(DriverError::Workflow { stream, diagnostics })?;
+                self.definitions.insert(stream, files);
+            }
+            evolve(&mut self.state, stream, &envelope.event).map_err(illegal)?;
+            self.seqs.insert(stream, envelope.seq);
+            events.push(envelope.event);
+        }
+        self.observer.on_adopted(stream, &events);
+        Ok(())
+    }
+
+    /// One round. What a stale worker says is passed over; what a person asks for in vain is
+    /// refused, and the rest of the round holds.
+    ///
+    /// # Errors
+    /// When the journal fails, which ends the loop, or the last refusal of the round.
+    pub fn round(&mut self, inputs: Vec<Input>, at: Timestamp) -> Result<(), DriverError> {
+        if self.poisoned {
+            return Err(DriverError::Poisoned);
+        }
+        let mut round = Round::default();
+        let mut refused = None;
+        self.poisoned = true;
+        for input in inputs {
+            if let Err(refusal) = self.take(input, at, &mut round)? {
+                refused = Some(refusal);
+            }
+        }
+        self.settle(at, &mut round)?;
+        self.append(&round, at)?;
+        self.poisoned = false;
+        self.tell(round);
+        self.act(at)?;
+        refused.map_or(Ok(()), |refusal| Err(DriverError::Refused(refusal)))
+    }
+
+    /// Decides and folds what one input says.
+    fn take(
+        &mut self,
+        input: Input,
+        at: Timestamp,
+        round: &mut Round,
+    ) -> Result<Result<(), Refusal>, DriverError> {
+        let inputs = self.translate(input, at, round);
+        let mut answer = Ok(());
+        for input in inputs {
+            let heard = matches!(
+                input,
+                scheduler::Input::Report { .. } | scheduler::Input::WorkerGone { .. }
+            );
+            match decide(&self.state, &self.definitions, input) {
+                Ok(events) => self.fold(events, round)?,
+                // A worker that is too late is no mistake of anybody.
+                Err(_) if heard => {}
+                Err(refusal) => answer = Err(refusal),
+            }
+        }
+        Ok(answer)
+    }
+
+    /// The scheduler's words for an input; what needs no decision is kept aside.
+    fn translate(
+        &mut self,
+        input: Input,
+        at: Timestamp,
+        round: &mut Round,
+    ) -> Vec<scheduler::Input> {
+        match input {
+            Input::CreateRun { request, carried } => {
+                let stream = StreamId::Run(request.run, request.attempt);
+                if let (Some(files), _) = Files::read(&request) {
+                    self.definitions.insert(stream, files);
+                }
+                vec![scheduler::Input::CreateRun { request, carried }]
+            }
+            Input::Report { lease, report: Report::LogGrew { bytes, step } } => {
+                round.grown.push((lease, step, bytes));
+                Vec::new()
+            }
+            Input::Report { lease, report } => {
+                if !self.is_leased(&lease) {
+                    return Vec::new();
+                }
+                let ends = matches!(report, Report::Completed { .. });
+                let log = if ends { self.home.keep_log(&lease) } else { None };
+                let runner = self.home.runner(lease.stream, &lease.job);
+                let Lease { stream, job, fence } = lease;
+                vec![scheduler::Input::Report { stream, job, fence, report, runner, log }]
+            }
+            Input::WorkerGone { lease: Lease { stream, job, fence }, reason } => {
+                vec![scheduler::Input::WorkerGone { stream, job, fence, reason, at }]
+            }
+            Input::Tick => vec![scheduler::Input::Clock { at }],
+            Input::Cancel { stream: Some(stream), job, reason } => {
+                vec![scheduler::Input::Cancel { stream, job, reason, at }]
+            }
+            Input::Cancel { stream: None, reason, .. } => {
+                let open = self.state.runs().filter(|(_, run)| run.conclusion().is_none());
+                let cancel = |stream| {
+                    let reason = reason.clone();
+                    scheduler::Input::Cancel { stream, job: None, reason, at }
+                };
+                open.map(|(stream, _)| cancel(stream)).collect()
+            }
+            Input::Resume { stream, job, by } => {
+                vec![scheduler::Input::Resume { stream, job, by, at }]
+            }
+            Input::Detach => Vec::new(),
+        }
+    }
+
+    fn is_leased(&self, lease: &Lease) -> bool {
+        let run = self.state.run(lease.stream);
+        let job = run.and_then(|run| run.job(&lease.job));
+        job.and_then(|job| job.lease).is_some_and(|(fence, _)| fence == lease.fence)
+    }
+
+    /// Everything that follows by itself, until nothing does.
+    fn settle(&mut self, at: Timestamp, round: &mut Round) -> Result<(), DriverError> {
+        loop {
+            let advance = scheduler::Input::Advance { at };
+            let mut events = self.due(advance)?;
+            if events.is_empty() {
+                let (width, tracking) = (self.settings.width, Arc::clone(&self.settings.tracking));
+                events = self.due(scheduler::Input::Lease { width, tracking, at })?;
+            }
+            if events.is_empty() {
+                return Ok(());
+            }
+            self.fold(events, round)?;
+        }
+    }
+
+    fn due(&self, input: scheduler::Input) -> Result<Vec<(StreamId, RunEvent)>, DriverError> {
+        decide(&self.state, &self.definitions, input).map_err(DriverError::Refused)
+    }
+
+    fn fold(
+        &mut self,
+        events: Vec<(StreamId, RunEvent)>,
+        round: &mut Round,
+    ) -> Result<(), DriverError> {
+        for (stream, event) in events {
+            evolve(&mut self.state, stream, &event)
+                .map_err(|source| DriverError::Illegal { stream, source })?;
+            round.events.push((stream, event));
+        }
+        Ok(())
+    }
+
+    /// One append for each stream of the round.
+    fn append(&mut self, round: &Round, at: Timestamp) -> Result<(), DriverError> {
+        let mut batches: Vec<(StreamId, Vec<RunEvent>)> = Vec::new();
+        let mut places: BTreeMap<StreamId, usize> = BTreeMap::new();
+        for (stream, event) in &round.events {
+            let place = *places.entry(*stream).or_insert_with(|| {
+                batches.push((*stream, Vec::new()));
+                batches.len() - 1
+            });
+            batches[place].1.push(event.clone());
+        }
+        for (stream, events) in batches {
+            let expected = self.seqs.get(&stream).copied().unwrap_or_default();
+            let seq =
+                self.journal.append(stream, expected, at, &events).map_err(DriverError::Journal)?;
+            self.seqs.insert(stream, seq);
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, round: Round) {
+        for (lease, step, bytes) in &round.grown {
+            self.observer.on_log(lease, step, *bytes);
+        }
+        for (stream, event) in &round.events {
+            self.observer.on_event(*stream, event);
+            if matches!(event, RunEvent::RunCompleted { .. }) {
+                self.definitions.remove(*stream);
+            }
+        }
+    }
+
+    /// Does what is owed and was not done for this lease yet.
+    fn act(&mut self, at: Timestamp) -> Result<(), DriverError> {
+        let owed: BTreeSet<Command> = pending(&self.state).into_iter().collect();
+        // A deed leaves the list when an event says that it was done; its key never comes back.
+        self.done.retain(|command| owed.contains(command));
+        let mut failures = Vec::new();
+        for command in owed {
+            if !self.done.insert(command.clone()) {
+                continue;
+            }
+            match command {
+                Command::StartJob { stream, job, fence } => {
+                    let lease = Lease { stream, job, fence };
+                    if let Err(message) = self.start(&lease) {
+                        failures.extend(could_not_start(&lease, message, at));
+                    }
+                }
+                Command::CancelJob { stream, job, fence } => {
+                    self.jobs.cancel(&Lease { stream, job, fence });
+                }
+                Command::KillJob { stream, job, fence } => {
+                    self.jobs.kill(&Lease { stream, job, fence });
+                }
+            }
+        }
+        if failures.is_empty() { Ok(()) } else { self.round(failures, at) }
+    }
+
+    fn start(&mut self, lease: &Lease) -> Result<(), String> {
+        let surroundings = self.home.surroundings(lease).map_err(|error| error.to_string())?;
+        let (stream, job) = (lease.stream, &lease.job);
+        let spec = job_spec(&self.state, &self.definitions, stream, job, surroundings)
+            .map_err(|error| error.to_string())?;
+        self.jobs.start(spec);
+        Ok(())
+    }
+
+    /// When the clock has to be looked at next.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.state.next_deadline()
+    }
+
+    /// Whether anything will still happen by itself.
+    pub fn quiet(&self) -> Quiet {
+        let mut open = self.state.runs().filter(|(_, run)| run.conclusion().is_none()).peekable();
+        if open.peek().is_none() {
+            return Quiet::Done;
+        }
+        let works = self.state.leases_open() > 0 || self.state.jobs_ready() > 0;
+        if works { Quiet::No } else { Quiet::AwaitingPerson }
+    }
+
+    /// The jobs that wait for a person, with what for.
+    pub fn awaiting_person(&self) -> Vec<(StreamId, JobKey, MaskedText)> {
+        let waits = |(stream, run): (StreamId, &scheduler::Run)| {
+            let jobs = run.jobs().filter_map(|job| match job.waiting {
+                Some(event::WaitReason::Person { reason }) => {
+                    Some((stream, job.key.clone(), reason.clone()))
+                }
+                _ => None,
+            });
+            jobs.collect::<Vec<_>>()
+        };
+        self.state.runs().flat_map(waits).collect()
+    }
+}
+
+/// What stands in the journal for a job that could not even be given to a worker.
+fn could_not_start(lease: &Lease, message: String, at: Timestamp) -> [Input; 2] {
+    let annotation = Annotation {
+        level: AnnotationLevel::Error,
+        message: MaskedText::without_secrets(message),
+        title: None,
+        file: None,
+        line: None,
+        end_line: None,
+        column: None,
+        end_column: None,
+    };
+    let said = Report::AnnotationAdded { step: None, annotation };
+    let ended = Report::Completed {
+        conclusion: Conclusion::Failure,
+        exit: ExitKind::InfraFailure,
+        outputs: BTreeMap::new(),
+        environment_url: None,
+        at,
+    };
+    [said, ended].map(|report| Input::Report { lease: lease.clone(), report })
+}

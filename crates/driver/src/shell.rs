@@ -1,0 +1,97 @@
+//! The thread that waits: inputs from everywhere, the clock, until nothing more will happen.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use event::Timestamp;
+use ports::{Jobs, Journal};
+
+use crate::inputs::Input;
+use crate::round::{DriverError, Loop, Observer, Quiet};
+use crate::surroundings::Home;
+
+/// Inputs of one round; more are taken in the next, so that a flood cannot keep events from disk.
+const ROUND_INPUTS_MAX: usize = 256;
+/// How long nobody looks at the clock when no deadline is near: the clock may have been set.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Why the shell came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every run is over.
+    Done,
+    /// Lost jobs wait for a person and nothing else goes on.
+    AwaitingPerson,
+    /// Somebody wanted to leave.
+    Detached,
+}
+
+/// Drives a loop in real time.
+pub struct Shell<J, W, H, O> {
+    round: Loop<J, W, H, O>,
+    inputs: Receiver<Input>,
+}
+
+impl<J: Journal, W: Jobs, H: Home, O: Observer> Shell<J, W, H, O> {
+    /// A shell around a loop; workers and the binary send to the other end of `inputs`.
+    pub fn new(round: Loop<J, W, H, O>, inputs: Receiver<Input>) -> Shell<J, W, H, O> {
+        Shell { round, inputs }
+    }
+
+    /// The loop.
+    pub fn inner(&mut self) -> &mut Loop<J, W, H, O> {
+        &mut self.round
+    }
+
+    /// One input at once, before [`Shell::run`]: a run to make.
+    ///
+    /// # Errors
+    /// When it is refused, or the journal fails.
+    pub fn take(&mut self, input: Input) -> Result<(), DriverError> {
+        self.round.round(vec![input], now())
+    }
+
+    /// Runs until nothing more will happen by itself. Refusals are given to `refused` and change
+    /// nothing.
+    ///
+    /// # Errors
+    /// When the journal fails.
+    pub fn run(&mut self, refused: &mut dyn FnMut(&DriverError)) -> Result<Ended, DriverError> {
+        let mut inputs = Vec::new();
+        loop {
+            // The first round without inputs does what adopted runs owe.
+            match self.round.round(std::mem::take(&mut inputs), now()) {
+                Err(error @ DriverError::Refused(_)) => refused(&error),
+                other => other?,
+            }
+            match self.round.quiet() {
+                Quiet::Done => return Ok(Ended::Done),
+                Quiet::AwaitingPerson => return Ok(Ended::AwaitingPerson),
+                Quiet::No => {}
+            }
+            match self.inputs.recv_timeout(self.patience()) {
+                Ok(first) => inputs.push(first),
+                Err(RecvTimeoutError::Timeout) => {}
+                // Without workers and without a person there is still the clock.
+                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(LOOK),
+            }
+            inputs.extend(self.inputs.try_iter().take(ROUND_INPUTS_MAX));
+            if inputs.iter().any(|input| matches!(input, Input::Detach)) {
+                return Ok(Ended::Detached);
+            }
+            if self.round.next_deadline().is_some_and(|deadline| deadline <= now()) {
+                inputs.push(Input::Tick);
+            }
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        let Some(deadline) = self.round.next_deadline() else { return LOOK };
+        Duration::from_millis(deadline.0.saturating_sub(now().0)).min(LOOK)
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

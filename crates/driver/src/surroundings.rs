@@ -1,0 +1,28 @@
+//! What is put around a job by whoever owns the state folder.
+
+use event::{BlobId, JobKey, StreamId};
+use ports::Lease;
+use scheduler::Surroundings;
+
+/// Why a job cannot be given what it needs. The job fails with this message.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct HomeError {
+    /// What is missing, and what to do.
+    pub message: String,
+}
+
+/// The state folder and its secrets, as the loop needs them.
+pub trait Home {
+    /// Secrets, folders and options for a lease. Nothing has to exist yet but the log's folder.
+    ///
+    /// # Errors
+    /// When the job cannot be given what it needs.
+    fn surroundings(&mut self, lease: &Lease) -> Result<Surroundings, HomeError>;
+
+    /// The job wrote its last line: keeps the log as a blob before the event that names it.
+    fn keep_log(&mut self, lease: &Lease) -> Option<BlobId>;
+
+    /// The runner's name, as `JobStarted` tells it.
+    fn runner(&self, stream: StreamId, job: &JobKey) -> std::sync::Arc<str>;
+}
