@@ -27,6 +27,7 @@ const OURS = [
 // Where we accept and the parser refuses.
 const THEIRS = [
   [/Unexpected type 'BasicExpressionToken'/, "the C# engine takes an expression here (conformance 17)"],
+  [/Unexpected value ''$/, "an input of a dispatch without settings is a string (conformance 26)"],
   [/Container image cannot be empty/, "an empty image means no container (conformance 155)"],
 ];
 

@@ -260,11 +260,18 @@ impl Reader<'_> {
                     self.error("matrix", entry.value.span, message);
                 }
                 NodeKind::Sequence(_) => {}
-                _ if expression => {}
+                // A quoted text in braces is that text, and no list.
+                _ if expression && !self.folds(&entry.value) => {}
                 _ => self.unexpected(&entry.value, "a list is expected here"),
             }
         }
         Some(self.template(node, &scope::STRATEGY))
+    }
+
+    /// Whether nothing is left to evaluate in a scalar with braces.
+    fn folds(&self, node: &Node) -> bool {
+        let (template, _) = Template::read(self.source, node, &scope::STRATEGY);
+        node.as_str().is_some_and(|text| template.literal_text().is_some_and(|it| *it != *text))
     }
 
     /// `container` and each service (conformance 155, 159): its parts see different contexts.

@@ -639,6 +639,9 @@ fn step_messages() {
 // proves: conformance 91, 94
 #[test]
 fn c91_strategy() {
+    job("strategy: {matrix: {a: \"${{ 'x' }}\"}}", expect![[r#"
+        6:28 `\"${{ \'x\' }}\"` error[unexpected-value] Unexpected value '${{ 'x' }}' | a list is expected here
+    "#]]);
     job(
         "strategy: {matrix: {os: [a, b], include: [{os: a, x: 1}], exclude: '${{ fromJSON(vars.x) }}'}, fail-fast: false, max-parallel: 2}",
         expect![[""]],
