@@ -37,7 +37,7 @@ pub enum Input {
         /// How.
         exit: Exit,
         /// What it changed.
-        effects: Effects,
+        effects: Box<Effects>,
     },
     /// The action that was to be read, with those that it uses, by the text behind `uses`; or why
     /// it cannot be.
@@ -57,7 +57,7 @@ pub fn decide(state: &State, plan: &Plan, world: &dyn World, input: Input) -> Ve
         (Input::Begin, Phase::New, _) => decision.begin(),
         (Input::Advance, Phase::Pre | Phase::Main | Phase::Post, None) => decision.advance(),
         (Input::Ended { exit, effects }, _, Some(running)) => {
-            decision.deed_ended(running, &exit, effects);
+            decision.deed_ended(running, &exit, *effects);
         }
         (Input::ActionRead(read), _, Some(running)) => decision.action_read(running, read),
         _ => {}

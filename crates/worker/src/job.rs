@@ -287,7 +287,7 @@ impl Job<'_> {
         }
         let failed = |job: &mut Self, message: &str| {
             job.output.note(AnnotationLevel::Error, message);
-            Input::Ended { exit: Exit::Failed, effects: sequencer::Effects::default() }
+            Input::Ended { exit: Exit::Failed, effects: Box::default() }
         };
         let prepared = match self.bench.prepare(deed) {
             Ok(prepared) => prepared,
@@ -421,7 +421,7 @@ impl Job<'_> {
             Exit::Code(0) if has_failed || !read.failures.is_empty() => Exit::Failed,
             exit => exit,
         };
-        Input::Ended { exit, effects }
+        Input::Ended { exit, effects: Box::new(effects) }
     }
 
     /// Kept masked, as a blob (conformance 184).

@@ -176,7 +176,7 @@ impl Output {
         let mut start = 0;
         for line_break in memchr::memchr_iter(b'\n', block) {
             let line = &block[start..line_break];
-            if !(self.all_is_text() && !may_be_command(line)) {
+            if !self.all_is_text() || may_be_command(line) {
                 if run < start {
                     self.text(stream, &block[run..start]);
                 }

@@ -93,8 +93,7 @@ pub(crate) fn play(plan: &Plan, script: &Script<'_>) -> (String, JobEnd) {
                     feed(&mut state, plan, Input::Cancelled, &mut told);
                     told.push_str("cancelled\n");
                     if !sequencer::survives_cancel(&state, plan, &NoDisk) {
-                        let ended =
-                            Input::Ended { exit: Exit::Cancelled, effects: Effects::default() };
+                        let ended = Input::Ended { exit: Exit::Cancelled, effects: Box::default() };
                         feed(&mut state, plan, ended, &mut told);
                         continue;
                     }
@@ -118,8 +117,10 @@ fn answer(deed: &Deed, script: &Script<'_>, told: &mut String) -> Input {
     let _ = writeln!(told, "do {}: {}", deed.key, show(deed));
     let end = script.ends.iter().find(|(key, _, _)| *key == deed.key.as_str());
     match end {
-        Some((_, exit, effects)) => Input::Ended { exit: exit.clone(), effects: effects.clone() },
-        None => Input::Ended { exit: Exit::Code(0), effects: Effects::default() },
+        Some((_, exit, effects)) => {
+            Input::Ended { exit: exit.clone(), effects: Box::new(effects.clone()) }
+        }
+        None => Input::Ended { exit: Exit::Code(0), effects: Box::default() },
     }
 }
 
