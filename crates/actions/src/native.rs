@@ -8,10 +8,16 @@ mod blobs;
 mod cache;
 mod caching;
 mod checkout;
+mod dependency_cache;
 mod download_artifact;
 mod glob;
+mod setup_node;
+mod setup_python;
+mod setup_terraform;
 mod step;
+mod tools;
 mod upload_artifact;
+mod version;
 
 use step::{Failure, Step};
 
@@ -71,6 +77,9 @@ const REGISTER: &[&Native] = &[
     &cache::SAVE,
     &checkout::CHECKOUT,
     &download_artifact::DOWNLOAD,
+    &setup_node::NODE,
+    &setup_python::PYTHON,
+    &setup_terraform::TERRAFORM,
     &upload_artifact::UPLOAD,
 ];
 

@@ -5,3 +5,4 @@ mod bench;
 mod cache;
 mod checkout;
 mod resolve;
+mod setup;
