@@ -8,6 +8,7 @@ mod blobs;
 mod cache;
 mod caching;
 mod checkout;
+mod codecov;
 mod dependency_cache;
 mod download_artifact;
 mod glob;
@@ -15,7 +16,9 @@ mod setup_node;
 mod setup_python;
 mod setup_terraform;
 mod step;
+mod tfsec;
 mod tools;
+mod trufflehog;
 mod upload_artifact;
 mod version;
 
@@ -76,10 +79,13 @@ const REGISTER: &[&Native] = &[
     &cache::RESTORE,
     &cache::SAVE,
     &checkout::CHECKOUT,
+    &codecov::CODECOV,
     &download_artifact::DOWNLOAD,
     &setup_node::NODE,
     &setup_python::PYTHON,
     &setup_terraform::TERRAFORM,
+    &tfsec::TFSEC,
+    &trufflehog::TRUFFLEHOG,
     &upload_artifact::UPLOAD,
 ];
 

@@ -5,4 +5,5 @@ mod bench;
 mod cache;
 mod checkout;
 mod resolve;
+mod scans;
 mod setup;
