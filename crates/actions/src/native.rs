@@ -68,8 +68,8 @@ struct Native {
     majors: &'static [u32],
     /// Other refs that mean the same: branches people use.
     refs: &'static [&'static str],
-    /// Commits of releases that people pin.
-    commits: &'static [&'static str],
+    /// Commits of releases that people pin, with their major versions.
+    commits: &'static [(&'static str, u32)],
     run: fn(&mut Step, Stage) -> Result<(), Failure>,
 }
 
@@ -112,8 +112,10 @@ pub fn table() -> impl Iterator<Item = (&'static str, &'static str, &'static [u3
 /// Runs one stage in this process, whose environment is that of a JavaScript action. The answer is
 /// the exit code.
 pub fn main(name: &str, stage: Stage) -> u8 {
-    let mut step = Step::from_environment();
-    let Some(native) = REGISTER.iter().find(|native| native.action.name == name) else {
+    let native = REGISTER.iter().find(|native| native.action.name == name);
+    let reference = std::env::var("GITHUB_ACTION_REF").unwrap_or_default();
+    let mut step = Step::new(native.and_then(|native| native.major_of(&reference)));
+    let Some(native) = native else {
         step.error(&format!("there is no native action {name}"));
         return 2;
     };
@@ -132,10 +134,14 @@ pub fn main(name: &str, stage: Stage) -> u8 {
 
 impl Native {
     fn knows(&self, reference: &str) -> bool {
-        let version = major_version(reference).is_some_and(|major| self.majors.contains(&major));
-        version
-            || self.refs.contains(&reference)
-            || self.commits.iter().any(|commit| commit.eq_ignore_ascii_case(reference))
+        self.refs.contains(&reference) || self.major_of(reference).is_some()
+    }
+
+    /// The major version that a tag or a pinned commit stands for.
+    fn major_of(&self, reference: &str) -> Option<u32> {
+        let pinned = self.commits.iter().find(|(id, _)| id.eq_ignore_ascii_case(reference));
+        let tagged = major_version(reference).filter(|major| self.majors.contains(major));
+        pinned.map(|(_, major)| *major).or(tagged)
     }
 }
 

@@ -433,13 +433,13 @@ impl Search<'_> {
             });
         }
         // Where the tag stands today is only news: not reaching the host is none.
-        if let Ok(Some((now, _))) = self.look_up() {
-            if now != commit {
-                self.notes.push(Note::Warning(format!(
-                    "{} moved to {now}; the locked commit {commit} runs",
-                    self.uses
-                )));
-            }
+        if let Ok(Some((now, _))) = self.look_up()
+            && now != commit
+        {
+            self.notes.push(Note::Warning(format!(
+                "{} moved to {now}; the locked commit {commit} runs",
+                self.uses
+            )));
         }
         self.finish(path, commit)
     }

@@ -5,6 +5,7 @@ use super::step::{Failure, Step};
 use super::{Native, NativeAction, Stage};
 
 const MAJORS: &[u32] = &[3, 4, 5];
+const COMMITS: &[(&str, u32)] = &[("5a3ec84eff668545956fd18022155c47e93e2684", 4)];
 
 /// The registration of `actions/cache`.
 pub(super) const CACHE: Native = Native {
@@ -16,7 +17,7 @@ pub(super) const CACHE: Native = Native {
     of: "actions/cache",
     majors: MAJORS,
     refs: &["main"],
-    commits: &[],
+    commits: COMMITS,
     run,
 };
 
@@ -30,7 +31,7 @@ pub(super) const RESTORE: Native = Native {
     of: "actions/cache/restore",
     majors: MAJORS,
     refs: &["main"],
-    commits: &[],
+    commits: COMMITS,
     run: |step, _| restore(step),
 };
 
@@ -44,7 +45,7 @@ pub(super) const SAVE: Native = Native {
     of: "actions/cache/save",
     majors: MAJORS,
     refs: &["main"],
-    commits: &[],
+    commits: COMMITS,
     run: |step, _| {
         let key = step.input("key");
         save(step, &key)

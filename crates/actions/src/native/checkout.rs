@@ -30,7 +30,15 @@ pub(super) const CHECKOUT: Native = Native {
     of: "actions/checkout",
     majors: &[2, 3, 4, 5, 6],
     refs: &["main"],
-    commits: &[],
+    commits: &[
+        ("b4ffde65f46336ab88eb53be808477a3936bae11", 4),
+        ("692973e3d937129bcbf40652eb9f2f61becf3332", 4),
+        ("11bd71901bbe5b1630ceea73d27597364c9af683", 4),
+        ("08eba0b27e820071cde6df949e0beb9ba4906955", 4),
+        ("34e114876b0b11c390a56381ad16ebd13914f8d5", 4),
+        ("08c6903cd8c0fde910a37f88322edcfb5dd907a8", 5),
+        ("de0fac2e4500dabe0009e67214ff5f5447ce83dd", 6),
+    ],
     run,
 };
 
@@ -69,7 +77,6 @@ struct Request {
     /// 0 is all of it.
     depth: usize,
     tags: bool,
-    progress: bool,
     borrow_from: Option<PathBuf>,
     lfs: bool,
     submodules: Submodules,
@@ -124,7 +131,6 @@ impl Request {
             sparse_by_folder: is_true("sparse-checkout-cone-mode", "true"),
             depth,
             tags: is_true("fetch-tags", "false"),
-            progress: is_true("show-progress", "true"),
             borrow_from: step.given("reference").map(PathBuf::from),
             lfs: is_true("lfs", "false"),
             submodules: match step.input("submodules").to_lowercase().as_str() {
@@ -147,6 +153,16 @@ impl Request {
             );
         }
         format!("{}/{}/{}", self.server, self.owner, self.repo)
+    }
+
+    /// The same place in other words, so that a rule for the address does not cover it.
+    fn push_address(&self) -> String {
+        if self.credentials.ssh_key.is_some() {
+            let host = self.server.split("://").last().unwrap_or(&self.server);
+            let user = &self.credentials.ssh_user;
+            return format!("ssh://{user}@{host}/{}/{}.git", self.owner, self.repo);
+        }
+        format!("{}.git", self.address())
     }
 
     /// A git command in the workspace's repository.
@@ -287,6 +303,9 @@ fn say_what_differs(step: &Step, request: &Request) -> Result<(), Failure> {
         if request.borrow_from.is_some() {
             step.not_enforced("reference", "the objects are borrowed from your own repository");
         }
+    }
+    if step.given("show-progress").is_some_and(|text| text != "true") {
+        step.debug("show-progress: no progress is shown in any case");
     }
     if step.given("allow-unsafe-pr-checkout").is_some_and(|text| text != "false") {
         let reason = "code of forks is not told apart on this machine";

@@ -19,7 +19,7 @@ pub(super) const CODECOV: Native = Native {
     of: "codecov/codecov-action",
     majors: &[3, 4, 5],
     refs: &["main"],
-    commits: &[],
+    commits: &[("18283e04ce6e62d37312384ff67231eb8fd56d24", 5)],
     run,
 };
 

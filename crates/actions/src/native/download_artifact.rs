@@ -19,7 +19,7 @@ pub(super) const DOWNLOAD: Native = Native {
     of: "actions/download-artifact",
     majors: &[3, 4, 5, 6, 7],
     refs: &["main"],
-    commits: &[],
+    commits: &[("d3f86a106a0bac45b974a628896c90dbdf5c8093", 4)],
     run,
 };
 

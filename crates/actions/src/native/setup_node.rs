@@ -23,7 +23,7 @@ pub(super) const NODE: Native = Native {
     of: "actions/setup-node",
     majors: &[3, 4, 5, 6],
     refs: &["main"],
-    commits: &[],
+    commits: &[("49933ea5288caeca8642d1e84afbd3f7d6820020", 4)],
     run,
 };
 
@@ -157,7 +157,7 @@ fn choose(wanted: Option<&str>, found: &[Tool]) -> Result<Tool, Failure> {
         let fits = |tool: &&Tool| match major {
             Some(major) => tool.version.major == major,
             // Lines with long support have even numbers.
-            None => tool.version.major % 2 == 0,
+            None => tool.version.major.is_multiple_of(2),
         };
         if major.is_none() && line != "*" && !line.starts_with('-') {
             return Err(Failure::new(format!("there is no long-term line `{text}`")));

@@ -22,7 +22,7 @@ pub(super) const PYTHON: Native = Native {
     of: "actions/setup-python",
     majors: &[4, 5, 6],
     refs: &["main"],
-    commits: &[],
+    commits: &[("a26af69be951a213d495a4c3e4e4022e16d87065", 5)],
     run,
 };
 

@@ -20,7 +20,7 @@ pub(super) const TERRAFORM: Native = Native {
     of: "hashicorp/setup-terraform",
     majors: &[1, 2, 3],
     refs: &["main"],
-    commits: &[],
+    commits: &[("b9cd54a3c349d3f38e8881555d616ced269862dd", 3)],
     run,
 };
 

@@ -1,7 +1,6 @@
 //! The contract of a JavaScript action, from the inside: inputs and state from the environment,
 //! answers into the file commands, everything else as lines on standard output.
 
-use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -59,12 +58,14 @@ pub(crate) fn failed_at(verb: &'static str, path: &Path) -> impl FnOnce(std::io:
 pub(crate) struct Step {
     /// A file command that could not be written; told at the end, because it fails the step.
     broken: Option<Failure>,
+    /// Which major version of the original was asked for, where that is known.
+    major: Option<u32>,
 }
 
 impl Step {
     /// The step whose environment this process has.
-    pub(crate) fn from_environment() -> Step {
-        Step { broken: None }
+    pub(crate) fn new(major: Option<u32>) -> Step {
+        Step { broken: None, major }
     }
 
     /// The first file command that could not be written.
@@ -122,8 +123,7 @@ impl Step {
 
     /// Major version of the `uses` that brought us here; the newest known where nobody says.
     pub(crate) fn major(&self, newest: u32) -> u32 {
-        let reference = self.variable("GITHUB_ACTION_REF");
-        reference.as_deref().and_then(super::major_version).unwrap_or(newest)
+        self.major.unwrap_or(newest)
     }
 
     /// State that an earlier stage saved.
@@ -191,14 +191,6 @@ impl Step {
         self.command("add-mask", &[], secret);
     }
 
-    /// Folds what `body` prints.
-    pub(crate) fn group<T>(&mut self, title: &str, body: impl FnOnce(&mut Step) -> T) -> T {
-        self.command("group", &[], title);
-        let answer = body(self);
-        self.command("endgroup", &[], "");
-        answer
-    }
-
     /// A workflow command (conformance 165, 166).
     pub(crate) fn command(&self, name: &str, properties: &[(&str, &str)], data: &str) {
         let mut line = format!("::{name}");
@@ -218,7 +210,7 @@ impl Step {
     }
 
     fn append(&mut self, variable: &str, bytes: &[u8]) {
-        let path = std::env::var_os(variable).unwrap_or_else(OsString::new);
+        let path = std::env::var_os(variable).unwrap_or_default();
         let written = OpenOptions::new().append(true).create(true).open(&path);
         if let Err(error) = written.and_then(|mut file| file.write_all(bytes)) {
             let message = format!("the file of {variable} could not be written: {error}");

@@ -15,6 +15,10 @@ fn only_known_versions_are_native() {
         ("actions/checkout@v4", Some("checkout")),
         ("Actions/Checkout@v4.1.7", Some("checkout")),
         ("actions/checkout@v6", Some("checkout")),
+        ("actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683", Some("checkout")),
+        ("actions/cache/restore@v4", Some("cache-restore")),
+        ("trufflesecurity/trufflehog@main", Some("trufflehog")),
+        ("aquasecurity/tfsec-action@v1.0.0", Some("tfsec")),
         ("actions/checkout@v1", None),
         ("actions/checkout@v99", None),
         ("actions/checkout@v4-beta", None),
@@ -32,4 +36,50 @@ fn every_name_stands_once() {
     let count = names.len();
     names.dedup();
     assert_eq!(names.len(), count);
+}
+
+/// The text of every file of the natives, to look inputs up in.
+const SOURCES: &[&str] = &[
+    include_str!("cache.rs"),
+    include_str!("checkout.rs"),
+    include_str!("checkout/auth.rs"),
+    include_str!("codecov.rs"),
+    include_str!("download_artifact.rs"),
+    include_str!("setup_node.rs"),
+    include_str!("setup_python.rs"),
+    include_str!("setup_terraform.rs"),
+    include_str!("tfsec.rs"),
+    include_str!("tools.rs"),
+    include_str!("trufflehog.rs"),
+    include_str!("upload_artifact.rs"),
+];
+
+/// Inputs that may be read by nobody: they have no effect wherever nothing is fetched.
+const WITHOUT_EFFECT: &[&str] = &[
+    "setup-node token",
+    "setup-python token",
+    "codecov disable_safe_directory",
+    "codecov skip_validation",
+    "codecov use_legacy_upload_endpoint",
+    "codecov use_pypi",
+    "codecov verbose",
+];
+
+// proves: conformance 145
+#[test]
+fn every_manifest_is_read_and_every_input_looked_at() {
+    for native in REGISTER {
+        let name = native.action.name;
+        let source = syntax::Source::new("action.yml", native.action.manifest);
+        let (manifest, diagnostics) = workflow::read_action(&source);
+        assert!(diagnostics.is_empty(), "{name}: {diagnostics:?}");
+        let manifest = manifest.expect(name);
+        for input in &manifest.inputs {
+            let input = &*input.name.value;
+            let known = WITHOUT_EFFECT.contains(&format!("{name} {input}").as_str());
+            let quoted = format!("\"{input}\"");
+            let read = SOURCES.iter().any(|text| text.contains(&quoted));
+            assert!(read || known, "{name}: input {input}");
+        }
+    }
 }

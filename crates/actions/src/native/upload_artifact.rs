@@ -16,7 +16,7 @@ pub(super) const UPLOAD: Native = Native {
     of: "actions/upload-artifact",
     majors: &[3, 4, 5, 6],
     refs: &["main"],
-    commits: &[],
+    commits: &[("ea165f8d65b6e75b540449e92b4886f43607fa02", 4)],
     run,
 };
 

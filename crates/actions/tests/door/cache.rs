@@ -76,7 +76,7 @@ fn a_branch_sees_its_own_and_the_default_branch_only() {
 fn keys_have_limits_and_a_miss_may_fail() {
     let bench = Bench::new();
     let long = "k".repeat(513);
-    let many = vec!["a"; 10].join("\n");
+    let many = ["a"; 10].join("\n");
     for (key, restore, says) in [
         ("a,b", "", "cannot contain commas"),
         (long.as_str(), "", "cannot be larger than 512 characters"),

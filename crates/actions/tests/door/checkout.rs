@@ -257,3 +257,26 @@ fn a_linked_work_tree_and_a_detached_head_work_too() {
     let empty = BTreeMap::new();
     assert_eq!(bench.stage("checkout", "post", &[], &empty).ok().log, "");
 }
+
+#[test]
+fn later_steps_fetch_from_this_machine_and_push_where_they_would_have() {
+    let mut bench = Bench::new();
+    bench.user_repository();
+    bench.git("user", &["branch", "side", "HEAD~2"]);
+    for dirty in [false, true] {
+        if dirty {
+            bench.write("user/new.txt", "new\n");
+        }
+        bench.run("checkout", &[("path", "clone")]).ok();
+        bench.git("work/clone", &["fetch", "-q", "origin", "side"]);
+        assert_eq!(bench.git("work/clone", &["log", "-1", "--format=%s", "FETCH_HEAD"]), "one");
+        bench.git("work/clone", &["fetch", "-q", "--unshallow", "--tags"]);
+        let subjects = bench.git("work/clone", &["log", "--format=%s"]).replace('\n', ", ");
+        let top = if dirty { "Work tree with uncommitted changes, " } else { "" };
+        assert_eq!(subjects, format!("{top}three, two, one"));
+        assert!(bench.git("work/clone", &["describe"]).starts_with("v1.0-"));
+        let push = bench.git("work/clone", &["remote", "get-url", "--push", "origin"]);
+        assert_eq!(push, "https://github.com/octo/app.git");
+    }
+    assert_eq!(bench.git("user", &["status", "--porcelain"]), "?? new.txt");
+}

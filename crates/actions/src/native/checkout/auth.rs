@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::Request;
 use crate::git::Git;
 use crate::native::step::{Failure, Step, failed_at, random_hex};
+use crate::native::tools::quoted;
 
 /// Token and key.
 pub(super) struct Credentials {
@@ -123,8 +124,4 @@ fn append_private(path: &Path, text: &str) -> Result<(), Failure> {
         .open(path)
         .map_err(failed_at("opened", path))?;
     file.write_all(text.as_bytes()).map_err(failed_at("written", path))
-}
-
-fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }

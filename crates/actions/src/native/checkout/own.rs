@@ -12,6 +12,7 @@ use super::Request;
 use super::snapshot::{self, Snapshot};
 use crate::git::{Git, GitError};
 use crate::native::step::{Failure, Step, failed_at};
+use crate::native::tools::quoted;
 
 /// Where the parts of the user's repository lie; a linked work tree keeps them apart.
 pub(super) struct Source {
@@ -59,6 +60,25 @@ pub(super) fn borrow(step: &mut Step, request: &mut Request, own: &Path) -> Resu
     }
     if !lines.is_empty() {
         request.git("update-ref").arg("--stdin").input(lines).run()?;
+    }
+    stand_in_for_origin(request, &source)
+}
+
+/// Later steps that fetch from the remote get the refs of this machine, without a network; what
+/// they push goes where it would have gone. The workspace's objects are shown to the serving side
+/// too: it must know a commit of uncommitted work to deepen the history behind it.
+fn stand_in_for_origin(request: &Request, source: &Source) -> Result<(), Failure> {
+    let place = source.folder.display();
+    let serve = format!(
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES={} git-upload-pack",
+        quoted(&request.folder.join(".git/objects"))
+    );
+    for (key, value) in [
+        (format!("url.{place}.insteadOf"), request.address()),
+        (format!("url.{}.pushInsteadOf", request.push_address()), request.address()),
+        ("remote.origin.uploadpack".to_owned(), serve),
+    ] {
+        request.git("config").args([&key, &value]).run()?;
     }
     Ok(())
 }
