@@ -1,2 +1,36 @@
-//! The binary.
-fn main() {}
+//! Launchway takes code from a push to production and tells the truth about it afterwards.
+//!
+//! This crate is wiring and words: it reads the command line, opens the state folder, hands work to
+//! the crates below, and shows what they say. Decisions live elsewhere. Data goes to standard
+//! output, talk to standard error; how it ended is the exit code (`exit.rs`).
+
+mod agree;
+mod cli;
+mod closing;
+mod commands;
+mod engine;
+mod exit;
+mod files;
+mod given;
+mod journal;
+mod names;
+mod prepare;
+mod remote;
+mod select;
+mod state;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match commands::dispatch(cli) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            terminal::failure::show(&failure);
+            failure.exit.into()
+        }
+    }
+}

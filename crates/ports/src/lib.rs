@@ -71,6 +71,26 @@ pub trait Journal: Send + Sync {
     fn open_streams(&self) -> Result<Vec<StreamId>, JournalError>;
 }
 
+impl<J: Journal + ?Sized> Journal for std::sync::Arc<J> {
+    fn append(
+        &self,
+        stream: StreamId,
+        expected: Seq,
+        at: Timestamp,
+        events: &[RunEvent],
+    ) -> Result<Seq, JournalError> {
+        (**self).append(stream, expected, at, events)
+    }
+
+    fn read(&self, stream: StreamId, after: Seq) -> Result<Vec<Envelope>, JournalError> {
+        (**self).read(stream, after)
+    }
+
+    fn open_streams(&self) -> Result<Vec<StreamId>, JournalError> {
+        (**self).open_streams()
+    }
+}
+
 /// A worker's right to a job, and what it is known by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lease {

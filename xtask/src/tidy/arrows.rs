@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Floor 4: the machines, the rules, and the hands.
     ("scheduler", &["event", "expr", "mask", "protocol", "syntax", "workflow"]),
     ("sequencer", &["event", "expr", "mask", "protocol", "syntax", "workflow"]),
-    ("check", &["expr", "syntax", "workflow"]),
+    ("check", &["syntax"]),
     ("store", &["event", "mask", "ports"]),
     ("repository", &["event"]),
     ("actions", &["commands", "expr", "mask", "store", "syntax", "workflow"]),

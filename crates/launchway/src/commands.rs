@@ -1,0 +1,31 @@
+//! One file for each command; this one sends a command line to its file.
+
+mod check;
+mod completions;
+mod eval;
+mod native;
+mod run;
+pub(crate) mod runs;
+mod workflows;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Failure;
+use crate::state::StateFolder;
+
+/// Does what the command line says.
+pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
+    let state = || StateFolder::locate(cli.global.state.as_deref());
+    let exit = match cli.command {
+        Command::Run(args) => run::run(&args, &state()?)?,
+        Command::Check(args) => check::run(&args)?,
+        Command::Eval(args) => eval::run(&args)?,
+        Command::Runs(command) => runs::run(command, &state()?)?,
+        Command::Workflows(command) => workflows::run(&command, &state()?)?,
+        Command::Completions { shell } => completions::run(shell)?,
+        Command::Worker => return Ok(worker::main_on_stdin()),
+        Command::Native { name, stage } => return native::run(&name, &stage),
+    };
+    Ok(exit.into())
+}

@@ -1,0 +1,95 @@
+//! `launchway check`: every mistake with its place, reason and remedy.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use syntax::{Diagnostic, Node, Severity, Source};
+
+use crate::cli::{CheckArgs, Format};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::files;
+use crate::terminal::diagnostics;
+use crate::terminal::style::{Style, out, talk};
+
+pub(crate) fn run(args: &CheckArgs) -> Outcome {
+    let paths = wanted(args)?;
+    let found = check_files(&paths)?;
+    // People see notes when they ask: a hundred of them would hide the one warning.
+    let hides_notes = args.format == Format::Human && !args.notes;
+    let shown = found.iter().filter(|it| !hides_notes || it.severity > Severity::Note);
+    for text in diagnostics::render(shown, args.format, Style::stdout()) {
+        out(&text);
+    }
+    if args.format == Format::Human {
+        talk(&closing(&found, paths.len(), hides_notes));
+    }
+    let limit = if args.deny.is_some() { Severity::Warning } else { Severity::Error };
+    let refused = found.iter().any(|diagnostic| diagnostic.severity >= limit);
+    Ok(if refused { Exit::Refused } else { Exit::Done })
+}
+
+fn wanted(args: &CheckArgs) -> Result<Vec<PathBuf>, Failure> {
+    let here = [PathBuf::from(".")];
+    let paths = if args.paths.is_empty() { &here[..] } else { &args.paths };
+    let mut files = Vec::new();
+    for path in paths {
+        files.extend(files::workflow_files(path)?);
+    }
+    if files.is_empty() {
+        let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        let message = format!("there is no workflow file in {}", names.join(", "));
+        return Err(Failure::new(Exit::Usage, message).hint(
+            "workflows are *.yml files in .github/workflows; or name a file: launchway check FILE",
+        ));
+    }
+    Ok(files)
+}
+
+/// A file on its way through the check.
+struct Checked {
+    path: PathBuf,
+    source: Arc<Source>,
+    root: Option<Node>,
+}
+
+/// Mistakes of reading first; the rules look only at what could be read. Calls of reusable workflows
+/// are checked against the files that are looked at together.
+fn check_files(paths: &[PathBuf]) -> Result<Vec<Diagnostic>, Failure> {
+    let mut checked = Vec::new();
+    for path in paths {
+        let source = files::read(path, &files::shown(path))?;
+        let (root, _) = syntax::yaml::read(&source);
+        checked.push(Checked { path: path.clone(), source, root });
+    }
+    let mut context = check::CheckContext::default();
+    for file in &checked {
+        let name = file.path.file_name().unwrap_or_default().to_string_lossy();
+        if let Some(root) = &file.root {
+            context.workflows.insert(format!("{}/{name}", files::WORKFLOWS).into(), root);
+        }
+    }
+    Ok(checked.iter().flat_map(|file| check_file(file, &context)).collect())
+}
+
+fn check_file(file: &Checked, context: &check::CheckContext<'_>) -> Vec<Diagnostic> {
+    if file.path.file_stem().is_some_and(|stem| stem == "action") {
+        return workflow::read_action(&file.source).1;
+    }
+    let (_, found) = workflow::read(&file.source);
+    let mut found = check::without_ignored(&file.source, found);
+    if let Some(root) = &file.root {
+        found.extend(check::check_node(&file.source, root, context));
+    }
+    found.sort_by_key(|finding| finding.labels.first().map(|label| label.span));
+    found
+}
+
+fn closing(found: &[Diagnostic], files: usize, hides_notes: bool) -> String {
+    let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+    let has_notes = found.iter().any(|it| it.severity == Severity::Note);
+    let more = if hides_notes && has_notes { "; --notes shows the notes" } else { "" };
+    match diagnostics::summary(found) {
+        Some(counts) => format!("{counts} in {files}{more}"),
+        None => format!("nothing to say about {files}"),
+    }
+}

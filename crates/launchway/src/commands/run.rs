@@ -1,0 +1,312 @@
+//! `launchway run`: the workflows that an event starts, run here.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use driver::Input;
+use event::{Attempt, StreamId};
+use protocol::JobOptions;
+use repository::{EventRequest, Repository, TriggeringEvent};
+use serde_json::Value as Json;
+use store::Store;
+use syntax::Diagnostic;
+
+use crate::cli::{EventArgs, Executor, Format, RunArgs};
+use crate::engine::{Engine, Finish, exit_of, sweep};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::prepare::{self, Chosen, Numbers, Situation, called, inputs, refuse};
+use crate::select::{self, Candidate, Choice};
+use crate::state::StateFolder;
+use crate::terminal::diagnostics;
+use crate::terminal::report::reporter;
+use crate::terminal::style::{Style, talk};
+use crate::terminal::time::now;
+use crate::{agree, closing, given, journal};
+
+pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
+    executor(args.executor)?;
+    let repository =
+        Repository::discover(args.event.repository.as_deref().unwrap_or(Path::new(".")))?;
+    let event = repository.event(&event_request(&args.event)?, !args.event.committed)?;
+    let mut selected = Selected::find(&repository, &event, args, state)?;
+    selected.say_what_does_not_run(args.format);
+    let secrets = given::secrets(&args.secrets, args.secret_file.as_deref())?;
+    let vars = given::vars(&args.event.vars)?;
+    let mut engine = Engine {
+        state: state.clone(),
+        store: Arc::new(journal::open(state)?),
+        secrets,
+        options: options(args)?,
+        repository: repository.root.clone(),
+        width: args.width.unwrap_or_else(processors),
+    };
+    say_swept(state, &engine.store)?;
+    agree::on_environments(&selected.to_run, &args.environments)?;
+    agree::on_secrets(&selected.to_run, &mut engine.secrets, &vars, args.format);
+    let requests = selected.requests(&repository, &event, args, &engine, &vars)?;
+    let mut owners = Vec::new();
+    let mut streams = Vec::new();
+    let mut made = Vec::new();
+    for request in requests {
+        let stream = StreamId::Run(request.run, request.attempt);
+        owners.push(engine.claim(stream)?);
+        streams.push(stream);
+        made.push(Input::CreateRun { request: Box::new(request), carried: Vec::new() });
+    }
+    let finish = engine.drive(&owners, made, &mut *reporter(args.format))?;
+    drop(owners);
+    closing::show(&engine.store, &streams, args.format)?;
+    let ended = if finish == Finish::AwaitingPerson {
+        Exit::Failed
+    } else {
+        exit_of(&engine.store, &streams)?
+    };
+    Ok(if ended == Exit::Done && selected.any_broken { Exit::Refused } else { ended })
+}
+
+/// `--executor`: what is not here is refused, never replaced in silence.
+fn executor(executor: Executor) -> Result<(), Failure> {
+    let name = match executor {
+        Executor::Auto | Executor::Host => return Ok(()),
+        Executor::Docker => "Docker",
+        Executor::Kubernetes => "Kubernetes",
+    };
+    Err(Failure::new(Exit::Missing, format!("jobs cannot run in {name} yet"))
+        .hint("--executor host runs them on this machine"))
+}
+
+/// The event a person asks for by its words.
+pub(crate) fn event_request(args: &EventArgs) -> Result<EventRequest, Failure> {
+    if let Some(path) = &args.event_path {
+        return Ok(EventRequest::Payload { name: args.event.clone(), path: path.clone() });
+    }
+    match (args.event.as_str(), &args.tag) {
+        ("tag" | "push", Some(tag)) => Ok(EventRequest::Tag(tag.clone())),
+        ("tag", None) => Err(Failure::new(Exit::Usage, "which tag was pushed?")
+            .hint("launchway run tag --tag v1.0.0")),
+        (_, Some(_)) => {
+            Err(Failure::new(Exit::Usage, format!("--tag does not go with {}", args.event)))
+        }
+        ("push", None) => Ok(EventRequest::Push),
+        ("pull_request", None) => Ok(EventRequest::PullRequest { base: args.base.clone() }),
+        ("workflow_dispatch", None) => {
+            let pairs = args.inputs.iter().map(|flag| given::pair("--input", flag));
+            let inputs =
+                pairs.map(|pair| pair.map(|(key, value)| (key.to_owned(), value.to_owned())));
+            Ok(EventRequest::WorkflowDispatch { inputs: inputs.collect::<Result<_, _>>()? })
+        }
+        (name, None) => Ok(EventRequest::Named(name.to_owned())),
+    }
+}
+
+fn options(args: &RunArgs) -> Result<JobOptions, Failure> {
+    let mut mirrors = BTreeMap::new();
+    for flag in &args.mirrors {
+        let (prefix, place) = given::pair("--mirror", flag)?;
+        mirrors.insert(prefix.to_owned(), place.to_owned());
+    }
+    Ok(JobOptions {
+        offline: args.offline,
+        no_native: args.no_native,
+        committed: args.event.committed,
+        mirrors,
+        debug: args.debug,
+    })
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// What a launchway that was killed left behind is swept first, and said.
+fn say_swept(state: &StateFolder, store: &Arc<Store>) -> Result<(), Failure> {
+    let swept = sweep(state, store)?;
+    for (stream, job) in &swept.lost {
+        talk(&format!(
+            "note: {stream}: the job {job} was running when launchway was killed; its processes were ended"
+        ));
+    }
+    for owner in &swept.free {
+        let StreamId::Run(run, _) = owner.stream();
+        talk(&format!(
+            "hint: run {run} was not finished; launchway runs resume {run} goes on with it"
+        ));
+    }
+    for (stream, error) in &swept.unreadable {
+        talk(&format!("warning: {stream} cannot be read and is left as it is: {error}"));
+    }
+    for error in &swept.unknown {
+        talk(&format!("warning: {error}"));
+    }
+    Ok(())
+}
+
+/// The files that are to run, and the reasons of the others.
+pub(crate) struct Selected {
+    pub(crate) to_run: Vec<Candidate>,
+    pub(crate) not: Vec<(String, String)>,
+    pub(crate) any_broken: bool,
+    broken: Vec<Diagnostic>,
+}
+
+impl Selected {
+    pub(crate) fn find(
+        repository: &Repository,
+        event: &TriggeringEvent,
+        args: &RunArgs,
+        state: &StateFolder,
+    ) -> Result<Selected, Failure> {
+        let disabled = state.disabled(&repository.full_name())?;
+        let mut selected =
+            Selected { to_run: Vec::new(), not: Vec::new(), any_broken: false, broken: Vec::new() };
+        let is_named = args.event.workflows.as_ref().is_some_and(|path| path.is_file());
+        for candidate in select::candidates(repository, &args.event)? {
+            match select::choose(&candidate, event, &disabled, is_named) {
+                Choice::Runs => selected.to_run.push(candidate),
+                Choice::Not(reason) => selected.not.push((candidate.path.clone(), reason)),
+                Choice::Broken => {
+                    selected.any_broken = true;
+                    selected.broken.extend(candidate.findings);
+                }
+            }
+        }
+        Ok(selected)
+    }
+
+    fn say_what_does_not_run(&self, format: Format) {
+        for text in diagnostics::render(&self.broken, format, Style::stderr()) {
+            talk(&text);
+        }
+        if self.to_run.is_empty() && !self.any_broken {
+            talk("no workflow runs on this event:");
+            for (path, reason) in &self.not {
+                talk(&format!("  {path}: {reason}"));
+            }
+        }
+    }
+
+    fn requests(
+        &mut self,
+        repository: &Repository,
+        event: &TriggeringEvent,
+        args: &RunArgs,
+        engine: &Engine,
+        vars: &BTreeMap<String, String>,
+    ) -> Result<Vec<event::RunRequest>, Failure> {
+        let selection = prepare::selection(&args.event.jobs, &args.event.matrix)?;
+        let secret_names: Vec<String> = engine.secrets.keys().cloned().collect();
+        let situation = Situation {
+            repository,
+            event,
+            committed: args.event.committed,
+            vars,
+            secret_names: &secret_names,
+            selection: &selection,
+            now: now(),
+        };
+        let labels = labels(args)?;
+        let given = given_inputs(event);
+        let mut chosen = Vec::new();
+        let mut findings = Vec::new();
+        self.keep_those_with(&selection.jobs)?;
+        for candidate in &self.to_run {
+            let workflow = candidate.workflow.as_ref().expect("broken files are not here");
+            findings.extend(refuse::refusals(&candidate.source, workflow, &labels, &|_| true));
+            let called = called::find(repository, workflow, args.event.committed, &|uses| {
+                crate::remote::workflow_file(uses, engine)
+            })?;
+            findings.extend(called.findings);
+            let inputs = if event.name == "workflow_dispatch" {
+                inputs::typed(workflow, &given)?
+            } else {
+                Json::Object(serde_json::Map::new())
+            };
+            chosen.push(Chosen {
+                path: &candidate.path,
+                source: &candidate.source,
+                workflow,
+                called: called.files,
+                inputs,
+            });
+        }
+        refuse_findings(&findings, args.format)?;
+        let mut requests = Vec::new();
+        for chosen in chosen {
+            let (run, run_number) = engine
+                .store
+                .allocate_run(&repository.full_name(), chosen.path)
+                .map_err(|error| Failure::caused(Exit::Missing, error))?;
+            let numbers = Numbers { run, attempt: Attempt(1), run_number };
+            match prepare::request(&situation, chosen, numbers) {
+                Ok(request) => requests.push(request),
+                Err(finding) => refuse_findings(&[*finding], args.format)?,
+            }
+        }
+        Ok(requests)
+    }
+
+    /// With `-j` only workflows that have such a job are meant.
+    fn keep_those_with(&mut self, jobs: &[String]) -> Result<(), Failure> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let has = |candidate: &Candidate, id: &str| {
+            let workflow = candidate.workflow.as_ref();
+            workflow.is_some_and(|workflow| workflow.jobs.iter().any(|job| &*job.id.value == id))
+        };
+        for id in jobs {
+            if !self.to_run.iter().any(|candidate| has(candidate, id)) {
+                let known = self.to_run.iter().filter_map(|candidate| candidate.workflow.as_ref());
+                let names: Vec<&str> =
+                    known.flat_map(|workflow| &workflow.jobs).map(|job| &*job.id.value).collect();
+                return Err(Failure::new(
+                    Exit::Usage,
+                    format!("no workflow that runs has a job {id}"),
+                )
+                .hint(format!("there are: {}", names.join(", "))));
+            }
+        }
+        self.to_run.retain(|candidate| jobs.iter().any(|id| has(candidate, id)));
+        Ok(())
+    }
+}
+
+fn given_inputs(event: &TriggeringEvent) -> BTreeMap<String, String> {
+    let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let inputs = event.payload["inputs"].as_object().into_iter().flatten();
+    inputs.map(|(key, value)| (key.clone(), text(value))).collect()
+}
+
+/// `--label gpu=host`; images come with containers.
+fn labels(args: &RunArgs) -> Result<BTreeMap<String, String>, Failure> {
+    let mut labels = BTreeMap::new();
+    for flag in &args.labels {
+        let (label, place) = given::pair("--label", flag)?;
+        if place != "host" {
+            return Err(Failure::new(
+                Exit::Missing,
+                format!("the label {label} cannot be the image {place}: there is no Docker here"),
+            )
+            .hint(format!("--label {label}=host runs such jobs on this machine")));
+        }
+        labels.insert(label.to_lowercase(), place.to_owned());
+    }
+    Ok(labels)
+}
+
+/// Shows what keeps the runs from starting. What is missing here exits differently from what
+/// GitHub would refuse too.
+fn refuse_findings(findings: &[Diagnostic], format: Format) -> Result<(), Failure> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    for text in diagnostics::render(findings, format, Style::stderr()) {
+        talk(&text);
+    }
+    let missing = findings
+        .iter()
+        .all(|finding| matches!(finding.rule, "needs-docker" | "unknown-label" | "snapshot"));
+    let exit = if missing { Exit::Missing } else { Exit::Refused };
+    Err(Failure::new(exit, "nothing was run"))
+}

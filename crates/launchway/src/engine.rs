@@ -1,0 +1,294 @@
+//! The driver, wired to this machine: the state folder, real workers, signals, and whoever watches.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+use driver::{Ended, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell, Workers};
+use event::{BlobId, CancelReason, Fence, JobKey, RunEvent, RunId, StepKey, StreamId};
+use mask::{MaskedText, Secret};
+use ports::Lease;
+use protocol::{JobOptions, JobPaths};
+use scheduler::Surroundings;
+use store::Store;
+
+use crate::exit::{Exit, Failure};
+use crate::state::StateFolder;
+use crate::terminal::report::{Reporter, tail::Tails};
+use crate::terminal::style::talk;
+use crate::terminal::time::now;
+
+/// What runs need besides their requests.
+pub(crate) struct Engine {
+    pub(crate) state: StateFolder,
+    pub(crate) store: Arc<Store>,
+    pub(crate) secrets: BTreeMap<String, Secret>,
+    pub(crate) options: JobOptions,
+    /// Root of the user's repository.
+    pub(crate) repository: PathBuf,
+    /// Jobs at a time.
+    pub(crate) width: usize,
+}
+
+/// How it ended, for the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finish {
+    /// Every run is over.
+    Over,
+    /// Lost jobs wait for a person.
+    AwaitingPerson,
+}
+
+impl Engine {
+    /// Takes the inputs (runs to make, or to go on with), and drives until all is over.
+    pub(crate) fn drive(
+        &self,
+        owners: &[Owner],
+        inputs: Vec<Input>,
+        reporter: &mut dyn Reporter,
+    ) -> Result<Finish, Failure> {
+        let fault = |error: driver::DriverError| match error {
+            driver::DriverError::Refused(_) => Failure::caused(Exit::Refused, error),
+            _ => Failure::caused(Exit::Missing, error),
+        };
+        driver::become_subreaper().map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let (sender, receiver) = channel();
+        let signals = Signals::listen(sender.clone())?;
+        let program =
+            std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let workers = Workers::new(program, sender);
+        let watcher = Watcher {
+            store: Arc::clone(&self.store),
+            tails: Tails::default(),
+            fences: BTreeMap::new(),
+            reporter: &mut *reporter,
+        };
+        let settings = Settings { width: self.width.max(1), tracking: tracking()? };
+        let journal = Arc::clone(&self.store);
+        let round = Loop::new(settings, journal, workers, HomeFolders { engine: self }, watcher);
+        let mut shell = Shell::new(round, receiver);
+        for owner in owners.iter().filter(|owner| self.is_in_journal(owner.stream())) {
+            shell.inner().adopt(owner.stream()).map_err(fault)?;
+        }
+        for input in inputs {
+            shell.take(input).map_err(fault)?;
+        }
+        let ended = shell.run(&mut |error| talk(&format!("warning: {error}"))).map_err(fault);
+        signals.stop();
+        drop(shell);
+        reporter.end();
+        match ended? {
+            Ended::AwaitingPerson => Ok(Finish::AwaitingPerson),
+            Ended::Done | Ended::Detached => Ok(Finish::Over),
+        }
+    }
+
+    fn is_in_journal(&self, stream: StreamId) -> bool {
+        use ports::Journal;
+        self.store.read(stream, event::Seq(0)).is_ok_and(|events| !events.is_empty())
+    }
+
+    /// The right to drive a run.
+    pub(crate) fn claim(&self, stream: StreamId) -> Result<Owner, Failure> {
+        match Owner::claim(&self.state.owners(), stream) {
+            Ok(Some(owner)) => Ok(owner),
+            Ok(None) => Err(Failure::new(
+                Exit::Forbidden,
+                format!("{stream} is being run by another launchway"),
+            )
+            .hint("launchway runs watch shows it, launchway runs cancel stops it")),
+            Err(error) => Err(Failure::caused(Exit::Missing, error)),
+        }
+    }
+}
+
+/// What tracking ids begin with: no other process ever had it.
+fn tracking() -> Result<Arc<str>, Failure> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Failure::new(Exit::Missing, format!("the system gives no random numbers: {error}"))
+    })?;
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("github_{digits}").into())
+}
+
+/// Folders, secrets and logs of jobs.
+struct HomeFolders<'e> {
+    engine: &'e Engine,
+}
+
+impl HomeFolders<'_> {
+    fn log(&self, lease: &Lease) -> PathBuf {
+        let StreamId::Run(run, attempt) = lease.stream;
+        self.engine.store.logs().path(run, attempt, &lease.job, lease.fence)
+    }
+}
+
+impl Home for HomeFolders<'_> {
+    fn surroundings(&mut self, lease: &Lease) -> Result<Surroundings, HomeError> {
+        let StreamId::Run(run, attempt) = lease.stream;
+        let Engine { state, store, secrets, options, repository, .. } = self.engine;
+        let log = store
+            .logs()
+            .create(run, attempt, &lease.job, lease.fence)
+            .map_err(|error| HomeError { message: error.to_string() })?;
+        let job =
+            state.jobs().join(format!("{run}.{attempt}")).join(log.file_stem().unwrap_or_default());
+        let text = |path: PathBuf| Arc::from(path.to_string_lossy());
+        let paths = JobPaths {
+            repository: text(repository.clone()),
+            job: text(job),
+            log: text(log),
+            blobs: text(state.blobs()),
+            actions: text(state.actions()),
+            caches: text(state.caches()),
+            tools: text(state.tools()),
+            lock_file: text(repository.join(LOCK_FILE)),
+        };
+        let secrets =
+            secrets.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect();
+        Ok(Surroundings { secrets, paths, options: options.clone() })
+    }
+
+    fn keep_log(&mut self, lease: &Lease) -> Option<BlobId> {
+        let (blob, _) = self.engine.store.blobs().adopt(&self.log(lease)).ok()?;
+        Some(blob)
+    }
+
+    fn runner(&self, _stream: StreamId, _job: &JobKey) -> Arc<str> {
+        "launchway".into()
+    }
+}
+
+/// Where the actions that workflows name are pinned, from the repository's root.
+pub(crate) const LOCK_FILE: &str = ".launchway/actions.lock";
+
+/// Hands on what happens, and the lines that logs gained.
+struct Watcher<'r> {
+    store: Arc<Store>,
+    tails: Tails,
+    /// The lease of each job that runs, which is part of its log's name.
+    fences: BTreeMap<(RunId, JobKey), Fence>,
+    reporter: &'r mut dyn Reporter,
+}
+
+impl Observer for Watcher<'_> {
+    fn on_event(&mut self, stream: StreamId, event: &RunEvent) {
+        let StreamId::Run(run, attempt) = stream;
+        match event {
+            RunEvent::JobStarted { job, fence, .. } => {
+                self.fences.insert((run, job.clone()), *fence);
+            }
+            RunEvent::StepCompleted { job, step, log, .. } => {
+                if let Some(fence) = self.fences.get(&(run, job.clone())).copied() {
+                    let lease = Lease { stream, job: job.clone(), fence };
+                    self.on_log(&lease, step, log.end_bytes);
+                }
+            }
+            RunEvent::JobCompleted { job, fence, log, .. } => {
+                let reporter = &mut *self.reporter;
+                let last = StepKey::new("");
+                self.tails.finish(run.0, job, &mut |line| reporter.log(run, job, &last, line));
+                self.fences.remove(&(run, job.clone()));
+                // The blob has the bytes now; the growing file goes.
+                if let (Some(_), Some(fence)) = (log, fence) {
+                    let path = self.store.logs().path(run, attempt, job, *fence);
+                    let _ = self.store.logs().remove(&path);
+                }
+            }
+            _ => {}
+        }
+        self.reporter.event(run, event);
+    }
+
+    fn on_log(&mut self, lease: &Lease, step: &StepKey, bytes: u64) {
+        let StreamId::Run(run, attempt) = lease.stream;
+        let path = self.store.logs().path(run, attempt, &lease.job, lease.fence);
+        let reporter = &mut *self.reporter;
+        self.tails.advance(run.0, &lease.job, &path, bytes, &mut |line| {
+            reporter.log(run, &lease.job, step, line);
+        });
+    }
+
+    fn on_adopted(&mut self, stream: StreamId, events: &[RunEvent]) {
+        let StreamId::Run(run, _) = stream;
+        for event in events {
+            self.reporter.event(run, event);
+        }
+    }
+}
+
+/// SIGINT, SIGTERM and SIGHUP as inputs: the first cancels, the second does not wait for jobs whose
+/// condition wants them to go on.
+struct Signals {
+    handle: signal_hook::iterator::Handle,
+}
+
+impl Signals {
+    fn listen(inputs: Sender<Input>) -> Result<Signals, Failure> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
+            .map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let handle = signals.handle();
+        std::thread::spawn(move || {
+            for (count, _) in signals.forever().enumerate() {
+                let by = MaskedText::without_secrets("the person at the terminal");
+                let reason = if count == 0 {
+                    talk("cancelling; once more to end it without waiting");
+                    CancelReason::Person { by }
+                } else {
+                    CancelReason::Forced { by }
+                };
+                // The loop has ended when nobody takes it.
+                let _ = inputs.send(Input::Cancel { stream: None, job: None, reason });
+            }
+        });
+        Ok(Signals { handle })
+    }
+
+    fn stop(&self) {
+        self.handle.close();
+    }
+}
+
+/// How all runs ended: the exit code.
+pub(crate) fn exit_of(store: &Store, runs: &[StreamId]) -> Result<Exit, Failure> {
+    let mut exit = Exit::Done;
+    for stream in runs {
+        let view = crate::journal::view(store, *stream)?;
+        exit = worse(exit, exit_of_run(view.conclusion));
+    }
+    Ok(exit)
+}
+
+fn exit_of_run(conclusion: Option<event::Conclusion>) -> Exit {
+    use event::Conclusion::{Cancelled, Failure, Skipped, Success, TimedOut};
+    match conclusion {
+        Some(Success | Skipped) => Exit::Done,
+        Some(Cancelled) => Exit::Cancelled,
+        Some(Failure | TimedOut) | None => Exit::Failed,
+    }
+}
+
+/// A failure counts more than a cancel, a cancel more than nothing.
+fn worse(one: Exit, other: Exit) -> Exit {
+    let weight = |exit: Exit| match exit {
+        Exit::Done => 0,
+        Exit::Cancelled => 1,
+        _ => 2,
+    };
+    if weight(other) > weight(one) { other } else { one }
+}
+
+/// The run's number in a stream's name.
+pub(crate) fn run_of(stream: StreamId) -> RunId {
+    let StreamId::Run(run, _) = stream;
+    run
+}
+
+/// The time, for sweeping.
+pub(crate) fn sweep(state: &StateFolder, store: &Arc<Store>) -> Result<driver::Swept, Failure> {
+    driver::sweep(Arc::clone(store), &state.owners(), now(), ())
+        .map_err(|error| Failure::caused(Exit::Missing, error))
+}

@@ -1,0 +1,78 @@
+//! Finding workflow files: a file, a folder of them, or a repository.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use syntax::Source;
+
+use crate::exit::{Exit, Failure};
+
+/// Where GitHub looks (conformance 1).
+pub(crate) const WORKFLOWS: &str = ".github/workflows";
+/// A file above this is not read at all. GitHub's limit is 500 KB; the reader has its own above
+/// that; this one is against being handed a disk image.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// Reads one file under the name the person will see.
+pub(crate) fn read(path: &Path, shown: &str) -> Result<Arc<Source>, Failure> {
+    let cannot = |error: std::io::Error| {
+        let missing = error.kind() == std::io::ErrorKind::NotFound;
+        let error = anyhow::Error::from(error).context(format!("cannot read {shown}"));
+        Failure::caused(if missing { Exit::Usage } else { Exit::Missing }, error)
+    };
+    let size = std::fs::metadata(path).map_err(cannot)?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(Failure::new(
+            Exit::Refused,
+            format!("{shown} has {size} bytes; that is no workflow file"),
+        )
+        .hint(format!(
+            "GitHub takes files up to 500 KB; nothing above {FILE_BYTES_MAX} bytes is read here"
+        )));
+    }
+    let bytes = std::fs::read(path).map_err(cannot)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::new(
+            Exit::Refused,
+            format!("{shown} is not UTF-8: byte {at} does not belong to any character"),
+        )
+        .hint("save it as UTF-8")
+    })?;
+    Ok(Source::new(shown, text))
+}
+
+/// The workflow files that `path` stands for, in the order of their names.
+pub(crate) fn workflow_files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let nested = path.join(WORKFLOWS);
+    let folder = if nested.is_dir() { nested } else { path.to_path_buf() };
+    let cannot = |error: std::io::Error| {
+        let context = format!("cannot list {}", folder.display());
+        Failure::caused(Exit::Missing, anyhow::Error::from(error).context(context))
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
+        if is_yaml(&path) && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// `*.yml` and `*.yaml`
+pub(crate) fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml")
+}
+
+/// A path as the person would write it: relative to where they stand, where that is shorter.
+pub(crate) fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let relative = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
+    let text = relative.unwrap_or(path).display().to_string();
+    text.strip_prefix("./").unwrap_or(&text).to_owned()
+}

@@ -1,0 +1,196 @@
+//! Secrets, variables, inputs and mirrors as they are given: `KEY=VALUE` flags, files, the
+//! environment, a question on the terminal.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, IsTerminal};
+use std::path::Path;
+
+use mask::Secret;
+
+use crate::exit::{Exit, Failure};
+use crate::files;
+use crate::terminal::style::talk;
+
+/// GitHub's limit for one secret or variable (conformance 242, 243).
+const VALUE_BYTES_MAX: usize = 48 << 10;
+
+/// `KEY=VALUE` as its parts.
+pub(crate) fn pair<'a>(flag: &str, text: &'a str) -> Result<(&'a str, &'a str), Failure> {
+    text.split_once('=')
+        .filter(|(key, _)| !key.is_empty())
+        .ok_or_else(|| Failure::new(Exit::Usage, format!("{flag} takes KEY=VALUE, not `{text}`")))
+}
+
+/// Variables of `--var`.
+pub(crate) fn vars(flags: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut vars = BTreeMap::new();
+    for flag in flags {
+        let (key, value) = pair("--var", flag)?;
+        vars.insert(checked_name("variable", key)?, checked_value("variable", key, value)?);
+    }
+    Ok(vars)
+}
+
+/// Secrets of `--secret-file` and `--secret`; a flag wins over the file. A flag without a value is
+/// taken from the environment, else asked for where a person is there.
+pub(crate) fn secrets(
+    flags: &[String],
+    file: Option<&Path>,
+) -> Result<BTreeMap<String, Secret>, Failure> {
+    let mut secrets = BTreeMap::new();
+    if let Some(path) = file {
+        let source = files::read(path, &path.display().to_string())?;
+        for (number, line) in source.text().lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            // The line itself is not shown: it may be the secret.
+            let Some((key, value)) = line.split_once('=') else {
+                let place = format!("{}:{}", path.display(), number + 1);
+                return Err(Failure::new(Exit::Refused, format!("{place} is not KEY=VALUE"))
+                    .hint("one secret a line; lines that begin with # are comments"));
+            };
+            let value = unquoted(value);
+            insert(&mut secrets, key.trim(), value)?;
+        }
+    }
+    for flag in flags {
+        match flag.split_once('=') {
+            Some((key, value)) => insert(&mut secrets, key, value)?,
+            None => {
+                let value = from_environment_or_person(flag)?;
+                insert(&mut secrets, flag, &value)?;
+            }
+        }
+    }
+    Ok(secrets)
+}
+
+fn insert(secrets: &mut BTreeMap<String, Secret>, key: &str, value: &str) -> Result<(), Failure> {
+    let name = checked_name("secret", key)?;
+    secrets.insert(name, Secret::new(checked_value("secret", key, value)?));
+    Ok(())
+}
+
+/// A value in one pair of matching quotes means what is inside.
+fn unquoted(value: &str) -> &str {
+    let value = value.trim();
+    ['"', '\'']
+        .iter()
+        .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote))
+        .unwrap_or(value)
+}
+
+fn from_environment_or_person(name: &str) -> Result<String, Failure> {
+    if let Ok(value) = std::env::var(name) {
+        return Ok(value);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("secret {name} has no value, and the environment has no {name}"),
+        )
+        .hint(format!("--secret {name}=VALUE, or {name}=VALUE launchway run --secret {name}")));
+    }
+    talk(&format!("Value of secret {name} (it is not shown):"));
+    let hidden = HiddenInput::begin();
+    let mut line = String::new();
+    let read = std::io::stdin().lock().read_line(&mut line);
+    drop(hidden);
+    read.map_err(|error| Failure::caused(Exit::Usage, error))?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// While it lives, what is typed is not shown.
+struct HiddenInput(Option<rustix::termios::Termios>);
+
+impl HiddenInput {
+    fn begin() -> HiddenInput {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        let stdin = std::io::stdin();
+        let before = tcgetattr(&stdin).ok();
+        if let Some(mut quiet) = before.clone() {
+            quiet.local_modes.remove(LocalModes::ECHO);
+            // A terminal that cannot be told shows what is typed; the person sees that at once.
+            let _ = tcsetattr(&stdin, OptionalActions::Flush, &quiet);
+        }
+        HiddenInput(before)
+    }
+}
+
+impl Drop for HiddenInput {
+    fn drop(&mut self) {
+        use rustix::termios::{OptionalActions, tcsetattr};
+        if let Some(before) = &self.0 {
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Flush, before);
+        }
+    }
+}
+
+/// GitHub's rule for names: letters, digits, `_`; no digit first; not `GITHUB_`, save its token.
+fn checked_name(kind: &str, name: &str) -> Result<String, Failure> {
+    let name = name.to_uppercase();
+    let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let first = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+    if !letters || !first {
+        return Err(Failure::new(Exit::Usage, format!("`{name}` cannot be the name of a {kind}"))
+            .hint("letters, digits and _, not a digit first"));
+    }
+    if name.starts_with("GITHUB_") && name != "GITHUB_TOKEN" {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("a {kind} cannot be called {name}: GITHUB_ is reserved"),
+        ));
+    }
+    Ok(name)
+}
+
+fn checked_value(kind: &str, name: &str, value: &str) -> Result<String, Failure> {
+    if value.len() > VALUE_BYTES_MAX {
+        let size = value.len();
+        return Err(Failure::new(
+            Exit::Refused,
+            format!("{kind} {name} has {size} bytes; GitHub takes {VALUE_BYTES_MAX}"),
+        ));
+    }
+    Ok(value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_the_file_and_quotes_go() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let path = folder.path().join("secrets");
+        std::fs::write(&path, "# ours\nTOKEN=from-file\nURL=\"https://example.com\"\n\n")
+            .expect("file");
+        let secrets = secrets(&["token=from-flag".to_owned()], Some(&path)).expect("readable");
+        assert_eq!(secrets.keys().collect::<Vec<_>>(), ["TOKEN", "URL"]);
+        assert_eq!(secrets["TOKEN"].expose(), "from-flag");
+        assert_eq!(secrets["URL"].expose(), "https://example.com");
+    }
+
+    #[test]
+    fn a_bad_line_is_named_without_its_text() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let path = folder.path().join("secrets");
+        std::fs::write(&path, "hunter2hunter2\n").expect("file");
+        let failure = secrets(&[], Some(&path)).expect_err("no KEY=VALUE");
+        let text = failure.error.to_string();
+        assert!(
+            text.ends_with("secrets:1 is not KEY=VALUE") && !text.contains("hunter2"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn names_are_checked() {
+        for name in ["1A", "A-B", "", "GITHUB_REF"] {
+            assert!(vars(&[format!("{name}=x")]).is_err(), "{name}");
+        }
+        assert!(vars(&["region=eu".to_owned()]).is_ok());
+    }
+}

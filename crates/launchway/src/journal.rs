@@ -1,0 +1,108 @@
+//! Runs as the journal has them: found by number, or the newest of a repository.
+
+use event::{Attempt, Envelope, RunEvent, RunId, Seq, StreamId};
+use ports::Journal;
+use repository::Repository;
+use store::Store;
+use views::RunView;
+
+use crate::cli::RunRef;
+use crate::exit::{Exit, Failure};
+use crate::state::StateFolder;
+
+/// How far back the newest run of a repository is looked for.
+const STREAMS_SEARCHED_MAX: usize = 1000;
+
+/// Opens the state folder's journal.
+pub(crate) fn open(state: &StateFolder) -> Result<Store, Failure> {
+    Store::open(state.root()).map_err(|error| {
+        let hint = error.hint().map(str::to_owned);
+        let failure = Failure::caused(
+            Exit::Missing,
+            anyhow::Error::new(error).context("cannot open the journal"),
+        );
+        hint.into_iter().fold(failure, Failure::hint)
+    })
+}
+
+/// The events of a stream.
+pub(crate) fn events(store: &Store, stream: StreamId) -> Result<Vec<RunEvent>, Failure> {
+    let events = store.read(stream, Seq(0)).map_err(|error| {
+        Failure::caused(
+            Exit::Missing,
+            anyhow::Error::new(error).context(format!("cannot read {stream}")),
+        )
+    })?;
+    Ok(events.into_iter().map(|Envelope { event, .. }| event).collect())
+}
+
+/// The run a person means: by its number, else the newest of the repository they stand in.
+pub(crate) fn find(store: &Store, run: &RunRef) -> Result<StreamId, Failure> {
+    let Some(id) = run.id else {
+        return newest(store, run.attempt);
+    };
+    let record = store.run(RunId(id)).map_err(|error| Failure::caused(Exit::Missing, error))?;
+    let Some(record) = record else {
+        return Err(Failure::new(Exit::Usage, format!("there is no run {id} in this journal"))
+            .hint("launchway runs list --all shows what there is"));
+    };
+    let attempt = run.attempt.map_or(record.attempts, Attempt);
+    if attempt.0 == 0 || attempt > record.attempts {
+        let message = format!("run {id} has {} attempts, not {attempt}", record.attempts);
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    Ok(StreamId::Run(RunId(id), attempt))
+}
+
+fn newest(store: &Store, attempt: Option<u64>) -> Result<StreamId, Failure> {
+    let here = here();
+    if let Some(view) = newest_runs(store, 1, here.as_deref())?.first() {
+        let attempt = attempt.map_or(view.header.attempt, Attempt);
+        return Ok(StreamId::Run(view.header.run, attempt));
+    }
+    Err(Failure::new(Exit::Usage, "no run of this repository is in the journal").hint(
+        "launchway run makes one; launchway runs list --all shows those of other repositories",
+    ))
+}
+
+/// The root of the repository that the person stands in.
+pub(crate) fn here() -> Option<String> {
+    let repository = Repository::discover(std::path::Path::new(".")).ok()?;
+    Some(repository.root.display().to_string())
+}
+
+/// The newest runs, folded; only those of the work tree at `root` where one is given.
+pub(crate) fn newest_runs(
+    store: &Store,
+    limit: usize,
+    root: Option<&str>,
+) -> Result<Vec<RunView>, Failure> {
+    // Runs of other repositories lie between those that are wanted.
+    let searched = if root.is_some() { STREAMS_SEARCHED_MAX } else { limit };
+    let streams =
+        store.newest_streams(searched).map_err(|error| Failure::caused(Exit::Missing, error))?;
+    let mut views = Vec::new();
+    for stream in streams {
+        if views.len() == limit {
+            break;
+        }
+        let events = events(store, stream)?;
+        let wanted = match (events.first(), root) {
+            (Some(RunEvent::RunCreated(request)), Some(root)) => *request.repository_path == *root,
+            (Some(_), None) => true,
+            _ => false,
+        };
+        if wanted {
+            views.extend(RunView::of(&events));
+        }
+    }
+    Ok(views)
+}
+
+/// One run, folded.
+pub(crate) fn view(store: &Store, stream: StreamId) -> Result<RunView, Failure> {
+    let events = events(store, stream)?;
+    RunView::of(&events).ok_or_else(|| {
+        Failure::new(Exit::Fault, format!("{stream} does not begin with RunCreated"))
+    })
+}

@@ -1,0 +1,178 @@
+//! Inputs of `workflow_dispatch` (conformance 26): typed for `inputs`, text for the payload.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, IsTerminal};
+
+use serde_json::{Map, Value as Json};
+use workflow::{Input, InputKind, Workflow};
+
+use crate::exit::{Exit, Failure};
+use crate::terminal::style::talk;
+
+/// Types what was given as the workflow declares; asks for what is missing where a person is there.
+pub(crate) fn typed(
+    workflow: &Workflow,
+    given: &BTreeMap<String, String>,
+) -> Result<Json, Failure> {
+    let declared = workflow.on.get("workflow_dispatch").map_or(&[][..], |trigger| &trigger.inputs);
+    if let Some(unknown) = given.keys().find(|key| !declared.iter().any(|input| is(input, key))) {
+        let names: Vec<&str> = declared.iter().map(|input| &*input.name.value).collect();
+        let known = if names.is_empty() {
+            "it declares none".to_owned()
+        } else {
+            format!("it has: {}", names.join(", "))
+        };
+        return Err(Failure::new(
+            Exit::Refused,
+            format!("{} has no input {unknown}", workflow.source.name()),
+        )
+        .hint(known));
+    }
+    let mut typed = Map::new();
+    for input in declared {
+        let value = given.iter().find(|(key, _)| is(input, key)).map(|(_, value)| value.clone());
+        let value = match value.or_else(|| default_text(input)) {
+            Some(value) => value,
+            None if input.required => ask(workflow, input)?,
+            None => String::new(),
+        };
+        typed.insert(input.name.value.to_string(), typed_value(input, &value)?);
+    }
+    Ok(Json::Object(typed))
+}
+
+fn is(input: &Input, key: &str) -> bool {
+    input.name.value.eq_ignore_ascii_case(key)
+}
+
+fn default_text(input: &Input) -> Option<String> {
+    let default = input.default.as_ref().and_then(workflow::Template::literal_text);
+    match (default, &input.kind) {
+        (Some(text), _) => Some(text.to_string()),
+        // GitHub preselects the first choice, and an unticked box is false.
+        (None, InputKind::Choice(options)) => {
+            options.first().map(|option| option.value.to_string())
+        }
+        (None, InputKind::Boolean) => Some("false".to_owned()),
+        (None, _) => None,
+    }
+}
+
+fn typed_value(input: &Input, text: &str) -> Result<Json, Failure> {
+    let name = &input.name.value;
+    let refused = |wanted: &str| {
+        Failure::new(Exit::Refused, format!("input {name} is {wanted}, not `{text}`"))
+    };
+    match &input.kind {
+        InputKind::Boolean => match text {
+            "true" => Ok(Json::Bool(true)),
+            "false" | "" => Ok(Json::Bool(false)),
+            _ => Err(refused("true or false")),
+        },
+        InputKind::Number if text.is_empty() => Ok(Json::from(0)),
+        InputKind::Number => text.parse::<f64>().map(Json::from).map_err(|_| refused("a number")),
+        InputKind::Choice(options) => {
+            let names: Vec<&str> = options.iter().map(|option| &*option.value).collect();
+            if names.contains(&text) {
+                Ok(Json::from(text))
+            } else {
+                Err(refused(&format!("one of {}", names.join(", "))))
+            }
+        }
+        InputKind::String | InputKind::Environment => Ok(Json::from(text)),
+    }
+}
+
+fn ask(workflow: &Workflow, input: &Input) -> Result<String, Failure> {
+    let name = &input.name.value;
+    if !std::io::stdin().is_terminal() {
+        let message = format!("{} needs the input {name}", workflow.source.name());
+        let about = input.description.as_ref().map(|text| text.value.to_string());
+        let failure =
+            Failure::new(Exit::Refused, message).hint(format!("give it: --input {name}=VALUE"));
+        return Err(about.into_iter().fold(failure, Failure::hint));
+    }
+    let about =
+        input.description.as_ref().map_or_else(|| name.to_string(), |text| text.value.to_string());
+    talk(&format!("{about}\n{name}: "));
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(|error| Failure::caused(Exit::Usage, error))?;
+    Ok(line.trim().to_owned())
+}
+
+/// The payload with its `inputs` completed: there they are text whatever their type.
+pub(crate) fn in_payload(payload: &Json, inputs: &Json) -> Json {
+    let mut payload = payload.clone();
+    if let (Json::Object(fields), Json::Object(inputs)) = (&mut payload, inputs)
+        && fields.contains_key("inputs")
+    {
+        let text = |value: &Json| match value {
+            Json::String(text) => Json::from(text.as_str()),
+            other => Json::from(other.to_string()),
+        };
+        let texts: Map<String, Json> =
+            inputs.iter().map(|(key, value)| (key.clone(), text(value))).collect();
+        fields.insert("inputs".to_owned(), Json::Object(texts));
+    }
+    payload
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+    use serde_json::json;
+    use syntax::Source;
+
+    const WORKFLOW: &str = "on:\n  workflow_dispatch:\n    inputs:\n      confirm: { required: true, description: Type DEPLOY }\n      dry: { type: boolean }\n      count: { type: number, default: 3 }\n      where: { type: choice, options: [staging, production] }\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{ run: 'true' }]\n";
+
+    fn check(given: &[(&str, &str)], expect: Expect) {
+        let (workflow, findings) = workflow::read(&Source::new("deploy.yml", WORKFLOW));
+        assert!(findings.is_empty(), "{findings:?}");
+        let given =
+            given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let shown = match typed(&workflow.expect("it is read"), &given) {
+            Ok(inputs) => inputs.to_string(),
+            Err(failure) => format!("{}; {}", failure.error, failure.hints.join("; ")),
+        };
+        expect.assert_eq(&shown);
+    }
+
+    // proves: conformance 26
+    #[test]
+    fn inputs_are_typed_with_defaults() {
+        check(
+            &[("confirm", "DEPLOY")],
+            expect![[r#"{"confirm":"DEPLOY","dry":false,"count":3.0,"where":"staging"}"#]],
+        );
+        check(
+            &[("Confirm", "x"), ("dry", "true"), ("count", "4.5"), ("where", "production")],
+            expect![[r#"{"confirm":"x","dry":true,"count":4.5,"where":"production"}"#]],
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_what_would() {
+        check(
+            &[("confirm", "x"), ("dry", "yes")],
+            expect!["input dry is true or false, not `yes`; "],
+        );
+        check(
+            &[("confirm", "x"), ("where", "moon")],
+            expect!["input where is one of staging, production, not `moon`; "],
+        );
+        check(
+            &[("confrim", "x")],
+            expect!["deploy.yml has no input confrim; it has: confirm, dry, count, where"],
+        );
+    }
+
+    #[test]
+    fn in_the_payload_inputs_are_text() {
+        let payload = in_payload(&json!({ "inputs": {} }), &json!({ "dry": true, "name": "x" }));
+        assert_eq!(payload, json!({ "inputs": { "dry": "true", "name": "x" } }));
+    }
+}

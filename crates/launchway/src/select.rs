@@ -1,0 +1,148 @@
+//! Which workflows an event starts, and why the others do not.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use repository::{ChangedFiles, Repository, TriggeringEvent};
+use syntax::{Diagnostic, Severity, Source};
+use workflow::{Verdict, Workflow};
+
+use crate::cli::EventArgs;
+use crate::exit::{Exit, Failure};
+use crate::files;
+
+/// A workflow file with what could be read of it.
+pub(crate) struct Candidate {
+    /// From the repository's root, with `/`.
+    pub(crate) path: String,
+    pub(crate) source: Arc<Source>,
+    pub(crate) workflow: Option<Workflow>,
+    pub(crate) findings: Vec<Diagnostic>,
+}
+
+/// What the event means for a file.
+pub(crate) enum Choice {
+    /// It runs.
+    Runs,
+    /// It does not, for this reason.
+    Not(String),
+    /// It has mistakes; GitHub would refuse it.
+    Broken,
+}
+
+impl Candidate {
+    fn read(path: String, source: Arc<Source>) -> Candidate {
+        let (workflow, findings) = workflow::read(&source);
+        Candidate { path, source, workflow, findings }
+    }
+
+    /// Whether GitHub would refuse it.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.workflow.is_none()
+            || self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+}
+
+/// The workflow files that are asked about: those of `-W`, else the repository's.
+pub(crate) fn candidates(
+    repository: &Repository,
+    args: &EventArgs,
+) -> Result<Vec<Candidate>, Failure> {
+    if args.committed && args.workflows.is_none() {
+        let files = repository.committed_files(files::WORKFLOWS)?;
+        let yaml = files.into_iter().filter(|(path, _)| files::is_yaml(path.as_ref()));
+        return non_empty(
+            repository,
+            yaml.map(|(path, text)| (path.clone(), Source::new(path, text))).collect(),
+        );
+    }
+    let folder = args.workflows.clone().unwrap_or_else(|| repository.root.join(files::WORKFLOWS));
+    let paths =
+        if folder.exists() { files::workflow_files(&folder)? } else { missing(&folder, args)? };
+    let mut sources = Vec::new();
+    for path in paths {
+        let path = std::path::absolute(&path).unwrap_or(path);
+        let inside = path.strip_prefix(&repository.root).unwrap_or(&path).display().to_string();
+        sources.push((inside, files::read(&path, &files::shown(&path))?));
+    }
+    non_empty(repository, sources)
+}
+
+fn missing(folder: &std::path::Path, args: &EventArgs) -> Result<Vec<PathBuf>, Failure> {
+    if args.workflows.is_none() {
+        return Ok(Vec::new());
+    }
+    Err(Failure::new(Exit::Usage, format!("there is no file or folder {}", folder.display())))
+}
+
+fn non_empty(
+    repository: &Repository,
+    sources: Vec<(String, Arc<Source>)>,
+) -> Result<Vec<Candidate>, Failure> {
+    if sources.is_empty() {
+        let place = repository.root.join(files::WORKFLOWS);
+        let message = format!("there is no workflow file in {}", files::shown(&place));
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("workflows are *.yml files in .github/workflows; or name one: -W FILE")
+            .hint("to see how it all works without one: launchway demo"));
+    }
+    Ok(sources.into_iter().map(|(path, source)| Candidate::read(path, source)).collect())
+}
+
+/// What the event means for one file.
+pub(crate) fn choose(
+    candidate: &Candidate,
+    event: &TriggeringEvent,
+    disabled: &[String],
+    is_named: bool,
+) -> Choice {
+    if disabled.contains(&candidate.path) {
+        let file = candidate.path.rsplit('/').next().unwrap_or(&candidate.path);
+        return Choice::Not(format!(
+            "It is switched off; `launchway workflows enable {file}` lets it run."
+        ));
+    }
+    let Some(workflow) = &candidate.workflow else {
+        return Choice::Broken;
+    };
+    match workflow.on.decide(&trigger_event(event)) {
+        Verdict::Not { reason, .. } => Choice::Not(reason),
+        // A file of which only the trigger can be read still says that it would have run.
+        Verdict::Runs if candidate.is_broken() => Choice::Broken,
+        Verdict::Runs => match skip_word(event) {
+            Some(word) if !is_named => Choice::Not(format!("The commit's message says {word}.")),
+            _ => Choice::Runs,
+        },
+    }
+}
+
+fn trigger_event(event: &TriggeringEvent) -> workflow::TriggerEvent<'_> {
+    let text = |pointer: &str| event.payload.pointer(pointer).and_then(serde_json::Value::as_str);
+    workflow::TriggerEvent {
+        activity: event.activity.as_deref(),
+        git_ref: Some(&event.git_ref),
+        branch: event.base_ref.as_deref().or_else(|| text("/workflow_run/head_branch")),
+        workflow: text("/workflow_run/name"),
+        schedule: text("/schedule"),
+        changed_files: match &event.changed {
+            ChangedFiles::Files(files) => workflow::ChangedFiles::Known(files),
+            ChangedFiles::All => workflow::ChangedFiles::AlwaysRun,
+        },
+        ..workflow::TriggerEvent::named(&event.name)
+    }
+}
+
+/// Conformance 23: words in the head commit's message that keep push and pull_request from running.
+fn skip_word(event: &TriggeringEvent) -> Option<&'static str> {
+    const WORDS: [&str; 5] =
+        ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"];
+    const TRAILERS: [&str; 2] = ["skip-checks: true", "skip-checks:true"];
+    let message = match event.name.as_str() {
+        "push" => event.payload.pointer("/head_commit/message"),
+        "pull_request" => event.payload.pointer("/pull_request/title"),
+        _ => None,
+    };
+    let message = message.and_then(serde_json::Value::as_str)?;
+    let trailer = message.lines().last().filter(|last| TRAILERS.contains(last));
+    WORDS.into_iter().find(|word| message.contains(word)).or(trailer.map(|_| "skip-checks: true"))
+}

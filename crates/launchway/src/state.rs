@@ -1,0 +1,100 @@
+//! The state folder: where the journal, logs, caches and fetched actions of this person live.
+
+use std::path::{Path, PathBuf};
+
+use crate::exit::{Exit, Failure};
+
+/// The folders, made on first use.
+#[derive(Clone, Debug)]
+pub(crate) struct StateFolder {
+    root: PathBuf,
+}
+
+impl StateFolder {
+    /// `--state`, else `LAUNCHWAY_STATE`, else `launchway` under `XDG_STATE_HOME`, else under
+    /// `~/.local/state`. A relative path is made absolute: processes with other folders get it.
+    pub(crate) fn locate(flag: Option<&Path>) -> Result<StateFolder, Failure> {
+        let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let chosen = flag
+            .map(Path::to_path_buf)
+            .or_else(|| from("LAUNCHWAY_STATE").map(PathBuf::from))
+            .or_else(|| from("XDG_STATE_HOME").map(|home| PathBuf::from(home).join("launchway")))
+            .or_else(|| {
+                from("HOME").map(|home| PathBuf::from(home).join(".local/state/launchway"))
+            });
+        let Some(root) = chosen else {
+            return Err(Failure::new(
+                Exit::Usage,
+                "there is no place for the journal: HOME is not set",
+            )
+            .hint("name one: --state DIR, or LAUNCHWAY_STATE=DIR"));
+        };
+        let root = std::path::absolute(&root).unwrap_or(root);
+        Ok(StateFolder { root })
+    }
+
+    /// Where the journal is.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Fetched actions by commit.
+    pub(crate) fn actions(&self) -> PathBuf {
+        self.root.join("actions")
+    }
+
+    /// Dependency caches.
+    pub(crate) fn caches(&self) -> PathBuf {
+        self.root.join("caches")
+    }
+
+    /// Tool cache.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.root.join("tools")
+    }
+
+    /// Bytes by their digest, as `store` keeps them.
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.root.join("blobs")
+    }
+
+    /// Locks that say which process drives which run.
+    pub(crate) fn owners(&self) -> PathBuf {
+        self.root.join("owners")
+    }
+
+    /// Workspaces of running jobs.
+    pub(crate) fn jobs(&self) -> PathBuf {
+        self.root.join("jobs")
+    }
+
+    /// Workflows of a repository that a person switched off, by path.
+    pub(crate) fn disabled(&self, repository: &str) -> Result<Vec<String>, Failure> {
+        let path = self.disabled_file(repository);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(cannot("read", &path, error)),
+        }
+    }
+
+    /// Keeps which are switched off: written beside and renamed, so that no reader sees half of it.
+    pub(crate) fn set_disabled(&self, repository: &str, paths: &[String]) -> Result<(), Failure> {
+        let path = self.disabled_file(repository);
+        let folder = path.parent().expect("it lies in a folder");
+        std::fs::create_dir_all(folder).map_err(|error| cannot("make", folder, error))?;
+        let text: String = paths.iter().map(|path| format!("{path}\n")).collect();
+        let beside = path.with_extension("new");
+        std::fs::write(&beside, text).map_err(|error| cannot("write", &beside, error))?;
+        std::fs::rename(&beside, &path).map_err(|error| cannot("write", &path, error))
+    }
+
+    fn disabled_file(&self, repository: &str) -> PathBuf {
+        self.root.join("disabled").join(repository.replace('/', "__"))
+    }
+}
+
+fn cannot(action: &str, path: &Path, error: std::io::Error) -> Failure {
+    let context = format!("cannot {action} {}", path.display());
+    Failure::caused(Exit::Missing, anyhow::Error::from(error).context(context))
+}

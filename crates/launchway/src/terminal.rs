@@ -1,0 +1,8 @@
+//! What people see: diagnostics, failures, tables, runs while they happen.
+
+pub(crate) mod diagnostics;
+pub(crate) mod failure;
+pub(crate) mod report;
+pub(crate) mod run_page;
+pub(crate) mod style;
+pub(crate) mod time;

@@ -1,0 +1,36 @@
+//! Why a command could not do it: the error with its reasons, and each hint on its own line.
+
+use crate::exit::Failure;
+use crate::terminal::style::{Style, talk};
+
+/// Shows it on standard error.
+pub(crate) fn show(failure: &Failure) {
+    for line in lines(failure, Style::stderr()) {
+        talk(&line);
+    }
+}
+
+fn lines(failure: &Failure, style: Style) -> Vec<String> {
+    let mut lines = vec![format!("{} {}", style.red("error:"), failure.error)];
+    lines.extend(failure.error.chain().skip(1).map(|reason| format!("  because: {reason}")));
+    lines.extend(failure.hints.iter().map(|hint| format!("{} {hint}", style.cyan("hint:"))));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    #[test]
+    fn a_failure_says_what_why_and_what_to_do() {
+        let cause = std::io::Error::other("disk on fire");
+        let error = anyhow::Error::from(cause).context("cannot open the journal");
+        let failure = Failure::caused(Exit::Missing, error).hint("put it out");
+        let shown = lines(&failure, Style::plain()).join("\n");
+        assert_eq!(
+            shown,
+            "error: cannot open the journal\n  because: disk on fire\nhint: put it out"
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! A run on one page of the terminal: jobs, failed steps, annotations, summaries, artifacts.
+
+use event::{Conclusion, Status, Timestamp};
+use views::{JobView, RunView, StepView};
+
+use crate::terminal::report::mark;
+use crate::terminal::style::Style;
+use crate::terminal::time::{duration, moment};
+
+/// What the page shows besides the view: where the Markdown of summaries comes from.
+pub(crate) type SummaryText<'a> = dyn Fn(&event::BlobId) -> Option<String> + 'a;
+
+/// The whole page, line by line.
+pub(crate) fn lines(
+    view: &RunView,
+    summary: &SummaryText<'_>,
+    now: Timestamp,
+    style: Style,
+) -> Vec<String> {
+    let mut lines = heading(view, now, style);
+    lines.push(String::new());
+    lines.extend(jobs(view, now, style));
+    lines.extend(annotations(view, style));
+    lines.extend(summaries(view, summary, style));
+    lines.extend(artifacts(view, style));
+    lines.extend(notes(view, style));
+    lines
+}
+
+fn heading(view: &RunView, now: Timestamp, style: Style) -> Vec<String> {
+    let header = &view.header;
+    let attempt =
+        if header.attempt.0 > 1 { format!(", attempt {}", header.attempt) } else { String::new() };
+    let state = state(view.conclusion, view.status, style);
+    let time = view.duration_ms(now).map(|ms| format!(" in {}", length(ms))).unwrap_or_default();
+    let changes = match header.uncommitted {
+        0 => String::new(),
+        1 => ", 1 uncommitted change".to_owned(),
+        count => format!(", {count} uncommitted changes"),
+    };
+    let commit: String = header.commit.chars().take(7).collect();
+    let git_ref = header.git_ref.strip_prefix("refs/heads/").unwrap_or(&header.git_ref);
+    vec![
+        format!("{} {}", style.bold(&format!("run {}{attempt}", header.run)), header.title),
+        format!("{state}{time}"),
+        style.dim(&format!(
+            "{} · {} of {git_ref} at {commit}{changes} · {} · by {}",
+            header.workflow_path,
+            header.event,
+            moment(header.created_at),
+            header.triggering_actor
+        )),
+    ]
+}
+
+fn jobs(view: &RunView, now: Timestamp, style: Style) -> Vec<String> {
+    let order = view.in_order();
+    let width = |(depth, job): &(usize, &JobView)| 2 * depth + job.name.as_str().chars().count();
+    let widest = order.iter().map(width).max().unwrap_or(0);
+    let mut lines = Vec::new();
+    for (depth, job) in order {
+        let indent = "  ".repeat(depth);
+        let padding = " ".repeat(widest - width(&(depth, job)));
+        let time = job.duration_ms(now).map(length).unwrap_or_default();
+        let sign = sign(job.conclusion, job.status, style);
+        let why = job_state(view, job);
+        lines.push(format!(
+            "  {sign} {indent}{}{padding}  {time:>9}  {}",
+            job.name,
+            style.dim(&why)
+        ));
+        let failed = job
+            .steps
+            .iter()
+            .filter(|step| step.outcome == Some(Conclusion::Failure) || step.interrupted);
+        lines.extend(failed.map(|step| format!("      {indent}{}", step_line(step, style))));
+    }
+    lines
+}
+
+/// The state in a word, and the reason where there is one.
+fn job_state(view: &RunView, job: &JobView) -> String {
+    match view.why_waiting(&job.key) {
+        Some(reason) => reason,
+        None => job.state().to_owned(),
+    }
+}
+
+fn step_line(step: &StepView, style: Style) -> String {
+    if step.interrupted {
+        return format!(
+            "{} {} was interrupted: nobody knows how far it came",
+            style.yellow("?"),
+            step.name
+        );
+    }
+    let tolerated = step.conclusion == Some(Conclusion::Success);
+    let note = if tolerated { " (continue-on-error)" } else { "" };
+    format!("{} {}{note}", mark(Conclusion::Failure, style), step.name)
+}
+
+fn annotations(view: &RunView, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    for job in &view.jobs {
+        for found in &job.annotations {
+            let annotation = &found.annotation;
+            let level = match annotation.level {
+                event::AnnotationLevel::Error => style.red("error"),
+                event::AnnotationLevel::Warning => style.yellow("warning"),
+                event::AnnotationLevel::Notice => style.cyan("notice"),
+            };
+            let place = match (&annotation.file, annotation.line) {
+                (Some(file), Some(line)) => format!(" {file}:{line}"),
+                (Some(file), None) => format!(" {file}"),
+                _ => String::new(),
+            };
+            let title =
+                annotation.title.as_ref().map(|title| format!("{title}: ")).unwrap_or_default();
+            lines.push(format!(
+                "  {level} {}{place}: {title}{}",
+                style.dim(job.name.as_str()),
+                annotation.message
+            ));
+        }
+    }
+    titled("Annotations", lines, style)
+}
+
+fn summaries(view: &RunView, text: &SummaryText<'_>, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    for job in &view.jobs {
+        for summary in &job.summaries {
+            let Some(markdown) = text(&summary.blob) else { continue };
+            lines.push(format!("  {}", style.dim(job.name.as_str())));
+            lines.extend(markdown.lines().map(|line| format!("    {line}")));
+        }
+    }
+    titled("Summaries", lines, style)
+}
+
+fn artifacts(view: &RunView, style: Style) -> Vec<String> {
+    let line = |(name, artifact): (&mask::MaskedText, &views::ArtifactView)| {
+        format!("  {name}  {}", style.dim(&size(artifact.size_bytes)))
+    };
+    titled("Artifacts", view.artifacts.iter().map(line).collect(), style)
+}
+
+fn notes(view: &RunView, style: Style) -> Vec<String> {
+    let lines = view.notes.iter().map(|note| format!("  {}", note.note)).collect();
+    titled("Not enforced", lines, style)
+}
+
+fn titled(title: &str, lines: Vec<String>, style: Style) -> Vec<String> {
+    if lines.is_empty() {
+        return lines;
+    }
+    let mut block = vec![String::new(), style.bold(title)];
+    block.extend(lines);
+    block
+}
+
+/// The sign for a job or run, with or without an end.
+pub(crate) fn sign(conclusion: Option<Conclusion>, status: Status, style: Style) -> String {
+    match (conclusion, status) {
+        (Some(conclusion), _) => mark(conclusion, style),
+        (None, Status::InProgress) => style.cyan("●"),
+        (None, Status::Queued) => style.yellow("○"),
+        (None, _) => style.dim("·"),
+    }
+}
+
+fn state(conclusion: Option<Conclusion>, status: Status, style: Style) -> String {
+    let word = conclusion.map_or(status.as_str(), Conclusion::as_str);
+    format!("{} {word}", sign(conclusion, status, style))
+}
+
+fn length(ms: u64) -> String {
+    duration(Timestamp(0), Timestamp(ms))
+}
+
+/// `3 B`, `12.4 KiB`
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for next in UNITS {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = next;
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
+}

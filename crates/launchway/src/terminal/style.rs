@@ -1,0 +1,101 @@
+//! Colours, switched off when piped or asked to. Colour never carries the meaning alone.
+
+use std::io::{IsTerminal, Write};
+
+/// Words in colour, or plain.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Style {
+    colour: bool,
+}
+
+impl Style {
+    /// For standard output: colour on a terminal, unless `NO_COLOR` is set; `CLICOLOR_FORCE`
+    /// switches it on.
+    pub(crate) fn stdout() -> Style {
+        Style { colour: wanted(std::io::stdout().is_terminal()) }
+    }
+
+    /// For standard error, by the same rules.
+    pub(crate) fn stderr() -> Style {
+        Style { colour: wanted(std::io::stderr().is_terminal()) }
+    }
+
+    /// Never: for tests, which compare words.
+    #[cfg(test)]
+    pub(crate) fn plain() -> Style {
+        Style { colour: false }
+    }
+
+    /// Whether colours are on.
+    pub(crate) fn is_coloured(self) -> bool {
+        self.colour
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    pub(crate) fn bold(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    pub(crate) fn dim(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    pub(crate) fn red(self, text: &str) -> String {
+        self.paint("31", text)
+    }
+
+    pub(crate) fn green(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    pub(crate) fn yellow(self, text: &str) -> String {
+        self.paint("33", text)
+    }
+
+    pub(crate) fn cyan(self, text: &str) -> String {
+        self.paint("36", text)
+    }
+}
+
+/// What a program printed, without its colours where they are not wanted.
+pub(crate) fn as_wanted(text: &str, style: Style) -> String {
+    if style.colour { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() }
+}
+
+/// Columns that a text takes, colour codes aside.
+pub(crate) fn plain_width(text: &str) -> usize {
+    let mut width = 0;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character == '\x1b' {
+            characters.by_ref().find(char::is_ascii_alphabetic);
+        } else {
+            width += 1;
+        }
+    }
+    width
+}
+
+fn wanted(terminal: bool) -> bool {
+    let set =
+        |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+    if set("NO_COLOR") { false } else { terminal || set("CLICOLOR_FORCE") }
+}
+
+/// Writes a line of data. A reader that went away (`| head`) ends the command quietly.
+pub(crate) fn out(line: &str) {
+    write_or_leave(&mut std::io::stdout().lock(), line);
+}
+
+/// Writes a line of talk.
+pub(crate) fn talk(line: &str) {
+    write_or_leave(&mut std::io::stderr().lock(), line);
+}
+
+fn write_or_leave(stream: &mut impl Write, line: &str) {
+    // Nobody is left to read; the work itself goes on and its end is in the journal.
+    let _ = writeln!(stream, "{line}");
+}
