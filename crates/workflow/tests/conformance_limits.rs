@@ -1,0 +1,92 @@
+//! Limits at their edges: the last value that is taken, the first that is not.
+
+use expr::Value;
+use serde_json::json;
+use syntax::{Severity, Source};
+use workflow::matrix::expand;
+
+/// The first error of a workflow with these lines, if there is one.
+fn error(lines: &str) -> Option<String> {
+    let (_, diagnostics) = workflow::read(&Source::new("file.yml", lines));
+    diagnostics.into_iter().find(|it| it.severity == Severity::Error).map(|it| it.message)
+}
+
+fn dispatch(inputs: usize) -> String {
+    let inputs: String = (0..inputs).map(|it| format!("      i{it}:\n")).collect();
+    format!("on:\n  workflow_dispatch:\n    inputs:\n{inputs}jobs: {{a: {{runs-on: x}}}}\n")
+}
+
+// proves: conformance 238, 26
+#[test]
+fn c238_inputs_of_a_dispatch() {
+    assert_eq!(error(&dispatch(25)), None);
+    assert_eq!(error(&dispatch(26)).as_deref(), Some("more than 25 inputs"));
+}
+
+// proves: conformance 225, 94
+#[test]
+fn c225_legs_of_a_matrix() {
+    let legs = |rows: usize, columns: usize| {
+        let numbers = |count: usize| (0..count).collect::<Vec<_>>();
+        let matrix = json!({"row": numbers(rows), "column": numbers(columns)});
+        expand(&Value::from_json(&matrix)).map(|legs| legs.len())
+    };
+    assert_eq!(legs(16, 16), Ok(256));
+    assert_eq!(
+        legs(257, 1).map_err(|it| it.to_string()),
+        Err("the matrix makes more than 256 jobs".to_owned())
+    );
+    // What `include` appends counts, what `exclude` takes away does not.
+    let matrix = |include: usize, exclude: usize| {
+        let vector: Vec<usize> = (0..256 + exclude).collect();
+        let drop: Vec<_> = (0..exclude).map(|it| json!({"v": it})).collect();
+        let add: Vec<_> = (0..include).map(|it| json!({"v": format!("more {it}")})).collect();
+        let matrix = json!({"v": vector, "include": add, "exclude": drop});
+        expand(&Value::from_json(&matrix)).map(|legs| legs.len())
+    };
+    assert_eq!(matrix(0, 3), Ok(256));
+    assert!(matrix(1, 3).is_err());
+    assert!(matrix(1, 0).is_err());
+}
+
+// proves: conformance 40, 239
+#[test]
+fn c239_the_length_of_a_groups_name() {
+    let text = |length: usize, job: &str| {
+        format!(
+            "on: push\njobs:\n  a:\n    runs-on: x\n    {job}concurrency: {}\n",
+            "é".repeat(length)
+        )
+    };
+    assert_eq!(error(&text(400, "")), None);
+    let said = "a concurrency group has at most 400 characters";
+    assert_eq!(error(&text(401, "")).as_deref(), Some(said));
+    let root = text(401, "").replace("    concurrency", "concurrency");
+    assert_eq!(error(&root).as_deref(), Some(said));
+}
+
+// proves: conformance 240
+#[test]
+fn c240_expressions_inside_a_file() {
+    let condition =
+        |text: &str| format!("on: push\njobs:\n  a:\n    runs-on: x\n    if: \"{text}\"\n");
+    let long = |length: usize| format!("'{}' == ''", "x".repeat(length - 8));
+    assert_eq!(error(&condition(&long(20_900))), None);
+    let said = error(&condition(&long(21_001))).expect("it is too long");
+    assert!(said.starts_with("Exceeded max expression length 21000"), "{said}");
+    let deep = |levels: usize| format!("always() && {}1", "!".repeat(levels));
+    assert_eq!(error(&condition(&deep(48))), None);
+    let said = error(&condition(&deep(50))).expect("it is too deep");
+    assert!(said.starts_with("Exceeded max expression depth 50"), "{said}");
+}
+
+// proves: conformance 241, 8
+#[test]
+fn c241_the_size_of_a_file() {
+    let text = "on: push\njobs: {a: {runs-on: x}}\n#";
+    let file = |bytes: usize| format!("{text}{}", "x".repeat(bytes - text.len()));
+    assert_eq!(error(&file(500 * 1024)), None);
+    assert_eq!(error(&file(1024 * 1024)), None);
+    let said = error(&file(1024 * 1024 + 1));
+    assert_eq!(said.as_deref(), Some("the file is larger than 1048576 bytes"));
+}
