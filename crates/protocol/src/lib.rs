@@ -18,6 +18,11 @@ use serde_json::Value as Json;
 /// with its payload (GitHub's limit for a webhook: 25 MB).
 pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
+/// In a job's folder: the artifacts that finished jobs of the run kept, a JSON object a line with
+/// `name`, `blob`, `size_bytes`, `expires_at`. Whoever starts the worker writes it; without it the
+/// job sees its own artifacts only.
+pub const RUN_ARTIFACTS_FILE: &str = "artifacts.jsonl";
+
 /// From the driver to the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type")]

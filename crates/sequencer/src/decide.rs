@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{AnnotationLevel, Conclusion};
+use expr::Value;
 use indexmap::IndexMap;
 use workflow::{ActionRuns, Step, StepBody, Uses};
 
@@ -82,6 +83,31 @@ pub fn survives_cancel(state: &State, plan: &Plan, world: &dyn World) -> bool {
             Some(caller) => task = Task { stage: task.stage, ..caller.task.clone() },
             None => return true,
         }
+    }
+}
+
+/// The job's `services`, each evaluated, as JSON (conformance 53). They are started before the
+/// first step, so `steps` is empty.
+///
+/// # Errors
+/// Why they cannot be evaluated.
+pub fn services(
+    plan: &Plan,
+    world: &dyn World,
+) -> Result<Vec<(String, serde_json::Value)>, String> {
+    let state = State::new();
+    let decision = Decision { state: &state, plan, world, facts: Vec::new() };
+    let evaluate = || {
+        let env = decision.job_env()?;
+        let template = plan.job.services.as_ref();
+        template.map(|template| decision.job_sight(&env).value(template)).transpose()
+    };
+    match evaluate().map_err(|Wrong(message)| message)? {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Object(services)) => {
+            Ok(services.iter().map(|(id, service)| (id.to_owned(), service.to_json())).collect())
+        }
+        Some(_) => Err("`services` must be a mapping".to_owned()),
     }
 }
 
@@ -176,7 +202,7 @@ impl<'a> Decision<'a> {
                     let caller = Caller {
                         task: Task { stage: ActionStage::Main, ..task },
                         action: action.clone(),
-                        inputs: expr::Value::Null,
+                        inputs: Value::Null,
                         env: IndexMap::new(),
                         continue_on_error: false,
                     };

@@ -47,7 +47,7 @@ impl Workbench<'_> {
             DeedBody::Script { shell, script, directory } => {
                 self.script(deed, env, shell, script, directory.as_deref())
             }
-            DeedBody::Action { stage, program } => self.action(deed, env, *stage, program),
+            DeedBody::Action { stage, program } => self.action(env, *stage, program),
             DeedBody::ReadAction { uses } => Err(format!("{uses} is read, not run")),
         }
     }
@@ -88,14 +88,13 @@ impl Workbench<'_> {
 
     fn action(
         &self,
-        deed: &Deed,
         mut env: BTreeMap<String, String>,
         stage: ActionStage,
         program: &Program,
     ) -> Result<Prepared, String> {
         let (program, arguments) = match program {
             Program::Native { name } => {
-                let artifacts = native::artifacts_file(&self.folders, deed.number);
+                let artifacts = native::artifacts_file(&self.folders);
                 env.extend(native::variables(self.spec, &artifacts));
                 let stage = stage.as_str().to_owned();
                 (native::program(), vec!["native".to_owned(), name.clone(), stage])

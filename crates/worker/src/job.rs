@@ -1,5 +1,6 @@
 //! The life of one job: set up, step after step as the sequencer says, cleaned up, reported.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use commands::workflow_command::Trust;
 use event::{AnnotationLevel, Conclusion, ExitKind, LogRange, StepKey};
+use expr::Value;
 use mask::{MaskedText, Masker};
 use protocol::{JobSpec, Report, ToWorker};
 use sequencer::{
@@ -31,8 +33,8 @@ use crate::process::{Process, Stream};
 use crate::setup::{self, Folders, SetupError};
 use crate::wait::wait;
 
-/// One look at a pipe takes at most this much.
-const READ_BYTES: usize = 256 << 10;
+/// One look at a pipe takes at most this much: what fits the processor's cache twice.
+const READ_BYTES: usize = 64 << 10;
 
 /// Clean-up after a cancel gets at least a minute (conformance 103) ...
 const CANCEL_TIMEOUT_MIN: Duration = Duration::from_secs(60);
@@ -89,6 +91,8 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         has_timed_out: false,
         job_deadline: deadline(spec.timeout_minutes),
         cancel_deadline: None,
+        artifacts: 0,
+        services: None,
         buffer: vec![0; READ_BYTES],
     };
     for name in short {
@@ -157,49 +161,88 @@ struct Job<'a> {
     has_timed_out: bool,
     job_deadline: Option<Instant>,
     cancel_deadline: Option<Instant>,
+    /// Lines of the list of artifacts that were reported.
+    artifacts: usize,
+    services: Option<services::Running>,
     buffer: Vec<u8>,
 }
 
 impl Job<'_> {
     fn live(mut self) {
-        let end = match self.set_up() {
-            Ok(plan) => {
-                let end = self.steps(&plan);
-                (end, None)
-            }
-            Err(error) => {
-                self.begin(StepKey::new(SET_UP), "Set up job");
-                self.output.note(AnnotationLevel::Error, &with_sources(&error));
-                self.end(&Ended {
-                    key: StepKey::new(SET_UP),
-                    outcome: Conclusion::Failure,
-                    conclusion: Conclusion::Failure,
-                });
-                (None, Some(ExitKind::InfraFailure))
-            }
+        let (end, exit) = match self.set_up() {
+            Some(plan) => (self.steps(&plan), None),
+            None if self.stop > Stop::No => (None, None),
+            None => (None, Some(ExitKind::InfraFailure)),
         };
+        if let Some(services) = self.services.take() {
+            services.stop();
+        }
         self.sweep();
-        self.complete(end.0, end.1);
+        self.complete(end, exit);
     }
 
-    fn set_up(&mut self) -> Result<Plan, SetupError> {
-        let spec = self.bench.spec;
-        self.bench.folders.create(&spec.payload)?;
-        let mut gathering = Gathering::new(spec, &self.bench.folders.workspace);
-        let plan = setup::plan(spec, &self.bench.folders, &mut gathering);
+    /// None where it failed, which its log says then. A set-up with nothing to say is no step.
+    fn set_up(&mut self) -> Option<Plan> {
+        let mut gathering = Gathering::new(self.bench.spec, &self.bench.folders.workspace);
+        let plan = self.make_plan(&mut gathering);
         let notes = std::mem::take(&mut gathering.notes);
-        if !notes.is_empty() {
-            self.begin(StepKey::new(SET_UP), "Set up job");
-            self.say_notes(&notes);
-            if plan.is_ok() {
-                let key = StepKey::new(SET_UP);
-                let success = Conclusion::Success;
-                self.end(&Ended { key, outcome: success, conclusion: success });
-            }
+        let has_services = plan.as_ref().is_ok_and(|plan| plan.job.services.is_some());
+        if plan.is_ok() && notes.is_empty() && !has_services {
+            return plan.ok();
         }
-        let plan = plan?;
+        let key = StepKey::new(SET_UP);
+        self.begin(key.clone(), "Set up job");
+        self.say_notes(&notes);
+        let plan = plan.and_then(|plan| self.start_services(plan));
+        let conclusion = match &plan {
+            Ok(_) => Conclusion::Success,
+            Err(error) => {
+                self.output.note(AnnotationLevel::Error, &with_sources(error));
+                Conclusion::Failure
+            }
+        };
+        self.end(&Ended { key, outcome: conclusion, conclusion });
+        plan.ok()
+    }
+
+    fn make_plan(&mut self, gathering: &mut Gathering<'_>) -> Result<Plan, SetupError> {
+        self.bench.folders.create(&self.bench.spec.payload)?;
+        let plan = setup::plan(self.bench.spec, &self.bench.folders, gathering)?;
         let path = self.bench.host.get("PATH").map_or("", String::as_str);
         self.bench.node = node::find(&plan.actions, path)?;
+        Ok(plan)
+    }
+
+    /// Starts what the job has under `services`; its steps see the ports (conformance 105, 159).
+    fn start_services(&mut self, mut plan: Plan) -> Result<Plan, SetupError> {
+        let plans = setup::services(&plan, &self.bench.workspace)?;
+        if plans.is_empty() {
+            return Ok(plan);
+        }
+        let tracking =
+            [(orphans::TRACKING_VARIABLE.to_owned(), self.bench.spec.tracking_id.to_string())];
+        let control = RefCell::new(&mut self.control);
+        let heard = Cell::new(Stop::No);
+        let is_cancelled = || {
+            match control.borrow_mut().next() {
+                Order::Message(ToWorker::Cancel) => heard.set(heard.get().max(Stop::Cancelled)),
+                Order::Closed => heard.set(Stop::Abandoned),
+                Order::Nothing | Order::Message(ToWorker::Start(_)) => {}
+            }
+            heard.get() > Stop::No
+        };
+        let output = &mut self.output;
+        let mut say = |line: &str| output.show(line.as_bytes());
+        let mut environment = services::Environment {
+            tracking: &tracking,
+            is_cancelled: &is_cancelled,
+            say: &mut say,
+        };
+        let running = services::start(plans, &mut environment);
+        self.stop = self.stop.max(heard.get());
+        let running = running.map_err(|error| SetupError::Refused(with_sources(&error)))?;
+        plan.services = Value::from_json(&running.context());
+        self.services = Some(running);
         Ok(plan)
     }
 
@@ -215,6 +258,9 @@ impl Job<'_> {
 
     /// Does what the sequencer owes until it owes nothing; none where it was not let finish.
     fn steps(&mut self, plan: &Plan) -> Option<JobEnd> {
+        if self.stop == Stop::Cancelled {
+            self.cancel(plan);
+        }
         loop {
             self.hear(plan, None);
             if self.stop >= Stop::Abandoned {
@@ -415,7 +461,7 @@ impl Job<'_> {
         }
         if matches!(deed.body, DeedBody::Action { program: sequencer::Program::Native { .. }, .. })
         {
-            self.report_artifacts(deed.number);
+            self.report_artifacts();
         }
         let exit = match exit {
             Exit::Code(0) if has_failed || !read.failures.is_empty() => Exit::Failed,
@@ -442,9 +488,10 @@ impl Job<'_> {
         }
     }
 
-    fn report_artifacts(&mut self, number: u64) {
-        let file = native::artifacts_file(&self.bench.folders, number);
-        let (reports, wrong) = native::artifacts(&file, &self.output.masker);
+    fn report_artifacts(&mut self) {
+        let file = native::artifacts_file(&self.bench.folders);
+        let (reports, wrong, known) = native::artifacts(&file, self.artifacts, &self.output.masker);
+        self.artifacts = known;
         for report in reports {
             self.control.report(report);
         }

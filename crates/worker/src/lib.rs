@@ -30,7 +30,6 @@ mod node;
 mod orphans;
 mod output;
 mod process;
-mod services;
 mod setup;
 mod wait;
 

@@ -15,7 +15,7 @@ use event::LogRange;
 use crate::control;
 
 /// Bytes kept back before they are written: few calls, and little memory.
-const BUFFER_BYTES: usize = 256 << 10;
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// How long bytes may be kept back: what a person watches feels live, and a process that prints
 /// a line at a time does not cost a write for each.

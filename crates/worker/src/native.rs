@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use event::Timestamp;
 use mask::Masker;
-use protocol::{JobSpec, Report};
+use protocol::{JobSpec, RUN_ARTIFACTS_FILE, Report};
 use serde_json::Value as Json;
 
 use crate::setup::Folders;
@@ -19,14 +19,15 @@ pub(crate) fn program() -> PathBuf {
         .unwrap_or_else(|| PathBuf::from("/proc/self/exe"))
 }
 
-/// Where one deed lists the artifacts it kept: a JSON object a line with `name`, `blob`,
-/// `size_bytes`, `expires_at`.
-pub(crate) fn artifacts_file(folders: &Folders, number: u64) -> PathBuf {
-    folders.file_commands.join(format!("artifacts_{number:08}"))
+/// Where a job lists the artifacts it kept: a JSON object a line with `name`, `blob`, `size_bytes`,
+/// `expires_at`. One file for the whole job: its later steps see them too.
+pub(crate) fn artifacts_file(folders: &Folders) -> PathBuf {
+    folders.file_commands.join("artifacts.jsonl")
 }
 
 /// What a native version knows beside a JavaScript action's environment.
 pub(crate) fn variables(spec: &JobSpec, artifacts: &Path) -> BTreeMap<String, String> {
+    let of_run = Path::new(&*spec.paths.job).join(RUN_ARTIFACTS_FILE);
     let flag = |is_on: bool| if is_on { "1" } else { "0" }.to_owned();
     let mut variables = BTreeMap::from([
         ("LAUNCHWAY_REPOSITORY".to_owned(), spec.paths.repository.to_string()),
@@ -36,6 +37,7 @@ pub(crate) fn variables(spec: &JobSpec, artifacts: &Path) -> BTreeMap<String, St
         ("LAUNCHWAY_OFFLINE".to_owned(), flag(spec.options.offline)),
         ("LAUNCHWAY_COMMITTED".to_owned(), flag(spec.options.committed)),
         ("LAUNCHWAY_ARTIFACTS_FILE".to_owned(), artifacts.to_string_lossy().into_owned()),
+        ("LAUNCHWAY_RUN_ARTIFACTS".to_owned(), of_run.to_string_lossy().into_owned()),
     ]);
     if !spec.options.mirrors.is_empty() {
         let rules = serde_json::to_string(&spec.options.mirrors).expect("texts are JSON");
@@ -48,18 +50,23 @@ pub(crate) fn variables(spec: &JobSpec, artifacts: &Path) -> BTreeMap<String, St
     variables
 }
 
-/// What was listed there, as reports; and a word about each line that cannot be read.
-pub(crate) fn artifacts(file: &Path, masker: &Masker) -> (Vec<Report>, Vec<String>) {
-    let mut reports = Vec::new();
-    let mut wrong = Vec::new();
-    let Ok(text) = std::fs::read_to_string(file) else { return (reports, wrong) };
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+/// What was listed behind the first `known` lines, as reports; a word about each line that cannot
+/// be read; and how many lines are known now.
+pub(crate) fn artifacts(
+    file: &Path,
+    known: usize,
+    masker: &Masker,
+) -> (Vec<Report>, Vec<String>, usize) {
+    let (mut reports, mut wrong) = (Vec::new(), Vec::new());
+    let Ok(text) = std::fs::read_to_string(file) else { return (reports, wrong, known) };
+    for (number, line) in text.lines().enumerate().skip(known) {
         match artifact(line, masker) {
             Some(report) => reports.push(report),
+            None if line.trim().is_empty() => {}
             None => wrong.push(format!("line {} of the list of artifacts is wrong", number + 1)),
         }
     }
-    (reports, wrong)
+    (reports, wrong, text.lines().count())
 }
 
 fn artifact(line: &str, masker: &Masker) -> Option<Report> {

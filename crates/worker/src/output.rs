@@ -24,6 +24,10 @@ use crate::process::Stream;
 /// still hold across them. Outputs, the longest thing a command carries, have 1 MB at most.
 const LINE_BYTES_MAX: usize = 2 << 20;
 
+/// A line that by now cannot be a command, and that no matcher waits for, goes to the log in pieces
+/// from here on. (The old form `##[..]` may stand anywhere in a line: it is looked for this far.)
+const TEXT_BYTES_MAX: usize = 32 << 10;
+
 /// The way from a step's streams to the job's log.
 pub(crate) struct Output {
     pub(crate) log: Log,
@@ -141,9 +145,12 @@ impl Output {
         if self.lines(stream).is_long {
             return self.text(stream, rest);
         }
+        let all_is_text = self.all_is_text();
         let lines = self.lines(stream);
         lines.unfinished.extend_from_slice(rest);
-        if lines.unfinished.len() > LINE_BYTES_MAX {
+        let length = lines.unfinished.len();
+        let is_text = || all_is_text && !may_be_command(&lines.unfinished);
+        if length > LINE_BYTES_MAX || length > TEXT_BYTES_MAX && is_text() {
             lines.is_long = true;
             let begun = std::mem::take(&mut lines.unfinished);
             self.text(stream, &begun);

@@ -25,9 +25,9 @@ const TERMINATE_GRACE: Duration = Duration::from_millis(2_500);
 /// How long its streams may stay open behind it: a daemon may hold them (conformance 136).
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
 
-/// What the kernel keeps between a process and us. The default of 64 KiB costs a switch of
-/// context for every 64 KiB; 1 MiB is what an unprivileged process may ask for.
-const PIPE_BYTES: usize = 1 << 20;
+/// What the kernel keeps between a process and us. The default of 64 KiB costs a switch of context
+/// for every 64 KiB; much more than this no longer stays in the processor's cache.
+const PIPE_BYTES: usize = 256 << 10;
 
 /// Step processes go first when memory is short (conformance 139).
 const OOM_SCORE_ADJUSTMENT: &str = "500";

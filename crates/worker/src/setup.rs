@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use expr::{Object, Value};
 use protocol::JobSpec;
-use sequencer::Plan;
+use sequencer::{Plan, World};
 use serde_json::Value as Json;
 use workflow::{JobBody, RunDefaults, StepsJob, Template};
 
-use crate::gather::Gathering;
+use crate::gather::{Gathering, with_sources};
 
 /// The runner's name in contexts and environment.
 const RUNNER_NAME: &str = "launchway";
@@ -104,9 +104,6 @@ pub(crate) fn plan(
         let text = "the job has a `container`, which needs Docker and is not supported yet";
         return Err(SetupError::Refused(text.to_owned()));
     }
-    if job.services.is_some() {
-        crate::services::start()?;
-    }
     let mut plan = Plan {
         workflow_env: read_template(&spec.workflow_env, &expr::Scope::WORKFLOW_ENV)?,
         workflow_defaults: read_defaults(&spec.workflow_defaults)?,
@@ -119,6 +116,21 @@ pub(crate) fn plan(
     plan.check().map_err(|error| SetupError::Refused(error.to_string()))?;
     plan.actions = gathering.all(&plan.job.steps)?;
     Ok(plan)
+}
+
+/// The job's services, evaluated (conformance 53, 159).
+pub(crate) fn services(
+    plan: &Plan,
+    world: &dyn World,
+) -> Result<Vec<services::ServicePlan>, SetupError> {
+    let entries = sequencer::services(plan, world).map_err(SetupError::Refused)?;
+    let mut plans = Vec::new();
+    for (id, service) in &entries {
+        let planned = services::plan(id, service)
+            .map_err(|error| SetupError::Refused(with_sources(&error)))?;
+        plans.extend(planned);
+    }
+    Ok(plans)
 }
 
 fn read_job(spec: &JobSpec) -> Result<StepsJob, SetupError> {

@@ -1,5 +1,6 @@
 //! Real jobs with real workers: one test binary, so that what starts a worker is built once.
 
+mod actions;
 mod ending;
 mod harness;
 mod steps;

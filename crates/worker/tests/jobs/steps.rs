@@ -606,3 +606,33 @@ fn c148_composite_actions() {
         "###]],
     );
 }
+
+// proves: conformance 187, 191
+#[test]
+fn c187_a_secret_in_a_line_longer_than_any_buffer() {
+    let told = crate::harness::run(
+        "
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          long() { head -c $1 /dev/zero | tr '\\0' x; }
+          for length in 65530 65536 200000 3000000; do
+            long $length; printf 's3cr3t'; long 0; printf -- '-value'; long 100000; echo
+          done
+          long 40000; echo ::error::no command in the middle
+          echo ::error::a command
+",
+    );
+    assert!(!told.log.contains("s3cr3t-value"));
+    assert_eq!(told.log.matches("x***x").count(), 4);
+    assert!(told.log.lines().any(|line| line.len() == 3_000_000 + 3 + 100_000));
+    expect![[r#"
+        Error  a command
+        __run: success -> success
+        job: success None
+    "#]]
+    .assert_eq(&told.told());
+}

@@ -1,0 +1,277 @@
+//! Jobs that use actions: Node, composite ones from a repository, and what is refused in set-up.
+
+use std::path::Path;
+use std::process::Command;
+
+use expect_test::{Expect, expect};
+
+use crate::harness::{Told, start};
+
+/// Runs the job with `octo/*` fetched from repositories in the scratch folder.
+fn run_with(actions: &[(&str, &[(&str, &str)])], steps: &str) -> Told {
+    let workflow = format!("on: push\njobs:\n  job:\n    runs-on: ubuntu-latest\n{steps}");
+    start(&workflow, |spec| {
+        let mirror = Path::new(&*spec.paths.job).parent().expect("a folder").join("mirror");
+        for (name, files) in actions {
+            let repository = mirror.join("octo").join(name);
+            for (file, text) in *files {
+                let path = repository.join(file);
+                std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+                std::fs::write(path, text).expect("a file");
+            }
+            for arguments in [
+                "init -q -b main",
+                "add .",
+                "-c user.name=t -c user.email=t@example.com commit -q -m first",
+                "tag v1",
+            ] {
+                let status = Command::new("git")
+                    .args(arguments.split(' '))
+                    .current_dir(&repository)
+                    .status()
+                    .expect("git runs");
+                assert!(status.success(), "git {arguments}");
+            }
+        }
+        let mirror = mirror.to_str().expect("a path of ours").to_owned();
+        spec.options.mirrors.insert("octo".to_owned(), mirror);
+    })
+    .finish()
+}
+
+fn check(actions: &[(&str, &[(&str, &str)])], steps: &str, expected: Expect) {
+    expected.assert_eq(&run_with(actions, steps).told());
+}
+
+/// Text with `@{{` for what must not be evaluated on the way.
+fn write_action(folder: &str, yaml: &str) -> String {
+    let lines: String = yaml.lines().map(|line| format!("          {line}\n")).collect();
+    format!(
+        "      - run: |\n          mkdir {folder}\n          tr @ '$' > {folder}/action.yml <<'YAML'\n{lines}          YAML\n"
+    )
+}
+
+const SAY: &str = "
+const fs = require('fs');
+const stage = process.argv[1].split('/').pop();
+console.log(`${stage}: ${process.env['INPUT_TWO-WORDS']} ${process.env.STATE_kept} ${process.env.GITHUB_ACTION}`);
+fs.appendFileSync(process.env.GITHUB_STATE, `kept=${stage}\\n`);
+fs.appendFileSync(process.env.GITHUB_OUTPUT, `said=${stage}\\n`);
+";
+
+// proves: conformance 144, 145, 146, 147, 183
+#[test]
+fn c146_a_node_action_with_all_its_stages() {
+    let action = "
+name: say
+inputs: { two-words: { default: default } }
+runs: { using: node20, pre: pre.js, main: main.js, post: post.js }
+";
+    let told = run_with(
+        &[("say", &[("action.yml", action), ("pre.js", SAY), ("main.js", SAY), ("post.js", SAY)])],
+        "
+    steps:
+      - run: echo first
+      - uses: octo/say@v1
+        id: say
+        with: { two-words: given }
+      - run: echo got ${{ steps.say.outputs.said }}
+",
+    );
+    expect![[r#"
+        __setup: success -> success
+        pre:say: success -> success
+        __run: success -> success
+        say: success -> success
+        __run_2: success -> success
+        post:say: success -> success
+        job: success None
+    "#]]
+    .assert_eq(&told.told());
+    let said: Vec<&str> = told
+        .log
+        .lines()
+        .filter(|line| {
+            ["pre.js", "main.js", "post.js", "first", "got"].iter().any(|it| line.starts_with(it))
+        })
+        .collect();
+    expect![[r#"
+        pre.js: given undefined say
+        first
+        main.js: given pre.js say
+        got main.js
+        post.js: given main.js say"#]]
+    .assert_eq(&said.join("\n"));
+}
+
+// proves: conformance 106
+#[test]
+fn c106_a_missing_action_fails_the_job_before_any_step() {
+    check(
+        &[],
+        "
+    steps:
+      - run: touch started
+      - uses: octo/none@v1
+",
+        expect![[r#"
+            Error  unable to resolve action octo/none@v1: no repository at /FOLDER/mirror/octo/none
+            __setup: failure -> failure
+            __cleanup: success -> success
+            job: failure InfraFailure
+        "#]],
+    );
+}
+
+// proves: conformance 106, 148
+#[test]
+fn c106_an_action_inside_a_composite_is_found_at_set_up_too() {
+    let outer = "
+name: outer
+runs:
+  using: composite
+  steps:
+    - uses: octo/none@v1
+";
+    check(
+        &[("outer", &[("action.yml", outer)])],
+        "    steps:\n      - uses: octo/outer@v1\n",
+        expect![[r#"
+            Error  unable to resolve action octo/none@v1: no repository at /FOLDER/mirror/octo/none
+            __setup: failure -> failure
+            job: failure InfraFailure
+        "#]],
+    );
+}
+
+// proves: conformance 141, 155, 159
+#[test]
+fn what_cannot_run_is_refused_in_set_up_by_name() {
+    check(
+        &[],
+        "    services: { web: { image: \"nginx:${{ vars.COLOUR }}\" } }\n    steps:\n      - run: a\n",
+        expect![[r#"
+            Error  service web: the image nginx:blue needs Docker
+            __setup: failure -> failure
+            job: failure InfraFailure
+        "#]],
+    );
+    check(
+        &[],
+        "    steps:\n      - run: a\n        background: true\n",
+        expect![[r#"
+        Error  step '__run' is a background or control step (background), which is not supported yet
+        __setup: failure -> failure
+        job: failure InfraFailure
+    "#]],
+    );
+    check(
+        &[],
+        "    steps:\n      - uses: docker://alpine:3\n",
+        expect![[r#"
+        Error  step '__alpine_3' uses a Docker action (docker://alpine:3), which is not supported yet
+        __setup: failure -> failure
+        job: failure InfraFailure
+    "#]],
+    );
+    check(
+        &[],
+        "    container: node:24\n    steps:\n      - run: a\n",
+        expect![[r#"
+        Error  the job has a `container`, which needs Docker and is not supported yet
+        __setup: failure -> failure
+        job: failure InfraFailure
+    "#]],
+    );
+}
+
+// proves: conformance 144, 150
+#[test]
+fn c150_a_docker_action_is_refused_by_name() {
+    let docker = "name: d\nruns: { using: docker, image: Dockerfile }\n";
+    check(
+        &[("d", &[("action.yml", docker)])],
+        "    steps:\n      - uses: octo/d@v1\n",
+        expect![[r#"
+            Error  octo/d@v1 is a Docker action, which needs Docker and is not supported yet
+            __setup: failure -> failure
+            job: failure InfraFailure
+        "#]],
+    );
+    check(
+        &[("e", &[("Dockerfile", "FROM scratch")])],
+        "    steps:\n      - uses: octo/e@v1\n",
+        expect![[r#"
+            Error  octo/e@v1 is a Docker action, which needs Docker and is not supported yet
+            __setup: failure -> failure
+            job: failure InfraFailure
+        "#]],
+    );
+}
+
+// proves: conformance 173, 194, 195, 196, 197, 221, 234
+#[test]
+fn c194_problem_matchers_live_as_long_as_the_job() {
+    let matcher = r#"{"problemMatcher":[{"owner":"cc","pattern":[{"regexp":"^(.+):(\\d+): (warning|error): (.+)$","file":1,"line":2,"severity":3,"message":4}]}]}"#;
+    let steps = format!(
+        "
+    steps:
+      - run: |
+          echo '{matcher}' > m.json
+          mkdir src; touch src/a.c
+          echo ::add-matcher::m.json
+      - run: |
+          echo \"src/a.c:3: warning: careful\"
+          echo \"$PWD/src/a.c:4: error: wrong with s3cr3t-value\"
+          echo ::remove-matcher owner=cc::
+          echo \"src/a.c:5: error: unseen\"
+      - run: for i in $(seq 12); do echo ::notice::n$i; done
+"
+    );
+    check(
+        &[],
+        &steps,
+        expect![[r#"
+        __run: success -> success
+        Warning src/a.c:3 careful
+        Error src/a.c:4 wrong with ***
+        __run_2: success -> success
+        Notice  n1
+        Notice  n2
+        Notice  n3
+        Notice  n4
+        Notice  n5
+        Notice  n6
+        Notice  n7
+        Notice  n8
+        Notice  n9
+        Notice  n10
+        __run_3: success -> success
+        job: success None
+    "#]],
+    );
+}
+
+// proves: conformance 148, 152, 153, 263
+#[test]
+fn c153_a_local_action_is_read_when_its_step_comes() {
+    let outer = write_action(
+        "../outer",
+        "name: outer\noutputs: { said: { value: \"@{{ steps.say.outputs.said }}\" } }\nruns:\n  using: composite\n  steps:\n    - id: say\n      shell: bash\n      run: echo \"said=@{{ github.action_path }}\" >> $GITHUB_OUTPUT",
+    );
+    let steps = format!(
+        "    outputs:\n      said: ${{{{ steps.call.outputs.said }}}}\n      inner: ${{{{ steps.say.outputs.said }}}}\n    steps:\n{outer}      - uses: ./../outer\n        id: call\n      - uses: ./missing\n"
+    );
+    check(
+        &[],
+        &steps,
+        expect![[r#"
+        __run: success -> success
+        call/say: success -> success
+        call: success -> success
+        Error  Can't find 'action.yml', 'action.yaml' or 'Dockerfile' under '/FOLDER/job/work/demo/demo/./missing'. Did you forget to run actions/checkout before running your local action?
+        __self: failure -> failure
+        job: failure UserFailure said=/FOLDER/job/work/demo/outer
+    "#]],
+    );
+}
