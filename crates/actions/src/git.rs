@@ -61,6 +61,8 @@ pub(crate) enum Trouble {
     Denied,
     /// The host answered that the thing is not there.
     Missing,
+    /// The repository is there, the commit or ref is not.
+    NoCommit,
     /// Anything else.
     Other,
 }
@@ -72,6 +74,8 @@ impl GitError {
         let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
         if says(&["Authentication failed", "could not read Username", "Permission denied", "403"]) {
             Trouble::Denied
+        } else if says(&["not our ref", "couldn't find remote ref", "bad object"]) {
+            Trouble::NoCommit
         } else if says(&["Repository not found", "does not exist", "does not appear to be a git"])
             || (says(&["not found"]) && !says(&["command not found"]))
         {
@@ -275,7 +279,8 @@ mod tests {
             ("error: RPC failed; HTTP 502", Trouble::Network),
             ("fatal: repository 'https://h/o/r/' not found", Trouble::Missing),
             ("fatal: could not read Username for 'https://h': terminal prompts", Trouble::Denied),
-            ("fatal: bad object", Trouble::Other),
+            ("fatal: remote error: upload-pack: not our ref 12", Trouble::NoCommit),
+            ("fatal: index file corrupt", Trouble::Other),
         ] {
             assert_eq!(trouble(message), expected, "{message}");
         }

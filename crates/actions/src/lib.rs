@@ -12,13 +12,16 @@ mod git;
 mod lock;
 mod mirror;
 pub mod native;
+mod refusal;
 mod resolve;
 mod shelf;
 
 pub use git::GitError;
 pub use lock::{Lock, LockError, Locked};
 pub use mirror::Mirrors;
+pub use refusal::ResolveError;
 pub use resolve::{
-    ActionSource, ManifestFile, Note, ResolveError, ResolveOptions, Resolved, manifest_in, resolve,
+    ActionSource, ManifestFile, Note, ResolveOptions, Resolved, ResolvedWorkflow, manifest_in,
+    resolve, resolve_workflow,
 };
 pub use shelf::ShelfError;

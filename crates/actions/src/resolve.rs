@@ -10,9 +10,10 @@ use std::time::Duration;
 use workflow::Uses;
 
 use crate::git::{Git, Trouble};
-use crate::lock::{Lock, LockError, Locked, is_object_id};
+use crate::lock::{Lock, Locked, is_object_id};
 use crate::mirror::{Mirrors, Origin};
 use crate::native;
+use crate::refusal::ResolveError;
 use crate::shelf::{Shelf, ShelfError};
 
 /// How often a host is asked before it counts as unreachable.
@@ -114,180 +115,23 @@ pub enum ManifestFile {
     },
 }
 
-/// Why an action cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub enum ResolveError {
-    /// Not something that is fetched.
-    #[error("{uses} is not an action of a repository")]
-    NotRemote {
-        /// As written.
-        uses: String,
-    },
-    /// A name that would leave its folder.
-    #[error("{uses} is not the name of an action")]
-    Name {
-        /// As written.
-        uses: String,
-    },
-    /// Nothing on this machine, and nothing may be fetched.
-    #[error("{uses} is not on this machine, and --offline forbids fetching it")]
-    Offline {
-        /// As written.
-        uses: String,
-    },
-    /// The host was not reached, or did not let us in.
-    #[error("{uses} could not be fetched from {address}")]
-    Unreachable {
-        /// As written.
-        uses: String,
-        /// Where it was looked for.
-        address: String,
-        /// git's words.
-        #[source]
-        source: Box<ShelfError>,
-    },
-    /// No such repository there.
-    #[error("unable to resolve action {uses}: no repository at {address}")]
-    NoRepository {
-        /// As written.
-        uses: String,
-        /// Where it was looked for.
-        address: String,
-    },
-    /// No such ref.
-    #[error("unable to resolve action {uses}: {address} has no tag, branch or commit {reference}")]
-    NoReference {
-        /// As written.
-        uses: String,
-        /// Where it was looked for.
-        address: String,
-        /// The ref.
-        reference: String,
-    },
-    /// A shortened commit, which GitHub refuses too.
-    #[error("unable to resolve action {uses}: {reference} is a shortened commit")]
-    ShortCommit {
-        /// As written.
-        uses: String,
-        /// The ref.
-        reference: String,
-        /// The whole name, where it is known.
-        complete: Option<String>,
-    },
-    /// The lock file wants a commit that nobody has.
-    #[error("{uses} is locked to commit {commit}, which {address} does not give")]
-    LockedCommit {
-        /// As written.
-        uses: String,
-        /// The commit.
-        commit: String,
-        /// Where it was looked for.
-        address: String,
-        /// git's words.
-        #[source]
-        source: Box<ShelfError>,
-    },
-    /// The lock file wants another tree.
-    #[error("{uses} is locked to tree {expected} of commit {commit}, but that commit has {found}")]
-    LockedTree {
-        /// As written.
-        uses: String,
-        /// The commit.
-        commit: String,
-        /// What the lock file says.
-        expected: String,
-        /// What is there.
-        found: String,
-    },
-    /// No metadata file.
-    #[error("no action.yml, action.yaml or Dockerfile in {place}")]
-    NoManifest {
-        /// Where it was looked for.
-        place: String,
-    },
-    /// A metadata file that cannot be read.
-    #[error("cannot read {path}")]
-    Manifest {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The shelf itself.
-    #[error("{uses} could not be kept")]
-    Shelf {
-        /// As written.
-        uses: String,
-        /// Why.
-        #[source]
-        source: ShelfError,
-    },
-    /// The lock file itself.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-}
-
-impl ResolveError {
-    /// What to do about it.
-    pub fn hint(&self) -> String {
-        const ELSEWHERE: &str =
-            "name another place that has it with a mirror (owner/repo=FOLDER or =https://host)";
-        match self {
-            ResolveError::NotRemote { .. } | ResolveError::Name { .. } => {
-                "write owner/repo[/path]@ref".to_owned()
-            }
-            ResolveError::Offline { .. } => {
-                format!("run once without --offline, or {ELSEWHERE}")
-            }
-            ResolveError::Unreachable { source, .. } => match source.as_ref() {
-                ShelfError::Git(error) if error.trouble() == Trouble::Denied => {
-                    "a private repository needs a credential helper of git (gh auth setup-git)"
-                        .to_owned()
-                }
-                _ => format!("check the network, or {ELSEWHERE}"),
-            },
-            ResolveError::NoRepository { .. } => {
-                format!("check the spelling; a private one needs git credentials; or {ELSEWHERE}")
-            }
-            ResolveError::NoReference { .. } => "check the tags of the action".to_owned(),
-            ResolveError::ShortCommit { complete: Some(id), .. } => format!("write @{id}"),
-            ResolveError::ShortCommit { .. } => {
-                "GitHub refuses these: write all 40 digits of the commit".to_owned()
-            }
-            ResolveError::LockedCommit { .. } | ResolveError::LockedTree { .. } => format!(
-                "if the change is wanted remove the line from the lock file and run again; or {ELSEWHERE}"
-            ),
-            ResolveError::NoManifest { .. } => "check the path in front of the @".to_owned(),
-            ResolveError::Manifest { .. } | ResolveError::Shelf { .. } => {
-                "check the folder's permissions and the free disk".to_owned()
-            }
-            ResolveError::Lock(_) => {
-                "correct the line, or remove the file: the next run writes it again".to_owned()
-            }
-        }
-    }
-
-    /// The exit code: 5 where something is missing or unreachable, 3 where the input is wrong, 4
-    /// where the lock file forbids it.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            ResolveError::NotRemote { .. }
-            | ResolveError::Name { .. }
-            | ResolveError::NoReference { .. }
-            | ResolveError::ShortCommit { .. }
-            | ResolveError::NoManifest { .. }
-            | ResolveError::Lock(LockError::Line { .. }) => 3,
-            ResolveError::LockedTree { .. } => 4,
-            ResolveError::Offline { .. }
-            | ResolveError::Unreachable { .. }
-            | ResolveError::NoRepository { .. }
-            | ResolveError::LockedCommit { .. }
-            | ResolveError::Manifest { .. }
-            | ResolveError::Shelf { .. }
-            | ResolveError::Lock(LockError::File { .. }) => 5,
-        }
-    }
+/// A workflow file of another repository.
+#[derive(Clone, Debug)]
+pub struct ResolvedWorkflow {
+    /// `owner/repo`
+    pub repository: String,
+    /// The file inside it.
+    pub path: String,
+    /// The ref as written.
+    pub reference: String,
+    /// The commit.
+    pub commit: String,
+    /// What the file says.
+    pub text: String,
+    /// The files of the commit, for what the workflow names beside it.
+    pub folder: PathBuf,
+    /// What a person should read in the log.
+    pub notes: Vec<Note>,
 }
 
 /// Finds the action that a step's `uses` names. `progress` hears what takes time.
@@ -296,6 +140,72 @@ pub fn resolve(
     options: &ResolveOptions,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Resolved, ResolveError> {
+    let native = match uses {
+        Uses::Remote { owner, repo, path, reference } if !options.no_native => {
+            native::lookup(owner, repo, path.as_deref(), reference)
+        }
+        _ => None,
+    };
+    with_search(uses, options, progress, |search, path, locked| {
+        let resolved = match (locked, native) {
+            (Some(Locked::Fetched { commit, tree }), _) => {
+                let commit = search.locked(&commit, &tree)?;
+                search.finish(path, &commit)?
+            }
+            (_, Some(native)) => search.native(path, &native),
+            (_, None) => {
+                let commit = search.by_reference()?;
+                search.finish(path, &commit)?
+            }
+        };
+        let commit = resolved.commit.clone();
+        Ok((resolved, commit))
+    })
+}
+
+/// Finds the workflow file that a job's `uses` names, when it lies in another repository.
+pub fn resolve_workflow(
+    uses: &Uses,
+    options: &ResolveOptions,
+    progress: &mut dyn FnMut(&str),
+) -> Result<ResolvedWorkflow, ResolveError> {
+    with_search(uses, options, progress, |search, path, locked| {
+        let commit = match locked {
+            Some(Locked::Fetched { commit, tree }) => search.locked(&commit, &tree)?,
+            _ => search.by_reference()?,
+        };
+        let folder = search.shelf.export(&commit).map_err(|error| search.shelf_failed(error))?;
+        let path = path.unwrap_or_default().to_owned();
+        let file = folder.join(&path);
+        let text = read_limited(&file)?.ok_or_else(|| ResolveError::NoWorkflow {
+            uses: search.uses.clone(),
+            path: path.clone(),
+            commit: commit.clone(),
+        })?;
+        let found = ResolvedWorkflow {
+            repository: format!("{}/{}", search.owner, search.repo),
+            path,
+            reference: search.reference.to_owned(),
+            commit: commit.clone(),
+            text,
+            folder,
+            notes: std::mem::take(&mut search.notes),
+        };
+        Ok((found, Some(commit)))
+    })
+}
+
+/// Checks the name, asks the lock file, lets `find` do its work, and records what it found.
+fn with_search<T>(
+    uses: &Uses,
+    options: &ResolveOptions,
+    progress: &mut dyn FnMut(&str),
+    find: impl FnOnce(
+        &mut Search<'_>,
+        Option<&str>,
+        Option<Locked>,
+    ) -> Result<(T, Option<String>), ResolveError>,
+) -> Result<T, ResolveError> {
     let Uses::Remote { owner, repo, path, reference } = uses else {
         return Err(ResolveError::NotRemote { uses: uses.to_string() });
     };
@@ -306,7 +216,8 @@ pub fn resolve(
         return Err(ResolveError::Name { uses: name });
     }
     let mut lock = options.lock_file.as_deref().map(Lock::read).transpose()?;
-    let locked = lock.as_ref().filter(|lock| lock.committed()).and_then(|lock| lock.get(&name));
+    let wins = lock.as_ref().filter(|lock| lock.committed());
+    let locked = wins.and_then(|lock| lock.get(&name)).cloned();
     let mut search = Search {
         uses: name.clone(),
         owner,
@@ -318,31 +229,18 @@ pub fn resolve(
         notes: Vec::new(),
         progress,
     };
-    let native = native::lookup(owner, repo, path.as_deref(), reference);
-    let resolved = match (locked.cloned(), native) {
-        (Some(Locked::Fetched { commit, tree }), _) => search.locked(path, &commit, &tree)?,
-        (_, Some(native)) if !options.no_native => search.native(path, &native),
-        (_, _) => search.by_reference(path)?,
-    };
+    let (found, commit) = find(&mut search, path.as_deref(), locked)?;
     if let Some(lock) = &mut lock {
-        record(lock, &name, &resolved, options, &search.shelf)?;
+        record(lock, &name, commit.as_deref(), options, &search.shelf)?;
     }
-    Ok(resolved)
+    Ok(found)
 }
 
 /// The metadata file in a folder (conformance 143); also for actions in the workspace.
 pub fn manifest_in(folder: &Path) -> Result<ManifestFile, ResolveError> {
     for name in ["action.yml", "action.yaml"] {
         let path = folder.join(name);
-        if !path.is_file() {
-            continue;
-        }
-        let failed = |source| ResolveError::Manifest { path: path.clone(), source };
-        if fs::metadata(&path).map_err(failed)?.len() > MANIFEST_BYTES_MAX {
-            let long = format!("longer than {MANIFEST_BYTES_MAX} bytes");
-            return Err(failed(std::io::Error::other(long)));
-        }
-        let text = fs::read_to_string(&path).map_err(failed)?;
+        let Some(text) = read_limited(&path)? else { continue };
         return Ok(ManifestFile::Yaml { name, text });
     }
     ["Dockerfile", "dockerfile"]
@@ -352,10 +250,23 @@ pub fn manifest_in(folder: &Path) -> Result<ManifestFile, ResolveError> {
         .ok_or_else(|| ResolveError::NoManifest { place: folder.display().to_string() })
 }
 
+/// What a YAML file says; nothing where it is not there.
+fn read_limited(path: &Path) -> Result<Option<String>, ResolveError> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let failed = |source| ResolveError::Manifest { path: path.to_owned(), source };
+    if fs::metadata(path).map_err(failed)?.len() > MANIFEST_BYTES_MAX {
+        let long = format!("longer than {MANIFEST_BYTES_MAX} bytes");
+        return Err(failed(std::io::Error::other(long)));
+    }
+    fs::read_to_string(path).map(Some).map_err(failed)
+}
+
 fn record(
     lock: &mut Lock,
     uses: &str,
-    resolved: &Resolved,
+    commit: Option<&str>,
     options: &ResolveOptions,
     shelf: &Shelf,
 ) -> Result<(), ResolveError> {
@@ -367,10 +278,10 @@ fn record(
     if lock.committed() && lock.get(uses) == Some(&Locked::Native) {
         return Ok(());
     }
-    let entry = match &resolved.commit {
+    let entry = match commit {
         None => Locked::Native,
         Some(commit) => match shelf.tree_id(commit) {
-            Some(tree) => Locked::Fetched { commit: commit.clone(), tree },
+            Some(tree) => Locked::Fetched { commit: commit.to_owned(), tree },
             None => return Ok(()),
         },
     };
@@ -392,14 +303,14 @@ struct Search<'s> {
 }
 
 impl Search<'_> {
-    fn native(&mut self, path: &Option<String>, native: &native::NativeAction) -> Resolved {
+    fn native(&mut self, path: Option<&str>, native: &native::NativeAction) -> Resolved {
         self.notes.push(Note::Info(format!(
             "{}: Launchway's native version (--no-native runs the original)",
             self.uses
         )));
         Resolved {
             repository: format!("{}/{}", self.owner, self.repo),
-            path: path.clone(),
+            path: path.map(str::to_owned),
             reference: self.reference.to_owned(),
             commit: None,
             source: ActionSource::Native(native.name),
@@ -409,17 +320,22 @@ impl Search<'_> {
     }
 
     /// The lock file's commit, or nothing.
-    fn locked(
-        &mut self,
-        path: &Option<String>,
-        commit: &str,
-        tree: &str,
-    ) -> Result<Resolved, ResolveError> {
+    fn locked(&mut self, commit: &str, tree: &str) -> Result<String, ResolveError> {
         if self.shelf.tree_id(commit).is_none() {
             self.fetch(commit, None).map_err(|error| match error {
-                ResolveError::Unreachable { uses, address, source } => {
-                    ResolveError::LockedCommit { uses, commit: commit.to_owned(), address, source }
-                }
+                ResolveError::Unreachable { uses, address, source } => ResolveError::LockedCommit {
+                    uses,
+                    commit: commit.to_owned(),
+                    address,
+                    source: Some(source),
+                },
+                ResolveError::NoReference { uses, address, .. }
+                | ResolveError::NoRepository { uses, address } => ResolveError::LockedCommit {
+                    uses,
+                    commit: commit.to_owned(),
+                    address,
+                    source: None,
+                },
                 other => other,
             })?;
         }
@@ -441,22 +357,22 @@ impl Search<'_> {
                 self.uses
             )));
         }
-        self.finish(path, commit)
+        Ok(commit.to_owned())
     }
 
-    fn by_reference(&mut self, path: &Option<String>) -> Result<Resolved, ResolveError> {
+    fn by_reference(&mut self) -> Result<String, ResolveError> {
         if is_object_id(self.reference) {
             let commit = self.reference.to_ascii_lowercase();
             if self.shelf.tree_id(&commit).is_none() {
                 self.fetch(&commit, None)?;
             }
-            return self.finish(path, &commit);
+            return Ok(commit);
         }
         let Some((commit, full_ref)) = self.look_up()? else { return Err(self.no_reference()) };
         if self.shelf.tree_id(&commit).is_none() {
             self.fetch(&commit, full_ref.as_deref())?;
         }
-        self.finish(path, &commit)
+        Ok(commit)
     }
 
     /// Where the ref stands: its commit, and its full name where the host was asked.
@@ -568,6 +484,10 @@ impl Search<'_> {
                     pause *= 3;
                 }
                 Trouble::Missing => return Err(ResolveError::NoRepository { uses, address }),
+                Trouble::NoCommit => {
+                    let reference = self.reference.to_owned();
+                    return Err(ResolveError::NoReference { uses, address, reference });
+                }
                 _ => {
                     let source = Box::new(error);
                     return Err(ResolveError::Unreachable { uses, address, source });
@@ -577,7 +497,7 @@ impl Search<'_> {
         unreachable!("the last try returns")
     }
 
-    fn finish(&mut self, path: &Option<String>, commit: &str) -> Result<Resolved, ResolveError> {
+    fn finish(&mut self, path: Option<&str>, commit: &str) -> Result<Resolved, ResolveError> {
         let repository = self.shelf.export(commit).map_err(|error| self.shelf_failed(error))?;
         let action = match path {
             Some(path) => repository.join(path),
@@ -591,7 +511,7 @@ impl Search<'_> {
         })?;
         Ok(Resolved {
             repository: format!("{}/{}", self.owner, self.repo),
-            path: path.clone(),
+            path: path.map(str::to_owned),
             reference: self.reference.to_owned(),
             commit: Some(commit.to_owned()),
             source: ActionSource::Folder { action, repository },
@@ -614,24 +534,5 @@ impl Search<'_> {
 
     fn shelf_failed(&self, source: ShelfError) -> ResolveError {
         ResolveError::Shelf { uses: self.uses.clone(), source }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::git::GitError;
-
-    #[test]
-    fn every_failure_has_a_remedy_and_a_code() {
-        let git =
-            GitError::Failed { command: "fetch".to_owned(), message: "Connection".to_owned() };
-        let error = ResolveError::Unreachable {
-            uses: "o/r@v1".to_owned(),
-            address: "https://h/o/r".to_owned(),
-            source: Box::new(git.into()),
-        };
-        assert_eq!(error.exit_code(), 5);
-        assert!(error.hint().contains("mirror"));
     }
 }

@@ -113,10 +113,8 @@ impl Shelf {
         commit: &str,
         full_ref: Option<&str>,
     ) -> Result<(), ShelfError> {
+        let _one_at_a_time = self.lock()?;
         self.init()?;
-        let guard = File::open(&self.bare).map_err(|source| self.failed("opened", source))?;
-        rustix::fs::flock(&guard, rustix::fs::FlockOperation::LockExclusive)
-            .map_err(|errno| self.failed("locked", errno.into()))?;
         if self.tree_id(commit).is_some() {
             return Ok(());
         }
@@ -208,13 +206,23 @@ impl Shelf {
             return Ok(());
         }
         let parent = self.bare.parent().expect("a repository lies in its owner's folder");
-        fs::create_dir_all(parent).map_err(|source| self.failed("made", source))?;
-        // Initialising twice is harmless, so two processes may.
         Git::new(parent, "init")
             .args(["--quiet", "--bare", "--template="])
             .arg(&self.bare)
             .run()?;
         Ok(())
+    }
+
+    /// Held while the repository is made or fetched into: git's own locks refuse rather than wait.
+    fn lock(&self) -> Result<File, ShelfError> {
+        let parent = self.bare.parent().expect("a repository lies in its owner's folder");
+        fs::create_dir_all(parent).map_err(|source| self.failed("made", source))?;
+        let path = self.bare.with_extension("lock");
+        let file = File::options().create(true).append(true).open(path);
+        let file = file.map_err(|source| self.failed("locked", source))?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
+            .map_err(|errno| self.failed("locked", errno.into()))?;
+        Ok(file)
     }
 
     fn failed(&self, verb: &'static str, source: io::Error) -> ShelfError {

@@ -70,6 +70,7 @@ fn what_is_not_there_is_said_with_a_remedy() {
     for (uses, code, says) in [
         ("octo/tool@v9", 3, "has no tag, branch or commit v9"),
         (&format!("octo/tool@{short}"), 3, "is a shortened commit"),
+        (&format!("octo/tool@{}", "1".repeat(40)), 3, "has no tag, branch or commit 1111"),
         ("octo/nothing@v1", 5, "no repository at"),
         (
             "octo/tool/nothing@v1",
@@ -182,4 +183,57 @@ fn native_gives_way_to_the_original_on_demand() {
     options.no_native = true;
     let error = resolve("actions/checkout@v4", &options).expect_err("no mirror has it");
     assert!(matches!(error, ResolveError::NoRepository { .. }), "{error}");
+}
+
+// proves: conformance 117
+#[test]
+fn a_workflow_of_another_repository_is_found_and_locked() {
+    let (bench, mut options) = tool();
+    bench.write("mirror/octo/tool/.github/workflows/build.yml", "on: workflow_call\n");
+    bench.git("mirror/octo/tool", &["add", "-A"]);
+    bench.git("mirror/octo/tool", &["commit", "-q", "-m", "workflow"]);
+    options.lock_file = Some(bench.path("app/actions.lock"));
+    options.write_lock = true;
+    let workflow = |uses: &str| {
+        let uses = Uses::parse_workflow(uses).expect("a uses");
+        actions::resolve_workflow(&uses, &options, &mut |_| {})
+    };
+    let found = workflow("octo/tool/.github/workflows/build.yml@main").expect("there");
+    assert_eq!(found.text, "on: workflow_call\n");
+    assert_eq!(found.commit, bench.git("mirror/octo/tool", &["rev-parse", "HEAD"]));
+    assert!(
+        bench
+            .read("app/actions.lock")
+            .contains("octo/tool/.github/workflows/build.yml@main fetched")
+    );
+    let error = workflow("octo/tool/.github/workflows/none.yml@main").expect_err("not there");
+    assert!(
+        error.to_string().contains("there is no .github/workflows/none.yml in commit"),
+        "{error}"
+    );
+    assert_eq!(error.exit_code(), 3);
+}
+
+#[test]
+fn many_at_once_share_one_shelf_and_one_lock_file() {
+    let (bench, mut options) = tool();
+    options.lock_file = Some(bench.path("app/actions.lock"));
+    options.write_lock = true;
+    let uses = ["octo/tool@v1", "octo/tool@main", "octo/tool/sub@v1", "octo/tool/sub@main"];
+    std::thread::scope(|scope| {
+        for uses in uses.iter().cycle().take(8) {
+            let options = &options;
+            scope.spawn(move || {
+                if let Err(error) = resolve(uses, options) {
+                    panic!("{uses}: {error:?}");
+                }
+            });
+        }
+    });
+    let lock = bench.read("app/actions.lock");
+    for uses in uses {
+        assert!(lock.contains(&format!("\n{uses} fetched commit=")), "{lock}");
+    }
+    let trees = std::fs::read_dir(bench.path("actions/trees/octo/tool")).expect("a folder");
+    assert_eq!(trees.count(), 1, "one commit, and nothing half written");
 }

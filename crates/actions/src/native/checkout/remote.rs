@@ -116,7 +116,7 @@ fn unreachable_hint(error: GitError, request: &Request) -> Failure {
         ),
         Trouble::Denied | Trouble::Missing => Failure::new(error.to_string())
             .hint(format!("{name} may be private: give the step a `token` that reads it")),
-        Trouble::Other => error.into(),
+        Trouble::NoCommit | Trouble::Other => error.into(),
     }
 }
 
