@@ -49,6 +49,7 @@ impl Owner {
                 .map_err(failed)?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) if is_still_there(&file, &path) => {
+                    write_holder(&file).map_err(failed)?;
                     return Ok(Some(Owner { stream, path, _file: file }));
                 }
                 // An owner removed the file between our open and our lock.
@@ -59,10 +60,30 @@ impl Owner {
         }
     }
 
+    /// The process that drives the run now, as it wrote itself down; none where nobody lives.
+    ///
+    /// # Errors
+    /// When the file cannot be read or locked.
+    pub fn holder(folder: &Path, stream: StreamId) -> Result<Option<u32>, OwnerError> {
+        if Owner::claim(folder, stream)?.is_some() {
+            return Ok(None);
+        }
+        let StreamId::Run(run, attempt) = stream;
+        let path = folder.join(format!("{run}-{attempt}.owner"));
+        let text = std::fs::read_to_string(&path).map_err(|source| OwnerError { path, source })?;
+        Ok(text.trim().parse().ok())
+    }
+
     /// The run.
     pub fn stream(&self) -> StreamId {
         self.stream
     }
+}
+
+fn write_holder(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::FileExt as _;
+    file.set_len(0)?;
+    file.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0)
 }
 
 fn is_still_there(file: &File, path: &Path) -> bool {

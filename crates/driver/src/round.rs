@@ -136,7 +136,12 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
     }
 
     /// The one who watches.
-    pub fn observer(&mut self) -> &mut O {
+    pub fn observer(&self) -> &O {
+        &self.observer
+    }
+
+    /// The one who watches, for asking it to do something.
+    pub fn observer_mut(&mut self) -> &mut O {
         &mut self.observer
     }
 
@@ -311,22 +316,16 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         Ok(())
     }
 
-    /// One append for each stream of the round.
+    /// One append for each stretch of one stream, in the order decided: whatever a crash leaves is a
+    /// beginning of the story. Were the stretches of a stream put together, a job could hold a group
+    /// on disk whose last holder, in another stream, has not left it.
     fn append(&mut self, round: &Round, at: Timestamp) -> Result<(), DriverError> {
-        let mut batches: Vec<(StreamId, Vec<RunEvent>)> = Vec::new();
-        let mut places: BTreeMap<StreamId, usize> = BTreeMap::new();
-        for (stream, event) in &round.events {
-            let place = *places.entry(*stream).or_insert_with(|| {
-                batches.push((*stream, Vec::new()));
-                batches.len() - 1
-            });
-            batches[place].1.push(event.clone());
-        }
-        for (stream, events) in batches {
+        for stretch in round.events.chunk_by(|(one, _), (next, _)| one == next) {
+            let stream = stretch[0].0;
+            let events: Vec<RunEvent> = stretch.iter().map(|(_, event)| event.clone()).collect();
             let expected = self.seqs.get(&stream).copied().unwrap_or_default();
-            let seq =
-                self.journal.append(stream, expected, at, &events).map_err(DriverError::Journal)?;
-            self.seqs.insert(stream, seq);
+            let appended = self.journal.append(stream, expected, at, &events);
+            self.seqs.insert(stream, appended.map_err(DriverError::Journal)?);
         }
         Ok(())
     }

@@ -33,9 +33,11 @@ impl GroupName {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Group {
-    pub(crate) holder: Option<Member>,
-    /// Whether the holder was asked to end already.
-    pub(crate) holder_cancelled: bool,
+    /// Never more than one at rest. While streams are folded one after the other, the holder that
+    /// one stream ends with may come before those of another have left.
+    pub(crate) holders: BTreeSet<Member>,
+    /// Holders that were asked to end already.
+    pub(crate) ending: BTreeSet<Member>,
     pub(crate) waiting: BTreeSet<Member>,
     /// Those who wait and were asked to end already.
     pub(crate) leaving: BTreeSet<Member>,
@@ -76,16 +78,15 @@ impl Groups {
         let group = self.by_name.entry(name.clone()).or_default();
         group.waiting.remove(&member);
         group.leaving.remove(&member);
-        group.holder = Some(member);
-        group.holder_cancelled = false;
+        group.holders.insert(member);
         self.refresh(name);
     }
 
     /// Is asked to end.
     pub(crate) fn told_to_end(&mut self, name: GroupName, member: Member) {
         let Some(group) = self.by_name.get_mut(&name) else { return };
-        if group.holder == Some(member) {
-            group.holder_cancelled = true;
+        if group.holders.contains(&member) {
+            group.ending.insert(member);
         } else if group.waiting.contains(&member) {
             group.leaving.insert(member);
         }
@@ -97,16 +98,14 @@ impl Groups {
         let Some(group) = self.by_name.get_mut(&name) else { return };
         group.waiting.remove(&member);
         group.leaving.remove(&member);
-        if group.holder == Some(member) {
-            group.holder = None;
-            group.holder_cancelled = false;
-        }
+        group.holders.remove(&member);
+        group.ending.remove(&member);
         self.refresh(name);
     }
 
     fn refresh(&mut self, name: GroupName) {
         let Some(group) = self.by_name.get(&name) else { return };
-        if group.holder.is_none() && group.waiting.is_empty() {
+        if group.holders.is_empty() && group.waiting.is_empty() {
             self.by_name.remove(&name);
             self.due.remove(&name);
         } else if group.is_due() {
@@ -120,16 +119,22 @@ impl Groups {
 impl Group {
     /// The next holder, where the group is free.
     pub(crate) fn next(&self) -> Option<Member> {
-        if self.holder.is_some() {
+        if !self.holders.is_empty() {
             return None;
         }
         self.waiting.iter().find(|it| !self.leaving.contains(it)).copied()
     }
 
-    /// Whether somebody who waits wants the holder gone, and it has not been told.
-    pub(crate) fn ends_holder(&self) -> bool {
+    /// Who has the group.
+    pub(crate) fn holder(&self) -> Option<Member> {
+        self.holders.first().copied()
+    }
+
+    /// The holder, where somebody who waits wants it gone and it has not been told.
+    pub(crate) fn to_end(&self) -> Option<Member> {
         let wanted = |it: &Member| it.cancels_holder && !self.leaving.contains(it);
-        self.holder.is_some() && !self.holder_cancelled && self.waiting.iter().any(wanted)
+        let holder = self.holder().filter(|holder| !self.ending.contains(holder))?;
+        self.waiting.iter().any(wanted).then_some(holder)
     }
 
     /// Those who wait and have to give way to a newer one (conformance 41, 42).
@@ -139,7 +144,7 @@ impl Group {
         let staying: Vec<Member> =
             self.waiting.iter().filter(|it| !self.leaving.contains(it)).copied().collect();
         // A free group gives its oldest the turn; that one is not superseded.
-        let first = usize::from(self.holder.is_none());
+        let first = usize::from(self.holders.is_empty());
         for member in staying.iter().skip(first).rev() {
             if newer_takes_all {
                 give_way.push(*member);
@@ -154,7 +159,7 @@ impl Group {
 
     fn is_due(&self) -> bool {
         self.next().is_some()
-            || self.ends_holder()
+            || self.to_end().is_some()
             || !self.superseded(crate::limits::GROUP_PENDING_MAX).is_empty()
     }
 }

@@ -114,17 +114,20 @@ fn max_parallel(state: &State, _: &Definitions) -> Option<String> {
 fn groups(state: &State, _: &Definitions) -> Option<String> {
     let unheld = nodes(state).find_map(|(stream, _, id, node)| {
         let (group, member) = job_member(stream, id, node)?;
-        let holds = state.groups.get(&group).is_some_and(|it| it.holder == Some(member));
+        let holds = state.groups.get(&group).is_some_and(|it| it.holder() == Some(member));
         (goes_ahead(node) && !holds).then(|| format!("{} goes ahead without its group", node.key))
     });
     let run = state.runs().find_map(|(stream, run)| {
         let (group, member) = run_member(stream, run)?;
-        let holds = state.groups.get(&group).is_some_and(|it| it.holder == Some(member));
+        let holds = state.groups.get(&group).is_some_and(|it| it.holder() == Some(member));
         let open = run.started && run.conclusion.is_none();
         (open != holds).then(|| format!("run {stream}: started {open}, holds {holds}"))
     });
     let stale = state.groups.all().find_map(|(name, group)| {
-        let holder = group.holder?;
+        let holder = group.holder()?;
+        if group.holders.len() > 1 {
+            return Some(format!("{name:?} has {} holders", group.holders.len()));
+        }
         let run = state.run(holder.stream)?;
         let open = match holder.job {
             None => run.conclusion.is_none(),

@@ -310,6 +310,8 @@ pub struct JobView<'s> {
     pub key: &'s JobKey,
     /// Where it is on its way.
     pub status: Status,
+    /// The same, as finely as the machine knows it (`lib.rs` has the diagram).
+    pub phase: &'static str,
     /// How it ended.
     pub conclusion: Option<Conclusion>,
     /// What it waits for.
@@ -357,6 +359,7 @@ impl Run {
         JobView {
             key: &node.key,
             status: node.status(),
+            phase: node.phase.name(),
             conclusion: node.ended.as_ref().map(|ended| ended.conclusion),
             waiting: node.waiting.as_ref(),
             leg_of: node.matrix.map(|it| &self.node(it).key),

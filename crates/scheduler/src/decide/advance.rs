@@ -139,7 +139,7 @@ impl<'s> Due<'s> {
                             .state
                             .groups
                             .get(&crate::group::GroupName::new(claim.group.as_str()));
-                        let holder = group.and_then(|group| group.holder);
+                        let holder = group.and_then(Group::holder);
                         let reason = self.behind(&claim.group, holder);
                         RunEvent::JobWaiting { job, reason, at: self.at }
                     }
@@ -183,8 +183,7 @@ impl<'s> Due<'s> {
             events.push((next.stream, event));
             return;
         }
-        let ending = group.holder.filter(|_| group.ends_holder());
-        for member in group.superseded(GROUP_PENDING_MAX).into_iter().chain(ending) {
+        for member in group.superseded(GROUP_PENDING_MAX).into_iter().chain(group.to_end()) {
             self.make_way(member, events);
         }
     }

@@ -95,9 +95,20 @@ impl Below<'_> {
             let planned = node.is_open() && !matches!(node.phase, Phase::Blocked | Phase::Due);
             if planned && !self.goes_on(*id) {
                 self.node(*id, events);
-            } else if planned && let Some(scope) = node.calls {
-                self.scope(scope, events);
+            } else if planned {
+                self.inside(*id, events);
             }
+        }
+    }
+
+    /// A job that goes on: the jobs of the workflows that it or its legs call are asked one by one.
+    fn inside(&self, id: NodeId, events: &mut Decided) {
+        let node = self.run.node(id);
+        for leg in node.legs.iter().flat_map(|legs| &legs.all) {
+            self.inside(*leg, events);
+        }
+        if let Some(scope) = node.calls.filter(|_| node.is_open()) {
+            self.scope(scope, events);
         }
     }
 

@@ -55,7 +55,7 @@ pub(super) fn create(
 fn waiting(state: &State, request: &RunRequest) -> Option<WaitReason> {
     let claim = request.concurrency.as_ref()?;
     let group = state.groups.get(&GroupName::new(claim.group.as_str()))?;
-    let holder = group.holder?;
+    let holder = group.holder()?;
     let holder = MaskedText::without_secrets(format!("run {}", holder.stream));
     Some(WaitReason::Concurrency { group: claim.group.clone(), holder })
 }

@@ -1,0 +1,468 @@
+//! One story: a seed, what happens, and what must be true of it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use driver::{DriverError, Input, Loop, Quiet, Settings};
+use event::{
+    Attempt, CancelReason, Change, Conclusion, Envelope, EventRef, ExitKind, Fence, JobKey,
+    LogRange, RunEvent, RunId, RunRequest, Selection, Seq, StepKey, StreamId, Timestamp,
+    WorkflowFile,
+};
+use mask::MaskedText;
+use ports::{Fault, Journal, JournalError, Lease, MemoryJournal};
+use protocol::Report;
+use serde_json::json;
+
+use crate::generate;
+use crate::random::Random;
+use crate::visits::Visits;
+use crate::watcher::Watcher;
+use crate::workers::{Crew, FakeHome, FakeJobs, words};
+
+/// Actions of the first act.
+const ACTIONS: usize = 120;
+/// Rounds in which the second act must come to its end.
+const HEALING_ROUNDS_MAX: usize = 3_000;
+/// Runs of one story.
+const RUNS_MAX: u64 = 4;
+
+/// A story that went wrong.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("seed {seed}: {what}\nreplay it: LAUNCHWAY_SIM_SEED={seed} cargo test -p sim\n{told}")]
+pub struct Failure {
+    /// Its seed.
+    pub seed: u64,
+    /// What must not be.
+    pub what: String,
+    /// The story so far.
+    pub told: String,
+}
+
+/// A story that went well.
+#[derive(Clone, Debug)]
+pub struct Story {
+    /// What it visited.
+    pub visits: Visits,
+    /// Crashes it lived through.
+    pub crashes: u64,
+    /// Events it wrote.
+    pub events: usize,
+}
+
+/// The journal as the loop holds it, so that it outlives the loop.
+#[derive(Clone, Debug, Default)]
+struct Shared(Arc<MemoryJournal>);
+
+impl Journal for Shared {
+    fn append(
+        &self,
+        stream: StreamId,
+        expected: Seq,
+        at: Timestamp,
+        events: &[RunEvent],
+    ) -> Result<Seq, JournalError> {
+        self.0.append(stream, expected, at, events)
+    }
+
+    fn read(&self, stream: StreamId, after: Seq) -> Result<Vec<Envelope>, JournalError> {
+        self.0.read(stream, after)
+    }
+
+    fn open_streams(&self) -> Result<Vec<StreamId>, JournalError> {
+        self.0.open_streams()
+    }
+}
+
+type Driven = Loop<Shared, FakeJobs, FakeHome, Watcher>;
+
+struct World {
+    random: Random,
+    journal: Shared,
+    crew: Rc<RefCell<Crew>>,
+    home: FakeHome,
+    driven: Driven,
+    now: Timestamp,
+    runs: u64,
+    crashes: u64,
+    told: Vec<String>,
+    visits: Visits,
+    starts: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Action {
+    CreateRun,
+    WorkerStarts,
+    WorkerSays,
+    WorkerEnds,
+    WorkerDies,
+    SaidAgain,
+    OldFence,
+    Clock,
+    CancelRun,
+    CancelJob,
+    Force,
+    Resume,
+    PlanFault,
+    Several,
+}
+
+/// Plays the story of a seed.
+///
+/// # Errors
+/// When something happened that must not, with how to see it again.
+pub fn run_seed(seed: u64) -> Result<Story, Failure> {
+    let mut world = World::new(seed);
+    let ended = world.first_act().and_then(|()| world.second_act());
+    let events = world.driven.observer().log.len();
+    match ended {
+        Ok(()) => {
+            let mut visits = world.visits.clone();
+            visits.add(&world.driven.observer().visits);
+            Ok(Story { visits, crashes: world.crashes, events })
+        }
+        Err(what) => {
+            let log = &world.driven.observer().log;
+            let events = log[log.len().saturating_sub(60)..].join("\n");
+            let told = format!("{}\n-- events --\n{events}", world.told.join("\n"));
+            Err(Failure { seed, what, told })
+        }
+    }
+}
+
+fn text(text: impl Into<Arc<str>>) -> MaskedText {
+    MaskedText::without_secrets(text)
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let mut random = Random::new(seed);
+        let journal = Shared::default();
+        let crew = Rc::new(RefCell::new(Crew::default()));
+        let broken_every = random.percent(20).then(|| 5 + random.below(5) as u64);
+        let home = FakeHome { broken_every };
+        let jobs = FakeJobs(Rc::clone(&crew));
+        let driven = driven(0, journal.clone(), jobs, home.clone());
+        World {
+            random,
+            journal,
+            crew,
+            home,
+            driven,
+            now: Timestamp(1_000_000),
+            runs: 0,
+            crashes: 0,
+            told: Vec::new(),
+            visits: Visits::default(),
+            starts: 0,
+        }
+    }
+
+    fn first_act(&mut self) -> Result<(), String> {
+        for _ in 0..ACTIONS {
+            let inputs = self.act();
+            self.round(inputs)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing fails any more: every run must come to its end.
+    fn second_act(&mut self) -> Result<(), String> {
+        self.told.push("-- second act --".to_owned());
+        self.home.broken_every = None;
+        self.crash()?;
+        for _ in 0..HEALING_ROUNDS_MAX {
+            if self.driven.quiet() == Quiet::Done {
+                return Ok(());
+            }
+            let input = self.heal();
+            self.round(input.into_iter().collect())?;
+        }
+        let open = self.driven.state().runs().filter(|(_, run)| run.conclusion().is_none());
+        let stuck = open.flat_map(|(stream, run)| {
+            let jobs = run.jobs().filter(|job| job.conclusion.is_none());
+            jobs.map(move |job| format!("{stream} {} {}", job.key, job.phase))
+        });
+        Err(format!("no end comes: {}", stuck.collect::<Vec<_>>().join(", ")))
+    }
+
+    fn heal(&mut self) -> Option<Input> {
+        let first = self.crew.borrow().living.keys().next().cloned();
+        if let Some(lease) = first {
+            let worker = self.crew.borrow().living[&lease].clone();
+            return Some(if worker.killed {
+                self.gone(lease)
+            } else if worker.started {
+                self.ends(lease, Conclusion::Success)
+            } else {
+                self.starts(lease)
+            });
+        }
+        self.now.0 += 60_000;
+        match self.driven.awaiting_person().into_iter().next() {
+            Some((stream, job, _)) => {
+                Some(Input::Resume { stream, job: Some(job), by: text("octocat") })
+            }
+            None => Some(Input::Tick),
+        }
+    }
+
+    fn round(&mut self, inputs: Vec<Input>) -> Result<(), String> {
+        self.now.0 += self.random.below(2_000) as u64;
+        for input in &inputs {
+            self.told.push(words(input));
+        }
+        match self.driven.round(inputs, self.now) {
+            Ok(()) | Err(DriverError::Refused(_)) => {}
+            Err(DriverError::Journal(_)) => {
+                self.told.push("-- the journal fails --".to_owned());
+                self.crash()?;
+            }
+            Err(error) => {
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                return Err(format!("{error}: {}", source.unwrap_or_default()));
+            }
+        }
+        let twice = self.crew.borrow().started.iter().find(|(_, times)| **times > 1).is_some();
+        if twice {
+            return Err("a lease was started twice".to_owned());
+        }
+        if let Some(broken) = self.driven.observer().broken.clone() {
+            return Err(broken);
+        }
+        let folded = self.driven.observer().state() == self.driven.state();
+        if folded { Ok(()) } else { Err("the fold of the events is not the state".to_owned()) }
+    }
+
+    /// The process dies: its workers end, another folds the journal and says which are gone.
+    fn crash(&mut self) -> Result<(), String> {
+        self.crashes += 1;
+        self.journal.0.restart();
+        self.visits.add(&self.driven.observer().visits);
+        self.crew.borrow_mut().living.clear();
+        let jobs = FakeJobs(Rc::clone(&self.crew));
+        let log = std::mem::take(&mut self.driven.observer_mut().log);
+        self.starts += 1;
+        self.driven = driven(self.starts, self.journal.clone(), jobs, self.home.clone());
+        self.driven.observer_mut().log = log;
+        let streams = self.journal.open_streams().map_err(|error| error.to_string())?;
+        let mut gone = Vec::new();
+        for stream in streams {
+            self.driven.adopt(stream).map_err(|error| format!("{error:?}"))?;
+            let run = self.driven.state().run(stream).expect("adopted just now");
+            for job in run.jobs() {
+                if let Some((fence, _)) = job.lease {
+                    let lease = Lease { stream, job: job.key.clone(), fence };
+                    gone.push(Input::WorkerGone { lease, reason: text("the driver died") });
+                }
+            }
+        }
+        self.round(gone)
+    }
+
+    fn act(&mut self) -> Vec<Input> {
+        let action = self.random.weighted(&[
+            (3, Action::CreateRun),
+            (30, Action::WorkerStarts),
+            (10, Action::WorkerSays),
+            (30, Action::WorkerEnds),
+            (4, Action::WorkerDies),
+            (4, Action::SaidAgain),
+            (3, Action::OldFence),
+            (8, Action::Clock),
+            (1, Action::CancelRun),
+            (1, Action::CancelJob),
+            (1, Action::Force),
+            (4, Action::Resume),
+            (3, Action::PlanFault),
+            (8, Action::Several),
+        ]);
+        match action {
+            Action::Several => {
+                let some = 2 + self.random.below(3);
+                (0..some).flat_map(|_| self.act()).collect()
+            }
+            Action::PlanFault => {
+                let fault =
+                    *self.random.pick(&[Fault::CrashBefore, Fault::CrashAfter, Fault::DiskFull]);
+                let soon = 1 + self.random.below(4) as u64;
+                self.journal.0.fault_at(self.journal.0.appends() + soon, fault);
+                Vec::new()
+            }
+            action => self.one(action).into_iter().collect(),
+        }
+    }
+
+    fn one(&mut self, action: Action) -> Option<Input> {
+        if self.runs == 0 {
+            return self.create();
+        }
+        match action {
+            Action::CreateRun => self.create(),
+            Action::WorkerStarts => self.worker(|it| !it.started).map(|lease| self.starts(lease)),
+            Action::WorkerSays => self.worker(|it| it.started).map(|lease| self.says(lease)),
+            Action::WorkerEnds => {
+                let lease = self.worker(|it| it.started || it.cancelled)?;
+                let cancelled = self.crew.borrow().living[&lease].cancelled;
+                let conclusion = match self.random.below(10) {
+                    _ if cancelled && self.random.percent(80) => Conclusion::Cancelled,
+                    0..3 => Conclusion::Failure,
+                    _ => Conclusion::Success,
+                };
+                Some(self.ends(lease, conclusion))
+            }
+            Action::WorkerDies => self.worker(|_| true).map(|lease| self.gone(lease)),
+            Action::SaidAgain => {
+                let said = self.crew.borrow().said.clone();
+                let (lease, report) =
+                    if said.is_empty() { return None } else { self.random.pick(&said).clone() };
+                Some(Input::Report { lease, report })
+            }
+            Action::OldFence => {
+                let lease = self.worker(|_| true)?;
+                let lease = Lease { fence: Fence(lease.fence.0.saturating_sub(1)), ..lease };
+                Some(Input::Report { lease, report: completed(Conclusion::Success, self.now) })
+            }
+            Action::Clock => {
+                self.now.0 += self.random.below(30 * 60_000) as u64;
+                Some(Input::Tick)
+            }
+            Action::CancelRun => {
+                let reason = CancelReason::Person { by: text("octocat") };
+                Some(Input::Cancel { stream: Some(self.stream()), job: None, reason })
+            }
+            Action::Force => {
+                let reason = CancelReason::Forced { by: text("octocat") };
+                Some(Input::Cancel { stream: Some(self.stream()), job: None, reason })
+            }
+            Action::CancelJob => {
+                let stream = self.stream();
+                let job = self.job(stream)?;
+                let reason = CancelReason::Person { by: text("octocat") };
+                Some(Input::Cancel { stream: Some(stream), job: Some(job), reason })
+            }
+            Action::Resume => {
+                let stream = self.stream();
+                Some(Input::Resume { stream, job: None, by: text("octocat") })
+            }
+            Action::PlanFault | Action::Several => None,
+        }
+    }
+
+    fn stream(&mut self) -> StreamId {
+        StreamId::Run(RunId(1 + self.random.below(self.runs as usize) as u64), Attempt(1))
+    }
+
+    fn job(&mut self, stream: StreamId) -> Option<JobKey> {
+        let run = self.driven.state().run(stream)?;
+        let keys: Vec<JobKey> = run.jobs().map(|job| job.key.clone()).collect();
+        (!keys.is_empty()).then(|| self.random.pick(&keys).clone())
+    }
+
+    fn worker(&mut self, which: impl Fn(&crate::workers::Worker) -> bool) -> Option<Lease> {
+        let crew = self.crew.borrow();
+        let found: Vec<&Lease> =
+            crew.living.iter().filter(|(_, it)| which(it)).map(|(lease, _)| lease).collect();
+        (!found.is_empty()).then(|| (*self.random.pick(&found)).clone())
+    }
+
+    fn report(&mut self, lease: Lease, report: Report) -> Input {
+        self.crew.borrow_mut().said.push((lease.clone(), report.clone()));
+        Input::Report { lease, report }
+    }
+
+    fn starts(&mut self, lease: Lease) -> Input {
+        if let Some(worker) = self.crew.borrow_mut().living.get_mut(&lease) {
+            worker.started = true;
+        }
+        let at = self.now;
+        self.report(lease, Report::Started { pid: 7, at })
+    }
+
+    fn says(&mut self, lease: Lease) -> Input {
+        let (step, at) = (StepKey::new("build"), self.now);
+        let (outcome, conclusion) = (Conclusion::Failure, Conclusion::Success);
+        let report = match self.random.below(4) {
+            0 => Report::StepStarted { step, name: text("Run make"), at },
+            1 => {
+                let log = LogRange::default();
+                Report::StepCompleted { step, outcome, conclusion, log, at }
+            }
+            2 => Report::NotEnforced { note: text("a note") },
+            _ => Report::LogGrew { bytes: 7, step },
+        };
+        self.report(lease, report)
+    }
+
+    fn ends(&mut self, lease: Lease, conclusion: Conclusion) -> Input {
+        self.crew.borrow_mut().living.remove(&lease);
+        let at = self.now;
+        self.report(lease, completed(conclusion, at))
+    }
+
+    fn gone(&mut self, lease: Lease) -> Input {
+        self.crew.borrow_mut().living.remove(&lease);
+        Input::WorkerGone { lease, reason: text("its worker is gone") }
+    }
+
+    fn create(&mut self) -> Option<Input> {
+        if self.runs == RUNS_MAX {
+            return None;
+        }
+        self.runs += 1;
+        let generated = generate::workflow(&mut self.random);
+        self.told.push(generated.main.clone());
+        self.told.extend(generated.called.iter().map(|(path, text)| format!("# {path}\n{text}")));
+        let file = |path: &str, text: String| WorkflowFile { path: path.into(), text: text.into() };
+        let called = generated.called.into_iter();
+        let request = RunRequest {
+            run: RunId(self.runs),
+            attempt: Attempt(1),
+            run_number: self.runs,
+            carried: Vec::new(),
+            repository: "octo/planner".into(),
+            repository_path: "".into(),
+            workflow: file(".github/workflows/main.yml", generated.main),
+            called: called.map(|(path, text)| (format!("./{path}"), file(&path, text))).collect(),
+            title: text("a story"),
+            event: EventRef {
+                name: "push".into(),
+                git_ref: "refs/heads/main".into(),
+                payload: json!({"flag": true}),
+            },
+            change: Change {
+                commit: "0123456789abcdef0123456789abcdef01234567".into(),
+                authored_at: Timestamp(0),
+                committed_at: Timestamp(0),
+                uncommitted: 0,
+            },
+            concurrency: None,
+            selection: Selection::default(),
+            inputs: json!(null),
+            vars: json!({}),
+            secret_names: Vec::new(),
+            actor: "octocat".into(),
+            triggering_actor: "octocat".into(),
+            at: self.now,
+        };
+        Some(Input::CreateRun { request: Box::new(request), carried: Vec::new() })
+    }
+}
+
+fn driven(start: u64, journal: Shared, jobs: FakeJobs, home: FakeHome) -> Driven {
+    let tracking = format!("t{start}").into();
+    Loop::new(Settings { width: 3, tracking }, journal, jobs, home, Watcher::default())
+}
+
+fn completed(conclusion: Conclusion, at: Timestamp) -> Report {
+    let exit = match conclusion {
+        Conclusion::Success => ExitKind::None,
+        Conclusion::Cancelled => ExitKind::Cancelled,
+        _ => ExitKind::UserFailure,
+    };
+    let outputs = BTreeMap::from([("out".to_owned(), text("[1,2]"))]);
+    Report::Completed { conclusion, exit, outputs, environment_url: None, at }
+}
