@@ -14,6 +14,7 @@ mod mirror;
 pub mod native;
 mod refusal;
 mod resolve;
+mod search;
 mod shelf;
 
 pub use git::GitError;
