@@ -143,8 +143,8 @@ fn interpreters(step: &Step) -> Vec<Tool> {
     }
     // The job's home is its own: a shim on PATH tells where the user's pyenv lies.
     for folder in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
-        if folder.ends_with("shims") {
-            files.extend(tools::under(&folder, "../versions/*/bin/python3"));
+        if let Some(root) = folder.parent().filter(|_| folder.ends_with("shims")) {
+            files.extend(tools::under(root, "versions/*/bin/python3"));
         }
     }
     for name in
