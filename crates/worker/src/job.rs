@@ -13,8 +13,8 @@ use expr::Value;
 use mask::{MaskedText, Masker};
 use protocol::{JobSpec, Report, ToWorker};
 use sequencer::{
-    Deed, DeedBody, Ended, Exit, Fact, Input, JobEnd, Next, Plan, State, StepNews, decide, evolve,
-    pending, survives_cancel,
+    Deed, DeedBody, Ended, Exit, Fact, Input, JobEnd, Next, Plan, Program, Shown, State, StepNews,
+    decide, evolve, pending, survives_cancel,
 };
 use store::{Blobs, Durability};
 
@@ -24,6 +24,7 @@ use crate::environment;
 use crate::files;
 use crate::gather::{Gathering, with_sources};
 use crate::hash::Workspace;
+use crate::header;
 use crate::log::Log;
 use crate::native;
 use crate::node;
@@ -51,9 +52,6 @@ const SET_UP: &str = "__setup";
 /// The step that clean-up speaks under.
 const CLEAN_UP: &str = "__cleanup";
 
-/// Colours a script's lines in the log, as GitHub does.
-const SCRIPT_COLOUR: (&str, &str) = ("\u{1b}[36;1m", "\u{1b}[0m");
-
 /// Runs the job to its end, whatever that is, and reports it.
 pub(crate) fn run(control: Control, spec: &JobSpec) {
     let folders = Folders::of(spec);
@@ -71,7 +69,7 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
             short.push(name.clone());
         }
     }
-    let output = Output::new(log, masker, folders.workspace.clone(), spec.options.debug);
+    let output = Output::new(log, masker, folders.workspace.clone(), setup::is_debugged(spec));
     let mut job = Job {
         control,
         output,
@@ -289,7 +287,7 @@ impl Job<'_> {
         match fact.step() {
             Some(StepNews::Began { key, name }) => self.begin(key, &name),
             Some(StepNews::Entered { key, shown, timeout_minutes }) => {
-                self.show_header(&shown.title, None, None, &shown);
+                self.show_header(&shown, None, None);
                 if let (Some(minutes), Some(open)) =
                     (timeout_minutes, self.open.iter_mut().rfind(|open| open.key == key))
                 {
@@ -459,8 +457,7 @@ impl Job<'_> {
         if let Some(summary) = read.summary {
             self.keep_summary(&deed.key, &summary);
         }
-        if matches!(deed.body, DeedBody::Action { program: sequencer::Program::Native { .. }, .. })
-        {
+        if matches!(deed.body, DeedBody::Action { program: Program::Native { .. }, .. }) {
             self.report_artifacts();
         }
         let exit = match exit {
@@ -640,39 +637,18 @@ impl Job<'_> {
     fn show_deed(&mut self, deed: &Deed, shell: Option<&str>) {
         let script = match &deed.body {
             DeedBody::Script { script, .. } => Some(script.as_str()),
-            _ => None,
+            DeedBody::Action { .. } | DeedBody::ReadAction { .. } => None,
         };
-        self.show_header(&deed.shown.title, script, shell, &deed.shown);
+        self.show_header(&deed.shown, script, shell);
+        if let DeedBody::Action { program: Program::Node { file, .. }, .. } = &deed.body
+            && node::may_call_services(Path::new(file))
+        {
+            self.output.show(node::NO_SERVICES.as_bytes());
+        }
     }
 
-    /// The group that a step's log begins with (conformance 140).
-    fn show_header(
-        &mut self,
-        title: &str,
-        script: Option<&str>,
-        shell: Option<&str>,
-        shown: &sequencer::Shown,
-    ) {
-        let mut text = format!("##[group]{title}\n");
-        let (on, off) = SCRIPT_COLOUR;
-        for line in script.iter().flat_map(|script| script.lines()) {
-            text.extend([on, line, off, "\n"]);
-        }
-        for (heading, entries) in [("with", &shown.with), ("env", &shown.env)] {
-            if heading == "env"
-                && let Some(shell) = shell
-            {
-                text.extend(["shell: ", shell, "\n"]);
-            }
-            if !entries.is_empty() {
-                text.extend([heading, ":\n"]);
-            }
-            for (name, value) in entries {
-                text.extend(["  ", name, ": ", value, "\n"]);
-            }
-        }
-        text.push_str("##[endgroup]");
-        for line in text.lines() {
+    fn show_header(&mut self, shown: &Shown, script: Option<&str>, shell: Option<&str>) {
+        for line in header::text(shown, script, shell).lines() {
             self.output.show(line.as_bytes());
         }
     }

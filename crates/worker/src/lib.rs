@@ -23,6 +23,7 @@ mod environment;
 mod files;
 mod gather;
 mod hash;
+mod header;
 mod job;
 mod log;
 mod native;

@@ -21,6 +21,22 @@ const OLDEST: u32 = 20;
 /// What to do about a missing Node.
 const REMEDY: &str = "install it, or name it with the variable LAUNCHWAY_NODE";
 
+/// Said before an action runs whose code knows the addresses of GitHub's own services.
+pub(crate) const NO_SERVICES: &str = "Launchway: this action may ask GitHub's artifact or cache \
+    service, which is not offered here yet; if it does, the message that follows is its own";
+
+/// What the toolkit's clients look for (conformance 198).
+const SERVICE_VARIABLES: [&[u8]; 3] =
+    [b"ACTIONS_RESULTS_URL", b"ACTIONS_CACHE_URL", b"ACTIONS_RUNTIME_URL"];
+
+/// Whether a script holds a client of those services.
+pub(crate) fn may_call_services(script: &Path) -> bool {
+    // A script that cannot be read says so itself when it is started.
+    std::fs::read(script).is_ok_and(|text| {
+        SERVICE_VARIABLES.iter().any(|name| memchr::memmem::find(&text, name).is_some())
+    })
+}
+
 /// A Node that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Node {

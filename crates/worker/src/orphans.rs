@@ -26,21 +26,26 @@ pub(crate) struct Orphan {
     pub(crate) name: String,
 }
 
-/// Kills every descendant that was not detached on purpose, and gives their names.
+/// Kills every descendant that was not detached on purpose, and gives the names of those that
+/// steps left. Whoever bears no mark is our own (what git started while it fetched an action) or
+/// cleared its environment; it goes without a word.
 pub(crate) fn sweep(tracking_id: &str) -> Vec<Orphan> {
     let mut swept: BTreeMap<i32, Orphan> = BTreeMap::new();
     for _ in 0..ROUNDS_MAX {
         reap();
-        let left: Vec<Orphan> = descendants()
+        let left: Vec<(Mark, Orphan)> = descendants()
             .into_iter()
-            .filter(|orphan| !is_detached(orphan.pid, tracking_id))
+            .map(|orphan| (mark(orphan.pid, tracking_id), orphan))
+            .filter(|(mark, _)| *mark != Mark::Detached)
             .collect();
         if left.is_empty() {
             break;
         }
-        for orphan in left {
+        for (mark, orphan) in left {
             end(orphan.pid);
-            swept.insert(orphan.pid.as_raw_nonzero().get(), orphan);
+            if mark == Mark::Ours {
+                swept.insert(orphan.pid.as_raw_nonzero().get(), orphan);
+            }
         }
     }
     swept.into_values().collect()
@@ -101,15 +106,29 @@ fn descendants() -> Vec<Orphan> {
     found
 }
 
-/// Whether its environment names another tracking id than ours. One without the variable is ours:
-/// it was started with a cleared environment, not detached.
-fn is_detached(pid: Pid, tracking_id: &str) -> bool {
+/// What the tracking variable of a process says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    /// It belongs to this job's steps.
+    Ours,
+    /// It was changed: a workflow detached the process.
+    Detached,
+    /// It is not there.
+    None,
+}
+
+fn mark(pid: Pid, tracking_id: &str) -> Mark {
     let Ok(env) = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())) else {
-        return false;
+        return Mark::None;
     };
-    env.split(|byte| *byte == 0)
-        .filter_map(|entry| entry.strip_prefix(TRACKING_VARIABLE.as_bytes())?.strip_prefix(b"="))
-        .any(|value| value != tracking_id.as_bytes())
+    let mut values = env
+        .split(|byte| *byte == 0)
+        .filter_map(|entry| entry.strip_prefix(TRACKING_VARIABLE.as_bytes())?.strip_prefix(b"="));
+    match values.next() {
+        None => Mark::None,
+        Some(value) if value == tracking_id.as_bytes() => Mark::Ours,
+        Some(_) => Mark::Detached,
+    }
 }
 
 /// What `/proc/<pid>/stat` says.

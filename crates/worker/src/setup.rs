@@ -205,6 +205,15 @@ fn contexts(spec: &JobSpec, folders: &Folders) -> BTreeMap<String, Value> {
     contexts
 }
 
+/// Whether debug lines are kept: asked for by option, secret or variable; a secret wins over a
+/// variable (conformance 114).
+pub(crate) fn is_debugged(spec: &JobSpec) -> bool {
+    const NAME: &str = "ACTIONS_STEP_DEBUG";
+    let variable = || spec.contexts.get("vars")?.get(NAME)?.as_str();
+    let said = spec.secrets.get(NAME).map(String::as_str).or_else(variable);
+    spec.options.debug || said.is_some_and(|text| text.eq_ignore_ascii_case("true"))
+}
+
 fn runner(spec: &JobSpec, folders: &Folders) -> Value {
     let mut runner = Object::new();
     runner.insert("os", if cfg!(target_os = "macos") { "macOS" } else { "Linux" });
@@ -214,7 +223,7 @@ fn runner(spec: &JobSpec, folders: &Folders) -> Value {
     runner.insert("temp", text(&folders.temp));
     runner.insert("tool_cache", &*spec.paths.tools);
     runner.insert("workspace", text(&folders.runner_workspace));
-    if spec.options.debug {
+    if is_debugged(spec) {
         runner.insert("debug", "1");
     }
     Value::from(runner)

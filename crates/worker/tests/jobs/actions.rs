@@ -117,7 +117,6 @@ fn c106_a_missing_action_fails_the_job_before_any_step() {
         expect![[r#"
             Error  unable to resolve action octo/none@v1: no repository at /FOLDER/mirror/octo/none
             __setup: failure -> failure
-            __cleanup: success -> success
             job: failure InfraFailure
         "#]],
     );
@@ -274,4 +273,30 @@ fn c153_a_local_action_is_read_when_its_step_comes() {
         job: failure UserFailure said=/FOLDER/job/work/demo/outer
     "#]],
     );
+}
+
+// proves: conformance 53, 68, 159, 163
+#[cfg(feature = "real-programs")]
+#[test]
+fn c159_a_service_is_there_for_the_steps_and_gone_after() {
+    let told = run_with(
+        &[],
+        "
+    services:
+      cache: { image: \"redis:${{ vars.MISSING }}\", ports: [6379] }
+    steps:
+      - run: |
+          exec 3<>/dev/tcp/localhost/${{ job.services.cache.ports['6379'] }}
+          echo PING >&3
+          read -r answer <&3
+          echo \"answer ${answer%?}\"
+",
+    );
+    expect![[r#"
+        __setup: success -> success
+        __run: success -> success
+        job: success None
+    "#]]
+    .assert_eq(&told.told());
+    assert!(told.log.contains("answer +PONG\n"), "{}", told.log);
 }

@@ -636,3 +636,33 @@ jobs:
     "#]]
     .assert_eq(&told.told());
 }
+
+// proves: conformance 114, 175
+#[test]
+fn c114_debug_lines_are_kept_when_asked_for() {
+    let told = crate::harness::start(
+        "
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          echo ::debug::seen $RUNNER_DEBUG ${{ runner.debug }}
+          echo ::set-output name=a::b
+",
+        |spec| {
+            spec.secrets.insert("ACTIONS_STEP_DEBUG".to_owned(), "true".to_owned());
+        },
+    )
+    .finish();
+    let shown: Vec<&str> = told
+        .log
+        .lines()
+        .filter(|line| line.starts_with("##[debug]") || line.starts_with("::"))
+        .collect();
+    expect![[r#"
+        ##[debug]seen 1 1
+        ::set-output name=a::b"#]]
+    .assert_eq(&shown.join("\n"));
+}
