@@ -458,10 +458,14 @@ impl Fold<'_> {
     fn job_cancelled(&mut self, id: NodeId, reason: &CancelReason, at: Timestamp) {
         let fail_fast = matches!(reason, CancelReason::FailFast { .. });
         self.change(id, |node| {
-            node.cancel = Some(reason.clone());
+            let killed = matches!(reason, CancelReason::CleanUp { .. });
+            node.killed |= killed;
+            // Why it was to end at first is how it ends.
+            if !killed || node.cancel.is_none() {
+                node.cancel = Some(reason.clone());
+            }
             let limit = node.definition.as_ref().and_then(|it| it.runner.as_ref());
             let limit = limit.map(|it| it.cancel_timeout_minutes);
-            let killed = matches!(reason, CancelReason::CleanUp { .. });
             if let Phase::Leased(lease) | Phase::Running(lease) = &mut node.phase {
                 lease.deadline =
                     limit.filter(|_| !killed).map(|minutes| after(at, minutes, CLEAN_UP_SLACK_MS));
@@ -610,6 +614,7 @@ impl Node {
             phase: Phase::Blocked,
             waiting: None,
             cancel: None,
+            killed: false,
             losses: 0,
             ready_at: Timestamp::default(),
             ended: None,

@@ -236,3 +236,6 @@ fn stopped_not_ready(state: &State, _: &Definitions) -> Option<String> {
         node.cancel.is_some().then(|| format!("{} is to stop, and may start", node.key))
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -212,9 +212,10 @@ pub fn pending(state: &State) -> Vec<Command> {
     });
     let cancels = state.owed.cancels.iter().map(|at| {
         let (stream, job, fence) = lease(at);
-        match state.node(at.0, at.1).cancel {
-            Some(event::CancelReason::CleanUp { .. }) => Command::KillJob { stream, job, fence },
-            _ => Command::CancelJob { stream, job, fence },
+        if state.node(at.0, at.1).killed {
+            Command::KillJob { stream, job, fence }
+        } else {
+            Command::CancelJob { stream, job, fence }
         }
     });
     starts.chain(cancels).collect()

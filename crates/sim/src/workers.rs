@@ -63,7 +63,7 @@ pub(crate) struct FakeHome {
 
 impl Home for FakeHome {
     fn surroundings(&mut self, lease: &Lease) -> Result<Surroundings, HomeError> {
-        if self.broken_every.is_some_and(|every| lease.fence.0 % every == 0) {
+        if self.broken_every.is_some_and(|every| lease.fence.0.is_multiple_of(every)) {
             return Err(HomeError { message: "no secrets to be had".to_owned() });
         }
         let path = || std::sync::Arc::from("");

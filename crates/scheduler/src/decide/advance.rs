@@ -153,9 +153,9 @@ impl<'s> Due<'s> {
     fn behind(&self, group: &MaskedText, holder: Option<Member>) -> WaitReason {
         let holder = match holder {
             None => "nobody yet".to_owned(),
-            Some(Member { stream, job: None, .. }) => format!("run {stream}"),
+            Some(Member { stream, job: None, .. }) => stream.to_string(),
             Some(Member { stream, job: Some(id), .. }) => {
-                format!("`{}` of run {stream}", self.state.node(stream, id).key)
+                format!("`{}` of {stream}", self.state.node(stream, id).key)
             }
         };
         let holder = MaskedText::without_secrets(holder);

@@ -56,6 +56,6 @@ fn waiting(state: &State, request: &RunRequest) -> Option<WaitReason> {
     let claim = request.concurrency.as_ref()?;
     let group = state.groups.get(&GroupName::new(claim.group.as_str()))?;
     let holder = group.holder()?;
-    let holder = MaskedText::without_secrets(format!("run {}", holder.stream));
+    let holder = MaskedText::without_secrets(holder.stream.to_string());
     Some(WaitReason::Concurrency { group: claim.group.clone(), holder })
 }

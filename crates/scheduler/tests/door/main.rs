@@ -1,4 +1,9 @@
 //! The door: a workflow and a script of what happens go in, the events come out, a line each.
 
+mod cancel;
 mod graph;
+mod groups;
 mod harness;
+mod linear;
+mod matrices;
+mod workflows;

@@ -1,0 +1,223 @@
+//! Cancelling, and running again.
+
+use event::{Attempt, JobKey, StreamId};
+use expect_test::{Expect, expect};
+use scheduler::{Rerun, carry};
+
+use crate::harness::{World, play, request};
+
+const WORKFLOW: &str = "
+on: push
+jobs:
+  build: { runs-on: ubuntu-latest, steps: [{ run: make }] }
+  test:
+    needs: build
+    strategy: { matrix: { v: [x, y] }, fail-fast: false }
+    runs-on: ubuntu-latest
+    steps: [{ run: make }]
+  report:
+    needs: test
+    if: always()
+    runs-on: ubuntu-latest
+    steps: [{ run: make }]
+  ship:
+    needs: test
+    runs-on: ubuntu-latest
+    steps: [{ run: make }]
+";
+
+fn check(script: &str, expect: Expect) {
+    expect.assert_eq(&play(WORKFLOW, &[], script));
+}
+
+// proves: conformance 138
+#[test]
+fn c138_a_cancel_leaves_what_always_runs() {
+    check(
+        "
+build success
+take test (1)
+cancel
+test (1) cancelled
+test (2) cancelled
+report success
+",
+        expect![[r#"
+            RunCreated
+            JobsDeclared: build, test, report, ship
+            RunStarted
+            JobPlanned build
+            JobReady build
+            JobLeased build
+            > build success
+            JobStarted build
+            JobCompleted build success
+            JobPlanned test (1) as `test (x)`
+            JobPlanned test (2) as `test (y)`
+            JobExpanded test
+            JobReady test (1)
+            JobReady test (2)
+            JobLeased test (1)
+            JobLeased test (2)
+            > take test (1)
+            JobStarted test (1)
+            > cancel
+            CancelRequested: Person { by: "octocat" }
+            CancelRequested test (1): Person { by: "octocat" }
+            CancelRequested test (2): Person { by: "octocat" }
+            > test (1) cancelled
+            JobCompleted test (1) cancelled
+            > test (2) cancelled
+            JobStarted test (2)
+            JobCompleted test (2) cancelled
+            MatrixCompleted test cancelled
+            JobPlanned report
+            JobSkipped ship: Needs { job: JobKey("test") }
+            JobReady report
+            JobLeased report
+            > report success
+            JobStarted report
+            JobCompleted report success
+            RunCompleted cancelled
+        "#]],
+    );
+}
+
+#[test]
+fn a_forced_cancel_leaves_nothing() {
+    check(
+        "
+build success
+test (1) success
+test (2) success
+take report
+force
+report cancelled
+ship cancelled
+",
+        expect![[r#"
+            RunCreated
+            JobsDeclared: build, test, report, ship
+            RunStarted
+            JobPlanned build
+            JobReady build
+            JobLeased build
+            > build success
+            JobStarted build
+            JobCompleted build success
+            JobPlanned test (1) as `test (x)`
+            JobPlanned test (2) as `test (y)`
+            JobExpanded test
+            JobReady test (1)
+            JobReady test (2)
+            JobLeased test (1)
+            JobLeased test (2)
+            > test (1) success
+            JobStarted test (1)
+            JobCompleted test (1) success
+            > test (2) success
+            JobStarted test (2)
+            JobCompleted test (2) success
+            MatrixCompleted test success
+            JobPlanned report
+            JobPlanned ship
+            JobReady report
+            JobReady ship
+            JobLeased report
+            JobLeased ship
+            > take report
+            JobStarted report
+            > force
+            CancelRequested: Forced { by: "octocat" }
+            CancelRequested report: Forced { by: "octocat" }
+            CancelRequested ship: Forced { by: "octocat" }
+            > report cancelled
+            JobCompleted report cancelled
+            > ship cancelled
+            JobStarted ship
+            JobCompleted ship cancelled
+            RunCompleted cancelled
+        "#]],
+    );
+}
+
+fn again(rerun: &Rerun, script: &str) -> String {
+    let mut world = World::new();
+    world.create(request(1, WORKFLOW, &[]), Vec::new());
+    for line in ["build success k=v", "test (1) success", "test (2) failure", "report success"] {
+        world.act(line);
+    }
+    world.told();
+    let stream = StreamId::Run(event::RunId(1), Attempt(1));
+    let before = world.state.run(stream).expect("it was made").clone();
+    world.state.forget(stream);
+    let mut request = request(1, WORKFLOW, &[]);
+    request.attempt = Attempt(2);
+    let carried = carry(&before, rerun, world.now).expect("it can run again");
+    world.create(request, carried);
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        world.act(line);
+    }
+    world.told()
+}
+
+// proves: conformance 38
+#[test]
+fn c38_failed_jobs_and_what_needs_them_run_again_the_rest_carries_over() {
+    let told = again(&Rerun::Failed, "test (2) success\nreport success\nship success");
+    expect![[r#"
+        [1/2] RunCreated
+        [1/2] JobsDeclared: build, test, report, ship
+        [1/2] JobPlanned build
+        [1/2] JobCarried build success k=v
+        [1/2] JobPlanned test (1) as `test (x)`
+        [1/2] JobPlanned test (2) as `test (y)`
+        [1/2] JobExpanded test
+        [1/2] JobCarried test (1) success
+        [1/2] RunStarted
+        [1/2] JobReady test (2)
+        [1/2] JobLeased test (2)
+        [1/2] JobStarted test (2)
+        [1/2] JobCompleted test (2) success
+        [1/2] MatrixCompleted test success
+        [1/2] JobPlanned report
+        [1/2] JobPlanned ship
+        [1/2] JobReady report
+        [1/2] JobReady ship
+        [1/2] JobLeased report
+        [1/2] JobLeased ship
+        [1/2] JobStarted report
+        [1/2] JobCompleted report success
+        [1/2] JobStarted ship
+        [1/2] JobCompleted ship success
+        [1/2] RunCompleted success
+    "#]]
+    .assert_eq(&told);
+}
+
+// proves: conformance 38
+#[test]
+fn c38_one_job_runs_again_and_what_needs_it() {
+    let told = again(&Rerun::Job(JobKey::new("report")), "report success");
+    expect![[r#"
+        [1/2] RunCreated
+        [1/2] JobsDeclared: build, test, report, ship
+        [1/2] JobPlanned build
+        [1/2] JobCarried build success k=v
+        [1/2] JobPlanned test (1) as `test (x)`
+        [1/2] JobPlanned test (2) as `test (y)`
+        [1/2] JobExpanded test
+        [1/2] JobCarried test (1) success
+        [1/2] JobCarried test (2) failure
+        [1/2] JobCarried ship skipped
+        [1/2] RunStarted
+        [1/2] MatrixCompleted test failure
+        [1/2] JobPlanned report
+        [1/2] JobReady report
+        [1/2] JobLeased report
+        [1/2] JobStarted report
+        [1/2] JobCompleted report success
+        [1/2] RunCompleted failure
+    "#]]
+    .assert_eq(&told);
+}

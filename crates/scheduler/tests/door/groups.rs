@@ -1,0 +1,150 @@
+//! Concurrency groups over jobs and runs.
+
+use expect_test::{Expect, expect};
+
+use crate::harness::{World, play, request};
+
+fn two_runs(concurrency: &str, script: &str, expect: Expect) {
+    let workflow = format!(
+        "on: push
+concurrency: {concurrency}
+jobs:
+  a: {{ runs-on: ubuntu-latest, steps: [{{ run: make }}] }}
+"
+    );
+    let mut world = World::new();
+    let mut told = String::new();
+    for run in 1..=3 {
+        world.create(request(run, &workflow, &[]), Vec::new());
+        world.now.0 += 1;
+    }
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        told.push_str(&world.told());
+        told.push_str(&format!("> {line}\n"));
+        world.act(line);
+    }
+    told.push_str(&world.told());
+    world.check_fold();
+    expect.assert_eq(&told);
+}
+
+// proves: conformance 40, 41, 45
+#[test]
+fn c41_one_runs_one_waits_and_a_newcomer_takes_the_place_of_who_waits() {
+    two_runs(
+        "\"Deploy-${{ github.ref_name }}\"",
+        "a success",
+        expect![[r#"
+            RunCreated
+            JobsDeclared: a
+            RunStarted
+            JobPlanned a
+            JobReady a
+            JobLeased a
+            [2] RunCreated
+            [2] JobsDeclared: a
+            [2] RunWaiting: Concurrency { group: "Deploy-main", holder: "run/1/1" }
+            [3] RunCreated
+            [3] JobsDeclared: a
+            [3] RunWaiting: Concurrency { group: "Deploy-main", holder: "run/1/1" }
+            [2] CancelRequested: Concurrency { group: "Deploy-main" }
+            [2] RunCompleted cancelled
+            > a success
+            JobStarted a
+            JobCompleted a success
+            RunCompleted success
+            [3] RunStarted
+            [3] JobPlanned a
+            [3] JobReady a
+            [3] JobLeased a
+        "#]],
+    );
+}
+
+// proves: conformance 41
+#[test]
+fn c41_cancel_in_progress_ends_the_holder_too() {
+    two_runs(
+        "{ group: deploy, cancel-in-progress: true }",
+        "a cancelled",
+        expect![[r#"
+            RunCreated
+            JobsDeclared: a
+            RunStarted
+            JobPlanned a
+            JobReady a
+            JobLeased a
+            [2] RunCreated
+            [2] JobsDeclared: a
+            [2] RunWaiting: Concurrency { group: "deploy", holder: "run/1/1" }
+            CancelRequested: Concurrency { group: "deploy" }
+            CancelRequested a: Concurrency { group: "deploy" }
+            [3] RunCreated
+            [3] JobsDeclared: a
+            [3] RunWaiting: Concurrency { group: "deploy", holder: "run/1/1" }
+            [2] CancelRequested: Concurrency { group: "deploy" }
+            [2] RunCompleted cancelled
+            > a cancelled
+            JobStarted a
+            JobCompleted a cancelled
+            RunCompleted cancelled
+            [3] RunStarted
+            [3] JobPlanned a
+            [3] JobReady a
+            [3] JobLeased a
+        "#]],
+    );
+}
+
+// proves: conformance 42, 44
+#[test]
+fn c42_queue_max_keeps_all_who_wait_in_order() {
+    two_runs(
+        "{ group: deploy, queue: max }",
+        "a success",
+        expect![[r#"
+            RunCreated
+            JobsDeclared: a
+            RunStarted
+            JobPlanned a
+            JobReady a
+            JobLeased a
+            [2] RunCreated
+            [2] JobsDeclared: a
+            [2] RunWaiting: Concurrency { group: "deploy", holder: "run/1/1" }
+            [3] RunCreated
+            [3] JobsDeclared: a
+            [3] RunWaiting: Concurrency { group: "deploy", holder: "run/1/1" }
+            > a success
+            JobStarted a
+            JobCompleted a success
+            RunCompleted success
+            [2] RunStarted
+            [2] JobPlanned a
+            [2] JobReady a
+            [2] JobLeased a
+        "#]],
+    );
+}
+
+// proves: conformance 43, 125
+#[test]
+fn c43_a_job_in_its_own_runs_group_is_a_deadlock_and_fails() {
+    let workflow = "
+on: push
+concurrency: Deploy
+jobs:
+  a:
+    concurrency: deploy
+    runs-on: ubuntu-latest
+    steps: [{ run: make }]
+";
+    expect![[r#"
+        RunCreated
+        JobsDeclared: a
+        RunStarted
+        AnnotationAdded a: a deadlock: the concurrency group `deploy` is held by its own run until this job ends (line 6)
+        JobCompleted a failure
+        RunCompleted failure
+    "#]].assert_eq(&play(workflow, &[], ""));
+}
