@@ -6,7 +6,7 @@ use std::sync::Arc;
 use event::Conclusion;
 use expr::{Contexts, Object, StatusFunction, Value};
 use indexmap::IndexMap;
-use workflow::{Condition, Template, TemplateError};
+use workflow::{ActionRuns, Condition, Template, TemplateError};
 
 use crate::World;
 use crate::deed::{ActionStage, FileCommandPaths};
@@ -139,7 +139,10 @@ impl Sight<'_> {
         if let Some(action) = self.action {
             put("action_repository", action.repository.as_deref().unwrap_or(""));
             put("action_ref", action.reference.as_deref().unwrap_or(""));
-            if let ActionHome::Folder(folder) = &action.home {
+            // GitHub gives the path to composite actions only.
+            if let (ActionHome::Folder(folder), ActionRuns::Composite { .. }) =
+                (&action.home, &action.manifest.runs)
+            {
                 put("action_path", folder);
             }
         }

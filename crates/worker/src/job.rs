@@ -410,7 +410,8 @@ impl Job<'_> {
             if self.output.log.deadline().is_some_and(|at| at <= now) {
                 self.flush();
             }
-            if process.is_over(now) {
+            // Nobody will read what a daemon still says after the driver is gone.
+            if process.is_over(now) || self.stop >= Stop::Abandoned && process.is_gone() {
                 break;
             }
         }

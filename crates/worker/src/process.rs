@@ -186,7 +186,12 @@ impl Process {
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         let drained = self.stdout.is_none() && self.stderr.is_none()
             || self.drain_until.is_some_and(|until| until <= now);
-        self.status.is_some() && drained && self.survivors.is_empty()
+        self.is_gone() && drained
+    }
+
+    /// Whether it ended and nobody of a group that was to end is left; its streams may be open.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.status.is_some() && self.survivors.is_empty()
     }
 
     /// How it ended.
