@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use expect_test::{Expect, expect};
+use protocol::Report;
 
 use crate::harness::{Told, start};
 
@@ -19,24 +20,25 @@ fn run_with(actions: &[(&str, &[(&str, &str)])], steps: &str) -> Told {
                 std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
                 std::fs::write(path, text).expect("a file");
             }
-            for arguments in [
-                "init -q -b main",
-                "add .",
-                "-c user.name=t -c user.email=t@example.com commit -q -m first",
-                "tag v1",
-            ] {
-                let status = Command::new("git")
-                    .args(arguments.split(' '))
-                    .current_dir(&repository)
-                    .status()
-                    .expect("git runs");
-                assert!(status.success(), "git {arguments}");
-            }
+            commit(&repository);
         }
         let mirror = mirror.to_str().expect("a path of ours").to_owned();
         spec.options.mirrors.insert("octo".to_owned(), mirror);
     })
     .finish()
+}
+
+/// Makes a repository of a folder, with one commit and a tag.
+fn commit(folder: &Path) {
+    for arguments in [
+        "init -q -b main",
+        "add .",
+        "-c user.name=t -c user.email=t@example.com commit -q -m first",
+        "tag v1",
+    ] {
+        let git = Command::new("git").args(arguments.split(' ')).current_dir(folder).status();
+        assert!(git.expect("git runs").success(), "git {arguments}");
+    }
 }
 
 fn check(actions: &[(&str, &[(&str, &str)])], steps: &str, expected: Expect) {
@@ -299,4 +301,55 @@ fn c159_a_service_is_there_for_the_steps_and_gone_after() {
     "#]]
     .assert_eq(&told.told());
     assert!(told.log.contains("answer +PONG\n"), "{}", told.log);
+}
+
+// The natives speak for themselves in `actions`; here it is that the worker hands them what they
+// need and passes on what they give.
+#[test]
+fn natives_check_out_and_keep_artifacts() {
+    let workflow = "
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: cat hello.txt
+      - uses: actions/upload-artifact@v4
+        with: { name: greeting, path: hello.txt }
+      - uses: actions/download-artifact@v4
+        with: { name: greeting, path: back }
+      - run: cat back/hello.txt
+";
+    let told = start(workflow, |spec| {
+        let repository = Path::new(&*spec.paths.repository).to_owned();
+        std::fs::write(repository.join("hello.txt"), "hello from the tree\n").expect("a file");
+        commit(&repository);
+        let head = Command::new("git")
+            .args(["rev-parse", "HEAD"])
+            .current_dir(&repository)
+            .output()
+            .expect("git runs");
+        let head = String::from_utf8(head.stdout).expect("a hash");
+        spec.contexts.get_mut("github").expect("it is there")["sha"] = head.trim().into();
+    })
+    .finish();
+    expect![[r#"
+        __setup: success -> success
+        __actions_checkout: success -> success
+        __run: success -> success
+        __actions_upload-artifact: success -> success
+        __actions_download-artifact: success -> success
+        __run_2: success -> success
+        post:__actions_checkout: success -> success
+        job: success None
+    "#]]
+    .assert_eq(&told.told());
+    assert_eq!(told.log.matches("\nhello from the tree\n").count(), 2, "{}", told.log);
+    let kept = told.reports.iter().find_map(|report| match report {
+        Report::ArtifactUploaded { name, blob, .. } => Some((name.to_string(), blob.to_string())),
+        _ => None,
+    });
+    let (name, blob) = kept.expect("an artifact was reported");
+    assert_eq!((name.as_str(), blob.len()), ("greeting", 64));
 }

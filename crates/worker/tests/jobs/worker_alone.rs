@@ -1,7 +1,17 @@
-//! The worker without the binary around it, for tests: what `launchway worker` is to the driver.
+//! The worker without the binary around it, for tests: what `launchway worker` is to the driver,
+//! and what `launchway native` is to the worker.
 
 use std::process::ExitCode;
 
+use actions::native::{Stage, main as native};
+
 fn main() -> ExitCode {
-    worker::main_on_stdin()
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.as_slice() {
+        [word, name, stage] if word == "native" => match Stage::parse(stage) {
+            Some(stage) => ExitCode::from(native(name, stage)),
+            None => ExitCode::from(2),
+        },
+        _ => worker::main_on_stdin(),
+    }
 }
