@@ -3,7 +3,6 @@
 //! Only what carries a tracking id of the journal is touched. A run whose owner lives is left alone
 //! (`owner.rs`). What follows from a loss is decided by the scheduler; nothing is started here.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +17,7 @@ use crate::owner::{Owner, OwnerError};
 use crate::processes::end_tree;
 use crate::round::{DriverError, Loop, Observer, Settings};
 use crate::surroundings::{Home, HomeError};
+use crate::workers::workers_alive;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -74,7 +74,7 @@ pub fn sweep<J: Journal + Clone, O: Observer>(
 
 /// Ends what a dead owner's worker left, and says what is known of it.
 fn lost(tracking: &str) -> MaskedText {
-    let left = end_tree(tracking, &BTreeSet::new);
+    let left = end_tree(tracking, &workers_alive);
     let mut reason = "launchway ended while it ran".to_owned();
     if left > 0 {
         reason.push_str(&format!("; {left} of its processes could not be ended"));

@@ -11,7 +11,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -37,6 +37,11 @@ pub enum WorkersError {
     Subreaper(#[source] io::Error),
 }
 
+/// The workers of this process that live now.
+pub(crate) fn workers_alive() -> BTreeSet<u32> {
+    living().clone()
+}
+
 /// Orphans of dead workers come to this process from now on. Needed once, before the first worker.
 ///
 /// # Errors
@@ -52,8 +57,14 @@ pub struct Workers {
     program: PathBuf,
     inputs: Sender<Input>,
     open: BTreeMap<Lease, Open>,
-    /// Process ids of workers that live, shared with the readers.
-    living: Arc<Mutex<BTreeSet<u32>>>,
+}
+
+/// Process ids of the workers of this process that live. One list for the whole process, as there is
+/// one kernel's list of our children: what is a child and not in here is an orphan.
+static LIVING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+fn living() -> MutexGuard<'static, BTreeSet<u32>> {
+    LIVING.lock().expect("nobody panics while holding the list")
 }
 
 #[derive(Debug)]
@@ -65,16 +76,16 @@ struct Open {
 impl Workers {
     /// Workers of `program` (this very program), whose reports go to `inputs`.
     pub fn new(program: PathBuf, inputs: Sender<Input>) -> Workers {
-        Workers { program, inputs, open: BTreeMap::new(), living: Arc::default() }
+        Workers { program, inputs, open: BTreeMap::new() }
     }
 
-    fn spawn(&mut self, spec: &JobSpec, lease: &Lease) -> io::Result<()> {
+    fn spawn(&mut self, spec: JobSpec, lease: &Lease) -> io::Result<()> {
         make_folders(&spec.paths)?;
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_write_timeout(Some(WRITE_PATIENCE))?;
         // The list is held over the start: whoever looks for orphans must not find a worker that
         // is not in it yet.
-        let mut living = self.living.lock().expect("nobody panics while holding the list");
+        let mut living = living();
         let mut child = Command::new(&self.program)
             .arg("worker")
             .env(WORKER_VARIABLE, &*spec.tracking_id)
@@ -93,13 +104,12 @@ impl Workers {
             tracking: Arc::clone(&spec.tracking_id),
             folder: PathBuf::from(&*spec.paths.job),
             inputs: self.inputs.clone(),
-            living: Arc::clone(&self.living),
         };
         let name = format!("worker {pid}");
         // Without a thread the child is dropped unread: it sees the end of its socket and goes.
         let socket = ours.try_clone()?;
         thread::Builder::new().name(name).spawn(move || reader.run(child, stderr, socket))?;
-        let mut line = serde_json::to_vec(&ToWorker::Start(Box::new(spec.clone())))?;
+        let mut line = serde_json::to_vec(&ToWorker::Start(Box::new(spec)))?;
         line.push(b'\n');
         let sent = (&ours).write_all(&line);
         self.open.insert(lease.clone(), Open { socket: ours, pid });
@@ -110,13 +120,9 @@ impl Workers {
         Ok(())
     }
 
-    fn living(&self) -> std::sync::MutexGuard<'_, BTreeSet<u32>> {
-        self.living.lock().expect("nobody panics while holding the list")
-    }
-
     /// Drops what belongs to leases that are over.
     fn forget_dead(&mut self) {
-        let living = self.living().clone();
+        let living = workers_alive();
         self.open.retain(|_, open| living.contains(&open.pid));
     }
 }
@@ -129,7 +135,7 @@ impl Jobs for Workers {
             return;
         }
         self.forget_dead();
-        if let Err(error) = self.spawn(&spec, &lease) {
+        if let Err(error) = self.spawn(spec, &lease) {
             let program = self.program.display();
             let reason = format!("its worker could not be started ({program}): {error}");
             let reason = MaskedText::without_secrets(reason);
@@ -188,7 +194,6 @@ struct Reader {
     tracking: Arc<str>,
     folder: PathBuf,
     inputs: Sender<Input>,
-    living: Arc<Mutex<BTreeSet<u32>>>,
 }
 
 impl Reader {
@@ -201,15 +206,14 @@ impl Reader {
         }
         let pid = child.id();
         let status = child.wait();
-        self.living.lock().expect("nobody panics while holding the list").remove(&pid);
+        living().remove(&pid);
         // Before anybody hears of the end: nothing of a lost job may still run. A worker that ended
         // well has swept already; one look at our children tells.
-        let living = || self.living.lock().expect("nobody panics while holding the list").clone();
         let swept = matches!(&status, Ok(status) if status.success());
-        let left = if swept && orphans(&living).is_empty() {
+        let left = if swept && orphans(&workers_alive).is_empty() {
             0
         } else {
-            end_tree(&self.tracking, &living)
+            end_tree(&self.tracking, &workers_alive)
         };
         let errors = errors.and_then(|thread| thread.join().ok()).unwrap_or_default();
         let reason = reason(status.ok(), said.err(), &errors, left);

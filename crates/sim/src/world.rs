@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use driver::{DriverError, Input, Loop, Quiet, Settings};
 use event::{
-    Attempt, CancelReason, Change, Conclusion, Envelope, EventRef, ExitKind, Fence, JobKey,
-    LogRange, RunEvent, RunId, RunRequest, Selection, Seq, StepKey, StreamId, Timestamp,
-    WorkflowFile,
+    Attempt, CancelReason, Change, Conclusion, EventRef, ExitKind, Fence, JobKey, LogRange, RunId,
+    RunRequest, Selection, StepKey, StreamId, Timestamp, WorkflowFile,
 };
 use mask::MaskedText;
-use ports::{Fault, Journal, JournalError, Lease, MemoryJournal};
+use ports::{Fault, Journal as _, Lease, MemoryJournal};
 use protocol::Report;
 use serde_json::json;
 
@@ -52,29 +51,8 @@ pub struct Story {
     pub events: usize,
 }
 
-/// The journal as the loop holds it, so that it outlives the loop.
-#[derive(Clone, Debug, Default)]
-struct Shared(Arc<MemoryJournal>);
-
-impl Journal for Shared {
-    fn append(
-        &self,
-        stream: StreamId,
-        expected: Seq,
-        at: Timestamp,
-        events: &[RunEvent],
-    ) -> Result<Seq, JournalError> {
-        self.0.append(stream, expected, at, events)
-    }
-
-    fn read(&self, stream: StreamId, after: Seq) -> Result<Vec<Envelope>, JournalError> {
-        self.0.read(stream, after)
-    }
-
-    fn open_streams(&self) -> Result<Vec<StreamId>, JournalError> {
-        self.0.open_streams()
-    }
-}
+/// The journal outlives the loop.
+type Shared = Arc<MemoryJournal>;
 
 type Driven = Loop<Shared, FakeJobs, FakeHome, Watcher>;
 
@@ -240,7 +218,7 @@ impl World {
     /// The process dies: its workers end, another folds the journal and says which are gone.
     fn crash(&mut self) -> Result<(), String> {
         self.crashes += 1;
-        self.journal.0.restart();
+        self.journal.restart();
         self.visits.add(&self.driven.observer().visits);
         self.crew.borrow_mut().living.clear();
         let jobs = FakeJobs(Rc::clone(&self.crew));
@@ -289,7 +267,7 @@ impl World {
                 let fault =
                     *self.random.pick(&[Fault::CrashBefore, Fault::CrashAfter, Fault::DiskFull]);
                 let soon = 1 + self.random.below(4) as u64;
-                self.journal.0.fault_at(self.journal.0.appends() + soon, fault);
+                self.journal.fault_at(self.journal.appends() + soon, fault);
                 Vec::new()
             }
             action => self.one(action).into_iter().collect(),
