@@ -187,9 +187,6 @@ fn jobs_run_in_processes_one_after_the_other() {
         JobPlanned one
         JobReady one
         JobLeased one
-        JobLost one: its worker was ended by signal 15
-        JobRequeued one
-        JobLeased one
         JobStarted one
         JobCompleted one success
         JobPlanned two
