@@ -31,19 +31,24 @@ pub(crate) fn end_tree(tracking: &str, workers: &dyn Fn() -> BTreeSet<u32>) -> u
         found
     };
     let mut left = find();
+    // A dead process has no environment any more: it is found no second time, and still has to be
+    // reaped where it is a child of ours.
+    let mut signalled = BTreeSet::new();
     for (signal, patience) in [(Signal::TERM, GRACE), (Signal::KILL, KILLED)] {
         for pid in &left {
             signal_one(*pid, signal);
+            signalled.insert(*pid);
         }
         let until = Instant::now() + patience;
-        while !left.is_empty() && Instant::now() < until {
-            left.iter().for_each(|pid| reap(*pid));
+        while !(left.is_empty() && signalled.is_empty()) && Instant::now() < until {
+            signalled.retain(|pid| !reap(*pid));
             left = find();
             if signal == Signal::KILL {
                 // A process that was forked while we looked.
                 left.iter().for_each(|pid| signal_one(*pid, signal));
+                signalled.extend(&left);
             }
-            if !left.is_empty() {
+            if !(left.is_empty() && signalled.is_empty()) {
                 std::thread::sleep(LOOK);
             }
         }
@@ -58,11 +63,10 @@ fn signal_one(pid: u32, signal: Signal) {
     }
 }
 
-fn reap(pid: u32) {
-    if let Some(pid) = pid_of(pid) {
-        // Only a child of ours is reaped; for others the error says so.
-        let _ = waitpid(Some(pid), WaitOptions::NOHANG);
-    }
+/// Says whether there is nothing left to reap: it was reaped, or is no child of ours.
+fn reap(pid: u32) -> bool {
+    let waited = pid_of(pid).map(|pid| waitpid(Some(pid), WaitOptions::NOHANG));
+    !matches!(waited, Some(Ok(None)))
 }
 
 fn pid_of(pid: u32) -> Option<Pid> {

@@ -18,6 +18,9 @@ use syntax::Diagnostic;
 use crate::inputs::Input;
 use crate::surroundings::Home;
 
+/// Jobs up to which debug builds check the invariants, which walk over all of them.
+const CHECKED_JOBS_MAX: usize = 200;
+
 /// How the loop runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -195,11 +198,22 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
             }
         }
         self.settle(at, &mut round)?;
+        if cfg!(debug_assertions) {
+            self.assert_invariants();
+        }
         self.append(&round, at)?;
         self.poisoned = false;
         self.tell(round);
         self.act(at)?;
         refused.map_or(Ok(()), |refusal| Err(DriverError::Refused(refusal)))
+    }
+
+    /// In debug builds: a fault of ours is found where it happens, not where it shows.
+    fn assert_invariants(&self) {
+        let jobs: usize = self.state.runs().map(|(_, run)| run.jobs().count()).sum();
+        if jobs <= CHECKED_JOBS_MAX {
+            scheduler::check(&self.state, &self.definitions).expect("the invariants hold");
+        }
     }
 
     /// Decides and folds what one input says.

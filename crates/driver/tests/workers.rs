@@ -162,7 +162,8 @@ fn run(scratch: &Scratch, script: &str) -> (Ended, Vec<String>) {
     become_subreaper().unwrap();
     let (sender, receiver) = mpsc::channel();
     let workers = Workers::new(scratch.program(script), sender);
-    let tracking: Arc<str> = format!("test_{}", std::process::id()).into();
+    // Unlike that of any other test: what is known by it is ended.
+    let tracking = scratch.0.file_name().unwrap().to_str().unwrap().into();
     let settings = Settings { width: 2, tracking };
     let (home, told) = (Folder(scratch.0.clone()), Told::default());
     let driven = Loop::new(settings, MemoryJournal::new(), workers, home, told.clone());
