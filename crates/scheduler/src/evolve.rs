@@ -334,6 +334,38 @@ impl Fold<'_> {
             (Phase::Free | Phase::Parked | Phase::Queued, RunEvent::JobReady { at, .. }) => {
                 self.job_ready(id, *at);
             }
+            (_, RunEvent::AnnotationAdded { .. } | RunEvent::NotEnforced { .. }) => {}
+            (_, RunEvent::JobCompleted { fence, conclusion, outputs, .. }) => {
+                if !may_complete(&phase, *fence, self.node(id)) {
+                    return Err(self.illegal(key.as_str(), phase.name()));
+                }
+                self.finish(id, *conclusion, outputs);
+            }
+            (Phase::Expanded, RunEvent::MatrixCompleted { conclusion, outputs, .. })
+            | (Phase::Calling, RunEvent::CallCompleted { conclusion, outputs, .. }) => {
+                if crate::pending::duty(self.run(), self.node(id)) != Duty::Settle {
+                    return bad();
+                }
+                self.finish(id, *conclusion, outputs);
+            }
+            (
+                Phase::Blocked | Phase::Due | Phase::Parked | Phase::Queued | Phase::Free,
+                RunEvent::JobCarried { conclusion, outputs, from, .. },
+            ) if !self.run().started => {
+                self.change(id, |node| node.carried_from = Some(*from));
+                self.finish(id, *conclusion, outputs);
+            }
+            (_, RunEvent::CancelRequested { reason, at, .. }) if phase != Phase::Ended => {
+                self.job_cancelled(id, reason, *at);
+            }
+            _ => return self.of_worker(key, id, &phase),
+        }
+        Ok(())
+    }
+
+    /// What a worker does, and what is done about it.
+    fn of_worker(mut self, key: &JobKey, id: NodeId, phase: &Phase) -> Step {
+        match (phase, self.event) {
             (Phase::Ready, RunEvent::JobLeased { fence, tracking_id, .. }) => {
                 if *fence <= self.run().last_fence {
                     return Err(self.illegal(key.as_str(), "leased under a newer fence"));
@@ -356,28 +388,7 @@ impl Fold<'_> {
                 | RunEvent::StepCompleted { .. }
                 | RunEvent::SummaryWritten { .. }
                 | RunEvent::ArtifactUploaded { .. },
-            )
-            | (_, RunEvent::AnnotationAdded { .. } | RunEvent::NotEnforced { .. }) => {}
-            (_, RunEvent::JobCompleted { fence, conclusion, outputs, .. }) => {
-                if !may_complete(&phase, *fence, self.node(id)) {
-                    return Err(self.illegal(key.as_str(), phase.name()));
-                }
-                self.finish(id, *conclusion, outputs);
-            }
-            (Phase::Expanded, RunEvent::MatrixCompleted { conclusion, outputs, .. })
-            | (Phase::Calling, RunEvent::CallCompleted { conclusion, outputs, .. }) => {
-                if crate::pending::duty(self.run(), self.node(id)) != Duty::Settle {
-                    return bad();
-                }
-                self.finish(id, *conclusion, outputs);
-            }
-            (
-                Phase::Blocked | Phase::Due | Phase::Parked | Phase::Queued | Phase::Free,
-                RunEvent::JobCarried { conclusion, outputs, from, .. },
-            ) if !self.run().started => {
-                self.change(id, |node| node.carried_from = Some(*from));
-                self.finish(id, *conclusion, outputs);
-            }
+            ) => {}
             (Phase::Leased(lease) | Phase::Running(lease), RunEvent::JobLost { fence, .. })
                 if lease.fence == *fence =>
             {
@@ -393,10 +404,7 @@ impl Fold<'_> {
                     node.waiting = None;
                 });
             }
-            (_, RunEvent::CancelRequested { reason, at, .. }) if phase != Phase::Ended => {
-                self.job_cancelled(id, reason, *at);
-            }
-            _ => return bad(),
+            _ => return Err(self.illegal(key.as_str(), phase.name())),
         }
         Ok(())
     }
