@@ -36,6 +36,13 @@ pub(crate) fn check() -> Result<()> {
     bail!("{TABLE} is out of date: cargo xtask conformance")
 }
 
+/// The numbers of the items that are done.
+pub(crate) fn done() -> Result<Vec<u32>> {
+    let text = std::fs::read_to_string(shell::root().join(ITEMS)).context(ITEMS)?;
+    let items = items(&text)?;
+    Ok(items.iter().filter(|item| item.status == "done").map(|item| item.number).collect())
+}
+
 fn table() -> Result<String> {
     let text = std::fs::read_to_string(shell::root().join(ITEMS)).context(ITEMS)?;
     let items = items(&text)?;

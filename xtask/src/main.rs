@@ -4,6 +4,7 @@
 
 mod conformance;
 mod lint;
+mod mutants;
 mod shell;
 mod test;
 mod tidy;
@@ -18,6 +19,7 @@ usage: cargo xtask CHORE
   lint                             formatting, clippy, arrows, documentation
   tidy                             the house rules alone: arrows, module docs, sizes
   conformance [--check]            writes docs/conformance.md from the tests' own `proves:` lines
+  mutants [--draw SEED | --item N] breaks forty items on purpose, one by one: do the tests notice?
 ";
 
 fn main() -> ExitCode {
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         Some((&"test", rest)) => test::run(rest),
         Some((&"lint", [])) => lint::run(),
         Some((&"tidy", [])) => tidy::run(),
+        Some((&"mutants", rest)) => mutants::run(rest),
         Some((&"conformance", [])) => conformance::write(),
         Some((&"conformance", ["--check"])) => conformance::check(),
         _ => {

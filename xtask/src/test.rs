@@ -25,12 +25,23 @@ struct Need {
 const GIT: Need = Need { program: "git", args: &["--version"], package: "git" };
 const BASH: Need = Need { program: "bash", args: &["--version"], package: "bash" };
 
-const TIERS: &[Tier] = &[Tier {
-    name: "crates",
-    needs: &[GIT, BASH],
-    commands: &["cargo test --workspace --quiet"],
-    usual: true,
-}];
+const TIMEOUT: Need = Need { program: "timeout", args: &["--version"], package: "coreutils" };
+
+const TIERS: &[Tier] = &[
+    Tier {
+        name: "crates",
+        needs: &[GIT, BASH],
+        commands: &["cargo test --workspace --quiet"],
+        usual: true,
+    },
+    // Half an hour: the tests themselves are tested.
+    Tier {
+        name: "soak",
+        needs: &[GIT, BASH, TIMEOUT],
+        commands: &["cargo xtask mutants"],
+        usual: false,
+    },
+];
 
 /// What the tests said, over all tiers.
 #[derive(Default)]
