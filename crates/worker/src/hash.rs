@@ -17,6 +17,9 @@ const FOLLOW: &str = "--follow-symbolic-links";
 
 struct Pattern {
     is_exclusion: bool,
+    /// The folder, or the one file, that is searched for it: what stands before the first segment
+    /// with a wildcard.
+    head: PathBuf,
     itself: GlobMatcher,
     below: GlobMatcher,
 }
@@ -39,12 +42,13 @@ impl sequencer::World for Workspace {
             .map(|line| Pattern::read(line, &self.root))
             .collect::<Result<_, _>>()?;
         let until = Instant::now() + TIME_MAX;
-        let mut files = Vec::new();
-        if patterns.iter().any(|pattern| !pattern.is_exclusion) {
-            walk(&self.root, &self.root, follow, until, &patterns, &mut files)
-                .map_err(|error| format!("hashFiles failed: {error}"))?;
+        let root = &self.root;
+        let mut walk =
+            Walk { root, follow, until, patterns: &patterns, chain: Vec::new(), files: Vec::new() };
+        for head in heads(&patterns) {
+            walk.look(&root.join(head)).map_err(|error| format!("hashFiles failed: {error}"))?;
         }
-        digest(&files, until).map_err(|error| format!("hashFiles failed: {error}"))
+        digest(&walk.files, until).map_err(|error| format!("hashFiles failed: {error}"))
     }
 }
 
@@ -59,6 +63,11 @@ impl Pattern {
             Err(_) => text.to_owned(),
         };
         // GitHub's globs know no alternatives: a brace is a brace.
+        let is_relative = |(at, part): (usize, &str)| part == ".." || at > 0 && part == ".";
+        if text.split('/').enumerate().any(is_relative) {
+            return Err(format!("hashFiles: the pattern '{line}' may not hold '.' or '..'"));
+        }
+        let head = text.split('/').map_while(literal).collect();
         let text = text.trim_end_matches('/').replace('{', "[{]").replace('}', "[}]");
         let text = text.as_str();
         let glob = |text: &str| {
@@ -71,6 +80,7 @@ impl Pattern {
         };
         Ok(Pattern {
             is_exclusion: exclusions % 2 == 1,
+            head,
             itself: glob(if text == "." { "" } else { text })?,
             // A pattern that matches a folder matches all that is in it.
             below: glob(&if matches!(text, "" | ".") {
@@ -86,41 +96,96 @@ impl Pattern {
     }
 }
 
-/// Depth first, the entries of a folder in the order of their bytes. The last pattern that matches
-/// decides.
-fn walk(
-    root: &Path,
-    folder: &Path,
+/// A segment of a pattern without wildcards, as the name it stands for.
+fn literal(segment: &str) -> Option<String> {
+    let mut name = String::with_capacity(segment.len());
+    let mut letters = segment.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => name.extend(letters.next()),
+            '*' | '?' => return None,
+            // A set of one letter is that letter.
+            '[' => match letters.as_str().char_indices().nth(1) {
+                Some((end, ']')) => {
+                    name.push_str(&letters.as_str()[..end]);
+                    letters = letters.as_str()[end + 1..].chars();
+                }
+                _ if letters.as_str().contains(']') => return None,
+                _ => name.push('['),
+            },
+            other => name.push(other),
+        }
+    }
+    Some(name)
+}
+
+/// Where the patterns begin, in the order written: each once, and none that lies below another.
+/// The digest depends on this order, so it is GitHub's.
+fn heads(patterns: &[Pattern]) -> Vec<&Path> {
+    let all: Vec<&Path> =
+        patterns.iter().filter(|it| !it.is_exclusion).map(|it| it.head.as_path()).collect();
+    let mut heads: Vec<&Path> = Vec::new();
+    for head in &all {
+        let lies_below = all.iter().any(|other| other != head && head.starts_with(other));
+        if !lies_below && !heads.contains(head) {
+            heads.push(head);
+        }
+    }
+    heads
+}
+
+/// A search for files.
+struct Walk<'a> {
+    root: &'a Path,
     follow: bool,
     until: Instant,
-    patterns: &[Pattern],
-    files: &mut Vec<PathBuf>,
-) -> io::Result<()> {
-    if Instant::now() > until {
-        return Err(io::Error::new(io::ErrorKind::TimedOut, "it took longer than 120 seconds"));
-    }
-    let mut entries: Vec<PathBuf> = match fs::read_dir(folder) {
-        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    entries.sort();
-    for path in entries {
-        let kind = if follow { fs::metadata(&path) } else { fs::symlink_metadata(&path) };
-        // A broken link, or a file that went away meanwhile.
-        let Ok(kind) = kind else { continue };
+    patterns: &'a [Pattern],
+    /// The real folders on the way down, so that a link to one of them ends the way.
+    chain: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+}
+
+impl Walk<'_> {
+    /// Depth first, the entries of a folder in the order of their bytes. The last pattern that
+    /// matches decides.
+    fn look(&mut self, path: &Path) -> io::Result<()> {
+        let kind = if self.follow { fs::metadata(path) } else { fs::symlink_metadata(path) };
+        // Nothing of that name, a broken link, or a file that went away meanwhile.
+        let Ok(kind) = kind else { return Ok(()) };
         if kind.is_dir() {
-            walk(root, &path, follow, until, patterns, files)?;
-            continue;
+            return self.folder(path);
         }
-        let inside = path.strip_prefix(root).expect("the walk stays below its root");
-        let is_in = patterns.iter().rev().find(|pattern| pattern.matches(inside));
-        let is_file = || fs::metadata(&path).is_ok_and(|it| it.is_file());
-        if is_in.is_some_and(|pattern| !pattern.is_exclusion) && is_file() {
-            files.push(path);
+        let inside = path.strip_prefix(self.root).expect("the walk stays below its root");
+        let decides = self.patterns.iter().rev().find(|pattern| pattern.matches(inside));
+        let is_file = || fs::metadata(path).is_ok_and(|it| it.is_file());
+        if decides.is_some_and(|pattern| !pattern.is_exclusion) && is_file() {
+            self.files.push(path.to_owned());
         }
+        Ok(())
     }
-    Ok(())
+
+    fn folder(&mut self, path: &Path) -> io::Result<()> {
+        if Instant::now() > self.until {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "it took longer than 120 seconds"));
+        }
+        if self.follow {
+            let real = fs::canonicalize(path)?;
+            if self.chain.contains(&real) {
+                return Ok(());
+            }
+            self.chain.push(real);
+        }
+        let entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path()));
+        let mut entries: Vec<PathBuf> = entries.collect::<io::Result<_>>()?;
+        entries.sort();
+        for entry in entries {
+            self.look(&entry)?;
+        }
+        if self.follow {
+            self.chain.pop();
+        }
+        Ok(())
+    }
 }
 
 fn digest(files: &[PathBuf], until: Instant) -> io::Result<String> {
@@ -190,5 +255,41 @@ mod tests {
         check(&["b"], expect!["a9f5b3ab61e2"]);
         check(&["*"], expect!["bfdd855b88b0"]);
         check(&["!a.lock"], expect![""]);
+        check(&["../a.lock"], expect!["hashFiles: t"]);
+    }
+
+    /// The digest that GitHub's way of hashing gives for files with these texts, in this order.
+    fn digest_of(texts: &[&str]) -> String {
+        use sha2::{Digest as _, Sha256};
+        let each = texts.iter().flat_map(|text| Sha256::digest(text).to_vec());
+        super::hex(&Sha256::digest(each.collect::<Vec<u8>>()))
+    }
+
+    // proves: conformance 86
+    #[test]
+    fn c86_patterns_are_searched_in_the_order_written() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        for name in ["a", "b/1", "b/2", "b/c/3", "z"] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            std::fs::write(path, name).expect("a file");
+        }
+        std::os::unix::fs::symlink("..", folder.path().join("b/up")).expect("a link");
+        let workspace = Workspace { root: folder.path().to_owned() };
+        for (patterns, files) in [
+            (&["z", "a"][..], &["z", "a"][..]),
+            (&["a", "z"], &["a", "z"]),
+            (&["z", "b/*", "a"], &["z", "b/1", "b/2", "b/c/3", "a"]),
+            (&["b/c/3", "b/**", "a"], &["b/1", "b/2", "b/c/3", "a"]),
+            (&["z", "**/2", "a"], &["a", "b/2", "z"]),
+            (&["[z]", "a", "z"], &["z", "a"]),
+            (&["z", "b/?", "!b/1"], &["z", "b/2", "b/c/3"]),
+            (&["missing", "z"], &["z"]),
+            (&["--follow-symbolic-links", "b", "a"], &["b/1", "b/2", "b/c/3", "a", "z", "a"]),
+        ] {
+            let texts: Vec<String> = patterns.iter().map(|it| (*it).to_owned()).collect();
+            let digest = workspace.hash_files(&texts).expect("it can be hashed");
+            assert_eq!(digest, digest_of(files), "{patterns:?}");
+        }
     }
 }

@@ -115,7 +115,7 @@ jobs:
     assert!(!workspace.join("started").exists());
 }
 
-// proves: conformance 116, 135, 136
+// proves: conformance 116, 135
 #[test]
 fn c116_what_a_job_leaves_behind_is_swept_unless_it_was_detached() {
     let told = run("
