@@ -1,0 +1,29 @@
+//! Limits of a job's machine.
+
+use crate::harness::{Script, plan, play, show_end};
+
+// proves: conformance 148, 227
+#[test]
+fn c227_composite_actions_ten_deep() {
+    for (levels, ends_well) in [(10, true), (11, false)] {
+        let names: Vec<String> = (1..=levels).map(|level| format!("octo/a{level}@v1")).collect();
+        let texts: Vec<String> = (1..=levels)
+            .map(|level| {
+                let step = match names.get(level) {
+                    Some(inner) => format!("uses: {inner}"),
+                    None => "{ run: deepest, shell: bash }".to_owned(),
+                };
+                format!("runs:\n  using: composite\n  steps:\n  - {step}\n")
+            })
+            .collect();
+        let actions: Vec<(&str, &str)> =
+            names.iter().zip(&texts).map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let plan = plan("    steps:\n    - uses: octo/a1@v1\n", &actions);
+        let (told, end) = play(&plan, &Script { ends: &[], cancel_at: None, local: &[] });
+        assert_eq!(told.contains("| deepest"), ends_well, "{told}");
+        let expected = if ends_well { "job: success" } else { "job: failure" };
+        assert_eq!(show_end(&end), expected, "{told}");
+        let said = "composite actions may be nested 10 deep at most";
+        assert_eq!(told.contains(said), !ends_well, "{told}");
+    }
+}
