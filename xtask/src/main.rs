@@ -2,6 +2,7 @@
 //!
 //! Automation is Rust and lives here, so that it is read, tested and linted like the rest.
 
+mod bench;
 mod conformance;
 mod lint;
 mod mutants;
@@ -19,6 +20,8 @@ usage: cargo xtask CHORE
   lint                             formatting, clippy, arrows, documentation
   tidy                             the house rules alone: arrows, module docs, sizes
   conformance [--check]            writes docs/conformance.md from the tests' own `proves:` lines
+  bench [--quick] [CHAPTER..]      what Launchway costs beside the bare minimum, as a table of ratios
+                                   CHAPTER: steps, jobs, check, output, act
   mutants [--draw SEED | --item N] breaks forty items on purpose, one by one: do the tests notice?
 ";
 
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match words.split_first() {
         Some((&"test", rest)) => test::run(rest),
+        Some((&"bench", rest)) => bench::run(rest),
         Some((&"lint", [])) => lint::run(),
         Some((&"tidy", [])) => tidy::run(),
         Some((&"mutants", rest)) => mutants::run(rest),
