@@ -1,5 +1,6 @@
 //! The driver, wired to this machine: the state folder, real workers, signals, and whoever watches.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use protocol::{JobOptions, JobPaths};
 use scheduler::Surroundings;
 use store::Store;
 
+use crate::artifacts::RunArtifacts;
 use crate::exit::{Exit, Failure};
 use crate::state::StateFolder;
 use crate::terminal::report::{Reporter, tail::Tails};
@@ -58,15 +60,18 @@ impl Engine {
         let program =
             std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
         let workers = Workers::new(program, sender);
+        let artifacts = RefCell::new(RunArtifacts::new(Arc::clone(&self.store)));
         let watcher = Watcher {
             store: Arc::clone(&self.store),
+            artifacts: &artifacts,
             tails: Tails::default(),
             fences: BTreeMap::new(),
             reporter: &mut *reporter,
         };
         let settings = Settings { width: self.width.max(1), tracking: tracking()? };
         let journal = Arc::clone(&self.store);
-        let round = Loop::new(settings, journal, workers, HomeFolders { engine: self }, watcher);
+        let home = HomeFolders { engine: self, artifacts: &artifacts };
+        let round = Loop::new(settings, journal, workers, home, watcher);
         let mut shell = Shell::new(round, receiver);
         for owner in owners.iter().filter(|owner| self.is_in_journal(owner.stream())) {
             shell.inner().adopt(owner.stream()).map_err(fault)?;
@@ -116,6 +121,7 @@ fn tracking() -> Result<Arc<str>, Failure> {
 /// Folders, secrets and logs of jobs.
 struct HomeFolders<'e> {
     engine: &'e Engine,
+    artifacts: &'e RefCell<RunArtifacts>,
 }
 
 impl HomeFolders<'_> {
@@ -135,6 +141,10 @@ impl Home for HomeFolders<'_> {
             .map_err(|error| HomeError { message: error.to_string() })?;
         let job =
             state.jobs().join(format!("{run}.{attempt}")).join(log.file_stem().unwrap_or_default());
+        self.artifacts
+            .borrow()
+            .list(run, &job)
+            .map_err(|error| HomeError { message: format!("{error:#}") })?;
         let text = |path: PathBuf| Arc::from(path.to_string_lossy());
         let paths = JobPaths {
             repository: text(repository.clone()),
@@ -167,6 +177,7 @@ pub(crate) const LOCK_FILE: &str = ".launchway/actions.lock";
 /// Hands on what happens, and the lines that logs gained.
 struct Watcher<'r> {
     store: Arc<Store>,
+    artifacts: &'r RefCell<RunArtifacts>,
     tails: Tails,
     /// The lease of each job that runs, which is part of its log's name.
     fences: BTreeMap<(RunId, JobKey), Fence>,
@@ -197,7 +208,7 @@ impl Observer for Watcher<'_> {
                     let _ = self.store.logs().remove(&path);
                 }
             }
-            _ => {}
+            _ => self.artifacts.borrow_mut().take(stream, event),
         }
         self.reporter.event(run, event);
     }
@@ -214,6 +225,7 @@ impl Observer for Watcher<'_> {
     fn on_adopted(&mut self, stream: StreamId, events: &[RunEvent]) {
         let StreamId::Run(run, _) = stream;
         for event in events {
+            self.artifacts.borrow_mut().take(stream, event);
             self.reporter.event(run, event);
         }
     }

@@ -5,6 +5,7 @@
 //! output, talk to standard error; how it ended is the exit code (`exit.rs`).
 
 mod agree;
+mod artifacts;
 mod cli;
 mod closing;
 mod commands;
