@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use event::{DeclaredJob, JobKey, RunEvent, WorkflowCall};
 use expr::{Object, Value};
 use syntax::Span;
-use workflow::{CallJob, Input, InputKind, Job, Trigger};
+use workflow::{CallJob, CallSecrets, Input, InputKind, Job, TemplateKey, TemplateKind, Trigger};
 
 use super::{Fault, Planning, fields};
 use crate::contexts::JobContexts;
@@ -49,6 +49,7 @@ impl Planning<'_> {
             Some(_) => return Err(Fault::at(span, "with: a mapping was expected")),
         };
         let inputs = self.inputs(trigger, &given, contexts, span)?;
+        check_secrets(call, trigger, job.id.span)?;
         Ok(WorkflowCall { file, inputs: Value::from(inputs).to_json() })
     }
 
@@ -96,6 +97,43 @@ impl Planning<'_> {
             |why: String| Fault { message: format!("default of `{name}`: {why}"), span: None };
         let value = default.evaluate(contexts).map_err(|error| wrong(error.to_string()))?;
         typed(input, &value).ok_or_else(|| wrong("it has the wrong type".to_owned()))
+    }
+}
+
+/// Conformance 120: only declared secrets are passed, and all that are required. Which values they
+/// have is not asked here; with `inherit` the called workflow takes what there is.
+fn check_secrets(call: &CallJob, trigger: &Trigger, span: Span) -> Result<(), Fault> {
+    let template = match &call.secrets {
+        Some(CallSecrets::Inherit) => return Ok(()),
+        Some(CallSecrets::Map(template)) => Some(template),
+        None => None,
+    };
+    let entries = match template.map(workflow::Template::kind) {
+        Some(TemplateKind::Mapping(entries)) => entries.as_slice(),
+        _ => &[],
+    };
+    let mut given = Vec::with_capacity(entries.len());
+    for (key, _) in entries {
+        let TemplateKey::Text(name) = key else {
+            // Names that only expressions over secrets give are not known before the job.
+            return Ok(());
+        };
+        let is_declared =
+            trigger.secrets.iter().any(|it| it.name.value.eq_ignore_ascii_case(&name.value));
+        if !is_declared {
+            let message = format!("secrets: the workflow has no secret `{}`", name.value);
+            return Err(Fault::at(name.span, message));
+        }
+        given.push(&name.value);
+    }
+    let is_missing = |name: &str| !given.iter().any(|it| it.eq_ignore_ascii_case(name));
+    let missing = trigger.secrets.iter().find(|it| it.required && is_missing(&it.name.value));
+    match missing {
+        None => Ok(()),
+        Some(secret) => {
+            let message = format!("secrets: the secret `{}` is required", secret.name.value);
+            Err(Fault::at(template.map_or(span, workflow::Template::span), message))
+        }
     }
 }
 

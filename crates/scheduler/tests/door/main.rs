@@ -1,6 +1,7 @@
 //! The door: a workflow and a script of what happens go in, the events come out, a line each.
 
 mod cancel;
+mod conformance;
 mod graph;
 mod groups;
 mod harness;

@@ -1,0 +1,121 @@
+//! Calls and queues at their edges.
+
+use std::fmt::Write as _;
+
+use event::{Attempt, RunEvent, RunId, StreamId};
+use expect_test::{Expect, expect};
+
+use crate::harness::{World, play, request};
+
+const CALLED: &str = "
+on:
+  workflow_call:
+    inputs:
+      text: { type: string }
+      flag: { type: boolean }
+      count: { type: number }
+    secrets:
+      NEEDED: { required: true }
+      WANTED:
+jobs:
+  a:
+    name: \"[${{ inputs.text }}] ${{ toJSON(inputs.flag) }} ${{ toJSON(inputs.count) }}\"
+    runs-on: ubuntu-latest
+    steps: [{ run: make }]
+";
+
+/// What is planned for a job that calls with these lines: names of jobs, or what is wrong.
+fn check(lines: &str, expected: Expect) {
+    let workflow =
+        format!("on: push\njobs:\n  call:\n    uses: ./.github/workflows/x.yml\n{lines}");
+    let told = play(&workflow, &[(".github/workflows/x.yml", CALLED)], "");
+    let news = |line: &&str| line.contains(" as `") || line.starts_with("AnnotationAdded");
+    let news: Vec<&str> = told.lines().filter(news).collect();
+    expected.assert_eq(&news.join("\n"));
+}
+
+// proves: conformance 119
+#[test]
+fn c119_defaults_by_type_and_texts_in_their_type() {
+    check("    secrets: inherit\n", expect!["JobPlanned call/a as `call / [] false 0`"]);
+    check(
+        "    secrets: inherit\n    with: { text: 5, flag: 'true', count: '0x10' }\n",
+        expect!["JobPlanned call/a as `call / [5] true 16`"],
+    );
+    check(
+        "    secrets: inherit\n    with: { flag: yes }\n",
+        expect!["AnnotationAdded call: with: `flag` has the wrong type (line 6)"],
+    );
+    check(
+        "    secrets: inherit\n    with: { text: \"${{ fromJSON('[]') }}\" }\n",
+        expect!["AnnotationAdded call: with: `text` has the wrong type (line 6)"],
+    );
+}
+
+// proves: conformance 120
+#[test]
+fn c120_secrets_are_declared_and_the_required_ones_passed() {
+    check("    secrets: { needed: x }\n", expect!["JobPlanned call/a as `call / [] false 0`"]);
+    check(
+        "    secrets: { NEEDED: x, OTHER: y }\n",
+        expect!["AnnotationAdded call: secrets: the workflow has no secret `OTHER` (line 5)"],
+    );
+    check(
+        "    secrets: { WANTED: y }\n",
+        expect!["AnnotationAdded call: secrets: the secret `NEEDED` is required (line 5)"],
+    );
+    check("", expect!["AnnotationAdded call: secrets: the secret `NEEDED` is required (line 3)"]);
+}
+
+/// Workflows that call each other down to this depth, the run's own file counted.
+fn chain(depth: usize) -> String {
+    let call = |level: usize| format!("{{ uses: ./.github/workflows/f{level}.yml }}");
+    let last = "{ runs-on: ubuntu-latest, steps: [{ run: make }] }".to_owned();
+    let files: Vec<(String, String)> = (2..=depth)
+        .map(|level| {
+            let job = if level == depth { last.clone() } else { call(level + 1) };
+            (
+                format!(".github/workflows/f{level}.yml"),
+                format!("on: workflow_call\njobs:\n  j: {job}\n"),
+            )
+        })
+        .collect();
+    let called: Vec<(&str, &str)> =
+        files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    play(&format!("on: push\njobs:\n  j: {}\n", call(2)), &called, "")
+}
+
+// proves: conformance 118, 226
+#[test]
+fn c226_ten_workflows_deep() {
+    let told = chain(10);
+    assert!(told.contains("JobLeased j/j/j/j/j/j/j/j/j/j\n"), "{told}");
+    let told = chain(11);
+    assert!(!told.contains("JobLeased"), "{told}");
+    assert!(told.contains("workflows are nested deeper than 10"), "{told}");
+}
+
+// proves: conformance 42, 239
+#[test]
+fn c239_a_hundred_wait_in_a_group() {
+    let workflow = "
+on: push
+concurrency: { group: deploy, queue: max }
+jobs:
+  a: { runs-on: ubuntu-latest, steps: [{ run: make }] }
+";
+    let mut world = World::new();
+    let mut ended = String::new();
+    for run in 1..=103 {
+        world.create(request(run, workflow, &[]), Vec::new());
+        world.now.0 += 1;
+    }
+    for (stream, event) in &world.journal {
+        if let RunEvent::RunCompleted { conclusion, .. } = event {
+            let _ = write!(ended, "{stream} {conclusion} ");
+        }
+    }
+    expect!["run/102/1 cancelled run/103/1 cancelled "].assert_eq(&ended);
+    let holds = StreamId::Run(RunId(1), Attempt(1));
+    assert!(world.state.run(holds).is_some_and(|run| run.waiting().is_none()));
+}
