@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use event::{Attempt, RunEvent, RunId, StreamId};
 use expect_test::{Expect, expect};
+use scheduler::{Rerun, carry};
 
 use crate::harness::{World, play, request};
 
@@ -118,4 +119,44 @@ jobs:
     expect!["run/102/1 cancelled run/103/1 cancelled "].assert_eq(&ended);
     let holds = StreamId::Run(RunId(1), Attempt(1));
     assert!(world.state.run(holds).is_some_and(|run| run.waiting().is_none()));
+}
+
+// proves: conformance 38, 232
+#[test]
+fn c232_fifty_re_runs() {
+    let workflow = "on: push\njobs:\n  a: { runs-on: ubuntu-latest, steps: [{ run: make }] }\n";
+    for (attempt, may_run_again) in [(1, true), (50, true), (51, false)] {
+        let mut world = World::new();
+        let mut request = request(1, workflow, &[]);
+        request.attempt = Attempt(attempt);
+        world.create(request, Vec::new());
+        world.act("a success");
+        let run = world.state.run(StreamId::Run(RunId(1), Attempt(attempt))).expect("a run");
+        let carried = carry(run, &Rerun::All, world.now);
+        assert_eq!(carried.is_ok(), may_run_again, "{attempt}: {carried:?}");
+    }
+}
+
+// proves: conformance 102, 103, 228
+#[test]
+fn c228_limits_of_a_jobs_time() {
+    let limits = |lines: &str| {
+        let workflow = format!(
+            "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{{ run: make }}]\n{lines}"
+        );
+        let mut world = World::new();
+        world.create(request(1, &workflow, &[]), Vec::new());
+        let planned = world.journal.iter().find_map(|(_, event)| match event {
+            RunEvent::JobPlanned(definition) => definition.runner.clone(),
+            _ => None,
+        });
+        planned.map(|runner| (runner.timeout_minutes, runner.cancel_timeout_minutes))
+    };
+    assert_eq!(limits(""), Some((360.0, 5.0)));
+    assert_eq!(
+        limits("    timeout-minutes: 7\n    cancel-timeout-minutes: ${{ 1.5 }}\n"),
+        Some((7.0, 1.5))
+    );
+    assert_eq!(limits("    timeout-minutes: 0\n"), None);
+    assert_eq!(limits("    timeout-minutes: ${{ vars.REGION }}\n"), None);
 }

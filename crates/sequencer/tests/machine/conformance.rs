@@ -1,5 +1,7 @@
 //! Limits of a job's machine.
 
+use sequencer::{Effects, Exit};
+
 use crate::harness::{Script, plan, play, show_end};
 
 // proves: conformance 148, 227
@@ -25,5 +27,28 @@ fn c227_composite_actions_ten_deep() {
         assert_eq!(show_end(&end), expected, "{told}");
         let said = "composite actions may be nested 10 deep at most";
         assert_eq!(told.contains(said), !ends_well, "{told}");
+    }
+}
+
+// proves: conformance 104
+#[test]
+fn c235_a_jobs_outputs_have_a_megabyte_of_utf16_together() {
+    let job = "    outputs: { a: \"${{ steps.s.outputs.a }}\", b: \"${{ steps.s.outputs.b }}\" }
+    steps:
+    - { id: s, run: s }
+";
+    let plan = plan(job, &[]);
+    let half = (1 << 18) - 1;
+    for (letter, length, fits) in [("x", half, true), ("x", half + 1, false), ("é", half, true)] {
+        let value = letter.repeat(length);
+        let outputs = [("a", &value), ("b", &value)];
+        let outputs = outputs.into_iter().map(|(name, it)| (name.to_owned(), it.clone()));
+        let effects = Effects { outputs: outputs.collect(), ..Effects::default() };
+        let ends = [("s", Exit::Code(0), effects)];
+        let (told, end) = play(&plan, &Script { ends: &ends, cancel_at: None, local: &[] });
+        let said = "the job's outputs are larger than 1 MB together";
+        assert_eq!(told.contains(said), !fits, "{letter} {length}");
+        let expected = if fits { event::Conclusion::Success } else { event::Conclusion::Failure };
+        assert_eq!((end.conclusion, end.outputs.len()), (expected, if fits { 2 } else { 1 }));
     }
 }
