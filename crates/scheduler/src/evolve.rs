@@ -13,7 +13,7 @@ use event::{
 use mask::MaskedText;
 
 use crate::group::{GroupName, Member};
-use crate::limits::CLEAN_UP_SLACK_MS;
+use crate::limits::{CLEAN_UP_SLACK_MS, TIMEOUT_SLACK_MS};
 use crate::pending::Duty;
 use crate::state::{
     Ancestry, Ended, Lease, Legs, Node, NodeId, Phase, Run, Scope, ScopeId, State, Tally,
@@ -457,7 +457,7 @@ impl Fold<'_> {
             // A cancel that came first has set its own deadline.
             if node.cancel.is_none() {
                 let limit = node.planned().runner.as_ref().map(|it| it.timeout_minutes);
-                lease.deadline = limit.map(|minutes| after(at, minutes, 0));
+                lease.deadline = limit.map(|minutes| after(at, minutes, TIMEOUT_SLACK_MS));
             }
             node.phase = Phase::Running(lease);
         });

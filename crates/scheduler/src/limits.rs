@@ -14,6 +14,9 @@ pub(crate) const TIMEOUT_MINUTES: f64 = 360.0;
 pub(crate) const CANCEL_TIMEOUT_MINUTES: f64 = 5.0;
 /// The longest limit a job may set: GitHub's for a whole run, 35 days (conformance 229).
 pub(crate) const TIMEOUT_MINUTES_MAX: f64 = 35.0 * 24.0 * 60.0;
+/// How long a worker may overrun a job's time limit before it is told from outside. The worker keeps
+/// the limit itself and cleans up by it; this is for one that hangs.
+pub(crate) const TIMEOUT_SLACK_MS: u64 = 15_000;
 /// How long a worker may overrun `cancel-timeout-minutes` before it is killed from outside. The
 /// worker keeps the limit itself; this is for one that hangs.
 pub(crate) const CLEAN_UP_SLACK_MS: u64 = 15_000;

@@ -87,6 +87,7 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         open: Vec::new(),
         stop: Stop::No,
         has_timed_out: false,
+        is_told: false,
         job_deadline: deadline(spec.timeout_minutes),
         cancel_deadline: None,
         artifacts: 0,
@@ -157,6 +158,8 @@ struct Job<'a> {
     open: Vec<Open>,
     stop: Stop,
     has_timed_out: bool,
+    /// Whether the driver has told it to end; its own time limit does not count.
+    is_told: bool,
     job_deadline: Option<Instant>,
     cancel_deadline: Option<Instant>,
     /// Lines of the list of artifacts that were reported.
@@ -504,10 +507,13 @@ impl Job<'_> {
             match self.control.next() {
                 Order::Nothing => break,
                 Order::Message(ToWorker::Start(_)) => {}
-                Order::Message(ToWorker::Cancel) if self.stop >= Stop::Cancelled => {
-                    self.stop = Stop::Killed;
+                Order::Message(ToWorker::Cancel) if self.is_told => self.stop = Stop::Killed,
+                Order::Message(ToWorker::Cancel) => {
+                    // The first order may meet a job that its time limit has ended already: that
+                    // is no reason to kill what cleans up.
+                    self.is_told = true;
+                    self.cancel(plan);
                 }
-                Order::Message(ToWorker::Cancel) => self.cancel(plan),
                 Order::Closed => {
                     self.stop = self.stop.max(Stop::Abandoned);
                     break;
@@ -515,8 +521,7 @@ impl Job<'_> {
             }
         }
         let now = Instant::now();
-        if self.job_deadline.is_some_and(|at| at <= now) {
-            self.job_deadline = None;
+        if self.job_deadline.take_if(|at| *at <= now).is_some() && self.stop == Stop::No {
             self.has_timed_out = true;
             let minutes = self.bench.spec.timeout_minutes;
             let text = format!(
@@ -549,7 +554,10 @@ impl Job<'_> {
     }
 
     fn cancel(&mut self, plan: &Plan) {
-        self.stop = self.stop.max(Stop::Cancelled);
+        if self.stop > Stop::No {
+            return;
+        }
+        self.stop = Stop::Cancelled;
         let minutes = self.bench.spec.cancel_timeout_minutes.clamp(0.0, MINUTES_MAX);
         let patience = Duration::from_secs_f64(minutes * 60.0)
             .max(CANCEL_TIMEOUT_MIN)

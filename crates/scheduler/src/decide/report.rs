@@ -100,10 +100,12 @@ fn kind(report: &Report) -> &'static str {
     }
 }
 
-/// A worker that was told to stop because of the time limit knows only that it was told.
+/// A worker keeps the time limit itself and says so; one that was told to stop because of it knows
+/// only that it was told.
 fn ended(node: &Node, conclusion: Conclusion, exit: ExitKind) -> (Conclusion, ExitKind) {
-    match (&node.cancel, conclusion) {
-        (Some(CancelReason::Timeout { .. }), Conclusion::Cancelled) => {
+    match (&node.cancel, conclusion, exit) {
+        (Some(CancelReason::Timeout { .. }), Conclusion::Cancelled, _)
+        | (None, Conclusion::Cancelled, ExitKind::Timeout) => {
             (Conclusion::TimedOut, ExitKind::Timeout)
         }
         _ => (conclusion, exit),

@@ -174,3 +174,49 @@ jobs:
     "#]]
     .assert_eq(&told.told());
 }
+
+/// The driver keeps the limit as well, and its word may come when the job cleans up already. A
+/// second word is the one that kills.
+// proves: conformance 102, 138
+#[test]
+fn c102_the_drivers_word_does_not_kill_what_cleans_up_after_the_time_limit() {
+    let workflow = "
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - run: sleep 100
+      - run: echo cleaning; sleep 0.3; echo cleaned
+        if: always()
+";
+    let told = |orders: usize| {
+        let mut job = start(workflow, |spec| spec.timeout_minutes = 0.003);
+        let mut reports = job.wait_for("\ncleaning\n");
+        for _ in 0..orders {
+            job.send(&ToWorker::Cancel);
+        }
+        let mut told = job.finish();
+        reports.append(&mut told.reports);
+        told.reports = reports;
+        told
+    };
+    let once = told(1);
+    expect![[r#"
+        Error  The job running on runner launchway has exceeded the maximum execution time of 0.003 minutes.
+        Error  The operation was canceled.
+        __run: cancelled -> cancelled
+        __run_2: success -> success
+        job: cancelled Timeout
+    "#]].assert_eq(&once.told());
+    assert!(once.log.contains("\ncleaned\n"), "{}", once.log);
+    let twice = told(2);
+    expect![[r#"
+        Error  The job running on runner launchway has exceeded the maximum execution time of 0.003 minutes.
+        Error  The operation was canceled.
+        __run: cancelled -> cancelled
+        __run_2: cancelled -> cancelled
+        job: cancelled Timeout
+    "#]].assert_eq(&twice.told());
+    assert!(!twice.log.contains("\ncleaned\n"), "{}", twice.log);
+}
