@@ -38,6 +38,22 @@ pub(crate) fn for_report(
     }
 }
 
+/// A matcher takes for a file whatever its expression says: what is no file of the repository is
+/// dropped (conformance 196). Commands are believed.
+pub(crate) fn drop_what_is_no_file(annotation: &mut Annotation, workspace: &Path) {
+    let Some(file) = annotation.file.as_deref() else { return };
+    let inside = relative(file, annotation.from_path.as_deref(), workspace);
+    if !inside.is_some_and(|inside| is_of_the_repository(Path::new(&inside), workspace)) {
+        annotation.file = None;
+    }
+}
+
+/// Whether the workspace has this file, and not in another repository that was cloned into it.
+fn is_of_the_repository(inside: &Path, workspace: &Path) -> bool {
+    let mut folders = inside.ancestors().skip(1).filter(|it| !it.as_os_str().is_empty());
+    workspace.join(inside).is_file() && !folders.any(|it| workspace.join(it).join(".git").exists())
+}
+
 /// From the workspace's root. A relative path counts from the folder of `from_path`, if there is
 /// one; a path outside of the workspace names nothing that a reader could open.
 fn relative(file: &str, from_path: Option<&str>, workspace: &Path) -> Option<String> {

@@ -99,6 +99,44 @@ pub(crate) fn host(home: &Path, downloads: &Path) -> BTreeMap<String, String> {
     env
 }
 
+/// Passwords in the addresses of proxies and package indexes, as written and as meant: steps get
+/// them, logs must not (conformance 190).
+pub(crate) fn passwords(host: &BTreeMap<String, String>) -> Vec<String> {
+    let mut passwords = Vec::new();
+    for value in host.values() {
+        for (at, scheme) in value.match_indices("://") {
+            let rest = &value[at + scheme.len()..];
+            let end = rest.find(|it: char| it == '/' || it == ',' || it.is_whitespace());
+            let authority = &rest[..end.unwrap_or(rest.len())];
+            let user = authority.rsplit_once('@').map(|(user, _)| user);
+            let Some((_, password)) = user.and_then(|user| user.split_once(':')) else { continue };
+            passwords.extend([password.to_owned(), decoded(password)]);
+        }
+    }
+    passwords
+}
+
+/// `%40` as `@`; what is no escape stays.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match byte.filter(|_| *first == b'%') {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Lays a step's environment over the host's, with what goes before `PATH`.
 pub(crate) fn lay_over(
     host: &BTreeMap<String, String>,

@@ -62,8 +62,15 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         Ok(log) => log,
         Err(error) => return lost(&mut control, spec, &error),
     };
+    let caches = Path::new(&*spec.paths.caches);
+    let host = environment::host(&folders.home, &caches.join("downloads"));
     let mut masker = Masker::new();
     let mut short = Vec::new();
+    for password in environment::passwords(&host) {
+        if masker.add(&password) == mask::Added::Short {
+            short.push("in the address of a proxy or package index".to_owned());
+        }
+    }
     for (name, value) in &spec.secrets {
         if masker.add(value) == mask::Added::Short {
             short.push(name.clone());
@@ -75,10 +82,7 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         output,
         bench: Workbench {
             spec,
-            host: environment::host(
-                &folders.home,
-                &Path::new(&*spec.paths.caches).join("downloads"),
-            ),
+            host,
             workspace: Workspace { root: folders.workspace.clone() },
             folders,
             node: None,

@@ -230,8 +230,9 @@ impl Output {
                     self.text(stream, &text);
                     self.text(stream, b"\n");
                 }
-                MatchOutcome::Problem { annotation, line } => {
+                MatchOutcome::Problem { mut annotation, line } => {
                     self.show(format!("##[{}]{line}", word(annotation.level)).as_bytes());
+                    annotate::drop_what_is_no_file(&mut annotation, &self.workspace);
                     self.keep(&annotation);
                 }
             },

@@ -5,7 +5,7 @@ use expect_test::{Expect, expect};
 use protocol::{JobSpec, Report};
 use serde_json::json;
 
-use crate::harness::{Told, run, start};
+use crate::harness::{Told, run, start, start_with};
 
 fn job(steps: &str) -> String {
     format!("on: push\njobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n{steps}")
@@ -344,4 +344,61 @@ fn c186_an_environment_that_is_too_large() {
             ##[error]'/usr/bin/bash' cannot be started: its environment is larger than this system allows; set less with `env` and GITHUB_ENV
         "#]],
     );
+}
+
+// proves: conformance 190
+#[test]
+fn c190_passwords_of_proxies_and_indexes_are_masked() {
+    let steps = "    - run: echo $https_proxy $PIP_EXTRA_INDEX_URL; echo 'p@ss-word and p%40ss-word, ada and example.com'\n";
+    let variables = [
+        ("https_proxy", "http://ada:p%40ss-word@proxy.example.com:3128"),
+        (
+            "PIP_EXTRA_INDEX_URL",
+            "https://a.example.com/x https://u:t0ken-of-index@b.example.com/y@z",
+        ),
+    ];
+    let told = start_with(&job(steps), &variables, |_| {}).finish();
+    expect![[r#"
+        http://ada:***@proxy.example.com:3128 https://a.example.com/x https://u:***@b.example.com/y@z
+        *** and ***, ada and example.com
+    "#]].assert_eq(&said(&told));
+}
+
+// proves: conformance 196
+#[test]
+fn c196_the_file_of_a_match_is_one_of_the_repository() {
+    let matcher = r#"{"problemMatcher":[{"owner":"cc","pattern":[{"regexp":"^(.+):(\\d+): (.+)$","file":1,"line":2,"message":3}]}]}"#;
+    let steps = format!(
+        "    - run: |
+        echo '{matcher}' > m.json
+        mkdir -p src other/.git other/src
+        touch src/a.c other/src/b.c
+        echo ::add-matcher::m.json
+    - run: |
+        echo 'src/a.c:1: relative'
+        echo './src/../src/a.c:2: with detours'
+        echo \"$PWD/src/a.c:3: from the root\"
+        echo 'src/none.c:4: not there'
+        echo 'src:5: a folder'
+        echo '/etc/passwd:6: elsewhere'
+        echo '../demo/src/a.c:7: out and in'
+        echo 'other/src/b.c:8: of another repository'
+        echo '::error file=src/none.c,line=9::commands are believed'
+"
+    );
+    expect![[r#"
+        __run: success -> success
+        Error src/a.c:1 relative
+        Error src/a.c:2 with detours
+        Error src/a.c:3 from the root
+        Error :4 not there
+        Error :5 a folder
+        Error :6 elsewhere
+        Error src/a.c:7 out and in
+        Error :8 of another repository
+        Error src/none.c:9 commands are believed
+        __run_2: success -> success
+        job: success None
+    "#]]
+    .assert_eq(&run(&job(&steps)).told());
 }

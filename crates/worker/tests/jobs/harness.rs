@@ -89,11 +89,21 @@ pub(crate) fn spec(folder: &Path, workflow: &str) -> JobSpec {
 
 /// Starts a worker with this job.
 pub(crate) fn start(workflow: &str, change: impl FnOnce(&mut JobSpec)) -> Running {
+    start_with(workflow, &[], change)
+}
+
+/// The same on a machine that has these variables too.
+pub(crate) fn start_with(
+    workflow: &str,
+    variables: &[(&str, &str)],
+    change: impl FnOnce(&mut JobSpec),
+) -> Running {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let mut spec = spec(folder.path(), workflow);
     change(&mut spec);
     let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
     let child = Command::new(env!("CARGO_BIN_EXE_worker-alone"))
+        .envs(variables.iter().copied())
         .stdin(OwnedFd::from(theirs))
         .spawn()
         .expect("it was built before the tests");
