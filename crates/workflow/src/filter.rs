@@ -2,6 +2,10 @@
 //!
 //! Not shell globbing: `?` and `+` repeat the character before them, and `**` crosses slashes
 //! anywhere. Each pattern becomes a regular expression over the whole text, which is linear in time.
+//! It is compiled when it is first asked: that costs more than reading the rest of a small file, and
+//! `check` never asks.
+
+use std::sync::OnceLock;
 
 use regex::Regex;
 use syntax::Span;
@@ -12,7 +16,8 @@ pub struct Pattern {
     text: String,
     span: Span,
     negative: bool,
-    regex: Regex,
+    expression: String,
+    compiled: OnceLock<Regex>,
 }
 
 /// Why a pattern is none.
@@ -44,6 +49,10 @@ pub enum PatternError {
 /// Bytes of a compiled pattern; a filter is a line that a person wrote.
 const COMPILED_BYTES_MAX: usize = 1024 * 1024;
 
+/// Patterns up to here never compile to more than that, whatever they hold, so that nothing is lost
+/// by waiting.
+const BODY_BYTES_SURE: usize = 256;
+
 impl Pattern {
     /// Reads a pattern of a list; a leading `!` takes away what earlier ones took in.
     pub fn parse(text: &str, span: Span) -> Result<Pattern, PatternError> {
@@ -51,8 +60,12 @@ impl Pattern {
             Some(body) => (true, body),
             None => (false, text),
         };
-        let regex = compile(body)?;
-        Ok(Pattern { text: text.to_owned(), span, negative, regex })
+        let expression = translate(body)?;
+        let compiled = match body.len() {
+            0..=BODY_BYTES_SURE => OnceLock::new(),
+            _ => OnceLock::from(compile(&expression)?),
+        };
+        Ok(Pattern { text: text.to_owned(), span, negative, expression, compiled })
     }
 
     /// As written.
@@ -72,7 +85,8 @@ impl Pattern {
 
     /// Whether it fits the whole text, a leading `!` left aside.
     pub fn fits(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+        let compile = || compile(&self.expression).expect("a short pattern is never too large");
+        self.compiled.get_or_init(compile).is_match(text)
     }
 }
 
@@ -82,7 +96,8 @@ pub(crate) fn takes(patterns: &[Pattern], text: &str) -> bool {
     last.is_some_and(|pattern| !pattern.is_negative())
 }
 
-fn compile(body: &str) -> Result<Regex, PatternError> {
+/// The pattern as a regular expression.
+fn translate(body: &str) -> Result<String, PatternError> {
     if body.is_empty() {
         return Err(PatternError::Empty);
     }
@@ -130,7 +145,11 @@ fn compile(body: &str) -> Result<Regex, PatternError> {
         repeatable = !repeated && character != '*';
     }
     regex.push_str(r"\z");
-    regex::RegexBuilder::new(&regex)
+    Ok(regex)
+}
+
+fn compile(expression: &str) -> Result<Regex, PatternError> {
+    regex::RegexBuilder::new(expression)
         .size_limit(COMPILED_BYTES_MAX)
         .build()
         .map_err(|_| PatternError::TooLarge)
@@ -187,4 +206,40 @@ fn range_fits(first: char, last: char) -> bool {
         _ => 0,
     };
     kind(first) != 0 && kind(first) == kind(last) && first <= last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_compiled_late_always_compiles() {
+        for piece in [
+            "*",
+            "**",
+            "**/",
+            "a**/",
+            "?",
+            "a?",
+            "é+",
+            "[a-zA-Z0-9]",
+            "[é-]",
+            "[ß]*",
+            "\\\\",
+            "/*",
+            "漢",
+        ] {
+            let body = "x".to_owned() + &piece.repeat((BODY_BYTES_SURE - 1) / piece.len());
+            if let Ok(pattern) = Pattern::parse(&body, Span::default()) {
+                assert!(pattern.compiled.get().is_none());
+                assert!(!pattern.fits("\n"), "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused_when_it_is_read() {
+        let body = "*".to_owned() + &"a*".repeat(100_000);
+        assert_eq!(Pattern::parse(&body, Span::default()).unwrap_err(), PatternError::TooLarge);
+    }
 }

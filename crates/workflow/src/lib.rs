@@ -35,7 +35,7 @@ pub use model::{
     Access, CallJob, CallSecrets, Concurrency, Condition, Environment, Grants, Job, JobBody,
     Permissions, RunDefaults, Step, StepBody, StepsJob, Strategy, Text, Workflow,
 };
-pub use read::{job_from_json, job_to_json, read};
+pub use read::{job_from_json, job_to_json, read, read_node};
 pub use template::{Embedded, Part, Template, TemplateError, TemplateKey, TemplateKind};
 pub use trigger::{
     CallOutput, ChangedFiles, FilterList, Input, InputKind, Schedule, SecretDeclaration, Sense,

@@ -57,8 +57,18 @@ const READ_OR_NONE: &[Access] = &[Access::Read, Access::None];
 /// left of it to go on (no triggers, or no job).
 pub fn read(source: &Arc<Source>) -> (Option<Workflow>, Vec<Diagnostic>) {
     let (node, diagnostics) = yaml::read(source);
+    read_node(source, node.as_ref(), diagnostics)
+}
+
+/// The same for whoever wants the tree for something else too: `node` and `diagnostics` are what
+/// [`syntax::yaml::read`] gave for `source`.
+pub fn read_node(
+    source: &Arc<Source>,
+    node: Option<&Node>,
+    diagnostics: Vec<Diagnostic>,
+) -> (Option<Workflow>, Vec<Diagnostic>) {
     let mut reader = Reader { source, diagnostics };
-    let workflow = match &node {
+    let workflow = match node {
         Some(node) => reader.workflow(node),
         None if reader.diagnostics.is_empty() => {
             reader.error_with_hint(

@@ -1,6 +1,6 @@
 //! `launchway check`: every mistake with its place, reason and remedy.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use syntax::{Diagnostic, Node, Severity, Source};
@@ -10,6 +10,9 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
 use crate::terminal::diagnostics;
 use crate::terminal::style::{Style, out, talk};
+
+/// Fewer files are not worth a thread.
+const SHARE_MIN: usize = 16;
 
 pub(crate) fn run(args: &CheckArgs) -> Outcome {
     let paths = wanted(args)?;
@@ -50,17 +53,23 @@ struct Checked {
     path: PathBuf,
     source: Arc<Source>,
     root: Option<Node>,
+    /// What was wrong with the YAML itself.
+    found: Vec<Diagnostic>,
+}
+
+impl Checked {
+    fn read(path: &Path) -> Result<Checked, Failure> {
+        let source = files::read(path, &files::shown(path))?;
+        let (root, found) = syntax::yaml::read(&source);
+        Ok(Checked { path: path.to_path_buf(), source, root, found })
+    }
 }
 
 /// Mistakes of reading first; the rules look only at what could be read. Calls of reusable workflows
 /// are checked against the files that are looked at together.
 fn check_files(paths: &[PathBuf]) -> Result<Vec<Diagnostic>, Failure> {
-    let mut checked = Vec::new();
-    for path in paths {
-        let source = files::read(path, &files::shown(path))?;
-        let (root, _) = syntax::yaml::read(&source);
-        checked.push(Checked { path: path.clone(), source, root });
-    }
+    let checked = side_by_side(paths, |path| Checked::read(path));
+    let checked: Vec<Checked> = checked.into_iter().collect::<Result<_, _>>()?;
     let mut context = check::CheckContext::default();
     for file in &checked {
         let name = file.path.file_name().unwrap_or_default().to_string_lossy();
@@ -68,20 +77,37 @@ fn check_files(paths: &[PathBuf]) -> Result<Vec<Diagnostic>, Failure> {
             context.workflows.insert(format!("{}/{name}", files::WORKFLOWS).into(), root);
         }
     }
-    Ok(checked.iter().flat_map(|file| check_file(file, &context)).collect())
+    Ok(side_by_side(&checked, |file| check_file(file, &context)).concat())
 }
 
 fn check_file(file: &Checked, context: &check::CheckContext<'_>) -> Vec<Diagnostic> {
     if file.path.file_stem().is_some_and(|stem| stem == "action") {
         return workflow::read_action(&file.source).1;
     }
-    let (_, found) = workflow::read(&file.source);
+    let (_, found) = workflow::read_node(&file.source, file.root.as_ref(), file.found.clone());
     let mut found = check::without_ignored(&file.source, found);
     if let Some(root) = &file.root {
         found.extend(check::check_node(&file.source, root, context));
     }
     found.sort_by_key(|finding| finding.labels.first().map(|label| label.span));
     found
+}
+
+/// Does the work for each item, on every processor, and gives the results in the items' order.
+fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = items.len().div_ceil(processors).max(SHARE_MIN);
+    if items.len() <= share {
+        return items.iter().map(work).collect();
+    }
+    let share_of = &|items: &[T]| items.iter().map(&work).collect::<Vec<R>>();
+    std::thread::scope(|scope| {
+        let shares = items.chunks(share);
+        let threads: Vec<_> = shares.map(|items| scope.spawn(move || share_of(items))).collect();
+        let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+        // A fault of ours in a thread is one here.
+        joined.flat_map(|it| it.unwrap_or_else(|fault| std::panic::resume_unwind(fault))).collect()
+    })
 }
 
 fn closing(found: &[Diagnostic], files: usize, hides_notes: bool) -> String {
