@@ -4,6 +4,7 @@ mod artifacts;
 mod bench;
 mod cache;
 mod checkout;
+mod conformance;
 mod resolve;
 mod scans;
 mod setup;
