@@ -18,8 +18,9 @@ use crate::terminal::style::Style;
 pub(crate) trait Reporter: Send {
     /// Something happened; it is in the journal.
     fn event(&mut self, run: RunId, event: &RunEvent);
-    /// A job printed a line; it is in its log, masked.
-    fn log(&mut self, run: RunId, job: &JobKey, step: &StepKey, line: &str);
+    /// A job printed these lines; they are in its log, masked. They come in blocks, because a job
+    /// may print millions of them in a second.
+    fn log(&mut self, run: RunId, job: &JobKey, step: &StepKey, block: &str);
     /// It is over, or the person looks away.
     fn end(&mut self) {}
 }
@@ -42,4 +43,10 @@ pub(crate) fn mark(conclusion: Conclusion, style: Style) -> String {
         Conclusion::Cancelled => style.yellow("⊘"),
         Conclusion::Skipped => style.dim("–"),
     }
+}
+
+/// The lines of a block, without their ends.
+fn lines(block: &str) -> impl DoubleEndedIterator<Item = &str> {
+    let lines = block.strip_suffix('\n').unwrap_or(block).split('\n');
+    lines.map(|line| line.trim_end_matches('\r'))
 }

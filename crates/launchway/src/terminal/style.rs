@@ -65,6 +65,13 @@ pub(crate) fn as_wanted(text: &str, style: Style) -> String {
     if style.colour { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() }
 }
 
+/// Whether nothing in a text would be taken away by [`as_wanted`]: lines of letters, which most are.
+pub(crate) fn is_plain(text: &str) -> bool {
+    let is_plain = |byte: u8| (byte >= b' ') & (byte != 0x7f) | matches!(byte, b'\n' | b'\t');
+    // Without a way out in between, the compiler looks at many bytes at once.
+    text.bytes().fold(true, |all, byte| all & is_plain(byte))
+}
+
 /// Columns that a text takes, colour codes aside.
 pub(crate) fn plain_width(text: &str) -> usize {
     let mut width = 0;
@@ -88,6 +95,12 @@ fn wanted(terminal: bool) -> bool {
 /// Writes a line of data. A reader that went away (`| head`) ends the command quietly.
 pub(crate) fn out(line: &str) {
     write_or_leave(&mut std::io::stdout().lock(), line);
+}
+
+/// Writes lines of data that have their ends.
+pub(crate) fn out_block(lines: &str) {
+    // As in `write_or_leave`.
+    let _ = std::io::stdout().lock().write_all(lines.as_bytes());
 }
 
 /// Writes a line of talk.

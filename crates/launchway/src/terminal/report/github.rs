@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use event::{Annotation, AnnotationLevel, JobKey, RunEvent, RunId, StepKey};
 
-use super::Reporter;
+use super::{Reporter, lines};
 use crate::terminal::style::out;
 
 /// Lines of one job that are kept until it ends. A longer log is in the journal, whole.
@@ -40,11 +40,10 @@ impl Reporter for GithubReporter {
         }
     }
 
-    fn log(&mut self, run: RunId, job: &JobKey, _step: &StepKey, line: &str) {
-        let lines = self.logs.entry((run, job.clone())).or_default();
-        if lines.len() < LINES_KEPT_MAX {
-            lines.push(line.to_owned());
-        }
+    fn log(&mut self, run: RunId, job: &JobKey, _step: &StepKey, block: &str) {
+        let kept = self.logs.entry((run, job.clone())).or_default();
+        let room = LINES_KEPT_MAX.saturating_sub(kept.len());
+        kept.extend(lines(block).take(room).map(str::to_owned));
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use event::{JobKey, RunEvent, RunId, StepKey};
 use serde_json::{Value as Json, json};
 
-use super::Reporter;
-use crate::terminal::style::out;
+use super::{Reporter, lines};
+use crate::terminal::style::{out, out_block};
 
 /// Prints events that others may rely on.
 #[derive(Default)]
@@ -23,9 +23,14 @@ impl Reporter for JsonReporter {
         }
     }
 
-    fn log(&mut self, run: RunId, job: &JobKey, step: &StepKey, line: &str) {
-        let line = json!({ "type": "log", "run": run, "job": job, "step": step, "text": line });
-        out(&line.to_string());
+    fn log(&mut self, run: RunId, job: &JobKey, step: &StepKey, block: &str) {
+        let mut text = String::with_capacity(2 * block.len());
+        for line in lines(block) {
+            let line = json!({ "type": "log", "run": run, "job": job, "step": step, "text": line });
+            text += &line.to_string();
+            text.push('\n');
+        }
+        out_block(&text);
     }
 }
 

@@ -14,7 +14,7 @@ use event::{Conclusion, JobKey, RunEvent, RunId, Status, StepKey, Timestamp};
 use views::{JobView, RunView};
 
 use super::screen::{self, Screen};
-use super::{Reporter, mark};
+use super::{Reporter, lines, mark};
 use crate::terminal::style::Style;
 use crate::terminal::time::{duration, now};
 
@@ -104,12 +104,12 @@ impl Picture {
         self.above.extend(own.map(|(_, line)| format!("  {line}")));
     }
 
-    fn keep_line(&mut self, run: RunId, job: &JobKey, step: &StepKey, line: &str) {
-        let lines = self.lines.entry((run, job.clone())).or_default();
-        if lines.len() == LINES_KEPT {
-            lines.remove(0);
-        }
-        lines.push((step.clone(), line.to_owned()));
+    fn keep_lines(&mut self, run: RunId, job: &JobKey, step: &StepKey, block: &str) {
+        let kept = self.lines.entry((run, job.clone())).or_default();
+        // The last ones are found from the end: the others are never looked at.
+        let last: Vec<&str> = lines(block).rev().take(LINES_KEPT).collect();
+        kept.extend(last.into_iter().rev().map(|line| (step.clone(), line.to_owned())));
+        kept.drain(..kept.len().saturating_sub(LINES_KEPT));
     }
 }
 
@@ -118,8 +118,8 @@ impl Reporter for LiveReporter {
         locked(&self.picture).take(run, event);
     }
 
-    fn log(&mut self, run: RunId, job: &JobKey, step: &StepKey, line: &str) {
-        locked(&self.picture).keep_line(run, job, step, line);
+    fn log(&mut self, run: RunId, job: &JobKey, step: &StepKey, block: &str) {
+        locked(&self.picture).keep_lines(run, job, step, block);
     }
 
     fn end(&mut self) {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use event::{Conclusion, JobKey, RunEvent, RunId, StepKey, Timestamp};
 
-use super::{Reporter, mark};
-use crate::terminal::style::{Style, as_wanted, out};
+use super::{Reporter, lines, mark};
+use crate::terminal::style::{Style, as_wanted, is_plain, out, out_block};
 use crate::terminal::time::duration;
 
 /// Prints log lines with the name of their job before them.
@@ -14,6 +14,8 @@ pub(crate) struct PlainReporter {
     names: BTreeMap<(RunId, JobKey), String>,
     started: BTreeMap<(RunId, JobKey), Timestamp>,
     steps: BTreeMap<(RunId, JobKey, StepKey), String>,
+    /// What was printed last: its memory is used again.
+    text: String,
 }
 
 impl Reporter for PlainReporter {
@@ -23,9 +25,11 @@ impl Reporter for PlainReporter {
         }
     }
 
-    fn log(&mut self, run: RunId, job: &JobKey, _step: &StepKey, line: &str) {
-        let line = as_wanted(line, Style::stdout());
-        out(&format!("{} | {line}", self.name(run, job)));
+    fn log(&mut self, run: RunId, job: &JobKey, _step: &StepKey, block: &str) {
+        let before = format!("{} | ", self.name(run, job));
+        self.text.clear();
+        prefix(&before, block, Style::stdout(), &mut self.text);
+        out_block(&self.text);
     }
 }
 
@@ -82,5 +86,47 @@ impl PlainReporter {
     fn name(&self, run: RunId, job: &JobKey) -> String {
         let name = self.names.get(&(run, job.clone()));
         name.cloned().unwrap_or_else(|| job.to_string())
+    }
+}
+
+/// Appends the lines with `before` in front of each.
+fn prefix(before: &str, block: &str, style: Style, text: &mut String) {
+    if !is_plain(block) {
+        for line in lines(block) {
+            *text += before;
+            *text += &as_wanted(line, style);
+            text.push('\n');
+        }
+        return;
+    }
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', block.as_bytes()) {
+        *text += before;
+        *text += &block[start..=end];
+        start = end + 1;
+    }
+    if start < block.len() {
+        *text += before;
+        *text += &block[start..];
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_a_block_has_its_job_and_no_colour() {
+        let check = |block: &str, expect: &str| {
+            let mut text = String::new();
+            prefix("test | ", block, Style::plain(), &mut text);
+            assert_eq!(text, expect);
+        };
+        check("one\n\ttwo\n\nfour\n", "test | one\ntest | \ttwo\ntest | \ntest | four\n");
+        check("no end", "test | no end\n");
+        check("dos\r\nunix\n", "test | dos\ntest | unix\n");
+        check("\x1b[31mred\x1b[0m ü\nplain\n", "test | red ü\ntest | plain\n");
+        check("a \x1b[3\nb\n", "test | a \ntest | b\n");
     }
 }
