@@ -90,3 +90,20 @@ fn c241_the_size_of_a_file() {
     let said = error(&file(1024 * 1024 + 1));
     assert_eq!(said.as_deref(), Some("the file is larger than 1048576 bytes"));
 }
+
+// proves: conformance 15, 16
+#[test]
+fn c15_lengths_are_counted_in_utf16_units() {
+    let script = |text: &str| {
+        error(&format!("on: push\njobs: {{a: {{runs-on: x, steps: [{{run: '{text}'}}]}}}}\n"))
+    };
+    let too_long = Some("a script has at most 21000 characters".to_owned());
+    // Two bytes and one unit each; four bytes and two units each.
+    for (letter, count) in [("x", 21_000), ("é", 21_000), ("\u{1f600}", 10_500)] {
+        assert_eq!(script(&letter.repeat(count)), None, "{letter}");
+        assert_eq!(script(&letter.repeat(count + 1)), too_long, "{letter}");
+    }
+    let templated = |length: usize| script(&format!("${{{{ 1 }}}}{}", "é".repeat(length - 8)));
+    assert_eq!(templated(21_000), None);
+    assert_eq!(templated(21_001).as_deref(), Some("Exceeded max expression length 21000"));
+}

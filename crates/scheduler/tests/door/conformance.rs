@@ -160,3 +160,85 @@ fn c228_limits_of_a_jobs_time() {
     assert_eq!(limits("    timeout-minutes: 0\n"), None);
     assert_eq!(limits("    timeout-minutes: ${{ vars.REGION }}\n"), None);
 }
+
+/// What is said about the jobs of a run whose `call` calls these jobs.
+fn call(caller: &str, called: &str) -> String {
+    let workflow =
+        format!("on: push\njobs:\n  call:\n    uses: ./.github/workflows/x.yml\n{caller}");
+    let called = format!("on: workflow_call\n{called}");
+    let told = play(&workflow, &[(".github/workflows/x.yml", &called)], "");
+    let said: Vec<&str> = told.lines().filter(|it| it.starts_with("AnnotationAdded")).collect();
+    said.join("\n")
+}
+
+// proves: conformance 43, 125
+#[test]
+fn c125_a_job_that_waits_for_its_own_caller() {
+    let called = "jobs:\n  a: { concurrency: Deploy, runs-on: x, steps: [{ run: make }] }\n";
+    expect!["AnnotationAdded call/a: a deadlock: the concurrency group `Deploy` is held by the job that calls its workflow until this job ends (line 3)"].assert_eq(&call("    concurrency: deploy\n", called));
+    expect![[""]].assert_eq(&call("    concurrency: other\n", called));
+}
+
+// proves: conformance 110, 122
+#[test]
+fn c122_permissions_only_shrink() {
+    let asks = |permissions: &str| {
+        format!(
+            "permissions: {permissions}\njobs:\n  a: {{ runs-on: x, steps: [{{ run: make }}] }}\n"
+        )
+    };
+    let grants = |permissions: &str| format!("    permissions: {permissions}\n");
+    for (granted, asked) in [
+        ("{ contents: read }", "{ contents: read }"),
+        ("{ contents: write }", "{ contents: read }"),
+        ("write-all", "read-all"),
+        ("{ contents: read }", "{}"),
+        ("{ contents: read }", "{ contents: none, issues: none }"),
+    ] {
+        assert_eq!(call(&grants(granted), &asks(asked)), "", "{granted} and {asked}");
+    }
+    for (granted, asked) in [
+        ("{ contents: read }", "{ contents: write }"),
+        ("{ contents: write }", "{ contents: write, issues: read }"),
+        ("read-all", "write-all"),
+        ("{}", "{ contents: read }"),
+    ] {
+        let said = call(&grants(granted), &asks(asked));
+        assert!(said.contains("the called workflow asks for"), "{granted} and {asked}: {said}");
+    }
+}
+
+// proves: conformance 45, 40
+#[test]
+fn c45_inputs_in_the_group_of_a_run() {
+    let workflow = "
+on: workflow_dispatch
+concurrency: ${{ inputs.where }}-${{ vars.REGION }}-${{ github.ref_name }}
+jobs:
+  a: { runs-on: ubuntu-latest, steps: [{ run: make }] }
+";
+    let mut world = World::new();
+    for (run, place) in [(1, "staging"), (2, "production"), (3, "STAGING")] {
+        let mut request = request(run, workflow, &[]);
+        request.inputs = serde_json::json!({ "where": place });
+        world.create(request, Vec::new());
+        world.now.0 += 1;
+    }
+    let told = world.told();
+    let waits: Vec<&str> = told.lines().filter(|it| it.contains("RunWaiting")).collect();
+    expect![[r#"[3] RunWaiting: Concurrency { group: "STAGING-eu-main", holder: "run/1/1" }"#]].assert_eq(&waits.join("\n"));
+}
+
+// proves: conformance 98
+#[test]
+fn c98_an_empty_output_takes_nothing_away() {
+    let workflow = "
+on: push
+jobs:
+  m: { strategy: { matrix: { v: [1, 2, 3] } }, runs-on: ubuntu-latest, steps: [{ run: make }] }
+";
+    let script = "m (1) success k=one a=1\nm (2) success k= b=2\nm (3) success";
+    let told = play(workflow, &[], script);
+    let ended = told.lines().find(|it| it.starts_with("MatrixCompleted"));
+    expect!["MatrixCompleted m success a=1 b=2 k=one"].assert_eq(ended.unwrap_or_default());
+}
