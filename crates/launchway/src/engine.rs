@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use driver::{Ended, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell, Workers};
-use event::{BlobId, CancelReason, Fence, JobKey, RunEvent, RunId, StepKey, StreamId};
+use event::{BlobId, CancelReason, JobKey, RunEvent, RunId, StepKey, StreamId};
 use mask::{MaskedText, Secret};
 use ports::Lease;
 use protocol::{JobOptions, JobPaths};
@@ -15,9 +15,10 @@ use scheduler::Surroundings;
 use store::Store;
 
 use crate::artifacts::RunArtifacts;
+use crate::display::{Display, Shown};
 use crate::exit::{Exit, Failure};
 use crate::state::StateFolder;
-use crate::terminal::report::{Reporter, tail::Tails};
+use crate::terminal::report::Reporter;
 use crate::terminal::style::talk;
 use crate::terminal::time::now;
 
@@ -50,6 +51,25 @@ impl Engine {
         inputs: Vec<Input>,
         reporter: &mut dyn Reporter,
     ) -> Result<Finish, Failure> {
+        let (shown, display) = Display::new(Arc::clone(&self.store), &mut *reporter);
+        let ended = std::thread::scope(|scope| {
+            scope.spawn(|| display.run());
+            self.drive_shown(owners, inputs, shown)
+        });
+        reporter.end();
+        match ended? {
+            Ended::AwaitingPerson => Ok(Finish::AwaitingPerson),
+            Ended::Done | Ended::Detached => Ok(Finish::Over),
+        }
+    }
+
+    /// What happens is in the journal when this ends, and all of it is handed in to be shown.
+    fn drive_shown(
+        &self,
+        owners: &[Owner],
+        inputs: Vec<Input>,
+        shown: Shown,
+    ) -> Result<Ended, Failure> {
         let fault = |error: driver::DriverError| match error {
             driver::DriverError::Refused(_) => Failure::caused(Exit::Refused, error),
             _ => Failure::caused(Exit::Missing, error),
@@ -61,13 +81,7 @@ impl Engine {
             std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
         let workers = Workers::new(program, sender);
         let artifacts = RefCell::new(RunArtifacts::new(Arc::clone(&self.store)));
-        let watcher = Watcher {
-            store: Arc::clone(&self.store),
-            artifacts: &artifacts,
-            tails: Tails::default(),
-            fences: BTreeMap::new(),
-            reporter: &mut *reporter,
-        };
+        let watcher = Watcher { artifacts: &artifacts, shown };
         let settings = Settings { width: self.width.max(1), tracking: tracking()? };
         let journal = Arc::clone(&self.store);
         let home = HomeFolders { engine: self, artifacts: &artifacts };
@@ -81,12 +95,7 @@ impl Engine {
         }
         let ended = shell.run(&mut |error| talk(&format!("warning: {error}"))).map_err(fault);
         signals.stop();
-        drop(shell);
-        reporter.end();
-        match ended? {
-            Ended::AwaitingPerson => Ok(Finish::AwaitingPerson),
-            Ended::Done | Ended::Detached => Ok(Finish::Over),
-        }
+        ended
     }
 
     fn is_in_journal(&self, stream: StreamId) -> bool {
@@ -174,59 +183,26 @@ impl Home for HomeFolders<'_> {
 /// Where the actions that workflows name are pinned, from the repository's root.
 pub(crate) const LOCK_FILE: &str = ".launchway/actions.lock";
 
-/// Hands on what happens, and the lines that logs gained.
-struct Watcher<'r> {
-    store: Arc<Store>,
-    artifacts: &'r RefCell<RunArtifacts>,
-    tails: Tails,
-    /// The lease of each job that runs, which is part of its log's name.
-    fences: BTreeMap<(RunId, JobKey), Fence>,
-    reporter: &'r mut dyn Reporter,
+/// Hands on what happens.
+struct Watcher<'a> {
+    artifacts: &'a RefCell<RunArtifacts>,
+    shown: Shown,
 }
 
 impl Observer for Watcher<'_> {
     fn on_event(&mut self, stream: StreamId, event: &RunEvent) {
-        let StreamId::Run(run, attempt) = stream;
-        match event {
-            RunEvent::JobStarted { job, fence, .. } => {
-                self.fences.insert((run, job.clone()), *fence);
-            }
-            RunEvent::StepCompleted { job, step, log, .. } => {
-                if let Some(fence) = self.fences.get(&(run, job.clone())).copied() {
-                    let lease = Lease { stream, job: job.clone(), fence };
-                    self.on_log(&lease, step, log.end_bytes);
-                }
-            }
-            RunEvent::JobCompleted { job, fence, log, .. } => {
-                let reporter = &mut *self.reporter;
-                let last = StepKey::new("");
-                self.tails.finish(run.0, job, &mut |line| reporter.log(run, job, &last, line));
-                self.fences.remove(&(run, job.clone()));
-                // The blob has the bytes now; the growing file goes.
-                if let (Some(_), Some(fence)) = (log, fence) {
-                    let path = self.store.logs().path(run, attempt, job, *fence);
-                    let _ = self.store.logs().remove(&path);
-                }
-            }
-            _ => self.artifacts.borrow_mut().take(stream, event),
-        }
-        self.reporter.event(run, event);
+        self.artifacts.borrow_mut().take(stream, event);
+        self.shown.event(stream, event);
     }
 
     fn on_log(&mut self, lease: &Lease, step: &StepKey, bytes: u64) {
-        let StreamId::Run(run, attempt) = lease.stream;
-        let path = self.store.logs().path(run, attempt, &lease.job, lease.fence);
-        let reporter = &mut *self.reporter;
-        self.tails.advance(run.0, &lease.job, &path, bytes, &mut |line| {
-            reporter.log(run, &lease.job, step, line);
-        });
+        self.shown.log(lease, step, bytes);
     }
 
     fn on_adopted(&mut self, stream: StreamId, events: &[RunEvent]) {
-        let StreamId::Run(run, _) = stream;
         for event in events {
             self.artifacts.borrow_mut().take(stream, event);
-            self.reporter.event(run, event);
+            self.shown.past(run_of(stream), event);
         }
     }
 }

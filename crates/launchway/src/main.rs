@@ -9,6 +9,7 @@ mod artifacts;
 mod cli;
 mod closing;
 mod commands;
+mod display;
 mod engine;
 mod exit;
 mod files;
