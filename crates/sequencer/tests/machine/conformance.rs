@@ -1,5 +1,6 @@
 //! Limits of a job's machine.
 
+use expect_test::expect;
 use sequencer::{Effects, Exit};
 
 use crate::harness::{Script, plan, play, show_end};
@@ -51,4 +52,24 @@ fn c235_a_jobs_outputs_have_a_megabyte_of_utf16_together() {
         let expected = if fits { event::Conclusion::Success } else { event::Conclusion::Failure };
         assert_eq!((end.conclusion, end.outputs.len()), (expected, if fits { 2 } else { 1 }));
     }
+}
+
+// proves: conformance 109
+#[test]
+fn c109_defaults_end_where_an_action_begins() {
+    let job = "    defaults: { run: { shell: sh, working-directory: sub } }
+    steps:
+    - { run: mine }
+    - { run: own, shell: bash, working-directory: other }
+    - uses: octo/a@v1
+";
+    let action = "runs:\n  using: composite\n  steps:\n  - { run: inner, shell: bash }\n";
+    let plan = plan(job, &[("octo/a@v1", action)]);
+    let (told, _) = play(&plan, &Script { ends: &[], cancel_at: None, local: &[] });
+    let done: Vec<&str> = told.lines().filter(|line| line.starts_with("do ")).collect();
+    expect![[r#"
+        do __run: sh -e {0} in sub | mine
+        do __run_2: bash --noprofile --norc -e -o pipefail {0} in other | own
+        do __octo_a/__run: bash --noprofile --norc -e -o pipefail {0} | inner"#]]
+    .assert_eq(&done.join("\n"));
 }
