@@ -460,6 +460,8 @@ pub enum SkipReason {
     },
     /// The job that calls its workflow did not run.
     Caller,
+    /// Somebody forced the run to end, whatever its condition says.
+    Forced,
 }
 
 /// What a job waits for.

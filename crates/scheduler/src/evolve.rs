@@ -466,7 +466,12 @@ impl Fold<'_> {
     fn job_cancelled(&mut self, id: NodeId, reason: &CancelReason, at: Timestamp) {
         let fail_fast = matches!(reason, CancelReason::FailFast { .. });
         self.change(id, |node| {
-            let killed = matches!(reason, CancelReason::CleanUp { .. });
+            // Who was asked to end and is forced to does not clean up any further.
+            let killed = match reason {
+                CancelReason::CleanUp { .. } => true,
+                CancelReason::Forced { .. } => node.cancel.is_some(),
+                _ => false,
+            };
             node.killed |= killed;
             // Why it was to end at first is how it ends.
             if !killed || node.cancel.is_none() {

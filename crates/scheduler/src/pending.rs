@@ -187,7 +187,7 @@ pub enum Command {
         /// Its lease.
         fence: Fence,
     },
-    /// The job's worker had its time to clean up (conformance 103) and is to be killed.
+    /// The job's worker had its time to clean up (conformance 103), or nobody wants to wait for it.
     KillJob {
         /// The run.
         stream: StreamId,

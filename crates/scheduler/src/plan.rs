@@ -7,8 +7,8 @@ mod call;
 mod fields;
 
 use event::{
-    Annotation, AnnotationLevel, Conclusion, ExitKind, JobDefinition, JobKey, RunEvent,
-    RunnerDemand, SkipReason, Timestamp, WaitReason,
+    Annotation, AnnotationLevel, CancelReason, Conclusion, ExitKind, JobDefinition, JobKey,
+    RunEvent, RunnerDemand, SkipReason, Timestamp, WaitReason,
 };
 use expr::Value;
 use mask::MaskedText;
@@ -142,6 +142,9 @@ impl<'s> Planning<'s> {
 
     /// Conformance 47, 88, 100.
     fn skipped(&self, job: &Job, contexts: &JobContexts<'_>) -> Result<Option<SkipReason>, Fault> {
+        if matches!(self.run.cancel, Some(CancelReason::Forced { .. })) {
+            return Ok(Some(SkipReason::Forced));
+        }
         if wants_to_run(job, contexts)? {
             return Ok(None);
         }

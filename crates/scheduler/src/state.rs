@@ -98,7 +98,7 @@ pub(crate) struct Node {
     pub(crate) phase: Phase,
     pub(crate) waiting: Option<WaitReason>,
     pub(crate) cancel: Option<CancelReason>,
-    /// It took too long to clean up: its worker is to be killed.
+    /// It took too long to clean up, or nobody wants to wait for that: its worker is to be killed.
     pub(crate) killed: bool,
     pub(crate) losses: u32,
     /// Since when it could run; kept over a loss, so that it does not lose its turn.

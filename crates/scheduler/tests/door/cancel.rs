@@ -141,6 +141,41 @@ ship cancelled
     );
 }
 
+#[test]
+fn forced_after_a_cancel_no_worker_may_clean_up() {
+    check(
+        "
+take build
+cancel
+force
+lost build
+",
+        expect![[r#"
+            RunCreated
+            JobsDeclared: build, test, report, ship
+            RunStarted
+            JobPlanned build
+            JobReady build
+            JobLeased build
+            > take build
+            JobStarted build
+            > cancel
+            CancelRequested: Person { by: "octocat" }
+            CancelRequested build: Person { by: "octocat" }
+            > force
+            CancelRequested: Forced { by: "octocat" }
+            CancelRequested build: Forced { by: "octocat" }
+            > lost build
+            JobLost build
+            JobCompleted build cancelled
+            JobSkipped test: Forced
+            JobSkipped report: Forced
+            JobSkipped ship: Forced
+            RunCompleted cancelled
+        "#]],
+    );
+}
+
 fn again(rerun: &Rerun, script: &str) -> String {
     let mut world = World::new();
     world.create(request(1, WORKFLOW, &[]), Vec::new());
