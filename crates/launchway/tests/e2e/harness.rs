@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use expect_test::Expect;
 use serde_json::Value as Json;
 
 /// How long anything is waited for. What is waited for comes at once; this ends a test that hangs.
@@ -190,6 +191,18 @@ impl Said {
     pub(crate) fn story(&self) -> String {
         format!("{}{}", self.printed(), self.verdict())
     }
+}
+
+/// Runs this workflow and looks at its story and at what was said on standard error.
+pub(crate) fn check(workflow: &str, args: &[&str], expect: Expect) -> (Place, Said) {
+    check_in(Place::workflow(workflow), args, expect)
+}
+
+/// The same in a repository that is there.
+pub(crate) fn check_in(place: Place, args: &[&str], expect: Expect) -> (Place, Said) {
+    let said = place.json(&[&["run"], args].concat());
+    expect.assert_eq(&format!("{}{}", said.story(), said.stderr));
+    (place, said)
 }
 
 /// Waits until something is true that no event tells.

@@ -288,7 +288,7 @@ jobs:
   leaves:
     runs-on: ubuntu-latest
     steps:
-      - run: setsid sleep 600 & 
+      - run: setsid sleep 600 &
       - run: (setsid sleep 600 > /dev/null 2>&1 &)
   after:
     needs: leaves

@@ -2,7 +2,9 @@
 //! the doors of the crates below; here is proved that they were wired to one another.
 //!
 //! ```text
-//!   run.rs        what a workflow does: jobs, steps, files, masks, actions, calls
+//!   run.rs        what jobs and steps do: needs, conditions, matrices, environments, masks, limits
+//!   reuse.rs      actions, called workflows, checkout, artifacts, caches
+//!   told.rs       what people and programs are told: annotations, lines of JSON, pages, logs
 //!   refuse.rs     what is refused before anything runs, in which words, with which exit code
 //!   kill.rs       kill -9 and signals, and what is true afterwards
 //! ```
@@ -10,4 +12,6 @@
 mod harness;
 mod kill;
 mod refuse;
+mod reuse;
 mod run;
+mod told;
