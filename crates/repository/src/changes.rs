@@ -75,7 +75,10 @@ impl Repository {
     pub(crate) fn push_base(&self) -> Result<Option<String>, RepositoryError> {
         let default = format!("refs/remotes/origin/{}", self.default_branch);
         let local = format!("refs/heads/{}", self.default_branch);
-        let candidates = [self.upstream.as_deref(), Some(&default), Some(&local)];
+        // The default branch itself has left itself nowhere.
+        let is_default = self.branch.as_deref() == Some(&*self.default_branch);
+        let local = (!is_default).then_some(&*local);
+        let candidates = [self.upstream.as_deref(), Some(&*default), local];
         for name in candidates.into_iter().flatten() {
             let found = ask(&self.root, &["merge-base", name, &self.head.id])?;
             if let Some(base) = found.filter(|base| *base != self.head.id) {

@@ -1,6 +1,6 @@
 //! What the repository is: root, commit, branch, remote, and what is not committed.
 //!
-//! Three git processes in all: starting a run must cost milliseconds.
+//! Starting a run must cost milliseconds: few git processes, side by side where they can be.
 
 use std::path::{Path, PathBuf};
 
@@ -68,14 +68,21 @@ impl Repository {
             Some(root) if !root.is_empty() => PathBuf::from(root),
             _ => return Err(not_a_repository(path, shown)?),
         };
-        let Some(head) = commit(&root, "HEAD")? else {
+        let (head, config, status, refs) = std::thread::scope(|scope| {
+            let head = scope.spawn(|| commit(&root, "HEAD"));
+            let config = scope.spawn(|| Config::read(&root));
+            let refs = scope.spawn(|| DefaultRefs::read(&root));
+            let status = Status::read(&root);
+            (joined(head), joined(config), status, joined(refs))
+        });
+        let Some(head) = head? else {
             return Err(RepositoryError::NoCommit { path: root.display().to_string() });
         };
-        let config = Config::read(&root)?;
-        let status = Status::read(&root)?;
+        let (config, status) = (config?, status?);
         let (owner, name) = config.full_name(&root);
+        let fallback = status.branch.as_deref().or(config.init_branch.as_deref());
         Ok(Repository {
-            default_branch: config.default_branch(&root, status.branch.as_deref())?,
+            default_branch: refs?.default_branch(fallback),
             user: config.user(&head),
             branch: status.branch,
             upstream: status.upstream,
@@ -94,6 +101,9 @@ impl Repository {
 
     /// The commit that a name stands for.
     pub fn commit(&self, name: &str) -> Result<Option<Commit>, RepositoryError> {
+        if name == self.head.id {
+            return Ok(Some(self.head.clone()));
+        }
         commit(&self.root, name)
     }
 
@@ -116,6 +126,11 @@ impl Repository {
     }
 }
 
+/// What a thread gave; a fault of ours in it is one here.
+pub(crate) fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault))
+}
+
 /// A folder that git refuses for another reason than "there is none" deserves git's own words.
 fn not_a_repository(path: &Path, shown: String) -> Result<RepositoryError, RepositoryError> {
     match git(path, &["rev-parse", "--show-toplevel"]) {
@@ -129,38 +144,49 @@ fn not_a_repository(path: &Path, shown: String) -> Result<RepositoryError, Repos
     }
 }
 
-/// One commit in one process: fields divided by NUL, the message last.
 fn commit(root: &Path, name: &str) -> Result<Option<Commit>, RepositoryError> {
+    let commits = commits(root, &["-1", name])?;
+    Ok(commits.and_then(|commits| commits.into_iter().next()))
+}
+
+/// The commits that `git log` lists, in one process; none where it says no.
+pub(crate) fn commits(root: &Path, which: &[&str]) -> Result<Option<Vec<Commit>>, RepositoryError> {
+    // Neither field nor message can hold the NUL that stands behind each.
     let format = "--format=%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B";
-    let Some(answer) = ask(root, &["log", "-1", "--no-show-signature", format, name, "--"])? else {
-        return Ok(None);
-    };
-    let fields: Vec<&str> = answer.splitn(10, '\0').collect();
-    let [
-        id,
-        tree,
-        parents,
-        author,
-        author_mail,
-        authored,
-        committer,
-        committer_mail,
-        committed,
-        message,
-    ] = fields[..]
-    else {
-        return Ok(None);
-    };
-    Ok(Some(Commit {
-        id: id.to_owned(),
-        tree: tree.to_owned(),
-        parents: parents.split_whitespace().map(str::to_owned).collect(),
-        author: (author.to_owned(), author_mail.to_owned()),
-        committer: (committer.to_owned(), committer_mail.to_owned()),
-        authored_at: seconds(authored),
-        committed_at: seconds(committed),
-        message: message.trim_end().to_owned(),
-    }))
+    let args = [&["log", "-z", "--no-show-signature", format], which, &["--"]].concat();
+    let Some(answer) = ask(root, &args)? else { return Ok(None) };
+    let fields: Vec<&str> = answer.split('\0').collect();
+    Ok(Some(fields.chunks_exact(10).filter_map(Commit::of_fields).collect()))
+}
+
+impl Commit {
+    fn of_fields(fields: &[&str]) -> Option<Commit> {
+        let &[
+            id,
+            tree,
+            parents,
+            author,
+            author_mail,
+            authored,
+            committer,
+            committer_mail,
+            committed,
+            message,
+        ] = fields
+        else {
+            return None;
+        };
+        Some(Commit {
+            id: id.to_owned(),
+            tree: tree.to_owned(),
+            parents: parents.split_whitespace().map(str::to_owned).collect(),
+            author: (author.to_owned(), author_mail.to_owned()),
+            committer: (committer.to_owned(), committer_mail.to_owned()),
+            authored_at: seconds(authored),
+            committed_at: seconds(committed),
+            message: message.trim_end().to_owned(),
+        })
+    }
 }
 
 fn seconds(text: &str) -> Timestamp {
@@ -244,27 +270,32 @@ impl Config {
         let name = self.name.clone().unwrap_or_else(|| head.committer.0.clone());
         (name, self.mail.clone().unwrap_or_else(|| head.committer.1.clone()))
     }
+}
+
+/// The names under which a default branch is known.
+struct DefaultRefs {
+    answer: String,
+}
+
+impl DefaultRefs {
+    fn read(root: &Path) -> Result<DefaultRefs, RepositoryError> {
+        let args = ["for-each-ref", "--format=%(refname) %(symref:short)"];
+        let refs = ["refs/remotes/origin/HEAD", "refs/heads/main", "refs/heads/master"];
+        Ok(DefaultRefs { answer: git(root, &[&args[..], &refs[..]].concat())? })
+    }
 
     /// `origin/HEAD` knows it in a clone; else the first of the usual names that exists; else the
     /// branch that is checked out.
-    fn default_branch(
-        &self,
-        root: &Path,
-        current: Option<&str>,
-    ) -> Result<String, RepositoryError> {
-        let args = ["for-each-ref", "--format=%(refname) %(symref:short)"];
-        let refs = ["refs/remotes/origin/HEAD", "refs/heads/main", "refs/heads/master"];
-        let answer = git(root, &[&args[..], &refs[..]].concat())?;
+    fn default_branch(&self, fallback: Option<&str>) -> String {
         let mut local = None;
-        for line in answer.lines() {
+        for line in self.answer.lines() {
             let (name, target) = line.split_once(' ').unwrap_or((line, ""));
             match name.strip_prefix("refs/heads/") {
-                None => return Ok(target.strip_prefix("origin/").unwrap_or(target).to_owned()),
+                None => return target.strip_prefix("origin/").unwrap_or(target).to_owned(),
                 Some(branch) => local = local.or(Some(branch.to_owned())),
             }
         }
-        let fallback = current.or(self.init_branch.as_deref()).unwrap_or("main");
-        Ok(local.unwrap_or_else(|| fallback.to_owned()))
+        local.unwrap_or_else(|| fallback.unwrap_or("main").to_owned())
     }
 }
 

@@ -6,7 +6,6 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::changes::ChangedFiles;
 use crate::discover::Repository;
-use crate::git::git;
 use crate::payload::{self, COMMITS_LISTED_MAX, NO_COMMIT, common, merged};
 use crate::{RepositoryError, discover};
 
@@ -89,8 +88,12 @@ impl Repository {
     fn push(&self, with_work_tree: bool) -> Result<TriggeringEvent, RepositoryError> {
         let before = self.push_base()?;
         let git_ref = self.branch_ref();
-        let changed = self.changed_since(before.as_deref(), with_work_tree)?;
-        let commits = self.pushed_commits(before.as_deref())?;
+        let (changed, commits) = std::thread::scope(|scope| {
+            let changed = scope.spawn(|| self.changed_since(before.as_deref(), with_work_tree));
+            let commits = self.pushed_commits(before.as_deref());
+            (discover::joined(changed), commits)
+        });
+        let (changed, commits) = (changed?, commits?);
         let payload = self.push_payload(&git_ref, before.as_deref(), &commits);
         Ok(self.triggering("push", git_ref, payload, changed))
     }
@@ -116,15 +119,9 @@ impl Repository {
         let limit = format!("--max-count={COMMITS_LISTED_MAX}");
         let range =
             before.map_or(self.head.id.clone(), |before| format!("{before}..{}", self.head.id));
-        let mut commits = Vec::new();
-        for id in git(&self.root, &["rev-list", "--reverse", &limit, &range])?.lines() {
-            if id == self.head.id {
-                commits.push(self.head.clone());
-            } else {
-                commits.extend(self.commit(id)?);
-            }
-        }
-        Ok(commits)
+        let commits = discover::commits(&self.root, &["--reverse", &limit, &range])?;
+        // The commit itself is there in any case.
+        Ok(commits.unwrap_or_else(|| vec![self.head.clone()]))
     }
 
     fn push_payload(
