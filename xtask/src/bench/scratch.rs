@@ -1,6 +1,7 @@
 //! The folder of a benchmark: repositories to run, states, files of a gigabyte. It goes away with the
 //! value, also when a measurement fails.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use crate::bench::measure::{quiet, time};
 /// A folder of our own.
 pub(crate) struct Scratch {
     folder: PathBuf,
+    count: Cell<u64>,
 }
 
 impl Scratch {
@@ -19,12 +21,18 @@ impl Scratch {
         let folder = folder.join(std::process::id().to_string());
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        Ok(Scratch { folder })
+        Ok(Scratch { folder, count: Cell::new(0) })
     }
 
     /// A path in it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// A path in it that no call gave before; [`Scratch::remove`] removes all of the name.
+    pub(crate) fn next(&self, name: &str) -> PathBuf {
+        self.count.set(self.count.get() + 1);
+        self.path(name).join(self.count.get().to_string())
     }
 
     /// Removes a file or a folder in it: a gigabyte is not kept longer than it is looked at.
