@@ -107,3 +107,38 @@ fn c15_lengths_are_counted_in_utf16_units() {
     assert_eq!(templated(21_000), None);
     assert_eq!(templated(21_001).as_deref(), Some("Exceeded max expression length 21000"));
 }
+
+// proves: conformance 25
+#[test]
+fn c25_five_minutes_between_two_starts() {
+    let warns = |cron: &str| {
+        let text = format!("on: {{schedule: [{{cron: '{cron}'}}]}}\njobs: {{a: {{runs-on: x}}}}\n");
+        !workflow::read(&Source::new("file.yml", text)).1.is_empty()
+    };
+    for cron in ["*/5 * * * *", "0,5 * * * *", "58 23 * * *", "2,57 * * * *", "* 0 29 2 *"] {
+        assert_eq!(warns(cron), cron.starts_with("* "), "{cron}");
+    }
+    for cron in ["*/4 * * * *", "0,4 * * * *", "56-59/3 * * * *", "1,57 * * * *"] {
+        assert!(warns(cron), "{cron}");
+    }
+}
+
+// proves: conformance 62
+#[test]
+fn c62_the_condition_of_an_inner_step() {
+    let errors = |condition: &str| {
+        let text = format!(
+            "runs:\n  using: composite\n  steps:\n  - {{ run: x, shell: bash, if: \"{condition}\" }}\n"
+        );
+        workflow::read_action(&Source::new("action.yml", text)).1.len()
+    };
+    for here in ["github", "inputs", "strategy", "matrix", "steps", "job", "runner", "env"] {
+        assert_eq!(errors(&format!("{here}.x")), 0, "{here}");
+    }
+    for not_here in ["secrets", "vars", "needs", "jobs"] {
+        assert_eq!(errors(&format!("{not_here}.x")), 1, "{not_here}");
+    }
+    for function in ["always()", "cancelled()", "success()", "failure()", "hashFiles('a') == ''"] {
+        assert_eq!(errors(function), 0, "{function}");
+    }
+}

@@ -103,3 +103,27 @@ fn c237_how_long_an_artifact_is_kept() {
         assert_eq!(days(&[("retention-days", wrong)]), None, "{wrong}");
     }
 }
+
+// proves: conformance 203
+#[test]
+fn c203_of_several_entries_the_newest_is_taken() {
+    let bench = Bench::new();
+    bench.write("work/deps/a", "1");
+    for (hours, key) in [(1, "k-b"), (3, "k-a"), (2, "k-c")] {
+        save(&bench, key);
+        let archive = entry(&bench, key).join("entry.tar.zst");
+        let archive = File::options().write(true).open(archive).expect("a file");
+        let made = SystemTime::now() - Duration::from_secs(hours * 3600);
+        archive.set_modified(made).expect("the time can be set");
+    }
+    let matched = |key: &str, others: &str| {
+        let inputs = [("path", "deps"), ("key", key), ("restore-keys", others)];
+        let ran = bench.run("cache-restore", &inputs).ok();
+        ran.outputs.get("cache-matched-key").cloned().unwrap_or_default()
+    };
+    assert_eq!(matched("k-c", "k-"), "k-c");
+    assert_eq!(matched("k-d", "k-"), "k-b");
+    // In the order of the keys, whatever their age.
+    assert_eq!(matched("k-d", "none-\nk-a\nk-"), "k-a");
+    assert_eq!(matched("k-d", "none-"), "");
+}

@@ -226,7 +226,8 @@ jobs:
     }
     let told = world.told();
     let waits: Vec<&str> = told.lines().filter(|it| it.contains("RunWaiting")).collect();
-    expect![[r#"[3] RunWaiting: Concurrency { group: "STAGING-eu-main", holder: "run/1/1" }"#]].assert_eq(&waits.join("\n"));
+    expect![[r#"[3] RunWaiting: Concurrency { group: "STAGING-eu-main", holder: "run/1/1" }"#]]
+        .assert_eq(&waits.join("\n"));
 }
 
 // proves: conformance 98
@@ -241,4 +242,23 @@ jobs:
     let told = play(workflow, &[], script);
     let ended = told.lines().find(|it| it.starts_with("MatrixCompleted"));
     expect!["MatrixCompleted m success a=1 b=2 k=one"].assert_eq(ended.unwrap_or_default());
+}
+
+// proves: conformance 95
+#[test]
+fn c95_a_name_that_looks_at_the_matrix_is_the_whole_name() {
+    for (name, leg) in [
+        ("", "test (x)"),
+        ("name: Tests,", "Tests (x)"),
+        ("name: \"Tests of ${{ matrix.v }}\",", "Tests of x"),
+        ("name: \"On ${{ github.ref_name }}\",", "On main (x)"),
+        ("name: \"${{ strategy.job-total }}\",", "1 (x)"),
+        ("name: '',", "test (x)"),
+    ] {
+        let workflow = format!(
+            "on: push\njobs:\n  test: {{ {name} strategy: {{ matrix: {{ v: [x] }} }}, runs-on: x, steps: [{{ run: make }}] }}\n"
+        );
+        let told = play(&workflow, &[], "");
+        assert!(told.contains(&format!("JobPlanned test (1) as `{leg}`\n")), "{name}: {told}");
+    }
 }

@@ -270,12 +270,12 @@ fn c233_the_size_of_a_summary() {
 #[test]
 fn c177_files_are_fresh_and_read_after_a_failure() {
     check(
-        "    - run: |\n        echo a=1 >> \"$GITHUB_OUTPUT\"\n        echo B=2 >> \"$GITHUB_ENV\"\n        exit 1\n      id: s\n      continue-on-error: true\n    - run: echo \"${{ steps.s.outputs.a }} $B\"; wc -c < \"$GITHUB_OUTPUT\"; ls \"$(dirname \"$GITHUB_OUTPUT\")\" | wc -l\n",
+        "    - run: |\n        echo a=1 >> \"$GITHUB_OUTPUT\"\n        echo B=2 >> \"$GITHUB_ENV\"\n        exit 1\n      id: s\n      continue-on-error: true\n    - run: echo \"${{ steps.s.outputs.a }} $B\"; wc -c < \"$GITHUB_OUTPUT\"; find \"$(dirname \"$GITHUB_OUTPUT\")\" -type f -size +0 | wc -l\n",
         expect![[r#"
             ##[error]Process completed with exit code 1.
             1 2
             0
-            5
+            0
         "#]],
     );
 }
