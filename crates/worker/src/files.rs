@@ -2,12 +2,15 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use commands::file_command::{
     EnvFile, check_summary, decode, parse_env, parse_output, parse_path, parse_state,
 };
 use sequencer::{Effects, FileCommandPaths};
+
+use crate::orphans;
 
 /// What was read, and what was wrong with it.
 #[derive(Debug, Default)]
@@ -22,17 +25,44 @@ pub(crate) struct FileCommands {
     pub(crate) summary: Option<Vec<u8>>,
 }
 
-/// Makes the empty files.
-pub(crate) fn create(paths: &FileCommandPaths) -> io::Result<()> {
-    paths.each().iter().try_for_each(|(_, _, path)| File::create(path).map(drop))
+/// Makes and removes the files of each deed. A file that a deed left empty serves the next one under
+/// another name: to make a new one ext4 passes over every file that was removed in the last minute,
+/// which was most of what a step cost.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    spare: Vec<String>,
 }
 
-/// Removes the files of a deed that is over.
-pub(crate) fn remove(paths: &FileCommandPaths) {
-    for (_, _, path) in paths.each() {
-        // The step may have removed it itself.
-        let _ = fs::remove_file(path);
+impl Files {
+    /// Makes the empty files.
+    pub(crate) fn create(&mut self, paths: &FileCommandPaths) -> io::Result<()> {
+        paths.each().iter().try_for_each(|(_, _, path)| match self.spare.pop() {
+            Some(spare) if is_as_new(&spare) && fs::rename(&spare, path).is_ok() => Ok(()),
+            _ => File::create(path).map(drop),
+        })
     }
+
+    /// Removes the files of a deed that is over: no later step reads what it wrote. Where it left a
+    /// process behind, that one may still write: its files are not used again.
+    pub(crate) fn remove(&mut self, paths: &FileCommandPaths) {
+        let is_alone = orphans::has_no_children();
+        for (_, _, path) in paths.each() {
+            if is_alone && is_as_new(path) {
+                self.spare.push(path.to_owned());
+            } else {
+                // The step may have removed it itself.
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+}
+
+/// Whether it is what [`Files::create`] made: an empty file of ours with this one name.
+fn is_as_new(path: &str) -> bool {
+    let own = rustix::process::getuid().as_raw();
+    let is_ours =
+        |it: &fs::Metadata| it.uid() == own && it.nlink() == 1 && it.mode() & 0o600 == 0o600;
+    fs::symlink_metadata(path).is_ok_and(|it| it.is_file() && it.len() == 0 && is_ours(&it))
 }
 
 /// Reads them, also after a failure.
@@ -102,5 +132,58 @@ fn content(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Ok(_) => fs::read(path).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn paths(folder: &Path, number: u32) -> FileCommandPaths {
+        let path =
+            |name: &str| folder.join(format!("{name}_{number}")).to_string_lossy().into_owned();
+        FileCommandPaths {
+            env: path("env"),
+            output: path("output"),
+            path: path("path"),
+            state: path("state"),
+            summary: path("summary"),
+        }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("the folder is there");
+        let names =
+            entries.map(|it| it.expect("an entry").file_name().to_string_lossy().into_owned());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
+    // proves: conformance 177
+    #[test]
+    fn c177_every_step_has_fresh_files() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let mut files = Files::default();
+        let (first, second) = (paths(folder.path(), 1), paths(folder.path(), 2));
+        files.create(&first).expect("files");
+        // What was written, replaced, linked, closed or removed serves no second step.
+        fs::write(&first.env, "A=b\n").expect("written");
+        fs::hard_link(&first.output, folder.path().join("mine")).expect("linked");
+        fs::set_permissions(&first.path, fs::Permissions::from_mode(0o400)).expect("closed");
+        fs::remove_file(&first.state).expect("removed");
+        std::os::unix::fs::symlink("mine", &first.state).expect("replaced");
+        files.remove(&first);
+        assert_eq!(names(folder.path()), ["mine", "summary_1"]);
+        files.create(&second).expect("files");
+        assert_eq!(
+            names(folder.path()),
+            ["env_2", "mine", "output_2", "path_2", "state_2", "summary_2"]
+        );
+        for (_, _, path) in second.each() {
+            assert!(is_as_new(path), "{path}");
+        }
     }
 }

@@ -21,7 +21,7 @@ use store::{Blobs, Durability};
 use crate::command_line::{Prepared, Workbench};
 use crate::control::{self, Control, Order};
 use crate::environment;
-use crate::files;
+use crate::files::{self, Files};
 use crate::gather::{Gathering, with_sources};
 use crate::hash::Workspace;
 use crate::header;
@@ -96,6 +96,7 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         cancel_deadline: None,
         artifacts: 0,
         services: None,
+        files: Files::default(),
         buffer: vec![0; READ_BYTES],
     };
     for name in short {
@@ -169,6 +170,7 @@ struct Job<'a> {
     /// Lines of the list of artifacts that were reported.
     artifacts: usize,
     services: Option<services::Running>,
+    files: Files,
     buffer: Vec<u8>,
 }
 
@@ -348,14 +350,14 @@ impl Job<'_> {
             }
         };
         self.show_deed(deed, prepared.shell.as_deref());
-        if let Err(error) = files::create(&deed.files) {
+        if let Err(error) = self.files.create(&deed.files) {
             return failed(self, &format!("the files of file commands cannot be made: {error}"));
         }
         self.output.begin_process(trust(&prepared));
         let process = match Process::start(&prepared.line) {
             Ok(process) => process,
             Err(error) => {
-                files::remove(&deed.files);
+                self.files.remove(&deed.files);
                 return failed(self, &cannot_start(&prepared, &error));
             }
         };
@@ -448,7 +450,7 @@ impl Job<'_> {
     fn after(&mut self, deed: &Deed, exit: Exit) -> Input {
         let (mut effects, has_failed) = self.output.end_process();
         let read = files::read(&deed.files);
-        files::remove(&deed.files);
+        self.files.remove(&deed.files);
         effects.outputs.extend(read.effects.outputs);
         effects.env.extend(read.effects.env);
         effects.state.extend(read.effects.state);

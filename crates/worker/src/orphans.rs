@@ -83,15 +83,20 @@ fn reap() {
     {}
 }
 
+/// Whether nobody is left of what was started. `false` where the kernel does not tell.
+pub(crate) fn has_no_children() -> bool {
+    // The worker has one thread that starts processes, and orphans come to it.
+    fs::read_to_string(format!("/proc/self/task/{}/children", std::process::id()))
+        .is_ok_and(|children| children.trim().is_empty())
+}
+
 /// All living processes below this one.
 fn descendants() -> Vec<Orphan> {
     // Most jobs leave nothing: one look at the own children instead of the whole table.
-    let own = std::process::id();
-    if fs::read_to_string(format!("/proc/self/task/{own}/children"))
-        .is_ok_and(|children| children.trim().is_empty())
-    {
+    if has_no_children() {
         return Vec::new();
     }
+    let own = std::process::id();
     let all: Vec<Entry> = processes().collect();
     let mut found: Vec<Orphan> = Vec::new();
     let mut parents = vec![own.cast_signed()];
