@@ -8,6 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use event::{Fence, Timestamp};
 use protocol::{FromWorker, MESSAGE_BYTES_MAX, Report, ToWorker};
 
+/// One look takes at most this much. Nearly every look finds nothing, so it must cost nothing: it
+/// lies on the stack, and a usual job comes in one.
+const READ_BYTES: usize = 16 << 10;
+
 /// What one look at the socket gives.
 #[derive(Debug)]
 pub(crate) enum Order {
@@ -24,6 +28,8 @@ pub(crate) enum Order {
 pub(crate) struct Control {
     socket: UnixStream,
     unread: Vec<u8>,
+    /// Of `unread`: no message ends in it.
+    looked_at: usize,
     fence: Fence,
     is_closed: bool,
 }
@@ -31,7 +37,13 @@ pub(crate) struct Control {
 impl Control {
     /// Wraps the socket. Until the job is known reports carry no lease.
     pub(crate) fn new(socket: UnixStream) -> Control {
-        Control { socket, unread: Vec::new(), fence: Fence::default(), is_closed: false }
+        Control {
+            socket,
+            unread: Vec::new(),
+            looked_at: 0,
+            fence: Fence::default(),
+            is_closed: false,
+        }
     }
 
     /// From now on reports are about this lease.
@@ -62,18 +74,20 @@ impl Control {
     /// The next message that is there already.
     pub(crate) fn next(&mut self) -> Order {
         loop {
-            if let Some(end) = memchr::memchr(b'\n', &self.unread) {
-                let line: Vec<u8> = self.unread.drain(..=end).collect();
+            if let Some(end) = memchr::memchr(b'\n', &self.unread[self.looked_at..]) {
+                let line: Vec<u8> = self.unread.drain(..=self.looked_at + end).collect();
+                self.looked_at = 0;
                 return match serde_json::from_slice(&line) {
                     Ok(message) => Order::Message(message),
                     // A driver of another version: there is no way to go on with it.
                     Err(_) => self.close(),
                 };
             }
+            self.looked_at = self.unread.len();
             if self.is_closed || self.unread.len() > MESSAGE_BYTES_MAX {
                 return self.close();
             }
-            let mut chunk = vec![0; 64 << 10];
+            let mut chunk = [0; READ_BYTES];
             let flags = rustix::net::RecvFlags::DONTWAIT;
             match rustix::net::recv(&self.socket, chunk.as_mut_slice(), flags) {
                 Ok((0, _)) => return self.close(),
