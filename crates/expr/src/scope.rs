@@ -43,7 +43,10 @@ impl Scope {
     pub const JOB_DEFAULTS: Self =
         Self::new(&["github", "inputs", "vars", "needs", "strategy", "matrix", "env"], &[]);
     /// `credentials` of a container or service (52).
-    pub const CREDENTIALS: Self = Self::new(&["github", "inputs", "vars", "secrets", "env"], &[]);
+    pub const CREDENTIALS: Self = Self::new(
+        &["github", "inputs", "vars", "needs", "strategy", "matrix", "secrets", "env"],
+        &[],
+    );
     /// `env` of a container or service (53) and job outputs (55).
     pub const JOB_OUTPUTS: Self = Self::new(
         &[

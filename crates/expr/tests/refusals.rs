@@ -203,7 +203,7 @@ fn c45_c65_each_place_has_its_own_names() {
         49 59 job: github inputs vars needs strategy matrix
         50 59 job env: github inputs vars needs strategy matrix secrets
         51 job defaults: github inputs vars needs strategy matrix env
-        52 credentials: github inputs vars secrets env
+        52 credentials: github inputs vars needs strategy matrix secrets env
         53 55 job outputs: github inputs vars needs strategy matrix secrets steps job runner env
         54 environment url: github inputs vars needs strategy matrix steps job runner env
         56 step if: github inputs vars needs strategy matrix steps job runner env always() success() hashFiles('a')

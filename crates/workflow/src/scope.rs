@@ -22,7 +22,7 @@ pub const JOB: Scope = Scope::JOB;
 pub const JOB_ENV: Scope = Scope::JOB_ENV;
 /// A job's `defaults.run` (51).
 pub const JOB_DEFAULTS: Scope = Scope::JOB_DEFAULTS;
-/// `credentials` of a container or service (52).
+/// `credentials` of a container or service (52), beside what the container itself sees (49).
 pub const CREDENTIALS: Scope = Scope::CREDENTIALS;
 /// `env` of a container or service (53).
 pub const CONTAINER_ENV: Scope = Scope::JOB_OUTPUTS;

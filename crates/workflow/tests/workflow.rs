@@ -607,7 +607,7 @@ fn c45_contexts_by_place() {
         49 container: github inputs vars needs strategy matrix
         50 job env: github inputs vars needs strategy matrix secrets
         51 job defaults: github inputs vars needs strategy matrix env
-        52 credentials: github inputs vars secrets env
+        52 credentials: github inputs vars needs strategy matrix secrets env
         53 container env: github inputs vars needs strategy matrix secrets steps job runner env
         54 environment url: github inputs vars needs strategy matrix steps job runner env
         55 outputs: github inputs vars needs strategy matrix secrets steps job runner env
@@ -639,9 +639,12 @@ fn step_messages() {
 // proves: conformance 91, 94
 #[test]
 fn c91_strategy() {
-    job("strategy: {matrix: {a: \"${{ 'x' }}\"}}", expect![[r#"
+    job(
+        "strategy: {matrix: {a: \"${{ 'x' }}\"}}",
+        expect![[r#"
         6:28 `\"${{ \'x\' }}\"` error[unexpected-value] Unexpected value '${{ 'x' }}' | a list is expected here
-    "#]]);
+    "#]],
+    );
     job(
         "strategy: {matrix: {os: [a, b], include: [{os: a, x: 1}], exclude: '${{ fromJSON(vars.x) }}'}, fail-fast: false, max-parallel: 2}",
         expect![[""]],
