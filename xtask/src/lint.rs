@@ -7,7 +7,16 @@ use crate::{conformance, shell, tidy};
 /// Formatting, clippy, the house rules, and the generated table of conformance.
 pub(crate) fn run() -> Result<()> {
     shell::run("cargo", &["fmt", "--all", "--check"])?;
-    let strict = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    let strict = [
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ];
     shell::run("cargo", &strict)?;
     tidy::run()?;
     conformance::check()

@@ -12,6 +12,12 @@ pub(crate) fn root() -> PathBuf {
     here.parent().expect("xtask lies in the repository").to_path_buf()
 }
 
+/// Where cargo builds.
+pub(crate) fn target() -> PathBuf {
+    let chosen = std::env::var_os("CARGO_TARGET_DIR");
+    chosen.map_or_else(|| root().join("target"), |folder| root().join(folder))
+}
+
 /// Talk goes to standard error; a line that cannot be written is not worth failing for.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");

@@ -1,6 +1,8 @@
 //! `cargo xtask test`: tier by tier, each with what it needs. A tier whose needs are missing is
 //! skipped by name with the reason; in CI a skip is a failure.
 
+use std::process::Command;
+
 use anyhow::{Result, bail};
 
 use crate::shell::{self, answers, command, say, watch};
@@ -8,37 +10,120 @@ use crate::shell::{self, answers, command, say, watch};
 /// A group of tests that need the same things.
 struct Tier {
     name: &'static str,
-    /// Programs that must answer, each with the Debian package that brings it.
+    /// What must be there.
     needs: &'static [Need],
-    /// What is run, one command a line.
-    commands: &'static [&'static str],
+    /// What is run, in this order.
+    steps: &'static [Step],
     /// Whether it runs without being asked for.
     usual: bool,
 }
 
+/// A program that must answer, with the Debian package that brings it.
 struct Need {
+    name: &'static str,
     program: &'static str,
     args: &'static [&'static str],
     package: &'static str,
 }
 
-const GIT: Need = Need { program: "git", args: &["--version"], package: "git" };
-const BASH: Need = Need { program: "bash", args: &["--version"], package: "bash" };
+/// One command: words between blanks, started in the repository's root. `{target}` is cargo's folder.
+enum Step {
+    /// `cargo test`, which counts by itself.
+    Tests(&'static str),
+    /// Any other program: one test, passed where it succeeds.
+    One(&'static str),
+    /// Makes the others possible. It counts only where it fails; the tier ends there.
+    Ready(&'static str),
+}
 
-const TIMEOUT: Need = Need { program: "timeout", args: &["--version"], package: "coreutils" };
+/// A program that says which version it is.
+const fn program(name: &'static str, package: &'static str) -> Need {
+    Need { name, program: name, args: &["--version"], package }
+}
+
+const GIT: Need = program("git", "git");
+const BASH: Need = program("bash", "bash");
+const PERL: Need = program("perl", "perl");
+/// Workflows say `shell: python`.
+const PYTHON: Need = program("python", "python-is-python3");
+const PYTHON_3_11: Need = program("python3.11", "python3.11-venv");
+const NODE: Need = program("node", "nodejs");
+const NODE_20: Need = Need {
+    name: "node 20",
+    program: "sh",
+    args: &["-c", "node --version | grep '^v20[.]'"],
+    package: "nodejs",
+};
+const NPM: Need = program("npm", "npm");
+/// Debian keeps the server's programs off the PATH.
+const POSTGRES: Need = Need {
+    name: "postgres",
+    program: "sh",
+    args: &["-c", "command -v postgres || ls /usr/lib/postgresql/*/bin/postgres"],
+    package: "postgresql",
+};
+const REDIS: Need = program("redis-server", "redis-server");
 
 const TIERS: &[Tier] = &[
     Tier {
         name: "crates",
-        needs: &[GIT, BASH],
-        commands: &["cargo test --workspace --quiet"],
+        needs: &[GIT, BASH, PERL, PYTHON, NODE],
+        steps: &[Step::Tests("cargo test --workspace --quiet")],
         usual: true,
     },
-    // Half an hour: the tests themselves are tested.
+    // Ours against GitHub's own packages, on what is generated from seeds. The registry is asked.
+    Tier {
+        name: "differential",
+        needs: &[NODE, NPM],
+        steps: &[
+            Step::Ready("mkdir -p {target}/differential"),
+            Step::Ready("cp -rT crates/expr/differential {target}/differential/expr"),
+            Step::Ready("npm ci --silent --prefix {target}/differential/expr"),
+            Step::One(
+                "cargo run --quiet -p expr --example differential -- {target}/differential/expr 20000",
+            ),
+            Step::Ready("cp -rT crates/workflow/differential {target}/differential/workflow"),
+            Step::Ready("npm install --silent --prefix {target}/differential/workflow"),
+            Step::Ready("cargo build --quiet -p workflow --example verdicts"),
+            Step::One(concat!(
+                "node --import {target}/differential/workflow/json.js ",
+                "{target}/differential/workflow/compare.js {target}/debug/examples/verdicts ",
+                "1 4000 {target}/differential/mutants-1"
+            )),
+            Step::One(concat!(
+                "node --import {target}/differential/workflow/json.js ",
+                "{target}/differential/workflow/compare.js {target}/debug/examples/verdicts ",
+                "2 4000 {target}/differential/mutants-2"
+            )),
+            Step::One(concat!(
+                "node --import {target}/differential/workflow/json.js ",
+                "{target}/differential/workflow/compare.js {target}/debug/examples/verdicts ",
+                "3 4000 {target}/differential/mutants-3"
+            )),
+            Step::One(concat!(
+                "node --import {target}/differential/workflow/json.js ",
+                "{target}/differential/workflow/compare.js {target}/debug/examples/verdicts ",
+                "4 4000 {target}/differential/mutants-4"
+            )),
+        ],
+        usual: true,
+    },
+    // The examples with PyPI, npm, PostgreSQL and Redis.
+    Tier {
+        name: "examples",
+        needs: &[GIT, BASH, NODE_20, NPM, PYTHON_3_11, POSTGRES, REDIS],
+        steps: &[Step::Tests(
+            "cargo test --quiet -p launchway --features examples --test e2e examples::",
+        )],
+        usual: true,
+    },
+    // A hundred kills; minutes.
     Tier {
         name: "soak",
-        needs: &[GIT, BASH, TIMEOUT],
-        commands: &["cargo xtask mutants"],
+        needs: &[GIT, BASH],
+        steps: &[Step::Tests(
+            "cargo test --quiet -p launchway --features soak --test e2e soak:: -- --nocapture",
+        )],
         usual: false,
     },
 ];
@@ -103,15 +188,25 @@ fn run_tier(tier: &Tier, install: bool, counts: &mut Counts) -> Result<()> {
     }
     let missing: Vec<&Need> = tier.needs.iter().filter(missing).collect();
     if !missing.is_empty() {
-        let names: Vec<&str> = missing.iter().map(|need| need.program).collect();
+        let names: Vec<&str> = missing.iter().map(|need| need.name).collect();
         let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
         say(&format!("skipped: {} is missing", names.join(", ")));
         say(&format!("hint: apt-get install {}, or pass --install", packages.join(" ")));
         counts.skipped += 1;
         return Ok(());
     }
-    for line in tier.commands {
-        run_counted(line, counts)?;
+    for step in tier.steps {
+        match step {
+            Step::Tests(line) => run_counted(line, counts)?,
+            Step::One(line) if run_plain(line)? => counts.passed += 1,
+            Step::One(_) => counts.failed += 1,
+            Step::Ready(line) => {
+                if !run_plain(line)? {
+                    counts.failed += 1;
+                    break;
+                }
+            }
+        }
     }
     Ok(())
 }
@@ -130,13 +225,24 @@ fn install_packages(packages: &[&str]) -> Result<()> {
     )
 }
 
+/// A step's command, shown as it is started.
+fn command_of(line: &str) -> Command {
+    let target = shell::target();
+    let words: Vec<String> =
+        line.split(' ').map(|word| word.replace("{target}", &target.to_string_lossy())).collect();
+    say(&format!("$ {}", words.join(" ")));
+    let args: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+    command(&words[0], &args)
+}
+
+/// Whether a command succeeds that counts nothing by itself.
+fn run_plain(line: &str) -> Result<bool> {
+    watch(command_of(line), |_| {})
+}
+
 fn run_counted(line: &str, counts: &mut Counts) -> Result<()> {
-    say(&format!("$ {line}"));
-    let mut words = line.split(' ');
-    let program = words.next().unwrap_or_default();
-    let args: Vec<&str> = words.collect();
     let before = counts.failed;
-    let succeeded = watch(command(program, &args), |line| {
+    let succeeded = watch(command_of(line), |line| {
         if let Some(result) = line.strip_prefix("test result: ") {
             counts.passed += number_before(result, " passed");
             counts.failed += number_before(result, " failed");

@@ -7,11 +7,17 @@
 //!   told.rs       what people and programs are told: annotations, lines of JSON, pages, logs
 //!   refuse.rs     what is refused before anything runs, in which words, with which exit code
 //!   kill.rs       kill -9 and signals, and what is true afterwards
+//!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
+//!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
 //! ```
 
+#[cfg(feature = "examples")]
+mod examples;
 mod harness;
 mod kill;
 mod refuse;
 mod reuse;
 mod run;
+#[cfg(feature = "soak")]
+mod soak;
 mod told;

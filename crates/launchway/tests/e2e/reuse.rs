@@ -34,7 +34,7 @@ const fs = require('fs');
 const name = process.env.INPUT_NAME;
 fs.appendFileSync(process.env.GITHUB_OUTPUT, `length=${name.length}\\n`);
 fs.appendFileSync(process.env.GITHUB_STATE, `kept=${name}\\n`);
-console.log(`= main ${name} on node ${process.version.split('.')[0]}`);
+console.log(`= main ${name}`);
 ";
 
 const POST: &str = "console.log(`= post ${process.env.STATE_kept}`);";
@@ -66,8 +66,8 @@ jobs:
         &[],
         expect![[r#"
         job = in greets
-        job = main inner on node v20
-        job = main outer on node v20
+        job = main inner
+        job = main outer
         job = Hello World 5
         job = post outer
         job = post inner
