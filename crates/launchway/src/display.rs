@@ -97,6 +97,13 @@ impl Screen<'_> {
                     self.log(&lease, step, log.end_bytes);
                 }
             }
+            // Started again it has another log; the end of this one is not followed any further.
+            RunEvent::JobLost { job, .. } => {
+                let reporter = &mut *self.reporter;
+                let last = StepKey::new("");
+                self.tails.finish(run.0, job, &mut |block| reporter.log(run, job, &last, block));
+                self.fences.remove(&(run, job.clone()));
+            }
             RunEvent::JobCompleted { job, fence, log, .. } => {
                 let reporter = &mut *self.reporter;
                 let last = StepKey::new("");
