@@ -264,6 +264,11 @@ pub(crate) enum RunsCommand {
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
     },
+    /// Follow a run until it ends
+    Watch {
+        #[command(flatten)]
+        run: RunRef,
+    },
     /// Print a run's logs
     Logs {
         #[command(flatten)]
@@ -274,6 +279,31 @@ pub(crate) enum RunsCommand {
         /// Only the failed steps
         #[arg(long)]
         failed: bool,
+    },
+    /// Stop a run
+    Cancel {
+        #[command(flatten)]
+        run: RunRef,
+    },
+    /// Go on with a run whose command was killed
+    Resume {
+        #[command(flatten)]
+        run: RunRef,
+        /// Start jobs again that were lost and may have had effects, without asking
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        again: AgainArgs,
+    },
+    /// Run it once more, as a new attempt
+    Rerun {
+        #[command(flatten)]
+        run: RunRef,
+        /// Only jobs that failed, with the jobs that need them
+        #[arg(long)]
+        failed: bool,
+        #[command(flatten)]
+        again: AgainArgs,
     },
 }
 
@@ -286,6 +316,9 @@ pub(crate) struct AgainArgs {
     /// A file of secrets, KEY=VALUE a line
     #[arg(long = "secret-file", value_name = "FILE")]
     pub(crate) secret_file: Option<PathBuf>,
+    /// Use only actions that were fetched before
+    #[arg(long)]
+    pub(crate) offline: bool,
     /// How results are written
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

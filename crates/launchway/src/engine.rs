@@ -275,7 +275,12 @@ pub(crate) fn run_of(stream: StreamId) -> RunId {
     run
 }
 
-/// The time, for sweeping.
+/// Jobs at a time where nobody says otherwise.
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Ends what launchways that were killed left running, and writes what became of their jobs.
 pub(crate) fn sweep(state: &StateFolder, store: &Arc<Store>) -> Result<driver::Swept, Failure> {
     driver::sweep(Arc::clone(store), &state.owners(), now(), ())
         .map_err(|error| Failure::caused(Exit::Missing, error))

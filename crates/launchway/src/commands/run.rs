@@ -13,7 +13,7 @@ use store::Store;
 use syntax::Diagnostic;
 
 use crate::cli::{EventArgs, Executor, Format, RunArgs};
-use crate::engine::{Engine, Finish, exit_of, sweep};
+use crate::engine::{Engine, Finish, exit_of, processors, sweep};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::prepare::{self, Chosen, Numbers, Situation, called, inputs, refuse};
 use crate::select::{self, Candidate, Choice};
@@ -113,10 +113,6 @@ fn options(args: &RunArgs) -> Result<JobOptions, Failure> {
         mirrors,
         debug: args.debug,
     })
-}
-
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// What a launchway that was killed left behind is swept first, and said.

@@ -1,10 +1,16 @@
 //! `launchway runs`: look at runs, and do something about them.
 
+mod cancel;
 mod list;
 mod logs;
+mod rerun;
+mod resume;
 mod show;
+mod watch;
 
 pub(crate) use show::summary;
+
+use std::sync::Arc;
 
 use crate::cli::RunsCommand;
 use crate::exit::Outcome;
@@ -12,10 +18,14 @@ use crate::journal;
 use crate::state::StateFolder;
 
 pub(crate) fn run(command: RunsCommand, state: &StateFolder) -> Outcome {
-    let store = journal::open(state)?;
+    let store = Arc::new(journal::open(state)?);
     match command {
         RunsCommand::List { limit, all, format } => list::run(&store, limit, all, format),
         RunsCommand::Show { run, format } => show::run(&store, &run, format),
+        RunsCommand::Watch { run } => watch::run(&store, state, &run),
         RunsCommand::Logs { run, job, failed } => logs::run(&store, &run, job.as_deref(), failed),
+        RunsCommand::Cancel { run } => cancel::run(store, state, &run),
+        RunsCommand::Resume { run, yes, again } => resume::run(store, state, &run, yes, &again),
+        RunsCommand::Rerun { run, failed, again } => rerun::run(store, state, &run, failed, &again),
     }
 }

@@ -1,0 +1,63 @@
+//! Going on with a run, or running it once more: what the journal does not keep is asked for again.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use event::{RunRequest, StreamId};
+use mask::Secret;
+use protocol::JobOptions;
+use store::Store;
+
+use crate::cli::AgainArgs;
+use crate::engine::Engine;
+use crate::exit::{Exit, Failure};
+use crate::given;
+use crate::state::StateFolder;
+
+/// The request that a stream begins with.
+pub(crate) fn request(store: &Store, stream: StreamId) -> Result<RunRequest, Failure> {
+    match crate::journal::events(store, stream)?.into_iter().next() {
+        Some(event::RunEvent::RunCreated(request)) => Ok(*request),
+        _ => Err(Failure::new(Exit::Fault, format!("{stream} does not begin with RunCreated"))),
+    }
+}
+
+/// An engine for the run of `request`, with the secrets it had.
+pub(crate) fn engine(
+    state: &StateFolder,
+    store: Arc<Store>,
+    request: &RunRequest,
+    args: &AgainArgs,
+) -> Result<Engine, Failure> {
+    let secrets = given::secrets(&args.secrets, args.secret_file.as_deref())?;
+    check_secrets(request, &secrets)?;
+    Ok(Engine {
+        state: state.clone(),
+        store,
+        secrets,
+        options: JobOptions { offline: args.offline, ..JobOptions::default() },
+        repository: PathBuf::from(&*request.repository_path),
+        width: crate::engine::processors(),
+    })
+}
+
+/// The journal keeps the names of a run's secrets, never a value: they are needed again, or the run
+/// would go on with empty ones.
+fn check_secrets(request: &RunRequest, given: &BTreeMap<String, Secret>) -> Result<(), Failure> {
+    let missing: Vec<&str> = request
+        .secret_names
+        .iter()
+        .filter(|name| !given.contains_key(*name))
+        .map(String::as_str)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let flags: Vec<String> = missing.iter().map(|name| format!("--secret {name}")).collect();
+    Err(Failure::new(
+        Exit::Usage,
+        format!("the run had secrets that are needed again: {}", missing.join(", ")),
+    )
+    .hint(format!("{}  (each is taken from the environment, or asked for)", flags.join(" "))))
+}

@@ -1,0 +1,88 @@
+//! `launchway runs rerun`: the same run once more, as its next attempt.
+
+use std::sync::Arc;
+
+use driver::Input;
+use event::StreamId;
+use repository::Repository;
+use scheduler::Rerun;
+use store::Store;
+
+use crate::cli::{AgainArgs, RunRef};
+use crate::engine::exit_of;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::state::StateFolder;
+use crate::terminal::report::reporter;
+use crate::terminal::style::talk;
+use crate::terminal::time::now;
+use crate::{again, closing, journal};
+
+pub(crate) fn run(
+    store: Arc<Store>,
+    state: &StateFolder,
+    run: &RunRef,
+    failed: bool,
+    args: &AgainArgs,
+) -> Outcome {
+    let before = journal::find(&store, run)?;
+    let mut request = again::request(&store, before)?;
+    let rerun = if failed { Rerun::Failed } else { Rerun::All };
+    let carried = carried(&store, before, &rerun)?;
+    say_moved(&mut request);
+    let attempt = store
+        .allocate_attempt(request.run)
+        .map_err(|error| Failure::caused(Exit::Missing, error))?;
+    request.attempt = attempt;
+    request.at = now();
+    let engine = again::engine(state, store, &request, args)?;
+    let mut names: Vec<String> = engine.secrets.keys().cloned().collect();
+    names.sort();
+    request.secret_names = names;
+    let stream = StreamId::Run(request.run, attempt);
+    let owner = engine.claim(stream)?;
+    let input = Input::CreateRun { request: Box::new(request), carried };
+    engine.drive(&[owner], vec![input], &mut *reporter(args.format))?;
+    closing::show(&engine.store, &[stream], args.format)?;
+    exit_of(&engine.store, &[stream])
+}
+
+/// What the attempt before gives to the new one.
+fn carried(
+    store: &Store,
+    before: StreamId,
+    rerun: &Rerun,
+) -> Result<Vec<event::RunEvent>, Failure> {
+    let mut machine = scheduler::State::new();
+    for event in journal::events(store, before)? {
+        scheduler::evolve(&mut machine, before, &event)
+            .map_err(|error| Failure::caused(Exit::Fault, error))?;
+    }
+    let run = machine
+        .run(before)
+        .ok_or_else(|| Failure::new(Exit::Fault, format!("{before} is empty")))?;
+    scheduler::carry(run, rerun, now()).map_err(|error| {
+        let open = run.conclusion().is_none();
+        let failure = Failure::caused(Exit::Usage, error);
+        if open {
+            failure.hint("launchway runs resume goes on with it, launchway runs cancel ends it")
+        } else {
+            failure
+        }
+    })
+}
+
+/// A re-run is of the same commit. What is not committed is taken as it is now, and that is said.
+fn say_moved(request: &mut event::RunRequest) {
+    let Ok(repository) = Repository::discover(std::path::Path::new(&*request.repository_path))
+    else {
+        return;
+    };
+    if *repository.head.id != *request.change.commit {
+        talk(&format!(
+            "note: the work tree has moved on; this runs the commit {} again",
+            &request.change.commit[..7.min(request.change.commit.len())]
+        ));
+    } else {
+        request.change.uncommitted = repository.uncommitted.len() as u64;
+    }
+}
