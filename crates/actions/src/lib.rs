@@ -22,7 +22,7 @@ pub use lock::{Lock, LockError, Locked};
 pub use mirror::Mirrors;
 pub use refusal::ResolveError;
 pub use resolve::{
-    ActionSource, ManifestFile, Note, ResolveOptions, Resolved, ResolvedWorkflow, manifest_in,
-    resolve, resolve_workflow,
+    ActionSource, ManifestFile, Note, ResolveOptions, Resolved, ResolvedWorkflow, WriteLock,
+    manifest_in, resolve, resolve_workflow,
 };
 pub use shelf::ShelfError;

@@ -32,10 +32,21 @@ pub struct ResolveOptions {
     pub mirrors: Mirrors,
     /// The lock file.
     pub lock_file: Option<PathBuf>,
-    /// Write the lock file even where its folder is not there yet.
-    pub write_lock: bool,
+    /// When the lock file is written.
+    pub write_lock: WriteLock,
     /// How long to wait before an unreachable host is asked again; the second time thrice as long.
     pub retry_pause: Duration,
+}
+
+/// When what was found is recorded in the lock file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteLock {
+    /// It is only read.
+    Never,
+    /// Where its folder is there: that is how a repository says that it wants one.
+    WhereItsFolderIs,
+    /// Always; its folder is made.
+    Always,
 }
 
 impl ResolveOptions {
@@ -47,7 +58,7 @@ impl ResolveOptions {
             no_native: false,
             mirrors: Mirrors::default(),
             lock_file: None,
-            write_lock: false,
+            write_lock: WriteLock::WhereItsFolderIs,
             retry_pause: Duration::from_millis(400),
         }
     }
@@ -267,8 +278,12 @@ fn record(
     options: &ResolveOptions,
     shelf: &Shelf,
 ) -> Result<(), ResolveError> {
-    let folder_exists = lock.path().parent().is_some_and(Path::is_dir);
-    if !folder_exists && !options.write_lock {
+    let is_wanted = match options.write_lock {
+        WriteLock::Never => false,
+        WriteLock::WhereItsFolderIs => lock.path().parent().is_some_and(Path::is_dir),
+        WriteLock::Always => true,
+    };
+    if !is_wanted {
         return Ok(());
     }
     // `--no-native` is an experiment of one run, not news for a file that others share.

@@ -320,7 +320,7 @@ impl Selection {
 /// A file's text at the commit that runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkflowFile {
-    /// From the repository's root.
+    /// From the repository's root; a file of another repository by the address it is called by.
     pub path: Arc<str>,
     /// Byte for byte.
     pub text: Arc<str>,

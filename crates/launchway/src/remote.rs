@@ -1,19 +1,87 @@
-//! Reusable workflows of other repositories: fetched by git, kept by commit like actions.
+//! Reusable workflows of other repositories: fetched by git, locked and kept by commit like actions.
+//!
+//! A ref is looked up once for a command: what the file of one call names beside itself (`./`,
+//! conformance 117) is read at the commit that was found for the call, even where the tag moves
+//! meanwhile.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use actions::{Mirrors, Note, ResolveError, ResolveOptions, WriteLock};
 use event::WorkflowFile;
+use protocol::JobOptions;
 use workflow::Uses;
 
-use crate::engine::Engine;
+use crate::engine::LOCK_FILE;
 use crate::exit::{Exit, Failure};
+use crate::state::StateFolder;
+use crate::terminal::style::talk;
 
-/// The file that `uses` names.
-pub(crate) fn workflow_file(uses: &Uses, engine: &Engine) -> Result<WorkflowFile, Failure> {
-    let _ = engine;
-    Err(Failure::new(
-        Exit::Missing,
-        format!(
-            "the called workflow {uses} lies in another repository, which cannot be fetched yet"
-        ),
-    )
-    .hint("copy it into .github/workflows and call it by ./"))
+/// Where called files of other repositories come from.
+pub(crate) struct RemoteFiles {
+    options: ResolveOptions,
+    /// The commit of each `owner/repo@ref` that was looked up.
+    commits: RefCell<BTreeMap<String, String>>,
+}
+
+impl RemoteFiles {
+    /// For the repository at `root`. `write_lock`: when what is found is recorded there.
+    pub(crate) fn new(
+        state: &StateFolder,
+        root: &Path,
+        options: &JobOptions,
+        write_lock: WriteLock,
+    ) -> RemoteFiles {
+        let mut resolving = ResolveOptions::new(state.actions());
+        resolving.offline = options.offline;
+        resolving.mirrors = Mirrors::new(options.mirrors.clone());
+        resolving.lock_file = Some(root.join(LOCK_FILE));
+        resolving.write_lock = write_lock;
+        RemoteFiles { options: resolving, commits: RefCell::default() }
+    }
+
+    /// The file that `uses` names, under the name it is called by.
+    pub(crate) fn file(&self, uses: &Uses) -> Result<WorkflowFile, Failure> {
+        let Uses::Remote { owner, repo, path, reference } = uses else {
+            let message = format!("{uses} is no workflow of another repository");
+            return Err(Failure::new(Exit::Refused, message));
+        };
+        let repository = format!("{owner}/{repo}@{reference}").to_lowercase();
+        let known = self.commits.borrow().get(&repository).cloned();
+        let progress = &mut |text: &str| talk(text);
+        let found = match known {
+            None => actions::resolve_workflow(uses, &self.options, progress),
+            Some(commit) => {
+                let pinned = Uses::Remote {
+                    owner: owner.clone(),
+                    repo: repo.clone(),
+                    path: path.clone(),
+                    reference: commit,
+                };
+                // The lock file knows tags, and this commit came from it or from the host.
+                let options = ResolveOptions { lock_file: None, ..self.options.clone() };
+                actions::resolve_workflow(&pinned, &options, progress)
+            }
+        };
+        let found = found.map_err(failure)?;
+        for note in found.notes {
+            match note {
+                Note::Info(text) => talk(&format!("note: {text}")),
+                Note::Warning(text) => talk(&format!("warning: {text}")),
+            }
+        }
+        self.commits.borrow_mut().insert(repository, found.commit);
+        Ok(WorkflowFile { path: uses.to_string().into(), text: found.text.into() })
+    }
+}
+
+fn failure(error: ResolveError) -> Failure {
+    let exit = match error.exit_code() {
+        3 => Exit::Refused,
+        4 => Exit::Forbidden,
+        _ => Exit::Missing,
+    };
+    let hint = error.hint();
+    Failure::caused(exit, error).hint(hint)
 }

@@ -1,10 +1,10 @@
 //! Which workflows an event starts, and why the others do not.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use repository::{ChangedFiles, Repository, TriggeringEvent};
-use syntax::{Diagnostic, Severity, Source};
+use syntax::{Diagnostic, Severity, Source, Span};
 use workflow::{Verdict, Workflow};
 
 use crate::cli::EventArgs;
@@ -36,6 +36,15 @@ impl Candidate {
         Candidate { path, source, workflow, findings }
     }
 
+    /// GitHub reads a symbolic link as git keeps it: the path it points to, which is no workflow.
+    fn link(path: String, source: Arc<Source>) -> Candidate {
+        let span = Span::new(0, source.text().trim_end().len());
+        let message = "this file is a symbolic link, which GitHub does not follow";
+        let hint = "make it a file, or call the other one as a reusable workflow";
+        let finding = Diagnostic::error("workflow-link", &source, span, message).hint(hint);
+        Candidate { path, source, workflow: None, findings: vec![finding] }
+    }
+
     /// Whether GitHub would refuse it.
     pub(crate) fn is_broken(&self) -> bool {
         self.workflow.is_none()
@@ -43,32 +52,51 @@ impl Candidate {
     }
 }
 
-/// The workflow files that are asked about: those of `-W`, else the repository's.
+/// The workflow files that are asked about: those of `-W`, else the repository's (conformance 1).
 pub(crate) fn candidates(
     repository: &Repository,
     args: &EventArgs,
 ) -> Result<Vec<Candidate>, Failure> {
     if args.committed && args.workflows.is_none() {
         let files = repository.committed_files(files::WORKFLOWS)?;
-        let yaml = files.into_iter().filter(|(path, _)| files::is_yaml(path.as_ref()));
-        return non_empty(
-            repository,
-            yaml.map(|(path, text)| (path.clone(), Source::new(path, text))).collect(),
-        );
+        let yaml = files.into_iter().filter(|file| files::is_yaml(file.path.as_ref()));
+        let candidates = yaml.map(|file| {
+            let source = Source::new(file.path.clone(), file.text);
+            if file.is_link {
+                Candidate::link(file.path, source)
+            } else {
+                Candidate::read(file.path, source)
+            }
+        });
+        return non_empty(repository, candidates.collect());
     }
-    let folder = args.workflows.clone().unwrap_or_else(|| repository.root.join(files::WORKFLOWS));
-    let paths =
-        if folder.exists() { files::workflow_files(&folder)? } else { missing(&folder, args)? };
-    let mut sources = Vec::new();
+    let named = args.workflows.as_deref();
+    let folder = named.map_or_else(|| repository.root.join(files::WORKFLOWS), Path::to_path_buf);
+    let is_there = if named.is_some() { folder.exists() } else { is_folder_of_git(repository) };
+    let paths = if is_there { files::workflow_files(&folder)? } else { missing(&folder, args)? };
+    let mut candidates = Vec::new();
     for path in paths {
         let path = std::path::absolute(&path).unwrap_or(path);
         let inside = path.strip_prefix(&repository.root).unwrap_or(&path).display().to_string();
-        sources.push((inside, files::read(&path, &files::shown(&path))?));
+        candidates.push(match std::fs::read_link(&path) {
+            // Who names a file means what it points to.
+            Ok(target) if named.is_none() => {
+                let text = format!("{}\n", target.display());
+                Candidate::link(inside.clone(), Source::new(inside, text))
+            }
+            _ => Candidate::read(inside, files::read(&path, &files::shown(&path))?),
+        });
     }
-    non_empty(repository, sources)
+    non_empty(repository, candidates)
 }
 
-fn missing(folder: &std::path::Path, args: &EventArgs) -> Result<Vec<PathBuf>, Failure> {
+/// Whether the folder is one for git too: behind a link GitHub sees no folder.
+fn is_folder_of_git(repository: &Repository) -> bool {
+    let folder = repository.root.join(files::WORKFLOWS);
+    folder.is_dir() && folder.ancestors().take(2).all(|part| !part.is_symlink())
+}
+
+fn missing(folder: &Path, args: &EventArgs) -> Result<Vec<PathBuf>, Failure> {
     if args.workflows.is_none() {
         return Ok(Vec::new());
     }
@@ -77,16 +105,16 @@ fn missing(folder: &std::path::Path, args: &EventArgs) -> Result<Vec<PathBuf>, F
 
 fn non_empty(
     repository: &Repository,
-    sources: Vec<(String, Arc<Source>)>,
+    candidates: Vec<Candidate>,
 ) -> Result<Vec<Candidate>, Failure> {
-    if sources.is_empty() {
+    if candidates.is_empty() {
         let place = repository.root.join(files::WORKFLOWS);
         let message = format!("there is no workflow file in {}", files::shown(&place));
         return Err(Failure::new(Exit::Usage, message)
             .hint("workflows are *.yml files in .github/workflows; or name one: -W FILE")
             .hint("to see how it all works without one: launchway demo"));
     }
-    Ok(sources.into_iter().map(|(path, source)| Candidate::read(path, source)).collect())
+    Ok(candidates)
 }
 
 /// What the event means for one file.

@@ -109,21 +109,42 @@ impl Repository {
 
     /// The files directly in `folder` that are there at the commit, with their text; for runs of
     /// what is committed.
-    pub fn committed_files(&self, folder: &str) -> Result<Vec<(String, String)>, RepositoryError> {
+    pub fn committed_files(&self, folder: &str) -> Result<Vec<CommittedFile>, RepositoryError> {
         let tree = format!("{}:{folder}", self.head.id);
-        let Some(names) = ask(&self.root, &["ls-tree", "--name-only", "-z", &tree])? else {
+        let Some(entries) = ask(&self.root, &["ls-tree", "-z", &tree])? else {
             return Ok(Vec::new());
         };
         let mut files = Vec::new();
-        for name in names.split('\0').filter(|name| !name.is_empty()) {
-            let path = format!("{folder}/{name}");
-            let object = format!("{}:{path}", self.head.id);
-            if let Some(text) = ask(&self.root, &["cat-file", "blob", &object])? {
-                files.push((path, text + "\n"));
+        for entry in entries.split('\0') {
+            // `<mode> <type> <object>\t<name>`
+            let Some((about, name)) = entry.split_once('\t') else { continue };
+            let mut about = about.split(' ');
+            let (Some(mode), Some("blob"), Some(object)) =
+                (about.next(), about.next(), about.next())
+            else {
+                continue;
+            };
+            if let Some(text) = ask(&self.root, &["cat-file", "blob", object])? {
+                let path = format!("{folder}/{name}");
+                files.push(CommittedFile { path, text: text + "\n", is_link: mode == LINK_MODE });
             }
         }
         Ok(files)
     }
+}
+
+/// How git writes down that an entry is a symbolic link.
+const LINK_MODE: &str = "120000";
+
+/// A file as it is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommittedFile {
+    /// From the repository's root.
+    pub path: String,
+    /// What it says; a link says where it points.
+    pub text: String,
+    /// Whether it is a symbolic link.
+    pub is_link: bool,
 }
 
 /// What a thread gave; a fault of ours in it is one here.

@@ -16,7 +16,7 @@ mod git;
 mod payload;
 
 pub use changes::ChangedFiles;
-pub use discover::{Commit, Repository};
+pub use discover::{Commit, CommittedFile, Repository};
 pub use event::{EventRequest, TriggeringEvent};
 pub use git::GitError;
 

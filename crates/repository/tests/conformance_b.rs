@@ -151,7 +151,8 @@ fn c1_committed_workflows_lie_directly_in_their_folder() {
     std::fs::write(at.join(".github/workflows/a.yml"), "not committed").expect("a file");
     let repository = Repository::discover(at).expect("a repository");
     let files = repository.committed_files(".github/workflows").expect("the files");
-    let files: Vec<String> = files.iter().map(|(path, text)| format!("{path}: {text}")).collect();
+    let files: Vec<String> =
+        files.iter().map(|file| format!("{}: {}", file.path, file.text)).collect();
     expect![[r#"
         .github/workflows/a.yml: .github/workflows/a.yml
         .github/workflows/b.yaml: .github/workflows/b.yaml

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use actions::{ActionSource, ManifestFile, Mirrors, Note, ResolveError, ResolveOptions, Resolved};
+use actions::{
+    ActionSource, ManifestFile, Mirrors, Note, ResolveError, ResolveOptions, Resolved, WriteLock,
+};
 use workflow::Uses;
 
 use crate::bench::Bench;
@@ -126,7 +128,7 @@ fn a_committed_lock_wins_over_a_moved_tag() {
     options.lock_file = Some(lock.clone());
     let first = resolve("octo/tool@v1", &options).expect("fetched").commit.expect("a commit");
     assert!(!lock.exists(), "nobody asked for a lock file");
-    options.write_lock = true;
+    options.write_lock = WriteLock::Always;
     resolve("octo/tool@v1", &options).expect("fetched");
     resolve("actions/checkout@v4", &options).expect("native");
     let tree = bench.git("mirror/octo/tool", &["rev-parse", "HEAD^{tree}"]);
@@ -193,7 +195,7 @@ fn a_workflow_of_another_repository_is_found_and_locked() {
     bench.git("mirror/octo/tool", &["add", "-A"]);
     bench.git("mirror/octo/tool", &["commit", "-q", "-m", "workflow"]);
     options.lock_file = Some(bench.path("app/actions.lock"));
-    options.write_lock = true;
+    options.write_lock = WriteLock::Always;
     let workflow = |uses: &str| {
         let uses = Uses::parse_workflow(uses).expect("a uses");
         actions::resolve_workflow(&uses, &options, &mut |_| {})
@@ -218,7 +220,7 @@ fn a_workflow_of_another_repository_is_found_and_locked() {
 fn many_at_once_share_one_shelf_and_one_lock_file() {
     let (bench, mut options) = tool();
     options.lock_file = Some(bench.path("app/actions.lock"));
-    options.write_lock = true;
+    options.write_lock = WriteLock::Always;
     let uses = ["octo/tool@v1", "octo/tool@main", "octo/tool/sub@v1", "octo/tool/sub@main"];
     std::thread::scope(|scope| {
         for uses in uses.iter().cycle().take(8) {

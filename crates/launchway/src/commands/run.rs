@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use actions::WriteLock;
 use driver::Input;
 use event::{Attempt, StreamId};
 use protocol::JobOptions;
@@ -16,6 +17,7 @@ use crate::cli::{EventArgs, Executor, Format, RunArgs};
 use crate::engine::{Engine, Finish, exit_of, processors, sweep};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::prepare::{self, Chosen, Numbers, Situation, called, inputs, refuse};
+use crate::remote::RemoteFiles;
 use crate::select::{self, Candidate, Choice};
 use crate::state::StateFolder;
 use crate::terminal::diagnostics;
@@ -202,6 +204,12 @@ impl Selected {
             now: now(),
         };
         let labels = labels(args)?;
+        let remote = RemoteFiles::new(
+            &engine.state,
+            &repository.root,
+            &engine.options,
+            WriteLock::WhereItsFolderIs,
+        );
         let given = given_inputs(event);
         let mut chosen = Vec::new();
         let mut findings = Vec::new();
@@ -209,9 +217,8 @@ impl Selected {
         for candidate in &self.to_run {
             let workflow = candidate.workflow.as_ref().expect("broken files are not here");
             findings.extend(refuse::refusals(&candidate.source, workflow, &labels, &|_| true));
-            let called = called::find(repository, workflow, args.event.committed, &|uses| {
-                crate::remote::workflow_file(uses, engine)
-            })?;
+            let fetch = |uses: &workflow::Uses| remote.file(uses);
+            let called = called::find(repository, workflow, args.event.committed, &fetch)?;
             findings.extend(called.findings);
             let inputs = if event.name == "workflow_dispatch" {
                 inputs::typed(workflow, &given)?

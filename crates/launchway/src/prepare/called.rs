@@ -1,6 +1,9 @@
 //! The files of reusable workflows, found before the run, as deep as they call (conformance 117, 118).
+//!
+//! First every file that can be reached is read, each once; then the calls are looked at as a graph.
+//! So whether they go in a circle or too deep does not depend on which file was met first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use event::WorkflowFile;
@@ -27,13 +30,15 @@ pub(crate) struct Called {
 }
 
 /// A place where a workflow is called.
+#[derive(Clone)]
 struct Call {
     key: String,
-    uses: Uses,
-    depth: usize,
     source: Arc<Source>,
     span: Span,
 }
+
+/// Which files each file calls, by key.
+type Graph = BTreeMap<String, Vec<Call>>;
 
 /// Finds every file that `workflow` calls, directly or through others.
 pub(crate) fn find(
@@ -43,41 +48,40 @@ pub(crate) fn find(
     fetch: &FetchRemote<'_>,
 ) -> Result<Called, Failure> {
     let mut called = Called::default();
-    let mut waiting = calls(workflow, None, 1);
-    while let Some(call) = waiting.pop() {
-        if called.files.contains_key(&call.key) {
+    let own = format!("./{}", workflow.source.name());
+    let mut graph = Graph::from([(own.clone(), calls(workflow, None))]);
+    let mut waiting: VecDeque<Call> = graph[&own].iter().cloned().collect();
+    while let Some(call) = waiting.pop_front() {
+        if graph.contains_key(&call.key) {
             continue;
         }
-        if call.depth >= DEPTH_MAX || called.files.len() >= FILES_MAX {
-            let message = format!(
-                "workflows call each other at most {DEPTH_MAX} deep and {FILES_MAX} files in all"
-            );
+        if called.files.len() == FILES_MAX {
+            let message = format!("a run calls at most {FILES_MAX} different workflow files");
             called.findings.push(Diagnostic::error("call-depth", &call.source, call.span, message));
-            break;
+            return Ok(called);
         }
-        let file = match local_path(&call) {
-            Some(path) => match read_local(repository, path, committed)? {
-                Some(text) => WorkflowFile { path: path.into(), text: text.into() },
-                None => {
-                    called.findings.push(missing(&call, path));
-                    continue;
-                }
-            },
-            None => fetch(&call.uses)?,
+        let Some(file) = read(repository, &call, committed, fetch)? else {
+            called.findings.push(missing(&call));
+            graph.insert(call.key, Vec::new());
+            continue;
         };
         let source = Source::new(&*file.path, &*file.text);
         let (workflow, findings) = workflow::read(&source);
         called.findings.extend(findings.into_iter().filter(|it| it.severity == Severity::Error));
+        let mut further = Vec::new();
         if let Some(workflow) = workflow {
             called.findings.extend(not_callable(&call, &workflow));
-            waiting.extend(calls(&workflow, Some(&call.key), call.depth + 1));
+            further = calls(&workflow, Some(&call.key));
         }
+        waiting.extend(further.iter().cloned());
+        graph.insert(call.key.clone(), further);
         called.files.insert(call.key, file);
     }
+    called.findings.extend(too_deep(&graph, &own));
     Ok(called)
 }
 
-fn calls(workflow: &Workflow, file: Option<&str>, depth: usize) -> Vec<Call> {
+fn calls(workflow: &Workflow, file: Option<&str>) -> Vec<Call> {
     let calls = workflow.jobs.iter().filter_map(|job| match &job.body {
         JobBody::Call(call) => Some((call, job.id.span)),
         JobBody::Steps(_) => None,
@@ -85,38 +89,36 @@ fn calls(workflow: &Workflow, file: Option<&str>, depth: usize) -> Vec<Call> {
     calls
         .map(|(call, span)| Call {
             key: scheduler::called_key(file, &call.uses),
-            uses: call.uses.clone(),
-            depth,
             source: Arc::clone(&workflow.source),
             span,
         })
         .collect()
 }
 
-fn local_path(call: &Call) -> Option<&str> {
-    call.key.strip_prefix("./")
-}
-
-fn read_local(
+/// The text of a called file; none where this repository has no such file.
+fn read(
     repository: &Repository,
-    path: &str,
+    call: &Call,
     committed: bool,
-) -> Result<Option<String>, Failure> {
-    if committed {
-        let found = repository
-            .committed_files(files::WORKFLOWS)?
-            .into_iter()
-            .find(|(name, _)| name == path);
-        return Ok(found.map(|(_, text)| text));
-    }
-    let full = repository.root.join(path);
-    if !full.is_file() {
-        return Ok(None);
-    }
-    Ok(Some(files::read(&full, path)?.text().to_owned()))
+    fetch: &FetchRemote<'_>,
+) -> Result<Option<WorkflowFile>, Failure> {
+    let Some(path) = call.key.strip_prefix("./") else {
+        // What a remote file calls beside itself has become its repository's address in the key.
+        let uses = Uses::parse_workflow(&call.key).expect("a key of a remote file is its address");
+        return fetch(&uses).map(Some);
+    };
+    let text = if committed {
+        let files = repository.committed_files(files::WORKFLOWS)?;
+        files.into_iter().find(|file| file.path == path).map(|file| file.text)
+    } else {
+        let full = repository.root.join(path);
+        if full.is_file() { Some(files::read(&full, path)?.text().to_owned()) } else { None }
+    };
+    Ok(text.map(|text| WorkflowFile { path: path.into(), text: text.into() }))
 }
 
-fn missing(call: &Call, path: &str) -> Diagnostic {
+fn missing(call: &Call) -> Diagnostic {
+    let path = call.key.trim_start_matches("./");
     let message = format!("the called workflow {path} is not in this repository");
     Diagnostic::error("called-workflow", &call.source, call.span, message)
         .hint("a reusable workflow lies in .github/workflows of the same commit")
@@ -131,3 +133,76 @@ fn not_callable(call: &Call, workflow: &Workflow) -> Option<Diagnostic> {
     let hint = "add `workflow_call:` under `on:` there";
     Some(Diagnostic::error("called-workflow", &call.source, call.span, message).hint(hint))
 }
+
+/// The first circle, else the first chain that is too long; each named from the run's own file on.
+fn too_deep(graph: &Graph, own: &str) -> Option<Diagnostic> {
+    let mut walk = Walk { graph, chain: vec![own.to_owned()], below: BTreeMap::new() };
+    if let Err(found) = walk.levels_from(own) {
+        return Some(*found);
+    }
+    let chain = walk.longest_from(own);
+    let beyond = chain.get(DEPTH_MAX)?;
+    let caller = &graph[&chain[DEPTH_MAX - 1]];
+    let call = caller.iter().find(|call| call.key == *beyond).expect("it is in the chain");
+    let message = format!("workflows call each other more than {DEPTH_MAX} deep");
+    Some(Diagnostic::error("call-depth", &call.source, call.span, message).hint(shown(&chain)))
+}
+
+/// A walk along the calls.
+struct Walk<'g> {
+    graph: &'g Graph,
+    chain: Vec<String>,
+    /// How many levels a file opens, itself counted; once for each file, so that many ways to it
+    /// cost nothing.
+    below: BTreeMap<String, usize>,
+}
+
+impl Walk<'_> {
+    fn levels_from(&mut self, key: &str) -> Result<usize, Box<Diagnostic>> {
+        if let Some(levels) = self.below.get(key) {
+            return Ok(*levels);
+        }
+        let mut levels = 1;
+        for call in self.graph.get(key).into_iter().flatten() {
+            self.chain.push(call.key.clone());
+            if let Some(first) = self.chain.iter().position(|above| *above == call.key)
+                && first + 1 < self.chain.len()
+            {
+                let message = "workflows call each other in a circle";
+                let circle = shown(&self.chain[first..]);
+                return Err(Box::new(
+                    Diagnostic::error("call-depth", &call.source, call.span, message).hint(circle),
+                ));
+            }
+            levels = levels.max(1 + self.levels_from(&call.key)?);
+            self.chain.pop();
+        }
+        self.below.insert(key.to_owned(), levels);
+        Ok(levels)
+    }
+
+    /// The longest way down; without circles it ends.
+    fn longest_from(&self, key: &str) -> Vec<String> {
+        let mut chain = vec![key.to_owned()];
+        let levels = |call: &&Call| self.below.get(&call.key).copied().unwrap_or(1);
+        while let Some(next) = chain.last().and_then(|last| {
+            // Of several the first, as the file has them.
+            self.graph.get(last)?.iter().rev().max_by_key(levels)
+        }) {
+            chain.push(next.key.clone());
+        }
+        chain
+    }
+}
+
+/// `a.yml calls b.yml calls c.yml`: files of this repository by their names, others by address.
+fn shown(chain: &[String]) -> String {
+    let name = |key: &String| match key.strip_prefix("./") {
+        Some(path) => path.rsplit('/').next().unwrap_or(path).to_owned(),
+        None => key.clone(),
+    };
+    chain.iter().map(name).collect::<Vec<_>>().join(" calls ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -16,8 +16,10 @@ mod examples;
 mod harness;
 mod kill;
 mod refuse;
+mod remote;
 mod reuse;
 mod run;
+mod select;
 #[cfg(feature = "soak")]
 mod soak;
 mod told;
