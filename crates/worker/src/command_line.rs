@@ -12,8 +12,9 @@ use crate::hash::Workspace;
 use crate::native;
 use crate::node::Node;
 use crate::orphans::TRACKING_VARIABLE;
+use crate::packages::{self, Places};
 use crate::process::{CommandLine, find_program};
-use crate::setup::Folders;
+use crate::setup::{Folders, SetupError};
 
 /// What command lines are made from.
 #[derive(Debug)]
@@ -37,6 +38,19 @@ pub(crate) struct Prepared {
 }
 
 impl Workbench<'_> {
+    /// Makes the folders, and what keeps installed packages in them.
+    pub(crate) fn settle(&mut self) -> Result<(), SetupError> {
+        self.folders.create(&self.spec.payload)?;
+        let job = Path::new(&*self.spec.paths.job);
+        let downloads = Path::new(&*self.spec.paths.caches).join("downloads");
+        let places = Places { job, home: &self.folders.home, downloads: &downloads };
+        packages::settle(&places, &mut self.host).map_err(|source| SetupError::Folder {
+            action: "cannot make folders for packages in",
+            path: job.to_owned(),
+            source,
+        })
+    }
+
     /// Finds the program and writes the script. The error is what the step's log says.
     pub(crate) fn prepare(&self, deed: &Deed) -> Result<Prepared, String> {
         let mut env = environment::lay_over(&self.host, &deed.env, &deed.path);

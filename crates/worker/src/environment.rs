@@ -46,7 +46,6 @@ const PASSED_ON: &[&str] = &[
     "JAVA_HOME",
     "PYENV_ROOT",
     "RUSTUP_HOME",
-    "CARGO_HOME",
 ];
 
 /// Passed on by the beginning of their name.
@@ -75,16 +74,13 @@ pub(crate) fn host(home: &Path, downloads: &Path) -> BTreeMap<String, String> {
         .filter(|(name, _)| is_passed_on(name))
         .collect();
     env.entry("PATH".to_owned()).or_insert_with(|| PATH_FALLBACK.to_owned());
-    // Rust's installations lie in the real HOME unless told otherwise.
-    if let Some(real) = std::env::home_dir() {
-        for (name, folder) in [("RUSTUP_HOME", ".rustup"), ("CARGO_HOME", ".cargo")] {
-            let folder = real.join(folder);
-            if let (false, true, Some(text)) =
-                (env.contains_key(name), folder.is_dir(), folder.to_str())
-            {
-                env.insert(name.to_owned(), text.to_owned());
-            }
-        }
+    leave_virtual_environment(&mut env);
+    // Rust's toolchains lie in the real HOME unless told otherwise.
+    if !env.contains_key("RUSTUP_HOME")
+        && let Some(folder) = std::env::home_dir().map(|it| it.join(".rustup"))
+        && let (true, Some(text)) = (folder.is_dir(), folder.to_str())
+    {
+        env.insert("RUSTUP_HOME".to_owned(), text.to_owned());
     }
     for (name, folder) in DOWNLOADS {
         if let Some(folder) = downloads.join(folder).to_str() {
@@ -97,6 +93,17 @@ pub(crate) fn host(home: &Path, downloads: &Path) -> BTreeMap<String, String> {
     // Without it the SDKs ask the machine's metadata service for credentials.
     env.insert("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned());
     env
+}
+
+/// What `deactivate` does: a job begins as a fresh log-in does, whatever the terminal of its person
+/// was in the middle of.
+fn leave_virtual_environment(env: &mut BTreeMap<String, String>) {
+    let Some(active) = std::env::var_os("VIRTUAL_ENV").filter(|it| !it.is_empty()) else { return };
+    let programs = Path::new(&active).join("bin");
+    if let Some(path) = env.get_mut("PATH") {
+        let kept = path.split(':').filter(|folder| Path::new(folder) != programs);
+        *path = kept.collect::<Vec<_>>().join(":");
+    }
 }
 
 /// Passwords in the addresses of proxies and package indexes, as written and as meant: steps get

@@ -213,7 +213,7 @@ impl Job<'_> {
     }
 
     fn make_plan(&mut self, gathering: &mut Gathering<'_>) -> Result<Plan, SetupError> {
-        self.bench.folders.create(&self.bench.spec.payload)?;
+        self.bench.settle()?;
         let plan = setup::plan(self.bench.spec, &self.bench.folders, gathering)?;
         let path = self.bench.host.get("PATH").map_or("", String::as_str);
         self.bench.node = node::find(&plan.actions, path)?;

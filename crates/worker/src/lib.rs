@@ -30,6 +30,7 @@ mod native;
 mod node;
 mod orphans;
 mod output;
+mod packages;
 mod process;
 mod setup;
 mod wait;

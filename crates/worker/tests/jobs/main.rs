@@ -4,4 +4,5 @@ mod actions;
 mod conformance;
 mod ending;
 mod harness;
+mod packages;
 mod steps;

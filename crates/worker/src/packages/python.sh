@@ -1,0 +1,70 @@
+#!/bin/sh
+# python, python3, pip and the like inside a job of Launchway: the same interpreter as outside, in
+# an environment of the job's own, so that nothing is installed into the machine's Python.
+job=@JOB@
+name=${0##*/}
+set -f
+
+# The first program $1 on PATH that is no shim.
+find_program() {
+    IFS=:
+    for folder in $PATH; do
+        [ "$folder" = "$job/shims" ] && continue
+        if [ -f "$folder/$1" ] && [ -x "$folder/$1" ]; then
+            unset IFS
+            found=$folder/$1
+            return 0
+        fi
+    done
+    unset IFS
+    return 1
+}
+
+if ! find_program "$name"; then
+    echo "$name: command not found" >&2
+    exit 127
+fi
+program=$found
+case $name in
+pip*)
+    # The interpreter that this pip belongs to: its first line says so, or it lies beside it.
+    beside=${program%/*}/python${name#pip}
+    IFS= read -r line 2>/dev/null <"$program"
+    case $line in
+    '#!'*/python*) interpreter=${line#'#!'} interpreter=${interpreter%% *} ;;
+    *) interpreter=$beside ;;
+    esac
+    if [ ! -x "$interpreter" ]; then
+        find_program python3 || find_program python || exec "$program" "$@"
+        interpreter=$found
+    fi
+    ;;
+*) interpreter=$program ;;
+esac
+
+own=$("$interpreter" -I "$job/environment.py" "$job" "$name")
+case $? in
+0) ;;
+# An interpreter from before 3.4 does not know the option, and is left alone.
+2) exec "$program" "$@" ;;
+*) exit 1 ;;
+esac
+case $name in
+pip*) set -- -m pip "$@" ;;
+esac
+case $own in
+"$job"/python/*) exec "$own" "$@" ;;
+esac
+
+# A second interpreter: what it brings is found beside what the first one brought.
+"$own" "$@"
+code=$?
+set +f
+mkdir -p "$job/python/bin"
+for program in "${own%/*}"/*; do
+    case ${program##*/} in
+    python* | activate* | Activate*) ;;
+    *) [ -e "$job/python/bin/${program##*/}" ] || ln -s "$program" "$job/python/bin/" ;;
+    esac
+done
+exit $code
