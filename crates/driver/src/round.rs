@@ -385,8 +385,14 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
     }
 
     fn start(&mut self, lease: &Lease) -> Result<(), String> {
-        let surroundings = self.home.surroundings(lease).map_err(|error| error.to_string())?;
         let (stream, job) = (lease.stream, &lease.job);
+        let run = self.state.run(stream).expect("what is owed belongs to a known run");
+        let definition = run.job(job).and_then(|job| job.definition);
+        let definition = definition.expect("a leased job was planned");
+        let surroundings = self
+            .home
+            .surroundings(lease, run.request(), definition)
+            .map_err(|error| error.to_string())?;
         let spec = job_spec(&self.state, &self.definitions, stream, job, surroundings)
             .map_err(|error| error.to_string())?;
         self.jobs.start(spec);

@@ -1,6 +1,6 @@
 //! What is put around a job by whoever owns the state folder.
 
-use event::{BlobId, JobKey, StreamId};
+use event::{BlobId, JobDefinition, JobKey, RunRequest, StreamId};
 use ports::Lease;
 use scheduler::Surroundings;
 
@@ -15,10 +15,16 @@ pub struct HomeError {
 /// The state folder and its secrets, as the loop needs them.
 pub trait Home {
     /// Secrets, folders and options for a lease. Nothing has to exist yet but the log's folder.
+    /// What the job asks of the machine is in its definition, what its run may do in the request.
     ///
     /// # Errors
-    /// When the job cannot be given what it needs.
-    fn surroundings(&mut self, lease: &Lease) -> Result<Surroundings, HomeError>;
+    /// When the job cannot be given what it needs, or may not have it.
+    fn surroundings(
+        &mut self,
+        lease: &Lease,
+        request: &RunRequest,
+        definition: &JobDefinition,
+    ) -> Result<Surroundings, HomeError>;
 
     /// The job wrote its last line: keeps the log as a blob before the event that names it.
     fn keep_log(&mut self, lease: &Lease) -> Option<BlobId>;

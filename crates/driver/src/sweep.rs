@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use event::{BlobId, JobKey, StreamId, Timestamp};
+use event::{BlobId, JobDefinition, JobKey, RunRequest, StreamId, Timestamp};
 use mask::MaskedText;
 use ports::{Jobs, Journal, Lease};
 use protocol::JobSpec;
@@ -92,7 +92,12 @@ impl Jobs for Nobody {
 }
 
 impl Home for Nobody {
-    fn surroundings(&mut self, _: &Lease) -> Result<Surroundings, HomeError> {
+    fn surroundings(
+        &mut self,
+        _: &Lease,
+        _: &RunRequest,
+        _: &JobDefinition,
+    ) -> Result<Surroundings, HomeError> {
         Err(HomeError { message: "a sweep starts nothing".to_owned() })
     }
 

@@ -13,8 +13,8 @@ use driver::{
     become_subreaper, sweep,
 };
 use event::{
-    Attempt, BlobId, Change, EventRef, JobKey, RunEvent, RunId, RunRequest, Selection, StepKey,
-    StreamId, Timestamp, WorkflowFile,
+    Attempt, BlobId, Change, EventRef, JobDefinition, JobKey, RunEvent, RunId, RunRequest,
+    Selection, StepKey, StreamId, Terms, Timestamp, WorkflowFile,
 };
 use mask::MaskedText;
 use ports::{Journal as _, Lease, MemoryJournal};
@@ -78,7 +78,12 @@ impl Drop for Scratch {
 struct Folder(PathBuf);
 
 impl Home for Folder {
-    fn surroundings(&mut self, lease: &Lease) -> Result<Surroundings, HomeError> {
+    fn surroundings(
+        &mut self,
+        lease: &Lease,
+        _: &RunRequest,
+        _: &JobDefinition,
+    ) -> Result<Surroundings, HomeError> {
         let text = |path: &Path| Arc::from(path.display().to_string());
         let job = self.0.join(format!("job-{}", lease.fence));
         let other = text(&self.0);
@@ -148,6 +153,7 @@ fn request() -> RunRequest {
         },
         concurrency: None,
         selection: Selection::default(),
+        terms: Terms::default(),
         inputs: json!(null),
         vars: json!(null),
         secret_names: Vec::new(),

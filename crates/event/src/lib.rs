@@ -21,7 +21,7 @@ pub use ids::{
 pub use kind::DecodeError;
 pub use run::{
     Annotation, CancelReason, Change, ConcurrencyClaim, DeclaredJob, EventRef, ExitKind,
-    JobDefinition, LogRange, RunEvent, RunRequest, RunnerDemand, Selection, SkipReason, WaitReason,
-    WorkflowCall, WorkflowFile,
+    JobDefinition, LogRange, RunEvent, RunRequest, RunnerDemand, Selection, SkipReason, Terms,
+    WaitReason, WorkflowCall, WorkflowFile,
 };
 pub use stream::{Envelope, ParseStreamIdError, StreamId};

@@ -287,6 +287,9 @@ pub struct RunRequest {
     /// Which of its jobs are wanted; all unless told.
     #[serde(default, skip_serializing_if = "Selection::is_everything")]
     pub selection: Selection,
+    /// What a person settled for it on this machine.
+    #[serde(default, skip_serializing_if = "Terms::is_nothing")]
+    pub terms: Terms,
     /// `inputs`, typed.
     pub inputs: Json,
     /// `vars`
@@ -314,6 +317,40 @@ impl Selection {
     /// Whether nothing is left out.
     pub fn is_everything(&self) -> bool {
         self.jobs.is_empty() && self.matrix.is_empty()
+    }
+}
+
+/// What the person who started a run settled for it. It belongs to the run: whoever goes on with it,
+/// or runs its commit again, is bound and helped by the same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Terms {
+    /// Environments whose jobs may run.
+    pub environments: Vec<String>,
+    /// Labels and groups of `runs-on` that mean this machine.
+    pub labels: Vec<String>,
+    /// Jobs see what is committed, not the work tree.
+    pub committed: bool,
+}
+
+impl Terms {
+    /// Whether nothing was settled.
+    pub fn is_nothing(&self) -> bool {
+        *self == Terms::default()
+    }
+
+    /// These and more: what was agreed to stays.
+    pub fn and(&self, more: &Terms) -> Terms {
+        let both = |one: &[String], more: &[String]| {
+            let mut all = one.to_vec();
+            all.extend(more.iter().filter(|it| !one.contains(it)).cloned());
+            all
+        };
+        Terms {
+            environments: both(&self.environments, &more.environments),
+            labels: both(&self.labels, &more.labels),
+            committed: self.committed || more.committed,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use event::{RunRequest, StreamId};
+use event::{RunRequest, StreamId, Terms};
 use mask::Secret;
 use protocol::JobOptions;
 use store::Store;
@@ -36,10 +36,20 @@ pub(crate) fn engine(
         state: state.clone(),
         store,
         secrets,
-        options: JobOptions { offline: args.offline, ..JobOptions::default() },
+        options: JobOptions {
+            offline: args.offline,
+            committed: request.terms.committed,
+            ..JobOptions::default()
+        },
+        terms: terms(args)?,
         repository: PathBuf::from(&*request.repository_path),
         width: crate::engine::processors(),
     })
+}
+
+/// What is agreed to now, on top of what the run's request keeps.
+pub(crate) fn terms(args: &AgainArgs) -> Result<Terms, Failure> {
+    given::terms(&args.environments, &args.labels, false)
 }
 
 /// The journal keeps the names of a run's secrets, never a value: they are needed again, or the run

@@ -316,6 +316,12 @@ pub(crate) struct AgainArgs {
     /// A file of secrets, KEY=VALUE a line
     #[arg(long = "secret-file", value_name = "FILE")]
     pub(crate) secret_file: Option<PathBuf>,
+    /// Agree to run jobs of this environment, besides those agreed to before
+    #[arg(long = "environment", value_name = "NAME")]
+    pub(crate) environments: Vec<String>,
+    /// What a label of runs-on means here, as LABEL=host, besides those named before
+    #[arg(long = "label", value_name = "LABEL=host")]
+    pub(crate) labels: Vec<String>,
     /// Use only actions that were fetched before
     #[arg(long)]
     pub(crate) offline: bool,

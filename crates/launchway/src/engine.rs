@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use driver::{Ended, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell, Workers};
-use event::{BlobId, CancelReason, JobKey, RunEvent, RunId, StepKey, StreamId};
+use event::{
+    BlobId, CancelReason, JobDefinition, JobKey, RunEvent, RunId, RunRequest, StepKey, StreamId,
+    Terms,
+};
 use mask::{MaskedText, Secret};
 use ports::Lease;
 use protocol::{JobOptions, JobPaths};
@@ -17,6 +20,7 @@ use store::Store;
 use crate::artifacts::RunArtifacts;
 use crate::display::{Display, Shown};
 use crate::exit::{Exit, Failure};
+use crate::prepare::refuse;
 use crate::state::StateFolder;
 use crate::terminal::report::Reporter;
 use crate::terminal::style::talk;
@@ -28,6 +32,8 @@ pub(crate) struct Engine {
     pub(crate) store: Arc<Store>,
     pub(crate) secrets: BTreeMap<String, Secret>,
     pub(crate) options: JobOptions,
+    /// What was settled on top of what the runs' requests say.
+    pub(crate) terms: Terms,
     /// Root of the user's repository.
     pub(crate) repository: PathBuf,
     /// Jobs at a time.
@@ -141,8 +147,16 @@ impl HomeFolders<'_> {
 }
 
 impl Home for HomeFolders<'_> {
-    fn surroundings(&mut self, lease: &Lease) -> Result<Surroundings, HomeError> {
+    fn surroundings(
+        &mut self,
+        lease: &Lease,
+        request: &RunRequest,
+        definition: &JobDefinition,
+    ) -> Result<Surroundings, HomeError> {
         let StreamId::Run(run, attempt) = lease.stream;
+        let terms = request.terms.and(&self.engine.terms);
+        refuse::at_start(request, definition, &terms, refuse::Machine::here(&terms.labels))
+            .map_err(|message| HomeError { message })?;
         let Engine { state, store, secrets, options, repository, .. } = self.engine;
         let log = store
             .logs()

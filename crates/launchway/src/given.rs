@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 
+use event::Terms;
 use mask::Secret;
 
 use crate::exit::{Exit, Failure};
@@ -29,6 +30,26 @@ pub(crate) fn vars(flags: &[String]) -> Result<BTreeMap<String, String>, Failure
         vars.insert(checked_name("variable", key)?, checked_value("variable", key, value)?);
     }
     Ok(vars)
+}
+
+/// `--environment NAME` and `--label gpu=host`; images come with containers.
+pub(crate) fn terms(
+    environments: &[String],
+    labels: &[String],
+    committed: bool,
+) -> Result<Terms, Failure> {
+    let mut terms = Terms { environments: environments.to_vec(), labels: Vec::new(), committed };
+    for flag in labels {
+        let (label, place) = pair("--label", flag)?;
+        if place != "host" {
+            let message =
+                format!("the label {label} cannot be the image {place}: there is no Docker here");
+            return Err(Failure::new(Exit::Missing, message)
+                .hint(format!("--label {label}=host runs such jobs on this machine")));
+        }
+        terms.labels.push(label.to_owned());
+    }
+    Ok(terms)
 }
 
 /// Secrets of `--secret-file` and `--secret`; a flag wins over the file. A flag without a value is

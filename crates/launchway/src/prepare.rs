@@ -3,17 +3,21 @@
 //! ```text
 //!   inputs.rs    what was given for workflow_dispatch, typed as the workflow declares
 //!   called.rs    the files of reusable workflows, as deep as they call
+//!   foreseen.rs  which jobs will run, and what their expressions will say, as far as it can be told
 //!   refuse.rs    what this machine cannot run, by name and place
 //! ```
 
 pub(crate) mod called;
+pub(crate) mod foreseen;
 pub(crate) mod inputs;
 pub(crate) mod refuse;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use event::{Attempt, Change, EventRef, RunId, RunRequest, Selection, Timestamp, WorkflowFile};
+use event::{
+    Attempt, Change, EventRef, RunId, RunRequest, Selection, Terms, Timestamp, WorkflowFile,
+};
 use expr::{Contexts, Value};
 use mask::MaskedText;
 use repository::{Repository, TriggeringEvent};
@@ -27,7 +31,7 @@ use crate::exit::{Exit, Failure};
 pub(crate) struct Situation<'a> {
     pub(crate) repository: &'a Repository,
     pub(crate) event: &'a TriggeringEvent,
-    pub(crate) committed: bool,
+    pub(crate) terms: Terms,
     pub(crate) vars: &'a BTreeMap<String, String>,
     pub(crate) secret_names: &'a [String],
     pub(crate) selection: &'a Selection,
@@ -35,6 +39,7 @@ pub(crate) struct Situation<'a> {
 }
 
 /// One workflow that is to run.
+#[derive(Clone)]
 pub(crate) struct Chosen<'a> {
     pub(crate) path: &'a str,
     pub(crate) source: &'a Arc<Source>,
@@ -81,10 +86,15 @@ pub(crate) fn request(
             commit: event.commit.as_str().into(),
             authored_at: commit.authored_at,
             committed_at: commit.committed_at,
-            uncommitted: if situation.committed { 0 } else { repository.uncommitted.len() as u64 },
+            uncommitted: if situation.terms.committed {
+                0
+            } else {
+                repository.uncommitted.len() as u64
+            },
         },
         concurrency: None,
         selection: situation.selection.clone(),
+        terms: situation.terms.clone(),
         inputs: chosen.inputs,
         vars: serde_json::to_value(situation.vars).expect("text to text"),
         secret_names: situation.secret_names.to_vec(),

@@ -22,13 +22,16 @@ use crate::state::{NodeId, Run};
 use crate::{permissions, secrets};
 
 pub(crate) use call::declare;
+pub use call::{Foreseen, foresee_call};
 pub(crate) use fields::claim;
 
 /// What is wrong with a job's text or with what it evaluates to.
-#[derive(Debug)]
-pub(crate) struct Fault {
-    pub(crate) message: String,
-    pub(crate) span: Option<Span>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What.
+    pub message: String,
+    /// Where, in the file that the job stands in.
+    pub span: Option<Span>,
 }
 
 impl Fault {
@@ -347,7 +350,8 @@ pub(crate) fn wants_to_run(job: &Job, contexts: &JobContexts<'_>) -> Result<bool
     }
 }
 
-fn is_wanted(leg: &Leg, wanted: &std::collections::BTreeMap<String, String>) -> bool {
+/// Whether a leg has the values that a person asked for (`Selection::matrix`).
+pub fn is_wanted(leg: &Leg, wanted: &std::collections::BTreeMap<String, String>) -> bool {
     let Value::Object(matrix) = &leg.matrix else { return true };
     wanted.iter().all(|(key, value)| matrix.get(key).is_none_or(|it| *it.to_text() == **value))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use driver::{Home, HomeError, Input};
-use event::{BlobId, JobKey, StreamId};
+use event::{BlobId, JobDefinition, JobKey, RunRequest, StreamId};
 use ports::{Jobs, Lease};
 use protocol::{JobOptions, JobPaths, JobSpec};
 use scheduler::Surroundings;
@@ -62,7 +62,12 @@ pub(crate) struct FakeHome {
 }
 
 impl Home for FakeHome {
-    fn surroundings(&mut self, lease: &Lease) -> Result<Surroundings, HomeError> {
+    fn surroundings(
+        &mut self,
+        lease: &Lease,
+        _: &RunRequest,
+        _: &JobDefinition,
+    ) -> Result<Surroundings, HomeError> {
         if self.broken_every.is_some_and(|every| lease.fence.0.is_multiple_of(every)) {
             return Err(HomeError { message: "no secrets to be had".to_owned() });
         }

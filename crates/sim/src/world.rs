@@ -8,7 +8,7 @@ use std::sync::Arc;
 use driver::{DriverError, Input, Loop, Quiet, Settings};
 use event::{
     Attempt, CancelReason, Change, Conclusion, EventRef, ExitKind, Fence, JobKey, LogRange, RunId,
-    RunRequest, Selection, StepKey, StreamId, Timestamp, WorkflowFile,
+    RunRequest, Selection, StepKey, StreamId, Terms, Timestamp, WorkflowFile,
 };
 use mask::MaskedText;
 use ports::{Fault, Journal as _, Lease, MemoryJournal};
@@ -419,6 +419,7 @@ impl World {
             },
             concurrency: None,
             selection: Selection::default(),
+            terms: Terms::default(),
             inputs: json!(null),
             vars: json!({}),
             secret_names: Vec::new(),

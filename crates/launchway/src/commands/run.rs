@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actions::WriteLock;
 use driver::Input;
-use event::{Attempt, StreamId};
+use event::{Attempt, RunId, RunRequest, StreamId, Terms};
 use protocol::JobOptions;
 use repository::{EventRequest, Repository, TriggeringEvent};
 use serde_json::Value as Json;
@@ -16,7 +16,7 @@ use syntax::Diagnostic;
 use crate::cli::{EventArgs, Executor, Format, RunArgs};
 use crate::engine::{Engine, Finish, exit_of, processors, sweep};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::prepare::{self, Chosen, Numbers, Situation, called, inputs, refuse};
+use crate::prepare::{self, Chosen, Numbers, Situation, called, foreseen, inputs, refuse};
 use crate::remote::RemoteFiles;
 use crate::select::{self, Candidate, Choice};
 use crate::state::StateFolder;
@@ -41,10 +41,11 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
         secrets,
         options: options(args)?,
         repository: repository.root.clone(),
+        terms: Terms::default(),
         width: args.width.unwrap_or_else(processors),
     };
     say_swept(state, &engine.store)?;
-    agree::on_environments(&selected.to_run, &args.environments)?;
+    selected.keep_those_with(&args.event.jobs)?;
     agree::on_secrets(&selected.to_run, &mut engine.secrets, &vars, args.format);
     let requests = selected.requests(&repository, &event, args, &engine, &vars)?;
     let mut owners = Vec::new();
@@ -184,26 +185,69 @@ impl Selected {
         }
     }
 
+    /// The runs to make: what is wrong with them, or nobody agreed to, keeps all of them from
+    /// starting, and nothing of them is in the journal.
     fn requests(
-        &mut self,
+        &self,
         repository: &Repository,
         event: &TriggeringEvent,
         args: &RunArgs,
         engine: &Engine,
         vars: &BTreeMap<String, String>,
-    ) -> Result<Vec<event::RunRequest>, Failure> {
+    ) -> Result<Vec<RunRequest>, Failure> {
         let selection = prepare::selection(&args.event.jobs, &args.event.matrix)?;
         let secret_names: Vec<String> = engine.secrets.keys().cloned().collect();
-        let situation = Situation {
+        let mut terms = given::terms(&args.environments, &args.labels, args.event.committed)?;
+        let mut situation = Situation {
             repository,
             event,
-            committed: args.event.committed,
+            terms: terms.clone(),
             vars,
             secret_names: &secret_names,
             selection: &selection,
             now: now(),
         };
-        let labels = labels(args)?;
+        let mut findings = Vec::new();
+        let chosen = self.chosen(repository, event, args, engine, &mut findings)?;
+        let mut drafts = Vec::new();
+        for chosen in &chosen {
+            match prepare::request(&situation, chosen.clone(), NOT_NUMBERED) {
+                Ok(draft) => drafts.push(draft),
+                Err(finding) => findings.push(*finding),
+            }
+        }
+        let matters = look_ahead(&drafts, &terms, &mut findings);
+        refuse_findings(&findings, args.format)?;
+        for (draft, matters) in drafts.iter().zip(&matters) {
+            agree::on_work_tree(matters, draft)?;
+        }
+        for matters in &matters {
+            agree::on_environments(matters, &mut terms)?;
+        }
+        situation.terms = terms;
+        let mut requests = Vec::new();
+        for chosen in chosen {
+            let (run, run_number) = engine
+                .store
+                .allocate_run(&repository.full_name(), chosen.path)
+                .map_err(|error| Failure::caused(Exit::Missing, error))?;
+            let numbers = Numbers { run, attempt: Attempt(1), run_number };
+            match prepare::request(&situation, chosen, numbers) {
+                Ok(request) => requests.push(request),
+                Err(finding) => refuse_findings(&[*finding], args.format)?,
+            }
+        }
+        Ok(requests)
+    }
+
+    fn chosen<'s>(
+        &'s self,
+        repository: &Repository,
+        event: &TriggeringEvent,
+        args: &RunArgs,
+        engine: &Engine,
+        findings: &mut Vec<Diagnostic>,
+    ) -> Result<Vec<Chosen<'s>>, Failure> {
         let remote = RemoteFiles::new(
             &engine.state,
             &repository.root,
@@ -212,11 +256,8 @@ impl Selected {
         );
         let given = given_inputs(event);
         let mut chosen = Vec::new();
-        let mut findings = Vec::new();
-        self.keep_those_with(&selection.jobs)?;
         for candidate in &self.to_run {
             let workflow = candidate.workflow.as_ref().expect("broken files are not here");
-            findings.extend(refuse::refusals(&candidate.source, workflow, &labels, &|_| true));
             let fetch = |uses: &workflow::Uses| remote.file(uses);
             let called = called::find(repository, workflow, args.event.committed, &fetch)?;
             findings.extend(called.findings);
@@ -233,20 +274,7 @@ impl Selected {
                 inputs,
             });
         }
-        refuse_findings(&findings, args.format)?;
-        let mut requests = Vec::new();
-        for chosen in chosen {
-            let (run, run_number) = engine
-                .store
-                .allocate_run(&repository.full_name(), chosen.path)
-                .map_err(|error| Failure::caused(Exit::Missing, error))?;
-            let numbers = Numbers { run, attempt: Attempt(1), run_number };
-            match prepare::request(&situation, chosen, numbers) {
-                Ok(request) => requests.push(request),
-                Err(finding) => refuse_findings(&[*finding], args.format)?,
-            }
-        }
-        Ok(requests)
+        Ok(chosen)
     }
 
     /// With `-j` only workflows that have such a job are meant.
@@ -281,26 +309,29 @@ fn given_inputs(event: &TriggeringEvent) -> BTreeMap<String, String> {
     inputs.map(|(key, value)| (key.clone(), text(value))).collect()
 }
 
-/// `--label gpu=host`; images come with containers.
-fn labels(args: &RunArgs) -> Result<BTreeMap<String, String>, Failure> {
-    let mut labels = BTreeMap::new();
-    for flag in &args.labels {
-        let (label, place) = given::pair("--label", flag)?;
-        if place != "host" {
-            return Err(Failure::new(
-                Exit::Missing,
-                format!("the label {label} cannot be the image {place}: there is no Docker here"),
-            )
-            .hint(format!("--label {label}=host runs such jobs on this machine")));
-        }
-        labels.insert(label.to_lowercase(), place.to_owned());
+/// Numbers of a run that is looked at before it is allowed to be one.
+const NOT_NUMBERED: Numbers = Numbers { run: RunId(0), attempt: Attempt(1), run_number: 0 };
+
+/// What this machine does not have for the runs, and what has to be agreed to in each.
+pub(crate) fn look_ahead(
+    requests: &[RunRequest],
+    terms: &Terms,
+    findings: &mut Vec<Diagnostic>,
+) -> Vec<Vec<agree::Matter>> {
+    let mut matters = Vec::new();
+    for request in requests {
+        let files = foreseen::RunFiles::of(request);
+        let foreseen = foreseen::foresee(&files, request);
+        findings.extend(refuse::refusals(&foreseen.jobs, refuse::Machine::here(&terms.labels)));
+        matters.push(agree::matters(&foreseen.jobs));
+        findings.extend(foreseen.findings);
     }
-    Ok(labels)
+    matters
 }
 
 /// Shows what keeps the runs from starting. What is missing here exits differently from what
 /// GitHub would refuse too.
-fn refuse_findings(findings: &[Diagnostic], format: Format) -> Result<(), Failure> {
+pub(crate) fn refuse_findings(findings: &[Diagnostic], format: Format) -> Result<(), Failure> {
     if findings.is_empty() {
         return Ok(());
     }

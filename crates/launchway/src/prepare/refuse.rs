@@ -1,97 +1,237 @@
-//! What this machine cannot run, found before anything runs, by name and place.
+//! What this machine cannot run: found before anything runs, by name and place, as far as it can be
+//! told then; the rest when the job is about to start. Nothing is asked of the machine here.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-use syntax::{Diagnostic, Source, Span};
-use workflow::{Job, JobBody, Step, StepBody, StepsJob, Template, TemplateKind, Uses, Workflow};
+use event::{JobDefinition, RunRequest, Terms};
+use expr::Value;
+use syntax::{Diagnostic, Span};
+use workflow::{JobBody, Step, StepBody, StepsJob, Template, TemplateKey, TemplateKind, Uses};
 
-/// Labels that mean "a Linux machine", which this is.
-const LINUX_LABELS: &[&str] = &["self-hosted", "linux", "x64", "x86_64", "arm64"];
+use super::foreseen::{ForeseenJob, Known};
 
-/// Everything in the wanted jobs that needs what is not here. `labels` are those the person mapped
-/// to this host; `wanted` says whether a job is to run.
-pub(crate) fn refusals(
-    source: &Arc<Source>,
-    workflow: &Workflow,
-    labels: &BTreeMap<String, String>,
-    wanted: &dyn Fn(&Job) -> bool,
-) -> Vec<Diagnostic> {
-    let mut found = Refusals { source, found: Vec::new() };
-    for job in workflow.jobs.iter().filter(|job| wanted(job)) {
-        if let JobBody::Steps(body) = &job.body {
-            found.look_at_job(&job.id.value, body, labels);
+/// Labels that mean "a Linux machine", whatever its processor.
+const LINUX_LABELS: &[&str] = &["self-hosted", "linux"];
+/// Labels of processors, by the names that Rust gives them.
+const PROCESSOR_LABELS: &[(&str, &[&str])] =
+    &[("x86_64", &["x64", "x86_64"]), ("aarch64", &["arm64", "aarch64"])];
+
+/// The machine that jobs are to run on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Machine<'a> {
+    /// Its processor, as `std::env::consts::ARCH` has it.
+    pub(crate) processor: &'a str,
+    /// Labels and groups that a person says it has (`--label`).
+    pub(crate) mapped: &'a [String],
+}
+
+impl<'a> Machine<'a> {
+    /// The one that this program was made for.
+    pub(crate) fn here(mapped: &'a [String]) -> Machine<'a> {
+        Machine { processor: std::env::consts::ARCH, mapped }
+    }
+
+    /// Whether a label means this machine: `ubuntu-*`, the usual words of self-hosted Linux runners
+    /// with this processor, and what the person mapped.
+    pub(crate) fn has(&self, label: &str) -> bool {
+        let label = label.to_lowercase();
+        if self.is_mapped(&label) || LINUX_LABELS.contains(&&*label) {
+            return true;
+        }
+        let own = PROCESSOR_LABELS.iter().find(|(name, _)| *name == self.processor);
+        if own.is_some_and(|(_, labels)| labels.contains(&&*label)) {
+            return true;
+        }
+        // `ubuntu-24.04-arm` says what it is; `ubuntu-latest` is taken for "a Linux machine".
+        label.starts_with("ubuntu-") && (!label.contains("-arm") || self.processor == "aarch64")
+    }
+
+    fn is_mapped(&self, name: &str) -> bool {
+        self.mapped.iter().any(|it| it.eq_ignore_ascii_case(name))
+    }
+}
+
+/// Everything in the jobs that needs what is not here.
+pub(crate) fn refusals(jobs: &[ForeseenJob<'_>], machine: Machine<'_>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for job in jobs {
+        if let JobBody::Steps(body) = &job.job.body {
+            let mut refusals = Refusals { job, machine, found: &mut found };
+            refusals.look_at_job(body);
         }
     }
-    found.found
+    found
 }
 
-struct Refusals<'a> {
-    source: &'a Arc<Source>,
-    found: Vec<Diagnostic>,
+/// What keeps a job from starting that was not seen before: a label or group that an expression gave,
+/// an environment that nobody agreed to.
+///
+/// # Errors
+/// The reason, with what to do, as it is shown on the job.
+pub(crate) fn at_start(
+    request: &RunRequest,
+    definition: &JobDefinition,
+    terms: &Terms,
+    machine: Machine<'_>,
+) -> Result<(), String> {
+    let name = definition.name.as_str();
+    if let Some(runner) = &definition.runner {
+        let group = runner.group.as_ref().map(|group| ("group", group));
+        let labels = runner.labels.iter().map(|label| ("label", label));
+        for (kind, wanted) in labels.chain(group) {
+            let wanted = wanted.as_str();
+            let is_here = match kind {
+                "label" => machine.has(wanted),
+                _ => machine.is_mapped(wanted),
+            };
+            if !is_here {
+                let what = not_here(machine, kind, wanted, name);
+                return Err(format!("{what}; {}", remedy(wanted)));
+            }
+        }
+    }
+    let Some(environment) = &definition.environment else { return Ok(()) };
+    let environment = environment.as_str();
+    if !terms.environments.iter().any(|it| it.eq_ignore_ascii_case(environment)) {
+        return Err(format!(
+            "the job '{name}' runs in the environment {environment}, and nobody agreed to that; agree: --environment '{environment}'"
+        ));
+    }
+    match request.change.uncommitted {
+        0 => Ok(()),
+        files => Err(format!(
+            "the job '{name}' runs in the environment {environment}, and {} not committed; commit, or run what is committed: --committed",
+            count_files(files)
+        )),
+    }
 }
 
-impl Refusals<'_> {
+/// "1 file is", "3 files are".
+pub(crate) fn count_files(files: u64) -> String {
+    if files == 1 { "1 file is".to_owned() } else { format!("{files} files are") }
+}
+
+/// A label that no machine here has, in words.
+fn not_here(machine: Machine<'_>, kind: &str, label: &str, job: &str) -> String {
+    let lower = label.to_lowercase();
+    let system = if lower.starts_with("windows") {
+        "a machine with Windows"
+    } else if lower.starts_with("macos") {
+        "a machine with macOS"
+    } else if lower.starts_with("ubuntu-") {
+        "a machine with an ARM processor"
+    } else {
+        return format!("no runner here has the {kind} '{label}' that the job '{job}' asks for");
+    };
+    let processor = if machine.processor == "aarch64" { "ARM" } else { "x86-64" };
+    format!("the job '{job}' asks for {system} ('{label}'), and this one runs Linux on {processor}")
+}
+
+fn remedy(label: &str) -> String {
+    format!("if this machine will do: --label {label}=host; else leave it out: -j or --matrix")
+}
+
+struct Refusals<'a, 'f> {
+    job: &'a ForeseenJob<'f>,
+    machine: Machine<'a>,
+    found: &'a mut Vec<Diagnostic>,
+}
+
+impl Refusals<'_, '_> {
+    /// Legs say the same thing again; it is told once.
     fn refuse(&mut self, rule: &'static str, span: Span, message: String, hint: &str) {
-        self.found.push(Diagnostic::error(rule, self.source, span, message).hint(hint));
+        let source = &self.job.workflow.source;
+        let finding = Diagnostic::error(rule, source, span, message).hint(hint);
+        if !self.found.contains(&finding) {
+            self.found.push(finding);
+        }
     }
 
-    fn look_at_job(&mut self, id: &str, job: &StepsJob, labels: &BTreeMap<String, String>) {
+    fn id(&self) -> &str {
+        &self.job.job.id.value
+    }
+
+    fn look_at_job(&mut self, job: &StepsJob) {
+        let legs = &self.job.legs;
+        // An expression is refused too: the worker takes none, whatever it gives.
         if let Some(container) = job.container.as_ref().filter(|it| !is_empty(it)) {
+            let id = self.id();
             let message =
                 format!("the job '{id}' runs in a container, and there is no Docker here");
-            let hint = "run its steps on this machine instead: remove `container`, or give it an expression that is empty here";
+            let hint = "run its steps on this machine instead: remove `container`; or leave the job out: -j OTHER";
             self.refuse("needs-docker", container.span(), message, hint);
         }
         if let Some(snapshot) = job.snapshot {
-            let message = format!("the job '{id}' makes a snapshot of GitHub's own machine");
+            let message =
+                format!("the job '{}' makes a snapshot of GitHub's own machine", self.id());
             self.refuse("snapshot", snapshot, message, "only GitHub's hosted runners can do that");
         }
-        if let Some(services) = &job.services {
-            self.look_at_services(id, services);
+        for leg in legs {
+            if let Some(services) = &job.services {
+                self.look_at_services(services, leg);
+            }
+            self.look_at_runner(&job.runs_on, leg);
         }
-        self.look_at_labels(id, &job.runs_on, labels);
-        self.look_at_steps(id, &job.steps);
+        self.look_at_steps(&job.steps);
     }
 
-    fn look_at_services(&mut self, job: &str, services: &Template) {
+    fn look_at_services(&mut self, services: &Template, leg: &Known) {
         let TemplateKind::Mapping(entries) = services.kind() else { return };
-        for (_, service) in entries {
+        for (key, service) in entries {
+            if matches!(key, TemplateKey::Insert(_)) {
+                continue;
+            }
             let image = service.get("image").unwrap_or(service);
-            let Some(text) = image.literal_text() else { continue };
+            let Some(text) = leg.text(image) else { continue };
             let plan = services::plan("service", &serde_json::json!({ "image": &*text }));
             if plan.is_err() {
                 let message =
-                    format!("the job '{job}' wants the service {text}, which needs Docker");
+                    format!("the job '{}' wants the service {text}, which needs Docker", self.id());
                 let hint = "without Docker postgres, redis, valkey, mysql and mariadb can be had, as local programs";
                 self.refuse("needs-docker", image.span(), message, hint);
             }
         }
     }
 
-    fn look_at_labels(&mut self, job: &str, runs_on: &Template, labels: &BTreeMap<String, String>) {
-        let written = match runs_on.kind() {
-            TemplateKind::Sequence(items) => items.iter().collect(),
-            TemplateKind::Mapping(_) => runs_on.get("labels").into_iter().collect(),
-            _ => vec![runs_on],
+    fn look_at_runner(&mut self, runs_on: &Template, leg: &Known) {
+        let (labels, group) = match runs_on.kind() {
+            TemplateKind::Mapping(_) => (runs_on.get("labels"), runs_on.get("group")),
+            _ => (Some(runs_on), None),
         };
+        let mut wanted: Vec<(&str, Span, String)> = Vec::new();
+        let written = labels.into_iter().flat_map(|labels| match labels.kind() {
+            TemplateKind::Sequence(items) => items.iter().collect(),
+            _ => vec![labels],
+        });
         for label in written {
-            let Some(text) = label.literal_text() else { continue };
-            if !is_known(&text, labels) {
-                let message =
-                    format!("no runner here has the label '{text}' that the job '{job}' asks for");
-                let hint = format!("if this machine will do: --label {text}=host");
-                self.refuse("unknown-label", label.span(), message, &hint);
+            let Some(value) = leg.value(label) else { continue };
+            wanted.extend(labels_in(&value).map(|(kind, text)| (kind, label.span(), text)));
+        }
+        if let Some(group) = group
+            && let Some(text) = leg.text(group).filter(|text| !text.is_empty())
+        {
+            wanted.push(("group", group.span(), text.to_string()));
+        }
+        let mut seen = BTreeSet::new();
+        for (kind, span, text) in wanted {
+            let is_here = match kind {
+                "label" => self.machine.has(&text),
+                _ => self.machine.is_mapped(&text),
+            };
+            if !is_here && seen.insert(text.to_lowercase()) {
+                let message = not_here(self.machine, kind, &text, self.id());
+                self.refuse("unknown-label", span, message, &remedy(&text));
             }
         }
     }
 
-    fn look_at_steps(&mut self, job: &str, steps: &[Step]) {
+    fn look_at_steps(&mut self, steps: &[Step]) {
         for step in steps {
             match &step.body {
                 StepBody::Uses { uses: Uses::Docker { image }, .. } => {
                     let message = format!(
-                        "a step of the job '{job}' runs the image {image}, and there is no Docker here"
+                        "a step of the job '{}' runs the image {image}, and there is no Docker here",
+                        self.id()
                     );
                     self.refuse(
                         "needs-docker",
@@ -100,20 +240,34 @@ impl Refusals<'_> {
                         "run where Docker is, or replace the step",
                     );
                 }
-                StepBody::Parallel(steps) => self.look_at_steps(job, steps),
+                StepBody::Parallel(steps) => self.look_at_steps(steps),
                 _ => {}
             }
         }
     }
 }
 
-/// Whether a label means this machine: `ubuntu-*`, the usual words of self-hosted Linux runners, and
-/// what the person mapped.
-pub(crate) fn is_known(label: &str, labels: &BTreeMap<String, String>) -> bool {
-    let label = label.to_lowercase();
-    label.starts_with("ubuntu-") || LINUX_LABELS.contains(&&*label) || labels.contains_key(&label)
+/// Labels and groups in a value that an expression gave for `runs-on` or a part of it.
+fn labels_in(value: &Value) -> impl Iterator<Item = (&'static str, String)> {
+    let (labels, group) = match value {
+        Value::Object(object) => {
+            let of = |key: &str| object.get(key).map(words).unwrap_or_default();
+            (of("labels"), of("group"))
+        }
+        other => (words(other), Vec::new()),
+    };
+    let labels = labels.into_iter().map(|text| ("label", text));
+    labels.chain(group.into_iter().map(|text| ("group", text)))
 }
 
-fn is_empty(template: &Template) -> bool {
-    template.literal_text().is_some_and(|text| text.is_empty())
+fn words(value: &Value) -> Vec<String> {
+    let texts: Vec<_> = match value {
+        Value::Array(items) => items.iter().map(Value::to_text).collect(),
+        scalar => vec![scalar.to_text()],
+    };
+    texts.into_iter().filter(|text| !text.trim().is_empty()).map(|text| text.to_string()).collect()
+}
+
+fn is_empty(container: &Template) -> bool {
+    container.literal_text().is_some_and(|text| text.is_empty())
 }

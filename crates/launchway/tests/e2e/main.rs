@@ -6,6 +6,7 @@
 //!   reuse.rs      actions, called workflows, checkout, artifacts, caches
 //!   told.rs       what people and programs are told: annotations, lines of JSON, pages, logs
 //!   refuse.rs     what is refused before anything runs, in which words, with which exit code
+//!   safety.rs     on which machine, in which environment, from which work tree a run may be
 //!   kill.rs       kill -9 and signals, and what is true afterwards
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
@@ -19,6 +20,7 @@ mod refuse;
 mod remote;
 mod reuse;
 mod run;
+mod safety;
 mod select;
 #[cfg(feature = "soak")]
 mod soak;

@@ -34,7 +34,7 @@ jobs:
             7 |     container: node:20
               |                ^^^^^^^
               |
-              = help: run its steps on this machine instead: remove `container`, or give it an expression that is empty here
+              = help: run its steps on this machine instead: remove `container`; or leave the job out: -j OTHER
 
             error: nothing was run
             exit 5
@@ -112,17 +112,17 @@ jobs:
         workflow,
         &[],
         expect![[r#"
-        error[unknown-label]: no runner here has the label 'gpu' that the job 'job' asks for
-         --> .github/workflows/ci.yml:5:28
-          |
-        5 |     runs-on: [self-hosted, gpu]
-          |                            ^^^
-          |
-          = help: if this machine will do: --label gpu=host
+            error[unknown-label]: no runner here has the label 'gpu' that the job 'job' asks for
+             --> .github/workflows/ci.yml:5:28
+              |
+            5 |     runs-on: [self-hosted, gpu]
+              |                            ^^^
+              |
+              = help: if this machine will do: --label gpu=host; else leave it out: -j or --matrix
 
-        error: nothing was run
-        exit 5
-    "#]],
+            error: nothing was run
+            exit 5
+        "#]],
     );
     assert_eq!(Place::workflow(workflow).run(&["run", "--label", "gpu=host"]).exit, 0);
 }
@@ -287,12 +287,12 @@ on: push
 jobs:
   call:
     uses: ./.github/workflows/called.yml
-    with: { regoin: north }
+    with: { regoin: north, count: many }
 ";
     let called = "
 on:
   workflow_call:
-    inputs: { region: { type: string, required: true } }
+    inputs: { region: { type: string, required: true }, count: { type: number } }
     secrets: { key: { required: true } }
 jobs: { job: { runs-on: ubuntu-latest, steps: [{ run: 'true' }] } }
 ";
@@ -300,16 +300,45 @@ jobs: { job: { runs-on: ubuntu-latest, steps: [{ run: 'true' }] } }
         (".github/workflows/ci.yml", caller),
         (".github/workflows/called.yml", called),
     ]);
-    let said = place.json(&["run"]);
-    let words: Vec<String> =
-        said.of("annotation").iter().map(|it| it["message"].to_string()).collect();
+    let said = place.run(&["run"]);
     expect![[r#"
-        "with: the workflow has no input `regoin`"
-        call: failure
-        .github/workflows/ci.yml failure
-        exit 1
+        error[called-workflow]: with: the workflow has no input `regoin`
+         --> .github/workflows/ci.yml:6:13
+          |
+        6 |     with: { regoin: north, count: many }
+          |             ^^^^^^
+          |
+          = help: it takes the inputs region, count and the secrets key
+
+        error[called-workflow]: with: the input `region` is required
+         --> .github/workflows/ci.yml:6:11
+          |
+        6 |     with: { regoin: north, count: many }
+          |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: it takes the inputs region, count and the secrets key
+
+        error[called-workflow]: with: `count` has the wrong type
+         --> .github/workflows/ci.yml:6:28
+          |
+        6 |     with: { regoin: north, count: many }
+          |                            ^^^^^
+          |
+          = help: it takes the inputs region, count and the secrets key
+
+        error[called-workflow]: secrets: the secret `key` is required
+         --> .github/workflows/ci.yml:4:3
+          |
+        4 |   call:
+          |   ^^^^
+          |
+          = help: it takes the inputs region, count and the secrets key
+
+        error: nothing was run
+        exit 3
     "#]]
-    .assert_eq(&format!("{}\n{}", words.join("\n"), said.story()));
+    .assert_eq(&format!("{}{}exit {}\n", said.stdout, said.stderr, said.exit));
+    assert_eq!(place.run(&["runs", "list", "--all", "--format", "json"]).stdout, "");
 }
 
 #[test]

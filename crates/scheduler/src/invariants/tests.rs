@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use event::{
     Attempt, Change, ConcurrencyClaim, DeclaredJob, EventRef, JobDefinition, JobKey, RunEvent,
-    RunId, RunRequest, RunnerDemand, Selection, StreamId, Timestamp, WorkflowFile,
+    RunId, RunRequest, RunnerDemand, Selection, StreamId, Terms, Timestamp, WorkflowFile,
 };
 use mask::MaskedText;
 use serde_json::json;
@@ -81,6 +81,7 @@ fn state() -> State {
         change: Change { commit: "".into(), authored_at: AT, committed_at: AT, uncommitted: 0 },
         concurrency: None,
         selection: Selection::default(),
+        terms: Terms::default(),
         inputs: json!(null),
         vars: json!(null),
         secret_names: Vec::new(),

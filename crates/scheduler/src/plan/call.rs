@@ -1,11 +1,14 @@
 //! Jobs that call a reusable workflow (conformance 117 to 125).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use event::{DeclaredJob, JobKey, RunEvent, WorkflowCall};
 use expr::{Object, Value};
 use syntax::Span;
-use workflow::{CallJob, CallSecrets, Input, InputKind, Job, TemplateKey, TemplateKind, Trigger};
+use workflow::{
+    CallJob, CallSecrets, Input, InputKind, Job, Template, TemplateKey, TemplateKind, Trigger,
+};
 
 use super::{Fault, Planning, fields};
 use crate::contexts::JobContexts;
@@ -85,18 +88,115 @@ impl Planning<'_> {
 
     /// The default, evaluated where it stands (conformance 60), else that of the type.
     fn default_of(&self, input: &Input, contexts: &JobContexts<'_>) -> Result<Value, Fault> {
-        let by_type = match &input.kind {
-            InputKind::Boolean => Value::Bool(false),
-            InputKind::Number => Value::Number(0.0),
-            _ => Value::from(""),
-        };
-        let Some(default) = &input.default else { return Ok(by_type) };
+        let Some(default) = &input.default else { return Ok(empty(input)) };
         // The span is one of the called file: the message names the input instead.
         let name = &input.name.value;
         let wrong =
             |why: String| Fault { message: format!("default of `{name}`: {why}"), span: None };
         let value = default.evaluate(contexts).map_err(|error| wrong(error.to_string()))?;
         typed(input, &value).ok_or_else(|| wrong("it has the wrong type".to_owned()))
+    }
+}
+
+/// What a call gives to the workflow it calls, as far as it can be told before anything runs.
+#[derive(Clone, Debug, Default)]
+pub struct Foreseen {
+    /// Declared inputs with the values they will have; none where only the run tells.
+    pub inputs: Vec<(Arc<str>, Option<Value>)>,
+    /// What the called workflow will not take.
+    pub faults: Vec<Fault>,
+}
+
+/// Compares a call with what the called workflow declares (conformance 119, 120). `known` evaluates
+/// what can be evaluated already; `place` is where a call without `with` is blamed.
+pub fn foresee_call(
+    call: &CallJob,
+    trigger: &Trigger,
+    place: Span,
+    known: &dyn Fn(&Template) -> Option<Value>,
+) -> Foreseen {
+    let mut foreseen = Foreseen::default();
+    let given = Given::foresee(call.with.as_ref(), place, known);
+    for (name, at, _) in &given.entries {
+        if !trigger.inputs.iter().any(|input| input.name.value.eq_ignore_ascii_case(name)) {
+            let message = format!("with: the workflow has no input `{name}`");
+            foreseen.faults.push(Fault::at(*at, message));
+        }
+    }
+    for input in &trigger.inputs {
+        let name = &input.name.value;
+        let entry = given.entries.iter().find(|(it, ..)| it.eq_ignore_ascii_case(name));
+        let value = match entry {
+            Some((_, at, value)) => {
+                let typed = value.as_ref().map(|value| typed(input, value));
+                if matches!(typed, Some(None)) {
+                    let message = format!("with: `{name}` has the wrong type");
+                    foreseen.faults.push(Fault::at(*at, message));
+                }
+                typed.flatten()
+            }
+            None if !given.is_whole => None,
+            None if input.required => {
+                let message = format!("with: the input `{name}` is required");
+                foreseen.faults.push(Fault::at(given.place, message));
+                None
+            }
+            None => match &input.default {
+                None => Some(empty(input)),
+                Some(default) => known(default).and_then(|value| typed(input, &value)),
+            },
+        };
+        foreseen.inputs.push((Arc::clone(name), value));
+    }
+    foreseen.faults.extend(check_secrets(call, trigger, place).err());
+    foreseen
+}
+
+/// The entries of a `with`.
+struct Given {
+    entries: Vec<(Arc<str>, Span, Option<Value>)>,
+    /// Whether there can be no others.
+    is_whole: bool,
+    place: Span,
+}
+
+impl Given {
+    fn foresee(
+        with: Option<&Template>,
+        place: Span,
+        known: &dyn Fn(&Template) -> Option<Value>,
+    ) -> Given {
+        let Some(with) = with else {
+            return Given { entries: Vec::new(), is_whole: true, place };
+        };
+        let place = with.span();
+        if let TemplateKind::Mapping(entries) = with.kind() {
+            let named = |(key, value): &(TemplateKey, Template)| match key {
+                TemplateKey::Text(name) => Some((name.value.clone(), name.span, known(value))),
+                _ => None,
+            };
+            let named: Vec<_> = entries.iter().filter_map(named).collect();
+            if named.len() == entries.len() {
+                return Given { entries: named, is_whole: true, place };
+            }
+        }
+        match known(with) {
+            Some(Value::Object(object)) => {
+                let entry =
+                    |(name, value): (&str, &Value)| (Arc::from(name), place, Some(value.clone()));
+                Given { entries: object.iter().map(entry).collect(), is_whole: true, place }
+            }
+            _ => Given { entries: Vec::new(), is_whole: false, place },
+        }
+    }
+}
+
+/// The value of an input that nobody gives and that has no default (conformance 119).
+fn empty(input: &Input) -> Value {
+    match &input.kind {
+        InputKind::Boolean => Value::Bool(false),
+        InputKind::Number => Value::Number(0.0),
+        _ => Value::from(""),
     }
 }
 

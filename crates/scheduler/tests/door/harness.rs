@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use event::{
     Attempt, CancelReason, Change, Conclusion, EventRef, ExitKind, Fence, JobKey, RunEvent, RunId,
-    RunRequest, Selection, StreamId, Timestamp, WorkflowFile,
+    RunRequest, Selection, StreamId, Terms, Timestamp, WorkflowFile,
 };
 use mask::MaskedText;
 use protocol::Report;
@@ -60,6 +60,7 @@ pub(crate) fn request(run: u64, workflow: &str, called: &[(&str, &str)]) -> RunR
         },
         concurrency: None,
         selection: Selection::default(),
+        terms: Terms::default(),
         inputs: json!(null),
         vars: json!({"REGION": "eu"}),
         secret_names: Vec::new(),

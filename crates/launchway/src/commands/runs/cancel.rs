@@ -49,8 +49,14 @@ pub(crate) fn run(store: Arc<Store>, state: &StateFolder, run: &RunRef) -> Outco
     // Nobody drives it: what was left is swept, and its end is written here.
     drop(sweep(state, &store)?);
     let request = again::request(&store, stream)?;
-    let nothing =
-        AgainArgs { secrets: Vec::new(), secret_file: None, offline: true, format: Format::Human };
+    let nothing = AgainArgs {
+        secrets: Vec::new(),
+        secret_file: None,
+        environments: Vec::new(),
+        labels: Vec::new(),
+        offline: true,
+        format: Format::Human,
+    };
     let request_without_secrets = event::RunRequest { secret_names: Vec::new(), ..request };
     let engine = again::engine(state, store, &request_without_secrets, &nothing)?;
     let owner = engine.claim(stream)?;

@@ -9,13 +9,14 @@ use scheduler::Rerun;
 use store::Store;
 
 use crate::cli::{AgainArgs, RunRef};
+use crate::commands::run::{look_ahead, refuse_findings};
 use crate::engine::exit_of;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::state::StateFolder;
 use crate::terminal::report::reporter;
 use crate::terminal::style::talk;
 use crate::terminal::time::now;
-use crate::{again, closing, journal};
+use crate::{again, agree, closing, journal};
 
 pub(crate) fn run(
     store: Arc<Store>,
@@ -29,6 +30,7 @@ pub(crate) fn run(
     let rerun = if failed { Rerun::Failed } else { Rerun::All };
     let carried = carried(&store, before, &rerun)?;
     say_moved(&mut request);
+    agree_again(&mut request, args)?;
     let attempt = store
         .allocate_attempt(request.run)
         .map_err(|error| Failure::caused(Exit::Missing, error))?;
@@ -71,6 +73,18 @@ fn carried(
     })
 }
 
+/// What was agreed to for the run holds for its attempts: it is the same commit. What has changed
+/// since is asked as for a new run: the machine, the work tree.
+fn agree_again(request: &mut event::RunRequest, args: &AgainArgs) -> Result<(), Failure> {
+    request.terms = request.terms.and(&again::terms(args)?);
+    let mut findings = Vec::new();
+    let drafts = std::slice::from_ref(request);
+    let matters = look_ahead(drafts, &request.terms, &mut findings).concat();
+    refuse_findings(&findings, args.format)?;
+    agree::on_work_tree(&matters, request)?;
+    agree::on_environments(&matters, &mut request.terms)
+}
+
 /// A re-run is of the same commit. What is not committed is taken as it is now, and that is said.
 fn say_moved(request: &mut event::RunRequest) {
     let Ok(repository) = Repository::discover(std::path::Path::new(&*request.repository_path))
@@ -82,7 +96,7 @@ fn say_moved(request: &mut event::RunRequest) {
             "note: the work tree has moved on; this runs the commit {} again",
             &request.change.commit[..7.min(request.change.commit.len())]
         ));
-    } else {
+    } else if !request.terms.committed {
         request.change.uncommitted = repository.uncommitted.len() as u64;
     }
 }
