@@ -16,6 +16,7 @@ mod refusal;
 mod resolve;
 mod search;
 mod shelf;
+mod unpack;
 
 pub use git::GitError;
 pub use lock::{Lock, LockError, Locked};
@@ -26,3 +27,4 @@ pub use resolve::{
     manifest_in, resolve, resolve_workflow,
 };
 pub use shelf::ShelfError;
+pub use unpack::{Existing, UnpackError, unpack_artifact};

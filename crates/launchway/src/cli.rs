@@ -280,6 +280,17 @@ pub(crate) enum RunsCommand {
         #[arg(long)]
         failed: bool,
     },
+    /// Unpack a run's artifacts into a folder
+    Download {
+        #[command(flatten)]
+        run: RunRef,
+        /// Only this artifact, straight into the folder; several of them into folders of their names
+        #[arg(short = 'n', long = "name", value_name = "NAME")]
+        names: Vec<String>,
+        /// Where to; what is there already is not touched
+        #[arg(short = 'D', long = "dir", value_name = "DIR", default_value = ".")]
+        folder: PathBuf,
+    },
     /// Stop a run
     Cancel {
         #[command(flatten)]

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::blobs;
 use super::step::{Failure, Step, failed_at};
+use crate::unpack::{Existing, unpack_artifact};
 
 /// What artifact names may not hold (conformance 207).
 const FORBIDDEN: [char; 11] = ['"', ':', '<', '>', '|', '*', '?', '\r', '\n', '\\', '/'];
@@ -126,31 +127,10 @@ fn pack(
 /// Unpacks an artifact into a folder. Names that would leave the folder are refused.
 pub(super) fn unpack(step: &Step, artifact: &Artifact, folder: &Path) -> Result<usize, Failure> {
     let path = blobs::find(&step.folder("LAUNCHWAY_BLOBS")?, &artifact.blob)?;
-    let failed = |error: String| {
-        Failure::new(format!("artifact {} could not be unpacked: {error}", artifact.name))
-    };
     let file = File::open(&path).map_err(failed_at("read", &path))?;
-    let mut archive = zip::ZipArchive::new(io::BufReader::new(file))
-        .map_err(|error| failed(error.to_string()))?;
-    fs::create_dir_all(folder).map_err(failed_at("made", folder))?;
-    for index in 0..archive.len() {
-        let mut entry = archive.by_index(index).map_err(|error| failed(error.to_string()))?;
-        let inside = entry
-            .enclosed_name()
-            .ok_or_else(|| failed(format!("entry {index} leads out of the folder")))?;
-        let target = folder.join(inside);
-        if entry.is_dir() {
-            fs::create_dir_all(&target).map_err(failed_at("made", &target))?;
-            continue;
-        }
-        let parent = target.parent().expect("a file lies in a folder");
-        fs::create_dir_all(parent).map_err(failed_at("made", parent))?;
-        let mut out = File::create(&target).map_err(failed_at("written", &target))?;
-        io::copy(&mut entry, &mut out).map_err(failed_at("written", &target))?;
-        if let Some(mode) = entry.unix_mode() {
-            out.set_permissions(fs::Permissions::from_mode(mode & 0o777))
-                .map_err(failed_at("written", &target))?;
-        }
-    }
-    Ok(archive.len())
+    unpack_artifact(file, folder, Existing::Replace).map_err(|error| {
+        let cause = std::error::Error::source(&error);
+        let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+        Failure::new(format!("artifact {} could not be unpacked: {error}{cause}", artifact.name))
+    })
 }

@@ -1,6 +1,7 @@
 //! `launchway runs`: look at runs, and do something about them.
 
 mod cancel;
+mod download;
 mod list;
 mod logs;
 mod rerun;
@@ -24,6 +25,9 @@ pub(crate) fn run(command: RunsCommand, state: &StateFolder) -> Outcome {
         RunsCommand::Show { run, format } => show::run(&store, &run, format),
         RunsCommand::Watch { run } => watch::run(&store, state, &run),
         RunsCommand::Logs { run, job, failed } => logs::run(&store, &run, job.as_deref(), failed),
+        RunsCommand::Download { run, names, folder } => {
+            download::run(&store, &run, &names, &folder)
+        }
         RunsCommand::Cancel { run } => cancel::run(store, state, &run),
         RunsCommand::Resume { run, yes, again } => resume::run(store, state, &run, yes, &again),
         RunsCommand::Rerun { run, failed, again } => rerun::run(store, state, &run, failed, &again),

@@ -224,3 +224,79 @@ jobs:
     "#]]
     .assert_eq(&place.json(&["run"]).story());
 }
+
+#[test]
+fn artifacts_of_a_run_are_downloaded_as_gh_does_it() {
+    // The second half of the job lies about its artifacts: one is called like the folder above, one
+    // is over, one has no bytes.
+    let workflow = r#"
+on: push
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    steps:
+      - run: mkdir -p dist/inner && echo built > dist/inner/app && echo read > readme
+      - { uses: actions/upload-artifact@v4, with: { name: app, path: dist } }
+      - { uses: actions/upload-artifact@v4, with: { name: docs, path: readme } }
+      - if: vars.LIES
+        run: |
+          list=$RUNNER_TEMP/_runner_file_commands/artifacts.jsonl
+          grep '"docs"' $list >line
+          sed 's/"docs"/".."/' line >>$list
+          sed 's/"docs"/"old"/; s/"expires_at":[0-9]*/"expires_at":1/' line >>$list
+          sed 's/"docs"/"lost"/; s/"blob":"[0-9a-f]*"/"blob":"'$(printf '0%.0s' $(seq 64))'"/' line >>$list
+      - { if: vars.LIES, uses: actions/upload-artifact@v4, with: { name: more, path: readme } }
+"#;
+    let place = Place::workflow(workflow);
+    assert_eq!(place.run(&["run"]).exit, 0);
+    let download = |args: &[&str]| {
+        let said = place.run(&[&["runs", "download"], args].concat());
+        let text = format!("exit {}\n{}{}", said.exit, said.stdout, said.stderr);
+        text.replace(&place.state().display().to_string(), "STATE")
+    };
+    let mut seen = download(&["--dir", "all"]);
+    seen += &download(&["--name", "app", "--dir", "one"]);
+    seen += &download(&["--name", "app", "--dir", "one"]);
+    seen += &download(&["--name", "app", "--name", "docs", "--dir", "two"]);
+    seen += &download(&["--name", "tests"]);
+    assert_eq!(place.run(&["run", "--var", "LIES=yes"]).exit, 0);
+    for name in ["..", "old", "lost"] {
+        seen += &download(&["--name", name, "--dir", "lies"]);
+    }
+    seen += &download(&["--dir", "lies/deep"]);
+    expect![[r#"
+        exit 0
+        app: 1 file in all/app
+        docs: 1 file in all/docs
+        exit 0
+        app: 1 file in one
+        exit 4
+        error: artifact app was not unpacked
+          because: 'one/inner/app' is there already
+        hint: --dir names another folder
+        exit 0
+        app: 1 file in two/app
+        docs: 1 file in two/docs
+        exit 2
+        error: run 1 has no artifact tests
+        hint: it has: app, docs
+        exit 0
+        ..: 1 file in lies
+        exit 5
+        error: artifact old of run 2 has expired
+        hint: launchway runs rerun makes it again
+        exit 5
+        error: the bytes of artifact lost are gone
+          because: there is no blob 0000000000000000000000000000000000000000000000000000000000000000 in STATE/blobs
+        hint: launchway runs rerun makes it again
+        exit 3
+        error: artifact ".." is called like no folder: nothing was unpacked for it
+        hint: --name with its name unpacks it straight into --dir
+    "#]].assert_eq(&seen);
+    let read = |path: &str| std::fs::read_to_string(place.repository().join(path));
+    for path in ["all/app/inner/app", "one/inner/app", "two/app/inner/app"] {
+        assert_eq!(read(path).expect(path), "built\n");
+    }
+    assert_eq!(read("all/docs/readme").expect("docs"), "read\n");
+    assert!(read("lies/readme").is_ok() && read("readme").is_err(), "a name led out");
+}
