@@ -45,6 +45,8 @@ pub(crate) enum Command {
     /// Switch workflows off and on
     #[command(subcommand)]
     Workflows(WorkflowsCommand),
+    /// Make a small repository, run its pipeline, watch it fail, mend it
+    Demo(DemoArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -270,16 +272,7 @@ pub(crate) enum RunsCommand {
         run: RunRef,
     },
     /// Print a run's logs
-    Logs {
-        #[command(flatten)]
-        run: RunRef,
-        /// Only this job (its key or name)
-        #[arg(short = 'j', long, value_name = "JOB")]
-        job: Option<String>,
-        /// Only the failed steps
-        #[arg(long)]
-        failed: bool,
-    },
+    Logs(LogsArgs),
     /// Unpack a run's artifacts into a folder
     Download {
         #[command(flatten)]
@@ -316,6 +309,22 @@ pub(crate) enum RunsCommand {
         #[command(flatten)]
         again: AgainArgs,
     },
+}
+
+/// `launchway runs logs`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LogsArgs {
+    #[command(flatten)]
+    pub(crate) run: RunRef,
+    /// Only this job (its key or name)
+    #[arg(short = 'j', long, value_name = "JOB")]
+    pub(crate) job: Option<String>,
+    /// Only the failed steps
+    #[arg(long)]
+    pub(crate) failed: bool,
+    /// Every byte as it is kept, colours and all
+    #[arg(long)]
+    pub(crate) raw: bool,
 }
 
 /// What a run needs that the journal does not keep.
@@ -369,10 +378,19 @@ pub(crate) enum WorkflowsCommand {
     },
 }
 
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  launchway demo                    needs sh and git, nothing else: no network, no account, no Docker
+  launchway demo --format json      what happens, one JSON object a line; demo_completed is the last
+
+It lies in the folder demo of the state folder, where the next demo replaces it.
+It ends with 0 when everything came as it was to come, the failure in the middle included.";
+
 /// `launchway demo`
 #[derive(Clone, Debug, Args)]
+#[command(after_help = DEMO_EXAMPLES)]
 pub(crate) struct DemoArgs {
-    /// Do not open anything when it is done
+    /// Open no page when it is done; there are no pages yet, so none is opened without it either
     #[arg(long)]
     pub(crate) no_open: bool,
     /// How results are written

@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod demo;
 mod eval;
 mod native;
 mod run;
@@ -23,6 +24,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Eval(args) => eval::run(&args)?,
         Command::Runs(command) => runs::run(command, &state()?)?,
         Command::Workflows(command) => workflows::run(&command, &state()?)?,
+        Command::Demo(args) => demo::run(&args, &state()?)?,
         Command::Completions { shell } => completions::run(shell)?,
         Command::Worker => return Ok(worker::main_on_stdin()),
         Command::Native { name, stage } => return native::run(&name, &stage),

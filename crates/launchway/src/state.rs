@@ -68,6 +68,11 @@ impl StateFolder {
         self.root.join("jobs")
     }
 
+    /// The small repository of `launchway demo`, with a state folder of its own.
+    pub(crate) fn demo(&self) -> PathBuf {
+        self.root.join("demo")
+    }
+
     /// Workflows of a repository that a person switched off, by path.
     pub(crate) fn disabled(&self, repository: &str) -> Result<Vec<String>, Failure> {
         let path = self.disabled_file(repository);

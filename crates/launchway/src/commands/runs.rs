@@ -24,7 +24,7 @@ pub(crate) fn run(command: RunsCommand, state: &StateFolder) -> Outcome {
         RunsCommand::List { limit, all, format } => list::run(&store, limit, all, format),
         RunsCommand::Show { run, format } => show::run(&store, &run, format),
         RunsCommand::Watch { run } => watch::run(&store, state, &run),
-        RunsCommand::Logs { run, job, failed } => logs::run(&store, &run, job.as_deref(), failed),
+        RunsCommand::Logs(args) => logs::run(&store, &args),
         RunsCommand::Download { run, names, folder } => {
             download::run(&store, &run, &names, &folder)
         }

@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
+use unicode_width::UnicodeWidthStr;
+
 /// Words in colour, or plain.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
@@ -20,10 +22,15 @@ impl Style {
         Style { colour: wanted(std::io::stderr().is_terminal()) }
     }
 
-    /// Never: for tests, which compare words.
-    #[cfg(test)]
+    /// Never.
     pub(crate) fn plain() -> Style {
         Style { colour: false }
+    }
+
+    /// Always: for tests of colours.
+    #[cfg(test)]
+    pub(crate) fn coloured() -> Style {
+        Style { colour: true }
     }
 
     /// Whether colours are on.
@@ -60,30 +67,16 @@ impl Style {
     }
 }
 
-/// What a program printed, without its colours where they are not wanted.
-pub(crate) fn as_wanted(text: &str, style: Style) -> String {
-    if style.colour { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() }
-}
-
-/// Whether nothing in a text would be taken away by [`as_wanted`]: lines of letters, which most are.
+/// Whether a text has nothing that steers a terminal: lines of letters, which most are.
 pub(crate) fn is_plain(text: &str) -> bool {
     let is_plain = |byte: u8| (byte >= b' ') & (byte != 0x7f) | matches!(byte, b'\n' | b'\t');
     // Without a way out in between, the compiler looks at many bytes at once.
     text.bytes().fold(true, |all, byte| all & is_plain(byte))
 }
 
-/// Columns that a text takes, colour codes aside.
+/// Columns that a text takes: colour codes take none, wide letters two.
 pub(crate) fn plain_width(text: &str) -> usize {
-    let mut width = 0;
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        if character == '\x1b' {
-            characters.by_ref().find(char::is_ascii_alphabetic);
-        } else {
-            width += 1;
-        }
-    }
-    width
+    anstream::adapter::strip_str(text).map(UnicodeWidthStr::width).sum()
 }
 
 fn wanted(terminal: bool) -> bool {

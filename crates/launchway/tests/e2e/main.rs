@@ -7,11 +7,13 @@
 //!   told.rs       what people and programs are told: annotations, lines of JSON, pages, logs
 //!   refuse.rs     what is refused before anything runs, in which words, with which exit code
 //!   safety.rs     on which machine, in which environment, from which work tree a run may be
+//!   demo.rs       `launchway demo`, with nothing but sh and git
 //!   kill.rs       kill -9 and signals, and what is true afterwards
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
 //! ```
 
+mod demo;
 #[cfg(feature = "examples")]
 mod examples;
 mod harness;

@@ -171,12 +171,12 @@ jobs:
         .assert_eq(&without_times(&place.run(&["runs", "list"]).stdout));
     expect![[r#"
         ##[group]Run echo = first
-        [36;1mecho = first[0m
+        echo = first
         shell: /usr/bin/bash -e {0}
         ##[endgroup]
         = first
         ##[group]Run echo = second; exit 9
-        [36;1mecho = second; exit 9[0m
+        echo = second; exit 9
         shell: /usr/bin/bash -e {0}
         ##[endgroup]
         = second
@@ -186,7 +186,7 @@ jobs:
     expect![[r#"
         ── bad ──
         ##[group]Run echo = second; exit 9
-        [36;1mecho = second; exit 9[0m
+        echo = second; exit 9
         shell: /usr/bin/bash -e {0}
         ##[endgroup]
         = second

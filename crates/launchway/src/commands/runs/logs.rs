@@ -1,33 +1,41 @@
-//! `launchway runs logs`: bytes as the job printed them, masked. Streams; a log may be larger than
-//! memory.
+//! `launchway runs logs`: what jobs printed, masked; for a person at a terminal, for a pipe, or byte
+//! by byte as it is kept. Streams; a log may be larger than memory.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Read, Seek, SeekFrom, Write};
 
 use event::{Conclusion, LogRange};
 use store::Store;
 use views::{JobView, RunView};
 
-use crate::cli::RunRef;
+use crate::cli::LogsArgs;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
+use crate::terminal::log_line::{shown, steered_by_nobody};
 use crate::terminal::style::{Style, out};
 
-pub(crate) fn run(store: &Store, run: &RunRef, job: Option<&str>, failed: bool) -> Outcome {
-    let view = journal::view(store, journal::find(store, run)?)?;
-    let jobs = wanted(&view, job)?;
+/// What is read of a line at once: a longer one is shown in pieces.
+const PIECE_BYTES: u64 = 1 << 20;
+
+pub(crate) fn run(store: &Store, args: &LogsArgs) -> Outcome {
+    let view = journal::view(store, journal::find(store, &args.run)?)?;
+    let jobs = wanted(&view, args.job.as_deref())?;
     let several = jobs.len() > 1;
     let style = Style::stdout();
     for job in jobs {
-        let ranges = ranges(job, failed);
-        if ranges.is_empty() && failed {
+        let ranges = ranges(job, args.failed);
+        if ranges.is_empty() && args.failed {
             continue;
         }
         let Some(mut log) = open(store, &view, job) else { continue };
         if several {
             out(&style.bold(&format!("── {} ──", job.name)));
         }
-        copy(&mut log, &ranges).map_err(|error| {
+        let copied = match args.raw {
+            true => copy(&mut log, &ranges),
+            false => print(&mut log, &ranges, style),
+        };
+        copied.map_err(|error| {
             Failure::caused(
                 Exit::Missing,
                 anyhow::Error::new(error).context(format!("cannot read the log of {}", job.name)),
@@ -75,12 +83,13 @@ fn open(store: &Store, view: &RunView, job: &JobView) -> Option<File> {
     File::open(path).ok()
 }
 
+const WHOLE: LogRange = LogRange { start_bytes: 0, end_bytes: u64::MAX, lines: 0 };
+
+/// The bytes as they are kept.
 fn copy(log: &mut File, ranges: &[LogRange]) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    let whole = [LogRange { start_bytes: 0, end_bytes: u64::MAX, lines: 0 }];
-    for range in if ranges.is_empty() { &whole[..] } else { ranges } {
-        log.seek(SeekFrom::Start(range.start_bytes))?;
-        let mut part = Read::by_ref(log).take(range.end_bytes - range.start_bytes);
+    for range in if ranges.is_empty() { &[WHOLE] } else { ranges } {
+        let mut part = part(log, range)?;
         match std::io::copy(&mut part, &mut stdout) {
             // Whoever read it has seen enough.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
@@ -88,4 +97,38 @@ fn copy(log: &mut File, ranges: &[LogRange]) -> std::io::Result<()> {
         };
     }
     stdout.flush()
+}
+
+/// Lines for people where there is a terminal, else lines as they are, without their colours.
+fn print(log: &mut File, ranges: &[LogRange], style: Style) -> std::io::Result<()> {
+    let for_people = std::io::stdout().is_terminal();
+    let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
+    for range in if ranges.is_empty() { &[WHOLE] } else { ranges } {
+        let mut part = BufReader::new(part(log, range)?);
+        let mut piece = Vec::new();
+        while Read::by_ref(&mut part).take(PIECE_BYTES).read_until(b'\n', &mut piece)? > 0 {
+            let text = String::from_utf8_lossy(&piece);
+            let line = text.strip_suffix('\n').unwrap_or(&text);
+            let line = match for_people {
+                true => shown(line, style),
+                false => Some(steered_by_nobody(line, style)),
+            };
+            let end = if piece.ends_with(b"\n") { "\n" } else { "" };
+            let written = line.map_or(Ok(()), |line| write!(stdout, "{line}{end}"));
+            match written {
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+                written => written?,
+            }
+            piece.clear();
+        }
+    }
+    match stdout.flush() {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        flushed => flushed,
+    }
+}
+
+fn part<'l>(log: &'l mut File, range: &LogRange) -> std::io::Result<std::io::Take<&'l mut File>> {
+    log.seek(SeekFrom::Start(range.start_bytes))?;
+    Ok(Read::by_ref(log).take(range.end_bytes - range.start_bytes))
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use event::{Conclusion, JobKey, RunEvent, RunId, StepKey, Timestamp};
 
 use super::{Reporter, lines, mark};
-use crate::terminal::style::{Style, as_wanted, is_plain, out, out_block};
+use crate::terminal::log_line::steered_by_nobody;
+use crate::terminal::style::{Style, is_plain, out, out_block};
 use crate::terminal::time::duration;
 
 /// Prints log lines with the name of their job before them.
@@ -94,7 +95,7 @@ fn prefix(before: &str, block: &str, style: Style, text: &mut String) {
     if !is_plain(block) {
         for line in lines(block) {
             *text += before;
-            *text += &as_wanted(line, style);
+            *text += &steered_by_nobody(line, style);
             text.push('\n');
         }
         return;
