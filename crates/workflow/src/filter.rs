@@ -155,6 +155,7 @@ fn compile(expression: &str) -> Result<Regex, PatternError> {
         .map_err(|_| PatternError::TooLarge)
 }
 
+/// As it is, also inside of a set: what is escaped covers both.
 fn push_literal(regex: &mut String, character: char) {
     regex.push_str(&regex::escape(character.encode_utf8(&mut [0; 4])));
 }
@@ -179,23 +180,12 @@ fn push_set<'p>(regex: &mut String, text: &'p str) -> Result<&'p str, PatternErr
             regex.push(*last);
             at += 3;
         } else {
-            push_set_member(regex, first);
+            push_literal(regex, first);
             at += 1;
         }
     }
     regex.push(']');
     Ok(&text[end + 1..])
-}
-
-fn push_set_member(regex: &mut String, character: char) {
-    if !character.is_alphanumeric() {
-        regex.push('\\');
-    }
-    if character.is_alphanumeric() || character.is_ascii_punctuation() {
-        regex.push(character);
-    } else {
-        regex.push_str(&format!("x{{{:x}}}", u32::from(character)));
-    }
 }
 
 fn range_fits(first: char, last: char) -> bool {
@@ -224,6 +214,7 @@ mod tests {
             "é+",
             "[a-zA-Z0-9]",
             "[é-]",
+            "[<>&~^]",
             "[ß]*",
             "\\\\",
             "/*",
