@@ -1,8 +1,5 @@
-//! Fuzzes what `properties/file_commands.rs` says.
+//! Fuzzes what `properties::file_commands` promises.
 
 #![no_main]
 
-#[path = "../properties/file_commands.rs"]
-mod property;
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| property::check(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| properties::file_commands::check(input));

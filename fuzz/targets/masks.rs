@@ -1,8 +1,5 @@
-//! Fuzzes what `properties/masks.rs` says.
+//! Fuzzes what `properties::masks` promises.
 
 #![no_main]
 
-#[path = "../properties/masks.rs"]
-mod property;
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| property::check(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| properties::masks::check(input));

@@ -1,8 +1,5 @@
-//! Fuzzes what `properties/matchers.rs` says.
+//! Fuzzes what `properties::matchers` promises.
 
 #![no_main]
 
-#[path = "../properties/matchers.rs"]
-mod property;
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| property::check(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| properties::matchers::check(input));

@@ -1,8 +1,5 @@
-//! Fuzzes what `properties/workflow_commands.rs` says.
+//! Fuzzes what `properties::workflow_commands` promises.
 
 #![no_main]
 
-#[path = "../properties/workflow_commands.rs"]
-mod property;
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| property::check(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| properties::workflow_commands::check(input));

@@ -48,7 +48,11 @@ const ARROWS: &[(&str, &[&str])] = &[
             "workflow",
         ],
     ),
-    // Floor 6: the binary, and the simulated world.
+    // Floor 6: the binary, the simulated world, and what fuzzers look for.
+    (
+        "properties",
+        &["check", "commands", "event", "expr", "mask", "protocol", "syntax", "workflow"],
+    ),
     ("sim", &["driver", "event", "mask", "ports", "protocol", "scheduler", "syntax", "workflow"]),
     (
         "launchway",

@@ -1,0 +1,49 @@
+//! What must hold for whatever bytes come from outside: the bodies of the fuzz targets.
+//!
+//! ```text
+//!   fuzz/targets/NAME.rs ──▶ check(bytes) ◀── tests/corpus.rs
+//!   nightly, minutes         panics where      stable, every build:
+//!                            a promise breaks  each file of fuzz/corpus/NAME
+//! ```
+//!
+//! A property says more than "no panic": what is printed reads the same, places lie in the text,
+//! limits are kept, a secret never comes through. A broken promise is a panic, because that is what
+//! fuzzers and tests both look for. Nothing here knows that there is a fuzzer.
+//!
+//! A new target is a module and a line in [`TARGETS`], a bin in `fuzz/Cargo.toml`, a file in
+//! `fuzz/targets` and a folder in `fuzz/corpus`; the replay finds what is missing.
+
+pub mod actions;
+pub mod events;
+pub mod expressions;
+pub mod file_commands;
+pub mod masks;
+pub mod matchers;
+pub mod messages;
+pub mod patterns;
+mod places;
+pub mod templates;
+mod tree;
+pub mod workflow_commands;
+pub mod workflows;
+mod world;
+pub mod yaml;
+
+/// Takes an input, and panics where a promise is broken.
+pub type Property = fn(&[u8]);
+
+/// Every target by the name of its corpus.
+pub const TARGETS: &[(&str, Property)] = &[
+    ("actions", actions::check),
+    ("events", events::check),
+    ("expressions", expressions::check),
+    ("file_commands", file_commands::check),
+    ("masks", masks::check),
+    ("matchers", matchers::check),
+    ("messages", messages::check),
+    ("patterns", patterns::check),
+    ("templates", templates::check),
+    ("workflow_commands", workflow_commands::check),
+    ("workflows", workflows::check),
+    ("yaml", yaml::check),
+];
