@@ -1,9 +1,10 @@
-//! The project's own chores: `cargo xtask test | lint | tidy | bench`.
+//! The project's own chores: `cargo xtask test | lint | tidy | bench | fuzz`.
 //!
 //! Automation is Rust and lives here, so that it is read, tested and linted like the rest.
 
 mod bench;
 mod conformance;
+mod fuzz;
 mod lint;
 mod mutants;
 mod shell;
@@ -22,6 +23,9 @@ usage: cargo xtask CHORE
   conformance [--check]            writes docs/conformance.md from the tests' own `proves:` lines
   bench [--quick] [CHAPTER..]      what Launchway costs beside the bare minimum, as a table of ratios
                                    CHAPTER: steps, jobs, check, output, act
+  fuzz [--seconds N] [--keep] [TARGET..]
+                                   each fuzz target for ten minutes, or as long as is said
+                                   --keep: what reaches new code joins the corpus that tests replay
   mutants [--draw SEED | --item N] breaks forty items on purpose, one by one: do the tests notice?
 ";
 
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
     let done = match words.split_first() {
         Some((&"test", rest)) => test::run(rest),
         Some((&"bench", rest)) => bench::run(rest),
+        Some((&"fuzz", rest)) => fuzz::run(rest),
         Some((&"lint", [])) => lint::run(),
         Some((&"tidy", [])) => tidy::run(),
         Some((&"mutants", rest)) => mutants::run(rest),
