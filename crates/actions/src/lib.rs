@@ -17,10 +17,12 @@ mod resolve;
 mod search;
 mod shelf;
 mod unpack;
+mod unused;
 
 pub use git::GitError;
 pub use lock::{Lock, LockError, Locked};
 pub use mirror::Mirrors;
+pub use native::room::unused_caches;
 pub use refusal::ResolveError;
 pub use resolve::{
     ActionSource, ManifestFile, Note, ResolveOptions, Resolved, ResolvedWorkflow, WriteLock,
@@ -28,3 +30,4 @@ pub use resolve::{
 };
 pub use shelf::ShelfError;
 pub use unpack::{Existing, UnpackError, unpack_artifact};
+pub use unused::{Unused, unused_actions};

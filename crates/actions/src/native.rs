@@ -12,6 +12,7 @@ mod codecov;
 mod dependency_cache;
 mod download_artifact;
 mod glob;
+pub(crate) mod room;
 mod setup_node;
 mod setup_python;
 mod setup_terraform;

@@ -16,6 +16,7 @@ use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
 use crate::git::{Git, GitError};
+use crate::unused::mark_used;
 
 /// How long a tag that was just looked up is believed: the jobs of one run ask once.
 const REF_FRESH: Duration = Duration::from_secs(60);
@@ -68,10 +69,14 @@ impl Shelf {
         }
     }
 
-    /// The files of a commit, where they are here.
+    /// The files of a commit, where they are here. Who asks uses them.
     pub(crate) fn tree(&self, commit: &str) -> Option<PathBuf> {
         let folder = self.trees.join(commit);
-        folder.is_dir().then_some(folder)
+        if !folder.is_dir() {
+            return None;
+        }
+        mark_used(&folder);
+        Some(folder)
     }
 
     /// The name of a commit's tree, where the commit is here.

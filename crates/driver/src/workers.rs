@@ -57,6 +57,7 @@ pub struct Workers {
     program: PathBuf,
     inputs: Sender<Input>,
     open: BTreeMap<Lease, Open>,
+    readers: Vec<thread::JoinHandle<()>>,
 }
 
 /// Process ids of the workers of this process that live. One list for the whole process, as there is
@@ -76,7 +77,7 @@ struct Open {
 impl Workers {
     /// Workers of `program` (this very program), whose reports go to `inputs`.
     pub fn new(program: PathBuf, inputs: Sender<Input>) -> Workers {
-        Workers { program, inputs, open: BTreeMap::new() }
+        Workers { program, inputs, open: BTreeMap::new(), readers: Vec::new() }
     }
 
     fn spawn(&mut self, spec: JobSpec, lease: &Lease) -> io::Result<()> {
@@ -108,7 +109,9 @@ impl Workers {
         let name = format!("worker {pid}");
         // Without a thread the child is dropped unread: it sees the end of its socket and goes.
         let socket = ours.try_clone()?;
-        thread::Builder::new().name(name).spawn(move || reader.run(child, stderr, socket))?;
+        let reader =
+            thread::Builder::new().name(name).spawn(move || reader.run(child, stderr, socket))?;
+        self.readers.push(reader);
         let mut line = serde_json::to_vec(&ToWorker::Start(Box::new(spec)))?;
         line.push(b'\n');
         let sent = (&ours).write_all(&line);
@@ -124,6 +127,7 @@ impl Workers {
     fn forget_dead(&mut self) {
         let living = workers_alive();
         self.open.retain(|_, open| living.contains(&open.pid));
+        self.readers.retain(|reader| !reader.is_finished());
     }
 }
 
@@ -161,10 +165,15 @@ impl Jobs for Workers {
 }
 
 impl Drop for Workers {
-    /// The end of its socket tells each worker to end its job.
+    /// The end of its socket tells each worker to end its job. Their ends are waited for: the last
+    /// job's folder would be left half removed by a process that ends with its run.
     fn drop(&mut self) {
         for open in self.open.values() {
             let _ = open.socket.shutdown(std::net::Shutdown::Both);
+        }
+        for reader in std::mem::take(&mut self.readers) {
+            // Its panic was shown when it happened.
+            let _ = reader.join();
         }
     }
 }

@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Workflows(WorkflowsCommand),
     /// Make a small repository, run its pipeline, watch it fail, mend it
     Demo(DemoArgs),
+    /// Delete what is past, and what nothing needs any more
+    Prune(PruneArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -398,13 +400,26 @@ pub(crate) struct DemoArgs {
     pub(crate) format: Format,
 }
 
+const PRUNE_EXAMPLES: &str = "\
+Examples:
+  launchway prune --dry-run         what would go, and how much that is
+  launchway prune                   runs of more than 90 days, and what nothing needs any more
+  launchway prune --days 7
+
+Runs that are not finished stay, whatever their age. Caches go by GitHub's rules: after 7 days
+without use, or the least used first beyond 10 GB of a repository. docs/state-folder.md says more.";
+
 /// `launchway prune`
 #[derive(Clone, Debug, Args)]
+#[command(after_help = PRUNE_EXAMPLES)]
 pub(crate) struct PruneArgs {
-    /// Delete runs older than this many days, with their logs and artifacts
-    #[arg(long, default_value_t = 90, value_name = "DAYS")]
+    /// Delete runs that ended more than this many days ago, with their logs and artifacts
+    #[arg(long, default_value_t = 90, value_name = "N")]
     pub(crate) days: u64,
     /// Only say what would be deleted
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
 }

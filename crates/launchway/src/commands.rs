@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 mod eval;
 mod native;
+mod prune;
 mod run;
 pub(crate) mod runs;
 mod workflows;
@@ -25,6 +26,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Runs(command) => runs::run(command, &state()?)?,
         Command::Workflows(command) => workflows::run(&command, &state()?)?,
         Command::Demo(args) => demo::run(&args, &state()?)?,
+        Command::Prune(args) => prune::run(&args, &state()?)?,
         Command::Completions { shell } => completions::run(shell)?,
         Command::Worker => return Ok(worker::main_on_stdin()),
         Command::Native { name, stage } => return native::run(&name, &stage),

@@ -63,6 +63,12 @@ impl Engine {
             self.drive_shown(owners, inputs, shown)
         });
         reporter.end();
+        for owner in owners {
+            // Goes with its last job; what is left in it is the business of `prune`.
+            let _ = std::fs::remove_dir(self.state.attempt(owner.stream()));
+            let StreamId::Run(run, attempt) = owner.stream();
+            self.store.logs().close(run, attempt);
+        }
         match ended? {
             Ended::AwaitingPerson => Ok(Finish::AwaitingPerson),
             Ended::Done | Ended::Detached => Ok(Finish::Over),
@@ -162,8 +168,7 @@ impl Home for HomeFolders<'_> {
             .logs()
             .create(run, attempt, &lease.job, lease.fence)
             .map_err(|error| HomeError { message: error.to_string() })?;
-        let job =
-            state.jobs().join(format!("{run}.{attempt}")).join(log.file_stem().unwrap_or_default());
+        let job = state.attempt(lease.stream).join(log.file_stem().unwrap_or_default());
         self.artifacts
             .borrow()
             .list(run, &job)

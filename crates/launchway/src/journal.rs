@@ -1,7 +1,7 @@
 //! Runs as the journal has them: found by number, or the newest of a repository.
 
 use event::{Attempt, Envelope, RunEvent, RunId, Seq, StreamId};
-use ports::Journal;
+use ports::{Journal, JournalError};
 use repository::Repository;
 use store::Store;
 use views::RunView;
@@ -27,11 +27,15 @@ pub(crate) fn open(state: &StateFolder) -> Result<Store, Failure> {
 
 /// The events of a stream.
 pub(crate) fn events(store: &Store, stream: StreamId) -> Result<Vec<RunEvent>, Failure> {
-    let events = store.read(stream, Seq(0)).map_err(|error| {
-        Failure::caused(
+    let events = store.read(stream, Seq(0)).map_err(|error| match error {
+        JournalError::Forgotten { stream: StreamId::Run(run, attempt) } => Failure::new(
+            Exit::Usage,
+            format!("attempt {attempt} of run {run} was deleted by launchway prune; the journal keeps only that it was there"),
+        ),
+        error => Failure::caused(
             Exit::Missing,
             anyhow::Error::new(error).context(format!("cannot read {stream}")),
-        )
+        ),
     })?;
     Ok(events.into_iter().map(|Envelope { event, .. }| event).collect())
 }
@@ -46,12 +50,23 @@ pub(crate) fn find(store: &Store, run: &RunRef) -> Result<StreamId, Failure> {
         return Err(Failure::new(Exit::Usage, format!("there is no run {id} in this journal"))
             .hint("launchway runs list --all shows what there is"));
     };
-    let attempt = run.attempt.map_or(record.attempts, Attempt);
-    if attempt.0 == 0 || attempt > record.attempts {
-        let message = format!("run {id} has {} attempts, not {attempt}", record.attempts);
-        return Err(Failure::new(Exit::Usage, message));
+    if let Some(attempt) = run.attempt.map(Attempt) {
+        if attempt.0 == 0 || attempt > record.attempts {
+            let message = format!("run {id} has {} attempts, not {attempt}", record.attempts);
+            return Err(Failure::new(Exit::Usage, message));
+        }
+        return Ok(StreamId::Run(RunId(id), attempt));
     }
-    Ok(StreamId::Run(RunId(id), attempt))
+    // A number is taken before the run is written: a command that was killed or refused in between
+    // leaves a number without a run.
+    for attempt in (1..=record.attempts.0).rev() {
+        let stream = StreamId::Run(RunId(id), Attempt(attempt));
+        if !matches!(store.read(stream, Seq(0)), Ok(events) if events.is_empty()) {
+            return Ok(stream);
+        }
+    }
+    Err(Failure::new(Exit::Usage, format!("run {id} was refused, or ended before it began"))
+        .hint("launchway runs list --all shows what there is"))
 }
 
 fn newest(store: &Store, attempt: Option<u64>) -> Result<StreamId, Failure> {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use event::StreamId;
+
 use crate::exit::{Exit, Failure};
 
 /// The folders, made on first use.
@@ -58,6 +60,11 @@ impl StateFolder {
         self.root.join("blobs")
     }
 
+    /// Growing logs, as `store` keeps them.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
     /// Locks that say which process drives which run.
     pub(crate) fn owners(&self) -> PathBuf {
         self.root.join("owners")
@@ -71,6 +78,12 @@ impl StateFolder {
     /// The small repository of `launchway demo`, with a state folder of its own.
     pub(crate) fn demo(&self) -> PathBuf {
         self.root.join("demo")
+    }
+
+    /// Those of one attempt.
+    pub(crate) fn attempt(&self, stream: StreamId) -> PathBuf {
+        let StreamId::Run(run, attempt) = stream;
+        self.jobs().join(format!("{run}.{attempt}"))
     }
 
     /// Workflows of a repository that a person switched off, by path.

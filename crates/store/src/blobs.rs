@@ -3,10 +3,12 @@
 //! A blob is written beside its place and renamed into it, so under its name stands all of it or
 //! nothing. The same bytes are kept once. `blobs/ab/cd/abcd...`: two levels keep folders small.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use event::{BlobId, Digest};
 use rustix::fs::FlockOperation;
@@ -63,6 +65,7 @@ impl Blobs {
     /// The file stays where it is too: it is removed after the event that names the blob, so that a
     /// crash between the two loses neither.
     pub fn adopt(&self, file: &Path) -> Result<(BlobId, u64), StoreError> {
+        let _writing = lock(&self.temporary(), FlockOperation::LockShared)?;
         let failed = |source| StoreError::from_io("read", file, source);
         let mut reader = File::open(file).map_err(failed)?;
         let (digest, size) = copy(&mut reader, |_| Ok(())).map_err(failed)?;
@@ -74,7 +77,7 @@ impl Blobs {
         }
         match fs::hard_link(file, &path) {
             Ok(()) => self.sync_parent(&path)?,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.renew(&path)?,
             // Another file system, or one without links.
             Err(_) => return self.put(&mut File::open(file).map_err(failed)?),
         }
@@ -93,6 +96,61 @@ impl Blobs {
         let metadata = fs::metadata(&path)
             .map_err(|source| self.missing(blob, "look at the blob", &path, source))?;
         Ok(metadata.len())
+    }
+
+    /// Blobs that nobody names and nobody wrote since `before`, with their sizes.
+    pub fn unused(
+        &self,
+        used: &BTreeSet<BlobId>,
+        before: SystemTime,
+    ) -> Result<Vec<(BlobId, u64)>, StoreError> {
+        let mut unused = Vec::new();
+        for first in entries(&self.folder)? {
+            if first == self.temporary() {
+                continue;
+            }
+            for second in entries(&first)? {
+                for path in entries(&second)? {
+                    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                    let blob = BlobId::new(name);
+                    let is_ours = self.place(&blob).is_ok_and(|place| place == path);
+                    if is_ours
+                        && !used.contains(&blob)
+                        && let Some(size) = size_if_before(&path, before)?
+                    {
+                        unused.push((blob, size));
+                    }
+                }
+            }
+        }
+        unused.sort();
+        Ok(unused)
+    }
+
+    /// Removes a blob, unless somebody wrote it again since `before`: it has its reader soon. Says
+    /// whether it is gone through this call.
+    pub fn remove_unused(&self, blob: &BlobId, before: SystemTime) -> Result<bool, StoreError> {
+        // Whoever writes, or finds that it needs not write, holds the lock with others.
+        let _alone = lock(&self.temporary(), FlockOperation::LockExclusive)?;
+        let path = self.place(blob)?;
+        if size_if_before(&path, before)?.is_none() {
+            return Ok(false);
+        }
+        fs::remove_file(&path).map_err(|source| StoreError::from_io("remove", &path, source))?;
+        for folder in path.ancestors().skip(1).take(2) {
+            // It goes with its last blob.
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Says that somebody relies on a blob from now on, though it did not need to be written.
+    fn renew(&self, path: &Path) -> Result<(), StoreError> {
+        File::open(path)
+            .and_then(|file| file.set_modified(SystemTime::now()))
+            .map_err(|source| StoreError::from_io("renew the blob", path, source))
     }
 
     /// Where it lies, or would lie. A name that is no SHA-256 names no blob, whatever path it spells.
@@ -148,6 +206,29 @@ impl Blobs {
         }
         Ok(())
     }
+}
+
+/// What lies in a folder; nothing where it is gone.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let failed = |source| StoreError::from_io("list", folder, source);
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        // Not ours.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    entries.map(|entry| Ok(entry.map_err(failed)?.path())).collect()
+}
+
+/// The size of a file that was last written before this; nothing where it is gone.
+fn size_if_before(path: &Path, before: SystemTime) -> Result<Option<u64>, StoreError> {
+    let failed = |source| StoreError::from_io("look at the blob", path, source);
+    let metadata = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        metadata => metadata.map_err(failed)?,
+    };
+    let is_before = metadata.modified().map_err(failed)? < before;
+    Ok(is_before.then_some(metadata.len()))
 }
 
 /// Makes a folder that only this user can look into, and those above it.

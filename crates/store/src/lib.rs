@@ -14,12 +14,17 @@
 //! An append that was acknowledged survives `kill -9` at any instant, and with
 //! [`Durability::PowerLoss`] the loss of power. An event that this version does not know makes its
 //! stream unreadable and unwritable, with an error that says so; the other streams go on.
+//!
+//! Deleting goes the other way round: first the events of a stream are forgotten, then the blobs that
+//! nobody names any more are removed. What is left over after a kill is found by the next look,
+//! because what may go is computed from the journal and kept nowhere.
 
 mod blobs;
 mod database;
 mod error;
 mod logs;
 mod read;
+mod references;
 mod store;
 mod write;
 mod writer;

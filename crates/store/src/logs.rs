@@ -45,22 +45,29 @@ impl Logs {
         folder.join(format!("{}.{fence}.log", file_name(job)))
     }
 
-    /// Removes a log that was adopted, and its folder with the last one. One that is gone already is
-    /// as good.
+    /// Removes a log that was adopted, with the times of its lines. One that is gone already is as
+    /// good. The folder stays: another job of the run may be about to write into it.
     pub fn remove(&self, path: &Path) -> Result<(), StoreError> {
-        match fs::remove_file(path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(StoreError::from_io("remove", path, source));
-            }
-            Ok(()) | Err(_) => {}
-        }
-        for folder in path.ancestors().skip(1).take_while(|it| **it != self.folder) {
-            if fs::remove_dir(folder).is_err() {
-                // Other logs are still in it.
-                break;
+        let mut times = path.as_os_str().to_owned();
+        times.push(".times");
+        for file in [path, Path::new(&times)] {
+            match fs::remove_file(file) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(StoreError::from_io("remove", file, source));
+                }
+                Ok(()) | Err(_) => {}
             }
         }
         Ok(())
+    }
+
+    /// Removes what is empty of the folders of an attempt that is over.
+    pub fn close(&self, run: RunId, attempt: Attempt) {
+        let run = self.folder.join(run.to_string());
+        for folder in [run.join(attempt.to_string()), run] {
+            // Logs of lost jobs are still in it; they go with the run.
+            let _ = fs::remove_dir(folder);
+        }
     }
 }
 

@@ -173,6 +173,25 @@ pub(crate) fn newest_streams(
     statement.query_map([limit], |row| row.get(0))?.collect()
 }
 
+/// Streams that ended and still have their events, oldest first, with the time of the last event. A
+/// kind of stream that this version does not know is not its business.
+pub(crate) fn ended_streams(
+    connection: &Connection,
+) -> rusqlite::Result<Vec<(StreamId, Timestamp)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT stream.name, event.at FROM stream
+         JOIN event ON event.stream = stream.id AND event.seq = stream.seq
+         WHERE stream.open = 0 AND stream.forgotten = 0 ORDER BY stream.id",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut ended = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (name, at): (String, i64) = (row.get(0)?, row.get(1)?);
+        ended.extend(name.parse().ok().map(|stream| (stream, Timestamp(at.cast_unsigned()))));
+    }
+    Ok(ended)
+}
+
 /// A stream by its name in the journal.
 pub(crate) fn parse_stream(name: &str) -> Result<StreamId, ReadError> {
     name.parse().map_err(|_| ReadError::NewerStream { stream: name.to_owned() })

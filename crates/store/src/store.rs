@@ -1,9 +1,10 @@
 //! The state folder, and the journal's door.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use event::{Attempt, Envelope, RunEvent, RunId, Seq, StreamId, Timestamp};
+use event::{Attempt, BlobId, Envelope, RunEvent, RunId, Seq, StreamId, Timestamp};
 use ports::{Journal, JournalError};
 use rusqlite::Connection;
 
@@ -12,6 +13,7 @@ use crate::database::{self, Durability};
 use crate::error::StoreError;
 use crate::logs::Logs;
 use crate::read::{self, ReadError, RunRecord, Verified};
+use crate::references;
 use crate::write::Refusal;
 use crate::writer::{Answer, Request, Writer};
 
@@ -89,6 +91,24 @@ impl Store {
         let names = read::newest_streams(&self.reader(), limit);
         let names = names.map_err(|source| self.sqlite(source))?;
         names.iter().map(|name| read::parse_stream(name)).collect()
+    }
+
+    /// Streams that ended and still have their events, oldest first, each with when it ended.
+    pub fn ended_streams(&self) -> Result<Vec<(StreamId, Timestamp)>, StoreError> {
+        read::ended_streams(&self.reader()).map_err(|source| self.sqlite(source))
+    }
+
+    /// Every blob that an event names, in streams other than `without`; an artifact that is expired
+    /// at `now` names none. What this version does not know is looked through all the same: a blob
+    /// that only a newer version understands is not taken for one that nobody names.
+    pub fn blobs_named(
+        &self,
+        without: &BTreeSet<StreamId>,
+        now: Timestamp,
+    ) -> Result<BTreeSet<BlobId>, StoreError> {
+        // A connection of its own: it may take seconds, and others want to read.
+        let connection = database::open_reader(&self.path)?;
+        references::named(&connection, without, now).map_err(|source| self.sqlite(source))
     }
 
     /// Deletes the payloads of a stream that ended. The chain still proves that they were there, in

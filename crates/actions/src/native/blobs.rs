@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
@@ -22,8 +23,12 @@ pub(super) fn adopt(blobs: &Path, file: &Path) -> Result<Stored, Failure> {
     let (id, size_bytes) = digest(file).map_err(failed_at("read", file))?;
     let path = place(blobs, &id);
     let folder = path.parent().expect("a blob lies in a folder");
+    let _writing = writing(blobs)?;
     fs::create_dir_all(folder).map_err(failed_at("made", folder))?;
     if path.exists() {
+        // Nobody may take it for one that is not wanted any more.
+        let renewed = File::open(&path).and_then(|it| it.set_modified(SystemTime::now()));
+        renewed.map_err(failed_at("renewed", &path))?;
         return Ok(Stored { id, size_bytes });
     }
     // Under its name stands all of it or nothing, on another file system too.
@@ -35,6 +40,16 @@ pub(super) fn adopt(blobs: &Path, file: &Path) -> Result<Stored, Failure> {
     };
     fs::rename(file, &path).or_else(|_| copy()).map_err(failed_at("written", &path))?;
     Ok(Stored { id, size_bytes })
+}
+
+/// The lock that the store's writers share; whoever removes blobs holds it alone.
+fn writing(blobs: &Path) -> Result<File, Failure> {
+    let folder = blobs.join("temporary");
+    fs::create_dir_all(&folder).map_err(failed_at("made", &folder))?;
+    let file = File::open(&folder).map_err(failed_at("opened", &folder))?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockShared)
+        .map_err(|errno| failed_at("locked", &folder)(errno.into()))?;
+    Ok(file)
 }
 
 /// Where a blob lies. A name that is no digest names none.

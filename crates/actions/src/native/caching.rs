@@ -10,22 +10,19 @@
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter};
 use std::path::{Component, Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
 use super::glob::{Patterns, Search};
+use super::room;
 use super::step::{Failure, Step, failed_at, hex};
+use crate::unused::folders;
 
 /// The longest key (conformance 203).
 const KEY_CHARACTERS_MAX: usize = 512;
 /// The most keys of one look-up (conformance 203).
 const KEYS_MAX: usize = 10;
-/// What one repository's caches may weigh before the least used go (conformance 203).
-const REPOSITORY_BYTES_MAX: u64 = 10 << 30;
-/// How long an entry may lie unused (conformance 203).
-const UNUSED_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// zstd's default: small enough, and as fast as the disk.
 const COMPRESSION_LEVEL: i32 = 3;
 
@@ -180,7 +177,7 @@ impl Caches {
             Err(_) if target.exists() => return Ok(Saved::Exists),
             Err(error) => return Err(failed_at("written", &target)(error)),
         }
-        self.make_room(&target);
+        room::make(&self.folder, &target);
         Ok(Saved::Stored { size_bytes })
     }
 
@@ -208,31 +205,6 @@ impl Caches {
             }
         }
         Path::new("root").join(path.strip_prefix("/").unwrap_or(path))
-    }
-
-    /// Removes what nobody used for a week, then the least used until the rest fits.
-    fn make_room(&self, fresh: &Path) {
-        let mut entries = Vec::new();
-        for scope in folders(&self.folder) {
-            for version in folders(&scope) {
-                entries.extend(folders(&version).into_iter().filter_map(|entry| {
-                    let used = fs::metadata(entry.join("used")).ok()?.modified().ok()?;
-                    let size = fs::metadata(entry.join("entry.tar.zst")).ok()?.len();
-                    Some((used, size, entry))
-                }));
-            }
-        }
-        entries.sort();
-        let mut total = entries.iter().map(|(_, size, _)| size).sum::<u64>();
-        let now = SystemTime::now();
-        for (used, size, entry) in entries.iter().filter(|(_, _, entry)| entry != fresh) {
-            let unused = now.duration_since(*used).is_ok_and(|age| age > UNUSED_MAX);
-            if unused || total > REPOSITORY_BYTES_MAX {
-                // A job that reads it just now has its file open.
-                drop(fs::remove_dir_all(entry));
-                total -= size;
-            }
-        }
     }
 }
 
@@ -282,18 +254,6 @@ fn newest(folder: &Path, prefix: &str) -> Option<Entry> {
         key.starts_with(prefix).then_some((made, key, entry))
     });
     entries.max().map(|(_, key, folder)| Entry { key, folder })
-}
-
-fn folders(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    entries
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .filter(|path| {
-            path.is_dir()
-                && !path.file_name().is_some_and(|it| it.as_encoded_bytes().starts_with(b".half-"))
-        })
-        .collect()
 }
 
 fn default_branch(step: &Step) -> Option<String> {

@@ -5,6 +5,7 @@
 //!   run.rs        what jobs and steps do: needs, conditions, matrices, environments, masks, limits
 //!   reuse.rs      actions, called workflows, checkout, artifacts, caches
 //!   told.rs       what people and programs are told: annotations, lines of JSON, pages, logs
+//!   prune.rs      what goes from the state folder, and what stays
 //!   refuse.rs     what is refused before anything runs, in which words, with which exit code
 //!   safety.rs     on which machine, in which environment, from which work tree a run may be
 //!   demo.rs       `launchway demo`, with nothing but sh and git
@@ -18,6 +19,7 @@ mod demo;
 mod examples;
 mod harness;
 mod kill;
+mod prune;
 mod refuse;
 mod remote;
 mod reuse;

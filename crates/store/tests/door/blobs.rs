@@ -1,8 +1,10 @@
 //! Blobs and growing logs.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use event::{Attempt, BlobId, Fence, JobKey, RunId};
 use expect_test::{Expect, expect};
@@ -106,17 +108,61 @@ fn a_log_is_adopted_and_stays_until_it_is_removed() {
     let job = JobKey::new("caller/test (3.12, ../x)");
     let path = store.logs().create(RunId(12), Attempt(1), &job, Fence(2)).unwrap();
     fs::write(&path, "one\ntwo\n").unwrap();
+    fs::write(path.with_extension("log.times"), "times").unwrap();
     let (blob, size) = store.blobs().adopt(&path).unwrap();
     assert_eq!(store.blobs().adopt(&path).unwrap(), (blob.clone(), size));
     assert_eq!(
         files(&folder.path().join("logs")),
-        ["12/1/caller%2Ftest%20%283%2E12%2C%20%2E%2E%2Fx%29.2.log"]
+        ["", ".times"]
+            .map(|end| format!("12/1/caller%2Ftest%20%283%2E12%2C%20%2E%2E%2Fx%29.2.log{end}"))
     );
     store.logs().remove(&path).unwrap();
     store.logs().remove(&path).unwrap();
     assert_eq!(files(&folder.path().join("logs")), [""; 0]);
+    assert!(folder.path().join("logs/12/1").exists());
+    store.logs().close(RunId(12), Attempt(1));
     assert!(!folder.path().join("logs/12").exists());
     assert_eq!(io::read_to_string(store.blobs().get(&blob).unwrap()).unwrap(), "one\ntwo\n");
+}
+
+/// Makes a blob look as if it was written long ago.
+fn age(blobs: &Blobs, blob: &BlobId) {
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let file = blobs.get(blob).expect("it is there");
+    file.set_modified(long_ago).expect("a file of ours");
+}
+
+#[test]
+fn what_nobody_names_goes_unless_it_was_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path());
+    let [named, gone, again, linked, fresh] =
+        ["named", "gone", "again", "linked", "fresh"].map(|it| {
+            let blob = blobs.put_bytes(it.as_bytes()).unwrap();
+            if it != "fresh" {
+                age(&blobs, &blob);
+            }
+            blob
+        });
+    fs::write(folder.path().join("note.txt"), "not ours").unwrap();
+    let before = SystemTime::now() - Duration::from_secs(3600);
+    let used = BTreeSet::from([named.clone()]);
+    let unused = blobs.unused(&used, before).unwrap();
+    let mut expected = vec![(gone.clone(), 4), (again.clone(), 5), (linked.clone(), 6)];
+    expected.sort();
+    assert_eq!(unused, expected);
+
+    // Two jobs need the bytes between the look and the removing.
+    blobs.put_bytes(b"again").unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "linked").unwrap();
+    blobs.adopt(&file).unwrap();
+    let removed = unused.iter().filter(|(blob, _)| blobs.remove_unused(blob, before).unwrap());
+    assert_eq!(removed.map(|(blob, _)| blob).collect::<Vec<_>>(), [&gone]);
+    assert!(!blobs.remove_unused(&gone, before).unwrap());
+    for blob in [named, again, linked, fresh] {
+        assert!(blobs.get(&blob).is_ok(), "{blob}");
+    }
 }
 
 #[test]

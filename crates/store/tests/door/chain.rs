@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use event::Seq;
+use event::{BlobId, JobKey, RunEvent, Seq, StepKey, Timestamp};
 use expect_test::{Expect, expect};
+use mask::MaskedText;
 use ports::Journal as _;
 use store::{Store, Verified};
 
@@ -115,6 +116,44 @@ fn payloads_are_deleted_and_the_chain_holds() {
     let refused = store.forget(run(3)).unwrap_err();
     expect!["run/3/1 has not ended; its events cannot be deleted"].assert_eq(&refused.to_string());
     assert_eq!(store.read(run(2), Seq(0)).unwrap().len(), 4);
+}
+
+#[test]
+fn the_blobs_that_events_name_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = filled(folder.path());
+    let blob = |digit: &str| BlobId::new(digit.repeat(64));
+    let summary = |digit| RunEvent::SummaryWritten {
+        job: JobKey::new("a"),
+        step: StepKey::new("s"),
+        blob: blob(digit),
+    };
+    let artifact = |digit, expires_at| RunEvent::ArtifactUploaded {
+        job: JobKey::new("a"),
+        name: MaskedText::without_secrets("dist"),
+        blob: blob(digit),
+        size_bytes: 1,
+        expires_at: Timestamp(expires_at),
+    };
+    let events = [summary("1"), artifact("2", NOW.0 - 1), artifact("3", NOW.0), completed()];
+    store.append(run(3), Seq(3), NOW, &events).unwrap();
+    store.append(run(4), Seq(0), NOW, &[summary("4")]).unwrap();
+    // What a newer version wrote keeps its blobs.
+    let digest = blob("5");
+    append_raw(folder.path(), &format!(r#"{{"type":"job_sealed","proof":["{digest}"]}}"#));
+
+    let named = |without: &[u64]| {
+        let without = without.iter().map(|number| run(*number)).collect();
+        let named = store.blobs_named(&without, NOW).unwrap();
+        named.iter().map(|blob| blob.as_str()[..1].to_owned()).collect::<String>()
+    };
+    assert_eq!(named(&[]), "1345");
+    assert_eq!(named(&[3, 99]), "4");
+    let ended = store.ended_streams().unwrap();
+    assert_eq!(ended, [(run(1), NOW), (run(2), NOW), (run(3), NOW)]);
+    store.forget(run(3)).unwrap();
+    assert_eq!(named(&[]), "4");
+    assert_eq!(store.ended_streams().unwrap().len(), 2);
 }
 
 #[test]

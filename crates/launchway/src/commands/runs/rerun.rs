@@ -27,16 +27,20 @@ pub(crate) fn run(
 ) -> Outcome {
     let before = journal::find(&store, run)?;
     let mut request = again::request(&store, before)?;
+    let engine = again::engine(state, store, &request, args)?;
+    // While it is held, nobody prunes what the new attempt takes over.
+    let _taken_from = engine.claim(before)?;
     let rerun = if failed { Rerun::Failed } else { Rerun::All };
-    let carried = carried(&store, before, &rerun)?;
+    let carried = carried(&engine.store, before, &rerun)?;
     say_moved(&mut request);
     agree_again(&mut request, args)?;
-    let attempt = store
+    // Last, for an attempt that is allocated counts.
+    let attempt = engine
+        .store
         .allocate_attempt(request.run)
         .map_err(|error| Failure::caused(Exit::Missing, error))?;
     request.attempt = attempt;
     request.at = now();
-    let engine = again::engine(state, store, &request, args)?;
     let mut names: Vec<String> = engine.secrets.keys().cloned().collect();
     names.sort();
     request.secret_names = names;

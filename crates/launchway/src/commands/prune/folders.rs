@@ -1,0 +1,165 @@
+//! Folders that outlived their use: logs and workspaces of runs that are over, caches, actions.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use actions::Unused;
+use anyhow::Context as _;
+use driver::Owner;
+use event::{Attempt, RunId, StreamId};
+use ports::Journal as _;
+
+use super::{Part, Pruned, Round};
+use crate::exit::{Exit, Failure};
+
+/// Removes them.
+pub(super) fn prune(
+    round: &Round<'_>,
+    forgotten: &BTreeSet<StreamId>,
+    pruned: &mut Pruned,
+) -> Result<(), Failure> {
+    logs(round, forgotten, pruned)?;
+    workspaces(round, pruned)?;
+    round.check_clock()?;
+    let part = Part::new("caches", "unused for 7 days, or beyond 10 GB of a repository");
+    unused(round, pruned, part, &actions::unused_caches(&round.state.caches(), round.started));
+    let before = round.before.min(round.unused_since);
+    let found = actions::unused_actions(&round.state.actions(), before, round.started);
+    let part = Part::new("actions", "commits that no job used for so long");
+    unused(round, pruned, part, &found);
+    Ok(())
+}
+
+fn unused(round: &Round<'_>, pruned: &mut Pruned, mut part: Part, found: &[Unused]) {
+    for it in found {
+        let removed = if round.dry_run { Ok(true) } else { it.remove() };
+        match removed.with_context(|| format!("cannot remove {}", it.path.display())) {
+            Ok(true) => part.add(it.size_bytes),
+            Ok(false) => {}
+            Err(error) => pruned.failed(error),
+        }
+    }
+    pruned.say(&part);
+}
+
+/// Growing logs whose run was forgotten, or that belong to no run of this journal. A run is in the
+/// journal before its first log is made: what is listed first and not known then is nobody's.
+fn logs(
+    round: &Round<'_>,
+    forgotten: &BTreeSet<StreamId>,
+    pruned: &mut Pruned,
+) -> Result<(), Failure> {
+    let mut part = Part::new("logs", "of lost jobs of these runs");
+    let folder = round.state.logs();
+    let mut found = Vec::new();
+    for (run, path) in numbered(&folder)? {
+        for (attempt, path) in numbered(&path)? {
+            found.push((StreamId::Run(RunId(run), Attempt(attempt)), path));
+        }
+    }
+    let missing = |error| Failure::caused(Exit::Missing, error);
+    let mut known = open(round)?;
+    known.extend(round.store.ended_streams().map_err(missing)?.into_iter().map(|(it, _)| it));
+    for (stream, path) in found {
+        if !known.contains(&stream) || forgotten.contains(&stream) {
+            remove(round, &path, &mut part, pruned);
+            // The run's folder goes with its last attempt.
+            drop(path.parent().map(fs::remove_dir));
+        }
+    }
+    pruned.say(&part);
+    Ok(())
+}
+
+/// What jobs left of their folders: a worker removes its own, save what it has no right to.
+fn workspaces(round: &Round<'_>, pruned: &mut Pruned) -> Result<(), Failure> {
+    let mut part = Part::new("workspaces", "of jobs that are over");
+    let found = entries(&round.state.jobs())?;
+    let open = open(round)?;
+    for path in found {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let numbers = name.split_once('.').map(|(run, attempt)| (run.parse(), attempt.parse()));
+        let Some((Ok(run), Ok(attempt))) = numbers else { continue };
+        let stream = StreamId::Run(RunId(run), Attempt(attempt));
+        if open.contains(&stream) {
+            continue;
+        }
+        // Its last event is written before its driver is done.
+        match Owner::claim(&round.state.owners(), stream) {
+            Ok(Some(_alone)) => remove(round, &path, &mut part, pruned),
+            Ok(None) => {}
+            Err(error) => pruned.failed(anyhow::Error::new(error)),
+        }
+    }
+    pruned.say(&part);
+    Ok(())
+}
+
+fn open(round: &Round<'_>) -> Result<BTreeSet<StreamId>, Failure> {
+    let open = round.store.open_streams();
+    Ok(open.map_err(|error| Failure::caused(Exit::Missing, error))?.into_iter().collect())
+}
+
+fn remove(round: &Round<'_>, path: &Path, part: &mut Part, pruned: &mut Pruned) {
+    let size_bytes = weight(path);
+    let removed = if round.dry_run { Ok(()) } else { remove_all(path) };
+    match removed.with_context(|| format!("cannot remove {}", path.display())) {
+        Ok(()) => part.add(size_bytes),
+        Err(error) => pruned.failed(error),
+    }
+}
+
+/// Removes a folder; those in it that nobody may write to (Go keeps its modules so) are made writable.
+fn remove_all(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            make_writable(path)?;
+            fs::remove_dir_all(path)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Folders only, and never through a link.
+fn make_writable(folder: &Path) -> io::Result<()> {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            make_writable(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of all files below; what cannot be looked at weighs nothing.
+fn weight(path: &Path) -> u64 {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return 0 };
+    if !metadata.is_dir() {
+        return metadata.len();
+    }
+    fs::read_dir(path).into_iter().flatten().flatten().map(|entry| weight(&entry.path())).sum()
+}
+
+/// Entries that are called by a number.
+fn numbered(folder: &Path) -> Result<Vec<(u64, PathBuf)>, Failure> {
+    let number = |path: &PathBuf| path.file_name()?.to_str()?.parse().ok();
+    Ok(entries(folder)?.into_iter().filter_map(|path| Some((number(&path)?, path))).collect())
+}
+
+/// What lies in a folder; nothing where there is none.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries,
+    };
+    let paths = entries.and_then(|entries| entries.map(|it| it.map(|it| it.path())).collect());
+    paths.map_err(|error| {
+        let context = format!("cannot list {}", folder.display());
+        Failure::caused(Exit::Missing, anyhow::Error::from(error).context(context))
+    })
+}

@@ -1,0 +1,62 @@
+//! `launchway prune`, with a state folder that the real binary filled.
+
+use expect_test::expect;
+
+use crate::harness::Place;
+
+const WORKFLOW: &str = "
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - run: 'echo kept > file; echo \"# Fine\" >> $GITHUB_STEP_SUMMARY'
+      - uses: actions/upload-artifact@v4
+        with: { name: file, path: file }
+";
+
+/// Sizes differ with the machine's paths; that there are some is what counts.
+fn without_sizes(lines: &str) -> String {
+    let line = |line: &str| {
+        let words = line.split_inclusive(['{', ',', '}']);
+        let word = |word: &str| match word.strip_prefix("\"size_bytes\":") {
+            Some("0,") | None => word.to_owned(),
+            Some(_) => "\"size_bytes\":N,".to_owned(),
+        };
+        words.map(word).collect::<String>() + "\n"
+    };
+    lines.lines().map(line).collect()
+}
+
+#[test]
+fn past_runs_go_with_what_only_they_need() {
+    let place = Place::workflow(WORKFLOW);
+    assert_eq!(place.run(&["run"]).exit, 0);
+    let nothing = place.run(&["prune"]);
+    assert_eq!((nothing.exit, &*nothing.stderr), (0, "there is nothing to remove\n"));
+
+    let dry = place.json(&["prune", "--days", "0", "--dry-run"]);
+    let done = place.json(&["prune", "--days", "0"]);
+    expect![[r#"
+        {"type":"pruned","what":"runs","count":1,"size_bytes":0,"dry_run":false}
+        {"type":"pruned","what":"blobs","count":3,"size_bytes":N,"dry_run":false}
+        {"type":"pruned","what":"logs","count":0,"size_bytes":0,"dry_run":false}
+        {"type":"pruned","what":"workspaces","count":0,"size_bytes":0,"dry_run":false}
+        {"type":"pruned","what":"caches","count":0,"size_bytes":0,"dry_run":false}
+        {"type":"pruned","what":"actions","count":0,"size_bytes":0,"dry_run":false}
+        {"type":"prune_completed","count":4,"size_bytes":N,"failures":0,"dry_run":false}
+    "#]]
+    .assert_eq(&without_sizes(&done.stdout));
+    // What would be done is what is done.
+    assert_eq!(dry.stdout.replace("\"dry_run\":true", "\"dry_run\":false"), done.stdout);
+
+    assert_eq!(place.run(&["runs", "list", "--format", "json"]).stdout, "");
+    let shown = place.run(&["runs", "show", "1"]);
+    expect![[r#"
+        error: attempt 1 of run 1 was deleted by launchway prune; the journal keeps only that it was there
+    "#]]
+    .assert_eq(&shown.stderr);
+    // Numbers are never given twice.
+    let next = place.json(&["run"]);
+    assert_eq!(next.of("run_created")[0]["run"], 2);
+}
