@@ -106,6 +106,10 @@ pub struct FileCommandPaths {
     pub state: String,
     /// `GITHUB_STEP_SUMMARY`
     pub summary: String,
+    /// `GITHUB_ARTIFACTS`
+    pub artifacts: String,
+    /// `GITHUB_ARTIFACTS_LIST`, which is there to be read.
+    pub artifacts_list: String,
 }
 
 impl FileCommandPaths {
@@ -118,17 +122,21 @@ impl FileCommandPaths {
             path: file("add_path"),
             state: file("save_state"),
             summary: file("step_summary"),
+            artifacts: file("artifacts"),
+            artifacts_list: file("artifacts_list"),
         }
     }
 
     /// Variable, the last part of `github.<..>`, and path of each.
-    pub fn each(&self) -> [(&'static str, &'static str, &str); 5] {
+    pub fn each(&self) -> [(&'static str, &'static str, &str); 7] {
         [
             ("GITHUB_ENV", "env", &self.env),
             ("GITHUB_OUTPUT", "output", &self.output),
             ("GITHUB_PATH", "path", &self.path),
             ("GITHUB_STATE", "state", &self.state),
             ("GITHUB_STEP_SUMMARY", "step_summary", &self.summary),
+            ("GITHUB_ARTIFACTS", "artifacts", &self.artifacts),
+            ("GITHUB_ARTIFACTS_LIST", "artifacts_list", &self.artifacts_list),
         ]
     }
 }

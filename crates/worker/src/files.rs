@@ -1,16 +1,18 @@
-//! The file commands of one deed (conformance 177 to 184): made before it, read after it.
+//! The file commands of one deed (conformance 177 to 185): made before it, read after it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use commands::file_command::{
-    EnvFile, check_summary, decode, parse_env, parse_output, parse_path, parse_state,
+    ArtifactSubjects, EnvFile, check_summary, decode, parse_env, parse_output, parse_path,
+    parse_state,
 };
 use sequencer::{Effects, FileCommandPaths};
 
 use crate::orphans;
+use crate::subjects;
 
 /// What was read, and what was wrong with it.
 #[derive(Debug, Default)]
@@ -31,21 +33,41 @@ pub(crate) struct FileCommands {
 #[derive(Debug, Default)]
 pub(crate) struct Files {
     spare: Vec<String>,
+    /// What the job says it made.
+    subjects: ArtifactSubjects,
 }
 
 impl Files {
-    /// Makes the empty files.
+    /// Makes the files: empty, but for the list of what the job made so far.
     pub(crate) fn create(&mut self, paths: &FileCommandPaths) -> io::Result<()> {
         paths.each().iter().try_for_each(|(_, _, path)| match self.spare.pop() {
             Some(spare) if is_as_new(&spare) && fs::rename(&spare, path).is_ok() => Ok(()),
             _ => File::create(path).map(drop),
-        })
+        })?;
+        fs::write(&paths.artifacts_list, self.subjects.list_json())
+    }
+
+    /// Takes what the step says it made (conformance 185): the line that its log gets, if any, or
+    /// why the step fails.
+    pub(crate) fn declare(
+        &mut self,
+        paths: &FileCommandPaths,
+        workspace: &Path,
+    ) -> Result<Option<String>, String> {
+        subjects::declare(Path::new(&paths.artifacts), workspace, &mut self.subjects)
+            .map_err(|reason| unreadable("artifacts", &reason))
     }
 
     /// Removes the files of a deed that is over: no later step reads what it wrote. Where it left a
     /// process behind, that one may still write: its files are not used again.
     pub(crate) fn remove(&mut self, paths: &FileCommandPaths) {
         let is_alone = orphans::has_no_children();
+        // It is nobody's but ours, whatever a step wrote into it.
+        if is_alone && is_own(&paths.artifacts_list) {
+            let list = OpenOptions::new().write(true).open(&paths.artifacts_list);
+            // One that stays as it is, is removed with the others.
+            let _ = list.and_then(|list| list.set_len(0));
+        }
         for (_, _, path) in paths.each() {
             if is_alone && is_as_new(path) {
                 self.spare.push(path.to_owned());
@@ -59,10 +81,17 @@ impl Files {
 
 /// Whether it is what [`Files::create`] made: an empty file of ours with this one name.
 fn is_as_new(path: &str) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|it| it.len() == 0 && is_ours(&it))
+}
+
+/// The same with something in it.
+fn is_own(path: &str) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|it| is_ours(&it))
+}
+
+fn is_ours(it: &fs::Metadata) -> bool {
     let own = rustix::process::getuid().as_raw();
-    let is_ours =
-        |it: &fs::Metadata| it.uid() == own && it.nlink() == 1 && it.mode() & 0o600 == 0o600;
-    fs::symlink_metadata(path).is_ok_and(|it| it.is_file() && it.len() == 0 && is_ours(&it))
+    it.is_file() && it.uid() == own && it.nlink() == 1 && it.mode() & 0o600 == 0o600
 }
 
 /// Reads them, also after a failure.
@@ -150,6 +179,8 @@ mod tests {
             path: path("path"),
             state: path("state"),
             summary: path("summary"),
+            artifacts: path("artifacts"),
+            artifacts_list: path("artifacts_list"),
         }
     }
 
@@ -176,14 +207,25 @@ mod tests {
         fs::remove_file(&first.state).expect("removed");
         std::os::unix::fs::symlink("mine", &first.state).expect("replaced");
         files.remove(&first);
-        assert_eq!(names(folder.path()), ["mine", "summary_1"]);
+        assert_eq!(names(folder.path()), ["artifacts_1", "artifacts_list_1", "mine", "summary_1"]);
         files.create(&second).expect("files");
         assert_eq!(
             names(folder.path()),
-            ["env_2", "mine", "output_2", "path_2", "state_2", "summary_2"]
+            [
+                "artifacts_2",
+                "artifacts_list_2",
+                "env_2",
+                "mine",
+                "output_2",
+                "path_2",
+                "state_2",
+                "summary_2"
+            ]
         );
-        for (_, _, path) in second.each() {
-            assert!(is_as_new(path), "{path}");
+        for (_, name, path) in second.each() {
+            assert!(is_as_new(path) || name == "artifacts_list", "{path}");
         }
+        let list = fs::read_to_string(&second.artifacts_list).expect("it is there");
+        assert_eq!(list, r#"{"version":1,"subjects":[]}"#);
     }
 }

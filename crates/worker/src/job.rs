@@ -94,7 +94,7 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         is_told: false,
         job_deadline: deadline(spec.timeout_minutes),
         cancel_deadline: None,
-        artifacts: 0,
+        artifacts: native::Artifacts::default(),
         services: None,
         files: Files::default(),
         buffer: vec![0; READ_BYTES],
@@ -167,8 +167,7 @@ struct Job<'a> {
     is_told: bool,
     job_deadline: Option<Instant>,
     cancel_deadline: Option<Instant>,
-    /// Lines of the list of artifacts that were reported.
-    artifacts: usize,
+    artifacts: native::Artifacts,
     services: Option<services::Running>,
     files: Files,
     buffer: Vec<u8>,
@@ -449,7 +448,11 @@ impl Job<'_> {
     /// What the process changed, and how it ended, once it has.
     fn after(&mut self, deed: &Deed, exit: Exit) -> Input {
         let (mut effects, has_failed) = self.output.end_process();
-        let read = files::read(&deed.files);
+        let mut read = files::read(&deed.files);
+        match self.files.declare(&deed.files, &self.bench.folders.workspace) {
+            Ok(said) => said.iter().for_each(|text| self.output.show(text.as_bytes())),
+            Err(text) => read.failures.push(text),
+        }
         self.files.remove(&deed.files);
         effects.outputs.extend(read.effects.outputs);
         effects.env.extend(read.effects.env);
@@ -467,9 +470,9 @@ impl Job<'_> {
         if let Some(summary) = read.summary {
             self.keep_summary(&deed.key, &summary);
         }
-        if matches!(deed.body, DeedBody::Action { program: Program::Native { .. }, .. }) {
-            self.report_artifacts();
-        }
+        let is_native =
+            matches!(&deed.body, DeedBody::Action { program, .. } if is_native(program));
+        let has_failed = has_failed | (is_native && !self.report_artifacts());
         let exit = match exit {
             Exit::Code(0) if has_failed || !read.failures.is_empty() => Exit::Failed,
             exit => exit,
@@ -495,16 +498,17 @@ impl Job<'_> {
         }
     }
 
-    fn report_artifacts(&mut self) {
+    /// Whether all that the step listed is kept.
+    fn report_artifacts(&mut self) -> bool {
         let file = native::artifacts_file(&self.bench.folders);
-        let (reports, wrong, known) = native::artifacts(&file, self.artifacts, &self.output.masker);
-        self.artifacts = known;
+        let (reports, wrong) = self.artifacts.read(&file, &self.output.masker);
         for report in reports {
             self.control.report(report);
         }
-        for text in wrong {
-            self.output.note(AnnotationLevel::Error, &text);
+        for text in &wrong {
+            self.output.note(AnnotationLevel::Error, text);
         }
+        wrong.is_empty()
     }
 
     /// Orders of the driver, and the job's own deadlines.
@@ -667,6 +671,10 @@ impl Job<'_> {
             self.output.show(line.as_bytes());
         }
     }
+}
+
+fn is_native(program: &Program) -> bool {
+    matches!(program, Program::Native { .. })
 }
 
 fn deadline(minutes: f64) -> Option<Instant> {

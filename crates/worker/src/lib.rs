@@ -33,6 +33,7 @@ mod output;
 mod packages;
 mod process;
 mod setup;
+mod subjects;
 mod wait;
 
 use std::os::fd::AsFd as _;

@@ -1,7 +1,7 @@
 //! Our own versions of actions: the same binary as a child, with the contract of a JavaScript
 //! action and a few variables about this machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use event::Timestamp;
@@ -10,6 +10,9 @@ use protocol::{JobSpec, RUN_ARTIFACTS_FILE, Report};
 use serde_json::Value as Json;
 
 use crate::setup::Folders;
+
+/// What a job may upload (conformance 237).
+const ARTIFACTS_MAX: usize = 500;
 
 /// Our own binary; still itself where its file was replaced meanwhile.
 pub(crate) fn program() -> PathBuf {
@@ -50,31 +53,80 @@ pub(crate) fn variables(spec: &JobSpec, artifacts: &Path) -> BTreeMap<String, St
     variables
 }
 
-/// What was listed behind the first `known` lines, as reports; a word about each line that cannot
-/// be read; and how many lines are known now.
-pub(crate) fn artifacts(
-    file: &Path,
-    known: usize,
-    masker: &Masker,
-) -> (Vec<Report>, Vec<String>, usize) {
-    let (mut reports, mut wrong) = (Vec::new(), Vec::new());
-    let Ok(text) = std::fs::read_to_string(file) else { return (reports, wrong, known) };
-    for (number, line) in text.lines().enumerate().skip(known) {
-        match artifact(line, masker) {
-            Some(report) => reports.push(report),
-            None if line.trim().is_empty() => {}
-            None => wrong.push(format!("line {} of the list of artifacts is wrong", number + 1)),
-        }
-    }
-    (reports, wrong, text.lines().count())
+/// What the job has listed so far.
+#[derive(Debug, Default)]
+pub(crate) struct Artifacts {
+    lines: usize,
+    names: BTreeSet<String>,
 }
 
-fn artifact(line: &str, masker: &Masker) -> Option<Report> {
+impl Artifacts {
+    /// What was listed since, as reports; and a word about each line that cannot be read or is one
+    /// too many.
+    pub(crate) fn read(&mut self, file: &Path, masker: &Masker) -> (Vec<Report>, Vec<String>) {
+        let (mut reports, mut wrong) = (Vec::new(), Vec::new());
+        let Ok(text) = std::fs::read_to_string(file) else { return (reports, wrong) };
+        for line in text.lines().skip(self.lines) {
+            self.lines += 1;
+            match artifact(line, masker) {
+                Some((name, _)) if self.is_too_many(&name) => wrong.push(format!(
+                    "the artifact {} is not kept: a job may have {ARTIFACTS_MAX}",
+                    masker.mask(&name)
+                )),
+                Some((name, report)) => {
+                    self.names.insert(name);
+                    reports.push(report);
+                }
+                None if line.trim().is_empty() => {}
+                None => {
+                    wrong.push(format!("line {} of the list of artifacts is wrong", self.lines))
+                }
+            }
+        }
+        (reports, wrong)
+    }
+
+    fn is_too_many(&self, name: &str) -> bool {
+        self.names.len() >= ARTIFACTS_MAX && !self.names.contains(name)
+    }
+}
+
+fn artifact(line: &str, masker: &Masker) -> Option<(String, Report)> {
     let line: Json = serde_json::from_str(line).ok()?;
-    Some(Report::ArtifactUploaded {
-        name: masker.mask(line["name"].as_str()?),
+    let name = line["name"].as_str()?;
+    let report = Report::ArtifactUploaded {
+        name: masker.mask(name),
         blob: event::BlobId::new(line["blob"].as_str()?),
         size_bytes: line["size_bytes"].as_u64()?,
         expires_at: Timestamp(line["expires_at"].as_u64()?),
-    })
+    };
+    Some((name.to_owned(), report))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // proves: conformance 237
+    #[test]
+    fn c237_a_job_has_five_hundred_artifacts() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let file = folder.path().join("artifacts.jsonl");
+        let line = |name: usize| {
+            format!("{{\"name\":\"a{name}\",\"blob\":\"00\",\"size_bytes\":1,\"expires_at\":1}}\n")
+        };
+        let mut artifacts = Artifacts::default();
+        let mut read = |names: &[usize]| {
+            let mut text = std::fs::read_to_string(&file).unwrap_or_default();
+            text.extend(names.iter().map(|name| line(*name)));
+            std::fs::write(&file, text).expect("written");
+            let (reports, wrong) = artifacts.read(&file, &Masker::new());
+            (reports.len(), wrong)
+        };
+        assert_eq!(read(&(1..=499).collect::<Vec<_>>()), (499, Vec::new()));
+        // One that is overwritten is still one.
+        assert_eq!(read(&[7, 500, 8]), (3, Vec::new()));
+        let refusal = "the artifact a501 is not kept: a job may have 500".to_owned();
+        assert_eq!(read(&[501, 9]), (1, vec![refusal]));
+    }
 }

@@ -79,7 +79,7 @@ fn c216_the_variables_of_every_step() {
     );
     let told = start(&job(&steps), whole_github).finish();
     expect![[r#"
-        CI GITHUB_ACTION GITHUB_ACTIONS GITHUB_ACTOR GITHUB_ACTOR_ID GITHUB_API_URL GITHUB_BASE_REF GITHUB_ENV GITHUB_EVENT_NAME GITHUB_EVENT_PATH GITHUB_GRAPHQL_URL GITHUB_HEAD_REF GITHUB_JOB GITHUB_OUTPUT GITHUB_PATH GITHUB_REF GITHUB_REF_NAME GITHUB_REF_PROTECTED GITHUB_REF_TYPE GITHUB_REPOSITORY GITHUB_REPOSITORY_ID GITHUB_REPOSITORY_OWNER GITHUB_REPOSITORY_OWNER_ID GITHUB_RETENTION_DAYS GITHUB_RUN_ATTEMPT GITHUB_RUN_ID GITHUB_RUN_NUMBER GITHUB_SERVER_URL GITHUB_SHA GITHUB_STATE GITHUB_STEP_SUMMARY GITHUB_TRIGGERING_ACTOR GITHUB_WORKFLOW GITHUB_WORKFLOW_REF GITHUB_WORKFLOW_SHA GITHUB_WORKSPACE RUNNER_ARCH RUNNER_ENVIRONMENT RUNNER_NAME RUNNER_OS RUNNER_TEMP RUNNER_TOOL_CACHE RUNNER_TRACKING_ID RUNNER_WORKSPACE
+        CI GITHUB_ACTION GITHUB_ACTIONS GITHUB_ACTOR GITHUB_ACTOR_ID GITHUB_API_URL GITHUB_ARTIFACTS GITHUB_ARTIFACTS_LIST GITHUB_BASE_REF GITHUB_ENV GITHUB_EVENT_NAME GITHUB_EVENT_PATH GITHUB_GRAPHQL_URL GITHUB_HEAD_REF GITHUB_JOB GITHUB_OUTPUT GITHUB_PATH GITHUB_REF GITHUB_REF_NAME GITHUB_REF_PROTECTED GITHUB_REF_TYPE GITHUB_REPOSITORY GITHUB_REPOSITORY_ID GITHUB_REPOSITORY_OWNER GITHUB_REPOSITORY_OWNER_ID GITHUB_RETENTION_DAYS GITHUB_RUN_ATTEMPT GITHUB_RUN_ID GITHUB_RUN_NUMBER GITHUB_SERVER_URL GITHUB_SHA GITHUB_STATE GITHUB_STEP_SUMMARY GITHUB_TRIGGERING_ACTOR GITHUB_WORKFLOW GITHUB_WORKFLOW_REF GITHUB_WORKFLOW_SHA GITHUB_WORKSPACE RUNNER_ARCH RUNNER_ENVIRONMENT RUNNER_NAME RUNNER_OS RUNNER_TEMP RUNNER_TOOL_CACHE RUNNER_TRACKING_ID RUNNER_WORKSPACE
         [] true true mine
     "#]].assert_eq(&said(&told));
 }
@@ -251,8 +251,47 @@ fn c67_the_properties_of_github() {
     let mut names: Vec<&String> = json.as_object().expect("an object").keys().collect();
     names.sort();
     let names: Vec<&str> = names.iter().map(|it| it.as_str()).collect();
-    expect!["action actor actor_id api_url base_ref env event event_name event_path graphql_url head_ref job output path ref ref_name ref_protected ref_type repository repositoryUrl repository_id repository_owner repository_owner_id retention_days run_attempt run_id run_number secret_source server_url sha state step_summary token triggering_actor workflow workflow_ref workflow_sha workspace"].assert_eq(&names.join(" "));
+    expect!["action actor actor_id api_url artifacts artifacts_list base_ref env event event_name event_path graphql_url head_ref job output path ref ref_name ref_protected ref_type repository repositoryUrl repository_id repository_owner repository_owner_id retention_days run_attempt run_id run_number secret_source server_url sha state step_summary token triggering_actor workflow workflow_ref workflow_sha workspace"].assert_eq(&names.join(" "));
     assert_eq!(json["token"], "***");
+}
+
+// proves: conformance 177, 185
+#[test]
+fn c185_what_a_job_says_it_made() {
+    let digest = "b".repeat(64);
+    check(
+        &format!(
+            r#"    - run: |
+        cat "$GITHUB_ARTIFACTS_LIST"; echo
+        printf app >app.tar
+        printf '# ours\napp.tar\nghcr.io/octo/app@sha256:{digest}\n' >>"$GITHUB_ARTIFACTS"
+        echo 'what stands here is not read' >"$GITHUB_ARTIFACTS_LIST"
+    - run: |
+        cat "$GITHUB_ARTIFACTS_LIST"; echo
+        printf 'file://%s/app.tar\n' "$PWD" >>"$GITHUB_ARTIFACTS"
+        cmp "$GITHUB_ARTIFACTS" '${{{{ github.artifacts }}}}'
+    - continue-on-error: true
+      run: printf other >app.tar && echo ./app.tar >>"$GITHUB_ARTIFACTS"
+    - continue-on-error: true
+      run: echo nowhere >>"$GITHUB_ARTIFACTS"
+    - continue-on-error: true
+      run: mkfifo pipe && echo pipe >>"$GITHUB_ARTIFACTS"
+    - continue-on-error: true
+      run: head -c 1048577 /dev/zero >>"$GITHUB_ARTIFACTS"
+    - run: cat "$GITHUB_ARTIFACTS_LIST"; echo
+"#
+        ),
+        expect![[r#"
+            {"version":1,"subjects":[]}
+            Captured 2 artifact subject(s) from this step (job total: 2).
+            {"version":1,"subjects":[{"name":"app.tar","digest":"sha256:a172cedcae47474b615c54d510a5d84a8dea3032e958587430b413538be3f333","kind":"file"},{"name":"ghcr.io/octo/app","digest":"sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","kind":"oci"}]}
+            ##[error]Unable to process file command 'artifacts' successfully. Invalid $GITHUB_ARTIFACTS entry on line 1: Conflicting digest for artifact 'app.tar': previously declared as 'sha256:a172cedcae47474b615c54d510a5d84a8dea3032e958587430b413538be3f333', now declared as 'sha256:d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa'.
+            ##[error]Unable to process file command 'artifacts' successfully. Invalid $GITHUB_ARTIFACTS entry on line 1: file 'nowhere' does not exist (relative paths are resolved against the workspace root '/FOLDER/job/work/demo/demo')
+            ##[error]Unable to process file command 'artifacts' successfully. Invalid $GITHUB_ARTIFACTS entry on line 1: 'pipe' is not a regular file
+            ##[error]Unable to process file command 'artifacts' successfully. $GITHUB_ARTIFACTS file exceeds the maximum size of 1024 KiB (got 1024 KiB).
+            {"version":1,"subjects":[{"name":"app.tar","digest":"sha256:a172cedcae47474b615c54d510a5d84a8dea3032e958587430b413538be3f333","kind":"file"},{"name":"ghcr.io/octo/app","digest":"sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","kind":"oci"}]}
+        "#]],
+    );
 }
 
 // proves: conformance 233, 184
@@ -275,7 +314,7 @@ fn c177_files_are_fresh_and_read_after_a_failure() {
             ##[error]Process completed with exit code 1.
             1 2
             0
-            0
+            1
         "#]],
     );
 }
