@@ -154,7 +154,7 @@ pub struct JobSpec {
     /// The workflow's `defaults.run`, as written.
     pub workflow_defaults: Json,
     /// Contexts that are settled before the job: `github` (without what only the runner knows),
-    /// `inputs`, `vars`, `needs`, `strategy`, `matrix`.
+    /// `inputs`, `vars`, `needs`, `strategy`, `matrix`, and of `job` where its file is from.
     pub contexts: BTreeMap<String, Json>,
     /// The secrets this job may read, `GITHUB_TOKEN` among them.
     pub secrets: BTreeMap<String, String>,

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use event::{JobKey, StreamId};
+use event::{JobKey, RunRequest, StreamId};
 use expr::{Contexts, Object, Value};
 use protocol::{JobOptions, JobPaths, JobSpec};
-use workflow::{JobBody, job_to_json};
+use workflow::{JobBody, Uses, job_to_json};
 
 use crate::contexts::JobContexts;
 use crate::definitions::Definitions;
@@ -63,6 +63,8 @@ pub fn job_spec(
     let step_lines = steps.steps.iter().map(|step| source.place(step.span.start).line).collect();
     let mut contexts = JobContexts::of_job(run, files, id);
     contexts.with_definition(definition);
+    let mut settled = settled(&contexts, &node.id);
+    settled.insert("job".to_owned(), origin(&run.request, source.name()));
     let secrets = secrets::of_scope(run, files, node.scope, &surroundings.secrets)
         .map_err(|fault| SpecError::Secrets(fault.message))?;
     Ok(JobSpec {
@@ -77,7 +79,7 @@ pub fn job_spec(
         step_lines,
         workflow_env: file.env.clone(),
         workflow_defaults: file.defaults.clone(),
-        contexts: settled(&contexts, &node.id),
+        contexts: settled,
         secrets,
         payload: run.request.event.payload.clone(),
         permissions: definition.permissions.clone(),
@@ -85,6 +87,33 @@ pub fn job_spec(
         timeout_minutes: runner.timeout_minutes,
         cancel_timeout_minutes: runner.cancel_timeout_minutes,
         options: surroundings.options,
+    })
+}
+
+/// What `job` says of the file that the job stands in, which for a called one is not the run's
+/// (conformance 68, 124). A file of another repository is named by its address: which commit its ref
+/// meant is known where the ref is one. There is no check run, so `check_run_id` is null.
+fn origin(request: &RunRequest, file: &str) -> serde_json::Value {
+    let (repository, path, git_ref, commit) = match Uses::parse_workflow(file) {
+        Ok(Uses::Remote { owner, repo, path, reference }) => {
+            let is_commit =
+                reference.len() == 40 && reference.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let commit = is_commit.then(|| reference.clone());
+            (format!("{owner}/{repo}"), path.unwrap_or_default(), reference, commit)
+        }
+        _ => (
+            request.repository.to_string(),
+            file.to_owned(),
+            request.event.git_ref.to_string(),
+            Some(request.change.commit.to_string()),
+        ),
+    };
+    serde_json::json!({
+        "check_run_id": null,
+        "workflow_ref": format!("{repository}/{path}@{git_ref}"),
+        "workflow_sha": commit,
+        "workflow_repository": repository,
+        "workflow_file_path": path,
     })
 }
 

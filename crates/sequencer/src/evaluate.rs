@@ -152,8 +152,12 @@ impl Sight<'_> {
         Value::Object(Arc::new(github))
     }
 
+    /// `job` (conformance 68): what does not change, and what depends on the moment.
     fn job(&self) -> Value {
-        let mut job = Object::new();
+        let mut job = match self.plan.contexts.get("job") {
+            Some(Value::Object(object)) => Object::clone(object),
+            _ => Object::new(),
+        };
         job.insert("status", Value::String(self.state.status().as_str().into()));
         job.insert("services", self.plan.services.clone());
         job.insert("container", Value::Object(Arc::new(Object::new())));

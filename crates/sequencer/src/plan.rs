@@ -16,7 +16,7 @@ pub struct Plan {
     /// The workflow's `defaults.run`.
     pub workflow_defaults: Option<RunDefaults>,
     /// Contexts that do not change: `github` (with what the runner knows), `inputs`, `vars`,
-    /// `needs`, `strategy`, `matrix`, `secrets`, `runner`.
+    /// `needs`, `strategy`, `matrix`, `secrets`, `runner`, and what never changes of `job`.
     pub contexts: BTreeMap<String, Value>,
     /// `job.services`
     pub services: Value,

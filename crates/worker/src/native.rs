@@ -79,7 +79,8 @@ impl Artifacts {
                 }
                 None if line.trim().is_empty() => {}
                 None => {
-                    wrong.push(format!("line {} of the list of artifacts is wrong", self.lines))
+                    let text = format!("line {} of the list of artifacts is wrong", self.lines);
+                    wrong.push(text);
                 }
             }
         }

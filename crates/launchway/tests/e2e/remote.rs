@@ -160,3 +160,48 @@ fn without_places(place: &Place, said: &str) -> String {
     }
     clean
 }
+
+// proves: conformance 68, 124
+#[test]
+fn a_job_knows_the_file_that_it_stands_in() {
+    let says = "
+      - run: |
+          echo '= ${{ job.workflow_repository }} ${{ job.workflow_file_path }}'
+          echo '= ${{ job.workflow_ref }}'
+          echo '= sha of the run: ${{ job.workflow_sha == github.sha }}, none: ${{ job.workflow_sha == null }}'
+          echo '= [${{ toJSON(job.check_run_id) }}] ${{ job.status }}'
+";
+    let called = |name: &str| {
+        format!("on: workflow_call\njobs:\n  {name}:\n    runs-on: ubuntu-latest\n    steps:{says}")
+    };
+    let main = format!(
+        "on: push\njobs:\n  near: {{ uses: ./.github/workflows/near.yml }}\n  far: {{ uses: octo/tools/.github/workflows/far.yml@v1 }}\n  own:\n    runs-on: ubuntu-latest\n    steps:{says}"
+    );
+    let place = Place::with(&[
+        (".github/workflows/ci.yml", &*main),
+        (".github/workflows/near.yml", &*called("near")),
+    ]);
+    place.git(&["remote", "add", "origin", "https://github.com/octo/demo"]);
+    with_tools(&place, &[(".github/workflows/far.yml", &*called("far"))]);
+    let said = place.json(&["run", "--mirror", &mirror(&place)]);
+    expect![[r#"
+        far/far = octo/tools .github/workflows/far.yml
+        far/far = octo/tools/.github/workflows/far.yml@v1
+        far/far = sha of the run: false, none: true
+        far/far = [null] success
+        near/near = octo/demo .github/workflows/near.yml
+        near/near = octo/demo/.github/workflows/near.yml@refs/heads/main
+        near/near = sha of the run: true, none: false
+        near/near = [null] success
+        own = octo/demo .github/workflows/ci.yml
+        own = octo/demo/.github/workflows/ci.yml@refs/heads/main
+        own = sha of the run: true, none: false
+        own = [null] success
+        far / far: success
+        near / near: success
+        own: success
+        .github/workflows/ci.yml success
+        exit 0
+    "#]]
+    .assert_eq(&said.story());
+}
