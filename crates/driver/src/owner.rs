@@ -4,11 +4,12 @@
 //! not inherited by workers: a worker that outlives its owner does not own.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use event::StreamId;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 /// Why ownership cannot be told.
 #[derive(Debug, thiserror::Error)]
@@ -54,29 +55,57 @@ impl Owner {
                 }
                 // An owner removed the file between our open and our lock.
                 Ok(()) => {}
-                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+                // Owners hold it alone. Whoever only looks holds it with others, for an instant.
+                Err(Errno::WOULDBLOCK) if is_owned(&file).map_err(failed)? => return Ok(None),
+                Err(Errno::WOULDBLOCK) => {}
                 Err(errno) => return Err(failed(errno.into())),
             }
         }
     }
 
-    /// The process that drives the run now, as it wrote itself down; none where nobody lives.
+    /// The process that drives the run now, as it wrote itself down; none where nobody lives. Keeps
+    /// nobody from taking the run.
     ///
     /// # Errors
     /// When the file cannot be read or locked.
     pub fn holder(folder: &Path, stream: StreamId) -> Result<Option<u32>, OwnerError> {
-        if Owner::claim(folder, stream)?.is_some() {
-            return Ok(None);
-        }
         let StreamId::Run(run, attempt) = stream;
         let path = folder.join(format!("{run}-{attempt}.owner"));
-        let text = std::fs::read_to_string(&path).map_err(|source| OwnerError { path, source })?;
-        Ok(text.trim().parse().ok())
+        let failed = |source: io::Error| OwnerError { path: path.clone(), source };
+        loop {
+            let mut file = match File::open(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(failed(error)),
+            };
+            if !is_owned(&file).map_err(failed)? {
+                return Ok(None);
+            }
+            let mut text = String::new();
+            file.read_to_string(&mut text).map_err(failed)?;
+            if let Some(pid) = text.strip_suffix('\n').and_then(|pid| pid.parse().ok()) {
+                return Ok(Some(pid));
+            }
+            // It has the lock, and is about to say who it is.
+            std::thread::yield_now();
+        }
     }
 
     /// The run.
     pub fn stream(&self) -> StreamId {
         self.stream
+    }
+}
+
+/// Whether somebody holds the lock alone.
+fn is_owned(file: &File) -> io::Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => {
+            flock(file, FlockOperation::Unlock)?;
+            Ok(false)
+        }
+        Err(Errno::WOULDBLOCK) => Ok(true),
+        Err(errno) => Err(errno.into()),
     }
 }
 
@@ -114,7 +143,9 @@ mod tests {
         let stream = StreamId::Run(RunId(1), Attempt(1));
         let owner = Owner::claim(&folder, stream).unwrap().unwrap();
         assert!(Owner::claim(&folder, stream).unwrap().is_none());
+        assert_eq!(Owner::holder(&folder, stream).unwrap(), Some(std::process::id()));
         drop(owner);
+        assert_eq!(Owner::holder(&folder, stream).unwrap(), None);
         assert!(Owner::claim(&folder, stream).unwrap().is_some());
         std::fs::remove_dir_all(folder).unwrap();
     }

@@ -470,6 +470,9 @@ pub struct RunnerDemand {
     pub cancel_timeout_minutes: f64,
     /// Whether it reads a secret other than GITHUB_TOKEN: such a job is not started twice unasked.
     pub reads_secrets: bool,
+    /// Ports of the machine that its services want for themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_ports: Vec<u16>,
 }
 
 /// The workflow that a job calls.

@@ -7,6 +7,7 @@ use crate::cli::Format;
 use crate::engine::run_of;
 use crate::exit::Failure;
 use crate::journal;
+use crate::standing::Standing;
 use crate::terminal::run_page;
 use crate::terminal::style::{Style, out};
 use crate::terminal::time::now;
@@ -20,8 +21,13 @@ pub(crate) fn show(store: &Store, streams: &[StreamId], format: Format) -> Resul
     for stream in streams {
         let view = journal::view(store, *stream)?;
         out("");
+        // Whoever says its last words drives it no more.
+        let standing = match view.conclusion {
+            Some(_) => Standing::Over,
+            None => Standing::Unattended,
+        };
         let summary = |blob: &BlobId| crate::commands::runs::summary(store, blob);
-        for line in run_page::lines(&view, &summary, now(), style) {
+        for line in run_page::lines(&view, standing, &summary, now(), style) {
             out(&line);
         }
         let run = run_of(*stream);

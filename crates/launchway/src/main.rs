@@ -20,6 +20,7 @@ mod names;
 mod prepare;
 mod remote;
 mod select;
+mod standing;
 mod state;
 mod terminal;
 

@@ -96,6 +96,9 @@ impl Fold<'_> {
             waiting: None,
             cancel: None,
             last_fence: Fence(0),
+            matrices: 0,
+            timed_out: false,
+            outputs_bytes: 0,
             conclusion: None,
         };
         match run_member(self.stream, &run) {
@@ -291,11 +294,14 @@ impl Fold<'_> {
         run.nodes.push(leg);
         run.index.insert(definition.key.clone(), id);
         self.state.enlist(self.stream, id);
-        self.change(matrix, |node| {
+        let is_first = self.change(matrix, |node| {
+            let is_first = node.legs.is_none();
             let legs = node.legs.get_or_insert_default();
             legs.all.push(id);
             legs.open += 1;
+            is_first
         });
+        self.run_mut().matrices += usize::from(is_first);
         Ok(id)
     }
 
@@ -371,7 +377,7 @@ impl Fold<'_> {
                     return Err(self.illegal(key.as_str(), "leased under a newer fence"));
                 }
                 self.run_mut().last_fence = *fence;
-                self.state.leases_open += 1;
+                self.state.open_lease(self.stream, id);
                 let (fence, tracking_id) = (*fence, Arc::clone(tracking_id));
                 let lease = Lease { fence, tracking_id, deadline: None };
                 self.change(id, |node| node.phase = Phase::Leased(lease));
@@ -392,7 +398,7 @@ impl Fold<'_> {
             (Phase::Leased(lease) | Phase::Running(lease), RunEvent::JobLost { fence, .. })
                 if lease.fence == *fence =>
             {
-                self.state.leases_open -= 1;
+                self.state.close_lease(self.stream, id);
                 self.change(id, |node| {
                     node.phase = Phase::Lost;
                     node.losses += 1;
@@ -502,8 +508,10 @@ impl Fold<'_> {
         outputs: &BTreeMap<String, MaskedText>,
     ) {
         if self.node(id).phase.lease().is_some() {
-            self.state.leases_open -= 1;
+            self.state.close_lease(self.stream, id);
+            self.run_mut().outputs_bytes += outputs_bytes(outputs);
         }
+        self.run_mut().timed_out |= conclusion == Conclusion::TimedOut;
         if let Some((group, member)) = job_member(self.stream, id, self.node(id)) {
             self.state.groups.leave(group, member);
         }
@@ -566,6 +574,12 @@ impl Fold<'_> {
             self.state.owed.ends.insert(self.stream);
         }
     }
+}
+
+/// Bytes of outputs as GitHub counts them: names and values in UTF-16 (conformance 104, 235).
+pub(crate) fn outputs_bytes(outputs: &BTreeMap<String, MaskedText>) -> usize {
+    let units = |text: &str| 2 * text.encode_utf16().count();
+    outputs.iter().map(|(name, value)| units(name) + units(value.as_str())).sum()
 }
 
 /// A job may end with its worker's fence, or without one while it has no worker.

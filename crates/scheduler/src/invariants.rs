@@ -1,7 +1,7 @@
 //! What must hold after every event, whatever came before. The simulator checks all of it; each has
 //! a planted fault that it catches.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use event::StreamId;
 
@@ -96,6 +96,18 @@ fn leases(state: &State, _: &Definitions) -> Option<String> {
     if leased.len() != state.leases_open || fences.len() != leased.len() {
         return Some(format!("{} leases, {} counted", leased.len(), state.leases_open));
     }
+    let mut ports = BTreeMap::new();
+    for (.., node) in nodes(state).filter(|(.., node)| node.phase.lease().is_some()) {
+        for port in node.host_ports() {
+            *ports.entry(*port).or_default() += 1;
+        }
+    }
+    if ports != state.ports {
+        return Some(format!(
+            "leased jobs have the ports {ports:?}, counted are {:?}",
+            state.ports
+        ));
+    }
     let newer = leased.iter().find(|(_, run, fence)| *fence > run.last_fence)?;
     Some(format!("fence {} is newer than the last", newer.2))
 }
@@ -179,7 +191,10 @@ fn counts(state: &State, _: &Definitions) -> Option<String> {
             let open = node.needs.iter().filter(|need| run.node(**need).is_open()).count();
             (open != node.needs_open).then(|| format!("{}: {} needs", node.key, node.needs_open))
         });
-        scope.or(legs).or(needs)
+        let matrices = run.nodes.iter().filter(|node| node.legs.is_some()).count();
+        let matrices = (matrices != run.matrices)
+            .then(|| format!("run {stream} has {matrices} matrices, {} counted", run.matrices));
+        scope.or(legs).or(needs).or(matrices)
     })
 }
 

@@ -1,7 +1,9 @@
 //! Every bound of this machine, with its reason.
 
-/// Jobs of one run, the legs of matrices and the jobs of called workflows among them (`design` 8.16).
+/// Jobs of one run: the legs of matrices, not what they are legs of, and the jobs of called workflows (`design` 8.16).
 pub(crate) const RUN_JOBS_MAX: usize = 10_000;
+/// Outputs of all jobs of one run, in UTF-16 bytes; GitHub's limit (conformance 235).
+pub(crate) const RUN_OUTPUTS_BYTES_MAX: usize = 50 << 20;
 /// The run's own file and nine called ones below it; GitHub's limit (conformance 118, 226).
 pub(crate) const CALL_DEPTH_MAX: usize = 10;
 /// Characters of a concurrency group; GitHub's limit (conformance 40, 239).

@@ -197,7 +197,7 @@ impl<'s> Planning<'s> {
         if legs.is_empty() {
             return Err(Fault::at(span, "no leg of the matrix has the values that were asked for"));
         }
-        if self.run.nodes.len() + legs.len() > RUN_JOBS_MAX {
+        if self.run.jobs_counted() + legs.len() - 1 > RUN_JOBS_MAX {
             return Err(Fault::at(span, format!("the run has more than {RUN_JOBS_MAX} jobs")));
         }
         let max_parallel = fields::number(max_parallel, "max-parallel", span)?;
@@ -295,7 +295,10 @@ impl<'s> Planning<'s> {
             Some(environment) => fields::text(&environment.name, contexts)?,
             None => None,
         };
+        let host_ports = steps.services.as_ref();
+        let host_ports = host_ports.map_or(Vec::new(), |it| fields::host_ports(it, contexts));
         definition.runner = Some(RunnerDemand {
+            host_ports,
             labels,
             group,
             timeout_minutes: minutes(&steps.timeout_minutes, "timeout-minutes", TIMEOUT_MINUTES)?,

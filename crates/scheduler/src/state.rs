@@ -36,6 +36,9 @@ pub struct State {
     pub(crate) groups: Groups,
     pub(crate) owed: Owed,
     pub(crate) leases_open: usize,
+    /// Ports of the machine that leased jobs have, with how many have each. One, but where streams
+    /// of different processes were folded.
+    pub(crate) ports: BTreeMap<u16, usize>,
 }
 
 /// One attempt of one run.
@@ -49,6 +52,12 @@ pub struct Run {
     pub(crate) waiting: Option<WaitReason>,
     pub(crate) cancel: Option<CancelReason>,
     pub(crate) last_fence: Fence,
+    /// Nodes that became legs: jobs of the file, but none that run.
+    pub(crate) matrices: usize,
+    /// Whether a job ran into its time limit.
+    pub(crate) timed_out: bool,
+    /// Bytes of outputs that its jobs gave (conformance 235).
+    pub(crate) outputs_bytes: usize,
     pub(crate) conclusion: Option<Conclusion>,
 }
 
@@ -247,6 +256,12 @@ impl Node {
         self.definition.as_ref().expect("a job past its planning has a definition")
     }
 
+    /// Ports of the machine that nobody else may have while it runs.
+    pub(crate) fn host_ports(&self) -> &[u16] {
+        let runner = self.definition.as_ref().and_then(|it| it.runner.as_ref());
+        runner.map_or(&[], |runner| &runner.host_ports)
+    }
+
     /// What others see of an end (conformance 97, 102).
     pub(crate) fn result_of(&self, conclusion: Conclusion) -> Conclusion {
         let forgiven = self.definition.as_ref().is_some_and(|it| it.continue_on_error);
@@ -298,6 +313,26 @@ impl State {
     /// Leases without an end: how many workers there are to be.
     pub fn leases_open(&self) -> usize {
         self.leases_open
+    }
+
+    /// A job has a worker, and the ports of the machine that it wants.
+    pub(crate) fn open_lease(&mut self, stream: StreamId, id: NodeId) {
+        self.leases_open += 1;
+        for port in self.node(stream, id).host_ports().to_vec() {
+            *self.ports.entry(port).or_default() += 1;
+        }
+    }
+
+    /// It has them no more.
+    pub(crate) fn close_lease(&mut self, stream: StreamId, id: NodeId) {
+        self.leases_open -= 1;
+        for port in self.node(stream, id).host_ports().to_vec() {
+            let count = self.ports.get_mut(&port).expect("a leased job's ports are counted");
+            *count -= 1;
+            if *count == 0 {
+                self.ports.remove(&port);
+            }
+        }
     }
 
     pub(crate) fn node(&self, stream: StreamId, id: NodeId) -> &Node {
@@ -372,6 +407,11 @@ impl Run {
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0 as usize]
+    }
+
+    /// How many jobs it has, as GitHub counts them: each leg, and not what they are legs of.
+    pub(crate) fn jobs_counted(&self) -> usize {
+        self.nodes.len() - self.matrices
     }
 
     pub(crate) fn node_mut(&mut self, id: NodeId) -> &mut Node {

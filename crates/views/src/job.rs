@@ -28,6 +28,8 @@ pub struct JobView {
     pub max_parallel: Option<u32>,
     /// `runs-on`
     pub labels: Vec<MaskedText>,
+    /// Its time limit.
+    pub timeout_minutes: Option<f64>,
     /// The environment it names.
     pub environment: Option<MaskedText>,
     /// The attempt that it ran in, where its end was carried over.
@@ -148,6 +150,7 @@ impl JobView {
             needs: Vec::new(),
             max_parallel: None,
             labels: Vec::new(),
+            timeout_minutes: None,
             environment: None,
             carried_from: None,
             status: Status::Waiting,
@@ -217,6 +220,7 @@ impl JobView {
         self.needs = definition.needs.clone();
         self.environment = definition.environment.clone();
         self.labels = definition.runner.iter().flat_map(|it| it.labels.clone()).collect();
+        self.timeout_minutes = definition.runner.as_ref().map(|it| it.timeout_minutes);
         self.max_parallel = definition.max_parallel;
         self.queued_at = Some(definition.queued_at);
     }

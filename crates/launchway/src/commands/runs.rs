@@ -21,8 +21,8 @@ use crate::state::StateFolder;
 pub(crate) fn run(command: RunsCommand, state: &StateFolder) -> Outcome {
     let store = Arc::new(journal::open(state)?);
     match command {
-        RunsCommand::List { limit, all, format } => list::run(&store, limit, all, format),
-        RunsCommand::Show { run, format } => show::run(&store, &run, format),
+        RunsCommand::List { limit, all, format } => list::run(&store, state, limit, all, format),
+        RunsCommand::Show { run, format } => show::run(&store, state, &run, format),
         RunsCommand::Watch { run } => watch::run(&store, state, &run),
         RunsCommand::Logs(args) => logs::run(&store, &args),
         RunsCommand::Download { run, names, folder } => {

@@ -3,6 +3,7 @@
 use event::{Conclusion, Status, Timestamp};
 use views::{JobView, RunView, StepView};
 
+use crate::standing::Standing;
 use crate::terminal::report::mark;
 use crate::terminal::style::Style;
 use crate::terminal::time::{duration, moment};
@@ -13,13 +14,14 @@ pub(crate) type SummaryText<'a> = dyn Fn(&event::BlobId) -> Option<String> + 'a;
 /// The whole page, line by line.
 pub(crate) fn lines(
     view: &RunView,
+    standing: Standing,
     summary: &SummaryText<'_>,
     now: Timestamp,
     style: Style,
 ) -> Vec<String> {
-    let mut lines = heading(view, now, style);
+    let mut lines = heading(view, standing, now, style);
     lines.push(String::new());
-    lines.extend(jobs(view, now, style));
+    lines.extend(jobs(view, standing, now, style));
     lines.extend(annotations(view, style));
     lines.extend(summaries(view, summary, style));
     lines.extend(artifacts(view, style));
@@ -27,12 +29,15 @@ pub(crate) fn lines(
     lines
 }
 
-fn heading(view: &RunView, now: Timestamp, style: Style) -> Vec<String> {
+fn heading(view: &RunView, standing: Standing, now: Timestamp, style: Style) -> Vec<String> {
     let header = &view.header;
     let attempt =
         if header.attempt.0 > 1 { format!(", attempt {}", header.attempt) } else { String::new() };
-    let state = state(view.conclusion, view.status, style);
     let time = view.duration_ms(now).map(|ms| format!(" in {}", length(ms))).unwrap_or_default();
+    let state = match standing.about_run(view) {
+        Some(said) => format!("{} {said}", style.yellow("?")),
+        None => format!("{}{time}", state(view.conclusion, view.status, style)),
+    };
     let changes = match header.uncommitted {
         0 => String::new(),
         1 => ", 1 uncommitted change".to_owned(),
@@ -42,7 +47,7 @@ fn heading(view: &RunView, now: Timestamp, style: Style) -> Vec<String> {
     let git_ref = header.git_ref.strip_prefix("refs/heads/").unwrap_or(&header.git_ref);
     vec![
         format!("{} {}", style.bold(&format!("run {}{attempt}", header.run)), header.title),
-        format!("{state}{time}"),
+        state,
         style.dim(&format!(
             "{} · {} of {git_ref} at {commit}{changes} · {} · by {}",
             header.workflow_path,
@@ -53,7 +58,7 @@ fn heading(view: &RunView, now: Timestamp, style: Style) -> Vec<String> {
     ]
 }
 
-fn jobs(view: &RunView, now: Timestamp, style: Style) -> Vec<String> {
+fn jobs(view: &RunView, standing: Standing, now: Timestamp, style: Style) -> Vec<String> {
     let order = view.in_order();
     let width = |(depth, job): &(usize, &JobView)| 2 * depth + job.name.as_str().chars().count();
     let widest = order.iter().map(width).max().unwrap_or(0);
@@ -63,7 +68,7 @@ fn jobs(view: &RunView, now: Timestamp, style: Style) -> Vec<String> {
         let padding = " ".repeat(widest - width(&(depth, job)));
         let time = job.duration_ms(now).map(length).unwrap_or_default();
         let sign = sign(job.conclusion, job.status, style);
-        let why = job_state(view, job);
+        let why = job_state(view, standing, job);
         lines.push(format!(
             "  {sign} {indent}{}{padding}  {time:>9}  {}",
             job.name,
@@ -79,11 +84,11 @@ fn jobs(view: &RunView, now: Timestamp, style: Style) -> Vec<String> {
 }
 
 /// The state in a word, and the reason where there is one.
-fn job_state(view: &RunView, job: &JobView) -> String {
-    match view.why_waiting(&job.key) {
-        Some(reason) => reason,
-        None => job.state().to_owned(),
+fn job_state(view: &RunView, standing: Standing, job: &JobView) -> String {
+    if let (Some(Conclusion::TimedOut), Some(minutes)) = (job.conclusion, job.timeout_minutes) {
+        return format!("timed out after {minutes} minutes");
     }
+    standing.about_job(view, job).unwrap_or_else(|| job.state().to_owned())
 }
 
 fn step_line(step: &StepView, style: Style) -> String {
@@ -170,7 +175,11 @@ pub(crate) fn sign(conclusion: Option<Conclusion>, status: Status, style: Style)
 }
 
 fn state(conclusion: Option<Conclusion>, status: Status, style: Style) -> String {
-    let word = conclusion.map_or(status.as_str(), Conclusion::as_str);
+    let word = match conclusion {
+        Some(Conclusion::TimedOut) => "timed out",
+        Some(conclusion) => conclusion.as_str(),
+        None => status.as_str(),
+    };
     format!("{} {word}", sign(conclusion, status, style))
 }
 

@@ -54,7 +54,8 @@ impl AtWork {
     /// The jobs of the newest run as `runs show` tells them, steps with how they ended.
     fn page(&self) -> String {
         let run = self.place.shown();
-        let mut text = format!("run: {} {}\n", run["status"], run["conclusion"]);
+        let mut text = format!("run: {} {}", run["status"], run["conclusion"]);
+        text.push_str(if run["unattended"] == true { " unattended\n" } else { "\n" });
         for job in run["jobs"].as_array().into_iter().flatten() {
             text.push_str(&format!(
                 "{}: {} {} lost {} {}\n",
@@ -115,14 +116,20 @@ fn a_killed_command_takes_its_jobs_along_and_the_next_start_says_so() {
         assert!(!at_work.has(mark), "{mark} was started");
     }
     expect![[r#"
-        run: in_progress null
+        run: in_progress null unattended
         first: completed success lost false null
           Run echo kept=yes >> $GITHUB_OUTPUT: success interrupted false
-        long: in_progress null lost false null
+        long: in_progress null lost false was running when launchway ended
           holds on: null interrupted false
         after: waiting null lost false waits for long
     "#]]
     .assert_eq(&at_work.page());
+    let page = at_work.place.run(&["runs", "show"]).stdout;
+    let said: Vec<&str> = page.lines().filter(|line| line.contains("nobody runs it")).collect();
+    expect!["? nobody runs it; launchway runs resume 1 goes on with it"]
+        .assert_eq(&said.join("\n"));
+    let list = at_work.place.run(&["runs", "list"]).stdout;
+    assert!(list.contains("unattended"), "{list}");
     let next = at_work.place.run(&["run", "pull_request"]);
     expect![[r#"
         no workflow runs on this event:
@@ -132,10 +139,10 @@ fn a_killed_command_takes_its_jobs_along_and_the_next_start_says_so() {
     "#]]
     .assert_eq(&next.stderr);
     expect![[r#"
-        run: in_progress null
+        run: in_progress null unattended
         first: completed success lost false null
           Run echo kept=yes >> $GITHUB_OUTPUT: success interrupted false
-        long: queued null lost false is ready and waits for a worker
+        long: queued null lost false is ready, and nobody runs it
         after: waiting null lost false waits for long
     "#]]
     .assert_eq(&at_work.page());
@@ -185,7 +192,7 @@ fn a_lost_job_that_reads_a_secret_waits_for_a_person() {
     .assert_eq(&format!("{}{}", said.story(), said.stderr));
     assert!(living(&at_work.place).is_empty() && !at_work.has("after"));
     expect![[r#"
-        run: waiting null
+        run: waiting null unattended
         first: completed success lost false null
           Run echo kept=yes >> $GITHUB_OUTPUT: success interrupted false
         long: waiting null lost true was lost (its worker was ended by signal 9) and waits for a person: it reads secrets
@@ -214,10 +221,10 @@ fn where_both_are_killed_the_next_start_ends_what_they_left() {
     assert!(living(&at_work.place).is_empty());
     assert!(!at_work.has("next") && !at_work.has("always") && !at_work.has("after"));
     expect![[r#"
-        run: in_progress null
+        run: in_progress null unattended
         first: completed success lost false null
           Run echo kept=yes >> $GITHUB_OUTPUT: success interrupted false
-        long: queued null lost false is ready and waits for a worker
+        long: queued null lost false is ready, and nobody runs it
         after: waiting null lost false waits for long
     "#]]
     .assert_eq(&at_work.page());

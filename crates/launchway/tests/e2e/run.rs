@@ -396,6 +396,41 @@ jobs:
     );
 }
 
+/// Nobody cancelled it: it has failed for whoever asks how it went.
+// proves: conformance 102, 222
+#[test]
+fn a_run_that_timed_out_has_not_been_cancelled() {
+    let (place, _) = check(
+        "
+on: push
+jobs:
+  slow:
+    runs-on: ubuntu-latest
+    timeout-minutes: 0.005
+    steps: [{ run: sleep 600 }]
+  after:
+    needs: slow
+    if: cancelled() || needs.slow.result == 'cancelled'
+    runs-on: ubuntu-latest
+    steps: [{ run: 'echo = for others it is ${{ needs.slow.result }}' }]
+",
+        &[],
+        expect![[r#"
+            after = for others it is cancelled
+            after: success
+            slow: timed_out
+              Run sleep 600: cancelled, cancelled
+            .github/workflows/ci.yml timed_out
+            exit 1
+        "#]],
+    );
+    let page = place.run(&["runs", "show"]).stdout;
+    for said in ["✗ timed out in", "  timed out after 0.005 minutes\n", "maximum execution time"]
+    {
+        assert!(page.contains(said), "{page}");
+    }
+}
+
 // proves: conformance 26
 #[test]
 fn a_dispatch_has_typed_inputs_and_variables() {

@@ -1,6 +1,6 @@
 //! Decisions that need nothing from outside: what the index sets say is due.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use event::{CancelReason, Conclusion, Fence, RunEvent, StreamId, Timestamp, WaitReason};
@@ -43,9 +43,19 @@ pub(super) fn advance<'s>(
 pub(super) fn lease(state: &State, width: usize, tracking: &str, at: Timestamp) -> Decided {
     let free = width.saturating_sub(state.leases_open());
     let mut fences: BTreeMap<StreamId, Fence> = BTreeMap::new();
+    let mut ports: BTreeSet<u16> = state.ports.keys().copied().collect();
     let mut events = Vec::new();
-    for (_, stream, id) in state.owed.ready.iter().take(free) {
+    for (_, stream, id) in &state.owed.ready {
+        if events.len() == free {
+            break;
+        }
         let run = &state.runs[stream];
+        // Jobs that want one port of the machine run in turn (`design` 8.11).
+        let wanted = run.node(*id).host_ports();
+        if wanted.iter().any(|port| ports.contains(port)) {
+            continue;
+        }
+        ports.extend(wanted);
         let fence = fences.entry(*stream).or_insert(run.last_fence);
         fence.0 += 1;
         let request = run.request();
@@ -103,12 +113,13 @@ impl<'s> Due<'s> {
         for (stream, id) in self.state.owed.plans.iter().take(PLANS_AT_ONCE) {
             let Some(files) = self.definitions.get(*stream) else { continue };
             let run = &self.state.runs[stream];
-            let room = room.entry(*stream).or_insert(RUN_JOBS_MAX.saturating_sub(run.nodes.len()));
+            let room =
+                room.entry(*stream).or_insert(RUN_JOBS_MAX.saturating_sub(run.jobs_counted()));
             let planning = Planning { run, files, id: *id, at: self.at };
             let mut planned = plan::plan(&planning);
             let legs = planned.iter().filter(|it| matches!(it, RunEvent::JobPlanned(_))).count();
-            // A plain job lives in the node it has.
-            let more = if legs > 1 { legs } else { 0 };
+            // The job itself was counted when it was declared; its first leg takes its place.
+            let more = legs.saturating_sub(1);
             if more > *room {
                 let message = format!("the run has more than {RUN_JOBS_MAX} jobs");
                 let fault = Fault { message, span: None };
@@ -230,7 +241,7 @@ impl<'s> Due<'s> {
     fn call(&self, run: &Run, files: &Files, id: NodeId) -> Vec<RunEvent> {
         let node = run.node(id);
         let key = &node.planned().call.as_ref().expect("only calling jobs call").file;
-        let room = RUN_JOBS_MAX.saturating_sub(run.nodes.len());
+        let room = RUN_JOBS_MAX.saturating_sub(run.jobs_counted());
         let declared = match files.file(Some(key)) {
             Some(file) => plan::declare(file, Some(key.clone()), Some(&node.key), &[], room),
             None => {
@@ -313,12 +324,15 @@ fn matrix_completed(run: &Run, node: &Node, at: Timestamp) -> RunEvent {
     RunEvent::MatrixCompleted { job: node.key.clone(), conclusion, outputs, at }
 }
 
-/// Conformance 222; a run that was told to end has been cancelled even if all jobs went on.
+/// Conformance 222; a run that was told to end has been cancelled even if all jobs went on. A job that
+/// ran into its time limit is cancelled for those that need it (conformance 102), but nobody cancelled
+/// the run: it timed out.
 fn conclusion(run: &Run) -> Conclusion {
     let jobs = run.scope(ScopeId::ROOT).tally.conclusion();
     match (&run.cancel, jobs) {
         (_, Conclusion::Failure) => Conclusion::Failure,
         (Some(_), _) => Conclusion::Cancelled,
+        (None, Conclusion::Cancelled) if run.timed_out => Conclusion::TimedOut,
         (None, jobs) => jobs,
     }
 }

@@ -175,7 +175,7 @@ pub(super) fn stopped(node: &Node, at: Timestamp) -> RunEvent {
     }
 }
 
-fn error(message: String) -> Annotation {
+pub(super) fn error(message: impl Into<std::sync::Arc<str>>) -> Annotation {
     Annotation {
         level: AnnotationLevel::Error,
         message: MaskedText::without_secrets(message),

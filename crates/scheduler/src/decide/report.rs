@@ -1,5 +1,7 @@
 //! Workers: what they report, that they are gone, and who may start their job again.
 
+use std::collections::BTreeMap;
+
 use event::{
     BlobId, CancelReason, Conclusion, ExitKind, Fence, JobKey, RunEvent, StreamId, Timestamp,
     WaitReason,
@@ -7,9 +9,11 @@ use event::{
 use mask::MaskedText;
 use protocol::Report;
 
+use super::cancel::error;
 use super::{Decided, Refusal};
-use crate::limits::LOSSES_MAX;
-use crate::state::{Node, Phase, State};
+use crate::evolve::outputs_bytes;
+use crate::limits::{LOSSES_MAX, RUN_OUTPUTS_BYTES_MAX};
+use crate::state::{Node, Phase, Run, State};
 
 /// What a worker speaks under.
 pub(super) struct Leased {
@@ -51,6 +55,7 @@ pub(super) fn report(
         let (state, report) = (node.phase.name(), kind(&report));
         return Err(Refusal::Misplaced { job, state, report });
     }
+    let mut said = None;
     let event = match report {
         Report::Started { pid, at } => {
             RunEvent::JobStarted { job, fence: lease.fence, pid, runner: runner.clone(), at }
@@ -68,8 +73,15 @@ pub(super) fn report(
             RunEvent::ArtifactUploaded { job, name, blob, size_bytes, expires_at }
         }
         Report::NotEnforced { note } => RunEvent::NotEnforced { job: Some(job), note },
-        Report::Completed { conclusion, exit, outputs, environment_url, at } => {
-            let (conclusion, exit) = ended(node, conclusion, exit);
+        Report::Completed { conclusion, exit, mut outputs, environment_url, at } => {
+            let (mut conclusion, mut exit) = ended(node, conclusion, exit);
+            said = too_much(&state.runs[&lease.stream], &job, &outputs);
+            if said.is_some() {
+                outputs.clear();
+            }
+            if said.is_some() && conclusion == Conclusion::Success {
+                (conclusion, exit) = (Conclusion::Failure, ExitKind::UserFailure);
+            }
             let fence = Some(lease.fence);
             RunEvent::JobCompleted {
                 job,
@@ -83,7 +95,16 @@ pub(super) fn report(
             }
         }
     };
-    Ok(vec![(lease.stream, event)])
+    Ok(said.into_iter().chain([event]).map(|event| (lease.stream, event)).collect())
+}
+
+/// What is said about outputs that are too much for the run (conformance 235).
+fn too_much(run: &Run, job: &JobKey, outputs: &BTreeMap<String, MaskedText>) -> Option<RunEvent> {
+    if run.outputs_bytes + outputs_bytes(outputs) <= RUN_OUTPUTS_BYTES_MAX {
+        return None;
+    }
+    let annotation = error("the outputs of the run's jobs are larger than 50 MB together");
+    Some(RunEvent::AnnotationAdded { job: job.clone(), step: None, annotation })
 }
 
 fn kind(report: &Report) -> &'static str {

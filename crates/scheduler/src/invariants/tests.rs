@@ -49,6 +49,7 @@ fn planned(id: &str, leg: Option<u32>, group: Option<&str>) -> RunEvent {
             group: None,
             timeout_minutes: 1.0,
             cancel_timeout_minutes: 1.0,
+            host_ports: Vec::new(),
             reads_secrets: false,
         }),
         call: None,

@@ -4,7 +4,7 @@ use event::ConcurrencyClaim;
 use expr::Value;
 use mask::MaskedText;
 use syntax::Span;
-use workflow::{Concurrency, Job, Leg, Template, TemplateError, matrix};
+use workflow::{Concurrency, Job, Leg, Template, TemplateError, TemplateKind, matrix};
 
 use super::Fault;
 use crate::limits::{GROUP_CHARS_MAX, TIMEOUT_MINUTES_MAX};
@@ -116,6 +116,40 @@ pub(super) fn runs_on(
         return Err(Fault::at(template.span(), "runs-on: no label is left to run on"));
     }
     Ok((labels, group))
+}
+
+/// The ports of this machine that services ask for by number (`5432:5432`). What cannot be read here
+/// is left to the worker, which says what is wrong with it.
+pub(super) fn host_ports(services: &Template, contexts: &dyn Contexts) -> Vec<u16> {
+    let ports: Vec<Value> = match services.kind() {
+        TemplateKind::Mapping(entries) => {
+            let ports = entries.iter().filter_map(|(_, service)| service.get("ports"));
+            ports.filter_map(|ports| value(ports, contexts).ok()).collect()
+        }
+        _ => match value(services, contexts) {
+            Ok(Value::Object(services)) => {
+                let ports = services.iter().filter_map(|(_, service)| match service {
+                    Value::Object(service) => service.get("ports").cloned(),
+                    _ => None,
+                });
+                ports.collect()
+            }
+            _ => Vec::new(),
+        },
+    };
+    let mut found: Vec<u16> =
+        ports.iter().flat_map(words).filter_map(|text| host_port(text.as_str())).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// `[ADDRESS:]HOST:CONTAINER[/PROTOCOL]`; a container's port alone takes whichever is free.
+fn host_port(mapping: &str) -> Option<u16> {
+    let mapping = mapping.split('/').next()?;
+    let mut parts = mapping.rsplit(':');
+    let _container = parts.next()?;
+    parts.next()?.parse().ok()
 }
 
 fn words(value: &Value) -> Vec<MaskedText> {

@@ -262,3 +262,96 @@ fn c95_a_name_that_looks_at_the_matrix_is_the_whole_name() {
         assert!(told.contains(&format!("JobPlanned test (1) as `{leg}`\n")), "{name}: {told}");
     }
 }
+
+/// How many jobs a run of so many matrices of so many legs leases, and what is said.
+fn matrices(matrices: usize, legs: usize) -> (usize, String) {
+    let values: Vec<String> = (0..legs).map(|it| it.to_string()).collect();
+    let mut workflow = "on: push\njobs:\n".to_owned();
+    for number in 0..matrices {
+        let values = values.join(", ");
+        let _ = writeln!(
+            workflow,
+            "  j{number}: {{ strategy: {{ matrix: {{ v: [{values}] }} }}, runs-on: x, steps: [{{ run: make }}] }}"
+        );
+    }
+    let mut world = World::new();
+    (world.checks, world.width) = (false, usize::MAX);
+    world.create(request(1, &workflow, &[]), Vec::new());
+    let told = world.told();
+    let leased = told.lines().filter(|line| line.starts_with("JobLeased")).count();
+    let said = told.lines().filter(|line| line.starts_with("AnnotationAdded"));
+    (leased, said.collect::<Vec<_>>().join("; "))
+}
+
+/// GitHub counts legs, not what they are legs of.
+// proves: conformance 94, 225
+#[test]
+fn a_run_has_ten_thousand_jobs_matrices_not_counted() {
+    let (leased, said) = matrices(40, 250);
+    assert_eq!((leased, said.as_str()), (10_000, ""));
+    let (leased, said) = matrices(40, 251);
+    assert!(leased < 10_000, "{leased}");
+    assert!(said.contains("the run has more than 10000 jobs"), "{said}");
+}
+
+/// Outputs of a job that would be the run's fifty-first megabyte.
+// proves: conformance 235
+#[test]
+fn c235_a_run_has_fifty_megabytes_of_outputs() {
+    let mut workflow = "on: push\njobs:\n".to_owned();
+    for number in 0..51 {
+        let _ = writeln!(workflow, "  j{number}: {{ runs-on: x, steps: [{{ run: make }}] }}");
+    }
+    let mut world = World::new();
+    world.checks = false;
+    world.create(request(1, &workflow, &[]), Vec::new());
+    let value = "x".repeat((1 << 19) - 1);
+    for number in 0..51 {
+        world.act(&format!("j{number} success k={value}"));
+    }
+    let told = world.told();
+    let news = |line: &&str| line.starts_with("AnnotationAdded") || line.starts_with("RunCompl");
+    expect![[r#"
+        AnnotationAdded j50: the outputs of the run's jobs are larger than 50 MB together
+        RunCompleted failure"#]]
+    .assert_eq(&told.lines().filter(news).collect::<Vec<_>>().join("\n"));
+    assert!(
+        told.contains("JobCompleted j50 failure\n") && told.contains("JobCompleted j49 success")
+    );
+}
+
+/// Jobs of one machine share its ports: those that ask for the same one by number run in turn, others
+/// beside them.
+// proves: conformance 163
+#[test]
+fn jobs_that_want_one_port_of_the_machine_run_in_turn() {
+    let workflow = "
+on: push
+jobs:
+  a:
+    runs-on: x
+    services: { db: { image: postgres, ports: ['127.0.0.1:5432:5432/tcp', 6379] } }
+    steps: [{ run: make }]
+  b:
+    strategy: { matrix: { port: [5432, 5433] } }
+    runs-on: x
+    services: { db: { image: postgres, ports: ['${{ matrix.port }}:5432'] } }
+    steps: [{ run: make }]
+  c:
+    runs-on: x
+    services: { db: { image: redis, ports: [6379] } }
+    steps: [{ run: make }]
+";
+    let told = play(workflow, &[], "a success\nlost b (1)\nb (1) failure\n");
+    let news = |line: &&str| line.starts_with("JobLeased") || line.starts_with('>');
+    expect![[r#"
+        JobLeased a
+        JobLeased c
+        JobLeased b (2)
+        > a success
+        JobLeased b (1)
+        > lost b (1)
+        JobLeased b (1)
+        > b (1) failure"#]]
+    .assert_eq(&told.lines().filter(news).collect::<Vec<_>>().join("\n"));
+}

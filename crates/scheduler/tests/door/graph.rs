@@ -236,9 +236,48 @@ a cancelled
             CancelRequested a: Timeout { minutes: 5.0 }
             > a cancelled
             JobCompleted a timed_out
-            RunCompleted cancelled
+            RunCompleted timed_out
         "#]],
     );
+}
+
+/// Nobody cancelled the run, so it is not called so; for jobs and conditions it is as on GitHub.
+// proves: conformance 102, 222
+#[test]
+fn c222_a_run_whose_job_timed_out_has_timed_out() {
+    let jobs = "
+  a:
+    timeout-minutes: 5 @
+  cancelled:
+    name: cancelled ${{ needs.a.result }}
+    needs: a
+    if: cancelled() || needs.a.result == 'cancelled' @
+  failed:
+    needs: a
+    if: failure() @
+";
+    let script = |last: &str| format!("take a\nclock 6\n{last}a cancelled\ncancelled success\n");
+    let ends = |script: &str| {
+        let runs_on = "\n    runs-on: ubuntu-latest\n    steps: [{ run: make }]\n";
+        let told = play(&format!("on: push\njobs:\n{}", jobs.replace("@", runs_on)), &[], script);
+        let ends = ["JobPlanned cancelled", "JobCompleted", "JobSkipped", "RunCompleted"];
+        let is_end = |line: &&str| ends.iter().any(|end| line.starts_with(end));
+        told.lines().filter(is_end).collect::<Vec<_>>().join("\n")
+    };
+    expect![[r#"
+        JobCompleted a timed_out
+        JobPlanned cancelled as `cancelled cancelled`
+        JobSkipped failed: Condition { expression: "failure()" }
+        JobCompleted cancelled success
+        RunCompleted timed_out"#]]
+    .assert_eq(&ends(&script("")));
+    expect![[r#"
+        JobCompleted a timed_out
+        JobPlanned cancelled as `cancelled cancelled`
+        JobSkipped failed: Condition { expression: "failure()" }
+        JobCompleted cancelled success
+        RunCompleted cancelled"#]]
+    .assert_eq(&ends(&script("cancel\n")));
 }
 
 // proves: conformance 103
@@ -273,7 +312,7 @@ lost a
             > lost a
             JobLost a
             JobCompleted a timed_out
-            RunCompleted cancelled
+            RunCompleted timed_out
         "#]],
     );
 }

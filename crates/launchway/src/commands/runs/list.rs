@@ -5,35 +5,52 @@ use store::Store;
 use views::RunRow;
 
 use crate::cli::Format;
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
+use crate::standing::Standing;
+use crate::state::StateFolder;
 use crate::terminal::run_page::sign;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::{duration, moment};
 
-pub(crate) fn run(store: &Store, limit: usize, all: bool, format: Format) -> Outcome {
+pub(crate) fn run(
+    store: &Store,
+    state: &StateFolder,
+    limit: usize,
+    all: bool,
+    format: Format,
+) -> Outcome {
     let here = if all { None } else { journal::here() };
     let views = journal::newest_runs(store, limit, here.as_deref())?;
     let rows: Vec<RunRow> = views.iter().map(RunRow::from).collect();
+    let standings: Result<Vec<Standing>, Failure> =
+        views.iter().map(|view| Standing::of(state, view)).collect();
     if rows.is_empty() && format == Format::Human {
         talk("no run yet; launchway run makes one");
     }
     let width = |cell: fn(&RunRow) -> usize| rows.iter().map(cell).max().unwrap_or(0);
     let widths =
         (width(|row| row.workflow.chars().count()), width(|row| row.branch.chars().count()));
-    for row in &rows {
+    for (row, standing) in rows.iter().zip(standings?) {
         out(&if format == Format::Json {
-            machine(row)
+            machine(row, standing)
         } else {
-            line(row, widths, Style::stdout())
+            line(row, standing, widths, Style::stdout())
         });
     }
     Ok(Exit::Done)
 }
 
-fn line(row: &RunRow, (workflow, branch): (usize, usize), style: Style) -> String {
-    let sign = sign(row.conclusion, row.status, style);
+fn line(
+    row: &RunRow,
+    standing: Standing,
+    (workflow, branch): (usize, usize),
+    style: Style,
+) -> String {
+    let unattended = standing == Standing::Unattended;
+    let sign = if unattended { style.yellow("?") } else { sign(row.conclusion, row.status, style) };
     let state = row.conclusion.map_or(row.status.as_str(), event::Conclusion::as_str);
+    let state = if unattended { "unattended" } else { state };
     let state = if row.lost { "lost" } else { state };
     let attempt = if row.attempt.0 > 1 { format!(".{}", row.attempt) } else { String::new() };
     let number = format!("{}{attempt}", row.run);
@@ -51,12 +68,13 @@ fn line(row: &RunRow, (workflow, branch): (usize, usize), style: Style) -> Strin
     )
 }
 
-fn machine(row: &RunRow) -> String {
+fn machine(row: &RunRow, standing: Standing) -> String {
     json!({
         "run": row.run, "attempt": row.attempt, "run_number": row.run_number,
         "repository": row.repository, "workflow": row.workflow, "title": row.title,
         "event": row.event, "branch": row.branch, "commit": row.commit,
         "status": row.status, "conclusion": row.conclusion, "lost": row.lost,
+        "driven_by": standing.driven_by(), "unattended": standing == Standing::Unattended,
         "created_at_ms": row.created_at, "started_at_ms": row.started_at, "duration_ms": row.duration_ms,
     })
     .to_string()

@@ -10,17 +10,20 @@ use views::{JobView, RunView};
 use crate::cli::{Format, RunRef};
 use crate::exit::{Exit, Outcome};
 use crate::journal;
+use crate::standing::Standing;
+use crate::state::StateFolder;
 use crate::terminal::run_page;
 use crate::terminal::style::{Style, out};
 use crate::terminal::time::now;
 
-pub(crate) fn run(store: &Store, run: &RunRef, format: Format) -> Outcome {
+pub(crate) fn run(store: &Store, state: &StateFolder, run: &RunRef, format: Format) -> Outcome {
     let view = journal::view(store, journal::find(store, run)?)?;
+    let standing = Standing::of(state, &view)?;
     match format {
-        Format::Json => out(&machine(&view).to_string()),
+        Format::Json => out(&machine(&view, standing).to_string()),
         Format::Human | Format::Github => {
             let summary = |blob: &BlobId| summary(store, blob);
-            for line in run_page::lines(&view, &summary, now(), Style::stdout()) {
+            for line in run_page::lines(&view, standing, &summary, now(), Style::stdout()) {
                 out(&line);
             }
         }
@@ -35,7 +38,7 @@ pub(crate) fn summary(store: &Store, blob: &BlobId) -> Option<String> {
     Some(text)
 }
 
-fn machine(view: &RunView) -> Json {
+fn machine(view: &RunView, standing: Standing) -> Json {
     let header = &view.header;
     json!({
         "run": header.run, "attempt": header.attempt, "run_number": header.run_number,
@@ -43,8 +46,9 @@ fn machine(view: &RunView) -> Json {
         "event": header.event, "ref": header.git_ref, "commit": header.commit,
         "uncommitted": header.uncommitted, "actor": header.actor,
         "status": view.status, "conclusion": view.conclusion,
+        "driven_by": standing.driven_by(), "unattended": standing == Standing::Unattended,
         "created_at_ms": header.created_at, "started_at_ms": view.started_at, "completed_at_ms": view.completed_at,
-        "jobs": view.jobs.iter().map(|job| machine_job(view, job)).collect::<Vec<_>>(),
+        "jobs": view.jobs.iter().map(|job| machine_job(view, standing, job)).collect::<Vec<_>>(),
         "artifacts": view.artifacts.iter().map(|(name, artifact)| json!({
             "name": name, "size_bytes": artifact.size_bytes, "expires_at_ms": artifact.expires_at,
         })).collect::<Vec<_>>(),
@@ -52,7 +56,7 @@ fn machine(view: &RunView) -> Json {
     })
 }
 
-fn machine_job(view: &RunView, job: &JobView) -> Json {
+fn machine_job(view: &RunView, standing: Standing, job: &JobView) -> Json {
     let steps: Vec<Json> = job
         .steps
         .iter()
@@ -67,7 +71,7 @@ fn machine_job(view: &RunView, job: &JobView) -> Json {
     json!({
         "job": job.key, "name": job.name, "needs": job.needs, "status": job.status,
         "conclusion": job.conclusion, "lost": job.lost, "outputs": job.outputs,
-        "why_waiting": view.why_waiting(&job.key),
+        "why_waiting": standing.about_job(view, job),
         "ready_at_ms": job.ready_at, "leased_at_ms": job.leased_at,
         "started_at_ms": job.started_at, "completed_at_ms": job.completed_at,
         "steps": steps,
