@@ -7,6 +7,7 @@ mod conformance;
 mod fuzz;
 mod lint;
 mod mutants;
+mod pictures;
 mod shell;
 mod test;
 mod tidy;
@@ -26,6 +27,7 @@ usage: cargo xtask CHORE
   fuzz [--seconds N] [--keep] [TARGET..]
                                    each fuzz target for ten minutes, or as long as is said
                                    --keep: what reaches new code joins the corpus that tests replay
+  pictures                         the README's pictures, from what the binary prints
   mutants [--draw SEED | --item N] breaks forty items on purpose, one by one: do the tests notice?
 ";
 
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Some((&"fuzz", rest)) => fuzz::run(rest),
         Some((&"lint", [])) => lint::run(),
         Some((&"tidy", [])) => tidy::run(),
+        Some((&"pictures", [])) => pictures::make(),
         Some((&"mutants", rest)) => mutants::run(rest),
         Some((&"conformance", [])) => conformance::write(),
         Some((&"conformance", ["--check"])) => conformance::check(),
