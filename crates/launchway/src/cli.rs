@@ -9,6 +9,7 @@ Examples:
   launchway run                     what a push of this branch would run
   launchway run pull_request        what a pull request against the default branch would run
   launchway run -j test             one job, with the jobs it needs
+  launchway plan                    what would run, without running it
   launchway check                   every mistake in .github/workflows, before the push
   launchway runs show               how the last run ended, and why
   launchway demo                    see it all on a small repository made for it";
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Find mistakes in workflow files before they are pushed
     Check(CheckArgs),
+    /// Show what an event would run, and why the rest would not
+    Plan(Box<PlanArgs>),
     /// Evaluate one expression and print its value as JSON
     Eval(EvalArgs),
     /// Look at runs, and do something about them
@@ -218,11 +221,41 @@ pub(crate) enum PlanFormat {
     Dot,
 }
 
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  launchway plan                                 what a push of this branch would run
+  launchway plan pull_request --base main
+  launchway plan push -j deploy                  one job, with the jobs it needs
+  launchway plan --format dot | dot -Tsvg > plan.svg
+  launchway plan --format json | jq -r 'select(.type==\"job\" and .decision==\"runs\") | .name'
+
+Nothing is run. Called workflows of other repositories are fetched, and said.
+Exit codes: 0 something runs or rightly nothing does, 3 a workflow has mistakes.";
+
 /// `launchway plan`
 #[derive(Clone, Debug, Args)]
+#[command(after_help = PLAN_EXAMPLES)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) event: EventArgs,
+    /// A secret that there will be; only its name is looked at
+    #[arg(long = "secret", value_name = "KEY[=VALUE]")]
+    pub(crate) secrets: Vec<String>,
+    /// A file of secrets, KEY=VALUE a line; only their names are looked at
+    #[arg(long = "secret-file", value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// Agree to jobs of this environment, as for a run
+    #[arg(long = "environment", value_name = "NAME")]
+    pub(crate) environments: Vec<String>,
+    /// What a label of runs-on means here, as LABEL=host
+    #[arg(long = "label", value_name = "LABEL=host")]
+    pub(crate) labels: Vec<String>,
+    /// Use only called workflows that were fetched before
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Fetch called workflows from elsewhere: prefix of owner/repo, and an address or folder
+    #[arg(long = "mirror", value_name = "PREFIX=WHERE")]
+    pub(crate) mirrors: Vec<String>,
     /// How the plan is written
     #[arg(long, value_enum, default_value_t = PlanFormat::Human)]
     pub(crate) format: PlanFormat,

@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 mod eval;
 mod native;
+mod plan;
 mod prune;
 mod run;
 pub(crate) mod runs;
@@ -22,6 +23,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     let exit = match cli.command {
         Command::Run(args) => run::run(&args, &state()?)?,
         Command::Check(args) => check::run(&args)?,
+        Command::Plan(args) => plan::run(&args, &state()?)?,
         Command::Eval(args) => eval::run(&args)?,
         Command::Runs(command) => runs::run(command, &state()?)?,
         Command::Workflows(command) => workflows::run(&command, &state()?)?,

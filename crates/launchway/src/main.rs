@@ -17,6 +17,7 @@ mod files;
 mod given;
 mod journal;
 mod names;
+mod plan;
 mod prepare;
 mod remote;
 mod select;

@@ -93,7 +93,7 @@ pub(crate) fn request(
             },
         },
         concurrency: None,
-        selection: situation.selection.clone(),
+        selection: selection_in(situation.selection, chosen.workflow),
         terms: situation.terms.clone(),
         inputs: chosen.inputs,
         vars: serde_json::to_value(situation.vars).expect("text to text"),
@@ -164,6 +164,13 @@ impl Contexts for RunContexts {
             _ => None,
         }
     }
+}
+
+/// Of the wanted jobs those that this workflow has: `-j` may mean jobs of several.
+fn selection_in(selection: &Selection, workflow: &Workflow) -> Selection {
+    let is_here = |id: &&String| workflow.jobs.iter().any(|job| *job.id.value == **id);
+    let jobs = selection.jobs.iter().filter(is_here).cloned().collect();
+    Selection { jobs, matrix: selection.matrix.clone() }
 }
 
 /// `-j` and `--matrix` as they are kept with the run.

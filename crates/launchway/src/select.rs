@@ -144,6 +144,32 @@ pub(crate) fn choose(
     }
 }
 
+/// With `-j` only workflows that have such a job are meant. Gives those that are left out.
+pub(crate) fn keep_those_with(
+    to_run: &mut Vec<Candidate>,
+    jobs: &[String],
+) -> Result<Vec<Candidate>, Failure> {
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let has = |candidate: &Candidate, id: &str| {
+        let workflow = candidate.workflow.as_ref();
+        workflow.is_some_and(|workflow| workflow.jobs.iter().any(|job| &*job.id.value == id))
+    };
+    for id in jobs {
+        if !to_run.iter().any(|candidate| has(candidate, id)) {
+            let known = to_run.iter().filter_map(|candidate| candidate.workflow.as_ref());
+            let names: Vec<&str> =
+                known.flat_map(|workflow| &workflow.jobs).map(|job| &*job.id.value).collect();
+            return Err(Failure::new(Exit::Usage, format!("no workflow that runs has a job {id}"))
+                .hint(format!("there are: {}", names.join(", "))));
+        }
+    }
+    let is_meant = |candidate: &mut Candidate| jobs.iter().any(|id| has(candidate, id));
+    let meant: Vec<Candidate> = to_run.extract_if(.., is_meant).collect();
+    Ok(std::mem::replace(to_run, meant))
+}
+
 fn trigger_event(event: &TriggeringEvent) -> workflow::TriggerEvent<'_> {
     let text = |pointer: &str| event.payload.pointer(pointer).and_then(serde_json::Value::as_str);
     workflow::TriggerEvent {

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
         width: args.width.unwrap_or_else(processors),
     };
     say_swept(state, &engine.store)?;
-    selected.keep_those_with(&args.event.jobs)?;
+    select::keep_those_with(&mut selected.to_run, &args.event.jobs)?;
     agree::on_secrets(&selected.to_run, &mut engine.secrets, &vars, args.format);
     let requests = selected.requests(&repository, &event, args, &engine, &vars)?;
     let mut owners = Vec::new();
@@ -103,17 +103,18 @@ pub(crate) fn event_request(args: &EventArgs) -> Result<EventRequest, Failure> {
     }
 }
 
+/// `--mirror octo=https://host`
+pub(crate) fn mirrors(flags: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let pairs = flags.iter().map(|flag| given::pair("--mirror", flag));
+    pairs.map(|pair| pair.map(|(prefix, place)| (prefix.to_owned(), place.to_owned()))).collect()
+}
+
 fn options(args: &RunArgs) -> Result<JobOptions, Failure> {
-    let mut mirrors = BTreeMap::new();
-    for flag in &args.mirrors {
-        let (prefix, place) = given::pair("--mirror", flag)?;
-        mirrors.insert(prefix.to_owned(), place.to_owned());
-    }
     Ok(JobOptions {
         offline: args.offline,
         no_native: args.no_native,
         committed: args.event.committed,
-        mirrors,
+        mirrors: mirrors(&args.mirrors)?,
         debug: args.debug,
     })
 }
@@ -276,41 +277,17 @@ impl Selected {
         }
         Ok(chosen)
     }
-
-    /// With `-j` only workflows that have such a job are meant.
-    fn keep_those_with(&mut self, jobs: &[String]) -> Result<(), Failure> {
-        if jobs.is_empty() {
-            return Ok(());
-        }
-        let has = |candidate: &Candidate, id: &str| {
-            let workflow = candidate.workflow.as_ref();
-            workflow.is_some_and(|workflow| workflow.jobs.iter().any(|job| &*job.id.value == id))
-        };
-        for id in jobs {
-            if !self.to_run.iter().any(|candidate| has(candidate, id)) {
-                let known = self.to_run.iter().filter_map(|candidate| candidate.workflow.as_ref());
-                let names: Vec<&str> =
-                    known.flat_map(|workflow| &workflow.jobs).map(|job| &*job.id.value).collect();
-                return Err(Failure::new(
-                    Exit::Usage,
-                    format!("no workflow that runs has a job {id}"),
-                )
-                .hint(format!("there are: {}", names.join(", "))));
-            }
-        }
-        self.to_run.retain(|candidate| jobs.iter().any(|id| has(candidate, id)));
-        Ok(())
-    }
 }
 
-fn given_inputs(event: &TriggeringEvent) -> BTreeMap<String, String> {
+pub(crate) fn given_inputs(event: &TriggeringEvent) -> BTreeMap<String, String> {
     let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let inputs = event.payload["inputs"].as_object().into_iter().flatten();
     inputs.map(|(key, value)| (key.clone(), text(value))).collect()
 }
 
 /// Numbers of a run that is looked at before it is allowed to be one.
-const NOT_NUMBERED: Numbers = Numbers { run: RunId(0), attempt: Attempt(1), run_number: 0 };
+pub(crate) const NOT_NUMBERED: Numbers =
+    Numbers { run: RunId(0), attempt: Attempt(1), run_number: 0 };
 
 /// What this machine does not have for the runs, and what has to be agreed to in each.
 pub(crate) fn look_ahead(

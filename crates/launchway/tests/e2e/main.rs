@@ -19,6 +19,7 @@ mod demo;
 mod examples;
 mod harness;
 mod kill;
+mod plan;
 mod prune;
 mod refuse;
 mod remote;
