@@ -48,12 +48,13 @@ struct Finding {
     certain: bool,
 }
 
-/// Which commits are scanned.
+/// Which commits are meant, as the inputs or the event say it.
 #[derive(Debug, PartialEq, Eq)]
 struct Extent {
     /// Nothing: from the first commit.
     since: Option<String>,
-    until: String,
+    /// Nothing: whatever any branch of the clone has.
+    until: Option<String>,
 }
 
 fn run(step: &mut Step, stage: Stage) -> Result<(), Failure> {
@@ -74,10 +75,21 @@ fn run(step: &mut Step, stage: Stage) -> Result<(), Failure> {
         step.info("No commits to scan");
         return Ok(());
     };
-    let extent = within_clone(step, &folder, extent)?;
+    let extent = match within_clone(step, &folder, &extent)? {
+        Ok(extent) => extent,
+        // The original logs that it cannot resolve the name, scans nothing, and ends with 0.
+        Err(name) => {
+            step.warning(&format!(
+                "nothing was scanned: `{name}` is not a commit of this clone, and the original \
+                 succeeds without a scan then; give actions/checkout `fetch-depth: 0`"
+            ));
+            return Ok(());
+        }
+    };
+    let up_to = extent.until.as_deref().unwrap_or("every branch");
     match &extent.since {
-        Some(since) => step.info(&format!("scanning the commits {since}..{}", extent.until)),
-        None => step.info(&format!("scanning all commits up to {}", extent.until)),
+        Some(since) => step.info(&format!("scanning the commits {since}..{up_to}")),
+        None => step.info(&format!("scanning all commits up to {up_to}")),
     }
     let (findings, scanned) = scan(&folder, &extent, &filter)?;
     report(step, &findings, scanned)
@@ -85,31 +97,21 @@ fn run(step: &mut Step, stage: Stage) -> Result<(), Failure> {
 
 /// What the inputs say, else what the event says: the original's own order.
 fn extent(step: &Step, folder: &std::path::Path) -> Result<Option<Extent>, Failure> {
-    let resolve =
-        |name: &str| Git::new(folder, "rev-parse").args(["--verify", "--quiet", name]).ask();
     let (base, head) = (step.given("base"), step.given("head"));
     if base.is_some() || head.is_some() {
-        let base_commit = base.as_deref().map(resolve).transpose()?.flatten();
-        let head_commit = head.as_deref().map(resolve).transpose()?.flatten();
-        if base_commit == head_commit {
+        // A name that means nothing here stands for itself, as git answers it.
+        let resolve = |name: &Option<String>| -> Result<Option<String>, Failure> {
+            let Some(name) = name else { return Ok(None) };
+            let id = Git::new(folder, "rev-parse").args(["--verify", "--quiet", name]).ask()?;
+            Ok(Some(id.unwrap_or_else(|| name.clone())))
+        };
+        if resolve(&base)? == resolve(&head)? {
             return Err(Failure::new(
                 "BASE and HEAD commits are the same. TruffleHog won't scan anything.",
             )
             .hint("leave `base` and `head` out: the event then says what is new"));
         }
-        let missing = |name: &str| {
-            Failure::new(format!("`{name}` is not a commit of this clone"))
-                .hint("give actions/checkout `fetch-depth: 0`")
-        };
-        let since = match (base, base_commit) {
-            (Some(name), None) => return Err(missing(&name)),
-            (_, commit) => commit,
-        };
-        let until = match (head, head_commit) {
-            (Some(name), None) => return Err(missing(&name)),
-            (_, commit) => commit.unwrap_or_else(|| "HEAD".to_owned()),
-        };
-        return Ok(Some(Extent { since, until }));
+        return Ok(Some(Extent { since: base, until: head }));
     }
     let event = event(step)?;
     let text = |value: &Json| value.as_str().map(str::to_owned);
@@ -118,16 +120,14 @@ fn extent(step: &Step, folder: &std::path::Path) -> Result<Option<Extent>, Failu
             if event["commits"].as_array().is_some_and(Vec::is_empty) {
                 return Ok(None);
             }
-            Some(Extent {
-                since: text(&event["before"]).filter(|before| before != NO_COMMIT),
-                until: text(&event["after"]).unwrap_or_else(|| "HEAD".to_owned()),
-            })
+            let before = text(&event["before"]).filter(|before| before != NO_COMMIT);
+            Some(Extent { since: before, until: text(&event["after"]) })
         }
         Some("pull_request") => Some(Extent {
             since: text(&event["pull_request"]["base"]["sha"]),
-            until: text(&event["pull_request"]["head"]["sha"]).unwrap_or_else(|| "HEAD".to_owned()),
+            until: text(&event["pull_request"]["head"]["sha"]),
         }),
-        _ => Some(Extent { since: None, until: "HEAD".to_owned() }),
+        _ => Some(Extent { since: None, until: None }),
     })
 }
 
@@ -140,9 +140,13 @@ fn event(step: &Step) -> Result<Json, Failure> {
         .map_err(|error| Failure::new(format!("{} is not JSON: {error}", path.display())))
 }
 
-/// A clone that ends early on GitHub has to end early here, although the objects behind its end lie
-/// on this machine.
-fn within_clone(step: &Step, folder: &std::path::Path, extent: Extent) -> Result<Extent, Failure> {
+/// The commits by their ids; else the name that is none of this clone. A clone that ends early on
+/// GitHub has to end early here, although the objects behind its end lie on this machine.
+fn within_clone(
+    step: &Step,
+    folder: &std::path::Path,
+    extent: &Extent,
+) -> Result<Result<Extent, String>, Failure> {
     let shallow = Git::new(folder, "rev-parse").arg("--is-shallow-repository").text()?;
     let there = if shallow == "true" {
         let all = Git::new(folder, "rev-list").args(["--all", "HEAD"]).text()?;
@@ -150,28 +154,35 @@ fn within_clone(step: &Step, folder: &std::path::Path, extent: Extent) -> Result
     } else {
         None
     };
-    let exists = |commit: &str| -> Result<bool, Failure> {
-        let name = format!("{commit}^{{commit}}");
-        let id = Git::new(folder, "rev-parse").args(["--verify", "--quiet", &name]).ask()?;
-        Ok(id.is_some_and(|id| there.as_ref().is_none_or(|there| there.contains(&id))))
+    let find = |name: &str| -> Result<Option<String>, Failure> {
+        // Where the original looks, in its order.
+        for prefix in ["", "refs/heads/", "refs/remotes/origin/"] {
+            let full = format!("{prefix}{name}^{{commit}}");
+            let id = Git::new(folder, "rev-parse").args(["--verify", "--quiet", &full]).ask()?;
+            let id = id.filter(|id| there.as_ref().is_none_or(|there| there.contains(id)));
+            if id.is_some() {
+                return Ok(id);
+            }
+        }
+        Ok(None)
     };
-    if let Some(since) = &extent.since
-        && !exists(since)?
-    {
-        return Err(Failure::new(format!(
-            "fatal: bad object {since}: the clone does not reach back to it"
-        ))
-        .hint("give actions/checkout `fetch-depth: 0`"));
-    }
-    if exists(&extent.until)? {
-        return Ok(extent);
-    }
-    // With uncommitted changes HEAD is a commit on top of the event's own.
-    if step.variable("GITHUB_SHA").as_deref() == Some(&extent.until) {
-        return Ok(Extent { until: "HEAD".to_owned(), ..extent });
-    }
-    Err(Failure::new(format!("fatal: bad object {}", extent.until))
-        .hint("give actions/checkout `fetch-depth: 0`"))
+    let since = match &extent.since {
+        None => None,
+        Some(name) => match find(name)? {
+            None => return Ok(Err(name.clone())),
+            found => found,
+        },
+    };
+    let until = match &extent.until {
+        None => None,
+        Some(name) => match find(name)? {
+            // With uncommitted changes HEAD is a commit on top of the event's own.
+            None if step.variable("GITHUB_SHA").as_ref() == Some(name) => Some("HEAD".to_owned()),
+            None => return Ok(Err(name.clone())),
+            found => found,
+        },
+    };
+    Ok(Ok(Extent { since, until }))
 }
 
 fn scan(
@@ -182,10 +193,8 @@ fn scan(
     let scanner = Scanner::new();
     let mut findings = Vec::new();
     let mut seen = BTreeSet::new();
-    let range = match &extent.since {
-        Some(since) => format!("{since}..{}", extent.until),
-        None => extent.until.clone(),
-    };
+    let mut range = vec![extent.until.clone().unwrap_or_else(|| "--all".to_owned())];
+    range.extend(extent.since.iter().map(|since| format!("^{since}")));
     let scanned = diff::added_lines(folder, &range, &mut |added| {
         if !filter.takes(added.file) || added.text.contains("trufflehog:ignore") {
             return;

@@ -70,8 +70,14 @@ fn the_extent_is_the_originals() {
     assert!(same.log.contains("BASE and HEAD commits are the same"), "{}", same.log);
     assert_eq!(run(&[("base", &secret), ("head", "HEAD")]).code, 0);
     assert_eq!(run(&[("base", &before)]).code, 1);
-    let unknown = run(&[("base", "nowhere"), ("head", "HEAD")]);
-    assert!(unknown.log.contains("`nowhere` is not a commit of this clone"), "{}", unknown.log);
+    let unknown = run(&[("base", "nowhere"), ("head", "HEAD")]).ok();
+    let says = "::warning::nothing was scanned: `nowhere` is not a commit of this clone";
+    assert!(unknown.log.contains(says), "{}", unknown.log);
+    // A branch that only the clone's origin has is found there.
+    bench.git("work", &["update-ref", "refs/remotes/origin/develop", &before]);
+    let remote = run(&[("base", "develop"), ("head", "HEAD")]);
+    assert!(remote.log.contains(&format!("scanning the commits {before}..")), "{}", remote.log);
+    assert_eq!(remote.code, 1);
     bench.write("work/skip", "^src/\n");
     let inputs =
         [("base", before.as_str()), ("extra_args", "--only-verified --exclude-paths=skip")];
@@ -79,10 +85,16 @@ fn the_extent_is_the_originals() {
     assert!(skipped.log.contains("::warning::input `extra_args` is not enforced: --only-verified"));
     // The objects lie on this machine, but the clone ends before them, as it would on GitHub.
     let (mut shallow, [before, _, head_too]) = scanned("1");
-    let ran = push(&mut shallow, &before, &head_too, "[{}]");
-    assert_eq!(ran.code, 1);
-    assert!(ran.log.contains("fatal: bad object"), "{}", ran.log);
-    assert!(ran.log.contains("hint: give actions/checkout `fetch-depth: 0`"));
+    let ran = push(&mut shallow, &before, &head_too, "[{}]").ok();
+    let says = format!("::warning::nothing was scanned: `{before}` is not a commit of this clone");
+    assert!(ran.log.contains(&says), "{}", ran.log);
+    assert!(ran.log.contains("give actions/checkout `fetch-depth: 0`"));
+    // The second seed: a push to another branch than main, which its checkout does not bring.
+    shallow.git("work", &["checkout", "--quiet", "-b", "develop"]);
+    shallow.git("work", &["branch", "--quiet", "-D", "main"]);
+    shallow.git("work", &["update-ref", "-d", "refs/remotes/origin/main"]);
+    let ran = shallow.run("trufflehog", &[("base", "main"), ("head", "HEAD")]).ok();
+    assert!(ran.log.contains("nothing was scanned: `main`"), "{}", ran.log);
 }
 
 #[test]

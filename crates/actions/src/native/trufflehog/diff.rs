@@ -18,16 +18,19 @@ pub(super) struct Added<'l> {
     pub(super) text: &'l str,
 }
 
-/// Calls `hear` for every added line of a range. Gives how many there were.
+/// Calls `hear` for every added line of the commits that `range` names by ids, `^ids`, `HEAD` or
+/// `--all`. Gives how many there were.
 pub(super) fn added_lines(
     folder: &Path,
-    range: &str,
+    range: &[String],
     hear: &mut dyn FnMut(&Added<'_>),
 ) -> Result<u64, Failure> {
     let mut child = Git::new(folder, "log")
         .args(["--patch", "--unified=0", "--no-color", "--no-ext-diff", "--no-textconv"])
         .args(["--full-history", "--no-renames", "--src-prefix=a/", "--dst-prefix=b/"])
-        .args(["--format=commit %H", "--end-of-options", range, "--"])
+        .arg("--format=commit %H")
+        .args(range.iter().map(String::as_str))
+        .arg("--")
         .into_command()
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -57,7 +60,7 @@ pub(super) fn added_lines(
         return Ok(count);
     }
     let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(Failure::new(format!("git log {range} failed: {words}")))
+    Err(Failure::new(format!("git log {} failed: {words}", range.join(" "))))
 }
 
 /// Where in the output we are. Lengths of hunks are counted: an added line may look like a header.
