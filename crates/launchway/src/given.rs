@@ -14,6 +14,9 @@ use crate::terminal::style::talk;
 
 /// GitHub's limit for one secret or variable (conformance 242, 243).
 const VALUE_BYTES_MAX: usize = 48 << 10;
+/// Variables that a run can have: a thousand of the organization, five hundred of the repository, a
+/// hundred of the environment (conformance 242).
+const VARS_MAX: usize = 1_600;
 
 /// `KEY=VALUE` as its parts.
 pub(crate) fn pair<'a>(flag: &str, text: &'a str) -> Result<(&'a str, &'a str), Failure> {
@@ -28,6 +31,10 @@ pub(crate) fn vars(flags: &[String]) -> Result<BTreeMap<String, String>, Failure
     for flag in flags {
         let (key, value) = pair("--var", flag)?;
         vars.insert(checked_name("variable", key)?, checked_value("variable", key, value)?);
+    }
+    if vars.len() > VARS_MAX {
+        let message = format!("{} variables were given; a run has at most {VARS_MAX}", vars.len());
+        return Err(Failure::new(Exit::Refused, message));
     }
     Ok(vars)
 }
@@ -205,6 +212,34 @@ mod tests {
             text.ends_with("secrets:1 is not KEY=VALUE") && !text.contains("hunter2"),
             "{text}"
         );
+    }
+
+    /// Variables with the longest value that is taken, and with one more byte.
+    // proves: conformance 242
+    #[test]
+    fn c242_variables_have_48_kilobytes_each_and_are_counted() {
+        let flag = |bytes: usize| format!("REGION={}", "x".repeat(bytes));
+        assert!(vars(&[flag(48 << 10)]).is_ok());
+        let failure = vars(&[flag((48 << 10) + 1)]).expect_err("a byte too many");
+        expect_test::expect!["variable REGION has 49153 bytes; GitHub takes 49152"]
+            .assert_eq(&failure.error.to_string());
+        assert_eq!(failure.exit, Exit::Refused);
+        let many = |count: usize| (0..count).map(|it| format!("V{it}=x")).collect::<Vec<_>>();
+        assert!(vars(&many(1_600)).is_ok());
+        let failure = vars(&many(1_601)).expect_err("one too many");
+        expect_test::expect!["1601 variables were given; a run has at most 1600"]
+            .assert_eq(&failure.error.to_string());
+    }
+
+    // proves: conformance 243
+    #[test]
+    fn c243_secrets_have_48_kilobytes_each() {
+        let flag = |bytes: usize| format!("KEY={}", "x".repeat(bytes));
+        assert!(secrets(&[flag(48 << 10)], None).is_ok());
+        let failure = secrets(&[flag((48 << 10) + 1)], None).expect_err("a byte too many");
+        expect_test::expect!["secret KEY has 49153 bytes; GitHub takes 49152"]
+            .assert_eq(&failure.error.to_string());
+        assert_eq!(failure.exit, Exit::Refused);
     }
 
     #[test]

@@ -175,7 +175,11 @@ fn trigger_event(event: &TriggeringEvent) -> workflow::TriggerEvent<'_> {
     workflow::TriggerEvent {
         activity: event.activity.as_deref(),
         git_ref: Some(&event.git_ref),
-        branch: event.base_ref.as_deref().or_else(|| text("/workflow_run/head_branch")),
+        branch: event.base_ref.as_deref().or_else(|| text("/workflow_run/head_branch")).or_else(
+            || text("/merge_group/base_ref").map(|it| it.strip_prefix("refs/heads/").unwrap_or(it)),
+        ),
+        // GitHub documents no payload of this event; its name and version are looked for here.
+        image: text("/image_version/name").zip(text("/image_version/version")),
         workflow: text("/workflow_run/name"),
         schedule: text("/schedule"),
         changed_files: match &event.changed {
@@ -191,12 +195,10 @@ fn skip_word(event: &TriggeringEvent) -> Option<&'static str> {
     const WORDS: [&str; 5] =
         ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"];
     const TRAILERS: [&str; 2] = ["skip-checks: true", "skip-checks:true"];
-    let message = match event.name.as_str() {
-        "push" => event.payload.pointer("/head_commit/message"),
-        "pull_request" => event.payload.pointer("/pull_request/title"),
-        _ => None,
-    };
-    let message = message.and_then(serde_json::Value::as_str)?;
-    let trailer = message.lines().last().filter(|last| TRAILERS.contains(last));
+    if !matches!(event.name.as_str(), "push" | "pull_request") {
+        return None;
+    }
+    let message = event.message.as_deref()?;
+    let trailer = message.trim_end().lines().last().filter(|last| TRAILERS.contains(last));
     WORDS.into_iter().find(|word| message.contains(word)).or(trailer.map(|_| "skip-checks: true"))
 }

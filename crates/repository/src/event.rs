@@ -55,6 +55,9 @@ pub struct TriggeringEvent {
     pub base_ref: Option<String>,
     /// `github.head_ref`, of pull requests.
     pub head_ref: Option<String>,
+    /// The message of the head commit: of a push as its payload has it, else of the commit that the
+    /// event is about, where it is here.
+    pub message: Option<String>,
     /// The payload.
     pub payload: Json,
     /// Which files changed.
@@ -109,7 +112,7 @@ impl Repository {
         let payload = self.push_payload(&git_ref, None, std::slice::from_ref(&commit));
         // Path filters are not looked at for tags (conformance 33).
         let event = self.triggering("push", git_ref, payload, ChangedFiles::All);
-        Ok(TriggeringEvent { commit: commit.id, ..event })
+        Ok(TriggeringEvent { commit: commit.id, message: Some(commit.message), ..event })
     }
 
     fn pushed_commits(
@@ -252,6 +255,7 @@ impl Repository {
             activity: text("/action"),
             base_ref: text("/pull_request/base/ref"),
             head_ref: text("/pull_request/head/ref"),
+            message: self.head_message(&payload)?,
             changed: listed_files(&payload),
             ..event
         })
@@ -271,9 +275,20 @@ impl Repository {
             commit: self.head.id.clone(),
             base_ref: None,
             head_ref: None,
+            message: Some(self.head.message.clone()),
             payload,
             changed,
         }
+    }
+
+    /// A payload of a push has the message; one of a pull request names the commit.
+    fn head_message(&self, payload: &Json) -> Result<Option<String>, RepositoryError> {
+        let text = |pointer: &str| payload.pointer(pointer).and_then(Json::as_str);
+        if let Some(message) = text("/head_commit/message") {
+            return Ok(Some(message.to_owned()));
+        }
+        let Some(head) = text("/pull_request/head/sha") else { return Ok(None) };
+        Ok(self.commit(head)?.map(|commit| commit.message))
     }
 }
 

@@ -9,6 +9,9 @@ use workflow::{Input, InputKind, Workflow};
 use crate::exit::{Exit, Failure};
 use crate::terminal::style::talk;
 
+/// What a dispatch may carry; GitHub's limit (conformance 26).
+const INPUTS_CHARACTERS_MAX: usize = 65_535;
+
 /// Types what was given as the workflow declares; asks for what is missing where a person is there.
 pub(crate) fn typed(
     workflow: &Workflow,
@@ -27,6 +30,13 @@ pub(crate) fn typed(
             format!("{} has no input {unknown}", workflow.source.name()),
         )
         .hint(known));
+    }
+    let characters = |(key, value): (&String, &String)| key.chars().count() + value.chars().count();
+    let size: usize = given.iter().map(characters).sum();
+    if size > INPUTS_CHARACTERS_MAX {
+        let message =
+            format!("the inputs have {size} characters; GitHub takes {INPUTS_CHARACTERS_MAX}");
+        return Err(Failure::new(Exit::Refused, message));
     }
     let mut typed = Map::new();
     for input in declared {
@@ -70,7 +80,7 @@ fn typed_value(input: &Input, text: &str) -> Result<Json, Failure> {
             _ => Err(refused("true or false")),
         },
         InputKind::Number if text.is_empty() => Ok(Json::from(0)),
-        InputKind::Number => text.parse::<f64>().map(Json::from).map_err(|_| refused("a number")),
+        InputKind::Number => number(text).ok_or_else(|| refused("a number")),
         InputKind::Choice(options) => {
             let names: Vec<&str> = options.iter().map(|option| &*option.value).collect();
             if names.contains(&text) {
@@ -81,6 +91,14 @@ fn typed_value(input: &Input, text: &str) -> Result<Json, Failure> {
         }
         InputKind::String | InputKind::Environment => Ok(Json::from(text)),
     }
+}
+
+/// A whole number is written without a point, so that it is the same text again.
+fn number(text: &str) -> Option<Json> {
+    if let Ok(whole) = text.parse::<i64>() {
+        return Some(Json::from(whole));
+    }
+    text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Json::from)
 }
 
 fn ask(workflow: &Workflow, input: &Input) -> Result<String, Failure> {
@@ -103,18 +121,23 @@ fn ask(workflow: &Workflow, input: &Input) -> Result<String, Failure> {
     Ok(line.trim().to_owned())
 }
 
-/// The payload with its `inputs` completed: there they are text whatever their type.
+/// The payload with its `inputs` completed: there they are text whatever their type, and as they were
+/// given.
 pub(crate) fn in_payload(payload: &Json, inputs: &Json) -> Json {
     let mut payload = payload.clone();
     if let (Json::Object(fields), Json::Object(inputs)) = (&mut payload, inputs)
-        && fields.contains_key("inputs")
+        && let Some(given) = fields.get("inputs")
     {
         let text = |value: &Json| match value {
             Json::String(text) => Json::from(text.as_str()),
             other => Json::from(other.to_string()),
         };
-        let texts: Map<String, Json> =
-            inputs.iter().map(|(key, value)| (key.clone(), text(value))).collect();
+        let given: Vec<(&String, &Json)> = given.as_object().into_iter().flatten().collect();
+        let as_given = |key: &String| given.iter().find(|(it, _)| it.eq_ignore_ascii_case(key));
+        let texts: Map<String, Json> = inputs
+            .iter()
+            .map(|(key, value)| (key.clone(), text(as_given(key).map_or(value, |(_, it)| it))))
+            .collect();
         fields.insert("inputs".to_owned(), Json::Object(texts));
     }
     payload
@@ -146,7 +169,7 @@ mod tests {
     fn inputs_are_typed_with_defaults() {
         check(
             &[("confirm", "DEPLOY")],
-            expect![[r#"{"confirm":"DEPLOY","dry":false,"count":3.0,"where":"staging"}"#]],
+            expect![[r#"{"confirm":"DEPLOY","dry":false,"count":3,"where":"staging"}"#]],
         );
         check(
             &[("Confirm", "x"), ("dry", "true"), ("count", "4.5"), ("where", "production")],
@@ -170,9 +193,36 @@ mod tests {
         );
     }
 
+    // proves: conformance 26
     #[test]
-    fn in_the_payload_inputs_are_text() {
-        let payload = in_payload(&json!({ "inputs": {} }), &json!({ "dry": true, "name": "x" }));
-        assert_eq!(payload, json!({ "inputs": { "dry": "true", "name": "x" } }));
+    fn in_the_payload_inputs_are_text_as_given() {
+        let check = |given: Json, typed: Json, expect: Expect| {
+            let payload = in_payload(&json!({ "inputs": given }), &typed);
+            expect.assert_eq(&payload["inputs"].to_string());
+        };
+        check(
+            json!({}),
+            json!({ "dry": true, "n": 3, "name": "x" }),
+            expect![[r#"{"dry":"true","n":"3","name":"x"}"#]],
+        );
+        check(
+            json!({ "N": "3.50", "name": "" }),
+            json!({ "n": 3.5, "name": "", "m": 1e21 }),
+            expect![[r#"{"n":"3.50","name":"","m":"1e+21"}"#]],
+        );
+    }
+
+    /// GitHub's limit for what a dispatch carries.
+    // proves: conformance 26
+    #[test]
+    fn inputs_have_65535_characters_together() {
+        let confirm = "x".repeat(INPUTS_CHARACTERS_MAX - "confirm".len());
+        check(
+            &[("confirm", &format!("{confirm}y"))],
+            expect!["the inputs have 65536 characters; GitHub takes 65535; "],
+        );
+        let (workflow, _) = workflow::read(&Source::new("deploy.yml", WORKFLOW));
+        let given = BTreeMap::from([("confirm".to_owned(), confirm)]);
+        assert!(typed(&workflow.expect("it is read"), &given).is_ok());
     }
 }

@@ -107,3 +107,87 @@ fn c1_links_are_read_as_git_keeps_them() {
         expected.assert_eq(&format!("{}{}", said.stderr, said.exit));
     }
 }
+
+/// What is said of a workflow on `push` and `pull_request` whose head commit has this message.
+fn skipped(message: &str, event: &str) -> String {
+    let place = Place::workflow(
+        "on: [push, pull_request, workflow_dispatch]\njobs: { job: { runs-on: ubuntu-latest, steps: [{ run: 'true' }] } }\n",
+    );
+    place.git(&["checkout", "--quiet", "-b", "feature"]);
+    place.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
+    let said = place.run(&["run", event, "--format", "json"]);
+    assert_eq!(said.exit, 0, "{}", said.stderr);
+    match said.of("run_completed").len() {
+        0 => said.stderr.lines().last().unwrap_or_default().trim().to_owned(),
+        _ => "runs".to_owned(),
+    }
+}
+
+// proves: conformance 23
+#[test]
+fn c23_words_of_the_head_commit_skip_pushes_and_pull_requests() {
+    for word in ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"] {
+        let said = format!(".github/workflows/ci.yml: The commit's message says {word}.");
+        assert_eq!(skipped(&format!("a change {word} of ours"), "push"), said);
+        assert_eq!(skipped(&format!("a change\n\nmore {word}"), "pull_request"), said);
+    }
+    for trailer in ["skip-checks: true", "skip-checks:true"] {
+        let said = ".github/workflows/ci.yml: The commit's message says skip-checks: true.";
+        assert_eq!(skipped(&format!("a change\n\n\n{trailer}"), "push"), said);
+    }
+    assert_eq!(skipped("skip ci", "push"), "runs");
+    assert_eq!(skipped("skip-checks: true\n\nand more", "push"), "runs");
+    assert_eq!(skipped("[skip ci]", "workflow_dispatch"), "runs");
+    // A workflow that is named is wanted.
+    let place = Place::workflow(
+        "on: push\njobs: { job: { runs-on: ubuntu-latest, steps: [{ run: 'true' }] } }\n",
+    );
+    place.git(&["commit", "--quiet", "--allow-empty", "--message", "[skip ci]"]);
+    let said = place.json(&["run", "-W", ".github/workflows/ci.yml"]);
+    assert_eq!(said.of("run_completed").len(), 1);
+}
+
+/// Why a workflow with this trigger does not run on a payload; `runs` where it does.
+fn on_payload(on: &str, event: &str, payload: &str) -> String {
+    let place = Place::workflow(&format!(
+        "on:\n  {on}\njobs: {{ job: {{ runs-on: ubuntu-latest, steps: [{{ run: 'true' }}] }} }}\n"
+    ));
+    let path = place.path("event.json");
+    std::fs::write(&path, payload).expect("a file of ours");
+    let path = path.display().to_string();
+    let said = place.json(&["run", event, "--event-path", &path]);
+    assert_eq!(said.exit, 0, "{}", said.stderr);
+    match said.of("run_completed").len() {
+        0 => said.stderr.lines().last().unwrap_or_default().trim().to_owned(),
+        _ => "runs".to_owned(),
+    }
+}
+
+// proves: conformance 28, 36
+#[test]
+fn c28_merge_groups_and_images_reach_their_filters() {
+    let group = r#"{ "action": "checks_requested", "merge_group": { "base_ref": "refs/heads/main", "head_ref": "refs/heads/gh-readonly-queue/main/pr-1" } }"#;
+    let merge_group =
+        |on: &str| on_payload(&format!("merge_group: {{ {on} }}"), "merge_group", group);
+    assert_eq!(merge_group("branches: [main]"), "runs");
+    expect![".github/workflows/ci.yml: No pattern of `branches` lets the branch main through."]
+        .assert_eq(&merge_group("branches: ['release/**']"));
+    expect![".github/workflows/ci.yml: `branches-ignore` leaves out the branch main."]
+        .assert_eq(&merge_group("branches-ignore: [main]"));
+    let image =
+        r#"{ "action": "ready", "image_version": { "name": "builder", "version": "1.2.0" } }"#;
+    let image_version = |on: &str| {
+        on_payload(&format!("image_version: {{ types: [ready], {on} }}"), "image_version", image)
+    };
+    assert_eq!(image_version("names: [builder], versions: ['1.2.0']"), "runs");
+    expect![".github/workflows/ci.yml: `names` has other, not builder."]
+        .assert_eq(&image_version("names: [other]"));
+    expect![".github/workflows/ci.yml: `versions` has 1.3.0, not 1.2.0."]
+        .assert_eq(&image_version("versions: ['1.3.0']"));
+    let pull = r#"{ "action": "opened", "number": 1, "pull_request": { "number": 1, "base": { "ref": "main" }, "head": { "ref": "feature", "sha": "0123456789012345678901234567890123456789" } } }"#;
+    let pull_request =
+        |on: &str| on_payload(&format!("pull_request: {{ {on} }}"), "pull_request", pull);
+    assert_eq!(pull_request("branches: [main]"), "runs");
+    expect![".github/workflows/ci.yml: No pattern of `branches` lets the branch main through."]
+        .assert_eq(&pull_request("branches: [feature]"));
+}
