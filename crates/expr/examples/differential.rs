@@ -2,7 +2,8 @@
 //!
 //! `cargo run -p expr --example differential -- FOLDER [COUNT] [SEED]`: FOLDER holds a copy of
 //! `crates/expr/differential` in which `npm install` has run. Prints counts and every difference,
-//! and fails on one that the table of known differences does not explain.
+//! and fails on one that `docs/differences.md` does not explain, and on an example there that no
+//! longer differs as it says.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -11,6 +12,8 @@ use anyhow::{Context as _, bail};
 use expr::{Contexts, Expr, Scope, Value};
 use serde_json::{Value as Json, json};
 
+#[path = "differential/document.rs"]
+mod document;
 #[path = "differential/generator.rs"]
 mod generator;
 #[path = "differential/known.rs"]
@@ -48,6 +51,18 @@ impl Outcome {
             Self::EvaluationError(message) => format!("failed: {message}"),
         }
     }
+
+    /// As the document writes it.
+    fn cell(&self) -> String {
+        match self {
+            Self::Value(value) => match value["n"].as_str() {
+                Some(number) => number.to_owned(),
+                None => value.to_string(),
+            },
+            Self::ParseError(_) => "refused".to_owned(),
+            Self::EvaluationError(_) => "fails".to_owned(),
+        }
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "a report is what this program is for")]
@@ -59,48 +74,101 @@ fn main() -> anyhow::Result<ExitCode> {
 
     let contexts = generator::contexts();
     let world = Fixed(Value::from_json(&contexts));
+    let wrong_examples = check_document(&folder, &contexts, &world)?;
     let expressions = generator::expressions(seed, count);
     let theirs = ask(&folder, &expressions, &contexts)?;
-    if theirs.len() != expressions.len() {
-        bail!("asked {} times, but got {} answers", expressions.len(), theirs.len());
-    }
 
-    let (mut values, mut parse_errors, mut evaluation_errors, mut unexplained) = (0, 0, 0, 0);
-    let mut explained = vec![0; known::DIFFERENCES.len()];
+    let mut tally = Tally { explained: vec![0; known::DIFFERENCES.len()], ..Tally::default() };
     for (text, theirs) in expressions.iter().zip(&theirs) {
-        let ours = evaluate(text, &world);
-        match (&ours, theirs) {
-            (Outcome::Value(ours), Outcome::Value(theirs)) if same(ours, theirs) => values += 1,
-            (Outcome::ParseError(_), Outcome::ParseError(_)) => parse_errors += 1,
-            (Outcome::EvaluationError(_), Outcome::EvaluationError(_)) => evaluation_errors += 1,
-            _ => match known::DIFFERENCES.iter().position(|it| (it.applies)(text, &ours, theirs)) {
-                Some(index) => explained[index] += 1,
-                None => {
-                    unexplained += 1;
-                    if unexplained <= SHOWN_MAX {
-                        println!(
-                            "DIFFERS {text}\n  ours   {}\n  theirs {}",
-                            ours.text(),
-                            theirs.text()
-                        );
-                    }
-                }
-            },
-        }
+        tally.count(text, &evaluate(text, &world), theirs);
     }
     println!("{count} expressions, seed {seed}");
     println!(
-        "same value {values}, both refuse to parse {parse_errors}, both fail {evaluation_errors}"
+        "same value {}, both refuse to parse {}, both fail {}",
+        tally.values, tally.parse_errors, tally.evaluation_errors
     );
-    for (difference, count) in known::DIFFERENCES.iter().zip(&explained) {
-        println!("known {count:6} {}", difference.reason);
+    for (difference, count) in known::DIFFERENCES.iter().zip(&tally.explained) {
+        println!("known {count:6} {}", difference.id);
     }
-    println!("unexplained {unexplained}");
-    let enough = values * 5 >= count * 2;
+    println!("unexplained {}, wrong examples {wrong_examples}", tally.unexplained);
+    let enough = tally.values * 5 >= count * 2;
     if !enough {
         println!("too few expressions have a value for this to prove much");
     }
-    Ok(if unexplained == 0 && enough { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let proven = tally.unexplained == 0 && wrong_examples == 0 && enough;
+    Ok(if proven { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What came of the generated expressions.
+#[derive(Default)]
+struct Tally {
+    values: usize,
+    parse_errors: usize,
+    evaluation_errors: usize,
+    /// By the place of the difference in the table.
+    explained: Vec<usize>,
+    unexplained: usize,
+}
+
+impl Tally {
+    #[expect(clippy::print_stdout, reason = "a report is what this program is for")]
+    fn count(&mut self, text: &str, ours: &Outcome, theirs: &Outcome) {
+        if agree(ours, theirs) {
+            match ours {
+                Outcome::Value(_) => self.values += 1,
+                Outcome::ParseError(_) => self.parse_errors += 1,
+                Outcome::EvaluationError(_) => self.evaluation_errors += 1,
+            }
+        } else if let Some(index) = explanation(text, ours, theirs) {
+            self.explained[index] += 1;
+        } else {
+            self.unexplained += 1;
+            if self.unexplained <= SHOWN_MAX {
+                println!("DIFFERS {text}\n  ours   {}\n  theirs {}", ours.text(), theirs.text());
+            }
+        }
+    }
+}
+
+fn agree(ours: &Outcome, theirs: &Outcome) -> bool {
+    match (ours, theirs) {
+        (Outcome::Value(ours), Outcome::Value(theirs)) => same(ours, theirs),
+        (Outcome::ParseError(_), Outcome::ParseError(_)) => true,
+        (Outcome::EvaluationError(_), Outcome::EvaluationError(_)) => true,
+        _ => false,
+    }
+}
+
+/// The known difference, by its place in the table.
+fn explanation(text: &str, ours: &Outcome, theirs: &Outcome) -> Option<usize> {
+    known::DIFFERENCES.iter().position(|it| it.explains(text, ours, theirs))
+}
+
+/// How many examples of the document do not hold.
+#[expect(clippy::print_stdout, reason = "a report is what this program is for")]
+fn check_document(folder: &str, contexts: &Json, world: &Fixed) -> anyhow::Result<usize> {
+    let (ids, examples) = document::read()?;
+    let known: Vec<&str> = known::DIFFERENCES.iter().map(|it| it.id).collect();
+    if ids != known {
+        bail!("docs/differences.md explains {ids:?}; known are {known:?}");
+    }
+    let expressions: Vec<String> = examples.iter().map(|it| it.expression.to_owned()).collect();
+    let answers = ask(folder, &expressions, contexts)?;
+    let mut wrong = 0;
+    for (example, theirs) in examples.iter().zip(&answers) {
+        let ours = evaluate(example.expression, world);
+        let explained = explanation(example.expression, &ours, theirs).map(|it| known[it]);
+        let cells = (ours.cell(), theirs.cell());
+        let holds = (example.ours, example.theirs) == (cells.0.as_str(), cells.1.as_str());
+        if !holds || agree(&ours, theirs) || explained != Some(example.id) {
+            wrong += 1;
+            println!(
+                "WRONG in docs/differences.md, {}: {}\n  ours   {}\n  theirs {}\n  by {explained:?}",
+                example.id, example.expression, cells.0, cells.1
+            );
+        }
+    }
+    Ok(wrong)
 }
 
 fn evaluate(text: &str, world: &Fixed) -> Outcome {
@@ -176,7 +244,12 @@ fn ask(folder: &str, expressions: &[String], contexts: &Json) -> anyhow::Result<
     if !output.status.success() {
         bail!("the oracle ended with {}", output.status);
     }
-    String::from_utf8(output.stdout)?.lines().map(read_answer).collect()
+    let text = String::from_utf8(output.stdout)?;
+    let answers: Vec<Outcome> = text.lines().map(read_answer).collect::<anyhow::Result<_>>()?;
+    if answers.len() != expressions.len() {
+        bail!("asked {} times, but got {} answers", expressions.len(), answers.len());
+    }
+    Ok(answers)
 }
 
 fn read_answer(line: &str) -> anyhow::Result<Outcome> {
