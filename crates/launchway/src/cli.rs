@@ -319,6 +319,8 @@ pub(crate) enum RunsCommand {
         #[arg(short = 'D', long = "dir", value_name = "DIR", default_value = ".")]
         folder: PathBuf,
     },
+    /// Say what differs between two runs
+    Diff(DiffArgs),
     /// Stop a run
     Cancel {
         #[command(flatten)]
@@ -360,6 +362,27 @@ pub(crate) struct LogsArgs {
     /// Every byte as it is kept, colours and all
     #[arg(long)]
     pub(crate) raw: bool,
+}
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  launchway runs diff            the newest run, and the one of the same workflow before it
+  launchway runs diff 12 15      two runs
+  launchway runs diff 12.1 12.2  two attempts of one";
+
+/// `launchway runs diff`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub(crate) struct DiffArgs {
+    /// The first, as RUN or RUN.ATTEMPT
+    #[arg(value_name = "FIRST", requires = "second")]
+    pub(crate) first: Option<String>,
+    /// The second
+    #[arg(value_name = "SECOND")]
+    pub(crate) second: Option<String>,
+    /// How differences are written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
 }
 
 /// What a run needs that the journal does not keep.

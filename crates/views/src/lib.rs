@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! RunEvent, RunEvent, ...  ->  RunView (one attempt, everything)  ->  RunRow (its line in a list)
+//!                              two of them                        ->  Difference, ...
 //! ```
 //!
 //! A view decides nothing and knows no clock: it shows what the journal says. A job whose lease is
@@ -12,11 +13,13 @@
 //! A view is fed event by event, each in time that does not grow with the run (but for looking up a
 //! job by its key), so it can follow a run while it goes.
 
+mod compare;
 mod job;
 mod row;
 mod run;
 mod waiting;
 
+pub use compare::{Compared, Difference, compare};
 pub use job::{AnnotationView, JobView, Loss, StepView, SummaryView};
 pub use row::RunRow;
 pub use run::{ArtifactView, JobCounts, Note, RunHeader, RunView};

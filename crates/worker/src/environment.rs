@@ -8,9 +8,6 @@ use std::path::Path;
 /// from; cloud credentials and agent sockets are not.
 const PASSED_ON: &[&str] = &[
     "PATH",
-    "LANG",
-    "LANGUAGE",
-    "TZ",
     "TERM",
     "USER",
     "LOGNAME",
@@ -48,8 +45,9 @@ const PASSED_ON: &[&str] = &[
     "RUSTUP_HOME",
 ];
 
-/// Passed on by the beginning of their name.
-const PASSED_ON_PREFIXES: &[&str] = &["LC_"];
+/// The same on every machine, as on GitHub's: what sorts, formats and tells the time must not tell
+/// one machine from another (R-A15). A workflow's own `env` overrides them.
+const ALIKE: &[(&str, &str)] = &[("LANG", "C.UTF-8"), ("TZ", "UTC")];
 
 /// Where package managers keep what they downloaded, shared by all jobs: variable and folder.
 const DOWNLOADS: &[(&str, &str)] = &[
@@ -65,14 +63,11 @@ const PATH_FALLBACK: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 
 /// The lowest layer of every step's environment (conformance 108).
 pub(crate) fn host(home: &Path, downloads: &Path) -> BTreeMap<String, String> {
-    let is_passed_on = |name: &str| {
-        PASSED_ON.contains(&name)
-            || PASSED_ON_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-    };
     let mut env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| is_passed_on(name))
+        .filter(|(name, _)| PASSED_ON.contains(&&**name))
         .collect();
+    env.extend(ALIKE.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     env.entry("PATH".to_owned()).or_insert_with(|| PATH_FALLBACK.to_owned());
     leave_virtual_environment(&mut env);
     // Rust's toolchains lie in the real HOME unless told otherwise.

@@ -1,6 +1,7 @@
 //! `launchway runs`: look at runs, and do something about them.
 
 mod cancel;
+mod diff;
 mod download;
 mod list;
 mod logs;
@@ -28,6 +29,7 @@ pub(crate) fn run(command: RunsCommand, state: &StateFolder) -> Outcome {
         RunsCommand::Download { run, names, folder } => {
             download::run(&store, &run, &names, &folder)
         }
+        RunsCommand::Diff(args) => diff::run(&store, &args),
         RunsCommand::Cancel { run } => cancel::run(store, state, &run),
         RunsCommand::Resume { run, yes, again } => resume::run(store, state, &run, yes, &again),
         RunsCommand::Rerun { run, failed, again } => rerun::run(store, state, &run, failed, &again),

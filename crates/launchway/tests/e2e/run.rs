@@ -484,3 +484,25 @@ fn one_job_runs_with_what_it_needs_and_nothing_else() {
     "#]],
     );
 }
+
+#[test]
+fn language_and_time_zone_are_the_same_on_every_machine() {
+    let place = Place::workflow(
+        "
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - run: 'echo = $(date +%Z) $LANG ${LC_ALL:-none}'
+      - run: 'echo = $(date +%Z)'
+        env: { TZ: 'JST-9' }
+",
+    );
+    let mut command = place.launchway(&["run"]);
+    command.env("TZ", "CET-1").env("LANG", "de_DE.UTF-8").env("LC_ALL", "de_DE.UTF-8");
+    let output = command.output().expect("the binary starts");
+    let printed = text(&output.stdout);
+    let shown: Vec<&str> = printed.lines().filter(|line| line.starts_with("job | = ")).collect();
+    assert_eq!(shown, ["job | = UTC C.UTF-8 none", "job | = JST"]);
+}

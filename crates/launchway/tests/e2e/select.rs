@@ -49,7 +49,8 @@ fn c1_the_file_of_the_commit_or_of_the_work_tree_is_read() {
     let place = Place::workflow(&SAYS.replace("NAME", "committed"));
     place.write(".github/workflows/ci.yml", &SAYS.replace("NAME", "changed"));
     place.write(".github/workflows/new.yml", &SAYS.replace("NAME", "new"));
-    let printed = |args: &[&str]| place.json(&[&["run"], args].concat()).printed();
+    // One job at a time: both files' jobs have the same name.
+    let printed = |args: &[&str]| place.json(&[&["run", "--width", "1"], args].concat()).printed();
     expect![[r#"
         job = changed
         job = new

@@ -225,3 +225,51 @@ fn without_times(page: &str) -> String {
     };
     page.lines().map(line).collect::<Vec<_>>().join("\n")
 }
+
+#[test]
+fn two_runs_are_compared() {
+    let place = Place::workflow(
+        "
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - { id: greet, run: 'echo = begin; echo = $WHO; [ \"$WHO\" = Ada ]', env: { WHO: '${{ vars.WHO }}' } }
+",
+    );
+    assert_eq!(place.run(&["runs", "diff"]).exit, 2, "there is nothing to compare");
+    assert_eq!(place.run(&["run", "--var", "WHO=Ada"]).exit, 0);
+    assert_eq!(place.run(&["run", "--var", "WHO=Bob"]).exit, 1);
+    let said = place.run(&["runs", "diff"]);
+    assert_eq!(said.exit, 0, "{}", said.stderr);
+    expect![[r#"
+        - run 1.1, success, a change
+        + run 2.1, failure, a change
+
+        the run
+          variable WHO  - Ada
+                        + Bob
+          conclusion  - success
+                      + failure
+
+        job job
+          conclusion  - success
+                      + failure
+
+        job job › step greet
+          outcome  - success
+                   + failure
+          log line 5  -   WHO: Ada
+                      +   WHO: Bob
+
+        job job
+          annotation  - (none)
+                      + Process completed with exit code 1.
+    "#]]
+    .assert_eq(&said.stdout);
+    let lines = place.json(&["runs", "diff", "1", "2.1"]).lines();
+    assert_eq!(lines[0]["what"], "variable WHO");
+    assert_eq!(place.run(&["runs", "diff", "1", "9"]).exit, 2);
+    assert_eq!(place.run(&["runs", "diff", "1", "two"]).exit, 2);
+}

@@ -15,7 +15,7 @@ use crate::terminal::log_line::{shown, steered_by_nobody};
 use crate::terminal::style::{Style, out};
 
 /// What is read of a line at once: a longer one is shown in pieces.
-const PIECE_BYTES: u64 = 1 << 20;
+pub(super) const PIECE_BYTES: u64 = 1 << 20;
 
 pub(crate) fn run(store: &Store, args: &LogsArgs) -> Outcome {
     let view = journal::view(store, journal::find(store, &args.run)?)?;
@@ -75,7 +75,7 @@ fn ranges(job: &JobView, failed: bool) -> Vec<LogRange> {
 }
 
 /// The blob of a job that ended, the growing file of one that runs.
-fn open(store: &Store, view: &RunView, job: &JobView) -> Option<File> {
+pub(super) fn open(store: &Store, view: &RunView, job: &JobView) -> Option<File> {
     if let Some(blob) = &job.log {
         return store.blobs().get(blob).ok();
     }
@@ -128,7 +128,10 @@ fn print(log: &mut File, ranges: &[LogRange], style: Style) -> std::io::Result<(
     }
 }
 
-fn part<'l>(log: &'l mut File, range: &LogRange) -> std::io::Result<std::io::Take<&'l mut File>> {
+pub(super) fn part<'l>(
+    log: &'l mut File,
+    range: &LogRange,
+) -> std::io::Result<std::io::Take<&'l mut File>> {
     log.seek(SeekFrom::Start(range.start_bytes))?;
     Ok(Read::by_ref(log).take(range.end_bytes - range.start_bytes))
 }

@@ -1,0 +1,168 @@
+//! `launchway runs diff`: why it fails there and passes here.
+
+use std::io::{BufRead, BufReader, Read};
+
+use event::{Attempt, LogRange, StreamId};
+use serde_json::json;
+use store::Store;
+use views::{Compared, Difference, JobView, RunView, compare};
+
+use super::logs;
+use crate::cli::{DiffArgs, Format, RunRef};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::journal;
+use crate::terminal::log_line::steered_by_nobody;
+use crate::terminal::style::{Style, out, plain_width, talk};
+
+/// Runs among which the one before is looked for.
+const RUNS_SEARCHED_MAX: usize = 200;
+/// Lines that are compared of a step's log: what differs behind that follows from what stood before.
+const LINES_COMPARED_MAX: usize = 1_000_000;
+
+pub(crate) fn run(store: &Store, args: &DiffArgs) -> Outcome {
+    let (first, second) = match (&args.first, &args.second) {
+        (Some(first), Some(second)) => (find(store, first)?, find(store, second)?),
+        _ => newest_two(store)?,
+    };
+    let requests = (crate::again::request(store, first)?, crate::again::request(store, second)?);
+    let views = (journal::view(store, first)?, journal::view(store, second)?);
+    let mut differences = compare(
+        Compared { request: &requests.0, view: &views.0 },
+        Compared { request: &requests.1, view: &views.1 },
+    );
+    with_log_lines(store, &views, &mut differences);
+    match args.format {
+        Format::Json => differences.iter().for_each(|it| out(&machine(it).to_string())),
+        Format::Human | Format::Github => show(&views, &differences),
+    }
+    Ok(Exit::Done)
+}
+
+/// `12` or `12.1`
+fn find(store: &Store, text: &str) -> Result<StreamId, Failure> {
+    let (run, attempt) = match text.split_once('.') {
+        Some((run, attempt)) => (run, Some(attempt)),
+        None => (text, None),
+    };
+    let number = |text: &str| {
+        text.parse::<u64>().map_err(|_| {
+            Failure::new(Exit::Usage, format!("`{text}` is not a run"))
+                .hint("RUN or RUN.ATTEMPT, such as 12 or 12.1; launchway runs list shows them")
+        })
+    };
+    let run = RunRef { id: Some(number(run)?), attempt: attempt.map(number).transpose()? };
+    journal::find(store, &run)
+}
+
+/// The newest run of this repository, behind the one of the same workflow before it.
+fn newest_two(store: &Store) -> Result<(StreamId, StreamId), Failure> {
+    let views = journal::newest_runs(store, RUNS_SEARCHED_MAX, journal::here().as_deref())?;
+    let stream = |view: &RunView| StreamId::Run(view.header.run, view.header.attempt);
+    let mut views = views.iter();
+    let newest = views.next();
+    let before = newest.and_then(|newest| {
+        views.find(|view| view.header.workflow_path == newest.header.workflow_path)
+    });
+    match (before, newest) {
+        (Some(before), Some(newest)) => Ok((stream(before), stream(newest))),
+        _ => Err(Failure::new(Exit::Usage, "there are no two runs of one workflow to compare")
+            .hint("name them: launchway runs diff 12 15; launchway runs list --all shows them")),
+    }
+}
+
+/// Behind each step that ended otherwise, the first line that it printed otherwise.
+fn with_log_lines(store: &Store, views: &(RunView, RunView), differences: &mut Vec<Difference>) {
+    let mut at = 0;
+    while let Some(difference) = differences.get(at) {
+        at += 1;
+        if difference.what != "outcome" {
+            continue;
+        }
+        if let Some(line) = first_other_line(store, views, difference) {
+            differences.insert(at, line);
+            at += 1;
+        }
+    }
+}
+
+fn first_other_line(
+    store: &Store,
+    views: &(RunView, RunView),
+    difference: &Difference,
+) -> Option<Difference> {
+    let (job, step) = (difference.job.as_ref()?, difference.step.as_ref()?);
+    let lines = |view: &RunView| {
+        let job: &JobView = view.job(job)?;
+        let range: LogRange = job.steps.iter().find(|it| it.key == *step)?.log?;
+        Some((logs::open(store, view, job)?, range))
+    };
+    let ((mut ours, our_range), (mut theirs, their_range)) = (lines(&views.0)?, lines(&views.1)?);
+    let mut ours = BufReader::new(logs::part(&mut ours, &our_range).ok()?);
+    let mut theirs = BufReader::new(logs::part(&mut theirs, &their_range).ok()?);
+    for number in 1..=LINES_COMPARED_MAX {
+        let (one, other) = (line(&mut ours), line(&mut theirs));
+        if one.is_none() && other.is_none() {
+            return None;
+        }
+        if one != other {
+            return Some(Difference {
+                what: format!("log line {number}"),
+                first: one,
+                second: other,
+                ..difference.clone()
+            });
+        }
+    }
+    None
+}
+
+/// The next line; none at the end, or where it cannot be read.
+fn line(log: &mut impl BufRead) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut piece = Read::by_ref(log).take(logs::PIECE_BYTES);
+    let read = piece.read_until(b'\n', &mut bytes).ok()?;
+    (read > 0)
+        .then(|| steered_by_nobody(String::from_utf8_lossy(&bytes).trim_end(), Style::plain()))
+}
+
+fn machine(difference: &Difference) -> serde_json::Value {
+    json!({
+        "type": "difference", "job": difference.job, "step": difference.step,
+        "what": difference.what, "first": difference.first, "second": difference.second,
+    })
+}
+
+fn show(views: &(RunView, RunView), differences: &[Difference]) {
+    let style = Style::stdout();
+    let name = |view: &RunView| {
+        let Attempt(attempt) = view.header.attempt;
+        format!("run {}.{attempt}, {}, {}", view.header.run, view.state(), view.header.title)
+    };
+    out(&format!("{} {}", style.red("-"), name(&views.0)));
+    out(&format!("{} {}", style.green("+"), name(&views.1)));
+    if differences.is_empty() {
+        talk("nothing differs but times and numbers");
+    }
+    let mut place = None;
+    for difference in differences {
+        let here = (&difference.job, &difference.step);
+        if place != Some(here) {
+            place = Some(here);
+            out("");
+            out(&style.bold(&place_of(difference)));
+        }
+        let what = &difference.what;
+        let padding = " ".repeat(plain_width(what));
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| style.dim("(none)"));
+        out(&format!("  {what}  {} {}", style.red("-"), text(&difference.first)));
+        out(&format!("  {padding}  {} {}", style.green("+"), text(&difference.second)));
+    }
+}
+
+fn place_of(difference: &Difference) -> String {
+    match (&difference.job, &difference.step) {
+        (None, _) => "the run".to_owned(),
+        (Some(job), None) => format!("job {job}"),
+        (Some(job), Some(step)) => format!("job {job} › step {step}"),
+    }
+}
