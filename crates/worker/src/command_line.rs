@@ -2,7 +2,7 @@
 //! environment it has.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use protocol::JobSpec;
 use sequencer::{ActionStage, Deed, DeedBody, Program, Shell};
@@ -10,11 +10,11 @@ use sequencer::{ActionStage, Deed, DeedBody, Program, Shell};
 use crate::environment;
 use crate::hash::Workspace;
 use crate::native;
-use crate::node::Node;
+use crate::node::Nodes;
 use crate::orphans::TRACKING_VARIABLE;
 use crate::packages::{self, Places};
 use crate::process::{CommandLine, find_program};
-use crate::setup::{Folders, SetupError};
+use crate::setup::{Actions, Folders, SetupError};
 
 /// What command lines are made from.
 #[derive(Debug)]
@@ -25,8 +25,8 @@ pub(crate) struct Workbench<'a> {
     pub(crate) host: BTreeMap<String, String>,
     /// What expressions see of the disk.
     pub(crate) workspace: Workspace,
-    /// Found at set-up, where an action needs it.
-    pub(crate) node: Option<Node>,
+    /// Found at set-up, where an action needs them.
+    pub(crate) nodes: Nodes,
 }
 
 /// A command line, and how the log shows what runs it.
@@ -35,6 +35,8 @@ pub(crate) struct Prepared {
     pub(crate) line: CommandLine,
     /// `/usr/bin/bash -e {0}`, for scripts.
     pub(crate) shell: Option<String>,
+    /// What its log should say before it runs: whether that is a warning, and what.
+    pub(crate) notes: Vec<(bool, String)>,
 }
 
 impl Workbench<'_> {
@@ -51,8 +53,14 @@ impl Workbench<'_> {
         })
     }
 
+    /// Looks for Node, if one of these actions needs it.
+    pub(crate) fn find_node(&mut self, actions: &Actions) -> Result<(), SetupError> {
+        let path = self.host.get("PATH").map_or("", String::as_str);
+        self.nodes.find(actions, path)
+    }
+
     /// Finds the program and writes the script. The error is what the step's log says.
-    pub(crate) fn prepare(&self, deed: &Deed) -> Result<Prepared, String> {
+    pub(crate) fn prepare(&mut self, deed: &Deed) -> Result<Prepared, String> {
         let mut env = environment::lay_over(&self.host, &deed.env, &deed.path);
         // Not to be overridden by `env:`, or nobody would find the process again; a script may
         // still change it to detach what it starts (conformance 116).
@@ -61,7 +69,10 @@ impl Workbench<'_> {
             DeedBody::Script { shell, script, directory } => {
                 self.script(deed, env, shell, script, directory.as_deref())
             }
-            DeedBody::Action { stage, program } => self.action(env, *stage, program),
+            DeedBody::Action { stage, program } => {
+                let title = &*deed.shown.title;
+                self.action(env, title.strip_prefix("Run ").unwrap_or(title), *stage, program)
+            }
             DeedBody::ReadAction { uses } => Err(format!("{uses} is read, not run")),
         }
     }
@@ -97,15 +108,17 @@ impl Workbench<'_> {
         let shown = format!("{} {}", program.display(), shell.arguments.join(" "));
         let arguments = shell.arguments_for(&file.to_string_lossy());
         let line = CommandLine { program, arguments, env, directory };
-        Ok(Prepared { line, shell: Some(shown) })
+        Ok(Prepared { line, shell: Some(shown), notes: Vec::new() })
     }
 
     fn action(
-        &self,
+        &mut self,
         mut env: BTreeMap<String, String>,
+        name: &str,
         stage: ActionStage,
         program: &Program,
     ) -> Result<Prepared, String> {
+        let mut notes = Vec::new();
         let (program, arguments) = match program {
             Program::Native { name } => {
                 let artifacts = native::artifacts_file(&self.folders);
@@ -114,16 +127,16 @@ impl Workbench<'_> {
                 (native::program(), vec!["native".to_owned(), name.clone(), stage])
             }
             Program::Node { file, version } => {
-                let node = self.node.as_ref().filter(|node| node.major >= *version);
-                let node =
-                    node.ok_or_else(|| format!("there is no Node {version} to run {file}"))?;
+                let (node, said) = self.nodes.choose(name, *version, &env)?;
+                notes = said;
                 if !Path::new(file).is_file() {
                     return Err(format!("File not found: '{file}'"));
                 }
-                (PathBuf::clone(&node.program), vec![file.clone()])
+                (node.program, vec![file.clone()])
             }
         };
         let directory = self.folders.workspace.clone();
-        Ok(Prepared { line: CommandLine { program, arguments, env, directory }, shell: None })
+        let line = CommandLine { program, arguments, env, directory };
+        Ok(Prepared { line, shell: None, notes })
     }
 }

@@ -27,7 +27,7 @@ use crate::hash::Workspace;
 use crate::header;
 use crate::log::Log;
 use crate::native;
-use crate::node;
+use crate::node::{self, Nodes};
 use crate::orphans;
 use crate::output::Output;
 use crate::process::{Process, Stream};
@@ -85,7 +85,7 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
             host,
             workspace: Workspace { root: folders.workspace.clone() },
             folders,
-            node: None,
+            nodes: Nodes::default(),
         },
         state: State::new(),
         open: Vec::new(),
@@ -214,8 +214,7 @@ impl Job<'_> {
     fn make_plan(&mut self, gathering: &mut Gathering<'_>) -> Result<Plan, SetupError> {
         self.bench.settle()?;
         let plan = setup::plan(self.bench.spec, &self.bench.folders, gathering)?;
-        let path = self.bench.host.get("PATH").map_or("", String::as_str);
-        self.bench.node = node::find(&plan.actions, path)?;
+        self.bench.find_node(&plan.actions)?;
         Ok(plan)
     }
 
@@ -349,6 +348,7 @@ impl Job<'_> {
             }
         };
         self.show_deed(deed, prepared.shell.as_deref());
+        self.say_notes(&prepared.notes);
         if let Err(error) = self.files.create(&deed.files) {
             return failed(self, &format!("the files of file commands cannot be made: {error}"));
         }
@@ -370,10 +370,7 @@ impl Job<'_> {
         let notes = std::mem::take(&mut gathering.notes);
         self.say_notes(&notes);
         let found = found.map_err(|error| with_sources(&error))?;
-        if self.bench.node.is_none() {
-            let path = self.bench.host.get("PATH").map_or("", String::as_str);
-            self.bench.node = node::find(&found, path).map_err(|error| with_sources(&error))?;
-        }
+        self.bench.find_node(&found).map_err(|error| with_sources(&error))?;
         Ok(found)
     }
 

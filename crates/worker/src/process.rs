@@ -273,6 +273,7 @@ pub(crate) fn find_program(name: &str, path: &str, directory: &Path) -> Option<P
         .find(|program| is_executable(program))
 }
 
-fn is_executable(program: &Path) -> bool {
+/// Whether it is a file that may be run.
+pub(crate) fn is_executable(program: &Path) -> bool {
     rustix::fs::access(program, rustix::fs::Access::EXEC_OK).is_ok() && program.is_file()
 }

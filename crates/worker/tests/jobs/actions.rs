@@ -6,12 +6,17 @@ use std::process::Command;
 use expect_test::{Expect, expect};
 use protocol::Report;
 
-use crate::harness::{Told, start};
+use crate::harness::{Told, start, start_with};
 
 /// Runs the job with `octo/*` fetched from repositories in the scratch folder.
 fn run_with(actions: &[(&str, &[(&str, &str)])], steps: &str) -> Told {
+    run_where(&[], actions, steps)
+}
+
+/// The same on a machine that has these variables too.
+fn run_where(variables: &[(&str, &str)], actions: &[(&str, &[(&str, &str)])], steps: &str) -> Told {
     let workflow = format!("on: push\njobs:\n  job:\n    runs-on: ubuntu-latest\n{steps}");
-    start(&workflow, |spec| {
+    start_with(&workflow, variables, |spec| {
         let mirror = Path::new(&*spec.paths.job).parent().expect("a folder").join("mirror");
         for (name, files) in actions {
             let repository = mirror.join("octo").join(name);
@@ -104,6 +109,58 @@ runs: { using: node20, pre: pre.js, main: main.js, post: post.js }
         got main.js
         post.js: given main.js say"#]]
     .assert_eq(&said.join("\n"));
+}
+
+// proves: conformance 144
+#[test]
+fn c144_the_node_that_an_action_runs_on() {
+    let machine = tempfile::tempdir().expect("a scratch folder");
+    let node = |version: &str| {
+        let folder = machine.path().join(version);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = --version ] && echo v{version}.1.0 || echo \"node {version} runs\"\n"
+        );
+        std::fs::write(folder.join("node"), script).expect("a script");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(folder.join("node"), mode).expect("a mode");
+        folder.display().to_string()
+    };
+    let (old, new) = (node("20"), node("24"));
+    let base = std::env::var("PATH").expect("a PATH");
+    let both = format!("{old}:{new}:{base}");
+    let runs = |version: &str| format!("name: a\nruns: {{ using: {version}, main: main.js }}\n");
+    let (for_old, for_new) = (runs("node20"), runs("node24"));
+    let actions: [(&str, &[(&str, &str)]); 2] = [
+        ("old", &[("action.yml", &for_old), ("main.js", "")]),
+        ("new", &[("action.yml", &for_new), ("main.js", "")]),
+    ];
+    let steps = "    steps:
+      - uses: octo/old@v1
+      - uses: octo/old@v1
+      - { uses: octo/old@v1, env: { ACTIONS_ALLOW_USE_UNSECURE_NODE_VERSION: true } }
+      - uses: octo/new@v1
+";
+    let said = |variables: &[(&str, &str)]| -> Vec<String> {
+        let told = run_where(variables, &actions, steps);
+        let text = told.text().replace(machine.path().to_str().expect("ours"), "MACHINE");
+        let said = |line: &&str| {
+            line.starts_with("node ") || line.contains("Node ") || line.contains("Node.js ")
+        };
+        text.lines().filter(said).map(str::to_owned).collect()
+    };
+    let mut text = said(&[("PATH", &both)]).join("\n");
+    let configured = format!("{old}/node");
+    text += "\n-- configured\n";
+    text += &said(&[("PATH", &both), ("LAUNCHWAY_NODE", &configured)]).join("\n");
+    expect![[r#"
+        ##[warning]Node.js 20 is deprecated: octo/old@v1 targets Node.js 20 and runs on Node.js 24
+        node 24 runs
+        node 24 runs
+        node 20 runs
+        node 24 runs
+        -- configured
+        ##[error]octo/new@v1 needs Node 24, and 'MACHINE/20/node' is version 20: install it, or name it with the variable LAUNCHWAY_NODE"#]].assert_eq(&text);
 }
 
 // proves: conformance 106
