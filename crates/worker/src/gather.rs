@@ -138,7 +138,13 @@ impl<'a> Gathering<'a> {
                 folder.display()
             )));
         }
-        self.read_folder(&folder, path)
+        let action = self.read_folder(&folder, path)?;
+        if let ActionRuns::Node { pre: Some(_), .. } = &action.manifest.runs {
+            // The runner's words (conformance 147): it was read too late for that.
+            let text = format!("`pre` execution is not supported for local action from '{path}'");
+            self.notes.push((true, text));
+        }
+        Ok(action)
     }
 
     fn read_folder(&mut self, folder: &Path, name: &str) -> Result<Action, SetupError> {

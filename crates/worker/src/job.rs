@@ -32,6 +32,7 @@ use crate::orphans;
 use crate::output::Output;
 use crate::process::{Process, Stream};
 use crate::setup::{self, Folders, SetupError};
+use crate::unenforced;
 use crate::wait::wait;
 
 /// One look at a pipe takes at most this much: what fits the processor's cache twice.
@@ -191,7 +192,13 @@ impl Job<'_> {
     fn set_up(&mut self) -> Option<Plan> {
         let mut gathering = Gathering::new(self.bench.spec, &self.bench.folders.workspace);
         let plan = self.make_plan(&mut gathering);
-        let notes = std::mem::take(&mut gathering.notes);
+        let mut notes = std::mem::take(&mut gathering.notes);
+        if let Ok(plan) = &plan {
+            for note in unenforced::of_job(self.bench.spec, &plan.job) {
+                notes.push((false, format!("not enforced: {note}")));
+                self.report_unenforced(&note);
+            }
+        }
         let has_services = plan.as_ref().is_ok_and(|plan| plan.job.services.is_some());
         if plan.is_ok() && notes.is_empty() && !has_services {
             return plan.ok();
@@ -224,6 +231,9 @@ impl Job<'_> {
         if plans.is_empty() {
             return Ok(plan);
         }
+        for note in plans.iter().flat_map(|plan| &plan.notes) {
+            self.report_unenforced(note);
+        }
         let tracking =
             [(orphans::TRACKING_VARIABLE.to_owned(), self.bench.spec.tracking_id.to_string())];
         let control = RefCell::new(&mut self.control);
@@ -249,6 +259,11 @@ impl Job<'_> {
         plan.services = Value::from_json(&running.context());
         self.services = Some(running);
         Ok(plan)
+    }
+
+    fn report_unenforced(&mut self, note: &str) {
+        let note = self.output.masker.mask(note);
+        self.control.report(Report::NotEnforced { note });
     }
 
     fn say_notes(&mut self, notes: &[(bool, String)]) {

@@ -34,6 +34,7 @@ mod packages;
 mod process;
 mod setup;
 mod subjects;
+mod unenforced;
 mod wait;
 
 use std::os::fd::AsFd as _;

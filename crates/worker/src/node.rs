@@ -254,8 +254,9 @@ mod tests {
     // proves: conformance 144
     #[test]
     fn c144_which_node_runs_an_action() {
-        let all: &[u32] = &[18, 20, 22, 24, 26];
-        let cases: [(&[u32], u32, &[&str], &[&str]); 16] = [
+        type Case = (&'static [u32], u32, &'static [&'static str], &'static [&'static str]);
+        let all: &'static [u32] = &[18, 20, 22, 24, 26];
+        let cases: [Case; 16] = [
             (all, 20, &[], &[]),
             (all, 16, &[], &[]),
             (all, 24, &["oldest=true"], &[]),

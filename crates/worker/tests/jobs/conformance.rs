@@ -79,6 +79,7 @@ fn c216_the_variables_of_every_step() {
     );
     let told = start(&job(&steps), whole_github).finish();
     expect![[r#"
+        not enforced: permissions: the GITHUB_TOKEN that was given can do what its owner can, not only nothing
         CI GITHUB_ACTION GITHUB_ACTIONS GITHUB_ACTOR GITHUB_ACTOR_ID GITHUB_API_URL GITHUB_ARTIFACTS GITHUB_ARTIFACTS_LIST GITHUB_BASE_REF GITHUB_ENV GITHUB_EVENT_NAME GITHUB_EVENT_PATH GITHUB_GRAPHQL_URL GITHUB_HEAD_REF GITHUB_JOB GITHUB_OUTPUT GITHUB_PATH GITHUB_REF GITHUB_REF_NAME GITHUB_REF_PROTECTED GITHUB_REF_TYPE GITHUB_REPOSITORY GITHUB_REPOSITORY_ID GITHUB_REPOSITORY_OWNER GITHUB_REPOSITORY_OWNER_ID GITHUB_RETENTION_DAYS GITHUB_RUN_ATTEMPT GITHUB_RUN_ID GITHUB_RUN_NUMBER GITHUB_SERVER_URL GITHUB_SHA GITHUB_STATE GITHUB_STEP_SUMMARY GITHUB_TRIGGERING_ACTOR GITHUB_WORKFLOW GITHUB_WORKFLOW_REF GITHUB_WORKFLOW_SHA GITHUB_WORKSPACE RUNNER_ARCH RUNNER_ENVIRONMENT RUNNER_NAME RUNNER_OS RUNNER_TEMP RUNNER_TOOL_CACHE RUNNER_TRACKING_ID RUNNER_WORKSPACE
         [] true true mine
     "#]].assert_eq(&said(&told));
@@ -247,7 +248,8 @@ fn c67_the_properties_of_github() {
     )
     .finish();
     let text = said(&told);
-    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let text = &text[text.find('{').expect("an object")..];
+    let json: serde_json::Value = serde_json::from_str(text).expect("JSON");
     let mut names: Vec<&String> = json.as_object().expect("an object").keys().collect();
     names.sort();
     let names: Vec<&str> = names.iter().map(|it| it.as_str()).collect();

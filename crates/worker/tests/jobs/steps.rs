@@ -1,5 +1,6 @@
 //! Jobs of plain steps, run by a real worker with real shells: what it reports and what it logs.
 
+use crate::harness::start;
 use expect_test::{Expect, expect};
 
 /// Runs the steps of one job; `reports` and `log` are all that came of it.
@@ -438,12 +439,15 @@ fn c104_outputs_and_summaries() {
           echo "# Done with s3cr3t-value" >> $GITHUB_STEP_SUMMARY
 "##,
         expect![[r#"
+            not enforced: environment: its reviewers, wait timer and branch rules on GitHub are not asked
+            __setup: success -> success
             summary of one
             one: success -> success
             Warning  Skip output 'secret' since it may contain secret.
             job: success None kept=plain at https://plain.example.com
         "#]],
-        expect![[r###"
+        expect![[r##"
+            not enforced: environment: its reviewers, wait timer and branch rules on GitHub are not asked
             ##[group]Run echo "kept=plain" >> $GITHUB_OUTPUT
             ^[36;1mecho "kept=plain" >> $GITHUB_OUTPUT^[0m
             ^[36;1mecho "secret=***" >> $GITHUB_OUTPUT^[0m
@@ -451,7 +455,7 @@ fn c104_outputs_and_summaries() {
             shell: /usr/bin/bash -e {0}
             ##[endgroup]
             ##[warning]Skip output 'secret' since it may contain secret.
-        "###]],
+        "##]],
     );
 }
 
@@ -665,4 +669,47 @@ jobs:
         ##[debug]seen 1 1
         ::set-output name=a::b"#]]
     .assert_eq(&shown.join("\n"));
+}
+
+// proves: conformance 110, 112, 147
+#[test]
+fn what_is_not_enforced_is_said_once() {
+    let told = start(
+        "
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    environment: production
+    steps:
+      - run: |
+          mkdir early; echo 'name: e
+          runs: { using: node20, pre: pre.js, main: main.js }' >early/action.yml; touch early/main.js
+      - uses: ./early
+",
+        |spec| {
+            spec.secrets.insert("GITHUB_TOKEN".to_owned(), "ghs_0123456789".to_owned());
+            let grants = [("contents", "read"), ("id-token", "write")];
+            spec.permissions = grants.map(|(scope, it)| (scope.to_owned(), it.to_owned())).into();
+        },
+    )
+    .finish();
+    let said: Vec<String> = told
+        .reports
+        .iter()
+        .filter_map(|report| match report {
+            protocol::Report::NotEnforced { note } => Some(note.to_string()),
+            _ => None,
+        })
+        .collect();
+    expect![[r#"
+        permissions: the GITHUB_TOKEN that was given can do what its owner can, not only contents: read, id-token: write
+        permissions: id-token: write gives no token here: signing in to a cloud with one fails
+        environment: its reviewers, wait timer and branch rules on GitHub are not asked"#]].assert_eq(&said.join("\n"));
+    let text = told.text();
+    for note in said {
+        assert_eq!(text.matches(&format!("not enforced: {note}\n")).count(), 1, "{text}");
+    }
+    let warning = "##[warning]`pre` execution is not supported for local action from './early'\n";
+    assert_eq!(text.matches(warning).count(), 1, "{text}");
 }

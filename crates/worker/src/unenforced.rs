@@ -1,0 +1,42 @@
+//! What a job says that has no effect here: never in silence (`docs/keys.md`).
+
+use protocol::JobSpec;
+use workflow::StepsJob;
+
+/// More scopes than this are not listed one by one.
+const LISTED_MAX: usize = 5;
+
+/// A line for each, said in the log of the set-up and kept with the run.
+pub(crate) fn of_job(spec: &JobSpec, job: &StepsJob) -> Vec<String> {
+    let mut notes = Vec::new();
+    notes.extend(token(spec));
+    if spec.permissions.get("id-token").is_some_and(|access| access == "write") {
+        notes.push(
+            "permissions: id-token: write gives no token here: signing in to a cloud with one fails"
+                .to_owned(),
+        );
+    }
+    if job.environment.is_some() {
+        notes.push(
+            "environment: its reviewers, wait timer and branch rules on GitHub are not asked"
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+/// A token that was given does what its owner may, whatever the job is to be limited to (conformance
+/// 110); even `write-all` means this repository alone.
+fn token(spec: &JobSpec) -> Option<String> {
+    spec.secrets.get("GITHUB_TOKEN").filter(|token| !token.is_empty())?;
+    let granted: Vec<String> =
+        spec.permissions.iter().map(|(scope, access)| format!("{scope}: {access}")).collect();
+    let granted = match granted.len() {
+        0 => "nothing".to_owned(),
+        1..=LISTED_MAX => granted.join(", "),
+        _ => "what the job is granted".to_owned(),
+    };
+    Some(format!(
+        "permissions: the GITHUB_TOKEN that was given can do what its owner can, not only {granted}"
+    ))
+}
