@@ -1,5 +1,6 @@
 //! The command line: plain verbs for daily work, plural nouns for looking after things.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -155,7 +156,7 @@ pub(crate) struct RunArgs {
     pub(crate) labels: Vec<String>,
     /// Jobs at a time [default: the number of processors]
     #[arg(long, value_name = "N")]
-    pub(crate) width: Option<usize>,
+    pub(crate) width: Option<NonZeroUsize>,
     /// Use only actions that were fetched before
     #[arg(long)]
     pub(crate) offline: bool,

@@ -49,7 +49,11 @@ impl Failure {
 
     /// A failure that another error caused.
     pub(crate) fn caused(exit: Exit, error: impl Into<anyhow::Error>) -> Failure {
-        Failure { exit, error: error.into(), hints: Vec::new() }
+        let error = error.into();
+        // What the state folder's own error advises holds wherever it came up.
+        let hint = error.chain().find_map(|reason| reason.downcast_ref::<store::StoreError>());
+        let hints = hint.and_then(store::StoreError::hint).into_iter().map(str::to_owned).collect();
+        Failure { exit, error, hints }
     }
 
     /// Adds what to do about it.
@@ -66,6 +70,12 @@ impl From<repository::RepositoryError> for Failure {
     fn from(error: repository::RepositoryError) -> Failure {
         let exit = match &error {
             repository::RepositoryError::Event { .. } => Exit::Refused,
+            repository::RepositoryError::NoFolder { .. } => Exit::Usage,
+            repository::RepositoryError::File { source, .. }
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Exit::Usage
+            }
             _ => Exit::Missing,
         };
         let hint = error.hint().map(str::to_owned);

@@ -1,5 +1,6 @@
 //! Finding workflow files: a file, a folder of them, or a repository.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,17 +21,15 @@ pub(crate) fn read(path: &Path, shown: &str) -> Result<Arc<Source>, Failure> {
         let error = anyhow::Error::from(error).context(format!("cannot read {shown}"));
         Failure::caused(if missing { Exit::Usage } else { Exit::Missing }, error)
     };
-    let size = std::fs::metadata(path).map_err(cannot)?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(Failure::new(
-            Exit::Refused,
-            format!("{shown} has {size} bytes; that is no workflow file"),
-        )
-        .hint(format!(
-            "GitHub takes files up to 500 KB; nothing above {FILE_BYTES_MAX} bytes is read here"
-        )));
+    let mut bytes = Vec::new();
+    // A pipe or a device tells no size, and some of them never end.
+    let mut file = std::fs::File::open(path).map_err(cannot)?.take(FILE_BYTES_MAX + 1);
+    file.read_to_end(&mut bytes).map_err(cannot)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        let message = format!("{shown} has more than {FILE_BYTES_MAX} bytes, and is not read");
+        return Err(Failure::new(Exit::Refused, message)
+            .hint("a workflow file has 500 KB at most on GitHub; is it the right file?"));
     }
-    let bytes = std::fs::read(path).map_err(cannot)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Failure::new(

@@ -16,12 +16,8 @@ const STREAMS_SEARCHED_MAX: usize = 1000;
 /// Opens the state folder's journal.
 pub(crate) fn open(state: &StateFolder) -> Result<Store, Failure> {
     Store::open(state.root()).map_err(|error| {
-        let hint = error.hint().map(str::to_owned);
-        let failure = Failure::caused(
-            Exit::Missing,
-            anyhow::Error::new(error).context("cannot open the journal"),
-        );
-        hint.into_iter().fold(failure, Failure::hint)
+        let error = anyhow::Error::new(error).context("cannot open the journal");
+        Failure::caused(Exit::Missing, error)
     })
 }
 
@@ -32,6 +28,8 @@ pub(crate) fn events(store: &Store, stream: StreamId) -> Result<Vec<RunEvent>, F
             Exit::Usage,
             format!("attempt {attempt} of run {run} was deleted by launchway prune; the journal keeps only that it was there"),
         ),
+        JournalError::Unreadable(what) => Failure::new(Exit::Missing, what)
+            .hint("other runs can be shown all the same: launchway runs list --all"),
         error => Failure::caused(
             Exit::Missing,
             anyhow::Error::new(error).context(format!("cannot read {stream}")),
@@ -72,8 +70,13 @@ pub(crate) fn find(store: &Store, run: &RunRef) -> Result<StreamId, Failure> {
 fn newest(store: &Store, attempt: Option<u64>) -> Result<StreamId, Failure> {
     let here = here();
     if let Some(view) = newest_runs(store, 1, here.as_deref())?.first() {
-        let attempt = attempt.map_or(view.header.attempt, Attempt);
-        return Ok(StreamId::Run(view.header.run, attempt));
+        let (run, newest) = (view.header.run, view.header.attempt);
+        let attempt = attempt.map_or(newest, Attempt);
+        if attempt.0 == 0 || attempt > newest {
+            let message = format!("run {run} has {newest} attempts, not {attempt}");
+            return Err(Failure::new(Exit::Usage, message));
+        }
+        return Ok(StreamId::Run(run, attempt));
     }
     Err(Failure::new(Exit::Usage, "no run of this repository is in the journal").hint(
         "launchway run makes one; launchway runs list --all shows those of other repositories",

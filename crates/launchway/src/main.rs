@@ -32,7 +32,14 @@ use clap::Parser;
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     match commands::dispatch(cli) {
-        Ok(exit) => exit,
+        Ok(exit) => match terminal::style::lost_output() {
+            Some(error) => {
+                let message = format!("standard output cannot be written: {error}");
+                terminal::failure::show(&exit::Failure::new(exit::Exit::Missing, message));
+                exit::Exit::Missing.into()
+            }
+            None => exit,
+        },
         Err(failure) => {
             terminal::failure::show(&failure);
             failure.exit.into()

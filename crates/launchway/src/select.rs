@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use repository::{ChangedFiles, Repository, TriggeringEvent};
 use syntax::{Diagnostic, Severity, Source, Span};
-use workflow::{Verdict, Workflow};
+use workflow::{Strategy, TemplateKey, TemplateKind, Verdict, Workflow};
 
 use crate::cli::EventArgs;
 use crate::exit::{Exit, Failure};
@@ -68,7 +68,7 @@ pub(crate) fn candidates(
                 Candidate::read(file.path, source)
             }
         });
-        return non_empty(repository, candidates.collect());
+        return non_empty(repository, args, candidates.collect());
     }
     let named = args.workflows.as_deref();
     let folder = named.map_or_else(|| repository.root.join(files::WORKFLOWS), Path::to_path_buf);
@@ -87,7 +87,7 @@ pub(crate) fn candidates(
             _ => Candidate::read(inside, files::read(&path, &files::shown(&path))?),
         });
     }
-    non_empty(repository, candidates)
+    non_empty(repository, args, candidates)
 }
 
 /// Whether the folder is one for git too: behind a link GitHub sees no folder.
@@ -105,10 +105,12 @@ fn missing(folder: &Path, args: &EventArgs) -> Result<Vec<PathBuf>, Failure> {
 
 fn non_empty(
     repository: &Repository,
+    args: &EventArgs,
     candidates: Vec<Candidate>,
 ) -> Result<Vec<Candidate>, Failure> {
     if candidates.is_empty() {
-        let place = repository.root.join(files::WORKFLOWS);
+        let usual = || repository.root.join(files::WORKFLOWS);
+        let place = args.workflows.clone().unwrap_or_else(usual);
         let message = format!("there is no workflow file in {}", files::shown(&place));
         return Err(Failure::new(Exit::Usage, message)
             .hint("workflows are *.yml files in .github/workflows; or name one: -W FILE")
@@ -161,13 +163,76 @@ pub(crate) fn keep_those_with(
             let known = to_run.iter().filter_map(|candidate| candidate.workflow.as_ref());
             let names: Vec<&str> =
                 known.flat_map(|workflow| &workflow.jobs).map(|job| &*job.id.value).collect();
-            return Err(Failure::new(Exit::Usage, format!("no workflow that runs has a job {id}"))
-                .hint(format!("there are: {}", names.join(", "))));
+            let failure =
+                Failure::new(Exit::Usage, format!("no workflow that runs has a job {id}"));
+            let meant = workflow::nearest(id, &names).map(|it| format!("did you mean {it}?"));
+            let failure = meant.into_iter().fold(failure, Failure::hint);
+            return Err(failure.hint(format!("there are: {}", names.join(", "))));
         }
     }
     let is_meant = |candidate: &mut Candidate| jobs.iter().any(|id| has(candidate, id));
     let meant: Vec<Candidate> = to_run.extract_if(.., is_meant).collect();
     Ok(std::mem::replace(to_run, meant))
+}
+
+/// A key of `--matrix` that no job has says nothing about any leg: a mistake, not a wish.
+pub(crate) fn check_matrix_keys<'k>(
+    to_run: &[Candidate],
+    wanted: impl Iterator<Item = &'k String>,
+) -> Result<(), Failure> {
+    if to_run.is_empty() {
+        return Ok(());
+    }
+    let workflows = || to_run.iter().filter_map(|candidate| candidate.workflow.as_ref());
+    let matrices = workflows().flat_map(|it| &it.jobs).filter_map(|job| match &job.strategy {
+        Some(Strategy::Written { matrix, .. }) => matrix.as_ref(),
+        _ => None,
+    });
+    let mut names: Vec<String> = Vec::new();
+    for matrix in matrices {
+        let TemplateKind::Mapping(entries) = matrix.kind() else { return Ok(()) };
+        let mut is_known = true;
+        let mut add = |key: &TemplateKey| match key {
+            TemplateKey::Text(text) => names.push(text.value.to_string()),
+            _ => is_known = false,
+        };
+        for (key, value) in entries {
+            add(key);
+            // Keys that only some legs have.
+            match value.kind() {
+                TemplateKind::Sequence(legs) => {
+                    for leg in legs {
+                        if let TemplateKind::Mapping(more) = leg.kind() {
+                            more.iter().for_each(|(key, _)| add(key));
+                        }
+                    }
+                }
+                _ => return Ok(()),
+            }
+        }
+        if !is_known {
+            return Ok(());
+        }
+    }
+    // What a called workflow has is not looked through, nor what an expression gives.
+    let is_call = |job: &workflow::Job| matches!(job.body, workflow::JobBody::Call(_));
+    if workflows().flat_map(|it| &it.jobs).any(is_call) {
+        return Ok(());
+    }
+    names.retain(|name| !matches!(name.as_str(), "include" | "exclude"));
+    names.sort();
+    names.dedup();
+    for key in wanted {
+        if !names.iter().any(|name| name.eq_ignore_ascii_case(key)) {
+            let failure = Failure::new(Exit::Usage, format!("no job has {key} in its matrix"));
+            let there_are = match names.len() {
+                0 => "no job that runs has a matrix".to_owned(),
+                _ => format!("there are: {}", names.join(", ")),
+            };
+            return Err(failure.hint(there_are));
+        }
+    }
+    Ok(())
 }
 
 fn trigger_event(event: &TriggeringEvent) -> workflow::TriggerEvent<'_> {

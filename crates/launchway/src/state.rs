@@ -1,5 +1,6 @@
 //! The state folder: where the journal, logs, caches and fetched actions of this person live.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use event::StreamId;
@@ -91,7 +92,12 @@ impl StateFolder {
         let path = self.disabled_file(repository);
         match std::fs::read_to_string(&path) {
             Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            // That the state folder is none is said by what opens it.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                Ok(Vec::new())
+            }
             Err(error) => Err(cannot("read", &path, error)),
         }
     }
@@ -114,5 +120,7 @@ impl StateFolder {
 
 fn cannot(action: &str, path: &Path, error: std::io::Error) -> Failure {
     let context = format!("cannot {action} {}", path.display());
-    Failure::caused(Exit::Missing, anyhow::Error::from(error).context(context))
+    let is_refused = error.kind() == ErrorKind::PermissionDenied;
+    let failure = Failure::caused(Exit::Missing, anyhow::Error::from(error).context(context));
+    if is_refused { failure.hint("give a folder of your own with --state") } else { failure }
 }

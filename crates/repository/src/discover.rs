@@ -64,6 +64,9 @@ impl Repository {
     /// Reads the repository that `path` lies in.
     pub fn discover(path: &Path) -> Result<Repository, RepositoryError> {
         let shown = path.display().to_string();
+        if !path.is_dir() {
+            return Err(RepositoryError::NoFolder { path: shown });
+        }
         let root = match ask(path, &["rev-parse", "--show-toplevel"])? {
             Some(root) if !root.is_empty() => PathBuf::from(root),
             _ => return Err(not_a_repository(path, shown)?),
@@ -154,6 +157,9 @@ pub(crate) fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
 
 /// A folder that git refuses for another reason than "there is none" deserves git's own words.
 fn not_a_repository(path: &Path, shown: String) -> Result<RepositoryError, RepositoryError> {
+    if ask(path, &["rev-parse", "--is-inside-work-tree"])?.as_deref() == Some("false") {
+        return Ok(RepositoryError::NoWorkTree { path: shown });
+    }
     match git(path, &["rev-parse", "--show-toplevel"]) {
         Err(crate::GitError::Failed { message, .. })
             if message.contains("not a git repository") =>

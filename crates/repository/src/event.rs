@@ -1,5 +1,7 @@
 //! From "what the person asked for" to the event GitHub would have sent.
 
+use std::io::Read as _;
+
 use std::path::PathBuf;
 
 use serde_json::{Map, Value as Json, json};
@@ -324,14 +326,16 @@ fn read_payload(path: &std::path::Path) -> Result<Json, RepositoryError> {
         message,
         hint: "a payload is one JSON object, as GitHub's webhook documentation shows it".to_owned(),
     };
-    let size = std::fs::metadata(path).map_err(file_error)?.len();
-    if size > PAYLOAD_BYTES_MAX {
+    let mut bytes = Vec::new();
+    // A pipe or a device tells no size, and some of them never end.
+    let mut file = std::fs::File::open(path).map_err(file_error)?.take(PAYLOAD_BYTES_MAX + 1);
+    file.read_to_end(&mut bytes).map_err(file_error)?;
+    if bytes.len() as u64 > PAYLOAD_BYTES_MAX {
         return Err(refused(format!(
-            "{shown} has {size} bytes; a payload has at most {PAYLOAD_BYTES_MAX}"
+            "{shown} has more than {PAYLOAD_BYTES_MAX} bytes, GitHub's limit"
         )));
     }
-    let text = std::fs::read_to_string(path).map_err(file_error)?;
-    match serde_json::from_str(&text) {
+    match serde_json::from_slice(&bytes) {
         Ok(Json::Object(fields)) => Ok(Json::Object(fields)),
         Ok(_) => Err(refused(format!("{shown} is not a JSON object"))),
         Err(error) => Err(refused(format!("{shown} is not JSON: {error}"))),

@@ -32,6 +32,18 @@ pub enum RepositoryError {
         /// Where it was looked for.
         path: String,
     },
+    /// Nothing at all there.
+    #[error("there is no folder {path}")]
+    NoFolder {
+        /// Where it was looked for.
+        path: String,
+    },
+    /// A bare repository, or the inside of `.git`.
+    #[error("{path} has no work tree: it is a bare repository, or the inside of .git")]
+    NoWorkTree {
+        /// Where it was looked for.
+        path: String,
+    },
     /// No commit yet.
     #[error("the repository at {path} has no commit yet")]
     NoCommit {
@@ -65,11 +77,14 @@ impl RepositoryError {
             RepositoryError::NotARepository { .. } => Some(
                 "go into a clone, or make one here: git init && git add -A && git commit -m start",
             ),
+            RepositoryError::NoWorkTree { .. } => {
+                Some("go into the work tree, or make one: git clone THIS somewhere")
+            }
             RepositoryError::NoCommit { .. } => {
                 Some("commit something first: git add -A && git commit -m start")
             }
             RepositoryError::Event { hint, .. } => Some(hint),
-            RepositoryError::File { .. } => None,
+            RepositoryError::File { .. } | RepositoryError::NoFolder { .. } => None,
         }
     }
 }

@@ -243,8 +243,8 @@ fn c8_limits_end_the_reading_at_once() {
     values(
         &laughs,
         expect![[r#"
-        5:35 more than 50000 YAML nodes, aliases counted in full
-    "#]],
+            5:35 more than 50000 YAML nodes, aliases counted in full | say it in less: a matrix, a reusable workflow, several files
+        "#]],
     );
     let deep = "a: &a [[[[[[[[[[[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]]]]]]]]]]\n\
                 b: [[[[[[[[[[[[[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]]]]]]]]]]]]\n";
@@ -254,7 +254,7 @@ fn c8_limits_end_the_reading_at_once() {
         .assert_eq(&say(&source, &diagnostics[0]));
     let nodes = format!("[{}]", "x,".repeat(50_000));
     let (source, _, diagnostics) = read(&nodes);
-    expect!["1:100000 more than 50000 YAML nodes, aliases counted in full"]
+    expect!["1:100000 more than 50000 YAML nodes, aliases counted in full | say it in less: a matrix, a reusable workflow, several files"]
         .assert_eq(&say(&source, &diagnostics[0]));
     let (_, _, diagnostics) = read(&"#".repeat(yaml::BYTES_MAX + 1));
     expect!["the file is larger than 1048576 bytes"].assert_eq(&diagnostics[0].message);

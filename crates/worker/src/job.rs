@@ -712,5 +712,11 @@ fn cannot_start(prepared: &Prepared, error: &io::Error) -> String {
              set less with `env` and GITHUB_ENV"
         );
     }
+    let has_nul = |(name, value): &(&String, &String)| format!("{name}{value}").contains('\0');
+    if let Some((name, _)) = prepared.line.env.iter().find(has_nul) {
+        return format!(
+            "'{program}' cannot be started: the environment variable {name} holds a NUL byte"
+        );
+    }
     format!("'{program}' cannot be started: {error}")
 }

@@ -264,7 +264,7 @@ pub(crate) fn scalar_text(node: &Node) -> Option<Arc<str>> {
 }
 
 /// The word that was probably meant.
-pub(crate) fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
+pub fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
     let scored = words.iter().map(|other| (distance(word, other), *other));
     let (typos, best) = scored.min_by_key(|(typos, _)| *typos)?;
     (typos <= TYPOS_MAX && typos < best.len()).then_some(best)

@@ -103,6 +103,7 @@ impl<'a> Planner<'a> {
             }
         }
         let others = select::keep_those_with(&mut to_run, &self.selection.jobs)?;
+        select::check_matrix_keys(&to_run, self.selection.matrix.keys())?;
         for candidate in others {
             let reason = "It has no job that -j asks for.".to_owned();
             plan.files.push(planned(&candidate, Decision::Not(reason)));

@@ -1,6 +1,7 @@
 //! `launchway run`: the workflows that an event starts, run here.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,10 +43,12 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
         options: options(args)?,
         repository: repository.root.clone(),
         terms: Terms::default(),
-        width: args.width.unwrap_or_else(processors),
+        width: args.width.map_or_else(processors, NonZeroUsize::get),
     };
     say_swept(state, &engine.store)?;
     select::keep_those_with(&mut selected.to_run, &args.event.jobs)?;
+    let selection = prepare::selection(&args.event.jobs, &args.event.matrix)?;
+    select::check_matrix_keys(&selected.to_run, selection.matrix.keys())?;
     agree::on_secrets(&selected.to_run, &mut engine.secrets, &vars, args.format);
     let requests = selected.requests(&repository, &event, args, &engine, &vars)?;
     let mut owners = Vec::new();
@@ -81,6 +84,7 @@ fn executor(executor: Executor) -> Result<(), Failure> {
 
 /// The event a person asks for by its words.
 pub(crate) fn event_request(args: &EventArgs) -> Result<EventRequest, Failure> {
+    refuse_unused(args)?;
     if let Some(path) = &args.event_path {
         return Ok(EventRequest::Payload { name: args.event.clone(), path: path.clone() });
     }
@@ -88,9 +92,6 @@ pub(crate) fn event_request(args: &EventArgs) -> Result<EventRequest, Failure> {
         ("tag" | "push", Some(tag)) => Ok(EventRequest::Tag(tag.clone())),
         ("tag", None) => Err(Failure::new(Exit::Usage, "which tag was pushed?")
             .hint("launchway run tag --tag v1.0.0")),
-        (_, Some(_)) => {
-            Err(Failure::new(Exit::Usage, format!("--tag does not go with {}", args.event)))
-        }
         ("push", None) => Ok(EventRequest::Push),
         ("pull_request", None) => Ok(EventRequest::PullRequest { base: args.base.clone() }),
         ("workflow_dispatch", None) => {
@@ -99,7 +100,34 @@ pub(crate) fn event_request(args: &EventArgs) -> Result<EventRequest, Failure> {
                 pairs.map(|pair| pair.map(|(key, value)| (key.to_owned(), value.to_owned())));
             Ok(EventRequest::WorkflowDispatch { inputs: inputs.collect::<Result<_, _>>()? })
         }
-        (name, None) => Ok(EventRequest::Named(name.to_owned())),
+        (name, _) => Ok(EventRequest::Named(name.to_owned())),
+    }
+}
+
+/// Flags about an event that is not this one are refused, never ignored.
+fn refuse_unused(args: &EventArgs) -> Result<(), Failure> {
+    let event = (&args.event_path, args.event.as_str());
+    let takes = |flag: &str| match flag {
+        "--tag" => matches!(event, (None, "push" | "tag")),
+        "--base" => matches!(event, (None, "pull_request")),
+        _ => matches!(event, (None, "workflow_dispatch")),
+    };
+    let given = [
+        ("--tag", args.tag.is_some(), "tag"),
+        ("--base", args.base.is_some(), "pull_request"),
+        ("--input", !args.inputs.is_empty(), "workflow_dispatch"),
+    ];
+    match given.into_iter().find(|(flag, is_given, _)| *is_given && !takes(flag)) {
+        None => Ok(()),
+        Some((flag, _, _)) if args.event_path.is_some() => {
+            let message = format!("{flag} does not go with --event-path");
+            Err(Failure::new(Exit::Usage, message).hint("what it says stands in the payload"))
+        }
+        Some((flag, _, event)) => {
+            let message = format!("{flag} does not go with the event {}", args.event);
+            Err(Failure::new(Exit::Usage, message)
+                .hint(format!("it goes with: launchway run {event}")))
+        }
     }
 }
 

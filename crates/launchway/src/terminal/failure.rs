@@ -12,7 +12,14 @@ pub(crate) fn show(failure: &Failure) {
 
 fn lines(failure: &Failure, style: Style) -> Vec<String> {
     let mut lines = vec![format!("{} {}", style.red("error:"), failure.error)];
-    lines.extend(failure.error.chain().skip(1).map(|reason| format!("  because: {reason}")));
+    let mut before = failure.error.to_string();
+    for reason in failure.error.chain().skip(1).map(ToString::to_string) {
+        // A library that wraps its error says the same once more.
+        if !reason.contains(&before) {
+            lines.push(format!("  because: {reason}"));
+        }
+        before = reason;
+    }
     lines.extend(failure.hints.iter().map(|hint| format!("{} {hint}", style.cyan("hint:"))));
     lines
 }

@@ -30,9 +30,14 @@ pub(crate) fn reporter(format: Format) -> Box<dyn Reporter> {
     match format {
         Format::Json => Box::<json::JsonReporter>::default(),
         Format::Github => Box::<github::GithubReporter>::default(),
-        Format::Human if std::io::stderr().is_terminal() => Box::new(live::LiveReporter::new()),
+        Format::Human if can_be_drawn_on() => Box::new(live::LiveReporter::new()),
         Format::Human => Box::<plain::PlainReporter>::default(),
     }
+}
+
+/// Whether lines that are shown can be taken back: on a terminal that is not a dumb one.
+fn can_be_drawn_on() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|it| it != "dumb")
 }
 
 /// The sign of an end. The word stands beside it: colour and sign never carry the meaning alone.

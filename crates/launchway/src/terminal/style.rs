@@ -1,6 +1,7 @@
 //! Colours, switched off when piped or asked to. Colour never carries the meaning alone.
 
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 
 use unicode_width::UnicodeWidthStr;
 
@@ -82,26 +83,40 @@ pub(crate) fn plain_width(text: &str) -> usize {
 fn wanted(terminal: bool) -> bool {
     let set =
         |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
-    if set("NO_COLOR") { false } else { terminal || set("CLICOLOR_FORCE") }
+    let is_dumb = std::env::var_os("TERM").is_some_and(|it| it == "dumb");
+    if set("NO_COLOR") { false } else { (terminal && !is_dumb) || set("CLICOLOR_FORCE") }
 }
 
 /// Writes a line of data. A reader that went away (`| head`) ends the command quietly.
 pub(crate) fn out(line: &str) {
-    write_or_leave(&mut std::io::stdout().lock(), line);
+    keep_fault(writeln!(std::io::stdout().lock(), "{line}"));
 }
 
 /// Writes lines of data that have their ends.
 pub(crate) fn out_block(lines: &str) {
-    // As in `write_or_leave`.
-    let _ = std::io::stdout().lock().write_all(lines.as_bytes());
+    keep_fault(std::io::stdout().lock().write_all(lines.as_bytes()));
 }
 
 /// Writes a line of talk.
 pub(crate) fn talk(line: &str) {
-    write_or_leave(&mut std::io::stderr().lock(), line);
+    // Nobody is left to read; the work itself goes on and its end is in the journal.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-fn write_or_leave(stream: &mut impl Write, line: &str) {
-    // Nobody is left to read; the work itself goes on and its end is in the journal.
-    let _ = writeln!(stream, "{line}");
+/// The first fault of standard output, save that its reader went away.
+static FAULT: OnceLock<std::io::Error> = OnceLock::new();
+
+fn keep_fault(written: std::io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        let _ = FAULT.set(error);
+    }
+}
+
+/// Why data did not reach standard output, where it did not: a full disk behind `> file`.
+pub(crate) fn lost_output() -> Option<&'static std::io::Error> {
+    // Lines are held back until they are whole.
+    keep_fault(std::io::stdout().lock().flush());
+    FAULT.get()
 }

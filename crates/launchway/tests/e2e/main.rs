@@ -6,6 +6,7 @@
 //!   reuse.rs      actions, called workflows, checkout, artifacts, caches
 //!   told.rs       what people and programs are told: annotations, lines of JSON, pages, logs
 //!   prune.rs      what goes from the state folder, and what stays
+//!   bad_input.rs  what is said about bad input; writes docs/bad-input.md
 //!   refuse.rs     what is refused before anything runs, in which words, with which exit code
 //!   safety.rs     on which machine, in which environment, from which work tree a run may be
 //!   demo.rs       `launchway demo`, with nothing but sh and git
@@ -14,6 +15,7 @@
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
 //! ```
 
+mod bad_input;
 mod demo;
 #[cfg(feature = "examples")]
 mod examples;

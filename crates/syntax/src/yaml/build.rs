@@ -153,7 +153,8 @@ impl<'t> Builder<'t> {
         self.nodes += nodes;
         if self.nodes > NODES_MAX {
             let message = format!("more than {NODES_MAX} YAML nodes, aliases counted in full");
-            return Err(self.error(span, message));
+            let hint = "say it in less: a matrix, a reusable workflow, several files";
+            return Err(self.error(span, message).hint(hint));
         }
         Ok(())
     }
