@@ -111,6 +111,9 @@ pub fn services(
     }
 }
 
+/// The scope of the machine's own steps: no step of a workflow may be called so.
+const HOOKS: &str = "__hooks/";
+
 struct Decision<'a> {
     state: &'a State,
     plan: &'a Plan,
@@ -130,14 +133,13 @@ impl<'a> Decision<'a> {
     fn begin(&mut self) {
         match self.job_env() {
             Ok(env) => {
-                let mut pre = Vec::new();
-                let mut scopes = BTreeMap::new();
+                let (mut pre, post, mut scopes) = self.hooks();
                 let steps: Arc<[Step]> = Arc::from(self.plan.job.steps.as_slice());
                 let root: Arc<str> = Arc::from("");
                 self.collect_pre(&root, &steps, None, &mut pre, &mut scopes);
                 scopes.insert(root, Scope::new(steps, None));
                 pre.reverse();
-                self.decide(Decided::Opened { env, pre, scopes });
+                self.decide(Decided::Opened { env, pre, post, scopes });
             }
             Err(Wrong(message)) => {
                 self.note(AnnotationLevel::Error, message);
@@ -148,6 +150,24 @@ impl<'a> Decision<'a> {
                 }));
             }
         }
+    }
+
+    /// What is owed before and after everything else, in a scope of its own (conformance 115).
+    fn hooks(&self) -> (Vec<Task>, Vec<Task>, BTreeMap<Arc<str>, Scope>) {
+        let name: Arc<str> = Arc::from(HOOKS);
+        let (mut pre, mut post, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+        let hooks = &self.plan.hooks;
+        for (step, stage, owed) in [
+            (&hooks.started, ActionStage::Pre, &mut pre),
+            (&hooks.completed, ActionStage::Post, &mut post),
+        ] {
+            if let Some(step) = step {
+                owed.push(Task { scope: name.clone(), step: steps.len(), stage });
+                steps.push(step.clone());
+            }
+        }
+        let scopes = (!steps.is_empty()).then(|| (name, Scope::new(steps.into(), None)));
+        (pre, post, scopes.into_iter().collect())
     }
 
     /// The workflow's `env`, then the job's (conformance 108).

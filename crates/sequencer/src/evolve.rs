@@ -11,9 +11,10 @@ use crate::state::{Phase, Running, State, StepResult, Task};
 /// Writes `fact` into `state`.
 pub fn evolve(state: &mut State, fact: Fact) {
     match fact.0 {
-        Decided::Opened { env, pre, scopes } => {
+        Decided::Opened { env, pre, post, scopes } => {
             state.env = env;
             state.pre = pre;
+            state.post = post;
             state.scopes = scopes;
             state.stack = vec!["".into()];
             state.phase = Phase::Pre;

@@ -70,8 +70,14 @@ pub struct JobEnd {
 /// The machine's own vocabulary.
 #[derive(Clone, Debug)]
 pub(crate) enum Decided {
-    /// The job's environment is known and its pre stages are listed, first one last.
-    Opened { env: IndexMap<String, String>, pre: Vec<Task>, scopes: BTreeMap<Arc<str>, Scope> },
+    /// The job's environment is known and its pre stages are listed, first one last; and what is
+    /// owed after everything else.
+    Opened {
+        env: IndexMap<String, String>,
+        pre: Vec<Task>,
+        post: Vec<Task>,
+        scopes: BTreeMap<Arc<str>, Scope>,
+    },
     /// The next stage of the job.
     Phase(Phase),
     /// Actions of the workspace were read.

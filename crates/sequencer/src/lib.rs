@@ -46,7 +46,7 @@ pub use fact::{Ended, Fact, JobEnd, StepNews};
 pub use limits::COMPOSITE_DEPTH_MAX;
 pub use outcome::{Effects, Exit};
 pub use pending::{Next, pending};
-pub use plan::{Action, ActionHome, Plan, PlanError};
+pub use plan::{Action, ActionHome, Hooks, Plan, PlanError};
 pub use shell::{Shell, ShellError};
 pub use state::State;
 pub use step::action_key;

@@ -20,10 +20,22 @@ pub struct Plan {
     pub contexts: BTreeMap<String, Value>,
     /// `job.services`
     pub services: Value,
+    /// Steps around all others.
+    pub hooks: Hooks,
     /// The actions that were resolved at set-up, by the text behind `uses`.
     pub actions: BTreeMap<Arc<str>, Action>,
     /// The folder that file commands are written in.
     pub file_commands: String,
+}
+
+/// Steps of the machine's owner around all steps of the job: they run whatever happens, and fail the
+/// job where they fail (conformance 115).
+#[derive(Clone, Debug, Default)]
+pub struct Hooks {
+    /// Before everything else.
+    pub started: Option<Step>,
+    /// After everything else.
+    pub completed: Option<Step>,
 }
 
 /// An action that is there.

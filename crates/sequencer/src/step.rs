@@ -139,6 +139,8 @@ impl<'a> Stand<'a> {
 
     fn with_stage(&self, name: String) -> String {
         match self.task.stage {
+            // A step of the machine's own: it is all there is of it.
+            _ if matches!(self.step.body, StepBody::Run { .. }) => name,
             ActionStage::Pre => format!("Pre {name}"),
             ActionStage::Main => name,
             ActionStage::Post => format!("Post {name}"),
@@ -246,8 +248,9 @@ impl<'a> Stand<'a> {
             return Err(Wrong("this step has no script".to_owned()));
         };
         let sight = self.sight(env);
-        // Not applied inside composite actions.
-        let defaults: Vec<&RunDefaults> = if self.scope.caller.is_none() {
+        // Not applied inside composite actions, nor to the machine's own steps.
+        let is_own = self.scope.caller.is_none() && self.task.stage == ActionStage::Main;
+        let defaults: Vec<&RunDefaults> = if is_own {
             self.plan.job.defaults.iter().chain(&self.plan.workflow_defaults).collect()
         } else {
             Vec::new()

@@ -20,6 +20,7 @@ use store::{Blobs, Durability};
 
 use crate::command_line::{Prepared, Workbench};
 use crate::control::{self, Control, Order};
+use crate::diagnosis;
 use crate::environment;
 use crate::files::{self, Files};
 use crate::gather::{Gathering, with_sources};
@@ -78,6 +79,8 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         }
     }
     let output = Output::new(log, masker, folders.workspace.clone(), setup::is_debugged(spec));
+    let mut output = output;
+    output.is_diagnosed = setup::is_diagnosed(spec);
     let mut job = Job {
         control,
         output,
@@ -199,12 +202,17 @@ impl Job<'_> {
                 self.report_unenforced(&note);
             }
         }
+        let diagnosis = match &plan {
+            Ok(plan) if self.output.is_diagnosed => diagnosis::of_setup(&self.bench, plan),
+            _ => Vec::new(),
+        };
         let has_services = plan.as_ref().is_ok_and(|plan| plan.job.services.is_some());
-        if plan.is_ok() && notes.is_empty() && !has_services {
+        if plan.is_ok() && notes.is_empty() && diagnosis.is_empty() && !has_services {
             return plan.ok();
         }
         let key = StepKey::new(SET_UP);
         self.begin(key.clone(), "Set up job");
+        diagnosis.iter().for_each(|line| self.output.diagnose(line));
         self.say_notes(&notes);
         let plan = plan.and_then(|plan| self.start_services(plan));
         let conclusion = match &plan {
@@ -375,7 +383,10 @@ impl Job<'_> {
                 return failed(self, &cannot_start(&prepared, &error));
             }
         };
+        let program = prepared.line.program.display();
+        self.output.diagnose(&format!("deed {} is {program}, {}", deed.number, process.id()));
         let exit = self.attend(plan, deed, process);
+        self.output.diagnose(&format!("deed {} ended: {exit:?}", deed.number));
         self.after(deed, exit)
     }
 

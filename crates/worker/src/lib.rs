@@ -19,11 +19,13 @@
 mod annotate;
 mod command_line;
 mod control;
+mod diagnosis;
 mod environment;
 mod files;
 mod gather;
 mod hash;
 mod header;
+mod hooks;
 mod job;
 mod log;
 mod native;

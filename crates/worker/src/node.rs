@@ -88,6 +88,12 @@ impl Nodes {
         Err(SetupError::Refused(self.refusal(action, version)))
     }
 
+    /// Those that were found, for people.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
+        let line = |node: &Node| format!("Node {}: {}", node.major, node.program.display());
+        self.found.iter().map(line)
+    }
+
     fn refusal(&self, action: &str, version: u32) -> String {
         let there = |node: &Node| format!("'{}' is version {}", node.program.display(), node.major);
         let there: Vec<String> = self.found.iter().map(there).collect();

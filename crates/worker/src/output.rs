@@ -41,6 +41,8 @@ pub(crate) struct Output {
     effects: Effects,
     has_failed: bool,
     is_debugged: bool,
+    /// Whether what the worker itself does is said.
+    pub(crate) is_diagnosed: bool,
     workspace: PathBuf,
     reports: Vec<Report>,
     /// The disk's answer, once it was no.
@@ -70,6 +72,7 @@ impl Output {
             effects: Effects::default(),
             has_failed: false,
             is_debugged,
+            is_diagnosed: false,
             workspace,
             reports: Vec::new(),
             error: None,
@@ -313,6 +316,13 @@ impl Output {
     pub(crate) fn debug(&mut self, text: &str) {
         if self.is_debugged {
             self.show(format!("##[debug]{text}").as_bytes());
+        }
+    }
+
+    /// Said only where the worker itself is looked at (conformance 114).
+    pub(crate) fn diagnose(&mut self, text: &str) {
+        if self.is_diagnosed {
+            self.show(format!("##[debug]runner: {text}").as_bytes());
         }
     }
 

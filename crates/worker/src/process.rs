@@ -125,6 +125,11 @@ impl Process {
         })
     }
 
+    /// Its number, for people.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The end of `stream` that we read; none once it is closed.
     pub(crate) fn stream(&self, stream: Stream) -> Option<BorrowedFd<'_>> {
         match stream {

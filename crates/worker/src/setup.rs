@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use workflow::{JobBody, RunDefaults, StepsJob, Template};
 
 use crate::gather::{Gathering, with_sources};
+use crate::hooks;
 
 /// The runner's name in contexts and environment.
 const RUNNER_NAME: &str = "launchway";
@@ -109,6 +110,7 @@ pub(crate) fn plan(
         workflow_defaults: read_defaults(&spec.workflow_defaults)?,
         contexts: contexts(spec, folders),
         services: Value::from(Object::new()),
+        hooks: hooks::read(&|name| std::env::var(name).ok())?,
         actions: BTreeMap::new(),
         file_commands: text(&folders.file_commands),
         job,
@@ -208,10 +210,18 @@ fn contexts(spec: &JobSpec, folders: &Folders) -> BTreeMap<String, Value> {
 /// Whether debug lines are kept: asked for by option, secret or variable; a secret wins over a
 /// variable (conformance 114).
 pub(crate) fn is_debugged(spec: &JobSpec) -> bool {
-    const NAME: &str = "ACTIONS_STEP_DEBUG";
-    let variable = || spec.contexts.get("vars")?.get(NAME)?.as_str();
-    let said = spec.secrets.get(NAME).map(String::as_str).or_else(variable);
-    spec.options.debug || said.is_some_and(|text| text.eq_ignore_ascii_case("true"))
+    spec.options.debug || is_on(spec, "ACTIONS_STEP_DEBUG")
+}
+
+/// Whether the worker says how it came to what it does (conformance 114).
+pub(crate) fn is_diagnosed(spec: &JobSpec) -> bool {
+    is_on(spec, "ACTIONS_RUNNER_DEBUG")
+}
+
+fn is_on(spec: &JobSpec, name: &str) -> bool {
+    let variable = || spec.contexts.get("vars")?.get(name)?.as_str();
+    let said = spec.secrets.get(name).map(String::as_str).or_else(variable);
+    said.is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }
 
 fn runner(spec: &JobSpec, folders: &Folders) -> Value {

@@ -48,6 +48,7 @@ pub(crate) fn plan(job: &str, actions: &[(&str, &str)]) -> Plan {
             .iter()
             .map(|(name, yaml)| (Arc::from(*name), action(name, yaml)))
             .collect(),
+        hooks: sequencer::Hooks::default(),
         file_commands: "/f".to_owned(),
     }
 }

@@ -4,5 +4,6 @@ mod actions;
 mod conformance;
 mod ending;
 mod harness;
+mod hooks;
 mod packages;
 mod steps;
