@@ -150,6 +150,8 @@ fn request() -> RunRequest {
             authored_at: Timestamp(0),
             committed_at: Timestamp(0),
             uncommitted: 0,
+            snapshot: None,
+            store: None,
         },
         concurrency: None,
         selection: Selection::default(),

@@ -385,6 +385,13 @@ pub struct Change {
     pub committed_at: Timestamp,
     /// Files differing from that commit in the work tree that ran (`design` 8.7).
     pub uncommitted: u64,
+    /// The work tree as a commit of its own, where it has changes: every job of the run and of its
+    /// later attempts sees this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Arc<str>>,
+    /// Where commits lie that only this machine has: the snapshot, a pull request's test merge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<Arc<str>>,
 }
 
 /// A job with everything about it that was decided before it starts.

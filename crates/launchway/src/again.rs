@@ -7,6 +7,7 @@ use std::sync::Arc;
 use event::{RunRequest, StreamId, Terms};
 use mask::Secret;
 use protocol::JobOptions;
+use repository::PrivateStore;
 use store::Store;
 
 use crate::cli::AgainArgs;
@@ -45,6 +46,16 @@ pub(crate) fn engine(
         repository: PathBuf::from(&*request.repository_path),
         width: crate::engine::processors(),
     })
+}
+
+/// What a run was made from besides the repository has to be there still.
+pub(crate) fn check_store(state: &StateFolder, request: &RunRequest) -> Result<(), Failure> {
+    let Some(name) = &request.change.store else { return Ok(()) };
+    if PrivateStore::objects(&state.snapshots(), name).is_dir() {
+        return Ok(());
+    }
+    let message = format!("the files that run {} was made from are not kept any more", request.run);
+    Err(Failure::new(Exit::Missing, message).hint("launchway run makes a new run of what is there"))
 }
 
 /// What is agreed to now, on top of what the run's request keeps.

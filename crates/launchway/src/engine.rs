@@ -14,6 +14,7 @@ use event::{
 use mask::{MaskedText, Secret};
 use ports::Lease;
 use protocol::{JobOptions, JobPaths};
+use repository::PrivateStore;
 use scheduler::Surroundings;
 use store::Store;
 
@@ -186,7 +187,14 @@ impl Home for HomeFolders<'_> {
         };
         let secrets =
             secrets.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect();
-        Ok(Surroundings { secrets, paths, options: options.clone() })
+        let change = &request.change;
+        let objects = change.store.as_ref().map(|name| {
+            let objects = PrivateStore::objects(&state.snapshots(), name);
+            Arc::from(objects.to_string_lossy())
+        });
+        let snapshot = change.snapshot.clone();
+        let options = JobOptions { snapshot, objects, ..options.clone() };
+        Ok(Surroundings { secrets, paths, options })
     }
 
     fn keep_log(&mut self, lease: &Lease) -> Option<BlobId> {

@@ -69,7 +69,8 @@ pub(crate) type Outcome = Result<Exit, Failure>;
 impl From<repository::RepositoryError> for Failure {
     fn from(error: repository::RepositoryError) -> Failure {
         let exit = match &error {
-            repository::RepositoryError::Event { .. } => Exit::Refused,
+            repository::RepositoryError::Event { .. }
+            | repository::RepositoryError::Conflicts { .. } => Exit::Refused,
             repository::RepositoryError::NoFolder { .. } => Exit::Usage,
             repository::RepositoryError::File { source, .. }
                 if source.kind() == std::io::ErrorKind::NotFound =>

@@ -31,6 +31,8 @@ use crate::exit::{Exit, Failure};
 pub(crate) struct Situation<'a> {
     pub(crate) repository: &'a Repository,
     pub(crate) event: &'a TriggeringEvent,
+    /// Where commits lie that were made for the event.
+    pub(crate) store: Option<&'a str>,
     pub(crate) terms: Terms,
     pub(crate) vars: &'a BTreeMap<String, String>,
     pub(crate) secret_names: &'a [String],
@@ -91,6 +93,8 @@ pub(crate) fn request(
             } else {
                 repository.uncommitted.len() as u64
             },
+            snapshot: event.snapshot.as_deref().map(Arc::from),
+            store: situation.store.map(Arc::from),
         },
         concurrency: None,
         selection: selection_in(situation.selection, chosen.workflow),

@@ -46,6 +46,11 @@ impl StateFolder {
         self.root.join("actions")
     }
 
+    /// Commits that only this machine has, by their stores.
+    pub(crate) fn snapshots(&self) -> PathBuf {
+        self.root.join("snapshots")
+    }
+
     /// Dependency caches.
     pub(crate) fn caches(&self) -> PathBuf {
         self.root.join("caches")

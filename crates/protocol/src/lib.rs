@@ -202,6 +202,12 @@ pub struct JobOptions {
     pub no_native: bool,
     /// Checkout gives HEAD rather than the work tree.
     pub committed: bool,
+    /// The commit that checkout gives in place of HEAD: the work tree as it was when the run began.
+    #[serde(default)]
+    pub snapshot: Option<Arc<str>>,
+    /// The objects of commits that only this machine has.
+    #[serde(default)]
+    pub objects: Option<Arc<str>>,
     /// Where actions come from instead: prefix of `owner/repo` to an address or folder.
     pub mirrors: BTreeMap<String, String>,
     /// `ACTIONS_STEP_DEBUG`

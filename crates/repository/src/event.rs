@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::changes::ChangedFiles;
 use crate::discover::Repository;
 use crate::payload::{self, COMMITS_LISTED_MAX, NO_COMMIT, common, merged};
+use crate::private::{PrivateStore, TestMerge};
 use crate::{RepositoryError, discover};
 
 /// The largest payload file that is read: GitHub's own limit for a webhook.
@@ -53,6 +54,9 @@ pub struct TriggeringEvent {
     pub git_ref: String,
     /// `github.sha`
     pub commit: String,
+    /// The work tree as a commit on top of HEAD, in the private store; none where it has no changes
+    /// or is not asked for.
+    pub snapshot: Option<String>,
     /// `github.base_ref`, of pull requests.
     pub base_ref: Option<String>,
     /// `github.head_ref`, of pull requests.
@@ -67,22 +71,32 @@ pub struct TriggeringEvent {
 }
 
 impl Repository {
-    /// Makes the event. `with_work_tree`: what is not committed counts as changed too.
+    /// Makes the event. `with_work_tree`: what is not committed counts as changed too, and is
+    /// committed in the private store.
+    ///
+    /// # Errors
+    /// When there is no such event here, or GitHub would start nothing for it.
     pub fn event(
         &self,
         request: &EventRequest,
         with_work_tree: bool,
+        store: &mut PrivateStore,
     ) -> Result<TriggeringEvent, RepositoryError> {
-        match request {
+        let has_changes = with_work_tree && !self.uncommitted.is_empty();
+        let snapshot = if has_changes { self.snapshot(store)? } else { None };
+        let head = snapshot.as_deref().unwrap_or(&self.head.id);
+        let event = match request {
             EventRequest::Push => self.push(with_work_tree),
             EventRequest::Tag(tag) => self.tag(tag),
             EventRequest::PullRequest { base } => {
-                self.pull_request(base.as_deref().unwrap_or(&self.default_branch), with_work_tree)
+                let base = base.as_deref().unwrap_or(&self.default_branch);
+                self.pull_request(base, head, with_work_tree, store)
             }
             EventRequest::WorkflowDispatch { inputs } => Ok(self.dispatch(inputs)),
             EventRequest::Named(name) => self.named(name),
-            EventRequest::Payload { name, path } => self.payload_event(name, path),
-        }
+            EventRequest::Payload { name, path } => self.payload_event(name, path, head, store),
+        }?;
+        Ok(TriggeringEvent { snapshot, ..event })
     }
 
     /// `refs/heads/<branch>`; detached work trees run as the default branch.
@@ -157,16 +171,12 @@ impl Repository {
     fn pull_request(
         &self,
         base: &str,
+        head_commit: &str,
         with_work_tree: bool,
+        store: &mut PrivateStore,
     ) -> Result<TriggeringEvent, RepositoryError> {
         let base = base.strip_prefix("origin/").unwrap_or(base);
-        let remote = format!("refs/remotes/origin/{base}");
-        let local = format!("refs/heads/{base}");
-        let found = match self.commit(&remote)? {
-            Some(commit) => Some((commit, remote)),
-            None => self.commit(&local)?.map(|commit| (commit, local)),
-        };
-        let Some((base_commit, base_name)) = found else {
+        let Some((base_commit, base_name)) = self.branch_commit(base)? else {
             let message = format!("there is no branch {base} to open a pull request against");
             let hint =
                 "name one that exists: --base BRANCH (git branch --all lists them)".to_owned();
@@ -174,18 +184,46 @@ impl Repository {
         };
         let head = self.branch.clone().unwrap_or_else(|| "HEAD".to_owned());
         let changed = self.changed_against(&base_name, with_work_tree)?;
-        let payload = self.pull_request_payload(base, &base_commit.id, &head);
+        let commit = self.merged(base, &base_commit, head_commit, store)?;
+        let commits =
+            PullRequestCommits { base: &base_commit.id, head: head_commit, merge: &commit };
+        let payload = self.pull_request_payload(base, &head, &commits);
         let event =
             self.triggering("pull_request", "refs/pull/1/merge".to_owned(), payload, changed);
         Ok(TriggeringEvent {
             activity: Some("opened".to_owned()),
             base_ref: Some(base.to_owned()),
             head_ref: Some(head),
+            commit,
             ..event
         })
     }
 
-    fn pull_request_payload(&self, base: &str, base_commit: &str, head: &str) -> Json {
+    /// The test merge that a pull request runs at; one that adds nothing to its base is the base.
+    fn merged(
+        &self,
+        base: &str,
+        base_commit: &discover::Commit,
+        head: &str,
+        store: &mut PrivateStore,
+    ) -> Result<String, RepositoryError> {
+        if head == base_commit.id {
+            return Ok(head.to_owned());
+        }
+        match self.test_merge(store, base_commit, head)? {
+            TestMerge::Commit(commit) => Ok(commit),
+            TestMerge::Conflicts(files) => {
+                Err(RepositoryError::Conflicts { base: base.to_owned(), files })
+            }
+        }
+    }
+
+    fn pull_request_payload(
+        &self,
+        base: &str,
+        head: &str,
+        commits: &PullRequestCommits<'_>,
+    ) -> Json {
         let base_fields = common(self);
         let repo = &base_fields["repository"];
         let pull_request = json!({
@@ -198,10 +236,12 @@ impl Repository {
                 "body": null,
                 "draft": false,
                 "merged": false,
+                "mergeable": true,
+                "merge_commit_sha": commits.merge,
                 "user": payload::sender(self),
                 "labels": [],
-                "head": { "ref": head, "sha": self.head.id, "label": format!("{}:{head}", self.owner), "repo": repo },
-                "base": { "ref": base, "sha": base_commit, "label": format!("{}:{base}", self.owner), "repo": repo },
+                "head": { "ref": head, "sha": commits.head, "label": format!("{}:{head}", self.owner), "repo": repo },
+                "base": { "ref": base, "sha": commits.base, "label": format!("{}:{base}", self.owner), "repo": repo },
                 "html_url": format!("https://github.com/{}/pull/1", self.full_name()),
             },
         });
@@ -233,6 +273,8 @@ impl Repository {
         &self,
         name: &str,
         path: &std::path::Path,
+        head: &str,
+        store: &mut PrivateStore,
     ) -> Result<TriggeringEvent, RepositoryError> {
         let payload = read_payload(path)?;
         let text =
@@ -259,8 +301,51 @@ impl Repository {
             head_ref: text("/pull_request/head/ref"),
             message: self.head_message(&payload)?,
             changed: listed_files(&payload),
+            commit: match name {
+                "pull_request" => self.commit_of_payload(&payload, head, store)?,
+                _ => event.commit.clone(),
+            },
             ..event
         })
+    }
+
+    /// Where the pull request of a payload runs: the test merge of its commits, as far as they are
+    /// here; what is checked out stands in for a head that is not. Without its base it is the head.
+    fn commit_of_payload(
+        &self,
+        payload: &Json,
+        checked_out: &str,
+        store: &mut PrivateStore,
+    ) -> Result<String, RepositoryError> {
+        let text = |pointer: &str| payload.pointer(pointer).and_then(Json::as_str);
+        let here = |name: Option<&str>| match name {
+            Some(name) => self.commit(name),
+            None => Ok(None),
+        };
+        let is_closed = text("/pull_request/state") == Some("closed");
+        let base_ref = text("/pull_request/base/ref").unwrap_or(&self.default_branch);
+        let base = match here(text("/pull_request/base/sha"))? {
+            Some(base) => Some(base),
+            None => self.branch_commit(base_ref)?.map(|(commit, _)| commit),
+        };
+        let Some(base) = base.filter(|_| !is_closed) else { return Ok(self.head.id.clone()) };
+        let head = here(text("/pull_request/head/sha"))?;
+        let head = head.map(|head| head.id).filter(|head| *head != self.head.id);
+        self.merged(base_ref, &base, head.as_deref().unwrap_or(checked_out), store)
+    }
+
+    /// The tip of a branch, as the remote is known to have it, else as it is here; and its full name.
+    fn branch_commit(
+        &self,
+        branch: &str,
+    ) -> Result<Option<(discover::Commit, String)>, RepositoryError> {
+        for prefix in ["refs/remotes/origin/", "refs/heads/"] {
+            let name = format!("{prefix}{branch}");
+            if let Some(commit) = self.commit(&name)? {
+                return Ok(Some((commit, name)));
+            }
+        }
+        Ok(None)
     }
 
     fn triggering(
@@ -275,6 +360,7 @@ impl Repository {
             activity: None,
             git_ref,
             commit: self.head.id.clone(),
+            snapshot: None,
             base_ref: None,
             head_ref: None,
             message: Some(self.head.message.clone()),
@@ -292,6 +378,13 @@ impl Repository {
         let Some(head) = text("/pull_request/head/sha") else { return Ok(None) };
         Ok(self.commit(head)?.map(|commit| commit.message))
     }
+}
+
+/// The commits of a pull request.
+struct PullRequestCommits<'a> {
+    base: &'a str,
+    head: &'a str,
+    merge: &'a str,
 }
 
 /// A dispatch payload may name the branch alone.

@@ -41,8 +41,32 @@ impl GitError {
     }
 }
 
-/// Runs `git ARGS` in `folder` and gives what it printed.
-pub(crate) fn git(folder: &Path, args: &[&str]) -> Result<String, GitError> {
+/// What a git command said.
+pub(crate) struct Answer {
+    pub(crate) code: Option<i32>,
+    pub(crate) printed: String,
+    command: String,
+    words: String,
+}
+
+impl Answer {
+    /// What it printed, where it ended well.
+    pub(crate) fn done(self) -> Result<String, GitError> {
+        if self.code == Some(0) { Ok(self.printed) } else { Err(self.failed()) }
+    }
+
+    /// The failure that it is.
+    pub(crate) fn failed(self) -> GitError {
+        GitError::Failed { command: self.command, message: self.words.trim().to_owned() }
+    }
+}
+
+/// Runs `git ARGS` in `folder` with these variables too, and gives what it said.
+pub(crate) fn git_with(
+    folder: &Path,
+    args: &[&str],
+    variables: &[(&str, &Path)],
+) -> Result<Answer, GitError> {
     let output = Command::new("git")
         .args([
             "-c",
@@ -55,18 +79,25 @@ pub(crate) fn git(folder: &Path, args: &[&str]) -> Result<String, GitError> {
         .current_dir(folder)
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("LC_ALL", "C.UTF-8")
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .output()
         .map_err(GitError::Start)?;
     let command = args.join(" ");
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        return Err(GitError::Failed { command, message: words.trim().to_owned() });
-    }
     if output.stdout.len() > ANSWER_BYTES_MAX {
         return Err(GitError::TooLong { command });
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(Answer {
+        code: output.status.code(),
+        printed: String::from_utf8_lossy(&output.stdout).into_owned(),
+        command,
+        words: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+/// Runs `git ARGS` in `folder` and gives what it printed.
+pub(crate) fn git(folder: &Path, args: &[&str]) -> Result<String, GitError> {
+    git_with(folder, args, &[])?.done()
 }
 
 /// Like [`git`], with "it said no" as nothing: for questions whose answer may be missing.

@@ -7,18 +7,22 @@
 //! - a tag, a pull request against a base, a dispatch with inputs;
 //! - or a payload file, which is taken as it is.
 //!
-//! Nothing here writes to the user's repository, and nothing here reads a workflow.
+//! What is run has a commit: the work tree where it has changes, and a pull request merged into its
+//! base, get commits of their own in a private store. Nothing here writes to the user's repository,
+//! and nothing here reads a workflow.
 
 mod changes;
 mod discover;
 mod event;
 mod git;
 mod payload;
+mod private;
 
 pub use changes::ChangedFiles;
 pub use discover::{Commit, CommittedFile, Repository};
 pub use event::{EventRequest, TriggeringEvent};
 pub use git::GitError;
+pub use private::PrivateStore;
 
 /// Why the repository or the event could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +62,16 @@ pub enum RepositoryError {
         /// What to do.
         hint: String,
     },
-    /// A file that could not be read.
-    #[error("cannot read {path}")]
+    /// A pull request that cannot be merged: GitHub starts nothing for it.
+    #[error("GitHub would run nothing: the pull request conflicts with {base} in {}", .files.join(", "))]
+    Conflicts {
+        /// The base branch.
+        base: String,
+        /// The files.
+        files: Vec<String>,
+    },
+    /// A file or folder that the disk does not give.
+    #[error("cannot use {path}")]
     File {
         /// Which.
         path: String,
@@ -84,6 +96,9 @@ impl RepositoryError {
                 Some("commit something first: git add -A && git commit -m start")
             }
             RepositoryError::Event { hint, .. } => Some(hint),
+            RepositoryError::Conflicts { .. } => {
+                Some("merge or rebase first: git merge BASE, or name another one: --base BRANCH")
+            }
             RepositoryError::File { .. } | RepositoryError::NoFolder { .. } => None,
         }
     }

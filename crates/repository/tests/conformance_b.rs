@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use expect_test::{Expect, expect};
-use repository::{ChangedFiles, EventRequest, Repository, TriggeringEvent};
+use repository::{ChangedFiles, EventRequest, PrivateStore, Repository, TriggeringEvent};
 
 fn git(folder: &Path, line: &str) {
     let done = Command::new("git")
@@ -38,7 +38,7 @@ fn sample() -> tempfile::TempDir {
 
 fn event(folder: &Path, request: &EventRequest) -> TriggeringEvent {
     let repository = Repository::discover(folder).expect("a repository");
-    repository.event(request, false).expect("an event")
+    repository.event(request, false, &mut PrivateStore::passing()).expect("an event")
 }
 
 fn changed(event: &TriggeringEvent) -> String {

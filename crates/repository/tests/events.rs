@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use expect_test::{Expect, expect};
-use repository::{ChangedFiles, EventRequest, Repository, RepositoryError};
+use repository::{ChangedFiles, EventRequest, PrivateStore, Repository, RepositoryError};
 
 /// Runs git in `folder` as a person who does not depend on the machine's settings.
 fn git(folder: &Path, line: &str) {
@@ -51,7 +51,7 @@ fn check(request: &EventRequest, prepare: impl Fn(&Path), expect: Expect) {
     let folder = sample();
     prepare(folder.path());
     let found = Repository::discover(folder.path()).and_then(|repository| {
-        let event = repository.event(request, true)?;
+        let event = repository.event(request, true, &mut PrivateStore::passing())?;
         Ok((repository, event))
     });
     let shown = match found {
@@ -178,7 +178,7 @@ fn a_payload_file_is_taken_as_it_is() {
         .expect("file");
     let repository = Repository::discover(folder.path()).expect("a repository");
     let request = EventRequest::Payload { name: "release".to_owned(), path: file };
-    let event = repository.event(&request, true).expect("an event");
+    let event = repository.event(&request, true, &mut PrivateStore::passing()).expect("an event");
     assert_eq!(event.git_ref, "refs/tags/v2.0.0");
     assert_eq!(event.activity.as_deref(), Some("published"));
     assert_eq!(event.payload["repository"]["full_name"], "octo/app");

@@ -416,6 +416,8 @@ impl World {
                 authored_at: Timestamp(0),
                 committed_at: Timestamp(0),
                 uncommitted: 0,
+                snapshot: None,
+                store: None,
             },
             concurrency: None,
             selection: Selection::default(),

@@ -42,6 +42,12 @@ pub(crate) fn variables(spec: &JobSpec, artifacts: &Path) -> BTreeMap<String, St
         ("LAUNCHWAY_ARTIFACTS_FILE".to_owned(), artifacts.to_string_lossy().into_owned()),
         ("LAUNCHWAY_RUN_ARTIFACTS".to_owned(), of_run.to_string_lossy().into_owned()),
     ]);
+    for (name, value) in [
+        ("LAUNCHWAY_SNAPSHOT", &spec.options.snapshot),
+        ("LAUNCHWAY_OBJECTS", &spec.options.objects),
+    ] {
+        variables.extend(value.iter().map(|value| (name.to_owned(), value.to_string())));
+    }
     if !spec.options.mirrors.is_empty() {
         let rules = serde_json::to_string(&spec.options.mirrors).expect("texts are JSON");
         variables.insert("LAUNCHWAY_MIRRORS".to_owned(), rules);

@@ -1,15 +1,15 @@
 //! `actions/checkout`: the user's own repository as it stands on this machine, others by git.
 //!
 //! The own repository is not copied: the workspace's repository borrows its objects, and a file
-//! named `shallow` ends history where `fetch-depth` would have. Where the work tree differs from
-//! HEAD the workspace gets a commit of it, made in the workspace's own object store; the user's
-//! repository is never written.
+//! named `shallow` ends history where `fetch-depth` would have. Where the work tree differed from HEAD
+//! when the run began, there is a commit of it in a store beside the user's repository, as there is one
+//! of a pull request's test merge: every job of a run sees the same. The user's repository is never
+//! written.
 
 mod auth;
 mod folder;
 mod own;
 mod remote;
-mod snapshot;
 
 use std::fs;
 use std::path::{Path, PathBuf};

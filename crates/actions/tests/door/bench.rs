@@ -85,6 +85,35 @@ impl Bench {
         self.set("GITHUB_SHA", head);
     }
 
+    /// Commits the work tree beside the user's repository, as is done when a run begins.
+    pub(crate) fn snapshot(&mut self, folder: &str) {
+        let (work, store) = (self.path(folder), self.path("private"));
+        let objects = store.join("objects");
+        let git = |line: &str| {
+            let output = std::process::Command::new("git")
+                .args(["-c", "user.name=Mona", "-c", "user.email=mona@example.com"])
+                .args(line.split(' '))
+                .current_dir(&work)
+                .env("GIT_INDEX_FILE", store.join("index"))
+                .env("GIT_OBJECT_DIRECTORY", &objects)
+                .env("GIT_AUTHOR_DATE", "2026-03-01T12:00:00Z")
+                .env("GIT_COMMITTER_DATE", "2026-03-01T12:00:00Z")
+                .output()
+                .expect("git starts");
+            assert!(output.status.success(), "git {line}: {output:?}");
+            String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        };
+        let user =
+            self.git(folder, &["rev-parse", "--path-format=absolute", "--git-path", "objects"]);
+        std::fs::create_dir_all(objects.join("info")).expect("a folder");
+        std::fs::write(objects.join("info/alternates"), user + "\n").expect("a file");
+        git("add --all");
+        let tree = git("write-tree");
+        let commit = git(&format!("commit-tree {tree} -p HEAD -m snapshot"));
+        self.set("LAUNCHWAY_SNAPSHOT", commit);
+        self.set("LAUNCHWAY_OBJECTS", objects.display().to_string());
+    }
+
     pub(crate) fn git(&self, folder: &str, arguments: &[&str]) -> String {
         let (ok, text) = self.try_git(folder, arguments);
         assert!(ok, "git {arguments:?} in {folder}: {text}");

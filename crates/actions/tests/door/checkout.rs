@@ -28,32 +28,34 @@ fn a_clean_work_tree_gives_head_one_commit_deep() {
 }
 
 #[test]
-fn uncommitted_work_is_a_commit_on_top_and_the_repository_is_untouched() {
+fn the_snapshot_of_the_run_stands_in_for_head() {
     let mut bench = Bench::new();
     bench.user_repository();
-    bench.write("user/.gitignore", "*.log\n");
     bench.write("user/new.txt", "new\n");
-    bench.write("user/noise.log", "noise\n");
     bench.write("user/one.txt", "changed\n");
     std::fs::remove_file(bench.path("user/two.txt")).expect("a file");
+    bench.snapshot("user");
+    // What changes behind it is not seen by any job.
+    bench.write("user/one.txt", "changed again\n");
+    bench.write("user/late.txt", "late\n");
     let before = listing(&bench);
     let first = bench.run("checkout", &[]).ok();
-    assert!(first.log.contains("4 uncommitted changes on top of"), "{}", first.log);
+    assert!(first.log.contains("3 uncommitted changes on top of"), "{}", first.log);
     assert_eq!(listing(&bench), before, "the user's .git is as it was");
     assert_eq!(bench.read("work/new.txt"), "new\n");
     assert_eq!(bench.read("work/one.txt"), "changed\n");
     assert!(!bench.path("work/two.txt").exists());
-    assert!(!bench.path("work/noise.log").exists());
+    assert!(!bench.path("work/late.txt").exists());
     assert_eq!(bench.git("work", &["status", "--porcelain"]), "");
     let again = bench.run("checkout", &[("path", "again")]).ok();
     assert_eq!(again.outputs["commit"], first.outputs["commit"], "the same in every job");
     let deep = bench.run("checkout", &[("fetch-depth", "2")]).ok();
     assert_eq!(deep.outputs["commit"], first.outputs["commit"]);
-    assert_eq!(history(&bench), "Work tree with uncommitted changes, three");
-    bench.set("LAUNCHWAY_COMMITTED", "1");
-    bench.run("checkout", &[]).ok();
-    assert_eq!(history(&bench), "three");
-    assert!(!bench.path("work/new.txt").exists(), "clean removes what is not committed");
+    assert_eq!(history(&bench), "snapshot, three");
+    let named = bench.run("checkout", &[("ref", &first.outputs["commit"])]).ok();
+    assert_eq!(named.outputs["commit"], first.outputs["commit"], "it can be asked for by name");
+    let older = bench.run("checkout", &[("ref", "v1.0")]).ok();
+    assert_ne!(older.outputs["commit"], first.outputs["commit"]);
 }
 
 /// Every file of the user's `.git` with its length.
@@ -175,6 +177,7 @@ fn sparse_checkout_takes_folders_or_patterns() {
     bench.user_repository();
     bench.write("user/docs/a.md", "a");
     bench.write("user/src/b.rs", "b");
+    bench.snapshot("user");
     bench.run("checkout", &[("sparse-checkout", "docs")]).ok();
     assert!(bench.path("work/docs/a.md").exists());
     assert!(bench.path("work/one.txt").exists(), "files of the root come along");
@@ -249,6 +252,7 @@ fn a_linked_work_tree_and_a_detached_head_work_too() {
     bench.user_repository();
     bench.git("user", &["worktree", "add", "-q", "--detach", "../linked", "HEAD"]);
     bench.write("linked/new.txt", "new\n");
+    bench.snapshot("linked");
     let linked = bench.path("linked").display().to_string();
     bench.set("LAUNCHWAY_REPOSITORY", linked);
     let ran = bench.run("checkout", &[]).ok();
@@ -266,13 +270,14 @@ fn later_steps_fetch_from_this_machine_and_push_where_they_would_have() {
     for dirty in [false, true] {
         if dirty {
             bench.write("user/new.txt", "new\n");
+            bench.snapshot("user");
         }
         bench.run("checkout", &[("path", "clone")]).ok();
         bench.git("work/clone", &["fetch", "-q", "origin", "side"]);
         assert_eq!(bench.git("work/clone", &["log", "-1", "--format=%s", "FETCH_HEAD"]), "one");
         bench.git("work/clone", &["fetch", "-q", "--unshallow", "--tags"]);
         let subjects = bench.git("work/clone", &["log", "--format=%s"]).replace('\n', ", ");
-        let top = if dirty { "Work tree with uncommitted changes, " } else { "" };
+        let top = if dirty { "snapshot, " } else { "" };
         assert_eq!(subjects, format!("{top}three, two, one"));
         assert!(bench.git("work/clone", &["describe"]).starts_with("v1.0-"));
         let push = bench.git("work/clone", &["remote", "get-url", "--push", "origin"]);

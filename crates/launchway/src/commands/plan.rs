@@ -7,7 +7,7 @@ use std::path::Path;
 use actions::WriteLock;
 use event::{Selection, Terms};
 use protocol::JobOptions;
-use repository::{Repository, TriggeringEvent};
+use repository::{PrivateStore, Repository, TriggeringEvent};
 use serde_json::Value as Json;
 use syntax::Source;
 use workflow::{CallSecrets, JobBody, Workflow};
@@ -28,7 +28,10 @@ use crate::terminal::time::now;
 pub(crate) fn run(args: &PlanArgs, state: &StateFolder) -> Outcome {
     let repository =
         Repository::discover(args.event.repository.as_deref().unwrap_or(Path::new(".")))?;
-    let event = repository.event(&run::event_request(&args.event)?, !args.event.committed)?;
+    // Commits that the event needs go away with the plan.
+    let mut store = PrivateStore::passing();
+    let request = run::event_request(&args.event)?;
+    let event = repository.event(&request, !args.event.committed, &mut store)?;
     let planner = Planner::new(args, state, &repository, &event)?;
     let plan = planner.plan(&state.disabled(&repository.full_name())?)?;
     let lines = match args.format {
@@ -133,6 +136,7 @@ impl<'a> Planner<'a> {
         let situation = Situation {
             repository: self.repository,
             event: self.event,
+            store: None,
             terms: self.terms.clone(),
             vars: &self.vars,
             secret_names: &self.secrets,

@@ -9,7 +9,7 @@ use actions::WriteLock;
 use driver::Input;
 use event::{Attempt, RunId, RunRequest, StreamId, Terms};
 use protocol::JobOptions;
-use repository::{EventRequest, Repository, TriggeringEvent};
+use repository::{EventRequest, PrivateStore, Repository, TriggeringEvent};
 use serde_json::Value as Json;
 use store::Store;
 use syntax::Diagnostic;
@@ -31,7 +31,9 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
     executor(args.executor)?;
     let repository =
         Repository::discover(args.event.repository.as_deref().unwrap_or(Path::new(".")))?;
-    let event = repository.event(&event_request(&args.event)?, !args.event.committed)?;
+    let mut private = PrivateStore::in_folder(&state.snapshots());
+    let wanted = event_request(&args.event)?;
+    let event = repository.event(&wanted, !args.event.committed, &mut private)?;
     let mut selected = Selected::find(&repository, &event, args, state)?;
     selected.say_what_does_not_run(args.format);
     let secrets = given::secrets(&args.secrets, args.secret_file.as_deref())?;
@@ -50,7 +52,11 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
     let selection = prepare::selection(&args.event.jobs, &args.event.matrix)?;
     select::check_matrix_keys(&selected.to_run, selection.matrix.keys())?;
     agree::on_secrets(&selected.to_run, &mut engine.secrets, &vars, args.format);
-    let requests = selected.requests(&repository, &event, args, &engine, &vars)?;
+    let made_for = MadeFor { event: &event, store: private.name() };
+    let requests = selected.requests(&repository, &made_for, args, &engine, &vars)?;
+    if !requests.is_empty() {
+        private.keep()?;
+    }
     let mut owners = Vec::new();
     let mut streams = Vec::new();
     let mut made = Vec::new();
@@ -144,6 +150,9 @@ fn options(args: &RunArgs) -> Result<JobOptions, Failure> {
         committed: args.event.committed,
         mirrors: mirrors(&args.mirrors)?,
         debug: args.debug,
+        // Each run's own.
+        snapshot: None,
+        objects: None,
     })
 }
 
@@ -168,6 +177,13 @@ fn say_swept(state: &StateFolder, store: &Arc<Store>) -> Result<(), Failure> {
         talk(&format!("warning: {error}"));
     }
     Ok(())
+}
+
+/// What the runs are made for.
+struct MadeFor<'a> {
+    event: &'a TriggeringEvent,
+    /// The store of the commits that were made for it.
+    store: Option<&'a str>,
 }
 
 /// The files that are to run, and the reasons of the others.
@@ -219,17 +235,19 @@ impl Selected {
     fn requests(
         &self,
         repository: &Repository,
-        event: &TriggeringEvent,
+        made_for: &MadeFor<'_>,
         args: &RunArgs,
         engine: &Engine,
         vars: &BTreeMap<String, String>,
     ) -> Result<Vec<RunRequest>, Failure> {
+        let MadeFor { event, store } = *made_for;
         let selection = prepare::selection(&args.event.jobs, &args.event.matrix)?;
         let secret_names: Vec<String> = engine.secrets.keys().cloned().collect();
         let mut terms = given::terms(&args.environments, &args.labels, args.event.committed)?;
         let mut situation = Situation {
             repository,
             event,
+            store,
             terms: terms.clone(),
             vars,
             secret_names: &secret_names,

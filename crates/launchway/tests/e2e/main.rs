@@ -31,4 +31,5 @@ mod safety;
 mod select;
 #[cfg(feature = "soak")]
 mod soak;
+mod state_of_work;
 mod told;

@@ -57,6 +57,8 @@ pub(crate) fn request(run: u64, workflow: &str, called: &[(&str, &str)]) -> RunR
             authored_at: Timestamp(0),
             committed_at: Timestamp(0),
             uncommitted: 0,
+            snapshot: None,
+            store: None,
         },
         concurrency: None,
         selection: Selection::default(),

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use super::Request;
-use super::snapshot::{self, Snapshot};
 use crate::git::{Git, GitError};
 use crate::native::step::{Failure, Step, failed_at};
 use crate::native::tools::quoted;
@@ -17,38 +16,42 @@ use crate::native::tools::quoted;
 /// Where the parts of the user's repository lie; a linked work tree keeps them apart.
 pub(super) struct Source {
     /// Where commands run: the root of the work tree, or a bare repository.
-    pub(super) folder: PathBuf,
-    pub(super) git_dir: PathBuf,
-    pub(super) objects: PathBuf,
+    folder: PathBuf,
+    objects: PathBuf,
     shallow: PathBuf,
-    pub(super) index: PathBuf,
-    pub(super) bare: bool,
+    bare: bool,
+    /// The objects of commits that were made for the run.
+    private: Option<PathBuf>,
 }
 
 /// Puts objects and refs of the request into the workspace's repository.
 pub(super) fn borrow(step: &mut Step, request: &mut Request, own: &Path) -> Result<(), Failure> {
-    let source = Source::find(own)?;
+    let source = Source::find(own, step.variable("LAUNCHWAY_OBJECTS").map(PathBuf::from))?;
     let refs = source.refs()?;
     let (mut commit, reference) = source.wanted(request, &refs)?;
-    let head = Git::new(&source.folder, "rev-parse").args(["--verify", "--quiet", "HEAD"]).ask()?;
+    let head = source.git("rev-parse").args(["--verify", "--quiet", "HEAD"]).ask()?;
     let info = request.folder.join(".git/objects/info");
     fs::create_dir_all(&info).map_err(failed_at("made", &info))?;
     let alternates = info.join("alternates");
-    fs::write(&alternates, format!("{}\n", source.objects.display()))
-        .map_err(failed_at("written", &alternates))?;
-    if step.switch("LAUNCHWAY_COMMITTED") || source.bare {
-        step.info(&format!("commit {commit}, without uncommitted changes"));
-    } else if head.as_deref() == Some(&commit) {
-        match snapshot::take(step, &source, request)? {
-            Snapshot::Clean => step.info(&format!("commit {commit}; the work tree has no changes")),
-            Snapshot::Changed { commit: made, changes } => {
-                let plural = if changes == 1 { "" } else { "s" };
-                step.info(&format!(
-                    "{changes} uncommitted change{plural} on top of {commit} (--committed leaves them out)"
-                ));
-                commit = made;
-            }
+    let borrowed = std::iter::once(&source.objects).chain(&source.private);
+    let borrowed: String = borrowed.map(|it| format!("{}\n", it.display())).collect();
+    fs::write(&alternates, borrowed).map_err(failed_at("written", &alternates))?;
+    let snapshot = step.variable("LAUNCHWAY_SNAPSHOT");
+    match snapshot.filter(|_| head.as_deref() == Some(&commit)) {
+        Some(made) => {
+            let names = source.git("diff-tree").args(["-r", "--name-only", "-z", &commit, &made]);
+            let changes = names.bytes()?.iter().filter(|byte| **byte == 0).count();
+            let plural = if changes == 1 { "" } else { "s" };
+            step.info(&format!(
+                "{changes} uncommitted change{plural} on top of {commit} (--committed leaves them out)"
+            ));
+            commit = made;
+            copy_lfs(request, &source)?;
         }
+        None if step.switch("LAUNCHWAY_COMMITTED") || source.bare => {
+            step.info(&format!("commit {commit}, without uncommitted changes"));
+        }
+        None => step.info(&format!("commit {commit}")),
     }
     request.reference = reference;
     request.commit = Some(commit.clone());
@@ -62,6 +65,29 @@ pub(super) fn borrow(step: &mut Step, request: &mut Request, own: &Path) -> Resu
         request.git("update-ref").arg("--stdin").input(lines).run()?;
     }
     stand_in_for_origin(request, &source)
+}
+
+/// Git LFS keeps what it was given for the snapshot beside the objects.
+fn copy_lfs(request: &Request, source: &Source) -> Result<(), Failure> {
+    let kept = source.private.as_ref().and_then(|objects| objects.parent());
+    let Some(kept) = kept.map(|store| store.join("lfs")).filter(|lfs| lfs.is_dir()) else {
+        return Ok(());
+    };
+    copy_folder(&kept, &request.folder.join(".git/lfs"))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(to).map_err(failed_at("made", to))?;
+    for entry in fs::read_dir(from).map_err(failed_at("read", from))? {
+        let from = entry.map_err(failed_at("read", from))?.path();
+        let to = to.join(from.file_name().unwrap_or_default());
+        if from.is_dir() {
+            copy_folder(&from, &to)?;
+        } else {
+            fs::copy(&from, &to).map_err(failed_at("copied", &from))?;
+        }
+    }
+    Ok(())
 }
 
 /// Later steps that fetch from the remote get the refs of this machine, without a network; what
@@ -92,10 +118,10 @@ struct Ref {
 }
 
 impl Source {
-    fn find(own: &Path) -> Result<Source, Failure> {
+    fn find(own: &Path, private: Option<PathBuf>) -> Result<Source, Failure> {
         let answer = Git::new(own, "rev-parse")
             .args(["--is-bare-repository", "--path-format=absolute", "--absolute-git-dir"])
-            .args(["--git-path", "objects", "--git-path", "shallow", "--git-path", "index"])
+            .args(["--git-path", "objects", "--git-path", "shallow"])
             .text()
             .map_err(|error| match error {
                 GitError::Failed { message, .. } if message.contains("dubious ownership") => {
@@ -105,7 +131,7 @@ impl Source {
                 error => error.into(),
             })?;
         let lines = answer.lines().collect::<Vec<_>>();
-        let [bare, git_dir, objects, shallow, index] = lines.as_slice() else {
+        let [bare, git_dir, objects, shallow] = lines.as_slice() else {
             return Err(Failure::new(format!("{} is not understood by git", own.display())));
         };
         let bare = *bare == "true";
@@ -116,12 +142,20 @@ impl Source {
         };
         Ok(Source {
             folder,
-            git_dir: PathBuf::from(git_dir),
             objects: PathBuf::from(objects),
             shallow: PathBuf::from(shallow),
-            index: PathBuf::from(index),
             bare,
+            private,
         })
+    }
+
+    /// A git command that sees the commits made for the run too.
+    fn git(&self, name: &str) -> Git {
+        let git = Git::new(&self.folder, name);
+        match &self.private {
+            Some(objects) => git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", listed(objects)),
+            None => git,
+        }
     }
 
     fn refs(&self) -> Result<Vec<Ref>, Failure> {
@@ -142,8 +176,7 @@ impl Source {
     fn wanted(&self, request: &Request, refs: &[Ref]) -> Result<(String, Option<String>), Failure> {
         if let Some(commit) = &request.commit {
             let name = format!("{commit}^{{commit}}");
-            let found =
-                Git::new(&self.folder, "rev-parse").args(["--verify", "--quiet", &name]).ask()?;
+            let found = self.git("rev-parse").args(["--verify", "--quiet", &name]).ask()?;
             let found = found.ok_or_else(|| {
                 Failure::new(format!("commit {commit} is not in {}", self.folder.display()))
                     .hint("fetch it first: git fetch origin")
@@ -174,6 +207,12 @@ impl Source {
             .hint("fetch it first: git fetch origin")
         })
     }
+}
+
+/// A folder as git reads it in a list that `:` divides: in quotes, as a C text.
+fn listed(folder: &Path) -> String {
+    let text = folder.display().to_string();
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// The refs that a fetch would have left in the workspace.

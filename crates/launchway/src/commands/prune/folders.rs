@@ -5,11 +5,12 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use actions::Unused;
 use anyhow::Context as _;
 use driver::Owner;
-use event::{Attempt, RunId, StreamId};
+use event::{Attempt, RunEvent, RunId, Seq, StreamId};
 use ports::Journal as _;
 
 use super::{Part, Pruned, Round};
@@ -30,6 +31,28 @@ pub(super) fn prune(
     let found = actions::unused_actions(&round.state.actions(), before, round.started);
     let part = Part::new("actions", "commits that no job used for so long");
     unused(round, pruned, part, &found);
+    snapshots(round, before, pruned)
+}
+
+/// States of work trees and test merges that no run began from for so long: a run that goes by them
+/// is forgotten at the same age. What is half made was left by a command that was killed.
+fn snapshots(round: &Round<'_>, before: SystemTime, pruned: &mut Pruned) -> Result<(), Failure> {
+    let mut part = Part::new("snapshots", "of work trees that no run began from for so long");
+    let mut used = BTreeSet::new();
+    for stream in open(round)? {
+        let events = round.store.read(stream, Seq(0)).unwrap_or_default();
+        if let Some(RunEvent::RunCreated(request)) = events.first().map(|first| &first.event) {
+            used.extend(request.change.store.clone());
+        }
+    }
+    for path in entries(&round.state.snapshots())? {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let age = fs::metadata(&path).and_then(|found| found.modified());
+        if !used.contains(name) && age.is_ok_and(|age| age < before) {
+            remove(round, &path, &mut part, pruned);
+        }
+    }
+    pruned.say(&part);
     Ok(())
 }
 

@@ -32,7 +32,8 @@ pub(crate) fn run(
     let _taken_from = engine.claim(before)?;
     let rerun = if failed { Rerun::Failed } else { Rerun::All };
     let carried = carried(&engine.store, before, &rerun)?;
-    say_moved(&mut request);
+    again::check_store(state, &request)?;
+    say_moved(&request);
     agree_again(&mut request, args)?;
     // Last, for an attempt that is allocated counts.
     let attempt = engine
@@ -78,7 +79,7 @@ fn carried(
 }
 
 /// What was agreed to for the run holds for its attempts: it is the same commit. What has changed
-/// since is asked as for a new run: the machine, the work tree.
+/// since is asked as for a new run: the machine.
 fn agree_again(request: &mut event::RunRequest, args: &AgainArgs) -> Result<(), Failure> {
     request.terms = request.terms.and(&again::terms(args)?);
     let mut findings = Vec::new();
@@ -89,18 +90,23 @@ fn agree_again(request: &mut event::RunRequest, args: &AgainArgs) -> Result<(), 
     agree::on_environments(&matters, &mut request.terms)
 }
 
-/// A re-run is of the same commit. What is not committed is taken as it is now, and that is said.
-fn say_moved(request: &mut event::RunRequest) {
+/// A re-run is of the same state: that of the work tree was kept when the run began.
+fn say_moved(request: &event::RunRequest) {
     let Ok(repository) = Repository::discover(std::path::Path::new(&*request.repository_path))
     else {
         return;
     };
-    if *repository.head.id != *request.change.commit {
+    let change = &request.change;
+    // A test merge is never what is checked out.
+    if change.store.is_some() && change.snapshot.is_none() {
+        return;
+    }
+    if *repository.head.id != *change.commit && change.snapshot.is_none() {
         talk(&format!(
             "note: the work tree has moved on; this runs the commit {} again",
-            &request.change.commit[..7.min(request.change.commit.len())]
+            &change.commit[..7.min(change.commit.len())]
         ));
-    } else if !request.terms.committed {
-        request.change.uncommitted = repository.uncommitted.len() as u64;
+    } else if change.snapshot.is_some() {
+        talk("note: this runs the work tree as it was when the run began");
     }
 }
