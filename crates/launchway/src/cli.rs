@@ -1,5 +1,7 @@
 //! The command line: plain verbs for daily work, plural nouns for looking after things.
 
+mod examples;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -53,7 +55,15 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Delete what is past, and what nothing needs any more
     Prune(PruneArgs),
+    /// Write manual pages, one for each command
+    #[command(after_help = examples::MAN)]
+    Man {
+        /// Where to; the folder is made
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
     /// Print a completion script for a shell
+    #[command(after_help = examples::COMPLETIONS)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -189,6 +199,7 @@ pub(crate) enum Executor {
 
 /// `launchway check`
 #[derive(Clone, Debug, Args)]
+#[command(after_help = examples::CHECK)]
 pub(crate) struct CheckArgs {
     /// Files, folders of workflow files, or repositories [default: this repository]
     #[arg(value_name = "PATH")]
@@ -283,6 +294,7 @@ pub(crate) struct EvalArgs {
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum RunsCommand {
     /// List runs, newest first
+    #[command(after_help = examples::RUNS_LIST)]
     List {
         /// How many
         #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
@@ -295,6 +307,7 @@ pub(crate) enum RunsCommand {
         format: Format,
     },
     /// Show one run: jobs, steps, annotations, summaries
+    #[command(after_help = examples::RUNS_SHOW)]
     Show {
         #[command(flatten)]
         run: RunRef,
@@ -303,6 +316,7 @@ pub(crate) enum RunsCommand {
         format: Format,
     },
     /// Follow a run until it ends
+    #[command(after_help = examples::RUNS_WATCH)]
     Watch {
         #[command(flatten)]
         run: RunRef,
@@ -310,6 +324,7 @@ pub(crate) enum RunsCommand {
     /// Print a run's logs
     Logs(LogsArgs),
     /// Unpack a run's artifacts into a folder
+    #[command(after_help = examples::RUNS_DOWNLOAD)]
     Download {
         #[command(flatten)]
         run: RunRef,
@@ -323,11 +338,13 @@ pub(crate) enum RunsCommand {
     /// Say what differs between two runs
     Diff(DiffArgs),
     /// Stop a run
+    #[command(after_help = examples::RUNS_CANCEL)]
     Cancel {
         #[command(flatten)]
         run: RunRef,
     },
     /// Go on with a run whose command was killed
+    #[command(after_help = examples::RUNS_RESUME)]
     Resume {
         #[command(flatten)]
         run: RunRef,
@@ -338,6 +355,7 @@ pub(crate) enum RunsCommand {
         again: AgainArgs,
     },
     /// Run it once more, as a new attempt
+    #[command(after_help = examples::RUNS_RERUN)]
     Rerun {
         #[command(flatten)]
         run: RunRef,
@@ -351,6 +369,7 @@ pub(crate) enum RunsCommand {
 
 /// `launchway runs logs`
 #[derive(Clone, Debug, Args)]
+#[command(after_help = examples::RUNS_LOGS)]
 pub(crate) struct LogsArgs {
     #[command(flatten)]
     pub(crate) run: RunRef,
@@ -424,13 +443,16 @@ pub(crate) struct RunRef {
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum WorkflowsCommand {
     /// List this repository's workflows, with what triggers them
+    #[command(after_help = examples::WORKFLOWS_LIST)]
     List,
     /// Let a workflow run again
+    #[command(after_help = examples::WORKFLOWS_ENABLE)]
     Enable {
         /// Its file name
         workflow: String,
     },
     /// Keep a workflow from running, without touching its file
+    #[command(after_help = examples::WORKFLOWS_DISABLE)]
     Disable {
         /// Its file name
         workflow: String,

@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod demo;
 mod eval;
+mod man;
 mod native;
 mod plan;
 mod prune;
@@ -29,6 +30,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Workflows(command) => workflows::run(&command, &state()?)?,
         Command::Demo(args) => demo::run(&args, &state()?)?,
         Command::Prune(args) => prune::run(&args, &state()?)?,
+        Command::Man { dir } => man::run(&dir)?,
         Command::Completions { shell } => completions::run(shell)?,
         Command::Worker => return Ok(worker::main_on_stdin()),
         Command::Native { name, stage } => return native::run(&name, &stage),

@@ -1,0 +1,148 @@
+//! Examples under `--help`, for the commands whose arguments say less than they mean. A test parses
+//! each of them.
+
+/// `launchway check`
+pub(super) const CHECK: &str = "\
+Examples:
+  launchway check                                 this repository's workflows
+  launchway check .github/workflows/deploy.yml    one file
+  launchway check --notes --deny warnings         advice too; warnings end with exit code 3
+  launchway check --format github                 as annotations, in a workflow on GitHub
+
+One finding is switched off by a comment on its line: # launchway: ignore[rule] reason";
+
+/// `launchway runs list`
+pub(super) const RUNS_LIST: &str = "\
+Examples:
+  launchway runs list                             the newest 20 of this repository
+  launchway runs list --all -n 100                of every repository
+  launchway runs list --format json | jq -r 'select(.conclusion==\"failure\") | .run'";
+
+/// `launchway runs show`
+pub(super) const RUNS_SHOW: &str = "\
+Examples:
+  launchway runs show                             the newest run of this repository
+  launchway runs show 12 --attempt 1              before it was run again
+  launchway runs show 12 --format json | jq '.jobs[].outputs'";
+
+/// `launchway runs watch`
+pub(super) const RUNS_WATCH: &str = "\
+Examples:
+  launchway runs watch                            the newest run, which another terminal started
+  launchway runs watch 12";
+
+/// `launchway runs logs`
+pub(super) const RUNS_LOGS: &str = "\
+Examples:
+  launchway runs logs                             every job of the newest run
+  launchway runs logs 12 -j test                  one job
+  launchway runs logs --failed                    only the steps that failed
+  launchway runs logs 12 --raw > run.log          with colours, as the programs printed them";
+
+/// `launchway runs download`
+pub(super) const RUNS_DOWNLOAD: &str = "\
+Examples:
+  launchway runs download                         every artifact of the newest run
+  launchway runs download 12 -n report -D out     one, straight into the folder out";
+
+/// `launchway runs cancel`
+pub(super) const RUNS_CANCEL: &str = "\
+Examples:
+  launchway runs cancel                           as Ctrl-C would in its terminal
+  launchway runs cancel 12                        also ends a run whose command was killed";
+
+/// `launchway runs resume`
+pub(super) const RUNS_RESUME: &str = "\
+Examples:
+  launchway runs resume                           go on with the newest run
+  launchway runs resume 12 --secret TOKEN         secrets are needed again: they are stored nowhere
+  launchway runs resume 12 --yes                  what lost jobs did so far may be done twice";
+
+/// `launchway runs rerun`
+pub(super) const RUNS_RERUN: &str = "\
+Examples:
+  launchway runs rerun                            the newest run, all of it
+  launchway runs rerun 12 --failed                only what failed, and what needs it";
+
+/// `launchway workflows list`
+pub(super) const WORKFLOWS_LIST: &str = "\
+Examples:
+  launchway workflows list";
+
+/// `launchway workflows enable`
+pub(super) const WORKFLOWS_ENABLE: &str = "\
+Examples:
+  launchway workflows enable nightly.yml";
+
+/// `launchway workflows disable`
+pub(super) const WORKFLOWS_DISABLE: &str = "\
+Examples:
+  launchway workflows disable nightly.yml         here only; GitHub hears nothing of it";
+
+/// `launchway completions`
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  launchway completions bash > ~/.local/share/bash-completion/completions/launchway
+  launchway completions zsh > ~/.zfunc/_launchway
+  launchway completions fish > ~/.config/fish/completions/launchway.fish
+
+The folder has to be there. For zsh ~/.zshrc needs: fpath+=~/.zfunc; autoload -Uz compinit; compinit
+They are read by the next shell that is started.";
+
+/// `launchway man`
+pub(super) const MAN: &str = "\
+Examples:
+  launchway man --dir ~/.local/share/man/man1     then: man launchway-run";
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use crate::cli::Cli;
+
+    /// A line of an example as its words: up to the remark, the pipe or the file.
+    fn words(line: &str) -> Vec<String> {
+        let line = line.split("  ").next().expect("a first part");
+        let line = line.split(['|', '>']).next().expect("a first part").trim();
+        let mut words = vec![String::new()];
+        let mut quoted = false;
+        for letter in line.chars() {
+            match letter {
+                '"' => quoted = !quoted,
+                ' ' if !quoted => words.push(String::new()),
+                _ => words.last_mut().expect("one at least").push(letter),
+            }
+        }
+        words
+    }
+
+    fn check(path: &str, command: &clap::Command) {
+        if command.is_hide_set() || command.get_name() == "help" {
+            return;
+        }
+        if command.has_subcommands() && !path.is_empty() {
+            return command
+                .get_subcommands()
+                .for_each(|it| check(&format!("{path} {}", it.get_name()), it));
+        }
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let examples = help.lines().filter(|line| line.starts_with("  launchway "));
+        let mut count = 0;
+        for line in examples {
+            let words = words(line.trim());
+            if let Err(error) = Cli::try_parse_from(&words) {
+                panic!("{path}: {words:?}: {error}");
+            }
+            count += 1;
+        }
+        assert!(count > 0, "`launchway {path} --help` has no example");
+        if path.is_empty() {
+            command.get_subcommands().for_each(|it| check(it.get_name(), it));
+        }
+    }
+
+    #[test]
+    fn every_command_has_examples_that_are_understood() {
+        check("", &Cli::command());
+    }
+}
