@@ -70,10 +70,19 @@ pub enum RepositoryError {
         /// The files.
         files: Vec<String>,
     },
-    /// A file or folder that the disk does not give.
-    #[error("cannot use {path}")]
+    /// A file that could not be read.
+    #[error("cannot read {path}")]
     File {
         /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The private store of commits.
+    #[error("cannot commit the work tree in {path}")]
+    Store {
+        /// Which file or folder of it.
         path: String,
         /// Why.
         #[source]
@@ -98,6 +107,9 @@ impl RepositoryError {
             RepositoryError::Event { hint, .. } => Some(hint),
             RepositoryError::Conflicts { .. } => {
                 Some("merge or rebase first: git merge BASE, or name another one: --base BRANCH")
+            }
+            RepositoryError::Store { .. } => {
+                Some("check the free disk and the folder's permissions")
             }
             RepositoryError::File { .. } | RepositoryError::NoFolder { .. } => None,
         }

@@ -109,7 +109,7 @@ impl PrivateStore {
 }
 
 fn failed(path: &Path, source: io::Error) -> RepositoryError {
-    RepositoryError::File { path: path.display().to_string(), source }
+    RepositoryError::Store { path: path.display().to_string(), source }
 }
 
 impl Repository {
@@ -141,6 +141,8 @@ impl Repository {
             "core.splitIndex=false",
             "-c",
             "core.untrackedCache=false",
+            "-c",
+            "core.fsmonitor=false",
             "-c",
             "advice.addEmbeddedRepo=false",
             "-c",

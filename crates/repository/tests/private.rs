@@ -194,7 +194,8 @@ fn c21_a_pull_request_with_conflicts_starts_nothing() {
     let error = make(at, &EventRequest::PullRequest { base: None }).err().expect("conflicts");
     expect![[r#"
         GitHub would run nothing: the pull request conflicts with main in main.txt, shared.txt
-        merge or rebase first: git merge BASE, or name another one: --base BRANCH"#]].assert_eq(&format!("{error}\n{}", error.hint().unwrap_or_default()));
+        merge or rebase first: git merge BASE, or name another one: --base BRANCH"#]]
+    .assert_eq(&format!("{error}\n{}", error.hint().unwrap_or_default()));
 }
 
 // proves: conformance 21
