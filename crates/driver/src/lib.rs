@@ -10,11 +10,15 @@
 //! stand behind `ports`, so the simulator drives the very same code. [`Shell`] is the rest: one
 //! thread that waits, one reader for each [worker](Workers), the clock.
 //!
+//! Two launchways on one state folder meet in locked files alone: who drives a run (`owner.rs`), who
+//! has a concurrency group (`groups.rs`).
+//!
 //! A round decides everything that follows from its inputs before it appends anything, folds as it
 //! decides, appends, and only then acts: intent before deed. If the append fails the state is ahead
 //! of the journal and the loop is of no more use; whoever starts again folds what is there.
 //! There is no recovery code: [`Loop::adopt`] folds an open run and the next round does what it owes.
 
+mod groups;
 mod inputs;
 mod owner;
 mod processes;
@@ -24,6 +28,7 @@ mod surroundings;
 mod sweep;
 mod workers;
 
+pub use groups::GroupLocks;
 pub use inputs::Input;
 pub use owner::{Owner, OwnerError};
 pub use round::{DriverError, Loop, Observer, Quiet, Settings};

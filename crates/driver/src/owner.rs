@@ -115,7 +115,7 @@ fn write_holder(file: &File) -> io::Result<()> {
     file.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0)
 }
 
-fn is_still_there(file: &File, path: &Path) -> bool {
+pub(crate) fn is_still_there(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let inode = |metadata: io::Result<std::fs::Metadata>| metadata.map(|it| (it.dev(), it.ino()));
     match (inode(file.metadata()), inode(std::fs::metadata(path))) {

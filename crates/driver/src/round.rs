@@ -56,6 +56,14 @@ pub enum DriverError {
     /// The input was refused.
     #[error("refused")]
     Refused(#[source] Refusal),
+    /// A run that is gone on with has a concurrency group that another process has by now.
+    #[error("{holder} has the concurrency group `{group}`")]
+    GroupHeld {
+        /// Which.
+        group: MaskedText,
+        /// The run that has it.
+        holder: Arc<str>,
+    },
     /// An append failed before: the state is ahead of the journal.
     #[error("the loop failed before and cannot go on")]
     Poisoned,
@@ -91,13 +99,15 @@ pub enum Quiet {
 
 /// The open runs of this process, and the doors.
 pub struct Loop<J, W, H, O> {
-    state: State,
-    definitions: Definitions,
+    pub(crate) state: State,
+    pub(crate) definitions: Definitions,
     seqs: BTreeMap<StreamId, Seq>,
     settings: Settings,
     journal: J,
     jobs: W,
-    home: H,
+    pub(crate) home: H,
+    /// Concurrency groups that this process has (`groups.rs`).
+    pub(crate) groups: BTreeSet<String>,
     observer: O,
     /// Deeds done for leases that are still open.
     done: BTreeSet<Command>,
@@ -122,6 +132,7 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
             journal,
             jobs,
             home,
+            groups: BTreeSet::new(),
             observer,
             done: BTreeSet::new(),
             poisoned: false,
@@ -192,7 +203,8 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         let mut round = Round::default();
         let mut refused = None;
         self.poisoned = true;
-        for input in inputs {
+        let wanted = self.wanted_groups();
+        for input in inputs.into_iter().chain(wanted) {
             if let Err(refusal) = self.take(input, at, &mut round)? {
                 refused = Some(refusal);
             }
@@ -202,6 +214,7 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
             self.assert_invariants();
         }
         self.append(&round, at)?;
+        self.leave_groups();
         self.poisoned = false;
         self.tell(round);
         self.act(at)?;
@@ -300,6 +313,7 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
     /// Everything that follows by itself, until nothing does.
     fn settle(&mut self, at: Timestamp, round: &mut Round) -> Result<(), DriverError> {
         loop {
+            self.take_groups();
             let advance = scheduler::Input::Advance { at };
             let mut events = self.due(advance)?;
             if events.is_empty() {
@@ -410,7 +424,9 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         if open.peek().is_none() {
             return Quiet::Done;
         }
-        let works = self.state.leases_open() > 0 || self.state.jobs_ready() > 0;
+        let works = self.state.leases_open() > 0
+            || self.state.jobs_ready() > 0
+            || !self.definitions.elsewhere().is_empty();
         if works { Quiet::No } else { Quiet::AwaitingPerson }
     }
 

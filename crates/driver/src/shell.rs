@@ -15,6 +15,9 @@ const ROUND_INPUTS_MAX: usize = 256;
 /// How long nobody looks at the clock when no deadline is near: the clock may have been set.
 const LOOK: Duration = Duration::from_secs(10);
 
+/// How long nobody looks whether another process left a concurrency group, or wants one.
+const GROUP_LOOK: Duration = Duration::from_millis(500);
+
 /// Why the shell came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -86,8 +89,9 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Shell<J, W, H, O> {
     }
 
     fn patience(&self) -> Duration {
-        let Some(deadline) = self.round.next_deadline() else { return LOOK };
-        Duration::from_millis(deadline.0.saturating_sub(now().0)).min(LOOK)
+        let look = if self.round.watches_groups() { GROUP_LOOK } else { LOOK };
+        let Some(deadline) = self.round.next_deadline() else { return look };
+        Duration::from_millis(deadline.0.saturating_sub(now().0)).min(look)
     }
 }
 

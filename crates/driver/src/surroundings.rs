@@ -1,5 +1,7 @@
 //! What is put around a job by whoever owns the state folder.
 
+use std::sync::Arc;
+
 use event::{BlobId, JobDefinition, JobKey, RunRequest, StreamId};
 use ports::Lease;
 use scheduler::Surroundings;
@@ -26,9 +28,32 @@ pub trait Home {
         definition: &JobDefinition,
     ) -> Result<Surroundings, HomeError>;
 
+    /// Takes a concurrency group of this machine, or says which run of another process has it. A
+    /// group that this process has is taken again. Where nobody else can be there, all are free.
+    fn take_group(&mut self, group: &str, who: StreamId) -> Option<Arc<str>> {
+        let _ = (group, who);
+        None
+    }
+
+    /// Leaves a group that was taken.
+    fn leave_group(&mut self, group: &str) {
+        let _ = group;
+    }
+
+    /// Leaves word for the process that has a group: its holder is to end.
+    fn want_group(&mut self, group: &str) {
+        let _ = group;
+    }
+
+    /// Whether such word was left for a group that was taken.
+    fn is_group_wanted(&mut self, group: &str) -> bool {
+        let _ = group;
+        false
+    }
+
     /// The job wrote its last line: keeps the log as a blob before the event that names it.
     fn keep_log(&mut self, lease: &Lease) -> Option<BlobId>;
 
     /// The runner's name, as `JobStarted` tells it.
-    fn runner(&self, stream: StreamId, job: &JobKey) -> std::sync::Arc<str>;
+    fn runner(&self, stream: StreamId, job: &JobKey) -> Arc<str>;
 }

@@ -44,6 +44,7 @@ pub(crate) fn engine(
         },
         terms: terms(args)?,
         repository: PathBuf::from(&*request.repository_path),
+        repository_name: Arc::clone(&request.repository),
         width: crate::engine::processors(),
     })
 }

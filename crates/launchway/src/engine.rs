@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
-use driver::{Ended, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell, Workers};
+use driver::{
+    Ended, GroupLocks, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell, Workers,
+};
 use event::{
     BlobId, CancelReason, JobDefinition, JobKey, RunEvent, RunId, RunRequest, StepKey, StreamId,
     Terms,
@@ -37,6 +39,8 @@ pub(crate) struct Engine {
     pub(crate) terms: Terms,
     /// Root of the user's repository.
     pub(crate) repository: PathBuf,
+    /// Its name, `owner/name`: concurrency groups are those of a repository.
+    pub(crate) repository_name: Arc<str>,
     /// Jobs at a time.
     pub(crate) width: usize,
 }
@@ -85,6 +89,8 @@ impl Engine {
     ) -> Result<Ended, Failure> {
         let fault = |error: driver::DriverError| match error {
             driver::DriverError::Refused(_) => Failure::caused(Exit::Refused, error),
+            driver::DriverError::GroupHeld { .. } => Failure::caused(Exit::Forbidden, error)
+                .hint("go on when that run has ended, or end it: launchway runs cancel"),
             _ => Failure::caused(Exit::Missing, error),
         };
         driver::become_subreaper().map_err(|error| Failure::caused(Exit::Missing, error))?;
@@ -97,12 +103,14 @@ impl Engine {
         let watcher = Watcher { artifacts: &artifacts, shown };
         let settings = Settings { width: self.width.max(1), tracking: tracking()? };
         let journal = Arc::clone(&self.store);
-        let home = HomeFolders { engine: self, artifacts: &artifacts };
+        let groups = GroupLocks::new(self.state.groups(), Arc::clone(&self.repository_name));
+        let home = HomeFolders { engine: self, artifacts: &artifacts, groups };
         let round = Loop::new(settings, journal, workers, home, watcher);
         let mut shell = Shell::new(round, receiver);
         for owner in owners.iter().filter(|owner| self.is_in_journal(owner.stream())) {
             shell.inner().adopt(owner.stream()).map_err(fault)?;
         }
+        shell.inner().hold_groups().map_err(fault)?;
         for input in inputs {
             shell.take(input).map_err(fault)?;
         }
@@ -144,6 +152,7 @@ fn tracking() -> Result<Arc<str>, Failure> {
 struct HomeFolders<'e> {
     engine: &'e Engine,
     artifacts: &'e RefCell<RunArtifacts>,
+    groups: GroupLocks,
 }
 
 impl HomeFolders<'_> {
@@ -200,6 +209,25 @@ impl Home for HomeFolders<'_> {
     fn keep_log(&mut self, lease: &Lease) -> Option<BlobId> {
         let (blob, _) = self.engine.store.blobs().adopt(&self.log(lease)).ok()?;
         Some(blob)
+    }
+
+    /// A group that cannot be locked is nobody's to go ahead in: who waits is told why.
+    fn take_group(&mut self, group: &str, who: StreamId) -> Option<Arc<str>> {
+        let taken = self.groups.take(group, who);
+        taken.unwrap_or_else(|error| Some(format!("nobody knows who ({error})").into()))
+    }
+
+    fn leave_group(&mut self, group: &str) {
+        self.groups.leave(group);
+    }
+
+    fn want_group(&mut self, group: &str) {
+        // It is asked for again and again; the holder ends by itself at last.
+        let _ = self.groups.want(group);
+    }
+
+    fn is_group_wanted(&mut self, group: &str) -> bool {
+        self.groups.is_wanted(group)
     }
 
     fn runner(&self, _stream: StreamId, _job: &JobKey) -> Arc<str> {

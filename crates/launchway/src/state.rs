@@ -76,6 +76,11 @@ impl StateFolder {
         self.root.join("owners")
     }
 
+    /// Locks that say which process has which concurrency group.
+    pub(crate) fn groups(&self) -> PathBuf {
+        self.root.join("groups")
+    }
+
     /// Workspaces of running jobs.
     pub(crate) fn jobs(&self) -> PathBuf {
         self.root.join("jobs")

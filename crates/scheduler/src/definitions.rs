@@ -17,6 +17,7 @@ use crate::contexts;
 #[derive(Debug, Default)]
 pub struct Definitions {
     runs: BTreeMap<StreamId, Files>,
+    elsewhere: BTreeMap<String, Arc<str>>,
 }
 
 /// The files of one run, and the contexts that are the same for all its jobs.
@@ -53,6 +54,17 @@ impl Definitions {
     /// Drops the files of a run that is completed.
     pub fn remove(&mut self, stream: StreamId) {
         self.runs.remove(&stream);
+    }
+
+    /// Concurrency groups (in lower case) that others than the runs known here have, with who has
+    /// them; nothing where that is not known. Nobody here goes ahead in one of them.
+    pub fn set_elsewhere(&mut self, groups: BTreeMap<String, Arc<str>>) {
+        self.elsewhere = groups;
+    }
+
+    /// The groups that others have.
+    pub fn elsewhere(&self) -> &BTreeMap<String, Arc<str>> {
+        &self.elsewhere
     }
 
     /// The files of a run.

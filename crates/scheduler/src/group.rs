@@ -29,6 +29,10 @@ impl GroupName {
     pub(crate) fn new(group: &str) -> GroupName {
         GroupName(group.to_lowercase())
     }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -137,14 +141,22 @@ impl Group {
         self.waiting.iter().any(wanted).then_some(holder)
     }
 
-    /// Those who wait and have to give way to a newer one (conformance 41, 42).
+    /// Those who wait and have to give way to a newer one (conformance 41, 42). A free group gives
+    /// its oldest the turn; that one is not superseded.
     pub(crate) fn superseded(&self, pending_max: usize) -> Vec<Member> {
+        self.superseded_but(usize::from(self.holders.is_empty()), pending_max)
+    }
+
+    /// The same where somebody has the group who is not known here.
+    pub(crate) fn superseded_behind_others(&self, pending_max: usize) -> Vec<Member> {
+        self.superseded_but(0, pending_max)
+    }
+
+    fn superseded_but(&self, first: usize, pending_max: usize) -> Vec<Member> {
         let mut give_way = Vec::new();
         let mut newer_takes_all = false;
         let staying: Vec<Member> =
             self.waiting.iter().filter(|it| !self.leaving.contains(it)).copied().collect();
-        // A free group gives its oldest the turn; that one is not superseded.
-        let first = usize::from(self.holders.is_empty());
         for member in staying.iter().skip(first).rev() {
             if newer_takes_all {
                 give_way.push(*member);
@@ -155,6 +167,11 @@ impl Group {
             give_way.extend(staying.iter().skip(first + pending_max));
         }
         give_way
+    }
+
+    /// Whether somebody who waits wants the holder gone, whoever that is.
+    pub(crate) fn ends_holder(&self) -> bool {
+        self.waiting.iter().any(|it| it.cancels_holder && !self.leaving.contains(it))
     }
 
     fn is_due(&self) -> bool {

@@ -53,4 +53,4 @@ pub use invariants::{Broken, INVARIANTS, Invariant, check};
 pub use pending::{Command, pending};
 pub use plan::{Fault, Foreseen, foresee_call, is_wanted};
 pub use spec::{SpecError, Surroundings, job_spec};
-pub use state::{JobView, Run, State};
+pub use state::{GroupTurn, HeldGroup, JobView, Run, State};

@@ -227,7 +227,9 @@ impl State {
         self.owed.deadlines.first().map(|(at, ..)| *at)
     }
 
-    /// Whether a decision is due that needs nothing from outside.
+    /// Whether a decision is due that needs nothing from outside. A group that others have
+    /// ([`Definitions::elsewhere`](crate::Definitions::elsewhere)) counts as due: the state does not
+    /// know of them.
     pub fn is_advance_due(&self) -> bool {
         let owed = &self.owed;
         !(owed.starts.is_empty() && owed.ends.is_empty())

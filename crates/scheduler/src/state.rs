@@ -13,7 +13,7 @@ use event::{
 };
 use mask::MaskedText;
 
-use crate::group::Groups;
+use crate::group::{Group, GroupName, Groups, Member};
 use crate::pending::Owed;
 
 /// Number of a node in its run, in the order in which jobs became known.
@@ -337,6 +337,57 @@ impl State {
 
     pub(crate) fn node(&self, stream: StreamId, id: NodeId) -> &Node {
         self.runs.get(&stream).expect("what is owed belongs to a known run").node(id)
+    }
+}
+
+/// A concurrency group whose turn has come for a run of this process, or for a job of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupTurn {
+    /// Its name in lower case.
+    pub group: String,
+    /// Whose turn it is.
+    pub stream: StreamId,
+    /// Whether somebody who waits wants the holder gone.
+    pub ends_holder: bool,
+}
+
+/// A concurrency group that a run of this process has, or a job of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldGroup {
+    /// Its name in lower case.
+    pub group: String,
+    /// The name as written.
+    pub written: MaskedText,
+    /// The run.
+    pub stream: StreamId,
+    /// The job; none where the run as a whole has it.
+    pub job: Option<JobKey>,
+}
+
+impl State {
+    /// Groups that nobody of this process has, and somebody is to have next.
+    pub fn group_turns(&self) -> Vec<GroupTurn> {
+        let turn = |(name, group): (&GroupName, &Group)| {
+            let (group, ends_holder) = (group.next()?, group.ends_holder());
+            Some(GroupTurn { group: name.as_str().to_owned(), stream: group.stream, ends_holder })
+        };
+        self.groups.due().filter_map(turn).collect()
+    }
+
+    /// Groups that somebody of this process has.
+    pub fn groups_held(&self) -> Vec<HeldGroup> {
+        let held = |(name, group): (&GroupName, &Group)| {
+            let Member { stream, job, .. } = group.holder()?;
+            let run = &self.runs[&stream];
+            let claim = match job {
+                None => run.request.concurrency.as_ref(),
+                Some(id) => run.node(id).planned().concurrency.as_ref(),
+            };
+            let written = claim.expect("a member has a claim").group.clone();
+            let job = job.map(|id| run.node(id).key.clone());
+            Some(HeldGroup { group: name.as_str().to_owned(), written, stream, job })
+        };
+        self.groups.all().filter_map(held).collect()
     }
 }
 

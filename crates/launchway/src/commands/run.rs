@@ -44,6 +44,7 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
         secrets,
         options: options(args)?,
         repository: repository.root.clone(),
+        repository_name: repository.full_name().into(),
         terms: Terms::default(),
         width: args.width.map_or_else(processors, NonZeroUsize::get),
     };

@@ -10,6 +10,7 @@
 //!   refuse.rs     what is refused before anything runs, in which words, with which exit code
 //!   safety.rs     on which machine, in which environment, from which work tree a run may be
 //!   demo.rs       `launchway demo`, with nothing but sh and git
+//!   groups.rs     concurrency groups between commands
 //!   kill.rs       kill -9 and signals, and what is true afterwards
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
@@ -19,6 +20,7 @@ mod bad_input;
 mod demo;
 #[cfg(feature = "examples")]
 mod examples;
+mod groups;
 mod harness;
 mod kill;
 mod plan;

@@ -175,10 +175,38 @@ impl<'s> Due<'s> {
 
     fn groups(&self) -> Decided {
         let mut events = Vec::new();
-        for (_, group) in self.state.groups.due() {
-            self.group(group, &mut events);
+        for (name, group) in self.state.groups.due() {
+            match self.definitions.elsewhere().get(name.as_str()) {
+                Some(holder) => self.group_of_others(group, holder, &mut events),
+                None => self.group(group, &mut events),
+            }
         }
         events
+    }
+
+    /// Another process has it: nobody here goes ahead, and whoever is next is told why.
+    fn group_of_others(&self, group: &Group, holder: &str, events: &mut Decided) {
+        for member in group.superseded_behind_others(GROUP_PENDING_MAX) {
+            self.make_way(member, events);
+        }
+        let Some(Member { stream, job, .. }) = group.next().filter(|_| !holder.is_empty()) else {
+            return;
+        };
+        let run = &self.state.runs[&stream];
+        let holder = MaskedText::without_secrets(holder);
+        let reason = |group: &MaskedText| WaitReason::Concurrency { group: group.clone(), holder };
+        match (job.map(|id| run.node(id)), &run.request.concurrency) {
+            (Some(node), _) if node.waiting.is_none() => {
+                let claim = node.planned().concurrency.as_ref().expect("a member has a claim");
+                let (job, reason) = (node.key.clone(), reason(&claim.group));
+                events.push((stream, RunEvent::JobWaiting { job, reason, at: self.at }));
+            }
+            (None, Some(claim)) if run.waiting.is_none() => {
+                let reason = reason(&claim.group);
+                events.push((stream, RunEvent::RunWaiting { reason, at: self.at }));
+            }
+            _ => {}
+        }
     }
 
     /// Conformance 41, 42, 44.

@@ -148,3 +148,59 @@ jobs:
         RunCompleted failure
     "#]].assert_eq(&play(workflow, &[], ""));
 }
+
+/// What another process has nobody here goes ahead in; the newest of those who wait stays.
+// proves: conformance 41
+#[test]
+fn c41_a_group_of_another_process() {
+    let run = "
+on: push
+concurrency: Deploy
+jobs:
+  a: { runs-on: x, steps: [{ run: make }] }
+";
+    let job = "
+on: push
+jobs:
+  a: { concurrency: deploy, runs-on: x, steps: [{ run: make }] }
+";
+    let mut world = World::new();
+    let elsewhere = |holder: &str| [("deploy".to_owned(), holder.into())].into_iter().collect();
+    world.definitions.set_elsewhere(elsewhere("run/9/1"));
+    for (number, workflow) in [(1, run), (2, job), (3, run)] {
+        world.create(request(number, workflow, &[]), Vec::new());
+        world.now.0 += 1;
+    }
+    expect![[r#"
+        RunCreated
+        JobsDeclared: a
+        RunWaiting: Concurrency { group: "Deploy", holder: "run/9/1" }
+        [2] RunCreated
+        [2] JobsDeclared: a
+        [2] RunStarted
+        [2] JobPlanned a
+        CancelRequested: Concurrency { group: "Deploy" }
+        [2] JobWaiting a: Concurrency { group: "deploy", holder: "run/9/1" }
+        RunCompleted cancelled
+        [3] RunCreated
+        [3] JobsDeclared: a
+        [2] CancelRequested a: Concurrency { group: "deploy" }
+        [2] JobCompleted a cancelled
+        [3] RunWaiting: Concurrency { group: "Deploy", holder: "run/9/1" }
+        [2] RunCompleted cancelled
+    "#]].assert_eq(&world.told());
+    let turns = world.state.group_turns();
+    expect![[r#"[GroupTurn { group: "deploy", stream: Run(RunId(3), Attempt(1)), ends_holder: false }]"#]].assert_eq(&format!("{turns:?}"));
+    assert_eq!(world.state.groups_held(), []);
+    world.definitions.set_elsewhere(Default::default());
+    world.input(scheduler::Input::Clock { at: world.now });
+    expect![[r#"
+        [3] RunStarted
+        [3] JobPlanned a
+        [3] JobReady a
+        [3] JobLeased a
+    "#]].assert_eq(&world.told());
+    assert_eq!(world.state.group_turns(), []);
+    expect![[r#"[HeldGroup { group: "deploy", written: "Deploy", stream: Run(RunId(3), Attempt(1)), job: None }]"#]].assert_eq(&format!("{:?}", world.state.groups_held()));
+    world.check_fold();
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event::{Conclusion, JobKey, RunEvent, RunId, StepKey, Timestamp};
+use event::{Conclusion, JobKey, RunEvent, RunId, StepKey, Timestamp, WaitReason};
 
 use super::{Reporter, lines, mark};
 use crate::terminal::log_line::steered_by_nobody;
@@ -76,6 +76,15 @@ impl PlainReporter {
                     self.name(run, job)
                 ))
             }
+            RunEvent::RunWaiting { reason: WaitReason::Concurrency { group, holder }, .. } => Some(
+                format!("run {run} waits for the concurrency group `{group}`: {holder} has it"),
+            ),
+            RunEvent::JobWaiting {
+                job, reason: WaitReason::Concurrency { group, holder }, ..
+            } => Some(format!(
+                "{} waits for the concurrency group `{group}`: {holder} has it",
+                self.name(run, job)
+            )),
             RunEvent::JobLost { job, reason, .. } => {
                 Some(format!("{} lost: {reason}", self.name(run, job)))
             }
