@@ -141,6 +141,40 @@ mod tests {
         }
     }
 
+    /// The pages say what can be typed; lines with a place for something of the reader's own too.
+    #[test]
+    fn what_the_pages_say_is_understood() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        let docs = std::fs::read_dir(format!("{root}/docs")).expect("the pages");
+        let pages = docs.map(|page| page.expect("a page").path());
+        let pages = pages.filter(|page| page.extension().is_some_and(|it| it == "md"));
+        let mut count = 0;
+        for page in pages.chain([format!("{root}/README.md").into()]) {
+            let text = std::fs::read_to_string(&page).expect("a page");
+            for line in text.lines().filter_map(|line| line.strip_prefix("    launchway ")) {
+                let words = words(&format!("launchway {line}").replace('\'', "\""));
+                if let Err(error) = Cli::try_parse_from(&words) {
+                    panic!("{}: {words:?}: {error}", page.display());
+                }
+                count += 1;
+            }
+        }
+        assert!(count > 30, "{count}");
+    }
+
+    /// The table of native versions stands in `docs/actions.md` as it is.
+    #[test]
+    fn the_page_has_the_native_versions() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/actions.md");
+        let page = std::fs::read_to_string(page).expect("the page");
+        let told: Vec<&str> = page.lines().filter(|line| line.contains("` | v")).collect();
+        let table = actions::native::table().map(|(_, of, majors)| {
+            let majors: Vec<String> = majors.iter().map(|major| format!("v{major}")).collect();
+            format!("| `{of}` | {} |", majors.join(", "))
+        });
+        assert_eq!(told, table.collect::<Vec<_>>());
+    }
+
     #[test]
     fn every_command_has_examples_that_are_understood() {
         check("", &Cli::command());

@@ -11,6 +11,7 @@
 //!   safety.rs     on which machine, in which environment, from which work tree a run may be
 //!   demo.rs       `launchway demo`, with nothing but sh and git
 //!   groups.rs     concurrency groups between commands
+//!   json.rs       lines of JSON have the fields of docs/json.md
 //!   kill.rs       kill -9 and signals, and what is true afterwards
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
@@ -22,6 +23,7 @@ mod demo;
 mod examples;
 mod groups;
 mod harness;
+mod json;
 mod kill;
 mod plan;
 mod prune;
