@@ -3,6 +3,7 @@
 
 use event::{JobDefinition, JobKey};
 use syntax::Diagnostic;
+use workflow::JobBody;
 
 use super::card::{Card, group, plural};
 use super::rehearsal::Later;
@@ -47,6 +48,8 @@ pub(crate) fn closing(plan: &Plan) -> String {
                 refused += usize::from(is_refused(run));
                 for job in &run.rehearsal.jobs {
                     match job.fate {
+                        // A call is no job of its own: those of its workflow are.
+                        _ if is_call(run, job) => {}
                         Fate::Runs | Fate::Fails(_) => jobs += job.legs.len().max(1),
                         Fate::Later(_) => later += 1,
                         Fate::Skipped(_) => {}
@@ -72,6 +75,10 @@ pub(crate) fn closing(plan: &Plan) -> String {
         parts.push(format!("{refused} that cannot run on this machine"));
     }
     parts.join("; ")
+}
+
+fn is_call(run: &PlannedRun, job: &Rehearsed) -> bool {
+    matches!(run.rehearsal.text(job).1.body, JobBody::Call(_))
 }
 
 /// Whether a job that may run cannot run here.
@@ -441,7 +448,7 @@ fn short_name(run: &PlannedRun, leg: &JobDefinition) -> String {
 
 /// A job by its id in its own file.
 fn id_of(run: &PlannedRun, key: &JobKey) -> String {
-    let found = run.rehearsal.jobs.iter().find(|job| job.key == *key);
+    let found = run.rehearsal.job(key);
     found.map_or_else(|| key.to_string(), |job| job.id.to_string())
 }
 
@@ -452,5 +459,48 @@ fn when(names: impl Iterator<Item = String>) -> String {
         [] => "decided when the run begins".to_owned(),
         [one] => format!("decided when {one} has ended"),
         [all @ .., last] => format!("decided when {} and {last} have ended", all.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn folded(columns: usize, style: Style, pieces: &[(&str, Paint)]) -> String {
+        let mut page = Page { style, columns, lines: Vec::new() };
+        let pieces: Vec<(String, Paint)> =
+            pieces.iter().map(|(text, paint)| ((*text).to_owned(), *paint)).collect();
+        page.fold_behind("  * job  ", "         ", &pieces);
+        page.lines.join("\n")
+    }
+
+    #[test]
+    fn lines_are_folded_behind_the_name() {
+        let pieces = [
+            ("after lint, test", Paint::Dim),
+            ("ubuntu-latest", Paint::Plain),
+            ("2 steps", Paint::Plain),
+        ];
+        expect!["  * job  after lint, test · ubuntu-latest · 2 steps"].assert_eq(&folded(
+            200,
+            Style::plain(),
+            &pieces,
+        ));
+        expect![[r#"
+              * job  after lint, test ·
+                     ubuntu-latest · 2 steps"#]]
+        .assert_eq(&folded(36, Style::plain(), &pieces));
+        // A terminal can be too narrow for anything; words stay whole.
+        expect![[r#"
+              * job  after lint, test ·
+                     ubuntu-latest · 2 steps"#]]
+        .assert_eq(&folded(1, Style::plain(), &pieces));
+    }
+
+    #[test]
+    fn nothing_to_say_is_the_name_alone() {
+        expect!["  * job"].assert_eq(&folded(80, Style::plain(), &[]));
     }
 }

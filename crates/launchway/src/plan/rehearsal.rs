@@ -69,6 +69,7 @@ pub(crate) struct Rehearsal {
     pub(crate) group_later: Option<Later>,
     /// In the order in which they became known: a called file's jobs behind those of its caller.
     pub(crate) jobs: Vec<Rehearsed>,
+    index: BTreeMap<JobKey, usize>,
     files: Files,
 }
 
@@ -88,10 +89,15 @@ pub(crate) fn rehearse(request: RunRequest) -> Result<Rehearsal, Failure> {
         let written = slice(files.workflow(), &concurrency.group);
         Some(Later { field: "concurrency".to_owned(), written, after })
     });
-    Ok(Rehearsal { request, group_later, jobs: stage.jobs, files })
+    Ok(Rehearsal { request, group_later, jobs: stage.jobs, index: stage.index, files })
 }
 
 impl Rehearsal {
+    /// A job by its key.
+    pub(crate) fn job(&self, key: &JobKey) -> Option<&Rehearsed> {
+        self.index.get(key).map(|at| &self.jobs[*at])
+    }
+
     /// A job's text.
     pub(crate) fn text(&self, job: &Rehearsed) -> (&Workflow, &Job) {
         self.files.job(job.file.as_deref(), &job.id).expect("its file declared it")
@@ -104,7 +110,8 @@ impl Rehearsal {
 
     /// What the expressions of a job can be told now; of a leg with its matrix.
     pub(crate) fn foresight(&self, job: &Rehearsed, leg: Option<&JobDefinition>) -> Foresight {
-        let seen = Seen { request: &self.request, jobs: &self.jobs, workflow: self.workflow() };
+        let (request, jobs) = (&self.request, self.jobs.as_slice());
+        let seen = Seen { request, jobs, index: &self.index, workflow: self.workflow() };
         seen.of(job, leg)
     }
 }
@@ -130,6 +137,8 @@ struct Stage {
     /// The same files with every condition true.
     always: Definitions,
     jobs: Vec<Rehearsed>,
+    /// Where each stands in `jobs`.
+    index: BTreeMap<JobKey, usize>,
 }
 
 impl Stage {
@@ -148,7 +157,8 @@ impl Stage {
             .filter_map(|(key, file)| Some((key.clone(), parse(&file.path, &file.text)?)))
             .collect();
         always.insert(stream, Files::new(request, main, called));
-        Ok(Stage { stream, state: State::new(), written, always, jobs: Vec::new() })
+        let (jobs, index) = (Vec::new(), BTreeMap::new());
+        Ok(Stage { stream, state: State::new(), written, always, jobs, index })
     }
 
     /// Until nothing is due and nobody waits for a worker.
@@ -281,11 +291,11 @@ impl Stage {
     }
 
     fn find(&self, key: &JobKey) -> Option<&Rehearsed> {
-        self.jobs.iter().find(|job| job.key == *key)
+        self.index.get(key).map(|at| &self.jobs[*at])
     }
 
     fn job_mut(&mut self, key: &JobKey) -> &mut Rehearsed {
-        self.jobs.iter_mut().find(|job| job.key == *key).expect("it was declared")
+        &mut self.jobs[self.index[key]]
     }
 
     fn note_definition(&mut self, definition: &JobDefinition) {
@@ -306,6 +316,8 @@ impl Stage {
     fn note(&mut self, event: &RunEvent) {
         match event {
             RunEvent::JobsDeclared { parent, file, jobs } => {
+                let keys = jobs.iter().map(|job| job.key.clone());
+                self.index.extend(keys.zip(self.jobs.len()..));
                 self.jobs.extend(jobs.iter().map(|job| Rehearsed {
                     key: job.key.clone(),
                     id: Arc::clone(&job.id),
@@ -323,7 +335,8 @@ impl Stage {
             }
             RunEvent::AnnotationAdded { job, annotation, .. } => {
                 let message = annotation.message.to_string();
-                if let Some(job) = self.jobs.iter_mut().find(|it| it.key == *job)
+                if let Some(at) = self.index.get(job).copied()
+                    && let job = &mut self.jobs[at]
                     && job.later.is_empty()
                 {
                     job.fate = Fate::Fails(message);
@@ -339,7 +352,8 @@ impl Stage {
         let files = self.written.get(self.stream).expect("they were read");
         let (workflow, text) = files.job(job.file.as_deref(), &job.id).expect("it was declared");
         let request = self.state.run(self.stream).expect("it was created").request();
-        let seen = Seen { request, jobs: &self.jobs, workflow: files.workflow() };
+        let seen =
+            Seen { request, jobs: &self.jobs, index: &self.index, workflow: files.workflow() };
         let mut foresight = seen.of(job, None);
         let outlook = foresight.condition(text.condition.as_ref().map(|it| &it.expr));
         let mut later = Vec::new();
@@ -357,7 +371,7 @@ impl Stage {
     fn foresight_of_run(&self) -> Foresight {
         let files = self.written.get(self.stream).expect("they were read");
         let request = self.state.run(self.stream).expect("it was created").request();
-        Seen { request, jobs: &self.jobs, workflow: files.workflow() }.of_run()
+        Seen { request, jobs: &self.jobs, index: &self.index, workflow: files.workflow() }.of_run()
     }
 }
 
@@ -365,6 +379,7 @@ impl Stage {
 struct Seen<'s> {
     request: &'s RunRequest,
     jobs: &'s [Rehearsed],
+    index: &'s BTreeMap<JobKey, usize>,
     workflow: &'s Workflow,
 }
 
@@ -386,7 +401,7 @@ impl Seen<'_> {
     }
 
     fn find(&self, key: &JobKey) -> Option<&Rehearsed> {
-        self.jobs.iter().find(|job| job.key == *key)
+        self.index.get(key).map(|at| &self.jobs[*at])
     }
 
     fn of(&self, job: &Rehearsed, leg: Option<&JobDefinition>) -> Foresight {
@@ -431,10 +446,10 @@ impl Seen<'_> {
 
     /// The job behind a key that opened a scope, and the leg of it that did.
     fn caller(&self, key: &JobKey) -> (&Rehearsed, &JobDefinition) {
-        let of = |job: &Rehearsed| job.legs.iter().position(|leg| leg.key == *key);
-        let found = self.jobs.iter().find_map(|job| Some((job, of(job)?)));
-        let (job, leg) = found.expect("who opened a scope was planned");
-        (job, &job.legs[leg])
+        let plain = || JobKey::new(without_leg(key.as_str()));
+        let job = self.find(key).or_else(|| self.find(&plain())).expect("a caller is declared");
+        let leg = job.legs.iter().find(|leg| leg.key == *key);
+        (job, leg.expect("who opened a scope was planned"))
     }
 
     /// The inputs whose values hang on what the caller is told later.

@@ -128,64 +128,64 @@ fn people_see_jobs_in_order_what_is_known_later_and_what_is_refused() {
         &pipeline(),
         &[],
         expect![[r#"
-        push of main at COMMIT, in local/repository
+            push of main at COMMIT, in local/repository
 
-        ▶ Pipeline  .github/workflows/ci.yml
-          push of main
-          one at a time in the group ci-refs/heads/main, ends the one before
+            ▶ Pipeline  .github/workflows/ci.yml
+              push of main
+              one at a time in the group ci-refs/heads/main, ends the one before
 
-          ● lint      ubuntu-latest · 3 steps · token: contents read
-          ● test      2 legs, 2 at a time, a failed one ends no other · 1 step · with db (postgres:16), redis:7 · token: contents read · 20 min at most
-                      ├ Unit tests (3.11)  ubuntu-latest
-                      └ Unit tests (3.12)  self-hosted
-          │
-          ● build     after lint, test · ubuntu-latest · 1 step · token: contents read
-          │
-          ● ship      after build · 2 legs · calls ./.github/workflows/ship.yml
-                      with.tag: ${{ needs.build.outputs.tag }} · decided when build has ended
-                      ├ ship (north)
-                      │ ● push   ubuntu-latest · 1 step
-                      │ │
-                      │ ● smoke  after push · ubuntu-latest · 1 step
-                      │ ○ tag    after push · ubuntu-latest · 1 step
-                      │          if: inputs.tag != '' · decided when build has ended
-                      └ ship (south)
-                        ● push   ubuntu-latest · 1 step
-                        │
-                        – smoke  skipped: its condition is false: inputs.region == 'north'
-                        ○ tag    after push · ubuntu-latest · 1 step
-                                 if: inputs.tag != '' · decided when build has ended
-          ○ deploy    after build · ubuntu-latest · 1 step · environment production · one at a time in the group deploy · token: id-token write
-                      if: needs.build.outputs.ship == 'true' · decided when build has ended
-                      runs only where agreed to: --environment production
-          │
-          – release   skipped: its condition is false: startsWith(github.ref, 'refs/tags/')
-          │
-          – announce  skipped: it needs release, which does not run
+              ● lint      ubuntu-latest · 3 steps · token: contents read
+              ● test      2 legs, 2 at a time, a failed one ends no other · 1 step · with db (postgres:16), redis:7 · token: contents read · 20 min at most
+                          ├ Unit tests (3.11)  ubuntu-latest
+                          └ Unit tests (3.12)  self-hosted
+              │
+              ● build     after lint, test · ubuntu-latest · 1 step · token: contents read
+              │
+              ● ship      after build · 2 legs · calls ./.github/workflows/ship.yml
+                          with.tag: ${{ needs.build.outputs.tag }} · decided when build has ended
+                          ├ ship (north)
+                          │ ● push   ubuntu-latest · 1 step
+                          │ │
+                          │ ● smoke  after push · ubuntu-latest · 1 step
+                          │ ○ tag    after push · ubuntu-latest · 1 step
+                          │          if: inputs.tag != '' · decided when build has ended
+                          └ ship (south)
+                            ● push   ubuntu-latest · 1 step
+                            │
+                            – smoke  skipped: its condition is false: inputs.region == 'north'
+                            ○ tag    after push · ubuntu-latest · 1 step
+                                     if: inputs.tag != '' · decided when build has ended
+              ○ deploy    after build · ubuntu-latest · 1 step · environment production · one at a time in the group deploy · token: id-token write
+                          if: needs.build.outputs.ship == 'true' · decided when build has ended
+                          runs only where agreed to: --environment production
+              │
+              – release   skipped: its condition is false: startsWith(github.ref, 'refs/tags/')
+              │
+              – announce  skipped: it needs release, which does not run
 
-          secret not set, so empty: TOKEN (.github/workflows/ci.yml:18); set with --secret NAME
-          variable not set, so empty: REGION (.github/workflows/ci.yml:18); set with --var NAME=VALUE
+              secret not set, so empty: TOKEN (.github/workflows/ci.yml:18); set with --secret NAME
+              variable not set, so empty: REGION (.github/workflows/ci.yml:18); set with --var NAME=VALUE
 
-        ▶ Container  .github/workflows/container.yml
-          a change
+            ▶ Container  .github/workflows/container.yml
+              a change
 
-          ✗ box  windows-latest · 1 step · in node
-                 refused: the job 'box' runs in a container, and there is no Docker here (.github/workflows/container.yml:5)
-                 hint: run its steps on this machine instead: remove `container`; or leave the job out: -j OTHER
-                 refused: the job 'box' asks for a machine with Windows ('windows-latest'), and this one runs Linux on x86-64 (.github/workflows/container.yml:5)
-                 hint: if this machine will do: --label windows-latest=host; else leave it out: -j or --matrix
-                 refused: a step of the job 'box' runs the image alpine, and there is no Docker here (.github/workflows/container.yml:5)
-                 hint: run where Docker is, or replace the step
+              ✗ box  windows-latest · 1 step · in node
+                     refused: the job 'box' runs in a container, and there is no Docker here (.github/workflows/container.yml:5)
+                     hint: run its steps on this machine instead: remove `container`; or leave the job out: -j OTHER
+                     refused: the job 'box' asks for a machine with Windows ('windows-latest'), and this one runs Linux on x86-64 (.github/workflows/container.yml:5)
+                     hint: if this machine will do: --label windows-latest=host; else leave it out: -j or --matrix
+                     refused: a step of the job 'box' runs the image alpine, and there is no Docker here (.github/workflows/container.yml:5)
+                     hint: run where Docker is, or replace the step
 
-        – .github/workflows/docs.yml
-          does not run: No pattern of `branches` lets the branch main through.
+            – .github/workflows/docs.yml
+              does not run: No pattern of `branches` lets the branch main through.
 
-        – Ship  .github/workflows/ship.yml
-          does not run: It runs on workflow_call, not on push.
+            – Ship  .github/workflows/ship.yml
+              does not run: It runs on workflow_call, not on push.
 
-        2 workflows with 10 jobs, 3 more decided later; 2 not started; 1 that cannot run on this machine
-        exit 0
-    "#]],
+            2 workflows with 8 jobs, 3 more decided later; 2 not started; 1 that cannot run on this machine
+            exit 0
+        "#]],
     );
 }
 

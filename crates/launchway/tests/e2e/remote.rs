@@ -125,6 +125,42 @@ fn a_committed_lock_file_holds_called_workflows_too() {
     "#]].assert_eq(&format!("{}{}", said.story(), without_places(&place, &said.stderr)));
 }
 
+// A plan fetches what it has to look at and says so; the lock file is a run's to write.
+#[test]
+fn a_plan_looks_into_workflows_of_other_repositories() {
+    let place = caller();
+    with_tools(
+        &place,
+        &[(".github/workflows/shared.yml", SHARED), (".github/workflows/beside.yml", BESIDE)],
+    );
+    place.write(".launchway/keep", "");
+    place.commit();
+    let said = place.run(&["plan", "--mirror", &mirror(&place)]);
+    let jobs: Vec<&str> = said.stdout.lines().skip(1).collect();
+    expect![[r#"
+
+        ▶ .github/workflows/ci.yml
+          a change
+
+          ● call   calls octo/tools/.github/workflows/shared.yml@v1
+                   ● greet  ubuntu-latest · 1 step
+                   ● inner  calls ./.github/workflows/beside.yml
+                            ● beside  ubuntu-latest · 1 step
+          │
+          ● after  after call · ubuntu-latest · 1 step
+
+        – .github/workflows/beside.yml
+          does not run: It runs on workflow_call, not on push.
+        fetching octo/tools/.github/workflows/shared.yml@v1 (commit COMMIT) from FOLDER/mirror/octo/tools.git (mirror octo=FOLDER/mirror/octo)
+
+        1 workflow with 3 jobs; 1 not started
+    "#]].assert_eq(&format!("{}\n{}", jobs.join("\n"), without_places(&place, &said.stderr)));
+    assert!(!place.repository().join(".launchway/actions.lock").exists());
+    // What was fetched once is there.
+    let again = place.run(&["plan", "--offline"]);
+    assert_eq!((again.exit, &again.stdout), (0, &said.stdout), "{}", again.stderr);
+}
+
 #[test]
 fn what_cannot_be_had_is_named_with_a_remedy() {
     let place = caller();

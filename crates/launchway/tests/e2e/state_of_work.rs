@@ -74,6 +74,21 @@ fn a_rerun_is_of_the_same_state_while_it_is_kept() {
 }
 
 #[test]
+fn states_go_with_the_runs_that_began_from_them() {
+    let place = changed_meanwhile();
+    assert_eq!(place.json(&["run"]).exit, 0);
+    let pruned = |days: &str| {
+        let said = place.json(&["prune", "--days", days]);
+        let lines = said.of("pruned").into_iter().filter(|line| line["what"] == "snapshots");
+        lines.map(|line| line["count"].to_string()).collect::<String>()
+    };
+    assert_eq!(pruned("1"), "0");
+    assert_eq!(pruned("0"), "1");
+    let left = std::fs::read_dir(place.state().join("snapshots")).expect("the folder stays");
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
 fn a_run_of_what_is_committed_keeps_nothing() {
     let place = changed_meanwhile();
     let said = place.json(&["run", "--committed"]);
@@ -165,10 +180,8 @@ fn c21_conflicts_are_named_and_nothing_runs() {
         exit 3"#]]
     .assert_eq(&words(&said));
     assert_eq!(words(&place.json(&["plan", "pull_request"])), words(&said));
-    assert!(
-        !place.state().join("snapshots").exists()
-            || std::fs::read_dir(place.state().join("snapshots")).expect("a folder").count() == 0
-    );
+    let kept = std::fs::read_dir(place.state().join("snapshots")).expect("it was tried there");
+    assert_eq!(kept.count(), 0, "what was tried is not kept");
     let committed = place.json(&["run", "pull_request", "--committed"]);
     assert_eq!(committed.exit, 0, "{}", committed.stderr);
 }
