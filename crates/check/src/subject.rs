@@ -134,7 +134,7 @@ impl<'a> Subject<'a> {
     /// Where a part of a scalar's value stands in the file.
     pub(crate) fn locate(&self, scalar: &Node, part: Range<usize>) -> Span {
         match scalar.as_str() {
-            Some(value) => yaml::locate(self.source, scalar.span, value, part),
+            Some(value) => yaml::locate(self.source, scalar.place(), value, part),
             None => scalar.span,
         }
     }

@@ -48,7 +48,7 @@ fn check_node(source: &Source, node: &Node, depth: usize, nodes: &mut usize) {
 fn check_located(source: &Source, node: &Node, value: &str, style: ScalarStyle) {
     let step = value.chars().count() / LOOKUPS_MAX + 1;
     for (at, character) in value.char_indices().step_by(step) {
-        let place = locate(source, node.span, value, at..at + character.len_utf8());
+        let place = locate(source, node.place(), value, at..at + character.len_utf8());
         places::span_in(source, place);
         assert!(node.span.start <= place.start && place.end <= node.span.end, "inside the scalar");
         // Blanks are folded, and an escape is written in another way than its character.
@@ -59,7 +59,7 @@ fn check_located(source: &Source, node: &Node, value: &str, style: ScalarStyle) 
             assert!(doubled || found.chars().eq([character]), "{character:?} is not {found:?}");
         }
     }
-    let whole = locate(source, node.span, value, 0..value.len());
+    let whole = locate(source, node.place(), value, 0..value.len());
     places::span_in(source, whole);
 }
 

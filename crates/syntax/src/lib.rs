@@ -10,4 +10,4 @@ pub mod yaml;
 
 pub use diagnostic::{Diagnostic, Label, RuleId, Severity};
 pub use source::{Place, Source, Span};
-pub use yaml::{Entry, Key, Mapping, Node, NodeKind, ScalarStyle};
+pub use yaml::{Entry, Key, Mapping, Node, NodeKind, ScalarPlace, ScalarStyle};

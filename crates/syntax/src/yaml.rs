@@ -77,6 +77,15 @@ pub enum ScalarStyle {
     Folded,
 }
 
+/// Where a scalar stands and how it was written: what it takes to find a part of its value again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScalarPlace {
+    /// Where its text stands, quotes included. A block's begins behind its `|` or `>`.
+    pub span: Span,
+    /// How it was written; plain where it is no string.
+    pub style: ScalarStyle,
+}
+
 /// A mapping; keys are unique ignoring case (conformance 5).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mapping {
@@ -100,6 +109,15 @@ pub struct Key {
     pub span: Span,
     /// Its text; numbers and booleans are turned to text.
     pub text: Arc<str>,
+    /// How it was written.
+    pub style: ScalarStyle,
+}
+
+impl Key {
+    /// Its place, for looking up a part of it.
+    pub fn place(&self) -> ScalarPlace {
+        ScalarPlace { span: self.span, style: self.style }
+    }
 }
 
 impl Mapping {
@@ -110,6 +128,15 @@ impl Mapping {
 }
 
 impl Node {
+    /// Its place, for looking up a part of it.
+    pub fn place(&self) -> ScalarPlace {
+        let style = match &self.kind {
+            NodeKind::String(_, style) => *style,
+            _ => ScalarStyle::Plain,
+        };
+        ScalarPlace { span: self.span, style }
+    }
+
     /// The string, where this is one.
     pub fn as_str(&self) -> Option<&str> {
         match &self.kind {

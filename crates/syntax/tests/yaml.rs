@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use expect_test::{Expect, expect};
-use syntax::{Diagnostic, Node, Source, Span, yaml};
+use syntax::{Diagnostic, Node, ScalarPlace, ScalarStyle, Source, Span, yaml};
 
 fn read(text: &str) -> (Arc<Source>, Option<Node>, Vec<Diagnostic>) {
     let source = Source::new("file.yml", text);
@@ -434,6 +434,8 @@ fn offsets_in_values_lead_back_to_the_text() {
         ("a: |\n    one\n      TWO\n", "TWO"),
         ("a: >-\n    one\n    TWO\n\n    three\n", "three"),
         ("a: |2 # note\n    one\n  TWO\n", "TWO"),
+        ("a: |\n  \"one\" 'it''s' TWO\n", "TWO"),
+        ("a: >\n  'it' \\x41 TWO\n", "TWO"),
         ("a: one\n   two\n   TWO", "TWO"),
         ("a: \"one\n   TWO\"", "TWO"),
         ("a: |\r\n  one\r\n  TWO\r\n", "TWO"),
@@ -444,20 +446,22 @@ fn offsets_in_values_lead_back_to_the_text() {
         let value = node.as_mapping().unwrap().get("a").unwrap();
         let value_text = value.as_str().unwrap();
         let at = value_text.find(word).unwrap();
-        let span = yaml::locate(&source, value.span, value_text, at..at + word.len());
+        let span = yaml::locate(&source, value.place(), value_text, at..at + word.len());
         assert_eq!(source.slice(span), word, "{text:?}");
         let end = value_text.len();
-        let span = yaml::locate(&source, value.span, value_text, end..end);
+        let span = yaml::locate(&source, value.place(), value_text, end..end);
         assert!(span.end as usize <= text.len(), "{text:?}");
     }
     // What does not fit its text is answered by the whole scalar.
     let source = Source::new("x", "*alias");
     let whole = Span::new(0, 6);
-    assert_eq!(yaml::locate(&source, whole, "other", 1..3), whole);
-    assert_eq!(
-        yaml::locate(&Source::new("x", ""), Span::new(0, 0), "other", 1..3),
-        Span::new(0, 0)
-    );
+    for style in [ScalarStyle::Plain, ScalarStyle::DoubleQuoted, ScalarStyle::Literal] {
+        let place = ScalarPlace { span: whole, style };
+        assert_eq!(yaml::locate(&source, place, "lias", 1..3), whole, "{style:?}");
+        let nowhere = ScalarPlace { span: Span::default(), style };
+        let empty = Source::new("x", "");
+        assert_eq!(yaml::locate(&empty, nowhere, "other", 1..3), Span::default());
+    }
 }
 
 #[test]

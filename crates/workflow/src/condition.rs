@@ -50,7 +50,7 @@ impl Reader<'_> {
             let inner = text.trim();
             let start = text.len() - text.trim_start().len();
             return self.expression(inner, scope, |range| {
-                (node.span, start + range.start..start + range.end, text)
+                (node.place(), start + range.start..start + range.end, text)
             });
         }
         let Some(pieces) = pieces(text) else {
@@ -68,10 +68,10 @@ impl Reader<'_> {
             // A quoted text alone is that text, and the text of a condition is an expression.
             if let Some(literal) = string_literal(inner.trim()) {
                 let whole = 0..text.len();
-                return self.expression(literal.trim(), scope, |_| (node.span, whole, text));
+                return self.expression(literal.trim(), scope, |_| (node.place(), whole, text));
             }
             return self.expression(inner.trim(), scope, |range| {
-                (node.span, start + range.start..start + range.end, text)
+                (node.place(), start + range.start..start + range.end, text)
             });
         }
         self.mixed(&pieces, node, scope)

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use expr::{Contexts, EvalError, Expr, Scope, Value};
-use syntax::{Diagnostic, Key, Node, NodeKind, RuleId, Source, Span, yaml};
+use syntax::{Diagnostic, Key, Node, NodeKind, RuleId, ScalarPlace, Source, Span, yaml};
 
 use crate::model::Text;
 use crate::reader::{Reader, nearest};
@@ -324,7 +324,7 @@ impl Reader<'_> {
             NodeKind::Null => TemplateKind::Literal(Value::Null),
             NodeKind::Bool(value) => TemplateKind::Literal(Value::Bool(*value)),
             NodeKind::Number(number) => TemplateKind::Literal(Value::Number(*number)),
-            NodeKind::String(text, _) => self.text_template(text, span, scope),
+            NodeKind::String(text, _) => self.text_template(text, node.place(), scope),
             NodeKind::Sequence(items) => {
                 TemplateKind::Sequence(items.iter().map(|it| self.template(it, scope)).collect())
             }
@@ -352,7 +352,7 @@ impl Reader<'_> {
         {
             return TemplateKey::Insert(key.span);
         }
-        let kind = self.text_template(&key.text, key.span, scope);
+        let kind = self.text_template(&key.text, key.place(), scope);
         match kind {
             TemplateKind::Literal(value) => {
                 TemplateKey::Text(Text { value: Arc::from(&*value.to_text()), span: key.span })
@@ -361,7 +361,12 @@ impl Reader<'_> {
         }
     }
 
-    fn text_template(&mut self, text: &Arc<str>, span: Span, scope: &Scope) -> TemplateKind {
+    fn text_template(
+        &mut self,
+        text: &Arc<str>,
+        scalar: ScalarPlace,
+        scope: &Scope,
+    ) -> TemplateKind {
         let as_is = || TemplateKind::Literal(Value::String(Arc::clone(text)));
         if !text.contains("${{") {
             return as_is();
@@ -369,11 +374,11 @@ impl Reader<'_> {
         if text.len() > SCALAR_UNITS_MAX && text.encode_utf16().count() > SCALAR_UNITS_MAX {
             let message = format!("Exceeded max expression length {SCALAR_UNITS_MAX}");
             let hint = "move long text out of the workflow, or its expressions into `env`";
-            self.error_with_hint(RULE, span, message, hint);
+            self.error_with_hint(RULE, scalar.span, message, hint);
             return as_is();
         }
         let Some(pieces) = pieces(text) else {
-            self.unclosed(text, span);
+            self.unclosed(text, scalar);
             return as_is();
         };
         let mut parts: Vec<Part> = Vec::with_capacity(pieces.len());
@@ -382,7 +387,7 @@ impl Reader<'_> {
             let part = match piece {
                 Piece::Text(piece) => Part::Text(Arc::from(*piece)),
                 Piece::Expression(piece, at) => {
-                    match self.embedded(text, span, piece, *at, scope) {
+                    match self.embedded(text, scalar, piece, *at, scope) {
                         Some(part) => part,
                         None => {
                             failed = true;
@@ -410,9 +415,9 @@ impl Reader<'_> {
         }
     }
 
-    fn unclosed(&mut self, text: &str, span: Span) {
+    fn unclosed(&mut self, text: &str, scalar: ScalarPlace) {
         let at = text.rfind("${{").unwrap_or(0);
-        let place = yaml::locate(self.source, span, text, at..at + 3);
+        let place = yaml::locate(self.source, scalar, text, at..at + 3);
         let message = "The expression is not closed. An unescaped ${{ sequence was found, but the \
                        closing }} sequence was not found.";
         self.error_with_hint(RULE, place, message, "close it with `}}`");
@@ -421,15 +426,15 @@ impl Reader<'_> {
     /// One expression of a scalar; a quoted text alone is that text.
     fn embedded(
         &mut self,
-        scalar: &str,
-        span: Span,
+        value: &str,
+        scalar: ScalarPlace,
         inner: &str,
         at: usize,
         scope: &Scope,
     ) -> Option<Part> {
         let text = inner.trim();
         let start = at + (inner.len() - inner.trim_start().len());
-        let place = |range| yaml::locate(self.source, span, scalar, range);
+        let place = |range| yaml::locate(self.source, scalar, value, range);
         if text.is_empty() {
             let place = place(at..at + inner.len());
             self.error_with_hint(
@@ -451,7 +456,7 @@ impl Reader<'_> {
         }
         let span_of_text = place(start..start + text.len());
         let expr = self.expression(text, scope, |range| {
-            (span, start + range.start..start + range.end, scalar)
+            (scalar, start + range.start..start + range.end, value)
         })?;
         Some(Part::Expression(Embedded { expr, span: span_of_text }))
     }
@@ -461,7 +466,7 @@ impl Reader<'_> {
         &mut self,
         text: &str,
         scope: &Scope,
-        place: impl FnOnce(std::ops::Range<usize>) -> (Span, std::ops::Range<usize>, &'t str),
+        place: impl FnOnce(std::ops::Range<usize>) -> (ScalarPlace, std::ops::Range<usize>, &'t str),
     ) -> Option<Expr> {
         let error = match Expr::parse(text, scope) {
             Ok(expr) => return Some(expr),

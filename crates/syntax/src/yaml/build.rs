@@ -248,6 +248,7 @@ impl<'t> Builder<'t> {
     }
 
     fn key(&mut self, node: Node, mapping: &Mapping, seen: &mut BTreeSet<String>) -> Pending {
+        let style = node.place().style;
         let text: Arc<str> = match node.kind {
             NodeKind::String(text, _) => text,
             NodeKind::Null => Arc::from(""),
@@ -274,7 +275,7 @@ impl<'t> Builder<'t> {
             self.report(diagnostic);
             return Pending::Dropped;
         }
-        Pending::Value(Key { span: node.span, text })
+        Pending::Value(Key { span: node.span, text, style })
     }
 
     fn scalar(

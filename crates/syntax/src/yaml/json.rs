@@ -45,7 +45,11 @@ impl Node {
                 entries: object
                     .iter()
                     .map(|(key, value)| Entry {
-                        key: Key { span, text: Arc::from(key.as_str()) },
+                        key: Key {
+                            span,
+                            text: Arc::from(key.as_str()),
+                            style: ScalarStyle::DoubleQuoted,
+                        },
                         value: Node::from_json(value, span),
                     })
                     .collect(),

@@ -2,22 +2,27 @@
 
 use std::ops::Range;
 
+use crate::yaml::{ScalarPlace, ScalarStyle};
 use crate::{Source, Span};
 
-/// Where `range` of a scalar's `value` stands in the source, given the scalar's own span.
+/// Where `range` of a scalar's `value` stands in the source, given the scalar's own place.
 ///
 /// Blanks and line breaks may be folded, indentation is taken away and quotes have escapes, so the
 /// value and its text are walked side by side. All other characters stand in both in the same order,
 /// which makes their places exact. Where the two do not fit (the node came through an alias or from
 /// JSON) the answer is the whole scalar.
-pub fn locate(source: &Source, scalar: Span, value: &str, range: Range<usize>) -> Span {
+pub fn locate(source: &Source, place: ScalarPlace, value: &str, range: Range<usize>) -> Span {
+    let scalar = place.span;
     let text = source.slice(scalar);
-    let (body, quote) = match text.as_bytes().first() {
-        Some(b'\'') => (1, Some('\'')),
-        Some(b'"') => (1, Some('"')),
-        Some(b'|' | b'>') => (text.find('\n').map_or(text.len(), |at| at + 1), None),
-        Some(_) => (0, None),
-        None => return scalar,
+    let quote = match place.style {
+        ScalarStyle::SingleQuoted => Some('\''),
+        ScalarStyle::DoubleQuoted => Some('"'),
+        ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded => None,
+    };
+    let body = match quote {
+        Some(quote) if text.starts_with(quote) => 1,
+        None if !text.is_empty() => 0,
+        _ => return scalar,
     };
     let base = scalar.start as usize;
     let mut walk = Walk { text, at: body, quote };
