@@ -70,6 +70,9 @@ impl Options {
     }
 }
 
+/// Docker counts nanoseconds in 64 bits with a sign; longer than that it takes no time.
+const DURATION_MAX: Duration = Duration::from_nanos(i64::MAX as u64);
+
 /// Docker's durations: `1m30s`, `500ms`, `10s`.
 fn duration(text: &str) -> Option<Duration> {
     let mut rest = text;
@@ -86,10 +89,10 @@ fn duration(text: &str) -> Option<Duration> {
             "h" => 3600.0,
             _ => return None,
         };
-        total += Duration::try_from_secs_f64(number * seconds).ok()?;
+        total = total.checked_add(Duration::try_from_secs_f64(number * seconds).ok()?)?;
         rest = &rest[unit_end..];
     }
-    (!text.is_empty()).then_some(total)
+    (!text.is_empty() && total <= DURATION_MAX).then_some(total)
 }
 
 /// Words as a shell would see them: quotes and backslashes, nothing else.
@@ -153,6 +156,12 @@ mod tests {
         check(
             "--health-interval soon",
             expect!["error: --health-interval takes a time such as 10s, not `soon`"],
+        );
+        check(
+            "--health-timeout 10000000000000000000s10000000000000000000s",
+            expect![
+                "error: --health-timeout takes a time such as 10s, not `10000000000000000000s10000000000000000000s`"
+            ],
         );
         check("--health-cmd 'pg_isready", expect!["error: a ' is never closed"]);
         check("--health-cmd", expect!["error: --health-cmd has no value"]);
