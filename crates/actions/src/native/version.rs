@@ -24,7 +24,7 @@ impl Version {
             // `0rc1`: what stands in front of the letter.
             let digits = digits.split(|it: char| !it.is_ascii_digit()).next()?;
             released &= digits.len() == part.len();
-            *numbers.get_mut(index)? = digits.parse().ok()?;
+            *numbers.get_mut(index)? = part_of_version(digits)?;
         }
         let [major, minor, patch] = numbers;
         Some(Version { major, minor, patch, released })
@@ -56,6 +56,13 @@ pub(super) struct Range {
 struct Span {
     from: Version,
     before: Option<Version>,
+}
+
+/// The largest part of a version: the version behind it is a number too.
+const PART_MAX: u32 = u32::MAX - 1;
+
+fn part_of_version(digits: &str) -> Option<u32> {
+    digits.parse().ok().filter(|part| *part <= PART_MAX)
 }
 
 const ZERO: Version = Version { major: 0, minor: 0, patch: 0, released: false };
@@ -148,7 +155,7 @@ fn partial(text: &str) -> Option<Span> {
     let parts = text
         .split('.')
         .take_while(|part| !matches!(*part, "x" | "X" | "*" | ""))
-        .map(|part| part.parse::<u32>().ok())
+        .map(part_of_version)
         .collect::<Option<Vec<_>>>()?;
     Some(match parts.as_slice() {
         [] => Span { from: ZERO, before: None },
@@ -197,6 +204,8 @@ mod tests {
                 }
             }
         }
-        assert_eq!(Range::parse("pypy3.9"), None);
+        for none in ["pypy3.9", "^4294967295", "4294967295", "1.4294967295.1-rc"] {
+            assert_eq!(Range::parse(none), None, "{none}");
+        }
     }
 }
