@@ -82,6 +82,12 @@ impl Lock {
         Ok(Lock { path: path.to_owned(), committed, entries })
     }
 
+    /// A lock file of this text.
+    #[cfg(feature = "testing")]
+    pub(crate) fn of_text(path: &Path, text: &str) -> Result<Lock, LockError> {
+        Ok(Lock { path: path.to_owned(), committed: false, entries: parse(path, text)? })
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -121,7 +127,7 @@ impl Lock {
         Ok(true)
     }
 
-    fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let mut text = HEADER.to_owned();
         for (uses, locked) in &self.entries {
             match locked {

@@ -17,6 +17,8 @@ mod setup_node;
 mod setup_python;
 mod setup_terraform;
 mod step;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tfsec;
 mod tools;
 mod trufflehog;

@@ -14,16 +14,20 @@
 //! `fuzz/targets` and a folder in `fuzz/corpus`; the replay finds what is missing.
 
 pub mod actions;
+pub mod archives;
 pub mod events;
 pub mod expressions;
 pub mod file_commands;
+pub mod locks;
 pub mod masks;
 pub mod matchers;
 pub mod messages;
 pub mod patterns;
 mod places;
+pub mod services;
 pub mod templates;
 mod tree;
+pub mod versions;
 pub mod workflow_commands;
 pub mod workflows;
 mod world;
@@ -35,14 +39,18 @@ pub type Property = fn(&[u8]);
 /// Every target by the name of its corpus.
 pub const TARGETS: &[(&str, Property)] = &[
     ("actions", actions::check),
+    ("archives", archives::check),
     ("events", events::check),
     ("expressions", expressions::check),
     ("file_commands", file_commands::check),
+    ("locks", locks::check),
     ("masks", masks::check),
     ("matchers", matchers::check),
     ("messages", messages::check),
     ("patterns", patterns::check),
+    ("services", services::check),
     ("templates", templates::check),
+    ("versions", versions::check),
     ("workflow_commands", workflow_commands::check),
     ("workflows", workflows::check),
     ("yaml", yaml::check),

@@ -51,7 +51,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Floor 6: the binary, the simulated world, and what fuzzers look for.
     (
         "properties",
-        &["check", "commands", "event", "expr", "mask", "protocol", "syntax", "workflow"],
+        &[
+            "actions", "check", "commands", "event", "expr", "mask", "protocol", "services",
+            "syntax", "workflow",
+        ],
     ),
     ("sim", &["driver", "event", "mask", "ports", "protocol", "scheduler", "syntax", "workflow"]),
     (
