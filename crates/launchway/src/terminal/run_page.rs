@@ -5,7 +5,7 @@ use views::{JobView, RunView, StepView};
 
 use crate::standing::Standing;
 use crate::terminal::report::mark;
-use crate::terminal::style::Style;
+use crate::terminal::style::{Style, plain_width};
 use crate::terminal::time::{duration, moment};
 
 /// What the page shows besides the view: where the Markdown of summaries comes from.
@@ -60,7 +60,7 @@ fn heading(view: &RunView, standing: Standing, now: Timestamp, style: Style) -> 
 
 fn jobs(view: &RunView, standing: Standing, now: Timestamp, style: Style) -> Vec<String> {
     let order = view.in_order();
-    let width = |(depth, job): &(usize, &JobView)| 2 * depth + job.name.as_str().chars().count();
+    let width = |(depth, job): &(usize, &JobView)| 2 * depth + plain_width(job.name.as_str());
     let widest = order.iter().map(width).max().unwrap_or(0);
     let mut lines = Vec::new();
     for (depth, job) in order {
@@ -88,7 +88,10 @@ fn job_state(view: &RunView, standing: Standing, job: &JobView) -> String {
     if let (Some(Conclusion::TimedOut), Some(minutes)) = (job.conclusion, job.timeout_minutes) {
         return format!("timed out after {minutes} minutes");
     }
-    standing.about_job(view, job).unwrap_or_else(|| job.state().to_owned())
+    if let (Some(conclusion), Some(from)) = (job.conclusion, job.carried_from) {
+        return format!("{}, in attempt {from}", words(conclusion.as_str()));
+    }
+    standing.about_job(view, job).unwrap_or_else(|| words(job.state()))
 }
 
 fn step_line(step: &StepView, style: Style) -> String {
@@ -164,6 +167,11 @@ fn titled(title: &str, lines: Vec<String>, style: Style) -> Vec<String> {
     block
 }
 
+/// A word of the journal as people write it: `in progress`, `timed out`.
+pub(crate) fn words(word: &str) -> String {
+    word.replace('_', " ")
+}
+
 /// The sign for a job or run, with or without an end.
 pub(crate) fn sign(conclusion: Option<Conclusion>, status: Status, style: Style) -> String {
     match (conclusion, status) {
@@ -175,12 +183,8 @@ pub(crate) fn sign(conclusion: Option<Conclusion>, status: Status, style: Style)
 }
 
 fn state(conclusion: Option<Conclusion>, status: Status, style: Style) -> String {
-    let word = match conclusion {
-        Some(Conclusion::TimedOut) => "timed out",
-        Some(conclusion) => conclusion.as_str(),
-        None => status.as_str(),
-    };
-    format!("{} {word}", sign(conclusion, status, style))
+    let word = conclusion.map_or(status.as_str(), Conclusion::as_str);
+    format!("{} {}", sign(conclusion, status, style), words(word))
 }
 
 fn length(ms: u64) -> String {

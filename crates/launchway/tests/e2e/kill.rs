@@ -130,6 +130,9 @@ fn a_killed_command_takes_its_jobs_along_and_the_next_start_says_so() {
         .assert_eq(&said.join("\n"));
     let list = at_work.place.run(&["runs", "list"]).stdout;
     assert!(list.contains("unattended"), "{list}");
+    let watched = at_work.place.run(&["runs", "watch"]);
+    assert_eq!(watched.exit, 1, "who watches is not kept waiting: {}", watched.stderr);
+    assert!(watched.stdout.contains("nobody runs it"), "{}", watched.stdout);
     let next = at_work.place.run(&["run", "pull_request"]);
     expect![[r#"
         no workflow runs on this event:

@@ -9,7 +9,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
 use crate::standing::Standing;
 use crate::state::StateFolder;
-use crate::terminal::run_page::sign;
+use crate::terminal::run_page::{sign, words};
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::{duration, moment};
 
@@ -51,7 +51,7 @@ fn line(
     let sign = if unattended { style.yellow("?") } else { sign(row.conclusion, row.status, style) };
     let state = row.conclusion.map_or(row.status.as_str(), event::Conclusion::as_str);
     let state = if unattended { "unattended" } else { state };
-    let state = if row.lost { "lost" } else { state };
+    let state = words(if row.lost { "lost" } else { state });
     let attempt = if row.attempt.0 > 1 { format!(".{}", row.attempt) } else { String::new() };
     let number = format!("{}{attempt}", row.run);
     let time = row

@@ -11,6 +11,7 @@ use store::Store;
 use crate::cli::{Format, RunRef};
 use crate::engine::exit_of;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::standing::Standing;
 use crate::state::StateFolder;
 use crate::terminal::report::reporter;
 use crate::{closing, journal};
@@ -24,6 +25,7 @@ pub(crate) fn run(store: &Store, state: &StateFolder, run: &RunRef) -> Outcome {
     let changes = Changes::of(state.root())?;
     let mut reporter = reporter(Format::Human);
     let mut seen = Seq(0);
+    let mut is_attended = true;
     loop {
         let new =
             store.read(stream, seen).map_err(|error| Failure::caused(Exit::Missing, error))?;
@@ -33,10 +35,13 @@ pub(crate) fn run(store: &Store, state: &StateFolder, run: &RunRef) -> Outcome {
             is_over |= matches!(envelope.event, RunEvent::RunCompleted { .. });
             reporter.event(number, &envelope.event);
         }
-        if is_over {
+        if is_over || !is_attended {
             break;
         }
-        changes.wait();
+        // Where nothing happens, nobody may be left to make it happen. What was written before that
+        // was found out is read once more.
+        is_attended = changes.wait()
+            || Standing::of(state, &journal::view(store, stream)?)? != Standing::Unattended;
     }
     reporter.end();
     closing::show(store, &[stream], Format::Human)?;
@@ -58,12 +63,14 @@ impl Changes {
         watch().map_err(|error| Failure::caused(Exit::Missing, std::io::Error::from(error)))
     }
 
-    fn wait(&self) {
+    /// Whether something changed; not after [`LOOK_SECONDS`] without.
+    fn wait(&self) -> bool {
         let patience = Timespec { tv_sec: LOOK_SECONDS, tv_nsec: 0 };
         let mut queue = [PollFd::new(&self.queue, PollFlags::IN)];
-        // Interrupted or timed out: the next look tells.
-        let _ = poll(&mut queue, Some(&patience));
+        // Interrupted: the next look tells.
+        let changed = poll(&mut queue, Some(&patience)) != Ok(0);
         let mut signs = [0; 4096];
         while rustix::io::read(&self.queue, &mut signs).is_ok_and(|read| read > 0) {}
+        changed
     }
 }
