@@ -51,6 +51,6 @@ pub use definitions::{Definitions, Files, called_key};
 pub use evolve::{IllegalMove, evolve};
 pub use invariants::{Broken, INVARIANTS, Invariant, check};
 pub use pending::{Command, pending};
-pub use plan::{Fault, Foreseen, foresee_call, is_wanted};
+pub use plan::{Fault, Foreseen, foresee_call, host_port, is_wanted};
 pub use spec::{SpecError, Surroundings, job_spec};
 pub use state::{GroupTurn, HeldGroup, JobView, Run, State};

@@ -24,6 +24,7 @@ use crate::{permissions, secrets};
 pub(crate) use call::declare;
 pub use call::{Foreseen, foresee_call};
 pub(crate) use fields::claim;
+pub use fields::host_port;
 
 /// What is wrong with a job's text or with what it evaluates to.
 #[derive(Clone, Debug, PartialEq, Eq)]

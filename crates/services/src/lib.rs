@@ -19,6 +19,7 @@ mod plan;
 mod programs;
 mod running;
 
+pub use owner::port_owner;
 pub use plan::{Health, PortMapping, ServicePlan, plan};
 pub use programs::Program;
 pub use running::{Environment, Running, start};

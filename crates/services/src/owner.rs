@@ -8,6 +8,11 @@ pub(crate) fn is_free(port: u16) -> bool {
     TcpListener::bind(("127.0.0.1", port)).is_ok()
 }
 
+/// Who listens on a port of this machine, where somebody does: a service could not have it.
+pub fn port_owner(port: u16) -> Option<String> {
+    (!is_free(port)).then(|| of_port(port))
+}
+
 /// A free port, as the kernel gives it.
 pub(crate) fn any_free() -> std::io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())

@@ -347,6 +347,9 @@ pub(crate) fn look_ahead(
         let files = foreseen::RunFiles::of(request);
         let foreseen = foreseen::foresee(&files, request);
         findings.extend(refuse::refusals(&foreseen.jobs, refuse::Machine::here(&terms.labels)));
+        findings.extend(refuse::host_ports(&foreseen.jobs).iter().filter_map(|wanted| {
+            services::port_owner(wanted.port).map(|owner| wanted.taken_by(&owner))
+        }));
         matters.push(agree::matters(&foreseen.jobs));
         findings.extend(foreseen.findings);
     }
@@ -362,9 +365,9 @@ pub(crate) fn refuse_findings(findings: &[Diagnostic], format: Format) -> Result
     for text in diagnostics::render(findings, format, Style::stderr()) {
         talk(&text);
     }
-    let missing = findings
-        .iter()
-        .all(|finding| matches!(finding.rule, "needs-docker" | "unknown-label" | "snapshot"));
+    let missing = findings.iter().all(|finding| {
+        matches!(finding.rule, "needs-docker" | "unknown-label" | "snapshot" | "port-taken")
+    });
     let exit = if missing { Exit::Missing } else { Exit::Refused };
     Err(Failure::new(exit, "nothing was run"))
 }

@@ -2,10 +2,11 @@
 //! told then; the rest when the job is about to start. Nothing is asked of the machine here.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use event::{JobDefinition, RunRequest, Terms};
 use expr::Value;
-use syntax::{Diagnostic, Span};
+use syntax::{Diagnostic, Source, Span};
 use workflow::{JobBody, Step, StepBody, StepsJob, Template, TemplateKey, TemplateKind, Uses};
 
 use super::foreseen::{ForeseenJob, Known};
@@ -61,6 +62,56 @@ pub(crate) fn refusals(jobs: &[ForeseenJob<'_>], machine: Machine<'_>) -> Vec<Di
         }
     }
     found
+}
+
+/// A port of this machine that a service of a job asks for by its number.
+#[derive(Clone, Debug)]
+pub(crate) struct WantedPort {
+    pub(crate) port: u16,
+    job: String,
+    source: Arc<Source>,
+    span: Span,
+}
+
+impl WantedPort {
+    /// Somebody has it.
+    pub(crate) fn taken_by(&self, owner: &str) -> Diagnostic {
+        let WantedPort { port, job, source, span } = self;
+        let message = format!(
+            "a service of the job '{job}' wants port {port} of this machine, which {owner} has"
+        );
+        let hint = format!(
+            "stop it, or let the runner choose: `ports: [CONTAINER]` and `job.services.ID.ports` instead of {port}"
+        );
+        Diagnostic::error("port-taken", source, *span, message).hint(hint)
+    }
+}
+
+/// The ports of this machine that services ask for, each once.
+pub(crate) fn host_ports(jobs: &[ForeseenJob<'_>]) -> Vec<WantedPort> {
+    let mut wanted: Vec<WantedPort> = Vec::new();
+    for job in jobs {
+        let JobBody::Steps(body) = &job.job.body else { continue };
+        let Some(TemplateKind::Mapping(entries)) = body.services.as_ref().map(Template::kind)
+        else {
+            continue;
+        };
+        for ports in entries.iter().filter_map(|(_, service)| service.get("ports")) {
+            let values = job.legs.iter().filter_map(|leg| leg.value(ports));
+            let found = values.flat_map(|value| words(&value));
+            for port in found.filter_map(|mapping| scheduler::host_port(&mapping)) {
+                if wanted.iter().all(|it| it.port != port) {
+                    wanted.push(WantedPort {
+                        port,
+                        job: job.job.id.value.to_string(),
+                        source: Arc::clone(&job.workflow.source),
+                        span: ports.span(),
+                    });
+                }
+            }
+        }
+    }
+    wanted
 }
 
 /// What keeps a job from starting that was not seen before: a label or group that an expression gave,

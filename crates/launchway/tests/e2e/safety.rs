@@ -406,3 +406,39 @@ jobs:
         "#]],
     );
 }
+
+// proves: conformance 163
+#[test]
+fn a_port_that_somebody_has_is_refused_with_who_it_is() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let workflow = "
+on: push
+jobs:
+  other: { runs-on: ubuntu-latest, steps: [{ run: 'echo = here' }] }
+  test:
+    strategy: { matrix: { port: [PORT] } }
+    runs-on: ubuntu-latest
+    services: { cache: { image: redis, ports: ['${{ matrix.port }}:6379'] } }
+    steps: [{ run: 'true' }]
+";
+    let place = Place::workflow(&workflow.replace("PORT", &port.to_string()));
+    let said = place.run(&["run"]);
+    let own = std::process::id().to_string();
+    let name = std::fs::read_to_string(format!("/proc/{own}/comm")).expect("this is Linux");
+    let shown = said.stderr.replace(&port.to_string(), "PORT").replace(&own, "PID");
+    let shown = shown.replace(name.trim_end(), "NAME");
+    expect![[r#"
+        error[port-taken]: a service of the job 'test' wants port PORT of this machine, which NAME (process PID) has
+         --> .github/workflows/ci.yml:8:47
+          |
+        8 |     services: { cache: { image: redis, ports: ['${{ matrix.port }}:6379'] } }
+          |                                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: stop it, or let the runner choose: `ports: [CONTAINER]` and `job.services.ID.ports` instead of PORT
+
+        error: nothing was run
+        exit 5
+    "#]].assert_eq(&format!("{shown}exit {}\n", said.exit));
+    assert_eq!(place.run(&["run", "-j", "other"]).exit, 0);
+}

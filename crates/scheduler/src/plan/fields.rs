@@ -144,8 +144,9 @@ pub(super) fn host_ports(services: &Template, contexts: &dyn Contexts) -> Vec<u1
     found
 }
 
-/// `[ADDRESS:]HOST:CONTAINER[/PROTOCOL]`; a container's port alone takes whichever is free.
-fn host_port(mapping: &str) -> Option<u16> {
+/// The port of this machine in a service's `[ADDRESS:]HOST:CONTAINER[/PROTOCOL]`; a container's port
+/// alone takes whichever is free.
+pub fn host_port(mapping: &str) -> Option<u16> {
     let mapping = mapping.split('/').next()?;
     let mut parts = mapping.rsplit(':');
     let _container = parts.next()?;

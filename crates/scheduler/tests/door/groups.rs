@@ -188,9 +188,13 @@ jobs:
         [2] JobCompleted a cancelled
         [3] RunWaiting: Concurrency { group: "Deploy", holder: "run/9/1" }
         [2] RunCompleted cancelled
-    "#]].assert_eq(&world.told());
+    "#]]
+    .assert_eq(&world.told());
     let turns = world.state.group_turns();
-    expect![[r#"[GroupTurn { group: "deploy", stream: Run(RunId(3), Attempt(1)), ends_holder: false }]"#]].assert_eq(&format!("{turns:?}"));
+    expect![[
+        r#"[GroupTurn { group: "deploy", stream: Run(RunId(3), Attempt(1)), ends_holder: false }]"#
+    ]]
+    .assert_eq(&format!("{turns:?}"));
     assert_eq!(world.state.groups_held(), []);
     world.definitions.set_elsewhere(Default::default());
     world.input(scheduler::Input::Clock { at: world.now });
@@ -199,7 +203,8 @@ jobs:
         [3] JobPlanned a
         [3] JobReady a
         [3] JobLeased a
-    "#]].assert_eq(&world.told());
+    "#]]
+    .assert_eq(&world.told());
     assert_eq!(world.state.group_turns(), []);
     expect![[r#"[HeldGroup { group: "deploy", written: "Deploy", stream: Run(RunId(3), Attempt(1)), job: None }]"#]].assert_eq(&format!("{:?}", world.state.groups_held()));
     world.check_fold();
