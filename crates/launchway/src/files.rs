@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use syntax::Source;
+use syntax::{Diagnostic, Source, Span};
 
 use crate::exit::{Exit, Failure};
 
@@ -39,6 +39,21 @@ pub(crate) fn read(path: &Path, shown: &str) -> Result<Arc<Source>, Failure> {
         .hint("save it as UTF-8")
     })?;
     Ok(Source::new(shown, text))
+}
+
+/// What is wrong with a workflow file that is a symbolic link: GitHub reads it as git keeps it, as the
+/// path it points to, which is no workflow. `source` has that path as its text.
+pub(crate) fn link_finding(source: &Arc<Source>) -> Diagnostic {
+    let span = Span::new(0, source.text().trim_end().len());
+    let message = "this file is a symbolic link, which GitHub does not follow";
+    let hint = "make it a file, or call the other one as a reusable workflow";
+    Diagnostic::error("workflow-link", source, span, message).hint(hint)
+}
+
+/// A link as git keeps it; none for anything else.
+pub(crate) fn link(path: &Path, shown: &str) -> Option<Arc<Source>> {
+    let target = std::fs::read_link(path).ok()?;
+    Some(Source::new(shown, format!("{}\n", target.display())))
 }
 
 /// The workflow files that `path` stands for, in the order of their names.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use repository::{ChangedFiles, Repository, TriggeringEvent};
-use syntax::{Diagnostic, Severity, Source, Span};
+use syntax::{Diagnostic, Severity, Source};
 use workflow::{Strategy, TemplateKey, TemplateKind, Verdict, Workflow};
 
 use crate::cli::EventArgs;
@@ -36,13 +36,9 @@ impl Candidate {
         Candidate { path, source, workflow, findings }
     }
 
-    /// GitHub reads a symbolic link as git keeps it: the path it points to, which is no workflow.
     fn link(path: String, source: Arc<Source>) -> Candidate {
-        let span = Span::new(0, source.text().trim_end().len());
-        let message = "this file is a symbolic link, which GitHub does not follow";
-        let hint = "make it a file, or call the other one as a reusable workflow";
-        let finding = Diagnostic::error("workflow-link", &source, span, message).hint(hint);
-        Candidate { path, source, workflow: None, findings: vec![finding] }
+        let findings = vec![files::link_finding(&source)];
+        Candidate { path, source, workflow: None, findings }
     }
 
     /// Whether GitHub would refuse it.
@@ -78,13 +74,10 @@ pub(crate) fn candidates(
     for path in paths {
         let path = std::path::absolute(&path).unwrap_or(path);
         let inside = path.strip_prefix(&repository.root).unwrap_or(&path).display().to_string();
-        candidates.push(match std::fs::read_link(&path) {
-            // Who names a file means what it points to.
-            Ok(target) if named.is_none() => {
-                let text = format!("{}\n", target.display());
-                Candidate::link(inside.clone(), Source::new(inside, text))
-            }
-            _ => Candidate::read(inside, files::read(&path, &files::shown(&path))?),
+        // Who names a file means what it points to.
+        candidates.push(match files::link(&path, &inside).filter(|_| named.is_none()) {
+            Some(source) => Candidate::link(inside, source),
+            None => Candidate::read(inside, files::read(&path, &files::shown(&path))?),
         });
     }
     non_empty(repository, args, candidates)

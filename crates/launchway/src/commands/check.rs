@@ -59,7 +59,13 @@ struct Checked {
 
 impl Checked {
     fn read(path: &Path) -> Result<Checked, Failure> {
-        let source = files::read(path, &files::shown(path))?;
+        let shown = files::shown(path);
+        let is_workflow = path.parent().is_some_and(|folder| folder.ends_with(files::WORKFLOWS));
+        if let Some(source) = files::link(path, &shown).filter(|_| is_workflow) {
+            let found = vec![files::link_finding(&source)];
+            return Ok(Checked { path: path.to_path_buf(), source, root: None, found });
+        }
+        let source = files::read(path, &shown)?;
         let (root, found) = syntax::yaml::read(&source);
         Ok(Checked { path: path.to_path_buf(), source, root, found })
     }

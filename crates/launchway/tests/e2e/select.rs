@@ -84,6 +84,11 @@ fn c1_links_are_read_as_git_keeps_them() {
         let refused: Vec<&str> = said.stderr.lines().take(5).collect();
         expected.assert_eq(&format!("{}\n{}", refused.join("\n"), said.exit));
     }
+    let checked = place.run(&["check", "--format", "json"]);
+    expect![[r#"
+        {"file":".github/workflows/ci.yml","line":2,"column":9,"end_line":2,"end_column":12,"severity":"note","rule":"missing-timeout","message":"the job 'job' may hang for 360 minutes","hint":"add `timeout-minutes`, a little more than its longest good run"}
+        {"file":".github/workflows/linked.yml","line":1,"column":1,"end_line":1,"end_column":20,"severity":"error","rule":"workflow-link","message":"this file is a symbolic link, which GitHub does not follow","hint":"make it a file, or call the other one as a reusable workflow"}
+    "#]].assert_eq(&checked.stdout);
     // Who names it means it.
     let said = place.json(&["run", "-W", ".github/workflows/linked.yml"]);
     expect![[r#"
