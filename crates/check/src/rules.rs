@@ -5,6 +5,7 @@ use syntax::RuleId;
 use crate::findings::Findings;
 use crate::subject::Subject;
 
+mod call_circle;
 mod call_inputs;
 mod case_ignored;
 mod cloud_command_without_credentials;
@@ -69,6 +70,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { id: "unchecked-pipe", look: unchecked_pipe::look },
     Rule { id: "version-as-number", look: version_as_number::look },
     Rule { id: "call-inputs", look: call_inputs::look },
+    Rule { id: "call-circle", look: call_circle::look },
     Rule { id: "unknown-need", look: unknown_need::look },
     Rule { id: "image-not-loaded", look: image_not_loaded::look },
     Rule { id: "plan-without-backend", look: plan_without_backend::look },

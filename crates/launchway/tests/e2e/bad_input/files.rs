@@ -68,6 +68,7 @@ fn graphs(section: &mut Section) {
         ),
     ]);
     section.row("workflows that call each other", &place, &place.run(&["run"]));
+    section.row("the same, `launchway check`", &place, &place.run(&["check"]));
     let many: String = (0..10_001).map(|at| format!("  j{at}: {JOB}\n")).collect();
     section.workflow("10,001 jobs", &format!("on: push\njobs:\n{many}"));
     let numbers = |to: u32| (0..to).map(|it| it.to_string()).collect::<Vec<_>>().join(", ");

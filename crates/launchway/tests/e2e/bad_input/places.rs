@@ -1,6 +1,7 @@
 //! Folders that are not what they should be.
 
 use std::fs;
+use std::process::Stdio;
 
 use super::Section;
 use crate::harness::{Place, Said};
@@ -11,6 +12,7 @@ const WORKFLOW: &str =
 pub(super) fn section() -> Section {
     let mut section = Section::new("Repositories and state folders");
     repositories(&mut section);
+    two_at_once(&mut section);
     states(&mut section);
     journals(&mut section);
     section
@@ -33,6 +35,24 @@ fn repositories(section: &mut Section) {
     section.row("a repository without a commit", &place, &place.run(&["run"]));
     let place = Place::with(&[("README.md", "")]);
     section.row("a repository without workflows", &place, &place.run(&["run"]));
+}
+
+/// A second command on a run that another one drives.
+fn two_at_once(section: &mut Section) {
+    let place = Place::workflow(
+        "on: push\njobs: { a: { runs-on: ubuntu-latest, steps: [{ run: 'echo > $MARKS/at-work; until [ -e $MARKS/go ]; do sleep 0.01; done', env: { MARKS: '${{ vars.MARKS }}' } }] } }",
+    );
+    let marks = format!("MARKS={}", place.path("").display());
+    let mut run = place.launchway(&["run", "--var", &marks]);
+    let mut first = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    crate::harness::wait_for_line(&place.path("at-work"));
+    for line in ["runs resume", "runs rerun"] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let tried = format!("`launchway {line}` while the run goes on");
+        section.row(&tried, &place, &place.run(&words));
+    }
+    fs::write(place.path("go"), "").expect("a file of ours");
+    assert!(first.wait().expect("it ends").success());
 }
 
 fn states(section: &mut Section) {
