@@ -49,6 +49,10 @@ def link(target, name):
 
 def main():
     job, name = sys.argv[1:]
+    if os.path.dirname(sys.prefix) == job:
+        # Called by the full name of what this made.
+        print(sys.executable)
+        return
     base = getattr(sys, "_base_executable", None) or os.path.realpath(sys.executable)
     place = sys.prefix + " " + base
     first = os.path.join(job, "python")

@@ -5,11 +5,13 @@ job=@JOB@
 name=${0##*/}
 set -f
 
-# The first program $1 on PATH that is no shim.
+# The first program $1 on PATH that is not of the job's own. (A shell that remembers where it found
+# this one comes here again when the environment is there.)
 find_program() {
     IFS=:
     for folder in $PATH; do
-        [ "$folder" = "$job/shims" ] && continue
+        case $folder in "$job/shims" | "$job/python/bin") continue ;; esac
+        case $LAUNCHWAY_BEHIND in *":$folder/$1:"*) continue ;; esac
         if [ -f "$folder/$1" ] && [ -x "$folder/$1" ]; then
             unset IFS
             found=$folder/$1
@@ -25,6 +27,12 @@ if ! find_program "$name"; then
     exit 127
 fi
 program=$found
+# A version manager that was asked which interpreter it means looks on PATH itself, and comes here:
+# it means one behind its own.
+if [ -n "$LAUNCHWAY_BEHIND" ]; then
+    export LAUNCHWAY_BEHIND="$LAUNCHWAY_BEHIND$program:"
+    exec "$program" "$@"
+fi
 case $name in
 pip*)
     # The interpreter that this pip belongs to: its first line says so, or it lies beside it.
@@ -42,12 +50,13 @@ pip*)
 *) interpreter=$program ;;
 esac
 
-own=$("$interpreter" -I "$job/environment.py" "$job" "$name")
-case $? in
+own=$(LAUNCHWAY_BEHIND=":$interpreter:" "$interpreter" -I "$job/environment.py" "$job" "$name")
+code=$?
+case $code in
 0) ;;
 # An interpreter from before 3.4 does not know the option, and is left alone.
-2) exec "$program" "$@" ;;
-*) exit 1 ;;
+2) LAUNCHWAY_BEHIND=":$program:" exec "$program" "$@" ;;
+*) exit $code ;;
 esac
 case $name in
 pip*) set -- -m pip "$@" ;;

@@ -164,18 +164,63 @@ fn an_interpreter_by_its_full_name_finds_the_same_packages() {
         r#"
       - run: |
           version=$(python3 -c 'import sys; print("python3.%d" % sys.version_info[1])')
-          for name in python python3 "$version"; do
+          for name in python python3 "$version" python3 python; do
             "$name" -c 'import sys; print(sys.prefix)'
           done
-          pip --version | grep -o 'from [^ ]*'
+          pip --version >first; pip --version | cmp - first
+          python3 -m pip --version | cmp - first
+          ls "${GITHUB_WORKSPACE%/work/*}"
           echo "VIRTUAL_ENV=$VIRTUAL_ENV"
 "#,
     );
     has_lines(
         &told,
-        &["/FOLDER/job/python", "/FOLDER/job/python", "/FOLDER/job/python", "VIRTUAL_ENV="],
+        &[
+            "/FOLDER/job/python",
+            "/FOLDER/job/python",
+            "/FOLDER/job/python",
+            "/FOLDER/job/python",
+            "/FOLDER/job/python",
+            "environment.py",
+            "home",
+            "npmrc",
+            "python",
+            "python.sh",
+            "shims",
+            "temp",
+            "work",
+            "VIRTUAL_ENV=",
+        ],
     );
     assert_eq!(machine.files(), before);
+}
+
+/// A version manager's program asks PATH for what it does not have itself, and finds ours there.
+#[test]
+fn a_version_manager_that_looks_on_path_ends() {
+    let machine = Machine::new();
+    let folder = machine.folder.path().join("python/bin");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for (name, script) in
+        [("python3", "exec python3 \"$@\""), ("python3.29", "exec python3.29 \"$@\"")]
+    {
+        let script = format!("#!/bin/sh\n{script}\n");
+        std::fs::write(folder.join(name), script).expect("a script");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(folder.join(name), mode).expect("a mode");
+    }
+    let told = machine.run(
+        r#"
+      - run: |
+          python3 -c 'import sys; print(sys.prefix)'
+          python3 -c 'import sys; print(sys.prefix)'
+          python3.29 --version 2>&1 || echo "exit $?"
+"#,
+    );
+    has_lines(
+        &told,
+        &["/FOLDER/job/python", "/FOLDER/job/python", "python3.29: command not found", "exit 127"],
+    );
 }
 
 #[test]
