@@ -66,7 +66,7 @@ permissions: { contents: write }
 jobs:
   skip: { if: false, runs-on: ubuntu-latest, steps: [{ run: 'true' }] }
   test:
-    strategy: { matrix: { x: [1, 2] } }
+    strategy: { fail-fast: false, matrix: { x: [1, 2] } }
     runs-on: ubuntu-latest
     env: { GITHUB_TOKEN: '${{ secrets.GITHUB_TOKEN }}' }
     steps:
