@@ -472,7 +472,7 @@ mod tests {
         let mut page = Page { style, columns, lines: Vec::new() };
         let pieces: Vec<(String, Paint)> =
             pieces.iter().map(|(text, paint)| ((*text).to_owned(), *paint)).collect();
-        page.fold_behind("  * job  ", "         ", &pieces);
+        page.fold_behind("* job  ", "       ", &pieces);
         page.lines.join("\n")
     }
 
@@ -483,7 +483,7 @@ mod tests {
             ("ubuntu-latest", Paint::Plain),
             ("2 steps", Paint::Plain),
         ];
-        expect!["  * job  after lint, test · ubuntu-latest · 2 steps"].assert_eq(&folded(
+        expect!["* job  after lint, test · ubuntu-latest · 2 steps"].assert_eq(&folded(
             200,
             Style::plain(),
             &pieces,
@@ -501,6 +501,6 @@ mod tests {
 
     #[test]
     fn nothing_to_say_is_the_name_alone() {
-        expect!["  * job"].assert_eq(&folded(80, Style::plain(), &[]));
+        expect!["* job"].assert_eq(&folded(80, Style::plain(), &[]));
     }
 }
