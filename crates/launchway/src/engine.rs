@@ -110,7 +110,11 @@ impl Engine {
         for owner in owners.iter().filter(|owner| self.is_in_journal(owner.stream())) {
             shell.inner().adopt(owner.stream()).map_err(fault)?;
         }
-        shell.inner().hold_groups().map_err(fault)?;
+        // What only ends starts nothing: it may end whoever has its groups by now.
+        let only_ends = |input: &Input| matches!(input, Input::Cancel { .. });
+        if inputs.is_empty() || !inputs.iter().all(only_ends) {
+            shell.inner().hold_groups().map_err(fault)?;
+        }
         for input in inputs {
             shell.take(input).map_err(fault)?;
         }

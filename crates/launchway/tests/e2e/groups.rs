@@ -6,7 +6,7 @@ use expect_test::expect;
 
 use rustix::process::Signal;
 
-use crate::harness::{Place, Said, wait_for_line, wait_until};
+use crate::harness::{Place, Said, living, wait_for_line, wait_until};
 use crate::kill::signal;
 
 /// A job in a group that says that it began and ends when it may; what runs beside it is seen.
@@ -95,17 +95,24 @@ fn a_newer_run_ends_the_holder_in_another_command() {
     .assert_eq(&[first, second].map(|said| said.story() + &said.stderr).concat());
 }
 
-/// The dead hold nothing; who comes back to life finds out that another run goes ahead.
-#[test]
-fn a_killed_holder_frees_its_group_and_gets_it_back_only_when_it_is_free() {
+/// A run whose command was killed, and another one that has its group by now.
+fn overtaken() -> (Place, Child) {
     let place = Place::workflow(&DEPLOY.replace("CANCELS", "false"));
     let mut first = start(&place, "first");
     wait_for_line(&place.path("marks/first"));
     signal(first.id(), Signal::KILL);
     first.wait().expect("it was started");
+    wait_until("the end of all processes", || living(&place).is_empty());
     std::fs::remove_dir(place.path("marks/alone")).expect("the killed job's");
     let second = start(&place, "second");
     wait_for_line(&place.path("marks/second"));
+    (place, second)
+}
+
+/// The dead hold nothing; who comes back to life finds out that another run goes ahead.
+#[test]
+fn a_killed_holder_gets_its_group_back_when_it_is_free() {
+    let (place, second) = overtaken();
     let resumed = place.run(&["runs", "resume", "1"]);
     expect![[r#"
         error: run/2/1 has the concurrency group `Deploy-main`
@@ -116,4 +123,16 @@ fn a_killed_holder_frees_its_group_and_gets_it_back_only_when_it_is_free() {
     std::fs::write(place.path("marks/go"), "").expect("a file of ours");
     assert_eq!(end(&place, "second", second).exit, 0);
     assert_eq!(place.run(&["runs", "resume", "1"]).exit, 0);
+}
+
+#[test]
+fn a_killed_holder_can_be_cancelled_whoever_has_its_group() {
+    let (place, second) = overtaken();
+    assert_eq!(place.run(&["runs", "cancel", "1"]).exit, 0);
+    std::fs::write(place.path("marks/go"), "").expect("a file of ours");
+    assert_eq!(end(&place, "second", second).exit, 0);
+    let list = place.run(&["runs", "list", "--format", "json"]);
+    let ends: Vec<String> =
+        list.lines().iter().map(|run| format!("{} {}", run["run"], run["conclusion"])).collect();
+    expect![[r#"2 "success", 1 "cancelled""#]].assert_eq(&ends.join(", "));
 }
