@@ -54,7 +54,8 @@ def main():
         print(sys.executable)
         return
     base = getattr(sys, "_base_executable", None) or os.path.realpath(sys.executable)
-    place = sys.prefix + " " + base
+    # Not the program's name: python, python3 and python3.11 are one.
+    place = "%d.%d %s %s" % (sys.version_info[0], sys.version_info[1], sys.prefix, sys.base_prefix)
     first = os.path.join(job, "python")
     folder = first
     if os.path.exists(first) and not is_for(first, place):

@@ -195,6 +195,26 @@ fn an_interpreter_by_its_full_name_finds_the_same_packages() {
     assert_eq!(machine.files(), before);
 }
 
+/// The machine's own, which no environment stands in front of: its names lead to one.
+#[test]
+fn names_of_one_interpreter_share_an_environment() {
+    let machine = Machine::new();
+    let told = machine.run(
+        r#"
+      - run: |
+          version=$(python3 -c 'import sys; print("python3.%d" % sys.version_info[1])')
+          command -v "$version" >/dev/null || version=python3
+          "$version" -c 'import sys; print(sys.prefix)'
+          hash -r
+          "$version" -c 'import sys; print(sys.prefix)'
+          python3 -c 'import sys; print(sys.prefix)'
+          cd "${GITHUB_WORKSPACE%/work/*}" && ls -d python*/
+"#,
+    );
+    has_lines(&told, &["/FOLDER/job/python", "/FOLDER/job/python", "/FOLDER/job/python"]);
+    assert!(told.text().ends_with("\npython/\n"), "{}", told.text());
+}
+
 /// A version manager's program asks PATH for what it does not have itself, and finds ours there.
 #[test]
 fn a_version_manager_that_looks_on_path_ends() {
