@@ -31,7 +31,7 @@ mod workers;
 pub use groups::GroupLocks;
 pub use inputs::Input;
 pub use owner::{Owner, OwnerError};
-pub use round::{DriverError, Loop, Observer, Quiet, Settings};
+pub use round::{DriverError, Grown, Loop, Observer, Quiet, Settings};
 pub use shell::{Ended, Shell};
 pub use surroundings::{Home, HomeError};
 pub use sweep::{Swept, sweep};

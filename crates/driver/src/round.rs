@@ -73,8 +73,8 @@ pub enum DriverError {
 pub trait Observer {
     /// An event is in the journal.
     fn on_event(&mut self, stream: StreamId, event: &RunEvent);
-    /// A job's log grew to here.
-    fn on_log(&mut self, lease: &Lease, step: &StepKey, bytes: u64);
+    /// A log of a job grew.
+    fn on_log(&mut self, lease: &Lease, grown: &Grown);
     /// A run stands again after a restart: its events so far.
     fn on_adopted(&mut self, stream: StreamId, events: &[RunEvent]) {
         let _ = (stream, events);
@@ -83,7 +83,18 @@ pub trait Observer {
 
 impl Observer for () {
     fn on_event(&mut self, _: StreamId, _: &RunEvent) {}
-    fn on_log(&mut self, _: &Lease, _: &StepKey, _: u64) {}
+    fn on_log(&mut self, _: &Lease, _: &Grown) {}
+}
+
+/// How far a log of a job has grown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grown {
+    /// The step that writes.
+    pub step: StepKey,
+    /// The file of a background step (`protocol::own_log`); none is the job's log.
+    pub own: Option<u32>,
+    /// Its length.
+    pub bytes: u64,
 }
 
 /// Why nothing more will happen by itself.
@@ -118,7 +129,8 @@ pub struct Loop<J, W, H, O> {
 #[derive(Default)]
 struct Round {
     events: Vec<(StreamId, RunEvent)>,
-    grown: Vec<(Lease, StepKey, u64)>,
+    /// Each behind as many of the events as it says: a step's lines come after its beginning.
+    grown: Vec<(usize, Lease, Grown)>,
 }
 
 impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
@@ -268,8 +280,8 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
                 }
                 vec![scheduler::Input::CreateRun { request, carried }]
             }
-            Input::Report { lease, report: Report::LogGrew { bytes, step } } => {
-                round.grown.push((lease, step, bytes));
+            Input::Report { lease, report: Report::LogGrew { bytes, step, own } } => {
+                round.grown.push((round.events.len(), lease, Grown { step, own, bytes }));
                 Vec::new()
             }
             Input::Report { lease, report } => {
@@ -359,14 +371,18 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
     }
 
     fn tell(&mut self, round: Round) {
-        for (lease, step, bytes) in &round.grown {
-            self.observer.on_log(lease, step, *bytes);
-        }
-        for (stream, event) in &round.events {
+        let mut grown = round.grown.iter().peekable();
+        for (at, (stream, event)) in round.events.iter().enumerate() {
+            while let Some((_, lease, grown)) = grown.next_if(|(behind, _, _)| *behind <= at) {
+                self.observer.on_log(lease, grown);
+            }
             self.observer.on_event(*stream, event);
             if matches!(event, RunEvent::RunCompleted { .. }) {
                 self.definitions.remove(*stream);
             }
+        }
+        for (_, lease, grown) in grown {
+            self.observer.on_log(lease, grown);
         }
     }
 

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 
 use driver::{
-    Ended, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell, Workers,
+    Ended, Grown, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell, Workers,
     become_subreaper, sweep,
 };
 use event::{
     Attempt, BlobId, Change, EventRef, JobDefinition, JobKey, RunEvent, RunId, RunRequest,
-    Selection, StepKey, StreamId, Terms, Timestamp, WorkflowFile,
+    Selection, StreamId, Terms, Timestamp, WorkflowFile,
 };
 use mask::MaskedText;
 use ports::{Journal as _, Lease, MemoryJournal};
@@ -125,7 +125,7 @@ impl Observer for Told {
         self.0.lock().unwrap().push(format!("{}{job}{more}", event.kind()));
     }
 
-    fn on_log(&mut self, _: &Lease, _: &StepKey, _: u64) {}
+    fn on_log(&mut self, _: &Lease, _: &Grown) {}
 }
 
 fn request() -> RunRequest {

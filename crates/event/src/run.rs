@@ -110,6 +110,10 @@ pub enum RunEvent {
         step: StepKey,
         /// Its name, masked.
         name: MaskedText,
+        /// It runs beside the steps behind it. The keys of all that is inside of it begin with its
+        /// own and `/`.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        background: bool,
         /// When.
         at: Timestamp,
     },
@@ -123,8 +127,12 @@ pub enum RunEvent {
         outcome: Conclusion,
         /// After `continue-on-error`.
         conclusion: Conclusion,
-        /// Its lines in the job's log.
+        /// Its lines in the job's log; those of a background step, and of all that is inside of
+        /// it, in that step's own.
         log: LogRange,
+        /// The log of a background step, which the job's log does not hold.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        own_log: Option<BlobId>,
         /// When.
         at: Timestamp,
     },

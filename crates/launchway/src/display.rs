@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use driver::Grown;
 use event::{Fence, JobKey, RunEvent, RunId, StepKey, StreamId};
 use ports::Lease;
+use protocol::own_log;
 use store::Store;
 
 use crate::terminal::report::{Reporter, tail::Tails};
@@ -19,8 +21,8 @@ enum News {
     Event(StreamId, Box<RunEvent>),
     /// It has been in the journal for some time.
     Past(RunId, Box<RunEvent>),
-    /// A log grew to here.
-    Log(Lease, StepKey, u64),
+    /// A log grew.
+    Log(Lease, Grown),
 }
 
 /// Where what happens is handed in; the display ends when the last of these is gone.
@@ -41,6 +43,8 @@ struct Screen<'r> {
     tails: Tails,
     /// The lease of each job that runs, which is part of its log's name.
     fences: BTreeMap<(RunId, JobKey), Fence>,
+    /// Its background steps, in the order in which they began: they number their logs.
+    aside: BTreeMap<(RunId, JobKey), Vec<StepKey>>,
     reporter: &'r mut dyn Reporter,
 }
 
@@ -53,8 +57,8 @@ impl Shown {
         self.hand_in(News::Past(run, Box::new(event.clone())));
     }
 
-    pub(crate) fn log(&self, lease: &Lease, step: &StepKey, bytes: u64) {
-        self.hand_in(News::Log(lease.clone(), step.clone(), bytes));
+    pub(crate) fn log(&self, lease: &Lease, grown: &Grown) {
+        self.hand_in(News::Log(lease.clone(), grown.clone()));
     }
 
     fn hand_in(&self, news: News) {
@@ -67,8 +71,8 @@ impl<'r> Display<'r> {
     /// Both sides. The reporter gets what is handed in, in that order.
     pub(crate) fn new(store: Arc<Store>, reporter: &'r mut dyn Reporter) -> (Shown, Display<'r>) {
         let (sender, receiver) = channel();
-        let (tails, fences) = (Tails::default(), BTreeMap::new());
-        let screen = Screen { store, tails, fences, reporter };
+        let (fences, aside) = (BTreeMap::new(), BTreeMap::new());
+        let screen = Screen { store, tails: Tails::default(), fences, aside, reporter };
         (Shown { news: sender }, Display { news: receiver, screen })
     }
 
@@ -78,7 +82,7 @@ impl<'r> Display<'r> {
             match news {
                 News::Event(stream, event) => self.screen.event(stream, &event),
                 News::Past(run, event) => self.screen.reporter.event(run, &event),
-                News::Log(lease, step, bytes) => self.screen.log(&lease, &step, bytes),
+                News::Log(lease, grown) => self.screen.log(&lease, &grown),
             }
         }
     }
@@ -91,27 +95,27 @@ impl Screen<'_> {
             RunEvent::JobStarted { job, fence, .. } => {
                 self.fences.insert((run, job.clone()), *fence);
             }
+            RunEvent::StepStarted { job, step, background: true, .. } => {
+                self.aside.entry((run, job.clone())).or_default().push(step.clone());
+            }
             RunEvent::StepCompleted { job, step, log, .. } => {
                 if let Some(fence) = self.fences.get(&(run, job.clone())).copied() {
                     let lease = Lease { stream, job: job.clone(), fence };
-                    self.log(&lease, step, log.end_bytes);
+                    let own = self.own(run, job, step);
+                    let step = step.clone();
+                    self.log(&lease, &Grown { step, own, bytes: log.end_bytes });
                 }
             }
             // Started again it has another log; the end of this one is not followed any further.
-            RunEvent::JobLost { job, .. } => {
-                let reporter = &mut *self.reporter;
-                let last = StepKey::new("");
-                self.tails.finish(run.0, job, &mut |block| reporter.log(run, job, &last, block));
-                self.fences.remove(&(run, job.clone()));
-            }
+            RunEvent::JobLost { job, .. } => drop(self.forget(run, job)),
             RunEvent::JobCompleted { job, fence, log, .. } => {
-                let reporter = &mut *self.reporter;
-                let last = StepKey::new("");
-                self.tails.finish(run.0, job, &mut |block| reporter.log(run, job, &last, block));
-                self.fences.remove(&(run, job.clone()));
-                // The blob has the bytes now; the growing file goes.
+                let aside = self.forget(run, job);
+                // The blobs have the bytes now; the growing files go.
                 if let (Some(_), Some(fence)) = (log, fence) {
                     let path = self.store.logs().path(run, attempt, job, *fence);
+                    for (number, _) in (1..).zip(&aside) {
+                        let _ = self.store.logs().remove(&own_log(&path, number));
+                    }
                     let _ = self.store.logs().remove(&path);
                 }
             }
@@ -120,11 +124,29 @@ impl Screen<'_> {
         self.reporter.event(run, event);
     }
 
-    fn log(&mut self, lease: &Lease, step: &StepKey, bytes: u64) {
+    /// The number of the own log of the background step that this is or is inside of.
+    fn own(&self, run: RunId, job: &JobKey, step: &StepKey) -> Option<u32> {
+        let root = step.as_str().split('/').next()?;
+        let aside = self.aside.get(&(run, job.clone()))?;
+        (1..).zip(aside).find(|(_, it)| it.as_str() == root).map(|(number, _)| number)
+    }
+
+    /// Shows the last of what a job printed, and gives back its background steps.
+    fn forget(&mut self, run: RunId, job: &JobKey) -> Vec<StepKey> {
+        let reporter = &mut *self.reporter;
+        let last = StepKey::new("");
+        self.tails.finish(run.0, job, &mut |block| reporter.log(run, job, &last, block));
+        let key = (run, job.clone());
+        self.fences.remove(&key);
+        self.aside.remove(&key).unwrap_or_default()
+    }
+
+    fn log(&mut self, lease: &Lease, Grown { step, own, bytes }: &Grown) {
         let StreamId::Run(run, attempt) = lease.stream;
         let path = self.store.logs().path(run, attempt, &lease.job, lease.fence);
+        let path = own.map_or(path.clone(), |number| own_log(&path, number));
         let reporter = &mut *self.reporter;
-        self.tails.advance(run.0, &lease.job, &path, bytes, &mut |block| {
+        self.tails.advance((run.0, &lease.job, *own), &path, *bytes, &mut |block| {
             reporter.log(run, &lease.job, step, block);
         });
     }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use driver::{
-    Ended, GroupLocks, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell, Workers,
+    Ended, GroupLocks, Grown, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell,
+    Workers,
 };
 use event::{
-    BlobId, CancelReason, JobDefinition, JobKey, RunEvent, RunId, RunRequest, StepKey, StreamId,
-    Terms,
+    BlobId, CancelReason, JobDefinition, JobKey, RunEvent, RunId, RunRequest, StreamId, Terms,
 };
 use mask::{MaskedText, Secret};
 use ports::Lease;
@@ -254,8 +254,8 @@ impl Observer for Watcher<'_> {
         self.shown.event(stream, event);
     }
 
-    fn on_log(&mut self, lease: &Lease, step: &StepKey, bytes: u64) {
-        self.shown.log(lease, step, bytes);
+    fn on_log(&mut self, lease: &Lease, grown: &Grown) {
+        self.shown.log(lease, grown);
     }
 
     fn on_adopted(&mut self, stream: StreamId, events: &[RunEvent]) {

@@ -4,6 +4,7 @@
 //! remembered. Secrets travel here and nowhere else; this socket is never logged.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use event::{
@@ -22,6 +23,13 @@ pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// `name`, `blob`, `size_bytes`, `expires_at`. Whoever starts the worker writes it; without it the
 /// job sees its own artifacts only.
 pub const RUN_ARTIFACTS_FILE: &str = "artifacts.jsonl";
+
+/// The file that a background step writes its lines to, beside the job's log. Numbers count from 1.
+pub fn own_log(log: &Path, number: u32) -> PathBuf {
+    let mut path = log.as_os_str().to_owned();
+    path.push(format!(".{number}"));
+    PathBuf::from(path)
+}
 
 /// From the driver to the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,6 +67,8 @@ pub enum Report {
         step: StepKey,
         /// Its masked name.
         name: MaskedText,
+        /// Whether it runs beside the steps behind it.
+        background: bool,
         /// When.
         at: Timestamp,
     },
@@ -68,6 +78,8 @@ pub enum Report {
         bytes: u64,
         /// The step that writes.
         step: StepKey,
+        /// Which background step's own file it is ([`own_log`]); none is the job's log.
+        own: Option<u32>,
     },
     /// A step ended; its log lines are in the file.
     StepCompleted {
@@ -79,6 +91,8 @@ pub enum Report {
         conclusion: Conclusion,
         /// Its lines.
         log: LogRange,
+        /// The log of a background step; the blob is stored, and its file is still there.
+        own_log: Option<BlobId>,
         /// When.
         at: Timestamp,
     },

@@ -1,5 +1,7 @@
 //! What happens next, and what an end means. Evaluates; changes nothing.
 
+mod aside;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,13 +10,14 @@ use expr::Value;
 use indexmap::IndexMap;
 use workflow::{ActionRuns, Step, StepBody, Uses};
 
+use crate::background::{Turn, in_line};
 use crate::deed::{ActionStage, DeedBody, Shown};
 use crate::evaluate::{Sight, Wrong, texts_as_value};
 use crate::fact::{Decided, Ended, Fact, JobEnd};
 use crate::limits::{COMPOSITE_DEPTH_MAX, JOB_OUTPUTS_BYTES_MAX};
 use crate::outcome::{Effects, Exit};
 use crate::plan::{Action, Plan};
-use crate::state::{Caller, Phase, Running, Scope, State, Task};
+use crate::state::{Caller, Line, Phase, Running, Scope, State, Task};
 use crate::step::{Stand, called_action, main_key, stage_key};
 
 /// The questions that need a look outside.
@@ -33,16 +36,22 @@ pub enum Input {
     Begin,
     /// Nothing; go on.
     Advance,
-    /// The deed that was owed is over.
+    /// A deed that was owed is over.
     Ended {
+        /// Its number.
+        deed: u64,
         /// How.
         exit: Exit,
         /// What it changed.
         effects: Box<Effects>,
     },
-    /// The action that was to be read, with those that it uses, by the text behind `uses`; or why
-    /// it cannot be.
-    ActionRead(Result<BTreeMap<Arc<str>, Action>, String>),
+    /// An action that was to be read was, or cannot be.
+    ActionRead {
+        /// The number of the deed.
+        deed: u64,
+        /// The action with those that it uses, by the text behind `uses`; or why not.
+        read: Result<BTreeMap<Arc<str>, Action>, String>,
+    },
     /// The job is to stop.
     Cancelled,
 }
@@ -51,26 +60,43 @@ pub enum Input {
 /// end while its cancellation is under way.
 pub fn decide(state: &State, plan: &Plan, world: &dyn World, input: Input) -> Vec<Fact> {
     let mut decision = Decision { state, plan, world, facts: Vec::new() };
-    match (input, state.phase, &state.running) {
-        (Input::Cancelled, phase, _) if phase != Phase::Completed && !state.is_cancelled => {
+    match (input, state.phase) {
+        (Input::Cancelled, phase) if phase != Phase::Completed && !state.is_cancelled => {
             decision.decide(Decided::Cancelled);
         }
-        (Input::Begin, Phase::New, _) => decision.begin(),
-        (Input::Advance, Phase::Pre | Phase::Main | Phase::Post, None) => decision.advance(),
-        (Input::Ended { exit, effects }, _, Some(running)) => {
-            decision.deed_ended(running, &exit, *effects);
+        (Input::Begin, Phase::New) => decision.begin(),
+        (Input::Advance, _) => decision.advance(),
+        (Input::Ended { deed, exit, effects }, _) => {
+            if let Some(running) = running(state, deed) {
+                decision.deed_ended(running, &exit, *effects);
+            }
         }
-        (Input::ActionRead(read), _, Some(running)) => decision.action_read(running, read),
+        (Input::ActionRead { deed, read }, _) => {
+            if let Some(running) = running(state, deed) {
+                decision.action_read(running, read);
+            }
+        }
         _ => {}
     }
     decision.facts
 }
 
-/// Whether the step that runs goes on although the job was cancelled: its `if`, and that of every
+/// The step that this deed is owed for.
+fn running(state: &State, deed: u64) -> Option<&Running> {
+    let aside = state.background.values().map(|it| &it.line);
+    let mut lines = [&state.foreground].into_iter().chain(aside);
+    lines.find_map(|line| line.running.as_ref().filter(|it| it.deed.number == deed))
+}
+
+/// Whether a deed goes on although the job was cancelled: the `if` of its step, and that of every
 /// step around it, still holds (conformance 138).
-pub fn survives_cancel(state: &State, plan: &Plan, world: &dyn World) -> bool {
-    let Some(running) = &state.running else { return false };
-    let mut task = running.task.clone();
+pub fn survives_cancel(state: &State, plan: &Plan, world: &dyn World, deed: u64) -> bool {
+    running(state, deed).is_some_and(|it| still_holds(state, plan, world, &it.task))
+}
+
+/// Whether the `if` of a step, and that of every step around it, holds now.
+fn still_holds(state: &State, plan: &Plan, world: &dyn World, task: &Task) -> bool {
+    let mut task = task.clone();
     loop {
         let holds = Stand::new(state, plan, world, &task).and_then(|stand| {
             let env = stand.env_within()?;
@@ -126,15 +152,17 @@ impl<'a> Decision<'a> {
         self.facts.push(Fact(decided));
     }
 
-    fn note(&mut self, level: AnnotationLevel, message: impl Into<String>) {
-        self.decide(Decided::Noted { level, message: message.into() });
+    /// Something to say by a step, or about the job.
+    fn note(&mut self, task: Option<&Task>, level: AnnotationLevel, message: impl Into<String>) {
+        let key = task.map(|task| stage_key(self.state, task));
+        self.decide(Decided::Noted { key, level, message: message.into() });
     }
 
     fn begin(&mut self) {
         match self.job_env() {
             Ok(env) => {
                 let (mut pre, post, mut scopes) = self.hooks();
-                let steps: Arc<[Step]> = Arc::from(self.plan.job.steps.as_slice());
+                let steps: Arc<[Step]> = Arc::from(in_line(&self.plan.job.steps));
                 let root: Arc<str> = Arc::from("");
                 self.collect_pre(&root, &steps, None, &mut pre, &mut scopes);
                 scopes.insert(root, Scope::new(steps, None));
@@ -142,7 +170,7 @@ impl<'a> Decision<'a> {
                 self.decide(Decided::Opened { env, pre, post, scopes });
             }
             Err(Wrong(message)) => {
-                self.note(AnnotationLevel::Error, message);
+                self.note(None, AnnotationLevel::Error, message);
                 self.decide(Decided::Completed(JobEnd {
                     conclusion: Conclusion::Failure,
                     outputs: BTreeMap::new(),
@@ -238,24 +266,38 @@ impl<'a> Decision<'a> {
     }
 
     fn advance(&mut self) {
+        match self.state.turn() {
+            Some(Turn::Start(key)) => self.start(&key),
+            Some(Turn::Inside(key)) => self.advance_line(&self.state.background[&key].line),
+            Some(Turn::Foreground) => match &self.state.waiting {
+                Some(waiting) => self.finish_waiting(waiting),
+                None => self.advance_foreground(),
+            },
+            None => {}
+        }
+    }
+
+    /// The next step of a line, or the end of the composite action that it is in.
+    fn advance_line(&mut self, line: &Line) {
+        let prefix = line.stack.last().expect("a line without a deed is inside of something");
+        let scope = &self.state.scopes[prefix];
+        if scope.next < scope.steps.len() {
+            let task = Task { scope: prefix.clone(), step: scope.next, stage: ActionStage::Main };
+            self.take_up(&task);
+        } else if let Some(caller) = &scope.caller {
+            self.composite_ended(scope, caller);
+        } else {
+            self.decide(Decided::Phase(Phase::Post));
+        }
+    }
+
+    fn advance_foreground(&mut self) {
         match self.state.phase {
             Phase::Pre => match self.state.pre.last() {
                 Some(task) => self.take_up(&task.clone()),
                 None => self.decide(Decided::Phase(Phase::Main)),
             },
-            Phase::Main => {
-                let prefix = self.state.stack.last().expect("the job's own scope stays");
-                let scope = &self.state.scopes[prefix];
-                if scope.next < scope.steps.len() {
-                    let task =
-                        Task { scope: prefix.clone(), step: scope.next, stage: ActionStage::Main };
-                    self.take_up(&task);
-                } else if let Some(caller) = &scope.caller {
-                    self.composite_ended(scope, caller);
-                } else {
-                    self.decide(Decided::Phase(Phase::Post));
-                }
-            }
+            Phase::Main => self.advance_line(&self.state.foreground),
             Phase::Post => match self.state.post.last() {
                 Some(task) => self.take_up(&task.clone()),
                 None => self.complete(),
@@ -264,12 +306,22 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// The beginning of one step in the order of conformance 126.
+    /// The beginning of one step. What goes into the background is decided now, and begins when a
+    /// slot is free.
     fn take_up(&mut self, task: &Task) {
+        self.evaluate(task);
+        self.put_aside(task);
+    }
+
+    /// In the order of conformance 126.
+    fn evaluate(&mut self, task: &Task) {
         let stand = match Stand::new(self.state, self.plan, self.world, task) {
             Ok(stand) => stand,
             Err(wrong) => return self.fails_to_begin(task, None, wrong),
         };
+        if let Some((control, targets)) = self.control(stand.step) {
+            return self.wait(&stand, control, targets);
+        }
         let around = stand.env_around();
         let within = stand.env_within();
         // A mistake in the env of a step that does not run counts for nothing (conformance 253).
@@ -282,6 +334,7 @@ impl<'a> Decision<'a> {
                     key: stage_key(self.state, task),
                     name,
                     post: None,
+                    is_background: false,
                 });
                 return self.ended(
                     task,
@@ -340,14 +393,22 @@ impl<'a> Decision<'a> {
                     return Err(Wrong(format!("{uses} is a Docker action, which cannot run here")));
                 }
             },
-            _ => return Err(Wrong("background steps are not supported yet".to_owned())),
+            (StepBody::Wait(_) | StepBody::WaitAll | StepBody::Cancel(_), _) => {
+                return Err(Wrong("a control step does nothing of its own".to_owned()));
+            }
+            (StepBody::Parallel(_), _) => {
+                return Err(Wrong("`parallel` stands in the list of a job only".to_owned()));
+            }
         };
         let is_reading = matches!(body, DeedBody::ReadAction { .. });
         let deed = stand.deed(env, body, &inputs, timeout_minutes)?;
         if !is_reading {
             self.began(stand, name);
             if task.stage == ActionStage::Main {
-                inputs.warnings.iter().for_each(|it| self.note(AnnotationLevel::Warning, it));
+                inputs
+                    .warnings
+                    .iter()
+                    .for_each(|it| self.note(Some(task), AnnotationLevel::Warning, it));
             }
         }
         self.decide(Decided::Owed { task: task.clone(), deed: Arc::new(deed), continue_on_error });
@@ -363,7 +424,8 @@ impl<'a> Decision<'a> {
         let post = (has_post && task.stage != ActionStage::Post)
             .then(|| Task { stage: ActionStage::Post, ..task.clone() });
         let key = stage_key(self.state, task);
-        self.decide(Decided::Began { task: task.clone(), key, name, post });
+        let is_background = self.state.goes_aside(task);
+        self.decide(Decided::Began { task: task.clone(), key, name, post, is_background });
     }
 
     /// A composite action begins (conformance 148).
@@ -375,7 +437,7 @@ impl<'a> Decision<'a> {
         steps: Arc<[Step]>,
         (name, timeout_minutes, continue_on_error): (String, Option<f64>, bool),
     ) -> Result<(), Wrong> {
-        if self.state.stack.len() > COMPOSITE_DEPTH_MAX {
+        if stand.task.scope.matches('/').count() >= COMPOSITE_DEPTH_MAX {
             return Err(Wrong(format!(
                 "composite actions may be nested {COMPOSITE_DEPTH_MAX} deep at most"
             )));
@@ -385,19 +447,22 @@ impl<'a> Decision<'a> {
         let shown =
             Shown { title: stand.title(env)?, with: inputs.texts.clone(), env: env.clone() };
         self.began(stand, name);
-        inputs.warnings.iter().for_each(|it| self.note(AnnotationLevel::Warning, it));
+        let task = &stand.task;
+        inputs.warnings.iter().for_each(|it| self.note(Some(task), AnnotationLevel::Warning, it));
         // What the calling steps set goes over the job's; what an inner step writes to GITHUB_ENV
         // must not be hidden by a copy of the job's.
         let mut own = env.clone();
-        own.retain(|name, text| self.state.env.get(name) != Some(&*text));
+        let job = self.state.env_of(task);
+        own.retain(|name, text| job.get(name) != Some(&*text));
         let caller = Caller {
-            task: stand.task.clone(),
+            task: task.clone(),
             action: action.clone(),
             inputs: texts_as_value(&inputs.texts),
             env: own,
             continue_on_error,
         };
         self.decide(Decided::Entered {
+            task: task.clone(),
             prefix: Arc::from(format!("{key}/")),
             key,
             scope: Box::new(Scope::new(steps, Some(caller))),
@@ -417,7 +482,7 @@ impl<'a> Decision<'a> {
         let outputs = match self.composite_outputs(scope, caller) {
             Ok(outputs) => outputs,
             Err(Wrong(message)) => {
-                self.note(AnnotationLevel::Error, message);
+                self.note(Some(&caller.task), AnnotationLevel::Error, message);
                 outcome = Conclusion::Failure;
                 IndexMap::new()
             }
@@ -432,7 +497,7 @@ impl<'a> Decision<'a> {
         scope: &Scope,
         caller: &Caller,
     ) -> Result<IndexMap<String, String>, Wrong> {
-        let mut env = self.state.env.clone();
+        let mut env = self.state.env_of(&caller.task).clone();
         env.extend(caller.env.clone());
         let sight = Sight {
             scope: Some(scope),
@@ -463,10 +528,13 @@ impl<'a> Decision<'a> {
     fn action_read(&mut self, running: &Running, read: Result<BTreeMap<Arc<str>, Action>, String>) {
         match read {
             // The step is taken up again, and this time its action is there.
-            Ok(actions) => self.decide(Decided::ActionsRead(actions)),
+            Ok(actions) => {
+                self.decide(Decided::ActionsRead { task: running.task.clone(), actions });
+            }
             Err(message) => {
                 let stand = Stand::new(self.state, self.plan, self.world, &running.task).ok();
                 self.fails_to_begin(&running.task, stand.as_ref(), Wrong(message));
+                self.put_aside(&running.task);
             }
         }
     }
@@ -478,9 +546,11 @@ impl<'a> Decision<'a> {
         // It may have begun already in this very decision.
         let has_begun = self.facts.iter().any(|fact| matches!(fact.0, Decided::Began { .. }));
         if !has_begun {
-            self.decide(Decided::Began { task: task.clone(), key, name, post: None });
+            let is_background = self.state.goes_aside(task);
+            let task = task.clone();
+            self.decide(Decided::Began { task, key, name, post: None, is_background });
         }
-        self.note(AnnotationLevel::Error, message);
+        self.note(Some(task), AnnotationLevel::Error, message);
         let forgives = stand
             .is_some_and(|stand| stand.continue_on_error(&stand.env_around()).unwrap_or(false));
         let conclusion = forgiven(Conclusion::Failure, forgives);
@@ -526,7 +596,7 @@ impl<'a> Decision<'a> {
             Ok(())
         })();
         if let Err(Wrong(message)) = evaluated {
-            self.note(AnnotationLevel::Error, message);
+            self.note(None, AnnotationLevel::Error, message);
             if conclusion == Conclusion::Success {
                 conclusion = Conclusion::Failure;
             }

@@ -5,7 +5,7 @@
 //! ```text
 //!   decide(&State, &Plan, Input) -> Vec<Fact>     evaluates expressions, may change any day
 //!   evolve(&mut State, Fact)                      only writes down
-//!   pending(&State)              -> Next          the deed that is owed now, or the job's end
+//!   pending(&State)              -> Next          the deeds that are owed now, or the job's end
 //! ```
 //!
 //! A job goes through its stages in this order (conformance 105); each turn of the machine begins,
@@ -20,11 +20,16 @@
 //!                           Cancelled: from anywhere; steps whose `if` still holds run on
 //! ```
 //!
+//! The steps are one line. A background step leaves it and becomes a line of its own
+//! (`background.rs` has its states); control steps hold the first line up until others are over.
+//! Only then does anybody see what those wrote and how they ended.
+//!
 //! A step is evaluated in the order of conformance 126: env, condition, name, limits, then it
 //! runs, then its file commands count. A mistake in any of these fails that step (conformance 90).
 //! Disk, clock, processes, the search for shells and for Node are the worker's. The one question an
 //! expression may ask about a disk, `hashFiles`, goes through [`World`].
 
+mod background;
 mod decide;
 mod deed;
 mod env;
@@ -43,9 +48,9 @@ pub use decide::{Input, World, decide, services, survives_cancel};
 pub use deed::{ActionStage, Deed, DeedBody, FileCommandPaths, Program, Shown};
 pub use evolve::evolve;
 pub use fact::{Ended, Fact, JobEnd, StepNews};
-pub use limits::COMPOSITE_DEPTH_MAX;
+pub use limits::{BACKGROUND_MAX, COMPOSITE_DEPTH_MAX};
 pub use outcome::{Effects, Exit};
-pub use pending::{Next, pending};
+pub use pending::{Next, Owed, pending};
 pub use plan::{Action, ActionHome, Hooks, Plan, PlanError};
 pub use shell::{Shell, ShellError};
 pub use state::State;

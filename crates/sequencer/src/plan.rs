@@ -63,14 +63,6 @@ pub enum ActionHome {
 /// The job holds a step that this engine cannot run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// Background steps (conformance 141).
-    #[error("step '{step}' is a background or control step ({kind}), which is not supported yet")]
-    Background {
-        /// Its key.
-        step: String,
-        /// Which kind.
-        kind: &'static str,
-    },
     /// A Docker action.
     #[error("step '{step}' uses a Docker action ({uses}), which is not supported yet")]
     Docker {
@@ -89,18 +81,15 @@ impl Plan {
 }
 
 fn check_steps(steps: &[Step]) -> Result<(), PlanError> {
-    steps.iter().try_for_each(|step| {
-        let background = |kind| Err(PlanError::Background { step: step.key.to_string(), kind });
-        match &step.body {
-            _ if step.background => background("background"),
-            StepBody::Wait(_) => background("wait"),
-            StepBody::WaitAll => background("wait-all"),
-            StepBody::Cancel(_) => background("cancel"),
-            StepBody::Parallel(_) => background("parallel"),
-            StepBody::Uses { uses: uses @ workflow::Uses::Docker { .. }, .. } => {
-                Err(PlanError::Docker { step: step.key.to_string(), uses: uses.to_string() })
-            }
-            StepBody::Run { .. } | StepBody::Uses { .. } => Ok(()),
+    steps.iter().try_for_each(|step| match &step.body {
+        StepBody::Uses { uses: uses @ workflow::Uses::Docker { .. }, .. } => {
+            Err(PlanError::Docker { step: step.key.to_string(), uses: uses.to_string() })
         }
+        StepBody::Parallel(steps) => check_steps(steps),
+        StepBody::Run { .. }
+        | StepBody::Uses { .. }
+        | StepBody::Wait(_)
+        | StepBody::WaitAll
+        | StepBody::Cancel(_) => Ok(()),
     })
 }

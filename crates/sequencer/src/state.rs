@@ -8,6 +8,7 @@ use expr::Value;
 use indexmap::IndexMap;
 use workflow::Step;
 
+use crate::background::{Background, Waiting};
 use crate::deed::{ActionStage, Deed};
 use crate::fact::JobEnd;
 use crate::plan::Action;
@@ -27,8 +28,16 @@ pub struct State {
     /// The job's own steps under `""`, a composite action's under its step's key and `/`. They
     /// stay after their end: post stages look at them.
     pub(crate) scopes: BTreeMap<Arc<str>, Scope>,
-    /// The scopes that are running now, outermost first.
-    pub(crate) stack: Vec<Arc<str>>,
+    /// The job's own steps; those in the background have lines of their own.
+    pub(crate) foreground: Line,
+    /// The steps that went into the background, in that order, by their keys. They stay after their
+    /// end: a later `wait` may name them again.
+    pub(crate) background: IndexMap<Arc<str>, Background>,
+    /// The control step that holds up the foreground.
+    pub(crate) waiting: Option<Waiting>,
+    /// A step failed before `cancel` came: nobody waits for it any more, and the job fails with its
+    /// last step.
+    pub(crate) fails_at_last: bool,
     /// Pre stages that are still to come, first one last.
     pub(crate) pre: Vec<Task>,
     /// Post stages that are owed, last in first out.
@@ -39,8 +48,6 @@ pub struct State {
     pub(crate) saved: BTreeMap<StepKey, IndexMap<String, String>>,
     /// Actions from the workspace that were read, and those they use.
     pub(crate) actions: BTreeMap<Arc<str>, Action>,
-    /// What runs now.
-    pub(crate) running: Option<Running>,
     /// Deeds so far.
     pub(crate) deeds: u64,
     /// Outputs with which the job ended.
@@ -72,6 +79,15 @@ pub(crate) struct Task {
     pub(crate) step: usize,
     /// Which stage.
     pub(crate) stage: ActionStage,
+}
+
+/// Steps that go one after the other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Line {
+    /// The scopes that are running now, outermost first.
+    pub(crate) stack: Vec<Arc<str>>,
+    /// What runs now.
+    pub(crate) running: Option<Running>,
 }
 
 /// A list of steps that see each other's outputs.

@@ -74,7 +74,7 @@ impl<'a> Stand<'a> {
 
     /// What is in force around the step: job, `GITHUB_ENV`, calling steps.
     pub(crate) fn env_around(&self) -> IndexMap<String, String> {
-        let mut env = self.state.env.clone();
+        let mut env = self.state.env_of(&self.task).clone();
         env.extend(self.ground.env.iter().map(|(name, text)| (name.clone(), text.clone())));
         env
     }
@@ -107,6 +107,10 @@ impl<'a> Stand<'a> {
     /// Whether it is to run. Without `if`: main steps while all is well, the others always
     /// (conformance 147).
     pub(crate) fn condition(&self, env: &IndexMap<String, String>) -> Result<bool, Wrong> {
+        // `cancel` ends all of it: no step inside of it begins any more.
+        if self.state.is_unwanted(&self.task) {
+            return Ok(false);
+        }
         let sight = self.sight(env);
         let condition: Option<&Condition> = match (self.task.stage, self.action) {
             (ActionStage::Main, _) => self.step.condition.as_ref(),
@@ -156,7 +160,13 @@ impl<'a> Stand<'a> {
                 format!("Run {}", first.unwrap_or(""))
             }
             StepBody::Uses { uses, .. } => format!("Run {uses}"),
-            _ => format!("Run {}", self.step.key),
+            StepBody::Wait(keys) => {
+                let keys: Vec<&str> = keys.iter().map(|key| &*key.value).collect();
+                format!("Wait for {}", keys.join(", "))
+            }
+            StepBody::WaitAll => "Wait for all background steps".to_owned(),
+            StepBody::Cancel(key) => format!("Cancel {}", key.value),
+            StepBody::Parallel(_) => format!("Run {}", self.step.key),
         })
     }
 
@@ -228,7 +238,7 @@ impl<'a> Stand<'a> {
             key: stage_key(self.state, &self.task),
             body,
             env: process_env,
-            path: self.state.path.clone(),
+            path: self.state.path_of(&self.task).to_vec(),
             files: self.files.clone(),
             timeout_minutes,
             shown: Shown { title: self.title(env)?, with: inputs.texts.clone(), env: env.clone() },

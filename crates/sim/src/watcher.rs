@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use driver::Observer;
-use event::{Fence, RunEvent, StepKey, StreamId};
+use driver::{Grown, Observer};
+use event::{Fence, RunEvent, StreamId};
 
 use ports::Lease;
 use scheduler::{Definitions, Files, State, check, evolve};
@@ -81,7 +81,7 @@ impl Observer for Watcher {
         self.take(stream, event);
     }
 
-    fn on_log(&mut self, _: &Lease, _: &StepKey, _: u64) {}
+    fn on_log(&mut self, _: &Lease, _: &Grown) {}
 
     fn on_adopted(&mut self, stream: StreamId, events: &[RunEvent]) {
         // Streams come one after the other, as they do in a real start. Half a fold of several may

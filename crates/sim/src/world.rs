@@ -364,13 +364,17 @@ impl World {
         let (step, at) = (StepKey::new("build"), self.now);
         let (outcome, conclusion) = (Conclusion::Failure, Conclusion::Success);
         let report = match self.random.below(4) {
-            0 => Report::StepStarted { step, name: text("Run make"), at },
+            0 => {
+                let background = self.random.percent(30);
+                Report::StepStarted { step, name: text("Run make"), background, at }
+            }
             1 => {
                 let log = LogRange::default();
-                Report::StepCompleted { step, outcome, conclusion, log, at }
+                let own_log = None;
+                Report::StepCompleted { step, outcome, conclusion, log, own_log, at }
             }
             2 => Report::NotEnforced { note: text("a note") },
-            _ => Report::LogGrew { bytes: 7, step },
+            _ => Report::LogGrew { bytes: 7, step, own: None },
         };
         self.report(lease, report)
     }

@@ -114,8 +114,13 @@ pub struct StepView {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub completed_at: Option<Timestamp>,
-    /// Its lines in the job's log.
+    /// Whether it ran beside the steps behind it.
+    pub background: bool,
+    /// Its lines in the job's log; those of a background step ([`JobView::background_of`]) in that
+    /// step's own.
     pub log: Option<LogRange>,
+    /// A background step's own log, once it ended.
+    pub own_log: Option<BlobId>,
     /// The job ended or was lost before it did: nobody knows how far it came.
     pub interrupted: bool,
 }
@@ -196,6 +201,14 @@ impl JobView {
         let from = self.started_at.or(self.leased_at)?;
         let lost_at = self.losses.last().filter(|_| self.lost).map(|loss| loss.at);
         Some(self.completed_at.or(lost_at).unwrap_or(now).0.saturating_sub(from.0))
+    }
+
+    /// The background step that a step is or is inside of, and the number of its own log
+    /// (`protocol::own_log`).
+    pub fn background_of(&self, step: &StepKey) -> Option<(u32, &StepView)> {
+        let root = step.as_str().split('/').next()?;
+        let aside = (1..).zip(self.steps.iter().filter(|it| it.background));
+        aside.into_iter().find(|(_, it)| it.key.as_str() == root)
     }
 
     /// How long it was ready and no worker had it.
@@ -288,20 +301,22 @@ impl JobView {
 
     fn apply_step(&mut self, event: &RunEvent) {
         match event {
-            RunEvent::StepStarted { step, name, at, .. } => {
+            RunEvent::StepStarted { step, name, background, at, .. } => {
                 let place = self.step_place(step);
                 let view = &mut self.steps[place];
                 view.name = name.clone();
+                view.background = *background;
                 view.started_at = Some(*at);
                 self.steps_open.push(place);
             }
-            RunEvent::StepCompleted { step, outcome, conclusion, log, at, .. } => {
+            RunEvent::StepCompleted { step, outcome, conclusion, log, own_log, at, .. } => {
                 let place = self.step_place(step);
                 let view = &mut self.steps[place];
                 view.status = Status::Completed;
                 view.outcome = Some(*outcome);
                 view.conclusion = Some(*conclusion);
                 view.log = Some(*log);
+                view.own_log = own_log.clone();
                 view.completed_at = Some(*at);
                 self.steps_open.retain(|open| *open != place);
             }
@@ -328,7 +343,9 @@ impl JobView {
             conclusion: None,
             started_at: None,
             completed_at: None,
+            background: false,
             log: None,
+            own_log: None,
             interrupted: false,
         });
         let place = self.steps.len() - 1;

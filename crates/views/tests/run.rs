@@ -551,3 +551,49 @@ fn a_ref_is_named_as_github_names_it() {
         assert_eq!(RunRow::from(&RunView::of(&[decode(&created)]).unwrap()).branch, name);
     }
 }
+
+// proves: conformance 141
+#[test]
+fn c141_a_background_step_has_its_own_log_and_all_that_is_inside_of_it() {
+    let step = |rest: &str| format!("{{\"job\":\"lint\",\"at\":15,{rest}}}\n");
+    let began = |key: &str, background: bool| {
+        step(&format!(
+            r#""type":"StepStarted","step":"{key}","name":"{key}","background":{background}"#
+        ))
+    };
+    let ended = |key: &str, own_log: &str| {
+        step(&format!(
+            r#""type":"StepCompleted","step":"{key}","outcome":"success","conclusion":"success",
+            "log":{{"start_bytes":0,"end_bytes":9,"lines":2}}{own_log}"#
+        ))
+    };
+    let table = [
+        running(),
+        began("first", true),
+        began("second", true),
+        began("second/inner", false),
+        ended("second/inner", ""),
+        ended("second", r#","own_log":"b2""#),
+        ended("one", ""),
+    ];
+    let table = table.concat();
+    let events = events(&table);
+    let RunEvent::RunCreated(request) = &events[0] else { panic!("it comes first") };
+    let mut view = RunView::new(request);
+    events[1..].iter().for_each(|event| view.apply(event));
+    let job = view.jobs.iter().find(|job| job.key.as_str() == "lint").expect("it was declared");
+    let show = |step: &StepView| {
+        let aside = job.background_of(&step.key);
+        let aside = aside.map_or("the job's log".to_owned(), |(number, aside)| {
+            format!("log {number}, of {}: {:?}", aside.name, aside.own_log)
+        });
+        format!("{}: {aside}\n", step.key)
+    };
+    expect![[r#"
+        one: the job's log
+        first: log 1, of first: None
+        second: log 2, of second: Some(BlobId("b2"))
+        second/inner: log 2, of second: Some(BlobId("b2"))
+    "#]]
+    .assert_eq(&job.steps.iter().map(show).collect::<String>());
+}

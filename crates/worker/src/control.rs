@@ -56,6 +56,12 @@ impl Control {
         (!self.is_closed).then(|| self.socket.as_fd())
     }
 
+    /// Whether the other side is gone. It may be a report that finds out: then nothing is left to
+    /// wait for.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
     /// Waits for a message.
     pub(crate) fn wait(&mut self) -> Order {
         loop {

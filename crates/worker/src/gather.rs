@@ -64,6 +64,9 @@ impl<'a> Gathering<'a> {
             )));
         }
         for step in steps {
+            if let StepBody::Parallel(steps) = &step.body {
+                self.collect(steps, within, depth, found)?;
+            }
             let StepBody::Uses { uses, .. } = &step.body else { continue };
             let key = sequencer::action_key(within, uses);
             if matches!(uses, Uses::Local { .. }) || found.contains_key(&*key) {

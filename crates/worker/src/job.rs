@@ -1,5 +1,7 @@
 //! The life of one job: set up, step after step as the sequencer says, cleaned up, reported.
 
+mod attend;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
@@ -7,34 +9,31 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use commands::workflow_command::Trust;
-use event::{AnnotationLevel, Conclusion, ExitKind, LogRange, StepKey};
+use event::{AnnotationLevel, BlobId, Conclusion, ExitKind, LogRange, StepKey};
 use expr::Value;
 use mask::{MaskedText, Masker};
 use protocol::{JobSpec, Report, ToWorker};
 use sequencer::{
-    Deed, DeedBody, Ended, Exit, Fact, Input, JobEnd, Next, Plan, Program, Shown, State, StepNews,
-    decide, evolve, pending, survives_cancel,
+    Ended, Fact, Input, JobEnd, Next, Plan, Shown, State, StepNews, decide, evolve, pending,
 };
 use store::{Blobs, Durability};
 
-use crate::command_line::{Prepared, Workbench};
+use self::attend::Work;
+use crate::command_line::Workbench;
 use crate::control::{self, Control, Order};
 use crate::diagnosis;
 use crate::environment;
-use crate::files::{self, Files};
+use crate::files::Files;
 use crate::gather::{Gathering, with_sources};
 use crate::hash::Workspace;
 use crate::header;
 use crate::log::Log;
 use crate::native;
-use crate::node::{self, Nodes};
+use crate::node::Nodes;
 use crate::orphans;
 use crate::output::Output;
-use crate::process::{Process, Stream};
 use crate::setup::{self, Folders, SetupError};
 use crate::unenforced;
-use crate::wait::wait;
 
 /// One look at a pipe takes at most this much: what fits the processor's cache twice.
 const READ_BYTES: usize = 64 << 10;
@@ -100,6 +99,8 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         cancel_deadline: None,
         artifacts: native::Artifacts::default(),
         services: None,
+        works: Vec::new(),
+        own_logs: 0,
         files: Files::default(),
         buffer: vec![0; READ_BYTES],
     };
@@ -173,6 +174,10 @@ struct Job<'a> {
     cancel_deadline: Option<Instant>,
     artifacts: native::Artifacts,
     services: Option<services::Running>,
+    /// What runs now: a step of the job's own, and steps in the background.
+    works: Vec<Work>,
+    /// Background steps so far.
+    own_logs: u32,
     files: Files,
     buffer: Vec<u8>,
 }
@@ -290,14 +295,17 @@ impl Job<'_> {
             self.cancel(plan);
         }
         loop {
-            self.hear(plan, None);
-            if self.stop >= Stop::Abandoned {
+            self.hear(plan);
+            let is_abandoned = self.stop >= Stop::Abandoned;
+            if is_abandoned && self.works.is_empty() {
                 return None;
             }
             let input = match pending(&self.state) {
+                // What runs is being ended; nothing else is begun.
+                _ if is_abandoned => self.attend(plan),
                 Next::Begin => Input::Begin,
                 Next::Advance => Input::Advance,
-                Next::Do(deed) => self.perform(plan, &deed),
+                Next::Do(owed) => self.perform(plan, &owed),
                 Next::Done(end) => return Some(end),
             };
             self.tell(plan, input);
@@ -315,8 +323,13 @@ impl Job<'_> {
 
     fn show_fact(&mut self, fact: &Fact) {
         match fact.step() {
-            Some(StepNews::Began { key, name }) => self.begin(key, &name),
+            Some(StepNews::Began { key, name, is_background: true }) => {
+                self.begin_aside(&key);
+                self.begin(key, &name);
+            }
+            Some(StepNews::Began { key, name, is_background: false }) => self.begin(key, &name),
             Some(StepNews::Entered { key, shown, timeout_minutes }) => {
+                self.turn_to(&key);
                 self.show_header(&shown, None, None);
                 if let (Some(minutes), Some(open)) =
                     (timeout_minutes, self.open.iter_mut().rfind(|open| open.key == key))
@@ -325,69 +338,90 @@ impl Job<'_> {
                 }
             }
             Some(StepNews::Ended(ended)) => self.end(&ended),
-            Some(StepNews::Noted { level, message }) => self.output.note(level, &message),
+            Some(StepNews::Noted { key, level, message }) => {
+                self.output.turn_to(key.and_then(|key| self.output.speaker_of(&key)));
+                self.output.note(level, &message);
+            }
+            Some(StepNews::Said { key, line }) => {
+                self.turn_to(&key);
+                self.output.show(line.as_bytes());
+            }
             None => {}
         }
     }
 
+    /// What is said from now on is said by this step.
+    fn turn_to(&mut self, step: &StepKey) {
+        self.output.turn_to(self.output.speaker_of(step));
+    }
+
+    /// A background step gets a log of its own: what steps print side by side must not mix.
+    fn begin_aside(&mut self, key: &StepKey) {
+        self.own_logs += 1;
+        let path = protocol::own_log(Path::new(&*self.bench.spec.paths.log), self.own_logs);
+        match Log::create(&path) {
+            Ok(log) => self.output.open(key, log, self.own_logs),
+            Err(error) => self.fail_to_log(&error),
+        }
+    }
+
+    /// Bytes that cannot be kept are a fault of the set-up, not of a step.
+    fn fail_to_log(&mut self, error: &io::Error) {
+        self.stop = Stop::Killed;
+        let text = format!("the log cannot be written: {error}");
+        self.output.note(AnnotationLevel::Error, &text);
+    }
+
     fn begin(&mut self, key: StepKey, name: &str) {
         let name = self.output.masker.mask(name);
+        self.turn_to(&key);
         self.output.begin_step(key.clone());
-        self.open.push(Open { key: key.clone(), begin: self.output.log.begin(), deadline: None });
-        self.control.report(Report::StepStarted { step: key, name, at: control::now() });
+        let begin = self.output.voice.log.begin();
+        self.open.push(Open { key: key.clone(), begin, deadline: None });
+        let background = self.output.speaker() == Some(&key);
+        self.control.report(Report::StepStarted {
+            step: key,
+            name,
+            background,
+            at: control::now(),
+        });
     }
 
     fn end(&mut self, ended: &Ended) {
         let found = self.open.iter().rposition(|open| open.key == ended.key);
-        let begin = found.map(|it| self.open.remove(it).begin);
-        let log = begin.map(|begin| self.output.log.range(begin)).unwrap_or_default();
+        self.turn_to(&ended.key);
+        let begin = found.map(|it| self.open[it].begin);
+        let log = begin.map(|begin| self.output.voice.log.range(begin)).unwrap_or_default();
         if log.start_bytes != log.end_bytes {
             self.flush();
         }
+        if let Some(found) = found {
+            self.open.remove(found);
+        }
+        let voice = self.output.close(&ended.key);
+        let own_log = voice.and_then(|voice| self.keep_own_log(&ended.key, voice.own?));
         self.report_output();
         self.control.report(Report::StepCompleted {
             step: ended.key.clone(),
             outcome: ended.outcome,
             conclusion: ended.conclusion,
             log,
+            own_log,
             at: control::now(),
         });
     }
 
-    /// Does one deed. What it says about its end is the sequencer's next input.
-    fn perform(&mut self, plan: &Plan, deed: &Arc<Deed>) -> Input {
-        if let DeedBody::ReadAction { uses } = &deed.body {
-            return Input::ActionRead(self.read_action(uses));
-        }
-        let failed = |job: &mut Self, message: &str| {
-            job.output.note(AnnotationLevel::Error, message);
-            Input::Ended { exit: Exit::Failed, effects: Box::default() }
-        };
-        let prepared = match self.bench.prepare(deed) {
-            Ok(prepared) => prepared,
-            Err(message) => {
-                self.show_deed(deed, None);
-                return failed(self, &message);
-            }
-        };
-        self.show_deed(deed, prepared.shell.as_deref());
-        self.say_notes(&prepared.notes);
-        if let Err(error) = self.files.create(&deed.files) {
-            return failed(self, &format!("the files of file commands cannot be made: {error}"));
-        }
-        self.output.begin_process(trust(&prepared));
-        let process = match Process::start(&prepared.line) {
-            Ok(process) => process,
-            Err(error) => {
-                self.files.remove(&deed.files);
-                return failed(self, &cannot_start(&prepared, &error));
-            }
-        };
-        let program = prepared.line.program.display();
-        self.output.diagnose(&format!("deed {} is {program}, {}", deed.number, process.id()));
-        let exit = self.attend(plan, deed, process);
-        self.output.diagnose(&format!("deed {} ended: {exit:?}", deed.number));
-        self.after(deed, exit)
+    /// The log of a background step, as a blob.
+    fn keep_own_log(&mut self, step: &StepKey, number: u32) -> Option<BlobId> {
+        let path = protocol::own_log(Path::new(&*self.bench.spec.paths.log), number);
+        let folder = Path::new(&*self.bench.spec.paths.blobs);
+        let kept =
+            Blobs::open(folder, Durability::ProcessDeath).and_then(|blobs| blobs.adopt(&path));
+        let kept = kept.map(|(blob, _)| blob).inspect_err(|error| {
+            let text = format!("the log of {step} was not kept: {}", with_sources(error));
+            self.output.note(AnnotationLevel::Error, &text);
+        });
+        kept.ok()
     }
 
     fn read_action(&mut self, uses: &str) -> Result<BTreeMap<Arc<str>, sequencer::Action>, String> {
@@ -398,109 +432,6 @@ impl Job<'_> {
         let found = found.map_err(|error| with_sources(&error))?;
         self.bench.find_node(&found).map_err(|error| with_sources(&error))?;
         Ok(found)
-    }
-
-    /// Waits for the process, and does what comes up meanwhile.
-    fn attend(&mut self, plan: &Plan, deed: &Deed, mut process: Process) -> Exit {
-        let own = deed.timeout_minutes.and_then(|minutes| Some((deadline(minutes)?, minutes)));
-        let around = self.open.iter().filter_map(|open| open.deadline);
-        let mut limit = around.chain(own).min_by_key(|(at, _)| *at);
-        let mut why = None;
-        loop {
-            let deadline = [
-                process.deadline(),
-                self.output.log.deadline(),
-                limit.map(|(at, _)| at),
-                self.job_deadline,
-                self.cancel_deadline,
-            ];
-            let ready = wait(&self.control, &process, deadline.into_iter().flatten().min());
-            let now = Instant::now();
-            let ready = ready.unwrap_or_default();
-            self.read(&mut process, ready.stdout, ready.stderr);
-            if ready.control || self.is_due(now) {
-                self.hear(plan, Some(&mut process));
-            }
-            if let Some((at, minutes)) = limit
-                && at <= now
-                && !process.is_ending()
-            {
-                limit = None;
-                why = Some(Exit::TimedOut);
-                let text = format!(
-                    "The action '{}' has timed out after {minutes} minutes.",
-                    deed.shown.title
-                );
-                self.output.note(AnnotationLevel::Error, &text);
-                process.end(now);
-            }
-            if ready.exit && process.collect(now).is_err() {
-                process.kill(now);
-            }
-            process.tick(now);
-            if self.output.log.deadline().is_some_and(|at| at <= now) {
-                self.flush();
-            }
-            // Nobody will read what a daemon still says after the driver is gone.
-            if process.is_over(now) || self.stop >= Stop::Abandoned && process.is_gone() {
-                break;
-            }
-        }
-        match (why, process.is_ending(), process.exit_code()) {
-            (Some(exit), _, _) => exit,
-            (None, true, _) => Exit::Cancelled,
-            (None, false, code) => Exit::Code(code.unwrap_or(-1)),
-        }
-    }
-
-    fn read(&mut self, process: &mut Process, stdout: bool, stderr: bool) {
-        for (stream, is_ready) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
-            if is_ready && let Ok(read) = process.read(stream, &mut self.buffer) {
-                self.output.push(stream, &self.buffer[..read]);
-            }
-        }
-        if let Some(error) = self.output.take_error() {
-            // Bytes that cannot be kept are a fault of the set-up, not of the step.
-            process.kill(Instant::now());
-            self.stop = Stop::Killed;
-            let text = format!("the log cannot be written: {error}");
-            self.output.note(AnnotationLevel::Error, &text);
-        }
-    }
-
-    /// What the process changed, and how it ended, once it has.
-    fn after(&mut self, deed: &Deed, exit: Exit) -> Input {
-        let (mut effects, has_failed) = self.output.end_process();
-        let mut read = files::read(&deed.files);
-        match self.files.declare(&deed.files, &self.bench.folders.workspace) {
-            Ok(said) => said.iter().for_each(|text| self.output.show(text.as_bytes())),
-            Err(text) => read.failures.push(text),
-        }
-        self.files.remove(&deed.files);
-        effects.outputs.extend(read.effects.outputs);
-        effects.env.extend(read.effects.env);
-        effects.state.extend(read.effects.state);
-        effects.path.extend(read.effects.path);
-        if let Exit::Code(code) = exit
-            && code != 0
-        {
-            let text = format!("Process completed with exit code {code}.");
-            self.output.note(AnnotationLevel::Error, &text);
-        }
-        for text in read.errors.iter().chain(&read.failures) {
-            self.output.note(AnnotationLevel::Error, text);
-        }
-        if let Some(summary) = read.summary {
-            self.keep_summary(&deed.key, &summary);
-        }
-        let is_native =
-            matches!(&deed.body, DeedBody::Action { program, .. } if is_native(program));
-        let has_failed = has_failed | (is_native && !self.report_artifacts());
-        let exit = match exit {
-            Exit::Code(0) if has_failed || !read.failures.is_empty() => Exit::Failed,
-            exit => exit,
-        };
-        Input::Ended { exit, effects: Box::new(effects) }
     }
 
     /// Kept masked, as a blob (conformance 184).
@@ -534,58 +465,6 @@ impl Job<'_> {
         wrong.is_empty()
     }
 
-    /// Orders of the driver, and the job's own deadlines.
-    fn hear(&mut self, plan: &Plan, mut process: Option<&mut Process>) {
-        loop {
-            match self.control.next() {
-                Order::Nothing => break,
-                Order::Message(ToWorker::Start(_)) => {}
-                Order::Message(ToWorker::Cancel) if self.is_told => self.stop = Stop::Killed,
-                Order::Message(ToWorker::Cancel) => {
-                    // The first order may meet a job that its time limit has ended already: that
-                    // is no reason to kill what cleans up.
-                    self.is_told = true;
-                    self.cancel(plan);
-                }
-                Order::Closed => {
-                    self.stop = self.stop.max(Stop::Abandoned);
-                    break;
-                }
-            }
-        }
-        let now = Instant::now();
-        if self.job_deadline.take_if(|at| *at <= now).is_some() && self.stop == Stop::No {
-            self.has_timed_out = true;
-            let minutes = self.bench.spec.timeout_minutes;
-            let text = format!(
-                "The job running on runner launchway has exceeded the maximum execution time of \
-                 {minutes} minutes."
-            );
-            self.output.note(AnnotationLevel::Error, &text);
-            self.cancel(plan);
-        }
-        if self.cancel_deadline.is_some_and(|at| at <= now) {
-            self.cancel_deadline = None;
-            self.stop = Stop::Killed;
-        }
-        let Some(process) = process.as_mut() else { return };
-        match self.stop {
-            Stop::No => {}
-            Stop::Cancelled => {
-                if !survives_cancel(&self.state, plan, &self.bench.workspace) {
-                    process.end(now);
-                }
-            }
-            Stop::Abandoned => process.end(now),
-            Stop::Killed => process.kill(now),
-        }
-    }
-
-    /// Whether a deadline of the job has passed.
-    fn is_due(&self, now: Instant) -> bool {
-        [self.job_deadline, self.cancel_deadline].into_iter().flatten().any(|at| at <= now)
-    }
-
     fn cancel(&mut self, plan: &Plan) {
         if self.stop > Stop::No {
             return;
@@ -597,6 +476,7 @@ impl Job<'_> {
             .saturating_sub(CANCEL_TIMEOUT_RESERVE);
         self.cancel_deadline = Some(Instant::now() + patience);
         self.tell(plan, Input::Cancelled);
+        self.output.turn_to(None);
         self.output.note(AnnotationLevel::Error, "The operation was canceled.");
     }
 
@@ -659,33 +539,24 @@ impl Job<'_> {
         kept
     }
 
+    /// Writes what the one who speaks said.
     fn flush(&mut self) {
-        if self.output.log.flush().is_err() {
+        if self.output.voice.log.flush().is_err() {
             self.stop = Stop::Killed;
         }
         self.report_output();
-        if let Some(open) = self.open.last() {
-            let (step, bytes) = (open.key.clone(), self.output.log.length());
-            self.control.report(Report::LogGrew { bytes, step });
+        let speaker = self.output.speaker();
+        let is_own = |open: &&Open| self.output.speaker_of(&open.key).as_ref() == speaker;
+        if let Some(open) = self.open.iter().rfind(is_own) {
+            let step = open.key.clone();
+            let (bytes, own) = (self.output.voice.log.length(), self.output.voice.own);
+            self.control.report(Report::LogGrew { bytes, step, own });
         }
     }
 
     fn report_output(&mut self) {
         for report in self.output.take_reports() {
             self.control.report(report);
-        }
-    }
-
-    fn show_deed(&mut self, deed: &Deed, shell: Option<&str>) {
-        let script = match &deed.body {
-            DeedBody::Script { script, .. } => Some(script.as_str()),
-            DeedBody::Action { .. } | DeedBody::ReadAction { .. } => None,
-        };
-        self.show_header(&deed.shown, script, shell);
-        if let DeedBody::Action { program: Program::Node { file, .. }, .. } = &deed.body
-            && node::may_call_services(Path::new(file))
-        {
-            self.output.show(node::NO_SERVICES.as_bytes());
         }
     }
 
@@ -696,38 +567,7 @@ impl Job<'_> {
     }
 }
 
-fn is_native(program: &Program) -> bool {
-    matches!(program, Program::Native { .. })
-}
-
 fn deadline(minutes: f64) -> Option<Instant> {
     (minutes > 0.0)
         .then(|| Instant::now() + Duration::from_secs_f64(minutes.min(MINUTES_MAX) * 60.0))
-}
-
-/// What the step's environment permits (conformance 168, 172).
-fn trust(prepared: &Prepared) -> Trust {
-    let value = |name: &str| prepared.line.env.get(name).map(String::as_str);
-    Trust::from_values(
-        value("ACTIONS_ALLOW_UNSECURE_COMMANDS"),
-        value("ACTIONS_ALLOW_UNSECURE_STOPCOMMAND_TOKENS"),
-    )
-}
-
-fn cannot_start(prepared: &Prepared, error: &io::Error) -> String {
-    let program = prepared.line.program.display();
-    if error.kind() == io::ErrorKind::ArgumentListTooLong {
-        // Conformance 186.
-        return format!(
-            "'{program}' cannot be started: its environment is larger than this system allows; \
-             set less with `env` and GITHUB_ENV"
-        );
-    }
-    let has_nul = |(name, value): &(&String, &String)| format!("{name}{value}").contains('\0');
-    if let Some((name, _)) = prepared.line.env.iter().find(has_nul) {
-        return format!(
-            "'{program}' cannot be started: the environment variable {name} holds a NUL byte"
-        );
-    }
-    format!("'{program}' cannot be started: {error}")
 }

@@ -4,7 +4,9 @@
 //! goes on as a block if not; only otherwise is it taken line by line. Both streams of a process
 //! come here, whole lines at a time, so that they never mix within a line.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use commands::matcher::{MatchOutcome, MatcherFile, Matchers};
 use commands::workflow_command::{
@@ -28,10 +30,30 @@ const LINE_BYTES_MAX: usize = 2 << 20;
 /// from here on. (The old form `##[..]` may stand anywhere in a line: it is looked for this far.)
 const TEXT_BYTES_MAX: usize = 32 << 10;
 
-/// The way from a step's streams to the job's log.
+/// The way from the steps' streams to the job's logs. Masks are the job's; the rest belongs to a
+/// voice: that of the job's own steps, or that of one background step. All that is said is said by
+/// the voice that one turned to last.
 pub(crate) struct Output {
-    pub(crate) log: Log,
     pub(crate) masker: Masker,
+    pub(crate) voice: Voice,
+    /// Whose it is: the key of a background step; none is the job's own.
+    speaker: Option<StepKey>,
+    /// The others.
+    silent: BTreeMap<Option<StepKey>, Voice>,
+    is_debugged: bool,
+    /// Whether what the worker itself does is said.
+    pub(crate) is_diagnosed: bool,
+    workspace: PathBuf,
+    reports: Vec<Report>,
+    /// The disk's answer, once it was no.
+    error: Option<std::io::Error>,
+}
+
+/// What the steps of one line have to themselves: they go one after the other.
+pub(crate) struct Voice {
+    pub(crate) log: Log,
+    /// Which background step's own file the log is; none is the job's.
+    pub(crate) own: Option<u32>,
     commands: CommandState,
     matchers: Matchers,
     stdout: Lines,
@@ -40,13 +62,23 @@ pub(crate) struct Output {
     step: Option<StepKey>,
     effects: Effects,
     has_failed: bool,
-    is_debugged: bool,
-    /// Whether what the worker itself does is said.
-    pub(crate) is_diagnosed: bool,
-    workspace: PathBuf,
-    reports: Vec<Report>,
-    /// The disk's answer, once it was no.
-    error: Option<std::io::Error>,
+}
+
+impl Voice {
+    fn new(log: Log, own: Option<u32>, matchers: Matchers) -> Voice {
+        Voice {
+            log,
+            own,
+            commands: CommandState::new(),
+            matchers,
+            stdout: Lines::default(),
+            stderr: Lines::default(),
+            limits: AnnotationLimits::new(),
+            step: None,
+            effects: Effects::default(),
+            has_failed: false,
+        }
+    }
 }
 
 /// One stream: what of its last line has come so far.
@@ -61,16 +93,10 @@ struct Lines {
 impl Output {
     pub(crate) fn new(log: Log, masker: Masker, workspace: PathBuf, is_debugged: bool) -> Output {
         Output {
-            log,
             masker,
-            commands: CommandState::new(),
-            matchers: Matchers::new(),
-            stdout: Lines::default(),
-            stderr: Lines::default(),
-            limits: AnnotationLimits::new(),
-            step: None,
-            effects: Effects::default(),
-            has_failed: false,
+            voice: Voice::new(log, None, Matchers::new()),
+            speaker: None,
+            silent: BTreeMap::new(),
             is_debugged,
             is_diagnosed: false,
             workspace,
@@ -79,18 +105,74 @@ impl Output {
         }
     }
 
+    /// A background step gets a voice of its own, with the matchers there are now.
+    pub(crate) fn open(&mut self, step: &StepKey, log: Log, number: u32) {
+        let voice = Voice::new(log, Some(number), self.voice.matchers.clone());
+        self.silent.insert(Some(step.clone()), voice);
+    }
+
+    /// Its voice, when it is over; none where this is no background step. The job's own speaks on.
+    pub(crate) fn close(&mut self, step: &StepKey) -> Option<Voice> {
+        if self.speaker.as_ref() == Some(step) {
+            self.turn_to(None);
+        }
+        self.silent.remove(&Some(step.clone()))
+    }
+
+    /// Whose voice a step speaks with: that of the background step that it is or is inside of.
+    pub(crate) fn speaker_of(&self, step: &StepKey) -> Option<StepKey> {
+        // Nearly always there is one voice.
+        if self.speaker.is_none() && self.silent.is_empty() {
+            return None;
+        }
+        let root = Some(StepKey::new(step.as_str().split('/').next().unwrap_or_default()));
+        (self.speaker == root || self.silent.contains_key(&root)).then_some(root).flatten()
+    }
+
+    /// From now on the voice of this background step speaks, or the job's own.
+    pub(crate) fn turn_to(&mut self, speaker: Option<StepKey>) {
+        if self.speaker == speaker {
+            return;
+        }
+        let Some(voice) = self.silent.remove(&speaker) else { return };
+        let before = std::mem::replace(&mut self.voice, voice);
+        let speaker = std::mem::replace(&mut self.speaker, speaker);
+        self.silent.insert(speaker, before);
+    }
+
+    /// Who speaks.
+    pub(crate) fn speaker(&self) -> Option<&StepKey> {
+        self.speaker.as_ref()
+    }
+
+    /// When a log wants to be flushed.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.voices().filter_map(|(_, voice)| voice.log.deadline()).min()
+    }
+
+    /// Whose logs want to be flushed now.
+    pub(crate) fn due(&self, now: Instant) -> Vec<Option<StepKey>> {
+        let is_due = |voice: &Voice| voice.log.deadline().is_some_and(|at| at <= now);
+        let due = self.voices().filter(|(_, voice)| is_due(voice));
+        due.map(|(speaker, _)| speaker.clone()).collect()
+    }
+
+    fn voices(&self) -> impl Iterator<Item = (&Option<StepKey>, &Voice)> {
+        [(&self.speaker, &self.voice)].into_iter().chain(&self.silent)
+    }
+
     /// A step begins: its annotations are counted anew.
     pub(crate) fn begin_step(&mut self, step: StepKey) {
-        self.step = Some(step);
-        self.limits = AnnotationLimits::new();
+        self.voice.step = Some(step);
+        self.voice.limits = AnnotationLimits::new();
     }
 
     /// A process of the step begins.
     pub(crate) fn begin_process(&mut self, trust: Trust) {
         let echo = if self.is_debugged { Echo::On } else { Echo::Off };
-        self.commands.begin_step(echo, trust);
-        self.effects = Effects::default();
-        self.has_failed = false;
+        self.voice.commands.begin_step(echo, trust);
+        self.voice.effects = Effects::default();
+        self.voice.has_failed = false;
     }
 
     /// The process is over: what it changed by commands, and whether a command of it failed.
@@ -105,13 +187,13 @@ impl Output {
                 self.line(stream, &rest);
             }
             let lines = match stream {
-                Stream::Stdout => &mut self.stdout,
-                Stream::Stderr => &mut self.stderr,
+                Stream::Stdout => &mut self.voice.stdout,
+                Stream::Stderr => &mut self.voice.stderr,
             };
-            std::mem::take(&mut lines.masker).finish(&self.masker, self.log.buffer());
+            std::mem::take(&mut lines.masker).finish(&self.masker, self.voice.log.buffer());
             self.wrote(0);
         }
-        (std::mem::take(&mut self.effects), self.has_failed)
+        (std::mem::take(&mut self.voice.effects), self.voice.has_failed)
     }
 
     /// What is to be reported since the last time.
@@ -201,15 +283,15 @@ impl Output {
     }
 
     fn all_is_text(&self) -> bool {
-        self.matchers.is_empty() && !self.commands.is_stopped()
+        self.voice.matchers.is_empty() && !self.voice.commands.is_stopped()
     }
 
     /// One line, without its break.
     fn line(&mut self, stream: Stream, line: &[u8]) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let mut commands = std::mem::take(&mut self.commands);
+        let mut commands = std::mem::take(&mut self.voice.commands);
         let handled = commands.handle(line);
-        self.commands = commands;
+        self.voice.commands = commands;
         // A stop token must be a mask before it is echoed (conformance 172).
         if let Effect::Stopped(Some(token)) = &handled.effect {
             self.masker.add(token.expose());
@@ -228,7 +310,7 @@ impl Output {
 
     fn carry_out(&mut self, stream: Stream, effect: Effect<'_>) {
         match effect {
-            Effect::Text(text) => match self.matchers.look(&text) {
+            Effect::Text(text) => match self.voice.matchers.look(&text) {
                 MatchOutcome::Text => {
                     self.text(stream, &text);
                     self.text(stream, b"\n");
@@ -243,10 +325,12 @@ impl Output {
             Effect::Debug(text) => self.debug(&text),
             Effect::Group(title) => self.show(format!("##[group]{title}").as_bytes()),
             Effect::EndGroup => self.show(b"##[endgroup]"),
-            Effect::SetOutput { name, value } => drop(self.effects.outputs.insert(name, value)),
-            Effect::SaveState { name, value } => drop(self.effects.state.insert(name, value)),
-            Effect::SetEnv { name, value } => drop(self.effects.env.insert(name, value)),
-            Effect::AddPath(entry) => self.effects.path.push(entry),
+            Effect::SetOutput { name, value } => {
+                drop(self.voice.effects.outputs.insert(name, value));
+            }
+            Effect::SaveState { name, value } => drop(self.voice.effects.state.insert(name, value)),
+            Effect::SetEnv { name, value } => drop(self.voice.effects.env.insert(name, value)),
+            Effect::AddPath(entry) => self.voice.effects.path.push(entry),
             Effect::AddMask(value) => {
                 if self.masker.add(value.expose()) == Added::Short {
                     let text = "a value of fewer than 6 characters was added as a mask: it will \
@@ -255,17 +339,17 @@ impl Output {
                 }
             }
             Effect::AddMatcher(file) => self.add_matchers(&file),
-            Effect::RemoveMatcher(MatcherRef::Owner(owner)) => self.matchers.remove(&owner),
+            Effect::RemoveMatcher(MatcherRef::Owner(owner)) => self.remove_matcher(&owner),
             Effect::RemoveMatcher(MatcherRef::File(file)) => {
                 if let Some(file) = self.matcher_file(&file) {
-                    file.matchers.iter().for_each(|it| self.matchers.remove(it.owner()));
+                    file.matchers.iter().for_each(|it| self.remove_matcher(it.owner()));
                 }
             }
             Effect::Echo(_) | Effect::Stopped(_) | Effect::Resumed => {}
             Effect::Warning(text) => self.annotate(Annotation::new(Level::Warning, text)),
             Effect::Error(text) => self.annotate(Annotation::new(Level::Error, text)),
             Effect::Failure { message, reason } => {
-                self.has_failed = true;
+                self.voice.has_failed = true;
                 self.annotate(Annotation::new(Level::Error, message));
                 self.annotate(Annotation::new(Level::Error, reason));
             }
@@ -274,8 +358,17 @@ impl Output {
 
     fn add_matchers(&mut self, file: &str) {
         if let Some(file) = self.matcher_file(file) {
-            file.matchers.into_iter().for_each(|matcher| self.matchers.add(matcher));
+            for matcher in file.matchers {
+                self.silent.values_mut().for_each(|voice| voice.matchers.add(matcher.clone()));
+                self.voice.matchers.add(matcher);
+            }
         }
+    }
+
+    /// Matchers are the job's; how far they have come in a problem of several lines is a voice's.
+    fn remove_matcher(&mut self, owner: &str) {
+        self.silent.values_mut().for_each(|voice| voice.matchers.remove(owner));
+        self.voice.matchers.remove(owner);
     }
 
     fn matcher_file(&mut self, file: &str) -> Option<MatcherFile> {
@@ -283,7 +376,7 @@ impl Output {
             .map_err(|error| error.to_string())
             .and_then(|text| MatcherFile::parse(&text).map_err(|error| error.to_string()));
         read.inspect_err(|error| {
-            self.has_failed = true;
+            self.voice.has_failed = true;
             let text = format!("the problem matcher file '{file}' cannot be used: {error}");
             self.annotate(Annotation::new(Level::Error, text));
         })
@@ -306,9 +399,10 @@ impl Output {
     }
 
     fn keep(&mut self, annotation: &Annotation) {
-        if self.limits.admit(annotation.level) {
+        if self.voice.limits.admit(annotation.level) {
             let annotation = annotate::for_report(annotation, &self.masker, &self.workspace);
-            self.reports.push(Report::AnnotationAdded { step: self.step.clone(), annotation });
+            self.reports
+                .push(Report::AnnotationAdded { step: self.voice.step.clone(), annotation });
         }
     }
 
@@ -328,8 +422,8 @@ impl Output {
 
     /// A line of ours, or one that stands for a command.
     pub(crate) fn show(&mut self, line: &[u8]) {
-        self.masker.mask_bytes(line, self.log.buffer());
-        self.log.buffer().push(b'\n');
+        self.masker.mask_bytes(line, self.voice.log.buffer());
+        self.voice.log.buffer().push(b'\n');
         let lines = 1 + memchr::memchr_iter(b'\n', line).count() as u64;
         self.wrote(lines);
     }
@@ -337,23 +431,23 @@ impl Output {
     /// Bytes of the step, masked.
     fn text(&mut self, stream: Stream, bytes: &[u8]) {
         let lines = match stream {
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
+            Stream::Stdout => &mut self.voice.stdout,
+            Stream::Stderr => &mut self.voice.stderr,
         };
-        lines.masker.push(&self.masker, bytes, self.log.buffer());
+        lines.masker.push(&self.masker, bytes, self.voice.log.buffer());
         self.wrote(memchr::memchr_iter(b'\n', bytes).count() as u64);
     }
 
     fn wrote(&mut self, lines: u64) {
-        if let Err(error) = self.log.wrote(lines) {
+        if let Err(error) = self.voice.log.wrote(lines) {
             self.error = Some(error);
         }
     }
 
     fn lines(&mut self, stream: Stream) -> &mut Lines {
         match stream {
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
+            Stream::Stdout => &mut self.voice.stdout,
+            Stream::Stderr => &mut self.voice.stderr,
         }
     }
 }

@@ -61,6 +61,8 @@ enum Ending {
     No,
     /// SIGINT was sent.
     Interrupted { next: Instant },
+    /// SIGINT was sent, and nothing milder than SIGKILL comes after it.
+    Dismissed { next: Instant },
     /// SIGTERM was sent.
     Terminated { next: Instant },
     /// SIGKILL was sent; there is nothing stronger.
@@ -177,7 +179,7 @@ impl Process {
             self.survivors = orphans::members(self.group);
             if self.survivors.is_empty() {
                 self.ending = Ending::Killed;
-            } else if let Ending::Interrupted { .. } = self.ending {
+            } else if let Ending::Interrupted { .. } | Ending::Dismissed { .. } = self.ending {
                 // Whoever it left behind cannot hear SIGINT: a shell makes the processes that it
                 // puts in the background ignore it.
                 self.terminate(now);
@@ -199,6 +201,13 @@ impl Process {
         self.status.is_some() && self.survivors.is_empty()
     }
 
+    /// Whether it itself, whatever it started, has not ended by now.
+    pub(crate) fn runs(&mut self, now: Instant) -> bool {
+        // What cannot be asked for is taken for running: it will be ended.
+        let _ = self.collect(now);
+        self.status.is_none()
+    }
+
     /// How it ended.
     pub(crate) fn exit_code(&self) -> Option<i32> {
         // A shell reports a death by signal as 128 and its number; .NET's runner does the same.
@@ -210,6 +219,15 @@ impl Process {
         if self.ending == Ending::No {
             self.signal(Signal::INT);
             self.ending = Ending::Interrupted { next: now + INTERRUPT_GRACE };
+        }
+    }
+
+    /// Begins to end a background step that `cancel` named: SIGINT, then SIGKILL (conformance 141). A
+    /// second time has no effect.
+    pub(crate) fn dismiss(&mut self, now: Instant) {
+        if self.ending == Ending::No {
+            self.signal(Signal::INT);
+            self.ending = Ending::Dismissed { next: now + INTERRUPT_GRACE };
         }
     }
 
@@ -228,7 +246,9 @@ impl Process {
     /// When it next needs a look although nothing happens.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let ending = match self.ending {
-            Ending::Interrupted { next } | Ending::Terminated { next } => Some(next),
+            Ending::Interrupted { next }
+            | Ending::Dismissed { next }
+            | Ending::Terminated { next } => Some(next),
             Ending::No | Ending::Killed => None,
         };
         let drain = self.drain_until.filter(|_| self.status.is_some());
@@ -239,7 +259,9 @@ impl Process {
     pub(crate) fn tick(&mut self, now: Instant) {
         match self.ending {
             Ending::Interrupted { next } if next <= now => self.terminate(now),
-            Ending::Terminated { next } if next <= now => self.kill(now),
+            Ending::Dismissed { next } | Ending::Terminated { next } if next <= now => {
+                self.kill(now);
+            }
             _ => {}
         }
     }

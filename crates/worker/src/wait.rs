@@ -1,4 +1,4 @@
-//! The one place where the worker waits: for the driver, for a process, for the clock.
+//! The one place where the worker waits: for the driver, for processes, for the clock.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -10,10 +10,17 @@ use crate::control::Control;
 use crate::process::{Process, Stream};
 
 /// What is there now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ready {
     /// The driver said something, or is gone.
     pub(crate) control: bool,
+    /// What there is of each process, in their order.
+    pub(crate) processes: Vec<ProcessReady>,
+}
+
+/// What is there of one process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ProcessReady {
     /// There is output.
     pub(crate) stdout: bool,
     /// There is output.
@@ -23,18 +30,19 @@ pub(crate) struct Ready {
 }
 
 /// Waits until something is there, or until `deadline`.
-pub(crate) fn wait(
+pub(crate) fn wait<'p>(
     control: &Control,
-    process: &Process,
+    processes: impl Iterator<Item = &'p Process> + Clone,
     deadline: Option<Instant>,
 ) -> io::Result<Ready> {
     let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(4);
-    let control = add(&mut fds, control.readable());
-    let stdout = add(&mut fds, process.stream(Stream::Stdout));
-    let stderr = add(&mut fds, process.stream(Stream::Stderr));
-    let own_exit = add(&mut fds, process.exit_signal());
-    let exits: Vec<Option<usize>> =
-        process.survivors().map(|fd| add(&mut fds, Some(fd))).chain([own_exit]).collect();
+    add(&mut fds, control.readable());
+    for process in processes.clone() {
+        add(&mut fds, process.stream(Stream::Stdout));
+        add(&mut fds, process.stream(Stream::Stderr));
+        add(&mut fds, process.exit_signal());
+        process.survivors().for_each(|fd| add(&mut fds, Some(fd)));
+    }
     let timeout = deadline.map(|deadline| {
         let left = deadline.saturating_duration_since(Instant::now());
         Timespec {
@@ -46,17 +54,21 @@ pub(crate) fn wait(
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(error) => return Err(error.into()),
     }
-    let is_ready = |index: Option<usize>| index.is_some_and(|it| !fds[it].revents().is_empty());
-    Ok(Ready {
-        control: is_ready(control),
-        stdout: is_ready(stdout),
-        stderr: is_ready(stderr),
-        exit: exits.into_iter().any(is_ready),
-    })
+    // In the order in which they were added.
+    let mut answers = fds.iter().map(|fd| !fd.revents().is_empty());
+    let mut next = |is_there: bool| is_there && answers.next().unwrap_or(false);
+    let control = next(control.readable().is_some());
+    let processes = processes.map(|process| {
+        let stdout = next(process.stream(Stream::Stdout).is_some());
+        let stderr = next(process.stream(Stream::Stderr).is_some());
+        let mut exit = next(process.exit_signal().is_some());
+        process.survivors().for_each(|_| exit |= next(true));
+        ProcessReady { stdout, stderr, exit }
+    });
+    Ok(Ready { control, processes: processes.collect() })
 }
 
-/// Adds it where it is open, and says where it stands.
-fn add<'a>(fds: &mut Vec<PollFd<'a>>, fd: Option<BorrowedFd<'a>>) -> Option<usize> {
-    fds.push(PollFd::from_borrowed_fd(fd?, PollFlags::IN));
-    Some(fds.len() - 1)
+/// Adds it where it is open.
+fn add<'a>(fds: &mut Vec<PollFd<'a>>, fd: Option<BorrowedFd<'a>>) {
+    fds.extend(fd.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
 }

@@ -95,16 +95,17 @@ fn job_state(view: &RunView, standing: Standing, job: &JobView) -> String {
 }
 
 fn step_line(step: &StepView, style: Style) -> String {
+    let aside = if step.background { " (background)" } else { "" };
     if step.interrupted {
         return format!(
-            "{} {} was interrupted: nobody knows how far it came",
+            "{} {}{aside} was interrupted: nobody knows how far it came",
             style.yellow("?"),
             step.name
         );
     }
     let tolerated = step.conclusion == Some(Conclusion::Success);
     let note = if tolerated { " (continue-on-error)" } else { "" };
-    format!("{} {}{note}", mark(Conclusion::Failure, style), step.name)
+    format!("{} {}{aside}{note}", mark(Conclusion::Failure, style), step.name)
 }
 
 fn annotations(view: &RunView, style: Style) -> Vec<String> {

@@ -182,6 +182,35 @@ fn a_killed_workers_job_is_lost_its_processes_end_and_it_starts_again() {
     .assert_eq(&at_work.page());
 }
 
+// proves: conformance 141
+#[test]
+fn a_killed_worker_leaves_nothing_of_its_background_behind() {
+    let background = "
+      - { id: one, background: true, run: 'echo $$ > $MARKS/one; setsid sleep 600' }
+      - { id: two, background: true, run: \"trap '' INT TERM; echo $$ > $MARKS/two; sleep 600\" }
+      - name: holds on";
+    let workflow = LONG.replace("\n      - name: holds on", background).replace(
+        "touch $MARKS/once\n",
+        "until test -e $MARKS/one -a -e $MARKS/two; do sleep 0.01; done; touch $MARKS/once\n",
+    );
+    let workflow = workflow
+        .replace("setsid sleep 600'", "test -e $MARKS/once || setsid sleep 600'")
+        .replace("two; sleep 600", "two; test -e $MARKS/once || sleep 600");
+    let mut at_work = at_work(&workflow, &[]);
+    signal(at_work.worker, Signal::KILL);
+    let said = at_work.end();
+    expect![[r#"
+        long = yes
+        after: success
+        first: success {"kept":"yes"}
+        long: success
+        .github/workflows/ci.yml success
+        exit 0
+    "#]]
+    .assert_eq(&said.story());
+    assert!(living(&at_work.place).is_empty());
+}
+
 #[test]
 fn a_lost_job_that_reads_a_secret_waits_for_a_person() {
     let workflow = LONG.replace("touch $MARKS/once", "touch $MARKS/once # ${{ secrets.KEY }}");

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!   run.rs        what jobs and steps do: needs, conditions, matrices, environments, masks, limits
+//!   background.rs steps in the background: their ends, their logs, their names
 //!   reuse.rs      actions, called workflows, checkout, artifacts, caches
 //!   told.rs       what people and programs are told: annotations, lines of JSON, pages, logs
 //!   prune.rs      what goes from the state folder, and what stays
@@ -17,6 +18,7 @@
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
 //! ```
 
+mod background;
 mod bad_input;
 mod demo;
 #[cfg(feature = "examples")]

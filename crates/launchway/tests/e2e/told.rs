@@ -137,7 +137,7 @@ jobs:
         {"type":"log","run":1,"job":"job","step":"it","text":"..."}
         {"type":"run_completed","run":1,"workflow":".github/workflows/ci.yml","conclusion":"success"}
         {"type":"run_created","run":1,"attempt":1,"workflow":".github/workflows/ci.yml","title":"a change","event":"push","ref":"refs/heads/main","commit":"...","uncommitted":0}
-        {"type":"step_completed","run":1,"job":"job","step":"it","name":"Run echo x=1 >> $GITHUB_OUTPUT; echo ::warning file=a,line=2::careful","outcome":"success","conclusion":"success"}"#]].assert_eq(&seen.join("\n"));
+        {"type":"step_completed","run":1,"job":"job","step":"it","name":"Run echo x=1 >> $GITHUB_OUTPUT; echo ::warning file=a,line=2::careful","background":false,"outcome":"success","conclusion":"success"}"#]].assert_eq(&seen.join("\n"));
 }
 
 #[test]

@@ -60,10 +60,12 @@ pub(super) fn report(
         Report::Started { pid, at } => {
             RunEvent::JobStarted { job, fence: lease.fence, pid, runner: runner.clone(), at }
         }
-        Report::StepStarted { step, name, at } => RunEvent::StepStarted { job, step, name, at },
+        Report::StepStarted { step, name, background, at } => {
+            RunEvent::StepStarted { job, step, name, background, at }
+        }
         Report::LogGrew { .. } => return Ok(Vec::new()),
-        Report::StepCompleted { step, outcome, conclusion, log, at } => {
-            RunEvent::StepCompleted { job, step, outcome, conclusion, log, at }
+        Report::StepCompleted { step, outcome, conclusion, log, own_log, at } => {
+            RunEvent::StepCompleted { job, step, outcome, conclusion, log, own_log, at }
         }
         Report::AnnotationAdded { step, annotation } => {
             RunEvent::AnnotationAdded { job, step, annotation }

@@ -3,7 +3,7 @@
 use expect_test::expect;
 use sequencer::{Effects, Exit};
 
-use crate::harness::{Script, plan, play, show_end};
+use crate::harness::{ALL_WELL, Script, plan, play, show_end};
 
 // proves: conformance 148, 227
 #[test]
@@ -22,7 +22,7 @@ fn c227_composite_actions_ten_deep() {
         let actions: Vec<(&str, &str)> =
             names.iter().zip(&texts).map(|(name, text)| (name.as_str(), text.as_str())).collect();
         let plan = plan("    steps:\n    - uses: octo/a1@v1\n", &actions);
-        let (told, end) = play(&plan, &Script { ends: &[], cancel_at: None, local: &[] });
+        let (told, end) = play(&plan, &ALL_WELL);
         assert_eq!(told.contains("| deepest"), ends_well, "{told}");
         let expected = if ends_well { "job: success" } else { "job: failure" };
         assert_eq!(show_end(&end), expected, "{told}");
@@ -46,7 +46,7 @@ fn c235_a_jobs_outputs_have_a_megabyte_of_utf16_together() {
         let outputs = outputs.into_iter().map(|(name, it)| (name.to_owned(), it.clone()));
         let effects = Effects { outputs: outputs.collect(), ..Effects::default() };
         let ends = [("s", Exit::Code(0), effects)];
-        let (told, end) = play(&plan, &Script { ends: &ends, cancel_at: None, local: &[] });
+        let (told, end) = play(&plan, &Script { ends: &ends, ..ALL_WELL });
         let said = "the job's outputs are larger than 1 MB together";
         assert_eq!(told.contains(said), !fits, "{letter} {length}");
         let expected = if fits { event::Conclusion::Success } else { event::Conclusion::Failure };
@@ -65,7 +65,7 @@ fn c109_defaults_end_where_an_action_begins() {
 ";
     let action = "runs:\n  using: composite\n  steps:\n  - { run: inner, shell: bash }\n";
     let plan = plan(job, &[("octo/a@v1", action)]);
-    let (told, _) = play(&plan, &Script { ends: &[], cancel_at: None, local: &[] });
+    let (told, _) = play(&plan, &ALL_WELL);
     let done: Vec<&str> = told.lines().filter(|line| line.starts_with("do ")).collect();
     expect![[r#"
         do __run: sh -e {0} in sub | mine

@@ -1,14 +1,14 @@
 //! Runs a job's machine with scripted ends: no process, no disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use event::Conclusion;
 use expr::{Object, Value};
 use sequencer::{
-    Action, ActionHome, Deed, DeedBody, Effects, Exit, Input, JobEnd, Next, Plan, Program, State,
-    StepNews, World, decide, evolve, pending,
+    Action, ActionHome, Deed, DeedBody, Effects, Exit, Input, JobEnd, Next, Owed, Plan, Program,
+    State, StepNews, World, decide, evolve, pending,
 };
 use workflow::JobBody;
 
@@ -75,6 +75,22 @@ pub(crate) struct Script<'a> {
     pub(crate) cancel_at: Option<&'a str>,
     /// Local actions, by path.
     pub(crate) local: &'a [(&'a str, &'a str)],
+    /// Which of several deeds that are owed ends first.
+    pub(crate) first: &'a dyn Fn(&[Owed]) -> usize,
+}
+
+/// Nothing fails, nothing is cancelled, and the job's own steps end before those beside them.
+pub(crate) const ALL_WELL: Script<'_> =
+    Script { ends: &[], cancel_at: None, local: &[], first: &own_first };
+
+/// The job's own steps end before those in the background.
+pub(crate) fn own_first(owed: &[Owed]) -> usize {
+    owed.len() - 1
+}
+
+/// Steps in the background end before the job's own.
+pub(crate) fn aside_first(_: &[Owed]) -> usize {
+    0
 }
 
 /// What came of a job: a line for each thing that happened, and its end.
@@ -82,6 +98,7 @@ pub(crate) fn play(plan: &Plan, script: &Script<'_>) -> (String, JobEnd) {
     let mut state = State::new();
     let mut told = String::new();
     let mut turns = 0;
+    let mut started = BTreeSet::new();
     loop {
         turns += 1;
         assert!(turns < 10_000, "the machine does not come to an end:\n{told}");
@@ -89,39 +106,60 @@ pub(crate) fn play(plan: &Plan, script: &Script<'_>) -> (String, JobEnd) {
             Next::Begin => Input::Begin,
             Next::Advance => Input::Advance,
             Next::Done(end) => return (told, end),
-            Next::Do(deed) => {
-                if script.cancel_at == Some(deed.key.as_str()) && !state.is_cancelled() {
+            Next::Do(owed) => {
+                assert!(!owed.is_empty(), "nothing is owed and nothing goes on:\n{told}");
+                for it in &owed {
+                    let is_reading = matches!(it.deed.body, DeedBody::ReadAction { .. });
+                    if started.insert(it.deed.number) && !is_reading {
+                        let _ = writeln!(told, "do {}: {}", it.deed.key, show(&it.deed));
+                    }
+                }
+                let at = |it: &Owed| script.cancel_at == Some(it.deed.key.as_str());
+                if !state.is_cancelled() && owed.iter().any(at) {
                     feed(&mut state, plan, Input::Cancelled, &mut told);
                     told.push_str("cancelled\n");
-                    if !sequencer::survives_cancel(&state, plan, &NoDisk) {
-                        let ended = Input::Ended { exit: Exit::Cancelled, effects: Box::default() };
-                        feed(&mut state, plan, ended, &mut told);
-                        continue;
+                    for it in &owed {
+                        let number = it.deed.number;
+                        if sequencer::survives_cancel(&state, plan, &NoDisk, number) {
+                            told.push_str("runs on\n");
+                        } else {
+                            feed(&mut state, plan, ended(number, Exit::Cancelled), &mut told);
+                        }
                     }
-                    told.push_str("runs on\n");
+                    continue;
                 }
-                answer(&deed, script, &mut told)
+                let it = &owed[(script.first)(&owed)];
+                if it.is_unwanted {
+                    ended(it.deed.number, Exit::Cancelled)
+                } else {
+                    answer(&it.deed, script)
+                }
             }
         };
         feed(&mut state, plan, input, &mut told);
     }
 }
 
-fn answer(deed: &Deed, script: &Script<'_>, told: &mut String) -> Input {
+fn ended(deed: u64, exit: Exit) -> Input {
+    Input::Ended { deed, exit, effects: Box::default() }
+}
+
+fn answer(deed: &Deed, script: &Script<'_>) -> Input {
+    let number = deed.number;
     if let DeedBody::ReadAction { uses } = &deed.body {
         let found = script.local.iter().find(|(name, _)| name == uses);
-        return Input::ActionRead(match found {
+        let read = match found {
             Some((name, yaml)) => Ok(BTreeMap::from([(Arc::from(*name), action(name, yaml))])),
             None => Err(format!("no action at {uses}")),
-        });
+        };
+        return Input::ActionRead { deed: number, read };
     }
-    let _ = writeln!(told, "do {}: {}", deed.key, show(deed));
     let end = script.ends.iter().find(|(key, _, _)| *key == deed.key.as_str());
     match end {
         Some((_, exit, effects)) => {
-            Input::Ended { exit: exit.clone(), effects: Box::new(effects.clone()) }
+            Input::Ended { deed: number, exit: exit.clone(), effects: Box::new(effects.clone()) }
         }
-        None => Input::Ended { exit: Exit::Code(0), effects: Box::default() },
+        None => ended(number, Exit::Code(0)),
     }
 }
 
@@ -155,9 +193,13 @@ fn show(deed: &Deed) -> String {
 pub(crate) fn feed(state: &mut State, plan: &Plan, input: Input, told: &mut String) {
     for fact in decide(state, plan, &NoDisk, input) {
         match fact.step() {
-            Some(StepNews::Began { key, name }) => drop(writeln!(told, "{key}: {name}")),
+            Some(StepNews::Began { key, name, is_background }) => {
+                let aside = if is_background { " (background)" } else { "" };
+                let _ = writeln!(told, "{key}: {name}{aside}");
+            }
+            Some(StepNews::Said { key, line }) => drop(writeln!(told, "{key} says {line}")),
             Some(StepNews::Entered { key, .. }) => drop(writeln!(told, "{key} {{")),
-            Some(StepNews::Noted { level, message }) => {
+            Some(StepNews::Noted { level, message, .. }) => {
                 let _ = writeln!(told, "{level:?}: {message}");
             }
             Some(StepNews::Ended(ended)) => {

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use indexmap::IndexMap;
 use sequencer::{Effects, Exit};
 
-use crate::harness::{Script, plan, play, show_end};
+use crate::harness::{ALL_WELL, Script, plan, play, show_end};
 
 struct Case<'a> {
     job: &'a str,
@@ -19,7 +19,8 @@ const PLAIN: Case<'_> = Case { job: "", actions: &[], local: &[], ends: &[], can
 fn check(case: &Case<'_>, expected: Expect) {
     let plan = plan(case.job, case.actions);
     plan.check().expect("a job that can run");
-    let script = Script { ends: case.ends, cancel_at: case.cancel_at, local: case.local };
+    let script =
+        Script { ends: case.ends, cancel_at: case.cancel_at, local: case.local, ..ALL_WELL };
     let (told, end) = play(&plan, &script);
     expected.assert_eq(&format!("{told}{}\n", show_end(&end)));
 }
@@ -409,6 +410,7 @@ fn c138_cancel() {
             do action: main node24 /a/octo/node@v1/main.js INPUT_LEVEL=abc INPUT_TWO_WORDS=x
             action: success
             long: Run long
+            do long: bash -e {0} | long
             cancelled
             long: cancelled
             __run: Run plain
@@ -441,9 +443,9 @@ fn c138_a_step_whose_condition_still_holds_runs_on() {
         },
         expect![[r#"
             long: Run long
+            do long: bash -e {0} | long
             cancelled
             runs on
-            do long: bash -e {0} | long
             long: success
             __run: Run plain
             __run: skipped

@@ -1,5 +1,6 @@
 //! The machine from outside: tables of jobs, and a walk through jobs made by chance.
 
+mod background;
 mod conformance;
 mod harness;
 mod job;

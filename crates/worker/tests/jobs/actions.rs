@@ -202,7 +202,7 @@ runs:
     );
 }
 
-// proves: conformance 141, 155, 159
+// proves: conformance 155, 159
 #[test]
 fn what_cannot_run_is_refused_in_set_up_by_name() {
     check(
@@ -216,16 +216,16 @@ fn what_cannot_run_is_refused_in_set_up_by_name() {
     );
     check(
         &[],
-        "    steps:\n      - run: a\n        background: true\n",
+        "    steps:\n      - uses: docker://alpine:3\n",
         expect![[r#"
-        Error  step '__run' is a background or control step (background), which is not supported yet
+        Error  step '__alpine_3' uses a Docker action (docker://alpine:3), which is not supported yet
         __setup: failure -> failure
         job: failure InfraFailure
     "#]],
     );
     check(
         &[],
-        "    steps:\n      - uses: docker://alpine:3\n",
+        "    steps:\n      - parallel: [{ uses: docker://alpine:3 }]\n",
         expect![[r#"
         Error  step '__alpine_3' uses a Docker action (docker://alpine:3), which is not supported yet
         __setup: failure -> failure

@@ -6,7 +6,7 @@ use protocol::ToWorker;
 use crate::harness::{Told, run, start};
 
 /// Whether a process that wrote its id to this file of the workspace still runs.
-fn is_alive(told: &Told, name: &str) -> bool {
+pub(crate) fn is_alive(told: &Told, name: &str) -> bool {
     let path = told.folder.path().join("job/work/demo/demo").join(name);
     let pid = std::fs::read_to_string(path).expect("the step wrote its process id");
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));

@@ -1,6 +1,7 @@
 //! Real jobs with real workers: one test binary, so that what starts a worker is built once.
 
 mod actions;
+mod background;
 mod conformance;
 mod ending;
 mod harness;

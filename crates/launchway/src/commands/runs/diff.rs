@@ -94,7 +94,7 @@ fn first_other_line(
     let lines = |view: &RunView| {
         let job: &JobView = view.job(job)?;
         let range: LogRange = job.steps.iter().find(|it| it.key == *step)?.log?;
-        Some((logs::open(store, view, job)?, range))
+        Some((logs::open(store, view, job, job.background_of(step))?, range))
     };
     let ((mut ours, our_range), (mut theirs, their_range)) = (lines(&views.0)?, lines(&views.1)?);
     let mut ours = BufReader::new(logs::part(&mut ours, &our_range).ok()?);

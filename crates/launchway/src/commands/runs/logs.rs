@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, IsTerminal, Read, Seek, SeekFrom, Write};
 
 use event::{Conclusion, LogRange};
 use store::Store;
-use views::{JobView, RunView};
+use views::{JobView, RunView, StepView};
 
 use crate::cli::LogsArgs;
 use crate::exit::{Exit, Failure, Outcome};
@@ -23,26 +23,33 @@ pub(crate) fn run(store: &Store, args: &LogsArgs) -> Outcome {
     let several = jobs.len() > 1;
     let style = Style::stdout();
     for job in jobs {
-        let ranges = ranges(job, args.failed);
-        if ranges.is_empty() && args.failed {
-            continue;
+        for Piece { own, ranges } in pieces(job, args.failed) {
+            let Some(mut log) = open(store, &view, job, own) else { continue };
+            match own {
+                // Several may have printed at a time, so each stands by itself.
+                Some((_, step)) => {
+                    out(&style.bold(&format!("── {} › {} (background) ──", job.name, step.name)));
+                }
+                None if several => out(&style.bold(&format!("── {} ──", job.name))),
+                None => {}
+            }
+            let copied = match args.raw {
+                true => copy(&mut log, &ranges),
+                false => print(&mut log, &ranges, style),
+            };
+            copied.map_err(|error| {
+                let what = format!("cannot read the log of {}", job.name);
+                Failure::caused(Exit::Missing, anyhow::Error::new(error).context(what))
+            })?;
         }
-        let Some(mut log) = open(store, &view, job) else { continue };
-        if several {
-            out(&style.bold(&format!("── {} ──", job.name)));
-        }
-        let copied = match args.raw {
-            true => copy(&mut log, &ranges),
-            false => print(&mut log, &ranges, style),
-        };
-        copied.map_err(|error| {
-            Failure::caused(
-                Exit::Missing,
-                anyhow::Error::new(error).context(format!("cannot read the log of {}", job.name)),
-            )
-        })?;
     }
     Ok(Exit::Done)
+}
+
+/// Of a job's log, or of one of its background steps' own with its number, what is wanted.
+struct Piece<'v> {
+    own: Option<(u32, &'v StepView)>,
+    ranges: Vec<LogRange>,
 }
 
 fn wanted<'v>(view: &'v RunView, name: Option<&str>) -> Result<Vec<&'v JobView>, Failure> {
@@ -68,18 +75,34 @@ fn wanted<'v>(view: &'v RunView, name: Option<&str>) -> Result<Vec<&'v JobView>,
     Ok(named)
 }
 
-/// The failed steps' parts; nothing means the whole.
-fn ranges(job: &JobView, failed: bool) -> Vec<LogRange> {
-    let steps = job.steps.iter().filter(|step| failed && step.outcome == Some(Conclusion::Failure));
-    steps.filter_map(|step| step.log).collect()
+/// The job's own steps first, then each that ran in the background; the whole of them, or the parts
+/// of failed steps.
+fn pieces(job: &JobView, failed: bool) -> Vec<Piece<'_>> {
+    let aside = (1..).zip(job.steps.iter().filter(|step| step.background)).map(Some);
+    let pieces = [None].into_iter().chain(aside).map(|own| {
+        let key = own.map(|(_, step)| &step.key);
+        let has_failed = |step: &&StepView| step.outcome == Some(Conclusion::Failure);
+        let is_here =
+            |step: &&StepView| job.background_of(&step.key).map(|(_, aside)| &aside.key) == key;
+        let steps = job.steps.iter().filter(has_failed).filter(is_here);
+        let ranges = if failed { steps.filter_map(|step| step.log).collect() } else { vec![WHOLE] };
+        Piece { own, ranges }
+    });
+    pieces.filter(|piece| !piece.ranges.is_empty()).collect()
 }
 
-/// The blob of a job that ended, the growing file of one that runs.
-pub(super) fn open(store: &Store, view: &RunView, job: &JobView) -> Option<File> {
-    if let Some(blob) = &job.log {
+/// The blob of what ended, the growing file of what runs.
+pub(super) fn open(
+    store: &Store,
+    view: &RunView,
+    job: &JobView,
+    own: Option<(u32, &StepView)>,
+) -> Option<File> {
+    if let Some(blob) = own.map_or(job.log.as_ref(), |(_, step)| step.own_log.as_ref()) {
         return store.blobs().get(blob).ok();
     }
     let path = store.logs().path(view.header.run, view.header.attempt, &job.key, job.fence?);
+    let path = own.map_or(path.clone(), |(number, _)| protocol::own_log(&path, number));
     File::open(path).ok()
 }
 
@@ -88,7 +111,7 @@ const WHOLE: LogRange = LogRange { start_bytes: 0, end_bytes: u64::MAX, lines: 0
 /// The bytes as they are kept.
 fn copy(log: &mut File, ranges: &[LogRange]) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    for range in if ranges.is_empty() { &[WHOLE] } else { ranges } {
+    for range in ranges {
         let mut part = part(log, range)?;
         match std::io::copy(&mut part, &mut stdout) {
             // Whoever read it has seen enough.
@@ -103,7 +126,7 @@ fn copy(log: &mut File, ranges: &[LogRange]) -> std::io::Result<()> {
 fn print(log: &mut File, ranges: &[LogRange], style: Style) -> std::io::Result<()> {
     let for_people = std::io::stdout().is_terminal();
     let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
-    for range in if ranges.is_empty() { &[WHOLE] } else { ranges } {
+    for range in ranges {
         let mut part = BufReader::new(part(log, range)?);
         let mut piece = Vec::new();
         while Read::by_ref(&mut part).take(PIECE_BYTES).read_until(b'\n', &mut piece)? > 0 {

@@ -64,6 +64,7 @@ fn machine_job(view: &RunView, standing: Standing, job: &JobView) -> Json {
             json!({
                 "step": step.key, "name": step.name, "status": step.status, "outcome": step.outcome,
                 "conclusion": step.conclusion, "interrupted": step.interrupted,
+                "background": step.background,
                 "started_at_ms": step.started_at, "completed_at_ms": step.completed_at,
             })
         })

@@ -12,7 +12,8 @@ use crate::terminal::style::{out, out_block};
 #[derive(Default)]
 pub(crate) struct JsonReporter {
     names: BTreeMap<(RunId, JobKey), String>,
-    step_names: BTreeMap<(RunId, JobKey, StepKey), String>,
+    /// Name, and whether it runs in the background.
+    steps: BTreeMap<(RunId, JobKey, StepKey), (String, bool)>,
     workflows: BTreeMap<RunId, String>,
 }
 
@@ -64,15 +65,20 @@ impl JsonReporter {
             RunEvent::JobLost { job, reason, .. } => Some(json!({
                 "type": "job_lost", "run": run, "job": job, "name": self.name(run, job), "reason": reason,
             })),
-            RunEvent::StepStarted { job, step, name, .. } => {
-                self.step_names.insert((run, job.clone(), step.clone()), name.to_string());
+            RunEvent::StepStarted { job, step, name, background, .. } => {
+                let key = (run, job.clone(), step.clone());
+                self.steps.insert(key, (name.to_string(), *background));
                 None
             }
-            RunEvent::StepCompleted { job, step, outcome, conclusion, .. } => Some(json!({
-                "type": "step_completed", "run": run, "job": job, "step": step,
-                "name": self.step_names.remove(&(run, job.clone(), step.clone())),
-                "outcome": outcome, "conclusion": conclusion,
-            })),
+            RunEvent::StepCompleted { job, step, outcome, conclusion, .. } => {
+                let begun = self.steps.remove(&(run, job.clone(), step.clone()));
+                let (name, background) = begun.unzip();
+                Some(json!({
+                    "type": "step_completed", "run": run, "job": job, "step": step, "name": name,
+                    "background": background.unwrap_or_default(),
+                    "outcome": outcome, "conclusion": conclusion,
+                }))
+            }
             RunEvent::AnnotationAdded { job, step, annotation } => Some(json!({
                 "type": "annotation", "run": run, "job": job, "step": step, "level": annotation.level,
                 "message": annotation.message, "title": annotation.title,

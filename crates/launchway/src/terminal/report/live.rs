@@ -119,7 +119,14 @@ impl Picture {
         // The last ones are found from the end: the others are never looked at.
         let last: Vec<&str> = lines(block).rev().take(LINES_KEPT).collect();
         kept.extend(last.into_iter().rev().map(|line| (step.clone(), line.to_owned())));
-        kept.drain(..kept.len().saturating_sub(LINES_KEPT));
+        // Steps may print side by side: one that is loud must not take the place of the others.
+        let own = kept.iter().filter(|(from, _)| from == step).count();
+        let mut surplus = own.saturating_sub(LINES_KEPT);
+        kept.retain(|(from, _)| {
+            let goes = surplus > 0 && from == step;
+            surplus -= usize::from(goes);
+            !goes
+        });
     }
 }
 

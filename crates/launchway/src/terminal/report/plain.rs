@@ -15,6 +15,8 @@ pub(crate) struct PlainReporter {
     names: BTreeMap<(RunId, JobKey), String>,
     started: BTreeMap<(RunId, JobKey), Timestamp>,
     steps: BTreeMap<(RunId, JobKey, StepKey), String>,
+    /// The names of background steps, which stand before their lines too.
+    aside: BTreeMap<(RunId, JobKey, StepKey), String>,
     /// What was printed last: its memory is used again.
     text: String,
 }
@@ -26,8 +28,11 @@ impl Reporter for PlainReporter {
         }
     }
 
-    fn log(&mut self, run: RunId, job: &JobKey, _step: &StepKey, block: &str) {
-        let before = format!("{} | ", self.name(run, job));
+    fn log(&mut self, run: RunId, job: &JobKey, step: &StepKey, block: &str) {
+        let before = match self.background(run, job, step) {
+            Some(step) => format!("{} › {step} | ", self.name(run, job)),
+            None => format!("{} | ", self.name(run, job)),
+        };
         self.text.clear();
         prefix(&before, block, Style::stdout(), &mut self.text);
         out_block(&self.text);
@@ -46,7 +51,10 @@ impl PlainReporter {
                 self.started.insert((run, job.clone()), *at);
                 None
             }
-            RunEvent::StepStarted { job, step, name, .. } => {
+            RunEvent::StepStarted { job, step, name, background, .. } => {
+                if *background {
+                    self.aside.insert((run, job.clone(), step.clone()), name.to_string());
+                }
                 self.steps.insert((run, job.clone(), step.clone()), name.to_string());
                 None
             }
@@ -91,6 +99,15 @@ impl PlainReporter {
             RunEvent::NotEnforced { note, .. } => Some(format!("not enforced: {note}")),
             _ => None,
         }
+    }
+
+    /// The name of the background step that this is or is inside of.
+    fn background(&self, run: RunId, job: &JobKey, step: &StepKey) -> Option<&str> {
+        if self.aside.is_empty() {
+            return None;
+        }
+        let root = StepKey::new(step.as_str().split('/').next()?);
+        self.aside.get(&(run, job.clone(), root)).map(String::as_str)
     }
 
     fn name(&self, run: RunId, job: &JobKey) -> String {

@@ -22,10 +22,11 @@ struct Follow {
     chunk: Vec<u8>,
 }
 
-/// The logs of all jobs of a run that are being followed.
+/// The logs of all jobs of a run that are being followed; with a number, those of their background
+/// steps.
 #[derive(Default)]
 pub(crate) struct Tails {
-    follows: BTreeMap<(u64, JobKey), Follow>,
+    follows: BTreeMap<(u64, JobKey, Option<u32>), Follow>,
 }
 
 impl Tails {
@@ -33,13 +34,12 @@ impl Tails {
     /// before. A log that cannot be read gives nothing: the run matters more than its picture.
     pub(crate) fn advance(
         &mut self,
-        run: u64,
-        job: &JobKey,
+        (run, job, own): (u64, &JobKey, Option<u32>),
         path: &Path,
         end_bytes: u64,
         show: &mut dyn FnMut(&str),
     ) {
-        let key = (run, job.clone());
+        let key = (run, job.clone(), own);
         if !self.follows.contains_key(&key) {
             let Ok(file) = File::open(path) else { return };
             self.follows.insert(
@@ -52,12 +52,13 @@ impl Tails {
         let _ = follow.advance(end_bytes, show);
     }
 
-    /// Gives what stands behind the last newline, and forgets the log.
+    /// Gives what stands behind the last newline of a job's logs, and forgets them.
     pub(crate) fn finish(&mut self, run: u64, job: &JobKey, show: &mut dyn FnMut(&str)) {
-        if let Some(follow) = self.follows.remove(&(run, job.clone()))
-            && !follow.part.is_empty()
-        {
-            show(&text(&follow.part));
+        let of_job = (run, job.clone(), None)..=(run, job.clone(), Some(u32::MAX));
+        for (_, follow) in self.follows.extract_if(of_job, |_, _| true) {
+            if !follow.part.is_empty() {
+                show(&text(&follow.part));
+            }
         }
     }
 }
@@ -135,7 +136,8 @@ mod tests {
         let mut look = |log: &mut tempfile::NamedTempFile, text: &str| {
             log.write_all(text.as_bytes()).expect("written");
             let end = log.as_file().metadata().expect("there").len();
-            tails.advance(1, &job, log.path(), end, &mut |block| seen.push(block.to_owned()));
+            let mut show = |block: &str| seen.push(block.to_owned());
+            tails.advance((1, &job, None), log.path(), end, &mut show);
         };
         look(&mut log, "one\ntwo\nth");
         look(&mut log, "ree");
