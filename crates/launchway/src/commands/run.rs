@@ -68,7 +68,7 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
         made.push(Input::CreateRun { request: Box::new(request), carried: Vec::new() });
     }
     let finish = engine.drive(&owners, made, &mut *reporter(args.format))?;
-    drop(owners);
+    // The runs are held until the last word about them is said: `prune` could delete them before.
     closing::show(&engine.store, &streams, args.format)?;
     let ended = if finish == Finish::AwaitingPerson {
         Exit::Failed

@@ -1,5 +1,10 @@
 //! `launchway prune`, with a state folder that the real binary filled.
 
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use expect_test::expect;
 
 use crate::harness::Place;
@@ -60,4 +65,61 @@ fn past_runs_go_with_what_only_they_need() {
     // Numbers are never given twice.
     let next = place.json(&["run"]);
     assert_eq!(next.of("run_created")[0]["run"], 2);
+}
+
+const TWO_JOBS: &str = "
+on: push
+jobs:
+  makes:
+    runs-on: ubuntu-latest
+    steps:
+      - run: echo $GITHUB_RUN_ID > own; echo the same > same
+      - { uses: actions/upload-artifact@v4, with: { name: own, path: own } }
+      - { uses: actions/upload-artifact@v4, with: { name: same, path: same } }
+      - { uses: actions/cache@v4, with: { path: same, key: key } }
+  takes:
+    needs: makes
+    runs-on: ubuntu-latest
+    steps:
+      - { uses: actions/download-artifact@v4, with: { name: own } }
+      - { uses: actions/download-artifact@v4, with: { name: same } }
+      - run: test $(cat own) = $GITHUB_RUN_ID
+";
+
+/// The bytes of `same` are those of a blob that nobody names any more, again and again.
+#[test]
+fn beside_runs_and_killed_after_any_line_it_takes_nothing_that_is_needed() {
+    let place = Place::workflow(TWO_JOBS);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for lines in (0..9).cycle() {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                let args = ["prune", "--days", "0", "--format", "json"];
+                let mut command = place.launchway(&args);
+                let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
+                let mut prune = command.spawn().expect("it starts");
+                let said = BufReader::new(prune.stdout.take().expect("it was asked for"));
+                said.lines().take(lines).for_each(drop);
+                prune.kill().expect("ours");
+                prune.wait().expect("it ends");
+            }
+        });
+        let ends: Vec<i32> = (0..4).map(|_| place.json(&["run"]).exit).collect();
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(ends, [0; 4]);
+    });
+    assert_eq!(place.run(&["prune", "--days", "0"]).exit, 0);
+    for folder in ["blobs", "logs", "jobs", "owners"] {
+        assert_eq!(files(&place.state().join(folder)), 0, "{folder}");
+    }
+}
+
+/// Files below a folder; a kill may leave a folder that is empty.
+fn files(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let count = |path: PathBuf| if path.is_dir() { files(&path) } else { 1 };
+    entries.map(|entry| count(entry.path())).sum()
 }

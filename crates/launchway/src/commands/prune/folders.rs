@@ -24,6 +24,7 @@ pub(super) fn prune(
 ) -> Result<(), Failure> {
     logs(round, forgotten, pruned)?;
     workspaces(round, pruned)?;
+    owners(round)?;
     round.check_clock()?;
     let part = Part::new("caches", "unused for 7 days, or beyond 10 GB of a repository");
     unused(round, pruned, part, &actions::unused_caches(&round.state.caches(), round.started));
@@ -118,6 +119,23 @@ fn workspaces(round: &Round<'_>, pruned: &mut Pruned) -> Result<(), Failure> {
         }
     }
     pruned.say(&part);
+    Ok(())
+}
+
+/// Locks that killed commands left: whoever takes one and lets it go removes its file.
+fn owners(round: &Round<'_>) -> Result<(), Failure> {
+    let found = entries(&round.state.owners())?;
+    let open = open(round)?;
+    for path in found {
+        let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        let numbers = name.split_once('-').map(|(run, attempt)| (run.parse(), attempt.parse()));
+        let Some((Ok(run), Ok(attempt))) = numbers else { continue };
+        let stream = StreamId::Run(RunId(run), Attempt(attempt));
+        if !round.dry_run && !open.contains(&stream) {
+            // One that cannot be told is told where it matters.
+            drop(Owner::claim(&round.state.owners(), stream));
+        }
+    }
     Ok(())
 }
 

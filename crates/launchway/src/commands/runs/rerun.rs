@@ -48,7 +48,8 @@ pub(crate) fn run(
     let stream = StreamId::Run(request.run, attempt);
     let owner = engine.claim(stream)?;
     let input = Input::CreateRun { request: Box::new(request), carried };
-    engine.drive(&[owner], vec![input], &mut *reporter(args.format))?;
+    let owners = [owner];
+    engine.drive(&owners, vec![input], &mut *reporter(args.format))?;
     closing::show(&engine.store, &[stream], args.format)?;
     exit_of(&engine.store, &[stream])
 }

@@ -45,7 +45,8 @@ pub(crate) fn run(
         let by = MaskedText::without_secrets(&*request.actor);
         inputs.push(Input::Resume { stream, job: None, by });
     }
-    let finish = engine.drive(&[owner], inputs, &mut *reporter(args.format))?;
+    let owners = [owner];
+    let finish = engine.drive(&owners, inputs, &mut *reporter(args.format))?;
     closing::show(&engine.store, &[stream], args.format)?;
     if finish == Finish::AwaitingPerson {
         Ok(Exit::Failed)
