@@ -12,7 +12,7 @@ use event::{RunRequest, Selection};
 use expr::{Contexts, Expr, Object, Segment, StatusFunction, Value};
 use scheduler::called_key;
 use syntax::{Diagnostic, Source};
-use workflow::{CallJob, Job, JobBody, Strategy, Template, Trigger, Workflow, matrix};
+use workflow::{CallJob, Job, JobBody, Strategy, Template, Text, Trigger, Workflow, matrix};
 
 /// Jobs that are looked at: those of the largest run. What lies beyond is judged when it starts.
 const LOOKS_MAX: usize = 10_000;
@@ -100,12 +100,10 @@ impl<'f> Looking<'f, '_> {
         known: &Known,
         depth: usize,
     ) {
-        for job in jobs {
+        let skipped = known.skipped(&jobs);
+        for job in jobs.into_iter().filter(|job| !skipped.contains(&*job.id.value)) {
             if self.foreseen.jobs.len() >= LOOKS_MAX {
                 return;
-            }
-            if known.never_runs(job) {
-                continue;
             }
             let legs = self.legs(job, known);
             if let JobBody::Call(call) = &job.body {
@@ -266,17 +264,39 @@ impl Known {
         })
     }
 
+    /// Ids of the jobs that will surely be skipped: by their condition, or because a job that they
+    /// need is, and they do not ask how that went.
+    fn skipped<'j>(&self, jobs: &[&'j Job]) -> BTreeSet<&'j str> {
+        let mut skipped: BTreeSet<&str> = BTreeSet::new();
+        loop {
+            let before = skipped.len();
+            for job in jobs {
+                let needs_skipped = |need: &Text| skipped.contains(&*need.value);
+                if self.never_runs(job) || !asks(job) && job.needs.iter().any(needs_skipped) {
+                    skipped.insert(&job.id.value);
+                }
+            }
+            if skipped.len() == before {
+                return skipped;
+            }
+        }
+    }
+
     /// Whether the job's condition is known to be false.
     fn never_runs(&self, job: &Job) -> bool {
         let Some(condition) = &job.condition else { return false };
         let expr = &condition.expr;
-        let written = condition.text.value.to_ascii_lowercase();
-        let asks =
-            ["success", "failure", "always", "cancelled"].iter().any(|it| written.contains(it));
         let is_false =
             |contexts: &dyn Contexts| expr.evaluate(contexts).is_ok_and(|value| !value.is_truthy());
-        self.knows(expr) && if asks { is_false(self) } else { is_false(&IfAllGoesWell(self)) }
+        self.knows(expr) && if asks(job) { is_false(self) } else { is_false(&IfAllGoesWell(self)) }
     }
+}
+
+/// Whether a job's condition asks how others went; by the words in it, wrong only to the safe side.
+fn asks(job: &Job) -> bool {
+    let Some(condition) = &job.condition else { return false };
+    let written = condition.text.value.to_ascii_lowercase();
+    ["success", "failure", "always", "cancelled"].iter().any(|it| written.contains(it))
 }
 
 /// For a condition that asks no status function: the `success()` that is meant before it can only

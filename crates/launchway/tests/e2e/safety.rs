@@ -372,6 +372,42 @@ jobs:
     .assert_eq(&format!("{}{}", again.story(), again.stderr));
 }
 
+/// What will surely be skipped is neither refused nor asked about; what only may be is.
+#[test]
+fn jobs_that_will_be_skipped_are_passed_over() {
+    let workflow = "
+on: push
+jobs:
+  release:
+    if: startsWith(github.ref, 'refs/tags/')
+    runs-on: windows-latest
+    steps: [{ run: 'true' }]
+  ship:
+    needs: release
+    runs-on: ubuntu-latest
+    environment: production
+    steps: [{ run: 'true' }]
+  tell:
+    needs: ship
+    if: failure()
+    runs-on: ubuntu-latest
+    environment: WHERE
+    steps: [{ run: 'true' }]
+";
+    check(&workflow.replace("WHERE", ""), &[], expect![[r#"
+        release: skipped
+        ship: skipped
+        tell: skipped
+        .github/workflows/ci.yml skipped
+        exit 0
+    "#]]);
+    check(&workflow.replace("WHERE", "pager"), &[], expect![[r#"
+        exit 4
+        error: .github/workflows/ci.yml: the job tell runs in the environment pager, and nobody agreed to that
+        hint: agree: --environment 'pager', or leave the job out: -j OTHER
+    "#]]);
+}
+
 /// What another job needs is no reason to refuse the one that is asked for.
 #[test]
 fn only_what_is_asked_for_is_looked_at() {
