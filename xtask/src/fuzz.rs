@@ -16,9 +16,9 @@ const SECONDS: u64 = 600;
 /// One input never takes this long: a hang is a finding.
 const INPUT_SECONDS_MAX: u64 = 10;
 /// Larger inputs find nothing that smaller ones do not, and are not kept.
-const KEPT_BYTES_MAX: u64 = 2048;
+const KEPT_BYTES_MAX: u64 = 1024;
 /// Inputs kept for one target: what a replay in every build may cost.
-const KEPT_MAX: usize = 200;
+const KEPT_MAX: usize = 500;
 
 /// What one target made of its time.
 #[derive(Default)]
@@ -197,7 +197,8 @@ fn keep(target: &str) -> Result<()> {
     let corpus = folder().join("corpus").join(target);
     let mut command = fuzz(&["run", target])?;
     command.arg(&chosen).arg(&corpus).arg(found(target)).arg("--");
-    command.args(["-set_cover_merge=1".to_owned(), format!("-max_len={KEPT_BYTES_MAX}")]);
+    command.args(["-set_cover_merge=1", "-use_counters=0"]);
+    command.arg(format!("-max_len={KEPT_BYTES_MAX}"));
     let merged = command.stderr(Stdio::null()).status().context("cannot start cargo")?;
     if !merged.success() {
         bail!("the corpus of {target} cannot be merged");
