@@ -134,7 +134,7 @@ fn is_half(path: &Path) -> bool {
 }
 
 /// Removes a folder so that nobody ever sees half of it: it loses its name first.
-fn remove_at_once(path: &Path) -> io::Result<()> {
+pub(crate) fn remove_at_once(path: &Path) -> io::Result<()> {
     if is_half(path) {
         return fs::remove_dir_all(path);
     }

@@ -73,12 +73,13 @@ pub(super) fn keep(
     level: Option<i64>,
     retention_days: i64,
 ) -> Result<(Artifact, u64), Failure> {
+    let files = regular(step, files)?;
     let temp = step.folder("RUNNER_TEMP")?;
     let archive = tempfile::Builder::new()
         .prefix("artifact-")
         .tempfile_in(&temp)
         .map_err(failed_at("written", &temp))?;
-    pack(archive.as_file(), files, level)
+    pack(archive.as_file(), &files, level)
         .map_err(|error| Failure::new(format!("the artifact could not be packed: {error}")))?;
     let stored = blobs::adopt(&step.folder("LAUNCHWAY_BLOBS")?, archive.path())?;
     // Its file may have been moved into the store.
@@ -101,9 +102,26 @@ pub(super) fn keep(
     Ok((Artifact { name: name.to_owned(), blob: stored.id }, stored.size_bytes))
 }
 
+/// Those that have bytes. A pipe would be waited for until the job's time is up.
+fn regular<'f>(
+    step: &Step,
+    files: &'f [(String, PathBuf)],
+) -> Result<Vec<&'f (String, PathBuf)>, Failure> {
+    let mut regular = Vec::new();
+    for file in files {
+        let (name, path) = file;
+        if fs::metadata(path).map_err(failed_at("read", path))?.is_file() {
+            regular.push(file);
+        } else {
+            step.warning(&format!("{name} is a pipe, socket or device, and is left out"));
+        }
+    }
+    Ok(regular)
+}
+
 fn pack(
     file: &File,
-    files: &[(String, PathBuf)],
+    files: &[&(String, PathBuf)],
     level: Option<i64>,
 ) -> zip::result::ZipResult<()> {
     let mut archive = zip::ZipWriter::new(io::BufWriter::new(file.try_clone()?));

@@ -98,24 +98,40 @@ fn restore(step: &mut Step) -> Result<(), Failure> {
     step.output("cache-primary-key", &key);
     let restore_keys = step.lines("restore-keys");
     let Some(entry) = caches.find(&paths, &key, &restore_keys)? else {
-        let all = std::iter::once(&key).chain(&restore_keys).cloned().collect::<Vec<_>>();
-        if step.boolean("fail-on-cache-miss")? {
-            return Err(Failure::new(format!(
-                "Failed to restore cache entry. Exiting as fail-on-cache-miss is set. Input key: {key}"
-            )));
-        }
-        step.info(&format!("Cache not found for input keys: {}", all.join(", ")));
-        return Ok(());
+        return missed(step, &key, &restore_keys);
     };
+    let lookup_only = step.boolean("lookup-only")?;
+    if !lookup_only {
+        // As with the original an entry that cannot be read is no entry; ours makes room for a new one.
+        match caches.restore(&entry) {
+            Ok(size) => {
+                step.info(&format!("Cache restored from key: {} ({size} bytes)", entry.key));
+            }
+            Err(failure) => {
+                step.warning(&format!("Failed to restore: {}", failure.message));
+                entry.discard();
+                return missed(step, &key, &restore_keys);
+            }
+        }
+    }
     step.save_state("CACHE_RESULT", &entry.key);
     step.output("cache-matched-key", &entry.key);
     step.output("cache-hit", if entry.key == key { "true" } else { "false" });
-    if step.boolean("lookup-only")? {
+    if lookup_only {
         step.info(&format!("Cache found and can be restored from key: {}", entry.key));
-        return Ok(());
     }
-    let size = caches.restore(&entry)?;
-    step.info(&format!("Cache restored from key: {} ({size} bytes)", entry.key));
+    Ok(())
+}
+
+fn missed(step: &Step, key: &str, restore_keys: &[String]) -> Result<(), Failure> {
+    if step.boolean("fail-on-cache-miss")? {
+        return Err(Failure::new(format!(
+            "Failed to restore cache entry. Exiting as fail-on-cache-miss is set. Input key: {key}"
+        )));
+    }
+    let all: Vec<&str> =
+        std::iter::once(key).chain(restore_keys.iter().map(String::as_str)).collect();
+    step.info(&format!("Cache not found for input keys: {}", all.join(", ")));
     Ok(())
 }
 

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use super::glob::{Patterns, Search};
 use super::room;
 use super::step::{Failure, Step, failed_at, hex};
-use crate::unused::folders;
+use crate::unused::{folders, remove_at_once};
 
 /// The longest key (conformance 203).
 const KEY_CHARACTERS_MAX: usize = 512;
@@ -39,6 +39,14 @@ pub(super) struct Caches {
 pub(super) struct Entry {
     pub(super) key: String,
     folder: PathBuf,
+}
+
+impl Entry {
+    /// Takes an entry that cannot be read out of the way of a new one.
+    pub(super) fn discard(&self) {
+        // One that cannot be removed is found, and told, again.
+        drop(remove_at_once(&self.folder));
+    }
 }
 
 /// What became of a save.

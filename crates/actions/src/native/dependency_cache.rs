@@ -38,7 +38,12 @@ impl DependencyCache {
             step.info(&format!("cache is not found (key {key})"));
             return Ok(());
         };
-        caches.restore(&entry)?;
+        if let Err(failure) = caches.restore(&entry) {
+            step.warning(&format!("Failed to restore: {}", failure.message));
+            entry.discard();
+            step.output("cache-hit", "false");
+            return Ok(());
+        }
         step.save_state("cache-matched-key", &entry.key);
         step.output("cache-matched-key", &entry.key);
         step.output("cache-hit", if entry.key == key { "true" } else { "false" });

@@ -101,6 +101,16 @@ fn nothing_found_is_what_the_input_says() {
     assert!(!bench.path("uploaded.jsonl").exists());
 }
 
+/// A pipe that nobody writes to would be waited for until the job's time is up.
+#[test]
+fn what_has_no_bytes_is_left_out() {
+    let bench = built();
+    let socket = bench.path("work/dist/socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a short path");
+    let ran = bench.run("upload-artifact", &[("name", "one"), ("path", "dist")]).ok();
+    assert!(ran.log.contains("socket is a pipe, socket or device, and is left out"), "{}", ran.log);
+}
+
 // proves: conformance 207
 #[test]
 fn names_are_checked_and_unique() {

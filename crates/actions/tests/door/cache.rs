@@ -114,3 +114,32 @@ fn exclusions_links_and_modes_survive() {
     let mode = std::fs::metadata(bench.path("work/deps/run")).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o750);
 }
+
+#[test]
+fn an_entry_that_cannot_be_read_is_a_miss_and_is_made_anew() {
+    let bench = Bench::new();
+    let inputs = [("path", "deps"), ("key", "deps-1")];
+    job(&bench, &inputs, || bench.write("work/deps/a", "1"));
+    let damaged = entries(&bench.path("caches"));
+    assert_eq!(damaged.len(), 1);
+    std::fs::write(&damaged[0], "no archive").expect("a file of ours");
+    forget(&bench);
+    let missed = job(&bench, &inputs, || bench.write("work/deps/a", "2"));
+    assert_eq!(missed.outputs.get("cache-hit"), None);
+    for said in ["Failed to restore", "Cache not found", "Cache saved with key: deps-1"] {
+        assert!(missed.log.contains(said), "{}", missed.log);
+    }
+    forget(&bench);
+    job(&bench, &inputs, || {});
+    assert_eq!(bench.read("work/deps/a"), "2");
+}
+
+/// The archives below a folder.
+fn entries(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let found = std::fs::read_dir(folder).expect("a folder").flatten().map(|it| it.path());
+    let below = |path: std::path::PathBuf| match path.is_dir() {
+        true => entries(&path),
+        false => vec![path],
+    };
+    found.flat_map(below).filter(|path| path.ends_with("entry.tar.zst")).collect()
+}

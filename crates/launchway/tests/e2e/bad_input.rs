@@ -105,6 +105,7 @@ fn told(place: &Place, said: &Said) -> Vec<String> {
             continue;
         }
         let line = line.replace(&folder, "/home/mona/").replace("##[error]", "error: ");
+        let line = without_digests(&line);
         let short: String = line.chars().take(LINE_CHARACTERS_MAX).collect();
         let short = if short.len() < line.len() { short + "…" } else { short };
         // The page at the end says once more what a step's log said.
@@ -117,6 +118,17 @@ fn told(place: &Place, said: &Said) -> Vec<String> {
         }
     }
     told
+}
+
+/// Digests are long, and those of archives are others each time.
+fn without_digests(line: &str) -> String {
+    let is_digest = |word: &str| word.len() == 64 && word.bytes().all(|it| it.is_ascii_hexdigit());
+    let words = line.split_inclusive(|it: char| !it.is_ascii_alphanumeric());
+    let word = |word: &str| match word.get(..64).filter(|digest| is_digest(digest)) {
+        Some(_) => format!("…{}", &word[64..]),
+        None => word.to_owned(),
+    };
+    words.map(word).collect()
 }
 
 #[test]

@@ -394,18 +394,26 @@ jobs:
     environment: WHERE
     steps: [{ run: 'true' }]
 ";
-    check(&workflow.replace("WHERE", ""), &[], expect![[r#"
+    check(
+        &workflow.replace("WHERE", ""),
+        &[],
+        expect![[r#"
         release: skipped
         ship: skipped
         tell: skipped
         .github/workflows/ci.yml skipped
         exit 0
-    "#]]);
-    check(&workflow.replace("WHERE", "pager"), &[], expect![[r#"
+    "#]],
+    );
+    check(
+        &workflow.replace("WHERE", "pager"),
+        &[],
+        expect![[r#"
         exit 4
         error: .github/workflows/ci.yml: the job tell runs in the environment pager, and nobody agreed to that
         hint: agree: --environment 'pager', or leave the job out: -j OTHER
-    "#]]);
+    "#]],
+    );
 }
 
 /// What another job needs is no reason to refuse the one that is asked for.

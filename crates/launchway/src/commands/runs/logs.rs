@@ -12,7 +12,7 @@ use crate::cli::LogsArgs;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
 use crate::terminal::log_line::{shown, steered_by_nobody};
-use crate::terminal::style::{Style, out};
+use crate::terminal::style::{Style, out, talk};
 
 /// What is read of a line at once: a longer one is shown in pieces.
 pub(super) const PIECE_BYTES: u64 = 1 << 20;
@@ -22,9 +22,19 @@ pub(crate) fn run(store: &Store, args: &LogsArgs) -> Outcome {
     let jobs = wanted(&view, args.job.as_deref())?;
     let several = jobs.len() > 1;
     let style = Style::stdout();
+    let mut exit = Exit::Done;
     for job in jobs {
         for Piece { own, ranges } in pieces(job, args.failed) {
-            let Some(mut log) = open(store, &view, job, own) else { continue };
+            let Some(mut log) = open(store, &view, job, own) else {
+                if job.log.is_some() {
+                    talk(&format!(
+                        "warning: the log of {} is gone from the state folder",
+                        job.name
+                    ));
+                    exit = Exit::Missing;
+                }
+                continue;
+            };
             match own {
                 // Several may have printed at a time, so each stands by itself.
                 Some((_, step)) => {
@@ -43,7 +53,7 @@ pub(crate) fn run(store: &Store, args: &LogsArgs) -> Outcome {
             })?;
         }
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// Of a job's log, or of one of its background steps' own with its number, what is wanted.

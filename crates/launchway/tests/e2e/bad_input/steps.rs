@@ -1,5 +1,8 @@
 //! Steps that do what they should not.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use super::Section;
 use crate::harness::Place;
 
@@ -36,6 +39,7 @@ pub(super) fn section() -> Section {
         let place = job(script);
         section.row(tried, &place, &place.run(&["run"]));
     }
+    kept(&mut section);
     for script in [
         "rm $GITHUB_OUTPUT $GITHUB_ENV $GITHUB_PATH $GITHUB_STEP_SUMMARY $GITHUB_STATE",
         "rm $GITHUB_OUTPUT; mkfifo $GITHUB_OUTPUT",
@@ -47,4 +51,43 @@ pub(super) fn section() -> Section {
         assert_eq!(crate::harness::living(&place), [""; 0], "{script}");
     }
     section
+}
+
+/// Artifacts and caches.
+fn kept(section: &mut Section) {
+    let uses = |script: &str, action: &str, with: &str| {
+        Place::workflow(&format!(
+            "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: {script}\n      - {{ uses: {action}@v4, with: {{ {with} }} }}\n"
+        ))
+    };
+    let upload = "actions/upload-artifact";
+    let place = uses("echo > f; mkfifo p", upload, "name: both, path: .");
+    section.row("a named pipe among the files of an artifact", &place, &place.run(&["run"]));
+    let place = uses("echo > f", upload, "name: ../up, path: f");
+    section.row("an artifact called `../up`", &place, &place.run(&["run"]));
+    let place = uses("echo > f", "actions/cache", "path: f, key: key");
+    assert_eq!(place.run(&["run"]).exit, 0);
+    for entry in entries(&place.state().join("caches/local")) {
+        fs::write(entry, "no archive").expect("a file of ours");
+    }
+    section.row(
+        "an entry of a cache overwritten: as if it was not there",
+        &place,
+        &place.run(&["run"]),
+    );
+    let place = uses("echo > f", upload, "name: f, path: f");
+    assert_eq!(place.run(&["run"]).exit, 0);
+    fs::remove_dir_all(place.state().join("blobs")).expect("ours");
+    for line in ["runs logs", "runs download"] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let tried = format!("`launchway {line}`, after somebody deleted `blobs/`");
+        section.row(&tried, &place, &place.run(&words));
+    }
+}
+
+/// The archives of caches below a folder.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let found = fs::read_dir(folder).expect("a folder").flatten().map(|it| it.path());
+    let below = |path: PathBuf| if path.is_dir() { entries(&path) } else { vec![path] };
+    found.flat_map(below).filter(|path| path.ends_with("entry.tar.zst")).collect()
 }
