@@ -235,15 +235,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "worker",
         "crates/worker/src/output.rs",
         r#"Effect::Failure { message, reason } => {
-                self.has_failed = true;"#,
+                self.voice.has_failed = true;"#,
         "Effect::Failure { message, reason } => {",
     ),
     mutant(
         177,
         "worker",
-        "crates/worker/src/job.rs",
-        "let read = files::read(&deed.files);",
-        "let read = if exit == Exit::Code(0) { files::read(&deed.files) } else { Default::default() };",
+        "crates/worker/src/job/attend.rs",
+        "let mut read = files::read(&deed.files);",
+        "let mut read = if exit == Exit::Code(0) { files::read(&deed.files) } else { Default::default() };",
     ),
     mutant(
         179,
@@ -262,7 +262,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         186,
         "worker",
-        "crates/worker/src/job.rs",
+        "crates/worker/src/job/attend.rs",
         "if error.kind() == io::ErrorKind::ArgumentListTooLong {",
         "if error.kind() == io::ErrorKind::NotFound {",
     ),
@@ -306,8 +306,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         257,
         "sequencer",
         "crates/sequencer/src/evolve.rs",
-        "Decided::Entered { prefix, scope, .. } => {",
-        r#"Decided::Entered { prefix, scope, .. } => {
+        "Decided::Entered { task, prefix, scope, .. } => {",
+        r#"Decided::Entered { task, prefix, scope, .. } => {
             state.env.extend(scope.caller.iter().flat_map(|caller| caller.env.clone()));"#,
     ),
 ];
