@@ -13,6 +13,9 @@
 //! next deadline), so a step costs one process and a handful of small files, and nothing is ever
 //! polled in turns. The worker is a child subreaper: what a step leaves behind comes back to it.
 //!
+//! A background step is one more process that the same thread waits for, with a voice of its own in
+//! `output`: its half lines, its commands, its log. Nobody else's lines mix with it.
+//!
 //! The driver gone, the worker ends the running tree in the order of a cancellation, starts no
 //! further step, and exits. Nothing is remembered here: that is the driver's.
 

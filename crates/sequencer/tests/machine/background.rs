@@ -656,6 +656,9 @@ fn c246_who_stands_in_line_is_decided_already_and_can_be_cancelled() {
     assert_eq!(show_end(&end), "job: success");
     assert!(!told.contains("do s10: "), "{told}");
     assert!(told.contains("s10: Run s10 (background)\ns10: cancelled\n"), "{told}");
+    // At once: it needs no slot to end.
+    let at = |text: &str| told.find(text).unwrap_or_else(|| panic!("{text}: {told}"));
+    assert!(at("s10: cancelled") < at("s9: success"), "{told}");
     // A variable that is written while it stands in line comes too late for it.
     let job = crowd("      - { id: own, run: own }\n");
     let script = Script { ends: &[writes("own")], ..ALL_WELL };
