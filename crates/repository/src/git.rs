@@ -36,6 +36,20 @@ impl GitError {
             GitError::Failed { message, .. } if message.contains("dubious ownership") => Some(
                 "the folder belongs to somebody else: git config --global --add safe.directory PATH",
             ),
+            GitError::Failed { message, .. }
+                if message.contains("does not have a commit checked out") =>
+            {
+                Some(
+                    "that folder is a repository of its own without a commit: commit there, name it in .gitignore, or leave out what is not committed: --committed",
+                )
+            }
+            GitError::Failed { command, message }
+                if command.starts_with("add ") && message.contains("Permission denied") =>
+            {
+                Some(
+                    "make it readable for this user, name it in .gitignore, or leave out what is not committed: --committed",
+                )
+            }
             GitError::Failed { .. } | GitError::TooLong { .. } => None,
         }
     }
@@ -83,7 +97,7 @@ pub(crate) fn git_with(
         .stdin(Stdio::null())
         .output()
         .map_err(GitError::Start)?;
-    let command = args.join(" ");
+    let command = shown(args);
     if output.stdout.len() > ANSWER_BYTES_MAX {
         return Err(GitError::TooLong { command });
     }
@@ -93,6 +107,15 @@ pub(crate) fn git_with(
         command,
         words: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+/// The sub-command with its arguments; settings of ours before it say nothing to a person.
+fn shown(args: &[&str]) -> String {
+    let mut rest = args;
+    while let ["-c", _, more @ ..] = rest {
+        rest = more;
+    }
+    rest.join(" ")
 }
 
 /// Runs `git ARGS` in `folder` and gives what it printed.

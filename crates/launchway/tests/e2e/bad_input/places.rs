@@ -33,6 +33,16 @@ fn repositories(section: &mut Section) {
     fs::remove_dir_all(place.repository().join(".git")).expect("ours");
     place.git(&["init", "--quiet"]);
     section.row("a repository without a commit", &place, &place.run(&["run"]));
+    let place = Place::workflow(WORKFLOW);
+    let nested = place.repository().join("nested");
+    fs::create_dir_all(&nested).expect("a folder of ours");
+    let init = place.program("git").args(["init", "--quiet"]).current_dir(&nested).status();
+    assert!(init.expect("git starts").success());
+    section.row(
+        "a repository without a commit inside of the work tree",
+        &place,
+        &place.run(&["run"]),
+    );
     let place = Place::with(&[("README.md", "")]);
     section.row("a repository without workflows", &place, &place.run(&["run"]));
 }
