@@ -34,15 +34,17 @@ const BY_HAND: &str = "\
 
 | tried | what happens | exit |
 |---|---|---|
-| the disk is full when the command starts | `error: cannot open the journal`<br>`because: the disk of …/journal.db is full; nothing was written`<br>`hint: free some space; launchway prune can help` | 5 |
+| the disk is full when the command starts | `error: cannot open the journal`<br>`because: the disk of …/journal.db is full; nothing was written`<br>``hint: free some space; `launchway prune` can help`` | 5 |
 | the disk gets full while a job runs | the step's own writes fail; when the journal itself cannot be written the command ends with the message above, its jobs are ended, and `launchway runs resume` goes on once there is space | 5 |
 | `TMPDIR` is full, or not there | nothing: it is not used | 0 |
 | a workflow file that this user may not read | `error: cannot read .github/workflows/ci.yml`<br>`because: Permission denied (os error 13)` | 5 |
+| a file of the work tree that this user may not read | git's own words, and `hint: make it readable for this user, name it in .gitignore, or leave out what is not committed: --committed` | 5 |
+| pipes, sockets, dangling and circular links, and names with line ends in the work tree | git leaves out what it cannot keep; the rest runs | 0 |
 | a state folder on a read-only disk, or of another user | `error: cannot open the journal`<br>`because: …/lock cannot be written to`<br>`hint: make it writable for this user, or give another folder with --state` | 5 |
 | a repository of another user | git's own words about `dubious ownership`, and `hint: the folder belongs to somebody else: git config --global --add safe.directory PATH` | 5 |
-| a host port that is taken | `service r: port 5433 of this machine is taken by python3 (process 11673)`; the job fails before its first step | 1 |
+| a host port that is taken | `error[port-taken]: a service of the job 'a' wants port 5433 of this machine, which python3 (process 2057) has`<br>``help: stop it, or let the runner choose: `ports: [CONTAINER]` and `job.services.ID.ports` instead of 5433`` | 5 |
 | a step that prints 1 GB without a newline | it takes 2 s and 23 MB of memory; the log is kept whole, a terminal shows a line of 64 KB of it | 0 |
-| a step that ignores SIGINT and SIGTERM when its time is up | it is killed 10 s later, with all that it started | 130 |
+| a step that ignores SIGINT and SIGTERM when its time is up | it is killed 10 s later, with all that it started | 1 |
 | standard input, output or error closed; output cut short by `\\| head` | the run goes on to its end | 0 |
 | a terminal of 20 columns | lines are cut with `…` | 0 |
 | `TERM=dumb` | plain lines, nothing is drawn over | 0 |
