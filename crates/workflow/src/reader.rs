@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use expr::Scope;
-use syntax::{Diagnostic, Mapping, Node, NodeKind, RuleId, Source, Span};
+use syntax::{Diagnostic, Mapping, Node, NodeKind, RuleId, Severity, Source, Span};
 
 use crate::model::Text;
 use crate::template::{Template, TemplateKind};
@@ -36,9 +36,15 @@ impl<'s> Reader<'s> {
         Reader { source, diagnostics: Vec::new() }
     }
 
+    /// Keeps a finding. Where the list is full an error takes the place of what is none: a file
+    /// that is refused must say so, however many warnings stand before it.
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
         if self.diagnostics.len() < DIAGNOSTICS_MAX {
             self.diagnostics.push(diagnostic);
+        } else if diagnostic.severity == Severity::Error
+            && let Some(less) = self.diagnostics.iter_mut().find(|it| it.severity < Severity::Error)
+        {
+            *less = diagnostic;
         }
     }
 

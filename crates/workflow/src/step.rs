@@ -1,6 +1,6 @@
 //! Steps: their forms, their fields, and the names they run under (conformance 12, 13, 126 to 133).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use expr::Scope;
@@ -93,6 +93,9 @@ struct Ids {
     taken: BTreeSet<String>,
     /// Ids a later `wait` or `cancel` may name.
     background: BTreeSet<String>,
+    /// How far the numbers behind each generated name have gone: a file may have thousands of
+    /// steps, and each would try all numbers of those before it.
+    numbers: BTreeMap<String, usize>,
 }
 
 impl Reader<'_> {
@@ -100,7 +103,7 @@ impl Reader<'_> {
     pub(crate) fn steps(&mut self, node: &Node, place: &Place) -> Vec<Step> {
         let mut ids = Ids::default();
         let mut steps = self.step_list(node, place, &mut ids);
-        generate_keys(&mut steps, &mut ids.taken);
+        generate_keys(&mut steps, &mut ids);
         steps
     }
 
@@ -331,18 +334,18 @@ fn is_too_long(text: &str) -> bool {
 }
 
 /// Steps without an id get one that no expression can name (conformance 13).
-fn generate_keys(steps: &mut [Step], taken: &mut BTreeSet<String>) {
+fn generate_keys(steps: &mut [Step], ids: &mut Ids) {
     for step in steps {
         if step.id.is_none() {
-            step.key = generate_key(&step.body, taken);
+            step.key = generate_key(&step.body, ids);
         }
         if let StepBody::Parallel(inner) = &mut step.body {
-            generate_keys(inner, taken);
+            generate_keys(inner, ids);
         }
     }
 }
 
-fn generate_key(body: &StepBody, taken: &mut BTreeSet<String>) -> Arc<str> {
+fn generate_key(body: &StepBody, ids: &mut Ids) -> Arc<str> {
     let base = match body {
         StepBody::Run { .. } => "run".to_owned(),
         StepBody::Wait(_) => "wait".to_owned(),
@@ -358,14 +361,14 @@ fn generate_key(body: &StepBody, taken: &mut BTreeSet<String>) -> Arc<str> {
     let legal = |it: char| it.is_ascii_alphanumeric() || it == '_' || it == '-';
     let name: String =
         format!("__{base}").chars().map(|it| if legal(it) { it } else { '_' }).collect();
-    let mut attempt = 1;
+    let number = ids.numbers.entry(name.to_lowercase()).or_insert(0);
     loop {
-        let suffix = if attempt == 1 { String::new() } else { format!("_{attempt}") };
+        *number += 1;
+        let suffix = if *number == 1 { String::new() } else { format!("_{number}") };
         let head = &name[..name.len().min(KEY_LENGTH_MAX - suffix.len())];
         let candidate = format!("{head}{suffix}");
-        if taken.insert(candidate.to_lowercase()) {
+        if ids.taken.insert(candidate.to_lowercase()) {
             return Arc::from(candidate);
         }
-        attempt += 1;
     }
 }

@@ -3,6 +3,7 @@
 use expr::Value;
 use serde_json::json;
 use syntax::{Severity, Source};
+use workflow::JobBody;
 use workflow::matrix::expand;
 
 /// The first error of a workflow with these lines, if there is one.
@@ -141,4 +142,32 @@ fn c62_the_condition_of_an_inner_step() {
     for function in ["always()", "cancelled()", "success()", "failure()", "hashFiles('a') == ''"] {
         assert_eq!(errors(function), 0, "{function}");
     }
+}
+
+// proves: conformance 13
+#[test]
+fn c13_thousands_of_steps_get_names_in_one_go() {
+    const STEPS: usize = 10_000;
+    let text = format!(
+        "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n{}",
+        "    - run: x\n".repeat(STEPS)
+    );
+    let (workflow, diagnostics) = workflow::read(&Source::new("file.yml", text));
+    assert_eq!(diagnostics.len(), 0);
+    let workflow = workflow.expect("a workflow without findings");
+    let JobBody::Steps(body) = &workflow.jobs[0].body else { panic!("a job with steps") };
+    assert_eq!(body.steps.len(), STEPS);
+    assert_eq!(&*body.steps[0].key, "__run");
+    assert_eq!(*body.steps[STEPS - 1].key, *format!("__run_{STEPS}"));
+}
+
+#[test]
+fn an_error_behind_a_thousand_warnings_is_kept() {
+    let steps = "    - {run: x, if: \"${{ github.ref }} == 'a'\"}\n".repeat(1_001);
+    let fine = format!("on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n{steps}");
+    assert_eq!(error(&fine), None);
+    assert_eq!(
+        error(&format!("{fine}    - {{run: x, nope: y}}\n")).as_deref(),
+        Some("Unexpected value 'nope'")
+    );
 }
