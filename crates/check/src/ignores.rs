@@ -9,21 +9,23 @@ use std::sync::Arc;
 
 use syntax::{Diagnostic, Source, Span};
 
+use crate::findings::Findings;
 use crate::rules::{self, IGNORE_WITHOUT_REASON};
 
 const MARKER: &str = "launchway: ignore[";
 
 /// The ignores of one file.
 #[derive(Debug)]
-pub(crate) struct Ignores {
+pub(crate) struct Ignores<'a> {
     /// Line (from 1) to the rules that a comment on it switches off.
     by_line: BTreeMap<u32, Vec<String>>,
-    mistakes: Vec<Diagnostic>,
+    mistakes: Findings<'a>,
 }
 
-impl Ignores {
-    pub(crate) fn read(source: &Arc<Source>) -> Ignores {
-        let mut ignores = Ignores { by_line: BTreeMap::new(), mistakes: Vec::new() };
+impl<'a> Ignores<'a> {
+    pub(crate) fn read(source: &'a Arc<Source>) -> Ignores<'a> {
+        let mut ignores = Ignores { by_line: BTreeMap::new(), mistakes: Findings::new(source) };
+        ignores.mistakes.begin(IGNORE_WITHOUT_REASON);
         let text = source.text();
         for (at, _) in text.match_indices(MARKER) {
             let before = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
@@ -42,19 +44,17 @@ impl Ignores {
         let end = text[at..].find('\n').map_or(text.len(), |length| at + length);
         let span = Span::new(at, end);
         let rest = &text[at + MARKER.len()..end];
-        let mistake = |message: String, hint: &str| {
-            Diagnostic::warning(IGNORE_WITHOUT_REASON, source, span, message).hint(hint)
-        };
         let Some((names, reason)) = rest.split_once(']') else {
             let hint = "write `# launchway: ignore[rule] reason`";
-            self.mistakes.push(mistake("the rule's name is not closed by `]`".into(), hint));
+            let message = "the rule's name is not closed by `]`";
+            self.mistakes.warning(span, message.to_owned(), hint);
             return;
         };
         let names = names.split(',').map(str::trim);
         let (known, unknown): (Vec<&str>, Vec<&str>) = names.partition(|name| rules::exists(name));
         for name in unknown {
             let hint = "the rules stand in docs/rules";
-            self.mistakes.push(mistake(format!("there is no rule '{name}'"), hint));
+            self.mistakes.warning(span, format!("there is no rule '{name}'"), hint);
         }
         if known.is_empty() {
             return;
@@ -62,7 +62,7 @@ impl Ignores {
         if reason.trim().is_empty() {
             let hint = "say behind the bracket why the finding does not matter here";
             let message = format!("'{}' is switched off without a reason", known.join(", "));
-            self.mistakes.push(mistake(message, hint));
+            self.mistakes.warning(span, message, hint);
             return;
         }
         let line = source.place(span.start).line;
@@ -74,7 +74,7 @@ impl Ignores {
         if !self.by_line.is_empty() {
             found.retain(|finding| !self.covers(finding));
         }
-        found.extend(self.mistakes);
+        found.extend(self.mistakes.into_list());
         found
     }
 
