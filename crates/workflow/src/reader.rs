@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use expr::Scope;
+use syntax::yaml::DIAGNOSTICS_MAX;
 use syntax::{Diagnostic, Mapping, Node, NodeKind, RuleId, Severity, Source, Span};
 
 use crate::model::Text;
 use crate::template::{Template, TemplateKind};
 
-/// Findings kept for one file: nobody reads more, and a hostile file must not fill the memory.
-pub(crate) const DIAGNOSTICS_MAX: usize = 1_000;
 /// How different a name may be from the one that was probably meant.
 const TYPOS_MAX: usize = 2;
 
+/// One file while it is read, and what is wrong with it so far.
 pub(crate) struct Reader<'s> {
     pub(crate) source: &'s Arc<Source>,
     pub(crate) diagnostics: Vec<Diagnostic>,
