@@ -123,9 +123,20 @@ fn the_end(format: Format, scene: &Scene, began: Instant) {
     talk("Look around in it:");
     talk(&format!("  cd {}", scene.repository().display()));
     talk(&format!("  export LAUNCHWAY_STATE={}", scene.state().display()));
-    talk("  launchway runs list");
-    talk("  launchway runs show 1 --attempt 1");
-    talk("Or in a repository of your own:  launchway check && launchway run");
+    let launchway = as_typed();
+    talk(&format!("  {launchway} runs list"));
+    talk(&format!("  {launchway} runs show 1 --attempt 1"));
+    talk(&format!("Or in a repository of your own:  {launchway} check && {launchway} run"));
+}
+
+/// What a person types to call this binary: its name where the PATH has one, else where it lies.
+fn as_typed() -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_on_path = std::env::split_paths(&path).any(|it| it.join("launchway").is_file());
+    match program() {
+        Ok(program) if !is_on_path => program.display().to_string(),
+        _ => "launchway".to_owned(),
+    }
 }
 
 /// 16 random bytes in hexadecimal: nobody has this key, so that finding it anywhere is a finding.
