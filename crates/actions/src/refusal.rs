@@ -133,8 +133,7 @@ pub enum ResolveError {
 impl ResolveError {
     /// What to do about it.
     pub fn hint(&self) -> String {
-        const ELSEWHERE: &str =
-            "name another place that has it with a mirror (owner/repo=FOLDER or =https://host)";
+        const ELSEWHERE: &str = "name another place with --mirror OWNER/REPO=WHERE";
         match self {
             ResolveError::NotRemote { .. } | ResolveError::Name { .. } => {
                 "write owner/repo[/path]@ref".to_owned()
@@ -150,7 +149,7 @@ impl ResolveError {
                 _ => format!("check the network, or {ELSEWHERE}"),
             },
             ResolveError::NoRepository { .. } => {
-                format!("check the spelling; a private one needs git credentials; or {ELSEWHERE}")
+                format!("check the spelling, or {ELSEWHERE}; a private one needs git credentials")
             }
             ResolveError::NoReference { .. } => "check the tags of the action".to_owned(),
             ResolveError::ShortCommit { complete: Some(id), .. } => format!("write @{id}"),

@@ -6,10 +6,15 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use event::StreamId;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+
+/// Between two looks at what others hold for an instant only: one of them may have been stopped in
+/// it, and nobody should burn a processor until he goes on.
+const INSTANT: Duration = Duration::from_micros(200);
 
 /// Why ownership cannot be told.
 #[derive(Debug, thiserror::Error)]
@@ -55,9 +60,15 @@ impl Owner {
                 }
                 // An owner removed the file between our open and our lock.
                 Ok(()) => {}
-                // Owners hold it alone. Whoever only looks holds it with others, for an instant.
-                Err(Errno::WOULDBLOCK) if is_owned(&file).map_err(failed)? => return Ok(None),
-                Err(Errno::WOULDBLOCK) => {}
+                // Owners hold it alone, and whoever finds that their file is gone for an instant
+                // too: only a file that is still there afterwards is somebody's.
+                Err(Errno::WOULDBLOCK) if is_owned(&file).map_err(failed)? => {
+                    if is_still_there(&file, &path) {
+                        return Ok(None);
+                    }
+                }
+                // Whoever only looks holds it with others, for an instant.
+                Err(Errno::WOULDBLOCK) => std::thread::sleep(INSTANT),
                 Err(errno) => return Err(failed(errno.into())),
             }
         }
@@ -81,13 +92,16 @@ impl Owner {
             if !is_owned(&file).map_err(failed)? {
                 return Ok(None);
             }
+            if !is_still_there(&file, &path) {
+                continue;
+            }
             let mut text = String::new();
             file.read_to_string(&mut text).map_err(failed)?;
             if let Some(pid) = text.strip_suffix('\n').and_then(|pid| pid.parse().ok()) {
                 return Ok(Some(pid));
             }
             // It has the lock, and is about to say who it is.
-            std::thread::yield_now();
+            std::thread::sleep(INSTANT);
         }
     }
 
@@ -137,9 +151,44 @@ mod tests {
 
     use super::*;
 
+    fn folder(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("owner-{name}-{}", std::process::id()))
+    }
+
+    /// Nobody who only looks is ever taken for an owner, and no two own it at once.
+    #[test]
+    fn lookers_keep_nobody_from_taking_a_run() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        const CLAIMS: usize = 500;
+        let folder = &folder("lookers");
+        let stream = StreamId::Run(RunId(1), Attempt(1));
+        let is_done = &AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let look = || {
+                let mut seen = 0_usize;
+                while !is_done.load(Ordering::Relaxed) {
+                    match Owner::holder(folder, stream).unwrap() {
+                        Some(holder) => assert_eq!(holder, std::process::id()),
+                        None => seen += 1,
+                    }
+                }
+                seen
+            };
+            let lookers = [scope.spawn(look), scope.spawn(look), scope.spawn(look)];
+            let refused =
+                (0..CLAIMS).filter(|_| Owner::claim(folder, stream).unwrap().is_none()).count();
+            is_done.store(true, Ordering::Relaxed);
+            for looker in lookers {
+                looker.join().unwrap();
+            }
+            assert_eq!(refused, 0);
+        });
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
     #[test]
     fn a_run_has_one_owner_and_is_free_after_it() {
-        let folder = std::env::temp_dir().join(format!("owner-{}", std::process::id()));
+        let folder = folder("one");
         let stream = StreamId::Run(RunId(1), Attempt(1));
         let owner = Owner::claim(&folder, stream).unwrap().unwrap();
         assert!(Owner::claim(&folder, stream).unwrap().is_none());

@@ -18,7 +18,7 @@ use crate::limits::{COMPOSITE_DEPTH_MAX, JOB_OUTPUTS_BYTES_MAX};
 use crate::outcome::{Effects, Exit};
 use crate::plan::{Action, Plan};
 use crate::state::{Caller, Line, Phase, Running, Scope, State, Task};
-use crate::step::{Stand, called_action, main_key, stage_key};
+use crate::step::{Stand, called_action, main_key, name_as_written, stage_key};
 
 /// The questions that need a look outside.
 pub trait World {
@@ -509,7 +509,9 @@ impl<'a> Decision<'a> {
         let mut outputs = IndexMap::new();
         for output in &caller.action.manifest.outputs {
             if let Some(value) = &output.value {
-                outputs.insert(output.name.value.to_string(), sight.text(value)?);
+                let name = &output.name.value;
+                let text = sight.text(value).map_err(|it| it.of_output(name))?;
+                outputs.insert(name.to_string(), text);
             }
         }
         Ok(outputs)
@@ -542,7 +544,8 @@ impl<'a> Decision<'a> {
     /// A mistake in what a step says fails it before it did anything (conformance 90).
     fn fails_to_begin(&mut self, task: &Task, stand: Option<&Stand<'a>>, Wrong(message): Wrong) {
         let key = stage_key(self.state, task);
-        let name = stand.map_or_else(|| key.to_string(), Stand::fallback_name);
+        let step = &self.state.scopes[&task.scope].steps[task.step];
+        let name = stand.map_or_else(|| name_as_written(step, task.stage), Stand::fallback_name);
         // It may have begun already in this very decision.
         let has_begun = self.facts.iter().any(|fact| matches!(fact.0, Decided::Began { .. }));
         if !has_begun {
@@ -579,13 +582,17 @@ impl<'a> Decision<'a> {
         let evaluated = (|| {
             let sight = self.job_sight(&self.state.env);
             let mut size = 0;
+            let mut largest = (0, "");
             for (name, template) in &self.plan.job.outputs {
-                let text = sight.text(template)?;
-                size += 2 * (name.value.encode_utf16().count() + text.encode_utf16().count());
+                let text = sight.text(template).map_err(|it| it.of_output(&name.value))?;
+                let added = 2 * (name.value.encode_utf16().count() + text.encode_utf16().count());
+                size += added;
+                largest = largest.max((added, &*name.value));
                 if size > JOB_OUTPUTS_BYTES_MAX {
-                    return Err(Wrong(
-                        "the job's outputs are larger than 1 MB together".to_owned(),
-                    ));
+                    return Err(Wrong(format!(
+                        "the job's outputs are larger than 1 MB together; the largest of them is '{}'",
+                        largest.1
+                    )));
                 }
                 if !text.is_empty() {
                     outputs.insert(name.value.to_string(), text);

@@ -37,6 +37,13 @@ pub(crate) struct Sight<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Wrong(pub(crate) String);
 
+impl Wrong {
+    /// Says which output of a job or of an action it is about: nothing else would tell.
+    pub(crate) fn of_output(self, name: &str) -> Wrong {
+        Wrong(format!("output '{name}': {}", self.0))
+    }
+}
+
 impl From<TemplateError> for Wrong {
     fn from(error: TemplateError) -> Wrong {
         Wrong(with_sources(&error))

@@ -131,43 +131,21 @@ impl<'a> Stand<'a> {
             Some(name) => self.sight(env).text(name)?,
             None => self.title(env)?,
         };
-        Ok(self.with_stage(name))
+        Ok(with_stage(self.step, self.task.stage, name))
     }
 
-    /// Its name where evaluating it is not possible, or not wanted.
+    /// Its name where something that it says cannot be evaluated: the name itself may well be.
     pub(crate) fn fallback_name(&self) -> String {
-        let name = self.step.name.as_ref().and_then(Template::literal_text);
-        let name = name.map_or_else(|| format!("Run {}", self.step.key), |name| name.to_string());
-        self.with_stage(name)
-    }
-
-    fn with_stage(&self, name: String) -> String {
-        match self.task.stage {
-            // A step of the machine's own: it is all there is of it.
-            _ if matches!(self.step.body, StepBody::Run { .. }) => name,
-            ActionStage::Pre => format!("Pre {name}"),
-            ActionStage::Main => name,
-            ActionStage::Post => format!("Post {name}"),
-        }
+        let env = self.env_within().unwrap_or_else(|_| self.env_around());
+        self.name(&env).unwrap_or_else(|_| name_as_written(self.step, self.task.stage))
     }
 
     /// `Run <first line>` or `Run owner/action@ref`.
     pub(crate) fn title(&self, env: &IndexMap<String, String>) -> Result<String, Wrong> {
-        Ok(match &self.step.body {
-            StepBody::Run { script, .. } => {
-                let script = self.sight(env).text(script)?;
-                let first = script.lines().map(str::trim).find(|line| !line.is_empty());
-                format!("Run {}", first.unwrap_or(""))
-            }
-            StepBody::Uses { uses, .. } => format!("Run {uses}"),
-            StepBody::Wait(keys) => {
-                let keys: Vec<&str> = keys.iter().map(|key| &*key.value).collect();
-                format!("Wait for {}", keys.join(", "))
-            }
-            StepBody::WaitAll => "Wait for all background steps".to_owned(),
-            StepBody::Cancel(key) => format!("Cancel {}", key.value),
-            StepBody::Parallel(_) => format!("Run {}", self.step.key),
-        })
+        match &self.step.body {
+            StepBody::Run { script, .. } => Ok(title_of_script(&self.sight(env).text(script)?)),
+            _ => Ok(title_as_written(self.step)),
+        }
     }
 
     pub(crate) fn continue_on_error(&self, env: &IndexMap<String, String>) -> Result<bool, Wrong> {
@@ -297,6 +275,47 @@ impl<'a> Stand<'a> {
                 Program::Node { version: *version, file: format!("{folder}/{}", file.value) }
             }
         })
+    }
+}
+
+/// What a step is called where nothing of it is evaluated (conformance 127). The key of a step
+/// without an id is ours alone, and never shows (conformance 13).
+pub(crate) fn name_as_written(step: &Step, stage: ActionStage) -> String {
+    let name = step.name.as_ref().and_then(Template::literal_text);
+    let name = name.map_or_else(|| title_as_written(step), |name| name.to_string());
+    with_stage(step, stage, name)
+}
+
+fn title_as_written(step: &Step) -> String {
+    match &step.body {
+        StepBody::Run { script, .. } => match (script.literal_text(), &step.id) {
+            (Some(script), _) => title_of_script(&script),
+            (None, Some(id)) => format!("Run {}", id.value),
+            (None, None) => "Run a script".to_owned(),
+        },
+        StepBody::Uses { uses, .. } => format!("Run {uses}"),
+        StepBody::Wait(keys) => {
+            let keys: Vec<&str> = keys.iter().map(|key| &*key.value).collect();
+            format!("Wait for {}", keys.join(", "))
+        }
+        StepBody::WaitAll => "Wait for all background steps".to_owned(),
+        StepBody::Cancel(key) => format!("Cancel {}", key.value),
+        StepBody::Parallel(_) => "Run steps in parallel".to_owned(),
+    }
+}
+
+fn title_of_script(script: &str) -> String {
+    let first = script.lines().map(str::trim).find(|line| !line.is_empty());
+    format!("Run {}", first.unwrap_or(""))
+}
+
+fn with_stage(step: &Step, stage: ActionStage, name: String) -> String {
+    match stage {
+        // A step of the machine's own: it is all there is of it.
+        _ if matches!(step.body, StepBody::Run { .. }) => name,
+        ActionStage::Pre => format!("Pre {name}"),
+        ActionStage::Main => name,
+        ActionStage::Post => format!("Post {name}"),
     }
 }
 

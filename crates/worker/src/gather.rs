@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use actions::{ActionSource, ManifestFile, Mirrors, Note, ResolveOptions};
+use actions::{ActionSource, ManifestFile, Mirrors, Note, ResolveError, ResolveOptions};
 use protocol::JobSpec;
 use sequencer::{Action, ActionHome, COMPOSITE_DEPTH_MAX};
 use syntax::{Severity, Source};
@@ -112,7 +112,7 @@ impl<'a> Gathering<'a> {
         let resolved =
             actions::resolve(uses, &self.options, &mut |text| progress.push(text.to_owned()));
         self.notes.extend(progress.into_iter().map(|text| (false, text)));
-        let resolved = resolved.map_err(|error| SetupError::Refused(with_sources(&error)))?;
+        let resolved = resolved.map_err(|error| refused(&error))?;
         for note in &resolved.notes {
             self.notes.push(match note {
                 Note::Info(text) => (false, text.clone()),
@@ -151,8 +151,7 @@ impl<'a> Gathering<'a> {
     }
 
     fn read_folder(&mut self, folder: &Path, name: &str) -> Result<Action, SetupError> {
-        let file = actions::manifest_in(folder)
-            .map_err(|error| SetupError::Refused(with_sources(&error)))?;
+        let file = actions::manifest_in(folder).map_err(|error| refused(&error))?;
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         Ok(Action {
             manifest: read_manifest(&file, name)?,
@@ -161,6 +160,11 @@ impl<'a> Gathering<'a> {
             reference: None,
         })
     }
+}
+
+/// In one line, with what to do about it: an annotation has no line of its own for that.
+fn refused(error: &ResolveError) -> SetupError {
+    SetupError::Refused(format!("{}; {}", with_sources(error), error.hint()))
 }
 
 fn read_manifest(file: &ManifestFile, name: &str) -> Result<Arc<ActionManifest>, SetupError> {

@@ -31,12 +31,10 @@ fn token(spec: &JobSpec) -> Option<String> {
     spec.secrets.get("GITHUB_TOKEN").filter(|token| !token.is_empty())?;
     let granted: Vec<String> =
         spec.permissions.iter().map(|(scope, access)| format!("{scope}: {access}")).collect();
-    let granted = match granted.len() {
-        0 => "nothing".to_owned(),
-        1..=LISTED_MAX => granted.join(", "),
-        _ => "what the job is granted".to_owned(),
+    let limit = match granted.len() {
+        0 => "although the job is granted nothing".to_owned(),
+        1..=LISTED_MAX => format!("not only {}", granted.join(", ")),
+        _ => "not only what the job is granted".to_owned(),
     };
-    Some(format!(
-        "permissions: the GITHUB_TOKEN that was given can do what its owner can, not only {granted}"
-    ))
+    Some(format!("permissions: the GITHUB_TOKEN that was given can do what its owner can, {limit}"))
 }

@@ -8,7 +8,6 @@ use actions::WriteLock;
 use event::{Selection, Terms};
 use protocol::JobOptions;
 use repository::{PrivateStore, Repository, TriggeringEvent};
-use serde_json::Value as Json;
 use syntax::Source;
 use workflow::{CallSecrets, JobBody, Workflow};
 
@@ -128,11 +127,7 @@ impl<'a> Planner<'a> {
             return Ok(Decision::Broken(called.findings));
         }
         let files = Files::read(candidate, &called);
-        let inputs = if self.event.name == "workflow_dispatch" {
-            inputs::typed(workflow, &run::given_inputs(self.event))?
-        } else {
-            Json::Object(serde_json::Map::new())
-        };
+        let inputs = inputs::of_event(workflow, self.event, &self.args.event)?;
         let situation = Situation {
             repository: self.repository,
             event: self.event,

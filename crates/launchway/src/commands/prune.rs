@@ -120,8 +120,9 @@ impl<'a> Round<'a> {
 }
 
 fn is_driven(state: &StateFolder, stream: StreamId) -> Result<bool, Failure> {
-    let owner = Owner::claim(&state.owners(), stream);
-    Ok(owner.map_err(|error| Failure::caused(Exit::Missing, error))?.is_none())
+    // Looked at, not taken: in that instant somebody may want to resume it.
+    let holder = Owner::holder(&state.owners(), stream);
+    Ok(holder.map_err(|error| Failure::caused(Exit::Missing, error))?.is_some())
 }
 
 /// The time from which on a run's files are its own; that of a run which cannot be read is unknown.

@@ -10,7 +10,6 @@ use driver::Input;
 use event::{Attempt, RunId, RunRequest, StreamId, Terms};
 use protocol::JobOptions;
 use repository::{EventRequest, PrivateStore, Repository, TriggeringEvent};
-use serde_json::Value as Json;
 use store::Store;
 use syntax::Diagnostic;
 
@@ -302,18 +301,13 @@ impl Selected {
             &engine.options,
             WriteLock::WhereItsFolderIs,
         );
-        let given = given_inputs(event);
         let mut chosen = Vec::new();
         for candidate in &self.to_run {
             let workflow = candidate.workflow.as_ref().expect("broken files are not here");
             let fetch = |uses: &workflow::Uses| remote.file(uses);
             let called = called::find(repository, workflow, args.event.committed, &fetch)?;
             findings.extend(called.findings);
-            let inputs = if event.name == "workflow_dispatch" {
-                inputs::typed(workflow, &given)?
-            } else {
-                Json::Object(serde_json::Map::new())
-            };
+            let inputs = inputs::of_event(workflow, event, &args.event)?;
             chosen.push(Chosen {
                 path: &candidate.path,
                 source: &candidate.source,
@@ -324,12 +318,6 @@ impl Selected {
         }
         Ok(chosen)
     }
-}
-
-pub(crate) fn given_inputs(event: &TriggeringEvent) -> BTreeMap<String, String> {
-    let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let inputs = event.payload["inputs"].as_object().into_iter().flatten();
-    inputs.map(|(key, value)| (key.clone(), text(value))).collect()
 }
 
 /// Numbers of a run that is looked at before it is allowed to be one.

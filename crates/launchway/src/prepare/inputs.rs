@@ -3,21 +3,49 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
 
+use repository::TriggeringEvent;
 use serde_json::{Map, Value as Json};
 use workflow::{Input, InputKind, Workflow};
 
+use crate::cli::EventArgs;
 use crate::exit::{Exit, Failure};
 use crate::terminal::style::talk;
 
 /// What a dispatch may carry; GitHub's limit (conformance 26).
 const INPUTS_CHARACTERS_MAX: usize = 65_535;
 
-/// Types what was given as the workflow declares; asks for what is missing where a person is there.
-pub(crate) fn typed(
+/// The inputs that a workflow gets from an event; none where it is no dispatch. A payload may bear
+/// names that the workflow does not declare, and they count for nothing; on the command line such a
+/// name is a slip of the fingers, and refused.
+pub(crate) fn of_event(
     workflow: &Workflow,
-    given: &BTreeMap<String, String>,
+    event: &TriggeringEvent,
+    args: &EventArgs,
 ) -> Result<Json, Failure> {
-    let declared = workflow.on.get("workflow_dispatch").map_or(&[][..], |trigger| &trigger.inputs);
+    if event.name != "workflow_dispatch" {
+        return Ok(Json::Object(Map::new()));
+    }
+    let mut given = in_event(event);
+    if args.event_path.is_some() {
+        given.retain(|key, _| declared(workflow).iter().any(|input| is(input, key)));
+    }
+    typed(workflow, &given)
+}
+
+/// The inputs of a dispatch as text, by their names.
+pub(crate) fn in_event(event: &TriggeringEvent) -> BTreeMap<String, String> {
+    let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let inputs = event.payload["inputs"].as_object().into_iter().flatten();
+    inputs.map(|(key, value)| (key.clone(), text(value))).collect()
+}
+
+fn declared(workflow: &Workflow) -> &[Input] {
+    workflow.on.get("workflow_dispatch").map_or(&[], |trigger| &trigger.inputs)
+}
+
+/// Types what was given as the workflow declares; asks for what is missing where a person is there.
+fn typed(workflow: &Workflow, given: &BTreeMap<String, String>) -> Result<Json, Failure> {
+    let declared = declared(workflow);
     if let Some(unknown) = given.keys().find(|key| !declared.iter().any(|input| is(input, key))) {
         let names: Vec<&str> = declared.iter().map(|input| &*input.name.value).collect();
         let known = if names.is_empty() {

@@ -167,7 +167,7 @@ fn what_cannot_be_had_is_named_with_a_remedy() {
     let said = place.json(&["run", "--mirror", &mirror(&place)]);
     expect![[r#"
         error: unable to resolve action octo/tools/.github/workflows/shared.yml@v1: no repository at FOLDER/mirror/octo/octo/tools
-        hint: check the spelling; a private one needs git credentials; or name another place that has it with a mirror (owner/repo=FOLDER or =https://host)
+        hint: check the spelling, or name another place with --mirror OWNER/REPO=WHERE; a private one needs git credentials
         exit 5"#]].assert_eq(&format!("{}exit {}", without_places(&place, &said.stderr), said.exit));
     with_tools(&place, &[(".github/workflows/shared.yml", SHARED)]);
     let said = place.json(&["run", "--mirror", &mirror(&place)]);
@@ -180,7 +180,7 @@ fn what_cannot_be_had_is_named_with_a_remedy() {
     let said = place.json(&["run", "--offline"]);
     expect![[r#"
         error: octo/tools/.github/workflows/shared.yml@v1 is not on this machine, and --offline forbids fetching it
-        hint: run once without --offline, or name another place that has it with a mirror (owner/repo=FOLDER or =https://host)
+        hint: run once without --offline, or name another place with --mirror OWNER/REPO=WHERE
         exit 5"#]].assert_eq(&format!("{}exit {}", without_places(&place, &said.stderr), said.exit));
 }
 

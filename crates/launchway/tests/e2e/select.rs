@@ -197,3 +197,32 @@ fn c28_merge_groups_and_images_reach_their_filters() {
     expect![".github/workflows/ci.yml: No pattern of `branches` lets the branch main through."]
         .assert_eq(&pull_request("branches: [feature]"));
 }
+
+/// Hosts send what somebody's client sent: a name that the workflow does not declare counts for
+/// nothing. Typed on the command line, it is a slip.
+// proves: conformance 26
+#[test]
+fn c26_undeclared_inputs_of_a_payload_count_for_nothing() {
+    let place = Place::workflow(
+        "on:\n  workflow_dispatch:\n    inputs:\n      known: { required: true }\njobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo '= ${{ join(inputs.*) }}'\n      - run: \"echo '= ${{ github.event.inputs.other }}.'\"\n",
+    );
+    let path = place.path("event.json");
+    std::fs::write(&path, r#"{ "inputs": { "known": "a", "other": "b" } }"#).expect("ours");
+    let path = path.display().to_string();
+    assert_eq!(place.json(&["plan", "workflow_dispatch", "--event-path", &path]).exit, 0);
+    let said = place.json(&["run", "workflow_dispatch", "--event-path", &path]);
+    assert_eq!(said.exit, 0, "{}", said.stderr);
+    expect![[r#"
+        job = a
+        job = .
+    "#]]
+    .assert_eq(&said.printed());
+    let typed = ["run", "workflow_dispatch", "--input", "known=a", "--input", "other=b"];
+    let typed = place.run(&typed);
+    assert_eq!(typed.exit, 3);
+    expect![[r#"
+        error: .github/workflows/ci.yml has no input other
+        hint: it has: known
+    "#]]
+    .assert_eq(&typed.stderr);
+}

@@ -411,7 +411,7 @@ fn c141_a_mistake_in_a_control_step_does_not_keep_it_from_waiting() {
         ALL_WELL,
         expect![[r#"
             bg: Run a (background)
-            __wait: Run __wait
+            __wait: Wait for bg
             Error: the expression could not be evaluated: fromJSON: a value should stand here at character 1
             __wait says Waiting for: Run a
             do bg: bash -e {0} | a
@@ -564,18 +564,18 @@ fn c141_a_local_action_in_the_background_is_read_at_its_turn() {
             a {
             a/__run: Run x
             do a/__run: bash --noprofile --norc -e -o pipefail {0} | x
-            b: Run b (background)
+            b: Run ./none (background)
             Error: no action at ./none
             b: failure
             __run: Run own
             do __run: bash -e {0} | own
             __run: success
             __wait-all: Wait for all background steps
-            __wait-all says Waiting for: Run ./l, Run b
+            __wait-all says Waiting for: Run ./l, Run ./none
             a/__run: success
             a: success
             __wait-all says Run ./l: success
-            __wait-all says Run b: failure
+            __wait-all says Run ./none: failure
             __wait-all: failure
             job: failure
         "#]],

@@ -47,11 +47,35 @@ fn c235_a_jobs_outputs_have_a_megabyte_of_utf16_together() {
         let effects = Effects { outputs: outputs.collect(), ..Effects::default() };
         let ends = [("s", Exit::Code(0), effects)];
         let (told, end) = play(&plan, &Script { ends: &ends, ..ALL_WELL });
-        let said = "the job's outputs are larger than 1 MB together";
+        let said = "the job's outputs are larger than 1 MB together; the largest of them is 'b'";
         assert_eq!(told.contains(said), !fits, "{letter} {length}");
         let expected = if fits { event::Conclusion::Success } else { event::Conclusion::Failure };
         assert_eq!((end.conclusion, end.outputs.len()), (expected, if fits { 2 } else { 1 }));
     }
+}
+
+/// One that expressions cannot hold (1 MB) is named too: the sum is not yet at its limit.
+// proves: conformance 104
+#[test]
+fn c104_a_job_output_that_cannot_be_evaluated_is_named() {
+    let job = "    outputs:
+      small: ok
+      large: \"${{ format('{0}{0}', steps.s.outputs.it) }}\"
+      broken: \"${{ fromJSON(steps.s.outputs.it) }}\"
+    steps:
+    - { id: s, run: s }
+";
+    let says = |value: String| {
+        let outputs = [("it".to_owned(), value)].into_iter().collect();
+        let effects = Effects { outputs, ..Effects::default() };
+        let ends = [("s", Exit::Code(0), effects)];
+        let (told, end) = play(&plan(job, &[]), &Script { ends: &ends, ..ALL_WELL });
+        assert_eq!(end.conclusion, event::Conclusion::Failure);
+        let line = told.lines().find(|line| line.starts_with("Error: output "));
+        line.unwrap_or_else(|| panic!("{told}")).to_owned()
+    };
+    expect!["Error: output 'large': the expression could not be evaluated: the maximum allowed memory size was exceeded while evaluating the following expression: format('{0}{0}', steps.s.outputs.it)"].assert_eq(&says("x".repeat(1 << 18)));
+    expect!["Error: output 'broken': the expression could not be evaluated: fromJSON: a value should stand here at character 1"].assert_eq(&says("x".to_owned()));
 }
 
 // proves: conformance 109

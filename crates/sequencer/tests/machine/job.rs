@@ -163,19 +163,19 @@ fn c90_a_mistake_fails_the_step_it_is_in() {
             ..PLAIN
         },
         expect![[r#"
-            __run: Run __run
+            __run: Run a script
             Error: the expression could not be evaluated: fromJSON: a value should stand here at character 1
             __run: failure
-            __run_2: Run __run_2
+            __run_2: Run b
             Error: fromJSON: a value should stand here at character 1
             __run_2: failure
-            __run_3: Run __run_3
+            __run_3: Run c
             Error: the expression could not be evaluated: fromJSON: a value should stand here at character 1
             __run_3: failure
-            __run_4: Run __run_4
+            __run_4: Run d
             Error: invalid shell option 'nothing': it must be a known shell (bash, sh, pwsh, powershell, python) or hold '{0}'
             __run_4: failure
-            __run_5: Run __run_5
+            __run_5: Run e
             Error: timeout-minutes: 'soon' is not a number
             __run_5: failure -> success
             job: failure
@@ -372,7 +372,7 @@ fn c149_a_failure_inside_a_composite() {
             __run: Run after failure
             do __run: bash -e {0} | after failure
             __run: success
-            __self: Run __self
+            __self: Run ./missing
             Error: no action at ./missing
             __self: failure
             __run_2: Run always failure

@@ -174,7 +174,7 @@ fn c106_a_missing_action_fails_the_job_before_any_step() {
       - uses: octo/none@v1
 ",
         expect![[r#"
-            Error  unable to resolve action octo/none@v1: no repository at /FOLDER/mirror/octo/none
+            Error  unable to resolve action octo/none@v1: no repository at /FOLDER/mirror/octo/none; check the spelling, or name another place with --mirror OWNER/REPO=WHERE; a private one needs git credentials
             __setup: failure -> failure
             job: failure InfraFailure
         "#]],
@@ -195,7 +195,7 @@ runs:
         &[("outer", &[("action.yml", outer)])],
         "    steps:\n      - uses: octo/outer@v1\n",
         expect![[r#"
-            Error  unable to resolve action octo/none@v1: no repository at /FOLDER/mirror/octo/none
+            Error  unable to resolve action octo/none@v1: no repository at /FOLDER/mirror/octo/none; check the spelling, or name another place with --mirror OWNER/REPO=WHERE; a private one needs git credentials
             __setup: failure -> failure
             job: failure InfraFailure
         "#]],
