@@ -36,14 +36,21 @@ pub struct Owner {
     _file: File,
 }
 
+/// `12-1.owner` for the first attempt of run 12, `deployment-3.owner`.
+fn path(folder: &Path, stream: StreamId) -> PathBuf {
+    folder.join(match stream {
+        StreamId::Run(run, attempt) => format!("{run}-{attempt}.owner"),
+        StreamId::Deployment(deployment) => format!("deployment-{deployment}.owner"),
+    })
+}
+
 impl Owner {
     /// Takes the run, unless somebody who lives has it.
     ///
     /// # Errors
     /// When the folder or the file cannot be made or locked.
     pub fn claim(folder: &Path, stream: StreamId) -> Result<Option<Owner>, OwnerError> {
-        let StreamId::Run(run, attempt) = stream;
-        let path = folder.join(format!("{run}-{attempt}.owner"));
+        let path = path(folder, stream);
         let failed = |source: io::Error| OwnerError { path: path.clone(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
         loop {
@@ -80,8 +87,7 @@ impl Owner {
     /// # Errors
     /// When the file cannot be read or locked.
     pub fn holder(folder: &Path, stream: StreamId) -> Result<Option<u32>, OwnerError> {
-        let StreamId::Run(run, attempt) = stream;
-        let path = folder.join(format!("{run}-{attempt}.owner"));
+        let path = path(folder, stream);
         let failed = |source: io::Error| OwnerError { path: path.clone(), source };
         loop {
             let mut file = match File::open(&path) {

@@ -13,7 +13,7 @@ use driver::{
     become_subreaper, sweep,
 };
 use event::{
-    Attempt, BlobId, Change, EventRef, JobDefinition, JobKey, RunEvent, RunId, RunRequest,
+    Attempt, BlobId, Change, EventRef, Fact, JobDefinition, JobKey, RunEvent, RunId, RunRequest,
     Selection, StreamId, Terms, Timestamp, WorkflowFile,
 };
 use mask::MaskedText;

@@ -56,11 +56,16 @@ number_id!(
     Attempt
 );
 number_id!(
+    /// A deployment, counted from 1 in one journal.
+    DeploymentId
+);
+number_id!(
     /// The place of an event in its stream, from 1; 0 is "before the first".
     Seq
 );
 number_id!(
-    /// Grows with every lease of a job. What comes with an older one is refused.
+    /// Grows with every lease of a job, and with every owner of a deployment. What comes with an
+    /// older one is refused.
     Fence
 );
 number_id!(

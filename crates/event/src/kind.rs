@@ -1,7 +1,12 @@
 //! The list of event kinds, and decoding that tells "newer than this binary" from "damaged".
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::deployment::DeploymentEvent;
 use crate::ids::JobKey;
 use crate::run::RunEvent;
+use crate::stream::StreamId;
 
 /// Why a payload is not an event that this binary knows.
 #[derive(Debug, thiserror::Error)]
@@ -30,24 +35,69 @@ pub enum DecodeError {
     },
 }
 
-macro_rules! kinds {
-    ($($kind:ident),* $(,)?) => {
-        impl RunEvent {
-            /// Every kind, as it stands in `type`. The golden files hold a line for each.
-            pub const KINDS: &'static [&'static str] = &[$(stringify!($kind)),*];
+/// A kind of event: what a stream of the journal holds.
+pub trait Fact: Clone + std::fmt::Debug + PartialEq + Serialize + DeserializeOwned {
+    /// Every kind, as it stands in `type`. The golden files hold a line for each.
+    const KINDS: &'static [&'static str];
 
-            /// Its kind, as it stands in `type`.
-            pub fn kind(&self) -> &'static str {
+    /// Its kind, as it stands in `type`.
+    fn kind(&self) -> &'static str;
+
+    /// Whether its stream is over with it.
+    fn ends_stream(&self) -> bool;
+
+    /// Whether events of this kind stand in the stream.
+    fn is_of(stream: StreamId) -> bool;
+
+    /// The event as the journal keeps it: JSON with its kind in `type`.
+    fn encode(&self) -> String {
+        serde_json::to_string(self).expect("an event has text keys only and no other fault")
+    }
+
+    /// Reads what [`Fact::encode`] wrote, in this version or an older one.
+    fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
+        #[derive(serde::Deserialize)]
+        struct Tag {
+            #[serde(rename = "type")]
+            kind: String,
+        }
+        serde_json::from_slice(payload).map_err(|source| {
+            match serde_json::from_slice::<Tag>(payload) {
+                Err(source) => DecodeError::NoEvent { source },
+                Ok(Tag { kind }) if Self::KINDS.contains(&kind.as_str()) => {
+                    DecodeError::Unreadable { kind, source }
+                }
+                Ok(Tag { kind }) => DecodeError::UnknownKind { kind },
+            }
+        })
+    }
+}
+
+macro_rules! facts {
+    ($event:ident in $stream:ident until $end:ident: $($kind:ident),* $(,)?) => {
+        impl Fact for $event {
+            const KINDS: &'static [&'static str] = &[$(stringify!($kind)),*];
+
+            fn kind(&self) -> &'static str {
                 // Exhaustive: an event that is missing in the list below does not compile.
                 match self {
-                    $(RunEvent::$kind { .. } => stringify!($kind),)*
+                    $($event::$kind { .. } => stringify!($kind),)*
                 }
+            }
+
+            fn ends_stream(&self) -> bool {
+                matches!(self, $event::$end { .. })
+            }
+
+            fn is_of(stream: StreamId) -> bool {
+                matches!(stream, StreamId::$stream(..))
             }
         }
     };
 }
 
-kinds!(
+facts!(
+    RunEvent in Run until RunCompleted:
     RunCreated,
     RunWaiting,
     RunStarted,
@@ -73,6 +123,22 @@ kinds!(
     CancelRequested,
     NotEnforced,
     RunCompleted,
+);
+
+facts!(
+    DeploymentEvent in Deployment until DeploymentCompleted:
+    DeploymentRequested,
+    DeploymentOwned,
+    DeploymentPlanned,
+    GateWaiting,
+    GateOpened,
+    StepIntended,
+    StepDone,
+    StepFailed,
+    DeploymentNoted,
+    TurnedBack,
+    CancelWanted,
+    DeploymentCompleted,
 );
 
 impl RunEvent {
@@ -106,28 +172,5 @@ impl RunEvent {
             | RunEvent::JobLost { job, .. }
             | RunEvent::JobRequeued { job, .. } => Some(job),
         }
-    }
-
-    /// The event as the journal keeps it: JSON with its kind in `type`.
-    pub fn encode(&self) -> String {
-        serde_json::to_string(self).expect("an event has text keys only and no other fault")
-    }
-
-    /// Reads what [`RunEvent::encode`] wrote, in this version or an older one.
-    pub fn decode(payload: &[u8]) -> Result<RunEvent, DecodeError> {
-        #[derive(serde::Deserialize)]
-        struct Tag {
-            #[serde(rename = "type")]
-            kind: String,
-        }
-        serde_json::from_slice(payload).map_err(|source| {
-            match serde_json::from_slice::<Tag>(payload) {
-                Err(source) => DecodeError::NoEvent { source },
-                Ok(Tag { kind }) if RunEvent::KINDS.contains(&kind.as_str()) => {
-                    DecodeError::Unreadable { kind, source }
-                }
-                Ok(Tag { kind }) => DecodeError::UnknownKind { kind },
-            }
-        })
     }
 }

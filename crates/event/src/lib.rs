@@ -6,19 +6,26 @@
 //! user's file is [`mask::MaskedText`]; step output is not here at all: events carry digests and
 //! ranges, blobs carry bytes.
 
+mod deployment;
 mod digest;
 mod ids;
 mod kind;
 mod run;
 mod stream;
 
+pub use deployment::{
+    Actor, By, Cause, CauseCode, DeployStepKey, DeployStepKind, DeploymentEvent, DeploymentKind,
+    DeploymentPlan, DeploymentRequest, Evidence, EvidenceKind, FieldChange, GateDemand, GateKey,
+    GoingBack, KnownRelease, OnCancel, PlannedStep, Release, ServicePlan, ServiceRequest, Undo,
+    Verdict, Way,
+};
 pub use digest::{Digest, ParseDigestError, chain};
 
 pub use ids::{
-    AnnotationLevel, Attempt, BlobId, Conclusion, Fence, JobKey, RunId, Seq, Status, StepKey,
-    Timestamp,
+    AnnotationLevel, Attempt, BlobId, Conclusion, DeploymentId, Fence, JobKey, RunId, Seq, Status,
+    StepKey, Timestamp,
 };
-pub use kind::DecodeError;
+pub use kind::{DecodeError, Fact};
 pub use run::{
     Annotation, CancelReason, Change, ConcurrencyClaim, DeclaredJob, EventRef, ExitKind,
     JobDefinition, LogRange, RunEvent, RunRequest, RunnerDemand, Selection, SkipReason, Terms,

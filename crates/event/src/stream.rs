@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::ids::{Attempt, RunId, Seq, Timestamp};
+use crate::ids::{Attempt, DeploymentId, RunId, Seq, Timestamp};
 use crate::run::RunEvent;
 
 /// A stream of the journal. Its text is `run/12/1`: what it is about, then its numbers.
@@ -15,12 +15,25 @@ use crate::run::RunEvent;
 pub enum StreamId {
     /// One attempt of one run.
     Run(RunId, Attempt),
+    /// One deployment.
+    Deployment(DeploymentId),
+}
+
+impl StreamId {
+    /// The run's attempt that it is about; none for a deployment.
+    pub fn as_run(self) -> Option<(RunId, Attempt)> {
+        match self {
+            StreamId::Run(run, attempt) => Some((run, attempt)),
+            StreamId::Deployment(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for StreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StreamId::Run(run, attempt) => write!(f, "run/{run}/{attempt}"),
+            StreamId::Deployment(deployment) => write!(f, "deployment/{deployment}"),
         }
     }
 }
@@ -37,8 +50,15 @@ impl FromStr for StreamId {
 
     fn from_str(text: &str) -> Result<StreamId, ParseStreamIdError> {
         let parse = || {
-            let (run, attempt) = text.strip_prefix("run/")?.split_once('/')?;
-            Some(StreamId::Run(RunId(run.parse().ok()?), Attempt(attempt.parse().ok()?)))
+            let (kind, numbers) = text.split_once('/')?;
+            match kind {
+                "run" => {
+                    let (run, attempt) = numbers.split_once('/')?;
+                    Some(StreamId::Run(RunId(run.parse().ok()?), Attempt(attempt.parse().ok()?)))
+                }
+                "deployment" => Some(StreamId::Deployment(DeploymentId(numbers.parse().ok()?))),
+                _ => None,
+            }
         };
         // One stream has one text: `run/012/1` and `run/+12/1` are refused.
         parse()
@@ -63,7 +83,7 @@ impl TryFrom<String> for StreamId {
 
 /// An event with its place in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Envelope {
+pub struct Envelope<E = RunEvent> {
     /// Which stream.
     pub stream: StreamId,
     /// Its place there.
@@ -73,5 +93,5 @@ pub struct Envelope {
     /// Chain digest ([`crate::chain`]).
     pub digest: Digest,
     /// What happened.
-    pub event: RunEvent,
+    pub event: E,
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use event::RunEvent;
+use event::{Fact, RunEvent};
 
 /// Every file under `golden/`. A new version of the vocabulary adds one.
 const GOLDEN: &[(&str, &str)] = &[("v1", include_str!("../golden/v1.jsonl"))];

@@ -1,6 +1,6 @@
 //! Texts of streams, digests and what cannot be decoded.
 
-use event::{Attempt, Digest, RunEvent, RunId, Seq, StreamId, Timestamp, chain};
+use event::{Attempt, Digest, Fact, RunEvent, RunId, Seq, StreamId, Timestamp, chain};
 use expect_test::{Expect, expect};
 
 fn check_stream(text: &str, expected: &Expect) {
@@ -25,9 +25,14 @@ fn a_stream_has_one_text() {
         "run/18446744073709551616/1",
         &expect!["`run/18446744073709551616/1` names no stream that this version knows"],
     );
+    check_stream("deployment/4", &expect!["Deployment(DeploymentId(4))"]);
     check_stream(
-        "deployment/4",
-        &expect!["`deployment/4` names no stream that this version knows"],
+        "deployment/04",
+        &expect!["`deployment/04` names no stream that this version knows"],
+    );
+    check_stream(
+        "environment/4",
+        &expect!["`environment/4` names no stream that this version knows"],
     );
     check_stream("", &expect!["`` names no stream that this version knows"]);
 }

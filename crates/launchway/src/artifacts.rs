@@ -26,7 +26,7 @@ impl RunArtifacts {
     /// Takes note of an event. The newest of a name wins; those of earlier attempts belong to the
     /// run as well.
     pub(crate) fn take(&mut self, stream: StreamId, event: &RunEvent) {
-        let StreamId::Run(run, attempt) = stream;
+        let (run, attempt) = stream.as_run().expect("the stream of a run");
         match event {
             RunEvent::RunCreated(_) => {
                 for earlier in 1..attempt.0 {

@@ -90,7 +90,7 @@ impl<'r> Display<'r> {
 
 impl Screen<'_> {
     fn event(&mut self, stream: StreamId, event: &RunEvent) {
-        let StreamId::Run(run, attempt) = stream;
+        let (run, attempt) = stream.as_run().expect("the stream of a run");
         match event {
             RunEvent::JobStarted { job, fence, .. } => {
                 self.fences.insert((run, job.clone()), *fence);
@@ -142,7 +142,7 @@ impl Screen<'_> {
     }
 
     fn log(&mut self, lease: &Lease, Grown { step, own, bytes }: &Grown) {
-        let StreamId::Run(run, attempt) = lease.stream;
+        let (run, attempt) = lease.stream.as_run().expect("the stream of a run");
         let path = self.store.logs().path(run, attempt, &lease.job, lease.fence);
         let path = own.map_or(path.clone(), |number| own_log(&path, number));
         let reporter = &mut *self.reporter;

@@ -71,7 +71,7 @@ impl Engine {
         for owner in owners {
             // Goes with its last job; what is left in it is the business of `prune`.
             let _ = std::fs::remove_dir(self.state.attempt(owner.stream()));
-            let StreamId::Run(run, attempt) = owner.stream();
+            let (run, attempt) = owner.stream().as_run().expect("the stream of a run");
             self.store.logs().close(run, attempt);
         }
         match ended? {
@@ -161,7 +161,7 @@ struct HomeFolders<'e> {
 
 impl HomeFolders<'_> {
     fn log(&self, lease: &Lease) -> PathBuf {
-        let StreamId::Run(run, attempt) = lease.stream;
+        let (run, attempt) = lease.stream.as_run().expect("the stream of a run");
         self.engine.store.logs().path(run, attempt, &lease.job, lease.fence)
     }
 }
@@ -173,7 +173,7 @@ impl Home for HomeFolders<'_> {
         request: &RunRequest,
         definition: &JobDefinition,
     ) -> Result<Surroundings, HomeError> {
-        let StreamId::Run(run, attempt) = lease.stream;
+        let (run, attempt) = lease.stream.as_run().expect("the stream of a run");
         let terms = request.terms.and(&self.engine.terms);
         refuse::at_start(request, definition, &terms, refuse::Machine::here(&terms.labels))
             .map_err(|message| HomeError { message })?;
@@ -330,7 +330,7 @@ fn worse(one: Exit, other: Exit) -> Exit {
 
 /// The run's number in a stream's name.
 pub(crate) fn run_of(stream: StreamId) -> RunId {
-    let StreamId::Run(run, _) = stream;
+    let (run, _) = stream.as_run().expect("the stream of a run");
     run
 }
 

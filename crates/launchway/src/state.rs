@@ -93,7 +93,7 @@ impl StateFolder {
 
     /// Those of one attempt.
     pub(crate) fn attempt(&self, stream: StreamId) -> PathBuf {
-        let StreamId::Run(run, attempt) = stream;
+        let (run, attempt) = stream.as_run().expect("the stream of a run");
         self.jobs().join(format!("{run}.{attempt}"))
     }
 

@@ -1,7 +1,7 @@
 //! What every journal promises, as cases that run against the one in memory and the real one.
 
 use event::{
-    Attempt, Conclusion, Digest, JobKey, RunEvent, RunId, Seq, StreamId, Timestamp, chain,
+    Attempt, Conclusion, Digest, Fact, JobKey, RunEvent, RunId, Seq, StreamId, Timestamp, chain,
 };
 
 use crate::{Journal, JournalError};

@@ -10,11 +10,13 @@
 mod contract;
 #[cfg(feature = "testing")]
 mod memory;
+mod target;
 
 #[cfg(feature = "testing")]
 pub use contract::{JOURNAL_CONTRACT, JournalCase};
 #[cfg(feature = "testing")]
 pub use memory::{Fault, MemoryJournal};
+pub use target::{Observation, Order, Performer, Progress, Proposal, Target};
 
 use event::{Envelope, Fence, JobKey, RunEvent, Seq, StreamId, Timestamp};
 use protocol::JobSpec;
@@ -53,7 +55,7 @@ pub enum JournalError {
 }
 
 /// The append-only journal.
-pub trait Journal: Send + Sync {
+pub trait Journal<E = RunEvent>: Send + Sync {
     /// Appends all events or none, if the stream is still at `expected`. When it returns, they
     /// survive the death of this process. Gives the new last sequence number.
     fn append(
@@ -61,28 +63,28 @@ pub trait Journal: Send + Sync {
         stream: StreamId,
         expected: Seq,
         at: Timestamp,
-        events: &[RunEvent],
+        events: &[E],
     ) -> Result<Seq, JournalError>;
 
     /// The events of a stream behind `after`, in order.
-    fn read(&self, stream: StreamId, after: Seq) -> Result<Vec<Envelope>, JournalError>;
+    fn read(&self, stream: StreamId, after: Seq) -> Result<Vec<Envelope<E>>, JournalError>;
 
-    /// Streams without an end (`RunCompleted`), oldest first: what starting costs.
+    /// Streams of such events without an end, oldest first: what starting costs.
     fn open_streams(&self) -> Result<Vec<StreamId>, JournalError>;
 }
 
-impl<J: Journal + ?Sized> Journal for std::sync::Arc<J> {
+impl<E, J: Journal<E> + ?Sized> Journal<E> for std::sync::Arc<J> {
     fn append(
         &self,
         stream: StreamId,
         expected: Seq,
         at: Timestamp,
-        events: &[RunEvent],
+        events: &[E],
     ) -> Result<Seq, JournalError> {
         (**self).append(stream, expected, at, events)
     }
 
-    fn read(&self, stream: StreamId, after: Seq) -> Result<Vec<Envelope>, JournalError> {
+    fn read(&self, stream: StreamId, after: Seq) -> Result<Vec<Envelope<E>>, JournalError> {
         (**self).read(stream, after)
     }
 

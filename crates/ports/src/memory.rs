@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
-use event::{Digest, Envelope, RunEvent, Seq, StreamId, Timestamp, chain};
+use event::{Digest, Envelope, Fact, RunEvent, Seq, StreamId, Timestamp, chain};
 
 use crate::{Journal, JournalError};
 
@@ -22,14 +22,14 @@ pub enum Fault {
 ///
 /// After a crash every call fails until [`MemoryJournal::restart`]: what the dead process would
 /// have done does not happen.
-#[derive(Debug, Default)]
-pub struct MemoryJournal {
-    state: Mutex<State>,
+#[derive(Debug)]
+pub struct MemoryJournal<E = RunEvent> {
+    state: Mutex<State<E>>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    streams: BTreeMap<StreamId, Vec<Envelope>>,
+#[derive(Debug)]
+struct State<E> {
+    streams: BTreeMap<StreamId, Vec<Envelope<E>>>,
     /// Oldest first.
     order: Vec<StreamId>,
     ended: BTreeSet<StreamId>,
@@ -38,9 +38,24 @@ struct State {
     crashed: bool,
 }
 
-impl MemoryJournal {
+impl<E> Default for MemoryJournal<E> {
+    fn default() -> MemoryJournal<E> {
+        MemoryJournal {
+            state: Mutex::new(State {
+                streams: BTreeMap::new(),
+                order: Vec::new(),
+                ended: BTreeSet::new(),
+                faults: BTreeMap::new(),
+                appends: 0,
+                crashed: false,
+            }),
+        }
+    }
+}
+
+impl<E> MemoryJournal<E> {
     /// Empty, without faults.
-    pub fn new() -> MemoryJournal {
+    pub fn new() -> MemoryJournal<E> {
         MemoryJournal::default()
     }
 
@@ -64,18 +79,18 @@ impl MemoryJournal {
         self.lock().crashed = false;
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<E>> {
         self.state.lock().expect("nobody panics while holding the journal")
     }
 
-    fn alive(&self) -> Result<MutexGuard<'_, State>, JournalError> {
+    fn alive(&self) -> Result<MutexGuard<'_, State<E>>, JournalError> {
         let state = self.lock();
         if state.crashed { Err(storage("the process is dead")) } else { Ok(state) }
     }
 }
 
-impl State {
-    fn append(&mut self, stream: StreamId, at: Timestamp, events: &[RunEvent]) {
+impl<E: Fact> State<E> {
+    fn append(&mut self, stream: StreamId, at: Timestamp, events: &[E]) {
         if !self.streams.contains_key(&stream) && !events.is_empty() {
             self.order.push(stream);
             self.streams.insert(stream, Vec::new());
@@ -86,7 +101,7 @@ impl State {
             let seq = Seq(envelopes.len() as u64 + 1);
             let payload = Digest::of(event.encode().as_bytes());
             let digest = chain(&previous, stream, seq, at, &payload);
-            if matches!(event, RunEvent::RunCompleted { .. }) {
+            if event.ends_stream() {
                 self.ended.insert(stream);
             }
             envelopes.push(Envelope { stream, seq, at, digest, event: event.clone() });
@@ -102,13 +117,13 @@ fn storage(action: &str) -> JournalError {
     JournalError::Storage { action: action.to_owned(), source: "a planned fault".into() }
 }
 
-impl Journal for MemoryJournal {
+impl<E: Fact + Send + Sync> Journal<E> for MemoryJournal<E> {
     fn append(
         &self,
         stream: StreamId,
         expected: Seq,
         at: Timestamp,
-        events: &[RunEvent],
+        events: &[E],
     ) -> Result<Seq, JournalError> {
         let mut state = self.alive()?;
         state.appends += 1;
@@ -136,7 +151,7 @@ impl Journal for MemoryJournal {
         Ok(state.seq(stream))
     }
 
-    fn read(&self, stream: StreamId, after: Seq) -> Result<Vec<Envelope>, JournalError> {
+    fn read(&self, stream: StreamId, after: Seq) -> Result<Vec<Envelope<E>>, JournalError> {
         let state = self.alive()?;
         let envelopes = state.streams.get(&stream).map(Vec::as_slice).unwrap_or_default();
         Ok(envelopes.iter().filter(|envelope| envelope.seq > after).cloned().collect())

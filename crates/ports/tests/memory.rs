@@ -1,7 +1,7 @@
 //! The journal in memory keeps the contract, and its faults are what they say.
 #![cfg(feature = "testing")]
 
-use event::{Attempt, JobKey, RunEvent, RunId, Seq, StreamId, Timestamp};
+use event::{Attempt, Fact, JobKey, RunEvent, RunId, Seq, StreamId, Timestamp};
 use expect_test::{Expect, expect};
 use ports::{Fault, JOURNAL_CONTRACT, Journal, MemoryJournal};
 

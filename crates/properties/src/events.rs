@@ -1,6 +1,6 @@
 //! The journal's payloads and names, whatever lies on the disk.
 
-use event::{DecodeError, Digest, RunEvent, StreamId};
+use event::{DecodeError, Digest, Fact, RunEvent, StreamId};
 
 /// An input is the payload of an event; as text, the name of a stream or a digest.
 pub fn check(input: &[u8]) {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{
-    CancelReason, Conclusion, DeclaredJob, Fence, JobDefinition, JobKey, RunEvent, RunRequest,
-    StreamId, Timestamp, WaitReason,
+    CancelReason, Conclusion, DeclaredJob, Fact, Fence, JobDefinition, JobKey, RunEvent,
+    RunRequest, StreamId, Timestamp, WaitReason,
 };
 use mask::MaskedText;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use driver::{Grown, Observer};
-use event::{Fence, RunEvent, StreamId};
+use event::{Fact, Fence, RunEvent, StreamId};
 
 use ports::Lease;
 use scheduler::{Definitions, Files, State, check, evolve};

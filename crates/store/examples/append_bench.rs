@@ -8,7 +8,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
-use event::{Attempt, Conclusion, JobKey, RunEvent, RunId, Seq, StreamId, Timestamp};
+use event::{Attempt, Conclusion, Fact, JobKey, RunEvent, RunId, Seq, StreamId, Timestamp};
 use ports::Journal as _;
 use store::{Durability, Store};
 

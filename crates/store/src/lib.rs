@@ -34,4 +34,4 @@ pub use database::{Durability, LOCK_WAIT_MAX_MS};
 pub use error::StoreError;
 pub use logs::Logs;
 pub use read::{BrokenChain, ReadError, RunRecord, Verified};
-pub use store::Store;
+pub use store::{Ledger, Store};

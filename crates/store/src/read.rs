@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use event::{Attempt, Digest, Envelope, RunEvent, RunId, Seq, StreamId, Timestamp, chain};
+use event::{
+    Attempt, DeploymentId, Digest, Envelope, Fact, RunId, Seq, StreamId, Timestamp, chain,
+};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::error::StoreError;
@@ -121,12 +123,12 @@ impl EventRow {
 }
 
 /// The events of a stream behind `after`, each proven against the one before it.
-pub(crate) fn read(
+pub(crate) fn read<E: Fact>(
     connection: &Connection,
     path: &Path,
     stream: StreamId,
     after: Seq,
-) -> Result<Vec<Envelope>, ReadError> {
+) -> Result<Vec<Envelope<E>>, ReadError> {
     let failed = |source| StoreError::from_sqlite(path, source);
     let mut statement = connection
         .prepare_cached(
@@ -144,8 +146,10 @@ pub(crate) fn read(
         if row.seq > after {
             row.follows(stream, before)?;
             let payload = row.payload.as_ref().ok_or(ReadError::Forgotten { stream })?;
-            let event = RunEvent::decode(payload.as_bytes()).map_err(|source| {
-                ReadError::Newer { stream, seq: row.seq, source: std::sync::Arc::new(source) }
+            let event = E::decode(payload.as_bytes()).map_err(|source| ReadError::Newer {
+                stream,
+                seq: row.seq,
+                source: std::sync::Arc::new(source),
             })?;
             let (seq, at, digest) = (row.seq, row.at, row.digest);
             envelopes.push(Envelope { stream, seq, at, digest, event });
@@ -162,18 +166,20 @@ pub(crate) fn open_streams(connection: &Connection) -> rusqlite::Result<Vec<Stri
     statement.query_map([], |row| row.get(0))?.collect()
 }
 
-/// The newest streams that still have their events, newest first.
+/// The newest streams of runs that still have their events, newest first.
 pub(crate) fn newest_streams(
     connection: &Connection,
     limit: usize,
 ) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection
-        .prepare_cached("SELECT name FROM stream WHERE forgotten = 0 ORDER BY id DESC LIMIT ?1")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT name FROM stream WHERE forgotten = 0 AND name GLOB 'run/*'
+         ORDER BY id DESC LIMIT ?1",
+    )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     statement.query_map([limit], |row| row.get(0))?.collect()
 }
 
-/// Streams that ended and still have their events, oldest first, with the time of the last event. A
+/// Streams of runs that ended and still have their events, oldest first, with the time of the last event. A
 /// kind of stream that this version does not know is not its business.
 pub(crate) fn ended_streams(
     connection: &Connection,
@@ -181,7 +187,7 @@ pub(crate) fn ended_streams(
     let mut statement = connection.prepare_cached(
         "SELECT stream.name, event.at FROM stream
          JOIN event ON event.stream = stream.id AND event.seq = stream.seq
-         WHERE stream.open = 0 AND stream.forgotten = 0 ORDER BY stream.id",
+         WHERE stream.open = 0 AND stream.forgotten = 0 AND stream.name GLOB 'run/*' ORDER BY stream.id",
     )?;
     let mut rows = statement.query([])?;
     let mut ended = Vec::new();
@@ -211,6 +217,26 @@ pub(crate) fn run(connection: &Connection, run: RunId) -> rusqlite::Result<Optio
         })
     });
     record.optional()
+}
+
+/// The deployments that went to an environment, newest first.
+pub(crate) fn deployments(
+    connection: &Connection,
+    project: &str,
+    environment: Option<&str>,
+    limit: usize,
+) -> rusqlite::Result<Vec<DeploymentId>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM deployment WHERE project = ?1 AND (?2 IS NULL OR environment = ?2)
+         ORDER BY id DESC LIMIT ?3",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query(rusqlite::params![project, environment, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(DeploymentId(row.get::<_, i64>(0)?.cast_unsigned()));
+    }
+    Ok(found)
 }
 
 /// Reads everything and proves it.

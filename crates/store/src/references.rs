@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use event::{BlobId, RunEvent, StreamId, Timestamp};
+use event::{BlobId, Fact, RunEvent, StreamId, Timestamp};
 use rusqlite::Connection;
 
 /// Hexadecimal digits of a SHA-256.

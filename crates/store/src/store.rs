@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use event::{Attempt, BlobId, Envelope, RunEvent, RunId, Seq, StreamId, Timestamp};
+use event::{
+    Attempt, BlobId, DeploymentEvent, DeploymentId, Envelope, Fact, RunEvent, RunId, Seq, StreamId,
+    Timestamp,
+};
 use ports::{Journal, JournalError};
 use rusqlite::Connection;
 
@@ -46,6 +49,11 @@ impl Store {
         Ok(Store { path, reader, writer, blobs, logs })
     }
 
+    /// The journal of deployments.
+    pub fn ledger(self: &Arc<Store>) -> Ledger {
+        Ledger(Arc::clone(self))
+    }
+
     /// The blobs.
     pub fn blobs(&self) -> &Blobs {
         &self.blobs
@@ -81,19 +89,47 @@ impl Store {
         }
     }
 
+    /// The next deployment to an environment.
+    pub fn allocate_deployment(
+        &self,
+        project: &str,
+        environment: &str,
+    ) -> Result<DeploymentId, StoreError> {
+        let request = Request::AllocateDeployment {
+            project: project.into(),
+            environment: environment.into(),
+        };
+        match self.writer.ask(request) {
+            Ok(Answer::Deployment(deployment)) => Ok(deployment),
+            Ok(_) => unreachable!("the answer to this request is a deployment"),
+            Err(refusal) => Err(self.refused(refusal)),
+        }
+    }
+
+    /// A project's newest deployments, to one environment or to all, newest first.
+    pub fn deployments(
+        &self,
+        project: &str,
+        environment: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<DeploymentId>, StoreError> {
+        let found = read::deployments(&self.reader(), project, environment, limit);
+        found.map_err(|source| self.sqlite(source))
+    }
+
     /// A run's numbers.
     pub fn run(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
         read::run(&self.reader(), run).map_err(|source| self.sqlite(source))
     }
 
-    /// The newest streams whose events are still there, newest first.
+    /// The newest streams of runs whose events are still there, newest first.
     pub fn newest_streams(&self, limit: usize) -> Result<Vec<StreamId>, ReadError> {
         let names = read::newest_streams(&self.reader(), limit);
         let names = names.map_err(|source| self.sqlite(source))?;
         names.iter().map(|name| read::parse_stream(name)).collect()
     }
 
-    /// Streams that ended and still have their events, oldest first, each with when it ended.
+    /// Streams of runs that ended and still have their events, oldest first, each with when it ended.
     pub fn ended_streams(&self) -> Result<Vec<(StreamId, Timestamp)>, StoreError> {
         read::ended_streams(&self.reader()).map_err(|source| self.sqlite(source))
     }
@@ -170,17 +206,17 @@ fn unread(action: String, error: ReadError) -> JournalError {
     }
 }
 
-impl Journal for Store {
-    fn append(
+impl Store {
+    fn append_any<E: Fact>(
         &self,
         stream: StreamId,
         expected: Seq,
         at: Timestamp,
-        events: &[RunEvent],
+        events: &[E],
     ) -> Result<Seq, JournalError> {
         let events = events.iter().map(Into::into).collect();
         let action = || format!("cannot append to {stream}");
-        match self.writer.ask(Request::Append { stream, expected, at, events }) {
+        match self.writer.ask(Request::Append { stream, expected, at, events, kinds: E::KINDS }) {
             Ok(Answer::Appended(seq)) => Ok(seq),
             Ok(_) => unreachable!("the answer to this request is a sequence number"),
             Err(Refusal::Conflict { found }) => {
@@ -195,17 +231,73 @@ impl Journal for Store {
         }
     }
 
-    fn read(&self, stream: StreamId, after: Seq) -> Result<Vec<Envelope>, JournalError> {
+    fn read_any<E: Fact>(
+        &self,
+        stream: StreamId,
+        after: Seq,
+    ) -> Result<Vec<Envelope<E>>, JournalError> {
         read::read(&self.reader(), &self.path, stream, after)
             .map_err(|error| unread(format!("cannot read {stream}"), error))
     }
 
-    fn open_streams(&self) -> Result<Vec<StreamId>, JournalError> {
+    /// A stream of a kind that this version does not know may be of any kind of event.
+    fn open_any<E: Fact>(&self) -> Result<Vec<StreamId>, JournalError> {
         let action = || "cannot list what is open".to_owned();
         let names = read::open_streams(&self.reader());
         let names = names.map_err(|source| storage(action(), self.sqlite(source)))?;
-        let streams = names.iter().map(|name| read::parse_stream(name)).collect::<Result<_, _>>();
-        streams.map_err(|error| unread(action(), error))
+        let streams =
+            names.iter().map(|name| read::parse_stream(name)).collect::<Result<Vec<_>, _>>();
+        let streams = streams.map_err(|error| unread(action(), error))?;
+        Ok(streams.into_iter().filter(|stream| E::is_of(*stream)).collect())
+    }
+}
+
+/// The journal of runs. That of deployments is [`Store::ledger`].
+impl Journal for Store {
+    fn append(
+        &self,
+        stream: StreamId,
+        expected: Seq,
+        at: Timestamp,
+        events: &[RunEvent],
+    ) -> Result<Seq, JournalError> {
+        self.append_any(stream, expected, at, events)
+    }
+
+    fn read(&self, stream: StreamId, after: Seq) -> Result<Vec<Envelope>, JournalError> {
+        self.read_any(stream, after)
+    }
+
+    fn open_streams(&self) -> Result<Vec<StreamId>, JournalError> {
+        self.open_any::<RunEvent>()
+    }
+}
+
+/// The journal of deployments, in the same file and chained in the same way.
+#[derive(Clone)]
+pub struct Ledger(Arc<Store>);
+
+impl Journal<DeploymentEvent> for Ledger {
+    fn append(
+        &self,
+        stream: StreamId,
+        expected: Seq,
+        at: Timestamp,
+        events: &[DeploymentEvent],
+    ) -> Result<Seq, JournalError> {
+        self.0.append_any(stream, expected, at, events)
+    }
+
+    fn read(
+        &self,
+        stream: StreamId,
+        after: Seq,
+    ) -> Result<Vec<Envelope<DeploymentEvent>>, JournalError> {
+        self.0.read_any(stream, after)
+    }
+
+    fn open_streams(&self) -> Result<Vec<StreamId>, JournalError> {
+        self.0.open_any::<DeploymentEvent>()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use event::{Attempt, Digest, RunEvent, RunId, Seq, StreamId, Timestamp, chain};
+use event::{Attempt, DeploymentId, Digest, RunId, Seq, StreamId, Timestamp, chain};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use crate::error::StoreError;
@@ -80,8 +80,12 @@ pub(crate) fn perform(
     request: &Request,
 ) -> Result<Answer, Refusal> {
     match request {
-        Request::Append { stream, expected, at, events } => {
-            append(transaction, known, *stream, *expected, *at, events)
+        Request::Append { stream, expected, at, events, kinds } => {
+            let place = Place { stream: *stream, expected: *expected, at: *at, kinds };
+            append(transaction, known, &place, events)
+        }
+        Request::AllocateDeployment { project, environment } => {
+            allocate_deployment(transaction, project, environment)
         }
         Request::AllocateRun { repository, workflow } => {
             allocate_run(transaction, repository, workflow)
@@ -91,21 +95,28 @@ pub(crate) fn perform(
     }
 }
 
-fn append(
-    transaction: &Transaction<'_>,
-    known: &mut KnownStreams,
+/// Where events are to stand.
+struct Place {
     stream: StreamId,
     expected: Seq,
     at: Timestamp,
+    kinds: &'static [&'static str],
+}
+
+fn append(
+    transaction: &Transaction<'_>,
+    known: &mut KnownStreams,
+    place: &Place,
     events: &[EncodedEvent],
 ) -> Result<Answer, Refusal> {
+    let Place { stream, expected, at, kinds } = *place;
     let row = find_stream(transaction, stream)?;
     let found = row.as_ref().map_or(Seq(0), |row| row.seq);
     if let Some(row) = &row {
         if row.forgotten {
             return Err(Refusal::Forgotten);
         }
-        refuse_unknown_kinds(transaction, row, known.get(stream))?;
+        refuse_unknown_kinds(transaction, row, kinds, known.get(stream))?;
     }
     if found != expected {
         return Err(Refusal::Conflict { found });
@@ -185,6 +196,7 @@ fn create_stream(transaction: &Transaction<'_>, stream: StreamId) -> rusqlite::R
 fn refuse_unknown_kinds(
     transaction: &Transaction<'_>,
     row: &StreamRow,
+    kinds: &[&str],
     known: Seq,
 ) -> Result<(), Refusal> {
     if known >= row.seq {
@@ -198,7 +210,7 @@ fn refuse_unknown_kinds(
     while let Some(row) = rows.next()? {
         let kind: Option<String> = row.get(0)?;
         let kind = kind.unwrap_or_else(|| "(no event)".to_owned());
-        if !RunEvent::KINDS.contains(&kind.as_str()) {
+        if !kinds.contains(&kind.as_str()) {
             return Err(Refusal::UnknownKind { kind });
         }
     }
@@ -229,6 +241,17 @@ fn allocate_attempt(transaction: &Transaction<'_>, run: RunId) -> Result<Answer,
         statement.query_row([run.0.cast_signed()], |row| row.get(0)).optional()?;
     let attempt = attempt.ok_or(Refusal::NoRun(run))?;
     Ok(Answer::Attempt(Attempt(attempt.cast_unsigned())))
+}
+
+fn allocate_deployment(
+    transaction: &Transaction<'_>,
+    project: &str,
+    environment: &str,
+) -> Result<Answer, Refusal> {
+    let mut statement = transaction
+        .prepare_cached("INSERT INTO deployment (project, environment) VALUES (?1, ?2)")?;
+    let id = statement.insert([project, environment])?;
+    Ok(Answer::Deployment(DeploymentId(id.cast_unsigned())))
 }
 
 fn forget(transaction: &Transaction<'_>, stream: StreamId) -> Result<Answer, Refusal> {

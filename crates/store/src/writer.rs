@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use event::{Attempt, RunEvent, RunId, Seq, StreamId, Timestamp};
+use event::{Attempt, DeploymentId, Fact, RunId, Seq, StreamId, Timestamp};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::StoreError;
@@ -25,7 +25,16 @@ const GROUP_REQUESTS_MAX: usize = 256;
 /// What the thread does for a caller.
 pub(crate) enum Request {
     /// Appends events, already encoded.
-    Append { stream: StreamId, expected: Seq, at: Timestamp, events: Vec<EncodedEvent> },
+    Append {
+        stream: StreamId,
+        expected: Seq,
+        at: Timestamp,
+        events: Vec<EncodedEvent>,
+        /// Kinds that may stand in such a stream.
+        kinds: &'static [&'static str],
+    },
+    /// Gives the next deployment to an environment.
+    AllocateDeployment { project: Arc<str>, environment: Arc<str> },
     /// Gives the next run of a workflow.
     AllocateRun { repository: Arc<str>, workflow: Arc<str> },
     /// Gives the next attempt of a run.
@@ -40,10 +49,9 @@ pub(crate) struct EncodedEvent {
     pub(crate) ends_stream: bool,
 }
 
-impl From<&RunEvent> for EncodedEvent {
-    fn from(event: &RunEvent) -> EncodedEvent {
-        let ends_stream = matches!(event, RunEvent::RunCompleted { .. });
-        EncodedEvent { payload: event.encode(), ends_stream }
+impl<E: Fact> From<&E> for EncodedEvent {
+    fn from(event: &E) -> EncodedEvent {
+        EncodedEvent { payload: event.encode(), ends_stream: event.ends_stream() }
     }
 }
 
@@ -52,6 +60,7 @@ pub(crate) enum Answer {
     Appended(Seq),
     Run(RunId, u64),
     Attempt(Attempt),
+    Deployment(DeploymentId),
     Forgotten,
 }
 
@@ -170,7 +179,7 @@ enum Failed {
 mod tests {
     //! What only shows with a connection that was tampered with: a full disk, a held lock.
 
-    use event::{Attempt, JobKey};
+    use event::{Attempt, JobKey, RunEvent};
     use expect_test::expect;
 
     use super::*;
@@ -183,6 +192,7 @@ mod tests {
             expected: Seq(expected),
             at: Timestamp(1),
             events: vec![EncodedEvent::from(&event)],
+            kinds: RunEvent::KINDS,
         };
         match writer.ask(request) {
             Ok(Answer::Appended(seq)) => Ok(seq),
@@ -237,6 +247,7 @@ mod tests {
                 expected: Seq(0),
                 at: Timestamp(1),
                 events: vec![EncodedEvent::from(&event)],
+                kinds: RunEvent::KINDS,
             };
             (Waiting { request, reply }, answer)
         };

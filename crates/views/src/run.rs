@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{
-    Attempt, BlobId, CancelReason, Conclusion, JobKey, RunEvent, RunId, RunRequest, Status,
+    Attempt, BlobId, CancelReason, Conclusion, Fact, JobKey, RunEvent, RunId, RunRequest, Status,
     Timestamp, WaitReason,
 };
 use mask::MaskedText;

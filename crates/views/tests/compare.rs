@@ -1,6 +1,6 @@
 //! Two runs in, what differs out. Each run is a few values over a run that is equal but for them.
 
-use event::{RunEvent, RunRequest};
+use event::{Fact, RunEvent, RunRequest};
 use expect_test::{Expect, expect};
 use serde_json::{Value as Json, json};
 use views::{Compared, RunView, compare};

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use event::{Conclusion, RunEvent, Status, Timestamp};
+use event::{Conclusion, Fact, RunEvent, Status, Timestamp};
 use expect_test::{Expect, expect};
 use views::{JobView, RunRow, RunView, StepView};
 

@@ -208,7 +208,7 @@ impl Pruned {
     }
 
     fn keep(&mut self, stream: StreamId) {
-        let StreamId::Run(run, attempt) = stream;
+        let (run, attempt) = stream.as_run().expect("the stream of a run");
         if self.format == Format::Json {
             let line = json!({
                 "type": "kept", "run": run, "attempt": attempt, "reason": "it is not finished",

@@ -165,7 +165,7 @@ fn say_swept(state: &StateFolder, store: &Arc<Store>) -> Result<(), Failure> {
         ));
     }
     for owner in &swept.free {
-        let StreamId::Run(run, _) = owner.stream();
+        let (run, _) = owner.stream().as_run().expect("the stream of a run");
         talk(&format!(
             "hint: run {run} was not finished; launchway runs resume {run} goes on with it"
         ));

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{
-    Attempt, CancelReason, Change, Conclusion, EventRef, ExitKind, Fence, JobKey, RunEvent, RunId,
-    RunRequest, Selection, StreamId, Terms, Timestamp, WorkflowFile,
+    Attempt, CancelReason, Change, Conclusion, EventRef, ExitKind, Fact, Fence, JobKey, RunEvent,
+    RunId, RunRequest, Selection, StreamId, Terms, Timestamp, WorkflowFile,
 };
 use mask::MaskedText;
 use protocol::Report;
@@ -268,7 +268,7 @@ pub(crate) fn play(workflow: &str, called: &[(&str, &str)], script: &str) -> Str
 }
 
 fn line(stream: StreamId, event: &RunEvent) -> String {
-    let StreamId::Run(run, attempt) = stream;
+    let (run, attempt) = stream.as_run().expect("the stream of a run");
     let place = match (run.0, attempt.0) {
         (1, 1) => String::new(),
         (run, 1) => format!("[{run}] "),

@@ -233,10 +233,10 @@ fn a_value_of_a_newer_version_stops_reading() {
 fn a_kind_of_stream_of_a_newer_version_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let store = filled(folder.path());
-    alter(folder.path(), "UPDATE stream SET name = 'deployment/3' WHERE name = 'run/3/1'");
-    expect!["the stream `deployment/3` was written by a newer version"]
+    alter(folder.path(), "UPDATE stream SET name = 'environment/3' WHERE name = 'run/3/1'");
+    expect!["the stream `environment/3` was written by a newer version"]
         .assert_eq(&story(&store.open_streams().unwrap_err(), folder.path()));
-    expect!["the stream `deployment/3` was written by a newer version"]
+    expect!["the stream `environment/3` was written by a newer version"]
         .assert_eq(&story(&store.verify().unwrap_err(), folder.path()));
     assert_eq!(store.read(run(2), Seq(0)).unwrap().len(), 4);
 }

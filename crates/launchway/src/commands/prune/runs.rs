@@ -37,12 +37,14 @@ fn past(round: &Round<'_>) -> Result<BTreeMap<RunId, Vec<StreamId>>, Failure> {
     let ended = round.store.ended_streams();
     let mut runs: BTreeMap<RunId, (Timestamp, Vec<StreamId>)> = BTreeMap::new();
     for (stream, at) in ended.map_err(|error| Failure::caused(Exit::Missing, error))? {
-        let StreamId::Run(run, _) = stream;
+        let (run, _) = stream.as_run().expect("the stream of a run");
         let (last, streams) = runs.entry(run).or_insert((at, Vec::new()));
         *last = at.max(*last);
         streams.push(stream);
     }
-    let is_open = |run: &RunId| round.open.iter().any(|StreamId::Run(open, _)| open == run);
+    let is_open = |run: &RunId| {
+        round.open.iter().any(|open| open.as_run().is_some_and(|(open, _)| open == *run))
+    };
     let past = runs.into_iter().filter(|(run, (last, _))| *last < round.horizon && !is_open(run));
     Ok(past.map(|(run, (_, streams))| (run, streams)).collect())
 }
@@ -57,8 +59,8 @@ fn forget(round: &Round<'_>, run: RunId, attempts: &[StreamId]) -> anyhow::Resul
         }
     }
     let begun_since = |stream: &StreamId| {
-        let StreamId::Run(open, _) = stream;
-        *open == run && !attempts.contains(stream)
+        let (open, _) = stream.as_run().expect("the stream of a run");
+        open == run && !attempts.contains(stream)
     };
     let open = ports::Journal::open_streams(round.store)?;
     let ended = round.store.ended_streams()?;

@@ -44,7 +44,7 @@ impl Place {
             blob: self.blob(text, days),
         };
         self.store.append(stream, Seq(0), at, &[event]).expect("appended");
-        let StreamId::Run(run, attempt) = stream;
+        let (run, attempt) = stream.as_run().expect("the stream of a run");
         for folder in [format!("jobs/{run}.{attempt}/job.1"), format!("logs/{run}/{attempt}")] {
             let folder = self.folder.path().join(folder);
             fs::create_dir_all(&folder).expect("a folder");

@@ -20,7 +20,7 @@ use crate::terminal::time::now;
 pub(crate) fn run(store: &Store, run: &RunRef, names: &[String], folder: &Path) -> Outcome {
     let stream = journal::find(store, run)?;
     let all = artifacts(store, stream)?;
-    let StreamId::Run(number, _) = stream;
+    let (number, _) = stream.as_run().expect("the stream of a run");
     let wanted = wanted(&format!("run {number}"), &all, names)?;
     for (name, artifact) in wanted {
         let target = match names {
@@ -40,7 +40,7 @@ fn artifacts(
     store: &Store,
     stream: StreamId,
 ) -> Result<BTreeMap<MaskedText, ArtifactView>, Failure> {
-    let StreamId::Run(run, attempt) = stream;
+    let (run, attempt) = stream.as_run().expect("the stream of a run");
     let mut all = BTreeMap::new();
     for earlier in 1..attempt.0 {
         // An attempt that was pruned has none any more.

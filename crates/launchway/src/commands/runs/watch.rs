@@ -21,7 +21,7 @@ const LOOK_SECONDS: i64 = 2;
 
 pub(crate) fn run(store: &Store, state: &StateFolder, run: &RunRef) -> Outcome {
     let stream = journal::find(store, run)?;
-    let event::StreamId::Run(number, _) = stream;
+    let (number, _) = stream.as_run().expect("the stream of a run");
     let changes = Changes::of(state.root())?;
     let mut reporter = reporter(Format::Human);
     let mut seen = Seq(0);

@@ -1,0 +1,187 @@
+//! What is wanted of a deployment, and by whom.
+
+use std::fmt;
+use std::sync::Arc;
+
+use mask::MaskedText;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::ids::Timestamp;
+
+/// Everything that a deployment's decisions rest on. Settings are in it as they were read: what is
+/// changed in the file later does not change a deployment on its way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeploymentRequest {
+    /// `project` of the settings.
+    pub project: Arc<str>,
+    /// The environment.
+    pub environment: Arc<str>,
+    /// Of which kind it is.
+    pub kind: DeploymentKind,
+    /// Who wants it.
+    pub by: Actor,
+    /// Why, in their words.
+    pub reason: Option<MaskedText>,
+    /// The services, in the order in which they are shipped; never empty.
+    pub services: Vec<ServiceRequest>,
+    /// What must open before the first change.
+    pub gates: Vec<GateDemand>,
+    /// Done again though it runs already.
+    pub force: bool,
+    /// What a cancel means once something was changed.
+    pub on_cancel: OnCancel,
+    /// When it was wanted.
+    pub at: Timestamp,
+}
+
+/// One service of a deployment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServiceRequest {
+    /// The service's name in the settings.
+    pub service: Arc<str>,
+    /// What it shall be.
+    pub release: Release,
+    /// What ran well here last, as the journal says: what is gone back to. None before anything did.
+    pub last_good: Option<KnownRelease>,
+    /// The kind of target: `host`, `ecs`.
+    pub target: Arc<str>,
+    /// What the target needs to know, from the settings; read by the target alone. Nothing secret.
+    pub config: Json,
+    /// Steps around the change that the settings ask for, in the order of their kinds: backup,
+    /// migrate before it; verify and bake behind it.
+    pub around: Vec<super::PlannedStep>,
+}
+
+/// A version with its digests. The same digest is the same release, whatever it is called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// What people call it: a version, a tag, a short commit.
+    pub version: Arc<str>,
+    /// `sha256:...` of the image, or of the bundle for the host target.
+    pub digest: Arc<str>,
+    /// Where it can be had: an image's repository. None for a bundle, which its digest finds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Arc<str>>,
+    /// The commit that it was made from, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Arc<str>>,
+}
+
+/// A release that ran here once and was verified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownRelease {
+    /// The release.
+    pub release: Release,
+    /// What the target needs to bring it back, as it said then (a task definition's ARN).
+    pub handle: Json,
+    /// It was found running and taken over, not shipped by us (`design` 8.14).
+    pub adopted: bool,
+}
+
+/// Of which kind a deployment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeploymentKind {
+    /// A release that was not here before.
+    Release,
+    /// An earlier one, restored.
+    Rollback,
+    /// A release that may pass windows and timers.
+    Hotfix,
+    /// The same release again.
+    Redeploy,
+    /// The same release with other settings.
+    Config,
+}
+
+impl DeploymentKind {
+    /// As it stands in JSON and in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeploymentKind::Release => "release",
+            DeploymentKind::Rollback => "rollback",
+            DeploymentKind::Hotfix => "hotfix",
+            DeploymentKind::Redeploy => "redeploy",
+            DeploymentKind::Config => "config",
+        }
+    }
+}
+
+/// Who did something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The name that they are known by here.
+    pub name: MaskedText,
+    /// How that is known: `local` (the user of this machine), `ssh` (a signature).
+    pub proof: Arc<str>,
+}
+
+/// A gate's key, unique in its deployment: `approval/devops`, `wait`, `window`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GateKey(Arc<str>);
+
+impl GateKey {
+    /// Wraps the text.
+    pub fn new(text: impl Into<Arc<str>>) -> GateKey {
+        GateKey(text.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for GateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What must open before the first change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum GateDemand {
+    /// So many people of a group agree to the plan.
+    Approval {
+        /// The group, from the settings.
+        group: Arc<str>,
+        /// How many.
+        count: u32,
+        /// Who may; the requester is not among them.
+        members: Vec<Arc<str>>,
+    },
+    /// So long after the request.
+    Wait {
+        /// Milliseconds.
+        milliseconds: u64,
+    },
+    /// The person who started it typed the word.
+    Confirm {
+        /// Which.
+        word: Arc<str>,
+    },
+}
+
+impl GateDemand {
+    /// The key of this gate.
+    pub fn key(&self) -> GateKey {
+        match self {
+            GateDemand::Approval { group, .. } => GateKey::new(format!("approval/{group}")),
+            GateDemand::Wait { .. } => GateKey::new("wait"),
+            GateDemand::Confirm { .. } => GateKey::new("confirm"),
+        }
+    }
+}
+
+/// What a cancel means once something was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnCancel {
+    /// What was done is undone.
+    Back,
+    /// It is finished, and said so.
+    Finish,
+}
