@@ -32,7 +32,10 @@ pub(crate) enum Choice {
 
 impl Candidate {
     fn read(path: String, source: Arc<Source>) -> Candidate {
-        let (workflow, findings) = workflow::read(&source);
+        let (workflow, mut findings) = workflow::read(&source);
+        if let Some(workflow) = &workflow {
+            findings.extend(workflow::empty_jobs(workflow, &findings));
+        }
         Candidate { path, source, workflow, findings }
     }
 

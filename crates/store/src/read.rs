@@ -77,7 +77,7 @@ pub enum ReadError {
         stream: StreamId,
     },
     /// The file did not answer.
-    #[error(transparent)]
+    #[error("cannot read the journal")]
     Store(#[from] StoreError),
 }
 

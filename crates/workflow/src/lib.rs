@@ -15,6 +15,7 @@
 mod action;
 mod condition;
 mod cron;
+mod empty_jobs;
 mod filter;
 mod graph;
 mod job;
@@ -29,6 +30,7 @@ mod trigger;
 mod uses;
 
 pub use action::{ActionInput, ActionManifest, ActionOutput, ActionRuns, DockerRuns, read_action};
+pub use empty_jobs::empty_jobs;
 pub use filter::{Pattern, PatternError};
 pub use matrix::{Leg, MatrixError};
 pub use model::{

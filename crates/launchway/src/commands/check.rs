@@ -90,7 +90,11 @@ fn check_file(file: &Checked, context: &check::CheckContext<'_>) -> Vec<Diagnost
     if file.path.file_stem().is_some_and(|stem| stem == "action") {
         return workflow::read_action(&file.source).1;
     }
-    let (_, found) = workflow::read_node(&file.source, file.root.as_ref(), file.found.clone());
+    let (workflow, mut found) =
+        workflow::read_node(&file.source, file.root.as_ref(), file.found.clone());
+    if let Some(workflow) = &workflow {
+        found.extend(workflow::empty_jobs(workflow, &found));
+    }
     let mut found = check::without_ignored(&file.source, found);
     if let Some(root) = &file.root {
         found.extend(check::check_node(&file.source, root, context));

@@ -67,12 +67,13 @@ pub(crate) fn find(
         };
         let source = Source::new(&*file.path, &*file.text);
         let (workflow, findings) = workflow::read(&source);
-        called.findings.extend(findings.into_iter().filter(|it| it.severity == Severity::Error));
         let mut further = Vec::new();
-        if let Some(workflow) = workflow {
-            called.findings.extend(not_callable(&call, &workflow));
-            further = calls(&workflow, Some(&call.key));
+        if let Some(workflow) = &workflow {
+            called.findings.extend(workflow::empty_jobs(workflow, &findings));
+            called.findings.extend(not_callable(&call, workflow));
+            further = calls(workflow, Some(&call.key));
         }
+        called.findings.extend(findings.into_iter().filter(|it| it.severity == Severity::Error));
         waiting.extend(further.iter().cloned());
         graph.insert(call.key.clone(), further);
         called.files.insert(call.key, file);

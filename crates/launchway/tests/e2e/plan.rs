@@ -477,7 +477,7 @@ fn graphviz_gets_boxes_arrows_and_frames() {
 #[test]
 fn mistakes_are_shown_and_end_with_3() {
     let place = Place::with(&[
-        (".github/workflows/a.yml", "on: push\njobs: { a: { runs-on: x } }\n"),
+        (".github/workflows/a.yml", "on: push\njobs: { a: { runs-on: x, steps: [{ run: x }] } }\n"),
         (
             ".github/workflows/b.yml",
             "on: push\njobs: { b: { uses: ./.github/workflows/ship.yml } }\n",
@@ -488,31 +488,31 @@ fn mistakes_are_shown_and_end_with_3() {
         &place,
         &[],
         expect![[r#"
-        push of main at COMMIT, in local/repository
+            push of main at COMMIT, in local/repository
 
-        ▶ .github/workflows/a.yml
-          a change
+            ▶ .github/workflows/a.yml
+              a change
 
-          ✗ a  x · 0 steps
-               refused: no runner here has the label 'x' that the job 'a' asks for (.github/workflows/a.yml:2)
-               hint: if this machine will do: --label x=host; else leave it out: -j or --matrix
+              ✗ a  x · 1 step
+                   refused: no runner here has the label 'x' that the job 'a' asks for (.github/workflows/a.yml:2)
+                   hint: if this machine will do: --label x=host; else leave it out: -j or --matrix
 
-        ✗ .github/workflows/b.yml
-          cannot run: it has mistakes
-          error[called-workflow]: with: the input `region` is required
-           --> .github/workflows/b.yml:2:9
-            |
-          2 | jobs: { b: { uses: ./.github/workflows/ship.yml } }
-            |         ^
-            |
-            = help: it takes the inputs region, tag and no secrets
+            ✗ .github/workflows/b.yml
+              cannot run: it has mistakes
+              error[called-workflow]: with: the input `region` is required
+               --> .github/workflows/b.yml:2:9
+                |
+              2 | jobs: { b: { uses: ./.github/workflows/ship.yml } }
+                |         ^
+                |
+                = help: it takes the inputs region, tag and no secrets
 
-        – Ship  .github/workflows/ship.yml
-          does not run: It runs on workflow_call, not on push.
+            – Ship  .github/workflows/ship.yml
+              does not run: It runs on workflow_call, not on push.
 
-        1 workflow with 1 job; 1 not started; 1 with mistakes; 1 that cannot run on this machine
-        exit 3
-    "#]],
+            1 workflow with 1 job; 1 not started; 1 with mistakes; 1 that cannot run on this machine
+            exit 3
+        "#]],
     );
     check_human(
         &place,

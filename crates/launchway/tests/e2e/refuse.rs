@@ -13,6 +13,31 @@ fn check(workflow: &str, args: &[&str], expect: Expect) {
     assert_eq!(place.run(&["runs", "list", "--all", "--format", "json"]).stdout, "");
 }
 
+/// GitHub's grammar allows it, its service refuses the whole file.
+#[test]
+fn a_job_without_steps() {
+    check(
+        "
+on: push
+jobs:
+  fine: { runs-on: ubuntu-latest, steps: [{ run: 'true' }] }
+  none: { runs-on: ubuntu-latest }
+",
+        &[],
+        expect![[r#"
+            error[job-without-steps]: No steps defined in `steps` and no workflow called in `uses` for the following jobs: none
+             --> .github/workflows/ci.yml:5:3
+              |
+            5 |   none: { runs-on: ubuntu-latest }
+              |   ^^^^
+              |
+              = help: give it a step (`steps: [{ run: "true" }]`), or take it away
+
+            exit 3
+        "#]],
+    );
+}
+
 // proves: conformance 155
 #[test]
 fn a_job_in_a_container_where_there_is_no_docker() {

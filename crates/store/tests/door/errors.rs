@@ -110,7 +110,8 @@ fn a_damaged_page_is_told() {
     .assert_eq(&story(&refused, folder.path()));
     let refused = store.verify().unwrap_err();
     expect![[r#"
-        FOLDER/journal.db is damaged
+        cannot read the journal
+          because: FOLDER/journal.db is damaged
           because: database disk image is malformed
           because: Error code 11: database disk image is malformed"#]]
     .assert_eq(&story(&refused, folder.path()));
