@@ -15,6 +15,7 @@ mod deprecated_command;
 mod empty_scan;
 mod hidden_failure;
 mod image_not_loaded;
+mod matrix_too_large;
 mod missing_checkout;
 mod missing_required_input;
 mod missing_timeout;
@@ -29,6 +30,7 @@ mod unchecked_pipe;
 mod unknown_input;
 mod unknown_need;
 mod unknown_output;
+mod unknown_shell;
 mod unknown_variable;
 mod unpinned_action;
 mod unreachable_service;
@@ -76,6 +78,8 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { id: "plan-without-backend", look: plan_without_backend::look },
     Rule { id: "case-ignored", look: case_ignored::look },
     Rule { id: "empty-scan", look: empty_scan::look },
+    Rule { id: "unknown-shell", look: unknown_shell::look },
+    Rule { id: "matrix-too-large", look: matrix_too_large::look },
     Rule { id: IGNORE_WITHOUT_REASON, look: |_, _| {} },
 ];
 

@@ -377,6 +377,109 @@ fn c77_a_number_loses_its_last_zero() {
     );
 }
 
+// proves: conformance 133
+#[test]
+fn c133_shells_that_are_none() {
+    let text = |workflow: &str, of_job: &str, steps: &str| {
+        let default = |shell: &str| format!("defaults: {{run: {{shell: {shell}}}}}");
+        format!(
+            "on: push\n{}\njobs:\n  a:\n    runs-on: x\n    {}\n    steps:\n{steps}",
+            default(workflow),
+            default(of_job)
+        )
+    };
+    let all = "      - {run: a, shell: fish}\n      - parallel: [{run: b, shell: ' Fishy -c '}]\n      - {run: c}\n";
+    check(
+        "unknown-shell",
+        &text("zsh", "perl", all),
+        expect![[r#"
+        6 error invalid shell option 'perl': it must be a known shell (bash, sh, pwsh, powershell, python) or hold '{0}' <- perl
+        8 error invalid shell option 'fish': it must be a known shell (bash, sh, pwsh, powershell, python) or hold '{0}' <- fish
+        9 error invalid shell option 'Fishy -c': it must be a known shell (bash, sh, pwsh, powershell, python) or hold '{0}' <- ' Fishy -c '
+    "#]],
+    );
+    let fine = "      - {run: a, shell: BASH}\n      - {run: b, shell: 'perl -w {0}'}\n      - {run: c, shell: cmd}\n      - {run: d, shell: \"${{ matrix.shell }}\"}\n";
+    // Nobody takes the defaults.
+    check("unknown-shell", &text("zsh", "perl", fine), expect![""]);
+    let default = text("zsh", "x", "      - {run: a}\n").replace("    defaults", "    x-defaults");
+    check(
+        "unknown-shell",
+        &default,
+        expect![[r#"
+        2 error invalid shell option 'zsh': it must be a known shell (bash, sh, pwsh, powershell, python) or hold '{0}' <- zsh
+    "#]],
+    );
+}
+
+// proves: conformance 94
+#[test]
+fn c94_matrices_of_more_than_256_jobs() {
+    let numbers = |count: usize| (0..count).map(|it| it.to_string()).collect::<Vec<_>>().join(", ");
+    let check = |matrix: &str, expected: Expect| {
+        let text = format!(
+            "on: push\njobs:\n  a:\n    runs-on: x\n    strategy: {{matrix: {matrix}}}\n    steps: [{{run: a}}]\n"
+        );
+        let source = Source::new("ci.yml", &*text);
+        let (root, _) = yaml::read(&source);
+        let mut table = String::new();
+        for found in check_node(&source, &root.expect("a tree"), &CheckContext::default()) {
+            if found.rule == "matrix-too-large" {
+                let hint = found.hint.unwrap_or_default();
+                writeln!(table, "{}: {hint}", found.message).expect("a string");
+            }
+        }
+        expected.assert_eq(&table);
+    };
+    let (large, small) = (numbers(257), numbers(16));
+    check(
+        &format!("{{n: [{large}]}}"),
+        expect![[r#"
+            the matrix makes more than 256 jobs: it makes at least 257: `exclude` some, or split it over two jobs
+        "#]],
+    );
+    check(&format!("{{a: [{small}], b: [{small}]}}"), expect![""]);
+    check(
+        &format!("{{a: [{small}], b: [{small}], c: [1, 2]}}"),
+        expect![[r#"
+            the matrix makes more than 256 jobs: it makes at least 512: `exclude` some, or split it over two jobs
+        "#]],
+    );
+    check(&format!("{{n: [{large}], exclude: [{{n: 7}}]}}"), expect![""]);
+    check(
+        &format!("{{n: [{large}], exclude: [{{n: 700}}]}}"),
+        expect![[r#"
+            the matrix makes more than 256 jobs: it makes at least 257: `exclude` some, or split it over two jobs
+        "#]],
+    );
+    // A text may equal a number.
+    check(&format!("{{n: [{large}], exclude: [{{n: '700'}}]}}"), expect![""]);
+    check(&format!("{{n: [{large}], exclude: \"${{{{ fromJSON(vars.NOT) }}}}\"}}"), expect![""]);
+    check(
+        &format!("{{n: [{large}], m: \"${{{{ fromJSON(vars.M) }}}}\"}}"),
+        expect![[r#"
+            the matrix makes more than 256 jobs: it makes at least 257: `exclude` some, or split it over two jobs
+        "#]],
+    );
+    check("\"${{ fromJSON(vars.M) }}\"", expect![""]);
+    // What fills in the others adds none; what contradicts all of them is one more.
+    let of =
+        |more: &str| format!("{{a: [{small}], b: [{small}], include: [{{a: 3, x: y}}{more}]}}");
+    check(&of(""), expect![""]);
+    check(
+        &of(", {a: 16}"),
+        expect![[r#"
+            the matrix makes more than 256 jobs: it makes at least 257: `exclude` some, or split it over two jobs
+        "#]],
+    );
+    let alone: Vec<String> = (0..257).map(|it| format!("{{n: {it}}}")).collect();
+    check(
+        &format!("{{include: [{}]}}", alone.join(", ")),
+        expect![[r#"
+            the matrix makes more than 256 jobs: it makes at least 257: `exclude` some, or split it over two jobs
+        "#]],
+    );
+}
+
 #[test]
 fn images_and_plans() {
     let build = "- uses: docker/setup-buildx-action@v3\n- uses: docker/build-push-action@v6\n  with: {tags: 'a:1, a:2', push: PUSH}\n- run: docker --debug run --rm a:2\n- run: docker run a:3";

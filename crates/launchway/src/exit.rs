@@ -3,6 +3,10 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
+use syntax::{Diagnostic, RuleId};
+
+use crate::prepare::called::{LOCKED, UNREACHABLE};
+
 /// How a command ended, for scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -82,5 +86,17 @@ impl From<repository::RepositoryError> for Failure {
         let hint = error.hint().map(str::to_owned);
         let failure = Failure::caused(exit, error);
         hint.into_iter().fold(failure, Failure::hint)
+    }
+}
+
+/// What is missing here, or forbidden, exits differently from what GitHub would refuse too.
+pub(crate) fn exit_of_findings<'f>(findings: impl Iterator<Item = &'f Diagnostic> + Clone) -> Exit {
+    let all = |rules: &[RuleId]| findings.clone().all(|finding| rules.contains(&finding.rule));
+    if all(&["needs-docker", "unknown-label", "snapshot", "port-taken", UNREACHABLE]) {
+        Exit::Missing
+    } else if all(&[LOCKED]) {
+        Exit::Forbidden
+    } else {
+        Exit::Refused
     }
 }

@@ -69,6 +69,16 @@ pub(crate) struct Missing {
     pub(crate) line: u32,
 }
 
+impl PlannedFile {
+    /// What keeps it from running that is no decision of its own.
+    pub(crate) fn mistakes(&self) -> &[Diagnostic] {
+        match &self.decision {
+            Decision::Broken(found) => found,
+            Decision::Runs(_) | Decision::Not(_) => &[],
+        }
+    }
+}
+
 impl Plan {
     /// An empty plan for an event.
     pub(crate) fn new(repository: &Repository, event: &TriggeringEvent, committed: bool) -> Plan {

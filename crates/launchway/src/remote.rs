@@ -14,7 +14,6 @@ use protocol::JobOptions;
 use workflow::Uses;
 
 use crate::engine::LOCK_FILE;
-use crate::exit::{Exit, Failure};
 use crate::state::StateFolder;
 use crate::terminal::style::talk;
 
@@ -42,10 +41,12 @@ impl RemoteFiles {
     }
 
     /// The file that `uses` names, under the name it is called by.
-    pub(crate) fn file(&self, uses: &Uses) -> Result<WorkflowFile, Failure> {
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub(crate) fn file(&self, uses: &Uses) -> Result<WorkflowFile, ResolveError> {
         let Uses::Remote { owner, repo, path, reference } = uses else {
-            let message = format!("{uses} is no workflow of another repository");
-            return Err(Failure::new(Exit::Refused, message));
+            return Err(ResolveError::NotRemote { uses: uses.to_string() });
         };
         let repository = format!("{owner}/{repo}@{reference}").to_lowercase();
         let known = self.commits.borrow().get(&repository).cloned();
@@ -64,7 +65,7 @@ impl RemoteFiles {
                 actions::resolve_workflow(&pinned, &options, progress)
             }
         };
-        let found = found.map_err(failure)?;
+        let found = found?;
         for note in found.notes {
             match note {
                 Note::Info(text) => talk(&format!("note: {text}")),
@@ -74,14 +75,4 @@ impl RemoteFiles {
         self.commits.borrow_mut().insert(repository, found.commit);
         Ok(WorkflowFile { path: uses.to_string().into(), text: found.text.into() })
     }
-}
-
-fn failure(error: ResolveError) -> Failure {
-    let exit = match error.exit_code() {
-        3 => Exit::Refused,
-        4 => Exit::Forbidden,
-        _ => Exit::Missing,
-    };
-    let hint = error.hint();
-    Failure::caused(exit, error).hint(hint)
 }

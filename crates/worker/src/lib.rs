@@ -38,6 +38,7 @@ mod output;
 mod packages;
 mod process;
 mod setup;
+mod signals;
 mod subjects;
 mod unenforced;
 mod wait;
@@ -62,6 +63,7 @@ pub fn main_on_stdin() -> ExitCode {
 /// The worker's whole life: waits for a job, runs it, reports. Success also where the job failed;
 /// failure only where there was no job to run.
 pub fn main(socket: UnixStream) -> ExitCode {
+    signals::answer_ignored();
     // Where it is refused, orphans go to init, and the driver's sweep finds them.
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     let mut control = Control::new(socket);

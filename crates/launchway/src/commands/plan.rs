@@ -13,7 +13,7 @@ use workflow::{CallSecrets, JobBody, Workflow};
 
 use crate::cli::{PlanArgs, PlanFormat};
 use crate::commands::run;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{Exit, Failure, Outcome, exit_of_findings};
 use crate::given;
 use crate::names::{Wanted, WantedNames};
 use crate::plan::{self, Decision, Missing, Plan, PlannedFile, PlannedRun, dot, human, json};
@@ -44,7 +44,10 @@ pub(crate) fn run(args: &PlanArgs, state: &StateFolder) -> Outcome {
     if args.format == PlanFormat::Human {
         talk(&format!("\n{}", human::closing(&plan)));
     }
-    Ok(if plan.is_broken() { Exit::Refused } else { Exit::Done })
+    if !plan.is_broken() {
+        return Ok(Exit::Done);
+    }
+    Ok(exit_of_findings(plan.files.iter().flat_map(plan::PlannedFile::mistakes)))
 }
 
 /// Columns of the terminal that standard output is; none where it is something else.

@@ -15,7 +15,7 @@ use syntax::Diagnostic;
 
 use crate::cli::{EventArgs, Executor, Format, RunArgs};
 use crate::engine::{Engine, Finish, exit_of, processors, sweep};
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{Exit, Failure, Outcome, exit_of_findings};
 use crate::prepare::{self, Chosen, Numbers, Situation, called, foreseen, inputs, refuse};
 use crate::remote::RemoteFiles;
 use crate::select::{self, Candidate, Choice};
@@ -344,8 +344,7 @@ pub(crate) fn look_ahead(
     matters
 }
 
-/// Shows what keeps the runs from starting. What is missing here exits differently from what
-/// GitHub would refuse too.
+/// Shows what keeps the runs from starting.
 pub(crate) fn refuse_findings(findings: &[Diagnostic], format: Format) -> Result<(), Failure> {
     if findings.is_empty() {
         return Ok(());
@@ -353,9 +352,6 @@ pub(crate) fn refuse_findings(findings: &[Diagnostic], format: Format) -> Result
     for text in diagnostics::render(findings, format, Style::stderr()) {
         talk(&text);
     }
-    let missing = findings.iter().all(|finding| {
-        matches!(finding.rule, "needs-docker" | "unknown-label" | "snapshot" | "port-taken")
-    });
-    let exit = if missing { Exit::Missing } else { Exit::Refused };
+    let exit = exit_of_findings(findings.iter());
     Err(Failure::new(exit, "nothing was run"))
 }

@@ -9,6 +9,7 @@ use super::card::{Card, group, plural};
 use super::rehearsal::Later;
 use super::{Decision, Fate, Missing, Plan, PlannedFile, PlannedRun, Rehearsed, reason};
 use crate::cli::Format;
+use crate::exit::{Exit, exit_of_findings};
 use crate::terminal::diagnostics;
 use crate::terminal::style::{Style, plain_width};
 
@@ -93,6 +94,14 @@ struct Page {
     lines: Vec<String>,
 }
 
+/// What keeps a file from running at all.
+fn why_not(found: &[Diagnostic]) -> &'static str {
+    match exit_of_findings(found.iter()) {
+        Exit::Refused => "it has mistakes",
+        _ => "what it calls cannot be had",
+    }
+}
+
 impl Page {
     fn heading(&mut self, plan: &Plan) {
         let commit: String = plan.commit.chars().take(7).collect();
@@ -132,7 +141,7 @@ impl Page {
             }
             Decision::Broken(found) => {
                 self.lines.push(title(&style.red("✗")));
-                self.lines.push("  cannot run: it has mistakes".to_owned());
+                self.lines.push(format!("  cannot run: {}", why_not(found)));
                 for text in diagnostics::render(found, Format::Human, style) {
                     self.lines.extend(text.trim_end().lines().map(|line| format!("  {line}")));
                 }

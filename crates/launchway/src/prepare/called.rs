@@ -4,11 +4,13 @@
 //! So whether they go in a circle or too deep does not depend on which file was met first.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::error::Error as _;
 use std::sync::Arc;
 
+use actions::ResolveError;
 use event::WorkflowFile;
 use repository::Repository;
-use syntax::{Diagnostic, Severity, Source, Span};
+use syntax::{Diagnostic, Node, RuleId, Severity, Source, Span};
 use workflow::{JobBody, Uses, Workflow};
 
 use crate::exit::Failure;
@@ -19,8 +21,13 @@ const FILES_MAX: usize = 50;
 /// Calls within calls, the run's own file counted.
 const DEPTH_MAX: usize = 10;
 
+/// A called file is not on this machine, and could not be fetched.
+pub(crate) const UNREACHABLE: RuleId = "called-workflow-unreachable";
+/// A called file is not what the lock file wants.
+pub(crate) const LOCKED: RuleId = "called-workflow-locked";
+
 /// Where files of other repositories come from.
-pub(crate) type FetchRemote<'a> = dyn Fn(&Uses) -> Result<WorkflowFile, Failure> + 'a;
+pub(crate) type FetchRemote<'a> = dyn Fn(&Uses) -> Result<WorkflowFile, ResolveError> + 'a;
 
 /// What was found: files by their key, and what is wrong with them or with the calls.
 #[derive(Default)]
@@ -35,6 +42,19 @@ struct Call {
     key: String,
     source: Arc<Source>,
     span: Span,
+}
+
+impl Call {
+    /// The text behind `uses`; the job's id where it is not found.
+    fn uses(&self) -> Span {
+        let job = self.source.slice(self.span);
+        let (root, _) = syntax::yaml::read(&self.source);
+        let under = |node: Option<Node>, key: &str| {
+            node.as_ref().and_then(Node::as_mapping).and_then(|map| map.get(key)).cloned()
+        };
+        let uses = ["jobs", job, "uses"].into_iter().fold(root, under);
+        uses.map_or(self.span, |node| node.span)
+    }
 }
 
 /// Which files each file calls, by key.
@@ -60,10 +80,13 @@ pub(crate) fn find(
             called.findings.push(Diagnostic::error("call-depth", &call.source, call.span, message));
             return Ok(called);
         }
-        let Some(file) = read(repository, &call, committed, fetch)? else {
-            called.findings.push(missing(&call));
-            graph.insert(call.key, Vec::new());
-            continue;
+        let file = match read(repository, &call, committed, fetch)? {
+            Ok(file) => file,
+            Err(finding) => {
+                called.findings.push(*finding);
+                graph.insert(call.key, Vec::new());
+                continue;
+            }
         };
         let source = Source::new(&*file.path, &*file.text);
         let (workflow, findings) = workflow::read(&source);
@@ -96,17 +119,17 @@ fn calls(workflow: &Workflow, file: Option<&str>) -> Vec<Call> {
         .collect()
 }
 
-/// The text of a called file; none where this repository has no such file.
+/// The text of a called file, or why it cannot be had.
 fn read(
     repository: &Repository,
     call: &Call,
     committed: bool,
     fetch: &FetchRemote<'_>,
-) -> Result<Option<WorkflowFile>, Failure> {
+) -> Result<Result<WorkflowFile, Box<Diagnostic>>, Failure> {
     let Some(path) = call.key.strip_prefix("./") else {
         // What a remote file calls beside itself has become its repository's address in the key.
         let uses = Uses::parse_workflow(&call.key).expect("a key of a remote file is its address");
-        return fetch(&uses).map(Some);
+        return Ok(fetch(&uses).map_err(|error| Box::new(not_had(call, &error))));
     };
     let text = if committed {
         let files = repository.committed_files(files::WORKFLOWS)?;
@@ -115,7 +138,24 @@ fn read(
         let full = repository.root.join(path);
         if full.is_file() { Some(files::read(&full, path)?.text().to_owned()) } else { None }
     };
-    Ok(text.map(|text| WorkflowFile { path: path.into(), text: text.into() }))
+    let file = text.map(|text| WorkflowFile { path: path.into(), text: text.into() });
+    Ok(file.ok_or_else(|| Box::new(missing(call))))
+}
+
+/// A file of another repository, in the caller's own text: there may be many calls.
+fn not_had(call: &Call, error: &ResolveError) -> Diagnostic {
+    let rule = match error.exit_code() {
+        4 => LOCKED,
+        5 => UNREACHABLE,
+        _ => "called-workflow",
+    };
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    Diagnostic::error(rule, &call.source, call.uses(), message).hint(error.hint())
 }
 
 fn missing(call: &Call) -> Diagnostic {

@@ -164,23 +164,59 @@ fn a_plan_looks_into_workflows_of_other_repositories() {
 #[test]
 fn what_cannot_be_had_is_named_with_a_remedy() {
     let place = caller();
+    let said = place.run(&["run", "--mirror", &mirror(&place)]);
+    expect![[r#"
+        error[called-workflow-unreachable]: unable to resolve action octo/tools/.github/workflows/shared.yml@v1: no repository at FOLDER/mirror/octo/octo/tools
+         --> .github/workflows/ci.yml:5:11
+          |
+        5 |     uses: octo/tools/.github/workflows/shared.yml@v1
+          |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: check the spelling, or name another place with --mirror OWNER/REPO=WHERE; a private one needs git credentials
+
+        error: nothing was run
+        exit 5"#]].assert_eq(&format!(
+        "{}exit {}",
+        without_places(&place, &said.stderr),
+        said.exit
+    ));
+    let said = place.run(&["plan", "--mirror", &mirror(&place)]);
+    expect![[r#"
+
+        ✗ .github/workflows/ci.yml
+          cannot run: what it calls cannot be had
+          error[called-workflow-unreachable]: unable to resolve action octo/tools/.github/workflows/shared.yml@v1: no repository at FOLDER/mirror/octo/octo/tools
+           --> .github/workflows/ci.yml:5:11
+            |
+          5 |     uses: octo/tools/.github/workflows/shared.yml@v1
+            |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+            |
+            = help: check the spelling, or name another place with --mirror OWNER/REPO=WHERE; a private one needs git credentials
+
+        – .github/workflows/beside.yml
+          does not run: It runs on workflow_call, not on push.
+        exit 5"#]].assert_eq(&format!(
+        "{}exit {}",
+        without_places(&place, said.stdout.split_once('\n').expect("a heading").1),
+        said.exit
+    ));
     let said = place.json(&["run", "--mirror", &mirror(&place)]);
     expect![[r#"
-        error: unable to resolve action octo/tools/.github/workflows/shared.yml@v1: no repository at FOLDER/mirror/octo/octo/tools
-        hint: check the spelling, or name another place with --mirror OWNER/REPO=WHERE; a private one needs git credentials
+        {"file":".github/workflows/ci.yml","line":5,"column":11,"end_line":5,"end_column":53,"severity":"error","rule":"called-workflow-unreachable","message":"unable to resolve action octo/tools/.github/workflows/shared.yml@v1: no repository at FOLDER/mirror/octo/octo/tools","hint":"check the spelling, or name another place with --mirror OWNER/REPO=WHERE; a private one needs git credentials"}
+        error: nothing was run
         exit 5"#]].assert_eq(&format!("{}exit {}", without_places(&place, &said.stderr), said.exit));
     with_tools(&place, &[(".github/workflows/shared.yml", SHARED)]);
     let said = place.json(&["run", "--mirror", &mirror(&place)]);
     expect![[r#"
         fetching octo/tools/.github/workflows/shared.yml@v1 (commit COMMIT) from FOLDER/mirror/octo/tools.git (mirror octo=FOLDER/mirror/octo)
-        error: octo/tools/.github/workflows/beside.yml@COMMIT: there is no .github/workflows/beside.yml in commit COMMIT
-        hint: check the path in front of the @
+        {"file":"octo/tools/.github/workflows/shared.yml@v1","line":11,"column":18,"end_line":11,"end_column":48,"severity":"error","rule":"called-workflow","message":"octo/tools/.github/workflows/beside.yml@COMMIT: there is no .github/workflows/beside.yml in commit COMMIT","hint":"check the path in front of the @"}
+        error: nothing was run
         exit 3"#]].assert_eq(&format!("{}exit {}", without_places(&place, &said.stderr), said.exit));
     let _ = std::fs::remove_dir_all(place.state());
     let said = place.json(&["run", "--offline"]);
     expect![[r#"
-        error: octo/tools/.github/workflows/shared.yml@v1 is not on this machine, and --offline forbids fetching it
-        hint: run once without --offline, or name another place with --mirror OWNER/REPO=WHERE
+        {"file":".github/workflows/ci.yml","line":5,"column":11,"end_line":5,"end_column":53,"severity":"error","rule":"called-workflow-unreachable","message":"octo/tools/.github/workflows/shared.yml@v1 is not on this machine, and --offline forbids fetching it","hint":"run once without --offline, or name another place with --mirror OWNER/REPO=WHERE"}
+        error: nothing was run
         exit 5"#]].assert_eq(&format!("{}exit {}", without_places(&place, &said.stderr), said.exit));
 }
 

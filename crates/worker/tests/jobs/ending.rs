@@ -3,7 +3,7 @@
 use expect_test::expect;
 use protocol::ToWorker;
 
-use crate::harness::{Told, run, start};
+use crate::harness::{Told, run, start, start_after};
 
 /// Whether a process that wrote its id to this file of the workspace still runs.
 pub(crate) fn is_alive(told: &Told, name: &str) -> bool {
@@ -219,4 +219,39 @@ jobs:
         job: cancelled Timeout
     "#]].assert_eq(&twice.told());
     assert!(!twice.log.contains("\ncleaned\n"), "{}", twice.log);
+}
+
+/// A shell starts what it puts behind `&` with SIGINT and SIGQUIT ignored, `nohup` with SIGHUP: steps
+/// inherit nothing of it, and can be interrupted as ever.
+// proves: conformance 138
+#[test]
+fn c138_no_step_inherits_an_ignored_signal() {
+    let workflow = "
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - run: grep SigIgn /proc/self/status
+      - run: |
+          trap 'echo cleaning; exit 9' INT
+          sleep 300 &
+          echo waiting
+          wait
+";
+    let mut running = start_after("trap '' INT QUIT HUP TERM PIPE USR1 CHLD TSTP", workflow);
+    running.wait_for("\nwaiting\n");
+    running.send(&ToWorker::Cancel);
+    let told = running.finish();
+    expect![[r#"
+        Error  The operation was canceled.
+        __run_2: cancelled -> cancelled
+        job: cancelled Cancelled
+    "#]]
+    .assert_eq(&told.told());
+    let mask = told.log.lines().find_map(|line| line.strip_prefix("SigIgn:\t"));
+    let mask = u64::from_str_radix(mask.expect("the kernel says it"), 16).expect("a mask");
+    // Those from 32 on are the C library's own.
+    assert_eq!(mask & 0x7fff_ffff, 0, "{mask:x}");
+    assert!(told.log.contains("cleaning\n"), "{}", told.log);
 }

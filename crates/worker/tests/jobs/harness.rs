@@ -98,15 +98,24 @@ pub(crate) fn start_with(
     variables: &[(&str, &str)],
     change: impl FnOnce(&mut JobSpec),
 ) -> Running {
+    let mut worker = Command::new(env!("CARGO_BIN_EXE_worker-alone"));
+    worker.envs(variables.iter().copied());
+    start_as(worker, workflow, change)
+}
+
+/// The same with a shell around the worker that does this before it becomes the worker.
+pub(crate) fn start_after(script: &str, workflow: &str) -> Running {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{script}; exec \"$0\""), env!("CARGO_BIN_EXE_worker-alone")]);
+    start_as(shell, workflow, |_| {})
+}
+
+fn start_as(mut worker: Command, workflow: &str, change: impl FnOnce(&mut JobSpec)) -> Running {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let mut spec = spec(folder.path(), workflow);
     change(&mut spec);
     let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
-    let child = Command::new(env!("CARGO_BIN_EXE_worker-alone"))
-        .envs(variables.iter().copied())
-        .stdin(OwnedFd::from(theirs))
-        .spawn()
-        .expect("it was built before the tests");
+    let child = worker.stdin(OwnedFd::from(theirs)).spawn().expect("it was built before the tests");
     let mut running = Running { folder, socket: BufReader::new(ours), child };
     running.send(&ToWorker::Start(Box::new(spec)));
     running
