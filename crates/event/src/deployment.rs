@@ -9,6 +9,9 @@ mod cause;
 mod plan;
 mod request;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use mask::MaskedText;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -20,7 +23,7 @@ pub use plan::{
 };
 pub use request::{
     Actor, DeploymentKind, DeploymentRequest, GateDemand, GateKey, KnownRelease, OnCancel, Release,
-    ServiceRequest,
+    ServiceRequest, ShippedCommit,
 };
 
 use crate::digest::Digest;
@@ -59,6 +62,17 @@ pub enum DeploymentEvent {
         /// When.
         at: Timestamp,
     },
+    /// Somebody agrees to the plan: one of those that a gate needs.
+    GateSigned {
+        /// Which gate.
+        gate: GateKey,
+        /// Who.
+        by: Actor,
+        /// The plan that they agree to, and no other.
+        plan: Digest,
+        /// When.
+        at: Timestamp,
+    },
     /// A gate opened.
     GateOpened {
         /// Which.
@@ -86,6 +100,9 @@ pub enum DeploymentEvent {
         way: Way,
         /// What came out of it, for the steps behind it: ids, revisions, digests. Nothing secret.
         effect: Json,
+        /// Nothing runs of it: the wanted number of instances is 0.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        vacuous: bool,
         /// When.
         at: Timestamp,
     },
@@ -139,6 +156,10 @@ pub enum DeploymentEvent {
         /// It changed nothing: what was wanted runs already.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unchanged: bool,
+        /// After success: what runs now, service by service, as the targets say. It is what a later
+        /// deployment goes back to.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        runs: BTreeMap<Arc<str>, KnownRelease>,
         /// When.
         at: Timestamp,
     },
@@ -160,9 +181,9 @@ pub enum Way {
 pub enum Verdict {
     /// What was wanted runs, and every verification passed.
     Succeeded,
-    /// It failed, and nothing was changed or nothing could be gone back to as settings say.
+    /// It failed before anything that runs was changed, or what was changed cannot be gone back on.
     Failed,
-    /// What ran before runs again.
+    /// What ran before runs (again). A migration that was done stays, and the cause says so.
     RolledBack,
     /// Going back failed: a person is needed.
     RollbackStuck,

@@ -131,6 +131,7 @@ facts!(
     DeploymentOwned,
     DeploymentPlanned,
     GateWaiting,
+    GateSigned,
     GateOpened,
     StepIntended,
     StepDone,

@@ -16,8 +16,8 @@ mod stream;
 pub use deployment::{
     Actor, By, Cause, CauseCode, DeployStepKey, DeployStepKind, DeploymentEvent, DeploymentKind,
     DeploymentPlan, DeploymentRequest, Evidence, EvidenceKind, FieldChange, GateDemand, GateKey,
-    GoingBack, KnownRelease, OnCancel, PlannedStep, Release, ServicePlan, ServiceRequest, Undo,
-    Verdict, Way,
+    GoingBack, KnownRelease, OnCancel, PlannedStep, Release, ServicePlan, ServiceRequest,
+    ShippedCommit, Undo, Verdict, Way,
 };
 pub use digest::{Digest, ParseDigestError, chain};
 

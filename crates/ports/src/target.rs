@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use event::{
     Cause, DeployStepKey, DeploymentId, Fence, FieldChange, GoingBack, KnownRelease, PlannedStep,
-    ServiceRequest, Way,
+    ServiceRequest, Timestamp, Way,
 };
 use mask::MaskedText;
 use serde_json::Value as Json;
@@ -18,6 +18,10 @@ use serde_json::Value as Json;
 /// is done, the same on every call.
 pub trait Performer {
     /// Carries the order on, without waiting.
+    ///
+    /// Back: what the step did is taken back, be it whole, half or not at all; what it needs for that
+    /// stands in the step's body, which was written before the deed. It is over when what ran before
+    /// runs and is healthy. A step whose undo is `ask_again` is asked of what ran before.
     fn advance(&mut self, order: &Order<'_>) -> Progress;
 }
 
@@ -41,7 +45,8 @@ pub trait Target: Performer {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
     /// All that a plan rests on, in the target's own words, without what changes by itself (times,
-    /// counts of healthy instances). If it is another before the first change, that is drift.
+    /// counts of healthy instances) and without what `prepare` steps put there (a registered
+    /// revision, an unpacked bundle). If it is another before the first change, that is drift.
     pub seen: Json,
     /// What runs there now; none where nothing does.
     pub running: Option<KnownRelease>,
@@ -52,7 +57,8 @@ pub struct Observation {
 pub struct Proposal {
     /// What differs; empty where what is wanted runs already.
     pub changes: Vec<FieldChange>,
-    /// The target's own steps, in order. Those of the settings are put around them.
+    /// The target's own steps, in order. Those of the settings are put around them. Where nothing
+    /// differs they are those that would do it again: the machine drops them unless it is forced.
     pub steps: Vec<PlannedStep>,
     /// Whether going back would be possible.
     pub going_back: GoingBack,
@@ -71,6 +77,13 @@ pub struct Order<'a> {
     pub service: &'a ServiceRequest,
     /// Forward or back.
     pub way: Way,
+    /// Now: whoever does it has no clock of its own to ask.
+    pub now: Timestamp,
+    /// When the step was intended, this way. Stands in the journal: the same after a crash.
+    pub since: Timestamp,
+    /// When its time is over. Whoever runs something for it ends that by then; the machine turns to
+    /// something else.
+    pub until: Timestamp,
     /// What came out of the steps that were done so far.
     pub effects: &'a BTreeMap<DeployStepKey, Json>,
 }
@@ -90,6 +103,12 @@ pub enum Progress {
         /// What came out of it, for the steps behind it. Nothing secret.
         effect: Json,
     },
+    /// Done, and nothing runs: the wanted number of instances is 0. What cannot be asked then
+    /// (a health path) is no failure.
+    Vacuous {
+        /// What came out of it.
+        effect: Json,
+    },
     /// It cannot be done. Nothing more is tried.
     Failed(Cause),
     /// Something in between did not answer; calling again may help. Counts as failed when the step's
@@ -102,6 +121,7 @@ pub enum Progress {
     },
     /// Another deployment, of ours or of somebody else, took this one's place.
     Superseded(Cause),
-    /// The platform went back by itself: what ran before runs again.
+    /// The platform went back by itself: what ran before runs again. On the way back it is as good
+    /// as done.
     WentBack(Cause),
 }

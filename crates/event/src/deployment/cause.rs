@@ -24,6 +24,12 @@ impl Cause {
         Cause { code, message, evidence: Vec::new(), because: Vec::new() }
     }
 
+    /// With what it came from.
+    pub fn because(mut self, cause: Cause) -> Cause {
+        self.because.push(cause);
+        self
+    }
+
     /// With what shows it.
     pub fn with_evidence(mut self, kind: EvidenceKind, text: MaskedText) -> Cause {
         self.evidence.push(Evidence { kind, text });
@@ -65,6 +71,8 @@ pub enum CauseCode {
     TargetRefused,
     /// Going back failed.
     UndoFailed,
+    /// There would be no way back.
+    NoWayBack,
     /// A fault of ours.
     Fault,
 }

@@ -38,6 +38,8 @@ impl fmt::Display for DeployStepKey {
 pub struct DeploymentPlan {
     /// Service by service, in order.
     pub services: Vec<ServicePlan>,
+    /// Every step, in the order in which they are done over all services.
+    pub order: Vec<DeployStepKey>,
 }
 
 impl DeploymentPlan {
@@ -47,14 +49,19 @@ impl DeploymentPlan {
         Digest::of(json.as_bytes())
     }
 
-    /// Every step, in order.
+    /// Every step, in the order in which they are done.
     pub fn steps(&self) -> impl DoubleEndedIterator<Item = &PlannedStep> {
-        self.services.iter().flat_map(|service| &service.steps)
+        self.order.iter().filter_map(|key| self.step(key))
     }
 
     /// The step with this key.
     pub fn step(&self, key: &DeployStepKey) -> Option<&PlannedStep> {
-        self.steps().find(|step| step.key == *key)
+        self.services.iter().flat_map(|service| &service.steps).find(|step| step.key == *key)
+    }
+
+    /// The service that a step belongs to.
+    pub fn service_of(&self, key: &DeployStepKey) -> Option<&ServicePlan> {
+        self.services.iter().find(|service| service.steps.iter().any(|step| step.key == *key))
     }
 }
 
@@ -70,7 +77,7 @@ pub struct ServicePlan {
     pub running: Option<KnownRelease>,
     /// What differs, field by field; empty where what is wanted runs already.
     pub changes: Vec<FieldChange>,
-    /// What is done, in order; none where nothing is to be done.
+    /// What is done; none where nothing is to be done. [`DeploymentPlan::order`] has the order.
     pub steps: Vec<PlannedStep>,
     /// Whether going back would be possible.
     pub going_back: GoingBack,
@@ -124,7 +131,7 @@ pub struct PlannedStep {
     pub body: Json,
 }
 
-/// Of which kind a step is: who does it, and what its failure means.
+/// Of which kind a step is: when it is done, who does it, and what its failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeployStepKind {
@@ -144,8 +151,33 @@ pub enum DeployStepKind {
     Verify,
     /// It is watched for a while.
     Bake,
-    /// What is not needed any more is taken away; never undone.
+    /// What is not needed any more is taken away; never undone. Done when every service was
+    /// verified; that it fails is noted, and is no reason to go back.
     Retire,
+}
+
+impl DeployStepKind {
+    /// Whether it changes what runs, or its data. Before the first of these a deployment can be
+    /// cancelled or refused.
+    pub fn changes(self) -> bool {
+        use DeployStepKind::{Apply, Migrate, Retire, Switch};
+        matches!(self, Migrate | Apply | Switch | Retire)
+    }
+
+    /// As it stands in JSON and in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeployStepKind::Backup => "backup",
+            DeployStepKind::Migrate => "migrate",
+            DeployStepKind::Prepare => "prepare",
+            DeployStepKind::Apply => "apply",
+            DeployStepKind::Stabilise => "stabilise",
+            DeployStepKind::Switch => "switch",
+            DeployStepKind::Verify => "verify",
+            DeployStepKind::Bake => "bake",
+            DeployStepKind::Retire => "retire",
+        }
+    }
 }
 
 /// How a step is undone.
@@ -154,6 +186,12 @@ pub enum DeployStepKind {
 pub enum Undo {
     /// There is nothing to undo: it changes nothing that lasts.
     Nothing,
+    /// There is nothing to undo, and once everything is undone it is asked once more, with
+    /// [`Way::Back`](super::Way::Back), of what ran before: whether that does what it should.
+    AskAgain {
+        /// What that asks, in a sentence for people.
+        what: MaskedText,
+    },
     /// By whoever did it.
     Step {
         /// What that does, in a sentence for people.

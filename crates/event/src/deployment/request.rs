@@ -27,8 +27,14 @@ pub struct DeploymentRequest {
     pub services: Vec<ServiceRequest>,
     /// What must open before the first change.
     pub gates: Vec<GateDemand>,
-    /// Done again though it runs already.
+    /// Done again though it runs already, and done though there would be no way back.
     pub force: bool,
+    /// What it ships that was not here before, where the repository tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commits: Vec<ShippedCommit>,
+    /// It was meant to happen: no answer to a fault that users saw.
+    #[serde(default)]
+    pub planned: bool,
     /// What a cancel means once something was changed.
     pub on_cancel: OnCancel,
     /// When it was wanted.
@@ -48,9 +54,18 @@ pub struct ServiceRequest {
     pub target: Arc<str>,
     /// What the target needs to know, from the settings; read by the target alone. Nothing secret.
     pub config: Json,
-    /// Steps around the change that the settings ask for, in the order of their kinds: backup,
-    /// migrate before it; verify and bake behind it.
+    /// Steps around the change that the settings ask for: backup and migrate before it, verify and
+    /// bake behind it. Those of one kind stay in the order that they have here.
     pub around: Vec<super::PlannedStep>,
+}
+
+/// A commit that reaches an environment for the first time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShippedCommit {
+    /// Its hash.
+    pub commit: Arc<str>,
+    /// Its committer's date.
+    pub committed_at: Timestamp,
 }
 
 /// A version with its digests. The same digest is the same release, whatever it is called.
