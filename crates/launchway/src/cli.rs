@@ -122,7 +122,7 @@ pub(crate) struct EventArgs {
     /// Only legs with this value; may be given several times
     #[arg(long = "matrix", value_name = "KEY:VALUE")]
     pub(crate) matrix: Vec<String>,
-    /// What is committed, rather than the work tree as it is
+    /// What is committed, rather than the work tree as it is; schedule and its like: the default branch
     #[arg(long)]
     pub(crate) committed: bool,
     /// The repository [default: the one this folder lies in]

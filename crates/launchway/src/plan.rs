@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) commit: String,
     /// Files that differ from the commit, and would run as they are.
     pub(crate) uncommitted: usize,
+    /// Where it runs, where that is not what one may take for granted.
+    pub(crate) note: Option<String>,
     pub(crate) files: Vec<PlannedFile>,
 }
 
@@ -81,13 +83,14 @@ impl PlannedFile {
 
 impl Plan {
     /// An empty plan for an event.
-    pub(crate) fn new(repository: &Repository, event: &TriggeringEvent, committed: bool) -> Plan {
+    pub(crate) fn new(repository: &Repository, event: &TriggeringEvent) -> Plan {
         Plan {
             repository: repository.full_name(),
             event: event.name.clone(),
             git_ref: event.git_ref.clone(),
             commit: event.commit.clone(),
-            uncommitted: if committed { 0 } else { repository.uncommitted.len() },
+            uncommitted: if event.files_at.is_some() { 0 } else { repository.uncommitted.len() },
+            note: event.note.clone(),
             files: Vec::new(),
         }
     }

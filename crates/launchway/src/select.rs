@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use repository::{ChangedFiles, Repository, TriggeringEvent};
+use repository::{ChangedFiles, CommittedFile, Repository, TriggeringEvent};
 use syntax::{Diagnostic, Severity, Source};
 use workflow::{Strategy, TemplateKey, TemplateKind, Verdict, Workflow};
 
@@ -51,21 +51,18 @@ impl Candidate {
     }
 }
 
-/// The workflow files that are asked about: those of `-W`, else the repository's (conformance 1).
+/// The workflow files that are asked about: those of `-W`, else the repository's (conformance 1), of
+/// the commit that runs where one does.
 pub(crate) fn candidates(
     repository: &Repository,
+    committed: Option<&[CommittedFile]>,
     args: &EventArgs,
 ) -> Result<Vec<Candidate>, Failure> {
-    if args.committed && args.workflows.is_none() {
-        let files = repository.committed_files(files::WORKFLOWS)?;
-        let yaml = files.into_iter().filter(|file| files::is_yaml(file.path.as_ref()));
+    if let Some(files) = committed.filter(|_| args.workflows.is_none()) {
+        let yaml = files.iter().filter(|file| files::is_yaml(file.path.as_ref()));
         let candidates = yaml.map(|file| {
-            let source = Source::new(file.path.clone(), file.text);
-            if file.is_link {
-                Candidate::link(file.path, source)
-            } else {
-                Candidate::read(file.path, source)
-            }
+            let (path, source) = (file.path.clone(), Source::new(file.path.clone(), &*file.text));
+            if file.is_link { Candidate::link(path, source) } else { Candidate::read(path, source) }
         });
         return non_empty(repository, args, candidates.collect());
     }
@@ -127,6 +124,9 @@ pub(crate) fn choose(
         return Choice::Not(format!(
             "It is switched off; `launchway workflows enable {file}` lets it run."
         ));
+    }
+    if let Some(reason) = &event.starts_nothing {
+        return Choice::Not(reason.clone());
     }
     let Some(workflow) = &candidate.workflow else {
         return Choice::Broken;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use event::Timestamp;
 
 use crate::RepositoryError;
-use crate::git::{ask, git};
+use crate::git::{ask, ask_with, git};
+use crate::private::PrivateStore;
 
 /// A commit, with what events and lead time need.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,11 +111,18 @@ impl Repository {
         commit(&self.root, name)
     }
 
-    /// The files directly in `folder` that are there at the commit, with their text; for runs of
-    /// what is committed.
-    pub fn committed_files(&self, folder: &str) -> Result<Vec<CommittedFile>, RepositoryError> {
-        let tree = format!("{}:{folder}", self.head.id);
-        let Some(entries) = ask(&self.root, &["ls-tree", "-z", &tree])? else {
+    /// The files directly in `folder` at a commit, which may be one that only `store` has.
+    pub(crate) fn files_of(
+        &self,
+        commit: &str,
+        folder: &str,
+        store: &PrivateStore,
+    ) -> Result<Vec<CommittedFile>, RepositoryError> {
+        let objects = store.unfinished_objects();
+        // It borrows the user's own, so it stands for both.
+        let with = objects.iter().map(|path| ("GIT_OBJECT_DIRECTORY", &**path)).collect::<Vec<_>>();
+        let tree = format!("{commit}:{folder}");
+        let Some(entries) = ask_with(&self.root, &["ls-tree", "-z", &tree], &with)? else {
             return Ok(Vec::new());
         };
         let mut files = Vec::new();
@@ -127,7 +135,7 @@ impl Repository {
             else {
                 continue;
             };
-            if let Some(text) = ask(&self.root, &["cat-file", "blob", object])? {
+            if let Some(text) = ask_with(&self.root, &["cat-file", "blob", object], &with)? {
                 let path = format!("{folder}/{name}");
                 files.push(CommittedFile { path, text: text + "\n", is_link: mode == LINK_MODE });
             }
@@ -172,7 +180,8 @@ fn not_a_repository(path: &Path, shown: String) -> Result<RepositoryError, Repos
 }
 
 fn commit(root: &Path, name: &str) -> Result<Option<Commit>, RepositoryError> {
-    let commits = commits(root, &["-1", name])?;
+    // A name may come from a payload, and is never an option.
+    let commits = commits(root, &["-1", "--end-of-options", name])?;
     Ok(commits.and_then(|commits| commits.into_iter().next()))
 }
 

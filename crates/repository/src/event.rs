@@ -1,19 +1,15 @@
 //! From "what the person asked for" to the event GitHub would have sent.
 
-use std::io::Read as _;
-
 use std::path::PathBuf;
 
 use serde_json::{Map, Value as Json, json};
 
 use crate::changes::ChangedFiles;
-use crate::discover::Repository;
+use crate::discover::{CommittedFile, Repository};
 use crate::payload::{self, COMMITS_LISTED_MAX, NO_COMMIT, common, merged};
 use crate::private::{PrivateStore, TestMerge};
+use crate::standing::Standing;
 use crate::{RepositoryError, discover};
-
-/// The largest payload file that is read: GitHub's own limit for a webhook.
-const PAYLOAD_BYTES_MAX: u64 = 25 << 20;
 
 /// What the person asked for.
 #[derive(Clone, Debug)]
@@ -55,8 +51,14 @@ pub struct TriggeringEvent {
     /// `github.sha`
     pub commit: String,
     /// The work tree as a commit on top of HEAD, in the private store; none where it has no changes
-    /// or is not asked for.
+    /// or is not what runs.
     pub snapshot: Option<String>,
+    /// The commit whose workflow files count; none: those of the work tree.
+    pub files_at: Option<String>,
+    /// Where it runs, said to a person where that is not what he may take for granted.
+    pub note: Option<String>,
+    /// Why GitHub starts nothing for it, whatever the workflow files say.
+    pub starts_nothing: Option<String>,
     /// `github.base_ref`, of pull requests.
     pub base_ref: Option<String>,
     /// `github.head_ref`, of pull requests.
@@ -82,25 +84,27 @@ impl Repository {
         with_work_tree: bool,
         store: &mut PrivateStore,
     ) -> Result<TriggeringEvent, RepositoryError> {
-        let has_changes = with_work_tree && !self.uncommitted.is_empty();
-        let snapshot = if has_changes { self.snapshot(store)? } else { None };
-        let head = snapshot.as_deref().unwrap_or(&self.head.id);
-        let event = match request {
-            EventRequest::Push => self.push(with_work_tree),
-            EventRequest::Tag(tag) => self.tag(tag),
+        Ok(match request {
+            EventRequest::Push => self.push(with_work_tree)?.at(self.here(with_work_tree, store)?),
+            EventRequest::Tag(tag) => self.tag(tag, with_work_tree, store)?,
             EventRequest::PullRequest { base } => {
                 let base = base.as_deref().unwrap_or(&self.default_branch);
-                self.pull_request(base, head, with_work_tree, store)
+                self.pull_request(base, with_work_tree, store)?
             }
-            EventRequest::WorkflowDispatch { inputs } => Ok(self.dispatch(inputs)),
-            EventRequest::Named(name) => self.named(name),
-            EventRequest::Payload { name, path } => self.payload_event(name, path, head, store),
-        }?;
-        Ok(TriggeringEvent { snapshot, ..event })
+            EventRequest::WorkflowDispatch { inputs } => {
+                self.dispatch(inputs).at(self.here(with_work_tree, store)?)
+            }
+            EventRequest::Named(name) => {
+                self.named(name)?.at(self.at_default_branch(name, with_work_tree, store)?)
+            }
+            EventRequest::Payload { name, path } => {
+                self.payload_event(name, path, with_work_tree, store)?
+            }
+        })
     }
 
     /// `refs/heads/<branch>`; detached work trees run as the default branch.
-    fn branch_ref(&self) -> String {
+    pub(crate) fn branch_ref(&self) -> String {
         format!("refs/heads/{}", self.branch.as_deref().unwrap_or(&self.default_branch))
     }
 
@@ -117,7 +121,13 @@ impl Repository {
         Ok(self.triggering("push", git_ref, payload, changed))
     }
 
-    fn tag(&self, tag: &str) -> Result<TriggeringEvent, RepositoryError> {
+    /// A tag of what is checked out is one that would be made now; any other stands where it stands.
+    fn tag(
+        &self,
+        tag: &str,
+        with_work_tree: bool,
+        store: &mut PrivateStore,
+    ) -> Result<TriggeringEvent, RepositoryError> {
         let name = tag.strip_prefix("refs/tags/").unwrap_or(tag);
         let git_ref = format!("refs/tags/{name}");
         let Some(commit) = self.commit(&git_ref)? else {
@@ -128,7 +138,12 @@ impl Repository {
         let payload = self.push_payload(&git_ref, None, std::slice::from_ref(&commit));
         // Path filters are not looked at for tags (conformance 33).
         let event = self.triggering("push", git_ref, payload, ChangedFiles::All);
-        Ok(TriggeringEvent { commit: commit.id, message: Some(commit.message), ..event })
+        let standing = if commit.id == self.head.id {
+            self.here(with_work_tree, store)?
+        } else {
+            self.exactly(&commit.id, &format!("the tag {name}"), with_work_tree)
+        };
+        Ok(TriggeringEvent { message: Some(commit.message), ..event.at(standing) })
     }
 
     fn pushed_commits(
@@ -171,7 +186,6 @@ impl Repository {
     fn pull_request(
         &self,
         base: &str,
-        head_commit: &str,
         with_work_tree: bool,
         store: &mut PrivateStore,
     ) -> Result<TriggeringEvent, RepositoryError> {
@@ -184,23 +198,25 @@ impl Repository {
         };
         let head = self.branch.clone().unwrap_or_else(|| "HEAD".to_owned());
         let changed = self.changed_against(&base_name, with_work_tree)?;
+        let here = self.here(with_work_tree, store)?;
+        let head_commit = here.snapshot.as_deref().unwrap_or(&here.commit);
         let commit = self.merged(base, &base_commit, head_commit, store)?;
         let commits =
             PullRequestCommits { base: &base_commit.id, head: head_commit, merge: &commit };
         let payload = self.pull_request_payload(base, &head, &commits);
         let event =
             self.triggering("pull_request", "refs/pull/1/merge".to_owned(), payload, changed);
+        let standing = here.merged_as(commit);
         Ok(TriggeringEvent {
             activity: Some("opened".to_owned()),
             base_ref: Some(base.to_owned()),
             head_ref: Some(head),
-            commit,
-            ..event
+            ..event.at(standing)
         })
     }
 
     /// The test merge that a pull request runs at; one that adds nothing to its base is the base.
-    fn merged(
+    pub(crate) fn merged(
         &self,
         base: &str,
         base_commit: &discover::Commit,
@@ -269,73 +285,8 @@ impl Repository {
         Ok(self.triggering(name, git_ref, payload, ChangedFiles::All))
     }
 
-    fn payload_event(
-        &self,
-        name: &str,
-        path: &std::path::Path,
-        head: &str,
-        store: &mut PrivateStore,
-    ) -> Result<TriggeringEvent, RepositoryError> {
-        let payload = read_payload(path)?;
-        let text =
-            |pointer: &str| payload.pointer(pointer).and_then(Json::as_str).map(str::to_owned);
-        let number = payload.pointer("/pull_request/number").and_then(Json::as_u64);
-        let git_ref = match (name, number) {
-            ("pull_request", Some(number)) => format!("refs/pull/{number}/merge"),
-            ("push" | "workflow_dispatch" | "create", _) => {
-                text("/ref").map_or_else(|| self.branch_ref(), full_ref)
-            }
-            ("release", _) => text("/release/tag_name")
-                .map_or_else(|| self.branch_ref(), |tag| format!("refs/tags/{tag}")),
-            _ => format!("refs/heads/{}", self.default_branch),
-        };
-        let event = self.triggering(
-            name,
-            git_ref,
-            merged(common(self), payload.clone()),
-            ChangedFiles::All,
-        );
-        Ok(TriggeringEvent {
-            activity: text("/action"),
-            base_ref: text("/pull_request/base/ref"),
-            head_ref: text("/pull_request/head/ref"),
-            message: self.head_message(&payload)?,
-            changed: listed_files(&payload),
-            commit: match name {
-                "pull_request" => self.commit_of_payload(&payload, head, store)?,
-                _ => event.commit.clone(),
-            },
-            ..event
-        })
-    }
-
-    /// Where the pull request of a payload runs: the test merge of its commits, as far as they are
-    /// here; what is checked out stands in for a head that is not. Without its base it is the head.
-    fn commit_of_payload(
-        &self,
-        payload: &Json,
-        checked_out: &str,
-        store: &mut PrivateStore,
-    ) -> Result<String, RepositoryError> {
-        let text = |pointer: &str| payload.pointer(pointer).and_then(Json::as_str);
-        let here = |name: Option<&str>| match name {
-            Some(name) => self.commit(name),
-            None => Ok(None),
-        };
-        let is_closed = text("/pull_request/state") == Some("closed");
-        let base_ref = text("/pull_request/base/ref").unwrap_or(&self.default_branch);
-        let base = match here(text("/pull_request/base/sha"))? {
-            Some(base) => Some(base),
-            None => self.branch_commit(base_ref)?.map(|(commit, _)| commit),
-        };
-        let Some(base) = base.filter(|_| !is_closed) else { return Ok(self.head.id.clone()) };
-        let head = here(text("/pull_request/head/sha"))?;
-        let head = head.map(|head| head.id).filter(|head| *head != self.head.id);
-        self.merged(base_ref, &base, head.as_deref().unwrap_or(checked_out), store)
-    }
-
     /// The tip of a branch, as the remote is known to have it, else as it is here; and its full name.
-    fn branch_commit(
+    pub(crate) fn branch_commit(
         &self,
         branch: &str,
     ) -> Result<Option<(discover::Commit, String)>, RepositoryError> {
@@ -348,7 +299,7 @@ impl Repository {
         Ok(None)
     }
 
-    fn triggering(
+    pub(crate) fn triggering(
         &self,
         name: &str,
         git_ref: String,
@@ -361,6 +312,9 @@ impl Repository {
             git_ref,
             commit: self.head.id.clone(),
             snapshot: None,
+            files_at: None,
+            note: None,
+            starts_nothing: None,
             base_ref: None,
             head_ref: None,
             message: Some(self.head.message.clone()),
@@ -368,15 +322,28 @@ impl Repository {
             changed,
         }
     }
+}
 
-    /// A payload of a push has the message; one of a pull request names the commit.
-    fn head_message(&self, payload: &Json) -> Result<Option<String>, RepositoryError> {
-        let text = |pointer: &str| payload.pointer(pointer).and_then(Json::as_str);
-        if let Some(message) = text("/head_commit/message") {
-            return Ok(Some(message.to_owned()));
-        }
-        let Some(head) = text("/pull_request/head/sha") else { return Ok(None) };
-        Ok(self.commit(head)?.map(|commit| commit.message))
+impl TriggeringEvent {
+    /// This event, where it stands.
+    pub(crate) fn at(self, standing: Standing) -> TriggeringEvent {
+        let Standing { commit, snapshot, files_at, note } = standing;
+        TriggeringEvent { commit, snapshot, files_at, note, ..self }
+    }
+
+    /// The files directly in `folder` at the commit whose files count; none where those of the work
+    /// tree do.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn committed_files(
+        &self,
+        repository: &Repository,
+        store: &PrivateStore,
+        folder: &str,
+    ) -> Result<Option<Vec<CommittedFile>>, RepositoryError> {
+        let Some(commit) = &self.files_at else { return Ok(None) };
+        repository.files_of(commit, folder, store).map(Some)
     }
 }
 
@@ -385,52 +352,4 @@ struct PullRequestCommits<'a> {
     base: &'a str,
     head: &'a str,
     merge: &'a str,
-}
-
-/// A dispatch payload may name the branch alone.
-fn full_ref(name: String) -> String {
-    if name.starts_with("refs/") { name } else { format!("refs/heads/{name}") }
-}
-
-/// The files that a push payload's commits list; a payload without them lets path filters pass.
-fn listed_files(payload: &Json) -> ChangedFiles {
-    let Some(commits) = payload["commits"].as_array() else {
-        return ChangedFiles::All;
-    };
-    let mut files: Vec<String> = Vec::new();
-    for commit in commits {
-        for kind in ["added", "removed", "modified"] {
-            let Some(paths) = commit[kind].as_array() else {
-                return ChangedFiles::All;
-            };
-            files.extend(paths.iter().filter_map(Json::as_str).map(str::to_owned));
-        }
-    }
-    files.sort();
-    files.dedup();
-    files.truncate(crate::changes::FILES_MAX);
-    ChangedFiles::Files(files)
-}
-
-fn read_payload(path: &std::path::Path) -> Result<Json, RepositoryError> {
-    let shown = path.display().to_string();
-    let file_error = |source| RepositoryError::File { path: shown.clone(), source };
-    let refused = |message: String| RepositoryError::Event {
-        message,
-        hint: "a payload is one JSON object, as GitHub's webhook documentation shows it".to_owned(),
-    };
-    let mut bytes = Vec::new();
-    // A pipe or a device tells no size, and some of them never end.
-    let mut file = std::fs::File::open(path).map_err(file_error)?.take(PAYLOAD_BYTES_MAX + 1);
-    file.read_to_end(&mut bytes).map_err(file_error)?;
-    if bytes.len() as u64 > PAYLOAD_BYTES_MAX {
-        return Err(refused(format!(
-            "{shown} has more than {PAYLOAD_BYTES_MAX} bytes, GitHub's limit"
-        )));
-    }
-    match serde_json::from_slice(&bytes) {
-        Ok(Json::Object(fields)) => Ok(Json::Object(fields)),
-        Ok(_) => Err(refused(format!("{shown} is not a JSON object"))),
-        Err(error) => Err(refused(format!("{shown} is not JSON: {error}"))),
-    }
 }

@@ -125,7 +125,16 @@ pub(crate) fn git(folder: &Path, args: &[&str]) -> Result<String, GitError> {
 
 /// Like [`git`], with "it said no" as nothing: for questions whose answer may be missing.
 pub(crate) fn ask(folder: &Path, args: &[&str]) -> Result<Option<String>, GitError> {
-    match git(folder, args) {
+    ask_with(folder, args, &[])
+}
+
+/// [`ask`] with these variables too.
+pub(crate) fn ask_with(
+    folder: &Path,
+    args: &[&str],
+    variables: &[(&str, &Path)],
+) -> Result<Option<String>, GitError> {
+    match git_with(folder, args, variables)?.done() {
         Ok(answer) => Ok(Some(answer.trim_end_matches('\n').to_owned())),
         Err(GitError::Failed { .. }) => Ok(None),
         Err(other) => Err(other),

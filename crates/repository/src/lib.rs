@@ -5,7 +5,8 @@
 //!
 //! - `push`: what differs from the upstream branch is what would be pushed now;
 //! - a tag, a pull request against a base, a dispatch with inputs;
-//! - or a payload file, which is taken as it is.
+//! - or a payload file, which is taken as it is: it runs at the commit it is about, where that is
+//!   here.
 //!
 //! What is run has a commit: the work tree where it has changes, and a pull request merged into its
 //! base, get commits of their own in a private store. Nothing here writes to the user's repository,
@@ -14,9 +15,11 @@
 mod changes;
 mod discover;
 mod event;
+mod from_payload;
 mod git;
 mod payload;
 mod private;
+mod standing;
 
 pub use changes::ChangedFiles;
 pub use discover::{Commit, CommittedFile, Repository};

@@ -63,6 +63,11 @@ impl PrivateStore {
         parent.join(name).join("objects")
     }
 
+    /// Its objects while they are made.
+    pub(crate) fn unfinished_objects(&self) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.path().join("objects"))
+    }
+
     /// Keeps what was made, under its name. It is used from now on, so it counts as young.
     ///
     /// # Errors

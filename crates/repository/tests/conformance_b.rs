@@ -150,7 +150,10 @@ fn c1_committed_workflows_lie_directly_in_their_folder() {
     }
     std::fs::write(at.join(".github/workflows/a.yml"), "not committed").expect("a file");
     let repository = Repository::discover(at).expect("a repository");
-    let files = repository.committed_files(".github/workflows").expect("the files");
+    let mut store = PrivateStore::passing();
+    let event = repository.event(&EventRequest::Push, false, &mut store).expect("an event");
+    let files = event.committed_files(&repository, &store, ".github/workflows");
+    let files = files.expect("git answers").expect("those of the commit count");
     let files: Vec<String> =
         files.iter().map(|file| format!("{}: {}", file.path, file.text)).collect();
     expect![[r#"

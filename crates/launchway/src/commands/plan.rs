@@ -7,14 +7,13 @@ use std::path::Path;
 use actions::WriteLock;
 use event::{Selection, Terms};
 use protocol::JobOptions;
-use repository::{PrivateStore, Repository, TriggeringEvent};
+use repository::{CommittedFile, PrivateStore, Repository, TriggeringEvent};
 use syntax::Source;
 use workflow::{CallSecrets, JobBody, Workflow};
 
 use crate::cli::{PlanArgs, PlanFormat};
 use crate::commands::run;
 use crate::exit::{Exit, Failure, Outcome, exit_of_findings};
-use crate::given;
 use crate::names::{Wanted, WantedNames};
 use crate::plan::{self, Decision, Missing, Plan, PlannedFile, PlannedRun, dot, human, json};
 use crate::prepare::{self, Chosen, Situation, called, inputs};
@@ -23,6 +22,7 @@ use crate::select::{self, Candidate, Choice};
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::now;
+use crate::{files, given};
 
 pub(crate) fn run(args: &PlanArgs, state: &StateFolder) -> Outcome {
     let repository =
@@ -31,8 +31,12 @@ pub(crate) fn run(args: &PlanArgs, state: &StateFolder) -> Outcome {
     let mut store = PrivateStore::passing();
     let request = run::event_request(&args.event)?;
     let event = repository.event(&request, !args.event.committed, &mut store)?;
-    let planner = Planner::new(args, state, &repository, &event)?;
+    let committed = event.committed_files(&repository, &store, files::WORKFLOWS)?;
+    let planner = Planner::new(args, state, &repository, &event, committed.as_deref())?;
     let plan = planner.plan(&state.disabled(&repository.full_name())?)?;
+    if let Some(note) = plan.note.as_ref().filter(|_| args.format != PlanFormat::Json) {
+        talk(&format!("note: {note}"));
+    }
     let lines = match args.format {
         PlanFormat::Json => json::lines(&plan),
         PlanFormat::Dot => dot::lines(&plan),
@@ -61,6 +65,7 @@ struct Planner<'a> {
     args: &'a PlanArgs,
     repository: &'a Repository,
     event: &'a TriggeringEvent,
+    committed: Option<&'a [CommittedFile]>,
     selection: Selection,
     vars: BTreeMap<String, String>,
     secrets: Vec<String>,
@@ -74,6 +79,7 @@ impl<'a> Planner<'a> {
         state: &StateFolder,
         repository: &'a Repository,
         event: &'a TriggeringEvent,
+        committed: Option<&'a [CommittedFile]>,
     ) -> Result<Planner<'a>, Failure> {
         let options = JobOptions {
             offline: args.offline,
@@ -85,19 +91,20 @@ impl<'a> Planner<'a> {
             args,
             repository,
             event,
+            committed,
             selection: prepare::selection(&args.event.jobs, &args.event.matrix)?,
             vars: given::vars(&args.event.vars)?,
             secrets: secret_names(args)?,
-            terms: given::terms(&args.environments, &args.labels, args.event.committed)?,
+            terms: given::terms(&args.environments, &args.labels, committed.is_some())?,
             remote,
         })
     }
 
     fn plan(&self, disabled: &[String]) -> Result<Plan, Failure> {
-        let mut plan = Plan::new(self.repository, self.event, self.args.event.committed);
+        let mut plan = Plan::new(self.repository, self.event);
         let is_named = self.args.event.workflows.as_ref().is_some_and(|path| path.is_file());
         let mut to_run = Vec::new();
-        for candidate in select::candidates(self.repository, &self.args.event)? {
+        for candidate in select::candidates(self.repository, self.committed, &self.args.event)? {
             match select::choose(&candidate, self.event, disabled, is_named) {
                 Choice::Runs => to_run.push(candidate),
                 Choice::Not(reason) => plan.files.push(planned(&candidate, Decision::Not(reason))),
@@ -124,8 +131,7 @@ impl<'a> Planner<'a> {
     fn file(&self, candidate: &Candidate) -> Result<Decision, Failure> {
         let workflow = candidate.workflow.as_ref().expect("what runs could be read");
         let fetch = |uses: &workflow::Uses| self.remote.file(uses);
-        let committed = self.args.event.committed;
-        let called = called::find(self.repository, workflow, committed, &fetch)?;
+        let called = called::find(self.repository, workflow, self.committed, &fetch)?;
         if !called.findings.is_empty() {
             return Ok(Decision::Broken(called.findings));
         }

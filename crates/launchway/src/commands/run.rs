@@ -9,7 +9,7 @@ use actions::WriteLock;
 use driver::Input;
 use event::{Attempt, RunId, RunRequest, StreamId, Terms};
 use protocol::JobOptions;
-use repository::{EventRequest, PrivateStore, Repository, TriggeringEvent};
+use repository::{CommittedFile, EventRequest, PrivateStore, Repository, TriggeringEvent};
 use store::Store;
 use syntax::Diagnostic;
 
@@ -22,9 +22,9 @@ use crate::select::{self, Candidate, Choice};
 use crate::state::StateFolder;
 use crate::terminal::diagnostics;
 use crate::terminal::report::reporter;
-use crate::terminal::style::{Style, talk};
+use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::now;
-use crate::{agree, closing, given, journal};
+use crate::{agree, closing, files, given, journal};
 
 pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
     executor(args.executor)?;
@@ -33,7 +33,10 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
     let mut private = PrivateStore::in_folder(&state.snapshots());
     let wanted = event_request(&args.event)?;
     let event = repository.event(&wanted, !args.event.committed, &mut private)?;
-    let mut selected = Selected::find(&repository, &event, args, state)?;
+    say_note(&event, args.format);
+    let committed = event.committed_files(&repository, &private, files::WORKFLOWS)?;
+    let committed = committed.as_deref();
+    let mut selected = Selected::find(&repository, &event, committed, args, state)?;
     selected.say_what_does_not_run(args.format);
     let secrets = given::secrets(&args.secrets, args.secret_file.as_deref())?;
     let vars = given::vars(&args.event.vars)?;
@@ -41,7 +44,7 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
         state: state.clone(),
         store: Arc::new(journal::open(state)?),
         secrets,
-        options: options(args)?,
+        options: options(args, committed.is_some())?,
         repository: repository.root.clone(),
         repository_name: repository.full_name().into(),
         terms: Terms::default(),
@@ -52,7 +55,7 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
     let selection = prepare::selection(&args.event.jobs, &args.event.matrix)?;
     select::check_matrix_keys(&selected.to_run, selection.matrix.keys())?;
     agree::on_secrets(&selected.to_run, &mut engine.secrets, &vars, args.format);
-    let made_for = MadeFor { event: &event, store: private.name() };
+    let made_for = MadeFor { event: &event, committed, store: private.name() };
     let requests = selected.requests(&repository, &made_for, args, &engine, &vars)?;
     if !requests.is_empty() {
         private.keep()?;
@@ -143,17 +146,28 @@ pub(crate) fn mirrors(flags: &[String]) -> Result<BTreeMap<String, String>, Fail
     pairs.map(|pair| pair.map(|(prefix, place)| (prefix.to_owned(), place.to_owned()))).collect()
 }
 
-fn options(args: &RunArgs) -> Result<JobOptions, Failure> {
+fn options(args: &RunArgs, committed: bool) -> Result<JobOptions, Failure> {
     Ok(JobOptions {
         offline: args.offline,
         no_native: args.no_native,
-        committed: args.event.committed,
+        committed,
         mirrors: mirrors(&args.mirrors)?,
         debug: args.debug,
         // Each run's own.
         snapshot: None,
         objects: None,
     })
+}
+
+/// Where the event runs, where that is not what one may take for granted.
+fn say_note(event: &TriggeringEvent, format: Format) {
+    match (&event.note, format) {
+        (None, _) => {}
+        (Some(note), Format::Json) => {
+            out(&serde_json::json!({ "type": "note", "message": note }).to_string());
+        }
+        (Some(note), _) => talk(&format!("note: {note}")),
+    }
 }
 
 /// What a launchway that was killed left behind is swept first, and said.
@@ -182,6 +196,8 @@ fn say_swept(state: &StateFolder, store: &Arc<Store>) -> Result<(), Failure> {
 /// What the runs are made for.
 struct MadeFor<'a> {
     event: &'a TriggeringEvent,
+    /// The workflow files of its commit, where not those of the work tree count.
+    committed: Option<&'a [CommittedFile]>,
     /// The store of the commits that were made for it.
     store: Option<&'a str>,
 }
@@ -198,6 +214,7 @@ impl Selected {
     pub(crate) fn find(
         repository: &Repository,
         event: &TriggeringEvent,
+        committed: Option<&[CommittedFile]>,
         args: &RunArgs,
         state: &StateFolder,
     ) -> Result<Selected, Failure> {
@@ -205,7 +222,7 @@ impl Selected {
         let mut selected =
             Selected { to_run: Vec::new(), not: Vec::new(), any_broken: false, broken: Vec::new() };
         let is_named = args.event.workflows.as_ref().is_some_and(|path| path.is_file());
-        for candidate in select::candidates(repository, &args.event)? {
+        for candidate in select::candidates(repository, committed, &args.event)? {
             match select::choose(&candidate, event, &disabled, is_named) {
                 Choice::Runs => selected.to_run.push(candidate),
                 Choice::Not(reason) => selected.not.push((candidate.path.clone(), reason)),
@@ -240,10 +257,10 @@ impl Selected {
         engine: &Engine,
         vars: &BTreeMap<String, String>,
     ) -> Result<Vec<RunRequest>, Failure> {
-        let MadeFor { event, store } = *made_for;
+        let MadeFor { event, committed, store } = *made_for;
         let selection = prepare::selection(&args.event.jobs, &args.event.matrix)?;
         let secret_names: Vec<String> = engine.secrets.keys().cloned().collect();
-        let mut terms = given::terms(&args.environments, &args.labels, args.event.committed)?;
+        let mut terms = given::terms(&args.environments, &args.labels, committed.is_some())?;
         let mut situation = Situation {
             repository,
             event,
@@ -255,7 +272,7 @@ impl Selected {
             now: now(),
         };
         let mut findings = Vec::new();
-        let chosen = self.chosen(repository, event, args, engine, &mut findings)?;
+        let chosen = self.chosen(repository, made_for, args, engine, &mut findings)?;
         let mut drafts = Vec::new();
         for chosen in &chosen {
             match prepare::request(&situation, chosen.clone(), NOT_NUMBERED) {
@@ -290,7 +307,7 @@ impl Selected {
     fn chosen<'s>(
         &'s self,
         repository: &Repository,
-        event: &TriggeringEvent,
+        made_for: &MadeFor<'_>,
         args: &RunArgs,
         engine: &Engine,
         findings: &mut Vec<Diagnostic>,
@@ -301,11 +318,12 @@ impl Selected {
             &engine.options,
             WriteLock::WhereItsFolderIs,
         );
+        let MadeFor { event, committed, .. } = made_for;
         let mut chosen = Vec::new();
         for candidate in &self.to_run {
             let workflow = candidate.workflow.as_ref().expect("broken files are not here");
             let fetch = |uses: &workflow::Uses| remote.file(uses);
-            let called = called::find(repository, workflow, args.event.committed, &fetch)?;
+            let called = called::find(repository, workflow, *committed, &fetch)?;
             findings.extend(called.findings);
             let inputs = inputs::of_event(workflow, event, &args.event)?;
             chosen.push(Chosen {

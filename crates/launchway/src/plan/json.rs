@@ -18,6 +18,7 @@ pub(crate) fn lines(plan: &Plan) -> Vec<String> {
         "commit": plan.commit,
         "uncommitted": plan.uncommitted,
     })];
+    lines.extend(plan.note.iter().map(|note| json!({ "type": "note", "message": note })));
     for file in &plan.files {
         lines.push(workflow(file));
         match &file.decision {

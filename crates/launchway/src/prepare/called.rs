@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use actions::ResolveError;
 use event::WorkflowFile;
-use repository::Repository;
+use repository::{CommittedFile, Repository};
 use syntax::{Diagnostic, Node, RuleId, Severity, Source, Span};
 use workflow::{JobBody, Uses, Workflow};
 
@@ -60,11 +60,12 @@ impl Call {
 /// Which files each file calls, by key.
 type Graph = BTreeMap<String, Vec<Call>>;
 
-/// Finds every file that `workflow` calls, directly or through others.
+/// Finds every file that `workflow` calls, directly or through others; those of this repository in
+/// the work tree, or among the files that are committed where the run is of a commit.
 pub(crate) fn find(
     repository: &Repository,
     workflow: &Workflow,
-    committed: bool,
+    committed: Option<&[CommittedFile]>,
     fetch: &FetchRemote<'_>,
 ) -> Result<Called, Failure> {
     let mut called = Called::default();
@@ -123,7 +124,7 @@ fn calls(workflow: &Workflow, file: Option<&str>) -> Vec<Call> {
 fn read(
     repository: &Repository,
     call: &Call,
-    committed: bool,
+    committed: Option<&[CommittedFile]>,
     fetch: &FetchRemote<'_>,
 ) -> Result<Result<WorkflowFile, Box<Diagnostic>>, Failure> {
     let Some(path) = call.key.strip_prefix("./") else {
@@ -131,9 +132,8 @@ fn read(
         let uses = Uses::parse_workflow(&call.key).expect("a key of a remote file is its address");
         return Ok(fetch(&uses).map_err(|error| Box::new(not_had(call, &error))));
     };
-    let text = if committed {
-        let files = repository.committed_files(files::WORKFLOWS)?;
-        files.into_iter().find(|file| file.path == path).map(|file| file.text)
+    let text = if let Some(files) = committed {
+        files.iter().find(|file| file.path == path).map(|file| file.text.clone())
     } else {
         let full = repository.root.join(path);
         if full.is_file() { Some(files::read(&full, path)?.text().to_owned()) } else { None }

@@ -95,7 +95,10 @@ fn lines_have_the_documented_fields_and_every_type_is_seen() {
     place.commit();
     let all = |section: &str| documented[section].keys().cloned().collect::<BTreeSet<_>>();
 
-    let plan = place.json(&["plan"]);
+    // Of a commit that is not here, so that something is noted.
+    std::fs::write(place.path("event.json"), format!(r#"{{ "after": "{}" }}"#, "1".repeat(40)))
+        .expect("a file of ours");
+    let plan = place.json(&["plan", "push", "--event-path", "../event.json"]);
     let seen = check_lines(&documented, "plan", &plan.lines());
     // What would be refused or asked for belongs to a job that would run.
     let mut possible = all("plan");
@@ -109,7 +112,8 @@ fn lines_have_the_documented_fields_and_every_type_is_seen() {
 
     std::fs::remove_file(place.repository().join(".github/workflows/broken.yml")).expect("ours");
     place.commit();
-    let token = ["run", "--secret", "GITHUB_TOKEN=not-a-real-token"];
+    let token = "GITHUB_TOKEN=not-a-real-token";
+    let token = ["run", "push", "--event-path", "../event.json", "--secret", token];
     let run = place.json(&token);
     assert_eq!(run.exit, 0, "{}{}", run.stdout, run.stderr);
     assert_eq!(check_lines(&documented, "run", &run.lines()), all("run"));

@@ -39,3 +39,4 @@ mod select;
 mod soak;
 mod state_of_work;
 mod told;
+mod where_it_runs;

@@ -104,7 +104,7 @@ fn say_moved(request: &event::RunRequest) {
     }
     if *repository.head.id != *change.commit && change.snapshot.is_none() {
         talk(&format!(
-            "note: the work tree has moved on; this runs the commit {} again",
+            "note: this runs the commit {} again, not what is checked out",
             &change.commit[..7.min(change.commit.len())]
         ));
     } else if change.snapshot.is_some() {
