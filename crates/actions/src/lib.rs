@@ -22,7 +22,7 @@ mod unused;
 pub use git::GitError;
 pub use lock::{Lock, LockError, Locked};
 pub use mirror::Mirrors;
-pub use native::room::unused_caches;
+pub use native::room::{downloads, unused_caches};
 pub use refusal::ResolveError;
 pub use resolve::{
     ActionSource, ManifestFile, Note, ResolveOptions, Resolved, ResolvedWorkflow, WriteLock,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use event::{RunRequest, StreamId, Terms};
 use mask::Secret;
 use protocol::JobOptions;
-use repository::PrivateStore;
+use repository::{HeldStore, PrivateStore};
 use store::Store;
 
 use crate::cli::AgainArgs;
@@ -49,11 +49,14 @@ pub(crate) fn engine(
     })
 }
 
-/// What a run was made from besides the repository has to be there still.
-pub(crate) fn check_store(state: &StateFolder, request: &RunRequest) -> Result<(), Failure> {
-    let Some(name) = &request.change.store else { return Ok(()) };
-    if PrivateStore::objects(&state.snapshots(), name).is_dir() {
-        return Ok(());
+/// What a run was made from besides the repository has to be there still, and stays from now on.
+pub(crate) fn hold_store(
+    state: &StateFolder,
+    request: &RunRequest,
+) -> Result<Option<HeldStore>, Failure> {
+    let Some(name) = &request.change.store else { return Ok(None) };
+    if let Some(held) = PrivateStore::hold(&state.snapshots(), name)? {
+        return Ok(Some(held));
     }
     let message = format!("the files that run {} was made from are not kept any more", request.run);
     Err(Failure::new(Exit::Missing, message).hint("launchway run makes a new run of what is there"))

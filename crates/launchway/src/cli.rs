@@ -484,9 +484,11 @@ Examples:
   launchway prune --dry-run         what would go, and how much that is
   launchway prune                   runs of more than 90 days, and what nothing needs any more
   launchway prune --days 7
+  launchway prune --tools           the tools that set-up actions installed, too
 
 Runs that are not finished stay, whatever their age. Caches go by GitHub's rules: after 7 days
-without use, or the least used first beyond 10 GB of a repository. docs/state-folder.md says more.";
+without use, or the least used first beyond 10 GB of a repository. What
+package managers downloaded goes when no job used it for --days, and no run is under way. docs/state-folder.md says more.";
 
 /// `launchway prune`
 #[derive(Clone, Debug, Args)]
@@ -495,6 +497,9 @@ pub(crate) struct PruneArgs {
     /// Delete runs that ended more than this many days ago, with their logs and artifacts
     #[arg(long, default_value_t = 90, value_name = "N")]
     pub(crate) days: u64,
+    /// Delete the tool cache too: set-up actions install anew what jobs ask for
+    #[arg(long)]
+    pub(crate) tools: bool,
     /// Only say what would be deleted
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -25,7 +25,7 @@ pub use changes::ChangedFiles;
 pub use discover::{Commit, CommittedFile, Repository};
 pub use event::{EventRequest, TriggeringEvent};
 pub use git::GitError;
-pub use private::PrivateStore;
+pub use private::{HeldStore, PrivateStore};
 
 /// Why the repository or the event could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -31,6 +31,15 @@ pub struct PrivateStore {
     parent: Option<PathBuf>,
     folder: Option<TempDir>,
     newest: Option<String>,
+    /// Locked, so that nobody takes for left behind what is being made.
+    held: Option<File>,
+}
+
+/// Keeps whoever clears up from a store, for as long as the value lives.
+#[derive(Debug)]
+pub struct HeldStore {
+    // Held for its lock, which goes with the process too.
+    _folder: File,
 }
 
 /// A pull request merged into its base, or why not.
@@ -68,24 +77,57 @@ impl PrivateStore {
         self.folder.as_ref().map(|folder| folder.path().join("objects"))
     }
 
-    /// Keeps what was made, under its name. It is used from now on, so it counts as young.
+    /// Keeps what was made, under its name, and holds it; nothing where nothing was made. It is used
+    /// from now on, so it counts as young.
     ///
     /// # Errors
     /// When the disk says no.
-    pub fn keep(self) -> Result<(), RepositoryError> {
-        let (Some(parent), Some(folder), Some(name)) = (self.parent, self.folder, self.newest)
+    pub fn keep(self) -> Result<Option<HeldStore>, RepositoryError> {
+        let PrivateStore { parent: Some(parent), folder: Some(folder), newest: Some(name), held } =
+            self
         else {
-            return Ok(());
+            return Ok(None);
         };
-        let kept = parent.join(name);
-        match fs::rename(folder.path(), &kept) {
-            Ok(()) => drop(folder.keep()),
-            // The same state was run before.
-            Err(_) if kept.is_dir() => {}
-            Err(source) => return Err(failed(&kept, source)),
+        let held = held.expect("it is held since it was made");
+        let kept = parent.join(&name);
+        let now = std::time::SystemTime::now();
+        held.set_modified(now).map_err(|source| failed(folder.path(), source))?;
+        loop {
+            match fs::rename(folder.path(), &kept) {
+                Ok(()) => {
+                    drop(folder.keep());
+                    return Ok(Some(HeldStore { _folder: held }));
+                }
+                // The same state was run before.
+                Err(_) if kept.is_dir() => {}
+                Err(source) => return Err(failed(&kept, source)),
+            }
+            if let Some(held) = PrivateStore::hold(&parent, &name)? {
+                return Ok(Some(held));
+            }
+            // It was removed just now: ours has its place.
+        }
+    }
+
+    /// Holds the store `name` in `parent`, which counts as young again; none where there is none.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn hold(parent: &Path, name: &str) -> Result<Option<HeldStore>, RepositoryError> {
+        let path = parent.join(name);
+        let folder = match File::open(&path) {
+            Ok(folder) => folder,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(failed(&path, source)),
+        };
+        // Held alone only while it is removed.
+        folder.lock_shared().map_err(|source| failed(&path, source))?;
+        if !is_still_there(&folder, &path) {
+            return Ok(None);
         }
         let now = std::time::SystemTime::now();
-        File::open(&kept).and_then(|it| it.set_modified(now)).map_err(|it| failed(&kept, it))
+        folder.set_modified(now).map_err(|source| failed(&path, source))?;
+        Ok(Some(HeldStore { _folder: folder }))
     }
 
     fn folder(&mut self, repository: &Repository) -> Result<&Path, RepositoryError> {
@@ -101,6 +143,8 @@ impl PrivateStore {
             };
             let folder =
                 folder.map_err(|source| failed(Path::new("a temporary folder"), source))?;
+            let held = File::open(folder.path()).and_then(|it| it.lock_shared().map(|()| it));
+            self.held = Some(held.map_err(|source| failed(folder.path(), source))?);
             let info = folder.path().join("objects/info");
             fs::create_dir_all(&info).map_err(|source| failed(&info, source))?;
             let borrowed = repository.git_path("objects")?;
@@ -111,6 +155,12 @@ impl PrivateStore {
         }
         Ok(self.folder.as_ref().expect("it was made just now").path())
     }
+}
+
+fn is_still_there(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let inode = |found: io::Result<fs::Metadata>| found.map(|it| (it.dev(), it.ino())).ok();
+    inode(file.metadata()).is_some_and(|held| inode(fs::metadata(path)) == Some(held))
 }
 
 fn failed(path: &Path, source: io::Error) -> RepositoryError {

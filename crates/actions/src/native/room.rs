@@ -2,7 +2,7 @@
 //! (conformance 203), kept after every save and by whoever looks after the folder.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::unused::{Unused, folders, halves};
@@ -13,6 +13,11 @@ const REPOSITORY_BYTES_MAX: u64 = 10 << 30;
 const UNUSED_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Beside the repositories' folders: what package managers downloaded.
 const DOWNLOADS: &str = "downloads";
+
+/// What package managers downloaded, a folder for each of them.
+pub fn downloads(caches: &Path) -> PathBuf {
+    caches.join(DOWNLOADS)
+}
 
 /// Caches that GitHub would have removed, of every repository below the folder.
 pub fn unused_caches(caches: &Path, now: SystemTime) -> Vec<Unused> {

@@ -3,7 +3,8 @@
 //! ```text
 //!   1. runs        the events of runs that ended long ago are forgotten      (runs.rs)
 //!   2. blobs       those that no event names any more go
-//!   3. folders     logs and workspaces of runs that are over, caches, actions (folders.rs)
+//!   3. folders     logs and workspaces of runs that are over, caches, actions, snapshots, downloads
+//!                  of package managers, and where asked for the tools       (folders.rs)
 //! ```
 //!
 //! The journal first, then the files: a run whose events are there has its logs and artifacts there
@@ -62,6 +63,8 @@ struct Round<'a> {
     state: &'a StateFolder,
     store: &'a Store,
     dry_run: bool,
+    /// Whether the tool cache goes too.
+    tools: bool,
     now: Timestamp,
     started: SystemTime,
     /// Runs that ended before this are past.
@@ -89,13 +92,14 @@ impl<'a> Round<'a> {
             state,
             store,
             dry_run: args.dry_run,
+            tools: args.tools,
             now,
             started,
             horizon: Timestamp(now.0.saturating_sub(past_ms)),
             unused_since: started
                 .checked_sub(Duration::from_millis(past_ms))
                 .unwrap_or(SystemTime::UNIX_EPOCH),
-            before: started,
+            before: file_time(),
             open: store.open_streams().map_err(missing)?.into_iter().collect(),
             unfinished: Vec::new(),
         };
@@ -117,6 +121,14 @@ impl<'a> Round<'a> {
         Err(Failure::new(Exit::Missing, "the clock was set back; what is left stays for now")
             .hint("launchway prune once more does the rest"))
     }
+}
+
+/// Now, as the disk notes it: by a clock that lags behind by up to one tick of the kernel. What is
+/// written from here on is not older than this.
+fn file_time() -> SystemTime {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+    let since = Duration::try_from(now).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + since
 }
 
 fn is_driven(state: &StateFolder, stream: StreamId) -> Result<bool, Failure> {
@@ -218,6 +230,14 @@ impl Pruned {
         talk(&format!(
             "kept: run {run} is not finished; launchway runs resume {run} goes on with it, launchway runs cancel {run} ends it"
         ));
+    }
+
+    fn keep_tools(&self) {
+        let why = "a run is under way";
+        if self.format == Format::Json {
+            return out(&json!({ "type": "kept", "what": "tools", "reason": why }).to_string());
+        }
+        talk(&format!("kept: the tools, because {why}"));
     }
 
     /// One file that cannot be removed keeps no other.

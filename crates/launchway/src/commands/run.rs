@@ -57,9 +57,8 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
     agree::on_secrets(&selected.to_run, &mut engine.secrets, &vars, args.format);
     let made_for = MadeFor { event: &event, committed, store: private.name() };
     let requests = selected.requests(&repository, &made_for, args, &engine, &vars)?;
-    if !requests.is_empty() {
-        private.keep()?;
-    }
+    // Nobody clears it up before the journal says that a run needs it.
+    let _held = if requests.is_empty() { None } else { private.keep()? };
     let mut owners = Vec::new();
     let mut streams = Vec::new();
     let mut made = Vec::new();

@@ -50,6 +50,7 @@ fn past_runs_go_with_what_only_they_need() {
         {"type":"pruned","what":"caches","count":0,"size_bytes":0,"dry_run":false}
         {"type":"pruned","what":"actions","count":0,"size_bytes":0,"dry_run":false}
         {"type":"pruned","what":"snapshots","count":0,"size_bytes":0,"dry_run":false}
+        {"type":"pruned","what":"downloads","count":0,"size_bytes":0,"dry_run":false}
         {"type":"prune_completed","count":4,"size_bytes":N,"failures":0,"dry_run":false}
     "#]]
     .assert_eq(&without_sizes(&done.stdout));

@@ -1,10 +1,12 @@
-//! Folders that outlived their use: logs and workspaces of runs that are over, caches, actions.
+//! Folders that outlived their use: logs and workspaces of runs that are over, caches, actions,
+//! snapshots, downloads, tools.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use actions::Unused;
@@ -13,7 +15,7 @@ use driver::Owner;
 use event::{Attempt, RunEvent, RunId, Seq, StreamId};
 use ports::Journal as _;
 
-use super::{Part, Pruned, Round};
+use super::{Part, Pruned, Round, is_driven};
 use crate::exit::{Exit, Failure};
 
 /// Removes them.
@@ -32,13 +34,33 @@ pub(super) fn prune(
     let found = actions::unused_actions(&round.state.actions(), before, round.started);
     let part = Part::new("actions", "commits that no job used for so long");
     unused(round, pruned, part, &found);
-    snapshots(round, before, pruned)
+    snapshots(round, before, pruned)?;
+    shared(round, pruned)
 }
 
 /// States of work trees and test merges that no run began from for so long: a run that goes by them
-/// is forgotten at the same age. What is half made was left by a command that was killed.
+/// is forgotten at the same age. What is half made was left by a command that was killed. A command
+/// that is about to begin a run from one holds it.
 fn snapshots(round: &Round<'_>, before: SystemTime, pruned: &mut Pruned) -> Result<(), Failure> {
     let mut part = Part::new("snapshots", "of work trees that no run began from for so long");
+    for path in entries(&round.state.snapshots())? {
+        let Ok(folder) = fs::File::open(&path) else { continue };
+        let age = folder.metadata().and_then(|found| found.modified());
+        if !age.is_ok_and(|age| age < before) || folder.try_lock().is_err() {
+            continue;
+        }
+        // Asked while it is locked: whoever held it until now has told the journal.
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if !stores_in_use(round)?.contains(name) {
+            remove(round, &path, &mut part, pruned);
+        }
+    }
+    pruned.say(&part);
+    Ok(())
+}
+
+/// The stores that runs which are not over began from.
+fn stores_in_use(round: &Round<'_>) -> Result<BTreeSet<Arc<str>>, Failure> {
     let mut used = BTreeSet::new();
     for stream in open(round)? {
         let events = round.store.read(stream, Seq(0)).unwrap_or_default();
@@ -46,15 +68,78 @@ fn snapshots(round: &Round<'_>, before: SystemTime, pruned: &mut Pruned) -> Resu
             used.extend(request.change.store.clone());
         }
     }
-    for path in entries(&round.state.snapshots())? {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let age = fs::metadata(&path).and_then(|found| found.modified());
-        if !used.contains(name) && age.is_ok_and(|age| age < before) {
-            remove(round, &path, &mut part, pruned);
+    Ok(used)
+}
+
+/// What package managers downloaded, and what set-up actions installed: nobody knows which of it a job
+/// under way uses, so it stays while there is one. What one manager keeps goes as a whole: there are
+/// files in it that it would miss one by one.
+fn shared(round: &Round<'_>, pruned: &mut Pruned) -> Result<(), Failure> {
+    let mut part = Part::new("downloads", "of package managers that no job used for so long");
+    for path in entries(&actions::downloads(&round.state.caches()))? {
+        let is_unused = is_set_aside(&path) || last_used(&path) < round.unused_since;
+        // A job makes folders that nothing may come into.
+        if is_unused && weight(&path) > 0 && !is_anything_driven(round)? {
+            remove_at_once(round, &path, &mut part, pruned);
         }
     }
     pruned.say(&part);
+    let mut part = Part::new("tools", "that set-up actions installed");
+    for path in entries(&round.state.tools())? {
+        if !round.tools && !is_set_aside(&path) {
+            continue;
+        }
+        if is_anything_driven(round)? {
+            pruned.keep_tools();
+            break;
+        }
+        remove_at_once(round, &path, &mut part, pruned);
+    }
+    if round.tools || part.count > 0 {
+        pruned.say(&part);
+    }
     Ok(())
+}
+
+fn is_anything_driven(round: &Round<'_>) -> Result<bool, Failure> {
+    for stream in open(round)? {
+        if is_driven(round.state, stream)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The newest time at which a file below was read or written, or a folder changed. Where the disk
+/// notes no reading, what was written long ago goes, and is downloaded again.
+fn last_used(path: &Path) -> SystemTime {
+    let Ok(found) = fs::symlink_metadata(path) else { return SystemTime::UNIX_EPOCH };
+    let written = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    if !found.is_dir() {
+        // To look at a folder is to read it, so for those it says nothing.
+        return found.accessed().map_or(written, |read| read.max(written));
+    }
+    let below = fs::read_dir(path).into_iter().flatten().flatten();
+    below.map(|entry| last_used(&entry.path())).fold(written, SystemTime::max)
+}
+
+/// What is being removed bears this name, so that no job that begins meanwhile finds half of it.
+const SET_ASIDE: &str = ".going-";
+
+fn is_set_aside(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SET_ASIDE))
+}
+
+fn remove_at_once(round: &Round<'_>, path: &Path, part: &mut Part, pruned: &mut Pruned) {
+    if round.dry_run || is_set_aside(path) {
+        return remove(round, path, part, pruned);
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = path.with_file_name(format!("{SET_ASIDE}{}-{name}", std::process::id()));
+    match fs::rename(path, &aside).with_context(|| format!("cannot move {}", path.display())) {
+        Ok(()) => remove(round, &aside, part, pruned),
+        Err(error) => pruned.failed(error),
+    }
 }
 
 fn unused(round: &Round<'_>, pruned: &mut Pruned, mut part: Part, found: &[Unused]) {

@@ -27,11 +27,12 @@ impl Place {
         Place { folder, state, store }
     }
 
-    /// A blob that was written so long ago.
+    /// A blob that was written so long ago, a second at least: disks note times by a slow clock.
     fn blob(&self, text: &str, days: u32) -> BlobId {
         let blob = self.store.blobs().put_bytes(text.as_bytes()).expect("kept");
         let file = self.store.blobs().get(&blob).expect("it is there");
-        file.set_modified(SystemTime::now() - DAY * days).expect("ours");
+        let ago = DAY * days + Duration::from_secs(1);
+        file.set_modified(SystemTime::now() - ago).expect("ours");
         blob
     }
 
@@ -59,8 +60,11 @@ impl Place {
     }
 
     fn prune(&self, days: u64, dry_run: bool) {
-        let args = PruneArgs { days, dry_run, format: Format::Json };
-        assert_eq!(super::run(&args, &self.state).expect("it works"), Exit::Done);
+        self.prune_with(&PruneArgs { days, dry_run, tools: false, format: Format::Json });
+    }
+
+    fn prune_with(&self, args: &PruneArgs) {
+        assert_eq!(super::run(args, &self.state).expect("it works"), Exit::Done);
     }
 
     /// What is left: the streams that can be read, the blobs' texts, the folders of jobs and logs.
@@ -166,4 +170,62 @@ fn what_a_run_under_way_may_have_written_stays() {
     drop(owner);
     place.prune(0, false);
     assert_eq!(place.left(), "run/1/1 | open | 1.1 1");
+}
+
+/// A file below the state folder, read and written so many days ago, its folders changed as long ago.
+fn put(place: &Place, path: &str, read: u32, written: u32) {
+    let path = place.folder.path().join(path);
+    fs::create_dir_all(path.parent().expect("it has one")).expect("a folder");
+    fs::write(&path, "x").expect("a file");
+    let ago = |days: u32| SystemTime::now() - DAY * days;
+    let times = fs::FileTimes::new().set_accessed(ago(read)).set_modified(ago(written));
+    fs::File::open(&path).and_then(|it| it.set_times(times)).expect("ours");
+    for folder in path.ancestors().skip(1).take_while(|it| *it != place.folder.path()) {
+        fs::File::open(folder).and_then(|it| it.set_modified(ago(written))).expect("ours");
+    }
+}
+
+#[test]
+fn downloads_go_with_the_days_and_tools_where_asked_for() {
+    let place = Place::new();
+    let left = || {
+        let folders = [place.state.caches().join("downloads"), place.state.tools()];
+        folders.map(|folder| names(&folder).join(" ")).join(" | ")
+    };
+    put(&place, "caches/downloads/pip/http/a", 100, 100);
+    put(&place, "caches/downloads/go/mod/old", 100, 100);
+    put(&place, "caches/downloads/go/mod/read", 5, 100);
+    put(&place, "caches/downloads/.going-7-npm/half", 0, 0);
+    put(&place, "tools/go/1.22/bin/go", 100, 100);
+    let prune = |days, tools, dry_run| {
+        place.prune_with(&PruneArgs { days, dry_run, tools, format: Format::Json });
+    };
+    // While a run is under way nothing of it goes.
+    place.begin(stream(1, 1), 0, "open");
+    let owner = Owner::claim(&place.state.owners(), stream(1, 1)).expect("free");
+    prune(0, true, false);
+    assert_eq!(left(), ".going-7-npm go pip | go");
+    drop(owner);
+    prune(90, true, true);
+    assert_eq!(left(), ".going-7-npm go pip | go");
+    prune(90, false, false);
+    assert_eq!(left(), "go | go");
+    prune(4, false, false);
+    assert_eq!(left(), " | go");
+    prune(90, true, false);
+    assert_eq!(left(), " | ");
+}
+
+/// A command that is about to begin a run holds what the run is made from.
+#[test]
+fn a_snapshot_that_somebody_holds_stays() {
+    let place = Place::new();
+    put(&place, "snapshots/abc/objects/o", 100, 100);
+    let folder = fs::File::open(place.state.snapshots().join("abc")).expect("it is there");
+    folder.lock_shared().expect("free");
+    place.prune(0, false);
+    assert_eq!(names(&place.state.snapshots()), ["abc"]);
+    drop(folder);
+    place.prune(0, false);
+    assert_eq!(names(&place.state.snapshots()), [""; 0]);
 }

@@ -32,7 +32,7 @@ pub(crate) fn run(
     let _taken_from = engine.claim(before)?;
     let rerun = if failed { Rerun::Failed } else { Rerun::All };
     let carried = carried(&engine.store, before, &rerun)?;
-    again::check_store(state, &request)?;
+    let _held = again::hold_store(state, &request)?;
     say_moved(&request);
     agree_again(&mut request, args)?;
     // Last, for an attempt that is allocated counts.

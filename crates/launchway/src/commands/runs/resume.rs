@@ -35,7 +35,7 @@ pub(crate) fn run(
         .hint(format!("once more: launchway runs rerun {}", view.header.run)));
     }
     let request = again::request(&store, stream)?;
-    again::check_store(state, &request)?;
+    let _held = again::hold_store(state, &request)?;
     let engine = again::engine(state, store, &request, args)?;
     let owner = engine.claim(stream)?;
     let waiting = waiting_for_a_person(&engine.store, stream)?;
