@@ -18,7 +18,7 @@ use ports::Lease;
 use protocol::{JobOptions, JobPaths};
 use repository::PrivateStore;
 use scheduler::Surroundings;
-use store::Store;
+use store::{Logs, Store, Sums};
 
 use crate::artifacts::RunArtifacts;
 use crate::display::{Display, Shown};
@@ -100,11 +100,13 @@ impl Engine {
             std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
         let workers = Workers::new(program, sender);
         let artifacts = RefCell::new(RunArtifacts::new(Arc::clone(&self.store)));
-        let watcher = Watcher { artifacts: &artifacts, shown };
+        let sums = Sums::default();
+        let watcher =
+            Watcher { artifacts: &artifacts, sums: &sums, logs: self.store.logs(), shown };
         let settings = Settings { width: self.width.max(1), tracking: tracking()? };
         let journal = Arc::clone(&self.store);
         let groups = GroupLocks::new(self.state.groups(), Arc::clone(&self.repository_name));
-        let home = HomeFolders { engine: self, artifacts: &artifacts, groups };
+        let home = HomeFolders { engine: self, artifacts: &artifacts, sums: &sums, groups };
         let round = Loop::new(settings, journal, workers, home, watcher);
         let mut shell = Shell::new(round, receiver);
         for owner in owners.iter().filter(|owner| self.is_in_journal(owner.stream())) {
@@ -156,14 +158,13 @@ fn tracking() -> Result<Arc<str>, Failure> {
 struct HomeFolders<'e> {
     engine: &'e Engine,
     artifacts: &'e RefCell<RunArtifacts>,
+    sums: &'e Sums,
     groups: GroupLocks,
 }
 
-impl HomeFolders<'_> {
-    fn log(&self, lease: &Lease) -> PathBuf {
-        let (run, attempt) = lease.stream.as_run().expect("the stream of a run");
-        self.engine.store.logs().path(run, attempt, &lease.job, lease.fence)
-    }
+fn log_of(logs: &Logs, lease: &Lease) -> PathBuf {
+    let (run, attempt) = lease.stream.as_run().expect("the stream of a run");
+    logs.path(run, attempt, &lease.job, lease.fence)
 }
 
 impl Home for HomeFolders<'_> {
@@ -211,7 +212,9 @@ impl Home for HomeFolders<'_> {
     }
 
     fn keep_log(&mut self, lease: &Lease) -> Option<BlobId> {
-        let (blob, _) = self.engine.store.blobs().adopt(&self.log(lease)).ok()?;
+        let log = log_of(self.engine.store.logs(), lease);
+        let sum = self.sums.finish(&log);
+        let (blob, _) = self.engine.store.blobs().adopt_summed(&log, sum).ok()?;
         Some(blob)
     }
 
@@ -245,6 +248,8 @@ pub(crate) const LOCK_FILE: &str = ".launchway/actions.lock";
 /// Hands on what happens.
 struct Watcher<'a> {
     artifacts: &'a RefCell<RunArtifacts>,
+    sums: &'a Sums,
+    logs: &'a Logs,
     shown: Shown,
 }
 
@@ -255,6 +260,9 @@ impl Observer for Watcher<'_> {
     }
 
     fn on_log(&mut self, lease: &Lease, grown: &Grown) {
+        if grown.own.is_none() {
+            self.sums.grown(&log_of(self.logs, lease), grown.bytes);
+        }
         self.shown.log(lease, grown);
     }
 

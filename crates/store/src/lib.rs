@@ -26,6 +26,7 @@ mod logs;
 mod read;
 mod references;
 mod store;
+mod sums;
 mod write;
 mod writer;
 
@@ -35,3 +36,4 @@ pub use error::StoreError;
 pub use logs::Logs;
 pub use read::{BrokenChain, ReadError, RunRecord, Verified};
 pub use store::{Ledger, Store};
+pub use sums::{Sum, Sums};
