@@ -161,7 +161,7 @@ fn request() -> RunRequest {
         secret_names: Vec::new(),
         actor: "octocat".into(),
         triggering_actor: "octocat".into(),
-        at: Timestamp(0),
+        at: now(),
     }
 }
 
@@ -181,6 +181,12 @@ fn run(scratch: &Scratch, script: &str) -> (Ended, Vec<String>) {
     let ended = shell.run(&mut |error| panic!("{error:?}")).unwrap();
     let told = told.0.lock().unwrap().clone();
     (ended, told)
+}
+
+/// The loop looks at the clock: a run of long ago would be at its end.
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("later than 1970");
+    Timestamp(since.as_millis().try_into().expect("it fits"))
 }
 
 #[test]

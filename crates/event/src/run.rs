@@ -563,6 +563,11 @@ pub enum CancelReason {
         /// The limit.
         minutes: f64,
     },
+    /// The run is as old as a run may get, its waiting included (conformance 229).
+    RunLimit {
+        /// The limit.
+        days: u64,
+    },
     /// The command that ran it went away.
     CommandGone,
     /// A person, who does not wait for jobs whose condition wants them to run on.

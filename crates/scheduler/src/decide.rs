@@ -172,7 +172,7 @@ pub fn decide(state: &State, definitions: &Definitions, input: Input) -> Result<
             let lease = report::Leased { stream, job, fence };
             report::gone(state, &lease, reason, at)
         }
-        Input::Clock { at } => Ok(cancel::overdue(state, at)),
+        Input::Clock { at } => Ok(cancel::overdue(state, definitions, at)),
         Input::Cancel { stream, job: None, reason, at } => {
             cancel::run(state, definitions, stream, &reason, at)
         }

@@ -14,7 +14,7 @@ use mask::MaskedText;
 
 use crate::group::{GroupName, Member};
 use crate::limits::{CLEAN_UP_SLACK_MS, TIMEOUT_SLACK_MS};
-use crate::pending::Duty;
+use crate::pending::{Duty, run_limit};
 use crate::state::{
     Ancestry, Ended, Lease, Legs, Node, NodeId, Phase, Run, Scope, ScopeId, State, Tally,
 };
@@ -107,6 +107,7 @@ impl Fold<'_> {
                 self.state.owed.starts.insert(self.stream);
             }
         }
+        self.state.owed.run_limits.insert((run_limit(&run), self.stream));
         self.state.runs.insert(self.stream, run);
         Ok(())
     }
@@ -156,7 +157,14 @@ impl Fold<'_> {
         Ok(())
     }
 
+    /// It ends by itself, or was told to.
+    fn forget_limit(&mut self) {
+        let limit = run_limit(self.run());
+        self.state.owed.run_limits.remove(&(limit, self.stream));
+    }
+
     fn run_cancelled(&mut self, reason: &CancelReason) {
+        self.forget_limit();
         let run = self.run_mut();
         run.cancel = Some(reason.clone());
         if !run.started {
@@ -172,6 +180,7 @@ impl Fold<'_> {
         if !self.state.owed.ends.remove(&self.stream) {
             return Err(self.illegal("the run", "not at its end"));
         }
+        self.forget_limit();
         if let Some((group, member)) = run_member(self.stream, self.run()) {
             self.state.groups.leave(group, member);
         }

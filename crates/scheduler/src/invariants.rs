@@ -7,7 +7,7 @@ use event::StreamId;
 
 use crate::definitions::Definitions;
 use crate::evolve::{job_member, run_member};
-use crate::pending::{Duty, duty};
+use crate::pending::{Duty, duty, run_limit};
 use crate::state::{Node, NodeId, Phase, Run, ScopeId, State, Tally};
 
 /// A broken invariant.
@@ -234,6 +234,11 @@ fn lists(state: &State, _: &Definitions) -> Option<String> {
     let leased = nodes(state).filter(|it| matches!(it.3.phase, Phase::Leased(_))).count();
     if entries != listed || leased != owed.leased.len() {
         return Some(format!("{entries} entries for {listed} duties"));
+    }
+    let young = state.runs().filter(|(_, run)| run.conclusion.is_none() && run.cancel.is_none());
+    let limits = young.map(|(stream, run)| (run_limit(run), stream)).collect::<BTreeSet<_>>();
+    if limits != owed.run_limits {
+        return Some(format!("{} limits of runs, not {}", owed.run_limits.len(), limits.len()));
     }
     let overdue = owed.ends.iter().find(|stream| {
         state.run(**stream).is_none_or(|run| {

@@ -14,8 +14,10 @@ pub(crate) const GROUP_PENDING_MAX: usize = 100;
 pub(crate) const TIMEOUT_MINUTES: f64 = 360.0;
 /// `cancel-timeout-minutes` of a job that does not say (conformance 103).
 pub(crate) const CANCEL_TIMEOUT_MINUTES: f64 = 5.0;
-/// The longest limit a job may set: GitHub's for a whole run, 35 days (conformance 229).
-pub(crate) const TIMEOUT_MINUTES_MAX: f64 = 35.0 * 24.0 * 60.0;
+/// Days from a run's creation to its end, its waiting included; GitHub's limit (conformance 229).
+pub(crate) const RUN_DAYS_MAX: u64 = 35;
+/// The longest limit a job may set: that of the whole run.
+pub(crate) const TIMEOUT_MINUTES_MAX: f64 = RUN_DAYS_MAX as f64 * 24.0 * 60.0;
 /// How long a worker may overrun a job's time limit before it is told from outside. The worker keeps
 /// the limit itself and cleans up by it; this is for one that hangs.
 pub(crate) const TIMEOUT_SLACK_MS: u64 = 15_000;

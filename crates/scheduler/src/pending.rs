@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use event::{Fence, JobKey, StreamId, Timestamp};
 
+use crate::limits::RUN_DAYS_MAX;
 use crate::state::{Node, NodeId, Phase, Run, State};
 
 /// A node among all runs.
@@ -34,6 +35,14 @@ pub(crate) struct Owed {
     pub(crate) leased: BTreeSet<At>,
     pub(crate) cancels: BTreeSet<At>,
     pub(crate) deadlines: BTreeSet<(Timestamp, StreamId, NodeId)>,
+    /// When runs that nobody told to end have to.
+    pub(crate) run_limits: BTreeSet<(Timestamp, StreamId)>,
+}
+
+/// When a run has to end, its waiting included (conformance 229).
+pub(crate) fn run_limit(run: &Run) -> Timestamp {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+    Timestamp(run.request().at.0.saturating_add(RUN_DAYS_MAX * DAY_MS))
 }
 
 /// The one decision that a node is due.
@@ -224,7 +233,9 @@ pub fn pending(state: &State) -> Vec<Command> {
 impl State {
     /// When the clock has to be looked at next.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.owed.deadlines.first().map(|(at, ..)| *at)
+        let of_job = self.owed.deadlines.first().map(|(at, ..)| *at);
+        let of_run = self.owed.run_limits.first().map(|(at, _)| *at);
+        of_job.into_iter().chain(of_run).min()
     }
 
     /// Whether a decision is due that needs nothing from outside. A group that others have

@@ -10,6 +10,7 @@ use mask::MaskedText;
 use super::{Decided, Refusal};
 use crate::contexts::JobContexts;
 use crate::definitions::{Definitions, Files};
+use crate::limits::RUN_DAYS_MAX;
 use crate::plan::wants_to_run;
 use crate::state::{Node, NodeId, Phase, Run, ScopeId, State};
 
@@ -134,8 +135,21 @@ impl Below<'_> {
     }
 }
 
-/// Jobs that ran into their time limit, and workers that clean up for too long.
-pub(super) fn overdue(state: &State, now: Timestamp) -> Decided {
+/// Runs that are too old, jobs that ran into their time limit, and workers that clean up for too long.
+pub(super) fn overdue(state: &State, definitions: &Definitions, now: Timestamp) -> Decided {
+    let runs = too_old(state, definitions, now);
+    // What ends with its run is not asked twice.
+    if runs.is_empty() { overdue_jobs(state, now) } else { runs }
+}
+
+fn too_old(state: &State, definitions: &Definitions, now: Timestamp) -> Decided {
+    let due = state.owed.run_limits.iter().take_while(|(limit, _)| *limit <= now);
+    let reason = CancelReason::RunLimit { days: RUN_DAYS_MAX };
+    // One whose files nobody has cannot be driven here at all.
+    due.flat_map(|(_, it)| run(state, definitions, *it, &reason, now).unwrap_or_default()).collect()
+}
+
+fn overdue_jobs(state: &State, now: Timestamp) -> Decided {
     let mut events = Vec::new();
     let due = state.owed.deadlines.iter().take_while(|(deadline, ..)| *deadline <= now);
     for (_, stream, id) in due {

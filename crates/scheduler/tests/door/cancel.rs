@@ -83,6 +83,77 @@ report success
     );
 }
 
+// proves: conformance 229
+#[test]
+fn c229_a_run_ends_after_35_days_its_waiting_included() {
+    const DAYS_35: u64 = 35 * 24 * 60;
+    const WAITS: &str = "
+on: push
+concurrency: one
+jobs:
+  build: { runs-on: ubuntu-latest, timeout-minutes: 99999, steps: [{ run: make }] }
+  report: { needs: build, if: always(), runs-on: ubuntu-latest, steps: [{ run: make }] }
+  ship: { needs: build, runs-on: ubuntu-latest, steps: [{ run: make }] }
+";
+    // From its creation: the job began a day later, and may take as long.
+    let script = format!(
+        "clock 1440\ntake build\nclock {}\nclock 1\nbuild cancelled\nreport success\n",
+        DAYS_35 - 1441
+    );
+    expect![[r#"
+        RunCreated
+        JobsDeclared: build, report, ship
+        RunStarted
+        JobPlanned build
+        JobReady build
+        JobLeased build
+        > clock 1440
+
+        > take build
+        JobStarted build
+        > clock 48959
+
+        > clock 1
+        CancelRequested: RunLimit { days: 35 }
+        CancelRequested build: RunLimit { days: 35 }
+        > build cancelled
+        JobCompleted build cancelled
+        JobPlanned report
+        JobSkipped ship: Needs { job: JobKey("build") }
+        JobReady report
+        JobLeased report
+        > report success
+        JobStarted report
+        JobCompleted report success
+        RunCompleted cancelled
+    "#]]
+    .assert_eq(&play(WAITS, &[], &script));
+    // One that still waits for another has not begun at all.
+    let mut world = World::new();
+    world.create(request(1, WAITS, &[]), Vec::new());
+    world.act("clock 10");
+    world.create(request(2, WAITS, &[]), Vec::new());
+    world.told();
+    assert_eq!(world.state.next_deadline(), Some(event::Timestamp(DAYS_35 * 60_000)));
+    let mut told = String::new();
+    for line in [format!("clock {}", DAYS_35 - 10), "clock 9".to_owned(), "clock 1".to_owned()] {
+        world.act(&line);
+        told.push_str(&format!("> {line}\n{}", world.told()));
+    }
+    expect![[r#"
+        > clock 50390
+        CancelRequested: RunLimit { days: 35 }
+        CancelRequested build: RunLimit { days: 35 }
+        > clock 9
+        CancelRequested build: CleanUp { minutes: 5.0 }
+        > clock 1
+        [2] CancelRequested: RunLimit { days: 35 }
+        [2] RunCompleted cancelled
+    "#]]
+    .assert_eq(&told);
+    world.check_fold();
+}
+
 #[test]
 fn a_forced_cancel_leaves_nothing() {
     check(
