@@ -1,22 +1,24 @@
 //! The plan for people: jobs in the order of their needs, one line for what each asks for, and
 //! below it what is known later and what this machine cannot do.
 
+mod fold;
+mod words;
+
 use event::{JobDefinition, JobKey};
 use syntax::Diagnostic;
 use workflow::JobBody;
 
+use self::fold::Paint;
+use self::words::{id_of, legs, named, shared, short_name, waves, when, why_not};
 use super::card::{Card, group, plural};
 use super::rehearsal::Later;
 use super::{Decision, Fate, Missing, Plan, PlannedFile, PlannedRun, Rehearsed, reason};
 use crate::cli::Format;
-use crate::exit::{Exit, exit_of_findings};
 use crate::terminal::diagnostics;
-use crate::terminal::style::{Style, plain_width};
+use crate::terminal::style::Style;
 
 /// The widest column of names; what is longer pushes its own line to the right.
 const NAME_COLUMNS_MAX: usize = 28;
-/// The fewest columns that words are folded into.
-const FOLD_COLUMNS_MIN: usize = 24;
 
 /// The whole plan, line by line. `columns`: where lines are folded; none where nobody looks.
 pub(crate) fn lines(plan: &Plan, columns: Option<usize>, style: Style) -> Vec<String> {
@@ -92,14 +94,6 @@ struct Page {
     style: Style,
     columns: usize,
     lines: Vec<String>,
-}
-
-/// What keeps a file from running at all.
-fn why_not(found: &[Diagnostic]) -> &'static str {
-    match exit_of_findings(found.iter()) {
-        Exit::Refused => "it has mistakes",
-        _ => "what it calls cannot be had",
-    }
 }
 
 impl Page {
@@ -312,204 +306,5 @@ impl Page {
                 self.scope(run, Some(&leg.key), &deeper);
             }
         }
-    }
-
-    /// Words behind an indent.
-    fn fold(&mut self, indent: &str, pieces: &[(String, Paint)]) {
-        self.fold_behind(indent, &format!("{indent}  "), pieces);
-    }
-
-    /// Pieces with dots between them, folded where the line ends.
-    fn fold_behind(&mut self, head: &str, hang: &str, pieces: &[(String, Paint)]) {
-        let room = self.columns.max(plain_width(hang) + FOLD_COLUMNS_MIN);
-        let mut line = Line::new(head, self.style);
-        for (at, (piece, paint)) in pieces.iter().enumerate() {
-            if at > 0 && !line.is_fresh {
-                // A dot stays at the end of its line, not alone at the start of the next.
-                line.push(" ·", Paint::Dim);
-            }
-            for word in piece.split(' ') {
-                if !line.is_fresh && line.used + 1 + word.chars().count() > room {
-                    let full = std::mem::replace(&mut line, Line::new(hang, self.style));
-                    self.lines.push(full.end());
-                }
-                let gap = if line.is_fresh { "" } else { " " };
-                line.push(&format!("{gap}{word}"), *paint);
-                line.is_fresh = false;
-            }
-        }
-        self.lines.push(line.end());
-    }
-}
-
-/// A line on its way: text of one look is painted at once.
-struct Line {
-    style: Style,
-    text: String,
-    open: (String, Paint),
-    used: usize,
-    /// Nothing stands in it but its indent.
-    is_fresh: bool,
-}
-
-impl Line {
-    fn new(indent: &str, style: Style) -> Line {
-        let open = (String::new(), Paint::Plain);
-        Line { style, text: indent.to_owned(), open, used: plain_width(indent), is_fresh: true }
-    }
-
-    fn push(&mut self, text: &str, paint: Paint) {
-        if self.open.1 != paint {
-            self.flush();
-            self.open.1 = paint;
-        }
-        self.open.0 += text;
-        self.used += text.chars().count();
-    }
-
-    fn flush(&mut self) {
-        let text = std::mem::take(&mut self.open.0);
-        if !text.is_empty() {
-            self.text += &self.open.1.on(self.style, &text);
-        }
-    }
-
-    fn end(mut self) -> String {
-        self.flush();
-        self.text.trim_end().to_owned()
-    }
-}
-
-/// How words look.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Paint {
-    Plain,
-    Dim,
-    Yellow,
-    Red,
-}
-
-impl Paint {
-    fn on(self, style: Style, text: &str) -> String {
-        match self {
-            Paint::Plain => text.to_owned(),
-            Paint::Dim => style.dim(text),
-            Paint::Yellow => style.yellow(text),
-            Paint::Red => style.red(text),
-        }
-    }
-}
-
-/// Jobs by how many stand before them: those of one wave may run side by side.
-fn waves<'j>(jobs: &[&'j Rehearsed]) -> Vec<Vec<&'j Rehearsed>> {
-    let mut waves: Vec<Vec<&Rehearsed>> = Vec::new();
-    let mut left: Vec<&Rehearsed> = jobs.to_vec();
-    let mut placed: Vec<&JobKey> = Vec::new();
-    while !left.is_empty() {
-        let (ready, later): (Vec<_>, Vec<_>) =
-            left.into_iter().partition(|job| job.needs.iter().all(|need| placed.contains(&need)));
-        // The reader of workflows refuses circles, so each round places a job.
-        placed.extend(ready.iter().map(|job| &job.key));
-        if ready.is_empty() {
-            waves.push(later);
-            return waves;
-        }
-        waves.push(ready);
-        left = later;
-    }
-    waves
-}
-
-/// What all legs ask for, in the words of the first.
-fn shared(cards: &[Card]) -> Vec<String> {
-    let all: Vec<Vec<String>> = cards.iter().map(Card::pieces).collect();
-    let Some((first, rest)) = all.split_first() else { return Vec::new() };
-    let in_all = |piece: &&String| rest.iter().all(|pieces| pieces.contains(piece));
-    first.iter().filter(in_all).cloned().collect()
-}
-
-/// A name that says more than the id, of a job without a matrix.
-fn named(job: &Rehearsed) -> Option<&str> {
-    let [leg] = job.legs.as_slice() else { return None };
-    if job.is_matrix || job.later.iter().any(|later| later.field == "name") {
-        return None;
-    }
-    let name = leg.name.as_str();
-    let own = name.rsplit(" / ").next().unwrap_or(name);
-    (own != &*job.id).then_some(own)
-}
-
-fn legs(job: &Rehearsed) -> Option<String> {
-    let leg = job.legs.first().filter(|_| job.is_matrix)?;
-    let at_a_time = leg.max_parallel.map(|max| format!(", {max} at a time")).unwrap_or_default();
-    let others = if leg.fail_fast { "" } else { ", a failed one ends no other" };
-    Some(format!("{}{at_a_time}{others}", plural(job.legs.len(), "leg")))
-}
-
-/// A leg's name without those of the jobs that call it.
-fn short_name(run: &PlannedRun, leg: &JobDefinition) -> String {
-    let callers = run.rehearsal.jobs.iter().flat_map(|job| &job.legs);
-    let parent = leg.parent.as_ref().and_then(|key| callers.into_iter().find(|it| it.key == *key));
-    let name = leg.name.as_str();
-    let prefix = parent.map(|parent| format!("{} / ", parent.name)).unwrap_or_default();
-    name.strip_prefix(&prefix).unwrap_or(name).to_owned()
-}
-
-/// A job by its id in its own file.
-fn id_of(run: &PlannedRun, key: &JobKey) -> String {
-    let found = run.rehearsal.job(key);
-    found.map_or_else(|| key.to_string(), |job| job.id.to_string())
-}
-
-/// `decided when a and b have ended`
-fn when(names: impl Iterator<Item = String>) -> String {
-    let names: Vec<String> = names.collect();
-    match names.as_slice() {
-        [] => "decided when the run begins".to_owned(),
-        [one] => format!("decided when {one} has ended"),
-        [all @ .., last] => format!("decided when {} and {last} have ended", all.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use expect_test::expect;
-
-    use super::*;
-
-    fn folded(columns: usize, style: Style, pieces: &[(&str, Paint)]) -> String {
-        let mut page = Page { style, columns, lines: Vec::new() };
-        let pieces: Vec<(String, Paint)> =
-            pieces.iter().map(|(text, paint)| ((*text).to_owned(), *paint)).collect();
-        page.fold_behind("* job  ", "       ", &pieces);
-        page.lines.join("\n")
-    }
-
-    #[test]
-    fn lines_are_folded_behind_the_name() {
-        let pieces = [
-            ("after lint, test", Paint::Dim),
-            ("ubuntu-latest", Paint::Plain),
-            ("2 steps", Paint::Plain),
-        ];
-        expect!["* job  after lint, test · ubuntu-latest · 2 steps"].assert_eq(&folded(
-            200,
-            Style::plain(),
-            &pieces,
-        ));
-        expect![[r#"
-              * job  after lint, test ·
-                     ubuntu-latest · 2 steps"#]]
-        .assert_eq(&folded(36, Style::plain(), &pieces));
-        // A terminal can be too narrow for anything; words stay whole.
-        expect![[r#"
-              * job  after lint, test ·
-                     ubuntu-latest · 2 steps"#]]
-        .assert_eq(&folded(1, Style::plain(), &pieces));
-    }
-
-    #[test]
-    fn nothing_to_say_is_the_name_alone() {
-        expect!["* job"].assert_eq(&folded(80, Style::plain(), &[]));
     }
 }

@@ -1,0 +1,156 @@
+//! `launchway runs`: looking at runs, and doing something about them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{Format, examples};
+
+/// `launchway runs`
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// List runs, newest first
+    #[command(after_help = examples::RUNS_LIST)]
+    List {
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
+        limit: usize,
+        /// Of every repository, not only this one
+        #[arg(long)]
+        all: bool,
+        /// How they are written
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+    },
+    /// Show one run: jobs, steps, annotations, summaries
+    #[command(after_help = examples::RUNS_SHOW)]
+    Show {
+        #[command(flatten)]
+        run: RunRef,
+        /// How it is written
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+    },
+    /// Follow a run until it ends
+    #[command(after_help = examples::RUNS_WATCH)]
+    Watch {
+        #[command(flatten)]
+        run: RunRef,
+    },
+    /// Print a run's logs
+    Logs(LogsArgs),
+    /// Unpack a run's artifacts into a folder
+    #[command(after_help = examples::RUNS_DOWNLOAD)]
+    Download {
+        #[command(flatten)]
+        run: RunRef,
+        /// Only this artifact, straight into the folder; several of them into folders of their names
+        #[arg(short = 'n', long = "name", value_name = "NAME")]
+        names: Vec<String>,
+        /// Where to; what is there already is not touched
+        #[arg(short = 'D', long = "dir", value_name = "DIR", default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Say what differs between two runs
+    Diff(DiffArgs),
+    /// Stop a run
+    #[command(after_help = examples::RUNS_CANCEL)]
+    Cancel {
+        #[command(flatten)]
+        run: RunRef,
+    },
+    /// Go on with a run whose command was killed
+    #[command(after_help = examples::RUNS_RESUME)]
+    Resume {
+        #[command(flatten)]
+        run: RunRef,
+        /// Start jobs again that were lost and may have had effects, without asking
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        again: AgainArgs,
+    },
+    /// Run it once more, as a new attempt
+    #[command(after_help = examples::RUNS_RERUN)]
+    Rerun {
+        #[command(flatten)]
+        run: RunRef,
+        /// Only jobs that failed, with the jobs that need them
+        #[arg(long)]
+        failed: bool,
+        #[command(flatten)]
+        again: AgainArgs,
+    },
+}
+
+/// `launchway runs logs`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::RUNS_LOGS)]
+pub(crate) struct LogsArgs {
+    #[command(flatten)]
+    pub(crate) run: RunRef,
+    /// Only this job (its key or name)
+    #[arg(short = 'j', long, value_name = "JOB")]
+    pub(crate) job: Option<String>,
+    /// Only the failed steps
+    #[arg(long)]
+    pub(crate) failed: bool,
+    /// Every byte as it is kept, colours and all
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  launchway runs diff            the newest run, and the one of the same workflow before it
+  launchway runs diff 12 15      two runs
+  launchway runs diff 12.1 12.2  two attempts of one";
+
+/// `launchway runs diff`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub(crate) struct DiffArgs {
+    /// The first, as RUN or RUN.ATTEMPT
+    #[arg(value_name = "FIRST", requires = "second")]
+    pub(crate) first: Option<String>,
+    /// The second
+    #[arg(value_name = "SECOND")]
+    pub(crate) second: Option<String>,
+    /// How differences are written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// What a run needs that the journal does not keep.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AgainArgs {
+    /// A secret; without a value it is taken from the environment, or asked for
+    #[arg(long = "secret", value_name = "KEY[=VALUE]")]
+    pub(crate) secrets: Vec<String>,
+    /// A file of secrets, KEY=VALUE a line
+    #[arg(long = "secret-file", value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// Agree to run jobs of this environment, besides those agreed to before
+    #[arg(long = "environment", value_name = "NAME")]
+    pub(crate) environments: Vec<String>,
+    /// What a label of runs-on means here, as LABEL=host, besides those named before
+    #[arg(long = "label", value_name = "LABEL=host")]
+    pub(crate) labels: Vec<String>,
+    /// Use only actions that were fetched before
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// How results are written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// Which run.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunRef {
+    /// Its number [default: the newest of this repository]
+    #[arg(value_name = "RUN")]
+    pub(crate) id: Option<u64>,
+    /// Its attempt [default: the newest]
+    #[arg(long, value_name = "N")]
+    pub(crate) attempt: Option<u64>,
+}
