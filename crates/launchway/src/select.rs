@@ -161,7 +161,7 @@ pub(crate) fn keep_those_with(
                 known.flat_map(|workflow| &workflow.jobs).map(|job| &*job.id.value).collect();
             let failure =
                 Failure::new(Exit::Usage, format!("no workflow that runs has a job {id}"));
-            let meant = workflow::nearest(id, &names).map(|it| format!("did you mean {it}?"));
+            let meant = syntax::nearest(id, &names).map(|it| format!("did you mean {it}?"));
             let failure = meant.into_iter().fold(failure, Failure::hint);
             return Err(failure.hint(format!("there are: {}", names.join(", "))));
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::source::{Source, Span};
+use crate::yaml::DIAGNOSTICS_MAX;
 
 /// The name of the rule that found it, in kebab-case; also the name of its file and docs page.
 pub type RuleId = &'static str;
@@ -105,5 +106,17 @@ impl Diagnostic {
     ) -> Diagnostic {
         self.labels.push(Label { source: Arc::clone(source), span, text: text.into() });
         self
+    }
+
+    /// Adds it to what was found in a file. Where the list is full an error takes the place of what
+    /// is none: a file that is refused must say so, however many warnings stand before it.
+    pub fn keep(self, found: &mut Vec<Diagnostic>) {
+        if found.len() < DIAGNOSTICS_MAX {
+            found.push(self);
+        } else if self.severity == Severity::Error
+            && let Some(less) = found.iter_mut().find(|it| it.severity < Severity::Error)
+        {
+            *less = self;
+        }
     }
 }

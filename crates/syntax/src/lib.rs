@@ -5,9 +5,11 @@
 //! plain data that the edge renders.
 
 mod diagnostic;
+mod nearest;
 mod source;
 pub mod yaml;
 
 pub use diagnostic::{Diagnostic, Label, RuleId, Severity};
+pub use nearest::nearest;
 pub use source::{Place, Source, Span};
 pub use yaml::{Entry, Key, Mapping, Node, NodeKind, ScalarPlace, ScalarStyle};

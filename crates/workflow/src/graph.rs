@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use syntax::{Diagnostic, RuleId, Source, Span};
+use syntax::{Diagnostic, RuleId, Source, Span, nearest};
 
 use crate::model::Job;
-use crate::reader::nearest;
 
 /// An id is shorter than this.
 const ID_LENGTH: usize = 100;

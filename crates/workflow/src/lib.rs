@@ -38,7 +38,6 @@ pub use model::{
     Permissions, RunDefaults, Step, StepBody, StepsJob, Strategy, Text, Workflow,
 };
 pub use read::{job_from_json, job_to_json, read, read_node};
-pub use reader::nearest;
 pub use template::{Embedded, Part, Template, TemplateError, TemplateKey, TemplateKind};
 pub use trigger::{
     CallOutput, ChangedFiles, FilterList, Input, InputKind, Schedule, SecretDeclaration, Sense,

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use expr::Scope;
-use syntax::{Diagnostic, Mapping, Node, NodeKind, RuleId, Source, Span, yaml};
+use syntax::{Diagnostic, Mapping, Node, NodeKind, RuleId, Source, Span, nearest, yaml};
 
 use crate::graph;
 use crate::model::{Access, Concurrency, Grants, Job, Permissions, RunDefaults, Text, Workflow};
-use crate::reader::{Reader, Want, nearest};
+use crate::reader::{Reader, Want};
 use crate::scope;
 use crate::trigger::Triggers;
 

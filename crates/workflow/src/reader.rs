@@ -3,14 +3,10 @@
 use std::sync::Arc;
 
 use expr::Scope;
-use syntax::yaml::DIAGNOSTICS_MAX;
-use syntax::{Diagnostic, Mapping, Node, NodeKind, RuleId, Severity, Source, Span};
+use syntax::{Diagnostic, Mapping, Node, NodeKind, RuleId, Source, Span, nearest};
 
 use crate::model::Text;
 use crate::template::{Template, TemplateKind};
-
-/// How different a name may be from the one that was probably meant.
-const TYPOS_MAX: usize = 2;
 
 /// One file while it is read, and what is wrong with it so far.
 pub(crate) struct Reader<'s> {
@@ -36,16 +32,9 @@ impl<'s> Reader<'s> {
         Reader { source, diagnostics: Vec::new() }
     }
 
-    /// Keeps a finding. Where the list is full an error takes the place of what is none: a file
-    /// that is refused must say so, however many warnings stand before it.
+    /// Keeps a finding, as long as there is room.
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
-        if self.diagnostics.len() < DIAGNOSTICS_MAX {
-            self.diagnostics.push(diagnostic);
-        } else if diagnostic.severity == Severity::Error
-            && let Some(less) = self.diagnostics.iter_mut().find(|it| it.severity < Severity::Error)
-        {
-            *less = diagnostic;
-        }
+        diagnostic.keep(&mut self.diagnostics);
     }
 
     pub(crate) fn error(&mut self, rule: RuleId, span: Span, message: impl Into<String>) {
@@ -267,33 +256,4 @@ pub(crate) fn scalar_text(node: &Node) -> Option<Arc<str>> {
         NodeKind::String(text, _) => Some(Arc::clone(text)),
         NodeKind::Sequence(_) | NodeKind::Mapping(_) => None,
     }
-}
-
-/// The word that was probably meant.
-pub fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
-    let scored = words.iter().map(|other| (distance(word, other), *other));
-    let (typos, best) = scored.min_by_key(|(typos, _)| *typos)?;
-    (typos <= TYPOS_MAX && typos < best.len()).then_some(best)
-}
-
-/// How many letters to change, add or drop, case and `_` for `-` not counted.
-fn distance(one: &str, other: &str) -> usize {
-    let fold = |text: &str| -> Vec<char> {
-        text.chars().map(|it| if it == '_' { '-' } else { it.to_ascii_lowercase() }).collect()
-    };
-    let (one, other) = (fold(one), fold(other));
-    if one.len().abs_diff(other.len()) > TYPOS_MAX {
-        return usize::MAX;
-    }
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, left) in one.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(left != right);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
 }

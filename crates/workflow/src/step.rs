@@ -196,7 +196,7 @@ impl Reader<'_> {
                     .collect();
                 let typo = mapping.entries.iter().find(|it| !keys.contains(&&*it.key.text));
                 let at = typo.map_or(start, |entry| entry.key.span);
-                let meant = typo.and_then(|it| crate::reader::nearest(&it.key.text, &keys));
+                let meant = typo.and_then(|it| syntax::nearest(&it.key.text, &keys));
                 let hint = meant.map_or_else(
                     || "a step runs a script (`run:`) or an action (`uses:`)".to_owned(),
                     |meant| format!("did you mean `{meant}`?"),

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use expr::{Contexts, EvalError, Expr, Scope, Value};
-use syntax::{Diagnostic, Key, Node, NodeKind, RuleId, ScalarPlace, Source, Span, yaml};
+use syntax::{Diagnostic, Key, Node, NodeKind, RuleId, ScalarPlace, Source, Span, nearest, yaml};
 
 use crate::model::Text;
-use crate::reader::{Reader, nearest};
+use crate::reader::Reader;
 
 /// The rule for everything wrong with an expression.
 const RULE: RuleId = "expression";

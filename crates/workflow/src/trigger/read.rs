@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use syntax::{Diagnostic, Entry, Key, Mapping, Node, NodeKind};
+use syntax::{Diagnostic, Entry, Key, Mapping, Node, NodeKind, nearest};
 
 use super::events::{EVENTS, EventFacts};
 use super::{
@@ -11,7 +11,7 @@ use super::{
 use crate::cron;
 use crate::filter::Pattern;
 use crate::model::Text;
-use crate::reader::{Reader, Want, nearest};
+use crate::reader::{Reader, Want};
 use crate::scope;
 use crate::template::Template;
 
