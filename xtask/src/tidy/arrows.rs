@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("commands", &[]),
     // Floor 3: what files say, what parts say to each other, what people see.
     ("workflow", &["expr", "syntax"]),
+    ("settings", &["syntax"]),
     ("protocol", &["event", "mask"]),
     ("ports", &["event", "mask", "protocol"]),
     ("views", &["event", "mask"]),
@@ -53,7 +54,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "properties",
         &[
             "actions", "check", "commands", "event", "expr", "mask", "protocol", "services",
-            "syntax", "workflow",
+            "settings", "syntax", "workflow",
         ],
     ),
     ("sim", &["driver", "event", "mask", "ports", "protocol", "scheduler", "syntax", "workflow"]),
@@ -71,6 +72,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "repository",
             "scheduler",
             "services",
+            "settings",
             "store",
             "syntax",
             "views",
