@@ -17,7 +17,11 @@
 //! decides, appends, and only then acts: intent before deed. If the append fails the state is ahead
 //! of the journal and the loop is of no more use; whoever starts again folds what is there.
 //! There is no recovery code: [`Loop::adopt`] folds an open run and the next round does what it owes.
+//!
+//! A deployment has a loop of its own on the same plan (`deployment.rs`), and a locked file for the
+//! environment that it goes to (`deployment/place.rs`).
 
+mod deployment;
 mod groups;
 mod inputs;
 mod owner;
@@ -28,6 +32,10 @@ mod surroundings;
 mod sweep;
 mod workers;
 
+pub use deployment::{
+    Deployment, DeploymentEnded, DeploymentError, DeploymentInput, DeploymentObserver,
+    DeploymentShell, Doors, Place, PlaceError, Standing, Taken,
+};
 pub use groups::GroupLocks;
 pub use inputs::Input;
 pub use owner::{Owner, OwnerError};

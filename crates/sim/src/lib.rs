@@ -9,6 +9,7 @@
 //! ([`Watcher`]), after every round the two folds must be equal, and after every crash the loop is
 //! built again from what the journal kept. A seed is the whole story: the same seed does the same.
 
+pub mod deployment;
 mod generate;
 mod random;
 mod visits;

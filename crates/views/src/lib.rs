@@ -3,6 +3,8 @@
 //! ```text
 //! RunEvent, RunEvent, ...  ->  RunView (one attempt, everything)  ->  RunRow (its line in a list)
 //!                              two of them                        ->  Difference, ...
+//! DeploymentEvent, ...     ->  DeploymentView (one deployment)    ->  DeploymentRow (its line)
+//!                              all of an environment              ->  Ledger (what runs, what was good)
 //! ```
 //!
 //! A view decides nothing and knows no clock: it shows what the journal says. A job whose lease is
@@ -14,12 +16,18 @@
 //! job by its key), so it can follow a run while it goes.
 
 mod compare;
+mod deployment;
 mod job;
+mod ledger;
 mod row;
 mod run;
 mod waiting;
 
 pub use compare::{Compared, Difference, compare};
+pub use deployment::{
+    DeedView, DeployStepView, DeploymentRow, DeploymentView, EndView, GateView, OwnerView,
+};
 pub use job::{AnnotationView, JobView, Loss, StepView, SummaryView};
+pub use ledger::{Ledger, ReleaseLine, Running, ServiceLedger};
 pub use row::RunRow;
 pub use run::{ArtifactView, JobCounts, Note, RunHeader, RunView};

@@ -25,13 +25,26 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Floor 4: the machines, the rules, and the hands.
     ("scheduler", &["event", "expr", "mask", "protocol", "syntax", "workflow"]),
     ("sequencer", &["event", "expr", "mask", "protocol", "syntax", "workflow"]),
+    ("deployment", &["event", "mask"]),
     ("check", &["syntax"]),
     ("store", &["event", "mask", "ports"]),
     ("repository", &["event"]),
     ("actions", &["commands", "expr", "mask", "store", "syntax", "workflow"]),
     ("services", &[]),
     // Floor 5: what moves.
-    ("driver", &["event", "mask", "ports", "protocol", "scheduler", "syntax", "workflow"]),
+    (
+        "driver",
+        &[
+            "deployment",
+            "event",
+            "mask",
+            "ports",
+            "protocol",
+            "scheduler",
+            "syntax",
+            "workflow",
+        ],
+    ),
     (
         "worker",
         &[
@@ -57,7 +70,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "settings", "syntax", "workflow",
         ],
     ),
-    ("sim", &["driver", "event", "mask", "ports", "protocol", "scheduler", "syntax", "workflow"]),
+    ("sim", &["deployment", "driver", "event", "mask", "ports", "protocol", "scheduler", "syntax", "workflow"]),
     (
         "launchway",
         &[

@@ -1,0 +1,294 @@
+//! A deployment as people look at it: what was wanted, the plan, every step both ways, the verdict.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use event::{
+    Actor, By, Cause, DeployStepKey, DeployStepKind, DeploymentEvent, DeploymentId, DeploymentKind,
+    DeploymentPlan, DeploymentRequest, Digest, Fence, GateKey, KnownRelease, Timestamp, Verdict,
+    Way,
+};
+use mask::MaskedText;
+
+/// One deployment, everything.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeploymentView {
+    /// Which.
+    pub id: DeploymentId,
+    /// What was asked for.
+    pub request: DeploymentRequest,
+    /// Who had it, in turn.
+    pub owners: Vec<OwnerView>,
+    /// The plan and its hash, once there is one.
+    pub plan: Option<(DeploymentPlan, Digest)>,
+    /// The gates that were waited for.
+    pub gates: Vec<GateView>,
+    /// Every step of the plan, in order; before the plan none.
+    pub steps: Vec<DeployStepView>,
+    /// What people should know.
+    pub notes: Vec<MaskedText>,
+    /// Why it went back, and when it turned.
+    pub turned: Option<(Cause, Timestamp)>,
+    /// Who wanted it to end.
+    pub cancelled_by: Option<Actor>,
+    /// How it ended; none while it is open.
+    pub ended: Option<EndView>,
+}
+
+/// Who had a deployment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnerView {
+    /// Which ownership.
+    pub fence: Fence,
+    /// Who: a host and a process.
+    pub owner: MaskedText,
+    /// From when on.
+    pub at: Timestamp,
+}
+
+/// A gate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GateView {
+    /// Which.
+    pub gate: GateKey,
+    /// What opens it.
+    pub what: MaskedText,
+    /// Who agreed.
+    pub signed: Vec<Actor>,
+    /// When it began to be waited for.
+    pub waiting_at: Timestamp,
+    /// When it opened.
+    pub opened_at: Option<Timestamp>,
+}
+
+/// A step, both ways.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeployStepView {
+    /// Which.
+    pub key: DeployStepKey,
+    /// The service.
+    pub service: Arc<str>,
+    /// Of which kind.
+    pub kind: DeployStepKind,
+    /// What it does.
+    pub what: MaskedText,
+    /// Doing it.
+    pub forward: Option<DeedView>,
+    /// Undoing it.
+    pub back: Option<DeedView>,
+}
+
+/// One way of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeedView {
+    /// When it was intended.
+    pub since: Timestamp,
+    /// When it was over; none while it is under way.
+    pub over_at: Option<Timestamp>,
+    /// Why it failed, if it did.
+    pub cause: Option<Cause>,
+}
+
+impl DeedView {
+    /// Whether it is done.
+    pub fn is_done(&self) -> bool {
+        self.over_at.is_some() && self.cause.is_none()
+    }
+}
+
+/// How a deployment ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndView {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why.
+    pub cause: Option<Cause>,
+    /// Who brought it to this end.
+    pub by: By,
+    /// Nothing runs of it.
+    pub vacuous: bool,
+    /// It changed nothing.
+    pub unchanged: bool,
+    /// What runs now, after success.
+    pub runs: BTreeMap<Arc<str>, KnownRelease>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl DeploymentView {
+    /// The fold of a stream; none where it does not begin with a request.
+    pub fn of(id: DeploymentId, events: &[DeploymentEvent]) -> Option<DeploymentView> {
+        let (first, rest) = events.split_first()?;
+        let DeploymentEvent::DeploymentRequested(request) = first else { return None };
+        let mut view = DeploymentView {
+            id,
+            request: (**request).clone(),
+            owners: Vec::new(),
+            plan: None,
+            gates: Vec::new(),
+            steps: Vec::new(),
+            notes: Vec::new(),
+            turned: None,
+            cancelled_by: None,
+            ended: None,
+        };
+        rest.iter().for_each(|event| view.take(event));
+        Some(view)
+    }
+
+    /// One event more.
+    pub fn take(&mut self, event: &DeploymentEvent) {
+        use DeploymentEvent as E;
+        match event {
+            E::DeploymentRequested(_) => {}
+            E::DeploymentOwned { fence, owner, at } => {
+                self.owners.push(OwnerView { fence: *fence, owner: owner.clone(), at: *at });
+            }
+            E::DeploymentPlanned { plan, hash, .. } => {
+                self.steps = steps(plan);
+                self.plan = Some(((**plan).clone(), *hash));
+            }
+            E::GateWaiting { gate, what, at } => self.gates.push(GateView {
+                gate: gate.clone(),
+                what: what.clone(),
+                signed: Vec::new(),
+                waiting_at: *at,
+                opened_at: None,
+            }),
+            E::GateSigned { gate, by, .. } => {
+                self.gate(gate).into_iter().for_each(|gate| gate.signed.push(by.clone()));
+            }
+            E::GateOpened { gate, at, .. } => {
+                self.gate(gate).into_iter().for_each(|gate| gate.opened_at = Some(*at));
+            }
+            E::StepIntended { step, way, at } => {
+                let deed = DeedView { since: *at, over_at: None, cause: None };
+                if let Some(step) = self.steps.iter_mut().find(|it| it.key == *step) {
+                    *step.way(*way) = Some(deed);
+                }
+            }
+            E::StepDone { step, way, at, .. } => self.over(step, *way, None, *at),
+            E::StepFailed { step, way, cause, at } => {
+                self.over(step, *way, Some(cause.clone()), *at);
+            }
+            E::DeploymentNoted { text, .. } => self.notes.push(text.clone()),
+            E::TurnedBack { cause, at } => self.turned = Some((cause.clone(), *at)),
+            E::CancelWanted { by, .. } => self.cancelled_by = Some(by.clone()),
+            E::DeploymentCompleted { verdict, cause, by, vacuous, unchanged, runs, at } => {
+                self.ended = Some(EndView {
+                    verdict: *verdict,
+                    cause: cause.clone(),
+                    by: *by,
+                    vacuous: *vacuous,
+                    unchanged: *unchanged,
+                    runs: runs.clone(),
+                    at: *at,
+                });
+            }
+        }
+    }
+
+    /// The step under way, with its way.
+    pub fn under_way(&self) -> Option<(&DeployStepView, Way)> {
+        let open = |deed: &Option<DeedView>| deed.as_ref().is_some_and(|it| it.over_at.is_none());
+        if self.ended.is_some() {
+            return None;
+        }
+        let back = self.steps.iter().find(|step| open(&step.back)).map(|step| (step, Way::Back));
+        let forward = || self.steps.iter().find(|step| open(&step.forward));
+        if self.turned.is_some() { back } else { forward().map(|step| (step, Way::Forward)) }
+    }
+
+    /// Where it stands, in a word: the verdict, or what it does.
+    pub fn standing(&self) -> &'static str {
+        match &self.ended {
+            Some(end) => end.verdict.as_str(),
+            None if self.turned.is_some() => "going back",
+            None if self.steps.iter().any(|step| step.forward.is_some()) => "in progress",
+            None if self.gates.iter().any(|gate| gate.opened_at.is_none()) => "waiting",
+            None => "planning",
+        }
+    }
+
+    fn gate(&mut self, key: &GateKey) -> Option<&mut GateView> {
+        self.gates.iter_mut().find(|gate| gate.gate == *key)
+    }
+
+    fn over(&mut self, key: &DeployStepKey, way: Way, cause: Option<Cause>, at: Timestamp) {
+        let step = self.steps.iter_mut().find(|step| step.key == *key);
+        if let Some(deed) = step.and_then(|step| step.way(way).as_mut()) {
+            (deed.over_at, deed.cause) = (Some(at), cause);
+        }
+    }
+}
+
+impl DeployStepView {
+    fn way(&mut self, way: Way) -> &mut Option<DeedView> {
+        match way {
+            Way::Forward => &mut self.forward,
+            Way::Back => &mut self.back,
+        }
+    }
+}
+
+fn steps(plan: &DeploymentPlan) -> Vec<DeployStepView> {
+    let view = |step: &event::PlannedStep| {
+        let service = plan.service_of(&step.key)?;
+        Some(DeployStepView {
+            key: step.key.clone(),
+            service: Arc::clone(&service.service),
+            kind: step.kind,
+            what: step.what.clone(),
+            forward: None,
+            back: None,
+        })
+    };
+    plan.steps().filter_map(view).collect()
+}
+
+/// A deployment's line in a list: one for each of its services.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeploymentRow {
+    /// Which.
+    pub id: DeploymentId,
+    /// Where to.
+    pub environment: Arc<str>,
+    /// The services with the versions that were wanted.
+    pub services: Vec<(Arc<str>, Arc<str>)>,
+    /// Of which kind.
+    pub kind: DeploymentKind,
+    /// Who wanted it.
+    pub by: MaskedText,
+    /// Why, in their words.
+    pub reason: Option<MaskedText>,
+    /// Where it stands, or the verdict.
+    pub standing: &'static str,
+    /// Why it did not simply end well.
+    pub cause: Option<MaskedText>,
+    /// When it was wanted.
+    pub requested_at: Timestamp,
+    /// How long it took; none before its end.
+    pub duration_ms: Option<u64>,
+}
+
+impl From<&DeploymentView> for DeploymentRow {
+    fn from(view: &DeploymentView) -> DeploymentRow {
+        let request = &view.request;
+        let services = request.services.iter();
+        let ended = view.ended.as_ref();
+        DeploymentRow {
+            id: view.id,
+            environment: Arc::clone(&request.environment),
+            services: services
+                .map(|it| (Arc::clone(&it.service), Arc::clone(&it.release.version)))
+                .collect(),
+            kind: request.kind,
+            by: request.by.name.clone(),
+            reason: request.reason.clone(),
+            standing: view.standing(),
+            cause: ended.and_then(|end| end.cause.as_ref()).map(|cause| cause.message.clone()),
+            requested_at: request.at,
+            duration_ms: ended.map(|end| end.at.0.saturating_sub(request.at.0)),
+        }
+    }
+}
