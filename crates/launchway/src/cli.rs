@@ -43,7 +43,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Run the workflows that an event triggers
     Run(Box<RunArgs>),
-    /// Find mistakes in workflow files before they are pushed
+    /// Find mistakes in workflow files and settings before they are pushed
     Check(CheckArgs),
     /// Show what an event would run, and why the rest would not
     Plan(Box<PlanArgs>),
@@ -55,6 +55,9 @@ pub(crate) enum Command {
     /// Switch workflows off and on
     #[command(subcommand)]
     Workflows(WorkflowsCommand),
+    /// Look at what launchway.yml says
+    #[command(subcommand)]
+    Settings(SettingsCommand),
     /// Make a small repository, run its pipeline, watch it fail, mend it
     Demo(DemoArgs),
     /// Delete what is past, and what nothing needs any more
@@ -100,7 +103,7 @@ pub(crate) enum Format {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = examples::CHECK)]
 pub(crate) struct CheckArgs {
-    /// Files, folders of workflow files, or repositories [default: this repository]
+    /// Workflows, launchway.yml, .env files, folders of workflows, or repositories [default: this one]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// Exit with 3 on these findings too
@@ -136,6 +139,31 @@ pub(crate) struct EvalArgs {
     pub(crate) context: Option<PathBuf>,
     /// The expression, with or without ${{ }}
     pub(crate) expression: String,
+}
+
+/// `launchway settings`
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum SettingsCommand {
+    /// Print the JSON Schema of launchway.yml, for editors
+    #[command(after_help = examples::SETTINGS_SCHEMA)]
+    Schema,
+    /// Show what is in force for each service in each environment, and where each value comes from
+    Show(SettingsShowArgs),
+}
+
+/// `launchway settings show`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::SETTINGS_SHOW)]
+pub(crate) struct SettingsShowArgs {
+    /// Only this environment
+    #[arg(value_name = "ENVIRONMENT")]
+    pub(crate) environment: Option<String>,
+    /// The settings [default: launchway.yml of this repository]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// How they are written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
 }
 
 /// `launchway workflows`

@@ -10,6 +10,7 @@ mod plan;
 mod prune;
 mod run;
 pub(crate) mod runs;
+mod settings;
 mod workflows;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Eval(args) => eval::run(&args)?,
         Command::Runs(command) => runs::run(command, &state()?)?,
         Command::Workflows(command) => workflows::run(&command, &state()?)?,
+        Command::Settings(command) => settings::run(&command)?,
         Command::Demo(args) => demo::run(&args, &state()?)?,
         Command::Prune(args) => prune::run(&args, &state()?)?,
         Command::Man { dir } => man::run(&dir)?,

@@ -21,6 +21,7 @@ mod plan;
 mod prepare;
 mod remote;
 mod select;
+mod settings_file;
 mod standing;
 mod state;
 mod terminal;

@@ -15,6 +15,7 @@
 
 pub mod actions;
 pub mod archives;
+pub mod dotenv;
 pub mod events;
 pub mod expressions;
 pub mod file_commands;
@@ -25,6 +26,7 @@ pub mod messages;
 pub mod patterns;
 mod places;
 pub mod services;
+pub mod settings;
 pub mod templates;
 mod tree;
 pub mod versions;
@@ -40,6 +42,7 @@ pub type Property = fn(&[u8]);
 pub const TARGETS: &[(&str, Property)] = &[
     ("actions", actions::check),
     ("archives", archives::check),
+    ("dotenv", dotenv::check),
     ("events", events::check),
     ("expressions", expressions::check),
     ("file_commands", file_commands::check),
@@ -49,6 +52,7 @@ pub const TARGETS: &[(&str, Property)] = &[
     ("messages", messages::check),
     ("patterns", patterns::check),
     ("services", services::check),
+    ("settings", settings::check),
     ("templates", templates::check),
     ("versions", versions::check),
     ("workflow_commands", workflow_commands::check),

@@ -150,10 +150,7 @@ pub(crate) static EMAIL: Form =
 impl Form {
     /// Why a text cannot stand here.
     pub(crate) fn refuse(&self, text: &str) -> Option<String> {
-        if self.also == Also::Scalars {
-            return text.contains('\0').then(|| "it holds a NUL character".to_owned());
-        }
-        if text.is_empty() {
+        if text.is_empty() && self.also != Also::Scalars {
             return Some("it is empty".to_owned());
         }
         if text.chars().count() > CHARACTERS_MAX {

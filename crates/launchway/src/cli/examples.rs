@@ -4,8 +4,9 @@
 /// `launchway check`
 pub(super) const CHECK: &str = "\
 Examples:
-  launchway check                                 this repository's workflows
+  launchway check                                 this repository's workflows, settings and .env files
   launchway check .github/workflows/deploy.yml    one file
+  launchway check launchway.yml                   the settings, with the .env files they name
   launchway check --notes --deny warnings         advice too; warnings end with exit code 3
   launchway check --format github                 as annotations, in a workflow on GitHub
 
@@ -63,6 +64,21 @@ pub(super) const RUNS_RERUN: &str = "\
 Examples:
   launchway runs rerun                            the newest run, all of it
   launchway runs rerun 12 --failed                only what failed, and what needs it";
+
+/// `launchway settings schema`
+pub(super) const SETTINGS_SCHEMA: &str = "\
+Examples:
+  launchway settings schema > .launchway/schema.json
+
+In launchway.yml, for editors that know the YAML language server:
+  # yaml-language-server: $schema=.launchway/schema.json";
+
+/// `launchway settings show`
+pub(super) const SETTINGS_SHOW: &str = "\
+Examples:
+  launchway settings show                         every service in every environment
+  launchway settings show production              one environment
+  launchway settings show --format json | jq -r 'select(.file == null) | .key'";
 
 /// `launchway workflows list`
 pub(super) const WORKFLOWS_LIST: &str = "\

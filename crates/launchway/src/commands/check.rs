@@ -1,5 +1,7 @@
 //! `launchway check`: every mistake with its place, reason and remedy.
 
+mod settings;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,8 +17,16 @@ use crate::terminal::style::{Style, out, talk};
 const SHARE_MIN: usize = 16;
 
 pub(crate) fn run(args: &CheckArgs) -> Outcome {
-    let paths = wanted(args)?;
-    let found = check_files(&paths)?;
+    let Wanted { workflows, settings, env_files } = wanted(args)?;
+    let mut found = check_files(&workflows)?;
+    let mut files = workflows.len();
+    let settings = settings.iter().map(|path| settings::check_settings(path));
+    let env_files = env_files.iter().map(|path| settings::check_env(path));
+    for checked in settings.chain(env_files) {
+        let checked = checked?;
+        found.extend(checked.found);
+        files += checked.files;
+    }
     // People see notes when they ask: a hundred of them would hide the one warning.
     let hides_notes = args.format == Format::Human && !args.notes;
     let shown = found.iter().filter(|it| !hides_notes || it.severity > Severity::Note);
@@ -24,28 +34,47 @@ pub(crate) fn run(args: &CheckArgs) -> Outcome {
         out(&text);
     }
     if args.format == Format::Human {
-        talk(&closing(&found, paths.len(), hides_notes));
+        talk(&closing(&found, files, hides_notes));
     }
     let limit = if args.deny.is_some() { Severity::Warning } else { Severity::Error };
     let refused = found.iter().any(|diagnostic| diagnostic.severity >= limit);
     Ok(if refused { Exit::Refused } else { Exit::Done })
 }
 
-fn wanted(args: &CheckArgs) -> Result<Vec<PathBuf>, Failure> {
+/// What is to be checked, by its kind.
+#[derive(Default)]
+struct Wanted {
+    workflows: Vec<PathBuf>,
+    settings: Vec<PathBuf>,
+    env_files: Vec<PathBuf>,
+}
+
+fn wanted(args: &CheckArgs) -> Result<Wanted, Failure> {
     let here = [PathBuf::from(".")];
     let paths = if args.paths.is_empty() { &here[..] } else { &args.paths };
-    let mut files = Vec::new();
+    let mut wanted = Wanted::default();
     for path in paths {
-        files.extend(files::workflow_files(path)?);
+        let has_settings = path.is_dir() && path.join(::settings::FILE).is_file();
+        if has_settings {
+            wanted.settings.push(path.join(::settings::FILE));
+        }
+        if settings::is_settings(path) {
+            wanted.settings.push(path.clone());
+        } else if settings::is_env(path) && !path.is_dir() {
+            wanted.env_files.push(path.clone());
+        } else if !has_settings || path.join(files::WORKFLOWS).is_dir() {
+            // Settings make it a repository: other YAML at its root is no workflow.
+            wanted.workflows.extend(files::workflow_files(path)?);
+        }
     }
-    if files.is_empty() {
+    if wanted.workflows.is_empty() && wanted.settings.is_empty() && wanted.env_files.is_empty() {
         let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         let message = format!("there is no workflow file in {}", names.join(", "));
         return Err(Failure::new(Exit::Usage, message).hint(
             "workflows are *.yml files in .github/workflows; or name a file: launchway check FILE",
         ));
     }
-    Ok(files)
+    Ok(wanted)
 }
 
 /// A file on its way through the check.

@@ -60,6 +60,13 @@ fn check_lines(documented: &Documented, section: &str, lines: &[Json]) -> BTreeS
     seen
 }
 
+const SETTINGS: &str = "
+version: 1
+project: planner
+services: { api: { run: [app], health: / } }
+environments: { dev: { targets: { host: 127.0.0.1:8080 } } }
+";
+
 const WORKFLOW: &str = "
 on: push
 permissions: { contents: write }
@@ -109,6 +116,10 @@ fn lines_have_the_documented_fields_and_every_type_is_seen() {
     let found = place.json(&["check"]);
     assert!(!found.lines().is_empty());
     found.lines().iter().for_each(|line| check(&documented, "check", "finding", line));
+
+    place.write("launchway.yml", SETTINGS);
+    let settings = place.json(&["settings", "show"]);
+    assert_eq!(check_lines(&documented, "settings show", &settings.lines()), all("settings show"));
 
     std::fs::remove_file(place.repository().join(".github/workflows/broken.yml")).expect("ours");
     place.commit();

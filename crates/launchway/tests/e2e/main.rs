@@ -12,6 +12,7 @@
 //!   safety.rs     on which machine, in which environment, from which work tree a run may be
 //!   demo.rs       `launchway demo`, with nothing but sh and git
 //!   groups.rs     concurrency groups between commands
+//!   settings.rs   launchway.yml and .env files: checked, shown, their schema
 //!   json.rs       lines of JSON have the fields of docs/json.md
 //!   kill.rs       kill -9 and signals, and what is true afterwards
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
@@ -35,6 +36,7 @@ mod reuse;
 mod run;
 mod safety;
 mod select;
+mod settings;
 #[cfg(feature = "soak")]
 mod soak;
 mod state_of_work;
