@@ -64,13 +64,19 @@ pub(crate) struct Bench {
 pub(crate) fn run(args: &[&str]) -> Result<()> {
     let mut effort = FULL;
     let mut chapters: Vec<Chapter> = Vec::new();
-    for arg in args {
+    let mut folder = None;
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
         match CHAPTERS.iter().find(|(name, _)| name == arg) {
             Some((_, chapter)) => chapters.push(*chapter),
             None if *arg == "--quick" => effort = QUICK,
+            None if *arg == "--in" => {
+                folder = Some(PathBuf::from(args.next().context("--in wants a folder")?));
+            }
             None => {
                 let names: Vec<&str> = CHAPTERS.iter().map(|(name, _)| *name).collect();
-                bail!("bench knows --quick and the chapters {}, not {arg}", names.join(", "));
+                let names = names.join(", ");
+                bail!("bench knows --quick, --in FOLDER and the chapters {names}, not {arg}");
             }
         }
     }
@@ -78,8 +84,10 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         chapters.extend(CHAPTERS.iter().map(|(_, chapter)| *chapter));
     }
     let launchway = build()?;
-    // Beside the build: a disk, where the temporary folder may be memory.
-    let folder = launchway.parent().context("a build lies in a folder")?.join("bench");
+    // Beside the build: a disk, where the temporary folder may be memory. A disk that writes back
+    // gigabytes decides more than what is measured: a folder in memory leaves it out, on both sides.
+    let beside = launchway.parent().context("a build lies in a folder")?.join("bench");
+    let folder = folder.unwrap_or(beside);
     let bench = Bench { launchway, scratch: Scratch::create(&folder)?, effort };
     say_machine();
     let mut rows = Vec::new();

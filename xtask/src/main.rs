@@ -22,7 +22,8 @@ usage: cargo xtask CHORE
   lint                             formatting, clippy, arrows, documentation
   tidy                             the house rules alone: arrows, module docs, sizes
   conformance [--check]            writes docs/conformance.md from the tests' own `proves:` lines
-  bench [--quick] [CHAPTER..]      what Launchway costs beside the bare minimum, as a table of ratios
+  bench [--quick] [--in FOLDER] [CHAPTER..]
+                                   what Launchway costs beside the bare minimum, as a table of ratios
                                    CHAPTER: steps, jobs, check, output, act
   fuzz [--seconds N] [--keep] [TARGET..]
                                    each fuzz target for ten minutes, or as long as is said
