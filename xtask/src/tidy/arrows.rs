@@ -36,16 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Floor 5: what moves.
     (
         "driver",
-        &[
-            "deployment",
-            "event",
-            "mask",
-            "ports",
-            "protocol",
-            "scheduler",
-            "syntax",
-            "workflow",
-        ],
+        &["deployment", "event", "mask", "ports", "protocol", "scheduler", "syntax", "workflow"],
     ),
     (
         "worker",
@@ -72,7 +63,20 @@ const ARROWS: &[(&str, &[&str])] = &[
             "settings", "syntax", "workflow",
         ],
     ),
-    ("sim", &["deployment", "driver", "event", "mask", "ports", "protocol", "scheduler", "syntax", "workflow"]),
+    (
+        "sim",
+        &[
+            "deployment",
+            "driver",
+            "event",
+            "mask",
+            "ports",
+            "protocol",
+            "scheduler",
+            "syntax",
+            "workflow",
+        ],
+    ),
     (
         "launchway",
         &[
