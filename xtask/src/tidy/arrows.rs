@@ -33,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("services", &[]),
     // The one crate with an async runtime; it knows nothing of the others.
     ("proxy", &[]),
+    ("model-cloud", &[]),
     // Floor 5: what moves.
     (
         "driver",

@@ -1,0 +1,42 @@
+//! A cloud that is a model: Amazon ECS as a client meets it, with memory, faults and virtual time.
+//!
+//! ```text
+//!   a client of ours ──▶ Cloud::answer ──┐
+//!   any client ──▶ Front (HTTP) ─────────┼──▶ Cloud ──▶ clusters, services, tasks, revisions, logs
+//!   a test ──▶ advance, script, inject ──┘     └──▶ calls (what was asked, what became of it)
+//! ```
+//!
+//! [`Cloud`] is pure: it has no clock, no thread and no chance in it. Time passes when
+//! [`Cloud::advance`] says so; the same calls at the same times give the same answers, ids
+//! included. How an image behaves is scripted ([`Image`]), and so is what goes wrong with a call
+//! ([`Fault`]). [`Front`] is a thin shell that lets real clients talk to it over HTTP.
+//!
+//! What it knows of AWS comes from botocore's models and AWS's documentation, never from our own
+//! client; `contract/` holds it against botocore. Where AWS's own behaviour is not documented, the
+//! model says which of the possible ones it plays ([`Rollback`]).
+//!
+//! Not here: target groups as resources, scaling, blue/green, task sets, alarms, container
+//! instances. What asks for them is refused with AWS's word for it, never answered emptily.
+
+mod answer;
+mod calls;
+mod cloud;
+mod definitions;
+mod fault;
+mod front;
+mod history;
+mod identity;
+mod image;
+mod logs;
+mod names;
+mod rollout;
+mod services;
+mod tasks;
+mod update;
+
+pub use answer::{Answer, Request};
+pub use calls::Call;
+pub use cloud::{Cloud, Rollback};
+pub use fault::{Fault, FaultKind};
+pub use front::{Clock, Front};
+pub use image::{Health, Image};
