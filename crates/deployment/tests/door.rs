@@ -57,6 +57,7 @@ impl Story {
         let service = ServiceRequest {
             service: "api".into(),
             release: release("2.0"),
+            restores: None,
             last_good: Some(known("1.0")),
             target: "host".into(),
             config: Json::Null,

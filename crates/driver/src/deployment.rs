@@ -393,9 +393,9 @@ impl<J: Journal<DeploymentEvent>, D: Doors, O: DeploymentObserver> Deployment<J,
         let (deed, _) = self.state.under_way().expect("what is carried on is under way");
         let (plan, _) = self.state.plan().expect("what is under way was planned");
         let step = plan.step(key).expect("what is under way stands in the plan");
-        let service = plan.service_of(key).map(|service| &service.service);
+        let planned = plan.service_of(key).expect("a step belongs to a service of the plan");
         let request = self.state.request().expect("what is under way was requested");
-        let service = request.services.iter().find(|it| Some(&it.service) == service);
+        let service = request.services.iter().find(|it| it.service == planned.service);
         let service = service.expect("a step belongs to a service of the request");
         let order = Order {
             deployment: self.id,
@@ -406,6 +406,7 @@ impl<J: Journal<DeploymentEvent>, D: Doors, O: DeploymentObserver> Deployment<J,
             now,
             since: deed.since,
             until: self.state.until(deed),
+            before: planned.running.as_ref(),
             effects: self.state.effects(),
         };
         match self.doors.performer(service, step) {

@@ -84,6 +84,8 @@ pub struct Order<'a> {
     /// When its time is over. Whoever runs something for it ends that by then; the machine turns to
     /// something else.
     pub until: Timestamp,
+    /// What ran there when the plan was made; none where nothing did.
+    pub before: Option<&'a KnownRelease>,
     /// What came out of the steps that were done so far.
     pub effects: &'a BTreeMap<DeployStepKey, Json>,
 }

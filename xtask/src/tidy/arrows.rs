@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sequencer", &["event", "expr", "mask", "protocol", "syntax", "workflow"]),
     ("deployment", &["event", "mask"]),
     ("check", &["syntax"]),
+    ("probe", &["event", "mask", "ports"]),
     ("store", &["event", "mask", "ports"]),
     ("repository", &["event"]),
     ("actions", &["commands", "expr", "mask", "store", "syntax", "workflow"]),

@@ -60,6 +60,7 @@ fn sound() -> State {
     let wanted = ServiceRequest {
         service: "api".into(),
         release,
+        restores: None,
         last_good: None,
         target: "host".into(),
         config: Json::Null,

@@ -48,6 +48,9 @@ pub struct ServiceRequest {
     pub service: Arc<str>,
     /// What it shall be.
     pub release: Release,
+    /// Where it ran well here before: what the target needs to bring it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restores: Option<KnownRelease>,
     /// What ran well here last, as the journal says: what is gone back to. None before anything did.
     pub last_good: Option<KnownRelease>,
     /// The kind of target: `host`, `ecs`.

@@ -144,6 +144,7 @@ impl Script {
         let service = |name: &&str| ServiceRequest {
             service: (*name).into(),
             release: release(wanted),
+            restores: None,
             last_good: (!self.first).then(|| known("1.0")),
             target: "fake".into(),
             config: json!({ "no_way_back": self.no_way_back }),

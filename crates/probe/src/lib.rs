@@ -1,0 +1,23 @@
+//! Asks what was deployed whether it does what it should, and runs commands once.
+//!
+//! ```text
+//!   Order ──▶ Prober::advance ──▶ health, bake:  rounds of requests, each on a thread of its own
+//!                    │            smoke:         requests and commands, in order
+//!                    └──────────▶ command:       a process, run once, found again after a crash
+//! ```
+//!
+//! Nothing here waits: `advance` begins what is due and looks at what has come back. A step's
+//! [`Body`] says what is asked; the binary makes it from the settings. Health is asked until it has
+//! held for its settling time; a smoke test is asked once; baking asks on and fails when two rounds in
+//! a row do. What an answer held is evidence, masked, and no more than its beginning.
+//!
+//! Plain HTTP only: TLS comes with the one provider of cryptography, when something needs it.
+
+mod body;
+mod command;
+mod prober;
+mod request;
+
+pub use body::{Answer, Body, Smoke, VersionField};
+pub use command::Commands;
+pub use prober::Prober;
