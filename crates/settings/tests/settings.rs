@@ -982,3 +982,26 @@ fn what_is_not_acted_upon_yet_is_said() {
     let resolved = settings.expect("it is well").resolve("dev", "api").expect("both are there");
     assert_eq!(resolved.not_yet[0].key, "targets.host.user");
 }
+
+/// Every service is looked at in every environment: neither may be without end.
+#[test]
+fn hostile_files_are_ended() {
+    let services: String = (0..65).map(|it| format!("  s{it}:\n")).collect();
+    check_root(
+        &format!("services:\n{services}"),
+        expect![[r#"
+        2:3 s0: | error[settings-value]: 65 entries are too many
+            hint: it has 1 to 64 entries
+    "#]],
+    );
+    let mistakes: String = (0..2_000).map(|it| format!("k{it}: 1\n")).collect();
+    let (settings, found) = read(&Source::new("launchway.yml", mistakes));
+    assert_eq!((settings.is_none(), found.len()), (true, 1_000));
+    check_root(
+        &format!("project: {}", "a".repeat(64)),
+        expect![[r#"
+        1:10 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa | error[settings-value]: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…' is not a name of letters, digits, `-` and `_`: a name has at most 63 characters
+            hint: write a name of letters, digits, `-` and `_`, such as api
+    "#]],
+    );
+}
