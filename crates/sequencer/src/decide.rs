@@ -159,15 +159,20 @@ impl<'a> Decision<'a> {
     }
 
     fn begin(&mut self) {
-        match self.job_env() {
-            Ok(env) => {
+        let set_up = || {
+            let env = self.job_env()?;
+            let run_defaults = self.run_defaults(&env)?;
+            Ok((env, run_defaults))
+        };
+        match set_up() {
+            Ok((env, run_defaults)) => {
                 let (mut pre, post, mut scopes) = self.hooks();
                 let steps: Arc<[Step]> = Arc::from(in_line(&self.plan.job.steps));
                 let root: Arc<str> = Arc::from("");
                 self.collect_pre(&root, &steps, None, &mut pre, &mut scopes);
                 scopes.insert(root, Scope::new(steps, None));
                 pre.reverse();
-                self.decide(Decided::Opened { env, pre, post, scopes });
+                self.decide(Decided::Opened { env, run_defaults, pre, post, scopes });
             }
             Err(Wrong(message)) => {
                 self.note(None, AnnotationLevel::Error, message);
@@ -207,6 +212,21 @@ impl<'a> Decision<'a> {
             env.extend(sight.texts(template)?);
         }
         Ok(env)
+    }
+
+    /// The workflow's `defaults.run`, then the job's, which sees the job's environment. Evaluated
+    /// once, before the first step (conformance 105, 109).
+    fn run_defaults(
+        &self,
+        env: &IndexMap<String, String>,
+    ) -> Result<IndexMap<String, String>, Wrong> {
+        let sight = self.job_sight(env);
+        let mut defaults = IndexMap::new();
+        for template in self.plan.workflow_defaults.iter().chain(&self.plan.job.defaults) {
+            let texts = sight.texts(template).map_err(|it| it.at("defaults.run"))?;
+            defaults.extend(texts.into_iter().filter(|(_, text)| !text.is_empty()));
+        }
+        Ok(defaults)
     }
 
     fn job_sight<'s>(&'s self, env: &'s IndexMap<String, String>) -> Sight<'s> {

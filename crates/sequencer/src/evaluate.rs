@@ -40,7 +40,12 @@ pub(crate) struct Wrong(pub(crate) String);
 impl Wrong {
     /// Says which output of a job or of an action it is about: nothing else would tell.
     pub(crate) fn of_output(self, name: &str) -> Wrong {
-        Wrong(format!("output '{name}': {}", self.0))
+        self.at(&format!("output '{name}'"))
+    }
+
+    /// Says where it stands.
+    pub(crate) fn at(self, place: &str) -> Wrong {
+        Wrong(format!("{place}: {}", self.0))
     }
 }
 

@@ -14,8 +14,9 @@ use crate::state::{Line, Phase, Running, State, StepResult, Task};
 /// Writes `fact` into `state`.
 pub fn evolve(state: &mut State, fact: Fact) {
     match fact.0 {
-        Decided::Opened { env, pre, post, scopes } => {
+        Decided::Opened { env, run_defaults, pre, post, scopes } => {
             state.env = env;
+            state.run_defaults = run_defaults;
             state.pre = pre;
             state.post = post;
             state.scopes = scopes;

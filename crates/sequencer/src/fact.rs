@@ -83,10 +83,11 @@ pub struct JobEnd {
 /// The machine's own vocabulary.
 #[derive(Clone, Debug)]
 pub(crate) enum Decided {
-    /// The job's environment is known and its pre stages are listed, first one last; and what is
-    /// owed after everything else.
+    /// The job's environment and defaults are known, and its pre stages are listed, first one last;
+    /// and what is owed after everything else.
     Opened {
         env: IndexMap<String, String>,
+        run_defaults: IndexMap<String, String>,
         pre: Vec<Task>,
         post: Vec<Task>,
         scopes: BTreeMap<Arc<str>, Scope>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use expr::Value;
-use workflow::{ActionManifest, RunDefaults, Step, StepBody, StepsJob, Template};
+use workflow::{ActionManifest, Step, StepBody, StepsJob, Template};
 
 /// The job and all that its expressions can see.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct Plan {
     /// The workflow's `env`.
     pub workflow_env: Option<Template>,
     /// The workflow's `defaults.run`.
-    pub workflow_defaults: Option<RunDefaults>,
+    pub workflow_defaults: Option<Template>,
     /// Contexts that do not change: `github` (with what the runner knows), `inputs`, `vars`,
     /// `needs`, `strategy`, `matrix`, `secrets`, `runner`, and what never changes of `job`.
     pub contexts: BTreeMap<String, Value>,

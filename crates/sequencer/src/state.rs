@@ -19,6 +19,8 @@ pub struct State {
     pub(crate) phase: Phase,
     /// The job's environment as it is now: workflow, job, `GITHUB_ENV`.
     pub(crate) env: IndexMap<String, String>,
+    /// `defaults.run`, the job's over the workflow's, as evaluated at the job's set-up.
+    pub(crate) run_defaults: IndexMap<String, String>,
     /// `GITHUB_PATH`, the first entry first.
     pub(crate) path: Vec<String>,
     /// A step failed for the job.

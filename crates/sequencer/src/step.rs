@@ -5,7 +5,7 @@ use std::sync::Arc;
 use event::StepKey;
 use expr::Value;
 use indexmap::IndexMap;
-use workflow::{ActionRuns, Condition, RunDefaults, Step, StepBody, Template, Uses};
+use workflow::{ActionRuns, Condition, Step, StepBody, Template, Uses};
 
 use crate::World;
 use crate::deed::{ActionStage, Deed, DeedBody, FileCommandPaths, Program, Shown};
@@ -238,23 +238,20 @@ impl<'a> Stand<'a> {
         let sight = self.sight(env);
         // Not applied inside composite actions, nor to the machine's own steps.
         let is_own = self.scope.caller.is_none() && self.task.stage == ActionStage::Main;
-        let defaults: Vec<&RunDefaults> = if is_own {
-            self.plan.job.defaults.iter().chain(&self.plan.workflow_defaults).collect()
-        } else {
-            Vec::new()
+        let default = |key: &str| {
+            self.state.run_defaults.get(key).filter(|_| is_own).map(|text| Ok(text.clone()))
         };
-        let pick = |own: &Option<Template>, of: fn(&RunDefaults) -> Option<&Template>| {
-            own.as_ref()
-                .or_else(|| defaults.iter().find_map(|defaults| of(defaults)))
-                .map(|template| sight.text(template))
-                .transpose()
-                .map(|text| text.filter(|text| !text.is_empty()))
+        // An empty text is as good as none.
+        let pick = |own: &Option<Template>, key: &str| {
+            let own = own.as_ref().map(|template| sight.text(template));
+            let own = own.filter(|text| !matches!(text, Ok(text) if text.is_empty()));
+            own.or_else(|| default(key)).transpose()
         };
-        let shell = match pick(shell, |defaults| defaults.shell.as_ref())? {
+        let shell = match pick(shell, "shell")? {
             Some(text) => Shell::named(&text).map_err(|error| Wrong(error.to_string()))?,
             None => Shell::unnamed(),
         };
-        let directory = pick(working_directory, |defaults| defaults.working_directory.as_ref())?;
+        let directory = pick(working_directory, "working-directory")?;
         Ok(DeedBody::Script { shell, script: sight.text(script)?, directory })
     }
 

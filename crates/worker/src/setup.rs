@@ -11,7 +11,7 @@ use expr::{Object, Value};
 use protocol::JobSpec;
 use sequencer::{Plan, World};
 use serde_json::Value as Json;
-use workflow::{JobBody, RunDefaults, StepsJob, Template};
+use workflow::{JobBody, StepsJob, Template};
 
 use crate::gather::{Gathering, with_sources};
 use crate::hooks;
@@ -107,7 +107,10 @@ pub(crate) fn plan(
     }
     let mut plan = Plan {
         workflow_env: read_template(&spec.workflow_env, &expr::Scope::WORKFLOW_ENV)?,
-        workflow_defaults: read_defaults(&spec.workflow_defaults)?,
+        workflow_defaults: read_template(
+            spec.workflow_defaults.get("run").unwrap_or(&Json::Null),
+            &expr::Scope::NOTHING,
+        )?,
         contexts: contexts(spec, folders),
         services: Value::from(Object::new()),
         hooks: hooks::read(&|name| std::env::var(name).ok())?,
@@ -167,19 +170,6 @@ fn read_template(json: &Json, scope: &expr::Scope) -> Result<Option<Template>, S
         Some(error) => Err(SetupError::Definition(error.message)),
         None => Ok(Some(template)),
     }
-}
-
-fn read_defaults(json: &Json) -> Result<Option<RunDefaults>, SetupError> {
-    if json.is_null() {
-        return Ok(None);
-    }
-    // Both the whole of `defaults` and what stands behind its `run` are understood.
-    let run = json.get("run").unwrap_or(json);
-    let field = |name: &str| match run.get(name) {
-        Some(value) => read_template(value, &expr::Scope::NOTHING),
-        None => Ok(None),
-    };
-    Ok(Some(RunDefaults { shell: field("shell")?, working_directory: field("working-directory")? }))
 }
 
 /// The contexts that stay the same for the whole job.

@@ -123,8 +123,7 @@ impl Reader<'_> {
         let outputs = mapping.get("outputs").map(|node| self.outputs(node)).unwrap_or_default();
         let env = mapping.get("env");
         let env = env.and_then(|node| self.scalars(node, &scope::JOB_ENV, Want::String));
-        let defaults =
-            mapping.get("defaults").and_then(|it| self.defaults(it, &scope::JOB_DEFAULTS));
+        let defaults = mapping.get("defaults").and_then(|it| self.job_defaults(it));
         let container = mapping.get("container");
         let container = container.and_then(|it| self.container(it, CONTAINER_KEYS, Want::String));
         let services = mapping.get("services").and_then(|node| self.services(node));

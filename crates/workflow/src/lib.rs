@@ -35,7 +35,7 @@ pub use filter::{Pattern, PatternError};
 pub use matrix::{Leg, MatrixError};
 pub use model::{
     Access, CallJob, CallSecrets, Concurrency, Condition, Environment, Grants, Job, JobBody,
-    Permissions, RunDefaults, Step, StepBody, StepsJob, Strategy, Text, Workflow,
+    Permissions, Step, StepBody, StepsJob, Strategy, Text, Workflow,
 };
 pub use read::{job_from_json, job_to_json, read, read_node};
 pub use template::{Embedded, Part, Template, TemplateError, TemplateKey, TemplateKind};

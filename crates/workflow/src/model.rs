@@ -36,8 +36,8 @@ pub struct Workflow {
     pub permissions: Option<Permissions>,
     /// `env`
     pub env: Option<Template>,
-    /// `defaults.run`
-    pub defaults: Option<RunDefaults>,
+    /// `defaults.run`: a mapping with `shell` and `working-directory`.
+    pub defaults: Option<Template>,
     /// `concurrency`
     pub concurrency: Option<Concurrency>,
     /// `jobs`, in the order written.
@@ -87,8 +87,8 @@ pub struct StepsJob {
     pub outputs: Vec<(Text, Template)>,
     /// `env`
     pub env: Option<Template>,
-    /// `defaults.run`
-    pub defaults: Option<RunDefaults>,
+    /// `defaults.run`: a mapping with `shell` and `working-directory`, or an expression that gives one.
+    pub defaults: Option<Template>,
     /// `steps`
     pub steps: Vec<Step>,
     /// `timeout-minutes`
@@ -230,15 +230,6 @@ pub enum Strategy {
     },
     /// The whole of it is one expression.
     Expression(Template),
-}
-
-/// `defaults.run`
-#[derive(Clone, Debug)]
-pub struct RunDefaults {
-    /// `shell`
-    pub shell: Option<Template>,
-    /// `working-directory`
-    pub working_directory: Option<Template>,
 }
 
 /// `permissions`

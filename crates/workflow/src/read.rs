@@ -6,9 +6,10 @@ use expr::Scope;
 use syntax::{Diagnostic, Mapping, Node, NodeKind, RuleId, Source, Span, nearest, yaml};
 
 use crate::graph;
-use crate::model::{Access, Concurrency, Grants, Job, Permissions, RunDefaults, Text, Workflow};
+use crate::model::{Access, Concurrency, Grants, Job, Permissions, Text, Workflow};
 use crate::reader::{Reader, Want};
 use crate::scope;
+use crate::template::Template;
 use crate::trigger::Triggers;
 
 const ROOT_KEYS: &[&str] = &[
@@ -113,7 +114,7 @@ impl Reader<'_> {
         let permissions = root.get("permissions").and_then(|node| self.permissions(node));
         let env = root.get("env");
         let env = env.and_then(|node| self.scalars(node, &scope::WORKFLOW_ENV, Want::String));
-        let defaults = root.get("defaults").and_then(|it| self.defaults(it, &scope::LITERAL));
+        let defaults = root.get("defaults").and_then(|it| self.workflow_defaults(it));
         let concurrency =
             root.get("concurrency").and_then(|node| self.concurrency(node, &scope::RUN));
         let jobs = root.get("jobs").and_then(|node| self.jobs(node));
@@ -201,24 +202,49 @@ impl Reader<'_> {
         Some(Permissions { span, grants: Grants::Scopes(scopes) })
     }
 
-    /// `defaults`, of which there is only `run` (conformance 109).
-    pub(crate) fn defaults(&mut self, node: &Node, scope: &Scope) -> Option<RunDefaults> {
+    /// `defaults` of the workflow, of which there is only `run` (conformance 109).
+    pub(crate) fn workflow_defaults(&mut self, node: &Node) -> Option<Template> {
+        let run = self.run_of_defaults(node)?;
+        let mapping = self.mapping(run)?;
+        Some(self.run_defaults(mapping, run.span, &scope::LITERAL))
+    }
+
+    /// `defaults` of a job: `run` may be an expression as a whole (conformance 17, 51).
+    pub(crate) fn job_defaults(&mut self, node: &Node) -> Option<Template> {
+        let run = self.run_of_defaults(node)?;
+        match &run.kind {
+            NodeKind::Mapping(mapping) => {
+                Some(self.run_defaults(mapping, run.span, &scope::JOB_DEFAULTS))
+            }
+            _ => self.expression_or_unexpected(
+                run,
+                &scope::JOB_DEFAULTS,
+                "a mapping is expected here",
+            ),
+        }
+    }
+
+    fn run_of_defaults<'n>(&mut self, node: &'n Node) -> Option<&'n Node> {
         if matches!(node.kind, NodeKind::Null) {
             self.unexpected(node, "a mapping is expected here");
             return None;
         }
         let mapping = self.mapping(node)?;
         self.keys(mapping, node.span, &["run"], &[]);
-        let run = mapping.get("run")?;
-        let run_mapping = self.mapping(run)?;
-        self.keys(run_mapping, run.span, &["shell", "working-directory"], &[]);
-        let field = |reader: &mut Self, key: &str| {
-            run_mapping.get(key).and_then(|node| reader.scalar(node, scope, Want::NonEmpty))
-        };
-        Some(RunDefaults {
-            shell: field(self, "shell"),
-            working_directory: field(self, "working-directory"),
-        })
+        mapping.get("run")
+    }
+
+    fn run_defaults(&mut self, mapping: &Mapping, span: Span, scope: &Scope) -> Template {
+        const KEYS: &[&str] = &["shell", "working-directory"];
+        self.keys(mapping, span, KEYS, &[]);
+        let known = mapping.entries.iter().filter(|entry| KEYS.contains(&&*entry.key.text));
+        let mut entries = Vec::new();
+        for entry in known {
+            let key = self.template_key(&entry.key, scope);
+            let value = self.scalar(&entry.value, scope, Want::NonEmpty);
+            entries.extend(value.map(|value| (key, value)));
+        }
+        Template::mapping(entries, span)
     }
 
     /// `concurrency` of a workflow or job (conformance 40 to 42).

@@ -724,6 +724,16 @@ fn c109_defaults() {
     "#]],
     );
     root("defaults: {}", expect![[""]]);
+    root("defaults: {run: '${{ github.x }}'}", expect![[r#"
+        3:17 `\'${{ github.x }}\'` error[unexpected-value] Unexpected value '${{ github.x }}' | a mapping is expected here
+    "#]]);
+    job("defaults: {run: '${{ fromJSON(vars.DEFAULTS) }}'}", expect![[""]]);
+    job(
+        "defaults: {run: bash}",
+        expect![[r#"
+        6:21 `bash` error[unexpected-value] Unexpected value 'bash' | a mapping is expected here
+    "#]],
+    );
     root(
         "defaults: {runs: {}}",
         expect![[r#"

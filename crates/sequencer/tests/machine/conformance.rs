@@ -1,7 +1,10 @@
 //! Limits of a job's machine.
 
 use expect_test::expect;
+use expr::Scope;
 use sequencer::{Effects, Exit};
+use serde_json::json;
+use workflow::Template;
 
 use crate::harness::{ALL_WELL, Script, plan, play, show_end};
 
@@ -76,6 +79,47 @@ fn c104_a_job_output_that_cannot_be_evaluated_is_named() {
     };
     expect!["Error: output 'large': the expression could not be evaluated: the maximum allowed memory size was exceeded while evaluating the following expression: format('{0}{0}', steps.s.outputs.it)"].assert_eq(&says("x".repeat(1 << 18)));
     expect!["Error: output 'broken': the expression could not be evaluated: fromJSON: a value should stand here at character 1"].assert_eq(&says("x".to_owned()));
+}
+
+/// Once, before the first step: what a step puts into the environment changes no default.
+// proves: conformance 105, 109
+#[test]
+fn c109_defaults_are_evaluated_at_the_jobs_set_up() {
+    let job = r#"    env: { AT: first }
+    defaults:
+      run: ${{ fromJSON(format('{{"working-directory":"{0}","shell":""}}', env.AT)) }}
+    steps:
+    - { id: moves, run: one }
+    - { run: two }
+    - { run: three, working-directory: "${{ env.NONE }}" }
+"#;
+    let mut plan = plan(job, &[]);
+    let (workflows, _) = Template::from_json(
+        &json!({ "shell": "sh", "working-directory": "of-workflow" }),
+        &Scope::NOTHING,
+    );
+    plan.workflow_defaults = Some(workflows);
+    let moved =
+        Effects { env: [("AT".to_owned(), "later".to_owned())].into(), ..Effects::default() };
+    let script = Script { ends: &[("moves", Exit::Code(0), moved)], ..ALL_WELL };
+    let (told, _) = play(&plan, &script);
+    let done: Vec<&str> = told.lines().filter(|line| line.starts_with("do ")).collect();
+    expect![[r#"
+        do moves: sh -e {0} in first | one AT=first
+        do __run: sh -e {0} in first | two AT=later
+        do __run_2: sh -e {0} in first | three AT=later"#]]
+    .assert_eq(&done.join("\n"));
+}
+
+/// A default that cannot be evaluated fails the job before any step.
+// proves: conformance 109
+#[test]
+fn c109_defaults_that_are_none() {
+    let job = "    defaults: { run: \"${{ fromJSON('[1]') }}\" }\n    steps: [{ run: one }]\n";
+    expect![[r#"
+        Error: defaults.run: a mapping is expected
+    "#]]
+    .assert_eq(&play(&plan(job, &[]), &ALL_WELL).0);
 }
 
 // proves: conformance 109
