@@ -35,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The one crate with an async runtime; it knows nothing of the others.
     ("proxy", &[]),
     ("model-cloud", &[]),
+    ("aws", &["event", "mask"]),
     // Floor 5: what moves.
     (
         "driver",

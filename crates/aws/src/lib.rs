@@ -1,0 +1,39 @@
+//! AWS: signing in, signing calls, and the calls that targets need.
+//!
+//! ```text
+//!   environment, profiles, token files ──▶ SignIn ──▶ Credentials ──┐
+//!   a target ──▶ Client (typed calls) ──▶ signature ────────────────┴──▶ Transport ──▶ AWS
+//!                       └──◀── Fault (what AWS said, its code, its request id)
+//! ```
+//!
+//! Calls are made one at a time, without an async runtime, and never repeated here: whoever calls
+//! knows whether that is harmless. The official SDK is not used: it would bring tokio into every
+//! crate above and 16 MB of generated source for a dozen calls whose bodies are plain JSON. What it
+//! would vouch for is held against botocore instead: signatures by known answers, bodies by
+//! botocore's own models through the model cloud.
+//!
+//! Not here: pages behind the first hundred, retries, instance roles and SSO. A profile that asks
+//! for one of those is refused with the command that helps.
+
+mod client;
+mod credentials;
+mod ecs;
+mod fault;
+mod identity;
+mod logs;
+mod profile;
+mod sign_in;
+mod signature;
+mod task;
+mod transport;
+
+pub use client::{Client, Endpoints};
+pub use credentials::Credentials;
+pub use ecs::{
+    EcsDeployment, EcsEvent, EcsService, RevisionOfService, ServiceDeployment, TaskDefinition,
+};
+pub use fault::{Fault, FaultKind};
+pub use identity::Identity;
+pub use sign_in::{Assume, SignIn, SignInError, Surroundings};
+pub use task::{EcsContainer, EcsTask, Launched};
+pub use transport::{Https, Reply, Transport, Unanswered, WireRequest};

@@ -1,0 +1,253 @@
+//! Signing in: which credentials there are, in the order in which AWS's own tools look for them.
+//!
+//! Keys in the environment; a role by a token file named in the environment; a profile with its
+//! keys, its role by a token file, or its role by another profile's. The settings of an environment
+//! may name the profile, or a role: that is assumed by the token file where there is one, else on
+//! top of whatever was found.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mask::Secret;
+
+use crate::client::{Client, element, unreadable};
+use crate::credentials::Credentials;
+use crate::fault::{Fault, FaultKind};
+use crate::profile::Profiles;
+use crate::transport::Reply;
+
+/// What signing in reads: the environment, and files.
+pub trait Surroundings {
+    /// A variable of the environment.
+    fn variable(&self, name: &str) -> Option<String>;
+    /// The text of a file; none where there is none.
+    fn file(&self, path: &std::path::Path) -> Option<String>;
+}
+
+/// A role that is assumed on top.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assume {
+    /// Its ARN.
+    pub role: String,
+    /// The name of the session: `launchway-12`. CloudTrail keeps it.
+    pub session: String,
+    /// How long the session is good for.
+    pub seconds: u64,
+}
+
+/// How credentials are come by.
+#[derive(Clone)]
+pub struct SignIn {
+    surroundings: Arc<dyn Surroundings>,
+    profile: Option<String>,
+    assume: Option<Assume>,
+}
+
+/// Why there are no credentials.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignInError {
+    /// Nowhere.
+    #[error(
+        "there are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or AWS_ROLE_ARN with AWS_WEB_IDENTITY_TOKEN_FILE"
+    )]
+    None,
+    /// The profile is not in the files.
+    #[error("there is no AWS profile `{0}`")]
+    NoProfile(String),
+    /// The profile signs in by a way that is not known here.
+    #[error(
+        "the AWS profile `{profile}` signs in by `{way}`, which Launchway does not do; run `eval \"$(aws configure export-credentials --profile {profile} --format env)\"` before"
+    )]
+    Unknown {
+        /// Which profile.
+        profile: String,
+        /// Its key.
+        way: String,
+    },
+    /// A profile with half of a way.
+    #[error("the AWS profile `{0}` has no credentials")]
+    Empty(String),
+    /// Profiles that name one another.
+    #[error("the AWS profile `{0}` is its own source")]
+    Circle(String),
+    /// The file with the token is not there.
+    #[error("the token file {} cannot be read", .0.display())]
+    NoToken(PathBuf),
+}
+
+/// Ways that a profile may sign in and that are not done here.
+const UNKNOWN_WAYS: &[&str] =
+    &["credential_process", "credential_source", "login_session", "sso_session", "sso_start_url"];
+/// Profiles name sources at most so deep.
+const SOURCES_MAX: usize = 5;
+
+/// What a profile, or the environment, comes down to.
+enum Way {
+    Keys(Credentials),
+    Token { role: String, file: PathBuf, session: Option<String> },
+}
+
+impl SignIn {
+    /// Signs in with what is found around.
+    pub fn new(surroundings: Arc<dyn Surroundings>) -> SignIn {
+        SignIn { surroundings, profile: None, assume: None }
+    }
+
+    /// By this profile, whatever the environment says.
+    pub fn with_profile(mut self, name: &str) -> SignIn {
+        self.profile = Some(name.to_owned());
+        self
+    }
+
+    /// And takes a role on top of it.
+    pub fn assuming(mut self, assume: Assume) -> SignIn {
+        self.assume = Some(assume);
+        self
+    }
+
+    /// Credentials, through calls where it needs some.
+    pub(crate) fn credentials(&self, client: &mut Client) -> Result<Credentials, Fault> {
+        let session = self.assume.as_ref().map_or("launchway", |it| it.session.as_str());
+        let (way, roles) = self.way().map_err(|error| no_credentials(&error))?;
+        // An hour is what AWS gives where nothing is said.
+        let seconds = self.assume.as_ref().map_or(3600, |it| it.seconds).to_string();
+        // A role that the token already gave is not assumed again.
+        let given =
+            matches!((&way, &self.assume), (Way::Token { role, .. }, Some(it)) if *role == it.role);
+        let mut credentials = match way {
+            Way::Keys(credentials) => credentials,
+            Way::Token { role, file, session: own } => {
+                let token = self.surroundings.file(&file);
+                let token =
+                    token.ok_or_else(|| no_credentials(&SignInError::NoToken(file.clone())))?;
+                let members = [
+                    ("RoleArn", role.as_str()),
+                    ("RoleSessionName", own.as_deref().unwrap_or(session)),
+                    ("WebIdentityToken", token.trim()),
+                    ("DurationSeconds", &seconds),
+                ];
+                let reply = client.query("AssumeRoleWithWebIdentity", &members, None)?;
+                read("sts:AssumeRoleWithWebIdentity", &reply)?
+            }
+        };
+        let on_top = self.assume.as_ref().filter(|_| !given).map(|it| it.role.clone());
+        for role in roles.into_iter().chain(on_top) {
+            let members = [
+                ("RoleArn", role.as_str()),
+                ("RoleSessionName", session),
+                ("DurationSeconds", &seconds),
+            ];
+            let reply = client.query("AssumeRole", &members, Some(credentials))?;
+            credentials = read("sts:AssumeRole", &reply)?;
+        }
+        Ok(credentials)
+    }
+
+    /// The first way in, and the roles that profiles take on top of it.
+    fn way(&self) -> Result<(Way, Vec<String>), SignInError> {
+        let variable = |name: &str| self.surroundings.variable(name).filter(|it| !it.is_empty());
+        if let Some(name) = &self.profile {
+            return from_profile(&self.profiles(&variable), name);
+        }
+        let file = variable("AWS_WEB_IDENTITY_TOKEN_FILE");
+        if let Some((assume, file)) = self.assume.as_ref().zip(file) {
+            let (role, session) = (assume.role.clone(), Some(assume.session.clone()));
+            return Ok((Way::Token { role, file: file.into(), session }, Vec::new()));
+        }
+        let keys = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"));
+        if let Some((key_id, secret)) = keys {
+            let session = variable("AWS_SESSION_TOKEN").map(Secret::new);
+            let credentials = Credentials { session, ..Credentials::key(&key_id, &secret) };
+            return Ok((Way::Keys(credentials), Vec::new()));
+        }
+        let token = variable("AWS_ROLE_ARN").zip(variable("AWS_WEB_IDENTITY_TOKEN_FILE"));
+        if let Some((role, file)) = token {
+            let session = variable("AWS_ROLE_SESSION_NAME");
+            return Ok((Way::Token { role, file: file.into(), session }, Vec::new()));
+        }
+        let named = variable("AWS_PROFILE").or_else(|| variable("AWS_DEFAULT_PROFILE"));
+        let profiles = self.profiles(&variable);
+        match named {
+            Some(name) => from_profile(&profiles, &name),
+            None if profiles.get("default").is_some() => from_profile(&profiles, "default"),
+            None => Err(SignInError::None),
+        }
+    }
+
+    fn profiles(&self, variable: &dyn Fn(&str) -> Option<String>) -> Profiles {
+        let home = PathBuf::from(variable("HOME").unwrap_or_default());
+        let text = |name: &str, usual: &str| {
+            let path = variable(name).map_or_else(|| home.join(".aws").join(usual), PathBuf::from);
+            self.surroundings.file(&path).unwrap_or_default()
+        };
+        Profiles::read(
+            &text("AWS_CONFIG_FILE", "config"),
+            &text("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+        )
+    }
+}
+
+fn from_profile(profiles: &Profiles, name: &str) -> Result<(Way, Vec<String>), SignInError> {
+    let mut roles = Vec::new();
+    let mut current = name.to_owned();
+    for _ in 0..SOURCES_MAX {
+        let keys = profiles.get(&current).ok_or_else(|| SignInError::NoProfile(current.clone()))?;
+        let get = |key: &str| keys.get(key).cloned();
+        if let Some(role) = get("role_arn") {
+            if let Some(file) = get("web_identity_token_file") {
+                roles.reverse();
+                let session = get("role_session_name");
+                return Ok((Way::Token { role, file: file.into(), session }, roles));
+            }
+            if let Some(source) = get("source_profile") {
+                roles.push(role);
+                if source != current {
+                    current = source;
+                    continue;
+                }
+                // A profile that is its own source has keys and a role.
+            }
+        }
+        if let Some((key_id, secret)) = get("aws_access_key_id").zip(get("aws_secret_access_key")) {
+            let session = get("aws_session_token").map(Secret::new);
+            roles.reverse();
+            return Ok((
+                Way::Keys(Credentials { session, ..Credentials::key(&key_id, &secret) }),
+                roles,
+            ));
+        }
+        let unknown = UNKNOWN_WAYS.iter().find(|way| keys.contains_key(**way));
+        return Err(match unknown {
+            Some(way) => SignInError::Unknown { profile: current, way: (*way).to_owned() },
+            None => SignInError::Empty(current),
+        });
+    }
+    Err(SignInError::Circle(name.to_owned()))
+}
+
+fn no_credentials(error: &SignInError) -> Fault {
+    Fault {
+        kind: FaultKind::SignIn,
+        action: String::new(),
+        code: None,
+        message: error.to_string(),
+        request_id: None,
+        resources: Box::default(),
+    }
+}
+
+fn read(action: &str, reply: &Reply) -> Result<Credentials, Fault> {
+    let member = |name| element(&reply.body, name);
+    let keys = member("AccessKeyId").zip(member("SecretAccessKey"));
+    let rest = member("SessionToken").zip(member("Expiration"));
+    let (Some((key_id, secret)), Some((session, until))) = (keys, rest) else {
+        return Err(unreadable(action, reply));
+    };
+    let until = until.parse::<jiff::Timestamp>().map_err(|_| unreadable(action, reply))?;
+    let until = u64::try_from(until.as_millisecond()).map_err(|_| unreadable(action, reply))?;
+    Ok(Credentials {
+        session: Some(Secret::new(session)),
+        until: Some(until),
+        ..Credentials::key(key_id, secret)
+    })
+}

@@ -1,0 +1,111 @@
+//! How a request gets there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::crypto::aws_lc_rs;
+use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+
+/// A request that is ready to be sent; all are POST.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WireRequest {
+    /// Where to.
+    pub url: String,
+    /// Its headers, names in lower case. What signs it is among them: not for logs.
+    pub headers: Vec<(&'static str, String)>,
+    /// Its body.
+    pub body: String,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The status of HTTP.
+    pub status: u16,
+    /// `x-amzn-RequestId`.
+    pub request_id: Option<String>,
+    /// The body.
+    pub body: String,
+}
+
+/// No answer came; whether the request was done is not known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{host} did not answer: {why}")]
+pub struct Unanswered {
+    /// Who was asked.
+    pub host: String,
+    /// What happened, without anything of the request.
+    pub why: String,
+}
+
+/// How a request gets there.
+pub trait Transport {
+    /// Sends it and waits for the answer, for seconds at the most.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    fn send(&mut self, request: &WireRequest) -> Result<Reply, Unanswered>;
+}
+
+/// Whoever waits for AWS holds up a deployment's loop: a call that takes longer is worth a new one.
+const WITHIN: Duration = Duration::from_secs(15);
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// DescribeTaskDefinition answers with 64 KB at the most; a page of tasks with less than this.
+const REPLY_MAX: u64 = 16 << 20;
+
+/// HTTP over TLS, by the certificates that this machine trusts. `HTTPS_PROXY` is heard.
+pub struct Https {
+    agent: ureq::Agent,
+    direct: ureq::Agent,
+}
+
+impl Default for Https {
+    fn default() -> Https {
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .root_certs(RootCerts::PlatformVerifier)
+            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+            .build();
+        let config = || {
+            ureq::Agent::config_builder()
+                .tls_config(tls.clone())
+                .timeout_global(Some(WITHIN))
+                .timeout_connect(Some(CONNECT_WITHIN))
+                .http_status_as_error(false)
+                // A call of AWS is never redirected; whoever does that is not AWS.
+                .max_redirects(0)
+        };
+        let direct = config().proxy(None).build().new_agent();
+        Https { agent: config().build().new_agent(), direct }
+    }
+}
+
+impl Transport for Https {
+    fn send(&mut self, request: &WireRequest) -> Result<Reply, Unanswered> {
+        let host = host_of(&request.url);
+        let agent = if is_this_machine(host) { &self.direct } else { &self.agent };
+        let mut post = agent.post(&request.url);
+        for (key, value) in &request.headers {
+            post = post.header(*key, value);
+        }
+        let unanswered =
+            |why: ureq::Error| Unanswered { host: host.to_owned(), why: why.to_string() };
+        let mut response = post.send(&request.body).map_err(unanswered)?;
+        let header = |name| response.headers().get(name).and_then(|it| it.to_str().ok());
+        let request_id = header("x-amzn-requestid").map(str::to_owned);
+        let status = response.status().as_u16();
+        let body = response.body_mut().with_config().limit(REPLY_MAX).read_to_string();
+        let body = body.map_err(unanswered)?;
+        Ok(Reply { status, request_id, body })
+    }
+}
+
+/// Host and port of a URL.
+pub(crate) fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
+}
+
+fn is_this_machine(host: &str) -> bool {
+    ["127.0.0.1", "localhost", "[::1]"].iter().any(|it| host.starts_with(it))
+}
