@@ -78,6 +78,23 @@ pub(crate) enum Command {
     /// Runs one job; started by the command itself
     #[command(hide = true)]
     Worker,
+    /// Looks after the services of a folder; started by a deployment
+    #[command(hide = true)]
+    Supervise {
+        /// The target's folder
+        #[arg(long, value_name = "DIR", required_unless_present = "task")]
+        folder: Option<PathBuf>,
+        /// Run one command instead, once
+        #[arg(long, value_name = "DIR", conflicts_with = "folder")]
+        task: Option<PathBuf>,
+    },
+    /// Holds the listeners of a folder; started by a supervisor
+    #[command(hide = true)]
+    Proxy {
+        /// The target's folder
+        #[arg(long, value_name = "DIR")]
+        folder: PathBuf,
+    },
     /// Runs one native action; started by a worker
     #[command(hide = true)]
     Native {

@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod demo;
 mod eval;
+mod host;
 mod man;
 mod native;
 mod plan;
@@ -34,6 +35,9 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Prune(args) => prune::run(&args, &state()?)?,
         Command::Man { dir } => man::run(&dir)?,
         Command::Completions { shell } => completions::run(shell)?,
+        Command::Supervise { folder: Some(folder), .. } => return host::supervise(&folder),
+        Command::Supervise { task, .. } => return host::task(&task.unwrap_or_default()),
+        Command::Proxy { folder } => return host::proxy(&folder),
         Command::Worker => return Ok(worker::main_on_stdin()),
         Command::Native { name, stage } => return native::run(&name, &stage),
     };

@@ -15,6 +15,7 @@
 
 pub mod actions;
 pub mod archives;
+pub mod bundles;
 pub mod dotenv;
 pub mod events;
 pub mod expressions;
@@ -42,6 +43,7 @@ pub type Property = fn(&[u8]);
 pub const TARGETS: &[(&str, Property)] = &[
     ("actions", actions::check),
     ("archives", archives::check),
+    ("bundles", bundles::check),
     ("dotenv", dotenv::check),
     ("events", events::check),
     ("expressions", expressions::check),

@@ -34,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("services", &[]),
     // The one crate with an async runtime; it knows nothing of the others.
     ("proxy", &[]),
+    ("target-host", &["event", "mask", "ports", "proxy"]),
     ("model-cloud", &[]),
     ("aws", &["event", "mask"]),
     // Floor 5: what moves.
@@ -62,8 +63,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "properties",
         &[
-            "actions", "check", "commands", "event", "expr", "mask", "protocol", "services",
-            "settings", "syntax", "workflow",
+            "actions",
+            "check",
+            "commands",
+            "event",
+            "expr",
+            "mask",
+            "protocol",
+            "services",
+            "settings",
+            "syntax",
+            "target-host",
+            "workflow",
         ],
     ),
     (
@@ -91,12 +102,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mask",
             "ports",
             "protocol",
+            "proxy",
             "repository",
             "scheduler",
             "services",
             "settings",
             "store",
             "syntax",
+            "target-host",
             "views",
             "worker",
             "workflow",

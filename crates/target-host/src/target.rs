@@ -1,0 +1,225 @@
+//! The door: what stands here, what would be done, and the doing of it.
+
+mod evidence;
+mod moves;
+mod site;
+mod steps;
+mod view;
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use event::{Cause, CauseCode, DeployStepKind, KnownRelease, ServiceRequest, Way};
+use mask::{MaskedText, Masker, Secret};
+use ports::{Observation, Order, Performer, Progress, Proposal, Target};
+
+use crate::bundle;
+use crate::config::HostConfig;
+use crate::folder::{self, Folder};
+use crate::processes;
+use crate::wanted::{Set, Wanted};
+use site::{Halt, Move, Site};
+use steps::{Seen, StepBody};
+
+pub use steps::TaskBody;
+pub use view::{InstanceView, ServiceView, view};
+
+/// Finds the values of a service's private variables ([`HostConfig::private`]), when they are
+/// needed. They go into a file that only its owner may read, and to the processes.
+pub type PrivateValues =
+    Box<dyn FnMut(&ServiceRequest) -> Result<BTreeMap<String, Secret>, Cause> + Send>;
+
+/// When it is worth calling again: files are looked at, which costs nothing.
+const AGAIN: Duration = Duration::from_millis(50);
+/// When the disk or a process did not do as it should.
+const AGAIN_LATER: Duration = Duration::from_secs(1);
+/// A program that was started is not started again before this: it needs a moment to take its lock.
+const START_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// This machine as a target.
+pub struct HostTarget {
+    folder: Folder,
+    program: Vec<OsString>,
+    masker: Masker,
+    private: PrivateValues,
+    started: BTreeMap<OsString, Instant>,
+}
+
+impl HostTarget {
+    /// The target in a folder. `program` starts the helpers: it gets the words `supervise` or
+    /// `proxy` with what they need.
+    pub fn new(
+        folder: Folder,
+        program: Vec<OsString>,
+        masker: Masker,
+        private: PrivateValues,
+    ) -> HostTarget {
+        HostTarget { folder, program, masker, private, started: BTreeMap::new() }
+    }
+
+    /// Starts a supervisor where none lives: whoever looks after services does this first.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn ensure_supervisor(&mut self) -> io::Result<bool> {
+        self.folder.make()?;
+        if folder::is_locked(&self.folder.supervisor_lock()) {
+            return Ok(true);
+        }
+        let path = self.folder.path().as_os_str().to_owned();
+        let log = self.folder.path().join("logs/supervisor.log");
+        self.start_once(&["supervise".as_ref(), "--folder".as_ref(), &path], &log)?;
+        Ok(false)
+    }
+
+    /// Starts one of our programs, unless that was done a moment ago.
+    fn start_once(&mut self, words: &[&OsStr], log: &std::path::Path) -> io::Result<()> {
+        let what = words.join(OsStr::new(" "));
+        if self.started.get(&what).is_some_and(|at| at.elapsed() < START_TIME_MAX) {
+            return Ok(());
+        }
+        processes::start_detached(&self.program, words, log)?;
+        self.started.insert(what, Instant::now());
+        Ok(())
+    }
+
+    fn try_advance(&mut self, order: &Order<'_>) -> Result<Move, Halt> {
+        if order.step.kind == DeployStepKind::Migrate {
+            return match order.way {
+                Way::Forward => self.migrate(order),
+                Way::Back => Ok(Move::done()),
+            };
+        }
+        let body: StepBody = serde_json::from_value(order.step.body.clone())
+            .map_err(|error| Halt::fault(format!("the step's body: {error}")))?;
+        let key = order.deployment.to_string();
+        let mut site = Site::open(self, order)?;
+        match (order.step.kind, order.way) {
+            (DeployStepKind::Prepare, Way::Forward) => {
+                drop(site);
+                self.prepare(order.service, &key, &body.to)?;
+                Ok(Move::done())
+            }
+            (DeployStepKind::Apply, Way::Forward) => site.apply(&key, &body),
+            (DeployStepKind::Apply, Way::Back) => site.apply_back(&key, &body),
+            (DeployStepKind::Stabilise, Way::Forward) => site.stabilise(&key, &body),
+            (DeployStepKind::Switch, Way::Forward) => site.switch(&key, &body),
+            (DeployStepKind::Switch, Way::Back) => site.switch_back(&body),
+            (DeployStepKind::Bake, Way::Forward) => {
+                site.bake(&key, &body, order.since.0.saturating_add(body.bake_ms))
+            }
+            (DeployStepKind::Retire, Way::Forward) => site.retire(&key, &body),
+            (
+                DeployStepKind::Prepare
+                | DeployStepKind::Stabilise
+                | DeployStepKind::Bake
+                | DeployStepKind::Retire,
+                Way::Back,
+            ) => Ok(Move::done()),
+            (kind, _) => {
+                Err(Halt::fault(format!("a step `{}` is not for this target", kind.as_str())))
+            }
+        }
+    }
+
+    /// Unpacks a release and puts its private variables beside it.
+    fn prepare(&mut self, request: &ServiceRequest, key: &str, set: &Set) -> Result<(), Halt> {
+        site::unpacked(&self.folder, set)?;
+        let path = self.folder.private(&request.service, key);
+        if set.config.private.is_empty() || path.exists() {
+            return Ok(());
+        }
+        let values = (self.private)(request).map_err(Halt::Failed)?;
+        let mut kept: BTreeMap<&str, &str> = BTreeMap::new();
+        for name in &set.config.private {
+            let Some(value) = values.get(name) else {
+                let what = format!("the variable {name} of {} has no value", request.service);
+                return Err(Halt::failed(CauseCode::Unavailable, what));
+            };
+            kept.insert(name, value.expose());
+        }
+        folder::replace(&path, &kept)?;
+        Ok(())
+    }
+}
+
+impl Performer for HostTarget {
+    fn advance(&mut self, order: &Order<'_>) -> Progress {
+        match self.try_advance(order) {
+            Ok(Move::Wait(seen)) => {
+                Progress::Underway { seen: self.masker.mask(&seen), again_in: AGAIN }
+            }
+            Ok(Move::Done(effect)) => Progress::Done { effect },
+            Ok(Move::Vacuous(effect)) => Progress::Vacuous { effect },
+            Err(Halt::Failed(cause)) => Progress::Failed(cause),
+            Err(Halt::Superseded(cause)) => Progress::Superseded(cause),
+            Err(Halt::Unreachable(cause)) => Progress::Unreachable { cause, again_in: AGAIN_LATER },
+        }
+    }
+}
+
+impl Target for HostTarget {
+    fn observe(&mut self, wanted: &ServiceRequest) -> Result<Observation, Cause> {
+        let config = HostConfig::of(wanted).map_err(|what| refused(&what))?;
+        let look = || -> io::Result<(Seen, Option<KnownRelease>)> {
+            self.folder.make()?;
+            let stands: Wanted =
+                folder::read(&self.folder.wanted_of(&wanted.service))?.unwrap_or_default();
+            let route =
+                proxy::read(self.folder.path(), &wanted.service).map_err(io::Error::other)?;
+            let running = site::running(&stands, route.as_ref());
+            let known = running.as_ref().map(|former| KnownRelease {
+                release: former.set.release.clone(),
+                handle: serde_json::json!({ "set": former.key }),
+                adopted: false,
+            });
+            let listens = route.iter().flat_map(|route| &route.fronts).map(|front| front.listen);
+            let is_ours = listens.into_iter().any(|listen| listen == config.listen);
+            let taken = (!is_ours).then(|| TcpListener::bind(config.listen).err()).flatten();
+            let way_back = running
+                .as_ref()
+                .and_then(|former| bundle_problem(&self.folder, &former.set.release.digest));
+            let seen = Seen {
+                running,
+                listen_problem: taken.map(|error| error.to_string()),
+                bundle_problem: bundle_problem(&self.folder, &wanted.release.digest),
+                way_back,
+            };
+            Ok((seen, known))
+        };
+        let (seen, running) = look().map_err(|error| {
+            let what =
+                format!("the folder {} cannot be used: {error}", self.folder.path().display());
+            Cause::new(CauseCode::Unavailable, MaskedText::without_secrets(what))
+        })?;
+        let seen = serde_json::to_value(seen).expect("what was seen has text keys only");
+        Ok(Observation { seen, running })
+    }
+
+    fn propose(&self, wanted: &ServiceRequest, seen: &Observation) -> Result<Proposal, Cause> {
+        let config = HostConfig::of(wanted).map_err(|what| refused(&what))?;
+        let facts: Seen = serde_json::from_value(seen.seen.clone())
+            .map_err(|error| refused(&format!("what was seen here cannot be read: {error}")))?;
+        let set = Set { release: wanted.release.clone(), config };
+        steps::propose(&wanted.service, &set, facts, seen.running.as_ref())
+    }
+}
+
+fn refused(what: &str) -> Cause {
+    Cause::new(CauseCode::TargetRefused, MaskedText::without_secrets(what))
+}
+
+/// What stands against starting a release; none where its bundle is here and whole.
+fn bundle_problem(folder: &Folder, digest: &str) -> Option<String> {
+    let Some(hex) = bundle::hex(digest) else {
+        return Some(format!("`{digest}` is no digest of a bundle"));
+    };
+    let path = folder.bundles().join(format!("{hex}.tar"));
+    if !path.exists() {
+        return Some(format!("the bundle {digest} is not in {}", folder.bundles().display()));
+    }
+    bundle::check_digest(&path, digest).err().map(|error| error.to_string())
+}

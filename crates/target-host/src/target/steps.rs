@@ -1,0 +1,241 @@
+//! What would be done, step by step, and what each step must know to be done or undone by somebody
+//! who knows nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use event::{
+    Cause, CauseCode, DeployStepKey, DeployStepKind, FieldChange, GoingBack, KnownRelease,
+    PlannedStep, Undo,
+};
+use mask::MaskedText;
+use ports::Proposal;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Strategy;
+use crate::wanted::Set;
+
+/// Unpacking a large release from a slow disk.
+const PREPARE_MS: u64 = 600_000;
+/// Route files, signals and looks: what a step takes beside what it waits for.
+const MARGIN_MS: u64 = 60_000;
+/// Hexadecimal digits of a digest that people are shown.
+const DIGITS_SHOWN: usize = 12;
+
+/// All that a plan rests on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Seen {
+    /// What gets requests.
+    pub(super) running: Option<Former>,
+    /// Why the address could not be listened on.
+    pub(super) listen_problem: Option<String>,
+    /// Why the release could not be started.
+    pub(super) bundle_problem: Option<String>,
+    /// Why what runs could not be started again.
+    pub(super) way_back: Option<String>,
+}
+
+/// What ran before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Former {
+    pub(super) key: String,
+    pub(super) set: Set,
+}
+
+/// What a step of ours needs to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct StepBody {
+    /// What shall run. Its key is the deployment.
+    pub(super) to: Set,
+    /// What ran before.
+    pub(super) from: Option<Former>,
+    /// How long both are kept.
+    #[serde(default)]
+    pub(super) bake_ms: u64,
+}
+
+/// The body of a step that runs a command once: of `migrate` steps around the change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskBody {
+    /// The program and its arguments, run in the new release with the service's variables.
+    pub run: Vec<String>,
+}
+
+pub(super) fn propose(
+    service: &str,
+    set: &Set,
+    seen: Seen,
+    running: Option<&KnownRelease>,
+) -> Result<Proposal, Cause> {
+    let refusals = [&seen.bundle_problem, &seen.listen_problem];
+    if let Some(problem) = refusals.into_iter().flatten().next() {
+        let listen = set.config.listen;
+        let what = if seen.bundle_problem.is_some() {
+            format!("release {} cannot be started here: {problem}", set.release.version)
+        } else {
+            format!("{service} cannot listen on {listen}: {problem}")
+        };
+        return Err(Cause::new(CauseCode::TargetRefused, MaskedText::without_secrets(what)));
+    }
+    let going_back = match (running, seen.way_back) {
+        (None, _) => GoingBack::FirstDeployment,
+        (Some(to), None) => GoingBack::Possible { to: Box::new(to.clone()) },
+        (Some(to), Some(problem)) => {
+            let what =
+                format!("release {} could not be started again: {problem}", to.release.version);
+            GoingBack::Impossible { reasons: vec![MaskedText::without_secrets(what)] }
+        }
+    };
+    let changes = changes(seen.running.as_ref().map(|former| &former.set), set);
+    let steps = Steps { service, to: set, from: seen.running };
+    Ok(Proposal { changes, steps: steps.all(), going_back })
+}
+
+struct Steps<'a> {
+    service: &'a str,
+    to: &'a Set,
+    from: Option<Former>,
+}
+
+impl Steps<'_> {
+    fn all(&self) -> Vec<PlannedStep> {
+        let version = &self.to.release.version;
+        let count = plural(self.to.config.instances);
+        let back = match &self.from {
+            Some(from) => format!("{} gets the requests again", from.set.release.version),
+            None => "what was started is ended, and nothing listens any more".to_owned(),
+        };
+        let ready = millis(self.to.config.within()) + millis(self.to.config.settle());
+        let before = self.from.as_ref().map(|from| &from.set.config);
+        let ready_before =
+            before.map_or(0, |config| millis(config.within()) + millis(config.settle()));
+        let drain = self.to.config.drain_ms.max(before.map_or(0, |config| config.drain_ms));
+        let each = u64::from(self.to.config.instances.max(before.map_or(1, |it| it.instances)));
+        let prepare =
+            self.step(DeployStepKind::Prepare, &format!("unpack {version}"), PREPARE_MS, 0, None);
+        let retire = |what: &str| {
+            let mut step = self.step(DeployStepKind::Retire, what, drain + MARGIN_MS, 0, None);
+            let why = "what is retired is not needed to go back";
+            step.undo = Undo::Never { why: MaskedText::without_secrets(why) };
+            step
+        };
+        let stabilise =
+            |what: &str| self.step(DeployStepKind::Stabilise, what, ready + MARGIN_MS, 0, None);
+        match self.to.config.strategy {
+            Strategy::Rolling => {
+                let within = each * (ready.max(ready_before) + drain + MARGIN_MS);
+                let what = format!("replace {count} by {version}, one after the other");
+                vec![
+                    prepare,
+                    self.step(DeployStepKind::Apply, &what, within, 0, Some(&back)),
+                    stabilise(&format!("see that {version} stays healthy")),
+                    retire("remove releases that are not needed any more"),
+                ]
+            }
+            Strategy::BlueGreen { bake_ms } => {
+                let begin = format!("start {count} of {version} beside what runs");
+                let stop = format!("{version} is ended");
+                let within = drain + MARGIN_MS;
+                let mut steps = vec![
+                    prepare,
+                    self.step(DeployStepKind::Apply, &begin, within, 0, Some(&stop)),
+                    stabilise(&format!("wait until {version} is healthy")),
+                    self.step(
+                        DeployStepKind::Switch,
+                        &format!("send every request to {version}"),
+                        ready_before + MARGIN_MS,
+                        0,
+                        Some(&back),
+                    ),
+                ];
+                if bake_ms > 0 {
+                    let what = format!("watch {version}, what ran before still beside it");
+                    let within = bake_ms + MARGIN_MS;
+                    steps.push(self.step(DeployStepKind::Bake, &what, within, bake_ms, None));
+                }
+                steps.push(retire("end what ran before, and remove releases not needed any more"));
+                steps
+            }
+        }
+    }
+
+    fn step(
+        &self,
+        kind: DeployStepKind,
+        what: &str,
+        within_ms: u64,
+        bake_ms: u64,
+        back: Option<&str>,
+    ) -> PlannedStep {
+        let calls: &[&str] = match kind {
+            DeployStepKind::Prepare => &["host:Unpack"],
+            DeployStepKind::Apply => &["host:Start", "host:Route", "host:Stop"],
+            DeployStepKind::Switch => &["host:Start", "host:Route"],
+            DeployStepKind::Retire => &["host:Route", "host:Stop", "host:Remove"],
+            _ => &["host:Look"],
+        };
+        let body = StepBody { to: self.to.clone(), from: self.from.clone(), bake_ms };
+        PlannedStep {
+            key: DeployStepKey::new(self.service, kind.as_str()),
+            kind,
+            what: MaskedText::without_secrets(what),
+            calls: calls.iter().map(|call| Arc::from(*call)).collect(),
+            undo: back.map_or(Undo::Nothing, |what| Undo::Step {
+                what: MaskedText::without_secrets(what),
+            }),
+            within_ms,
+            body: serde_json::to_value(body).expect("a body has text keys only"),
+        }
+    }
+}
+
+fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 1024)
+}
+
+fn plural(count: u32) -> String {
+    if count == 1 { "1 instance".to_owned() } else { format!("{count} instances") }
+}
+
+/// What differs, field by field. Of private variables the names alone.
+fn changes(before: Option<&Set>, after: &Set) -> Vec<FieldChange> {
+    let before = before.map(fields).unwrap_or_default();
+    let after = fields(after);
+    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    names.sort();
+    names.dedup();
+    let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+    changed
+        .map(|name| FieldChange {
+            field: name.as_str().into(),
+            before: before.get(name).map(|it| MaskedText::without_secrets(it.as_str())),
+            after: after.get(name).map(|it| MaskedText::without_secrets(it.as_str())),
+        })
+        .collect()
+}
+
+fn fields(set: &Set) -> BTreeMap<String, String> {
+    let Set { release, config } = set;
+    let digits = release.digest.trim_start_matches("sha256:");
+    let digits = digits.get(..DIGITS_SHOWN).unwrap_or(digits);
+    let mut fields = BTreeMap::from([
+        ("drain".to_owned(), format!("{} ms", config.drain_ms)),
+        ("instances".to_owned(), config.instances.to_string()),
+        ("listen".to_owned(), config.listen.to_string()),
+        ("release".to_owned(), format!("{} ({digits})", release.version)),
+        ("run".to_owned(), config.run.join(" ")),
+    ]);
+    let mut add = |name: &str, value: Option<String>| {
+        fields.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    add("test_listen", config.test_listen.map(|listen| listen.to_string()));
+    add("user", config.user.clone());
+    add("health", config.health.as_ref().map(|health| health.paths.join(" ")));
+    for (name, value) in &config.env {
+        add(&format!("env.{name}"), Some(value.clone()));
+    }
+    for name in &config.private {
+        add(&format!("env.{name}"), Some("(private)".to_owned()));
+    }
+    fields
+}

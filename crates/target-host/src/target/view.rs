@@ -1,0 +1,97 @@
+//! A service for people: what runs, what it counts.
+
+use std::io;
+use std::net::SocketAddr;
+
+use event::Release;
+use serde::Serialize;
+
+use crate::folder::{self, Folder};
+use crate::wanted::{State, Wanted};
+
+/// A service on this machine, as it is now.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ServiceView {
+    /// Where it listens.
+    pub listen: Vec<SocketAddr>,
+    /// The supervisor lives.
+    pub is_supervised: bool,
+    /// The proxy answers.
+    pub is_reachable: bool,
+    /// Its instances.
+    pub instances: Vec<InstanceView>,
+}
+
+/// One instance.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct InstanceView {
+    /// Its name.
+    pub name: String,
+    /// Its release.
+    pub release: Option<Release>,
+    /// Its process; none while it does not run.
+    pub pid: Option<i32>,
+    /// Where it listens.
+    pub port: u16,
+    /// Since when it runs, in milliseconds since 1970.
+    pub started_ms: u64,
+    /// Every answer to a probe is good.
+    pub is_healthy: bool,
+    /// What the last probe saw, where that was not good.
+    pub probe: Option<String>,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// How it ended last.
+    pub ended: Option<String>,
+    /// It gets requests.
+    pub is_live: bool,
+    /// Under way now.
+    pub in_flight: u64,
+    /// Requests since the proxy started.
+    pub requests: u64,
+    /// Those it did not answer.
+    pub failed: u64,
+}
+
+/// Looks at a service; none where there is none of this name.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn view(folder: &Folder, service: &str) -> io::Result<Option<ServiceView>> {
+    let Some(wanted) = folder::read::<Wanted>(&folder.wanted_of(service))? else {
+        return Ok(None);
+    };
+    let state: State = folder::read(&folder.state())?.unwrap_or_default();
+    let route = proxy::read(folder.path(), service).map_err(io::Error::other)?;
+    let status = proxy::ask(folder.path()).ok();
+    let fronts = route.map(|route| route.fronts).unwrap_or_default();
+    let instances = state.services.get(service).into_iter().flatten().map(|(name, state)| {
+        let text = name.to_string();
+        let is_here = |backend: &proxy::Backend| backend.instance == text;
+        let counts = status
+            .iter()
+            .flat_map(|status| &status.backends)
+            .find(|counts| counts.service == service && counts.instance == text);
+        InstanceView {
+            release: wanted.sets.get(&name.set).map(|set| set.release.clone()),
+            pid: state.process.map(|process| process.pid),
+            port: state.port,
+            started_ms: state.started_ms,
+            is_healthy: state.healthy_since_ms.is_some(),
+            probe: state.probe.clone(),
+            restarts: state.restarts,
+            ended: state.ended.map(|ended| ended.to_string()),
+            is_live: fronts.first().is_some_and(|front| front.backends.iter().any(is_here)),
+            in_flight: counts.map_or(0, |counts| counts.in_flight + counts.upgraded),
+            requests: counts.map_or(0, |counts| counts.requests),
+            failed: counts.map_or(0, |counts| counts.failed),
+            name: text,
+        }
+    });
+    Ok(Some(ServiceView {
+        listen: fronts.iter().map(|front| front.listen).collect(),
+        is_supervised: folder::is_locked(&folder.supervisor_lock()),
+        is_reachable: status.is_some(),
+        instances: instances.collect(),
+    }))
+}

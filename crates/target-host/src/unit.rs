@@ -1,0 +1,55 @@
+//! A unit for systemd, for machines on which the supervisor shall come back with the machine.
+
+use std::path::Path;
+
+/// The text of a unit that keeps the supervisor of a folder alive. `KillMode=process`: whoever ends
+/// or restarts the unit ends the supervisor alone; proxy and instances live on, and the next
+/// supervisor adopts them.
+pub fn systemd_unit(program: &Path, folder: &Path, user: Option<&str>) -> String {
+    let user = user.map(|user| format!("User={user}\n")).unwrap_or_default();
+    format!(
+        "[Unit]\n\
+         Description=Launchway: services of {folder}\n\
+         After=network.target\n\
+         \n\
+         [Service]\n\
+         Type=simple\n\
+         {user}\
+         ExecStart={program} supervise --folder {folder}\n\
+         # The services outlive their supervisor, and the next one adopts them.\n\
+         KillMode=process\n\
+         Restart=always\n\
+         RestartSec=1\n\
+         LimitNOFILE=65536\n\
+         \n\
+         [Install]\n\
+         WantedBy=multi-user.target\n",
+        folder = quoted(folder),
+        program = quoted(program),
+    )
+}
+
+/// As systemd reads it: quoted where a blank stands, `%` and `$` doubled.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string().replace('\\', "\\\\").replace('%', "%%");
+    let text = text.replace('$', "$$").replace('"', "\\\"");
+    if text.contains(char::is_whitespace) { format!("\"{text}\"") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_ends_the_supervisor_alone() {
+        let unit =
+            systemd_unit(Path::new("/usr/bin/launchway"), Path::new("/srv/a b"), Some("www"));
+        assert!(unit.contains("\nKillMode=process\n"), "{unit}");
+        assert!(
+            unit.contains(
+                "\nUser=www\nExecStart=/usr/bin/launchway supervise --folder \"/srv/a b\"\n"
+            ),
+            "{unit}"
+        );
+    }
+}
