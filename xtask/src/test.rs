@@ -122,9 +122,15 @@ const TIERS: &[Tier] = &[
     Tier {
         name: "soak",
         needs: &[GIT, BASH],
-        steps: &[Step::Tests(
-            "cargo test --quiet -p launchway --features soak --test e2e soak:: -- --nocapture",
-        )],
+        steps: &[
+            Step::Tests(
+                "cargo test --quiet -p launchway --features soak --test e2e soak:: -- --nocapture",
+            ),
+            // The whole load on a service while it is replaced.
+            Step::Tests(
+                "cargo test --quiet -p target-host --features soak --test load -- --nocapture",
+            ),
+        ],
         usual: false,
     },
 ];

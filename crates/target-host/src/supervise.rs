@@ -312,7 +312,8 @@ impl Supervisor {
     }
 
     fn save(&mut self) -> io::Result<()> {
-        let mut state = State { boot: self.boot.clone(), ..State::default() };
+        let mut state =
+            State { boot: self.boot.clone(), held: self.keeper.held(), ..State::default() };
         for ((service, name), instance) in &self.instances {
             let of_service = state.services.entry(service.clone()).or_default();
             of_service.insert(name.clone(), instance.state.clone());

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::SocketAddr;
 use std::str::FromStr;
 
 use event::Release;
@@ -83,6 +84,9 @@ pub(crate) struct NoInstanceName;
 pub(crate) struct State {
     /// Which start of the machine this is about: process ids of another one mean nobody.
     pub(crate) boot: String,
+    /// Listeners that the supervisor holds a copy of: they outlive the proxy.
+    #[serde(default)]
+    pub(crate) held: BTreeSet<SocketAddr>,
     /// By service and instance.
     pub(crate) services: BTreeMap<String, BTreeMap<InstanceName, InstanceState>>,
 }

@@ -21,7 +21,7 @@ const SHORT_LIFE: Duration = Duration::from_secs(1);
 /// But after this.
 const PAUSE: Duration = Duration::from_millis(250);
 /// Between two attempts at copies of listeners that the proxy does not have yet.
-const COPY_INTERVAL: Duration = Duration::from_millis(50);
+const COPY_INTERVAL: Duration = Duration::from_millis(10);
 /// The same while it cannot have them: somebody else has an address.
 const COPY_INTERVAL_MAX: Duration = Duration::from_secs(2);
 
@@ -61,6 +61,11 @@ impl Keeper {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         [self.start_at, self.copy_at].into_iter().flatten().min()
+    }
+
+    /// Listeners that are ours too.
+    pub(super) fn held(&self) -> BTreeSet<SocketAddr> {
+        self.copies.keys().copied().collect()
     }
 
     /// Nothing is routed, and no proxy lives.

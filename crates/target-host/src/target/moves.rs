@@ -178,7 +178,7 @@ impl Site<'_> {
             return Err(Halt::Failed(cause));
         }
         let waiting = self.ready(&body.to, &names)?;
-        let left = until_ms.saturating_sub(crate::now_ms());
+        let left = until_ms.saturating_sub(self.now_ms);
         if left > 0 {
             return Ok(Move::Wait(format!("{} s left", left.div_ceil(1000))));
         }

@@ -78,7 +78,7 @@ pub(super) struct Site<'a> {
     pub(super) folder: Folder,
     masker: &'a Masker,
     pub(super) service: String,
-    now_ms: u64,
+    pub(super) now_ms: u64,
     pub(super) wanted: Wanted,
     pub(super) route: Route,
     state: State,
@@ -106,7 +106,7 @@ impl<'a> Site<'a> {
         let state = folder::read(&folder.state())?.unwrap_or_default();
         let status = proxy::ask(folder.path()).ok();
         let masker = &host.masker;
-        let now_ms = crate::now_ms();
+        let now_ms = order.now.0;
         Ok(Site { folder, masker, service, now_ms, wanted, route, state, status, _held: held })
     }
 
@@ -303,6 +303,10 @@ impl<'a> Site<'a> {
         };
         if let Some(problem) = taken.problems.first() {
             return Err(Halt::failed(CauseCode::TargetRefused, format!("the proxy: {problem}")));
+        }
+        // From here on callers wait even while no proxy lives.
+        if self.route.fronts.iter().any(|front| !self.state.held.contains(&front.listen)) {
+            return Ok(Some(Move::Wait("the supervisor takes a copy of the listener".to_owned())));
         }
         Ok(None)
     }

@@ -96,6 +96,7 @@ impl House {
             service: "api".into(),
             release: self.release(version),
             last_good: None,
+            restores: None,
             target: "host".into(),
             config,
             around: Vec::new(),
@@ -187,6 +188,7 @@ impl House {
                 now: Timestamp(now()),
                 since: Timestamp(since),
                 until: Timestamp(since + step.within_ms),
+                before: None,
                 effects: &effects,
             };
             let progress = self.target().advance(&order);
@@ -254,7 +256,15 @@ impl House {
         let found = self.processes(what);
         assert!(!found.is_empty(), "{what} runs");
         for pid in found {
-            kill(pid);
+            // Dead only when its last thread is: until then it holds its locks and takes
+            // connections.
+            let pid = rustix::process::Pid::from_raw(pid).expect("a number");
+            let flags = rustix::process::PidfdFlags::empty();
+            let Ok(handle) = rustix::process::pidfd_open(pid, flags) else { continue };
+            let signal = rustix::process::Signal::KILL;
+            rustix::process::pidfd_send_signal(&handle, signal).expect("it is ours");
+            let mut fds = [rustix::event::PollFd::new(&handle, rustix::event::PollFlags::IN)];
+            rustix::event::poll(&mut fds, None).expect("it ends");
         }
     }
 
