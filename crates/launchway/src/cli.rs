@@ -1,5 +1,6 @@
 //! The command line: plain verbs for daily work, plural nouns for looking after things.
 
+mod deploy;
 mod event;
 mod examples;
 mod runs;
@@ -8,6 +9,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use deploy::{
+    DeployArgs, DeploymentRef, DeploymentsCommand, EnvironmentArgs, EnvironmentsArgs, HistoryArgs,
+    ReleasesArgs, RollbackArgs, SettingsArgs, StatusArgs,
+};
 pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
 
@@ -52,6 +57,21 @@ pub(crate) enum Command {
     /// Look at runs, and do something about them
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Ship a release to an environment, and go back by itself where it fails
+    Deploy(Box<DeployArgs>),
+    /// Go back to a release that ran well, or list those there are
+    Rollback(RollbackArgs),
+    /// Show what runs where
+    Status(StatusArgs),
+    /// List what was deployed, newest first
+    History(HistoryArgs),
+    /// Look at deployments, and do something about them
+    #[command(subcommand)]
+    Deployments(DeploymentsCommand),
+    /// List releases, with what is known of each
+    Releases(ReleasesArgs),
+    /// List environments, with what guards them
+    Environments(EnvironmentsArgs),
     /// Switch workflows off and on
     #[command(subcommand)]
     Workflows(WorkflowsCommand),

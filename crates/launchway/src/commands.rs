@@ -3,15 +3,22 @@
 mod check;
 mod completions;
 mod demo;
+mod deploy;
+mod deployments;
+mod environments;
 mod eval;
+mod history;
 mod host;
 mod man;
 mod native;
 mod plan;
 mod prune;
+mod releases;
+mod rollback;
 mod run;
 pub(crate) mod runs;
 mod settings;
+mod status;
 mod workflows;
 
 use std::process::ExitCode;
@@ -31,6 +38,13 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Runs(command) => runs::run(command, &state()?)?,
         Command::Workflows(command) => workflows::run(&command, &state()?)?,
         Command::Settings(command) => settings::run(&command)?,
+        Command::Deploy(args) => deploy::run(&args, &state()?)?,
+        Command::Rollback(args) => rollback::run(&args, &state()?)?,
+        Command::Status(args) => status::run(&args.of, &state()?)?,
+        Command::History(args) => history::run(&args, &state()?)?,
+        Command::Deployments(command) => deployments::run(&command, &state()?)?,
+        Command::Releases(args) => releases::run(&args.of, &state()?)?,
+        Command::Environments(args) => environments::run(&args.settings, &state()?)?,
         Command::Demo(args) => demo::run(&args, &state()?)?,
         Command::Prune(args) => prune::run(&args, &state()?)?,
         Command::Man { dir } => man::run(&dir)?,

@@ -12,16 +12,20 @@ use crate::prepare::called::{LOCKED, UNREACHABLE};
 pub(crate) enum Exit {
     /// Done; also `check` with warnings only.
     Done = 0,
-    /// It ran and failed.
+    /// It ran and failed; a deployment was superseded.
     Failed = 1,
     /// Wrong usage. clap exits with the same code by itself.
     Usage = 2,
     /// The input was refused: a workflow, settings, an expression.
     Refused = 3,
-    /// A rule forbids it: protection, role, a clean work tree.
+    /// A rule forbids it: protection, role, a clean work tree, drift since the plan.
     Forbidden = 4,
     /// Something needed is missing or unreachable: a tool, the network, Docker.
     Missing = 5,
+    /// A deployment failed, and what ran before runs again.
+    RolledBack = 6,
+    /// A deployment failed, and so did going back: a person is needed.
+    RollbackStuck = 7,
     /// A fault of ours.
     Fault = 70,
     /// Stopped on request.

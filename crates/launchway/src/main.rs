@@ -10,6 +10,7 @@ mod artifacts;
 mod cli;
 mod closing;
 mod commands;
+mod deploying;
 mod display;
 mod engine;
 mod exit;

@@ -81,6 +81,21 @@ impl StateFolder {
         self.root.join("groups")
     }
 
+    /// What an environment of a project is on this machine: its releases, processes and routes.
+    pub(crate) fn host(&self, project: &str, environment: &str) -> PathBuf {
+        self.root.join("host").join(project).join(environment)
+    }
+
+    /// What deployments run once: commands, each with a folder of its own.
+    pub(crate) fn deployments(&self) -> PathBuf {
+        self.root.join("deployments")
+    }
+
+    /// Locks that say who deploys to which environment.
+    pub(crate) fn places(&self) -> PathBuf {
+        self.root.join("places")
+    }
+
     /// Workspaces of running jobs.
     pub(crate) fn jobs(&self) -> PathBuf {
         self.root.join("jobs")

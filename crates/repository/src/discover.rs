@@ -111,6 +111,12 @@ impl Repository {
         commit(&self.root, name)
     }
 
+    /// The tags of the commit that is checked out.
+    pub fn tags(&self) -> Result<Vec<String>, RepositoryError> {
+        let tags = ask(&self.root, &["tag", "--points-at", "HEAD"])?.unwrap_or_default();
+        Ok(tags.lines().map(str::to_owned).collect())
+    }
+
     /// The files directly in `folder` at a commit, which may be one that only `store` has.
     pub(crate) fn files_of(
         &self,

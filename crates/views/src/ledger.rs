@@ -99,7 +99,8 @@ impl Ledger {
                 }
                 Verdict::Cancelled | Verdict::Refused => {}
             }
-            if !matches!(end.verdict, Verdict::Cancelled | Verdict::Refused) {
+            let came = !matches!(end.verdict, Verdict::Cancelled | Verdict::Refused);
+            if came && !end.unchanged {
                 service.came(view, end, &wanted.release);
             }
         }

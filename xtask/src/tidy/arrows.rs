@@ -96,11 +96,13 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "actions",
             "check",
+            "deployment",
             "driver",
             "event",
             "expr",
             "mask",
             "ports",
+            "probe",
             "protocol",
             "proxy",
             "repository",

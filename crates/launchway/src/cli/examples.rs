@@ -110,6 +110,84 @@ pub(super) const MAN: &str = "\
 Examples:
   launchway man --dir ~/.local/share/man/man1     then: man launchway-run";
 
+/// `launchway deploy`
+pub(super) const DEPLOY: &str = "\
+Examples:
+  launchway deploy staging --plan                 what would be done, and how each step is undone
+  launchway deploy staging                        ask, then do it; on failure it goes back by itself
+  launchway deploy staging --service api --yes
+  launchway deploy production --version v1.4.0 --reason \"release 1.4\"
+  launchway deploy staging --format json | jq -r 'select(.type==\"deployment_completed\") | .verdict'
+
+Ctrl-C once: it stops, and goes back if anything was changed. Twice: it is left, to be resumed.
+Exit codes: 0 it runs, 1 it failed or was superseded, 3 the settings have mistakes, 4 a rule said no,
+5 something is missing or unreachable, 6 it failed and was rolled back, 7 the way back stuck: a
+person is needed, 130 cancelled.";
+
+/// `launchway rollback`
+pub(super) const ROLLBACK: &str = "\
+Examples:
+  launchway rollback production                   lists releases, marked good or bad
+  launchway rollback production --to previous --reason \"errors at checkout\"
+  launchway rollback production --to 1.3.2 --service api --reason \"errors at checkout\"
+
+Only a release that ran well there can be gone back to. Migrations are not run, in no direction.";
+
+/// `launchway status`
+pub(super) const STATUS: &str = "\
+Examples:
+  launchway status                                what runs in every environment
+  launchway status production --format json";
+
+/// `launchway history`
+pub(super) const HISTORY: &str = "\
+Examples:
+  launchway history                               the newest deployments, to all environments
+  launchway history production -n 100 --format json";
+
+/// `launchway releases`
+pub(super) const RELEASES: &str = "\
+Examples:
+  launchway releases staging                      what came there, and what ran well
+  launchway releases --format json | jq -r 'select(.good) | .version'";
+
+/// `launchway environments`
+pub(super) const ENVIRONMENTS: &str = "\
+Examples:
+  launchway environments                          their levels, what guards them, and what runs there
+  launchway environments --format json";
+
+/// `launchway deployments list`
+pub(super) const DEPLOYMENTS_LIST: &str = "\
+Examples:
+  launchway deployments list
+  launchway deployments list staging -n 5";
+
+/// `launchway deployments show`
+pub(super) const DEPLOYMENTS_SHOW: &str = "\
+Examples:
+  launchway deployments show                      the newest
+  launchway deployments show 12 --format json";
+
+/// `launchway deployments watch`
+pub(super) const DEPLOYMENTS_WATCH: &str = "\
+Examples:
+  launchway deployments watch
+  launchway deployments watch 12 --format json";
+
+/// `launchway deployments cancel`
+pub(super) const DEPLOYMENTS_CANCEL: &str = "\
+Examples:
+  launchway deployments cancel 12 --reason \"wrong version\"";
+
+/// `launchway deployments resume`
+pub(super) const DEPLOYMENTS_RESUME: &str = "\
+Examples:
+  launchway deployments resume                    the newest that is open
+  launchway deployments resume 12
+
+The next deployment to the same environment finishes it first, too.";
+
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};

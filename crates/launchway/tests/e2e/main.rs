@@ -11,6 +11,7 @@
 //!   refuse.rs     what is refused before anything runs, in which words, with which exit code
 //!   safety.rs     on which machine, in which environment, from which work tree a run may be
 //!   demo.rs       `launchway demo`, with nothing but sh and git
+//!   deploy.rs     deployments to this machine: shipped, gone back on, killed and gone on with
 //!   groups.rs     concurrency groups between commands
 //!   settings.rs   launchway.yml and .env files: checked, shown, their schema
 //!   json.rs       lines of JSON have the fields of docs/json.md
@@ -22,6 +23,7 @@
 mod background;
 mod bad_input;
 mod demo;
+mod deploy;
 #[cfg(feature = "examples")]
 mod examples;
 mod groups;

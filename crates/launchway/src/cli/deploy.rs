@@ -1,0 +1,161 @@
+//! The command line of deployments: daily verbs, and what looks after them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{Format, examples};
+
+/// Which settings, and how results are written.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SettingsArgs {
+    /// The settings [default: launchway.yml of this repository]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// How results are written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// `launchway deploy`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::DEPLOY)]
+pub(crate) struct DeployArgs {
+    /// Where to
+    #[arg(value_name = "ENVIRONMENT")]
+    pub(crate) environment: String,
+    /// Only this service; may be given several times
+    #[arg(short = 's', long = "service", value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// What it is called [default: the tag of the commit, else its first digits]
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// Ship the files of this folder, instead of those that the settings name
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Deploy what runs already once more; and deploy though there would be no way back
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Leave the migrations out
+    #[arg(long)]
+    pub(crate) skip_migrations: bool,
+    /// An urgent repair: it passes wait timers, windows and freezes, and is marked
+    #[arg(long, requires = "reason")]
+    pub(crate) hotfix: bool,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Agree to the plan without being asked, where the settings ask for no word
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// `launchway rollback`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::ROLLBACK)]
+pub(crate) struct RollbackArgs {
+    /// Where
+    #[arg(value_name = "ENVIRONMENT")]
+    pub(crate) environment: String,
+    /// To what: previous, a version, the beginning of a commit or digest, or the number of the
+    /// deployment that shipped it; without it, releases are listed
+    #[arg(long, value_name = "RELEASE", requires = "reason")]
+    pub(crate) to: Option<String>,
+    /// Only this service; may be given several times
+    #[arg(short = 's', long = "service", value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Agree without typing ROLLBACK, where the settings ask for no word
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// One environment, or all of them.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct EnvironmentArgs {
+    /// Only this environment
+    #[arg(value_name = "ENVIRONMENT")]
+    pub(crate) environment: Option<String>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// `launchway status`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::STATUS)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) of: EnvironmentArgs,
+}
+
+/// `launchway releases`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::RELEASES)]
+pub(crate) struct ReleasesArgs {
+    #[command(flatten)]
+    pub(crate) of: EnvironmentArgs,
+}
+
+/// `launchway environments`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::ENVIRONMENTS)]
+pub(crate) struct EnvironmentsArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// `launchway history`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::HISTORY)]
+pub(crate) struct HistoryArgs {
+    #[command(flatten)]
+    pub(crate) of: EnvironmentArgs,
+    /// How many
+    #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
+    pub(crate) limit: usize,
+}
+
+/// A deployment by its number.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DeploymentRef {
+    /// The deployment [default: the newest]
+    #[arg(value_name = "DEPLOYMENT")]
+    pub(crate) id: Option<u64>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// `launchway deployments`
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum DeploymentsCommand {
+    /// List deployments, newest first
+    #[command(after_help = examples::DEPLOYMENTS_LIST)]
+    List(HistoryArgs),
+    /// Show one deployment: its plan, every step, the verdict and its causes
+    #[command(after_help = examples::DEPLOYMENTS_SHOW)]
+    Show(DeploymentRef),
+    /// Follow a deployment that another process drives
+    #[command(after_help = examples::DEPLOYMENTS_WATCH)]
+    Watch(DeploymentRef),
+    /// Stop a deployment: before its first change it ends, after it goes back, or as settings say
+    #[command(after_help = examples::DEPLOYMENTS_CANCEL)]
+    Cancel {
+        #[command(flatten)]
+        deployment: DeploymentRef,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Go on with a deployment whose command was killed or left
+    #[command(after_help = examples::DEPLOYMENTS_RESUME)]
+    Resume(DeploymentRef),
+}

@@ -1,0 +1,93 @@
+//! `launchway deploy`: a release goes to an environment; on failure it comes back by itself.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+
+use deployment::compose;
+use driver::Doors as _;
+use event::{DeploymentRequest, ServicePlan};
+use mask::MaskedText;
+use serde_json::json;
+
+use crate::cli::{DeployArgs, Format};
+use crate::deploying::book::Book;
+use crate::deploying::doors::Hands;
+use crate::deploying::drive::Driver;
+use crate::deploying::request::{What, Wish, build};
+use crate::deploying::show;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::journal;
+use crate::settings_file::load;
+use crate::state::StateFolder;
+use crate::terminal::style::{Style, out};
+
+pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
+    let found = load(args.settings.file.as_deref())?;
+    let store = Arc::new(journal::open(state)?);
+    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let what = What::Ship {
+        version: args.version.as_deref(),
+        from: args.from.as_deref(),
+        force: args.force,
+        migrations: !args.skip_migrations,
+        hotfix: args.hotfix,
+    };
+    let wish = Wish {
+        environment: &args.environment,
+        services: &args.services,
+        reason: args.reason.as_deref(),
+        // Who only looks at the plan agrees to nothing.
+        yes: args.yes || args.plan,
+        terminal: args.plan || std::io::stdin().is_terminal(),
+        what,
+    };
+    let format = args.settings.format;
+    if args.plan {
+        let request = build(&found, &book, state, &wish)?;
+        return plan(&request, Hands::open(state, &request, Some(&found))?, format);
+    }
+    let driver = Driver { book: &book, state, found: &found, format };
+    let _place = driver.take(&args.environment)?;
+    driver.finish_open(&args.environment)?;
+    // Behind what was left open: what ran well there last may be another by now.
+    driver.begin(build(&found, &book, state, &wish)?)
+}
+
+/// Looks, and says what would be done.
+fn plan(request: &DeploymentRequest, mut hands: Hands, format: Format) -> Outcome {
+    let mut services = Vec::new();
+    for wanted in &request.services {
+        let refused = |exit: Exit, cause: &event::Cause| {
+            let tree = show::tree(cause, 0, Style::plain());
+            Failure::new(exit, format!("{}: {}", wanted.service, tree.trim_end()))
+        };
+        let target = hands.target(wanted).map_err(|cause| refused(Exit::Missing, &cause))?;
+        let seen = target.observe(wanted).map_err(|cause| refused(Exit::Missing, &cause))?;
+        let proposal =
+            target.propose(wanted, &seen).map_err(|cause| refused(Exit::Forbidden, &cause))?;
+        services.push(ServicePlan {
+            service: Arc::clone(&wanted.service),
+            seen: seen.seen,
+            running: seen.running,
+            changes: proposal.changes,
+            steps: proposal.steps,
+            going_back: proposal.going_back,
+        });
+    }
+    let plan = compose(request, services).map_err(|error| Failure::caused(Exit::Fault, error))?;
+    let hash = plan.hash();
+    if format == Format::Json {
+        let gates: Vec<String> = request.gates.iter().map(|it| it.key().to_string()).collect();
+        let line = json!({
+            "type": "deployment_planned", "deployment": null, "environment": request.environment,
+            "hash": hash, "plan": plan, "gates": gates,
+        });
+        out(&line.to_string());
+    } else {
+        out(show::plan(&plan, &hash, Style::stdout()).trim_end());
+        for gate in &request.gates {
+            out(&format!("before it begins: {}", MaskedText::without_secrets(gate.key().as_str())));
+        }
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,115 @@
+//! `launchway deployments`: look at deployments, and do something about them.
+
+mod watch;
+
+use std::sync::Arc;
+
+use deployment::Input;
+use driver::Place;
+use mask::MaskedText;
+use rustix::process::{Pid, Signal, kill_process};
+use views::DeploymentView;
+
+use super::history;
+use crate::cli::{DeploymentRef, DeploymentsCommand, Format};
+use crate::deploying::book::Book;
+use crate::deploying::drive::Driver;
+use crate::deploying::{machine, person, show};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::journal;
+use crate::settings_file::{Found, load};
+use crate::state::StateFolder;
+use crate::terminal::style::{Style, out, talk};
+
+pub(crate) fn run(command: &DeploymentsCommand, state: &StateFolder) -> Outcome {
+    match command {
+        DeploymentsCommand::List(args) => history::run(args, state),
+        DeploymentsCommand::Show(which) => {
+            let (.., view) = find(which, state)?;
+            out(&match which.settings.format {
+                Format::Json => machine::page(&view),
+                Format::Human | Format::Github => {
+                    show::page(&view, Style::stdout()).trim_end().to_owned()
+                }
+            });
+            Ok(Exit::Done)
+        }
+        DeploymentsCommand::Watch(which) => {
+            let (_, book, view) = find(which, state)?;
+            watch::run(&book, state, &view, which.settings.format)
+        }
+        DeploymentsCommand::Cancel { deployment, reason } => {
+            let (found, book, view) = find(deployment, state)?;
+            let format = deployment.settings.format;
+            let driver = Driver { book: &book, state, found: &found, format };
+            cancel(&driver, &view, reason.as_deref())
+        }
+        DeploymentsCommand::Resume(which) => {
+            let (found, book, view) = find(which, state)?;
+            let view = match which.id {
+                None => newest_open(&book, view)?,
+                Some(_) => view,
+            };
+            refuse_over(&view)?;
+            let format = which.settings.format;
+            let driver = Driver { book: &book, state, found: &found, format };
+            let _place = driver.take(&view.request.environment)?;
+            driver.resume(&view, None)
+        }
+    }
+}
+
+fn find(
+    which: &DeploymentRef,
+    state: &StateFolder,
+) -> Result<(Found, Book, DeploymentView), Failure> {
+    let found = load(which.settings.file.as_deref())?;
+    let store = Arc::new(journal::open(state)?);
+    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let view = book.find(which.id)?;
+    Ok((found, book, view))
+}
+
+/// The newest that is open, where nobody named one.
+fn newest_open(book: &Book, newest: DeploymentView) -> Result<DeploymentView, Failure> {
+    if newest.ended.is_none() {
+        return Ok(newest);
+    }
+    let open = book.newest(None, 100)?.into_iter().find(|view| view.ended.is_none());
+    open.ok_or_else(|| Failure::new(Exit::Usage, "every deployment is over"))
+}
+
+fn refuse_over(view: &DeploymentView) -> Result<(), Failure> {
+    match &view.ended {
+        None => Ok(()),
+        Some(end) => {
+            let message = format!("deployment {} is over: {}", view.id, end.verdict);
+            Err(Failure::new(Exit::Usage, message))
+        }
+    }
+}
+
+/// The process that drives it is told, as Ctrl-C would tell it; where nobody does, it is ended here.
+fn cancel(driver: &Driver<'_>, view: &DeploymentView, reason: Option<&str>) -> Outcome {
+    refuse_over(view)?;
+    let environment = &view.request.environment;
+    let holder = Place::holder(&driver.state.places(), &driver.book.project, environment)
+        .map_err(|error| Failure::caused(Exit::Missing, error))?;
+    let Some(pid) = holder else {
+        let _place = driver.take(environment)?;
+        let reason = reason.map(MaskedText::without_secrets);
+        return driver.resume(view, Some(Input::Cancel { by: person(), reason }));
+    };
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    match pid.map(|pid| kill_process(pid, Signal::INT)) {
+        Some(Ok(())) => {
+            let id = view.id;
+            talk(&format!(
+                "deployment {id} is told to stop; launchway deployments watch {id} shows how"
+            ));
+            Ok(Exit::Done)
+        }
+        _ => Err(Failure::new(Exit::Forbidden, "the process that drives it cannot be told")
+            .hint("it belongs to somebody else, or just ended")),
+    }
+}

@@ -1,0 +1,97 @@
+//! `launchway rollback`: back to a release that ran well; without one, the releases there are.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+
+use event::KnownRelease;
+use views::{Ledger, ServiceLedger};
+
+use super::releases;
+use crate::cli::RollbackArgs;
+use crate::deploying::book::Book;
+use crate::deploying::drive::Driver;
+use crate::deploying::request::{What, Wish, build, environment, services};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::journal;
+use crate::settings_file::load;
+use crate::state::StateFolder;
+use crate::terminal::style::talk;
+
+/// Digits that are enough to name a digest or a commit.
+const DIGITS_MIN: usize = 7;
+
+pub(crate) fn run(args: &RollbackArgs, state: &StateFolder) -> Outcome {
+    let found = load(args.settings.file.as_deref())?;
+    let store = Arc::new(journal::open(state)?);
+    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    environment(&found, &args.environment)?;
+    let format = args.settings.format;
+    let Some(to) = &args.to else {
+        let ledger = book.ledger(&args.environment)?;
+        releases::show(&args.environment, &ledger, format);
+        talk("name one: --to RELEASE --reason TEXT; only good ones can be gone back to");
+        return Ok(Exit::Done);
+    };
+    let driver = Driver { book: &book, state, found: &found, format };
+    let _place = driver.take(&args.environment)?;
+    driver.finish_open(&args.environment)?;
+    let ledger = book.ledger(&args.environment)?;
+    let wanted = services(&found, &args.services)?;
+    let names: Vec<Arc<str>> = wanted.iter().map(|it| Arc::clone(&it.value)).collect();
+    let releases = choose(&ledger, &names, to, !args.services.is_empty()).map_err(|failure| {
+        failure.hint(format!("launchway rollback {} lists them", args.environment))
+    })?;
+    let wish = Wish {
+        environment: &args.environment,
+        services: &args.services,
+        reason: args.reason.as_deref(),
+        yes: args.yes,
+        terminal: std::io::stdin().is_terminal(),
+        what: What::Restore(releases),
+    };
+    driver.begin(build(&found, &book, state, &wish)?)
+}
+
+/// What each service goes back to. Of services that nobody named, those that have no such release
+/// stay as they are.
+fn choose(
+    ledger: &Ledger,
+    services: &[Arc<str>],
+    to: &str,
+    named: bool,
+) -> Result<Vec<(Arc<str>, KnownRelease)>, Failure> {
+    let nothing = ServiceLedger::default();
+    let mut chosen = Vec::new();
+    let mut bad = None;
+    for name in services {
+        let service = ledger.services.get(name).unwrap_or(&nothing);
+        let running = service.runs.as_ref().map(|it| &it.release.release.digest);
+        let line = service.releases.iter().find(|line| {
+            let release = &line.release;
+            let begins = |text: &str| to.len() >= DIGITS_MIN && text.starts_with(to);
+            if to == "previous" {
+                return line.is_good() && Some(&release.digest) != running;
+            }
+            *release.version == *to
+                || line.deployment.to_string() == to
+                || begins(release.digest.trim_start_matches("sha256:"))
+                || begins(&release.digest)
+                || release.commit.as_deref().is_some_and(begins)
+        });
+        match line {
+            Some(line) => match &line.known {
+                Some(known) => chosen.push((Arc::clone(name), known.clone())),
+                None => bad = Some(format!("{name} {} never ran well there", line.release.version)),
+            },
+            None if named => {
+                return Err(Failure::new(Exit::Usage, format!("{name} has no release {to}")));
+            }
+            None => {}
+        }
+    }
+    match (bad, chosen.is_empty()) {
+        (Some(bad), _) => Err(Failure::new(Exit::Forbidden, bad)),
+        (None, true) => Err(Failure::new(Exit::Usage, format!("there is no release {to}"))),
+        (None, false) => Ok(chosen),
+    }
+}

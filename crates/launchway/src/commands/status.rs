@@ -1,0 +1,113 @@
+//! `launchway status`: what runs where, as the journal knows it and as the targets say.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use views::{Ledger, Running};
+
+use super::releases::chosen;
+use crate::cli::{EnvironmentArgs, Format};
+use crate::deploying::book::Book;
+use crate::deploying::targets::{self, Site};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::journal;
+use crate::settings_file::{Found, load};
+use crate::state::StateFolder;
+use crate::terminal::style::{Style, out};
+use crate::terminal::time::moment;
+
+pub(crate) fn run(args: &EnvironmentArgs, state: &StateFolder) -> Outcome {
+    let found = load(args.settings.file.as_deref())?;
+    let store = Arc::new(journal::open(state)?);
+    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let style = Style::stdout();
+    for environment in chosen(&found, args)? {
+        let ledger = book.ledger(&environment)?;
+        let is_human = args.settings.format != Format::Json;
+        if is_human {
+            out(&style.bold(&environment));
+        }
+        for service in &found.settings.order {
+            let known = ledger.services.get(&service.value).and_then(|it| it.runs.as_ref());
+            let site = Site::of(state, &book, &environment);
+            let seen = seen(&found, site, &service.value, &ledger);
+            out(&if is_human {
+                human(&service.value, known, &seen, style)
+            } else {
+                machine(&environment, &service.value, known, &seen)
+            });
+        }
+        for view in book.open(&environment)?.iter().filter(|_| is_human) {
+            out(&format!("  deployment {} is {}", view.id, view.standing()));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What the target says runs there: a version, nothing, or why it cannot be said.
+fn seen(
+    found: &Found,
+    site: Site<'_>,
+    service: &str,
+    ledger: &Ledger,
+) -> Result<Option<String>, String> {
+    let look = || -> Result<Option<String>, Failure> {
+        let resolved = found.settings.resolve(site.environment, service);
+        let resolved = resolved.map_err(|error| Failure::new(Exit::Usage, error))?;
+        let mut target = targets::open(resolved.target.kind(), site, None)?;
+        let wanted = targets::only_look(&resolved, found, ledger.last_good(service))?;
+        let seen = target.observe(&wanted);
+        let seen = seen.map_err(|cause| Failure::new(Exit::Missing, cause.message))?;
+        Ok(seen.running.map(|it| it.release.version.to_string()))
+    };
+    look().map_err(|failure| failure.error.to_string())
+}
+
+fn human(
+    service: &str,
+    known: Option<&Running>,
+    seen: &Result<Option<String>, String>,
+    style: Style,
+) -> String {
+    let journal = match known {
+        Some(it) => {
+            let unsure =
+                if it.is_unsure { style.red(", a person has to look") } else { String::new() };
+            let version = &it.release.release.version;
+            let adopted = if it.release.adopted { ", found running" } else { "" };
+            format!(
+                "{version} since {} (deployment {}{adopted}{unsure})",
+                moment(it.since),
+                it.deployment
+            )
+        }
+        None => "nothing was deployed".to_owned(),
+    };
+    let version = known.map(|it| &*it.release.release.version);
+    let seen = match seen {
+        Ok(seen) if seen.as_deref() == version => String::new(),
+        Ok(Some(seen)) => style.yellow(&format!("; {seen} runs there")),
+        Ok(None) => style.yellow("; nothing runs there"),
+        Err(why) => format!("; it cannot be looked at: {why}"),
+    };
+    format!("  {service}  {journal}{seen}")
+}
+
+fn machine(
+    environment: &str,
+    service: &str,
+    known: Option<&Running>,
+    seen: &Result<Option<String>, String>,
+) -> String {
+    json!({
+        "environment": environment, "service": service,
+        "version": known.map(|it| &it.release.release.version),
+        "digest": known.map(|it| &it.release.release.digest),
+        "deployment": known.map(|it| it.deployment.to_string()),
+        "since_ms": known.map(|it| it.since),
+        "unsure": known.is_some_and(|it| it.is_unsure),
+        "seen": seen.as_ref().ok().and_then(Option::as_ref),
+        "unseen": seen.as_ref().err(),
+    })
+    .to_string()
+}

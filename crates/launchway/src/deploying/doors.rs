@@ -1,0 +1,66 @@
+//! Who does what a deployment owes the world: the targets of its services, and the prober for what
+//! is asked and run around the change.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use driver::Doors;
+use event::{Cause, CauseCode, DeploymentRequest, PlannedStep, ServiceRequest};
+use mask::{MaskedText, Masker};
+use ports::{Performer, Target};
+use probe::{Body, Commands, Prober};
+
+use super::targets::{self, Site};
+use crate::exit::Failure;
+use crate::settings_file::Found;
+use crate::state::StateFolder;
+
+/// The doors of this machine.
+pub(crate) struct Hands {
+    targets: BTreeMap<Arc<str>, Box<dyn Target>>,
+    prober: Prober,
+}
+
+impl Hands {
+    /// Opens every target that the request needs.
+    pub(crate) fn open(
+        state: &StateFolder,
+        request: &DeploymentRequest,
+        found: Option<&Found>,
+    ) -> Result<Hands, Failure> {
+        let site = Site { state, project: &request.project, environment: &request.environment };
+        let mut opened: BTreeMap<Arc<str>, Box<dyn Target>> = BTreeMap::new();
+        for service in &request.services {
+            if !opened.contains_key(&service.target) {
+                let target = targets::open(&service.target, site, found)?;
+                opened.insert(Arc::clone(&service.target), target);
+            }
+        }
+        let commands = Commands::new(&state.deployments(), Masker::new());
+        Ok(Hands { targets: opened, prober: Prober::new(commands) })
+    }
+}
+
+impl Doors for Hands {
+    fn target(&mut self, service: &ServiceRequest) -> Result<&mut dyn Target, Cause> {
+        match self.targets.get_mut(&service.target) {
+            Some(target) => Ok(target.as_mut()),
+            None => {
+                let message = format!("there is no target of the kind {}", service.target);
+                Err(Cause::new(CauseCode::Fault, MaskedText::without_secrets(message)))
+            }
+        }
+    }
+
+    fn performer(
+        &mut self,
+        service: &ServiceRequest,
+        step: &PlannedStep,
+    ) -> Result<&mut dyn Performer, Cause> {
+        // Whoever planned a step reads its body: what the prober can read is the prober's.
+        if Body::read(&step.body).is_ok() {
+            return Ok(&mut self.prober);
+        }
+        Ok(self.target(service)? as &mut dyn Performer)
+    }
+}

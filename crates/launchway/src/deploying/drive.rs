@@ -1,0 +1,231 @@
+//! Driving a deployment from the command line: the place is taken, what was left open there is
+//! finished first, people are asked, signals are heard, and the verdict is told.
+
+use std::io::BufRead as _;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+use deployment::Input;
+use driver::{
+    Deployment, DeploymentEnded, DeploymentError, DeploymentInput, DeploymentObserver,
+    DeploymentShell, Place, Taken,
+};
+use event::{
+    Actor, DeployStepKey, DeploymentEvent, DeploymentId, DeploymentRequest, Digest, GateDemand, Way,
+};
+use mask::MaskedText;
+use views::DeploymentView;
+
+use super::book::Book;
+use super::doors::Hands;
+use super::live::Live;
+use super::{exit_of, owner, person, show};
+use crate::cli::Format;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::settings_file::Found;
+use crate::state::StateFolder;
+use crate::terminal::style::{Style, out, talk};
+use crate::terminal::time::now;
+
+/// Everything that driving needs.
+pub(crate) struct Driver<'a> {
+    pub(crate) book: &'a Book,
+    pub(crate) state: &'a StateFolder,
+    pub(crate) found: &'a Found,
+    pub(crate) format: Format,
+}
+
+impl Driver<'_> {
+    /// Takes an environment, or says who has it.
+    pub(crate) fn take(&self, environment: &str) -> Result<Place, Failure> {
+        let taken = Place::take(&self.state.places(), &self.book.project, environment);
+        match taken.map_err(|error| Failure::caused(Exit::Missing, error))? {
+            Taken::Ours(place) => Ok(place),
+            Taken::By(pid) => {
+                let who = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+                let message = format!("another deployment goes to {environment} now{who}");
+                Err(Failure::new(Exit::Forbidden, message)
+                    .hint("launchway deployments watch follows it"))
+            }
+        }
+    }
+
+    /// Finishes what was left open. Whoever has the place knows that nobody else drives it.
+    pub(crate) fn finish_open(&self, environment: &str) -> Result<(), Failure> {
+        for view in self.book.open(environment)? {
+            talk(&format!("deployment {} was left open; it is finished first", view.id));
+            self.resume(&view, None)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on with a deployment. Its place is the caller's.
+    pub(crate) fn resume(&self, view: &DeploymentView, first: Option<Input>) -> Outcome {
+        let hands = Hands::open(self.state, &view.request, Some(self.found))?;
+        let (sender, inputs) = channel();
+        let watcher = Watcher::new(self.format, &sender, &view.request);
+        let ledger = self.book.store.ledger();
+        let driven = Deployment::adopt(view.id, owner(), now(), (ledger, hands, watcher));
+        let driven = driven.map_err(failed)?;
+        first.into_iter().for_each(|input| {
+            // The other end lives in the shell below.
+            let _ = sender.send(DeploymentInput::Told(input));
+        });
+        self.run(DeploymentShell::new(driven, inputs), sender)
+    }
+
+    /// Begins a deployment. Its place is the caller's.
+    pub(crate) fn begin(&self, request: DeploymentRequest) -> Outcome {
+        let hands = Hands::open(self.state, &request, Some(self.found))?;
+        let id = self.book.store.allocate_deployment(&request.project, &request.environment);
+        let id = id.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let (sender, inputs) = channel();
+        let watcher = Watcher::new(self.format, &sender, &request);
+        let ledger = self.book.store.ledger();
+        let driven = Deployment::request(id, request, owner(), (ledger, hands, watcher));
+        self.run(DeploymentShell::new(driven.map_err(failed)?, inputs), sender)
+    }
+
+    fn run(
+        &self,
+        mut shell: DeploymentShell<store::Ledger, Hands, Watcher>,
+        sender: Sender<DeploymentInput>,
+    ) -> Outcome {
+        let signals = Signals::listen(sender)?;
+        let ended = shell.run(&now, &mut |refusal| talk(&format!("not heard: {refusal}")));
+        signals.handle.close();
+        let id = shell.inner().id();
+        match ended.map_err(failed)? {
+            DeploymentEnded::Detached => {
+                talk(&format!(
+                    "deployment {id} is left as it is; launchway deployments resume {id} goes on with it"
+                ));
+                Ok(Exit::Cancelled)
+            }
+            DeploymentEnded::Over => {
+                let view = shell.inner().observer().live.view().cloned();
+                let view =
+                    view.ok_or_else(|| Failure::new(Exit::Fault, "it is over and unseen"))?;
+                Ok(told(&view, self.format))
+            }
+        }
+    }
+}
+
+/// Tells how it ended; the exit code says so too.
+pub(crate) fn told(view: &DeploymentView, format: Format) -> Exit {
+    let Some(end) = &view.ended else { return Exit::Fault };
+    if format != Format::Json {
+        out(show::verdict(view, end, Style::stdout()).trim_end());
+    }
+    exit_of(end)
+}
+
+fn failed(error: DeploymentError) -> Failure {
+    let exit = match &error {
+        DeploymentError::Journal(_) => Exit::Missing,
+        _ => Exit::Fault,
+    };
+    Failure::caused(exit, error)
+}
+
+/// Shows what happens, and asks the person where a gate wants a word.
+struct Watcher {
+    live: Live,
+    inputs: Sender<DeploymentInput>,
+    by: Actor,
+    word: Option<Arc<str>>,
+    plan: Option<Digest>,
+}
+
+impl Watcher {
+    fn new(
+        format: Format,
+        inputs: &Sender<DeploymentInput>,
+        request: &DeploymentRequest,
+    ) -> Watcher {
+        let word = request.gates.iter().find_map(|gate| match gate {
+            GateDemand::Confirm { word } => Some(Arc::clone(word)),
+            GateDemand::Approval { .. } | GateDemand::Wait { .. } => None,
+        });
+        let (live, by, plan) = (Live::new(format), request.by.clone(), None);
+        Watcher { live, inputs: inputs.clone(), by, word, plan }
+    }
+
+    /// Asks on a thread of its own: the deployment hears signals meanwhile.
+    fn ask(&self) {
+        let (Some(word), Some(plan)) = (&self.word, self.plan) else { return };
+        let (word, by, inputs) = (Arc::clone(word), self.by.clone(), self.inputs.clone());
+        talk(&format!("Type {word} to do this; anything else ends it:"));
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = std::io::stdin().lock().read_line(&mut line);
+            let input = if read.is_ok() && line.trim() == &*word {
+                Input::Confirm { word, by, plan }
+            } else {
+                let reason = Some(MaskedText::without_secrets("the plan was not agreed to"));
+                Input::Cancel { by, reason }
+            };
+            // It may be over by then.
+            let _ = inputs.send(DeploymentInput::Told(input));
+        });
+    }
+}
+
+impl DeploymentObserver for Watcher {
+    fn on_event(&mut self, deployment: DeploymentId, event: &DeploymentEvent) {
+        self.live.event(deployment, event);
+        match event {
+            DeploymentEvent::DeploymentPlanned { hash, .. } => self.plan = Some(*hash),
+            DeploymentEvent::GateWaiting { gate, .. } if gate.as_str() == "confirm" => self.ask(),
+            _ => {}
+        }
+    }
+
+    fn on_progress(&mut self, step: &DeployStepKey, way: Way, seen: &MaskedText) {
+        self.live.progress(step, way, seen);
+    }
+
+    fn on_adopted(&mut self, deployment: DeploymentId, events: &[DeploymentEvent]) {
+        self.live.past(deployment, events);
+        let plan = self.live.view().and_then(|view| view.plan.as_ref());
+        self.plan = plan.map(|(_, hash)| *hash);
+        let gates = self.live.view().map_or(&[][..], |view| &view.gates);
+        let waits =
+            |gate: &views::GateView| gate.gate.as_str() == "confirm" && gate.opened_at.is_none();
+        // The one who was asked is gone; whoever goes on with it is asked.
+        if gates.iter().any(waits) {
+            self.ask();
+        }
+    }
+}
+
+/// Ctrl-C once ends it as the settings say, twice leaves it. SIGTERM and SIGHUP leave it: whoever
+/// comes next goes on with it.
+struct Signals {
+    handle: signal_hook::iterator::Handle,
+}
+
+impl Signals {
+    fn listen(inputs: Sender<DeploymentInput>) -> Result<Signals, Failure> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
+            .map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let handle = signals.handle();
+        std::thread::spawn(move || {
+            let mut interrupts = 0;
+            for signal in signals.forever() {
+                interrupts += u32::from(signal == SIGINT);
+                let input = if signal == SIGINT && interrupts == 1 {
+                    talk("stopping; once more to leave it as it is");
+                    DeploymentInput::Told(Input::Cancel { by: person(), reason: None })
+                } else {
+                    DeploymentInput::Detach
+                };
+                // It may be over by then.
+                let _ = inputs.send(input);
+            }
+        });
+        Ok(Signals { handle })
+    }
+}

@@ -1,0 +1,278 @@
+//! From the settings and a wish to the request: everything that the deployment's decisions rest on.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use event::{DeploymentKind, DeploymentRequest, KnownRelease, OnCancel, Release, ServiceRequest};
+use mask::MaskedText;
+use repository::Repository;
+use settings::{Environment, ServiceInEnvironment, Text};
+use views::Ledger;
+
+use super::book::Book;
+use super::gates::{self, Attempt};
+use super::person;
+use super::steps::{Asked, around};
+use super::targets::{self, Site};
+use crate::exit::{Exit, Failure};
+use crate::settings_file::Found;
+use crate::state::StateFolder;
+use crate::terminal::time::now;
+
+/// Digits of a commit that name a version.
+const COMMIT_DIGITS: usize = 12;
+
+/// What somebody wants.
+pub(crate) struct Wish<'a> {
+    pub(crate) environment: &'a str,
+    pub(crate) services: &'a [String],
+    pub(crate) reason: Option<&'a str>,
+    pub(crate) yes: bool,
+    pub(crate) terminal: bool,
+    pub(crate) what: What<'a>,
+}
+
+/// Of which kind.
+pub(crate) enum What<'a> {
+    /// What lies here.
+    Ship {
+        version: Option<&'a str>,
+        from: Option<&'a Path>,
+        force: bool,
+        migrations: bool,
+        hotfix: bool,
+    },
+    /// Releases that ran well, by service.
+    Restore(Vec<(Arc<str>, KnownRelease)>),
+}
+
+/// The environment of that name, or what names there are.
+pub(crate) fn environment<'f>(found: &'f Found, name: &str) -> Result<&'f Environment, Failure> {
+    found.settings.environment(name).ok_or_else(|| {
+        let error = found.settings.in_force_for_all(name).expect_err("it is not there");
+        Failure::new(Exit::Usage, &error).hint(error.hint())
+    })
+}
+
+/// The services a person means, in the order in which they ship.
+pub(crate) fn services(found: &Found, wanted: &[String]) -> Result<Vec<Text>, Failure> {
+    let all = &found.settings.order;
+    let unknown = wanted.iter().find(|name| !all.iter().any(|it| *it.value == ***name));
+    if let Some(name) = unknown {
+        let words: Vec<&str> = all.iter().map(|it| &*it.value).collect();
+        return Err(Failure::new(Exit::Usage, format!("there is no service {name}"))
+            .hint(format!("there are: {}", words.join(", "))));
+    }
+    let is_meant = |it: &&Text| wanted.is_empty() || wanted.iter().any(|name| **name == *it.value);
+    Ok(all.iter().filter(is_meant).cloned().collect())
+}
+
+/// Builds the request. Whatever forbids it is said here, before anything is written.
+pub(crate) fn build(
+    found: &Found,
+    book: &Book,
+    state: &StateFolder,
+    wish: &Wish<'_>,
+) -> Result<DeploymentRequest, Failure> {
+    let environment = environment(found, wish.environment)?;
+    let ledger = book.ledger(wish.environment)?;
+    let source = Source::of(found, &wish.what)?;
+    let mut requests = Vec::new();
+    for name in services(found, wish.services)? {
+        let resolved = found.settings.resolve(wish.environment, &name.value);
+        let resolved = resolved.map_err(|error| Failure::new(Exit::Usage, error))?;
+        refuse_not_yet(&resolved)?;
+        let site = Site::of(state, book, wish.environment);
+        if let Some(request) = service(found, site, &resolved, &ledger, wish, &source)? {
+            requests.push(request);
+        }
+    }
+    if requests.is_empty() {
+        return Err(Failure::new(Exit::Usage, "there is no service to deploy"));
+    }
+    if let Some(below) = &environment.below {
+        on_below(book, &environment.name.value, &below.value, &requests)?;
+    }
+    let (force, hotfix) = match wish.what {
+        What::Ship { force, hotfix, .. } => (force, hotfix),
+        What::Restore(_) => (false, false),
+    };
+    let restores = matches!(wish.what, What::Restore(_));
+    let gates = gates::of(
+        found,
+        environment,
+        &Attempt {
+            hotfix,
+            restores,
+            word: if restores { "ROLLBACK" } else { "yes" },
+            yes: wish.yes,
+            terminal: wish.terminal,
+            branch: source.branch.as_deref(),
+            tags: &source.tags,
+            now: jiff::Timestamp::now(),
+        },
+    )?;
+    let kind = kind(&wish.what, &ledger, &requests);
+    Ok(DeploymentRequest {
+        project: Arc::clone(&book.project),
+        environment: Arc::clone(&environment.name.value),
+        kind,
+        by: person(),
+        reason: wish.reason.map(MaskedText::without_secrets),
+        services: requests,
+        gates,
+        force,
+        commits: Vec::new(),
+        planned: !matches!(kind, DeploymentKind::Hotfix | DeploymentKind::Rollback),
+        on_cancel: match environment.on_cancel.value {
+            settings::OnCancel::Back => OnCancel::Back,
+            settings::OnCancel::Finish => OnCancel::Finish,
+        },
+        at: now(),
+    })
+}
+
+/// What is shipped comes from here.
+struct Source {
+    version: String,
+    commit: Option<String>,
+    branch: Option<String>,
+    tags: Vec<String>,
+}
+
+impl Source {
+    fn of(found: &Found, what: &What<'_>) -> Result<Source, Failure> {
+        let What::Ship { version, from, .. } = what else {
+            let (version, commit, branch, tags) = (String::new(), None, None, Vec::new());
+            return Ok(Source { version, commit, branch, tags });
+        };
+        let repository = Repository::discover(&found.root).ok();
+        let tags = repository.as_ref().map(Repository::tags).transpose()?.unwrap_or_default();
+        // What was built elsewhere need not be in the commit; all else must be found again.
+        if let (Some(repository), None) = (&repository, from)
+            && !repository.uncommitted.is_empty()
+        {
+            let files = crate::prepare::refuse::count_files(repository.uncommitted.len() as u64);
+            let first = &repository.uncommitted[0];
+            let message = format!(
+                "{files} not committed ({first}): what is shipped could not be found again"
+            );
+            return Err(Failure::new(Exit::Forbidden, message)
+                .hint("commit; or ship what was built elsewhere: --from DIR --version VERSION"));
+        }
+        let commit = repository.as_ref().map(|it| it.head.id.clone());
+        let short = commit.as_ref().map(|it| it.chars().take(COMMIT_DIGITS).collect());
+        let version = version.map(str::to_owned).or_else(|| tags.first().cloned()).or(short);
+        let version = version.ok_or_else(|| {
+            Failure::new(
+                Exit::Usage,
+                "this is no git repository, so nothing says which version it is",
+            )
+            .hint("name it: --version VERSION")
+        })?;
+        let branch = repository.and_then(|it| it.branch);
+        Ok(Source { version, commit, branch, tags })
+    }
+}
+
+fn service(
+    found: &Found,
+    site: Site<'_>,
+    resolved: &ServiceInEnvironment,
+    ledger: &Ledger,
+    wish: &Wish<'_>,
+    source: &Source,
+) -> Result<Option<ServiceRequest>, Failure> {
+    let name = &resolved.service.name.value;
+    let (release, restores, migrations) = match &wish.what {
+        What::Ship { from, migrations, .. } => {
+            let commit = source.commit.as_deref();
+            let shipped = targets::Shipped { version: &source.version, commit, from: *from };
+            (targets::release(resolved, found, site, &shipped)?, None, *migrations)
+        }
+        What::Restore(releases) => match releases.iter().find(|(service, _)| service == name) {
+            Some((_, known)) => (known.release.clone(), Some(known.clone()), false),
+            None => return Ok(None),
+        },
+    };
+    let url = targets::url(resolved)?;
+    let root = std::path::absolute(&found.root).unwrap_or_else(|_| found.root.clone());
+    Ok(Some(ServiceRequest {
+        service: Arc::clone(name),
+        release,
+        restores,
+        last_good: ledger.last_good(name).cloned(),
+        target: resolved.target.kind().into(),
+        config: targets::config(resolved, found)?,
+        around: around(resolved, &Asked { url: &url, root: &root, migrations }),
+    }))
+}
+
+/// What is written and not acted upon yet is refused: nobody shall believe that it holds.
+fn refuse_not_yet(resolved: &ServiceInEnvironment) -> Result<(), Failure> {
+    let verify = &resolved.verify;
+    let watched = [("verify.alarms", &verify.alarms), ("verify.logs", &verify.logs)];
+    let watched = watched.into_iter().find(|(_, list)| !list.is_empty()).map(|(key, _)| key);
+    let key = resolved.not_yet.first().map(|it| it.key.as_str()).or(watched);
+    match key {
+        None => Ok(()),
+        Some(key) => {
+            let service = &resolved.service.name.value;
+            let message =
+                format!("{key} of {service} is written, and this version does not act on it");
+            Err(Failure::new(Exit::Missing, message)
+                .hint("take it out, or wait for a later version"))
+        }
+    }
+}
+
+/// A release that never ran well in the environment below goes no higher.
+fn on_below(
+    book: &Book,
+    name: &str,
+    below: &str,
+    requests: &[ServiceRequest],
+) -> Result<(), Failure> {
+    let ledger = book.ledger(below)?;
+    let ran_well = |request: &ServiceRequest| {
+        let service = ledger.services.get(&request.service);
+        service.is_some_and(|it| {
+            it.releases
+                .iter()
+                .any(|line| line.is_good() && line.release.digest == request.release.digest)
+        })
+    };
+    match requests.iter().find(|request| request.restores.is_none() && !ran_well(request)) {
+        None => Ok(()),
+        Some(request) => {
+            let (service, version) = (&request.service, &request.release.version);
+            let message = format!(
+                "{service} {version} never ran well in {below}, and {name} takes only what did"
+            );
+            Err(Failure::new(Exit::Forbidden, message)
+                .hint(format!("launchway deploy {below} first")))
+        }
+    }
+}
+
+fn kind(what: &What<'_>, ledger: &Ledger, requests: &[ServiceRequest]) -> DeploymentKind {
+    let of = |request: &ServiceRequest| ledger.services.get(&request.service);
+    let is_running = |release: &Release, request: &ServiceRequest| {
+        let runs = of(request).and_then(|it| it.runs.as_ref());
+        runs.is_some_and(|it| it.release.release.digest == release.digest)
+    };
+    let was_here = |request: &ServiceRequest| {
+        let lines = of(request).map_or(&[][..], |it| &it.releases);
+        lines.iter().any(|line| line.release.digest == request.release.digest)
+    };
+    match what {
+        What::Restore(_) => DeploymentKind::Rollback,
+        What::Ship { hotfix: true, .. } => DeploymentKind::Hotfix,
+        What::Ship { .. } if requests.iter().all(|it| is_running(&it.release, it)) => {
+            DeploymentKind::Redeploy
+        }
+        // An older release shipped again is going back, whatever the command was.
+        What::Ship { .. } if requests.iter().all(was_here) => DeploymentKind::Rollback,
+        What::Ship { .. } => DeploymentKind::Release,
+    }
+}

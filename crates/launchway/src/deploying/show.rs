@@ -1,0 +1,191 @@
+//! A plan, a verdict and its causes, for people.
+
+use event::{Cause, DeployStepKind, DeploymentPlan, Digest, GoingBack, ServicePlan, Undo, Verdict};
+use views::{DeployStepView, DeploymentView, EndView};
+
+use crate::terminal::style::Style;
+use crate::terminal::time::duration;
+
+/// Hex digits of a plan's hash that people compare.
+const HASH_DIGITS: usize = 12;
+
+/// The plan: field by field, step by step, with how each is undone.
+pub(crate) fn plan(plan: &DeploymentPlan, hash: &Digest, style: Style) -> String {
+    let mut text = String::new();
+    for service in &plan.services {
+        text += &service_lines(service, style);
+    }
+    for (at, step) in plan.steps().enumerate() {
+        let undo = match &step.undo {
+            Undo::Nothing => "nothing to undo".to_owned(),
+            Undo::AskAgain { what } => format!("after going back it {what}"),
+            Undo::Step { what } => format!("undone: {what}"),
+            Undo::Never { why } => style.yellow(&format!("not undone: {why}")),
+        };
+        let number = at + 1;
+        text += &format!("{number:>3}. {}  {}\n", style.bold(step.key.as_str()), step.what);
+        text += &format!("     {}\n", style.dim(&undo));
+    }
+    for service in plan.services.iter().filter(|service| !service.steps.is_empty()) {
+        text += &format!("{}: {}\n", service.service, going_back(service, style));
+    }
+    let hash: String = hash.to_string().chars().take(HASH_DIGITS).collect();
+    text += &format!("plan {hash}\n");
+    text
+}
+
+fn service_lines(service: &ServicePlan, style: Style) -> String {
+    let runs = service.running.as_ref().map_or("nothing", |it| &*it.release.version);
+    if service.steps.is_empty() {
+        return format!("{}: {runs} runs, and nothing differs\n", style.bold(&service.service));
+    }
+    let mut text = format!("{}: {runs} runs\n", style.bold(&service.service));
+    for change in &service.changes {
+        let side = |value: &Option<mask::MaskedText>| {
+            value.as_ref().map_or("(nothing)".to_owned(), ToString::to_string)
+        };
+        let (before, after) = (side(&change.before), side(&change.after));
+        let (before, after) = (style.red(&before), style.green(&after));
+        text += &format!("  {}: {before} -> {after}\n", change.field);
+    }
+    text
+}
+
+fn going_back(service: &ServicePlan, style: Style) -> String {
+    match &service.going_back {
+        GoingBack::Possible { to } => {
+            format!("if it fails, it goes back to {}", to.release.version)
+        }
+        GoingBack::FirstDeployment => {
+            "if it fails, what was put there is taken away: nothing ran before".to_owned()
+        }
+        GoingBack::Impossible { reasons } => {
+            let reasons: Vec<&str> = reasons.iter().map(mask::MaskedText::as_str).collect();
+            style.red(&format!("if it fails, there is no way back: {}", reasons.join("; ")))
+        }
+    }
+}
+
+/// The verdict with its causes, and where to look.
+pub(crate) fn verdict(view: &DeploymentView, end: &EndView, style: Style) -> String {
+    let took = duration(view.request.at, end.at);
+    let releases = view.request.services.iter();
+    let releases = releases.map(|it| format!("{} {}", it.service, it.release.version));
+    let what =
+        format!("{} to {}", releases.collect::<Vec<_>>().join(", "), view.request.environment);
+    let word = words(end);
+    let word = match end.verdict {
+        Verdict::Succeeded => style.green(&format!("✓ {word}")),
+        Verdict::Cancelled | Verdict::Superseded => style.yellow(&format!("⊘ {word}")),
+        Verdict::RollbackStuck => style.red(&format!("✗ {}", word.to_uppercase())),
+        Verdict::Failed | Verdict::RolledBack | Verdict::Refused => style.red(&format!("✗ {word}")),
+    };
+    let mut text = format!("{word}: {what} (deployment {}, {took})\n", view.id);
+    text += &end.cause.as_ref().map_or(String::new(), |cause| tree(cause, 1, style));
+    for note in &view.notes {
+        text += &format!("  note: {note}\n");
+    }
+    if end.verdict == Verdict::RollbackStuck {
+        text += "  A person is needed: what runs there is neither the old nor the new for sure.\n";
+        text += &format!("  Look: launchway status {}\n", view.request.environment);
+        text += &format!("  Then: launchway rollback {}\n", view.request.environment);
+    }
+    if end.verdict != Verdict::Succeeded {
+        text += &format!("  Every step: launchway deployments show {}\n", view.id);
+    }
+    text
+}
+
+fn words(end: &EndView) -> String {
+    use event::By;
+    let word = match end.verdict {
+        Verdict::RolledBack => "rolled back",
+        Verdict::RollbackStuck => "rollback stuck",
+        other => other.as_str(),
+    };
+    let more = match (end.unchanged, end.vacuous, end.by) {
+        (true, ..) => ", nothing had to be changed",
+        (_, true, _) => ", and nothing runs: the wanted number of instances is 0",
+        (_, _, By::Platform) => " by the platform",
+        _ => "",
+    };
+    format!("{word}{more}")
+}
+
+/// A cause and what it came from, with what shows it.
+pub(crate) fn tree(cause: &Cause, depth: usize, style: Style) -> String {
+    let indent = "  ".repeat(depth);
+    let mut text = format!("{indent}{}\n", cause.message);
+    for evidence in &cause.evidence {
+        for line in evidence.text.as_str().lines() {
+            text += &format!("{indent}  {}\n", style.dim(&format!("| {line}")));
+        }
+    }
+    for cause in &cause.because {
+        text += &tree(cause, depth + 1, style);
+    }
+    text
+}
+
+/// One deployment: what was wanted, the plan's steps with what became of them, the verdict.
+pub(crate) fn page(view: &DeploymentView, style: Style) -> String {
+    let request = &view.request;
+    let mut text = format!(
+        "{} {} to {}, {} by {}\n",
+        style.bold(&format!("deployment {}", view.id)),
+        request.kind.as_str(),
+        request.environment,
+        crate::terminal::time::moment(request.at),
+        request.by.name,
+    );
+    if let Some(reason) = &request.reason {
+        text += &format!("reason: {reason}\n");
+    }
+    for owner in &view.owners[1.min(view.owners.len())..] {
+        let at = crate::terminal::time::moment(owner.at);
+        text += &format!("taken over by {} at {at}\n", owner.owner);
+    }
+    match (&view.plan, view.steps.iter().any(|step| step.forward.is_some())) {
+        (Some((it, hash)), false) => text += &plan(it, hash, style),
+        (Some((it, _)), true) => {
+            it.services.iter().for_each(|service| text += &service_lines(service, style));
+            view.steps.iter().for_each(|step| text += &step_line(step, style));
+        }
+        (None, _) => {}
+    }
+    for gate in view.gates.iter().filter(|gate| gate.opened_at.is_none()) {
+        text += &format!("waits until {}\n", gate.what);
+    }
+    match &view.ended {
+        Some(end) => text += &verdict(view, end, style),
+        None => text += &format!("{}\n", style.yellow(view.standing())),
+    }
+    text
+}
+
+/// What became of a step on the way back: what only asks is asked again.
+pub(super) fn undone(kind: Option<DeployStepKind>) -> &'static str {
+    if kind == Some(DeployStepKind::Verify) { "asked again: well" } else { "undone" }
+}
+
+fn step_line(step: &DeployStepView, style: Style) -> String {
+    let side = |deed: &Option<views::DeedView>, done: &str| match deed {
+        None => String::new(),
+        Some(deed) => match (deed.over_at, &deed.cause) {
+            (None, _) => "under way".to_owned(),
+            (Some(at), None) => format!("{done} ({})", duration(deed.since, at)),
+            (Some(_), Some(cause)) => style.red(&format!("failed: {}", cause.message)),
+        },
+    };
+    let sign = match (&step.forward, &step.back) {
+        (None, None) => style.dim("–"),
+        (_, Some(back)) if back.cause.is_some() => style.red("✗"),
+        (_, Some(_)) => style.yellow("↩"),
+        (Some(deed), None) if deed.is_done() => style.green("✓"),
+        (Some(deed), None) if deed.cause.is_some() => style.red("✗"),
+        (Some(_), None) => style.cyan("…"),
+    };
+    let (forward, back) = (side(&step.forward, "done"), side(&step.back, undone(Some(step.kind))));
+    let both: Vec<String> = [forward, back].into_iter().filter(|it| !it.is_empty()).collect();
+    format!("{sign} {}  {}  {}\n", step.key, step.what, both.join(", "))
+}

@@ -1,0 +1,162 @@
+//! The steps that the settings ask for around a service's change: migration, health, smoke tests,
+//! baking.
+//!
+//! Health is asked again of what ran before, after the way back; smoke tests are not: they belong to
+//! the release that just went, and may ask for what the one before never could.
+
+use std::path::Path;
+use std::time::Duration;
+
+use event::{DeployStepKey, DeployStepKind, PlannedStep, Undo};
+use mask::MaskedText;
+use probe::{Answer, Body, Smoke, VersionField};
+use serde_json::{Value as Json, json};
+use settings::{ServiceInEnvironment, SmokeKind, Strategy, Text};
+
+/// How often is asked while baking, where no health says otherwise.
+const BAKE_EVERY: Duration = Duration::from_secs(5);
+/// What baking and smoke tests may take beyond their own time: starting processes, slow answers.
+const SLACK: Duration = Duration::from_secs(60);
+
+/// Where a service is asked.
+pub(super) struct Asked<'a> {
+    pub(super) url: &'a str,
+    pub(super) root: &'a Path,
+    pub(super) migrations: bool,
+}
+
+pub(super) fn around(service: &ServiceInEnvironment, asked: &Asked<'_>) -> Vec<PlannedStep> {
+    let mut steps = Vec::new();
+    steps.extend(asked.migrations.then(|| migrate(service)).flatten());
+    steps.extend(health(service, asked.url));
+    steps.extend(smoke(service, asked));
+    steps.extend(bake(service, asked.url));
+    steps
+}
+
+fn migrate(service: &ServiceInEnvironment) -> Option<PlannedStep> {
+    let migrate = service.service.migrate.as_ref()?;
+    let run = texts(&migrate.run);
+    let why = if migrate.compatible.value {
+        "a migration is never undone; the settings say that the release before works with it"
+    } else {
+        "a migration is never undone, and the release before may not work with it"
+    };
+    let what = format!("runs {}", run.join(" "));
+    // The target runs it, in the new release and with its variables.
+    let body = json!({ "run": run });
+    let undo = Undo::Never { why: MaskedText::without_secrets(why) };
+    let within = migrate.timeout.value;
+    Some(step(service, "migrate", DeployStepKind::Migrate, what, undo, within, body))
+}
+
+fn health(service: &ServiceInEnvironment, url: &str) -> Option<PlannedStep> {
+    let health = service.service.health.as_ref()?;
+    let paths = texts(&health.paths);
+    let seconds = health.settle.value.as_secs();
+    let what = format!("asks {} until it is well for {seconds} s", paths.join(", "));
+    let version = service.service.version.as_ref();
+    let body = Body::Health {
+        url: url.to_owned(),
+        paths,
+        headers: texts(&service.verify.headers).iter().map(|it| it.to_lowercase()).collect(),
+        version: version.map(|at| VersionField {
+            path: at.path.value.to_string(),
+            field: at.field.value.to_string(),
+        }),
+        settle_ms: ms(health.settle.value),
+        timeout_ms: ms(health.timeout.value),
+        every_ms: ms(health.every.value),
+    };
+    let again = MaskedText::without_secrets("asks the same of what ran before");
+    let undo = Undo::AskAgain { what: again };
+    Some(step(
+        service,
+        "health",
+        DeployStepKind::Verify,
+        what,
+        undo,
+        health.within.value,
+        body.write(),
+    ))
+}
+
+fn smoke(service: &ServiceInEnvironment, asked: &Asked<'_>) -> Option<PlannedStep> {
+    let tests = &service.verify.smoke;
+    if tests.is_empty() {
+        return None;
+    }
+    let within = tests.iter().map(|test| test.within.value).sum::<Duration>() + SLACK;
+    let test = |test: &settings::Smoke| {
+        let within_ms = ms(test.within.value);
+        match &test.kind {
+            SmokeKind::Get { path, status, contains } => Smoke::Get {
+                path: path.value.to_string(),
+                answer: Answer {
+                    status: u16::try_from(status.value).ok(),
+                    contains: contains.as_ref().map(|it| it.value.to_string()),
+                },
+                within_ms,
+            },
+            SmokeKind::Run { run } => Smoke::Run { run: texts(run), within_ms },
+        }
+    };
+    let body = Body::Smoke {
+        url: asked.url.to_owned(),
+        folder: asked.root.display().to_string(),
+        tests: tests.iter().map(test).collect(),
+    };
+    let count = tests.len();
+    let what = format!("runs {count} smoke test{}", if count == 1 { "" } else { "s" });
+    Some(step(service, "smoke", DeployStepKind::Verify, what, Undo::Nothing, within, body.write()))
+}
+
+/// On this machine the target bakes: it knows the old beside the new.
+fn bake(service: &ServiceInEnvironment, url: &str) -> Option<PlannedStep> {
+    if matches!(service.target, settings::Target::Host(_)) {
+        return None;
+    }
+    let Strategy::BlueGreen { bake } = &service.strategy.value else { return None };
+    let health = service.service.health.as_ref()?;
+    if bake.value.is_zero() {
+        return None;
+    }
+    let body = Body::Bake {
+        url: url.to_owned(),
+        paths: texts(&health.paths),
+        bake_ms: ms(bake.value),
+        timeout_ms: ms(health.timeout.value),
+        every_ms: ms(health.every.value.min(BAKE_EVERY)),
+    };
+    let what = format!("watches it for {}", settings::duration_text(bake.value));
+    let within = bake.value + SLACK;
+    Some(step(service, "bake", DeployStepKind::Bake, what, Undo::Nothing, within, body.write()))
+}
+
+fn step(
+    service: &ServiceInEnvironment,
+    name: &str,
+    kind: DeployStepKind,
+    what: String,
+    undo: Undo,
+    within: Duration,
+    body: Json,
+) -> PlannedStep {
+    PlannedStep {
+        key: DeployStepKey::new(&service.service.name.value, name),
+        kind,
+        what: MaskedText::without_secrets(what),
+        calls: Vec::new(),
+        undo,
+        within_ms: ms(within).max(1),
+        body,
+    }
+}
+
+fn texts(texts: &[Text]) -> Vec<String> {
+    texts.iter().map(|text| text.value.to_string()).collect()
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

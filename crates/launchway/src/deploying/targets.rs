@@ -1,0 +1,121 @@
+//! The kinds of targets that this version knows: opened, told what the settings say, given releases.
+
+mod host;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use event::{KnownRelease, Release, ServiceRequest};
+use ports::Target;
+use serde_json::Value as Json;
+use settings::ServiceInEnvironment;
+
+use super::book::Book;
+use crate::exit::{Exit, Failure};
+use crate::settings_file::Found;
+use crate::state::StateFolder;
+
+/// What somebody wants to ship.
+pub(crate) struct Shipped<'a> {
+    /// What it is called.
+    pub(crate) version: &'a str,
+    /// The commit it comes from, where there is a repository.
+    pub(crate) commit: Option<&'a str>,
+    /// The folder it is made of, where the settings' own is not meant.
+    pub(crate) from: Option<&'a Path>,
+}
+
+/// An environment of a project on this machine.
+#[derive(Clone, Copy)]
+pub(crate) struct Site<'a> {
+    pub(crate) state: &'a StateFolder,
+    pub(crate) project: &'a str,
+    pub(crate) environment: &'a str,
+}
+
+impl<'a> Site<'a> {
+    /// Of a project.
+    pub(crate) fn of(state: &'a StateFolder, book: &'a Book, environment: &'a str) -> Site<'a> {
+        Site { state, project: &book.project, environment }
+    }
+}
+
+/// The target of a kind. `root` is where the settings lie, where they are at hand: what is private is
+/// read from there when it is needed.
+pub(crate) fn open(
+    kind: &str,
+    site: Site<'_>,
+    found: Option<&Found>,
+) -> Result<Box<dyn Target>, Failure> {
+    match kind {
+        "host" => Ok(Box::new(host::open(site, found)?)),
+        _ => Err(unknown(kind)),
+    }
+}
+
+/// What the target needs to know of a service.
+pub(crate) fn config(service: &ServiceInEnvironment, found: &Found) -> Result<Json, Failure> {
+    match &service.target {
+        settings::Target::Host(target) => host::config(service, target, found),
+        settings::Target::Ecs(_) | settings::Target::Kubernetes(_) => {
+            Err(unknown(service.target.kind()))
+        }
+    }
+}
+
+/// The release that is made of what lies here.
+pub(crate) fn release(
+    service: &ServiceInEnvironment,
+    found: &Found,
+    site: Site<'_>,
+    shipped: &Shipped<'_>,
+) -> Result<Release, Failure> {
+    match &service.target {
+        settings::Target::Host(_) => host::release(service, found, site, shipped),
+        settings::Target::Ecs(_) | settings::Target::Kubernetes(_) => {
+            Err(unknown(service.target.kind()))
+        }
+    }
+}
+
+/// What is said to a target that is only to be looked at.
+pub(crate) fn only_look(
+    service: &ServiceInEnvironment,
+    found: &Found,
+    last_good: Option<&KnownRelease>,
+) -> Result<ServiceRequest, Failure> {
+    let nothing =
+        || Release { version: "".into(), digest: "".into(), location: None, commit: None };
+    Ok(ServiceRequest {
+        service: Arc::clone(&service.service.name.value),
+        release: last_good.map_or_else(nothing, |known| known.release.clone()),
+        restores: None,
+        last_good: last_good.cloned(),
+        target: service.target.kind().into(),
+        config: config(service, found)?,
+        around: Vec::new(),
+    })
+}
+
+/// Where a service is asked how it is.
+pub(crate) fn url(service: &ServiceInEnvironment) -> Result<String, Failure> {
+    match &service.target {
+        settings::Target::Host(host) => {
+            let mut address = host.listen.value;
+            if address.ip().is_unspecified() {
+                address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+            }
+            Ok(format!("http://{address}"))
+        }
+        settings::Target::Ecs(_) | settings::Target::Kubernetes(_) => {
+            Err(unknown(service.target.kind()))
+        }
+    }
+}
+
+fn unknown(kind: &str) -> Failure {
+    Failure::new(
+        Exit::Missing,
+        format!("this version cannot deploy to a target of the kind {kind}"),
+    )
+}

@@ -1,0 +1,182 @@
+//! This machine as a target: what the settings say of it, bundles, and values that nobody else reads.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use event::{Cause, CauseCode, Release, ServiceRequest};
+use mask::{MaskedText, Masker, Secret};
+use serde_json::Value as Json;
+use settings::{SecretReference, ServiceInEnvironment};
+use target_host::{Folder, Health, HostConfig, HostTarget, PackOptions, Strategy, pack};
+
+use super::{Shipped, Site};
+use crate::exit::{Exit, Failure};
+use crate::settings_file::{Found, read_env};
+
+/// Where releases of an environment live.
+fn folder(site: Site<'_>) -> Folder {
+    Folder::new(site.state.host(site.project, site.environment))
+}
+
+pub(super) fn open(site: Site<'_>, found: Option<&Found>) -> Result<HostTarget, Failure> {
+    let own = std::env::current_exe().map_err(|error| Failure::caused(Exit::Fault, error))?;
+    let environment = site.environment.to_owned();
+    let sources = found.map(|found| sources(found, &environment)).transpose()?.unwrap_or_default();
+    let mut masker = Masker::new();
+    // What cannot be read now is said when it is needed.
+    for value in sources.values().filter_map(|it| it.values().ok()).flatten() {
+        masker.add(value.1.expose());
+    }
+    let values = move |request: &ServiceRequest| -> Result<BTreeMap<String, Secret>, Cause> {
+        sources.get(&request.service).map_or_else(|| Ok(BTreeMap::new()), Sources::values)
+    };
+    let program = vec![own.into_os_string()];
+    Ok(HostTarget::new(folder(site), program, masker, Box::new(values)))
+}
+
+/// Where a service's private values lie: named in the settings, read when they are needed.
+#[derive(Clone, Default)]
+struct Sources {
+    root: PathBuf,
+    files: Vec<PathBuf>,
+    secrets: Vec<(String, SecretReference)>,
+}
+
+fn sources(found: &Found, environment: &str) -> Result<BTreeMap<Arc<str>, Sources>, Failure> {
+    let mut all = BTreeMap::new();
+    for name in &found.settings.order {
+        let resolved = found.settings.resolve(environment, &name.value);
+        let service = resolved.map_err(|error| Failure::new(Exit::Usage, error))?.service;
+        let files = service.settings.iter().map(|path| found.root.join(&*path.value)).collect();
+        let secrets = service.secrets.iter();
+        let secrets =
+            secrets.map(|it| (it.name.value.to_string(), it.value.value.clone())).collect();
+        all.insert(Arc::clone(&name.value), Sources { root: found.root.clone(), files, secrets });
+    }
+    Ok(all)
+}
+
+impl Sources {
+    /// The later file wins over the earlier, a reference over every file.
+    fn values(&self) -> Result<BTreeMap<String, Secret>, Cause> {
+        let missing =
+            |what: String| Cause::new(CauseCode::Unavailable, MaskedText::without_secrets(what));
+        let mut values = BTreeMap::new();
+        for path in &self.files {
+            let file = read_env(path).map_err(|failure| missing(failure.error.to_string()))?;
+            let (file, _) =
+                file.ok_or_else(|| missing(format!("{} is not here", path.display())))?;
+            for variable in file.variables {
+                values.insert(
+                    variable.name.value.to_string(),
+                    Secret::new(Arc::clone(variable.value.expose())),
+                );
+            }
+        }
+        for (name, reference) in &self.secrets {
+            values.insert(name.clone(), lookup(&self.root, reference).map_err(missing)?);
+        }
+        Ok(values)
+    }
+}
+
+/// What this machine can look up by itself: a file.
+fn lookup(root: &Path, reference: &SecretReference) -> Result<Secret, String> {
+    match reference {
+        SecretReference::File { path } => std::fs::read_to_string(root.join(path))
+            .map(|text| Secret::new(text.trim_end_matches('\n')))
+            .map_err(|error| format!("the secret in {path} cannot be read: {error}")),
+        SecretReference::SecretsManager { id: name, .. }
+        | SecretReference::Ssm { name }
+        | SecretReference::Kubernetes { secret: name, .. } => {
+            Err(format!("the secret {name} cannot be looked up from here by this version"))
+        }
+    }
+}
+
+/// `ServiceRequest::config`: what everybody may read, and the names of what not.
+pub(super) fn config(
+    resolved: &ServiceInEnvironment,
+    target: &settings::Host,
+    found: &Found,
+) -> Result<Json, Failure> {
+    let service = &resolved.service;
+    let ms =
+        |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let env: BTreeMap<String, String> = service
+        .env
+        .iter()
+        .map(|it| (it.name.value.to_string(), it.value.value.to_string()))
+        .collect();
+    let mut private: Vec<String> =
+        service.secrets.iter().map(|it| it.name.value.to_string()).collect();
+    for path in &service.settings {
+        let path = found.root.join(&*path.value);
+        let Some((file, _)) = read_env(&path)? else {
+            return Err(Failure::new(Exit::Missing, format!("{} is not here", path.display()))
+                .hint("its example says what it holds; launchway check compares them"));
+        };
+        private.extend(file.variables.iter().map(|it| it.name.value.to_string()));
+    }
+    private.retain(|name| !env.contains_key(name));
+    private.sort();
+    private.dedup();
+    let health = service.health.as_ref().map(|health| Health {
+        paths: health.paths.iter().map(|path| path.value.to_string()).collect(),
+        settle_ms: ms(health.settle.value),
+        within_ms: ms(health.within.value),
+        timeout_ms: ms(health.timeout.value),
+        every_ms: ms(health.every.value),
+    });
+    let strategy = match &resolved.strategy.value {
+        settings::Strategy::Rolling => Strategy::Rolling,
+        settings::Strategy::BlueGreen { bake } => Strategy::BlueGreen { bake_ms: ms(bake.value) },
+        settings::Strategy::Canary { .. } => {
+            return Err(Failure::new(Exit::Missing, "this version does no canary on this machine"));
+        }
+    };
+    let config = HostConfig {
+        listen: target.listen.value,
+        test_listen: None,
+        instances: target.instances.value,
+        drain_ms: ms(target.drain.value),
+        run: service.run.iter().map(|word| word.value.to_string()).collect(),
+        env,
+        private,
+        health,
+        strategy,
+        user: target.user.as_ref().map(|user| user.value.to_string()),
+    };
+    Ok(serde_json::to_value(config).expect("it has text keys only"))
+}
+
+/// Packs what lies here; the digest names it.
+pub(super) fn release(
+    resolved: &ServiceInEnvironment,
+    found: &Found,
+    site: Site<'_>,
+    shipped: &Shipped<'_>,
+) -> Result<Release, Failure> {
+    let bundle = &resolved.service.bundle;
+    let texts = |texts: &[settings::Text]| texts.iter().map(|it| it.value.to_string()).collect();
+    let own = found.root.join(&*bundle.path.value);
+    let folder_of = shipped.from.map_or(own, Path::to_path_buf);
+    let options = PackOptions {
+        folder: folder_of,
+        include: texts(&bundle.include),
+        exclude: texts(&bundle.exclude),
+        limit_bytes: bundle.limit_bytes.value,
+    };
+    let packed = pack(&options, &folder(site).bundles()).map_err(|error| {
+        let context = format!("{} cannot be packed", resolved.service.name.value);
+        Failure::caused(Exit::Refused, anyhow::Error::new(error).context(context))
+            .hint("`bundle` of the settings says which files belong to it")
+    })?;
+    Ok(Release {
+        version: shipped.version.into(),
+        digest: packed.digest.into(),
+        location: None,
+        commit: shipped.commit.map(Into::into),
+    })
+}

@@ -1,0 +1,277 @@
+//! Deployments to this machine: real processes behind the real proxy.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+
+use expect_test::{Expect, expect};
+
+use crate::harness::{Place, Said, wait_until};
+
+/// A service that says its version, and breaks where its version says so.
+const APP: &str = r#"
+import http.server, os
+version = open('version').read().strip()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def do_GET(self):
+        broken = 'broken' in version and self.path == '/tasks'
+        body = b'database down' if broken else ('{"version": "%s"}' % version).encode()
+        self.send_response(500 if broken else 200)
+        self.send_header('content-length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.ThreadingHTTPServer(('127.0.0.1', int(os.environ['PORT'])), Handler).serve_forever()
+"#;
+
+/// A project with one service, and what its deployments leave running.
+struct Project {
+    place: Place,
+    port: u16,
+}
+
+impl Project {
+    fn new(production: &str) -> Project {
+        let free = || {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            listener.local_addr().expect("an address").port()
+        };
+        let (port, other) = (free(), free());
+        let settings = format!(
+            "
+version: 1
+project: planner
+services:
+  api:
+    run: [python3, app.py]
+    bundle: {{ path: app }}
+    health: {{ paths: [/health], settle: 0s, within: 20s, every: 100ms }}
+    migrate: {{ run: [sh, -c, 'echo run >> \"$MIGRATIONS\"'], timeout: 20s }}
+    env: {{ MIGRATIONS: MIGRATED }}
+    version: {{ path: /version, field: version }}
+    verify: {{ smoke: [{{ get: /tasks }}] }}
+environments:
+  staging:
+    targets: {{ host: 127.0.0.1:{port} }}
+  production:
+    targets: {{ host: 127.0.0.1:{other} }}
+{production}
+"
+        );
+        let place = Place::with(&[("app/app.py", APP), ("app/version", "1.0")]);
+        let migrated = place.path("migrated").display().to_string();
+        place.write("launchway.yml", &settings.replace("MIGRATED", &migrated));
+        place.commit();
+        place.git(&["tag", "1.0"]);
+        Project { place, port }
+    }
+
+    /// Another version, committed and tagged.
+    fn version(&self, version: &str) {
+        self.place.write("app/version", version);
+        self.place.commit();
+        self.place.git(&["tag", version]);
+    }
+
+    fn run(&self, args: &[&str]) -> Said {
+        self.place.run(args)
+    }
+
+    /// What answers, or nothing.
+    fn answers(&self) -> String {
+        let ask = || -> std::io::Result<String> {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+            stream.write_all(b"GET /version HTTP/1.0\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned())
+        };
+        ask().unwrap_or_default()
+    }
+
+    fn migrations(&self) -> usize {
+        let text = std::fs::read_to_string(self.place.path("migrated")).unwrap_or_default();
+        text.lines().count()
+    }
+
+    /// The end of a deployment, in its machine-readable words.
+    fn check(&self, args: &[&str], expect: &Expect) {
+        let said = self.place.json(args);
+        let ends = said.of("deployment_completed");
+        let words = ends.iter().map(|end| {
+            format!("{} {} {}\n", end["service"], end["verdict"], end["cause"]).replace('"', "")
+        });
+        let errors: Vec<&str> =
+            said.stderr.lines().filter(|line| line.starts_with("error")).collect();
+        expect.assert_eq(&format!(
+            "{}{}exit {}, {}\n",
+            words.collect::<String>(),
+            errors.iter().map(|it| format!("{it}\n")).collect::<String>(),
+            said.exit,
+            self.answers()
+        ));
+    }
+}
+
+impl Drop for Project {
+    /// Services outlive whoever deployed them: everything of this state folder is ended.
+    fn drop(&mut self) {
+        let folder = self.place.path("").display().to_string();
+        let mut patience = 100;
+        loop {
+            let entries = std::fs::read_dir("/proc").expect("this is Linux").flatten();
+            let ours: Vec<String> = entries
+                .filter(|entry| {
+                    let read = |name| std::fs::read(entry.path().join(name)).unwrap_or_default();
+                    let all = [read("cmdline"), read("environ")].concat();
+                    String::from_utf8_lossy(&all).contains(&folder)
+                })
+                .filter_map(|entry| entry.file_name().into_string().ok())
+                .filter(|pid| *pid != std::process::id().to_string())
+                .collect();
+            if ours.is_empty() || patience == 0 {
+                return;
+            }
+            patience -= 1;
+            for pid in ours {
+                let _ = std::process::Command::new("kill").args(["-9", &pid]).output();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_release_is_shipped_broken_ones_go_back_and_old_ones_are_restored() {
+    let project = Project::new("    deploy: { promote: staging }");
+    project.check(
+        &["deploy", "production", "--yes"],
+        &expect![[r#"
+        error: api 1.0 never ran well in staging, and production takes only what did
+        exit 4, 
+    "#]],
+    );
+    project.check(
+        &["deploy", "staging"],
+        &expect![[r#"
+        error: staging has the level 4: a person starts every deployment, and there is no terminal
+        exit 4, 
+    "#]],
+    );
+    project.check(
+        &["deploy", "staging", "--yes"],
+        &expect![[r#"
+        api succeeded null
+        exit 0, {"version": "1.0"}
+    "#]],
+    );
+    project.check(
+        &["deploy", "staging", "--yes"],
+        &expect![[r#"
+        api succeeded null
+        exit 0, {"version": "1.0"}
+    "#]],
+    );
+    project.version("1.1-broken");
+    project.check(
+        &["deploy", "staging", "--yes"],
+        &expect![[r#"
+        api rolled_back smoke test 1 of 1 failed
+        exit 6, {"version": "1.0"}
+    "#]],
+    );
+    project.version("1.2");
+    project.check(
+        &["deploy", "staging", "--yes"],
+        &expect![[r#"
+        api succeeded null
+        exit 0, {"version": "1.2"}
+    "#]],
+    );
+    let back = |to| ["rollback", "staging", "--reason", "errors", "--yes", "--to", to];
+    project.check(
+        &back("1.1-broken"),
+        &expect![[r#"
+        error: api 1.1-broken never ran well there
+        exit 4, {"version": "1.2"}
+    "#]],
+    );
+    project.check(
+        &back("previous"),
+        &expect![[r#"
+        api succeeded null
+        exit 0, {"version": "1.0"}
+    "#]],
+    );
+    project.check(
+        &["deploy", "production", "--yes"],
+        &expect![[r#"
+        api succeeded null
+        exit 0, {"version": "1.0"}
+    "#]],
+    );
+    // Three releases came to staging, one of them to production too; a rollback runs none.
+    assert_eq!(project.migrations(), 4);
+    let history = project.run(&["history", "--format", "json"]);
+    let told: Vec<String> = history
+        .lines()
+        .iter()
+        .map(|it| format!("{} {} {}", it["deployment"], it["kind"], it["standing"]))
+        .collect();
+    expect![[r#"
+        6 release succeeded
+        5 rollback succeeded
+        4 release succeeded
+        3 release rolled_back
+        2 redeploy succeeded
+        1 release succeeded"#]]
+    .assert_eq(&told.join("\n").replace('"', ""));
+}
+
+#[test]
+fn a_word_is_typed_by_a_person() {
+    let project = Project::new("    protect: { confirm: DEPLOY }");
+    project.check(
+        &["deploy", "production", "--yes"],
+        &expect![[r#"
+        error: production wants a person who types DEPLOY, and there is no terminal to type it at
+        exit 4, 
+    "#]],
+    );
+    let planned = project.run(&["deploy", "production", "--plan"]);
+    assert_eq!((planned.exit, project.answers()), (0, String::new()), "{}", planned.stderr);
+    assert!(
+        planned.stdout.contains("not undone: a migration is never undone"),
+        "{}",
+        planned.stdout
+    );
+}
+
+/// Killed while it goes, it is finished by the next: nothing is done twice.
+#[test]
+fn a_killed_deployment_is_gone_on_with() {
+    let project = Project::new("");
+    for (number, begun) in ["api/migrate", "api/apply", "api/health"].into_iter().enumerate() {
+        project.version(&format!("2.{number}"));
+        let args = ["deploy", "staging", "--yes", "--format", "json"];
+        let mut child = project.place.launchway(&args).stdout(Stdio::piped()).spawn().expect("it");
+        let mut stdout = child.stdout.take().expect("piped");
+        let mut seen = String::new();
+        let wanted = format!("\"deployment_step_started\",\"deployment\":\"{}\"", number + 1);
+        wait_until("the step to begin", || {
+            let mut bytes = [0; 4096];
+            let count = stdout.read(&mut bytes).expect("readable");
+            seen.push_str(&String::from_utf8_lossy(&bytes[..count]));
+            seen.lines().any(|line| line.contains(&wanted) && line.contains(begun))
+        });
+        child.kill().expect("it lives");
+        child.wait().expect("it is gone");
+        let holder = project.run(&["deployments", "watch"]);
+        assert!(holder.stderr.contains("nobody drives it"), "{}", holder.stderr);
+        let resumed = project.run(&["deployments", "resume"]);
+        assert_eq!(resumed.exit, 0, "{}{}", resumed.stdout, resumed.stderr);
+        assert!(project.answers().contains(&format!("2.{number}")), "{}", project.answers());
+        assert_eq!(project.migrations(), number + 1);
+    }
+    let again = project.run(&["deployments", "resume"]);
+    assert_eq!((again.exit, again.stderr.contains("every deployment is over")), (2, true));
+}
