@@ -38,6 +38,13 @@ impl Scratch {
     }
 }
 
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What was unpacked is closed, and only root may remove what is.
+        let _ = std::process::Command::new("chmod").args(["-R", "u+w"]).arg(self.0.path()).status();
+    }
+}
+
 fn list(bundle: &Path) -> String {
     let mut archive = tar::Archive::new(fs::File::open(bundle).expect("a bundle"));
     let mut text = String::new();

@@ -13,6 +13,7 @@
 //!   demo.rs       `launchway demo`, with nothing but sh and git
 //!   deploy.rs     deployments to this machine: shipped, gone back on, killed and gone on with
 //!   groups.rs     concurrency groups between commands
+//!   host.rs       a service on this machine: brought, replaced, its supervisor killed
 //!   settings.rs   launchway.yml and .env files: checked, shown, their schema
 //!   json.rs       lines of JSON have the fields of docs/json.md
 //!   kill.rs       kill -9 and signals, and what is true afterwards
@@ -28,6 +29,7 @@ mod deploy;
 mod examples;
 mod groups;
 mod harness;
+mod host;
 mod json;
 mod kill;
 mod plan;

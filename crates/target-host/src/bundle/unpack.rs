@@ -37,18 +37,26 @@ pub fn unpack(bundle: &Path, digest: &str, into: &Path) -> Result<u64, BundleErr
         .prefix(".unpacking-")
         .tempdir_in(parent)
         .map_err(io("write into", parent))?;
-    let root = scratch.path().join("release");
-    fs::create_dir(&root).map_err(io("write into", parent))?;
+    let root = scratch.path().to_owned();
     let mut made = Made { root: root.clone(), folders: BTreeSet::new() };
-    let entries = walk(bundle, &mut |path, entry| made.take(path, entry))?;
-    made.close()?;
-    // The one moment in which it comes to be. Whoever was faster put the same there.
-    if let Err(error) = fs::rename(&root, into)
-        && !into.is_dir()
-    {
-        return Err(io("keep", into)(error));
+    let entries = walk(bundle, &mut |path, entry| made.take(path, entry))
+        .and_then(|entries| made.close().map(|()| entries))
+        .inspect_err(|_| open_again(&root))?;
+    // The one moment in which it comes to be. In the same folder: to move one that is closed into
+    // another takes more than its owner may.
+    match fs::rename(&root, into) {
+        Ok(()) => {
+            // It has another name now, and there is nothing to remove.
+            let _ = scratch.keep();
+        }
+        Err(error) => {
+            open_again(&root);
+            // Whoever was faster put the same there.
+            if !into.is_dir() {
+                return Err(io("keep", into)(error));
+            }
+        }
     }
-    open_again(&root);
     Ok(entries)
 }
 

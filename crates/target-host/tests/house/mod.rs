@@ -300,6 +300,11 @@ impl Drop for House {
         for what in ["supervise", "proxy", ""] {
             self.processes(what).into_iter().for_each(kill);
         }
+        // Releases are closed, and only root may remove what is.
+        let _ = std::process::Command::new("chmod")
+            .args(["-R", "u+w"])
+            .arg(self.scratch.path())
+            .status();
     }
 }
 
