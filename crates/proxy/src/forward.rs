@@ -7,7 +7,7 @@ use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{self, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -81,6 +81,9 @@ pub(crate) async fn forward(
         tokio::spawn(tunnel::run(table.clone(), client, backend, chosen, is_websocket));
     }
     headers::to_client(response.headers_mut(), is_upgraded);
+    // An instance that speaks HTTP/1.0 ends its connection, not the client's; hyper writes what
+    // the client understands.
+    *response.version_mut() = Version::HTTP_11;
     response.map(|body| Either::Left(Passing::new(body, table, chosen.backend.clone())))
 }
 

@@ -227,6 +227,26 @@ fn bodies_go_through_as_they_come() {
 }
 
 #[test]
+fn an_instance_of_the_old_protocol_does_not_end_the_connection() {
+    let mut house = House::new();
+    let instance = Instance::start("one");
+    house.route(&[("one", instance.address)]);
+    let mut client = house.client();
+    client.send(b"GET /old HTTP/1.1\r\nHost: a\r\n\r\n");
+    let head = client.head();
+    assert!(head.starts_with("http/1.1 200 ") && head.contains("chunked"), "{head}");
+    let mut body = [0; 30];
+    client.stream.read_exact(&mut body).expect("a body");
+    assert_eq!(&body, b"13\r\nas old as the hills\r\n0\r\n\r\n");
+    assert_eq!(client.get("/"), ok("one"));
+    let mut old = house.client();
+    old.send(b"GET / HTTP/1.0\r\n\r\n");
+    let mut answer = String::new();
+    old.stream.read_to_string(&mut answer).expect("a response, and its end");
+    assert!(answer.starts_with("HTTP/1.0 200 OK\r\n") && answer.ends_with("one"), "{answer}");
+}
+
+#[test]
 fn a_smuggled_request_stays_a_body() {
     let mut house = House::new();
     let instance = Instance::start("one");

@@ -61,6 +61,7 @@ fn serve(
             answer(&mut stream, &format!("{} bytes", body.len()))
         }
         "/die" => Ok(()),
+        "/old" => stream.write_all(b"HTTP/1.0 200 OK\r\n\r\nas old as the hills"),
         "/half" => stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"),
         "/socket" => {
             stream.write_all(
