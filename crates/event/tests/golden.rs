@@ -3,30 +3,32 @@
 
 use std::collections::BTreeSet;
 
-use event::{Fact, RunEvent};
+use event::{DeploymentEvent, Fact, RunEvent};
 
-/// Every file under `golden/`. A new version of the vocabulary adds one.
+/// Every file of runs under `golden/`. A new version of the vocabulary adds one.
 const GOLDEN: &[(&str, &str)] = &[("v1", include_str!("../golden/v1.jsonl"))];
+/// Every file of deployments.
+const DEPLOYMENTS: &[(&str, &str)] =
+    &[("deployment-v1", include_str!("../golden/deployment-v1.jsonl"))];
 
-#[test]
-fn every_golden_line_decodes_and_encodes_into_itself() {
-    for (version, text) in GOLDEN {
+fn decode_and_encode<E: Fact>(files: &[(&str, &str)]) {
+    for (version, text) in files {
         for (index, line) in text.lines().enumerate() {
             let place = format!("golden/{version}.jsonl:{}", index + 1);
-            let event = RunEvent::decode(line.as_bytes())
-                .unwrap_or_else(|error| panic!("{place}: {error:?}"));
+            let event =
+                E::decode(line.as_bytes()).unwrap_or_else(|error| panic!("{place}: {error:?}"));
             assert_eq!(event.encode(), line, "{place}");
         }
     }
+    let lines = files.iter().flat_map(|(_, text)| text.lines());
+    let found: BTreeSet<&str> =
+        lines.map(|line| E::decode(line.as_bytes()).expect("it decodes").kind()).collect();
+    let known: BTreeSet<&str> = E::KINDS.iter().copied().collect();
+    assert_eq!(found, known, "every kind has a line");
 }
 
 #[test]
-fn every_kind_has_a_golden_line() {
-    let found: BTreeSet<&str> = GOLDEN
-        .iter()
-        .flat_map(|(_, text)| text.lines())
-        .map(|line| RunEvent::decode(line.as_bytes()).unwrap().kind())
-        .collect();
-    let known: BTreeSet<&str> = RunEvent::KINDS.iter().copied().collect();
-    assert_eq!(found, known);
+fn every_golden_line_decodes_and_encodes_into_itself_and_every_kind_has_one() {
+    decode_and_encode::<RunEvent>(GOLDEN);
+    decode_and_encode::<DeploymentEvent>(DEPLOYMENTS);
 }

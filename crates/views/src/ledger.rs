@@ -91,7 +91,7 @@ impl Ledger {
             service.found(view, &wanted.service);
             match end.verdict {
                 Verdict::Succeeded => service.succeeded(view, end, &wanted.service),
-                Verdict::RolledBack => service.went_back(view, end, &wanted.service),
+                Verdict::RolledBack => service.went_back(view, &wanted.service),
                 Verdict::RollbackStuck | Verdict::Superseded | Verdict::Failed => {
                     if let Some(runs) = &mut service.runs {
                         runs.is_unsure |= end.verdict != Verdict::Failed;
@@ -135,7 +135,7 @@ impl ServiceLedger {
         }
     }
 
-    fn went_back(&mut self, view: &DeploymentView, end: &EndView, service: &str) {
+    fn went_back(&mut self, view: &DeploymentView, service: &str) {
         let verified = view.steps.iter().any(|step| {
             let asked = step.back.as_ref().is_some_and(crate::deployment::DeedView::is_done);
             *step.service == *service && step.kind == DeployStepKind::Verify && asked
@@ -152,10 +152,11 @@ impl ServiceLedger {
                 let line = ReleaseLine {
                     release: release.release.clone(),
                     known: Some(release),
-                    deployment: view.id,
-                    kind: view.request.kind,
-                    verdict: end.verdict,
-                    at: end.at,
+                    // It was there before: it came with no deployment of ours.
+                    deployment: runs.deployment,
+                    kind: DeploymentKind::Release,
+                    verdict: Verdict::Succeeded,
+                    at: runs.since,
                 };
                 self.releases.insert(0, line);
             }

@@ -160,3 +160,122 @@ fn is_in(window: &Window, now: jiff::Timestamp) -> Result<bool, Failure> {
     let is_day = window.days.is_empty() || window.days.iter().any(|day| day.value == today);
     Ok(is_day && from_to.contains(&minute))
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    /// A terminal, the branch main, and Monday noon in UTC.
+    fn check(environment: &str, change: impl FnOnce(&mut Attempt<'_>), expect: &Expect) {
+        let text = format!(
+            "version: 1\nproject: planner\ngroups: {{ devops: [mona, hubot] }}\nservices: {{ api: {{ run: [app] }} }}\nenvironments:\n  production:\n    targets: {{ host: 127.0.0.1:8080 }}\n{environment}"
+        );
+        let source = syntax::Source::new("launchway.yml", text);
+        let (settings, found) = settings::read(&source);
+        let settings = settings.unwrap_or_else(|| panic!("{found:?}"));
+        let found = Found { settings, root: ".".into() };
+        let tags = ["v1.2.0".to_owned()];
+        let mut attempt = Attempt {
+            hotfix: false,
+            restores: false,
+            word: "yes",
+            yes: false,
+            terminal: true,
+            branch: Some("main"),
+            tags: &tags,
+            now: "2026-11-23T12:00:00Z".parse().expect("a moment"),
+        };
+        change(&mut attempt);
+        let environment = found.settings.environment("production").expect("it is there");
+        let said = match of(&found, environment, &attempt) {
+            Ok(gates) => format!("{gates:?}"),
+            Err(failure) => format!("{:?}: {}", failure.exit, failure.error),
+        };
+        expect.assert_eq(&said);
+    }
+
+    #[test]
+    fn a_person_agrees_below_level_5() {
+        check("", |_| {}, &expect![[r#"[Confirm { word: "yes" }]"#]]);
+        check("", |it| it.yes = true, &expect!["[]"]);
+        check(
+            "",
+            |it| it.terminal = false,
+            &expect![
+                "Forbidden: production has the level 4: a person starts every deployment, and there is no terminal"
+            ],
+        );
+        check("    level: 5\n", |it| it.terminal = false, &expect!["[]"]);
+        let word = "    protect: { confirm: DEPLOY, wait: 5m }\n";
+        check(
+            word,
+            |it| it.yes = true,
+            &expect![[r#"[Confirm { word: "DEPLOY" }, Wait { milliseconds: 300000 }]"#]],
+        );
+        check(word, |it| it.hotfix = true, &expect![[r#"[Confirm { word: "DEPLOY" }]"#]]);
+        check(
+            word,
+            |it| (it.yes, it.terminal) = (true, false),
+            &expect![
+                "Forbidden: production wants a person who types DEPLOY, and there is no terminal to type it at"
+            ],
+        );
+    }
+
+    #[test]
+    fn branches_tags_windows_and_freezes_are_looked_at() {
+        let branches = "    protect: { branches: [release/*], tags: [v2.*] }\n";
+        check(
+            branches,
+            |it| it.yes = true,
+            &expect!["Forbidden: production takes only release/*; this is main"],
+        );
+        check(branches, |it| (it.yes, it.branch) = (true, Some("release/2")), &expect!["[]"]);
+        check(branches, |it| (it.yes, it.restores) = (true, true), &expect!["[]"]);
+        let tags = "    protect: { tags: ['v1.*'] }\n";
+        check(tags, |it| it.yes = true, &expect!["[]"]);
+        check(
+            tags,
+            |it| (it.yes, it.tags) = (true, &[]),
+            &expect!["Forbidden: production takes only commits tagged v1.*"],
+        );
+        let window =
+            "    protect: { windows: [{ days: [mon], from: '11:00', to: '14:00', zone: UTC }] }\n";
+        check(window, |it| it.yes = true, &expect!["[]"]);
+        let other =
+            "    protect: { windows: [{ days: [tue], from: '11:00', to: '14:00', zone: UTC }] }\n";
+        check(
+            other,
+            |it| it.yes = true,
+            &expect!["Forbidden: production has windows for deployments, and this is none"],
+        );
+        check(other, |it| (it.yes, it.hotfix) = (true, true), &expect!["[]"]);
+        let freeze = "    protect: { freezes: [{ from: 2026-11-01T00:00:00Z, to: 2026-12-01T00:00:00Z, reason: sale }] }\n";
+        check(freeze, |it| it.yes = true, &expect!["Forbidden: production is frozen: sale"]);
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_refused() {
+        check(
+            "    protect: { reviewers: { devops: 1 } }\n",
+            |_| {},
+            &expect![
+                "Missing: production wants the approval of devops, which this version cannot do"
+            ],
+        );
+        check(
+            "    protect: { checks: [test] }\n",
+            |_| {},
+            &expect![
+                "Missing: production wants checks that are green, which this version cannot do"
+            ],
+        );
+        check(
+            "    backup: { rds: planner-db }\n",
+            |_| {},
+            &expect!["Missing: production wants a backup, which this version cannot do"],
+        );
+    }
+}

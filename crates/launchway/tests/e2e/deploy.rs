@@ -1,12 +1,13 @@
 //! Deployments to this machine: real processes behind the real proxy.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 
 use expect_test::{Expect, expect};
 
 use crate::harness::{Place, Said, wait_until};
+use crate::json;
 
 /// A service that says its version, and breaks where its version says so.
 const APP: &str = r#"
@@ -244,6 +245,52 @@ fn a_word_is_typed_by_a_person() {
         "{}",
         planned.stdout
     );
+}
+
+/// Ctrl-C goes back, and every line has the fields of docs/json.md.
+#[test]
+fn lines_are_as_documented_and_ctrl_c_goes_back() {
+    let project = Project::new("    protect: { wait: 1s }");
+    let documented = json::documented();
+    let first = project.place.json(&["deploy", "production", "--yes"]);
+    assert_eq!(first.exit, 0, "{}", first.stderr);
+    let mut seen = json::check_lines(&documented, "deploy", &first.lines());
+    assert_eq!(project.place.json(&["deploy", "staging", "--yes"]).exit, 0);
+
+    project.version("1.1");
+    let args = ["deploy", "staging", "--yes", "--format", "json"];
+    let mut child = project.place.launchway(&args).stdout(Stdio::piped()).spawn().expect("it");
+    let mut lines =
+        BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    let mut told: Vec<String> = Vec::new();
+    told.extend(lines.by_ref().take_while(|line| !line.contains("\"step\":\"api/apply\"")));
+    let pid = child.id().to_string();
+    let signalled = std::process::Command::new("kill").args(["-INT", &pid]).status();
+    assert!(signalled.expect("kill starts").success());
+    told.extend(lines);
+    assert_eq!(child.wait().expect("it ends").code(), Some(6));
+    assert!(project.answers().contains("1.0"), "{}", project.answers());
+    let said = Said { exit: 6, stdout: told.join("\n"), stderr: String::new() };
+    seen.extend(json::check_lines(&documented, "deploy", &said.lines()));
+    let end = &said.of("deployment_completed")[0];
+    assert_eq!(
+        (end["verdict"].as_str(), end["by"].as_str()),
+        (Some("rolled_back"), Some("person"))
+    );
+    assert_eq!(seen, documented["deploy"].keys().cloned().collect());
+
+    let check = |args: &[&str], kind: &str| {
+        let said = project.place.json(args);
+        assert!(!said.lines().is_empty(), "{args:?}: {}", said.stderr);
+        for line in said.lines() {
+            json::check(&documented, &args.join(" "), kind, &line);
+        }
+    };
+    check(&["history"], "deployment");
+    check(&["deployments", "show"], "deployment");
+    check(&["status"], "service");
+    check(&["releases"], "release");
+    check(&["environments"], "environment");
 }
 
 /// Killed while it goes, it is finished by the next: nothing is done twice.

@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 use crate::harness::Place;
 
 /// Section, then type, to its fields.
-type Documented = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+pub(crate) type Documented = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-fn documented() -> Documented {
+pub(crate) fn documented() -> Documented {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/json.md");
     let page = std::fs::read_to_string(path).expect("the page");
     let mut sections = Documented::new();
@@ -39,7 +39,7 @@ fn documented() -> Documented {
 }
 
 /// Compares a line with what its type documents.
-fn check(documented: &Documented, section: &str, kind: &str, line: &Json) {
+pub(crate) fn check(documented: &Documented, section: &str, kind: &str, line: &Json) {
     let mut found: BTreeSet<String> =
         line.as_object().expect("an object").keys().cloned().collect();
     found.remove("type");
@@ -50,7 +50,11 @@ fn check(documented: &Documented, section: &str, kind: &str, line: &Json) {
 }
 
 /// Lines with a type. Gives the types that were seen.
-fn check_lines(documented: &Documented, section: &str, lines: &[Json]) -> BTreeSet<String> {
+pub(crate) fn check_lines(
+    documented: &Documented,
+    section: &str,
+    lines: &[Json],
+) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     for line in lines {
         let kind = line["type"].as_str().unwrap_or_else(|| panic!("it has no type: {line}"));
