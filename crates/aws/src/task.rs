@@ -112,4 +112,13 @@ impl Client {
         let task = answer["tasks"].get_mut(0).map(Json::take);
         task.map(|it| read("ecs:DescribeTasks", it)).transpose()
     }
+
+    /// A task is to end.
+    ///
+    /// # Errors
+    /// When AWS refuses it, or does not answer.
+    pub fn stop_task(&mut self, cluster: &str, arn: &str, reason: &str) -> Result<(), Fault> {
+        let body = json!({"cluster": cluster, "task": arn, "reason": reason});
+        self.call(Service::Ecs, "StopTask", &body).map(drop)
+    }
 }

@@ -37,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("target-host", &["event", "mask", "ports", "proxy"]),
     ("model-cloud", &[]),
     ("aws", &["event", "mask"]),
+    ("target-ecs", &["aws", "event", "mask", "ports"]),
     // Floor 5: what moves.
     (
         "driver",

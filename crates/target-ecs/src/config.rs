@@ -1,0 +1,45 @@
+//! What the settings say of a service's place.
+
+use std::collections::BTreeMap;
+
+use event::{Cause, CauseCode, ServiceRequest};
+use serde::{Deserialize, Serialize};
+
+use crate::words::text;
+
+/// `ServiceRequest::config` of the target `ecs`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EcsConfig {
+    /// Its region.
+    pub region: String,
+    /// The cluster.
+    pub cluster: String,
+    /// The service.
+    pub service: String,
+    /// The container whose image is changed; the only one where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The account it is in. With credentials of another one, nothing is touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// When it must be stable, forward and back.
+    pub within_ms: u64,
+    /// Variables of the container that the settings own: they are these. Others stay as they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
+}
+
+impl EcsConfig {
+    /// Of a request.
+    ///
+    /// # Errors
+    /// When it is not what the binary should have written.
+    pub fn of(wanted: &ServiceRequest) -> Result<EcsConfig, Cause> {
+        serde_json::from_value(wanted.config.clone()).map_err(|error| {
+            let said =
+                format!("the configuration of {} is not one of ECS: {error}", wanted.service);
+            Cause::new(CauseCode::Fault, text(said))
+        })
+    }
+}

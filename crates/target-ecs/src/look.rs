@@ -1,0 +1,320 @@
+//! Looking at a service: what a plan rests on, and what runs there.
+
+use std::collections::BTreeMap;
+
+use aws::{EcsService, TaskDefinition};
+use event::{KnownRelease, Release, ServiceRequest};
+use ports::Observation;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+use crate::canonical::{Difference, differences, registrable};
+use crate::config::EcsConfig;
+use crate::target::{EcsTarget, Stop};
+use crate::words::short;
+
+/// What stands there. Variables' values are not in it: they may be secrets of somebody.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Seen {
+    /// There is no such service, or none that is active.
+    Missing {
+        /// In what words ECS says so.
+        status: String,
+    },
+    /// A service.
+    Service(Box<SeenService>),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SeenService {
+    pub(crate) account: String,
+    pub(crate) service_arn: String,
+    /// Who does deployments: `ECS`, `CODE_DEPLOY`, `EXTERNAL`.
+    pub(crate) controller: String,
+    /// `ROLLING`, `BLUE_GREEN`, `LINEAR`, `CANARY`.
+    pub(crate) strategy: String,
+    pub(crate) task_definition: String,
+    /// What is copied, where it is not what runs: the revision that is restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) restored: Option<Restored>,
+    /// The deployment that is PRIMARY.
+    pub(crate) deployment: Option<String>,
+    /// Its state, unless it is under way.
+    pub(crate) rollout: Option<String>,
+    /// Another deployment is under way.
+    pub(crate) is_busy: bool,
+    pub(crate) containers: Vec<SeenContainer>,
+    /// Variables that the settings own.
+    pub(crate) environment: BTreeMap<String, Variable>,
+    /// ECS gives up, and goes back, by itself.
+    pub(crate) breaker: bool,
+    pub(crate) breaker_rolls_back: bool,
+    /// What would be gone back to, and whether it can be deployed.
+    pub(crate) way_back: WayBack,
+    /// Whether something scales it was not asked: its number of tasks is never touched.
+    pub(crate) autoscaling: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SeenContainer {
+    pub(crate) name: String,
+    pub(crate) image: String,
+    pub(crate) is_essential: bool,
+    pub(crate) has_health_check: bool,
+}
+
+/// How an owned variable is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Variable {
+    /// As the settings want it.
+    Same,
+    /// Of another value.
+    Other,
+    /// Not there.
+    Absent,
+    /// It comes from a secret.
+    Secret,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct WayBack {
+    pub(crate) task_definition: String,
+    pub(crate) is_active: bool,
+}
+
+/// A revision that is restored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Restored {
+    pub(crate) task_definition: String,
+    /// ECS still has it; deregistered it may be.
+    pub(crate) is_there: bool,
+    /// What differs from what runs, beside what the settings own.
+    pub(crate) differences: Vec<Difference>,
+}
+
+pub(crate) fn observe(
+    target: &mut EcsTarget,
+    wanted: &ServiceRequest,
+) -> Result<Observation, Stop> {
+    let config = EcsConfig::of(wanted)?;
+    let account = target.guard(config.account.as_deref())?;
+    let found = target.client.describe_service(&config.cluster, &config.service)?;
+    let service = match found {
+        Some(service) if service.status == "ACTIVE" => service,
+        other => {
+            let status = other.map_or("MISSING".to_owned(), |it| it.status);
+            return Ok(Observation { seen: json!(Seen::Missing { status }), running: None });
+        }
+    };
+    let running = target.client.describe_task_definition(&service.task_definition)?;
+    let container = container_of(&config, &running);
+    let digest = digest_of(target, &config, &service, container.as_deref(), &running)?;
+    let release = release_of(wanted, &running, container.as_deref(), digest);
+    let way_back = way_back(target, wanted, &service, &running)?;
+    let restored = restored(target, wanted, &running)?;
+    let mut seen =
+        seen_service(account, &config, &service, &running, container.as_deref(), way_back);
+    seen.restored = restored;
+    Ok(Observation { seen: json!(Seen::Service(Box::new(seen))), running: Some(release) })
+}
+
+fn containers(definition: &TaskDefinition) -> &[Json] {
+    definition.body["containerDefinitions"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The container that is shipped: the named one, or the only one.
+fn container_of(config: &EcsConfig, definition: &TaskDefinition) -> Option<String> {
+    let names = containers(definition).iter().filter_map(|it| it["name"].as_str());
+    let names: Vec<&str> = names.collect();
+    match &config.container {
+        Some(named) => names.contains(&named.as_str()).then(|| named.clone()),
+        None => (names.len() == 1).then(|| names[0].to_owned()),
+    }
+}
+
+fn image_of<'a>(definition: &'a TaskDefinition, container: Option<&str>) -> &'a str {
+    let found = containers(definition).iter().find(|it| it["name"].as_str() == container);
+    found.and_then(|it| it["image"].as_str()).unwrap_or_default()
+}
+
+/// The digest of what runs: the image's own, or that which its tasks pulled.
+fn digest_of(
+    target: &mut EcsTarget,
+    config: &EcsConfig,
+    service: &EcsService,
+    container: Option<&str>,
+    running: &TaskDefinition,
+) -> Result<Option<String>, Stop> {
+    if let Some((_, digest)) = image_of(running, container).split_once('@') {
+        return Ok(Some(digest.to_owned()));
+    }
+    if service.running_count == 0 {
+        return Ok(None);
+    }
+    let of = ("serviceName", config.service.as_str());
+    let tasks = target.client.tasks(&config.cluster, of, "RUNNING")?;
+    let own = tasks.iter().filter(|it| it.task_definition_arn == running.arn);
+    let found = own.flat_map(|it| &it.containers).filter(|it| Some(it.name.as_str()) == container);
+    let mut digests: Vec<&String> = found.filter_map(|it| it.image_digest.as_ref()).collect();
+    digests.sort_unstable();
+    digests.dedup();
+    // Two digests behind one tag are no release that could be named.
+    Ok(if let [only] = digests[..] { Some(only.clone()) } else { None })
+}
+
+/// The release that runs, by the name that it is known by.
+fn release_of(
+    wanted: &ServiceRequest,
+    running: &TaskDefinition,
+    container: Option<&str>,
+    digest: Option<String>,
+) -> KnownRelease {
+    let handle = handle(&running.arn);
+    if let Some(last) = wanted.last_good.as_ref().filter(|it| it.handle == handle) {
+        return last.clone();
+    }
+    let image = image_of(running, container);
+    let (name, _) = image.split_once('@').unwrap_or((image, ""));
+    // A tag stands behind the last colon, unless that is a registry's port.
+    let tagged = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
+    let location = tagged.map_or(name, |(location, _)| location);
+    let digest = digest.unwrap_or_else(|| "unknown".to_owned());
+    let ours = running.tags.iter().any(|it| it["key"] == crate::register::DEPLOYMENT_TAG);
+    let release = if *digest == *wanted.release.digest {
+        wanted.release.clone()
+    } else {
+        let version = tagged.map_or(short(&running.arn), |(_, tag)| tag);
+        Release {
+            version: version.into(),
+            digest: digest.into(),
+            location: Some(location.into()),
+            commit: None,
+        }
+    };
+    KnownRelease { release, handle, adopted: !ours }
+}
+
+/// What brings a release back.
+pub(crate) fn handle(task_definition: &str) -> Json {
+    json!({"task_definition": task_definition})
+}
+
+/// What runs well is gone back to. Where it does not run well, that is what the journal knows to
+/// have run well last.
+fn way_back(
+    target: &mut EcsTarget,
+    wanted: &ServiceRequest,
+    service: &EcsService,
+    running: &TaskDefinition,
+) -> Result<WayBack, Stop> {
+    let primary = service.deployments.iter().find(|it| it.status == "PRIMARY");
+    let failed = primary.is_some_and(|it| it.rollout_state.as_deref() == Some("FAILED"));
+    let last = wanted.last_good.as_ref().and_then(|it| it.handle["task_definition"].as_str());
+    let Some(last) = last.filter(|it| failed && **it != *running.arn) else {
+        let task_definition = running.arn.clone();
+        return Ok(WayBack { task_definition, is_active: running.is_active });
+    };
+    let is_active = match target.client.describe_task_definition(last) {
+        Ok(found) => found.is_active,
+        // It was deleted.
+        Err(fault) if fault.is("ClientException") => false,
+        Err(fault) => return Err(fault.into()),
+    };
+    Ok(WayBack { task_definition: last.to_owned(), is_active })
+}
+
+fn restored(
+    target: &mut EcsTarget,
+    wanted: &ServiceRequest,
+    running: &TaskDefinition,
+) -> Result<Option<Restored>, Stop> {
+    let arn = wanted.restores.as_ref().and_then(|it| it.handle["task_definition"].as_str());
+    let Some(arn) = arn.filter(|it| **it != *running.arn) else { return Ok(None) };
+    let found = match target.client.describe_task_definition(arn) {
+        Ok(found) => Some(found),
+        // It was deleted.
+        Err(fault) if fault.is("ClientException") => None,
+        Err(fault) => return Err(fault.into()),
+    };
+    let differs = |found: &TaskDefinition| {
+        differences(&registrable(&running.body), &registrable(&found.body))
+            .into_iter()
+            .map(|it| Difference {
+                before: it.before.map(|it| target.masked(&it).to_string()),
+                after: it.after.map(|it| target.masked(&it).to_string()),
+                field: it.field,
+            })
+            .collect()
+    };
+    Ok(Some(Restored {
+        task_definition: arn.to_owned(),
+        is_there: found.is_some(),
+        differences: found.as_ref().map(differs).unwrap_or_default(),
+    }))
+}
+
+fn seen_service(
+    account: String,
+    config: &EcsConfig,
+    service: &EcsService,
+    running: &TaskDefinition,
+    container: Option<&str>,
+    way_back: WayBack,
+) -> SeenService {
+    let primary = service.deployments.iter().find(|it| it.status == "PRIMARY");
+    let state = primary.and_then(|it| it.rollout_state.clone());
+    let is_busy = match state.as_deref() {
+        Some(state) => state == "IN_PROGRESS",
+        None => service.deployments.len() > 1,
+    };
+    let text = |value: &Json, default: &str| value.as_str().unwrap_or(default).to_owned();
+    let controller = service.deployment_controller.as_ref().map_or(&Json::Null, |it| &it["type"]);
+    let configuration = &service.deployment_configuration;
+    let breaker = &configuration["deploymentCircuitBreaker"];
+    let all = containers(running).iter().map(|it| SeenContainer {
+        name: text(&it["name"], ""),
+        image: text(&it["image"], ""),
+        is_essential: it["essential"].as_bool() != Some(false),
+        has_health_check: it.get("healthCheck").is_some_and(|it| !it.is_null())
+            || !service.load_balancers.is_empty(),
+    });
+    SeenService {
+        account,
+        service_arn: service.service_arn.clone(),
+        controller: text(controller, "ECS"),
+        strategy: text(&configuration["strategy"], "ROLLING"),
+        task_definition: service.task_definition.clone(),
+        restored: None,
+        deployment: primary.map(|it| it.id.clone()),
+        rollout: state,
+        is_busy,
+        containers: all.collect(),
+        environment: variables(config, running, container),
+        breaker: breaker["enable"].as_bool() == Some(true),
+        breaker_rolls_back: breaker["rollback"].as_bool() == Some(true),
+        way_back,
+        autoscaling: "unknown".to_owned(),
+    }
+}
+
+fn variables(
+    config: &EcsConfig,
+    running: &TaskDefinition,
+    container: Option<&str>,
+) -> BTreeMap<String, Variable> {
+    let found = containers(running).iter().find(|it| it["name"].as_str() == container);
+    let Some(found) = found else { return BTreeMap::new() };
+    let named = |list: &str, name: &str| {
+        let items = found[list].as_array().into_iter().flatten();
+        items.clone().find(|it| it["name"].as_str() == Some(name)).cloned()
+    };
+    let how = |name: &str, value: &str| match named("environment", name) {
+        Some(it) if it["value"].as_str() == Some(value) => Variable::Same,
+        Some(_) => Variable::Other,
+        None if named("secrets", name).is_some() => Variable::Secret,
+        None => Variable::Absent,
+    };
+    config.environment.iter().map(|(name, value)| (name.clone(), how(name, value))).collect()
+}

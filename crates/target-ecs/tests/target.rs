@@ -1,0 +1,10 @@
+//! The target at its door: the real machine and the real loop, with the model cloud behind it.
+
+#[path = "target/crashes.rs"]
+mod crashes;
+#[path = "target/plans.rs"]
+mod plans;
+#[path = "target/verdicts.rs"]
+mod verdicts;
+#[path = "target/world.rs"]
+mod world;
