@@ -8,15 +8,20 @@ mod blobs;
 mod cache;
 mod caching;
 mod checkout;
+mod cloud;
 mod codecov;
 mod dependency_cache;
 mod download_artifact;
+mod ecs_render;
 mod glob;
+mod http;
 pub(crate) mod room;
 mod setup_node;
 mod setup_python;
 mod setup_terraform;
+mod slack;
 mod step;
+mod task_definition;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tfsec;
@@ -84,9 +89,12 @@ const REGISTER: &[&Native] = &[
     &checkout::CHECKOUT,
     &codecov::CODECOV,
     &download_artifact::DOWNLOAD,
+    &ecs_render::RENDER,
     &setup_node::NODE,
     &setup_python::PYTHON,
     &setup_terraform::TERRAFORM,
+    &slack::SLACK_V1,
+    &slack::SLACK,
     &tfsec::TFSEC,
     &trufflehog::TRUFFLEHOG,
     &upload_artifact::UPLOAD,

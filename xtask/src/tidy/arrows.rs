@@ -30,7 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("probe", &["event", "mask", "ports"]),
     ("store", &["event", "mask", "ports"]),
     ("repository", &["event"]),
-    ("actions", &["commands", "expr", "mask", "store", "syntax", "workflow"]),
+    ("actions", &["aws", "commands", "expr", "mask", "store", "syntax", "workflow"]),
     ("services", &[]),
     // The one crate with an async runtime; it knows nothing of the others.
     ("proxy", &[]),

@@ -104,6 +104,12 @@ impl Step {
         Some(self.input(name)).filter(|text| !text.is_empty())
     }
 
+    /// An input that must be given.
+    pub(crate) fn needed(&self, name: &str) -> Result<String, Failure> {
+        let words = "Input required and not supplied:";
+        self.given(name).ok_or_else(|| Failure::new(format!("{words} {name}")))
+    }
+
     /// The lines of an input, without blank ones.
     pub(crate) fn lines(&self, name: &str) -> Vec<String> {
         let text = self.input(name);

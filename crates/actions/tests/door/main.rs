@@ -5,6 +5,7 @@ mod bench;
 mod cache;
 mod checkout;
 mod conformance;
+mod deliver;
 mod resolve;
 mod scans;
 mod setup;
