@@ -98,6 +98,9 @@ pub(crate) enum Command {
     /// Runs one job; started by the command itself
     #[command(hide = true)]
     Worker,
+    /// Serves the current folder; what the demo ships
+    #[command(hide = true)]
+    Page,
     /// Looks after the services of a folder; started by a deployment
     #[command(hide = true)]
     Supervise {

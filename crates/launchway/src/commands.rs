@@ -52,6 +52,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Supervise { folder: Some(folder), .. } => return host::supervise(&folder),
         Command::Supervise { task, .. } => return host::task(&task.unwrap_or_default()),
         Command::Proxy { folder } => return host::proxy(&folder),
+        Command::Page => return Ok(demo::page::run()?.into()),
         Command::Worker => return Ok(worker::main_on_stdin()),
         Command::Native { name, stage } => return native::run(&name, &stage),
     };

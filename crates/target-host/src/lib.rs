@@ -23,6 +23,7 @@
 
 mod bundle;
 mod config;
+mod down;
 mod fence;
 mod folder;
 mod processes;
@@ -34,6 +35,7 @@ mod wanted;
 
 pub use bundle::{BundleError, ENTRIES_MAX, PackOptions, Packed, pack, unpack, verify};
 pub use config::{Health, HostConfig, Strategy};
+pub use down::take_down;
 pub use folder::Folder;
 pub use supervise::{SuperviseError, supervise};
 pub use target::{HostTarget, InstanceView, PrivateValues, ServiceView, TaskBody, view};

@@ -107,10 +107,7 @@ pub(crate) fn plan(
     }
     let mut plan = Plan {
         workflow_env: read_template(&spec.workflow_env, &expr::Scope::WORKFLOW_ENV)?,
-        workflow_defaults: read_template(
-            spec.workflow_defaults.get("run").unwrap_or(&Json::Null),
-            &expr::Scope::NOTHING,
-        )?,
+        workflow_defaults: read_template(&spec.workflow_defaults, &expr::Scope::NOTHING)?,
         contexts: contexts(spec, folders),
         services: Value::from(Object::new()),
         hooks: hooks::read(&|name| std::env::var(name).ok())?,

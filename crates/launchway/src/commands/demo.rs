@@ -1,10 +1,13 @@
 //! `launchway demo`: a small repository, and what a person would type in it, one command after the
-//! other, done for real.
+//! other, done for real: from the check before the push to a broken version that comes back by itself.
 //!
 //! Every command is this very binary in a process of its own, shown before it runs: what the demo
 //! shows is what a person gets. It needs `sh` and `git`, and touches nothing but its own folder.
 
+pub(crate) mod page;
+mod prober;
 mod scene;
+mod shipping;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,6 +15,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use self::prober::Counts;
 use self::scene::{GREETER, Scene, WORKFLOW_FILE};
 use crate::cli::{DemoArgs, Format};
 use crate::exit::{Exit, Failure, Outcome};
@@ -54,7 +58,15 @@ pub(crate) fn run(args: &DemoArgs, state: &StateFolder) -> Outcome {
     expect_json_less(&scene, &["runs", "logs", "--job", "sign"])?;
     scene.never_kept(&key)?;
 
-    the_end(args.format, &scene, began);
+    let counts = shipping::play(&scene, &teller);
+    // Whatever the story came to, nothing of it is left running.
+    scene.take_down(shipping::ENVIRONMENT)?;
+    let counts = counts?;
+    the_end(args.format, &scene, began, counts);
+    if counts.failed > 0 {
+        let message = format!("{} of {} requests failed", counts.failed, counts.requests);
+        return Err(Failure::new(Exit::Failed, message));
+    }
     Ok(Exit::Done)
 }
 
@@ -110,14 +122,22 @@ fn expect_json_less(scene: &Scene, args: &[&str]) -> Result<(), Failure> {
     }
 }
 
-fn the_end(format: Format, scene: &Scene, began: Instant) {
+fn the_end(format: Format, scene: &Scene, began: Instant, counts: Counts) {
     let seconds = began.elapsed().as_secs_f64();
     if format == Format::Json {
         let rounded = (seconds * 10.0).round() / 10.0;
-        out(&json!({ "type": "demo_completed", "seconds": rounded }).to_string());
+        let line = json!({
+            "type": "demo_completed", "requests": counts.requests,
+            "requests_failed": counts.failed, "rolled_back": true, "seconds": rounded,
+        });
+        out(&line.to_string());
     }
     let style = Style::stderr();
     talk("");
+    talk(&format!(
+        "{} requests were made while versions came and went; {} failed.",
+        counts.requests, counts.failed
+    ));
     talk(&style.green(&format!("✓ the demo is over, after {seconds:.1} s")));
     talk("");
     talk("Look around in it:");
@@ -126,6 +146,7 @@ fn the_end(format: Format, scene: &Scene, began: Instant) {
     let launchway = as_typed();
     talk(&format!("  {launchway} runs list"));
     talk(&format!("  {launchway} runs show 1 --attempt 1"));
+    talk(&format!("  {launchway} deployments show 2"));
     talk(&format!("Or in a repository of your own:  {launchway} check && {launchway} run"));
 }
 

@@ -53,8 +53,8 @@ fn migrate(service: &ServiceInEnvironment) -> Option<PlannedStep> {
 fn health(service: &ServiceInEnvironment, url: &str) -> Option<PlannedStep> {
     let health = service.service.health.as_ref()?;
     let paths = texts(&health.paths);
-    let seconds = health.settle.value.as_secs();
-    let what = format!("asks {} until it is well for {seconds} s", paths.join(", "));
+    let settle = settings::duration_text(health.settle.value);
+    let what = format!("asks {} until it is well for {settle}", paths.join(", "));
     let version = service.service.version.as_ref();
     let body = Body::Health {
         url: url.to_owned(),

@@ -42,6 +42,11 @@ fn programs_are_told_what_happened_and_that_it_ended() {
     assert_eq!(errors[0]["message"], "the secret SIGNING_KEY is not set");
     let last = lines.last().expect("there are lines");
     assert_eq!(last["type"], "demo_completed");
+    assert_eq!((&last["requests_failed"], &last["rolled_back"]), (&0.into(), &true.into()));
+    assert!(last["requests"].as_u64().is_some_and(|requests| requests > 100), "{last}");
+    let verdicts: Vec<_> =
+        of("deployment_completed").iter().map(|line| line["verdict"].clone()).collect();
+    assert_eq!(verdicts, ["succeeded", "rolled_back", "succeeded"]);
     assert!(last["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{last}");
 }
 
@@ -55,6 +60,8 @@ fn people_see_a_mistake_a_failure_its_remedy_and_a_masked_key() {
         "error sign: Nothing to sign with: the secret SIGNING_KEY is not set",
         "run 1, attempt 2",
         "signing with ***",
+        "✗ rolled back: greeter 1.1 to local",
+        "✓ succeeded: greeter 1.2 to local",
     ] {
         assert!(said.stdout.contains(shown), "{shown} is not in\n{}", said.stdout);
     }

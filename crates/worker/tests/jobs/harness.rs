@@ -56,7 +56,7 @@ pub(crate) fn spec(folder: &Path, workflow: &str) -> JobSpec {
         definition: workflow::job_to_json(&read.jobs[0]),
         step_lines: Vec::new(),
         workflow_env: root("env"),
-        workflow_defaults: root("defaults"),
+        workflow_defaults: root("defaults")["run"].take(),
         contexts: BTreeMap::from([
             (
                 "github".to_owned(),

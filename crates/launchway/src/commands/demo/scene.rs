@@ -10,12 +10,16 @@ use rustix::fs::{FlockOperation, flock};
 use super::program;
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
+use crate::state::StateFolder;
 
 /// The files of the small repository, with what they are for.
 pub(super) const GREETER: [(&str, &str); 2] =
     [("greet.sh", "greets in English, German and French"), ("test.sh", "tests one language")];
 const GREETER_TEXTS: [&str; 2] =
     [include_str!("../../../demo/greet.sh"), include_str!("../../../demo/test.sh")];
+
+/// What its settings call it.
+const PROJECT: &str = "greeter";
 
 /// Its workflow, as it is to be.
 pub(super) const WORKFLOW: &str = include_str!("../../../demo/workflows/ci.yml");
@@ -77,7 +81,17 @@ impl Scene {
         self.write(WORKFLOW_FILE, text)
     }
 
-    fn write(&self, path: &str, text: &str) -> Result<(), Failure> {
+    pub(super) fn make_folder(&self, path: &str) -> Result<(), Failure> {
+        let path = self.repository().join(path);
+        std::fs::create_dir_all(&path).map_err(|error| cannot("make", &path, error))
+    }
+
+    pub(super) fn remove(&self, path: &str) -> Result<(), Failure> {
+        let path = self.repository().join(path);
+        std::fs::remove_file(&path).map_err(|error| cannot("remove", &path, error))
+    }
+
+    pub(super) fn write(&self, path: &str, text: &str) -> Result<(), Failure> {
         let path = self.repository().join(path);
         std::fs::write(&path, text).map_err(|error| cannot("write", &path, error))
     }
@@ -135,6 +149,13 @@ impl Scene {
             .status()
             .map_err(|error| Failure::caused(Exit::Missing, error))?;
         Ok(status.code())
+    }
+
+    /// Ends what was shipped to this machine.
+    pub(super) fn take_down(&self, environment: &str) -> Result<(), Failure> {
+        let folder = StateFolder::locate(Some(&self.state()))?.host(PROJECT, environment);
+        target_host::take_down(&target_host::Folder::new(folder))
+            .map_err(|error| Failure::caused(Exit::Missing, error))
     }
 
     /// Looks through every file of the demo for a value that must be in none.
