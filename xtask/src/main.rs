@@ -29,7 +29,8 @@ usage: cargo xtask CHORE
                                    each fuzz target for ten minutes, or as long as is said
                                    --keep: what reaches new code joins the corpus that tests replay
   pictures                         the README's pictures, from what the binary prints
-  mutants [--draw SEED | --item N] breaks forty items on purpose, one by one: do the tests notice?
+  mutants [--draw SEED | --item N | --deployment]
+                                   breaks forty items on purpose, one by one: do the tests notice?
 ";
 
 fn main() -> ExitCode {

@@ -6,11 +6,13 @@
 //!   cargo xtask mutants --draw 20261121    forty items, by lot
 //!   cargo xtask mutants                    plants, tests and heals each mutant of the table
 //!   cargo xtask mutants --item 41          one of them
+//!   cargo xtask mutants --deployment       those of deployments (mutants/deployment.rs)
 //! ```
 //!
 //! The table was written for a drawing of 21 November 2026 with that seed, from the 182 items then
 //! done. A later drawing gives others: the list of what is done grows.
 
+mod deployment;
 mod table;
 
 use std::fs;
@@ -20,6 +22,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::{conformance, shell};
+use deployment::DEPLOYMENT;
 use table::{MUTANTS, Mutant};
 
 /// How many items are drawn.
@@ -47,7 +50,8 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
             let item: u32 = item.parse().context("the item is a number")?;
             MUTANTS.iter().filter(|mutant| mutant.item == item).collect()
         }
-        _ => bail!("mutants takes --draw SEED or --item NUMBER"),
+        ["--deployment"] => DEPLOYMENT.iter().collect(),
+        _ => bail!("mutants takes --draw SEED, --item NUMBER or --deployment"),
     };
     if chosen.is_empty() {
         bail!("no mutant in the table is of this item");

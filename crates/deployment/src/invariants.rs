@@ -36,6 +36,7 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant { name: "who cancelled or was refused changed nothing", rule: unchanged },
     Invariant { name: "a stuck rollback has a failed undo", rule: stuck },
     Invariant { name: "nothing happens without an owner", rule: owned },
+    Invariant { name: "what somebody else replaced is left alone", rule: left_alone },
     Invariant { name: "what is taken away was replaced and verified", rule: retired_last },
 ];
 
@@ -198,6 +199,14 @@ fn stuck(state: &State) -> Option<String> {
 fn owned(state: &State) -> Option<String> {
     let nobody = state.fence == Fence(0) && (state.plan.is_some() || state.ended.is_some());
     nobody.then(|| "something happened to it".to_owned())
+}
+
+fn left_alone(state: &State) -> Option<String> {
+    let touched = state.back.iter().find(|deed| {
+        let service = state.service_of(&deed.step).unwrap_or_default();
+        state.is_superseded(service)
+    });
+    touched.map(|deed| format!("{} was undone under another deployment", deed.step))
 }
 
 fn retired_last(state: &State) -> Option<String> {

@@ -15,7 +15,7 @@ pub(super) struct Mutant {
 }
 
 /// Breaks an item in a file of a crate.
-const fn mutant(
+pub(super) const fn mutant(
     item: u32,
     package: &'static str,
     file: &'static str,

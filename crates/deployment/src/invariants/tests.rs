@@ -199,6 +199,12 @@ fn every_invariant_catches_a_planted_fault() {
         state.back = deeds(&["apply"], failed());
         state.ended = over(Verdict::RolledBack);
     });
+    catches("what somebody else replaced is left alone", |state| {
+        let superseded = Cause::new(CauseCode::Superseded, text("2.1 took its place"));
+        state.forward = deeds(&["apply", "switch"], Outcome::Failed(superseded));
+        state.turned = Some(cause());
+        state.back = deeds(&["apply"], Outcome::Done);
+    });
     catches("nothing happens without an owner", |state| state.fence = Fence(0));
     catches("what is taken away was replaced and verified", |state| {
         state.forward = deeds(&["apply", "switch", "health", "retire"], Outcome::Done);

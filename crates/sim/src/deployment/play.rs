@@ -245,6 +245,15 @@ impl Story {
             let what = format!("{} and yet {:?} stands there", end.verdict, end.services);
             return Err(told(&what, driven));
         }
+        let taken = script.troubles.iter().find(|(_, way, trouble)| {
+            *way == Way::Forward && *trouble == super::script::Trouble::Superseded
+        });
+        if let Some((key, ..)) = taken.filter(|_| end.verdict == Verdict::Superseded) {
+            let service = key.as_str().split('/').next().unwrap_or_default();
+            if end.services[service].running.as_deref() != Some("9.9") {
+                return Err(told(&format!("{key}: another's release was undone"), driven));
+            }
+        }
         if let Some(unplanned) = unplanned(driven.state(), &end.deeds) {
             return Err(told(&format!("{unplanned} is not in the plan"), driven));
         }
