@@ -154,7 +154,8 @@ async fn pump(
             return;
         }
     }
-    if let Some(close) = close.filter(|_| frames.at_boundary()) {
+    // A side that closed by itself has said all it may.
+    if let Some(close) = close.filter(|_| frames.at_boundary() && !frames.is_closed()) {
         let _ = to.write_all(close).await;
     }
     let _ = to.flush().await;

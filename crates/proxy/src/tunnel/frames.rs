@@ -3,18 +3,27 @@
 /// The longest head of a frame: two bytes, eight of length, four of mask.
 const HEAD_BYTES_MAX: usize = 14;
 
+/// The opcode of a close frame.
+const CLOSE: u8 = 8;
+
 /// Follows one direction of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     head: [u8; HEAD_BYTES_MAX],
     head_bytes: usize,
     payload_left: u64,
+    is_closed: bool,
 }
 
 impl Frames {
     /// Whether a frame of ours could stand here.
     pub(super) fn at_boundary(&self) -> bool {
         self.head_bytes == 0 && self.payload_left == 0
+    }
+
+    /// Whether a close frame went by: after it nothing may come.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// Bytes went by.
@@ -45,6 +54,7 @@ impl Frames {
         self.head_bytes += 1;
         if self.head_bytes >= 2 && self.head_bytes == self.head_length() {
             self.payload_left = self.payload_length();
+            self.is_closed |= self.head[0] & 0x0f == CLOSE;
             self.head_bytes = 0;
         }
         1
@@ -102,6 +112,15 @@ mod tests {
         let mut longer = vec![0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0];
         longer.extend(vec![7; 65_536]);
         check(&longer, &[65_546]);
+    }
+
+    #[test]
+    fn a_close_is_noticed() {
+        let mut frames = Frames::default();
+        frames.feed(&[0x81, 2, 0x88, 0x88]);
+        assert!(!frames.is_closed(), "what looks like one was a payload");
+        frames.feed(&[0x88, 2, 3, 0xe8]);
+        assert!(frames.is_closed() && frames.at_boundary());
     }
 
     #[test]

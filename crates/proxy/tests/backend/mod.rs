@@ -71,6 +71,8 @@ fn serve(
             loop {
                 match reader.read(&mut buffer)? {
                     0 => return Ok(()),
+                    // A close is answered by one, and is the end.
+                    _ if buffer[0] == 0x88 => return stream.write_all(&[0x88, 2, 0x03, 0xf4]),
                     read => stream.write_all(&buffer[..read])?,
                 }
             }
