@@ -89,8 +89,13 @@ pub fn main(folder: &Path, given: Vec<(SocketAddr, OwnedFd)>) -> Result<Infallib
 /// Whether a proxy lives that serves this folder.
 pub fn is_alive(folder: &Path) -> bool {
     let Ok(file) = File::open(folder.join("proxy.lock")) else { return false };
-    // A shared lock is had when nobody holds it alone, and goes with the file.
-    flock(&file, FlockOperation::NonBlockingLockShared).is_err()
+    // A shared lock is had when nobody holds it alone. It is let go by name: a process that is just
+    // being started may have the file too.
+    let is_free = flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
+    if is_free {
+        let _ = flock(&file, FlockOperation::Unlock);
+    }
+    !is_free
 }
 
 fn lock(folder: &Path) -> Result<File, ProxyError> {

@@ -8,11 +8,11 @@ use std::path::Path;
 use event::{DeploymentId, Fence};
 use serde::{Deserialize, Serialize};
 
-use crate::folder::{Folder, try_lock};
+use crate::folder::{Folder, Lock, try_lock};
 
 /// Held while a service is changed.
 #[derive(Debug)]
-pub(crate) struct Held(#[expect(dead_code, reason = "the lock goes with the file")] File);
+pub(crate) struct Held(#[expect(dead_code, reason = "the lock goes with it")] Lock);
 
 /// Why a service may not be changed.
 #[derive(Debug)]
@@ -39,18 +39,18 @@ pub(crate) fn enter(
     fence: Fence,
 ) -> Result<Held, Refused> {
     let path = folder.fence(service);
-    let Some(mut file) = try_lock(&path).map_err(Refused::System)? else {
+    let Some(mut lock) = try_lock(&path).map_err(Refused::System)? else {
         return Err(Refused::Busy);
     };
     let owner = Owner { deployment, fence };
-    match last(&mut file).map_err(Refused::System)? {
+    match last(&mut lock.0).map_err(Refused::System)? {
         Some(last) if last > owner => {
             Err(Refused::Stale { deployment: last.deployment, fence: last.fence })
         }
-        Some(last) if last == owner => Ok(Held(file)),
+        Some(last) if last == owner => Ok(Held(lock)),
         _ => {
-            write(&mut file, &path, owner).map_err(Refused::System)?;
-            Ok(Held(file))
+            write(&mut lock.0, &path, owner).map_err(Refused::System)?;
+            Ok(Held(lock))
         }
     }
 }

@@ -118,13 +118,25 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     }
 }
 
-/// Takes the lock of a file; none where somebody has it. It goes with the file that is given.
-pub(crate) fn try_lock(path: &Path) -> io::Result<Option<File>> {
+/// A file's lock, held until this is dropped. It is let go by name: a process that another thread is
+/// just about to start has the file too, until it is what it shall be.
+#[derive(Debug)]
+pub(crate) struct Lock(pub(crate) File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing does it too, only later.
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
+/// Takes the lock of a file; none where somebody has it.
+pub(crate) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
     let mut options = OpenOptions::new();
     let file =
         options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(file)),
+        Ok(()) => Ok(Some(Lock(file))),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -133,5 +145,9 @@ pub(crate) fn try_lock(path: &Path) -> io::Result<Option<File>> {
 /// Whether somebody holds the lock of a file.
 pub(crate) fn is_locked(path: &Path) -> bool {
     let Ok(file) = File::open(path) else { return false };
-    flock(&file, FlockOperation::NonBlockingLockShared).is_err()
+    let is_free = flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
+    if is_free {
+        drop(Lock(file));
+    }
+    !is_free
 }
