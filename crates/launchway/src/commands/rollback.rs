@@ -29,7 +29,11 @@ pub(crate) fn run(args: &RollbackArgs, state: &StateFolder) -> Outcome {
     let Some(to) = &args.to else {
         let ledger = book.ledger(&args.environment)?;
         releases::show(&args.environment, &ledger, format);
-        talk("name one: --to RELEASE --reason TEXT; only good ones can be gone back to");
+        const NAME_ONE: &str = "name one that is good: --to RELEASE, or --to previous";
+        if args.yes || args.reason.is_some() {
+            return Err(Failure::new(Exit::Usage, "to which release?").hint(NAME_ONE));
+        }
+        talk(NAME_ONE);
         return Ok(Exit::Done);
     };
     let driver = Driver { book: &book, state, found: &found, format };

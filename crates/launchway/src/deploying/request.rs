@@ -263,7 +263,7 @@ fn kind(what: &What<'_>, ledger: &Ledger, requests: &[ServiceRequest]) -> Deploy
     };
     let was_here = |request: &ServiceRequest| {
         let lines = of(request).map_or(&[][..], |it| &it.releases);
-        lines.iter().any(|line| line.release.digest == request.release.digest)
+        lines.iter().any(|line| line.is_good() && line.release.digest == request.release.digest)
     };
     match what {
         What::Restore(_) => DeploymentKind::Rollback,
@@ -271,7 +271,8 @@ fn kind(what: &What<'_>, ledger: &Ledger, requests: &[ServiceRequest]) -> Deploy
         What::Ship { .. } if requests.iter().all(|it| is_running(&it.release, it)) => {
             DeploymentKind::Redeploy
         }
-        // An older release shipped again is going back, whatever the command was.
+        // An older release that ran well is going back, whatever the command was. One that never
+        // did is tried once more.
         What::Ship { .. } if requests.iter().all(was_here) => DeploymentKind::Rollback,
         What::Ship { .. } => DeploymentKind::Release,
     }
