@@ -64,6 +64,17 @@ const POSTGRES: Need = Need {
 };
 const REDIS: Need = program("redis-server", "redis-server");
 
+const DOCKER: Need = program("docker", "docker.io");
+const DOCKERD: Need = program("dockerd", "docker.io");
+const REGISTRY: Need = program("docker-registry", "docker-registry");
+/// Images of the tests hold nothing else; it must not need a library.
+const BUSYBOX: Need = Need {
+    name: "busybox",
+    program: "busybox",
+    args: &["true"],
+    package: "busybox-static",
+};
+
 const TIERS: &[Tier] = &[
     Tier {
         name: "crates",
@@ -116,6 +127,13 @@ const TIERS: &[Tier] = &[
         steps: &[Step::Tests(
             "cargo test --quiet -p launchway --features examples --test e2e examples::",
         )],
+        usual: true,
+    },
+    // Docker's actions with a real docker, which is started where none answers.
+    Tier {
+        name: "docker",
+        needs: &[GIT, DOCKER, DOCKERD, REGISTRY, BUSYBOX],
+        steps: &[Step::Tests("cargo test --quiet -p actions --features docker docker::")],
         usual: true,
     },
     // A hundred kills; minutes.

@@ -11,6 +11,7 @@ mod checkout;
 mod cloud;
 mod codecov;
 mod dependency_cache;
+mod docker;
 mod download_artifact;
 mod ecs_render;
 mod glob;
@@ -88,6 +89,9 @@ const REGISTER: &[&Native] = &[
     &cache::SAVE,
     &checkout::CHECKOUT,
     &codecov::CODECOV,
+    &docker::build::BUILD,
+    &docker::login::LOGIN,
+    &docker::setup_buildx::BUILDX,
     &download_artifact::DOWNLOAD,
     &ecs_render::RENDER,
     &setup_node::NODE,

@@ -22,6 +22,8 @@ pub struct Endpoints {
     pub sts: Option<String>,
     /// For logs (`AWS_ENDPOINT_URL_CLOUDWATCH_LOGS`).
     pub logs: Option<String>,
+    /// For registries of images (`AWS_ENDPOINT_URL_ECR`).
+    pub ecr: Option<String>,
 }
 
 /// A service, as signatures name it.
@@ -30,6 +32,8 @@ pub(crate) enum Service {
     Ecs,
     Sts,
     Logs,
+    Ecr,
+    EcrPublic,
 }
 
 impl Service {
@@ -38,6 +42,8 @@ impl Service {
             Service::Ecs => "ecs",
             Service::Sts => "sts",
             Service::Logs => "logs",
+            Service::Ecr => "ecr",
+            Service::EcrPublic => "ecr-public",
         }
     }
 
@@ -45,6 +51,8 @@ impl Service {
         match self {
             Service::Ecs => "AmazonEC2ContainerServiceV20141113",
             Service::Logs => "Logs_20140328",
+            Service::Ecr => "AmazonEC2ContainerRegistry_V20150921",
+            Service::EcrPublic => "SpencerFrontendService",
             Service::Sts => "",
         }
     }
@@ -56,12 +64,18 @@ impl Endpoints {
             Service::Ecs => &self.ecs,
             Service::Sts => &self.sts,
             Service::Logs => &self.logs,
+            Service::Ecr | Service::EcrPublic => &self.ecr,
         };
         if let Some(url) = own.as_ref().or(self.all.as_ref()) {
             return format!("{}/", url.trim_end_matches('/'));
         }
         let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("https://{}.{region}.{suffix}/", service.as_str())
+        let host = match service {
+            Service::Ecr => "api.ecr",
+            Service::EcrPublic => "api.ecr-public",
+            other => other.as_str(),
+        };
+        format!("https://{host}.{region}.{suffix}/")
     }
 }
 

@@ -17,6 +17,7 @@
 
 mod client;
 mod credentials;
+mod ecr;
 mod ecs;
 mod fault;
 mod identity;
@@ -29,6 +30,7 @@ mod transport;
 
 pub use client::{Client, Endpoints};
 pub use credentials::Credentials;
+pub use ecr::RegistryLogin;
 pub use ecs::{
     EcsDeployment, EcsEvent, EcsService, RevisionOfService, ServiceDeployment, TaskDefinition,
 };

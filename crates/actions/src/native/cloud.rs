@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws::{Client, Endpoints, Fault, FaultKind, Https, SignIn, Surroundings};
+use aws::{Client, Endpoints, Fault, FaultKind, Https, RegistryLogin, SignIn, Surroundings};
+use regex::Regex;
 
 use super::step::{Failure, Step};
 
@@ -22,6 +23,26 @@ impl Surroundings for OfStep {
     }
 }
 
+/// Keys that an input has, and nothing else.
+struct Keys {
+    id: String,
+    secret: String,
+}
+
+impl Surroundings for Keys {
+    fn variable(&self, name: &str) -> Option<String> {
+        match name {
+            "AWS_ACCESS_KEY_ID" => Some(self.id.clone()),
+            "AWS_SECRET_ACCESS_KEY" => Some(self.secret.clone()),
+            _ => None,
+        }
+    }
+
+    fn file(&self, _: &Path) -> Option<String> {
+        None
+    }
+}
+
 /// A client in the region that the environment names.
 pub(super) fn client(step: &Step) -> Result<Client, Failure> {
     let region = step.variable("AWS_REGION").or_else(|| step.variable("AWS_DEFAULT_REGION"));
@@ -35,7 +56,11 @@ pub(super) fn client(step: &Step) -> Result<Client, Failure> {
 
 /// A client in a region.
 pub(super) fn client_in(step: &Step, region: &str) -> Client {
-    let sign_in = SignIn::new(Arc::new(OfStep));
+    client_as(step, region, Arc::new(OfStep))
+}
+
+fn client_as(step: &Step, region: &str, who: Arc<dyn Surroundings>) -> Client {
+    let sign_in = SignIn::new(who);
     Client::new(region, endpoints(step), sign_in, Box::new(Https::default()), Box::new(now))
 }
 
@@ -45,6 +70,7 @@ fn endpoints(step: &Step) -> Endpoints {
         ecs: step.variable("AWS_ENDPOINT_URL_ECS"),
         sts: step.variable("AWS_ENDPOINT_URL_STS"),
         logs: step.variable("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"),
+        ecr: step.variable("AWS_ENDPOINT_URL_ECR"),
     }
 }
 
@@ -73,5 +99,66 @@ pub(super) fn failed(fault: &Fault, words: &str) -> Failure {
                 fault.code.as_deref().unwrap_or("no code was given")
             ))
         }
+    }
+}
+
+const PUBLIC_REGISTRIES: [&str; 2] = ["public.ecr.aws", "ecr-public.aws.com"];
+
+/// Account and region of a private registry of AWS's.
+fn account_and_region(registry: &str) -> Option<(String, String)> {
+    let form = Regex::new(
+        r"^(([0-9]{12})\.(?:dkr\.ecr|dkr-ecr)\.(.+)\.(?:on\.aws|amazonaws\.(?:com(?:.cn)?|eu)))(?:/([^:]+)(:.+)?)?$",
+    );
+    let form = form.expect("a known expression");
+    let found = form.captures(registry)?;
+    Some((found[2].to_owned(), found[3].to_owned()))
+}
+
+/// Whether a registry is AWS's, by its name.
+pub(super) fn is_ecr(registry: &str) -> bool {
+    PUBLIC_REGISTRIES.iter().any(|name| registry.contains(name))
+        || account_and_region(registry).is_some()
+}
+
+/// What a registry of AWS's takes; the keys are the job's where an input has none.
+pub(super) fn registry_logins(
+    step: &Step,
+    registry: &str,
+    key_id: &str,
+    secret: &str,
+) -> Result<Vec<RegistryLogin>, Failure> {
+    let who: Arc<dyn Surroundings> = if key_id.is_empty() || secret.is_empty() {
+        Arc::new(OfStep)
+    } else {
+        Arc::new(Keys { id: key_id.to_owned(), secret: secret.to_owned() })
+    };
+    let words = "Could not retrieve an authorization token from AWS ECR";
+    let Some((account, region)) = account_and_region(registry) else {
+        let mut client = client_as(step, "us-east-1", who);
+        let login = client.public_registry_login().map_err(|fault| failed(&fault, words))?;
+        return Ok(vec![login]);
+    };
+    let mut accounts = vec![account];
+    for other in step.variable("AWS_ACCOUNT_IDS").unwrap_or_default().split(',') {
+        if !other.is_empty() && !accounts.iter().any(|it| it == other) {
+            accounts.push(other.to_owned());
+        }
+    }
+    client_as(step, &region, who).registry_logins(&accounts).map_err(|fault| failed(&fault, words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registries_of_aws_are_known_by_name() {
+        let of =
+            |name: &str| account_and_region(name).map(|(account, region)| account + " " + &region);
+        let private = "111122223333.dkr.ecr.eu-central-1.amazonaws.com";
+        assert_eq!(of(private).as_deref(), Some("111122223333 eu-central-1"));
+        assert_eq!(of(&format!("{private}.cn")).as_deref(), Some("111122223333 eu-central-1"));
+        assert_eq!(of("ghcr.io"), None);
+        assert!(is_ecr("public.ecr.aws") && !is_ecr("docker.io"));
     }
 }

@@ -6,6 +6,9 @@ mod cache;
 mod checkout;
 mod conformance;
 mod deliver;
+#[cfg(feature = "docker")]
+mod docker;
+mod docker_arguments;
 mod resolve;
 mod scans;
 mod setup;
