@@ -120,6 +120,23 @@ const TIERS: &[Tier] = &[
         ],
         usual: true,
     },
+    // The model cloud against botocore, AWS's own client: its models judge every answer, its waiters
+    // run on it. The registry is asked.
+    Tier {
+        name: "contract",
+        needs: &[PYTHON_3_11],
+        steps: &[
+            Step::Ready("python3.11 -m venv {target}/contract"),
+            Step::Ready(
+                "{target}/contract/bin/pip install --quiet --disable-pip-version-check botocore==1.43.106",
+            ),
+            Step::Ready("cargo build --quiet -p model-cloud --example serve"),
+            Step::One(
+                "{target}/contract/bin/python crates/model-cloud/contract/check.py {target}/debug/examples/serve",
+            ),
+        ],
+        usual: true,
+    },
     // The examples with PyPI, npm, PostgreSQL and Redis.
     Tier {
         name: "examples",

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use aws::{EcsService, TaskDefinition};
-use event::{KnownRelease, Release, ServiceRequest};
-use ports::Observation;
+use aws::{EcsService, FaultKind, TaskDefinition};
+use event::{CauseCode, KnownRelease, Release, ServiceRequest};
+use ports::{Observation, Progress};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
@@ -21,6 +21,12 @@ pub(crate) enum Seen {
     Missing {
         /// In what words ECS says so.
         status: String,
+    },
+    /// AWS does not let us look, and will not, whoever asks how often: another account, no
+    /// permission, no such cluster.
+    Barred {
+        /// Why, with the remedy.
+        why: String,
     },
     /// A service.
     Service(Box<SeenService>),
@@ -98,6 +104,19 @@ pub(crate) fn observe(
     target: &mut EcsTarget,
     wanted: &ServiceRequest,
 ) -> Result<Observation, Stop> {
+    let why = match look(target, wanted) {
+        Err(Stop::Over(Progress::Failed(cause))) if cause.code == CauseCode::TargetRefused => {
+            cause.message.to_string()
+        }
+        Err(Stop::Fault(fault)) if matches!(fault.kind, FaultKind::Denied | FaultKind::Refused) => {
+            fault.cause().message.to_string()
+        }
+        other => return other,
+    };
+    Ok(Observation { seen: json!(Seen::Barred { why }), running: None })
+}
+
+fn look(target: &mut EcsTarget, wanted: &ServiceRequest) -> Result<Observation, Stop> {
     let config = EcsConfig::of(wanted)?;
     let account = target.guard(config.account.as_deref())?;
     let found = target.client.describe_service(&config.cluster, &config.service)?;

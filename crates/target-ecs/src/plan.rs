@@ -32,6 +32,7 @@ pub(crate) fn propose(wanted: &ServiceRequest, seen: &Observation) -> Result<Pro
     })?;
     let service = match looked {
         Seen::Service(service) => service,
+        Seen::Barred { why } => return Err(refused(why)),
         Seen::Missing { status } => {
             let EcsConfig { cluster, service, region, .. } = &config;
             return Err(refused(format!(

@@ -96,6 +96,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "launchway",
         &[
             "actions",
+            "aws",
             "check",
             "deployment",
             "driver",
@@ -112,6 +113,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "settings",
             "store",
             "syntax",
+            "target-ecs",
             "target-host",
             "views",
             "worker",

@@ -33,6 +33,9 @@ pub(crate) struct DeployArgs {
     /// Ship the files of this folder, instead of those that the settings name
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Option<PathBuf>,
+    /// Ship this image, by its digest: [SERVICE=]REPOSITORY@sha256:...; may be given several times
+    #[arg(long = "image", value_name = "IMAGE", conflicts_with = "from")]
+    pub(crate) images: Vec<String>,
     /// Show what would be done, and do nothing
     #[arg(long)]
     pub(crate) plan: bool,

@@ -117,6 +117,7 @@ Examples:
   launchway deploy staging                        ask, then do it; on failure it goes back by itself
   launchway deploy staging --service api --yes
   launchway deploy production --version v1.4.0 --reason \"release 1.4\"
+  launchway deploy staging --image api=registry.example.com/planner@sha256:0f1e...   a service of ECS
   launchway deploy staging --format json | jq -r 'select(.type==\"deployment_completed\") | .verdict'
 
 Ctrl-C once: it stops, and goes back if anything was changed. Twice: it is left, to be resumed.

@@ -28,6 +28,7 @@ pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
     let what = What::Ship {
         version: args.version.as_deref(),
         from: args.from.as_deref(),
+        images: &args.images,
         force: args.force,
         migrations: !args.skip_migrations,
         hotfix: args.hotfix,

@@ -54,7 +54,7 @@ fn seen(
     let look = || -> Result<Option<String>, Failure> {
         let resolved = found.settings.resolve(site.environment, service);
         let resolved = resolved.map_err(|error| Failure::new(Exit::Usage, error))?;
-        let mut target = targets::open(resolved.target.kind(), site, None)?;
+        let mut target = targets::open(resolved.target.kind(), site, Some(found))?;
         let wanted = targets::only_look(&resolved, found, ledger.last_good(service))?;
         let seen = target.observe(&wanted);
         let seen = seen.map_err(|cause| Failure::new(Exit::Missing, cause.message))?;

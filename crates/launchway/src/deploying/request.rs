@@ -38,6 +38,8 @@ pub(crate) enum What<'a> {
     Ship {
         version: Option<&'a str>,
         from: Option<&'a Path>,
+        /// `IMAGE` or `SERVICE=IMAGE`.
+        images: &'a [String],
         force: bool,
         migrations: bool,
         hotfix: bool,
@@ -76,6 +78,10 @@ pub(crate) fn build(
 ) -> Result<DeploymentRequest, Failure> {
     let environment = environment(found, wish.environment)?;
     let ledger = book.ledger(wish.environment)?;
+    if let What::Ship { images, .. } = &wish.what {
+        let named = images.iter().filter_map(|it| it.split_once('='));
+        services(found, &named.map(|(service, _)| service.to_owned()).collect::<Vec<_>>())?;
+    }
     let source = Source::of(found, &wish.what)?;
     let mut requests = Vec::new();
     for name in services(found, wish.services)? {
@@ -142,14 +148,14 @@ struct Source {
 
 impl Source {
     fn of(found: &Found, what: &What<'_>) -> Result<Source, Failure> {
-        let What::Ship { version, from, .. } = what else {
+        let What::Ship { version, from, images, .. } = what else {
             let (version, commit, branch, tags) = (String::new(), None, None, Vec::new());
             return Ok(Source { version, commit, branch, tags });
         };
         let repository = Repository::discover(&found.root).ok();
         let tags = repository.as_ref().map(Repository::tags).transpose()?.unwrap_or_default();
         // What was built elsewhere need not be in the commit; all else must be found again.
-        if let (Some(repository), None) = (&repository, from)
+        if let (Some(repository), None, true) = (&repository, from, images.is_empty())
             && !repository.uncommitted.is_empty()
         {
             let files = crate::prepare::refuse::count_files(repository.uncommitted.len() as u64);
@@ -185,9 +191,10 @@ fn service(
 ) -> Result<Option<ServiceRequest>, Failure> {
     let name = &resolved.service.name.value;
     let (release, restores, migrations) = match &wish.what {
-        What::Ship { from, migrations, .. } => {
+        What::Ship { from, images, migrations, .. } => {
+            let image = image_of(images, name);
             let commit = source.commit.as_deref();
-            let shipped = targets::Shipped { version: &source.version, commit, from: *from };
+            let shipped = targets::Shipped { version: &source.version, commit, from: *from, image };
             (targets::release(resolved, found, site, &shipped)?, None, *migrations)
         }
         What::Restore(releases) => match releases.iter().find(|(service, _)| service == name) {
@@ -206,6 +213,12 @@ fn service(
         config: targets::config(resolved, found)?,
         around: around(resolved, &Asked { url: &url, root: &root, migrations }),
     }))
+}
+
+/// The image that is meant for a service: what names it wins over what names none.
+fn image_of<'a>(images: &'a [String], service: &str) -> Option<&'a str> {
+    let named = images.iter().find_map(|it| it.strip_prefix(service)?.strip_prefix('='));
+    named.or_else(|| images.iter().find(|it| !it.contains('=')).map(String::as_str))
 }
 
 /// What is written and not acted upon yet is refused: nobody shall believe that it holds.

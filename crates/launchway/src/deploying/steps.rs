@@ -42,11 +42,15 @@ fn migrate(service: &ServiceInEnvironment) -> Option<PlannedStep> {
     } else {
         "a migration is never undone, and the release before may not work with it"
     };
+    let within = migrate.timeout.value;
+    let undo = Undo::Never { why: MaskedText::without_secrets(why) };
+    if matches!(service.target, settings::Target::Ecs(_)) {
+        let step = target_ecs::migration(&service.service.name.value, &run, within);
+        return Some(PlannedStep { undo, ..step });
+    }
     let what = format!("runs {}", run.join(" "));
     // The target runs it, in the new release and with its variables.
     let body = json!({ "run": run });
-    let undo = Undo::Never { why: MaskedText::without_secrets(why) };
-    let within = migrate.timeout.value;
     Some(step(service, "migrate", DeployStepKind::Migrate, what, undo, within, body))
 }
 

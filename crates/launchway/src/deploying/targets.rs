@@ -1,5 +1,6 @@
 //! The kinds of targets that this version knows: opened, told what the settings say, given releases.
 
+mod ecs;
 mod host;
 
 use std::path::Path;
@@ -23,6 +24,8 @@ pub(crate) struct Shipped<'a> {
     pub(crate) commit: Option<&'a str>,
     /// The folder it is made of, where the settings' own is not meant.
     pub(crate) from: Option<&'a Path>,
+    /// The image that it is, where it is one.
+    pub(crate) image: Option<&'a str>,
 }
 
 /// An environment of a project on this machine.
@@ -48,6 +51,7 @@ pub(crate) fn open(
     found: Option<&Found>,
 ) -> Result<Box<dyn Target>, Failure> {
     match kind {
+        "ecs" => Ok(Box::new(ecs::open(site, found)?)),
         "host" => Ok(Box::new(host::open(site, found)?)),
         _ => Err(unknown(kind)),
     }
@@ -56,10 +60,9 @@ pub(crate) fn open(
 /// What the target needs to know of a service.
 pub(crate) fn config(service: &ServiceInEnvironment, found: &Found) -> Result<Json, Failure> {
     match &service.target {
+        settings::Target::Ecs(target) => ecs::config(service, target),
         settings::Target::Host(target) => host::config(service, target, found),
-        settings::Target::Ecs(_) | settings::Target::Kubernetes(_) => {
-            Err(unknown(service.target.kind()))
-        }
+        settings::Target::Kubernetes(_) => Err(unknown(service.target.kind())),
     }
 }
 
@@ -71,10 +74,9 @@ pub(crate) fn release(
     shipped: &Shipped<'_>,
 ) -> Result<Release, Failure> {
     match &service.target {
+        settings::Target::Ecs(_) => ecs::release(service, shipped),
         settings::Target::Host(_) => host::release(service, found, site, shipped),
-        settings::Target::Ecs(_) | settings::Target::Kubernetes(_) => {
-            Err(unknown(service.target.kind()))
-        }
+        settings::Target::Kubernetes(_) => Err(unknown(service.target.kind())),
     }
 }
 
@@ -107,9 +109,8 @@ pub(crate) fn url(service: &ServiceInEnvironment) -> Result<String, Failure> {
             }
             Ok(format!("http://{address}"))
         }
-        settings::Target::Ecs(_) | settings::Target::Kubernetes(_) => {
-            Err(unknown(service.target.kind()))
-        }
+        settings::Target::Ecs(_) => ecs::url(service),
+        settings::Target::Kubernetes(_) => Err(unknown(service.target.kind())),
     }
 }
 

@@ -12,6 +12,7 @@
 //!   safety.rs     on which machine, in which environment, from which work tree a run may be
 //!   demo.rs       `launchway demo`, with nothing but sh and git
 //!   deploy.rs     deployments to this machine: shipped, gone back on, killed and gone on with
+//!   ecs.rs        deployments to ECS, played by the model cloud: shipped, gone back on, killed
 //!   groups.rs     concurrency groups between commands
 //!   host.rs       a service on this machine: brought, replaced, its supervisor killed
 //!   settings.rs   launchway.yml and .env files: checked, shown, their schema
@@ -25,6 +26,7 @@ mod background;
 mod bad_input;
 mod demo;
 mod deploy;
+mod ecs;
 #[cfg(feature = "examples")]
 mod examples;
 mod groups;

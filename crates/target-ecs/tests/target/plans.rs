@@ -100,8 +100,8 @@ fn the_account_is_another() {
     check(
         &configured(json!({"account": "999900001111"})),
         &expect![[r#"
-        cannot look: TargetRefused: the credentials are of the AWS account 111122223333, and the settings want 999900001111: sign in to that one, or correct `account`
-    "#]],
+            refused: the credentials are of the AWS account 111122223333, and the settings want 999900001111: sign in to that one, or correct `account`
+        "#]],
     );
 }
 
@@ -116,8 +116,8 @@ fn places_that_are_not_there() {
     check(
         &configured(json!({"cluster": "x"})),
         &expect![[r#"
-        cannot look: TargetRefused: AWS refused ecs:DescribeServices: Cluster not found.
-    "#]],
+            refused: AWS refused ecs:DescribeServices: Cluster not found.
+        "#]],
     );
     check(
         &configured(json!({"container": "web"})),

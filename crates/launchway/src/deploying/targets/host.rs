@@ -158,6 +158,11 @@ pub(super) fn release(
     site: Site<'_>,
     shipped: &Shipped<'_>,
 ) -> Result<Release, Failure> {
+    if shipped.image.is_some() {
+        let name = &resolved.service.name.value;
+        let message = format!("{name} runs on this machine, and no image does");
+        return Err(Failure::new(Exit::Usage, message).hint("leave --image out"));
+    }
     let bundle = &resolved.service.bundle;
     let texts = |texts: &[settings::Text]| texts.iter().map(|it| it.value.to_string()).collect();
     let own = found.root.join(&*bundle.path.value);

@@ -1,0 +1,216 @@
+//! ECS as a target: how it is signed in, what the settings say of a service there, and which image
+//! is meant.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use aws::{Assume, Client, Endpoints, Https, SignIn, Surroundings};
+use event::{Cause, CauseCode, Release, ServiceRequest};
+use mask::{MaskedText, Masker};
+use ports::{Observation, Order, Performer, Progress, Proposal, Target};
+use serde_json::Value as Json;
+use settings::{Credentials, ServiceInEnvironment};
+use target_ecs::{EcsConfig, EcsTarget};
+
+use super::{Shipped, Site};
+use crate::exit::{Exit, Failure};
+use crate::settings_file::Found;
+use crate::terminal::time::now;
+
+/// A digest of an image: `sha256:` and so many digits of hex.
+const DIGEST_DIGITS: usize = 64;
+/// The longest name of a session.
+const SESSION_MAX: usize = 64;
+
+/// The environment and the files of whoever deploys. Settings may name other variables for the key.
+struct Here {
+    key_id: String,
+    secret: String,
+}
+
+impl Surroundings for Here {
+    fn variable(&self, name: &str) -> Option<String> {
+        let name = match name {
+            "AWS_ACCESS_KEY_ID" => &self.key_id,
+            "AWS_SECRET_ACCESS_KEY" => &self.secret,
+            other => other,
+        };
+        std::env::var(name).ok()
+    }
+
+    fn file(&self, path: &Path) -> Option<String> {
+        std::fs::read_to_string(path).ok()
+    }
+}
+
+/// Services of one environment may stand in several regions: a target for each.
+pub(super) struct Regions {
+    sign_in: SignIn,
+    targets: BTreeMap<String, EcsTarget>,
+}
+
+impl Regions {
+    fn of(&mut self, wanted: &ServiceRequest) -> Result<&mut EcsTarget, Cause> {
+        let region = EcsConfig::of(wanted)?.region;
+        let sign_in = &self.sign_in;
+        let opened = self.targets.entry(region.clone()).or_insert_with(|| {
+            let (transport, clock) = (Box::new(Https::default()), Box::new(|| now().0));
+            let client = Client::new(&region, endpoints(), sign_in.clone(), transport, clock);
+            EcsTarget::new(client, Masker::new())
+        });
+        Ok(opened)
+    }
+}
+
+impl Performer for Regions {
+    fn advance(&mut self, order: &Order<'_>) -> Progress {
+        match self.of(order.service) {
+            Ok(target) => target.advance(order),
+            Err(cause) => Progress::Failed(cause),
+        }
+    }
+}
+
+impl Target for Regions {
+    fn observe(&mut self, wanted: &ServiceRequest) -> Result<Observation, Cause> {
+        self.of(wanted)?.observe(wanted)
+    }
+
+    fn propose(&self, wanted: &ServiceRequest, seen: &Observation) -> Result<Proposal, Cause> {
+        let region = EcsConfig::of(wanted)?.region;
+        let unseen = "nothing was looked at in that region";
+        let unseen = Cause::new(CauseCode::Fault, MaskedText::without_secrets(unseen));
+        self.targets.get(&region).ok_or(unseen)?.propose(wanted, seen)
+    }
+}
+
+/// Where AWS is, where not at its usual place: variables of AWS's own tools.
+fn endpoints() -> Endpoints {
+    let of = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
+    Endpoints {
+        all: of("AWS_ENDPOINT_URL"),
+        ecs: of("AWS_ENDPOINT_URL_ECS"),
+        sts: of("AWS_ENDPOINT_URL_STS"),
+        logs: of("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"),
+    }
+}
+
+pub(super) fn open(site: Site<'_>, found: Option<&Found>) -> Result<Regions, Failure> {
+    let environment = found.and_then(|it| it.settings.environment(site.environment));
+    let credentials = environment.and_then(|it| it.credentials.as_ref());
+    let here = |key_id: &str, secret: &str| {
+        let (key_id, secret) = (key_id.to_owned(), secret.to_owned());
+        SignIn::new(Arc::new(Here { key_id, secret }))
+    };
+    let usual = || here("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
+    let sign_in = match credentials {
+        None => usual(),
+        Some(Credentials::Assume(assume)) => usual().assuming(Assume {
+            role: assume.role.value.to_string(),
+            session: session(site),
+            seconds: assume.session.value.as_secs(),
+        }),
+        Some(Credentials::Profile(profile)) => usual().with_profile(&profile.value),
+        Some(Credentials::Keys { id, secret }) => here(&id.value, &secret.value),
+        Some(Credentials::Instance) => {
+            let message = "this version does not sign in to AWS with the role of a machine";
+            return Err(Failure::new(Exit::Missing, message)
+                .hint("name a profile or a role: `credentials` of the environment"));
+        }
+    };
+    Ok(Regions { sign_in, targets: BTreeMap::new() })
+}
+
+/// The name under which CloudTrail keeps a role's session.
+fn session(site: Site<'_>) -> String {
+    let name = format!("launchway-{}-{}", site.project, site.environment);
+    let plain =
+        |it: char| if it.is_ascii_alphanumeric() || "+=,.@-_".contains(it) { it } else { '-' };
+    name.chars().take(SESSION_MAX).map(plain).collect()
+}
+
+/// `ServiceRequest::config`.
+pub(super) fn config(
+    resolved: &ServiceInEnvironment,
+    target: &settings::Ecs,
+) -> Result<Json, Failure> {
+    let service = &resolved.service;
+    let name = &service.name.value;
+    let private = match (service.secrets.first(), service.settings.first()) {
+        (Some(_), _) => Some("secrets"),
+        (_, Some(_)) => Some("settings"),
+        _ => None,
+    };
+    if let Some(key) = private {
+        let message = format!("this version does not give the `{key}` of {name} to ECS");
+        return Err(Failure::new(Exit::Missing, message).hint(
+            "leave them to the task definition: what is not in the settings stays as it is",
+        ));
+    }
+    if !matches!(resolved.strategy.value, settings::Strategy::Rolling) {
+        let message = format!("this version deploys {name} to ECS by rolling only");
+        return Err(Failure::new(Exit::Missing, message).hint("leave `strategy` out"));
+    }
+    let variables = service.env.iter();
+    let variables = variables.map(|it| (it.name.value.to_string(), it.value.value.to_string()));
+    let config = EcsConfig {
+        region: target.region.value.to_string(),
+        cluster: target.cluster.value.to_string(),
+        service: target.service.value.to_string(),
+        container: target.container.as_ref().map(|it| it.value.to_string()),
+        account: resolved.environment.account.as_ref().map(|it| it.value.to_string()),
+        within_ms: u64::try_from(target.within.value.as_millis()).unwrap_or(u64::MAX),
+        environment: variables.collect(),
+    };
+    Ok(serde_json::to_value(config).expect("it has text keys only"))
+}
+
+/// The image that was named, by its digest: a tag may be another image tomorrow.
+pub(super) fn release(
+    resolved: &ServiceInEnvironment,
+    shipped: &Shipped<'_>,
+) -> Result<Release, Failure> {
+    let name = &resolved.service.name.value;
+    let usage = |message: String| {
+        Failure::new(Exit::Usage, message).hint(format!(
+            "--image {name}=REPOSITORY@sha256:..., as the registry says after a push"
+        ))
+    };
+    let image = shipped.image.ok_or_else(|| usage(format!("which image is {name}?")))?;
+    let (location, digest) = match image.split_once('@') {
+        Some((location, digest)) => (Some(location), digest),
+        None => (None, image),
+    };
+    let hex = digest.strip_prefix("sha256:").unwrap_or_default();
+    let is_hex = |it: u8| it.is_ascii_digit() || (b'a'..=b'f').contains(&it);
+    if hex.len() != DIGEST_DIGITS || !hex.bytes().all(is_hex) || location == Some("") {
+        return Err(usage(format!("{image} names no image by its digest")));
+    }
+    // Beside a digest a tag says nothing.
+    let untagged = |it: &str| match it.rsplit_once(':') {
+        Some((location, tag)) if !tag.contains('/') => location.to_owned(),
+        _ => it.to_owned(),
+    };
+    Ok(Release {
+        version: shipped.version.into(),
+        digest: digest.into(),
+        location: location.map(|it| untagged(it).into()),
+        commit: shipped.commit.map(Into::into),
+    })
+}
+
+/// Where the service is asked how it is; nowhere, where nothing is asked.
+pub(super) fn url(resolved: &ServiceInEnvironment) -> Result<String, Failure> {
+    if let Some(url) = &resolved.environment.url {
+        return Ok(url.value.trim_end_matches('/').to_owned());
+    }
+    if resolved.service.health.is_none() && resolved.verify.smoke.is_empty() {
+        return Ok(String::new());
+    }
+    let environment = &resolved.environment.name.value;
+    let message =
+        format!("{environment} has no url, and its services are to be asked how they are");
+    Err(Failure::new(Exit::Missing, message)
+        .hint(format!("write `url` under environments.{environment}")))
+}

@@ -1,0 +1,246 @@
+//! Deployments to ECS: the real binary against the model cloud's HTTP front, whose time is faster.
+
+use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use expect_test::{Expect, expect};
+use model_cloud::{Answer, Clock, Cloud, Front, Image, Request};
+use serde_json::{Value as Json, json};
+
+use crate::harness::{Place, Said, text, wait_until};
+
+/// Seconds of the cloud in one of ours.
+const TIMES: u64 = 10;
+
+/// A digest, by its first letter.
+fn digest(letter: char) -> String {
+    format!("sha256:{}", letter.to_string().repeat(64))
+}
+
+/// The image of a release, as `--image` has it.
+fn image(letter: char) -> String {
+    format!("registry.example.com/planner@{}", digest(letter))
+}
+
+struct Project {
+    place: Place,
+    front: Front,
+}
+
+fn ask(cloud: &mut Cloud, operation: &str, body: &Json) -> Json {
+    let target = format!("AmazonEC2ContainerServiceV20141113.{operation}");
+    let request = Request { target, body: body.to_string(), ..Request::default() };
+    match cloud.answer(&request) {
+        Answer::Said { body, .. } => serde_json::from_str(&body).expect("the model speaks JSON"),
+        Answer::Lost => Json::Null,
+    }
+}
+
+impl Project {
+    fn new(more: &str) -> Project {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+        let now = u64::try_from(now.as_millis()).expect("before the year 500 million");
+        let mut cloud = Cloud::new("111122223333", "eu-central-1", now);
+        cloud.set_deregistration_delay(1000);
+        ask(&mut cloud, "CreateCluster", &json!({"clusterName": "staging"}));
+        let app = json!({"name": "app", "image": image('a'), "memory": 128,
+            "environment": [{"name": "LEVEL", "value": "debug"}]});
+        let body = json!({"family": "api", "containerDefinitions": [app]});
+        ask(&mut cloud, "RegisterTaskDefinition", &body);
+        let body = json!({"cluster": "staging", "serviceName": "api-service", "desiredCount": 2,
+            "taskDefinition": "api", "launchType": "FARGATE", "deploymentConfiguration":
+            {"deploymentCircuitBreaker": {"enable": true, "rollback": true}}});
+        ask(&mut cloud, "CreateService", &body);
+        cloud.advance(now + 60_000);
+        cloud.script(&digest('f'), Image::missing());
+        cloud.script_command(&digest('b'), &["migrate"], Image::exits(1000, 0));
+        cloud.forget_calls();
+        let settings = format!(
+            "
+version: 1
+project: planner
+services:
+  api:
+    env: {{ LEVEL: info }}
+    migrate: {{ run: [migrate], timeout: 2m }}
+environments:
+  staging:
+    region: eu-central-1
+    targets: {{ ecs: {{ cluster: staging, service: '{{service}}-service', within: 5m }} }}
+{more}
+"
+        );
+        let place = Place::with(&[("launchway.yml", &settings)]);
+        let front = Front::serve(cloud, Clock::Wall { times: TIMES }, 0).expect("a port");
+        Project { place, front }
+    }
+
+    fn launchway(&self, args: &[&str]) -> Command {
+        let mut command = self.place.launchway(args);
+        command
+            .env("AWS_ENDPOINT_URL", self.front.url())
+            .env("AWS_ACCESS_KEY_ID", "AKIA111122223333")
+            .env("AWS_SECRET_ACCESS_KEY", "secret-of-the-key");
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Said {
+        let output = self.launchway(args).output().expect("it starts");
+        let exit = output.status.code().unwrap_or(-1);
+        Said { exit, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// The end of a deployment, and what was done for it.
+    fn check(&self, args: &[&str], expect: &Expect) {
+        let said = self.run(&[args, &["--format", "json"]].concat());
+        let ends = said.of("deployment_completed");
+        let words = ends.iter().map(|end| {
+            format!("{} {} {}\n", end["service"], end["verdict"], end["cause"]).replace('"', "")
+        });
+        let is_told = |line: &&str| line.starts_with("error") || line.starts_with("hint");
+        let errors: String =
+            said.stderr.lines().filter(is_told).map(|it| format!("{it}\n")).collect();
+        let words: String = words.collect();
+        expect.assert_eq(&format!("{words}{errors}exit {}, {}\n", said.exit, self.runs()));
+    }
+
+    /// What the service is to run, and what was done so far.
+    fn runs(&self) -> String {
+        self.front.with(|cloud| {
+            let deeds =
+                ["RegisterTaskDefinition", "RunTask", "UpdateService", "StopServiceDeployment"];
+            let deeds = deeds.map(|it| format!("{it} {}", cloud.done(&format!("ecs:{it}"))));
+            let body = json!({"cluster": "staging", "services": ["api-service"]});
+            let service = ask(cloud, "DescribeServices", &body)["services"][0].take();
+            let definition = service["taskDefinition"].as_str().unwrap_or_default().to_owned();
+            let running = &service["runningCount"];
+            let name = definition.rsplit('/').next().unwrap_or_default();
+            format!("{name} {running}, {}", deeds.join(", "))
+        })
+    }
+}
+
+#[test]
+fn a_release_goes_to_ecs_a_bad_one_comes_back_and_an_old_one_is_restored() {
+    let project = Project::new("");
+    let check = |letter: char, args: &[&str], expect: &Expect| {
+        let image = image(letter);
+        let deploy = ["deploy", "staging", "--yes", "--image", &image, "--version"];
+        project.check(&[&deploy, args].concat(), expect);
+    };
+    project.check(&["deploy", "staging", "--yes"], &expect![[r#"
+        error: which image is api?
+        hint: --image api=REPOSITORY@sha256:..., as the registry says after a push
+        exit 2, api:1 2, RegisterTaskDefinition 0, RunTask 0, UpdateService 0, StopServiceDeployment 0
+    "#]]);
+    project.check(&["deploy", "staging", "--yes", "--image", "planner:latest"], &expect![[r#"
+        error: planner:latest names no image by its digest
+        hint: --image api=REPOSITORY@sha256:..., as the registry says after a push
+        exit 2, api:1 2, RegisterTaskDefinition 0, RunTask 0, UpdateService 0, StopServiceDeployment 0
+    "#]]);
+    project.check(&["deploy", "staging", "--yes", "--image", "web=sha256:1"], &expect![[r#"
+        error: there is no service web
+        hint: there are: api
+        exit 2, api:1 2, RegisterTaskDefinition 0, RunTask 0, UpdateService 0, StopServiceDeployment 0
+    "#]]);
+    check(
+        'b',
+        &["2.0"],
+        &expect![[r#"
+        api succeeded null
+        exit 0, api:2 2, RegisterTaskDefinition 1, RunTask 1, UpdateService 1, StopServiceDeployment 0
+    "#]],
+    );
+    check(
+        'c',
+        &["2.1", "--skip-migrations"],
+        &expect![[r#"
+        api succeeded null
+        exit 0, api:3 2, RegisterTaskDefinition 2, RunTask 1, UpdateService 2, StopServiceDeployment 0
+    "#]],
+    );
+    check(
+        'f',
+        &["2.2"],
+        &expect![[r#"
+        api rolled_back the migration failed
+        exit 6, api:3 2, RegisterTaskDefinition 3, RunTask 2, UpdateService 2, StopServiceDeployment 0
+    "#]],
+    );
+    check(
+        'f',
+        &["2.2", "--skip-migrations"],
+        &expect![[r#"
+            api rolled_back ECS gave the deployment up and goes back to api:3
+            exit 6, api:3 2, RegisterTaskDefinition 4, RunTask 2, UpdateService 3, StopServiceDeployment 0
+        "#]],
+    );
+    let back = ["rollback", "staging", "--to", "2.0", "--reason", "again", "--yes"];
+    project.check(&back, &expect![[r#"
+        api succeeded null
+        exit 0, api:6 2, RegisterTaskDefinition 5, RunTask 2, UpdateService 4, StopServiceDeployment 0
+    "#]]);
+    let agent = project.front.with(|cloud| {
+        let call = cloud.calls().iter().find(|it| it.action == "ecs:UpdateService").cloned();
+        call.map(|it| it.user_agent)
+    });
+    assert_eq!(agent.as_deref(), Some("launchway/1"));
+}
+
+#[test]
+fn a_plan_names_every_call_and_makes_none_that_changes() {
+    let project = Project::new("");
+    let image = image('b');
+    let said = project.run(&["deploy", "staging", "--plan", "--image", &image, "--version", "2.0"]);
+    expect![[r#"
+        api: api:1 runs
+          containerDefinitions[app].image: registry.example.com/planner@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa -> registry.example.com/planner@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+          containerDefinitions[app].environment[LEVEL]: another value -> info
+          1. api/register  registers a revision of api with registry.example.com/planner@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb as app
+             nothing to undo
+          2. api/migrate  runs `migrate` in a task of the new revision
+             not undone: a migration is never undone; the settings say that the release before works with it
+          3. api/update  lets api-service of staging run it
+             undone: lets api-service run api:1 again
+          4. api/stabilise  waits until ECS has completed the deployment, or given it up
+             nothing to undo
+        api: if it fails, it goes back to api:1
+        plan a307bb6c4f31
+    "#]].assert_eq(&said.stdout);
+    let changes = project.front.with(|cloud| {
+        let reads = ["Describe", "List", "Get"];
+        let is_read = |it: &str| reads.iter().any(|read| it.contains(read));
+        cloud.calls().iter().filter(|it| !is_read(&it.action)).count()
+    });
+    assert_eq!(changes, 0);
+}
+
+#[test]
+fn another_account_is_not_touched() {
+    let project = Project::new("    account: \"999900001111\"");
+    let image = image('b');
+    let args = ["deploy", "staging", "--yes", "--image", &image, "--version", "2.0"];
+    project.check(&args, &expect![[r#"
+        api refused api cannot be deployed there
+        exit 4, api:1 2, RegisterTaskDefinition 0, RunTask 0, UpdateService 0, StopServiceDeployment 0
+    "#]]);
+}
+
+/// Killed behind the update: whoever comes next finds what was done, and nothing is done twice.
+#[test]
+fn a_deployment_that_is_killed_is_gone_on_with() {
+    let project = Project::new("");
+    let image = image('b');
+    let args = ["deploy", "staging", "--yes", "--image", &image, "--version", "2.0"];
+    let mut child = project.launchway(&args);
+    let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    wait_until("the service is updated", || {
+        project.front.with(|cloud| cloud.done("ecs:UpdateService") == 1)
+    });
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    project.check(&["deployments", "resume"], &expect![[r#"
+        api succeeded null
+        exit 0, api:2 2, RegisterTaskDefinition 1, RunTask 1, UpdateService 1, StopServiceDeployment 0
+    "#]]);
+}
