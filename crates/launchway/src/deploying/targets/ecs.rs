@@ -93,6 +93,7 @@ fn endpoints() -> Endpoints {
         ecs: of("AWS_ENDPOINT_URL_ECS"),
         sts: of("AWS_ENDPOINT_URL_STS"),
         logs: of("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"),
+        ecr: of("AWS_ENDPOINT_URL_ECR"),
     }
 }
 
