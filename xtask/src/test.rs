@@ -68,12 +68,8 @@ const DOCKER: Need = program("docker", "docker.io");
 const DOCKERD: Need = program("dockerd", "docker.io");
 const REGISTRY: Need = program("docker-registry", "docker-registry");
 /// Images of the tests hold nothing else; it must not need a library.
-const BUSYBOX: Need = Need {
-    name: "busybox",
-    program: "busybox",
-    args: &["true"],
-    package: "busybox-static",
-};
+const BUSYBOX: Need =
+    Need { name: "busybox", program: "busybox", args: &["true"], package: "busybox-static" };
 
 const TIERS: &[Tier] = &[
     Tier {

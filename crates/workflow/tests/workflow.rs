@@ -724,9 +724,12 @@ fn c109_defaults() {
     "#]],
     );
     root("defaults: {}", expect![[""]]);
-    root("defaults: {run: '${{ github.x }}'}", expect![[r#"
+    root(
+        "defaults: {run: '${{ github.x }}'}",
+        expect![[r#"
         3:17 `\'${{ github.x }}\'` error[unexpected-value] Unexpected value '${{ github.x }}' | a mapping is expected here
-    "#]]);
+    "#]],
+    );
     job("defaults: {run: '${{ fromJSON(vars.DEFAULTS) }}'}", expect![[""]]);
     job(
         "defaults: {run: bash}",
