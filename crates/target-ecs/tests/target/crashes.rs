@@ -1,8 +1,12 @@
 //! Answers that get lost, at every call: the end is the same, and nothing is done twice.
 
-use model_cloud::{Cloud, Fault, FaultKind, Health, Image};
+use std::collections::BTreeMap;
 
-use crate::world::{NEW, Script, play, script};
+use event::{DeploymentEvent, DeploymentId, Fence, Timestamp, Undo, Way};
+use model_cloud::{Cloud, Fault, FaultKind, Health, Image};
+use ports::{Order, Performer as _, Progress};
+
+use crate::world::{End, NEW, Script, play, script, target, wanted};
 
 /// Every call, lost before and after it was done; every target knows nothing.
 fn check_every_call(make: impl Fn() -> Script) {
@@ -56,4 +60,92 @@ fn a_release_that_is_stopped_on_its_way() {
         script.config = serde_json::json!({"within_ms": 60_000});
         script
     });
+}
+
+/// Gives every order of the plan once more, with what the journal says of the first time, until it
+/// is over; tells how.
+fn again(end: &End, way: Way) -> Vec<String> {
+    let plan = end.plan().expect("there is a plan");
+    let (mut effects, mut intended) = (BTreeMap::new(), BTreeMap::new());
+    for event in &end.events {
+        match event {
+            DeploymentEvent::StepDone { step, way: Way::Forward, effect, .. } => {
+                effects.insert(step.clone(), effect.clone());
+            }
+            DeploymentEvent::StepIntended { step, way: Way::Forward, at } => {
+                intended.insert(step.clone(), *at);
+            }
+            _ => {}
+        }
+    }
+    let service = wanted(&script(|_| {}));
+    let mut said = Vec::new();
+    for step in
+        plan.steps().filter(|it| way == Way::Forward || matches!(it.undo, Undo::Step { .. }))
+    {
+        let began = end.cloud.borrow().now();
+        let mut progress = String::new();
+        for _ in 0..20 {
+            let now = end.cloud.borrow().now();
+            let since = if way == Way::Forward { intended[&step.key] } else { Timestamp(began) };
+            let order = Order {
+                deployment: DeploymentId(12),
+                fence: Fence(1),
+                step,
+                service: &service,
+                way,
+                now: Timestamp(now),
+                since,
+                until: Timestamp(began + step.within_ms),
+                before: None,
+                effects: &effects,
+            };
+            let (word, over) = match target(&end.cloud).advance(&order) {
+                Progress::Underway { .. } => ("underway", false),
+                Progress::Done { .. } => ("done", true),
+                Progress::WentBack(_) => ("went back", true),
+                Progress::Superseded(_) => ("superseded", true),
+                other => panic!("{other:?}"),
+            };
+            word.clone_into(&mut progress);
+            if over {
+                break;
+            }
+            end.cloud.borrow_mut().advance(now + 5000);
+        }
+        said.push(format!("{} {progress}", step.key));
+    }
+    said
+}
+
+#[test]
+fn steps_that_were_done_are_done_again_by_looking() {
+    let end = play(&script(|_| {}), Vec::new());
+    let deeds = end.deeds();
+    let done = ["api/register done", "api/update done", "api/stabilise done"];
+    assert_eq!(again(&end, Way::Forward), done);
+    assert_eq!((end.deeds(), end.runs()), (deeds, "api:2 2/2".to_owned()));
+}
+
+/// Whoever carries on an order of a deployment that ECS has taken back meanwhile does not start it
+/// a second time.
+#[test]
+fn what_was_taken_back_is_not_done_again() {
+    let bad = |cloud: &mut Cloud| cloud.script(NEW, Image::missing());
+    let end = play(&script(bad).with_breaker(true), Vec::new());
+    let deeds = end.deeds();
+    let told = ["api/register done", "api/update done", "api/stabilise went back"];
+    assert_eq!(again(&end, Way::Forward), told);
+    assert_eq!((end.deeds(), end.runs()), (deeds, "api:1 2/2".to_owned()));
+}
+
+#[test]
+fn what_was_undone_is_undone_again_by_looking() {
+    for breaker in [true, false] {
+        let bad = |cloud: &mut Cloud| cloud.script(NEW, Image::missing());
+        let end = play(&script(bad).with_breaker(breaker), Vec::new());
+        let deeds = end.deeds();
+        assert_eq!(again(&end, Way::Back), ["api/update done"]);
+        assert_eq!((end.deeds(), end.runs()), (deeds, "api:1 2/2".to_owned()));
+    }
 }
