@@ -4,6 +4,7 @@
 //! commit that is not known, is the original's business.
 
 mod artifacts;
+mod aws_credentials;
 mod blobs;
 mod cache;
 mod caching;
@@ -13,6 +14,7 @@ mod codecov;
 mod dependency_cache;
 mod docker;
 mod download_artifact;
+mod ecr_login;
 mod ecs_render;
 mod glob;
 mod http;
@@ -84,11 +86,13 @@ struct Native {
 
 /// Every native version there is.
 const REGISTER: &[&Native] = &[
+    &ecr_login::ECR_LOGIN,
     &cache::CACHE,
     &cache::RESTORE,
     &cache::SAVE,
     &checkout::CHECKOUT,
     &codecov::CODECOV,
+    &aws_credentials::CREDENTIALS,
     &docker::build::BUILD,
     &docker::login::LOGIN,
     &docker::setup_buildx::BUILDX,

@@ -23,6 +23,7 @@ mod fault;
 mod identity;
 mod logs;
 mod profile;
+mod role;
 mod sign_in;
 mod signature;
 mod task;
@@ -36,6 +37,7 @@ pub use ecs::{
 };
 pub use fault::{Fault, FaultKind};
 pub use identity::Identity;
+pub use role::{RoleRequest, TakenRole};
 pub use sign_in::{Assume, SignIn, SignInError, Surroundings};
 pub use task::{EcsContainer, EcsTask, Launched};
 pub use transport::{Https, Reply, Transport, Unanswered, WireRequest};

@@ -236,7 +236,7 @@ fn no_credentials(error: &SignInError) -> Fault {
     }
 }
 
-fn read(action: &str, reply: &Reply) -> Result<Credentials, Fault> {
+pub(crate) fn read(action: &str, reply: &Reply) -> Result<Credentials, Fault> {
     let member = |name| element(&reply.body, name);
     let keys = member("AccessKeyId").zip(member("SecretAccessKey"));
     let rest = member("SessionToken").zip(member("Expiration"));

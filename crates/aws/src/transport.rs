@@ -61,6 +61,17 @@ pub struct Https {
 
 impl Default for Https {
     fn default() -> Https {
+        Https::with(None)
+    }
+}
+
+impl Https {
+    /// By this proxy, whatever the environment says; none where that is no address.
+    pub fn by_proxy(address: &str) -> Option<Https> {
+        ureq::Proxy::new(address).ok().map(|proxy| Https::with(Some(proxy)))
+    }
+
+    fn with(proxy: Option<ureq::Proxy>) -> Https {
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
             .root_certs(RootCerts::PlatformVerifier)
@@ -76,7 +87,11 @@ impl Default for Https {
                 .max_redirects(0)
         };
         let direct = config().proxy(None).build().new_agent();
-        Https { agent: config().build().new_agent(), direct }
+        let agent = match proxy {
+            Some(proxy) => config().proxy(Some(proxy)),
+            None => config(),
+        };
+        Https { agent: agent.build().new_agent(), direct }
     }
 }
 

@@ -5,7 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws::{Client, Endpoints, Fault, FaultKind, Https, RegistryLogin, SignIn, Surroundings};
+use aws::{
+    Client, Credentials, Endpoints, Fault, FaultKind, Https, RegistryLogin, SignIn, Surroundings,
+};
+use mask::Secret;
 use regex::Regex;
 
 use super::step::{Failure, Step};
@@ -23,17 +26,27 @@ impl Surroundings for OfStep {
     }
 }
 
-/// Keys that an input has, and nothing else.
-struct Keys {
-    id: String,
-    secret: String,
+/// Who calls.
+#[derive(Clone)]
+pub(super) enum Who {
+    /// Whoever the step is signed in as.
+    Step,
+    /// Whoever has these.
+    Keys(Credentials),
+    /// Nobody: there are no credentials any more.
+    Nobody,
 }
+
+/// Credentials, and nothing else.
+struct Keys(Credentials);
 
 impl Surroundings for Keys {
     fn variable(&self, name: &str) -> Option<String> {
+        let secret = |it: &Secret| it.expose().to_owned();
         match name {
-            "AWS_ACCESS_KEY_ID" => Some(self.id.clone()),
-            "AWS_SECRET_ACCESS_KEY" => Some(self.secret.clone()),
+            "AWS_ACCESS_KEY_ID" => Some(self.0.key_id.clone()),
+            "AWS_SECRET_ACCESS_KEY" => Some(secret(&self.0.secret)),
+            "AWS_SESSION_TOKEN" => self.0.session.as_ref().map(secret),
             _ => None,
         }
     }
@@ -43,25 +56,68 @@ impl Surroundings for Keys {
     }
 }
 
+struct Nothing;
+
+impl Surroundings for Nothing {
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, _: &Path) -> Option<String> {
+        None
+    }
+}
+
 /// A client in the region that the environment names.
 pub(super) fn client(step: &Step) -> Result<Client, Failure> {
+    client_as(step, &region(step)?, Who::Step, None, None)
+}
+
+/// The region that the environment names.
+pub(super) fn region(step: &Step) -> Result<String, Failure> {
     let region = step.variable("AWS_REGION").or_else(|| step.variable("AWS_DEFAULT_REGION"));
-    let region = region.ok_or_else(|| {
+    region.ok_or_else(|| {
         Failure::new("Region is missing").hint(
             "give aws-actions/configure-aws-credentials an `aws-region` before this step, or set AWS_REGION",
         )
-    })?;
-    Ok(client_in(step, &region))
+    })
 }
 
-/// A client in a region.
-pub(super) fn client_in(step: &Step, region: &str) -> Client {
-    client_as(step, region, Arc::new(OfStep))
-}
-
-fn client_as(step: &Step, region: &str, who: Arc<dyn Surroundings>) -> Client {
+/// A client in a region; STS and the proxy where inputs name them.
+pub(super) fn client_as(
+    step: &Step,
+    region: &str,
+    who: Who,
+    sts: Option<String>,
+    proxy: Option<&str>,
+) -> Result<Client, Failure> {
+    let who: Arc<dyn Surroundings> = match who {
+        Who::Step => Arc::new(OfStep),
+        Who::Keys(credentials) => Arc::new(Keys(credentials)),
+        Who::Nobody => Arc::new(Nothing),
+    };
+    let transport = match proxy {
+        Some(address) => Https::by_proxy(address)
+            .ok_or_else(|| Failure::new("input `http-proxy` is not an address"))?,
+        None => Https::default(),
+    };
+    let mut endpoints = endpoints(step);
+    endpoints.sts = sts.or(endpoints.sts);
     let sign_in = SignIn::new(who);
-    Client::new(region, endpoints(step), sign_in, Box::new(Https::default()), Box::new(now))
+    Ok(Client::new(region, endpoints, sign_in, Box::new(transport), Box::new(now)))
+}
+
+/// A value as part of an address.
+pub(super) fn encoded(text: &str) -> String {
+    let plain = |it: u8| it.is_ascii_alphanumeric() || b"-_.~".contains(&it);
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if plain(byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    })
 }
 
 fn endpoints(step: &Step) -> Endpoints {
@@ -127,14 +183,14 @@ pub(super) fn registry_logins(
     key_id: &str,
     secret: &str,
 ) -> Result<Vec<RegistryLogin>, Failure> {
-    let who: Arc<dyn Surroundings> = if key_id.is_empty() || secret.is_empty() {
-        Arc::new(OfStep)
+    let who = if key_id.is_empty() || secret.is_empty() {
+        Who::Step
     } else {
-        Arc::new(Keys { id: key_id.to_owned(), secret: secret.to_owned() })
+        Who::Keys(Credentials::key(key_id, secret))
     };
     let words = "Could not retrieve an authorization token from AWS ECR";
     let Some((account, region)) = account_and_region(registry) else {
-        let mut client = client_as(step, "us-east-1", who);
+        let mut client = client_as(step, "us-east-1", who, None, None)?;
         let login = client.public_registry_login().map_err(|fault| failed(&fault, words))?;
         return Ok(vec![login]);
     };
@@ -144,7 +200,8 @@ pub(super) fn registry_logins(
             accounts.push(other.to_owned());
         }
     }
-    client_as(step, &region, who).registry_logins(&accounts).map_err(|fault| failed(&fault, words))
+    let mut client = client_as(step, &region, who, None, None)?;
+    client.registry_logins(&accounts).map_err(|fault| failed(&fault, words))
 }
 
 #[cfg(test)]

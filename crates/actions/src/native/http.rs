@@ -61,6 +61,15 @@ impl Http {
         answer(request.send(body))
     }
 
+    /// Asks.
+    pub(super) fn get(&self, url: &str, headers: &[(&str, &str)]) -> Result<Answer, NoAnswer> {
+        let mut request = self.agent_for(url).get(url);
+        for (key, value) in headers {
+            request = request.header(*key, *value);
+        }
+        answer(request.call())
+    }
+
     fn agent_for(&self, url: &str) -> &ureq::Agent {
         let host = url.split_once("://").map_or(url, |(_, rest)| rest);
         let here = ["127.0.0.1", "localhost", "[::1]"].iter().any(|it| host.starts_with(it));

@@ -44,7 +44,11 @@ fn every_name_stands_once() {
 
 /// The text of every file of the natives, to look inputs up in.
 const SOURCES: &[&str] = &[
+    include_str!("aws_credentials.rs"),
+    include_str!("aws_credentials/profile.rs"),
+    include_str!("aws_credentials/tags.rs"),
     include_str!("cache.rs"),
+    include_str!("ecr_login.rs"),
     include_str!("checkout.rs"),
     include_str!("checkout/auth.rs"),
     include_str!("codecov.rs"),

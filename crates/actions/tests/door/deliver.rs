@@ -9,12 +9,12 @@ use expect_test::{Expect, expect};
 use crate::bench::Bench;
 
 /// Answers requests in turn, and tells what they were.
-struct Server {
-    url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     seen: JoinHandle<Vec<String>>,
 }
 
-fn serve(answers: &[(u16, &str)]) -> Server {
+pub(crate) fn serve(answers: &[(u16, &str)]) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let answers: Vec<(u16, String)> =
@@ -55,7 +55,7 @@ fn serve(answers: &[(u16, &str)]) -> Server {
 }
 
 impl Server {
-    fn check(self, expected: &Expect) {
+    pub(crate) fn check(self, expected: &Expect) {
         expected.assert_eq(&self.seen.join().expect("the server").join("\n---\n"));
     }
 }

@@ -12,3 +12,4 @@ mod docker_arguments;
 mod resolve;
 mod scans;
 mod setup;
+mod sign_in;

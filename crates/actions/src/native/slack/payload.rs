@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
+use crate::native::cloud::encoded;
 use crate::native::step::{Failure, Step};
 
 /// JSON, YAML, or the inside of a JSON object without its braces.
@@ -136,18 +137,6 @@ pub(super) fn form(values: &Json) -> String {
         format!("{}={}", encoded(key), encoded(&text))
     });
     pairs.collect::<Vec<_>>().join("&")
-}
-
-fn encoded(text: &str) -> String {
-    let plain = |it: u8| it.is_ascii_alphanumeric() || b"-_.~".contains(&it);
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if plain(byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-        out
-    })
 }
 
 /// What templates and an empty payload know: the event, and what the original's library says of
