@@ -15,6 +15,7 @@ mod dependency_cache;
 mod docker;
 mod download_artifact;
 mod ecr_login;
+mod ecs_deploy;
 mod ecs_render;
 mod glob;
 mod http;
@@ -97,6 +98,7 @@ const REGISTER: &[&Native] = &[
     &docker::login::LOGIN,
     &docker::setup_buildx::BUILDX,
     &download_artifact::DOWNLOAD,
+    &ecs_deploy::DEPLOY,
     &ecs_render::RENDER,
     &setup_node::NODE,
     &setup_python::PYTHON,

@@ -213,9 +213,17 @@ impl Client {
         service: &str,
         task_definition: &str,
     ) -> Result<EcsService, Fault> {
-        let body =
-            json!({"cluster": cluster, "service": service, "taskDefinition": task_definition});
-        let mut answer = self.call(Service::Ecs, "UpdateService", &body)?;
+        self.update_service_with(
+            &json!({"cluster": cluster, "service": service, "taskDefinition": task_definition}),
+        )
+    }
+
+    /// The service is to be as the body says. It answers with the service as it is then.
+    ///
+    /// # Errors
+    /// When AWS refuses it, or does not answer: then it may have been done.
+    pub fn update_service_with(&mut self, body: &Json) -> Result<EcsService, Fault> {
+        let mut answer = self.call(Service::Ecs, "UpdateService", body)?;
         read("ecs:UpdateService", answer["service"].take())
     }
 

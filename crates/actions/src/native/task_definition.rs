@@ -16,6 +16,29 @@ const DESCRIBED_ONLY: &[&str] = &[
     "deleteRequestedAt",
 ];
 
+/// What `RegisterTaskDefinition` takes (botocore's model); anything else the original's client
+/// leaves out as well.
+const REGISTERED: &[&str] = &[
+    "family",
+    "taskRoleArn",
+    "executionRoleArn",
+    "networkMode",
+    "containerDefinitions",
+    "volumes",
+    "placementConstraints",
+    "requiresCompatibilities",
+    "cpu",
+    "memory",
+    "tags",
+    "pidMode",
+    "ipcMode",
+    "proxyConfiguration",
+    "inferenceAccelerators",
+    "ephemeralStorage",
+    "runtimePlatform",
+    "enableFaultInjection",
+];
+
 /// The drivers that the original knows.
 const LOG_DRIVERS: &[&str] = &[
     "json-file",
@@ -92,6 +115,78 @@ pub(super) fn remove(value: &mut Json, member: &str) {
     if let Some(members) = value.as_object_mut() {
         members.shift_remove(member);
     }
+}
+
+/// What can be registered: without what is empty, but for members named in `keep`; and the names
+/// of members that no task definition has. Empty values that ECS needs are there again.
+pub(super) fn registrable(definition: Json, keep: &[&str]) -> (Json, Vec<String>) {
+    let mut definition = cleaned(None, definition, keep).unwrap_or_else(|| json!({}));
+    let mut unknown = Vec::new();
+    if let Some(members) = definition.as_object_mut() {
+        let known = |name: &String| REGISTERED.contains(&name.as_str());
+        unknown = members.keys().filter(|name| !known(name)).cloned().collect();
+        members.retain(|name, _| known(name));
+    }
+    let proxy = &mut definition["proxyConfiguration"];
+    if proxy["type"] == "APPMESH" {
+        fill_in(&mut proxy["properties"], &["value", "name"]);
+    }
+    if definition["proxyConfiguration"].is_null() {
+        remove(&mut definition, "proxyConfiguration");
+    }
+    if let Some(containers) =
+        definition.get_mut("containerDefinitions").and_then(Json::as_array_mut)
+    {
+        for container in containers {
+            if let Some(environment) = container.get_mut("environment") {
+                fill_in(environment, &["value"]);
+            }
+        }
+    }
+    (definition, unknown)
+}
+
+/// Members that must be there, empty where they are not.
+fn fill_in(entries: &mut Json, members: &[&str]) {
+    for entry in entries.as_array_mut().into_iter().flatten() {
+        for member in members {
+            if entry.is_object() && entry.get(*member).is_none() {
+                entry[*member] = json!("");
+            }
+        }
+    }
+}
+
+fn is_empty(value: &Json, key: Option<&str>, keep: &[&str]) -> bool {
+    if key.is_some_and(|key| keep.contains(&key)) {
+        return false;
+    }
+    match value {
+        Json::Null => true,
+        Json::String(text) => text.is_empty(),
+        Json::Array(items) => items.iter().all(|item| is_empty(item, None, keep)),
+        // Inside of objects the original knows of no members to keep.
+        Json::Object(members) => members.values().all(|member| is_empty(member, None, &[])),
+        Json::Bool(_) | Json::Number(_) => false,
+    }
+}
+
+fn cleaned(key: Option<&str>, value: Json, keep: &[&str]) -> Option<Json> {
+    if is_empty(&value, key, keep) {
+        return None;
+    }
+    Some(match value {
+        Json::Array(items) => {
+            items.into_iter().filter_map(|item| cleaned(None, item, keep)).collect()
+        }
+        Json::Object(members) => {
+            let members = members.into_iter();
+            let left = members
+                .filter_map(|(name, it)| Some((name.clone(), cleaned(Some(&name), it, keep)?)));
+            Json::Object(left.collect())
+        }
+        other => other,
+    })
 }
 
 fn container<'d>(definition: &'d mut Json, name: &str) -> Result<&'d mut Json, String> {
@@ -303,6 +398,25 @@ mod tests {
         assert_eq!(done["taskRoleArn"], "arn:aws:iam::111122223333:role/path/task");
         assert_eq!(done["executionRoleArn"], "arn:aws-cn:iam::111122223333:role/run");
         assert_eq!(odd.len(), 2, "said once for each container: {odd:?}");
+    }
+
+    #[test]
+    fn what_is_empty_is_not_registered_unless_it_is_kept() {
+        let (done, unknown) = registrable(definition(), &[]);
+        let app = json!({
+            "name": "app", "image": "app:1",
+            "environment": [{"name": "A", "value": ""}, {"name": "B", "value": "1"}],
+        });
+        assert_eq!(done["containerDefinitions"][0], app);
+        assert_eq!(done.get("proxyConfiguration"), None);
+        assert_eq!(unknown[0], "taskDefinitionArn");
+        let (done, _) = registrable(definition(), &["command"]);
+        assert_eq!(done["containerDefinitions"][0]["command"], json!([]));
+        let mesh = json!({
+            "proxyConfiguration": {"type": "APPMESH", "properties": [{"name": "a", "value": ""}]},
+        });
+        let (done, _) = registrable(mesh.clone(), &[]);
+        assert_eq!(done, mesh);
     }
 
     #[test]

@@ -59,6 +59,8 @@ const SOURCES: &[&str] = &[
     include_str!("docker/setup_buildx.rs"),
     include_str!("docker/with_buildx.rs"),
     include_str!("download_artifact.rs"),
+    include_str!("ecs_deploy.rs"),
+    include_str!("ecs_deploy/run_task.rs"),
     include_str!("ecs_render.rs"),
     include_str!("setup_node.rs"),
     include_str!("setup_python.rs"),

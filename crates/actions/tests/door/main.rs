@@ -9,6 +9,7 @@ mod deliver;
 #[cfg(feature = "docker")]
 mod docker;
 mod docker_arguments;
+mod ecs;
 mod resolve;
 mod scans;
 mod setup;
