@@ -4,7 +4,7 @@
 //! the day it was made.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anstyle_svg::{Term, WIN10_CONSOLE};
@@ -28,7 +28,9 @@ pub(crate) fn make() -> Result<()> {
     place.write(WORKFLOW, &workflow)?;
     place.picture("plan", &[&["plan"]])?;
     place.picture("run", &[&["run", "--committed"]])?;
-    Ok(())
+    let shipped = place.ship();
+    place.take_down()?;
+    shipped
 }
 
 /// The demo's repository in a folder of ours.
@@ -51,15 +53,50 @@ impl Place {
             place.write(to, &fs::read_to_string(demo.join(from))?)?;
         }
         place.git(&["init", "--quiet", "--initial-branch", "main"])?;
-        place.git(&["add", "--all"])?;
-        place.git(&["commit", "--quiet", "--message", "A greeter in three languages"])?;
+        place.commit("A greeter in three languages")?;
         Ok(place)
+    }
+
+    /// A version that goes to this machine, and one that comes back.
+    fn ship(&self) -> Result<()> {
+        let settings = fs::read_to_string(root().join("crates/launchway/demo/launchway.yml"))?;
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        let address = listener.local_addr()?.to_string();
+        drop(listener);
+        let settings = settings.replace("ADDRESS", &address).replace("PROGRAM", "launchway");
+        self.write("launchway.yml", &settings)?;
+        self.write("site/greeting.txt", "Hello, world!\n")?;
+        self.write("site/version.txt", "1.0\n")?;
+        self.commit("The page says 1.0")?;
+        self.output(&["deploy", "local", "--version", "1.0", "--yes"])?;
+        fs::remove_file(self.repository.join("site/greeting.txt"))?;
+        self.write("site/version.txt", "1.1\n")?;
+        self.commit("The page says 1.1")?;
+        let broken = ["deploy", "local", "--version", "1.1", "--yes"];
+        self.picture("deploy", &[&broken])
+    }
+
+    /// A supervisor ends what nobody wants any more, and then itself.
+    fn take_down(&self) -> Result<()> {
+        let host = self.state.join("host/greeter/local");
+        for file in ["routes/greeter.json", "wanted/greeter.json"] {
+            let path = host.join(file);
+            if path.exists() {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
     }
 
     fn write(&self, path: &str, text: &str) -> Result<()> {
         let path = self.repository.join(path);
         fs::create_dir_all(path.parent().expect("it lies in a folder"))?;
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    fn commit(&self, message: &str) -> Result<()> {
+        self.git(&["add", "--all"])?;
+        self.git(&["commit", "--quiet", "--message", message])
     }
 
     fn git(&self, args: &[&str]) -> Result<()> {
@@ -69,13 +106,12 @@ impl Place {
         Ok(())
     }
 
-    /// Commands with what they print to standard output.
+    /// Commands with what they print.
     fn picture(&self, name: &str, commands: &[&[&str]]) -> Result<()> {
-        let program = target().join("debug/launchway");
         let mut shown = String::new();
         for args in commands {
             shown += &format!("\x1b[1m$ launchway {}\x1b[0m\n", args.join(" "));
-            shown += &self.output(&program, args)?;
+            shown += &self.output(args)?;
         }
         let svg = Term::new().palette(WIN10_CONSOLE).min_width_px(WIDTH_PX).render_svg(&shown);
         // Dim as terminals show it.
@@ -87,9 +123,19 @@ impl Place {
         Ok(())
     }
 
-    fn output(&self, program: &Path, args: &[&str]) -> Result<String> {
-        let output = Command::new(program)
+    fn output(&self, args: &[&str]) -> Result<String> {
+        let program = target().join("debug/launchway");
+        // What is shipped calls it by its name.
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(target().join("debug")).chain(std::env::split_paths(&path));
+        // A deployment is told on standard error: its plan, and each step as it ends.
+        let shown = if args.first() == Some(&"deploy") { "2>&1" } else { "" };
+        let output = Command::new("sh")
+            .args(["-c", &format!("exec \"$0\" \"$@\" {shown}")])
+            .arg(&program)
             .args(args)
+            .env("PATH", std::env::join_paths(folders)?)
+            .env("USER", "ada")
             .current_dir(&self.repository)
             .env("CLICOLOR_FORCE", "1")
             .env("LAUNCHWAY_STATE", &self.state)
