@@ -146,7 +146,11 @@ const TIERS: &[Tier] = &[
     Tier {
         name: "docker",
         needs: &[GIT, DOCKER, DOCKERD, REGISTRY, BUSYBOX],
-        steps: &[Step::Tests("cargo test --quiet -p actions --features docker docker::")],
+        steps: &[
+            Step::Tests("cargo test --quiet -p actions --features docker docker::"),
+            // Jobs find docker at its usual place only.
+            Step::Tests("cargo test --quiet -p launchway --features docker --test e2e seeds::"),
+        ],
         usual: true,
     },
     // A hundred kills; minutes.

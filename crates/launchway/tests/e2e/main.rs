@@ -18,6 +18,8 @@
 //!   settings.rs   launchway.yml and .env files: checked, shown, their schema
 //!   json.rs       lines of JSON have the fields of docs/json.md
 //!   kill.rs       kill -9 and signals, and what is true afterwards
+//!   seeds.rs      the seeds' delivery workflows as written: where they fail, and why (its build:
+//!                 feature `docker`)
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
 //! ```
@@ -41,6 +43,7 @@ mod remote;
 mod reuse;
 mod run;
 mod safety;
+mod seeds;
 mod select;
 mod settings;
 #[cfg(feature = "soak")]

@@ -1,0 +1,144 @@
+//! The delivery workflows of the seed documents as they were written: here they end as
+//! `docs/seeds.md` says that they end on GitHub, and say why.
+
+use std::path::Path;
+
+use expect_test::{Expect, expect};
+
+use crate::harness::{Place, Said};
+
+/// A repository with one of the seeds' workflows.
+fn seed(name: &str) -> Place {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/seeds");
+    let text = std::fs::read_to_string(examples.join(name)).expect("a seed");
+    Place::with(&[(".github/workflows/seed.yml", &text)])
+}
+
+/// Whether the log has a line with this text.
+fn says(said: &Said, text: &str) -> bool {
+    said.of("log").iter().any(|line| line["text"].as_str().is_some_and(|it| it.contains(text)))
+}
+
+/// The job that signs in has no `id-token: write`.
+fn check_sign_in(name: &str, args: &[&str], expect: Expect) {
+    let place = seed(name);
+    let said = place.json(&[&["run"], args, &["-W", ".github/workflows/seed.yml"]].concat());
+    expect.assert_eq(&said.verdict());
+    for words in [
+        "Did you mean to set the `id-token` permission?",
+        "Could not load credentials from any providers",
+    ] {
+        assert!(says(&said, words), "{words}: {}", said.stdout);
+    }
+}
+
+#[test]
+fn s0_deploy_fails_at_its_sign_in() {
+    check_sign_in(
+        "s0-deploy.yml",
+        &["workflow_dispatch", "--input", "confirm=DEPLOY", "--environment", "production"],
+        expect![[r#"
+            deploy: failure
+              Configure AWS credentials (OIDC): failure, failure
+              Login to Amazon ECR: skipped, skipped
+              Build Docker image: skipped, skipped
+              Push to ECR: skipped, skipped
+              Update ECS task definition: skipped, skipped
+              Deploy to ECS: skipped, skipped
+              Verify deployment: skipped, skipped
+            .github/workflows/seed.yml failure
+            exit 1
+        "#]],
+    );
+}
+
+#[test]
+fn s0_rollback_fails_at_its_sign_in() {
+    let inputs = ["--input", "confirm=ROLLBACK", "--input", "task_revision=7"];
+    check_sign_in(
+        "s0-rollback.yml",
+        &[&["workflow_dispatch"][..], &inputs].concat(),
+        expect![[r#"
+            rollback: failure
+              Configure AWS credentials: failure, failure
+              Rollback ECS service: skipped, skipped
+              Wait for stability: skipped, skipped
+              Verify health: skipped, skipped
+            .github/workflows/seed.yml failure
+            exit 1
+        "#]],
+    );
+}
+
+#[test]
+fn s4_deploy_fails_at_its_sign_in() {
+    let role = "AWS_DEPLOYER_ROLE_ARN=arn:aws:iam::111122223333:role/deployer";
+    check_sign_in(
+        "s4-deploy.yml",
+        &["workflow_dispatch", "--input", "environment=dev", "--environment", "dev", "--var", role],
+        expect![[r#"
+            deploy: failure
+              Configure AWS credentials: failure, failure
+              Build, tag, and push image to Amazon ECR: skipped, skipped
+              Login to Amazon ECR: skipped, skipped
+              Push image: skipped, skipped
+              Download current task definition: skipped, skipped
+              Fill in the new image ID: skipped, skipped
+              Deploy Amazon ECS task definition: skipped, skipped
+            .github/workflows/seed.yml failure
+            exit 1
+        "#]],
+    );
+}
+
+/// Jobs find docker at its usual place only: there it is, or it is started for the tests.
+#[cfg(feature = "docker")]
+fn need_docker() {
+    use std::process::{Command, Stdio};
+
+    let answers = || {
+        let mut command = Command::new("docker");
+        command.arg("version").stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().expect("docker is installed").success()
+    };
+    if answers() {
+        return;
+    }
+    let mut daemon = Command::new("setpriv");
+    // It ends with the thread that asked for it, and that one with the tests.
+    daemon.args(["--pdeathsig", "TERM", "dockerd", "--bridge", "none", "--iptables=false"]);
+    daemon.stdout(Stdio::null()).stderr(Stdio::null());
+    std::thread::spawn(move || daemon.status().expect("dockerd is installed"));
+    crate::harness::wait_until("docker answers", answers);
+}
+
+/// Its build is good, its image is nowhere, and its last step hides that.
+#[cfg(feature = "docker")]
+#[test]
+fn s0_build_is_green_though_its_image_is_not_there() {
+    need_docker();
+    let place = seed("s0-build.yml");
+    let busybox = ["/bin/busybox", "/usr/bin/busybox"].map(Path::new);
+    let busybox = busybox.into_iter().find(|path| path.exists()).expect("busybox is installed");
+    std::fs::copy(busybox, place.repository().join("busybox")).expect("a copy");
+    place.write("requirements.txt", "fastapi\n");
+    place.commit();
+    place.git(&["checkout", "--quiet", "-b", "change"]);
+    place
+        .write("Dockerfile", "FROM scratch\nCOPY busybox /busybox\nCMD [\"/busybox\", \"true\"]\n");
+    place.commit();
+    let said = place.json(&["run", "pull_request", "-W", ".github/workflows/seed.yml"]);
+    expect![[r#"
+        build: success
+        .github/workflows/seed.yml success
+        exit 0
+    "#]]
+    .assert_eq(&said.verdict());
+    for words in [
+        "docker has no image of it",
+        "Unable to find image 'sandbox-broker-api:test' locally",
+        "Built successfully",
+    ] {
+        assert!(says(&said, words), "{words}: {}", said.stdout);
+    }
+}
