@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use deploy::{
     DeployArgs, DeploymentRef, DeploymentsCommand, EnvironmentArgs, EnvironmentsArgs, HistoryArgs,
-    ReleasesArgs, RollbackArgs, SettingsArgs, StatusArgs,
+    ReleasesArgs, RollbackArgs, ServiceLogsArgs, SettingsArgs, StatusArgs,
 };
 pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Rollback(RollbackArgs),
     /// Show what runs where
     Status(StatusArgs),
+    /// Show what the instances of a service print
+    Logs(ServiceLogsArgs),
     /// List what was deployed, newest first
     History(HistoryArgs),
     /// Look at deployments, and do something about them

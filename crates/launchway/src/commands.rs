@@ -9,6 +9,7 @@ mod environments;
 mod eval;
 mod history;
 mod host;
+mod logs;
 mod man;
 mod native;
 mod plan;
@@ -41,6 +42,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Deploy(args) => deploy::run(&args, &state()?)?,
         Command::Rollback(args) => rollback::run(&args, &state()?)?,
         Command::Status(args) => status::run(&args.of, &state()?)?,
+        Command::Logs(args) => logs::run(&args, &state()?)?,
         Command::History(args) => history::run(&args, &state()?)?,
         Command::Deployments(command) => deployments::run(&command, &state()?)?,
         Command::Releases(args) => releases::run(&args.of, &state()?)?,

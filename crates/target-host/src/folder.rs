@@ -67,7 +67,11 @@ impl Folder {
 
     /// What an instance prints.
     pub fn log(&self, service: &str, instance: &str) -> PathBuf {
-        self.root.join("logs").join(service).join(format!("{instance}.log"))
+        self.logs_of(service).join(format!("{instance}.log"))
+    }
+
+    pub(crate) fn logs_of(&self, service: &str) -> PathBuf {
+        self.root.join("logs").join(service)
     }
 
     pub(crate) fn tasks(&self) -> PathBuf {

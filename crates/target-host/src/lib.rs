@@ -19,6 +19,7 @@
 //!   wanted.rs     the two files              config.rs   what the settings say
 //!   supervise/    processes, probes, logs    task.rs     commands that are run once, and never twice
 //!   target/       the door: observe, propose, advance
+//!   printed/      what instances print, for people
 //! ```
 
 mod bundle;
@@ -26,6 +27,7 @@ mod config;
 mod down;
 mod fence;
 mod folder;
+mod printed;
 mod processes;
 mod supervise;
 mod target;
@@ -37,6 +39,7 @@ pub use bundle::{BundleError, ENTRIES_MAX, PackOptions, Packed, pack, unpack, ve
 pub use config::{Health, HostConfig, Strategy};
 pub use down::take_down;
 pub use folder::Folder;
+pub use printed::{Logs, LogsError, PrintedLine};
 pub use supervise::{SuperviseError, supervise};
 pub use target::{HostTarget, InstanceView, PrivateValues, ServiceView, TaskBody, view};
 pub use task::run as run_task;

@@ -34,7 +34,7 @@ use probe::Answer;
 /// write what it wants.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
 /// Between two looks at the sizes of logs. A service that writes 100 MB a second fills a GB by then.
-const LOG_INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) const LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// Ports of instances: below those that the kernel gives to connections by itself (32768 and above,
 /// unless it was told otherwise), so that none of them stands in the way of a restart.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;

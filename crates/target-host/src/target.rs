@@ -19,6 +19,7 @@ use ports::{Observation, Order, Performer, Progress, Proposal, Target};
 use crate::bundle;
 use crate::config::HostConfig;
 use crate::folder::{self, Folder};
+use crate::printed::{Logs, LogsError};
 use crate::processes;
 use crate::wanted::{Set, Wanted};
 use site::{Halt, Move, Site};
@@ -73,6 +74,14 @@ impl HostTarget {
         let log = self.folder.path().join("logs/supervisor.log");
         self.start_once(&["supervise".as_ref(), "--folder".as_ref(), &path], &log)?;
         Ok(false)
+    }
+
+    /// What instances of these services print; of one where it is named (`7.0`) or numbered (`0`).
+    ///
+    /// # Errors
+    /// When nothing of it ever ran here, or may be shown.
+    pub fn logs(&self, services: &[String], instance: Option<&str>) -> Result<Logs, LogsError> {
+        Logs::open(self.folder.clone(), self.masker.clone(), services, instance)
     }
 
     /// Starts one of our programs, unless that was done a moment ago.

@@ -100,6 +100,29 @@ pub(crate) struct StatusArgs {
     pub(crate) of: EnvironmentArgs,
 }
 
+/// `launchway logs`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::LOGS)]
+pub(crate) struct ServiceLogsArgs {
+    /// Where
+    #[arg(value_name = "ENVIRONMENT")]
+    pub(crate) environment: String,
+    /// Only this service; may be given several times
+    #[arg(short = 's', long = "service", value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Only this instance: its number, or its name, which has its deployment in front (7.0)
+    #[arg(short = 'i', long, value_name = "INSTANCE")]
+    pub(crate) instance: Option<String>,
+    /// Go on until Ctrl-C, with the instances of later releases too
+    #[arg(short = 'f', long)]
+    pub(crate) follow: bool,
+    /// How many of the last lines, of each instance
+    #[arg(short = 'n', long, default_value_t = 100, value_name = "N")]
+    pub(crate) lines: usize,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
 /// `launchway releases`
 #[derive(Clone, Debug, Args)]
 #[command(after_help = examples::RELEASES)]

@@ -140,6 +140,17 @@ Examples:
   launchway status                                what runs in every environment
   launchway status production --format json";
 
+/// `launchway logs`
+pub(super) const LOGS: &str = "\
+Examples:
+  launchway logs staging                          the last 100 lines of each instance
+  launchway logs staging --service api --follow   and whatever comes, until Ctrl-C
+  launchway logs staging --instance 0 -n 20       one instance, whichever release it is of
+  launchway logs staging --instance 7.0           one that may not run any more: its log is kept
+  launchway logs staging --format json | jq -r .text
+
+Private values of the settings are shown as ***, and nothing that is printed steers the terminal.";
+
 /// `launchway history`
 pub(super) const HISTORY: &str = "\
 Examples:

@@ -57,6 +57,14 @@ pub(crate) fn open(
     }
 }
 
+/// This machine as the target of an environment.
+pub(crate) fn this_machine(
+    site: Site<'_>,
+    found: &Found,
+) -> Result<target_host::HostTarget, Failure> {
+    host::open(site, Some(found))
+}
+
 /// What the target needs to know of a service.
 pub(crate) fn config(service: &ServiceInEnvironment, found: &Found) -> Result<Json, Failure> {
     match &service.target {

@@ -26,8 +26,8 @@ http.server.ThreadingHTTPServer(('127.0.0.1', int(os.environ['PORT'])), Handler)
 "#;
 
 /// A project with one service, and what its deployments leave running.
-struct Project {
-    place: Place,
+pub(crate) struct Project {
+    pub(crate) place: Place,
     port: u16,
 }
 
@@ -59,30 +59,48 @@ environments:
 {production}
 "
         );
-        let place = Place::with(&[("app/app.py", APP), ("app/version", "1.0")]);
+        let place = Place::with(&[("app/app.py", APP)]);
         let migrated = place.path("migrated").display().to_string();
-        place.write("launchway.yml", &settings.replace("MIGRATED", &migrated));
-        place.commit();
-        place.git(&["tag", "1.0"]);
-        Project { place, port }
+        let project = Project { place, port };
+        project.settings(&settings.replace("MIGRATED", &migrated));
+        project
+    }
+
+    /// Another service in Python. `PORT` of the settings is a free one.
+    pub(crate) fn of(app: &str, settings: &str) -> Project {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let project = Project { place: Place::with(&[("app/app.py", app)]), port };
+        project.settings(&settings.replace("PORT", &port.to_string()));
+        project
+    }
+
+    fn settings(&self, settings: &str) {
+        self.place.write("launchway.yml", settings);
+        self.version("1.0");
     }
 
     /// Another version, committed and tagged.
-    fn version(&self, version: &str) {
+    pub(crate) fn version(&self, version: &str) {
         self.place.write("app/version", version);
         self.place.commit();
         self.place.git(&["tag", version]);
     }
 
-    fn run(&self, args: &[&str]) -> Said {
+    pub(crate) fn run(&self, args: &[&str]) -> Said {
         self.place.run(args)
     }
 
     /// What answers, or nothing.
     fn answers(&self) -> String {
+        self.get("/version")
+    }
+
+    /// What a path answers, or nothing.
+    pub(crate) fn get(&self, path: &str) -> String {
         let ask = || -> std::io::Result<String> {
             let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-            stream.write_all(b"GET /version HTTP/1.0\r\n\r\n")?;
+            stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer)?;
             Ok(answer.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned())

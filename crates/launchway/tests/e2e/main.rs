@@ -17,6 +17,7 @@
 //!   host.rs       a service on this machine: brought, replaced, its supervisor killed
 //!   settings.rs   launchway.yml and .env files: checked, shown, their schema
 //!   json.rs       lines of JSON have the fields of docs/json.md
+//!   logs.rs       `launchway logs`: last lines, what comes, masked and harmless
 //!   kill.rs       kill -9 and signals, and what is true afterwards
 //!   seeds.rs      the seeds' delivery workflows as written: where they fail, and why (its build:
 //!                 feature `docker`)
@@ -36,6 +37,7 @@ mod harness;
 mod host;
 mod json;
 mod kill;
+mod logs;
 mod plan;
 mod prune;
 mod refuse;

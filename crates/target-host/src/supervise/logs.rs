@@ -2,11 +2,13 @@
 //! kept within a limit by moving what is old into a second file.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use rustix::fs::FallocateFlags;
+use rustix::fs::{FallocateFlags, FlockOperation, flock};
+
+use crate::folder::Lock;
 
 /// Bytes of one log. Twice that is kept: this one and the one before.
 const LOG_BYTES_MAX: u64 = 10 << 20;
@@ -23,16 +25,26 @@ pub(super) fn limit(path: &Path) {
 
 fn rotate(path: &Path) -> io::Result<()> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
+    // Somebody reads it: it is looked at again soon.
+    flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    let file = Lock(file);
+    let file = &file.0;
     let length = file.metadata()?.len() / BLOCK_BYTES * BLOCK_BYTES;
     let before = path.with_extension("log.1");
     let mut options = OpenOptions::new();
     let mut old = options.write(true).create(true).truncate(true).mode(0o600).open(before)?;
     io::copy(&mut File::open(path)?.take(length), &mut old)?;
     // The blocks go in one step, and what is written meanwhile stays: no line is lost. Where the
-    // file system cannot, the file is emptied, and lines of that very moment may be.
-    match rustix::fs::fallocate(&file, FallocateFlags::COLLAPSE_RANGE, 0, length) {
+    // file system cannot, all of it is kept before it is emptied, and lines of that very moment may
+    // be lost.
+    match rustix::fs::fallocate(file, FallocateFlags::COLLAPSE_RANGE, 0, length) {
         Ok(()) => Ok(()),
-        Err(_) => file.set_len(0),
+        Err(_) => {
+            let mut rest = File::open(path)?;
+            rest.seek(SeekFrom::Start(length))?;
+            io::copy(&mut rest, &mut old)?;
+            file.set_len(0)
+        }
     }
 }
 
