@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use deploy::{
     DeployArgs, DeploymentRef, DeploymentsCommand, EnvironmentArgs, EnvironmentsArgs, HistoryArgs,
-    ReleasesArgs, RollbackArgs, ServiceLogsArgs, SettingsArgs, StatusArgs,
+    ReleasesArgs, RollbackArgs, ScaleArgs, ServiceLogsArgs, SettingsArgs, StatusArgs,
 };
 pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Deploy(Box<DeployArgs>),
     /// Go back to a release that ran well, or list those there are
     Rollback(RollbackArgs),
+    /// Change how many instances of a service run on this machine; 0 takes it off
+    Scale(ScaleArgs),
     /// Show what runs where
     Status(StatusArgs),
     /// Show what the instances of a service print

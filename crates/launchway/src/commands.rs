@@ -18,6 +18,7 @@ mod releases;
 mod rollback;
 mod run;
 pub(crate) mod runs;
+mod scale;
 mod settings;
 mod status;
 mod workflows;
@@ -41,6 +42,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Settings(command) => settings::run(&command)?,
         Command::Deploy(args) => deploy::run(&args, &state()?)?,
         Command::Rollback(args) => rollback::run(&args, &state()?)?,
+        Command::Scale(args) => scale::run(&args, &state()?)?,
         Command::Status(args) => status::run(&args.of, &state()?)?,
         Command::Logs(args) => logs::run(&args, &state()?)?,
         Command::History(args) => history::run(&args, &state()?)?,

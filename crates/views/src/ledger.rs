@@ -25,6 +25,8 @@ pub struct Ledger {
 pub struct ServiceLedger {
     /// What runs, as far as the journal knows.
     pub runs: Option<Running>,
+    /// The deployment that left nothing running, where one did: the wanted number was 0.
+    pub emptied_by: Option<DeploymentId>,
     /// What ran well last: what is gone back to.
     pub last_good: Option<KnownRelease>,
     /// Releases that came here, newest first, each once.
@@ -118,11 +120,19 @@ impl ServiceLedger {
             let (deployment, since) = (view.id, view.request.at);
             self.runs =
                 Some(Running { release: found.clone(), deployment, since, is_unsure: false });
+            self.emptied_by = None;
         }
     }
 
     fn succeeded(&mut self, view: &DeploymentView, end: &EndView, service: &str) {
-        let Some(known) = end.runs.get(service) else { return };
+        let Some(known) = end.runs.get(service) else {
+            if end.vacuous {
+                self.runs = None;
+                self.emptied_by = Some(view.id);
+            }
+            return;
+        };
+        self.emptied_by = None;
         let is_news = !end.unchanged || self.runs.is_none();
         if is_news {
             let (deployment, since) = (view.id, end.at);

@@ -82,6 +82,29 @@ pub(crate) struct RollbackArgs {
     pub(crate) settings: SettingsArgs,
 }
 
+/// `launchway scale`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::SCALE)]
+pub(crate) struct ScaleArgs {
+    /// Where
+    #[arg(value_name = "ENVIRONMENT")]
+    pub(crate) environment: String,
+    /// Only this service; may be given several times
+    #[arg(short = 's', long = "service", value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// How many instances; 0 leaves none
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=64))]
+    pub(crate) to: u32,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Agree to the plan without being asked, where the settings ask for no word
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
 /// One environment, or all of them.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct EnvironmentArgs {

@@ -134,6 +134,16 @@ Examples:
 
 Only a release that ran well there can be gone back to. Migrations are not run, in no direction.";
 
+/// `launchway scale`
+pub(super) const SCALE: &str = "\
+Examples:
+  launchway scale staging --service api --to 3
+  launchway scale staging --to 0 --yes            takes every service of it off this machine
+  launchway scale staging --to 1 --yes            and brings back what ran well last
+
+A deployment of what runs: planned, verified, gone back on. The next deploy takes the number of the
+settings again.";
+
 /// `launchway status`
 pub(super) const STATUS: &str = "\
 Examples:

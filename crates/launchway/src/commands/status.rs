@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use event::DeploymentId;
 use serde_json::json;
 use views::{Ledger, Running};
 
@@ -28,13 +29,15 @@ pub(crate) fn run(args: &EnvironmentArgs, state: &StateFolder) -> Outcome {
             out(&style.bold(&environment));
         }
         for service in &found.settings.order {
-            let known = ledger.services.get(&service.value).and_then(|it| it.runs.as_ref());
+            let of = ledger.services.get(&service.value);
+            let known = of.and_then(|it| it.runs.as_ref());
+            let emptied_by = of.and_then(|it| it.emptied_by);
             let site = Site::of(state, &book, &environment);
             let seen = seen(&found, site, &service.value, &ledger);
             out(&if is_human {
-                human(&service.value, known, &seen, style)
+                human(&service.value, (known, emptied_by), &seen, style)
             } else {
-                machine(&environment, &service.value, known, &seen)
+                machine(&environment, &service.value, (known, emptied_by), &seen)
             });
         }
         for view in book.open(&environment)?.iter().filter(|_| is_human) {
@@ -65,7 +68,7 @@ fn seen(
 
 fn human(
     service: &str,
-    known: Option<&Running>,
+    (known, emptied_by): (Option<&Running>, Option<DeploymentId>),
     seen: &Result<Option<String>, String>,
     style: Style,
 ) -> String {
@@ -81,7 +84,10 @@ fn human(
                 it.deployment
             )
         }
-        None => "nothing was deployed".to_owned(),
+        None => match emptied_by {
+            Some(id) => format!("nothing runs: scaled to 0 (deployment {id})"),
+            None => "nothing was deployed".to_owned(),
+        },
     };
     let version = known.map(|it| &*it.release.release.version);
     let seen = match seen {
@@ -96,14 +102,14 @@ fn human(
 fn machine(
     environment: &str,
     service: &str,
-    known: Option<&Running>,
+    (known, emptied_by): (Option<&Running>, Option<DeploymentId>),
     seen: &Result<Option<String>, String>,
 ) -> String {
     json!({
         "environment": environment, "service": service,
         "version": known.map(|it| &it.release.release.version),
         "digest": known.map(|it| &it.release.release.digest),
-        "deployment": known.map(|it| it.deployment.to_string()),
+        "deployment": known.map(|it| it.deployment).or(emptied_by).map(|it| it.to_string()),
         "since_ms": known.map(|it| it.since),
         "unsure": known.is_some_and(|it| it.is_unsure),
         "seen": seen.as_ref().ok().and_then(Option::as_ref),

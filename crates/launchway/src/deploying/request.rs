@@ -46,6 +46,8 @@ pub(crate) enum What<'a> {
     },
     /// Releases that ran well, by service.
     Restore(Vec<(Arc<str>, KnownRelease)>),
+    /// What runs, by service, with another number of instances.
+    Scale { releases: Vec<(Arc<str>, KnownRelease)>, to: u32 },
 }
 
 /// The environment of that name, or what names there are.
@@ -101,16 +103,18 @@ pub(crate) fn build(
     }
     let (force, hotfix) = match wish.what {
         What::Ship { force, hotfix, .. } => (force, hotfix),
-        What::Restore(_) => (false, false),
+        What::Restore(_) | What::Scale { .. } => (false, false),
     };
-    let restores = matches!(wish.what, What::Restore(_));
+    // Nothing of what lies here is shipped.
+    let restores = matches!(wish.what, What::Restore(_) | What::Scale { .. });
+    let word = if matches!(wish.what, What::Restore(_)) { "ROLLBACK" } else { "yes" };
     let gates = gates::of(
         found,
         environment,
         &Attempt {
             hotfix,
             restores,
-            word: if restores { "ROLLBACK" } else { "yes" },
+            word,
             yes: wish.yes,
             terminal: wish.terminal,
             branch: source.branch.as_deref(),
@@ -197,21 +201,32 @@ fn service(
             let shipped = targets::Shipped { version: &source.version, commit, from: *from, image };
             (targets::release(resolved, found, site, &shipped)?, None, *migrations)
         }
-        What::Restore(releases) => match releases.iter().find(|(service, _)| service == name) {
-            Some((_, known)) => (known.release.clone(), Some(known.clone()), false),
-            None => return Ok(None),
-        },
+        What::Restore(releases) | What::Scale { releases, .. } => {
+            match releases.iter().find(|(service, _)| service == name) {
+                Some((_, known)) => (known.release.clone(), Some(known.clone()), false),
+                None => return Ok(None),
+            }
+        }
     };
     let url = targets::url(resolved)?;
     let root = std::path::absolute(&found.root).unwrap_or_else(|_| found.root.clone());
+    let mut config = targets::config(resolved, found)?;
+    let mut around = around(resolved, &Asked { url: &url, root: &root, migrations });
+    if let What::Scale { to, .. } = wish.what {
+        config["instances"] = to.into();
+        if to == 0 {
+            // Nobody is there to be asked.
+            around.clear();
+        }
+    }
     Ok(Some(ServiceRequest {
         service: Arc::clone(name),
         release,
         restores,
         last_good: ledger.last_good(name).cloned(),
         target: resolved.target.kind().into(),
-        config: targets::config(resolved, found)?,
-        around: around(resolved, &Asked { url: &url, root: &root, migrations }),
+        config,
+        around,
     }))
 }
 
@@ -272,7 +287,11 @@ fn kind(what: &What<'_>, ledger: &Ledger, requests: &[ServiceRequest]) -> Deploy
     let of = |request: &ServiceRequest| ledger.services.get(&request.service);
     let is_running = |release: &Release, request: &ServiceRequest| {
         let runs = of(request).and_then(|it| it.runs.as_ref());
-        runs.is_some_and(|it| it.release.release.digest == release.digest)
+        let runs = runs.map(|it| &it.release);
+        // What was scaled to nothing is the same release when it comes again.
+        let emptied = of(request).filter(|it| it.emptied_by.is_some());
+        let known = runs.or_else(|| emptied.and_then(|it| it.last_good.as_ref()));
+        known.is_some_and(|it| it.release.digest == release.digest)
     };
     let was_here = |request: &ServiceRequest| {
         let lines = of(request).map_or(&[][..], |it| &it.releases);
@@ -280,6 +299,7 @@ fn kind(what: &What<'_>, ledger: &Ledger, requests: &[ServiceRequest]) -> Deploy
     };
     match what {
         What::Restore(_) => DeploymentKind::Rollback,
+        What::Scale { .. } => DeploymentKind::Config,
         What::Ship { hotfix: true, .. } => DeploymentKind::Hotfix,
         What::Ship { .. } if requests.iter().all(|it| is_running(&it.release, it)) => {
             DeploymentKind::Redeploy

@@ -13,6 +13,7 @@ use crate::json;
 const APP: &str = r#"
 import http.server, os
 version = open('version').read().strip()
+print('it is', version, flush=True)
 class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
     def do_GET(self):
@@ -339,4 +340,88 @@ fn a_killed_deployment_is_gone_on_with() {
     }
     let again = project.run(&["deployments", "resume"]);
     assert_eq!((again.exit, again.stderr.contains("every deployment is over")), (2, true));
+}
+
+/// The release that runs, with more instances, with none, and back again.
+#[test]
+fn a_service_is_scaled_taken_off_and_brought_back() {
+    let project = Project::new("");
+    let scale = |to: &'static str| ["scale", "staging", "--yes", "--to", to];
+    project.check(
+        &scale("2"),
+        &expect![[r#"
+        error: nothing of api was deployed there
+        exit 2, 
+    "#]],
+    );
+    project.check(
+        &["deploy", "staging", "--yes"],
+        &expect![[r#"
+        api succeeded null
+        exit 0, {"version": "1.0"}
+    "#]],
+    );
+    project.check(
+        &["scale", "staging", "--to", "2"],
+        &expect![[r#"
+        error: staging has the level 4: a person starts every deployment, and there is no terminal
+        exit 4, {"version": "1.0"}
+    "#]],
+    );
+    let instances = || {
+        let said = project.place.json(&["logs", "staging"]);
+        let said = said.lines();
+        said.iter().map(|it| it["instance"].to_string()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let shown = || {
+        let status = project.run(&["status", "staging"]);
+        let line = status.stdout.lines().nth(1).unwrap_or_default().trim();
+        // Times differ.
+        let (before, behind) = line.split_once(" since ").unwrap_or((line, ""));
+        let behind = behind.split_once('(').map_or(String::new(), |(_, it)| format!(" ({it}"));
+        format!("{before}{behind}")
+    };
+    project.check(
+        &scale("2"),
+        &expect![[r#"
+        api succeeded null
+        exit 0, {"version": "1.0"}
+    "#]],
+    );
+    expect![[r#"api  1.0 (deployment 2) {"\"2.0\"", "\"2.1\""}"#]].assert_eq(&format!(
+        "{} {:?}",
+        shown(),
+        instances()
+    ));
+    project.check(
+        &scale("2"),
+        &expect![[r#"
+        api succeeded null
+        exit 0, {"version": "1.0"}
+    "#]],
+    );
+    let emptied = project.place.json(&scale("0"));
+    let end = &emptied.of("deployment_completed")[0];
+    assert_eq!((emptied.exit, end["vacuous"].as_bool()), (0, Some(true)), "{}", emptied.stderr);
+    expect!["api  nothing runs: scaled to 0 (deployment 4)"].assert_eq(&shown());
+    project.check(
+        &scale("1"),
+        &expect![[r#"
+        api succeeded null
+        exit 0, {"version": "1.0"}
+    "#]],
+    );
+    expect!["api  1.0 (deployment 5)"].assert_eq(&shown());
+    assert_eq!(project.place.json(&scale("0")).exit, 0);
+    project.check(
+        &["deploy", "staging", "--yes"],
+        &expect![[r#"
+        api succeeded null
+        exit 0, {"version": "1.0"}
+    "#]],
+    );
+    let history = project.run(&["history", "--format", "json"]);
+    let kinds: Vec<String> = history.lines().iter().map(|it| it["kind"].to_string()).collect();
+    expect![[r#""redeploy" "config" "config" "config" "config" "config" "release""#]]
+        .assert_eq(&kinds.join(" "));
 }
