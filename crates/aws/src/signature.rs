@@ -103,7 +103,7 @@ mod tests {
             body: r#"{"cluster":"c","services":["api"]}"#,
         };
         let added = sign(&signing, &credentials);
-        let (_, said) = added.last().unwrap();
+        let (_, said) = added.last().expect("the signature is a header");
         let expected = format!(
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261121/eu-central-1/ecs/aws4_request, \
              SignedHeaders={names}, Signature={signature}"

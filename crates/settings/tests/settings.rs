@@ -68,7 +68,20 @@ fn check_environment(keys: &str, expected: Expect) {
 
 fn whole() -> Settings {
     let (settings, found) = read(&Source::new("launchway.yml", WHOLE));
-    assert_eq!(said(&found), "");
+    // What this version does not act upon, and nothing else.
+    expect![[r#"
+        7:5 build | warning[settings-not-yet]: nothing acts upon `build` yet
+            hint: a deployment that needs it is refused
+        12:5 build | warning[settings-not-yet]: nothing acts upon `build` yet
+            hint: a deployment that needs it is refused
+        23:5 owns | warning[settings-not-yet]: nothing acts upon `owns` yet
+            hint: a deployment that needs it is refused
+        42:15 on | warning[settings-not-yet]: nothing acts upon `deploy.on` yet
+            hint: a deployment that needs it is refused
+        49:15 on | warning[settings-not-yet]: nothing acts upon `deploy.on` yet
+            hint: a deployment that needs it is refused
+    "#]]
+    .assert_eq(&said(&found));
     settings.expect("nothing is wrong with it")
 }
 
@@ -340,7 +353,29 @@ fn a_service_in_an_environment_is_all_that_a_deployment_needs() {
                     ],
                     budget: None,
                 },
-                not_yet: [],
+                not_yet: [
+                    NotYet {
+                        key: "build",
+                        span: Span {
+                            start: 275,
+                            end: 280,
+                        },
+                    },
+                    NotYet {
+                        key: "owns",
+                        span: Span {
+                            start: 680,
+                            end: 684,
+                        },
+                    },
+                    NotYet {
+                        key: "deploy.on",
+                        span: Span {
+                            start: 1189,
+                            end: 1191,
+                        },
+                    },
+                ],
             },
         )
     "#]]
@@ -946,9 +981,11 @@ fn what_works_and_is_not_wise() {
     check_environment(
         "deploy: { on: main }",
         expect![[r#"
-        6:34 on | note[settings-advice]: at level 4 a push only asks: a person starts the deployment
-            hint: `level: 5` lets it go by itself
-    "#]],
+            6:34 on | note[settings-advice]: at level 4 a push only asks: a person starts the deployment
+                hint: `level: 5` lets it go by itself
+            6:34 on | warning[settings-not-yet]: nothing acts upon `deploy.on` yet
+                hint: a deployment that needs it is refused
+        "#]],
     );
     check_environment(
         "credentials: keys",

@@ -37,10 +37,10 @@ pub(crate) fn run(args: &SettingsArgs, state: &StateFolder) -> Outcome {
         }
         let url = environment.url.as_ref().map(|it| format!("  {}", it.value));
         out(&format!("{}{}", style.bold(name), url.unwrap_or_default()));
-        let alone = if environment.level.value < 5 {
-            "a person starts every deployment"
-        } else {
-            "deploys by itself"
+        let alone = match environment.level.value {
+            0..=3 => "nothing is deployed",
+            4 => "a person starts every deployment",
+            _ => "deploys without a person",
         };
         out(&format!("  level {}: {alone}", environment.level.value));
         guards.iter().for_each(|guard| out(&format!("  {guard}")));

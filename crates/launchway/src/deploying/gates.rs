@@ -10,6 +10,9 @@ use workflow::Pattern;
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
 
+/// The lowest level at which anything is deployed: by a person, by hand.
+const LEVEL_BY_HAND: u32 = 4;
+
 /// The lowest level at which a deployment begins without a person.
 const LEVEL_ALONE: u32 = 5;
 
@@ -42,6 +45,13 @@ pub(crate) fn of(
 ) -> Result<Vec<GateDemand>, Failure> {
     let name = &environment.name.value;
     let protect = &environment.protect;
+    let level = environment.level.value;
+    // Going back stays possible: who lowers a level wants fewer changes, not a broken version.
+    if level < LEVEL_BY_HAND && !attempt.restores {
+        let message = format!("{name} has the level {level}: nothing is deployed there");
+        return Err(forbidden(message)
+            .hint(format!("from level {LEVEL_BY_HAND} on a person may: level: {LEVEL_BY_HAND}")));
+    }
     if !attempt.restores {
         on_source(name, protect, attempt)?;
     }
@@ -208,6 +218,12 @@ mod tests {
             ],
         );
         check("    level: 5\n", |it| it.terminal = false, &expect!["[]"]);
+        check(
+            "    level: 3\n",
+            |it| it.yes = true,
+            &expect!["Forbidden: production has the level 3: nothing is deployed there"],
+        );
+        check("    level: 3\n", |it| (it.yes, it.restores) = (true, true), &expect!["[]"]);
         let word = "    protect: { confirm: DEPLOY, wait: 5m }\n";
         check(
             word,

@@ -107,51 +107,51 @@ fn show_says_what_is_in_force_and_where_it_comes_from() {
         &place.run(&["settings", "show", "staging"]),
         0,
         expect![[r#"
-        staging
-          level      4     default
-          on_cancel  back  default
-        api in staging
-          image                     planner-api             default
-          run                       [python3, app.py]       launchway.yml:5
-          health.paths              [/health]               launchway.yml:6
-          health.settle             2s                      launchway.yml:6
-          health.within             5m                      default
-          health.timeout            5s                      default
-          health.every              1s                      default
-          owns                      [image]                 default
-          settings                  [settings/staging.env]  launchway.yml:7
-          targets.host.listen       127.0.0.1:8081          launchway.yml:13
-          targets.host.instances    2                       launchway.yml:13
-          targets.host.drain        30s                     default
-          strategy                  blue_green              launchway.yml:14
-          strategy.blue_green.bake  10m                     default
-        settings/staging.env is not here: what it says is not shown
-    "#]],
+            staging
+              level      4     default
+              on_cancel  back  default
+            api in staging
+              image                     planner-api             default
+              run                       [python3, app.py]       launchway.yml:5
+              health.paths              [/health]               launchway.yml:6
+              health.settle             2s                      launchway.yml:6
+              health.within             5m                      default
+              health.timeout            5s                      default
+              health.every              1s                      default
+              owns                      [image]                 default, not acted upon yet
+              settings                  [settings/staging.env]  launchway.yml:7
+              targets.host.listen       127.0.0.1:8081          launchway.yml:13
+              targets.host.instances    2                       launchway.yml:13
+              targets.host.drain        30s                     default
+              strategy                  blue_green              launchway.yml:14
+              strategy.blue_green.bake  10m                     default
+            settings/staging.env is not here: what it says is not shown
+        "#]],
     );
     check(
         &place.run(&["settings", "show", "dev"]),
         0,
         expect![[r#"
-        dev
-          level      4     default
-          on_cancel  back  default
-        api in dev
-          image                   planner-api         default
-          run                     [python3, app.py]   launchway.yml:5
-          health.paths            [/health]           launchway.yml:6
-          health.settle           2s                  launchway.yml:6
-          health.within           5m                  default
-          health.timeout          5s                  default
-          health.every            1s                  default
-          owns                    [image]             default
-          env.LEVEL               debug               launchway.yml:11
-          settings                [settings/dev.env]  launchway.yml:7
-          targets.host.listen     127.0.0.1:8080      launchway.yml:10
-          targets.host.instances  1                   default
-          targets.host.drain      30s                 default
-          strategy                rolling             default
-          env.TOKEN               ***                 settings/dev.env:1
-    "#]],
+            dev
+              level      4     default
+              on_cancel  back  default
+            api in dev
+              image                   planner-api         default
+              run                     [python3, app.py]   launchway.yml:5
+              health.paths            [/health]           launchway.yml:6
+              health.settle           2s                  launchway.yml:6
+              health.within           5m                  default
+              health.timeout          5s                  default
+              health.every            1s                  default
+              owns                    [image]             default, not acted upon yet
+              env.LEVEL               debug               launchway.yml:11
+              settings                [settings/dev.env]  launchway.yml:7
+              targets.host.listen     127.0.0.1:8080      launchway.yml:10
+              targets.host.instances  1                   default
+              targets.host.drain      30s                 default
+              strategy                rolling             default
+              env.TOKEN               ***                 settings/dev.env:1
+        "#]],
     );
     check(
         &place.run(&["settings", "show", "prod"]),

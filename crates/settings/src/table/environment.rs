@@ -99,7 +99,7 @@ static DEPLOY: Shape = Shape {
     short: None,
     one_of: &["on", "promote"],
     keys: &[
-        Key::optional("on", Kind::Shape(&ON), "A push that asks for a deployment."),
+        Key::optional("on", Kind::Shape(&ON), "A push that asks for a deployment.").not_yet(),
         Key::optional(
             "promote",
             Kind::Reference(Named::Environment),

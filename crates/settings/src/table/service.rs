@@ -37,7 +37,8 @@ pub(super) const BUILD_KEY: Key = Key::optional(
     "build",
     Kind::Shape(&BUILD),
     "How its image is built. Without it, what `image` names is there already.",
-);
+)
+.not_yet();
 pub(super) const IMAGE_KEY: Key = Key::default(
     "image",
     Kind::Form(&form::IMAGE),
@@ -72,7 +73,8 @@ pub(super) const OWNS_KEY: Key = Key::items(
     Kind::List { of: &Kind::Word(OWNED), min: 1, max: OWNED.len(), one: true },
     &["image"],
     "What Launchway may change of it on the platform; everything else stays as it is there.",
-);
+)
+.not_yet();
 pub(super) const ENV_KEY: Key = Key::optional(
     "env",
     Kind::Map { names: Names::Form(&form::ENV_NAME), of: &AN_ENV_TEXT, min: 0, max: ITEMS_MAX },
