@@ -4,80 +4,14 @@ use serde_json::Value as Json;
 
 use crate::credentials::Credentials;
 use crate::fault::{Fault, FaultKind};
+use crate::service::{Endpoints, Service};
 use crate::sign_in::SignIn;
 use crate::signature::{self, Signing};
 use crate::transport::{Reply, Transport, WireRequest, host_of};
+use crate::xml;
 
 /// Who tells the time: milliseconds since 1970.
 type Clock = Box<dyn Fn() -> u64>;
-
-/// Where a service is, where not at its usual place.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Endpoints {
-    /// For all (`AWS_ENDPOINT_URL`).
-    pub all: Option<String>,
-    /// For ECS (`AWS_ENDPOINT_URL_ECS`).
-    pub ecs: Option<String>,
-    /// For sign-in (`AWS_ENDPOINT_URL_STS`).
-    pub sts: Option<String>,
-    /// For logs (`AWS_ENDPOINT_URL_CLOUDWATCH_LOGS`).
-    pub logs: Option<String>,
-    /// For registries of images (`AWS_ENDPOINT_URL_ECR`).
-    pub ecr: Option<String>,
-}
-
-/// A service, as signatures name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Service {
-    Ecs,
-    Sts,
-    Logs,
-    Ecr,
-    EcrPublic,
-}
-
-impl Service {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Service::Ecs => "ecs",
-            Service::Sts => "sts",
-            Service::Logs => "logs",
-            Service::Ecr => "ecr",
-            Service::EcrPublic => "ecr-public",
-        }
-    }
-
-    fn target(self) -> &'static str {
-        match self {
-            Service::Ecs => "AmazonEC2ContainerServiceV20141113",
-            Service::Logs => "Logs_20140328",
-            Service::Ecr => "AmazonEC2ContainerRegistry_V20150921",
-            Service::EcrPublic => "SpencerFrontendService",
-            Service::Sts => "",
-        }
-    }
-}
-
-impl Endpoints {
-    pub(crate) fn url(&self, service: Service, region: &str) -> String {
-        let own = match service {
-            Service::Ecs => &self.ecs,
-            Service::Sts => &self.sts,
-            Service::Logs => &self.logs,
-            Service::Ecr | Service::EcrPublic => &self.ecr,
-        };
-        if let Some(url) = own.as_ref().or(self.all.as_ref()) {
-            return format!("{}/", url.trim_end_matches('/'));
-        }
-        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        let host = match service {
-            Service::Ecr => "api.ecr",
-            Service::EcrPublic => "api.ecr-public",
-            other => other.as_str(),
-        };
-        format!("https://{host}.{region}.{suffix}/")
-    }
-}
 
 /// Calls AWS in one region. It knows nothing of calls before but the credentials that it signed in
 /// with.
@@ -128,7 +62,7 @@ impl Client {
         operation: &str,
         body: &Json,
     ) -> Result<Json, Fault> {
-        let action = format!("{}:{operation}", service.as_str());
+        let action = service.action(operation);
         let headers = vec![
             ("content-type", "application/x-amz-json-1.1".to_owned()),
             ("x-amz-target", format!("{}.{operation}", service.target())),
@@ -142,25 +76,48 @@ impl Client {
         }
     }
 
+    /// Calls go to another region meanwhile.
+    pub fn in_region<T>(&mut self, region: &str, calls: impl FnOnce(&mut Client) -> T) -> T {
+        let own = std::mem::replace(&mut self.region, region.to_owned());
+        let given = calls(self);
+        self.region = own;
+        given
+    }
+
+    /// A call of the query protocol, signed; it answers with XML.
+    pub(crate) fn ask(
+        &mut self,
+        service: Service,
+        operation: &str,
+        members: &[(&str, &str)],
+    ) -> Result<Reply, Fault> {
+        let credentials = self.credentials(&service.action(operation))?;
+        let reply = self.query(service, operation, members, Some(credentials));
+        // Credentials that ended early are not kept.
+        if matches!(&reply, Err(fault) if fault.kind == FaultKind::SignIn) {
+            self.credentials = None;
+        }
+        reply
+    }
+
     /// A call of the query protocol; signed, or with nothing but what it carries.
     pub(crate) fn query(
         &mut self,
+        service: Service,
         operation: &str,
         members: &[(&str, &str)],
         with: Option<Credentials>,
     ) -> Result<Reply, Fault> {
-        let action = format!("sts:{operation}");
-        let mut body = format!("Action={operation}&Version=2011-06-15");
+        let action = service.action(operation);
+        let mut body = format!("Action={operation}&Version={}", service.version());
         for (key, value) in members {
             body += &format!("&{key}={}", encoded(value));
         }
         let headers =
             vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".to_owned())];
         let reply = match with {
-            Some(credentials) => {
-                self.send(Service::Sts, &action, headers, body, Some(&credentials))?
-            }
-            None => self.send(Service::Sts, &action, headers, body, None)?,
+            Some(credentials) => self.send(service, &action, headers, body, Some(&credentials))?,
+            None => self.send(service, &action, headers, body, None)?,
         };
         if reply.status == 200 { Ok(reply) } else { Err(xml_fault(&action, &reply)) }
     }
@@ -208,7 +165,7 @@ impl Client {
         if let Some(credentials) = credentials {
             let at = stamp((self.clock)());
             let signing = Signing {
-                region: &self.region,
+                region: service.region(&self.region),
                 service: service.as_str(),
                 host: host_of(&url),
                 at: &at,
@@ -279,20 +236,13 @@ fn json_fault(action: &str, reply: &Reply, body: &Json) -> Fault {
 }
 
 fn xml_fault(action: &str, reply: &Reply) -> Fault {
-    let code = element(&reply.body, "Code").map(str::to_owned);
+    let code = xml::text(&reply.body, "Code");
     Fault {
         kind: FaultKind::of(reply.status, code.as_deref().unwrap_or_default()),
         action: action.to_owned(),
-        message: element(&reply.body, "Message").unwrap_or("no reason was given").to_owned(),
+        message: xml::text(&reply.body, "Message").unwrap_or("no reason was given".to_owned()),
         code,
         request_id: reply.request_id.clone(),
         resources: Box::default(),
     }
-}
-
-/// What stands in the first element of a name. Enough for STS: its values hold no markup, and what
-/// they escape (`&amp;` in a message) is for people.
-pub(crate) fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    rest.split_once(&format!("</{name}>")).map(|(value, _)| value)
 }

@@ -5,8 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use mask::Secret;
 use serde_json::{Value as Json, json};
 
-use crate::client::{Client, Service};
+use crate::client::Client;
 use crate::fault::{Fault, FaultKind};
+use crate::service::Service;
 
 /// What a registry takes, for twelve hours.
 #[derive(Clone, Debug)]

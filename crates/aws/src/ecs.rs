@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
-use crate::client::{Client, Service};
+use crate::client::Client;
 use crate::fault::{Fault, FaultKind};
+use crate::service::Service;
 
 /// A service, as far as anything here looks at it.
 #[derive(Clone, Debug, Deserialize, PartialEq)]

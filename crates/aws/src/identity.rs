@@ -1,7 +1,9 @@
 //! Who we are to AWS.
 
-use crate::client::{Client, element, unreadable};
+use crate::client::{Client, unreadable};
 use crate::fault::Fault;
+use crate::service::Service;
+use crate::xml;
 
 /// Whose credentials they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,13 +21,12 @@ impl Client {
     /// When AWS does not say.
     pub fn caller_identity(&mut self) -> Result<Identity, Fault> {
         let action = "sts:GetCallerIdentity";
-        let credentials = self.credentials(action)?;
-        let reply = self.query("GetCallerIdentity", &[], Some(credentials))?;
-        let account = element(&reply.body, "Account");
-        let arn = element(&reply.body, "Arn");
+        let reply = self.ask(Service::Sts, "GetCallerIdentity", &[])?;
+        let account = xml::text(&reply.body, "Account");
+        let arn = xml::text(&reply.body, "Arn");
         let (Some(account), Some(arn)) = (account, arn) else {
             return Err(unreadable(action, &reply));
         };
-        Ok(Identity { account: account.to_owned(), arn: arn.to_owned() })
+        Ok(Identity { account, arn })
     }
 }

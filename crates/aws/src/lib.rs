@@ -24,12 +24,14 @@ mod identity;
 mod logs;
 mod profile;
 mod role;
+mod service;
 mod sign_in;
 mod signature;
 mod task;
 mod transport;
+mod xml;
 
-pub use client::{Client, Endpoints};
+pub use client::Client;
 pub use credentials::Credentials;
 pub use ecr::RegistryLogin;
 pub use ecs::{
@@ -38,6 +40,7 @@ pub use ecs::{
 pub use fault::{Fault, FaultKind};
 pub use identity::Identity;
 pub use role::{RoleRequest, TakenRole};
+pub use service::Endpoints;
 pub use sign_in::{Assume, SignIn, SignInError, Surroundings};
 pub use task::{EcsContainer, EcsTask, Launched};
 pub use transport::{Https, Reply, Transport, Unanswered, WireRequest};

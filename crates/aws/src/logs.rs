@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use crate::client::{Client, Service};
+use crate::client::Client;
 use crate::fault::Fault;
+use crate::service::Service;
 
 impl Client {
     /// The last lines of a stream. None where there is no such stream (yet).

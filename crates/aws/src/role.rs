@@ -2,10 +2,12 @@
 
 use mask::Secret;
 
-use crate::client::{Client, element, unreadable};
+use crate::client::{Client, unreadable};
 use crate::credentials::Credentials;
 use crate::fault::Fault;
+use crate::service::Service;
 use crate::sign_in::read;
+use crate::xml::element;
 
 /// A role that is asked for, with everything that may go with it.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +59,7 @@ impl Client {
         let members = members(request);
         let members: Vec<(&str, &str)> =
             members.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let reply = self.query(operation, &members, with)?;
+        let reply = self.query(Service::Sts, operation, &members, with)?;
         let credentials = read(&action, &reply)?;
         let id =
             element(&reply.body, "AssumedRoleId").ok_or_else(|| unreadable(&action, &reply))?;

@@ -10,11 +10,13 @@ use std::sync::Arc;
 
 use mask::Secret;
 
-use crate::client::{Client, element, unreadable};
+use crate::client::{Client, unreadable};
 use crate::credentials::Credentials;
 use crate::fault::{Fault, FaultKind};
 use crate::profile::Profiles;
+use crate::service::Service;
 use crate::transport::Reply;
+use crate::xml::element;
 
 /// What signing in reads: the environment, and files.
 pub trait Surroundings {
@@ -126,7 +128,8 @@ impl SignIn {
                     ("WebIdentityToken", token.trim()),
                     ("DurationSeconds", &seconds),
                 ];
-                let reply = client.query("AssumeRoleWithWebIdentity", &members, None)?;
+                let reply =
+                    client.query(Service::Sts, "AssumeRoleWithWebIdentity", &members, None)?;
                 read("sts:AssumeRoleWithWebIdentity", &reply)?
             }
         };
@@ -137,7 +140,7 @@ impl SignIn {
                 ("RoleSessionName", session),
                 ("DurationSeconds", &seconds),
             ];
-            let reply = client.query("AssumeRole", &members, Some(credentials))?;
+            let reply = client.query(Service::Sts, "AssumeRole", &members, Some(credentials))?;
             credentials = read("sts:AssumeRole", &reply)?;
         }
         Ok(credentials)

@@ -3,9 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use crate::client::{Client, Service};
+use crate::client::Client;
 use crate::ecs::read;
 use crate::fault::Fault;
+use crate::service::Service;
 
 /// A task.
 #[derive(Clone, Debug, Deserialize, PartialEq)]

@@ -265,7 +265,7 @@ fn nothing_secret_is_in_what_is_printed() {
 fn a_call_goes_over_http_and_says_who_makes_it() {
     let front =
         Front::serve(Cloud::new("111122223333", "eu-central-1", START), Clock::Held, 0).unwrap();
-    let endpoints = Endpoints { all: Some(front.url()), ..Endpoints::default() };
+    let endpoints = Endpoints::at(&front.url());
     let mut client = Client::new(
         "eu-central-1",
         endpoints,

@@ -252,8 +252,7 @@ impl Cloud {
         let body = &asked.body;
         let account = asked.account.as_deref().unwrap_or(&self.names.account).to_owned();
         if let Some(members) = &asked.form {
-            let action = asked.operation.as_str();
-            return identity::answer(self, action, members, &account).map(Json::String);
+            return self.query(asked, members, &account).map(Json::String);
         }
         // Another account has nothing of what is here.
         if account != self.names.account {
@@ -264,7 +263,32 @@ impl Cloud {
             };
             return Err(Refused::new("ClusterNotFoundException", said));
         }
-        match asked.operation.as_str() {
+        match asked.service.as_str() {
+            "ecs" => self.containers(&asked.operation, body),
+            "logs" => logs::answer(self, &asked.operation, body),
+            _ => Err(Refused::new("UnknownOperationException", "")),
+        }
+    }
+
+    /// A call of the query protocol.
+    fn query(
+        &mut self,
+        asked: &Asked,
+        members: &[(String, String)],
+        account: &str,
+    ) -> Result<String, Refused> {
+        let operation = asked.operation.as_str();
+        match asked.service.as_str() {
+            "sts" => identity::answer(self, operation, members, account),
+            _ => {
+                Err(Refused::new("InvalidAction", format!("Could not find operation {operation}")))
+            }
+        }
+    }
+
+    /// ECS.
+    fn containers(&mut self, operation: &str, body: &Json) -> Given {
+        match operation {
             "RegisterTaskDefinition" => definitions::register(self, body),
             "DescribeTaskDefinition" => definitions::describe(self, body),
             "ListTaskDefinitions" => definitions::list(self, body),
@@ -283,7 +307,6 @@ impl Cloud {
             "StopTask" => tasks::stop(self, body),
             "ListTasks" => tasks::list(self, body),
             "DescribeTasks" => tasks::describe(self, body),
-            "GetLogEvents" => logs::get_log_events(self, body),
             _ => Err(Refused::new("UnknownOperationException", "")),
         }
     }
@@ -309,6 +332,7 @@ fn server_error() -> Refused {
 
 /// A request, read.
 struct Asked {
+    service: String,
     action: String,
     operation: String,
     body: Json,
@@ -325,13 +349,17 @@ impl Asked {
             let operation = action.map_or(String::new(), |(_, value)| value.clone());
             let members = form.iter().map(|(key, value)| (key.clone(), json!(value)));
             let body = Json::Object(members.collect());
-            let action = format!("sts:{operation}");
-            return Asked { action, operation, body, form: Some(form), account };
+            // What is not signed is somebody who signs in.
+            let signed = signed_for(&request.authorization);
+            let service = signed.unwrap_or("sts").to_owned();
+            let action = format!("{}:{operation}", named(&service));
+            return Asked { service, action, operation, body, form: Some(form), account };
         }
         let (prefix, operation) = request.target.split_once('.').unwrap_or(("", &request.target));
-        let service = if prefix.starts_with("Logs_") { "logs" } else { "ecs" };
+        let service = spoken_to(prefix);
         let body = serde_json::from_str(&request.body).unwrap_or(Json::Null);
         Asked {
+            service: service.to_owned(),
             action: format!("{service}:{operation}"),
             operation: operation.to_owned(),
             body,
@@ -350,6 +378,25 @@ impl Asked {
         };
         Answer::Said { status, request_id, content_type, body }
     }
+}
+
+/// The service that a target's prefix names.
+fn spoken_to(prefix: &str) -> &'static str {
+    match prefix {
+        it if it.starts_with("Logs_") => "logs",
+        _ => "ecs",
+    }
+}
+
+/// The service that a call was signed for.
+fn signed_for(authorization: &str) -> Option<&str> {
+    let (_, rest) = authorization.split_once("Credential=")?;
+    rest.split(',').next()?.split('/').nth(3)
+}
+
+/// A service as policies name it.
+fn named(service: &str) -> &str {
+    if service == "monitoring" { "cloudwatch" } else { service }
 }
 
 /// The account of the key that a call was signed with: twelve digits at the key's end name one.

@@ -15,7 +15,14 @@ pub(crate) struct Line {
 /// The most lines of one answer.
 const LINES_MAX: usize = 10_000;
 
-pub(crate) fn get_log_events(cloud: &Cloud, body: &Json) -> Given {
+pub(crate) fn answer(cloud: &Cloud, operation: &str, body: &Json) -> Given {
+    match operation {
+        "GetLogEvents" => get_log_events(cloud, body),
+        _ => Err(Refused::new("UnknownOperationException", "")),
+    }
+}
+
+fn get_log_events(cloud: &Cloud, body: &Json) -> Given {
     let group = needed(body, "logGroupName")?;
     let stream = needed(body, "logStreamName")?;
     let found = cloud.logs.get(&(group.to_owned(), stream.to_owned()));

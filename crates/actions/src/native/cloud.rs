@@ -102,7 +102,9 @@ pub(super) fn client_as(
         None => Https::default(),
     };
     let mut endpoints = endpoints(step);
-    endpoints.sts = sts.or(endpoints.sts);
+    if let Some(sts) = sts {
+        endpoints = endpoints.with_sign_in_at(sts);
+    }
     let sign_in = SignIn::new(who);
     Ok(Client::new(region, endpoints, sign_in, Box::new(transport), Box::new(now)))
 }
@@ -121,13 +123,7 @@ pub(super) fn encoded(text: &str) -> String {
 }
 
 fn endpoints(step: &Step) -> Endpoints {
-    Endpoints {
-        all: step.variable("AWS_ENDPOINT_URL"),
-        ecs: step.variable("AWS_ENDPOINT_URL_ECS"),
-        sts: step.variable("AWS_ENDPOINT_URL_STS"),
-        logs: step.variable("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"),
-        ecr: step.variable("AWS_ENDPOINT_URL_ECR"),
-    }
+    Endpoints::of(|name| step.variable(name))
 }
 
 /// Milliseconds since 1970.

@@ -87,14 +87,7 @@ impl Target for Regions {
 
 /// Where AWS is, where not at its usual place: variables of AWS's own tools.
 fn endpoints() -> Endpoints {
-    let of = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
-    Endpoints {
-        all: of("AWS_ENDPOINT_URL"),
-        ecs: of("AWS_ENDPOINT_URL_ECS"),
-        sts: of("AWS_ENDPOINT_URL_STS"),
-        logs: of("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"),
-        ecr: of("AWS_ENDPOINT_URL_ECR"),
-    }
+    Endpoints::of(|name| std::env::var(name).ok())
 }
 
 pub(super) fn open(site: Site<'_>, found: Option<&Found>) -> Result<Regions, Failure> {
