@@ -71,6 +71,12 @@ const REGISTRY: Need = program("docker-registry", "docker-registry");
 const BUSYBOX: Need =
     Need { name: "busybox", program: "busybox", args: &["true"], package: "busybox-static" };
 
+/// What the server of the tier `ministack` needs; its client, too.
+const MINISTACK: &str = concat!(
+    "{target}/ministack/bin/pip install --quiet --disable-pip-version-check ",
+    "ministack==1.5.33 docker==7.2.0 cryptography==50.0.2 botocore==1.43.106"
+);
+
 const TIERS: &[Tier] = &[
     Tier {
         name: "crates",
@@ -153,10 +159,25 @@ const TIERS: &[Tier] = &[
         ],
         usual: true,
     },
+    // The real binary against a server that speaks AWS's API and runs containers. The registry of
+    // Python is asked.
+    Tier {
+        name: "ministack",
+        needs: &[GIT, PYTHON_3_11, DOCKER, DOCKERD, BUSYBOX],
+        steps: &[
+            Step::Ready("python3.11 -m venv {target}/ministack"),
+            Step::Ready(MINISTACK),
+            // They mostly wait.
+            Step::Tests(
+                "cargo test --quiet -p launchway --features ministack --test ministack -- --test-threads 8",
+            ),
+        ],
+        usual: true,
+    },
     // A hundred kills; minutes.
     Tier {
         name: "soak",
-        needs: &[GIT, BASH],
+        needs: &[GIT, BASH, PYTHON_3_11, DOCKER, DOCKERD, BUSYBOX],
         steps: &[
             Step::Tests(
                 "cargo test --quiet -p launchway --features soak --test e2e soak:: -- --nocapture",
@@ -165,6 +186,12 @@ const TIERS: &[Tier] = &[
             Step::Tests(
                 "cargo test --quiet -p target-host --features soak --test load -- --nocapture",
             ),
+            Step::Ready("python3.11 -m venv {target}/ministack"),
+            Step::Ready(MINISTACK),
+            Step::Tests(concat!(
+                "cargo test --quiet -p launchway --features soak,ministack --test ministack ",
+                "kills:: -- --nocapture"
+            )),
         ],
         usual: false,
     },

@@ -16,7 +16,7 @@ use crate::{back, look, plan, register, run_task, stabilise, update};
 /// How often ECS is asked. A verdict comes within one of these of ECS's own change.
 const POLL_MS: u64 = 5000;
 /// Added by chance, so that many deployments do not ask at once.
-const JITTER_MS: u64 = 1000;
+const JITTER_MS: u64 = 500;
 /// The longest wait after calls that failed.
 const BACK_OFF_MAX_MS: u64 = 60_000;
 

@@ -206,7 +206,7 @@ fn a_crash_before_it_was_healthy_shows_its_last_words() {
     check(
         &script(new(image)).with_health_check().with_breaker(true),
         &expect![[r#"
-            rolled_back by platform: PlatformRolledBack > Exited after 37 s
+            rolled_back by platform: PlatformRolledBack > Exited after 36 s
             - ECS gave the deployment up and goes back to api:1
             - ECS deployment circuit breaker: tasks failed to start.
               Platform: task ID: EssentialContainerExited: Essential container in task exited
@@ -228,7 +228,7 @@ fn out_of_memory_is_named() {
     check(
         &script(new(image)).with_health_check(),
         &expect![[r#"
-            rolled_back by launchway: Exited after 37 s
+            rolled_back by launchway: Exited after 36 s
             - 4 tasks failed one after the other, and ECS would go on
               Platform: task ID: EssentialContainerExited: Essential container in task exited
               Exit: container app ended with exit code 137 (killed: out of memory, or deaf to SIGTERM)
@@ -248,7 +248,9 @@ fn never_healthy() {
             - ECS gave the deployment up and goes back to api:1
             - ECS deployment circuit breaker: tasks failed to start.
               Platform: task ID: ServiceSchedulerInitiated: Task failed container health checks
-              Platform: 3 more ended like this one
+              Platform: 1 more ended like this one
+              Platform: task ID: ServiceSchedulerInitiated: Task failed container health checks
+              Platform: 1 more ended like this one
               Platform: (service api) rolling back to deployment ecs-svc/ID.
               Platform: (service api) (deployment ecs-svc/ID) deployment failed: tasks failed to start.
               Platform: (service api) (deployment ecs-svc/ID) deployment failed: tasks failed to start.
@@ -266,10 +268,10 @@ fn never_healthy_in_its_time() {
     check(
         &script,
         &expect![[r#"
-        rolled_back by launchway: TimedOut after 70 s
-        - 2 of 2 tasks ran when its time was over
-        RegisterTaskDefinition 1, StopServiceDeployment 1, UpdateService 1 | api:1 2/2
-    "#]],
+            rolled_back by launchway: TimedOut after 73 s
+            - 2 of 2 tasks ran when its time was over
+            RegisterTaskDefinition 1, StopServiceDeployment 1, UpdateService 1 | api:1 2/2
+        "#]],
     );
 }
 
@@ -280,10 +282,10 @@ fn healthy_too_late_for_its_time() {
     check(
         &script,
         &expect![[r#"
-        rolled_back by launchway: TimedOut after 70 s
-        - 2 of 2 tasks ran when its time was over
-        RegisterTaskDefinition 1, StopServiceDeployment 1, UpdateService 1 | api:1 2/2
-    "#]],
+            rolled_back by launchway: TimedOut after 73 s
+            - 2 of 2 tasks ran when its time was over
+            RegisterTaskDefinition 1, StopServiceDeployment 1, UpdateService 1 | api:1 2/2
+        "#]],
     );
 }
 
@@ -456,7 +458,7 @@ fn without_permission_for_logs() {
     check(
         &script(denied).with_health_check().with_breaker(true),
         &expect![[r#"
-            rolled_back by platform: PlatformRolledBack > Exited after 37 s
+            rolled_back by platform: PlatformRolledBack > Exited after 36 s
             - ECS gave the deployment up and goes back to api:1
             - ECS deployment circuit breaker: tasks failed to start.
               Platform: task ID: EssentialContainerExited: Essential container in task exited
@@ -511,7 +513,7 @@ fn going_back_fails() {
     check(
         &script.at(1, broken),
         &expect![[r#"
-            rollback_stuck by launchway: UndoFailed > UndoFailed > NotStarted after 37 s
+            rollback_stuck by launchway: UndoFailed > UndoFailed > NotStarted after 36 s
             - going back failed at api/update
             - api:1, which ran before, does not run: ECS deployment circuit breaker: tasks failed to start.
             - tasks of api:1 failed
@@ -641,7 +643,7 @@ fn a_migration_that_never_ends_is_stopped() {
     check(
         &migrating(migration(Image::good())),
         &expect![[r#"
-            rolled_back by launchway: MigrationFailed > TimedOut after 298 s
+            rolled_back by launchway: MigrationFailed > TimedOut after 296 s
             - the migration failed
             - the task still ran when its time was over
             RegisterTaskDefinition 1, RunTask 1, StopTask 1 | api:1 2/2

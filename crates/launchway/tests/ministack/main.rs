@@ -1,0 +1,18 @@
+//! The real binary against ministack, a server that speaks AWS's API and runs ECS tasks as containers:
+//! the tier `ministack` of `cargo xtask test`.
+//!
+//! ```text
+//!   play.rs      releases, failures, migrations, ways back: what the command says, what is there then
+//!   kills.rs     kill -9 at instants that a seed chooses (100 with the feature `soak`)
+//! ```
+//!
+//! Where ministack is not like AWS, the test says so and names where it is proven instead:
+//! `crates/target-ecs/tests`, on the model cloud.
+
+#[path = "../e2e/harness.rs"]
+#[expect(dead_code, reason = "the other tests' harness; these need half of it")]
+mod harness;
+mod kills;
+mod play;
+mod project;
+mod server;
