@@ -1,10 +1,6 @@
 //! How a request gets there.
 
-use std::sync::Arc;
 use std::time::Duration;
-
-use rustls::crypto::aws_lc_rs;
-use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
 /// A request that is ready to be sent; all are POST.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,20 +68,8 @@ impl Https {
     }
 
     fn with(proxy: Option<ureq::Proxy>) -> Https {
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .root_certs(RootCerts::PlatformVerifier)
-            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
-            .build();
-        let config = || {
-            ureq::Agent::config_builder()
-                .tls_config(tls.clone())
-                .timeout_global(Some(WITHIN))
-                .timeout_connect(Some(CONNECT_WITHIN))
-                .http_status_as_error(false)
-                // A call of AWS is never redirected; whoever does that is not AWS.
-                .max_redirects(0)
-        };
+        let config =
+            || https::config().timeout_global(Some(WITHIN)).timeout_connect(Some(CONNECT_WITHIN));
         let direct = config().proxy(None).build().new_agent();
         let agent = match proxy {
             Some(proxy) => config().proxy(Some(proxy)),
@@ -98,7 +82,7 @@ impl Https {
 impl Transport for Https {
     fn send(&mut self, request: &WireRequest) -> Result<Reply, Unanswered> {
         let host = host_of(&request.url);
-        let agent = if is_this_machine(host) { &self.direct } else { &self.agent };
+        let agent = if https::is_here(host) { &self.direct } else { &self.agent };
         let mut post = agent.post(&request.url);
         for (key, value) in &request.headers {
             post = post.header(*key, value);
@@ -119,8 +103,4 @@ impl Transport for Https {
 pub(crate) fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split('/').next().unwrap_or(rest)
-}
-
-fn is_this_machine(host: &str) -> bool {
-    ["127.0.0.1", "localhost", "[::1]"].iter().any(|it| host.starts_with(it))
 }

@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use event::{
-    DeployStepKey, DeployStepKind, DeploymentPlan, DeploymentRequest, PlannedStep, ServicePlan,
+    DeployStepKey, DeployStepKind, DeploymentKind, DeploymentPlan, DeploymentRequest, PlannedStep,
+    ServicePlan,
 };
 
 use crate::limits::{SERVICES_MAX, STEPS_MAX};
@@ -54,7 +55,13 @@ pub fn compose(
     limit("services", proposed.len(), SERVICES_MAX)?;
     let mut services = Vec::with_capacity(proposed.len());
     for (wanted, mut service) in request.services.iter().zip(proposed) {
-        if service.changes.is_empty() && !request.force {
+        let is_task = request.kind == DeploymentKind::Task;
+        if is_task {
+            // What runs stays: nothing of the target's change is done but what a command needs.
+            service.changes.clear();
+            service.steps.retain(|step| step.kind == DeployStepKind::Prepare);
+        }
+        if service.changes.is_empty() && !request.force && !is_task {
             service.steps.clear();
         } else {
             service.steps.extend(wanted.around.iter().cloned());
@@ -85,7 +92,7 @@ fn place(kind: DeployStepKind) -> u8 {
     match kind {
         DeployStepKind::Prepare => 0,
         DeployStepKind::Backup => 1,
-        DeployStepKind::Migrate => 2,
+        DeployStepKind::Migrate | DeployStepKind::Task => 2,
         DeployStepKind::Apply | DeployStepKind::Stabilise | DeployStepKind::Switch => 3,
         DeployStepKind::Verify => 4,
         DeployStepKind::Bake => 5,

@@ -52,6 +52,10 @@ struct Story {
 
 impl Story {
     fn new(gates: Vec<GateDemand>, on_cancel: OnCancel) -> Story {
+        Story::of(DeploymentKind::Release, gates, on_cancel)
+    }
+
+    fn of(kind: DeploymentKind, gates: Vec<GateDemand>, on_cancel: OnCancel) -> Story {
         let never = Undo::Never { why: text("data cannot be taken back") };
         let again = Undo::AskAgain { what: text("health of what ran before") };
         let service = ServiceRequest {
@@ -69,7 +73,7 @@ impl Story {
         let request = DeploymentRequest {
             project: "planner".into(),
             environment: "production".into(),
-            kind: DeploymentKind::Release,
+            kind,
             by: person("octocat"),
             reason: None,
             services: vec![service],
@@ -238,6 +242,54 @@ fn what_runs_already_is_left() {
         DeploymentOwned
         DeploymentPlanned: 
         DeploymentCompleted succeeded by Launchway, unchanged, runs ["2.0"]
+    "#]]);
+}
+
+/// A command beside what runs: of the target's own change only what the command needs, and a failure
+/// is none of what runs.
+#[test]
+fn a_task_leaves_what_runs() {
+    let task = |heard: News| {
+        let mut story = Story::of(DeploymentKind::Task, Vec::new(), OnCancel::Back);
+        story.propose("1.0");
+        story.look("1.0");
+        story.done("prepare", Way::Forward);
+        story.look("1.0");
+        story.hear("migrate", Way::Forward, heard);
+        story
+    };
+    let mut done = task(News::Done { effect: Json::Null, vacuous: false });
+    done.done("health", Way::Forward);
+    done.look("2.0");
+    done.check(&expect![[r#"
+        DeploymentRequested
+        DeploymentOwned
+        DeploymentPlanned: api/prepare, api/migrate, api/health
+        StepIntended api/prepare Forward
+        StepDone api/prepare Forward
+        StepIntended api/migrate Forward
+        StepDone api/migrate Forward
+        StepIntended api/health Forward
+        StepDone api/health Forward
+        DeploymentCompleted succeeded by Launchway, runs ["2.0"]
+    "#]]);
+    let mut failed = task(News::Failed(cause("exit code 3")));
+    failed.done("prepare", Way::Back);
+    failed.done("health", Way::Back);
+    failed.check(&expect![[r#"
+        DeploymentRequested
+        DeploymentOwned
+        DeploymentPlanned: api/prepare, api/migrate, api/health
+        StepIntended api/prepare Forward
+        StepDone api/prepare Forward
+        StepIntended api/migrate Forward
+        StepFailed api/migrate Forward: exit code 3
+        TurnedBack: exit code 3
+        DeploymentNoted: api/migrate stays: data cannot be taken back
+        StepIntended api/prepare Back
+        StepDone api/prepare Back
+        DeploymentCompleted failed by Launchway, runs []: exit code 3
+        refused: the deployment is over: anything does not fit
     "#]]);
 }
 

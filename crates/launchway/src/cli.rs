@@ -1,5 +1,6 @@
 //! The command line: plain verbs for daily work, plural nouns for looking after things.
 
+mod beside;
 mod deploy;
 mod event;
 mod examples;
@@ -9,6 +10,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use beside::{
+    AgreedArgs, DifferenceArgs, MigrateArgs, TaskCommand, TaskRunArgs, VerifyArgs,
+};
 pub(crate) use deploy::{
     DeployArgs, DeploymentRef, DeploymentsCommand, EnvironmentArgs, EnvironmentsArgs, HistoryArgs,
     ReleasesArgs, RollbackArgs, ScaleArgs, ServiceLogsArgs, SettingsArgs, StatusArgs,
@@ -63,6 +67,15 @@ pub(crate) enum Command {
     Rollback(RollbackArgs),
     /// Change how many instances of a service run on this machine; 0 takes it off
     Scale(ScaleArgs),
+    /// Run the migrations of what runs, or list those that ran
+    Migrate(MigrateArgs),
+    /// Run commands beside a service
+    #[command(subcommand)]
+    Task(TaskCommand),
+    /// Ask of what runs what a deployment would: health and smoke tests
+    Verify(VerifyArgs),
+    /// Show what a deployment would change, field by field
+    Diff(DifferenceArgs),
     /// Show what runs where
     Status(StatusArgs),
     /// Show what the instances of a service print

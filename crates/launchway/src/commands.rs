@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 mod deploy;
 mod deployments;
+mod diff;
 mod environments;
 mod eval;
 mod history;
@@ -21,6 +22,8 @@ pub(crate) mod runs;
 mod scale;
 mod settings;
 mod status;
+mod task;
+mod verify;
 mod workflows;
 
 use std::process::ExitCode;
@@ -43,6 +46,10 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Deploy(args) => deploy::run(&args, &state()?)?,
         Command::Rollback(args) => rollback::run(&args, &state()?)?,
         Command::Scale(args) => scale::run(&args, &state()?)?,
+        Command::Migrate(args) => task::migrate(&args, &state()?)?,
+        Command::Task(command) => task::run(&command, &state()?)?,
+        Command::Verify(args) => verify::run(&args, &state()?)?,
+        Command::Diff(args) => diff::run(&args, &state()?)?,
         Command::Status(args) => status::run(&args.of, &state()?)?,
         Command::Logs(args) => logs::run(&args, &state()?)?,
         Command::History(args) => history::run(&args, &state()?)?,

@@ -4,6 +4,7 @@
 pub(crate) mod book;
 pub(crate) mod doors;
 pub(crate) mod drive;
+pub(crate) mod foresee;
 pub(crate) mod gates;
 pub(crate) mod live;
 pub(crate) mod machine;

@@ -16,7 +16,7 @@ mod target;
 pub use contract::{JOURNAL_CONTRACT, JournalCase};
 #[cfg(feature = "testing")]
 pub use memory::{Fault, MemoryJournal};
-pub use target::{Observation, Order, Performer, Progress, Proposal, Target};
+pub use target::{Observation, Order, Performer, Progress, Proposal, StepRan, Target};
 
 use event::{Envelope, Fence, JobKey, RunEvent, Seq, StreamId, Timestamp};
 use protocol::JobSpec;

@@ -39,6 +39,26 @@ pub trait Target: Performer {
     /// # Errors
     /// When it cannot be done there, with what stands against it and the remedy.
     fn propose(&self, wanted: &ServiceRequest, seen: &Observation) -> Result<Proposal, Cause>;
+
+    /// What the command of a step printed that is over: its last lines, for whoever wanted it run.
+    /// None of it goes into the journal.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn printed(&mut self, ran: &StepRan<'_>) -> Result<Vec<MaskedText>, Cause>;
+}
+
+/// A step whose command is over.
+#[derive(Clone, Copy, Debug)]
+pub struct StepRan<'a> {
+    /// The deployment.
+    pub deployment: DeploymentId,
+    /// The step.
+    pub step: &'a DeployStepKey,
+    /// The service that it belongs to.
+    pub service: &'a ServiceRequest,
+    /// What came out of it; null where it failed.
+    pub effect: &'a Json,
 }
 
 /// What stands at a target.

@@ -10,8 +10,6 @@
 //! [`Body`] says what is asked; the binary makes it from the settings. Health is asked until it has
 //! held for its settling time; a smoke test is asked once; baking asks on and fails when two rounds in
 //! a row do. What an answer held is evidence, masked, and no more than its beginning.
-//!
-//! Plain HTTP only: TLS comes with the one provider of cryptography, when something needs it.
 
 mod body;
 mod command;

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use crate::body::{Answer, Body, Smoke, VersionField};
 use crate::command::{Commands, Once, Ran};
-use crate::request::{Got, get, join};
+use crate::request::{Asker, Got, join};
 
 /// How soon it is looked whether an answer is there.
 const LOOK: Duration = Duration::from_millis(50);
@@ -37,13 +37,23 @@ struct Watch {
 /// Asks.
 pub struct Prober {
     commands: Commands,
+    asker: Asker,
     watches: BTreeMap<Key, Watch>,
 }
 
 impl Prober {
     /// A prober that runs commands with these.
     pub fn new(commands: Commands) -> Prober {
-        Prober { commands, watches: BTreeMap::new() }
+        Prober { commands, asker: Asker::new(), watches: BTreeMap::new() }
+    }
+
+    /// Ends what runs for an order that nobody wants any more.
+    pub fn abandon(&mut self, order: &Order<'_>) {
+        let token = token(order);
+        self.commands.end(&token);
+        if let Some(watch) = self.watches.remove(&key(order)) {
+            self.commands.end(&format!("{token}-{}", watch.at));
+        }
     }
 
     fn failed(&self, code: CauseCode, message: &str, evidence: &str) -> Progress {
@@ -96,7 +106,7 @@ impl Prober {
             return self.failed(CauseCode::NeverHealthy, &message, &fault);
         }
         if watch.round.is_none() && order.now >= watch.next {
-            watch.round = Some(ask(rounds.asks.clone()));
+            watch.round = Some(ask(&self.asker, rounds.asks.clone()));
         }
         let seen = match (watch.healthy_since, fault) {
             (Some(_), _) => format!("healthy for {} of {} s", held / 1000, rounds.hold_ms / 1000),
@@ -123,7 +133,7 @@ impl Prober {
                     version: None,
                     timeout: Duration::from_millis(*within_ms),
                 };
-                answered(watch.round.get_or_insert_with(|| ask(vec![wants])))
+                answered(watch.round.get_or_insert_with(|| ask(&self.asker, vec![wants])))
             }
             Smoke::Run { run, .. } => {
                 let environment = vec![("URL".to_owned(), url.to_owned())];
@@ -314,11 +324,12 @@ fn version_ask(
 }
 
 /// Asks on a thread of its own, one after the other; the first fault is the answer.
-fn ask(asks: Vec<Ask>) -> Receiver<Result<(), String>> {
+fn ask(asker: &Asker, asks: Vec<Ask>) -> Receiver<Result<(), String>> {
     let (sender, receiver) = channel();
+    let asker = asker.clone();
     std::thread::spawn(move || {
         let result = asks.iter().try_for_each(|ask| {
-            let got = get(&ask.url, ask.timeout)?;
+            let got = asker.get(&ask.url, ask.timeout)?;
             fault(ask, &got).map_or(Ok(()), Err)
         });
         // Nobody waits any more when the step is over.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use ureq::typestate::WithoutBody;
+
 use crate::body::Answer;
 
 /// Bytes of a body that are looked at: a health page, not a download.
@@ -49,18 +51,31 @@ impl Got {
     }
 }
 
-/// Asks, following no redirects: a path that answers with one says so.
-pub(crate) fn get(url: &str, timeout: Duration) -> Result<Got, String> {
-    let config = ureq::Agent::config_builder()
-        .timeout_global(Some(timeout))
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .user_agent("launchway-probe")
-        .build();
+/// Whoever asks. Every request has a connection of its own: an old one may lead to what ran before.
+#[derive(Clone)]
+pub(crate) struct Asker {
+    agent: ureq::Agent,
+    direct: ureq::Agent,
+}
+
+impl Asker {
+    pub(crate) fn new() -> Asker {
+        let config = || https::config().user_agent("launchway-probe").max_idle_connections(0);
+        let agent = config().build().new_agent();
+        Asker { agent, direct: config().proxy(None).build().new_agent() }
+    }
+
+    /// Asks, following no redirects: a path that answers with one says so.
+    pub(crate) fn get(&self, url: &str, timeout: Duration) -> Result<Got, String> {
+        let agent = if https::is_here(url) { &self.direct } else { &self.agent };
+        got(agent.get(url).config().timeout_global(Some(timeout)).build(), url)
+    }
+}
+
+fn got(request: ureq::RequestBuilder<WithoutBody>, url: &str) -> Result<Got, String> {
     let began = Instant::now();
     let failed = |error: ureq::Error| format!("GET {url}: {error}");
-    let mut response = ureq::Agent::new_with_config(config).get(url).call().map_err(failed)?;
+    let mut response = request.call().map_err(failed)?;
     let headers = response.headers().keys().map(|name| name.as_str().to_owned()).collect();
     let body = response.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec();
     let body = body.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).map_err(failed)?;

@@ -42,7 +42,7 @@ pub use model::{
     Weekday, Window,
 };
 pub use page::page;
-pub use quantity::duration_text;
+pub use quantity::{duration, duration_text};
 pub use read::{FILE, read};
 pub use resolve::{InForce, NotYet, ResolveError, ServiceInEnvironment};
 pub use schema::schema;

@@ -16,8 +16,9 @@ const SIZES: &[(&str, u64)] = &[
     ("B", 1),
 ];
 
-/// A length of time: numbers with units, the larger first.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
+/// A length of time as people write it: numbers with units, the larger first; none where it is
+/// something else.
+pub fn duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut units = TIMES;
     let mut total_ms = 0_u64;

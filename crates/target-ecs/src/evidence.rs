@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use aws::{EcsContainer, EcsService, EcsTask, Fault};
 use event::{Cause, CauseCode, EvidenceKind};
+use mask::MaskedText;
 
 use crate::config::EcsConfig;
 use crate::target::EcsTarget;
@@ -155,13 +156,27 @@ pub(crate) fn named(code: i64) -> String {
 
 /// The last lines of its containers, those that failed first.
 pub(crate) fn with_log(target: &mut EcsTarget, mut cause: Cause, task: &EcsTask) -> Cause {
+    let (lines, unshown) = log_of(target, task, LINES_MAX);
+    for line in lines {
+        cause = cause.with_evidence(EvidenceKind::Log, line);
+    }
+    unshown.into_iter().fold(cause, said)
+}
+
+/// The last lines that each container of a task printed, its name in front; and which logs were not
+/// shown, with why.
+pub(crate) fn log_of(
+    target: &mut EcsTarget,
+    task: &EcsTask,
+    lines: u32,
+) -> (Vec<MaskedText>, Vec<String>) {
     let arn = &task.task_definition_arn;
     let definition = match again(|| target.client.describe_task_definition(arn)) {
         Ok(definition) => definition,
-        Err(fault) => return said(cause, format!("where it logs was not shown: {fault}")),
+        Err(fault) => return (Vec::new(), vec![format!("where it logs was not shown: {fault}")]),
     };
-    let containers = definition.body["containerDefinitions"].as_array().into_iter().flatten();
-    for container in containers.cloned().collect::<Vec<_>>() {
+    let (mut found, mut unshown) = (Vec::new(), Vec::new());
+    for container in definition.body["containerDefinitions"].as_array().into_iter().flatten() {
         let options = &container["logConfiguration"]["options"];
         let text_of = |key: &str| options[key].as_str();
         let Some((group, prefix)) = text_of("awslogs-group").zip(text_of("awslogs-stream-prefix"))
@@ -170,17 +185,13 @@ pub(crate) fn with_log(target: &mut EcsTarget, mut cause: Cause, task: &EcsTask)
         };
         let name = container["name"].as_str().unwrap_or_default();
         let stream = format!("{prefix}/{name}/{}", task.id());
-        match again(|| target.client.last_lines(group, &stream, LINES_MAX)) {
-            Ok(Some(lines)) => {
-                for line in lines {
-                    let text = target.masked(&format!("{name}: {line}"));
-                    cause = cause.with_evidence(EvidenceKind::Log, text);
-                }
-            }
-            // It never got so far as to print something.
-            Ok(None) => {}
-            Err(fault) => cause = said(cause, format!("the log {stream} was not shown: {fault}")),
+        match again(|| target.client.last_lines(group, &stream, lines)) {
+            // Without a stream it never got so far as to print something.
+            Ok(printed) => found.extend(
+                printed.into_iter().flatten().map(|line| target.masked(&format!("{name}: {line}"))),
+            ),
+            Err(fault) => unshown.push(format!("the log {stream} was not shown: {fault}")),
         }
     }
-    cause
+    (found, unshown)
 }

@@ -39,5 +39,5 @@ mod verdict;
 mod words;
 
 pub use config::EcsConfig;
-pub use run_task::migration;
+pub use run_task::{migration, task};
 pub use target::EcsTarget;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use event::KnownRelease;
 use ports::{Order, Progress};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -40,6 +41,11 @@ pub(crate) fn forward(target: &mut EcsTarget, order: &Order<'_>, register: &Regi
     let base = target.client.describe_task_definition(&register.base)?;
     let copied = registrable(&base.body);
     let mut body = changed(&copied, &register.container, &register.image, &register.environment);
+    if is_running(order) && canonical(&copied) == canonical(&body) {
+        // For a command beside it. What is restored is copied: a deployment of ECS is known by its
+        // revision, and one that ran before had deployments of its own.
+        return Ok(Progress::Done { effect: json!({"task_definition": base.arn}) });
+    }
     let own = [
         (DEPLOYMENT_TAG, order.deployment.to_string()),
         (INTENDED_TAG, order.since.0.to_string()),
@@ -54,6 +60,13 @@ pub(crate) fn forward(target: &mut EcsTarget, order: &Order<'_>, register: &Regi
         }
     };
     Ok(Progress::Done { effect: json!({"task_definition": arn}) })
+}
+
+/// Whether what is wanted is what runs.
+fn is_running(order: &Order<'_>) -> bool {
+    let handle = |known: &Option<&KnownRelease>| known.map(|it| it.handle.clone());
+    let wanted = order.service.restores.as_ref();
+    wanted.is_some() && handle(&wanted) == handle(&order.before)
 }
 
 /// What this deployment registered already: it bears the tags and is what would be registered.

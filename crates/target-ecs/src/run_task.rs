@@ -1,9 +1,10 @@
-//! A task of the new revision that runs once: a migration.
+//! A task that runs once: a migration in the new revision, or a person's command in what runs.
 
 use std::time::Duration;
 
 use aws::EcsTask;
 use event::{Cause, CauseCode, DeployStepKey, DeployStepKind, PlannedStep, Undo};
+use mask::MaskedText;
 use ports::{Order, Progress};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -11,13 +12,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::calls;
 use crate::config::EcsConfig;
-use crate::evidence::{named, of_task, with_log};
+use crate::evidence::{log_of, named, of_task, with_log};
 use crate::target::{Carried, EcsTarget, Stop, is_last_look, underway};
 use crate::update::active;
 use crate::words::{revision, text};
 
 /// ECS forgets stopped tasks after about an hour. Later nobody can say whether one ran.
 const FORGOTTEN_MS: u64 = 50 * 60 * 1000;
+
+/// Lines of each container that are shown to whoever ran a command: a page of CloudWatch's.
+const PRINTED_LINES_MAX: u32 = 2_000;
 
 /// The body of the step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +48,34 @@ pub fn migration(service: &str, run: &[String], within: Duration) -> PlannedStep
     }
 }
 
+/// A command that a person wants to run beside the service, in a task of the revision that runs.
+pub fn task(service: &str, run: &[String], within: Duration) -> PlannedStep {
+    PlannedStep {
+        key: DeployStepKey::new(service, "task"),
+        kind: DeployStepKind::Task,
+        what: text(format!("runs `{}` in a task", run.join(" "))),
+        undo: Undo::Never { why: text("what a command did stays") },
+        ..migration(service, run, within)
+    }
+}
+
+/// What the task of a step printed.
+pub(crate) fn printed(
+    target: &mut EcsTarget,
+    config: &EcsConfig,
+    effect: &Json,
+) -> Result<Vec<MaskedText>, String> {
+    let Some(arn) = effect["task"].as_str() else { return Ok(Vec::new()) };
+    let task = target.client.describe_task(&config.cluster, arn);
+    let task = task.map_err(|fault| format!("the task was not shown: {fault}"))?;
+    // ECS forgets tasks after an hour.
+    let Some(task) = task else { return Ok(Vec::new()) };
+    match log_of(target, &task, PRINTED_LINES_MAX) {
+        (lines, unshown) if unshown.is_empty() => Ok(lines),
+        (_, unshown) => Err(unshown.join("; ")),
+    }
+}
+
 pub(crate) fn forward(
     target: &mut EcsTarget,
     order: &Order<'_>,
@@ -63,8 +95,9 @@ pub(crate) fn forward(
     }
     if order.now.0 > order.since.0 + FORGOTTEN_MS {
         let said =
-            "nobody can say any more whether the migration ran: ECS forgets tasks after an hour";
-        return Err(Cause::new(CauseCode::MigrationFailed, text(said)).into());
+            "nobody can say any more whether the command ran: ECS forgets tasks after an hour";
+        let cause = Cause::new(CauseCode::Unavailable, text(said));
+        return Err(failed(order, cause).into());
     }
     let body = request(target, order, config, wanted, arn, &started_by)?;
     let launched = match target.client.run_task(&body) {
@@ -82,9 +115,7 @@ pub(crate) fn forward(
     if launched.task.is_none() {
         let said = format!("no task was started: {}", launched.failures.join(", "));
         let cause = Cause::new(CauseCode::NotStarted, target.masked(&said));
-        let cause = Cause::new(CauseCode::MigrationFailed, text("the migration did not start"))
-            .because(cause);
-        return Err(cause.into());
+        return Err(failed(order, cause).into());
     }
     Ok(underway(order, "the task starts"))
 }
@@ -170,7 +201,7 @@ fn judge(
         target.client.stop_task(&config.cluster, &task.task_arn, "its time was over")?;
         let said =
             Cause::new(CauseCode::TimedOut, text("the task still ran when its time was over"));
-        return Ok(Progress::Failed(failed(with_log(target, said, task))));
+        return Ok(Progress::Failed(failed(order, with_log(target, said, task))));
     }
     let container = task.containers.iter().find(|it| match &config.container {
         Some(named) => *named == it.name,
@@ -189,7 +220,7 @@ fn judge(
         None => Cause::new(CauseCode::NotStarted, text("it never ran")),
     };
     let cause = of_task(target, cause, task);
-    Ok(Progress::Failed(failed(with_log(target, cause, task))))
+    Ok(Progress::Failed(failed(order, with_log(target, cause, task))))
 }
 
 /// A container beside the migration's that failed by itself: SIGTERM and SIGKILL come from ECS when
@@ -198,6 +229,9 @@ fn is_failure(code: i64) -> bool {
     ![0, 137, 143].contains(&code)
 }
 
-fn failed(because: Cause) -> Cause {
+fn failed(order: &Order<'_>, because: Cause) -> Cause {
+    if order.step.kind == DeployStepKind::Task {
+        return because;
+    }
     Cause::new(CauseCode::MigrationFailed, text("the migration failed")).because(because)
 }

@@ -6,7 +6,7 @@ use aws::{Client, Fault, FaultKind};
 use event::ServiceRequest;
 use event::{Cause, CauseCode, Way};
 use mask::{MaskedText, Masker};
-use ports::{Observation, Order, Performer, Progress, Proposal, Target};
+use ports::{Observation, Order, Performer, Progress, Proposal, StepRan, Target};
 use serde::Deserialize;
 
 use crate::config::EcsConfig;
@@ -154,6 +154,12 @@ impl Target for EcsTarget {
             Stop::Over(Progress::Failed(cause)) => cause,
             Stop::Over(_) => Cause::new(CauseCode::Fault, text("a look ended as a step does")),
         })
+    }
+
+    fn printed(&mut self, ran: &StepRan<'_>) -> Result<Vec<MaskedText>, Cause> {
+        let config = EcsConfig::of(ran.service)?;
+        let printed = run_task::printed(self, &config, ran.effect);
+        printed.map_err(|why| Cause::new(CauseCode::Unavailable, text(why)))
     }
 
     fn propose(&self, wanted: &ServiceRequest, seen: &Observation) -> Result<Proposal, Cause> {

@@ -14,13 +14,14 @@ use std::time::{Duration, Instant};
 
 use event::{Cause, CauseCode, DeployStepKind, KnownRelease, ServiceRequest, Way};
 use mask::{MaskedText, Masker, Secret};
-use ports::{Observation, Order, Performer, Progress, Proposal, Target};
+use ports::{Observation, Order, Performer, Progress, Proposal, StepRan, Target};
 
 use crate::bundle;
 use crate::config::HostConfig;
 use crate::folder::{self, Folder};
 use crate::printed::{Logs, LogsError};
 use crate::processes;
+use crate::task;
 use crate::wanted::{Set, Wanted};
 use site::{Halt, Move, Site};
 use steps::{Seen, StepBody};
@@ -96,9 +97,9 @@ impl HostTarget {
     }
 
     fn try_advance(&mut self, order: &Order<'_>) -> Result<Move, Halt> {
-        if order.step.kind == DeployStepKind::Migrate {
+        if matches!(order.step.kind, DeployStepKind::Migrate | DeployStepKind::Task) {
             return match order.way {
-                Way::Forward => self.migrate(order),
+                Way::Forward => self.run_once(order),
                 Way::Back => Ok(Move::done()),
             };
         }
@@ -206,6 +207,13 @@ impl Target for HostTarget {
         })?;
         let seen = serde_json::to_value(seen).expect("what was seen has text keys only");
         Ok(Observation { seen, running })
+    }
+
+    fn printed(&mut self, ran: &StepRan<'_>) -> Result<Vec<MaskedText>, Cause> {
+        let task = moves::task_folder(&self.folder, ran.deployment, ran.step);
+        let private = self.folder.private(&ran.service.service, &ran.deployment.to_string());
+        let masker = evidence::masker(&self.masker, &private);
+        Ok(evidence::printed(&task::log(&task), &masker))
     }
 
     fn propose(&self, wanted: &ServiceRequest, seen: &Observation) -> Result<Proposal, Cause> {

@@ -91,6 +91,9 @@ impl Ledger {
         for wanted in &view.request.services {
             let service = self.services.entry(Arc::clone(&wanted.service)).or_default();
             service.found(view, &wanted.service);
+            if view.request.kind == DeploymentKind::Task {
+                continue;
+            }
             match end.verdict {
                 Verdict::Succeeded => service.succeeded(view, end, &wanted.service),
                 Verdict::RolledBack => service.went_back(view, &wanted.service),

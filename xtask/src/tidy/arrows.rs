@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Floor 1: text, and text free of secrets.
     ("syntax", &[]),
     ("mask", &[]),
+    ("https", &[]),
     // Floor 2: the language, the facts, what steps say.
     ("expr", &[]),
     ("event", &["mask"]),
@@ -27,16 +28,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sequencer", &["event", "expr", "mask", "protocol", "syntax", "workflow"]),
     ("deployment", &["event", "mask"]),
     ("check", &["syntax"]),
-    ("probe", &["event", "mask", "ports"]),
+    ("probe", &["event", "https", "mask", "ports"]),
     ("store", &["event", "mask", "ports"]),
     ("repository", &["event"]),
-    ("actions", &["aws", "commands", "expr", "mask", "store", "syntax", "workflow"]),
+    ("actions", &["aws", "commands", "expr", "https", "mask", "store", "syntax", "workflow"]),
     ("services", &[]),
     // The one crate with an async runtime; it knows nothing of the others.
     ("proxy", &[]),
     ("target-host", &["event", "mask", "ports", "proxy"]),
     ("model-cloud", &[]),
-    ("aws", &["event", "mask"]),
+    ("aws", &["event", "https", "mask"]),
     ("target-ecs", &["aws", "event", "mask", "ports"]),
     // Floor 5: what moves.
     (

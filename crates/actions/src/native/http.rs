@@ -1,10 +1,6 @@
 //! HTTP from inside a native version: one blocking request with a deadline.
 
-use std::sync::Arc;
 use std::time::Duration;
-
-use rustls::crypto::aws_lc_rs;
-use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
 /// A step waits for one answer; nobody who answers at all needs longer.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -71,26 +67,12 @@ impl Http {
     }
 
     fn agent_for(&self, url: &str) -> &ureq::Agent {
-        let host = url.split_once("://").map_or(url, |(_, rest)| rest);
-        let here = ["127.0.0.1", "localhost", "[::1]"].iter().any(|it| host.starts_with(it));
-        if here { &self.direct } else { &self.agent }
+        if https::is_here(url) { &self.direct } else { &self.agent }
     }
 }
 
 fn config() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .root_certs(RootCerts::PlatformVerifier)
-        .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
-        .build();
-    ureq::Agent::config_builder()
-        .tls_config(tls)
-        .timeout_global(Some(WITHIN))
-        .timeout_connect(Some(CONNECT_WITHIN))
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .user_agent("launchway")
+    https::config().timeout_global(Some(WITHIN)).timeout_connect(Some(CONNECT_WITHIN))
 }
 
 fn answer(sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, NoAnswer> {

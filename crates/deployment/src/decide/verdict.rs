@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{
-    By, Cause, CauseCode, DeployStepKey, DeployStepKind, DeploymentEvent, KnownRelease, Timestamp,
-    Undo, Verdict,
+    By, Cause, CauseCode, DeployStepKey, DeployStepKind, DeploymentEvent, DeploymentKind,
+    KnownRelease, Timestamp, Undo, Verdict,
 };
 use mask::MaskedText;
 
@@ -94,8 +94,11 @@ pub(super) fn back(state: &State, at: Timestamp) -> DeploymentEvent {
         let changes = matches!(step.kind, DeployStepKind::Apply | DeployStepKind::Switch);
         changes && matches!(step.undo, Undo::Never { .. })
     });
+    let is_task = state.request.as_ref().is_some_and(|it| it.kind == DeploymentKind::Task);
     let verdict = match cause.code {
         CauseCode::Superseded => Verdict::Superseded,
+        // What a command did stays, and what runs was never another.
+        _ if is_task && state.is_changed() => Verdict::Failed,
         _ if left => Verdict::Failed,
         _ if state.is_changed() => Verdict::RolledBack,
         CauseCode::CancelWanted => Verdict::Cancelled,

@@ -139,6 +139,8 @@ pub enum DeployStepKind {
     Backup,
     /// The schema of data is changed; never undone by itself.
     Migrate,
+    /// A command is run beside what runs, because a person wants it; never undone.
+    Task,
     /// The target prepares without changing what runs: registers, unpacks.
     Prepare,
     /// The target changes what runs.
@@ -160,8 +162,8 @@ impl DeployStepKind {
     /// Whether it changes what runs, or its data. Before the first of these a deployment can be
     /// cancelled or refused.
     pub fn changes(self) -> bool {
-        use DeployStepKind::{Apply, Migrate, Retire, Switch};
-        matches!(self, Migrate | Apply | Switch | Retire)
+        use DeployStepKind::{Apply, Migrate, Retire, Switch, Task};
+        matches!(self, Migrate | Task | Apply | Switch | Retire)
     }
 
     /// As it stands in JSON and in tables.
@@ -169,6 +171,7 @@ impl DeployStepKind {
         match self {
             DeployStepKind::Backup => "backup",
             DeployStepKind::Migrate => "migrate",
+            DeployStepKind::Task => "task",
             DeployStepKind::Prepare => "prepare",
             DeployStepKind::Apply => "apply",
             DeployStepKind::Stabilise => "stabilise",

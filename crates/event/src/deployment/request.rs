@@ -111,6 +111,8 @@ pub enum DeploymentKind {
     Redeploy,
     /// The same release with other settings.
     Config,
+    /// What runs stays; a command is run beside it, once.
+    Task,
 }
 
 impl DeploymentKind {
@@ -122,6 +124,7 @@ impl DeploymentKind {
             DeploymentKind::Hotfix => "hotfix",
             DeploymentKind::Redeploy => "redeploy",
             DeploymentKind::Config => "config",
+            DeploymentKind::Task => "task",
         }
     }
 }

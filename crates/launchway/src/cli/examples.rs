@@ -144,6 +144,40 @@ Examples:
 A deployment of what runs: planned, verified, gone back on. The next deploy takes the number of the
 settings again.";
 
+/// `launchway migrate`
+pub(super) const MIGRATE: &str = "\
+Examples:
+  launchway migrate staging                       the migration of what runs there, once more
+  launchway migrate production --service api --reason \"the first run was skipped\"
+  launchway migrate production --status           which ran, when, and how they ended
+
+A deployment runs them by itself. This one leaves what runs as it is, and is guarded as any other.";
+
+/// `launchway task run`
+pub(super) const TASK_RUN: &str = "\
+Examples:
+  launchway task run staging --service api -- alembic current
+  launchway task run production --service api --reason \"ticket 41\" -- ./manage.py reindex
+
+It runs in the release that runs, with its variables: here as a process, on ECS as a task of its own.
+What it prints is shown when it is over, and kept out of the journal; its words are kept in it.";
+
+/// `launchway verify`
+pub(super) const VERIFY: &str = "\
+Examples:
+  launchway verify production                     health and smoke tests of what runs now
+  launchway verify production --service api --format json
+
+Exit codes: 0 all is as it should be, 1 something is not.";
+
+/// `launchway diff`
+pub(super) const DIFF: &str = "\
+Examples:
+  launchway diff staging                          what lies here against what runs there
+  launchway diff production --running             the settings as they are now against what runs
+  launchway diff production --running --exit-code
+  launchway diff staging --image api=registry.example.com/planner@sha256:0f1e...";
+
 /// `launchway status`
 pub(super) const STATUS: &str = "\
 Examples:

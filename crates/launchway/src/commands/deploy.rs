@@ -4,20 +4,19 @@ use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use deployment::compose;
-use driver::Doors as _;
-use event::{DeploymentRequest, ServicePlan};
+use event::DeploymentRequest;
 use mask::MaskedText;
 use serde_json::json;
 
 use crate::cli::{DeployArgs, Format};
 use crate::deploying::book::Book;
-use crate::deploying::doors::Hands;
 use crate::deploying::drive::Driver;
+use crate::deploying::foresee::foresee;
 use crate::deploying::request::{What, Wish, build};
 use crate::deploying::show;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
-use crate::settings_file::load;
+use crate::settings_file::{Found, load};
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out};
 
@@ -45,7 +44,7 @@ pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
     let format = args.settings.format;
     if args.plan {
         let request = build(&found, &book, state, &wish)?;
-        return plan(&request, Hands::open(state, &request, Some(&found))?, format);
+        return plan(&request, state, &found, format);
     }
     let driver = Driver { book: &book, state, found: &found, format };
     let _place = driver.take(&args.environment)?;
@@ -55,26 +54,14 @@ pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
 }
 
 /// Looks, and says what would be done.
-fn plan(request: &DeploymentRequest, mut hands: Hands, format: Format) -> Outcome {
-    let mut services = Vec::new();
-    for wanted in &request.services {
-        let refused = |exit: Exit, cause: &event::Cause| {
-            let tree = show::tree(cause, 0, Style::plain());
-            Failure::new(exit, format!("{}: {}", wanted.service, tree.trim_end()))
-        };
-        let target = hands.target(wanted).map_err(|cause| refused(Exit::Missing, &cause))?;
-        let seen = target.observe(wanted).map_err(|cause| refused(Exit::Missing, &cause))?;
-        let proposal =
-            target.propose(wanted, &seen).map_err(|cause| refused(Exit::Forbidden, &cause))?;
-        services.push(ServicePlan {
-            service: Arc::clone(&wanted.service),
-            seen: seen.seen,
-            running: seen.running,
-            changes: proposal.changes,
-            steps: proposal.steps,
-            going_back: proposal.going_back,
-        });
-    }
+fn plan(
+    request: &DeploymentRequest,
+    state: &StateFolder,
+    found: &Found,
+    format: Format,
+) -> Outcome {
+    let of = (&*request.project, &*request.environment);
+    let services = foresee(state, of, &request.services, found)?;
     let plan = compose(request, services).map_err(|error| Failure::caused(Exit::Fault, error))?;
     let hash = plan.hash();
     if format == Format::Json {

@@ -1,16 +1,21 @@
 //! What the journal knows of a project's deployments.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use event::{DeploymentId, Seq, StreamId};
+use event::{DeployStepKey, DeployStepKind, DeploymentEvent, DeploymentId, Seq, StreamId, Way};
 use ports::{Journal as _, JournalError};
+use serde_json::Value as Json;
 use store::Store;
-use views::{DeploymentView, Ledger};
+use views::{DeedView, DeploymentView, Ledger};
 
 use crate::exit::{Exit, Failure};
 
 /// How many deployments of an environment are folded: what ran well longer ago is not offered.
 const FOLDED_MAX: usize = 1_000;
+
+/// Releases whose migration ran: service and digest.
+pub(crate) type Migrated = BTreeSet<(Arc<str>, Arc<str>)>;
 
 /// A project's deployments.
 #[derive(Clone)]
@@ -61,6 +66,41 @@ impl Book {
         views.retain(|view| view.ended.is_none());
         views.reverse();
         Ok(views)
+    }
+
+    /// The releases whose migration ran in an environment.
+    pub(crate) fn migrated(&self, environment: &str) -> Result<Migrated, Failure> {
+        let mut migrated = BTreeSet::new();
+        for view in self.newest(Some(environment), FOLDED_MAX)? {
+            for wanted in &view.request.services {
+                let ran = view.steps.iter().any(|step| {
+                    step.service == wanted.service
+                        && step.kind == DeployStepKind::Migrate
+                        && step.forward.as_ref().is_some_and(DeedView::is_done)
+                });
+                if ran {
+                    let digest = Arc::clone(&wanted.release.digest);
+                    migrated.insert((Arc::clone(&wanted.service), digest));
+                }
+            }
+        }
+        Ok(migrated)
+    }
+
+    /// What came out of the steps of a deployment that were done.
+    pub(crate) fn effects(
+        &self,
+        id: DeploymentId,
+    ) -> Result<BTreeMap<DeployStepKey, Json>, Failure> {
+        let read = self.store.ledger().read(StreamId::Deployment(id), Seq(0));
+        let envelopes = read.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let effects = envelopes.into_iter().filter_map(|envelope| match envelope.event {
+            DeploymentEvent::StepDone { step, way: Way::Forward, effect, .. } => {
+                Some((step, effect))
+            }
+            _ => None,
+        });
+        Ok(effects.collect())
     }
 
     /// The deployment a person means: by its number, else the newest.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use driver::Doors;
 use event::{Cause, CauseCode, DeploymentRequest, PlannedStep, ServiceRequest};
 use mask::{MaskedText, Masker};
-use ports::{Performer, Target};
+use ports::{Performer, StepRan, Target};
 use probe::{Body, Commands, Prober};
 
 use super::targets::{self, Site};
@@ -28,9 +28,19 @@ impl Hands {
         request: &DeploymentRequest,
         found: Option<&Found>,
     ) -> Result<Hands, Failure> {
-        let site = Site { state, project: &request.project, environment: &request.environment };
+        Hands::of(state, (&request.project, &request.environment), &request.services, found)
+    }
+
+    /// Opens every target that these services need. `of` is the project and the environment.
+    pub(crate) fn of(
+        state: &StateFolder,
+        of: (&str, &str),
+        services: &[ServiceRequest],
+        found: Option<&Found>,
+    ) -> Result<Hands, Failure> {
+        let site = Site { state, project: of.0, environment: of.1 };
         let mut opened: BTreeMap<Arc<str>, Box<dyn Target>> = BTreeMap::new();
-        for service in &request.services {
+        for service in services {
             if !opened.contains_key(&service.target) {
                 let target = targets::open(&service.target, site, found)?;
                 opened.insert(Arc::clone(&service.target), target);
@@ -38,6 +48,13 @@ impl Hands {
         }
         let commands = Commands::new(&state.deployments(), Masker::new());
         Ok(Hands { targets: opened, prober: Prober::new(commands) })
+    }
+}
+
+impl Hands {
+    /// What the command of a step printed that is over.
+    pub(crate) fn printed(&mut self, ran: &StepRan<'_>) -> Result<Vec<MaskedText>, Cause> {
+        self.target(ran.service)?.printed(ran)
     }
 }
 

@@ -71,11 +71,24 @@ impl Driver<'_> {
             // The other end lives in the shell below.
             let _ = sender.send(DeploymentInput::Told(input));
         });
-        self.run(DeploymentShell::new(driven, inputs), sender)
+        Ok(self.told(self.run(DeploymentShell::new(driven, inputs), sender)?.as_ref()))
     }
 
-    /// Begins a deployment. Its place is the caller's.
+    /// Tells how it ended, if it did; the exit code says so too.
+    pub(crate) fn told(&self, view: Option<&DeploymentView>) -> Exit {
+        view.map_or(Exit::Cancelled, |view| told(view, self.format))
+    }
+
+    /// Begins a deployment, and tells how it ended. Its place is the caller's.
     pub(crate) fn begin(&self, request: DeploymentRequest) -> Outcome {
+        Ok(self.told(self.begin_quietly(request)?.as_ref()))
+    }
+
+    /// Begins a deployment. Back comes how it ended; nothing where it was left.
+    pub(crate) fn begin_quietly(
+        &self,
+        request: DeploymentRequest,
+    ) -> Result<Option<DeploymentView>, Failure> {
         let hands = Hands::open(self.state, &request, Some(self.found))?;
         let id = self.book.store.allocate_deployment(&request.project, &request.environment);
         let id = id.map_err(|error| Failure::caused(Exit::Missing, error))?;
@@ -90,7 +103,7 @@ impl Driver<'_> {
         &self,
         mut shell: DeploymentShell<store::Ledger, Hands, Watcher>,
         sender: Sender<DeploymentInput>,
-    ) -> Outcome {
+    ) -> Result<Option<DeploymentView>, Failure> {
         let signals = Signals::listen(sender)?;
         let ended = shell.run(&now, &mut |refusal| talk(&format!("not heard: {refusal}")));
         signals.handle.close();
@@ -100,13 +113,11 @@ impl Driver<'_> {
                 talk(&format!(
                     "deployment {id} is left as it is; launchway deployments resume {id} goes on with it"
                 ));
-                Ok(Exit::Cancelled)
+                Ok(None)
             }
             DeploymentEnded::Over => {
                 let view = shell.inner().observer().live.view().cloned();
-                let view =
-                    view.ok_or_else(|| Failure::new(Exit::Fault, "it is over and unseen"))?;
-                Ok(told(&view, self.format))
+                view.map(Some).ok_or_else(|| Failure::new(Exit::Fault, "it is over and unseen"))
             }
         }
     }

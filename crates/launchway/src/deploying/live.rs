@@ -14,20 +14,51 @@ use crate::terminal::time::duration;
 /// Columns of the line that is drawn over: no terminal is narrower.
 const COLUMNS: usize = 78;
 
+/// The line on a terminal that is drawn over: what is seen of the step under way.
+pub(crate) struct Drawn {
+    stands: Option<String>,
+    is_terminal: bool,
+}
+
+impl Drawn {
+    pub(crate) fn new(format: Format) -> Drawn {
+        let is_dumb = std::env::var_os("TERM").is_some_and(|it| it == "dumb");
+        let is_terminal = std::io::stderr().is_terminal() && !is_dumb && format != Format::Json;
+        Drawn { stands: None, is_terminal }
+    }
+
+    /// How far a step is.
+    pub(crate) fn progress(&mut self, step: &DeployStepKey, way: Way, seen: &MaskedText) {
+        if !self.is_terminal {
+            return;
+        }
+        let way = if way == Way::Back { "back: " } else { "" };
+        let seen = seen.as_str().lines().next().unwrap_or_default();
+        let line: String = format!("… {way}{step}  {seen}").chars().take(COLUMNS).collect();
+        if self.stands.as_ref() != Some(&line) {
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[K{line}");
+            self.stands = Some(line);
+        }
+    }
+
+    /// Takes it away: a line that stays comes next.
+    pub(crate) fn clear(&mut self) {
+        if self.stands.take().is_some() {
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+}
+
 /// Shows what happens.
 pub(crate) struct Live {
     format: Format,
     view: Option<DeploymentView>,
-    /// What stands on the line that is drawn over.
-    drawn: Option<String>,
-    is_terminal: bool,
+    drawn: Drawn,
 }
 
 impl Live {
     pub(crate) fn new(format: Format) -> Live {
-        let is_dumb = std::env::var_os("TERM").is_some_and(|it| it == "dumb");
-        let is_terminal = std::io::stderr().is_terminal() && !is_dumb && format != Format::Json;
-        Live { format, view: None, drawn: None, is_terminal }
+        Live { format, view: None, drawn: Drawn::new(format) }
     }
 
     /// The deployment so far.
@@ -51,7 +82,7 @@ impl Live {
             Format::Json => machine::lines(view, event),
             Format::Human | Format::Github => human(view, event),
         };
-        self.clear();
+        self.drawn.clear();
         for line in lines {
             match self.format {
                 Format::Json => out(&line),
@@ -62,22 +93,7 @@ impl Live {
 
     /// How far a step is.
     pub(crate) fn progress(&mut self, step: &DeployStepKey, way: Way, seen: &MaskedText) {
-        if !self.is_terminal {
-            return;
-        }
-        let way = if way == Way::Back { "back: " } else { "" };
-        let seen = seen.as_str().lines().next().unwrap_or_default();
-        let line: String = format!("… {way}{step}  {seen}").chars().take(COLUMNS).collect();
-        if self.drawn.as_ref() != Some(&line) {
-            let _ = write!(std::io::stderr().lock(), "\r\x1b[K{line}");
-            self.drawn = Some(line);
-        }
-    }
-
-    fn clear(&mut self) {
-        if self.drawn.take().is_some() {
-            let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
-        }
+        self.drawn.progress(step, way, seen);
     }
 }
 

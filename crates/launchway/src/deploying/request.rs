@@ -2,8 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use event::{DeploymentKind, DeploymentRequest, KnownRelease, OnCancel, Release, ServiceRequest};
+use event::{
+    DeployStepKind, DeploymentKind, DeploymentRequest, KnownRelease, OnCancel, PlannedStep,
+    Release, ServiceRequest,
+};
 use mask::MaskedText;
 use repository::Repository;
 use settings::{Environment, ServiceInEnvironment, Text};
@@ -12,7 +16,7 @@ use views::Ledger;
 use super::book::Book;
 use super::gates::{self, Attempt};
 use super::person;
-use super::steps::{Asked, around};
+use super::steps::{self, Asked, around};
 use super::targets::{self, Site};
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
@@ -48,6 +52,24 @@ pub(crate) enum What<'a> {
     Restore(Vec<(Arc<str>, KnownRelease)>),
     /// What runs, by service, with another number of instances.
     Scale { releases: Vec<(Arc<str>, KnownRelease)>, to: u32 },
+    /// A command beside what runs, by service.
+    Task { releases: Vec<(Arc<str>, KnownRelease)>, task: Task<'a> },
+}
+
+/// What is run once beside a service.
+#[derive(Clone, Copy)]
+pub(crate) enum Task<'a> {
+    /// The migration of the settings.
+    Migration,
+    /// What somebody typed.
+    Command { run: &'a [String], within: Duration },
+}
+
+impl What<'_> {
+    /// Nothing of what lies here is shipped.
+    fn ships_nothing(&self) -> bool {
+        !matches!(self, What::Ship { .. })
+    }
 }
 
 /// The environment of that name, or what names there are.
@@ -79,41 +101,21 @@ pub(crate) fn build(
     wish: &Wish<'_>,
 ) -> Result<DeploymentRequest, Failure> {
     let environment = environment(found, wish.environment)?;
-    let ledger = book.ledger(wish.environment)?;
-    if let What::Ship { images, .. } = &wish.what {
-        let named = images.iter().filter_map(|it| it.split_once('='));
-        services(found, &named.map(|(service, _)| service.to_owned()).collect::<Vec<_>>())?;
-    }
-    let source = Source::of(found, &wish.what)?;
-    let mut requests = Vec::new();
-    for name in services(found, wish.services)? {
-        let resolved = found.settings.resolve(wish.environment, &name.value);
-        let resolved = resolved.map_err(|error| Failure::new(Exit::Usage, error))?;
-        refuse_not_yet(&resolved)?;
-        let site = Site::of(state, book, wish.environment);
-        if let Some(request) = service(found, site, &resolved, &ledger, wish, &source)? {
-            requests.push(request);
-        }
-    }
-    if requests.is_empty() {
-        return Err(Failure::new(Exit::Usage, "there is no service to deploy"));
-    }
+    let (requests, source) = wanted(found, book, state, wish)?;
     if let Some(below) = &environment.below {
         on_below(book, &environment.name.value, &below.value, &requests)?;
     }
     let (force, hotfix) = match wish.what {
         What::Ship { force, hotfix, .. } => (force, hotfix),
-        What::Restore(_) | What::Scale { .. } => (false, false),
+        What::Restore(_) | What::Scale { .. } | What::Task { .. } => (false, false),
     };
-    // Nothing of what lies here is shipped.
-    let restores = matches!(wish.what, What::Restore(_) | What::Scale { .. });
     let word = if matches!(wish.what, What::Restore(_)) { "ROLLBACK" } else { "yes" };
     let gates = gates::of(
         found,
         environment,
         &Attempt {
             hotfix,
-            restores,
+            restores: wish.what.ships_nothing(),
             word,
             yes: wish.yes,
             terminal: wish.terminal,
@@ -122,7 +124,7 @@ pub(crate) fn build(
             now: jiff::Timestamp::now(),
         },
     )?;
-    let kind = kind(&wish.what, &ledger, &requests);
+    let kind = kind(&wish.what, &book.ledger(wish.environment)?, &requests);
     Ok(DeploymentRequest {
         project: Arc::clone(&book.project),
         environment: Arc::clone(&environment.name.value),
@@ -142,8 +144,84 @@ pub(crate) fn build(
     })
 }
 
+/// What is wanted of each service, and where it comes from. No gate is asked: this is for looking too.
+pub(crate) fn wanted(
+    found: &Found,
+    book: &Book,
+    state: &StateFolder,
+    wish: &Wish<'_>,
+) -> Result<(Vec<ServiceRequest>, Source), Failure> {
+    let ledger = book.ledger(wish.environment)?;
+    if let What::Ship { images, .. } = &wish.what {
+        let named = images.iter().filter_map(|it| it.split_once('='));
+        services(found, &named.map(|(service, _)| service.to_owned()).collect::<Vec<_>>())?;
+    }
+    let source = Source::of(found, &wish.what)?;
+    let mut requests = Vec::new();
+    for name in services(found, wish.services)? {
+        let resolved = found.settings.resolve(wish.environment, &name.value);
+        let resolved = resolved.map_err(|error| Failure::new(Exit::Usage, error))?;
+        refuse_not_yet(&resolved)?;
+        let site = Site::of(state, book, wish.environment);
+        if let Some(request) = service(found, site, &resolved, &ledger, wish, &source)? {
+            requests.push(request);
+        }
+    }
+    if requests.is_empty() {
+        return Err(Failure::new(Exit::Usage, "there is no service to deploy"));
+    }
+    Ok((requests, source))
+}
+
+/// What runs of services, as the journal knows it.
+pub(crate) fn running(
+    found: &Found,
+    ledger: &Ledger,
+    (environment, names): (&str, &[String]),
+) -> Result<Vec<(Arc<str>, KnownRelease)>, Failure> {
+    let runs = |name: Text| {
+        let of = ledger.services.get(&name.value).and_then(|it| it.runs.as_ref());
+        match of {
+            Some(it) if it.is_unsure => {
+                let message =
+                    format!("nobody knows what runs of {}: a way back stuck there", name.value);
+                Err(Failure::new(Exit::Forbidden, message)
+                    .hint("ship what shall run: launchway deploy"))
+            }
+            Some(it) => Ok((Arc::clone(&name.value), it.release.clone())),
+            None => {
+                let message = format!("nothing of {} runs in {environment}", name.value);
+                Err(Failure::new(Exit::Usage, message)
+                    .hint(format!("launchway deploy {environment} brings a release first")))
+            }
+        }
+    };
+    services(found, names)?.into_iter().map(runs).collect()
+}
+
+/// What runs of a service, to be asked what a deployment of it would ask.
+pub(crate) fn verification(
+    found: &Found,
+    book: &Book,
+    state: &StateFolder,
+    (environment, service): (&str, &str),
+) -> Result<ServiceRequest, Failure> {
+    let ledger = book.ledger(environment)?;
+    let names = [service.to_owned()];
+    let wish = Wish {
+        environment,
+        services: &names,
+        reason: None,
+        yes: true,
+        terminal: false,
+        what: What::Restore(running(found, &ledger, (environment, &names))?),
+    };
+    let (requests, _) = wanted(found, book, state, &wish)?;
+    Ok(requests.into_iter().next().expect("one service was asked for"))
+}
+
 /// What is shipped comes from here.
-struct Source {
+pub(crate) struct Source {
     version: String,
     commit: Option<String>,
     branch: Option<String>,
@@ -201,7 +279,7 @@ fn service(
             let shipped = targets::Shipped { version: &source.version, commit, from: *from, image };
             (targets::release(resolved, found, site, &shipped)?, None, *migrations)
         }
-        What::Restore(releases) | What::Scale { releases, .. } => {
+        What::Restore(releases) | What::Scale { releases, .. } | What::Task { releases, .. } => {
             match releases.iter().find(|(service, _)| service == name) {
                 Some((_, known)) => (known.release.clone(), Some(known.clone()), false),
                 None => return Ok(None),
@@ -211,7 +289,10 @@ fn service(
     let url = targets::url(resolved)?;
     let root = std::path::absolute(&found.root).unwrap_or_else(|_| found.root.clone());
     let mut config = targets::config(resolved, found)?;
-    let mut around = around(resolved, &Asked { url: &url, root: &root, migrations });
+    let mut around = match wish.what {
+        What::Task { task, .. } => vec![task_step(resolved, task)?],
+        _ => around(resolved, &Asked { url: &url, root: &root, migrations }),
+    };
     if let What::Scale { to, .. } = wish.what {
         config["instances"] = to.into();
         if to == 0 {
@@ -228,6 +309,18 @@ fn service(
         config,
         around,
     }))
+}
+
+/// The one step of a task.
+fn task_step(resolved: &ServiceInEnvironment, task: Task<'_>) -> Result<PlannedStep, Failure> {
+    match task {
+        Task::Command { run, within } => Ok(steps::task(resolved, run, within)),
+        Task::Migration => steps::migrate(resolved).ok_or_else(|| {
+            let name = &resolved.service.name.value;
+            Failure::new(Exit::Usage, format!("the settings say no migration of {name}"))
+                .hint("`migrate: {run: [...]}` of the service does")
+        }),
+    }
 }
 
 /// The image that is meant for a service: what names it wins over what names none.
@@ -270,15 +363,32 @@ fn on_below(
                 .any(|line| line.is_good() && line.release.digest == request.release.digest)
         })
     };
-    match requests.iter().find(|request| request.restores.is_none() && !ran_well(request)) {
+    let shipped = || requests.iter().filter(|request| request.restores.is_none());
+    if let Some(request) = shipped().find(|request| !ran_well(request)) {
+        let (service, version) = (&request.service, &request.release.version);
+        let message = format!(
+            "{service} {version} never ran well in {below}, and {name} takes only what did"
+        );
+        return Err(
+            Failure::new(Exit::Forbidden, message).hint(format!("launchway deploy {below} first"))
+        );
+    }
+    let migrated = book.migrated(below)?;
+    let is_new = |request: &&ServiceRequest| {
+        let migrates = request.around.iter().any(|it| it.kind == DeployStepKind::Migrate);
+        let of = (Arc::clone(&request.service), Arc::clone(&request.release.digest));
+        migrates && !migrated.contains(&of)
+    };
+    match shipped().find(is_new) {
         None => Ok(()),
         Some(request) => {
             let (service, version) = (&request.service, &request.release.version);
             let message = format!(
-                "{service} {version} never ran well in {below}, and {name} takes only what did"
+                "the migration of {service} {version} never ran in {below}, and {name} takes only what did"
             );
-            Err(Failure::new(Exit::Forbidden, message)
-                .hint(format!("launchway deploy {below} first")))
+            Err(Failure::new(Exit::Forbidden, message).hint(format!(
+                "launchway migrate {below} runs it; --skip-migrations leaves it out"
+            )))
         }
     }
 }
@@ -300,6 +410,7 @@ fn kind(what: &What<'_>, ledger: &Ledger, requests: &[ServiceRequest]) -> Deploy
     match what {
         What::Restore(_) => DeploymentKind::Rollback,
         What::Scale { .. } => DeploymentKind::Config,
+        What::Task { .. } => DeploymentKind::Task,
         What::Ship { hotfix: true, .. } => DeploymentKind::Hotfix,
         What::Ship { .. } if requests.iter().all(|it| is_running(&it.release, it)) => {
             DeploymentKind::Redeploy

@@ -1,6 +1,9 @@
 //! A plan, a verdict and its causes, for people.
 
-use event::{Cause, DeployStepKind, DeploymentPlan, Digest, GoingBack, ServicePlan, Undo, Verdict};
+use event::{
+    Cause, DeployStepKind, DeploymentPlan, Digest, FieldChange, GoingBack, ServicePlan, Undo,
+    Verdict,
+};
 use views::{DeployStepView, DeploymentView, EndView};
 
 use crate::terminal::style::Style;
@@ -40,15 +43,20 @@ fn service_lines(service: &ServicePlan, style: Style) -> String {
         return format!("{}: {runs} runs, and nothing differs\n", style.bold(&service.service));
     }
     let mut text = format!("{}: {runs} runs\n", style.bold(&service.service));
-    for change in &service.changes {
-        let side = |value: &Option<mask::MaskedText>| {
-            value.as_ref().map_or("(nothing)".to_owned(), ToString::to_string)
-        };
-        let (before, after) = (side(&change.before), side(&change.after));
-        let (before, after) = (style.red(&before), style.green(&after));
-        text += &format!("  {}: {before} -> {after}\n", change.field);
+    for it in &service.changes {
+        text += &format!("{}\n", change(it, style));
     }
     text
+}
+
+/// A field that is another.
+pub(crate) fn change(change: &FieldChange, style: Style) -> String {
+    let side = |value: &Option<mask::MaskedText>| {
+        value.as_ref().map_or("(nothing)".to_owned(), ToString::to_string)
+    };
+    let (before, after) = (side(&change.before), side(&change.after));
+    let (before, after) = (style.red(&before), style.green(&after));
+    format!("  {}: {before} -> {after}", change.field)
 }
 
 fn going_back(service: &ServicePlan, style: Style) -> String {

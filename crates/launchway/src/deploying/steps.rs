@@ -34,7 +34,7 @@ pub(super) fn around(service: &ServiceInEnvironment, asked: &Asked<'_>) -> Vec<P
     steps
 }
 
-fn migrate(service: &ServiceInEnvironment) -> Option<PlannedStep> {
+pub(super) fn migrate(service: &ServiceInEnvironment) -> Option<PlannedStep> {
     let migrate = service.service.migrate.as_ref()?;
     let run = texts(&migrate.run);
     let why = if migrate.compatible.value {
@@ -52,6 +52,21 @@ fn migrate(service: &ServiceInEnvironment) -> Option<PlannedStep> {
     // The target runs it, in the new release and with its variables.
     let body = json!({ "run": run });
     Some(step(service, "migrate", DeployStepKind::Migrate, what, undo, within, body))
+}
+
+/// A command that somebody wants to run beside what runs.
+pub(super) fn task(
+    service: &ServiceInEnvironment,
+    run: &[String],
+    within: Duration,
+) -> PlannedStep {
+    if matches!(service.target, settings::Target::Ecs(_)) {
+        return target_ecs::task(&service.service.name.value, run, within);
+    }
+    let why = MaskedText::without_secrets("what a command did stays");
+    let what = format!("runs {}", run.join(" "));
+    let body = json!({ "run": run });
+    step(service, "task", DeployStepKind::Task, what, Undo::Never { why }, within, body)
 }
 
 fn health(service: &ServiceInEnvironment, url: &str) -> Option<PlannedStep> {

@@ -69,9 +69,14 @@ environments:
 
     /// Another service in Python. `PORT` of the settings is a free one.
     pub(crate) fn of(app: &str, settings: &str) -> Project {
+        Project::in_place(Place::with(&[("app/app.py", app)]), settings)
+    }
+
+    /// The same where a place is made already.
+    pub(crate) fn in_place(place: Place, settings: &str) -> Project {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let project = Project { place: Place::with(&[("app/app.py", app)]), port };
+        let project = Project { place, port };
         project.settings(&settings.replace("PORT", &port.to_string()));
         project
     }

@@ -8,6 +8,7 @@ use model_cloud::{Answer, Clock, Cloud, Front, Image, Request};
 use serde_json::{Value as Json, json};
 
 use crate::harness::{Place, Said, text, wait_until};
+use crate::tls::Secured;
 
 /// Seconds of the cloud in one of ours.
 const TIMES: u64 = 10;
@@ -20,6 +21,12 @@ fn digest(letter: char) -> String {
 /// The image of a release, as `--image` has it.
 fn image(letter: char) -> String {
     format!("registry.example.com/planner@{}", digest(letter))
+}
+
+/// Before what a command takes as it is.
+fn with_format<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    let at = args.iter().position(|it| *it == "--").unwrap_or(args.len());
+    [&args[..at], &["--format", "json"], &args[at..]].concat()
 }
 
 struct Project {
@@ -92,7 +99,7 @@ environments:
 
     /// The end of a deployment, and what was done for it.
     fn check(&self, args: &[&str], expect: &Expect) {
-        let said = self.run(&[args, &["--format", "json"]].concat());
+        let said = self.run(&with_format(args));
         let ends = said.of("deployment_completed");
         let words = ends.iter().map(|end| {
             format!("{} {} {}\n", end["service"], end["verdict"], end["cause"]).replace('"', "")
@@ -223,6 +230,56 @@ fn another_account_is_not_touched() {
     project.check(&args, &expect![[r#"
         api refused api cannot be deployed there
         exit 4, api:1 2, RegisterTaskDefinition 0, RunTask 0, UpdateService 0, StopServiceDeployment 0
+    "#]]);
+}
+
+/// Services on ECS are asked behind their load balancer, which speaks TLS.
+#[test]
+fn health_is_asked_over_tls_by_certificates_that_are_trusted() {
+    let secured = Secured::serve();
+    let more = format!(
+        "    url: {}
+    services: {{ api: {{ health: {{ paths: [/health], settle: 0s, within: 2s, every: 100ms }} }} }}",
+        secured.url
+    );
+    let project = Project::new(&more);
+    let image = image('b');
+    let args = ["deploy", "staging", "--yes", "--image", &image, "--version", "2.0"];
+    project.check(&args, &expect![[r#"
+        api rollback_stuck going back failed at api/health
+        exit 7, api:1 2, RegisterTaskDefinition 1, RunTask 1, UpdateService 2, StopServiceDeployment 0
+    "#]]);
+    project.place.write("trusted.pem", &secured.certificate);
+    let trusting = |args: &[&str]| {
+        let trusted = project.place.repository().join("trusted.pem");
+        let output = project.launchway(args).env("SSL_CERT_FILE", trusted).output();
+        let output = output.expect("it starts");
+        (output.status.code(), text(&output.stdout))
+    };
+    let (exit, said) = trusting(&args);
+    assert_eq!(exit, Some(0), "{said}");
+    let (exit, said) = trusting(&["verify", "staging"]);
+    assert_eq!((exit, said.starts_with("✓ api/health")), (Some(0), true), "{said}");
+}
+
+/// A command in a task of what runs: nothing is registered for it, and the service is left alone.
+#[test]
+fn a_command_runs_in_a_task_of_what_runs() {
+    let project = Project::new("");
+    let image = image('b');
+    let args = ["deploy", "staging", "--yes", "--image", &image, "--version", "2.0"];
+    assert_eq!(project.run(&args).exit, 0);
+    project.front.with(|cloud| {
+        cloud.script_command(&digest('b'), &["reindex"], Image::exits(1000, 0));
+        cloud.script_command(&digest('b'), &["break"], Image::exits(1000, 3));
+    });
+    project.check(&["task", "run", "staging", "--yes", "--", "reindex"], &expect![[r#"
+        api succeeded null
+        exit 0, api:2 2, RegisterTaskDefinition 1, RunTask 2, UpdateService 1, StopServiceDeployment 0
+    "#]]);
+    project.check(&["task", "run", "staging", "--yes", "--", "break"], &expect![[r#"
+        api failed it ended with exit code 3
+        exit 1, api:2 2, RegisterTaskDefinition 1, RunTask 3, UpdateService 1, StopServiceDeployment 0
     "#]]);
 }
 

@@ -100,7 +100,7 @@ impl Place {
     /// The binary with this place's state folder.
     pub(crate) fn launchway(&self, args: &[&str]) -> Command {
         let mut command = self.program(env!("CARGO_BIN_EXE_launchway"));
-        command.args(args).arg("--state").arg(self.state());
+        command.arg("--state").arg(self.state()).args(args);
         command
     }
 

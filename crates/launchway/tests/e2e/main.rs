@@ -27,6 +27,7 @@
 
 mod background;
 mod bad_input;
+mod beside;
 mod demo;
 mod deploy;
 mod ecs;
@@ -51,5 +52,6 @@ mod settings;
 #[cfg(feature = "soak")]
 mod soak;
 mod state_of_work;
+mod tls;
 mod told;
 mod where_it_runs;

@@ -13,7 +13,7 @@ use event::{
     ServiceRequest, Timestamp, Undo, Way,
 };
 use mask::MaskedText;
-use ports::{Observation, Order, Performer, Progress, Proposal, Target};
+use ports::{Observation, Order, Performer, Progress, Proposal, StepRan, Target};
 use serde_json::json;
 
 use super::play::Point;
@@ -226,6 +226,10 @@ impl Performer for FakeDoors {
 }
 
 impl Target for FakeDoors {
+    fn printed(&mut self, _: &StepRan<'_>) -> Result<Vec<MaskedText>, Cause> {
+        Ok(Vec::new())
+    }
+
     fn observe(&mut self, wanted: &ServiceRequest) -> Result<Observation, Cause> {
         let lost = Err(cause(CauseCode::Unavailable, "lost"));
         self.call(lost, |world| {

@@ -656,10 +656,10 @@ fn a_migration_without_room() {
     check(
         &migrating(|cloud| cloud.set_room("c", false)),
         &expect![[r#"
-        rolled_back by launchway: MigrationFailed > NotStarted after 0 s
-        - the migration did not start
-        - no task was started: RESOURCE:MEMORY
-        RegisterTaskDefinition 1, RunTask 1 | api:1 2/2
-    "#]],
+            rolled_back by launchway: MigrationFailed > NotStarted after 0 s
+            - the migration failed
+            - no task was started: RESOURCE:MEMORY
+            RegisterTaskDefinition 1, RunTask 1 | api:1 2/2
+        "#]],
     );
 }

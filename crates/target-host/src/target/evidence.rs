@@ -6,32 +6,47 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use event::{Cause, EvidenceKind};
-use mask::Masker;
+use mask::{MaskedText, Masker};
 
-/// Lines of a log that are shown.
-const LINES_SHOWN: usize = 20;
-/// Bytes of its end that are looked at.
-const TAIL_BYTES: u64 = 16 << 10;
+/// How much of a log's end is taken.
+struct Tail {
+    lines: usize,
+    /// That are looked at.
+    bytes: u64,
+}
+
+/// For causes, which the journal keeps.
+const EVIDENCE: Tail = Tail { lines: 20, bytes: 16 << 10 };
+/// For people who ran a command and want to see what it said.
+const SHOWN: Tail = Tail { lines: 2_000, bytes: 256 << 10 };
 
 /// With the last lines of a log, masked.
 pub(super) fn with_log(cause: Cause, path: &Path, masker: &Masker) -> Cause {
-    match tail(path) {
+    match tail(path, &EVIDENCE) {
         Some(text) => cause.with_evidence(EvidenceKind::Log, masker.mask(&text)),
         None => cause,
     }
 }
 
-fn tail(path: &Path) -> Option<String> {
+/// What a command printed, its last lines, masked.
+pub(super) fn printed(path: &Path, masker: &Masker) -> Vec<MaskedText> {
+    let text = tail(path, &SHOWN).map(|text| masker.mask(&text));
+    let lines = text.as_ref().map_or("", MaskedText::as_str).lines();
+    // Each is a part of what was masked as a whole.
+    lines.map(MaskedText::without_secrets).collect()
+}
+
+fn tail(path: &Path, tail: &Tail) -> Option<String> {
     let mut file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
+    file.seek(SeekFrom::Start(length.saturating_sub(tail.bytes))).ok()?;
     let mut bytes = Vec::new();
-    file.take(TAIL_BYTES).read_to_end(&mut bytes).ok()?;
+    file.take(tail.bytes).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     // Half a line at the beginning could be half a secret, which no mask knows.
-    let whole = if length > TAIL_BYTES { text.split_once('\n')?.1 } else { &text };
+    let whole = if length > tail.bytes { text.split_once('\n')?.1 } else { &text };
     let lines: Vec<&str> = whole.lines().collect();
-    let shown = &lines[lines.len().saturating_sub(LINES_SHOWN)..];
+    let shown = &lines[lines.len().saturating_sub(tail.lines)..];
     (!shown.is_empty()).then(|| shown.join("\n"))
 }
 

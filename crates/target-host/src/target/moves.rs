@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use event::{CauseCode, EvidenceKind};
+use event::{CauseCode, DeployStepKey, DeployStepKind, DeploymentId, EvidenceKind};
 use ports::Order;
 use serde_json::json;
 
@@ -15,7 +16,7 @@ use super::steps::{Former, StepBody, TaskBody};
 use super::{HostTarget, evidence};
 use crate::bundle;
 use crate::config::{HostConfig, Strategy};
-use crate::folder;
+use crate::folder::{self, Folder};
 use crate::processes;
 use crate::task::{self, Standing, Task};
 use crate::wanted::{InstanceName, Set, Wanted};
@@ -236,9 +237,14 @@ fn is_old(entry: &fs::DirEntry) -> bool {
     changed.elapsed().is_ok_and(|age| age > RELEASE_AGE_MIN)
 }
 
+/// Where a command of a deployment keeps how far it is, and what it prints.
+pub(super) fn task_folder(folder: &Folder, of: DeploymentId, step: &DeployStepKey) -> PathBuf {
+    folder.tasks().join(format!("{of}-{}", step.as_str().replace('/', "-")))
+}
+
 impl HostTarget {
     /// A command that is run once for this deployment, with the new release.
-    pub(super) fn migrate(&mut self, order: &Order<'_>) -> Result<Move, Halt> {
+    pub(super) fn run_once(&mut self, order: &Order<'_>) -> Result<Move, Halt> {
         let body: TaskBody = serde_json::from_value(order.step.body.clone())
             .map_err(|error| Halt::fault(format!("the step's body: {error}")))?;
         let config = HostConfig::of(order.service)
@@ -249,13 +255,17 @@ impl HostTarget {
         let key = order.deployment.to_string();
         drop(site);
         self.prepare(order.service, &key, &set)?;
-        let name = format!("{key}-{}", order.step.key.as_str().replace('/', "-"));
-        let folder = self.folder.tasks().join(&name);
+        let folder = task_folder(&self.folder, order.deployment, &order.step.key);
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let private = self.folder.private(&order.service.service, &key);
         let log = task::log(&folder);
         let masker = evidence::masker(&self.masker, &private);
+        let code = match order.step.kind {
+            DeployStepKind::Task => CauseCode::Exited,
+            _ => CauseCode::MigrationFailed,
+        };
         let failed = |what: String| {
-            let cause = cause(CauseCode::MigrationFailed, what);
+            let cause = cause(code, what);
             evidence::with_log(cause, &log, &masker)
         };
         match task::standing(&folder)? {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aws::{Assume, Client, Endpoints, Https, SignIn, Surroundings};
 use event::{Cause, CauseCode, Release, ServiceRequest};
 use mask::{MaskedText, Masker};
-use ports::{Observation, Order, Performer, Progress, Proposal, Target};
+use ports::{Observation, Order, Performer, Progress, Proposal, StepRan, Target};
 use serde_json::Value as Json;
 use settings::{Credentials, ServiceInEnvironment};
 use target_ecs::{EcsConfig, EcsTarget};
@@ -75,6 +75,10 @@ impl Performer for Regions {
 impl Target for Regions {
     fn observe(&mut self, wanted: &ServiceRequest) -> Result<Observation, Cause> {
         self.of(wanted)?.observe(wanted)
+    }
+
+    fn printed(&mut self, ran: &StepRan<'_>) -> Result<Vec<MaskedText>, Cause> {
+        self.of(ran.service)?.printed(ran)
     }
 
     fn propose(&self, wanted: &ServiceRequest, seen: &Observation) -> Result<Proposal, Cause> {

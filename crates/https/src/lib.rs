@@ -1,0 +1,63 @@
+//! HTTP as a caller: how everybody here begins who asks another machine.
+//!
+//! One provider of cryptography, the certificates that this machine trusts (`SSL_CERT_FILE` is heard),
+//! and no redirect that nobody looked at. How long an answer may take is the caller's to say.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs;
+use ureq::config::ConfigBuilder;
+use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use ureq::typestate::AgentScope;
+
+/// What a caller begins with: a status is an answer and no error, a redirect is one too.
+///
+/// The proxies of the environment are heard; where this machine itself is asked ([`is_here`]), set
+/// `.proxy(None)`.
+pub fn config() -> ConfigBuilder<AgentScope> {
+    let tls = TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .root_certs(RootCerts::PlatformVerifier)
+        .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+        .build();
+    ureq::Agent::config_builder()
+        .tls_config(tls)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent("launchway")
+}
+
+/// Whether a URL, or a host with its port, is this machine: it is never behind a proxy.
+pub fn is_here(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = host.split('/').next().unwrap_or(host);
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(rest),
+        None => host.split(':').next().unwrap_or(host),
+    };
+    name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_here;
+
+    #[test]
+    fn this_machine_is_known_by_its_name_not_by_how_it_begins() {
+        for (url, expect) in [
+            ("http://127.0.0.1:8080/health", true),
+            ("http://127.8.0.1", true),
+            ("https://localhost:4566", true),
+            ("http://[::1]:8080/", true),
+            ("localhost", true),
+            ("https://localhost.example.com", false),
+            ("http://127.0.0.1.example.com/", false),
+            ("https://example.com/localhost", false),
+            ("", false),
+        ] {
+            assert_eq!(is_here(url), expect, "{url}");
+        }
+    }
+}
