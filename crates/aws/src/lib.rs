@@ -24,6 +24,7 @@ mod identity;
 mod logs;
 mod profile;
 mod role;
+mod secrets;
 mod service;
 mod sign_in;
 mod signature;
@@ -40,6 +41,7 @@ pub use ecs::{
 pub use fault::{Fault, FaultKind};
 pub use identity::Identity;
 pub use role::{RoleRequest, TakenRole};
+pub use secrets::KnownSecret;
 pub use service::Endpoints;
 pub use sign_in::{Assume, SignIn, SignInError, Surroundings};
 pub use task::{EcsContainer, EcsTask, Launched};

@@ -132,6 +132,7 @@ impl Story {
                 step("apply", DeployStepKind::Apply, undone()),
             ],
             going_back: GoingBack::Possible { to: Box::new(known(running)) },
+            notes: Vec::new(),
         };
         self.input(Input::Proposed { services: vec![service] });
     }

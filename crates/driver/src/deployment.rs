@@ -339,6 +339,7 @@ impl<J: Journal<DeploymentEvent>, D: Doors, O: DeploymentObserver> Deployment<J,
                 changes: proposal.changes,
                 steps: proposal.steps,
                 going_back: proposal.going_back,
+                notes: proposal.notes,
             });
         }
         self.tell(Input::Proposed { services: plans }, at)?;

@@ -40,7 +40,8 @@ class Cloud:
             made.meta.events.register(f"before-parse.{service}", self.judge)
             return made
 
-        self.clients = {"ecs": client("ecs"), "sts": client("sts")}
+        services = ["ecs", "sts", "secretsmanager", "ssm"]
+        self.clients = {service: client(service) for service in services}
         # The waiter sleeps in the cloud's time.
         botocore.waiter.time = types.SimpleNamespace(
             sleep=lambda seconds: self.control("advance", {"ms": int(seconds * 1000)})

@@ -11,6 +11,8 @@ use crate::fault::{self, Fault, FaultKind};
 use crate::image::Image;
 use crate::logs::{self, Line};
 use crate::names::{Names, short};
+use crate::parameters::{self, Parameter};
+use crate::secrets::{self, StoredSecret};
 use crate::services::{self, Service};
 use crate::tasks::{self, Task};
 use crate::{history, identity, rollout, update};
@@ -45,6 +47,8 @@ pub struct Cloud {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) logs: BTreeMap<(String, String), Vec<Line>>,
     pub(crate) untrusting: Vec<String>,
+    pub(crate) secrets: Vec<StoredSecret>,
+    pub(crate) parameters: BTreeMap<String, Parameter>,
     faults: Vec<Fault>,
     calls: Vec<Call>,
     pub(crate) lag_ms: u64,
@@ -79,6 +83,8 @@ impl Cloud {
             tags: BTreeMap::new(),
             logs: BTreeMap::new(),
             untrusting: Vec::new(),
+            secrets: Vec::new(),
+            parameters: BTreeMap::new(),
             faults: Vec::new(),
             calls: Vec::new(),
             lag_ms: 0,
@@ -266,6 +272,8 @@ impl Cloud {
         match asked.service.as_str() {
             "ecs" => self.containers(&asked.operation, body),
             "logs" => logs::answer(self, &asked.operation, body),
+            "secretsmanager" => secrets::answer(self, &asked.operation, body),
+            "ssm" => parameters::answer(self, &asked.operation, body),
             _ => Err(Refused::new("UnknownOperationException", "")),
         }
     }
@@ -384,6 +392,8 @@ impl Asked {
 fn spoken_to(prefix: &str) -> &'static str {
     match prefix {
         it if it.starts_with("Logs_") => "logs",
+        "secretsmanager" => "secretsmanager",
+        "AmazonSSM" => "ssm",
         _ => "ecs",
     }
 }

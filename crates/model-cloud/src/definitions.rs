@@ -116,6 +116,13 @@ pub(crate) fn register(cloud: &mut Cloud, body: &Json) -> Given {
         let said = "Task definition does not support launch_type FARGATE.";
         return Err(Refused::client(said));
     }
+    let wants_secrets = |it: &Json| it["secrets"].as_array().is_some_and(|it| !it.is_empty());
+    if containers.iter().any(wants_secrets) && text(body, "executionRoleArn").is_none() {
+        let said = "When you are specifying container secrets, you must also specify a value for \
+                    'executionRoleArn'.";
+        return Err(Refused::client(said));
+    }
+    taggable(body)?;
     let revisions = cloud.families.get(&family).map_or(0, Vec::len);
     let revision = revisions + 1;
     let mut kept = body.clone();
@@ -138,6 +145,23 @@ pub(crate) fn register(cloud: &mut Cloud, body: &Json) -> Given {
     });
     cloud.families.entry(family).or_default().push(definition);
     Ok(answer)
+}
+
+/// So many tags, and letters of a tag's value.
+const TAGS_MAX: usize = 50;
+const TAG_VALUE_MAX: usize = 256;
+
+fn taggable(body: &Json) -> Result<(), Refused> {
+    let tags = body["tags"].as_array().map_or(&[][..], Vec::as_slice);
+    let plain = |it: char| it.is_alphanumeric() || " _.:/=+-@".contains(it);
+    let is_wrong = |tag: &Json| {
+        let value = tag["value"].as_str().unwrap_or_default();
+        value.chars().count() > TAG_VALUE_MAX || !value.chars().all(plain)
+    };
+    if tags.len() > TAGS_MAX || tags.iter().any(is_wrong) {
+        return Err(Refused::parameter("Tags can not be of that number, length or letters."));
+    }
+    Ok(())
 }
 
 /// What ECS adds to what was registered.

@@ -1,4 +1,5 @@
-//! A cloud that is a model: Amazon ECS as a client meets it, with memory, faults and virtual time.
+//! A cloud that is a model: Amazon ECS as a client meets it, with what tasks and deployments need
+//! beside it (secrets, logs, sign-in), with memory, faults and virtual time.
 //!
 //! ```text
 //!   a client of ours ──▶ Cloud::answer ──┐
@@ -29,7 +30,9 @@ mod identity;
 mod image;
 mod logs;
 mod names;
+mod parameters;
 mod rollout;
+mod secrets;
 mod services;
 mod tasks;
 mod update;

@@ -13,6 +13,7 @@ use crate::definitions::Definition;
 use crate::image::Image;
 use crate::logs::Line;
 use crate::names::short;
+use crate::secrets;
 
 /// An elastic network interface.
 const PROVISIONING_MS: u64 = 2000;
@@ -206,6 +207,13 @@ pub(crate) fn tick(cloud: &mut Cloud, task: &mut Task) {
 }
 
 fn start(cloud: &mut Cloud, task: &mut Task) {
+    if let Some(said) = without_secrets(cloud, task) {
+        task.stop_code = Some("TaskFailedToStart");
+        task.stopped_reason = Some(said);
+        task.stopping_at = Some(cloud.now);
+        task.go(Phase::Deprovisioning, cloud.now);
+        return;
+    }
     let unpullable = task.containers.iter_mut().find(|it| it.behaviour.pull_error.is_some());
     if let Some(container) = unpullable {
         let said = container.behaviour.pull_error.clone().unwrap_or_default();
@@ -226,6 +234,16 @@ fn start(cloud: &mut Cloud, task: &mut Task) {
         lines.extend(printed.map(|text| Line { at: cloud.now, text: text.clone() }));
     }
     run_on(cloud, task);
+}
+
+/// Why a task does not get the secrets of its containers: they are pulled before its images.
+fn without_secrets(cloud: &Cloud, task: &Task) -> Option<String> {
+    let definition = cloud.definition(&task.definition)?;
+    let wanted = definition.containers().iter().flat_map(|it| {
+        let secrets = it.get("secrets").and_then(Json::as_array).into_iter().flatten();
+        secrets.filter_map(|it| it["valueFrom"].as_str())
+    });
+    wanted.into_iter().find_map(|it| secrets::unreadable(cloud, it))
 }
 
 fn run_on(cloud: &Cloud, task: &mut Task) {

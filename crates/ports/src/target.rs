@@ -82,6 +82,8 @@ pub struct Proposal {
     pub steps: Vec<PlannedStep>,
     /// Whether going back would be possible.
     pub going_back: GoingBack,
+    /// What people should know who agree to it: what could not be looked at.
+    pub notes: Vec<MaskedText>,
 }
 
 /// A step that is to be done or undone.

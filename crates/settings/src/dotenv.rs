@@ -23,6 +23,7 @@
 mod compare;
 mod cover;
 mod parse;
+mod private;
 
 use std::fmt;
 use std::sync::Arc;
@@ -81,6 +82,13 @@ impl EnvValue {
 impl fmt::Debug for EnvValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EnvValue(***)")
+    }
+}
+
+impl EnvVariable {
+    /// Whether it looks like a secret: by its name, or by what stands in it.
+    pub fn looks_private(&self) -> bool {
+        private::looks_private(&self.name.value, &self.value.text)
     }
 }
 

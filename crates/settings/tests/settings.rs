@@ -74,8 +74,6 @@ fn whole() -> Settings {
             hint: a deployment that needs it is refused
         12:5 build | warning[settings-not-yet]: nothing acts upon `build` yet
             hint: a deployment that needs it is refused
-        23:5 owns | warning[settings-not-yet]: nothing acts upon `owns` yet
-            hint: a deployment that needs it is refused
         42:15 on | warning[settings-not-yet]: nothing acts upon `deploy.on` yet
             hint: a deployment that needs it is refused
         49:15 on | warning[settings-not-yet]: nothing acts upon `deploy.on` yet
@@ -362,13 +360,6 @@ fn a_service_in_an_environment_is_all_that_a_deployment_needs() {
                         },
                     },
                     NotYet {
-                        key: "owns",
-                        span: Span {
-                            start: 680,
-                            end: 684,
-                        },
-                    },
-                    NotYet {
                         key: "deploy.on",
                         span: Span {
                             start: 1189,
@@ -621,7 +612,7 @@ fn values_are_of_their_kind() {
         "owns: everything",
         expect![[r#"
         2:39 everything | error[settings-value]: 'everything' does not do here
-            hint: write one of: image, environment, secrets, command, cpu, memory, health_check
+            hint: write one of: image, environment, secrets, command
     "#]],
     );
     check_service(

@@ -57,30 +57,6 @@ fn without_nulls(value: &Json) -> Json {
     }
 }
 
-/// The same with another image and these variables in one container.
-pub(crate) fn changed(
-    registrable: &Json,
-    container: &str,
-    image: &str,
-    environment: &BTreeMap<String, String>,
-) -> Json {
-    let mut body = registrable.clone();
-    let containers = body["containerDefinitions"].as_array_mut();
-    let found = containers.and_then(|all| all.iter_mut().find(|it| it["name"] == container));
-    let Some(found) = found else { return body };
-    found["image"] = json!(image);
-    if !environment.is_empty() {
-        let kept = found["environment"].as_array().cloned().unwrap_or_default();
-        let is_owned =
-            |it: &Json| it["name"].as_str().is_some_and(|it| environment.contains_key(it));
-        let mut variables: Vec<Json> = kept.into_iter().filter(|it| !is_owned(it)).collect();
-        let owned = environment.iter();
-        variables.extend(owned.map(|(name, value)| json!({"name": name, "value": value})));
-        found["environment"] = json!(variables);
-    }
-    body
-}
-
 /// A form in which two definitions that ECS takes for the same are the same: sets in order, without
 /// the defaults that ECS adds, numbers as numbers.
 pub(crate) fn canonical(registrable: &Json) -> Json {
@@ -160,8 +136,8 @@ pub(crate) fn differences(before: &Json, after: &Json) -> Vec<Difference> {
     let mut found = Vec::new();
     compare(
         "",
-        &without(&before, "containerDefinitions"),
-        &without(&after, "containerDefinitions"),
+        &without(&before, &["containerDefinitions"]),
+        &without(&after, &["containerDefinitions"]),
         &mut found,
     );
     let (before, after) =
@@ -175,29 +151,40 @@ pub(crate) fn differences(before: &Json, after: &Json) -> Vec<Difference> {
             continue;
         };
         let prefix = format!("{path}.");
-        compare(
-            &prefix,
-            &without(before, "environment"),
-            &without(after, "environment"),
-            &mut found,
-        );
-        let (before, after) = (by_name(before, "environment"), by_name(after, "environment"));
-        for name in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
-            let (before, after) = (before.get(name), after.get(name));
-            if before != after {
-                let field = format!("{prefix}environment[{name}]");
-                let word = if before.is_some() { "another value" } else { "a value" };
-                let after = after.map(|_| word.to_owned());
-                let before = before.map(|_| "a value".to_owned());
-                found.push(Difference { field, before, after });
-            }
+        let lists = ["environment", "secrets"];
+        compare(&prefix, &without(before, &lists), &without(after, &lists), &mut found);
+        for list in lists {
+            by_item(&format!("{prefix}{list}"), list, (before, after), &mut found);
         }
     }
     found
 }
 
-fn without(value: &Json, key: &str) -> Json {
-    let members = value.as_object().into_iter().flatten().filter(|(it, _)| *it != key);
+/// A list of a container, item by item.
+fn by_item(path: &str, list: &str, (before, after): (&Json, &Json), found: &mut Vec<Difference>) {
+    let (before, after) = (by_name(before, list), by_name(after, list));
+    for name in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
+        let (before, after) = (before.get(name), after.get(name));
+        if before == after {
+            continue;
+        }
+        let field = format!("{path}[{name}]");
+        // Where a secret lies may be told.
+        let place =
+            |it: Option<&Json>| it.and_then(|it| it["valueFrom"].as_str()).map(str::to_owned);
+        let (before, after) = if list == "secrets" {
+            (place(before), place(after))
+        } else {
+            let word = if before.is_some() { "another value" } else { "a value" };
+            (before.map(|_| "a value".to_owned()), after.map(|_| word.to_owned()))
+        };
+        found.push(Difference { field, before, after });
+    }
+}
+
+fn without(value: &Json, keys: &[&str]) -> Json {
+    let members = value.as_object().into_iter().flatten();
+    let members = members.filter(|(it, _)| !keys.contains(&it.as_str()));
     Json::Object(members.map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 
@@ -235,7 +222,6 @@ fn number(value: &Json, unit: &str, times: f64) -> Json {
 
 #[cfg(test)]
 mod tests {
-    use expect_test::{Expect, expect};
 
     use super::*;
 
@@ -285,29 +271,6 @@ mod tests {
             r#"{"containerDefinitions": [{"environment": [{"name": "A", "value": ""}]}]}"#,
             r#"{"containerDefinitions": [{"environment": []}]}"#,
             false,
-        );
-    }
-
-    fn check_changed(described: &str, expect: &Expect) {
-        let described: Json = serde_json::from_str(described).unwrap();
-        let owned = BTreeMap::from([("LEVEL".to_owned(), "info".to_owned())]);
-        let body = changed(&registrable(&described), "app", "repo@sha256:2", &owned);
-        expect.assert_eq(&body.to_string());
-    }
-
-    #[test]
-    fn only_the_image_and_owned_variables_change() {
-        check_changed(
-            r#"{"taskDefinitionArn": "x", "revision": 3, "status": "ACTIVE", "compatibilities": [],
-                "requiresAttributes": [], "registeredAt": 1, "registeredBy": "y", "family": "app",
-                "taskRoleArn": null, "cpu": "256",
-                "containerDefinitions": [
-                  {"name": "side", "image": "side:1", "command": [], "user": null},
-                  {"name": "app", "image": "repo:1", "environment": [
-                    {"name": "LEVEL", "value": "debug"}, {"name": "EMPTY", "value": ""}]}]}"#,
-            &expect![[
-                r#"{"family":"app","cpu":"256","containerDefinitions":[{"name":"side","image":"side:1","command":[]},{"name":"app","image":"repo@sha256:2","environment":[{"name":"EMPTY","value":""},{"name":"LEVEL","value":"info"}]}]}"#
-            ]],
         );
     }
 }

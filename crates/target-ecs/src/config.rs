@@ -28,6 +28,40 @@ pub struct EcsConfig {
     /// Variables of the container that the settings own: they are these. Others stay as they are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
+    /// Variables beside those whose values stand in files only, and nowhere here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub private: Vec<String>,
+    /// Variables whose values lie elsewhere; ECS hands them to the container.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, Reference>,
+    /// The command of the container, where the settings own it; empty is the image's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Vec<String>>,
+    /// All variables are the settings': others go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub owns_environment: bool,
+    /// All references to secrets are the settings': others go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub owns_secrets: bool,
+}
+
+/// Where a secret lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "in", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Reference {
+    /// In Secrets Manager.
+    SecretsManager {
+        /// Its name or ARN.
+        id: String,
+        /// A key of the JSON that it holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+    },
+    /// In the Parameter Store.
+    Ssm {
+        /// Its name or ARN.
+        name: String,
+    },
 }
 
 impl EcsConfig {

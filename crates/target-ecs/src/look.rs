@@ -1,19 +1,18 @@
 //! Looking at a service: what a plan rests on, and what runs there.
 
-use std::collections::BTreeMap;
-
 use aws::{EcsService, FaultKind, TaskDefinition};
 use event::{CauseCode, KnownRelease, Release, ServiceRequest};
 use ports::{Observation, Progress};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::canonical::{Difference, differences, registrable};
 use crate::config::EcsConfig;
+use crate::prospect::{self, Prospect};
 use crate::target::{EcsTarget, Stop};
 use crate::words::short;
 
-/// What stands there. Variables' values are not in it: they may be secrets of somebody.
+/// What stands there. Values of variables are not in it but those that the settings show to
+/// everybody: others may be secrets of somebody.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Seen {
@@ -51,8 +50,9 @@ pub(crate) struct SeenService {
     /// Another deployment is under way.
     pub(crate) is_busy: bool,
     pub(crate) containers: Vec<SeenContainer>,
-    /// Variables that the settings own.
-    pub(crate) environment: BTreeMap<String, Variable>,
+    /// What would run; none where it is not known which container is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) prospect: Option<Prospect>,
     /// ECS gives up, and goes back, by itself.
     pub(crate) breaker: bool,
     pub(crate) breaker_rolls_back: bool,
@@ -70,20 +70,6 @@ pub(crate) struct SeenContainer {
     pub(crate) has_health_check: bool,
 }
 
-/// How an owned variable is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Variable {
-    /// As the settings want it.
-    Same,
-    /// Of another value.
-    Other,
-    /// Not there.
-    Absent,
-    /// It comes from a secret.
-    Secret,
-}
-
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct WayBack {
     pub(crate) task_definition: String,
@@ -96,8 +82,6 @@ pub(crate) struct Restored {
     pub(crate) task_definition: String,
     /// ECS still has it; deregistered it may be.
     pub(crate) is_there: bool,
-    /// What differs from what runs, beside what the settings own.
-    pub(crate) differences: Vec<Difference>,
 }
 
 pub(crate) fn observe(
@@ -132,10 +116,18 @@ fn look(target: &mut EcsTarget, wanted: &ServiceRequest) -> Result<Observation, 
     let digest = digest_of(target, &config, &service, container.as_deref(), &running)?;
     let release = release_of(wanted, &running, container.as_deref(), digest);
     let way_back = way_back(target, wanted, &service, &running)?;
-    let restored = restored(target, wanted, &running)?;
-    let mut seen =
-        seen_service(account, &config, &service, &running, container.as_deref(), way_back);
-    seen.restored = restored;
+    let mut seen = seen_service(account, &service, &running, way_back);
+    let base = match restored(target, wanted, &running)? {
+        None => Some(running.clone()),
+        Some((restored, base)) => {
+            seen.restored = Some(restored);
+            base
+        }
+    };
+    if let (Some(base), Some(container)) = (base, container) {
+        let found = prospect::look(target, wanted, &config, &running, &base, &container)?;
+        seen.prospect = Some(found);
+    }
     Ok(Observation { seen: json!(Seen::Service(Box::new(seen))), running: Some(release) })
 }
 
@@ -244,11 +236,12 @@ fn way_back(
     Ok(WayBack { task_definition: last.to_owned(), is_active })
 }
 
+/// The revision that is restored, where that is not what runs.
 fn restored(
     target: &mut EcsTarget,
     wanted: &ServiceRequest,
     running: &TaskDefinition,
-) -> Result<Option<Restored>, Stop> {
+) -> Result<Option<(Restored, Option<TaskDefinition>)>, Stop> {
     let arn = wanted.restores.as_ref().and_then(|it| it.handle["task_definition"].as_str());
     let Some(arn) = arn.filter(|it| **it != *running.arn) else { return Ok(None) };
     let found = match target.client.describe_task_definition(arn) {
@@ -257,29 +250,14 @@ fn restored(
         Err(fault) if fault.is("ClientException") => None,
         Err(fault) => return Err(fault.into()),
     };
-    let differs = |found: &TaskDefinition| {
-        differences(&registrable(&running.body), &registrable(&found.body))
-            .into_iter()
-            .map(|it| Difference {
-                before: it.before.map(|it| target.masked(&it).to_string()),
-                after: it.after.map(|it| target.masked(&it).to_string()),
-                field: it.field,
-            })
-            .collect()
-    };
-    Ok(Some(Restored {
-        task_definition: arn.to_owned(),
-        is_there: found.is_some(),
-        differences: found.as_ref().map(differs).unwrap_or_default(),
-    }))
+    let restored = Restored { task_definition: arn.to_owned(), is_there: found.is_some() };
+    Ok(Some((restored, found)))
 }
 
 fn seen_service(
     account: String,
-    config: &EcsConfig,
     service: &EcsService,
     running: &TaskDefinition,
-    container: Option<&str>,
     way_back: WayBack,
 ) -> SeenService {
     let primary = service.deployments.iter().find(|it| it.status == "PRIMARY");
@@ -310,30 +288,10 @@ fn seen_service(
         rollout: state,
         is_busy,
         containers: all.collect(),
-        environment: variables(config, running, container),
+        prospect: None,
         breaker: breaker["enable"].as_bool() == Some(true),
         breaker_rolls_back: breaker["rollback"].as_bool() == Some(true),
         way_back,
         autoscaling: "unknown".to_owned(),
     }
-}
-
-fn variables(
-    config: &EcsConfig,
-    running: &TaskDefinition,
-    container: Option<&str>,
-) -> BTreeMap<String, Variable> {
-    let found = containers(running).iter().find(|it| it["name"].as_str() == container);
-    let Some(found) = found else { return BTreeMap::new() };
-    let named = |list: &str, name: &str| {
-        let items = found[list].as_array().into_iter().flatten();
-        items.clone().find(|it| it["name"].as_str() == Some(name)).cloned()
-    };
-    let how = |name: &str, value: &str| match named("environment", name) {
-        Some(it) if it["value"].as_str() == Some(value) => Variable::Same,
-        Some(_) => Variable::Other,
-        None if named("secrets", name).is_some() => Variable::Secret,
-        None => Variable::Absent,
-    };
-    config.environment.iter().map(|(name, value)| (name.clone(), how(name, value))).collect()
 }

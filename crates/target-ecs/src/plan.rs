@@ -1,7 +1,5 @@
 //! What would be done: decided from what was seen, and from nothing else.
 
-use std::sync::Arc;
-
 use event::{
     Cause, CauseCode, DeployStepKey, DeployStepKind, FieldChange, GoingBack, KnownRelease,
     PlannedStep, ServiceRequest, Undo,
@@ -11,8 +9,10 @@ use serde::Deserialize as _;
 use serde_json::json;
 
 use crate::calls;
+use crate::canonical::Difference;
 use crate::config::EcsConfig;
-use crate::look::{Seen, SeenContainer, SeenService, Variable, handle};
+use crate::look::{Seen, SeenContainer, SeenService, handle};
+use crate::prospect::Prospect;
 use crate::register::Register;
 use crate::target::Deed;
 use crate::update::Update;
@@ -43,11 +43,16 @@ pub(crate) fn propose(wanted: &ServiceRequest, seen: &Observation) -> Result<Pro
     };
     feasible(&config, &service)?;
     let container = container(&config, &service)?;
-    let image = image(wanted, container);
-    let changes = changes(&config, &service, container, &image);
+    let unseen = || Cause::new(CauseCode::Fault, text("it was not looked at what would run"));
+    let prospect = service.prospect.as_ref().ok_or_else(unseen)?;
+    if !prospect.troubles.is_empty() {
+        return Err(refused(prospect.troubles.join("; ")));
+    }
+    let changes = changes(&service, prospect);
     let going_back = going_back(wanted, &service, seen.running.as_ref());
-    let steps = steps(wanted, &config, &service, &container.name, &image, &going_back);
-    Ok(Proposal { changes, steps, going_back })
+    let steps = steps(wanted, &config, &service, (&container.name, prospect), &going_back);
+    let notes = prospect.notes.iter().map(|it| text(it.as_str())).collect();
+    Ok(Proposal { changes, steps, going_back, notes })
 }
 
 /// What stands against any deployment there.
@@ -80,14 +85,6 @@ fn feasible(config: &EcsConfig, service: &SeenService) -> Result<(), Cause> {
             short(&restored.task_definition)
         )));
     }
-    let secret = service.environment.iter().find(|(_, how)| **how == Variable::Secret);
-    if let Some((variable, _)) = secret {
-        return Err(refused(format!(
-            "{variable} comes from a secret in {}, and the settings have a value for it: take it out \
-             of one of them",
-            short(&service.task_definition)
-        )));
-    }
     Ok(())
 }
 
@@ -111,53 +108,14 @@ fn container<'a>(config: &EcsConfig, service: &'a SeenService) -> Result<&'a See
     }
 }
 
-/// The image by its digest, from where the release is, else from where the one that runs is.
-fn image(wanted: &ServiceRequest, container: &SeenContainer) -> String {
-    let name = container.image.split('@').next().unwrap_or_default();
-    let untagged = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
-    let here = untagged.map_or(name, |(location, _)| location);
-    let location = wanted.release.location.as_deref().unwrap_or(here);
-    format!("{location}@{}", wanted.release.digest)
-}
-
-fn changes(
-    config: &EcsConfig,
-    service: &SeenService,
-    container: &SeenContainer,
-    image: &str,
-) -> Vec<FieldChange> {
-    let of = |field: &str| -> Arc<str> {
-        format!("containerDefinitions[{}].{field}", container.name).into()
+fn changes(service: &SeenService, prospect: &Prospect) -> Vec<FieldChange> {
+    let word = |it: &Option<String>| it.as_ref().map(|it| text(it.as_str()));
+    let of = |it: &Difference| FieldChange {
+        field: it.field.as_str().into(),
+        before: word(&it.before),
+        after: word(&it.after),
     };
-    let mut changes = Vec::new();
-    let restored = service.restored.as_ref().map_or(&[][..], |it| &it.differences);
-    for it in restored.iter().filter(|it| *it.field != *of("image")) {
-        let word = |it: &Option<String>| it.as_ref().map(|it| text(it.as_str()));
-        changes.push(FieldChange {
-            field: it.field.as_str().into(),
-            before: word(&it.before),
-            after: word(&it.after),
-        });
-    }
-    if container.image != image {
-        changes.push(FieldChange {
-            field: of("image"),
-            before: Some(text(container.image.as_str())),
-            after: Some(text(image)),
-        });
-    }
-    for (name, how) in &service.environment {
-        // What it was is not shown: it may be a secret of somebody.
-        let before = match how {
-            Variable::Same => continue,
-            Variable::Absent => None,
-            Variable::Other | Variable::Secret => Some(text("another value")),
-        };
-        let field = of(&format!("environment[{name}]"));
-        changes.retain(|it| it.field != field);
-        let after = config.environment.get(name).map(|it| text(it.as_str()));
-        changes.push(FieldChange { field, before, after });
-    }
+    let mut changes: Vec<FieldChange> = prospect.differences.iter().map(of).collect();
     if changes.is_empty() && service.rollout.as_deref() == Some("FAILED") {
         // It is what is wanted, and it does not run: there is something to do.
         changes.push(FieldChange {
@@ -197,8 +155,7 @@ fn steps(
     wanted: &ServiceRequest,
     config: &EcsConfig,
     service: &SeenService,
-    container: &str,
-    image: &str,
+    (container, prospect): (&str, &Prospect),
     going_back: &GoingBack,
 ) -> Vec<PlannedStep> {
     let key = |step: &str| DeployStepKey::new(&wanted.service, step);
@@ -221,15 +178,8 @@ fn steps(
         }
         _ => Undo::Step { what: text(format!("lets {} run {before} again", config.service)) },
     };
-    let restored = service.restored.as_ref();
-    let register = Register {
-        account: service.account.clone(),
-        base: restored.map_or(&service.task_definition, |it| &it.task_definition).clone(),
-        container: container.to_owned(),
-        image: image.to_owned(),
-        version: wanted.release.version.to_string(),
-        environment: config.environment.clone(),
-    };
+    let image = &prospect.image;
+    let register = register(wanted, config, service, (container, prospect));
     vec![
         PlannedStep {
             key: key("register"),
@@ -259,4 +209,25 @@ fn steps(
             body: json!(Deed::Stabilise(update)),
         },
     ]
+}
+
+fn register(
+    wanted: &ServiceRequest,
+    config: &EcsConfig,
+    service: &SeenService,
+    (container, prospect): (&str, &Prospect),
+) -> Register {
+    let restored = service.restored.as_ref();
+    Register {
+        account: service.account.clone(),
+        base: restored.map_or(&service.task_definition, |it| &it.task_definition).clone(),
+        container: container.to_owned(),
+        image: prospect.image.clone(),
+        version: wanted.release.version.to_string(),
+        environment: config.environment.clone(),
+        private: config.private.clone(),
+        secrets: prospect.secrets.clone(),
+        removed: prospect.removed.clone(),
+        command: config.command.clone(),
+    }
 }

@@ -3,15 +3,16 @@
 //! ECS knows no token for it. The revision bears a tag with the deployment and the time at which it
 //! was intended; whoever comes after a crash, or after an answer that got lost, finds it by that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use event::KnownRelease;
 use ports::{Order, Progress};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::canonical::{canonical, changed, registrable};
-use crate::target::{Carried, EcsTarget};
+use crate::canonical::{canonical, registrable};
+use crate::contents::{self, Contents};
+use crate::target::{Carried, EcsTarget, Stop};
 use crate::words::revision;
 
 /// Which deployment registered a revision.
@@ -35,22 +36,61 @@ pub(crate) struct Register {
     pub(crate) version: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) environment: BTreeMap<String, String>,
+    /// Variables whose values stand in files only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) private: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) secrets: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) removed: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) command: Option<Vec<String>>,
+}
+
+impl Register {
+    /// What is registered, of what is copied.
+    fn body(&self, target: &EcsTarget, order: &Order<'_>, copied: &Json) -> Result<Json, Stop> {
+        let environment = contents::environment(
+            order.service,
+            &self.environment,
+            &self.private,
+            &*target.values,
+        )?;
+        let contents = Contents {
+            container: &self.container,
+            image: &self.image,
+            environment,
+            secrets: self.secrets.clone(),
+            removed: self.removed.clone(),
+            command: self.command.as_deref(),
+        };
+        Ok(contents.put_into(copied))
+    }
+
+    /// The tags of the new revision, those that tell it from others first.
+    fn tags(&self, order: &Order<'_>) -> Result<Vec<(String, String)>, Stop> {
+        let mut own = vec![
+            (DEPLOYMENT_TAG.to_owned(), order.deployment.to_string()),
+            (INTENDED_TAG.to_owned(), order.since.0.to_string()),
+            (VERSION_TAG.to_owned(), taggable(&self.version)),
+        ];
+        let names = self.environment.keys().chain(&self.private).chain(self.secrets.keys());
+        let names: BTreeSet<&str> = names.map(String::as_str).collect();
+        own.extend(contents::tags(names)?);
+        Ok(own)
+    }
 }
 
 pub(crate) fn forward(target: &mut EcsTarget, order: &Order<'_>, register: &Register) -> Carried {
     let base = target.client.describe_task_definition(&register.base)?;
     let copied = registrable(&base.body);
-    let mut body = changed(&copied, &register.container, &register.image, &register.environment);
+    let mut body = register.body(target, order, &copied)?;
     if is_running(order) && canonical(&copied) == canonical(&body) {
         // For a command beside it. What is restored is copied: a deployment of ECS is known by its
         // revision, and one that ran before had deployments of its own.
         return Ok(Progress::Done { effect: json!({"task_definition": base.arn}) });
     }
-    let own = [
-        (DEPLOYMENT_TAG, order.deployment.to_string()),
-        (INTENDED_TAG, order.since.0.to_string()),
-        (VERSION_TAG, taggable(&register.version)),
-    ];
+    let own = register.tags(order)?;
     let found = find(target, &register.base, &own[..2], &body)?;
     let arn = match found {
         Some(arn) => arn,
@@ -73,15 +113,15 @@ fn is_running(order: &Order<'_>) -> bool {
 fn find(
     target: &mut EcsTarget,
     base: &str,
-    own: &[(&str, String)],
+    own: &[(String, String)],
     body: &Json,
-) -> Result<Option<String>, crate::target::Stop> {
+) -> Result<Option<String>, Stop> {
     let Some((family, oldest)) = revision(base) else { return Ok(None) };
     let newest = target.client.newest_task_definitions(family)?;
     let newer = newest.iter().filter(|arn| revision(arn).is_some_and(|(_, it)| it > oldest));
     for arn in newer.take(LOOKED_AT_MAX) {
         let found = target.client.describe_task_definition(arn)?;
-        let has = |(key, value): &(&str, String)| {
+        let has = |(key, value): &(String, String)| {
             found.tags.iter().any(|it| it["key"] == *key && it["value"] == *value)
         };
         if own.iter().all(has) && canonical(&registrable(&found.body)) == canonical(body) {
@@ -93,7 +133,7 @@ fn find(
 
 /// Those of the revision that is copied, and ours in the place of an earlier deployment's. `aws:`
 /// is AWS's own prefix: nobody may set those.
-fn tags(copied: &[Json], own: &[(&str, String)]) -> Vec<Json> {
+fn tags(copied: &[Json], own: &[(String, String)]) -> Vec<Json> {
     let is_others = |it: &&Json| {
         let key = it["key"].as_str().unwrap_or_default();
         !key.starts_with("aws:") && !key.starts_with("launchway:")

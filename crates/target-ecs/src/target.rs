@@ -10,6 +10,7 @@ use ports::{Observation, Order, Performer, Progress, Proposal, StepRan, Target};
 use serde::Deserialize;
 
 use crate::config::EcsConfig;
+use crate::contents::Values;
 use crate::words::text;
 use crate::{back, look, plan, register, run_task, stabilise, update};
 
@@ -24,6 +25,7 @@ const BACK_OFF_MAX_MS: u64 = 60_000;
 pub struct EcsTarget {
     pub(crate) client: Client,
     pub(crate) masker: Masker,
+    pub(crate) values: Box<Values>,
     /// The account that the credentials were found to be of.
     guarded: Option<String>,
     /// Calls that failed one after the other.
@@ -70,8 +72,9 @@ pub(crate) type Carried = Result<Progress, Stop>;
 impl EcsTarget {
     /// A target behind a client of its region. What containers print is masked before anybody sees
     /// it.
-    pub fn new(client: Client, masker: Masker) -> EcsTarget {
-        EcsTarget { client, masker, guarded: None, misses: 0 }
+    /// `values` gives what stands in files only.
+    pub fn new(client: Client, masker: Masker, values: Box<Values>) -> EcsTarget {
+        EcsTarget { client, masker, values, guarded: None, misses: 0 }
     }
 
     /// The account of the credentials; asked once. Not the expected one: nothing is touched.

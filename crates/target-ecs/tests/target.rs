@@ -4,6 +4,8 @@
 mod crashes;
 #[path = "target/plans.rs"]
 mod plans;
+#[path = "target/secrets.rs"]
+mod secrets;
 #[path = "target/verdicts.rs"]
 mod verdicts;
 #[path = "target/world.rs"]

@@ -53,6 +53,7 @@ fn sound() -> State {
         changes: Vec::new(),
         steps,
         going_back: GoingBack::FirstDeployment,
+        notes: Vec::new(),
     };
     let plan = DeploymentPlan { services: vec![service], order };
     let release =

@@ -81,6 +81,9 @@ pub struct ServicePlan {
     pub steps: Vec<PlannedStep>,
     /// Whether going back would be possible.
     pub going_back: GoingBack,
+    /// What people should know who agree to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<MaskedText>,
 }
 
 /// A field that will be another.

@@ -38,6 +38,7 @@ pub(crate) fn foresee(
             changes: proposal.changes,
             steps: proposal.steps,
             going_back: proposal.going_back,
+            notes: proposal.notes,
         });
     }
     Ok(plans)

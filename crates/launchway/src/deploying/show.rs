@@ -32,6 +32,11 @@ pub(crate) fn plan(plan: &DeploymentPlan, hash: &Digest, style: Style) -> String
     for service in plan.services.iter().filter(|service| !service.steps.is_empty()) {
         text += &format!("{}: {}\n", service.service, going_back(service, style));
     }
+    for service in &plan.services {
+        for note in &service.notes {
+            text += &format!("{}: {}\n", service.service, style.yellow(note.as_str()));
+        }
+    }
     let hash: String = hash.to_string().chars().take(HASH_DIGITS).collect();
     text += &format!("plan {hash}\n");
     text

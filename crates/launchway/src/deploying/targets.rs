@@ -2,6 +2,7 @@
 
 mod ecs;
 mod host;
+mod sources;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -68,7 +69,7 @@ pub(crate) fn this_machine(
 /// What the target needs to know of a service.
 pub(crate) fn config(service: &ServiceInEnvironment, found: &Found) -> Result<Json, Failure> {
     match &service.target {
-        settings::Target::Ecs(target) => ecs::config(service, target),
+        settings::Target::Ecs(target) => ecs::config(service, target, found),
         settings::Target::Host(target) => host::config(service, target, found),
         settings::Target::Kubernetes(_) => Err(unknown(service.target.kind())),
     }

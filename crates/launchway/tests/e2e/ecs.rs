@@ -35,7 +35,10 @@ struct Project {
 }
 
 fn ask(cloud: &mut Cloud, operation: &str, body: &Json) -> Json {
-    let target = format!("AmazonEC2ContainerServiceV20141113.{operation}");
+    let target = match operation.contains('.') {
+        true => operation.to_owned(),
+        false => format!("AmazonEC2ContainerServiceV20141113.{operation}"),
+    };
     let request = Request { target, body: body.to_string(), ..Request::default() };
     match cloud.answer(&request) {
         Answer::Said { body, .. } => serde_json::from_str(&body).expect("the model speaks JSON"),
@@ -52,7 +55,8 @@ impl Project {
         ask(&mut cloud, "CreateCluster", &json!({"clusterName": "staging"}));
         let app = json!({"name": "app", "image": image('a'), "memory": 128,
             "environment": [{"name": "LEVEL", "value": "debug"}]});
-        let body = json!({"family": "api", "containerDefinitions": [app]});
+        let body = json!({"family": "api", "containerDefinitions": [app],
+            "executionRoleArn": "arn:aws:iam::111122223333:role/execution"});
         ask(&mut cloud, "RegisterTaskDefinition", &body);
         let body = json!({"cluster": "staging", "serviceName": "api-service", "desiredCount": 2,
             "taskDefinition": "api", "launchType": "FARGATE", "deploymentConfiguration":
@@ -109,6 +113,16 @@ environments:
             said.stderr.lines().filter(is_told).map(|it| format!("{it}\n")).collect();
         let words: String = words.collect();
         expect.assert_eq(&format!("{words}{errors}exit {}, {}\n", said.exit, self.runs()));
+    }
+
+    /// Variables and references of the revision that was registered last.
+    fn registered(&self) -> String {
+        self.front.with(|cloud| {
+            let body = json!({"taskDefinition": "api"});
+            let mut given = ask(cloud, "DescribeTaskDefinition", &body);
+            let app = given["taskDefinition"]["containerDefinitions"][0].take();
+            format!("{} {}", app["environment"], app["secrets"])
+        })
     }
 
     /// What the service is to run, and what was done so far.
@@ -212,7 +226,7 @@ fn a_plan_names_every_call_and_makes_none_that_changes() {
           4. api/stabilise  waits until ECS has completed the deployment, or given it up
              nothing to undo
         api: if it fails, it goes back to api:1
-        plan a307bb6c4f31
+        plan 71d0e43308c9
     "#]].assert_eq(&said.stdout);
     let changes = project.front.with(|cloud| {
         let reads = ["Describe", "List", "Get"];
@@ -300,4 +314,74 @@ fn a_deployment_that_is_killed_is_gone_on_with() {
         api succeeded null
         exit 0, api:2 2, RegisterTaskDefinition 1, RunTask 1, UpdateService 1, StopServiceDeployment 0
     "#]]);
+}
+
+/// References, files and values for everybody: each goes where it belongs, and what is private
+/// stands nowhere but in the container.
+#[test]
+fn secrets_and_files_reach_the_container_and_nothing_else() {
+    let project = Project::new(
+        "    services: { api: { settings: settings/staging.env,
+              secrets: { DATABASE_URL: 'secretsmanager:planner/db#url' } } }",
+    );
+    let deploy = |expect: &Expect| {
+        let image = image('b');
+        let args = ["deploy", "staging", "--yes", "--image", &image, "--version", "2.0"];
+        project.check(&args, expect);
+    };
+    let file = |text: &str| project.place.write("settings/staging.env", text);
+    deploy(&expect![[r#"
+        error: settings/staging.env is not here
+        hint: its example says what it holds; launchway check compares them
+        exit 5, api:1 2, RegisterTaskDefinition 0, RunTask 0, UpdateService 0, StopServiceDeployment 0
+    "#]]);
+    file("REGION_NAME=somewhere-quiet\nLEVEL=from-file\nDB_PASSWORD=hunter-two\n");
+    deploy(&expect![[r#"
+        error: DB_PASSWORD of settings/staging.env looks private, and everybody who may look at a task definition of api would read it
+        hint: put it into Secrets Manager, and where it lies under `secrets`: DB_PASSWORD: secretsmanager:NAME
+        exit 3, api:1 2, RegisterTaskDefinition 0, RunTask 0, UpdateService 0, StopServiceDeployment 0
+    "#]]);
+    file("REGION_NAME=somewhere-quiet\nLEVEL=from-file\n");
+    deploy(&expect![[r#"
+        api refused api cannot be deployed there
+        exit 4, api:1 2, RegisterTaskDefinition 0, RunTask 0, UpdateService 0, StopServiceDeployment 0
+    "#]]);
+    let arn = project.front.with(|cloud| {
+        let body = json!({"Name": "planner/db", "SecretString": "{\"url\": \"postgres://\"}"});
+        let given = ask(cloud, "secretsmanager.CreateSecret", &body);
+        given["ARN"].as_str().expect("it is made").to_owned()
+    });
+    let image = image('b');
+    let said = project.run(&["deploy", "staging", "--plan", "--image", &image, "--version", "2.0"]);
+    let changes = said.stdout.lines().filter(|it| it.contains("[app].e") || it.contains("[app].s"));
+    expect![[r#"
+          containerDefinitions[app].environment[LEVEL]: another value -> info
+          containerDefinitions[app].environment[REGION_NAME]: (nothing) -> a value
+          containerDefinitions[app].secrets[DATABASE_URL]: (nothing) -> ARN:url::"#]]
+    .assert_eq(&changes.collect::<Vec<_>>().join("\n").replace(&arn, "ARN"));
+    deploy(&expect![[r#"
+        api succeeded null
+        exit 0, api:2 2, RegisterTaskDefinition 1, RunTask 1, UpdateService 1, StopServiceDeployment 0
+    "#]]);
+    expect![[r#"[{"name":"LEVEL","value":"info"},{"name":"REGION_NAME","value":"somewhere-quiet"}] [{"name":"DATABASE_URL","valueFrom":"ARN:url::"}]"#]].assert_eq(&project.registered().replace(&arn, "ARN"));
+    // What is not in the settings any more goes.
+    file("OTHER=1\n");
+    deploy(&expect![[r#"
+        api succeeded null
+        exit 0, api:3 2, RegisterTaskDefinition 2, RunTask 2, UpdateService 2, StopServiceDeployment 0
+    "#]]);
+    expect![[r#"[{"name":"LEVEL","value":"info"},{"name":"OTHER","value":"1"}] [{"name":"DATABASE_URL","valueFrom":"ARN:url::"}]"#]].assert_eq(&project.registered().replace(&arn, "ARN"));
+    let mut folders = vec![project.place.state()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            let kept = bytes.windows(15).any(|it| it == b"somewhere-quiet");
+            assert!(!kept, "{}", path.display());
+        }
+    }
 }

@@ -118,7 +118,7 @@ fn show_says_what_is_in_force_and_where_it_comes_from() {
               health.within             5m                      default
               health.timeout            5s                      default
               health.every              1s                      default
-              owns                      [image]                 default, not acted upon yet
+              owns                      [image]                 default
               settings                  [settings/staging.env]  launchway.yml:7
               targets.host.listen       127.0.0.1:8081          launchway.yml:13
               targets.host.instances    2                       launchway.yml:13
@@ -143,7 +143,7 @@ fn show_says_what_is_in_force_and_where_it_comes_from() {
               health.within           5m                  default
               health.timeout          5s                  default
               health.every            1s                  default
-              owns                    [image]             default, not acted upon yet
+              owns                    [image]             default
               env.LEVEL               debug               launchway.yml:11
               settings                [settings/dev.env]  launchway.yml:7
               targets.host.listen     127.0.0.1:8080      launchway.yml:10

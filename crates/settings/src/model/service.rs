@@ -125,9 +125,6 @@ pub enum Owned {
     Environment,
     Secrets,
     Command,
-    Cpu,
-    Memory,
-    HealthCheck,
 }
 
 impl Service {
@@ -233,9 +230,6 @@ impl Owned {
             "environment" => Owned::Environment,
             "secrets" => Owned::Secrets,
             "command" => Owned::Command,
-            "cpu" => Owned::Cpu,
-            "memory" => Owned::Memory,
-            "health_check" => Owned::HealthCheck,
             _ => return None,
         })
     }

@@ -54,7 +54,8 @@ pub(super) const RUN_KEY: Key = Key::optional(
     "run",
     COMMAND,
     "The program that is the service, and its arguments, on a target that runs processes. It \
-     listens on the port that the variable PORT holds.",
+     listens on the port that the variable PORT holds. On ECS only where `owns` names \
+     `command`.",
 );
 pub(super) const HEALTH_KEY: Key =
     Key::optional("health", Kind::Shape(&HEALTH), "When a new version is healthy.");
@@ -72,9 +73,10 @@ pub(super) const OWNS_KEY: Key = Key::items(
     "owns",
     Kind::List { of: &Kind::Word(OWNED), min: 1, max: OWNED.len(), one: true },
     &["image"],
-    "What Launchway may change of it on the platform; everything else stays as it is there.",
-)
-.not_yet();
+    "What of it on the platform is Launchway's as a whole: variables and references to secrets that \
+     the settings do not name go, the command is that of `run`. What the settings name is \
+     Launchway's anyway; everything else stays as it is there.",
+);
 pub(super) const ENV_KEY: Key = Key::optional(
     "env",
     Kind::Map { names: Names::Form(&form::ENV_NAME), of: &AN_ENV_TEXT, min: 0, max: ITEMS_MAX },
@@ -121,9 +123,6 @@ const OWNED: &[(&str, &str)] = &[
     ("environment", "its variables"),
     ("secrets", "its references to secrets"),
     ("command", "the command that starts it"),
-    ("cpu", "its processors"),
-    ("memory", "its memory"),
-    ("health_check", "the health check of its container"),
 ];
 
 static BUILD: Shape = Shape {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::world::{Script, ask, cloud, play, register, script, target, wanted};
 
-fn proposed(script: &Script) -> String {
+pub(crate) fn proposed(script: &Script) -> String {
     let cloud = cloud(script);
     let (mut target, wanted) = (target(&cloud), wanted(script));
     let seen = match target.observe(&wanted) {
@@ -29,6 +29,9 @@ fn proposed(script: &Script) -> String {
     }
     for step in &proposal.steps {
         out += &format!("{} {}: {}\n", step.key, step.kind.as_str(), step.what);
+    }
+    for note in &proposal.notes {
+        out += &format!("note: {note}\n");
     }
     out + &format!("back: {:?}\n", proposal.going_back)
 }
@@ -76,10 +79,10 @@ fn a_plan_that_restores() {
         &restoring,
         &expect![[r#"
             containerDefinitions[app].command: ["serve"] -> -
+            containerDefinitions[app].image: repo@sha256:new -> repo@sha256:good
             containerDefinitions[app].environment[EMPTY]: - -> a value
             containerDefinitions[app].environment[LEVEL]: - -> a value
             containerDefinitions[app].environment[TOKEN]: a value -> -
-            containerDefinitions[app].image: repo@sha256:new -> repo@sha256:good
             api/register prepare: registers a revision of api with repo@sha256:good as app
             api/update apply: lets api of c run it
             api/stabilise stabilise: waits until ECS has completed the deployment, or given it up
@@ -136,7 +139,7 @@ fn places_that_are_not_there() {
 #[test]
 fn a_variable_that_comes_from_a_secret() {
     let mut script = configured(json!({"environment": {"PASSWORD": "x"}}));
-    script.container = json!({"secrets": [{"name": "PASSWORD", "valueFrom": "arn:x"}]});
+    script.container = json!({"secrets": [{"name": "PASSWORD", "valueFrom": "/planner/token"}]});
     check(
         &script,
         &expect![[r#"
@@ -166,8 +169,8 @@ fn another_deployment_is_under_way() {
     check(
         &script(busy),
         &expect![[r#"
-        refused: another deployment of api is under way (ecs-svc/6073503041918755660 of api:1): wait until it is over, or end it
-    "#]],
+            refused: another deployment of api is under way (ecs-svc/7172820739197057138 of api:1): wait until it is over, or end it
+        "#]],
     );
 }
 
@@ -209,7 +212,7 @@ fn what_is_registered() {
     assert_eq!(same, app(&before));
     expect![[r#"
         "repo@sha256:new" [{"name":"EMPTY","value":""},{"name":"LEVEL","value":"info"}]
-        [{"key":"team","value":"planner"},{"key":"launchway:deployment","value":"12"},{"key":"launchway:intended","value":"1700000120000"},{"key":"launchway:version","value":"v2"}]"#]].assert_eq(&format!(
+        [{"key":"team","value":"planner"},{"key":"launchway:deployment","value":"12"},{"key":"launchway:intended","value":"1700000120000"},{"key":"launchway:version","value":"v2"},{"key":"launchway:variables","value":"LEVEL"}]"#]].assert_eq(&format!(
         "{} {}\n{}",
         app(&after)["image"],
         app(&after)["environment"],

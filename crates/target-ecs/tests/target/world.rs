@@ -15,7 +15,7 @@ use event::{
     Digest, Envelope, KnownRelease, OnCancel, PlannedStep, Release, Seq, ServiceRequest, StreamId,
     Timestamp,
 };
-use mask::{MaskedText, Masker};
+use mask::{MaskedText, Masker, Secret};
 use model_cloud::{Answer, Cloud, Fault, Request};
 use ports::{Journal, JournalError, Performer, Target};
 use serde_json::{Value as Json, json};
@@ -150,7 +150,11 @@ pub(crate) fn target(cloud: &Shared) -> EcsTarget {
     );
     let mut masker = Masker::new();
     masker.add(SECRET);
-    EcsTarget::new(client, masker)
+    let values = |_: &ServiceRequest| {
+        let value = |name: &str| (name.to_owned(), Secret::new(format!("{SECRET} of {name}")));
+        Ok(["DATABASE_HOST", "OLD"].map(value).into())
+    };
+    EcsTarget::new(client, masker, Box::new(values))
 }
 
 /// Gives a target that knows nothing, and remembers what its step may call.
@@ -226,9 +230,12 @@ impl DeploymentObserver for Nobody {
     fn on_event(&mut self, _: DeploymentId, _: &DeploymentEvent) {}
 }
 
-/// A call of somebody else, in the cloud itself.
+/// A call of somebody else, in the cloud itself; of ECS where no other service is named.
 pub(crate) fn ask(cloud: &mut Cloud, operation: &str, body: &Json) -> Json {
-    let target = format!("AmazonEC2ContainerServiceV20141113.{operation}");
+    let target = match operation.contains('.') {
+        true => operation.to_owned(),
+        false => format!("AmazonEC2ContainerServiceV20141113.{operation}"),
+    };
     let request = Request { target, body: body.to_string(), ..Request::default() };
     match cloud.answer(&request) {
         Answer::Said { body, .. } => serde_json::from_str(&body).expect("the model speaks JSON"),
@@ -246,6 +253,7 @@ pub(crate) fn register(cloud: &mut Cloud, image: &str, container: &Json) -> Stri
     }
     let side = json!({"name": "side", "image": "side:1", "memory": 64, "essential": false});
     let body = json!({"family": "api", "containerDefinitions": [app, side],
+        "executionRoleArn": "arn:aws:iam::111122223333:role/execution",
         "tags": [{"key": "team", "value": "planner"}]});
     let given = ask(cloud, "RegisterTaskDefinition", &body);
     given["taskDefinition"]["taskDefinitionArn"].as_str().expect("registered").to_owned()
@@ -256,6 +264,10 @@ pub(crate) fn cloud(script: &Script) -> Shared {
     let mut cloud = Cloud::new("111122223333", "eu-central-1", START);
     cloud.set_deregistration_delay(5000);
     ask(&mut cloud, "CreateCluster", &json!({"clusterName": "c"}));
+    let secret = json!({"Name": "planner/db", "SecretString": "{\"url\": \"postgres://\"}"});
+    ask(&mut cloud, "secretsmanager.CreateSecret", &secret);
+    let parameter = json!({"Name": "/planner/token", "Type": "SecureString", "Value": "t"});
+    ask(&mut cloud, "AmazonSSM.PutParameter", &parameter);
     register(&mut cloud, GOOD, &script.container);
     let mut body = json!({"cluster": "c", "serviceName": "api", "desiredCount": script.desired,
         "taskDefinition": "api", "deploymentConfiguration": script.configuration,

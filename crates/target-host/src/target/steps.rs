@@ -88,7 +88,7 @@ pub(super) fn propose(
     };
     let changes = changes(seen.running.as_ref().map(|former| &former.set), set);
     let steps = Steps { service, to: set, from: seen.running };
-    Ok(Proposal { changes, steps: steps.all(), going_back })
+    Ok(Proposal { changes, steps: steps.all(), going_back, notes: Vec::new() })
 }
 
 struct Steps<'a> {

@@ -1,7 +1,7 @@
 //! ECS as a target: how it is signed in, what the settings say of a service there, and which image
 //! is meant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,12 +10,13 @@ use event::{Cause, CauseCode, Release, ServiceRequest};
 use mask::{MaskedText, Masker};
 use ports::{Observation, Order, Performer, Progress, Proposal, StepRan, Target};
 use serde_json::Value as Json;
-use settings::{Credentials, ServiceInEnvironment};
-use target_ecs::{EcsConfig, EcsTarget};
+use settings::{Credentials, Owned, SecretReference, ServiceInEnvironment};
+use target_ecs::{EcsConfig, EcsTarget, Reference};
 
+use super::sources::{self, Sources};
 use super::{Shipped, Site};
 use crate::exit::{Exit, Failure};
-use crate::settings_file::Found;
+use crate::settings_file::{Found, read_env};
 use crate::terminal::time::now;
 
 /// A digest of an image: `sha256:` and so many digits of hex.
@@ -47,17 +48,27 @@ impl Surroundings for Here {
 /// Services of one environment may stand in several regions: a target for each.
 pub(super) struct Regions {
     sign_in: SignIn,
+    /// What stands in files, by service.
+    sources: Arc<BTreeMap<Arc<str>, Sources>>,
     targets: BTreeMap<String, EcsTarget>,
 }
 
 impl Regions {
     fn of(&mut self, wanted: &ServiceRequest) -> Result<&mut EcsTarget, Cause> {
         let region = EcsConfig::of(wanted)?.region;
-        let sign_in = &self.sign_in;
+        let (sign_in, sources) = (&self.sign_in, &self.sources);
         let opened = self.targets.entry(region.clone()).or_insert_with(|| {
             let (transport, clock) = (Box::new(Https::default()), Box::new(|| now().0));
             let client = Client::new(&region, endpoints(), sign_in.clone(), transport, clock);
-            EcsTarget::new(client, Masker::new())
+            let (mut masker, sources) = (Masker::new(), Arc::clone(sources));
+            // What cannot be read now is said when it is needed.
+            for value in sources.values().filter_map(|it| it.of_files().ok()).flatten() {
+                masker.add(value.1.expose());
+            }
+            let values = move |wanted: &ServiceRequest| {
+                sources.get(&wanted.service).map_or_else(|| Ok(BTreeMap::new()), Sources::of_files)
+            };
+            EcsTarget::new(client, masker, Box::new(values))
         });
         Ok(opened)
     }
@@ -117,7 +128,9 @@ pub(super) fn open(site: Site<'_>, found: Option<&Found>) -> Result<Regions, Fai
                 .hint("name a profile or a role: `credentials` of the environment"));
         }
     };
-    Ok(Regions { sign_in, targets: BTreeMap::new() })
+    let sources = found.map(|it| sources::of(it, site.environment)).transpose()?;
+    let sources = Arc::new(sources.unwrap_or_default());
+    Ok(Regions { sign_in, sources, targets: BTreeMap::new() })
 }
 
 /// The name under which CloudTrail keeps a role's session.
@@ -132,26 +145,28 @@ fn session(site: Site<'_>) -> String {
 pub(super) fn config(
     resolved: &ServiceInEnvironment,
     target: &settings::Ecs,
+    found: &Found,
 ) -> Result<Json, Failure> {
     let service = &resolved.service;
     let name = &service.name.value;
-    let private = match (service.secrets.first(), service.settings.first()) {
-        (Some(_), _) => Some("secrets"),
-        (_, Some(_)) => Some("settings"),
-        _ => None,
-    };
-    if let Some(key) = private {
-        let message = format!("this version does not give the `{key}` of {name} to ECS");
-        return Err(Failure::new(Exit::Missing, message).hint(
-            "leave them to the task definition: what is not in the settings stays as it is",
-        ));
-    }
     if !matches!(resolved.strategy.value, settings::Strategy::Rolling) {
         let message = format!("this version deploys {name} to ECS by rolling only");
         return Err(Failure::new(Exit::Missing, message).hint("leave `strategy` out"));
     }
+    let owns = |what: Owned| service.owns.iter().any(|it| it.value == what);
+    if !owns(Owned::Image) {
+        let message = format!("`owns` of {name} leaves out `image`: no release could be shipped");
+        return Err(Failure::new(Exit::Refused, message).hint("add `image` to `owns`"));
+    }
     let variables = service.env.iter();
-    let variables = variables.map(|it| (it.name.value.to_string(), it.value.value.to_string()));
+    let environment: BTreeMap<String, String> =
+        variables.map(|it| (it.name.value.to_string(), it.value.value.to_string())).collect();
+    let mut secrets = BTreeMap::new();
+    for it in service.secrets.iter().filter(|it| !environment.contains_key(&*it.name.value)) {
+        secrets.insert(it.name.value.to_string(), reference(name, &it.value.value)?);
+    }
+    let is_set = |it: &str| environment.contains_key(it) || secrets.contains_key(it);
+    let private = private(service, found, &is_set)?;
     let config = EcsConfig {
         region: target.region.value.to_string(),
         cluster: target.cluster.value.to_string(),
@@ -159,9 +174,63 @@ pub(super) fn config(
         container: target.container.as_ref().map(|it| it.value.to_string()),
         account: resolved.environment.account.as_ref().map(|it| it.value.to_string()),
         within_ms: u64::try_from(target.within.value.as_millis()).unwrap_or(u64::MAX),
-        environment: variables.collect(),
+        environment,
+        private,
+        secrets,
+        command: owns(Owned::Command)
+            .then(|| service.run.iter().map(|it| it.value.to_string()).collect()),
+        owns_environment: owns(Owned::Environment),
+        owns_secrets: owns(Owned::Secrets),
     };
     Ok(serde_json::to_value(config).expect("it has text keys only"))
+}
+
+fn reference(service: &str, at: &SecretReference) -> Result<Reference, Failure> {
+    match at {
+        SecretReference::SecretsManager { id, key } => {
+            Ok(Reference::SecretsManager { id: id.clone(), key: key.clone() })
+        }
+        SecretReference::Ssm { name } => Ok(Reference::Ssm { name: name.clone() }),
+        SecretReference::Kubernetes { .. } | SecretReference::File { .. } => {
+            let message =
+                format!("ECS reads no secret of {service} from a file or from Kubernetes");
+            Err(Failure::new(Exit::Refused, message)
+                .hint("keep it in Secrets Manager, or in the Parameter Store"))
+        }
+    }
+}
+
+/// Names of the variables in files. Whoever may look at a task definition reads its variables: what
+/// looks private does not go there.
+fn private(
+    service: &settings::Service,
+    found: &Found,
+    is_set: &dyn Fn(&str) -> bool,
+) -> Result<Vec<String>, Failure> {
+    let mut names = BTreeSet::new();
+    for path in &service.settings {
+        let shown = &path.value;
+        let Some((file, _)) = read_env(&found.root.join(&**shown))? else {
+            return Err(Failure::new(Exit::Missing, format!("{shown} is not here"))
+                .hint("its example says what it holds; launchway check compares them"));
+        };
+        for variable in file.variables.iter().filter(|it| !is_set(&it.name.value)) {
+            let name = &variable.name.value;
+            if variable.looks_private() {
+                let message = format!(
+                    "{name} of {shown} looks private, and everybody who may look at a task \
+                     definition of {} would read it",
+                    service.name.value
+                );
+                return Err(Failure::new(Exit::Refused, message).hint(format!(
+                    "put it into Secrets Manager, and where it lies under `secrets`: {name}: \
+                     secretsmanager:NAME"
+                )));
+            }
+            names.insert(name.to_string());
+        }
+    }
+    Ok(names.into_iter().collect())
 }
 
 /// The image that was named, by its digest: a tag may be another image tomorrow.

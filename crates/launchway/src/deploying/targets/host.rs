@@ -1,15 +1,15 @@
 //! This machine as a target: what the settings say of it, bundles, and values that nobody else reads.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
-use event::{Cause, CauseCode, Release, ServiceRequest};
-use mask::{MaskedText, Masker, Secret};
+use event::{Cause, Release, ServiceRequest};
+use mask::{Masker, Secret};
 use serde_json::Value as Json;
 use settings::{SecretReference, ServiceInEnvironment};
 use target_host::{Folder, Health, HostConfig, HostTarget, PackOptions, Strategy, pack};
 
+use super::sources::{self, Sources, missing};
 use super::{Shipped, Site};
 use crate::exit::{Exit, Failure};
 use crate::settings_file::{Found, read_env};
@@ -22,63 +22,26 @@ fn folder(site: Site<'_>) -> Folder {
 pub(super) fn open(site: Site<'_>, found: Option<&Found>) -> Result<HostTarget, Failure> {
     let own = std::env::current_exe().map_err(|error| Failure::caused(Exit::Fault, error))?;
     let environment = site.environment.to_owned();
-    let sources = found.map(|found| sources(found, &environment)).transpose()?.unwrap_or_default();
+    let sources = found.map(|it| sources::of(it, &environment)).transpose()?.unwrap_or_default();
     let mut masker = Masker::new();
     // What cannot be read now is said when it is needed.
-    for value in sources.values().filter_map(|it| it.values().ok()).flatten() {
+    for value in sources.values().filter_map(|it| values(it).ok()).flatten() {
         masker.add(value.1.expose());
     }
     let values = move |request: &ServiceRequest| -> Result<BTreeMap<String, Secret>, Cause> {
-        sources.get(&request.service).map_or_else(|| Ok(BTreeMap::new()), Sources::values)
+        sources.get(&request.service).map_or_else(|| Ok(BTreeMap::new()), values)
     };
     let program = vec![own.into_os_string()];
     Ok(HostTarget::new(folder(site), program, masker, Box::new(values)))
 }
 
-/// Where a service's private values lie: named in the settings, read when they are needed.
-#[derive(Clone, Default)]
-struct Sources {
-    root: PathBuf,
-    files: Vec<PathBuf>,
-    secrets: Vec<(String, SecretReference)>,
-}
-
-fn sources(found: &Found, environment: &str) -> Result<BTreeMap<Arc<str>, Sources>, Failure> {
-    let mut all = BTreeMap::new();
-    for name in &found.settings.order {
-        let resolved = found.settings.resolve(environment, &name.value);
-        let service = resolved.map_err(|error| Failure::new(Exit::Usage, error))?.service;
-        let files = service.settings.iter().map(|path| found.root.join(&*path.value)).collect();
-        let secrets = service.secrets.iter();
-        let secrets =
-            secrets.map(|it| (it.name.value.to_string(), it.value.value.clone())).collect();
-        all.insert(Arc::clone(&name.value), Sources { root: found.root.clone(), files, secrets });
+/// What files and references say; a reference wins over every file.
+fn values(sources: &Sources) -> Result<BTreeMap<String, Secret>, Cause> {
+    let mut values = sources.of_files()?;
+    for (name, reference) in &sources.secrets {
+        values.insert(name.clone(), lookup(&sources.root, reference).map_err(missing)?);
     }
-    Ok(all)
-}
-
-impl Sources {
-    /// The later file wins over the earlier, a reference over every file.
-    fn values(&self) -> Result<BTreeMap<String, Secret>, Cause> {
-        let missing =
-            |what: String| Cause::new(CauseCode::Unavailable, MaskedText::without_secrets(what));
-        let mut values = BTreeMap::new();
-        for path in &self.files {
-            let file = read_env(path).map_err(|failure| missing(failure.error.to_string()))?;
-            let (file, _) =
-                file.ok_or_else(|| missing(format!("{} is not here", path.display())))?;
-            for variable in file.variables {
-                values.insert(
-                    variable.name.value.to_string(),
-                    Secret::new(Arc::clone(variable.value.expose())),
-                );
-            }
-        }
-        for (name, reference) in &self.secrets {
-            values.insert(name.clone(), lookup(&self.root, reference).map_err(missing)?);
-        }
-        Ok(values)
-    }
+    Ok(values)
 }
 
 /// What this machine can look up by itself: a file.
