@@ -9,6 +9,15 @@ pub(crate) const FILES_MAX: usize = 300;
 /// With more commits than this GitHub runs the workflow whatever its path filters say.
 const COMMITS_MAX: usize = 1000;
 
+/// A commit and when it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitTime {
+    /// Its hash.
+    pub id: String,
+    /// The committer's date, in seconds since 1970.
+    pub committed_at_s: u64,
+}
+
 /// The answer to "which files changed?".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangedFiles {
@@ -61,6 +70,30 @@ impl Repository {
         }
         files.truncate(FILES_MAX);
         ChangedFiles::Files(files)
+    }
+
+    /// The commits that this one has and another has not, newest first, at most `max`: what is shipped
+    /// where that one runs. None where it is not known here.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn commits_since(
+        &self,
+        known: &str,
+        max: usize,
+    ) -> Result<Vec<CommitTime>, RepositoryError> {
+        let range = format!("{known}..{}", self.head.id);
+        let limit = format!("--max-count={max}");
+        // Whoever gives a hash gives no option, whatever stands in the journal.
+        if !known.bytes().all(|it| it.is_ascii_hexdigit()) {
+            return Ok(Vec::new());
+        }
+        let listed = ask(&self.root, &["log", "--format=%H %ct", &limit, &range, "--"])?;
+        let commit = |line: &str| {
+            let (id, at_s) = line.split_once(' ')?;
+            Some(CommitTime { id: id.to_owned(), committed_at_s: at_s.parse().ok()? })
+        };
+        Ok(listed.unwrap_or_default().lines().filter_map(commit).collect())
     }
 
     fn count(&self, range: &str) -> Result<usize, RepositoryError> {

@@ -21,7 +21,7 @@ mod payload;
 mod private;
 mod standing;
 
-pub use changes::ChangedFiles;
+pub use changes::{ChangedFiles, CommitTime};
 pub use discover::{Commit, CommittedFile, Repository};
 pub use event::{EventRequest, TriggeringEvent};
 pub use git::GitError;

@@ -24,7 +24,7 @@ use crate::processes;
 use crate::task;
 use crate::wanted::{Set, Wanted};
 use site::{Halt, Move, Site};
-use steps::{Seen, StepBody};
+use steps::{Former, Seen, StepBody};
 
 pub use steps::TaskBody;
 pub use view::{InstanceView, ServiceView, view};
@@ -135,6 +135,35 @@ impl HostTarget {
         }
     }
 
+    /// Private variables that what runs has too, with another value.
+    fn changed_values(
+        &mut self,
+        wanted: &ServiceRequest,
+        config: &HostConfig,
+        running: Option<&Former>,
+    ) -> Result<Vec<String>, Cause> {
+        if config.private.is_empty() {
+            return Ok(Vec::new());
+        }
+        let values = (self.private)(wanted)?;
+        let given = running.map(|it| self.folder.private(&wanted.service, &it.key));
+        // What cannot be read was kept by an older version, or was taken away: all are given anew.
+        let given = given.and_then(|path| processes::private_values(&path).ok());
+        let given = given.unwrap_or_default();
+        let had = running.map_or(&[][..], |it| &it.set.config.private);
+        let mut changed = Vec::new();
+        for name in &config.private {
+            let Some(value) = values.get(name) else {
+                let what = format!("the variable {name} of {} has no value", wanted.service);
+                return Err(Cause::new(CauseCode::Unavailable, MaskedText::without_secrets(what)));
+            };
+            if had.contains(name) && given.get(name).map(String::as_str) != Some(value.expose()) {
+                changed.push(name.clone());
+            }
+        }
+        Ok(changed)
+    }
+
     /// Unpacks a release and puts its private variables beside it.
     fn prepare(&mut self, request: &ServiceRequest, key: &str, set: &Set) -> Result<(), Halt> {
         site::unpacked(&self.folder, set)?;
@@ -174,7 +203,7 @@ impl Performer for HostTarget {
 impl Target for HostTarget {
     fn observe(&mut self, wanted: &ServiceRequest) -> Result<Observation, Cause> {
         let config = HostConfig::of(wanted).map_err(|what| refused(&what))?;
-        let look = || -> io::Result<(Seen, Option<KnownRelease>)> {
+        let mut look = || -> io::Result<(Seen, Option<KnownRelease>)> {
             self.folder.make()?;
             let stands: Wanted =
                 folder::read(&self.folder.wanted_of(&wanted.service))?.unwrap_or_default();
@@ -192,11 +221,18 @@ impl Target for HostTarget {
             let way_back = running
                 .as_ref()
                 .and_then(|former| bundle_problem(&self.folder, &former.set.release.digest));
+            let (private, private_problem) =
+                match self.changed_values(wanted, &config, running.as_ref()) {
+                    Ok(changed) => (changed, None),
+                    Err(cause) => (Vec::new(), Some(cause)),
+                };
             let seen = Seen {
                 running,
                 listen_problem: taken.map(|error| error.to_string()),
                 bundle_problem: bundle_problem(&self.folder, &wanted.release.digest),
                 way_back,
+                private,
+                private_problem,
             };
             Ok((seen, known))
         };

@@ -119,7 +119,7 @@ pub(crate) fn page(view: &DeploymentView) -> String {
     json!({
         "deployment": view.id.to_string(), "environment": view.request.environment,
         "kind": view.request.kind, "by": view.request.by.name, "reason": view.request.reason,
-        "services": services(view), "standing": view.standing(),
+        "services": services(view), "commits": view.request.commits, "standing": view.standing(),
         "hash": view.plan.as_ref().map(|(_, hash)| hash),
         "steps": view.steps.iter().map(step).collect::<Json>(),
         "notes": view.notes, "causes": causes, "requested_at_ms": view.request.at,

@@ -1,12 +1,13 @@
 //! From the settings and a wish to the request: everything that the deployment's decisions rest on.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use event::{
     DeployStepKind, DeploymentKind, DeploymentRequest, KnownRelease, OnCancel, PlannedStep,
-    Release, ServiceRequest,
+    Release, ServiceRequest, ShippedCommit, Timestamp,
 };
 use mask::MaskedText;
 use repository::Repository;
@@ -23,6 +24,8 @@ use crate::settings_file::Found;
 use crate::state::StateFolder;
 use crate::terminal::time::now;
 
+/// Commits of one deployment that the journal keeps; of more, the newest.
+const SHIPPED_COMMITS_MAX: usize = 1_000;
 /// Digits of a commit that name a version.
 const COMMIT_DIGITS: usize = 12;
 
@@ -125,6 +128,7 @@ pub(crate) fn build(
         },
     )?;
     let kind = kind(&wish.what, &book.ledger(wish.environment)?, &requests);
+    let commits = shipped(&source, &requests)?;
     Ok(DeploymentRequest {
         project: Arc::clone(&book.project),
         environment: Arc::clone(&environment.name.value),
@@ -134,7 +138,7 @@ pub(crate) fn build(
         services: requests,
         gates,
         force,
-        commits: Vec::new(),
+        commits,
         planned: !matches!(kind, DeploymentKind::Hotfix | DeploymentKind::Rollback),
         on_cancel: match environment.on_cancel.value {
             settings::OnCancel::Back => OnCancel::Back,
@@ -220,8 +224,31 @@ pub(crate) fn verification(
     Ok(requests.into_iter().next().expect("one service was asked for"))
 }
 
+/// The commits that reach services for the first time: those behind what ran well there last. None
+/// where nothing did, or the repository knows nothing of it.
+fn shipped(source: &Source, services: &[ServiceRequest]) -> Result<Vec<ShippedCommit>, Failure> {
+    let Some(repository) = &source.repository else { return Ok(Vec::new()) };
+    let before = services.iter().filter_map(|it| it.last_good.as_ref()?.release.commit.as_deref());
+    let before: BTreeSet<&str> = before.collect();
+    let mut shipped: BTreeMap<String, Timestamp> = BTreeMap::new();
+    for known in before {
+        for commit in repository.commits_since(known, SHIPPED_COMMITS_MAX)? {
+            shipped.insert(commit.id, Timestamp(commit.committed_at_s.saturating_mul(1000)));
+        }
+    }
+    let mut shipped: Vec<ShippedCommit> = shipped
+        .into_iter()
+        .map(|(commit, committed_at)| ShippedCommit { commit: commit.into(), committed_at })
+        .collect();
+    shipped.sort_by_key(|it| std::cmp::Reverse(it.committed_at));
+    shipped.truncate(SHIPPED_COMMITS_MAX);
+    Ok(shipped)
+}
+
 /// What is shipped comes from here.
 pub(crate) struct Source {
+    /// None where nothing of what lies here is shipped.
+    repository: Option<Repository>,
     version: String,
     commit: Option<String>,
     branch: Option<String>,
@@ -232,7 +259,7 @@ impl Source {
     fn of(found: &Found, what: &What<'_>) -> Result<Source, Failure> {
         let What::Ship { version, from, images, .. } = what else {
             let (version, commit, branch, tags) = (String::new(), None, None, Vec::new());
-            return Ok(Source { version, commit, branch, tags });
+            return Ok(Source { repository: None, version, commit, branch, tags });
         };
         let repository = Repository::discover(&found.root).ok();
         let tags = repository.as_ref().map(Repository::tags).transpose()?.unwrap_or_default();
@@ -258,8 +285,8 @@ impl Source {
             )
             .hint("name it: --version VERSION")
         })?;
-        let branch = repository.and_then(|it| it.branch);
-        Ok(Source { version, commit, branch, tags })
+        let branch = repository.as_ref().and_then(|it| it.branch.clone());
+        Ok(Source { repository, version, commit, branch, tags })
     }
 }
 

@@ -1,8 +1,8 @@
 //! A plan, a verdict and its causes, for people.
 
 use event::{
-    Cause, DeployStepKind, DeploymentPlan, Digest, FieldChange, GoingBack, ServicePlan, Undo,
-    Verdict,
+    Cause, DeployStepKind, DeploymentPlan, DeploymentRequest, Digest, FieldChange, GoingBack,
+    ServicePlan, ShippedCommit, Undo, Verdict,
 };
 use views::{DeployStepView, DeploymentView, EndView};
 
@@ -11,6 +11,8 @@ use crate::terminal::time::duration;
 
 /// Hex digits of a plan's hash that people compare.
 const HASH_DIGITS: usize = 12;
+/// Commits that are named; a program gets all of them.
+const COMMITS_NAMED: usize = 5;
 
 /// The plan: field by field, step by step, with how each is undone.
 pub(crate) fn plan(plan: &DeploymentPlan, hash: &Digest, style: Style) -> String {
@@ -154,6 +156,7 @@ pub(crate) fn page(view: &DeploymentView, style: Style) -> String {
     if let Some(reason) = &request.reason {
         text += &format!("reason: {reason}\n");
     }
+    text += &commits(request);
     for owner in &view.owners[1.min(view.owners.len())..] {
         let at = crate::terminal::time::moment(owner.at);
         text += &format!("taken over by {} at {at}\n", owner.owner);
@@ -174,6 +177,18 @@ pub(crate) fn page(view: &DeploymentView, style: Style) -> String {
         None => text += &format!("{}\n", style.yellow(view.standing())),
     }
     text
+}
+
+/// The commits that are new there, the newest named.
+fn commits(request: &DeploymentRequest) -> String {
+    let short = |it: &ShippedCommit| it.commit.chars().take(HASH_DIGITS).collect::<String>();
+    let named: Vec<String> = request.commits.iter().take(COMMITS_NAMED).map(short).collect();
+    match request.commits.len() {
+        0 => String::new(),
+        1 => format!("ships 1 commit: {}\n", named.join(", ")),
+        count if count == named.len() => format!("ships {count} commits: {}\n", named.join(", ")),
+        count => format!("ships {count} commits: {}, ...\n", named.join(", ")),
+    }
 }
 
 /// What became of a step on the way back: what only asks is asked again.

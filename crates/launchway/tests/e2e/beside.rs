@@ -258,3 +258,81 @@ fn a_difference_is_shown_field_by_field() {
     "#]],
     );
 }
+
+/// A private value that is another is a change like any other, and is never shown.
+#[test]
+fn a_private_value_that_changed_is_brought() {
+    let project = project();
+    let secret = project.place.path("token");
+    let settings = std::fs::read_to_string(project.place.repository().join("launchway.yml"));
+    let reference = format!("    secrets: {{ TOKEN: 'file:{}' }}\n    verify:", secret.display());
+    let settings = settings.expect("it is there").replace("    verify:", &reference);
+    project.place.write("launchway.yml", &settings);
+    project.version("1.0.1");
+    check(
+        &project,
+        &["deploy", "staging", "--yes"],
+        &expect![[r#"
+        ✗ refused: api 1.0.1 to staging (deployment 1, TIME)
+          api cannot be deployed there
+            api cannot be given its private variables
+              the secret in TIME cannot be read: No such file or directory (os error 2)
+          Every step: launchway deployments show 1
+        exit 4
+    "#]],
+    );
+    std::fs::write(&secret, "first-value").expect("a file of ours");
+    assert_eq!(project.run(&["deploy", "staging", "--yes"]).exit, 0);
+    check(
+        &project,
+        &["diff", "staging"],
+        &expect![[r#"
+        api: 1.0.1 runs, and nothing differs
+        exit 0
+    "#]],
+    );
+    std::fs::write(&secret, "second-value").expect("a file of ours");
+    check(
+        &project,
+        &["diff", "staging"],
+        &expect![[r#"
+        api: 1.0.1 runs
+          env.TOKEN: (private) -> (another private value)
+        exit 0
+    "#]],
+    );
+    assert_eq!(project.run(&["deploy", "staging", "--yes"]).exit, 0);
+    let of = ["task", "run", "staging", "--yes", "--", "sh", "-c", "echo ${#TOKEN} $TOKEN"];
+    check(
+        &project,
+        &of,
+        &expect![[r#"
+        12 ***
+        ✓ succeeded: api 1.0.1 to staging (deployment 4, TIME)
+        exit 0
+    "#]],
+    );
+    project.version("1.1");
+    assert_eq!(project.run(&["deploy", "staging", "--yes"]).exit, 0);
+    // What the task was given is gone with the next deployment.
+    let private = walk(&project.place.state(), "private");
+    expect!["api.2.json, api.3.json, api.5.json"].assert_eq(&private.join(", "));
+    let shown = project.run(&["deployments", "show"]).stdout;
+    let line = shown.lines().find(|line| line.starts_with("ships")).unwrap_or_default();
+    assert_eq!(line.len(), "ships 1 commit: 0123456789ab".len(), "{shown}");
+}
+
+/// The files in folders of this name, below a folder.
+fn walk(folder: &std::path::Path, name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(walk(&path, name));
+        } else if path.parent().and_then(|it| it.file_name()).is_some_and(|it| it == name) {
+            found.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    found.sort();
+    found
+}

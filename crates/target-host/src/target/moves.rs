@@ -25,6 +25,8 @@ use crate::wanted::{InstanceName, Set, Wanted};
 const SETS_KEPT: usize = 5;
 /// What was unpacked later than this may belong to a deployment that is about to start it.
 const RELEASE_AGE_MIN: Duration = Duration::from_secs(24 * 3600);
+/// What a command printed is kept so long. Nothing runs for longer than a day.
+const TASK_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Goes on only where there is nothing to wait for.
 macro_rules! after {
@@ -215,6 +217,7 @@ impl Site<'_> {
                 }
             }
         }
+        self.forget_strangers(key)?;
         let mut used = BTreeSet::new();
         for entry in fs::read_dir(self.folder.wanted())?.flatten() {
             // One that cannot be read names nothing that could be spared: then nothing goes.
@@ -232,9 +235,38 @@ impl Site<'_> {
     }
 }
 
+impl Site<'_> {
+    /// Private values that were put aside for no set of instances: for a command, or a deployment
+    /// that came no further. And what commands left that were run long ago.
+    fn forget_strangers(&mut self, key: &str) -> Result<(), Halt> {
+        let private = self.folder.private(&self.service, key);
+        let strangers = private.parent().and_then(|it| fs::read_dir(it).ok());
+        for entry in strangers.into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let set = name.strip_prefix(&format!("{}.", self.service));
+            let set = set.and_then(|it| it.strip_suffix(".json"));
+            // A set's name is a deployment's number: other names are of other services.
+            let set = set.filter(|it| it.bytes().all(|byte| byte.is_ascii_digit()));
+            if set.is_some_and(|set| set != key && !self.wanted.sets.contains_key(set)) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        for entry in fs::read_dir(self.folder.tasks()).into_iter().flatten().flatten() {
+            if is_older(&entry, TASK_AGE_MAX) {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
 fn is_old(entry: &fs::DirEntry) -> bool {
+    is_older(entry, RELEASE_AGE_MIN)
+}
+
+fn is_older(entry: &fs::DirEntry, than: Duration) -> bool {
     let changed = entry.metadata().and_then(|it| it.modified()).unwrap_or(SystemTime::now());
-    changed.elapsed().is_ok_and(|age| age > RELEASE_AGE_MIN)
+    changed.elapsed().is_ok_and(|age| age > than)
 }
 
 /// Where a command of a deployment keeps how far it is, and what it prints.

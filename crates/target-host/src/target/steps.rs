@@ -33,6 +33,12 @@ pub(super) struct Seen {
     pub(super) bundle_problem: Option<String>,
     /// Why what runs could not be started again.
     pub(super) way_back: Option<String>,
+    /// Private variables whose value is another than the one that what runs was given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) private: Vec<String>,
+    /// Why private variables cannot be given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) private_problem: Option<Cause>,
 }
 
 /// What ran before.
@@ -67,6 +73,11 @@ pub(super) fn propose(
     seen: Seen,
     running: Option<&KnownRelease>,
 ) -> Result<Proposal, Cause> {
+    if let Some(problem) = seen.private_problem {
+        let what = format!("{service} cannot be given its private variables");
+        let cause = Cause::new(CauseCode::TargetRefused, MaskedText::without_secrets(what));
+        return Err(cause.because(problem));
+    }
     let refusals = [&seen.bundle_problem, &seen.listen_problem];
     if let Some(problem) = refusals.into_iter().flatten().next() {
         let listen = set.config.listen;
@@ -86,7 +97,8 @@ pub(super) fn propose(
             GoingBack::Impossible { reasons: vec![MaskedText::without_secrets(what)] }
         }
     };
-    let changes = changes(seen.running.as_ref().map(|former| &former.set), set);
+    let mut changes = changes(seen.running.as_ref().map(|former| &former.set), set);
+    changes.extend(seen.private.iter().map(|name| private_change(name)));
     let steps = Steps { service, to: set, from: seen.running };
     Ok(Proposal { changes, steps: steps.all(), going_back, notes: Vec::new() })
 }
@@ -212,6 +224,13 @@ fn changes(before: Option<&Set>, after: &Set) -> Vec<FieldChange> {
             after: after.get(name).map(|it| MaskedText::without_secrets(it.as_str())),
         })
         .collect()
+}
+
+/// The name stays, the value is another. Neither is shown.
+fn private_change(name: &str) -> FieldChange {
+    let shown = |text: &str| Some(MaskedText::without_secrets(text));
+    let (before, after) = (shown("(private)"), shown("(another private value)"));
+    FieldChange { field: format!("env.{name}").into(), before, after }
 }
 
 fn fields(set: &Set) -> BTreeMap<String, String> {
