@@ -34,7 +34,7 @@ mod xml;
 
 pub use client::Client;
 pub use credentials::Credentials;
-pub use ecr::RegistryLogin;
+pub use ecr::{EcrFinding, EcrRepository, EcrScan, RegistryLogin};
 pub use ecs::{
     EcsDeployment, EcsEvent, EcsService, RevisionOfService, ServiceDeployment, TaskDefinition,
 };

@@ -41,6 +41,7 @@ fn path(folder: &Path, stream: StreamId) -> PathBuf {
     folder.join(match stream {
         StreamId::Run(run, attempt) => format!("{run}-{attempt}.owner"),
         StreamId::Deployment(deployment) => format!("deployment-{deployment}.owner"),
+        StreamId::Release(release) => format!("release-{release}.owner"),
     })
 }
 

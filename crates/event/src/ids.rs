@@ -60,6 +60,10 @@ number_id!(
     DeploymentId
 );
 number_id!(
+    /// A release that came to a repository of images, counted from 1 in one journal.
+    ReleaseId
+);
+number_id!(
     /// The place of an event in its stream, from 1; 0 is "before the first".
     Seq
 );

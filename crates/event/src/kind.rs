@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::deployment::DeploymentEvent;
 use crate::ids::JobKey;
+use crate::release::ReleaseEvent;
 use crate::run::RunEvent;
 use crate::stream::StreamId;
 
@@ -140,6 +141,11 @@ facts!(
     TurnedBack,
     CancelWanted,
     DeploymentCompleted,
+);
+
+facts!(
+    ReleaseEvent in Release until ReleaseRecorded:
+    ReleaseRecorded,
 );
 
 impl RunEvent {

@@ -10,6 +10,7 @@ mod deployment;
 mod digest;
 mod ids;
 mod kind;
+mod release;
 mod run;
 mod stream;
 
@@ -22,10 +23,11 @@ pub use deployment::{
 pub use digest::{Digest, ParseDigestError, chain};
 
 pub use ids::{
-    AnnotationLevel, Attempt, BlobId, Conclusion, DeploymentId, Fence, JobKey, RunId, Seq, Status,
-    StepKey, Timestamp,
+    AnnotationLevel, Attempt, BlobId, Conclusion, DeploymentId, Fence, JobKey, ReleaseId, RunId,
+    Seq, Status, StepKey, Timestamp,
 };
 pub use kind::{DecodeError, Fact};
+pub use release::{ReleaseEvent, ReleaseOrigin, ReleaseRecord};
 pub use run::{
     Annotation, CancelReason, Change, ConcurrencyClaim, DeclaredJob, EventRef, ExitKind,
     JobDefinition, LogRange, RunEvent, RunRequest, RunnerDemand, Selection, SkipReason, Terms,

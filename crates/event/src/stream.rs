@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::ids::{Attempt, DeploymentId, RunId, Seq, Timestamp};
+use crate::ids::{Attempt, DeploymentId, ReleaseId, RunId, Seq, Timestamp};
 use crate::run::RunEvent;
 
 /// A stream of the journal. Its text is `run/12/1`: what it is about, then its numbers.
@@ -17,14 +17,16 @@ pub enum StreamId {
     Run(RunId, Attempt),
     /// One deployment.
     Deployment(DeploymentId),
+    /// One release that came to a repository of images.
+    Release(ReleaseId),
 }
 
 impl StreamId {
-    /// The run's attempt that it is about; none for a deployment.
+    /// The run's attempt that it is about; none for anything else.
     pub fn as_run(self) -> Option<(RunId, Attempt)> {
         match self {
             StreamId::Run(run, attempt) => Some((run, attempt)),
-            StreamId::Deployment(_) => None,
+            StreamId::Deployment(_) | StreamId::Release(_) => None,
         }
     }
 }
@@ -34,6 +36,7 @@ impl fmt::Display for StreamId {
         match self {
             StreamId::Run(run, attempt) => write!(f, "run/{run}/{attempt}"),
             StreamId::Deployment(deployment) => write!(f, "deployment/{deployment}"),
+            StreamId::Release(release) => write!(f, "release/{release}"),
         }
     }
 }
@@ -57,6 +60,7 @@ impl FromStr for StreamId {
                     Some(StreamId::Run(RunId(run.parse().ok()?), Attempt(attempt.parse().ok()?)))
                 }
                 "deployment" => Some(StreamId::Deployment(DeploymentId(numbers.parse().ok()?))),
+                "release" => Some(StreamId::Release(ReleaseId(numbers.parse().ok()?))),
                 _ => None,
             }
         };

@@ -3,13 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use event::{DeploymentEvent, Fact, RunEvent};
+use event::{DeploymentEvent, Fact, ReleaseEvent, RunEvent};
 
 /// Every file of runs under `golden/`. A new version of the vocabulary adds one.
 const GOLDEN: &[(&str, &str)] = &[("v1", include_str!("../golden/v1.jsonl"))];
 /// Every file of deployments.
 const DEPLOYMENTS: &[(&str, &str)] =
     &[("deployment-v1", include_str!("../golden/deployment-v1.jsonl"))];
+/// Every file of releases.
+const RELEASES: &[(&str, &str)] = &[("release-v1", include_str!("../golden/release-v1.jsonl"))];
 
 fn decode_and_encode<E: Fact>(files: &[(&str, &str)]) {
     for (version, text) in files {
@@ -31,4 +33,5 @@ fn decode_and_encode<E: Fact>(files: &[(&str, &str)]) {
 fn every_golden_line_decodes_and_encodes_into_itself_and_every_kind_has_one() {
     decode_and_encode::<RunEvent>(GOLDEN);
     decode_and_encode::<DeploymentEvent>(DEPLOYMENTS);
+    decode_and_encode::<ReleaseEvent>(RELEASES);
 }

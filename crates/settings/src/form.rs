@@ -82,6 +82,12 @@ pub(crate) static IMAGE: Form = filled(form(
     "^[a-z0-9._/{}-]+$",
     image,
 ));
+pub(crate) static REGISTRY: Form = form(
+    "a registry of images, with what stands before its repositories",
+    "ghcr.io/planner",
+    "^[A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9._/-]+)?$",
+    registry,
+);
 pub(crate) static RESOURCE: Form =
     filled(form("a name on the platform", "{service}-service", "^[A-Za-z0-9._:/{}-]+$", resource));
 pub(crate) static ROLE: Form = form(
@@ -244,6 +250,29 @@ fn image(text: &str) -> Result<(), &'static str> {
     plain
         .then_some(())
         .ok_or("a repository of images has small letters, digits, `.`, `_`, `-` and `/`")
+}
+
+fn registry(text: &str) -> Result<(), &'static str> {
+    if text.contains("://") {
+        return Err("it is written without https://");
+    }
+    let (host, path) = text.split_once('/').map_or((text, None), |(host, path)| (host, Some(path)));
+    let (name, port) = host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
+    // Without any of these, docker takes the first part for a user of its own hub.
+    if !name.contains('.') && port.is_none() && name != "localhost" {
+        return Err("it begins with a host: a name with a `.`, `localhost`, or one with a port");
+    }
+    if name.is_empty() || !only(name, ".-") || port.is_some_and(|it| it.parse::<u16>().is_err()) {
+        return Err("its host is none");
+    }
+    match path {
+        Some(path) if path.is_empty() || path.ends_with('/') || path.contains("//") => {
+            Err("`/` stands between parts only")
+        }
+        Some(path) if path.contains(['{', '}']) => Err("nothing is filled in here"),
+        Some(path) => image(path),
+        None => Ok(()),
+    }
 }
 
 fn resource(text: &str) -> Result<(), &'static str> {

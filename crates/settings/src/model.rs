@@ -9,8 +9,8 @@ use std::sync::Arc;
 use syntax::{Node, Source};
 
 pub use environment::{
-    Assume, Backup, Credentials, Deploy, Environment, Freeze, OnCancel, Protect, Quorum, Weekday,
-    Window,
+    Assume, Backup, Credentials, Deploy, Environment, Freeze, OnCancel, Protect, Quorum, Scan,
+    Severity, Weekday, Window,
 };
 pub use service::{Build, Bundle, Health, Migrate, Owned, Platform, Service, Variable, VersionAt};
 pub use target::{Budget, Ecs, Host, Kubernetes, Smoke, SmokeKind, Strategy, Target, Verify};

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use event::{
-    Attempt, DeploymentId, Digest, Envelope, Fact, RunId, Seq, StreamId, Timestamp, chain,
+    Attempt, DeploymentId, Digest, Envelope, Fact, ReleaseId, RunId, Seq, StreamId, Timestamp,
+    chain,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -235,6 +236,26 @@ pub(crate) fn deployments(
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(DeploymentId(row.get::<_, i64>(0)?.cast_unsigned()));
+    }
+    Ok(found)
+}
+
+/// The releases of a project, of one service or of all, newest first.
+pub(crate) fn releases(
+    connection: &Connection,
+    project: &str,
+    service: Option<&str>,
+    limit: usize,
+) -> rusqlite::Result<Vec<ReleaseId>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM release WHERE project = ?1 AND (?2 IS NULL OR service = ?2)
+         ORDER BY id DESC LIMIT ?3",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query(rusqlite::params![project, service, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(ReleaseId(row.get::<_, i64>(0)?.cast_unsigned()));
     }
     Ok(found)
 }

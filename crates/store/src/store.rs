@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use event::{
-    Attempt, BlobId, DeploymentEvent, DeploymentId, Envelope, Fact, RunEvent, RunId, Seq, StreamId,
-    Timestamp,
+    Attempt, BlobId, DeploymentEvent, DeploymentId, Envelope, Fact, ReleaseEvent, ReleaseId,
+    ReleaseRecord, RunEvent, RunId, Seq, StreamId, Timestamp,
 };
 use ports::{Journal, JournalError};
 use rusqlite::Connection;
@@ -115,6 +115,46 @@ impl Store {
     ) -> Result<Vec<DeploymentId>, StoreError> {
         let found = read::deployments(&self.reader(), project, environment, limit);
         found.map_err(|source| self.sqlite(source))
+    }
+
+    /// Writes down that a release came to a repository, in a stream of its own.
+    pub fn record_release(&self, record: ReleaseRecord) -> Result<ReleaseId, JournalError> {
+        let (project, service) = (Arc::clone(&record.project), Arc::clone(&record.service));
+        let id = match self.writer.ask(Request::AllocateRelease { project, service }) {
+            Ok(Answer::Release(id)) => id,
+            Ok(_) => unreachable!("the answer to this request is a release"),
+            Err(refusal) => {
+                let action = "cannot give the release a number".to_owned();
+                return Err(storage(action, self.refused(refusal)));
+            }
+        };
+        let at = record.at;
+        let event = ReleaseEvent::ReleaseRecorded(Box::new(record));
+        self.append_any(StreamId::Release(id), Seq(0), at, &[event])?;
+        Ok(id)
+    }
+
+    /// A project's newest releases, of one service or of all, newest first. A number that was taken
+    /// and behind which nothing was written is passed over.
+    pub fn releases(
+        &self,
+        project: &str,
+        service: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(ReleaseId, ReleaseRecord)>, JournalError> {
+        let ids = read::releases(&self.reader(), project, service, limit);
+        let ids = ids.map_err(|source| {
+            storage("cannot list the releases".to_owned(), self.sqlite(source))
+        })?;
+        let mut found = Vec::new();
+        for id in ids {
+            let events = self.read_any::<ReleaseEvent>(StreamId::Release(id), Seq(0))?;
+            found.extend(events.into_iter().map(|it| {
+                let ReleaseEvent::ReleaseRecorded(record) = it.event;
+                (id, *record)
+            }));
+        }
+        Ok(found)
     }
 
     /// A run's numbers.

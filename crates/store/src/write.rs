@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use event::{Attempt, DeploymentId, Digest, RunId, Seq, StreamId, Timestamp, chain};
+use event::{Attempt, DeploymentId, Digest, ReleaseId, RunId, Seq, StreamId, Timestamp, chain};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use crate::error::StoreError;
@@ -86,6 +86,9 @@ pub(crate) fn perform(
         }
         Request::AllocateDeployment { project, environment } => {
             allocate_deployment(transaction, project, environment)
+        }
+        Request::AllocateRelease { project, service } => {
+            allocate_release(transaction, project, service)
         }
         Request::AllocateRun { repository, workflow } => {
             allocate_run(transaction, repository, workflow)
@@ -252,6 +255,17 @@ fn allocate_deployment(
         .prepare_cached("INSERT INTO deployment (project, environment) VALUES (?1, ?2)")?;
     let id = statement.insert([project, environment])?;
     Ok(Answer::Deployment(DeploymentId(id.cast_unsigned())))
+}
+
+fn allocate_release(
+    transaction: &Transaction<'_>,
+    project: &str,
+    service: &str,
+) -> Result<Answer, Refusal> {
+    let mut statement =
+        transaction.prepare_cached("INSERT INTO release (project, service) VALUES (?1, ?2)")?;
+    let id = statement.insert([project, service])?;
+    Ok(Answer::Release(ReleaseId(id.cast_unsigned())))
 }
 
 fn forget(transaction: &Transaction<'_>, stream: StreamId) -> Result<Answer, Refusal> {

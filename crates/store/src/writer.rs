@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use event::{Attempt, DeploymentId, Fact, RunId, Seq, StreamId, Timestamp};
+use event::{Attempt, DeploymentId, Fact, ReleaseId, RunId, Seq, StreamId, Timestamp};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::StoreError;
@@ -35,6 +35,8 @@ pub(crate) enum Request {
     },
     /// Gives the next deployment to an environment.
     AllocateDeployment { project: Arc<str>, environment: Arc<str> },
+    /// Gives the next release of a service.
+    AllocateRelease { project: Arc<str>, service: Arc<str> },
     /// Gives the next run of a workflow.
     AllocateRun { repository: Arc<str>, workflow: Arc<str> },
     /// Gives the next attempt of a run.
@@ -61,6 +63,7 @@ pub(crate) enum Answer {
     Run(RunId, u64),
     Attempt(Attempt),
     Deployment(DeploymentId),
+    Release(ReleaseId),
     Forgotten,
 }
 

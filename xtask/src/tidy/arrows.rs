@@ -38,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("target-host", &["event", "mask", "ports", "proxy"]),
     ("model-cloud", &[]),
     ("aws", &["event", "https", "mask"]),
+    ("registry", &["https", "mask"]),
     ("target-ecs", &["aws", "event", "mask", "ports"]),
     // Floor 5: what moves.
     (
@@ -108,6 +109,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "probe",
             "protocol",
             "proxy",
+            "registry",
             "repository",
             "scheduler",
             "services",

@@ -27,6 +27,10 @@ pub struct Environment {
     pub account: Option<Text>,
     /// How Launchway signs in; whatever is at hand where absent.
     pub credentials: Option<Credentials>,
+    /// Where its images are; the registry of AWS where absent.
+    pub registry: Option<Text>,
+    /// What must be known of an image before it is deployed.
+    pub scan: Option<Scan>,
     /// What must be so before a deployment.
     pub protect: Protect,
     /// What is saved before anything changes.
@@ -49,6 +53,27 @@ pub enum Deploy {
     },
     /// The release of another environment, the very same digest.
     Promote(Text),
+}
+
+/// What ECR must have found in an image, or not.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// Findings as bad as this refuse it.
+    pub refuse: Spanned<Severity>,
+    /// Whether one that cannot be scanned is deployed all the same.
+    pub allows_unsupported: Spanned<bool>,
+    /// How long is waited for a result.
+    pub within: Spanned<Duration>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "they are AWS's words")]
+pub enum Severity {
+    Low,
+    Medium,
+    High,
+    Critical,
 }
 
 /// How Launchway signs in to AWS.
@@ -201,6 +226,8 @@ impl Environment {
             region: view.text("region"),
             account: view.text("account"),
             credentials: read_if(view.view("credentials"), Credentials::read)?,
+            registry: view.text("registry"),
+            scan: read_if(view.view("scan"), Scan::read)?,
             protect: Protect::read(view)?,
             backup: read_if(view.view("backup"), Backup::read)?,
             on_cancel: view.text("on_cancel")?.map(|it| match &*it {
@@ -217,6 +244,33 @@ impl Deploy {
         match view.view("on") {
             Some(on) => Some(Deploy::On { branch: on.text("branch")?, paths: on.texts("paths") }),
             None => view.text("promote").map(Deploy::Promote),
+        }
+    }
+}
+
+impl Scan {
+    fn read(view: View<'_>) -> Option<Scan> {
+        Some(Scan {
+            refuse: view.text("refuse")?.map(|it| match &*it {
+                "low" => Severity::Low,
+                "medium" => Severity::Medium,
+                "high" => Severity::High,
+                _ => Severity::Critical,
+            }),
+            allows_unsupported: view.text("unsupported")?.map(|it| &*it == "allow"),
+            within: view.duration("within")?,
+        })
+    }
+}
+
+impl Severity {
+    /// AWS's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Low => "LOW",
+            Severity::Medium => "MEDIUM",
+            Severity::High => "HIGH",
+            Severity::Critical => "CRITICAL",
         }
     }
 }

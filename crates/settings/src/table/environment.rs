@@ -34,6 +34,17 @@ pub(crate) static ENVIRONMENT: Shape = Shape {
             "The account it is in. With credentials of another one, nothing is touched.",
         ),
         Key::optional("credentials", Kind::Shape(&CREDENTIALS), "How Launchway signs in."),
+        Key::optional(
+            "registry",
+            Kind::Form(&form::REGISTRY),
+            "Where its images are: the repositories of `image` lie behind this. Without it: the \
+             registry of AWS (ECR) in `region`.",
+        ),
+        Key::optional(
+            "scan",
+            Kind::Shape(&SCAN),
+            "What ECR must have found in an image, or not, before it is deployed here.",
+        ),
         SETTINGS_KEY,
         ENV_KEY,
         SECRETS_KEY,
@@ -115,6 +126,32 @@ static ON: Shape = Shape {
     keys: &[
         Key::required("branch", Kind::Form(&form::REF), "A push of this branch."),
         Key::optional("paths", GLOBS, "Only where it touches these."),
+    ],
+};
+
+static SCAN: Shape = Shape {
+    name: "scan",
+    short: Some("refuse"),
+    one_of: &[],
+    keys: &[
+        Key::default(
+            "refuse",
+            Kind::Word(&[
+                ("critical", "critical findings"),
+                ("high", "these and worse"),
+                ("medium", "these and worse"),
+                ("low", "these and worse"),
+            ]),
+            "critical",
+            "Findings as bad as this refuse the deployment.",
+        ),
+        Key::default(
+            "unsupported",
+            Kind::Word(&[("refuse", "it is not deployed"), ("allow", "it is, and that is said")]),
+            "refuse",
+            "What becomes of an image that ECR cannot scan.",
+        ),
+        Key::default("within", LIMIT, "5m", "When there is no result by then, it is refused."),
     ],
 };
 

@@ -37,8 +37,7 @@ pub(super) const BUILD_KEY: Key = Key::optional(
     "build",
     Kind::Shape(&BUILD),
     "How its image is built. Without it, what `image` names is there already.",
-)
-.not_yet();
+);
 pub(super) const IMAGE_KEY: Key = Key::default(
     "image",
     Kind::Form(&form::IMAGE),
