@@ -156,6 +156,8 @@ const TIERS: &[Tier] = &[
             Step::Tests("cargo test --quiet -p actions --features docker docker::"),
             // Jobs find docker at its usual place only.
             Step::Tests("cargo test --quiet -p launchway --features docker --test e2e seeds::"),
+            Step::Tests("cargo test --quiet -p launchway --features docker --test e2e build::"),
+            Step::Tests("cargo test --quiet -p registry --features docker --test real"),
         ],
         usual: true,
     },

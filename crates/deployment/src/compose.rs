@@ -64,7 +64,8 @@ pub fn compose(
         if service.changes.is_empty() && !request.force && !is_task {
             service.steps.clear();
         } else {
-            service.steps.extend(wanted.around.iter().cloned());
+            // What the settings ask for before anything comes before what the target prepares.
+            service.steps.splice(0..0, wanted.around.iter().cloned());
             service.steps.sort_by_key(|step| place(step.kind));
         }
         services.push(service);

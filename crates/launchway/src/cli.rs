@@ -1,6 +1,7 @@
 //! The command line: plain verbs for daily work, plural nouns for looking after things.
 
 mod beside;
+mod build;
 mod deploy;
 mod event;
 mod examples;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use beside::{
     AgreedArgs, DifferenceArgs, MigrateArgs, TaskCommand, TaskRunArgs, VerifyArgs,
 };
+pub(crate) use build::{BuildArgs, PromoteArgs};
 pub(crate) use deploy::{
     DeployArgs, DeploymentRef, DeploymentsCommand, EnvironmentArgs, EnvironmentsArgs, HistoryArgs,
     ReleasesArgs, RollbackArgs, ScaleArgs, ServiceLogsArgs, SettingsArgs, StatusArgs,
@@ -61,8 +63,12 @@ pub(crate) enum Command {
     /// Look at runs, and do something about them
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Build images of this commit, and push them to where an environment takes them from
+    Build(BuildArgs),
     /// Ship a release to an environment, and go back by itself where it fails
     Deploy(Box<DeployArgs>),
+    /// Bring up what ran well in the environment below, the very same digest
+    Promote(PromoteArgs),
     /// Go back to a release that ran well, or list those there are
     Rollback(RollbackArgs),
     /// Change how many instances of a service run on this machine; 0 takes it off

@@ -1,5 +1,6 @@
 //! One file for each command; this one sends a command line to its file.
 
+mod build;
 mod check;
 mod completions;
 mod demo;
@@ -14,6 +15,7 @@ mod logs;
 mod man;
 mod native;
 mod plan;
+mod promote;
 mod prune;
 mod releases;
 mod rollback;
@@ -43,6 +45,8 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Runs(command) => runs::run(command, &state()?)?,
         Command::Workflows(command) => workflows::run(&command, &state()?)?,
         Command::Settings(command) => settings::run(&command)?,
+        Command::Build(args) => build::run(&args, &state()?)?,
+        Command::Promote(args) => promote::run(&args, &state()?)?,
         Command::Deploy(args) => deploy::run(&args, &state()?)?,
         Command::Rollback(args) => rollback::run(&args, &state()?)?,
         Command::Scale(args) => scale::run(&args, &state()?)?,

@@ -12,6 +12,7 @@ pub(crate) mod request;
 pub(crate) mod show;
 mod steps;
 pub(crate) mod targets;
+pub(crate) mod workflow;
 
 use event::{Actor, Verdict};
 use mask::MaskedText;

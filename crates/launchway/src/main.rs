@@ -16,6 +16,7 @@ mod engine;
 mod exit;
 mod files;
 mod given;
+mod images;
 mod journal;
 mod names;
 mod plan;

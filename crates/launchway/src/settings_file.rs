@@ -12,6 +12,7 @@ use crate::terminal::diagnostics;
 use crate::terminal::style::{Style, talk};
 
 /// The settings and the folder that paths in them begin at.
+#[derive(Clone)]
 pub(crate) struct Found {
     pub(crate) settings: Settings,
     pub(crate) root: PathBuf,

@@ -40,7 +40,7 @@ class Cloud:
             made.meta.events.register(f"before-parse.{service}", self.judge)
             return made
 
-        services = ["ecs", "sts", "secretsmanager", "ssm"]
+        services = ["ecr", "ecs", "sts", "secretsmanager", "ssm"]
         self.clients = {service: client(service) for service in services}
         # The waiter sleeps in the cloud's time.
         botocore.waiter.time = types.SimpleNamespace(

@@ -15,7 +15,7 @@ use crate::parameters::{self, Parameter};
 use crate::secrets::{self, StoredSecret};
 use crate::services::{self, Service};
 use crate::tasks::{self, Task};
-use crate::{history, identity, rollout, update};
+use crate::{ecr, history, identity, rollout, update};
 
 /// Time passes in steps of a second: nothing in ECS is told more finely.
 const TICK_MS: u64 = 1000;
@@ -49,6 +49,7 @@ pub struct Cloud {
     pub(crate) untrusting: Vec<String>,
     pub(crate) secrets: Vec<StoredSecret>,
     pub(crate) parameters: BTreeMap<String, Parameter>,
+    pub(crate) ecr: ecr::Registry,
     faults: Vec<Fault>,
     calls: Vec<Call>,
     pub(crate) lag_ms: u64,
@@ -85,6 +86,7 @@ impl Cloud {
             untrusting: Vec::new(),
             secrets: Vec::new(),
             parameters: BTreeMap::new(),
+            ecr: ecr::Registry::default(),
             faults: Vec::new(),
             calls: Vec::new(),
             lag_ms: 0,
@@ -270,6 +272,7 @@ impl Cloud {
             return Err(Refused::new("ClusterNotFoundException", said));
         }
         match asked.service.as_str() {
+            "ecr" => ecr::answer(self, &asked.operation, body),
             "ecs" => self.containers(&asked.operation, body),
             "logs" => logs::answer(self, &asked.operation, body),
             "secretsmanager" => secrets::answer(self, &asked.operation, body),
@@ -394,6 +397,7 @@ fn spoken_to(prefix: &str) -> &'static str {
         it if it.starts_with("Logs_") => "logs",
         "secretsmanager" => "secretsmanager",
         "AmazonSSM" => "ssm",
+        it if it.starts_with("AmazonEC2ContainerRegistry_") => "ecr",
         _ => "ecs",
     }
 }

@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::sync::Arc;
 use std::time::Duration;
 
 use mask::Secret;
-use rustls::crypto::aws_lc_rs;
 use serde_json::Value as Json;
 use ureq::http::{Request, Response};
-use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::{AsSendBody, Body};
 
 use crate::access::{Challenge, Login};
@@ -350,7 +347,8 @@ impl Registry {
             "docker.io" => "registry-1.docker.io",
             host => host,
         };
-        let scheme = if is_this_machine(host) { "http" } else { "https" };
+        // Docker speaks plain HTTP to registries of the own machine, too.
+        let scheme = if https::is_here(host) { "http" } else { "https" };
         format!("{scheme}://{host}/")
     }
 
@@ -396,27 +394,13 @@ fn is_immutable(why: &str) -> bool {
     why.contains("immutable") || why.contains("tag_invalid") || why.contains("already exists")
 }
 
-/// Docker speaks plain HTTP to registries of the own machine, too.
-fn is_this_machine(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    name == "localhost" || name.starts_with("127.") || name == "[::1]"
-}
-
 fn agent(host: &str, within: Duration) -> ureq::Agent {
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .root_certs(RootCerts::PlatformVerifier)
-        .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
-        .build();
-    let config = ureq::Agent::config_builder()
-        .tls_config(tls)
+    let config = https::config()
         .timeout_global(Some(within))
         .timeout_connect(Some(CONNECT_WITHIN))
-        .http_status_as_error(false)
         // A sign-in is never carried along.
-        .max_redirects(REDIRECTS_MAX)
-        .user_agent("launchway");
-    let config = if is_this_machine(host) { config.proxy(None) } else { config };
+        .max_redirects(REDIRECTS_MAX);
+    let config = if https::is_here(host) { config.proxy(None) } else { config };
     config.build().new_agent()
 }
 

@@ -117,6 +117,18 @@ impl Repository {
         Ok(tags.lines().map(str::to_owned).collect())
     }
 
+    /// The tags of a commit.
+    pub fn tags_at(&self, commit: &Commit) -> Result<Vec<String>, RepositoryError> {
+        let tags = ask(&self.root, &["tag", "--points-at", &commit.id])?.unwrap_or_default();
+        Ok(tags.lines().map(str::to_owned).collect())
+    }
+
+    /// Whether a commit is part of what is checked out.
+    pub fn head_contains(&self, commit: &Commit) -> Result<bool, RepositoryError> {
+        let base = ask(&self.root, &["merge-base", &commit.id, &self.head.id])?;
+        Ok(base.is_some_and(|it| it.trim() == commit.id))
+    }
+
     /// The files directly in `folder` at a commit, which may be one that only `store` has.
     pub(crate) fn files_of(
         &self,

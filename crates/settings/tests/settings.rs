@@ -70,10 +70,6 @@ fn whole() -> Settings {
     let (settings, found) = read(&Source::new("launchway.yml", WHOLE));
     // What this version does not act upon, and nothing else.
     expect![[r#"
-        7:5 build | warning[settings-not-yet]: nothing acts upon `build` yet
-            hint: a deployment that needs it is refused
-        12:5 build | warning[settings-not-yet]: nothing acts upon `build` yet
-            hint: a deployment that needs it is refused
         42:15 on | warning[settings-not-yet]: nothing acts upon `deploy.on` yet
             hint: a deployment that needs it is refused
         49:15 on | warning[settings-not-yet]: nothing acts upon `deploy.on` yet
@@ -122,6 +118,8 @@ fn a_whole_file_is_typed() {
                     },
                 ),
             ),
+            registry: None,
+            scan: None,
             protect: Protect {
                 reviewers: [
                     Quorum {
@@ -206,6 +204,8 @@ fn a_service_in_an_environment_is_all_that_a_deployment_needs() {
                     region: None,
                     account: None,
                     credentials: None,
+                    registry: None,
+                    scan: None,
                     protect: Protect {
                         reviewers: [],
                         authors: false,
@@ -352,13 +352,6 @@ fn a_service_in_an_environment_is_all_that_a_deployment_needs() {
                     budget: None,
                 },
                 not_yet: [
-                    NotYet {
-                        key: "build",
-                        span: Span {
-                            start: 275,
-                            end: 280,
-                        },
-                    },
                     NotYet {
                         key: "deploy.on",
                         span: Span {
@@ -1030,6 +1023,39 @@ fn hostile_files_are_ended() {
         expect![[r#"
         1:10 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa | error[settings-value]: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…' is not a name of letters, digits, `-` and `_`: a name has at most 63 characters
             hint: write a name of letters, digits, `-` and `_`, such as api
+    "#]],
+    );
+}
+
+#[test]
+fn a_registry_is_a_host_and_what_stands_before_its_repositories() {
+    for good in ["ghcr.io/planner", "localhost:5000", "registry.example.com:8443/a/b", "localhost"]
+    {
+        let (settings, found) = read(&Source::new(
+            "launchway.yml",
+            AROUND.replace("dev: { targets", &format!("dev: {{ registry: '{good}', targets")),
+        ));
+        assert!(settings.is_some(), "{good}: {found:?}");
+    }
+    check_environment(
+        "registry: planner/api",
+        expect![[r#"
+        6:34 planner/api | error[settings-value]: 'planner/api' is not a registry of images, with what stands before its repositories: it begins with a host: a name with a `.`, `localhost`, or one with a port
+            hint: write a registry of images, with what stands before its repositories, such as ghcr.io/planner
+    "#]],
+    );
+    check_environment(
+        "registry: 'https://ghcr.io'",
+        expect![[r#"
+        6:34 'https://ghcr.io' | error[settings-value]: 'https://ghcr.io' is not a registry of images, with what stands before its repositories: it is written without https://
+            hint: write a registry of images, with what stands before its repositories, such as ghcr.io/planner
+    "#]],
+    );
+    check_environment(
+        "scan: { refuse: bad }",
+        expect![[r#"
+        6:40 bad | error[settings-value]: 'bad' does not do here
+            hint: write one of: critical, high, medium, low
     "#]],
     );
 }

@@ -12,6 +12,23 @@ Examples:
 
 One finding is switched off by a comment on its line: # launchway: ignore[rule] reason";
 
+/// `launchway build`
+pub(super) const BUILD: &str = "\
+Examples:
+  launchway build                                 an image of this commit, on this machine
+  launchway build --plan --push staging           what it would be called, and where it would go
+  launchway build -s api --push staging           build, push, and write down which digest it has
+  launchway build --push staging --create-repository   make the repository in ECR where there is none
+
+One commit is built once: where the registry has an image of it, that one gets the names that it does not have yet.";
+
+/// `launchway promote`
+pub(super) const PROMOTE: &str = "\
+Examples:
+  launchway promote production --plan             what runs in the environment below, and what it would change
+  launchway promote production
+  launchway promote production -s api --version v1.2.0 --reason 'the fix alone'";
+
 /// `launchway runs list`
 pub(super) const RUNS_LIST: &str = "\
 Examples:

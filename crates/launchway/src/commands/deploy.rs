@@ -6,15 +6,18 @@ use std::sync::Arc;
 use deployment::compose;
 use event::DeploymentRequest;
 use mask::MaskedText;
+use repository::Repository;
 use serde_json::json;
 
 use crate::cli::{DeployArgs, Format};
 use crate::deploying::book::Book;
 use crate::deploying::drive::Driver;
 use crate::deploying::foresee::foresee;
-use crate::deploying::request::{What, Wish, build};
+use crate::deploying::request::{Given, What, Wish, build, environment, services};
 use crate::deploying::show;
+use crate::deploying::targets::Site;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::images::find::{self, Meant};
 use crate::journal;
 use crate::settings_file::{Found, load};
 use crate::state::StateFolder;
@@ -24,10 +27,12 @@ pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
     let found = load(args.settings.file.as_deref())?;
     let store = Arc::new(journal::open(state)?);
     let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let given = found_in_registries(args, &found, &book, state)?;
     let what = What::Ship {
         version: args.version.as_deref(),
         from: args.from.as_deref(),
         images: &args.images,
+        given: &given,
         force: args.force,
         migrations: !args.skip_migrations,
         hotfix: args.hotfix,
@@ -44,7 +49,7 @@ pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
     let format = args.settings.format;
     if args.plan {
         let request = build(&found, &book, state, &wish)?;
-        return plan(&request, state, &found, format);
+        return plan_of(&request, state, &found, format);
     }
     let driver = Driver { book: &book, state, found: &found, format };
     let _place = driver.take(&args.environment)?;
@@ -53,8 +58,49 @@ pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
     driver.begin(build(&found, &book, state, &wish)?)
 }
 
+/// The releases of services that run images and for which none was named: by the version that was,
+/// else by the commit that is checked out.
+fn found_in_registries(
+    args: &DeployArgs,
+    found: &Found,
+    book: &Book,
+    state: &StateFolder,
+) -> Result<Vec<Given>, Failure> {
+    let mut given = Vec::new();
+    if args.from.is_some() || args.images.iter().any(|it| !it.contains('=')) {
+        return Ok(given);
+    }
+    environment(found, &args.environment)?;
+    let named = args.images.iter().filter_map(|it| it.split_once('='));
+    services(found, &named.map(|(service, _)| service.to_owned()).collect::<Vec<_>>())?;
+    let mut head = None;
+    for name in services(found, &args.services)? {
+        let service = &name.value;
+        let resolved = found.settings.resolve(&args.environment, service);
+        let resolved = resolved.map_err(|error| Failure::new(Exit::Usage, error))?;
+        let is_named =
+            args.images.iter().any(|it| it.split_once('=').is_some_and(|(it, _)| it == &**service));
+        if is_named || !matches!(resolved.target, settings::Target::Ecs(_)) {
+            continue;
+        }
+        let meant = match &args.version {
+            Some(version) => Meant::Named(version),
+            None => {
+                if head.is_none() {
+                    head = Some(Repository::discover(&found.root)?.head.id);
+                }
+                Meant::Commit(head.as_deref().expect("it was just read"))
+            }
+        };
+        let site = Site::of(state, book, &args.environment);
+        let release = find::release(found, book, site, &resolved, meant)?;
+        given.push(Given { service: Arc::clone(service), release, copy: None, is_promoted: false });
+    }
+    Ok(given)
+}
+
 /// Looks, and says what would be done.
-fn plan(
+pub(super) fn plan_of(
     request: &DeploymentRequest,
     state: &StateFolder,
     found: &Found,

@@ -12,6 +12,7 @@ use probe::{Body, Commands, Prober};
 
 use super::targets::{self, Site};
 use crate::exit::Failure;
+use crate::images::gate::{Images, is_about_images};
 use crate::settings_file::Found;
 use crate::state::StateFolder;
 
@@ -19,6 +20,7 @@ use crate::state::StateFolder;
 pub(crate) struct Hands {
     targets: BTreeMap<Arc<str>, Box<dyn Target>>,
     prober: Prober,
+    images: Images,
 }
 
 impl Hands {
@@ -47,7 +49,8 @@ impl Hands {
             }
         }
         let commands = Commands::new(&state.deployments(), Masker::new());
-        Ok(Hands { targets: opened, prober: Prober::new(commands) })
+        let images = Images::new(site, found);
+        Ok(Hands { targets: opened, prober: Prober::new(commands), images })
     }
 }
 
@@ -74,6 +77,9 @@ impl Doors for Hands {
         service: &ServiceRequest,
         step: &PlannedStep,
     ) -> Result<&mut dyn Performer, Cause> {
+        if is_about_images(step) {
+            return Ok(&mut self.images);
+        }
         // Whoever planned a step reads its body: what the prober can read is the prober's.
         if Body::read(&step.body).is_ok() {
             return Ok(&mut self.prober);

@@ -19,7 +19,7 @@ use views::DeploymentView;
 use super::book::Book;
 use super::doors::Hands;
 use super::live::Live;
-use super::{exit_of, owner, person, show};
+use super::{exit_of, owner, person, show, workflow};
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::settings_file::Found;
@@ -126,8 +126,10 @@ impl Driver<'_> {
 /// Tells how it ended; the exit code says so too.
 pub(crate) fn told(view: &DeploymentView, format: Format) -> Exit {
     let Some(end) = &view.ended else { return Exit::Fault };
-    if format != Format::Json {
-        out(show::verdict(view, end, Style::stdout()).trim_end());
+    match format {
+        Format::Json => {}
+        Format::Human => out(show::verdict(view, end, Style::stdout()).trim_end()),
+        Format::Github => workflow::told(view, end),
     }
     exit_of(end)
 }

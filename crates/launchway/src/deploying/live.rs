@@ -6,7 +6,7 @@ use event::{DeployStepKey, DeploymentEvent, DeploymentId, Way};
 use mask::MaskedText;
 use views::DeploymentView;
 
-use super::{machine, show};
+use super::{machine, show, workflow};
 use crate::cli::Format;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::duration;
@@ -23,7 +23,7 @@ pub(crate) struct Drawn {
 impl Drawn {
     pub(crate) fn new(format: Format) -> Drawn {
         let is_dumb = std::env::var_os("TERM").is_some_and(|it| it == "dumb");
-        let is_terminal = std::io::stderr().is_terminal() && !is_dumb && format != Format::Json;
+        let is_terminal = std::io::stderr().is_terminal() && !is_dumb && format == Format::Human;
         Drawn { stands: None, is_terminal }
     }
 
@@ -80,13 +80,14 @@ impl Live {
         let Some(view) = &self.view else { return };
         let lines = match self.format {
             Format::Json => machine::lines(view, event),
-            Format::Human | Format::Github => human(view, event),
+            Format::Github => return workflow::tell(view, event),
+            Format::Human => human(view, event),
         };
         self.drawn.clear();
         for line in lines {
             match self.format {
-                Format::Json => out(&line),
-                Format::Human | Format::Github => talk(&line),
+                Format::Json | Format::Github => out(&line),
+                Format::Human => talk(&line),
             }
         }
     }
@@ -138,7 +139,12 @@ fn human(view: &DeploymentView, event: &DeploymentEvent) -> Vec<String> {
     }
 }
 
-fn took(view: &DeploymentView, key: &DeployStepKey, way: Way, at: event::Timestamp) -> String {
+pub(super) fn took(
+    view: &DeploymentView,
+    key: &DeployStepKey,
+    way: Way,
+    at: event::Timestamp,
+) -> String {
     let step = view.steps.iter().find(|step| step.key == *key);
     let deed = step.and_then(|step| match way {
         Way::Forward => step.forward.as_ref(),

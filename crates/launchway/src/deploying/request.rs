@@ -20,6 +20,7 @@ use super::person;
 use super::steps::{self, Asked, around};
 use super::targets::{self, Site};
 use crate::exit::{Exit, Failure};
+use crate::images::gate::{self as image_gate, CopyFrom};
 use crate::settings_file::Found;
 use crate::state::StateFolder;
 use crate::terminal::time::now;
@@ -47,6 +48,8 @@ pub(crate) enum What<'a> {
         from: Option<&'a Path>,
         /// `IMAGE` or `SERVICE=IMAGE`.
         images: &'a [String],
+        /// Chosen beforehand: what was found in a registry, or comes from below.
+        given: &'a [Given],
         force: bool,
         migrations: bool,
         hotfix: bool,
@@ -73,6 +76,15 @@ impl What<'_> {
     fn ships_nothing(&self) -> bool {
         !matches!(self, What::Ship { .. })
     }
+}
+
+/// The release that a service gets, and where its image is copied from.
+pub(crate) struct Given {
+    pub(crate) service: Arc<str>,
+    pub(crate) release: Release,
+    pub(crate) copy: Option<CopyFrom>,
+    /// It comes from the environment below, and nothing else is shipped.
+    pub(crate) is_promoted: bool,
 }
 
 /// The environment of that name, or what names there are.
@@ -160,7 +172,7 @@ pub(crate) fn wanted(
         let named = images.iter().filter_map(|it| it.split_once('='));
         services(found, &named.map(|(service, _)| service.to_owned()).collect::<Vec<_>>())?;
     }
-    let source = Source::of(found, &wish.what)?;
+    let source = Source::of(found, wish)?;
     let mut requests = Vec::new();
     for name in services(found, wish.services)? {
         let resolved = found.settings.resolve(wish.environment, &name.value);
@@ -256,11 +268,19 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    fn of(found: &Found, what: &What<'_>) -> Result<Source, Failure> {
-        let What::Ship { version, from, images, .. } = what else {
+    fn of(found: &Found, wish: &Wish<'_>) -> Result<Source, Failure> {
+        let What::Ship { version, from, images, given, .. } = &wish.what else {
             let (version, commit, branch, tags) = (String::new(), None, None, Vec::new());
             return Ok(Source { repository: None, version, commit, branch, tags });
         };
+        if let Some(first) = given.first() {
+            // Of what lies here nothing is shipped where every service has its release already.
+            let named = services(found, wish.services)?;
+            let has = |it: &Text| given.iter().any(|given| given.service == it.value);
+            if named.iter().all(has) || given.iter().any(|it| it.is_promoted) {
+                return Source::given(found, first);
+            }
+        }
         let repository = Repository::discover(&found.root).ok();
         let tags = repository.as_ref().map(Repository::tags).transpose()?.unwrap_or_default();
         // What was built elsewhere need not be in the commit; all else must be found again.
@@ -290,6 +310,30 @@ impl Source {
     }
 }
 
+impl Source {
+    /// What was built before: branch and tags are those of its commit.
+    fn given(found: &Found, first: &Given) -> Result<Source, Failure> {
+        let commit = first.release.commit.as_deref();
+        let version = first.release.version.to_string();
+        let repository = Repository::discover(&found.root).ok();
+        let known = match (&repository, commit) {
+            (Some(repository), Some(commit)) => repository.commit(commit)?,
+            _ => None,
+        };
+        let (Some(mut repository), Some(known)) = (repository, known) else {
+            let (commit, branch, tags) = (commit.map(str::to_owned), None, Vec::new());
+            return Ok(Source { repository: None, version, commit, branch, tags });
+        };
+        let tags = repository.tags_at(&known)?;
+        let is_in = repository.head_contains(&known)?;
+        let branch = repository.branch.clone().filter(|_| is_in);
+        let commit = Some(known.id.clone());
+        // What is shipped ends with it, wherever the work tree stands.
+        repository.head = known;
+        Ok(Source { repository: Some(repository), version, commit, branch, tags })
+    }
+}
+
 fn service(
     found: &Found,
     site: Site<'_>,
@@ -299,7 +343,15 @@ fn service(
     source: &Source,
 ) -> Result<Option<ServiceRequest>, Failure> {
     let name = &resolved.service.name.value;
+    let mut copy = None;
     let (release, restores, migrations) = match &wish.what {
+        What::Ship { given, migrations, .. } if given_of(given, name).is_some() => {
+            let given = given_of(given, name).expect("it was just found");
+            copy = given.copy.as_ref();
+            (given.release.clone(), None, *migrations)
+        }
+        // Of a promotion only what was chosen goes up.
+        What::Ship { given, .. } if given.iter().any(|it| it.is_promoted) => return Ok(None),
         What::Ship { from, images, migrations, .. } => {
             let image = image_of(images, name);
             let commit = source.commit.as_deref();
@@ -320,6 +372,10 @@ fn service(
         What::Task { task, .. } => vec![task_step(resolved, task)?],
         _ => around(resolved, &Asked { url: &url, root: &root, migrations }),
     };
+    around.extend(copy.map(|it| image_gate::copy_step(name, &release, it)));
+    if !wish.what.ships_nothing() {
+        around.extend(image_gate::scan_step(resolved, &release)?);
+    }
     if let What::Scale { to, .. } = wish.what {
         config["instances"] = to.into();
         if to == 0 {
@@ -348,6 +404,10 @@ fn task_step(resolved: &ServiceInEnvironment, task: Task<'_>) -> Result<PlannedS
                 .hint("`migrate: {run: [...]}` of the service does")
         }),
     }
+}
+
+fn given_of<'a>(given: &'a [Given], service: &str) -> Option<&'a Given> {
+    given.iter().find(|it| *it.service == *service)
 }
 
 /// The image that is meant for a service: what names it wins over what names none.

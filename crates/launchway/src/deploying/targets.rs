@@ -66,6 +66,21 @@ pub(crate) fn this_machine(
     host::open(site, Some(found))
 }
 
+/// How an environment signs in to AWS.
+pub(crate) fn aws_sign_in(site: Site<'_>, found: Option<&Found>) -> Result<aws::SignIn, Failure> {
+    ecs::sign_in(site, found)
+}
+
+/// AWS in a region.
+pub(crate) fn aws_client(region: &str, sign_in: aws::SignIn) -> aws::Client {
+    ecs::client(region, sign_in)
+}
+
+/// Brings the bundle of a release from one environment of this machine to another.
+pub(crate) fn bring_bundle(from: Site<'_>, to: Site<'_>, digest: &str) -> Result<(), Failure> {
+    host::bring_bundle(from, to, digest)
+}
+
 /// What the target needs to know of a service.
 pub(crate) fn config(service: &ServiceInEnvironment, found: &Found) -> Result<Json, Failure> {
     match &service.target {

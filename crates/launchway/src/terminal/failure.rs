@@ -1,13 +1,33 @@
 //! Why a command could not do it: the error with its reasons, and each hint on its own line.
 
 use crate::exit::Failure;
+use crate::terminal::github;
 use crate::terminal::style::{Style, talk};
 
 /// Shows it on standard error.
 pub(crate) fn show(failure: &Failure) {
+    // In a job it stands on the run's page, too.
+    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|it| it == "true") {
+        let hints = failure.hints.iter().map(|hint| format!("\n{hint}"));
+        let message = format!("{}{}", words(failure), hints.collect::<String>());
+        talk(&github::annotation(github::Level::Error, "launchway", &message));
+        return;
+    }
     for line in lines(failure, Style::stderr()) {
         talk(&line);
     }
+}
+
+/// The same in one line, without what to do about it.
+pub(crate) fn words(failure: &Failure) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for reason in failure.error.chain().map(ToString::to_string) {
+        // A library that wraps its error says the same once more.
+        if words.last().is_none_or(|before| !before.contains(&reason)) {
+            words.push(reason);
+        }
+    }
+    words.join(": ")
 }
 
 fn lines(failure: &Failure, style: Style) -> Vec<String> {

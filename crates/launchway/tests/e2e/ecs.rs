@@ -34,7 +34,7 @@ struct Project {
     front: Front,
 }
 
-fn ask(cloud: &mut Cloud, operation: &str, body: &Json) -> Json {
+pub(crate) fn ask(cloud: &mut Cloud, operation: &str, body: &Json) -> Json {
     let target = match operation.contains('.') {
         true => operation.to_owned(),
         false => format!("AmazonEC2ContainerServiceV20141113.{operation}"),
@@ -150,9 +150,10 @@ fn a_release_goes_to_ecs_a_bad_one_comes_back_and_an_old_one_is_restored() {
         project.check(&[&deploy, args].concat(), expect);
     };
     project.check(&["deploy", "staging", "--yes"], &expect![[r#"
-        error: which image is api?
-        hint: --image api=REPOSITORY@sha256:..., as the registry says after a push
-        exit 2, api:1 2, RegisterTaskDefinition 0, RunTask 0, UpdateService 0, StopServiceDeployment 0
+        error: there is no repository planner-api in ECR, in eu-central-1
+        hint: make it: launchway build --push staging --create-repository
+        hint: or: aws ecr create-repository --repository-name planner-api --region eu-central-1
+        exit 5, api:1 2, RegisterTaskDefinition 0, RunTask 0, UpdateService 0, StopServiceDeployment 0
     "#]]);
     project.check(&["deploy", "staging", "--yes", "--image", "planner:latest"], &expect![[r#"
         error: planner:latest names no image by its digest

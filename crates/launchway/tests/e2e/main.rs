@@ -13,6 +13,7 @@
 //!   demo.rs       `launchway demo`, with nothing but sh and git
 //!   deploy.rs     deployments to this machine: shipped, gone back on, killed and gone on with
 //!   ecs.rs        deployments to ECS, played by the model cloud: shipped, gone back on, killed
+//!   build.rs      images built, pushed, found again and promoted  (feature `docker`)
 //!   groups.rs     concurrency groups between commands
 //!   host.rs       a service on this machine: brought, replaced, its supervisor killed
 //!   settings.rs   launchway.yml and .env files: checked, shown, their schema
@@ -28,6 +29,8 @@
 mod background;
 mod bad_input;
 mod beside;
+#[cfg(feature = "docker")]
+mod build;
 mod demo;
 mod deploy;
 mod ecs;

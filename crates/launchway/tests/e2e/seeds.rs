@@ -93,7 +93,7 @@ fn s4_deploy_fails_at_its_sign_in() {
 
 /// Jobs find docker at its usual place only: there it is, or it is started for the tests.
 #[cfg(feature = "docker")]
-fn need_docker() {
+pub(crate) fn need_docker() {
     use std::process::{Command, Stdio};
 
     let answers = || {

@@ -58,8 +58,7 @@ impl Regions {
         let region = EcsConfig::of(wanted)?.region;
         let (sign_in, sources) = (&self.sign_in, &self.sources);
         let opened = self.targets.entry(region.clone()).or_insert_with(|| {
-            let (transport, clock) = (Box::new(Https::default()), Box::new(|| now().0));
-            let client = Client::new(&region, endpoints(), sign_in.clone(), transport, clock);
+            let client = client(&region, sign_in.clone());
             let (mut masker, sources) = (Masker::new(), Arc::clone(sources));
             // What cannot be read now is said when it is needed.
             for value in sources.values().filter_map(|it| it.of_files().ok()).flatten() {
@@ -106,6 +105,18 @@ fn endpoints() -> Endpoints {
 }
 
 pub(super) fn open(site: Site<'_>, found: Option<&Found>) -> Result<Regions, Failure> {
+    let sources = found.map(|it| sources::of(it, site.environment)).transpose()?;
+    let sources = Arc::new(sources.unwrap_or_default());
+    Ok(Regions { sign_in: sign_in(site, found)?, sources, targets: BTreeMap::new() })
+}
+
+/// A client of a region.
+pub(super) fn client(region: &str, sign_in: SignIn) -> Client {
+    Client::new(region, endpoints(), sign_in, Box::new(Https::default()), Box::new(|| now().0))
+}
+
+/// How an environment signs in, as its settings say.
+pub(super) fn sign_in(site: Site<'_>, found: Option<&Found>) -> Result<SignIn, Failure> {
     let environment = found.and_then(|it| it.settings.environment(site.environment));
     let credentials = environment.and_then(|it| it.credentials.as_ref());
     let here = |key_id: &str, secret: &str| {
@@ -113,7 +124,7 @@ pub(super) fn open(site: Site<'_>, found: Option<&Found>) -> Result<Regions, Fai
         SignIn::new(Arc::new(Here { key_id, secret }))
     };
     let usual = || here("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
-    let sign_in = match credentials {
+    Ok(match credentials {
         None => usual(),
         Some(Credentials::Assume(assume)) => usual().assuming(Assume {
             role: assume.role.value.to_string(),
@@ -127,10 +138,7 @@ pub(super) fn open(site: Site<'_>, found: Option<&Found>) -> Result<Regions, Fai
             return Err(Failure::new(Exit::Missing, message)
                 .hint("name a profile or a role: `credentials` of the environment"));
         }
-    };
-    let sources = found.map(|it| sources::of(it, site.environment)).transpose()?;
-    let sources = Arc::new(sources.unwrap_or_default());
-    Ok(Regions { sign_in, sources, targets: BTreeMap::new() })
+    })
 }
 
 /// The name under which CloudTrail keeps a role's session.

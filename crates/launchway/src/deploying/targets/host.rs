@@ -114,6 +114,29 @@ pub(super) fn config(
     Ok(serde_json::to_value(config).expect("it has text keys only"))
 }
 
+/// Copies a bundle, written beside and renamed, so that nobody sees half of it. Its digest is checked by
+/// whoever unpacks it.
+pub(super) fn bring_bundle(from: Site<'_>, to: Site<'_>, digest: &str) -> Result<(), Failure> {
+    let name = format!("{}.tar", digest.trim_start_matches("sha256:"));
+    let (from, to) = (folder(from).bundles().join(&name), folder(to).bundles());
+    if to.join(&name).exists() {
+        return Ok(());
+    }
+    if !from.exists() {
+        let message = format!("the bundle {digest} is not on this machine any more");
+        return Err(Failure::new(Exit::Missing, message)
+            .hint("four releases of an environment are kept; deploy it there once more"));
+    }
+    let beside = to.join(format!("{name}.{}", std::process::id()));
+    let copied = std::fs::create_dir_all(&to)
+        .and_then(|()| std::fs::copy(&from, &beside))
+        .and_then(|_| std::fs::rename(&beside, to.join(&name)));
+    copied.map_err(|error| {
+        let error = anyhow::Error::new(error).context(format!("cannot copy {}", from.display()));
+        Failure::caused(Exit::Missing, error)
+    })
+}
+
 /// Packs what lies here; the digest names it.
 pub(super) fn release(
     resolved: &ServiceInEnvironment,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use event::{Annotation, AnnotationLevel, JobKey, RunEvent, RunId, StepKey};
 
 use super::{Reporter, lines};
+use crate::terminal::github::{escape, inert, property};
 use crate::terminal::style::out;
 
 /// Lines of one job that are kept until it ends. A longer log is in the journal, whole.
@@ -32,7 +33,7 @@ impl Reporter for GithubReporter {
                 out(&format!("::group::{}: {conclusion}", self.name(run, job)));
                 for line in self.logs.remove(&(run, job.clone())).unwrap_or_default() {
                     // What the job said to its own runner is not said again to this one.
-                    out(&line.replace("::", ":\u{200b}:"));
+                    out(&inert(&line));
                 }
                 out("::endgroup::");
             }
@@ -71,12 +72,4 @@ fn command(annotation: &Annotation) -> String {
         properties.push(format!("title={}", property(title.as_str())));
     }
     format!("::{level} {}::{}", properties.join(","), escape(annotation.message.as_str()))
-}
-
-fn escape(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
-}
-
-fn property(text: &str) -> String {
-    escape(text).replace(':', "%3A").replace(',', "%2C")
 }
