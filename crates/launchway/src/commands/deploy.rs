@@ -6,18 +6,16 @@ use std::sync::Arc;
 use deployment::compose;
 use event::DeploymentRequest;
 use mask::MaskedText;
-use repository::Repository;
 use serde_json::json;
 
 use crate::cli::{DeployArgs, Format};
 use crate::deploying::book::Book;
 use crate::deploying::drive::Driver;
 use crate::deploying::foresee::foresee;
-use crate::deploying::request::{Given, What, Wish, build, environment, services};
+use crate::deploying::request::{What, Wish, build};
 use crate::deploying::show;
-use crate::deploying::targets::Site;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::images::find::{self, Meant};
+use crate::images::find::{self, Asked};
 use crate::journal;
 use crate::settings_file::{Found, load};
 use crate::state::StateFolder;
@@ -27,7 +25,14 @@ pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
     let found = load(args.settings.file.as_deref())?;
     let store = Arc::new(journal::open(state)?);
     let book = Book { store, project: Arc::clone(&found.settings.project.value) };
-    let given = found_in_registries(args, &found, &book, state)?;
+    let asked = Asked {
+        environment: &args.environment,
+        services: &args.services,
+        version: args.version.as_deref(),
+        from: args.from.as_deref(),
+        images: &args.images,
+    };
+    let given = find::releases(&found, &book, state, &asked)?;
     let what = What::Ship {
         version: args.version.as_deref(),
         from: args.from.as_deref(),
@@ -56,47 +61,6 @@ pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
     driver.finish_open(&args.environment)?;
     // Behind what was left open: what ran well there last may be another by now.
     driver.begin(build(&found, &book, state, &wish)?)
-}
-
-/// The releases of services that run images and for which none was named: by the version that was,
-/// else by the commit that is checked out.
-fn found_in_registries(
-    args: &DeployArgs,
-    found: &Found,
-    book: &Book,
-    state: &StateFolder,
-) -> Result<Vec<Given>, Failure> {
-    let mut given = Vec::new();
-    if args.from.is_some() || args.images.iter().any(|it| !it.contains('=')) {
-        return Ok(given);
-    }
-    environment(found, &args.environment)?;
-    let named = args.images.iter().filter_map(|it| it.split_once('='));
-    services(found, &named.map(|(service, _)| service.to_owned()).collect::<Vec<_>>())?;
-    let mut head = None;
-    for name in services(found, &args.services)? {
-        let service = &name.value;
-        let resolved = found.settings.resolve(&args.environment, service);
-        let resolved = resolved.map_err(|error| Failure::new(Exit::Usage, error))?;
-        let is_named =
-            args.images.iter().any(|it| it.split_once('=').is_some_and(|(it, _)| it == &**service));
-        if is_named || !matches!(resolved.target, settings::Target::Ecs(_)) {
-            continue;
-        }
-        let meant = match &args.version {
-            Some(version) => Meant::Named(version),
-            None => {
-                if head.is_none() {
-                    head = Some(Repository::discover(&found.root)?.head.id);
-                }
-                Meant::Commit(head.as_deref().expect("it was just read"))
-            }
-        };
-        let site = Site::of(state, book, &args.environment);
-        let release = find::release(found, book, site, &resolved, meant)?;
-        given.push(Given { service: Arc::clone(service), release, copy: None, is_promoted: false });
-    }
-    Ok(given)
 }
 
 /// Looks, and says what would be done.

@@ -13,6 +13,7 @@ use crate::deploying::foresee::foresee;
 use crate::deploying::request::{What, Wish, environment, running, wanted};
 use crate::deploying::show;
 use crate::exit::{Exit, Outcome};
+use crate::images::find::{self, Asked};
 use crate::journal;
 use crate::settings_file::load;
 use crate::state::StateFolder;
@@ -25,6 +26,15 @@ pub(crate) fn run(args: &DifferenceArgs, state: &StateFolder) -> Outcome {
     let book = Book { store, project: Arc::clone(&found.settings.project.value) };
     let name = &*environment(&found, &of.environment)?.name.value;
     let ledger = book.ledger(name)?;
+    let asked = Asked {
+        environment: name,
+        services: &of.services,
+        version: args.version.as_deref(),
+        from: args.from.as_deref(),
+        images: &args.images,
+    };
+    let given =
+        if args.running { Vec::new() } else { find::releases(&found, &book, state, &asked)? };
     let what = if args.running {
         What::Restore(running(&found, &ledger, (name, &of.services))?)
     } else {
@@ -32,6 +42,7 @@ pub(crate) fn run(args: &DifferenceArgs, state: &StateFolder) -> Outcome {
             version: args.version.as_deref(),
             from: args.from.as_deref(),
             images: &args.images,
+            given: &given,
             force: false,
             migrations: false,
             hotfix: false,

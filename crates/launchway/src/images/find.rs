@@ -3,17 +3,21 @@
 //! The journal is looked at first, because it knows versions and commits; then the registry, which
 //! knows what others pushed. What the journal knows must still be in the registry.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use event::{Release, ReleaseRecord};
+use repository::Repository;
 
 use super::record;
 use super::shelf::{self, IfMissing, Shelf};
 use super::tags::COMMIT_DIGITS;
 use crate::deploying::book::Book;
+use crate::deploying::request::{Given, environment, services};
 use crate::deploying::targets::Site;
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
+use crate::state::StateFolder;
 
 /// How many releases of a service are looked through: older ones are found by their tags.
 const RECORDS_MAX: usize = 1_000;
@@ -22,7 +26,7 @@ const DIGITS_MIN: usize = 7;
 
 /// What somebody means.
 #[derive(Clone, Copy)]
-pub(crate) enum Meant<'a> {
+enum Meant<'a> {
     /// What was built from this commit.
     Commit(&'a str),
     /// A version, a tag, the beginning of a commit, or a digest.
@@ -66,8 +70,58 @@ impl Meant<'_> {
     }
 }
 
+/// What was said of the releases to ship.
+pub(crate) struct Asked<'a> {
+    pub(crate) environment: &'a str,
+    pub(crate) services: &'a [String],
+    pub(crate) version: Option<&'a str>,
+    pub(crate) from: Option<&'a Path>,
+    /// `IMAGE` or `SERVICE=IMAGE`.
+    pub(crate) images: &'a [String],
+}
+
+/// The releases of services that run images and for which none was named: by the version that was,
+/// else by the commit that is checked out.
+pub(crate) fn releases(
+    found: &Found,
+    book: &Book,
+    state: &StateFolder,
+    asked: &Asked<'_>,
+) -> Result<Vec<Given>, Failure> {
+    let mut given = Vec::new();
+    if asked.from.is_some() || asked.images.iter().any(|it| !it.contains('=')) {
+        return Ok(given);
+    }
+    environment(found, asked.environment)?;
+    let named =
+        asked.images.iter().filter_map(|it| it.split_once('=')).map(|(it, _)| it.to_owned());
+    let named: Vec<String> = named.collect();
+    services(found, &named)?;
+    let mut head = None;
+    for name in services(found, asked.services)? {
+        let service = &name.value;
+        let resolved = found.settings.resolve(asked.environment, service);
+        let resolved = resolved.map_err(|error| Failure::new(Exit::Usage, error))?;
+        let is_named = named.iter().any(|it| **it == **service);
+        if is_named || !matches!(resolved.target, settings::Target::Ecs(_)) {
+            continue;
+        }
+        if asked.version.is_none() && head.is_none() {
+            head = Some(Repository::discover(&found.root)?.head.id);
+        }
+        let meant = match (asked.version, &head) {
+            (Some(version), _) => Meant::Named(version),
+            (None, head) => Meant::Commit(head.as_deref().expect("it was just read")),
+        };
+        let site = Site::of(state, book, asked.environment);
+        let release = release(found, book, site, &resolved, meant)?;
+        given.push(Given { service: Arc::clone(service), release, copy: None, is_promoted: false });
+    }
+    Ok(given)
+}
+
 /// The service's release in the environment's own repository.
-pub(crate) fn release(
+fn release(
     found: &Found,
     book: &Book,
     site: Site<'_>,
