@@ -23,6 +23,7 @@ mod fault;
 mod identity;
 mod logs;
 mod profile;
+mod rds;
 mod role;
 mod secrets;
 mod service;
@@ -40,6 +41,7 @@ pub use ecs::{
 };
 pub use fault::{Fault, FaultKind};
 pub use identity::Identity;
+pub use rds::{Database, DatabaseState, Snapshot};
 pub use role::{RoleRequest, TakenRole};
 pub use secrets::KnownSecret;
 pub use service::Endpoints;

@@ -7,6 +7,39 @@ pub(crate) fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     rest.split_once(&format!("</{name}>")).map(|(value, _)| value)
 }
 
+/// What stands in each element of a name that does not hold others of that name.
+pub(crate) fn elements<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
+    let (begin, end) = (format!("<{name}>"), format!("</{name}>"));
+    let mut found = Vec::new();
+    let mut rest = xml;
+    while let Some((_, behind)) = rest.split_once(&begin) {
+        let Some((inner, after)) = behind.split_once(&end) else { break };
+        found.push(inner);
+        rest = after;
+    }
+    found
+}
+
+/// The text of an element that stands in this one itself, not deeper; none where there is no such.
+pub(crate) fn child(xml: &str, name: &str) -> Option<String> {
+    let mut depth = 0_usize;
+    let mut rest = xml;
+    while let Some((_, behind)) = rest.split_once('<') {
+        let (tag, after) = behind.split_once('>')?;
+        if let Some(ended) = tag.strip_prefix('/') {
+            // What is not of this element any more.
+            depth = depth.checked_sub(1).filter(|_| !ended.is_empty())?;
+        } else if !tag.ends_with('/') {
+            if depth == 0 && tag == name {
+                return after.split_once("</").map(|(inner, _)| plain(inner));
+            }
+            depth += 1;
+        }
+        rest = after;
+    }
+    None
+}
+
 /// The text of the first element of a name; none where there is no such element.
 pub(crate) fn text(xml: &str, name: &str) -> Option<String> {
     element(xml, name).map(plain)
@@ -31,6 +64,10 @@ mod tests {
     fn elements_are_found_by_name() {
         let xml = "<A xmlns=\"x\"><N>a &amp;lt; b</N><N>c</N><E/></A>";
         assert_eq!(text(xml, "N").as_deref(), Some("a &lt; b"));
+        assert_eq!((elements(xml, "N").len(), elements("<I>half", "I").len()), (2, 0));
+        let xml_of = "<L><N>deep</N></L><E/><N>own</N>";
+        assert_eq!(child(xml_of, "N").as_deref(), Some("own"));
+        assert_eq!(child(xml_of, "M"), None);
         assert_eq!((text(xml, "E"), element("<I>half", "I")), (None, None));
     }
 }

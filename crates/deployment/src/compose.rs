@@ -58,8 +58,10 @@ pub fn compose(
         let is_task = request.kind == DeploymentKind::Task;
         if is_task {
             // What runs stays: nothing of the target's change is done but what a command needs.
+            // Data that is put aside or brought back needs nothing of it.
+            let runs = wanted.around.iter().any(|step| step.kind != DeployStepKind::Backup);
             service.changes.clear();
-            service.steps.retain(|step| step.kind == DeployStepKind::Prepare);
+            service.steps.retain(|step| runs && step.kind == DeployStepKind::Prepare);
         }
         if service.changes.is_empty() && !request.force && !is_task {
             service.steps.clear();

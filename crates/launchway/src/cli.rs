@@ -1,5 +1,6 @@
 //! The command line: plain verbs for daily work, plural nouns for looking after things.
 
+mod backups;
 mod beside;
 mod build;
 mod deploy;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use backups::{BackupsCommand, BackupsListArgs, BackupsRestoreArgs};
 pub(crate) use beside::{
     AgreedArgs, DifferenceArgs, MigrateArgs, TaskCommand, TaskRunArgs, VerifyArgs,
 };
@@ -93,6 +95,9 @@ pub(crate) enum Command {
     Deployments(DeploymentsCommand),
     /// List releases, with what is known of each
     Releases(ReleasesArgs),
+    /// Look at backups, and restore one beside what runs
+    #[command(subcommand)]
+    Backups(BackupsCommand),
     /// List environments, with what guards them
     Environments(EnvironmentsArgs),
     /// Switch workflows off and on

@@ -1,5 +1,6 @@
 //! One file for each command; this one sends a command line to its file.
 
+mod backups;
 mod build;
 mod check;
 mod completions;
@@ -59,6 +60,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::History(args) => history::run(&args, &state()?)?,
         Command::Deployments(command) => deployments::run(&command, &state()?)?,
         Command::Releases(args) => releases::run(&args.of, &state()?)?,
+        Command::Backups(command) => backups::run(&command, &state()?)?,
         Command::Environments(args) => environments::run(&args.settings, &state()?)?,
         Command::Demo(args) => demo::run(&args, &state()?)?,
         Command::Prune(args) => prune::run(&args, &state()?)?,

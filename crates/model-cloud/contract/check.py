@@ -14,6 +14,7 @@ import subprocess
 import sys
 import types
 import urllib.request
+import xml.etree.ElementTree
 
 import botocore.config
 import botocore.exceptions
@@ -40,7 +41,7 @@ class Cloud:
             made.meta.events.register(f"before-parse.{service}", self.judge)
             return made
 
-        services = ["ecr", "ecs", "sts", "secretsmanager", "ssm"]
+        services = ["ecr", "ecs", "sts", "secretsmanager", "ssm", "rds"]
         self.clients = {service: client(service) for service in services}
         # The waiter sleeps in the cloud's time.
         botocore.waiter.time = types.SimpleNamespace(
@@ -53,15 +54,64 @@ class Cloud:
             return json.load(answer)
 
     def judge(self, operation_model, response_dict, **_):
-        if operation_model.service_model.metadata["protocol"] != "json" or response_dict["status_code"] != 200:
+        protocol = operation_model.service_model.metadata["protocol"]
+        if protocol not in ("json", "query") or response_dict["status_code"] != 200:
             return
         self.validated += 1
+        if protocol == "query":
+            self.wrong += list(xml_misfits(operation_model, response_dict["body"]))
+            return
         answer = json.loads(response_dict["body"])
         self.wrong += list(misfits(operation_model.output_shape, answer, operation_model.name))
 
     def end(self):
         self.child.stdin.close()
         self.child.wait(10)
+
+
+def xml_misfits(operation_model, body):
+    """What of an answer in XML is not as its shape says."""
+    root = xml.etree.ElementTree.fromstring(body)
+    for element in root.iter():
+        element.tag = element.tag.split("}")[-1]
+    shape = operation_model.output_shape
+    if shape is None:
+        return
+    wrapper = shape.serialization.get("resultWrapper")
+    inner = root.find(wrapper) if wrapper else root
+    if inner is None:
+        yield f"{operation_model.name}: {wrapper} is missing"
+    else:
+        yield from element_misfits(shape, inner, operation_model.name)
+
+
+def element_misfits(shape, element, path):
+    if shape.type_name == "structure":
+        named = {it.serialization.get("name", key): it for key, it in shape.members.items()}
+        flat = {
+            it.member.serialization.get("name", name): it
+            for name, it in named.items() if it.type_name == "list" and it.serialization.get("flattened")
+        }
+        for child in element:
+            if child.tag in flat:
+                yield from element_misfits(flat[child.tag].member, child, f"{path}.{child.tag}")
+            elif child.tag not in named:
+                yield f"{path}.{child.tag} is not in the model"
+            else:
+                yield from element_misfits(named[child.tag], child, f"{path}.{child.tag}")
+    elif shape.type_name == "list":
+        name = shape.member.serialization.get("name", "member")
+        for child in element:
+            if child.tag != name:
+                yield f"{path}.{child.tag} should be {name}"
+            else:
+                yield from element_misfits(shape.member, child, f"{path}.{name}")
+    elif shape.type_name in ("integer", "long") and not (element.text or "").lstrip("-").isdigit():
+        yield f"{path} is {element.text!r}, and should be a number"
+    elif shape.type_name == "boolean" and element.text not in ("true", "false"):
+        yield f"{path} is {element.text!r}, and should be true or false"
+    elif getattr(shape, "enum", None) and element.text not in shape.enum:
+        yield f"{path} is {element.text!r}, which is none of {shape.enum}"
 
 
 def misfits(shape, value, path):
@@ -158,6 +208,17 @@ def wait(cloud, step, saved):
         yield f"{step['wait']}: {said}, and should be: {step['verdict']}"
 
 
+def wait_rds(cloud, step):
+    waiter = cloud.clients["rds"].get_waiter(step["waits"])
+    try:
+        waiter.wait(**step["with"])
+        said = "reached"
+    except botocore.exceptions.WaiterError as error:
+        said = str(error)
+    if step["verdict"] not in said:
+        yield f"{step['waits']}: {said}, and should be: {step['verdict']}"
+
+
 def set_up(cloud, service):
     ecs = cloud.clients["ecs"]
     ecs.create_cluster(clusterName="c")
@@ -178,6 +239,8 @@ def play(program, scenario):
                 cloud.wrong += list(call(cloud, step, saved))
             elif "wait" in step:
                 cloud.wrong += list(wait(cloud, step, saved))
+            elif "waits" in step:
+                cloud.wrong += list(wait_rds(cloud, step))
             else:
                 (what, body), = step.items()
                 cloud.control(what, body)

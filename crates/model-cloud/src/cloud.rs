@@ -12,6 +12,7 @@ use crate::image::Image;
 use crate::logs::{self, Line};
 use crate::names::{Names, short};
 use crate::parameters::{self, Parameter};
+use crate::rds::{self, Database, Snapshot, Snapshots};
 use crate::secrets::{self, StoredSecret};
 use crate::services::{self, Service};
 use crate::tasks::{self, Task};
@@ -47,6 +48,9 @@ pub struct Cloud {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) logs: BTreeMap<(String, String), Vec<Line>>,
     pub(crate) untrusting: Vec<String>,
+    pub(crate) databases: Vec<Database>,
+    pub(crate) snapshots: Vec<Snapshot>,
+    pub(crate) snapshotting: Snapshots,
     pub(crate) secrets: Vec<StoredSecret>,
     pub(crate) parameters: BTreeMap<String, Parameter>,
     pub(crate) ecr: ecr::Registry,
@@ -84,6 +88,9 @@ impl Cloud {
             tags: BTreeMap::new(),
             logs: BTreeMap::new(),
             untrusting: Vec::new(),
+            databases: Vec::new(),
+            snapshots: Vec::new(),
+            snapshotting: Snapshots::default(),
             secrets: Vec::new(),
             parameters: BTreeMap::new(),
             ecr: ecr::Registry::default(),
@@ -290,6 +297,7 @@ impl Cloud {
     ) -> Result<String, Refused> {
         let operation = asked.operation.as_str();
         match asked.service.as_str() {
+            "rds" => rds::answer(self, operation, members),
             "sts" => identity::answer(self, operation, members, account),
             _ => {
                 Err(Refused::new("InvalidAction", format!("Could not find operation {operation}")))

@@ -163,6 +163,10 @@ impl Shared {
                 cloud.lag(body["ms"].as_u64().unwrap_or(0));
                 Some(json!({}))
             }
+            ("POST", "database") => {
+                database(&mut cloud, &body);
+                Some(json!({}))
+            }
             ("GET", "calls") => {
                 let calls = cloud.calls().iter().map(|call| {
                     json!({"at": call.at, "action": call.action, "outcome": call.outcome,
@@ -200,6 +204,21 @@ fn image(body: &Json) -> Option<Image> {
     }
     image.prints = crate::answer::texts(body, "prints");
     Some(image)
+}
+
+/// `{"id": "planner-db", "cluster": true}`, `{"id": "planner-db", "status": "backing-up"}`,
+/// `{"id": "planner-db", "snapshots": {"ms": 60000, "fail": true}}`.
+fn database(cloud: &mut Cloud, body: &Json) {
+    let id = body["id"].as_str().unwrap_or_default();
+    if !cloud.databases().contains(&id) {
+        cloud.add_database(id, body["cluster"].as_bool() == Some(true));
+    }
+    if let Some(status) = body["status"].as_str() {
+        cloud.set_database_status(id, status);
+    }
+    if let Some(ms) = body["snapshots"]["ms"].as_u64() {
+        cloud.snapshots_take(ms, body["snapshots"]["fail"].as_bool() == Some(true));
+    }
 }
 
 /// `{"action": "ecs:UpdateService", "times": 1, "kind": "throttled"}`.

@@ -4,6 +4,15 @@ use crate::answer::Refused;
 use crate::cloud::Cloud;
 
 /// The members of a query request.
+pub(crate) type Form = [(String, String)];
+
+/// A member that must be there.
+pub(crate) fn member<'a>(form: &'a Form, key: &str) -> Result<&'a str, Refused> {
+    let found = form.iter().find(|(it, _)| it == key).map(|(_, value)| value.as_str());
+    found.ok_or_else(|| Refused::new("ValidationError", format!("{key} is missing")))
+}
+
+/// Reads them.
 pub(crate) fn form(body: &str) -> Vec<(String, String)> {
     let pairs = body.split('&').filter_map(|pair| pair.split_once('='));
     pairs.map(|(key, value)| (decoded(key), decoded(value))).collect()
@@ -32,10 +41,7 @@ pub(crate) fn answer(
     members: &[(String, String)],
     account: &str,
 ) -> Result<String, Refused> {
-    let member = |key: &str| {
-        let found = members.iter().find(|(it, _)| it == key).map(|(_, value)| value.as_str());
-        found.ok_or_else(|| Refused::new("ValidationError", format!("{key} is missing")))
-    };
+    let member = |key: &str| member(members, key);
     let result = match action {
         "GetCallerIdentity" => format!(
             "<Arn>arn:aws:iam::{account}:user/deployer</Arn><UserId>AIDAMODEL</UserId>\
@@ -87,7 +93,7 @@ fn assumed(cloud: &mut Cloud, role: &str, session: &str) -> Result<String, Refus
 }
 
 /// Seconds since 1970 as XML has them.
-fn iso(seconds: u64) -> String {
+pub(crate) fn iso(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // Days since 1970-01-01 into a date of the Gregorian calendar, counted in eras of 400 years
     // that begin on the first of March.

@@ -32,6 +32,7 @@ mod image;
 mod logs;
 mod names;
 mod parameters;
+mod rds;
 mod rollout;
 mod secrets;
 mod services;

@@ -125,7 +125,7 @@ impl Settings {
         }
         Ok(ServiceInEnvironment {
             project: self.project.clone(),
-            environment: env.clone(),
+            environment: env.clone().filled(&gaps),
             service: Service::read(name, view, &gaps).expect("settings hold no mistake"),
             target: target.expect("every service has a target in every environment"),
             strategy: strategy.expect("settings hold no mistake"),

@@ -1,5 +1,7 @@
 //! The target at its door: the real machine and the real loop, with the model cloud behind it.
 
+#[path = "target/backups.rs"]
+mod backups;
 #[path = "target/crashes.rs"]
 mod crashes;
 #[path = "target/plans.rs"]

@@ -39,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model-cloud", &[]),
     ("aws", &["event", "https", "mask"]),
     ("registry", &["https", "mask"]),
+    ("backup", &["aws", "event", "mask", "ports"]),
     ("target-ecs", &["aws", "event", "mask", "ports"]),
     // Floor 5: what moves.
     (
@@ -99,6 +100,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "actions",
             "aws",
+            "backup",
             "check",
             "deployment",
             "driver",

@@ -224,6 +224,21 @@ Examples:
   launchway releases staging                      what came there, and what ran well
   launchway releases --format json | jq -r 'select(.good) | .version'";
 
+/// `launchway backups list`
+pub(super) const BACKUPS_LIST: &str = "\
+Examples:
+  launchway backups list production               what deployments put aside, newest first, and whether it is there
+  launchway backups list --format json | jq -r 'select(.state == \"available\") | .backup'";
+
+/// `launchway backups restore`
+pub(super) const BACKUPS_RESTORE: &str = "\
+Examples:
+  launchway backups restore launchway-planner-db-12-1763722800000 --reason 'the migration of 2.4 lost rows'
+  launchway backups restore launchway-planner-db-12-1763722800000 --as planner-db-check --reason 'a drill'
+
+A new database is made beside the one that runs, which is never touched; the steps to let it take its place are
+printed.";
+
 /// `launchway environments`
 pub(super) const ENVIRONMENTS: &str = "\
 Examples:

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use backup::Backups;
 use driver::Doors;
 use event::{Cause, CauseCode, DeploymentRequest, PlannedStep, ServiceRequest};
 use mask::{MaskedText, Masker};
@@ -21,6 +22,8 @@ pub(crate) struct Hands {
     targets: BTreeMap<Arc<str>, Box<dyn Target>>,
     prober: Prober,
     images: Images,
+    /// None where no step is a backup's.
+    backups: Option<Backups>,
 }
 
 impl Hands {
@@ -48,9 +51,14 @@ impl Hands {
                 opened.insert(Arc::clone(&service.target), target);
             }
         }
+        let mut steps = services.iter().flat_map(|it| &it.around);
+        let backups = match steps.any(|it| backup::Body::read(&it.body).is_ok()) {
+            true => Some(targets::backups(site, found)?),
+            false => None,
+        };
         let commands = Commands::new(&state.deployments(), Masker::new());
         let images = Images::new(site, found);
-        Ok(Hands { targets: opened, prober: Prober::new(commands), images })
+        Ok(Hands { targets: opened, prober: Prober::new(commands), images, backups })
     }
 }
 
@@ -84,6 +92,11 @@ impl Doors for Hands {
         if Body::read(&step.body).is_ok() {
             return Ok(&mut self.prober);
         }
-        Ok(self.target(service)? as &mut dyn Performer)
+        if backup::Body::read(&step.body).is_err() {
+            return Ok(self.target(service)? as &mut dyn Performer);
+        }
+        let unopened = "nobody was asked who takes backups";
+        let unopened = Cause::new(CauseCode::Fault, MaskedText::without_secrets(unopened));
+        Ok(self.backups.as_mut().ok_or(unopened)? as &mut dyn Performer)
     }
 }

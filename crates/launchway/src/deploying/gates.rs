@@ -68,9 +68,6 @@ pub(crate) fn of(
     if let Some(quorum) = protect.reviewers.first() {
         return Err(cannot(&format!("the approval of {}", quorum.group.value)));
     }
-    if environment.backup.is_some() && !attempt.restores {
-        return Err(cannot("a backup"));
-    }
     if !matches!(found.settings.journal.value, settings::Journal::Local) {
         return Err(cannot("its deployments in a shared journal"));
     }

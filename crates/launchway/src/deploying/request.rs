@@ -69,6 +69,8 @@ pub(crate) enum Task<'a> {
     Migration,
     /// What somebody typed.
     Command { run: &'a [String], within: Duration },
+    /// A step that needs nothing of the service.
+    Step(&'a PlannedStep),
 }
 
 impl What<'_> {
@@ -369,8 +371,12 @@ fn service(
     let root = std::path::absolute(&found.root).unwrap_or_else(|_| found.root.clone());
     let mut config = targets::config(resolved, found)?;
     let mut around = match wish.what {
-        What::Task { task, .. } => vec![task_step(resolved, task)?],
-        _ => around(resolved, &Asked { url: &url, root: &root, migrations }),
+        What::Task { task, .. } => task_steps(resolved, task)?,
+        _ => {
+            // What is restored was here before; what is new may change data.
+            let backup = matches!(wish.what, What::Ship { .. });
+            around(resolved, &Asked { url: &url, root: &root, migrations, backup })?
+        }
     };
     around.extend(copy.map(|it| image_gate::copy_step(name, &release, it)));
     if !wish.what.ships_nothing() {
@@ -394,15 +400,22 @@ fn service(
     }))
 }
 
-/// The one step of a task.
-fn task_step(resolved: &ServiceInEnvironment, task: Task<'_>) -> Result<PlannedStep, Failure> {
+/// The steps of a task.
+fn task_steps(
+    resolved: &ServiceInEnvironment,
+    task: Task<'_>,
+) -> Result<Vec<PlannedStep>, Failure> {
     match task {
-        Task::Command { run, within } => Ok(steps::task(resolved, run, within)),
-        Task::Migration => steps::migrate(resolved).ok_or_else(|| {
-            let name = &resolved.service.name.value;
-            Failure::new(Exit::Usage, format!("the settings say no migration of {name}"))
-                .hint("`migrate: {run: [...]}` of the service does")
-        }),
+        Task::Command { run, within } => Ok(vec![steps::task(resolved, run, within)]),
+        Task::Step(step) => Ok(vec![step.clone()]),
+        Task::Migration => {
+            let migration = steps::migrate(resolved).ok_or_else(|| {
+                let name = &resolved.service.name.value;
+                Failure::new(Exit::Usage, format!("the settings say no migration of {name}"))
+                    .hint("`migrate: {run: [...]}` of the service does")
+            })?;
+            Ok(steps::backup(resolved)?.into_iter().chain([migration]).collect())
+        }
     }
 }
 

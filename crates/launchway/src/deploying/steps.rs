@@ -11,7 +11,9 @@ use event::{DeployStepKey, DeployStepKind, PlannedStep, Undo};
 use mask::MaskedText;
 use probe::{Answer, Body, Smoke, VersionField};
 use serde_json::{Value as Json, json};
-use settings::{ServiceInEnvironment, SmokeKind, Strategy, Text};
+use settings::{Backup, ServiceInEnvironment, SmokeKind, Strategy, Text};
+
+use crate::exit::{Exit, Failure};
 
 /// How often is asked while baking, where no health says otherwise.
 const BAKE_EVERY: Duration = Duration::from_secs(5);
@@ -23,15 +25,56 @@ pub(super) struct Asked<'a> {
     pub(super) url: &'a str,
     pub(super) root: &'a Path,
     pub(super) migrations: bool,
+    /// Data is put aside before.
+    pub(super) backup: bool,
 }
 
-pub(super) fn around(service: &ServiceInEnvironment, asked: &Asked<'_>) -> Vec<PlannedStep> {
+pub(super) fn around(
+    service: &ServiceInEnvironment,
+    asked: &Asked<'_>,
+) -> Result<Vec<PlannedStep>, Failure> {
     let mut steps = Vec::new();
+    if asked.backup {
+        steps.extend(backup(service)?);
+    }
     steps.extend(asked.migrations.then(|| migrate(service)).flatten());
     steps.extend(health(service, asked.url));
     steps.extend(smoke(service, asked));
     steps.extend(bake(service, asked.url));
-    steps
+    Ok(steps)
+}
+
+/// What is put aside before anything changes.
+pub(super) fn backup(service: &ServiceInEnvironment) -> Result<Option<PlannedStep>, Failure> {
+    let environment = &service.environment;
+    let (id, is_cluster, within) = match &environment.backup {
+        None => return Ok(None),
+        Some(Backup::RdsInstance { id, within }) => (id, false, within),
+        Some(Backup::RdsCluster { id, within }) => (id, true, within),
+        Some(Backup::Dump { .. }) => {
+            let name = &environment.name.value;
+            let message =
+                format!("{name} wants a dump of its database, which this version cannot do");
+            return Err(Failure::new(Exit::Missing, message)
+                .hint("a snapshot of RDS can be had: `backup: { rds: NAME }`"));
+        }
+    };
+    let of_target = match &service.target {
+        settings::Target::Ecs(ecs) => Some(&ecs.region),
+        _ => None,
+    };
+    let region = environment.region.as_ref().or(of_target).ok_or_else(|| {
+        let name = &environment.name.value;
+        Failure::new(Exit::Refused, format!("nothing says in which region {} is", id.value))
+            .hint(format!("write `region` under environments.{name}"))
+    })?;
+    let rds = backup::Rds {
+        database: id.value.to_string(),
+        is_cluster,
+        region: region.value.to_string(),
+        account: environment.account.as_ref().map(|it| it.value.to_string()),
+    };
+    Ok(Some(rds.step(&service.service.name.value, within.value)))
 }
 
 pub(super) fn migrate(service: &ServiceInEnvironment) -> Option<PlannedStep> {

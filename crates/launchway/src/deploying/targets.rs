@@ -7,6 +7,7 @@ mod sources;
 use std::path::Path;
 use std::sync::Arc;
 
+use backup::Backups;
 use event::{KnownRelease, Release, ServiceRequest};
 use ports::Target;
 use serde_json::Value as Json;
@@ -79,6 +80,12 @@ pub(crate) fn aws_client(region: &str, sign_in: aws::SignIn) -> aws::Client {
 /// Brings the bundle of a release from one environment of this machine to another.
 pub(crate) fn bring_bundle(from: Site<'_>, to: Site<'_>, digest: &str) -> Result<(), Failure> {
     host::bring_bundle(from, to, digest)
+}
+
+/// Whoever takes backups of an environment's databases.
+pub(crate) fn backups(site: Site<'_>, found: Option<&Found>) -> Result<Backups, Failure> {
+    let sign_in = aws_sign_in(site, found)?;
+    Ok(Backups::new(Box::new(move |region| aws_client(region, sign_in.clone()))))
 }
 
 /// What the target needs to know of a service.

@@ -388,3 +388,64 @@ fn secrets_and_files_reach_the_container_and_nothing_else() {
         }
     }
 }
+
+/// A snapshot before the migration, one for both attempts of a killed command; the list knows it,
+/// and it becomes a new database beside the one that runs.
+#[test]
+fn a_database_is_put_aside_once_and_restored_beside_itself() {
+    let project = Project::new("    backup: { rds: '{project}-db' }");
+    project.front.with(|cloud| {
+        cloud.add_database("planner-db", false);
+        cloud.snapshots_take(20_000, false);
+    });
+    let image = image('b');
+    let args = ["deploy", "staging", "--yes", "--image", &image, "--version", "2.0"];
+    let mut child = project.launchway(&args);
+    let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    wait_until("a snapshot is asked for", || {
+        project.front.with(|cloud| cloud.snapshots().len() == 1)
+    });
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    project.check(&["deployments", "resume"], &expect![[r#"
+        api succeeded null
+        exit 0, api:2 2, RegisterTaskDefinition 1, RunTask 1, UpdateService 1, StopServiceDeployment 0
+    "#]]);
+    let said = project.run(&["backups", "list", "--format", "json"]);
+    let [only] = &said.lines()[..] else { panic!("{}", said.stdout) };
+    let id = only["backup"].as_str().expect("a name").to_owned();
+    expect![[r#""planner-db" "staging" "1" "available""#]].assert_eq(&format!(
+        "{} {} {} {}",
+        only["database"], only["environment"], only["deployment"], only["state"]
+    ));
+    let restore = |more: &[&str]| {
+        project
+            .run(&[&["backups", "restore", &id, "--reason", "a drill", "--yes"][..], more].concat())
+    };
+    let over = restore(&["--as", "planner-db"]);
+    expect![[r#"
+        4 error: planner-db is the one that runs
+        hint: a backup becomes a new database: --as NAME
+    "#]]
+    .assert_eq(&format!("{} {}", over.exit, over.stderr));
+    let said = restore(&[]);
+    let told = said.stdout.lines().skip_while(|it| !it.starts_with("planner-db-of-1 is there"));
+    let told = told.take_while(|it| !it.starts_with('✓'));
+    expect![[r#"
+        planner-db-of-1 is there. To let it take the place of planner-db:
+          1. look at what is in it, at the address that aws rds describe-db-instances says; it has network and parameters of planner-db, or the account's usual ones where that is gone
+          2. stop what writes to planner-db: launchway scale staging --to 0 (what comes after this is lost)
+          3. put the old one aside: aws rds modify-db-instance --region eu-central-1 --db-instance-identifier planner-db --new-db-instance-identifier planner-db-before --apply-immediately
+          4. when that is done, let the new one take its name: aws rds modify-db-instance --region eu-central-1 --db-instance-identifier planner-db-of-1 --new-db-instance-identifier planner-db --apply-immediately
+          5. start what writes to it: launchway scale staging --to N
+          6. when everything is well, and not before, delete planner-db-before
+    "#]].assert_eq(&told.map(|it| format!("{it}\n")).collect::<String>());
+    assert_eq!(said.exit, 0, "{}{}", said.stdout, said.stderr);
+    let databases = project
+        .front
+        .with(|cloud| cloud.databases().into_iter().map(str::to_owned).collect::<Vec<_>>());
+    assert_eq!(databases, ["planner-db", "planner-db-of-1"]);
+    let history = project.run(&["history", "--format", "json"]);
+    let kinds: Vec<_> = history.lines().iter().map(|it| it["kind"].to_string()).collect();
+    assert_eq!(kinds, ["\"task\"", "\"release\""]);
+}

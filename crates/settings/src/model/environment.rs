@@ -6,6 +6,7 @@ use syntax::Entry;
 
 use super::service::{read_if, secret};
 use crate::moment;
+use crate::resolve::Gaps;
 use crate::secret::SecretReference;
 use crate::table::ENVIRONMENT;
 use crate::view::{Origin, Spanned, Text, View, key_text, node_integer};
@@ -236,6 +237,18 @@ impl Environment {
             }),
             below: view.text("below").or(promoted),
         })
+    }
+}
+
+impl Environment {
+    /// With the gaps in names filled as they are for one service.
+    pub(crate) fn filled(mut self, gaps: &Gaps<'_>) -> Environment {
+        self.backup = self.backup.map(|backup| match backup {
+            Backup::RdsInstance { id, within } => Backup::RdsInstance { id: gaps.fill(id), within },
+            Backup::RdsCluster { id, within } => Backup::RdsCluster { id: gaps.fill(id), within },
+            Backup::Dump { url, to, within } => Backup::Dump { url, to: gaps.fill(to), within },
+        });
+        self
     }
 }
 

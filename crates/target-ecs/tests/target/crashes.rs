@@ -40,6 +40,22 @@ fn a_release_with_a_migration() {
     });
 }
 
+/// One snapshot, and before the migration, whoever is killed behind which call.
+#[test]
+fn a_release_with_a_backup() {
+    for is_cluster in [false, true] {
+        check_every_call(|| {
+            let mut script = script(move |cloud: &mut Cloud| {
+                cloud.add_database("planner-db", is_cluster);
+                cloud.script_command(NEW, &["alembic", "upgrade"], Image::exits(8000, 0));
+            });
+            script.migrates = true;
+            script.backup = Some(crate::backups::database(is_cluster));
+            script
+        });
+    }
+}
+
 #[test]
 fn a_release_that_is_undone() {
     check_every_call(|| script(|cloud: &mut Cloud| cloud.script(NEW, Image::missing())));

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws::{Client, Endpoints, Reply, SignIn, Surroundings, Transport, Unanswered, WireRequest};
+use backup::{Backups, Rds, Restore};
 use driver::{Deployment, DeploymentObserver, Doors, Standing};
 use event::{
     Actor, Cause, DeploymentEvent, DeploymentId, DeploymentKind, DeploymentPlan, DeploymentRequest,
@@ -42,6 +43,10 @@ pub(crate) struct Script {
     /// What happens so many seconds after the request.
     pub(crate) happens: Vec<(u64, Deed)>,
     pub(crate) migrates: bool,
+    /// The database that is put aside before.
+    pub(crate) backup: Option<Rds>,
+    /// Nothing is shipped: a snapshot is restored.
+    pub(crate) restore: Option<Restore>,
     /// More of the target's configuration.
     pub(crate) config: Json,
     pub(crate) force: bool,
@@ -62,6 +67,8 @@ pub(crate) fn script(set_up: impl Fn(&mut Cloud) + 'static) -> Script {
         set_up: Box::new(set_up),
         happens: Vec::new(),
         migrates: false,
+        backup: None,
+        restore: None,
         config: json!({}),
         force: false,
         last_good: None,
@@ -139,15 +146,19 @@ impl Transport for Inside {
     }
 }
 
-pub(crate) fn target(cloud: &Shared) -> EcsTarget {
+fn client(cloud: &Shared) -> Client {
     let clock = Rc::clone(cloud);
-    let client = Client::new(
+    Client::new(
         "eu-central-1",
         Endpoints::default(),
         SignIn::new(Arc::new(Nowhere)),
         Box::new(Inside(Rc::clone(cloud))),
         Box::new(move || clock.borrow().now()),
-    );
+    )
+}
+
+pub(crate) fn target(cloud: &Shared) -> EcsTarget {
+    let client = client(cloud);
     let mut masker = Masker::new();
     masker.add(SECRET);
     let values = |_: &ServiceRequest| {
@@ -157,10 +168,16 @@ pub(crate) fn target(cloud: &Shared) -> EcsTarget {
     EcsTarget::new(client, masker, Box::new(values))
 }
 
+pub(crate) fn backups(cloud: &Shared) -> Backups {
+    let cloud = Rc::clone(cloud);
+    Backups::new(Box::new(move |_| client(&cloud)))
+}
+
 /// Gives a target that knows nothing, and remembers what its step may call.
 struct Fresh {
     cloud: Shared,
     current: EcsTarget,
+    backups: Backups,
     allowed: Rc<RefCell<Vec<Allowed>>>,
 }
 
@@ -172,6 +189,7 @@ impl Fresh {
         let made = self.cloud.borrow().calls().len();
         self.allowed.borrow_mut().push((made, calls));
         self.current = target(&self.cloud);
+        self.backups = backups(&self.cloud);
         &mut self.current
     }
 }
@@ -186,7 +204,11 @@ impl Doors for Fresh {
         _: &ServiceRequest,
         step: &PlannedStep,
     ) -> Result<&mut dyn Performer, Cause> {
-        Ok(self.next(Some(step.calls.clone())))
+        self.next(Some(step.calls.clone()));
+        if backup::Body::read(&step.body).is_ok() {
+            return Ok(&mut self.backups);
+        }
+        Ok(&mut self.current)
     }
 }
 
@@ -302,14 +324,17 @@ pub(crate) fn wanted(script: &Script) -> ServiceRequest {
     let last_good = script.last_good.as_ref().map(known);
     let restores = script.restores.as_ref().map(known);
     let command = ["alembic".to_owned(), "upgrade".to_owned()];
-    let around = script.migrates.then(|| migration("api", &command, Duration::from_secs(300)));
+    let backup = script.backup.as_ref().map(|it| it.step("api", Duration::from_secs(3600)));
+    let migrates = script.migrates.then(|| migration("api", &command, Duration::from_secs(300)));
+    let restore = script.restore.as_ref().map(|it| it.step("api", Duration::from_secs(3600)));
+    let around = backup.into_iter().chain(migrates).chain(restore);
     ServiceRequest {
         service: "api".into(),
         release: restores.as_ref().map_or_else(|| release.clone(), |it| it.release.clone()),
         last_good,
         target: "ecs".into(),
         config,
-        around: around.into_iter().collect(),
+        around: around.collect(),
         restores,
     }
 }
@@ -325,7 +350,10 @@ pub(crate) fn play(script: &Script, faults: Vec<Fault>) -> End {
     let request = DeploymentRequest {
         project: "planner".into(),
         environment: "staging".into(),
-        kind: DeploymentKind::Release,
+        kind: match script.restore {
+            Some(_) => DeploymentKind::Task,
+            None => DeploymentKind::Release,
+        },
         by: Actor { name: MaskedText::without_secrets("somebody"), proof: "local".into() },
         reason: None,
         services: vec![wanted(script)],
@@ -340,7 +368,8 @@ pub(crate) fn play(script: &Script, faults: Vec<Fault>) -> End {
     let allowed = Rc::new(RefCell::new(Vec::new()));
     let doors = || {
         let (current, allowed) = (target(&cloud), Rc::clone(&allowed));
-        (Arc::clone(&journal), Fresh { cloud: Rc::clone(&cloud), current, allowed }, Nobody)
+        let fresh = Fresh { backups: backups(&cloud), cloud: Rc::clone(&cloud), current, allowed };
+        (Arc::clone(&journal), fresh, Nobody)
     };
     let owner = || MaskedText::without_secrets("test");
     let id = DeploymentId(12);
@@ -397,7 +426,7 @@ impl End {
     pub(crate) fn deeds(&self) -> BTreeMap<String, usize> {
         let mut deeds = BTreeMap::new();
         let cloud = self.cloud.borrow();
-        let changes = ["Register", "Update", "Stop", "Run"];
+        let changes = ["Register", "Update", "Stop", "Run", "Create", "Restore"];
         for call in cloud.calls()[self.set_up_calls..].iter().filter(|it| it.done) {
             let operation = call.action.split(':').nth(1).unwrap_or_default();
             let is_ours = call.user_agent.starts_with("launchway");

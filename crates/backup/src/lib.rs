@@ -1,0 +1,28 @@
+//! Backups: what is put aside before a deployment changes anything.
+//!
+//! ```text
+//!   settings ──▶ a step of the kind Backup (Body) ──▶ Backups::advance, called until it is over
+//!                                                        │ looks for a snapshot of the fixed name
+//!                                                        │ asks for one where there is none
+//!                                                        └ waits until it is available: its effect
+//! ```
+//!
+//! **Once for a deployment.** Every service has the step, because nobody knows beforehand which of
+//! them change; the first one does it, the others find what it did among the deployment's effects.
+//! The name of a snapshot comes from the deployment and the time at which the step was intended,
+//! which stand in the journal: whoever comes after a crash, or after an answer that got lost, finds
+//! it by that and takes no second one.
+//!
+//! **Never in place.** A backup is restored into a new database; what takes whose place is a
+//! person's decision.
+
+mod body;
+mod effect;
+mod rds;
+mod restore;
+mod words;
+
+pub use aws::Database;
+pub use body::{Body, Rds, Restore};
+pub use effect::Kept;
+pub use rds::{Backups, Clients};
