@@ -7,13 +7,14 @@ use std::sync::Arc;
 use event::{RunRequest, StreamId, Terms};
 use mask::Secret;
 use protocol::JobOptions;
-use repository::{HeldStore, PrivateStore};
+use repository::{HeldStore, PrivateStore, Repository};
 use store::Store;
 
 use crate::cli::AgainArgs;
 use crate::engine::Engine;
 use crate::exit::{Exit, Failure};
 use crate::given;
+use crate::kept;
 use crate::state::StateFolder;
 
 /// The request that a stream begins with.
@@ -31,7 +32,11 @@ pub(crate) fn engine(
     request: &RunRequest,
     args: &AgainArgs,
 ) -> Result<Engine, Failure> {
-    let secrets = given::secrets(&args.secrets, args.secret_file.as_deref())?;
+    let mut secrets = given::secrets(&args.secrets, args.secret_file.as_deref())?;
+    let path = PathBuf::from(&*request.repository_path);
+    // Of a repository that is gone nothing is kept.
+    let identity = Repository::discover(&path).map(|it| it.identity).unwrap_or_default();
+    kept::add_secrets(state, &identity, &mut secrets)?;
     check_secrets(request, &secrets)?;
     Ok(Engine {
         state: state.clone(),
@@ -43,7 +48,8 @@ pub(crate) fn engine(
             ..JobOptions::default()
         },
         terms: terms(args)?,
-        repository: PathBuf::from(&*request.repository_path),
+        repository: path,
+        identity,
         repository_name: Arc::clone(&request.repository),
         width: crate::engine::processors(),
     })

@@ -1,7 +1,7 @@
 //! What a person has to know or agree to before jobs run: environments, a work tree that is not
 //! committed, and secrets that are missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, IsTerminal};
 
 use event::{RunRequest, Terms};
@@ -164,7 +164,7 @@ fn ask(path: &str, job: &str, environment: &str) -> Result<(), Failure> {
 pub(crate) fn on_secrets(
     candidates: &[Candidate],
     secrets: &mut BTreeMap<String, Secret>,
-    vars: &BTreeMap<String, String>,
+    (vars, kept): (&BTreeMap<String, String>, &BTreeSet<String>),
     format: Format,
 ) {
     let mut wanted = WantedNames::default();
@@ -177,8 +177,9 @@ pub(crate) fn on_secrets(
     if format != Format::Human {
         return;
     }
-    let missing_secrets = wanted.secrets.iter().filter(|(name, _)| !secrets.contains_key(*name));
-    for (name, place) in missing_secrets {
+    // One that is kept for an environment is set for its jobs.
+    let is_set = |name: &String| secrets.contains_key(name) || kept.contains(name);
+    for (name, place) in wanted.secrets.iter().filter(|(name, _)| !is_set(name)) {
         let line = place.source.place(place.span.start).line;
         talk(&format!(
             "note: the secret {name} ({}:{line}) is not set, so it is empty; set it with --secret {name}",

@@ -7,6 +7,7 @@ mod deploy;
 mod event;
 mod examples;
 mod runs;
+mod secrets;
 
 use std::path::PathBuf;
 
@@ -23,6 +24,7 @@ pub(crate) use deploy::{
 };
 pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
+pub(crate) use secrets::{SecretsCommand, VarsCommand};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -103,6 +105,12 @@ pub(crate) enum Command {
     /// Switch workflows off and on
     #[command(subcommand)]
     Workflows(WorkflowsCommand),
+    /// Keep secrets on this machine, and see which are needed
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
+    /// Keep variables of workflows on this machine
+    #[command(subcommand)]
+    Vars(VarsCommand),
     /// Look at what launchway.yml says
     #[command(subcommand)]
     Settings(SettingsCommand),

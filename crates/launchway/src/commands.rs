@@ -23,9 +23,11 @@ mod rollback;
 mod run;
 pub(crate) mod runs;
 mod scale;
+mod secrets;
 mod settings;
 mod status;
 mod task;
+mod vars;
 mod verify;
 mod workflows;
 
@@ -45,6 +47,8 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Eval(args) => eval::run(&args)?,
         Command::Runs(command) => runs::run(command, &state()?)?,
         Command::Workflows(command) => workflows::run(&command, &state()?)?,
+        Command::Secrets(command) => secrets::run(&command, &state()?)?,
+        Command::Vars(command) => vars::run(&command, &state()?)?,
         Command::Settings(command) => settings::run(&command)?,
         Command::Build(args) => build::run(&args, &state()?)?,
         Command::Promote(args) => promote::run(&args, &state()?)?,

@@ -23,6 +23,7 @@ use store::{Logs, Store, Sums};
 use crate::artifacts::RunArtifacts;
 use crate::display::{Display, Shown};
 use crate::exit::{Exit, Failure};
+use crate::kept;
 use crate::prepare::refuse;
 use crate::state::StateFolder;
 use crate::terminal::report::Reporter;
@@ -41,6 +42,8 @@ pub(crate) struct Engine {
     pub(crate) repository: PathBuf,
     /// Its name, `owner/name`: concurrency groups are those of a repository.
     pub(crate) repository_name: Arc<str>,
+    /// Under which secrets are kept for it.
+    pub(crate) identity: String,
     /// Jobs at a time.
     pub(crate) width: usize,
 }
@@ -199,8 +202,15 @@ impl Home for HomeFolders<'_> {
             tools: text(state.tools()),
             lock_file: text(repository.join(LOCK_FILE)),
         };
-        let secrets =
-            secrets.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect();
+        let exposed = |(key, value): (&String, &Secret)| (key.clone(), value.expose().to_owned());
+        let mut secrets: BTreeMap<String, String> = secrets.iter().map(exposed).collect();
+        // An environment's own are for its jobs alone, and come before everybody's.
+        if let Some(environment) = &definition.environment {
+            let own = kept::vault(state)
+                .secrets_of(&self.engine.identity, environment.as_str())
+                .map_err(|error| HomeError { message: error.to_string() })?;
+            secrets.extend(own.iter().map(exposed));
+        }
         let change = &request.change;
         let objects = change.store.as_ref().map(|name| {
             let objects = PrivateStore::objects(&state.snapshots(), name);

@@ -121,6 +121,11 @@ fn from_environment_or_person(name: &str) -> Result<String, Failure> {
         )
         .hint(format!("--secret {name}=VALUE, or {name}=VALUE launchway run --secret {name}")));
     }
+    from_person(name)
+}
+
+/// Asks at the terminal; what is typed is not shown.
+pub(crate) fn from_person(name: &str) -> Result<String, Failure> {
     talk(&format!("Value of secret {name} (it is not shown):"));
     let hidden = HiddenInput::begin();
     let mut line = String::new();
@@ -157,7 +162,7 @@ impl Drop for HiddenInput {
 }
 
 /// GitHub's rule for names: letters, digits, `_`; no digit first; not `GITHUB_`, save its token.
-fn checked_name(kind: &str, name: &str) -> Result<String, Failure> {
+pub(crate) fn checked_name(kind: &str, name: &str) -> Result<String, Failure> {
     let name = name.to_uppercase();
     let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let first = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
@@ -174,7 +179,7 @@ fn checked_name(kind: &str, name: &str) -> Result<String, Failure> {
     Ok(name)
 }
 
-fn checked_value(kind: &str, name: &str, value: &str) -> Result<String, Failure> {
+pub(crate) fn checked_value(kind: &str, name: &str, value: &str) -> Result<String, Failure> {
     if value.len() > VALUE_BYTES_MAX {
         let size = value.len();
         return Err(Failure::new(

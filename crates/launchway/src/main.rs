@@ -18,6 +18,7 @@ mod files;
 mod given;
 mod images;
 mod journal;
+mod kept;
 mod names;
 mod plan;
 mod prepare;

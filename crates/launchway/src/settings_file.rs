@@ -36,6 +36,14 @@ pub(crate) fn load(given: Option<&Path>) -> Result<Found, Failure> {
     Ok(Found { settings, root: folder(&path) })
 }
 
+/// The settings of this repository, where there are any.
+pub(crate) fn load_if_there() -> Result<Option<Found>, Failure> {
+    match locate() {
+        Ok(path) => load(Some(&path)).map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
 /// Reads a `.env` file; none where there is no such file.
 pub(crate) fn read_env(path: &Path) -> Result<Option<(EnvFile, Vec<Diagnostic>)>, Failure> {
     if !path.exists() {

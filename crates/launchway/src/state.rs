@@ -91,6 +91,11 @@ impl StateFolder {
         self.root.join("deployments")
     }
 
+    /// Secrets and variables that a person keeps here.
+    pub(crate) fn vault(&self) -> PathBuf {
+        self.root.join("vault")
+    }
+
     /// Locks that say who deploys to which environment.
     pub(crate) fn places(&self) -> PathBuf {
         self.root.join("places")

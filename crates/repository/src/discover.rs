@@ -47,6 +47,9 @@ pub struct Repository {
     pub owner: String,
     /// Name, from the remote's address, else the folder's.
     pub name: String,
+    /// What it is known by among all others: host and path of its remote, `github.com/octo/planner`,
+    /// without who signs in there; the folder, where there is no remote.
+    pub identity: String,
     /// The branch that is checked out; none when detached.
     pub branch: Option<String>,
     /// The branch it is pushed to, as `origin/main`.
@@ -91,6 +94,7 @@ impl Repository {
             branch: status.branch,
             upstream: status.upstream,
             uncommitted: status.changed,
+            identity: config.identity(&root),
             owner,
             name,
             head,
@@ -320,6 +324,11 @@ impl Config {
             .unwrap_or_else(|| ("local".to_owned(), folder.into_owned()))
     }
 
+    fn identity(&self, root: &Path) -> String {
+        let folder = || root.display().to_string();
+        self.origin.as_deref().map_or_else(folder, |address| host_and_path(address, root))
+    }
+
     fn user(&self, head: &Commit) -> (String, String) {
         let name = self.name.clone().unwrap_or_else(|| head.committer.0.clone());
         (name, self.mail.clone().unwrap_or_else(|| head.committer.1.clone()))
@@ -369,9 +378,44 @@ fn owner_and_name(address: &str) -> Option<(String, String)> {
     Some((parts.next()?.to_owned(), name.to_owned()))
 }
 
+/// Where a remote is, the same for every form of its address: `github.com/octo/app`. A path of this
+/// machine is taken from the work tree, as git takes it.
+fn host_and_path(address: &str, root: &Path) -> String {
+    let (host, path) = match address.split_once("://") {
+        // Behind `file://` stands a whole path.
+        Some((_, rest)) if rest.starts_with('/') => ("", rest),
+        Some((_, rest)) => rest.split_once('/').unwrap_or((rest, "")),
+        None => match address.split_once(':') {
+            Some((host, path)) if !host.contains('/') => (host, path),
+            _ => ("", address),
+        },
+    };
+    let path = path.trim_end_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    if host.is_empty() {
+        return root.join(path).display().to_string();
+    }
+    let host = host.rsplit('@').next().unwrap_or(host).to_lowercase();
+    format!("{host}/{}", path.trim_start_matches('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_repository_is_known_by_where_its_remote_is() {
+        let check = |address: &str, expect: &str| {
+            assert_eq!(host_and_path(address, Path::new("/home/mona/app")), expect, "{address}");
+        };
+        check("https://github.com/octo/app.git", "github.com/octo/app");
+        check("https://mona:secret@GitHub.com/octo/app/", "github.com/octo/app");
+        check("git@github.com:octo/app.git", "github.com/octo/app");
+        check("ssh://git@example.com:2222/octo/app", "example.com:2222/octo/app");
+        check("https://elsewhere.example.com/octo/app", "elsewhere.example.com/octo/app");
+        check("/srv/git/octo/app.git", "/srv/git/octo/app");
+        check("file:///srv/git/octo/app.git", "/srv/git/octo/app");
+    }
 
     #[test]
     fn owner_and_name_come_from_every_form_of_address() {

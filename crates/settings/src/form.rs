@@ -118,9 +118,9 @@ pub(crate) static ENV_TEXT: Form = also(form("text", "info", "", |_| Ok(())), Al
 pub(crate) static SECRET: Form = also(
     form(
         "a reference to a secret (secretsmanager:NAME, ssm:NAME, an ARN of either, \
-         kubernetes:SECRET/KEY, file:PATH), never the secret itself",
+         kubernetes:SECRET/KEY, local:NAME, file:PATH), never the secret itself",
         "ssm:/planner/token",
-        "^(arn:|secretsmanager:|ssm:|kubernetes:|file:)",
+        "^(arn:|secretsmanager:|ssm:|kubernetes:|local:|file:)",
         |text| crate::secret::parse(text).map(|_| ()),
     ),
     Also::Hidden,

@@ -1,5 +1,7 @@
 //! Where a secret lies. The secret itself never stands in the settings.
 
+use std::fmt;
+
 /// A reference to a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretReference {
@@ -21,6 +23,11 @@ pub enum SecretReference {
         secret: String,
         /// The key in it.
         key: String,
+    },
+    /// Kept on the machine that deploys, by `launchway secrets set`.
+    Local {
+        /// Its name.
+        name: String,
     },
     /// A file of the machine that deploys, outside of the repository as a rule.
     File {
@@ -63,8 +70,30 @@ pub(crate) fn parse(text: &str) -> Result<SecretReference, &'static str> {
             }
             _ => Err("it names a Secret and a key with `/` between them"),
         },
+        "local" if is_name(rest) => Ok(SecretReference::Local { name: rest.to_uppercase() }),
+        "local" => Err("a name is letters, digits and _, not a digit first"),
         "file" => Ok(SecretReference::File { path: rest.to_owned() }),
         _ => Err("it is no reference to a secret"),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let letters = text.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
+    letters && !text.starts_with(|it: char| it.is_ascii_digit())
+}
+
+impl fmt::Display for SecretReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SecretReference::SecretsManager { id, key: None } => write!(f, "secretsmanager:{id}"),
+            SecretReference::SecretsManager { id, key: Some(key) } => {
+                write!(f, "secretsmanager:{id}#{key}")
+            }
+            SecretReference::Ssm { name } => write!(f, "ssm:{name}"),
+            SecretReference::Kubernetes { secret, key } => write!(f, "kubernetes:{secret}/{key}"),
+            SecretReference::Local { name } => write!(f, "local:{name}"),
+            SecretReference::File { path } => write!(f, "file:{path}"),
+        }
     }
 }
 
@@ -127,6 +156,8 @@ mod tests {
             "kubernetes:planner/token",
             expect![[r#"Ok(Kubernetes { secret: "planner", key: "token" })"#]],
         );
+        check("local:db_url", expect![[r#"Ok(Local { name: "DB_URL" })"#]]);
+        check("local:1", expect![[r#"Err("a name is letters, digits and _, not a digit first")"#]]);
         check("file:/etc/planner/token", expect![[r#"Ok(File { path: "/etc/planner/token" })"#]]);
     }
 

@@ -5,6 +5,7 @@
 //! lock           held while the journal is opened, so that its schema is made once
 //! blobs/         bytes by their SHA-256: logs, artifacts, summaries
 //! logs/          logs that still grow, one for each lease of a job
+//! vault/         secrets and variables that a person keeps, sealed
 //! ```
 //!
 //! [`Store`] is the journal's real side ([`ports::Journal`]). One thread writes; what waits is
@@ -27,6 +28,7 @@ mod read;
 mod references;
 mod store;
 mod sums;
+mod vault;
 mod write;
 mod writer;
 
@@ -37,3 +39,4 @@ pub use logs::Logs;
 pub use read::{BrokenChain, ReadError, RunRecord, Verified};
 pub use store::{Ledger, Store};
 pub use sums::{Sum, Sums};
+pub use vault::{Kept, Scope, Value, Vault, VaultError};

@@ -27,7 +27,7 @@ pub(super) const PROMOTE: &str = "\
 Examples:
   launchway promote production --plan             what runs in the environment below, and what it would change
   launchway promote production
-  launchway promote production -s api --version v1.2.0 --reason 'the fix alone'";
+  launchway promote production -s api --version v1.2.0 --reason \"the fix alone\"";
 
 /// `launchway runs list`
 pub(super) const RUNS_LIST: &str = "\
@@ -96,6 +96,48 @@ Examples:
   launchway settings show                         every service in every environment
   launchway settings show production              one environment
   launchway settings show --format json | jq -r 'select(.file == null) | .key'";
+
+/// `launchway secrets list`
+pub(super) const SECRETS_LIST: &str = "\
+Examples:
+  launchway secrets list                          each with where it is named, and whether it is set
+  launchway secrets list --format json | jq -r 'select(.state==\"missing\") | .name'";
+
+/// `launchway secrets set`
+pub(super) const SECRETS_SET: &str = "\
+Examples:
+  launchway secrets set REGISTRY_TOKEN            asks for the value, and does not show it
+  launchway secrets set DB_URL --environment production --rotate-by 2027-03-31
+
+A value comes from standard input where that is no terminal: echo \"$TOKEN\" | launchway secrets set TOKEN
+It is kept sealed in the state folder, and given to this repository's jobs and deployments alone.";
+
+/// `launchway secrets remove`
+pub(super) const SECRETS_REMOVE: &str = "\
+Examples:
+  launchway secrets remove REGISTRY_TOKEN
+  launchway secrets remove DB_URL --environment production";
+
+/// `launchway secrets setup`
+pub(super) const SECRETS_SETUP: &str = "\
+Examples:
+  launchway secrets setup                         asks for each that workflows name and nobody set
+  launchway secrets setup --environment staging   and for those that the settings want there";
+
+/// `launchway vars list`
+pub(super) const VARS_LIST: &str = "\
+Examples:
+  launchway vars list";
+
+/// `launchway vars set`
+pub(super) const VARS_SET: &str = "\
+Examples:
+  launchway vars set REGION eu-central-1";
+
+/// `launchway vars remove`
+pub(super) const VARS_REMOVE: &str = "\
+Examples:
+  launchway vars remove REGION";
 
 /// `launchway workflows list`
 pub(super) const WORKFLOWS_LIST: &str = "\

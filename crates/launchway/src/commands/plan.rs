@@ -22,7 +22,7 @@ use crate::select::{self, Candidate, Choice};
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::now;
-use crate::{files, given};
+use crate::{files, given, kept};
 
 pub(crate) fn run(args: &PlanArgs, state: &StateFolder) -> Outcome {
     let repository =
@@ -86,6 +86,11 @@ impl<'a> Planner<'a> {
             mirrors: run::mirrors(&args.mirrors)?,
             ..JobOptions::default()
         };
+        let mut vars = given::vars(&args.event.vars)?;
+        kept::add_variables(state, &repository.identity, &mut vars)?;
+        let mut secrets = kept::secret_names(state, &repository.identity)?;
+        secrets.extend(secret_names(args)?);
+        let secrets = Vec::from_iter(secrets);
         let remote = RemoteFiles::new(state, &repository.root, &options, WriteLock::Never);
         Ok(Planner {
             args,
@@ -93,8 +98,8 @@ impl<'a> Planner<'a> {
             event,
             committed,
             selection: prepare::selection(&args.event.jobs, &args.event.matrix)?,
-            vars: given::vars(&args.event.vars)?,
-            secrets: secret_names(args)?,
+            vars,
+            secrets,
             terms: given::terms(&args.environments, &args.labels, committed.is_some())?,
             remote,
         })

@@ -24,7 +24,7 @@ use crate::terminal::diagnostics;
 use crate::terminal::report::reporter;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::now;
-use crate::{agree, closing, files, given, journal};
+use crate::{agree, closing, files, given, journal, kept};
 
 pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
     executor(args.executor)?;
@@ -38,8 +38,10 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
     let committed = committed.as_deref();
     let mut selected = Selected::find(&repository, &event, committed, args, state)?;
     selected.say_what_does_not_run(args.format);
-    let secrets = given::secrets(&args.secrets, args.secret_file.as_deref())?;
-    let vars = given::vars(&args.event.vars)?;
+    let mut secrets = given::secrets(&args.secrets, args.secret_file.as_deref())?;
+    let mut vars = given::vars(&args.event.vars)?;
+    kept::add_secrets(state, &repository.identity, &mut secrets)?;
+    kept::add_variables(state, &repository.identity, &mut vars)?;
     let mut engine = Engine {
         state: state.clone(),
         store: Arc::new(journal::open(state)?),
@@ -47,6 +49,7 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
         options: options(args, committed.is_some())?,
         repository: repository.root.clone(),
         repository_name: repository.full_name().into(),
+        identity: repository.identity.clone(),
         terms: Terms::default(),
         width: args.width.map_or_else(processors, NonZeroUsize::get),
     };
@@ -54,7 +57,8 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
     select::keep_those_with(&mut selected.to_run, &args.event.jobs)?;
     let selection = prepare::selection(&args.event.jobs, &args.event.matrix)?;
     select::check_matrix_keys(&selected.to_run, selection.matrix.keys())?;
-    agree::on_secrets(&selected.to_run, &mut engine.secrets, &vars, args.format);
+    let names = kept::secret_names(state, &repository.identity)?;
+    agree::on_secrets(&selected.to_run, &mut engine.secrets, (&vars, &names), args.format);
     let made_for = MadeFor { event: &event, committed, store: private.name() };
     let requests = selected.requests(&repository, &made_for, args, &engine, &vars)?;
     // Nobody clears it up before the journal says that a run needs it.

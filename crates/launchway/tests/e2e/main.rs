@@ -40,6 +40,7 @@ mod groups;
 mod harness;
 mod host;
 mod json;
+mod kept;
 mod kill;
 mod logs;
 mod plan;

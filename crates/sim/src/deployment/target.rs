@@ -270,6 +270,11 @@ impl Target for FakeDoors {
             Some(running) => GoingBack::Possible { to: Box::new(running.clone()) },
             None => GoingBack::FirstDeployment,
         };
-        Ok(Proposal { changes: differs.then_some(change).into_iter().collect(), steps, going_back, notes: Vec::new() })
+        Ok(Proposal {
+            changes: differs.then_some(change).into_iter().collect(),
+            steps,
+            going_back,
+            notes: Vec::new(),
+        })
     }
 }

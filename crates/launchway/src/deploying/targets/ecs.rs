@@ -105,7 +105,7 @@ fn endpoints() -> Endpoints {
 }
 
 pub(super) fn open(site: Site<'_>, found: Option<&Found>) -> Result<Regions, Failure> {
-    let sources = found.map(|it| sources::of(it, site.environment)).transpose()?;
+    let sources = found.map(|it| sources::of(it, site.environment, site.state)).transpose()?;
     let sources = Arc::new(sources.unwrap_or_default());
     Ok(Regions { sign_in: sign_in(site, found)?, sources, targets: BTreeMap::new() })
 }
@@ -199,9 +199,10 @@ fn reference(service: &str, at: &SecretReference) -> Result<Reference, Failure> 
             Ok(Reference::SecretsManager { id: id.clone(), key: key.clone() })
         }
         SecretReference::Ssm { name } => Ok(Reference::Ssm { name: name.clone() }),
-        SecretReference::Kubernetes { .. } | SecretReference::File { .. } => {
-            let message =
-                format!("ECS reads no secret of {service} from a file or from Kubernetes");
+        SecretReference::Kubernetes { .. }
+        | SecretReference::Local { .. }
+        | SecretReference::File { .. } => {
+            let message = format!("ECS cannot read the secret {at} of {service}");
             Err(Failure::new(Exit::Refused, message)
                 .hint("keep it in Secrets Manager, or in the Parameter Store"))
         }

@@ -22,7 +22,8 @@ fn folder(site: Site<'_>) -> Folder {
 pub(super) fn open(site: Site<'_>, found: Option<&Found>) -> Result<HostTarget, Failure> {
     let own = std::env::current_exe().map_err(|error| Failure::caused(Exit::Fault, error))?;
     let environment = site.environment.to_owned();
-    let sources = found.map(|it| sources::of(it, &environment)).transpose()?.unwrap_or_default();
+    let sources = found.map(|it| sources::of(it, &environment, site.state)).transpose()?;
+    let sources = sources.unwrap_or_default();
     let mut masker = Masker::new();
     // What cannot be read now is said when it is needed.
     for value in sources.values().filter_map(|it| values(it).ok()).flatten() {
@@ -39,17 +40,20 @@ pub(super) fn open(site: Site<'_>, found: Option<&Found>) -> Result<HostTarget, 
 fn values(sources: &Sources) -> Result<BTreeMap<String, Secret>, Cause> {
     let mut values = sources.of_files()?;
     for (name, reference) in &sources.secrets {
-        values.insert(name.clone(), lookup(&sources.root, reference).map_err(missing)?);
+        values.insert(name.clone(), lookup(sources, reference).map_err(missing)?);
     }
     Ok(values)
 }
 
-/// What this machine can look up by itself: a file.
-fn lookup(root: &Path, reference: &SecretReference) -> Result<Secret, String> {
+/// What this machine can look up by itself: a file, and what is kept here.
+fn lookup(sources: &Sources, reference: &SecretReference) -> Result<Secret, String> {
     match reference {
-        SecretReference::File { path } => std::fs::read_to_string(root.join(path))
+        SecretReference::File { path } => std::fs::read_to_string(sources.root.join(path))
             .map(|text| Secret::new(text.trim_end_matches('\n')))
             .map_err(|error| format!("the secret in {path} cannot be read: {error}")),
+        SecretReference::Local { name } => sources.kept.get(name).cloned().ok_or_else(|| {
+            format!("the secret {name} is not kept here: launchway secrets set {name} keeps it")
+        }),
         SecretReference::SecretsManager { id: name, .. }
         | SecretReference::Ssm { name }
         | SecretReference::Kubernetes { secret: name, .. } => {

@@ -1,0 +1,81 @@
+//! The command line of secrets and variables that are kept on this machine.
+
+use clap::{Args, Subcommand};
+
+use super::{Format, examples};
+
+/// For whom a value is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct KeptFor {
+    /// Only for jobs and deployments of this environment [default: all of the repository]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Option<String>,
+}
+
+/// `launchway secrets list`, `launchway vars list`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct KeptListArgs {
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// `launchway secrets`
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum SecretsCommand {
+    /// List secrets that workflows and settings name, and whether each is set
+    #[command(after_help = examples::SECRETS_LIST)]
+    List(KeptListArgs),
+    /// Keep a secret on this machine; its value is asked for, or read from standard input
+    #[command(after_help = examples::SECRETS_SET)]
+    Set {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        kept_for: KeptFor,
+        /// When it shall be another; `list` reminds of it
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        rotate_by: Option<String>,
+    },
+    /// Forget a secret
+    #[command(after_help = examples::SECRETS_REMOVE)]
+    Remove {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        kept_for: KeptFor,
+    },
+    /// Ask for every secret that is named and not set
+    #[command(after_help = examples::SECRETS_SETUP)]
+    Setup {
+        #[command(flatten)]
+        kept_for: KeptFor,
+    },
+}
+
+/// `launchway vars`
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum VarsCommand {
+    /// List variables that workflows name, and those that are kept
+    #[command(after_help = examples::VARS_LIST)]
+    List(KeptListArgs),
+    /// Keep a variable on this machine
+    #[command(after_help = examples::VARS_SET)]
+    Set {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Its value
+        #[arg(value_name = "VALUE", allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Forget a variable
+    #[command(after_help = examples::VARS_REMOVE)]
+    Remove {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}

@@ -1,0 +1,180 @@
+//! `launchway secrets`: which are named and where, which are set, and setting them.
+
+pub(super) mod named;
+
+use std::io::{IsTerminal as _, Read as _};
+
+use event::Timestamp;
+use mask::Secret;
+use serde_json::json;
+use store::{Scope, Value, Vault};
+
+use self::named::{Line, Lines, State};
+use crate::cli::{Format, SecretsCommand};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::state::StateFolder;
+use crate::terminal::style::{Style, out, talk};
+use crate::terminal::time::{moment, now};
+use crate::{given, kept};
+
+/// Bytes of standard input that are read: a secret has less (GitHub's limit).
+const INPUT_BYTES_MAX: u64 = 64 << 10;
+
+pub(crate) fn run(command: &SecretsCommand, state: &StateFolder) -> Outcome {
+    let here = named::Here::look()?;
+    let vault = kept::vault(state);
+    let scope = |environment: &Option<String>| Scope {
+        repository: here.owner.clone(),
+        environment: environment.clone(),
+    };
+    match command {
+        SecretsCommand::List(args) => list(&here.secrets(&vault)?, args.format),
+        SecretsCommand::Set { name, kept_for, rotate_by } => {
+            here.check_environment(kept_for.environment.as_deref())?;
+            let name = given::checked_name("secret", name)?;
+            let rotate_by = rotate_by.as_deref().map(day).transpose()?;
+            let value = value_of(&name)?;
+            keep(&vault, &scope(&kept_for.environment), (&name, value), rotate_by)
+        }
+        SecretsCommand::Remove { name, kept_for } => {
+            let name = given::checked_name("secret", name)?;
+            let removed = vault.remove(&scope(&kept_for.environment), &name, true);
+            removed_or_not("secret", &name, removed.map_err(kept::failed)?)
+        }
+        SecretsCommand::Setup { kept_for } => {
+            here.check_environment(kept_for.environment.as_deref())?;
+            setup(&here.secrets(&vault)?, &vault, &scope(&kept_for.environment))
+        }
+    }
+}
+
+/// Said of secrets and of variables.
+pub(super) fn removed_or_not(what: &str, name: &str, was_there: bool) -> Outcome {
+    if was_there {
+        talk(&format!("the {what} {name} is forgotten"));
+        return Ok(Exit::Done);
+    }
+    Err(Failure::new(Exit::Usage, format!("no {what} {name} is kept here"))
+        .hint(format!("launchway {what}s list shows what there is").replace("variables", "vars")))
+}
+
+fn keep(
+    vault: &Vault,
+    scope: &Scope,
+    (name, value): (&str, String),
+    rotate_by: Option<Timestamp>,
+) -> Outcome {
+    if value.is_empty() {
+        return Err(Failure::new(Exit::Usage, format!("the value of {name} is empty"))
+            .hint(format!("launchway secrets remove {name} forgets one")));
+    }
+    let when = (now(), rotate_by);
+    let replaced = vault.set(scope, name, Value::Secret(&Secret::new(value)), when);
+    let replaced = replaced.map_err(kept::failed)?;
+    let place = scope.environment.as_ref().map_or_else(
+        || format!("for {}", scope.repository),
+        |it| format!("for {it} of {}", scope.repository),
+    );
+    let what = if replaced { "has another value" } else { "is kept" };
+    talk(&format!("the secret {name} {what} {place}"));
+    Ok(Exit::Done)
+}
+
+/// From standard input where that is none of a person's, else asked for.
+fn value_of(name: &str) -> Result<String, Failure> {
+    if std::io::stdin().is_terminal() {
+        return given::from_person(name);
+    }
+    let mut text = String::new();
+    let read = std::io::stdin().lock().take(INPUT_BYTES_MAX).read_to_string(&mut text);
+    read.map_err(|error| Failure::caused(Exit::Usage, error))?;
+    // The end of the line is echo's, not the secret's.
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    given::checked_value("secret", name, text.strip_suffix('\r').unwrap_or(text))
+}
+
+/// The end of a day, in UTC.
+fn day(text: &str) -> Result<Timestamp, Failure> {
+    let end = text.parse::<jiff::civil::Date>().ok().and_then(|day| {
+        let end = day.tomorrow().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        u64::try_from(end.timestamp().as_millisecond()).ok()
+    });
+    end.map(Timestamp).ok_or_else(|| {
+        Failure::new(Exit::Usage, format!("`{text}` is no day")).hint("YYYY-MM-DD, as 2027-03-31")
+    })
+}
+
+fn list(lines: &Lines, format: Format) -> Outcome {
+    let style = Style::stdout();
+    for line in &lines.0 {
+        out(&if format == Format::Json { machine(line) } else { human(line, style) });
+    }
+    if lines.0.is_empty() && format != Format::Json {
+        talk("no workflow and no settings name a secret, and none is kept");
+    }
+    Ok(Exit::Done)
+}
+
+fn human(line: &Line, style: Style) -> String {
+    let place = line.environment.as_ref().map_or_else(String::new, |it| format!("  ({it})"));
+    let state = match &line.state {
+        State::Set { at, rotate_by } => {
+            let late = rotate_by.filter(|by| *by <= now());
+            let late =
+                late.map(|by| style.yellow(&format!(", to be rotated since {}", moment(by))));
+            format!("{} {}{}", style.green("set"), moment(*at), late.unwrap_or_default())
+        }
+        State::Missing => style.yellow("missing"),
+        State::Elsewhere { reference, is_there } => match is_there {
+            Some(false) => format!("{} {reference}", style.yellow("missing")),
+            _ => format!("in {reference}"),
+        },
+    };
+    let used = line.used_at.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let used = if used.is_empty() { "named nowhere".to_owned() } else { used };
+    format!("{}{place}  {state}  {}", style.bold(&line.name), style.dim(&used))
+}
+
+fn machine(line: &Line) -> String {
+    let (state, reference, set_at, rotate_by) = match &line.state {
+        State::Set { at, rotate_by } => ("set", None, Some(*at), *rotate_by),
+        State::Missing => ("missing", None, None, None),
+        State::Elsewhere { reference, is_there: Some(false) } => {
+            ("missing", Some(reference), None, None)
+        }
+        State::Elsewhere { reference, .. } => ("elsewhere", Some(reference), None, None),
+    };
+    json!({
+        "type": "secret", "name": line.name, "environment": line.environment, "state": state,
+        "reference": reference, "used_at": line.used_at, "set_at_ms": set_at,
+        "rotate_by_ms": rotate_by,
+    })
+    .to_string()
+}
+
+fn setup(lines: &Lines, vault: &Vault, scope: &Scope) -> Outcome {
+    let wanted = lines.0.iter().filter(|line| {
+        let is_meant = line.environment.is_none() || line.environment == scope.environment;
+        matches!(line.state, State::Missing) && is_meant
+    });
+    let wanted: Vec<&Line> = wanted.collect();
+    if wanted.is_empty() {
+        talk("every secret that is named is set");
+        return Ok(Exit::Done);
+    }
+    if !std::io::stdin().is_terminal() {
+        let names: Vec<&str> = wanted.iter().map(|it| it.name.as_str()).collect();
+        return Err(Failure::new(Exit::Usage, "there is nobody to ask for values")
+            .hint(format!("launchway secrets set NAME < FILE, for each of {}", names.join(", "))));
+    }
+    for line in wanted {
+        talk(&format!("{}: {}", line.name, line.used_at.join(", ")));
+        let value = given::from_person(&line.name)?;
+        if value.is_empty() {
+            talk("left out");
+            continue;
+        }
+        keep(vault, scope, (&line.name, value), None)?;
+    }
+    Ok(Exit::Done)
+}

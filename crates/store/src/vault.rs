@@ -1,0 +1,559 @@
+//! Secrets and variables that a person keeps on this machine, by repository and environment.
+//!
+//! ```text
+//!   vault.key     32 random bytes, for their owner alone
+//!   vault.json    names as they are; values of secrets sealed (AES-256-GCM), bound to their names
+//! ```
+//!
+//! Key and values lie in one folder, so this guards against what is read or copied by accident (an
+//! editor, a log, a backup without the key), and not against somebody who may read all files of the
+//! person. A sealed value moved to another name or environment does not open.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use event::Timestamp;
+use mask::Secret;
+use serde::{Deserialize, Serialize};
+
+/// Bytes of the key.
+const KEY_LEN: usize = 32;
+/// Entries of all repositories together: a person keeps some hundred.
+const ENTRIES_MAX: usize = 10_000;
+/// Bytes of the file that are read: [`ENTRIES_MAX`] of the longest that GitHub takes would be more,
+/// and nobody has them.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// Why the vault did not give or take something. No value stands in it.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The disk.
+    #[error("{path} cannot be used")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is not one of ours.
+    #[error("{path} is damaged: {why}")]
+    Damaged {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The key does not open what was sealed with another.
+    #[error("the value of {name} cannot be opened with {key}")]
+    Sealed {
+        /// Whose.
+        name: String,
+        /// With which file.
+        key: PathBuf,
+    },
+    /// Too many.
+    #[error("{count} secrets and variables are more than {ENTRIES_MAX}")]
+    TooMany {
+        /// How many.
+        count: usize,
+    },
+}
+
+impl VaultError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            VaultError::Sealed { .. } => Some("the key was replaced: set the value again"),
+            VaultError::Damaged { .. } => {
+                Some("take it from a backup, or remove it and set the values again")
+            }
+            VaultError::Io { .. } | VaultError::TooMany { .. } => None,
+        }
+    }
+}
+
+/// For whom a value is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Scope {
+    /// The repository, `octo/planner`.
+    pub repository: String,
+    /// Only jobs and deployments of this environment; none for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+}
+
+/// What is kept of a name, but for a secret's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// For whom.
+    pub scope: Scope,
+    /// Its name.
+    pub name: String,
+    /// The value of a variable; none of a secret's.
+    pub variable: Option<String>,
+    /// When it was set.
+    pub set_at: Timestamp,
+    /// When it shall be another.
+    pub rotate_by: Option<Timestamp>,
+}
+
+/// What is to be kept.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// Sealed.
+    Secret(&'a Secret),
+    /// As it is.
+    Variable(&'a str),
+}
+
+/// The secrets and variables of this machine.
+#[derive(Clone, Debug)]
+pub struct Vault {
+    folder: PathBuf,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Contents {
+    version: u32,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    scope: Scope,
+    name: String,
+    #[serde(flatten)]
+    value: Stored,
+    set_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotate_by: Option<Timestamp>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Stored {
+    /// Nonce and sealed bytes, in hex.
+    Sealed(String),
+    Plain(String),
+}
+
+impl Entry {
+    fn is(&self, scope: &Scope, name: &str, secret: bool) -> bool {
+        self.scope == *scope
+            && self.name == name
+            && matches!(self.value, Stored::Sealed(_)) == secret
+    }
+
+    fn kept(&self) -> Kept {
+        Kept {
+            scope: self.scope.clone(),
+            name: self.name.clone(),
+            variable: match &self.value {
+                Stored::Plain(text) => Some(text.clone()),
+                Stored::Sealed(_) => None,
+            },
+            set_at: self.set_at,
+            rotate_by: self.rotate_by,
+        }
+    }
+}
+
+impl Vault {
+    /// The vault in a folder; nothing is made until something is set.
+    pub fn in_folder(folder: &Path) -> Vault {
+        Vault { folder: folder.to_owned() }
+    }
+
+    /// What is kept of a repository, by environment and name.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn list(&self, repository: &str) -> Result<Vec<Kept>, VaultError> {
+        let contents = self.read()?;
+        let own = contents.entries.iter().filter(|it| it.scope.repository == repository);
+        let mut kept: Vec<Kept> = own.map(Entry::kept).collect();
+        kept.sort_by(|one, other| (&one.scope, &one.name).cmp(&(&other.scope, &other.name)));
+        Ok(kept)
+    }
+
+    /// The secrets of a repository, those of an environment before those of all.
+    ///
+    /// # Errors
+    /// When it cannot be read, or one does not open.
+    pub fn secrets(
+        &self,
+        repository: &str,
+        environment: Option<&str>,
+    ) -> Result<BTreeMap<String, Secret>, VaultError> {
+        self.open_all(self.of(repository, environment)?)
+    }
+
+    /// The secrets of an environment alone.
+    ///
+    /// # Errors
+    /// When it cannot be read, or one does not open.
+    pub fn secrets_of(
+        &self,
+        repository: &str,
+        environment: &str,
+    ) -> Result<BTreeMap<String, Secret>, VaultError> {
+        let mut entries = self.of(repository, Some(environment))?;
+        entries.retain(|it| it.scope.environment.is_some());
+        self.open_all(entries)
+    }
+
+    fn open_all(&self, entries: Vec<Entry>) -> Result<BTreeMap<String, Secret>, VaultError> {
+        let mut secrets = BTreeMap::new();
+        for entry in entries {
+            if let Stored::Sealed(sealed) = &entry.value {
+                secrets.insert(entry.name.clone(), self.opened(&entry, sealed)?);
+            }
+        }
+        Ok(secrets)
+    }
+
+    /// The variables of a repository, those of an environment before those of all.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn variables(
+        &self,
+        repository: &str,
+        environment: Option<&str>,
+    ) -> Result<BTreeMap<String, String>, VaultError> {
+        let mut variables = BTreeMap::new();
+        for entry in self.of(repository, environment)? {
+            if let Stored::Plain(text) = entry.value {
+                variables.insert(entry.name, text);
+            }
+        }
+        Ok(variables)
+    }
+
+    /// Keeps a value, in the place of the one before. Back comes whether there was one.
+    ///
+    /// # Errors
+    /// When it cannot be kept; what was there before is there still.
+    pub fn set(
+        &self,
+        scope: &Scope,
+        name: &str,
+        value: Value<'_>,
+        (at, rotate_by): (Timestamp, Option<Timestamp>),
+    ) -> Result<bool, VaultError> {
+        fs::create_dir_all(&self.folder).map_err(|error| self.io(&self.folder, error))?;
+        let _alone = self.lock()?;
+        let mut contents = self.read()?;
+        let secret = matches!(value, Value::Secret(_));
+        let before = contents.entries.len();
+        contents.entries.retain(|it| !it.is(scope, name, secret));
+        let was_there = contents.entries.len() < before;
+        if contents.entries.len() >= ENTRIES_MAX {
+            return Err(VaultError::TooMany { count: contents.entries.len() + 1 });
+        }
+        let value = match value {
+            Value::Variable(text) => Stored::Plain(text.to_owned()),
+            Value::Secret(secret) => Stored::Sealed(self.sealed(scope, name, secret)?),
+        };
+        let (scope, name) = (scope.clone(), name.to_owned());
+        contents.entries.push(Entry { scope, name, value, set_at: at, rotate_by });
+        self.write(&contents)?;
+        Ok(was_there)
+    }
+
+    /// Forgets a secret, or a variable. Back comes whether there was one.
+    ///
+    /// # Errors
+    /// When it cannot be forgotten.
+    pub fn remove(&self, scope: &Scope, name: &str, secret: bool) -> Result<bool, VaultError> {
+        if !self.folder.exists() {
+            return Ok(false);
+        }
+        let _alone = self.lock()?;
+        let mut contents = self.read()?;
+        let before = contents.entries.len();
+        contents.entries.retain(|it| !it.is(scope, name, secret));
+        let was_there = contents.entries.len() < before;
+        if was_there {
+            self.write(&contents)?;
+        }
+        Ok(was_there)
+    }
+
+    /// Those of all environments first, so that the environment's own come over them.
+    fn of(&self, repository: &str, environment: Option<&str>) -> Result<Vec<Entry>, VaultError> {
+        let mut entries = self.read()?.entries;
+        entries.retain(|it| {
+            let own = it.scope.environment.as_deref();
+            it.scope.repository == repository && (own.is_none() || is_same(own, environment))
+        });
+        entries.sort_by_key(|it| it.scope.environment.is_some());
+        Ok(entries)
+    }
+
+    fn io(&self, path: &Path, source: io::Error) -> VaultError {
+        VaultError::Io { path: path.to_owned(), source }
+    }
+
+    fn damaged(&self, why: impl Into<String>) -> VaultError {
+        VaultError::Damaged { path: self.file(), why: why.into() }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.join("vault.json")
+    }
+
+    fn key_file(&self) -> PathBuf {
+        self.folder.join("vault.key")
+    }
+
+    /// Held while it is changed.
+    fn lock(&self) -> Result<File, VaultError> {
+        let path = self.folder.join("vault.lock");
+        let open =
+            OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path);
+        let file = open.map_err(|error| self.io(&path, error))?;
+        file.lock().map_err(|error| self.io(&path, error))?;
+        Ok(file)
+    }
+
+    fn read(&self) -> Result<Contents, VaultError> {
+        let path = self.file();
+        let file = match File::open(&path) {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(Contents { version: 1, entries: Vec::new() });
+            }
+            other => other.map_err(|error| self.io(&path, error))?,
+        };
+        let mut bytes = Vec::new();
+        let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
+        read.map_err(|error| self.io(&path, error))?;
+        if bytes.len() as u64 > FILE_BYTES_MAX {
+            return Err(self.damaged(format!("it has more than {FILE_BYTES_MAX} bytes")));
+        }
+        // What serde says of a value could be the value.
+        let contents: Contents = serde_json::from_slice(&bytes).map_err(|error| {
+            self.damaged(format!("line {}, column {}", error.line(), error.column()))
+        })?;
+        if contents.version != 1 {
+            return Err(self.damaged(format!("a newer Launchway wrote it ({})", contents.version)));
+        }
+        Ok(contents)
+    }
+
+    /// Written beside and renamed: a reader sees the one or the other.
+    fn write(&self, contents: &Contents) -> Result<(), VaultError> {
+        let path = self.file();
+        let text = serde_json::to_vec_pretty(contents).expect("it has text keys only");
+        let write = || -> io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+            file.write_all(&text)?;
+            file.as_file().sync_all()?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        write().map_err(|error| self.io(&path, error))
+    }
+
+    /// The key; made where there is none and one is to be sealed with.
+    fn key(&self, make: bool) -> Result<RandomizedNonceKey, VaultError> {
+        let path = self.key_file();
+        let mut bytes = [0; KEY_LEN];
+        let made = if make { self.make_key(&path)? } else { None };
+        match made {
+            Some(made) => bytes = made,
+            None => {
+                let read = File::open(&path).and_then(|mut file| file.read_exact(&mut bytes));
+                read.map_err(|error| self.io(&path, error))?;
+            }
+        }
+        RandomizedNonceKey::new(&AES_256_GCM, &bytes)
+            .map_err(|_| self.io(&path, io::Error::other("it is no key")))
+    }
+
+    /// None where there is one.
+    fn make_key(&self, path: &Path) -> Result<Option<[u8; KEY_LEN]>, VaultError> {
+        if path.exists() {
+            return Ok(None);
+        }
+        let mut bytes = [0; KEY_LEN];
+        aws_lc_rs::rand::fill(&mut bytes)
+            .map_err(|_| self.io(path, io::Error::other("the system gives no random numbers")))?;
+        let write = || -> io::Result<()> {
+            // For its owner alone from the beginning, and whole or not at all.
+            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+            file.write_all(&bytes)?;
+            file.as_file().sync_all()?;
+            file.persist_noclobber(path)?;
+            Ok(())
+        };
+        write().map_err(|error| self.io(path, error))?;
+        Ok(Some(bytes))
+    }
+
+    fn sealed(&self, scope: &Scope, name: &str, secret: &Secret) -> Result<String, VaultError> {
+        let key = self.key(true)?;
+        let mut bytes = secret.expose().as_bytes().to_vec();
+        let cannot = || VaultError::Sealed { name: name.to_owned(), key: self.key_file() };
+        let nonce = key
+            .seal_in_place_append_tag(Aad::from(bound_to(scope, name)), &mut bytes)
+            .map_err(|_| cannot())?;
+        Ok(hex(nonce.as_ref()) + &hex(&bytes))
+    }
+
+    fn opened(&self, entry: &Entry, sealed: &str) -> Result<Secret, VaultError> {
+        let cannot = || VaultError::Sealed { name: entry.name.clone(), key: self.key_file() };
+        let mut bytes = unhex(sealed).ok_or_else(cannot)?;
+        let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN).ok_or_else(cannot)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| cannot())?;
+        let about = Aad::from(bound_to(&entry.scope, &entry.name));
+        let open = self.key(false)?.open_in_place(nonce, about, sealed).map_err(|_| cannot())?;
+        let text = std::str::from_utf8(open).map_err(|_| cannot())?;
+        Ok(Secret::new(text))
+    }
+}
+
+/// Names of environments are the same in any case, as on GitHub.
+fn is_same(one: Option<&str>, other: Option<&str>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
+}
+
+/// A value opens under its own name alone.
+fn bound_to(scope: &Scope, name: &str) -> Vec<u8> {
+    let about =
+        serde_json::json!(["launchway vault", 1, scope.repository, scope.environment, name]);
+    about.to_string().into_bytes()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a text takes everything");
+        text
+    })
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    digits
+        .len()
+        .is_multiple_of(2)
+        .then(|| digits.chunks(2).map(byte).collect::<Option<Vec<u8>>>())?
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn scope(environment: Option<&str>) -> Scope {
+        Scope { repository: "octo/planner".into(), environment: environment.map(str::to_owned) }
+    }
+
+    fn vault() -> (tempfile::TempDir, Vault) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = Vault::in_folder(&folder.path().join("vault"));
+        (folder, vault)
+    }
+
+    fn put(vault: &Vault, environment: Option<&str>, name: &str, value: &str) {
+        let secret = Secret::new(value);
+        let when = (Timestamp(1), None);
+        vault.set(&scope(environment), name, Value::Secret(&secret), when).expect("it is kept");
+    }
+
+    fn check(vault: &Vault, environment: Option<&str>, expect: &Expect) {
+        let said = match vault.secrets("octo/planner", environment) {
+            Ok(secrets) => {
+                let pair = |(name, value): (&String, &Secret)| format!("{name}={}", value.expose());
+                secrets.iter().map(pair).collect::<Vec<_>>().join(" ")
+            }
+            Err(error) => match &error {
+                VaultError::Sealed { name, .. } => format!("{name} does not open"),
+                VaultError::Damaged { why, .. } => format!("damaged: {why}"),
+                _ => error.to_string(),
+            },
+        };
+        expect.assert_eq(&said);
+    }
+
+    #[test]
+    fn an_environments_own_come_first_and_nothing_stands_as_it_is() {
+        let (_folder, vault) = vault();
+        check(&vault, None, &expect![""]);
+        put(&vault, None, "TOKEN", "for-all");
+        put(&vault, Some("production"), "TOKEN", "for-production");
+        put(&vault, Some("production"), "KEY", "a-key");
+        check(&vault, None, &expect!["TOKEN=for-all"]);
+        check(&vault, Some("Production"), &expect!["KEY=a-key TOKEN=for-production"]);
+        check(&vault, Some("staging"), &expect!["TOKEN=for-all"]);
+        assert!(vault.remove(&scope(Some("production")), "KEY", true).expect("it is there"));
+        check(&vault, Some("production"), &expect!["TOKEN=for-production"]);
+        let text = fs::read_to_string(vault.file()).expect("it was written");
+        assert!(!text.contains("for-"), "{text}");
+    }
+
+    #[test]
+    fn only_the_owner_may_read() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_folder, vault) = vault();
+        put(&vault, None, "TOKEN", "value");
+        for path in [vault.file(), vault.key_file(), vault.folder.join("vault.lock")] {
+            let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_value_opens_under_its_own_name_alone() {
+        let (_folder, vault) = vault();
+        put(&vault, None, "TOKEN", "value");
+        let text = fs::read_to_string(vault.file()).expect("it was written");
+        fs::write(vault.file(), text.replace("TOKEN", "OTHER")).expect("a file of ours");
+        check(&vault, None, &expect!["OTHER does not open"]);
+        fs::write(
+            vault.file(),
+            text.replace("octo/planner\"", "octo/planner\", \"environment\": \"x\""),
+        )
+        .expect("a file of ours");
+        check(&vault, Some("x"), &expect!["TOKEN does not open"]);
+        fs::write(vault.file(), &text).expect("a file of ours");
+        check(&vault, None, &expect!["TOKEN=value"]);
+        fs::write(vault.key_file(), [7; KEY_LEN]).expect("a file of ours");
+        check(&vault, None, &expect!["TOKEN does not open"]);
+    }
+
+    #[test]
+    fn what_is_no_vault_is_said_and_not_repeated() {
+        let (_folder, vault) = vault();
+        put(&vault, None, "TOKEN", "value");
+        for (text, expect) in [
+            ("hunter2", expect!["damaged: line 1, column 1"]),
+            (
+                r#"{"version": 2, "entries": []}"#,
+                expect!["damaged: a newer Launchway wrote it (2)"],
+            ),
+            (
+                r#"{"version": 1, "entries": [{"secret": "hunter2"}]}"#,
+                expect!["damaged: line 1, column 48"],
+            ),
+        ] {
+            fs::write(vault.file(), text).expect("a file of ours");
+            check(&vault, None, &expect);
+        }
+    }
+}
