@@ -52,7 +52,16 @@ impl Client {
 
     /// As whom calls are made from now on: `launchway/12`. CloudTrail keeps it.
     pub fn call_as(&mut self, user_agent: String) {
+        if self.user_agent != user_agent && self.sign_in.takes_a_role() {
+            // The session of a role bears the name, too.
+            self.credentials = None;
+        }
         self.user_agent = user_agent;
+    }
+
+    /// What the caller's name has behind its slash: a deployment.
+    pub(crate) fn called_for(&self) -> Option<&str> {
+        self.user_agent.split_once('/').map(|(_, what)| what)
     }
 
     /// A call of the JSON protocol.
@@ -196,7 +205,7 @@ fn stamp(ms: u64) -> String {
 }
 
 /// As a form has it.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let plain = |it: u8| it.is_ascii_alphanumeric() || b"-_.~".contains(&it);
     text.bytes().fold(String::new(), |mut out, byte| {
         if plain(byte) {

@@ -12,8 +12,8 @@
 //! would vouch for is held against botocore instead: signatures by known answers, bodies by
 //! botocore's own models through the model cloud.
 //!
-//! Not here: pages behind the first hundred, retries, instance roles and SSO. A profile that asks
-//! for one of those is refused with the command that helps.
+//! Not here: pages behind the first hundred, retries, and SSO. A profile that asks for that is refused
+//! with the command that helps.
 
 mod client;
 mod credentials;
@@ -21,6 +21,8 @@ mod ecr;
 mod ecs;
 mod fault;
 mod identity;
+mod instance;
+mod local;
 mod logs;
 mod profile;
 mod rds;
@@ -30,6 +32,7 @@ mod service;
 mod sign_in;
 mod signature;
 mod task;
+mod token;
 mod transport;
 mod xml;
 
@@ -41,10 +44,12 @@ pub use ecs::{
 };
 pub use fault::{Fault, FaultKind};
 pub use identity::Identity;
+pub use local::{Method, Question};
 pub use rds::{Database, DatabaseState, Snapshot};
 pub use role::{RoleRequest, TakenRole};
 pub use secrets::KnownSecret;
 pub use service::Endpoints;
 pub use sign_in::{Assume, SignIn, SignInError, Surroundings};
 pub use task::{EcsContainer, EcsTask, Launched};
+pub use token::{AUDIENCE, Issue, claims};
 pub use transport::{Https, Reply, Transport, Unanswered, WireRequest};

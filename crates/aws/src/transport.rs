@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::local::{Method, Question};
+
 /// A request that is ready to be sent; all are POST.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireRequest {
@@ -49,6 +51,9 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// DescribeTaskDefinition answers with 64 KB at the most; a page of tasks with less than this.
 const REPLY_MAX: u64 = 16 << 20;
 
+/// Where a machine, a task or a pod asks for its own.
+const LINK_LOCAL: &[&str] = &["169.254.", "[fd00:ec2::"];
+
 /// HTTP over TLS, by the certificates that this machine trusts. `HTTPS_PROXY` is heard.
 pub struct Https {
     agent: ureq::Agent,
@@ -76,6 +81,40 @@ impl Https {
             None => config(),
         };
         Https { agent: agent.build().new_agent(), direct }
+    }
+}
+
+impl Https {
+    /// Asks who stands beside us. What is asked near by does not go through a proxy.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub fn ask(&self, question: &Question) -> Result<Reply, Unanswered> {
+        let host = host_of(&question.url);
+        let is_near = https::is_here(host) || LINK_LOCAL.iter().any(|it| host.starts_with(it));
+        let agent = if is_near { &self.direct } else { &self.agent };
+        let sent = match question.method {
+            Method::Get => {
+                let mut get = agent.get(&question.url);
+                for (key, value) in &question.headers {
+                    get = get.header(*key, value);
+                }
+                get.config().timeout_global(Some(question.within)).build().call()
+            }
+            Method::Put => {
+                let mut put = agent.put(&question.url);
+                for (key, value) in &question.headers {
+                    put = put.header(*key, value);
+                }
+                put.config().timeout_global(Some(question.within)).build().send_empty()
+            }
+        };
+        let unanswered =
+            |why: ureq::Error| Unanswered { host: host.to_owned(), why: why.to_string() };
+        let mut response = sent.map_err(unanswered)?;
+        let status = response.status().as_u16();
+        let body = response.body_mut().with_config().limit(REPLY_MAX).read_to_string();
+        Ok(Reply { status, request_id: None, body: body.map_err(unanswered)? })
     }
 }
 

@@ -3,6 +3,7 @@
 mod backups;
 mod beside;
 mod build;
+mod cloud;
 mod deploy;
 mod event;
 mod examples;
@@ -18,9 +19,11 @@ pub(crate) use beside::{
     AgreedArgs, DifferenceArgs, MigrateArgs, TaskCommand, TaskRunArgs, VerifyArgs,
 };
 pub(crate) use build::{BuildArgs, PromoteArgs};
+pub(crate) use cloud::{IamArgs, IamForm, IssuerCommand};
 pub(crate) use deploy::{
-    DeployArgs, DeploymentRef, DeploymentsCommand, EnvironmentArgs, EnvironmentsArgs, HistoryArgs,
-    ReleasesArgs, RollbackArgs, ScaleArgs, ServiceLogsArgs, SettingsArgs, StatusArgs,
+    DeployArgs, DeploymentRef, DeploymentsCommand, EnvironmentArgs, EnvironmentsArgs,
+    EnvironmentsCommand, HistoryArgs, ReleasesArgs, RollbackArgs, ScaleArgs, ServiceLogsArgs,
+    SettingsArgs, StatusArgs,
 };
 pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
@@ -102,6 +105,9 @@ pub(crate) enum Command {
     Backups(BackupsCommand),
     /// List environments, with what guards them
     Environments(EnvironmentsArgs),
+    /// Look after the keys of tokens with which deployments sign in to a cloud
+    #[command(subcommand)]
+    Issuer(IssuerCommand),
     /// Switch workflows off and on
     #[command(subcommand)]
     Workflows(WorkflowsCommand),

@@ -12,6 +12,8 @@ mod environments;
 mod eval;
 mod history;
 mod host;
+mod iam;
+mod issuer;
 mod logs;
 mod man;
 mod native;
@@ -33,7 +35,7 @@ mod workflows;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, EnvironmentsCommand};
 use crate::exit::Failure;
 use crate::state::StateFolder;
 
@@ -65,7 +67,11 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Deployments(command) => deployments::run(&command, &state()?)?,
         Command::Releases(args) => releases::run(&args.of, &state()?)?,
         Command::Backups(command) => backups::run(&command, &state()?)?,
-        Command::Environments(args) => environments::run(&args.settings, &state()?)?,
+        Command::Environments(args) => match &args.command {
+            Some(EnvironmentsCommand::Iam(args)) => iam::run(args, &state()?)?,
+            None => environments::run(&args.settings, &state()?)?,
+        },
+        Command::Issuer(command) => issuer::run(&command, &state()?)?,
         Command::Demo(args) => demo::run(&args, &state()?)?,
         Command::Prune(args) => prune::run(&args, &state()?)?,
         Command::Man { dir } => man::run(&dir)?,

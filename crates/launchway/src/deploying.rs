@@ -1,7 +1,9 @@
 //! What the commands around deployments share: the request from the settings, the doors, what the
 //! journal knows, and how it is driven and shown.
 
+pub(crate) mod access;
 pub(crate) mod book;
+pub(crate) mod cloud;
 pub(crate) mod doors;
 pub(crate) mod drive;
 pub(crate) mod foresee;

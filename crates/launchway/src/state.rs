@@ -86,6 +86,11 @@ impl StateFolder {
         self.root.join("host").join(project).join(environment)
     }
 
+    /// The keys of tokens: their owner's alone.
+    pub(crate) fn issuer(&self) -> PathBuf {
+        self.root.join("issuer")
+    }
+
     /// What deployments run once: commands, each with a folder of its own.
     pub(crate) fn deployments(&self) -> PathBuf {
         self.root.join("deployments")

@@ -1,6 +1,6 @@
 //! The cloud: what there is, how time passes, and which operation a call is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
@@ -51,6 +51,8 @@ pub struct Cloud {
     pub(crate) databases: Vec<Database>,
     pub(crate) snapshots: Vec<Snapshot>,
     pub(crate) snapshotting: Snapshots,
+    /// Actions that nobody may.
+    denied: BTreeSet<String>,
     pub(crate) secrets: Vec<StoredSecret>,
     pub(crate) parameters: BTreeMap<String, Parameter>,
     pub(crate) ecr: ecr::Registry,
@@ -91,6 +93,7 @@ impl Cloud {
             databases: Vec::new(),
             snapshots: Vec::new(),
             snapshotting: Snapshots::default(),
+            denied: BTreeSet::new(),
             secrets: Vec::new(),
             parameters: BTreeMap::new(),
             ecr: ecr::Registry::default(),
@@ -169,6 +172,17 @@ impl Cloud {
         self.untrusting.push(role.to_owned());
     }
 
+    /// No policy allows this action any more: `ecs:UpdateService`; also one that comes with another
+    /// call, as `iam:PassRole` does.
+    pub fn deny(&mut self, action: &str) {
+        self.denied.insert(action.to_owned());
+    }
+
+    /// Refused where an action that comes with a call is not allowed.
+    pub(crate) fn needs(&self, action: &str) -> Result<(), Refused> {
+        if self.denied.contains(action) { Err(self.denied(action)) } else { Ok(()) }
+    }
+
     /// A cluster has no room for more tasks, or has again.
     pub fn set_room(&mut self, cluster: &str, room: bool) {
         if let Some(cluster) = self.clusters.get_mut(cluster) {
@@ -237,10 +251,11 @@ impl Cloud {
             Some(FaultKind::LostBefore) => (false, Ok(Json::Null)),
             Some(FaultKind::Throttled) => (false, Err(throttled())),
             Some(FaultKind::ServerError) => (false, Err(server_error())),
-            Some(FaultKind::Denied) => (false, Err(self.denied(&asked))),
+            Some(FaultKind::Denied) => (false, Err(self.denied(&asked.action))),
             Some(FaultKind::Refused(code, said)) => (false, Err(Refused::new(code, said))),
             None | Some(FaultKind::LostAfter | FaultKind::ErrorAfter) => {
-                let given = self.operate(&asked);
+                let allowed = self.needs(&asked.action);
+                let given = allowed.and_then(|()| self.operate(&asked));
                 (given.is_ok(), given)
             }
         };
@@ -330,12 +345,11 @@ impl Cloud {
         }
     }
 
-    fn denied(&self, asked: &Asked) -> Refused {
+    fn denied(&self, action: &str) -> Refused {
         let account = &self.names.account;
         let said = format!(
-            "User: arn:aws:iam::{account}:user/deployer is not authorized to perform: {} because \
-             no identity-based policy allows the {} action",
-            asked.action, asked.action
+            "User: arn:aws:iam::{account}:user/deployer is not authorized to perform: {action} \
+             because no identity-based policy allows the {action} action"
         );
         Refused::new("AccessDeniedException", said)
     }

@@ -123,6 +123,12 @@ pub(crate) fn register(cloud: &mut Cloud, body: &Json) -> Given {
         return Err(Refused::client(said));
     }
     taggable(body)?;
+    if ["taskRoleArn", "executionRoleArn"].iter().any(|it| text(body, it).is_some()) {
+        cloud.needs("iam:PassRole")?;
+    }
+    if body["tags"].as_array().is_some_and(|it| !it.is_empty()) {
+        cloud.needs("ecs:TagResource")?;
+    }
     let revisions = cloud.families.get(&family).map_or(0, Vec::len);
     let revision = revisions + 1;
     let mut kept = body.clone();

@@ -115,6 +115,7 @@ fn a_whole_file_is_typed() {
                     Assume {
                         role: "arn:aws:iam::444455556666:role/deployer",
                         session: 7200s,
+                        issuer: None,
                     },
                 ),
             ),

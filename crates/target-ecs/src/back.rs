@@ -76,6 +76,7 @@ fn turn(
 ) -> Carried {
     let name = short(&update.back_to);
     let history = in_history(target, config, revision)?;
+    let mut otherwise = String::new();
     let status = |it: &ServiceDeployment| it.status.clone();
     match history.as_ref().map(status).as_deref() {
         Some("ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" | "STOP_REQUESTED") => {
@@ -87,14 +88,17 @@ fn turn(
                 Ok(()) => return Ok(underway(order, format!("ECS goes back to {name}"))),
                 Err(fault) if fault.may_pass() => return Err(fault.into()),
                 // It is over by now, or cannot be told so: the update does it.
-                Err(_) => {}
+                Err(fault) => otherwise = format!(", by an update: {fault}"),
             }
         }
         _ => {}
     }
     let updated = target.client.update_service(&config.cluster, &config.service, &update.back_to);
     match updated {
-        Ok(_) => Ok(underway(order, format!("{} runs {name} again", config.service))),
+        Ok(_) => {
+            let said = format!("{} runs {name} again{otherwise}", config.service);
+            Ok(underway(order, said))
+        }
         Err(fault) if fault.may_pass() => Err(fault.into()),
         Err(fault) => {
             let said = format!("{} cannot run {name} again", config.service);

@@ -8,6 +8,7 @@ use mask::MaskedText;
 
 use crate::config::EcsConfig;
 use crate::target::EcsTarget;
+use crate::update::history_denied;
 use crate::verdict::Mine;
 use crate::words::text;
 
@@ -41,6 +42,9 @@ pub(crate) fn collect(
             let own = tasks.into_iter().filter(is_mine).collect();
             cause = of_tasks(target, cause, own);
         }
+    }
+    if let Some(fault) = history_denied(target, config, mine.revision) {
+        cause = said(cause, format!("what ECS remembers of the deployment was not shown: {fault}"));
     }
     let since = mine.created_at.unwrap_or(f64::MAX);
     let events = service.events.iter().filter(|it| it.created_at >= since);

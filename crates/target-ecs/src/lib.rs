@@ -30,6 +30,7 @@ mod config;
 mod contents;
 mod evidence;
 mod look;
+mod permissions;
 mod plan;
 mod prospect;
 mod references;
@@ -43,5 +44,6 @@ mod words;
 
 pub use config::{EcsConfig, Reference};
 pub use contents::Values;
+pub use permissions::{Passed, only_evidence, passed, permissions};
 pub use run_task::{migration, task};
 pub use target::EcsTarget;

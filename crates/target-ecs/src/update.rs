@@ -1,6 +1,6 @@
 //! Letting the service run the new revision, once.
 
-use aws::{Client, EcsDeployment, EcsService, Fault, ServiceDeployment};
+use aws::{Client, EcsDeployment, EcsService, Fault, FaultKind, ServiceDeployment};
 use event::{Cause, CauseCode};
 use ports::{Order, Progress};
 use serde::{Deserialize, Serialize};
@@ -126,6 +126,16 @@ pub(crate) fn in_history(
         Err(_) => Ok(None),
         Ok(found) => Ok(found),
     }
+}
+
+/// Why ECS does not tell what became of it, where it is that we may not ask.
+pub(crate) fn history_denied(
+    target: &mut EcsTarget,
+    config: &EcsConfig,
+    revision: &str,
+) -> Option<Fault> {
+    let found = search(&mut target.client, config, revision);
+    found.err().filter(|fault| fault.kind == FaultKind::Denied)
 }
 
 fn search(

@@ -79,12 +79,15 @@ pub(crate) fn judge_gone(
 ) -> Standing {
     let Some(first) = primary(service) else { return Standing::NotSeen };
     let status = history.map(|it| it.status.as_str());
-    let reason = |otherwise: &str| {
-        let said = history.and_then(|it| it.status_reason.clone());
-        said.or_else(|| first.rollout_state_reason.clone()).unwrap_or_else(|| otherwise.to_owned())
-    };
     let by_history = status.is_some_and(|it| it.starts_with("ROLLBACK_"));
     let listed = service.deployments.iter().find(|it| is_mine(it, mine));
+    // What failed says best why; what took its place says only that it does.
+    let reason = |otherwise: &str| {
+        let said = history.and_then(|it| it.status_reason.clone());
+        let own = listed.and_then(|it| it.rollout_state_reason.clone()).filter(|it| !it.is_empty());
+        let said = said.or(own).or_else(|| first.rollout_state_reason.clone());
+        said.unwrap_or_else(|| otherwise.to_owned())
+    };
     let is_before = first.task_definition == mine.before;
     // What the list alone says: given up, or its successor says that it is the way back.
     let failed = listed.is_some_and(|it| it.rollout_state.as_deref() == Some("FAILED"));

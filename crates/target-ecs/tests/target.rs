@@ -1,9 +1,13 @@
 //! The target at its door: the real machine and the real loop, with the model cloud behind it.
 
+#[path = "target/access.rs"]
+mod access;
 #[path = "target/backups.rs"]
 mod backups;
 #[path = "target/crashes.rs"]
 mod crashes;
+#[path = "target/generated.rs"]
+mod generated;
 #[path = "target/plans.rs"]
 mod plans;
 #[path = "target/secrets.rs"]

@@ -40,7 +40,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("aws", &["event", "https", "mask"]),
     ("registry", &["https", "mask"]),
     ("backup", &["aws", "event", "mask", "ports"]),
-    ("target-ecs", &["aws", "event", "mask", "ports"]),
+    ("iam", &[]),
+    ("issuer", &["mask"]),
+    ("target-ecs", &["aws", "event", "iam", "mask", "ports"]),
     // Floor 5: what moves.
     (
         "driver",
@@ -106,6 +108,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "driver",
             "event",
             "expr",
+            "iam",
+            "issuer",
             "mask",
             "ports",
             "probe",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Format, examples};
+use super::{Format, IamArgs, examples};
 
 /// Which settings, and how results are written.
 #[derive(Clone, Debug, Args)]
@@ -156,10 +156,19 @@ pub(crate) struct ReleasesArgs {
 
 /// `launchway environments`
 #[derive(Clone, Debug, Args)]
-#[command(after_help = examples::ENVIRONMENTS)]
+#[command(after_help = examples::ENVIRONMENTS, args_conflicts_with_subcommands = true)]
 pub(crate) struct EnvironmentsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<EnvironmentsCommand>,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
+}
+
+/// `launchway environments ...`
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum EnvironmentsCommand {
+    /// Write the AWS role of an environment: who may take it, and exactly what it must be allowed
+    Iam(IamArgs),
 }
 
 /// `launchway history`

@@ -287,6 +287,30 @@ Examples:
   launchway environments                          their levels, what guards them, and what runs there
   launchway environments --format json";
 
+/// `launchway environments iam`
+pub(super) const ENVIRONMENTS_IAM: &str = "\
+Examples:
+  launchway environments iam production                          both policies
+  launchway environments iam production --exact --as terraform   with the roles and log groups of what runs
+  launchway environments iam production --as commands > role.sh
+  aws iam get-role --role-name planner > role.json
+  launchway environments iam production --check-trust role.json  who else may take it?";
+
+/// `launchway issuer keys`
+pub(super) const ISSUER_KEYS: &str = "\
+Examples:
+  launchway issuer keys                           made on first use; private halves stay in the state folder";
+
+/// `launchway issuer rotate`
+pub(super) const ISSUER_ROTATE: &str = "\
+Examples:
+  launchway issuer rotate                         then publish again, within the hour";
+
+/// `launchway issuer publish`
+pub(super) const ISSUER_PUBLISH: &str = "\
+Examples:
+  launchway issuer publish --url https://tokens.example.com --to public";
+
 /// `launchway deployments list`
 pub(super) const DEPLOYMENTS_LIST: &str = "\
 Examples:

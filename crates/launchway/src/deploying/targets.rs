@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use settings::ServiceInEnvironment;
 
 use super::book::Book;
+use super::cloud;
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
 use crate::state::StateFolder;
@@ -67,16 +68,6 @@ pub(crate) fn this_machine(
     host::open(site, Some(found))
 }
 
-/// How an environment signs in to AWS.
-pub(crate) fn aws_sign_in(site: Site<'_>, found: Option<&Found>) -> Result<aws::SignIn, Failure> {
-    ecs::sign_in(site, found)
-}
-
-/// AWS in a region.
-pub(crate) fn aws_client(region: &str, sign_in: aws::SignIn) -> aws::Client {
-    ecs::client(region, sign_in)
-}
-
 /// Brings the bundle of a release from one environment of this machine to another.
 pub(crate) fn bring_bundle(from: Site<'_>, to: Site<'_>, digest: &str) -> Result<(), Failure> {
     host::bring_bundle(from, to, digest)
@@ -84,8 +75,8 @@ pub(crate) fn bring_bundle(from: Site<'_>, to: Site<'_>, digest: &str) -> Result
 
 /// Whoever takes backups of an environment's databases.
 pub(crate) fn backups(site: Site<'_>, found: Option<&Found>) -> Result<Backups, Failure> {
-    let sign_in = aws_sign_in(site, found)?;
-    Ok(Backups::new(Box::new(move |region| aws_client(region, sign_in.clone()))))
+    let sign_in = cloud::sign_in(site, found)?;
+    Ok(Backups::new(Box::new(move |region| cloud::client(region, sign_in.clone()))))
 }
 
 /// What the target needs to know of a service.

@@ -7,7 +7,8 @@ use aws::{Client, EcrRepository};
 use registry::{Login, Manifest, Registry, RegistryError, docker_folder, docker_login};
 use settings::ServiceInEnvironment;
 
-use crate::deploying::targets::{self, Site};
+use crate::deploying::cloud;
+use crate::deploying::targets::Site;
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
 
@@ -120,8 +121,8 @@ fn ecr(
             "write `registry` under environments.{environment}, or `region` where it is AWS's"
         ))
     })?;
-    let sign_in = targets::aws_sign_in(site, Some(found))?;
-    let mut client = targets::aws_client(&region, sign_in);
+    let sign_in = cloud::sign_in(site, Some(found))?;
+    let mut client = cloud::client(&region, sign_in);
     let there = client.ecr_repository(&name).map_err(|fault| denied(&fault))?;
     let there = match (there, missing) {
         (Some(there), _) => there,

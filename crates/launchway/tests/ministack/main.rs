@@ -3,12 +3,14 @@
 //!
 //! ```text
 //!   play.rs      releases, failures, migrations, ways back: what the command says, what is there then
+//!   access.rs    tokens, roles, policies: who may, who may not, and what is said then
 //!   kills.rs     kill -9 at instants that a seed chooses (100 with the feature `soak`)
 //! ```
 //!
 //! Where ministack is not like AWS, the test says so and names where it is proven instead:
 //! `crates/target-ecs/tests`, on the model cloud.
 
+mod access;
 #[path = "../e2e/harness.rs"]
 #[expect(dead_code, reason = "the other tests' harness; these need half of it")]
 mod harness;

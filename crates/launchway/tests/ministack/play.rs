@@ -81,8 +81,8 @@ fn what_crashes_is_taken_back_by_ecs_and_why_is_said() {
     "#]],
     );
     expect![[r#"
-        platform_rolled_back
-        exited
+        platform_rolled_back: ECS gave the deployment up and goes back to CLUSTER:1
+        exited: ECS deployment circuit breaker was triggered after 3 consecutive task failures.
           platform: task ID: EssentialContainerExited: Essential container exited
           exit: container app ended with exit code 3
           platform: 2 more ended like this one
@@ -128,10 +128,10 @@ fn what_crashes_for_ever_is_taken_back_when_its_time_is_over() {
     project.check(
         &said,
         &expect![[r#"
-        rolled_back by launchway: 1 of 1 tasks ran when its time was over
-        exit 6
-        revision 1, 1 running, RegisterTaskDefinition 1, RunTask 0, UpdateService 2
-    "#]],
+            rolled_back by launchway: 0 of 1 tasks ran when its time was over
+            exit 6
+            revision 1, 1 running, RegisterTaskDefinition 1, RunTask 0, UpdateService 2
+        "#]],
     );
 }
 
@@ -231,8 +231,8 @@ fn a_migration_that_fails_changes_nothing_and_its_log_is_shown() {
     "#]],
     );
     expect![[r#"
-        migration_failed
-        exited
+        migration_failed: the migration failed
+        exited: it ended with exit code 7
           platform: task ID: EssentialContainerExited: Essential container exited
           exit: container app ended with exit code 7
           log: app: adding column due

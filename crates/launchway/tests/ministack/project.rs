@@ -174,10 +174,10 @@ pub(crate) fn ends(said: &Said) -> String {
     words + &format!("exit {}\n", said.exit)
 }
 
-/// All evidence of all causes, in order.
+/// All causes with their evidence, in order.
 pub(crate) fn evidence(said: &Said) -> String {
     fn of(cause: &Json, words: &mut String) {
-        *words += &format!("{}\n", cause["code"].as_str().unwrap_or_default());
+        *words += &format!("{}: {}\n", text_of(&cause["code"]), text_of(&cause["message"]));
         for it in cause["evidence"].as_array().into_iter().flatten() {
             *words += &format!("  {}: {}\n", text_of(&it["kind"]), text_of(&it["text"]));
         }

@@ -50,6 +50,12 @@ pub(crate) fn open() -> &'static Server {
     SERVER.get_or_init(|| Server::start(false))
 }
 
+/// The one that checks signatures, trusts and permissions.
+pub(crate) fn strict() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| Server::start(true))
+}
+
 /// A program that ends with the tests: with the thread that asked for it, and that one with them.
 fn while_we_live(program: &Path, change: impl FnOnce(&mut Command)) {
     let mut command = Command::new("setpriv");

@@ -102,6 +102,8 @@ pub struct Assume {
     pub role: Text,
     /// How long a session is good for.
     pub session: Spanned<Duration>,
+    /// The URL of Launchway's own issuer of tokens.
+    pub issuer: Option<Text>,
 }
 
 /// What must be so before a deployment. By default nothing.
@@ -291,7 +293,8 @@ impl Severity {
 impl Credentials {
     fn read(view: View<'_>) -> Option<Credentials> {
         if let Some(it) = view.view("assume") {
-            let assume = Assume { role: it.text("role")?, session: it.duration("session")? };
+            let (role, session) = (it.text("role")?, it.duration("session")?);
+            let assume = Assume { role, session, issuer: it.text("issuer") };
             return Some(Credentials::Assume(assume));
         }
         if let Some(it) = view.view("keys") {

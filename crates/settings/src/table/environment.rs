@@ -187,6 +187,12 @@ static ASSUME: Shape = Shape {
             "1h",
             "How long a session is good for.",
         ),
+        Key::optional(
+            "issuer",
+            Kind::Form(&form::URL),
+            "The URL of Launchway's own issuer of tokens. Without it: the token that is there, of a \
+             file or of a job of GitHub Actions.",
+        ),
     ],
 };
 

@@ -197,10 +197,13 @@ fn ask_rds(cloud: &mut Cloud, operation: &str, members: &[(&str, &str)]) {
 #[test]
 fn a_snapshot_becomes_a_new_database_and_the_old_one_stays() {
     let script = || restoring(|_| {}, "planner-db-new");
-    check(&script(), &expect![[r#"
+    check(
+        &script(),
+        &expect![[r#"
         succeeded by launchway after 120 s
         RestoreDBInstanceFromDBSnapshot 1 | api:1 2/2
-    "#]]);
+    "#]],
+    );
     let whole = play(&script(), Vec::new());
     assert_eq!(whole.cloud.borrow().databases(), ["planner-db", "planner-db-new"]);
     // Whichever answer gets lost: one database.
@@ -219,26 +222,35 @@ fn a_snapshot_becomes_a_new_database_and_the_old_one_stays() {
 
 #[test]
 fn nothing_is_restored_over_what_is_there() {
-    check(&restoring(|_| {}, "planner-db"), &expect![[r#"
+    check(
+        &restoring(|_| {}, "planner-db"),
+        &expect![[r#"
         failed by launchway: BackupFailed > TargetRefused after 0 s
         - the backup of planner-db failed: nothing that runs was changed
         - planner-db is the one that runs: name another
          | api:1 2/2
-    "#]]);
+    "#]],
+    );
     let taken = |cloud: &mut Cloud| cloud.add_database("planner-two", false);
-    check(&restoring(taken, "planner-two"), &expect![[r#"
+    check(
+        &restoring(taken, "planner-two"),
+        &expect![[r#"
         failed by launchway: BackupFailed > TargetRefused after 0 s
         - the backup of planner-db failed: nothing that runs was changed
         - planner-two is there already, and not from here: name another
          | api:1 2/2
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_database_that_is_gone_is_restored_all_the_same() {
     let gone = |cloud: &mut Cloud| cloud.delete_database("planner-db");
-    check(&restoring(gone, "planner-db-new"), &expect![[r#"
+    check(
+        &restoring(gone, "planner-db-new"),
+        &expect![[r#"
         succeeded by launchway after 120 s
         RestoreDBInstanceFromDBSnapshot 1 | api:1 2/2
-    "#]]);
+    "#]],
+    );
 }

@@ -425,6 +425,7 @@ fn without_permission_for_the_history() {
               Platform: task ID: TaskFailedToStart: CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref: not found
               Exit: container app never ran: CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref: not found
               Platform: 3 more ended like this one
+              Platform: what ECS remembers of the deployment was not shown: ecs:ListServiceDeployments: AccessDeniedException: User: arn:aws:iam::111122223333:user/deployer is not authorized to perform: ecs:ListServiceDeployments because no identity-based policy allows the ecs:ListServiceDeployments action
               Platform: (service api) rolling back to deployment ecs-svc/ID.
               Platform: (service api) (deployment ecs-svc/ID) deployment failed: tasks failed to start.
               Platform: (service api) (deployment ecs-svc/ID) deployment failed: tasks failed to start.
@@ -443,6 +444,7 @@ fn without_permission_for_the_history() {
               Platform: task ID: TaskFailedToStart: CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref: not found
               Exit: container app never ran: CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref: not found
               Platform: 3 more ended like this one
+              Platform: what ECS remembers of the deployment was not shown: ecs:ListServiceDeployments: AccessDeniedException: User: arn:aws:iam::111122223333:user/deployer is not authorized to perform: ecs:ListServiceDeployments because no identity-based policy allows the ecs:ListServiceDeployments action
             RegisterTaskDefinition 1, UpdateService 2 | api:1 2/2
         "#]],
     );

@@ -1,49 +1,24 @@
-//! ECS as a target: how it is signed in, what the settings say of a service there, and which image
-//! is meant.
+//! ECS as a target: what the settings say of a service there, and which image is meant.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
-use aws::{Assume, Client, Endpoints, Https, SignIn, Surroundings};
+use aws::SignIn;
 use event::{Cause, CauseCode, Release, ServiceRequest};
 use mask::{MaskedText, Masker};
 use ports::{Observation, Order, Performer, Progress, Proposal, StepRan, Target};
 use serde_json::Value as Json;
-use settings::{Credentials, Owned, SecretReference, ServiceInEnvironment};
+use settings::{Owned, SecretReference, ServiceInEnvironment};
 use target_ecs::{EcsConfig, EcsTarget, Reference};
 
 use super::sources::{self, Sources};
 use super::{Shipped, Site};
+use crate::deploying::cloud;
 use crate::exit::{Exit, Failure};
 use crate::settings_file::{Found, read_env};
-use crate::terminal::time::now;
 
 /// A digest of an image: `sha256:` and so many digits of hex.
 const DIGEST_DIGITS: usize = 64;
-/// The longest name of a session.
-const SESSION_MAX: usize = 64;
-
-/// The environment and the files of whoever deploys. Settings may name other variables for the key.
-struct Here {
-    key_id: String,
-    secret: String,
-}
-
-impl Surroundings for Here {
-    fn variable(&self, name: &str) -> Option<String> {
-        let name = match name {
-            "AWS_ACCESS_KEY_ID" => &self.key_id,
-            "AWS_SECRET_ACCESS_KEY" => &self.secret,
-            other => other,
-        };
-        std::env::var(name).ok()
-    }
-
-    fn file(&self, path: &Path) -> Option<String> {
-        std::fs::read_to_string(path).ok()
-    }
-}
 
 /// Services of one environment may stand in several regions: a target for each.
 pub(super) struct Regions {
@@ -58,7 +33,7 @@ impl Regions {
         let region = EcsConfig::of(wanted)?.region;
         let (sign_in, sources) = (&self.sign_in, &self.sources);
         let opened = self.targets.entry(region.clone()).or_insert_with(|| {
-            let client = client(&region, sign_in.clone());
+            let client = cloud::client(&region, sign_in.clone());
             let (mut masker, sources) = (Masker::new(), Arc::clone(sources));
             // What cannot be read now is said when it is needed.
             for value in sources.values().filter_map(|it| it.of_files().ok()).flatten() {
@@ -99,54 +74,11 @@ impl Target for Regions {
     }
 }
 
-/// Where AWS is, where not at its usual place: variables of AWS's own tools.
-fn endpoints() -> Endpoints {
-    Endpoints::of(|name| std::env::var(name).ok())
-}
-
 pub(super) fn open(site: Site<'_>, found: Option<&Found>) -> Result<Regions, Failure> {
+    let sign_in = cloud::sign_in(site, found)?;
     let sources = found.map(|it| sources::of(it, site.environment, site.state)).transpose()?;
     let sources = Arc::new(sources.unwrap_or_default());
-    Ok(Regions { sign_in: sign_in(site, found)?, sources, targets: BTreeMap::new() })
-}
-
-/// A client of a region.
-pub(super) fn client(region: &str, sign_in: SignIn) -> Client {
-    Client::new(region, endpoints(), sign_in, Box::new(Https::default()), Box::new(|| now().0))
-}
-
-/// How an environment signs in, as its settings say.
-pub(super) fn sign_in(site: Site<'_>, found: Option<&Found>) -> Result<SignIn, Failure> {
-    let environment = found.and_then(|it| it.settings.environment(site.environment));
-    let credentials = environment.and_then(|it| it.credentials.as_ref());
-    let here = |key_id: &str, secret: &str| {
-        let (key_id, secret) = (key_id.to_owned(), secret.to_owned());
-        SignIn::new(Arc::new(Here { key_id, secret }))
-    };
-    let usual = || here("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
-    Ok(match credentials {
-        None => usual(),
-        Some(Credentials::Assume(assume)) => usual().assuming(Assume {
-            role: assume.role.value.to_string(),
-            session: session(site),
-            seconds: assume.session.value.as_secs(),
-        }),
-        Some(Credentials::Profile(profile)) => usual().with_profile(&profile.value),
-        Some(Credentials::Keys { id, secret }) => here(&id.value, &secret.value),
-        Some(Credentials::Instance) => {
-            let message = "this version does not sign in to AWS with the role of a machine";
-            return Err(Failure::new(Exit::Missing, message)
-                .hint("name a profile or a role: `credentials` of the environment"));
-        }
-    })
-}
-
-/// The name under which CloudTrail keeps a role's session.
-fn session(site: Site<'_>) -> String {
-    let name = format!("launchway-{}-{}", site.project, site.environment);
-    let plain =
-        |it: char| if it.is_ascii_alphanumeric() || "+=,.@-_".contains(it) { it } else { '-' };
-    name.chars().take(SESSION_MAX).map(plain).collect()
+    Ok(Regions { sign_in, sources, targets: BTreeMap::new() })
 }
 
 /// `ServiceRequest::config`.
