@@ -61,7 +61,7 @@ pub(crate) fn run(args: &PruneArgs, state: &StateFolder) -> Outcome {
 /// What holds for the whole of one prune.
 struct Round<'a> {
     state: &'a StateFolder,
-    store: &'a Store,
+    store: &'a Arc<Store>,
     dry_run: bool,
     /// Whether the tool cache goes too.
     tools: bool,
@@ -83,7 +83,7 @@ impl<'a> Round<'a> {
     fn begin(
         args: &PruneArgs,
         state: &'a StateFolder,
-        store: &'a Store,
+        store: &'a Arc<Store>,
     ) -> Result<Round<'a>, Failure> {
         let missing = |error| Failure::caused(Exit::Missing, error);
         let (now, started) = (now(), SystemTime::now());

@@ -47,6 +47,7 @@ fn past_runs_go_with_what_only_they_need() {
         {"type":"pruned","what":"blobs","count":3,"size_bytes":N,"dry_run":false}
         {"type":"pruned","what":"logs","count":0,"size_bytes":0,"dry_run":false}
         {"type":"pruned","what":"workspaces","count":0,"size_bytes":0,"dry_run":false}
+        {"type":"pruned","what":"commands","count":0,"size_bytes":0,"dry_run":false}
         {"type":"pruned","what":"caches","count":0,"size_bytes":0,"dry_run":false}
         {"type":"pruned","what":"actions","count":0,"size_bytes":0,"dry_run":false}
         {"type":"pruned","what":"snapshots","count":0,"size_bytes":0,"dry_run":false}

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use actions::Unused;
 use anyhow::Context as _;
 use driver::Owner;
-use event::{Attempt, RunEvent, RunId, Seq, StreamId};
+use event::{Attempt, DeploymentId, RunEvent, RunId, Seq, StreamId};
 use ports::Journal as _;
 
 use super::{Part, Pruned, Round, is_driven};
@@ -26,6 +26,7 @@ pub(super) fn prune(
 ) -> Result<(), Failure> {
     logs(round, forgotten, pruned)?;
     workspaces(round, pruned)?;
+    commands(round, pruned)?;
     owners(round)?;
     round.check_clock()?;
     let part = Part::new("caches", "unused for 7 days, or beyond 10 GB of a repository");
@@ -201,6 +202,27 @@ fn workspaces(round: &Round<'_>, pruned: &mut Pruned) -> Result<(), Failure> {
             Ok(Some(_alone)) => remove(round, &path, &mut part, pruned),
             Ok(None) => {}
             Err(error) => pruned.failed(anyhow::Error::new(error)),
+        }
+    }
+    pruned.say(&part);
+    Ok(())
+}
+
+/// What commands of deployments left that are over: their output. The deployments themselves stay, all
+/// of them: they are what is known of production, and weigh a few kilobytes each.
+fn commands(round: &Round<'_>, pruned: &mut Pruned) -> Result<(), Failure> {
+    let mut part = Part::new("commands", "of deployments that are over");
+    // Listed before it is asked who is open: what is begun since is not among them.
+    let found = entries(&round.state.deployments())?;
+    let ledger = round.store.ledger();
+    let open = ledger.open_streams().map_err(|error| Failure::caused(Exit::Missing, error))?;
+    for path in found {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let id = name.split('-').next().and_then(|id| id.parse().ok());
+        let is_open = id.is_some_and(|id| open.contains(&StreamId::Deployment(DeploymentId(id))));
+        let age = fs::metadata(&path).and_then(|it| it.modified());
+        if !is_open && age.is_ok_and(|age| age < round.unused_since) {
+            remove(round, &path, &mut part, pruned);
         }
     }
     pruned.say(&part);

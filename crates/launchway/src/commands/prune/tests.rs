@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use event::{Attempt, BlobId, Conclusion, JobKey, RunEvent, RunId, StepKey};
+use event::{
+    Attempt, BlobId, Conclusion, DeploymentEvent, DeploymentId, JobKey, RunEvent, RunId, StepKey,
+};
 use store::Verified;
 
 use super::*;
@@ -228,4 +230,31 @@ fn a_snapshot_that_somebody_holds_stays() {
     drop(folder);
     place.prune(0, false);
     assert_eq!(names(&place.state.snapshots()), [""; 0]);
+}
+
+#[test]
+fn what_commands_of_deployments_left_goes_once_they_are_over() {
+    let place = filled();
+    let open = DeploymentId(8);
+    let noted = DeploymentEvent::DeploymentNoted {
+        step: None,
+        text: mask::MaskedText::without_secrets("it waits"),
+        at: now(),
+    };
+    let ledger = place.store.ledger();
+    ledger.append(StreamId::Deployment(open), Seq(0), now(), &[noted]).expect("appended");
+    for (name, days) in [
+        ("7-api-smoke-forward-1-0", 100),
+        ("8-api-smoke-forward-1-0", 100),
+        ("9-api-smoke-forward-1-0", 1),
+    ] {
+        let folder = place.state.deployments().join(name);
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("output"), "x").expect("a file");
+        let ago = SystemTime::now() - DAY * days;
+        fs::File::open(&folder).expect("it is there").set_modified(ago).expect("ours");
+    }
+    place.prune(90, false);
+    let left = names(&place.state.deployments());
+    assert_eq!(left, ["8-api-smoke-forward-1-0", "9-api-smoke-forward-1-0"]);
 }
