@@ -377,7 +377,7 @@ mod tests {
         let examples = help.lines().filter(|line| line.starts_with("  launchway "));
         let mut count = 0;
         for line in examples {
-            let words = words(line.trim());
+            let words = words(&line.trim().replace('\'', "\""));
             if let Err(error) = Cli::try_parse_from(&words) {
                 panic!("{path}: {words:?}: {error}");
             }

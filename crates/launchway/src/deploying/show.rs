@@ -217,3 +217,26 @@ fn step_line(step: &DeployStepView, style: Style) -> String {
     let both: Vec<String> = [forward, back].into_iter().filter(|it| !it.is_empty()).collect();
     format!("{sign} {}  {}  {}\n", step.key, step.what, both.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each verdict has a page for people.
+    #[test]
+    fn every_verdict_has_its_page() {
+        use Verdict::{
+            Cancelled, Failed, Refused, RollbackStuck, RolledBack, Succeeded, Superseded,
+        };
+        let all = [Succeeded, Failed, RolledBack, RollbackStuck, Superseded, Cancelled, Refused];
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/verdicts");
+        for verdict in all {
+            let page = format!("{folder}/{}.md", verdict.as_str().replace('_', "-"));
+            let text =
+                std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{page}: {error}"));
+            let title = text.lines().next().unwrap_or_default().to_lowercase();
+            assert_eq!(title, format!("# {}", verdict.as_str().replace('_', " ")));
+        }
+        assert_eq!(std::fs::read_dir(folder).expect("the pages").count(), all.len());
+    }
+}
