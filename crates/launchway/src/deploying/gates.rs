@@ -285,10 +285,5 @@ mod tests {
                 "Missing: production wants checks that are green, which this version cannot do"
             ],
         );
-        check(
-            "    backup: { rds: planner-db }\n",
-            |_| {},
-            &expect!["Missing: production wants a backup, which this version cannot do"],
-        );
     }
 }
