@@ -33,7 +33,7 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    fn new(production: &str) -> Project {
+    pub(crate) fn new(production: &str) -> Project {
         let free = || {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
             listener.local_addr().expect("an address").port()

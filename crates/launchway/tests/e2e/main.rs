@@ -14,6 +14,7 @@
 //!   deploy.rs     deployments to this machine: shipped, gone back on, killed and gone on with
 //!   ecs.rs        deployments to ECS, played by the model cloud: shipped, gone back on, killed
 //!   build.rs      images built, pushed, found again and promoted  (feature `docker`)
+//!   promote.rs    the same digest goes up; deployments inside a job of GitHub's
 //!   groups.rs     concurrency groups between commands
 //!   host.rs       a service on this machine: brought, replaced, its supervisor killed
 //!   settings.rs   launchway.yml and .env files: checked, shown, their schema
@@ -44,6 +45,7 @@ mod kept;
 mod kill;
 mod logs;
 mod plan;
+mod promote;
 mod prune;
 mod refuse;
 mod remote;
