@@ -13,6 +13,7 @@
 mod findings;
 mod ignores;
 mod known_actions;
+mod mend;
 mod references;
 mod rules;
 mod shell;
@@ -22,6 +23,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use syntax::{Diagnostic, Node, RuleId, Source};
+
+pub use mend::{Mended, mend};
 
 use crate::findings::Findings;
 use crate::ignores::Ignores;
