@@ -3,10 +3,8 @@
 use expect_test::{Expect, expect};
 
 /// The changed lines, then what is left.
-fn check(name: &str, expect: Expect) {
-    let path = format!("{}/../../examples/seeds/{name}", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(path).expect("a seed");
-    let mended = check::mend(name, &text);
+fn check(name: &str, text: &str, expect: Expect) {
+    let mended = check::mend(name, text);
     let (before, after): (Vec<&str>, Vec<&str>) =
         (text.lines().collect(), mended.text.lines().collect());
     let mut said = String::new();
@@ -37,16 +35,23 @@ fn check(name: &str, expect: Expect) {
 
 #[test]
 fn s0_build() {
-    check("s0-build.yml", expect![[r#"
+    check(
+        "s0-build.yml",
+        include_str!("../../../examples/seeds/s0-build.yml"),
+        expect![[r#"
         +          load: true
         +          docker run --rm sandbox-broker-api:test --version
         -          docker run --rm sandbox-broker-api:test --version || echo "Built successfully"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn s0_deploy() {
-    check("s0-deploy.yml", expect![[r#"
+    check(
+        "s0-deploy.yml",
+        include_str!("../../../examples/seeds/s0-deploy.yml"),
+        expect![[r#"
         -    if: github.event.inputs.confirm == 'DEPLOY'
         +    permissions:
         +      id-token: write
@@ -64,12 +69,16 @@ fn s0_deploy() {
         +          VERSION: ${{ github.event.inputs.version || github.sha }}
         +          IMAGE_TAG=${VERSION}
         -          IMAGE_TAG=${{ github.event.inputs.version || github.sha }}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn s0_rollback() {
-    check("s0-rollback.yml", expect![[r#"
+    check(
+        "s0-rollback.yml",
+        include_str!("../../../examples/seeds/s0-rollback.yml"),
+        expect![[r#"
         -    if: github.event.inputs.confirm == 'ROLLBACK'
         +    permissions:
         +      id-token: write
@@ -83,24 +92,32 @@ fn s0_rollback() {
         +          TASK_REVISION: ${{ github.event.inputs.task_revision }}
         +            --task-definition sandbox-broker-api:${TASK_REVISION} \
         -            --task-definition sandbox-broker-api:${{ github.event.inputs.task_revision }} \
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn s0_terraform() {
-    check("s0-terraform.yml", expect![[r#"
+    check(
+        "s0-terraform.yml",
+        include_str!("../../../examples/seeds/s0-terraform.yml"),
+        expect![[r#"
         +          terraform init -input=false -reconfigure
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn s0_test() {
-    check("s0-test.yml", expect![]);
+    check("s0-test.yml", include_str!("../../../examples/seeds/s0-test.yml"), expect![]);
 }
 
 #[test]
 fn s2_main() {
-    check("s2-main.yml", expect![[r#"
+    check(
+        "s2-main.yml",
+        include_str!("../../../examples/seeds/s2-main.yml"),
+        expect![[r#"
         +        ports:
         +          - 5432:5432
         +          POSTGRES_DB: test
@@ -135,18 +152,23 @@ fn s2_main() {
         +          webhook: ${{ secrets.SLACK_WEBHOOK }}
         +          webhook-type: incoming-webhook
         -          webhook-url: ${{ secrets.SLACK_WEBHOOK }}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn s4_deploy() {
-    check("s4-deploy.yml", expect![[r#"
-        +    permissions:
-        +      id-token: write
-        +      contents: read
-        left: [unknown-output] no step of the job 'deploy' has the id 'vars'
-        left: [unknown-output] no step of the job 'deploy' has the id 'task-def'
-        left: [unknown-variable] nobody sets the variable 'ENV'
-        left: [unknown-variable] nobody sets the variable 'ENV'
-    "#]]);
+    check(
+        "s4-deploy.yml",
+        include_str!("../../../examples/seeds/s4-deploy.yml"),
+        expect![[r#"
+            +    permissions:
+            +      id-token: write
+            +      contents: read
+            +        id: task-def
+            left: [unknown-output] no step of the job 'deploy' has the id 'vars'
+            left: [unknown-variable] nobody sets the variable 'ENV'
+            left: [unknown-variable] nobody sets the variable 'ENV'
+        "#]],
+    );
 }

@@ -7,6 +7,7 @@ mod cloud;
 mod deploy;
 mod event;
 mod examples;
+mod init;
 mod runs;
 mod secrets;
 
@@ -26,6 +27,7 @@ pub(crate) use deploy::{
     SettingsArgs, StatusArgs,
 };
 pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
+pub(crate) use init::InitArgs;
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
 pub(crate) use secrets::{SecretsCommand, VarsCommand};
 
@@ -120,6 +122,8 @@ pub(crate) enum Command {
     /// Look at what launchway.yml says
     #[command(subcommand)]
     Settings(SettingsCommand),
+    /// Write launchway.yml for what is in a repository, and mend its workflows
+    Init(InitArgs),
     /// Make a small repository, run its pipeline, watch it fail, mend it
     Demo(DemoArgs),
     /// Delete what is past, and what nothing needs any more

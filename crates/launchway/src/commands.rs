@@ -13,6 +13,7 @@ mod eval;
 mod history;
 mod host;
 mod iam;
+mod init;
 mod issuer;
 mod logs;
 mod man;
@@ -72,6 +73,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
             None => environments::run(&args.settings, &state()?)?,
         },
         Command::Issuer(command) => issuer::run(&command, &state()?)?,
+        Command::Init(args) => init::run(&args)?,
         Command::Demo(args) => demo::run(&args, &state()?)?,
         Command::Prune(args) => prune::run(&args, &state()?)?,
         Command::Man { dir } => man::run(&dir)?,

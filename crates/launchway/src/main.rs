@@ -17,6 +17,7 @@ mod exit;
 mod files;
 mod given;
 mod images;
+mod init;
 mod journal;
 mod kept;
 mod names;

@@ -26,6 +26,7 @@ const REMEDIES: &[(RuleId, Remedy)] = &[
     ("empty-scan", scan_commits),
     ("case-ignored", compare_in_step),
     ("outsider-text-in-run", pass_by_environment),
+    ("unknown-output", give_id),
     ("unknown-input", new_slack),
     ("missing-required-input", new_slack),
     ("cloud-command-without-credentials", sign_in),
@@ -241,6 +242,35 @@ fn pass_by_environment<'t>(case: &Case<'_, '_>, text: Text<'t>) -> Option<Text<'
         Some(_) => None,
         None => add(text, step.body, "env", &format!("{name}: {expression}"), run),
     }
+}
+
+/// Outputs of actions whose facts the rules do not need otherwise.
+const OUTPUTS: &[(&str, &str)] = &[
+    ("aws-actions/amazon-ecs-render-task-definition", "task-definition"),
+    ("aws-actions/amazon-ecr-login", "registry"),
+];
+
+/// The one step before it that has such an output, and no id, gets this one.
+fn give_id<'t>(case: &Case<'_, '_>, text: Text<'t>) -> Option<Text<'t>> {
+    let at = case.at.range().start;
+    let id = quoted(case.finding, 1)?;
+    let rest = text.line(at).get(text.column(at)..)?;
+    let output = rest.split_once("outputs.")?.1;
+    let plain = |it: char| it.is_ascii_alphanumeric() || it == '_' || it == '-';
+    let output = output.split(|it| !plain(it)).next()?;
+    let here = first_key(case.step?.body)?;
+    let gives = |step: &&Step<'_>| {
+        let Some(uses) = &step.uses else { return false };
+        let listed = |(name, of): &(&str, &str)| uses.name == *name && *of == output;
+        uses.known.is_some_and(|it| it.outputs.contains(&output)) || OUTPUTS.iter().any(listed)
+    };
+    let before = |step: &&Step<'_>| {
+        step.id.is_none() && first_key(step.body).is_some_and(|first| first < here)
+    };
+    let mut found = case.job.steps.iter().filter(before).filter(gives);
+    let (step, None) = (found.next()?, found.next()) else { return None };
+    let uses = entry(step.body, "uses")?;
+    Some(text.before_key(uses.key.span.range().start, &format!("id: {id}")))
 }
 
 /// From its second major on the action has the input that is meant here.

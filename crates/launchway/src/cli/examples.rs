@@ -29,6 +29,17 @@ Examples:
   launchway promote production
   launchway promote production -s api --version v1.2.0 --reason \"the fix alone\"";
 
+/// `launchway init`
+pub(super) const INIT: &str = "\
+Examples:
+  launchway init --dry-run                        what would be written, and nothing else
+  launchway init                                  new files are written; what is there is shown, and asked about
+  launchway init --yes                            files that are there are overwritten, too
+
+It looks for Dockerfiles, programs that listen (FastAPI, Flask, Django, npm start), examples of .env files, and for what
+workflows say of ECS. What it guessed stands in the files. Workflows keep their text but for what launchway check knows is
+wrong.";
+
 /// `launchway runs list`
 pub(super) const RUNS_LIST: &str = "\
 Examples:

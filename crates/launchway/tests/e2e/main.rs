@@ -15,6 +15,7 @@
 //!   ecs.rs        deployments to ECS, played by the model cloud: shipped, gone back on, killed
 //!   build.rs      images built, pushed, found again and promoted  (feature `docker`)
 //!   promote.rs    the same digest goes up; deployments inside a job of GitHub's
+//!   init.rs       what init writes for the examples and the seeds
 //!   groups.rs     concurrency groups between commands
 //!   host.rs       a service on this machine: brought, replaced, its supervisor killed
 //!   settings.rs   launchway.yml and .env files: checked, shown, their schema
@@ -40,6 +41,7 @@ mod examples;
 mod groups;
 mod harness;
 mod host;
+mod init;
 mod json;
 mod kept;
 mod kill;
