@@ -194,9 +194,10 @@ impl Teller {
             return;
         }
         if seen.is_on_ecs() {
-            talk(
-                "no IAM policies are written: docs/build.md and docs/target-ecs.md list the rights",
-            );
+            for environment in seen.environments() {
+                let name = environment.name;
+                talk(&format!("its role: launchway environments iam {name} --as terraform"));
+            }
         }
         let first = seen.environments().first().map_or(String::new(), |it| it.name.clone());
         talk(&format!("next: launchway check, then launchway deploy {first} --plan"));

@@ -210,7 +210,7 @@ fn the_first_seeds_five_workflows_are_mended_and_their_service_is_found() {
                        whoever starts the workflow chooses `github.event.inputs.task_revision`, and here it becomes part of a script [outsider-text-in-run]
             wrote    .github/workflows/s0-terraform.yml
                        `terraform plan` after `init -backend=false` does not know the state [plan-without-backend]
-            no IAM policies are written: docs/build.md and docs/target-ecs.md list the rights
+            its role: launchway environments iam production --as terraform
             next: launchway check, then launchway deploy production --plan
             exit 0
         "#]],
@@ -269,7 +269,9 @@ fn the_third_seeds_workflow_is_mended_and_its_environments_are_found() {
                        `aws ecs` needs a sign-in, and the job 'deploy-staging' has none [cloud-command-without-credentials]
                        `aws ecs` needs a sign-in, and the job 'deploy-production' has none [cloud-command-without-credentials]
                        slackapi/slack-github-action@v1 needs SLACK_WEBHOOK_URL or SLACK_BOT_TOKEN in its environment [missing-required-input]
-            no IAM policies are written: docs/build.md and docs/target-ecs.md list the rights
+            its role: launchway environments iam dev --as terraform
+            its role: launchway environments iam staging --as terraform
+            its role: launchway environments iam production --as terraform
             next: launchway check, then launchway deploy dev --plan
             exit 0
         "#]],
@@ -350,7 +352,9 @@ fn what_cannot_be_mended_in_the_fifth_seeds_workflow_is_told() {
             left     .github/workflows/s4-deploy.yml:55: no step of the job 'deploy' has the id 'vars' [unknown-output]
             left     .github/workflows/s4-deploy.yml:61: nobody sets the variable 'ENV' [unknown-variable]
             left     .github/workflows/s4-deploy.yml:62: nobody sets the variable 'ENV' [unknown-variable]
-            no IAM policies are written: docs/build.md and docs/target-ecs.md list the rights
+            its role: launchway environments iam dev --as terraform
+            its role: launchway environments iam staging --as terraform
+            its role: launchway environments iam prod --as terraform
             next: launchway check, then launchway deploy dev --plan
             exit 0
         "#]],
