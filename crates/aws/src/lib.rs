@@ -34,6 +34,7 @@ mod signature;
 mod task;
 mod token;
 mod transport;
+mod trust;
 mod xml;
 
 pub use client::Client;

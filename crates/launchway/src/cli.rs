@@ -20,7 +20,7 @@ pub(crate) use beside::{
     AgreedArgs, DifferenceArgs, MigrateArgs, TaskCommand, TaskRunArgs, VerifyArgs,
 };
 pub(crate) use build::{BuildArgs, PromoteArgs};
-pub(crate) use cloud::{IamArgs, IamForm, IssuerCommand};
+pub(crate) use cloud::{DoctorArgs, IamArgs, IamForm, IssuerCommand};
 pub(crate) use deploy::{
     DeployArgs, DeploymentRef, DeploymentsCommand, EnvironmentArgs, EnvironmentsArgs,
     EnvironmentsCommand, HistoryArgs, ReleasesArgs, RollbackArgs, ScaleArgs, ServiceLogsArgs,
@@ -107,6 +107,8 @@ pub(crate) enum Command {
     Backups(BackupsCommand),
     /// List environments, with what guards them
     Environments(EnvironmentsArgs),
+    /// Look whether everything is there that a deployment needs
+    Doctor(DoctorArgs),
     /// Look after the keys of tokens with which deployments sign in to a cloud
     #[command(subcommand)]
     Issuer(IssuerCommand),

@@ -8,6 +8,7 @@ mod demo;
 mod deploy;
 mod deployments;
 mod diff;
+mod doctor;
 mod environments;
 mod eval;
 mod history;
@@ -72,6 +73,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
             Some(EnvironmentsCommand::Iam(args)) => iam::run(args, &state()?)?,
             None => environments::run(&args.settings, &state()?)?,
         },
+        Command::Doctor(args) => doctor::run(&args, &state()?)?,
         Command::Issuer(command) => issuer::run(&command, &state()?)?,
         Command::Init(args) => init::run(&args)?,
         Command::Demo(args) => demo::run(&args, &state()?)?,

@@ -12,6 +12,7 @@ mod closing;
 mod commands;
 mod deploying;
 mod display;
+mod doctor;
 mod engine;
 mod exit;
 mod files;

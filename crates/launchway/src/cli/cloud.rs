@@ -31,6 +31,17 @@ pub(crate) enum IssuerCommand {
     },
 }
 
+/// `launchway doctor`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::DOCTOR)]
+pub(crate) struct DoctorArgs {
+    /// What is deployed to; without it only this machine is looked at
+    #[arg(value_name = "ENVIRONMENT")]
+    pub(crate) environment: Option<String>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
 /// `launchway environments iam`
 #[derive(Clone, Debug, Args)]
 #[command(after_help = examples::ENVIRONMENTS_IAM)]

@@ -298,6 +298,13 @@ Examples:
   launchway environments                          their levels, what guards them, and what runs there
   launchway environments --format json";
 
+/// `launchway doctor`
+pub(super) const DOCTOR: &str = "\
+Examples:
+  launchway doctor                                this machine: git, docker, room on the disk
+  launchway doctor production                     and all that a deployment there needs; nothing is changed
+  launchway doctor production --format json | jq -r 'select(.state == \"error\") | .hint'";
+
 /// `launchway environments iam`
 pub(super) const ENVIRONMENTS_IAM: &str = "\
 Examples:

@@ -58,7 +58,7 @@ pub(crate) fn sign_in(site: Site<'_>, found: Option<&Found>) -> Result<SignIn, F
         let (key_id, secret) = (key_id.to_owned(), secret.to_owned());
         SignIn::new(Arc::new(Here { key_id, secret }))
     };
-    let usual = || here("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
+    let usual = as_whoever;
     Ok(match credentials {
         None => usual(),
         Some(Credentials::Assume(assume)) => {
@@ -78,6 +78,12 @@ pub(crate) fn sign_in(site: Site<'_>, found: Option<&Found>) -> Result<SignIn, F
         Some(Credentials::Keys { id, secret }) => here(&id.value, &secret.value),
         Some(Credentials::Instance) => usual().of_this_machine(),
     })
+}
+
+/// As AWS's own tools do, whatever the settings say: whoever looks for what is wrong with them.
+pub(crate) fn as_whoever() -> SignIn {
+    let (key_id, secret) = ("AWS_ACCESS_KEY_ID".to_owned(), "AWS_SECRET_ACCESS_KEY".to_owned());
+    SignIn::new(Arc::new(Here { key_id, secret }))
 }
 
 /// The name under which CloudTrail keeps a role's session, before the deployment's number.

@@ -12,6 +12,7 @@
 //!   safety.rs     on which machine, in which environment, from which work tree a run may be
 //!   demo.rs       `launchway demo`, with nothing but sh and git
 //!   deploy.rs     deployments to this machine: shipped, gone back on, killed and gone on with
+//!   doctor.rs     what a deployment needs: nothing flagged where all is well, each thing taken away is
 //!   ecs.rs        deployments to ECS, played by the model cloud: shipped, gone back on, killed
 //!   build.rs      images built, pushed, found again and promoted  (feature `docker`)
 //!   promote.rs    the same digest goes up; deployments inside a job of GitHub's
@@ -35,6 +36,7 @@ mod beside;
 mod build;
 mod demo;
 mod deploy;
+mod doctor;
 mod ecs;
 #[cfg(feature = "examples")]
 mod examples;

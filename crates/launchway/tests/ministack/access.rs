@@ -342,3 +342,75 @@ fn without(policy: &Json, action: &str) -> String {
     assert!(told || said.stderr.contains(action), "{action}: {causes}{}", said.stderr);
     format!("{verdict}, exit {}", said.exit)
 }
+
+/// What `doctor` finds that is not as it should be.
+fn flagged(said: &Said) -> String {
+    let lines = said.lines().into_iter().filter(|it| it["state"] != "ok");
+    let text = |it: &Json| it.as_str().unwrap_or("-").to_owned();
+    let lines = lines.map(|it| {
+        let (state, check) = (text(&it["state"]), text(&it["check"]));
+        format!("{state} {check}: {}; {}\n", text(&it["message"]), text(&it["hint"]))
+    });
+    format!("{}exit {}\n", lines.collect::<String>(), said.exit)
+}
+
+/// Whoever may look at the role is told who else may take it, and that nobody can.
+#[test]
+fn doctor_looks_at_the_roles_trust_and_its_provider() {
+    let project = Project::new(
+        strict(),
+        &Unusual { more: &assuming("looked-at", None), ..Unusual::default() },
+    );
+    let good = project.trust();
+    let mut allowed = project.policy();
+    let looks = json!({"Effect": "Allow", "Resource": "*",
+        "Action": ["iam:GetRole", "iam:GetOpenIDConnectProvider"]});
+    allowed["Statement"].as_array_mut().expect("a list").push(looks);
+    role("looked-at", &good, Some(&allowed));
+    let file = project.place.path("token");
+    let sub = "repo:planner-team/planner:environment:staging";
+    std::fs::write(&file, token(GITHUB, sub)).expect("a file");
+    let doctor = || {
+        let mut command = project.keyless(&["doctor", "staging", "--format", "json"]);
+        command.env("AWS_WEB_IDENTITY_TOKEN_FILE", &file);
+        flagged(&Said::from(command.output().expect("it starts")))
+    };
+    expect![[r#"
+        error provider: the account does not know the issuer https://token.actions.githubusercontent.com; aws iam create-open-id-connect-provider --url https://token.actions.githubusercontent.com --client-id-list sts.amazonaws.com
+        warning health check: nobody asks whether it works: a task that started is taken for one that does; a health check in the task definition, a load balancer, or `health` in the settings
+        exit 5
+    "#]].assert_eq(&doctor());
+    let with = json!({"Url": GITHUB, "ClientIDList": ["sts.amazonaws.com"]});
+    strict().ok("iam", "create_open_id_connect_provider", with);
+    expect![[r#"
+        warning health check: nobody asks whether it works: a task that started is taken for one that does; a health check in the task definition, a load balancer, or `health` in the settings
+        exit 0
+    "#]].assert_eq(&doctor());
+    let trust = |sub: &str| {
+        let mut trust = good.clone();
+        let key = "token.actions.githubusercontent.com:sub";
+        trust["Statement"][0]["Condition"]["StringLike"] = json!({key: sub});
+        trust["Statement"][0]["Condition"]["StringEquals"]
+            .as_object_mut()
+            .expect("keys")
+            .remove(key);
+        let with = json!({"RoleName": "looked-at", "PolicyDocument": trust.to_string()});
+        strict().ok("iam", "update_assume_role_policy", with);
+    };
+    trust("repo:planner-team/planner:*");
+    expect![[r#"
+        warning trust: `repo:planner-team/planner:*` trusts every branch, tag and pull request: whoever may push one may deploy; `:environment:NAME`, whose rules say who may deploy
+        warning health check: nobody asks whether it works: a task that started is taken for one that does; a health check in the task definition, a load balancer, or `health` in the settings
+        exit 0
+    "#]].assert_eq(&doctor());
+    trust("repo:planner-team/planner:ref:refs/heads/main");
+    expect![[r#"
+        error sign-in: sts:AssumeRoleWithWebIdentity: AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity (arn:aws:iam::111122223333:role/looked-at: the token's iss is https://token.actions.githubusercontent.com, its sub repo:planner-team/planner:environment:staging, its aud sts.amazonaws.com); the role's trust must take the issuer https://token.actions.githubusercontent.com and the sub repo:planner-team/planner:environment:staging or repo:planner-team@*/planner@*:environment:staging: launchway environments iam staging
+        exit 4
+    "#]].assert_eq(&doctor());
+    // Whoever may look at the role besides is told what it wants.
+    let mut command = project.launchway(&["doctor", "staging", "--format", "json"]);
+    command.env("AWS_WEB_IDENTITY_TOKEN_FILE", &file);
+    let said = flagged(&Said::from(command.output().expect("it starts")));
+    assert!(said.contains("error trust: the role is not given: sub was `repo:planner-team/planner:environment:staging`, the policy wants `repo:planner-team/planner:ref:refs/heads/main` (StringLike): a job that names an environment never has a branch in its sub"), "{said}");
+}
