@@ -24,7 +24,7 @@ pub(crate) use cloud::{DoctorArgs, IamArgs, IamForm, IssuerCommand};
 pub(crate) use deploy::{
     DeployArgs, DeploymentRef, DeploymentsCommand, EnvironmentArgs, EnvironmentsArgs,
     EnvironmentsCommand, HistoryArgs, ReleasesArgs, RollbackArgs, ScaleArgs, ServiceLogsArgs,
-    SettingsArgs, StatusArgs,
+    SettingsArgs, StatusArgs, UnitArgs,
 };
 pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
 pub(crate) use init::InitArgs;
@@ -155,6 +155,9 @@ pub(crate) enum Command {
         /// The target's folder
         #[arg(long, value_name = "DIR", required_unless_present = "task")]
         folder: Option<PathBuf>,
+        /// Wait until whoever looks after them now is gone
+        #[arg(long, requires = "folder")]
+        wait: bool,
         /// Run one command instead, once
         #[arg(long, value_name = "DIR", conflicts_with = "folder")]
         task: Option<PathBuf>,

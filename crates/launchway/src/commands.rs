@@ -31,6 +31,7 @@ mod secrets;
 mod settings;
 mod status;
 mod task;
+mod unit;
 mod vars;
 mod verify;
 mod workflows;
@@ -40,6 +41,7 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command, EnvironmentsCommand};
 use crate::exit::Failure;
 use crate::state::StateFolder;
+use target_host::IfTaken;
 
 /// Does what the command line says.
 pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
@@ -71,6 +73,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Backups(command) => backups::run(&command, &state()?)?,
         Command::Environments(args) => match &args.command {
             Some(EnvironmentsCommand::Iam(args)) => iam::run(args, &state()?)?,
+            Some(EnvironmentsCommand::Unit(args)) => unit::run(args, &state()?)?,
             None => environments::run(&args.settings, &state()?)?,
         },
         Command::Doctor(args) => doctor::run(&args, &state()?)?,
@@ -80,7 +83,10 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Prune(args) => prune::run(&args, &state()?)?,
         Command::Man { dir } => man::run(&dir)?,
         Command::Completions { shell } => completions::run(shell)?,
-        Command::Supervise { folder: Some(folder), .. } => return host::supervise(&folder),
+        Command::Supervise { folder: Some(folder), wait, .. } => {
+            let if_taken = if wait { IfTaken::Wait } else { IfTaken::Leave };
+            return host::supervise(&folder, if_taken);
+        }
         Command::Supervise { task, .. } => return host::task(&task.unwrap_or_default()),
         Command::Proxy { folder } => return host::proxy(&folder),
         Command::Page => return Ok(demo::page::run()?.into()),

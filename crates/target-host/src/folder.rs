@@ -134,15 +134,30 @@ impl Drop for Lock {
     }
 }
 
+fn lock_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
 /// Takes the lock of a file; none where somebody has it.
 pub(crate) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
-    let mut options = OpenOptions::new();
-    let file =
-        options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let file = lock_file(path)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(Lock(file))),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes the lock of a file, when whoever has it is gone.
+pub(crate) fn wait_for_lock(path: &Path) -> io::Result<Lock> {
+    let file = lock_file(path)?;
+    loop {
+        match flock(&file, FlockOperation::LockExclusive) {
+            Ok(()) => return Ok(Lock(file)),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 
@@ -154,4 +169,30 @@ pub(crate) fn is_locked(path: &Path) -> bool {
         drop(Lock(file));
     }
     !is_free
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_a_lock_gets_it_when_it_is_let_go() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lock");
+        let held = try_lock(&path).expect("ours").expect("it is free");
+        assert!(try_lock(&path).expect("ours").is_none());
+        let (sender, got) = std::sync::mpsc::channel();
+        let waiting = std::thread::spawn({
+            let path = path.clone();
+            move || {
+                let lock = wait_for_lock(&path).expect("ours");
+                sender.send(()).expect("somebody listens");
+                drop(lock);
+            }
+        });
+        assert!(got.try_recv().is_err());
+        drop(held);
+        got.recv().expect("it came");
+        waiting.join().expect("it ends");
+    }
 }

@@ -40,7 +40,7 @@ pub use config::{Health, HostConfig, Strategy};
 pub use down::take_down;
 pub use folder::Folder;
 pub use printed::{Logs, LogsError, PrintedLine};
-pub use supervise::{SuperviseError, supervise};
+pub use supervise::{IfTaken, SuperviseError, supervise};
 pub use target::{HostTarget, InstanceView, PrivateValues, ServiceView, TaskBody, view};
 pub use task::run as run_task;
 pub use unit::systemd_unit;

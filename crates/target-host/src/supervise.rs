@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::inotify;
 
-use crate::folder::{self, Folder, try_lock};
+use crate::folder::{self, Folder, try_lock, wait_for_lock};
 use crate::processes::{self, Handle};
 use crate::wanted::{InstanceName, State, Wanted};
 use instance::Instance;
@@ -63,15 +63,33 @@ fn system(action: &'static str) -> impl FnOnce(io::Error) -> SuperviseError {
 /// An instance of a service.
 type Key = (String, InstanceName);
 
+/// What a supervisor does where another one looks after the folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfTaken {
+    /// It ends: a deployment that started it needs one, not two.
+    Leave,
+    /// It waits until that one is gone: a service manager wants its own there.
+    Wait,
+}
+
 /// Looks after the services of a folder until nothing is left to look after. `program` is what
 /// starts the proxy: it gets the words `proxy --folder FOLDER`.
 ///
 /// # Errors
 /// When another one does, or the folder cannot be used.
-pub fn supervise(folder: &Folder, program: &[OsString]) -> Result<(), SuperviseError> {
+pub fn supervise(
+    folder: &Folder,
+    program: &[OsString],
+    if_taken: IfTaken,
+) -> Result<(), SuperviseError> {
     processes::leave_session();
     folder.make().map_err(system("make the folder"))?;
-    let Some(_lock) = try_lock(&folder.supervisor_lock()).map_err(system("take the lock"))? else {
+    let lock = folder.supervisor_lock();
+    let taken = match if_taken {
+        IfTaken::Leave => try_lock(&lock),
+        IfTaken::Wait => wait_for_lock(&lock).map(Some),
+    };
+    let Some(_lock) = taken.map_err(system("take the lock"))? else {
         return Err(SuperviseError::Taken(folder.path().to_owned()));
     };
     let watch = watch(folder).map_err(system("watch the folder"))?;

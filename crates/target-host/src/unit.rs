@@ -4,7 +4,8 @@ use std::path::Path;
 
 /// The text of a unit that keeps the supervisor of a folder alive. `KillMode=process`: whoever ends
 /// or restarts the unit ends the supervisor alone; proxy and instances live on, and the next
-/// supervisor adopts them.
+/// supervisor adopts them. One that a deployment started is waited for. A supervisor that has nothing
+/// to look after ends well, and stays away until the unit is started again.
 pub fn systemd_unit(program: &Path, folder: &Path, user: Option<&str>) -> String {
     let user = user.map(|user| format!("User={user}\n")).unwrap_or_default();
     format!(
@@ -15,10 +16,10 @@ pub fn systemd_unit(program: &Path, folder: &Path, user: Option<&str>) -> String
          [Service]\n\
          Type=simple\n\
          {user}\
-         ExecStart={program} supervise --folder {folder}\n\
+         ExecStart={program} supervise --folder {folder} --wait\n\
          # The services outlive their supervisor, and the next one adopts them.\n\
          KillMode=process\n\
-         Restart=always\n\
+         Restart=on-failure\n\
          RestartSec=1\n\
          LimitNOFILE=65536\n\
          \n\
@@ -47,7 +48,7 @@ mod tests {
         assert!(unit.contains("\nKillMode=process\n"), "{unit}");
         assert!(
             unit.contains(
-                "\nUser=www\nExecStart=/usr/bin/launchway supervise --folder \"/srv/a b\"\n"
+                "\nUser=www\nExecStart=/usr/bin/launchway supervise --folder \"/srv/a b\" --wait\n"
             ),
             "{unit}"
         );

@@ -169,6 +169,23 @@ pub(crate) struct EnvironmentsArgs {
 pub(crate) enum EnvironmentsCommand {
     /// Write the AWS role of an environment: who may take it, and exactly what it must be allowed
     Iam(IamArgs),
+    /// Print a systemd unit that brings the services of an environment back with this machine
+    Unit(UnitArgs),
+}
+
+/// `launchway environments unit`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::ENVIRONMENTS_UNIT)]
+pub(crate) struct UnitArgs {
+    /// The environment
+    #[arg(value_name = "ENVIRONMENT")]
+    pub(crate) environment: String,
+    /// The user whose services they are [default: who asks]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// The settings [default: launchway.yml of this repository]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// `launchway history`

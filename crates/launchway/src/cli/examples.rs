@@ -329,6 +329,15 @@ pub(super) const ISSUER_PUBLISH: &str = "\
 Examples:
   launchway issuer publish --url https://tokens.example.com --to public";
 
+/// `launchway environments unit`
+pub(super) const ENVIRONMENTS_UNIT: &str = "\
+Examples:
+  launchway environments unit production
+  launchway environments unit production --user planner > launchway-planner-production.service
+
+Put into /etc/systemd/system and enabled, it starts what is wanted when the machine starts. Ending or
+restarting the unit ends no service: they live on, and the next supervisor looks after them.";
+
 /// `launchway deployments list`
 pub(super) const DEPLOYMENTS_LIST: &str = "\
 Examples:

@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use target_host::Folder;
+use target_host::{Folder, IfTaken};
 
 use crate::exit::{Exit, Failure};
 
 /// Looks after the services of a folder.
-pub(crate) fn supervise(folder: &Path) -> Result<ExitCode, Failure> {
+pub(crate) fn supervise(folder: &Path, if_taken: IfTaken) -> Result<ExitCode, Failure> {
     let own = std::env::current_exe()
         .map_err(|error| Failure::caused(Exit::Missing, error))?
         .into_os_string();
-    target_host::supervise(&Folder::new(absolute(folder)?), &[own])
+    target_host::supervise(&Folder::new(absolute(folder)?), &[own], if_taken)
         .map_err(|error| Failure::caused(Exit::Missing, error))?;
     Ok(Exit::Done.into())
 }

@@ -336,3 +336,37 @@ fn walk(folder: &std::path::Path, name: &str) -> Vec<String> {
     found.sort();
     found
 }
+
+/// What systemd is given.
+#[test]
+fn a_unit_brings_the_services_back_with_the_machine() {
+    let project = project();
+    let said = project.run(&["environments", "unit", "staging", "--user", "planner"]);
+    let state = project.place.state().display().to_string();
+    let binary = env!("CARGO_BIN_EXE_launchway");
+    let unit = said.stdout.replace(&state, "STATE").replace(binary, "LAUNCHWAY");
+    expect![[r#"
+        [Unit]
+        Description=Launchway: services of STATE/host/planner/staging
+        After=network.target
+
+        [Service]
+        Type=simple
+        User=planner
+        ExecStart=LAUNCHWAY supervise --folder STATE/host/planner/staging --wait
+        # The services outlive their supervisor, and the next one adopts them.
+        KillMode=process
+        Restart=on-failure
+        RestartSec=1
+        LimitNOFILE=65536
+
+        [Install]
+        WantedBy=multi-user.target
+        to be put into /etc/systemd/system/launchway-planner-staging.service; then: systemctl enable --now launchway-planner-staging.service
+    "#]].assert_eq(&format!("{unit}{}", said.stderr));
+    check(&project, &["environments", "unit", "nowhere"], &expect![[r#"
+        error: there is no environment nowhere
+        hint: there are: staging, production
+        exit 2
+    "#]]);
+}

@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use target_host::Folder;
+use target_host::{Folder, IfTaken};
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -22,7 +22,8 @@ fn main() -> ExitCode {
     let own = std::env::current_exe().expect("this program").into_os_string();
     let done = match text.as_slice() {
         ["supervise", "--folder", folder] => {
-            target_host::supervise(&Folder::new(*folder), &[own]).map_err(|it| it.to_string())
+            target_host::supervise(&Folder::new(*folder), &[own], IfTaken::Leave)
+                .map_err(|it| it.to_string())
         }
         ["supervise", "--task", task] => {
             target_host::run_task(&PathBuf::from(task)).map_err(|it| it.to_string())
