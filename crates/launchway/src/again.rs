@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::exit::{Exit, Failure};
 use crate::given;
 use crate::kept;
+use crate::levels::Levels;
 use crate::state::StateFolder;
 
 /// The request that a stream begins with.
@@ -48,6 +49,7 @@ pub(crate) fn engine(
             ..JobOptions::default()
         },
         terms: terms(args)?,
+        levels: Levels::of(&path),
         repository: path,
         identity,
         repository_name: Arc::clone(&request.repository),

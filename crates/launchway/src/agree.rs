@@ -11,6 +11,7 @@ use workflow::{JobBody, Step, StepBody, Template, Workflow};
 
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
+use crate::levels::Levels;
 use crate::names::WantedNames;
 use crate::prepare::foreseen::ForeseenJob;
 use crate::prepare::refuse::count_files;
@@ -119,10 +120,20 @@ pub(crate) fn on_work_tree(matters: &[Matter], request: &RunRequest) -> Result<(
 /// A job that names an environment has its secrets and may deploy: it runs only where a person agreed
 /// (`--environment NAME`, or a typed yes). A yes is added to the terms; a name that only the run tells
 /// is compared with them when the job is to start.
-pub(crate) fn on_environments(matters: &[Matter], terms: &mut Terms) -> Result<(), Failure> {
+pub(crate) fn on_environments(
+    matters: &[Matter],
+    terms: &mut Terms,
+    levels: &Levels,
+) -> Result<(), Failure> {
     for Matter { path, job, kind } in matters {
         match kind {
             MatterKind::Environment(name) => {
+                if let Some(why) = levels.refusal(name) {
+                    let message = format!("{path}: the job {job} cannot run: {why}");
+                    return Err(
+                        Failure::new(Exit::Forbidden, message).hint("leave the job out: -j OTHER")
+                    );
+                }
                 if !terms.environments.iter().any(|it| it.eq_ignore_ascii_case(name)) {
                     ask(path, job, name)?;
                     terms.environments.push(name.clone());

@@ -24,6 +24,7 @@ use crate::artifacts::RunArtifacts;
 use crate::display::{Display, Shown};
 use crate::exit::{Exit, Failure};
 use crate::kept;
+use crate::levels::Levels;
 use crate::prepare::refuse;
 use crate::state::StateFolder;
 use crate::terminal::report::Reporter;
@@ -44,6 +45,8 @@ pub(crate) struct Engine {
     pub(crate) repository_name: Arc<str>,
     /// Under which secrets are kept for it.
     pub(crate) identity: String,
+    /// What may happen in its environments.
+    pub(crate) levels: Levels,
     /// Jobs at a time.
     pub(crate) width: usize,
 }
@@ -181,6 +184,11 @@ impl Home for HomeFolders<'_> {
         let terms = request.terms.and(&self.engine.terms);
         refuse::at_start(request, definition, &terms, refuse::Machine::here(&terms.labels))
             .map_err(|message| HomeError { message })?;
+        if let Some(environment) = &definition.environment
+            && let Some(why) = self.engine.levels.refusal(environment.as_str())
+        {
+            return Err(HomeError { message: why });
+        }
         let Engine { state, store, secrets, options, repository, .. } = self.engine;
         let log = store
             .logs()

@@ -21,6 +21,7 @@ mod images;
 mod init;
 mod journal;
 mod kept;
+mod levels;
 mod names;
 mod plan;
 mod prepare;

@@ -16,6 +16,7 @@ use syntax::Diagnostic;
 use crate::cli::{EventArgs, Executor, Format, RunArgs};
 use crate::engine::{Engine, Finish, exit_of, processors, sweep};
 use crate::exit::{Exit, Failure, Outcome, exit_of_findings};
+use crate::levels::Levels;
 use crate::prepare::{self, Chosen, Numbers, Situation, called, foreseen, inputs, refuse};
 use crate::remote::RemoteFiles;
 use crate::select::{self, Candidate, Choice};
@@ -50,6 +51,7 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
         repository: repository.root.clone(),
         repository_name: repository.full_name().into(),
         identity: repository.identity.clone(),
+        levels: Levels::of(&repository.root),
         terms: Terms::default(),
         width: args.width.map_or_else(processors, NonZeroUsize::get),
     };
@@ -289,7 +291,7 @@ impl Selected {
             agree::on_work_tree(matters, draft)?;
         }
         for matters in &matters {
-            agree::on_environments(matters, &mut terms)?;
+            agree::on_environments(matters, &mut terms, &engine.levels)?;
         }
         situation.terms = terms;
         let mut requests = Vec::new();

@@ -364,9 +364,13 @@ fn a_unit_brings_the_services_back_with_the_machine() {
         WantedBy=multi-user.target
         to be put into /etc/systemd/system/launchway-planner-staging.service; then: systemctl enable --now launchway-planner-staging.service
     "#]].assert_eq(&format!("{unit}{}", said.stderr));
-    check(&project, &["environments", "unit", "nowhere"], &expect![[r#"
+    check(
+        &project,
+        &["environments", "unit", "nowhere"],
+        &expect![[r#"
         error: there is no environment nowhere
         hint: there are: staging, production
         exit 2
-    "#]]);
+    "#]],
+    );
 }

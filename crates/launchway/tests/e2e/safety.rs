@@ -486,3 +486,64 @@ jobs:
     "#]].assert_eq(&format!("{shown}exit {}\n", said.exit));
     assert_eq!(place.run(&["run", "-j", "other"]).exit, 0);
 }
+
+/// Levels 0 to 2 touch no cloud: a job of such an environment runs nowhere, whoever agrees to it.
+#[test]
+fn a_job_of_an_environment_below_level_3_does_not_run() {
+    let workflow = "
+on: push
+jobs:
+  test: { runs-on: ubuntu-latest, steps: [{ run: 'echo = tests' }] }
+  ship: { runs-on: ubuntu-latest, environment: Production, steps: [{ run: 'echo = ships' }] }
+";
+    let place = Place::workflow(workflow);
+    let settings = |level: &str| {
+        let text = format!(
+            "version: 1\nproject: planner\nservices: {{ api: {{ run: [app] }} }}\nenvironments: {{ production: {{ level: {level}, targets: {{ host: 127.0.0.1:8080 }} }} }}\n"
+        );
+        place.write("launchway.yml", &text);
+        place.commit();
+    };
+    let check = |args: &[&str], expect: &Expect| {
+        let said = place.json(&[&["run", "--environment", "production"], args].concat());
+        let is_told = |line: &&str| line.starts_with("error") || line.starts_with("hint");
+        let told: Vec<&str> = said.stderr.lines().filter(is_told).collect();
+        expect.assert_eq(&format!("{}{}\nexit {}\n", said.printed(), told.join("\n"), said.exit));
+    };
+    settings("2");
+    check(
+        &[],
+        &expect![[r#"
+            error: .github/workflows/ci.yml: the job ship cannot run: Production has the level 2: no job signs in for it, or gets its secrets; `level` in launchway.yml says so
+            hint: leave the job out: -j OTHER
+            exit 4
+        "#]],
+    );
+    check(
+        &["-j", "test"],
+        &expect![[r#"
+        test = tests
+
+        exit 0
+    "#]],
+    );
+    settings("3");
+    check(
+        &[],
+        &expect![[r#"
+        ship = ships
+        test = tests
+
+        exit 0
+    "#]],
+    );
+    settings("many");
+    check(
+        &[],
+        &expect![[r#"
+            error: .github/workflows/ci.yml: the job ship cannot run: launchway.yml has mistakes, so nobody knows what may happen in Production; `launchway check` shows them
+            hint: leave the job out: -j OTHER
+            exit 4
+        "#]],
+    );
+}

@@ -1,5 +1,6 @@
 //! `launchway runs rerun`: the same run once more, as its next attempt.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use driver::Input;
@@ -12,6 +13,7 @@ use crate::cli::{AgainArgs, RunRef};
 use crate::commands::run::{look_ahead, refuse_findings};
 use crate::engine::exit_of;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::levels::Levels;
 use crate::state::StateFolder;
 use crate::terminal::report::reporter;
 use crate::terminal::style::talk;
@@ -88,7 +90,8 @@ fn agree_again(request: &mut event::RunRequest, args: &AgainArgs) -> Result<(), 
     let matters = look_ahead(drafts, &request.terms, &mut findings).concat();
     refuse_findings(&findings, args.format)?;
     agree::on_work_tree(&matters, request)?;
-    agree::on_environments(&matters, &mut request.terms)
+    let levels = Levels::of(Path::new(&*request.repository_path));
+    agree::on_environments(&matters, &mut request.terms, &levels)
 }
 
 /// A re-run is of the same state: that of the work tree was kept when the run began.
