@@ -21,6 +21,7 @@ pub mod events;
 pub mod expressions;
 pub mod file_commands;
 pub mod locks;
+pub mod manifests;
 pub mod masks;
 pub mod matchers;
 pub mod messages;
@@ -30,6 +31,7 @@ pub mod services;
 pub mod settings;
 pub mod templates;
 mod tree;
+pub mod trust_policies;
 pub mod versions;
 pub mod workflow_commands;
 pub mod workflows;
@@ -49,6 +51,7 @@ pub const TARGETS: &[(&str, Property)] = &[
     ("expressions", expressions::check),
     ("file_commands", file_commands::check),
     ("locks", locks::check),
+    ("manifests", manifests::check),
     ("masks", masks::check),
     ("matchers", matchers::check),
     ("messages", messages::check),
@@ -56,6 +59,7 @@ pub const TARGETS: &[(&str, Property)] = &[
     ("services", services::check),
     ("settings", settings::check),
     ("templates", templates::check),
+    ("trust_policies", trust_policies::check),
     ("versions", versions::check),
     ("workflow_commands", workflow_commands::check),
     ("workflows", workflows::check),

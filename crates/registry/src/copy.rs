@@ -8,7 +8,7 @@ use std::io::Read;
 use sha2::{Digest as _, Sha256};
 use ureq::SendBody;
 
-use crate::manifest::{Blob, Manifest};
+use crate::manifest::{Blob, LISTS_MAX, Manifest, NoManifest};
 use crate::registry::{Call, Registry, RegistryError, header};
 
 /// What was done for a copy.
@@ -35,7 +35,7 @@ pub fn copy(
 ) -> Result<(Manifest, Copied), RegistryError> {
     let mut work =
         Work { from: from.0, source: from.1, to: to.0, goal: to.1, copied: Copied::default() };
-    let manifest = work.manifest(digest)?;
+    let manifest = work.manifest(digest, 0)?;
     Ok((manifest, work.copied))
 }
 
@@ -48,7 +48,14 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn manifest(&mut self, digest: &str) -> Result<Manifest, RegistryError> {
+    fn manifest(&mut self, digest: &str, depth: u32) -> Result<Manifest, RegistryError> {
+        if depth > LISTS_MAX {
+            return Err(RegistryError::NoManifest {
+                host: self.from.host().to_owned(),
+                what: format!("{}@{digest}", self.source),
+                why: NoManifest::TooDeep,
+            });
+        }
         let manifest = self.from.manifest(self.source, digest)?;
         let manifest = manifest.ok_or_else(|| RegistryError::Absent {
             host: self.from.host().to_owned(),
@@ -56,7 +63,7 @@ impl Work<'_> {
             why: "it names nothing there".to_owned(),
         })?;
         for child in manifest.children() {
-            self.manifest(&child)?;
+            self.manifest(&child, depth + 1)?;
         }
         for blob in manifest.blobs() {
             self.blob(&blob)?;

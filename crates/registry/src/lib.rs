@@ -22,5 +22,5 @@ mod registry;
 pub use access::Login;
 pub use copy::{Copied, copy};
 pub use docker::{docker_folder, docker_login};
-pub use manifest::{Blob, Manifest};
+pub use manifest::{Blob, Manifest, NoManifest};
 pub use registry::{Registry, RegistryError};

@@ -37,13 +37,76 @@ pub(crate) fn digest_of(bytes: &[u8]) -> String {
     hash.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
+/// Layers of an image, and images of a list: docker makes 127 layers at the most.
+const NAMED_MAX: usize = 1_000;
+/// Bytes of one layer. The registries that say a limit say less.
+const BLOB_BYTES_MAX: u64 = 1 << 40;
+/// Lists in lists: an image in a list of platforms is one deep.
+pub(crate) const LISTS_MAX: u32 = 4;
+/// Hex digits of SHA-256.
+const DIGEST_DIGITS: usize = 64;
+
+/// Why bytes are no manifest that can be worked with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoManifest {
+    /// They are no JSON object.
+    #[error("it is no JSON object")]
+    NoJson,
+    /// Of a form that is kept no more, or is not known.
+    #[error("its form is not known: schemaVersion is {0}, not 2")]
+    Form(String),
+    /// It names something by what is no digest.
+    #[error("it names something by what is no digest of SHA-256")]
+    NoDigest,
+    /// It is a list in a list in a list.
+    #[error("it is a list in more than {LISTS_MAX} others")]
+    TooDeep,
+    /// It names more than anybody has.
+    #[error("it names {count} things, which are more than {NAMED_MAX}")]
+    TooMany {
+        /// How many.
+        count: usize,
+    },
+    /// Something that it names would be larger than anything is.
+    #[error("it names something of {bytes} bytes, which are more than {BLOB_BYTES_MAX}")]
+    TooLarge {
+        /// How many bytes.
+        bytes: u64,
+    },
+}
+
 impl Manifest {
-    /// The manifest that these bytes are.
-    pub(crate) fn new(bytes: Vec<u8>, content_type: Option<&str>) -> Manifest {
-        let json: Json = serde_json::from_slice(&bytes).unwrap_or_default();
+    /// The manifest that these bytes are. What it names, it names by digests: they become parts of
+    /// addresses.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn read(bytes: Vec<u8>, content_type: Option<&str>) -> Result<Manifest, NoManifest> {
+        let json: Json = serde_json::from_slice(&bytes).map_err(|_| NoManifest::NoJson)?;
+        if !json.is_object() {
+            return Err(NoManifest::NoJson);
+        }
+        if json["schemaVersion"] != 2 {
+            return Err(NoManifest::Form(json["schemaVersion"].to_string()));
+        }
+        let list = |key: &str| json[key].as_array().map_or(&[][..], Vec::as_slice);
+        let count = list("layers").len().max(list("manifests").len());
+        if count > NAMED_MAX {
+            return Err(NoManifest::TooMany { count });
+        }
+        let config = json.get("config").filter(|it| !it.is_null());
+        for named in config.into_iter().chain(list("layers")).chain(list("manifests")) {
+            if !named["digest"].as_str().is_some_and(is_digest) {
+                return Err(NoManifest::NoDigest);
+            }
+            let bytes = named["size"].as_u64().unwrap_or(0);
+            if bytes > BLOB_BYTES_MAX {
+                return Err(NoManifest::TooLarge { bytes });
+            }
+        }
         let said = json["mediaType"].as_str().or(content_type).unwrap_or(ACCEPT[2]);
         let media_type = said.split(';').next().unwrap_or(said).trim().to_owned();
-        Manifest { media_type, digest: digest_of(&bytes), bytes }
+        Ok(Manifest { media_type, digest: digest_of(&bytes), bytes })
     }
 
     fn json(&self) -> Json {
@@ -80,4 +143,66 @@ impl Manifest {
 fn blob(json: &Json) -> Option<Blob> {
     let size_bytes = json["size"].as_u64().unwrap_or(0);
     Some(Blob { digest: json["digest"].as_str()?.to_owned(), size_bytes })
+}
+
+fn is_digest(text: &str) -> bool {
+    let hex = text.strip_prefix("sha256:").unwrap_or_default();
+    let is_hex = |it: u8| it.is_ascii_digit() || (b'a'..=b'f').contains(&it);
+    hex.len() == DIGEST_DIGITS && hex.bytes().all(is_hex)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(text: &str, expect: &Expect) {
+        let text = text.replace("DIGEST", &format!("sha256:{}", "a".repeat(DIGEST_DIGITS)));
+        let said = match Manifest::read(text.into_bytes(), Some("application/json; charset=utf-8"))
+        {
+            Ok(it) => format!(
+                "{}, {} blobs, {} bytes, {} children",
+                it.media_type,
+                it.blobs().len(),
+                it.size_bytes(),
+                it.children().len()
+            ),
+            Err(error) => error.to_string(),
+        };
+        expect.assert_eq(&said);
+    }
+
+    #[test]
+    fn what_a_manifest_names_are_digests() {
+        check(
+            r#"{"schemaVersion": 2, "config": {"digest": "DIGEST", "size": 2},
+                "layers": [{"digest": "DIGEST", "size": 3}, {"digest": "DIGEST", "urls": ["x"]}]}"#,
+            &expect!["application/json, 2 blobs, 5 bytes, 0 children"],
+        );
+        check(
+            r#"{"schemaVersion": 2, "mediaType": "an/index", "manifests": [{"digest": "DIGEST"}]}"#,
+            &expect!["an/index, 0 blobs, 0 bytes, 1 children"],
+        );
+        check("hello", &expect!["it is no JSON object"]);
+        check("[]", &expect!["it is no JSON object"]);
+        check(
+            r#"{"schemaVersion": 1}"#,
+            &expect!["its form is not known: schemaVersion is 1, not 2"],
+        );
+        check(
+            r#"{"schemaVersion": 2, "layers": [{"digest": "../../v2/other/blobs/x"}]}"#,
+            &expect!["it names something by what is no digest of SHA-256"],
+        );
+        check(
+            r#"{"schemaVersion": 2, "manifests": [{"size": 1}]}"#,
+            &expect!["it names something by what is no digest of SHA-256"],
+        );
+        check(
+            r#"{"schemaVersion": 2, "layers": [{"digest": "DIGEST", "size": 18446744073709551615}]}"#,
+            &expect![
+                "it names something of 18446744073709551615 bytes, which are more than 1099511627776"
+            ],
+        );
+    }
 }

@@ -10,7 +10,7 @@ use ureq::http::{Request, Response};
 use ureq::{AsSendBody, Body};
 
 use crate::access::{Challenge, Login};
-use crate::manifest::{ACCEPT, Manifest};
+use crate::manifest::{ACCEPT, Manifest, NoManifest};
 
 /// A registry that does not answer a question within this does not answer.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -72,6 +72,16 @@ pub enum RegistryError {
         what: String,
         /// What it said.
         why: String,
+    },
+    /// What came is no manifest.
+    #[error("{host} gave no manifest for {what}: {why}")]
+    NoManifest {
+        /// Which registry.
+        host: String,
+        /// What was asked for.
+        what: String,
+        /// What is wrong with it.
+        why: NoManifest,
     },
     /// What came is not what was asked for.
     #[error("{host} gave {found} for {wanted}")]
@@ -148,7 +158,12 @@ impl Registry {
         let mut bytes = Vec::new();
         let mut reader = response.body_mut().as_reader().take(ANSWER_BYTES_MAX);
         reader.read_to_end(&mut bytes).map_err(|error| self.unanswered(&error))?;
-        let manifest = Manifest::new(bytes, content_type.as_deref());
+        let manifest = Manifest::read(bytes, content_type.as_deref());
+        let manifest = manifest.map_err(|why| RegistryError::NoManifest {
+            host: self.host.clone(),
+            what: format!("{repository}:{reference}"),
+            why,
+        })?;
         if reference.starts_with("sha256:") && manifest.digest != reference {
             let (wanted, found) = (reference.to_owned(), manifest.digest);
             return Err(RegistryError::Altered { host: self.host.clone(), wanted, found });

@@ -58,7 +58,9 @@ pub(crate) fn failed(error: RegistryError) -> Failure {
         }
         RegistryError::Absent { .. } => (Exit::Missing, None),
         RegistryError::Immutable { .. } => (Exit::Forbidden, None),
-        RegistryError::Refused { .. } | RegistryError::Altered { .. } => (Exit::Failed, None),
+        RegistryError::Refused { .. }
+        | RegistryError::NoManifest { .. }
+        | RegistryError::Altered { .. } => (Exit::Failed, None),
     };
     hint.into_iter().fold(Failure::caused(exit, error), Failure::hint)
 }
