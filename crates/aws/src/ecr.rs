@@ -97,6 +97,25 @@ impl Client {
         Ok(repository(&answer["repositories"][0]))
     }
 
+    /// Whether there is an image in a repository of an account, by its digest or tag.
+    ///
+    /// # Errors
+    /// When AWS does not say.
+    pub fn has_image(
+        &mut self,
+        (account, repository): (&str, &str),
+        image: &str,
+    ) -> Result<bool, Fault> {
+        let key = if image.contains(':') { "imageDigest" } else { "imageTag" };
+        let body = json!({"registryId": account, "repositoryName": repository,
+            "imageIds": [{key: image}]});
+        let answer = match self.call(Service::Ecr, "BatchGetImage", &body) {
+            Err(fault) if fault.is("RepositoryNotFoundException") => return Ok(false),
+            other => other?,
+        };
+        Ok(answer["images"].as_array().is_some_and(|it| !it.is_empty()))
+    }
+
     /// Makes a repository: a tag of it names one image for good, but for those that are meant to
     /// move; what is pushed is scanned.
     ///

@@ -7,6 +7,30 @@ use crate::fault::Fault;
 use crate::service::Service;
 
 impl Client {
+    /// Whether there is a group of this name.
+    ///
+    /// # Errors
+    /// When AWS does not say.
+    pub fn has_log_group(&mut self, name: &str) -> Result<bool, Fault> {
+        let mut token = None;
+        // Others may begin with its name, and come before it.
+        loop {
+            let mut body = json!({ "logGroupNamePrefix": name });
+            if let Some(token) = &token {
+                body["nextToken"] = json!(token);
+            }
+            let answer = self.call(Service::Logs, "DescribeLogGroups", &body)?;
+            let mut found = answer["logGroups"].as_array().into_iter().flatten();
+            if found.any(|it| it["logGroupName"] == name) {
+                return Ok(true);
+            }
+            match answer["nextToken"].as_str() {
+                Some(next) => token = Some(next.to_owned()),
+                None => return Ok(false),
+            }
+        }
+    }
+
     /// The last lines of a stream. None where there is no such stream (yet).
     ///
     /// # Errors

@@ -18,6 +18,7 @@
 
 mod body;
 mod effect;
+mod permissions;
 mod rds;
 mod restore;
 mod words;
@@ -25,4 +26,5 @@ mod words;
 pub use aws::Database;
 pub use body::{Body, Rds, Restore};
 pub use effect::Kept;
+pub use permissions::permissions;
 pub use rds::{Backups, Clients};

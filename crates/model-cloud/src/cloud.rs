@@ -16,7 +16,7 @@ use crate::rds::{self, Database, Snapshot, Snapshots};
 use crate::secrets::{self, StoredSecret};
 use crate::services::{self, Service};
 use crate::tasks::{self, Task};
-use crate::{ecr, history, identity, rollout, update};
+use crate::{ecr, history, identity, network, rollout, update};
 
 /// Time passes in steps of a second: nothing in ECS is told more finely.
 const TICK_MS: u64 = 1000;
@@ -48,6 +48,8 @@ pub struct Cloud {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) logs: BTreeMap<(String, String), Vec<Line>>,
     pub(crate) untrusting: Vec<String>,
+    /// What is there, as everything is that is named, until it is taken away.
+    pub(crate) gone: BTreeSet<String>,
     pub(crate) databases: Vec<Database>,
     pub(crate) snapshots: Vec<Snapshot>,
     pub(crate) snapshotting: Snapshots,
@@ -90,6 +92,7 @@ impl Cloud {
             tags: BTreeMap::new(),
             logs: BTreeMap::new(),
             untrusting: Vec::new(),
+            gone: BTreeSet::new(),
             databases: Vec::new(),
             snapshots: Vec::new(),
             snapshotting: Snapshots::default(),
@@ -165,6 +168,12 @@ impl Cloud {
     /// Which deployment is PRIMARY while ECS rolls back.
     pub fn rolls_back_with(&mut self, rollback: Rollback) {
         self.rollback = rollback;
+    }
+
+    /// A role (its ARN), log group, subnet, security group or target group that was there is there no
+    /// more.
+    pub fn take_away(&mut self, name: &str) {
+        self.gone.insert(name.to_owned());
     }
 
     /// A role that cannot be assumed.
@@ -312,6 +321,9 @@ impl Cloud {
     ) -> Result<String, Refused> {
         let operation = asked.operation.as_str();
         match asked.service.as_str() {
+            "ec2" => network::ec2(self, operation, members),
+            "elasticloadbalancing" => network::load_balancing(self, operation, members),
+            "iam" => network::iam(self, operation, members),
             "rds" => rds::answer(self, operation, members),
             "sts" => identity::answer(self, operation, members, account),
             _ => {
@@ -405,6 +417,9 @@ impl Asked {
         let status = given.as_ref().map_or_else(|refused| refused.status, |_| 200);
         let (content_type, body) = match (&self.form, given) {
             (Some(_), Ok(Json::String(xml))) => ("text/xml", xml),
+            (Some(_), Err(refused)) if self.service == "ec2" => {
+                ("text/xml", network::refusal(&refused, &request_id))
+            }
             (Some(_), Err(refused)) => ("text/xml", identity::refusal(&refused, &request_id)),
             (_, Ok(json)) => ("application/x-amz-json-1.1", json.to_string()),
             (_, Err(refused)) => ("application/x-amz-json-1.1", refused.json().to_string()),

@@ -74,6 +74,8 @@ pub(crate) fn answer(cloud: &mut Cloud, operation: &str, body: &Json) -> Given {
         "DescribeRepositories" => describe(cloud, body),
         "PutImage" => put_image(cloud, body),
         "BatchGetImage" => get_images(cloud, body),
+        "BatchDeleteImage" => delete_images(cloud, body),
+        "DeleteRepository" => delete(cloud, body),
         "DescribeImages" => describe_images(cloud, body),
         "StartImageScan" => start_scan(cloud, body),
         "DescribeImageScanFindings" => findings(cloud, body),
@@ -273,6 +275,31 @@ fn get_images(cloud: &mut Cloud, body: &Json) -> Given {
         }));
     }
     Ok(json!({"images": images, "failures": failures}))
+}
+
+fn delete_images(cloud: &mut Cloud, body: &Json) -> Given {
+    let (repository, _) = repository(cloud, body)?;
+    let mut deleted = Vec::new();
+    for id in body["imageIds"].as_array().into_iter().flatten() {
+        let Some(digest) = repository.digest(id) else { continue };
+        repository.images.remove(&digest);
+        repository.tags.retain(|_, it| *it != digest);
+        deleted.push(json!({"imageDigest": digest}));
+    }
+    Ok(json!({"imageIds": deleted, "failures": []}))
+}
+
+fn delete(cloud: &mut Cloud, body: &Json) -> Given {
+    let account = cloud.names.account.clone();
+    let name = needed(body, "repositoryName")?.to_owned();
+    let found = cloud.ecr.repositories.get(&name).ok_or_else(|| no_repository(&account, &name))?;
+    if !found.images.is_empty() && body["force"].as_bool() != Some(true) {
+        let said = format!("The repository with name '{name}' still contains images");
+        return Err(Refused::new("RepositoryNotEmptyException", said));
+    }
+    let given = json!({"repository": shown(&account, &name, found)});
+    cloud.ecr.repositories.remove(&name);
+    Ok(given)
 }
 
 fn describe_images(cloud: &mut Cloud, body: &Json) -> Given {

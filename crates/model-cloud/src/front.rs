@@ -163,6 +163,10 @@ impl Shared {
                 cloud.lag(body["ms"].as_u64().unwrap_or(0));
                 Some(json!({}))
             }
+            ("POST", "away") => {
+                cloud.take_away(body["name"].as_str().unwrap_or_default());
+                Some(json!({}))
+            }
             ("POST", "database") => {
                 database(&mut cloud, &body);
                 Some(json!({}))

@@ -31,6 +31,7 @@ mod identity;
 mod image;
 mod logs;
 mod names;
+mod network;
 mod parameters;
 mod rds;
 mod rollout;

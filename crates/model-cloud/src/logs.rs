@@ -18,8 +18,28 @@ const LINES_MAX: usize = 10_000;
 pub(crate) fn answer(cloud: &Cloud, operation: &str, body: &Json) -> Given {
     match operation {
         "GetLogEvents" => get_log_events(cloud, body),
+        "DescribeLogGroups" => Ok(groups(cloud, body)),
         _ => Err(Refused::new("UnknownOperationException", "")),
     }
+}
+
+/// Groups are there that task definitions name, unless they were taken away.
+fn groups(cloud: &Cloud, body: &Json) -> Json {
+    let prefix = body["logGroupNamePrefix"].as_str().unwrap_or_default();
+    let arn = |name: &str| {
+        let names = &cloud.names;
+        format!("arn:aws:logs:{}:{}:log-group:{name}:*", names.region, names.account)
+    };
+    let definitions = cloud.families.values().flatten();
+    let containers = definitions.flat_map(crate::definitions::Definition::containers);
+    let named =
+        containers.filter_map(|it| it["logConfiguration"]["options"]["awslogs-group"].as_str());
+    let mut names: Vec<&str> = named.filter(|it| it.starts_with(prefix)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let there = names.into_iter().filter(|it| !cloud.gone.contains(*it));
+    let groups = there.map(|it| json!({"logGroupName": it, "arn": arn(it), "storedBytes": 0}));
+    json!({ "logGroups": groups.collect::<Vec<_>>() })
 }
 
 fn get_log_events(cloud: &Cloud, body: &Json) -> Given {

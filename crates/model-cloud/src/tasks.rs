@@ -236,9 +236,24 @@ fn start(cloud: &mut Cloud, task: &mut Task) {
     run_on(cloud, task);
 }
 
-/// Why a task does not get the secrets of its containers: they are pulled before its images.
+/// Why a task does not get its role, its log or the secrets of its containers: they come before its
+/// images.
 fn without_secrets(cloud: &Cloud, task: &Task) -> Option<String> {
     let definition = cloud.definition(&task.definition)?;
+    let roles = ["executionRoleArn", "taskRoleArn"].map(|it| definition.body[it].as_str());
+    if let Some(role) = roles.into_iter().flatten().find(|it| cloud.gone.contains(*it)) {
+        return Some(format!(
+            "ECS was unable to assume the role '{role}' that was provided for this task."
+        ));
+    }
+    let options = definition.containers().iter().map(|it| &it["logConfiguration"]["options"]);
+    let mut groups = options.filter_map(|it| it["awslogs-group"].as_str());
+    if let Some(group) = groups.find(|it| cloud.gone.contains(*it)) {
+        return Some(format!(
+            "ResourceInitializationError: failed to validate logger args: the log group {group} does \
+             not exist"
+        ));
+    }
     let wanted = definition.containers().iter().flat_map(|it| {
         let secrets = it.get("secrets").and_then(Json::as_array).into_iter().flatten();
         secrets.filter_map(|it| it["valueFrom"].as_str())

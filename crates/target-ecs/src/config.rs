@@ -37,6 +37,10 @@ pub struct EcsConfig {
     /// The command of the container, where the settings own it; empty is the image's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<Vec<String>>,
+    /// Why the release before could not run any more behind the steps of this one: a migration that
+    /// it does not work with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_way_back: Option<String>,
     /// All variables are the settings': others go.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub owns_environment: bool,

@@ -21,7 +21,7 @@
 //! stable: a service that ECS rolled back is perfectly stable (`verdict.rs`).
 //!
 //! Not here: blue/green, CodeDeploy and task sets (refused when planning), making services, target
-//! health, alarms, images that are gone from their registry.
+//! health, alarms.
 
 mod back;
 mod calls;
@@ -29,6 +29,7 @@ mod canonical;
 mod config;
 mod contents;
 mod evidence;
+mod images;
 mod look;
 mod permissions;
 mod plan;
@@ -41,6 +42,7 @@ mod stabilise;
 mod target;
 mod update;
 mod verdict;
+mod way_back;
 mod words;
 
 pub use config::{EcsConfig, Reference};

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::config::EcsConfig;
 use crate::prospect::{self, Prospect};
 use crate::target::{EcsTarget, Stop};
+use crate::way_back::{self, WayBack};
 use crate::words::short;
 
 /// What stands there. Values of variables are not in it but those that the settings show to
@@ -70,12 +71,6 @@ pub(crate) struct SeenContainer {
     pub(crate) has_health_check: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct WayBack {
-    pub(crate) task_definition: String,
-    pub(crate) is_active: bool,
-}
-
 /// A revision that is restored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Restored {
@@ -103,7 +98,13 @@ pub(crate) fn observe(
 fn look(target: &mut EcsTarget, wanted: &ServiceRequest) -> Result<Observation, Stop> {
     let config = EcsConfig::of(wanted)?;
     let account = target.guard(config.account.as_deref())?;
-    let found = target.client.describe_service(&config.cluster, &config.service)?;
+    let found = match target.client.describe_service(&config.cluster, &config.service) {
+        Err(fault) if fault.is("ClusterNotFoundException") => {
+            let status = "there is no such cluster".to_owned();
+            return Ok(Observation { seen: json!(Seen::Missing { status }), running: None });
+        }
+        other => other?,
+    };
     let service = match found {
         Some(service) if service.status == "ACTIVE" => service,
         other => {
@@ -115,7 +116,7 @@ fn look(target: &mut EcsTarget, wanted: &ServiceRequest) -> Result<Observation, 
     let container = container_of(&config, &running);
     let digest = digest_of(target, &config, &service, container.as_deref(), &running)?;
     let release = release_of(wanted, &running, container.as_deref(), digest);
-    let way_back = way_back(target, wanted, &service, &running)?;
+    let way_back = way_back(target, &account, wanted, &service, &running)?;
     let mut seen = seen_service(account, &service, &running, way_back);
     let base = match restored(target, wanted, &running)? {
         None => Some(running.clone()),
@@ -216,6 +217,7 @@ pub(crate) fn handle(task_definition: &str) -> Json {
 /// have run well last.
 fn way_back(
     target: &mut EcsTarget,
+    account: &str,
     wanted: &ServiceRequest,
     service: &EcsService,
     running: &TaskDefinition,
@@ -224,16 +226,16 @@ fn way_back(
     let failed = primary.is_some_and(|it| it.rollout_state.as_deref() == Some("FAILED"));
     let last = wanted.last_good.as_ref().and_then(|it| it.handle["task_definition"].as_str());
     let Some(last) = last.filter(|it| failed && **it != *running.arn) else {
-        let task_definition = running.arn.clone();
-        return Ok(WayBack { task_definition, is_active: running.is_active });
+        return Ok(way_back::look(&mut target.client, account, running, service)?);
     };
-    let is_active = match target.client.describe_task_definition(last) {
-        Ok(found) => found.is_active,
+    match target.client.describe_task_definition(last) {
+        Ok(found) => Ok(way_back::look(&mut target.client, account, &found, service)?),
         // It was deleted.
-        Err(fault) if fault.is("ClientException") => false,
-        Err(fault) => return Err(fault.into()),
-    };
-    Ok(WayBack { task_definition: last.to_owned(), is_active })
+        Err(fault) if fault.is("ClientException") => {
+            Ok(WayBack { task_definition: last.to_owned(), ..WayBack::default() })
+        }
+        Err(fault) => Err(fault.into()),
+    }
 }
 
 /// The revision that is restored, where that is not what runs.

@@ -56,6 +56,12 @@ const EVIDENCE: &[&str] = &[
     "ecs:DescribeServiceRevisions",
     "ecs:ListServiceDeployments",
     "ecs:StopServiceDeployment",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ecr:BatchGetImage",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "iam:GetRole",
+    "logs:DescribeLogGroups",
     "logs:GetLogEvents",
     "secretsmanager:DescribeSecret",
     "ssm:GetParameters",
@@ -125,10 +131,35 @@ pub fn permissions(config: &EcsConfig, account: &str, migrates: bool, passed: &P
             &[ecs(&format!("task/{cluster}/*"))],
         ));
     }
+    statements.extend(looks(partition, account, config, passed));
     statements.extend(passing(partition, account, passed));
     statements.extend(logs(partition, region, account, passed));
     statements.extend(secrets(partition, account, config, passed));
     Policy { statements }
+}
+
+/// What is looked at to know whether going back would be possible.
+fn looks(partition: &str, account: &str, config: &EcsConfig, passed: &Passed) -> Vec<Statement> {
+    let region = &config.region;
+    let roles = match &passed.roles[..] {
+        [] if passed.looked => Vec::new(),
+        [] => vec![format!("arn:{partition}:iam::{account}:role/*")],
+        roles => roles.to_vec(),
+    };
+    let images = [format!("arn:{partition}:ecr:{region}:{account}:repository/*")];
+    // AWS knows no resources for these.
+    let places = [
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "elasticloadbalancing:DescribeTargetGroups",
+        "logs:DescribeLogGroups",
+    ];
+    let all = [
+        statement("ImagesOfWayBack", &["ecr:BatchGetImage"], &images),
+        statement("PlacesOfWayBack", &places, &["*".to_owned()]),
+        statement("RolesOfWayBack", &["iam:GetRole"], &roles),
+    ];
+    all.into_iter().filter(|it| !it.resources.is_empty()).collect()
 }
 
 fn statement(name: &str, actions: &[&str], resources: &[String]) -> Statement {
@@ -226,6 +257,7 @@ mod tests {
             private: Vec::new(),
             secrets: Default::default(),
             command: None,
+            no_way_back: None,
             owns_environment: false,
             owns_secrets: false,
         }
@@ -239,7 +271,10 @@ mod tests {
         let planned: BTreeSet<String> = steps.iter().flatten().map(ToString::to_string).collect();
         let policy = permissions(&config(), "111122223333", true, &Passed::default());
         let allowed: BTreeSet<String> = policy.actions().into_iter().map(str::to_owned).collect();
-        let beside = ["ecs:TagResource", "iam:PassRole"].map(str::to_owned).into();
+        let looks = looks("aws", "1", &config(), &Passed::default());
+        let looks = looks.iter().flat_map(|it| it.actions.clone());
+        let beside = ["ecs:TagResource", "iam:PassRole"].map(str::to_owned).into_iter();
+        let beside: BTreeSet<String> = beside.chain(looks).collect();
         // STS tells everybody who he is.
         let needs_none: BTreeSet<String> = ["sts:GetCallerIdentity".to_owned()].into();
         assert_eq!(&allowed - &planned, beside);

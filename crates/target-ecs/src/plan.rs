@@ -49,9 +49,9 @@ pub(crate) fn propose(wanted: &ServiceRequest, seen: &Observation) -> Result<Pro
         return Err(refused(prospect.troubles.join("; ")));
     }
     let changes = changes(&service, prospect);
-    let going_back = going_back(wanted, &service, seen.running.as_ref());
+    let going_back = going_back(wanted, &config, &service, seen.running.as_ref());
     let steps = steps(wanted, &config, &service, (&container.name, prospect), &going_back);
-    let notes = prospect.notes.iter().map(|it| text(it.as_str())).collect();
+    let notes = prospect.notes.iter().cloned().chain(service.way_back.note()).map(text).collect();
     Ok(Proposal { changes, steps, going_back, notes })
 }
 
@@ -129,17 +129,16 @@ fn changes(service: &SeenService, prospect: &Prospect) -> Vec<FieldChange> {
 
 fn going_back(
     wanted: &ServiceRequest,
+    config: &EcsConfig,
     service: &SeenService,
     running: Option<&KnownRelease>,
 ) -> GoingBack {
     let back = &service.way_back;
     let name = short(&back.task_definition);
-    if !back.is_active {
-        let said = format!(
-            "{name}, which would be gone back to, is deregistered: register it again as it is and \
-             let the service run that revision"
-        );
-        return GoingBack::Impossible { reasons: vec![text(said)] };
+    let mut reasons = back.reasons();
+    reasons.extend(config.no_way_back.clone());
+    if !reasons.is_empty() {
+        return GoingBack::Impossible { reasons: reasons.into_iter().map(text).collect() };
     }
     let own = handle(&back.task_definition);
     let known = [running, wanted.last_good.as_ref()].into_iter().flatten();

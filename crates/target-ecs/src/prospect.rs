@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use crate::canonical::{Difference, differences, registrable};
 use crate::config::EcsConfig;
 use crate::contents::{self, Contents};
+use crate::images::{self, InRegistry};
 use crate::references::{self, Looked};
 use crate::target::{EcsTarget, Stop};
 use crate::words::short;
@@ -89,6 +90,12 @@ impl Prospect {
 
     /// Whether a task would get all that it wants before it starts.
     fn verify(&mut self, target: &mut EcsTarget, body: &Json) -> Result<(), Stop> {
+        for container in body["containerDefinitions"].as_array().into_iter().flatten() {
+            let image = container["image"].as_str().unwrap_or_default();
+            if image == self.image {
+                self.verify_image(target)?;
+            }
+        }
         let all = references::values_of(body);
         if !all.is_empty() && body["executionRoleArn"].as_str().is_none_or(str::is_empty) {
             self.troubles.push(
@@ -113,6 +120,29 @@ impl Prospect {
                 }
                 Looked::There(_) | Looked::Missing(_) => {}
             }
+        }
+        Ok(())
+    }
+}
+
+impl Prospect {
+    /// Whether the image is where tasks would pull it from.
+    fn verify_image(&mut self, target: &mut EcsTarget) -> Result<(), Stop> {
+        // Whoever only looks names no digest.
+        let at = InRegistry::of(&self.image).filter(|_| !self.image.ends_with('@'));
+        let Some(at) = at else { return Ok(()) };
+        match images::is_there(&mut target.client, &at) {
+            Ok(true) => {}
+            Ok(false) => self.troubles.push(format!(
+                "the image {} is not in its repository: push it, or correct its digest",
+                self.image
+            )),
+            Err(fault) if references::is_for_good(&fault) => self.notes.push(format!(
+                "whether the image is in its repository was not looked at: these credentials may \
+                 not call {}",
+                fault.action
+            )),
+            Err(fault) => return Err(fault.into()),
         }
         Ok(())
     }

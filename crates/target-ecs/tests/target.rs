@@ -6,6 +6,8 @@ mod access;
 mod backups;
 #[path = "target/crashes.rs"]
 mod crashes;
+#[path = "target/feasibility.rs"]
+mod feasibility;
 #[path = "target/generated.rs"]
 mod generated;
 #[path = "target/plans.rs"]

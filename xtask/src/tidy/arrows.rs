@@ -39,7 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model-cloud", &[]),
     ("aws", &["event", "https", "mask"]),
     ("registry", &["https", "mask"]),
-    ("backup", &["aws", "event", "mask", "ports"]),
+    ("backup", &["aws", "event", "iam", "mask", "ports"]),
     ("iam", &[]),
     ("issuer", &["mask"]),
     ("target-ecs", &["aws", "event", "iam", "mask", "ports"]),

@@ -7,7 +7,7 @@ use settings::{Credentials, Environment};
 use target_ecs::{EcsConfig, Passed};
 
 use super::targets::{self, Site};
-use super::{cloud, request};
+use super::{cloud, request, steps};
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
 
@@ -117,6 +117,13 @@ pub(crate) fn role(
             service.migrates,
             &passed,
         ));
+    }
+    for service in &found.settings.order {
+        let resolved = found.settings.resolve(&environment.name.value, &service.value);
+        let resolved = resolved.map_err(|error| Failure::new(Exit::Usage, error))?;
+        if let Some(rds) = steps::database(&resolved)? {
+            policy.add(backup::permissions(&rds, &trust.account));
+        }
     }
     if !exact {
         notes.push(

@@ -382,6 +382,10 @@ fn service(
     if !wish.what.ships_nothing() {
         around.extend(image_gate::scan_step(resolved, &release)?);
     }
+    let migrates = around.iter().any(|it| it.kind == DeployStepKind::Migrate);
+    if let (true, Some(why)) = (migrates, targets::no_way_back(resolved)) {
+        config["no_way_back"] = why.into();
+    }
     if let What::Scale { to, .. } = wish.what {
         config["instances"] = to.into();
         if to == 0 {

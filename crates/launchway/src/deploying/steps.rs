@@ -46,11 +46,21 @@ pub(super) fn around(
 
 /// What is put aside before anything changes.
 pub(super) fn backup(service: &ServiceInEnvironment) -> Result<Option<PlannedStep>, Failure> {
+    let Some(backup) = &service.environment.backup else { return Ok(None) };
+    let (Backup::RdsInstance { within, .. }
+    | Backup::RdsCluster { within, .. }
+    | Backup::Dump { within, .. }) = backup;
+    let rds = database(service)?;
+    Ok(rds.map(|it| it.step(&service.service.name.value, within.value)))
+}
+
+/// The database of which that is a snapshot.
+pub(super) fn database(service: &ServiceInEnvironment) -> Result<Option<backup::Rds>, Failure> {
     let environment = &service.environment;
-    let (id, is_cluster, within) = match &environment.backup {
+    let (id, is_cluster) = match &environment.backup {
         None => return Ok(None),
-        Some(Backup::RdsInstance { id, within }) => (id, false, within),
-        Some(Backup::RdsCluster { id, within }) => (id, true, within),
+        Some(Backup::RdsInstance { id, .. }) => (id, false),
+        Some(Backup::RdsCluster { id, .. }) => (id, true),
         Some(Backup::Dump { .. }) => {
             let name = &environment.name.value;
             let message =
@@ -68,13 +78,12 @@ pub(super) fn backup(service: &ServiceInEnvironment) -> Result<Option<PlannedSte
         Failure::new(Exit::Refused, format!("nothing says in which region {} is", id.value))
             .hint(format!("write `region` under environments.{name}"))
     })?;
-    let rds = backup::Rds {
+    Ok(Some(backup::Rds {
         database: id.value.to_string(),
         is_cluster,
         region: region.value.to_string(),
         account: environment.account.as_ref().map(|it| it.value.to_string()),
-    };
-    Ok(Some(rds.step(&service.service.name.value, within.value)))
+    }))
 }
 
 pub(super) fn migrate(service: &ServiceInEnvironment) -> Option<PlannedStep> {

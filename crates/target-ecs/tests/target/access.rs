@@ -69,6 +69,9 @@ fn each_permission_of_the_policy_is_needed_or_missed_aloud() {
         }
     }
     expect![[r#"
+        ec2:DescribeSecurityGroups: RolledBack, said false, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
+        ec2:DescribeSubnets: RolledBack, said false, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
+        ecr:BatchGetImage: RolledBack, said false, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
         ecs:DescribeServiceRevisions: RolledBack, said true, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
         ecs:DescribeServices: Refused, said true, {}
         ecs:DescribeTaskDefinition: Refused, said true, {}
@@ -81,7 +84,10 @@ fn each_permission_of_the_policy_is_needed_or_missed_aloud() {
         ecs:StopServiceDeployment: RolledBack, said false, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
         ecs:TagResource: Failed, said true, {}
         ecs:UpdateService: RolledBack, said true, {"RegisterTaskDefinition": 1, "RunTask": 1}
+        elasticloadbalancing:DescribeTargetGroups: RolledBack, said false, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
+        iam:GetRole: RolledBack, said false, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
         iam:PassRole: Failed, said true, {}
+        logs:DescribeLogGroups: RolledBack, said false, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
         logs:GetLogEvents: RolledBack, said true, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
     "#]].assert_eq(&lines);
 }

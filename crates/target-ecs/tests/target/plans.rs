@@ -119,7 +119,7 @@ fn places_that_are_not_there() {
     check(
         &configured(json!({"cluster": "x"})),
         &expect![[r#"
-            refused: AWS refused ecs:DescribeServices: Cluster not found.
+            refused: there is no active service api in the cluster x of eu-central-1 (there is no such cluster): make it first, or correct `targets.ecs`
         "#]],
     );
     check(

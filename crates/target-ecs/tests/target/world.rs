@@ -54,6 +54,8 @@ pub(crate) struct Script {
     pub(crate) last_good: Option<String>,
     /// The revision that is restored.
     pub(crate) restores: Option<String>,
+    /// Where the image is, if not at its usual place.
+    pub(crate) location: Option<String>,
 }
 
 pub(crate) type Deed = Box<dyn Fn(&mut Cloud)>;
@@ -73,6 +75,7 @@ pub(crate) fn script(set_up: impl Fn(&mut Cloud) + 'static) -> Script {
         force: false,
         last_good: None,
         restores: None,
+        location: None,
     }
 }
 
@@ -313,7 +316,7 @@ pub(crate) fn wanted(script: &Script) -> ServiceRequest {
     let release = Release {
         version: "v2".into(),
         digest: "sha256:new".into(),
-        location: Some("repo".into()),
+        location: Some(script.location.as_deref().unwrap_or("repo").into()),
         commit: None,
     };
     let known = |arn: &String| KnownRelease {
@@ -341,7 +344,12 @@ pub(crate) fn wanted(script: &Script) -> ServiceRequest {
 
 /// Plays it. Each round may be of another process.
 pub(crate) fn play(script: &Script, faults: Vec<Fault>) -> End {
-    let cloud = cloud(script);
+    play_in(script, &cloud(script), faults)
+}
+
+/// The same in a cloud that is there.
+pub(crate) fn play_in(script: &Script, cloud: &Shared, faults: Vec<Fault>) -> End {
+    let cloud = Rc::clone(cloud);
     let set_up_calls = cloud.borrow().calls().len();
     for fault in faults {
         cloud.borrow_mut().inject(fault);

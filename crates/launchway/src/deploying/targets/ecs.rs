@@ -119,6 +119,7 @@ pub(super) fn config(
         secrets,
         command: owns(Owned::Command)
             .then(|| service.run.iter().map(|it| it.value.to_string()).collect()),
+        no_way_back: None,
         owns_environment: owns(Owned::Environment),
         owns_secrets: owns(Owned::Secrets),
     };

@@ -1,0 +1,102 @@
+//! What services of ECS stand on, and never make: roles of IAM, subnets and security groups of EC2,
+//! target groups of load balancers. All that is named is there, until it is taken away.
+
+use crate::answer::Refused;
+use crate::cloud::Cloud;
+use crate::identity::{Form, member};
+
+/// The account's network.
+const VPC: &str = "vpc-0model";
+
+fn unknown(operation: &str) -> Refused {
+    Refused::new(
+        "InvalidAction",
+        format!("The action {operation} is not valid for this web service."),
+    )
+}
+
+/// IAM.
+pub(crate) fn iam(cloud: &Cloud, operation: &str, form: &Form) -> Result<String, Refused> {
+    if operation != "GetRole" {
+        return Err(unknown(operation));
+    }
+    let name = member(form, "RoleName")?;
+    let arn = format!("arn:aws:iam::{}:role/{name}", cloud.names.account);
+    if cloud.gone.contains(&arn) {
+        let said = format!("The role with name {name} cannot be found.");
+        return Err(Refused::new("NoSuchEntity", said).with_status(404));
+    }
+    Ok(format!(
+        "<GetRoleResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetRoleResult><Role>\
+         <Path>/</Path><RoleName>{name}</RoleName><RoleId>AROAMODEL</RoleId><Arn>{arn}</Arn>\
+         <CreateDate>2026-01-01T00:00:00Z</CreateDate></Role></GetRoleResult></GetRoleResponse>"
+    ))
+}
+
+/// EC2: its answers have no element around their result.
+pub(crate) fn ec2(cloud: &Cloud, operation: &str, form: &Form) -> Result<String, Refused> {
+    let xml = match operation {
+        "DescribeSubnets" => {
+            let id =
+                there(cloud, member(form, "SubnetId.1")?, "InvalidSubnetID.NotFound", "subnet ID")?;
+            format!(
+                "<subnetSet><item><subnetId>{id}</subnetId><vpcId>{VPC}</vpcId>\
+                 <state>available</state></item></subnetSet>"
+            )
+        }
+        "DescribeSecurityGroups" => {
+            let id = there(
+                cloud,
+                member(form, "GroupId.1")?,
+                "InvalidGroup.NotFound",
+                "security group",
+            )?;
+            format!(
+                "<securityGroupInfo><item><groupId>{id}</groupId><groupName>{id}</groupName>\
+                 <vpcId>{VPC}</vpcId></item></securityGroupInfo>"
+            )
+        }
+        _ => return Err(unknown(operation)),
+    };
+    Ok(format!(
+        "<{operation}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">{xml}\
+         </{operation}Response>"
+    ))
+}
+
+fn there<'a>(cloud: &Cloud, id: &'a str, code: &str, what: &str) -> Result<&'a str, Refused> {
+    if cloud.gone.contains(id) {
+        return Err(Refused::new(code, format!("The {what} '{id}' does not exist")));
+    }
+    Ok(id)
+}
+
+/// Load balancers, version 2.
+pub(crate) fn load_balancing(
+    cloud: &Cloud,
+    operation: &str,
+    form: &Form,
+) -> Result<String, Refused> {
+    if operation != "DescribeTargetGroups" {
+        return Err(unknown(operation));
+    }
+    let arn = member(form, "TargetGroupArns.member.1")?;
+    if cloud.gone.contains(arn) {
+        return Err(Refused::new("TargetGroupNotFound", "One or more target groups not found"));
+    }
+    Ok(format!(
+        "<DescribeTargetGroupsResponse xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\">\
+         <DescribeTargetGroupsResult><TargetGroups><member><TargetGroupArn>{arn}</TargetGroupArn>\
+         <VpcId>{VPC}</VpcId></member></TargetGroups></DescribeTargetGroupsResult>\
+         </DescribeTargetGroupsResponse>"
+    ))
+}
+
+/// A refusal as EC2 writes it.
+pub(crate) fn refusal(refused: &Refused, request_id: &str) -> String {
+    format!(
+        "<Response><Errors><Error><Code>{}</Code><Message>{}</Message></Error></Errors>\
+         <RequestID>{request_id}</RequestID></Response>",
+        refused.code, refused.message
+    )
+}
