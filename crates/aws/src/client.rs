@@ -10,6 +10,9 @@ use crate::signature::{self, Signing};
 use crate::transport::{Reply, Transport, WireRequest, host_of};
 use crate::xml;
 
+/// So many pages of a list are read: of tasks that is more than a cluster may have.
+const PAGES_MAX: usize = 100;
+
 /// Who tells the time: milliseconds since 1970.
 type Clock = Box<dyn Fn() -> u64>;
 
@@ -83,6 +86,28 @@ impl Client {
             (200, Err(_)) => Err(unreadable(&action, &reply)),
             (_, parsed) => Err(json_fault(&action, &reply, &parsed.unwrap_or(Json::Null))),
         }
+    }
+
+    /// Every item of a list, page by page.
+    pub(crate) fn pages(
+        &mut self,
+        service: Service,
+        operation: &str,
+        mut body: Json,
+        items: &str,
+    ) -> Result<Vec<Json>, Fault> {
+        let mut all = Vec::new();
+        for _ in 0..PAGES_MAX {
+            let mut answer = self.call(service, operation, &body)?;
+            if let Json::Array(page) = answer[items].take() {
+                all.extend(page);
+            }
+            match answer["nextToken"].as_str() {
+                Some(next) => body["nextToken"] = next.into(),
+                None => break,
+            }
+        }
+        Ok(all)
     }
 
     /// Calls go to another region meanwhile.

@@ -186,16 +186,15 @@ impl Client {
         task_definition("ecs:RegisterTaskDefinition", answer)
     }
 
-    /// The newest revisions of a family that can be deployed, newest first, a hundred at the most.
-    /// AWS lists every family whose name begins so; those of others are left out.
+    /// The revisions of a family that can be deployed, newest first. AWS lists every family whose
+    /// name begins so; those of others are left out.
     ///
     /// # Errors
     /// When AWS does not say.
     pub fn newest_task_definitions(&mut self, family: &str) -> Result<Vec<String>, Fault> {
         let body = json!({"familyPrefix": family, "status": "ACTIVE", "sort": "DESC"});
-        let mut answer = self.call(Service::Ecs, "ListTaskDefinitions", &body)?;
-        let arns: Vec<String> =
-            read("ecs:ListTaskDefinitions", answer["taskDefinitionArns"].take())?;
+        let arns = self.pages(Service::Ecs, "ListTaskDefinitions", body, "taskDefinitionArns")?;
+        let arns: Vec<String> = read("ecs:ListTaskDefinitions", arns.into())?;
         let of = |arn: &str| {
             let name = arn.rsplit('/').next().unwrap_or(arn);
             name.split_once(':').is_some_and(|(it, _)| it == family)

@@ -12,7 +12,7 @@
 //! would vouch for is held against botocore instead: signatures by known answers, bodies by
 //! botocore's own models through the model cloud.
 //!
-//! Not here: pages behind the first hundred, retries, and SSO. A profile that asks for that is refused
+//! Not here: retries, and SSO. A profile that asks for that is refused
 //! with the command that helps.
 
 mod client;
@@ -29,6 +29,7 @@ mod network;
 mod profile;
 mod rds;
 mod role;
+mod scaling;
 mod secrets;
 mod service;
 mod sign_in;
@@ -48,8 +49,10 @@ pub use ecs::{
 pub use fault::{Fault, FaultKind};
 pub use identity::Identity;
 pub use local::{Method, Question};
+pub use logs::LinesFrom;
 pub use rds::{Database, DatabaseState, Snapshot};
 pub use role::{RoleRequest, TakenRole};
+pub use scaling::ScaledBetween;
 pub use secrets::KnownSecret;
 pub use service::Endpoints;
 pub use sign_in::{Assume, SignIn, SignInError, Surroundings};

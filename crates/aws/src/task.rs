@@ -8,6 +8,9 @@ use crate::ecs::read;
 use crate::fault::Fault;
 use crate::service::Service;
 
+/// So many tasks are described by one call.
+const DESCRIBED_MAX: usize = 100;
+
 /// A task.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -82,7 +85,7 @@ impl Client {
     }
 
     /// Tasks of a service, or of a family where it is none's; those that ECS wants to run, or
-    /// those that it wants stopped. A hundred at the most.
+    /// those that it wants stopped.
     ///
     /// # Errors
     /// When AWS does not say.
@@ -93,14 +96,15 @@ impl Client {
         status: &str,
     ) -> Result<Vec<EcsTask>, Fault> {
         let body = json!({"cluster": cluster, of: name, "desiredStatus": status});
-        let answer = self.call(Service::Ecs, "ListTasks", &body)?;
-        let arns = answer["taskArns"].as_array().cloned().unwrap_or_default();
-        if arns.is_empty() {
-            return Ok(Vec::new());
+        let arns = self.pages(Service::Ecs, "ListTasks", body, "taskArns")?;
+        let mut tasks = Vec::new();
+        for page in arns.chunks(DESCRIBED_MAX) {
+            let body = json!({"cluster": cluster, "tasks": page});
+            let mut answer = self.call(Service::Ecs, "DescribeTasks", &body)?;
+            let described: Vec<EcsTask> = read("ecs:DescribeTasks", answer["tasks"].take())?;
+            tasks.extend(described);
         }
-        let body = json!({"cluster": cluster, "tasks": arns});
-        let mut answer = self.call(Service::Ecs, "DescribeTasks", &body)?;
-        read("ecs:DescribeTasks", answer["tasks"].take())
+        Ok(tasks)
     }
 
     /// A task by its ARN; none where ECS does not know it (any more).

@@ -80,7 +80,7 @@ pub(crate) enum Command {
     Promote(PromoteArgs),
     /// Go back to a release that ran well, or list those there are
     Rollback(RollbackArgs),
-    /// Change how many instances of a service run on this machine; 0 takes it off
+    /// Change how many instances of a service run; 0 takes it off
     Scale(ScaleArgs),
     /// Run the migrations of what runs, or list those that ran
     Migrate(MigrateArgs),

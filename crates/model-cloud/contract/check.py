@@ -41,7 +41,7 @@ class Cloud:
             made.meta.events.register(f"before-parse.{service}", self.judge)
             return made
 
-        services = ["ecr", "ecs", "sts", "secretsmanager", "ssm", "rds", "iam", "ec2", "elbv2", "logs"]
+        services = ["ecr", "ecs", "sts", "secretsmanager", "ssm", "rds", "iam", "ec2", "elbv2", "logs", "application-autoscaling"]
         self.clients = {service: client(service) for service in services}
         # The waiter sleeps in the cloud's time.
         botocore.waiter.time = types.SimpleNamespace(

@@ -13,6 +13,7 @@ use crate::logs::{self, Line};
 use crate::names::{Names, short};
 use crate::parameters::{self, Parameter};
 use crate::rds::{self, Database, Snapshot, Snapshots};
+use crate::scaling::{self, Scalable};
 use crate::secrets::{self, StoredSecret};
 use crate::services::{self, Service};
 use crate::tasks::{self, Task};
@@ -50,6 +51,7 @@ pub struct Cloud {
     pub(crate) untrusting: Vec<String>,
     /// What is there, as everything is that is named, until it is taken away.
     pub(crate) gone: BTreeSet<String>,
+    pub(crate) scalable: Vec<Scalable>,
     pub(crate) databases: Vec<Database>,
     pub(crate) snapshots: Vec<Snapshot>,
     pub(crate) snapshotting: Snapshots,
@@ -93,6 +95,7 @@ impl Cloud {
             logs: BTreeMap::new(),
             untrusting: Vec::new(),
             gone: BTreeSet::new(),
+            scalable: Vec::new(),
             databases: Vec::new(),
             snapshots: Vec::new(),
             snapshotting: Snapshots::default(),
@@ -306,6 +309,7 @@ impl Cloud {
             "ecr" => ecr::answer(self, &asked.operation, body),
             "ecs" => self.containers(&asked.operation, body),
             "logs" => logs::answer(self, &asked.operation, body),
+            "application-autoscaling" => scaling::answer(self, &asked.operation, body),
             "secretsmanager" => secrets::answer(self, &asked.operation, body),
             "ssm" => parameters::answer(self, &asked.operation, body),
             _ => Err(Refused::new("UnknownOperationException", "")),
@@ -432,6 +436,7 @@ impl Asked {
 fn spoken_to(prefix: &str) -> &'static str {
     match prefix {
         it if it.starts_with("Logs_") => "logs",
+        "AnyScaleFrontendService" => "application-autoscaling",
         "secretsmanager" => "secretsmanager",
         "AmazonSSM" => "ssm",
         it if it.starts_with("AmazonEC2ContainerRegistry_") => "ecr",

@@ -35,6 +35,7 @@ mod network;
 mod parameters;
 mod rds;
 mod rollout;
+mod scaling;
 mod secrets;
 mod services;
 mod tasks;

@@ -27,6 +27,10 @@ pub(crate) fn of_stabilise() -> Vec<Arc<str>> {
     all(&[LOOK, WHY])
 }
 
+pub(crate) fn of_scale() -> Vec<Arc<str>> {
+    all(&[LOOK, &["ecs:UpdateService"], WHY])
+}
+
 pub(crate) fn of_run_task() -> Vec<Arc<str>> {
     all(&[&["ecs:DescribeServices", "ecs:RunTask", "ecs:StopTask"], WHY])
 }

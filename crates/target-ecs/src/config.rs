@@ -41,6 +41,12 @@ pub struct EcsConfig {
     /// it does not work with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_way_back: Option<String>,
+    /// So many tasks, and nothing else of it is changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instances: Option<u32>,
+    /// Though it is scaled by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub even_if_scaled: bool,
     /// All variables are the settings': others go.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub owns_environment: bool,

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::config::EcsConfig;
 use crate::prospect::{self, Prospect};
+use crate::scale::{self, SeenScaling};
 use crate::target::{EcsTarget, Stop};
 use crate::way_back::{self, WayBack};
 use crate::words::short;
@@ -61,6 +62,9 @@ pub(crate) struct SeenService {
     pub(crate) way_back: WayBack,
     /// Whether something scales it was not asked: its number of tasks is never touched.
     pub(crate) autoscaling: String,
+    /// Where the number of tasks is what is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scaling: Option<SeenScaling>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -125,7 +129,9 @@ fn look(target: &mut EcsTarget, wanted: &ServiceRequest) -> Result<Observation, 
             base
         }
     };
-    if let (Some(base), Some(container)) = (base, container) {
+    if config.instances.is_some() {
+        seen.scaling = Some(scale::look(target, &config, &service)?);
+    } else if let (Some(base), Some(container)) = (base, container) {
         let found = prospect::look(target, wanted, &config, &running, &base, &container)?;
         seen.prospect = Some(found);
     }
@@ -295,5 +301,6 @@ fn seen_service(
         breaker_rolls_back: breaker["rollback"].as_bool() == Some(true),
         way_back,
         autoscaling: "unknown".to_owned(),
+        scaling: None,
     }
 }

@@ -56,6 +56,7 @@ const EVIDENCE: &[&str] = &[
     "ecs:DescribeServiceRevisions",
     "ecs:ListServiceDeployments",
     "ecs:StopServiceDeployment",
+    "application-autoscaling:DescribeScalableTargets",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
     "ecr:BatchGetImage",
@@ -149,6 +150,7 @@ fn looks(partition: &str, account: &str, config: &EcsConfig, passed: &Passed) ->
     let images = [format!("arn:{partition}:ecr:{region}:{account}:repository/*")];
     // AWS knows no resources for these.
     let places = [
+        "application-autoscaling:DescribeScalableTargets",
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeSubnets",
         "elasticloadbalancing:DescribeTargetGroups",
@@ -258,6 +260,8 @@ mod tests {
             secrets: Default::default(),
             command: None,
             no_way_back: None,
+            instances: None,
+            even_if_scaled: false,
             owns_environment: false,
             owns_secrets: false,
         }

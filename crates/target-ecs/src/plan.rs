@@ -14,6 +14,7 @@ use crate::config::EcsConfig;
 use crate::look::{Seen, SeenContainer, SeenService, handle};
 use crate::prospect::Prospect;
 use crate::register::Register;
+use crate::scale;
 use crate::target::Deed;
 use crate::update::Update;
 use crate::words::{short, text};
@@ -42,6 +43,10 @@ pub(crate) fn propose(wanted: &ServiceRequest, seen: &Observation) -> Result<Pro
         }
     };
     feasible(&config, &service)?;
+    if let (Some(to), Some(scaling)) = (config.instances, &service.scaling) {
+        let of = (seen.running.as_ref(), u64::from(to));
+        return scale::propose(wanted, &config, (&service, scaling), of);
+    }
     let container = container(&config, &service)?;
     let unseen = || Cause::new(CauseCode::Fault, text("it was not looked at what would run"));
     let prospect = service.prospect.as_ref().ok_or_else(unseen)?;

@@ -12,6 +12,8 @@ mod feasibility;
 mod generated;
 #[path = "target/plans.rs"]
 mod plans;
+#[path = "target/scale.rs"]
+mod scale;
 #[path = "target/secrets.rs"]
 mod secrets;
 #[path = "target/verdicts.rs"]

@@ -95,6 +95,9 @@ pub(crate) struct ScaleArgs {
     /// How many instances; 0 leaves none
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=64))]
     pub(crate) to: u32,
+    /// Though Application Auto Scaling has a service of ECS, and would take the number back
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,

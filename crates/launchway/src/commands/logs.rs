@@ -1,6 +1,8 @@
 //! `launchway logs`: what the instances of a service print, masked; the last lines first, then
 //! whatever comes.
 
+mod ecs;
+
 use std::io::Write as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
@@ -24,13 +26,25 @@ pub(crate) fn run(args: &ServiceLogsArgs, state: &StateFolder) -> Outcome {
     let of = &*of.name.value;
     let names: Vec<String> =
         services(&found, &args.services)?.iter().map(|it| it.value.to_string()).collect();
+    let mut on_ecs = Vec::new();
     for name in &names {
         let resolved = found.settings.resolve(of, name);
         let resolved = resolved.map_err(|error| Failure::new(Exit::Usage, error))?;
-        refuse_elsewhere(name, &resolved.target)?;
+        match &resolved.target {
+            settings::Target::Host(_) => {}
+            settings::Target::Ecs(_) => on_ecs.push(resolved),
+            settings::Target::Kubernetes(_) => return Err(unread(name)),
+        }
+    }
+    if !on_ecs.is_empty() && on_ecs.len() < names.len() {
+        let message = "some of these services run on this machine and some on ECS";
+        return Err(Failure::new(Exit::Usage, message).hint("name one: --service NAME"));
     }
     let project = &found.settings.project.value;
     let site = Site { state, project, environment: of };
+    if !on_ecs.is_empty() {
+        return ecs::run(args, site, &found, &on_ecs);
+    }
     let target = targets::this_machine(site, &found)?;
     let mut logs = target.logs(&names, args.instance.as_deref()).map_err(refused)?;
     let last = logs.last(args.lines, args.follow).map_err(refused)?;
@@ -43,22 +57,9 @@ pub(crate) fn run(args: &ServiceLogsArgs, state: &StateFolder) -> Outcome {
 }
 
 /// What this version cannot read is refused, with what can.
-fn refuse_elsewhere(name: &str, target: &settings::Target) -> Result<(), Failure> {
-    match target {
-        settings::Target::Host(_) => Ok(()),
-        settings::Target::Ecs(ecs) => {
-            let message = format!("{name} runs on ECS, and this version does not read its logs");
-            let region = &ecs.region.value;
-            Err(Failure::new(Exit::Missing, message).hint(format!(
-                "they are where its task definition says (awslogs-group): aws logs tail GROUP --follow --region {region}"
-            )))
-        }
-        settings::Target::Kubernetes(_) => {
-            let message =
-                format!("{name} runs on Kubernetes, and this version does not read its logs");
-            Err(Failure::new(Exit::Missing, message).hint("kubectl logs shows them"))
-        }
-    }
+fn unread(name: &str) -> Failure {
+    let message = format!("{name} runs on Kubernetes, and this version does not read its logs");
+    Failure::new(Exit::Missing, message).hint("kubectl logs shows them")
 }
 
 fn refused(error: LogsError) -> Failure {

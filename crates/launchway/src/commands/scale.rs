@@ -1,4 +1,4 @@
-//! `launchway scale`: the release that runs on this machine, with another number of instances.
+//! `launchway scale`: what runs, with another number of instances.
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -36,27 +36,20 @@ pub(crate) fn run(args: &ScaleArgs, state: &StateFolder) -> Outcome {
         reason: args.reason.as_deref(),
         yes: args.yes,
         terminal: std::io::stdin().is_terminal(),
-        what: What::Scale { releases, to: args.to },
+        what: What::Scale { releases, to: args.to, force: args.force },
     };
     driver.begin(build(&found, &book, state, &wish)?)
 }
 
-/// Only this machine is scaled: elsewhere others have a say in the number.
+/// Of Kubernetes this version knows no number.
 fn refuse_elsewhere(found: &Found, environment: &str, service: &str) -> Result<(), Failure> {
     let resolved = found.settings.resolve(environment, service);
     let resolved = resolved.map_err(|error| Failure::new(Exit::Usage, error))?;
     let (place, remedy) = match &resolved.target {
-        settings::Target::Host(_) => return Ok(()),
-        settings::Target::Ecs(ecs) => {
-            let (cluster, name) = (&ecs.cluster.value, &ecs.service.value);
-            let call = "aws ecs update-service";
-            let what = format!("{call} --cluster {cluster} --service {name} --desired-count N");
-            ("ECS", what)
-        }
+        settings::Target::Host(_) | settings::Target::Ecs(_) => return Ok(()),
         settings::Target::Kubernetes(_) => ("Kubernetes", "kubectl scale".to_owned()),
     };
-    let message =
-        format!("{service} runs on {place}, and this version scales on this machine only");
+    let message = format!("{service} runs on {place}, and this version does not scale there");
     Err(Failure::new(Exit::Missing, message).hint(format!("{remedy} does it")))
 }
 

@@ -57,7 +57,7 @@ pub(crate) enum What<'a> {
     /// Releases that ran well, by service.
     Restore(Vec<(Arc<str>, KnownRelease)>),
     /// What runs, by service, with another number of instances.
-    Scale { releases: Vec<(Arc<str>, KnownRelease)>, to: u32 },
+    Scale { releases: Vec<(Arc<str>, KnownRelease)>, to: u32, force: bool },
     /// A command beside what runs, by service.
     Task { releases: Vec<(Arc<str>, KnownRelease)>, task: Task<'a> },
 }
@@ -386,8 +386,11 @@ fn service(
     if let (true, Some(why)) = (migrates, targets::no_way_back(resolved)) {
         config["no_way_back"] = why.into();
     }
-    if let What::Scale { to, .. } = wish.what {
+    if let What::Scale { to, force, .. } = wish.what {
         config["instances"] = to.into();
+        if force && matches!(resolved.target, settings::Target::Ecs(_)) {
+            config["even_if_scaled"] = true.into();
+        }
         if to == 0 {
             // Nobody is there to be asked.
             around.clear();

@@ -79,6 +79,11 @@ pub(crate) fn backups(site: Site<'_>, found: Option<&Found>) -> Result<Backups, 
     Ok(Backups::new(Box::new(move |region| cloud::client(region, sign_in.clone()))))
 }
 
+/// Services of ECS, of an environment.
+pub(crate) fn services_of_ecs(site: Site<'_>, found: &Found) -> Result<ecs::Regions, Failure> {
+    ecs::open(site, Some(found))
+}
+
 /// What the target needs to know of a service.
 pub(crate) fn config(service: &ServiceInEnvironment, found: &Found) -> Result<Json, Failure> {
     match &service.target {

@@ -1,5 +1,6 @@
 //! Deployments to ECS: the real binary against the model cloud's HTTP front, whose time is faster.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -54,7 +55,11 @@ impl Project {
         cloud.set_deregistration_delay(1000);
         ask(&mut cloud, "CreateCluster", &json!({"clusterName": "staging"}));
         let app = json!({"name": "app", "image": image('a'), "memory": 128,
-            "environment": [{"name": "LEVEL", "value": "debug"}]});
+            "environment": [{"name": "LEVEL", "value": "debug"}],
+            "logConfiguration": {"logDriver": "awslogs", "options": {
+                "awslogs-group": "/ecs/api", "awslogs-stream-prefix": "api"}}});
+        cloud.script(&digest('a'), Image::good().printing(&["hello from 1.0"]));
+        cloud.script(&digest('b'), Image::good().printing(&["hello from 2.0"]));
         let body = json!({"family": "api", "containerDefinitions": [app],
             "executionRoleArn": "arn:aws:iam::111122223333:role/execution"});
         ask(&mut cloud, "RegisterTaskDefinition", &body);
@@ -448,4 +453,62 @@ fn a_database_is_put_aside_once_and_restored_beside_itself() {
     let history = project.run(&["history", "--format", "json"]);
     let kinds: Vec<_> = history.lines().iter().map(|it| it["kind"].to_string()).collect();
     assert_eq!(kinds, ["\"task\"", "\"release\""]);
+}
+
+/// The last lines of each task, then those of the tasks that a deployment brings, until Ctrl-C.
+#[test]
+fn logs_of_tasks_are_read_and_followed() {
+    let project = Project::new("");
+    let said = project.run(&["logs", "staging", "--format", "json"]);
+    let lines = said.lines();
+    let texts: Vec<_> = lines.iter().map(|it| it["text"].as_str().unwrap_or_default()).collect();
+    assert_eq!(texts, ["hello from 1.0", "hello from 1.0"], "{}{}", said.stdout, said.stderr);
+    let one = lines[0]["instance"].as_str().expect("a task's id").to_owned();
+    let said = project.run(&["logs", "staging", "--instance", &one]);
+    assert_eq!((said.exit, said.stdout.as_str()), (0, "hello from 1.0\n"));
+    let said = project.run(&["logs", "staging", "--instance", "nobody"]);
+    expect![[r#"
+        5 error: no task of api-service that runs is called nobody
+        hint: launchway status says what runs where; what stopped tasks said: launchway deployments show
+    "#]].assert_eq(&format!("{} {}", said.exit, said.stderr));
+    let mut following = project.launchway(&["logs", "staging", "--follow", "--format", "json"]);
+    let mut following = following.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut printed = BufReader::new(following.stdout.take().expect("a pipe")).lines();
+    let mut next = || printed.next().expect("more").expect("text");
+    assert!(next().contains("hello from 1.0"));
+    let image = image('b');
+    let args =
+        ["deploy", "staging", "--yes", "--skip-migrations", "--image", &image, "--version", "2.0"];
+    assert_eq!(project.run(&args).exit, 0);
+    while !next().contains("hello from 2.0") {}
+    let id = rustix::process::Pid::from_child(&following);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
+    assert_eq!(following.wait().expect("it ends").code(), Some(0));
+}
+
+/// The number of tasks, and nothing else of the service.
+#[test]
+fn a_service_is_scaled_unless_something_else_scales_it() {
+    let project = Project::new("");
+    let image = image('b');
+    let args =
+        ["deploy", "staging", "--yes", "--skip-migrations", "--image", &image, "--version", "2.0"];
+    assert_eq!(project.run(&args).exit, 0);
+    project.check(&["scale", "staging", "--to", "4", "--yes"], &expect![[r#"
+        api succeeded null
+        exit 0, api:2 4, RegisterTaskDefinition 1, RunTask 0, UpdateService 2, StopServiceDeployment 0
+    "#]]);
+    project.front.with(|cloud| {
+        let body = json!({"ServiceNamespace": "ecs", "ResourceId": "service/staging/api-service",
+            "ScalableDimension": "ecs:service:DesiredCount", "MinCapacity": 2, "MaxCapacity": 8});
+        ask(cloud, "AnyScaleFrontendService.RegisterScalableTarget", &body);
+    });
+    project.check(&["scale", "staging", "--to", "1", "--yes"], &expect![[r#"
+        api refused api cannot be deployed there
+        exit 4, api:2 4, RegisterTaskDefinition 1, RunTask 0, UpdateService 2, StopServiceDeployment 0
+    "#]]);
+    project.check(&["scale", "staging", "--to", "1", "--force", "--yes"], &expect![[r#"
+        api succeeded null
+        exit 0, api:2 1, RegisterTaskDefinition 1, RunTask 0, UpdateService 3, StopServiceDeployment 0
+    "#]]);
 }

@@ -73,8 +73,9 @@ fn the_last_lines_and_those_that_come_are_masked_and_harmless() {
         exit 2
     "#]].assert_eq(&said(&["staging"]));
     expect![[r#"
-        error: api runs on ECS, and this version does not read its logs
-        hint: they are where its task definition says (awslogs-group): aws logs tail GROUP --follow --region eu-central-1
+        error: AWS does not take the credentials of sts:GetCallerIdentity: there are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or AWS_ROLE_ARN with AWS_WEB_IDENTITY_TOKEN_FILE
+          | sts:GetCallerIdentity: there are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or AWS_ROLE_ARN with AWS_WEB_IDENTITY_TOKEN_FILE
+        hint: launchway status says what runs where; what stopped tasks said: launchway deployments show
         exit 5
     "#]].assert_eq(&said(&["cloud"]));
     expect![[r#"

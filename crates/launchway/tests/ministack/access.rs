@@ -275,10 +275,18 @@ fn the_derived_policy_suffices() {
 /// Every action of it is needed: without any one of them something fails, or is shown less and says so.
 /// ministack knows nothing of `iam:PassRole`, of `ecs:TagResource` with a registration, nor of service
 /// deployments: the model cloud does (target-ecs: access.rs). `ecs:StopTask` ends migrations whose time
-/// is over.
+/// is over. Nothing here has roles, repositories of ECR or a network whose way back could be looked at;
+/// that too is the model cloud's (target-ecs: feasibility.rs).
 #[test]
 fn without_any_one_action_it_fails_or_says_what_it_could_not_see() {
     const ELSEWHERE: &[&str] = &[
+        "application-autoscaling:DescribeScalableTargets",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ecr:BatchGetImage",
+        "elasticloadbalancing:DescribeTargetGroups",
+        "iam:GetRole",
+        "logs:DescribeLogGroups",
         "ecs:DescribeServiceRevisions",
         "ecs:ListServiceDeployments",
         "ecs:StopServiceDeployment",

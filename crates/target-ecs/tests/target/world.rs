@@ -358,9 +358,10 @@ pub(crate) fn play_in(script: &Script, cloud: &Shared, faults: Vec<Fault>) -> En
     let request = DeploymentRequest {
         project: "planner".into(),
         environment: "staging".into(),
-        kind: match script.restore {
-            Some(_) => DeploymentKind::Task,
-            None => DeploymentKind::Release,
+        kind: match (&script.restore, script.config.get("instances")) {
+            (Some(_), _) => DeploymentKind::Task,
+            (None, Some(_)) => DeploymentKind::Config,
+            (None, None) => DeploymentKind::Release,
         },
         by: Actor { name: MaskedText::without_secrets("somebody"), proof: "local".into() },
         reason: None,

@@ -21,7 +21,7 @@ use crate::settings_file::{Found, read_env};
 const DIGEST_DIGITS: usize = 64;
 
 /// Services of one environment may stand in several regions: a target for each.
-pub(super) struct Regions {
+pub(crate) struct Regions {
     sign_in: SignIn,
     /// What stands in files, by service.
     sources: Arc<BTreeMap<Arc<str>, Sources>>,
@@ -29,7 +29,8 @@ pub(super) struct Regions {
 }
 
 impl Regions {
-    fn of(&mut self, wanted: &ServiceRequest) -> Result<&mut EcsTarget, Cause> {
+    /// The target of a service's region.
+    pub(crate) fn of(&mut self, wanted: &ServiceRequest) -> Result<&mut EcsTarget, Cause> {
         let region = EcsConfig::of(wanted)?.region;
         let (sign_in, sources) = (&self.sign_in, &self.sources);
         let opened = self.targets.entry(region.clone()).or_insert_with(|| {
@@ -120,6 +121,8 @@ pub(super) fn config(
         command: owns(Owned::Command)
             .then(|| service.run.iter().map(|it| it.value.to_string()).collect()),
         no_way_back: None,
+        instances: None,
+        even_if_scaled: false,
         owns_environment: owns(Owned::Environment),
         owns_secrets: owns(Owned::Secrets),
     };
