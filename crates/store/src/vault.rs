@@ -9,19 +9,22 @@
 //! editor, a log, a backup without the key), and not against somebody who may read all files of the
 //! person. A sealed value moved to another name or environment does not open.
 
+mod seal;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use event::Timestamp;
 use mask::Secret;
 use serde::{Deserialize, Serialize};
 
-/// Bytes of the key.
-const KEY_LEN: usize = 32;
+use self::seal::{About, KeyFile};
+
 /// Entries of all repositories together: a person keeps some hundred.
 const ENTRIES_MAX: usize = 10_000;
 /// Bytes of the file that are read: [`ENTRIES_MAX`] of the longest that GitHub takes would be more,
@@ -151,6 +154,10 @@ impl Entry {
             && matches!(self.value, Stored::Sealed(_)) == secret
     }
 
+    fn about(&self) -> About<'_> {
+        About { scope: &self.scope, name: &self.name }
+    }
+
     fn kept(&self) -> Kept {
         Kept {
             scope: self.scope.clone(),
@@ -213,7 +220,7 @@ impl Vault {
         let mut secrets = BTreeMap::new();
         for entry in entries {
             if let Stored::Sealed(sealed) = &entry.value {
-                secrets.insert(entry.name.clone(), self.opened(&entry, sealed)?);
+                secrets.insert(entry.name.clone(), self.key_file().open(entry.about(), sealed)?);
             }
         }
         Ok(secrets)
@@ -260,7 +267,9 @@ impl Vault {
         }
         let value = match value {
             Value::Variable(text) => Stored::Plain(text.to_owned()),
-            Value::Secret(secret) => Stored::Sealed(self.sealed(scope, name, secret)?),
+            Value::Secret(secret) => {
+                Stored::Sealed(self.key_file().seal(About { scope, name }, secret)?)
+            }
         };
         let (scope, name) = (scope.clone(), name.to_owned());
         contents.entries.push(Entry { scope, name, value, set_at: at, rotate_by });
@@ -310,8 +319,8 @@ impl Vault {
         self.folder.join("vault.json")
     }
 
-    fn key_file(&self) -> PathBuf {
-        self.folder.join("vault.key")
+    fn key_file(&self) -> KeyFile {
+        KeyFile { path: self.folder.join("vault.key") }
     }
 
     /// Held while it is changed.
@@ -366,194 +375,9 @@ impl Vault {
         };
         write().map_err(|error| self.io(&path, error))
     }
-
-    /// The key; made where there is none and one is to be sealed with.
-    fn key(&self, make: bool) -> Result<RandomizedNonceKey, VaultError> {
-        let path = self.key_file();
-        let mut bytes = [0; KEY_LEN];
-        let made = if make { self.make_key(&path)? } else { None };
-        match made {
-            Some(made) => bytes = made,
-            None => {
-                let read = File::open(&path).and_then(|mut file| file.read_exact(&mut bytes));
-                read.map_err(|error| self.io(&path, error))?;
-            }
-        }
-        RandomizedNonceKey::new(&AES_256_GCM, &bytes)
-            .map_err(|_| self.io(&path, io::Error::other("it is no key")))
-    }
-
-    /// None where there is one.
-    fn make_key(&self, path: &Path) -> Result<Option<[u8; KEY_LEN]>, VaultError> {
-        if path.exists() {
-            return Ok(None);
-        }
-        let mut bytes = [0; KEY_LEN];
-        aws_lc_rs::rand::fill(&mut bytes)
-            .map_err(|_| self.io(path, io::Error::other("the system gives no random numbers")))?;
-        let write = || -> io::Result<()> {
-            // For its owner alone from the beginning, and whole or not at all.
-            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            file.write_all(&bytes)?;
-            file.as_file().sync_all()?;
-            file.persist_noclobber(path)?;
-            Ok(())
-        };
-        write().map_err(|error| self.io(path, error))?;
-        Ok(Some(bytes))
-    }
-
-    fn sealed(&self, scope: &Scope, name: &str, secret: &Secret) -> Result<String, VaultError> {
-        let key = self.key(true)?;
-        let mut bytes = secret.expose().as_bytes().to_vec();
-        let cannot = || VaultError::Sealed { name: name.to_owned(), key: self.key_file() };
-        let nonce = key
-            .seal_in_place_append_tag(Aad::from(bound_to(scope, name)), &mut bytes)
-            .map_err(|_| cannot())?;
-        Ok(hex(nonce.as_ref()) + &hex(&bytes))
-    }
-
-    fn opened(&self, entry: &Entry, sealed: &str) -> Result<Secret, VaultError> {
-        let cannot = || VaultError::Sealed { name: entry.name.clone(), key: self.key_file() };
-        let mut bytes = unhex(sealed).ok_or_else(cannot)?;
-        let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN).ok_or_else(cannot)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| cannot())?;
-        let about = Aad::from(bound_to(&entry.scope, &entry.name));
-        let open = self.key(false)?.open_in_place(nonce, about, sealed).map_err(|_| cannot())?;
-        let text = std::str::from_utf8(open).map_err(|_| cannot())?;
-        Ok(Secret::new(text))
-    }
 }
 
 /// Names of environments are the same in any case, as on GitHub.
 fn is_same(one: Option<&str>, other: Option<&str>) -> bool {
     one.zip(other).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
-}
-
-/// A value opens under its own name alone.
-fn bound_to(scope: &Scope, name: &str) -> Vec<u8> {
-    let about =
-        serde_json::json!(["launchway vault", 1, scope.repository, scope.environment, name]);
-    about.to_string().into_bytes()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a text takes everything");
-        text
-    })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    digits
-        .len()
-        .is_multiple_of(2)
-        .then(|| digits.chunks(2).map(byte).collect::<Option<Vec<u8>>>())?
-}
-
-#[cfg(test)]
-mod tests {
-    use expect_test::{Expect, expect};
-
-    use super::*;
-
-    fn scope(environment: Option<&str>) -> Scope {
-        Scope { repository: "octo/planner".into(), environment: environment.map(str::to_owned) }
-    }
-
-    fn vault() -> (tempfile::TempDir, Vault) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let vault = Vault::in_folder(&folder.path().join("vault"));
-        (folder, vault)
-    }
-
-    fn put(vault: &Vault, environment: Option<&str>, name: &str, value: &str) {
-        let secret = Secret::new(value);
-        let when = (Timestamp(1), None);
-        vault.set(&scope(environment), name, Value::Secret(&secret), when).expect("it is kept");
-    }
-
-    fn check(vault: &Vault, environment: Option<&str>, expect: &Expect) {
-        let said = match vault.secrets("octo/planner", environment) {
-            Ok(secrets) => {
-                let pair = |(name, value): (&String, &Secret)| format!("{name}={}", value.expose());
-                secrets.iter().map(pair).collect::<Vec<_>>().join(" ")
-            }
-            Err(error) => match &error {
-                VaultError::Sealed { name, .. } => format!("{name} does not open"),
-                VaultError::Damaged { why, .. } => format!("damaged: {why}"),
-                _ => error.to_string(),
-            },
-        };
-        expect.assert_eq(&said);
-    }
-
-    #[test]
-    fn an_environments_own_come_first_and_nothing_stands_as_it_is() {
-        let (_folder, vault) = vault();
-        check(&vault, None, &expect![""]);
-        put(&vault, None, "TOKEN", "for-all");
-        put(&vault, Some("production"), "TOKEN", "for-production");
-        put(&vault, Some("production"), "KEY", "a-key");
-        check(&vault, None, &expect!["TOKEN=for-all"]);
-        check(&vault, Some("Production"), &expect!["KEY=a-key TOKEN=for-production"]);
-        check(&vault, Some("staging"), &expect!["TOKEN=for-all"]);
-        assert!(vault.remove(&scope(Some("production")), "KEY", true).expect("it is there"));
-        check(&vault, Some("production"), &expect!["TOKEN=for-production"]);
-        let text = fs::read_to_string(vault.file()).expect("it was written");
-        assert!(!text.contains("for-"), "{text}");
-    }
-
-    #[test]
-    fn only_the_owner_may_read() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let (_folder, vault) = vault();
-        put(&vault, None, "TOKEN", "value");
-        for path in [vault.file(), vault.key_file(), vault.folder.join("vault.lock")] {
-            let mode = fs::metadata(&path).expect("it is there").permissions().mode();
-            assert_eq!(mode & 0o077, 0, "{}", path.display());
-        }
-    }
-
-    #[test]
-    fn a_value_opens_under_its_own_name_alone() {
-        let (_folder, vault) = vault();
-        put(&vault, None, "TOKEN", "value");
-        let text = fs::read_to_string(vault.file()).expect("it was written");
-        fs::write(vault.file(), text.replace("TOKEN", "OTHER")).expect("a file of ours");
-        check(&vault, None, &expect!["OTHER does not open"]);
-        fs::write(
-            vault.file(),
-            text.replace("octo/planner\"", "octo/planner\", \"environment\": \"x\""),
-        )
-        .expect("a file of ours");
-        check(&vault, Some("x"), &expect!["TOKEN does not open"]);
-        fs::write(vault.file(), &text).expect("a file of ours");
-        check(&vault, None, &expect!["TOKEN=value"]);
-        fs::write(vault.key_file(), [7; KEY_LEN]).expect("a file of ours");
-        check(&vault, None, &expect!["TOKEN does not open"]);
-    }
-
-    #[test]
-    fn what_is_no_vault_is_said_and_not_repeated() {
-        let (_folder, vault) = vault();
-        put(&vault, None, "TOKEN", "value");
-        for (text, expect) in [
-            ("hunter2", expect!["damaged: line 1, column 1"]),
-            (
-                r#"{"version": 2, "entries": []}"#,
-                expect!["damaged: a newer Launchway wrote it (2)"],
-            ),
-            (
-                r#"{"version": 1, "entries": [{"secret": "hunter2"}]}"#,
-                expect!["damaged: line 1, column 48"],
-            ),
-        ] {
-            fs::write(vault.file(), text).expect("a file of ours");
-            check(&vault, None, &expect);
-        }
-    }
 }
