@@ -15,6 +15,7 @@
 //! Not here: retries, and SSO. A profile that asks for that is refused
 //! with the command that helps.
 
+mod alarms;
 mod client;
 mod credentials;
 mod ecr;
@@ -40,6 +41,7 @@ mod transport;
 mod trust;
 mod xml;
 
+pub use alarms::Alarm;
 pub use client::Client;
 pub use credentials::Credentials;
 pub use ecr::{EcrFinding, EcrRepository, EcrScan, RegistryLogin};

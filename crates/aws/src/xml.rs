@@ -40,6 +40,30 @@ pub(crate) fn child(xml: &str, name: &str) -> Option<String> {
     None
 }
 
+/// What stands in each element of a name that stands in this one itself, whatever is in it.
+pub(crate) fn children<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
+    let (mut found, mut depth, mut begin) = (Vec::new(), 0_usize, None);
+    let mut at = 0;
+    while let Some(open) = xml[at..].find('<').map(|it| at + it) {
+        let Some(close) = xml[open..].find('>').map(|it| open + it) else { break };
+        let tag = &xml[open + 1..close];
+        if tag.starts_with('/') {
+            let Some(less) = depth.checked_sub(1) else { break };
+            depth = less;
+            if let (0, Some(begin)) = (depth, begin.take_if(|_| depth == 0)) {
+                found.push(&xml[begin..open]);
+            }
+        } else if !tag.ends_with('/') {
+            if depth == 0 && tag == name {
+                begin = Some(close + 1);
+            }
+            depth += 1;
+        }
+        at = close + 1;
+    }
+    found
+}
+
 /// The text of the first element of a name; none where there is no such element.
 pub(crate) fn text(xml: &str, name: &str) -> Option<String> {
     element(xml, name).map(plain)
@@ -65,6 +89,9 @@ mod tests {
         let xml = "<A xmlns=\"x\"><N>a &amp;lt; b</N><N>c</N><E/></A>";
         assert_eq!(text(xml, "N").as_deref(), Some("a &lt; b"));
         assert_eq!((elements(xml, "N").len(), elements("<I>half", "I").len()), (2, 0));
+        let nested = "<m><A>1</A><L><m>x</m></L></m><m><B/><A>2</A></m>";
+        let own: Vec<_> = children(nested, "m").into_iter().map(|it| child(it, "A")).collect();
+        assert_eq!(own, [Some("1".to_owned()), Some("2".to_owned())]);
         let xml_of = "<L><N>deep</N></L><E/><N>own</N>";
         assert_eq!(child(xml_of, "N").as_deref(), Some("own"));
         assert_eq!(child(xml_of, "M"), None);

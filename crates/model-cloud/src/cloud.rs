@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
+use crate::alarms::{self, Alarm};
 use crate::answer::{Answer, Given, Refused, Request};
 use crate::calls::Call;
 use crate::definitions::{self, Definition};
@@ -51,6 +52,7 @@ pub struct Cloud {
     pub(crate) untrusting: Vec<String>,
     /// What is there, as everything is that is named, until it is taken away.
     pub(crate) gone: BTreeSet<String>,
+    pub(crate) alarms: Vec<Alarm>,
     pub(crate) scalable: Vec<Scalable>,
     pub(crate) databases: Vec<Database>,
     pub(crate) snapshots: Vec<Snapshot>,
@@ -95,6 +97,7 @@ impl Cloud {
             logs: BTreeMap::new(),
             untrusting: Vec::new(),
             gone: BTreeSet::new(),
+            alarms: Vec::new(),
             scalable: Vec::new(),
             databases: Vec::new(),
             snapshots: Vec::new(),
@@ -325,6 +328,7 @@ impl Cloud {
     ) -> Result<String, Refused> {
         let operation = asked.operation.as_str();
         match asked.service.as_str() {
+            "monitoring" => alarms::answer(self, operation, members),
             "ec2" => network::ec2(self, operation, members),
             "elasticloadbalancing" => network::load_balancing(self, operation, members),
             "iam" => network::iam(self, operation, members),

@@ -16,9 +16,10 @@
 //! client; `contract/` holds it against botocore. Where AWS's own behaviour is not documented, the
 //! model says which of the possible ones it plays ([`Rollback`]).
 //!
-//! Not here: target groups as resources, scaling, blue/green, task sets, alarms, container
-//! instances. What asks for them is refused with AWS's word for it, never answered emptily.
+//! Of databases, alarms, networks and roles it knows what deployments ask. Not here: scaling by
+//! itself, blue/green, task sets, container instances. What asks for them is refused with AWS's word for it, never answered emptily.
 
+mod alarms;
 mod answer;
 mod calls;
 mod cloud;

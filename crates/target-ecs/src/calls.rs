@@ -23,8 +23,8 @@ pub(crate) fn of_update() -> Vec<Arc<str>> {
     all(&[LOOK, &["ecs:UpdateService", "ecs:StopServiceDeployment"], WHY])
 }
 
-pub(crate) fn of_stabilise() -> Vec<Arc<str>> {
-    all(&[LOOK, WHY])
+pub(crate) fn of_stabilise(watches: bool) -> Vec<Arc<str>> {
+    all(&[LOOK, WHY, if watches { &["cloudwatch:DescribeAlarms"] } else { &[] }])
 }
 
 pub(crate) fn of_scale() -> Vec<Arc<str>> {

@@ -41,6 +41,12 @@ pub struct EcsConfig {
     /// it does not work with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_way_back: Option<String>,
+    /// CloudWatch alarms that must not go off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<String>,
+    /// Texts that must not be printed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<String>,
     /// So many tasks, and nothing else of it is changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instances: Option<u32>,

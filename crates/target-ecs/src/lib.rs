@@ -21,7 +21,7 @@
 //! stable: a service that ECS rolled back is perfectly stable (`verdict.rs`).
 //!
 //! Not here: blue/green, CodeDeploy and task sets (refused when planning), making services, target
-//! health, alarms.
+//! health.
 
 mod back;
 mod calls;
@@ -44,6 +44,7 @@ mod stabilise;
 mod target;
 mod update;
 mod verdict;
+mod watch;
 mod way_back;
 mod words;
 

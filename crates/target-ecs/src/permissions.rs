@@ -133,6 +133,9 @@ pub fn permissions(config: &EcsConfig, account: &str, migrates: bool, passed: &P
         ));
     }
     statements.extend(looks(partition, account, config, passed));
+    if !config.alarms.is_empty() {
+        statements.push(statement("Alarms", &["cloudwatch:DescribeAlarms"], &["*".to_owned()]));
+    }
     statements.extend(passing(partition, account, passed));
     statements.extend(logs(partition, region, account, passed));
     statements.extend(secrets(partition, account, config, passed));
@@ -261,6 +264,8 @@ mod tests {
             command: None,
             no_way_back: None,
             instances: None,
+            alarms: Vec::new(),
+            texts: Vec::new(),
             even_if_scaled: false,
             owns_environment: false,
             owns_secrets: false,
@@ -270,8 +275,12 @@ mod tests {
     /// What is planned is what is allowed; only what goes with a registration is no call of its own.
     #[test]
     fn every_call_is_allowed_and_nothing_else() {
-        let steps =
-            [calls::of_register(), calls::of_update(), calls::of_stabilise(), calls::of_run_task()];
+        let steps = [
+            calls::of_register(),
+            calls::of_update(),
+            calls::of_stabilise(false),
+            calls::of_run_task(),
+        ];
         let planned: BTreeSet<String> = steps.iter().flatten().map(ToString::to_string).collect();
         let policy = permissions(&config(), "111122223333", true, &Passed::default());
         let allowed: BTreeSet<String> = policy.actions().into_iter().map(str::to_owned).collect();

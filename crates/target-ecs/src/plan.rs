@@ -17,6 +17,7 @@ use crate::register::Register;
 use crate::scale;
 use crate::target::Deed;
 use crate::update::Update;
+use crate::watch;
 use crate::words::{short, text};
 
 /// Registering is one call; the rest of its time is for those that fail.
@@ -184,7 +185,8 @@ fn steps(
     };
     let image = &prospect.image;
     let register = register(wanted, config, service, (container, prospect));
-    vec![
+    let watch = watch::step(&wanted.service, config, &update);
+    let steps = [
         PlannedStep {
             key: key("register"),
             kind: DeployStepKind::Prepare,
@@ -207,12 +209,13 @@ fn steps(
             key: key("stabilise"),
             kind: DeployStepKind::Stabilise,
             what: text("waits until ECS has completed the deployment, or given it up"),
-            calls: calls::of_stabilise(),
+            calls: calls::of_stabilise(config.watches()),
             undo: Undo::Nothing,
             within_ms: config.within_ms,
             body: json!(Deed::Stabilise(update)),
         },
-    ]
+    ];
+    steps.into_iter().chain(watch).collect()
 }
 
 fn register(

@@ -33,11 +33,11 @@ pub struct EcsLogs {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Stream {
-    instance: String,
-    region: String,
-    group: String,
-    name: String,
+pub(crate) struct Stream {
+    pub(crate) instance: String,
+    pub(crate) region: String,
+    pub(crate) group: String,
+    pub(crate) name: String,
 }
 
 impl EcsTarget {
@@ -135,7 +135,7 @@ fn told(stop: crate::target::Stop) -> Cause {
 }
 
 /// Where the containers of a task print to.
-fn streams(definition: &Json, id: &str, region: &str) -> Vec<Stream> {
+pub(crate) fn streams(definition: &Json, id: &str, region: &str) -> Vec<Stream> {
     let containers = definition["containerDefinitions"].as_array().into_iter().flatten();
     let prints = |it: &&Json| it["logConfiguration"]["logDriver"] == "awslogs";
     let printing: Vec<&Json> = containers.filter(prints).collect();

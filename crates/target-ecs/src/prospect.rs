@@ -14,6 +14,7 @@ use crate::contents::{self, Contents};
 use crate::images::{self, InRegistry};
 use crate::references::{self, Looked};
 use crate::target::{EcsTarget, Stop};
+use crate::watch;
 use crate::words::short;
 
 /// It rests on what was looked at, and on nothing that is secret.
@@ -63,6 +64,7 @@ pub(crate) fn look(
     let body = contents.put_into(&registrable(&base.body));
     prospect.differences = told(target, config, &registrable(&running.body), &body, container);
     prospect.verify(target, &body)?;
+    prospect.troubles.extend(watch::before(target, config)?);
     Ok(prospect)
 }
 

@@ -7,9 +7,10 @@ use serde_json::json;
 
 use crate::config::EcsConfig;
 use crate::evidence;
-use crate::target::{Carried, EcsTarget, is_last_look, underway};
+use crate::target::{Carried, EcsTarget, Stop, is_last_look, underway};
 use crate::update::{self, Update, active, in_history};
 use crate::verdict::{Mine, Standing, judge, judge_gone};
+use crate::watch;
 use crate::words::{short, text};
 
 /// Where ECS does not give up by itself we do, by its own default: half of the tasks, at least 3,
@@ -32,6 +33,9 @@ pub(crate) fn forward(
     let mine = Mine { id, created_at, revision, before: &update.back_to };
     let service = active(target, config)?;
     let standing = judged(target, config, &service, &mine)?;
+    if let Some(cause) = noticed(target, config, &standing, revision)? {
+        return Ok(Progress::Failed(cause));
+    }
     let effect = json!({"task_definition": revision, "deployment": id});
     let back = short(&update.back_to);
     Ok(match standing {
@@ -82,6 +86,19 @@ pub(crate) fn forward(
             underway(order, format!("{running} of {desired} tasks run, {failed} failed"))
         }
     })
+}
+
+/// What went off while it went well is as good as a failure of it.
+fn noticed(
+    target: &mut EcsTarget,
+    config: &EcsConfig,
+    standing: &Standing,
+    revision: &str,
+) -> Result<Option<Cause>, Stop> {
+    match standing {
+        Standing::Succeeded | Standing::Underway { .. } => watch::against(target, config, revision),
+        _ => Ok(None),
+    }
 }
 
 fn judged(

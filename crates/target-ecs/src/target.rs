@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::config::EcsConfig;
 use crate::contents::Values;
 use crate::words::text;
-use crate::{back, look, plan, register, run_task, scale, stabilise, update};
+use crate::{back, look, plan, register, run_task, scale, stabilise, update, watch};
 
 /// How often ECS is asked. A verdict comes within one of these of ECS's own change.
 const POLL_MS: u64 = 5000;
@@ -42,6 +42,8 @@ pub(crate) enum Deed {
     Update(update::Update),
     /// Lets the service have another number of tasks.
     Scale(scale::Scale),
+    /// Watches alarms, and what is printed.
+    Watch(watch::Watch),
     /// Watches it.
     Stabilise(update::Update),
     /// Runs a task of the new revision.
@@ -106,6 +108,7 @@ impl EcsTarget {
             Deed::Register(it) => Some(it.account.as_str()),
             Deed::Update(it) | Deed::Stabilise(it) => Some(it.account.as_str()),
             Deed::Scale(it) => Some(it.account.as_str()),
+            Deed::Watch(it) => Some(it.update.account.as_str()),
             Deed::RunTask(_) => config.account.as_deref(),
         };
         self.guard(expected)?;
@@ -115,6 +118,7 @@ impl EcsTarget {
             (Deed::Update(it), Way::Back) => back::back(self, order, &config, &it),
             (Deed::Scale(it), Way::Forward) => scale::carry(self, order, &config, it.to),
             (Deed::Scale(it), Way::Back) => scale::carry(self, order, &config, it.from),
+            (Deed::Watch(it), Way::Forward) => watch::forward(self, order, &config, &it),
             (Deed::Stabilise(it), Way::Forward) => stabilise::forward(self, order, &config, &it),
             (Deed::RunTask(it), Way::Forward) => run_task::forward(self, order, &config, &it),
             // These have nothing to undo, and say so in the plan.

@@ -2,6 +2,8 @@
 
 #[path = "target/access.rs"]
 mod access;
+#[path = "target/alarms.rs"]
+mod alarms;
 #[path = "target/backups.rs"]
 mod backups;
 #[path = "target/crashes.rs"]

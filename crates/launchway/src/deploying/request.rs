@@ -382,20 +382,7 @@ fn service(
     if !wish.what.ships_nothing() {
         around.extend(image_gate::scan_step(resolved, &release)?);
     }
-    let migrates = around.iter().any(|it| it.kind == DeployStepKind::Migrate);
-    if let (true, Some(why)) = (migrates, targets::no_way_back(resolved)) {
-        config["no_way_back"] = why.into();
-    }
-    if let What::Scale { to, force, .. } = wish.what {
-        config["instances"] = to.into();
-        if force && matches!(resolved.target, settings::Target::Ecs(_)) {
-            config["even_if_scaled"] = true.into();
-        }
-        if to == 0 {
-            // Nobody is there to be asked.
-            around.clear();
-        }
-    }
+    as_wished(&mut config, &mut around, resolved, &wish.what);
     Ok(Some(ServiceRequest {
         service: Arc::clone(name),
         release,
@@ -405,6 +392,35 @@ fn service(
         config,
         around,
     }))
+}
+
+/// What the wish makes of what the settings say.
+fn as_wished(
+    config: &mut serde_json::Value,
+    around: &mut Vec<PlannedStep>,
+    resolved: &ServiceInEnvironment,
+    what: &What<'_>,
+) {
+    let migrates = around.iter().any(|it| it.kind == DeployStepKind::Migrate);
+    if let (true, Some(why)) = (migrates, targets::no_way_back(resolved)) {
+        config["no_way_back"] = why.into();
+    }
+    if !matches!(what, What::Ship { hotfix: false, .. })
+        && let Some(config) = config.as_object_mut()
+    {
+        // Whoever goes back, or mends, does it because of an alarm that is on.
+        config.shift_remove("alarms");
+    }
+    if let What::Scale { to, force, .. } = *what {
+        config["instances"] = to.into();
+        if force && matches!(resolved.target, settings::Target::Ecs(_)) {
+            config["even_if_scaled"] = true.into();
+        }
+        if to == 0 {
+            // Nobody is there to be asked.
+            around.clear();
+        }
+    }
 }
 
 /// The steps of a task.
@@ -440,7 +456,10 @@ fn image_of<'a>(images: &'a [String], service: &str) -> Option<&'a str> {
 fn refuse_not_yet(resolved: &ServiceInEnvironment) -> Result<(), Failure> {
     let verify = &resolved.verify;
     let watched = [("verify.alarms", &verify.alarms), ("verify.logs", &verify.logs)];
-    let watched = watched.into_iter().find(|(_, list)| !list.is_empty()).map(|(key, _)| key);
+    // On ECS they are watched.
+    let elsewhere = !matches!(resolved.target, settings::Target::Ecs(_));
+    let mut watched = watched.into_iter().filter(|(_, list)| elsewhere && !list.is_empty());
+    let watched = watched.next().map(|(key, _)| key);
     let key = resolved.not_yet.first().map(|it| it.key.as_str()).or(watched);
     match key {
         None => Ok(()),

@@ -122,6 +122,8 @@ pub(super) fn config(
             .then(|| service.run.iter().map(|it| it.value.to_string()).collect()),
         no_way_back: None,
         instances: None,
+        alarms: resolved.verify.alarms.iter().map(|it| it.value.to_string()).collect(),
+        texts: resolved.verify.logs.iter().map(|it| it.value.to_string()).collect(),
         even_if_scaled: false,
         owns_environment: owns(Owned::Environment),
         owns_secrets: owns(Owned::Secrets),
