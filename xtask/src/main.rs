@@ -19,6 +19,7 @@ usage: cargo xtask CHORE
 
   test [--install] [--only TIER]   every test this machine can run; names what it skips, and why
                                    --install: install what is missing first (needs root on Debian)
+  real-actions --from DIR          unmodified actions of others beside ours; DIR has their repositories
   lint                             formatting, clippy, arrows, documentation
   tidy                             the house rules alone: arrows, module docs, sizes
   conformance [--check]            writes docs/conformance.md from the tests' own `proves:` lines
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match words.split_first() {
         Some((&"test", rest)) => test::run(rest),
+        Some((&"real-actions", ["--from", folder])) => test::real_actions(folder),
         Some((&"bench", rest)) => bench::run(rest),
         Some((&"fuzz", rest)) => fuzz::run(rest),
         Some((&"lint", [])) => lint::run(),

@@ -236,6 +236,26 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     }
 }
 
+/// What a developer has at hand and is never committed: unmodified actions of others, run beside ours.
+/// The figures are printed; nothing is asserted of theirs.
+pub(crate) fn real_actions(folder: &str) -> Result<()> {
+    let folder = std::fs::canonicalize(folder)?;
+    for line in ["python3.11 -m venv {target}/ministack", MINISTACK] {
+        if !run_plain(line)? {
+            bail!("ministack cannot be made ready");
+        }
+    }
+    let mut tests = command_of(concat!(
+        "cargo test --quiet -p launchway --features ministack,real-actions --test ministack ",
+        "official:: -- --nocapture"
+    ));
+    tests.env("LAUNCHWAY_REAL_ACTIONS", folder);
+    if !watch(tests, |_| {})? {
+        bail!("tests failed");
+    }
+    Ok(())
+}
+
 fn chosen(only: Option<&str>) -> Result<Vec<&'static Tier>> {
     let Some(name) = only else {
         return Ok(TIERS.iter().filter(|tier| tier.usual).collect());

@@ -202,8 +202,8 @@ fn who_we_are_and_what_we_may() {
 #[test]
 fn what_is_deployed_to() {
     Ward::settings("cluster: staging", "cluster: elsewhere").check(&expect![[r#"
-        error access: AWS refused ecs:DescribeServices: Cluster not found.; `launchway environments iam` writes what is needed
-        exit 4
+        error service: there is no active service api-service in the cluster elsewhere of eu-central-1 (there is no such cluster); make it first, or correct `targets.ecs`
+        exit 5
     "#]]);
     Ward::settings("{service}-service", "{service}").check(&expect![[r#"
         error service: there is no active service api in the cluster staging of eu-central-1 (MISSING); make it first, or correct `targets.ecs`

@@ -2,6 +2,7 @@
 //! the doors of the crates below; here is proved that they were wired to one another.
 //!
 //! ```text
+//!   access.rs     signing in to AWS: our own issuer, the role of an environment
 //!   run.rs        what jobs and steps do: needs, conditions, matrices, environments, masks, limits
 //!   background.rs steps in the background: their ends, their logs, their names
 //!   reuse.rs      actions, called workflows, checkout, artifacts, caches
@@ -29,6 +30,7 @@
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
 //! ```
 
+mod access;
 mod background;
 mod bad_input;
 mod beside;

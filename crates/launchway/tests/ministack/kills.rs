@@ -17,7 +17,7 @@ use crate::server::open;
 
 const ROUNDS: u64 = if cfg!(feature = "soak") { 100 } else { 8 };
 /// They mostly wait.
-const SIDE_BY_SIDE: usize = 8;
+const SIDE_BY_SIDE: usize = 5;
 /// A deployment with a migration takes longer than this, as a rule. One that is over before its kill
 /// is no round: another is begun.
 const INSTANT_MS_MAX: u64 = 9_000;
@@ -128,7 +128,8 @@ fn one(random: &mut Random, figures: &Mutex<Figures>) -> bool {
         End::Succeeded => ("succeeded", 2),
         End::TakenBack => ("rolled_back", 1),
     };
-    assert_eq!(verdict, wanted, "killed after {seen:?}");
+    let causes = shown(&project).map(|it| it["causes"].to_string()).unwrap_or_default();
+    assert_eq!(verdict, wanted, "killed after {seen:?}: {causes}");
     let there = project.there();
     let once = "RegisterTaskDefinition 1, RunTask 1, UpdateService 1";
     assert_eq!(there, format!("revision {revision}, 1 running, {once}\n"), "killed after {seen:?}");

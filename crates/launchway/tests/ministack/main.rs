@@ -5,6 +5,7 @@
 //!   play.rs      releases, failures, migrations, ways back: what the command says, what is there then
 //!   access.rs    tokens, roles, policies: who may, who may not, and what is said then
 //!   kills.rs     kill -9 at instants that a seed chooses (100 with the feature `soak`)
+//!   official.rs  the official action beside ours (feature `real-actions`, which needs it at hand)
 //! ```
 //!
 //! Where ministack is not like AWS, the test says so and names where it is proven instead:
@@ -15,6 +16,8 @@ mod access;
 #[expect(dead_code, reason = "the other tests' harness; these need half of it")]
 mod harness;
 mod kills;
+#[cfg(feature = "real-actions")]
+mod official;
 mod play;
 mod project;
 mod server;

@@ -190,6 +190,8 @@ fn what_somebody_else_ships_meanwhile_is_left_alone() {
     project.server.ok("ecs", "update_service", with);
     let said = Said::from(child.wait_with_output().expect("it ends"));
     let words = without_ids(&ends(&said));
+    // Theirs goes on, and comes to its end.
+    project.wait_for_tasks(1);
     expect![[r#"
         superseded by launchway: another deployment took the place of this one: ecs-svc/ID lets api-service run CLUSTER:3
         exit 1

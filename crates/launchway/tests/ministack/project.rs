@@ -160,6 +160,18 @@ environments:
     }
 }
 
+/// Its tasks would run as long as the tests do.
+impl Drop for Project {
+    fn drop(&mut self) {
+        let with = json!({"cluster": self.cluster, "service": "api-service", "force": true});
+        // A test that failed may have broken what is asked here.
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            self.server.ask("ecs", "delete_service", with, None)
+        }));
+        drop(ended);
+    }
+}
+
 /// How a command ended: verdicts, what was said in between, the exit code.
 pub(crate) fn ends(said: &Said) -> String {
     let mut words = String::new();
