@@ -17,11 +17,14 @@ import urllib.request
 import xml.etree.ElementTree
 
 import botocore.config
+import botocore.model
 import botocore.exceptions
 import botocore.session
 import botocore.waiter
 
 HERE = pathlib.Path(__file__).parent
+# CloudWatch speaks several protocols; ours is the one with the longest life.
+botocore.model.PRIORITY_ORDERED_SUPPORTED_PROTOCOLS = ("query", "json", "rest-json", "rest-xml", "ec2")
 ACCOUNT, REGION = "111122223333", "eu-central-1"
 
 
@@ -41,7 +44,7 @@ class Cloud:
             made.meta.events.register(f"before-parse.{service}", self.judge)
             return made
 
-        services = ["ecr", "ecs", "sts", "secretsmanager", "ssm", "rds", "iam", "ec2", "elbv2", "logs", "application-autoscaling"]
+        services = ["ecr", "ecs", "sts", "secretsmanager", "ssm", "rds", "iam", "ec2", "elbv2", "logs", "application-autoscaling", "cloudwatch"]
         self.clients = {service: client(service) for service in services}
         # The waiter sleeps in the cloud's time.
         botocore.waiter.time = types.SimpleNamespace(
@@ -54,7 +57,7 @@ class Cloud:
             return json.load(answer)
 
     def judge(self, operation_model, response_dict, **_):
-        protocol = operation_model.service_model.metadata["protocol"]
+        protocol = operation_model.service_model.resolved_protocol
         if protocol not in ("json", "query") or response_dict["status_code"] != 200:
             return
         self.validated += 1

@@ -163,6 +163,11 @@ impl Shared {
                 cloud.lag(body["ms"].as_u64().unwrap_or(0));
                 Some(json!({}))
             }
+            ("POST", "alarm") => {
+                let text = |key: &str| body[key].as_str().unwrap_or_default();
+                cloud.set_alarm(text("name"), text("state"));
+                Some(json!({}))
+            }
             ("POST", "away") => {
                 cloud.take_away(body["name"].as_str().unwrap_or_default());
                 Some(json!({}))

@@ -69,6 +69,7 @@ fn each_permission_of_the_policy_is_needed_or_missed_aloud() {
         }
     }
     expect![[r#"
+        application-autoscaling:DescribeScalableTargets: RolledBack, said false, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
         ec2:DescribeSecurityGroups: RolledBack, said false, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
         ec2:DescribeSubnets: RolledBack, said false, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
         ecr:BatchGetImage: RolledBack, said false, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
