@@ -15,18 +15,18 @@ use crate::harness::{Place, Said, text, wait_until};
 use crate::seeds::need_docker;
 
 /// `AWS:model-password`, as the model's tokens have it.
-const AWS: &str = "AWS:$2y$05$PDdOzsEeM939lXMeQ.gp8ekx2SIoy3baFyDlqG6Em/pNoMAxdGGYa\n";
+pub(crate) const AWS: &str = "AWS:$2y$05$PDdOzsEeM939lXMeQ.gp8ekx2SIoy3baFyDlqG6Em/pNoMAxdGGYa\n";
 /// Seconds of the cloud in one of ours.
 const TIMES: u64 = 20;
 
 /// A registry as Debian has it, ended with the value.
-struct Registry {
+pub(crate) struct Registry {
     child: Child,
-    host: String,
+    pub(crate) host: String,
 }
 
 impl Registry {
-    fn start(place: &Place, name: &str, users: Option<&str>) -> Registry {
+    pub(crate) fn start(place: &Place, name: &str, users: Option<&str>) -> Registry {
         let listener = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
         let host = format!("127.0.0.1:{}", listener.expect("a free port").port());
         let folder = place.path(name);

@@ -24,6 +24,7 @@
 //!   json.rs       lines of JSON have the fields of docs/json.md
 //!   logs.rs       `launchway logs`: last lines, what comes, masked and harmless
 //!   kill.rs       kill -9 and signals, and what is true afterwards
+//!   corrected.rs  the seeds' delivery workflows, corrected, to their end         (feature `docker`)
 //!   seeds.rs      the seeds' delivery workflows as written: where they fail, and why (its build:
 //!                 feature `docker`)
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
@@ -36,6 +37,8 @@ mod bad_input;
 mod beside;
 #[cfg(feature = "docker")]
 mod build;
+#[cfg(feature = "docker")]
+mod corrected;
 mod demo;
 mod deploy;
 mod doctor;
