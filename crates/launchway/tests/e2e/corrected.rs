@@ -20,14 +20,14 @@ use crate::seeds::need_docker;
 const TIMES: u64 = 30;
 
 /// What a job meets besides AWS: where its token is had, the service's own address, a chat.
-struct Web {
-    url: String,
+pub(crate) struct Web {
+    pub(crate) url: String,
     /// Paths that were asked, and what was posted.
     heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl Web {
-    fn serve() -> Web {
+    pub(crate) fn serve() -> Web {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let heard = Arc::new(Mutex::new(Vec::new()));
@@ -164,7 +164,8 @@ impl Team {
             let name = service["taskDefinition"].as_str().unwrap_or_default().to_owned();
             let own = format!("{}/", self.registry.host);
             let is_own = |it: &str| it.starts_with(&own) && it.contains("@sha256:");
-            let what = if image.as_str().is_some_and(is_own) { "new, by its digest" } else { "old" };
+            let what =
+                if image.as_str().is_some_and(is_own) { "new, by its digest" } else { "old" };
             let name = name.rsplit('/').next().unwrap_or_default().to_owned();
             format!(
                 "{name}: {what}, {} deployment\n",
@@ -200,7 +201,10 @@ fn s0_deploys_and_rolls_back() {
     );
     let of = ["sandbox-broker-cluster", "sandbox-broker-api"];
     let deploy = ["workflow_dispatch", "--environment", "production", "--input"];
-    team.check(&[&deploy[..], &["confirm=deploy"]].concat(), of, &expect![[r#"
+    team.check(
+        &[&deploy[..], &["confirm=deploy"]].concat(),
+        of,
+        &expect![[r#"
         deploy: failure
           Check the confirmation: failure, failure
           Run actions/checkout@v4: skipped, skipped
@@ -213,7 +217,8 @@ fn s0_deploys_and_rolls_back() {
         .github/workflows/seed.yml failure
         exit 1
         sandbox-broker-api:1: old, 1 deployment
-    "#]]);
+    "#]],
+    );
     team.check(
         &[&deploy[..], &["confirm=DEPLOY", "--input", "version=1.4.2"]].concat(),
         of,
@@ -243,12 +248,16 @@ fn s0_deploys_and_rolls_back() {
     team.place.write(".github/workflows/seed.yml", &rollback);
     team.place.commit();
     let back = ["confirm=ROLLBACK", "--input", "task_revision=1"];
-    team.check(&[&deploy[..], &back].concat(), of, &expect![[r#"
+    team.check(
+        &[&deploy[..], &back].concat(),
+        of,
+        &expect![[r#"
         rollback: success
         .github/workflows/seed.yml success
         exit 0
         sandbox-broker-api:1: old, 1 deployment
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -272,24 +281,32 @@ fn s2_deploys_what_it_built_to_the_environment_of_its_branch() {
     let run = |environment, of, expect: &Expect| {
         team.check(&[&["push"], &secrets[..], &[environment]].concat(), of, expect);
     };
-    run("production", ["prod-cluster", "app-service"], &expect![[r#"
+    run(
+        "production",
+        ["prod-cluster", "app-service"],
+        &expect![[r#"
         build: success
         deploy: success
         .github/workflows/seed.yml success
         exit 0
         prod:2: new, by its digest, 1 deployment
-    "#]]);
+    "#]],
+    );
     assert!(team.web.heard().contains("Production deployment of commit"), "{}", team.web.heard());
     team.place.git(&["checkout", "--quiet", "-b", "staging"]);
     team.place.commit();
-    run("staging", ["staging-cluster", "app-service"], &expect![[r#"
+    run(
+        "staging",
+        ["staging-cluster", "app-service"],
+        &expect![[r#"
         build: success
         deploy: success
           Notify team: skipped, skipped
         .github/workflows/seed.yml success
         exit 0
         staging:2: new, by its digest, 1 deployment
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -319,10 +336,14 @@ fn s4_deploys_to_the_environment_that_was_chosen() {
         "--var",
         role,
     ];
-    team.check(&args, ["conflicto-prod", "conflicto-backend-service-prod"], &expect![[r#"
+    team.check(
+        &args,
+        ["conflicto-prod", "conflicto-backend-service-prod"],
+        &expect![[r#"
         deploy: success
         .github/workflows/seed.yml success
         exit 0
         conflicto-backend-prod:2: new, by its digest, 1 deployment
-    "#]]);
+    "#]],
+    );
 }

@@ -25,6 +25,7 @@
 //!   logs.rs       `launchway logs`: last lines, what comes, masked and harmless
 //!   kill.rs       kill -9 and signals, and what is true afterwards
 //!   corrected.rs  the seeds' delivery workflows, corrected, to their end         (feature `docker`)
+//!   walkthroughs.rs   docs/walkthroughs, run as they stand there                 (feature `docker`)
 //!   seeds.rs      the seeds' delivery workflows as written: where they fail, and why (its build:
 //!                 feature `docker`)
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
@@ -69,4 +70,6 @@ mod soak;
 mod state_of_work;
 mod tls;
 mod told;
+#[cfg(feature = "docker")]
+mod walkthroughs;
 mod where_it_runs;
