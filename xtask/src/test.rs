@@ -43,6 +43,13 @@ const fn program(name: &'static str, package: &'static str) -> Need {
 
 const GIT: Need = program("git", "git");
 const BASH: Need = program("bash", "bash");
+/// It has no `--version`; asked for what it does not know it says how it is used.
+const SSH_KEYGEN: Need = Need {
+    name: "ssh-keygen",
+    program: "sh",
+    args: &["-c", "command -v ssh-keygen"],
+    package: "openssh-client",
+};
 const PERL: Need = program("perl", "perl");
 /// Workflows say `shell: python`.
 const PYTHON: Need = program("python", "python-is-python3");
@@ -81,7 +88,7 @@ const MINISTACK: &str = concat!(
 const TIERS: &[Tier] = &[
     Tier {
         name: "crates",
-        needs: &[GIT, BASH, PERL, PYTHON, NODE],
+        needs: &[GIT, BASH, PERL, PYTHON, NODE, SSH_KEYGEN],
         steps: &[Step::Tests("cargo test --workspace --quiet")],
         usual: true,
     },

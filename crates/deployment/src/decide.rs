@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use event::{
     Actor, Cause, DeployStepKey, DeploymentEvent, DeploymentRequest, Digest, Fence, GateKey,
-    KnownRelease, ServicePlan, Timestamp, Way,
+    KnownRelease, ServicePlan, SshProof, Timestamp, Way,
 };
 use mask::MaskedText;
 use serde_json::Value as Json;
 
+use crate::limits::REFUSED_MAX;
 use crate::pending::{Next, next};
 use crate::state::State;
 
@@ -70,6 +71,10 @@ pub enum Input {
         by: Actor,
         /// To which plan.
         plan: Digest,
+        /// What proves it, verified by whoever hands it in.
+        proof: Option<Box<SshProof>>,
+        /// Until when it counts.
+        until: Option<Timestamp>,
     },
     /// The person who started it typed the word.
     Confirm {
@@ -88,6 +93,37 @@ pub enum Input {
         by: Actor,
         /// Why, in their words.
         reason: Option<MaskedText>,
+        /// What proves it, verified by whoever hands it in.
+        proof: Option<Box<SshProof>>,
+    },
+    /// Somebody tried to agree or to say no, and may not, or nothing proves it. It is written down,
+    /// also when the deployment is over.
+    Refuse {
+        /// At which gate, where they said so.
+        gate: Option<GateKey>,
+        /// Who it was said to be.
+        by: Option<MaskedText>,
+        /// The fingerprint of the key that signed.
+        key: Option<Arc<str>>,
+        /// Of what was handed in.
+        handed: Option<Digest>,
+        /// Why not.
+        why: MaskedText,
+    },
+    /// The rules were read once more: they are what they were.
+    RulesHold {
+        /// The tip that they were read from.
+        commit: Arc<str>,
+    },
+    /// They are not, or somebody forbids it altogether.
+    RulesForbid {
+        /// Why.
+        cause: Cause,
+    },
+    /// They could not be read.
+    RulesUnread {
+        /// Why.
+        cause: Cause,
     },
     /// How far the step under way is.
     Heard {
@@ -206,25 +242,45 @@ pub fn decide(state: &State, told: Told) -> Result<Vec<DeploymentEvent>, Refusal
             };
         }
         Input::Own { owner } if fence > state.fence && state.ended.is_none() => {
-            return Ok(vec![DeploymentEvent::DeploymentOwned { fence, owner, at }]);
+            let owned = DeploymentEvent::DeploymentOwned { fence, owner, at };
+            // Once: with the first owner.
+            let passed = (state.fence == Fence(0)).then(|| gates::passed(state, at));
+            return Ok([owned].into_iter().chain(passed.into_iter().flatten()).collect());
         }
         _ => {}
     }
     if fence != state.fence {
         return Err(Refusal::StaleFence { given: fence, found: state.fence });
     }
+    if let (Input::Refuse { gate, by, key, handed, why }, true) = (&input, state.request.is_some())
+    {
+        if state.refused >= REFUSED_MAX {
+            return Err(misplaced(state, "one more refused approval"));
+        }
+        let (gate, by, key) = (gate.clone(), by.clone(), key.clone());
+        let (handed, why) = (*handed, why.clone());
+        return Ok(vec![DeploymentEvent::ApprovalRefused { gate, by, key, handed, why, at }]);
+    }
     if state.request.is_none() || state.ended.is_some() {
         return Err(misplaced(state, "anything"));
     }
     match input {
+        Input::Refuse { .. } => Err(misplaced(state, "a refused approval")),
         Input::Request(_) | Input::Own { .. } => Err(misplaced(state, "an owner")),
         Input::Proposed { services } => plan::proposed(state, services, at),
         Input::Infeasible { service, cause } => plan::infeasible(state, &service, cause, at),
         Input::Unseen { service, cause } => plan::unseen(state, &service, cause, at),
         Input::Looked { services } => plan::looked(state, &services, at),
-        Input::Sign { gate, by, plan } => gates::sign(state, gate, by, plan, at),
+        Input::Sign { gate, by, plan, proof, until } => {
+            gates::sign(state, gates::Signature { gate, by, plan, proof, until }, at)
+        }
         Input::Confirm { word, by, plan } => gates::confirm(state, &word, by, plan, at),
-        Input::Reject { gate, by, reason } => gates::reject(state, &gate, &by, reason, at),
+        Input::Reject { gate, by, reason, proof } => {
+            gates::reject(state, gate, by, reason, proof, at)
+        }
+        Input::RulesHold { commit } => gates::rules_hold(state, commit, at),
+        Input::RulesForbid { cause } => gates::rules_forbid(state, cause, at),
+        Input::RulesUnread { cause } => gates::rules_unread(state, cause, at),
         Input::Heard { step, way, news } => heard::heard(state, step, way, news, at),
         Input::Note { step, text } => Ok(vec![DeploymentEvent::DeploymentNoted { step, text, at }]),
         Input::Cancel { by, reason } => {
@@ -253,6 +309,7 @@ fn advance(state: &State, at: Timestamp) -> Vec<DeploymentEvent> {
         Next::Nothing
         | Next::Propose
         | Next::Gates(_)
+        | Next::ReadRules
         | Next::Look(..)
         | Next::Carry(..)
         | Next::LastLook(_) => Vec::new(),

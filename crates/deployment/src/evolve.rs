@@ -40,7 +40,8 @@ fn must(holds: bool, why: &'static str) -> Result<(), &'static str> {
 /// Every legal move. What is not said here is illegal.
 fn legal(state: &State, event: &DeploymentEvent) -> Result<(), &'static str> {
     use DeploymentEvent as E;
-    must(state.ended.is_none(), "it is over")?;
+    let is_refusal = matches!(event, E::ApprovalRefused { .. });
+    must(state.ended.is_none() || is_refusal, "it is over")?;
     if let E::DeploymentRequested(request) = event {
         must(state.request.is_none(), "it was requested already")?;
         return must(!request.services.is_empty(), "it is for no service");
@@ -48,6 +49,8 @@ fn legal(state: &State, event: &DeploymentEvent) -> Result<(), &'static str> {
     must(state.request.is_some(), "nobody requested it")?;
     match event {
         E::DeploymentRequested(_) => Err("it was requested already"),
+        // Who tries after the end is written down as well.
+        E::ApprovalRefused { .. } => Ok(()),
         E::DeploymentOwned { fence, .. } => must(*fence > state.fence, "the fence does not grow"),
         // Somebody who only looks after the journal may end what nobody ever owned.
         E::CancelWanted { .. } => must(state.cancel.is_none(), "that was said already"),
@@ -56,19 +59,12 @@ fn legal(state: &State, event: &DeploymentEvent) -> Result<(), &'static str> {
             must(state.plan.is_none(), "it has a plan")?;
             must(plan.hash() == *hash, "the hash is of another plan")
         }
-        E::GateWaiting { gate, .. } => {
-            must(state.plan.is_some(), "it has no plan")?;
-            shut(state, gate).and_then(|gate| must(!gate.announced, "that was said already"))
-        }
-        E::GateSigned { gate, by, plan, .. } => {
-            must(state.plan.as_ref().is_some_and(|(_, hash)| hash == plan), "of another plan")?;
-            let gate = shut(state, gate)?;
-            must(gate.signed.iter().all(|it| it.name != by.name), "they signed already")
-        }
-        E::GateOpened { gate, .. } => {
-            must(state.plan.is_some(), "it has no plan")?;
-            shut(state, gate).map(drop)
-        }
+        E::GateWaiting { .. }
+        | E::GateSigned { .. }
+        | E::GateOpened { .. }
+        | E::GateRejected { .. }
+        | E::RulePassed { .. }
+        | E::RulesConfirmed { .. } => legal_at_gates(state, event),
         E::StepIntended { step, way, .. } => {
             must(state.gates.values().all(|gate| gate.open), "a gate is shut")?;
             must(state.under_way().is_none(), "another step is under way")?;
@@ -100,6 +96,37 @@ fn legal(state: &State, event: &DeploymentEvent) -> Result<(), &'static str> {
     }
 }
 
+/// What may come before the first step, where people and the clock are waited for.
+fn legal_at_gates(state: &State, event: &DeploymentEvent) -> Result<(), &'static str> {
+    use DeploymentEvent as E;
+    match event {
+        E::GateWaiting { gate, .. } => {
+            must(state.plan.is_some(), "it has no plan")?;
+            shut(state, gate).and_then(|gate| must(!gate.announced, "that was said already"))
+        }
+        E::GateSigned { gate, by, plan, .. } => {
+            must(state.plan.as_ref().is_some_and(|(_, hash)| hash == plan), "of another plan")?;
+            let gate = shut(state, gate)?;
+            must(gate.signed.iter().all(|it| it.name != by.name), "they signed already")
+        }
+        E::GateOpened { gate, .. } => {
+            must(state.plan.is_some(), "it has no plan")?;
+            shut(state, gate).map(drop)
+        }
+        E::GateRejected { gate, .. } => {
+            must(state.plan.is_some(), "it has no plan")?;
+            shut(state, gate).map(drop)
+        }
+        E::RulePassed { .. } => must(state.plan.is_none(), "it has a plan"),
+        E::RulesConfirmed { .. } => {
+            must(state.plan.is_some(), "it has no plan")?;
+            must(state.gates.values().all(|gate| gate.open), "a gate is shut")?;
+            must(state.forward.is_empty(), "it has begun")
+        }
+        _ => Err("it is about no gate"),
+    }
+}
+
 fn shut<'a>(state: &'a State, gate: &GateKey) -> Result<&'a Gate, &'static str> {
     let gate = state.gates.get(gate).ok_or("there is no such gate")?;
     if gate.open { Err("the gate is open") } else { Ok(gate) }
@@ -122,17 +149,19 @@ fn apply(state: &mut State, event: &DeploymentEvent) -> Timestamp {
             state.plan = Some((plan.clone(), *hash));
             *at
         }
-        E::GateWaiting { gate, at, .. } => {
-            change(state, gate, |gate| gate.announced = true);
+        E::GateWaiting { at, .. }
+        | E::GateSigned { at, .. }
+        | E::GateOpened { at, .. }
+        | E::GateRejected { at, .. }
+        | E::RulePassed { at, .. }
+        | E::RulesConfirmed { at, .. } => {
+            apply_at_gates(state, event);
             *at
         }
-        E::GateSigned { gate, by, at, .. } => {
-            change(state, gate, |gate| gate.signed.push(by.clone()));
-            *at
-        }
-        E::GateOpened { gate, at, .. } => {
-            change(state, gate, |gate| gate.open = true);
-            *at
+        E::ApprovalRefused { .. } => {
+            state.refused += 1;
+            // It moves nothing, the clock of what is waited for neither.
+            state.moved_at
         }
         E::StepIntended { step, way, at } => {
             let deed = Deed { step: step.clone(), since: *at, outcome: Outcome::UnderWay };
@@ -174,11 +203,26 @@ fn apply(state: &mut State, event: &DeploymentEvent) -> Timestamp {
     }
 }
 
+fn apply_at_gates(state: &mut State, event: &DeploymentEvent) {
+    use DeploymentEvent as E;
+    match event {
+        E::GateWaiting { gate, .. } => change(state, gate, |gate| gate.announced = true),
+        E::GateSigned { gate, by, until, .. } => change(state, gate, |gate| {
+            gate.signed.push(by.clone());
+            gate.until = gate.until.into_iter().chain(*until).min();
+        }),
+        E::GateOpened { gate, .. } => change(state, gate, |gate| gate.open = true),
+        E::RulesConfirmed { .. } => state.confirmed = Some(state.fence),
+        _ => {}
+    }
+}
+
 fn gates(request: &DeploymentRequest) -> std::collections::BTreeMap<GateKey, Gate> {
     let gate = |demand: &event::GateDemand| Gate {
         demand: demand.clone(),
         announced: false,
         signed: Vec::new(),
+        until: None,
         open: false,
     };
     request.gates.iter().map(|demand| (demand.key(), gate(demand))).collect()

@@ -29,6 +29,8 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant { name: "steps are done in the plan's order", rule: in_order },
     Invariant { name: "nothing is begun before every gate is open", rule: gates_first },
     Invariant { name: "who agrees may, and agreed to this plan", rule: signatures },
+    Invariant { name: "nobody counts at two gates", rule: once },
+    Invariant { name: "what waited is begun under rules that were read again", rule: confirmed },
     Invariant { name: "what is undone was begun, and in reverse", rule: reverse },
     Invariant { name: "what cannot be undone is not undone", rule: never_undone },
     Invariant { name: "success means that everything was done", rule: success },
@@ -122,6 +124,20 @@ fn signatures(state: &State) -> Option<String> {
             }
         }
     })
+}
+
+fn once(state: &State) -> Option<String> {
+    let approvals =
+        state.gates.values().filter(|gate| matches!(gate.demand, GateDemand::Approval { .. }));
+    let mut names: Vec<_> = approvals.flat_map(|gate| &gate.signed).map(|by| &by.name).collect();
+    names.sort();
+    let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
+    twice.map(|pair| format!("{} agreed twice", pair[0]))
+}
+
+fn confirmed(state: &State) -> Option<String> {
+    let unread = state.asks_for_rules() && state.confirmed.is_none();
+    (unread && !state.forward.is_empty()).then(|| "a step was begun".to_owned())
 }
 
 fn reverse(state: &State) -> Option<String> {

@@ -26,6 +26,8 @@ pub(crate) enum Next {
     Announce,
     /// Gates are shut; the first that the clock opens, opens then.
     Gates(Option<Timestamp>),
+    /// The gates are open: the rules are read once more.
+    ReadRules,
     /// These services are looked at before this step.
     Look(Vec<Arc<str>>, DeployStepKey),
     /// A step is to be intended.
@@ -63,6 +65,9 @@ pub(crate) fn next(state: &State) -> Next {
     }
     if state.gates.values().any(|gate| !gate.open) {
         return Next::Gates(state.clock_opens_at());
+    }
+    if state.forward.is_empty() && state.asks_for_rules() && state.confirmed != Some(state.fence) {
+        return Next::ReadRules;
     }
     // What has changed nothing is not finished for its own sake.
     let goes_back = request.on_cancel == OnCancel::Back || !state.is_changed();
@@ -160,6 +165,8 @@ impl State {
 pub enum Command {
     /// Look at every service's target and say what would be done.
     Propose,
+    /// Read the rules once more: what people agreed to rests on them.
+    ReadRules,
     /// Look at the targets of these services.
     Look {
         /// Which.
@@ -184,6 +191,7 @@ pub enum Command {
 pub fn pending(state: &State) -> Option<Command> {
     match next(state) {
         Next::Propose => Some(Command::Propose),
+        Next::ReadRules => Some(Command::ReadRules),
         Next::Look(services, _) | Next::LastLook(services) => Some(Command::Look { services }),
         Next::Carry(step, way) => Some(Command::Carry { step, way }),
         Next::Gates(until) => Some(Command::Wait { until }),

@@ -28,6 +28,10 @@ pub struct State {
     pub(crate) turned: Option<Cause>,
     pub(crate) cancel: Option<(Actor, Option<MaskedText>)>,
     pub(crate) vacuous: bool,
+    /// Under which ownership the rules were read once more, behind the gates.
+    pub(crate) confirmed: Option<Fence>,
+    /// How often somebody tried to agree who may not.
+    pub(crate) refused: u32,
     pub(crate) ended: Option<Ended>,
 }
 
@@ -40,6 +44,8 @@ pub struct Gate {
     pub announced: bool,
     /// Who agreed to the plan so far.
     pub signed: Vec<Actor>,
+    /// Until when the first of these agreements counts, where one has an end.
+    pub until: Option<Timestamp>,
     /// It is open.
     pub open: bool,
 }
@@ -122,6 +128,16 @@ impl State {
     /// Why it goes back; none while it goes forward.
     pub fn turned(&self) -> Option<&Cause> {
         self.turned.as_ref()
+    }
+
+    /// Whether the rules have to be read again before the first step: gates take time to open, and
+    /// whoever goes on with it later has not read them.
+    pub(crate) fn asks_for_rules(&self) -> bool {
+        let takes_time = |gate: &Gate| {
+            matches!(gate.demand, GateDemand::Approval { .. } | GateDemand::Wait { .. })
+        };
+        let has_rules = self.request.as_ref().is_some_and(|it| it.protection.is_some());
+        has_rules && self.gates.values().any(takes_time)
     }
 
     /// Whether anything that runs, or its data, may have been changed.

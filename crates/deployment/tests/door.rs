@@ -4,7 +4,8 @@ use deployment::{Command, Input, Looked, News, State, Told, check, decide, evolv
 use event::{
     Actor, Cause, CauseCode, DeployStepKey, DeployStepKind, DeploymentEvent, DeploymentKind,
     DeploymentRequest, Fact as _, Fence, FieldChange, GateDemand, GateKey, GoingBack, KnownRelease,
-    OnCancel, PlannedStep, Release, ServicePlan, ServiceRequest, Timestamp, Undo, Way,
+    OnCancel, PassedRule, PlannedStep, Protection, Release, Rules, ServicePlan, ServiceRequest,
+    Timestamp, Undo, Way,
 };
 use expect_test::{Expect, expect};
 use mask::MaskedText;
@@ -52,10 +53,19 @@ struct Story {
 
 impl Story {
     fn new(gates: Vec<GateDemand>, on_cancel: OnCancel) -> Story {
-        Story::of(DeploymentKind::Release, gates, on_cancel)
+        Story::under(DeploymentKind::Release, None, gates, on_cancel)
     }
 
     fn of(kind: DeploymentKind, gates: Vec<GateDemand>, on_cancel: OnCancel) -> Story {
+        Story::under(kind, None, gates, on_cancel)
+    }
+
+    fn under(
+        kind: DeploymentKind,
+        protection: Option<Box<Protection>>,
+        gates: Vec<GateDemand>,
+        on_cancel: OnCancel,
+    ) -> Story {
         let never = Undo::Never { why: text("data cannot be taken back") };
         let again = Undo::AskAgain { what: text("health of what ran before") };
         let service = ServiceRequest {
@@ -82,6 +92,7 @@ impl Story {
             commits: Vec::new(),
             planned: true,
             on_cancel,
+            protection,
             at: Timestamp(0),
         };
         let mut story = Story { state: State::new(), now: 0, told: String::new() };
@@ -195,6 +206,10 @@ fn words(event: &DeploymentEvent) -> String {
             let runs: Vec<&str> = runs.values().map(|it| &*it.release.version).collect();
             format!(" {verdict} by {by:?}{unchanged}, runs {runs:?}{why}")
         }
+        E::GateRejected { gate, by, .. } => format!(" {gate} {}", by.name),
+        E::ApprovalRefused { why, .. } => format!(": {why}"),
+        E::RulePassed { rule, what, .. } => format!(" {rule}: {what}"),
+        E::RulesConfirmed { commit, .. } => format!(" {commit}"),
         E::DeploymentRequested(_) | E::DeploymentOwned { .. } | E::CancelWanted { .. } => {
             String::new()
         }
@@ -483,13 +498,19 @@ fn gates_open_for_this_plan_and_for_who_may() {
     let (_, plan) = story.state.plan().expect("a plan");
     let gate = GateKey::new("approval/devops");
     for name in ["octocat", "stranger", "hubot", "hubot", "mona"] {
-        story.input(Input::Sign { gate: gate.clone(), by: person(name), plan });
+        story.input(Input::Sign {
+            gate: gate.clone(),
+            by: person(name),
+            plan,
+            proof: None,
+            until: None,
+        });
     }
     for (word, name) in [("deploy", "octocat"), ("DEPLOY", "mona"), ("DEPLOY", "octocat")] {
         story.input(Input::Confirm { word: word.into(), by: person(name), plan });
     }
     let other = event::Digest::of(b"another plan");
-    story.input(Input::Sign { gate, by: person("mona"), plan: other });
+    story.input(Input::Sign { gate, by: person("mona"), plan: other, proof: None, until: None });
     story.now = 299_999;
     story.input(Input::Advance);
     story.now = 300_000;
@@ -498,11 +519,11 @@ fn gates_open_for_this_plan_and_for_who_may() {
         DeploymentRequested
         DeploymentOwned
         DeploymentPlanned: api/prepare, api/migrate, api/apply, api/health
-        GateWaiting approval/devops: 2 of devops agree to the plan
+        GateWaiting approval/devops: 2 of devops (octocat, hubot, mona) agree to the plan
         GateWaiting confirm: the person who started it types DEPLOY
         GateWaiting wait: 300 s have passed since it was requested
         refused: octocat may not: they requested the deployment
-        refused: stranger may not: they are not of the group
+        refused: stranger may not: they are not of the group, or not for this deployment
         GateSigned approval/devops hubot
         refused: hubot may not: they agreed already
         GateSigned approval/devops mona
@@ -515,4 +536,150 @@ fn gates_open_for_this_plan_and_for_who_may() {
         GateOpened wait
         owed: Look { services: ["api"] }
     "#]]);
+}
+
+/// A deployment that two groups have to agree to, under rules; one rule is passed.
+fn two_groups() -> Story {
+    let group = |name: &str, members: &[&str]| GateDemand::Approval {
+        group: name.into(),
+        count: 1,
+        members: members.iter().map(|it| (*it).into()).collect(),
+    };
+    let gates = vec![group("devops", &["hubot", "mona"]), group("leads", &["mona", "lena"])];
+    let rules = Rules {
+        source: text("a remote"),
+        branch: "main".into(),
+        commit: "c0ffee".into(),
+        digest: event::Digest::ZERO,
+    };
+    let passed = vec![PassedRule { rule: "windows".into(), what: text("mondays only") }];
+    let protection = Some(Box::new(Protection { rules, proof: None, passed }));
+    let mut story = Story::under(DeploymentKind::Release, protection, gates, OnCancel::Back);
+    story.propose("1.0");
+    story
+}
+
+fn sign(story: &mut Story, group: &str, name: &str, until: u64) {
+    let (_, plan) = story.state.plan().expect("a plan");
+    let gate = GateKey::new(format!("approval/{group}"));
+    let until = Some(Timestamp(until));
+    story.input(Input::Sign { gate, by: person(name), plan, proof: None, until });
+}
+
+#[test]
+fn nobody_counts_for_two_groups_and_what_expired_counts_for_none() {
+    let mut story = two_groups();
+    sign(&mut story, "devops", "hubot", 0);
+    sign(&mut story, "devops", "mona", 100);
+    sign(&mut story, "leads", "mona", 100);
+    sign(&mut story, "leads", "lena", 100);
+    story.check(&expect![[r#"
+        DeploymentRequested
+        DeploymentOwned
+        RulePassed windows: mondays only
+        DeploymentPlanned: api/prepare, api/migrate, api/apply, api/health
+        GateWaiting approval/devops: 1 of devops (hubot, mona) agree to the plan
+        GateWaiting approval/leads: 1 of leads (mona, lena) agree to the plan
+        refused: hubot may not: what they signed has expired
+        GateSigned approval/devops mona
+        GateOpened approval/devops
+        refused: mona may not: they agreed for another group, and nobody counts twice
+        GateSigned approval/leads lena
+        GateOpened approval/leads
+        owed: ReadRules
+    "#]]);
+}
+
+#[test]
+fn the_rules_are_read_again_before_anything_begins() {
+    let agreed = || {
+        let mut story = two_groups();
+        sign(&mut story, "devops", "hubot", 100);
+        sign(&mut story, "leads", "mona", 1_000);
+        story
+    };
+    let mut story = agreed();
+    story.input(Input::RulesHold { commit: "c0ffee".into() });
+    // Whoever goes on with it has not read them.
+    story.own(2);
+    story.check(&expect![[r#"
+        DeploymentRequested
+        DeploymentOwned
+        RulePassed windows: mondays only
+        DeploymentPlanned: api/prepare, api/migrate, api/apply, api/health
+        GateWaiting approval/devops: 1 of devops (hubot, mona) agree to the plan
+        GateWaiting approval/leads: 1 of leads (mona, lena) agree to the plan
+        GateSigned approval/devops hubot
+        GateOpened approval/devops
+        GateSigned approval/leads mona
+        GateOpened approval/leads
+        RulesConfirmed c0ffee
+        DeploymentOwned
+        owed: ReadRules
+    "#]]);
+
+    let mut story = agreed();
+    story.now = 100;
+    story.input(Input::RulesHold { commit: "c0ffee".into() });
+    story.check(&expect![[r#"
+        DeploymentRequested
+        DeploymentOwned
+        RulePassed windows: mondays only
+        DeploymentPlanned: api/prepare, api/migrate, api/apply, api/health
+        GateWaiting approval/devops: 1 of devops (hubot, mona) agree to the plan
+        GateWaiting approval/leads: 1 of leads (mona, lena) agree to the plan
+        GateSigned approval/devops hubot
+        GateOpened approval/devops
+        GateSigned approval/leads mona
+        GateOpened approval/leads
+        DeploymentCompleted refused by Launchway, runs []: what was signed at approval/devops expired before anything could begin
+    "#]]);
+
+    let mut story = agreed();
+    let cause = Cause::new(CauseCode::GateShut, text("the rules are others by now"));
+    story.input(Input::RulesForbid { cause });
+    story.check(&expect![[r#"
+        DeploymentRequested
+        DeploymentOwned
+        RulePassed windows: mondays only
+        DeploymentPlanned: api/prepare, api/migrate, api/apply, api/health
+        GateWaiting approval/devops: 1 of devops (hubot, mona) agree to the plan
+        GateWaiting approval/leads: 1 of leads (mona, lena) agree to the plan
+        GateSigned approval/devops hubot
+        GateOpened approval/devops
+        GateSigned approval/leads mona
+        GateOpened approval/leads
+        DeploymentCompleted refused by Launchway, runs []: the rules are others by now
+    "#]]);
+}
+
+#[test]
+fn who_says_no_ends_it_and_who_tries_later_is_written_down() {
+    let mut story = two_groups();
+    let gate = GateKey::new("approval/leads");
+    let reason = Some(text("not on a friday"));
+    story.input(Input::Reject { gate: gate.clone(), by: person("hubot"), reason, proof: None });
+    let reason = Some(text("not on a friday"));
+    story.input(Input::Reject { gate: gate.clone(), by: person("lena"), reason, proof: None });
+    let refuse = |why: &str| Input::Refuse {
+        gate: Some(gate.clone()),
+        by: Some(text("mona")),
+        key: None,
+        handed: None,
+        why: text(why),
+    };
+    for _ in 0..201 {
+        story.input(refuse("it is over"));
+    }
+    let lines: Vec<&str> = story.told.lines().collect();
+    let tried = lines.iter().filter(|line| line.starts_with("ApprovalRefused")).count();
+    assert_eq!((tried, story.state.ended().is_some()), (200, true));
+    story.told = [&lines[3..8], &lines[lines.len() - 1..]].concat().join("\n");
+    story.check(&expect![[r#"
+        DeploymentPlanned: api/prepare, api/migrate, api/apply, api/health
+        GateWaiting approval/devops: 1 of devops (hubot, mona) agree to the plan
+        GateWaiting approval/leads: 1 of leads (mona, lena) agree to the plan
+        refused: hubot may not: they are not of the group
+        GateRejected approval/leads lena
+        refused: the deployment is over: one more refused approval does not fit"#]]);
 }

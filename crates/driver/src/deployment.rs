@@ -24,8 +24,9 @@ use ::deployment::{
     Command, IllegalMove, Input, Looked, News, Refusal, State, Told, decide, evolve, pending,
 };
 use event::{
-    Cause, DeployStepKey, DeploymentEvent, DeploymentId, DeploymentRequest, Fence, PlannedStep,
-    Seq, ServicePlan, ServiceRequest, StreamId, Timestamp, Way,
+    Actor, Cause, CauseCode, DeployStepKey, DeploymentEvent, DeploymentId, DeploymentRequest,
+    Digest, Fence, GateKey, PlannedStep, Seq, ServicePlan, ServiceRequest, SshProof, StreamId,
+    Timestamp, Way,
 };
 use mask::MaskedText;
 use ports::{Journal, JournalError, Order, Performer, Progress, Target};
@@ -43,6 +44,14 @@ pub trait Doors {
     /// # Errors
     /// When there is none of that kind, or it cannot be reached.
     fn target(&mut self, service: &ServiceRequest) -> Result<&mut dyn Target, Cause>;
+
+    /// The rules that a deployment is held to, read once more: the tip that they stand at. They
+    /// could have changed while people were waited for.
+    ///
+    /// # Errors
+    /// [`event::CauseCode::Unavailable`] where they cannot be read now; any other where they forbid
+    /// it by now.
+    fn rules(&mut self, request: &DeploymentRequest) -> Result<Arc<str>, Cause>;
 
     /// Who does a step: the service's target, or who does steps of that kind.
     ///
@@ -160,6 +169,7 @@ impl<J: Journal<DeploymentEvent>, D: Doors, O: DeploymentObserver> Deployment<J,
             past.push(envelope.event);
         }
         loops.observer.on_adopted(id, &past);
+        loops.fence = loops.state.fence();
         if loops.state.request().is_some() && loops.state.ended().is_none() {
             loops.fence = Fence(loops.state.fence().0 + 1);
             let mut events = Vec::new();
@@ -220,16 +230,10 @@ impl<J: Journal<DeploymentEvent>, D: Doors, O: DeploymentObserver> Deployment<J,
         }
         // Until the round is through: the state may be ahead of the journal.
         self.poisoned = true;
-        let mut events = Vec::new();
-        for input in inputs {
-            match self.take(input, at, &mut events) {
-                Err(DeploymentError::Refused(refusal)) => refused(&refusal),
-                other => other?,
-            }
-        }
-        self.settle(at, events)?;
+        self.listen(inputs, at, refused)?;
         let again = match pending(&self.state) {
             Some(Command::Propose) => self.propose(at)?,
+            Some(Command::ReadRules) => self.read_rules(at)?,
             Some(Command::Look { services }) => self.look(&services, at)?,
             Some(Command::Carry { step, way }) => self.carry(&step, way, at)?,
             Some(Command::Wait { .. }) | None => Duration::ZERO,
@@ -240,6 +244,51 @@ impl<J: Journal<DeploymentEvent>, D: Doors, O: DeploymentObserver> Deployment<J,
             Some(_) => Standing::Again(again),
             None => Standing::Over,
         })
+    }
+
+    /// Only what people say, and what follows by itself: no door is called. For whoever hands
+    /// something in and does not drive it.
+    ///
+    /// # Errors
+    /// When the journal fails, which ends the loop.
+    pub fn hear(
+        &mut self,
+        inputs: Vec<Input>,
+        at: Timestamp,
+        refused: &mut dyn FnMut(&Refusal),
+    ) -> Result<(), DeploymentError> {
+        if self.poisoned {
+            return Err(DeploymentError::Poisoned);
+        }
+        self.poisoned = true;
+        self.listen(inputs, at, refused)?;
+        self.poisoned = false;
+        Ok(())
+    }
+
+    fn listen(
+        &mut self,
+        inputs: Vec<Input>,
+        at: Timestamp,
+        refused: &mut dyn FnMut(&Refusal),
+    ) -> Result<(), DeploymentError> {
+        let mut events = Vec::new();
+        for input in inputs {
+            let tried = tried(&input);
+            match self.take(input, at, &mut events) {
+                Err(DeploymentError::Refused(refusal)) => {
+                    refused(&refusal);
+                    let input = tried.map(|tried| tried.refused(&refusal));
+                    match input.map(|input| self.take(input, at, &mut events)) {
+                        // So many are enough.
+                        None | Some(Ok(()) | Err(DeploymentError::Refused(_))) => {}
+                        Some(Err(error)) => return Err(error),
+                    }
+                }
+                other => other?,
+            }
+        }
+        self.settle(at, events)
     }
 
     /// Decides, folds and appends what follows by itself.
@@ -264,7 +313,10 @@ impl<J: Journal<DeploymentEvent>, D: Doors, O: DeploymentObserver> Deployment<J,
         at: Timestamp,
         events: &mut Vec<DeploymentEvent>,
     ) -> Result<(), DeploymentError> {
-        if self.state.ended().is_some() {
+        // Who tries to agree after the end is written down, and nothing else.
+        if self.state.ended().is_some()
+            && !matches!(input, Input::Refuse { .. } | Input::Sign { .. } | Input::Reject { .. })
+        {
             return Ok(());
         }
         let told = Told { fence: self.fence, at, input };
@@ -346,6 +398,19 @@ impl<J: Journal<DeploymentEvent>, D: Doors, O: DeploymentObserver> Deployment<J,
         Ok(Duration::ZERO)
     }
 
+    fn read_rules(&mut self, at: Timestamp) -> Result<Duration, DeploymentError> {
+        let request = self.state.request().expect("what has rules was requested");
+        let (input, again) = match self.doors.rules(request) {
+            Ok(commit) => (Input::RulesHold { commit }, Duration::ZERO),
+            Err(cause) if cause.code == CauseCode::Unavailable => {
+                (Input::RulesUnread { cause }, LOOK_AGAIN)
+            }
+            Err(cause) => (Input::RulesForbid { cause }, Duration::ZERO),
+        };
+        self.tell(input, at)?;
+        Ok(again)
+    }
+
     fn look(&mut self, services: &[Arc<str>], at: Timestamp) -> Result<Duration, DeploymentError> {
         let mut looked = Vec::new();
         for wanted in self.services().into_iter().filter(|it| services.contains(&it.service)) {
@@ -414,5 +479,30 @@ impl<J: Journal<DeploymentEvent>, D: Doors, O: DeploymentObserver> Deployment<J,
             Ok(performer) => performer.advance(&order),
             Err(cause) => Progress::Unreachable { cause, again_in: LOOK_AGAIN },
         }
+    }
+}
+
+/// Somebody's try to agree or to say no, kept until it is known whether they may.
+struct Tried {
+    gate: GateKey,
+    by: Actor,
+    handed: Option<Digest>,
+}
+
+fn tried(input: &Input) -> Option<Tried> {
+    let (Input::Sign { gate, by, proof, .. } | Input::Reject { gate, by, proof, .. }) = input
+    else {
+        return None;
+    };
+    let whole = |proof: &SshProof| format!("{}{}", proof.text, proof.signature);
+    let handed = proof.as_ref().map(|proof| Digest::of(whole(proof).as_bytes()));
+    Some(Tried { gate: gate.clone(), by: by.clone(), handed })
+}
+
+impl Tried {
+    fn refused(self, refusal: &Refusal) -> Input {
+        let why = MaskedText::without_secrets(refusal.to_string());
+        let Tried { gate, by, handed } = self;
+        Input::Refuse { gate: Some(gate), by: Some(by.name), key: None, handed, why }
     }
 }

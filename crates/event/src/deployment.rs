@@ -22,8 +22,8 @@ pub use plan::{
     ServicePlan, Undo,
 };
 pub use request::{
-    Actor, DeploymentKind, DeploymentRequest, GateDemand, GateKey, KnownRelease, OnCancel, Release,
-    ServiceRequest, ShippedCommit,
+    Actor, DeploymentKind, DeploymentRequest, GateDemand, GateKey, KnownRelease, OnCancel,
+    PassedRule, Protection, Release, Rules, ServiceRequest, ShippedCommit, SshProof,
 };
 
 use crate::digest::Digest;
@@ -70,6 +70,60 @@ pub enum DeploymentEvent {
         by: Actor,
         /// The plan that they agree to, and no other.
         plan: Digest,
+        /// What proves it; none where they typed a word.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<Box<SshProof>>,
+        /// Until when it counts: nothing may begin later. None: as long as the deployment is open.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody says no to the plan.
+    GateRejected {
+        /// At which gate.
+        gate: GateKey,
+        /// Who.
+        by: Actor,
+        /// Why, in their words.
+        reason: Option<MaskedText>,
+        /// What proves it.
+        proof: Option<Box<SshProof>>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody tried to agree, or to say no, and may not, or nothing proves it. It changes nothing.
+    ApprovalRefused {
+        /// At which gate, where they said so.
+        gate: Option<GateKey>,
+        /// Who it was said to be.
+        by: Option<MaskedText>,
+        /// The fingerprint of the key that signed, where there was one.
+        key: Option<Arc<str>>,
+        /// Of what was handed in, text and signature.
+        handed: Option<Digest>,
+        /// Why not.
+        why: MaskedText,
+        /// When.
+        at: Timestamp,
+    },
+    /// A rule was passed by whoever may: an urgent repair passes windows.
+    RulePassed {
+        /// Which.
+        rule: Arc<str>,
+        /// What it would have asked for.
+        what: MaskedText,
+        /// Who passed it.
+        by: Actor,
+        /// Why, in their words.
+        reason: Option<MaskedText>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Every gate is open, and the rules were read once more: they are what they were.
+    RulesConfirmed {
+        /// The tip that they were read from.
+        commit: Arc<str>,
         /// When.
         at: Timestamp,
     },

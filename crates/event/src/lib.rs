@@ -17,8 +17,8 @@ mod stream;
 pub use deployment::{
     Actor, By, Cause, CauseCode, DeployStepKey, DeployStepKind, DeploymentEvent, DeploymentKind,
     DeploymentPlan, DeploymentRequest, Evidence, EvidenceKind, FieldChange, GateDemand, GateKey,
-    GoingBack, KnownRelease, OnCancel, PlannedStep, Release, ServicePlan, ServiceRequest,
-    ShippedCommit, Undo, Verdict, Way,
+    GoingBack, KnownRelease, OnCancel, PassedRule, PlannedStep, Protection, Release, Rules,
+    ServicePlan, ServiceRequest, ShippedCommit, SshProof, Undo, Verdict, Way,
 };
 pub use digest::{Digest, ParseDigestError, chain};
 

@@ -1,5 +1,6 @@
 //! The command line: plain verbs for daily work, plural nouns for looking after things.
 
+mod approvals;
 mod backups;
 mod beside;
 mod build;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use approvals::{ApprovalsCommand, SigningArgs};
 pub(crate) use backups::{BackupsCommand, BackupsListArgs, BackupsRestoreArgs};
 pub(crate) use beside::{
     AgreedArgs, DifferenceArgs, MigrateArgs, TaskCommand, TaskRunArgs, VerifyArgs,
@@ -100,6 +102,9 @@ pub(crate) enum Command {
     /// Look at deployments, and do something about them
     #[command(subcommand)]
     Deployments(DeploymentsCommand),
+    /// Agree to deployments, or say no, by SSH signatures
+    #[command(subcommand)]
+    Approvals(ApprovalsCommand),
     /// List releases, with what is known of each
     Releases(ReleasesArgs),
     /// Look at backups, and restore one beside what runs

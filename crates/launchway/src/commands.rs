@@ -1,5 +1,6 @@
 //! One file for each command; this one sends a command line to its file.
 
+mod approvals;
 mod backups;
 mod build;
 mod check;
@@ -68,6 +69,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Status(args) => status::run(&args.of, &state()?)?,
         Command::Logs(args) => logs::run(&args, &state()?)?,
         Command::History(args) => history::run(&args, &state()?)?,
+        Command::Approvals(command) => approvals::run(&command, &state()?)?,
         Command::Deployments(command) => deployments::run(&command, &state()?)?,
         Command::Releases(args) => releases::run(&args.of, &state()?)?,
         Command::Backups(command) => backups::run(&command, &state()?)?,

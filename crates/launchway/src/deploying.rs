@@ -3,15 +3,22 @@
 
 pub(crate) mod access;
 pub(crate) mod book;
+mod checks;
 pub(crate) mod cloud;
 pub(crate) mod doors;
 pub(crate) mod drive;
 pub(crate) mod foresee;
 pub(crate) mod gates;
+mod held;
+pub(crate) mod inbox;
 pub(crate) mod live;
 pub(crate) mod machine;
+mod people;
+mod places;
 pub(crate) mod request;
+pub(crate) mod rules;
 pub(crate) mod show;
+pub(crate) mod signing;
 mod steps;
 pub(crate) mod targets;
 pub(crate) mod workflow;

@@ -16,6 +16,8 @@ use crate::terminal::style::{Style, talk};
 pub(crate) struct Found {
     pub(crate) settings: Settings,
     pub(crate) root: PathBuf,
+    /// The file itself.
+    pub(crate) file: PathBuf,
 }
 
 /// Reads the settings of this repository, or the given file. Mistakes are told, and refuse it.
@@ -33,7 +35,7 @@ pub(crate) fn load(given: Option<&Path>) -> Result<Found, Failure> {
         Failure::new(Exit::Refused, format!("{} has mistakes", source.name()))
             .hint("`launchway check` shows them, and what else there is to say")
     })?;
-    Ok(Found { settings, root: folder(&path) })
+    Ok(Found { settings, root: folder(&path), file: path })
 }
 
 /// The settings of this repository, where there are any.

@@ -106,6 +106,11 @@ impl StateFolder {
         self.root.join("places")
     }
 
+    /// Approvals on their way to whoever drives a deployment.
+    pub(crate) fn approvals(&self) -> PathBuf {
+        self.root.join("approvals")
+    }
+
     /// Workspaces of running jobs.
     pub(crate) fn jobs(&self) -> PathBuf {
         self.root.join("jobs")

@@ -69,6 +69,11 @@ impl Answer {
         if self.code == Some(0) { Ok(self.printed) } else { Err(self.failed()) }
     }
 
+    /// What it said on standard error.
+    pub(crate) fn words(&self) -> &str {
+        &self.words
+    }
+
     /// The failure that it is.
     pub(crate) fn failed(self) -> GitError {
         GitError::Failed { command: self.command, message: self.words.trim().to_owned() }
@@ -81,7 +86,13 @@ pub(crate) fn git_with(
     args: &[&str],
     variables: &[(&str, &Path)],
 ) -> Result<Answer, GitError> {
-    let output = Command::new("git")
+    let mut command = Command::new("git");
+    command.envs(variables.iter().copied());
+    run(command, folder, args)
+}
+
+fn run(mut command: Command, folder: &Path, args: &[&str]) -> Result<Answer, GitError> {
+    let output = command
         .args([
             "-c",
             "core.hooksPath=/dev/null",
@@ -93,7 +104,6 @@ pub(crate) fn git_with(
         .current_dir(folder)
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("LC_ALL", "C.UTF-8")
-        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .output()
         .map_err(GitError::Start)?;
@@ -107,6 +117,28 @@ pub(crate) fn git_with(
         command,
         words: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+/// Runs `git ARGS` in `folder` as the folder alone says: no variable has it look elsewhere, and no
+/// object stands for another. `config` goes as variables, which no process list shows.
+pub(crate) fn git_clean(
+    folder: &Path,
+    args: &[&str],
+    config: &[(String, String)],
+) -> Result<Answer, GitError> {
+    let mut command = Command::new("git");
+    for name in crate::tip::MISLEADING {
+        command.env_remove(name);
+    }
+    command.env("GIT_NO_REPLACE_OBJECTS", "1");
+    if !config.is_empty() {
+        command.env("GIT_CONFIG_COUNT", config.len().to_string());
+    }
+    for (at, (key, value)) in config.iter().enumerate() {
+        command.env(format!("GIT_CONFIG_KEY_{at}"), key);
+        command.env(format!("GIT_CONFIG_VALUE_{at}"), value);
+    }
+    run(command, folder, args)
 }
 
 /// The sub-command with its arguments; settings of ours before it say nothing to a person.

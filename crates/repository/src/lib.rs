@@ -20,12 +20,14 @@ mod git;
 mod payload;
 mod private;
 mod standing;
+mod tip;
 
 pub use changes::{ChangedFiles, CommitTime};
 pub use discover::{Commit, CommittedFile, Repository};
 pub use event::{EventRequest, TriggeringEvent};
 pub use git::GitError;
 pub use private::{HeldStore, PrivateStore};
+pub use tip::{Tip, TipError};
 
 /// Why the repository or the event could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -43,6 +43,7 @@ pub use model::{
 };
 pub use page::page;
 pub use quantity::{duration, duration_text};
+pub use quorum::can_be_filled;
 pub use read::{FILE, read};
 pub use resolve::{InForce, NotYet, ResolveError, ServiceInEnvironment};
 pub use schema::schema;

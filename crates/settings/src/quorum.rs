@@ -17,6 +17,15 @@ pub(crate) enum Quorum<'p> {
     Without(Vec<&'p str>),
 }
 
+/// Whether these people suffice: so many of each list, nobody for two.
+pub fn can_be_filled(benches: &[(Vec<&str>, usize)]) -> bool {
+    let mut all = Vec::new();
+    for (people, count) in benches {
+        all.push(Bench { people: people.clone(), count: *count });
+    }
+    quorum(&all) != Quorum::Never
+}
+
 /// Fills every seat with somebody of its group, nobody on two. Names are compared as the forge does,
 /// ignoring case.
 pub(crate) fn quorum<'p>(benches: &[Bench<'p>]) -> Quorum<'p> {

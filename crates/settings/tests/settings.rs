@@ -717,7 +717,7 @@ fn a_secret_is_referred_to_and_never_repeated() {
         "secrets: { TOKEN: [a] }",
         expect![[r#"
             2:51 [a] | error[settings-value]: this is no reference to a secret
-                hint: write a reference to a secret (secretsmanager:NAME, ssm:NAME, an ARN of either, kubernetes:SECRET/KEY, file:PATH), never the secret itself, such as ssm:/planner/token
+                hint: write a reference to a secret (secretsmanager:NAME, ssm:NAME, an ARN of either, kubernetes:SECRET/KEY, local:NAME, file:PATH), never the secret itself, such as ssm:/planner/token
         "#]],
     );
     check_service(

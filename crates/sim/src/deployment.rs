@@ -17,4 +17,4 @@ mod target;
 mod watcher;
 
 pub use play::{End, Kill, Played, Point, play, prove};
-pub use script::{Cancel, Drift, Gates, Script, Trouble, scripts};
+pub use script::{Cancel, Drift, Gates, Reread, Script, Trouble, scripts};

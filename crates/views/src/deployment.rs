@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use event::{
     Actor, By, Cause, DeployStepKey, DeployStepKind, DeploymentEvent, DeploymentId, DeploymentKind,
-    DeploymentPlan, DeploymentRequest, Digest, Fence, GateKey, KnownRelease, Timestamp, Verdict,
-    Way,
+    DeploymentPlan, DeploymentRequest, Digest, Fence, GateKey, KnownRelease, SshProof, Timestamp,
+    Verdict, Way,
 };
 use mask::MaskedText;
 
@@ -27,6 +27,10 @@ pub struct DeploymentView {
     pub steps: Vec<DeployStepView>,
     /// What people should know.
     pub notes: Vec<MaskedText>,
+    /// Rules that it passed, with what each would have asked for.
+    pub passed: Vec<(Arc<str>, MaskedText)>,
+    /// Who tried to agree or to say no, and did not count.
+    pub refused: Vec<RefusedApproval>,
     /// Why it went back, and when it turned.
     pub turned: Option<(Cause, Timestamp)>,
     /// Who wanted it to end.
@@ -46,6 +50,36 @@ pub struct OwnerView {
     pub at: Timestamp,
 }
 
+/// Somebody's word at a gate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SignatureView {
+    /// Whose.
+    pub by: Actor,
+    /// What proves it.
+    pub proof: Option<SshProof>,
+    /// Until when it counts, where that has an end.
+    pub until: Option<Timestamp>,
+    /// When it was given.
+    pub at: Timestamp,
+}
+
+/// Somebody's try that did not count.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RefusedApproval {
+    /// At which gate.
+    pub gate: Option<GateKey>,
+    /// Who it was said to be.
+    pub by: Option<MaskedText>,
+    /// The fingerprint of the key.
+    pub key: Option<Arc<str>>,
+    /// Of what was handed in.
+    pub handed: Option<Digest>,
+    /// Why not.
+    pub why: MaskedText,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// A gate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GateView {
@@ -54,7 +88,9 @@ pub struct GateView {
     /// What opens it.
     pub what: MaskedText,
     /// Who agreed.
-    pub signed: Vec<Actor>,
+    pub signed: Vec<SignatureView>,
+    /// Who said no.
+    pub rejected: Option<SignatureView>,
     /// When it began to be waited for.
     pub waiting_at: Timestamp,
     /// When it opened.
@@ -128,6 +164,8 @@ impl DeploymentView {
             gates: Vec::new(),
             steps: Vec::new(),
             notes: Vec::new(),
+            passed: Vec::new(),
+            refused: Vec::new(),
             turned: None,
             cancelled_by: None,
             ended: None,
@@ -148,19 +186,13 @@ impl DeploymentView {
                 self.steps = steps(plan);
                 self.plan = Some(((**plan).clone(), *hash));
             }
-            E::GateWaiting { gate, what, at } => self.gates.push(GateView {
-                gate: gate.clone(),
-                what: what.clone(),
-                signed: Vec::new(),
-                waiting_at: *at,
-                opened_at: None,
-            }),
-            E::GateSigned { gate, by, .. } => {
-                self.gate(gate).into_iter().for_each(|gate| gate.signed.push(by.clone()));
-            }
-            E::GateOpened { gate, at, .. } => {
-                self.gate(gate).into_iter().for_each(|gate| gate.opened_at = Some(*at));
-            }
+            E::GateWaiting { .. }
+            | E::GateSigned { .. }
+            | E::GateRejected { .. }
+            | E::GateOpened { .. }
+            | E::ApprovalRefused { .. }
+            | E::RulePassed { .. }
+            | E::RulesConfirmed { .. } => self.take_at_gates(event),
             E::StepIntended { step, way, at } => {
                 let deed = DeedView { since: *at, over_at: None, cause: None };
                 if let Some(step) = self.steps.iter_mut().find(|it| it.key == *step) {
@@ -185,6 +217,48 @@ impl DeploymentView {
                     at: *at,
                 });
             }
+        }
+    }
+
+    /// What people and the clock say before the first step.
+    fn take_at_gates(&mut self, event: &DeploymentEvent) {
+        use DeploymentEvent as E;
+        match event {
+            E::GateWaiting { gate, what, at } => self.gates.push(GateView {
+                gate: gate.clone(),
+                what: what.clone(),
+                signed: Vec::new(),
+                rejected: None,
+                waiting_at: *at,
+                opened_at: None,
+            }),
+            E::GateSigned { gate, by, proof, until, at, .. } => {
+                let proof = proof.as_deref().cloned();
+                let signature = SignatureView { by: by.clone(), proof, until: *until, at: *at };
+                self.gate(gate).into_iter().for_each(|gate| gate.signed.push(signature.clone()));
+            }
+            E::GateRejected { gate, by, proof, at, .. } => {
+                let proof = proof.as_deref().cloned();
+                let signature = SignatureView { by: by.clone(), proof, until: None, at: *at };
+                let gate = self.gate(gate);
+                gate.into_iter().for_each(|gate| gate.rejected = Some(signature.clone()));
+            }
+            E::ApprovalRefused { gate, by, key, handed, why, at } => {
+                self.refused.push(RefusedApproval {
+                    gate: gate.clone(),
+                    by: by.clone(),
+                    key: key.clone(),
+                    handed: *handed,
+                    why: why.clone(),
+                    at: *at,
+                });
+            }
+            E::RulePassed { rule, what, .. } => self.passed.push((rule.clone(), what.clone())),
+            E::RulesConfirmed { .. } => {}
+            E::GateOpened { gate, at, .. } => {
+                self.gate(gate).into_iter().for_each(|gate| gate.opened_at = Some(*at));
+            }
+            _ => {}
         }
     }
 

@@ -26,6 +26,7 @@ mod waiting;
 pub use compare::{Compared, Difference, compare};
 pub use deployment::{
     DeedView, DeployStepView, DeploymentRow, DeploymentView, EndView, GateView, OwnerView,
+    RefusedApproval, SignatureView,
 };
 pub use job::{AnnotationView, JobView, Loss, StepView, SummaryView};
 pub use ledger::{Ledger, ReleaseLine, Running, ServiceLedger};

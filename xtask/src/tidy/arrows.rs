@@ -37,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("proxy", &[]),
     ("target-host", &["event", "mask", "ports", "proxy"]),
     ("model-cloud", &[]),
+    ("approval", &["event"]),
     ("aws", &["event", "https", "mask"]),
     ("registry", &["https", "mask"]),
     ("backup", &["aws", "event", "iam", "mask", "ports"]),
@@ -103,6 +104,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "launchway",
         &[
             "actions",
+            "approval",
             "aws",
             "backup",
             "check",

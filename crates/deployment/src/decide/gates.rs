@@ -1,11 +1,14 @@
 //! What must open before the first step: people who agree to exactly this plan, a word, the clock.
 
 use event::{
-    Actor, By, Cause, CauseCode, DeploymentEvent, Digest, GateDemand, GateKey, Timestamp, Verdict,
+    Actor, By, Cause, CauseCode, DeploymentEvent, Digest, GateDemand, GateKey, SshProof, Timestamp,
+    Verdict,
 };
 use mask::MaskedText;
 
 use super::{Refusal, misplaced, verdict};
+use crate::limits::LOOK_WITHIN_MS;
+use crate::pending::{Next, next};
 use crate::state::{Gate, State};
 
 type Decided = Result<Vec<DeploymentEvent>, Refusal>;
@@ -22,8 +25,8 @@ pub(super) fn announce(state: &State, at: Timestamp) -> Vec<DeploymentEvent> {
 /// What would open a gate, for people.
 fn words(demand: &GateDemand) -> String {
     match demand {
-        GateDemand::Approval { group, count, .. } => {
-            format!("{count} of {group} agree to the plan")
+        GateDemand::Approval { group, count, members } => {
+            format!("{count} of {group} ({}) agree to the plan", members.join(", "))
         }
         GateDemand::Wait { milliseconds } => {
             format!("{} s have passed since it was requested", milliseconds.div_ceil(1000))
@@ -43,7 +46,17 @@ pub(super) fn clock(state: &State, at: Timestamp) -> Vec<DeploymentEvent> {
     due.map(|(key, _)| DeploymentEvent::GateOpened { gate: key.clone(), by: None, at }).collect()
 }
 
-pub(super) fn sign(state: &State, key: GateKey, by: Actor, plan: Digest, at: Timestamp) -> Decided {
+/// Somebody agrees.
+pub(super) struct Signature {
+    pub(super) gate: GateKey,
+    pub(super) by: Actor,
+    pub(super) plan: Digest,
+    pub(super) proof: Option<Box<SshProof>>,
+    pub(super) until: Option<Timestamp>,
+}
+
+pub(super) fn sign(state: &State, signature: Signature, at: Timestamp) -> Decided {
+    let Signature { gate: key, by, plan, proof, until } = signature;
     is_of_plan(state, plan)?;
     let gate = shut(state, &key)?;
     let GateDemand::Approval { count, members, .. } = &gate.demand else {
@@ -51,19 +64,31 @@ pub(super) fn sign(state: &State, key: GateKey, by: Actor, plan: Digest, at: Tim
     };
     let requester = state.request.as_ref().map(|request| &request.by.name);
     let refuse = |why| Err(Refusal::MayNot { name: by.name.clone(), why });
-    if !members.iter().any(|member| **member == *by.name.as_str()) {
-        return refuse("they are not of the group");
-    }
     if requester == Some(&by.name) {
         return refuse("they requested the deployment");
+    }
+    if !members.iter().any(|member| **member == *by.name.as_str()) {
+        return refuse("they are not of the group, or not for this deployment");
     }
     if gate.signed.iter().any(|it| it.name == by.name) {
         return refuse("they agreed already");
     }
+    if has_approved(state, &by) {
+        return refuse("they agreed for another group, and nobody counts twice");
+    }
+    if until.is_some_and(|until| until <= at) {
+        return refuse("what they signed has expired");
+    }
     let opens = gate.signed.len() as u64 + 1 >= u64::from(*count);
     let opened = DeploymentEvent::GateOpened { gate: key.clone(), by: Some(by.clone()), at };
-    let signed = DeploymentEvent::GateSigned { gate: key, by, plan, at };
+    let signed = DeploymentEvent::GateSigned { gate: key, by, plan, proof, until, at };
     Ok([signed].into_iter().chain(opens.then_some(opened)).collect())
+}
+
+fn has_approved(state: &State, by: &Actor) -> bool {
+    let approvals =
+        state.gates.values().filter(|gate| matches!(gate.demand, GateDemand::Approval { .. }));
+    approvals.flat_map(|gate| &gate.signed).any(|it| it.name == by.name)
 }
 
 pub(super) fn confirm(
@@ -84,27 +109,91 @@ pub(super) fn confirm(
     if requester != Some(&by.name) {
         return Err(Refusal::MayNot { name: by.name, why: "another person started it" });
     }
-    let signed = DeploymentEvent::GateSigned { gate: key.clone(), by: by.clone(), plan, at };
+    let signed = DeploymentEvent::GateSigned {
+        gate: key.clone(),
+        by: by.clone(),
+        plan,
+        proof: None,
+        until: None,
+        at,
+    };
     Ok(vec![signed, DeploymentEvent::GateOpened { gate: key, by: Some(by), at }])
 }
 
 pub(super) fn reject(
     state: &State,
-    key: &GateKey,
-    by: &Actor,
+    key: GateKey,
+    by: Actor,
     reason: Option<MaskedText>,
+    proof: Option<Box<SshProof>>,
     at: Timestamp,
 ) -> Decided {
-    let gate = shut(state, key)?;
+    let gate = shut(state, &key)?;
     if let GateDemand::Approval { members, .. } = &gate.demand
         && !members.iter().any(|member| **member == *by.name.as_str())
     {
-        return Err(Refusal::MayNot { name: by.name.clone(), why: "they are not of the group" });
+        return Err(Refusal::MayNot { name: by.name, why: "they are not of the group" });
     }
-    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let said = MaskedText::without_secrets(format!("{} said no to the plan{why}", by.name));
     let cause = Cause::new(CauseCode::GateShut, said);
-    Ok(vec![verdict::over(Verdict::Refused, Some(cause), By::Person, at)])
+    Ok(vec![
+        DeploymentEvent::GateRejected { gate: key, by, reason, proof, at },
+        verdict::over(Verdict::Refused, Some(cause), By::Person, at),
+    ])
+}
+
+/// Rules that whoever requested it passes, each an event: somebody will ask why.
+pub(super) fn passed(state: &State, at: Timestamp) -> Vec<DeploymentEvent> {
+    let Some(request) = &state.request else { return Vec::new() };
+    let passed = request.protection.iter().flat_map(|it| &it.passed);
+    let event = |it: &event::PassedRule| DeploymentEvent::RulePassed {
+        rule: it.rule.clone(),
+        what: it.what.clone(),
+        by: request.by.clone(),
+        reason: request.reason.clone(),
+        at,
+    };
+    passed.map(event).collect()
+}
+
+/// The rules are what they were. What people signed must still count: a gate that opened yesterday
+/// opens nothing today.
+pub(super) fn rules_hold(state: &State, commit: std::sync::Arc<str>, at: Timestamp) -> Decided {
+    if next(state) != Next::ReadRules {
+        return Err(misplaced(state, "the rules"));
+    }
+    let expired = state.gates.iter().find(|(_, gate)| gate.until.is_some_and(|it| it <= at));
+    Ok(match expired {
+        None => vec![DeploymentEvent::RulesConfirmed { commit, at }],
+        Some((key, _)) => {
+            let said = format!("what was signed at {key} expired before anything could begin");
+            let cause = Cause::new(CauseCode::GateShut, MaskedText::without_secrets(said));
+            vec![verdict::over(Verdict::Refused, Some(cause), By::Launchway, at)]
+        }
+    })
+}
+
+pub(super) fn rules_forbid(state: &State, cause: Cause, at: Timestamp) -> Decided {
+    // Behind the first step it goes on or goes back, by its plan.
+    if !state.forward.is_empty() {
+        return Err(misplaced(state, "a rule"));
+    }
+    Ok(vec![verdict::over(Verdict::Refused, Some(cause), By::Launchway, at)])
+}
+
+/// Rules that cannot be read are asked for again for a while.
+pub(super) fn rules_unread(state: &State, cause: Cause, at: Timestamp) -> Decided {
+    if next(state) != Next::ReadRules {
+        return Err(misplaced(state, "the rules"));
+    }
+    let since = state.moved_at.0.max(state.owned_at.0);
+    if at.0 < since.saturating_add(LOOK_WITHIN_MS) {
+        return Ok(Vec::new());
+    }
+    let said = MaskedText::without_secrets("the rules cannot be read once more");
+    let cause = Cause::new(CauseCode::Unavailable, said).because(cause);
+    Ok(vec![verdict::over(Verdict::Failed, Some(cause), By::Launchway, at)])
 }
 
 /// Who agrees, agrees to this plan and no other.

@@ -2,8 +2,8 @@
 
 use event::{
     Actor, By, Cause, CauseCode, DeployStepKey, DeployStepKind, DeploymentKind, DeploymentPlan,
-    DeploymentRequest, Fence, GateDemand, GateKey, GoingBack, OnCancel, PlannedStep, Release,
-    ServicePlan, ServiceRequest, Timestamp, Undo, Verdict,
+    DeploymentRequest, Fence, GateDemand, GateKey, GoingBack, OnCancel, PlannedStep, Protection,
+    Release, Rules, ServicePlan, ServiceRequest, Timestamp, Undo, Verdict,
 };
 use mask::MaskedText;
 use serde_json::Value as Json;
@@ -79,6 +79,7 @@ fn sound() -> State {
         commits: Vec::new(),
         planned: true,
         on_cancel: OnCancel::Back,
+        protection: None,
         at: Timestamp(1),
     };
     let hash = plan.hash();
@@ -118,7 +119,7 @@ fn over(verdict: Verdict) -> Option<Ended> {
 
 fn gate(demand: GateDemand, signed: &[&str], open: bool) -> (GateKey, Gate) {
     let signed = signed.iter().map(|name| person(name)).collect();
-    (demand.key(), Gate { demand, announced: true, signed, open })
+    (demand.key(), Gate { demand, announced: true, signed, until: None, open })
 }
 
 /// The sound state holds; with the fault this one breaks, and it alone is asked.
@@ -162,6 +163,26 @@ fn every_invariant_catches_a_planted_fault() {
     });
     catches("who agrees may, and agreed to this plan", |state| {
         state.gates = [gate(GateDemand::Wait { milliseconds: 60_000 }, &[], true)].into();
+    });
+    catches("nobody counts at two gates", |state| {
+        let (first, devops) = gate(approval(1), &["hubot"], true);
+        let mut leads = devops.clone();
+        leads.demand =
+            GateDemand::Approval { group: "leads".into(), count: 1, members: vec!["hubot".into()] };
+        state.gates = [(first, devops), (leads.demand.key(), leads)].into();
+    });
+    catches("what waited is begun under rules that were read again", |state| {
+        state.gates = [gate(approval(1), &["hubot"], true)].into();
+        let rules = Rules {
+            source: text("a remote"),
+            branch: "main".into(),
+            commit: "c0ffee".into(),
+            digest: event::Digest::ZERO,
+        };
+        let protection = Protection { rules, proof: None, passed: Vec::new() };
+        let request = state.request.as_mut().expect("it was requested");
+        request.protection = Some(Box::new(protection));
+        state.forward = deeds(&["apply"], Outcome::UnderWay);
     });
     catches("what is undone was begun, and in reverse", |state| {
         state.forward = deeds(&["apply", "switch"], failed());

@@ -7,6 +7,7 @@ use mask::MaskedText;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::digest::Digest;
 use crate::ids::Timestamp;
 
 /// Everything that a deployment's decisions rest on. Settings are in it as they were read: what is
@@ -37,8 +38,57 @@ pub struct DeploymentRequest {
     pub planned: bool,
     /// What a cancel means once something was changed.
     pub on_cancel: OnCancel,
+    /// What it is held to by the people who own its environment, and what of that it passes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protection: Option<Box<Protection>>,
     /// When it was wanted.
     pub at: Timestamp,
+}
+
+/// What a deployment is held to, and by whom it is known that it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Protection {
+    /// The rules, as they stood when it was requested.
+    pub rules: Rules,
+    /// The requester's signature, where the rules want people to agree: nobody agrees to their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<SshProof>,
+    /// Rules that it passes, each with why it may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed: Vec<PassedRule>,
+}
+
+/// Where rules were read, and what they were.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// A remote's address without what is secret in it, or what stands for it.
+    pub source: MaskedText,
+    /// The branch.
+    pub branch: Arc<str>,
+    /// Its tip when they were read.
+    pub commit: Arc<str>,
+    /// Of all of them that this deployment is held to. If it changes, what was agreed to is void.
+    pub digest: Digest,
+}
+
+/// A rule that a deployment passes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedRule {
+    /// Which, as the settings name it: `wait`, `windows`, `freezes`, `reviewers`.
+    pub rule: Arc<str>,
+    /// What it would have asked for, and why it does not count here.
+    pub what: MaskedText,
+}
+
+/// A signature by an SSH key (`ssh-keygen -Y sign`), with all that is needed to verify it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SshProof {
+    /// What was signed, byte for byte.
+    pub text: Arc<str>,
+    /// The signature, as ssh-keygen writes it.
+    pub signature: Arc<str>,
+    /// The public key, as `authorized_keys` has it, without a comment.
+    pub key: Arc<str>,
 }
 
 /// One service of a deployment.

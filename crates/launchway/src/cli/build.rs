@@ -1,5 +1,7 @@
 //! The command line of releases: building them, and bringing them up.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::{SettingsArgs, examples};
@@ -61,6 +63,10 @@ pub(crate) struct PromoteArgs {
     /// Agree to the plan without being asked, where the settings ask for no word
     #[arg(long)]
     pub(crate) yes: bool,
+    /// Where people have to agree: your SSH key, private or public [default: the one git signs with,
+    /// else ~/.ssh/id_*]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
 }

@@ -54,6 +54,10 @@ pub(crate) struct DeployArgs {
     /// Agree to the plan without being asked, where the settings ask for no word
     #[arg(long)]
     pub(crate) yes: bool,
+    /// Where people have to agree: your SSH key, private or public [default: the one git signs with,
+    /// else ~/.ssh/id_*]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
 }

@@ -369,6 +369,39 @@ Examples:
 
 The next deployment to the same environment finishes it first, too.";
 
+/// `launchway approvals list`
+pub(super) const APPROVALS_LIST: &str = "\
+Examples:
+  launchway approvals list
+  launchway approvals list production --format json";
+
+/// `launchway approvals show`
+pub(super) const APPROVALS_SHOW: &str = "\
+Examples:
+  launchway approvals show                        the newest that waits
+  launchway approvals show 12 --output ask.json   for whoever signs on another machine";
+
+/// `launchway approvals sign`
+pub(super) const APPROVALS_SIGN: &str = "\
+Examples:
+  launchway approvals sign 12 --group devops --output 12.approval
+  launchway approvals sign --request ask.json --output 12.approval
+  launchway approvals sign 12 --reject \"not before the sale\" --output 12.approval
+
+It shows the plan, and signs its hash; ssh-keygen does it, with an agent or a passphrase where there is one.";
+
+/// `launchway approvals approve`
+pub(super) const APPROVALS_APPROVE: &str = "\
+Examples:
+  launchway approvals approve 12
+  launchway approvals approve 12 --group leads --key ~/.ssh/id_ed25519
+  launchway approvals approve 12 --signature 12.approval";
+
+/// `launchway approvals reject`
+pub(super) const APPROVALS_REJECT: &str = "\
+Examples:
+  launchway approvals reject 12 --reason \"not before the sale\"";
+
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};

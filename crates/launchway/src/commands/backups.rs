@@ -169,6 +169,8 @@ fn restore(args: &BackupsRestoreArgs, state: &StateFolder) -> Outcome {
         reason: Some(&args.reason),
         yes: args.yes,
         terminal: std::io::stdin().is_terminal(),
+        only_look: false,
+        key: None,
         what: What::Task { releases, task: Task::Step(&step) },
     };
     let view = driver.begin_quietly(build(&found, &book, state, &wish)?)?;

@@ -49,6 +49,8 @@ pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
         // Who only looks at the plan agrees to nothing.
         yes: args.yes || args.plan,
         terminal: args.plan || std::io::stdin().is_terminal(),
+        only_look: args.plan,
+        key: args.key.as_deref(),
         what,
     };
     let format = args.settings.format;

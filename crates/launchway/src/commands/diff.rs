@@ -54,6 +54,8 @@ pub(crate) fn run(args: &DifferenceArgs, state: &StateFolder) -> Outcome {
         reason: None,
         yes: true,
         terminal: false,
+        only_look: true,
+        key: None,
         what,
     };
     let (requests, _) = wanted(&found, &book, state, &wish)?;

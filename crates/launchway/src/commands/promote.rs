@@ -50,6 +50,8 @@ pub(crate) fn run(args: &PromoteArgs, state: &StateFolder) -> Outcome {
         reason: args.reason.as_deref(),
         yes: args.yes || args.plan,
         terminal: args.plan || std::io::stdin().is_terminal(),
+        only_look: args.plan,
+        key: args.key.as_deref(),
         what: What::Ship {
             version: None,
             from: None,

@@ -51,6 +51,8 @@ pub(crate) fn run(args: &RollbackArgs, state: &StateFolder) -> Outcome {
         reason: args.reason.as_deref(),
         yes: args.yes,
         terminal: std::io::stdin().is_terminal(),
+        only_look: false,
+        key: None,
         what: What::Restore(releases),
     };
     driver.begin(build(&found, &book, state, &wish)?)

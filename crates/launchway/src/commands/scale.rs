@@ -36,6 +36,8 @@ pub(crate) fn run(args: &ScaleArgs, state: &StateFolder) -> Outcome {
         reason: args.reason.as_deref(),
         yes: args.yes,
         terminal: std::io::stdin().is_terminal(),
+        only_look: false,
+        key: None,
         what: What::Scale { releases, to: args.to, force: args.force },
     };
     driver.begin(build(&found, &book, state, &wish)?)

@@ -88,6 +88,8 @@ impl Beside<'_> {
             reason: self.agreed.reason.as_deref(),
             yes: self.agreed.yes,
             terminal: std::io::stdin().is_terminal(),
+            only_look: false,
+            key: self.agreed.key.as_deref(),
             what: What::Task { releases, task },
         };
         let request = build(&found, &book, state, &wish)?;

@@ -11,8 +11,10 @@ use mask::{MaskedText, Masker};
 use ports::{Performer, StepRan, Target};
 use probe::{Body, Commands, Prober};
 
+use super::inbox;
+use super::rules::Where;
 use super::targets::{self, Site};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::images::gate::{Images, is_about_images};
 use crate::settings_file::Found;
 use crate::state::StateFolder;
@@ -24,6 +26,8 @@ pub(crate) struct Hands {
     images: Images,
     /// None where no step is a backup's.
     backups: Option<Backups>,
+    /// Where the rules are read once more.
+    rules: Option<Where>,
 }
 
 impl Hands {
@@ -58,7 +62,10 @@ impl Hands {
         };
         let commands = Commands::new(&state.deployments(), Masker::new());
         let images = Images::new(site, found);
-        Ok(Hands { targets: opened, prober: Prober::new(commands), images, backups })
+        let environment = Arc::from(of.1);
+        let rules = found.map(|found| Where { file: found.file.clone(), environment });
+        let prober = Prober::new(commands);
+        Ok(Hands { targets: opened, prober, images, backups, rules })
     }
 }
 
@@ -77,6 +84,24 @@ impl Doors for Hands {
                 let message = format!("there is no target of the kind {}", service.target);
                 Err(Cause::new(CauseCode::Fault, MaskedText::without_secrets(message)))
             }
+        }
+    }
+
+    fn rules(&mut self, request: &DeploymentRequest) -> Result<Arc<str>, Cause> {
+        let cause = |code, message: String| Cause::new(code, MaskedText::without_secrets(message));
+        let Some(rules) = &self.rules else {
+            return Err(cause(CauseCode::Unavailable, "the settings are not at hand".to_owned()));
+        };
+        let ruling = rules.read().map_err(|failure| {
+            let is_missing = failure.exit == Exit::Missing;
+            let code = if is_missing { CauseCode::Unavailable } else { CauseCode::GateShut };
+            cause(code, format!("{:#}", failure.error))
+        })?;
+        let before = request.protection.as_ref().map(|it| it.rules.digest);
+        if before == Some(ruling.rules.digest) {
+            Ok(ruling.rules.commit)
+        } else {
+            Err(inbox::changed(&request.environment))
         }
     }
 
@@ -99,4 +124,33 @@ impl Doors for Hands {
         let unopened = Cause::new(CauseCode::Fault, MaskedText::without_secrets(unopened));
         Ok(self.backups.as_mut().ok_or(unopened)? as &mut dyn Performer)
     }
+}
+
+/// Nobody's doors: for whoever writes something down and does nothing.
+pub(crate) struct Nobody;
+
+impl Doors for Nobody {
+    fn target(&mut self, _: &ServiceRequest) -> Result<&mut dyn Target, Cause> {
+        Err(nobody())
+    }
+
+    fn rules(&mut self, _: &DeploymentRequest) -> Result<Arc<str>, Cause> {
+        Err(nobody())
+    }
+
+    fn performer(
+        &mut self,
+        _: &ServiceRequest,
+        _: &PlannedStep,
+    ) -> Result<&mut dyn Performer, Cause> {
+        Err(nobody())
+    }
+}
+
+impl driver::DeploymentObserver for Nobody {
+    fn on_event(&mut self, _: event::DeploymentId, _: &event::DeploymentEvent) {}
+}
+
+fn nobody() -> Cause {
+    Cause::new(CauseCode::Unavailable, MaskedText::without_secrets("nobody drives it"))
 }

@@ -5,19 +5,21 @@ use std::io::BufRead as _;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
-use deployment::Input;
+use deployment::{Input, Refusal};
 use driver::{
     Deployment, DeploymentEnded, DeploymentError, DeploymentInput, DeploymentObserver,
     DeploymentShell, Place, Taken,
 };
 use event::{
-    Actor, DeployStepKey, DeploymentEvent, DeploymentId, DeploymentRequest, Digest, GateDemand, Way,
+    Actor, Cause, CauseCode, DeployStepKey, DeploymentEvent, DeploymentId, DeploymentRequest,
+    Digest, GateDemand, Way,
 };
 use mask::MaskedText;
 use views::DeploymentView;
 
 use super::book::Book;
-use super::doors::Hands;
+use super::doors::{Hands, Nobody};
+use super::inbox::{Inbox, Judge};
 use super::live::Live;
 use super::{exit_of, owner, person, show, workflow};
 use crate::cli::Format;
@@ -71,12 +73,53 @@ impl Driver<'_> {
             // The other end lives in the shell below.
             let _ = sender.send(DeploymentInput::Told(input));
         });
+        self.listen(view.id, &view.request, &sender);
         Ok(self.told(self.run(DeploymentShell::new(driven, inputs), sender)?.as_ref()))
     }
 
     /// Tells how it ended, if it did; the exit code says so too.
     pub(crate) fn told(&self, view: Option<&DeploymentView>) -> Exit {
         view.map_or(Exit::Cancelled, |view| told(view, self.format))
+    }
+
+    /// Approvals that others hand in are heard while it waits.
+    fn listen(
+        &self,
+        id: DeploymentId,
+        request: &DeploymentRequest,
+        sender: &Sender<DeploymentInput>,
+    ) {
+        let is_asked = |gate: &GateDemand| matches!(gate, GateDemand::Approval { .. });
+        if request.gates.iter().any(is_asked) {
+            let judge = self.judge(id);
+            judge.listen(Inbox::of(self.state, id), sender.clone());
+        }
+    }
+
+    fn judge(&self, id: DeploymentId) -> Judge {
+        Judge { book: self.book.clone(), settings: self.found.file.clone(), id }
+    }
+
+    /// What somebody hands in for a deployment that nobody drives: judged and written down here. Its
+    /// place is the caller's.
+    pub(crate) fn hear(&self, id: DeploymentId, handed: &str) -> Result<(), Failure> {
+        let inputs = self.judge(id).inputs(handed)?;
+        let ledger = self.book.store.ledger();
+        let driven = Deployment::adopt(id, owner(), now(), (ledger, Nobody, Nobody));
+        let mut driven = driven.map_err(failed)?;
+        driven.hear(inputs, now(), &mut |_| {}).map_err(failed)
+    }
+
+    /// Writes down that the rules refused it: who asks later what was tried finds it.
+    pub(crate) fn refuse(&self, request: DeploymentRequest, why: &Failure) -> Result<(), Failure> {
+        let id = self.book.store.allocate_deployment(&request.project, &request.environment);
+        let id = id.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let ledger = self.book.store.ledger();
+        let driven = Deployment::request(id, request, owner(), (ledger, Nobody, Nobody));
+        let message = MaskedText::without_secrets(format!("{:#}", why.error));
+        let cause = Cause::new(CauseCode::GateShut, message);
+        let mut driven = driven.map_err(failed)?;
+        driven.hear(vec![Input::RulesForbid { cause }], now(), &mut |_| {}).map_err(failed)
     }
 
     /// Begins a deployment, and tells how it ended. Its place is the caller's.
@@ -95,6 +138,7 @@ impl Driver<'_> {
         let (sender, inputs) = channel();
         let watcher = Watcher::new(self.format, &sender, &request);
         let ledger = self.book.store.ledger();
+        self.listen(id, &request, &sender);
         let driven = Deployment::request(id, request, owner(), (ledger, hands, watcher));
         self.run(DeploymentShell::new(driven.map_err(failed)?, inputs), sender)
     }
@@ -105,7 +149,11 @@ impl Driver<'_> {
         sender: Sender<DeploymentInput>,
     ) -> Result<Option<DeploymentView>, Failure> {
         let signals = Signals::listen(sender)?;
-        let ended = shell.run(&now, &mut |refusal| talk(&format!("not heard: {refusal}")));
+        let ended = shell.run(&now, &mut |refusal| match refusal {
+            // That somebody may not agree is an event, and told as one.
+            Refusal::MayNot { .. } | Refusal::NoGate(_) | Refusal::OtherPlan { .. } => {}
+            _ => talk(&format!("not heard: {refusal}")),
+        });
         signals.handle.close();
         let id = shell.inner().id();
         match ended.map_err(failed)? {
@@ -116,6 +164,7 @@ impl Driver<'_> {
                 Ok(None)
             }
             DeploymentEnded::Over => {
+                Inbox::of(self.state, id).close();
                 let view = shell.inner().observer().live.view().cloned();
                 view.map(Some).ok_or_else(|| Failure::new(Exit::Fault, "it is over and unseen"))
             }

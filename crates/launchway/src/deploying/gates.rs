@@ -1,12 +1,18 @@
 //! What must be so before a deployment begins, and what must open before its first step: the rules of
-//! an environment. What this version cannot look at is refused, never passed over.
+//! an environment, as the tip of the default branch has them; what ships may ask for more. What this
+//! version cannot look at is refused, never passed over.
 
-use event::GateDemand;
+use std::sync::Arc;
+
+use event::{GateDemand, PassedRule};
 use jiff::civil::Weekday as Day;
+use mask::MaskedText;
 use settings::{Environment, Protect, Weekday, Window};
 use syntax::Span;
 use workflow::Pattern;
 
+use super::people::{self, People};
+use super::rules::Ruling;
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
 
@@ -22,6 +28,9 @@ pub(crate) struct Attempt<'a> {
     pub(crate) hotfix: bool,
     /// It goes back: branch and tag were looked at when it came.
     pub(crate) restores: bool,
+    /// It brings nothing that did not run well there, and leaves something running: the clock does
+    /// not hold it up, and nobody has to agree.
+    pub(crate) spared: bool,
     /// The word that is typed where the settings name none: `yes`, `ROLLBACK`.
     pub(crate) word: &'a str,
     /// Agreed beforehand.
@@ -30,7 +39,34 @@ pub(crate) struct Attempt<'a> {
     pub(crate) terminal: bool,
     pub(crate) branch: Option<&'a str>,
     pub(crate) tags: &'a [String],
+    /// Who asked for it and who wrote it.
+    pub(crate) people: &'a People<'a>,
     pub(crate) now: jiff::Timestamp,
+}
+
+impl Attempt<'_> {
+    /// Whether it passes the clock's rules: an urgent repair, and whatever goes back. That it did is
+    /// written down.
+    fn is_urgent(&self) -> bool {
+        self.hotfix || self.spared
+    }
+}
+
+/// What has to open, and what was passed.
+#[derive(Debug, Default)]
+pub(crate) struct Opening {
+    pub(crate) gates: Vec<GateDemand>,
+    pub(crate) passed: Vec<PassedRule>,
+}
+
+impl Opening {
+    fn pass(&mut self, rule: &str, what: String) {
+        let what = MaskedText::without_secrets(what);
+        let passed = PassedRule { rule: rule.into(), what };
+        if !self.passed.contains(&passed) {
+            self.passed.push(passed);
+        }
+    }
 }
 
 fn forbidden(message: String) -> Failure {
@@ -41,60 +77,89 @@ fn forbidden(message: String) -> Failure {
 pub(crate) fn of(
     found: &Found,
     environment: &Environment,
+    ruling: &Ruling,
     attempt: &Attempt<'_>,
-) -> Result<Vec<GateDemand>, Failure> {
+) -> Result<Opening, Failure> {
+    let mut opening = Opening::default();
     let name = &environment.name.value;
-    let protect = &environment.protect;
-    let level = environment.level.value;
+    let ruled = ruling.environment();
+    // The lower one: the commit that ships may ask for less to happen by itself, and not for more.
+    let level = environment.level.value.min(ruled.level.value);
     // Going back stays possible: who lowers a level wants fewer changes, not a broken version.
     if level < LEVEL_BY_HAND && !attempt.restores {
         let message = format!("{name} has the level {level}: nothing is deployed there");
         return Err(forbidden(message)
             .hint(format!("from level {LEVEL_BY_HAND} on a person may: level: {LEVEL_BY_HAND}")));
     }
-    if !attempt.restores {
-        on_source(name, protect, attempt)?;
-    }
-    if !attempt.hotfix {
-        on_time(name, protect, attempt.now)?;
+    for protect in [&ruled.protect, &environment.protect] {
+        if !attempt.restores {
+            on_source(name, protect, attempt)?;
+        }
+        on_time(name, protect, attempt, &mut opening)?;
     }
     let cannot = |what: &str| {
         Failure::new(Exit::Missing, format!("{name} wants {what}, which this version cannot do"))
             .hint("launchway settings show says where that stands")
     };
-    if !protect.checks.is_empty() {
-        return Err(cannot("checks that are green"));
-    }
-    if let Some(quorum) = protect.reviewers.first() {
-        return Err(cannot(&format!("the approval of {}", quorum.group.value)));
-    }
     if !matches!(found.settings.journal.value, settings::Journal::Local) {
         return Err(cannot("its deployments in a shared journal"));
     }
-    let mut gates = Vec::new();
-    gates.extend(confirmation(name, environment, attempt)?);
-    if let Some(wait) = protect.wait.as_ref().filter(|_| !attempt.hotfix) {
-        let milliseconds = u64::try_from(wait.value.as_millis()).unwrap_or(u64::MAX);
-        gates.push(GateDemand::Wait { milliseconds });
+    let word = [ruled, environment].into_iter().find_map(|it| it.protect.confirm.as_ref());
+    let word = word.map(|word| Arc::clone(&word.value));
+    opening.gates.extend(confirmation(name, word, level, attempt)?);
+    opening.gates.extend(approvals(found, environment, ruling, attempt, &mut opening.passed)?);
+    let waits = [ruled, environment].into_iter().filter_map(|it| it.protect.wait.as_ref());
+    let wait = waits.map(|wait| wait.value).max();
+    if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
+        if attempt.is_urgent() {
+            opening.pass("wait", format!("{} after the request", settings::duration_text(wait)));
+        } else {
+            let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            opening.gates.push(GateDemand::Wait { milliseconds });
+        }
     }
-    Ok(gates)
+    Ok(opening)
+}
+
+/// Whose agreement is wanted. What goes back to a release that ran well there, or runs more of one,
+/// needs nobody's: it was agreed to when it came, and the automatic way back asks nobody either.
+/// That is written down. What leaves nothing running is no way back, and a command is none either.
+fn approvals(
+    found: &Found,
+    environment: &Environment,
+    ruling: &Ruling,
+    attempt: &Attempt<'_>,
+    passed: &mut Vec<PassedRule>,
+) -> Result<Vec<GateDemand>, Failure> {
+    let wanted = people::wanted(found, environment, ruling);
+    if attempt.spared {
+        let words = wanted.iter().map(|it| format!("{} of {}", it.count, it.group));
+        let words: Vec<String> = words.collect();
+        if !words.is_empty() {
+            let what =
+                format!("{}: it brings nothing that did not run well there", words.join(", "));
+            let what = MaskedText::without_secrets(what);
+            passed.push(PassedRule { rule: "reviewers".into(), what });
+        }
+        return Ok(Vec::new());
+    }
+    people::demands(&environment.name.value, &wanted, ruling, attempt.people)
 }
 
 /// Below level 5 a person agrees to the plan: by typing the word, or beforehand where the settings
 /// name none.
 fn confirmation(
     name: &str,
-    environment: &Environment,
+    word: Option<Arc<str>>,
+    level: u32,
     attempt: &Attempt<'_>,
 ) -> Result<Option<GateDemand>, Failure> {
-    let word = environment.protect.confirm.as_ref().map(|word| word.value.to_string());
-    let level = environment.level.value;
     let wants_person = level < LEVEL_ALONE || attempt.restores;
     match word {
         Some(word) if !attempt.terminal => Err(forbidden(format!(
             "{name} wants a person who types {word}, and there is no terminal to type it at"
         ))),
-        Some(word) => Ok(Some(GateDemand::Confirm { word: word.into() })),
+        Some(word) => Ok(Some(GateDemand::Confirm { word })),
         None if !wants_person || attempt.yes => Ok(None),
         None if attempt.terminal => Ok(Some(GateDemand::Confirm { word: attempt.word.into() })),
         None => Err(forbidden(format!(
@@ -130,21 +195,32 @@ fn on_source(name: &str, protect: &Protect, attempt: &Attempt<'_>) -> Result<(),
     Ok(())
 }
 
-fn on_time(name: &str, protect: &Protect, now: jiff::Timestamp) -> Result<(), Failure> {
-    let second = now.as_second();
+fn on_time(
+    name: &str,
+    protect: &Protect,
+    attempt: &Attempt<'_>,
+    opening: &mut Opening,
+) -> Result<(), Failure> {
+    let second = attempt.now.as_second();
     let frozen = protect.freezes.iter();
     let mut frozen = frozen.filter(|it| (it.from_s.value..it.to_s.value).contains(&second));
     if let Some(freeze) = frozen.next() {
-        return Err(forbidden(format!("{name} is frozen: {}", freeze.reason.value))
-            .hint("an urgent repair passes: --hotfix --reason TEXT"));
+        if !attempt.is_urgent() {
+            return Err(forbidden(format!("{name} is frozen: {}", freeze.reason.value))
+                .hint("an urgent repair passes: --hotfix --reason TEXT"));
+        }
+        opening.pass("freezes", format!("frozen: {}", freeze.reason.value));
     }
-    let mut open = false;
+    let mut open = protect.windows.is_empty();
     for window in &protect.windows {
-        open |= is_in(window, now)?;
+        open |= is_in(window, attempt.now)?;
     }
-    if !protect.windows.is_empty() && !open {
-        return Err(forbidden(format!("{name} has windows for deployments, and this is none"))
-            .hint("launchway settings show lists them; an urgent repair passes: --hotfix"));
+    if !open {
+        if !attempt.is_urgent() {
+            return Err(forbidden(format!("{name} has windows for deployments, and this is none"))
+                .hint("launchway settings show lists them; an urgent repair passes: --hotfix"));
+        }
+        opening.pass("windows", "it is outside of every window".to_owned());
     }
     Ok(())
 }
@@ -169,121 +245,4 @@ fn is_in(window: &Window, now: jiff::Timestamp) -> Result<bool, Failure> {
 }
 
 #[cfg(test)]
-mod tests {
-    use expect_test::{Expect, expect};
-
-    use super::*;
-
-    /// A terminal, the branch main, and Monday noon in UTC.
-    fn check(environment: &str, change: impl FnOnce(&mut Attempt<'_>), expect: &Expect) {
-        let text = format!(
-            "version: 1\nproject: planner\ngroups: {{ devops: [mona, hubot] }}\nservices: {{ api: {{ run: [app] }} }}\nenvironments:\n  production:\n    targets: {{ host: 127.0.0.1:8080 }}\n{environment}"
-        );
-        let source = syntax::Source::new("launchway.yml", text);
-        let (settings, found) = settings::read(&source);
-        let settings = settings.unwrap_or_else(|| panic!("{found:?}"));
-        let found = Found { settings, root: ".".into() };
-        let tags = ["v1.2.0".to_owned()];
-        let mut attempt = Attempt {
-            hotfix: false,
-            restores: false,
-            word: "yes",
-            yes: false,
-            terminal: true,
-            branch: Some("main"),
-            tags: &tags,
-            now: "2026-11-23T12:00:00Z".parse().expect("a moment"),
-        };
-        change(&mut attempt);
-        let environment = found.settings.environment("production").expect("it is there");
-        let said = match of(&found, environment, &attempt) {
-            Ok(gates) => format!("{gates:?}"),
-            Err(failure) => format!("{:?}: {}", failure.exit, failure.error),
-        };
-        expect.assert_eq(&said);
-    }
-
-    #[test]
-    fn a_person_agrees_below_level_5() {
-        check("", |_| {}, &expect![[r#"[Confirm { word: "yes" }]"#]]);
-        check("", |it| it.yes = true, &expect!["[]"]);
-        check(
-            "",
-            |it| it.terminal = false,
-            &expect![
-                "Forbidden: production has the level 4: a person starts every deployment, and there is no terminal"
-            ],
-        );
-        check("    level: 5\n", |it| it.terminal = false, &expect!["[]"]);
-        check(
-            "    level: 3\n",
-            |it| it.yes = true,
-            &expect!["Forbidden: production has the level 3: nothing is deployed there"],
-        );
-        check("    level: 3\n", |it| (it.yes, it.restores) = (true, true), &expect!["[]"]);
-        let word = "    protect: { confirm: DEPLOY, wait: 5m }\n";
-        check(
-            word,
-            |it| it.yes = true,
-            &expect![[r#"[Confirm { word: "DEPLOY" }, Wait { milliseconds: 300000 }]"#]],
-        );
-        check(word, |it| it.hotfix = true, &expect![[r#"[Confirm { word: "DEPLOY" }]"#]]);
-        check(
-            word,
-            |it| (it.yes, it.terminal) = (true, false),
-            &expect![
-                "Forbidden: production wants a person who types DEPLOY, and there is no terminal to type it at"
-            ],
-        );
-    }
-
-    #[test]
-    fn branches_tags_windows_and_freezes_are_looked_at() {
-        let branches = "    protect: { branches: [release/*], tags: [v2.*] }\n";
-        check(
-            branches,
-            |it| it.yes = true,
-            &expect!["Forbidden: production takes only release/*; this is main"],
-        );
-        check(branches, |it| (it.yes, it.branch) = (true, Some("release/2")), &expect!["[]"]);
-        check(branches, |it| (it.yes, it.restores) = (true, true), &expect!["[]"]);
-        let tags = "    protect: { tags: ['v1.*'] }\n";
-        check(tags, |it| it.yes = true, &expect!["[]"]);
-        check(
-            tags,
-            |it| (it.yes, it.tags) = (true, &[]),
-            &expect!["Forbidden: production takes only commits tagged v1.*"],
-        );
-        let window =
-            "    protect: { windows: [{ days: [mon], from: '11:00', to: '14:00', zone: UTC }] }\n";
-        check(window, |it| it.yes = true, &expect!["[]"]);
-        let other =
-            "    protect: { windows: [{ days: [tue], from: '11:00', to: '14:00', zone: UTC }] }\n";
-        check(
-            other,
-            |it| it.yes = true,
-            &expect!["Forbidden: production has windows for deployments, and this is none"],
-        );
-        check(other, |it| (it.yes, it.hotfix) = (true, true), &expect!["[]"]);
-        let freeze = "    protect: { freezes: [{ from: 2026-11-01T00:00:00Z, to: 2026-12-01T00:00:00Z, reason: sale }] }\n";
-        check(freeze, |it| it.yes = true, &expect!["Forbidden: production is frozen: sale"]);
-    }
-
-    #[test]
-    fn what_cannot_be_looked_at_is_refused() {
-        check(
-            "    protect: { reviewers: { devops: 1 } }\n",
-            |_| {},
-            &expect![
-                "Missing: production wants the approval of devops, which this version cannot do"
-            ],
-        );
-        check(
-            "    protect: { checks: [test] }\n",
-            |_| {},
-            &expect![
-                "Missing: production wants checks that are green, which this version cannot do"
-            ],
-        );
-    }
-}
+mod tests;

@@ -132,8 +132,22 @@ fn human(view: &DeploymentView, event: &DeploymentEvent) -> Vec<String> {
             vec![style.yellow(&format!("going back: {}", cause.message))]
         }
         E::CancelWanted { by, .. } => vec![format!("{} wants it to end", by.name)],
+        E::GateSigned { gate, by, proof: Some(_), .. } => {
+            vec![format!("{} {} agrees at {gate}", style.green("✓"), by.name)]
+        }
+        E::GateRejected { gate, by, .. } => {
+            vec![format!("{} {} says no at {gate}", style.red("✗"), by.name)]
+        }
+        E::ApprovalRefused { by, why, .. } => {
+            let who = by.as_ref().map_or("somebody", |by| by.as_str());
+            vec![style.yellow(&format!("not counted: {who} tried to agree: {why}"))]
+        }
+        E::RulePassed { rule, what, .. } => {
+            vec![style.yellow(&format!("passed: {rule} ({what})"))]
+        }
         E::DeploymentOwned { .. }
         | E::GateSigned { .. }
+        | E::RulesConfirmed { .. }
         | E::StepIntended { .. }
         | E::DeploymentCompleted { .. } => Vec::new(),
     }

@@ -44,7 +44,23 @@ pub(crate) fn lines(view: &DeploymentView, event: &DeploymentEvent) -> Vec<Strin
             "type": "deployment_cancel_wanted", "deployment": id, "by": by.name, "reason": reason,
         }),
         E::DeploymentCompleted { .. } => return completed(view),
-        E::DeploymentOwned { .. } | E::GateSigned { .. } => return Vec::new(),
+        E::GateSigned { gate, by, until, .. } => json!({
+            "type": "gate_signed", "deployment": id, "gate": gate, "by": by.name,
+            "proof": by.proof, "until_ms": until,
+        }),
+        E::GateRejected { gate, by, reason, .. } => json!({
+            "type": "gate_rejected", "deployment": id, "gate": gate, "by": by.name,
+            "reason": reason,
+        }),
+        E::ApprovalRefused { gate, by, key, why, .. } => json!({
+            "type": "approval_refused", "deployment": id, "gate": gate, "by": by, "key": key,
+            "why": why,
+        }),
+        E::RulePassed { rule, what, by, reason, .. } => json!({
+            "type": "rule_passed", "deployment": id, "rule": rule, "what": what,
+            "by": by.name, "reason": reason,
+        }),
+        E::DeploymentOwned { .. } | E::RulesConfirmed { .. } => return Vec::new(),
     };
     vec![line.to_string()]
 }
@@ -122,9 +138,44 @@ pub(crate) fn page(view: &DeploymentView) -> String {
         "services": services(view), "commits": view.request.commits, "standing": view.standing(),
         "hash": view.plan.as_ref().map(|(_, hash)| hash),
         "steps": view.steps.iter().map(step).collect::<Json>(),
+        "rules": view.request.protection.as_ref().map(|it| &it.rules),
+        "approvals": approvals(view), "passed": passed(view), "refused": refused(view),
         "notes": view.notes, "causes": causes, "requested_at_ms": view.request.at,
         "over_at_ms": view.ended.as_ref().map(|end| end.at),
         "owners": view.owners.len(),
     })
     .to_string()
+}
+
+/// Who agreed or said no; whether the signature is what it should be, verified now.
+fn approvals(view: &DeploymentView) -> Json {
+    let word = |signature: &views::SignatureView, gate: &event::GateKey, decision: &str| {
+        let verified = signature
+            .proof
+            .as_ref()
+            .map(|proof| super::inbox::verified(view, gate, proof, signature.until).is_ok());
+        json!({
+            "gate": gate, "by": signature.by.name, "decision": decision, "at_ms": signature.at,
+            "until_ms": signature.until, "verified": verified,
+            "signature": signature.proof.as_ref(),
+        })
+    };
+    let all = view.gates.iter().flat_map(|gate| {
+        let signed = gate.signed.iter().map(|it| word(it, &gate.gate, "approve"));
+        signed.chain(gate.rejected.iter().map(|it| word(it, &gate.gate, "reject")))
+    });
+    all.collect()
+}
+
+fn passed(view: &DeploymentView) -> Json {
+    view.passed.iter().map(|(rule, what)| json!({ "rule": rule, "what": what })).collect()
+}
+
+fn refused(view: &DeploymentView) -> Json {
+    let line = |it: &views::RefusedApproval| {
+        json!({
+            "gate": it.gate, "by": it.by, "key": it.key, "why": it.why, "at_ms": it.at,
+        })
+    };
+    view.refused.iter().map(line).collect()
 }

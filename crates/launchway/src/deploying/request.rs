@@ -15,14 +15,18 @@ use settings::{Environment, ServiceInEnvironment, Text};
 use views::Ledger;
 
 use super::book::Book;
-use super::gates::{self, Attempt};
+use super::drive::Driver;
+use super::held::Held;
 use super::person;
+use super::rules::Where;
 use super::steps::{self, Asked, around};
 use super::targets::{self, Site};
+use crate::cli::Format;
 use crate::exit::{Exit, Failure};
 use crate::images::gate::{self as image_gate, CopyFrom};
 use crate::settings_file::Found;
 use crate::state::StateFolder;
+use crate::terminal::style::talk;
 use crate::terminal::time::now;
 
 /// Commits of one deployment that the journal keeps; of more, the newest.
@@ -37,6 +41,10 @@ pub(crate) struct Wish<'a> {
     pub(crate) reason: Option<&'a str>,
     pub(crate) yes: bool,
     pub(crate) terminal: bool,
+    /// Nothing is begun: it is only shown what would be.
+    pub(crate) only_look: bool,
+    /// The key that whoever asks signs with, where people have to agree.
+    pub(crate) key: Option<&'a Path>,
     pub(crate) what: What<'a>,
 }
 
@@ -75,8 +83,17 @@ pub(crate) enum Task<'a> {
 
 impl What<'_> {
     /// Nothing of what lies here is shipped.
-    fn ships_nothing(&self) -> bool {
+    pub(super) fn ships_nothing(&self) -> bool {
         !matches!(self, What::Ship { .. })
+    }
+
+    /// Nothing is brought that did not run well there, and something goes on running.
+    pub(super) fn is_spared(&self) -> bool {
+        match self {
+            What::Restore(_) | What::Task { task: Task::Step(_), .. } => true,
+            What::Scale { to, .. } => *to > 0,
+            What::Task { .. } | What::Ship { .. } => false,
+        }
     }
 }
 
@@ -119,38 +136,18 @@ pub(crate) fn build(
 ) -> Result<DeploymentRequest, Failure> {
     let environment = environment(found, wish.environment)?;
     let (requests, source) = wanted(found, book, state, wish)?;
-    if let Some(below) = &environment.below {
-        on_below(book, &environment.name.value, &below.value, &requests)?;
-    }
-    let (force, hotfix) = match wish.what {
-        What::Ship { force, hotfix, .. } => (force, hotfix),
-        What::Restore(_) | What::Scale { .. } | What::Task { .. } => (false, false),
-    };
-    let word = if matches!(wish.what, What::Restore(_)) { "ROLLBACK" } else { "yes" };
-    let gates = gates::of(
-        found,
-        environment,
-        &Attempt {
-            hotfix,
-            restores: wish.what.ships_nothing(),
-            word,
-            yes: wish.yes,
-            terminal: wish.terminal,
-            branch: source.branch.as_deref(),
-            tags: &source.tags,
-            now: jiff::Timestamp::now(),
-        },
-    )?;
-    let kind = kind(&wish.what, &book.ledger(wish.environment)?, &requests);
+    let ledger = book.ledger(wish.environment)?;
+    let force = matches!(wish.what, What::Ship { force: true, .. });
+    let kind = kind(&wish.what, &ledger, &requests);
     let commits = shipped(&source, &requests)?;
-    Ok(DeploymentRequest {
+    let mut request = DeploymentRequest {
         project: Arc::clone(&book.project),
         environment: Arc::clone(&environment.name.value),
         kind,
         by: person(),
         reason: wish.reason.map(MaskedText::without_secrets),
         services: requests,
-        gates,
+        gates: Vec::new(),
         force,
         commits,
         planned: !matches!(kind, DeploymentKind::Hotfix | DeploymentKind::Rollback),
@@ -158,8 +155,38 @@ pub(crate) fn build(
             settings::OnCancel::Back => OnCancel::Back,
             settings::OnCancel::Finish => OnCancel::Finish,
         },
+        protection: None,
         at: now(),
-    })
+    };
+    let rules = Where { file: found.file.clone(), environment: environment.name.value.clone() };
+    let record = |request: DeploymentRequest, why: &Failure| {
+        if why.exit != Exit::Forbidden || wish.only_look {
+            return Ok(());
+        }
+        Driver { book, state, found, format: Format::Human }.refuse(request, why)
+    };
+    let ruling = match (rules.read(), &wish.what) {
+        (Ok(ruling), _) => ruling,
+        // Going back stays possible when the remote is down too.
+        (Err(why), What::Restore(_)) if why.exit == Exit::Missing => {
+            talk(&format!("note: {:#}; going back is held to the rules that lie here", why.error));
+            rules.own()?
+        }
+        (Err(why), _) => {
+            record(request, &why)?;
+            return Err(why);
+        }
+    };
+    let held = Held { found, book, environment, ruling: &ruling, wish, source: &source };
+    match held.protect(&mut request, &ledger) {
+        Ok(()) => Ok(request),
+        Err(why) => {
+            if ruling.guards() {
+                record(request, &why)?;
+            }
+            Err(why)
+        }
+    }
 }
 
 /// What is wanted of each service, and where it comes from. No gate is asked: this is for looking too.
@@ -232,6 +259,8 @@ pub(crate) fn verification(
         reason: None,
         yes: true,
         terminal: false,
+        only_look: true,
+        key: None,
         what: What::Restore(running(found, &ledger, (environment, &names))?),
     };
     let (requests, _) = wanted(found, book, state, &wish)?;
@@ -265,8 +294,8 @@ pub(crate) struct Source {
     repository: Option<Repository>,
     version: String,
     commit: Option<String>,
-    branch: Option<String>,
-    tags: Vec<String>,
+    pub(super) branch: Option<String>,
+    pub(super) tags: Vec<String>,
 }
 
 impl Source {
@@ -474,7 +503,7 @@ fn refuse_not_yet(resolved: &ServiceInEnvironment) -> Result<(), Failure> {
 }
 
 /// A release that never ran well in the environment below goes no higher.
-fn on_below(
+pub(super) fn on_below(
     book: &Book,
     name: &str,
     below: &str,

@@ -6,6 +6,7 @@ use event::{
 };
 use views::{DeployStepView, DeploymentView, EndView};
 
+use super::inbox;
 use crate::terminal::style::Style;
 use crate::terminal::time::duration;
 
@@ -169,6 +170,7 @@ pub(crate) fn page(view: &DeploymentView, style: Style) -> String {
         }
         (None, _) => {}
     }
+    text += &agreed(view, style);
     for gate in view.gates.iter().filter(|gate| gate.opened_at.is_none()) {
         text += &format!("waits until {}\n", gate.what);
     }
@@ -189,6 +191,41 @@ fn commits(request: &DeploymentRequest) -> String {
         count if count == named.len() => format!("ships {count} commits: {}\n", named.join(", ")),
         count => format!("ships {count} commits: {}, ...\n", named.join(", ")),
     }
+}
+
+/// Who said what to it. Signatures of the journal are verified once more.
+fn agreed(view: &DeploymentView, style: Style) -> String {
+    let mut text = String::new();
+    for (rule, what) in &view.passed {
+        text += &style.yellow(&format!("passed: {rule} ({what})"));
+        text += "\n";
+    }
+    let word = |signature: &views::SignatureView, gate: &event::GateKey, word: &str| {
+        let at = crate::terminal::time::moment(signature.at);
+        let by = &signature.by.name;
+        let Some(proof) = &signature.proof else { return format!("{by} {word} at {gate}, {at}\n") };
+        match inbox::verified(view, gate, proof, signature.until) {
+            Ok(key) => {
+                let verified = style.green("verified");
+                format!("{by} {word} at {gate}, {at}, {verified}: {key}\n")
+            }
+            Err(why) => {
+                let what = format!("{by} {word} at {gate}, {at}, NOT VERIFIED: {why}");
+                format!("{}\n", style.red(&what))
+            }
+        }
+    };
+    for gate in &view.gates {
+        gate.signed.iter().for_each(|it| text += &word(it, &gate.gate, "agreed"));
+        gate.rejected.iter().for_each(|it| text += &word(it, &gate.gate, "said no"));
+    }
+    for refused in &view.refused {
+        let by = refused.by.as_ref().map_or("somebody", |by| by.as_str());
+        let at = crate::terminal::time::moment(refused.at);
+        text += &style.yellow(&format!("not counted: {by}, {at}: {}", refused.why));
+        text += "\n";
+    }
+    text
 }
 
 /// What became of a step on the way back: what only asks is asked again.

@@ -46,7 +46,21 @@ pub(super) fn tell(view: &DeploymentView, event: &DeploymentEvent) {
             out(&annotation(Level::Warning, "going back", cause.message.as_str()));
         }
         E::CancelWanted { by, .. } => out(&inert(&format!("{} wants it to end", by.name))),
+        E::GateSigned { gate, by, proof: Some(_), .. } => {
+            out(&inert(&format!("✓ {} agrees at {gate}", by.name)));
+        }
+        E::GateRejected { gate, by, .. } => {
+            let message = format!("{} says no", by.name);
+            out(&annotation(Level::Error, gate.as_str(), &message));
+        }
+        E::ApprovalRefused { why, .. } => {
+            out(&annotation(Level::Warning, "an approval does not count", why.as_str()));
+        }
+        E::RulePassed { rule, what, .. } => {
+            out(&annotation(Level::Warning, &format!("{rule} passed"), what.as_str()));
+        }
         E::DeploymentOwned { .. }
+        | E::RulesConfirmed { .. }
         | E::GateSigned { .. }
         | E::StepIntended { .. }
         | E::DeploymentCompleted { .. } => {}

@@ -12,6 +12,7 @@
 //!   refuse.rs     what is refused before anything runs, in which words, with which exit code
 //!   safety.rs     on which machine, in which environment, from which work tree a run may be
 //!   demo.rs       `launchway demo`, with nothing but sh and git
+//!   approvals.rs  signatures that open gates, and what people try to get round them
 //!   deploy.rs     deployments to this machine: shipped, gone back on, killed and gone on with
 //!   doctor.rs     what a deployment needs: nothing flagged where all is well, each thing taken away is
 //!   ecs.rs        deployments to ECS, played by the model cloud: shipped, gone back on, killed
@@ -33,6 +34,7 @@
 //! ```
 
 mod access;
+mod approvals;
 mod background;
 mod bad_input;
 mod beside;

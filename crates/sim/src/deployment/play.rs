@@ -16,7 +16,7 @@ use event::{
 use mask::MaskedText;
 use ports::{Fault, Journal, JournalError, MemoryJournal};
 
-use super::script::{BEGIN, Gates, Script, person};
+use super::script::{BEGIN, Gates, Reread, Script, person};
 use super::target::{FakeDoors, Standing, World};
 use super::watcher::Watcher;
 
@@ -216,7 +216,7 @@ impl Story {
             self.drifted = true;
             self.world.borrow_mut().drift(drift.service);
         }
-        let mut inputs = people(script, driven.state());
+        let mut inputs = people(script, driven.state(), self.now);
         if script.cancel.is_some_and(|cancel| cancel.events <= events) {
             let reason = Some(MaskedText::without_secrets("wrong version"));
             inputs.push(Input::Cancel { by: person("octocat"), reason });
@@ -285,15 +285,23 @@ fn unplanned(state: &State, deeds: &BTreeMap<(DeployStepKey, Way), u32>) -> Opti
 }
 
 /// What people say, as long as it is not heard.
-fn people(script: &Script, state: &State) -> Vec<Input> {
+fn people(script: &Script, state: &State, now: Timestamp) -> Vec<Input> {
     let (Some((_, plan)), true) = (state.plan(), script.gates != Gates::None) else {
         return Vec::new();
     };
     let gate = GateKey::new("approval/devops");
-    let sign = |name: &str| Input::Sign { gate: gate.clone(), by: person(name), plan };
+    // Before the rules could be read, where they are late.
+    let until = (script.rules == Reread::Late).then_some(Timestamp(now.0 + 1_500));
+    let sign = |name: &str| {
+        let (gate, by) = (gate.clone(), person(name));
+        Input::Sign { gate, by, plan, proof: None, until }
+    };
     if script.gates == Gates::Rejected {
         let by = person("mona");
-        return vec![sign("hubot"), Input::Reject { gate: gate.clone(), by, reason: None }];
+        return vec![
+            sign("hubot"),
+            Input::Reject { gate: gate.clone(), by, reason: None, proof: None },
+        ];
     }
     let confirm =
         |word: &str, plan| Input::Confirm { word: word.into(), by: person("octocat"), plan };

@@ -2,7 +2,8 @@
 
 use event::{
     Actor, DeployStepKey, DeployStepKind, DeploymentKind, DeploymentRequest, GateDemand,
-    KnownRelease, OnCancel, PlannedStep, Release, ServiceRequest, Timestamp, Undo, Way,
+    KnownRelease, OnCancel, PassedRule, PlannedStep, Protection, Release, Rules, ServiceRequest,
+    Timestamp, Undo, Way,
 };
 use mask::MaskedText;
 use serde_json::json;
@@ -61,6 +62,20 @@ pub enum Gates {
     Rejected,
 }
 
+/// What reading the rules once more gives, behind the gates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reread {
+    /// They are what they were.
+    #[default]
+    Same,
+    /// They are others.
+    Other,
+    /// They cannot be read so often.
+    Unread(u32),
+    /// They are what they were, and what people signed has expired meanwhile.
+    Late,
+}
+
 /// One story.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
@@ -72,6 +87,8 @@ pub struct Script {
     pub cancel: Option<Cancel>,
     /// What has to open.
     pub gates: Gates,
+    /// What the rules are by then.
+    pub rules: Reread,
     /// Nothing runs before.
     pub first: bool,
     /// What is wanted runs already.
@@ -162,6 +179,7 @@ impl Script {
             commits: Vec::new(),
             planned: true,
             on_cancel: self.cancel.map_or(OnCancel::Back, |cancel| cancel.on_cancel),
+            protection: (self.gates != Gates::None).then(|| Box::new(protection())),
             at: BEGIN,
         }
     }
@@ -176,6 +194,21 @@ impl Script {
             GateDemand::Approval { group: "devops".into(), count: 2, members },
             GateDemand::Wait { milliseconds: 300_000 },
         ]
+    }
+}
+
+/// One rule is passed, all others hold.
+fn protection() -> Protection {
+    let passed = PassedRule { rule: "windows".into(), what: text("mondays only") };
+    Protection {
+        rules: Rules {
+            source: text("ssh://forge/planner"),
+            branch: "main".into(),
+            commit: "c0ffee".into(),
+            digest: event::Digest::of(b"the rules"),
+        },
+        proof: None,
+        passed: vec![passed],
     }
 }
 
@@ -214,6 +247,10 @@ pub fn scripts() -> Vec<Script> {
         Script { unseen: 1_000, ..Script::default() },
         Script { gates: Gates::All, ..Script::default() },
         Script { gates: Gates::Rejected, ..Script::default() },
+        Script { gates: Gates::All, rules: Reread::Other, ..Script::default() },
+        Script { gates: Gates::All, rules: Reread::Unread(3), ..Script::default() },
+        Script { gates: Gates::All, rules: Reread::Unread(1_000), ..Script::default() },
+        Script { gates: Gates::All, rules: Reread::Late, ..Script::default() },
     ];
     for service in SERVICES {
         for (name, has_undo) in STEPS {

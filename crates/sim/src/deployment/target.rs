@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use driver::Doors;
 use event::{
-    Cause, CauseCode, DeployStepKey, DeployStepKind, FieldChange, GoingBack, PlannedStep,
-    ServiceRequest, Timestamp, Undo, Way,
+    Cause, CauseCode, DeployStepKey, DeployStepKind, DeploymentRequest, FieldChange, GoingBack,
+    PlannedStep, ServiceRequest, Timestamp, Undo, Way,
 };
 use mask::MaskedText;
 use ports::{Observation, Order, Performer, Progress, Proposal, StepRan, Target};
 use serde_json::json;
 
 use super::play::Point;
-use super::script::{SERVICES, Script, Trouble, known, step, undone};
+use super::script::{Reread, SERVICES, Script, Trouble, known, step, undone};
 
 /// Calls that a deed takes.
 const CALLS: u32 = 2;
@@ -55,6 +55,7 @@ pub(crate) struct World {
     begun: BTreeMap<Token, Deed>,
     unanswered: BTreeMap<(DeployStepKey, Way), u32>,
     unseen: u32,
+    unread: u32,
     /// Calls of any door so far.
     pub(crate) calls: u64,
     /// The process dies at this call.
@@ -78,6 +79,7 @@ impl World {
             begun: BTreeMap::new(),
             unanswered: BTreeMap::new(),
             unseen: 0,
+            unread: 0,
             calls: 0,
             kill: None,
             dead,
@@ -118,6 +120,15 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    /// The rules, once they could not be read so often.
+    fn read_rules(&mut self, times: u32) -> Result<Arc<str>, Cause> {
+        self.unread += 1;
+        if self.unread <= times {
+            return Err(cause(CauseCode::Unavailable, "the remote does not answer"));
+        }
+        Ok("c0ffee".into())
     }
 
     fn advance(&mut self, order: &Order<'_>) -> Progress {
@@ -207,6 +218,16 @@ impl FakeDoors {
 impl Doors for FakeDoors {
     fn target(&mut self, _: &ServiceRequest) -> Result<&mut dyn Target, Cause> {
         Ok(self)
+    }
+
+    fn rules(&mut self, _: &DeploymentRequest) -> Result<Arc<str>, Cause> {
+        let lost = Err(cause(CauseCode::Unavailable, "lost"));
+        self.call(lost, |world| match world.script.rules {
+            Reread::Same => Ok("c0ffee".into()),
+            Reread::Other => Err(cause(CauseCode::GateShut, "the rules are others by now")),
+            Reread::Late => world.read_rules(3),
+            Reread::Unread(times) => world.read_rules(times),
+        })
     }
 
     fn performer(

@@ -202,6 +202,10 @@ impl Doors for Fresh {
         Ok(self.next(None))
     }
 
+    fn rules(&mut self, _: &DeploymentRequest) -> Result<Arc<str>, Cause> {
+        Ok("c0ffee".into())
+    }
+
     fn performer(
         &mut self,
         _: &ServiceRequest,
@@ -371,6 +375,7 @@ pub(crate) fn play_in(script: &Script, cloud: &Shared, faults: Vec<Fault>) -> En
         commits: Vec::new(),
         planned: true,
         on_cancel: OnCancel::Back,
+        protection: None,
         at: Timestamp(began),
     };
     let journal = Arc::new(Memory::default());

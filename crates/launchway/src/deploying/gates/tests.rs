@@ -1,0 +1,259 @@
+//! The rules of an environment at their door: settings, who asks, and what has to open.
+
+use expect_test::{Expect, expect};
+
+use super::*;
+
+const HEAD: &str = "version: 1\nproject: planner\ngroups: { devops: [mona, hubot], leads: [lena, mona] }\nservices: { api: { run: [app] } }\nenvironments:\n  production:\n    targets: { host: 127.0.0.1:8080 }\n";
+const KEYS: &str = "\
+mona,mona@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEYPKvrVQsuzSOF3ydj9G28wOr1Yi1Nk6/b7BAONuNIN
+hubot ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPwbDe6vbcMIBbyALyuaE0aYS83WL7RkpEMdYICZHAnj
+lena ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC7LlZM4yBKGUDbERx18vzLRXV64HyzaKX7xE7qBlDHh
+";
+
+fn settings(environment: &str) -> settings::Settings {
+    let source = syntax::Source::new("launchway.yml", format!("{HEAD}{environment}"));
+    let (settings, found) = settings::read(&source);
+    settings.unwrap_or_else(|| panic!("{found:?}"))
+}
+
+/// The same on the default branch and in what ships.
+fn check(environment: &str, change: impl FnOnce(&mut Attempt<'_>), expect: &Expect) {
+    check_both(environment, environment, change, expect);
+}
+
+/// The same, asked for and written by these.
+fn check_people(
+    people: &People<'_>,
+    environment: &str,
+    change: impl FnOnce(&mut Attempt<'_>),
+    expect: &Expect,
+) {
+    check_all((environment, environment), people, change, expect);
+}
+
+fn check_both(ruled: &str, shipped: &str, change: impl FnOnce(&mut Attempt<'_>), expect: &Expect) {
+    check_all((ruled, shipped), &People::default(), change, expect);
+}
+
+/// A terminal, the branch main, and Monday noon in UTC.
+fn check_all(
+    (ruled, shipped): (&str, &str),
+    people: &People<'_>,
+    change: impl FnOnce(&mut Attempt<'_>),
+    expect: &Expect,
+) {
+    let (root, file) = (".".into(), "launchway.yml".into());
+    let found = Found { settings: settings(shipped), root, file };
+    let ruling = Ruling::testing(settings(ruled), KEYS, "production");
+    let tags = ["v1.2.0".to_owned()];
+    let mut attempt = Attempt {
+        hotfix: false,
+        restores: false,
+        spared: false,
+        word: "yes",
+        yes: false,
+        terminal: true,
+        branch: Some("main"),
+        tags: &tags,
+        people,
+        now: "2026-11-23T12:00:00Z".parse().expect("a moment"),
+    };
+    change(&mut attempt);
+    let environment = found.settings.environment("production").expect("it is there");
+    let said = match of(&found, environment, &ruling, &attempt) {
+        Ok(opening) if opening.passed.is_empty() => format!("{:?}", opening.gates),
+        Ok(opening) => {
+            let passed = opening.passed.iter().map(|it| format!("{}: {}", it.rule, it.what));
+            format!("{:?}, passed {:?}", opening.gates, passed.collect::<Vec<_>>())
+        }
+        Err(failure) => {
+            let hints = failure.hints.iter().map(|it| format!("\n  {it}"));
+            let hints: String = hints.filter(|it| it.contains(" of ")).collect();
+            format!("{:?}: {}{hints}", failure.exit, failure.error)
+        }
+    };
+    expect.assert_eq(&said);
+}
+
+#[test]
+fn a_person_agrees_below_level_5() {
+    check("", |_| {}, &expect![[r#"[Confirm { word: "yes" }]"#]]);
+    check("", |it| it.yes = true, &expect!["[]"]);
+    check(
+        "",
+        |it| it.terminal = false,
+        &expect![
+            "Forbidden: production has the level 4: a person starts every deployment, and there is no terminal"
+        ],
+    );
+    check("    level: 5\n", |it| it.terminal = false, &expect!["[]"]);
+    check(
+        "    level: 3\n",
+        |it| it.yes = true,
+        &expect!["Forbidden: production has the level 3: nothing is deployed there"],
+    );
+    check("    level: 3\n", |it| (it.yes, it.restores) = (true, true), &expect!["[]"]);
+    let word = "    protect: { confirm: DEPLOY, wait: 5m }\n";
+    check(
+        word,
+        |it| it.yes = true,
+        &expect![[r#"[Confirm { word: "DEPLOY" }, Wait { milliseconds: 300000 }]"#]],
+    );
+    check(
+        word,
+        |it| it.hotfix = true,
+        &expect![[r#"[Confirm { word: "DEPLOY" }], passed ["wait: 5m after the request"]"#]],
+    );
+    check(
+        word,
+        |it| (it.yes, it.terminal) = (true, false),
+        &expect![
+            "Forbidden: production wants a person who types DEPLOY, and there is no terminal to type it at"
+        ],
+    );
+}
+
+#[test]
+fn branches_tags_windows_and_freezes_are_looked_at() {
+    let branches = "    protect: { branches: [release/*], tags: [v2.*] }\n";
+    check(
+        branches,
+        |it| it.yes = true,
+        &expect!["Forbidden: production takes only release/*; this is main"],
+    );
+    check(branches, |it| (it.yes, it.branch) = (true, Some("release/2")), &expect!["[]"]);
+    check(branches, |it| (it.yes, it.restores) = (true, true), &expect!["[]"]);
+    let tags = "    protect: { tags: ['v1.*'] }\n";
+    check(tags, |it| it.yes = true, &expect!["[]"]);
+    check(
+        tags,
+        |it| (it.yes, it.tags) = (true, &[]),
+        &expect!["Forbidden: production takes only commits tagged v1.*"],
+    );
+    let window =
+        "    protect: { windows: [{ days: [mon], from: '11:00', to: '14:00', zone: UTC }] }\n";
+    check(window, |it| it.yes = true, &expect!["[]"]);
+    let other =
+        "    protect: { windows: [{ days: [tue], from: '11:00', to: '14:00', zone: UTC }] }\n";
+    check(
+        other,
+        |it| it.yes = true,
+        &expect!["Forbidden: production has windows for deployments, and this is none"],
+    );
+    check(
+        other,
+        |it| (it.yes, it.hotfix) = (true, true),
+        &expect![[r#"[], passed ["windows: it is outside of every window"]"#]],
+    );
+    let freeze = "    protect: { freezes: [{ from: 2026-11-01T00:00:00Z, to: 2026-12-01T00:00:00Z, reason: sale }] }\n";
+    check(freeze, |it| it.yes = true, &expect!["Forbidden: production is frozen: sale"]);
+}
+
+#[test]
+fn the_rules_of_the_default_branch_hold_and_what_ships_may_only_ask_for_more() {
+    let reviewers = "    protect: { reviewers: { devops: 1 } }\n";
+    // Taken out by the commit that ships.
+    check_both(
+        reviewers,
+        "",
+        |it| it.yes = true,
+        &expect![[r#"[Approval { group: "devops", count: 1, members: ["mona", "hubot"] }]"#]],
+    );
+    // Asked for by it.
+    check_both(
+        "",
+        reviewers,
+        |it| it.yes = true,
+        &expect![[r#"[Approval { group: "devops", count: 1, members: ["mona", "hubot"] }]"#]],
+    );
+    let two = "    protect: { reviewers: { devops: 2, leads: 1 } }\n";
+    check_both(
+        reviewers,
+        two,
+        |it| it.yes = true,
+        &expect![[
+            r#"[Approval { group: "devops", count: 2, members: ["mona", "hubot"] }, Approval { group: "leads", count: 1, members: ["lena", "mona"] }]"#
+        ]],
+    );
+    check_both(
+        "    level: 4\n",
+        "    level: 5\n",
+        |it| it.terminal = false,
+        &expect![
+            "Forbidden: production has the level 4: a person starts every deployment, and there is no terminal"
+        ],
+    );
+    check_both(
+        "    level: 5\n",
+        "    level: 3\n",
+        |it| it.terminal = false,
+        &expect!["Forbidden: production has the level 3: nothing is deployed there"],
+    );
+    let both = ("    protect: { confirm: DEPLOY, wait: 5m }\n", "    protect: { wait: 9m }\n");
+    check_both(
+        both.0,
+        both.1,
+        |_| {},
+        &expect![[r#"[Confirm { word: "DEPLOY" }, Wait { milliseconds: 540000 }]"#]],
+    );
+    let branches = ("    protect: { branches: [main] }\n", "    protect: { branches: ['**'] }\n");
+    check_both(
+        branches.0,
+        branches.1,
+        |it| it.branch = Some("evil"),
+        &expect!["Forbidden: production takes only main; this is evil"],
+    );
+}
+
+#[test]
+fn who_asked_and_who_wrote_it_are_left_out() {
+    let signers = approval::Signers::read(KEYS).expect("keys");
+    let mona = signers.called("mona").expect("she is there").clone();
+    let requester = People { requester: Some(&mona), authors: &[] };
+    let reviewers = "    protect: { reviewers: { devops: 1, leads: 1 } }\n";
+    check_people(
+        &requester,
+        reviewers,
+        |it| it.yes = true,
+        &expect![[
+            r#"[Approval { group: "devops", count: 1, members: ["hubot"] }, Approval { group: "leads", count: 1, members: ["lena"] }]"#
+        ]],
+    );
+    let authors = ["Lena".to_owned(), "12345+hubot@users.noreply.github.com".to_owned()];
+    let authors = People { requester: Some(&mona), authors: &authors };
+    check_people(
+        &authors,
+        reviewers,
+        |it| it.yes = true,
+        &expect![[r#"
+        Forbidden: production wants the agreement of 1 of devops and 1 of leads, and too few of them may agree to this one
+          mona of devops: they asked for it
+          hubot of devops: they wrote a commit of it
+          lena of leads: they wrote a commit of it
+          mona of leads: they asked for it"#]],
+    );
+    // Going back restores what was agreed to; leaving nothing running does not.
+    check(
+        reviewers,
+        |it| (it.yes, it.restores, it.spared) = (true, true, true),
+        &expect![[
+            r#"[], passed ["reviewers: 1 of devops, 1 of leads: it brings nothing that did not run well there"]"#
+        ]],
+    );
+    check(
+        reviewers,
+        |it| (it.yes, it.restores) = (true, true),
+        &expect![[
+            r#"[Approval { group: "devops", count: 1, members: ["mona", "hubot"] }, Approval { group: "leads", count: 1, members: ["lena", "mona"] }]"#
+        ]],
+    );
+    // An urgent repair passes the clock, and nobody's agreement.
+    check(
+        reviewers,
+        |it| (it.yes, it.hotfix) = (true, true),
+        &expect![[
+            r#"[Approval { group: "devops", count: 1, members: ["mona", "hubot"] }, Approval { group: "leads", count: 1, members: ["lena", "mona"] }]"#
+        ]],
+    );
+}
