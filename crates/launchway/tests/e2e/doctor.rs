@@ -48,10 +48,13 @@ environments:
 ";
         Ward {
             container: json!({"name": "app", "image": "repo:1", "memory": 128,
-                "healthCheck": {"command": ["CMD", "true"]}}),
+                "healthCheck": {"command": ["CMD", "true"]}, "logConfiguration":
+                {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/api"}}}),
             service: json!({"cluster": "staging", "serviceName": "api-service", "desiredCount": 1,
                 "taskDefinition": "api", "launchType": "FARGATE", "deploymentConfiguration":
-                {"deploymentCircuitBreaker": {"enable": true, "rollback": true}}}),
+                {"deploymentCircuitBreaker": {"enable": true, "rollback": true}},
+                "networkConfiguration": {"awsvpcConfiguration": {
+                    "subnets": ["subnet-1"], "securityGroups": ["sg-1"]}}}),
             settings: settings.to_owned(),
             status: 200,
             then: Box::new(|_| {}),
@@ -75,7 +78,8 @@ environments:
         let now = u64::try_from(now).expect("before the year 500 million");
         let mut cloud = Cloud::new("111122223333", "eu-central-1", now);
         ask(&mut cloud, "CreateCluster", &json!({"clusterName": "staging"}));
-        let body = json!({"family": "api", "containerDefinitions": [self.container]});
+        let body = json!({"family": "api", "containerDefinitions": [self.container],
+            "executionRoleArn": "arn:aws:iam::111122223333:role/execution"});
         ask(&mut cloud, "RegisterTaskDefinition", &body);
         ask(&mut cloud, "CreateService", &self.service);
         cloud.advance(now + 120_000);
@@ -239,6 +243,32 @@ fn what_is_deployed_to() {
             error deployment: DATABASE_URL: there is no secret planner/db in Secrets Manager of eu-central-1; make it, or correct the reference
             exit 5
         "#]]);
+}
+
+/// More of these: target-ecs, feasibility.rs.
+#[test]
+fn what_a_service_stands_on() {
+    let gone = |what: &'static str| Ward::then(move |cloud| cloud.take_away(what));
+    gone("arn:aws:iam::111122223333:role/execution").check(&expect![[r#"
+        error way back: api:1, which would be gone back to, needs the execution role arn:aws:iam::111122223333:role/execution, which is gone; make it again, with what it may do
+        exit 5
+    "#]]);
+    gone("/ecs/api").check(&expect![[r#"
+        error way back: api:1, which would be gone back to, needs the log group /ecs/api, which is gone; make it again (`aws logs create-log-group --region eu-central-1 --log-group-name /ecs/api`)
+        exit 5
+    "#]]);
+    gone("subnet-1").check(&expect![[r#"
+        error way back: api:1, which would be gone back to, needs the subnet subnet-1, which is gone; let the service use others
+        exit 5
+    "#]]);
+    gone("sg-1").check(&expect![[r#"
+        error way back: api:1, which would be gone back to, needs the security group sg-1, which is gone; let the service use others
+        exit 5
+    "#]]);
+    Ward::then(|cloud| cloud.deny("iam:GetRole")).check(&expect![[r#"
+        unseen access: not everything that going back needs was looked at: these credentials may not call iam:GetRole; `launchway environments iam` writes what is needed
+        exit 0
+    "#]]);
 }
 
 #[test]
