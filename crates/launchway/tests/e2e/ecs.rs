@@ -512,3 +512,28 @@ fn a_service_is_scaled_unless_something_else_scales_it() {
         exit 0, api:2 1, RegisterTaskDefinition 1, RunTask 0, UpdateService 3, StopServiceDeployment 0
     "#]]);
 }
+
+/// Alarms of the settings are looked at before anything changes, and watched behind it.
+#[test]
+fn alarms_of_the_settings_are_looked_at_and_watched() {
+    let project = Project::new("    verify: { alarms: [api-5xx], logs: [PANIC] }");
+    let image = image('b');
+    let plan = || {
+        let said =
+            project.run(&["deploy", "staging", "--plan", "--image", &image, "--version", "2.0"]);
+        let told = [said.stdout.as_str(), said.stderr.as_str()].concat();
+        let told = told.lines().filter(|it| it.contains("api-5xx"));
+        format!("{}\nexit {}", told.collect::<Vec<_>>().join("\n"), said.exit)
+    };
+    expect![[r#"
+        error: api: there is no alarm api-5xx: make it, or correct `verify.alarms`
+        exit 4"#]].assert_eq(&plan());
+    project.front.with(|cloud| cloud.set_alarm("api-5xx", "ALARM"));
+    expect![[r#"
+        error: api: the alarm api-5xx is on already (Threshold Crossed: 1 datapoint was greater than the threshold (5.0).): see to that first, or take it out of `verify.alarms`
+        exit 4"#]].assert_eq(&plan());
+    project.front.with(|cloud| cloud.set_alarm("api-5xx", "OK"));
+    expect![[r#"
+          5. api/watch  watches that api-5xx stay quiet, and what is printed, for 120 s
+        exit 0"#]].assert_eq(&plan());
+}
