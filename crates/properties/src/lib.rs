@@ -14,6 +14,7 @@
 //! `fuzz/targets` and a folder in `fuzz/corpus`; the replay finds what is missing.
 
 pub mod actions;
+pub mod approvals;
 pub mod archives;
 pub mod bundles;
 pub mod dotenv;
@@ -44,6 +45,7 @@ pub type Property = fn(&[u8]);
 /// Every target by the name of its corpus.
 pub const TARGETS: &[(&str, Property)] = &[
     ("actions", actions::check),
+    ("approvals", approvals::check),
     ("archives", archives::check),
     ("bundles", bundles::check),
     ("dotenv", dotenv::check),

@@ -71,6 +71,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "properties",
         &[
             "actions",
+            "approval",
             "check",
             "commands",
             "event",

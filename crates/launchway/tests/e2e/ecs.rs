@@ -527,7 +527,8 @@ fn alarms_of_the_settings_are_looked_at_and_watched() {
     };
     expect![[r#"
         error: api: there is no alarm api-5xx: make it, or correct `verify.alarms`
-        exit 4"#]].assert_eq(&plan());
+        exit 4"#]]
+    .assert_eq(&plan());
     project.front.with(|cloud| cloud.set_alarm("api-5xx", "ALARM"));
     expect![[r#"
         error: api: the alarm api-5xx is on already (Threshold Crossed: 1 datapoint was greater than the threshold (5.0).): see to that first, or take it out of `verify.alarms`
@@ -535,5 +536,6 @@ fn alarms_of_the_settings_are_looked_at_and_watched() {
     project.front.with(|cloud| cloud.set_alarm("api-5xx", "OK"));
     expect![[r#"
           5. api/watch  watches that api-5xx stay quiet, and what is printed, for 120 s
-        exit 0"#]].assert_eq(&plan());
+        exit 0"#]]
+    .assert_eq(&plan());
 }
