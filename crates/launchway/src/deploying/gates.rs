@@ -22,6 +22,9 @@ const LEVEL_BY_HAND: u32 = 4;
 /// The lowest level at which a deployment begins without a person.
 const LEVEL_ALONE: u32 = 5;
 
+/// What is typed to go back.
+pub(crate) const GOING_BACK: &str = "ROLLBACK";
+
 /// Who deploys, and what.
 pub(crate) struct Attempt<'a> {
     /// An urgent repair: it passes timers, windows and freezes.
@@ -106,6 +109,8 @@ pub(crate) fn of(
     }
     let word = [ruled, environment].into_iter().find_map(|it| it.protect.confirm.as_ref());
     let word = word.map(|word| Arc::clone(&word.value));
+    // That one is for what is shipped; going back has a word of its own (R-B11).
+    let word = word.map(|word| if attempt.word == GOING_BACK { GOING_BACK.into() } else { word });
     opening.gates.extend(confirmation(name, word, level, attempt)?);
     opening.gates.extend(approvals(found, environment, ruling, attempt, &mut opening.passed)?);
     let waits = [ruled, environment].into_iter().filter_map(|it| it.protect.wait.as_ref());
@@ -165,7 +170,7 @@ fn confirmation(
         None => Err(forbidden(format!(
             "{name} has the level {level}: a person starts every deployment, and there is no terminal"
         ))
-        .hint("agree with --yes, or look at the plan first: --plan")),
+        .hint("agree with --yes")),
     }
 }
 

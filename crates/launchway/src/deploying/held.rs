@@ -8,7 +8,7 @@ use views::Ledger;
 
 use super::book::Book;
 use super::checks::must_be_green;
-use super::gates::{self, Attempt};
+use super::gates::{self, Attempt, GOING_BACK};
 use super::people::{self, People};
 use super::places;
 use super::request::{Source, What, Wish, on_below};
@@ -78,7 +78,7 @@ impl Held<'_> {
         if !restores {
             self.must_be_proven(request)?;
         }
-        let word = if matches!(wish.what, What::Restore(_)) { "ROLLBACK" } else { "yes" };
+        let word = if matches!(wish.what, What::Restore(_)) { GOING_BACK } else { "yes" };
         let attempt = Attempt {
             hotfix: matches!(wish.what, What::Ship { hotfix: true, .. }),
             restores,

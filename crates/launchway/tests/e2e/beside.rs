@@ -104,7 +104,7 @@ fn a_command_runs_beside_what_runs_and_leaves_it() {
         &["task", "run", "staging", "--", "true"],
         &expect![[r#"
         error: staging has the level 4: a person starts every deployment, and there is no terminal
-        hint: agree with --yes, or look at the plan first: --plan
+        hint: agree with --yes
         exit 4
     "#]],
     );

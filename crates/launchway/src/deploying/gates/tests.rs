@@ -102,6 +102,11 @@ fn a_person_agrees_below_level_5() {
     );
     check(
         word,
+        |it| (it.word, it.restores, it.spared) = (GOING_BACK, true, true),
+        &expect![[r#"[Confirm { word: "ROLLBACK" }], passed ["wait: 5m after the request"]"#]],
+    );
+    check(
+        word,
         |it| it.hotfix = true,
         &expect![[r#"[Confirm { word: "DEPLOY" }], passed ["wait: 5m after the request"]"#]],
     );
