@@ -52,8 +52,7 @@ fn written(said: &Said) -> Json {
 impl Project {
     /// The trust of its role, for a repository of that address.
     fn trust(&self) -> Json {
-        let address = "https://example.com/planner-team/planner";
-        self.place.git(&["remote", "add", "origin", address]);
+        self.has_an_address();
         let said = self.run(&["environments", "iam", "staging", "--format", "json"]);
         written(&said)["trust"].clone()
     }
@@ -236,10 +235,12 @@ impl Project {
         self.run_as(key, &[&args[..], &["--format", "json"]].concat())
     }
 
-    /// The origin is what subs are about.
+    /// The origin is what subs are about, and where the rules are read.
     fn has_an_address(&self) {
-        let address = "https://example.com/planner-team/planner";
-        self.place.git(&["remote", "add", "origin", address]);
+        let origin = self.place.path("planner-team/planner.git");
+        let origin = origin.to_str().expect("a path of letters");
+        self.place.git(&["clone", "--quiet", "--bare", ".", origin]);
+        self.place.git(&["remote", "add", "origin", origin]);
     }
 }
 
