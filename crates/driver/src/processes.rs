@@ -19,6 +19,8 @@ const STEP_VARIABLE: &str = "RUNNER_TRACKING_ID";
 const GRACE: Duration = Duration::from_millis(2_500);
 /// How long the kernel has after SIGKILL. A process in an uninterruptible wait outlives it.
 const KILLED: Duration = Duration::from_secs(5);
+/// How long a program may take to begin: it is microseconds, but for a machine that is busy.
+const STARTING: Duration = Duration::from_millis(50);
 /// How often /proc is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -82,13 +84,30 @@ fn all() -> impl Iterator<Item = u32> {
 fn of_tracking(tracking: &str) -> BTreeSet<u32> {
     let wanted = [STEP_VARIABLE, WORKER_VARIABLE].map(|name| format!("{name}={tracking}"));
     let carries = |pid: &u32| {
-        let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return false };
+        let environment = environment(*pid);
         environment
             .split(|byte| *byte == 0)
             .any(|entry| wanted.iter().any(|it| it.as_bytes() == entry))
     };
     let own = std::process::id();
     all().filter(|pid| *pid != own).filter(carries).collect()
+}
+
+/// What a process was started with; empty where that cannot be told. While a program takes the place
+/// of the one before, the kernel shows neither words nor environment of it: it is waited for.
+fn environment(pid: u32) -> Vec<u8> {
+    let read = |what: &str| fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
+    let until = Instant::now() + STARTING;
+    loop {
+        let environment = read("environ");
+        // Threads of the kernel and the dead have no program; others have words.
+        let has_program = || fs::read_link(format!("/proc/{pid}/exe")).is_ok();
+        let is_starting = environment.is_empty() && read("cmdline").is_empty() && has_program();
+        if !is_starting || Instant::now() >= until {
+            return environment;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Children of ours that we did not start: what dead workers left. Our own children other than
