@@ -18,15 +18,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use approvals::{ApprovalsCommand, SigningArgs};
 pub(crate) use backups::{BackupsCommand, BackupsListArgs, BackupsRestoreArgs};
-pub(crate) use beside::{
-    AgreedArgs, DifferenceArgs, MigrateArgs, TaskCommand, TaskRunArgs, VerifyArgs,
-};
+pub(crate) use beside::{DifferenceArgs, MigrateArgs, TaskCommand, TaskRunArgs, VerifyArgs};
 pub(crate) use build::{BuildArgs, PromoteArgs};
 pub(crate) use cloud::{DoctorArgs, IamArgs, IamForm, IssuerCommand};
 pub(crate) use deploy::{
-    DeployArgs, DeploymentRef, DeploymentsCommand, EnvironmentArgs, EnvironmentsArgs,
-    EnvironmentsCommand, HistoryArgs, ReleasesArgs, RollbackArgs, ScaleArgs, ServiceLogsArgs,
-    SettingsArgs, StatusArgs, UnitArgs,
+    AgreedArgs, DeployArgs, DeploymentRef, DeploymentsCommand, EnvironmentArgs, EnvironmentsArgs,
+    EnvironmentsCommand, HistoryArgs, HowArgs, ReleasesArgs, RollbackArgs, ScaleArgs,
+    ServiceLogsArgs, ServicesArgs, SettingsArgs, StatusArgs, UnitArgs,
 };
 pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
 pub(crate) use init::InitArgs;

@@ -185,7 +185,7 @@ mod tests {
     use crate::canonical::registrable;
 
     fn check(described: &str, contents: &Contents<'_>, expect: &Expect) {
-        let described: Json = serde_json::from_str(described).unwrap();
+        let described: Json = serde_json::from_str(described).expect("JSON of a test");
         expect.assert_eq(&contents.put_into(&registrable(&described)).to_string());
     }
 

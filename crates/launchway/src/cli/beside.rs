@@ -5,35 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{SettingsArgs, examples};
-
-/// Services of an environment.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ServicesArgs {
-    /// Where
-    #[arg(value_name = "ENVIRONMENT")]
-    pub(crate) environment: String,
-    /// Only this service; may be given several times
-    #[arg(short = 's', long = "service", value_name = "SERVICE")]
-    pub(crate) services: Vec<String>,
-    #[command(flatten)]
-    pub(crate) settings: SettingsArgs,
-}
-
-/// That a person wants it.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct AgreedArgs {
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-    /// Agree to the plan without being asked, where the settings ask for no word
-    #[arg(long)]
-    pub(crate) yes: bool,
-    /// Where people have to agree: your SSH key, private or public [default: the one git signs with,
-    /// else ~/.ssh/id_*]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
-}
+use super::{AgreedArgs, ServicesArgs, SettingsArgs, examples};
 
 /// `launchway migrate`
 #[derive(Clone, Debug, Args)]

@@ -1,10 +1,8 @@
 //! The command line of releases: building them, and bringing them up.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::{SettingsArgs, examples};
+use super::{HowArgs, ServicesArgs, SettingsArgs, examples};
 
 /// `launchway build`
 #[derive(Clone, Debug, Args)]
@@ -36,37 +34,11 @@ pub(crate) struct BuildArgs {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = examples::PROMOTE)]
 pub(crate) struct PromoteArgs {
-    /// Where to; its settings say from where
-    #[arg(value_name = "ENVIRONMENT")]
-    pub(crate) environment: String,
-    /// Only this service; may be given several times
-    #[arg(short = 's', long = "service", value_name = "SERVICE")]
-    pub(crate) services: Vec<String>,
+    #[command(flatten)]
+    pub(crate) of: ServicesArgs,
     /// A release that ran well below, by its version, commit or digest [default: what runs there]
     #[arg(long, value_name = "VERSION")]
     pub(crate) version: Option<String>,
-    /// Show what would be done, and do nothing
-    #[arg(long)]
-    pub(crate) plan: bool,
-    /// Deploy what runs already once more; and deploy though there would be no way back
-    #[arg(long)]
-    pub(crate) force: bool,
-    /// Leave the migrations out
-    #[arg(long)]
-    pub(crate) skip_migrations: bool,
-    /// An urgent repair: it passes wait timers, windows and freezes, and is marked
-    #[arg(long, requires = "reason")]
-    pub(crate) hotfix: bool,
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-    /// Agree to the plan without being asked, where the settings ask for no word
-    #[arg(long)]
-    pub(crate) yes: bool,
-    /// Where people have to agree: your SSH key, private or public [default: the one git signs with,
-    /// else ~/.ssh/id_*]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) settings: SettingsArgs,
+    pub(crate) how: HowArgs,
 }

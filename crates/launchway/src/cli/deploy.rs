@@ -17,25 +17,37 @@ pub(crate) struct SettingsArgs {
     pub(crate) format: Format,
 }
 
-/// `launchway deploy`
+/// Services of an environment.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = examples::DEPLOY)]
-pub(crate) struct DeployArgs {
-    /// Where to
+pub(crate) struct ServicesArgs {
+    /// Where
     #[arg(value_name = "ENVIRONMENT")]
     pub(crate) environment: String,
     /// Only this service; may be given several times
     #[arg(short = 's', long = "service", value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
-    /// What it is called [default: the tag of the commit, else its first digits]
-    #[arg(long, value_name = "VERSION")]
-    pub(crate) version: Option<String>,
-    /// Ship the files of this folder, instead of those that the settings name
-    #[arg(long, value_name = "DIR")]
-    pub(crate) from: Option<PathBuf>,
-    /// Ship this image, by its digest: [SERVICE=]REPOSITORY@sha256:...; may be given several times
-    #[arg(long = "image", value_name = "IMAGE", conflicts_with = "from")]
-    pub(crate) images: Vec<String>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// That a person wants it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AgreedArgs {
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Agree to the plan without being asked, where the settings ask for no word
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Where people have to agree: your SSH key, private or public [default: the one git signs with,
+    /// else ~/.ssh/id_*]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+/// How a release is brought.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct HowArgs {
     /// Show what would be done, and do nothing
     #[arg(long)]
     pub(crate) plan: bool,
@@ -48,18 +60,27 @@ pub(crate) struct DeployArgs {
     /// An urgent repair: it passes wait timers, windows and freezes, and is marked
     #[arg(long, requires = "reason")]
     pub(crate) hotfix: bool,
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-    /// Agree to the plan without being asked, where the settings ask for no word
-    #[arg(long)]
-    pub(crate) yes: bool,
-    /// Where people have to agree: your SSH key, private or public [default: the one git signs with,
-    /// else ~/.ssh/id_*]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) settings: SettingsArgs,
+    pub(crate) agreed: AgreedArgs,
+}
+
+/// `launchway deploy`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::DEPLOY)]
+pub(crate) struct DeployArgs {
+    #[command(flatten)]
+    pub(crate) of: ServicesArgs,
+    /// What it is called [default: the tag of the commit, else its first digits]
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// Ship the files of this folder, instead of those that the settings name
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+    /// Ship this image, by its digest: [SERVICE=]REPOSITORY@sha256:...; may be given several times
+    #[arg(long = "image", value_name = "IMAGE", conflicts_with = "from")]
+    pub(crate) images: Vec<String>,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
 }
 
 /// `launchway rollback`

@@ -22,12 +22,12 @@ use crate::state::StateFolder;
 use crate::terminal::style::{Style, out};
 
 pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
-    let found = load(args.settings.file.as_deref())?;
+    let found = load(args.of.settings.file.as_deref())?;
     let store = Arc::new(journal::open(state)?);
     let book = Book { store, project: Arc::clone(&found.settings.project.value) };
     let asked = Asked {
-        environment: &args.environment,
-        services: &args.services,
+        environment: &args.of.environment,
+        services: &args.of.services,
         version: args.version.as_deref(),
         from: args.from.as_deref(),
         images: &args.images,
@@ -38,29 +38,29 @@ pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
         from: args.from.as_deref(),
         images: &args.images,
         given: &given,
-        force: args.force,
-        migrations: !args.skip_migrations,
-        hotfix: args.hotfix,
+        force: args.how.force,
+        migrations: !args.how.skip_migrations,
+        hotfix: args.how.hotfix,
     };
     let wish = Wish {
-        environment: &args.environment,
-        services: &args.services,
-        reason: args.reason.as_deref(),
+        environment: &args.of.environment,
+        services: &args.of.services,
+        reason: args.how.agreed.reason.as_deref(),
         // Who only looks at the plan agrees to nothing.
-        yes: args.yes || args.plan,
-        terminal: args.plan || std::io::stdin().is_terminal(),
-        only_look: args.plan,
-        key: args.key.as_deref(),
+        yes: args.how.agreed.yes || args.how.plan,
+        terminal: args.how.plan || std::io::stdin().is_terminal(),
+        only_look: args.how.plan,
+        key: args.how.agreed.key.as_deref(),
         what,
     };
-    let format = args.settings.format;
-    if args.plan {
+    let format = args.of.settings.format;
+    if args.how.plan {
         let request = build(&found, &book, state, &wish)?;
         return plan_of(&request, state, &found, format);
     }
     let driver = Driver { book: &book, state, found: &found, format };
-    let _place = driver.take(&args.environment)?;
-    driver.finish_open(&args.environment)?;
+    let _place = driver.take(&args.of.environment)?;
+    driver.finish_open(&args.of.environment)?;
     // Behind what was left open: what ran well there last may be another by now.
     driver.begin(build(&found, &book, state, &wish)?)
 }

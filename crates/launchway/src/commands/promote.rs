@@ -28,17 +28,17 @@ use crate::terminal::style::talk;
 const DIGITS_MIN: usize = 7;
 
 pub(crate) fn run(args: &PromoteArgs, state: &StateFolder) -> Outcome {
-    let found = load(args.settings.file.as_deref())?;
+    let found = load(args.of.settings.file.as_deref())?;
     let store = Arc::new(journal::open(state)?);
     let book = Book { store, project: Arc::clone(&found.settings.project.value) };
-    let name = &args.environment;
+    let name = &args.of.environment;
     let below = environment(&found, name)?.below.clone().ok_or_else(|| {
         Failure::new(Exit::Usage, format!("nothing says from where {name} takes its releases"))
             .hint(format!("write `deploy: {{ promote: ENVIRONMENT }}` under environments.{name}"))
     })?;
-    let format = args.settings.format;
+    let format = args.of.settings.format;
     let driver = Driver { book: &book, state, found: &found, format };
-    let place = if args.plan { None } else { Some(driver.take(name)?) };
+    let place = if args.how.plan { None } else { Some(driver.take(name)?) };
     if place.is_some() {
         driver.finish_open(name)?;
     }
@@ -46,24 +46,24 @@ pub(crate) fn run(args: &PromoteArgs, state: &StateFolder) -> Outcome {
     let given = promotion.releases()?;
     let wish = Wish {
         environment: name,
-        services: &args.services,
-        reason: args.reason.as_deref(),
-        yes: args.yes || args.plan,
-        terminal: args.plan || std::io::stdin().is_terminal(),
-        only_look: args.plan,
-        key: args.key.as_deref(),
+        services: &args.of.services,
+        reason: args.how.agreed.reason.as_deref(),
+        yes: args.how.agreed.yes || args.how.plan,
+        terminal: args.how.plan || std::io::stdin().is_terminal(),
+        only_look: args.how.plan,
+        key: args.how.agreed.key.as_deref(),
         what: What::Ship {
             version: None,
             from: None,
             images: &[],
             given: &given,
-            force: args.force,
-            migrations: !args.skip_migrations,
-            hotfix: args.hotfix,
+            force: args.how.force,
+            migrations: !args.how.skip_migrations,
+            hotfix: args.how.hotfix,
         },
     };
     let request = build(&found, &book, state, &wish)?;
-    if args.plan {
+    if args.how.plan {
         return super::deploy::plan_of(&request, state, &found, format);
     }
     let outcome = driver.begin(request)?;
@@ -85,10 +85,10 @@ impl Promotion<'_> {
     fn releases(&self) -> Result<Vec<Given>, Failure> {
         let ledger = self.book.ledger(self.below)?;
         let mut given = Vec::new();
-        for name in services(self.found, &self.args.services)? {
+        for name in services(self.found, &self.args.of.services)? {
             match self.choose(&ledger, &name.value)? {
                 Some(known) => given.push(self.bring(&name.value, &known)?),
-                None if self.args.services.is_empty() => {
+                None if self.args.of.services.is_empty() => {
                     talk(&format!(
                         "{} never ran well in {}; it stays as it is",
                         name.value, self.below
@@ -107,7 +107,7 @@ impl Promotion<'_> {
         let version = self.args.version.as_ref().map_or(String::new(), |it| format!(" {it}"));
         let message = format!(
             "no release{version} of {what} ran well in {}, and {} takes only what did",
-            self.below, self.args.environment
+            self.below, self.args.of.environment
         );
         Failure::new(Exit::Forbidden, message)
             .hint(format!("launchway deploy {} first", self.below))
@@ -145,7 +145,7 @@ impl Promotion<'_> {
 
     /// Makes it one of the environment's own: the same bytes there.
     fn bring(&self, service: &str, known: &KnownRelease) -> Result<Given, Failure> {
-        let name = &self.args.environment;
+        let name = &self.args.of.environment;
         let resolved = self.resolve(name, service)?;
         let (above, below) =
             (Site::of(self.state, self.book, name), Site::of(self.state, self.book, self.below));
@@ -183,7 +183,7 @@ impl Promotion<'_> {
 
     /// Copies that were made are releases of the environment's repository from now on.
     fn record(&self, given: &[Given]) -> Result<(), Failure> {
-        let name = &self.args.environment;
+        let name = &self.args.of.environment;
         let newest = self.book.newest(Some(name), 1)?;
         let Some(view) = newest.first() else { return Ok(()) };
         for given in given {

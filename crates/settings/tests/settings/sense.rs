@@ -1,0 +1,280 @@
+//! What is well formed and makes no sense: references, times, people, places.
+
+use expect_test::expect;
+
+use super::*;
+
+#[test]
+fn references_lead_somewhere() {
+    check_root(
+        "order: [apo]",
+        expect![[r#"
+        1:8 [apo] | error[settings-order]: `order` leaves out the service 'api'
+            line 4: this one
+            hint: name every service, or leave out `order`
+        1:9 apo | error[settings-reference]: there is no service 'apo'
+            hint: did you mean `api`?
+    "#]],
+    );
+    check_root(
+        "order: [api, api]",
+        expect![[r#"
+        1:14 api | error[settings-order]: 'api' stands in `order` twice
+            line 1: the first time
+            hint: a service ships once in a release
+    "#]],
+    );
+    check_root(
+        "services:\n  api: { run: [a], health: / }\n  auth: { run: [a], health: /, targets: { host: 127.0.0.1:9 } }\norder: [api]",
+        expect![[r#"
+        4:8 [api] | error[settings-order]: `order` leaves out the service 'auth'
+            line 3: this one
+            hint: name every service, or leave out `order`
+    "#]],
+    );
+    check_environment(
+        "deploy: { promote: staging }",
+        expect![[r#"
+        6:43 staging | error[settings-reference]: there is no environment 'staging'
+            hint: there are: dev
+    "#]],
+    );
+    check_environment(
+        "protect: { reviewers: { devop: 1 } }",
+        expect![[r#"
+        6:48 devop | error[settings-reference]: there is no group 'devop'
+            hint: did you mean `devops`?
+    "#]],
+    );
+    check_environment(
+        "services: { worker: { env: {} } }",
+        expect![[r#"
+        6:36 worker | error[settings-reference]: there is no service 'worker'
+            hint: there are: api
+    "#]],
+    );
+}
+
+#[test]
+fn releases_do_not_go_round() {
+    check_environment(
+        "deploy: { promote: dev }",
+        expect![[r#"
+        6:43 dev | error[settings-circle]: 'dev' takes its releases from itself
+            hint: name the environment before it
+    "#]],
+    );
+    check_root(
+        "environments:\n  a: { deploy: { promote: b } }\n  b: { deploy: { promote: c } }\n  c: { below: a }",
+        expect![[r#"
+            4:15 a | error[settings-circle]: releases go round in a circle: a from b from c from a
+                hint: one of them must get its releases otherwise
+        "#]],
+    );
+}
+
+#[test]
+fn enough_people_can_approve() {
+    check_environment(
+        "protect: { reviewers: { devops: 3 } }",
+        expect![[r#"
+        6:56 3 | error[settings-quorum]: 3 of 'devops' must approve, which has 2
+            line 1: who they are
+            hint: add people to the group, or ask for fewer
+    "#]],
+    );
+    check_environment(
+        "protect: { reviewers: { devops: 2, leads: 1 } }",
+        expect![[r#"
+        6:35 reviewers | error[settings-quorum]: the groups share people, and nobody counts twice: too few are left
+            hint: add people to the groups, or ask for fewer
+    "#]],
+    );
+    check_environment(
+        "protect: { reviewers: { devops: 1, leads: 1 } }",
+        expect![[r#"
+        6:35 reviewers | warning[settings-quorum]: nobody approves their own deployment: when hubot or mona asks for one, too few are left
+            hint: add people to the groups
+    "#]],
+    );
+    check_environment(
+        "protect: { reviewers: {} }",
+        expect![[r#"
+        6:35 reviewers | error[settings-value]: nobody and nothing is named here
+            hint: it has 1 to 16 entries
+    "#]],
+    );
+    check_root(
+        "groups: { devops: [] }",
+        expect![[r#"
+        1:19 [] | error[settings-value]: a list of 0 does not do here
+            hint: it has 1 to 256 items
+    "#]],
+    );
+}
+
+#[test]
+fn times_end_after_they_begin() {
+    check_environment(
+        "protect: { windows: [{ from: '22:00', to: '06:00', zone: UTC }] }",
+        expect![[r#"
+            6:66 '06:00' | error[settings-time]: this window ends before it begins
+                hint: write two windows where it goes past midnight: until 24:00, and from 00:00
+        "#]],
+    );
+    check_environment(
+        "protect: { freezes: [{ from: 2027-01-01T00:00Z, to: 2026-12-01T00:00Z, reason: a }] }",
+        expect![[r#"
+            6:76 2026-12-01T00:00Z | error[settings-time]: this freeze ends before it begins
+                hint: write the earlier time under `from`
+        "#]],
+    );
+    check_environment(
+        "protect: { freezes: [{ from: 2027-01-01, to: 2026-02-29T00:00Z, reason: a }], windows: [{ from: '9:00', to: '17:00', zone: CET }] }",
+        expect![[r#"
+            6:53 2027-01-01 | error[settings-value]: '2027-01-01' is not a date and time with its zone: date and time are parted by `T`
+                hint: write a date and time with its zone, such as 2026-12-24T18:00:00+01:00
+            6:69 2026-02-29T00:00Z | error[settings-value]: '2026-02-29T00:00Z' is not a date and time with its zone: there is no such day
+                hint: write a date and time with its zone, such as 2026-12-24T18:00:00+01:00
+            6:120 '9:00' | error[settings-value]: '9:00' is not a time of day: hours and minutes are from 00:00 to 24:00
+                hint: write a time of day, such as "09:00"
+            6:147 CET | error[settings-value]: 'CET' is not a time zone: it is no name like Europe/Berlin, no offset like +01:00, and not UTC
+                hint: write a time zone, such as Europe/Berlin
+        "#]],
+    );
+}
+
+#[test]
+fn every_service_runs_somewhere() {
+    check_root(
+        "environments: { dev: }",
+        expect![[r#"
+        1:17 dev | error[settings-target]: 'api' in 'dev' has no target
+            line 4: this service
+            hint: say under `targets` where it runs, with one of: ecs, host, kubernetes
+    "#]],
+    );
+    check_root(
+        "environments: { dev: { targets: { host: { drain: 1s } } } }",
+        expect![[r#"
+        1:35 host | error[settings-target]: 'api' in 'dev' listens nowhere
+            line 4: this service
+            hint: add `listen: 127.0.0.1:8080`, or another port
+    "#]],
+    );
+    check_root(
+        "services: { api: }",
+        expect![[r#"
+        1:13 api | error[settings-target]: 'api' in 'dev' has nothing to start
+            hint: add `run: [PROGRAM, ARGUMENT]` to the service: a host runs processes
+        1:13 api | warning[settings-advice]: nothing tells when 'api' in 'dev' is healthy
+            hint: add `health: /path`; without it only that it listens is known
+    "#]],
+    );
+    check_root(
+        "environments: { dev: { targets: { ecs: } } }",
+        expect![[r#"
+        1:35 ecs | error[settings-target]: 'api' in 'dev' has no region
+            line 4: this service
+            hint: add `region: eu-central-1`, or another, to the environment
+        1:35 ecs | error[settings-target]: 'api' in 'dev' has no cluster
+            line 4: this service
+            hint: add `cluster:` to `targets: ecs:`
+        4:44 health | error[settings-target]: `health` of 'api' in 'dev' asks nobody
+            line 1: this environment has no `url`
+            hint: add `url:` to the environment
+    "#]],
+    );
+    check_root(
+        "environments: { dev: { url: 'https://a.example', targets: { host: 127.0.0.1:80, kubernetes: { context: a } } } }",
+        expect![[r#"
+            1:81 kubernetes | error[settings-target]: 'api' in 'dev' has the targets host and kubernetes
+                line 4: this service
+                hint: say which with `target:` in the service
+            1:81 kubernetes | warning[settings-not-yet]: nothing acts upon `targets.kubernetes` yet
+                hint: a deployment that needs it is refused
+        "#]],
+    );
+    check_root(
+        "services:\n  api: { run: [a], health: / }\n  auth: { run: [a], health: / }",
+        expect![[r#"
+            6:41 127.0.0.1:8080 | error[settings-listener]: 'auth' in 'dev' listens on 127.0.0.1:8080, where another service listens
+                hint: give each service of an environment a port of its own, where the service stands
+        "#]],
+    );
+    check(
+        "version: 1
+project: planner
+services:
+  api: { run: [a], health: /, targets: { host: 127.0.0.1:9 } }
+  auth: { run: [a], health: /, targets: { host: 0.0.0.0:9 } }
+environments: { dev: { targets: { host: { instances: 2 } } } }",
+        expect![[r#"
+            5:49 0.0.0.0:9 | error[settings-listener]: 'auth' in 'dev' listens on 0.0.0.0:9, where another service listens
+                line 4: the other one
+                hint: give each service of an environment a port of its own, where the service stands
+        "#]],
+    );
+    check_environment(
+        "strategy: canary",
+        expect![[r#"
+        6:34 canary | error[settings-target]: the target host has no strategy `canary`
+            line 5: this service
+            hint: write one of: rolling, blue_green
+        6:34 canary | warning[settings-not-yet]: nothing acts upon `strategy.canary` yet
+            hint: a deployment that needs it is refused
+    "#]],
+    );
+    check_environment(
+        "secrets: { A: 'kubernetes:a/b' }",
+        expect![[r#"
+        6:35 A | error[settings-target]: 'api' in 'dev' cannot read a secret of `kubernetes:`
+            line 5: this service
+            hint: keep it where the target can read it, for this environment
+    "#]],
+    );
+}
+
+#[test]
+fn what_works_and_is_not_wise() {
+    check_environment(
+        "deploy: { on: main }",
+        expect![[r#"
+            6:34 on | note[settings-advice]: at level 4 a push only asks: a person starts the deployment
+                hint: `level: 5` lets it go by itself
+            6:34 on | warning[settings-not-yet]: nothing acts upon `deploy.on` yet
+                hint: a deployment that needs it is refused
+        "#]],
+    );
+    check_environment(
+        "credentials: keys",
+        expect![[r#"
+        6:37 keys | warning[settings-advice]: access keys are good until somebody remembers them
+            hint: `assume:` takes a role by a token of OIDC, and nothing is stored
+    "#]],
+    );
+}
+
+/// Read, typed, and refused when it is needed; never ignored.
+#[test]
+fn what_is_not_acted_upon_yet_is_said() {
+    check_root(
+        "notify: [{ email: team@example.com }]",
+        expect![[r#"
+        1:1 notify | warning[settings-not-yet]: nothing acts upon `notify` yet
+            hint: a deployment that needs it is refused
+    "#]],
+    );
+    check_root(
+        "environments: { dev: { url: 'https://a.example', targets: { kubernetes: { context: a } } } }",
+        expect![[r#"
+            1:61 kubernetes | warning[settings-not-yet]: nothing acts upon `targets.kubernetes` yet
+                hint: a deployment that needs it is refused
+        "#]],
+    );
+    let text =
+        AROUND.replace("host: 127.0.0.1:8080", "host: { listen: 127.0.0.1:8080, user: planner }");
+    let (settings, _) = read(&Source::new("launchway.yml", text));
+    let resolved = settings.expect("it is well").resolve("dev", "api").expect("both are there");
+    assert_eq!(resolved.not_yet[0].key, "targets.host.user");
+}
