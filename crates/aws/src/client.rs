@@ -1,5 +1,7 @@
 //! Calls, signed and sent, one at a time.
 
+use std::io::Write;
+
 use serde_json::Value as Json;
 
 use crate::credentials::Credentials;
@@ -7,7 +9,10 @@ use crate::fault::{Fault, FaultKind};
 use crate::service::{Endpoints, Service};
 use crate::sign_in::SignIn;
 use crate::signature::{self, Signing};
-use crate::transport::{Reply, Transport, WireRequest, host_of};
+use crate::transport::{
+    ObjectBody, ObjectMethod, ObjectReply, ObjectRequest, Reply, Transport, Unanswered,
+    WireRequest, host_of,
+};
 use crate::xml;
 
 /// So many pages of a list are read: of tasks that is more than a cluster may have.
@@ -198,28 +203,87 @@ impl Client {
         let url = self.endpoints.url(service, &self.region);
         if let Some(credentials) = credentials {
             let at = stamp((self.clock)());
+            let hashed = signature::hashed(body.as_bytes());
             let signing = Signing {
+                method: "POST",
+                path: "/",
+                query: "",
                 region: service.region(&self.region),
                 service: service.as_str(),
                 host: host_of(&url),
                 at: &at,
                 headers: &headers,
-                body: &body,
+                body: &hashed,
             };
             let added = signature::sign(&signing, credentials);
             headers.extend(added);
         }
         headers.push(("user-agent", self.user_agent.clone()));
         let sent = self.transport.send(&WireRequest { url, headers, body });
-        sent.map_err(|unanswered| Fault {
-            kind: FaultKind::Unanswered,
-            action: action.to_owned(),
-            code: None,
-            message: unanswered.to_string(),
-            request_id: None,
-            resources: Box::default(),
-        })
+        sent.map_err(|why| unanswered(action, &why))
     }
+
+    /// A request for an object, signed and sent. Credentials that ended early are not kept.
+    pub(crate) fn object(
+        &mut self,
+        asked: &ObjectCall<'_>,
+        body: ObjectBody<'_>,
+        into: Option<&mut dyn Write>,
+    ) -> Result<ObjectReply, Fault> {
+        let credentials = self.credentials(asked.action)?;
+        let (host, path) = self.endpoints.object(&self.region, asked.bucket, asked.key);
+        let hashed = body.sha256();
+        let mut headers = asked.headers.clone();
+        headers.push(("x-amz-content-sha256", hashed.clone()));
+        let at = stamp((self.clock)());
+        let signing = Signing {
+            method: asked.method.as_str(),
+            path: &path,
+            query: &asked.query,
+            region: &self.region,
+            service: Service::S3.as_str(),
+            host: host_of(&host),
+            at: &at,
+            headers: &headers,
+            body: &hashed,
+        };
+        let added = signature::sign(&signing, &credentials);
+        headers.extend(added);
+        headers.push(("user-agent", self.user_agent.clone()));
+        let question = if asked.query.is_empty() { "" } else { "?" };
+        let url = format!("{host}{path}{question}{}", asked.query);
+        let request = ObjectRequest { method: asked.method, url, headers };
+        let sent = self.transport.exchange(&request, body, into);
+        let reply = sent.map_err(|why| unanswered(asked.action, &why))?;
+        // S3 says no more than that to a HEAD.
+        if reply.status == 403 || reply.text().contains("Expired") {
+            self.credentials = None;
+        }
+        Ok(reply)
+    }
+}
+
+fn unanswered(action: &str, why: &Unanswered) -> Fault {
+    Fault {
+        kind: FaultKind::Unanswered,
+        action: action.to_owned(),
+        code: None,
+        message: why.to_string(),
+        request_id: None,
+        resources: Box::default(),
+    }
+}
+
+/// A request for an object, or for a bucket where the key is empty.
+pub(crate) struct ObjectCall<'a> {
+    /// As policies name it: `s3:GetObject`.
+    pub(crate) action: &'static str,
+    pub(crate) method: ObjectMethod,
+    pub(crate) bucket: &'a str,
+    pub(crate) key: &'a str,
+    /// Sorted by its keys, as it stands in the URL.
+    pub(crate) query: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 /// `20261121T083000Z`

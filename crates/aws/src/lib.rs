@@ -30,6 +30,7 @@ mod network;
 mod profile;
 mod rds;
 mod role;
+mod s3;
 mod scaling;
 mod secrets;
 mod service;
@@ -54,10 +55,17 @@ pub use local::{Method, Question};
 pub use logs::LinesFrom;
 pub use rds::{Database, DatabaseState, Snapshot};
 pub use role::{RoleRequest, TakenRole};
+pub use s3::{
+    BucketState, CHECKSUM_HEADER, LISTED_MAX, ListPage, Listed, Object, ObjectHead, PutIf,
+    SINGLE_PUT_MAX, Stored, Upload,
+};
 pub use scaling::ScaledBetween;
 pub use secrets::KnownSecret;
 pub use service::Endpoints;
 pub use sign_in::{Assume, SignIn, SignInError, Surroundings};
 pub use task::{EcsContainer, EcsTask, Launched};
 pub use token::{AUDIENCE, Issue, claims};
-pub use transport::{Https, Reply, Transport, Unanswered, WireRequest};
+pub use transport::{
+    Https, ObjectBody, ObjectMethod, ObjectReply, ObjectRequest, Reply, Transport, Unanswered,
+    WireRequest,
+};

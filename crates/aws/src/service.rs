@@ -15,6 +15,7 @@ pub(crate) enum Service {
     LoadBalancing,
     Logs,
     Rds,
+    S3,
     SecretsManager,
     Ssm,
     Sts,
@@ -57,6 +58,7 @@ static LOAD_BALANCING: Api =
     query("elasticloadbalancing", "2015-12-01", "ELASTIC_LOAD_BALANCING_V2");
 static LOGS: Api = json("logs", "Logs_20140328", "CLOUDWATCH_LOGS");
 static RDS: Api = query("rds", "2014-10-31", "RDS");
+static S3: Api = query("s3", "2006-03-01", "S3");
 static SECRETS_MANAGER: Api = json("secretsmanager", "secretsmanager", "SECRETS_MANAGER");
 static SSM: Api = json("ssm", "AmazonSSM", "SSM");
 static STS: Api = query("sts", "2011-06-15", "STS");
@@ -73,6 +75,7 @@ const ALL: &[Service] = &[
     Service::LoadBalancing,
     Service::Logs,
     Service::Rds,
+    Service::S3,
     Service::SecretsManager,
     Service::Ssm,
     Service::Sts,
@@ -91,6 +94,7 @@ impl Service {
             Service::LoadBalancing => &LOAD_BALANCING,
             Service::Logs => &LOGS,
             Service::Rds => &RDS,
+            Service::S3 => &S3,
             Service::SecretsManager => &SECRETS_MANAGER,
             Service::Ssm => &SSM,
             Service::Sts => &STS,
@@ -172,9 +176,56 @@ impl Endpoints {
     }
 }
 
+impl Endpoints {
+    /// Where an object is, or its bucket where the key is empty: `(https://host, /path)`.
+    ///
+    /// At AWS a bucket has a host of its own, but for names with a full stop: no certificate fits
+    /// those. Elsewhere names under names are not to be counted on.
+    pub(crate) fn object(&self, region: &str, bucket: &str, key: &str) -> (String, String) {
+        let key = encoded_path(key);
+        let told = self.own.get(&Service::S3).or(self.all.as_ref());
+        if let Some(url) = told {
+            return (url.trim_end_matches('/').to_owned(), format!("/{bucket}/{key}"));
+        }
+        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        if bucket.contains('.') {
+            return (format!("https://s3.{region}.{suffix}"), format!("/{bucket}/{key}"));
+        }
+        (format!("https://{bucket}.s3.{region}.{suffix}"), format!("/{key}"))
+    }
+}
+
+/// A key as a URL has it: what parts it stays.
+fn encoded_path(key: &str) -> String {
+    key.split('/').map(crate::client::encoded).collect::<Vec<_>>().join("/")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bucket_has_a_host_of_its_own_where_a_certificate_fits() {
+        let usual = Endpoints::default();
+        let at = |endpoints: &Endpoints, region, bucket, key| {
+            let (host, path) = endpoints.object(region, bucket, key);
+            format!("{host} {path}")
+        };
+        assert_eq!(
+            at(&usual, "eu-central-1", "planner", "a b/ä+1.json"),
+            "https://planner.s3.eu-central-1.amazonaws.com /a%20b/%C3%A4%2B1.json"
+        );
+        assert_eq!(
+            at(&usual, "cn-north-1", "planner.dumps", ""),
+            "https://s3.cn-north-1.amazonaws.com.cn /planner.dumps/"
+        );
+        let told = Endpoints::of(|name| match name {
+            "AWS_ENDPOINT_URL" => Some("http://all:1".to_owned()),
+            "AWS_ENDPOINT_URL_S3" => Some("http://s3:2/".to_owned()),
+            _ => None,
+        });
+        assert_eq!(at(&told, "r", "planner", "k"), "http://s3:2 /planner/k");
+    }
 
     #[test]
     fn services_are_at_their_usual_places_or_where_the_environment_says() {

@@ -10,8 +10,14 @@ use crate::credentials::Credentials;
 /// The block of SHA-256, which HMAC works in (RFC 2104).
 const BLOCK: usize = 64;
 
-/// What is signed. The path is `/` and there is no query: no call of ours has another.
+/// What is signed.
 pub(crate) struct Signing<'a> {
+    /// `POST`
+    pub(crate) method: &'static str,
+    /// As it stands in the URL: `/`, or the way to an object.
+    pub(crate) path: &'a str,
+    /// As it stands in the URL, sorted by its keys; empty without one.
+    pub(crate) query: &'a str,
     pub(crate) region: &'a str,
     pub(crate) service: &'a str,
     pub(crate) host: &'a str,
@@ -19,7 +25,13 @@ pub(crate) struct Signing<'a> {
     pub(crate) at: &'a str,
     /// Names in lower case.
     pub(crate) headers: &'a [(&'static str, String)],
+    /// SHA-256 of the body, in hex.
     pub(crate) body: &'a str,
+}
+
+/// SHA-256 of a body, as requests are signed with it.
+pub(crate) fn hashed(body: &[u8]) -> String {
+    hex(&Sha256::digest(body))
 }
 
 /// The headers that a signed request has on top.
@@ -36,11 +48,12 @@ pub(crate) fn sign(
     signed.extend(all.map(|(key, value)| (*key, value.trim())));
     signed.sort_unstable();
     let names = signed.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(";");
-    let mut canonical = "POST\n/\n\n".to_owned();
+    let Signing { method, path, query, .. } = signing;
+    let mut canonical = format!("{method}\n{path}\n{query}\n");
     for (key, value) in &signed {
         let _ = writeln!(canonical, "{key}:{value}");
     }
-    let _ = write!(canonical, "\n{names}\n{}", hex(&Sha256::digest(signing.body.as_bytes())));
+    let _ = write!(canonical, "\n{names}\n{}", signing.body);
     let day = &signing.at[..8];
     let scope = format!("{day}/{}/{}/aws4_request", signing.region, signing.service);
     let hashed = hex(&Sha256::digest(canonical.as_bytes()));
@@ -94,13 +107,17 @@ mod tests {
             ("content-type", "application/x-amz-json-1.1".to_owned()),
             ("x-amz-target", "AmazonEC2ContainerServiceV20141113.DescribeServices".to_owned()),
         ];
+        let body = hashed(br#"{"cluster":"c","services":["api"]}"#);
         let signing = Signing {
+            method: "POST",
+            path: "/",
+            query: "",
             region: "eu-central-1",
             service: "ecs",
             host: "ecs.eu-central-1.amazonaws.com",
             at: "20261121T083000Z",
             headers: &headers,
-            body: r#"{"cluster":"c","services":["api"]}"#,
+            body: &body,
         };
         let added = sign(&signing, &credentials);
         let (_, said) = added.last().expect("the signature is a header");
@@ -123,6 +140,49 @@ mod tests {
             Some("session-token"),
             "content-type;host;x-amz-date;x-amz-security-token;x-amz-target",
             "7a3463d9e67ffd06245e2500647595b08586ff4458de0551a0226e9b36fa967b",
+        );
+    }
+
+    /// Known answers of botocore 1.43.106, for objects: a list, and what is written if it is absent.
+    #[test]
+    fn signs_objects_as_botocore_does() {
+        let credentials =
+            Credentials::key("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+        let check =
+            |method, path, query, body: &[u8], headers: &[(&'static str, String)], expect| {
+                let body = hashed(body);
+                let mut headers = headers.to_vec();
+                headers.push(("x-amz-content-sha256", body.clone()));
+                let signing = Signing {
+                    method,
+                    path,
+                    query,
+                    region: "eu-central-1",
+                    service: "s3",
+                    host: "planner.s3.eu-central-1.amazonaws.com",
+                    at: "20261121T083000Z",
+                    headers: &headers,
+                    body: &body,
+                };
+                let added = sign(&signing, &credentials);
+                let (_, said) = added.last().expect("the signature is a header");
+                assert_eq!(said.rsplit('=').next(), Some(expect));
+            };
+        check(
+            "GET",
+            "/",
+            "encoding-type=url&list-type=2&max-keys=1000&prefix=log%2F&start-after=log%2F00%20a",
+            b"",
+            &[],
+            "c034d04bba09e31e0bc8491e98bc832218ee35fdaf18d48afa9b09a15a634a4d",
+        );
+        check(
+            "PUT",
+            "/log/a%20b/%C3%A4%2B1",
+            "",
+            b"one",
+            &[("if-none-match", "*".to_owned())],
+            "845a4eebd74d946ddd969170108482dcc78bc3dd89cad68ab4d8b18994ad49ba",
         );
     }
 

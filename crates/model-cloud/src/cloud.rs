@@ -14,6 +14,7 @@ use crate::logs::{self, Line};
 use crate::names::{Names, short};
 use crate::parameters::{self, Parameter};
 use crate::rds::{self, Database, Snapshot, Snapshots};
+use crate::s3::Bucket;
 use crate::scaling::{self, Scalable};
 use crate::secrets::{self, StoredSecret};
 use crate::services::{self, Service};
@@ -62,7 +63,8 @@ pub struct Cloud {
     pub(crate) secrets: Vec<StoredSecret>,
     pub(crate) parameters: BTreeMap<String, Parameter>,
     pub(crate) ecr: ecr::Registry,
-    faults: Vec<Fault>,
+    pub(crate) buckets: BTreeMap<String, Bucket>,
+    pub(crate) faults: Vec<Fault>,
     calls: Vec<Call>,
     pub(crate) lag_ms: u64,
     pub(crate) drain_ms: u64,
@@ -106,6 +108,7 @@ impl Cloud {
             secrets: Vec::new(),
             parameters: BTreeMap::new(),
             ecr: ecr::Registry::default(),
+            buckets: BTreeMap::new(),
             faults: Vec::new(),
             calls: Vec::new(),
             lag_ms: 0,
@@ -291,6 +294,11 @@ impl Cloud {
             user_agent: request.user_agent.clone(),
         });
         if lost { Answer::Lost } else { asked.said(given, request_id) }
+    }
+
+    /// Writes down what was asked.
+    pub(crate) fn note(&mut self, call: Call) {
+        self.calls.push(call);
     }
 
     fn operate(&mut self, asked: &Asked) -> Given {

@@ -20,9 +20,10 @@ use crate::answer::{Answer, Request};
 use crate::cloud::Cloud;
 use crate::fault::{Fault, FaultKind};
 use crate::image::{Health, Image};
+use crate::s3::{ObjectAnswer, ObjectAsked};
 
-/// What a client may send: far more than any call of ECS.
-const BODY_MAX: usize = 4 << 20;
+/// What a client may send: far more than any call of ECS, and objects as tests write them.
+const BODY_MAX: usize = 64 << 20;
 /// One line of a head.
 const LINE_MAX: u64 = 64 << 10;
 
@@ -91,13 +92,20 @@ struct Asked {
     method: String,
     path: String,
     headers: Vec<(String, String)>,
-    body: String,
+    body: Vec<u8>,
 }
 
 impl Asked {
     fn header(&self, name: &str) -> String {
         let found = self.headers.iter().find(|(key, _)| key == name);
         found.map_or(String::new(), |(_, value)| value.clone())
+    }
+}
+
+impl Asked {
+    /// Signed for S3, which has its own protocol.
+    fn is_of_objects(&self) -> bool {
+        self.header("authorization").contains("/s3/aws4_request")
     }
 }
 
@@ -119,11 +127,15 @@ impl Shared {
         while let Some(asked) = read(&mut reader, stream)? {
             let answer = match asked.path.strip_prefix("/_model/") {
                 Some(what) => self.control(what, &asked),
+                None if asked.is_of_objects() => {
+                    self.object(asked, stream)?;
+                    continue;
+                }
                 None => self.now().answer(&Request {
                     target: asked.header("x-amz-target"),
                     authorization: asked.header("authorization"),
                     user_agent: asked.header("user-agent"),
-                    body: asked.body,
+                    body: String::from_utf8(asked.body).map_err(|_| io::ErrorKind::InvalidData)?,
                 }),
             };
             let Answer::Said { status, request_id, content_type, body } = answer else {
@@ -141,9 +153,35 @@ impl Shared {
         Ok(())
     }
 
+    /// An object or a bucket.
+    fn object(&self, asked: Asked, mut stream: &TcpStream) -> io::Result<()> {
+        let (path, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
+        let is_head = asked.method == "HEAD";
+        let answer = self.now().object(&ObjectAsked {
+            method: asked.method,
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers: asked.headers,
+            body: asked.body,
+        });
+        let ObjectAnswer::Said { status, headers, body } = answer else {
+            stream.shutdown(std::net::Shutdown::Both)?;
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        };
+        let mut head = format!("HTTP/1.1 {status} Said\r\n");
+        for (key, value) in headers {
+            head += &format!("{key}: {value}\r\n");
+        }
+        // What 204 is answered with has no length, and that of a HEAD is not of its body.
+        if status != 204 && !is_head {
+            head += &format!("Content-Length: {}\r\n", body.len());
+        }
+        stream.write_all(&[head.as_bytes(), b"\r\n", &body].concat())
+    }
+
     /// What stands behind `/_model/`.
     fn control(&self, what: &str, asked: &Asked) -> Answer {
-        let body: Json = serde_json::from_str(&asked.body).unwrap_or(Json::Null);
+        let body: Json = serde_json::from_slice(&asked.body).unwrap_or(Json::Null);
         let mut cloud = self.now();
         let given = match (asked.method.as_str(), what) {
             ("POST", "advance") => {
@@ -166,6 +204,14 @@ impl Shared {
             ("POST", "alarm") => {
                 let text = |key: &str| body[key].as_str().unwrap_or_default();
                 cloud.set_alarm(text("name"), text("state"));
+                Some(json!({}))
+            }
+            ("POST", "bucket") => {
+                let name = body["name"].as_str().unwrap_or_default();
+                cloud.add_bucket(name);
+                if body["ignores_conditions"] == true {
+                    cloud.ignore_conditions(name);
+                }
                 Some(json!({}))
             }
             ("POST", "away") => {
@@ -259,7 +305,7 @@ fn read(reader: &mut BufReader<&TcpStream>, mut stream: &TcpStream) -> io::Resul
             headers.push((key.to_ascii_lowercase(), value.trim().to_owned()));
         }
     }
-    let mut asked = Asked { method, path, headers, body: String::new() };
+    let mut asked = Asked { method, path, headers, body: Vec::new() };
     if asked.header("expect") == "100-continue" {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
@@ -269,7 +315,7 @@ fn read(reader: &mut BufReader<&TcpStream>, mut stream: &TcpStream) -> io::Resul
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    asked.body = String::from_utf8(body).map_err(|_| io::ErrorKind::InvalidData)?;
+    asked.body = body;
     Ok(Some(asked))
 }
 

@@ -16,6 +16,7 @@
 //! client; `contract/` holds it against botocore. Where AWS's own behaviour is not documented, the
 //! model says which of the possible ones it plays ([`Rollback`]).
 //!
+//! Objects in buckets are there with conditional writes ([`Cloud::object`]), one request each.
 //! Of databases, alarms, networks and roles it knows what deployments ask. Not here: scaling by
 //! itself, blue/green, task sets, container instances. What asks for them is refused with AWS's word for it, never answered emptily.
 
@@ -36,6 +37,7 @@ mod network;
 mod parameters;
 mod rds;
 mod rollout;
+mod s3;
 mod scaling;
 mod secrets;
 mod services;
@@ -49,3 +51,4 @@ pub use ecr::Scan;
 pub use fault::{Fault, FaultKind};
 pub use front::{Clock, Front};
 pub use image::{Health, Image};
+pub use s3::{ObjectAnswer, ObjectAsked};
