@@ -27,7 +27,7 @@ pub(crate) use deploy::{
     ServiceLogsArgs, ServicesArgs, SettingsArgs, StatusArgs, UnitArgs,
 };
 pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
-pub(crate) use init::InitArgs;
+pub(crate) use init::{InitArgs, InitTarget};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
 pub(crate) use secrets::{SecretsCommand, VarsCommand};
 

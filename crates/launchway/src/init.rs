@@ -4,6 +4,7 @@
 //!   look.rs      folders ──▶ services: how each is built, run, asked    ─┐
 //!   cloud.rs     workflows ──▶ environments, clusters, regions          ─┼─▶ compose.rs ──▶ launchway.yml
 //!   propose.rs   workflows ──▶ the same, mended (crate `check`)          │
+//!   workflows.rs services, environments ──▶ workflows of our own        ─┤
 //!   difference.rs   what would be another                               ─┘
 //! ```
 //!
@@ -14,3 +15,4 @@ pub(crate) mod compose;
 pub(crate) mod difference;
 pub(crate) mod look;
 pub(crate) mod propose;
+pub(crate) mod workflows;

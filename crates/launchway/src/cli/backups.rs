@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::deploy::{EnvironmentArgs, SettingsArgs};
+use super::deploy::{AgreedArgs, EnvironmentArgs, SettingsArgs};
 use super::examples;
 
 /// `launchway backups`
@@ -28,6 +28,7 @@ pub(crate) struct BackupsListArgs {
 
 /// `launchway backups restore`
 #[derive(Clone, Debug, Args)]
+#[command(mut_arg("reason", |it| it.required(true)))]
 pub(crate) struct BackupsRestoreArgs {
     /// Which backup, as the list names it
     #[arg(value_name = "BACKUP")]
@@ -35,12 +36,8 @@ pub(crate) struct BackupsRestoreArgs {
     /// What the new database is called [default: the old one's name and the deployment's number]
     #[arg(long = "as", value_name = "NAME")]
     pub(crate) new: Option<String>,
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: String,
-    /// Agree without being asked, where the settings ask for no word
-    #[arg(long)]
-    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) agreed: AgreedArgs,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
 }

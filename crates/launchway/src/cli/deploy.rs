@@ -1,10 +1,12 @@
 //! The command line of deployments: daily verbs, and what looks after them.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::{Format, IamArgs, examples};
+use crate::deploying::request::Agreement;
 
 /// Which settings, and how results are written.
 #[derive(Clone, Debug, Args)]
@@ -39,10 +41,26 @@ pub(crate) struct AgreedArgs {
     /// Agree to the plan without being asked, where the settings ask for no word
     #[arg(long)]
     pub(crate) yes: bool,
+    /// The word that the settings ask for, where somebody typed it beforehand: into the form of a
+    /// workflow, say
+    #[arg(long, value_name = "WORD")]
+    pub(crate) confirm: Option<String>,
     /// Where people have to agree: your SSH key, private or public [default: the one git signs with,
     /// else ~/.ssh/id_*]
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+}
+
+impl AgreedArgs {
+    pub(crate) fn agreement(&self) -> Agreement<'_> {
+        Agreement {
+            reason: self.reason.as_deref(),
+            yes: self.yes,
+            word: self.confirm.as_deref(),
+            terminal: std::io::stdin().is_terminal(),
+            key: self.key.as_deref(),
+        }
+    }
 }
 
 /// How a release is brought.
@@ -62,6 +80,17 @@ pub(crate) struct HowArgs {
     pub(crate) hotfix: bool,
     #[command(flatten)]
     pub(crate) agreed: AgreedArgs,
+}
+
+impl HowArgs {
+    /// Who only looks at the plan is asked nothing.
+    pub(crate) fn agreement(&self) -> Agreement<'_> {
+        let agreed = self.agreed.agreement();
+        if !self.plan {
+            return agreed;
+        }
+        Agreement { yes: true, terminal: true, ..agreed }
+    }
 }
 
 /// `launchway deploy`
@@ -97,12 +126,8 @@ pub(crate) struct RollbackArgs {
     /// Only this service; may be given several times
     #[arg(short = 's', long = "service", value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-    /// Agree without typing ROLLBACK, where the settings ask for no word
-    #[arg(long)]
-    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) agreed: AgreedArgs,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
 }
@@ -123,12 +148,8 @@ pub(crate) struct ScaleArgs {
     /// Though Application Auto Scaling has a service of ECS, and would take the number back
     #[arg(long)]
     pub(crate) force: bool,
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-    /// Agree to the plan without being asked, where the settings ask for no word
-    #[arg(long)]
-    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) agreed: AgreedArgs,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
 }

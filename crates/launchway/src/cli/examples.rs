@@ -35,6 +35,8 @@ Examples:
   launchway init --dry-run                        what would be written, and nothing else
   launchway init                                  new files are written; what is there is shown, and asked about
   launchway init --yes                            files that are there are overwritten, too
+  launchway init --target ecs                     services run on ECS, though no workflow says so yet
+  launchway init --workflows                      tests, delivery and rollback beside the workflows there are
 
 It looks for Dockerfiles, programs that listen (FastAPI, Flask, Django, npm start), examples of .env files, and for what
 workflows say of ECS. What it guessed stands in the files. Workflows keep their text but for what launchway check knows is

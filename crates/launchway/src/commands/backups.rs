@@ -1,6 +1,5 @@
 //! `launchway backups`: what deployments put aside, and a new database of it.
 
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -163,17 +162,15 @@ fn restore(args: &BackupsRestoreArgs, state: &StateFolder) -> Outcome {
     let releases = running(&found, &ledger, (environment, &names))
         .unwrap_or_else(|_| vec![(Arc::clone(&entry.service), entry.release.clone())]);
     let step = restore.step(&entry.service, RESTORE_WITHIN);
+    let agreed = args.agreed.agreement();
     let wish = Wish {
         environment,
         services: &names,
-        reason: Some(&args.reason),
-        yes: args.yes,
-        terminal: std::io::stdin().is_terminal(),
+        agreed,
         only_look: false,
-        key: None,
         what: What::Task { releases, task: Task::Step(&step) },
     };
-    let view = driver.begin_quietly(build(&found, &book, state, &wish)?)?;
+    let view = driver.begin_quietly(build(&found, &book, state, &wish)?, agreed)?;
     let ended = view.as_ref().and_then(|it| it.ended.as_ref());
     if ended.is_some_and(|it| it.verdict == Verdict::Succeeded) {
         told(&restore, environment, &step.key, format);

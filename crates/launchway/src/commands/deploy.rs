@@ -1,6 +1,5 @@
 //! `launchway deploy`: a release goes to an environment; on failure it comes back by itself.
 
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use deployment::compose;
@@ -42,15 +41,13 @@ pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
         migrations: !args.how.skip_migrations,
         hotfix: args.how.hotfix,
     };
+    let agreed = args.how.agreement();
     let wish = Wish {
         environment: &args.of.environment,
         services: &args.of.services,
-        reason: args.how.agreed.reason.as_deref(),
+        agreed,
         // Who only looks at the plan agrees to nothing.
-        yes: args.how.agreed.yes || args.how.plan,
-        terminal: args.how.plan || std::io::stdin().is_terminal(),
         only_look: args.how.plan,
-        key: args.how.agreed.key.as_deref(),
         what,
     };
     let format = args.of.settings.format;
@@ -62,7 +59,7 @@ pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
     let _place = driver.take(&args.of.environment)?;
     driver.finish_open(&args.of.environment)?;
     // Behind what was left open: what ran well there last may be another by now.
-    driver.begin(build(&found, &book, state, &wish)?)
+    driver.begin(build(&found, &book, state, &wish)?, agreed)
 }
 
 /// Looks, and says what would be done.

@@ -10,7 +10,7 @@ use views::Ledger;
 use crate::cli::{DifferenceArgs, Format};
 use crate::deploying::book::Book;
 use crate::deploying::foresee::foresee;
-use crate::deploying::request::{What, Wish, environment, running, wanted};
+use crate::deploying::request::{Agreement, What, Wish, environment, running, wanted};
 use crate::deploying::show;
 use crate::exit::{Exit, Outcome};
 use crate::images::find::{self, Asked};
@@ -51,11 +51,8 @@ pub(crate) fn run(args: &DifferenceArgs, state: &StateFolder) -> Outcome {
     let wish = Wish {
         environment: name,
         services: &of.services,
-        reason: None,
-        yes: true,
-        terminal: false,
+        agreed: Agreement::to_look(),
         only_look: true,
-        key: None,
         what,
     };
     let (requests, _) = wanted(&found, &book, state, &wish)?;

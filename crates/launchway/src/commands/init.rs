@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use syntax::{Severity, Source};
 
-use crate::cli::{Format, InitArgs};
+use crate::cli::{Format, InitArgs, InitTarget};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::files;
 use crate::init::cloud::Cloud;
 use crate::init::compose::Seen;
 use crate::init::difference;
-use crate::init::look::{self, plain_name};
+use crate::init::look::{self, SeenService, plain_name};
 use crate::init::propose::{self, Proposed};
 use crate::terminal::style::{Style, out, talk};
 
@@ -25,8 +26,7 @@ pub(crate) fn run(args: &InitArgs) -> Outcome {
     }
     let (services, passed) = look::services(&root);
     let name = root.file_name().unwrap_or_default().to_string_lossy();
-    let cloud = Cloud::read(&root);
-    let seen = Seen { project: plain_name(&name), services, cloud };
+    let seen = seen(args, &root, plain_name(&name), services)?;
     let (proposed, left) = propose::files(&root, &seen)?;
     prove(&proposed)?;
     let teller = Teller { format: args.format };
@@ -40,6 +40,34 @@ pub(crate) fn run(args: &InitArgs) -> Outcome {
     left.iter().for_each(|it| teller.left(it));
     teller.next(&seen);
     Ok(if kept { Exit::Forbidden } else { Exit::Done })
+}
+
+/// What there is, and what somebody says beside it.
+fn seen(
+    args: &InitArgs,
+    root: &Path,
+    project: String,
+    services: Vec<SeenService>,
+) -> Result<Seen, Failure> {
+    let folder = root.join(files::WORKFLOWS);
+    let has_some = folder.is_dir() && !files::workflow_files(&folder)?.is_empty();
+    let (variables, terraform) = (look::variables(root), look::terraform(root));
+    let has_workflows = args.workflows || !has_some;
+    let cloud = Cloud::read(root);
+    let mut seen = Seen { project, services, cloud, variables, terraform, has_workflows };
+    match args.target {
+        Some(InitTarget::Ecs) if !seen.cloud.has_ecs() => {
+            if seen.services.iter().all(|it| it.dockerfile.is_none()) {
+                let message = "ECS runs images, and no service has a Dockerfile";
+                return Err(Failure::new(Exit::Refused, message).hint("--target host"));
+            }
+            let environments = seen.environments();
+            seen.cloud.guess(&seen.project, &environments);
+        }
+        Some(InitTarget::Host) => seen.cloud.environments.clear(),
+        Some(InitTarget::Ecs) | None => {}
+    }
+    Ok(seen)
 }
 
 /// What is written must be good: nobody shall mend our own file first.

@@ -2,7 +2,6 @@
 //! is built: an image is copied where the environment has a repository of its own, a bundle is the
 //! file that it is.
 
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use event::{DeployStepKey, KnownRelease, Release, ReleaseOrigin};
@@ -44,14 +43,12 @@ pub(crate) fn run(args: &PromoteArgs, state: &StateFolder) -> Outcome {
     }
     let promotion = Promotion { args, found: &found, book: &book, state, below: &below.value };
     let given = promotion.releases()?;
+    let agreed = args.how.agreement();
     let wish = Wish {
         environment: name,
         services: &args.of.services,
-        reason: args.how.agreed.reason.as_deref(),
-        yes: args.how.agreed.yes || args.how.plan,
-        terminal: args.how.plan || std::io::stdin().is_terminal(),
+        agreed,
         only_look: args.how.plan,
-        key: args.how.agreed.key.as_deref(),
         what: What::Ship {
             version: None,
             from: None,
@@ -66,7 +63,7 @@ pub(crate) fn run(args: &PromoteArgs, state: &StateFolder) -> Outcome {
     if args.how.plan {
         return super::deploy::plan_of(&request, state, &found, format);
     }
-    let outcome = driver.begin(request)?;
+    let outcome = driver.begin(request, agreed)?;
     promotion.record(&given)?;
     Ok(outcome)
 }

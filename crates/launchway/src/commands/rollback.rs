@@ -1,6 +1,5 @@
 //! `launchway rollback`: back to a release that ran well; without one, the releases there are.
 
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use event::KnownRelease;
@@ -30,7 +29,7 @@ pub(crate) fn run(args: &RollbackArgs, state: &StateFolder) -> Outcome {
         let ledger = book.ledger(&args.environment)?;
         releases::show(&args.environment, &ledger, format);
         const NAME_ONE: &str = "name one that is good: --to RELEASE, or --to previous";
-        if args.yes || args.reason.is_some() {
+        if args.agreed.yes || args.agreed.reason.is_some() {
             return Err(Failure::new(Exit::Usage, "to which release?").hint(NAME_ONE));
         }
         talk(NAME_ONE);
@@ -45,17 +44,15 @@ pub(crate) fn run(args: &RollbackArgs, state: &StateFolder) -> Outcome {
     let releases = choose(&ledger, &names, to, !args.services.is_empty()).map_err(|failure| {
         failure.hint(format!("launchway rollback {} lists them", args.environment))
     })?;
+    let agreed = args.agreed.agreement();
     let wish = Wish {
         environment: &args.environment,
         services: &args.services,
-        reason: args.reason.as_deref(),
-        yes: args.yes,
-        terminal: std::io::stdin().is_terminal(),
+        agreed,
         only_look: false,
-        key: None,
         what: What::Restore(releases),
     };
-    driver.begin(build(&found, &book, state, &wish)?)
+    driver.begin(build(&found, &book, state, &wish)?, agreed)
 }
 
 /// What each service goes back to. Of services that nobody named, those that have no such release

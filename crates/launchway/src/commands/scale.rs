@@ -1,6 +1,5 @@
 //! `launchway scale`: what runs, with another number of instances.
 
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use event::KnownRelease;
@@ -30,17 +29,15 @@ pub(crate) fn run(args: &ScaleArgs, state: &StateFolder) -> Outcome {
     let ledger = book.ledger(&args.environment)?;
     let releases = names.iter().map(|it| Ok((Arc::clone(&it.value), running(&ledger, &it.value)?)));
     let releases = releases.collect::<Result<_, Failure>>()?;
+    let agreed = args.agreed.agreement();
     let wish = Wish {
         environment: &args.environment,
         services: &args.services,
-        reason: args.reason.as_deref(),
-        yes: args.yes,
-        terminal: std::io::stdin().is_terminal(),
+        agreed,
         only_look: false,
-        key: None,
         what: What::Scale { releases, to: args.to, force: args.force },
     };
-    driver.begin(build(&found, &book, state, &wish)?)
+    driver.begin(build(&found, &book, state, &wish)?, agreed)
 }
 
 /// Of Kubernetes this version knows no number.

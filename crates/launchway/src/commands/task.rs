@@ -1,7 +1,6 @@
 //! `launchway task run` and `launchway migrate`: a command beside what runs, once. A deployment like
 //! any other, planned and guarded as one, that leaves what runs as it is.
 
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use event::DeployStepKind;
@@ -82,19 +81,17 @@ impl Beside<'_> {
         let ledger = book.ledger(self.environment)?;
         let wanted: Vec<String> = names.iter().map(|it| it.value.to_string()).collect();
         let releases = running(&found, &ledger, (self.environment, &wanted))?;
+        let agreed = self.agreed.agreement();
         let wish = Wish {
             environment: self.environment,
             services: &wanted,
-            reason: self.agreed.reason.as_deref(),
-            yes: self.agreed.yes,
-            terminal: std::io::stdin().is_terminal(),
+            agreed,
             only_look: false,
-            key: self.agreed.key.as_deref(),
             what: What::Task { releases, task },
         };
         let request = build(&found, &book, state, &wish)?;
         let mut hands = Hands::open(state, &request, Some(&found))?;
-        let view = driver.begin_quietly(request)?;
+        let view = driver.begin_quietly(request, agreed)?;
         if let Some(view) = &view {
             printed(&book, view, &mut hands, format)?;
         }

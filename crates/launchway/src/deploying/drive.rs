@@ -21,6 +21,7 @@ use super::book::Book;
 use super::doors::{Hands, Nobody};
 use super::inbox::{Inbox, Judge};
 use super::live::Live;
+use super::request::Agreement;
 use super::{exit_of, owner, person, show, workflow};
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
@@ -123,20 +124,22 @@ impl Driver<'_> {
     }
 
     /// Begins a deployment, and tells how it ended. Its place is the caller's.
-    pub(crate) fn begin(&self, request: DeploymentRequest) -> Outcome {
-        Ok(self.told(self.begin_quietly(request)?.as_ref()))
+    pub(crate) fn begin(&self, request: DeploymentRequest, agreed: Agreement<'_>) -> Outcome {
+        Ok(self.told(self.begin_quietly(request, agreed)?.as_ref()))
     }
 
     /// Begins a deployment. Back comes how it ended; nothing where it was left.
     pub(crate) fn begin_quietly(
         &self,
         request: DeploymentRequest,
+        agreed: Agreement<'_>,
     ) -> Result<Option<DeploymentView>, Failure> {
         let hands = Hands::open(self.state, &request, Some(self.found))?;
         let id = self.book.store.allocate_deployment(&request.project, &request.environment);
         let id = id.map_err(|error| Failure::caused(Exit::Missing, error))?;
         let (sender, inputs) = channel();
-        let watcher = Watcher::new(self.format, &sender, &request);
+        let mut watcher = Watcher::new(self.format, &sender, &request);
+        watcher.typed = agreed.word.map(Arc::from);
         let ledger = self.book.store.ledger();
         self.listen(id, &request, &sender);
         let driven = Deployment::request(id, request, owner(), (ledger, hands, watcher));
@@ -197,6 +200,8 @@ struct Watcher {
     inputs: Sender<DeploymentInput>,
     by: Actor,
     word: Option<Arc<str>>,
+    /// What was typed beforehand.
+    typed: Option<Arc<str>>,
     plan: Option<Digest>,
 }
 
@@ -210,14 +215,19 @@ impl Watcher {
             GateDemand::Confirm { word } => Some(Arc::clone(word)),
             GateDemand::Approval { .. } | GateDemand::Wait { .. } => None,
         });
-        let (live, by, plan) = (Live::new(format), request.by.clone(), None);
-        Watcher { live, inputs: inputs.clone(), by, word, plan }
+        let (live, by) = (Live::new(format), request.by.clone());
+        Watcher { live, inputs: inputs.clone(), by, word, typed: None, plan: None }
     }
 
     /// Asks on a thread of its own: the deployment hears signals meanwhile.
     fn ask(&self) {
         let (Some(word), Some(plan)) = (&self.word, self.plan) else { return };
         let (word, by, inputs) = (Arc::clone(word), self.by.clone(), self.inputs.clone());
+        if self.typed.as_ref() == Some(&word) {
+            // It may be over by then.
+            let _ = inputs.send(DeploymentInput::Told(Input::Confirm { word, by, plan }));
+            return;
+        }
         talk(&format!("Type {word} to do this; anything else ends it:"));
         std::thread::spawn(move || {
             let mut line = String::new();

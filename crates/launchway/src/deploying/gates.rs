@@ -12,6 +12,7 @@ use syntax::Span;
 use workflow::Pattern;
 
 use super::people::{self, People};
+use super::request::Agreement;
 use super::rules::Ruling;
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
@@ -36,10 +37,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) spared: bool,
     /// The word that is typed where the settings name none: `yes`, `ROLLBACK`.
     pub(crate) word: &'a str,
-    /// Agreed beforehand.
-    pub(crate) yes: bool,
-    /// There is somebody to ask.
-    pub(crate) terminal: bool,
+    pub(crate) agreed: Agreement<'a>,
     pub(crate) branch: Option<&'a str>,
     pub(crate) tags: &'a [String],
     /// Who asked for it and who wrote it.
@@ -160,14 +158,23 @@ fn confirmation(
     attempt: &Attempt<'_>,
 ) -> Result<Option<GateDemand>, Failure> {
     let wants_person = level < LEVEL_ALONE || attempt.restores;
-    match word {
-        Some(word) if !attempt.terminal => Err(forbidden(format!(
+    let agreed = &attempt.agreed;
+    let asked = |word: Arc<str>| Ok(Some(GateDemand::Confirm { word }));
+    match (word, agreed.word) {
+        (Some(word), Some(typed)) if *word == *typed => asked(word),
+        (None, Some(typed)) if attempt.word == typed => asked(typed.into()),
+        (word, Some(typed)) => {
+            let word = word.as_deref().unwrap_or(attempt.word).to_owned();
+            Err(forbidden(format!("{name} wants {word}, and --confirm says {typed}")))
+        }
+        (Some(word), None) if !agreed.terminal => Err(forbidden(format!(
             "{name} wants a person who types {word}, and there is no terminal to type it at"
-        ))),
-        Some(word) => Ok(Some(GateDemand::Confirm { word })),
-        None if !wants_person || attempt.yes => Ok(None),
-        None if attempt.terminal => Ok(Some(GateDemand::Confirm { word: attempt.word.into() })),
-        None => Err(forbidden(format!(
+        ))
+        .hint(format!("who typed it elsewhere hands it on: --confirm {word}"))),
+        (Some(word), None) => asked(word),
+        (None, None) if !wants_person || agreed.yes => Ok(None),
+        (None, None) if agreed.terminal => asked(attempt.word.into()),
+        (None, None) => Err(forbidden(format!(
             "{name} has the level {level}: a person starts every deployment, and there is no terminal"
         ))
         .hint("agree with --yes")),

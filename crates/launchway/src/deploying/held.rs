@@ -62,7 +62,7 @@ impl Held<'_> {
         let mut by = People::default();
         let mut authors = Vec::new();
         if is_asked && !wish.only_look {
-            let proof = people::ask(request, ruling, wish.key)?;
+            let proof = people::ask(request, ruling, wish.agreed.key)?;
             let (person, _) = ruling.signers.owner(&proof.key).expect("it was looked for");
             request.by =
                 Actor { name: MaskedText::without_secrets(person.name()), proof: "ssh".into() };
@@ -84,8 +84,7 @@ impl Held<'_> {
             restores,
             spared,
             word,
-            yes: wish.yes,
-            terminal: wish.terminal,
+            agreed: wish.agreed,
             branch: self.source.branch.as_deref(),
             tags: &self.source.tags,
             people: &by,

@@ -38,14 +38,31 @@ const COMMIT_DIGITS: usize = 12;
 pub(crate) struct Wish<'a> {
     pub(crate) environment: &'a str,
     pub(crate) services: &'a [String],
-    pub(crate) reason: Option<&'a str>,
-    pub(crate) yes: bool,
-    pub(crate) terminal: bool,
+    pub(crate) agreed: Agreement<'a>,
     /// Nothing is begun: it is only shown what would be.
     pub(crate) only_look: bool,
+    pub(crate) what: What<'a>,
+}
+
+/// How somebody says that they want it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Agreement<'a> {
+    pub(crate) reason: Option<&'a str>,
+    /// Agreed beforehand, where the settings ask for no word.
+    pub(crate) yes: bool,
+    /// The word, typed beforehand.
+    pub(crate) word: Option<&'a str>,
+    /// There is somebody to ask.
+    pub(crate) terminal: bool,
     /// The key that whoever asks signs with, where people have to agree.
     pub(crate) key: Option<&'a Path>,
-    pub(crate) what: What<'a>,
+}
+
+impl Agreement<'_> {
+    /// Of somebody who only looks: nothing is asked, and nothing done.
+    pub(crate) fn to_look() -> Agreement<'static> {
+        Agreement { yes: true, terminal: true, ..Agreement::default() }
+    }
 }
 
 /// Of which kind.
@@ -145,7 +162,7 @@ pub(crate) fn build(
         environment: Arc::clone(&environment.name.value),
         kind,
         by: person(),
-        reason: wish.reason.map(MaskedText::without_secrets),
+        reason: wish.agreed.reason.map(MaskedText::without_secrets),
         services: requests,
         gates: Vec::new(),
         force,
@@ -256,11 +273,8 @@ pub(crate) fn verification(
     let wish = Wish {
         environment,
         services: &names,
-        reason: None,
-        yes: true,
-        terminal: false,
+        agreed: Agreement::to_look(),
         only_look: true,
-        key: None,
         what: What::Restore(running(found, &ledger, (environment, &names))?),
     };
     let (requests, _) = wanted(found, book, state, &wish)?;

@@ -26,6 +26,8 @@ pub(crate) struct SeenEnvironment {
     pub(crate) cluster: Option<String>,
     pub(crate) service: Option<String>,
     pub(crate) role: Option<String>,
+    /// Nothing names its place.
+    pub(crate) guessed: bool,
 }
 
 impl Cloud {
@@ -40,6 +42,17 @@ impl Cloud {
         }
         cloud.environments.sort_by_key(|it| (rank(&it.name), it.name.clone()));
         cloud
+    }
+
+    /// Places of ECS where nothing names any, for people who say that they ship there.
+    pub(crate) fn guess(&mut self, project: &str, environments: &[SeenEnvironment]) {
+        let guess = |it: &SeenEnvironment| SeenEnvironment {
+            cluster: Some(format!("{project}-{}", it.name)),
+            service: Some("\"{service}\"".to_owned()),
+            guessed: true,
+            ..it.clone()
+        };
+        self.environments = environments.iter().map(guess).collect();
     }
 
     /// Whether a service of ECS is named.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cloud::{Cloud, SeenEnvironment};
-use super::look::{Run, SeenService};
+use super::look::{Run, SeenService, Variables};
 
 /// The first port of this machine that a service is given.
 const FIRST_PORT: u16 = 8080;
@@ -13,6 +13,12 @@ pub(crate) struct Seen {
     pub(crate) project: String,
     pub(crate) services: Vec<SeenService>,
     pub(crate) cloud: Cloud,
+    /// Files of variables that are there already.
+    pub(crate) variables: Option<Variables>,
+    /// The folder of Terraform.
+    pub(crate) terraform: Option<String>,
+    /// Workflows that begin deployments are written too: they run on machines that share nothing.
+    pub(crate) has_workflows: bool,
 }
 
 impl Seen {
@@ -28,7 +34,10 @@ impl Seen {
             return self.cloud.environments.iter().filter(is_whole).cloned().collect();
         }
         let named = |name: &str| SeenEnvironment { name: name.to_owned(), ..Default::default() };
-        vec![named("staging"), named("production")]
+        match &self.variables {
+            Some(there) => there.environments.iter().map(|it| named(it)).collect(),
+            None => vec![named("staging"), named("production")],
+        }
     }
 }
 
@@ -37,7 +46,12 @@ pub(crate) fn settings(seen: &Seen) -> String {
     let mut text = "# What is shipped, where to, and what must be so before and after. `launchway check` finds mistakes,\n\
         # `launchway settings show` says what is in force, defaults included; `launchway init` wrote this.\n\
         version: 1\n".to_owned();
-    let _ = writeln!(text, "project: {}\n\nservices:", seen.project);
+    let _ = writeln!(text, "project: {}", seen.project);
+    if seen.has_workflows && seen.is_on_ecs() {
+        text += "# A guess: a bucket for what was decided and done. Jobs run on machines that share nothing else.\n";
+        let _ = writeln!(text, "journal: s3://{}-journal/launchway", seen.project);
+    }
+    text += "\nservices:\n";
     for service in &seen.services {
         text += &service_lines(seen, service);
     }
@@ -84,7 +98,10 @@ fn service_lines(seen: &Seen, service: &SeenService) -> String {
         text += "    # Once for each release, before it starts (alembic.ini).\n";
         let _ = writeln!(text, "    migrate: {{ run: [{}] }}", migrate.join(", "));
     }
-    if service.example.is_some() {
+    if let Some(there) = &seen.variables {
+        text += "    # Variables, as they are written there.\n";
+        let _ = writeln!(text, "    settings: \"{}\"", there.pattern);
+    } else if service.example.is_some() {
         text += "    # Variables; the example beside each says which.\n";
         text += "    settings: \"settings/{env}.env\"\n";
     }
@@ -144,10 +161,17 @@ fn environment_lines(
         }
         let _ = writeln!(text, "    credentials: {{ assume: \"{role}\" }}");
     }
+    if environment.role.is_none() && seen.has_workflows {
+        text += "    # Jobs sign in without a stored key, for a role that `launchway environments iam` writes:\n";
+        text += "    # credentials: { assume: \"arn:aws:iam::111122223333:role/NAME\" }\n";
+    }
     let (cluster, service) = (&environment.cluster, &environment.service);
     let (cluster, service) = (cluster.as_deref().unwrap_or(""), service.as_deref().unwrap_or(""));
     let container = seen.cloud.container.as_ref();
     let container = container.map_or(String::new(), |it| format!(", container: {it}"));
+    if environment.guessed {
+        text += "    # A guess: where its services run.\n";
+    }
     let _ = writeln!(
         text,
         "    targets: {{ ecs: {{ cluster: {cluster}, service: {service}{container} }} }}"

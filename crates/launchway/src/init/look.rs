@@ -24,8 +24,17 @@ const HEALTH_PATHS: &[&str] = &[
     "/ping",
     "/status",
 ];
+/// Where files of variables lie, one for each environment.
+const VARIABLES: &[&str] = &["ci-cd/environments", "environments", "settings", "config", "env"];
+/// Environments as people call them, the lowest first.
+const ENVIRONMENTS: &[&str] = &["dev", "development", "test", "staging", "prod", "production"];
+/// Where Terraform is read.
+const TERRAFORM: &[&str] = &["terraform", "infra/terraform", "infrastructure", "infra"];
 /// What the examples of `.env` files are called.
 const EXAMPLES: &[&str] = &[".env.example", "example.env", ".env.sample", ".env.template"];
+
+/// What names the packages of Python, in the order they are brought.
+const REQUIREMENTS: &[&str] = &["requirements.txt", "requirements-dev.txt", "pyproject.toml"];
 
 /// A service, as far as a folder shows it.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +49,51 @@ pub(crate) struct SeenService {
     pub(crate) migrate: Option<Vec<String>>,
     /// The example of its `.env` file.
     pub(crate) example: Option<String>,
+    pub(crate) tests: Option<Tests>,
+}
+
+/// How a service is tested.
+#[derive(Clone, Debug)]
+pub(crate) struct Tests {
+    pub(crate) language: Language,
+    /// From bringing what it needs to the tests, in the service's folder.
+    pub(crate) commands: Vec<String>,
+    /// What its requirements name.
+    pub(crate) postgres: bool,
+    pub(crate) redis: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    Python,
+    Node,
+}
+
+/// Files of variables, one for each environment.
+#[derive(Clone, Debug)]
+pub(crate) struct Variables {
+    /// As the settings have it: `ci-cd/environments/{env}.env`.
+    pub(crate) pattern: String,
+    pub(crate) environments: Vec<String>,
+}
+
+/// The first folder with files of variables that are called as environments are.
+pub(crate) fn variables(root: &Path) -> Option<Variables> {
+    VARIABLES.iter().find_map(|folder| {
+        let is_there = |name: &&&str| root.join(folder).join(format!("{name}.env")).is_file();
+        let environments: Vec<String> =
+            ENVIRONMENTS.iter().filter(is_there).map(|it| (*it).to_owned()).collect();
+        let pattern = format!("{folder}/{{env}}.env");
+        (!environments.is_empty()).then_some(Variables { pattern, environments })
+    })
+}
+
+/// The folder that Terraform reads, where there is one.
+pub(crate) fn terraform(root: &Path) -> Option<String> {
+    let is_read = |folder: &&&str| {
+        below(&root.join(folder)).iter().any(|it| it.extension().is_some_and(|it| it == "tf"))
+    };
+    TERRAFORM.iter().find(is_read).map(|it| (*it).to_owned())
 }
 
 /// How it is started.
@@ -84,10 +138,42 @@ pub(crate) fn services(root: &Path) -> (Vec<SeenService>, Vec<String>) {
             health: health(&folder, has_dockerfile),
             migrate: has("alembic.ini").then(|| words("python3 -m alembic upgrade head")),
             example: EXAMPLES.iter().find(|it| has(it)).map(|it| join(&shown, it)),
+            tests: tests(&folder),
             folder: shown,
         });
     }
     (found, passed)
+}
+
+/// How it is tested: by its tests folder and pytest, or by the script that its package names.
+fn tests(folder: &Path) -> Option<Tests> {
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    let package: Option<Json> = read("package.json").and_then(|it| serde_json::from_str(&it).ok());
+    if let Some(package) = package {
+        package["scripts"]["test"].as_str()?;
+        let install =
+            if folder.join("package-lock.json").is_file() { "npm ci" } else { "npm install" };
+        let commands = [install, "npm test"].map(str::to_owned).to_vec();
+        return Some(Tests { language: Language::Node, commands, postgres: false, redis: false });
+    }
+    let wanted: Vec<_> =
+        REQUIREMENTS.iter().filter_map(|name| Some((*name, read(name)?))).collect();
+    if wanted.is_empty() || !(folder.join("tests").is_dir() || folder.join("test").is_dir()) {
+        return None;
+    }
+    let all: String = wanted.iter().map(|(_, text)| text.to_lowercase()).collect();
+    let install = |name: &str| match name {
+        "pyproject.toml" => "pip install -e .".to_owned(),
+        _ => format!("pip install -r {name}"),
+    };
+    let named = |(name, _): &&(&str, String)| *name != "pyproject.toml" || wanted.len() == 1;
+    let mut commands: Vec<String> = wanted.iter().filter(named).map(|it| install(it.0)).collect();
+    if !all.contains("pytest") {
+        commands.push("pip install pytest".to_owned());
+    }
+    commands.push("python -m pytest".to_owned());
+    let postgres = ["psycopg", "asyncpg", "pg8000"].iter().any(|it| all.contains(it));
+    Some(Tests { language: Language::Python, commands, postgres, redis: all.contains("redis") })
 }
 
 fn words(text: &str) -> Vec<String> {

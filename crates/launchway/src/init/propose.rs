@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::compose::{self, Seen};
+use super::workflows;
 use crate::exit::Failure;
 use crate::files;
 
@@ -27,12 +28,20 @@ pub(crate) fn files(root: &Path, seen: &Seen) -> Result<(Vec<Proposed>, Vec<Stri
             text: compose::settings(seen),
             why: vec!["what is shipped, and where to".to_owned()],
         });
-        proposed.extend(examples(root, seen));
+        if seen.variables.is_none() {
+            proposed.extend(examples(root, seen));
+        }
     }
     let folder = root.join(files::WORKFLOWS);
     let paths = if folder.is_dir() { files::workflow_files(&folder)? } else { Vec::new() };
+    if seen.has_workflows {
+        proposed.extend(workflows::files(seen));
+    }
     for path in paths {
         let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+        if proposed.iter().any(|it| it.path == shown) {
+            continue;
+        }
         let source = files::read(&path, &shown)?;
         let mended = check::mend(&shown, source.text());
         for finding in &mended.left {

@@ -362,3 +362,86 @@ fn what_cannot_be_mended_in_the_fifth_seeds_workflow_is_told() {
     let example = place.repository().join("settings/prod.env.example");
     assert_eq!(std::fs::read_to_string(example).expect("written"), "LOG_LEVEL=info\n");
 }
+
+/// S1 describes its repository and its four workflows, and writes none of them down.
+fn two_services_of_django() -> Place {
+    const REQUIREMENTS: &str = "django\npsycopg[binary]\nredis\n";
+    let mut files = vec![
+        ("ci-cd/environments/staging.env", "DEBUG=0\n"),
+        ("ci-cd/environments/production.env", "DEBUG=0\n"),
+        ("terraform/main.tf", "terraform {}\n"),
+    ];
+    let of = ["api/Dockerfile", "auth/Dockerfile"];
+    files.extend(of.map(|path| (path, "FROM python:3.12-slim\nCOPY . /app\nUSER app\n")));
+    let of = ["api/requirements.txt", "auth/requirements.txt"];
+    files.extend(of.map(|path| (path, REQUIREMENTS)));
+    let of = ["api/manage.py", "auth/manage.py", "api/tests/test_it.py", "auth/tests/test_it.py"];
+    files.extend(of.map(|path| (path, "")));
+    let place = Place::with(&files);
+    place.commit();
+    place
+}
+
+#[test]
+fn s1_gets_its_four_workflows() {
+    let place = two_services_of_django();
+    told(
+        &place.run(&["init", "--target", "ecs"]),
+        &expect![[r#"
+        found    api: an image, by api/Dockerfile
+        found    auth: an image, by auth/Dockerfile
+        found    staging: ECS, cluster repository-staging
+        found    production: ECS, cluster repository-production
+        wrote    launchway.yml
+                   what is shipped, and where to
+        wrote    .github/actions/launchway/action.yml
+                   puts launchway on the PATH of a job
+        wrote    .github/workflows/ci.yml
+                   tests, for every pull request
+        wrote    .github/workflows/cd-staging.yml
+                   builds, and ships to staging
+        wrote    .github/workflows/cd-production.yml
+                   brings to production what ran well in staging
+        wrote    .github/workflows/rollback.yml
+                   goes back
+        its role: launchway environments iam staging --as terraform
+        its role: launchway environments iam production --as terraform
+        next: launchway check, then launchway deploy staging --plan
+        exit 0
+    "#]],
+    );
+    is_good(&place);
+    place.commit();
+    let said = place.run(&["plan", "push", "-W", ".github/workflows/ci.yml"]);
+    let (_, jobs) = said.stdout.split_once("\n\n").expect("what it is about, then the jobs");
+    expect![[r#"
+        ▶ CI  .github/workflows/ci.yml
+          a change
+          one at a time in the group ci-CI-refs/heads/main
+
+          ● check      “Workflows and settings” · ubuntu-latest · 3 steps · token: contents read · 10 min at most
+          ● test-api   ubuntu-latest · 5 steps · with postgres:15, redis:7 · token: contents read · 20 min at most
+          ● test-auth  ubuntu-latest · 5 steps · with postgres:15, redis:7 · token: contents read · 20 min at most
+          ● terraform  “Infrastructure” · ubuntu-latest · 5 steps · token: contents read · 10 min at most
+
+          variables not set, so empty: LAUNCHWAY_SHA256 (.github/workflows/ci.yml:27), LAUNCHWAY_URL (.github/workflows/ci.yml:26); set with --var NAME=VALUE
+    "#]].assert_eq(jobs);
+    // What is there is kept, and told apart from what would be written.
+    let said = place.run(&["init", "--target", "ecs", "--workflows"]);
+    assert_eq!(said.exit, 0, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("as it is .github/workflows/rollback.yml"), "{}", said.stdout);
+}
+
+#[test]
+fn what_runs_nowhere_but_here_goes_to_no_cloud() {
+    let place = Place::with(&[("package.json", r#"{"scripts": {"start": "node ."}}"#)]);
+    place.commit();
+    told(
+        &place.run(&["init", "--target", "ecs"]),
+        &expect![[r#"
+        error: ECS runs images, and no service has a Dockerfile
+        hint: --target host
+        exit 3
+    "#]],
+    );
+}

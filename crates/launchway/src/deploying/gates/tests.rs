@@ -52,8 +52,7 @@ fn check_all(
         restores: false,
         spared: false,
         word: "yes",
-        yes: false,
-        terminal: true,
+        agreed: Agreement { terminal: true, ..Agreement::default() },
         branch: Some("main"),
         tags: &tags,
         people,
@@ -79,25 +78,25 @@ fn check_all(
 #[test]
 fn a_person_agrees_below_level_5() {
     check("", |_| {}, &expect![[r#"[Confirm { word: "yes" }]"#]]);
-    check("", |it| it.yes = true, &expect!["[]"]);
+    check("", |it| it.agreed.yes = true, &expect!["[]"]);
     check(
         "",
-        |it| it.terminal = false,
+        |it| it.agreed.terminal = false,
         &expect![
             "Forbidden: production has the level 4: a person starts every deployment, and there is no terminal"
         ],
     );
-    check("    level: 5\n", |it| it.terminal = false, &expect!["[]"]);
+    check("    level: 5\n", |it| it.agreed.terminal = false, &expect!["[]"]);
     check(
         "    level: 3\n",
-        |it| it.yes = true,
+        |it| it.agreed.yes = true,
         &expect!["Forbidden: production has the level 3: nothing is deployed there"],
     );
-    check("    level: 3\n", |it| (it.yes, it.restores) = (true, true), &expect!["[]"]);
+    check("    level: 3\n", |it| (it.agreed.yes, it.restores) = (true, true), &expect!["[]"]);
     let word = "    protect: { confirm: DEPLOY, wait: 5m }\n";
     check(
         word,
-        |it| it.yes = true,
+        |it| it.agreed.yes = true,
         &expect![[r#"[Confirm { word: "DEPLOY" }, Wait { milliseconds: 300000 }]"#]],
     );
     check(
@@ -112,11 +111,27 @@ fn a_person_agrees_below_level_5() {
     );
     check(
         word,
-        |it| (it.yes, it.terminal) = (true, false),
+        |it| (it.agreed.yes, it.agreed.terminal) = (true, false),
         &expect![
             "Forbidden: production wants a person who types DEPLOY, and there is no terminal to type it at"
         ],
     );
+    let elsewhere = |word: &'static str| {
+        move |it: &mut Attempt<'_>| {
+            it.agreed = Agreement { word: Some(word), ..Agreement::default() }
+        }
+    };
+    check(
+        word,
+        elsewhere("DEPLOY"),
+        &expect![[r#"[Confirm { word: "DEPLOY" }, Wait { milliseconds: 300000 }]"#]],
+    );
+    check(
+        word,
+        elsewhere("deploy"),
+        &expect!["Forbidden: production wants DEPLOY, and --confirm says deploy"],
+    );
+    check("", elsewhere("yes"), &expect![[r#"[Confirm { word: "yes" }]"#]]);
 }
 
 #[test]
@@ -124,35 +139,35 @@ fn branches_tags_windows_and_freezes_are_looked_at() {
     let branches = "    protect: { branches: [release/*], tags: [v2.*] }\n";
     check(
         branches,
-        |it| it.yes = true,
+        |it| it.agreed.yes = true,
         &expect!["Forbidden: production takes only release/*; this is main"],
     );
-    check(branches, |it| (it.yes, it.branch) = (true, Some("release/2")), &expect!["[]"]);
-    check(branches, |it| (it.yes, it.restores) = (true, true), &expect!["[]"]);
+    check(branches, |it| (it.agreed.yes, it.branch) = (true, Some("release/2")), &expect!["[]"]);
+    check(branches, |it| (it.agreed.yes, it.restores) = (true, true), &expect!["[]"]);
     let tags = "    protect: { tags: ['v1.*'] }\n";
-    check(tags, |it| it.yes = true, &expect!["[]"]);
+    check(tags, |it| it.agreed.yes = true, &expect!["[]"]);
     check(
         tags,
-        |it| (it.yes, it.tags) = (true, &[]),
+        |it| (it.agreed.yes, it.tags) = (true, &[]),
         &expect!["Forbidden: production takes only commits tagged v1.*"],
     );
     let window =
         "    protect: { windows: [{ days: [mon], from: '11:00', to: '14:00', zone: UTC }] }\n";
-    check(window, |it| it.yes = true, &expect!["[]"]);
+    check(window, |it| it.agreed.yes = true, &expect!["[]"]);
     let other =
         "    protect: { windows: [{ days: [tue], from: '11:00', to: '14:00', zone: UTC }] }\n";
     check(
         other,
-        |it| it.yes = true,
+        |it| it.agreed.yes = true,
         &expect!["Forbidden: production has windows for deployments, and this is none"],
     );
     check(
         other,
-        |it| (it.yes, it.hotfix) = (true, true),
+        |it| (it.agreed.yes, it.hotfix) = (true, true),
         &expect![[r#"[], passed ["windows: it is outside of every window"]"#]],
     );
     let freeze = "    protect: { freezes: [{ from: 2026-11-01T00:00:00Z, to: 2026-12-01T00:00:00Z, reason: sale }] }\n";
-    check(freeze, |it| it.yes = true, &expect!["Forbidden: production is frozen: sale"]);
+    check(freeze, |it| it.agreed.yes = true, &expect!["Forbidden: production is frozen: sale"]);
 }
 
 #[test]
@@ -162,21 +177,21 @@ fn the_rules_of_the_default_branch_hold_and_what_ships_may_only_ask_for_more() {
     check_both(
         reviewers,
         "",
-        |it| it.yes = true,
+        |it| it.agreed.yes = true,
         &expect![[r#"[Approval { group: "devops", count: 1, members: ["mona", "hubot"] }]"#]],
     );
     // Asked for by it.
     check_both(
         "",
         reviewers,
-        |it| it.yes = true,
+        |it| it.agreed.yes = true,
         &expect![[r#"[Approval { group: "devops", count: 1, members: ["mona", "hubot"] }]"#]],
     );
     let two = "    protect: { reviewers: { devops: 2, leads: 1 } }\n";
     check_both(
         reviewers,
         two,
-        |it| it.yes = true,
+        |it| it.agreed.yes = true,
         &expect![[
             r#"[Approval { group: "devops", count: 2, members: ["mona", "hubot"] }, Approval { group: "leads", count: 1, members: ["lena", "mona"] }]"#
         ]],
@@ -184,7 +199,7 @@ fn the_rules_of_the_default_branch_hold_and_what_ships_may_only_ask_for_more() {
     check_both(
         "    level: 4\n",
         "    level: 5\n",
-        |it| it.terminal = false,
+        |it| it.agreed.terminal = false,
         &expect![
             "Forbidden: production has the level 4: a person starts every deployment, and there is no terminal"
         ],
@@ -192,7 +207,7 @@ fn the_rules_of_the_default_branch_hold_and_what_ships_may_only_ask_for_more() {
     check_both(
         "    level: 5\n",
         "    level: 3\n",
-        |it| it.terminal = false,
+        |it| it.agreed.terminal = false,
         &expect!["Forbidden: production has the level 3: nothing is deployed there"],
     );
     let both = ("    protect: { confirm: DEPLOY, wait: 5m }\n", "    protect: { wait: 9m }\n");
@@ -220,7 +235,7 @@ fn who_asked_and_who_wrote_it_are_left_out() {
     check_people(
         &requester,
         reviewers,
-        |it| it.yes = true,
+        |it| it.agreed.yes = true,
         &expect![[
             r#"[Approval { group: "devops", count: 1, members: ["hubot"] }, Approval { group: "leads", count: 1, members: ["lena"] }]"#
         ]],
@@ -230,7 +245,7 @@ fn who_asked_and_who_wrote_it_are_left_out() {
     check_people(
         &authors,
         reviewers,
-        |it| it.yes = true,
+        |it| it.agreed.yes = true,
         &expect![[r#"
         Forbidden: production wants the agreement of 1 of devops and 1 of leads, and too few of them may agree to this one
           mona of devops: they asked for it
@@ -241,14 +256,14 @@ fn who_asked_and_who_wrote_it_are_left_out() {
     // Going back restores what was agreed to; leaving nothing running does not.
     check(
         reviewers,
-        |it| (it.yes, it.restores, it.spared) = (true, true, true),
+        |it| (it.agreed.yes, it.restores, it.spared) = (true, true, true),
         &expect![[
             r#"[], passed ["reviewers: 1 of devops, 1 of leads: it brings nothing that did not run well there"]"#
         ]],
     );
     check(
         reviewers,
-        |it| (it.yes, it.restores) = (true, true),
+        |it| (it.agreed.yes, it.restores) = (true, true),
         &expect![[
             r#"[Approval { group: "devops", count: 1, members: ["mona", "hubot"] }, Approval { group: "leads", count: 1, members: ["lena", "mona"] }]"#
         ]],
@@ -256,7 +271,7 @@ fn who_asked_and_who_wrote_it_are_left_out() {
     // An urgent repair passes the clock, and nobody's agreement.
     check(
         reviewers,
-        |it| (it.yes, it.hotfix) = (true, true),
+        |it| (it.agreed.yes, it.hotfix) = (true, true),
         &expect![[
             r#"[Approval { group: "devops", count: 1, members: ["mona", "hubot"] }, Approval { group: "leads", count: 1, members: ["lena", "mona"] }]"#
         ]],
