@@ -78,6 +78,8 @@ const REGISTRY: Need = program("docker-registry", "docker-registry");
 /// Images of the tests hold nothing else; it must not need a library.
 const BUSYBOX: Need =
     Need { name: "busybox", program: "busybox", args: &["true"], package: "busybox-static" };
+/// The base image that the seeds name is made of Debian's packages.
+const MMDEBSTRAP: Need = program("mmdebstrap", "mmdebstrap");
 
 /// What the server of the tier `ministack` needs; its client, too.
 const MINISTACK: &str = concat!(
@@ -159,13 +161,18 @@ const TIERS: &[Tier] = &[
     // Docker's actions with a real docker, which is started where none answers.
     Tier {
         name: "docker",
-        needs: &[GIT, DOCKER, DOCKERD, REGISTRY, BUSYBOX, CURL, PYTHON_3_11],
+        needs: &[GIT, DOCKER, DOCKERD, REGISTRY, BUSYBOX, CURL, PYTHON_3_11, MMDEBSTRAP],
         steps: &[
             // The seeds' workflows call AWS's own command line.
             Step::Ready("python3.11 -m venv {target}/seeds"),
             Step::Ready(
                 "{target}/seeds/bin/pip install --quiet --disable-pip-version-check awscli==1.45.11",
             ),
+            Step::Ready(concat!(
+                "mmdebstrap --quiet --variant=extract ",
+                "--include=dash,coreutils,python3-minimal,python3-pip,python3-idna,python-is-python3 ",
+                "bookworm {target}/seeds/python.tar"
+            )),
             Step::Tests("cargo test --quiet -p actions --features docker docker::"),
             // Jobs find docker at its usual place only.
             Step::Tests(concat!(

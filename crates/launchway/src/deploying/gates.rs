@@ -197,7 +197,12 @@ fn on_source(name: &str, protect: &Protect, attempt: &Attempt<'_>) -> Result<(),
     let (by_branch, by_tag) = (fits(&protect.branches, &branch), fits(&protect.tags, &tags));
     if !protect.branches.is_empty() && !by_branch && !by_tag {
         let here = attempt.branch.unwrap_or("no branch");
-        let message = format!("{name} takes only {}; this is {here}", listed(&protect.branches));
+        let tagged = match &*protect.tags {
+            [] => String::new(),
+            tags => format!(", or commits tagged {}", listed(tags)),
+        };
+        let message =
+            format!("{name} takes only {}{tagged}; this is {here}", listed(&protect.branches));
         return Err(forbidden(message));
     }
     if protect.branches.is_empty() && !protect.tags.is_empty() && !by_tag {
@@ -218,8 +223,13 @@ fn on_time(
     let mut frozen = frozen.filter(|it| (it.from_s.value..it.to_s.value).contains(&second));
     if let Some(freeze) = frozen.next() {
         if !attempt.is_urgent() {
-            return Err(forbidden(format!("{name} is frozen: {}", freeze.reason.value))
-                .hint("an urgent repair passes: --hotfix --reason TEXT"));
+            let until = jiff::Timestamp::from_second(freeze.to_s.value);
+            let until = until.map_or_else(|_| "further notice".to_owned(), |it| it.to_string());
+            return Err(forbidden(format!(
+                "{name} is frozen until {until}: {}",
+                freeze.reason.value
+            ))
+            .hint("an urgent repair passes: --hotfix --reason TEXT"));
         }
         opening.pass("freezes", format!("frozen: {}", freeze.reason.value));
     }
@@ -229,8 +239,9 @@ fn on_time(
     }
     if !open {
         if !attempt.is_urgent() {
-            return Err(forbidden(format!("{name} has windows for deployments, and this is none"))
-                .hint("launchway settings show lists them; an urgent repair passes: --hotfix"));
+            let windows: Vec<String> = protect.windows.iter().map(ToString::to_string).collect();
+            let message = format!("{name} is deployed to {}, and not now", windows.join("; "));
+            return Err(forbidden(message).hint("an urgent repair passes: --hotfix --reason TEXT"));
         }
         opening.pass("windows", "it is outside of every window".to_owned());
     }

@@ -142,3 +142,97 @@ fn s0_build_is_green_though_its_image_is_not_there() {
         assert!(says(&said, words), "{words}: {}", said.stdout);
     }
 }
+
+/// The image that S0 builds upon: whoever has it keeps it, else it is made of Debian's packages for
+/// as long as the test lasts. The tier puts them there.
+#[cfg(feature = "docker")]
+struct BaseImage {
+    is_ours: bool,
+}
+
+#[cfg(feature = "docker")]
+impl BaseImage {
+    const NAME: &str = "python:3.11-slim";
+
+    fn ready() -> BaseImage {
+        let is_ours = !docker(&["image", "inspect", BaseImage::NAME]);
+        if is_ours {
+            let target = Path::new(env!("CARGO_BIN_EXE_launchway")).ancestors().nth(2);
+            let archive = target.expect("a target folder").join("seeds/python.tar");
+            let archive = archive.display().to_string();
+            let path = "ENV PATH=/usr/local/bin:/usr/bin:/bin";
+            let pip = "ENV PIP_BREAK_SYSTEM_PACKAGES=1";
+            let args = ["import", "--change", path, "--change", pip, &archive, BaseImage::NAME];
+            assert!(docker(&args), "{archive} is no image: the tier `docker` makes it");
+        }
+        BaseImage { is_ours }
+    }
+}
+
+#[cfg(feature = "docker")]
+impl Drop for BaseImage {
+    fn drop(&mut self) {
+        docker(&["image", "rm", "sandbox-broker-api:mended"]);
+        if self.is_ours {
+            docker(&["image", "rm", BaseImage::NAME]);
+        }
+    }
+}
+
+#[cfg(feature = "docker")]
+fn docker(args: &[&str]) -> bool {
+    let mut command = std::process::Command::new("docker");
+    command.args(args).output().expect("docker is installed").status.success()
+}
+
+/// Mended, it fails where the image cannot start, and shows what the image says where it can.
+#[cfg(feature = "docker")]
+#[test]
+fn s0_build_mended_starts_the_image_that_it_built() {
+    need_docker();
+    let _base = BaseImage::ready();
+    let place = seed("s0-build.yml");
+    let said = place.run(&["init", "--yes"]);
+    assert_eq!(said.exit, 0, "{}{}", said.stdout, said.stderr);
+    // Another test counts on it that no image is called as the seed calls it.
+    let path = place.repository().join(".github/workflows/seed.yml");
+    let mended = std::fs::read_to_string(path).expect("it is there");
+    let mended = mended.replace("sandbox-broker-api:test", "sandbox-broker-api:mended");
+    place.write(".github/workflows/seed.yml", &mended);
+    place.write("requirements.txt", "idna\n");
+    place.commit();
+    place.git(&["checkout", "--quiet", "-b", "change"]);
+    place.write("app/__main__.py", "import sys\nprint('broker', *sys.argv[1:])\n");
+    let dockerfile = |last: &str| {
+        format!(
+            "FROM python:3.11-slim\nWORKDIR /app\nCOPY requirements.txt .\n\
+            RUN pip install --no-cache-dir -r requirements.txt\nCOPY app app\n{last}\n"
+        )
+    };
+    let check = |last: &str, expect: Expect| {
+        place.write("Dockerfile", &dockerfile(last));
+        place.commit();
+        let said = place.json(&["run", "pull_request", "-W", ".github/workflows/seed.yml"]);
+        expect.assert_eq(&said.verdict());
+        said
+    };
+    let said = check(
+        "ENTRYPOINT [\"python\", \"-m\", \"app\"]",
+        expect![[r#"
+        build: success
+        .github/workflows/seed.yml success
+        exit 0
+    "#]],
+    );
+    assert!(says(&said, "broker --version"), "{}", said.stdout);
+    let said = check(
+        "CMD [\"python\", \"-m\", \"app\"]",
+        expect![[r#"
+        build: failure
+          Test image: failure, failure
+        .github/workflows/seed.yml failure
+        exit 1
+    "#]],
+    );
+    assert!(says(&said, "executable file not found"), "{}", said.stdout);
+}

@@ -1,5 +1,6 @@
 //! An environment: who may deploy there, how, and with what.
 
+use std::fmt;
 use std::time::Duration;
 
 use syntax::Entry;
@@ -361,7 +362,31 @@ impl Window {
     }
 }
 
+impl fmt::Display for Window {
+    /// `mon, tue 09:00 to 17:00 in Europe/Berlin`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let days: Vec<&str> = self.days.iter().map(|day| day.value.word()).collect();
+        let days = if days.is_empty() { "every day".to_owned() } else { days.join(", ") };
+        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+        let (from, to) = (clock(self.from_minute.value), clock(self.to_minute.value));
+        write!(f, "{days} {from} to {to} in {}", self.zone.value)
+    }
+}
+
 impl Weekday {
+    /// As the settings write it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Weekday::Monday => "mon",
+            Weekday::Tuesday => "tue",
+            Weekday::Wednesday => "wed",
+            Weekday::Thursday => "thu",
+            Weekday::Friday => "fri",
+            Weekday::Saturday => "sat",
+            Weekday::Sunday => "sun",
+        }
+    }
+
     fn of(word: &str) -> Option<Weekday> {
         Some(match word {
             "mon" => Weekday::Monday,

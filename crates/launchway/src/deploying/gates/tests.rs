@@ -140,7 +140,9 @@ fn branches_tags_windows_and_freezes_are_looked_at() {
     check(
         branches,
         |it| it.agreed.yes = true,
-        &expect!["Forbidden: production takes only release/*; this is main"],
+        &expect![
+            "Forbidden: production takes only release/*, or commits tagged v2.*; this is main"
+        ],
     );
     check(branches, |it| (it.agreed.yes, it.branch) = (true, Some("release/2")), &expect!["[]"]);
     check(branches, |it| (it.agreed.yes, it.restores) = (true, true), &expect!["[]"]);
@@ -159,7 +161,7 @@ fn branches_tags_windows_and_freezes_are_looked_at() {
     check(
         other,
         |it| it.agreed.yes = true,
-        &expect!["Forbidden: production has windows for deployments, and this is none"],
+        &expect!["Forbidden: production is deployed to tue 11:00 to 14:00 in UTC, and not now"],
     );
     check(
         other,
@@ -167,7 +169,11 @@ fn branches_tags_windows_and_freezes_are_looked_at() {
         &expect![[r#"[], passed ["windows: it is outside of every window"]"#]],
     );
     let freeze = "    protect: { freezes: [{ from: 2026-11-01T00:00:00Z, to: 2026-12-01T00:00:00Z, reason: sale }] }\n";
-    check(freeze, |it| it.agreed.yes = true, &expect!["Forbidden: production is frozen: sale"]);
+    check(
+        freeze,
+        |it| it.agreed.yes = true,
+        &expect!["Forbidden: production is frozen until 2026-12-01T00:00:00Z: sale"],
+    );
 }
 
 #[test]
@@ -276,4 +282,22 @@ fn who_asked_and_who_wrote_it_are_left_out() {
             r#"[Approval { group: "devops", count: 1, members: ["mona", "hubot"] }, Approval { group: "leads", count: 1, members: ["lena", "mona"] }]"#
         ]],
     );
+}
+
+/// Each key of `protect`, and what else holds a deployment up, has its page.
+#[test]
+fn every_gate_has_its_page() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/gates");
+    let overview = std::fs::read_to_string(format!("{folder}/README.md")).expect("the overview");
+    let schema = settings::schema();
+    let protect = &schema["$defs"]["protect"]["properties"];
+    let keys: Vec<&String> = protect.as_object().expect("a shape").keys().collect();
+    assert!(keys.len() > 5, "{keys:?}");
+    for key in keys {
+        assert!(overview.contains(&format!("`protect.{key}`")), "{key} has no page");
+    }
+    for entry in std::fs::read_dir(folder).expect("the pages").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        assert!(name == "README.md" || overview.contains(&format!("]({name})")), "{name}");
+    }
 }
