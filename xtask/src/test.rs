@@ -87,6 +87,10 @@ const MINISTACK: &str = concat!(
     "ministack==1.5.33 docker==7.2.0 cryptography==50.0.2 botocore==1.43.106"
 );
 
+/// A server of S3.
+const MOTO: &str =
+    "{target}/moto/bin/pip install --quiet --disable-pip-version-check moto[server,s3]==5.2.5";
+
 const TIERS: &[Tier] = &[
     Tier {
         name: "crates",
@@ -156,6 +160,20 @@ const TIERS: &[Tier] = &[
         steps: &[Step::Tests(
             "cargo test --quiet -p launchway --features examples --test e2e examples::",
         )],
+        usual: true,
+    },
+    // Real databases: migrations, dumps in a bucket. The registry of Python is asked.
+    Tier {
+        name: "postgres",
+        needs: &[GIT, PYTHON_3_11, POSTGRES],
+        steps: &[
+            Step::Ready("python3.11 -m venv {target}/moto"),
+            Step::Ready(MOTO),
+            Step::Tests("cargo test --quiet -p backup --features postgres"),
+            Step::Tests(
+                "cargo test --quiet -p launchway --features postgres --test e2e databases::",
+            ),
+        ],
         usual: true,
     },
     // Docker's actions with a real docker, which is started where none answers.

@@ -26,6 +26,7 @@ mod identity;
 mod instance;
 mod local;
 mod logs;
+mod multipart;
 mod network;
 mod profile;
 mod rds;
@@ -53,6 +54,7 @@ pub use fault::{Fault, FaultKind};
 pub use identity::Identity;
 pub use local::{Method, Question};
 pub use logs::LinesFrom;
+pub use multipart::{PART_BYTES_MIN, PARTS_MAX};
 pub use rds::{Database, DatabaseState, Snapshot};
 pub use role::{RoleRequest, TakenRole};
 pub use s3::{

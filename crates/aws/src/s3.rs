@@ -278,7 +278,7 @@ impl Client {
     }
 }
 
-fn call<'a>(
+pub(crate) fn call<'a>(
     action: &'static str,
     method: ObjectMethod,
     (bucket, key): (&'a str, &'a str),
@@ -332,7 +332,7 @@ fn listed(xml: &str) -> Option<Listed> {
 }
 
 /// A name out of a list: as a URL has it, a blank as `+`.
-fn decoded(text: &str) -> Option<String> {
+pub(crate) fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -348,11 +348,11 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn is_no_bucket(reply: &ObjectReply) -> bool {
+pub(crate) fn is_no_bucket(reply: &ObjectReply) -> bool {
     reply.text().contains("<Code>NoSuchBucket</Code>")
 }
 
-fn fault(asked: &ObjectCall<'_>, reply: &ObjectReply) -> Fault {
+pub(crate) fn fault(asked: &ObjectCall<'_>, reply: &ObjectReply) -> Fault {
     let text = reply.text();
     let code = xml::text(&text, "Code");
     // A HEAD has no body to say it in.
@@ -373,7 +373,7 @@ fn fault(asked: &ObjectCall<'_>, reply: &ObjectReply) -> Fault {
     }
 }
 
-fn said(asked: &ObjectCall<'_>, kind: FaultKind, code: &str, message: String) -> Fault {
+pub(crate) fn said(asked: &ObjectCall<'_>, kind: FaultKind, code: &str, message: String) -> Fault {
     Fault {
         kind,
         action: asked.action.to_owned(),

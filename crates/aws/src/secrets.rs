@@ -1,8 +1,10 @@
 //! Where private values lie: Secrets Manager and the Parameter Store. Whether something is there is
-//! asked, and where; values are read by whoever runs with them, not from here.
+//! asked, and where; values are read by whoever runs with them. From here they are read only where
+//! the deployment itself needs one: the address of a database that it puts aside.
 
 use std::collections::BTreeMap;
 
+use mask::Secret;
 use serde_json::{Value as Json, json};
 
 use crate::client::Client;
@@ -58,5 +60,31 @@ impl Client {
             }
         }
         Ok(found)
+    }
+
+    /// The value of a secret, or of one key of the JSON that it holds; none where there is none.
+    ///
+    /// # Errors
+    /// When AWS does not give it.
+    pub fn secret_value(&mut self, id: &str, key: Option<&str>) -> Result<Option<Secret>, Fault> {
+        let body = json!({ "SecretId": id });
+        let answer = match self.call(Service::SecretsManager, "GetSecretValue", &body) {
+            Err(fault) if fault.is("ResourceNotFoundException") => return Ok(None),
+            other => other?,
+        };
+        let Some(text) = answer["SecretString"].as_str() else { return Ok(None) };
+        let Some(key) = key else { return Ok(Some(Secret::new(text))) };
+        let whole: Json = serde_json::from_str(text).unwrap_or_default();
+        Ok(whole[key].as_str().map(Secret::new))
+    }
+
+    /// The value of a parameter; none where there is none.
+    ///
+    /// # Errors
+    /// When AWS does not give it.
+    pub fn parameter_value(&mut self, name: &str) -> Result<Option<Secret>, Fault> {
+        let body = json!({"Names": [name], "WithDecryption": true});
+        let answer = self.call(Service::Ssm, "GetParameters", &body)?;
+        Ok(answer["Parameters"][0]["Value"].as_str().map(Secret::new))
     }
 }

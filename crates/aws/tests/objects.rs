@@ -208,3 +208,36 @@ fn a_bucket_says_what_is_set_for_it() {
     let fault = bench.client.list_objects("none", "", "").expect_err("there is none");
     assert!(fault.is("NoSuchBucket"), "{fault}");
 }
+
+/// What is begun is found by its name until it is an object, or nothing.
+#[test]
+fn parts_become_an_object_or_nothing() {
+    let mut bench = bench();
+    let at = ("planner", "dumps/ä 1.dump");
+    let large = vec![7; usize::try_from(aws::PART_BYTES_MIN).expect("it is small")];
+    let first = bench.client.begin_upload(at.0, at.1).expect("begun");
+    let second = bench.client.begin_upload(at.0, at.1).expect("begun");
+    let open = bench.client.list_uploads(at.0, "dumps/").expect("a list");
+    let own = |it: &String| (at.1.to_owned(), it.clone());
+    assert_eq!(open, [own(&first), own(&second)]);
+    let parts = [&large[..], b"end"];
+    let parts = [1, 2].map(|number: u32| {
+        let bytes = parts[usize::try_from(number).expect("it is small") - 1];
+        bench.client.upload_part(at, &first, number, bytes).expect("taken")
+    });
+    assert_eq!(bench.client.get_object(at.0, at.1), Ok(None), "parts are no object");
+    bench.client.complete_upload(at, &first, &parts).expect("done");
+    let object = bench.client.get_object(at.0, at.1).expect("read").expect("there");
+    assert_eq!(object.bytes, [&large[..], b"end"].concat());
+    let again = bench.client.complete_upload(at, &first, &parts).expect_err("it is over");
+    assert!(again.is("NoSuchUpload"), "{again}");
+    let small = bench.client.upload_part(at, &second, 1, b"small").expect("taken");
+    let last = bench.client.upload_part(at, &second, 2, b"end").expect("taken");
+    let refused = bench.client.complete_upload(at, &second, &[small, last]).expect_err("small");
+    assert!(refused.is("EntityTooSmall"), "{refused}");
+    bench.client.abort_upload(at.0, at.1, &second).expect("gone");
+    bench.client.abort_upload(at.0, at.1, &second).expect("gone already");
+    assert_eq!(bench.client.list_uploads(at.0, "").expect("a list"), []);
+    let gone = bench.client.upload_part(at, &second, 3, b"more").expect_err("it is over");
+    assert!(gone.is("NoSuchUpload"), "{gone}");
+}

@@ -17,14 +17,24 @@
 //! person's decision.
 
 mod body;
+mod bucket;
+mod dump;
+mod dumps;
 mod effect;
+mod load;
+mod objects;
 mod permissions;
+mod postgres;
+mod proof;
 mod rds;
 mod restore;
 mod words;
 
 pub use aws::Database;
-pub use body::{Body, Rds, Restore};
+pub use body::{Body, Dump, Rds, Restore, RestoreDump};
+pub use dumps::Outside;
 pub use effect::Kept;
-pub use permissions::permissions;
+pub use permissions::{dump_permissions, permissions};
+pub use postgres::{Address, AddressError, Programs, Survey, SurveyError};
 pub use rds::{Backups, Clients};
+pub use words::size;

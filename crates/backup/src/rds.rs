@@ -7,6 +7,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws::{Client, Database, Fault, FaultKind, Snapshot};
@@ -15,6 +16,7 @@ use ports::{Order, Performer, Progress};
 use serde_json::{Value as Json, json};
 
 use crate::body::{Body, Rds};
+use crate::dumps::{Dumps, Outside, Task};
 use crate::effect::Kept;
 use crate::restore;
 use crate::words::text;
@@ -56,6 +58,7 @@ pub struct Backups {
     guarded: Option<String>,
     /// Calls that failed one after the other.
     misses: u32,
+    dumps: Dumps,
 }
 
 /// Why an order cannot be carried on now.
@@ -92,7 +95,14 @@ pub(crate) fn underway(seen: String) -> Progress {
 impl Backups {
     /// With clients of regions, opened when they are needed.
     pub fn new(clients: Clients) -> Backups {
-        Backups { clients, opened: BTreeMap::new(), guarded: None, misses: 0 }
+        let dumps = Dumps::default();
+        Backups { clients, opened: BTreeMap::new(), guarded: None, misses: 0, dumps }
+    }
+
+    /// Dumps, too: with what only the outside knows.
+    pub fn with_dumps(mut self, outside: Arc<dyn Outside>) -> Backups {
+        self.dumps = Dumps::new(outside);
+        self
     }
 
     pub(crate) fn client(&mut self, region: &str) -> &mut Client {
@@ -118,9 +128,6 @@ impl Backups {
     }
 
     fn carry(&mut self, order: &Order<'_>, rds: &Rds) -> Result<Progress, Stop> {
-        if let Some(effect) = Kept::of_others(order.effects, rds) {
-            return Ok(Progress::Done { effect });
-        }
         self.guard(rds)?;
         let (of, id) = (kind(rds), name(order, rds));
         let client = self.client(&rds.region);
@@ -181,13 +188,25 @@ impl Backups {
         failed(rds, fault.cause())
     }
 
-    /// How a snapshot is, for whoever lists them: none where it is gone.
+    /// How a backup is, for whoever lists them; none where it is gone.
     ///
     /// # Errors
     /// When AWS does not say.
-    pub fn look(&mut self, kept: &Kept) -> Result<Option<Snapshot>, Fault> {
-        let Kept::Rds { of, snapshot, .. } = kept;
-        self.client(&of.region).snapshot(kind(of), snapshot)
+    pub fn look(&mut self, kept: &Kept) -> Result<Option<String>, Fault> {
+        match kept {
+            Kept::Rds { of, snapshot, .. } => {
+                let found = self.client(&of.region).snapshot(kind(of), snapshot)?;
+                Ok(found.map(|it| it.status))
+            }
+            Kept::Dump { of, object, bytes, etag, .. } => {
+                let key = format!("{}{object}", of.prefix);
+                let found = self.client(&of.region).head_object(&of.bucket, &key)?;
+                Ok(found.map(|it| {
+                    let is_it = it.length == Some(*bytes) && it.etag == *etag;
+                    if is_it { "available" } else { "changed" }.to_owned()
+                }))
+            }
+        }
     }
 }
 
@@ -204,14 +223,20 @@ impl Performer for Backups {
                 return Progress::Failed(because(CauseCode::Fault, said));
             }
         };
+        if let Some(effect) = Kept::of_others(order.effects, &body) {
+            return Progress::Done { effect };
+        }
         let rds = match &body {
             Body::Rds(rds) => rds.clone(),
             Body::Restore(it) => it.of.clone(),
+            Body::Dump(dump) => return self.dumps.advance(order, &Task::Dump(dump.clone())),
+            Body::RestoreDump(it) => return self.dumps.advance(order, &Task::Restore(it.clone())),
         };
         self.client(&rds.region).call_as(format!("launchway/{}", order.deployment));
         let carried = match &body {
             Body::Rds(rds) => self.carry(order, rds),
             Body::Restore(it) => restore::carry(self, order, it),
+            Body::Dump(_) | Body::RestoreDump(_) => unreachable!("they were done above"),
         };
         match carried {
             Ok(progress) | Err(Stop::Over(progress)) => {

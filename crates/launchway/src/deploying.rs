@@ -7,6 +7,7 @@ mod checks;
 pub(crate) mod cloud;
 pub(crate) mod doors;
 pub(crate) mod drive;
+pub(crate) mod dumps;
 pub(crate) mod foresee;
 pub(crate) mod gates;
 mod held;

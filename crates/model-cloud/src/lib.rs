@@ -32,6 +32,7 @@ mod history;
 mod identity;
 mod image;
 mod logs;
+mod multipart;
 mod names;
 mod network;
 mod parameters;

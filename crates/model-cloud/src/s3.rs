@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use crate::calls::Call;
 use crate::cloud::Cloud;
 use crate::fault::{self, FaultKind};
+use crate::multipart::{self, Upload};
 
 /// A request for an object or a bucket.
 #[derive(Clone, Debug, Default)]
@@ -48,41 +49,46 @@ pub enum ObjectAnswer {
 /// A bucket.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bucket {
-    objects: BTreeMap<String, Kept>,
+    pub(crate) objects: BTreeMap<String, Kept>,
+    pub(crate) uploads: BTreeMap<String, Upload>,
+    /// How many uploads were begun.
+    pub(crate) begun: u64,
     is_versioned: bool,
     /// It writes whatever the condition: a server that only speaks S3 of old.
     ignores_conditions: bool,
+    /// What it keeps of names that end so is not what was written.
+    spoils: Option<String>,
 }
 
 #[derive(Clone, Debug)]
-struct Kept {
-    bytes: Vec<u8>,
-    etag: String,
+pub(crate) struct Kept {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) etag: String,
     written_at: u64,
 }
 
 /// What a page of a list holds at the most.
 const PAGE_MAX: usize = 1_000;
 
-struct Refused {
+pub(crate) struct Refused {
     status: u16,
     code: String,
     message: String,
 }
 
-struct Given {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
+pub(crate) struct Given {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
-type Said = Result<Given, Refused>;
+pub(crate) type Said = Result<Given, Refused>;
 
-fn refused(status: u16, code: &str, message: &str) -> Refused {
+pub(crate) fn refused(status: u16, code: &str, message: &str) -> Refused {
     Refused { status, code: code.to_owned(), message: message.to_owned() }
 }
 
-fn given(body: impl Into<Vec<u8>>) -> Given {
+pub(crate) fn given(body: impl Into<Vec<u8>>) -> Given {
     Given { status: 200, headers: Vec::new(), body: body.into() }
 }
 
@@ -91,7 +97,7 @@ impl ObjectAsked {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    fn parameter(&self, name: &str) -> Option<String> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         let pairs = self.query.split('&').map(|it| it.split_once('=').unwrap_or((it, "")));
         pairs.filter(|(key, _)| *key == name).map(|(_, value)| decoded(value)).next()
     }
@@ -99,6 +105,9 @@ impl ObjectAsked {
     /// As policies name it.
     fn action(&self, key: &str) -> &'static str {
         let has = |name| self.parameter(name).is_some();
+        if let Some(action) = multipart::action(self) {
+            return action;
+        }
         match (self.method.as_str(), key.is_empty()) {
             ("GET", true) if has("versioning") => "s3:GetBucketVersioning",
             ("GET", true) if has("encryption") => "s3:GetEncryptionConfiguration",
@@ -126,6 +135,11 @@ impl Cloud {
     /// What is written over or removed is kept.
     pub fn version_bucket(&mut self, name: &str) {
         self.buckets.entry(name.to_owned()).or_default().is_versioned = true;
+    }
+
+    /// Of names that end so one bit is another when they are kept.
+    pub fn spoil_bucket(&mut self, name: &str, end: &str) {
+        self.buckets.entry(name.to_owned()).or_default().spoils = Some(end.to_owned());
     }
 
     /// The names in a bucket.
@@ -210,6 +224,7 @@ impl Cloud {
             Given { status, headers, body: xml.into_bytes() }
         });
         if asked.method == "HEAD" {
+            headers.push(("Content-Length", body.len().to_string()));
             body.clear();
         }
         headers.push(("x-amz-request-id", request_id));
@@ -226,6 +241,9 @@ impl Cloud {
         let Some(bucket) = self.buckets.get_mut(name) else {
             return Err(refused(404, "NoSuchBucket", "The specified bucket does not exist"));
         };
+        if let Some(said) = multipart::answer(bucket, asked, (name, key), now) {
+            return said;
+        }
         match (asked.method.as_str(), key.is_empty()) {
             ("GET", true) => bucket.about(asked, name),
             ("HEAD", true) => Ok(given("")),
@@ -244,7 +262,7 @@ impl Cloud {
 }
 
 impl Kept {
-    fn new(bytes: &[u8], written_at: u64) -> Kept {
+    pub(crate) fn new(bytes: &[u8], written_at: u64) -> Kept {
         let sum = hex(&Sha256::digest(bytes));
         Kept { bytes: bytes.to_vec(), etag: format!("\"{}\"", &sum[..32]), written_at }
     }
@@ -290,8 +308,16 @@ impl Bucket {
         }
         let kept = Kept::new(&asked.body, now);
         let headers = vec![("ETag", kept.etag.clone())];
-        self.objects.insert(key.to_owned(), kept);
+        self.keep(key, kept);
         Ok(Given { headers, ..given("") })
+    }
+
+    pub(crate) fn keep(&mut self, key: &str, mut kept: Kept) {
+        let middle = kept.bytes.len() / 2;
+        if self.spoils.as_ref().is_some_and(|end| key.ends_with(end)) && middle > 0 {
+            kept.bytes[middle] ^= 1;
+        }
+        self.objects.insert(key.to_owned(), kept);
     }
 
     /// What is asked of the bucket itself.
@@ -343,7 +369,7 @@ fn denied() -> Refused {
     refused(403, "AccessDenied", "Access Denied")
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -365,12 +391,12 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-fn marked(text: &str) -> String {
+pub(crate) fn marked(text: &str) -> String {
     let marks = [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;")];
     marks.iter().fold(text.to_owned(), |text, (mark, written)| text.replace(mark, written))
 }
 
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let plain = |it: u8| it.is_ascii_alphanumeric() || b"-_.~/".contains(&it);
     text.bytes().fold(String::new(), |mut out, byte| {
         if plain(byte) {

@@ -290,6 +290,7 @@ pub(super) const BACKUPS_RESTORE: &str = "\
 Examples:
   launchway backups restore launchway-planner-db-12-1763722800000 --reason 'the migration of 2.4 lost rows'
   launchway backups restore launchway-planner-db-12-1763722800000 --as planner-db-check --reason 'a drill'
+  launchway backups restore launchway-planner-production-12-1763722800000.dump --as planner_check --reason 'a drill'
 
 A new database is made beside the one that runs, which is never touched; the steps to let it take its place are
 printed.";

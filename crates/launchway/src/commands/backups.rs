@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backup::{Kept, Rds, Restore};
-use event::{DeployStepKey, DeploymentId, KnownRelease, Timestamp, Verdict};
+use backup::{Kept, Restore, RestoreDump};
+use event::{DeployStepKey, DeploymentId, KnownRelease, PlannedStep, Timestamp, Verdict};
 use serde_json::{Value as Json, json};
 use views::{DeployStepView, DeploymentView};
 
@@ -23,6 +23,8 @@ use crate::terminal::time::moment;
 
 /// How many deployments are looked through for a backup.
 const LOOKED_THROUGH_MAX: usize = 1_000;
+/// PostgreSQL cuts off what is longer, and nobody would find it again.
+const DATABASE_NAME_MAX: usize = 63;
 /// When a new database must be there: large ones take hours.
 const RESTORE_WITHIN: Duration = Duration::from_hours(12);
 
@@ -41,13 +43,6 @@ struct Entry {
     service: Arc<str>,
     release: KnownRelease,
     at: Timestamp,
-}
-
-impl Entry {
-    fn rds(&self) -> (&Rds, &str, &str) {
-        let Kept::Rds { of, snapshot, arn } = &self.kept;
-        (of, snapshot, arn)
-    }
 }
 
 /// What deployments put aside, newest first; several services of one share one.
@@ -97,7 +92,7 @@ fn list(args: &BackupsListArgs, state: &StateFolder) -> Outcome {
         let mut backups = targets::backups(Site::of(state, &book, &name), Some(&found))?;
         for entry in &all {
             let standing = match backups.look(&entry.kept) {
-                Ok(Some(found)) => (found.status, None),
+                Ok(Some(found)) => (found, None),
                 Ok(None) => ("gone".to_owned(), None),
                 Err(fault) => ("unknown".to_owned(), Some(fault.to_string())),
             };
@@ -108,13 +103,39 @@ fn list(args: &BackupsListArgs, state: &StateFolder) -> Outcome {
 }
 
 fn show(entry: &Entry, (standing, why): &(String, Option<String>), format: Format) {
-    let (of, snapshot, arn) = entry.rds();
+    let kept = &entry.kept;
     if format == Format::Json {
-        let line = json!({
-            "backup": snapshot, "environment": entry.environment, "database": of.database,
-            "region": of.region, "arn": arn, "deployment": entry.deployment.to_string(),
-            "at_ms": entry.at, "state": standing, "why": why,
+        let mut line = json!({
+            "backup": kept.id(), "environment": entry.environment, "database": kept.database(),
+            "deployment": entry.deployment.to_string(), "at_ms": entry.at, "state": standing,
+            "why": why,
         });
+        let more = match kept {
+            Kept::Rds { of, arn, .. } => {
+                json!({"kind": "snapshot", "region": of.region, "arn": arn})
+            }
+            Kept::Dump {
+                of,
+                object,
+                sha256,
+                bytes,
+                tables,
+                rows,
+                dumped_ms,
+                proven_ms,
+                restored_ms,
+                server,
+                ..
+            } => json!({
+                "kind": "dump", "region": of.region,
+                "location": format!("s3://{}/{}{object}", of.bucket, of.prefix),
+                "sha256": sha256, "bytes": bytes, "tables": tables, "rows": rows, "server": server,
+                "dumped_ms": dumped_ms, "proven_ms": proven_ms, "restored_ms": restored_ms,
+            }),
+        };
+        if let (Some(line), Json::Object(more)) = (line.as_object_mut(), more) {
+            line.extend(more);
+        }
         out(&line.to_string());
         return;
     }
@@ -126,12 +147,95 @@ fn show(entry: &Entry, (standing, why): &(String, Option<String>), format: Forma
     };
     out(&format!(
         "{}  {}  {}  {}  deployment {}  {standing}",
-        style.bold(snapshot),
+        style.bold(kept.id()),
         moment(entry.at),
         entry.environment,
-        of.database,
+        kept.database(),
         entry.deployment,
     ));
+    if let Kept::Dump { bytes, tables, rows, dumped_ms, proven_ms, restored_ms, .. } = kept {
+        let seconds = |ms: u64| format!("{} s", ms.div_ceil(1000));
+        let restored = restored_ms.map_or_else(String::new, |it| {
+            format!(", restored on a scratch server in {}", seconds(it))
+        });
+        out(&format!(
+            "  {}, {} in {}; taken in {}, read back in {}{restored}",
+            backup::size(*bytes),
+            counted(*rows, "row"),
+            counted(*tables, "table"),
+            seconds(*dumped_ms),
+            seconds(*proven_ms),
+        ));
+    }
+}
+
+fn counted(count: u64, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A restore of either kind.
+enum Wanted {
+    Snapshot(Restore),
+    Dump(RestoreDump),
+}
+
+impl Wanted {
+    /// Under which name; refused where that is the one that runs, as far as that is known here.
+    fn of(entry: &Entry, new: Option<&str>) -> Result<Wanted, Failure> {
+        match &entry.kept {
+            Kept::Rds { of, snapshot, .. } => {
+                let usual = || format!("{}-of-{}", of.database, entry.deployment);
+                let new = new.map_or_else(usual, str::to_owned);
+                if new == of.database {
+                    let message = format!("{new} is the one that runs");
+                    return Err(Failure::new(Exit::Forbidden, message)
+                        .hint("a backup becomes a new database: --as NAME"));
+                }
+                let snapshot = snapshot.clone();
+                Ok(Wanted::Snapshot(Restore { of: of.clone(), snapshot, new }))
+            }
+            Kept::Dump { of, object, sha256, bytes, rows, .. } => {
+                let usual = || format!("restored_of_{}", entry.deployment);
+                let new = new.map_or_else(usual, str::to_owned);
+                if new.is_empty() || new.len() > DATABASE_NAME_MAX || new.contains(char::is_control)
+                {
+                    let message = format!("{new:?} is no name of a database");
+                    return Err(Failure::new(Exit::Usage, message)
+                        .hint(format!("it has at most {DATABASE_NAME_MAX} bytes")));
+                }
+                Ok(Wanted::Dump(RestoreDump {
+                    of: of.clone(),
+                    object: object.clone(),
+                    sha256: sha256.clone(),
+                    bytes: *bytes,
+                    rows: *rows,
+                    new,
+                }))
+            }
+        }
+    }
+
+    fn step(&self, service: &str) -> PlannedStep {
+        match self {
+            Wanted::Snapshot(it) => it.step(service, RESTORE_WITHIN),
+            Wanted::Dump(it) => it.step(service, RESTORE_WITHIN),
+        }
+    }
+
+    /// What a person does to let the new one take the place of the old one, in order.
+    fn steps_to_switch(&self, environment: &str) -> Vec<String> {
+        match self {
+            Wanted::Snapshot(it) => it.steps_to_switch(environment),
+            Wanted::Dump(it) => it.steps_to_switch(environment),
+        }
+    }
+
+    fn names(&self) -> (&str, &str) {
+        match self {
+            Wanted::Snapshot(it) => (&it.snapshot, &it.new),
+            Wanted::Dump(it) => (&it.object, &it.new),
+        }
+    }
 }
 
 fn restore(args: &BackupsRestoreArgs, state: &StateFolder) -> Outcome {
@@ -139,18 +243,11 @@ fn restore(args: &BackupsRestoreArgs, state: &StateFolder) -> Outcome {
     let store = Arc::new(journal::open(state)?);
     let book = Book { store, project: Arc::clone(&found.settings.project.value) };
     let all = entries(&book, None, LOOKED_THROUGH_MAX)?;
-    let entry = all.iter().find(|it| it.rds().1 == args.id).ok_or_else(|| {
+    let entry = all.iter().find(|it| it.kept.id() == args.id).ok_or_else(|| {
         Failure::new(Exit::Usage, format!("no deployment put {} aside", args.id))
             .hint("launchway backups list shows what there is")
     })?;
-    let (of, snapshot, _) = entry.rds();
-    let usual = || format!("{}-of-{}", of.database, entry.deployment);
-    let new = args.new.clone().unwrap_or_else(usual);
-    if new == of.database {
-        return Err(Failure::new(Exit::Forbidden, format!("{new} is the one that runs"))
-            .hint("a backup becomes a new database: --as NAME"));
-    }
-    let restore = Restore { of: of.clone(), snapshot: snapshot.to_owned(), new };
+    let restore = Wanted::of(entry, args.new.as_deref())?;
     let environment = &*entry.environment;
     let format = args.settings.format;
     let driver = Driver { book: &book, state, found: &found, format };
@@ -161,7 +258,7 @@ fn restore(args: &BackupsRestoreArgs, state: &StateFolder) -> Outcome {
     let ledger = book.ledger(environment)?;
     let releases = running(&found, &ledger, (environment, &names))
         .unwrap_or_else(|_| vec![(Arc::clone(&entry.service), entry.release.clone())]);
-    let step = restore.step(&entry.service, RESTORE_WITHIN);
+    let step = restore.step(&entry.service);
     let agreed = args.agreed.agreement();
     let wish = Wish {
         environment,
@@ -173,24 +270,29 @@ fn restore(args: &BackupsRestoreArgs, state: &StateFolder) -> Outcome {
     let view = driver.begin_quietly(build(&found, &book, state, &wish)?, agreed)?;
     let ended = view.as_ref().and_then(|it| it.ended.as_ref());
     if ended.is_some_and(|it| it.verdict == Verdict::Succeeded) {
-        told(&restore, environment, &step.key, format);
+        told(&restore, entry, &step.key, format);
     }
     Ok(driver.told(view.as_ref()))
 }
 
 /// What a person does next, if the new one is to take the place of the old one.
-fn told(restore: &Restore, environment: &str, step: &DeployStepKey, format: Format) {
+fn told(restore: &Wanted, entry: &Entry, step: &DeployStepKey, format: Format) {
+    let environment = &*entry.environment;
     let steps = restore.steps_to_switch(environment);
+    let ((backup, new), database) = (restore.names(), entry.kept.database());
     if format == Format::Json {
         let line = json!({
-            "type": "backup_restored", "environment": environment, "step": step,
-            "backup": restore.snapshot, "database": restore.of.database, "new": restore.new,
-            "steps_to_switch": steps,
+            "type": "backup_restored", "environment": environment, "step": step, "backup": backup,
+            "database": database, "new": new, "steps_to_switch": steps,
         });
         out(&line.to_string());
         return;
     }
-    out(&format!("{} is there. To let it take the place of {}:", restore.new, restore.of.database));
+    let old = match restore {
+        Wanted::Snapshot(_) => database.to_owned(),
+        Wanted::Dump(_) => format!("the one of {database}"),
+    };
+    out(&format!("{new} is there. To let it take the place of {old}:"));
     for (at, step) in steps.iter().enumerate() {
         out(&format!("{:>3}. {step}", at + 1));
     }

@@ -7,7 +7,7 @@ use settings::{Credentials, Environment};
 use target_ecs::{EcsConfig, Passed};
 
 use super::targets::{self, Site};
-use super::{cloud, request, steps};
+use super::{cloud, dumps, request, steps};
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
 
@@ -102,11 +102,6 @@ pub(crate) fn role(
 ) -> Result<Role, Failure> {
     let trust = trust(found, environment)?;
     let services = services(found, &environment.name.value)?;
-    if services.is_empty() {
-        let name = &environment.name.value;
-        return Err(Failure::new(Exit::Usage, format!("nothing of {name} runs in AWS"))
-            .hint("roles are for services with `targets: ecs`"));
-    }
     let mut policy = Policy::default();
     let mut notes = Vec::new();
     for service in &services {
@@ -124,8 +119,16 @@ pub(crate) fn role(
         if let Some(rds) = steps::database(&resolved)? {
             policy.add(backup::permissions(&rds, &trust.account));
         }
+        if let Some(dump) = dumps::of(&resolved, site.project)? {
+            policy.add(backup::dump_permissions(&dump, &trust.account));
+        }
     }
-    if !exact {
+    if policy.statements.is_empty() {
+        let name = &environment.name.value;
+        return Err(Failure::new(Exit::Usage, format!("nothing of {name} runs in AWS"))
+            .hint("roles are for services with `targets: ecs`, and for backups"));
+    }
+    if !exact && !services.is_empty() {
         notes.push(
             "roles and log groups of tasks are those of the whole account: --exact looks which they are"
                 .to_owned(),

@@ -16,6 +16,7 @@ use views::Ledger;
 
 use super::book::Book;
 use super::drive::Driver;
+use super::dumps;
 use super::held::Held;
 use super::person;
 use super::rules::Where;
@@ -175,6 +176,7 @@ pub(crate) fn build(
         protection: None,
         at: now(),
     };
+    dumps::look(&mut request, Site::of(state, book, wish.environment), found)?;
     let rules = Where { file: found.file.clone(), environment: environment.name.value.clone() };
     let record = |request: DeploymentRequest, why: &Failure| {
         if why.exit != Exit::Forbidden || wish.only_look {
@@ -414,11 +416,14 @@ fn service(
     let root = std::path::absolute(&found.root).unwrap_or_else(|_| found.root.clone());
     let mut config = targets::config(resolved, found)?;
     let mut around = match wish.what {
-        What::Task { task, .. } => task_steps(resolved, task)?,
+        What::Task { task, .. } => task_steps(resolved, site.project, task)?,
         _ => {
             // What is restored was here before; what is new may change data.
             let backup = matches!(wish.what, What::Ship { .. });
-            around(resolved, &Asked { url: &url, root: &root, migrations, backup })?
+            around(
+                resolved,
+                &Asked { url: &url, root: &root, project: site.project, migrations, backup },
+            )?
         }
     };
     around.extend(copy.map(|it| image_gate::copy_step(name, &release, it)));
@@ -469,6 +474,7 @@ fn as_wished(
 /// The steps of a task.
 fn task_steps(
     resolved: &ServiceInEnvironment,
+    project: &str,
     task: Task<'_>,
 ) -> Result<Vec<PlannedStep>, Failure> {
     match task {
@@ -480,7 +486,7 @@ fn task_steps(
                 Failure::new(Exit::Usage, format!("the settings say no migration of {name}"))
                     .hint("`migrate: {run: [...]}` of the service does")
             })?;
-            Ok(steps::backup(resolved)?.into_iter().chain([migration]).collect())
+            Ok(steps::backup(resolved, project)?.into_iter().chain([migration]).collect())
         }
     }
 }

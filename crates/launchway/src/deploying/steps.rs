@@ -13,6 +13,7 @@ use probe::{Answer, Body, Smoke, VersionField};
 use serde_json::{Value as Json, json};
 use settings::{Backup, ServiceInEnvironment, SmokeKind, Strategy, Text};
 
+use super::dumps;
 use crate::exit::{Exit, Failure};
 
 /// How often is asked while baking, where no health says otherwise.
@@ -24,6 +25,7 @@ const SLACK: Duration = Duration::from_secs(60);
 pub(super) struct Asked<'a> {
     pub(super) url: &'a str,
     pub(super) root: &'a Path,
+    pub(super) project: &'a str,
     pub(super) migrations: bool,
     /// Data is put aside before.
     pub(super) backup: bool,
@@ -35,7 +37,7 @@ pub(super) fn around(
 ) -> Result<Vec<PlannedStep>, Failure> {
     let mut steps = Vec::new();
     if asked.backup {
-        steps.extend(backup(service)?);
+        steps.extend(backup(service, asked.project)?);
     }
     steps.extend(asked.migrations.then(|| migrate(service)).flatten());
     steps.extend(health(service, asked.url));
@@ -45,45 +47,49 @@ pub(super) fn around(
 }
 
 /// What is put aside before anything changes.
-pub(super) fn backup(service: &ServiceInEnvironment) -> Result<Option<PlannedStep>, Failure> {
+pub(super) fn backup(
+    service: &ServiceInEnvironment,
+    project: &str,
+) -> Result<Option<PlannedStep>, Failure> {
     let Some(backup) = &service.environment.backup else { return Ok(None) };
     let (Backup::RdsInstance { within, .. }
     | Backup::RdsCluster { within, .. }
     | Backup::Dump { within, .. }) = backup;
-    let rds = database(service)?;
-    Ok(rds.map(|it| it.step(&service.service.name.value, within.value)))
+    let name = &service.service.name.value;
+    let dump = dumps::of(service, project)?.map(|it| it.step(name, within.value, None));
+    let rds = database(service)?.map(|it| it.step(name, within.value));
+    Ok(dump.or(rds))
 }
 
 /// The database of which that is a snapshot.
 pub(super) fn database(service: &ServiceInEnvironment) -> Result<Option<backup::Rds>, Failure> {
     let environment = &service.environment;
     let (id, is_cluster) = match &environment.backup {
-        None => return Ok(None),
+        None | Some(Backup::Dump { .. }) => return Ok(None),
         Some(Backup::RdsInstance { id, .. }) => (id, false),
         Some(Backup::RdsCluster { id, .. }) => (id, true),
-        Some(Backup::Dump { .. }) => {
-            let name = &environment.name.value;
-            let message =
-                format!("{name} wants a dump of its database, which this version cannot do");
-            return Err(Failure::new(Exit::Missing, message)
-                .hint("a snapshot of RDS can be had: `backup: { rds: NAME }`"));
-        }
     };
+    Ok(Some(backup::Rds {
+        database: id.value.to_string(),
+        is_cluster,
+        region: region(service, &id.value)?,
+        account: environment.account.as_ref().map(|it| it.value.to_string()),
+    }))
+}
+
+/// In which region something of an environment is.
+pub(super) fn region(service: &ServiceInEnvironment, of: &str) -> Result<String, Failure> {
+    let environment = &service.environment;
     let of_target = match &service.target {
         settings::Target::Ecs(ecs) => Some(&ecs.region),
         _ => None,
     };
     let region = environment.region.as_ref().or(of_target).ok_or_else(|| {
         let name = &environment.name.value;
-        Failure::new(Exit::Refused, format!("nothing says in which region {} is", id.value))
+        Failure::new(Exit::Refused, format!("nothing says in which region {of} is"))
             .hint(format!("write `region` under environments.{name}"))
     })?;
-    Ok(Some(backup::Rds {
-        database: id.value.to_string(),
-        is_cluster,
-        region: region.value.to_string(),
-        account: environment.account.as_ref().map(|it| it.value.to_string()),
-    }))
+    Ok(region.value.to_string())
 }
 
 pub(super) fn migrate(service: &ServiceInEnvironment) -> Option<PlannedStep> {

@@ -15,6 +15,7 @@ use settings::ServiceInEnvironment;
 
 use super::book::Book;
 use super::cloud;
+use super::dumps::Here;
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
 use crate::state::StateFolder;
@@ -76,7 +77,8 @@ pub(crate) fn bring_bundle(from: Site<'_>, to: Site<'_>, digest: &str) -> Result
 /// Whoever takes backups of an environment's databases.
 pub(crate) fn backups(site: Site<'_>, found: Option<&Found>) -> Result<Backups, Failure> {
     let sign_in = cloud::sign_in(site, found)?;
-    Ok(Backups::new(Box::new(move |region| cloud::client(region, sign_in.clone()))))
+    let backups = Backups::new(Box::new(move |region| cloud::client(region, sign_in.clone())));
+    Ok(backups.with_dumps(Here::of(site, found)))
 }
 
 /// Services of ECS, of an environment.

@@ -20,7 +20,7 @@ fn digest(letter: char) -> String {
 }
 
 /// The image of a release, as `--image` has it.
-fn image(letter: char) -> String {
+pub(crate) fn image(letter: char) -> String {
     format!("registry.example.com/planner@{}", digest(letter))
 }
 
@@ -30,9 +30,9 @@ fn with_format<'a>(args: &[&'a str]) -> Vec<&'a str> {
     [&args[..at], &["--format", "json"], &args[at..]].concat()
 }
 
-struct Project {
+pub(crate) struct Project {
     place: Place,
-    front: Front,
+    pub(crate) front: Front,
 }
 
 pub(crate) fn ask(cloud: &mut Cloud, operation: &str, body: &Json) -> Json {
@@ -48,7 +48,7 @@ pub(crate) fn ask(cloud: &mut Cloud, operation: &str, body: &Json) -> Json {
 }
 
 impl Project {
-    fn new(more: &str) -> Project {
+    pub(crate) fn new(more: &str) -> Project {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
         let now = u64::try_from(now.as_millis()).expect("before the year 500 million");
         let mut cloud = Cloud::new("111122223333", "eu-central-1", now);
@@ -100,14 +100,14 @@ environments:
         command
     }
 
-    fn run(&self, args: &[&str]) -> Said {
+    pub(crate) fn run(&self, args: &[&str]) -> Said {
         let output = self.launchway(args).output().expect("it starts");
         let exit = output.status.code().unwrap_or(-1);
         Said { exit, stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
 
     /// The end of a deployment, and what was done for it.
-    fn check(&self, args: &[&str], expect: &Expect) {
+    pub(crate) fn check(&self, args: &[&str], expect: &Expect) {
         let said = self.run(&with_format(args));
         let ends = said.of("deployment_completed");
         let words = ends.iter().map(|end| {

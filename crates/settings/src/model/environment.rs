@@ -199,6 +199,8 @@ pub enum Backup {
         url: Spanned<SecretReference>,
         /// The bucket it is kept in.
         to: Text,
+        /// Where the address of a server lies on which it is restored once.
+        scratch: Option<Spanned<SecretReference>>,
         /// When it must be done.
         within: Spanned<Duration>,
     },
@@ -249,7 +251,9 @@ impl Environment {
         self.backup = self.backup.map(|backup| match backup {
             Backup::RdsInstance { id, within } => Backup::RdsInstance { id: gaps.fill(id), within },
             Backup::RdsCluster { id, within } => Backup::RdsCluster { id: gaps.fill(id), within },
-            Backup::Dump { url, to, within } => Backup::Dump { url, to: gaps.fill(to), within },
+            Backup::Dump { url, to, scratch, within } => {
+                Backup::Dump { url, to: gaps.fill(to), scratch, within }
+            }
         });
         self
     }
@@ -417,7 +421,8 @@ impl Backup {
     fn read(view: View<'_>) -> Option<Backup> {
         if let Some(it) = view.view("dump") {
             let (url, to) = (secret(it, "url")?, it.text("to")?);
-            return Some(Backup::Dump { url, to, within: it.duration("within")? });
+            let scratch = secret(it, "scratch");
+            return Some(Backup::Dump { url, to, scratch, within: it.duration("within")? });
         }
         let rds = view.view("rds")?;
         let within = rds.duration("within")?;

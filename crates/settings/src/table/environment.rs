@@ -330,8 +330,19 @@ static DUMP: Shape = Shape {
     short: None,
     one_of: &[],
     keys: &[
-        Key::required("url", Kind::Form(&form::SECRET), "Where the database's address lies."),
+        Key::required(
+            "url",
+            Kind::Form(&form::SECRET),
+            "Where the database's address lies: `postgresql://USER:PASSWORD@HOST/DATABASE`, as the \
+             service has it. This machine must reach it.",
+        ),
         Key::required("to", Kind::Form(&form::BUCKET), "The bucket it is kept in."),
+        Key::optional(
+            "scratch",
+            Kind::Form(&form::SECRET),
+            "Where the address of a server lies on which each dump is restored once, to prove it, and \
+             how long that takes is kept. The database made there is dropped again.",
+        ),
         Key::default("within", LIMIT, "1h", "When it is not done by then, nothing is changed."),
     ],
 };
