@@ -55,6 +55,7 @@ pub use identity::Identity;
 pub use local::{Method, Question};
 pub use logs::LinesFrom;
 pub use multipart::{PART_BYTES_MIN, PARTS_MAX};
+pub use network::{Ingress, TargetHealth};
 pub use rds::{Database, DatabaseState, Snapshot};
 pub use role::{RoleRequest, TakenRole};
 pub use s3::{

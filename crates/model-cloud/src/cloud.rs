@@ -19,7 +19,7 @@ use crate::scaling::{self, Scalable};
 use crate::secrets::{self, StoredSecret};
 use crate::services::{self, Service};
 use crate::tasks::{self, Task};
-use crate::{ecr, history, identity, network, rollout, update};
+use crate::{balancing, ecr, history, identity, network, rollout, update};
 
 /// Time passes in steps of a second: nothing in ECS is told more finely.
 const TICK_MS: u64 = 1000;
@@ -53,6 +53,10 @@ pub struct Cloud {
     pub(crate) untrusting: Vec<String>,
     /// What is there, as everything is that is named, until it is taken away.
     pub(crate) gone: BTreeSet<String>,
+    /// Security groups that take no request of a load balancer.
+    pub(crate) closed: BTreeSet<String>,
+    /// Why targets are unhealthy: a reason of AWS, and its description.
+    pub(crate) unhealthy_by: (String, String),
     pub(crate) alarms: Vec<Alarm>,
     pub(crate) scalable: Vec<Scalable>,
     pub(crate) databases: Vec<Database>,
@@ -99,6 +103,8 @@ impl Cloud {
             logs: BTreeMap::new(),
             untrusting: Vec::new(),
             gone: BTreeSet::new(),
+            closed: BTreeSet::new(),
+            unhealthy_by: balancing::usual_reason(),
             alarms: Vec::new(),
             scalable: Vec::new(),
             databases: Vec::new(),
@@ -338,7 +344,7 @@ impl Cloud {
         match asked.service.as_str() {
             "monitoring" => alarms::answer(self, operation, members),
             "ec2" => network::ec2(self, operation, members),
-            "elasticloadbalancing" => network::load_balancing(self, operation, members),
+            "elasticloadbalancing" => balancing::answer(self, operation, members),
             "iam" => network::iam(self, operation, members),
             "rds" => rds::answer(self, operation, members),
             "sts" => identity::answer(self, operation, members, account),

@@ -22,6 +22,7 @@
 
 mod alarms;
 mod answer;
+mod balancing;
 mod calls;
 mod cloud;
 mod definitions;

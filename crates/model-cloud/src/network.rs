@@ -1,14 +1,16 @@
-//! What services of ECS stand on, and never make: roles of IAM, subnets and security groups of EC2,
-//! target groups of load balancers. All that is named is there, until it is taken away.
+//! What services of ECS stand on, and never make: roles of IAM, subnets and security groups of EC2.
+//! All that is named is there, until it is taken away.
 
 use crate::answer::Refused;
 use crate::cloud::Cloud;
 use crate::identity::{Form, member};
 
 /// The account's network.
-const VPC: &str = "vpc-0model";
+pub(crate) const VPC: &str = "vpc-0model";
+/// The security group of every load balancer.
+pub(crate) const BALANCER_GROUP: &str = "sg-balancer";
 
-fn unknown(operation: &str) -> Refused {
+pub(crate) fn unknown(operation: &str) -> Refused {
     Refused::new(
         "InvalidAction",
         format!("The action {operation} is not valid for this web service."),
@@ -51,9 +53,18 @@ pub(crate) fn ec2(cloud: &Cloud, operation: &str, form: &Form) -> Result<String,
                 "InvalidGroup.NotFound",
                 "security group",
             )?;
+            let rules = if cloud.closed.contains(id) {
+                String::new()
+            } else {
+                format!(
+                    "<item><ipProtocol>tcp</ipProtocol><fromPort>0</fromPort><toPort>65535</toPort>\
+                     <groups><item><groupId>{BALANCER_GROUP}</groupId></item></groups><ipRanges/>\
+                     <ipv6Ranges/><prefixListIds/></item>"
+                )
+            };
             format!(
                 "<securityGroupInfo><item><groupId>{id}</groupId><groupName>{id}</groupName>\
-                 <vpcId>{VPC}</vpcId></item></securityGroupInfo>"
+                 <vpcId>{VPC}</vpcId><ipPermissions>{rules}</ipPermissions></item></securityGroupInfo>"
             )
         }
         _ => return Err(unknown(operation)),
@@ -71,25 +82,11 @@ fn there<'a>(cloud: &Cloud, id: &'a str, code: &str, what: &str) -> Result<&'a s
     Ok(id)
 }
 
-/// Load balancers, version 2.
-pub(crate) fn load_balancing(
-    cloud: &Cloud,
-    operation: &str,
-    form: &Form,
-) -> Result<String, Refused> {
-    if operation != "DescribeTargetGroups" {
-        return Err(unknown(operation));
+impl Cloud {
+    /// From now on this security group takes no request of a load balancer.
+    pub fn close(&mut self, group: &str) {
+        self.closed.insert(group.to_owned());
     }
-    let arn = member(form, "TargetGroupArns.member.1")?;
-    if cloud.gone.contains(arn) {
-        return Err(Refused::new("TargetGroupNotFound", "One or more target groups not found"));
-    }
-    Ok(format!(
-        "<DescribeTargetGroupsResponse xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\">\
-         <DescribeTargetGroupsResult><TargetGroups><member><TargetGroupArn>{arn}</TargetGroupArn>\
-         <VpcId>{VPC}</VpcId></member></TargetGroups></DescribeTargetGroupsResult>\
-         </DescribeTargetGroupsResponse>"
-    ))
 }
 
 /// A refusal as EC2 writes it.

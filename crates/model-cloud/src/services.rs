@@ -161,6 +161,13 @@ impl Service {
         }
     }
 
+    /// The port of its tasks behind a target group; none where it is not behind that.
+    pub(crate) fn port_behind(&self, target_group: &str) -> Option<u64> {
+        let balancers = self.settings["loadBalancers"].as_array()?;
+        let of = balancers.iter().find(|it| it["targetGroupArn"] == target_group)?;
+        of["containerPort"].as_u64()
+    }
+
     pub(crate) fn has_load_balancer(&self) -> bool {
         self.settings["loadBalancers"].as_array().is_some_and(|it| !it.is_empty())
     }

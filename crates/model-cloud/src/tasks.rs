@@ -24,6 +24,8 @@ const STOPPING_MS: u64 = 1000;
 /// One that does not: `stopTimeout` of the platform.
 const DEAF_STOPPING_MS: u64 = 30_000;
 const DEPROVISIONING_MS: u64 = 2000;
+/// Two checks of a load balancer, thirty seconds apart.
+const ASKED_AFTER_MS: u64 = 60_000;
 /// Three checks, thirty seconds apart, the defaults of a container's health check.
 const UNHEALTHY_AFTER_MS: u64 = 90_000;
 /// How long a stopped task can be looked at.
@@ -325,6 +327,18 @@ impl Task {
             false if elapsed >= patience => TaskHealth::Unhealthy,
             false => TaskHealth::Unknown,
         }
+    }
+
+    /// Its address in the network of the account.
+    pub(crate) fn address(&self) -> String {
+        let mut parts = self.id.bytes().rev();
+        let (low, high) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+        format!("10.0.{high}.{low}")
+    }
+
+    /// A load balancer asked it twice: enough to call it unhealthy.
+    pub(crate) fn was_asked(&self, now: u64) -> bool {
+        self.started_at.is_some_and(|at| now >= at + ASKED_AFTER_MS)
     }
 
     /// It runs, and is healthy where somebody asks.

@@ -40,6 +40,13 @@ pub trait Target: Performer {
     /// When it cannot be done there, with what stands against it and the remedy.
     fn propose(&self, wanted: &ServiceRequest, seen: &Observation) -> Result<Proposal, Cause>;
 
+    /// How what stands there is at this moment, a line each: how much of it runs, what of it is not
+    /// well, what the platform said last. Changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    fn report(&mut self, wanted: &ServiceRequest) -> Result<Vec<MaskedText>, Cause>;
+
     /// What the command of a step printed that is over: its last lines, for whoever wanted it run.
     /// None of it goes into the journal.
     ///

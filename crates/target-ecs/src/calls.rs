@@ -8,8 +8,13 @@ const WHO: &str = "sts:GetCallerIdentity";
 const LOOK: &[&str] =
     &["ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:DescribeServiceRevisions"];
 /// Why it is so.
-const WHY: &[&str] =
-    &["ecs:ListTasks", "ecs:DescribeTasks", "ecs:DescribeTaskDefinition", "logs:GetLogEvents"];
+const WHY: &[&str] = &[
+    "ecs:ListTasks",
+    "ecs:DescribeTasks",
+    "ecs:DescribeTaskDefinition",
+    "logs:GetLogEvents",
+    "elasticloadbalancing:DescribeTargetHealth",
+];
 
 fn all(parts: &[&[&str]]) -> Vec<Arc<str>> {
     [WHO].iter().chain(parts.iter().copied().flatten()).map(|it| Arc::from(*it)).collect()

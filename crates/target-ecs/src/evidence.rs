@@ -6,6 +6,7 @@ use aws::{EcsContainer, EcsService, EcsTask, Fault};
 use event::{Cause, CauseCode, EvidenceKind};
 use mask::MaskedText;
 
+use crate::balancers::with_targets;
 use crate::config::EcsConfig;
 use crate::target::EcsTarget;
 use crate::update::history_denied;
@@ -43,6 +44,7 @@ pub(crate) fn collect(
             cause = of_tasks(target, cause, own);
         }
     }
+    cause = with_targets(target, service, cause);
     if let Some(fault) = history_denied(target, config, mine.revision) {
         cause = said(cause, format!("what ECS remembers of the deployment was not shown: {fault}"));
     }
@@ -57,7 +59,7 @@ pub(crate) fn collect(
 }
 
 /// Looks are made again where one did not go well: it does no harm, and a cause is told once.
-fn again<T>(mut look: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
+pub(crate) fn again<T>(mut look: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
     let mut looked = look();
     for _ in 1..LOOKS_MAX {
         match &looked {

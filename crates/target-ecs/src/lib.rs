@@ -24,6 +24,7 @@
 //! health.
 
 mod back;
+mod balancers;
 mod calls;
 mod canonical;
 mod config;
@@ -48,6 +49,7 @@ mod watch;
 mod way_back;
 mod words;
 
+pub use balancers::network;
 pub use config::{EcsConfig, Reference};
 pub use contents::Values;
 pub use permissions::{Passed, only_evidence, passed, permissions};

@@ -61,6 +61,7 @@ const EVIDENCE: &[&str] = &[
     "ec2:DescribeSubnets",
     "ecr:BatchGetImage",
     "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
     "iam:GetRole",
     "logs:DescribeLogGroups",
     "logs:GetLogEvents",
@@ -120,6 +121,7 @@ pub fn permissions(config: &EcsConfig, account: &str, migrates: bool, passed: &P
             ..statement("ListOfTasks", &["ecs:ListTasks"], &["*".to_owned()])
         },
         statement("Tasks", &["ecs:DescribeTasks"], &[ecs(&format!("task/{cluster}/*"))]),
+        statement("Targets", &["elasticloadbalancing:DescribeTargetHealth"], &["*".to_owned()]),
     ];
     if migrates {
         statements.push(Statement {

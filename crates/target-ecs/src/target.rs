@@ -9,6 +9,7 @@ use mask::{MaskedText, Masker};
 use ports::{Observation, Order, Performer, Progress, Proposal, StepRan, Target};
 use serde::Deserialize;
 
+use crate::balancers;
 use crate::config::EcsConfig;
 use crate::contents::Values;
 use crate::words::text;
@@ -172,6 +173,11 @@ impl Target for EcsTarget {
         let config = EcsConfig::of(ran.service)?;
         let printed = run_task::printed(self, &config, ran.effect);
         printed.map_err(|why| Cause::new(CauseCode::Unavailable, text(why)))
+    }
+
+    fn report(&mut self, wanted: &ServiceRequest) -> Result<Vec<MaskedText>, Cause> {
+        let config = EcsConfig::of(wanted)?;
+        balancers::report(self, &config).map_err(|fault| fault.cause())
     }
 
     fn propose(&self, wanted: &ServiceRequest, seen: &Observation) -> Result<Proposal, Cause> {

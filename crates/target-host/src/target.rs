@@ -245,6 +245,15 @@ impl Target for HostTarget {
         Ok(Observation { seen, running })
     }
 
+    fn report(&mut self, wanted: &ServiceRequest) -> Result<Vec<MaskedText>, Cause> {
+        let view = view::view(&self.folder, &wanted.service).map_err(|error| {
+            let what = format!("how {} stands cannot be read: {error}", wanted.service);
+            Cause::new(CauseCode::Unavailable, MaskedText::without_secrets(what))
+        })?;
+        let lines = view.map_or(Vec::new(), |view| view.lines());
+        Ok(lines.iter().map(|line| self.masker.mask(line)).collect())
+    }
+
     fn printed(&mut self, ran: &StepRan<'_>) -> Result<Vec<MaskedText>, Cause> {
         let task = moves::task_folder(&self.folder, ran.deployment, ran.step);
         let private = self.folder.private(&ran.service.service, &ran.deployment.to_string());

@@ -47,21 +47,28 @@ pub(crate) fn run(args: &EnvironmentArgs, state: &StateFolder) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// What the target says runs there: a version, nothing, or why it cannot be said.
-fn seen(
-    found: &Found,
-    site: Site<'_>,
-    service: &str,
-    ledger: &Ledger,
-) -> Result<Option<String>, String> {
-    let look = || -> Result<Option<String>, Failure> {
+/// What the target says.
+struct Seen {
+    /// The version that runs there.
+    version: Option<String>,
+    /// How it is now, a line each.
+    report: Vec<String>,
+}
+
+/// What the target says, or why it says nothing.
+fn seen(found: &Found, site: Site<'_>, service: &str, ledger: &Ledger) -> Result<Seen, String> {
+    let look = || -> Result<Seen, Failure> {
         let resolved = found.settings.resolve(site.environment, service);
         let resolved = resolved.map_err(|error| Failure::new(Exit::Usage, error))?;
         let mut target = targets::open(resolved.target.kind(), site, Some(found))?;
         let wanted = targets::only_look(&resolved, found, ledger.last_good(service))?;
-        let seen = target.observe(&wanted);
-        let seen = seen.map_err(|cause| Failure::new(Exit::Missing, cause.message))?;
-        Ok(seen.running.map(|it| it.release.version.to_string()))
+        let unseen = |cause: event::Cause| Failure::new(Exit::Missing, cause.message);
+        let seen = target.observe(&wanted).map_err(unseen)?;
+        let report = target.report(&wanted).map_err(unseen)?;
+        Ok(Seen {
+            version: seen.running.map(|it| it.release.version.to_string()),
+            report: report.iter().map(ToString::to_string).collect(),
+        })
     };
     look().map_err(|failure| failure.error.to_string())
 }
@@ -69,7 +76,7 @@ fn seen(
 fn human(
     service: &str,
     (known, emptied_by): (Option<&Running>, Option<DeploymentId>),
-    seen: &Result<Option<String>, String>,
+    seen: &Result<Seen, String>,
     style: Style,
 ) -> String {
     let journal = match known {
@@ -90,20 +97,22 @@ fn human(
         },
     };
     let version = known.map(|it| &*it.release.release.version);
-    let seen = match seen {
-        Ok(seen) if seen.as_deref() == version => String::new(),
-        Ok(Some(seen)) => style.yellow(&format!("; {seen} runs there")),
-        Ok(None) => style.yellow("; nothing runs there"),
+    let otherwise = match seen {
+        Ok(seen) if seen.version.as_deref() == version => String::new(),
+        Ok(Seen { version: Some(seen), .. }) => style.yellow(&format!("; {seen} runs there")),
+        Ok(_) => style.yellow("; nothing runs there"),
         Err(why) => format!("; it cannot be looked at: {why}"),
     };
-    format!("  {service}  {journal}{seen}")
+    let report = seen.iter().flat_map(|it| &it.report);
+    let report: String = report.map(|line| format!("\n      {line}")).collect();
+    format!("  {service}  {journal}{otherwise}{}", style.dim(&report))
 }
 
 fn machine(
     environment: &str,
     service: &str,
     (known, emptied_by): (Option<&Running>, Option<DeploymentId>),
-    seen: &Result<Option<String>, String>,
+    seen: &Result<Seen, String>,
 ) -> String {
     json!({
         "environment": environment, "service": service,
@@ -112,7 +121,8 @@ fn machine(
         "deployment": known.map(|it| it.deployment).or(emptied_by).map(|it| it.to_string()),
         "since_ms": known.map(|it| it.since),
         "unsure": known.is_some_and(|it| it.is_unsure),
-        "seen": seen.as_ref().ok().and_then(Option::as_ref),
+        "seen": seen.as_ref().ok().and_then(|it| it.version.as_ref()),
+        "report": seen.as_ref().map_or(&[][..], |it| &it.report),
         "unseen": seen.as_ref().err(),
     })
     .to_string()

@@ -276,4 +276,22 @@ mod tests {
         }
         assert_eq!(std::fs::read_dir(folder).expect("the pages").count(), all.len());
     }
+
+    /// What troubleshooting promises was provoked: the test that each row names is there.
+    #[test]
+    fn every_row_of_troubleshooting_names_its_test() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        let page = std::fs::read_to_string(format!("{root}/docs/troubleshooting.md"));
+        let page = page.expect("the page");
+        let rows = page.lines().filter(|it| it.starts_with("| ") && !it.contains("provoked in"));
+        let mut count = 0;
+        for row in rows {
+            let named: Vec<&str> = row.rsplit('|').nth(1).unwrap_or_default().split('`').collect();
+            let [_, path, _, test, _] = named[..] else { panic!("no test: {row}") };
+            let text = std::fs::read_to_string(format!("{root}/crates/{path}")).expect(path);
+            assert!(text.contains(&format!("fn {test}(")), "{path} has no test {test}");
+            count += 1;
+        }
+        assert!(count >= 25, "{count} rows");
+    }
 }

@@ -8,7 +8,7 @@ use event::KnownRelease;
 use iam::{Weight, lint_trust};
 use ports::Target;
 use settings::{Environment, ServiceInEnvironment};
-use target_ecs::{Condition, remarks};
+use target_ecs::{Condition, EcsConfig, Remark, network, remarks};
 
 use super::{Line, State};
 use crate::deploying::targets::{self, Site};
@@ -209,7 +209,13 @@ impl<'a> Cloud<'a> {
             Err(cause) => return vec![Line::new(MISSING, "service", cause.message.to_string())],
         };
         let asked = resolved.service.health.is_some();
-        let all = remarks(&wanted, &seen, asked).into_iter().map(|it| {
+        let mut all = remarks(&wanted, &seen, asked);
+        if seen.running.is_some()
+            && let Ok(config) = EcsConfig::of(&wanted)
+        {
+            all.extend(self.network(&config));
+        }
+        let line = |it: Remark| {
             let state = match it.state {
                 Condition::Fine => State::Fine,
                 Condition::Unseen => State::Unseen,
@@ -218,8 +224,20 @@ impl<'a> Cloud<'a> {
                 Condition::Forbidden => FORBIDDEN,
             };
             Line::new(state, it.of, it.said).hint(it.remedy)
-        });
-        all.collect()
+        };
+        all.into_iter().map(line).collect()
+    }
+
+    /// Whether requests get to the tasks.
+    fn network(&self, config: &EcsConfig) -> Vec<Remark> {
+        let Ok(sign_in) = cloud::sign_in(self.site, Some(self.found)) else { return Vec::new() };
+        let mut client = cloud::client(&config.region, sign_in);
+        client.call_as("launchway/doctor".to_owned());
+        network(&mut client, config).unwrap_or_else(|fault| {
+            let said = format!("whether requests reach the tasks was not looked at: {fault}");
+            let remedy = "let whoever asks see load balancers and security groups".to_owned();
+            vec![Remark { state: Condition::Unseen, of: "network", said, remedy }]
+        })
     }
 }
 

@@ -157,6 +157,7 @@ fn the_role_of_an_environment_is_derived_and_more_exact_after_a_look() {
         TagsOfRevisions: ecs:TagResource | arn:aws:ecs:eu-central-1:111122223333:task-definition/*:*
         ListOfTasks: ecs:ListTasks | *
         Tasks: ecs:DescribeTasks | arn:aws:ecs:eu-central-1:111122223333:task/staging/*
+        Targets: elasticloadbalancing:DescribeTargetHealth | *
         Migrations: ecs:RunTask | arn:aws:ecs:eu-central-1:111122223333:task-definition/*:*
         MigrationsThatDoNotEnd: ecs:StopTask | arn:aws:ecs:eu-central-1:111122223333:task/staging/*
         ImagesOfWayBack: ecr:BatchGetImage | arn:aws:ecr:eu-central-1:111122223333:repository/*

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use expect_test::{Expect, expect};
-use model_cloud::{Answer, Clock, Cloud, Front, Request};
+use model_cloud::{Answer, Clock, Cloud, Front, Health, Image, Request};
 use serde_json::{Value as Json, json};
 
 use crate::harness::{Place, Said};
@@ -25,6 +25,8 @@ struct Ward {
     container: Json,
     service: Json,
     settings: String,
+    /// Its tasks never answer a health check.
+    never_well: bool,
     /// What the address answers with.
     status: u16,
     /// Afterwards.
@@ -56,6 +58,7 @@ environments:
                 "networkConfiguration": {"awsvpcConfiguration": {
                     "subnets": ["subnet-1"], "securityGroups": ["sg-1"]}}}),
             settings: settings.to_owned(),
+            never_well: false,
             status: 200,
             then: Box::new(|_| {}),
             command: Box::new(|_| {}),
@@ -77,6 +80,9 @@ environments:
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
         let now = u64::try_from(now).expect("before the year 500 million");
         let mut cloud = Cloud::new("111122223333", "eu-central-1", now);
+        if self.never_well {
+            cloud.script("repo:1", Image::with_health(Health::Never));
+        }
         ask(&mut cloud, "CreateCluster", &json!({"clusterName": "staging"}));
         let body = json!({"family": "api", "containerDefinitions": [self.container],
             "executionRoleArn": "arn:aws:iam::111122223333:role/execution"});
@@ -268,6 +274,36 @@ fn what_a_service_stands_on() {
     Ward::then(|cloud| cloud.deny("iam:GetRole")).check(&expect![[r#"
         unseen access: not everything that going back needs was looked at: these credentials may not call iam:GetRole; `launchway environments iam` writes what is needed
         exit 0
+    "#]]);
+}
+
+/// Whether requests of the load balancer get to the tasks.
+#[test]
+fn what_the_network_lets_through() {
+    let behind = |then: fn(&mut Cloud)| {
+        let mut ward = Ward::then(then);
+        ward.service["loadBalancers"] = json!([{"containerName": "app", "containerPort": 8000,
+            "targetGroupArn": "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/api/1"}]);
+        ward
+    };
+    behind(|_| {}).check(&expect![[r#"
+        exit 0
+    "#]]);
+    behind(|cloud| cloud.close("sg-1")).check(&expect![[r#"
+        error network: no rule of sg-1 lets the load balancer in at port 8000; aws ec2 authorize-security-group-ingress --group-id sg-1 --protocol tcp --port 8000 --source-group sg-balancer
+        exit 5
+    "#]]);
+    behind(|cloud| cloud.deny("elasticloadbalancing:DescribeLoadBalancers")).check(&expect![[r#"
+        unseen network: whether requests reach the tasks was not looked at: elasticloadbalancing:DescribeLoadBalancers: AccessDeniedException: User: arn:aws:iam::111122223333:user/deployer is not authorized to perform: elasticloadbalancing:DescribeLoadBalancers because no identity-based policy allows the elasticloadbalancing:DescribeLoadBalancers action; let whoever asks see load balancers and security groups
+        exit 0
+    "#]]);
+    let mut unwell = behind(|cloud| cloud.targets_fail_by("Target.Timeout", "Request timed out"));
+    unwell.never_well = true;
+    unwell.service["healthCheckGracePeriodSeconds"] = json!(600);
+    unwell.check(&expect![[r#"
+        error deployment: another deployment of api-service is under way (ecs-svc/ID of api:1); wait until it is over, or end it
+        warning targets: target group api: 1 of 1 unhealthy: Target.Timeout: Request timed out (nobody answered at port 8000 in time: do the security groups of the tasks let the load balancer in, and does the container listen there, at every address?); launchway logs says what the tasks print
+        exit 5
     "#]]);
 }
 

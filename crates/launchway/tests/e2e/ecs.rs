@@ -232,7 +232,7 @@ fn a_plan_names_every_call_and_makes_none_that_changes() {
           4. api/stabilise  waits until ECS has completed the deployment, or given it up
              nothing to undo
         api: if it fails, it goes back to api:1
-        plan 71d0e43308c9
+        plan c6e4e346ce6b
     "#]].assert_eq(&said.stdout);
     let changes = project.front.with(|cloud| {
         let reads = ["Describe", "List", "Get"];
@@ -240,6 +240,24 @@ fn a_plan_names_every_call_and_makes_none_that_changes() {
         cloud.calls().iter().filter(|it| !is_read(&it.action)).count()
     });
     assert_eq!(changes, 0);
+}
+
+/// How it stands there: tasks, deployments, targets, what ECS said.
+#[test]
+fn a_status_says_how_the_tasks_are() {
+    let project = Project::new("");
+    let said = project.run(&["status", "staging"]);
+    let before_events: Vec<&str> = said.stdout.lines().take(5).collect();
+    expect![[r#"
+        staging
+          api  nothing was deployed; api:1 runs there
+              2 of 2 tasks run
+              deployment of api:1: completed, 2 of 2 tasks
+              (service api-service) has reached a steady state."#]]
+    .assert_eq(&before_events.join("\n"));
+    let said = project.run(&["status", "staging", "--format", "json"]);
+    let report = &said.lines()[0]["report"];
+    assert_eq!(report[0], "2 of 2 tasks run", "{}", said.stdout);
 }
 
 #[test]

@@ -286,6 +286,7 @@ fn without_any_one_action_it_fails_or_says_what_it_could_not_see() {
         "ec2:DescribeSubnets",
         "ecr:BatchGetImage",
         "elasticloadbalancing:DescribeTargetGroups",
+        "elasticloadbalancing:DescribeTargetHealth",
         "iam:GetRole",
         "logs:DescribeLogGroups",
         "ecs:DescribeServiceRevisions",

@@ -86,6 +86,7 @@ fn each_permission_of_the_policy_is_needed_or_missed_aloud() {
         ecs:TagResource: Failed, said true, {}
         ecs:UpdateService: RolledBack, said true, {"RegisterTaskDefinition": 1, "RunTask": 1}
         elasticloadbalancing:DescribeTargetGroups: RolledBack, said false, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
+        elasticloadbalancing:DescribeTargetHealth: RolledBack, said false, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
         iam:GetRole: RolledBack, said false, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}
         iam:PassRole: Failed, said true, {}
         logs:DescribeLogGroups: RolledBack, said false, {"RegisterTaskDefinition": 1, "RunTask": 1, "UpdateService": 2}

@@ -261,6 +261,43 @@ fn never_healthy() {
     );
 }
 
+/// What the load balancer says tells apart what is closed, what answers wrongly and what answers
+/// nobody.
+#[test]
+fn never_healthy_for_the_load_balancer() {
+    let check = |reason: &'static str, description: &'static str, expect: &Expect| {
+        let mut script = script(move |cloud| {
+            cloud.script(NEW, Image::with_health(Health::Never));
+            cloud.targets_fail_by(reason, description);
+        });
+        script.service = json!({"loadBalancers": [{"containerName": "app", "containerPort": 8000,
+            "targetGroupArn": "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/api/1"}]});
+        script.config = json!({"within_ms": 80_000});
+        check(&script, expect);
+    };
+    check(
+        "Target.Timeout",
+        "Request timed out",
+        &expect![[r#"
+        rolled_back by launchway: TimedOut after 93 s
+        - 2 of 2 tasks ran when its time was over
+          Platform: target group api: 2 of 4 unhealthy: Target.Timeout: Request timed out (nobody answered at port 8000 in time: do the security groups of the tasks let the load balancer in, and does the container listen there, at every address?)
+        RegisterTaskDefinition 1, StopServiceDeployment 1, UpdateService 1 | api:1 2/2
+    "#]],
+    );
+    let codes = "Health checks failed with these codes: [503]";
+    check(
+        "Target.ResponseCodeMismatch",
+        codes,
+        &expect![[r#"
+        rolled_back by launchway: TimedOut after 93 s
+        - 2 of 2 tasks ran when its time was over
+          Platform: target group api: 2 of 4 unhealthy: Target.ResponseCodeMismatch: Health checks failed with these codes: [503] (it answers, and not with what the target group wants: are its path and codes right?)
+        RegisterTaskDefinition 1, StopServiceDeployment 1, UpdateService 1 | api:1 2/2
+    "#]],
+    );
+}
+
 #[test]
 fn never_healthy_in_its_time() {
     let mut script = script(new(Image::with_health(Health::Never))).with_health_check();

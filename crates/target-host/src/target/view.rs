@@ -22,6 +22,52 @@ pub struct ServiceView {
     pub instances: Vec<InstanceView>,
 }
 
+impl ServiceView {
+    /// The same for people: how many are well, and a line for each that is not quite.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let live: Vec<&InstanceView> = self.instances.iter().filter(|it| it.is_live).collect();
+        let well = live.iter().filter(|it| it.is_healthy).count();
+        let (requests, failed) =
+            live.iter().fold((0, 0), |(all, bad), it| (all + it.requests, bad + it.failed));
+        let mut lines = vec![format!(
+            "{well} of {} instances healthy; requests: {requests}, not answered: {failed}",
+            live.len()
+        )];
+        if !self.is_supervised {
+            lines.push("no supervisor lives: what ends is not started again".to_owned());
+        }
+        if !self.is_reachable {
+            lines.push("the proxy does not answer".to_owned());
+        }
+        lines.extend(self.instances.iter().filter_map(InstanceView::line));
+        lines
+    }
+}
+
+impl InstanceView {
+    /// What is not as it usually is with it; none where nothing is.
+    fn line(&self) -> Option<String> {
+        let mut said = Vec::new();
+        if self.pid.is_none() {
+            said.push("does not run".to_owned());
+        } else if !self.is_healthy {
+            let probe = self.probe.as_ref().map_or(String::new(), |it| format!(": {it}"));
+            said.push(format!("is not healthy{probe}"));
+        }
+        if !self.is_live {
+            said.push("gets no requests".to_owned());
+        }
+        if self.restarts > 0 {
+            let ended =
+                self.ended.as_ref().map_or(String::new(), |it| format!(", last ended {it}"));
+            let times =
+                if self.restarts == 1 { "once" } else { &format!("{} times", self.restarts) };
+            said.push(format!("was started again {times}{ended}"));
+        }
+        (!said.is_empty()).then(|| format!("instance {} {}", self.name, said.join(", ")))
+    }
+}
+
 /// One instance.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct InstanceView {

@@ -63,6 +63,10 @@ impl Target for Regions {
         self.of(wanted)?.observe(wanted)
     }
 
+    fn report(&mut self, wanted: &ServiceRequest) -> Result<Vec<MaskedText>, Cause> {
+        self.of(wanted)?.report(wanted)
+    }
+
     fn printed(&mut self, ran: &StepRan<'_>) -> Result<Vec<MaskedText>, Cause> {
         self.of(ran.service)?.printed(ran)
     }
