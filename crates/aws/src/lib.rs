@@ -51,6 +51,7 @@ pub use ecs::{
     EcsDeployment, EcsEvent, EcsService, RevisionOfService, ServiceDeployment, TaskDefinition,
 };
 pub use fault::{Fault, FaultKind};
+pub use iam::AccessKey;
 pub use identity::Identity;
 pub use local::{Method, Question};
 pub use logs::LinesFrom;

@@ -12,6 +12,7 @@ pub(crate) mod foresee;
 pub(crate) mod gates;
 mod held;
 pub(crate) mod inbox;
+mod kind;
 pub(crate) mod live;
 pub(crate) mod machine;
 mod people;

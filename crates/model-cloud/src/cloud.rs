@@ -53,6 +53,8 @@ pub struct Cloud {
     pub(crate) untrusting: Vec<String>,
     /// What is there, as everything is that is named, until it is taken away.
     pub(crate) gone: BTreeSet<String>,
+    /// When the access key of whoever asks was made.
+    pub(crate) keys_made: u64,
     /// Security groups that take no request of a load balancer.
     pub(crate) closed: BTreeSet<String>,
     /// Why targets are unhealthy: a reason of AWS, and its description.
@@ -103,6 +105,7 @@ impl Cloud {
             logs: BTreeMap::new(),
             untrusting: Vec::new(),
             gone: BTreeSet::new(),
+            keys_made: now,
             closed: BTreeSet::new(),
             unhealthy_by: balancing::usual_reason(),
             alarms: Vec::new(),

@@ -3,7 +3,7 @@
 
 use crate::answer::Refused;
 use crate::cloud::Cloud;
-use crate::identity::{Form, member};
+use crate::identity::{Form, iso, member};
 
 /// The account's network.
 pub(crate) const VPC: &str = "vpc-0model";
@@ -19,8 +19,10 @@ pub(crate) fn unknown(operation: &str) -> Refused {
 
 /// IAM.
 pub(crate) fn iam(cloud: &Cloud, operation: &str, form: &Form) -> Result<String, Refused> {
-    if operation != "GetRole" {
-        return Err(unknown(operation));
+    match operation {
+        "GetRole" => {}
+        "ListAccessKeys" => return Ok(access_keys(cloud)),
+        _ => return Err(unknown(operation)),
     }
     let name = member(form, "RoleName")?;
     let arn = format!("arn:aws:iam::{}:role/{name}", cloud.names.account);
@@ -33,6 +35,18 @@ pub(crate) fn iam(cloud: &Cloud, operation: &str, form: &Form) -> Result<String,
          <Path>/</Path><RoleName>{name}</RoleName><RoleId>AROAMODEL</RoleId><Arn>{arn}</Arn>\
          <CreateDate>2026-01-01T00:00:00Z</CreateDate></Role></GetRoleResult></GetRoleResponse>"
     ))
+}
+
+/// The one key of whoever asks.
+fn access_keys(cloud: &Cloud) -> String {
+    let made = iso(cloud.keys_made / 1000);
+    format!(
+        "<ListAccessKeysResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><ListAccessKeysResult>\
+         <AccessKeyMetadata><member><UserName>deployer</UserName><AccessKeyId>AKIA{}</AccessKeyId>\
+         <Status>Active</Status><CreateDate>{made}</CreateDate></member></AccessKeyMetadata>\
+         <IsTruncated>false</IsTruncated></ListAccessKeysResult></ListAccessKeysResponse>",
+        cloud.names.account
+    )
 }
 
 /// EC2: its answers have no element around their result.
@@ -83,6 +97,11 @@ fn there<'a>(cloud: &Cloud, id: &'a str, code: &str, what: &str) -> Result<&'a s
 }
 
 impl Cloud {
+    /// The access key of whoever asks was made then, in milliseconds since 1970.
+    pub fn keys_made(&mut self, at: u64) {
+        self.keys_made = at;
+    }
+
     /// From now on this security group takes no request of a load balancer.
     pub fn close(&mut self, group: &str) {
         self.closed.insert(group.to_owned());

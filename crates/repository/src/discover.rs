@@ -115,6 +115,13 @@ impl Repository {
         commit(&self.root, name)
     }
 
+    /// The digest of all files of a commit; none where there is no such commit here.
+    pub fn tree(&self, commit: &str) -> Result<Option<String>, RepositoryError> {
+        let name = format!("{commit}^{{tree}}");
+        let tree = ask(&self.root, &["rev-parse", "--verify", "--quiet", &name])?;
+        Ok(tree.map(|it| it.trim().to_owned()))
+    }
+
     /// The tags of the commit that is checked out.
     pub fn tags(&self) -> Result<Vec<String>, RepositoryError> {
         let tags = ask(&self.root, &["tag", "--points-at", "HEAD"])?.unwrap_or_default();

@@ -18,6 +18,7 @@ use super::book::Book;
 use super::drive::Driver;
 use super::dumps;
 use super::held::Held;
+use super::kind;
 use super::person;
 use super::rules::Where;
 use super::steps::{self, Asked, around};
@@ -156,7 +157,7 @@ pub(crate) fn build(
     let (requests, source) = wanted(found, book, state, wish)?;
     let ledger = book.ledger(wish.environment)?;
     let force = matches!(wish.what, What::Ship { force: true, .. });
-    let kind = kind(&wish.what, &ledger, &requests);
+    let kind = kind::of(&wish.what, &ledger, &requests, source.repository.as_ref())?;
     let commits = shipped(&source, &requests)?;
     let mut request = DeploymentRequest {
         project: Arc::clone(&book.project),
@@ -565,34 +566,5 @@ pub(super) fn on_below(
                 "launchway migrate {below} runs it; --skip-migrations leaves it out"
             )))
         }
-    }
-}
-
-fn kind(what: &What<'_>, ledger: &Ledger, requests: &[ServiceRequest]) -> DeploymentKind {
-    let of = |request: &ServiceRequest| ledger.services.get(&request.service);
-    let is_running = |release: &Release, request: &ServiceRequest| {
-        let runs = of(request).and_then(|it| it.runs.as_ref());
-        let runs = runs.map(|it| &it.release);
-        // What was scaled to nothing is the same release when it comes again.
-        let emptied = of(request).filter(|it| it.emptied_by.is_some());
-        let known = runs.or_else(|| emptied.and_then(|it| it.last_good.as_ref()));
-        known.is_some_and(|it| it.release.digest == release.digest)
-    };
-    let was_here = |request: &ServiceRequest| {
-        let lines = of(request).map_or(&[][..], |it| &it.releases);
-        lines.iter().any(|line| line.is_good() && line.release.digest == request.release.digest)
-    };
-    match what {
-        What::Restore(_) => DeploymentKind::Rollback,
-        What::Scale { .. } => DeploymentKind::Config,
-        What::Task { .. } => DeploymentKind::Task,
-        What::Ship { hotfix: true, .. } => DeploymentKind::Hotfix,
-        What::Ship { .. } if requests.iter().all(|it| is_running(&it.release, it)) => {
-            DeploymentKind::Redeploy
-        }
-        // An older release that ran well is going back, whatever the command was. One that never
-        // did is tried once more.
-        What::Ship { .. } if requests.iter().all(was_here) => DeploymentKind::Rollback,
-        What::Ship { .. } => DeploymentKind::Release,
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use aws::{Client, Fault, FaultKind, Https, Method, Question};
+use aws::{AccessKey, Client, Fault, FaultKind, Https, Method, Question};
 use event::KnownRelease;
 use iam::{Weight, lint_trust};
 use ports::Target;
@@ -18,6 +18,9 @@ use crate::settings_file::Found;
 
 const MISSING: State = State::Error(Exit::Missing);
 const FORBIDDEN: State = State::Error(Exit::Forbidden);
+/// A stored key that is older than this has been in too many places.
+const KEY_DAYS_MAX: i64 = 90;
+const DAY_S: i64 = 24 * 60 * 60;
 /// How long the address of an environment may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
@@ -81,6 +84,9 @@ impl<'a> Cloud<'a> {
             }
         };
         let mut lines = vec![Line::new(State::Fine, "sign-in", format!("as {}", identity.arn))];
+        if identity.arn.contains(":user/") {
+            lines.extend(self.stored_keys(&mut client));
+        }
         let wanted = access::account(self.environment);
         lines.push(match wanted {
             Some(wanted) if wanted == identity.account => {
@@ -105,6 +111,30 @@ impl<'a> Cloud<'a> {
         });
         lines.extend(self.trust(&mut client));
         (true, lines)
+    }
+
+    /// Keys that lie somewhere for as long as nobody changes them: how old they are, and the way out.
+    fn stored_keys(&self, client: &mut Client) -> Vec<Line> {
+        let keys = match client.own_access_keys() {
+            Ok(keys) => keys,
+            Err(fault) => {
+                let said = format!("how old the access key is was not looked at: {fault}");
+                return vec![Line::new(State::Unseen, "access key", said)];
+            }
+        };
+        let name = &self.environment.name.value;
+        let line = |key: &AccessKey| {
+            let made: jiff::Timestamp = key.created.parse().ok()?;
+            let days = (jiff::Timestamp::now().as_second() - made.as_second()) / DAY_S;
+            let state = if days > KEY_DAYS_MAX { State::Warning } else { State::Fine };
+            let said = format!("a stored key, {}, made {days} days ago", key.id);
+            let hint = format!(
+                "a role needs no stored key: launchway environments iam {name} writes it, and `credentials: \
+                 {{ assume: ARN }}` takes it; until then make a new key and delete this one"
+            );
+            Some(Line::new(state, "access key", said).hint(hint))
+        };
+        keys.iter().filter_map(line).collect()
     }
 
     /// Nobody: no credentials, or a role that is not given.

@@ -169,7 +169,7 @@ fn nothing_is_flagged_where_all_is_well() {
     .assert_eq(&flagged(&said));
     let checks: Vec<String> =
         said.lines().iter().map(|it| it["check"].as_str().unwrap_or_default().to_owned()).collect();
-    expect!["git, docker, disk, journal, sign-in, account, address, service, deployment, way back, circuit breaker, health check"].assert_eq(&checks.join(", "));
+    expect!["git, docker, disk, journal, sign-in, access key, account, address, service, deployment, way back, circuit breaker, health check"].assert_eq(&checks.join(", "));
 }
 
 #[test]
@@ -190,6 +190,15 @@ fn who_we_are_and_what_we_may() {
     "#]]);
     Ward::settings("    account: \"111122223333\"\n", "").check(&expect![[r#"
         warning account: nothing says that it should be 111122223333; write `account` under environments.staging: then no other is touched
+        exit 0
+    "#]]);
+    let year = 365 * 24 * 60 * 60 * 1000;
+    Ward::then(move |cloud| cloud.keys_made(cloud.now() - year)).check(&expect![[r#"
+        warning access key: a stored key, AKIA111122223333, made 364 days ago; a role needs no stored key: launchway environments iam staging writes it, and `credentials: { assume: ARN }` takes it; until then make a new key and delete this one
+        exit 0
+    "#]]);
+    Ward::then(|cloud| cloud.deny("iam:ListAccessKeys")).check(&expect![[r#"
+        unseen access key: how old the access key is was not looked at: iam:ListAccessKeys: AccessDeniedException: User: arn:aws:iam::111122223333:user/deployer is not authorized to perform: iam:ListAccessKeys because no identity-based policy allows the iam:ListAccessKeys action; -
         exit 0
     "#]]);
     Ward::then(|cloud| cloud.deny("ecs:DescribeServices")).check(&expect![[r#"

@@ -214,6 +214,31 @@ fn a_release_goes_to_ecs_a_bad_one_comes_back_and_an_old_one_is_restored() {
     assert_eq!(agent.as_deref(), Some("launchway/1"));
 }
 
+/// A revert is built anew, so that no digest tells; its files do.
+#[test]
+fn a_commit_that_reverts_is_going_back() {
+    let project = Project::new("");
+    let deploy = |letter: char| {
+        let image = image(letter);
+        let args = ["deploy", "staging", "--image", &image, "--skip-migrations", "--yes"];
+        let said = project.run(&with_format(&args));
+        assert_eq!(said.exit, 0, "{}{}", said.stdout, said.stderr);
+        let said = project.run(&["history", "staging", "--format", "json"]);
+        said.lines()[0]["kind"].as_str().unwrap_or_default().to_owned()
+    };
+    project.place.write("page.html", "one");
+    project.place.commit();
+    assert_eq!(deploy('b'), "release");
+    project.place.write("page.html", "two");
+    project.place.commit();
+    assert_eq!(deploy('c'), "release");
+    project.place.git(&["revert", "--no-edit", "HEAD"]);
+    assert_eq!(deploy('d'), "rollback");
+    // Built once more of the same files, and never gone from: no way back.
+    project.place.git(&["commit", "--quiet", "--allow-empty", "--message", "again"]);
+    assert_eq!(deploy('e'), "release");
+}
+
 #[test]
 fn a_plan_names_every_call_and_makes_none_that_changes() {
     let project = Project::new("");
