@@ -569,3 +569,26 @@ fn ways_round_the_rules() {
         production wants the agreement of 2 of devops and 1 of kims and 1 of kims2 and 1 of leads, and too few of them may agree to this one
         production wants people to agree, so it must be known who asks, and the key KEY OF stranger is nobody's there, or does not count for that now"#]].assert_eq(&known(&refused.join("\n"), &team));
 }
+
+/// People agree to what they saw. What stands there when they have agreed is looked at again.
+#[test]
+fn what_changed_since_it_was_agreed_to_is_refused() {
+    let team = Team::new();
+    let (waiting, said) = team.begin(&["production"], &[]);
+    let waiting = waiting.expect(&said);
+    let address = ("127.0.0.1", team.project.port);
+    let _somebody_else = std::net::TcpListener::bind(address).expect("it was free");
+    for (key, group) in [("hubot", "devops"), ("kim", "devops"), ("lena", "leads")] {
+        let key = team.key(key).display().to_string();
+        let args = ["approvals", "approve", &waiting.id, "--group", group, "--key", &key];
+        let said = team.run(&args);
+        assert_eq!(said.exit, 0, "{}", said.stderr);
+    }
+    let id = waiting.id.clone();
+    expect!["refused api was changed by somebody since the plan was made"]
+        .assert_eq(&waiting.end());
+    let steps = team.show(&id)["steps"].clone();
+    let began = |it: &&Json| !it["forward"].is_null() || !it["back"].is_null();
+    let began = steps.as_array().expect("a list").iter().filter(began).count();
+    assert_eq!(began, 0, "nothing was begun: {steps}");
+}

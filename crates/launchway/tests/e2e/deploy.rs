@@ -29,7 +29,7 @@ http.server.ThreadingHTTPServer(('127.0.0.1', int(os.environ['PORT'])), Handler)
 /// A project with one service, and what its deployments leave running.
 pub(crate) struct Project {
     pub(crate) place: Place,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Project {
@@ -432,4 +432,36 @@ fn a_service_is_scaled_taken_off_and_brought_back() {
     let kinds: Vec<String> = history.lines().iter().map(|it| it["kind"].to_string()).collect();
     expect![[r#""redeploy" "config" "config" "config" "config" "config" "release""#]]
         .assert_eq(&kinds.join(" "));
+}
+
+/// What the branch's rules call checks ran whole, from that very commit, and well.
+#[test]
+fn checks_are_green_at_that_very_commit() {
+    let project = Project::new("    protect: { checks: [ci] }");
+    let place = &project.place;
+    let ci = |run: &str| {
+        let job = format!("{{ runs-on: ubuntu-latest, steps: [{{ run: '{run}' }}] }}");
+        place.write(".github/workflows/ci.yml", &format!("on: push\njobs: {{ test: {job} }}\n"));
+    };
+    let deploy = |expect: &Expect| {
+        let said = project.run(&["deploy", "production", "--yes", "--plan"]);
+        let refusal = said.stderr.lines().find(|it| it.starts_with("error")).unwrap_or("planned");
+        let head = place.program("git").args(["rev-parse", "--short=12", "HEAD"]).output();
+        let head = crate::harness::text(&head.expect("git starts").stdout);
+        expect.assert_eq(&refusal.replace(head.trim(), "COMMIT"));
+    };
+    ci("exit 3");
+    place.commit();
+    deploy(&expect!["error: production wants ci green at COMMIT, and it was not run at it"]);
+    place.run(&["run", "--committed"]);
+    deploy(&expect![
+        "error: production wants ci green at COMMIT, and it ended with failure (.github/workflows/ci.yml)"
+    ]);
+    ci("true");
+    // From files that nobody committed, it says nothing of the commit.
+    place.run(&["run"]);
+    place.commit();
+    deploy(&expect!["error: production wants ci green at COMMIT, and it was not run at it"]);
+    place.run(&["run", "--committed"]);
+    deploy(&expect!["planned"]);
 }
