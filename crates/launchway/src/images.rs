@@ -5,5 +5,6 @@ pub(crate) mod docker;
 pub(crate) mod find;
 pub(crate) mod gate;
 pub(crate) mod record;
+pub(crate) mod rights;
 pub(crate) mod shelf;
 pub(crate) mod tags;

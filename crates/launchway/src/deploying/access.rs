@@ -9,6 +9,7 @@ use target_ecs::{EcsConfig, Passed};
 use super::targets::{self, Site};
 use super::{cloud, dumps, request, steps};
 use crate::exit::{Exit, Failure};
+use crate::images;
 use crate::settings_file::Found;
 
 /// Who gives tokens to jobs of GitHub Actions.
@@ -119,6 +120,7 @@ pub(crate) fn role(
         if let Some(rds) = steps::database(&resolved)? {
             policy.add(backup::permissions(&rds, &trust.account));
         }
+        policy.add(images::rights::rights(found, &resolved, &trust.account)?);
         if let Some(dump) = dumps::of(&resolved, site.project)? {
             policy.add(backup::dump_permissions(&dump, &trust.account));
         }

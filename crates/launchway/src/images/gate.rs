@@ -32,7 +32,7 @@ const SCAN_LOOK: Duration = Duration::from_secs(5);
 const FINDINGS_SHOWN_MAX: usize = 10;
 
 /// What ECR asks a copy for, from one of its repositories to another.
-const COPY_CALLS: &[&str] = &[
+pub(super) const COPY_CALLS: &[&str] = &[
     "ecr:BatchCheckLayerAvailability",
     "ecr:BatchGetImage",
     "ecr:CompleteLayerUpload",
@@ -43,7 +43,7 @@ const COPY_CALLS: &[&str] = &[
     "ecr:PutImage",
     "ecr:UploadLayerPart",
 ];
-const SCAN_CALLS: &[&str] =
+pub(super) const SCAN_CALLS: &[&str] =
     &["ecr:DescribeImageScanFindings", "ecr:DescribeRepositories", "ecr:StartImageScan"];
 
 /// Where an image is copied from.

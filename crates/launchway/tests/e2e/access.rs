@@ -191,6 +191,45 @@ fn the_role_of_an_environment_is_derived_and_more_exact_after_a_look() {
     }
 }
 
+/// Who builds may push, who takes from below may read there, who wants a scan may ask for it.
+#[test]
+fn rights_at_ecr_are_those_of_the_repositories() {
+    let ecs = "targets: { ecs: { cluster: c } }";
+    let settings = format!(
+        "
+version: 1
+project: planner
+services:
+  api: {{ build: {{ context: . }}, image: 'planner-{{env}}' }}
+environments:
+  staging: {{ region: eu-central-1, account: '111122223333', {ecs} }}
+  production:
+    region: eu-central-1
+    account: '111122223333'
+    deploy: {{ promote: staging }}
+    scan: high
+    {ecs}
+"
+    );
+    let place = Place::with(&[("launchway.yml", &settings)]);
+    place.git(&["remote", "add", "origin", "git@example.com:planner-team/planner.git"]);
+    let check = |environment: &str, expect: &Expect| {
+        let said = place.run(&["environments", "iam", environment, "--format", "json"]);
+        let of_images = |it: &&str| !it.starts_with("ImagesOfWayBack") && it.contains("ecr:");
+        let all = statements(&said);
+        let lines: Vec<&str> = all.lines().filter(of_images).collect();
+        expect.assert_eq(&lines.join("\n"));
+    };
+    check("staging", &expect![[r#"
+        Images: ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:CompleteLayerUpload ecr:DescribeRepositories ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:PutImage ecr:UploadLayerPart | arn:aws:ecr:eu-central-1:111122223333:repository/planner-staging
+        SignInToRegistry: ecr:GetAuthorizationToken | *"#]]);
+    check("production", &expect![[r#"
+        Images: ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:CompleteLayerUpload ecr:DescribeRepositories ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:PutImage ecr:UploadLayerPart | arn:aws:ecr:eu-central-1:111122223333:repository/planner-production
+        SignInToRegistry: ecr:GetAuthorizationToken | *
+        ImagesCopied: ecr:BatchGetImage ecr:GetDownloadUrlForLayer | arn:aws:ecr:eu-central-1:111122223333:repository/planner-staging
+        Scans: ecr:DescribeImageScanFindings ecr:DescribeRepositories ecr:StartImageScan | arn:aws:ecr:eu-central-1:111122223333:repository/planner-production"#]]);
+}
+
 fn check_trust(document: &Json, expect: &Expect) {
     let place = place();
     let path = place.path("role.json");
