@@ -110,8 +110,10 @@ pub(crate) static JOURNAL: Form = form(
 );
 pub(crate) static LISTEN: Form =
     form("an address of this machine with its port", "127.0.0.1:8080", ":[0-9]+$", listen);
-pub(crate) static USER: Form =
-    form("a user of the machine", "planner", "^[a-z_][a-z0-9_-]*\\$?$", user);
+pub(crate) static USER: Form = also(
+    form("a user", "planner", "^([a-z_][a-z0-9_-]*\\$?|[0-9]+(:[0-9]+)?)$", user),
+    Also::Numbers,
+);
 pub(crate) static ENV_NAME: Form =
     form("the name of a variable", "LOG_LEVEL", "^[A-Za-z_][A-Za-z0-9_]*$", env_name);
 pub(crate) static ENV_TEXT: Form = also(form("text", "info", "", |_| Ok(())), Also::Scalars);
@@ -350,10 +352,15 @@ fn listen(text: &str) -> Result<(), &'static str> {
 }
 
 fn user(text: &str) -> Result<(), &'static str> {
+    let is_number = |it: &str| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit());
+    let (first, group) = text.split_once(':').unwrap_or((text, "0"));
+    if is_number(first) && is_number(group) {
+        return Ok(());
+    }
     let plain = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "_-".contains(it);
     let bare = text.strip_suffix('$').unwrap_or(text);
     let begins = bare.starts_with(|it: char| it.is_ascii_lowercase() || it == '_');
-    (begins && bare.chars().all(plain)).then_some(()).ok_or("no user of the machine is called so")
+    (begins && bare.chars().all(plain)).then_some(()).ok_or("no user is called so")
 }
 
 fn env_name(text: &str) -> Result<(), &'static str> {

@@ -9,7 +9,7 @@ use syntax::yaml::DIAGNOSTICS_MAX;
 use syntax::{Diagnostic, Entry, Mapping, Node, NodeKind, RuleId, Severity, Span, nearest};
 
 use crate::kind::{Kind, Named, Names, Shape};
-use crate::model::{Freeze, KINDS, Window};
+use crate::model::{Freeze, KINDS, RunsAs, Window};
 use crate::quorum::{Bench, Quorum, quorum};
 use crate::resolve::{self, merged};
 use crate::table::{ENVIRONMENT, ROOT, SERVICE};
@@ -347,10 +347,17 @@ impl Pair<'_> {
                 self.report(reader, target.key.span, message, hint);
             }
         }
-        if self.merged.entry("run").is_none() {
+        let is_process = crate::model::runs_as(self.merged, host) == RunsAs::Process;
+        if is_process && self.merged.entry("run").is_none() {
             let message = format!("{} has nothing to start", self.name());
-            let hint = "add `run: [PROGRAM, ARGUMENT]` to the service: a host runs processes";
+            let hint = "add `run: [PROGRAM, ARGUMENT]` to the service; or `build` or `image`, \
+                        which run as containers";
             self.report(reader, self.service.key.span, message, hint);
+        }
+        if let Some(memory) = host.entry("memory").filter(|_| is_process) {
+            let message = format!("nothing holds the processes of {} to `memory`", self.name());
+            let hint = "run its image (`as: container`), or take `memory` out";
+            self.report(reader, memory.key.span, message, hint);
         }
         if self.merged.entry("health").is_none() {
             let message = format!("nothing tells when {} is healthy", self.name());

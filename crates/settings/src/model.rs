@@ -13,10 +13,12 @@ pub use environment::{
     Severity, Weekday, Window,
 };
 pub use service::{Build, Bundle, Health, Migrate, Owned, Platform, Service, Variable, VersionAt};
-pub use target::{Budget, Ecs, Host, Kubernetes, Smoke, SmokeKind, Strategy, Target, Verify};
+pub use target::{
+    Budget, Ecs, Host, Kubernetes, RunsAs, Smoke, SmokeKind, Strategy, Target, Verify,
+};
 
 pub(crate) use service::secret;
-pub(crate) use target::{KINDS, listen};
+pub(crate) use target::{KINDS, listen, runs_as};
 
 use crate::kind::Named;
 use crate::secret::SecretReference;

@@ -112,7 +112,7 @@ impl Settings {
         let region = env.region.clone();
         let target = view.view("targets").and_then(|targets| {
             let kind = targets.mapping.entries.first()?;
-            Target::read(targets, &kind.key.text, region, &gaps)
+            Target::read(view, targets, &kind.key.text, region, &gaps)
         });
         let strategy = Strategy::read(view);
         let mut not_yet = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use event::ServiceRequest;
@@ -23,7 +24,8 @@ pub struct HostConfig {
     /// How long an old process may finish what it has, in milliseconds.
     #[serde(default = "default_drain")]
     pub drain_ms: u64,
-    /// The program and its arguments; the program in the bundle, or on the PATH.
+    /// The program and its arguments; the program in the bundle, or on the PATH. An image needs none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub run: Vec<String>,
     /// Variables that everybody may read.
     #[serde(default)]
@@ -38,9 +40,41 @@ pub struct HostConfig {
     /// How the new takes the place of the old.
     #[serde(default)]
     pub strategy: Strategy,
-    /// Whose processes they are; root alone can make them another user's.
+    /// Whose processes they are; root alone can make them another user's. Of a container: as which
+    /// of the image's users it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// The most bytes of memory that one container may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// How a release that is an image runs; without it: as [`ContainerConfig::default`] says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<ContainerConfig>,
+}
+
+/// How a release that is an image runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContainerConfig {
+    /// Where it listens, inside.
+    #[serde(default = "default_port")]
+    pub port: u16,
+    /// What it is started with instead of what the image says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// Where the engine listens; without it: where `DOCKER_HOST` says, else the usual place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<PathBuf>,
+    /// Labels beside our own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Default for ContainerConfig {
+    fn default() -> ContainerConfig {
+        let (command, labels) = (Vec::new(), BTreeMap::new());
+        ContainerConfig { port: default_port(), command, socket: None, labels }
+    }
 }
 
 /// When an instance is healthy.
@@ -82,6 +116,10 @@ fn one() -> u32 {
     1
 }
 
+fn default_port() -> u16 {
+    8080
+}
+
 fn default_drain() -> u64 {
     30_000
 }
@@ -117,8 +155,15 @@ impl HostConfig {
         }
         let config: HostConfig = serde_json::from_value(request.config.clone())
             .map_err(|error| format!("the settings of {name} for this machine: {error}"))?;
-        if config.run.first().is_none_or(String::is_empty) {
+        let is_image = request.release.location.is_some();
+        if !is_image && config.run.first().is_none_or(String::is_empty) {
             return Err(format!("{name} has no `run`: the program that is the service"));
+        }
+        if !is_image && config.memory_bytes.is_some() {
+            return Err(format!(
+                "{name} has `memory`, and nothing holds a process of this machine to it: ship an \
+                 image of it (`as: container`), or take `memory` out"
+            ));
         }
         if config.instances > INSTANCES_MAX {
             return Err(format!("{name} wants more than {INSTANCES_MAX} instances"));
@@ -127,6 +172,11 @@ impl HostConfig {
             return Err(format!("{name} is tested where it listens: {}", config.listen));
         }
         Ok(config)
+    }
+
+    /// How an image of it runs.
+    pub(crate) fn container(&self) -> ContainerConfig {
+        self.container.clone().unwrap_or_default()
     }
 
     /// How long an instance must have been healthy.

@@ -6,6 +6,7 @@
 //!   routes/SERVICE.json     who gets requests (proxy)         private/           variables nobody else may read
 //!   state.json              what runs, as the supervisor sees it
 //!   logs/SERVICE/           what instances print              tasks/             one-off commands
+//!   images/                 which images we brought
 //! ```
 //!
 //! Every file is replaced as a whole: whoever is killed leaves the old or the new one.
@@ -78,6 +79,10 @@ impl Folder {
         self.root.join("tasks")
     }
 
+    pub(crate) fn images(&self) -> PathBuf {
+        self.root.join("images")
+    }
+
     pub(crate) fn supervisor_lock(&self) -> PathBuf {
         self.root.join("supervisor.lock")
     }
@@ -88,7 +93,7 @@ impl Folder {
         for open in ["bundles", "releases"] {
             fs::create_dir_all(self.root.join(open))?;
         }
-        for closed in ["wanted", "routes", "fences", "private", "logs", "tasks"] {
+        for closed in ["wanted", "routes", "fences", "private", "logs", "tasks", "images"] {
             let path = self.root.join(closed);
             fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         }

@@ -1,4 +1,4 @@
-//! Releases on the machine itself: processes behind our own proxy, replaced without losing a
+//! Releases on the machine itself: processes, or containers, behind our own proxy, replaced without losing a
 //! request.
 //!
 //! ```text
@@ -15,6 +15,7 @@
 //!
 //! ```text
 //!   bundle/       a folder as one file, named by its digest; unpacked with distrust
+//!   engine/       docker's API over its socket    images.rs, containers.rs   releases that are images
 //!   folder.rs     what lies where            fence.rs    who may change a service: a stale owner may not
 //!   wanted.rs     the two files              config.rs   what the settings say
 //!   supervise/    processes, probes, logs    task.rs     commands that are run once, and never twice
@@ -24,9 +25,12 @@
 
 mod bundle;
 mod config;
+mod containers;
 mod down;
+mod engine;
 mod fence;
 mod folder;
+mod images;
 mod printed;
 mod processes;
 mod supervise;
@@ -36,9 +40,10 @@ mod unit;
 mod wanted;
 
 pub use bundle::{BundleError, ENTRIES_MAX, PackOptions, Packed, pack, unpack, verify};
-pub use config::{Health, HostConfig, Strategy};
+pub use config::{ContainerConfig, Health, HostConfig, Strategy};
 pub use down::take_down;
 pub use folder::Folder;
+pub use images::{Registries, docker_problem};
 pub use printed::{Logs, LogsError, PrintedLine};
 pub use supervise::{IfTaken, SuperviseError, supervise};
 pub use target::{HostTarget, InstanceView, PrivateValues, ServiceView, TaskBody, view};

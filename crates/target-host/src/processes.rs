@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use crate::config::HostConfig;
-use crate::folder;
+use crate::folder::{self, Folder};
 use crate::wanted::{ProcessId, Set};
 
 /// The variable that processes of a folder are known by.
@@ -193,10 +193,41 @@ fn account(config: &HostConfig) -> io::Result<Option<Account>> {
         return Ok(None);
     }
     if !own.is_root() {
-        let what = format!("only root can start processes of `{name}`");
+        let what = format!(
+            "only root can start processes of `{name}`: deploy as root, as `{name}`, or take `user` out"
+        );
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
     }
     Ok(Some(account))
+}
+
+/// Why processes cannot be those of the user that the settings name; none where they can, or name none.
+pub(crate) fn user_problem(config: &HostConfig, folder: &Folder) -> Option<String> {
+    let account = match account(config) {
+        Ok(account) => account?,
+        Err(error) => return Some(error.to_string()),
+    };
+    // Every folder on the way to a release must let him pass.
+    let releases = folder.releases();
+    let closed = releases.ancestors().find(|it| {
+        fs::metadata(it).is_ok_and(|found| {
+            let mode = found.mode();
+            let bit = match () {
+                () if found.uid() == account.user => 0o100,
+                () if found.gid() == account.group => 0o010,
+                () => 0o001,
+            };
+            mode & bit == 0
+        })
+    });
+    closed.map(|closed| {
+        format!(
+            "{} may not pass through {}, where its releases lie: deploy with --state DIR, a folder \
+             that everybody may pass through",
+            account.name,
+            closed.display()
+        )
+    })
 }
 
 /// Private values of a set, as they were when it was brought.

@@ -5,9 +5,11 @@
 //! is wanted, finds what runs, and goes on. Instances are never its to keep alive by living: they
 //! write to files, not to pipes, and are process groups of their own.
 
+mod container;
 mod instance;
 mod keeper;
 mod logs;
+pub(crate) mod output;
 mod probe;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,15 +19,17 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::inotify;
 
+use crate::engine::Engine;
 use crate::folder::{self, Folder, try_lock, wait_for_lock};
 use crate::processes::{self, Handle};
-use crate::wanted::{InstanceName, State, Wanted};
+use crate::wanted::{InstanceName, InstanceState, State, Wanted};
+use container::{Ears, News};
 use instance::Instance;
 use keeper::Keeper;
 use probe::Answer;
@@ -62,6 +66,17 @@ fn system(action: &'static str) -> impl FnOnce(io::Error) -> SuperviseError {
 
 /// An instance of a service.
 type Key = (String, InstanceName);
+
+/// What a thread has to tell.
+#[derive(Debug)]
+enum Heard {
+    /// A probe's.
+    Answer(Answer),
+    /// Of a container.
+    Container(News),
+    /// Containers of the folder that somebody left, with their ports.
+    Found(Vec<(Key, u16, Engine)>),
+}
 
 /// What a supervisor does where another one looks after the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,16 +115,15 @@ pub fn supervise(
         rustix::io::ioctl_fionbio(end, true)
             .map_err(|error| system("make a pipe")(error.into()))?;
     }
-    let (answer, answers) = channel();
+    let (heard, hears) = channel();
     let mut supervisor = Supervisor {
         folder: folder.clone(),
         boot: processes::boot(),
         wanted: BTreeMap::new(),
         instances: BTreeMap::new(),
         saved: None,
-        answer,
-        answers,
-        wake,
+        ears: Ears { heard, wake },
+        hears,
         keeper: Keeper::new(folder.clone(), program.to_vec()),
     };
     supervisor.read_wanted();
@@ -133,9 +147,8 @@ struct Supervisor {
     wanted: BTreeMap<String, Wanted>,
     instances: BTreeMap<Key, Instance>,
     saved: Option<State>,
-    answer: Sender<Answer>,
-    answers: Receiver<Answer>,
-    wake: Arc<OwnedFd>,
+    ears: Ears,
+    hears: Receiver<Heard>,
     keeper: Keeper,
 }
 
@@ -222,6 +235,15 @@ impl Supervisor {
                 let key = (service.clone(), name);
                 let Some(set) = self.set(&key) else {
                     // Not wanted any more, and still to be ended.
+                    if let Some(container) = &state.container
+                        && let Ok(engine) = Engine::of(Some(&container.socket))
+                    {
+                        let mark = self.mark(&key, state.port);
+                        let orphan =
+                            Instance::unwanted_container(&self.folder, &key, mark, state, engine);
+                        self.instances.insert(key, orphan);
+                        continue;
+                    }
                     if let Some(id) = state.process.filter(|_| same_boot)
                         && let Some(handle) = Handle::find(id)
                     {
@@ -252,9 +274,33 @@ impl Supervisor {
                 _ => handle.signal_group(rustix::process::Signal::TERM),
             }
         }
-        let (answer, wake) = (self.answer.clone(), self.wake.clone());
         for (key, instance) in &mut self.instances {
-            instance.probe(key, &answer, &wake);
+            instance.probe(key, &self.ears);
+        }
+        let sets = self.wanted.values().flat_map(|it| it.sets.values());
+        let mut engines: Vec<Engine> = sets
+            .filter(|it| it.location().is_some())
+            .filter_map(|it| Engine::of(it.config.container().socket.as_deref()).ok())
+            .chain(Engine::of(None))
+            .collect();
+        engines.sort_by(|one, other| one.socket().cmp(other.socket()));
+        engines.dedup();
+        for engine in engines {
+            container::find(engine, self.folder.path().to_owned(), self.ears.clone());
+        }
+    }
+
+    /// Containers that were left: those that are not wanted end.
+    fn found(&mut self, all: Vec<(Key, u16, Engine)>) {
+        for (key, port, engine) in all {
+            if self.instances.contains_key(&key) || self.set(&key).is_some() {
+                // Whoever looks after it finds it by its name.
+                continue;
+            }
+            let mark = self.mark(&key, port);
+            let state = InstanceState { port, ..InstanceState::default() };
+            let orphan = Instance::unwanted_container(&self.folder, &key, mark, state, engine);
+            self.instances.insert(key, orphan);
         }
     }
 
@@ -281,7 +327,7 @@ impl Supervisor {
             .collect();
         for (key, instance) in &mut self.instances {
             if !wanted.contains(key) {
-                instance.begin_end();
+                instance.begin_end(&self.folder, key, &self.ears);
             }
         }
         self.instances.retain(|_, instance| !instance.is_over());
@@ -310,20 +356,29 @@ impl Supervisor {
     }
 
     fn start(&mut self) {
-        let (answer, wake) = (self.answer.clone(), self.wake.clone());
         for (key, instance) in &mut self.instances {
             instance.tick();
-            if instance.start_if_due(&self.folder, key) {
-                instance.probe(key, &answer, &wake);
+            if instance.start_if_due(&self.folder, key, &self.ears) {
+                instance.probe(key, &self.ears);
             }
         }
     }
 
     /// Takes in what happened.
     fn hear(&mut self) {
-        while let Ok(answer) = self.answers.try_recv() {
-            if let Some(instance) = self.instances.get_mut(&answer.key) {
-                instance.answered(answer);
+        while let Ok(heard) = self.hears.try_recv() {
+            match heard {
+                Heard::Answer(answer) => {
+                    if let Some(instance) = self.instances.get_mut(&answer.key) {
+                        instance.answered(answer);
+                    }
+                }
+                Heard::Container(news) => {
+                    if let Some(instance) = self.instances.get_mut(&news.key) {
+                        instance.heard(news, &self.ears);
+                    }
+                }
+                Heard::Found(all) => self.found(all),
             }
         }
         self.instances.values_mut().for_each(Instance::collect);

@@ -18,7 +18,9 @@ use ports::{Observation, Order, Performer, Progress, Proposal, StepRan, Target};
 
 use crate::bundle;
 use crate::config::HostConfig;
+use crate::containers::Image;
 use crate::folder::{self, Folder};
+use crate::images::{self, Brought, NoRegistries, Registries};
 use crate::printed::{Logs, LogsError};
 use crate::processes;
 use crate::task;
@@ -47,6 +49,7 @@ pub struct HostTarget {
     program: Vec<OsString>,
     masker: Masker,
     private: PrivateValues,
+    registries: Box<dyn Registries>,
     started: BTreeMap<OsString, Instant>,
 }
 
@@ -59,7 +62,15 @@ impl HostTarget {
         masker: Masker,
         private: PrivateValues,
     ) -> HostTarget {
-        HostTarget { folder, program, masker, private, started: BTreeMap::new() }
+        let (registries, started) = (Box::new(NoRegistries), BTreeMap::new());
+        HostTarget { folder, program, masker, private, registries, started }
+    }
+
+    /// The same, with somebody who knows the registries that images come from.
+    #[must_use]
+    pub fn with_registries(mut self, registries: Box<dyn Registries>) -> HostTarget {
+        self.registries = registries;
+        self
     }
 
     /// Starts a supervisor where none lives: whoever looks after services does this first.
@@ -106,13 +117,26 @@ impl HostTarget {
         let body: StepBody = serde_json::from_value(order.step.body.clone())
             .map_err(|error| Halt::fault(format!("the step's body: {error}")))?;
         let key = order.deployment.to_string();
-        let mut site = Site::open(self, order)?;
+        let site = Site::open(self, order)?;
+        if order.step.kind == DeployStepKind::Prepare && order.way == Way::Forward {
+            drop(site);
+            let waits = self.prepare(order, &key, &body.to)?;
+            return Ok(waits.unwrap_or_else(Move::done));
+        }
+        let undoes = matches!(order.step.kind, DeployStepKind::Apply | DeployStepKind::Switch)
+            && order.way == Way::Back;
+        let mut site =
+            match body.from.as_ref().filter(|from| undoes && from.set.location().is_some()) {
+                None => site,
+                Some(from) => {
+                    drop(site);
+                    if let Some(waits) = self.bring(order, &from.set)? {
+                        return Ok(waits);
+                    }
+                    Site::open(self, order)?
+                }
+            };
         match (order.step.kind, order.way) {
-            (DeployStepKind::Prepare, Way::Forward) => {
-                drop(site);
-                self.prepare(order.service, &key, &body.to)?;
-                Ok(Move::done())
-            }
             (DeployStepKind::Apply, Way::Forward) => site.apply(&key, &body),
             (DeployStepKind::Apply, Way::Back) => site.apply_back(&key, &body),
             (DeployStepKind::Stabilise, Way::Forward) => site.stabilise(&key, &body),
@@ -164,12 +188,30 @@ impl HostTarget {
         Ok(changed)
     }
 
-    /// Unpacks a release and puts its private variables beside it.
-    fn prepare(&mut self, request: &ServiceRequest, key: &str, set: &Set) -> Result<(), Halt> {
+    /// Brings the image of a set, where it is one and not here.
+    fn bring(&mut self, order: &Order<'_>, set: &Set) -> Result<Option<Move>, Halt> {
+        let image = Image::of(set).map_err(|what| Halt::failed(CauseCode::TargetRefused, what))?;
+        let Some(image) = image else { return Ok(None) };
+        let registries = &mut self.registries;
+        let sign_in = || registries.sign_in(order.service, &image.location);
+        match images::bring(&self.folder, &image, order.deployment, sign_in)? {
+            Brought::Here => Ok(None),
+            Brought::Underway(seen) => Ok(Some(Move::Wait(seen))),
+            Brought::Failed(cause) => Err(Halt::Failed(cause)),
+            Brought::Unreachable(cause) => Err(Halt::Unreachable(cause)),
+        }
+    }
+
+    /// Unpacks or brings a release, and puts its private variables beside it.
+    fn prepare(&mut self, order: &Order<'_>, key: &str, set: &Set) -> Result<Option<Move>, Halt> {
+        let request = order.service;
         site::unpacked(&self.folder, set)?;
+        if let Some(waits) = self.bring(order, set)? {
+            return Ok(Some(waits));
+        }
         let path = self.folder.private(&request.service, key);
         if set.config.private.is_empty() || path.exists() {
-            return Ok(());
+            return Ok(None);
         }
         let values = (self.private)(request).map_err(Halt::Failed)?;
         let mut kept: BTreeMap<&str, &str> = BTreeMap::new();
@@ -181,7 +223,29 @@ impl HostTarget {
             kept.insert(name, value.expose());
         }
         folder::replace(&path, &kept)?;
-        Ok(())
+        Ok(None)
+    }
+
+    /// What stands against starting a set; none where nothing does.
+    fn problem(&mut self, wanted: &ServiceRequest, set: &Set) -> Result<Option<String>, Cause> {
+        let image = match Image::of(set) {
+            Ok(Some(image)) => image,
+            Ok(None) => {
+                let whole = bundle_problem(&self.folder, &set.release.digest);
+                return Ok(whole.or_else(|| processes::user_problem(&set.config, &self.folder)));
+            }
+            Err(problem) => return Ok(Some(problem)),
+        };
+        if bundle::hex(&image.digest).is_none() {
+            return Ok(Some(format!("`{}` is no digest of an image", image.digest)));
+        }
+        let here = image.engine.look().and_then(|()| image.engine.has_image(&image.reference()));
+        if here.map_err(|error| images::cause(&error))?
+            || self.registries.has(wanted, &image.location, &image.digest)?
+        {
+            return Ok(None);
+        }
+        Ok(Some(format!("{} is neither here nor in its registry", image.reference())))
     }
 }
 
@@ -203,46 +267,50 @@ impl Performer for HostTarget {
 impl Target for HostTarget {
     fn observe(&mut self, wanted: &ServiceRequest) -> Result<Observation, Cause> {
         let config = HostConfig::of(wanted).map_err(|what| refused(&what))?;
-        let mut look = || -> io::Result<(Seen, Option<KnownRelease>)> {
+        let failed = |error: io::Error, folder: &Folder| {
+            let what = format!("the folder {} cannot be used: {error}", folder.path().display());
+            Cause::new(CauseCode::Unavailable, MaskedText::without_secrets(what))
+        };
+        let stands = || -> io::Result<(Option<Former>, Option<io::Error>)> {
             self.folder.make()?;
             let stands: Wanted =
                 folder::read(&self.folder.wanted_of(&wanted.service))?.unwrap_or_default();
             let route =
                 proxy::read(self.folder.path(), &wanted.service).map_err(io::Error::other)?;
             let running = site::running(&stands, route.as_ref());
-            let known = running.as_ref().map(|former| KnownRelease {
-                release: former.set.release.clone(),
-                handle: serde_json::json!({ "set": former.key }),
-                adopted: false,
-            });
             let listens = route.iter().flat_map(|route| &route.fronts).map(|front| front.listen);
             let is_ours = listens.into_iter().any(|listen| listen == config.listen);
             let taken = (!is_ours).then(|| TcpListener::bind(config.listen).err()).flatten();
-            let way_back = running
-                .as_ref()
-                .and_then(|former| bundle_problem(&self.folder, &former.set.release.digest));
-            let (private, private_problem) =
-                match self.changed_values(wanted, &config, running.as_ref()) {
-                    Ok(changed) => (changed, None),
-                    Err(cause) => (Vec::new(), Some(cause)),
-                };
-            let seen = Seen {
-                running,
-                listen_problem: taken.map(|error| error.to_string()),
-                bundle_problem: bundle_problem(&self.folder, &wanted.release.digest),
-                way_back,
-                private,
-                private_problem,
-            };
-            Ok((seen, known))
+            Ok((running, taken))
         };
-        let (seen, running) = look().map_err(|error| {
-            let what =
-                format!("the folder {} cannot be used: {error}", self.folder.path().display());
-            Cause::new(CauseCode::Unavailable, MaskedText::without_secrets(what))
-        })?;
+        let (running, taken) = stands().map_err(|error| failed(error, &self.folder))?;
+        let set = Set { release: wanted.release.clone(), config: config.clone() };
+        let release_problem = self.problem(wanted, &set)?;
+        // What cannot be said of the way back is no reason to refuse the way forward: it is told.
+        let way_back = running.as_ref().and_then(|former| {
+            self.problem(wanted, &former.set)
+                .unwrap_or_else(|cause| Some(cause.message.to_string()))
+        });
+        let (private, private_problem) =
+            match self.changed_values(wanted, &config, running.as_ref()) {
+                Ok(changed) => (changed, None),
+                Err(cause) => (Vec::new(), Some(cause)),
+            };
+        let known = running.as_ref().map(|former| KnownRelease {
+            release: former.set.release.clone(),
+            handle: serde_json::json!({ "set": former.key }),
+            adopted: false,
+        });
+        let seen = Seen {
+            running,
+            listen_problem: taken.map(|error| error.to_string()),
+            bundle_problem: release_problem,
+            way_back,
+            private,
+            private_problem,
+        };
         let seen = serde_json::to_value(seen).expect("what was seen has text keys only");
-        Ok(Observation { seen, running })
+        Ok(Observation { seen, running: known })
     }
 
     fn report(&mut self, wanted: &ServiceRequest) -> Result<Vec<MaskedText>, Cause> {

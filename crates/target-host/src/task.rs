@@ -7,9 +7,14 @@
 //!   task.json ──▶ runner takes the lock ──▶ began.json ──▶ the command ──▶ ended.json
 //! ```
 //!
+//! In a release that is an image the command is a container, and its engine lives on: there a second
+//! runner asks the engine what became of it.
+//!
 //! Whoever asks looks at the files. An end: that is the answer. The lock is held: it runs. Begun, no
 //! end and no lock: the runner died with it, and nobody knows what the command did; it is never run
 //! a second time. Not begun: a runner is started, and if two are, the lock lets one of them work.
+
+mod container;
 
 use std::fs;
 use std::io;
@@ -21,10 +26,12 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
+use crate::containers::Image;
 use crate::folder::{is_locked, read, replace, try_lock};
 use crate::now_ms;
 use crate::processes::{self, Handle, TRACKING};
 use crate::wanted::{Ended, Set};
+use container::Begun;
 
 /// Between asking a command to end and making it.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
@@ -32,6 +39,12 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 /// What is run, and with what.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
+    /// The target's.
+    #[serde(default)]
+    pub(crate) folder: PathBuf,
+    /// Nobody else's in this folder.
+    #[serde(default)]
+    pub(crate) name: String,
     pub(crate) set: Set,
     pub(crate) run: Vec<String>,
     pub(crate) release: PathBuf,
@@ -47,7 +60,7 @@ struct Began {
 }
 
 /// How a task ended.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct TaskEnd {
     /// Why the command could not be started.
     #[serde(default)]
@@ -58,6 +71,19 @@ pub(crate) struct TaskEnd {
     /// It was made to end, because its time was over.
     #[serde(default)]
     pub(crate) timed_out: bool,
+    /// Nobody can say how it ended.
+    #[serde(default)]
+    pub(crate) is_lost: bool,
+}
+
+impl TaskEnd {
+    fn not_started(problem: String) -> TaskEnd {
+        TaskEnd { problem: Some(problem), ..TaskEnd::default() }
+    }
+
+    fn lost() -> TaskEnd {
+        TaskEnd { is_lost: true, ..TaskEnd::default() }
+    }
 }
 
 /// How far a task is.
@@ -81,14 +107,20 @@ pub(crate) fn log(task: &Path) -> PathBuf {
 pub(crate) fn standing(task: &Path) -> io::Result<Standing> {
     // In this order: a runner that ends between two looks has written its end before it lets go.
     let is_run = is_locked(&task.join("lock"));
-    if let Some(end) = read(&task.join("ended.json"))? {
-        return Ok(Standing::Over(end));
+    if let Some(end) = read::<TaskEnd>(&task.join("ended.json"))? {
+        return Ok(if end.is_lost { Standing::Unknown } else { Standing::Over(end) });
     }
     if is_run {
         return Ok(Standing::Runs);
     }
     let began: Option<Began> = read(&task.join("began.json"))?;
-    Ok(if began.is_some() { Standing::Unknown } else { Standing::Fresh })
+    if began.is_none() {
+        return Ok(Standing::Fresh);
+    }
+    let wanted: Option<Task> = read(&task.join("task.json"))?;
+    // Of a container its engine knows more: the next runner asks it.
+    let is_container = wanted.is_some_and(|it| it.set.location().is_some());
+    Ok(if is_container { Standing::Fresh } else { Standing::Unknown })
 }
 
 /// Runs the task in a folder, if nobody did: the body of the hidden command.
@@ -98,17 +130,31 @@ pub(crate) fn standing(task: &Path) -> io::Result<Standing> {
 pub fn run(task: &Path) -> io::Result<()> {
     processes::leave_session();
     let Some(_lock) = try_lock(&task.join("lock"))? else { return Ok(()) };
-    if read::<Began>(&task.join("began.json"))?.is_some() {
+    let begun = read::<Began>(&task.join("began.json"))?.is_some();
+    let wanted: Task = read(&task.join("task.json"))?.ok_or(io::ErrorKind::NotFound)?;
+    let image = Image::of(&wanted.set).map_err(io::Error::other)?;
+    if begun && (image.is_none() || task.join("ended.json").exists()) {
         return Ok(());
     }
-    let wanted: Task = read(&task.join("task.json"))?.ok_or(io::ErrorKind::NotFound)?;
-    // From here on it is never run again.
-    replace(&task.join("began.json"), &Began { at_ms: now_ms() })?;
-    let end = match start(task, &wanted) {
-        Err(error) => TaskEnd { problem: Some(error.to_string()), ended: None, timed_out: false },
-        Ok(handle) => finish(handle, &wanted)?,
+    if !begun {
+        // From here on it is never run again.
+        replace(&task.join("began.json"), &Began { at_ms: now_ms() })?;
+    }
+    let end = match &image {
+        Some(image) => {
+            let begun = if begun { Begun::Before } else { Begun::Not };
+            container::run(task, &wanted, image, begun)?
+        }
+        None => match start(task, &wanted) {
+            Err(error) => TaskEnd::not_started(error.to_string()),
+            Ok(handle) => finish(handle, &wanted)?,
+        },
     };
-    replace(&task.join("ended.json"), &end)
+    replace(&task.join("ended.json"), &end)?;
+    if let Some(image) = &image {
+        container::clear(&wanted, image);
+    }
+    Ok(())
 }
 
 fn start(task: &Path, wanted: &Task) -> io::Result<Handle> {
@@ -140,8 +186,9 @@ fn finish(mut handle: Handle, wanted: &Task) -> io::Result<TaskEnd> {
     let status = child.wait()?;
     // What it put into the background had its time too.
     processes::sweep(&wanted.mark);
-    let ended = Ended { code: status.code(), signal: status.signal(), at_ms: now_ms() };
-    Ok(TaskEnd { problem: None, ended: Some(ended), timed_out })
+    let (code, signal) = (status.code(), status.signal());
+    let ended = Ended { code, signal, at_ms: now_ms(), out_of_memory: false };
+    Ok(TaskEnd { ended: Some(ended), timed_out, ..TaskEnd::default() })
 }
 
 fn ends_within(handle: &Handle, milliseconds: u64) -> io::Result<bool> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use event::Release;
@@ -29,6 +30,11 @@ pub(crate) struct Set {
 }
 
 impl Set {
+    /// Where its image comes from; none where it is a bundle.
+    pub(crate) fn location(&self) -> Option<&str> {
+        self.release.location.as_deref()
+    }
+
     /// The instances that it has under a key.
     pub(crate) fn instances(&self, key: &str) -> Vec<InstanceName> {
         let name = |index| InstanceName { set: key.to_owned(), index };
@@ -128,6 +134,32 @@ pub(crate) struct InstanceState {
     /// It is on its way out.
     #[serde(default)]
     pub(crate) is_ending: bool,
+    /// Its container; none of an instance that is a process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) container: Option<ContainerState>,
+    /// What its engine does not do yet, for what it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) waits: Option<String>,
+}
+
+/// A container, the one that runs or ran last.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ContainerState {
+    /// Where its engine listens.
+    pub(crate) socket: PathBuf,
+    /// As the engine knows it.
+    pub(crate) id: String,
+    /// Its first process; 0 while it does not run.
+    #[serde(default)]
+    pub(crate) pid: i32,
+    pub(crate) runs: bool,
+}
+
+impl InstanceState {
+    /// Whether something of it runs.
+    pub(crate) fn runs(&self) -> bool {
+        self.process.is_some() || self.container.as_ref().is_some_and(|it| it.runs)
+    }
 }
 
 /// A process that cannot be mistaken for another.
@@ -149,11 +181,27 @@ pub(crate) struct Ended {
     pub(crate) signal: Option<i32>,
     /// When.
     pub(crate) at_ms: u64,
+    /// It wanted more memory than it may have.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) out_of_memory: bool,
 }
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// 128 and the number of SIGKILL.
+const KILLED: i32 = 137;
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.code, self.signal) {
+            (Some(code), _) if self.out_of_memory => {
+                write!(f, "exit code {code}: out of memory, ended by the kernel")
+            }
+            // As a shell and an engine tell of a signal.
+            (Some(KILLED), _) => write!(f, "exit code {KILLED}: SIGKILL"),
             (Some(code), _) => write!(f, "exit code {code}"),
             (None, Some(signal)) => write!(f, "signal {signal}"),
             // A supervisor that adopted it is not its parent, and is not told.

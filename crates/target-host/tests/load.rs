@@ -12,9 +12,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use event::{Undo, Way};
-use house::{Client, House};
+use house::{Client, House, Kind};
 use ports::Progress;
 use serde_json::json;
+
+const KIND: Kind = Kind::Processes;
 
 struct Load {
     clients: u64,
@@ -194,7 +196,16 @@ fn ship(house: &House) {
 
 #[test]
 fn no_request_fails_while_releases_come_and_go() {
-    let house = House::new(json!({ "instances": 2, "drain_ms": LOAD.drain_ms }));
+    check(&House::new(json!({ "instances": 2, "drain_ms": LOAD.drain_ms })));
+}
+
+#[cfg(feature = "docker")]
+#[test]
+fn no_request_fails_while_containers_come_and_go() {
+    check(&House::of(Kind::Real, json!({ "instances": 2, "drain_ms": LOAD.drain_ms })));
+}
+
+fn check(house: &House) {
     house.deploy(1, "1.0");
     let counts = Counts::default();
     let (listen, began) = (house.listen, Instant::now());
@@ -207,7 +218,7 @@ fn no_request_fails_while_releases_come_and_go() {
         scope.spawn(|| slow(listen, &counts));
         scope.spawn(|| websocket(listen, &counts));
         // Whatever happens here, the others are told to stop.
-        let shipped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ship(&house)));
+        let shipped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ship(house)));
         counts.over.store(true, Ordering::Relaxed);
         if let Err(panic) = shipped {
             std::panic::resume_unwind(panic);
@@ -216,8 +227,9 @@ fn no_request_fails_while_releases_come_and_go() {
     let told = |count: &AtomicU64| count.load(Ordering::Relaxed);
     let failures = counts.failures.lock().expect("a test");
     println!(
-        "{} s: {} replacements, {} rollbacks; {} requests (slowest {} ms), {} uploads, {} slow \
+        "{:?}, {} s: {} replacements, {} rollbacks; {} requests (slowest {} ms), {} uploads, {} slow \
          responses, {} frames, {} WebSockets closed with 1012; {} failed",
+        house.kind,
         began.elapsed().as_secs(),
         LOAD.replacements,
         LOAD.rollbacks,

@@ -12,7 +12,7 @@ use settings::{Platform, ServiceInEnvironment};
 use crate::cli::{BuildArgs, Format};
 use crate::deploying::book::Book;
 use crate::deploying::request::{environment, services};
-use crate::deploying::targets::Site;
+use crate::deploying::targets::{Site, is_image};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::images::docker::{self, Built, Order};
 use crate::images::record::{self, Came, REVISION, VERSION};
@@ -92,7 +92,9 @@ fn say_nothing_to_build(resolved: &ServiceInEnvironment, args: &BuildArgs) -> Re
             .hint("write `build` under it; docs/build.md says how"));
     }
     let why = match resolved.target {
-        settings::Target::Host(_) => "it runs here without an image: deploy packs its files",
+        settings::Target::Host(_) if !is_image(resolved) => {
+            "it runs here without an image: deploy packs its files"
+        }
         _ => "its settings have no `build`",
     };
     talk(&format!("{name} is passed over: {why}"));

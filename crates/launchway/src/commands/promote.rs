@@ -158,13 +158,17 @@ impl Promotion<'_> {
                 Failure::new(Exit::Forbidden, message).hint("promote between targets of one kind")
             );
         }
-        if matches!(resolved.target, settings::Target::Host(_)) {
+        let is_host = matches!(resolved.target, settings::Target::Host(_));
+        if is_host && release.location.is_none() {
             targets::bring_bundle(below, above, &release.digest)?;
-            return Ok(Given { service: service.into(), release, copy: None, is_promoted: true });
         }
         let Some(location) = release.location.clone() else {
             return Ok(Given { service: service.into(), release, copy: None, is_promoted: true });
         };
+        if is_host && resolved.environment.registry.is_none() {
+            // It has no repository of its own: it takes the image from where it is.
+            return Ok(Given { service: service.into(), release, copy: None, is_promoted: true });
+        }
         let own = shelf::open(self.found, above, &resolved, IfMissing::Refuse)?.location();
         if own == *location {
             return Ok(Given { service: service.into(), release, copy: None, is_promoted: true });

@@ -22,7 +22,7 @@ use super::doors::{Hands, Nobody};
 use super::inbox::{Inbox, Judge};
 use super::live::Live;
 use super::request::Agreement;
-use super::{exit_of, owner, person, show, workflow};
+use super::{exit_of, owner, person, show, targets, workflow};
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::settings_file::Found;
@@ -134,6 +134,7 @@ impl Driver<'_> {
         request: DeploymentRequest,
         agreed: Agreement<'_>,
     ) -> Result<Option<DeploymentView>, Failure> {
+        targets::refuse_without_docker(&request.services)?;
         let hands = Hands::open(self.state, &request, Some(self.found))?;
         let id = self.book.store.allocate_deployment(&request.project, &request.environment);
         let id = id.map_err(|error| Failure::caused(Exit::Missing, error))?;

@@ -42,7 +42,7 @@ pub(crate) fn must_be_as_ruled(
 }
 
 /// Keys of a target that say how, not where.
-const HOW: &[&str] = &["instances", "drain"];
+const HOW: &[&str] = &["instances", "drain", "as", "port", "memory"];
 
 /// Where a service runs in an environment, and as whom it is reached; none where it is not known.
 fn place(settings: &Settings, environment: &str, service: &str) -> Option<Vec<(String, String)>> {

@@ -2,6 +2,8 @@
 
 mod ecs;
 mod host;
+mod image;
+mod shelves;
 mod sources;
 
 use std::path::Path;
@@ -12,6 +14,8 @@ use event::{KnownRelease, Release, ServiceRequest};
 use ports::Target;
 use serde_json::Value as Json;
 use settings::ServiceInEnvironment;
+
+pub(crate) use image::is_image;
 
 use super::book::Book;
 use super::cloud;
@@ -116,7 +120,7 @@ pub(crate) fn release(
     shipped: &Shipped<'_>,
 ) -> Result<Release, Failure> {
     match &service.target {
-        settings::Target::Ecs(_) => ecs::release(service, shipped),
+        settings::Target::Ecs(_) => image::release(service, shipped),
         settings::Target::Host(_) => host::release(service, found, site, shipped),
         settings::Target::Kubernetes(_) => Err(unknown(service.target.kind())),
     }
@@ -139,6 +143,17 @@ pub(crate) fn only_look(
         config: config(service, found)?,
         around: Vec::new(),
     })
+}
+
+/// What cannot even be planned is not begun: containers of this machine need its Docker.
+pub(crate) fn refuse_without_docker(services: &[ServiceRequest]) -> Result<(), Failure> {
+    let is_here = |it: &&ServiceRequest| &*it.target == "host" && it.release.location.is_some();
+    let Some(service) = services.iter().find(is_here) else { return Ok(()) };
+    let Some(why) = target_host::docker_problem() else { return Ok(()) };
+    let message = format!("{} runs as containers, and {why}", service.service);
+    Err(Failure::new(Exit::Missing, message)
+        .hint("start it, or say where it is: DOCKER_HOST=unix:///PATH")
+        .hint("without Docker: `as: process`, and `run`, ship the files of the repository"))
 }
 
 /// Where a service is asked how it is.

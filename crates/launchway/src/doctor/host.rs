@@ -1,4 +1,4 @@
-//! This machine as a target: the port, the folder, the program.
+//! This machine as a target: the port, the folder and the program, or Docker.
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -29,6 +29,10 @@ pub(super) fn look(
         Ok(None) => Line::new(State::Fine, "service", "nothing runs yet"),
         Err(why) => Line::new(State::Unseen, "service", why),
     });
+    if targets::is_image(resolved) {
+        lines.push(docker());
+        return lines.into_iter().map(|it| it.of(name)).collect();
+    }
     let path = &*resolved.service.bundle.path.value;
     let folder = found.root.join(path);
     if folder.is_dir() {
@@ -54,6 +58,16 @@ fn runs(
     let mut target = targets::open("host", site, Some(found)).map_err(told)?;
     let seen = target.observe(&wanted).map_err(|cause| cause.message.to_string())?;
     Ok(seen.running.map(|it| it.release.version.to_string()))
+}
+
+/// What runs its containers.
+fn docker() -> Line {
+    match target_host::docker_problem() {
+        None => Line::new(State::Fine, "docker", "it answers".to_owned()),
+        Some(why) => Line::new(MISSING, "docker", why)
+            .hint("start it, or say where it is: DOCKER_HOST=unix:///PATH")
+            .hint("without it: `as: process` runs the files of the repository"),
+    }
 }
 
 /// Free, or held by our own proxy.

@@ -14,7 +14,7 @@ use super::shelf::{self, IfMissing, Shelf};
 use super::tags::COMMIT_DIGITS;
 use crate::deploying::book::Book;
 use crate::deploying::request::{Given, environment, services};
-use crate::deploying::targets::Site;
+use crate::deploying::targets::{Site, is_image};
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
 use crate::state::StateFolder;
@@ -103,7 +103,7 @@ pub(crate) fn releases(
         let resolved = found.settings.resolve(asked.environment, service);
         let resolved = resolved.map_err(|error| Failure::new(Exit::Usage, error))?;
         let is_named = named.iter().any(|it| **it == **service);
-        if is_named || !matches!(resolved.target, settings::Target::Ecs(_)) {
+        if is_named || !is_image(&resolved) {
             continue;
         }
         if asked.version.is_none() && head.is_none() {

@@ -66,7 +66,7 @@ pub(crate) fn failed(error: RegistryError) -> Failure {
 }
 
 /// By its name: `111122223333.dkr.ecr.eu-central-1.amazonaws.com`.
-fn is_ecr_host(host: &str) -> bool {
+pub(crate) fn is_ecr_host(host: &str) -> bool {
     host.contains(".dkr.ecr.") || host.contains(".dkr-ecr.")
 }
 

@@ -17,7 +17,7 @@ pub(crate) const KINDS: &[&str] = &["ecs", "host", "kubernetes"];
 pub enum Target {
     /// A service of Amazon ECS.
     Ecs(Ecs),
-    /// Processes on this machine.
+    /// Processes or containers on this machine.
     Host(Host),
     /// A Deployment of Kubernetes.
     Kubernetes(Kubernetes),
@@ -40,14 +40,27 @@ pub struct Ecs {
     pub within: Spanned<Duration>,
 }
 
-/// Processes on this machine.
+/// What a service is on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunsAs {
+    /// Processes, of files that were packed.
+    Process,
+    /// Containers, of an image.
+    Container,
+}
+
+/// Processes or containers on this machine.
 #[derive(Clone, Debug)]
 pub struct Host {
     /// Where it stands.
     pub span: Span,
     /// Where requests arrive.
     pub listen: Spanned<SocketAddr>,
-    /// How many processes.
+    /// What they are.
+    pub runs_as: RunsAs,
+    /// Where a container listens, inside.
+    pub port: Spanned<u32>,
+    /// How many.
     pub instances: Spanned<u32>,
     /// How long an old process may finish what it has begun.
     pub drain: Spanned<Duration>,
@@ -161,6 +174,7 @@ impl Target {
 
     /// Of `targets` without a mistake; `region` is that of the environment.
     pub(crate) fn read(
+        service: View<'_>,
         targets: View<'_>,
         kind: &str,
         region: Option<Text>,
@@ -180,6 +194,8 @@ impl Target {
             "host" => Target::Host(Host {
                 span: view.span,
                 listen: listen(view)?,
+                runs_as: runs_as(service, view),
+                port: view.integer("port")?,
                 instances: view.integer("instances")?,
                 drain: view.duration("drain")?,
                 user: view.text("user"),
@@ -196,6 +212,19 @@ impl Target {
                 within: view.duration("within")?,
             }),
         })
+    }
+}
+
+/// What a service is on a host target: what is written, else what the rest of it is written for.
+pub(crate) fn runs_as(service: View<'_>, host: View<'_>) -> RunsAs {
+    match host.text("as").as_ref().map(|it| &*it.value) {
+        Some("container") => RunsAs::Container,
+        Some(_) => RunsAs::Process,
+        None => {
+            let has = |key| service.entry(key).is_some();
+            let is_image = !has("run") && (has("build") || has("image"));
+            if is_image { RunsAs::Container } else { RunsAs::Process }
+        }
     }
 }
 

@@ -113,7 +113,7 @@ pub(super) const VERIFY_KEY: Key = Key::optional(
 
 const KINDS: &[(&str, &str)] = &[
     ("ecs", "a service of Amazon ECS"),
-    ("host", "processes on this machine"),
+    ("host", "processes or containers on this machine"),
     ("kubernetes", "a Deployment of Kubernetes"),
 ];
 

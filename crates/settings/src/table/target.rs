@@ -10,7 +10,11 @@ pub(crate) static TARGETS: Shape = Shape {
     one_of: &[],
     keys: &[
         Key::optional("ecs", Kind::Shape(&ECS), "A service of Amazon ECS."),
-        Key::optional("host", Kind::Shape(&HOST), "Processes on the machine Launchway stands on."),
+        Key::optional(
+            "host",
+            Kind::Shape(&HOST),
+            "Processes or containers on the machine Launchway stands on.",
+        ),
         Key::optional("kubernetes", Kind::Shape(&KUBERNETES), "A Deployment of Kubernetes.")
             .not_yet(),
     ],
@@ -54,7 +58,7 @@ static HOST: Shape = Shape {
             "instances",
             Kind::Integer { min: 1, max: 64 },
             "1",
-            "How many processes serve side by side.",
+            "How many processes or containers serve side by side.",
         ),
         Key::default(
             "drain",
@@ -63,19 +67,36 @@ static HOST: Shape = Shape {
             "How long an old process may finish what it has begun.",
         ),
         Key::optional(
+            "as",
+            Kind::Word(RUNS_AS),
+            "What it runs as. Without it: as processes where `run` is written, or neither `build` \
+             nor `image` is; else as containers.",
+        ),
+        Key::default(
+            "port",
+            Kind::Integer { min: 1, max: 65_535 },
+            "8080",
+            "Where a container listens, inside it; its variable PORT holds it.",
+        ),
+        Key::optional(
             "user",
             Kind::Form(&form::USER),
-            "The user whose processes they are; without it: whoever deploys.",
-        )
-        .not_yet(),
+            "Whose processes they are; without it: of whoever deploys. Only root can start those of \
+             others. Of a container: one of its image's users, or a number.",
+        ),
         Key::optional(
             "memory",
-            Kind::Size { min_bytes: 1 << 20, max_bytes: 1 << 50 },
-            "The most memory one process may use.",
-        )
-        .not_yet(),
+            Kind::Size { min_bytes: 6 << 20, max_bytes: 1 << 50 },
+            "The most memory one container may use; what wants more is ended. Processes cannot be \
+             held to it.",
+        ),
     ],
 };
+
+const RUNS_AS: &[(&str, &str)] = &[
+    ("process", "files of the repository, packed, and the program that `run` names"),
+    ("container", "its image, run by the Docker of this machine"),
+];
 
 static KUBERNETES: Shape = Shape {
     name: "kubernetes",

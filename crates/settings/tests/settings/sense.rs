@@ -165,11 +165,11 @@ fn every_service_runs_somewhere() {
     check_root(
         "services: { api: }",
         expect![[r#"
-        1:13 api | error[settings-target]: 'api' in 'dev' has nothing to start
-            hint: add `run: [PROGRAM, ARGUMENT]` to the service: a host runs processes
-        1:13 api | warning[settings-advice]: nothing tells when 'api' in 'dev' is healthy
-            hint: add `health: /path`; without it only that it listens is known
-    "#]],
+            1:13 api | error[settings-target]: 'api' in 'dev' has nothing to start
+                hint: add `run: [PROGRAM, ARGUMENT]` to the service; or `build` or `image`, which run as containers
+            1:13 api | warning[settings-advice]: nothing tells when 'api' in 'dev' is healthy
+                hint: add `health: /path`; without it only that it listens is known
+        "#]],
     );
     check_root(
         "environments: { dev: { targets: { ecs: } } }",
@@ -273,8 +273,41 @@ fn what_is_not_acted_upon_yet_is_said() {
         "#]],
     );
     let text =
-        AROUND.replace("host: 127.0.0.1:8080", "host: { listen: 127.0.0.1:8080, user: planner }");
+        AROUND.replace("run: [python3, app.py]", "run: [a], verify: { budget: { p95: 1s } }");
     let (settings, _) = read(&Source::new("launchway.yml", text));
     let resolved = settings.expect("it is well").resolve("dev", "api").expect("both are there");
-    assert_eq!(resolved.not_yet[0].key, "targets.host.user");
+    assert_eq!(resolved.not_yet[0].key, "verify.budget.p95");
+}
+
+#[test]
+fn a_service_of_a_host_is_processes_or_containers() {
+    let runs_as = |service: &str, host: &str| {
+        let text = AROUND.replace("{ run: [python3, app.py], health: /health }", service);
+        let text = text.replace("host: 127.0.0.1:8080", host);
+        let (settings, found) = read(&Source::new("launchway.yml", text));
+        let Some(settings) = settings else { return found[0].message.clone() };
+        let resolved = settings.resolve("dev", "api").expect("both are there");
+        let ::settings::Target::Host(host) = resolved.target else { panic!("it is a host") };
+        format!("{:?} at {}", host.runs_as, host.port.value)
+    };
+    let listen = "host: { listen: 127.0.0.1:8080 }";
+    let container = "host: { listen: 127.0.0.1:8080, as: container, port: 80, memory: 64MiB }";
+    let process = "host: { listen: 127.0.0.1:8080, as: process }";
+    let both = "{ run: [a], health: /, build: . }";
+    for (service, host, expected) in [
+        ("{ run: [a], health: / }", listen, "Process at 8080"),
+        ("{ health: /, build: . }", listen, "Container at 8080"),
+        ("{ health: /, image: planner }", listen, "Container at 8080"),
+        (both, listen, "Process at 8080"),
+        (both, container, "Container at 80"),
+        ("{ health: /, build: . }", process, "'api' in 'dev' has nothing to start"),
+        (
+            both,
+            "host: { listen: 127.0.0.1:8080, memory: 64MiB }",
+            "nothing holds the processes of 'api' in 'dev' to `memory`",
+        ),
+        (both, "host: { listen: 127.0.0.1:8080, user: 1000:1000 }", "Process at 8080"),
+    ] {
+        assert_eq!(runs_as(service, host), expected, "{service} {host}");
+    }
 }

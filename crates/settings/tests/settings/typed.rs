@@ -254,6 +254,8 @@ fn a_service_in_an_environment_is_all_that_a_deployment_needs() {
                             end: 1240,
                         },
                         listen: 127.0.0.1:8080,
+                        runs_as: Process,
+                        port: 8080,
                         instances: 2,
                         drain: 10s,
                         user: None,

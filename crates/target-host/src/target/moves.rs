@@ -7,7 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use event::{CauseCode, DeployStepKey, DeployStepKind, DeploymentId, EvidenceKind};
+use event::{Cause, CauseCode, DeployStepKey, DeployStepKind, DeploymentId, EvidenceKind};
+use mask::Masker;
 use ports::Order;
 use serde_json::json;
 
@@ -17,8 +18,9 @@ use super::{HostTarget, evidence};
 use crate::bundle;
 use crate::config::{HostConfig, Strategy};
 use crate::folder::{self, Folder};
+use crate::images;
 use crate::processes;
-use crate::task::{self, Standing, Task};
+use crate::task::{self, Standing, Task, TaskEnd};
 use crate::wanted::{InstanceName, Set, Wanted};
 
 /// Sets of instances that are kept to go back to, the running one among them.
@@ -218,7 +220,7 @@ impl Site<'_> {
             }
         }
         self.forget_strangers(key)?;
-        let mut used = BTreeSet::new();
+        let mut used: BTreeSet<String> = BTreeSet::new();
         for entry in fs::read_dir(self.folder.wanted())?.flatten() {
             // One that cannot be read names nothing that could be spared: then nothing goes.
             let wanted: Wanted = folder::read(&entry.path())?.unwrap_or_default();
@@ -231,6 +233,7 @@ impl Site<'_> {
                 fs::remove_file(self.folder.bundles().join(format!("{name}.tar")))?;
             }
         }
+        images::prune(&self.folder, |digest| used.contains(digest), RELEASE_AGE_MIN)?;
         Ok(())
     }
 }
@@ -286,7 +289,9 @@ impl HostTarget {
         let site = Site::open(self, order)?;
         let key = order.deployment.to_string();
         drop(site);
-        self.prepare(order.service, &key, &set)?;
+        if let Some(waits) = self.prepare(order, &key, &set)? {
+            return Ok(waits);
+        }
         let folder = task_folder(&self.folder, order.deployment, &order.step.key);
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let private = self.folder.private(&order.service.service, &key);
@@ -303,12 +308,15 @@ impl HostTarget {
         match task::standing(&folder)? {
             Standing::Runs => Ok(Move::Wait("the command runs".to_owned())),
             Standing::Fresh => {
+                let mark = processes::mark(self.folder.path(), &format!("task {name}"));
                 let hex = bundle::hex(&set.release.digest).unwrap_or_default();
                 let wanted = Task {
+                    folder: self.folder.path().to_owned(),
+                    name,
                     run: body.run,
                     release: self.folder.releases().join(hex),
                     private,
-                    mark: processes::mark(self.folder.path(), &format!("task {name}")),
+                    mark,
                     service: order.service.service.to_string(),
                     until_ms: order.until.0,
                     set,
@@ -323,23 +331,27 @@ impl HostTarget {
                  again by itself"
                     .to_owned(),
             ))),
-            Standing::Over(end) => match (end.ended, end.problem) {
-                (Some(ended), _) if ended.code == Some(0) && !end.timed_out => {
-                    Ok(Move::Done(json!({ "exit_code": 0 })))
-                }
-                (Some(ended), _) => {
-                    let late =
-                        if end.timed_out { "was ended when its time was over" } else { "ended" };
-                    let cause = failed(format!("the command {late} with {ended}"));
-                    let text = masker.mask(&ended.to_string());
-                    Err(Halt::Failed(cause.with_evidence(EvidenceKind::Exit, text)))
-                }
-                (None, problem) => {
-                    let problem = problem.unwrap_or_default();
-                    let what = format!("the command could not be started: {problem}");
-                    Err(Halt::Failed(failed(masker.mask(&what).as_str().to_owned())))
-                }
-            },
+            Standing::Over(end) => over(end, &masker, &failed),
+        }
+    }
+}
+
+/// What a command's end means.
+fn over(end: TaskEnd, masker: &Masker, failed: &dyn Fn(String) -> Cause) -> Result<Move, Halt> {
+    match (end.ended, end.problem) {
+        (Some(ended), _) if ended.code == Some(0) && !end.timed_out => {
+            Ok(Move::Done(json!({ "exit_code": 0 })))
+        }
+        (Some(ended), _) => {
+            let late = if end.timed_out { "was ended when its time was over" } else { "ended" };
+            let cause = failed(format!("the command {late} with {ended}"));
+            let text = masker.mask(&ended.to_string());
+            Err(Halt::Failed(cause.with_evidence(EvidenceKind::Exit, text)))
+        }
+        (None, problem) => {
+            let problem = problem.unwrap_or_default();
+            let what = format!("the command could not be started: {problem}");
+            Err(Halt::Failed(failed(masker.mask(&what).as_str().to_owned())))
         }
     }
 }

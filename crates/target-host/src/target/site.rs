@@ -142,9 +142,11 @@ impl<'a> Site<'a> {
             self.save_wanted()?;
         }
         let living = self.state.services.get(&self.service);
-        let mut others =
-            living.into_iter().flat_map(|it| it.keys()).filter(|name| !names.contains(name));
-        Ok(others.next().map(|name| Move::Wait(format!("instance {name} ends"))))
+        let mut others = living.into_iter().flatten().filter(|(name, _)| !names.contains(name));
+        Ok(others.next().map(|(name, state)| {
+            let waits = state.waits.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
+            Move::Wait(format!("instance {name} ends{waits}"))
+        }))
     }
 
     /// Forgets a set that nobody goes back to.
@@ -190,7 +192,7 @@ impl<'a> Site<'a> {
             if let Some(cause) = self.failure(set, name, state) {
                 return Err(Halt::Failed(cause));
             }
-            seen = seen.or_else(|| state.probe.clone());
+            seen = seen.or_else(|| state.waits.clone().or_else(|| state.probe.clone()));
         }
         if ready == names.len() {
             return Ok(Readiness::All);
@@ -222,7 +224,14 @@ impl<'a> Site<'a> {
         }
         let within = u64::try_from(set.config.within().as_millis()).unwrap_or(u64::MAX);
         let is_late = self.now_ms.saturating_sub(state.started_ms) > within;
-        if state.process.is_some() && state.healthy_since_ms.is_none() && is_late {
+        if let Some(waits) = state.waits.as_ref().filter(|_| is_late) {
+            let what = format!(
+                "instance {name} of {version} was not healthy after {} s: {waits}",
+                within / 1000
+            );
+            return Some(self.told(cause(CauseCode::Unavailable, what), name, state));
+        }
+        if state.runs() && state.healthy_since_ms.is_none() && is_late {
             let seen = state.probe.as_deref().unwrap_or("no answer");
             let what = format!(
                 "instance {name} of {version} was not healthy after {} s: {seen}",
@@ -403,8 +412,12 @@ pub(super) fn running(wanted: &Wanted, route: Option<&Route>) -> Option<Former> 
     Some(Former { key, set })
 }
 
-/// The release of a set lies unpacked and whole.
+/// The release of a set lies unpacked and whole, where it is a bundle.
 pub(super) fn unpacked(folder: &Folder, set: &Set) -> Result<(), Halt> {
+    if set.location().is_some() {
+        // An image is the engine's to keep.
+        return Ok(());
+    }
     let digest = &set.release.digest;
     let version = &set.release.version;
     let refused = |error: &dyn std::error::Error| {

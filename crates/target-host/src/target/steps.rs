@@ -17,6 +17,8 @@ use crate::wanted::Set;
 
 /// Unpacking a large release from a slow disk.
 const PREPARE_MS: u64 = 600_000;
+/// Bringing a large image over a slow line.
+const BRING_MS: u64 = 1_800_000;
 /// Route files, signals and looks: what a step takes beside what it waits for.
 const MARGIN_MS: u64 = 60_000;
 /// Hexadecimal digits of a digest that people are shown.
@@ -29,7 +31,8 @@ pub(super) struct Seen {
     pub(super) running: Option<Former>,
     /// Why the address could not be listened on.
     pub(super) listen_problem: Option<String>,
-    /// Why the release could not be started.
+    /// Why the release could not be started: its bundle or its image is not to be had, or something
+    /// else that it needs.
     pub(super) bundle_problem: Option<String>,
     /// Why what runs could not be started again.
     pub(super) way_back: Option<String>,
@@ -123,8 +126,11 @@ impl Steps<'_> {
             before.map_or(0, |config| millis(config.within()) + millis(config.settle()));
         let drain = self.to.config.drain_ms.max(before.map_or(0, |config| config.drain_ms));
         let each = u64::from(self.to.config.instances.max(before.map_or(1, |it| it.instances)));
-        let prepare =
-            self.step(DeployStepKind::Prepare, &format!("unpack {version}"), PREPARE_MS, 0, None);
+        let (begin, within) = match self.to.location() {
+            Some(location) => (format!("bring the image of {version} from {location}"), BRING_MS),
+            None => (format!("unpack {version}"), PREPARE_MS),
+        };
+        let prepare = self.step(DeployStepKind::Prepare, &begin, within, 0, None);
         let retire = |what: &str| {
             let mut step = self.step(DeployStepKind::Retire, what, drain + MARGIN_MS, 0, None);
             let why = "what is retired is not needed to go back";
@@ -180,6 +186,7 @@ impl Steps<'_> {
         back: Option<&str>,
     ) -> PlannedStep {
         let calls: &[&str] = match kind {
+            DeployStepKind::Prepare if self.to.location().is_some() => &["docker:Pull"],
             DeployStepKind::Prepare => &["host:Unpack"],
             DeployStepKind::Apply => &["host:Start", "host:Route", "host:Stop"],
             DeployStepKind::Switch => &["host:Start", "host:Route"],
@@ -226,6 +233,16 @@ fn changes(before: Option<&Set>, after: &Set) -> Vec<FieldChange> {
         .collect()
 }
 
+/// In the largest unit that leaves no rest.
+fn size(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let unit = units.into_iter().find(|(_, bits)| bytes.is_multiple_of(1 << bits));
+    unit.map_or_else(
+        || format!("{bytes} bytes"),
+        |(unit, bits)| format!("{} {unit}", bytes >> bits),
+    )
+}
+
 /// The name stays, the value is another. Neither is shown.
 fn private_change(name: &str) -> FieldChange {
     let shown = |text: &str| Some(MaskedText::without_secrets(text));
@@ -242,11 +259,21 @@ fn fields(set: &Set) -> BTreeMap<String, String> {
         ("instances".to_owned(), config.instances.to_string()),
         ("listen".to_owned(), config.listen.to_string()),
         ("release".to_owned(), format!("{} ({digits})", release.version)),
-        ("run".to_owned(), config.run.join(" ")),
     ]);
     let mut add = |name: &str, value: Option<String>| {
         fields.extend(value.map(|value| (name.to_owned(), value)));
     };
+    match set.location() {
+        Some(location) => {
+            let container = config.container();
+            add("as", Some("container".to_owned()));
+            add("image", Some(format!("{location}@sha256:{digits}")));
+            add("port", Some(container.port.to_string()));
+            add("command", Some(container.command.join(" ")).filter(|it| !it.is_empty()));
+        }
+        None => add("run", Some(config.run.join(" "))),
+    }
+    add("memory", config.memory_bytes.map(size));
     add("test_listen", config.test_listen.map(|listen| listen.to_string()));
     add("user", config.user.clone());
     add("health", config.health.as_ref().map(|health| health.paths.join(" ")));

@@ -7,7 +7,7 @@ use event::Release;
 use serde::Serialize;
 
 use crate::folder::{self, Folder};
-use crate::wanted::{State, Wanted};
+use crate::wanted::{InstanceState, State, Wanted};
 
 /// A service on this machine, as it is now.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -77,6 +77,8 @@ pub struct InstanceView {
     pub release: Option<Release>,
     /// Its process; none while it does not run.
     pub pid: Option<i32>,
+    /// Its container, where it is one.
+    pub container: Option<String>,
     /// Where it listens.
     pub port: u16,
     /// Since when it runs, in milliseconds since 1970.
@@ -120,11 +122,12 @@ pub fn view(folder: &Folder, service: &str) -> io::Result<Option<ServiceView>> {
             .find(|counts| counts.service == service && counts.instance == text);
         InstanceView {
             release: wanted.sets.get(&name.set).map(|set| set.release.clone()),
-            pid: state.process.map(|process| process.pid),
+            pid: pid(state),
+            container: state.container.as_ref().map(|it| it.id.clone()),
             port: state.port,
             started_ms: state.started_ms,
             is_healthy: state.healthy_since_ms.is_some(),
-            probe: state.probe.clone(),
+            probe: state.waits.clone().or_else(|| state.probe.clone()),
             restarts: state.restarts,
             ended: state.ended.map(|ended| ended.to_string()),
             is_live: fronts.first().is_some_and(|front| front.backends.iter().any(is_here)),
@@ -140,4 +143,9 @@ pub fn view(folder: &Folder, service: &str) -> io::Result<Option<ServiceView>> {
         is_reachable: status.is_some(),
         instances: instances.collect(),
     }))
+}
+
+fn pid(state: &InstanceState) -> Option<i32> {
+    let of_container = || state.container.as_ref().map(|it| it.pid).filter(|pid| *pid != 0);
+    state.process.map(|process| process.pid).or_else(of_container)
 }

@@ -5,12 +5,23 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 /// Serves on `PORT` until it is ended. `how`: `broken` never answers well, `exits` ends at once,
-/// `mute` never listens.
+/// `killed` by a signal, `greedy` wants all memory, `mute` never listens.
 pub(crate) fn serve(how: &[&str]) {
     println!("release {} starts", variable("LAUNCHWAY_RELEASE"));
     if how.contains(&"exits") {
         println!("cannot go on: the password is {}", variable("PASSWORD"));
         std::process::exit(3);
+    }
+    if how.contains(&"killed") {
+        let own = rustix::process::getpid();
+        let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
+    }
+    if how.contains(&"greedy") {
+        let mut held = Vec::new();
+        loop {
+            // Written to: what nobody touches costs nothing.
+            held.push(vec![1_u8; 1 << 20]);
+        }
     }
     if how.contains(&"mute") {
         loop {
@@ -19,12 +30,18 @@ pub(crate) fn serve(how: &[&str]) {
     }
     let is_broken = how.contains(&"broken");
     let port: u16 = variable("PORT").parse().expect("a port");
-    let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
+    let host = variable("HOST");
+    let listener = TcpListener::bind((host.as_str(), port)).expect("the port is free");
     for stream in listener.incoming() {
         let Ok(stream) = stream else { continue };
         std::thread::spawn(move || answer(stream, is_broken));
     }
 }
+
+static STARTED: std::sync::LazyLock<u128> = std::sync::LazyLock::new(|| {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |it| it.as_nanos())
+});
 
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_default()
@@ -53,6 +70,10 @@ fn answer(mut stream: TcpStream, is_broken: bool) -> std::io::Result<()> {
             std::thread::sleep(pause);
             return stream.write_all(b"ow");
         }
+        Some(("/print", text)) => {
+            println!("{text}");
+            text.to_owned()
+        }
         _ => match path.as_str() {
             "/health" if is_broken => {
                 status = "500 Internal Server Error";
@@ -62,7 +83,8 @@ fn answer(mut stream: TcpStream, is_broken: bool) -> std::io::Result<()> {
             "/body" => format!("{} bytes", body.len()),
             "/variable" => variable("GREETING") + &variable("PASSWORD"),
             "/crash" => std::process::exit(7),
-            "/pid" => std::process::id().to_string(),
+            // In a container every first process has the same number.
+            "/pid" => format!("{}-{}", std::process::id(), *STARTED),
             _ => variable("LAUNCHWAY_RELEASE"),
         },
     };

@@ -2,29 +2,69 @@
 
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its own part of it")]
 
+pub(crate) mod docker;
+pub(crate) mod real;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use docker::{Docker, ImageModel};
 use event::{
-    DeployStepKey, DeployStepKind, DeploymentId, Fence, KnownRelease, PlannedStep, Release,
+    Cause, DeployStepKey, DeployStepKind, DeploymentId, Fence, KnownRelease, PlannedStep, Release,
     ServiceRequest, Timestamp, Undo, Way,
 };
 use mask::{MaskedText, Masker, Secret};
 use ports::{Order, Performer as _, Progress, Proposal, Target as _};
+use real::real;
 use serde_json::{Value as Json, json};
-use target_host::{Folder, HostTarget, PackOptions, pack};
+use sha2::{Digest as _, Sha256};
+use target_host::{Folder, HostTarget, PackOptions, Registries, pack};
 use tempfile::TempDir;
 
 /// Nothing here takes this long, however busy the machine is.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where images come from.
+pub(crate) const LOCATION: &str = "registry.test/api";
+
+/// What releases are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Bundles.
+    Processes,
+    /// Images, of an engine that is a model.
+    Containers,
+    /// Images, of Docker itself.
+    Real,
+}
+
 pub(crate) struct House {
-    scratch: TempDir,
+    pub(crate) scratch: TempDir,
     pub(crate) listen: SocketAddr,
     config: Json,
+    pub(crate) kind: Kind,
+    pub(crate) docker: Option<Arc<Docker>>,
+}
+
+/// A registry that everybody may look into with the right word.
+struct Shelf(Kind, Option<Arc<Docker>>);
+
+impl Registries for Shelf {
+    fn sign_in(&mut self, _: &ServiceRequest, _: &str) -> Result<Option<Secret>, Cause> {
+        // What the model never looks into says nothing to Docker.
+        Ok((self.0 == Kind::Containers).then(|| Secret::new("c2lnbmVkLWlu")))
+    }
+
+    fn has(&mut self, _: &ServiceRequest, _: &str, digest: &str) -> Result<bool, Cause> {
+        Ok(match &self.1 {
+            Some(model) => model.in_registry(digest),
+            None => self.0 == Kind::Real && real().in_registry(digest),
+        })
+    }
 }
 
 /// A deployment on its way.
@@ -37,11 +77,36 @@ pub(crate) struct Plan {
 
 impl House {
     pub(crate) fn new(config: Json) -> House {
+        House::of(crate::KIND, config)
+    }
+
+    pub(crate) fn of(kind: Kind, config: Json) -> House {
         let scratch = tempfile::tempdir().expect("a folder");
         // Free a moment ago; tests of this machine do not look for the same one twice.
         let port = TcpListener::bind("127.0.0.1:0").expect("a port");
         let listen = port.local_addr().expect("a port");
-        House { scratch, listen, config }
+        let socket = scratch.path().join("docker.sock");
+        let docker = (kind == Kind::Containers).then(|| Arc::new(Docker::start(&socket)));
+        House { scratch, listen, config, kind, docker }
+    }
+
+    /// Where its images come from.
+    pub(crate) fn location(&self) -> String {
+        if self.kind == Kind::Real { real().location() } else { LOCATION.to_owned() }
+    }
+
+    /// An image is not to be had any more.
+    pub(crate) fn lose_image(&self, digest: &str) {
+        match &self.docker {
+            Some(model) => model.change(digest, |it| {
+                (it.is_here, it.is_in_registry) = (false, false);
+            }),
+            None => real().lose_image(digest),
+        }
+    }
+
+    pub(crate) fn docker(&self) -> &Docker {
+        self.docker.as_ref().expect("its releases are images")
     }
 
     pub(crate) fn folder(&self) -> Folder {
@@ -55,10 +120,23 @@ impl House {
             Ok(BTreeMap::from([("PASSWORD".to_owned(), Secret::new("hunter22"))]))
         };
         HostTarget::new(self.folder(), vec![program.into()], Masker::new(), Box::new(private))
+            .with_registries(Box::new(Shelf(self.kind, self.docker.clone())))
     }
 
     /// A release that differs from the others.
     pub(crate) fn release(&self, version: &str) -> Release {
+        self.release_of(version, &[])
+    }
+
+    fn release_of(&self, version: &str, how: &[&str]) -> Release {
+        match self.kind {
+            Kind::Processes => self.bundle(version),
+            Kind::Containers | Kind::Real => self.image(version, how),
+        }
+    }
+
+    /// A bundle here.
+    pub(crate) fn bundle(&self, version: &str) -> Release {
         let source = self.scratch.path().join("source");
         std::fs::create_dir_all(&source).expect("a folder");
         std::fs::write(source.join("version"), version).expect("a file");
@@ -77,6 +155,28 @@ impl House {
         }
     }
 
+    /// An image in the registry.
+    pub(crate) fn image(&self, version: &str, how: &[&str]) -> Release {
+        if self.kind == Kind::Real {
+            return Release {
+                version: version.into(),
+                digest: real().image(version, how).into(),
+                location: Some(real().location().into()),
+                commit: None,
+            };
+        }
+        let hash = Sha256::digest(format!("{version} {how:?}").as_bytes());
+        let digest = hash.iter().fold("sha256:".to_owned(), |text, it| format!("{text}{it:02x}"));
+        let how = how.iter().map(|it| (*it).to_owned()).collect();
+        self.docker().image(&digest, ImageModel { how, is_here: false, is_in_registry: true });
+        Release {
+            version: version.into(),
+            digest: digest.into(),
+            location: Some(LOCATION.into()),
+            commit: None,
+        }
+    }
+
     /// What the settings would ask for. `how` is said to the service.
     pub(crate) fn request(&self, version: &str, how: &[&str]) -> ServiceRequest {
         let mut run = vec![env!("CARGO_BIN_EXE_target-host-hands"), "service"];
@@ -89,12 +189,20 @@ impl House {
             "health": { "paths": ["/health"], "every_ms": 20, "within_ms": 20_000 },
             "drain_ms": 5_000,
         });
+        let socket = match self.kind {
+            Kind::Processes => None,
+            Kind::Containers => Some(self.docker().socket.clone()),
+            Kind::Real => Some(real().socket.clone()),
+        };
+        if let Some(socket) = socket {
+            config["container"] = json!({ "socket": socket });
+        }
         for (key, value) in self.config.as_object().expect("an object") {
             config[key] = value.clone();
         }
         ServiceRequest {
             service: "api".into(),
-            release: self.release(version),
+            release: self.release_of(version, how),
             last_good: None,
             restores: None,
             target: "host".into(),
@@ -243,6 +351,9 @@ impl House {
 
     /// Processes of ours below this folder, by what they are.
     pub(crate) fn processes(&self, what: &str) -> Vec<i32> {
+        if self.kind == Kind::Real && what == " service" {
+            return real().pids(self.folder().path());
+        }
         let folder = self.folder().path().display().to_string();
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").expect("a list").flatten() {
@@ -305,6 +416,9 @@ impl Drop for House {
         // The supervisor first: nobody starts anything again.
         for what in ["supervise", "proxy", ""] {
             self.processes(what).into_iter().for_each(kill);
+        }
+        if self.kind == Kind::Real {
+            real().clear(self.folder().path());
         }
         // Releases are closed, and only root may remove what is.
         let _ = std::process::Command::new("chmod")

@@ -1,24 +1,21 @@
-//! ECS as a target: what the settings say of a service there, and which image is meant.
+//! ECS as a target: what the settings say of a service there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aws::SignIn;
-use event::{Cause, CauseCode, Release, ServiceRequest};
+use event::{Cause, CauseCode, ServiceRequest};
 use mask::{MaskedText, Masker};
 use ports::{Observation, Order, Performer, Progress, Proposal, StepRan, Target};
 use serde_json::Value as Json;
 use settings::{Owned, SecretReference, ServiceInEnvironment};
 use target_ecs::{EcsConfig, EcsTarget, Reference};
 
+use super::Site;
 use super::sources::{self, Sources};
-use super::{Shipped, Site};
 use crate::deploying::cloud;
 use crate::exit::{Exit, Failure};
 use crate::settings_file::{Found, read_env};
-
-/// A digest of an image: `sha256:` and so many digits of hex.
-const DIGEST_DIGITS: usize = 64;
 
 /// Services of one environment may stand in several regions: a target for each.
 pub(crate) struct Regions {
@@ -182,40 +179,6 @@ fn private(
         }
     }
     Ok(names.into_iter().collect())
-}
-
-/// The image that was named, by its digest: a tag may be another image tomorrow.
-pub(super) fn release(
-    resolved: &ServiceInEnvironment,
-    shipped: &Shipped<'_>,
-) -> Result<Release, Failure> {
-    let name = &resolved.service.name.value;
-    let usage = |message: String| {
-        Failure::new(Exit::Usage, message).hint(format!(
-            "--image {name}=REPOSITORY@sha256:..., as the registry says after a push"
-        ))
-    };
-    let image = shipped.image.ok_or_else(|| usage(format!("which image is {name}?")))?;
-    let (location, digest) = match image.split_once('@') {
-        Some((location, digest)) => (Some(location), digest),
-        None => (None, image),
-    };
-    let hex = digest.strip_prefix("sha256:").unwrap_or_default();
-    let is_hex = |it: u8| it.is_ascii_digit() || (b'a'..=b'f').contains(&it);
-    if hex.len() != DIGEST_DIGITS || !hex.bytes().all(is_hex) || location == Some("") {
-        return Err(usage(format!("{image} names no image by its digest")));
-    }
-    // Beside a digest a tag says nothing.
-    let untagged = |it: &str| match it.rsplit_once(':') {
-        Some((location, tag)) if !tag.contains('/') => location.to_owned(),
-        _ => it.to_owned(),
-    };
-    Ok(Release {
-        version: shipped.version.into(),
-        digest: digest.into(),
-        location: location.map(|it| untagged(it).into()),
-        commit: shipped.commit.map(Into::into),
-    })
 }
 
 /// Where the service is asked how it is; nowhere, where nothing is asked.

@@ -6,11 +6,15 @@ use std::path::Path;
 use event::{Cause, Release, ServiceRequest};
 use mask::{Masker, Secret};
 use serde_json::Value as Json;
+use settings::RunsAs;
 use settings::{SecretReference, ServiceInEnvironment};
-use target_host::{Folder, Health, HostConfig, HostTarget, PackOptions, Strategy, pack};
+use target_host::{
+    ContainerConfig, Folder, Health, HostConfig, HostTarget, PackOptions, Strategy, pack,
+};
 
+use super::shelves::Shelves;
 use super::sources::{self, Sources, missing};
-use super::{Shipped, Site};
+use super::{Shipped, Site, image};
 use crate::exit::{Exit, Failure};
 use crate::settings_file::{Found, read_env};
 
@@ -33,7 +37,9 @@ pub(super) fn open(site: Site<'_>, found: Option<&Found>) -> Result<HostTarget, 
         sources.get(&request.service).map_or_else(|| Ok(BTreeMap::new()), values)
     };
     let program = vec![own.into_os_string()];
-    Ok(HostTarget::new(folder(site), program, masker, Box::new(values)))
+    let registries = Box::new(Shelves::of(site, found));
+    let target = HostTarget::new(folder(site), program, masker, Box::new(values));
+    Ok(target.with_registries(registries))
 }
 
 /// What files and references say; a reference wins over every file.
@@ -114,8 +120,40 @@ pub(super) fn config(
         health,
         strategy,
         user: target.user.as_ref().map(|user| user.value.to_string()),
+        memory_bytes: target.memory_bytes.as_ref().map(|it| it.value),
+        container: container(resolved, target)?,
     };
     Ok(serde_json::to_value(config).expect("it has text keys only"))
+}
+
+/// How an image of it runs; a service that never is one says nothing of it.
+fn container(
+    resolved: &ServiceInEnvironment,
+    target: &settings::Host,
+) -> Result<Option<ContainerConfig>, Failure> {
+    let service = &resolved.service;
+    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
+    if target.runs_as == RunsAs::Process && service.build.is_none() && host.is_empty() {
+        return Ok(None);
+    }
+    let socket = host.strip_prefix("unix://").map(Into::into);
+    if !host.is_empty() && socket.is_none() && target.runs_as == RunsAs::Container {
+        let message = format!("DOCKER_HOST is {host}, and containers of this target run here");
+        return Err(Failure::new(Exit::Missing, message)
+            .hint("unset it, or name a socket of this machine: DOCKER_HOST=unix:///PATH"));
+    }
+    let owns_command = service.owns.iter().any(|it| it.value == settings::Owned::Command);
+    let command = service.run.iter().filter(|_| owns_command);
+    let labels = [
+        ("launchway.project", &resolved.project.value),
+        ("launchway.environment", &resolved.environment.name.value),
+    ];
+    Ok(Some(ContainerConfig {
+        port: u16::try_from(target.port.value).unwrap_or(u16::MAX),
+        command: command.map(|it| it.value.to_string()).collect(),
+        socket,
+        labels: labels.map(|(name, value)| (name.to_owned(), value.to_string())).into(),
+    }))
 }
 
 /// Copies a bundle, written beside and renamed, so that nobody sees half of it. Its digest is checked by
@@ -149,9 +187,22 @@ pub(super) fn release(
     shipped: &Shipped<'_>,
 ) -> Result<Release, Failure> {
     if shipped.image.is_some() {
+        let release = image::release(resolved, shipped)?;
+        if release.location.is_none() {
+            let name = &resolved.service.name.value;
+            let message = format!("nothing says where the image of {name} comes from");
+            return Err(Failure::new(Exit::Usage, message)
+                .hint(format!("--image {name}=REPOSITORY@{}", release.digest)));
+        }
+        return Ok(release);
+    }
+    if let (settings::Target::Host(target), true) = (&resolved.target, shipped.from.is_some())
+        && target.runs_as == RunsAs::Container
+    {
         let name = &resolved.service.name.value;
-        let message = format!("{name} runs on this machine, and no image does");
-        return Err(Failure::new(Exit::Usage, message).hint("leave --image out"));
+        let message = format!("{name} runs as containers, and --from ships files");
+        return Err(Failure::new(Exit::Usage, message)
+            .hint(format!("--image {name}=REPOSITORY@sha256:..., or `as: process`")));
     }
     let bundle = &resolved.service.bundle;
     let texts = |texts: &[settings::Text]| texts.iter().map(|it| it.value.to_string()).collect();

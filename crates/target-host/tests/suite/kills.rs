@@ -1,9 +1,7 @@
 //! Killed: the supervisor, the proxy, both, and an instance. What serves goes on serving.
 
-mod house;
-
+use crate::house::{self, House, ok};
 use event::Way;
-use house::{House, ok};
 use ports::Progress;
 use serde_json::json;
 

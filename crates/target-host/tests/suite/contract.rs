@@ -1,10 +1,9 @@
 //! The door's promises, against real processes: each call by a value that knows nothing of those
 //! before it.
 
-mod house;
-
+use crate::KIND;
+use crate::house::{self, House, Kind, ok};
 use event::{CauseCode, EvidenceKind, GoingBack, Undo, Way};
-use house::{House, ok};
 use ports::{Progress, Target as _};
 use serde_json::json;
 
@@ -25,10 +24,14 @@ fn the_first_release_is_started_and_taken_away_again() {
     let house = House::new(json!({ "instances": 2 }));
     let plan = house.plan(1, house.request("1.0", &[]));
     assert_eq!(plan.proposal.going_back, GoingBack::FirstDeployment);
+    let begin = match house.kind {
+        Kind::Processes => "api/prepare: unpack 1.0",
+        _ => &format!("api/prepare: bring the image of 1.0 from {}", house.location()),
+    };
     assert_eq!(
         lines(&plan),
         [
-            "api/prepare: unpack 1.0",
+            begin,
             "api/apply: replace 2 instances by 1.0, one after the other",
             "api/stabilise: see that 1.0 stays healthy",
             "api/retire: remove releases that are not needed any more",
@@ -93,8 +96,15 @@ fn what_differs_is_told_field_by_field() {
     let digits = |version: &str| {
         house.release(version).digest.trim_start_matches("sha256:")[..12].to_owned()
     };
+    let mut told = changes(&plan);
+    if house.kind != Kind::Processes {
+        let image = format!("{}@sha256:", house.location());
+        let (before, after) = (digits("1.0"), digits("1.1"));
+        let line = format!("image: {image}{before} -> {image}{after}");
+        assert_eq!(told.remove(3), line);
+    }
     assert_eq!(
-        changes(&plan),
+        told,
         [
             "env.GREETING: hello  -> hi".to_owned(),
             "env.MORE: - -> 1".to_owned(),
@@ -147,7 +157,11 @@ fn a_release_that_is_never_healthy_is_told_with_what_it_answers() {
     );
     let health = json!({ "paths": ["/health"], "every_ms": 20, "within_ms": 300 });
     let cause = check_failure(json!({ "health": health }), &["mute"]);
-    assert!(cause.message.as_str().ends_with("/health: connection refused"), "{cause:?}");
+    let why = match KIND {
+        Kind::Processes => "/health: connection refused",
+        _ => "/health: nobody in the container listens on port 8080, for all of its addresses",
+    };
+    assert!(cause.message.as_str().ends_with(why), "{cause:?}");
 }
 
 #[test]
@@ -165,9 +179,12 @@ fn what_cannot_be_done_is_refused_before_anything_is() {
     };
     let mut unknown = house.request("1.1", &[]);
     unknown.release.digest = format!("sha256:{}", "0".repeat(64)).into();
-    assert!(
-        refusal(unknown).starts_with("release 1.1 cannot be started here: the bundle sha256:0")
-    );
+    let missing = match house.kind {
+        Kind::Processes => "the bundle sha256:0".to_owned(),
+        _ => format!("{}@sha256:0", house.location()),
+    };
+    let said = refusal(unknown);
+    assert!(said.starts_with(&format!("release 1.1 cannot be started here: {missing}")), "{said}");
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("a port");
@@ -178,17 +195,21 @@ fn what_cannot_be_done_is_refused_before_anything_is() {
 
     let mut wrong = house.request("1.1", &[]);
     wrong.config["run"] = json!([]);
+    wrong.release.location = None;
     assert_eq!(refusal(wrong), "api has no `run`: the program that is the service");
 
     // What runs could not be started again: there would be no way back.
     let digest = house.release("1.0").digest;
     let hex = digest.trim_start_matches("sha256:");
-    std::fs::remove_file(house.folder().bundles().join(format!("{hex}.tar"))).expect("it is there");
-    let plan = {
-        let request = house.request("1.1", &[]);
-        std::fs::remove_file(house.folder().bundles().join(format!("{hex}.tar"))).ok();
-        house.plan(2, request)
-    };
+    let request = house.request("1.1", &[]);
+    match house.kind {
+        Kind::Processes => {
+            let bundle = house.folder().bundles().join(format!("{hex}.tar"));
+            std::fs::remove_file(bundle).expect("it is there");
+        }
+        _ => house.lose_image(&digest),
+    }
+    let plan = house.plan(2, request);
     assert!(
         matches!(plan.proposal.going_back, GoingBack::Impossible { .. }),
         "{plan:?}",

@@ -1,9 +1,7 @@
 //! Commands that are run once: whoever asks, however often, and whoever is killed.
 
-mod house;
-
+use crate::house::{House, Plan};
 use event::{CauseCode, EvidenceKind, PlannedStep, Way};
-use house::{House, Plan};
 use ports::Progress;
 use serde_json::json;
 

@@ -1,0 +1,309 @@
+//! The engine that runs containers on this machine: Docker, or what speaks its API (podman).
+//!
+//! Its API over its own socket, not its command line: what is private goes in a body and never
+//! stands in a list of processes or in a file, how a container ended comes as a number, and nobody
+//! needs the program `docker`. Of the API only what stands here is used, in whatever version the
+//! engine speaks.
+
+mod wire;
+
+use std::io::{self, BufRead as _, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use wire::{Answer, Call, ask, escaped};
+
+/// Where Docker listens, unless somebody says otherwise.
+const SOCKET: &str = "/var/run/docker.sock";
+/// An engine answers at once, but for starting and ending containers on a busy machine.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Between two lines about a pull: an engine says something while it waits for a registry, too.
+const PULL_SILENCE_MAX: Duration = Duration::from_secs(300);
+
+/// Why the engine did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EngineError {
+    /// Nobody listens.
+    #[error("docker does not answer at {}: {why}", socket.display())]
+    Unanswered {
+        /// Where.
+        socket: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Its socket is not for us.
+    #[error("{} may not be used by this user", .0.display())]
+    Closed(PathBuf),
+    /// It said no.
+    #[error("docker says: {message}")]
+    Said {
+        /// The status of HTTP.
+        status: u16,
+        /// In its own words.
+        message: String,
+    },
+}
+
+impl EngineError {
+    /// What was asked for is not there.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self, EngineError::Said { status: 404, .. })
+    }
+
+    /// Asking again may help.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self, EngineError::Unanswered { .. })
+    }
+}
+
+/// The engine behind a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Engine {
+    socket: PathBuf,
+}
+
+/// A container, as the engine knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Container {
+    pub(crate) id: String,
+    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) standing: Standing,
+    /// Its first process, as the engine sees it.
+    pub(crate) pid: i32,
+}
+
+/// How far a container is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It was never started.
+    Made,
+    /// It runs.
+    Runs,
+    /// It ended.
+    Over(Over),
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Over {
+    pub(crate) code: i32,
+    pub(crate) out_of_memory: bool,
+    /// What the engine says where the program could not be started.
+    pub(crate) error: Option<String>,
+}
+
+impl Engine {
+    /// Where one is to be asked: what was said when the service was planned, else what `DOCKER_HOST`
+    /// says, else the usual place.
+    ///
+    /// # Errors
+    /// When `DOCKER_HOST` is another machine.
+    pub(crate) fn of(said: Option<&Path>) -> Result<Engine, String> {
+        let variable = std::env::var("DOCKER_HOST").unwrap_or_default();
+        let socket = match (said, &*variable) {
+            (Some(said), _) => said.to_owned(),
+            (None, "") => PathBuf::from(SOCKET),
+            (None, host) => host.strip_prefix("unix://").map(PathBuf::from).ok_or_else(|| {
+                format!(
+                    "DOCKER_HOST is {host}: containers of this target run on this machine, by a \
+                     socket: unset it, or unix:///PATH"
+                )
+            })?,
+        };
+        Ok(Engine { socket })
+    }
+
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    fn ask(&self, call: &Call<'_>) -> Result<Answer, EngineError> {
+        let answer = ask(&self.socket, call).map_err(|error| self.unanswered(&error))?;
+        if answer.status < 400 {
+            return Ok(answer);
+        }
+        let status = answer.status;
+        let text = answer.text().map_err(|error| self.unanswered(&error))?;
+        let said: Json = serde_json::from_slice(&text).unwrap_or_default();
+        let message = said["message"].as_str().map_or_else(
+            || String::from_utf8_lossy(&text).trim().to_owned(),
+            |it| it.trim().to_owned(),
+        );
+        Err(EngineError::Said { status, message })
+    }
+
+    fn unanswered(&self, error: &io::Error) -> EngineError {
+        let why = match error.kind() {
+            io::ErrorKind::PermissionDenied => return EngineError::Closed(self.socket.clone()),
+            io::ErrorKind::NotFound => "there is no such socket".to_owned(),
+            io::ErrorKind::ConnectionRefused => "nobody listens".to_owned(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "no answer in time".to_owned(),
+            _ => error.to_string(),
+        };
+        EngineError::Unanswered { socket: self.socket.clone(), why }
+    }
+
+    fn json(&self, method: &str, path: &str, body: Option<&Json>) -> Result<Json, EngineError> {
+        let silence = Some(SILENCE_MAX);
+        let answer = self.ask(&Call { method, path, headers: &[], body, silence })?;
+        let text = answer.text().map_err(|error| self.unanswered(&error))?;
+        if text.is_empty() {
+            return Ok(Json::Null);
+        }
+        serde_json::from_slice(&text)
+            .map_err(|error| self.unanswered(&io::Error::new(io::ErrorKind::InvalidData, error)))
+    }
+
+    /// Whether it answers.
+    pub(crate) fn look(&self) -> Result<(), EngineError> {
+        self.json("GET", "/version", None).map(drop)
+    }
+
+    /// Whether an image is here.
+    pub(crate) fn has_image(&self, image: &str) -> Result<bool, EngineError> {
+        match self.json("GET", &format!("/images/{image}/json"), None) {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_absent() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Brings an image by its digest; `tell` hears how far it is.
+    pub(crate) fn pull(
+        &self,
+        (location, digest): (&str, &str),
+        sign_in: Option<&str>,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<(), EngineError> {
+        let path =
+            format!("/images/create?fromImage={}&tag={}", escaped(location), escaped(digest));
+        let header = sign_in.map(|it| ("X-Registry-Auth", it));
+        let answer = self.ask(&Call {
+            method: "POST",
+            path: &path,
+            headers: header.as_slice(),
+            body: None,
+            silence: Some(PULL_SILENCE_MAX),
+        })?;
+        let (mut layers, mut there) =
+            (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+        for line in answer.body.lines() {
+            let line = line.map_err(|error| self.unanswered(&error))?;
+            let said: Json = serde_json::from_str(&line).unwrap_or_default();
+            if let Some(message) = said["error"].as_str() {
+                return Err(EngineError::Said { status: 500, message: message.trim().to_owned() });
+            }
+            if let (Some(layer), Some(status)) = (said["id"].as_str(), said["status"].as_str())
+                && !layer.contains(':')
+            {
+                layers.insert(layer.to_owned());
+                if matches!(status, "Pull complete" | "Already exists") {
+                    there.insert(layer.to_owned());
+                }
+                tell(&format!("{} of {} layers are here", there.len(), layers.len()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an image away. One that a container needs stays; whether it is gone.
+    pub(crate) fn remove_image(&self, image: &str) -> Result<bool, EngineError> {
+        match self.json("DELETE", &format!("/images/{image}"), None) {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_absent() => Ok(true),
+            Err(EngineError::Said { status: 409, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a container; its id. Nobody else has this name, or it is refused.
+    pub(crate) fn make(&self, name: &str, body: &Json) -> Result<String, EngineError> {
+        let path = format!("/containers/create?name={}", escaped(name));
+        let made = self.json("POST", &path, Some(body))?;
+        Ok(made["Id"].as_str().unwrap_or_default().to_owned())
+    }
+
+    pub(crate) fn start(&self, name: &str) -> Result<(), EngineError> {
+        self.json("POST", &format!("/containers/{name}/start"), None).map(drop)
+    }
+
+    /// Ends a container: asked first, made to when the time is over. One that is over or gone is
+    /// ended.
+    pub(crate) fn stop(&self, name: &str, within: Duration) -> Result<(), EngineError> {
+        let path = format!("/containers/{name}/stop?t={}", within.as_secs());
+        let silence = Some(within + SILENCE_MAX);
+        let call = Call { method: "POST", path: &path, headers: &[], body: None, silence };
+        match self.ask(&call) {
+            Err(error) if error.is_absent() => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Takes a container away, whatever it does.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), EngineError> {
+        match self.json("DELETE", &format!("/containers/{name}?force=true&v=true"), None) {
+            Err(error) if error.is_absent() => Ok(()),
+            // Somebody takes it away already.
+            Err(EngineError::Said { status: 409, message }) if message.contains("removal") => {
+                Ok(())
+            }
+            other => other.map(drop),
+        }
+    }
+
+    /// A container by its name or id; none where there is none.
+    pub(crate) fn container(&self, name: &str) -> Result<Option<Container>, EngineError> {
+        let found = match self.json("GET", &format!("/containers/{name}/json"), None) {
+            Err(error) if error.is_absent() => return Ok(None),
+            other => other?,
+        };
+        let state = &found["State"];
+        let standing = match state["Status"].as_str() {
+            Some("created" | "configured" | "initialized") => Standing::Made,
+            Some("exited" | "dead" | "stopped") => Standing::Over(Over {
+                code: state["ExitCode"].as_i64().and_then(|it| i32::try_from(it).ok()).unwrap_or(0),
+                out_of_memory: state["OOMKilled"].as_bool().unwrap_or(false),
+                error: state["Error"].as_str().filter(|it| !it.is_empty()).map(str::to_owned),
+            }),
+            _ => Standing::Runs,
+        };
+        let pid = state["Pid"].as_i64().and_then(|it| i32::try_from(it).ok()).unwrap_or(0);
+        let id = found["Id"].as_str().unwrap_or_default().to_owned();
+        Ok(Some(Container { id, labels: labels(&found["Config"]["Labels"]), standing, pid }))
+    }
+
+    /// The labels of every container that has one of this value, running or not.
+    pub(crate) fn labelled(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<Vec<Vec<(String, String)>>, EngineError> {
+        let filters = json!({ "label": [format!("{label}={value}")] }).to_string();
+        let path = format!("/containers/json?all=1&filters={}", escaped(&filters));
+        let found = self.json("GET", &path, None)?;
+        Ok(found.as_array().into_iter().flatten().map(|it| labels(&it["Labels"])).collect())
+    }
+
+    /// Waits until a container does not run, or the engine itself ends.
+    pub(crate) fn wait(&self, id: &str) -> Result<(), EngineError> {
+        let path = format!("/containers/{id}/wait");
+        let call = Call { method: "POST", path: &path, headers: &[], body: None, silence: None };
+        let answer = self.ask(&call)?;
+        answer.text().map(drop).map_err(|error| self.unanswered(&error))
+    }
+
+    /// What a container prints from a time on, while it does.
+    pub(crate) fn printed(&self, id: &str, since: &str) -> Result<impl Read + use<>, EngineError> {
+        let path =
+            format!("/containers/{id}/logs?stdout=1&stderr=1&follow=1&timestamps=1&since={since}");
+        let call = Call { method: "GET", path: &path, headers: &[], body: None, silence: None };
+        Ok(self.ask(&call)?.body)
+    }
+}
+
+fn labels(found: &Json) -> Vec<(String, String)> {
+    let pairs = found.as_object().into_iter().flatten();
+    pairs.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+}

@@ -1,0 +1,10 @@
+//! The target with releases that are bundles: processes of this machine.
+
+mod house;
+mod suite {
+    mod contract;
+    mod kills;
+    mod tasks;
+}
+
+const KIND: house::Kind = house::Kind::Processes;
