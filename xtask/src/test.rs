@@ -75,6 +75,8 @@ const CURL: Need = program("curl", "curl");
 const DOCKER: Need = program("docker", "docker.io");
 const DOCKERD: Need = program("dockerd", "docker.io");
 const REGISTRY: Need = program("docker-registry", "docker-registry");
+/// A daemon of containers gets a bridge of its own.
+const IP: Need = Need { name: "ip", program: "ip", args: &["-V"], package: "iproute2" };
 /// Images of the tests hold nothing else; it must not need a library.
 const BUSYBOX: Need =
     Need { name: "busybox", program: "busybox", args: &["true"], package: "busybox-static" };
@@ -179,7 +181,7 @@ const TIERS: &[Tier] = &[
     // Docker's actions with a real docker, which is started where none answers.
     Tier {
         name: "docker",
-        needs: &[GIT, DOCKER, DOCKERD, REGISTRY, BUSYBOX, CURL, PYTHON_3_11, MMDEBSTRAP],
+        needs: &[GIT, DOCKER, DOCKERD, REGISTRY, BUSYBOX, CURL, PYTHON_3_11, MMDEBSTRAP, IP],
         steps: &[
             // The seeds' workflows call AWS's own command line.
             Step::Ready("python3.11 -m venv {target}/seeds"),
@@ -195,9 +197,13 @@ const TIERS: &[Tier] = &[
             // Jobs find docker at its usual place only.
             Step::Tests(concat!(
                 "cargo test --quiet -p launchway --features docker --test e2e -- ",
-                "seeds:: build:: corrected:: walkthroughs::"
+                "seeds:: build:: containers:: corrected:: walkthroughs::"
             )),
             Step::Tests("cargo test --quiet -p registry --features docker --test real"),
+            // A daemon of their own, with a bridge of its own.
+            Step::Tests(
+                "cargo test --quiet -p target-host --features docker --test docker --test load",
+            ),
         ],
         usual: true,
     },
@@ -219,14 +225,14 @@ const TIERS: &[Tier] = &[
     // A hundred kills; minutes.
     Tier {
         name: "soak",
-        needs: &[GIT, BASH, PYTHON_3_11, DOCKER, DOCKERD, BUSYBOX],
+        needs: &[GIT, BASH, PYTHON_3_11, DOCKER, DOCKERD, BUSYBOX, REGISTRY, IP],
         steps: &[
             Step::Tests(
                 "cargo test --quiet -p launchway --features soak --test e2e soak:: -- --nocapture",
             ),
             // The whole load on a service while it is replaced.
             Step::Tests(
-                "cargo test --quiet -p target-host --features soak --test load -- --nocapture",
+                "cargo test --quiet -p target-host --features soak,docker --test load -- --nocapture",
             ),
             Step::Ready("python3.11 -m venv {target}/ministack"),
             Step::Ready(MINISTACK),

@@ -179,3 +179,8 @@ pub(crate) fn instance_of(labels: &[(String, String)]) -> Option<((String, Insta
     let name = label(INSTANCE)?.parse().ok()?;
     Some(((label(SERVICE)?.to_owned(), name), label(PORT)?.parse().ok()?))
 }
+
+/// Which command that is run once a container is; none where it is an instance.
+pub(crate) fn task_of(labels: &[(String, String)]) -> Option<&str> {
+    labels.iter().find(|(label, _)| label == TASK).map(|(_, value)| value.as_str())
+}

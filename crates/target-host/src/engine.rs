@@ -64,11 +64,14 @@ pub(crate) struct Engine {
     socket: PathBuf,
 }
 
+/// Names and values.
+pub(crate) type Labels = Vec<(String, String)>;
+
 /// A container, as the engine knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Container {
     pub(crate) id: String,
-    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) labels: Labels,
     pub(crate) standing: Standing,
     /// Its first process, as the engine sees it.
     pub(crate) pid: i32,
@@ -274,16 +277,18 @@ impl Engine {
         Ok(Some(Container { id, labels: labels(&found["Config"]["Labels"]), standing, pid }))
     }
 
-    /// The labels of every container that has one of this value, running or not.
+    /// Every container that has a label of this value, running or not: its id and its labels.
     pub(crate) fn labelled(
         &self,
         label: &str,
         value: &str,
-    ) -> Result<Vec<Vec<(String, String)>>, EngineError> {
+    ) -> Result<Vec<(String, Labels)>, EngineError> {
         let filters = json!({ "label": [format!("{label}={value}")] }).to_string();
         let path = format!("/containers/json?all=1&filters={}", escaped(&filters));
         let found = self.json("GET", &path, None)?;
-        Ok(found.as_array().into_iter().flatten().map(|it| labels(&it["Labels"])).collect())
+        let id = |it: &Json| it["Id"].as_str().unwrap_or_default().to_owned();
+        let found = found.as_array().into_iter().flatten();
+        Ok(found.map(|it| (id(it), labels(&it["Labels"]))).collect())
     }
 
     /// Waits until a container does not run, or the engine itself ends.
@@ -303,7 +308,7 @@ impl Engine {
     }
 }
 
-fn labels(found: &Json) -> Vec<(String, String)> {
+fn labels(found: &Json) -> Labels {
     let pairs = found.as_object().into_iter().flatten();
     pairs.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }

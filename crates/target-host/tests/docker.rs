@@ -75,5 +75,5 @@ fn a_command_runs_once_in_a_container_and_leaves_nothing() {
     };
     assert_eq!(cause.message.as_str(), "the command ended with exit code 4");
     assert!(cause.evidence.iter().any(|it| it.text.as_str() == "1.0 ***"), "{cause:?}");
-    assert!(real().containers(house.folder().path()).is_empty());
+    house.until("nothing is left of it", || real().containers(house.folder().path()).is_empty());
 }

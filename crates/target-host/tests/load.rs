@@ -196,16 +196,20 @@ fn ship(house: &House) {
 
 #[test]
 fn no_request_fails_while_releases_come_and_go() {
-    check(&House::new(json!({ "instances": 2, "drain_ms": LOAD.drain_ms })));
+    println!("{}", check(&House::new(json!({ "instances": 2, "drain_ms": LOAD.drain_ms }))));
 }
 
 #[cfg(feature = "docker")]
 #[test]
 fn no_request_fails_while_containers_come_and_go() {
-    check(&House::of(Kind::Real, json!({ "instances": 2, "drain_ms": LOAD.drain_ms })));
+    println!(
+        "{}",
+        check(&House::of(Kind::Real, json!({ "instances": 2, "drain_ms": LOAD.drain_ms })))
+    );
 }
 
-fn check(house: &House) {
+/// What was counted; nothing failed.
+fn check(house: &House) -> String {
     house.deploy(1, "1.0");
     let counts = Counts::default();
     let (listen, began) = (house.listen, Instant::now());
@@ -226,7 +230,7 @@ fn check(house: &House) {
     });
     let told = |count: &AtomicU64| count.load(Ordering::Relaxed);
     let failures = counts.failures.lock().expect("a test");
-    println!(
+    let told_of_all = format!(
         "{:?}, {} s: {} replacements, {} rollbacks; {} requests (slowest {} ms), {} uploads, {} slow \
          responses, {} frames, {} WebSockets closed with 1012; {} failed",
         house.kind,
@@ -241,7 +245,8 @@ fn check(house: &House) {
         told(&counts.closed_with_1012),
         failures.len()
     );
-    assert!(failures.is_empty(), "{failures:#?}");
+    assert!(failures.is_empty(), "{told_of_all}: {failures:#?}");
     assert!(told(&counts.requests) > 50 && told(&counts.uploads) > 0 && told(&counts.slow) > 0);
     assert!(told(&counts.closed_with_1012) > 0, "a WebSocket met a drain deadline");
+    told_of_all
 }

@@ -42,7 +42,12 @@ mod beside;
 #[cfg(feature = "docker")]
 mod build;
 #[cfg(feature = "docker")]
+mod containers;
+#[cfg(feature = "docker")]
 mod corrected;
+#[cfg(feature = "docker")]
+#[path = "../../../target-host/tests/house/daemon.rs"]
+mod daemon;
 #[cfg(feature = "postgres")]
 mod databases;
 mod demo;

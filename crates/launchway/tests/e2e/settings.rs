@@ -123,6 +123,7 @@ fn show_says_what_is_in_force_and_where_it_comes_from() {
               targets.host.listen       127.0.0.1:8081          launchway.yml:13
               targets.host.instances    2                       launchway.yml:13
               targets.host.drain        30s                     default
+              targets.host.port         8080                    default
               strategy                  blue_green              launchway.yml:14
               strategy.blue_green.bake  10m                     default
             settings/staging.env is not here: what it says is not shown
@@ -149,6 +150,7 @@ fn show_says_what_is_in_force_and_where_it_comes_from() {
               targets.host.listen     127.0.0.1:8080      launchway.yml:10
               targets.host.instances  1                   default
               targets.host.drain      30s                 default
+              targets.host.port       8080                default
               strategy                rolling             default
               env.TOKEN               ***                 settings/dev.env:1
         "#]],

@@ -321,7 +321,15 @@ pub(super) fn find(engine: Engine, folder: PathBuf, ears: Ears) {
         loop {
             match engine.labelled(containers::FOLDER, &folder.display().to_string()) {
                 Ok(found) => {
-                    let all = found.iter().filter_map(|it| containers::instance_of(it));
+                    for (id, labels) in &found {
+                        let task = containers::task_of(labels);
+                        let task = task.map(|name| folder.join("tasks").join(name));
+                        // Its end is written down, and whoever wrote it came no further.
+                        if task.is_some_and(|it| it.join("ended.json").exists()) {
+                            let _ = engine.remove(id);
+                        }
+                    }
+                    let all = found.iter().filter_map(|(_, it)| containers::instance_of(it));
                     let keys = all.map(|(key, port)| (key, port, engine.clone())).collect();
                     return ears.tell(Heard::Found(keys));
                 }

@@ -293,6 +293,10 @@ impl Instance {
             }
             What::Runs { container, port } => {
                 let (id, pid) = (container.id, container.pid);
+                if self.state.container.as_ref().is_none_or(|it| it.id != id || !it.runs) {
+                    // What it may take begins when it does, however long its engine needed.
+                    self.state.started_ms = now_ms();
+                }
                 self.state.container = Some(ContainerState { socket, id, pid, runs: true });
                 self.state.port = port.unwrap_or(self.state.port);
                 self.state.ended = None;

@@ -164,6 +164,13 @@ impl Docker {
         self.shared.lock().pulls_signed.clone()
     }
 
+    /// A container that somebody left.
+    pub(crate) fn leave(&self, name: &str, body: Json) {
+        let (id, name) = (format!("left-{name}"), name.to_owned());
+        let left = Contained { id, name, body, ..Contained::default() };
+        self.shared.lock().containers.push(left);
+    }
+
     /// Somebody else takes a container away.
     pub(crate) fn lose(&self, name_ends: &str) {
         let mut state = self.shared.lock();

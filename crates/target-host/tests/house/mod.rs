@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its own part of it")]
 
+pub(crate) mod daemon;
 pub(crate) mod docker;
 pub(crate) mod real;
 
@@ -192,7 +193,7 @@ impl House {
         let socket = match self.kind {
             Kind::Processes => None,
             Kind::Containers => Some(self.docker().socket.clone()),
-            Kind::Real => Some(real().socket.clone()),
+            Kind::Real => Some(real().daemon.socket.clone()),
         };
         if let Some(socket) = socket {
             config["container"] = json!({ "socket": socket });

@@ -1,134 +1,37 @@
-//! Docker itself and a registry, as Debian has them, on sockets and a bridge of their own: another
-//! daemon of this machine is left alone.
+//! Docker itself: images of the program of these tests, containers of a house.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Mutex, OnceLock};
-use std::time::{Duration, Instant};
 
-/// Long enough for a daemon that finds much to clean up.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Its network: what no other daemon has.
-const BRIDGE: &str = "lwtest0";
-const ADDRESS: &str = "172.31.251.1/24";
+use super::daemon::{Daemon, run};
 
-/// One for all tests of a program; it ends with it.
+/// One for all tests of a program.
 pub(crate) struct Real {
-    root: PathBuf,
-    pub(crate) socket: PathBuf,
-    registry: String,
+    pub(crate) daemon: Daemon,
     /// Digests of images, by version and what is said to the service.
     images: Mutex<BTreeMap<String, String>>,
     /// Those that the registry is said to have no more.
     gone: Mutex<BTreeSet<String>>,
-    sockets: tempfile::TempDir,
 }
 
 static REAL: OnceLock<Real> = OnceLock::new();
 
 pub(crate) fn real() -> &'static Real {
-    REAL.get_or_init(Real::start)
-}
-
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// A program that ends with these tests.
-fn beside(program: &str, words: &[&str], log: &Path) {
-    let log = std::fs::File::create(log).expect("a log");
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "TERM", program]).args(words);
-    command.stdin(Stdio::null()).stderr(log.try_clone().expect("a log")).stdout(log);
-    // It ends with the thread that asked for it, and that one with the tests.
-    std::thread::spawn(move || command.status().expect("it is installed"));
-}
-
-fn run(program: &str, words: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|it| it.success())
+    REAL.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docker");
+        let daemon = Daemon::start(&folder, ("lwtest0", "172.31.251.1/24"));
+        let real = Real { daemon, images: Mutex::default(), gone: Mutex::default() };
+        real.base();
+        real
+    })
 }
 
 impl Real {
-    fn start() -> Real {
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docker");
-        std::fs::create_dir_all(&root).expect("a folder");
-        let sockets = tempfile::tempdir().expect("a folder");
-        let listener = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        let registry = format!("127.0.0.1:{}", listener.expect("a port").port());
-        let socket = sockets.path().join("docker.sock");
-        let (images, gone) = (Mutex::default(), Mutex::default());
-        let real = Real { root, socket, registry, images, gone, sockets };
-        // There already, where the tests were run before.
-        run("ip", &["link", "add", BRIDGE, "type", "bridge"]);
-        run("ip", &["address", "add", ADDRESS, "dev", BRIDGE]);
-        assert!(run("ip", &["link", "set", BRIDGE, "up"]), "a bridge can be made");
-        real.start_registry();
-        real.start_daemon();
-        real.base();
-        real
-    }
-
-    fn start_registry(&self) {
-        let config = format!(
-            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '{}'}}\n\
-             log: {{level: error}}\n",
-            self.sockets.path().join("registry").display(),
-            self.registry
-        );
-        let path = self.sockets.path().join("registry.yml");
-        std::fs::write(&path, config).expect("written");
-        let path = path.display().to_string();
-        beside("docker-registry", &["serve", &path], &self.sockets.path().join("registry.log"));
-        until("the registry answers", || TcpStream::connect(&self.registry).is_ok());
-    }
-
-    fn start_daemon(&self) {
-        let path = |name: &str| self.root.join(name).display().to_string();
-        let host = format!("unix://{}", self.socket.display());
-        let (data, exec, pid) = (path("data"), path("exec"), path("pid"));
-        let words = [
-            "--host",
-            &host,
-            "--data-root",
-            &data,
-            "--exec-root",
-            &exec,
-            "--pidfile",
-            &pid,
-            "--bridge",
-            BRIDGE,
-        ];
-        beside("dockerd", &words, &self.root.join("log"));
-        until("docker answers", || self.docker(&["version"]).is_some());
-    }
-
-    /// Killed, and started again.
-    pub(crate) fn kill_daemon(&self) {
-        let pid = std::fs::read_to_string(self.root.join("pid")).expect("it runs");
-        assert!(run("kill", &["-9", pid.trim()]), "it is ours");
-        until("it is gone", || self.docker(&["version"]).is_none());
-        let _ = std::fs::remove_file(self.root.join("pid"));
-        self.start_daemon();
-    }
-
     /// What docker's command line says; none where it fails.
     pub(crate) fn docker(&self, words: &[&str]) -> Option<String> {
-        let output = Command::new("docker")
-            .args(words)
-            .env("DOCKER_HOST", format!("unix://{}", self.socket.display()))
-            .env("DOCKER_BUILDKIT", "0")
-            .output()
-            .expect("docker is installed");
-        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        output.status.success().then_some(text)
+        self.daemon.docker(words)
     }
 
     fn build(&self, tag: &str, folder: &Path, dockerfile: &str) {
@@ -139,7 +42,7 @@ impl Real {
 
     /// The program of these tests with the libraries that it needs, and nothing else.
     fn base(&self) {
-        let folder = self.sockets.path().join("base");
+        let folder = self.daemon.scratch.path().join("base");
         let program = env!("CARGO_BIN_EXE_target-host-hands");
         std::fs::create_dir_all(folder.join("files")).expect("room");
         let stripped = folder.join("files/hands").display().to_string();
@@ -161,7 +64,7 @@ impl Real {
     }
 
     pub(crate) fn location(&self) -> String {
-        format!("{}/api", self.registry)
+        format!("{}/api", self.daemon.registry)
     }
 
     /// An image in the registry, and not here; its digest.
@@ -171,10 +74,13 @@ impl Real {
         if let Some(digest) = images.get(&key) {
             return digest.clone();
         }
-        let folder = self.sockets.path().join("image");
+        let folder = self.daemon.scratch.path().join("image");
         std::fs::create_dir_all(&folder).expect("room");
-        let words = [&["/hands", "service"], how].concat();
-        let words = serde_json::to_string(&words).expect("words");
+        // Process 1 hears no signal that it does not handle: a shell handles it.
+        let how = how.join(" ");
+        let script =
+            format!("trap 'kill -9 $p; exit 0' TERM; /hands service {how} & p=$!; wait $p");
+        let words = serde_json::to_string(&["/bin/sh", "-c", &script]).expect("words");
         let dockerfile = format!("FROM hands\nLABEL version='{version}'\nCMD {words}\n");
         let name = format!("{}:{}", self.location(), images.len());
         self.build(&name, &folder, &dockerfile);

@@ -167,7 +167,7 @@ fn a_release_that_is_never_healthy_is_told_with_what_it_answers() {
 #[test]
 fn what_cannot_be_done_is_refused_before_anything_is() {
     let house = House::new(json!({}));
-    house.deploy(1, "1.0");
+    house.deploy(1, "0.9");
     let refusal = |request: event::ServiceRequest| {
         let mut target = house.target();
         let refused = match target.observe(&request) {
@@ -199,7 +199,7 @@ fn what_cannot_be_done_is_refused_before_anything_is() {
     assert_eq!(refusal(wrong), "api has no `run`: the program that is the service");
 
     // What runs could not be started again: there would be no way back.
-    let digest = house.release("1.0").digest;
+    let digest = house.release("0.9").digest;
     let hex = digest.trim_start_matches("sha256:");
     let request = house.request("1.1", &[]);
     match house.kind {

@@ -394,7 +394,7 @@ fn a_command_is_run_once_in_a_container_of_its_own() {
         Progress::Done { effect: json!({ "exit_code": 0 }) }
     );
     assert_eq!(std::fs::read_to_string(&ran).expect("it ran"), "1.0 hello hunter22\n");
-    assert!(house.docker().containers().is_empty(), "nothing is left of it");
+    house.until("nothing is left of it", || house.docker().containers().is_empty());
     let plan = house.plan(2, house.request("1.0", &[]));
     let Progress::Failed(cause) = house.step(&plan, &task("4"), Way::Forward) else {
         panic!("it fails")
@@ -420,6 +420,27 @@ fn a_command_whose_runner_was_killed_is_heard_of_by_the_next() {
         }
     });
     assert!(killed);
+    house.until("nothing is left of it", || house.docker().containers().is_empty());
     assert_eq!(end, Progress::Done { effect: json!({ "exit_code": 0 }) });
     assert_eq!(std::fs::read_to_string(&ran).expect("it ran"), "ran\n", "once");
+}
+
+#[test]
+fn a_command_that_is_over_is_cleared_away_by_whoever_comes_next() {
+    let house = House::new(json!({}));
+    house.deploy(1, "1.0");
+    let plan = house.plan(2, house.request("1.1", &[]));
+    let task = house.task(&["sh", "-c", "exit 0"], 60_000);
+    house.step(&plan, &task, Way::Forward);
+    house.until("it was taken away", || house.docker().containers().len() == 1);
+    // As if its runner had been killed between writing its end down and taking it away.
+    let mut made = house.docker().made("-api-1.0");
+    made["Labels"] = json!({
+        "launchway.folder": house.folder().path(), "launchway.task": "2-api-migrate",
+    });
+    house.docker().leave("launchway-task-2-api-migrate", made);
+    house.kill("supervise --folder");
+    supervised(&house);
+    house.until("it is gone", || house.docker().containers().len() == 1);
+    assert_eq!(house.client().get("/"), ok("1.0"));
 }

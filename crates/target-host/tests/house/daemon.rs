@@ -1,0 +1,133 @@
+//! A daemon of Docker and a registry, as Debian has them, on a socket and a bridge of their own: another
+//! daemon of this machine is left alone. They end with the program that started them.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Long enough for a daemon that finds much to clean up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Daemon {
+    root: PathBuf,
+    bridge: &'static str,
+    pub(crate) socket: PathBuf,
+    /// The registry's host and port.
+    pub(crate) registry: String,
+    pub(crate) scratch: tempfile::TempDir,
+}
+
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A program that ends with these tests.
+fn beside(program: &str, words: &[&str], log: &Path) {
+    let log = std::fs::File::create(log).expect("a log");
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", program]).args(words);
+    command.stdin(Stdio::null()).stderr(log.try_clone().expect("a log")).stdout(log);
+    // It ends with the thread that asked for it, and that one with the tests.
+    std::thread::spawn(move || command.status().expect("it is installed"));
+}
+
+pub(crate) fn run(program: &str, words: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|it| it.success())
+}
+
+impl Daemon {
+    /// `folder` keeps what it has from one run of the tests to the next; `bridge` and its address are no
+    /// other daemon's.
+    pub(crate) fn start(folder: &Path, (bridge, address): (&'static str, &str)) -> Daemon {
+        std::fs::create_dir_all(folder).expect("a folder");
+        let scratch = tempfile::tempdir().expect("a folder");
+        let listener = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+        let registry = format!("127.0.0.1:{}", listener.expect("a port").port());
+        let socket = scratch.path().join("docker.sock");
+        let root = folder.to_owned();
+        let daemon = Daemon { root, bridge, socket, registry, scratch };
+        // There already, where the tests were run before.
+        run("ip", &["link", "add", bridge, "type", "bridge"]);
+        run("ip", &["address", "add", address, "dev", bridge]);
+        assert!(run("ip", &["link", "set", bridge, "up"]), "a bridge can be made");
+        daemon.start_registry();
+        daemon.start_daemon();
+        // What tests left that were ended.
+        daemon.clear();
+        daemon
+    }
+
+    /// Takes every container away.
+    pub(crate) fn clear(&self) {
+        let all = self.docker(&["ps", "--all", "--quiet"]).unwrap_or_default();
+        for id in all.lines() {
+            self.docker(&["rm", "--force", id]);
+        }
+    }
+
+    fn start_registry(&self) {
+        let config = format!(
+            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '{}'}}\n\
+             log: {{level: error}}\n",
+            self.scratch.path().join("registry").display(),
+            self.registry
+        );
+        let path = self.scratch.path().join("registry.yml");
+        std::fs::write(&path, config).expect("written");
+        let path = path.display().to_string();
+        beside("docker-registry", &["serve", &path], &self.scratch.path().join("registry.log"));
+        until("the registry answers", || TcpStream::connect(&self.registry).is_ok());
+    }
+
+    fn start_daemon(&self) {
+        let path = |name: &str| self.root.join(name).display().to_string();
+        let host = format!("unix://{}", self.socket.display());
+        let (data, exec, pid) = (path("data"), path("exec"), path("pid"));
+        let words = [
+            "--host",
+            &host,
+            "--data-root",
+            &data,
+            "--exec-root",
+            &exec,
+            "--pidfile",
+            &pid,
+            "--bridge",
+            self.bridge,
+        ];
+        // The one of the tests before may still be ending.
+        let before = std::fs::read_to_string(&pid).unwrap_or_default();
+        let proc = Path::new("/proc").join(before.trim()).join("comm");
+        let is_daemon = || std::fs::read_to_string(&proc).is_ok_and(|it| it.trim() == "dockerd");
+        until("the daemon before ends", || before.is_empty() || !is_daemon());
+        beside("dockerd", &words, &self.root.join("log"));
+        until("docker answers", || self.docker(&["version"]).is_some());
+    }
+
+    /// Ended with all that it runs, and started again, as its package does when it is replaced.
+    pub(crate) fn start_again(&self) {
+        let pid = std::fs::read_to_string(self.root.join("pid")).expect("it runs");
+        assert!(run("kill", &["-TERM", pid.trim()]), "it is ours");
+        until("it is gone", || self.docker(&["version"]).is_none());
+        self.start_daemon();
+    }
+
+    /// What docker's command line says; none where it fails.
+    pub(crate) fn docker(&self, words: &[&str]) -> Option<String> {
+        let output = Command::new("docker")
+            .args(words)
+            .env("DOCKER_HOST", format!("unix://{}", self.socket.display()))
+            .env("DOCKER_BUILDKIT", "0")
+            .output()
+            .expect("docker is installed");
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        output.status.success().then_some(text)
+    }
+}
