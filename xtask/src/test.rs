@@ -181,7 +181,18 @@ const TIERS: &[Tier] = &[
     // Docker's actions with a real docker, which is started where none answers.
     Tier {
         name: "docker",
-        needs: &[GIT, DOCKER, DOCKERD, REGISTRY, BUSYBOX, CURL, PYTHON_3_11, MMDEBSTRAP, IP],
+        needs: &[
+            GIT,
+            DOCKER,
+            DOCKERD,
+            REGISTRY,
+            BUSYBOX,
+            CURL,
+            PYTHON_3_11,
+            MMDEBSTRAP,
+            IP,
+            POSTGRES,
+        ],
         steps: &[
             // The seeds' workflows call AWS's own command line.
             Step::Ready("python3.11 -m venv {target}/seeds"),

@@ -2,16 +2,23 @@
 //!
 //! ```text
 //!   settings ──▶ a step of the kind Backup (Body) ──▶ Backups::advance, called until it is over
-//!                                                        │ looks for a snapshot of the fixed name
-//!                                                        │ asks for one where there is none
-//!                                                        └ waits until it is available: its effect
+//!                                                        │
+//!        rds.rs    a snapshot of RDS: looked for by its fixed name, asked for where there is none,
+//!                  waited for until it is available
+//!        dumps.rs  a dump of PostgreSQL, by a thread beside the loop:
+//!                    dump.rs   pg_dump ──▶ the bucket, in parts
+//!                    proof.rs  the bucket ──▶ pg_restore: is it what was sent, and whole?
+//!                    load.rs   the bucket ──▶ a new database
 //! ```
 //!
 //! **Once for a deployment.** Every service has the step, because nobody knows beforehand which of
 //! them change; the first one does it, the others find what it did among the deployment's effects.
-//! The name of a snapshot comes from the deployment and the time at which the step was intended,
-//! which stand in the journal: whoever comes after a crash, or after an answer that got lost, finds
-//! it by that and takes no second one.
+//! The name of a snapshot, and of a dump, comes from the deployment and the time at which the step was
+//! intended, which stand in the journal: whoever comes after a crash, or after an answer that got
+//! lost, finds it by that and takes no second one.
+//!
+//! **Proven.** What cannot be read back is no backup: a dump counts when it was read from the bucket,
+//! whole, by what would restore it.
 //!
 //! **Never in place.** A backup is restored into a new database; what takes whose place is a
 //! person's decision.

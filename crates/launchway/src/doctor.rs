@@ -1,11 +1,13 @@
 //! `launchway doctor`: is everything there that a deployment needs? It looks, and changes nothing.
 //!
 //! ```text
+//!   backup.rs    what a dump needs: programs, database, bucket
 //!   machine.rs   git, docker, room on the disk, the journal
 //!   host.rs      this machine as a target: the port, the folder, the program
 //!   ecs.rs       AWS: who we are, the account, the role's trust, each service as a plan would see it
 //! ```
 
+mod backup;
 mod ecs;
 mod host;
 mod machine;
@@ -98,6 +100,7 @@ pub(crate) fn environment(
         lines.push(Line::new(State::Warning, "level", said).hint(hint));
     }
     let mut cloud = ecs::Cloud::new(found, site, environment);
+    let mut backups = Vec::new();
     for service in request::services(found, &[])? {
         let resolved = found.settings.resolve(name, &service.value);
         let resolved = resolved.map_err(|error| Failure::new(Exit::Usage, error))?;
@@ -105,6 +108,13 @@ pub(crate) fn environment(
             let said = format!("`{}` is written, and nothing acts on it yet", first.key);
             let line = Line::new(State::Error(Exit::Missing), "settings", said);
             lines.push(line.of(&service.value).hint("take it out"));
+        }
+        // All services share one; where its name has gaps, each has its own.
+        for line in backup::look(found, site, &resolved) {
+            if !backups.contains(&line.said) {
+                backups.push(line.said.clone());
+                lines.push(line);
+            }
         }
         let last = ledger.last_good(&service.value);
         match &resolved.target {

@@ -89,8 +89,8 @@ impl SurveyError {
                 )
             }
             SurveyError::Unreachable { .. } => {
-                "correct the secret that `backup.dump.url` names, or let this machine reach the \
-                 database; where only AWS reaches it, take a snapshot: `backup: { rds: NAME }`"
+                "correct what the secret says, or let this machine reach the database; where only \
+                 AWS reaches it, take a snapshot: `backup: { rds: NAME }`"
                     .to_owned()
             }
         }

@@ -220,14 +220,38 @@ environments:
         let lines: Vec<&str> = all.lines().filter(of_images).collect();
         expect.assert_eq(&lines.join("\n"));
     };
-    check("staging", &expect![[r#"
+    check(
+        "staging",
+        &expect![[r#"
         Images: ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:CompleteLayerUpload ecr:DescribeRepositories ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:PutImage ecr:UploadLayerPart | arn:aws:ecr:eu-central-1:111122223333:repository/planner-staging
-        SignInToRegistry: ecr:GetAuthorizationToken | *"#]]);
-    check("production", &expect![[r#"
+        SignInToRegistry: ecr:GetAuthorizationToken | *"#]],
+    );
+    check(
+        "production",
+        &expect![[r#"
         Images: ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:CompleteLayerUpload ecr:DescribeRepositories ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:PutImage ecr:UploadLayerPart | arn:aws:ecr:eu-central-1:111122223333:repository/planner-production
         SignInToRegistry: ecr:GetAuthorizationToken | *
         ImagesCopied: ecr:BatchGetImage ecr:GetDownloadUrlForLayer | arn:aws:ecr:eu-central-1:111122223333:repository/planner-staging
-        Scans: ecr:DescribeImageScanFindings ecr:DescribeRepositories ecr:StartImageScan | arn:aws:ecr:eu-central-1:111122223333:repository/planner-production"#]]);
+        Scans: ecr:DescribeImageScanFindings ecr:DescribeRepositories ecr:StartImageScan | arn:aws:ecr:eu-central-1:111122223333:repository/planner-production"#]],
+    );
+}
+
+/// Dumps have rights of their own, whatever the service runs on.
+#[test]
+fn a_dump_needs_its_bucket_and_its_address() {
+    let dump = "backup: { dump: { url: 'ssm:/planner/url', to: 's3://planner-backups/staging' } }";
+    let settings = SETTINGS
+        .replace("targets: { ecs: { cluster: staging, service: '{service}-service' } }", dump)
+        .replace("backup: { rds: planner-db }", "targets: { host: 127.0.0.1:8080 }")
+        .replace("api: {", "api: { run: [./server],");
+    let place = Place::with(&[("launchway.yml", &settings)]);
+    place.git(&["remote", "add", "origin", "git@example.com:planner-team/planner.git"]);
+    let said = place.run(&["environments", "iam", "staging", "--format", "json"]);
+    expect![[r#"
+        Dumps: s3:AbortMultipartUpload s3:GetObject s3:PutObject | arn:aws:s3:::planner-backups/staging/launchway-*
+        BucketOfDumps: s3:ListBucket s3:ListBucketMultipartUploads | arn:aws:s3:::planner-backups
+        AddressOfDatabase: ssm:GetParameters | arn:aws:ssm:eu-central-1:111122223333:parameter/planner/url
+    "#]].assert_eq(&statements(&said));
 }
 
 fn check_trust(document: &Json, expect: &Expect) {

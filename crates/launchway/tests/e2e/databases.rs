@@ -4,18 +4,15 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use expect_test::{Expect, expect};
-use model_cloud::{Clock, Cloud, Front};
+use model_cloud::{Clock, Cloud, Fault, FaultKind, Front};
 use serde_json::{Value as Json, json};
 
 use crate::deploy::Project;
 use crate::ecs;
 use crate::harness::{Place, Said, text, wait_until};
-
-/// It must be found nowhere.
-const PASSWORD: &str = "hunter22-of-planner";
+use crate::postgres::{Database, PASSWORD};
 
 const APP: &str = r#"
 import http.server, os
@@ -45,48 +42,6 @@ environments:
     backup: { dump: { url: 'local:DATABASE_URL', to: 's3://backups/planner', SCRATCH within: 2m } }
     targets: { host: 127.0.0.1:PORT }
 ";
-
-/// A server with a database that ends with the test.
-struct Database {
-    _running: services::Running,
-    /// Another one for each.
-    password: String,
-    url: String,
-}
-
-impl Database {
-    fn start() -> Database {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let password = format!("{PASSWORD}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let service = json!({"image": "postgres", "ports": ["5432"],
-            "env": {"POSTGRES_PASSWORD": password, "POSTGRES_DB": "planner"}});
-        let plan = services::plan("db", &service).expect("it can be had").expect("an image");
-        let (is_cancelled, say) = (&|| false, &mut |_: &str| {});
-        let mut environment = services::Environment { tracking: &[], is_cancelled, say };
-        let running = services::start(vec![plan], &mut environment).expect("it starts");
-        let port = running.context()["db"]["ports"]["5432"].as_str().expect("a port").to_owned();
-        let url = format!("postgresql+asyncpg://postgres:{password}@127.0.0.1:{port}/planner");
-        Database { _running: running, password, url }
-    }
-
-    /// As programs of PostgreSQL take it.
-    fn plain_url(&self) -> String {
-        self.url.replace("+asyncpg", "")
-    }
-
-    fn ask_in(&self, database: &str, statement: &str) -> String {
-        let url = self.plain_url().replace("/planner", &format!("/{database}"));
-        let mut psql = Command::new("psql");
-        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", &url, "-c", statement]);
-        let output = psql.output().expect("it is installed");
-        assert!(output.status.success(), "{statement}: {}", text(&output.stderr));
-        text(&output.stdout).trim().to_owned()
-    }
-
-    fn ask(&self, statement: &str) -> String {
-        self.ask_in("planner", statement)
-    }
-}
 
 /// A server of S3.
 struct Moto {
@@ -133,14 +88,18 @@ impl Bench {
         let settings = SETTINGS.replace("SCRATCH", scratch);
         let project = Project::in_place(place, &settings);
         let bench = Bench { project, database, cloud };
-        let mut set =
-            bench.launchway(&["secrets", "set", "DATABASE_URL", "--environment", "staging"]);
+        bench.keep("DATABASE_URL", &bench.database.url);
+        bench
+    }
+
+    /// A secret, kept on this machine.
+    fn keep(&self, name: &str, value: &str) {
+        let mut set = self.launchway(&["secrets", "set", name, "--environment", "staging"]);
         let mut child = set.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
         let mut input = child.stdin.take().expect("piped");
-        std::io::Write::write_all(&mut input, bench.database.url.as_bytes()).expect("it reads");
+        std::io::Write::write_all(&mut input, value.as_bytes()).expect("it reads");
         drop(input);
         assert!(child.wait().expect("it ends").success());
-        bench
     }
 
     fn launchway(&self, args: &[&str]) -> Command {
@@ -342,7 +301,7 @@ fn killed_while_it_dumps_and_gone_on_with() {
     let dumps = || objects().iter().filter(|it| it.ends_with(".dump")).count();
     bench.version("2.0", "create table migrations as select 1 as done");
     bench.killed_when("an upload", || {
-        assert!(!is_seen(&bench.database.password), "the password is in a list of processes");
+        assert!(!is_seen(&bench.database), "the password is in a list of processes");
         !uploads().is_empty()
     });
     bench.check(
@@ -386,7 +345,9 @@ fn killed_while_it_dumps_and_gone_on_with() {
 }
 
 /// Whether the password is in an argument of any process, or in a variable of one of PostgreSQL's.
-fn is_seen(password: &str) -> bool {
+fn is_seen(database: &Database) -> bool {
+    let (_, password) = database.url.split_once("postgres:").expect("it has one");
+    let (password, _) = password.split_once('@').expect("it has a host");
     let entries = std::fs::read_dir("/proc").expect("this is Linux").flatten();
     entries.into_iter().any(|entry| {
         let read = |name| std::fs::read(entry.path().join(name)).unwrap_or_default();
@@ -433,7 +394,49 @@ fn a_dump_that_cannot_be_proven_blocks() {
     bench.database.ask("alter role postgres password 'another'");
     bench.deploy(&expect![[r#"
         error: local:DATABASE_URL: the database does not answer: psql ended with 2: psql: error: the connection failed: FATAL:  password authentication failed for user "***"
-        hint: correct the secret that `backup.dump.url` names, or let this machine reach the database; where only AWS reaches it, take a snapshot: `backup: { rds: NAME }`
+        hint: correct what the secret says, or let this machine reach the database; where only AWS reaches it, take a snapshot: `backup: { rds: NAME }`
+        exit 5
+    "#]]);
+}
+
+/// All that a dump needs is looked at, and named where it is not there.
+#[test]
+fn doctor_looks_at_what_a_dump_needs() {
+    let front = model();
+    let bench = Bench::new(front.url(), "scratch: 'local:SCRATCH_URL',");
+    let check = |expect: &Expect| {
+        let said = bench.run(&["doctor", "staging", "--format", "json"]);
+        let own = ["pg_dump", "database", "scratch", "bucket"];
+        let lines = said.lines();
+        let lines = lines.iter().filter(|it| own.iter().any(|own| it["check"] == *own));
+        let told = lines.map(|it| {
+            let hint = it["hint"].as_str().map_or(String::new(), |hint| format!("  {hint}\n"));
+            let word = |key: &str| it[key].as_str().unwrap_or_default();
+            format!("{} {}: {}\n{hint}", word("state"), word("check"), word("message"))
+        });
+        let told: String = told.collect();
+        let told = regex::Regex::new("[0-9.]+ MB").expect("one").replace_all(&told, "N MB");
+        let told = regex::Regex::new("1[0-9][.][0-9]+").expect("one").replace_all(&told, "VERSION");
+        expect.assert_eq(&format!("{told}exit {}\n", said.exit));
+    };
+    check(&expect![[r#"
+        ok pg_dump: pg_dump VERSION
+        ok database: local:DATABASE_URL: PostgreSQL VERSION, 0 tables, N MB on its disk
+        error scratch: the secret SCRATCH_URL is not kept here
+          launchway secrets set SCRATCH_URL --environment staging keeps it
+        ok bucket: s3://backups/planner/ can be looked at
+        exit 5
+    "#]]);
+    bench.keep("SCRATCH_URL", "mysql://planner:planner@127.0.0.1/planner");
+    front.with(|cloud| cloud.inject(Fault::first("s3:GetObject", 1, FaultKind::Denied)));
+    bench.database.ask("alter role postgres password 'another'");
+    check(&expect![[r#"
+        ok pg_dump: pg_dump VERSION
+        error database: local:DATABASE_URL: the database does not answer: psql ended with 2: psql: error: the connection failed: FATAL:  password authentication failed for user "***"
+          correct what the secret says, or let this machine reach the database; where only AWS reaches it, take a snapshot: `backup: { rds: NAME }`
+        error scratch: local:SCRATCH_URL: it is no address of PostgreSQL: postgresql://USER:PASSWORD@HOST/DATABASE
+        error bucket: the bucket backups cannot be used: s3:GetObject: AccessDenied: Access Denied
+          correct `backup.dump.to` and `region`, or what these credentials may
         exit 5
     "#]]);
 }

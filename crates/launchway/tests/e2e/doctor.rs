@@ -116,7 +116,7 @@ environments:
 }
 
 /// A server that always answers so; nobody's address for 0.
-fn answering(status: u16) -> String {
+pub(crate) fn answering(status: u16) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     if status != 0 {

@@ -65,6 +65,8 @@ mod kept;
 mod kill;
 mod logs;
 mod plan;
+#[cfg(any(feature = "docker", feature = "postgres"))]
+mod postgres;
 mod promote;
 mod prune;
 mod refuse;

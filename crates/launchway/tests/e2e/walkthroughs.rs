@@ -1,5 +1,5 @@
 //! The walk-throughs (`docs/walkthroughs`), run as they stand there: their settings, their commands in
-//! order, their typed words; a real docker and a real registry, the model cloud as AWS.
+//! order, their typed words; a real docker, a real registry and a real PostgreSQL, the model cloud as AWS.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -13,6 +13,7 @@ use crate::build::{AWS, Registry};
 use crate::corrected::Web;
 use crate::ecs::ask;
 use crate::harness::{Place, text};
+use crate::postgres::Database;
 use crate::seeds::need_docker;
 
 /// Seconds of the cloud in one of ours.
@@ -34,7 +35,6 @@ fn walk(name: &str, region: &str, services: &[[&str; 4]], folders: &[&str]) {
             "taskDefinition": family, "launchType": "FARGATE"});
         ask(&mut cloud, "CreateService", &body);
     }
-    cloud.add_database("planner-db", false);
     cloud.advance(now + 60_000);
     let place = Place::with(&[]);
     let registry = Registry::start(&place, "registry", Some(AWS));
@@ -63,6 +63,17 @@ fn walk(name: &str, region: &str, services: &[[&str; 4]], folders: &[&str]) {
     let settings = hosts.iter().fold(settings, |text, host| {
         text.replace(&format!("https://{host}.example.com"), &web.url)
     });
+    // Its address lies where the settings say.
+    let database = settings.contains("dump:").then(Database::start);
+    if let Some(database) = &database {
+        database.ask("create table tasks as select n as id from generate_series(1, 100) n");
+        front.with(|cloud| {
+            cloud.add_bucket("planner-backups");
+            let value = json!({"database_url": database.url}).to_string();
+            let body = json!({"Name": "planner/production", "SecretString": value});
+            ask(cloud, "secretsmanager.CreateSecret", &body);
+        });
+    }
     place.write("launchway.yml", &settings);
     place.commit();
     let own = Path::new(env!("CARGO_BIN_EXE_launchway")).parent().expect("it is in a folder");
