@@ -46,6 +46,19 @@ pub enum Body {
         /// The tests.
         tests: Vec<Smoke>,
     },
+    /// How slow and how faulty answers are, over many of them.
+    Budget {
+        /// Where.
+        url: String,
+        /// The paths, one after the other.
+        paths: Vec<String>,
+        /// Of 20 answers, 19 come within this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        p95_ms: Option<u64>,
+        /// The largest share of answers with a status from 500 on, or of none, in percent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        errors_percent: Option<u32>,
+    },
     /// A command, once: a migration.
     Command {
         /// The command.

@@ -3,6 +3,7 @@
 //! ```text
 //!   Order ──▶ Prober::advance ──▶ health, bake:  rounds of requests, each on a thread of its own
 //!                    │            smoke:         requests and commands, in order
+//!                    │            budget:        a hundred requests, their times and faults
 //!                    └──────────▶ command:       a process, run once, found again after a crash
 //! ```
 //!
@@ -12,10 +13,12 @@
 //! a row do. What an answer held is evidence, masked, and no more than its beginning.
 
 mod body;
+mod budget;
 mod command;
 mod prober;
 mod request;
 
 pub use body::{Answer, Body, Smoke, VersionField};
+pub use budget::{BUDGET_REQUESTS, budget_within};
 pub use command::Commands;
 pub use prober::Prober;

@@ -10,6 +10,7 @@ use ports::{Order, Performer, Progress};
 use serde_json::{Value as Json, json};
 
 use crate::body::{Answer, Body, Smoke, VersionField};
+use crate::budget::{self, Budget, Said};
 use crate::command::{Commands, Once, Ran};
 use crate::request::{Asker, Got, join};
 
@@ -39,18 +40,22 @@ pub struct Prober {
     commands: Commands,
     asker: Asker,
     watches: BTreeMap<Key, Watch>,
+    /// Looks at budgets, and what was seen of them last.
+    budgets: BTreeMap<Key, (Receiver<Said>, String)>,
 }
 
 impl Prober {
     /// A prober that runs commands with these.
     pub fn new(commands: Commands) -> Prober {
-        Prober { commands, asker: Asker::new(), watches: BTreeMap::new() }
+        let (watches, budgets) = (BTreeMap::new(), BTreeMap::new());
+        Prober { commands, asker: Asker::new(), watches, budgets }
     }
 
     /// Ends what runs for an order that nobody wants any more.
     pub fn abandon(&mut self, order: &Order<'_>) {
         let token = token(order);
         self.commands.end(&token);
+        self.budgets.remove(&key(order));
         if let Some(watch) = self.watches.remove(&key(order)) {
             self.commands.end(&format!("{token}-{}", watch.at));
         }
@@ -114,6 +119,44 @@ impl Prober {
             (None, fault) => fault,
         };
         Progress::Underway { seen: self.commands.masked(&seen), again_in: LOOK }
+    }
+
+    fn budget(&mut self, order: &Order<'_>, urls: Vec<String>, budget: Budget) -> Progress {
+        let key = key(order);
+        let (said, last) = self
+            .budgets
+            .entry(key.clone())
+            .or_insert_with(|| (budget::look(&self.asker, urls, budget), "asking".to_owned()));
+        let over = loop {
+            match said.try_recv() {
+                Ok(Said::Seen(seen)) => *last = seen,
+                Ok(Said::Over(measured, kept)) => break Some((measured, kept)),
+                Err(TryRecvError::Empty) if order.now < order.until => {
+                    let seen = last.clone();
+                    return self.underway(&seen);
+                }
+                Err(_) => break None,
+            }
+        };
+        self.budgets.remove(&key);
+        let service = &order.service.service;
+        match over {
+            Some((measured, Ok(()))) => {
+                let p95_ms = u64::try_from(measured.p95().as_millis()).unwrap_or(u64::MAX);
+                let (requests, errors) = (measured.requests(), measured.errors());
+                Progress::Done {
+                    effect: json!({"requests": requests, "errors": errors, "p95_ms": p95_ms}),
+                }
+            }
+            Some((_, Err(fault))) => {
+                let message = format!("{service} is slower or more faulty than its budget allows");
+                self.failed(CauseCode::VerificationFailed, &message, &fault)
+            }
+            None => {
+                let message = format!("the budget of {service} was not looked at in time");
+                self.failed(CauseCode::TimedOut, &message, "")
+            }
+        }
     }
 
     fn smoke(&mut self, order: &Order<'_>, url: &str, folder: &str, tests: &[Smoke]) -> Progress {
@@ -262,6 +305,11 @@ impl Performer for Prober {
                 self.rounds(order, &rounds)
             }
             Body::Smoke { url, folder, tests } => self.smoke(order, &url, &folder, &tests),
+            Body::Budget { url, paths, p95_ms, errors_percent } => {
+                let urls = paths.iter().map(|path| join(&url, path)).collect();
+                let p95 = p95_ms.map(Duration::from_millis);
+                self.budget(order, urls, Budget { p95, errors_percent })
+            }
             Body::Command { run, folder } => self.command(order, &run, &folder),
         }
     }

@@ -318,3 +318,40 @@ fn a_command_that_takes_too_long_is_ended_and_not_run_again() {
         ],
     );
 }
+
+/// A hundred answers, and no more than it takes to be certain.
+#[test]
+fn a_budget_is_kept_or_not() {
+    let page = |status| (status, "", "it".to_owned());
+    let (url, _) = serve(&[("/health", page(200)), ("/tasks", page(503)), ("/gone", page(404))]);
+    let budget = |paths: &[&str], p95_ms, errors_percent| Body::Budget {
+        url: url.clone(),
+        paths: paths.iter().map(|it| (*it).to_owned()).collect(),
+        p95_ms,
+        errors_percent,
+    };
+    let check = |body: &Body, expect: &Expect| {
+        let case = Case { within: 20_000, ..Case::new(DeployStepKind::Verify, body) };
+        case.check(Way::Forward, &url, expect);
+    };
+    check(&budget(&["/health", "/gone"], Some(20_000), Some(0)), &expect!["done"]);
+    check(&budget(&["/health", "/tasks"], Some(20_000), None), &expect!["done"]);
+    check(
+        &budget(&["/health", "/tasks"], None, Some(10)),
+        &expect![
+            "VerificationFailed: api is slower or more faulty than its budget allows [11 of 22 answers failed, the last: GET URL/tasks: 503 after N ms: it]"
+        ],
+    );
+    let slow = Case::new(DeployStepKind::Verify, &budget(&["/health"], Some(0), None));
+    let Progress::Failed(cause) = slow.run(&mut slow.prober(), Way::Forward) else {
+        panic!("no answer takes no time")
+    };
+    let said = cause.evidence[0].text.as_str();
+    assert!(said.starts_with("6 of 6 answers took more than 0 ms, the slowest"), "{said}");
+    let measured = Case::new(DeployStepKind::Verify, &budget(&["/health"], None, Some(1)));
+    let Progress::Done { effect } = measured.run(&mut measured.prober(), Way::Forward) else {
+        panic!("it is kept")
+    };
+    assert_eq!((&effect["requests"], &effect["errors"]), (&100.into(), &0.into()));
+    assert!(effect["p95_ms"].is_u64(), "{effect}");
+}

@@ -42,6 +42,7 @@ pub(super) fn around(
     steps.extend(asked.migrations.then(|| migrate(service)).flatten());
     steps.extend(health(service, asked.url));
     steps.extend(smoke(service, asked));
+    steps.extend(budget(service, asked.url)?);
     steps.extend(bake(service, asked.url));
     Ok(steps)
 }
@@ -186,6 +187,40 @@ fn smoke(service: &ServiceInEnvironment, asked: &Asked<'_>) -> Option<PlannedSte
     let count = tests.len();
     let what = format!("runs {count} smoke test{}", if count == 1 { "" } else { "s" });
     Some(step(service, "smoke", DeployStepKind::Verify, what, Undo::Nothing, within, body.write()))
+}
+
+/// How slow and how faulty it may be, asked behind the smoke tests: what does not work need not be fast.
+fn budget(service: &ServiceInEnvironment, url: &str) -> Result<Option<PlannedStep>, Failure> {
+    let Some(budget) = &service.verify.budget else { return Ok(None) };
+    let name = &service.service.name.value;
+    let refused = |message: String| Failure::new(Exit::Refused, message);
+    let p95 = budget.p95.as_ref().map(|it| it.value);
+    let errors_percent = budget.errors.as_ref().map(|it| it.value);
+    let slow = p95.map(|it| format!("19 of 20 within {}", settings::duration_text(it)));
+    let faulty = errors_percent.map(|it| format!("at most {it} % faults"));
+    let wanted: Vec<String> = slow.into_iter().chain(faulty).collect();
+    if wanted.is_empty() {
+        return Err(refused(format!("`verify.budget` of {name} says nothing"))
+            .hint("write `p95`, `errors`, or both; or take it out"));
+    }
+    let health = service.service.health.as_ref();
+    let mut paths = health.map_or_else(Vec::new, |it| texts(&it.paths));
+    let asked = service.verify.smoke.iter().filter_map(|it| match &it.kind {
+        SmokeKind::Get { path, .. } => Some(path.value.to_string()),
+        SmokeKind::Run { .. } => None,
+    });
+    paths.extend(asked);
+    let mut known = std::collections::BTreeSet::new();
+    paths.retain(|it| known.insert(it.clone()));
+    if paths.is_empty() || url.is_empty() {
+        return Err(refused(format!("`verify.budget` of {name} has nothing to ask"))
+            .hint("write `health.paths`, or a smoke test with `get`"));
+    }
+    let what = format!("asks {} times: {}", probe::BUDGET_REQUESTS, wanted.join(", "));
+    let body = Body::Budget { url: url.to_owned(), paths, p95_ms: p95.map(ms), errors_percent };
+    let within = probe::budget_within(p95) + SLACK;
+    let kind = DeployStepKind::Verify;
+    Ok(Some(step(service, "budget", kind, what, Undo::Nothing, within, body.write())))
 }
 
 /// On this machine the target bakes: it knows the old beside the new.

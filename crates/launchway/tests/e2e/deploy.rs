@@ -465,3 +465,60 @@ fn checks_are_green_at_that_very_commit() {
     place.run(&["run", "--committed"]);
     deploy(&expect!["planned"]);
 }
+
+/// A service that sleeps before it answers, as its version says.
+const SLOW: &str = r#"
+import http.server, os, time
+version = open('version').read().strip()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def do_GET(self):
+        if 'slow' in version and self.path == '/tasks':
+            time.sleep(0.6)
+        self.send_response(200)
+        self.send_header('content-length', str(len(version)))
+        self.end_headers()
+        self.wfile.write(version.encode())
+http.server.ThreadingHTTPServer(('127.0.0.1', int(os.environ['PORT'])), Handler).serve_forever()
+"#;
+
+#[test]
+fn a_release_that_is_too_slow_goes_back() {
+    let project = Project::of(
+        SLOW,
+        "
+version: 1
+project: planner
+services:
+  api:
+    run: [python3, app.py]
+    bundle: { path: app }
+    health: { paths: [/health], settle: 0s, within: 20s, every: 100ms }
+    verify: { smoke: [{ get: /tasks }], budget: { p95: 500ms, errors: 0 } }
+environments:
+  staging:
+    targets: { host: 127.0.0.1:PORT }
+",
+    );
+    let said = project.run(&["deploy", "staging", "--plan"]);
+    let planned = said.stdout.lines().find(|it| it.contains("api/budget"));
+    expect!["6. api/budget  asks 100 times: 19 of 20 within 500ms, at most 0 % faults"]
+        .assert_eq(planned.unwrap_or_default().trim());
+    project.check(
+        &["deploy", "staging", "--yes"],
+        &expect![[r#"
+        api succeeded null
+        exit 0, 1.0
+    "#]],
+    );
+    project.version("1.1-slow");
+    project.check(
+        &["deploy", "staging", "--yes"],
+        &expect![[r#"
+        api rolled_back api is slower or more faulty than its budget allows
+        exit 6, 1.0
+    "#]],
+    );
+    let said = project.run(&["verify", "staging", "--format", "json"]);
+    assert_eq!(said.exit, 0, "{}{}", said.stdout, said.stderr);
+}

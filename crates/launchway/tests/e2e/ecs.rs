@@ -582,3 +582,19 @@ fn alarms_of_the_settings_are_looked_at_and_watched() {
         exit 0"#]]
     .assert_eq(&plan());
 }
+
+/// The budget is asked behind the smoke tests, at the environment's address.
+#[test]
+fn a_service_that_is_too_faulty_goes_back() {
+    let url = crate::doctor::answering(503);
+    let project = Project::new(&format!(
+        "    url: {url}
+    verify: {{ smoke: [{{ get: /tasks, status: 503 }}], budget: {{ p95: 20s, errors: 5 }} }}"
+    ));
+    let image = image('b');
+    let args = ["deploy", "staging", "--yes", "--image", &image, "--version", "2.0"];
+    project.check(&args, &expect![[r#"
+        api rolled_back api is slower or more faulty than its budget allows
+        exit 6, api:1 2, RegisterTaskDefinition 1, RunTask 1, UpdateService 2, StopServiceDeployment 0
+    "#]]);
+}

@@ -178,7 +178,11 @@ pub(crate) static VERIFY: Shape = Shape {
             "CloudWatch alarms that must not go off, from the first change to the end.",
         ),
         Key::optional("logs", TEXTS, "Texts that must not appear in the logs in that time."),
-        Key::optional("budget", Kind::Shape(&BUDGET), "How slow and how faulty it may be."),
+        Key::optional(
+            "budget",
+            Kind::Shape(&BUDGET),
+            "How slow and how faulty it may be, over 100 answers on the paths of health and of smoke tests.",
+        ),
     ],
 };
 
@@ -214,13 +218,11 @@ static BUDGET: Shape = Shape {
             "p95",
             Kind::Duration { min_ms: 1, max_ms: HOUR_MS },
             "Of 20 answers, 19 come within this.",
-        )
-        .not_yet(),
+        ),
         Key::optional(
             "errors",
             Kind::Integer { min: 0, max: 100 },
-            "The share of answers with a status from 500 on, in percent.",
-        )
-        .not_yet(),
+            "The share of answers with a status from 500 on, or of none, in percent.",
+        ),
     ],
 };
