@@ -42,6 +42,8 @@ const PART_BYTES_MAX: u64 = 256 << 20;
 const PARTS_MAX: u32 = 10_000;
 /// A dump is compressed; one twice as large as its database is not expected.
 const LARGER_THAN_DATABASE: u64 = 2;
+/// The longest name of a database.
+const NAME_BYTES_MAX: usize = 63;
 /// How often a call is made that may go well later.
 const TRIES: u32 = 5;
 /// Between two tries, and doubled with each.
@@ -251,14 +253,16 @@ impl Job<'_> {
         rows: u64,
     ) -> Result<u64, Wrong> {
         (self.say)("restores it once, to prove it".to_owned());
-        let name = self.object.replace(".dump", "");
+        let name = self.object.strip_suffix(".dump").unwrap_or(self.object);
+        // What makes it one of its own stands at its end.
+        let name = &name[name.len().saturating_sub(NAME_BYTES_MAX)..];
         let place =
             crate::load::Place { programs: self.programs, address: scratch, limits: self.limits };
         let began = Instant::now();
-        let loaded = place.load(&name, &mut |into| bucket.read(&self.key(), into));
-        let counted = loaded.and_then(|()| place.rows(&name));
+        let loaded = place.load(name, &mut |into| bucket.read(&self.key(), into));
+        let counted = loaded.and_then(|()| place.rows(name));
         let restored_ms = elapsed_ms(began);
-        place.drop_database(&name);
+        place.drop_database(name);
         let found = counted.map_err(|it| it.of(&self.shown()))?;
         if let Some(found) = found.filter(|it| *it != rows) {
             let shown = self.shown();

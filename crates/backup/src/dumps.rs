@@ -27,6 +27,8 @@ use crate::words::{hex, text};
 
 /// How often it is looked how far it is.
 const LOOK: Duration = Duration::from_millis(200);
+/// How long somebody who stops waits for an upload to be thrown away: what stays is found later.
+const STOP_TIME_MAX: Duration = Duration::from_secs(5);
 /// When it is begun anew after something did not answer.
 const AGAIN: Duration = Duration::from_secs(10);
 
@@ -71,8 +73,12 @@ enum Said {
 }
 
 impl Drop for Working {
+    /// Nobody wants it any more: it has a moment to throw half of an upload away.
     fn drop(&mut self) {
         self.is_stopped.store(true, Ordering::Relaxed);
+        let until = Instant::now() + STOP_TIME_MAX;
+        let left = || until.saturating_duration_since(Instant::now());
+        while self.said.recv_timeout(left()).is_ok() {}
     }
 }
 

@@ -80,11 +80,11 @@ pub(crate) fn prove(
     whole.args(["--data-only", "--file=-"]);
     let mut whole = Running::start(whole, None, limits)?;
     let counted = in_thread(whole.output(), Counted::default());
-    let mut reader = Reader { digest: Sha256::new(), bytes: 0, list, whole };
+    let mut reader = Reader { digest: Sha256::new(), bytes: 0, list, whole, limits };
     if !give(&mut reader).map_err(|it| Unproven::Unread(Box::new(it)))? {
         return Err(Unproven::Gone);
     }
-    let Reader { digest, bytes, list, whole } = reader;
+    let Reader { digest, bytes, list, whole, .. } = reader;
     let sha256 = crate::words::hex(&digest.finalize());
     if bytes == 0 {
         return Err(Unproven::Empty);
@@ -107,15 +107,19 @@ pub(crate) fn prove(
 }
 
 /// Passes an archive on to whoever reads it.
-struct Reader {
+struct Reader<'a> {
     digest: Sha256,
     bytes: u64,
     list: Running,
     whole: Running,
+    limits: &'a Limits,
 }
 
-impl Write for Reader {
+impl Write for Reader<'_> {
     fn write(&mut self, piece: &[u8]) -> std::io::Result<usize> {
+        if self.limits.are_over() {
+            return Err(std::io::Error::other("its time is over"));
+        }
         self.digest.update(piece);
         self.bytes += piece.len() as u64;
         // Whoever wants no more has read its part, or failed: its end says which.

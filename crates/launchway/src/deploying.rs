@@ -23,6 +23,7 @@ pub(crate) mod show;
 pub(crate) mod signing;
 mod steps;
 pub(crate) mod targets;
+mod watching;
 pub(crate) mod workflow;
 
 use event::{Actor, Verdict};

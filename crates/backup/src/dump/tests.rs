@@ -401,28 +401,31 @@ fn what_cannot_be_dumped_is_said_without_the_address() {
         let url = bench.server.url.replace(from, to);
         let address = Address::read(&Secret::new(url)).expect("it is one");
         let error = bench.programs.survey(&address).expect_err("it is another");
-        expect.assert_eq(&format!("{error}\nhint: {}", error.hint()));
+        let told = format!("{error}\nhint: {}", error.hint());
+        // Why a name is not known depends on the machine.
+        let told = told.split(" to address").next().unwrap_or_default();
+        expect.assert_eq(told);
     };
     check(
         "hunter22",
         "wrong-password",
         &expect![[r#"
-        the database does not answer: psql ended with 2: psql: error: the connection failed: FATAL:  password authentication failed for user "***"
-        hint: correct the secret that `backup.dump.url` names, or let this machine reach the database; where only AWS reaches it, take a snapshot: `backup: { rds: NAME }`"#]],
+            the database does not answer: psql ended with 2: psql: error: the connection failed: FATAL:  password authentication failed for user "***"
+            hint: correct what the secret says, or let this machine reach the database; where only AWS reaches it, take a snapshot: `backup: { rds: NAME }`"#]],
     );
     check(
         "/planner",
         "/planned",
         &expect![[r#"
-        the database does not answer: psql ended with 2: psql: error: the connection failed: FATAL:  database "***" does not exist
-        hint: correct the secret that `backup.dump.url` names, or let this machine reach the database; where only AWS reaches it, take a snapshot: `backup: { rds: NAME }`"#]],
+            the database does not answer: psql ended with 2: psql: error: the connection failed: FATAL:  database "***" does not exist
+            hint: correct what the secret says, or let this machine reach the database; where only AWS reaches it, take a snapshot: `backup: { rds: NAME }`"#]],
     );
     check(
         "127.0.0.1",
         "nobody.invalid",
-        &expect![[r#"
-        the database does not answer: psql ended with 2: psql: error: could not translate host name "***" to address: Name or service not known
-        hint: correct the secret that `backup.dump.url` names, or let this machine reach the database; where only AWS reaches it, take a snapshot: `backup: { rds: NAME }`"#]],
+        &expect![[
+            r#"the database does not answer: psql ended with 2: psql: error: could not translate host name "***""#
+        ]],
     );
     // A table that its owner alone may read.
     bench.server.ask("create role reader login password 'reading1'");

@@ -7,7 +7,7 @@ use settings::{Credentials, Environment};
 use target_ecs::{EcsConfig, Passed};
 
 use super::targets::{self, Site};
-use super::{cloud, dumps, request, steps};
+use super::{cloud, dumps, request, steps, watching};
 use crate::exit::{Exit, Failure};
 use crate::images;
 use crate::settings_file::Found;
@@ -121,6 +121,9 @@ pub(crate) fn role(
             policy.add(backup::permissions(&rds, &trust.account));
         }
         policy.add(images::rights::rights(found, &resolved, &trust.account)?);
+        if let Some(statement) = watching::permissions(&resolved) {
+            policy.add(Policy { statements: vec![statement] });
+        }
         if let Some(dump) = dumps::of(&resolved, site.project)? {
             policy.add(backup::dump_permissions(&dump, &trust.account));
         }

@@ -14,6 +14,7 @@ use probe::{Body, Commands, Prober};
 use super::inbox;
 use super::rules::Where;
 use super::targets::{self, Site};
+use super::watching::{self, Watching};
 use crate::exit::{Exit, Failure};
 use crate::images::gate::{Images, is_about_images};
 use crate::settings_file::Found;
@@ -24,6 +25,7 @@ pub(crate) struct Hands {
     targets: BTreeMap<Arc<str>, Box<dyn Target>>,
     prober: Prober,
     images: Images,
+    watching: Watching,
     /// None where no step is a backup's.
     backups: Option<Backups>,
     /// Where the rules are read once more.
@@ -62,10 +64,11 @@ impl Hands {
         };
         let commands = Commands::new(&state.deployments(), Masker::new());
         let images = Images::new(site, found);
+        let watching = Watching::new(site, found);
         let environment = Arc::from(of.1);
         let rules = found.map(|found| Where { file: found.file.clone(), environment });
         let prober = Prober::new(commands);
-        Ok(Hands { targets: opened, prober, images, backups, rules })
+        Ok(Hands { targets: opened, prober, images, watching, backups, rules })
     }
 }
 
@@ -116,6 +119,9 @@ impl Doors for Hands {
         // Whoever planned a step reads its body: what the prober can read is the prober's.
         if Body::read(&step.body).is_ok() {
             return Ok(&mut self.prober);
+        }
+        if watching::is_watched(step) {
+            return Ok(&mut self.watching);
         }
         if backup::Body::read(&step.body).is_err() {
             return Ok(self.target(service)? as &mut dyn Performer);

@@ -23,6 +23,7 @@ use super::person;
 use super::rules::Where;
 use super::steps::{self, Asked, around};
 use super::targets::{self, Site};
+use super::watching;
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
 use crate::images::gate::{self as image_gate, CopyFrom};
@@ -177,7 +178,9 @@ pub(crate) fn build(
         protection: None,
         at: now(),
     };
-    dumps::look(&mut request, Site::of(state, book, wish.environment), found)?;
+    let site = Site::of(state, book, wish.environment);
+    watching::look(&request, site, found)?;
+    dumps::look(&mut request, site, found)?;
     let rules = Where { file: found.file.clone(), environment: environment.name.value.clone() };
     let record = |request: DeploymentRequest, why: &Failure| {
         if why.exit != Exit::Forbidden || wish.only_look {
@@ -421,10 +424,11 @@ fn service(
         _ => {
             // What is restored was here before; what is new may change data.
             let backup = matches!(wish.what, What::Ship { .. });
-            around(
-                resolved,
-                &Asked { url: &url, root: &root, project: site.project, migrations, backup },
-            )?
+            // Whoever goes back, or mends, does it because of an alarm that is on.
+            let alarms = matches!(wish.what, What::Ship { hotfix: false, .. });
+            let project = site.project;
+            let asked = Asked { url: &url, root: &root, project, migrations, backup, alarms };
+            around(resolved, &asked)?
         }
     };
     around.extend(copy.map(|it| image_gate::copy_step(name, &release, it)));
@@ -504,13 +508,7 @@ fn image_of<'a>(images: &'a [String], service: &str) -> Option<&'a str> {
 
 /// What is written and not acted upon yet is refused: nobody shall believe that it holds.
 fn refuse_not_yet(resolved: &ServiceInEnvironment) -> Result<(), Failure> {
-    let verify = &resolved.verify;
-    let watched = [("verify.alarms", &verify.alarms), ("verify.logs", &verify.logs)];
-    // On ECS they are watched.
-    let elsewhere = !matches!(resolved.target, settings::Target::Ecs(_));
-    let mut watched = watched.into_iter().filter(|(_, list)| elsewhere && !list.is_empty());
-    let watched = watched.next().map(|(key, _)| key);
-    let key = resolved.not_yet.first().map(|it| it.key.as_str()).or(watched);
+    let key = resolved.not_yet.first().map(|it| it.key.as_str());
     match key {
         None => Ok(()),
         Some(key) => {

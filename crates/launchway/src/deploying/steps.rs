@@ -13,7 +13,7 @@ use probe::{Answer, Body, Smoke, VersionField};
 use serde_json::{Value as Json, json};
 use settings::{Backup, ServiceInEnvironment, SmokeKind, Strategy, Text};
 
-use super::dumps;
+use super::{dumps, watching};
 use crate::exit::{Exit, Failure};
 
 /// How often is asked while baking, where no health says otherwise.
@@ -29,6 +29,8 @@ pub(super) struct Asked<'a> {
     pub(super) migrations: bool,
     /// Data is put aside before.
     pub(super) backup: bool,
+    /// Alarms count.
+    pub(super) alarms: bool,
 }
 
 pub(super) fn around(
@@ -44,6 +46,7 @@ pub(super) fn around(
     steps.extend(smoke(service, asked));
     steps.extend(budget(service, asked.url)?);
     steps.extend(bake(service, asked.url));
+    steps.extend(watching::step(service, asked.alarms)?);
     Ok(steps)
 }
 

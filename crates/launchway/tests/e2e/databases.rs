@@ -344,6 +344,24 @@ fn killed_while_it_dumps_and_gone_on_with() {
     assert!(listed.iter().all(|it| it["bytes"].as_u64() > Some(10 << 20)), "{listed:?}");
 }
 
+/// Ctrl-C while it dumps: nothing was changed, and no half upload stays.
+#[test]
+fn ctrl_c_throws_half_a_dump_away() {
+    let front = model();
+    let bench = Bench::new(front.url(), "");
+    bench.database.ask(LARGE);
+    let uploads = || front.with(|cloud| cloud.open_uploads("backups"));
+    let mut command = bench.launchway(&["deploy", "staging", "--yes", "--format", "json"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    wait_until("an upload", || !uploads().is_empty());
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupted.expect("it starts").success());
+    let said = Said::from(child.wait_with_output().expect("it ends"));
+    let end = &said.of("deployment_completed")[0];
+    expect![[r#""cancelled" 130"#]].assert_eq(&format!("{} {}", end["verdict"], said.exit));
+    assert_eq!(uploads(), Vec::<String>::new());
+}
+
 /// Whether the password is in an argument of any process, or in a variable of one of PostgreSQL's.
 fn is_seen(database: &Database) -> bool {
     let (_, password) = database.url.split_once("postgres:").expect("it has one");

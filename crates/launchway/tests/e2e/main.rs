@@ -30,6 +30,7 @@
 //!   walkthroughs.rs   docs/walkthroughs, run as they stand there                 (feature `docker`)
 //!   seeds.rs      the seeds' delivery workflows as written: where they fail, and why (its build:
 //!                 feature `docker`)
+//!   watched.rs    alarms and printed texts of services on this machine
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
 //! ```
@@ -84,4 +85,5 @@ mod tls;
 mod told;
 #[cfg(feature = "docker")]
 mod walkthroughs;
+mod watched;
 mod where_it_runs;
