@@ -8,6 +8,9 @@ use std::time::Duration;
 use event::ServiceRequest;
 use serde::{Deserialize, Serialize};
 
+/// The key of a request's config that bars the way back, with why.
+const NO_WAY_BACK: &str = "no_way_back";
+
 /// `ServiceRequest::config` for the target `host`. Nothing secret: of private variables it has the
 /// names only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -143,6 +146,12 @@ const NAME_BYTES_MAX: usize = 100;
 
 impl HostConfig {
     /// Reads it from a request; what is wrong with it, in a sentence.
+    /// Why the release before could not run any more behind this deployment: a migration that it does
+    /// not work with.
+    pub(crate) fn barred(request: &ServiceRequest) -> Option<String> {
+        request.config[NO_WAY_BACK].as_str().map(str::to_owned)
+    }
+
     pub(crate) fn of(request: &ServiceRequest) -> Result<HostConfig, String> {
         let name = &*request.service;
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
@@ -153,7 +162,10 @@ impl HostConfig {
         {
             return Err(format!("`{name}` cannot be a service here: letters, digits, - _ and ."));
         }
-        let config: HostConfig = serde_json::from_value(request.config.clone())
+        let mut config = request.config.clone();
+        // It is about this deployment, and not about what runs afterwards: see `barred`.
+        config.as_object_mut().and_then(|it| it.shift_remove(NO_WAY_BACK));
+        let config: HostConfig = serde_json::from_value(config)
             .map_err(|error| format!("the settings of {name} for this machine: {error}"))?;
         let is_image = request.release.location.is_some();
         if !is_image && config.run.first().is_none_or(String::is_empty) {

@@ -334,7 +334,8 @@ impl Target for HostTarget {
         let facts: Seen = serde_json::from_value(seen.seen.clone())
             .map_err(|error| refused(&format!("what was seen here cannot be read: {error}")))?;
         let set = Set { release: wanted.release.clone(), config };
-        steps::propose(&wanted.service, &set, facts, seen.running.as_ref())
+        let barred = HostConfig::barred(wanted);
+        steps::propose(&wanted.service, &set, facts, seen.running.as_ref(), barred)
     }
 }
 

@@ -99,17 +99,14 @@ pub(crate) fn config(service: &ServiceInEnvironment, found: &Found) -> Result<Js
     }
 }
 
-/// Why the release before could not run behind the migration of this one, for targets that ask.
+/// Why the release before could not run behind the migration of this one.
 pub(crate) fn no_way_back(service: &ServiceInEnvironment) -> Option<String> {
     let migrate = service.service.migrate.as_ref().filter(|it| !it.compatible.value)?;
-    let is_asked = matches!(service.target, settings::Target::Ecs(_));
-    is_asked.then(|| {
-        format!(
-            "the settings say that the release before does not work behind `{}` (`compatible: \
-             false`): ship one that does before it, or restore the backup if it must be",
-            migrate.run.iter().map(|it| &*it.value).collect::<Vec<_>>().join(" ")
-        )
-    })
+    Some(format!(
+        "the settings say that the release before does not work behind `{}` (`compatible: \
+         false`): ship one that does before it, or restore the backup if it must be",
+        migrate.run.iter().map(|it| &*it.value).collect::<Vec<_>>().join(" ")
+    ))
 }
 
 /// The release that is made of what lies here.

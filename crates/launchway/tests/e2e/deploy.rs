@@ -522,3 +522,22 @@ environments:
     let said = project.run(&["verify", "staging", "--format", "json"]);
     assert_eq!(said.exit, 0, "{}{}", said.stdout, said.stderr);
 }
+
+/// A migration that the release before does not work with bars the way back, wherever it runs.
+#[test]
+fn a_migration_that_bars_the_way_back_is_refused() {
+    let project = Project::new("");
+    let said = project.run(&["deploy", "staging", "--yes"]);
+    assert_eq!(said.exit, 0, "{}{}", said.stdout, said.stderr);
+    let path = project.place.repository().join("launchway.yml");
+    let settings = std::fs::read_to_string(path).expect("written above");
+    let settings = settings.replace("timeout: 20s }", "timeout: 20s, compatible: false }");
+    project.place.write("launchway.yml", &settings);
+    project.version("1.1");
+    project.check(&["deploy", "staging", "--yes"], &expect![[r#"
+        api refused if api failed, what runs there now could not be brought back
+        exit 4, {"version": "1.0"}
+    "#]]);
+    let said = project.run(&["deploy", "staging", "--yes", "--force"]);
+    assert_eq!(said.exit, 0, "{}{}", said.stdout, said.stderr);
+}

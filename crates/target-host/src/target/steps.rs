@@ -75,6 +75,7 @@ pub(super) fn propose(
     set: &Set,
     seen: Seen,
     running: Option<&KnownRelease>,
+    barred: Option<String>,
 ) -> Result<Proposal, Cause> {
     if let Some(problem) = seen.private_problem {
         let what = format!("{service} cannot be given its private variables");
@@ -91,13 +92,19 @@ pub(super) fn propose(
         };
         return Err(Cause::new(CauseCode::TargetRefused, MaskedText::without_secrets(what)));
     }
-    let going_back = match (running, seen.way_back) {
-        (None, _) => GoingBack::FirstDeployment,
-        (Some(to), None) => GoingBack::Possible { to: Box::new(to.clone()) },
-        (Some(to), Some(problem)) => {
-            let what =
-                format!("release {} could not be started again: {problem}", to.release.version);
-            GoingBack::Impossible { reasons: vec![MaskedText::without_secrets(what)] }
+    let going_back = match running {
+        None => GoingBack::FirstDeployment,
+        Some(to) => {
+            let version = &to.release.version;
+            let lost = seen
+                .way_back
+                .map(|problem| format!("release {version} could not be started again: {problem}"));
+            let reasons: Vec<MaskedText> =
+                lost.into_iter().chain(barred).map(MaskedText::without_secrets).collect();
+            match reasons.is_empty() {
+                true => GoingBack::Possible { to: Box::new(to.clone()) },
+                false => GoingBack::Impossible { reasons },
+            }
         }
     };
     let mut changes = changes(seen.running.as_ref().map(|former| &former.set), set);
