@@ -20,18 +20,17 @@ use crate::owner::is_still_there;
 use crate::round::{DriverError, Loop, Observer};
 use crate::surroundings::Home;
 
-/// The groups of one repository that this process has.
+/// The groups that this process has. Their names say of which repository they are.
 #[derive(Debug)]
 pub struct GroupLocks {
     folder: PathBuf,
-    repository: Arc<str>,
     held: BTreeMap<String, File>,
 }
 
 impl GroupLocks {
-    /// None yet. Groups of different repositories have nothing to do with one another.
-    pub fn new(folder: PathBuf, repository: Arc<str>) -> GroupLocks {
-        GroupLocks { folder, repository, held: BTreeMap::new() }
+    /// None yet.
+    pub fn new(folder: PathBuf) -> GroupLocks {
+        GroupLocks { folder, held: BTreeMap::new() }
     }
 
     /// Takes a group for this process, or says who has it.
@@ -95,7 +94,7 @@ impl GroupLocks {
 
     /// A group's name may hold anything, its file's name may not.
     fn path(&self, group: &str, kind: &str) -> PathBuf {
-        let name = Digest::of(format!("{}\n{group}", self.repository).as_bytes());
+        let name = Digest::of(group.as_bytes());
         self.folder.join(format!("{name}.{kind}"))
     }
 }
@@ -207,20 +206,20 @@ mod tests {
     #[test]
     fn a_group_has_one_holder_among_processes() {
         let folder = std::env::temp_dir().join(format!("groups-{}", std::process::id()));
-        let locks = |repository: &str| GroupLocks::new(folder.clone(), repository.into());
+        let locks = || GroupLocks::new(folder.clone());
         let run = |run| StreamId::Run(RunId(run), Attempt(1));
-        let (mut one, mut two, mut other) = (locks("octo/a"), locks("octo/a"), locks("octo/b"));
+        let (mut one, mut two) = (locks(), locks());
         assert_eq!(one.take("deploy/é", run(1)).unwrap(), None);
         assert_eq!(one.take("deploy/é", run(1)).unwrap(), None);
-        assert_eq!(other.take("deploy/é", run(3)).unwrap(), None);
+        assert_eq!(one.take("other/é", run(3)).unwrap(), None);
         assert_eq!(two.take("deploy/é", run(2)).unwrap().as_deref(), Some("run/1/1"));
         assert!(!one.is_wanted("deploy/é"));
         two.want("deploy/é").unwrap();
-        assert!(one.is_wanted("deploy/é") && !other.is_wanted("deploy/é"));
+        assert!(one.is_wanted("deploy/é") && !one.is_wanted("other/é"));
         one.leave("deploy/é");
         assert_eq!(two.take("deploy/é", run(2)).unwrap(), None);
         assert!(!two.is_wanted("deploy/é"));
-        drop((two, other));
+        drop((one, two));
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
         std::fs::remove_dir_all(folder).unwrap();
     }

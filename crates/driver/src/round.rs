@@ -429,6 +429,23 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         Ok(())
     }
 
+    /// From now on no job begins. What runs goes on.
+    pub fn begin_nothing(&mut self) {
+        self.settings.width = 0;
+    }
+
+    /// Drops the runs that are over: nothing is owed for them, and a loop that lives long would
+    /// remember all of them.
+    pub fn forget_completed(&mut self) {
+        let over = |(stream, run): (StreamId, &scheduler::Run)| {
+            run.conclusion().is_some().then_some(stream)
+        };
+        for stream in self.state.runs().filter_map(over).collect::<Vec<_>>() {
+            self.state.forget(stream);
+            self.seqs.remove(&stream);
+        }
+    }
+
     /// When the clock has to be looked at next.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         self.state.next_deadline()

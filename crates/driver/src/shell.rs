@@ -29,6 +29,9 @@ pub enum Ended {
     Detached,
 }
 
+/// Somebody who is given the loop after each round.
+type Look<'l, J, W, H, O> = dyn FnMut(&Loop<J, W, H, O>) + 'l;
+
 /// Drives a loop in real time.
 pub struct Shell<J, W, H, O> {
     round: Loop<J, W, H, O>,
@@ -81,6 +84,52 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Shell<J, W, H, O> {
             inputs.extend(self.inputs.try_iter().take(ROUND_INPUTS_MAX));
             if inputs.iter().any(|input| matches!(input, Input::Detach)) {
                 return Ok(Ended::Detached);
+            }
+            if self.round.next_deadline().is_some_and(|deadline| deadline <= now()) {
+                inputs.push(Input::Tick);
+            }
+        }
+    }
+
+    /// Runs until somebody wants it to end ([`Input::Detach`]), whether or not there is anything to
+    /// do: more may come. Then no job begins any more, and those that run have `grace` to end; a
+    /// second such wish does not wait for them. After each round `looked` is given the loop.
+    ///
+    /// # Errors
+    /// When the journal fails.
+    pub fn serve(
+        &mut self,
+        grace: Duration,
+        refused: &mut dyn FnMut(&DriverError),
+        looked: &mut Look<'_, J, W, H, O>,
+    ) -> Result<(), DriverError> {
+        let mut inputs = Vec::new();
+        let mut ends_at: Option<Timestamp> = None;
+        loop {
+            match self.round.round(std::mem::take(&mut inputs), now()) {
+                Err(error @ DriverError::Refused(_)) => refused(&error),
+                other => other?,
+            }
+            self.round.forget_completed();
+            looked(&self.round);
+            let left = ends_at.map(|at| Duration::from_millis(at.0.saturating_sub(now().0)));
+            if left.is_some_and(|left| left.is_zero() || self.round.state().leases_open() == 0) {
+                return Ok(());
+            }
+            match self.inputs.recv_timeout(self.patience().min(left.unwrap_or(LOOK))) {
+                Ok(first) => inputs.push(first),
+                Err(RecvTimeoutError::Timeout) => {}
+                // Nobody is left who could want anything, or say that it is to end.
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            inputs.extend(self.inputs.try_iter().take(ROUND_INPUTS_MAX));
+            for _ in inputs.extract_if(.., |input| matches!(input, Input::Detach)) {
+                self.round.begin_nothing();
+                let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+                let wanted_before = ends_at.is_some();
+                let at =
+                    if wanted_before { now() } else { Timestamp(now().0.saturating_add(grace)) };
+                ends_at = Some(at);
             }
             if self.round.next_deadline().is_some_and(|deadline| deadline <= now()) {
                 inputs.push(Input::Tick);

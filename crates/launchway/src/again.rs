@@ -1,18 +1,19 @@
 //! Going on with a run, or running it once more: what the journal does not keep is asked for again.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use event::{RunRequest, StreamId, Terms};
 use mask::Secret;
 use protocol::JobOptions;
-use repository::{HeldStore, PrivateStore, Repository};
+use repository::{HeldStore, PrivateStore, Repository, RepositoryError};
 use store::Store;
 
 use crate::cli::AgainArgs;
-use crate::engine::Engine;
+use crate::engine::{Engine, LOCK_FILE};
 use crate::exit::{Exit, Failure};
+use crate::files::write_beside;
 use crate::given;
 use crate::kept;
 use crate::levels::Levels;
@@ -35,8 +36,7 @@ pub(crate) fn engine(
 ) -> Result<Engine, Failure> {
     let mut secrets = given::secrets(&args.secrets, args.secret_file.as_deref())?;
     let path = PathBuf::from(&*request.repository_path);
-    // Of a repository that is gone nothing is kept.
-    let identity = Repository::discover(&path).map(|it| it.identity).unwrap_or_default();
+    let Known { identity, levels, lock_file } = Known::of(state, &path, &request.change.commit)?;
     kept::add_secrets(state, &identity, &mut secrets)?;
     check_secrets(request, &secrets)?;
     Ok(Engine {
@@ -49,12 +49,50 @@ pub(crate) fn engine(
             ..JobOptions::default()
         },
         terms: terms(args)?,
-        levels: Levels::of(&path),
+        levels,
+        lock_file,
         repository: path,
         identity,
-        repository_name: Arc::clone(&request.repository),
         width: crate::engine::processors(),
     })
+}
+
+/// What is known of the repository that a run is of.
+pub(crate) struct Known {
+    pub(crate) identity: String,
+    pub(crate) levels: Levels,
+    pub(crate) lock_file: PathBuf,
+}
+
+impl Known {
+    /// Of a work tree what stands in it; of a bare repository what is committed: levels at the tip of
+    /// the default branch, so that no branch raises its own, the lock file at the run's commit.
+    pub(crate) fn of(state: &StateFolder, path: &Path, commit: &str) -> Result<Known, Failure> {
+        let nobody = || (String::new(), String::new());
+        let repository = match Repository::discover(path) {
+            Err(RepositoryError::NoWorkTree { .. }) => Repository::bare(path, commit, nobody())?,
+            found => {
+                // Of a repository that is gone nothing is kept.
+                let identity = found.map(|it| it.identity).unwrap_or_default();
+                let lock_file = path.join(LOCK_FILE);
+                return Ok(Known { identity, levels: Levels::of(path), lock_file });
+            }
+        };
+        let root = state.root().join("locks").join(commit);
+        let lock_file = root.join(LOCK_FILE);
+        if let Some(text) = repository.committed_file(LOCK_FILE)?
+            && !lock_file.exists()
+        {
+            write_beside(&lock_file, text.as_bytes())
+                .map_err(|error| Failure::caused(Exit::Missing, error))?;
+        }
+        let settings = match Repository::default_commit(path)? {
+            Some(tip) => Repository::bare(path, &tip, nobody())?.committed_file(settings::FILE)?,
+            None => None,
+        };
+        let levels = Levels::of_text(settings.as_deref());
+        Ok(Known { identity: repository.identity, levels, lock_file })
+    }
 }
 
 /// What a run was made from besides the repository has to be there still, and stays from now on.

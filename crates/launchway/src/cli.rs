@@ -11,6 +11,7 @@ mod examples;
 mod init;
 mod runs;
 mod secrets;
+mod serve;
 
 use std::path::PathBuf;
 
@@ -30,6 +31,9 @@ pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
 pub(crate) use init::{InitArgs, InitTarget};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
 pub(crate) use secrets::{SecretsCommand, VarsCommand};
+pub(crate) use serve::{
+    DataArgs, HookArgs, HookName, RepositoriesCommand, ServeArgs, TokenScope, TokensCommand,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -131,6 +135,14 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Make a small repository, run its pipeline, watch it fail, mend it
     Demo(DemoArgs),
+    /// Run what is pushed to bare repositories, and show it to a team
+    Serve(ServeArgs),
+    /// Say which repositories a server runs
+    #[command(subcommand)]
+    Repositories(RepositoriesCommand),
+    /// Say who may use a server
+    #[command(subcommand)]
+    Tokens(TokensCommand),
     /// Delete what is past, and what nothing needs any more
     Prune(PruneArgs),
     /// Write manual pages, one for each command
@@ -146,6 +158,9 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Answers git when somebody pushes; called by the hooks that `repositories add` writes
+    #[command(hide = true)]
+    Hook(HookArgs),
     /// Runs one job; started by the command itself
     #[command(hide = true)]
     Worker,

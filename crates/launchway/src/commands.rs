@@ -24,23 +24,32 @@ mod plan;
 mod promote;
 mod prune;
 mod releases;
+mod repositories;
 mod rollback;
 mod run;
 pub(crate) mod runs;
 mod scale;
 mod secrets;
+mod serve;
 mod settings;
 mod status;
 mod task;
+mod tokens;
 mod unit;
 mod vars;
 mod verify;
 mod workflows;
 
+pub(crate) use check::check_sources;
+pub(crate) use run::{NOT_NUMBERED, look_ahead};
+pub(crate) use runs::carried;
+
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command, EnvironmentsCommand};
+use crate::cli::{Cli, Command, EnvironmentsCommand, HookName};
 use crate::exit::Failure;
+use crate::serving::data::DataFolder;
+use crate::serving::hook;
 use crate::state::StateFolder;
 use target_host::IfTaken;
 
@@ -82,6 +91,16 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Issuer(command) => issuer::run(&command, &state()?)?,
         Command::Init(args) => init::run(&args)?,
         Command::Demo(args) => demo::run(&args, &state()?)?,
+        Command::Serve(args) => serve::run(&args, cli.global.state.as_deref())?,
+        Command::Repositories(command) => repositories::run(&command, cli.global.state.as_deref())?,
+        Command::Tokens(command) => tokens::run(&command, cli.global.state.as_deref())?,
+        Command::Hook(args) => {
+            let data = DataFolder::locate(args.data.data.as_deref(), None)?;
+            match args.hook {
+                HookName::PreReceive => hook::pre_receive(&args.repository)?,
+                HookName::PostReceive => hook::post_receive(&data, &args.repository)?,
+            }
+        }
         Command::Prune(args) => prune::run(&args, &state()?)?,
         Command::Man { dir } => man::run(&dir)?,
         Command::Completions { shell } => completions::run(shell)?,

@@ -41,8 +41,8 @@ pub(crate) struct Engine {
     pub(crate) terms: Terms,
     /// Root of the user's repository.
     pub(crate) repository: PathBuf,
-    /// Its name, `owner/name`: concurrency groups are those of a repository.
-    pub(crate) repository_name: Arc<str>,
+    /// Where its actions are pinned.
+    pub(crate) lock_file: PathBuf,
     /// Under which secrets are kept for it.
     pub(crate) identity: String,
     /// What may happen in its environments.
@@ -111,7 +111,7 @@ impl Engine {
             Watcher { artifacts: &artifacts, sums: &sums, logs: self.store.logs(), shown };
         let settings = Settings { width: self.width.max(1), tracking: tracking()? };
         let journal = Arc::clone(&self.store);
-        let groups = GroupLocks::new(self.state.groups(), Arc::clone(&self.repository_name));
+        let groups = GroupLocks::new(self.state.groups());
         let home = HomeFolders { engine: self, artifacts: &artifacts, sums: &sums, groups };
         let round = Loop::new(settings, journal, workers, home, watcher);
         let mut shell = Shell::new(round, receiver);
@@ -151,7 +151,7 @@ impl Engine {
 }
 
 /// What tracking ids begin with: no other process ever had it.
-fn tracking() -> Result<Arc<str>, Failure> {
+pub(crate) fn tracking() -> Result<Arc<str>, Failure> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
         Failure::new(Exit::Missing, format!("the system gives no random numbers: {error}"))
@@ -168,37 +168,36 @@ struct HomeFolders<'e> {
     groups: GroupLocks,
 }
 
-fn log_of(logs: &Logs, lease: &Lease) -> PathBuf {
+pub(crate) fn log_of(logs: &Logs, lease: &Lease) -> PathBuf {
     let (run, attempt) = lease.stream.as_run().expect("the stream of a run");
     logs.path(run, attempt, &lease.job, lease.fence)
 }
 
-impl Home for HomeFolders<'_> {
-    fn surroundings(
-        &mut self,
+impl Engine {
+    /// Secrets, folders and options for a lease.
+    pub(crate) fn surroundings(
+        &self,
+        artifacts: &RunArtifacts,
         lease: &Lease,
         request: &RunRequest,
         definition: &JobDefinition,
     ) -> Result<Surroundings, HomeError> {
         let (run, attempt) = lease.stream.as_run().expect("the stream of a run");
-        let terms = request.terms.and(&self.engine.terms);
+        let terms = request.terms.and(&self.terms);
         refuse::at_start(request, definition, &terms, refuse::Machine::here(&terms.labels))
             .map_err(|message| HomeError { message })?;
         if let Some(environment) = &definition.environment
-            && let Some(why) = self.engine.levels.refusal(environment.as_str())
+            && let Some(why) = self.levels.refusal(environment.as_str())
         {
             return Err(HomeError { message: why });
         }
-        let Engine { state, store, secrets, options, repository, .. } = self.engine;
+        let Engine { state, store, secrets, options, repository, .. } = self;
         let log = store
             .logs()
             .create(run, attempt, &lease.job, lease.fence)
             .map_err(|error| HomeError { message: error.to_string() })?;
         let job = state.attempt(lease.stream).join(log.file_stem().unwrap_or_default());
-        self.artifacts
-            .borrow()
-            .list(run, &job)
-            .map_err(|error| HomeError { message: format!("{error:#}") })?;
+        artifacts.list(run, &job).map_err(|error| HomeError { message: format!("{error:#}") })?;
         let text = |path: PathBuf| Arc::from(path.to_string_lossy());
         let paths = JobPaths {
             repository: text(repository.clone()),
@@ -208,14 +207,14 @@ impl Home for HomeFolders<'_> {
             actions: text(state.actions()),
             caches: text(state.caches()),
             tools: text(state.tools()),
-            lock_file: text(repository.join(LOCK_FILE)),
+            lock_file: text(self.lock_file.clone()),
         };
         let exposed = |(key, value): (&String, &Secret)| (key.clone(), value.expose().to_owned());
         let mut secrets: BTreeMap<String, String> = secrets.iter().map(exposed).collect();
         // An environment's own are for its jobs alone, and come before everybody's.
         if let Some(environment) = &definition.environment {
             let own = kept::vault(state)
-                .secrets_of(&self.engine.identity, environment.as_str())
+                .secrets_of(&self.identity, environment.as_str())
                 .map_err(|error| HomeError { message: error.to_string() })?;
             secrets.extend(own.iter().map(exposed));
         }
@@ -227,6 +226,17 @@ impl Home for HomeFolders<'_> {
         let snapshot = change.snapshot.clone();
         let options = JobOptions { snapshot, objects, ..options.clone() };
         Ok(Surroundings { secrets, paths, options })
+    }
+}
+
+impl Home for HomeFolders<'_> {
+    fn surroundings(
+        &mut self,
+        lease: &Lease,
+        request: &RunRequest,
+        definition: &JobDefinition,
+    ) -> Result<Surroundings, HomeError> {
+        self.engine.surroundings(&self.artifacts.borrow(), lease, request, definition)
     }
 
     fn keep_log(&mut self, lease: &Lease) -> Option<BlobId> {
@@ -335,7 +345,7 @@ pub(crate) fn exit_of(store: &Store, runs: &[StreamId]) -> Result<Exit, Failure>
     Ok(exit)
 }
 
-fn exit_of_run(conclusion: Option<event::Conclusion>) -> Exit {
+pub(crate) fn exit_of_run(conclusion: Option<event::Conclusion>) -> Exit {
     use event::Conclusion::{Cancelled, Failure, Skipped, Success, TimedOut};
     match conclusion {
         Some(Success | Skipped) => Exit::Done,

@@ -83,6 +83,19 @@ pub(crate) fn is_yaml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml")
 }
 
+/// Writes a file beside its place and renames it: nobody reads half of it, and it survives the loss of
+/// power. Its folder is made.
+pub(crate) fn write_beside(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+    beside.write_all(bytes)?;
+    beside.as_file().sync_all()?;
+    beside.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
 /// A path as the person would write it: relative to where they stand, where that is shorter.
 pub(crate) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();

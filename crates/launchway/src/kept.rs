@@ -35,7 +35,11 @@ pub(crate) fn owner_here(settings: Option<&Found>) -> Result<String, Failure> {
     match (Repository::discover(Path::new(".")), settings) {
         (Ok(repository), _) => Ok(repository.identity),
         (Err(_), Some(found)) => Ok(found.settings.project.value.to_string()),
-        (Err(error), None) => Err(error.into()),
+        // A server's repositories have no work tree.
+        (Err(error), None) => match repository::bare_identity(Path::new("."))? {
+            Some(identity) => Ok(identity),
+            None => Err(error.into()),
+        },
     }
 }
 

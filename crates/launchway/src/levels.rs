@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use settings::FILE;
+use syntax::Source;
 
 use crate::files;
 
@@ -27,8 +28,18 @@ impl Levels {
         if !path.is_file() {
             return Levels::default();
         }
-        let read = files::read(&path, FILE).ok().and_then(|source| settings::read(&source).0);
-        let Some(settings) = read else {
+        let text = files::read(&path, FILE).ok();
+        Levels::read(text.and_then(|source| settings::read(&source).0))
+    }
+
+    /// Those that a committed file says; without one there are none.
+    pub(crate) fn of_text(text: Option<&str>) -> Levels {
+        let Some(text) = text else { return Levels::default() };
+        Levels::read(settings::read(&Source::new(FILE, text)).0)
+    }
+
+    fn read(settings: Option<settings::Settings>) -> Levels {
+        let Some(settings) = settings else {
             return Levels { known: BTreeMap::new(), is_unreadable: true };
         };
         let level = |it: &settings::Environment| (it.name.value.to_lowercase(), it.level.value);

@@ -15,6 +15,8 @@ pub(crate) enum Standing {
     Over,
     /// This process.
     Driven(u32),
+    /// A server elsewhere.
+    Served,
     /// Nobody: its command was killed, or went away because a person has to decide.
     Unattended,
 }
@@ -37,7 +39,7 @@ impl Standing {
     pub(crate) fn driven_by(self) -> Option<u32> {
         match self {
             Standing::Driven(pid) => Some(pid),
-            Standing::Over | Standing::Unattended => None,
+            Standing::Over | Standing::Served | Standing::Unattended => None,
         }
     }
 

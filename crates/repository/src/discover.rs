@@ -208,7 +208,7 @@ fn not_a_repository(path: &Path, shown: String) -> Result<RepositoryError, Repos
     }
 }
 
-fn commit(root: &Path, name: &str) -> Result<Option<Commit>, RepositoryError> {
+pub(crate) fn commit(root: &Path, name: &str) -> Result<Option<Commit>, RepositoryError> {
     // A name may come from a payload, and is never an option.
     let commits = commits(root, &["-1", "--end-of-options", name])?;
     Ok(commits.and_then(|commits| commits.into_iter().next()))
@@ -297,7 +297,7 @@ impl Status {
 }
 
 /// The settings of git that matter here.
-struct Config {
+pub(crate) struct Config {
     origin: Option<String>,
     name: Option<String>,
     mail: Option<String>,
@@ -305,7 +305,7 @@ struct Config {
 }
 
 impl Config {
-    fn read(root: &Path) -> Result<Config, RepositoryError> {
+    pub(crate) fn read(root: &Path) -> Result<Config, RepositoryError> {
         let keys = "^(remote\\.origin\\.url|user\\.(name|email)|init\\.defaultbranch)$";
         let answer = ask(root, &["config", "-z", "--get-regexp", keys])?.unwrap_or_default();
         let mut config = Config { origin: None, name: None, mail: None, init_branch: None };
@@ -323,7 +323,7 @@ impl Config {
         Ok(config)
     }
 
-    fn full_name(&self, root: &Path) -> (String, String) {
+    pub(crate) fn full_name(&self, root: &Path) -> (String, String) {
         let folder = root.file_name().map_or("repository".into(), |name| name.to_string_lossy());
         self.origin
             .as_deref()
@@ -331,7 +331,7 @@ impl Config {
             .unwrap_or_else(|| ("local".to_owned(), folder.into_owned()))
     }
 
-    fn identity(&self, root: &Path) -> String {
+    pub(crate) fn identity(&self, root: &Path) -> String {
         let folder = || root.display().to_string();
         self.origin.as_deref().map_or_else(folder, |address| host_and_path(address, root))
     }

@@ -146,7 +146,7 @@ impl Repository {
         Ok(TriggeringEvent { message: Some(commit.message), ..event.at(standing) })
     }
 
-    fn pushed_commits(
+    pub(crate) fn pushed_commits(
         &self,
         before: Option<&str>,
     ) -> Result<Vec<discover::Commit>, RepositoryError> {
@@ -158,7 +158,7 @@ impl Repository {
         Ok(commits.unwrap_or_else(|| vec![self.head.clone()]))
     }
 
-    fn push_payload(
+    pub(crate) fn push_payload(
         &self,
         git_ref: &str,
         before: Option<&str>,

@@ -12,6 +12,7 @@
 //! base, get commits of their own in a private store. Nothing here writes to the user's repository,
 //! and nothing here reads a workflow.
 
+mod bare;
 mod changes;
 mod discover;
 mod event;
@@ -22,6 +23,7 @@ mod private;
 mod standing;
 mod tip;
 
+pub use bare::{RefUpdate, bare_identity, bare_name};
 pub use changes::{ChangedFiles, CommitTime};
 pub use discover::{Commit, CommittedFile, Repository};
 pub use event::{EventRequest, TriggeringEvent};

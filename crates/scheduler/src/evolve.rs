@@ -315,7 +315,7 @@ impl Fold<'_> {
     }
 
     fn join_group(&mut self, id: NodeId) {
-        if let Some((group, member)) = job_member(self.stream, id, self.node(id)) {
+        if let Some((group, member)) = job_member(self.stream, self.run(), id, self.node(id)) {
             self.state.groups.join(group, member);
         }
     }
@@ -462,7 +462,7 @@ impl Fold<'_> {
             node.ready_at = at;
             node.waiting = None;
         });
-        if let Some((group, member)) = job_member(self.stream, id, self.node(id)) {
+        if let Some((group, member)) = job_member(self.stream, self.run(), id, self.node(id)) {
             self.state.groups.hold(group, member);
         }
     }
@@ -504,7 +504,7 @@ impl Fold<'_> {
                 node.legs.as_mut().expect("a matrix has legs").told = true;
             });
         }
-        if let Some((group, member)) = job_member(self.stream, id, self.node(id)) {
+        if let Some((group, member)) = job_member(self.stream, self.run(), id, self.node(id)) {
             self.state.groups.told_to_end(group, member);
         }
     }
@@ -521,7 +521,7 @@ impl Fold<'_> {
             self.run_mut().outputs_bytes += outputs_bytes(outputs);
         }
         self.run_mut().timed_out |= conclusion == Conclusion::TimedOut;
-        if let Some((group, member)) = job_member(self.stream, id, self.node(id)) {
+        if let Some((group, member)) = job_member(self.stream, self.run(), id, self.node(id)) {
             self.state.groups.leave(group, member);
         }
         let result = self.node(id).result_of(conclusion);
@@ -611,11 +611,16 @@ pub(crate) fn run_member(stream: StreamId, run: &Run) -> Option<(GroupName, Memb
         cancels_holder: claim.cancel_in_progress,
         lets_wait: claim.queue_max,
     };
-    Some((GroupName::new(claim.group.as_str()), member))
+    Some((GroupName::new(&run.request.repository, claim.group.as_str()), member))
 }
 
 /// A job as a member of its group.
-pub(crate) fn job_member(stream: StreamId, id: NodeId, node: &Node) -> Option<(GroupName, Member)> {
+pub(crate) fn job_member(
+    stream: StreamId,
+    run: &Run,
+    id: NodeId,
+    node: &Node,
+) -> Option<(GroupName, Member)> {
     let definition = node.definition.as_ref()?;
     let claim = definition.concurrency.as_ref()?;
     let member = Member {
@@ -625,7 +630,7 @@ pub(crate) fn job_member(stream: StreamId, id: NodeId, node: &Node) -> Option<(G
         cancels_holder: claim.cancel_in_progress,
         lets_wait: claim.queue_max,
     };
-    Some((GroupName::new(claim.group.as_str()), member))
+    Some((GroupName::new(&run.request.repository, claim.group.as_str()), member))
 }
 
 fn after(at: Timestamp, minutes: f64, slack_ms: u64) -> Timestamp {

@@ -1,4 +1,5 @@
-//! Concurrency groups over all runs of one process (conformance 40 to 44).
+//! Concurrency groups over all runs of one process (conformance 40 to 44). A process may drive runs
+//! of several repositories, whose groups have nothing to do with one another.
 //!
 //! A group has a holder and those who wait, oldest first. Who joined when is read from the events,
 //! so that folding streams in any order gives the same queue.
@@ -21,13 +22,13 @@ pub(crate) struct Member {
     pub(crate) lets_wait: bool,
 }
 
-/// A group by its name in lower case; names compare without case.
+/// A group by its repository and its name in lower case; names compare without case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct GroupName(String);
 
 impl GroupName {
-    pub(crate) fn new(group: &str) -> GroupName {
-        GroupName(group.to_lowercase())
+    pub(crate) fn new(repository: &str, group: &str) -> GroupName {
+        GroupName(format!("{repository}\n{}", group.to_lowercase()))
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -124,8 +124,8 @@ fn max_parallel(state: &State, _: &Definitions) -> Option<String> {
 }
 
 fn groups(state: &State, _: &Definitions) -> Option<String> {
-    let unheld = nodes(state).find_map(|(stream, _, id, node)| {
-        let (group, member) = job_member(stream, id, node)?;
+    let unheld = nodes(state).find_map(|(stream, run, id, node)| {
+        let (group, member) = job_member(stream, run, id, node)?;
         let holds = state.groups.get(&group).is_some_and(|it| it.holder() == Some(member));
         (goes_ahead(node) && !holds).then(|| format!("{} goes ahead without its group", node.key))
     });

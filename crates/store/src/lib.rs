@@ -36,7 +36,7 @@ pub use blobs::Blobs;
 pub use database::{Durability, LOCK_WAIT_MAX_MS};
 pub use error::StoreError;
 pub use logs::Logs;
-pub use read::{BrokenChain, ReadError, RunRecord, Verified};
+pub use read::{BrokenChain, Happened, ReadError, RunRecord, Verified};
 pub use store::{Ledger, Store};
 pub use sums::{Sum, Sums};
 pub use vault::{Kept, Scope, Value, Vault, VaultError};

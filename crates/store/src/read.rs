@@ -180,6 +180,74 @@ pub(crate) fn newest_streams(
     statement.query_map([limit], |row| row.get(0))?.collect()
 }
 
+/// Those of runs that were created before another one, newest first; without one the newest.
+pub(crate) fn streams_before(
+    connection: &Connection,
+    before: Option<StreamId>,
+    limit: usize,
+) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name FROM stream WHERE forgotten = 0 AND name GLOB 'run/*'
+           AND (?1 IS NULL OR id < (SELECT id FROM stream WHERE name = ?1))
+         ORDER BY id DESC LIMIT ?2",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let before = before.map(|stream| stream.to_string());
+    statement.query_map(rusqlite::params![before, limit], |row| row.get(0))?.collect()
+}
+
+/// The newest deployments of all projects, newest first.
+pub(crate) fn newest_deployments(
+    connection: &Connection,
+    limit: usize,
+) -> rusqlite::Result<Vec<DeploymentId>> {
+    let mut statement =
+        connection.prepare_cached("SELECT id FROM deployment ORDER BY id DESC LIMIT ?1")?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let id = |row: &Row<'_>| Ok(DeploymentId(row.get::<_, i64>(0)?.cast_unsigned()));
+    statement.query_map([limit], id)?.collect()
+}
+
+/// That something happened, over all streams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happened {
+    /// Its place in the whole journal.
+    pub position: u64,
+    /// The stream, by its name: it may be of a kind that this version does not know.
+    pub stream: String,
+    /// Its place in the stream.
+    pub seq: Seq,
+    /// When.
+    pub at: Timestamp,
+    /// The event's kind; none where it was forgotten.
+    pub kind: Option<String>,
+}
+
+/// What happened behind a place in the journal, in order.
+pub(crate) fn feed(
+    connection: &Connection,
+    after: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Happened>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT event.position, stream.name, event.seq, event.at, json_extract(event.payload, '$.type')
+         FROM event JOIN stream ON stream.id = event.stream
+         WHERE event.position > ?1 ORDER BY event.position LIMIT ?2",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let happened = |row: &Row<'_>| {
+        Ok(Happened {
+            position: row.get::<_, i64>(0)?.cast_unsigned(),
+            stream: row.get(1)?,
+            seq: Seq(row.get::<_, i64>(2)?.cast_unsigned()),
+            at: Timestamp(row.get::<_, i64>(3)?.cast_unsigned()),
+            kind: row.get(4)?,
+        })
+    };
+    statement.query_map([after, limit], happened)?.collect()
+}
+
 /// Streams of runs that ended and still have their events, oldest first, with the time of the last event. A
 /// kind of stream that this version does not know is not its business.
 pub(crate) fn ended_streams(

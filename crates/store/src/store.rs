@@ -15,7 +15,7 @@ use crate::blobs::{Blobs, create_folder};
 use crate::database::{self, Durability};
 use crate::error::StoreError;
 use crate::logs::Logs;
-use crate::read::{self, ReadError, RunRecord, Verified};
+use crate::read::{self, Happened, ReadError, RunRecord, Verified};
 use crate::references;
 use crate::write::Refusal;
 use crate::writer::{Answer, Request, Writer};
@@ -167,6 +167,28 @@ impl Store {
         let names = read::newest_streams(&self.reader(), limit);
         let names = names.map_err(|source| self.sqlite(source))?;
         names.iter().map(|name| read::parse_stream(name)).collect()
+    }
+
+    /// Streams of runs that were created before another one and still have their events, newest
+    /// first; without one the newest.
+    pub fn streams_before(
+        &self,
+        before: Option<StreamId>,
+        limit: usize,
+    ) -> Result<Vec<StreamId>, ReadError> {
+        let names = read::streams_before(&self.reader(), before, limit);
+        let names = names.map_err(|source| self.sqlite(source))?;
+        names.iter().map(|name| read::parse_stream(name)).collect()
+    }
+
+    /// The newest deployments of all projects, newest first.
+    pub fn newest_deployments(&self, limit: usize) -> Result<Vec<DeploymentId>, StoreError> {
+        read::newest_deployments(&self.reader(), limit).map_err(|source| self.sqlite(source))
+    }
+
+    /// What happened in the whole journal behind a place in it, in order.
+    pub fn feed(&self, after: u64, limit: usize) -> Result<Vec<Happened>, StoreError> {
+        read::feed(&self.reader(), after, limit).map_err(|source| self.sqlite(source))
     }
 
     /// Streams of runs that ended and still have their events, oldest first, each with when it ended.

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::Format;
 
 /// Which event, of what, with what.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct EventArgs {
     /// push, pull_request, workflow_dispatch, schedule, tag, or any event with --event-path
     #[arg(value_name = "EVENT", default_value = "push")]

@@ -12,6 +12,53 @@ Examples:
 
 One finding is switched off by a comment on its line: # launchway: ignore[rule] reason";
 
+/// `launchway serve`
+pub(super) const SERVE: &str = "\
+Examples:
+  launchway serve                                 on this machine alone: http://127.0.0.1:7878
+  launchway serve --data /srv/launchway --jobs 4
+  launchway serve --data /srv/launchway --listen 10.0.0.5:7878 --url https://ci.example.com
+
+The first start prints a token to sign in with. Everything lies in one folder; killed at any moment, the
+server goes on from there. docs/server.md sets one up in ten minutes, and says what is defended.";
+
+/// `launchway tokens create`
+pub(super) const TOKENS_CREATE: &str = "\
+Examples:
+  launchway tokens create mona --scope operate
+  launchway tokens create dashboard --days 30 --data /srv/launchway";
+
+/// `launchway tokens list`
+pub(super) const TOKENS_LIST: &str = "\
+Examples:
+  launchway tokens list
+  launchway tokens list --format json --data /srv/launchway";
+
+/// `launchway tokens revoke`
+pub(super) const TOKENS_REVOKE: &str = "\
+Examples:
+  launchway tokens revoke 0123456789abcdef --data /srv/launchway";
+
+/// `launchway repositories add`
+pub(super) const REPOSITORIES_ADD: &str = "\
+Examples:
+  launchway repositories add /srv/git/app.git
+  launchway repositories add /srv/git/app.git --name octo/app --environment staging --data /srv/launchway
+
+It writes the hooks pre-receive (workflow files with mistakes are refused, with their places) and
+post-receive (whoever pushes is told the runs). Called again it changes what is kept.";
+
+/// `launchway repositories list`
+pub(super) const REPOSITORIES_LIST: &str = "\
+Examples:
+  launchway repositories list --data /srv/launchway";
+
+/// `launchway repositories remove`
+pub(super) const REPOSITORIES_REMOVE: &str = "\
+Examples:
+  launchway repositories remove octo/app
+  launchway repositories remove /srv/git/app.git --data /srv/launchway";
+
 /// `launchway build`
 pub(super) const BUILD: &str = "\
 Examples:
@@ -47,6 +94,7 @@ pub(super) const RUNS_LIST: &str = "\
 Examples:
   launchway runs list                             the newest 20 of this repository
   launchway runs list --all -n 100                of every repository
+  launchway runs list --server https://ci.example.com   those of a server; LAUNCHWAY_TOKEN holds a token of it
   launchway runs list --format json | jq -r 'select(.conclusion==\"failure\") | .run'";
 
 /// `launchway runs show`

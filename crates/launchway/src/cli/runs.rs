@@ -21,6 +21,8 @@ pub(crate) enum RunsCommand {
         /// How they are written
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
+        #[command(flatten)]
+        at: ServerArg,
     },
     /// Show one run: jobs, steps, annotations, summaries
     #[command(after_help = examples::RUNS_SHOW)]
@@ -30,12 +32,16 @@ pub(crate) enum RunsCommand {
         /// How it is written
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
+        #[command(flatten)]
+        at: ServerArg,
     },
     /// Follow a run until it ends
     #[command(after_help = examples::RUNS_WATCH)]
     Watch {
         #[command(flatten)]
         run: RunRef,
+        #[command(flatten)]
+        at: ServerArg,
     },
     /// Print a run's logs
     Logs(LogsArgs),
@@ -58,6 +64,8 @@ pub(crate) enum RunsCommand {
     Cancel {
         #[command(flatten)]
         run: RunRef,
+        #[command(flatten)]
+        at: ServerArg,
     },
     /// Go on with a run whose command was killed
     #[command(after_help = examples::RUNS_RESUME)]
@@ -80,7 +88,18 @@ pub(crate) enum RunsCommand {
         failed: bool,
         #[command(flatten)]
         again: AgainArgs,
+        /// On a server, which has what the run needs; LAUNCHWAY_TOKEN holds a token of it
+        #[arg(long, value_name = "URL", conflicts_with_all = ["secrets", "secret_file", "environments", "labels", "offline"])]
+        server: Option<String>,
     },
+}
+
+/// Where the runs are.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ServerArg {
+    /// Those of a server; LAUNCHWAY_TOKEN holds a token of it
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
 }
 
 /// `launchway runs logs`
@@ -98,6 +117,8 @@ pub(crate) struct LogsArgs {
     /// Every byte as it is kept, colours and all
     #[arg(long)]
     pub(crate) raw: bool,
+    #[command(flatten)]
+    pub(crate) at: ServerArg,
 }
 
 const DIFF_EXAMPLES: &str = "\

@@ -105,14 +105,18 @@ impl Checked {
 fn check_files(paths: &[PathBuf]) -> Result<Vec<Diagnostic>, Failure> {
     let checked = side_by_side(paths, |path| Checked::read(path));
     let checked: Vec<Checked> = checked.into_iter().collect::<Result<_, _>>()?;
+    Ok(check_together(&checked))
+}
+
+fn check_together(checked: &[Checked]) -> Vec<Diagnostic> {
     let mut context = check::CheckContext::default();
-    for file in &checked {
+    for file in checked {
         let name = file.path.file_name().unwrap_or_default().to_string_lossy();
         if let Some(root) = &file.root {
             context.workflows.insert(format!("{}/{name}", files::WORKFLOWS).into(), root);
         }
     }
-    Ok(side_by_side(&checked, |file| check_file(file, &context)).concat())
+    side_by_side(checked, |file| check_file(file, &context)).concat()
 }
 
 fn check_file(file: &Checked, context: &check::CheckContext<'_>) -> Vec<Diagnostic> {
@@ -130,6 +134,16 @@ fn check_file(file: &Checked, context: &check::CheckContext<'_>) -> Vec<Diagnost
     }
     found.sort_by_key(|finding| finding.labels.first().map(|label| label.span));
     found
+}
+
+/// The findings of workflow files that lie nowhere, looked at together.
+pub(crate) fn check_sources(sources: &[Arc<Source>]) -> Vec<Diagnostic> {
+    let checked = |source: &Arc<Source>| {
+        let (root, found) = syntax::yaml::read(source);
+        let path = PathBuf::from(source.name());
+        Checked { path, source: Arc::clone(source), root, found }
+    };
+    check_together(&sources.iter().map(checked).collect::<Vec<_>>())
 }
 
 /// Does the work for each item, on every processor, and gives the results in the items' order.

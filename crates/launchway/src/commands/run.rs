@@ -14,7 +14,7 @@ use store::Store;
 use syntax::Diagnostic;
 
 use crate::cli::{EventArgs, Executor, Format, RunArgs};
-use crate::engine::{Engine, Finish, exit_of, processors, sweep};
+use crate::engine::{Engine, Finish, LOCK_FILE, exit_of, processors, sweep};
 use crate::exit::{Exit, Failure, Outcome, exit_of_findings};
 use crate::levels::Levels;
 use crate::prepare::{self, Chosen, Numbers, Situation, called, foreseen, inputs, refuse};
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
         secrets,
         options: options(args, committed.is_some())?,
         repository: repository.root.clone(),
-        repository_name: repository.full_name().into(),
+        lock_file: repository.root.join(LOCK_FILE),
         identity: repository.identity.clone(),
         levels: Levels::of(&repository.root),
         terms: Terms::default(),

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod diff;
+mod distant;
 mod download;
 mod list;
 mod logs;
@@ -10,6 +11,7 @@ mod resume;
 mod show;
 mod watch;
 
+pub(crate) use rerun::carried;
 pub(crate) use show::summary;
 
 use std::sync::Arc;
@@ -20,18 +22,25 @@ use crate::journal;
 use crate::state::StateFolder;
 
 pub(crate) fn run(command: RunsCommand, state: &StateFolder) -> Outcome {
+    if let Some(outcome) = distant::run(&command) {
+        return outcome;
+    }
     let store = Arc::new(journal::open(state)?);
     match command {
-        RunsCommand::List { limit, all, format } => list::run(&store, state, limit, all, format),
-        RunsCommand::Show { run, format } => show::run(&store, state, &run, format),
-        RunsCommand::Watch { run } => watch::run(&store, state, &run),
+        RunsCommand::List { limit, all, format, .. } => {
+            list::run(&store, state, limit, all, format)
+        }
+        RunsCommand::Show { run, format, .. } => show::run(&store, state, &run, format),
+        RunsCommand::Watch { run, .. } => watch::run(&store, state, &run),
         RunsCommand::Logs(args) => logs::run(&store, &args),
         RunsCommand::Download { run, names, folder } => {
             download::run(&store, &run, &names, &folder)
         }
         RunsCommand::Diff(args) => diff::run(&store, &args),
-        RunsCommand::Cancel { run } => cancel::run(store, state, &run),
+        RunsCommand::Cancel { run, .. } => cancel::run(store, state, &run),
         RunsCommand::Resume { run, yes, again } => resume::run(store, state, &run, yes, &again),
-        RunsCommand::Rerun { run, failed, again } => rerun::run(store, state, &run, failed, &again),
+        RunsCommand::Rerun { run, failed, again, .. } => {
+            rerun::run(store, state, &run, failed, &again)
+        }
     }
 }

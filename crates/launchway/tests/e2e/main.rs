@@ -31,6 +31,7 @@
 //!   seeds.rs      the seeds' delivery workflows as written: where they fail, and why (its build:
 //!                 feature `docker`)
 //!   watched.rs    alarms and printed texts of services on this machine
+//!   serve.rs      the server: pushes, pages, the API, killed and gone on with, who gets in
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
 //! ```
@@ -77,6 +78,7 @@ mod run;
 mod safety;
 mod seeds;
 mod select;
+mod serve;
 mod settings;
 #[cfg(feature = "soak")]
 mod soak;

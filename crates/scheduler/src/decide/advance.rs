@@ -10,7 +10,7 @@ use super::cancel::{self, Below};
 use super::{Decided, report};
 use crate::contexts::JobContexts;
 use crate::definitions::{Definitions, Files};
-use crate::group::{Group, Member};
+use crate::group::{Group, GroupName, Member};
 use crate::limits::{GROUP_PENDING_MAX, PLANS_AT_ONCE, RUN_JOBS_MAX};
 use crate::pending::At;
 use crate::plan::{self, Fault, Planning};
@@ -146,10 +146,8 @@ impl<'s> Due<'s> {
                 let event = match &leg.planned().concurrency {
                     None => RunEvent::JobReady { job, at: self.at },
                     Some(claim) => {
-                        let group = self
-                            .state
-                            .groups
-                            .get(&crate::group::GroupName::new(claim.group.as_str()));
+                        let name = GroupName::new(&run.request.repository, claim.group.as_str());
+                        let group = self.state.groups.get(&name);
                         let holder = group.and_then(Group::holder);
                         let reason = self.behind(&claim.group, holder);
                         RunEvent::JobWaiting { job, reason, at: self.at }

@@ -54,7 +54,7 @@ pub(super) fn create(
 /// from the fold.
 fn waiting(state: &State, request: &RunRequest) -> Option<WaitReason> {
     let claim = request.concurrency.as_ref()?;
-    let group = state.groups.get(&GroupName::new(claim.group.as_str()))?;
+    let group = state.groups.get(&GroupName::new(&request.repository, claim.group.as_str()))?;
     let holder = group.holder()?;
     let holder = MaskedText::without_secrets(holder.stream.to_string());
     Some(WaitReason::Concurrency { group: claim.group.clone(), holder })

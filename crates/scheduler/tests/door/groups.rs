@@ -165,7 +165,8 @@ jobs:
   a: { concurrency: deploy, runs-on: x, steps: [{ run: make }] }
 ";
     let mut world = World::new();
-    let elsewhere = |holder: &str| [("deploy".to_owned(), holder.into())].into_iter().collect();
+    let elsewhere =
+        |holder: &str| [("octo/planner\ndeploy".to_owned(), holder.into())].into_iter().collect();
     world.definitions.set_elsewhere(elsewhere("run/9/1"));
     for (number, workflow) in [(1, run), (2, job), (3, run)] {
         world.create(request(number, workflow, &[]), Vec::new());
@@ -192,7 +193,7 @@ jobs:
     .assert_eq(&world.told());
     let turns = world.state.group_turns();
     expect![[
-        r#"[GroupTurn { group: "deploy", stream: Run(RunId(3), Attempt(1)), ends_holder: false }]"#
+        r#"[GroupTurn { group: "octo/planner\ndeploy", stream: Run(RunId(3), Attempt(1)), ends_holder: false }]"#
     ]]
     .assert_eq(&format!("{turns:?}"));
     assert_eq!(world.state.groups_held(), []);
@@ -206,6 +207,30 @@ jobs:
     "#]]
     .assert_eq(&world.told());
     assert_eq!(world.state.group_turns(), []);
-    expect![[r#"[HeldGroup { group: "deploy", written: "Deploy", stream: Run(RunId(3), Attempt(1)), job: None }]"#]].assert_eq(&format!("{:?}", world.state.groups_held()));
+    expect![[r#"[HeldGroup { group: "octo/planner\ndeploy", written: "Deploy", stream: Run(RunId(3), Attempt(1)), job: None }]"#]].assert_eq(&format!("{:?}", world.state.groups_held()));
+    world.check_fold();
+}
+
+/// A process that drives runs of several repositories keeps their groups apart.
+// proves: conformance 41
+#[test]
+fn c41_groups_of_two_repositories_have_nothing_to_do_with_each_other() {
+    let run = "
+on: push
+concurrency: deploy
+jobs:
+  a: { runs-on: x, steps: [{ run: make }] }
+";
+    let mut world = World::new();
+    for (number, repository) in [(1, "octo/planner"), (2, "octo/other")] {
+        let mut request = request(number, run, &[]);
+        request.repository = repository.into();
+        world.create(request, Vec::new());
+        world.now.0 += 1;
+    }
+    let held: Vec<_> =
+        world.state.groups_held().into_iter().map(|it| (it.group, it.stream)).collect();
+    expect![[r#"[("octo/other\ndeploy", Run(RunId(2), Attempt(1))), ("octo/planner\ndeploy", Run(RunId(1), Attempt(1)))]"#]]
+        .assert_eq(&format!("{held:?}"));
     world.check_fold();
 }

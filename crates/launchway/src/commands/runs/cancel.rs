@@ -11,6 +11,7 @@ use store::Store;
 use crate::cli::{AgainArgs, Format, RunRef};
 use crate::engine::sweep;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::serving::data::DataFolder;
 use crate::state::StateFolder;
 use crate::terminal::report::reporter;
 use crate::terminal::style::talk;
@@ -27,6 +28,12 @@ pub(crate) fn run(store: Arc<Store>, state: &StateFolder, run: &RunRef) -> Outco
     }
     let holder = Owner::holder(&state.owners(), stream)
         .map_err(|error| Failure::caused(Exit::Missing, error))?;
+    if let (Some(_), Some(url)) = (holder, DataFolder { state: state.clone() }.served_at()?) {
+        // The process is the server: what ends it ends all of its runs.
+        let run = view.header.run;
+        return Err(Failure::new(Exit::Forbidden, format!("the server {url} drives run {run}"))
+            .hint(format!("launchway runs cancel {run} --server {url}")));
+    }
     if let Some(pid) = holder {
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
         let told = pid.map(|pid| kill_process(pid, Signal::INT));

@@ -28,17 +28,23 @@ pub(crate) fn run(
     if rows.is_empty() && format == Format::Human {
         talk("no run yet; launchway run makes one");
     }
-    let width = |cell: fn(&RunRow) -> usize| rows.iter().map(cell).max().unwrap_or(0);
+    show(&rows.into_iter().zip(standings?).collect::<Vec<_>>(), format);
+    Ok(Exit::Done)
+}
+
+/// The lines of a list.
+pub(super) fn show(rows: &[(RunRow, Standing)], format: Format) {
+    let width =
+        |cell: fn(&RunRow) -> usize| rows.iter().map(|(row, _)| cell(row)).max().unwrap_or(0);
     let widths =
         (width(|row| row.workflow.chars().count()), width(|row| row.branch.chars().count()));
-    for (row, standing) in rows.iter().zip(standings?) {
+    for (row, standing) in rows {
         out(&if format == Format::Json {
-            machine(row, standing)
+            machine(row, *standing)
         } else {
-            line(row, standing, widths, Style::stdout())
+            line(row, *standing, widths, Style::stdout())
         });
     }
-    Ok(Exit::Done)
 }
 
 fn line(

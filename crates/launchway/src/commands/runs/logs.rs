@@ -19,13 +19,23 @@ pub(super) const PIECE_BYTES: u64 = 1 << 20;
 
 pub(crate) fn run(store: &Store, args: &LogsArgs) -> Outcome {
     let view = journal::view(store, journal::find(store, &args.run)?)?;
-    let jobs = wanted(&view, args.job.as_deref())?;
+    let open = |job: &JobView, own: Option<(u32, &StepView)>| Ok(open(store, &view, job, own));
+    show(&view, args, &open)
+}
+
+/// Where logs come from: the file of a job, or of one of its background steps.
+pub(super) type Opens<'o> =
+    dyn Fn(&JobView, Option<(u32, &StepView)>) -> Result<Option<File>, Failure> + 'o;
+
+/// The logs that are wanted.
+pub(super) fn show(view: &RunView, args: &LogsArgs, open: &Opens<'_>) -> Outcome {
+    let jobs = wanted(view, args.job.as_deref())?;
     let several = jobs.len() > 1;
     let style = Style::stdout();
     let mut exit = Exit::Done;
     for job in jobs {
         for Piece { own, ranges } in pieces(job, args.failed) {
-            let Some(mut log) = open(store, &view, job, own) else {
+            let Some(mut log) = open(job, own)? else {
                 if job.log.is_some() {
                     talk(&format!(
                         "warning: the log of {} is gone from the state folder",

@@ -57,7 +57,7 @@ pub(crate) fn run(
 }
 
 /// What the attempt before gives to the new one.
-fn carried(
+pub(crate) fn carried(
     store: &Store,
     before: StreamId,
     rerun: &Rerun,

@@ -1,0 +1,148 @@
+//! `launchway serve`, and what looks after a server.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{Format, examples};
+
+/// Where a server keeps everything.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DataArgs {
+    /// The server's folder [default: server in the state folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// `launchway serve`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::SERVE)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Where it listens
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:7878")]
+    pub(crate) listen: SocketAddr,
+    /// How people reach it, where that is not where it listens: https://ci.example.com
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Jobs at a time [default: the number of processors]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// When told to end: how long jobs that run may go on
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    pub(crate) grace: u64,
+    /// Listen on an address that others reach although nothing encrypts what goes over it
+    #[arg(long)]
+    pub(crate) unencrypted: bool,
+}
+
+/// `launchway tokens`
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum TokensCommand {
+    /// Make a token, and print it once
+    #[command(after_help = examples::TOKENS_CREATE)]
+    Create {
+        /// What it is for; runs that are cancelled or started with it say so
+        name: String,
+        /// What it may do
+        #[arg(long, value_enum, default_value_t = TokenScope::Read)]
+        scope: TokenScope,
+        /// For how many days
+        #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: u32,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// List tokens, oldest first
+    #[command(after_help = examples::TOKENS_LIST)]
+    List {
+        /// How they are written
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// End a token, and the sessions begun with it, at once
+    #[command(after_help = examples::TOKENS_REVOKE)]
+    Revoke {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+}
+
+/// What a token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TokenScope {
+    /// Look at everything
+    Read,
+    /// Also cancel and re-run
+    Operate,
+    /// Everything
+    Admin,
+}
+
+/// `launchway repositories`
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum RepositoriesCommand {
+    /// Connect a bare repository: what is pushed to it is run
+    #[command(after_help = examples::REPOSITORIES_ADD)]
+    Add {
+        /// The bare repository
+        path: PathBuf,
+        /// What it is called [default: from its remote, else local/FOLDER]
+        #[arg(long, value_name = "OWNER/NAME")]
+        name: Option<String>,
+        /// Agree that its jobs run in this environment; may be given several times
+        #[arg(long = "environment", value_name = "NAME")]
+        environments: Vec<String>,
+        /// What a label of runs-on means on the server's machine, as LABEL=host
+        #[arg(long = "label", value_name = "LABEL=host")]
+        labels: Vec<String>,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// List what is connected
+    #[command(after_help = examples::REPOSITORIES_LIST)]
+    List {
+        /// How they are written
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Take a repository away, with its hooks; its runs stay
+    #[command(after_help = examples::REPOSITORIES_REMOVE)]
+    Remove {
+        /// Its name, or where it lies
+        which: String,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+}
+
+/// `launchway hook`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct HookArgs {
+    /// Which
+    #[arg(value_enum)]
+    pub(crate) hook: HookName,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// The bare repository
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repository: PathBuf,
+}
+
+/// The hooks that are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HookName {
+    /// Before a push is taken
+    PreReceive,
+    /// After it
+    PostReceive,
+}

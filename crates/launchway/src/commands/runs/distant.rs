@@ -1,0 +1,101 @@
+//! `launchway runs … --server URL`: the same commands about the runs of a server.
+
+use event::BlobId;
+use views::{JobView, RunRow, StepView};
+
+use super::{list, logs, show};
+use crate::cli::{Format, RunRef, RunsCommand};
+use crate::closing;
+use crate::distant::{Client, DistantRun};
+use crate::engine::exit_of_run;
+use crate::exit::{Exit, Outcome};
+use crate::standing::Standing;
+use crate::terminal::report::reporter;
+use crate::terminal::style::talk;
+
+/// What a command does on a server; none where it names none.
+pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
+    let (RunsCommand::List { at, .. }
+    | RunsCommand::Show { at, .. }
+    | RunsCommand::Watch { at, .. }
+    | RunsCommand::Cancel { at, .. }) = command
+    else {
+        return match command {
+            RunsCommand::Logs(args) => {
+                let url = args.at.server.as_ref()?;
+                Some(Client::of(url).and_then(|client| {
+                    let DistantRun { view, .. } = client.run(&client.name(&args.run)?)?;
+                    let open = |job: &JobView, own: Option<(u32, &StepView)>| {
+                        client.log(&view, job.key.as_str(), own.map(|(number, _)| number))
+                    };
+                    logs::show(&view, args, &open)
+                }))
+            }
+            RunsCommand::Rerun { run, failed, server, .. } => {
+                let url = server.as_ref()?;
+                Some(Client::of(url).and_then(|client| again(&client, url, run, *failed)))
+            }
+            _ => None,
+        };
+    };
+    let url = at.server.as_ref()?;
+    Some(Client::of(url).and_then(|client| match command {
+        RunsCommand::List { limit, format, .. } => listed(&client, *limit, *format),
+        RunsCommand::Show { run, format, .. } => {
+            let DistantRun { view, standing } = client.run(&client.name(run)?)?;
+            let summary = |blob: &BlobId| client.summary(&view, blob);
+            show::page(&view, standing, &summary, *format);
+            Ok(Exit::Done)
+        }
+        RunsCommand::Watch { run, .. } => watched(&client, url, run),
+        RunsCommand::Cancel { run, .. } => {
+            let name = client.name(run)?;
+            client.cancel(&name)?;
+            talk(&format!(
+                "run {name} is told to stop; launchway runs watch {name} --server {url} shows how"
+            ));
+            Ok(Exit::Done)
+        }
+        _ => unreachable!("the others name their server elsewhere"),
+    }))
+}
+
+fn listed(client: &Client, limit: usize, format: Format) -> Outcome {
+    let runs = client.runs(limit)?.runs;
+    if runs.is_empty() && format == Format::Human {
+        talk("no run yet; a push to a connected repository makes one");
+    }
+    let line = |line: server::RunLine| {
+        let standing = match (line.conclusion, line.unattended) {
+            (Some(_), _) => Standing::Over,
+            (None, true) => Standing::Unattended,
+            (None, false) => Standing::Served,
+        };
+        (RunRow::from(line), standing)
+    };
+    list::show(&runs.into_iter().map(line).collect::<Vec<_>>(), format);
+    Ok(Exit::Done)
+}
+
+fn watched(client: &Client, url: &str, run: &RunRef) -> Outcome {
+    let name = client.name(run)?;
+    // That there is no such run is said before anything is drawn.
+    client.run(&name)?;
+    let mut reporter = reporter(Format::Human);
+    let followed = client.follow(&name, &mut |run, event| reporter.event(run, event));
+    reporter.end();
+    followed?;
+    let DistantRun { view, .. } = client.run(&name)?;
+    let summary = |blob: &BlobId| client.summary(&view, blob);
+    closing::show_one(&view, &summary, &format!(" --server {url}"));
+    Ok(exit_of_run(view.conclusion))
+}
+
+fn again(client: &Client, url: &str, run: &RunRef, failed: bool) -> Outcome {
+    let made = client.rerun(&client.name(run)?, failed)?;
+    let (run, attempt) = made.split_once('.').unwrap_or((&made, "1"));
+    talk(&format!(
+        "run {run}, attempt {attempt}, was made; launchway runs watch {run} --server {url} follows it"
+    ));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,190 @@
+//! `launchway serve`
+
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use driver::Input;
+use event::Timestamp;
+use server::{Access, Hub, Options, Scope, Server, ServerError, Stop};
+use store::{Durability, Store};
+
+use crate::cli::ServeArgs;
+use crate::engine::processors;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::serving::data::{self, DataFolder};
+use crate::serving::hook::Reached;
+use crate::serving::{Driving, Face, Intake};
+use crate::terminal::style::{out, talk};
+use crate::terminal::time::now;
+
+/// How long the first token is good for: whoever uses the server makes others by then.
+const FIRST_TOKEN_DAYS: u64 = 90;
+
+pub(crate) fn run(args: &ServeArgs, state: Option<&Path>) -> Outcome {
+    let url = args.url.as_deref().map(checked_url).transpose()?;
+    refuse_open(args, url.as_deref())?;
+    let data = DataFolder::locate(args.data.data.as_deref(), state)?;
+    let Some(_claim) = data.claim()? else {
+        let message = format!("a server runs on {} already", data.state.root().display());
+        return Err(Failure::new(Exit::Forbidden, message)
+            .hint("end that one, or give this one a folder of its own: --data DIR"));
+    };
+    let store = Store::open_with(data.state.root(), Durability::PowerLoss)
+        .map_err(|error| Failure::caused(Exit::Missing, error))?;
+    let store = Arc::new(store);
+    let server = Server::bind(Options { listen: args.listen, url }).map_err(listening)?;
+    let reached = server.url();
+    data::write(&data.path("server.json"), &Reached { url: reached.clone() })?;
+    let access = Access::in_folder(data.state.root());
+    let first = first_token(&access)?;
+    let hub = Hub::default();
+    let width = args.jobs.map_or_else(processors, NonZeroUsize::get);
+    let grace = Duration::from_secs(args.grace);
+    let driving = Driving::new(data.clone(), Arc::clone(&store), hub.clone(), (width, grace));
+    let handle = driving.handle();
+    let intake = Intake::new(data.clone(), Arc::clone(&store), handle.clone());
+    let intake = Arc::new(intake);
+    let is_stopped = Arc::new(AtomicBool::new(false));
+    let face = Face::new(Arc::clone(&intake), Arc::clone(&is_stopped));
+    let stop = Stop::default();
+    let signals = listen(handle, args.grace)?;
+    say_ready(&reached, &data, first.as_deref());
+    let ended = std::thread::scope(|scope| {
+        let (stop_intake, told) = channel();
+        scope.spawn(move || intake.run(&told));
+        let driven = scope.spawn({
+            let (stop, is_stopped) = (stop.clone(), Arc::clone(&is_stopped));
+            move || {
+                let ended = driving.run();
+                is_stopped.store(true, Ordering::Relaxed);
+                // Pages without anybody behind them would not say the truth for long.
+                stop.now();
+                ended
+            }
+        });
+        let folder = data.state.root();
+        let served = server.run(store, folder, Arc::new(face), access, hub, stop);
+        drop(stop_intake);
+        let driven = driven.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault));
+        driven.and(served.map_err(listening))
+    });
+    signals.close();
+    ended.map(|()| Exit::Done)
+}
+
+/// A public address without encryption would give tokens away to whoever listens in.
+fn refuse_open(args: &ServeArgs, url: Option<&str>) -> Result<(), Failure> {
+    let is_encrypted = url.is_some_and(|url| url.starts_with("https://"));
+    let ip: IpAddr = args.listen.ip();
+    if ip.is_loopback() || is_encrypted || args.unencrypted {
+        return Ok(());
+    }
+    let message = format!(
+        "{} can be reached from outside, and nothing encrypts what goes over it",
+        args.listen
+    );
+    Err(Failure::new(Exit::Forbidden, message)
+        .hint("put something in front that speaks TLS, and say how it is reached: --url https://ci.example.com")
+        .hint("in a network that you trust wholly: --unencrypted"))
+}
+
+/// `https://ci.example.com`, without a slash at its end.
+fn checked_url(url: &str) -> Result<String, Failure> {
+    let url = url.trim_end_matches('/');
+    let host = ["https://", "http://"].iter().find_map(|it| url.strip_prefix(it));
+    let is_host = |host: &str| {
+        !host.is_empty()
+            && host.bytes().all(|it| it.is_ascii_alphanumeric() || b".-:[]".contains(&it))
+    };
+    match host {
+        Some(host) if is_host(host) => Ok(url.to_lowercase()),
+        _ => Err(Failure::new(
+            Exit::Usage,
+            format!("--url takes an address without a path, not `{url}`"),
+        )
+        .hint("such as https://ci.example.com")),
+    }
+}
+
+fn listening(error: ServerError) -> Failure {
+    let is_taken = matches!(&error, ServerError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse);
+    let failure = Failure::caused(Exit::Missing, error);
+    if is_taken { failure.hint("name another one: --listen 127.0.0.1:7879") } else { failure }
+}
+
+/// Where nobody can sign in yet, somebody is let in.
+fn first_token(access: &Access) -> Result<Option<String>, Failure> {
+    let missing = |error| Failure::caused(Exit::Missing, error);
+    if !access.list().map_err(missing)?.is_empty() {
+        return Ok(None);
+    }
+    let at = now();
+    let until = Timestamp(at.0 + FIRST_TOKEN_DAYS * 24 * 60 * 60 * 1000);
+    let (_, text) = access.create("first start", Scope::Admin, at, until).map_err(missing)?;
+    Ok(Some(text))
+}
+
+fn say_ready(url: &str, data: &DataFolder, first: Option<&str>) {
+    out(&format!("serving {url}"));
+    talk(&format!("data: {}", data.state.root().display()));
+    let shown = data.state.root().display();
+    match first {
+        Some(token) => {
+            talk(&format!("sign in at {url}/sign-in with this token, which is shown only now:"));
+            talk("");
+            talk(&format!("  {token}"));
+            talk("");
+            talk(&format!(
+                "then connect a repository: launchway repositories add PATH --data {shown}"
+            ));
+        }
+        None => talk(&format!(
+            "sign in at {url}/sign-in; another token: launchway tokens create NAME --data {shown}"
+        )),
+    }
+}
+
+/// SIGINT and SIGTERM: the first waits for jobs that run, the second does not.
+fn listen(
+    handle: crate::serving::Handle,
+    grace: u64,
+) -> Result<signal_hook::iterator::Handle, Failure> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])
+        .map_err(|error| Failure::caused(Exit::Missing, error))?;
+    let closing = signals.handle();
+    let said = Mutex::new(false);
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            let mut said = said.lock().expect("one thread has it");
+            if !*said && handle.load().0 > 0 {
+                talk(&format!(
+                    "ending; jobs that run have {grace} s, no other begins; once more to end at once"
+                ));
+            }
+            *said = true;
+            handle.send(Input::Detach);
+        }
+    });
+    Ok(closing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_no_path() {
+        assert_eq!(checked_url("https://CI.example.com/").unwrap(), "https://ci.example.com");
+        assert_eq!(checked_url("http://10.0.0.1:8080").unwrap(), "http://10.0.0.1:8080");
+        for wrong in ["ci.example.com", "https://", "https://a/b", "https://a b", "ftp://a"] {
+            assert!(checked_url(wrong).is_err(), "{wrong}");
+        }
+    }
+}

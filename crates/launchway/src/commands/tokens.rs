@@ -1,0 +1,102 @@
+//! `launchway tokens`: who may use a server.
+
+use std::path::Path;
+
+use event::Timestamp;
+use serde_json::json;
+use server::{Access, AccessError, Scope, Token};
+
+use crate::cli::{DataArgs, Format, TokenScope, TokensCommand};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::serving::data::DataFolder;
+use crate::terminal::style::{Style, out, talk};
+use crate::terminal::time::{moment, now};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+pub(crate) fn run(command: &TokensCommand, state: Option<&Path>) -> Outcome {
+    match command {
+        TokensCommand::Create { name, scope, days, data } => {
+            create(&access(data, state)?, name, *scope, *days)
+        }
+        TokensCommand::List { format, data } => list(&access(data, state)?, *format),
+        TokensCommand::Revoke { id, data } => revoke(&access(data, state)?, id),
+    }
+}
+
+fn access(data: &DataArgs, state: Option<&Path>) -> Result<Access, Failure> {
+    let data = DataFolder::locate(data.data.as_deref(), state)?;
+    if !data.state.root().is_dir() {
+        let message = format!("there is no server's folder {}", data.state.root().display());
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("launchway serve makes one; --data names another"));
+    }
+    Ok(Access::in_folder(data.state.root()))
+}
+
+fn failed(error: AccessError) -> Failure {
+    let exit = if matches!(error, AccessError::Name) { Exit::Usage } else { Exit::Missing };
+    Failure::caused(exit, error)
+}
+
+fn create(access: &Access, name: &str, scope: TokenScope, days: u32) -> Outcome {
+    let scope = match scope {
+        TokenScope::Read => Scope::Read,
+        TokenScope::Operate => Scope::Operate,
+        TokenScope::Admin => Scope::Admin,
+    };
+    let at = now();
+    let until = Timestamp(at.0 + u64::from(days) * DAY_MS);
+    let (token, text) = access.create(name, scope, at, until).map_err(failed)?;
+    out(&text);
+    talk(&format!(
+        "token {} may {} until {}; it is shown only now",
+        token.id,
+        scope.as_str(),
+        moment(until)
+    ));
+    Ok(Exit::Done)
+}
+
+fn list(access: &Access, format: Format) -> Outcome {
+    let tokens = access.list().map_err(failed)?;
+    let widest = tokens.iter().map(|it| it.name.chars().count()).max().unwrap_or(0);
+    let style = Style::stdout();
+    for token in &tokens {
+        out(&match format {
+            Format::Json => machine(token),
+            Format::Human | Format::Github => line(token, widest, style),
+        });
+    }
+    if tokens.is_empty() && format == Format::Human {
+        talk("no token yet; launchway serve makes the first");
+    }
+    Ok(Exit::Done)
+}
+
+fn line(token: &Token, widest: usize, style: Style) -> String {
+    let has_expired = token.expires_at <= now();
+    let until = match has_expired {
+        true => style.yellow(&format!("expired {}", moment(token.expires_at))),
+        false => format!("until {}", moment(token.expires_at)),
+    };
+    let (id, name, scope) = (&token.id, &token.name, token.scope.as_str());
+    format!("{id}  {name:<widest$}  {scope:<7}  {until}")
+}
+
+fn machine(token: &Token) -> String {
+    json!({
+        "id": token.id, "name": token.name, "scope": token.scope.as_str(),
+        "created_at_ms": token.created_at, "expires_at_ms": token.expires_at,
+    })
+    .to_string()
+}
+
+fn revoke(access: &Access, id: &str) -> Outcome {
+    if access.revoke(id).map_err(failed)? {
+        talk(&format!("token {id} opens nothing any more"));
+        return Ok(Exit::Done);
+    }
+    Err(Failure::new(Exit::Usage, format!("there is no token {id}"))
+        .hint("launchway tokens list shows them"))
+}

@@ -1,0 +1,326 @@
+//! Runs of a server (`--server`): the same views, folded here from the events that it gives, shown by
+//! the same renderers.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::time::Duration;
+
+use event::{BlobId, RunEvent, RunId};
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+use server::{Problem, RunEvents, RunList, StoredEvent};
+use ureq::{Agent, Body};
+use views::RunView;
+
+use crate::cli::RunRef;
+use crate::exit::{Exit, Failure};
+use crate::standing::Standing;
+
+/// How long the server may take to begin an answer.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may be away while it is followed: it is being restarted.
+const AWAY_MAX: Duration = Duration::from_secs(60);
+/// How often is looked whether it is back.
+const LOOK: Duration = Duration::from_millis(500);
+/// An answer that is no log and no stream.
+const ANSWER_BYTES_MAX: u64 = 256 << 20;
+/// The variable that the token stands in. An argument would stand in the process list.
+const TOKEN: &str = "LAUNCHWAY_TOKEN";
+
+/// A server, and what it is shown.
+pub(crate) struct Client {
+    agent: Agent,
+    url: String,
+    authorization: String,
+}
+
+/// A run of the server.
+pub(crate) struct DistantRun {
+    pub(crate) view: RunView,
+    pub(crate) standing: Standing,
+}
+
+impl Client {
+    /// The server at an address, with the token of the environment.
+    pub(crate) fn of(url: &str) -> Result<Client, Failure> {
+        let url = url.trim_end_matches('/');
+        let is_encrypted = url.starts_with("https://");
+        if !is_encrypted && !url.starts_with("http://") {
+            let message = format!("--server takes an address, not `{url}`");
+            return Err(Failure::new(Exit::Usage, message).hint("such as https://ci.example.com"));
+        }
+        if !is_encrypted && !https::is_here(url) {
+            let message = format!("{url} is not encrypted: the token would be given away");
+            return Err(Failure::new(Exit::Forbidden, message)
+                .hint("use its https:// address, or a tunnel to it on this machine"));
+        }
+        let token = std::env::var(TOKEN).ok().filter(|it| !it.trim().is_empty());
+        let Some(token) = token else {
+            return Err(Failure::new(Exit::Usage, format!("{TOKEN} is not set")).hint(
+                "launchway tokens create NAME makes a token, where the server runs; export it as LAUNCHWAY_TOKEN",
+            ));
+        };
+        // A stream is read as long as it lives.
+        let config = https::config()
+            .timeout_connect(Some(ANSWER_PATIENCE))
+            .timeout_recv_response(Some(ANSWER_PATIENCE));
+        let config = if https::is_here(url) { config.proxy(None) } else { config };
+        Ok(Client {
+            agent: config.build().new_agent(),
+            url: url.to_owned(),
+            authorization: format!("Bearer {}", token.trim()),
+        })
+    }
+
+    fn unreachable(&self, error: ureq::Error) -> Failure {
+        let context = format!("the server {} does not answer", self.url);
+        Failure::caused(Exit::Missing, anyhow::Error::new(error).context(context))
+    }
+
+    fn send(&self, path: &str) -> Result<Body, Failure> {
+        let request = self
+            .agent
+            .get(format!("{}{path}", self.url))
+            .header("authorization", &self.authorization);
+        let response = request.call().map_err(|error| self.unreachable(error))?;
+        self.done(response)
+    }
+
+    /// The body of an answer that is no problem.
+    fn done(&self, mut response: ureq::http::Response<Body>) -> Result<Body, Failure> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response.into_body());
+        }
+        let text = response.body_mut().read_to_string().unwrap_or_default();
+        let Ok(problem) = serde_json::from_str::<Problem>(&text) else {
+            let message =
+                format!("{} answers with {status}: is it a server of Launchway?", self.url);
+            return Err(Failure::new(Exit::Missing, message));
+        };
+        let exit = match problem.status {
+            401 | 403 => Exit::Forbidden,
+            503 | 504 => Exit::Missing,
+            _ => Exit::Usage,
+        };
+        let failure = Failure::new(exit, fragment(&problem.detail));
+        let failure = problem.hint.into_iter().fold(failure, Failure::hint);
+        if problem.status == 401 {
+            return Err(
+                failure.hint(format!("{TOKEN} holds no token of this server, or it has expired"))
+            );
+        }
+        Err(failure)
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let body = self.send(path)?;
+        let mut text = Vec::new();
+        body.into_reader()
+            .take(ANSWER_BYTES_MAX)
+            .read_to_end(&mut text)
+            .map_err(|error| Failure::caused(Exit::Missing, error))?;
+        serde_json::from_slice(&text).map_err(|error| {
+            let context = format!("{} answers with what this version does not know", self.url);
+            Failure::caused(Exit::Missing, anyhow::Error::new(error).context(context))
+        })
+    }
+
+    /// The newest runs.
+    pub(crate) fn runs(&self, limit: usize) -> Result<RunList, Failure> {
+        let mut all = RunList { runs: Vec::new(), older: None };
+        loop {
+            let left = limit - all.runs.len();
+            let before = all.older.as_ref().map(|it| format!("&before={it}")).unwrap_or_default();
+            let part: RunList =
+                self.get(&format!("/api/v1/runs?limit={}{before}", left.min(100)))?;
+            all.runs.extend(part.runs);
+            all.older = part.older;
+            if all.older.is_none() || all.runs.len() >= limit {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// What a person means, as the API names it.
+    pub(crate) fn name(&self, run: &RunRef) -> Result<String, Failure> {
+        let id = match run.id {
+            Some(id) => id,
+            None => {
+                let newest = self.runs(1)?.runs.into_iter().next();
+                let none = || Failure::new(Exit::Usage, "the server has no run yet");
+                newest.ok_or_else(none)?.run.0
+            }
+        };
+        Ok(run.attempt.map_or_else(|| id.to_string(), |attempt| format!("{id}.{attempt}")))
+    }
+
+    /// A run, folded from its events.
+    pub(crate) fn run(&self, name: &str) -> Result<DistantRun, Failure> {
+        let mut view: Option<RunView> = None;
+        let mut after = 0;
+        loop {
+            let part: RunEvents = self.get(&format!("/api/v1/runs/{name}/events?after={after}"))?;
+            if let Some(last) = part.events.last() {
+                after = last.seq.0;
+                for stored in &part.events {
+                    match &mut view {
+                        Some(view) => view.apply(&stored.event),
+                        None => view = RunView::of([&stored.event]),
+                    }
+                }
+                continue;
+            }
+            let none = || Failure::new(Exit::Missing, format!("run {name} begins with no run"));
+            let view = view.ok_or_else(none)?;
+            let standing = match (view.conclusion, part.unattended) {
+                (Some(_), _) => Standing::Over,
+                (None, true) => Standing::Unattended,
+                (None, false) => Standing::Served,
+            };
+            return Ok(DistantRun { view, standing });
+        }
+    }
+
+    /// The Markdown of a summary; nothing where it is gone.
+    pub(crate) fn summary(&self, run: &RunView, blob: &BlobId) -> Option<String> {
+        let (run, attempt) = (run.header.run, run.header.attempt);
+        let body = self.send(&format!("/api/v1/runs/{run}.{attempt}/summaries/{blob}"));
+        let mut text = String::new();
+        body.ok()?.into_reader().take(ANSWER_BYTES_MAX).read_to_string(&mut text).ok()?;
+        Some(text)
+    }
+
+    /// The log of a job, or of one of its background steps, in a file that goes away with its handle.
+    pub(crate) fn log(
+        &self,
+        view: &RunView,
+        job: &str,
+        aside: Option<u32>,
+    ) -> Result<Option<std::fs::File>, Failure> {
+        use std::io::Seek as _;
+        let (run, attempt) = (view.header.run, view.header.attempt);
+        let aside = aside.map(|number| format!("?aside={number}")).unwrap_or_default();
+        let job = percent(job);
+        let path = format!("/api/v1/runs/{run}.{attempt}/jobs/{job}/log{aside}");
+        let body = match self.send(&path) {
+            Ok(body) => body,
+            // It wrote none, or it is gone.
+            Err(failure) if failure.exit == Exit::Usage => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        let failed = |error: std::io::Error| Failure::caused(Exit::Missing, error);
+        let mut file = tempfile::tempfile().map_err(failed)?;
+        std::io::copy(&mut body.into_reader(), &mut file).map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        Ok(Some(file))
+    }
+
+    /// Follows a run until it ends, whoever restarts the server in between.
+    pub(crate) fn follow(
+        &self,
+        name: &str,
+        told: &mut dyn FnMut(RunId, &RunEvent),
+    ) -> Result<(), Failure> {
+        let (mut view, mut seen): (Option<RunId>, u64) = (None, 0);
+        let mut was_cut = false;
+        loop {
+            let path = format!("/api/v1/runs/{name}/events/stream?after={seen}");
+            let body = match self.send(&path) {
+                Ok(body) => body,
+                // It is being restarted, for a moment.
+                Err(failure) if was_cut && failure.exit == Exit::Missing => {
+                    if self.is_gone() {
+                        return Err(failure);
+                    }
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            was_cut = true;
+            for line in BufReader::new(body.into_reader()).lines() {
+                let Ok(line) = line else { break };
+                if line == "event: end" {
+                    return Ok(());
+                }
+                let Some(data) = line.strip_prefix("data: {").map(|rest| format!("{{{rest}"))
+                else {
+                    continue;
+                };
+                let stored: StoredEvent = serde_json::from_str(&data).map_err(|error| {
+                    Failure::caused(
+                        Exit::Missing,
+                        anyhow::Error::new(error)
+                            .context("an event that this version does not know"),
+                    )
+                })?;
+                seen = stored.seq.0;
+                if let RunEvent::RunCreated(request) = &stored.event {
+                    view = Some(request.run);
+                }
+                if let Some(run) = view {
+                    told(run, &stored.event);
+                }
+            }
+        }
+    }
+
+    /// Whether nobody answers for a whole minute.
+    fn is_gone(&self) -> bool {
+        let until = std::time::Instant::now() + AWAY_MAX;
+        while std::time::Instant::now() < until {
+            if self.agent.get(format!("{}/healthz", self.url)).call().is_ok() {
+                return false;
+            }
+            std::thread::sleep(LOOK);
+        }
+        true
+    }
+
+    fn post(&self, path: &str, key: Option<&str>, body: &Json) -> Result<Json, Failure> {
+        let mut request = self
+            .agent
+            .post(format!("{}{path}", self.url))
+            .header("authorization", &self.authorization)
+            .header("content-type", "application/json");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let response = request.send(body.to_string()).map_err(|error| self.unreachable(error))?;
+        let text =
+            self.done(response)?.read_to_string().map_err(|error| self.unreachable(error))?;
+        serde_json::from_str(&text).map_err(|error| Failure::caused(Exit::Missing, error))
+    }
+
+    /// Ends a run.
+    pub(crate) fn cancel(&self, name: &str) -> Result<(), Failure> {
+        self.post(&format!("/api/v1/runs/{name}/cancel"), None, &Json::Null).map(drop)
+    }
+
+    /// Runs it once more; the new attempt.
+    pub(crate) fn rerun(&self, name: &str, failed: bool) -> Result<String, Failure> {
+        let mut key = [0; 16];
+        getrandom::fill(&mut key).map_err(|error| {
+            Failure::new(Exit::Missing, format!("the system gives no random numbers: {error}"))
+        })?;
+        let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let body = serde_json::json!({ "only": if failed { "failed" } else { "all" } });
+        let made = self.post(&format!("/api/v1/runs/{name}/rerun"), Some(&key), &body)?;
+        Ok(format!("{}.{}", made["run"], made["attempt"]))
+    }
+}
+
+/// A sentence as the terminal says what went wrong.
+fn fragment(sentence: &str) -> String {
+    let text = sentence.trim_end_matches('.');
+    let mut letters = text.chars();
+    let first = letters.next().map(|it| it.to_lowercase().to_string()).unwrap_or_default();
+    first + letters.as_str()
+}
+
+/// Text as a part of a path.
+fn percent(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}

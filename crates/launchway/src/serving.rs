@@ -1,0 +1,22 @@
+//! The server: pushes come in, runs are driven, people look.
+//!
+//! ```text
+//!   git push ─▶ hook.rs ─▶ inbox/ (a file for each ref) ─▶ intake.rs: which workflows, which requests
+//!                                                              │  written down, then handed in
+//!   browser ─▶ crate `server` ─▶ face.rs ──────────────────────┴──▶ drive.rs: the one loop, `--jobs` wide
+//! ```
+//!
+//! The data folder is a state folder with a few more things in it (`data.rs`), so every command that
+//! looks at runs looks at the server's with `--state`. Nothing is remembered that is not in it: to
+//! start is to sweep what an earlier server left, fold what is open, and take what waits in the inbox.
+
+pub(crate) mod data;
+mod drive;
+mod face;
+pub(crate) mod hook;
+mod intake;
+pub(crate) mod repositories;
+
+pub(crate) use drive::{Driving, Handle};
+pub(crate) use face::Face;
+pub(crate) use intake::{Intake, usable};

@@ -1,0 +1,141 @@
+//! The data folder of a server: a state folder, and beside what every state folder has
+//!
+//! ```text
+//! server.lock          held by the server, so that there is one
+//! server.json          how it is reached, for hooks that name a run's page
+//! repositories.json    whose pushes are run
+//! tokens/, sessions/   who may look and act (crate `server`)
+//! inbox/               pushes and re-runs that were not taken yet
+//! pushes/              what became of the newest pushes
+//! answers/             what was made for an idempotency key
+//! locks/               the actions' lock files of commits that ran
+//! ```
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::exit::{Exit, Failure};
+use crate::files::write_beside;
+use crate::state::StateFolder;
+
+/// A file of ours is small, but for the requests of a push with many workflows.
+const FILE_BYTES_MAX: u64 = 256 << 20;
+
+/// A data folder.
+#[derive(Clone, Debug)]
+pub(crate) struct DataFolder {
+    pub(crate) state: StateFolder,
+}
+
+impl DataFolder {
+    /// `--data`, else the folder `server` in the state folder.
+    pub(crate) fn locate(flag: Option<&Path>, state: Option<&Path>) -> Result<DataFolder, Failure> {
+        if let Some(flag) = flag {
+            return Ok(DataFolder { state: StateFolder::locate(Some(flag))? });
+        }
+        let state = StateFolder::locate(state)?;
+        let data = state.root().join("server");
+        Ok(DataFolder { state: StateFolder::locate(Some(&data))? })
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.state.root().join(name)
+    }
+
+    pub(crate) fn inbox(&self) -> PathBuf {
+        self.path("inbox")
+    }
+
+    pub(crate) fn pushes(&self) -> PathBuf {
+        self.path("pushes")
+    }
+
+    pub(crate) fn answers(&self) -> PathBuf {
+        self.path("answers")
+    }
+
+    /// The right to be the server of this folder; none where another has it.
+    pub(crate) fn claim(&self) -> Result<Option<File>, Failure> {
+        let path = self.path("server.lock");
+        let failed = |error: std::io::Error| cannot("open", &path, error);
+        fs::create_dir_all(self.state.root()).map_err(failed)?;
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(failed)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+
+    /// Whether a server has it.
+    pub(crate) fn is_served(&self) -> bool {
+        let Ok(file) = File::open(self.path("server.lock")) else { return false };
+        flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
+    }
+}
+
+impl DataFolder {
+    /// How the server is reached that has the folder; none where none has.
+    pub(crate) fn served_at(&self) -> Result<Option<String>, Failure> {
+        if !self.is_served() {
+            return Ok(None);
+        }
+        let reached: Option<super::hook::Reached> = read(&self.path("server.json"))?;
+        Ok(reached.map(|it| it.url))
+    }
+}
+
+/// Reads a file of ours; none where there is none.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Failure> {
+    use std::io::Read as _;
+    let mut text = Vec::new();
+    match File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut text)) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(cannot("read", path, error)),
+    }
+    let parsed = serde_json::from_slice(&text);
+    parsed.map(Some).map_err(|error| cannot("read", path, error.into()))
+}
+
+/// Writes a file of ours as a whole.
+pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), Failure> {
+    let text = serde_json::to_vec(value).expect("plain data with text keys");
+    write_beside(path, &text).map_err(|error| cannot("write", path, error))
+}
+
+/// Removes a file; one that is gone is as good.
+pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(cannot("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// The files of a folder with this ending, by name; none where there is no folder.
+pub(crate) fn list(folder: &Path, ending: &str) -> Result<Vec<String>, Failure> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(cannot("list", folder, error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| cannot("list", folder, error))?;
+        let name = entry.file_name();
+        names.extend(name.to_str().and_then(|it| it.strip_suffix(ending)).map(str::to_owned));
+    }
+    names.sort();
+    Ok(names)
+}
+
+pub(crate) fn cannot(action: &str, path: &Path, error: std::io::Error) -> Failure {
+    let context = format!("cannot {action} {}", path.display());
+    Failure::caused(Exit::Missing, anyhow::Error::from(error).context(context))
+}

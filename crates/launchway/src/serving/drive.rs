@@ -1,0 +1,353 @@
+//! The one loop of the server: all runs of all repositories, `--jobs` at a time.
+//!
+//! It is the loop that `launchway run` drives, on a thread of its own, and it never ends by itself.
+//! Whoever wants something of it sends it an input through a [`Handle`].
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use driver::{
+    GroupLocks, Grown, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell, Workers,
+};
+use event::{BlobId, JobDefinition, JobKey, RunEvent, RunRequest, StreamId};
+use ports::Lease;
+use repository::HeldStore;
+use scheduler::Surroundings;
+use server::Hub;
+use store::{Store, Sums};
+
+use super::data::DataFolder;
+use crate::again;
+use crate::artifacts::RunArtifacts;
+use crate::cli::{AgainArgs, Format};
+use crate::engine::{Engine, log_of, sweep, tracking};
+use crate::exit::{Exit, Failure};
+use crate::terminal::style::talk;
+
+/// How long the loop may take to write down that a run exists.
+const CREATE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where the loop is asked for things, and what is known of it without asking.
+#[derive(Clone)]
+pub(crate) struct Handle(Arc<Shared>);
+
+struct Shared {
+    inputs: Sender<Input>,
+    /// Runs that this server drives, with the right to.
+    driven: Mutex<BTreeMap<StreamId, Driven>>,
+    created: Condvar,
+    width: usize,
+    busy: AtomicUsize,
+    ready: AtomicUsize,
+    data: DataFolder,
+}
+
+struct Driven {
+    _owner: Owner,
+    /// What its files come from stays while it runs.
+    _held: Option<HeldStore>,
+    is_created: bool,
+}
+
+impl Handle {
+    fn driven(&self) -> MutexGuard<'_, BTreeMap<StreamId, Driven>> {
+        self.0.driven.lock().expect("nobody panics while holding the list")
+    }
+
+    /// Whether this server drives it.
+    pub(crate) fn drives(&self, stream: StreamId) -> bool {
+        self.driven().contains_key(&stream)
+    }
+
+    /// Sends an input; nobody takes it when the loop has ended.
+    pub(crate) fn send(&self, input: Input) {
+        let _ = self.0.inputs.send(input);
+    }
+
+    pub(crate) fn width(&self) -> usize {
+        self.0.width
+    }
+
+    /// Jobs that run, and jobs that could.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        (self.0.busy.load(Ordering::Relaxed), self.0.ready.load(Ordering::Relaxed))
+    }
+
+    /// Has a run made, and comes back when the journal has it.
+    pub(crate) fn create(&self, input: Input, stream: StreamId) -> Result<(), Failure> {
+        let Input::CreateRun { request, .. } = &input else { unreachable!("it makes a run") };
+        let held = again::hold_store(&self.0.data.state, request)?;
+        let owner = Owner::claim(&self.0.data.state.owners(), stream)
+            .map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let Some(owner) = owner else {
+            return Err(Failure::new(Exit::Forbidden, format!("{stream} is being made elsewhere")));
+        };
+        let mut driven = self.driven();
+        driven.insert(stream, Driven { _owner: owner, _held: held, is_created: false });
+        self.send(input);
+        let is_waiting = |driven: &mut BTreeMap<StreamId, Driven>| {
+            driven.get(&stream).is_some_and(|it| !it.is_created)
+        };
+        let waited = self.0.created.wait_timeout_while(driven, CREATE_PATIENCE, is_waiting);
+        let (driven, time) = waited.expect("nobody panics while holding the list");
+        drop(driven);
+        if time.timed_out() {
+            return Err(Failure::new(Exit::Missing, format!("{stream} was not made in time")));
+        }
+        Ok(())
+    }
+
+    fn was_created(&self, stream: StreamId) {
+        if let Some(driven) = self.driven().get_mut(&stream) {
+            driven.is_created = true;
+        }
+        self.0.created.notify_all();
+    }
+
+    fn is_over(&self, stream: StreamId) {
+        self.driven().remove(&stream);
+        self.0.created.notify_all();
+    }
+}
+
+/// The loop, before it runs.
+pub(crate) struct Driving {
+    pub(crate) store: Arc<Store>,
+    pub(crate) hub: Hub,
+    pub(crate) grace: Duration,
+    handle: Handle,
+    inputs: Receiver<Input>,
+}
+
+impl Driving {
+    pub(crate) fn new(
+        data: DataFolder,
+        store: Arc<Store>,
+        hub: Hub,
+        (width, grace): (usize, Duration),
+    ) -> Driving {
+        let (sender, inputs) = channel();
+        let handle = Handle(Arc::new(Shared {
+            inputs: sender,
+            driven: Mutex::default(),
+            created: Condvar::new(),
+            width: width.max(1),
+            busy: AtomicUsize::new(0),
+            ready: AtomicUsize::new(0),
+            data,
+        }));
+        Driving { store, hub, grace, handle, inputs }
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Goes on with what an earlier server left, then does what comes, until told to end.
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let missing = |error: driver::DriverError| Failure::caused(Exit::Missing, error);
+        driver::become_subreaper().map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let Driving { store, hub, grace, handle, inputs } = self;
+        let program =
+            std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let workers = Workers::new(program, handle.0.inputs.clone());
+        let state = handle.0.data.state.clone();
+        let artifacts = RefCell::new(RunArtifacts::new(Arc::clone(&store)));
+        let sums = Sums::default();
+        let watcher = Watcher {
+            artifacts: &artifacts,
+            sums: &sums,
+            store: &store,
+            handle: &handle,
+            hub: &hub,
+            aside: RefCell::default(),
+        };
+        let home = ServerHome {
+            store: &store,
+            handle: &handle,
+            engines: BTreeMap::new(),
+            artifacts: &artifacts,
+            sums: &sums,
+            groups: GroupLocks::new(state.groups()),
+        };
+        let settings = Settings { width: handle.width(), tracking: tracking()? };
+        let round = Loop::new(settings, Arc::clone(&store), workers, home, watcher);
+        let mut shell = Shell::new(round, inputs);
+        for owner in left(&handle, &store)? {
+            let stream = owner.stream();
+            let held = crate::again::request(&store, stream)
+                .and_then(|request| again::hold_store(&state, &request));
+            match held {
+                Ok(held) => {
+                    handle
+                        .driven()
+                        .insert(stream, Driven { _owner: owner, _held: held, is_created: true });
+                    shell.inner().adopt(stream).map_err(missing)?;
+                }
+                Err(failure) => {
+                    talk(&format!("warning: {stream} is left alone: {:#}", failure.error));
+                }
+            }
+        }
+        if let Err(error) = shell.inner().hold_groups() {
+            talk(&format!("warning: {error}"));
+        }
+        let mut looked = |round: &Loop<_, _, ServerHome<'_>, Watcher<'_>>| {
+            handle.0.busy.store(round.state().leases_open(), Ordering::Relaxed);
+            handle.0.ready.store(round.state().jobs_ready(), Ordering::Relaxed);
+        };
+        let mut refused = |error: &driver::DriverError| talk(&format!("warning: {error}"));
+        shell.serve(grace, &mut refused, &mut looked).map_err(missing)
+    }
+}
+
+/// The runs that nobody drives, after what was left of their jobs was ended.
+fn left(handle: &Handle, store: &Arc<Store>) -> Result<Vec<Owner>, Failure> {
+    let swept = sweep(&handle.0.data.state, store)?;
+    for (stream, job) in &swept.lost {
+        talk(&format!("{stream}: the job {job} was running when the server ended; it was lost"));
+    }
+    for (stream, error) in &swept.unreadable {
+        talk(&format!("warning: {stream} cannot be read and is left as it is: {error}"));
+    }
+    for error in &swept.unknown {
+        talk(&format!("warning: {error}"));
+    }
+    if !swept.free.is_empty() {
+        let runs = if swept.free.len() == 1 { "run" } else { "runs" };
+        talk(&format!("going on with {} {runs}", swept.free.len()));
+    }
+    Ok(swept.free)
+}
+
+/// Folders, secrets and logs, of whichever repository a run is of.
+struct ServerHome<'d> {
+    store: &'d Arc<Store>,
+    handle: &'d Handle,
+    engines: BTreeMap<StreamId, Engine>,
+    artifacts: &'d RefCell<RunArtifacts>,
+    sums: &'d Sums,
+    groups: GroupLocks,
+}
+
+impl Home for ServerHome<'_> {
+    fn surroundings(
+        &mut self,
+        lease: &Lease,
+        request: &RunRequest,
+        definition: &JobDefinition,
+    ) -> Result<Surroundings, HomeError> {
+        let failed = |failure: Failure| HomeError { message: format!("{:#}", failure.error) };
+        let handle = self.handle;
+        self.engines.retain(|stream, _| handle.drives(*stream));
+        if !self.engines.contains_key(&lease.stream) {
+            let nothing = AgainArgs {
+                secrets: Vec::new(),
+                secret_file: None,
+                environments: Vec::new(),
+                labels: Vec::new(),
+                offline: false,
+                format: Format::Human,
+            };
+            let state = &self.handle.0.data.state;
+            let engine = again::engine(state, Arc::clone(self.store), request, &nothing);
+            self.engines.insert(lease.stream, engine.map_err(failed)?);
+        }
+        let engine = &self.engines[&lease.stream];
+        engine.surroundings(&self.artifacts.borrow(), lease, request, definition)
+    }
+
+    fn keep_log(&mut self, lease: &Lease) -> Option<BlobId> {
+        let log = log_of(self.store.logs(), lease);
+        let sum = self.sums.finish(&log);
+        let (blob, _) = self.store.blobs().adopt_summed(&log, sum).ok()?;
+        Some(blob)
+    }
+
+    /// A group that cannot be locked is nobody's to go ahead in: who waits is told why.
+    fn take_group(&mut self, group: &str, who: StreamId) -> Option<Arc<str>> {
+        let taken = self.groups.take(group, who);
+        taken.unwrap_or_else(|error| Some(format!("nobody knows who ({error})").into()))
+    }
+
+    fn leave_group(&mut self, group: &str) {
+        self.groups.leave(group);
+    }
+
+    fn want_group(&mut self, group: &str) {
+        // It is asked for again and again; the holder ends by itself at last.
+        let _ = self.groups.want(group);
+    }
+
+    fn is_group_wanted(&mut self, group: &str) -> bool {
+        self.groups.is_wanted(group)
+    }
+
+    fn runner(&self, _stream: StreamId, _job: &JobKey) -> Arc<str> {
+        "launchway".into()
+    }
+}
+
+/// Hands on what happens, and clears up behind it.
+struct Watcher<'d> {
+    artifacts: &'d RefCell<RunArtifacts>,
+    sums: &'d Sums,
+    store: &'d Store,
+    handle: &'d Handle,
+    hub: &'d Hub,
+    /// Background steps of each job that runs: they number their logs.
+    aside: RefCell<BTreeMap<(StreamId, JobKey), u32>>,
+}
+
+impl Observer for Watcher<'_> {
+    fn on_event(&mut self, stream: StreamId, event: &RunEvent) {
+        self.artifacts.borrow_mut().take(stream, event);
+        match event {
+            RunEvent::RunCreated(_) => self.handle.was_created(stream),
+            RunEvent::StepStarted { job, background: true, .. } => {
+                *self.aside.borrow_mut().entry((stream, job.clone())).or_default() += 1;
+            }
+            RunEvent::JobLost { job, .. } => {
+                self.aside.borrow_mut().remove(&(stream, job.clone()));
+            }
+            RunEvent::JobCompleted { job, fence, log, .. } => {
+                let aside = self.aside.borrow_mut().remove(&(stream, job.clone())).unwrap_or(0);
+                // The blobs have the bytes now; the growing files go.
+                if let (Some(_), Some(fence)) = (log, fence) {
+                    let lease = Lease { stream, job: job.clone(), fence: *fence };
+                    let path = log_of(self.store.logs(), &lease);
+                    for number in 1..=aside {
+                        let _ = self.store.logs().remove(&protocol::own_log(&path, number));
+                    }
+                    let _ = self.store.logs().remove(&path);
+                }
+            }
+            RunEvent::RunCompleted { .. } => {
+                // Goes with its last job; what is left in it is the business of `prune`.
+                let _ = std::fs::remove_dir(self.handle.0.data.state.attempt(stream));
+                let (run, attempt) = stream.as_run().expect("the stream of a run");
+                self.store.logs().close(run, attempt);
+                self.handle.is_over(stream);
+            }
+            _ => {}
+        }
+        self.hub.changed();
+    }
+
+    fn on_log(&mut self, lease: &Lease, grown: &Grown) {
+        if grown.own.is_none() {
+            self.sums.grown(&log_of(self.store.logs(), lease), grown.bytes);
+        }
+        self.hub.changed();
+    }
+
+    fn on_adopted(&mut self, stream: StreamId, events: &[RunEvent]) {
+        for event in events {
+            self.artifacts.borrow_mut().take(stream, event);
+        }
+    }
+}

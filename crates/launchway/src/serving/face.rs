@@ -1,0 +1,236 @@
+//! What the pages may ask for, answered by the loop, the inbox, and the data folder.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use driver::{Input, Owner};
+use event::{CancelReason, Conclusion, Digest, Seq, StreamId, WaitReason};
+use mask::MaskedText;
+use ports::Journal as _;
+use scheduler::Rerun;
+use serde::{Deserialize, Serialize};
+use server::{Again, ConnectedRepository, Engine, Push, Refused, Why, Workers};
+use views::RunView;
+
+use super::data;
+use super::hook::Answer;
+use super::intake::{Intake, Order, Ordered};
+use super::repositories;
+use crate::commands::look_ahead;
+use crate::exit::{Exit, Failure};
+use crate::terminal::time::now;
+use crate::{again, kept};
+
+/// Answers for idempotency keys that are kept.
+const ANSWERS_MAX: usize = 1_000;
+
+/// What the server is to its pages.
+pub(crate) struct Face {
+    intake: Arc<Intake>,
+    /// The loop has ended, or never began.
+    is_stopped: Arc<AtomicBool>,
+    /// One new attempt at a time: a key is looked for before it is used.
+    turn: Mutex<()>,
+}
+
+impl Face {
+    pub(crate) fn new(intake: Arc<Intake>, is_stopped: Arc<AtomicBool>) -> Face {
+        Face { intake, is_stopped, turn: Mutex::default() }
+    }
+}
+
+/// What was made for a key.
+#[derive(Serialize, Deserialize)]
+struct Made {
+    stream: StreamId,
+}
+
+fn refused(failure: Failure) -> Refused {
+    let why = match failure.exit {
+        Exit::Usage => Why::Conflict,
+        Exit::Refused => Why::Input,
+        Exit::Forbidden => Why::Forbidden,
+        _ => Why::Missing,
+    };
+    let hint = (!failure.hints.is_empty()).then(|| failure.hints.join("; "));
+    Refused { why, message: format!("{:#}", failure.error), hint }
+}
+
+impl Face {
+    fn view(&self, stream: StreamId) -> Result<RunView, Refused> {
+        let events = self.intake.store.read(stream, Seq(0));
+        let events = events.map_err(|error| Refused::new(Why::Missing, error.to_string()))?;
+        RunView::of(events.iter().map(|it| &it.event))
+            .ok_or_else(|| Refused::new(Why::NotFound, "there is no such run"))
+    }
+
+    /// The view of a run that this server drives.
+    fn driven(&self, stream: StreamId) -> Result<RunView, Refused> {
+        let view = self.view(stream)?;
+        let run = view.header.run;
+        if let Some(conclusion) = view.conclusion {
+            return Err(Refused::new(Why::Conflict, format!("run {run} is over: {conclusion}")));
+        }
+        if !self.intake.handle.drives(stream) {
+            let message = format!("run {run} is not driven by this server");
+            return Err(Refused::new(Why::Conflict, message));
+        }
+        Ok(view)
+    }
+
+    fn again(
+        &self,
+        stream: StreamId,
+        which: Again,
+        by: &str,
+        key: Option<&str>,
+    ) -> Result<StreamId, Failure> {
+        let _turn = self.turn.lock().expect("nobody panics while having the turn");
+        let Intake { data, store, .. } = &*self.intake;
+        // The key is whose it is: two people may think of the same one.
+        let key = key.map(|key| Digest::of(format!("{by}\n{key}").as_bytes()).to_string());
+        let answer = key.as_ref().map(|key| data.answers().join(format!("{key}.json")));
+        if let Some(path) = &answer
+            && let Some(Made { stream }) = data::read(path)?
+        {
+            return Ok(stream);
+        }
+        let mut request = again::request(store, stream)?;
+        let claimed = Owner::claim(&data.state.owners(), stream);
+        // While it is held, nobody prunes what the new attempt takes over.
+        let taken_from = claimed.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        if taken_from.is_none() {
+            let message = format!("run {} is not over", request.run);
+            return Err(Failure::new(Exit::Usage, message));
+        }
+        let which = if which == Again::Failed { Rerun::Failed } else { Rerun::All };
+        let carried = crate::commands::carried(store, stream, &which)?;
+        let mut findings = Vec::new();
+        let _ = look_ahead(std::slice::from_ref(&request), &request.terms, &mut findings);
+        if let Some(finding) = findings.first() {
+            return Err(Failure::new(Exit::Refused, &finding.message));
+        }
+        let path = std::path::Path::new(&*request.repository_path);
+        let identity = again::Known::of(&data.state, path, &request.change.commit)?.identity;
+        let mut secrets = std::collections::BTreeMap::new();
+        kept::add_secrets(&data.state, &identity, &mut secrets)?;
+        request.secret_names = secrets.into_keys().collect();
+        request.triggering_actor = by.into();
+        request.at = now();
+        let attempt = store.allocate_attempt(request.run);
+        request.attempt = attempt.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let made = StreamId::Run(request.run, request.attempt);
+        let id = format!("{:015}-{}", request.at.0, made.to_string().replace('/', "-"));
+        let runs = vec![Ordered { request, carried }];
+        // What is to be made, then for whom, then the deed: whoever is killed in between has made it
+        // once when it is asked for again.
+        data::write(&data.inbox().join(format!("{id}.order")), &Order { runs })?;
+        if let Some(path) = &answer {
+            data::write(path, &Made { stream: made })?;
+            self.forget_old_answers()?;
+        }
+        drop(taken_from);
+        self.intake.carry_out(&id)?;
+        Ok(made)
+    }
+
+    fn forget_old_answers(&self) -> Result<(), Failure> {
+        let folder = self.intake.data.answers();
+        let names = data::list(&folder, ".json")?;
+        if names.len() <= ANSWERS_MAX {
+            return Ok(());
+        }
+        let age = |name: &String| {
+            std::fs::metadata(folder.join(format!("{name}.json"))).and_then(|it| it.modified()).ok()
+        };
+        let oldest = names.iter().min_by_key(|name| age(name));
+        oldest.map_or(Ok(()), |name| data::remove(&folder.join(format!("{name}.json"))))
+    }
+}
+
+impl Engine for Face {
+    fn is_attended(&self, stream: StreamId) -> bool {
+        if self.intake.handle.drives(stream) {
+            return true;
+        }
+        let owners = self.intake.data.state.owners();
+        // Where it cannot be told, what the journal says stands.
+        Owner::holder(&owners, stream).map_or(true, |holder| holder.is_some())
+    }
+
+    fn workers(&self) -> Workers {
+        let (busy, ready) = self.intake.handle.load();
+        Workers { width: self.intake.handle.width(), busy, ready }
+    }
+
+    fn cancel(&self, stream: StreamId, by: &str) -> Result<(), Refused> {
+        self.driven(stream)?;
+        let by = MaskedText::without_secrets(by);
+        let reason = CancelReason::Person { by };
+        self.intake.handle.send(Input::Cancel { stream: Some(stream), job: None, reason });
+        Ok(())
+    }
+
+    fn rerun(
+        &self,
+        stream: StreamId,
+        which: Again,
+        by: &str,
+        key: Option<&str>,
+    ) -> Result<StreamId, Refused> {
+        let view = self.view(stream)?;
+        let failed = |it: &views::JobView| {
+            !matches!(it.conclusion, Some(Conclusion::Success | Conclusion::Skipped))
+        };
+        if which == Again::Failed && view.conclusion.is_some() && !view.jobs.iter().any(failed) {
+            return Err(Refused::new(Why::Conflict, "no job of it failed"));
+        }
+        self.again(stream, which, by, key).map_err(refused)
+    }
+
+    fn resume(&self, stream: StreamId, by: &str) -> Result<(), Refused> {
+        let view = self.driven(stream)?;
+        let waits = |it: &views::JobView| matches!(it.waiting, Some(WaitReason::Person { .. }));
+        if !view.jobs.iter().any(waits) {
+            let message = "no job of it waits for a person";
+            return Err(Refused::new(Why::Conflict, message));
+        }
+        let by = MaskedText::without_secrets(by);
+        self.intake.handle.send(Input::Resume { stream, job: None, by });
+        Ok(())
+    }
+
+    fn repositories(&self) -> Result<Vec<ConnectedRepository>, Refused> {
+        let known = repositories::all(&self.intake.data).map_err(refused)?;
+        let line = |it: repositories::Connected| ConnectedRepository {
+            name: it.name,
+            path: it.path.display().to_string(),
+            environments: it.environments,
+        };
+        Ok(known.into_iter().map(line).collect())
+    }
+
+    fn pushes(&self, limit: usize) -> Result<Vec<Push>, Refused> {
+        let folder = self.intake.data.pushes();
+        let names = data::list(&folder, ".json").map_err(refused)?;
+        let mut pushes = Vec::new();
+        for name in names.iter().rev().take(limit) {
+            let answer = data::read::<Answer>(&folder.join(format!("{name}.json")));
+            pushes.extend(answer.map_err(refused)?.map(|answer| Push {
+                repository: answer.name,
+                git_ref: answer.push.git_ref,
+                commit: answer.push.new,
+                pusher: answer.push.pusher.0,
+                at: answer.push.at,
+                runs: answer.runs,
+                said: answer.said,
+            }));
+        }
+        Ok(pushes)
+    }
+
+    fn is_unready(&self) -> Option<String> {
+        let is_stopped = self.is_stopped.load(Ordering::Relaxed);
+        is_stopped.then(|| "the loop that drives runs has ended".to_owned())
+    }
+}

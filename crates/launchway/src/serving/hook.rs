@@ -1,0 +1,183 @@
+//! What git calls when somebody pushes: before, to refuse workflow files that are wrong; after, to
+//! leave word for the server and tell the person which runs came of it.
+//!
+//! The word is a file in the server's inbox. It is on disk before the push is over, so a push that
+//! comes while no server runs is taken when one does.
+
+use std::io::{BufRead as _, Read as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use event::Timestamp;
+use repository::{RefUpdate, Repository, RepositoryError};
+use serde::{Deserialize, Serialize};
+use syntax::{Severity, Source};
+
+use super::data::{self, DataFolder};
+use crate::cli::Format;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::files;
+use crate::terminal::diagnostics;
+use crate::terminal::style::{Style, talk};
+use crate::terminal::time::now;
+
+/// What git says of a push; more refs at once are not taken.
+const INPUT_BYTES_MAX: u64 = 4 << 20;
+/// How long whoever pushes waits to be told of the runs. The push is over whatever happens.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often is looked whether the server has answered.
+const LOOK: Duration = Duration::from_millis(30);
+
+/// A push, as it waits in the inbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pushed {
+    /// The bare repository.
+    pub(crate) repository: std::path::PathBuf,
+    pub(crate) old: String,
+    pub(crate) new: String,
+    pub(crate) git_ref: String,
+    /// Who pushed: name and mail address, as git knows the committer of the newest commit where
+    /// nobody else said who.
+    pub(crate) pusher: (String, String),
+    pub(crate) at: Timestamp,
+}
+
+/// What became of a push.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) push: Pushed,
+    /// `owner/name`
+    pub(crate) name: String,
+    /// Runs, each with its workflow file.
+    pub(crate) runs: Vec<(event::StreamId, String)>,
+    pub(crate) said: Vec<String>,
+}
+
+/// How the server is reached.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Reached {
+    pub(crate) url: String,
+}
+
+fn updates() -> Result<Vec<RefUpdate>, Failure> {
+    let input = std::io::stdin().lock().take(INPUT_BYTES_MAX);
+    let mut updates = Vec::new();
+    for line in std::io::BufReader::new(input).lines() {
+        let line = line.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let update = RefUpdate::parse(&line).ok_or_else(|| {
+            Failure::new(Exit::Usage, "this is called by git, with OLD NEW REF on standard input")
+        })?;
+        // Branches and tags are what GitHub runs workflows for.
+        let is_run = ["refs/heads/", "refs/tags/"].iter().any(|it| update.git_ref.starts_with(it));
+        if is_run && !update.deletes() {
+            updates.push(update);
+        }
+    }
+    Ok(updates)
+}
+
+/// Before: workflow files with errors refuse the push, where it changes them.
+pub(crate) fn pre_receive(repository: &Path) -> Outcome {
+    let mut found = Vec::new();
+    for update in updates()? {
+        let nobody = (String::new(), String::new());
+        let at = match Repository::bare(repository, &update.new, nobody) {
+            // A tag of something that is no commit runs nothing.
+            Err(RepositoryError::NoCommit { .. }) => continue,
+            at => at?,
+        };
+        let Some(files) = at.workflow_files_changed(&update, files::WORKFLOWS)? else { continue };
+        let mut sources = Vec::new();
+        for file in files.iter().filter(|file| files::is_yaml(file.path.as_ref())) {
+            let source = Source::new(file.path.as_str(), &*file.text);
+            match file.is_link {
+                true => found.push(files::link_finding(&source)),
+                false => sources.push(source),
+            }
+        }
+        let mut errors = crate::commands::check_sources(&sources);
+        errors.retain(|finding| finding.severity == Severity::Error);
+        found.extend(errors);
+    }
+    if found.is_empty() {
+        return Ok(Exit::Done);
+    }
+    for text in diagnostics::render(&found, Format::Human, Style::plain()) {
+        talk(&text);
+    }
+    Err(Failure::new(Exit::Refused, "the push is refused: its workflow files have mistakes")
+        .hint("launchway check finds them before the push"))
+}
+
+/// After: leaves word, and says what came of it.
+pub(crate) fn post_receive(data: &DataFolder, repository: &Path) -> Outcome {
+    let mut waiting = Vec::new();
+    for update in updates()? {
+        let id = leave(data, repository, update)?;
+        waiting.push(id);
+    }
+    if waiting.is_empty() {
+        return Ok(Exit::Done);
+    }
+    if !data.is_served() {
+        talk("launchway: no server runs; it takes this push when it is started");
+        return Ok(Exit::Done);
+    }
+    let reached: Option<Reached> = data::read(&data.path("server.json"))?;
+    let until = Instant::now() + PATIENCE;
+    for id in waiting {
+        match answer(data, &id, until)? {
+            Some(answer) => say(&answer, reached.as_ref()),
+            None => talk(
+                "launchway: the server is busy; its page of pushes tells what became of this one",
+            ),
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn leave(data: &DataFolder, repository: &Path, update: RefUpdate) -> Result<String, Failure> {
+    let at = now();
+    let nobody = (String::new(), String::new());
+    let committer = Repository::bare(repository, &update.new, nobody).ok();
+    let committer = committer.map(|it| it.head.committer).unwrap_or_default();
+    let said = |name: &str| std::env::var(name).ok().filter(|it| !it.trim().is_empty());
+    // What serves git says who was let in: gitolite, or a web server.
+    let known = said("GL_USER").or_else(|| said("REMOTE_USER"));
+    let pusher = known.map_or(committer, |name| (name, String::new()));
+    let RefUpdate { old, new, git_ref } = update;
+    let push = Pushed { repository: repository.to_owned(), old, new, git_ref, pusher, at };
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|error| {
+        Failure::new(Exit::Missing, format!("the system gives no random numbers: {error}"))
+    })?;
+    let random: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = format!("{:015}-{random}", at.0);
+    data::write(&data.inbox().join(format!("{id}.push")), &push)?;
+    Ok(id)
+}
+
+fn answer(data: &DataFolder, id: &str, until: Instant) -> Result<Option<Answer>, Failure> {
+    let path = data.pushes().join(format!("{id}.json"));
+    loop {
+        if let Some(answer) = data::read(&path)? {
+            return Ok(Some(answer));
+        }
+        if Instant::now() >= until || !data.is_served() {
+            return Ok(None);
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn say(answer: &Answer, reached: Option<&Reached>) {
+    for (stream, workflow) in &answer.runs {
+        let Some((run, attempt)) = stream.as_run() else { continue };
+        let page =
+            reached.map(|it| format!("  {}/runs/{run}.{attempt}", it.url)).unwrap_or_default();
+        talk(&format!("launchway: run {run}  {workflow}{page}"));
+    }
+    for line in answer.said.iter().flat_map(|text| text.lines()) {
+        talk(&format!("launchway: {line}"));
+    }
+}

@@ -1,0 +1,378 @@
+//! From what waits in the inbox to runs: each thing is taken once, whoever is killed when.
+//!
+//! ```text
+//! inbox/ID.push      what git said                                  (hook.rs)
+//! inbox/ID.order     the requests it became, numbered               written before any run is made
+//! pushes/ID.json     what is told of it
+//! ```
+//!
+//! The order is the intent: a run is made from it if the journal does not have that run yet. Both
+//! files go when all are made, the push first, so that nothing is planned twice.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actions::WriteLock;
+use driver::Input;
+use event::{Attempt, RunEvent, RunRequest, Seq, StreamId, Terms};
+use ports::Journal as _;
+use protocol::JobOptions;
+use repository::{
+    CommittedFile, PrivateStore, RefUpdate, Repository, RepositoryError, TriggeringEvent,
+};
+use serde::{Deserialize, Serialize};
+use store::Store;
+use syntax::Diagnostic;
+
+use super::data::{self, DataFolder};
+use super::drive::Handle;
+use super::hook::{Answer, Pushed};
+use super::repositories::{self, Connected};
+use crate::again::Known;
+use crate::agree::MatterKind;
+use crate::cli::{EventArgs, Format};
+use crate::commands::look_ahead;
+use crate::exit::{Exit, Failure};
+use crate::levels::Levels;
+use crate::prepare::{self, Chosen, Numbers, Situation, called, inputs};
+use crate::remote::RemoteFiles;
+use crate::select::{self, Candidate, Choice};
+use crate::terminal::diagnostics;
+use crate::terminal::style::{Style, talk};
+use crate::terminal::time::now;
+use crate::{files, kept};
+
+/// A look at the inbox without a sign of something new.
+const LOOK: Duration = Duration::from_millis(200);
+/// Answers to pushes that are kept.
+const ANSWERS_MAX: usize = 200;
+
+/// What is to be made, as it is written down first.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    pub(crate) runs: Vec<Ordered>,
+}
+
+/// A run to make.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Ordered {
+    pub(crate) request: RunRequest,
+    /// What a re-run takes over.
+    pub(crate) carried: Vec<RunEvent>,
+}
+
+/// Takes what waits in the inbox.
+pub(crate) struct Intake {
+    pub(crate) data: DataFolder,
+    pub(crate) store: Arc<Store>,
+    pub(crate) handle: Handle,
+    /// One order at a time: whoever asks for a re-run carries out theirs at once.
+    turn: Mutex<()>,
+}
+
+impl Intake {
+    pub(crate) fn new(data: DataFolder, store: Arc<Store>, handle: Handle) -> Intake {
+        Intake { data, store, handle, turn: Mutex::default() }
+    }
+
+    /// Takes until the other end of `stop` is dropped.
+    pub(crate) fn run(&self, stop: &Receiver<()>) {
+        let mut told = None;
+        loop {
+            if let Err(failure) = self.take_all() {
+                // It is tried again and again; said once.
+                let text = format!("{:#}", failure.error);
+                if told.as_ref() != Some(&text) {
+                    talk(&format!("warning: {text}"));
+                }
+                told = Some(text);
+            }
+            match stop.recv_timeout(LOOK) {
+                Err(RecvTimeoutError::Timeout) => {}
+                _ => return,
+            }
+        }
+    }
+
+    fn take_all(&self) -> Result<(), Failure> {
+        let pushes = data::list(&self.data.inbox(), ".push")?;
+        let orders = data::list(&self.data.inbox(), ".order")?;
+        for id in &pushes {
+            self.take(id)?;
+        }
+        for id in orders.iter().filter(|id| !pushes.contains(id)) {
+            self.carry_out(id)?;
+        }
+        Ok(())
+    }
+
+    fn take(&self, id: &str) -> Result<(), Failure> {
+        let path = self.data.inbox().join(format!("{id}.push"));
+        let order = self.data.inbox().join(format!("{id}.order"));
+        if !order.exists() {
+            let push: Pushed = match data::read(&path) {
+                Ok(Some(push)) => push,
+                Ok(None) => return Ok(()),
+                Err(failure) => {
+                    // What is none of ours stays, under another name, and keeps nobody waiting.
+                    talk(&format!("warning: {:#}; it is put aside", failure.error));
+                    return std::fs::rename(&path, path.with_extension("unreadable"))
+                        .map_err(|error| data::cannot("rename", &path, error));
+                }
+            };
+            let (ordered, answer) = self.plan(push);
+            data::write(&order, &Order { runs: ordered })?;
+            data::write(&self.data.pushes().join(format!("{id}.json")), &answer)?;
+            self.forget_old_answers()?;
+        }
+        self.make(id)?;
+        data::remove(&path)?;
+        data::remove(&order)
+    }
+
+    /// Makes the runs of an order that stands in the inbox, and takes it out.
+    pub(crate) fn carry_out(&self, id: &str) -> Result<(), Failure> {
+        self.make(id)?;
+        data::remove(&self.data.inbox().join(format!("{id}.order")))
+    }
+
+    fn make(&self, id: &str) -> Result<(), Failure> {
+        let _turn = self.turn.lock().expect("nobody panics while having the turn");
+        let order: Option<Order> = data::read(&self.data.inbox().join(format!("{id}.order")))?;
+        for Ordered { request, carried } in order.into_iter().flat_map(|order| order.runs) {
+            let stream = StreamId::Run(request.run, request.attempt);
+            let known = self.store.read(stream, Seq(0));
+            // One that was made, and pruned since, was made.
+            if !matches!(known, Ok(events) if events.is_empty()) {
+                continue;
+            }
+            self.handle.create(Input::CreateRun { request: Box::new(request), carried }, stream)?;
+        }
+        Ok(())
+    }
+
+    /// What a push becomes. What is wrong with it is said, and keeps no other push waiting.
+    fn plan(&self, push: Pushed) -> (Vec<Ordered>, Answer) {
+        let mut answer =
+            Answer { push: push.clone(), name: String::new(), runs: Vec::new(), said: Vec::new() };
+        let planned = repositories::all(&self.data).and_then(|known| {
+            let connected = known.into_iter().find(|it| it.path == push.repository);
+            let connected = connected.ok_or_else(|| {
+                let path = push.repository.display();
+                Failure::new(Exit::Usage, format!("{path} is not connected any more"))
+            })?;
+            answer.name.clone_from(&connected.name);
+            Planning::of(self, &push, &connected)?.plan()
+        });
+        match planned {
+            Ok(Planned { runs, said }) => {
+                let line = |it: &Ordered| {
+                    let stream = StreamId::Run(it.request.run, it.request.attempt);
+                    (stream, it.request.workflow.path.to_string())
+                };
+                answer.runs = runs.iter().map(line).collect();
+                answer.said = said;
+                (runs, answer)
+            }
+            Err(failure) => {
+                answer.said.push(format!("nothing runs: {:#}", failure.error));
+                answer.said.extend(failure.hints.iter().map(|hint| format!("hint: {hint}")));
+                (Vec::new(), answer)
+            }
+        }
+    }
+
+    fn forget_old_answers(&self) -> Result<(), Failure> {
+        let known = data::list(&self.data.pushes(), ".json")?;
+        for id in known.iter().take(known.len().saturating_sub(ANSWERS_MAX)) {
+            data::remove(&self.data.pushes().join(format!("{id}.json")))?;
+        }
+        Ok(())
+    }
+}
+
+/// A push on its way to requests.
+struct Planning<'i> {
+    intake: &'i Intake,
+    repository: Repository,
+    event: TriggeringEvent,
+    committed: Vec<CommittedFile>,
+    known: Known,
+    terms: Terms,
+    args: EventArgs,
+}
+
+#[derive(Default)]
+struct Planned {
+    runs: Vec<Ordered>,
+    said: Vec<String>,
+}
+
+impl<'i> Planning<'i> {
+    fn of(
+        intake: &'i Intake,
+        push: &Pushed,
+        connected: &Connected,
+    ) -> Result<Planning<'i>, Failure> {
+        let Pushed { old, new, git_ref, pusher, .. } = push.clone();
+        let mut repository = Repository::bare(&push.repository, &new, pusher)?;
+        let (owner, name) = connected.name.split_once('/').unwrap_or(("local", &connected.name));
+        (repository.owner, repository.name) = (owner.to_owned(), name.to_owned());
+        let event = repository.pushed(&RefUpdate { old, new, git_ref })?;
+        let committed =
+            event.committed_files(&repository, &PrivateStore::passing(), files::WORKFLOWS)?;
+        let state = &intake.data.state;
+        Ok(Planning {
+            known: Known::of(state, &repository.root, &repository.head.id)?,
+            intake,
+            repository,
+            event,
+            committed: committed.unwrap_or_default(),
+            terms: Terms {
+                environments: connected.environments.clone(),
+                labels: connected.labels.clone(),
+                committed: true,
+            },
+            args: EventArgs { event: "push".to_owned(), ..EventArgs::default() },
+        })
+    }
+
+    /// Each file by itself: what is wrong with one keeps no other from running.
+    fn plan(&self) -> Result<Planned, Failure> {
+        let mut planned = Planned::default();
+        let is_yaml = |file: &CommittedFile| files::is_yaml(file.path.as_ref());
+        if !self.committed.iter().any(is_yaml) {
+            let commit: String = self.repository.head.id.chars().take(7).collect();
+            planned.said.push(format!("{commit} has no workflow file in {}", files::WORKFLOWS));
+            return Ok(planned);
+        }
+        let disabled = self.intake.data.state.disabled(&self.repository.full_name())?;
+        for candidate in select::candidates(&self.repository, Some(&self.committed), &self.args)? {
+            let path = &candidate.path;
+            match select::choose(&candidate, &self.event, &disabled, false) {
+                Choice::Not(reason) => planned.said.push(format!("{path} does not run: {reason}")),
+                Choice::Broken => {
+                    let found = rendered(&candidate.findings).join("\n");
+                    planned.said.push(format!("{path} does not run: it has mistakes\n{found}"));
+                }
+                Choice::Runs => match self.run(&candidate)? {
+                    Ok(run) => planned.runs.push(run),
+                    Err(said) => {
+                        planned.said.push(format!("{path} does not run: {}", said.join("\n")));
+                    }
+                },
+            }
+        }
+        Ok(planned)
+    }
+
+    /// A run of a file, or why there is none.
+    fn run(&self, candidate: &Candidate) -> Result<Result<Ordered, Vec<String>>, Failure> {
+        let state = &self.intake.data.state;
+        let workflow = candidate.workflow.as_ref().expect("a file that runs can be read");
+        let root = self.known.lock_file.ancestors().nth(2).unwrap_or(&self.repository.root);
+        let options = JobOptions::default();
+        let remote = RemoteFiles::new(state, root, &options, WriteLock::WhereItsFolderIs);
+        let fetch = |uses: &workflow::Uses| remote.file(uses);
+        let called = called::find(&self.repository, workflow, Some(&self.committed), &fetch)?;
+        let mut findings = called.findings;
+        let chosen = Chosen {
+            path: &candidate.path,
+            source: &candidate.source,
+            workflow,
+            called: called.files,
+            inputs: inputs::of_event(workflow, &self.event, &self.args)?,
+        };
+        let identity = &self.repository.identity;
+        let (mut vars, mut secrets) = (BTreeMap::new(), BTreeMap::new());
+        kept::add_variables(state, identity, &mut vars)?;
+        kept::add_secrets(state, identity, &mut secrets)?;
+        let secret_names: Vec<String> = secrets.keys().cloned().collect();
+        let selection = event::Selection::default();
+        let situation = Situation {
+            repository: &self.repository,
+            event: &self.event,
+            store: None,
+            terms: self.terms.clone(),
+            vars: &vars,
+            secret_names: &secret_names,
+            selection: &selection,
+            now: now(),
+        };
+        let mut said = Vec::new();
+        match prepare::request(&situation, chosen.clone(), crate::commands::NOT_NUMBERED) {
+            Ok(draft) => {
+                let drafts = std::slice::from_ref(&draft);
+                let matters = look_ahead(drafts, &self.terms, &mut findings);
+                said.extend(not_agreed(&matters.concat(), &self.terms, &self.known.levels));
+                said.extend(refused(&draft));
+            }
+            Err(finding) => findings.push(*finding),
+        }
+        said.extend(rendered(&findings));
+        if !said.is_empty() {
+            return Ok(Err(said));
+        }
+        let store = &self.intake.store;
+        let numbers = store.allocate_run(&self.repository.full_name(), &candidate.path);
+        let (run, run_number) = numbers.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let numbers = Numbers { run, attempt: Attempt(1), run_number };
+        Ok(match prepare::request(&situation, chosen, numbers) {
+            Ok(request) => Ok(Ordered { request, carried: Vec::new() }),
+            Err(finding) => Err(rendered(&[*finding])),
+        })
+    }
+}
+
+fn rendered(findings: &[Diagnostic]) -> Vec<String> {
+    diagnostics::render(findings, Format::Human, Style::plain())
+}
+
+/// Environments that nobody agreed to for this repository, or that its settings close.
+fn not_agreed(matters: &[crate::agree::Matter], terms: &Terms, levels: &Levels) -> Vec<String> {
+    let mut said = Vec::new();
+    for matter in matters {
+        let MatterKind::Environment(name) = &matter.kind else { continue };
+        let job = &matter.job;
+        if let Some(why) = levels.refusal(name) {
+            said.push(format!("the job {job} cannot run: {why}"));
+        } else if !terms.environments.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+            said.push(format!(
+                "the job {job} runs in the environment {name}, and nobody agreed to that; launchway repositories add PATH --environment '{name}' agrees"
+            ));
+        }
+    }
+    said
+}
+
+/// What the scheduler itself would refuse, asked before the run has a number.
+fn refused(request: &RunRequest) -> Option<String> {
+    let stream = StreamId::Run(request.run, request.attempt);
+    let mut definitions = scheduler::Definitions::new();
+    if let (Some(files), _) = scheduler::Files::read(request) {
+        definitions.insert(stream, files);
+    }
+    let input =
+        scheduler::Input::CreateRun { request: Box::new(request.clone()), carried: Vec::new() };
+    let decided = scheduler::decide(&scheduler::State::new(), &definitions, input);
+    decided.err().map(|refusal| refusal.to_string())
+}
+
+/// That a repository cannot be used says so by itself.
+pub(crate) fn usable(path: &std::path::Path) -> Result<std::path::PathBuf, Failure> {
+    let path = std::fs::canonicalize(path)
+        .map_err(|_| Failure::new(Exit::Usage, format!("there is no folder {}", path.display())))?;
+    match Repository::bare(&path, "HEAD", (String::new(), String::new())) {
+        // One without a commit yet is there to be pushed to.
+        Ok(_) | Err(RepositoryError::NoCommit { .. }) => Ok(path),
+        Err(RepositoryError::NotARepository { .. }) => {
+            let message = format!("{} is no bare repository", path.display());
+            Err(Failure::new(Exit::Usage, message).hint(
+                "make one: git clone --bare WORKTREE /srv/git/NAME.git, and push to that from then on",
+            ))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,131 @@
+//! Repositories whose pushes are run, and the hooks in them.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::data::{self, DataFolder, cannot};
+use crate::exit::{Exit, Failure};
+
+/// A repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Connected {
+    /// `owner/name`
+    pub(crate) name: String,
+    /// The bare repository.
+    pub(crate) path: PathBuf,
+    /// Environments that its jobs may run in, as whoever connected it agreed.
+    #[serde(default)]
+    pub(crate) environments: Vec<String>,
+    /// Labels of `runs-on` that mean the server's machine.
+    #[serde(default)]
+    pub(crate) labels: Vec<String>,
+}
+
+/// The hooks, by name.
+const HOOKS: [&str; 2] = ["pre-receive", "post-receive"];
+/// The line by which a hook of ours is known.
+const MARK: &str =
+    "# Written by launchway repositories add; taken away by launchway repositories remove.";
+
+pub(crate) fn all(data: &DataFolder) -> Result<Vec<Connected>, Failure> {
+    Ok(data::read(&data.path("repositories.json"))?.unwrap_or_default())
+}
+
+/// The one that is called so, or lies there.
+pub(crate) fn find(data: &DataFolder, which: &str) -> Result<Option<Connected>, Failure> {
+    let path = fs::canonicalize(which).ok();
+    let is_it = |it: &Connected| it.name == which || path.as_ref() == Some(&it.path);
+    Ok(all(data)?.into_iter().find(is_it))
+}
+
+/// Connects a repository, or changes what is kept of it, and writes its hooks.
+pub(crate) fn add(data: &DataFolder, wanted: Connected, program: &Path) -> Result<(), Failure> {
+    let mut known = all(data)?;
+    if let Some(other) = known.iter().find(|it| it.name == wanted.name && it.path != wanted.path) {
+        let message = format!("{} is {} already", wanted.name, other.path.display());
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("give this one a name of its own: --name OWNER/NAME"));
+    }
+    for hook in HOOKS {
+        refuse_others(&wanted.path, hook)?;
+    }
+    known.retain(|it| it.path != wanted.path);
+    known.push(wanted.clone());
+    known.sort_by(|one, other| one.name.cmp(&other.name));
+    // Known first: a push through the hook finds it.
+    data::write(&data.path("repositories.json"), &known)?;
+    for hook in HOOKS {
+        install(data, &wanted.path, hook, program)?;
+    }
+    Ok(())
+}
+
+/// Takes it away, with its hooks. What ran stays.
+pub(crate) fn remove(data: &DataFolder, which: &Connected) -> Result<(), Failure> {
+    for hook in HOOKS {
+        let path = which.path.join("hooks").join(hook);
+        if is_ours(&path) {
+            data::remove(&path)?;
+        }
+    }
+    let mut known = all(data)?;
+    known.retain(|it| it.path != which.path);
+    data::write(&data.path("repositories.json"), &known)
+}
+
+fn is_ours(path: &Path) -> bool {
+    fs::read_to_string(path).is_ok_and(|text| text.contains(MARK))
+}
+
+fn refuse_others(repository: &Path, hook: &str) -> Result<(), Failure> {
+    let path = repository.join("hooks").join(hook);
+    if !path.exists() || is_ours(&path) {
+        return Ok(());
+    }
+    let message = format!("there is a hook of somebody else: {}", path.display());
+    Err(Failure::new(Exit::Usage, message).hint(format!(
+        "let it call `launchway hook {hook}` too, or move it away; nothing was changed"
+    )))
+}
+
+fn install(
+    data: &DataFolder,
+    repository: &Path,
+    hook: &str,
+    program: &Path,
+) -> Result<(), Failure> {
+    let folder = repository.join("hooks");
+    fs::create_dir_all(&folder).map_err(|error| cannot("make", &folder, error))?;
+    let text = format!(
+        "#!/bin/sh\n{MARK}\nexec {} hook {hook} --data {} --repository {}\n",
+        quoted(program),
+        quoted(data.state.root()),
+        quoted(repository),
+    );
+    let path = folder.join(hook);
+    let failed = |error: std::io::Error| cannot("write", &path, error);
+    let mut beside = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
+    beside.write_all(text.as_bytes()).map_err(failed)?;
+    let runnable = fs::Permissions::from_mode(0o755);
+    beside.as_file().set_permissions(runnable).map_err(failed)?;
+    beside.persist(&path).map(drop).map_err(|error| failed(error.error))
+}
+
+/// A path as one word of a shell.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_one_word_of_the_shell() {
+        assert_eq!(quoted(Path::new("/srv/it's here")), "'/srv/it'\\''s here'");
+    }
+}

@@ -1,0 +1,613 @@
+//! The server: what is pushed is run, pages and the API say what happens, whoever is killed is gone
+//! on with, and nobody gets in who may not.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Child;
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use rustix::process::Signal;
+use serde_json::Value as Json;
+
+use crate::harness::{Place, Said, living, wait_for_line, wait_until};
+use crate::kill::signal;
+
+/// A server with a bare repository, and a work tree that pushes to it.
+struct Serving {
+    place: Place,
+    server: Child,
+    url: String,
+    token: String,
+}
+
+/// What came back.
+struct Got {
+    status: u16,
+    headers: ureq::http::HeaderMap,
+    text: String,
+}
+
+impl Got {
+    fn json(&self) -> Json {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+}
+
+fn start(place: &Place) -> (Child, String) {
+    let file = |name: &str| std::fs::File::create(place.path(name)).expect("a file of ours");
+    let data = place.path("data");
+    let mut command = place.launchway(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--jobs",
+        "2",
+        "--grace",
+        "0",
+        "--data",
+    ]);
+    command.arg(data);
+    let server = command.stdout(file("served")).stderr(file("said")).spawn().expect("it starts");
+    let line = wait_for_line(&place.path("served"));
+    (server, line.strip_prefix("serving ").expect("where it serves").to_owned())
+}
+
+impl Serving {
+    fn of(workflow: &str) -> Serving {
+        let place = Place::with(&[]);
+        let marks = place.path("marks");
+        std::fs::create_dir_all(&marks).expect("a folder of ours");
+        let workflow = workflow.replace("$MARKS", &marks.display().to_string());
+        place.write(".github/workflows/ci.yml", &workflow);
+        place.commit();
+        let bare = place.path("app.git").display().to_string();
+        place.git(&["init", "--quiet", "--bare", "--initial-branch", "main", &bare]);
+        let (server, url) = start(&place);
+        let mut serving = Serving { place, server, url, token: String::new() };
+        wait_until("the first token", || {
+            let said = std::fs::read_to_string(serving.place.path("said")).unwrap_or_default();
+            let token = said.lines().find_map(|line| line.trim().strip_prefix("launchway_"));
+            serving.token = token.map(|it| format!("launchway_{it}")).unwrap_or_default();
+            !serving.token.is_empty()
+        });
+        let added = serving.command(&["repositories", "add", &bare, "--name", "octo/app"]);
+        assert_eq!(added.exit, 0, "{}", added.stderr);
+        serving
+    }
+
+    /// A command that looks after the server.
+    fn command(&self, args: &[&str]) -> Said {
+        let data = self.place.path("data").display().to_string();
+        self.place.run(&[args, &["--data", &data]].concat())
+    }
+
+    /// Pushes what is committed; what the server said to whoever pushed.
+    fn push(&self) -> Said {
+        let bare = self.place.path("app.git");
+        let mut git = self.place.program("git");
+        let output = git.args(["push", "--quiet"]).arg(bare).arg("HEAD:refs/heads/main").output();
+        Said::from(output.expect("git starts"))
+    }
+
+    fn agent() -> ureq::Agent {
+        let config = https::config().proxy(None).timeout_global(Some(Duration::from_secs(60)));
+        config.build().new_agent()
+    }
+
+    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Got {
+        let mut request =
+            ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.to_owned()).expect("a request");
+        let mut response = Serving::agent().run(request).expect("an answer");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.body_mut().read_to_string().expect("its body");
+        Got { status, headers, text }
+    }
+
+    fn get(&self, path: &str) -> Got {
+        self.ask("GET", path, &[("authorization", &format!("Bearer {}", self.token))], "")
+    }
+
+    fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Got {
+        let bearer = format!("Bearer {}", self.token);
+        let headers = [&[("authorization", bearer.as_str())], headers].concat();
+        self.ask("POST", path, &headers, body)
+    }
+
+    /// Waits for a run's end, and gives it.
+    fn ended(&self, run: &str) -> Json {
+        let mut shown = Json::Null;
+        wait_until("the run's end", || {
+            shown = self.get(&format!("/api/v1/runs/{run}")).json();
+            !shown["conclusion"].is_null()
+        });
+        shown
+    }
+
+    fn mark(&self, name: &str) -> String {
+        std::fs::read_to_string(self.place.path("marks").join(name)).unwrap_or_default()
+    }
+
+    fn leave(&self, name: &str) {
+        std::fs::write(self.place.path("marks").join(name), "").expect("a file of ours");
+    }
+
+    fn kill(&mut self) {
+        signal(self.server.id(), Signal::KILL);
+        self.server.wait().expect("it was started");
+    }
+
+    fn restart(&mut self) {
+        (self.server, self.url) = start(&self.place);
+    }
+
+    /// Ends the server as a person does; nothing of it lives on.
+    fn end(mut self) {
+        signal(self.server.id(), Signal::TERM);
+        let status = self.server.wait().expect("it was started");
+        assert!(status.success(), "{status}");
+        wait_until("everything's end", || living(&self.place).is_empty());
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // A test that fails leaves nothing behind.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn jobs(run: &Json) -> String {
+    let mut text = format!("{} {}\n", run["status"], run["conclusion"]);
+    for job in run["jobs"].as_array().into_iter().flatten() {
+        text.push_str(&format!("{}: {} {}\n", job["name"], job["conclusion"], job["why_waiting"]));
+    }
+    text.replace('"', "")
+}
+
+const HELLO: &str = r#"
+on: push
+jobs:
+  hello:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - name: says
+        run: |
+          echo "before <script>alert(1)</script>"
+          echo "::add-mask::hunter2hunter2"
+          while ! test -e $MARKS/go; do sleep 0.02; done
+          printf '\033[31mred\033[0m hunter2hunter2\n'
+"#;
+
+#[test]
+fn what_is_pushed_is_run_and_followed() {
+    let serving = Serving::of(HELLO);
+    assert_eq!(serving.get("/readyz").text, "ready\n");
+    let pushed = serving.push();
+    assert_eq!(pushed.exit, 0, "{}", pushed.stderr);
+    let said = format!("launchway: run 1  .github/workflows/ci.yml  {}/runs/1.1", serving.url);
+    assert!(pushed.stderr.contains(&said), "{}", pushed.stderr);
+    let follower = follow(&serving, "/live/runs/1/jobs/hello?after=0");
+    let lines = until(follower, "before", |seen| {
+        serving.leave("go");
+        seen
+    });
+    let all = until(lines, "event: end", |seen| seen).1;
+    assert!(all.contains("before &lt;script&gt;alert(1)&lt;/script&gt;"), "{all}");
+    assert!(all.contains("<span class=\"f1\">red</span> ***"), "{all}");
+    let run = serving.ended("1");
+    expect![[r#"
+        completed success
+        hello: success null
+    "#]]
+    .assert_eq(&jobs(&run));
+    let page = serving.get("/runs/1.1/jobs/hello").text;
+    for part in
+        ["before &lt;script&gt;alert(1)&lt;/script&gt;", "<span class=\"f1\">red</span> ***"]
+    {
+        assert!(page.contains(part), "{page}");
+    }
+    for never in ["<script>alert", "hunter2hunter2</span>", "style=\""] {
+        assert!(!page.contains(never), "{never}");
+    }
+    let list = serving.get("/runs").text;
+    assert!(list.contains("href=\"/runs/1.1\">a change</a>"), "{list}");
+    let raw = serving.get("/api/v1/runs/1/jobs/hello/log").text;
+    assert!(raw.contains("before <script>") && !raw.contains("\u{1b}[31mred\u{1b}[0m hunter2"));
+    let found = serving.get("/runs/1/jobs/hello?q=%2A%2A%2A").text;
+    assert!(found.contains("1 line has that."), "{found}");
+    serving.end();
+}
+
+type Stream = (BufReader<ureq::BodyReader<'static>>, String);
+
+/// Server-sent events of a path, with what came so far.
+fn follow(serving: &Serving, path: &str) -> Stream {
+    let request = Serving::agent()
+        .get(format!("{}{path}", serving.url))
+        .header("authorization", format!("Bearer {}", serving.token));
+    let response = request.call().expect("an answer");
+    assert_eq!(response.status(), 200);
+    (BufReader::new(response.into_body().into_reader()), String::new())
+}
+
+/// Reads until a line has the text.
+fn until((mut lines, mut seen): Stream, text: &str, then: impl FnOnce(Stream) -> Stream) -> Stream {
+    while !seen.contains(text) {
+        assert!(lines.read_line(&mut seen).expect("it can be read") > 0, "it ended: {seen}");
+    }
+    then((lines, seen))
+}
+
+const LONG: &str = "
+on: push
+permissions: {}
+jobs:
+  first:
+    runs-on: ubuntu-latest
+    steps: [{ run: 'echo x >> $MARKS/first' }]
+  long:
+    needs: first
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          echo x >> $MARKS/long
+          echo it holds on
+          while ! test -e $MARKS/go; do sleep 0.02; done
+  after:
+    needs: long
+    runs-on: ubuntu-latest
+    steps: [{ run: 'echo x >> $MARKS/after' }]
+";
+
+/// Killed in the middle of a run, with a push that comes while nobody serves.
+#[test]
+fn a_killed_server_goes_on_where_it_was() {
+    let mut serving = Serving::of(LONG);
+    serving.push();
+    wait_until("the long job", || serving.mark("long") == "x\n");
+    serving.kill();
+    wait_until("the end of all processes", || living(&serving.place).is_empty());
+    serving.place.write("other.txt", "x");
+    serving.place.commit();
+    let alone = serving.push();
+    assert!(alone.stderr.contains("no server runs; it takes this push when"), "{}", alone.stderr);
+    serving.restart();
+    wait_until("the long job, once more, and that of the next run", || {
+        serving.mark("long") == "x\nx\nx\n"
+    });
+    serving.leave("go");
+    let (one, two) = (serving.ended("1"), serving.ended("2"));
+    expect![[r#"
+        completed success
+        first: success null
+        long: success null
+        after: success null
+    "#]]
+    .assert_eq(&jobs(&one));
+    assert_eq!(two["conclusion"], "success");
+    // A job that was over is not run again, and each push is one run.
+    assert_eq!((serving.mark("first"), serving.mark("after")), ("x\nx\n".into(), "x\nx\n".into()));
+    let runs = serving.get("/api/v1/runs").json();
+    assert_eq!(runs["runs"].as_array().map(Vec::len), Some(2));
+    assert!(std::fs::read_dir(serving.place.path("data/inbox")).unwrap().next().is_none());
+    serving.end();
+}
+
+#[test]
+fn workflow_files_with_mistakes_are_refused_with_their_place() {
+    let serving = Serving::of(HELLO);
+    serving.place.write(".github/workflows/other.yml", "on: push\njobs:\n  a:\n    steps: []\n");
+    serving.place.commit();
+    let pushed = serving.push();
+    assert_eq!(pushed.exit, 1);
+    let said: Vec<&str> =
+        pushed.stderr.lines().map(|line| line.trim_start_matches("remote: ").trim_end()).collect();
+    let said = said.join("\n");
+    for part in
+        [".github/workflows/other.yml:4:5", "the push is refused", "pre-receive hook declined"]
+    {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(serving.get("/api/v1/runs").json()["runs"], serde_json::json!([]));
+    serving.end();
+}
+
+#[test]
+fn a_run_is_cancelled_and_run_again_once_for_a_key() {
+    let serving = Serving::of(LONG);
+    serving.push();
+    wait_until("the long job", || serving.mark("long") == "x\n");
+    let waiting = serving.get("/api/v1/runs/1").json();
+    assert!(jobs(&waiting).contains("after: null waits for long"), "{}", jobs(&waiting));
+    assert_eq!(serving.post("/api/v1/runs/1/rerun", &[], "").status, 409);
+    let mut here = serving.place.program(env!("CARGO_BIN_EXE_launchway"));
+    let here = here.args(["runs", "cancel", "1", "--state"]).arg(serving.place.path("data"));
+    let here = Said::from(here.output().expect("it starts"));
+    assert_eq!(here.exit, 4, "a signal would end the server with all its runs");
+    assert!(here.stderr.contains("launchway runs cancel 1 --server http://"), "{}", here.stderr);
+    assert_eq!(serving.post("/api/v1/runs/1/cancel", &[], "").status, 202);
+    assert_eq!(serving.ended("1")["conclusion"], "cancelled");
+    assert_eq!(serving.post("/api/v1/runs/1/cancel", &[], "").status, 409);
+    serving.leave("go");
+    let again = || {
+        let key = [("idempotency-key", "the same")];
+        let got = serving.post("/api/v1/runs/1/rerun", &key, r#"{"only":"failed"}"#);
+        (got.status, got.json()["attempt"].clone())
+    };
+    assert_eq!(again(), (201, 2.into()));
+    assert_eq!(again(), (201, 2.into()));
+    let second = serving.ended("1");
+    assert_eq!((&second["attempt"], &second["conclusion"]), (&2.into(), &"success".into()));
+    assert_eq!(serving.mark("first"), "x\n", "what ended well is not run again");
+    assert_eq!(serving.post("/api/v1/runs/1/rerun", &[], "nonsense").status, 400);
+    assert_eq!(serving.post("/api/v1/runs/77/cancel", &[], "").status, 404);
+    serving.end();
+}
+
+/// The same commands, with the same output, as those that read the folder.
+#[test]
+fn the_command_line_says_the_same_of_a_server() {
+    let serving = Serving::of(HELLO);
+    serving.leave("go");
+    serving.push();
+    serving.ended("1");
+    let of_server = |args: &[&str], token: &str| {
+        let mut command = serving.place.launchway(&[args, &["--server", &serving.url]].concat());
+        Said::from(command.env("LAUNCHWAY_TOKEN", token).output().expect("it starts"))
+    };
+    let data = serving.place.path("data");
+    let of_folder = |args: &[&str]| {
+        let mut command = serving.place.program(env!("CARGO_BIN_EXE_launchway"));
+        Said::from(command.args(args).arg("--state").arg(&data).output().expect("it starts"))
+    };
+    let json = ["--format", "json"];
+    for args in [
+        &["runs", "list", "--all"][..],
+        &["runs", "list", "--all", json[0], json[1]],
+        &["runs", "show", "1"],
+        &["runs", "show", "1", json[0], json[1]],
+        &["runs", "logs", "1"],
+        &["runs", "logs", "1", "-j", "hello", "--raw"],
+    ] {
+        let (served, read) = (of_server(args, &serving.token), of_folder(args));
+        assert_eq!((served.exit, served.stderr), (read.exit, read.stderr), "{args:?}");
+        assert_eq!(served.stdout, read.stdout, "{args:?}");
+        assert!(!served.stdout.is_empty(), "{args:?}");
+    }
+    let watched = of_server(&["runs", "watch"], &serving.token);
+    assert_eq!(watched.exit, 0, "{}", watched.stderr);
+    assert!(watched.stdout.contains("logs: launchway runs logs 1 --server"), "{}", watched.stdout);
+    let again = of_server(&["runs", "rerun", "1"], &serving.token);
+    assert!(again.stderr.starts_with("run 1, attempt 2, was made"), "{}", again.stderr);
+    serving.ended("1");
+    let check = |args: &[&str], token: &str, exit: i32, expect: Expect| {
+        let said = of_server(args, token);
+        assert_eq!(said.exit, exit, "{}", said.stderr);
+        expect.assert_eq(&said.stderr.replace(&serving.url, "URL"));
+    };
+    check(
+        &["runs", "cancel", "1"],
+        &serving.token,
+        2,
+        expect![[r#"
+        error: run 1 is over: success
+    "#]],
+    );
+    check(
+        &["runs", "show", "77"],
+        &serving.token,
+        2,
+        expect![[r#"
+        error: there is no such run
+    "#]],
+    );
+    check(
+        &["runs", "list"],
+        "",
+        2,
+        expect![[r#"
+        error: LAUNCHWAY_TOKEN is not set
+        hint: launchway tokens create NAME makes a token, where the server runs; export it as LAUNCHWAY_TOKEN
+    "#]],
+    );
+    check(
+        &["runs", "list"],
+        "launchway_x",
+        4,
+        expect![[r#"
+        error: this needs a token: Authorization: Bearer TOKEN
+        hint: LAUNCHWAY_TOKEN holds no token of this server, or it has expired
+    "#]],
+    );
+    let mut open = serving.place.launchway(&["runs", "list", "--server", "http://ci.example.com"]);
+    let open = Said::from(open.env("LAUNCHWAY_TOKEN", "x").output().expect("it starts"));
+    assert_eq!(open.exit, 4);
+    expect![[r#"
+        error: http://ci.example.com is not encrypted: the token would be given away
+        hint: use its https:// address, or a tunnel to it on this machine
+    "#]]
+    .assert_eq(&open.stderr);
+    serving.end();
+}
+
+fn refused(got: &Got, status: u16, expect: Expect) {
+    assert_eq!(got.status, status, "{}", got.text);
+    let detail = got.json()["detail"].as_str().unwrap_or_default().to_owned();
+    expect.assert_eq(&detail);
+}
+
+#[test]
+fn nobody_gets_in_who_may_not() {
+    let serving = Serving::of(HELLO);
+    let nobody = |path: &str| serving.ask("GET", path, &[], "");
+    refused(
+        &nobody("/api/v1/runs"),
+        401,
+        expect!["This needs a token: Authorization: Bearer TOKEN."],
+    );
+    refused(&nobody("/metrics"), 401, expect!["This needs a token: Authorization: Bearer TOKEN."]);
+    let page = nobody("/runs?before=1.1");
+    assert_eq!(
+        (page.status, &page.headers["location"]),
+        (303, &"/sign-in?next=%2Fruns%3Fbefore%3D1.1".parse().unwrap())
+    );
+    assert_eq!(nobody("/healthz").status, 200);
+    let evil = serving.ask("GET", "/healthz", &[("host", "evil.example")], "");
+    assert_eq!(evil.status, 200, "whoever only looks whether it lives may call it what they like");
+    let evil = serving.ask("GET", "/sign-in", &[("host", "evil.example")], "");
+    assert_eq!(evil.status, 421);
+    // A page of somebody else sends the browser's cookie along, and is refused all the same.
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let body = format!("token={}&next=//evil.example", serving.token);
+    let from = |origin: &str| {
+        serving.ask("POST", "/sign-in", &[&form[..], &[("origin", origin)]].concat(), &body)
+    };
+    assert_eq!(from("https://evil.example").status, 403);
+    assert_eq!(serving.ask("POST", "/sign-in", &form, &body).status, 403);
+    let signed_in = from(&serving.url);
+    assert_eq!(
+        (signed_in.status, &signed_in.headers["location"]),
+        (303, &"/runs".parse().unwrap())
+    );
+    let cookie = signed_in.headers["set-cookie"].to_str().unwrap().to_owned();
+    assert!(cookie.contains("; HttpOnly; SameSite=Strict"), "{cookie}");
+    let session = cookie.split(';').next().unwrap();
+    let runs = serving.ask("GET", "/runs", &[("cookie", session)], "");
+    assert_eq!(runs.status, 200);
+    for (name, value) in [("x-content-type-options", "nosniff"), ("cache-control", "no-store")] {
+        assert_eq!(runs.headers[name], value);
+    }
+    assert!(
+        runs.headers["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .starts_with("default-src 'none';")
+    );
+    let cancel = |origin: &str| {
+        serving.ask("POST", "/runs/1/cancel", &[("cookie", session), ("origin", origin)], "")
+    };
+    assert_eq!(cancel("https://evil.example").status, 403);
+    assert_eq!(cancel(&serving.url).status, 404);
+    let large = "x".repeat(100_000);
+    assert_eq!(serving.post("/api/v1/runs/1/rerun", &[], &large).status, 413);
+    // Who may look may not do, and who is revoked may nothing, session or not.
+    let made = serving.command(&["tokens", "create", "looks on"]);
+    let looks_on = format!("Bearer {}", made.stdout.trim());
+    let tried = serving.ask("POST", "/api/v1/runs/1/cancel", &[("authorization", &looks_on)], "");
+    refused(&tried, 403, expect!["This token may read; this needs one that may operate."]);
+    let tokens = serving.command(&["tokens", "list", "--format", "json"]).lines();
+    assert_eq!(tokens.len(), 2);
+    let id = tokens[0]["id"].as_str().unwrap();
+    assert_eq!(serving.command(&["tokens", "revoke", id]).exit, 0);
+    assert_eq!(serving.get("/api/v1/runs").status, 401);
+    assert_eq!(serving.ask("GET", "/runs", &[("cookie", session)], "").status, 303);
+    let all = std::fs::read_to_string(serving.place.path("said")).unwrap();
+    assert_eq!(
+        all.matches("launchway_").count(),
+        1,
+        "tokens stand in no log but when they are made"
+    );
+    serving.end();
+}
+
+#[test]
+fn what_cannot_be_served_is_said() {
+    let serving = Serving::of(HELLO);
+    let check = |args: &[&str], exit: i32, expect: Expect| {
+        let said = serving.command(args);
+        assert_eq!(said.exit, exit, "{}", said.stderr);
+        let place = serving.place.path("").display().to_string();
+        expect.assert_eq(&said.stderr.replace(&place, "PLACE/"));
+    };
+    check(
+        &["serve", "--listen", "127.0.0.1:0"],
+        4,
+        expect![[r#"
+        error: a server runs on PLACE/data already
+        hint: end that one, or give this one a folder of its own: --data DIR
+    "#]],
+    );
+    check(
+        &["serve", "--listen", "0.0.0.0:7878"],
+        4,
+        expect![[r#"
+        error: 0.0.0.0:7878 can be reached from outside, and nothing encrypts what goes over it
+        hint: put something in front that speaks TLS, and say how it is reached: --url https://ci.example.com
+        hint: in a network that you trust wholly: --unencrypted
+    "#]],
+    );
+    check(
+        &["serve", "--url", "ci.example.com"],
+        2,
+        expect![[r#"
+        error: --url takes an address without a path, not `ci.example.com`
+        hint: such as https://ci.example.com
+    "#]],
+    );
+    let work = serving.place.repository().display().to_string();
+    check(
+        &["repositories", "add", &work],
+        2,
+        expect![[r#"
+        error: PLACE/repository is no bare repository
+        hint: make one: git clone --bare WORKTREE /srv/git/NAME.git, and push to that from then on
+    "#]],
+    );
+    check(
+        &["repositories", "add", "/nowhere"],
+        2,
+        expect![[r#"
+        error: there is no folder /nowhere
+    "#]],
+    );
+    check(
+        &["repositories", "remove", "octo/other"],
+        2,
+        expect![[r#"
+        error: octo/other is not connected
+        hint: launchway repositories list shows what is
+    "#]],
+    );
+    check(
+        &["tokens", "revoke", "x"],
+        2,
+        expect![[r#"
+        error: there is no token x
+        hint: launchway tokens list shows them
+    "#]],
+    );
+    let bare = serving.place.path("other.git").display().to_string();
+    serving.place.git(&["init", "--quiet", "--bare", &bare]);
+    check(
+        &["repositories", "add", &bare, "--name", "octo/app"],
+        2,
+        expect![[r#"
+        error: octo/app is PLACE/app.git already
+        hint: give this one a name of its own: --name OWNER/NAME
+    "#]],
+    );
+    serving.place.write("../other.git/hooks/post-receive", "#!/bin/sh\n");
+    check(
+        &["repositories", "add", &bare, "--name", "octo/other"],
+        2,
+        expect![[r#"
+        error: there is a hook of somebody else: PLACE/other.git/hooks/post-receive
+        hint: let it call `launchway hook post-receive` too, or move it away; nothing was changed
+    "#]],
+    );
+    check(
+        &["repositories", "remove", "octo/app"],
+        0,
+        expect![[r#"
+        octo/app is run no more; its runs stay
+    "#]],
+    );
+    assert!(!serving.place.path("app.git/hooks/post-receive").exists());
+    serving.end();
+}

@@ -1,0 +1,185 @@
+//! A bare repository that others push to: what was pushed is what git says it was, commit by commit.
+//!
+//! There is no work tree, so nothing stands for what is not committed, and nothing is guessed: a push
+//! is an old commit, a new one, and a ref.
+
+use std::path::Path;
+
+use crate::RepositoryError;
+use crate::changes::ChangedFiles;
+use crate::discover::{CommittedFile, Config, Repository, commit};
+use crate::event::TriggeringEvent;
+use crate::git::{ask, git};
+use crate::payload::NO_COMMIT;
+use crate::private::PrivateStore;
+
+/// What git tells its hooks of a ref that was pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefUpdate {
+    /// The commit before; zeros where the ref is new.
+    pub old: String,
+    /// The commit now; zeros where the ref was deleted.
+    pub new: String,
+    /// `refs/heads/main`
+    pub git_ref: String,
+}
+
+impl RefUpdate {
+    /// A line of a hook's standard input; none where it is something else.
+    pub fn parse(line: &str) -> Option<RefUpdate> {
+        let mut parts = line.trim_end_matches('\n').splitn(3, ' ');
+        let (old, new, git_ref) = (parts.next()?, parts.next()?, parts.next()?);
+        let is_id =
+            |it: &str| it.len() >= NO_COMMIT.len() && it.bytes().all(|it| it.is_ascii_hexdigit());
+        let is_whole = is_id(old) && is_id(new) && git_ref.starts_with("refs/");
+        is_whole.then(|| RefUpdate { old: old.into(), new: new.into(), git_ref: git_ref.into() })
+    }
+
+    /// Whether the ref is gone.
+    pub fn deletes(&self) -> bool {
+        self.new.bytes().all(|it| it == b'0')
+    }
+
+    /// Whether it was not there before.
+    pub fn creates(&self) -> bool {
+        self.old.bytes().all(|it| it == b'0')
+    }
+}
+
+impl Repository {
+    /// A bare repository at one of its commits, in the name of whoever pushed it.
+    ///
+    /// # Errors
+    /// When there is none, or it does not have the commit.
+    pub fn bare(
+        path: &Path,
+        at: &str,
+        pusher: (String, String),
+    ) -> Result<Repository, RepositoryError> {
+        let shown = path.display().to_string();
+        if !path.is_dir() {
+            return Err(RepositoryError::NoFolder { path: shown });
+        }
+        if ask(path, &["rev-parse", "--is-bare-repository"])?.as_deref() != Some("true") {
+            return Err(RepositoryError::NotARepository { path: shown });
+        }
+        let Some(head) = commit(path, at)? else {
+            return Err(RepositoryError::NoCommit { path: shown });
+        };
+        let root = git(path, &["rev-parse", "--path-format=absolute", "--absolute-git-dir"])?;
+        let root = std::path::PathBuf::from(root.trim_end_matches('\n'));
+        let config = Config::read(&root)?;
+        let (owner, name) = config.full_name(&root);
+        // Where `HEAD` points is what a clone checks out, whether or not the branch is there yet.
+        let branch = ask(&root, &["symbolic-ref", "--short", "HEAD"])?;
+        Ok(Repository {
+            owner,
+            name: name.strip_suffix(".git").unwrap_or(&name).to_owned(),
+            identity: config.identity(&root),
+            branch: None,
+            upstream: None,
+            default_branch: branch.unwrap_or_else(|| "main".to_owned()),
+            head,
+            uncommitted: Vec::new(),
+            user: pusher,
+            root,
+        })
+    }
+
+    /// The push of a ref to this bare repository, which is at the new commit.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn pushed(&self, update: &RefUpdate) -> Result<TriggeringEvent, RepositoryError> {
+        let before = self.before(update)?;
+        let commits = self.pushed_commits(before.as_deref())?;
+        let is_tag = update.git_ref.starts_with("refs/tags/");
+        // Path filters are not looked at for tags (conformance 33).
+        let changed = match is_tag {
+            true => ChangedFiles::All,
+            false => self.changed_since(before.as_deref(), false)?,
+        };
+        let mut payload = self.push_payload(&update.git_ref, before.as_deref(), &commits);
+        payload["before"] = update.old.as_str().into();
+        payload["created"] = update.creates().into();
+        let rewound = !update.creates() && before.as_deref() != Some(&*update.old);
+        payload["forced"] = rewound.into();
+        let event = self.triggering("push", update.git_ref.clone(), payload, changed);
+        Ok(TriggeringEvent { files_at: Some(self.head.id.clone()), ..event })
+    }
+
+    /// What a push adds to: the commit before; of a new branch where it left the default branch; of
+    /// one that was rewritten, where the two parted.
+    fn before(&self, update: &RefUpdate) -> Result<Option<String>, RepositoryError> {
+        let default = format!("refs/heads/{}", self.default_branch);
+        let known = if !update.creates() {
+            update.old.as_str()
+        } else if update.git_ref != default {
+            default.as_str()
+        } else {
+            return Ok(None);
+        };
+        Ok(ask(&self.root, &["merge-base", known, &self.head.id])?.filter(|it| !it.is_empty()))
+    }
+
+    /// The files directly in `folder` as they were pushed, where the push changed any; none where it
+    /// did not.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn workflow_files_changed(
+        &self,
+        update: &RefUpdate,
+        folder: &str,
+    ) -> Result<Option<Vec<CommittedFile>>, RepositoryError> {
+        let tree = |commit: &str| {
+            ask(&self.root, &["rev-parse", "--verify", "--quiet", &format!("{commit}:{folder}")])
+        };
+        let now = tree(&self.head.id)?;
+        // A new branch that has the files of the default branch changes none.
+        let before = if update.creates() { tree("HEAD")? } else { tree(&update.old)? };
+        if now.is_none() || now == before {
+            return Ok(None);
+        }
+        self.files_of(&self.head.id, folder, &PrivateStore::passing()).map(Some)
+    }
+
+    /// A file at the commit that this repository is at; none where there is none.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn committed_file(&self, path: &str) -> Result<Option<String>, RepositoryError> {
+        let name = format!("{}:{path}", self.head.id);
+        Ok(ask(&self.root, &["cat-file", "blob", &name])?.map(|text| text + "\n"))
+    }
+
+    /// The last commit of the default branch, by its name; none where there is none yet.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn default_commit(path: &Path) -> Result<Option<String>, RepositoryError> {
+        Ok(ask(path, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?)
+    }
+}
+
+/// What a bare repository is known by among all others; none where there is none.
+///
+/// # Errors
+/// When git cannot be asked.
+pub fn bare_identity(path: &Path) -> Result<Option<String>, RepositoryError> {
+    if ask(path, &["rev-parse", "--is-bare-repository"])?.as_deref() != Some("true") {
+        return Ok(None);
+    }
+    let root = git(path, &["rev-parse", "--path-format=absolute", "--absolute-git-dir"])?;
+    let root = Path::new(root.trim_end_matches('\n'));
+    Ok(Some(Config::read(root)?.identity(root)))
+}
+
+/// What a bare repository is called: by its remote, else by its folder.
+///
+/// # Errors
+/// When git cannot be asked.
+pub fn bare_name(path: &Path) -> Result<String, RepositoryError> {
+    let (owner, name) = Config::read(path)?.full_name(path);
+    Ok(format!("{owner}/{}", name.strip_suffix(".git").unwrap_or(&name)))
+}

@@ -1,0 +1,354 @@
+//! Who may do what: tokens, and the sessions that a browser gets for one.
+//!
+//! A token is `launchway_ID_SECRET`. What is kept is one file for each, named by its id, with the
+//! SHA-256 of the secret: a secret is 256 random bits, so nothing slower is needed. A file is looked
+//! at for every request, so that `launchway token revoke` holds at once, for the sessions that were
+//! begun with the token too.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use event::{Digest, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// What every token begins with, so that scanners for leaked secrets can know it.
+const PREFIX: &str = "launchway";
+/// A session ends by itself, however often it is used.
+const SESSION_MS: u64 = 12 * 60 * 60 * 1000;
+/// Names that people give tokens; more than a line is no name.
+const NAME_CHARS_MAX: usize = 100;
+/// A file of a token is a few hundred bytes.
+const FILE_BYTES_MAX: u64 = 64 << 10;
+
+/// What a token is good for. Each holds those before it, but for [`Scope::Push`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Look at everything.
+    Read,
+    /// Also cancel and re-run.
+    Operate,
+    /// Also repositories.
+    Admin,
+}
+
+impl Scope {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scope::Read => "read",
+            Scope::Operate => "operate",
+            Scope::Admin => "admin",
+        }
+    }
+}
+
+/// A token, as it is kept: without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// What it is revoked by.
+    pub id: String,
+    /// What it is for, in a person's words.
+    pub name: String,
+    /// What it may do.
+    pub scope: Scope,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Of a session: the token that it was begun with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parent: Option<String>,
+    /// Of its secret.
+    digest: Digest,
+}
+
+/// Why tokens cannot be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The disk.
+    #[error("cannot {action} {path}")]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// A name that is none.
+    #[error("a token's name is one line of 1 to {NAME_CHARS_MAX} characters")]
+    Name,
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(String),
+}
+
+/// The tokens and sessions of a data folder.
+#[derive(Clone, Debug)]
+pub struct Access {
+    tokens: PathBuf,
+    sessions: PathBuf,
+}
+
+impl Access {
+    /// Those of a folder, which is made when the first is.
+    pub fn in_folder(folder: &Path) -> Access {
+        Access { tokens: folder.join("tokens"), sessions: folder.join("sessions") }
+    }
+
+    /// Makes a token, and gives its secret form, which nobody can be shown again.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn create(
+        &self,
+        name: &str,
+        scope: Scope,
+        created_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(Token, String), AccessError> {
+        let name = name.trim();
+        let is_line = !name.is_empty() && !name.contains(char::is_control);
+        if !is_line || name.chars().count() > NAME_CHARS_MAX {
+            return Err(AccessError::Name);
+        }
+        self.make(&self.tokens, name, scope, (created_at, expires_at), None)
+    }
+
+    /// The tokens, oldest first; those that have expired too, until somebody revokes them.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn list(&self) -> Result<Vec<Token>, AccessError> {
+        let mut tokens = read_all(&self.tokens)?;
+        tokens.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
+        Ok(tokens)
+    }
+
+    /// Ends a token, with the sessions begun with it. Says whether there was one.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn revoke(&self, id: &str) -> Result<bool, AccessError> {
+        if !is_id(id) {
+            return Ok(false);
+        }
+        remove(&self.tokens.join(id))
+    }
+
+    /// The token of a secret form, where it is one of ours and has not expired.
+    ///
+    /// # Errors
+    /// When it cannot be looked up.
+    pub fn token(&self, text: &str, now: Timestamp) -> Result<Option<Token>, AccessError> {
+        find(&self.tokens, text, now)
+    }
+
+    /// Begins a session with a token. The session ends with the token, at the latest.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn begin_session(&self, token: &Token, now: Timestamp) -> Result<String, AccessError> {
+        for old in read_all(&self.sessions)?.into_iter().filter(|it| it.expires_at <= now) {
+            remove(&self.sessions.join(&old.id))?;
+        }
+        let until = token.expires_at.min(Timestamp(now.0.saturating_add(SESSION_MS)));
+        let parent = Some(token.id.clone());
+        let times = (now, until);
+        self.make(&self.sessions, &token.name, token.scope, times, parent).map(|(_, text)| text)
+    }
+
+    /// The session of a cookie, where it lasts and its token does.
+    ///
+    /// # Errors
+    /// When it cannot be looked up.
+    pub fn session(&self, text: &str, now: Timestamp) -> Result<Option<Token>, AccessError> {
+        let Some(session) = find(&self.sessions, text, now)? else { return Ok(None) };
+        let parent = session.parent.as_deref().filter(|id| is_id(id));
+        let stands = match parent {
+            Some(id) => read(&self.tokens.join(id))?.is_some_and(|token| token.expires_at > now),
+            None => false,
+        };
+        Ok(stands.then_some(session))
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn end_session(&self, session: &Token) -> Result<(), AccessError> {
+        remove(&self.sessions.join(&session.id)).map(drop)
+    }
+
+    fn make(
+        &self,
+        folder: &Path,
+        name: &str,
+        scope: Scope,
+        (created_at, expires_at): (Timestamp, Timestamp),
+        parent: Option<String>,
+    ) -> Result<(Token, String), AccessError> {
+        let (id, secret) = (random::<8>()?, random::<32>()?);
+        let digest = Digest::of(secret.as_bytes());
+        let token = Token {
+            id: id.clone(),
+            name: name.to_owned(),
+            scope,
+            created_at,
+            expires_at,
+            parent,
+            digest,
+        };
+        write(folder, &token)?;
+        Ok((token, format!("{PREFIX}_{id}_{secret}")))
+    }
+}
+
+fn find(folder: &Path, text: &str, now: Timestamp) -> Result<Option<Token>, AccessError> {
+    let mut parts = text.splitn(3, '_');
+    let (Some(PREFIX), Some(id), Some(secret)) = (parts.next(), parts.next(), parts.next()) else {
+        return Ok(None);
+    };
+    if !is_id(id) {
+        return Ok(None);
+    }
+    let Some(token) = read(&folder.join(id))? else { return Ok(None) };
+    let given = Digest::of(secret.as_bytes());
+    let is_it = verify_slices_are_equal(&given.0, &token.digest.0).is_ok();
+    Ok((is_it && token.expires_at > now).then_some(token))
+}
+
+/// An id is hexadecimal, so it never leaves the folder.
+fn is_id(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn random<const BYTES: usize>() -> Result<String, AccessError> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| AccessError::Random(error.to_string()))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn failed<'p>(action: &'static str, path: &'p Path) -> impl Fn(io::Error) -> AccessError + 'p {
+    move |source| AccessError::File { action, path: path.to_owned(), source }
+}
+
+/// Written beside and renamed: nobody reads half of it. Nobody else of this machine reads it at all.
+fn write(folder: &Path, token: &Token) -> Result<(), AccessError> {
+    fs::create_dir_all(folder).map_err(failed("make", folder))?;
+    let path = folder.join(&token.id);
+    let beside = folder.join(format!("{}.new", token.id));
+    let text = serde_json::to_vec(token).expect("a token is plain data");
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)
+        .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()));
+    written.map_err(failed("write", &beside))?;
+    fs::rename(&beside, &path).map_err(failed("write", &path))
+}
+
+fn read(path: &Path) -> Result<Option<Token>, AccessError> {
+    use std::io::Read as _;
+    let mut text = Vec::new();
+    let read =
+        fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut text));
+    match read {
+        // A file that is none of ours opens nothing.
+        Ok(_) => Ok(serde_json::from_slice(&text).ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("read", path)(error)),
+    }
+}
+
+fn read_all(folder: &Path) -> Result<Vec<Token>, AccessError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed("list", folder)(error)),
+    };
+    let mut tokens = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed("list", folder))?.path();
+        if path.file_name().and_then(|name| name.to_str()).is_some_and(is_id) {
+            tokens.extend(read(&path)?);
+        }
+    }
+    Ok(tokens)
+}
+
+fn remove(path: &Path) -> Result<bool, AccessError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed("remove", path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+    const LATER: Timestamp = Timestamp(1_800_000_100_000);
+
+    #[test]
+    fn a_token_is_known_until_it_ends_and_its_secret_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = Access::in_folder(folder.path());
+        let (token, text) = access.create("laptop", Scope::Operate, NOW, LATER).unwrap();
+        assert_eq!(access.token(&text, NOW).unwrap().as_ref(), Some(&token));
+        assert_eq!(access.token(&text, LATER).unwrap(), None);
+        let secret = text.rsplit('_').next().unwrap();
+        let kept = fs::read_to_string(folder.path().join("tokens").join(&token.id)).unwrap();
+        assert!(!kept.contains(secret));
+        for wrong in [
+            String::new(),
+            format!("{text}0"),
+            text.replace(secret, &"0".repeat(64)),
+            text.replace(&token.id, "../../../../../x"),
+            text.replacen("launchway", "other", 1),
+        ] {
+            assert_eq!(access.token(&wrong, NOW).unwrap(), None, "{wrong}");
+        }
+        assert!(access.revoke(&token.id).unwrap());
+        assert!(!access.revoke(&token.id).unwrap());
+        assert!(!access.revoke("../tokens").unwrap());
+        assert_eq!(access.token(&text, NOW).unwrap(), None);
+    }
+
+    #[test]
+    fn a_session_ends_with_its_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = Access::in_folder(folder.path());
+        let (token, text) = access.create("laptop", Scope::Read, NOW, LATER).unwrap();
+        let cookie = access.begin_session(&token, NOW).unwrap();
+        let session = access.session(&cookie, NOW).unwrap().unwrap();
+        assert_eq!((session.name.as_str(), session.scope), ("laptop", Scope::Read));
+        // The one is not the other.
+        assert_eq!(access.token(&cookie, NOW).unwrap(), None);
+        assert_eq!(access.session(&text, NOW).unwrap(), None);
+        assert_eq!(access.session(&cookie, LATER).unwrap(), None);
+        let second = access.begin_session(&token, NOW).unwrap();
+        access.end_session(&session).unwrap();
+        assert_eq!(access.session(&cookie, NOW).unwrap(), None);
+        access.revoke(&token.id).unwrap();
+        assert_eq!(access.session(&second, NOW).unwrap(), None);
+    }
+
+    #[test]
+    fn a_name_is_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = Access::in_folder(folder.path());
+        for name in ["", "  ", "two\nlines", &"x".repeat(101)] {
+            assert!(access.create(name, Scope::Read, NOW, LATER).is_err(), "{name:?}");
+        }
+    }
+}

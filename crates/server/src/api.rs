@@ -1,0 +1,495 @@
+//! The API: the same truth as the pages, for programs. One table has every operation; the routes and
+//! the document are made from it, so neither can have what the other has not.
+
+mod openapi;
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Extension, Json, Router};
+use event::{Seq, StreamId};
+use ports::Journal as _;
+use serde::Deserialize;
+use serde_json::{Value as JsonValue, json};
+
+use crate::access::Scope;
+use crate::app::{Shared, Wanted, blocking};
+use crate::engine::Again;
+use crate::guard::Who;
+use crate::live::{After, Follower, resumed};
+use crate::pages;
+use crate::problem::Problem;
+use crate::wire::{RunEvents, RunLine, RunList, StoredEvent, run_details};
+
+/// Runs of one answer.
+const RUNS_MAX: usize = 100;
+/// Runs of one answer where nobody says how many.
+const RUNS: usize = 20;
+/// Pushes of one answer.
+const PUSHES: usize = 50;
+/// Events of one answer; the next are asked for behind the last.
+const EVENTS_MAX: usize = 5_000;
+/// Facts that the feed reads at once.
+const FEED_MAX: usize = 500;
+/// A longer key is not kept.
+const KEY_CHARS_MAX: usize = 200;
+
+/// One operation.
+struct Operation {
+    method: &'static str,
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    /// What it needs.
+    scope: Scope,
+    /// Query parameters: name, type, what for.
+    query: &'static [(&'static str, &'static str, &'static str)],
+    /// The schema of its body, where it takes one.
+    body: Option<&'static str>,
+    /// Status and schema, or media type, of what comes back.
+    answer: (u16, &'static str),
+    route: fn() -> MethodRouter<Shared>,
+}
+
+const BEFORE: (&str, &str, &str) = ("before", "string", "Only runs before this one, as 12.1");
+const AFTER: (&str, &str, &str) = ("after", "integer", "Only what stands behind this number");
+
+/// Every operation there is.
+const OPERATIONS: &[Operation] = &[
+    Operation {
+        method: "get",
+        path: "/api/v1/runs",
+        id: "listRuns",
+        summary: "Runs, newest first",
+        scope: Scope::Read,
+        query: &[
+            BEFORE,
+            ("repository", "string", "Only those of owner/name"),
+            ("limit", "integer", "How many, 100 at most"),
+        ],
+        body: None,
+        answer: (200, "RunList"),
+        route: || get(list_runs),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/runs/{run}",
+        id: "showRun",
+        summary: "One run: 12 is its newest attempt, 12.1 its first",
+        scope: Scope::Read,
+        query: &[],
+        body: None,
+        answer: (200, "Run"),
+        route: || get(show_run),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/runs/{run}/events",
+        id: "listRunEvents",
+        summary: "A run's events, as the journal has them",
+        scope: Scope::Read,
+        query: &[AFTER],
+        body: None,
+        answer: (200, "RunEvents"),
+        route: || get(list_events),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/runs/{run}/events/stream",
+        id: "followRun",
+        summary: "A run's events as they happen; Last-Event-ID goes on",
+        scope: Scope::Read,
+        query: &[AFTER],
+        body: None,
+        answer: (200, "text/event-stream"),
+        route: || get(follow_run),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/runs/{run}/jobs/{job}/log",
+        id: "readLog",
+        summary: "What a job printed so far, masked",
+        scope: Scope::Read,
+        query: &[(
+            "aside",
+            "integer",
+            "The number of a background step, which has a log of its own",
+        )],
+        body: None,
+        answer: (200, "text/plain"),
+        route: || get(pages::raw),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/runs/{run}/summaries/{blob}",
+        id: "readSummary",
+        summary: "The Markdown of a step's summary",
+        scope: Scope::Read,
+        query: &[],
+        body: None,
+        answer: (200, "text/plain"),
+        route: || get(read_summary),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/runs/{run}/cancel",
+        id: "cancelRun",
+        summary: "End a run in its own order",
+        scope: Scope::Operate,
+        query: &[],
+        body: None,
+        answer: (202, "Accepted"),
+        route: || post(cancel_run),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/runs/{run}/rerun",
+        id: "rerunRun",
+        summary: "Run it once more; Idempotency-Key makes it once however often it is asked",
+        scope: Scope::Operate,
+        query: &[],
+        body: Some("Rerun"),
+        answer: (201, "Accepted"),
+        route: || post(rerun_run),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/runs/{run}/resume",
+        id: "resumeRun",
+        summary: "Start jobs again that were lost and wait for a person",
+        scope: Scope::Operate,
+        query: &[],
+        body: None,
+        answer: (202, "Accepted"),
+        route: || post(resume_run),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/repositories",
+        id: "listRepositories",
+        summary: "Repositories whose pushes are run",
+        scope: Scope::Read,
+        query: &[],
+        body: None,
+        answer: (200, "RepositoryList"),
+        route: || get(list_repositories),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/pushes",
+        id: "listPushes",
+        summary: "Pushes that came, newest first, and what became of each",
+        scope: Scope::Read,
+        query: &[],
+        body: None,
+        answer: (200, "PushList"),
+        route: || get(list_pushes),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/events",
+        id: "follow",
+        summary: "What happens in the whole journal, without its details; Last-Event-ID goes on",
+        scope: Scope::Read,
+        query: &[AFTER],
+        body: None,
+        answer: (200, "text/event-stream"),
+        route: || get(follow),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/openapi.json",
+        id: "readDocument",
+        summary: "This document",
+        scope: Scope::Read,
+        query: &[],
+        body: None,
+        answer: (200, "application/json"),
+        route: || get(document),
+    },
+];
+
+/// The routes of every operation.
+pub(crate) fn routes() -> Router<Shared> {
+    OPERATIONS.iter().fold(Router::new(), |router, it| router.route(it.path, (it.route)()))
+}
+
+#[derive(Deserialize)]
+struct Part {
+    before: Option<String>,
+    repository: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn list_runs(
+    State(app): State<Shared>,
+    Query(part): Query<Part>,
+) -> Result<Json<RunList>, Problem> {
+    let wanted = Wanted {
+        before: pages::before(part.before.as_deref())?,
+        repository: part.repository,
+        limit: part.limit.unwrap_or(RUNS).clamp(1, RUNS_MAX),
+        ..Wanted::default()
+    };
+    blocking(move || {
+        let found = app.rows(&wanted)?;
+        let line = |row: &crate::app::Row| {
+            let stream = StreamId::Run(row.row.run, row.row.attempt);
+            let unattended = row.row.conclusion.is_none() && !app.engine.is_attended(stream);
+            RunLine::new(&row.row, unattended)
+        };
+        let older = found.older.and_then(StreamId::as_run);
+        Ok(Json(RunList {
+            runs: found.rows.iter().map(line).collect(),
+            older: older.map(|(run, attempt)| format!("{run}.{attempt}")),
+        }))
+    })
+    .await
+}
+
+async fn show_run(
+    State(app): State<Shared>,
+    Path(run): Path<String>,
+) -> Result<Json<JsonValue>, Problem> {
+    blocking(move || {
+        let stream = app.stream(&run)?;
+        let view = app.view(stream)?;
+        let is_attended = app.engine.is_attended(stream);
+        let unattended = view.conclusion.is_none() && !is_attended;
+        let why = |job: &views::JobView| pages::why(&view, job, is_attended);
+        Ok(Json(run_details(&view, unattended, None, &why)))
+    })
+    .await
+}
+
+async fn list_events(
+    State(app): State<Shared>,
+    Path(run): Path<String>,
+    Query(after): Query<After>,
+) -> Result<Json<RunEvents>, Problem> {
+    blocking(move || {
+        let stream = app.stream(&run)?;
+        let events = app.store.read(stream, Seq(after.after))?;
+        let stored = events.into_iter().take(EVENTS_MAX);
+        let events: Vec<_> =
+            stored.map(|it| StoredEvent { seq: it.seq, at_ms: it.at, event: it.event }).collect();
+        if events.is_empty() && after.after == 0 {
+            return Err(Problem::not_found("There is no such run."));
+        }
+        let (run, attempt) = stream.as_run().expect("the stream of a run");
+        Ok(Json(RunEvents { run, attempt, unattended: !app.engine.is_attended(stream), events }))
+    })
+    .await
+}
+
+async fn follow_run(
+    State(app): State<Shared>,
+    Path(run): Path<String>,
+    Query(after): Query<After>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut seen = Seq(resumed(&headers, &after));
+    let stream = blocking({
+        let app = Arc::clone(&app);
+        move || app.stream(&run)
+    })
+    .await?;
+    let (response, mut follower) = Follower::begin(&app)?;
+    tokio::spawn(async move {
+        loop {
+            let (app, after) = (follower.app(), seen);
+            let Ok(news) = blocking(move || Ok(app.store.read(stream, after)?)).await else {
+                return;
+            };
+            for envelope in news {
+                seen = envelope.seq;
+                let is_over = event::Fact::ends_stream(&envelope.event);
+                let stored =
+                    StoredEvent { seq: envelope.seq, at_ms: envelope.at, event: envelope.event };
+                let data = serde_json::to_string(&stored).expect("an event is plain data");
+                if follower.tell(&seen.to_string(), "event", &data).await.is_err() {
+                    return;
+                }
+                if is_over {
+                    let _ = follower.tell("", "end", "").await;
+                    return;
+                }
+            }
+            if follower.wait().await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(response)
+}
+
+async fn follow(
+    State(app): State<Shared>,
+    Query(after): Query<After>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut seen = resumed(&headers, &after);
+    let (response, mut follower) = Follower::begin(&app)?;
+    tokio::spawn(async move {
+        loop {
+            let app = follower.app();
+            let news = blocking(move || Ok(app.store.feed(seen, FEED_MAX)?));
+            let Ok(news) = news.await else { return };
+            let is_all = news.len() < FEED_MAX;
+            for fact in news {
+                seen = fact.position;
+                let data = json!({ "stream": fact.stream, "seq": fact.seq, "at_ms": fact.at, "type": fact.kind });
+                if follower.tell(&seen.to_string(), "event", &data.to_string()).await.is_err() {
+                    return;
+                }
+            }
+            if is_all && follower.wait().await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(response)
+}
+
+async fn read_summary(
+    State(app): State<Shared>,
+    Path((run, blob)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let text = blocking(move || {
+        use std::io::Read as _;
+        let view = app.view(app.stream(&run)?)?;
+        let all = view.jobs.iter().flat_map(|job| &job.summaries);
+        // A blob is given to nobody but by what names it.
+        let named = all.map(|it| &it.blob).find(|it| it.as_str() == blob);
+        let missing = || Problem::not_found("There is no such summary.");
+        let mut text = Vec::new();
+        let file = app.store.blobs().get(named.ok_or_else(missing)?);
+        file.map_err(|_| missing())?.read_to_end(&mut text)?;
+        Ok(text)
+    })
+    .await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+}
+
+fn accepted(status: StatusCode, stream: StreamId) -> Response {
+    let (run, attempt) = stream.as_run().expect("the stream of a run");
+    let place = format!("/api/v1/runs/{run}.{attempt}");
+    let body = Json(json!({ "run": run, "attempt": attempt }));
+    (status, [(header::LOCATION, place)], body).into_response()
+}
+
+async fn cancel_run(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Path(run): Path<String>,
+) -> Result<Response, Problem> {
+    who.may(Scope::Operate)?;
+    blocking(move || {
+        let stream = app.stream(&run)?;
+        app.engine.cancel(stream, &who.token.name)?;
+        Ok(accepted(StatusCode::ACCEPTED, stream))
+    })
+    .await
+}
+
+async fn resume_run(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Path(run): Path<String>,
+) -> Result<Response, Problem> {
+    who.may(Scope::Operate)?;
+    blocking(move || {
+        let stream = app.stream(&run)?;
+        app.engine.resume(stream, &who.token.name)?;
+        Ok(accepted(StatusCode::ACCEPTED, stream))
+    })
+    .await
+}
+
+async fn rerun_run(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Path(run): Path<String>,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> Result<Response, Problem> {
+    who.may(Scope::Operate)?;
+    let which = which(&body)?;
+    let key = headers.get("idempotency-key").map(|it| it.to_str().map(str::to_owned));
+    let key = key.transpose().map_err(|_| Problem::bad("Idempotency-Key is plain text."))?;
+    if key.as_ref().is_some_and(|it| it.is_empty() || it.len() > KEY_CHARS_MAX) {
+        return Err(Problem::bad("Idempotency-Key has 1 to 200 letters."));
+    }
+    blocking(move || {
+        let stream = app.stream(&run)?;
+        let made = app.engine.rerun(stream, which, &who.token.name, key.as_deref())?;
+        Ok(accepted(StatusCode::CREATED, made))
+    })
+    .await
+}
+
+/// `{"only": "failed"}`; without a body all.
+fn which(body: &[u8]) -> Result<Again, Problem> {
+    if body.is_empty() {
+        return Ok(Again::All);
+    }
+    let refused =
+        || Problem::bad("The body is {} or {\"only\": \"failed\"} or {\"only\": \"all\"}.");
+    let body: JsonValue = serde_json::from_slice(body).map_err(|_| refused())?;
+    let body = body.as_object().ok_or_else(refused)?;
+    match (body.len(), body.get("only").and_then(JsonValue::as_str)) {
+        (0, _) | (1, Some("all")) => Ok(Again::All),
+        (1, Some("failed")) => Ok(Again::Failed),
+        _ => Err(refused()),
+    }
+}
+
+async fn list_repositories(State(app): State<Shared>) -> Result<Json<JsonValue>, Problem> {
+    blocking(move || {
+        let all = app.engine.repositories()?;
+        let line = |it: &crate::engine::ConnectedRepository| {
+            json!({ "name": it.name, "path": it.path, "environments": it.environments })
+        };
+        Ok(Json(json!({ "repositories": all.iter().map(line).collect::<Vec<_>>() })))
+    })
+    .await
+}
+
+async fn list_pushes(State(app): State<Shared>) -> Result<Json<JsonValue>, Problem> {
+    blocking(move || {
+        let all = app.engine.pushes(PUSHES)?;
+        let line = |it: &crate::engine::Push| {
+            let runs = it.runs.iter().filter_map(|(stream, _)| stream.as_run());
+            json!({
+                "repository": it.repository, "ref": it.git_ref, "commit": it.commit,
+                "pusher": it.pusher, "at_ms": it.at, "said": it.said,
+                "runs": runs.map(|(run, attempt)| json!({ "run": run, "attempt": attempt })).collect::<Vec<_>>(),
+            })
+        };
+        Ok(Json(json!({ "pushes": all.iter().map(line).collect::<Vec<_>>() })))
+    })
+    .await
+}
+
+async fn document() -> Json<JsonValue> {
+    Json(openapi::document())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rerun_says_what() {
+        assert_eq!(which(b"").unwrap(), Again::All);
+        assert_eq!(which(b"{}").unwrap(), Again::All);
+        assert_eq!(which(br#"{"only":"failed"}"#).unwrap(), Again::Failed);
+        for wrong in ["[]", "x", r#"{"only":"some"}"#, r#"{"other":1}"#, r#"{"only":"all","x":1}"#]
+        {
+            assert!(which(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What every request shares, and the list of routes.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use event::{Conclusion, Seq, StreamId, Timestamp};
+use ports::Journal as _;
+use store::Store;
+use tokio::sync::watch;
+use views::{RunRow, RunView};
+
+use crate::access::Access;
+use crate::engine::Engine;
+use crate::guard::{self, Place};
+use crate::hub::Hub;
+use crate::lines::Indexes;
+use crate::problem::Problem;
+use crate::{api, assets, health, live, pages};
+
+/// Lines of the list of runs that are remembered: of runs that are over, which change no more.
+const ROWS_MAX: usize = 5_000;
+/// Streams that are looked through for one page of a list.
+const STREAMS_SEARCHED_MAX: usize = 2_000;
+
+/// Nothing that is sent here is larger: a token, a word on what to run again.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// What every request shares.
+pub(crate) struct App {
+    pub(crate) store: Arc<Store>,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) access: Access,
+    pub(crate) hub: Hub,
+    pub(crate) place: Place,
+    pub(crate) indexes: Indexes,
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) counts: Counts,
+    rows: Mutex<BTreeMap<StreamId, Row>>,
+}
+
+/// What is counted for `/metrics`.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) requests: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) followers: AtomicU64,
+    pub(crate) began_ms: AtomicU64,
+}
+
+/// A run's line in the list, with what only the server shows.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) row: RunRow,
+    pub(crate) actor: Arc<str>,
+}
+
+/// A part of the list of runs.
+pub(crate) struct Rows {
+    pub(crate) rows: Vec<Row>,
+    /// Where the older ones begin; none where there are none.
+    pub(crate) older: Option<StreamId>,
+}
+
+/// Which runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// Only those before this one.
+    pub(crate) before: Option<StreamId>,
+    /// Only those of this repository.
+    pub(crate) repository: Option<String>,
+    /// Only those that ended so.
+    pub(crate) conclusion: Option<Conclusion>,
+    pub(crate) limit: usize,
+}
+
+impl App {
+    pub(crate) fn new(
+        store: Arc<Store>,
+        engine: Arc<dyn Engine>,
+        access: Access,
+        hub: Hub,
+        place: Place,
+        stop: watch::Receiver<bool>,
+    ) -> App {
+        let counts = Counts::default();
+        counts.began_ms.store(crate::words::now().0, Ordering::Relaxed);
+        App {
+            store,
+            engine,
+            access,
+            hub,
+            place,
+            indexes: Indexes::default(),
+            stop,
+            counts,
+            rows: Mutex::default(),
+        }
+    }
+
+    /// A run, folded.
+    pub(crate) fn view(&self, stream: StreamId) -> Result<RunView, Problem> {
+        let events = self.store.read(stream, Seq(0))?;
+        RunView::of(events.iter().map(|envelope| &envelope.event))
+            .ok_or_else(|| Problem::not_found("There is no such run."))
+    }
+
+    /// The newest attempt of a run that began, or the one that is named.
+    pub(crate) fn stream(&self, text: &str) -> Result<StreamId, Problem> {
+        let none = || Problem::not_found("There is no such run.");
+        let (run, attempt) = crate::words::parse_run(text).ok_or_else(none)?;
+        if let Some(attempt) = attempt {
+            return Ok(StreamId::Run(run, attempt));
+        }
+        let record = self.store.run(run)?.ok_or_else(none)?;
+        // A number is taken before the run is written.
+        for attempt in (1..=record.attempts.0).rev() {
+            let stream = StreamId::Run(run, event::Attempt(attempt));
+            if !matches!(self.store.read(stream, Seq(0)), Ok(events) if events.is_empty()) {
+                return Ok(stream);
+            }
+        }
+        Err(none())
+    }
+
+    /// Runs, newest first.
+    pub(crate) fn rows(&self, wanted: &Wanted) -> Result<Rows, Problem> {
+        let mut rows = Vec::new();
+        let mut before = wanted.before;
+        let mut searched = 0;
+        loop {
+            let streams = self.store.streams_before(before, wanted.limit + 1)?;
+            for stream in &streams {
+                if rows.len() == wanted.limit {
+                    return Ok(Rows { rows, older: before });
+                }
+                before = Some(*stream);
+                searched += 1;
+                // A run that cannot be read, or was pruned a moment ago, does not hide the others.
+                let Some(row) = self.row(*stream) else { continue };
+                let is_there =
+                    wanted.repository.as_ref().is_none_or(|it| **it == *row.row.repository);
+                let is_so = wanted.conclusion.is_none_or(|it| Some(it) == row.row.conclusion);
+                if is_there && is_so {
+                    rows.push(row);
+                }
+            }
+            if streams.len() <= wanted.limit {
+                return Ok(Rows { rows, older: None });
+            }
+            if searched >= STREAMS_SEARCHED_MAX {
+                return Ok(Rows { rows, older: before });
+            }
+        }
+    }
+
+    fn row(&self, stream: StreamId) -> Option<Row> {
+        let known = self.rows.lock().expect("nobody panics while holding the rows");
+        if let Some(row) = known.get(&stream) {
+            return Some(row.clone());
+        }
+        drop(known);
+        let view = self.view(stream).ok()?;
+        let row = Row { row: RunRow::from(&view), actor: view.header.triggering_actor.clone() };
+        if row.row.conclusion.is_some() {
+            let mut known = self.rows.lock().expect("nobody panics while holding the rows");
+            known.insert(stream, row.clone());
+            if known.len() > ROWS_MAX {
+                // The lowest number is the oldest run.
+                known.pop_first();
+            }
+        }
+        Some(row)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        crate::words::now()
+    }
+}
+
+/// Shared by all requests.
+pub(crate) type Shared = Arc<App>;
+
+/// Every route that there is. Those of the API are also in its document (`api/openapi.rs`).
+pub(crate) fn routes(app: Shared) -> Router {
+    Router::new()
+        .route("/", get(pages::home))
+        .route("/sign-in", get(pages::sign_in).post(pages::signed_in))
+        .route("/sign-out", post(pages::sign_out))
+        .route("/runs", get(pages::runs))
+        .route("/runs/{run}", get(pages::run))
+        .route("/runs/{run}/cancel", post(pages::cancel))
+        .route("/runs/{run}/rerun", post(pages::rerun))
+        .route("/runs/{run}/resume", post(pages::resume))
+        .route("/runs/{run}/jobs/{job}", get(pages::job))
+        .route("/runs/{run}/jobs/{job}/lines", get(pages::lines))
+        .route("/runs/{run}/jobs/{job}/log.txt", get(pages::raw))
+        .route("/repositories", get(pages::repositories))
+        .route("/deployments", get(pages::deployments))
+        .route("/live/runs", get(live::runs))
+        .route("/live/runs/{run}", get(live::run))
+        .route("/live/runs/{run}/jobs/{job}", get(live::job))
+        .route("/static/{file}", get(assets::file))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .merge(api::routes())
+        .fallback(pages::nothing)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(Arc::clone(&app), guard::check))
+        .with_state(app)
+}
+
+/// Work that waits for the disk goes to a thread that may wait.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        // The panic was shown when it happened.
+        Err(_) => Err(Problem::new(
+            axum::http::StatusCode::INTERNAL_SERVER_ERROR,
+            "This is a fault of ours; the server's own output says more.",
+        )),
+    }
+}

@@ -1,0 +1,34 @@
+//! The files that pages are made with: in the binary, ours alone.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use event::Digest;
+
+use crate::ansi;
+use crate::problem::Problem;
+
+static STYLE: LazyLock<String> =
+    LazyLock::new(|| format!("{}{}", include_str!("../static/style.css"), ansi::palette()));
+const LIVE: &str = include_str!("../static/live.js");
+const ICON: &str = include_str!("../static/icon.svg");
+
+/// Changes when a file does: browsers keep what they have until then.
+pub(crate) static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let all = [STYLE.as_str(), LIVE, ICON].concat();
+    Digest::of(all.as_bytes()).to_string().chars().take(10).collect()
+});
+
+/// A file by its name.
+pub(crate) async fn file(Path(name): Path<String>) -> Result<Response, Problem> {
+    let (kind, body) = match name.as_str() {
+        "style.css" => ("text/css; charset=utf-8", STYLE.as_str()),
+        "live.js" => ("text/javascript; charset=utf-8", LIVE),
+        "icon.svg" => ("image/svg+xml", ICON),
+        _ => return Err(Problem::not_found("There is no such file.")),
+    };
+    let keep = "public, max-age=31536000, immutable";
+    Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, keep)], body).into_response())
+}

@@ -1,0 +1,134 @@
+//! What the pages may ask of whoever drives runs. The server decides nothing itself.
+
+use event::{StreamId, Timestamp};
+
+/// Which jobs run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// All.
+    All,
+    /// Those that failed, with those that need them.
+    Failed,
+}
+
+/// Why something that was asked for is not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Of which kind the reason is.
+    pub why: Why,
+    /// The reason, for people.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Kinds of reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// There is no such thing.
+    NotFound,
+    /// It is not in the state for it.
+    Conflict,
+    /// What was given cannot be used.
+    Input,
+    /// A rule forbids it.
+    Forbidden,
+    /// Something that is needed does not answer.
+    Missing,
+}
+
+impl Refused {
+    /// A reason without a remedy.
+    pub fn new(why: Why, message: impl Into<String>) -> Refused {
+        Refused { why, message: message.into(), hint: None }
+    }
+}
+
+/// How many jobs run at a time, and how many do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Workers {
+    /// At a time.
+    pub width: usize,
+    /// Now.
+    pub busy: usize,
+    /// Jobs that are ready and wait for one.
+    pub ready: usize,
+}
+
+/// A repository whose pushes are run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectedRepository {
+    /// `owner/name`
+    pub name: String,
+    /// The bare repository.
+    pub path: String,
+    /// Environments that its jobs may run in.
+    pub environments: Vec<String>,
+}
+
+/// A push that came, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Push {
+    /// `owner/name`
+    pub repository: String,
+    /// `refs/heads/main`
+    pub git_ref: String,
+    /// The commit it brought.
+    pub commit: String,
+    /// Who pushed.
+    pub pusher: String,
+    /// When.
+    pub at: Timestamp,
+    /// The runs it made, each with its workflow file.
+    pub runs: Vec<(StreamId, String)>,
+    /// Why files did not run, or what is wrong.
+    pub said: Vec<String>,
+}
+
+/// Whoever drives runs.
+pub trait Engine: Send + Sync {
+    /// Whether somebody sees to it that an open run goes on.
+    fn is_attended(&self, stream: StreamId) -> bool;
+
+    /// How busy the workers are.
+    fn workers(&self) -> Workers;
+
+    /// Ends a run. What it has begun ends in its own order.
+    ///
+    /// # Errors
+    /// When it is over, or nobody can end it.
+    fn cancel(&self, stream: StreamId, by: &str) -> Result<(), Refused>;
+
+    /// Runs it once more, as a new attempt. The same key makes one attempt, however often it is used.
+    ///
+    /// # Errors
+    /// When it is not over, or cannot be run any more.
+    fn rerun(
+        &self,
+        stream: StreamId,
+        which: Again,
+        by: &str,
+        key: Option<&str>,
+    ) -> Result<StreamId, Refused>;
+
+    /// Starts jobs again that were lost and wait for a person.
+    ///
+    /// # Errors
+    /// When none waits.
+    fn resume(&self, stream: StreamId, by: &str) -> Result<(), Refused>;
+
+    /// The repositories whose pushes are run.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn repositories(&self) -> Result<Vec<ConnectedRepository>, Refused>;
+
+    /// The newest pushes, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn pushes(&self, limit: usize) -> Result<Vec<Push>, Refused>;
+
+    /// Why no new work can be taken; none where it can.
+    fn is_unready(&self) -> Option<String>;
+}

@@ -1,0 +1,286 @@
+//! What stands before every page: which host is meant, who asks, whether they may, and the headers
+//! that every answer has.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::access::{Scope, Token};
+use crate::app::{App, Shared, blocking};
+use crate::pages;
+use crate::problem::Problem;
+use crate::words::percent;
+
+/// The name of the cookie.
+const COOKIE: &str = "launchway_session";
+/// How long an answer may take to begin. What follows a run begins at once.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Nothing but what is ours, no script in a page, no frame around it.
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Where the server is, as callers name it.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// `https://ci.example.com`; none: the address it listens on.
+    pub(crate) url: Option<String>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Place {
+    /// Whether a `Host` header means this server. A page of another name that resolves to this
+    /// address (DNS rebinding) means another.
+    fn is_meant(&self, host: &str) -> bool {
+        if let Some(url) = &self.url {
+            let named = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+            if named.eq_ignore_ascii_case(host) {
+                return true;
+            }
+        }
+        let (name, port) = match host.rsplit_once(':') {
+            Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()),
+            _ => (host, Some(80)),
+        };
+        let name = name.trim_start_matches('[').trim_end_matches(']');
+        let is_here = name.eq_ignore_ascii_case("localhost")
+            || name.parse().is_ok_and(|ip: std::net::IpAddr| {
+                ip == self.address.ip() || ip.is_loopback() || self.address.ip().is_unspecified()
+            });
+        is_here && port == Some(self.address.port())
+    }
+
+    /// Whether a page of ours sent the request.
+    fn is_own(&self, origin: &str, host: &str) -> bool {
+        let named = self.url.as_deref();
+        // Under the name that it is encrypted by, no page that is not is one of ours.
+        let is_named =
+            named.is_some_and(|url| url.split_once("://").is_some_and(|it| it.1 == host));
+        named == Some(origin) || (!is_named && origin == format!("http://{host}"))
+    }
+
+    fn is_secure(&self) -> bool {
+        self.url.as_ref().is_some_and(|url| url.starts_with("https://"))
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Who {
+    pub(crate) token: Token,
+    /// By a cookie, so a browser may have been made to ask.
+    pub(crate) is_session: bool,
+}
+
+impl Who {
+    /// Refuses who may not do this.
+    pub(crate) fn may(&self, scope: Scope) -> Result<(), Problem> {
+        if self.token.scope >= scope {
+            return Ok(());
+        }
+        let (has, needs) = (self.token.scope.as_str(), scope.as_str());
+        let detail = format!("This token may {has}; this needs one that may {needs}.");
+        Err(Problem::new(StatusCode::FORBIDDEN, detail))
+    }
+}
+
+/// Stands before every route.
+pub(crate) async fn check(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
+    app.counts.requests.fetch_add(1, Ordering::Relaxed);
+    let is_program = is_for_programs(request.uri().path());
+    let who = match admit(&app, wanted(&app, &request)).await {
+        Ok(who) => who,
+        Err(answer) => {
+            app.counts.refused.fetch_add(1, Ordering::Relaxed);
+            return finished(&app, None, is_program, *answer);
+        }
+    };
+    if let Some(who) = &who {
+        request.extensions_mut().insert(who.clone());
+    }
+    let response = match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            Problem::new(StatusCode::GATEWAY_TIMEOUT, "The answer took too long.").into_response()
+        }
+    };
+    finished(&app, who.as_ref(), is_program, response)
+}
+
+/// What a request shows of who asks.
+enum Shown {
+    /// Nobody has to say.
+    Nothing,
+    /// A token or a cookie, or neither.
+    Something { bearer: Option<Option<String>>, cookie: Option<String>, wanted: String },
+}
+
+/// What a request shows, where it may be made at all.
+fn wanted(app: &App, request: &Request) -> Result<Shown, Box<Response>> {
+    let refuse = |problem: Problem| Box::new(problem.into_response());
+    let path = request.uri().path();
+    if matches!(path, "/healthz" | "/readyz") {
+        return Ok(Shown::Nothing);
+    }
+    let host = text(request.headers(), header::HOST).unwrap_or_default();
+    if !app.place.is_meant(host) {
+        let detail = "This server is not known by that name; launchway serve --url says how it is.";
+        return Err(refuse(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail)));
+    }
+    let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let bearer = text(request.headers(), header::AUTHORIZATION);
+    let origin = text(request.headers(), header::ORIGIN);
+    let is_own = origin.is_some_and(|origin| app.place.is_own(origin, host));
+    if is_change && bearer.is_none() && !is_own {
+        let detail = "This did not come from a page of this server.";
+        return Err(refuse(Problem::new(StatusCode::FORBIDDEN, detail)));
+    }
+    if path == "/sign-in" || path.starts_with("/static/") {
+        return Ok(Shown::Nothing);
+    }
+    Ok(Shown::Something {
+        bearer: bearer.map(|it| it.strip_prefix("Bearer ").map(str::to_owned)),
+        cookie: cookie(request.headers()).map(str::to_owned),
+        wanted: request.uri().path_and_query().map_or("/", |it| it.as_str()).to_owned(),
+    })
+}
+
+/// Who asks, where what is asked for needs that.
+async fn admit(
+    app: &Shared,
+    shown: Result<Shown, Box<Response>>,
+) -> Result<Option<Who>, Box<Response>> {
+    let Shown::Something { bearer, cookie, wanted } = shown? else { return Ok(None) };
+    match find(app, bearer, cookie).await {
+        Err(problem) => Err(Box::new(problem.into_response())),
+        Ok(Some(who)) => Ok(Some(who)),
+        Ok(None) if is_for_programs(&wanted) => {
+            let detail = "This needs a token: Authorization: Bearer TOKEN.";
+            let mut answer = Problem::new(StatusCode::UNAUTHORIZED, detail).into_response();
+            let scheme = HeaderValue::from_static("Bearer");
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+            Err(Box::new(answer))
+        }
+        Ok(None) => {
+            let place = format!("/sign-in?next={}", percent(&wanted));
+            Err(Box::new(Redirect::to(&place).into_response()))
+        }
+    }
+}
+
+async fn find(
+    app: &Shared,
+    bearer: Option<Option<String>>,
+    cookie: Option<String>,
+) -> Result<Option<Who>, Problem> {
+    if bearer.is_none() && cookie.is_none() {
+        return Ok(None);
+    }
+    let app = Shared::clone(app);
+    blocking(move || {
+        let now = app.now();
+        let found = match (bearer, cookie) {
+            // Who shows a token means that one.
+            (Some(bearer), _) => match bearer {
+                Some(text) => app.access.token(&text, now)?.map(|it| (it, false)),
+                None => None,
+            },
+            (None, Some(cookie)) => app.access.session(&cookie, now)?.map(|it| (it, true)),
+            (None, None) => None,
+        };
+        Ok(found.map(|(token, is_session)| Who { token, is_session }))
+    })
+    .await
+}
+
+/// Paths that programs ask for: they get problems as JSON, and are not sent to a form.
+fn is_for_programs(path: &str) -> bool {
+    path.starts_with("/api/") || path.starts_with("/live/") || path == "/metrics"
+}
+
+/// The headers that every answer has; problems of pages as pages.
+fn finished(app: &App, who: Option<&Who>, is_program: bool, mut response: Response) -> Response {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>()
+        && !is_program
+    {
+        let page = pages::problem(who, &problem);
+        *response.body_mut() = Body::from(page);
+        let kind = HeaderValue::from_static("text/html; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    let headers = response.headers_mut();
+    let fixed = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // What one person saw is not kept for the next; assets say otherwise themselves.
+    let no_store = HeaderValue::from_static("no-store");
+    headers.entry(header::CACHE_CONTROL).or_insert(no_store);
+    if app.place.is_secure() {
+        let always = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, always);
+    }
+    response
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let all = headers.get_all(header::COOKIE).iter();
+    let pairs = all.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
+    pairs
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)
+        .map(|it| it.1)
+}
+
+/// The header that gives a browser its session, or takes it.
+pub(crate) fn set_cookie(app: &App, session: Option<&str>) -> HeaderValue {
+    let secure = if app.place.is_secure() { "; Secure" } else { "" };
+    let value = match session {
+        Some(session) => format!("{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict{secure}"),
+        None => format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict{secure}"),
+    };
+    HeaderValue::from_str(&value).expect("a session is hexadecimal")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_names_of_this_server_are_answered() {
+        let place = |url: Option<&str>, address: &str| Place {
+            url: url.map(str::to_owned),
+            address: address.parse().unwrap(),
+        };
+        let local = place(None, "127.0.0.1:7878");
+        for host in ["127.0.0.1:7878", "localhost:7878", "[::1]:7878"] {
+            assert!(local.is_meant(host), "{host}");
+        }
+        for host in ["", "evil.example:7878", "127.0.0.1", "127.0.0.1:80", "10.0.0.1:7878"] {
+            assert!(!local.is_meant(host), "{host}");
+        }
+        let public = place(Some("https://ci.example.com"), "127.0.0.1:7878");
+        assert!(public.is_meant("ci.example.com") && public.is_meant("localhost:7878"));
+        assert!(!public.is_meant("ci.example.com.evil.example"));
+        assert!(public.is_own("https://ci.example.com", "ci.example.com"));
+        assert!(!public.is_own("https://evil.example", "ci.example.com"));
+        assert!(!public.is_own("http://ci.example.com", "ci.example.com"));
+        assert!(!local.is_own("null", "localhost:7878"));
+        assert!(local.is_own("http://localhost:7878", "localhost:7878"));
+    }
+}

@@ -1,0 +1,48 @@
+//! The server's face: sign-in, live pages, the API, over one data folder.
+//!
+//! ```text
+//!   browser, program ──▶ serve.rs ──▶ guard.rs ──▶ pages, api, live ──▶ views of the journal
+//!                                     who, whether       │
+//!                                                        └──▶ Engine: cancel, re-run (decided elsewhere)
+//! ```
+//!
+//! It folds what the journal says, and decides nothing: what somebody wants done goes through
+//! [`Engine`] to whoever drives runs. The journal is synchronous, so whatever reads it does so on a
+//! thread that may wait; async ends at the routes.
+//!
+//! Nothing is remembered but for speed: the lines of runs that are over, where the lines of a log
+//! begin. What follows live is told only that something changed ([`Hub`]) and reads on from where it
+//! stopped, so a restart in between loses nobody a line.
+
+mod access;
+mod ansi;
+mod api;
+mod app;
+mod assets;
+mod engine;
+mod graph;
+mod guard;
+mod health;
+mod hub;
+mod lines;
+mod live;
+mod log;
+mod pages;
+mod problem;
+mod serve;
+mod wire;
+mod words;
+
+pub use access::{Access, AccessError, Scope, Token};
+pub use engine::{Again, ConnectedRepository, Engine, Push, Refused, Why, Workers};
+pub use hub::Hub;
+pub use problem::Problem;
+pub use serve::{Options, Server, ServerError, Stop};
+pub use wire::{RunEvents, RunLine, RunList, StoredEvent, run_details};
+
+/// A line on standard error, for whoever looks after the server. Never what a caller sent.
+fn say(line: &str) {
+    use std::io::Write as _;
+    // Nobody listens; the answer says that something is wrong all the same.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}

@@ -1,0 +1,318 @@
+//! Following live: server-sent events with resume.
+//!
+//! Each follower reads the journal and the log by itself, from where it stands; what wakes it says
+//! only that something changed. A browser that comes back says by `Last-Event-ID` where it stopped.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use event::{JobKey, Seq, Status, StreamId};
+use http_body_util::channel::{Channel, Sender};
+use ports::Journal as _;
+use serde::Deserialize;
+use tokio::sync::watch;
+use views::{JobView, RunView};
+
+use crate::app::{App, Shared, blocking};
+use crate::log;
+use crate::problem::Problem;
+use crate::serve::told;
+
+/// Followers at a time; each costs a task and what it last saw of a run.
+const FOLLOWERS_MAX: u64 = 512;
+/// Messages on their way to one follower; one that does not read is waited for.
+const MESSAGES_MAX: usize = 16;
+/// Nothing happened for so long: a line says that the connection lives.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// A log of another process grows without a sign.
+const LOG_LOOK: Duration = Duration::from_secs(1);
+/// What happens in such a moment is told at once.
+const MOMENT: Duration = Duration::from_millis(100);
+/// A follower of a log that is further behind is shown its end.
+const BEHIND_LINES_MAX: u64 = 5_000;
+
+/// One who follows.
+pub(crate) struct Follower {
+    app: Shared,
+    sender: Sender<Bytes>,
+    changes: watch::Receiver<u64>,
+    stop: watch::Receiver<bool>,
+    is_waiting_for_log: bool,
+}
+
+/// The follower is gone, or is to go.
+pub(crate) struct Gone;
+
+impl Follower {
+    /// The answer, and its other side.
+    pub(crate) fn begin(app: &Shared) -> Result<(Response, Follower), Problem> {
+        if app.counts.followers.fetch_add(1, Ordering::Relaxed) >= FOLLOWERS_MAX {
+            app.counts.followers.fetch_sub(1, Ordering::Relaxed);
+            let detail = "Too many follow already; the page shows what is true when it is loaded.";
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+        }
+        let (sender, body) = Channel::<Bytes, Infallible>::new(MESSAGES_MAX);
+        let headers = [
+            (header::CONTENT_TYPE, "text/event-stream"),
+            // A proxy in front is not to keep what comes.
+            (header::HeaderName::from_static("x-accel-buffering"), "no"),
+        ];
+        let response = (headers, Body::new(body)).into_response();
+        let (changes, stop) = (app.hub.subscribe(), app.stop.clone());
+        let app = Arc::clone(app);
+        Ok((response, Follower { app, sender, changes, stop, is_waiting_for_log: false }))
+    }
+
+    pub(crate) fn app(&self) -> Shared {
+        Arc::clone(&self.app)
+    }
+
+    /// Tells one thing.
+    pub(crate) async fn tell(&mut self, id: &str, name: &str, data: &str) -> Result<(), Gone> {
+        let mut text = String::with_capacity(data.len() + 64);
+        if !id.is_empty() {
+            let _ = writeln!(text, "id: {id}");
+        }
+        let _ = writeln!(text, "event: {name}");
+        for line in data.split('\n') {
+            let _ = writeln!(text, "data: {}", line.trim_end_matches('\r'));
+        }
+        text.push('\n');
+        self.send(text).await
+    }
+
+    async fn send(&mut self, text: String) -> Result<(), Gone> {
+        tokio::select! {
+            sent = self.sender.send_data(Bytes::from(text)) => sent.map_err(|_| Gone),
+            () = told(&mut self.stop) => Err(Gone),
+        }
+    }
+
+    /// Waits until something changed, or may have.
+    pub(crate) async fn wait(&mut self) -> Result<(), Gone> {
+        let mut quiet = Duration::ZERO;
+        loop {
+            let patience = if self.is_waiting_for_log { LOG_LOOK } else { HEARTBEAT };
+            tokio::select! {
+                changed = self.changes.changed() => {
+                    changed.map_err(|_| Gone)?;
+                    tokio::time::sleep(MOMENT).await;
+                    self.changes.mark_unchanged();
+                    return Ok(());
+                }
+                () = tokio::time::sleep(patience) => {
+                    quiet += patience;
+                    if quiet >= HEARTBEAT {
+                        quiet = Duration::ZERO;
+                        self.send(":\n\n".to_owned()).await?;
+                    }
+                    if self.is_waiting_for_log {
+                        return Ok(());
+                    }
+                }
+                () = told(&mut self.stop) => return Err(Gone),
+            }
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.app.counts.followers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The list of runs changed.
+pub(crate) async fn runs(State(app): State<Shared>) -> Result<Response, Problem> {
+    let (response, mut follower) = Follower::begin(&app)?;
+    tokio::spawn(async move {
+        loop {
+            follower.wait().await?;
+            follower.tell("", "changed", "").await?;
+        }
+        #[expect(unreachable_code, reason = "says how the loop is left")]
+        Ok::<(), Gone>(())
+    });
+    Ok(response)
+}
+
+/// Where somebody stopped.
+#[derive(Deserialize)]
+pub(crate) struct After {
+    #[serde(default)]
+    pub(crate) after: u64,
+    pub(crate) aside: Option<u32>,
+}
+
+/// `Last-Event-ID`, else what the address says.
+pub(crate) fn resumed(headers: &HeaderMap, after: &After) -> u64 {
+    let last = headers.get("last-event-id").and_then(|it| it.to_str().ok());
+    last.and_then(|it| it.parse().ok()).unwrap_or(after.after)
+}
+
+/// A run changed.
+pub(crate) async fn run(
+    State(app): State<Shared>,
+    Path(run): Path<String>,
+    Query(after): Query<After>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut seen = Seq(resumed(&headers, &after));
+    let (response, mut follower) = Follower::begin(&app)?;
+    let stream = blocking({
+        let app = Arc::clone(&app);
+        move || app.stream(&run)
+    })
+    .await?;
+    tokio::spawn(async move {
+        loop {
+            let (app, after) = (Arc::clone(&follower.app), seen);
+            let news = blocking(move || {
+                let news = app.store.read(stream, after)?;
+                let is_over = news.iter().any(|it| event::Fact::ends_stream(&it.event));
+                Ok((news.last().map(|it| it.seq), is_over))
+            });
+            let Ok((last, is_over)) = news.await else { return };
+            if let Some(last) = last {
+                seen = last;
+                if follower.tell(&last.to_string(), "changed", "").await.is_err() {
+                    return;
+                }
+            }
+            if is_over {
+                let _ = follower.tell("", "end", "").await;
+                return;
+            }
+            if follower.wait().await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(response)
+}
+
+/// What a follower of a log knows of its run.
+struct LogReader {
+    stream: StreamId,
+    job: JobKey,
+    aside: Option<u32>,
+    view: Option<RunView>,
+    seen: Seq,
+    /// Lines that were told.
+    told: u64,
+    /// Events of the run that pages show.
+    news: bool,
+}
+
+/// What there is to tell of a log.
+struct LogNews {
+    /// Lines as HTML, and whether lines before them are passed over.
+    lines: String,
+    is_jump: bool,
+    is_over: bool,
+    runs: bool,
+    /// There is more to be told at once.
+    more: bool,
+}
+
+impl LogReader {
+    /// Takes what happened since, and looks whether there is such a job.
+    fn fold(&mut self, app: &App) -> Result<(&RunView, &JobView), Problem> {
+        self.news = false;
+        for envelope in app.store.read(self.stream, self.seen)? {
+            self.seen = envelope.seq;
+            match &mut self.view {
+                Some(view) => view.apply(&envelope.event),
+                None => self.view = RunView::of([&envelope.event]),
+            }
+            self.news |= envelope.event.job().is_some_and(|job| *job == self.job);
+        }
+        let job = self.view.as_ref().and_then(|view| Some((view, view.job(&self.job)?)));
+        job.ok_or_else(|| Problem::not_found("There is no such job."))
+    }
+
+    fn read(&mut self, app: &App) -> Result<LogNews, Problem> {
+        let (aside, mut told) = (self.aside, self.told);
+        let (view, job) = self.fold(app)?;
+        let is_over = job.status == Status::Completed || view.conclusion.is_some();
+        let mut news =
+            LogNews { lines: String::new(), is_jump: false, is_over, runs: !is_over, more: false };
+        let Some(log) = log::open(app, view, job, aside) else { return Ok(news) };
+        let total = log.total(app)?;
+        if total > told + BEHIND_LINES_MAX {
+            told = total - log::PAGE_LINES;
+            news.is_jump = true;
+        }
+        let href = crate::pages::job_href(view, job, aside);
+        let lines = log.window(app, told + 1, log::PAGE_LINES)?;
+        for line in &lines {
+            news.lines.push_str(&log::html(line, &href));
+        }
+        self.told = told + lines.len() as u64;
+        news.more = self.told < total;
+        news.is_over &= !news.more;
+        Ok(news)
+    }
+}
+
+/// The log of a job grew.
+pub(crate) async fn job(
+    State(app): State<Shared>,
+    Path((run, job)): Path<(String, String)>,
+    Query(after): Query<After>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let told = resumed(&headers, &after);
+    let aside = after.aside;
+    let mut reader = blocking({
+        let app = Arc::clone(&app);
+        move || {
+            let stream = app.stream(&run)?;
+            let (job, seen) = (JobKey::new(job), Seq(0));
+            let mut reader = LogReader { stream, job, aside, view: None, seen, told, news: false };
+            // That there is no such job is said before anything is streamed.
+            reader.fold(&app)?;
+            Ok(reader)
+        }
+    })
+    .await?;
+    let (response, mut follower) = Follower::begin(&app)?;
+    tokio::spawn(async move {
+        loop {
+            let app = Arc::clone(&follower.app);
+            let read = blocking(move || {
+                let news = reader.read(&app)?;
+                Ok((reader, news))
+            });
+            let Ok((back, news)) = read.await else { return };
+            reader = back;
+            let told = reader.told.to_string();
+            let has_lines = !news.lines.is_empty();
+            if has_lines {
+                let name = if news.is_jump { "jump" } else { "lines" };
+                if follower.tell(&told, name, &news.lines).await.is_err() {
+                    return;
+                }
+            }
+            if reader.news && follower.tell("", "changed", "").await.is_err() {
+                return;
+            }
+            if news.is_over {
+                let _ = follower.tell("", "end", "").await;
+                return;
+            }
+            follower.is_waiting_for_log = news.runs;
+            if !news.more && follower.wait().await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(response)
+}

@@ -1,0 +1,107 @@
+//! Pages: made here, whole, and readable without a script.
+
+mod deployments;
+mod job;
+mod repositories;
+mod run;
+mod runs;
+mod sign_in;
+
+pub(crate) use deployments::deployments;
+pub(crate) use job::{job, job_href, lines, raw, why};
+pub(crate) use repositories::repositories;
+pub(crate) use run::{cancel, rerun, resume, run};
+pub(crate) use runs::{before, runs};
+pub(crate) use sign_in::{sign_in, sign_out, signed_in};
+
+use askama::Template;
+use axum::response::{Html, Redirect};
+use event::Timestamp;
+
+use crate::assets::VERSION;
+use crate::guard::Who;
+use crate::problem::Problem;
+use crate::words::length;
+
+/// What every page has around it.
+pub(crate) struct Frame {
+    who: Option<Person>,
+    /// The part of the menu that it belongs to.
+    here: &'static str,
+    /// Where its changes are told.
+    live: Option<String>,
+    version: &'static str,
+}
+
+struct Person {
+    name: String,
+    scope: &'static str,
+}
+
+impl Frame {
+    fn new(who: Option<&Who>, here: &'static str) -> Frame {
+        let who =
+            who.map(|it| Person { name: it.token.name.clone(), scope: it.token.scope.as_str() });
+        Frame { who, here, live: None, version: &VERSION }
+    }
+
+    fn live(self, address: String) -> Frame {
+        Frame { live: Some(address), ..self }
+    }
+}
+
+type Page = Result<Html<String>, Problem>;
+
+fn shown(template: &impl Template) -> Page {
+    template.render().map(Html).map_err(|error| Problem::missing(&error))
+}
+
+/// How long something took, or takes so far.
+fn took(duration_ms: Option<u64>) -> String {
+    duration_ms.map(length).unwrap_or_default()
+}
+
+/// How long it waited, and how long it took since.
+fn waited_and_took(
+    created: Timestamp,
+    started: Option<Timestamp>,
+    duration_ms: Option<u64>,
+) -> String {
+    /// Less is no wait worth a word.
+    const WAIT_MS: u64 = 2_000;
+    let waited = started.map(|at| at.0.saturating_sub(created.0)).filter(|ms| *ms >= WAIT_MS);
+    match (waited, duration_ms) {
+        (Some(waited), Some(took)) => format!("{} after {}", length(took), length(waited)),
+        (Some(waited), None) => format!("after {}", length(waited)),
+        (None, took) => took.map(length).unwrap_or_default(),
+    }
+}
+
+/// What people come for.
+pub(crate) async fn home() -> Redirect {
+    Redirect::to("/runs")
+}
+
+/// There is no such page.
+pub(crate) async fn nothing() -> Problem {
+    Problem::not_found("There is no such page.")
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    frame: Frame,
+    title: String,
+    detail: String,
+}
+
+/// A problem as a page.
+pub(crate) fn problem(who: Option<&Who>, problem: &Problem) -> String {
+    let mut detail = problem.detail.clone();
+    if let Some(hint) = &problem.hint {
+        detail.push_str(". ");
+        detail.push_str(hint);
+    }
+    let page = ProblemPage { frame: Frame::new(who, ""), title: problem.title.clone(), detail };
+    page.render().unwrap_or_else(|_| problem.detail.clone())
+}

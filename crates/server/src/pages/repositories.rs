@@ -1,0 +1,88 @@
+//! Repositories whose pushes are run, and the pushes that came.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use event::StreamId;
+
+use super::{Frame, Page, shown};
+use crate::app::{Shared, blocking};
+use crate::engine::Push;
+use crate::guard::Who;
+use crate::words::{Moment, percent, run_href};
+
+/// Pushes that are shown.
+const PUSHES: usize = 30;
+
+#[derive(Template)]
+#[template(path = "repositories.html")]
+struct RepositoriesPage {
+    frame: Frame,
+    repositories: Vec<RepositoryLine>,
+    pushes: Vec<PushLine>,
+}
+
+struct RepositoryLine {
+    name: String,
+    href: String,
+    path: String,
+    environments: String,
+}
+
+struct PushLine {
+    repository: String,
+    branch: String,
+    commit: String,
+    pusher: String,
+    at: Moment,
+    runs: Vec<RunLink>,
+    said: Vec<String>,
+}
+
+struct RunLink {
+    name: String,
+    workflow: String,
+    href: String,
+}
+
+/// The page.
+pub(crate) async fn repositories(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+) -> Page {
+    let page = blocking(move || {
+        let connected = app.engine.repositories()?.into_iter().map(|it| RepositoryLine {
+            href: format!("/runs?repository={}", percent(&it.name)),
+            name: it.name,
+            path: it.path,
+            environments: it.environments.join(", "),
+        });
+        Ok(RepositoriesPage {
+            frame: Frame::new(Some(&who), "repositories").live("/live/runs".to_owned()),
+            repositories: connected.collect(),
+            pushes: app.engine.pushes(PUSHES)?.into_iter().map(line).collect(),
+        })
+    });
+    shown(&page.await?)
+}
+
+fn line(push: Push) -> PushLine {
+    let link = |(stream, workflow): &(StreamId, String)| {
+        let (run, attempt) = stream.as_run()?;
+        let (name, href) = (format!("run {run}"), run_href(run, attempt));
+        Some(RunLink { name, workflow: workflow.clone(), href })
+    };
+    let name = |it: &str| {
+        let short = it.strip_prefix("refs/heads/").or_else(|| it.strip_prefix("refs/tags/"));
+        short.unwrap_or(it).to_owned()
+    };
+    PushLine {
+        repository: push.repository,
+        branch: name(&push.git_ref),
+        commit: push.commit.chars().take(7).collect(),
+        pusher: push.pusher,
+        at: Moment::of(push.at),
+        runs: push.runs.iter().filter_map(link).collect(),
+        said: push.said,
+    }
+}

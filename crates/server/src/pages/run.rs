@@ -1,0 +1,318 @@
+//! A run: its jobs as a graph and as a list, why each waits, what it said.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
+use event::{Annotation, Attempt, Conclusion, Status, StreamId, Timestamp};
+use serde::Deserialize;
+use views::{JobView, RunView, StepView};
+
+use super::job::{href, why};
+use super::{Frame, Page, shown, took};
+use crate::access::Scope;
+use crate::app::{App, Shared, blocking};
+use crate::engine::Again;
+use crate::graph;
+use crate::guard::Who;
+use crate::problem::Problem;
+use crate::words::{Moment, State as RunState, run_href, size, stream_href};
+
+/// Annotations that are shown; a linter can give thousands, and the log has them all.
+const ANNOTATIONS_MAX: usize = 100;
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct RunPage {
+    frame: Frame,
+    number: String,
+    title: String,
+    repository: String,
+    workflow: String,
+    href: String,
+    can_cancel: bool,
+    can_rerun: bool,
+    can_rerun_failed: bool,
+    can_resume: bool,
+    said: Option<&'static str>,
+    state: RunState,
+    event: String,
+    branch: String,
+    commit: String,
+    actor: String,
+    created: Moment,
+    took: String,
+    attempts: Vec<AttemptLine>,
+    why: Option<String>,
+    graph: Option<String>,
+    jobs: Vec<JobLine>,
+    annotations: Vec<AnnotationLine>,
+    notes: Vec<String>,
+    artifacts: Vec<ArtifactLine>,
+}
+
+struct AttemptLine {
+    name: String,
+    href: String,
+    is_here: bool,
+}
+
+struct JobLine {
+    depth: usize,
+    state: RunState,
+    name: String,
+    href: String,
+    has_page: bool,
+    why: Option<String>,
+    took: String,
+    steps: Vec<StepLine>,
+}
+
+struct StepLine {
+    state: RunState,
+    name: String,
+}
+
+struct AnnotationLine {
+    level: &'static str,
+    text: String,
+    place: String,
+}
+
+struct ArtifactLine {
+    name: String,
+    size: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Said {
+    said: Option<String>,
+}
+
+/// The page.
+pub(crate) async fn run(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Path(run): Path<String>,
+    Query(Said { said }): Query<Said>,
+) -> Page {
+    let page = blocking(move || {
+        let stream = app.stream(&run)?;
+        let view = app.view(stream)?;
+        // A page says what it was sent with, of what it knows to say.
+        let said = match said.as_deref() {
+            Some("cancel") => Some("The run was told to stop."),
+            Some("resume") => Some("The lost jobs were told to start again."),
+            _ => None,
+        };
+        RunPage::of(&app, &who, stream, &view, said)
+    });
+    shown(&page.await?)
+}
+
+impl RunPage {
+    fn of(
+        app: &App,
+        who: &Who,
+        stream: StreamId,
+        view: &RunView,
+        said: Option<&'static str>,
+    ) -> Result<RunPage, Problem> {
+        let header = &view.header;
+        let now = app.now();
+        let is_attended = app.engine.is_attended(stream);
+        let is_over = view.conclusion.is_some();
+        let may = who.may(Scope::Operate).is_ok();
+        let waits_for_person = view.jobs.iter().any(|job| job.lost);
+        let here = run_href(header.run, header.attempt);
+        let git_ref = &*header.git_ref;
+        let branch = ["refs/heads/", "refs/tags/"].iter().find_map(|it| git_ref.strip_prefix(it));
+        let frame = Frame::new(Some(who), "runs");
+        Ok(RunPage {
+            frame: if is_over { frame } else { frame.live(format!("/live{here}")) },
+            number: header.run.to_string(),
+            title: header.title.as_str().to_owned(),
+            repository: header.repository.to_string(),
+            workflow: header.workflow_path.rsplit('/').next().unwrap_or_default().to_owned(),
+            can_cancel: may && !is_over,
+            can_rerun: may && is_over,
+            can_rerun_failed: view.conclusion.is_some_and(|it| it != Conclusion::Success),
+            can_resume: may && !is_over && waits_for_person,
+            said,
+            state: run_state(view, is_attended),
+            event: header.event.to_string(),
+            branch: branch.unwrap_or(git_ref).to_owned(),
+            commit: header.commit.chars().take(7).collect(),
+            actor: header.triggering_actor.to_string(),
+            created: Moment::of(header.created_at),
+            took: took(view.duration_ms(now)),
+            attempts: attempts(app, view)?,
+            why: run_why(view, is_attended),
+            graph: graph::svg(view, |job| href(view, job), |job| job_state(job, is_attended)),
+            jobs: job_lines(view, is_attended, now),
+            annotations: annotations(view),
+            notes: view.notes.iter().map(|note| note.note.as_str().to_owned()).collect(),
+            artifacts: artifacts(view),
+            href: here,
+        })
+    }
+}
+
+fn run_state(view: &RunView, is_attended: bool) -> RunState {
+    if view.conclusion.is_none() && !is_attended {
+        return RunState::UNATTENDED;
+    }
+    RunState::of(view.conclusion, view.status)
+}
+
+fn run_why(view: &RunView, is_attended: bool) -> Option<String> {
+    if view.conclusion.is_none() && !is_attended {
+        let run = view.header.run;
+        return Some(format!("Nobody runs it. launchway runs resume {run} goes on with it."));
+    }
+    let reason = view.waiting.as_ref()?;
+    match reason {
+        event::WaitReason::Concurrency { group, holder } => {
+            Some(format!("It waits for the concurrency group {group}, which {holder} has."))
+        }
+        _ => Some("It waits.".to_owned()),
+    }
+}
+
+pub(super) fn job_state(job: &JobView, is_attended: bool) -> RunState {
+    match job.conclusion {
+        None if job.lost => RunState::LOST,
+        None if !is_attended && job.status == Status::InProgress => RunState::INTERRUPTED,
+        conclusion => RunState::of(conclusion, job.status),
+    }
+}
+
+pub(super) fn step_state(step: &StepView) -> RunState {
+    if step.interrupted {
+        return RunState::INTERRUPTED;
+    }
+    RunState::of(step.conclusion, step.status)
+}
+
+fn attempts(app: &App, view: &RunView) -> Result<Vec<AttemptLine>, Problem> {
+    let header = &view.header;
+    let newest = app.store.run(header.run)?.map_or(header.attempt, |record| record.attempts);
+    let line = |attempt: u64| AttemptLine {
+        name: attempt.to_string(),
+        href: run_href(header.run, Attempt(attempt)),
+        is_here: attempt == header.attempt.0,
+    };
+    Ok((1..=newest.0).map(line).collect())
+}
+
+fn job_lines(view: &RunView, is_attended: bool, now: Timestamp) -> Vec<JobLine> {
+    let line = |(depth, job): (usize, &JobView)| {
+        let worth = |step: &&StepView| {
+            step.outcome == Some(Conclusion::Failure)
+                || step.interrupted
+                || step.status == Status::InProgress
+        };
+        let step = |step: &StepView| StepLine {
+            state: step_state(step),
+            name: step.name.as_str().to_owned(),
+        };
+        JobLine {
+            depth: depth.min(4),
+            state: job_state(job, is_attended),
+            name: job.name.as_str().to_owned(),
+            href: href(view, job),
+            has_page: job.children.is_empty(),
+            why: why(view, job, is_attended),
+            took: took(job.duration_ms(now)),
+            steps: job.steps.iter().filter(worth).map(step).collect(),
+        }
+    };
+    view.in_order().into_iter().map(line).collect()
+}
+
+fn annotations(view: &RunView) -> Vec<AnnotationLine> {
+    let of_job = |job: &JobView| {
+        let name = job.name.as_str().to_owned();
+        let annotations = job.annotations.clone();
+        annotations.into_iter().map(move |it| annotation(&it.annotation, &name))
+    };
+    view.jobs.iter().flat_map(of_job).take(ANNOTATIONS_MAX).collect()
+}
+
+fn annotation(annotation: &Annotation, job: &str) -> AnnotationLine {
+    let level = match annotation.level {
+        event::AnnotationLevel::Error => "error",
+        event::AnnotationLevel::Warning => "warning",
+        event::AnnotationLevel::Notice => "notice",
+    };
+    let file = annotation.file.as_ref().map(|it| it.as_str().to_owned());
+    let line = annotation.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let place = file.map(|file| format!("{file}{line} · ")).unwrap_or_default();
+    AnnotationLine {
+        level,
+        text: annotation.message.as_str().to_owned(),
+        place: format!("{place}{job}"),
+    }
+}
+
+fn artifacts(view: &RunView) -> Vec<ArtifactLine> {
+    let artifacts = view.artifacts.iter();
+    artifacts
+        .map(|(name, it)| ArtifactLine {
+            name: name.as_str().to_owned(),
+            size: size(it.size_bytes),
+        })
+        .collect()
+}
+
+/// Ends the run.
+pub(crate) async fn cancel(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Path(run): Path<String>,
+) -> Result<Response, Problem> {
+    who.may(Scope::Operate)?;
+    let href = blocking(move || {
+        let stream = app.stream(&run)?;
+        app.engine.cancel(stream, &who.token.name)?;
+        Ok(stream_href(stream).unwrap_or_default())
+    });
+    Ok(Redirect::to(&format!("{}?said=cancel", href.await?)).into_response())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Only {
+    only: Option<String>,
+}
+
+/// Runs it once more.
+pub(crate) async fn rerun(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Path(run): Path<String>,
+    Form(Only { only }): Form<Only>,
+) -> Result<Response, Problem> {
+    who.may(Scope::Operate)?;
+    let which = if only.as_deref() == Some("failed") { Again::Failed } else { Again::All };
+    let href = blocking(move || {
+        let stream = app.stream(&run)?;
+        let stream = app.engine.rerun(stream, which, &who.token.name, None)?;
+        Ok(stream_href(stream).unwrap_or_default())
+    });
+    Ok(Redirect::to(&href.await?).into_response())
+}
+
+/// Starts lost jobs again.
+pub(crate) async fn resume(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Path(run): Path<String>,
+) -> Result<Response, Problem> {
+    who.may(Scope::Operate)?;
+    let href = blocking(move || {
+        let stream = app.stream(&run)?;
+        app.engine.resume(stream, &who.token.name)?;
+        Ok(stream_href(stream).unwrap_or_default())
+    });
+    Ok(Redirect::to(&format!("{}?said=resume", href.await?)).into_response())
+}

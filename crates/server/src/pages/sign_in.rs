@@ -1,0 +1,104 @@
+//! Signing in: a token for a session.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::{Extension, http::HeaderMap};
+use serde::Deserialize;
+
+use super::{Frame, Page, shown};
+use crate::app::{Shared, blocking};
+use crate::guard::{Who, set_cookie};
+use crate::problem::Problem;
+
+/// A longer address is not one of ours.
+const NEXT_BYTES_MAX: usize = 2_000;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage {
+    frame: Frame,
+    next: String,
+    refused: Option<&'static str>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Next {
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Given {
+    token: String,
+    next: Option<String>,
+}
+
+/// Where somebody goes on: a page of this server, whatever they were sent here with.
+fn own(next: Option<String>) -> String {
+    next.filter(|next| {
+        let is_path = next.starts_with('/') && !next.starts_with("//") && !next.starts_with("/\\");
+        is_path && next.len() <= NEXT_BYTES_MAX && !next.contains(char::is_control)
+    })
+    .unwrap_or_else(|| "/runs".to_owned())
+}
+
+/// The form.
+pub(crate) async fn sign_in(Query(Next { next }): Query<Next>) -> Page {
+    shown(&SignInPage { frame: Frame::new(None, ""), next: own(next), refused: None })
+}
+
+/// A session for a token.
+pub(crate) async fn signed_in(
+    State(app): State<Shared>,
+    Form(Given { token, next }): Form<Given>,
+) -> Result<Response, Problem> {
+    let next = own(next);
+    let shared = Shared::clone(&app);
+    let session = blocking(move || {
+        let now = shared.now();
+        let Some(token) = shared.access.token(token.trim(), now)? else { return Ok(None) };
+        Ok(Some(shared.access.begin_session(&token, now)?))
+    })
+    .await?;
+    let Some(session) = session else {
+        let refused = Some("This is no token of this server, or it has expired.");
+        let page = SignInPage { frame: Frame::new(None, ""), next, refused };
+        let page: Html<String> = shown(&page)?;
+        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(header::SET_COOKIE, set_cookie(&app, Some(&session)));
+    Ok((headers, Redirect::to(&next)).into_response())
+}
+
+/// Ends the session.
+pub(crate) async fn sign_out(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+) -> Result<Response, Problem> {
+    let shared = Shared::clone(&app);
+    if who.is_session {
+        blocking(move || Ok(shared.access.end_session(&who.token)?)).await?;
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert(header::SET_COOKIE, set_cookie(&app, None));
+    Ok((headers, Redirect::to("/sign-in")).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_elsewhere() {
+        let check = |next: &str, expect: &str| assert_eq!(own(Some(next.to_owned())), expect);
+        check("/runs/12?line=3", "/runs/12?line=3");
+        check("//evil.example/", "/runs");
+        check("/\\evil.example/", "/runs");
+        check("https://evil.example/", "/runs");
+        check("/a\r\nSet-Cookie: x", "/runs");
+        check("", "/runs");
+    }
+}

@@ -1,0 +1,116 @@
+//! What cannot be answered: problem details (RFC 9457) for programs, a page for people.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Refused, Why};
+
+/// A problem, as programs get it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// What kind of problem.
+    pub title: String,
+    /// What happened, for people.
+    pub detail: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
+        let title = status.canonical_reason().unwrap_or("Problem").to_owned();
+        Problem { status: status.as_u16(), title, detail: detail.into(), hint: None }
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(crate) fn bad(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// Something that is needed failed. What it says is for whoever looks after the server, and may
+    /// name paths: it is logged, and not answered.
+    pub(crate) fn missing(error: &dyn std::error::Error) -> Problem {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(reason) = source {
+            text.push_str(": ");
+            text.push_str(&reason.to_string());
+            source = reason.source();
+        }
+        crate::say(&format!("warning: {text}"));
+        let detail = "The server cannot read its data folder; its own output says why.";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Problem {
+        let status = match refused.why {
+            Why::NotFound => StatusCode::NOT_FOUND,
+            Why::Conflict => StatusCode::CONFLICT,
+            Why::Input => StatusCode::UNPROCESSABLE_ENTITY,
+            Why::Forbidden => StatusCode::FORBIDDEN,
+            Why::Missing => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Problem { hint: refused.hint, ..Problem::new(status, refused.message) }
+    }
+}
+
+impl From<ports::JournalError> for Problem {
+    fn from(error: ports::JournalError) -> Problem {
+        match error {
+            ports::JournalError::Forgotten { .. } => {
+                let detail =
+                    "It was deleted by launchway prune; the journal keeps only that it was there.";
+                Problem::new(StatusCode::GONE, detail)
+            }
+            ports::JournalError::Unreadable(what) => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, what)
+            }
+            error => Problem::missing(&error),
+        }
+    }
+}
+
+impl From<store::StoreError> for Problem {
+    fn from(error: store::StoreError) -> Problem {
+        Problem::missing(&error)
+    }
+}
+
+impl From<store::ReadError> for Problem {
+    fn from(error: store::ReadError) -> Problem {
+        Problem::missing(&error)
+    }
+}
+
+impl From<std::io::Error> for Problem {
+    fn from(error: std::io::Error) -> Problem {
+        Problem::missing(&error)
+    }
+}
+
+impl From<crate::access::AccessError> for Problem {
+    fn from(error: crate::access::AccessError) -> Problem {
+        Problem::missing(&error)
+    }
+}
+
+/// The form for programs. Pages turn it into theirs (`guard.rs`).
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self).expect("a problem is plain data");
+        let kind = HeaderValue::from_static("application/problem+json");
+        let mut response = (status, [(header::CONTENT_TYPE, kind)], body).into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
