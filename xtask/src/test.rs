@@ -212,8 +212,9 @@ const TIERS: &[Tier] = &[
             )),
             Step::Tests("cargo test --quiet -p registry --features docker --test real"),
             // A daemon of their own, with a bridge of its own.
+            Step::Tests("cargo test --quiet -p target-host --features docker --test docker"),
             Step::Tests(
-                "cargo test --quiet -p target-host --features docker --test docker --test load",
+                "cargo test --quiet -p target-host --features docker --test load containers",
             ),
         ],
         usual: true,

@@ -234,7 +234,10 @@ impl HostTarget {
                 let whole = bundle_problem(&self.folder, &set.release.digest);
                 return Ok(whole.or_else(|| processes::user_problem(&set.config, &self.folder)));
             }
-            Err(problem) => return Ok(Some(problem)),
+            Err(problem) => {
+                let problem = MaskedText::without_secrets(problem);
+                return Err(Cause::new(CauseCode::Unavailable, problem));
+            }
         };
         if bundle::hex(&image.digest).is_none() {
             return Ok(Some(format!("`{}` is no digest of an image", image.digest)));

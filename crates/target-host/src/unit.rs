@@ -11,7 +11,7 @@ pub fn systemd_unit(program: &Path, folder: &Path, user: Option<&str>) -> String
     format!(
         "[Unit]\n\
          Description=Launchway: services of {folder}\n\
-         After=network.target\n\
+         After=network.target docker.service\n\
          \n\
          [Service]\n\
          Type=simple\n\

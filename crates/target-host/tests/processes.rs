@@ -5,6 +5,7 @@ mod suite {
     mod contract;
     mod kills;
     mod tasks;
+    mod users;
 }
 
 const KIND: house::Kind = house::Kind::Processes;

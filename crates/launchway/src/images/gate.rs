@@ -79,7 +79,9 @@ pub(crate) fn scan_step(
     release: &Release,
 ) -> Result<Option<PlannedStep>, Failure> {
     let Some(scan) = &resolved.environment.scan else { return Ok(None) };
-    if !matches!(resolved.target, settings::Target::Ecs(_)) {
+    let is_here = matches!(resolved.target, settings::Target::Host(_));
+    if is_here && release.location.is_none() {
+        // A bundle has no image that could be looked into.
         return Ok(None);
     }
     let (service, environment) = (&resolved.service.name.value, &resolved.environment.name.value);

@@ -348,7 +348,7 @@ fn a_unit_brings_the_services_back_with_the_machine() {
     expect![[r#"
         [Unit]
         Description=Launchway: services of STATE/host/planner/staging
-        After=network.target
+        After=network.target docker.service
 
         [Service]
         Type=simple

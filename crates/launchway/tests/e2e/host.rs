@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use event::{DeploymentId, Fence, Release, ServiceRequest, Timestamp, Way};
+use expect_test::expect;
 use mask::Masker;
 use ports::{Order, Performer as _, Progress, Target as _};
 use serde_json::json;
@@ -166,4 +167,55 @@ fn a_service_is_brought_replaced_and_outlives_its_supervisor() {
     let view = target_host::view(&house.folder(), "web").expect("readable").expect("it is there");
     let live = view.instances.iter().filter(|it| it.is_live && it.is_healthy).count();
     assert_eq!((live, view.instances.len(), view.is_supervised), (1, 1, true));
+}
+
+/// A service that is an image, where no Docker answers: said by name, before anything is written.
+#[test]
+fn without_docker_an_image_is_not_even_planned() {
+    let settings = "
+version: 1
+project: planner
+services:
+  api:
+    run: [python3, app.py]
+    health: { paths: [/], settle: 0s, every: 100ms }
+    targets: { host: 127.0.0.1:PORT }
+environments:
+  staging: { registry: 'localhost:5000' }
+";
+    let project = crate::deploy::Project::of(SERVICE, settings);
+    let place = &project.place;
+    let image = format!("api=localhost:5000/planner-api@sha256:{}", "0".repeat(64));
+    let said = |args: &[&str], docker: &str| {
+        let mut command = place.launchway(args);
+        command.env("DOCKER_HOST", docker);
+        let said = crate::harness::Said::from(command.output().expect("the binary starts"));
+        format!("{}exit {}\n", said.stderr, said.exit)
+    };
+    let ship = ["deploy", "staging", "--yes", "--version", "1.1", "--image", &image];
+    expect![[r#"
+        error: api runs as containers, and docker does not answer at /nowhere/docker.sock: there is no such socket
+        hint: start it, or say where it is: DOCKER_HOST=unix:///PATH
+        hint: without Docker: `as: process`, and `run`, ship the files of the repository
+        exit 5
+    "#]].assert_eq(&said(&ship, "unix:///nowhere/docker.sock"));
+    let look = [&ship[..], &["--plan"]].concat();
+    expect![[r#"
+        error: api: docker does not answer at /nowhere/docker.sock: there is no such socket; start it, or say with DOCKER_HOST=unix:///PATH where it is
+        exit 5
+    "#]].assert_eq(&said(&look, "unix:///nowhere/docker.sock"));
+    expect![[r#"
+        error: api: DOCKER_HOST is tcp://10.0.0.1:2375: containers of this target run on this machine, by a socket: unset it, or unix:///PATH
+        exit 5
+    "#]].assert_eq(&said(&look, "tcp://10.0.0.1:2375"));
+    let nowhere = format!("api=sha256:{}", "0".repeat(64));
+    let ship = ["deploy", "staging", "--yes", "--version", "1.1", "--image", &nowhere];
+    expect![[r#"
+        error: nothing says where the image of api comes from
+        hint: --image api=REPOSITORY@sha256:0000000000000000000000000000000000000000000000000000000000000000
+        exit 2
+    "#]].assert_eq(&said(&ship, "unix:///nowhere/docker.sock"));
+    // Nothing was begun, and files go on as before.
+    let listed = place.run(&["deployments", "list"]);
+    assert!(listed.stdout.is_empty(), "{}", listed.stdout);
 }

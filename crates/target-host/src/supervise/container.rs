@@ -16,7 +16,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::output;
 use super::{Heard, Key, instance};
@@ -202,7 +202,12 @@ impl Thread {
             Standing::Made => self.start(),
             Standing::Runs => {
                 wanted.makes = false;
+                let since = Instant::now();
                 self.attend(found)?;
+                if since.elapsed() < AGAIN {
+                    // One that is just being taken away is neither there nor gone.
+                    self.life.pause();
+                }
                 Ok(None)
             }
         }
