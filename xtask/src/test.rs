@@ -234,6 +234,17 @@ const TIERS: &[Tier] = &[
         ],
         usual: true,
     },
+    // The shared journal against a server of S3 that is not ours. The registry of Python is asked.
+    Tier {
+        name: "moto",
+        needs: &[PYTHON_3_11],
+        steps: &[
+            Step::Ready("python3.11 -m venv {target}/moto"),
+            Step::Ready(MOTO),
+            Step::Tests("cargo test --quiet -p bucket --features moto --test moto"),
+        ],
+        usual: true,
+    },
     // A hundred kills; minutes.
     Tier {
         name: "soak",

@@ -359,16 +359,17 @@ pub(crate) fn fault(asked: &ObjectCall<'_>, reply: &ObjectReply) -> Fault {
     let code = code.or_else(|| (reply.status == 403).then(|| "AccessDenied".to_owned()));
     let elsewhere = reply.header("x-amz-bucket-region").map(str::to_owned);
     let elsewhere = elsewhere.or_else(|| xml::text(&text, "Region"));
-    let message = match (reply.status, elsewhere) {
-        (301 | 307 | 400, Some(region)) => {
-            format!("the bucket {} is in the region {region}", asked.bucket)
-        }
-        _ => xml::text(&text, "Message")
+    let elsewhere = elsewhere.filter(|_| matches!(reply.status, 301 | 307 | 400));
+    let message = match &elsewhere {
+        Some(region) => format!("the bucket {} is in the region {region}", asked.bucket),
+        None => xml::text(&text, "Message")
             .unwrap_or_else(|| format!("it answered with the status {}", reply.status)),
     };
     let kind = FaultKind::of(reply.status, code.as_deref().unwrap_or_default());
     Fault {
         request_id: reply.header("x-amz-request-id").map(str::to_owned),
+        // Whoever gets this may ask there.
+        resources: elsewhere.into_iter().collect(),
         ..said(asked, kind, code.as_deref().unwrap_or_default(), message)
     }
 }

@@ -23,7 +23,7 @@ use crate::transport::{Reply, Unanswered};
 use crate::xml::element;
 
 /// What signing in reads: the environment, files, and who stands beside us.
-pub trait Surroundings {
+pub trait Surroundings: Send + Sync {
     /// A variable of the environment.
     fn variable(&self, name: &str) -> Option<String>;
     /// The text of a file; none where there is none.

@@ -19,7 +19,7 @@ pub const AUDIENCE: &str = "sts.amazonaws.com";
 const TOKEN_WITHIN: Duration = Duration::from_secs(15);
 
 /// Who makes tokens himself.
-pub trait Issue {
+pub trait Issue: Send + Sync {
     /// A token for an audience, good for some minutes.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ mod people;
 mod places;
 pub(crate) mod request;
 pub(crate) mod rules;
+pub(crate) mod shared;
 pub(crate) mod show;
 pub(crate) mod signing;
 mod steps;

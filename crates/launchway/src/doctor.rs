@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   backup.rs    what a dump needs: programs, database, bucket
+//!   journal.rs   where deployments are written down, where that is a bucket
 //!   machine.rs   git, docker, room on the disk, the journal
 //!   host.rs      this machine as a target: the port, the folder, the program
 //!   ecs.rs       AWS: who we are, the account, the role's trust, each service as a plan would see it
@@ -10,20 +11,23 @@
 mod backup;
 mod ecs;
 mod host;
+mod journal;
 mod machine;
-
-use std::sync::Arc;
 
 use crate::deploying::book::Book;
 use crate::deploying::request;
 use crate::deploying::targets::Site;
 use crate::exit::{Exit, Failure};
-use crate::journal;
 use crate::settings_file::Found;
 use crate::state::StateFolder;
 
 /// The lowest level at which anything is deployed.
 const LEVEL_BY_HAND: u32 = 4;
+
+/// A deployment could not begin.
+const MISSING: State = State::Error(Exit::Missing);
+/// A deployment would be refused.
+const FORBIDDEN: State = State::Error(Exit::Forbidden);
 
 /// How something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,11 +92,16 @@ pub(crate) fn environment(
     name: &str,
 ) -> Result<Vec<Line>, Failure> {
     let environment = request::environment(found, name)?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let opened = Book::of(found, state);
+    let mut lines = journal::look(found, environment, opened.as_ref().map(|(book, _)| book));
+    // What cannot be reached was said; all else is looked at without it.
+    let (book, state) = match opened {
+        Ok(opened) => opened,
+        Err(_) => (Book::of_this_machine(found, state)?, state.clone()),
+    };
+    let state = &state;
     let ledger = book.ledger(name)?;
     let site = Site { state, project: &found.settings.project.value, environment: name };
-    let mut lines = Vec::new();
     let level = environment.level.value;
     if level < LEVEL_BY_HAND {
         let said = format!("level {level}: nothing is deployed to {name}");

@@ -60,7 +60,9 @@ impl Failure {
         let error = error.into();
         // What the state folder's own error advises holds wherever it came up.
         let hint = error.chain().find_map(|reason| reason.downcast_ref::<store::StoreError>());
-        let hints = hint.and_then(store::StoreError::hint).into_iter().map(str::to_owned).collect();
+        let hint = hint.and_then(store::StoreError::hint).map(str::to_owned);
+        let shared = error.chain().find_map(|reason| reason.downcast_ref::<bucket::BucketError>());
+        let hints = hint.into_iter().chain(shared.map(bucket::BucketError::hint)).collect();
         Failure { exit, error, hints }
     }
 

@@ -1,9 +1,9 @@
 //! The state folder: where the journal, logs, caches and fetched actions of this person live.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use event::StreamId;
+use event::{Digest, StreamId};
 
 use crate::exit::{Exit, Failure};
 
@@ -11,7 +11,12 @@ use crate::exit::{Exit, Failure};
 #[derive(Clone, Debug)]
 pub(crate) struct StateFolder {
     root: PathBuf,
+    /// What belongs to the numbers of one journal: the folder itself, or that of a shared journal.
+    own: PathBuf,
 }
+
+/// Hex digits of a name that is made of what it is the name of.
+const NAME_DIGITS: usize = 16;
 
 impl StateFolder {
     /// `--state`, else `LAUNCHWAY_STATE`, else `launchway` under `XDG_STATE_HOME`, else under
@@ -33,7 +38,46 @@ impl StateFolder {
             .hint("name one: --state DIR, or LAUNCHWAY_STATE=DIR"));
         };
         let root = std::path::absolute(&root).unwrap_or(root);
-        Ok(StateFolder { root })
+        Ok(StateFolder { own: root.clone(), root })
+    }
+
+    /// The same folder, for deployments of a journal that several machines share: their numbers are
+    /// others than those of this machine's own.
+    pub(crate) fn of_shared(&self, journal: &str) -> StateFolder {
+        let name = Digest::of(journal.as_bytes()).to_string();
+        let own = self.root.join("shared").join(&name[..NAME_DIGITS]);
+        StateFolder { root: self.root.clone(), own }
+    }
+
+    /// Where the journal of deployments is.
+    pub(crate) fn own(&self) -> &Path {
+        &self.own
+    }
+
+    /// What tells this machine, with this state folder, from every other one.
+    pub(crate) fn machine(&self) -> Result<String, Failure> {
+        let path = self.root.join("machine");
+        let host = rustix::system::uname();
+        let host = host.nodename().to_string_lossy().into_owned();
+        let read = || std::fs::read_to_string(&path).ok().filter(|it| it.trim().len() == 32);
+        if let Some(id) = read() {
+            return Ok(format!("{}@{host}", id.trim()));
+        }
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("the system gives random bytes");
+        let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let write = || -> std::io::Result<()> {
+            std::fs::create_dir_all(&self.root)?;
+            let mut file = tempfile::NamedTempFile::new_in(&self.root)?;
+            file.write_all(format!("{id}\n").as_bytes())?;
+            // Who was faster made it; theirs is as good.
+            match file.persist_noclobber(&path) {
+                Err(error) if error.error.kind() != ErrorKind::AlreadyExists => Err(error.error),
+                _ => Ok(()),
+            }
+        };
+        write().map_err(|error| cannot("write", &path, error))?;
+        Ok(format!("{}@{host}", read().as_deref().unwrap_or(&id).trim()))
     }
 
     /// Where the journal is.
@@ -93,7 +137,7 @@ impl StateFolder {
 
     /// What deployments run once: commands, each with a folder of its own.
     pub(crate) fn deployments(&self) -> PathBuf {
-        self.root.join("deployments")
+        self.own.join("deployments")
     }
 
     /// Secrets and variables that a person keeps here.
@@ -103,12 +147,12 @@ impl StateFolder {
 
     /// Locks that say who deploys to which environment.
     pub(crate) fn places(&self) -> PathBuf {
-        self.root.join("places")
+        self.own.join("places")
     }
 
     /// Approvals on their way to whoever drives a deployment.
     pub(crate) fn approvals(&self) -> PathBuf {
-        self.root.join("approvals")
+        self.own.join("approvals")
     }
 
     /// Workspaces of running jobs.

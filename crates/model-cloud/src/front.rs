@@ -11,6 +11,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -49,6 +50,8 @@ struct Shared {
     cloud: Mutex<Cloud>,
     clock: Clock,
     began: (Instant, u64),
+    /// By how much it was moved on beside the wall clock.
+    ahead_ms: AtomicU64,
 }
 
 impl Front {
@@ -60,7 +63,8 @@ impl Front {
         let listener = TcpListener::bind(("127.0.0.1", port))?;
         let address = listener.local_addr()?;
         let began = (Instant::now(), cloud.now());
-        let shared = Arc::new(Shared { cloud: Mutex::new(cloud), clock, began });
+        let ahead_ms = AtomicU64::new(0);
+        let shared = Arc::new(Shared { cloud: Mutex::new(cloud), clock, began, ahead_ms });
         let served = Arc::clone(&shared);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -80,6 +84,11 @@ impl Front {
     /// Its URL, for `AWS_ENDPOINT_URL`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Time moves on by so much, and goes on from there.
+    pub fn advance(&self, ms: u64) {
+        self.shared.advance(ms);
     }
 
     /// The cloud behind it.
@@ -116,9 +125,20 @@ impl Shared {
         let mut cloud = self.cloud.lock().unwrap_or_else(PoisonError::into_inner);
         if let Clock::Wall { times } = self.clock {
             let elapsed = u64::try_from(self.began.0.elapsed().as_millis()).unwrap_or(u64::MAX);
-            cloud.advance(self.began.1.saturating_add(elapsed.saturating_mul(times)));
+            let passed = elapsed.saturating_mul(times);
+            let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
+            cloud.advance(self.began.1.saturating_add(passed).saturating_add(ahead_ms));
         }
         cloud
+    }
+
+    fn advance(&self, ms: u64) {
+        self.ahead_ms.fetch_add(ms, Ordering::Relaxed);
+        let mut cloud = self.now();
+        if self.clock == Clock::Held {
+            let to = cloud.now() + ms;
+            cloud.advance(to);
+        }
     }
 
     fn converse(&self, stream: &TcpStream) -> io::Result<()> {
@@ -182,13 +202,12 @@ impl Shared {
     /// What stands behind `/_model/`.
     fn control(&self, what: &str, asked: &Asked) -> Answer {
         let body: Json = serde_json::from_slice(&asked.body).unwrap_or(Json::Null);
+        if (asked.method.as_str(), what) == ("POST", "advance") {
+            self.advance(body["ms"].as_u64().unwrap_or(0));
+        }
         let mut cloud = self.now();
         let given = match (asked.method.as_str(), what) {
-            ("POST", "advance") => {
-                let to = cloud.now() + body["ms"].as_u64().unwrap_or(0);
-                cloud.advance(to);
-                Some(json!({"now": cloud.now()}))
-            }
+            ("POST", "advance") => Some(json!({"now": cloud.now()})),
             ("POST", "script") => image(&body).map(|it| {
                 cloud.script(body["image"].as_str().unwrap_or_default(), it);
                 json!({})

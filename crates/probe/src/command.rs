@@ -30,6 +30,8 @@ echo $? > "$once/status.new" && mv "$once/status.new" "$once/status""#;
 pub struct Commands {
     folder: PathBuf,
     masker: Masker,
+    /// Where they run whose own folder is not here: another machine planned them.
+    otherwise: Option<PathBuf>,
 }
 
 /// How far a command is.
@@ -55,7 +57,13 @@ pub(crate) struct Once<'a> {
 impl Commands {
     /// Keeps what it knows of commands in a folder; output is masked.
     pub fn new(folder: &Path, masker: Masker) -> Commands {
-        Commands { folder: folder.to_owned(), masker }
+        Commands { folder: folder.to_owned(), masker, otherwise: None }
+    }
+
+    /// What was planned for a folder that is not on this machine runs in this one.
+    pub fn otherwise_in(mut self, folder: &Path) -> Commands {
+        self.otherwise = Some(folder.to_owned());
+        self
     }
 
     /// Text that a command or an answer held.
@@ -96,7 +104,9 @@ impl Commands {
     fn begin(&self, folder: &Path, once: &Once<'_>) -> io::Result<()> {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", SCRIPT, "launchway"]).args(once.run);
-        command.current_dir(once.folder).env_clear().process_group(0);
+        let own = Path::new(once.folder);
+        let otherwise = self.otherwise.as_deref().filter(|_| !own.is_dir());
+        command.current_dir(otherwise.unwrap_or(own)).env_clear().process_group(0);
         let kept = ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         command.envs(kept).envs(once.environment.iter().cloned()).env("LAUNCHWAY_ONCE", folder);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -103,9 +103,9 @@ pub(crate) static REGION: Form =
 pub(crate) static BUCKET: Form =
     form("a bucket, and a prefix in it", "s3://bucket/prefix", "^s3://", bucket);
 pub(crate) static JOURNAL: Form = form(
-    "`local`, a bucket, or a server",
+    "`local`, `alone`, a bucket, or a server",
     "s3://bucket/prefix",
-    "^(local$|s3://|https://)",
+    "^(local$|alone$|s3://|https://)",
     journal,
 );
 pub(crate) static LISTEN: Form =
@@ -338,10 +338,10 @@ fn bucket(text: &str) -> Result<(), &'static str> {
 
 fn journal(text: &str) -> Result<(), &'static str> {
     match text {
-        "local" => Ok(()),
+        "local" | "alone" => Ok(()),
         _ if text.starts_with("s3://") => bucket(text),
         _ if text.starts_with("https://") => url(text),
-        _ => Err("it is neither `local`, nor s3://BUCKET/PREFIX, nor https://SERVER"),
+        _ => Err("it is neither `local`, nor `alone`, nor s3://BUCKET/PREFIX, nor https://SERVER"),
     }
 }
 

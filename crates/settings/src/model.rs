@@ -32,6 +32,8 @@ pub struct Settings {
     pub project: Text,
     /// Where deployments are written down.
     pub journal: Spanned<Journal>,
+    /// How the journal's bucket is signed in to; without it as AWS's own tools do.
+    pub journal_credentials: Option<Credentials>,
     /// The services, in the order in which they ship.
     pub order: Vec<Text>,
     /// Who may approve.
@@ -49,6 +51,8 @@ pub struct Settings {
 pub enum Journal {
     /// On this machine.
     Local,
+    /// On this machine, and no other one deploys.
+    Alone,
     /// In a bucket: `s3://bucket/prefix`.
     Bucket(Arc<str>),
     /// By a server: `https://..`.
@@ -103,9 +107,14 @@ impl Settings {
             project: root.text("project")?,
             journal: root.text("journal")?.map(|text| match &*text {
                 "local" => Journal::Local,
+                "alone" => Journal::Alone,
                 bucket if bucket.starts_with("s3://") => Journal::Bucket(text),
                 _ => Journal::Server(text),
             }),
+            journal_credentials: match root.view("journal_credentials") {
+                Some(view) => Some(Credentials::read(view)?),
+                None => None,
+            },
             order,
             groups: root.entries("groups").iter().map(group).collect(),
             environments: environments.map(Environment::read).collect::<Option<_>>()?,

@@ -29,8 +29,12 @@ pub enum Durability {
 
 /// One file for each version of the schema; the first makes version 1 out of an empty file. A file
 /// that has shipped is never changed.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql"), include_str!("schema/v3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/v1.sql"),
+    include_str!("schema/v2.sql"),
+    include_str!("schema/v3.sql"),
+    include_str!("schema/v4.sql"),
+];
 
 /// The connection that writes. Creates the file and brings its schema up to date.
 pub(crate) fn open_writer(

@@ -16,6 +16,9 @@
 //! [`Durability::PowerLoss`] the loss of power. An event that this version does not know makes its
 //! stream unreadable and unwritable, with an error that says so; the other streams go on.
 //!
+//! A journal that several machines share is read into one of these, entry by entry
+//! ([`Store::take_in`]); where it lies is `bucket`'s business.
+//!
 //! Deleting goes the other way round: first the events of a stream are forgotten, then the blobs that
 //! nobody names any more are removed. What is left over after a kill is found by the next look,
 //! because what may go is computed from the journal and kept nowhere.
@@ -26,6 +29,7 @@ mod error;
 mod logs;
 mod read;
 mod references;
+mod shared;
 mod store;
 mod sums;
 mod vault;
@@ -37,6 +41,7 @@ pub use database::{Durability, LOCK_WAIT_MAX_MS};
 pub use error::StoreError;
 pub use logs::Logs;
 pub use read::{BrokenChain, Happened, ReadError, RunRecord, Verified};
+pub use shared::{Cursor, SharedPlace, TakenIn, TakenStream};
 pub use store::{Ledger, Store};
 pub use sums::{Sum, Sums};
 pub use vault::{Kept, Scope, Value, Vault, VaultError};

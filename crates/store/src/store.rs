@@ -225,29 +225,37 @@ impl Store {
         read::verify(&database::open_reader(&self.path)?, &self.path)
     }
 
-    fn reader(&self) -> MutexGuard<'_, Connection> {
+    pub(crate) fn ask(&self, request: Request) -> Result<Answer, Refusal> {
+        self.writer.ask(request)
+    }
+
+    pub(crate) fn reader(&self) -> MutexGuard<'_, Connection> {
         self.reader.lock().expect("nobody panics while reading")
     }
 
-    fn sqlite(&self, source: rusqlite::Error) -> StoreError {
+    pub(crate) fn sqlite(&self, source: rusqlite::Error) -> StoreError {
         StoreError::from_sqlite(&self.path, source)
     }
 
     /// A refusal of a request that appends nothing.
-    fn refused(&self, refusal: Refusal) -> StoreError {
+    pub(crate) fn refused(&self, refusal: Refusal) -> StoreError {
         match refusal {
             Refusal::Store(error) => error,
             Refusal::Sqlite(source) => self.sqlite(source),
             Refusal::NoRun(run) => StoreError::NoRun { run, path: self.path.clone() },
             Refusal::Conflict { .. }
+            | Refusal::Broken(_)
+            | Refusal::NotNext { .. }
             | Refusal::UnknownKind { .. }
             | Refusal::Forgotten
-            | Refusal::StillOpen => unreachable!("appending and forgetting are answered so"),
+            | Refusal::StillOpen => {
+                unreachable!("appending, forgetting and taking in are answered so")
+            }
         }
     }
 }
 
-fn storage(action: String, error: StoreError) -> JournalError {
+pub(crate) fn storage(action: String, error: StoreError) -> JournalError {
     JournalError::Storage { action, source: Box::new(error) }
 }
 
@@ -293,7 +301,7 @@ impl Store {
         }
     }
 
-    fn read_any<E: Fact>(
+    pub(crate) fn read_any<E: Fact>(
         &self,
         stream: StreamId,
         after: Seq,
@@ -303,7 +311,7 @@ impl Store {
     }
 
     /// A stream of a kind that this version does not know may be of any kind of event.
-    fn open_any<E: Fact>(&self) -> Result<Vec<StreamId>, JournalError> {
+    pub(crate) fn open_any<E: Fact>(&self) -> Result<Vec<StreamId>, JournalError> {
         let action = || "cannot list what is open".to_owned();
         let names = read::open_streams(&self.reader());
         let names = names.map_err(|source| storage(action(), self.sqlite(source)))?;

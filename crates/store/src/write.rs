@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use event::{Attempt, DeploymentId, Digest, ReleaseId, RunId, Seq, StreamId, Timestamp, chain};
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::error::StoreError;
+use crate::shared;
 use crate::writer::{Answer, EncodedEvent, Request};
 
 /// Why a request was not done.
@@ -22,6 +23,10 @@ pub(crate) enum Refusal {
     StillOpen,
     /// It is not there.
     NoRun(RunId),
+    /// An entry of a shared journal that does not follow from the one before.
+    Broken(String),
+    /// An entry of a shared journal that is not the next.
+    NotNext { at: u64 },
     /// SQLite, inside the transaction.
     Sqlite(rusqlite::Error),
     /// SQLite, with everything that a caller needs to know.
@@ -95,6 +100,8 @@ pub(crate) fn perform(
         }
         Request::AllocateAttempt { run } => allocate_attempt(transaction, *run),
         Request::Forget { stream } => forget(transaction, *stream),
+        Request::TakeIn(entry) => shared::take_in(transaction, entry),
+        Request::Looked { at } => shared::looked(transaction, *at),
     }
 }
 
@@ -138,6 +145,27 @@ fn append(
     Ok(Answer::Appended(seq))
 }
 
+/// Where a stream is: its last event, and the chain's digest behind it.
+pub(crate) fn head(connection: &Connection, stream: StreamId) -> rusqlite::Result<(Seq, Digest)> {
+    let row = find_stream(connection, stream)?;
+    Ok(row.map_or((Seq(0), Digest::ZERO), |row| (row.seq, row.digest)))
+}
+
+/// Appends what another machine wrote, whatever kinds it knew.
+pub(crate) fn append_unseen(
+    transaction: &Transaction<'_>,
+    stream: StreamId,
+    at: Timestamp,
+    events: &[EncodedEvent],
+    ends: bool,
+) -> rusqlite::Result<()> {
+    let row = match find_stream(transaction, stream)? {
+        Some(row) => row,
+        None => create_stream(transaction, stream)?,
+    };
+    insert(transaction, &row, stream, at, events, row.open && !ends).map(|_| ())
+}
+
 fn insert(
     transaction: &Transaction<'_>,
     row: &StreamRow,
@@ -170,10 +198,7 @@ fn insert(
     Ok(seq)
 }
 
-fn find_stream(
-    transaction: &Transaction<'_>,
-    stream: StreamId,
-) -> rusqlite::Result<Option<StreamRow>> {
+fn find_stream(transaction: &Connection, stream: StreamId) -> rusqlite::Result<Option<StreamRow>> {
     let mut statement = transaction
         .prepare_cached("SELECT id, seq, digest, open, forgotten FROM stream WHERE name = ?1")?;
     let row = statement.query_row([stream.to_string()], |row| {

@@ -13,6 +13,7 @@ use event::{Attempt, DeploymentId, Fact, ReleaseId, RunId, Seq, StreamId, Timest
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::StoreError;
+use crate::shared::TakenIn;
 use crate::write::{KnownStreams, Refusal};
 
 /// Requests that wait. Past this callers wait to be let in, which costs them nothing: they would
@@ -43,6 +44,10 @@ pub(crate) enum Request {
     AllocateAttempt { run: RunId },
     /// Deletes the payloads of a stream that ended.
     Forget { stream: StreamId },
+    /// Takes an entry of a shared journal in.
+    TakeIn(Box<TakenIn>),
+    /// The shared journal was looked at.
+    Looked { at: Timestamp },
 }
 
 /// An event's JSON, and whether its stream ends with it.
@@ -65,6 +70,7 @@ pub(crate) enum Answer {
     Deployment(DeploymentId),
     Release(ReleaseId),
     Forgotten,
+    TakenIn,
 }
 
 type Reply = Result<Answer, Refusal>;

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use approval::{DEPLOYMENT, Decision, Handed};
-use driver::Place;
 use event::{GateDemand, Timestamp};
 use serde_json::json;
 use views::DeploymentView;
@@ -17,12 +16,11 @@ use views::DeploymentView;
 use self::paper::Paper;
 use crate::cli::{ApprovalsCommand, DeploymentRef, Format, HistoryArgs, SigningArgs};
 use crate::deploying::book::Book;
-use crate::deploying::drive::Driver;
+use crate::deploying::drive::{Driver, HeldBy};
 use crate::deploying::inbox::{self, Answer, Inbox};
 use crate::deploying::rules::Where;
 use crate::deploying::{show, signing};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::journal;
 use crate::settings_file::{Found, load};
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
@@ -30,6 +28,8 @@ use crate::terminal::time::now;
 
 /// How soon the journal is looked at for the answer.
 const LOOK: Duration = Duration::from_millis(50);
+/// The same for a journal in a bucket, where each look costs calls.
+const LOOK_FAR: Duration = Duration::from_secs(1);
 /// How long the answer is waited for: reading the rules asks a remote.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// More than is ever taken: what is too long is refused by name.
@@ -46,10 +46,8 @@ pub(crate) fn run(command: &ApprovalsCommand, state: &StateFolder) -> Outcome {
             match output {
                 Some(path) => {
                     write(path, &paper.encode())?;
-                    talk(&format!(
-                        "sign it elsewhere: launchway approvals sign --request {}",
-                        path.display()
-                    ));
+                    let path = path.display();
+                    talk(&format!("sign it elsewhere: launchway approvals sign --request {path}"));
                 }
                 None if deployment.settings.format == Format::Json => out(&paper.encode()),
                 None => out(&paper.shown(Style::stdout())),
@@ -60,7 +58,7 @@ pub(crate) fn run(command: &ApprovalsCommand, state: &StateFolder) -> Outcome {
             let (found, paper) = match request {
                 Some(path) => (load(deployment.settings.file.as_deref()).ok(), Paper::read(path)?),
                 None => {
-                    let (found, _, view) = find(deployment, state)?;
+                    let (found, _, _, view) = find(deployment, state)?;
                     (Some(found), Paper::of(&view)?)
                 }
             };
@@ -81,7 +79,7 @@ pub(crate) fn run(command: &ApprovalsCommand, state: &StateFolder) -> Outcome {
             Ok(Exit::Done)
         }
         ApprovalsCommand::Approve { deployment, signing, signature } => {
-            let (found, book, view) = find(deployment, state)?;
+            let (found, book, state, view) = find(deployment, state)?;
             let format = deployment.settings.format;
             let text = match signature {
                 Some(path) => read(path, HANDED_BYTES_MAX)?,
@@ -93,15 +91,19 @@ pub(crate) fn run(command: &ApprovalsCommand, state: &StateFolder) -> Outcome {
                     sign(&paper, signing, Decision::Approve, None)?.write()
                 }
             };
-            hand_in(&Driver { book: &book, state, found: &found, format }, &view, &text)
+            hand_in(&Driver { book: &book, state: &state, found: &found, format }, &view, &text)
         }
         ApprovalsCommand::Reject { deployment, signing, reason } => {
-            let (found, book, view) = find(deployment, state)?;
+            let (found, book, state, view) = find(deployment, state)?;
             refuse_over(&view)?;
             let format = deployment.settings.format;
             let paper = Paper::of(&view)?;
             let handed = sign(&paper, signing, Decision::Reject, Some(reason))?;
-            hand_in(&Driver { book: &book, state, found: &found, format }, &view, &handed.write())
+            hand_in(
+                &Driver { book: &book, state: &state, found: &found, format },
+                &view,
+                &handed.write(),
+            )
         }
     }
 }
@@ -110,10 +112,9 @@ pub(crate) fn run(command: &ApprovalsCommand, state: &StateFolder) -> Outcome {
 fn find(
     which: &DeploymentRef,
     state: &StateFolder,
-) -> Result<(Found, Book, DeploymentView), Failure> {
+) -> Result<(Found, Book, StateFolder, DeploymentView), Failure> {
     let found = load(which.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, state) = Book::of(&found, state)?;
     let view = match which.id {
         Some(_) => book.find(which.id)?,
         None => {
@@ -122,7 +123,7 @@ fn find(
             found.ok_or_else(|| Failure::new(Exit::Usage, "no deployment waits for people"))?
         }
     };
-    Ok((found, book, view))
+    Ok((found, book, state, view))
 }
 
 /// Whether somebody's agreement is still wanted.
@@ -149,8 +150,7 @@ fn refuse_over(view: &DeploymentView) -> Result<(), Failure> {
 
 fn list(args: &HistoryArgs, state: &StateFolder) -> Outcome {
     let found = load(args.of.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, _) = Book::of(&found, state)?;
     let views = book.newest(args.of.environment.as_deref(), args.limit.max(1))?;
     let mut any = false;
     for view in views.iter().filter(|view| waits(view)) {
@@ -239,8 +239,8 @@ fn hand_in(driver: &Driver<'_>, view: &DeploymentView, text: &str) -> Outcome {
     let mut put = None;
     let before = view.refused.len();
     loop {
-        let holder = Place::holder(&driver.state.places(), &driver.book.project, environment)
-            .map_err(|error| Failure::caused(Exit::Missing, error))?;
+        driver.book.refresh()?;
+        let holder = driver.holder(environment)?;
         let is_driven = holder.is_some() && view.ended.is_none();
         let place = if is_driven && handed.is_ok() { None } else { driver.take(environment).ok() };
         // Who drove it may have answered and gone. Whoever has the place knows that nobody writes.
@@ -248,6 +248,10 @@ fn hand_in(driver: &Driver<'_>, view: &DeploymentView, text: &str) -> Outcome {
             let now = driver.book.view(view.id)?;
             if now.as_ref().is_some_and(|now| is_answered(now, digest, before)) {
                 inbox.clear(digest);
+                if let Some(shared) = driver.book.shared() {
+                    // What is known is passed over by whoever finds it there.
+                    let _ = shared.clear(view.id, digest);
+                }
                 return tell(driver, view, Some(digest), before, Driven::Yes);
             }
         }
@@ -258,7 +262,15 @@ fn hand_in(driver: &Driver<'_>, view: &DeploymentView, text: &str) -> Outcome {
                 let digest = handed.as_ref().ok().map(inbox::digest);
                 return tell(driver, view, digest.as_ref(), before, Driven::No);
             }
-            (Ok(handed), None) if put.is_none() => put = Some(inbox.put(handed)?),
+            (Ok(handed), None) if put.is_none() => match (&holder, driver.book.shared()) {
+                (Some(HeldBy::Elsewhere(_)), Some(shared)) => {
+                    let digest = inbox::digest(handed);
+                    let handed_in = shared.hand_in(view.id, &digest, &handed.write());
+                    handed_in.map_err(crate::deploying::shared::failed)?;
+                    put = Some(digest);
+                }
+                _ => put = Some(inbox.put(handed)?),
+            },
             (Ok(_), None) => {}
             // Nothing in it that an answer could be found by.
             (Err(error), None) => return Err(Failure::new(Exit::Usage, error)),
@@ -268,7 +280,7 @@ fn hand_in(driver: &Driver<'_>, view: &DeploymentView, text: &str) -> Outcome {
             return Err(Failure::new(Exit::Missing, message)
                 .hint("it is kept for them; launchway deployments show says what became of it"));
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(if driver.book.shared().is_some() { LOOK_FAR } else { LOOK });
     }
 }
 

@@ -15,7 +15,6 @@ use crate::deploying::drive::Driver;
 use crate::deploying::request::{Task, What, Wish, build, running};
 use crate::deploying::targets::{self, Site};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::journal;
 use crate::settings_file::load;
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
@@ -79,8 +78,8 @@ fn entry(view: &DeploymentView, step: &DeployStepView, kept: Kept) -> Option<Ent
 
 fn list(args: &BackupsListArgs, state: &StateFolder) -> Outcome {
     let found = load(args.of.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, state) = Book::of(&found, state)?;
+    let state = &state;
     for name in chosen(&found, &args.of)? {
         let all = entries(&book, Some(&name), args.limit)?;
         if all.is_empty() {
@@ -240,8 +239,8 @@ impl Wanted {
 
 fn restore(args: &BackupsRestoreArgs, state: &StateFolder) -> Outcome {
     let found = load(args.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, state) = Book::of(&found, state)?;
+    let state = &state;
     let all = entries(&book, None, LOOKED_THROUGH_MAX)?;
     let entry = all.iter().find(|it| it.kept.id() == args.id).ok_or_else(|| {
         Failure::new(Exit::Usage, format!("no deployment put {} aside", args.id))

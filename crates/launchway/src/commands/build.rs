@@ -1,8 +1,6 @@
 //! `launchway build`: an image of this commit, built once, pushed by names that follow a rule, and
 //! written down with the digest that the registry says.
 
-use std::sync::Arc;
-
 use event::{ReleaseOrigin, ReleaseRecord};
 use registry::{Manifest, RegistryError};
 use repository::Repository;
@@ -18,7 +16,6 @@ use crate::images::docker::{self, Built, Order};
 use crate::images::record::{self, Came, REVISION, VERSION};
 use crate::images::shelf::{self, IfMissing, Shelf};
 use crate::images::tags::Tags;
-use crate::journal;
 use crate::settings_file::{Found, load};
 use crate::state::StateFolder;
 use crate::terminal::github;
@@ -31,8 +28,8 @@ const MEGABYTE: u64 = 1_000_000;
 
 pub(crate) fn run(args: &BuildArgs, state: &StateFolder) -> Outcome {
     let found = load(args.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, state) = Book::of(&found, state)?;
+    let state = &state;
     let repository = Repository::discover(&found.root)?;
     refuse_uncommitted(&repository, args)?;
     if let Some(name) = &args.push {

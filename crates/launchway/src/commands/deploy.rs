@@ -1,7 +1,5 @@
 //! `launchway deploy`: a release goes to an environment; on failure it comes back by itself.
 
-use std::sync::Arc;
-
 use deployment::compose;
 use event::DeploymentRequest;
 use mask::MaskedText;
@@ -15,15 +13,14 @@ use crate::deploying::request::{What, Wish, build};
 use crate::deploying::show;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::images::find::{self, Asked};
-use crate::journal;
 use crate::settings_file::{Found, load};
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out};
 
 pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
     let found = load(args.of.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, state) = Book::of(&found, state)?;
+    let state = &state;
     let asked = Asked {
         environment: &args.of.environment,
         services: &args.of.services,

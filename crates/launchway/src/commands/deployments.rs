@@ -2,10 +2,7 @@
 
 mod watch;
 
-use std::sync::Arc;
-
 use deployment::Input;
-use driver::Place;
 use mask::MaskedText;
 use rustix::process::{Pid, Signal, kill_process};
 use views::DeploymentView;
@@ -13,10 +10,9 @@ use views::DeploymentView;
 use super::history;
 use crate::cli::{DeploymentRef, DeploymentsCommand, Format};
 use crate::deploying::book::Book;
-use crate::deploying::drive::Driver;
+use crate::deploying::drive::{Driver, HeldBy};
 use crate::deploying::{machine, person, show};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::journal;
 use crate::settings_file::{Found, load};
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
@@ -35,24 +31,24 @@ pub(crate) fn run(command: &DeploymentsCommand, state: &StateFolder) -> Outcome 
             Ok(Exit::Done)
         }
         DeploymentsCommand::Watch(which) => {
-            let (_, book, view) = find(which, state)?;
-            watch::run(&book, state, &view, which.settings.format)
+            let (_, book, state, view) = find(which, state)?;
+            watch::run(&book, &state, &view, which.settings.format)
         }
         DeploymentsCommand::Cancel { deployment, reason } => {
-            let (found, book, view) = find(deployment, state)?;
+            let (found, book, state, view) = find(deployment, state)?;
             let format = deployment.settings.format;
-            let driver = Driver { book: &book, state, found: &found, format };
+            let driver = Driver { book: &book, state: &state, found: &found, format };
             cancel(&driver, &view, reason.as_deref())
         }
         DeploymentsCommand::Resume(which) => {
-            let (found, book, view) = find(which, state)?;
+            let (found, book, state, view) = find(which, state)?;
             let view = match which.id {
                 None => newest_open(&book, view)?,
                 Some(_) => view,
             };
             refuse_over(&view)?;
             let format = which.settings.format;
-            let driver = Driver { book: &book, state, found: &found, format };
+            let driver = Driver { book: &book, state: &state, found: &found, format };
             let _place = driver.take(&view.request.environment)?;
             driver.resume(&view, None)
         }
@@ -62,12 +58,11 @@ pub(crate) fn run(command: &DeploymentsCommand, state: &StateFolder) -> Outcome 
 fn find(
     which: &DeploymentRef,
     state: &StateFolder,
-) -> Result<(Found, Book, DeploymentView), Failure> {
+) -> Result<(Found, Book, StateFolder, DeploymentView), Failure> {
     let found = load(which.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, state) = Book::of(&found, state)?;
     let view = book.find(which.id)?;
-    Ok((found, book, view))
+    Ok((found, book, state, view))
 }
 
 /// The newest that is open, where nobody named one.
@@ -93,12 +88,18 @@ fn refuse_over(view: &DeploymentView) -> Result<(), Failure> {
 fn cancel(driver: &Driver<'_>, view: &DeploymentView, reason: Option<&str>) -> Outcome {
     refuse_over(view)?;
     let environment = &view.request.environment;
-    let holder = Place::holder(&driver.state.places(), &driver.book.project, environment)
-        .map_err(|error| Failure::caused(Exit::Missing, error))?;
-    let Some(pid) = holder else {
-        let _place = driver.take(environment)?;
-        let reason = reason.map(MaskedText::without_secrets);
-        return driver.resume(view, Some(Input::Cancel { by: person(), reason }));
+    let pid = match driver.holder(environment)? {
+        Some(HeldBy::Process(pid)) => pid,
+        Some(HeldBy::Elsewhere(holder)) => {
+            let message = format!("deployment {} is driven by {}", view.id, holder.owner);
+            return Err(Failure::new(Exit::Forbidden, message)
+                .hint("it is cancelled there; what nobody drives any more is cancelled anywhere"));
+        }
+        None => {
+            let _place = driver.take(environment)?;
+            let reason = reason.map(MaskedText::without_secrets);
+            return driver.resume(view, Some(Input::Cancel { by: person(), reason }));
+        }
     };
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     match pid.map(|pid| kill_process(pid, Signal::INT)) {

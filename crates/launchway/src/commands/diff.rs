@@ -14,7 +14,6 @@ use crate::deploying::request::{Agreement, What, Wish, environment, running, wan
 use crate::deploying::show;
 use crate::exit::{Exit, Outcome};
 use crate::images::find::{self, Asked};
-use crate::journal;
 use crate::settings_file::load;
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out};
@@ -22,8 +21,8 @@ use crate::terminal::style::{Style, out};
 pub(crate) fn run(args: &DifferenceArgs, state: &StateFolder) -> Outcome {
     let of = &args.of;
     let found = load(of.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, state) = Book::of(&found, state)?;
+    let state = &state;
     let name = &*environment(&found, &of.environment)?.name.value;
     let ledger = book.ledger(name)?;
     let asked = Asked {

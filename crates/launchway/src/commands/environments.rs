@@ -1,22 +1,18 @@
 //! `launchway environments`: where it is deployed to, and what guards each.
 
-use std::sync::Arc;
-
 use serde_json::json;
 use settings::Environment;
 
 use crate::cli::{Format, SettingsArgs};
 use crate::deploying::book::Book;
 use crate::exit::{Exit, Outcome};
-use crate::journal;
 use crate::settings_file::load;
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out};
 
 pub(crate) fn run(args: &SettingsArgs, state: &StateFolder) -> Outcome {
     let found = load(args.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, _) = Book::of(&found, state)?;
     let style = Style::stdout();
     for environment in &found.settings.environments {
         let name = &environment.name.value;

@@ -1,7 +1,5 @@
 //! `launchway history`: what was deployed, newest first.
 
-use std::sync::Arc;
-
 use views::DeploymentRow;
 
 use crate::cli::{Format, HistoryArgs};
@@ -9,7 +7,6 @@ use crate::deploying::book::Book;
 use crate::deploying::machine;
 use crate::deploying::request::environment;
 use crate::exit::{Exit, Outcome};
-use crate::journal;
 use crate::settings_file::load;
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
@@ -17,8 +14,7 @@ use crate::terminal::time::{duration, moment};
 
 pub(crate) fn run(args: &HistoryArgs, state: &StateFolder) -> Outcome {
     let found = load(args.of.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, _) = Book::of(&found, state)?;
     if let Some(name) = &args.of.environment {
         environment(&found, name)?;
     }

@@ -2,8 +2,6 @@
 //! is built: an image is copied where the environment has a repository of its own, a bundle is the
 //! file that it is.
 
-use std::sync::Arc;
-
 use event::{DeployStepKey, KnownRelease, Release, ReleaseOrigin};
 use settings::ServiceInEnvironment;
 use views::{Ledger, ServiceLedger};
@@ -18,7 +16,6 @@ use crate::images::gate::CopyFrom;
 use crate::images::record::{self, Came};
 use crate::images::shelf::{self, IfMissing};
 use crate::images::tags::COMMIT_DIGITS;
-use crate::journal;
 use crate::settings_file::{Found, load};
 use crate::state::StateFolder;
 use crate::terminal::style::talk;
@@ -28,8 +25,8 @@ const DIGITS_MIN: usize = 7;
 
 pub(crate) fn run(args: &PromoteArgs, state: &StateFolder) -> Outcome {
     let found = load(args.of.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, state) = Book::of(&found, state)?;
+    let state = &state;
     let name = &args.of.environment;
     let below = environment(&found, name)?.below.clone().ok_or_else(|| {
         Failure::new(Exit::Usage, format!("nothing says from where {name} takes its releases"))

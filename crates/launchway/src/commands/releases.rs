@@ -12,7 +12,6 @@ use crate::deploying::book::Book;
 use crate::deploying::request::environment;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::images::tags::COMMIT_DIGITS;
-use crate::journal;
 use crate::settings_file::{Found, load};
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
@@ -23,8 +22,7 @@ const RECORDS_MAX: usize = 1_000;
 
 pub(crate) fn run(args: &EnvironmentArgs, state: &StateFolder) -> Outcome {
     let found = load(args.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, _) = Book::of(&found, state)?;
     for name in chosen(&found, args)? {
         let ledger = book.ledger(&name)?;
         let images = images(&book, &name)?;
@@ -38,7 +36,7 @@ pub(crate) fn run(args: &EnvironmentArgs, state: &StateFolder) -> Outcome {
 
 /// The newest images of its repositories, each digest once.
 fn images(book: &Book, environment: &str) -> Result<Vec<ReleaseRecord>, Failure> {
-    let records = book.store.releases(&book.project, None, RECORDS_MAX);
+    let records = book.releases(None, RECORDS_MAX);
     let records = records.map_err(|error| Failure::caused(Exit::Missing, error))?;
     let mut found: Vec<ReleaseRecord> = Vec::new();
     for (_, record) in records {

@@ -11,7 +11,6 @@ use crate::deploying::book::Book;
 use crate::deploying::drive::Driver;
 use crate::deploying::request::{What, Wish, build, environment, services};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::journal;
 use crate::settings_file::load;
 use crate::state::StateFolder;
 use crate::terminal::style::talk;
@@ -21,8 +20,8 @@ const DIGITS_MIN: usize = 7;
 
 pub(crate) fn run(args: &RollbackArgs, state: &StateFolder) -> Outcome {
     let found = load(args.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, state) = Book::of(&found, state)?;
+    let state = &state;
     environment(&found, &args.environment)?;
     let format = args.settings.format;
     let Some(to) = &args.to else {

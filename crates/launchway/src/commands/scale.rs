@@ -10,14 +10,13 @@ use crate::deploying::book::Book;
 use crate::deploying::drive::Driver;
 use crate::deploying::request::{What, Wish, build, environment, services};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::journal;
 use crate::settings_file::{Found, load};
 use crate::state::StateFolder;
 
 pub(crate) fn run(args: &ScaleArgs, state: &StateFolder) -> Outcome {
     let found = load(args.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, state) = Book::of(&found, state)?;
+    let state = &state;
     environment(&found, &args.environment)?;
     let names = services(&found, &args.services)?;
     for name in &names {

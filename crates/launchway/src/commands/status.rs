@@ -1,7 +1,5 @@
 //! `launchway status`: what runs where, as the journal knows it and as the targets say.
 
-use std::sync::Arc;
-
 use event::DeploymentId;
 use serde_json::json;
 use views::{Ledger, Running};
@@ -11,7 +9,6 @@ use crate::cli::{EnvironmentArgs, Format};
 use crate::deploying::book::Book;
 use crate::deploying::targets::{self, Site};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::journal;
 use crate::settings_file::{Found, load};
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out};
@@ -19,8 +16,8 @@ use crate::terminal::time::moment;
 
 pub(crate) fn run(args: &EnvironmentArgs, state: &StateFolder) -> Outcome {
     let found = load(args.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, state) = Book::of(&found, state)?;
+    let state = &state;
     let style = Style::stdout();
     for environment in chosen(&found, args)? {
         let ledger = book.ledger(&environment)?;

@@ -1,8 +1,6 @@
 //! `launchway task run` and `launchway migrate`: a command beside what runs, once. A deployment like
 //! any other, planned and guarded as one, that leaves what runs as it is.
 
-use std::sync::Arc;
-
 use event::DeployStepKind;
 use ports::StepRan;
 use serde_json::{Value as Json, json};
@@ -14,7 +12,6 @@ use crate::deploying::doors::Hands;
 use crate::deploying::drive::Driver;
 use crate::deploying::request::{Task, What, Wish, build, environment, running, services};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::journal;
 use crate::settings_file::load;
 use crate::state::StateFolder;
 use crate::terminal::log_line::steered_by_nobody;
@@ -54,8 +51,8 @@ struct Beside<'a> {
 impl Beside<'_> {
     fn run(&self, state: &StateFolder, task: Task<'_>) -> Outcome {
         let found = load(self.settings.file.as_deref())?;
-        let store = Arc::new(journal::open(state)?);
-        let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+        let (book, state) = Book::of(&found, state)?;
+        let state = &state;
         environment(&found, self.environment)?;
         let mut names = services(&found, self.services)?;
         if let (Task::Migration, true) = (task, self.services.is_empty()) {
@@ -138,8 +135,7 @@ fn printed(
 /// Which migrations ran, newest first.
 fn status(args: &MigrateArgs, state: &StateFolder) -> Outcome {
     let found = load(args.of.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, _) = Book::of(&found, state)?;
     let name = &*environment(&found, &args.of.environment)?.name.value;
     let wanted = services(&found, &args.of.services)?;
     let is_json = args.of.settings.format == Format::Json;

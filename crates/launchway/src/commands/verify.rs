@@ -21,7 +21,6 @@ use crate::deploying::live::Drawn;
 use crate::deploying::request::{environment, services, verification};
 use crate::deploying::show;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::journal;
 use crate::settings_file::load;
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
@@ -33,8 +32,8 @@ const NO_DEPLOYMENT: DeploymentId = DeploymentId(0);
 pub(crate) fn run(args: &VerifyArgs, state: &StateFolder) -> Outcome {
     let of = &args.of;
     let found = load(of.settings.file.as_deref())?;
-    let store = Arc::new(journal::open(state)?);
-    let book = Book { store, project: Arc::clone(&found.settings.project.value) };
+    let (book, state) = Book::of(&found, state)?;
+    let state = &state;
     let name = &*environment(&found, &of.environment)?.name.value;
     let missing = |error: std::io::Error| Failure::caused(Exit::Missing, anyhow::Error::new(error));
     let scratch = tempfile::tempdir().map_err(missing)?;

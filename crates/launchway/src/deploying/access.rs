@@ -7,7 +7,7 @@ use settings::{Credentials, Environment};
 use target_ecs::{EcsConfig, Passed};
 
 use super::targets::{self, Site};
-use super::{cloud, dumps, request, steps, watching};
+use super::{cloud, dumps, request, shared, steps, watching};
 use crate::exit::{Exit, Failure};
 use crate::images;
 use crate::settings_file::Found;
@@ -132,6 +132,14 @@ pub(crate) fn role(
         let name = &environment.name.value;
         return Err(Failure::new(Exit::Usage, format!("nothing of {name} runs in AWS"))
             .hint("roles are for services with `targets: ecs`, and for backups"));
+    }
+    if let Some(located) = shared::located(found) {
+        let is_china = services.iter().any(|it| it.config.region.starts_with("cn-"));
+        policy.add(bucket::permissions(&located, if is_china { "aws-cn" } else { "aws" }));
+        notes.push(format!(
+            "the journal in {located} is asked as AWS's own tools would ask, or as \
+             `journal_credentials` says: whoever that is needs the statements `Journal...`"
+        ));
     }
     if !exact && !services.is_empty() {
         notes.push(

@@ -54,12 +54,21 @@ pub(crate) fn client(region: &str, sign_in: SignIn) -> Client {
 pub(crate) fn sign_in(site: Site<'_>, found: Option<&Found>) -> Result<SignIn, Failure> {
     let environment = found.and_then(|it| it.settings.environment(site.environment));
     let credentials = environment.and_then(|it| it.credentials.as_ref());
+    Ok(sign_in_with(credentials, site, found))
+}
+
+/// With these credentials; without any as AWS's own tools do.
+pub(crate) fn sign_in_with(
+    credentials: Option<&Credentials>,
+    site: Site<'_>,
+    found: Option<&Found>,
+) -> SignIn {
     let here = |key_id: &str, secret: &str| {
         let (key_id, secret) = (key_id.to_owned(), secret.to_owned());
         SignIn::new(Arc::new(Here { key_id, secret }))
     };
     let usual = as_whoever;
-    Ok(match credentials {
+    match credentials {
         None => usual(),
         Some(Credentials::Assume(assume)) => {
             let sign_in = usual().assuming(Assume {
@@ -77,7 +86,7 @@ pub(crate) fn sign_in(site: Site<'_>, found: Option<&Found>) -> Result<SignIn, F
         Some(Credentials::Profile(profile)) => usual().with_profile(&profile.value),
         Some(Credentials::Keys { id, secret }) => here(&id.value, &secret.value),
         Some(Credentials::Instance) => usual().of_this_machine(),
-    })
+    }
 }
 
 /// As AWS's own tools do, whatever the settings say: whoever looks for what is wrong with them.

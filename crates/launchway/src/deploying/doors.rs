@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use backup::Backups;
+use bucket::Shared;
 use driver::Doors;
 use event::{Cause, CauseCode, DeploymentRequest, PlannedStep, ServiceRequest};
 use mask::{MaskedText, Masker};
@@ -30,6 +31,8 @@ pub(crate) struct Hands {
     backups: Option<Backups>,
     /// Where the rules are read once more.
     rules: Option<Where>,
+    /// Under whose right all of it is done, where several machines share it.
+    under: Option<Arc<Shared>>,
 }
 
 impl Hands {
@@ -63,12 +66,28 @@ impl Hands {
             false => None,
         };
         let commands = Commands::new(&state.deployments(), Masker::new());
+        let commands = match found {
+            Some(found) => commands.otherwise_in(&found.root),
+            None => commands,
+        };
         let images = Images::new(site, found);
         let watching = Watching::new(site, found);
         let environment = Arc::from(of.1);
         let rules = found.map(|found| Where { file: found.file.clone(), environment });
         let prober = Prober::new(commands);
-        Ok(Hands { targets: opened, prober, images, watching, backups, rules })
+        Ok(Hands { targets: opened, prober, images, watching, backups, rules, under: None })
+    }
+
+    /// Nothing is done any more once another machine has taken over, or may have.
+    pub(crate) fn under(self, shared: Option<&Arc<Shared>>) -> Hands {
+        Hands { under: shared.cloned(), ..self }
+    }
+
+    fn must_hold(&self) -> Result<(), Cause> {
+        let Some(shared) = &self.under else { return Ok(()) };
+        let unavailable =
+            |why| Cause::new(CauseCode::Unavailable, MaskedText::without_secrets(why));
+        shared.must_hold().map_err(unavailable)
     }
 }
 
@@ -113,6 +132,7 @@ impl Doors for Hands {
         service: &ServiceRequest,
         step: &PlannedStep,
     ) -> Result<&mut dyn Performer, Cause> {
+        self.must_hold()?;
         if is_about_images(step) {
             return Ok(&mut self.images);
         }

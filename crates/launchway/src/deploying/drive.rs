@@ -5,6 +5,7 @@ use std::io::BufRead as _;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
+use bucket::{Hold, Holder, Shared, Taking};
 use deployment::{Input, Refusal};
 use driver::{
     Deployment, DeploymentEnded, DeploymentError, DeploymentInput, DeploymentObserver,
@@ -17,12 +18,12 @@ use event::{
 use mask::MaskedText;
 use views::DeploymentView;
 
-use super::book::Book;
+use super::book::{Book, Deployments};
 use super::doors::{Hands, Nobody};
 use super::inbox::{Inbox, Judge};
 use super::live::Live;
 use super::request::Agreement;
-use super::{exit_of, owner, person, show, targets, workflow};
+use super::{exit_of, owner, person, shared, show, targets, workflow};
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::settings_file::Found;
@@ -38,12 +39,30 @@ pub(crate) struct Driver<'a> {
     pub(crate) format: Format,
 }
 
+/// The right to deploy to an environment, for as long as the value lives.
+pub(crate) struct Ours {
+    // Let go before that of this machine, which says that nobody else here has it.
+    _shared: Option<Hold>,
+    _local: Place,
+}
+
+/// Who has the right to deploy to an environment.
+pub(crate) enum HeldBy {
+    /// A process of this machine.
+    Process(u32),
+    /// Another machine.
+    Elsewhere(Holder),
+}
+
 impl Driver<'_> {
     /// Takes an environment, or says who has it.
-    pub(crate) fn take(&self, environment: &str) -> Result<Place, Failure> {
+    pub(crate) fn take(&self, environment: &str) -> Result<Ours, Failure> {
         let taken = Place::take(&self.state.places(), &self.book.project, environment);
         match taken.map_err(|error| Failure::caused(Exit::Missing, error))? {
-            Taken::Ours(place) => Ok(place),
+            Taken::Ours(local) => {
+                let shared = self.book.shared().map(|it| self.take_shared(it, environment));
+                Ok(Ours { _shared: shared.transpose()?, _local: local })
+            }
             Taken::By(pid) => {
                 let who = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
                 let message = format!("another deployment goes to {environment} now{who}");
@@ -51,6 +70,26 @@ impl Driver<'_> {
                     .hint("launchway deployments watch follows it"))
             }
         }
+    }
+
+    fn take_shared(&self, shared: &Arc<Shared>, environment: &str) -> Result<Hold, Failure> {
+        let good_for = shared::good_for()?;
+        let taken = shared.take(&self.book.project, &environment.into(), good_for);
+        match taken.map_err(shared::failed)? {
+            Taking::Ours(hold) => Ok(hold),
+            Taking::By(holder) => {
+                let who = shared::told(&holder);
+                let message = format!("another deployment goes to {environment} now: {who}");
+                Err(Failure::new(Exit::Forbidden, message)
+                    .hint("launchway deployments watch follows it")
+                    .hint("once that has expired, the next deploy, or deployments resume, goes on with it"))
+            }
+        }
+    }
+
+    /// Who has an environment now.
+    pub(crate) fn holder(&self, environment: &str) -> Result<Option<HeldBy>, Failure> {
+        holder(self.book, self.state, environment)
     }
 
     /// Finishes what was left open. Whoever has the place knows that nobody else drives it.
@@ -65,9 +104,10 @@ impl Driver<'_> {
     /// Goes on with a deployment. Its place is the caller's.
     pub(crate) fn resume(&self, view: &DeploymentView, first: Option<Input>) -> Outcome {
         let hands = Hands::open(self.state, &view.request, Some(self.found))?;
+        let hands = hands.under(self.book.shared());
         let (sender, inputs) = channel();
         let watcher = Watcher::new(self.format, &sender, &view.request);
-        let ledger = self.book.store.ledger();
+        let ledger = self.book.deployments();
         let driven = Deployment::adopt(view.id, owner(), now(), (ledger, hands, watcher));
         let driven = driven.map_err(failed)?;
         first.into_iter().for_each(|input| {
@@ -94,6 +134,9 @@ impl Driver<'_> {
         if request.gates.iter().any(is_asked) {
             let judge = self.judge(id);
             judge.listen(Inbox::of(self.state, id), sender.clone());
+            if let Some(shared) = self.book.shared() {
+                Inbox::of(self.state, id).fetch(shared, id);
+            }
         }
     }
 
@@ -105,7 +148,7 @@ impl Driver<'_> {
     /// place is the caller's.
     pub(crate) fn hear(&self, id: DeploymentId, handed: &str) -> Result<(), Failure> {
         let inputs = self.judge(id).inputs(handed)?;
-        let ledger = self.book.store.ledger();
+        let ledger = self.book.deployments();
         let driven = Deployment::adopt(id, owner(), now(), (ledger, Nobody, Nobody));
         let mut driven = driven.map_err(failed)?;
         driven.hear(inputs, now(), &mut |_| {}).map_err(failed)
@@ -113,9 +156,8 @@ impl Driver<'_> {
 
     /// Writes down that the rules refused it: who asks later what was tried finds it.
     pub(crate) fn refuse(&self, request: DeploymentRequest, why: &Failure) -> Result<(), Failure> {
-        let id = self.book.store.allocate_deployment(&request.project, &request.environment);
-        let id = id.map_err(|error| Failure::caused(Exit::Missing, error))?;
-        let ledger = self.book.store.ledger();
+        let id = self.book.allocate(&request.environment)?;
+        let ledger = self.book.deployments();
         let driven = Deployment::request(id, request, owner(), (ledger, Nobody, Nobody));
         let message = MaskedText::without_secrets(format!("{:#}", why.error));
         let cause = Cause::new(CauseCode::GateShut, message);
@@ -136,12 +178,12 @@ impl Driver<'_> {
     ) -> Result<Option<DeploymentView>, Failure> {
         targets::refuse_without_docker(&request.services)?;
         let hands = Hands::open(self.state, &request, Some(self.found))?;
-        let id = self.book.store.allocate_deployment(&request.project, &request.environment);
-        let id = id.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let hands = hands.under(self.book.shared());
+        let id = self.book.allocate(&request.environment)?;
         let (sender, inputs) = channel();
         let mut watcher = Watcher::new(self.format, &sender, &request);
         watcher.typed = agreed.word.map(Arc::from);
-        let ledger = self.book.store.ledger();
+        let ledger = self.book.deployments();
         self.listen(id, &request, &sender);
         let driven = Deployment::request(id, request, owner(), (ledger, hands, watcher));
         self.run(DeploymentShell::new(driven.map_err(failed)?, inputs), sender)
@@ -149,7 +191,7 @@ impl Driver<'_> {
 
     fn run(
         &self,
-        mut shell: DeploymentShell<store::Ledger, Hands, Watcher>,
+        mut shell: DeploymentShell<Deployments, Hands, Watcher>,
         sender: Sender<DeploymentInput>,
     ) -> Result<Option<DeploymentView>, Failure> {
         let signals = Signals::listen(sender)?;
@@ -174,6 +216,22 @@ impl Driver<'_> {
             }
         }
     }
+}
+
+/// Who has an environment now.
+pub(crate) fn holder(
+    book: &Book,
+    state: &StateFolder,
+    environment: &str,
+) -> Result<Option<HeldBy>, Failure> {
+    let here = Place::holder(&state.places(), &book.project, environment);
+    if let Some(pid) = here.map_err(|error| Failure::caused(Exit::Missing, error))? {
+        return Ok(Some(HeldBy::Process(pid)));
+    }
+    let Some(shared) = book.shared() else { return Ok(None) };
+    let holder = shared.holder(&book.project, environment).map_err(shared::failed)?;
+    // Nobody here has it: who is written there as of this machine is dead.
+    Ok(holder.filter(|it| !it.is_here).map(HeldBy::Elsewhere))
 }
 
 /// Tells how it ended; the exit code says so too.

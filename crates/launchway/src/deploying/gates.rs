@@ -7,7 +7,7 @@ use std::sync::Arc;
 use event::{GateDemand, PassedRule};
 use jiff::civil::Weekday as Day;
 use mask::MaskedText;
-use settings::{Environment, Protect, Weekday, Window};
+use settings::{Environment, Journal, Protect, Weekday, Window};
 use syntax::Span;
 use workflow::Pattern;
 
@@ -98,13 +98,7 @@ pub(crate) fn of(
         }
         on_time(name, protect, attempt, &mut opening)?;
     }
-    let cannot = |what: &str| {
-        Failure::new(Exit::Missing, format!("{name} wants {what}, which this version cannot do"))
-            .hint("launchway settings show says where that stands")
-    };
-    if !matches!(found.settings.journal.value, settings::Journal::Local) {
-        return Err(cannot("its deployments in a shared journal"));
-    }
+    must_be_written_down(found, environment, ruling, attempt)?;
     let word = [ruled, environment].into_iter().find_map(|it| it.protect.confirm.as_ref());
     let word = word.map(|word| Arc::clone(&word.value));
     // That one is for what is shipped; going back has a word of its own (R-B11).
@@ -122,6 +116,55 @@ pub(crate) fn of(
         }
     }
     Ok(opening)
+}
+
+/// Where it is written down: what is protected, where others would hear of it.
+///
+/// What runs on this machine alone is nobody else's to deploy: its lock and its ledger lie beside it.
+/// For that same reason a journal that others share is none for it: their machine is another one.
+fn must_be_written_down(
+    found: &Found,
+    environment: &Environment,
+    ruling: &Ruling,
+    attempt: &Attempt<'_>,
+) -> Result<(), Failure> {
+    let name = &environment.name.value;
+    let is_here = |service: &settings::Text| {
+        let resolved = found.settings.resolve(name, &service.value).ok();
+        resolved.is_some_and(|it| matches!(it.target, settings::Target::Host(_)))
+    };
+    let mut services = found.settings.order.iter();
+    match &found.settings.journal.value {
+        Journal::Server(_) => {
+            let message = format!("{name} wants a server's journal, which this version cannot do");
+            Err(Failure::new(Exit::Missing, message)
+                .hint("a bucket does without a server: docs/shared-journal.md"))
+        }
+        Journal::Bucket(_) => match services.find(|it| is_here(it)) {
+            None => Ok(()),
+            Some(service) => Err(forbidden(format!(
+                "{} of {name} runs on this machine, and the journal is shared: on another machine \
+                 it would not be there",
+                service.value
+            ))
+            .hint("keep what runs here in settings of its own, with `journal: local`")),
+        },
+        Journal::Alone => Ok(()),
+        // Who goes back is held up by nothing: it was written down where it came.
+        Journal::Local if attempt.restores || services.all(is_here) => Ok(()),
+        Journal::Local => {
+            let protects = [ruling.environment(), environment].map(|it| &it.protect);
+            if protects.iter().all(|it| it.is_empty()) {
+                return Ok(());
+            }
+            Err(forbidden(format!(
+                "{name} is protected, and its journal lies on this machine alone: who deploys from \
+                 another one would not hear of it"
+            ))
+            .hint("share it: `journal: s3://BUCKET/PREFIX`, docs/shared-journal.md")
+            .hint("or say that no other machine deploys: `journal: alone`"))
+        }
+    }
 }
 
 /// Whose agreement is wanted. What goes back to a release that ran well there, or runs more of one,

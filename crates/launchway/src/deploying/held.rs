@@ -13,7 +13,7 @@ use super::people::{self, People};
 use super::places;
 use super::request::{Source, What, Wish, on_below};
 use super::rules::Ruling;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
 use crate::terminal::style::talk;
 
@@ -56,6 +56,9 @@ impl Held<'_> {
         }));
         if ruling.guards() {
             places::must_be_as_ruled(found, ruling, name, &request.services)?;
+        }
+        if !self.book.is_of(found) {
+            return Err(Failure::new(Exit::Forbidden, "the journal of the settings is not open"));
         }
         let wanted = people::wanted(found, environment, ruling);
         let is_asked = !wanted.is_empty() && !spared;

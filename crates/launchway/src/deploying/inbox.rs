@@ -2,12 +2,16 @@
 //! judged, and told to the machine. The driver judges, not who hands in; what is refused is written
 //! down.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use approval::{DEPLOYMENT, Decision, Handed, Statement, verify};
+use bucket::{HandedIn, Shared};
 use deployment::Input;
 use driver::DeploymentInput;
 use event::{Actor, Cause, CauseCode, DeploymentId, Digest, GateKey, SshProof, Timestamp};
@@ -24,6 +28,9 @@ use crate::terminal::time::now;
 
 /// How long an approval may count at most: what nobody began within a week is looked at again.
 pub(crate) const VALID_MAX_MS: u64 = 7 * 24 * 3_600_000;
+
+/// How soon what was handed in on another machine is heard: each look costs a call.
+const FETCH_EVERY: Duration = Duration::from_secs(3);
 
 /// The folder for one deployment.
 #[derive(Clone, Debug)]
@@ -65,6 +72,27 @@ impl Inbox {
     /// The deployment is over: nothing is heard any more.
     pub(crate) fn close(&self) {
         let _ = std::fs::remove_dir_all(&self.folder);
+    }
+
+    /// Brings what is handed in on other machines, until the process ends. A bucket tells nobody: it
+    /// is looked at now and then.
+    pub(crate) fn fetch(self, shared: &Arc<Shared>, id: DeploymentId) {
+        let shared = Arc::clone(shared);
+        std::thread::spawn(move || {
+            let mut known = BTreeSet::new();
+            loop {
+                // One that does not answer is asked again: what is handed in stays there.
+                let handed = shared.handed_in(id, &|it| known.contains(it)).unwrap_or_default();
+                for HandedIn { digest, text } in handed {
+                    // What does not read is nobody's approval, and nobody waits for an answer.
+                    let put = Handed::read(&text).ok().map(|handed| self.put(&handed));
+                    if !matches!(put, Some(Err(_))) {
+                        known.insert(digest);
+                    }
+                }
+                std::thread::sleep(FETCH_EVERY);
+            }
+        });
     }
 
     fn files(&self) -> Vec<PathBuf> {

@@ -4,7 +4,7 @@
 use event::ServiceRequest;
 use settings::Settings;
 
-use super::rules::Ruling;
+use super::rules::{Ruling, Where};
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
 
@@ -23,7 +23,11 @@ pub(crate) fn must_be_as_ruled(
     if ruling.settings.project.value != found.settings.project.value {
         return Err(other("the project is".to_owned()));
     }
-    if ruling.settings.journal.value != found.settings.journal.value {
+    let asks = |settings: &Settings| {
+        let credentials = settings.journal_credentials.as_ref().map(|it| format!("{it:?}"));
+        (settings.journal.value.clone(), credentials)
+    };
+    if asks(&ruling.settings) != asks(&found.settings) {
         return Err(other("the journal is".to_owned()));
     }
     for service in services {
@@ -39,6 +43,18 @@ pub(crate) fn must_be_as_ruled(
         }
     }
     Ok(())
+}
+
+/// Why a journal that cannot be opened is none of this project's, where the rules know another.
+pub(crate) fn other_journal(found: &Found) -> Option<Failure> {
+    let environment = found.settings.environments.first()?.name.value.clone();
+    let ruling = Where { file: found.file.clone(), environment }.read().ok()?;
+    let is_other = ruling.settings.journal.value != found.settings.journal.value;
+    (ruling.guards() && is_other).then(|| {
+        let branch = &ruling.rules.branch;
+        Failure::new(Exit::Forbidden, format!("the journal is another than on {branch}"))
+            .hint("where deployments are written down is decided there: merge it first")
+    })
 }
 
 /// Keys of a target that say how, not where.

@@ -10,14 +10,11 @@ use ports::Target;
 use settings::{Environment, ServiceInEnvironment};
 use target_ecs::{Condition, EcsConfig, Remark, network, remarks};
 
-use super::{Line, State};
+use super::{FORBIDDEN, Line, MISSING, State};
 use crate::deploying::targets::{self, Site};
 use crate::deploying::{access, cloud};
-use crate::exit::Exit;
 use crate::settings_file::Found;
 
-const MISSING: State = State::Error(Exit::Missing);
-const FORBIDDEN: State = State::Error(Exit::Forbidden);
 /// A stored key that is older than this has been in too many places.
 const KEY_DAYS_MAX: i64 = 90;
 const DAY_S: i64 = 24 * 60 * 60;

@@ -7,12 +7,9 @@ use std::path::Path;
 use event::KnownRelease;
 use settings::ServiceInEnvironment;
 
-use super::{Line, State};
+use super::{Line, MISSING, State};
 use crate::deploying::targets::{self, Site};
-use crate::exit::Exit;
 use crate::settings_file::Found;
-
-const MISSING: State = State::Error(Exit::Missing);
 
 pub(super) fn look(
     found: &Found,

@@ -129,7 +129,7 @@ fn release(
     meant: Meant<'_>,
 ) -> Result<Release, Failure> {
     let service = &resolved.service.name.value;
-    let records = book.store.releases(&book.project, Some(service), RECORDS_MAX);
+    let records = book.releases(Some(service), RECORDS_MAX);
     let records = records.map_err(|error| Failure::caused(Exit::Missing, error))?;
     let mut shelf = shelf::open(found, site, resolved, IfMissing::Refuse)?;
     let location = shelf.location();

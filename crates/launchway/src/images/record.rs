@@ -8,7 +8,7 @@ use registry::Manifest;
 use super::shelf::{Shelf, failed};
 use crate::deploying::book::Book;
 use crate::deploying::person;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::terminal::time::now;
 
 /// What an image says of itself: the labels that builds of ours carry.
@@ -52,8 +52,7 @@ pub(crate) fn record(
         by: person(),
         at: now(),
     };
-    let kept = book.store.record_release(record.clone());
-    kept.map_err(|error| Failure::caused(Exit::Missing, error))?;
+    book.record_release(record.clone())?;
     Ok(record)
 }
 

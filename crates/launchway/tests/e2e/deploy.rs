@@ -534,10 +534,13 @@ fn a_migration_that_bars_the_way_back_is_refused() {
     let settings = settings.replace("timeout: 20s }", "timeout: 20s, compatible: false }");
     project.place.write("launchway.yml", &settings);
     project.version("1.1");
-    project.check(&["deploy", "staging", "--yes"], &expect![[r#"
+    project.check(
+        &["deploy", "staging", "--yes"],
+        &expect![[r#"
         api refused if api failed, what runs there now could not be brought back
         exit 4, {"version": "1.0"}
-    "#]]);
+    "#]],
+    );
     let said = project.run(&["deploy", "staging", "--yes", "--force"]);
     assert_eq!(said.exit, 0, "{}{}", said.stdout, said.stderr);
 }

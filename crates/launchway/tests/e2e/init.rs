@@ -222,6 +222,9 @@ fn the_first_seeds_five_workflows_are_mended_and_their_service_is_found() {
         # `launchway settings show` says what is in force, defaults included; `launchway init` wrote this.
         version: 1
         project: repository
+        # What was deployed is written down on this machine, and no other one deploys. Where others do, it is a
+        # bucket that they share: s3://BUCKET/PREFIX (docs/shared-journal.md).
+        journal: alone
 
         services:
           web:
@@ -283,6 +286,9 @@ fn the_third_seeds_workflow_is_mended_and_its_environments_are_found() {
         # `launchway settings show` says what is in force, defaults included; `launchway init` wrote this.
         version: 1
         project: repository
+        # What was deployed is written down on this machine, and no other one deploys. Where others do, it is a
+        # bucket that they share: s3://BUCKET/PREFIX (docs/shared-journal.md).
+        journal: alone
 
         services:
           web:

@@ -80,6 +80,7 @@ mod seeds;
 mod select;
 mod serve;
 mod settings;
+mod shared;
 #[cfg(feature = "soak")]
 mod soak;
 mod state_of_work;

@@ -35,6 +35,7 @@ fn walk(name: &str, region: &str, services: &[[&str; 4]], folders: &[&str]) {
             "taskDefinition": family, "launchType": "FARGATE"});
         ask(&mut cloud, "CreateService", &body);
     }
+    cloud.add_bucket("conflicto-deployments");
     cloud.advance(now + 60_000);
     let place = Place::with(&[]);
     let registry = Registry::start(&place, "registry", Some(AWS));

@@ -296,7 +296,7 @@ impl Severity {
 }
 
 impl Credentials {
-    fn read(view: View<'_>) -> Option<Credentials> {
+    pub(super) fn read(view: View<'_>) -> Option<Credentials> {
         if let Some(it) = view.view("assume") {
             let (role, session) = (it.text("role")?, it.duration("session")?);
             let assume = Assume { role, session, issuer: it.text("issuer") };

@@ -155,7 +155,7 @@ static SCAN: Shape = Shape {
     ],
 };
 
-static CREDENTIALS: Shape = Shape {
+pub(super) static CREDENTIALS: Shape = Shape {
     name: "credentials",
     short: None,
     one_of: &["assume", "profile", "instance", "keys"],

@@ -1,5 +1,6 @@
 //! The root of `launchway.yml`.
 
+use super::environment::CREDENTIALS;
 use super::{ENVIRONMENT, ENVIRONMENTS_MAX, ITEMS_MAX, SERVICE, SERVICES_MAX};
 use crate::form;
 use crate::kind::{Key, Kind, Named, Names, Shape};
@@ -23,8 +24,16 @@ pub(crate) static ROOT: Shape = Shape {
             "journal",
             Kind::Form(&form::JOURNAL),
             "local",
-            "Where deployments are written down: on this machine, in a bucket that several people \
-             share, or by a server.",
+            "Where deployments are written down: on this machine (`local`), in a bucket that several \
+             people share (docs/shared-journal.md), or by a server. `alone` is `local`, and says that \
+             only this one machine deploys: without that, what is protected is not deployed from a \
+             journal that nobody else sees.",
+        ),
+        Key::optional(
+            "journal_credentials",
+            Kind::Shape(&CREDENTIALS),
+            "How Launchway signs in to the journal's bucket. Without it: as AWS's own tools do, not \
+             as an environment says, for one journal is of all environments. Its region is found.",
         ),
         Key::required(
             "services",

@@ -16,9 +16,9 @@ fn too_little_is_there() {
     check(
         "- a",
         expect![[r#"
-        1:1 - a | error[settings-value]: a list does not belong here
-            hint: a mapping is expected here, with the keys: version, project, journal, services, order, groups, environments, notify
-    "#]],
+            1:1 - a | error[settings-value]: a list does not belong here
+                hint: a mapping is expected here, with the keys: version, project, journal, journal_credentials, services, order, groups, environments, notify
+        "#]],
     );
     check(
         "version: 1",
@@ -56,9 +56,9 @@ fn keys_are_a_closed_set() {
     check_root(
         "deploy_to_mars: true",
         expect![[r#"
-        1:1 deploy_to_mars | error[settings-key]: `deploy_to_mars` is no key of launchway.yml
-            hint: the keys here are: version, project, journal, services, order, groups, environments, notify
-    "#]],
+            1:1 deploy_to_mars | error[settings-key]: `deploy_to_mars` is no key of launchway.yml
+                hint: the keys here are: version, project, journal, journal_credentials, services, order, groups, environments, notify
+        "#]],
     );
     check_service(
         "helth: /health",
@@ -95,9 +95,9 @@ fn values_are_of_their_kind() {
     check_root(
         "journal: /var/lib/journal",
         expect![[r#"
-        1:10 /var/lib/journal | error[settings-value]: '/var/lib/journal' is not `local`, a bucket, or a server: it is neither `local`, nor s3://BUCKET/PREFIX, nor https://SERVER
-            hint: write `local`, a bucket, or a server, such as s3://bucket/prefix
-    "#]],
+            1:10 /var/lib/journal | error[settings-value]: '/var/lib/journal' is not `local`, `alone`, a bucket, or a server: it is neither `local`, nor `alone`, nor s3://BUCKET/PREFIX, nor https://SERVER
+                hint: write `local`, `alone`, a bucket, or a server, such as s3://bucket/prefix
+        "#]],
     );
     check_root(
         "services:\n  my service: { run: [app], health: / }",

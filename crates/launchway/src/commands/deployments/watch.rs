@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use driver::Place;
 use event::{Seq, StreamId};
-use ports::Journal as _;
 use views::DeploymentView;
 
 use crate::cli::Format;
 use crate::deploying::book::Book;
-use crate::deploying::drive::told;
+use crate::deploying::drive::{holder, told};
 use crate::deploying::live::Live;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::state::StateFolder;
@@ -17,6 +15,8 @@ use crate::terminal::style::talk;
 
 /// How soon the journal is looked at again: people do not notice less.
 const LOOK: Duration = Duration::from_millis(300);
+/// The same for a journal in a bucket, where each look costs two calls.
+const LOOK_FAR: Duration = Duration::from_secs(2);
 
 pub(super) fn run(
     book: &Book,
@@ -24,7 +24,8 @@ pub(super) fn run(
     view: &DeploymentView,
     format: Format,
 ) -> Outcome {
-    let ledger = book.store.ledger();
+    let ledger = book.deployments();
+    let look = if book.shared().is_some() { LOOK_FAR } else { LOOK };
     let mut live = Live::new(format);
     let mut seen = Seq(0);
     let mut is_attended = true;
@@ -43,8 +44,8 @@ pub(super) fn run(
             return Ok(Exit::Failed);
         }
         // What was written before nobody was found is read once more.
-        let holder = Place::holder(&state.places(), &book.project, &view.request.environment);
-        is_attended = holder.map_err(|error| Failure::caused(Exit::Missing, error))?.is_some();
-        std::thread::sleep(LOOK);
+        is_attended = holder(book, state, &view.request.environment)?.is_some();
+        std::thread::sleep(look);
+        book.refresh()?;
     }
 }

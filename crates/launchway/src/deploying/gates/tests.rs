@@ -301,3 +301,83 @@ fn every_gate_has_its_page() {
         assert!(name == "README.md" || overview.contains(&format!("]({name})")), "{name}");
     }
 }
+
+/// What is protected is written down where others see it; what runs here is nobody else's.
+#[test]
+fn what_is_protected_wants_a_journal_that_others_see() {
+    let check = |journal: &str, targets: &str, protect: &str, restores: bool, expect: &Expect| {
+        let text = format!(
+            "version: 1\nproject: planner\n{journal}services: {{ api: {{ run: [app], bundle: {{ path: . }} }} }}\n\
+             environments:\n  production:\n    level: 5\n    region: eu-central-1\n    targets: {targets}\n{protect}"
+        );
+        let read = || {
+            let (settings, found) = settings::read(&syntax::Source::new("launchway.yml", &*text));
+            settings.unwrap_or_else(|| panic!("{found:?}"))
+        };
+        let found = Found { settings: read(), root: ".".into(), file: "launchway.yml".into() };
+        let ruling = Ruling::testing(read(), KEYS, "production");
+        let environment = found.settings.environment("production").expect("it is there");
+        let people = People::default();
+        let attempt = Attempt {
+            hotfix: false,
+            restores,
+            spared: false,
+            word: "yes",
+            agreed: Agreement { terminal: true, ..Agreement::default() },
+            branch: None,
+            tags: &[],
+            people: &people,
+            now: "2026-11-23T12:00:00Z".parse().expect("a moment"),
+        };
+        let said = must_be_written_down(&found, environment, &ruling, &attempt);
+        let said = said.map_or_else(
+            |it| format!("{:?}: {} | {}", it.exit, it.error, it.hints.join(" | ")),
+            |()| "open".to_owned(),
+        );
+        expect.assert_eq(&said);
+    };
+    let (ecs, host) = ("{ ecs: { cluster: c, service: s } }", "{ host: '127.0.0.1:8080' }");
+    let (word, none) = ("    protect: { confirm: DEPLOY }\n", "");
+    let (local, bucket) = ("journal: local\n", "journal: s3://planner/journal\n");
+    check(local, ecs, none, false, &expect![["open"]]);
+    check(
+        "",
+        ecs,
+        word,
+        false,
+        &expect![
+            "Forbidden: production is protected, and its journal lies on this machine alone: who deploys from another one would not hear of it | share it: `journal: s3://BUCKET/PREFIX`, docs/shared-journal.md | or say that no other machine deploys: `journal: alone`"
+        ],
+    );
+    check(
+        local,
+        ecs,
+        word,
+        false,
+        &expect![
+            "Forbidden: production is protected, and its journal lies on this machine alone: who deploys from another one would not hear of it | share it: `journal: s3://BUCKET/PREFIX`, docs/shared-journal.md | or say that no other machine deploys: `journal: alone`"
+        ],
+    );
+    check(local, ecs, word, true, &expect![["open"]]);
+    check(local, host, word, false, &expect![["open"]]);
+    check("journal: alone\n", ecs, word, false, &expect![["open"]]);
+    check(bucket, ecs, word, false, &expect![["open"]]);
+    check(
+        bucket,
+        host,
+        none,
+        false,
+        &expect![
+            "Forbidden: api of production runs on this machine, and the journal is shared: on another machine it would not be there | keep what runs here in settings of its own, with `journal: local`"
+        ],
+    );
+    check(
+        "journal: https://launchway.example.com\n",
+        ecs,
+        none,
+        false,
+        &expect![
+            "Missing: production wants a server's journal, which this version cannot do | a bucket does without a server: docs/shared-journal.md"
+        ],
+    );
+}
