@@ -208,7 +208,7 @@ const TIERS: &[Tier] = &[
             // Jobs find docker at its usual place only.
             Step::Tests(concat!(
                 "cargo test --quiet -p launchway --features docker --test e2e -- ",
-                "seeds:: build:: containers:: corrected:: walkthroughs::"
+                "seeds:: build:: containers:: corrected:: own_workflows:: walkthroughs::"
             )),
             Step::Tests("cargo test --quiet -p registry --features docker --test real"),
             // A daemon of their own, with a bridge of its own.

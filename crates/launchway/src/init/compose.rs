@@ -50,6 +50,8 @@ pub(crate) fn settings(seen: &Seen) -> String {
     if seen.has_workflows && seen.is_on_ecs() {
         text += "# A guess: a bucket for what was decided and done. Jobs run on machines that share nothing else.\n";
         let _ = writeln!(text, "journal: s3://{}-journal/launchway", seen.project);
+        text += "# Jobs ask that bucket with a role of its own, or with that of an environment:\n";
+        text += "# journal_credentials: { assume: \"arn:aws:iam::111122223333:role/NAME\" }\n";
     } else if seen.is_on_ecs() {
         text += "# What was deployed is written down on this machine, and no other one deploys. Where others do, it is a\n\
             # bucket that they share: s3://BUCKET/PREFIX (docs/shared-journal.md).\njournal: alone\n";

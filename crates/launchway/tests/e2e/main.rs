@@ -26,6 +26,7 @@
 //!   json.rs       lines of JSON have the fields of docs/json.md
 //!   logs.rs       `launchway logs`: last lines, what comes, masked and harmless
 //!   kill.rs       kill -9 and signals, and what is true afterwards
+//!   own_workflows.rs  those that init writes, to their end              (feature `docker`)
 //!   corrected.rs  the seeds' delivery workflows, corrected, to their end         (feature `docker`)
 //!   walkthroughs.rs   docs/walkthroughs, run as they stand there                 (feature `docker`)
 //!   seeds.rs      the seeds' delivery workflows as written: where they fail, and why (its build:
@@ -66,6 +67,8 @@ mod json;
 mod kept;
 mod kill;
 mod logs;
+#[cfg(feature = "docker")]
+mod own_workflows;
 mod plan;
 #[cfg(any(feature = "docker", feature = "postgres"))]
 mod postgres;
