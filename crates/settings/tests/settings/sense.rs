@@ -272,11 +272,11 @@ fn what_is_not_acted_upon_yet_is_said() {
                 hint: a deployment that needs it is refused
         "#]],
     );
-    let text =
-        AROUND.replace("run: [python3, app.py]", "run: [a], verify: { budget: { p95: 1s } }");
+    let elsewhere = "url: 'https://a.example', targets: { kubernetes: { context: a } }";
+    let text = AROUND.replace("targets: { host: 127.0.0.1:8080 }", elsewhere);
     let (settings, _) = read(&Source::new("launchway.yml", text));
     let resolved = settings.expect("it is well").resolve("dev", "api").expect("both are there");
-    assert_eq!(resolved.not_yet[0].key, "verify.budget.p95");
+    assert_eq!(resolved.not_yet[0].key, "targets.kubernetes");
 }
 
 #[test]
