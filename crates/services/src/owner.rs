@@ -39,24 +39,31 @@ fn listening_inode(table: &str, port: u16) -> Option<String> {
     })
 }
 
+/// Children inherit sockets, if only until they begin their own program: the oldest has it.
 fn process_with_socket(inode: &str) -> Option<String> {
     let target = format!("socket:[{inode}]");
-    for entry in std::fs::read_dir("/proc").ok()?.flatten() {
-        let name = entry.file_name();
-        let Some(pid) = name.to_str().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
-        else {
-            continue;
-        };
-        let descriptors =
-            std::fs::read_dir(entry.path().join("fd")).into_iter().flatten().flatten();
-        let mut links =
-            descriptors.filter_map(|descriptor| std::fs::read_link(descriptor.path()).ok());
-        if links.any(|link| link == Path::new(&target)) {
-            let command = std::fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-            return Some(format!("{} (process {pid})", command.trim()));
-        }
-    }
-    None
+    let has_it = |process: &Path| {
+        let descriptors = std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+        let mut links = descriptors.filter_map(|it| std::fs::read_link(it.path()).ok());
+        links.any(|link| link == Path::new(&target))
+    };
+    let entries = std::fs::read_dir("/proc").ok()?.flatten();
+    let processes = entries.map(|it| it.path()).filter(|path| {
+        let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let oldest = processes.filter(|it| has_it(it)).min_by_key(|it| started(it))?;
+    let command = std::fs::read_to_string(oldest.join("comm")).unwrap_or_default();
+    let pid = oldest.file_name()?.to_string_lossy().into_owned();
+    Some(format!("{} (process {pid})", command.trim()))
+}
+
+/// When a process began, in the kernel's ticks since it started; one that is gone came last.
+fn started(process: &Path) -> u64 {
+    let stat = std::fs::read_to_string(process.join("stat")).unwrap_or_default();
+    // Behind the program's name, which may hold anything, the 20th.
+    let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
+    behind.split_whitespace().nth(19).and_then(|it| it.parse().ok()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
