@@ -395,8 +395,9 @@ fn what_cannot_share_a_journal_is_refused_by_name() {
     let team = shared("");
     let check = |said: &Said, expect: Expect| expect.assert_eq(&told(said));
     team.front.with(|cloud| cloud.ignore_conditions("of-old"));
+    // Protected, and by nothing that wants a key: that would be asked for first.
     let with = |from: &str, to: &str| {
-        let settings = format!("{SETTINGS}{PROTECTED}").replace(from, to);
+        let settings = format!("{SETTINGS}    protect: {{ wait: 1s }}\n").replace(from, to);
         Laptop::new("ana", &settings, &team.front)
     };
     let deploy = |laptop: &Laptop| end(laptop.deploy('b', "2.0").spawn().expect("it starts"));
@@ -421,21 +422,20 @@ fn what_cannot_share_a_journal_is_refused_by_name() {
     check(
         &deploy(&local),
         expect![[r#"
-        error: there is no SSH key to sign with
-        hint: name one: --key FILE; make one: ssh-keygen -t ed25519
-        hint: staging wants people to agree, and nobody agrees to their own: whoever asks signs too
-        exit 5
-    "#]],
+            error: staging is protected, and its journal lies on this machine alone: who deploys from another one would not hear of it
+            hint: share it: `journal: s3://BUCKET/PREFIX`, docs/shared-journal.md
+            hint: or say that no other machine deploys: `journal: alone`
+            exit 4
+        "#]],
     );
     let server = with("s3://deployments/journal/planner", "https://launchway.example.com");
     check(
         &deploy(&server),
         expect![[r#"
-        error: there is no SSH key to sign with
-        hint: name one: --key FILE; make one: ssh-keygen -t ed25519
-        hint: staging wants people to agree, and nobody agrees to their own: whoever asks signs too
-        exit 5
-    "#]],
+            error: staging wants a server's journal, which this version cannot do
+            hint: a bucket does without a server: docs/shared-journal.md
+            exit 5
+        "#]],
     );
     let here = Place::with(&[(
         "launchway.yml",
