@@ -507,6 +507,16 @@ fn not_yet(reader: &mut Reader<'_>, root: View<'_>) {
         let hint = "a deployment that needs it is refused";
         reader.warning(NOT_YET, it.span, message, hint);
     }
+    // Of this key one kind of value is acted upon and another is not.
+    let server = root.entry("journal").filter(|it| {
+        it.value.as_str().is_some_and(|it| it.starts_with("https://") || it.starts_with("http://"))
+    });
+    if let Some(entry) = server {
+        let message = "no server keeps a journal yet".to_owned();
+        let hint =
+            "every deployment is refused; a bucket does without a server: s3://BUCKET/PREFIX";
+        reader.warning(NOT_YET, entry.value.span, message, hint);
+    }
 }
 
 /// Several environments see the same two lines; they are told once.

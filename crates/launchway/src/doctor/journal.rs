@@ -17,7 +17,12 @@ pub(super) fn look(
 ) -> Vec<Line> {
     match (&found.settings.journal.value, opened) {
         (Journal::Local, _) => local(found, environment),
-        (Journal::Alone | Journal::Server(_), _) => Vec::new(),
+        (Journal::Alone, _) => Vec::new(),
+        (Journal::Server(url), _) => {
+            let said = format!("{url} is a server, and none keeps a journal yet");
+            let hint = "a bucket does without a server: docs/shared-journal.md";
+            vec![Line::new(MISSING, "journal", said).hint(hint)]
+        }
         (Journal::Bucket(_), Err(failure)) => {
             let line = Line::new(MISSING, "journal", format!("{:#}", failure.error));
             vec![line.hint(failure.hints.first().cloned().unwrap_or_default())]

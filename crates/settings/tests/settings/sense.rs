@@ -259,6 +259,13 @@ fn what_works_and_is_not_wise() {
 #[test]
 fn what_is_not_acted_upon_yet_is_said() {
     check_root(
+        "journal: https://launchway.example.com",
+        expect![[r#"
+        1:10 https://launchway.example.com | warning[settings-not-yet]: no server keeps a journal yet
+            hint: every deployment is refused; a bucket does without a server: s3://BUCKET/PREFIX
+    "#]],
+    );
+    check_root(
         "notify: [{ email: team@example.com }]",
         expect![[r#"
         1:1 notify | warning[settings-not-yet]: nothing acts upon `notify` yet
