@@ -25,6 +25,7 @@ pub(crate) mod signing;
 mod steps;
 pub(crate) mod targets;
 mod watching;
+pub(crate) mod wish;
 pub(crate) mod workflow;
 
 use event::{Actor, Verdict};

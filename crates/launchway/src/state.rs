@@ -150,6 +150,11 @@ impl StateFolder {
         self.own.join("places")
     }
 
+    /// The rules of projects as their remotes said them last.
+    pub(crate) fn rules(&self) -> PathBuf {
+        self.root.join("rules")
+    }
+
     /// Approvals on their way to whoever drives a deployment.
     pub(crate) fn approvals(&self) -> PathBuf {
         self.own.join("approvals")

@@ -94,14 +94,36 @@ impl Repository {
     /// # Errors
     /// When it cannot be had.
     pub fn default_tip(&self) -> Result<Tip, TipError> {
+        match self.remote()? {
+            Some(remote) => self.remote_tip(&remote),
+            None => self.own_tip(),
+        }
+    }
+
+    /// The address that [`Tip::source`] would be, asking nobody; none where there is no remote.
+    ///
+    /// # Errors
+    /// When git fails, or nobody knows which remote counts.
+    pub fn tip_source(&self) -> Result<Option<String>, TipError> {
+        let Some(remote) = self.remote()? else { return Ok(None) };
+        Ok(Some(without_secrets(&self.address(&remote)?)))
+    }
+
+    /// The name of the remote that counts.
+    fn remote(&self) -> Result<Option<String>, TipError> {
         let remotes = ask(&self.root, &["remote"])?.unwrap_or_default();
         let remotes: Vec<&str> = remotes.lines().collect();
         match remotes.as_slice() {
-            [] => self.own_tip(),
-            [one] => self.remote_tip(one),
-            many if many.contains(&"origin") => self.remote_tip("origin"),
+            [] => Ok(None),
+            [one] => Ok(Some((*one).to_owned())),
+            many if many.contains(&"origin") => Ok(Some("origin".to_owned())),
             many => Err(TipError::WhichRemote(many.iter().map(|it| (*it).to_owned()).collect())),
         }
+    }
+
+    fn address(&self, remote: &str) -> Result<String, GitError> {
+        let url = git_clean(&self.root, &["remote", "get-url", remote], &[])?.done()?;
+        Ok(absolute(&self.root, url.trim()))
     }
 
     fn own_tip(&self) -> Result<Tip, TipError> {
@@ -118,8 +140,7 @@ impl Repository {
     }
 
     fn remote_tip(&self, remote: &str) -> Result<Tip, TipError> {
-        let url = git_clean(&self.root, &["remote", "get-url", remote], &[])?.done()?;
-        let url = absolute(&self.root, url.trim());
+        let url = self.address(remote)?;
         let source = without_secrets(&url);
         let unreachable = |answer: Answer| TipError::Unreachable {
             remote: source.clone(),

@@ -141,6 +141,17 @@ fn watch(folder: &Folder) -> io::Result<OwnedFd> {
     Ok(watch)
 }
 
+/// Takes all that was told of files; whether there was anything.
+fn take_changes(watch: &OwnedFd) -> bool {
+    let mut space = [MaybeUninit::uninit(); 4096];
+    let mut events = inotify::Reader::new(watch, &mut space);
+    let mut changed = false;
+    while events.next().is_ok() {
+        changed = true;
+    }
+    changed
+}
+
 struct Supervisor {
     folder: Folder,
     boot: String,
@@ -201,11 +212,9 @@ impl Supervisor {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let changed = !fds[0].revents().is_empty();
         drop(fds);
-        let mut space = [MaybeUninit::uninit(); 4096];
-        let mut events = inotify::Reader::new(watch, &mut space);
-        while events.next().is_ok() {}
+        // What is taken counts, not what was waited for: a file may be replaced between the two.
+        let changed = take_changes(watch);
         let mut bytes = [0; 64];
         while rustix::io::read(woken, &mut bytes[..]).is_ok_and(|read| read > 0) {}
         Ok(changed)
@@ -405,4 +414,22 @@ fn parse_mark(rest: &str) -> Option<(Key, u16)> {
     let (service, rest) = rest.split_once('/')?;
     let (name, port) = rest.split_once('@')?;
     Some(((service.to_owned(), name.parse().ok()?), port.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A thread woke the loop, and a route was replaced before the loop looked what else there is.
+    #[test]
+    fn a_file_that_is_replaced_after_the_wait_was_over_is_not_lost() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(scratch.path().to_owned());
+        folder.make().expect("a folder");
+        let watch = watch(&folder).expect("a watch");
+        assert!(!take_changes(&watch));
+        folder::replace(&folder.wanted().join("api.json"), &State::default()).expect("a file");
+        assert!(take_changes(&watch));
+        assert!(!take_changes(&watch));
+    }
 }

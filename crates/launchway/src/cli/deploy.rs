@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{Format, IamArgs, examples};
-use crate::deploying::request::Agreement;
+use crate::deploying::wish::Agreement;
 
 /// Which settings, and how results are written.
 #[derive(Clone, Debug, Args)]

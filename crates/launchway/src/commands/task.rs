@@ -10,7 +10,8 @@ use crate::cli::{AgreedArgs, Format, MigrateArgs, SettingsArgs, TaskCommand, Tas
 use crate::deploying::book::Book;
 use crate::deploying::doors::Hands;
 use crate::deploying::drive::Driver;
-use crate::deploying::request::{Task, What, Wish, build, environment, running, services};
+use crate::deploying::request::{build, environment, running, services};
+use crate::deploying::wish::{Task, What, Wish};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::settings_file::load;
 use crate::state::StateFolder;

@@ -22,7 +22,7 @@ use super::book::{Book, Deployments};
 use super::doors::{Hands, Nobody};
 use super::inbox::{Inbox, Judge};
 use super::live::Live;
-use super::request::Agreement;
+use super::wish::Agreement;
 use super::{exit_of, owner, person, shared, show, targets, workflow};
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};

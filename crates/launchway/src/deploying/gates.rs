@@ -12,8 +12,8 @@ use syntax::Span;
 use workflow::Pattern;
 
 use super::people::{self, People};
-use super::request::Agreement;
 use super::rules::Ruling;
+use super::wish::Agreement;
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
 

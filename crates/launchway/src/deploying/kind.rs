@@ -4,7 +4,7 @@ use event::{DeploymentKind, Release, ServiceRequest};
 use repository::Repository;
 use views::{Ledger, ServiceLedger};
 
-use super::request::What;
+use super::wish::What;
 use crate::exit::{Exit, Failure};
 
 /// Releases of one service whose files are compared, newest first: who reverts, reverts something

@@ -1,13 +1,11 @@
 //! From the settings and a wish to the request: everything that the deployment's decisions rest on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use event::{
     DeployStepKind, DeploymentKind, DeploymentRequest, KnownRelease, OnCancel, PlannedStep,
-    Release, ServiceRequest, ShippedCommit, Timestamp,
+    ServiceRequest, ShippedCommit, Timestamp,
 };
 use mask::MaskedText;
 use repository::Repository;
@@ -20,111 +18,23 @@ use super::dumps;
 use super::held::Held;
 use super::kind;
 use super::person;
-use super::rules::Where;
+use super::rules::{Ruling, Where};
 use super::steps::{self, Asked, around};
 use super::targets::{self, Site};
 use super::watching;
+use super::wish::{Agreement, Given, Task, What, Wish};
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
-use crate::images::gate::{self as image_gate, CopyFrom};
+use crate::images::gate as image_gate;
 use crate::settings_file::Found;
 use crate::state::StateFolder;
 use crate::terminal::style::talk;
-use crate::terminal::time::now;
+use crate::terminal::time::{duration, now};
 
 /// Commits of one deployment that the journal keeps; of more, the newest.
 const SHIPPED_COMMITS_MAX: usize = 1_000;
 /// Digits of a commit that name a version.
 const COMMIT_DIGITS: usize = 12;
-
-/// What somebody wants.
-pub(crate) struct Wish<'a> {
-    pub(crate) environment: &'a str,
-    pub(crate) services: &'a [String],
-    pub(crate) agreed: Agreement<'a>,
-    /// Nothing is begun: it is only shown what would be.
-    pub(crate) only_look: bool,
-    pub(crate) what: What<'a>,
-}
-
-/// How somebody says that they want it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Agreement<'a> {
-    pub(crate) reason: Option<&'a str>,
-    /// Agreed beforehand, where the settings ask for no word.
-    pub(crate) yes: bool,
-    /// The word, typed beforehand.
-    pub(crate) word: Option<&'a str>,
-    /// There is somebody to ask.
-    pub(crate) terminal: bool,
-    /// The key that whoever asks signs with, where people have to agree.
-    pub(crate) key: Option<&'a Path>,
-}
-
-impl Agreement<'_> {
-    /// Of somebody who only looks: nothing is asked, and nothing done.
-    pub(crate) fn to_look() -> Agreement<'static> {
-        Agreement { yes: true, terminal: true, ..Agreement::default() }
-    }
-}
-
-/// Of which kind.
-pub(crate) enum What<'a> {
-    /// What lies here.
-    Ship {
-        version: Option<&'a str>,
-        from: Option<&'a Path>,
-        /// `IMAGE` or `SERVICE=IMAGE`.
-        images: &'a [String],
-        /// Chosen beforehand: what was found in a registry, or comes from below.
-        given: &'a [Given],
-        force: bool,
-        migrations: bool,
-        hotfix: bool,
-    },
-    /// Releases that ran well, by service.
-    Restore(Vec<(Arc<str>, KnownRelease)>),
-    /// What runs, by service, with another number of instances.
-    Scale { releases: Vec<(Arc<str>, KnownRelease)>, to: u32, force: bool },
-    /// A command beside what runs, by service.
-    Task { releases: Vec<(Arc<str>, KnownRelease)>, task: Task<'a> },
-}
-
-/// What is run once beside a service.
-#[derive(Clone, Copy)]
-pub(crate) enum Task<'a> {
-    /// The migration of the settings.
-    Migration,
-    /// What somebody typed.
-    Command { run: &'a [String], within: Duration },
-    /// A step that needs nothing of the service.
-    Step(&'a PlannedStep),
-}
-
-impl What<'_> {
-    /// Nothing of what lies here is shipped.
-    pub(super) fn ships_nothing(&self) -> bool {
-        !matches!(self, What::Ship { .. })
-    }
-
-    /// Nothing is brought that did not run well there, and something goes on running.
-    pub(super) fn is_spared(&self) -> bool {
-        match self {
-            What::Restore(_) | What::Task { task: Task::Step(_), .. } => true,
-            What::Scale { to, .. } => *to > 0,
-            What::Task { .. } | What::Ship { .. } => false,
-        }
-    }
-}
-
-/// The release that a service gets, and where its image is copied from.
-pub(crate) struct Given {
-    pub(crate) service: Arc<str>,
-    pub(crate) release: Release,
-    pub(crate) copy: Option<CopyFrom>,
-    /// It comes from the environment below, and nothing else is shipped.
-    pub(crate) is_promoted: bool,
-}
 
 /// The environment of that name, or what names there are.
 pub(crate) fn environment<'f>(found: &'f Found, name: &str) -> Result<&'f Environment, Failure> {
@@ -188,14 +98,12 @@ pub(crate) fn build(
         }
         Driver { book, state, found, format: Format::Human }.refuse(request, why)
     };
-    let ruling = match (rules.read(), &wish.what) {
-        (Ok(ruling), _) => ruling,
-        // Going back stays possible when the remote is down too.
-        (Err(why), What::Restore(_)) if why.exit == Exit::Missing => {
-            talk(&format!("note: {:#}; going back is held to the rules that lie here", why.error));
-            rules.own()?
+    let ruling = match rules.read() {
+        Ok(ruling) => rules.remember(ruling, state, now()),
+        Err(why) if why.exit == Exit::Missing => {
+            without_remote(&rules, why, &wish.what, (environment, state))?
         }
-        (Err(why), _) => {
+        Err(why) => {
             record(request, &why)?;
             return Err(why);
         }
@@ -210,6 +118,36 @@ pub(crate) fn build(
             Err(why)
         }
     }
+}
+
+/// The rules where the remote that says them cannot be asked. Going back stays possible, and so does
+/// what nobody protects.
+fn without_remote(
+    rules: &Where,
+    why: Failure,
+    what: &What<'_>,
+    (environment, state): (&Environment, &StateFolder),
+) -> Result<Ruling, Failure> {
+    if matches!(what, What::Restore(_)) {
+        talk(&format!("note: {:#}; going back is held to the rules that lie here", why.error));
+        return rules.own();
+    }
+    let name = &environment.name.value;
+    let now = now();
+    let Some((ruling, read_at)) = rules.remembered(environment, state, now)? else {
+        let hint = format!(
+            "without it, {name} is deployed to only where nothing protects it, by rules that were read from here in the last 7 days"
+        );
+        return Err(why.hint(hint));
+    };
+    talk(&format!(
+        "note: {:#}; {name} is held to the rules that were read {} ago, from {} at {:.7}",
+        why.error,
+        duration(read_at, now),
+        ruling.rules.branch,
+        ruling.rules.commit,
+    ));
+    Ok(ruling)
 }
 
 /// What is wanted of each service, and where it comes from. No gate is asked: this is for looking too.

@@ -2,6 +2,8 @@
 //! read from the tip of the remote's default branch, now, and never from the commit that ships: that
 //! one may ask for more, and not for less.
 
+mod remembered;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,6 +31,7 @@ pub(crate) struct Ruling {
     /// Whose keys are whose.
     pub(crate) signers: Signers,
     name: Arc<str>,
+    texts: Texts,
 }
 
 impl Ruling {
@@ -47,7 +50,14 @@ impl Ruling {
             commit: "c0ffee".into(),
             digest: Digest::ZERO,
         };
-        Ruling { rules, is_remote: true, settings, signers, name: name.into() }
+        Ruling {
+            rules,
+            is_remote: true,
+            settings,
+            signers,
+            name: name.into(),
+            texts: Texts::default(),
+        }
     }
 
     /// Whether anything there wants people to agree: then where a release goes is a rule too.
@@ -100,47 +110,70 @@ impl Where {
         let text = read_file(&self.file)?;
         let signers = crate::settings_file::folder(&self.file).join(SIGNERS);
         let signers = if signers.exists() { read_file(&signers)? } else { String::new() };
-        Ok(Read { settings: parse(&self.file.display().to_string(), text)?, signers })
+        Read::new(&self.file.display().to_string(), text, signers)
     }
 
     fn rule(&self, read: Read, tip: Option<&Tip>) -> Result<Ruling, Failure> {
-        let place = place_of(tip);
-        let Some(environment) = read.settings.environment(&self.environment) else {
-            let message = format!("{place} knows no environment {}", self.environment);
-            return Err(Failure::new(Exit::Forbidden, message)
-                .hint("who may deploy where is decided there: merge it first"));
-        };
-        let signers = match Signers::read(&read.signers) {
-            Ok(signers) => signers,
-            // Where nobody has to agree, nobody needs a key.
-            Err(_) if environment.protect.reviewers.is_empty() => Signers::default(),
-            Err(errors) => return Err(unread(&errors[0], &place)),
-        };
-        let digest = digest(&read.settings, environment, &signers);
         let text = |text: &str| MaskedText::without_secrets(text);
         let rules = match tip {
             Some(tip) => Rules {
                 source: text(&tip.source),
                 branch: tip.branch.as_str().into(),
                 commit: tip.commit.as_str().into(),
-                digest,
+                digest: Digest::ZERO,
             },
             None => Rules {
                 source: text("launchway.yml, which no repository keeps"),
                 branch: "".into(),
                 commit: "".into(),
-                digest,
+                digest: Digest::ZERO,
             },
         };
-        let is_remote = tip.is_some_and(|tip| tip.is_remote);
+        self.rule_of(read, rules, (&place_of(tip), tip.is_some_and(|tip| tip.is_remote)))
+    }
+
+    /// The rules of a place; their digest is made here.
+    fn rule_of(
+        &self,
+        read: Read,
+        mut rules: Rules,
+        (place, is_remote): (&str, bool),
+    ) -> Result<Ruling, Failure> {
+        let Some(environment) = read.settings.environment(&self.environment) else {
+            let message = format!("{place} knows no environment {}", self.environment);
+            return Err(Failure::new(Exit::Forbidden, message)
+                .hint("who may deploy where is decided there: merge it first"));
+        };
+        let signers = match Signers::read(&read.texts.signers) {
+            Ok(signers) => signers,
+            // Where nobody has to agree, nobody needs a key.
+            Err(_) if environment.protect.reviewers.is_empty() => Signers::default(),
+            Err(errors) => return Err(unread(&errors[0], place)),
+        };
+        rules.digest = digest(&read.settings, environment, &signers);
         let name = Arc::clone(&self.environment);
-        Ok(Ruling { rules, is_remote, settings: read.settings, signers, name })
+        let Read { settings, texts } = read;
+        Ok(Ruling { rules, is_remote, settings, signers, name, texts })
     }
 }
 
 struct Read {
     settings: Settings,
+    texts: Texts,
+}
+
+/// What the rules were read out of.
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+struct Texts {
+    settings: String,
     signers: String,
+}
+
+impl Read {
+    fn new(place: &str, settings: String, signers: String) -> Result<Read, Failure> {
+        let texts = Texts { settings, signers };
+        Ok(Read { settings: parse(place, &texts.settings)?, texts })
+    }
 }
 
 /// A line of the keys that does not read: none is passed over.
@@ -166,7 +199,7 @@ fn read_file(path: &Path) -> Result<String, Failure> {
     })
 }
 
-fn parse(name: &str, text: String) -> Result<Settings, Failure> {
+fn parse(name: &str, text: &str) -> Result<Settings, Failure> {
     let (settings, _) = settings::read(&Source::new(name, text));
     settings.ok_or_else(|| {
         Failure::new(Exit::Refused, format!("{name} has mistakes"))
@@ -199,8 +232,8 @@ fn at_tip(tip: &Tip, repository: &Repository, file: &Path) -> Result<Option<Read
     };
     let folder = Path::new(&path).parent().unwrap_or(Path::new(""));
     let signers = tip.file(&folder.join(SIGNERS).display().to_string()).map_err(unread)?;
-    let settings = parse(&format!("{path} of {}", place_of(Some(tip))), text)?;
-    Ok(Some(Read { settings, signers: signers.unwrap_or_default() }))
+    let place = format!("{path} of {}", place_of(Some(tip)));
+    Read::new(&place, text, signers.unwrap_or_default()).map(Some)
 }
 
 /// Of everything that a deployment there is held to. A member more, a key less, another time to wait:

@@ -76,6 +76,7 @@ mod promote;
 mod prune;
 mod refuse;
 mod remote;
+mod remote_away;
 mod reuse;
 mod run;
 mod safety;

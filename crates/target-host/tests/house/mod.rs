@@ -11,6 +11,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use docker::{Docker, ImageModel};
@@ -76,6 +77,20 @@ pub(crate) struct Plan {
     pub(crate) proposal: Proposal,
 }
 
+/// An address that is free, and that the kernel gives to no connection meanwhile: below those that
+/// it chooses from by itself, and below those of instances. No test of one process gets one twice.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 9_000).expect("it fits");
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let listen = SocketAddr::from(([127, 0, 0, 1], 11_000 + first.wrapping_add(step) % 9_000));
+        if TcpListener::bind(listen).is_ok() {
+            return listen;
+        }
+    }
+}
+
 impl House {
     pub(crate) fn new(config: Json) -> House {
         House::of(crate::KIND, config)
@@ -83,9 +98,7 @@ impl House {
 
     pub(crate) fn of(kind: Kind, config: Json) -> House {
         let scratch = tempfile::tempdir().expect("a folder");
-        // Free a moment ago; tests of this machine do not look for the same one twice.
-        let port = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let listen = port.local_addr().expect("a port");
+        let listen = free_address();
         let socket = scratch.path().join("docker.sock");
         let docker = (kind == Kind::Containers).then(|| Arc::new(Docker::start(&socket)));
         House { scratch, listen, config, kind, docker }
