@@ -2,6 +2,7 @@
 //! skipped by name with the reason; in CI a skip is a failure.
 
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 
@@ -93,11 +94,19 @@ const MINISTACK: &str = concat!(
 const MOTO: &str =
     "{target}/moto/bin/pip install --quiet --disable-pip-version-check moto[server,s3]==5.2.5";
 
+/// The features of launchway's tests that need real parts. Each tier names them all and chooses its tests
+/// by name: the binary is built once for them, not once for each.
+macro_rules! real {
+    () => {
+        "examples,docker,ministack,postgres"
+    };
+}
+
 const TIERS: &[Tier] = &[
     Tier {
         name: "crates",
         needs: &[GIT, BASH, PERL, PYTHON, NODE, SSH_KEYGEN],
-        steps: &[Step::Tests("cargo test --workspace --quiet")],
+        steps: &[Step::Tests("cargo test --workspace --quiet --no-fail-fast")],
         usual: true,
     },
     // Ours against GitHub's own packages, on what is generated from seeds: docs/differences.md says
@@ -159,9 +168,11 @@ const TIERS: &[Tier] = &[
     Tier {
         name: "examples",
         needs: &[GIT, BASH, NODE_20, NPM, PYTHON_3_11, POSTGRES, REDIS],
-        steps: &[Step::Tests(
-            "cargo test --quiet -p launchway --features examples --test e2e examples::",
-        )],
+        steps: &[Step::Tests(concat!(
+            "cargo test --quiet -p launchway --features ",
+            real!(),
+            " --test e2e examples::"
+        ))],
         usual: true,
     },
     // Real databases: migrations, dumps in a bucket. The registry of Python is asked.
@@ -172,9 +183,11 @@ const TIERS: &[Tier] = &[
             Step::Ready("python3.11 -m venv {target}/moto"),
             Step::Ready(MOTO),
             Step::Tests("cargo test --quiet -p backup --features postgres"),
-            Step::Tests(
-                "cargo test --quiet -p launchway --features postgres --test e2e databases::",
-            ),
+            Step::Tests(concat!(
+                "cargo test --quiet -p launchway --features ",
+                real!(),
+                " --test e2e databases::"
+            )),
         ],
         usual: true,
     },
@@ -207,7 +220,9 @@ const TIERS: &[Tier] = &[
             Step::Tests("cargo test --quiet -p actions --features docker docker::"),
             // Jobs find docker at its usual place only.
             Step::Tests(concat!(
-                "cargo test --quiet -p launchway --features docker --test e2e -- ",
+                "cargo test --quiet -p launchway --features ",
+                real!(),
+                " --test e2e -- ",
                 "seeds:: build:: containers:: corrected:: own_workflows:: walkthroughs::"
             )),
             Step::Tests("cargo test --quiet -p registry --features docker --test real"),
@@ -228,9 +243,12 @@ const TIERS: &[Tier] = &[
             Step::Ready("python3.11 -m venv {target}/ministack"),
             Step::Ready(MINISTACK),
             // They mostly wait.
-            Step::Tests(
-                "cargo test --quiet -p launchway --features ministack --test ministack -- --test-threads 8",
-            ),
+            Step::Tests(concat!(
+                "cargo test --quiet -p launchway --features ",
+                real!(),
+                " --test ministack ",
+                "-- --test-threads 8"
+            )),
         ],
         usual: true,
     },
@@ -339,6 +357,7 @@ fn chosen(only: Option<&str>) -> Result<Vec<&'static Tier>> {
 }
 
 fn run_tier(tier: &Tier, install: bool, counts: &mut Counts) -> Result<()> {
+    let begun = Instant::now();
     say(&format!("\n== {} ==", tier.name));
     let missing = |need: &&Need| !answers(need.program, need.args);
     if install {
@@ -368,6 +387,7 @@ fn run_tier(tier: &Tier, install: bool, counts: &mut Counts) -> Result<()> {
             }
         }
     }
+    say(&format!("{}: {} s", tier.name, begun.elapsed().as_secs()));
     Ok(())
 }
 

@@ -192,6 +192,8 @@ fn what_is_pushed_is_run_and_followed() {
     assert_eq!(pushed.exit, 0, "{}", pushed.stderr);
     let said = format!("launchway: run 1  .github/workflows/ci.yml  {}/runs/1.1", serving.url);
     assert!(pushed.stderr.contains(&said), "{}", pushed.stderr);
+    // A push is answered when its run is in the journal; its jobs are planned a moment later.
+    wait_until("the job's page", || serving.get("/runs/1/jobs/hello").status == 200);
     let follower = follow(&serving, "/live/runs/1/jobs/hello?after=0");
     let lines = until(follower, "before", |seen| {
         serving.leave("go");
