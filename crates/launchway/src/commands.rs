@@ -9,6 +9,7 @@ mod demo;
 mod deploy;
 mod deployments;
 mod diff;
+mod dispatch;
 mod doctor;
 mod environments;
 mod eval;

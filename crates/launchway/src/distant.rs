@@ -99,6 +99,7 @@ impl Client {
         };
         let exit = match problem.status {
             401 | 403 => Exit::Forbidden,
+            422 => Exit::Refused,
             503 | 504 => Exit::Missing,
             _ => Exit::Usage,
         };
@@ -298,13 +299,30 @@ impl Client {
 
     /// Runs it once more; the new attempt.
     pub(crate) fn rerun(&self, name: &str, failed: bool) -> Result<String, Failure> {
+        let body = serde_json::json!({ "only": if failed { "failed" } else { "all" } });
+        self.made(&format!("/api/v1/runs/{name}/rerun"), &body)
+    }
+
+    /// Runs a workflow of a repository; the run that was made.
+    pub(crate) fn dispatch(&self, repository: &str, wanted: &Json) -> Result<String, Failure> {
+        self.made(&format!("/api/v1/repositories/{repository}/dispatches"), wanted)
+    }
+
+    /// The names of the repositories that it runs.
+    pub(crate) fn repositories(&self) -> Result<Vec<String>, Failure> {
+        let all: Json = self.get("/api/v1/repositories")?;
+        let names = all["repositories"].as_array().into_iter().flatten();
+        Ok(names.filter_map(|it| it["name"].as_str().map(str::to_owned)).collect())
+    }
+
+    /// Asks for a run, once however often the answer is lost.
+    fn made(&self, path: &str, body: &Json) -> Result<String, Failure> {
         let mut key = [0; 16];
         getrandom::fill(&mut key).map_err(|error| {
             Failure::new(Exit::Missing, format!("the system gives no random numbers: {error}"))
         })?;
         let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-        let body = serde_json::json!({ "only": if failed { "failed" } else { "all" } });
-        let made = self.post(&format!("/api/v1/runs/{name}/rerun"), Some(&key), &body)?;
+        let made = self.post(path, Some(&key), body)?;
         Ok(format!("{}.{}", made["run"], made["attempt"]))
     }
 }

@@ -11,6 +11,7 @@
 //! start is to sweep what an earlier server left, fold what is open, and take what waits in the inbox.
 
 pub(crate) mod data;
+mod dispatch;
 mod drive;
 mod face;
 pub(crate) mod hook;

@@ -108,6 +108,33 @@ impl Repository {
         Ok(TriggeringEvent { files_at: Some(self.head.id.clone()), ..event })
     }
 
+    /// A `workflow_dispatch` at a branch or tag of this bare repository, which is at its commit.
+    pub fn dispatched(
+        &self,
+        git_ref: &str,
+        workflow: &str,
+        inputs: &[(String, String)],
+    ) -> TriggeringEvent {
+        let mut event = self.dispatch(inputs);
+        event.payload["ref"] = git_ref.into();
+        event.payload["workflow"] = workflow.into();
+        let files_at = Some(self.head.id.clone());
+        TriggeringEvent { git_ref: git_ref.to_owned(), files_at, ..event }
+    }
+
+    /// What a bare repository has: branches, then tags, by their full names, the default branch first.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn refs(path: &Path) -> Result<Vec<String>, RepositoryError> {
+        let format = "--format=%(refname)";
+        let all = git(path, &["for-each-ref", format, "refs/heads", "refs/tags"])?;
+        let mut names: Vec<String> = all.lines().map(str::to_owned).collect();
+        let default = ask(path, &["symbolic-ref", "HEAD"])?;
+        names.sort_by_key(|name| (Some(name) != default.as_ref(), name.starts_with("refs/tags/")));
+        Ok(names)
+    }
+
     /// What a push adds to: the commit before; of a new branch where it left the default branch; of
     /// one that was rewritten, where the two parted.
     fn before(&self, update: &RefUpdate) -> Result<Option<String>, RepositoryError> {

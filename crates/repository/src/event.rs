@@ -264,7 +264,7 @@ impl Repository {
         merged(pull_request, base_fields)
     }
 
-    fn dispatch(&self, inputs: &[(String, String)]) -> TriggeringEvent {
+    pub(crate) fn dispatch(&self, inputs: &[(String, String)]) -> TriggeringEvent {
         let inputs: Map<String, Json> =
             inputs.iter().map(|(key, value)| (key.clone(), Json::from(value.as_str()))).collect();
         let git_ref = self.branch_ref();

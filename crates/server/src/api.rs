@@ -1,6 +1,7 @@
 //! The API: the same truth as the pages, for programs. One table has every operation; the routes and
 //! the document are made from it, so neither can have what the other has not.
 
+mod dispatch;
 mod openapi;
 
 use std::sync::Arc;
@@ -58,6 +59,11 @@ const BEFORE: (&str, &str, &str) = ("before", "string", "Only runs before this o
 const AFTER: (&str, &str, &str) = ("after", "integer", "Only what stands behind this number");
 
 /// Every operation there is.
+fn operations() -> impl Iterator<Item = &'static Operation> {
+    OPERATIONS.iter().chain(dispatch::OPERATIONS)
+}
+
+/// Those about runs, repositories and the journal.
 const OPERATIONS: &[Operation] = &[
     Operation {
         method: "get",
@@ -214,7 +220,7 @@ const OPERATIONS: &[Operation] = &[
 
 /// The routes of every operation.
 pub(crate) fn routes() -> Router<Shared> {
-    OPERATIONS.iter().fold(Router::new(), |router, it| router.route(it.path, (it.route)()))
+    operations().fold(Router::new(), |router, it| router.route(it.path, (it.route)()))
 }
 
 #[derive(Deserialize)]
@@ -418,17 +424,23 @@ async fn rerun_run(
 ) -> Result<Response, Problem> {
     who.may(Scope::Operate)?;
     let which = which(&body)?;
-    let key = headers.get("idempotency-key").map(|it| it.to_str().map(str::to_owned));
-    let key = key.transpose().map_err(|_| Problem::bad("Idempotency-Key is plain text."))?;
-    if key.as_ref().is_some_and(|it| it.is_empty() || it.len() > KEY_CHARS_MAX) {
-        return Err(Problem::bad("Idempotency-Key has 1 to 200 letters."));
-    }
+    let key = key(&headers)?;
     blocking(move || {
         let stream = app.stream(&run)?;
         let made = app.engine.rerun(stream, which, &who.token.name, key.as_deref())?;
         Ok(accepted(StatusCode::CREATED, made))
     })
     .await
+}
+
+/// The `Idempotency-Key`, where one was given.
+fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let key = headers.get("idempotency-key").map(|it| it.to_str().map(str::to_owned));
+    let key = key.transpose().map_err(|_| Problem::bad("Idempotency-Key is plain text."))?;
+    if key.as_ref().is_some_and(|it| it.is_empty() || it.len() > KEY_CHARS_MAX) {
+        return Err(Problem::bad("Idempotency-Key has 1 to 200 letters."));
+    }
+    Ok(key)
 }
 
 /// `{"only": "failed"}`; without a body all.

@@ -200,6 +200,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/runs/{run}/jobs/{job}/lines", get(pages::lines))
         .route("/runs/{run}/jobs/{job}/log.txt", get(pages::raw))
         .route("/repositories", get(pages::repositories))
+        .route("/dispatch", get(pages::dispatch).post(pages::dispatched))
         .route("/deployments", get(pages::deployments))
         .route("/live/runs", get(live::runs))
         .route("/live/runs/{run}", get(live::run))

@@ -2,6 +2,8 @@
 
 use event::{StreamId, Timestamp};
 
+use crate::dispatch::{Dispatch, Offer};
+
 /// Which jobs run again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
@@ -128,6 +130,19 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When they cannot be read.
     fn pushes(&self, limit: usize) -> Result<Vec<Push>, Refused>;
+
+    /// What may be dispatched in a repository, at a branch or tag; none: the default branch.
+    ///
+    /// # Errors
+    /// When there is no such repository, branch or tag.
+    fn offer(&self, repository: &str, git_ref: Option<&str>) -> Result<Offer, Refused>;
+
+    /// Makes a run that somebody asked for by hand. The same key makes one run.
+    ///
+    /// # Errors
+    /// When there is no such workflow, or what was given is not what it asks for.
+    fn dispatch(&self, wanted: &Dispatch, by: &str, key: Option<&str>)
+    -> Result<StreamId, Refused>;
 
     /// Why no new work can be taken; none where it can.
     fn is_unready(&self) -> Option<String>;

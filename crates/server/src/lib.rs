@@ -19,6 +19,7 @@ mod ansi;
 mod api;
 mod app;
 mod assets;
+mod dispatch;
 mod engine;
 mod graph;
 mod guard;
@@ -34,6 +35,7 @@ mod wire;
 mod words;
 
 pub use access::{Access, AccessError, Scope, Token};
+pub use dispatch::{Dispatch, InputForm, Offer, OfferedInput, OfferedWorkflow};
 pub use engine::{Again, ConnectedRepository, Engine, Push, Refused, Why, Workers};
 pub use hub::Hub;
 pub use problem::Problem;

@@ -1,6 +1,7 @@
 //! Pages: made here, whole, and readable without a script.
 
 mod deployments;
+mod dispatch;
 mod job;
 mod repositories;
 mod run;
@@ -8,6 +9,7 @@ mod runs;
 mod sign_in;
 
 pub(crate) use deployments::deployments;
+pub(crate) use dispatch::{dispatch, dispatched};
 pub(crate) use job::{job, job_href, lines, raw, why};
 pub(crate) use repositories::repositories;
 pub(crate) use run::{cancel, rerun, resume, run};

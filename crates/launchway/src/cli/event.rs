@@ -40,7 +40,7 @@ pub(crate) struct EventArgs {
     /// What is committed, rather than the work tree as it is; schedule and its like: the default branch
     #[arg(long)]
     pub(crate) committed: bool,
-    /// The repository [default: the one this folder lies in]
+    /// The repository [default: the one this folder lies in]; with --server OWNER/NAME
     #[arg(short = 'C', long = "repository", value_name = "DIR")]
     pub(crate) repository: Option<PathBuf>,
 }
@@ -53,6 +53,7 @@ Examples:
   launchway run workflow_dispatch -W .github/workflows/deploy.yml --input confirm=DEPLOY
   launchway run pull_request -j test --matrix python:3.11
   launchway run --secret TOKEN --secret-file .secrets
+  launchway run workflow_dispatch -W deploy.yml --input confirm=DEPLOY --server https://ci.example.com
   launchway run --format json | jq -r 'select(.type==\"job_completed\") | .conclusion'
 
 Exit codes: 0 all jobs ended well, 1 a job failed, 3 a workflow was refused,
@@ -94,6 +95,14 @@ pub(crate) struct RunArgs {
     /// Show debug lines
     #[arg(long)]
     pub(crate) debug: bool,
+    /// On a server, workflow_dispatch alone; LAUNCHWAY_TOKEN holds a token of it
+    #[arg(long, value_name = "URL", conflicts_with_all = ["jobs", "event_path", "base", "tag",
+        "vars", "matrix", "committed", "secrets", "secret_file", "environments", "executor",
+        "labels", "width", "offline", "no_native", "mirrors", "debug"])]
+    pub(crate) server: Option<String>,
+    /// With --server: the branch or tag that is run [default: the default branch]
+    #[arg(long = "ref", value_name = "BRANCH|TAG", requires = "server")]
+    pub(crate) git_ref: Option<String>,
     /// How results are written
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

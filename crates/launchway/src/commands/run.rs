@@ -13,6 +13,7 @@ use repository::{CommittedFile, EventRequest, PrivateStore, Repository, Triggeri
 use store::Store;
 use syntax::Diagnostic;
 
+use super::dispatch;
 use crate::cli::{EventArgs, Executor, Format, RunArgs};
 use crate::engine::{Engine, Finish, LOCK_FILE, exit_of, processors, sweep};
 use crate::exit::{Exit, Failure, Outcome, exit_of_findings};
@@ -28,6 +29,9 @@ use crate::terminal::time::now;
 use crate::{agree, closing, files, given, journal, kept};
 
 pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
+    if let Some(url) = &args.server {
+        return dispatch::run(args, url);
+    }
     executor(args.executor)?;
     let repository =
         Repository::discover(args.event.repository.as_deref().unwrap_or(Path::new(".")))?;

@@ -11,6 +11,7 @@ mod resume;
 mod show;
 mod watch;
 
+pub(crate) use distant::followed;
 pub(crate) use rerun::carried;
 pub(crate) use show::summary;
 

@@ -29,7 +29,15 @@ pub(crate) fn of_event(
     if args.event_path.is_some() {
         given.retain(|key, _| declared(workflow).iter().any(|input| is(input, key)));
     }
-    typed(workflow, &given)
+    typed(workflow, &given, &ask)
+}
+
+/// The inputs of a dispatch where nobody stands by who could be asked.
+pub(crate) fn unasked(workflow: &Workflow, event: &TriggeringEvent) -> Result<Json, Failure> {
+    if event.name != "workflow_dispatch" {
+        return Ok(Json::Object(Map::new()));
+    }
+    typed(workflow, &in_event(event), &missing)
 }
 
 /// The inputs of a dispatch as text, by their names.
@@ -39,12 +47,17 @@ pub(crate) fn in_event(event: &TriggeringEvent) -> BTreeMap<String, String> {
     inputs.map(|(key, value)| (key.clone(), text(value))).collect()
 }
 
-fn declared(workflow: &Workflow) -> &[Input] {
+/// What a dispatch of a workflow may carry.
+pub(crate) fn declared(workflow: &Workflow) -> &[Input] {
     workflow.on.get("workflow_dispatch").map_or(&[], |trigger| &trigger.inputs)
 }
 
 /// Types what was given as the workflow declares; asks for what is missing where a person is there.
-fn typed(workflow: &Workflow, given: &BTreeMap<String, String>) -> Result<Json, Failure> {
+fn typed(
+    workflow: &Workflow,
+    given: &BTreeMap<String, String>,
+    ask: &dyn Fn(&Workflow, &Input) -> Result<String, Failure>,
+) -> Result<Json, Failure> {
     let declared = declared(workflow);
     if let Some(unknown) = given.keys().find(|key| !declared.iter().any(|input| is(input, key))) {
         let names: Vec<&str> = declared.iter().map(|input| &*input.name.value).collect();
@@ -83,7 +96,8 @@ fn is(input: &Input, key: &str) -> bool {
     input.name.value.eq_ignore_ascii_case(key)
 }
 
-fn default_text(input: &Input) -> Option<String> {
+/// What it is where nothing is given.
+pub(crate) fn default_text(input: &Input) -> Option<String> {
     let default = input.default.as_ref().and_then(workflow::Template::literal_text);
     match (default, &input.kind) {
         (Some(text), _) => Some(text.to_string()),
@@ -129,14 +143,18 @@ fn number(text: &str) -> Option<Json> {
     text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Json::from)
 }
 
+fn missing(workflow: &Workflow, input: &Input) -> Result<String, Failure> {
+    let message = format!("{} needs the input {}", workflow.source.name(), input.name.value);
+    Err(Failure::new(Exit::Refused, message))
+}
+
 fn ask(workflow: &Workflow, input: &Input) -> Result<String, Failure> {
     let name = &input.name.value;
     if !std::io::stdin().is_terminal() {
-        let message = format!("{} needs the input {name}", workflow.source.name());
+        let failure = missing(workflow, input)
+            .map_err(|failure| failure.hint(format!("give it: --input {name}=VALUE")));
         let about = input.description.as_ref().map(|text| text.value.to_string());
-        let failure =
-            Failure::new(Exit::Refused, message).hint(format!("give it: --input {name}=VALUE"));
-        return Err(about.into_iter().fold(failure, Failure::hint));
+        return failure.map_err(|failure| about.into_iter().fold(failure, Failure::hint));
     }
     let about =
         input.description.as_ref().map_or_else(|| name.to_string(), |text| text.value.to_string());
@@ -185,7 +203,7 @@ mod tests {
         assert!(findings.is_empty(), "{findings:?}");
         let given =
             given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let shown = match typed(&workflow.expect("it is read"), &given) {
+        let shown = match typed(&workflow.expect("it is read"), &given, &missing) {
             Ok(inputs) => inputs.to_string(),
             Err(failure) => format!("{}; {}", failure.error, failure.hints.join("; ")),
         };
@@ -251,6 +269,6 @@ mod tests {
         );
         let (workflow, _) = workflow::read(&Source::new("deploy.yml", WORKFLOW));
         let given = BTreeMap::from([("confirm".to_owned(), confirm)]);
-        assert!(typed(&workflow.expect("it is read"), &given).is_ok());
+        assert!(typed(&workflow.expect("it is read"), &given, &missing).is_ok());
     }
 }

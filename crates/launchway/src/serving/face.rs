@@ -9,15 +9,16 @@ use mask::MaskedText;
 use ports::Journal as _;
 use scheduler::Rerun;
 use serde::{Deserialize, Serialize};
-use server::{Again, ConnectedRepository, Engine, Push, Refused, Why, Workers};
+use server::{Again, ConnectedRepository, Dispatch, Engine, Offer, Push, Refused, Why, Workers};
 use views::RunView;
 
-use super::data;
 use super::hook::Answer;
 use super::intake::{Intake, Order, Ordered};
 use super::repositories;
+use super::{data, dispatch};
 use crate::commands::look_ahead;
 use crate::exit::{Exit, Failure};
+use crate::state::StateFolder;
 use crate::terminal::time::now;
 use crate::{again, kept};
 
@@ -45,7 +46,7 @@ struct Made {
     stream: StreamId,
 }
 
-fn refused(failure: Failure) -> Refused {
+pub(super) fn refused(failure: Failure) -> Refused {
     let why = match failure.exit {
         Exit::Usage => Why::Conflict,
         Exit::Refused => Why::Input,
@@ -85,6 +86,43 @@ impl Face {
         by: &str,
         key: Option<&str>,
     ) -> Result<StreamId, Failure> {
+        self.once(by, key, |store, state| {
+            let mut request = again::request(store, stream)?;
+            let claimed = Owner::claim(&state.owners(), stream);
+            // While it is held, nobody prunes what the new attempt takes over.
+            let taken_from = claimed.map_err(|error| Failure::caused(Exit::Missing, error))?;
+            let Some(taken_from) = taken_from else {
+                let message = format!("run {} is not over", request.run);
+                return Err(Failure::new(Exit::Usage, message));
+            };
+            let which = if which == Again::Failed { Rerun::Failed } else { Rerun::All };
+            let carried = crate::commands::carried(store, stream, &which)?;
+            let mut findings = Vec::new();
+            let _ = look_ahead(std::slice::from_ref(&request), &request.terms, &mut findings);
+            if let Some(finding) = findings.first() {
+                return Err(Failure::new(Exit::Refused, &finding.message));
+            }
+            let path = std::path::Path::new(&*request.repository_path);
+            let identity = again::Known::of(state, path, &request.change.commit)?.identity;
+            let mut secrets = std::collections::BTreeMap::new();
+            kept::add_secrets(state, &identity, &mut secrets)?;
+            request.secret_names = secrets.into_keys().collect();
+            request.triggering_actor = by.into();
+            request.at = now();
+            let attempt = store.allocate_attempt(request.run);
+            request.attempt = attempt.map_err(|error| Failure::caused(Exit::Missing, error))?;
+            Ok((Ordered { request, carried }, Some(taken_from)))
+        })
+    }
+
+    /// Makes a run, once for a key however often it is asked. What `make` gives besides is held until
+    /// the order is on disk.
+    fn once(
+        &self,
+        by: &str,
+        key: Option<&str>,
+        make: impl FnOnce(&store::Store, &StateFolder) -> Result<(Ordered, Option<Owner>), Failure>,
+    ) -> Result<StreamId, Failure> {
         let _turn = self.turn.lock().expect("nobody panics while having the turn");
         let Intake { data, store, .. } = &*self.intake;
         // The key is whose it is: two people may think of the same one.
@@ -95,41 +133,18 @@ impl Face {
         {
             return Ok(stream);
         }
-        let mut request = again::request(store, stream)?;
-        let claimed = Owner::claim(&data.state.owners(), stream);
-        // While it is held, nobody prunes what the new attempt takes over.
-        let taken_from = claimed.map_err(|error| Failure::caused(Exit::Missing, error))?;
-        if taken_from.is_none() {
-            let message = format!("run {} is not over", request.run);
-            return Err(Failure::new(Exit::Usage, message));
-        }
-        let which = if which == Again::Failed { Rerun::Failed } else { Rerun::All };
-        let carried = crate::commands::carried(store, stream, &which)?;
-        let mut findings = Vec::new();
-        let _ = look_ahead(std::slice::from_ref(&request), &request.terms, &mut findings);
-        if let Some(finding) = findings.first() {
-            return Err(Failure::new(Exit::Refused, &finding.message));
-        }
-        let path = std::path::Path::new(&*request.repository_path);
-        let identity = again::Known::of(&data.state, path, &request.change.commit)?.identity;
-        let mut secrets = std::collections::BTreeMap::new();
-        kept::add_secrets(&data.state, &identity, &mut secrets)?;
-        request.secret_names = secrets.into_keys().collect();
-        request.triggering_actor = by.into();
-        request.at = now();
-        let attempt = store.allocate_attempt(request.run);
-        request.attempt = attempt.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let (ordered, held) = make(store, &data.state)?;
+        let request = &ordered.request;
         let made = StreamId::Run(request.run, request.attempt);
         let id = format!("{:015}-{}", request.at.0, made.to_string().replace('/', "-"));
-        let runs = vec![Ordered { request, carried }];
         // What is to be made, then for whom, then the deed: whoever is killed in between has made it
         // once when it is asked for again.
-        data::write(&data.inbox().join(format!("{id}.order")), &Order { runs })?;
+        data::write(&data.inbox().join(format!("{id}.order")), &Order { runs: vec![ordered] })?;
         if let Some(path) = &answer {
             data::write(path, &Made { stream: made })?;
             self.forget_old_answers()?;
         }
-        drop(taken_from);
+        drop(held);
         self.intake.carry_out(&id)?;
         Ok(made)
     }
@@ -227,6 +242,21 @@ impl Engine for Face {
             }));
         }
         Ok(pushes)
+    }
+
+    fn offer(&self, repository: &str, git_ref: Option<&str>) -> Result<Offer, Refused> {
+        dispatch::offer(&self.intake, repository, git_ref)
+    }
+
+    fn dispatch(
+        &self,
+        wanted: &Dispatch,
+        by: &str,
+        key: Option<&str>,
+    ) -> Result<StreamId, Refused> {
+        let made =
+            self.once(by, key, |_, _| Ok((dispatch::ordered(&self.intake, wanted, by)?, None)));
+        made.map_err(refused)
     }
 
     fn is_unready(&self) -> Option<String> {

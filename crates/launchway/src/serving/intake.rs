@@ -193,8 +193,8 @@ impl Intake {
     }
 }
 
-/// A push on its way to requests.
-struct Planning<'i> {
+/// An event of a repository on its way to requests.
+pub(crate) struct Planning<'i> {
     intake: &'i Intake,
     repository: Repository,
     event: TriggeringEvent,
@@ -217,10 +217,18 @@ impl<'i> Planning<'i> {
         connected: &Connected,
     ) -> Result<Planning<'i>, Failure> {
         let Pushed { old, new, git_ref, pusher, .. } = push.clone();
-        let mut repository = Repository::bare(&push.repository, &new, pusher)?;
-        let (owner, name) = connected.name.split_once('/').unwrap_or(("local", &connected.name));
-        (repository.owner, repository.name) = (owner.to_owned(), name.to_owned());
+        let repository = connected.at(&new, pusher)?;
         let event = repository.pushed(&RefUpdate { old, new, git_ref })?;
+        Planning::about(intake, repository, event, connected)
+    }
+
+    /// An event that is known already.
+    pub(crate) fn about(
+        intake: &'i Intake,
+        repository: Repository,
+        event: TriggeringEvent,
+        connected: &Connected,
+    ) -> Result<Planning<'i>, Failure> {
         let committed =
             event.committed_files(&repository, &PrivateStore::passing(), files::WORKFLOWS)?;
         let state = &intake.data.state;
@@ -235,23 +243,37 @@ impl<'i> Planning<'i> {
                 labels: connected.labels.clone(),
                 committed: true,
             },
-            args: EventArgs { event: "push".to_owned(), ..EventArgs::default() },
+            args: EventArgs::default(),
         })
+    }
+
+    /// The workflow files of its commit; none where it has none.
+    pub(crate) fn candidates(&self) -> Result<Vec<Candidate>, Failure> {
+        let is_yaml = |file: &CommittedFile| files::is_yaml(file.path.as_ref());
+        if !self.committed.iter().any(is_yaml) {
+            return Ok(Vec::new());
+        }
+        select::candidates(&self.repository, Some(&self.committed), &self.args)
+    }
+
+    /// What the event means for one of them.
+    pub(crate) fn choose(&self, candidate: &Candidate) -> Result<Choice, Failure> {
+        let disabled = self.intake.data.state.disabled(&self.repository.full_name())?;
+        Ok(select::choose(candidate, &self.event, &disabled, false))
     }
 
     /// Each file by itself: what is wrong with one keeps no other from running.
     fn plan(&self) -> Result<Planned, Failure> {
         let mut planned = Planned::default();
-        let is_yaml = |file: &CommittedFile| files::is_yaml(file.path.as_ref());
-        if !self.committed.iter().any(is_yaml) {
+        let candidates = self.candidates()?;
+        if candidates.is_empty() {
             let commit: String = self.repository.head.id.chars().take(7).collect();
             planned.said.push(format!("{commit} has no workflow file in {}", files::WORKFLOWS));
             return Ok(planned);
         }
-        let disabled = self.intake.data.state.disabled(&self.repository.full_name())?;
-        for candidate in select::candidates(&self.repository, Some(&self.committed), &self.args)? {
+        for candidate in candidates {
             let path = &candidate.path;
-            match select::choose(&candidate, &self.event, &disabled, false) {
+            match self.choose(&candidate)? {
                 Choice::Not(reason) => planned.said.push(format!("{path} does not run: {reason}")),
                 Choice::Broken => {
                     let found = rendered(&candidate.findings).join("\n");
@@ -269,7 +291,10 @@ impl<'i> Planning<'i> {
     }
 
     /// A run of a file, or why there is none.
-    fn run(&self, candidate: &Candidate) -> Result<Result<Ordered, Vec<String>>, Failure> {
+    pub(crate) fn run(
+        &self,
+        candidate: &Candidate,
+    ) -> Result<Result<Ordered, Vec<String>>, Failure> {
         let state = &self.intake.data.state;
         let workflow = candidate.workflow.as_ref().expect("a file that runs can be read");
         let root = self.known.lock_file.ancestors().nth(2).unwrap_or(&self.repository.root);
@@ -283,7 +308,7 @@ impl<'i> Planning<'i> {
             source: &candidate.source,
             workflow,
             called: called.files,
-            inputs: inputs::of_event(workflow, &self.event, &self.args)?,
+            inputs: inputs::unasked(workflow, &self.event)?,
         };
         let identity = &self.repository.identity;
         let (mut vars, mut secrets) = (BTreeMap::new(), BTreeMap::new());
@@ -326,7 +351,7 @@ impl<'i> Planning<'i> {
     }
 }
 
-fn rendered(findings: &[Diagnostic]) -> Vec<String> {
+pub(crate) fn rendered(findings: &[Diagnostic]) -> Vec<String> {
     diagnostics::render(findings, Format::Human, Style::plain())
 }
 

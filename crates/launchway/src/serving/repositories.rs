@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use repository::Repository;
 use serde::{Deserialize, Serialize};
 
 use super::data::{self, DataFolder, cannot};
@@ -23,6 +24,16 @@ pub(crate) struct Connected {
     /// Labels of `runs-on` that mean the server's machine.
     #[serde(default)]
     pub(crate) labels: Vec<String>,
+}
+
+impl Connected {
+    /// The repository at one of its commits, in the name of whoever is behind what happens.
+    pub(crate) fn at(&self, commit: &str, who: (String, String)) -> Result<Repository, Failure> {
+        let mut repository = Repository::bare(&self.path, commit, who)?;
+        let (owner, name) = self.name.split_once('/').unwrap_or(("local", &self.name));
+        (repository.owner, repository.name) = (owner.to_owned(), name.to_owned());
+        Ok(repository)
+    }
 }
 
 /// The hooks, by name.

@@ -33,6 +33,7 @@
 //!                 feature `docker`)
 //!   watched.rs    alarms and printed texts of services on this machine
 //!   serve.rs      the server: pushes, pages, the API, killed and gone on with, who gets in
+//!   dispatch.rs   workflows that somebody runs by hand on a server: page, API, command
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
 //! ```
@@ -55,6 +56,7 @@ mod daemon;
 mod databases;
 mod demo;
 mod deploy;
+mod dispatch;
 mod doctor;
 mod ecs;
 #[cfg(feature = "examples")]
@@ -83,6 +85,7 @@ mod safety;
 mod seeds;
 mod select;
 mod serve;
+mod serving;
 mod settings;
 mod shared;
 #[cfg(feature = "soak")]

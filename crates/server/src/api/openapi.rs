@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{OPERATIONS, Operation};
+use super::{Operation, dispatch, operations};
 
 /// OpenAPI 3.1.
 pub(super) fn document() -> Json {
     let mut paths = Map::new();
-    for operation in OPERATIONS {
+    for operation in operations() {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method] = described(operation);
     }
@@ -67,7 +67,7 @@ fn described(operation: &Operation) -> Json {
     described
 }
 
-fn object(required: &[(&str, Json)], optional: &[(&str, Json)]) -> Json {
+pub(super) fn object(required: &[(&str, Json)], optional: &[(&str, Json)]) -> Json {
     let all = required.iter().chain(optional);
     let properties: Map<String, Json> =
         all.map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
@@ -75,27 +75,27 @@ fn object(required: &[(&str, Json)], optional: &[(&str, Json)]) -> Json {
     json!({ "type": "object", "properties": properties, "required": required })
 }
 
-fn text() -> Json {
+pub(super) fn text() -> Json {
     json!({ "type": "string" })
 }
 
-fn number() -> Json {
+pub(super) fn number() -> Json {
     json!({ "type": "integer", "minimum": 0 })
 }
 
-fn yes_no() -> Json {
+pub(super) fn yes_no() -> Json {
     json!({ "type": "boolean" })
 }
 
-fn or_null(kind: &str) -> Json {
+pub(super) fn or_null(kind: &str) -> Json {
     json!({ "type": [kind, "null"] })
 }
 
-fn many(schema: Json) -> Json {
+pub(super) fn many(schema: Json) -> Json {
     json!({ "type": "array", "items": schema })
 }
 
-fn named(name: &str) -> Json {
+pub(super) fn named(name: &str) -> Json {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
@@ -108,7 +108,7 @@ fn conclusion() -> Json {
 }
 
 fn schemas() -> Json {
-    json!({
+    let mut schemas = json!({
         "Problem": object(
             &[("status", number()), ("title", text()), ("detail", text())],
             &[("hint", text())],
@@ -136,7 +136,11 @@ fn schemas() -> Json {
         "Accepted": object(&[("run", number()), ("attempt", number())], &[]),
         "RepositoryList": object(&[("repositories", many(repository()))], &[]),
         "PushList": object(&[("pushes", many(push()))], &[]),
-    })
+    });
+    for (name, schema) in dispatch::schemas() {
+        schemas[name] = schema;
+    }
+    schemas
 }
 
 /// What a run is called everywhere.

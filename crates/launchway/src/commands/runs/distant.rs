@@ -81,13 +81,20 @@ fn watched(client: &Client, url: &str, run: &RunRef) -> Outcome {
     let name = client.name(run)?;
     // That there is no such run is said before anything is drawn.
     client.run(&name)?;
-    let mut reporter = reporter(Format::Human);
-    let followed = client.follow(&name, &mut |run, event| reporter.event(run, event));
+    followed(client, url, &name, Format::Human)
+}
+
+/// Follows a run to its end, as the command does that drives one.
+pub(crate) fn followed(client: &Client, url: &str, name: &str, format: Format) -> Outcome {
+    let mut reporter = reporter(format);
+    let followed = client.follow(name, &mut |run, event| reporter.event(run, event));
     reporter.end();
     followed?;
-    let DistantRun { view, .. } = client.run(&name)?;
-    let summary = |blob: &BlobId| client.summary(&view, blob);
-    closing::show_one(&view, &summary, &format!(" --server {url}"));
+    let DistantRun { view, .. } = client.run(name)?;
+    if format == Format::Human {
+        let summary = |blob: &BlobId| client.summary(&view, blob);
+        closing::show_one(&view, &summary, &format!(" --server {url}"));
+    }
     Ok(exit_of_run(view.conclusion))
 }
 
