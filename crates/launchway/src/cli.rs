@@ -9,6 +9,7 @@ mod deploy;
 mod event;
 mod examples;
 mod init;
+mod notify;
 mod runs;
 mod secrets;
 mod serve;
@@ -29,6 +30,7 @@ pub(crate) use deploy::{
 };
 pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
 pub(crate) use init::{InitArgs, InitTarget};
+pub(crate) use notify::{NotifyCommand, NotifyListArgs};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
 pub(crate) use secrets::{SecretsCommand, VarsCommand};
 pub(crate) use serve::{
@@ -143,6 +145,9 @@ pub(crate) enum Command {
     /// Say who may use a server
     #[command(subcommand)]
     Tokens(TokensCommand),
+    /// Look at messages: what others were sent, and what they are owed
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// Delete what is past, and what nothing needs any more
     Prune(PruneArgs),
     /// Write manual pages, one for each command

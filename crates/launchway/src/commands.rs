@@ -21,6 +21,7 @@ mod issuer;
 mod logs;
 mod man;
 mod native;
+mod notify;
 mod plan;
 mod promote;
 mod prune;
@@ -89,6 +90,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
             None => environments::run(&args.settings, &state()?)?,
         },
         Command::Doctor(args) => doctor::run(&args, &state()?)?,
+        Command::Notify(command) => notify::run(&command, &state()?)?,
         Command::Issuer(command) => issuer::run(&command, &state()?)?,
         Command::Init(args) => init::run(&args)?,
         Command::Demo(args) => demo::run(&args, &state()?)?,

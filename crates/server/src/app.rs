@@ -202,6 +202,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/repositories", get(pages::repositories))
         .route("/dispatch", get(pages::dispatch).post(pages::dispatched))
         .route("/deployments", get(pages::deployments))
+        .route("/messages", get(pages::messages))
         .route("/live/runs", get(live::runs))
         .route("/live/runs/{run}", get(live::run))
         .route("/live/runs/{run}/jobs/{job}", get(live::job))

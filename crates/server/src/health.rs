@@ -35,6 +35,8 @@ pub(crate) async fn readyz(State(app): State<Shared>) -> Response {
 pub(crate) async fn metrics(State(app): State<Shared>) -> Result<Response, Problem> {
     let text = blocking(move || {
         let open = app.store.open_streams()?.len() as u64;
+        let owed = app.store.outbox_counts()?;
+        let troubled = app.store.troubled_receivers()?.len() as u64;
         let workers = app.engine.workers();
         let of = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
         let mut text = String::new();
@@ -64,6 +66,25 @@ pub(crate) async fn metrics(State(app): State<Shared>) -> Result<Response, Probl
             "counter",
             "Requests without a right to be made.",
             of(&app.counts.refused),
+        );
+        add("launchway_messages_owed", "gauge", "Messages that are owed to others.", owed.owed);
+        add(
+            "launchway_messages_given_up",
+            "gauge",
+            "Messages of the last 30 days that nobody tries to send any more.",
+            owed.given_up,
+        );
+        add(
+            "launchway_messages_delivered",
+            "gauge",
+            "Messages of the last 30 days that their receivers have.",
+            owed.delivered,
+        );
+        add(
+            "launchway_receivers_troubled",
+            "gauge",
+            "Receivers of messages that did not answer the last time.",
+            troubled,
         );
         let began = of(&app.counts.began_ms) / 1000;
         add("launchway_start_time_seconds", "gauge", "When the server began, since 1970.", began);

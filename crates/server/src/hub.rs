@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
@@ -14,23 +15,36 @@ use tokio::sync::watch;
 const LOOK_SECONDS: i64 = 5;
 
 /// The place where changes are made known.
-#[derive(Clone, Debug)]
-pub struct Hub(watch::Sender<u64>);
+#[derive(Clone)]
+pub struct Hub {
+    count: watch::Sender<u64>,
+    told: Arc<Mutex<Vec<Told>>>,
+}
+
+type Told = Box<dyn Fn() + Send>;
 
 impl Default for Hub {
     fn default() -> Hub {
-        Hub(watch::Sender::new(0))
+        Hub { count: watch::Sender::new(0), told: Arc::default() }
     }
 }
 
 impl Hub {
     /// Something changed.
     pub fn changed(&self) {
-        self.0.send_modify(|count| *count += 1);
+        self.count.send_modify(|count| *count += 1);
+        for tell in self.told.lock().expect("nobody panics while telling").iter() {
+            tell();
+        }
+    }
+
+    /// Has somebody told of each change who is no page. They may not wait in it.
+    pub fn tell(&self, tell: impl Fn() + Send + 'static) {
+        self.told.lock().expect("nobody panics while telling").push(Box::new(tell));
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
-        self.0.subscribe()
+        self.count.subscribe()
     }
 
     /// Makes changes of the journal known that other processes make. Ends with the process.

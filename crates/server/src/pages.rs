@@ -3,6 +3,7 @@
 mod deployments;
 mod dispatch;
 mod job;
+mod messages;
 mod repositories;
 mod run;
 mod runs;
@@ -11,6 +12,7 @@ mod sign_in;
 pub(crate) use deployments::deployments;
 pub(crate) use dispatch::{dispatch, dispatched};
 pub(crate) use job::{job, job_href, lines, raw, why};
+pub(crate) use messages::messages;
 pub(crate) use repositories::repositories;
 pub(crate) use run::{cancel, rerun, resume, run};
 pub(crate) use runs::{before, runs};

@@ -1,7 +1,7 @@
 //! The journal and the blobs on this machine, in one state folder:
 //!
 //! ```text
-//! journal.db     SQLite: streams of events, chained by digest; the numbers of runs
+//! journal.db     SQLite: streams of events, chained by digest; the numbers of runs; what others are owed
 //! lock           held while the journal is opened, so that its schema is made once
 //! blobs/         bytes by their SHA-256: logs, artifacts, summaries
 //! logs/          logs that still grow, one for each lease of a job
@@ -19,6 +19,9 @@
 //! A journal that several machines share is read into one of these, entry by entry
 //! ([`Store::take_in`]); where it lies is `bucket`'s business.
 //!
+//! What others are owed is computed from the journal and kept beside it ([`Owed`]): rows that say how
+//! often it was tried, when it is tried next, and how it ended.
+//!
 //! Deleting goes the other way round: first the events of a stream are forgotten, then the blobs that
 //! nobody names any more are removed. What is left over after a kill is found by the next look,
 //! because what may go is computed from the journal and kept nowhere.
@@ -27,6 +30,7 @@ mod blobs;
 mod database;
 mod error;
 mod logs;
+mod outbox;
 mod read;
 mod references;
 mod shared;
@@ -40,6 +44,10 @@ pub use blobs::Blobs;
 pub use database::{Durability, LOCK_WAIT_MAX_MS};
 pub use error::StoreError;
 pub use logs::Logs;
+pub use outbox::{
+    BODY_BYTES_MAX, Delivery, DeliveryState, Follow, OutboxCounts, Owed, ReceiverHealth, Settled,
+    TroubledReceiver, WantedDeliveries,
+};
 pub use read::{BrokenChain, Happened, ReadError, RunRecord, Verified};
 pub use shared::{Cursor, SharedPlace, TakenIn, TakenStream};
 pub use store::{Ledger, Store};

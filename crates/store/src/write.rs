@@ -101,6 +101,7 @@ pub(crate) fn perform(
         Request::AllocateAttempt { run } => allocate_attempt(transaction, *run),
         Request::Forget { stream } => forget(transaction, *stream),
         Request::TakeIn(entry) => shared::take_in(transaction, entry),
+        Request::Outbox(change) => crate::outbox::change(transaction, change),
         Request::Looked { at } => shared::looked(transaction, *at),
     }
 }

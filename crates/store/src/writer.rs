@@ -46,6 +46,8 @@ pub(crate) enum Request {
     Forget { stream: StreamId },
     /// Takes an entry of a shared journal in.
     TakeIn(Box<TakenIn>),
+    /// Changes what others are owed.
+    Outbox(Box<crate::outbox::Change>),
     /// The shared journal was looked at.
     Looked { at: Timestamp },
 }
@@ -71,6 +73,8 @@ pub(crate) enum Answer {
     Release(ReleaseId),
     Forgotten,
     TakenIn,
+    /// Whether it was done.
+    Outbox(bool),
 }
 
 type Reply = Result<Answer, Refusal>;

@@ -30,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("check", &["syntax"]),
     ("probe", &["event", "https", "mask", "ports"]),
     ("store", &["event", "mask", "ports"]),
+    ("outbox", &["event", "ports", "store"]),
     ("repository", &["event"]),
     ("actions", &["aws", "commands", "expr", "https", "mask", "store", "syntax", "workflow"]),
     ("services", &[]),

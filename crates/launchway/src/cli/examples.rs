@@ -453,6 +453,19 @@ pub(super) const APPROVALS_REJECT: &str = "\
 Examples:
   launchway approvals reject 12 --reason \"not before the sale\"";
 
+/// `launchway notify list`
+pub(super) const NOTIFY_LIST: &str = "\
+Examples:
+  launchway notify list                                       of this machine's state folder
+  launchway notify list --undelivered --state /srv/launchway  what a server still owes, or gave up
+  launchway notify list --format json";
+
+/// `launchway notify retry`
+pub(super) const NOTIFY_RETRY: &str = "\
+Examples:
+  launchway notify retry 12
+  launchway notify retry 12 --state /srv/launchway";
+
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};

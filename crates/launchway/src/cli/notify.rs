@@ -1,0 +1,33 @@
+//! `launchway notify`
+
+use clap::{Args, Subcommand};
+
+use super::{Format, examples};
+
+/// `launchway notify`
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum NotifyCommand {
+    /// List what others were sent or are owed, newest first
+    #[command(after_help = examples::NOTIFY_LIST)]
+    List(NotifyListArgs),
+    /// Try one again that waits or was given up
+    #[command(after_help = examples::NOTIFY_RETRY)]
+    Retry {
+        /// Its number
+        number: u64,
+    },
+}
+
+/// `launchway notify list`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NotifyListArgs {
+    /// Only what is not delivered: owed still, or given up
+    #[arg(long)]
+    pub(crate) undelivered: bool,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
+    /// How they are written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}

@@ -1,0 +1,346 @@
+//! The hands: looks through the journal, sends what is due, writes down how it ended.
+//!
+//! One attempt at a time for each receiver, each on a thread of its own: one that hangs keeps nobody
+//! else waiting. There is nothing in memory that is not in the rows, but for who is being sent to.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use event::Timestamp;
+use store::{Delivery, Store, StoreError};
+
+use crate::decide;
+use crate::post::{Ended, Fault, Look, Post, Trouble, since};
+
+/// Events that are looked at before the cursor is moved.
+const FEED_EVENTS: usize = 256;
+
+/// Attempts at a time.
+const ATTEMPTS_MAX: usize = 16;
+
+/// Rows that are looked at for what can be sent: more receivers than attempts at a time.
+const DUE_MAX: usize = 256;
+
+/// An attempt that began longer ago was interrupted, where several processes send from one store:
+/// every [`Post::send`] ends long before.
+const INTERRUPTED_MS: u64 = 5 * 60_000;
+
+/// A look without a sign.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// When told to end: how long attempts under way may go on. What is cut off is looked at first by the
+/// next one.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Rows that were settled are kept for people for so long.
+const KEPT_MS: u64 = 30 * 24 * 3_600_000;
+
+/// How often what is older is deleted.
+const TIDY_MS: u64 = 3_600_000;
+
+/// What tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Where a courier is told that something may be owed.
+#[derive(Clone, Debug)]
+pub struct Wake(SyncSender<()>);
+
+impl Wake {
+    /// Something changed. Never waits: one sign is as good as many.
+    pub fn now(&self) {
+        let _ = self.0.try_send(());
+    }
+}
+
+/// What a round did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// Attempts that were made.
+    pub attempts: usize,
+    /// Of them, how many arrived.
+    pub arrived: usize,
+}
+
+/// Whoever sends what one consumer owes.
+pub struct Courier {
+    inner: Arc<Inner>,
+    signs: Receiver<()>,
+    wake: Wake,
+}
+
+struct Inner {
+    store: Arc<Store>,
+    post: Arc<dyn Post>,
+    clock: Clock,
+    say: Box<dyn Fn(&str) + Send + Sync>,
+    busy: Mutex<BTreeSet<String>>,
+    idle: Condvar,
+}
+
+impl Courier {
+    /// For a consumer. `say` is told, in a line, what somebody who looks after it should know.
+    pub fn new(
+        store: Arc<Store>,
+        post: Arc<dyn Post>,
+        clock: Clock,
+        say: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Courier {
+        let (sender, signs) = sync_channel(1);
+        let (busy, idle) = (Mutex::default(), Condvar::new());
+        let inner = Inner { store, post, clock, say: Box::new(say), busy, idle };
+        Courier { inner: Arc::new(inner), signs, wake: Wake(sender) }
+    }
+
+    /// Where it is told that something may be owed.
+    pub fn wake(&self) -> Wake {
+        self.wake.clone()
+    }
+
+    /// Owes from here on: where the consumer never looked, what happened before is not looked at.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub fn begin(&self) -> Result<(), StoreError> {
+        self.inner.begin()
+    }
+
+    /// No other process sends for this consumer: what is under way was interrupted.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub fn is_alone(&self) -> Result<(), StoreError> {
+        let Inner { store, post, .. } = &*self.inner;
+        store.free_deliveries(post.consumer())
+    }
+
+    /// Looks through what happened, then sends what is due, one after the other.
+    ///
+    /// # Errors
+    /// When the rows cannot be read or written.
+    pub fn round(&self) -> Result<Round, StoreError> {
+        let inner = &self.inner;
+        inner.look_through()?;
+        let mut round = Round::default();
+        loop {
+            let before = round.arrived;
+            for delivery in inner.due()? {
+                let Some(arrived) = inner.attempt(&delivery)? else { continue };
+                round.attempts += 1;
+                round.arrived += usize::from(arrived);
+            }
+            // What arrived lets the next of its lane go.
+            if round.arrived == before {
+                return Ok(round);
+            }
+        }
+    }
+
+    /// Sends what comes to be owed, until `is_over` says so.
+    pub fn run(self, is_over: &dyn Fn() -> bool) {
+        let inner = &self.inner;
+        let mut tidied = Timestamp(0);
+        while !is_over() {
+            let now = (inner.clock)();
+            let mut looked = inner.look_through().and_then(|()| self.dispatch());
+            if since(now, tidied) > TIDY_MS {
+                tidied = now;
+                let before = Timestamp(now.0.saturating_sub(KEPT_MS));
+                looked = looked.and(inner.store.forget_deliveries(before));
+            }
+            if let Err(error) = looked {
+                (inner.say)(&format!("warning: {}", story(&error)));
+            }
+            match self.signs.recv_timeout(self.patience()) {
+                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => unreachable!("it has an end of its own"),
+            }
+        }
+        let busy = inner.busy();
+        // What is cut off here stands in its row as one that nobody knows of.
+        let _ = inner.idle.wait_timeout_while(busy, GRACE, |busy| !busy.is_empty());
+    }
+
+    /// Until the next is due.
+    fn patience(&self) -> Duration {
+        let Inner { store, post, clock, .. } = &*self.inner;
+        match store.next_due(post.consumer()) {
+            Ok(Some(at)) => {
+                // One that is due already waits for its receiver or its lane, whose end is a sign.
+                let wait_ms = at.0.saturating_sub(clock().0);
+                if wait_ms == 0 { LOOK } else { Duration::from_millis(wait_ms).min(LOOK) }
+            }
+            _ => LOOK,
+        }
+    }
+
+    /// Begins what can be sent, each on a thread of its own.
+    fn dispatch(&self) -> Result<(), StoreError> {
+        for delivery in self.inner.due()? {
+            {
+                let mut busy = self.inner.busy();
+                if busy.len() >= ATTEMPTS_MAX {
+                    break;
+                }
+                if !busy.insert(delivery.receiver.clone()) {
+                    continue;
+                }
+            }
+            let (inner, wake) = (Arc::clone(&self.inner), self.wake.clone());
+            let receiver = delivery.receiver.clone();
+            let work = move || {
+                // Given back however the attempt ends: a fault of ours shuts nobody out for ever.
+                let _turn = Turn { inner: &inner, wake, receiver: delivery.receiver.clone() };
+                if let Err(error) = inner.attempt(&delivery) {
+                    (inner.say)(&format!("warning: {}: {}", delivery.about, story(&error)));
+                }
+            };
+            let started = std::thread::Builder::new().name("courier".to_owned()).spawn(work);
+            if let Err(error) = started {
+                self.inner.busy().remove(&receiver);
+                (self.inner.say)(&format!("warning: no thread to send with: {error}"));
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The right to send to a receiver.
+struct Turn<'i> {
+    inner: &'i Inner,
+    wake: Wake,
+    receiver: String,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.inner.busy().remove(&self.receiver);
+        self.inner.idle.notify_all();
+        self.wake.now();
+    }
+}
+
+impl Inner {
+    fn busy(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        // Whoever panicked while holding it had put nothing half into it.
+        self.busy.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn begin(&self) -> Result<(), StoreError> {
+        let consumer = self.post.consumer();
+        if self.store.outbox_cursor(consumer)?.is_none() {
+            let end = self.store.end_of_feed()?;
+            // Where another process was first, that is as good.
+            self.store.owe(consumer, (None, end), (self.clock)(), Vec::new())?;
+        }
+        Ok(())
+    }
+
+    /// Reads on from the cursor to the end, and writes down what is owed.
+    fn look_through(&self) -> Result<(), StoreError> {
+        self.begin()?;
+        let consumer = self.post.consumer();
+        loop {
+            let from = self.store.outbox_cursor(consumer)?;
+            let happened = self.store.feed(from.unwrap_or(0), FEED_EVENTS)?;
+            let (mut owed, mut to) = (Vec::new(), None);
+            let mut is_held = false;
+            for it in &happened {
+                match self.post.owed(it) {
+                    Ok(found) => owed.extend(found),
+                    Err(Trouble::Unreadable(why)) => {
+                        (self.say)(&format!(
+                            "warning: nobody is told of event {} of {}: {why}",
+                            it.seq, it.stream
+                        ));
+                    }
+                    Err(Trouble::Later(why)) => {
+                        (self.say)(&format!("warning: {consumer} waits: {why}"));
+                        is_held = true;
+                        break;
+                    }
+                }
+                to = Some(it.position);
+            }
+            let Some(to) = to else { return Ok(()) };
+            // Where another process was first, it is looked again.
+            self.store.owe(consumer, (from, to), (self.clock)(), owed)?;
+            if is_held || happened.len() < FEED_EVENTS {
+                return Ok(());
+            }
+        }
+    }
+
+    fn due(&self) -> Result<Vec<Delivery>, StoreError> {
+        let now = (self.clock)();
+        self.store.due(self.post.consumer(), now, interrupted(now), DUE_MAX)
+    }
+
+    /// One attempt; none where another process has it. Says whether it arrived.
+    fn attempt(&self, delivery: &Delivery) -> Result<Option<bool>, StoreError> {
+        let now = (self.clock)();
+        if !self.store.begin_delivery(delivery.id, now, interrupted(now))? {
+            return Ok(None);
+        }
+        let ended = self.deliver(delivery);
+        let health = self.store.receiver_health(&delivery.consumer, &delivery.receiver)?;
+        let now = (self.clock)();
+        let (settled, after) = decide::settled(delivery, &health, now, &ended);
+        self.tell(delivery, &settled, (health.failures, after.failures));
+        let changed = (after != health).then_some(after);
+        self.store.settle_delivery(delivery.id, now, settled, changed)?;
+        Ok(Some(matches!(ended, Ended::Arrived { .. })))
+    }
+
+    fn deliver(&self, delivery: &Delivery) -> Ended {
+        if delivery.is_unsure {
+            match self.post.look(delivery) {
+                Look::Arrived { remote } => return Ended::Arrived { remote },
+                // Nothing was sent: what nobody knew, nobody knows still.
+                Look::Failed(failed) if failed.fault != Fault::Refused => {
+                    return Ended::Failed(failed);
+                }
+                Look::Failed(_) | Look::NotThere | Look::CannotTell => {}
+            }
+        }
+        match self.post.send(delivery) {
+            Ok(remote) => Ended::Arrived { remote },
+            Err(failed) => Ended::Failed(failed),
+        }
+    }
+
+    /// Says what somebody should know: one is given up, a receiver stops or begins to answer.
+    fn tell(&self, delivery: &Delivery, settled: &store::Settled, failures: (u32, u32)) {
+        let Delivery { about, receiver, .. } = delivery;
+        match (settled, failures) {
+            (store::Settled::GivenUp { note }, _) => {
+                (self.say)(&format!("warning: given up: {about}, for {receiver}: {note}"));
+            }
+            (store::Settled::Again { note, .. }, (0, _)) => {
+                (self.say)(&format!(
+                    "warning: {receiver} does not take {about}, tried again: {note}"
+                ));
+            }
+            (store::Settled::Delivered { .. }, (1.., 0)) => {
+                (self.say)(&format!("{receiver} answers again"));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn interrupted(now: Timestamp) -> Timestamp {
+    Timestamp(now.0.saturating_sub(INTERRUPTED_MS))
+}
+
+fn story(error: &dyn std::error::Error) -> String {
+    let mut story = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        story.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    story
+}
