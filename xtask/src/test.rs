@@ -252,6 +252,18 @@ const TIERS: &[Tier] = &[
         ],
         usual: true,
     },
+    // DORA's five figures, calculated a second time, in another language, from generated histories.
+    Tier {
+        name: "numbers",
+        needs: &[PYTHON_3_11],
+        steps: &[
+            Step::Ready("cargo build --quiet -p figures --example dora"),
+            Step::One(
+                "python3.11 crates/figures/differential/dora.py {target}/debug/examples/dora 150",
+            ),
+        ],
+        usual: true,
+    },
     // The shared journal against a server of S3 that is not ours. The registry of Python is asked.
     Tier {
         name: "moto",
@@ -270,6 +282,10 @@ const TIERS: &[Tier] = &[
         steps: &[
             Step::Tests(
                 "cargo test --quiet -p launchway --features soak --test e2e soak:: -- --nocapture",
+            ),
+            Step::Ready("cargo build --quiet -p figures --example dora"),
+            Step::One(
+                "python3.11 crates/figures/differential/dora.py {target}/debug/examples/dora 1000 1000",
             ),
             // The whole load on a service while it is replaced.
             Step::Tests(

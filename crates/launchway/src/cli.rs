@@ -9,6 +9,7 @@ mod deploy;
 mod event;
 mod examples;
 mod init;
+mod metrics;
 mod notify;
 mod runs;
 mod secrets;
@@ -30,6 +31,7 @@ pub(crate) use deploy::{
 };
 pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
 pub(crate) use init::{InitArgs, InitTarget};
+pub(crate) use metrics::{Figure, MetricsArgs};
 pub(crate) use notify::{NotifyCommand, NotifyListArgs};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
 pub(crate) use secrets::{SecretsCommand, VarsCommand};
@@ -103,6 +105,8 @@ pub(crate) enum Command {
     Logs(ServiceLogsArgs),
     /// List what was deployed, newest first
     History(HistoryArgs),
+    /// Show how often is deployed, how long that takes, how often it fails, and how pipelines do
+    Metrics(MetricsArgs),
     /// Look at deployments, and do something about them
     #[command(subcommand)]
     Deployments(DeploymentsCommand),

@@ -20,6 +20,7 @@ mod init;
 mod issuer;
 mod logs;
 mod man;
+mod metrics;
 mod native;
 mod notify;
 mod plan;
@@ -80,6 +81,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Status(args) => status::run(&args.of, &state()?)?,
         Command::Logs(args) => logs::run(&args, &state()?)?,
         Command::History(args) => history::run(&args, &state()?)?,
+        Command::Metrics(args) => metrics::run(&args, &state()?)?,
         Command::Approvals(command) => approvals::run(&command, &state()?)?,
         Command::Deployments(command) => deployments::run(&command, &state()?)?,
         Command::Releases(args) => releases::run(&args.of, &state()?)?,

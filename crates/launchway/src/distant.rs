@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::time::Duration;
 
 use event::{BlobId, RunEvent, RunId};
+use figures::{Asked, Report};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use server::{Problem, RunEvents, RunList, StoredEvent};
@@ -140,6 +141,20 @@ impl Client {
                 return Ok(all);
             }
         }
+    }
+
+    /// The numbers.
+    pub(crate) fn metrics(&self, since: &str, asked: &Asked) -> Result<Report, Failure> {
+        let asked = [
+            ("environment", &asked.environment),
+            ("service", &asked.service),
+            ("repository", &asked.repository),
+        ];
+        let asked = asked.iter().filter_map(|(name, value)| {
+            value.as_ref().map(|value| format!("&{name}={}", percent(value)))
+        });
+        let asked: String = asked.collect();
+        self.get(&format!("/api/v1/metrics?since={}{asked}", percent(since)))
     }
 
     /// What a person means, as the API names it.

@@ -2,6 +2,7 @@
 //! the document are made from it, so neither can have what the other has not.
 
 mod dispatch;
+pub(crate) mod metrics;
 mod openapi;
 
 use std::sync::Arc;
@@ -194,6 +195,7 @@ const OPERATIONS: &[Operation] = &[
         answer: (200, "PushList"),
         route: || get(list_pushes),
     },
+    metrics::OPERATION,
     Operation {
         method: "get",
         path: "/api/v1/events",

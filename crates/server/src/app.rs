@@ -9,6 +9,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use event::{Conclusion, Seq, StreamId, Timestamp};
+use figures::Figures;
 use ports::Journal as _;
 use store::Store;
 use tokio::sync::watch;
@@ -33,6 +34,7 @@ const BODY_BYTES_MAX: usize = 64 << 10;
 /// What every request shares.
 pub(crate) struct App {
     pub(crate) store: Arc<Store>,
+    pub(crate) figures: Figures,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) access: Access,
     pub(crate) hub: Hub,
@@ -80,7 +82,7 @@ pub(crate) struct Wanted {
 
 impl App {
     pub(crate) fn new(
-        store: Arc<Store>,
+        (store, figures): (Arc<Store>, Figures),
         engine: Arc<dyn Engine>,
         access: Access,
         hub: Hub,
@@ -91,6 +93,7 @@ impl App {
         counts.began_ms.store(crate::words::now().0, Ordering::Relaxed);
         App {
             store,
+            figures,
             engine,
             access,
             hub,
@@ -203,6 +206,8 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/dispatch", get(pages::dispatch).post(pages::dispatched))
         .route("/deployments", get(pages::deployments))
         .route("/messages", get(pages::messages))
+        .route("/insights", get(pages::delivery))
+        .route("/insights/pipelines", get(pages::pipelines))
         .route("/live/runs", get(live::runs))
         .route("/live/runs/{run}", get(live::run))
         .route("/live/runs/{run}/jobs/{job}", get(live::job))

@@ -1,18 +1,22 @@
 //! Pages: made here, whole, and readable without a script.
 
+mod delivery;
 mod deployments;
 mod dispatch;
 mod job;
 mod messages;
+mod pipelines;
 mod repositories;
 mod run;
 mod runs;
 mod sign_in;
 
+pub(crate) use delivery::delivery;
 pub(crate) use deployments::deployments;
 pub(crate) use dispatch::{dispatch, dispatched};
 pub(crate) use job::{job, job_href, lines, raw, why};
 pub(crate) use messages::messages;
+pub(crate) use pipelines::pipelines;
 pub(crate) use repositories::repositories;
 pub(crate) use run::{cancel, rerun, resume, run};
 pub(crate) use runs::{before, runs};

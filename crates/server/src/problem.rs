@@ -91,6 +91,12 @@ impl From<store::ReadError> for Problem {
     }
 }
 
+impl From<figures::FiguresError> for Problem {
+    fn from(error: figures::FiguresError) -> Problem {
+        Problem::missing(&error)
+    }
+}
+
 impl From<std::io::Error> for Problem {
     fn from(error: std::io::Error) -> Problem {
         Problem::missing(&error)

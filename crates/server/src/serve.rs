@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use figures::Figures;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -18,6 +19,7 @@ use crate::app::{App, routes};
 use crate::engine::Engine;
 use crate::guard::Place;
 use crate::hub::Hub;
+use crate::numbers;
 
 /// Connections at a time: 200 people with a few pages each.
 const CONNECTIONS_MAX: usize = 1_024;
@@ -49,6 +51,9 @@ pub enum ServerError {
     /// Threads, or the watch on the journal.
     #[error("cannot start the server")]
     Start(#[source] io::Error),
+    /// The numbers' file.
+    #[error("cannot keep the numbers")]
+    Figures(#[source] figures::FiguresError),
 }
 
 /// How the server is to be.
@@ -112,10 +117,12 @@ impl Server {
             .thread_name("http")
             .build()
             .map_err(ServerError::Start)?;
+        let figures = Figures::open(folder).map_err(ServerError::Figures)?;
         let place = Place { url: self.options.url, address: self.address };
         let stop = stop.0.subscribe();
-        let app = Arc::new(App::new(store, engine, access, hub, place, stop.clone()));
+        let app = Arc::new(App::new((store, figures), engine, access, hub, place, stop.clone()));
         let listener = self.listener;
+        runtime.spawn(numbers::keep_up(Arc::clone(&app)));
         runtime.block_on(async {
             let listener = TcpListener::from_std(listener).map_err(ServerError::Start)?;
             accept(listener, app, stop).await;

@@ -248,6 +248,30 @@ pub(crate) fn feed(
     statement.query_map([after, limit], happened)?.collect()
 }
 
+/// The place of the newest event in the whole journal; 0 where there is none.
+pub(crate) fn newest_position(connection: &Connection) -> rusqlite::Result<u64> {
+    let mut statement =
+        connection.prepare_cached("SELECT coalesce(max(position), 0) FROM event")?;
+    let newest: i64 = statement.query_row([], |row| row.get(0))?;
+    Ok(newest.cast_unsigned())
+}
+
+/// Streams that are over and whose last event stands behind one place and not behind another, in
+/// the order of those events. No payload is read for that.
+pub(crate) fn ended_between(
+    connection: &Connection,
+    (after, until): (u64, u64),
+) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT stream.name FROM event JOIN stream ON stream.id = event.stream
+         WHERE event.position > ?1 AND event.position <= ?2
+           AND stream.open = 0 AND stream.forgotten = 0 AND event.seq = stream.seq
+         ORDER BY event.position",
+    )?;
+    let place = |it: u64| i64::try_from(it).unwrap_or(i64::MAX);
+    statement.query_map([place(after), place(until)], |row| row.get(0))?.collect()
+}
+
 /// Streams of runs that ended and still have their events, oldest first, with the time of the last event. A
 /// kind of stream that this version does not know is not its business.
 pub(crate) fn ended_streams(

@@ -191,6 +191,17 @@ impl Store {
         read::feed(&self.reader(), after, limit).map_err(|source| self.sqlite(source))
     }
 
+    /// The place of the newest event in the whole journal; 0 where there is none.
+    pub fn newest_position(&self) -> Result<u64, StoreError> {
+        read::newest_position(&self.reader()).map_err(|source| self.sqlite(source))
+    }
+
+    /// Streams that are over, by their names, whose last event stands behind `after` and not behind
+    /// `until`, in the order of those events: what a fold that keeps a cursor has to look at.
+    pub fn ended_between(&self, after: u64, until: u64) -> Result<Vec<String>, StoreError> {
+        read::ended_between(&self.reader(), (after, until)).map_err(|source| self.sqlite(source))
+    }
+
     /// Streams of runs that ended and still have their events, oldest first, each with when it ended.
     pub fn ended_streams(&self) -> Result<Vec<(StreamId, Timestamp)>, StoreError> {
         read::ended_streams(&self.reader()).map_err(|source| self.sqlite(source))

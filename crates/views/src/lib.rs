@@ -5,6 +5,7 @@
 //!                              two of them                        ->  Difference, ...
 //! DeploymentEvent, ...     ->  DeploymentView (one deployment)    ->  DeploymentRow (its line)
 //!                              all of an environment              ->  Ledger (what runs, what was good)
+//! one that is over             ->  Shipment, ...; AttemptFacts    ->  Dora, Health (the numbers)
 //! ```
 //!
 //! A view decides nothing and knows no clock: it shows what the journal says. A job whose lease is
@@ -15,20 +16,33 @@
 //! A view is fed event by event, each in time that does not grow with the run (but for looking up a
 //! job by its key), so it can follow a run while it goes.
 
+mod attempt;
 mod compare;
 mod deployment;
+mod dora;
+mod health;
 mod job;
 mod ledger;
 mod row;
 mod run;
+mod shipment;
+mod statistics;
 mod waiting;
 
+pub use attempt::{AttemptFacts, JobFacts, KeptArtifact, StepFacts};
 pub use compare::{Compared, Difference, compare};
 pub use deployment::{
     DeedView, DeployStepView, DeploymentRow, DeploymentView, EndView, GateView, OwnerView,
     RefusedApproval, SignatureView,
 };
+pub use dora::{
+    ChangeFailures, Deployed, Dora, Failed, Frequency, LeadTime, Led, LeftOut, Omission, Recovered,
+    Recovery, Rework, Week, dora,
+};
+pub use health::{Finished, Health, Repair, Waited, health, queues};
 pub use job::{AnnotationView, JobView, Loss, StepView, SummaryView};
 pub use ledger::{Ledger, ReleaseLine, Running, ServiceLedger};
 pub use row::RunRow;
 pub use run::{ArtifactView, JobCounts, Note, RunHeader, RunView};
+pub use shipment::Shipment;
+pub use statistics::{SAMPLES_MIN, Share, Spread, Window};

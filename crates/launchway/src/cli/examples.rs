@@ -321,6 +321,16 @@ Examples:
   launchway history                               the newest deployments, to all environments
   launchway history production -n 100 --format json";
 
+/// `launchway metrics`
+pub(super) const METRICS: &str = "\
+Examples:
+  launchway metrics                               DORA's five of production, and this repository's pipelines
+  launchway metrics --since 30d --environment staging --service api
+  launchway metrics --of recovery                 what failed, and what mended it
+  launchway metrics --server https://ci.example.com --format json
+
+Of fewer than five measurements no median and no rate is told. docs/metrics.md says how each is counted.";
+
 /// `launchway releases`
 pub(super) const RELEASES: &str = "\
 Examples:

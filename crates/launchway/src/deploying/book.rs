@@ -76,7 +76,7 @@ impl Book {
     }
 
     /// Where all looking is done.
-    fn copy(&self) -> &Arc<Store> {
+    pub(crate) fn copy(&self) -> &Arc<Store> {
         self.shared.as_ref().map_or(&self.store, |it| it.copy())
     }
 

@@ -286,6 +286,57 @@ fn the_command_line_says_the_same_of_a_server() {
     serving.end();
 }
 
+#[test]
+fn figures_are_counted_beside_and_open_into_their_runs() {
+    let serving = Serving::of(
+        "on: push\njobs:\n  fails:\n    runs-on: ubuntu-latest\n    steps: [{run: exit 1}]\n",
+    );
+    serving.push();
+    serving.ended("1");
+    let mut told = Json::Null;
+    wait_until("the run is counted", || {
+        told = serving.get("/api/v1/metrics?since=1d").json();
+        told["pipelines"].as_array().is_some_and(|it| !it.is_empty())
+    });
+    let pipeline = &told["pipelines"][0];
+    assert_eq!(pipeline["success"], serde_json::json!({ "part": 0, "whole": 1, "rate": null }));
+    let failure = &pipeline["failures"][0];
+    assert_eq!((&failure["run"], &failure["stream"]), (&1.into(), &"run/1/1".into()));
+    let events = serving.get("/api/v1/runs/1/events").json();
+    let events = events["events"].as_array().unwrap();
+    let named = events.iter().find(|it| it["seq"] == failure["seq"]).unwrap();
+    assert_eq!(named["event"]["type"], "RunCompleted", "the figure opens into this event");
+    assert_eq!(told["queues"][0]["labels"], "ubuntu-latest");
+    let page = serving.get("/insights/pipelines");
+    assert!(page.text.contains("The default branch is red since"), "{}", page.text);
+    assert!(serving.get("/insights").text.contains("Nothing was deployed"));
+    let data = serving.place.path("data");
+    let local = |args: &[&str]| {
+        let mut command = serving.place.program(env!("CARGO_BIN_EXE_launchway"));
+        let command = command.arg("metrics").args(args).arg("--state").arg(&data);
+        Said::from(command.current_dir("/").output().expect("it starts"))
+    };
+    let served = |args: &[&str]| {
+        let mut command =
+            serving.place.launchway(&[&["metrics", "--server", &serving.url], args].concat());
+        let token = serving.token.as_str();
+        Said::from(command.env("LAUNCHWAY_TOKEN", token).output().expect("it starts"))
+    };
+    let of = ["--of", "pipelines"];
+    assert_eq!(local(&of).stdout, served(&of).stdout);
+    assert!(local(&of).stdout.contains("✗ run 1.1  run/1/1 "), "{}", local(&of).stdout);
+    let bad = "`since` is a span such as 90d, 12w or 48h, or a day such as 2026-03-01.";
+    for path in ["/api/v1/metrics?since=ever", "/api/v1/metrics?since=99999d"] {
+        assert_eq!(
+            (serving.get(path).status, &serving.get(path).json()["detail"]),
+            (400, &bad.into())
+        );
+    }
+    assert_eq!(serving.ask("GET", "/api/v1/metrics", &[], "").status, 401);
+    assert_eq!(serving.ask("GET", "/insights", &[], "").status, 303);
+    serving.end();
+}
+
 fn refused(got: &Got, status: u16, expect: Expect) {
     assert_eq!(got.status, status, "{}", got.text);
     let detail = got.json()["detail"].as_str().unwrap_or_default().to_owned();

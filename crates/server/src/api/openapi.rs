@@ -135,6 +135,7 @@ fn schemas() -> Json {
         }),
         "Accepted": object(&[("run", number()), ("attempt", number())], &[]),
         "RepositoryList": object(&[("repositories", many(repository()))], &[]),
+        "Metrics": super::metrics::schema(),
         "PushList": object(&[("pushes", many(push()))], &[]),
     });
     for (name, schema) in dispatch::schemas() {

@@ -1,0 +1,262 @@
+//! From the journal to rows: what ended behind the cursor, one stream at a time.
+
+use event::{DeploymentEvent, ExitKind, RunEvent, Seq, StreamId};
+use ports::JournalError;
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use store::Store;
+use views::{AttemptFacts, Shipment};
+
+use crate::database::Figures;
+use crate::error::FiguresError;
+
+/// Events that are looked at in one transaction: bounds what another process waits for, and what a
+/// kill costs.
+const BATCH_EVENTS: u64 = 20_000;
+
+/// How far the numbers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caught {
+    /// The last event that was looked at.
+    pub position: u64,
+    /// The newest one.
+    pub newest: u64,
+}
+
+impl Caught {
+    /// Whether everything is in.
+    pub fn is_up(self) -> bool {
+        self.position >= self.newest
+    }
+}
+
+impl Figures {
+    /// How far the numbers are behind the journal.
+    ///
+    /// # Errors
+    /// When one of the two does not answer.
+    pub fn caught(&self, store: &Store) -> Result<Caught, FiguresError> {
+        let newest = store.newest_position()?;
+        let position = cursor(&self.reader()).map_err(|source| self.failed(source))?;
+        Ok(Caught { position: position.min(newest), newest })
+    }
+
+    /// Takes in everything that ended since. After each batch `goes_on` says whether to go on.
+    ///
+    /// # Errors
+    /// When the journal or the file does not answer. What was taken in before stays.
+    pub fn catch_up(
+        &self,
+        store: &Store,
+        goes_on: &mut dyn FnMut(Caught) -> bool,
+    ) -> Result<Caught, FiguresError> {
+        loop {
+            let caught = self.batch(store)?;
+            if caught.is_up() || !goes_on(caught) {
+                return Ok(caught);
+            }
+        }
+    }
+
+    fn batch(&self, store: &Store) -> Result<Caught, FiguresError> {
+        let failed = |source| self.failed(source);
+        let newest = store.newest_position()?;
+        let mut writer = self.writer();
+        // A look first: most of the time there is nothing to do, and nobody is to wait for that.
+        if cursor(&writer).map_err(failed)? == newest {
+            return Ok(Caught { position: newest, newest });
+        }
+        let transaction =
+            writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let mut position = cursor(&transaction).map_err(failed)?;
+        if position > newest {
+            // Another journal lies here now: one of an earlier day was brought back.
+            forget_everything(&transaction).map_err(failed)?;
+            position = 0;
+        }
+        let until = newest.min(position + BATCH_EVENTS);
+        for name in store.ended_between(position, until)? {
+            self.take(&transaction, store, &name)?;
+        }
+        let update = "UPDATE cursor SET position = ?1";
+        transaction.execute(update, [until.cast_signed()]).map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        Ok(Caught { position: until, newest })
+    }
+
+    /// Looks again at streams that an older version could not read.
+    ///
+    /// # Errors
+    /// When the journal or the file does not answer.
+    pub fn look_again(&self, store: &Store) -> Result<(), FiguresError> {
+        let failed = |source| self.failed(source);
+        let mut writer = self.writer();
+        let names: Vec<String> = {
+            let mut statement = writer.prepare("SELECT stream FROM unread").map_err(failed)?;
+            let rows = statement.query_map([], |row| row.get(0)).map_err(failed)?;
+            rows.collect::<rusqlite::Result<_>>().map_err(failed)?
+        };
+        for name in names {
+            let transaction =
+                writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+            transaction.execute("DELETE FROM unread WHERE stream = ?1", [&name]).map_err(failed)?;
+            self.take(&transaction, store, &name)?;
+            transaction.commit().map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn take(&self, rows: &Connection, store: &Store, name: &str) -> Result<(), FiguresError> {
+        let failed = |source| self.failed(source);
+        let folded = match name.parse() {
+            Ok(stream @ StreamId::Deployment(_)) => {
+                let events = store.events::<DeploymentEvent>(stream, Seq(0));
+                events.map(|events| take_deployment(rows, &Shipment::of(&events)))
+            }
+            Ok(stream @ StreamId::Run(..)) => {
+                let events = store.events::<RunEvent>(stream, Seq(0));
+                events.map(|events| match AttemptFacts::of(&events) {
+                    Some(facts) => take_attempt(rows, &facts),
+                    None => Ok(()),
+                })
+            }
+            // Nothing is counted of it.
+            Ok(_) => return Ok(()),
+            Err(_) => Ok(note_unread(rows, name)),
+        };
+        match folded {
+            Ok(written) => written.map_err(failed),
+            Err(JournalError::Forgotten { .. }) => Ok(()),
+            Err(JournalError::Unreadable(_)) => note_unread(rows, name).map_err(failed),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn cursor(connection: &Connection) -> rusqlite::Result<u64> {
+    let position: Option<i64> =
+        connection.query_row("SELECT position FROM cursor", [], |row| row.get(0)).optional()?;
+    Ok(position.unwrap_or_default().cast_unsigned())
+}
+
+fn forget_everything(rows: &Connection) -> rusqlite::Result<()> {
+    rows.execute_batch(
+        "DELETE FROM shipment; DELETE FROM shipped; DELETE FROM brought; DELETE FROM attempt;
+         DELETE FROM job; DELETE FROM step; DELETE FROM unread;",
+    )
+}
+
+fn note_unread(rows: &Connection, name: &str) -> rusqlite::Result<()> {
+    rows.execute("INSERT OR IGNORE INTO unread (stream) VALUES (?1)", [name]).map(drop)
+}
+
+fn take_deployment(rows: &Connection, shipments: &[Shipment]) -> rusqlite::Result<()> {
+    for it in shipments {
+        let mut statement = rows.prepare_cached(
+            "INSERT OR REPLACE INTO shipment (deployment, service, project, environment, kind,
+               planned, verdict, version, digest, made_from, is_first, requested_at, began_at,
+               reached_at, finished_at, last_seq)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        )?;
+        let deployment = it.deployment.0.cast_signed();
+        let at = |at: event::Timestamp| at.0.cast_signed();
+        statement.execute(params![
+            deployment,
+            it.service,
+            it.project,
+            it.environment,
+            it.kind.as_str(),
+            it.planned,
+            it.verdict.as_str(),
+            it.version,
+            it.digest,
+            it.commit,
+            it.is_first,
+            at(it.requested_at),
+            it.began_at.map(at),
+            it.reached_at.map(at),
+            at(it.finished_at),
+            it.last_seq.0.cast_signed(),
+        ])?;
+        let mut shipped = rows.prepare_cached(
+            "INSERT OR IGNORE INTO shipped (deployment, service, commit_id, committed_at)
+             VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        let mut brought = rows.prepare_cached(
+            "INSERT OR IGNORE INTO brought (project, environment, service, commit_id, deployment)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        let is_brought = it.verdict == event::Verdict::Succeeded && it.has_reached();
+        for commit in &it.commits {
+            let (id, committed_at) = (&commit.commit, at(commit.committed_at));
+            shipped.execute(params![deployment, it.service, id, committed_at])?;
+            if is_brought {
+                brought.execute(params![it.project, it.environment, it.service, id, deployment])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn take_attempt(rows: &Connection, it: &AttemptFacts) -> rusqlite::Result<()> {
+    let (run, attempt) = (it.run.0.cast_signed(), it.attempt.0.cast_signed());
+    let at = |at: event::Timestamp| at.0.cast_signed();
+    let mut statement = rows.prepare_cached(
+        "INSERT OR REPLACE INTO attempt (run, attempt, repository, workflow, event, git_ref,
+           commit_id, is_default_branch, is_partial, is_superseded, is_infra, created_at,
+           started_at, completed_at, conclusion, last_seq)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    )?;
+    statement.execute(params![
+        run,
+        attempt,
+        it.repository,
+        it.workflow,
+        it.event,
+        it.git_ref,
+        it.commit,
+        it.is_default_branch,
+        it.is_partial,
+        it.is_superseded,
+        it.is_infra,
+        at(it.created_at),
+        it.started_at.map(at),
+        at(it.completed_at),
+        it.conclusion.as_str(),
+        it.last_seq.0.cast_signed(),
+    ])?;
+    rows.prepare_cached("DELETE FROM step WHERE run = ?1 AND attempt = ?2")?
+        .execute([run, attempt])?;
+    let mut jobs = rows.prepare_cached(
+        "INSERT OR REPLACE INTO job (run, attempt, job, name, labels, ready_at, leased_at,
+           started_at, completed_at, conclusion, leased_seq, last_seq)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?;
+    let mut steps = rows.prepare_cached(
+        "INSERT INTO step (run, attempt, job, name, time_ms, completed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for job in &it.jobs {
+        // A job that was stopped before its end says nothing about how long it takes.
+        let is_whole = !matches!(job.exit, ExitKind::Cancelled | ExitKind::LostRunner);
+        jobs.execute(params![
+            run,
+            attempt,
+            job.job.as_str(),
+            job.name.as_str(),
+            job.labels,
+            at(job.ready_at),
+            at(job.leased_at),
+            job.started_at.filter(|_| is_whole).map(at),
+            at(job.completed_at),
+            job.conclusion.as_str(),
+            job.leased_seq.0.cast_signed(),
+            job.last_seq.0.cast_signed(),
+        ])?;
+        for step in &job.steps {
+            let time = step.time_ms.cast_signed();
+            let (key, end) = (job.job.as_str(), at(job.completed_at));
+            steps.execute(params![run, attempt, key, step.name.as_str(), time, end])?;
+        }
+    }
+    Ok(())
+}

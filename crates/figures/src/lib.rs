@@ -1,0 +1,33 @@
+//! The numbers: how often is deployed, how long that takes, how well the pipelines do.
+//!
+//! ```text
+//! journal ── what ended behind the cursor ──▶ views (one stream at a time) ──▶ rows in figures.db
+//!                                                                               │
+//!              Report ◀── views::dora, views::health, over a window ◀───────────┘
+//! ```
+//!
+//! A run or a deployment is folded once, when it is over; its rows and the cursor are written in one
+//! transaction. Nothing is folded from the first event but the first time, and what is held in memory
+//! is one stream, then the rows of the window that is asked about. Every row names its stream and the
+//! numbers of the events that it came from.
+//!
+//! `figures.db` lies beside the journal. It can be deleted: it is made again from what the journal
+//! still has. What `prune` took from the journal stays in it.
+
+mod database;
+mod error;
+mod fold;
+mod query;
+mod report;
+mod since;
+
+pub use database::Figures;
+pub use error::FiguresError;
+pub use fold::Caught;
+pub use query::{Asked, is_production};
+pub use report::{
+    Delivery, DeliveryWeek, Deployment, Duration, Failures, FrequencyFigure, LeadPart, LeadTimes,
+    LedCommit, LeftOutCommit, Pipeline, PipelineFailure, PipelineRepair, Queue, Rate,
+    RecoveredFrom, RecoveryFigure, Red, Report, ReworkFigure, Slow,
+};
+pub use since::since;

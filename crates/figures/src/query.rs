@@ -1,0 +1,336 @@
+//! From rows to figures, over a window.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use event::{Attempt, DeploymentId, RunId, Seq, ShippedCommit, Timestamp};
+use rusqlite::{Connection, Row, params};
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+use store::Store;
+use views::{Finished, Shipment, Spread, Waited, Window, dora, health, queues};
+
+use crate::database::Figures;
+use crate::error::FiguresError;
+use crate::report::{Delivery, Pipeline, Queue, Report, Slow};
+
+/// Services in environments of one report.
+const PLACES_MAX: usize = 200;
+/// Attempts of one report: the newest of the window. It bounds what a report takes, and a team of
+/// 200 does not come near it in a quarter.
+const ATTEMPTS_MAX: usize = 200_000;
+/// Jobs, and steps, of one report: the newest of the window.
+const JOBS_MAX: usize = 400_000;
+/// Jobs, and steps, that are named for what they take.
+const SLOW_MAX: usize = 10;
+
+/// What is asked about.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Only this project's deployments.
+    pub project: Option<String>,
+    /// Only this environment's; none for those of production, or all where none is named so.
+    pub environment: Option<String>,
+    /// Only this service's.
+    pub service: Option<String>,
+    /// Only this repository's runs.
+    pub repository: Option<String>,
+    /// When.
+    pub window: Window,
+}
+
+/// Whether an environment is production, by its name.
+pub fn is_production(environment: &str) -> bool {
+    let mut words = environment.split(['-', '_', '/', '.']);
+    words.any(|word| ["production", "prod", "live"].iter().any(|it| word.eq_ignore_ascii_case(it)))
+}
+
+impl Figures {
+    /// What the rows say now. `deployments` may be the figures of another journal: one that several
+    /// machines share has the deployments, and this machine's own the runs.
+    ///
+    /// # Errors
+    /// When the file does not answer.
+    pub fn report(&self, store: &Store, asked: &Asked) -> Result<Report, FiguresError> {
+        let caught = self.caught(store)?;
+        let mut report = Report::of(asked.window, caught.newest - caught.position);
+        report.delivery = self.delivery(asked)?;
+        let reader = self.reader();
+        self.pipelines(&reader, asked, &mut report).map_err(|source| self.failed(source))?;
+        Ok(report)
+    }
+
+    /// The part of a report that is about deployments.
+    ///
+    /// # Errors
+    /// When the file does not answer.
+    pub fn delivery(&self, asked: &Asked) -> Result<Vec<Delivery>, FiguresError> {
+        let reader = self.reader();
+        deliveries(&reader, asked).map_err(|source| self.failed(source))
+    }
+
+    fn pipelines(
+        &self,
+        rows: &Connection,
+        asked: &Asked,
+        report: &mut Report,
+    ) -> rusqlite::Result<()> {
+        for ((repository, workflow), attempts) in finished(rows, asked)? {
+            let health = health(&attempts, asked.window);
+            report.pipelines.push(Pipeline::of(repository, workflow, &health));
+        }
+        let waits = queues(waited(rows, asked)?);
+        let queue = |(labels, spread): (&Arc<str>, &Spread)| Queue {
+            labels: labels.to_string(),
+            wait: spread.into(),
+        };
+        report.queues = waits.iter().map(queue).collect();
+        report.slow_jobs = slow(rows, asked, SLOW_JOBS)?;
+        report.slow_steps = slow(rows, asked, SLOW_STEPS)?;
+        Ok(())
+    }
+}
+
+fn deliveries(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<Delivery>> {
+    let mut statement = rows.prepare_cached(
+        "SELECT DISTINCT project, environment, service FROM shipment
+         WHERE (?1 IS NULL OR project = ?1) AND (?2 IS NULL OR environment = ?2)
+           AND (?3 IS NULL OR service = ?3)
+         ORDER BY project, environment, service",
+    )?;
+    let wanted = params![asked.project, asked.environment, asked.service];
+    let place = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let places: Vec<(String, String, String)> =
+        statement.query_map(wanted, place)?.collect::<rusqlite::Result<_>>()?;
+    let has_production = places.iter().any(|(_, environment, _)| is_production(environment));
+    let is_wanted = |environment: &str| {
+        asked.environment.is_some() || !has_production || is_production(environment)
+    };
+    let mut found = Vec::new();
+    for (project, environment, service) in
+        places.iter().filter(|(_, it, _)| is_wanted(it)).take(PLACES_MAX)
+    {
+        let place = (project.as_str(), environment.as_str(), service.as_str());
+        let shipments = shipments(rows, place, asked.window)?;
+        let first = first_brought(rows, place, &shipments)?;
+        let brought_before = |deployment: DeploymentId, commit: &str| {
+            first.get(commit).is_some_and(|first| *first != deployment)
+        };
+        found.push(Delivery::of(place, &dora(&shipments, asked.window, &brought_before)));
+    }
+    Ok(found)
+}
+
+/// What ended in the window or behind it, in that order.
+fn shipments(
+    rows: &Connection,
+    (project, environment, service): (&str, &str, &str),
+    window: Window,
+) -> rusqlite::Result<Vec<Shipment>> {
+    let mut statement = rows.prepare_cached(
+        "SELECT deployment, project, environment, service, kind, planned, verdict, version, digest,
+           made_from, is_first, requested_at, began_at, reached_at, finished_at, last_seq
+         FROM shipment
+         WHERE project = ?1 AND environment = ?2 AND service = ?3 AND finished_at >= ?4
+         ORDER BY finished_at, deployment",
+    )?;
+    let since = window.since.0.cast_signed();
+    let found = statement.query_map(params![project, environment, service, since], shipment)?;
+    let mut found: Vec<Shipment> = found.collect::<rusqlite::Result<_>>()?;
+    let mut statement = rows.prepare_cached(
+        "SELECT commit_id, committed_at FROM shipped WHERE deployment = ?1 AND service = ?2
+         ORDER BY committed_at, commit_id",
+    )?;
+    for it in found.iter_mut().filter(|it| window.has(it.finished_at)) {
+        let commit =
+            |row: &Row<'_>| Ok(ShippedCommit { commit: text(row, 0)?, committed_at: at(row, 1)? });
+        let wanted = params![it.deployment.0.cast_signed(), it.service];
+        it.commits = statement.query_map(wanted, commit)?.collect::<rusqlite::Result<_>>()?;
+    }
+    Ok(found)
+}
+
+fn shipment(row: &Row<'_>) -> rusqlite::Result<Shipment> {
+    Ok(Shipment {
+        deployment: DeploymentId(row.get::<_, i64>(0)?.cast_unsigned()),
+        project: text(row, 1)?,
+        environment: text(row, 2)?,
+        service: text(row, 3)?,
+        kind: word(row, 4)?,
+        planned: row.get(5)?,
+        verdict: word(row, 6)?,
+        version: text(row, 7)?,
+        digest: text(row, 8)?,
+        commit: row.get::<_, Option<String>>(9)?.map(Into::into),
+        commits: Vec::new(),
+        is_first: row.get(10)?,
+        requested_at: at(row, 11)?,
+        began_at: maybe_at(row, 12)?,
+        reached_at: maybe_at(row, 13)?,
+        finished_at: at(row, 14)?,
+        last_seq: Seq(row.get::<_, i64>(15)?.cast_unsigned()),
+    })
+}
+
+/// What brought the commits of these first, in the window or before it.
+fn first_brought(
+    rows: &Connection,
+    (project, environment, service): (&str, &str, &str),
+    shipments: &[Shipment],
+) -> rusqlite::Result<BTreeMap<Arc<str>, DeploymentId>> {
+    let mut statement = rows.prepare_cached(
+        "SELECT deployment FROM brought
+         WHERE project = ?1 AND environment = ?2 AND service = ?3 AND commit_id = ?4",
+    )?;
+    let commits: BTreeSet<&Arc<str>> =
+        shipments.iter().flat_map(|it| &it.commits).map(|it| &it.commit).collect();
+    let mut first = BTreeMap::new();
+    for commit in commits {
+        let mut found = statement.query(params![project, environment, service, commit])?;
+        if let Some(row) = found.next()? {
+            let deployment = DeploymentId(row.get::<_, i64>(0)?.cast_unsigned());
+            first.insert(Arc::clone(commit), deployment);
+        }
+    }
+    Ok(first)
+}
+
+type OfWorkflow = BTreeMap<(String, String), Vec<Finished>>;
+
+fn finished(rows: &Connection, asked: &Asked) -> rusqlite::Result<OfWorkflow> {
+    let mut statement = rows.prepare_cached(
+        "SELECT repository, workflow, run, attempt, event, is_default_branch, is_partial,
+           is_superseded, is_infra, conclusion, started_at, completed_at, last_seq,
+           NOT EXISTS (SELECT 1 FROM attempt later
+                       WHERE later.run = attempt.run AND later.attempt > attempt.attempt)
+         FROM attempt
+         WHERE completed_at >= ?1 AND completed_at < ?2 AND (?3 IS NULL OR repository = ?3)
+         ORDER BY completed_at DESC, run DESC, attempt DESC LIMIT ?4",
+    )?;
+    let Window { since, until } = asked.window;
+    let mut found = statement.query(params![
+        since.0.cast_signed(),
+        until.0.cast_signed(),
+        asked.repository,
+        ATTEMPTS_MAX as i64
+    ])?;
+    let mut all = OfWorkflow::new();
+    while let Some(row) = found.next()? {
+        let event: String = row.get(4)?;
+        let completed_at = at(row, 11)?;
+        let started_at = maybe_at(row, 10)?;
+        let of = all.entry((row.get(0)?, row.get(1)?)).or_default();
+        of.push(Finished {
+            run: RunId(row.get::<_, i64>(2)?.cast_unsigned()),
+            attempt: Attempt(row.get::<_, i64>(3)?.cast_unsigned()),
+            is_final: row.get(13)?,
+            is_default_branch: row.get(5)?,
+            is_pull_request: event.starts_with("pull_request"),
+            is_partial: row.get(6)?,
+            is_superseded: row.get(7)?,
+            is_infra: row.get(8)?,
+            conclusion: word(row, 9)?,
+            time_ms: started_at.map(|since| completed_at.0.saturating_sub(since.0)),
+            completed_at,
+            last_seq: Seq(row.get::<_, i64>(12)?.cast_unsigned()),
+        });
+    }
+    all.values_mut().for_each(|of| of.reverse());
+    Ok(all)
+}
+
+fn waited(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<Waited>> {
+    let mut statement = rows.prepare_cached(
+        "SELECT job.labels, max(job.leased_at - job.ready_at, 0)
+         FROM job JOIN attempt USING (run, attempt)
+         WHERE job.completed_at >= ?1 AND job.completed_at < ?2 AND (?3 IS NULL OR repository = ?3)
+         ORDER BY job.completed_at DESC LIMIT ?4",
+    )?;
+    let Window { since, until } = asked.window;
+    let mut found = statement.query(params![
+        since.0.cast_signed(),
+        until.0.cast_signed(),
+        asked.repository,
+        JOBS_MAX as i64
+    ])?;
+    let mut known: BTreeSet<Arc<str>> = BTreeSet::new();
+    let mut all = Vec::new();
+    while let Some(row) = found.next()? {
+        let name = row.get_ref(0)?.as_str()?;
+        let labels = match known.get(name) {
+            Some(labels) => Arc::clone(labels),
+            None => {
+                let labels: Arc<str> = name.into();
+                known.insert(Arc::clone(&labels));
+                labels
+            }
+        };
+        all.push(Waited { labels, wait_ms: row.get::<_, i64>(1)?.cast_unsigned() });
+    }
+    Ok(all)
+}
+
+const SLOW_JOBS: &str = "
+    SELECT repository, workflow, job.name, NULL, max(job.completed_at - job.started_at, 0)
+    FROM job JOIN attempt USING (run, attempt)
+    WHERE job.completed_at >= ?1 AND job.completed_at < ?2 AND (?3 IS NULL OR repository = ?3)
+      AND job.started_at IS NOT NULL AND job.conclusion = 'success' AND is_partial = 0
+    ORDER BY job.completed_at DESC LIMIT ?4";
+const SLOW_STEPS: &str = "
+    SELECT repository, workflow, job.name, step.name, step.time_ms
+    FROM step JOIN job USING (run, attempt, job) JOIN attempt USING (run, attempt)
+    WHERE step.completed_at >= ?1 AND step.completed_at < ?2 AND (?3 IS NULL OR repository = ?3)
+      AND job.conclusion = 'success' AND is_partial = 0
+    ORDER BY step.completed_at DESC LIMIT ?4";
+
+fn slow(rows: &Connection, asked: &Asked, query: &str) -> rusqlite::Result<Vec<Slow>> {
+    type Key = (String, String, String, Option<String>);
+    let mut statement = rows.prepare_cached(query)?;
+    let Window { since, until } = asked.window;
+    let mut found = statement.query(params![
+        since.0.cast_signed(),
+        until.0.cast_signed(),
+        asked.repository,
+        JOBS_MAX as i64
+    ])?;
+    let mut times: BTreeMap<Key, Vec<u64>> = BTreeMap::new();
+    while let Some(row) = found.next()? {
+        let key = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        times.entry(key).or_default().push(row.get::<_, i64>(4)?.cast_unsigned());
+    }
+    let mut all: Vec<Slow> = times
+        .into_iter()
+        .map(|((repository, workflow, job, step), times)| {
+            let spread = Spread::of(times);
+            let total_ms = spread.sum();
+            Slow { repository, workflow, job, step, total_ms, time: (&spread).into() }
+        })
+        .collect();
+    all.sort_by_key(|it| std::cmp::Reverse(it.total_ms));
+    all.truncate(SLOW_MAX);
+    Ok(all)
+}
+
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
+    Ok(row.get_ref(column)?.as_str()?.into())
+}
+
+fn at(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    Ok(Timestamp(row.get::<_, i64>(column)?.cast_unsigned()))
+}
+
+fn maybe_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(|it| Timestamp(it.cast_unsigned())))
+}
+
+/// A word of the vocabulary, as it stands in JSON.
+fn word<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    serde_json::from_value(Json::String(text)).map_err(|source| {
+        rusqlite::Error::FromSqlConversionFailure(
+            column,
+            rusqlite::types::Type::Text,
+            Box::new(source),
+        )
+    })
+}

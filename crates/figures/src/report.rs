@@ -1,0 +1,506 @@
+//! What the numbers say, as plain data: `launchway metrics --format json` prints it, the API gives it,
+//! pages and the terminal are made from it. Fields may be added.
+//!
+//! A median or a rate is null where too few were measured to say one (`samples_min`). Every figure
+//! names what it was counted from; `deployments` and the lists of runs say which events those are.
+
+use event::{Attempt, DeploymentId, DeploymentKind, RunId, Seq, StreamId, Timestamp, Verdict};
+use serde::{Deserialize, Serialize};
+use views::{Deployed, Dora, Failed, Health, Omission, SAMPLES_MIN, Share, Spread, Window};
+
+/// Evidence of one kind that is given: what is older is counted all the same.
+const EVIDENCE_MAX: usize = 500;
+
+/// All of it, over a window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Its first moment.
+    pub since_ms: Timestamp,
+    /// The first moment behind it.
+    pub until_ms: Timestamp,
+    /// Of fewer measurements no median and no rate is told.
+    pub samples_min: usize,
+    /// Events of the journal that are not in yet; 0 nearly always.
+    pub behind_events: u64,
+    /// One for each service in each environment that was asked about.
+    pub delivery: Vec<Delivery>,
+    /// One for each workflow.
+    pub pipelines: Vec<Pipeline>,
+    /// How long jobs waited for a worker, by what they asked of it.
+    pub queues: Vec<Queue>,
+    /// Jobs that took the most time in all.
+    pub slow_jobs: Vec<Slow>,
+    /// Steps that took the most time in all.
+    pub slow_steps: Vec<Slow>,
+}
+
+/// A time: a median with what is around it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Duration {
+    /// Of how many.
+    pub count: usize,
+    /// The middle one.
+    pub median_ms: Option<u64>,
+    /// Three in four are not above it.
+    pub p75_ms: Option<u64>,
+    /// Nine in ten.
+    pub p90_ms: Option<u64>,
+    /// Nineteen in twenty.
+    pub p95_ms: Option<u64>,
+    /// Ninety-nine in a hundred.
+    pub p99_ms: Option<u64>,
+}
+
+/// So many of so many.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rate {
+    /// So many ...
+    pub part: u64,
+    /// ... of so many.
+    pub whole: u64,
+    /// Between 0 and 1.
+    pub rate: Option<f64>,
+}
+
+/// DORA's five of one service in one environment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// `project` of the settings.
+    pub project: String,
+    /// The environment.
+    pub environment: String,
+    /// The service.
+    pub service: String,
+    /// Deployment frequency.
+    pub frequency: FrequencyFigure,
+    /// Change lead time.
+    pub lead_time: LeadTimes,
+    /// Change fail rate.
+    pub change_failures: Failures,
+    /// Failed deployment recovery time.
+    pub recovery: RecoveryFigure,
+    /// Deployment rework rate.
+    pub rework: ReworkFigure,
+    /// Week by week.
+    pub weeks: Vec<DeliveryWeek>,
+    /// Everything that reached the environment, oldest first, with its events.
+    pub deployments: Vec<Deployment>,
+}
+
+/// Deployment frequency.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FrequencyFigure {
+    /// Releases and hotfixes.
+    pub count: usize,
+    /// So many a day.
+    pub per_day: Option<f64>,
+    /// The middle of the time between two.
+    pub between_median_ms: Option<u64>,
+    /// Rollbacks, redeployments, settings.
+    pub others: Vec<(DeploymentKind, u64)>,
+    /// What was counted.
+    pub deployments: Vec<DeploymentId>,
+}
+
+/// Change lead time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeadTimes {
+    /// From the commit to the end of its deployment.
+    pub total: Duration,
+    /// Its parts, in order; medians of parts do not add up to the median of all.
+    pub parts: Vec<LeadPart>,
+    /// The newest commits that were measured.
+    pub commits: Vec<LedCommit>,
+    /// Commits that were not, and why.
+    pub left_out: Vec<LeftOutCommit>,
+}
+
+/// A part of the lead time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeadPart {
+    /// `waiting` until the deployment was wanted, `gates`, `deploying`.
+    pub part: String,
+    /// How long.
+    pub time: Duration,
+}
+
+/// A commit that was measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedCommit {
+    /// Which.
+    pub commit: String,
+    /// What brought it.
+    pub deployment: DeploymentId,
+    /// When it was committed.
+    pub committed_at_ms: Timestamp,
+    /// How long it took.
+    pub total_ms: u64,
+}
+
+/// A commit that was not measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOutCommit {
+    /// Which.
+    pub commit: String,
+    /// What brought it.
+    pub deployment: DeploymentId,
+    /// `clock_skew`: it is younger than its deployment; `came_before`: an earlier one brought it.
+    pub why: String,
+}
+
+/// Change fail rate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failures {
+    /// The rate.
+    #[serde(flatten)]
+    pub rate: Rate,
+    /// What failed.
+    pub deployments: Vec<DeploymentId>,
+}
+
+/// Failed deployment recovery time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryFigure {
+    /// How long.
+    pub time: Duration,
+    /// What was mended.
+    pub recovered: Vec<RecoveredFrom>,
+    /// What failed and is not mended.
+    pub open: Vec<DeploymentId>,
+}
+
+/// A failed deployment that was mended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveredFrom {
+    /// What failed.
+    pub deployment: DeploymentId,
+    /// What mended it: itself, where it went back.
+    pub by: DeploymentId,
+    /// How long it took.
+    pub time_ms: u64,
+}
+
+/// Deployment rework rate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReworkFigure {
+    /// The rate.
+    #[serde(flatten)]
+    pub rate: Rate,
+    /// Unplanned deployments that mended a fault.
+    pub deployments: Vec<DeploymentId>,
+}
+
+/// A week.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryWeek {
+    /// When it begins.
+    pub since_ms: Timestamp,
+    /// Releases and hotfixes.
+    pub deployments: u64,
+    /// What failed of all that reached the environment.
+    pub failed: u64,
+    /// The middle lead time.
+    pub lead_time_median_ms: Option<u64>,
+}
+
+/// A deployment, and the events that it was counted from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// Which.
+    pub deployment: DeploymentId,
+    /// Its stream in the journal ...
+    pub stream: StreamId,
+    /// ... from this event ...
+    pub first_seq: Seq,
+    /// ... to this one.
+    pub last_seq: Seq,
+    /// Of which kind.
+    pub kind: DeploymentKind,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Whether it was planned.
+    pub planned: bool,
+    /// What people call the release.
+    pub version: String,
+    /// When it was wanted.
+    pub requested_at_ms: Timestamp,
+    /// When it was over.
+    pub finished_at_ms: Timestamp,
+    /// `went_back`, `stuck`, `broke`, `mended`; null where it did not fail.
+    pub failed: Option<String>,
+    /// The hotfix or rollback that says that it failed.
+    pub mended_by: Option<DeploymentId>,
+}
+
+/// How well a workflow does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pipeline {
+    /// `owner/name`
+    pub repository: String,
+    /// The workflow file.
+    pub workflow: String,
+    /// Of final attempts on the default branch: what succeeded.
+    pub success: Rate,
+    /// Of first attempts on the default branch.
+    pub first_try: Rate,
+    /// Of final attempts of pull requests.
+    pub pull_requests: Rate,
+    /// What failed for what is around the jobs: lost workers, set-up, the disk.
+    pub infra: Rate,
+    /// How long final attempts ran.
+    pub time: Duration,
+    /// How long the default branch stayed red.
+    pub repair: Duration,
+    /// What the default branch is red of now.
+    pub red: Option<Red>,
+    /// The newest failures on the default branch.
+    pub failures: Vec<PipelineFailure>,
+    /// The newest times in which it was red.
+    pub repairs: Vec<PipelineRepair>,
+    /// Runs that were not counted, by why.
+    pub left_out: Vec<(String, u64)>,
+}
+
+/// A default branch that is red.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Red {
+    /// What broke it.
+    pub run: RunId,
+    /// Its attempt.
+    pub attempt: Attempt,
+    /// Since when.
+    pub since_ms: Timestamp,
+}
+
+/// A run that failed, and the event that says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PipelineFailure {
+    /// The run.
+    pub run: RunId,
+    /// Its attempt.
+    pub attempt: Attempt,
+    /// Its stream in the journal.
+    pub stream: StreamId,
+    /// The event.
+    pub seq: Seq,
+}
+
+/// From red to green.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PipelineRepair {
+    /// The run that broke it, with its attempt.
+    pub broken_by: (RunId, Attempt),
+    /// The run that mended it.
+    pub mended_by: (RunId, Attempt),
+    /// How long it took.
+    pub time_ms: u64,
+}
+
+/// How long jobs waited for a worker and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    /// What they asked of it.
+    pub labels: String,
+    /// How long.
+    pub wait: Duration,
+}
+
+/// What takes time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slow {
+    /// `owner/name`
+    pub repository: String,
+    /// The workflow file.
+    pub workflow: String,
+    /// The job.
+    pub job: String,
+    /// The step, where it is one.
+    pub step: Option<String>,
+    /// In all.
+    pub total_ms: u64,
+    /// Each time.
+    pub time: Duration,
+}
+
+impl From<&Spread> for Duration {
+    fn from(spread: &Spread) -> Duration {
+        Duration {
+            count: spread.count(),
+            median_ms: spread.median(),
+            p75_ms: spread.percentile(75),
+            p90_ms: spread.percentile(90),
+            p95_ms: spread.percentile(95),
+            p99_ms: spread.percentile(99),
+        }
+    }
+}
+
+impl From<Share> for Rate {
+    fn from(share: Share) -> Rate {
+        Rate { part: share.part, whole: share.whole, rate: share.value() }
+    }
+}
+
+impl Report {
+    pub(crate) fn of(window: Window, behind_events: u64) -> Report {
+        Report {
+            since_ms: window.since,
+            until_ms: window.until,
+            samples_min: SAMPLES_MIN,
+            behind_events,
+            delivery: Vec::new(),
+            pipelines: Vec::new(),
+            queues: Vec::new(),
+            slow_jobs: Vec::new(),
+            slow_steps: Vec::new(),
+        }
+    }
+}
+
+/// The newest of them.
+fn newest<T, U>(all: &[T], convert: impl Fn(&T) -> U) -> Vec<U> {
+    all[all.len().saturating_sub(EVIDENCE_MAX)..].iter().map(convert).collect()
+}
+
+impl Delivery {
+    pub(crate) fn of((project, environment, service): (&str, &str, &str), dora: &Dora) -> Delivery {
+        Delivery {
+            project: project.to_owned(),
+            environment: environment.to_owned(),
+            service: service.to_owned(),
+            frequency: frequency(dora),
+            lead_time: lead_times(dora),
+            change_failures: Failures {
+                rate: dora.change_failures.share.into(),
+                deployments: dora.change_failures.failed.clone(),
+            },
+            recovery: RecoveryFigure {
+                time: (&dora.recovery.times).into(),
+                recovered: newest(&dora.recovery.recovered, |it| RecoveredFrom {
+                    deployment: it.deployment,
+                    by: it.by,
+                    time_ms: it.time_ms,
+                }),
+                open: dora.recovery.open.clone(),
+            },
+            rework: ReworkFigure {
+                rate: dora.rework.share.into(),
+                deployments: dora.rework.deployments.clone(),
+            },
+            weeks: dora.weeks.iter().map(DeliveryWeek::of).collect(),
+            deployments: newest(&dora.deployments, Deployment::of),
+        }
+    }
+}
+
+fn frequency(dora: &Dora) -> FrequencyFigure {
+    const DAY_MS: f64 = 24.0 * 60.0 * 60.0 * 1000.0;
+    let it = &dora.frequency;
+    let count = it.deployments.len();
+    let days = dora.window.length_ms() as f64 / DAY_MS;
+    FrequencyFigure {
+        count,
+        per_day: (count >= SAMPLES_MIN && days > 0.0).then(|| count as f64 / days),
+        between_median_ms: it.between.median(),
+        others: it.others.iter().map(|(kind, count)| (*kind, *count)).collect(),
+        deployments: it.deployments.clone(),
+    }
+}
+
+fn lead_times(dora: &Dora) -> LeadTimes {
+    let it = &dora.lead_time;
+    let part =
+        |part: &str, spread: &Spread| LeadPart { part: part.to_owned(), time: spread.into() };
+    LeadTimes {
+        total: (&it.total).into(),
+        parts: vec![
+            part("waiting", &it.waiting),
+            part("gates", &it.gates),
+            part("deploying", &it.deploying),
+        ],
+        commits: newest(&it.commits, |it| LedCommit {
+            commit: it.commit.to_string(),
+            deployment: it.deployment,
+            committed_at_ms: it.committed_at,
+            total_ms: it.total_ms,
+        }),
+        left_out: newest(&it.left_out, |it| LeftOutCommit {
+            commit: it.commit.to_string(),
+            deployment: it.deployment,
+            why: match it.why {
+                Omission::ClockSkew => "clock_skew",
+                Omission::CameBefore => "came_before",
+            }
+            .to_owned(),
+        }),
+    }
+}
+
+impl DeliveryWeek {
+    fn of(week: &views::Week) -> DeliveryWeek {
+        DeliveryWeek {
+            since_ms: week.since,
+            deployments: week.deployments,
+            failed: week.failed,
+            lead_time_median_ms: week.lead_time.median(),
+        }
+    }
+}
+
+impl Deployment {
+    fn of(deployed: &Deployed) -> Deployment {
+        let Deployed { shipment: it, failed } = deployed;
+        let failed_word = failed.map(|why| match why {
+            Failed::WentBack => "went_back",
+            Failed::Stuck => "stuck",
+            Failed::Broke => "broke",
+            Failed::MendedBy(_) => "mended",
+        });
+        Deployment {
+            deployment: it.deployment,
+            stream: it.stream(),
+            first_seq: Seq(1),
+            last_seq: it.last_seq,
+            kind: it.kind,
+            verdict: it.verdict,
+            planned: it.planned,
+            version: it.version.to_string(),
+            requested_at_ms: it.requested_at,
+            finished_at_ms: it.finished_at,
+            failed: failed_word.map(str::to_owned),
+            mended_by: match failed {
+                Some(Failed::MendedBy(by)) => Some(*by),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl Pipeline {
+    pub(crate) fn of(repository: String, workflow: String, health: &Health) -> Pipeline {
+        let left_out = health.left_out.iter().map(|(why, count)| ((*why).to_owned(), *count));
+        Pipeline {
+            repository,
+            workflow,
+            success: health.success.into(),
+            first_try: health.first_try.into(),
+            pull_requests: health.pull_requests.into(),
+            infra: health.infra.into(),
+            time: (&health.times).into(),
+            repair: (&health.repair).into(),
+            red: health.red_since.map(|(run, attempt, since_ms)| Red { run, attempt, since_ms }),
+            failures: newest(&health.failures, |(run, attempt, seq)| PipelineFailure {
+                run: *run,
+                attempt: *attempt,
+                stream: StreamId::Run(*run, *attempt),
+                seq: *seq,
+            }),
+            repairs: newest(&health.repairs, |it| PipelineRepair {
+                broken_by: it.broken_by,
+                mended_by: it.mended_by,
+                time_ms: it.time_ms,
+            }),
+            left_out: left_out.collect(),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `launchway metrics`: DORA's five figures, and how well the pipelines do.
+
+mod human;
+
+use figures::{Asked, Caught, Figures, FiguresError, Report};
+use repository::Repository;
+use serde_json::{Value as Json, json};
+use store::Store;
+use views::Window;
+
+use crate::cli::{Format, MetricsArgs};
+use crate::deploying::book::Book;
+use crate::distant::Client;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::journal;
+use crate::settings_file::{load, load_if_there};
+use crate::state::StateFolder;
+use crate::terminal::style::{Style, out, out_block, talk};
+use crate::terminal::time::now;
+
+/// Events behind which are so many that counting them takes a while: that is said.
+const MANY_EVENTS: u64 = 100_000;
+
+pub(crate) fn run(args: &MetricsArgs, state: &StateFolder) -> Outcome {
+    let until = now();
+    let Some(since) = figures::since(&args.since, until) else {
+        let message = format!("--since takes a span or a day that is past, not `{}`", args.since);
+        return Err(Failure::new(Exit::Usage, message).hint("such as 90d, 12w, 48h, 2026-03-01"));
+    };
+    let mut asked = Asked {
+        project: None,
+        environment: args.environment.clone(),
+        service: args.service.clone(),
+        repository: args.repository.clone(),
+        window: Window { since, until },
+    };
+    let report = match &args.server {
+        Some(url) => Client::of(url)?.metrics(&args.since, &asked)?,
+        None => local(args, state, &mut asked)?,
+    };
+    if args.format == Format::Json {
+        lines(&report).iter().for_each(|line| out(&line.to_string()));
+    } else {
+        let style = Style::stdout();
+        let text = match args.of {
+            Some(figure) => human::opened(&report, figure, style),
+            None => human::page(&report, style),
+        };
+        out_block(&text);
+    }
+    Ok(Exit::Done)
+}
+
+/// From this machine's journal; deployments from the one that the settings name.
+fn local(args: &MetricsArgs, state: &StateFolder, asked: &mut Asked) -> Result<Report, Failure> {
+    let found = match (&args.file, args.all) {
+        (_, true) => None,
+        (Some(file), _) => Some(load(Some(file))?),
+        (None, _) => load_if_there()?,
+    };
+    if asked.repository.is_none() && !args.all {
+        let here = Repository::discover(std::path::Path::new(".")).ok();
+        asked.repository = here.map(|it| format!("{}/{}", it.owner, it.name));
+    }
+    let Some(found) = found else {
+        let store = journal::open(state)?;
+        return caught_up(state.root(), &store)?.report(&store, asked).map_err(failed);
+    };
+    asked.project = Some(found.settings.project.value.to_string());
+    let (book, own) = Book::of(&found, state)?;
+    let figures = caught_up(state.root(), &book.store)?;
+    let mut report = figures.report(&book.store, asked).map_err(failed)?;
+    if own.own() != state.root() {
+        let shared = caught_up(own.own(), book.copy())?;
+        report.delivery = shared.delivery(asked).map_err(failed)?;
+    }
+    Ok(report)
+}
+
+/// The figures of a journal, with all that ended until now.
+fn caught_up(folder: &std::path::Path, store: &Store) -> Result<Figures, Failure> {
+    let figures = Figures::open(folder).map_err(failed)?;
+    figures.look_again(store).map_err(failed)?;
+    let mut is_told = false;
+    let mut goes_on = |caught: Caught| {
+        if !is_told && caught.newest - caught.position > MANY_EVENTS {
+            let left = caught.newest - caught.position;
+            talk(&format!("counting {left} events; this is done once"));
+            is_told = true;
+        }
+        true
+    };
+    figures.catch_up(store, &mut goes_on).map_err(failed)?;
+    Ok(figures)
+}
+
+fn failed(error: FiguresError) -> Failure {
+    Failure::caused(Exit::Missing, error)
+}
+
+/// One JSON object a line, each with its type.
+fn lines(report: &Report) -> Vec<Json> {
+    let mut lines = vec![json!({
+        "type": "metrics", "since_ms": report.since_ms, "until_ms": report.until_ms,
+        "samples_min": report.samples_min, "behind_events": report.behind_events,
+    })];
+    let typed = |kind: &str, value: Json| {
+        let mut line = json!({ "type": kind });
+        if let (Some(line), Json::Object(fields)) = (line.as_object_mut(), value) {
+            line.extend(fields);
+        }
+        line
+    };
+    lines.extend(report.delivery.iter().map(|it| typed("delivery", json!(it))));
+    lines.extend(report.pipelines.iter().map(|it| typed("pipeline", json!(it))));
+    lines.extend(report.queues.iter().map(|it| typed("queue", json!(it))));
+    lines.extend(report.slow_jobs.iter().map(|it| typed("slow_job", json!(it))));
+    lines.extend(report.slow_steps.iter().map(|it| typed("slow_step", json!(it))));
+    lines
+}

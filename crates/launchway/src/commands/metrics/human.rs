@@ -1,0 +1,253 @@
+//! The numbers for people.
+
+use std::fmt::Write as _;
+
+use event::{DeploymentId, Timestamp};
+use figures::{Delivery, Deployment, Duration, Pipeline, Rate, Report};
+
+use crate::cli::Figure;
+use crate::terminal::style::Style;
+use crate::terminal::time::{duration, moment};
+
+/// Columns of a figure's name.
+const NAME: usize = 22;
+/// Digits of a commit.
+const COMMIT_DIGITS: usize = 7;
+
+/// Everything.
+pub(super) fn page(report: &Report, style: Style) -> String {
+    let mut text = format!("since {}\n", moment(report.since_ms));
+    for it in &report.delivery {
+        text.push('\n');
+        delivery(&mut text, it, report, style);
+    }
+    if report.delivery.is_empty() {
+        text.push_str("\nnothing was deployed there that this journal knows of\n");
+    }
+    for it in &report.pipelines {
+        text.push('\n');
+        pipeline(&mut text, it, report, style);
+    }
+    if !report.queues.is_empty() {
+        let _ = writeln!(text, "\n{}", style.bold("waiting for a worker"));
+        for it in &report.queues {
+            let name = if it.labels.is_empty() { "no label" } else { &it.labels };
+            let _ = writeln!(text, "  {name:<NAME$}{}", spread(&it.wait, report));
+        }
+    }
+    slow(&mut text, report, style);
+    text
+}
+
+fn length(ms: u64) -> String {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+    if ms >= 2 * DAY_MS {
+        return format!("{:.1} days", ms as f64 / DAY_MS as f64);
+    }
+    duration(Timestamp(0), Timestamp(ms))
+}
+
+fn too_few(count: u64, report: &Report) -> String {
+    format!("too few to say ({count} of {} needed)", report.samples_min)
+}
+
+fn spread(time: &Duration, report: &Report) -> String {
+    let (Some(median), Some(p95)) = (time.median_ms, time.p95_ms) else {
+        return too_few(time.count as u64, report);
+    };
+    format!("median {}, 95 % {}, of {}", length(median), length(p95), time.count)
+}
+
+fn rate(rate: &Rate, report: &Report) -> String {
+    match rate.rate {
+        Some(value) => format!("{:.1} % ({} of {})", value * 100.0, rate.part, rate.whole),
+        None => too_few(rate.whole, report),
+    }
+}
+
+fn line(text: &mut String, name: &str, value: &str) {
+    let _ = writeln!(text, "  {name:<NAME$}{value}");
+}
+
+fn delivery(text: &mut String, it: &Delivery, report: &Report, style: Style) {
+    let title = format!("{} in {}", it.service, it.environment);
+    let _ = writeln!(text, "{} ({})", style.bold(&title), it.project);
+    let figure = &it.frequency;
+    let mut value = match figure.per_day {
+        Some(per_day) if per_day >= 1.0 => format!("{per_day:.1} a day ({})", figure.count),
+        Some(per_day) => format!("{:.1} a week ({})", per_day * 7.0, figure.count),
+        None => too_few(figure.count as u64, report),
+    };
+    for (kind, count) in &figure.others {
+        let _ = write!(value, ", {count} {}", kind.as_str());
+    }
+    line(text, "deployment frequency", &value);
+    let lead = &it.lead_time;
+    let value = match (lead.total.median_ms, lead.total.p90_ms) {
+        (Some(median), Some(p90)) => {
+            let count = lead.total.count;
+            format!("median {}, 90 % {}, of {count} commits", length(median), length(p90))
+        }
+        _ => too_few(lead.total.count as u64, report),
+    };
+    let left = match lead.left_out.len() {
+        0 => String::new(),
+        left => format!("; {left} left out"),
+    };
+    line(text, "change lead time", &(value + &left));
+    let parts: Vec<String> = lead
+        .parts
+        .iter()
+        .filter_map(|it| it.time.median_ms.map(|ms| format!("{} {}", it.part, length(ms))))
+        .collect();
+    if !parts.is_empty() {
+        line(text, "", &parts.join(", "));
+    }
+    line(text, "change fail rate", &rate(&it.change_failures.rate, report));
+    let recovery = &it.recovery;
+    let mut value = match recovery.time.median_ms {
+        Some(median) => format!("median {}, of {}", length(median), recovery.time.count),
+        None => too_few(recovery.time.count as u64, report),
+    };
+    if !recovery.open.is_empty() {
+        let _ = write!(value, "; {} not mended yet", recovery.open.len());
+    }
+    line(text, "recovery time", &value);
+    line(text, "rework rate", &rate(&it.rework.rate, report));
+}
+
+fn pipeline(text: &mut String, it: &Pipeline, report: &Report, style: Style) {
+    let _ = writeln!(text, "{} ({})", style.bold(&it.workflow), it.repository);
+    if let Some(red) = &it.red {
+        let since = moment(red.since_ms);
+        let told = format!("✗ the default branch is red since {since}, by run {}", red.run);
+        let _ = writeln!(text, "  {}", style.red(&told));
+    }
+    line(text, "success", &rate(&it.success, report));
+    line(text, "at the first try", &rate(&it.first_try, report));
+    if it.pull_requests.whole > 0 {
+        line(text, "pull requests", &rate(&it.pull_requests, report));
+    }
+    if it.infra.part > 0 {
+        line(text, "not the code's fault", &rate(&it.infra, report));
+    }
+    line(text, "time", &spread(&it.time, report));
+    if it.repair.count > 0 {
+        line(text, "repair", &spread(&it.repair, report));
+    }
+    let left: Vec<String> =
+        it.left_out.iter().map(|(why, count)| format!("{count} {why}")).collect();
+    if !left.is_empty() {
+        line(text, "not counted", &left.join(", "));
+    }
+}
+
+fn slow(text: &mut String, report: &Report, style: Style) {
+    let all = [("jobs", &report.slow_jobs), ("steps", &report.slow_steps)];
+    for (what, rows) in all.into_iter().filter(|(_, rows)| !rows.is_empty()) {
+        let _ = writeln!(text, "\n{}", style.bold(&format!("{what} that take the most time")));
+        for it in rows {
+            let name =
+                it.step.as_ref().map_or(it.job.clone(), |step| format!("{}: {step}", it.job));
+            let median = it.time.median_ms.map(|ms| format!(", median {}", length(ms)));
+            let _ = writeln!(
+                text,
+                "  {:>12}  {} times{}  {name}  {}",
+                length(it.total_ms),
+                it.time.count,
+                median.unwrap_or_default(),
+                it.workflow
+            );
+        }
+    }
+}
+
+/// One figure, with the events that it was counted from.
+pub(super) fn opened(report: &Report, figure: Figure, style: Style) -> String {
+    let mut text = String::new();
+    if figure == Figure::Pipelines {
+        report.pipelines.iter().for_each(|it| opened_pipeline(&mut text, it, style));
+        return text;
+    }
+    for it in &report.delivery {
+        let title = format!("{} in {}", it.service, it.environment);
+        let _ = writeln!(text, "{}", style.bold(&title));
+        let told = |id: &DeploymentId| {
+            let found = it.deployments.iter().find(|it| it.deployment == *id);
+            found.map_or_else(|| format!("{id}"), deployment)
+        };
+        let rows: Vec<String> = match figure {
+            Figure::Frequency => it.frequency.deployments.iter().map(told).collect(),
+            Figure::Failures => it.change_failures.deployments.iter().map(told).collect(),
+            Figure::Rework => it.rework.deployments.iter().map(told).collect(),
+            Figure::Recovery => recovered(it, &told),
+            Figure::LeadTime => commits(it),
+            Figure::Pipelines => Vec::new(),
+        };
+        if rows.is_empty() {
+            text.push_str("  nothing\n");
+        }
+        rows.iter().for_each(|row| {
+            let _ = writeln!(text, "  {row}");
+        });
+    }
+    text
+}
+
+fn deployment(it: &Deployment) -> String {
+    format!(
+        "{:>5}  {}  {}  {}  {}  {} {}-{}",
+        it.deployment,
+        moment(it.finished_at_ms),
+        it.kind.as_str(),
+        it.version,
+        it.verdict.as_str().replace('_', " "),
+        it.stream,
+        it.first_seq,
+        it.last_seq
+    )
+}
+
+fn recovered(it: &Delivery, told: &dyn Fn(&DeploymentId) -> String) -> Vec<String> {
+    let mended = it.recovery.recovered.iter().map(|it| {
+        let how = if it.by == it.deployment {
+            "it went back".to_owned()
+        } else {
+            format!("mended by {}", it.by)
+        };
+        format!("{}  {how} after {}", told(&it.deployment), length(it.time_ms))
+    });
+    let open = it.recovery.open.iter().map(|it| format!("{}  not mended yet", told(it)));
+    mended.chain(open).collect()
+}
+
+fn commits(it: &Delivery) -> Vec<String> {
+    let short = |commit: &str| commit.chars().take(COMMIT_DIGITS).collect::<String>();
+    let led = it.lead_time.commits.iter().map(|it| {
+        let (commit, at) = (short(&it.commit), moment(it.committed_at_ms));
+        format!("{commit}  {at}  {}  by deployment {}", length(it.total_ms), it.deployment)
+    });
+    let left = it.lead_time.left_out.iter().map(|it| {
+        let why = match it.why.as_str() {
+            "clock_skew" => "it is younger than its deployment",
+            _ => "an earlier deployment brought it",
+        };
+        format!("{}  left out: {why}, deployment {}", short(&it.commit), it.deployment)
+    });
+    led.chain(left).collect()
+}
+
+fn opened_pipeline(text: &mut String, it: &Pipeline, style: Style) {
+    let _ = writeln!(text, "{} ({})", style.bold(&it.workflow), it.repository);
+    for it in &it.failures {
+        let _ = writeln!(text, "  ✗ run {}.{}  {} {}", it.run, it.attempt, it.stream, it.seq);
+    }
+    for it in &it.repairs {
+        let ((broken, one), (mended, two)) = (it.broken_by, it.mended_by);
+        let took = length(it.time_ms);
+        let _ = writeln!(
+            text,
+            "  ✓ broken by run {broken}.{one}, mended by run {mended}.{two} after {took}"
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! The numbers, as `launchway metrics --format json` has them.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::routing::get;
+use figures::{Asked, Report};
+use serde::Deserialize;
+use serde_json::{Value as JsonValue, json};
+use views::Window;
+
+use super::Operation;
+use super::openapi::{many, number, object, or_null, text, yes_no};
+use crate::access::Scope;
+use crate::app::{App, Shared, blocking};
+use crate::problem::Problem;
+
+/// How far back is looked where nobody says.
+pub(crate) const SINCE: &str = "90d";
+
+pub(super) const OPERATION: Operation = Operation {
+    method: "get",
+    path: "/api/v1/metrics",
+    id: "readMetrics",
+    summary: "DORA's five figures and the pipelines' health, each with the events it came from",
+    scope: Scope::Read,
+    query: &[
+        ("since", "string", "90d, 12w, 48h, or a day such as 2026-03-01"),
+        ("project", "string", "Only this project's deployments"),
+        ("environment", "string", "Only this environment; without it those of production"),
+        ("service", "string", "Only this service"),
+        ("repository", "string", "Only runs of owner/name"),
+    ],
+    body: None,
+    answer: (200, "Metrics"),
+    route: || get(read),
+};
+
+/// What a caller asks about.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Part {
+    pub(crate) since: Option<String>,
+    pub(crate) project: Option<String>,
+    pub(crate) environment: Option<String>,
+    pub(crate) service: Option<String>,
+    pub(crate) repository: Option<String>,
+}
+
+impl Part {
+    pub(crate) fn asked(&self, app: &App) -> Result<Asked, Problem> {
+        let now = app.now();
+        let text = self.since.as_deref().unwrap_or(SINCE);
+        let since = figures::since(text, now).ok_or_else(|| {
+            Problem::bad("`since` is a span such as 90d, 12w or 48h, or a day such as 2026-03-01.")
+        })?;
+        // A form that was sent empty asks for nothing.
+        let told = |text: &Option<String>| text.clone().filter(|it| !it.is_empty());
+        Ok(Asked {
+            project: told(&self.project),
+            environment: told(&self.environment),
+            service: told(&self.service),
+            repository: told(&self.repository),
+            window: Window { since, until: now },
+        })
+    }
+}
+
+async fn read(
+    State(app): State<Shared>,
+    Query(part): Query<Part>,
+) -> Result<Json<Report>, Problem> {
+    let asked = part.asked(&app)?;
+    blocking(move || Ok(Json(app.figures.report(&app.store, &asked)?))).await
+}
+
+/// The form of a [`Report`].
+pub(super) fn schema() -> JsonValue {
+    object(
+        &[
+            ("since_ms", number()),
+            ("until_ms", number()),
+            ("samples_min", number()),
+            ("behind_events", number()),
+            ("delivery", many(delivery())),
+            ("pipelines", many(pipeline())),
+            ("queues", many(object(&[("labels", text()), ("wait", duration())], &[]))),
+            ("slow_jobs", many(slow())),
+            ("slow_steps", many(slow())),
+        ],
+        &[],
+    )
+}
+
+fn duration() -> JsonValue {
+    let times = ["median_ms", "p75_ms", "p90_ms", "p95_ms", "p99_ms"];
+    let fields = times.map(|name| (name, or_null("integer")));
+    object(&[&[("count", number())][..], &fields].concat(), &[])
+}
+
+fn rate() -> [(&'static str, JsonValue); 3] {
+    [("part", number()), ("whole", number()), ("rate", or_null("number"))]
+}
+
+fn share() -> JsonValue {
+    object(&rate(), &[])
+}
+
+fn rate_of_deployments() -> JsonValue {
+    object(&[&rate()[..], &[("deployments", many(number()))]].concat(), &[])
+}
+
+fn pair(first: JsonValue, second: JsonValue) -> JsonValue {
+    json!({ "type": "array", "prefixItems": [first, second], "minItems": 2, "maxItems": 2 })
+}
+
+fn delivery() -> JsonValue {
+    let frequency = [
+        ("count", number()),
+        ("per_day", or_null("number")),
+        ("between_median_ms", or_null("integer")),
+        ("others", many(pair(text(), number()))),
+        ("deployments", many(number())),
+    ];
+    let part = object(&[("part", text()), ("time", duration())], &[]);
+    let commit = object(&[("commit", text()), ("deployment", number())], &[]);
+    let lead_time = [
+        ("total", duration()),
+        ("parts", many(part)),
+        ("commits", many(commit.clone())),
+        ("left_out", many(commit)),
+    ];
+    let recovered = [("deployment", number()), ("by", number()), ("time_ms", number())];
+    let recovery = [
+        ("time", duration()),
+        ("recovered", many(object(&recovered, &[]))),
+        ("open", many(number())),
+    ];
+    let week = [
+        ("since_ms", number()),
+        ("deployments", number()),
+        ("failed", number()),
+        ("lead_time_median_ms", or_null("integer")),
+    ];
+    object(
+        &[
+            ("project", text()),
+            ("environment", text()),
+            ("service", text()),
+            ("frequency", object(&frequency, &[])),
+            ("lead_time", object(&lead_time, &[])),
+            ("change_failures", rate_of_deployments()),
+            ("recovery", object(&recovery, &[])),
+            ("rework", rate_of_deployments()),
+            ("weeks", many(object(&week, &[]))),
+            ("deployments", many(deployment())),
+        ],
+        &[],
+    )
+}
+
+fn deployment() -> JsonValue {
+    let deployment = [
+        ("deployment", number()),
+        ("stream", text()),
+        ("first_seq", number()),
+        ("last_seq", number()),
+        ("kind", text()),
+        ("verdict", text()),
+        ("planned", yes_no()),
+        ("version", text()),
+        ("requested_at_ms", number()),
+        ("finished_at_ms", number()),
+        ("failed", or_null("string")),
+        ("mended_by", or_null("integer")),
+    ];
+    object(&deployment, &[])
+}
+
+fn pipeline() -> JsonValue {
+    let red = json!({ "type": ["object", "null"] });
+    let failure = [("run", number()), ("attempt", number()), ("stream", text()), ("seq", number())];
+    let run = || pair(number(), number());
+    let repair = [("broken_by", run()), ("mended_by", run()), ("time_ms", number())];
+    object(
+        &[
+            ("repository", text()),
+            ("workflow", text()),
+            ("success", share()),
+            ("first_try", share()),
+            ("pull_requests", share()),
+            ("infra", share()),
+            ("time", duration()),
+            ("repair", duration()),
+            ("red", red),
+            ("failures", many(object(&failure, &[]))),
+            ("repairs", many(object(&repair, &[]))),
+            ("left_out", many(pair(text(), number()))),
+        ],
+        &[],
+    )
+}
+
+fn slow() -> JsonValue {
+    let slow = [
+        ("repository", text()),
+        ("workflow", text()),
+        ("job", text()),
+        ("step", or_null("string")),
+        ("total_ms", number()),
+        ("time", duration()),
+    ];
+    object(&slow, &[])
+}

@@ -1,0 +1,100 @@
+//! Charts as SVG: drawn here, readable in both themes, and told in words beside the picture.
+//!
+//! Nothing is said by colour alone: what failed has a sign and a number.
+
+use std::fmt::Write as _;
+
+use crate::ansi::escape;
+
+/// Wider than this on a page; beyond it a bar is thinner, never the picture wider.
+const WIDTH: usize = 720;
+const HEIGHT: usize = 120;
+/// What stands above the bars: the sign of what failed.
+const HEAD: usize = 18;
+/// What stands below them: when they began.
+const FOOT: usize = 20;
+const GAP: usize = 3;
+/// Days that are named below the bars.
+const LABELS: usize = 6;
+
+/// A bar.
+pub(crate) struct Bar {
+    pub(crate) value: u64,
+    /// What failed of it, or beside it.
+    pub(crate) failed: u64,
+    /// When it begins, shortly.
+    pub(crate) label: String,
+    /// All of it, in words.
+    pub(crate) told: String,
+}
+
+/// Bars side by side; none where there is nothing to show.
+pub(crate) fn bars(what: &str, bars: &[Bar]) -> Option<String> {
+    let highest = bars.iter().map(|it| it.value).max().filter(|it| *it > 0)?;
+    let step = (WIDTH / bars.len()).max(1);
+    let width = step.saturating_sub(GAP).max(1);
+    let base = HEAD + HEIGHT;
+    let total = base + FOOT;
+    let mut svg = String::from("<svg class=\"chart\" role=\"img\" aria-label=\"");
+    escape(what, &mut svg);
+    let _ = write!(
+        svg,
+        "\" viewBox=\"0 0 {WIDTH} {total}\"><path class=\"axis\" d=\"M0 {base}H{WIDTH}\"/>"
+    );
+    let every = bars.len().div_ceil(LABELS).max(1);
+    for (at, bar) in bars.iter().enumerate() {
+        let x = at * step;
+        let height =
+            usize::try_from(bar.value.saturating_mul(HEIGHT as u64) / highest).unwrap_or(0);
+        // What is there is seen, however small beside the others.
+        let height = if bar.value > 0 { height.max(3) } else { 0 };
+        let top = base - height;
+        let class = if bar.failed > 0 { "bar bad" } else { "bar" };
+        let _ = write!(svg, "<g class=\"{class}\"><title>");
+        escape(&bar.told, &mut svg);
+        let _ = write!(
+            svg,
+            "</title><rect x=\"{x}\" y=\"{HEAD}\" width=\"{width}\" height=\"{HEIGHT}\" class=\"ground\"/>\
+             <rect x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/>"
+        );
+        if bar.failed > 0 {
+            let middle = x + width / 2;
+            let _ = write!(svg, "<text class=\"sign\" x=\"{middle}\" y=\"{}\">✗</text>", top - 4);
+        }
+        svg.push_str("</g>");
+        if at.is_multiple_of(every) {
+            let _ = write!(svg, "<text class=\"label\" x=\"{x}\" y=\"{}\">", total - 5);
+            escape(&bar.label, &mut svg);
+            svg.push_str("</text>");
+        }
+    }
+    svg.push_str("</svg>");
+    Some(svg)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bar(value: u64, failed: u64) -> Bar {
+        Bar { value, failed, label: "1 Mar".to_owned(), told: "<b>".to_owned() }
+    }
+
+    #[test]
+    fn nothing_is_drawn_of_nothing_and_what_failed_has_a_sign() {
+        assert_eq!(bars("none", &[]), None);
+        assert_eq!(bars("none", &[bar(0, 0)]), None);
+        let svg = bars("two & two", &[bar(2, 1), bar(1, 0)]).unwrap();
+        assert_eq!(svg.matches('✗').count(), 1);
+        assert!(svg.contains("aria-label=\"two &amp; two\""), "{svg}");
+        assert!(svg.contains("<title>&lt;b&gt;</title>"), "{svg}");
+    }
+
+    #[test]
+    fn many_bars_stay_in_the_picture() {
+        let many: Vec<Bar> = (0..523).map(|at| bar(at, 0)).collect();
+        let svg = bars("ten years", &many).unwrap();
+        assert!(svg.contains("x=\"522\""), "one for each, side by side");
+        assert!(svg.matches("class=\"label\"").count() <= LABELS);
+    }
+}

@@ -1,0 +1,357 @@
+//! How often is deployed, how long that takes, how often it fails: DORA's five figures, each of which
+//! opens into the events that it was counted from.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Query, State};
+use event::{DeploymentId, DeploymentKind};
+use figures::{Delivery, Deployment};
+
+use super::{Frame, Page, shown};
+use crate::api::metrics::{Part, SINCE};
+use crate::app::{Shared, blocking};
+use crate::chart::{Bar, bars};
+use crate::guard::Who;
+use crate::words::{Moment, State as DeploymentState, percent};
+
+/// Spans that a click chooses.
+pub(super) const SPANS: &[(&str, &str)] =
+    &[("30d", "30 days"), ("90d", "90 days"), ("180d", "180 days"), ("365d", "1 year")];
+/// Deployments and commits that a figure opens into: the newest; the API has all.
+const SHOWN: usize = 50;
+
+#[derive(Template)]
+#[template(path = "delivery.html")]
+struct DeliveryPage {
+    frame: Frame,
+    spans: Vec<Choice>,
+    behind: u64,
+    samples_min: usize,
+    services: Vec<ServiceFigures>,
+}
+
+/// Something to choose.
+pub(super) struct Choice {
+    pub(super) name: String,
+    pub(super) href: String,
+    pub(super) is_here: bool,
+}
+
+struct ServiceFigures {
+    service: String,
+    environment: String,
+    project: String,
+    figures: Vec<Figure>,
+    deployed: Option<String>,
+    lead_time: Option<String>,
+    weeks: Vec<[String; 4]>,
+    deployments: Vec<Line>,
+}
+
+/// One figure: its value, what it is of, and what it was counted from.
+struct Figure {
+    name: &'static str,
+    /// What it means, for whoever does not know it.
+    means: &'static str,
+    value: String,
+    /// Too few were measured.
+    is_untold: bool,
+    of: Vec<String>,
+    evidence: Vec<String>,
+    more: usize,
+}
+
+struct Line {
+    state: DeploymentState,
+    number: String,
+    kind: &'static str,
+    version: String,
+    at: Moment,
+    failed: String,
+    events: String,
+}
+
+/// The page.
+pub(crate) async fn delivery(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Query(part): Query<Part>,
+) -> Page {
+    let asked = part.asked(&app)?;
+    let page = blocking(move || {
+        let caught = app.figures.caught(&app.store)?;
+        let deliveries = app.figures.delivery(&asked)?;
+        Ok(DeliveryPage {
+            frame: Frame::new(Some(&who), "insights"),
+            spans: spans("/insights", &part),
+            behind: caught.newest - caught.position,
+            samples_min: views::SAMPLES_MIN,
+            services: deliveries.iter().map(ServiceFigures::of).collect(),
+        })
+    });
+    shown(&page.await?)
+}
+
+/// The spans, with everything else as it was asked for.
+pub(super) fn spans(path: &str, part: &Part) -> Vec<Choice> {
+    let here = part.since.as_deref().unwrap_or(SINCE);
+    let others = [
+        ("project", &part.project),
+        ("environment", &part.environment),
+        ("service", &part.service),
+        ("repository", &part.repository),
+    ];
+    let others = others.iter().filter_map(|(name, value)| {
+        value.as_ref().map(|value| format!("&{name}={}", percent(value)))
+    });
+    let others: String = others.collect();
+    let choice = |(span, name): &(&str, &str)| Choice {
+        name: (*name).to_owned(),
+        href: format!("{path}?since={span}{others}"),
+        is_here: *span == here,
+    };
+    SPANS.iter().map(choice).collect()
+}
+
+/// `37 %`; less than one in a thousand is not made nothing.
+pub(super) fn share(rate: Option<f64>) -> Option<String> {
+    rate.map(|rate| {
+        let percent = rate * 100.0;
+        if percent > 0.0 && percent < 10.0 {
+            format!("{percent:.1} %")
+        } else {
+            format!("{percent:.0} %")
+        }
+    })
+}
+
+impl Figure {
+    fn new(name: &'static str, means: &'static str, value: Option<String>) -> Figure {
+        let is_untold = value.is_none();
+        let value = value.unwrap_or_else(|| "too few".to_owned());
+        Figure { name, means, value, is_untold, of: Vec::new(), evidence: Vec::new(), more: 0 }
+    }
+
+    fn of(mut self, line: String) -> Figure {
+        if !line.is_empty() {
+            self.of.push(line);
+        }
+        self
+    }
+
+    fn evidence(mut self, lines: Vec<String>) -> Figure {
+        self.more = lines.len().saturating_sub(SHOWN);
+        self.evidence = lines.into_iter().rev().take(SHOWN).collect();
+        self
+    }
+}
+
+/// As runs are timed; from two days on, in days.
+fn length(ms: u64) -> String {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+    if ms >= 2 * DAY_MS {
+        return format!("{:.1} days", ms as f64 / DAY_MS as f64);
+    }
+    crate::words::length(ms)
+}
+
+fn many(count: u64, one: &str, more: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {more}") }
+}
+
+impl ServiceFigures {
+    fn of(it: &Delivery) -> ServiceFigures {
+        let told = |id: &DeploymentId| {
+            let found = it.deployments.iter().find(|it| it.deployment == *id);
+            found.map_or_else(|| format!("#{id}"), told)
+        };
+        let figures = vec![
+            frequency(it, &told),
+            lead_time(it),
+            failures(it, &told),
+            recovery(it, &told),
+            rework(it, &told),
+        ];
+        ServiceFigures {
+            service: it.service.clone(),
+            environment: it.environment.clone(),
+            project: it.project.clone(),
+            figures,
+            deployed: bars("Releases and hotfixes, week by week", &deployed(it)),
+            lead_time: bars("Median lead time, week by week", &lead_times(it)),
+            weeks: it.weeks.iter().rev().map(week).collect(),
+            deployments: it.deployments.iter().rev().take(SHOWN).map(Line::of).collect(),
+        }
+    }
+}
+
+/// A deployment with its events.
+fn told(it: &Deployment) -> String {
+    format!(
+        "#{} {} {} {} {}, {} events {} to {}",
+        it.deployment,
+        it.kind.as_str(),
+        it.version,
+        it.verdict.as_str().replace('_', " "),
+        Moment::of(it.finished_at_ms).text,
+        it.stream,
+        it.first_seq,
+        it.last_seq
+    )
+}
+
+fn frequency(it: &Delivery, told: &dyn Fn(&DeploymentId) -> String) -> Figure {
+    let figure = &it.frequency;
+    let per = figure.per_day.map(|per_day| {
+        if per_day >= 1.0 {
+            format!("{per_day:.1} a day")
+        } else {
+            format!("{:.1} a week", per_day * 7.0)
+        }
+    });
+    let others = figure.others.iter().map(|(kind, count)| {
+        let word = match kind {
+            DeploymentKind::Config => "of settings",
+            kind => kind.as_str(),
+        };
+        format!("{count} {word}")
+    });
+    let others: Vec<String> = others.collect();
+    let beside =
+        if others.is_empty() { String::new() } else { format!("beside: {}", others.join(", ")) };
+    let between = figure.between_median_ms.map(|ms| format!("{} between two, median", length(ms)));
+    Figure::new("Deployment frequency", "How often releases and hotfixes come to users", per)
+        .of(many(figure.count as u64, "release or hotfix", "releases and hotfixes"))
+        .of(between.unwrap_or_default())
+        .of(beside)
+        .evidence(figure.deployments.iter().map(told).collect())
+}
+
+fn lead_time(it: &Delivery) -> Figure {
+    let figure = &it.lead_time;
+    let total = &figure.total;
+    let parts = figure.parts.iter().filter_map(|part| {
+        let word = match part.part.as_str() {
+            "waiting" => "until the deployment was wanted",
+            "gates" => "at gates",
+            _ => "deploying",
+        };
+        part.time.median_ms.map(|ms| format!("{} {word}", length(ms)))
+    });
+    let spread = total.p75_ms.zip(total.p90_ms);
+    let spread = spread.map(|(p75, p90)| format!("75 %: {}, 90 %: {}", length(p75), length(p90)));
+    let left = figure.left_out.len() as u64;
+    let skewed = figure.left_out.iter().filter(|it| it.why == "clock_skew").count();
+    let left = match (left, skewed) {
+        (0, _) => String::new(),
+        (left, 0) => format!("{left} left out: brought before"),
+        (left, skewed) => format!("{left} left out, {skewed} younger than their deployment"),
+    };
+    let led = figure.commits.iter().map(|it| {
+        let commit: String = it.commit.chars().take(7).collect();
+        let (committed, took) = (Moment::of(it.committed_at_ms).text, length(it.total_ms));
+        format!("{commit} of {committed}: {took}, by #{}", it.deployment)
+    });
+    let figure_of = Figure::new(
+        "Change lead time",
+        "From a commit to the end of the deployment that brought it",
+        total.median_ms.map(length),
+    )
+    .of(many(total.count as u64, "commit", "commits"))
+    .of(spread.unwrap_or_default());
+    parts.fold(figure_of, Figure::of).of(left).evidence(led.collect())
+}
+
+fn failures(it: &Delivery, told: &dyn Fn(&DeploymentId) -> String) -> Figure {
+    let rate = &it.change_failures.rate;
+    Figure::new(
+        "Change fail rate",
+        "Deployments that were taken back, broke, or had to be mended",
+        share(rate.rate),
+    )
+    .of(format!("{} of {}", rate.part, many(rate.whole, "deployment", "deployments")))
+    .evidence(it.change_failures.deployments.iter().map(told).collect())
+}
+
+fn recovery(it: &Delivery, told: &dyn Fn(&DeploymentId) -> String) -> Figure {
+    let figure = &it.recovery;
+    let open = figure.open.len();
+    let open = if open == 0 { String::new() } else { format!("{open} not mended yet") };
+    let recovered = figure.recovered.iter().map(|it| {
+        let by = if it.by == it.deployment {
+            "it went back".to_owned()
+        } else {
+            format!("mended by #{}", it.by)
+        };
+        format!("{}: {}, {by}", told(&it.deployment), length(it.time_ms))
+    });
+    Figure::new(
+        "Recovery time",
+        "From a failed deployment until what runs was good again",
+        figure.time.median_ms.map(length),
+    )
+    .of(many(figure.time.count as u64, "failure mended", "failures mended"))
+    .of(open)
+    .evidence(recovered.collect())
+}
+
+fn rework(it: &Delivery, told: &dyn Fn(&DeploymentId) -> String) -> Figure {
+    let rate = &it.rework.rate;
+    Figure::new("Rework rate", "Unplanned deployments, to mend what users met", share(rate.rate))
+        .of(format!("{} of {}", rate.part, many(rate.whole, "deployment", "deployments")))
+        .evidence(it.rework.deployments.iter().map(told).collect())
+}
+
+/// `1 Mar`
+fn day(at: event::Timestamp) -> String {
+    Moment::of(at).text.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+fn deployed(it: &Delivery) -> Vec<Bar> {
+    let bar = |week: &figures::DeliveryWeek| {
+        let deployments = many(week.deployments, "release or hotfix", "releases and hotfixes");
+        let told = format!("Week of {}: {deployments}, {} failed", day(week.since_ms), week.failed);
+        Bar { value: week.deployments, failed: week.failed, label: day(week.since_ms), told }
+    };
+    it.weeks.iter().map(bar).collect()
+}
+
+fn lead_times(it: &Delivery) -> Vec<Bar> {
+    let bar = |week: &figures::DeliveryWeek| {
+        let median = week.lead_time_median_ms;
+        let median_told = median.map_or_else(|| "too few commits".to_owned(), length);
+        let told = format!("Week of {}: {median_told}", day(week.since_ms));
+        Bar { value: median.unwrap_or(0), failed: 0, label: day(week.since_ms), told }
+    };
+    it.weeks.iter().map(bar).collect()
+}
+
+fn week(it: &figures::DeliveryWeek) -> [String; 4] {
+    [
+        day(it.since_ms),
+        it.deployments.to_string(),
+        it.failed.to_string(),
+        it.lead_time_median_ms.map_or_else(|| "too few".to_owned(), length),
+    ]
+}
+
+impl Line {
+    fn of(it: &Deployment) -> Line {
+        let failed = match (it.failed.as_deref(), it.mended_by) {
+            (_, Some(by)) => format!("failed: #{by} mends it"),
+            (Some("went_back"), _) => "failed: it went back".to_owned(),
+            (Some("stuck"), _) => "failed: going back stuck".to_owned(),
+            (Some(_), _) => "failed".to_owned(),
+            (None, _) => String::new(),
+        };
+        Line {
+            state: DeploymentState::of_deployment(it.verdict.as_str()),
+            number: it.deployment.to_string(),
+            kind: it.kind.as_str(),
+            version: it.version.clone(),
+            at: Moment::of(it.finished_at_ms),
+            failed,
+            events: format!("{} events {} to {}", it.stream, it.first_seq, it.last_seq),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! How well the pipelines do: success, time, waiting, what is slow, and what broke.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Query, State};
+use event::{Attempt, RunId};
+use figures::{Duration, Pipeline, Queue, Rate, Slow};
+
+use super::delivery::{Choice, share, spans};
+use super::{Frame, Page, shown};
+use crate::api::metrics::Part;
+use crate::app::{Shared, blocking};
+use crate::guard::Who;
+use crate::words::{Moment, length, run_href};
+
+/// Runs that a figure opens into: the newest; the API has more.
+const SHOWN: usize = 20;
+
+#[derive(Template)]
+#[template(path = "pipelines.html")]
+struct PipelinesPage {
+    frame: Frame,
+    spans: Vec<Choice>,
+    behind: u64,
+    samples_min: usize,
+    pipelines: Vec<PipelineFigures>,
+    queues: Vec<[String; 5]>,
+    slow: Vec<SlowTable>,
+}
+
+struct PipelineFigures {
+    repository: String,
+    workflow: String,
+    success: Told,
+    first_try: Told,
+    pull_requests: Told,
+    infra: Told,
+    time: Told,
+    repair: Told,
+    red: Option<Link>,
+    red_since: Option<Moment>,
+    failures: Vec<Link>,
+    repairs: Vec<(Link, Link, String)>,
+    left_out: String,
+}
+
+struct Told {
+    value: String,
+    of: String,
+    is_untold: bool,
+}
+
+struct Link {
+    name: String,
+    href: String,
+}
+
+struct SlowTable {
+    title: &'static str,
+    rows: Vec<[String; 5]>,
+}
+
+/// The page.
+pub(crate) async fn pipelines(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Query(part): Query<Part>,
+) -> Page {
+    let asked = part.asked(&app)?;
+    let page = blocking(move || {
+        let report = app.figures.report(&app.store, &asked)?;
+        let slow = [
+            ("Jobs that take the most time", report.slow_jobs),
+            ("Steps that take the most time", report.slow_steps),
+        ];
+        let slow = slow
+            .into_iter()
+            .filter(|(_, rows)| !rows.is_empty())
+            .map(|(title, rows)| SlowTable { title, rows: rows.iter().map(slow_row).collect() });
+        Ok(PipelinesPage {
+            frame: Frame::new(Some(&who), "insights"),
+            spans: spans("/insights/pipelines", &part),
+            behind: report.behind_events,
+            samples_min: report.samples_min,
+            pipelines: report.pipelines.iter().map(PipelineFigures::of).collect(),
+            queues: report.queues.iter().map(queue_row).collect(),
+            slow: slow.collect(),
+        })
+    });
+    shown(&page.await?)
+}
+
+fn rate(rate: &Rate) -> Told {
+    let value = share(rate.rate);
+    Told {
+        is_untold: value.is_none(),
+        value: value.unwrap_or_else(|| "too few".to_owned()),
+        of: format!("{} of {}", rate.part, rate.whole),
+    }
+}
+
+fn time(time: &Duration) -> Told {
+    let value = time.median_ms.map(length);
+    let p95 = time.p95_ms.map(|ms| format!("95 %: {}, ", length(ms))).unwrap_or_default();
+    Told {
+        is_untold: value.is_none(),
+        value: value.unwrap_or_else(|| "too few".to_owned()),
+        of: format!("{p95}of {}", time.count),
+    }
+}
+
+fn link(run: RunId, attempt: Attempt) -> Link {
+    let name = if attempt.0 > 1 { format!("run {run}.{attempt}") } else { format!("run {run}") };
+    Link { name, href: run_href(run, attempt) }
+}
+
+fn queue_row(queue: &Queue) -> [String; 5] {
+    let told = |ms: Option<u64>| ms.map_or_else(|| "too few".to_owned(), length);
+    let wait = &queue.wait;
+    [
+        queue.labels.clone(),
+        wait.count.to_string(),
+        told(wait.median_ms),
+        told(wait.p95_ms),
+        told(wait.p99_ms),
+    ]
+}
+
+fn slow_row(slow: &Slow) -> [String; 5] {
+    let told = |ms: Option<u64>| ms.map_or_else(|| "too few".to_owned(), length);
+    let what = slow.step.as_ref().map_or(slow.job.clone(), |step| format!("{}: {step}", slow.job));
+    [
+        what,
+        slow.workflow.clone(),
+        length(slow.total_ms),
+        told(slow.time.median_ms),
+        slow.time.count.to_string(),
+    ]
+}
+
+impl PipelineFigures {
+    fn of(it: &Pipeline) -> PipelineFigures {
+        let left_out = it.left_out.iter().map(|(why, count)| format!("{count} {why}"));
+        let repair = |repair: &figures::PipelineRepair| {
+            let (broken, mended) = (repair.broken_by, repair.mended_by);
+            (link(broken.0, broken.1), link(mended.0, mended.1), length(repair.time_ms))
+        };
+        PipelineFigures {
+            repository: it.repository.clone(),
+            workflow: it.workflow.clone(),
+            success: rate(&it.success),
+            first_try: rate(&it.first_try),
+            pull_requests: rate(&it.pull_requests),
+            infra: rate(&it.infra),
+            time: time(&it.time),
+            repair: time(&it.repair),
+            red: it.red.as_ref().map(|it| link(it.run, it.attempt)),
+            red_since: it.red.as_ref().map(|it| Moment::of(it.since_ms)),
+            failures: it
+                .failures
+                .iter()
+                .rev()
+                .take(SHOWN)
+                .map(|it| link(it.run, it.attempt))
+                .collect(),
+            repairs: it.repairs.iter().rev().take(SHOWN).map(repair).collect(),
+            left_out: left_out.collect::<Vec<_>>().join(", "),
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! DORA's five figures of one service in one environment, from its shipments (control plane C.2).
+//!
+//! ```text
+//! deployment frequency    releases and hotfixes that came to an end in the window, per day
+//! change lead time        from a commit's date to the end of the first deployment that brought it
+//! change fail rate        of what reached the environment: how much had to be taken back or mended
+//! recovery time           from then on that users could meet it, until what runs was good again
+//! rework rate             of what reached the environment: how much was unplanned, to mend a fault
+//! ```
+//!
+//! Deployments are counted, never faults: a share is between 0 and 1. One that was taken back counts
+//! as deployed, for it was. What mends (a hotfix, a rollback) says that the deployment before it
+//! failed. What cannot be measured honestly is left out, and told: a commit that is younger than its
+//! deployment, and all that came with a service's first one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use event::{DeploymentId, DeploymentKind, Timestamp, Verdict};
+
+use crate::shipment::Shipment;
+use crate::statistics::{Share, Spread, Window};
+
+/// A week; what happened is shown week by week.
+const WEEK_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+
+/// The five figures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dora {
+    /// The window.
+    pub window: Window,
+    /// How often.
+    pub frequency: Frequency,
+    /// How long a commit takes.
+    pub lead_time: LeadTime,
+    /// How much fails.
+    pub change_failures: ChangeFailures,
+    /// How fast it is mended.
+    pub recovery: Recovery,
+    /// How much of the work was mending.
+    pub rework: Rework,
+    /// Week by week from the window's first moment on; the last one may be shorter.
+    pub weeks: Vec<Week>,
+    /// Everything that reached the environment in the window, oldest first.
+    pub deployments: Vec<Deployed>,
+}
+
+/// How often was deployed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Frequency {
+    /// Releases and hotfixes that succeeded, or were taken back: they did happen.
+    pub deployments: Vec<DeploymentId>,
+    /// The middle of the time between two of them that follow each other.
+    pub between: Spread,
+    /// What else came to an end, by its kind.
+    pub others: BTreeMap<DeploymentKind, u64>,
+}
+
+/// How long it took from commits to users.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LeadTime {
+    /// Commits that were measured, in the order of their deployments.
+    pub commits: Vec<Led>,
+    /// All of it.
+    pub total: Spread,
+    /// From the commit until its deployment was wanted.
+    pub waiting: Spread,
+    /// From then until every gate was open.
+    pub gates: Spread,
+    /// From then until it was over.
+    pub deploying: Spread,
+    /// Commits that were not measured.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A commit that came to users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Led {
+    /// Which.
+    pub commit: Arc<str>,
+    /// What brought it first.
+    pub deployment: DeploymentId,
+    /// When it was committed.
+    pub committed_at: Timestamp,
+    /// How long it took.
+    pub total_ms: u64,
+}
+
+/// A commit that was not measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Which.
+    pub commit: Arc<str>,
+    /// What brought it.
+    pub deployment: DeploymentId,
+    /// Why not.
+    pub why: Omission,
+}
+
+/// Why a commit was not measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Omission {
+    /// It is younger than the deployment that brought it: a clock is wrong.
+    ClockSkew,
+    /// An earlier deployment brought it.
+    CameBefore,
+}
+
+/// What failed of what was deployed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChangeFailures {
+    /// The share.
+    pub share: Share,
+    /// What failed.
+    pub failed: Vec<DeploymentId>,
+}
+
+/// How long users had what failed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recovery {
+    /// What was mended.
+    pub recovered: Vec<Recovered>,
+    /// Its times.
+    pub times: Spread,
+    /// What failed and is not mended yet.
+    pub open: Vec<DeploymentId>,
+}
+
+/// A failed deployment that was mended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// What failed.
+    pub deployment: DeploymentId,
+    /// What mended it: itself, where it went back.
+    pub by: DeploymentId,
+    /// How long it took.
+    pub time_ms: u64,
+}
+
+/// What was done to mend.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rework {
+    /// The share.
+    pub share: Share,
+    /// The deployments.
+    pub deployments: Vec<DeploymentId>,
+}
+
+/// A week.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Week {
+    /// When it begins.
+    pub since: Timestamp,
+    /// Releases and hotfixes.
+    pub deployments: u64,
+    /// How many of what reached the environment failed.
+    pub failed: u64,
+    /// Times of the commits that came.
+    pub lead_time: Spread,
+}
+
+/// Something that reached the environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deployed {
+    /// What.
+    pub shipment: Shipment,
+    /// Why it counts as failed, if it does.
+    pub failed: Option<Failed>,
+}
+
+/// Why a deployment counts as failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// It went back by itself.
+    WentBack,
+    /// Going back stuck.
+    Stuck,
+    /// It failed after users could meet it.
+    Broke,
+    /// The one behind it mends it.
+    MendedBy(DeploymentId),
+}
+
+/// The five figures of one service in one environment. `shipments` are all of it that ended in the
+/// window or behind it, in the order in which they ended; `brought_before` says
+/// of a commit whether an earlier deployment, in the window or not, brought it.
+pub fn dora(
+    shipments: &[Shipment],
+    window: Window,
+    brought_before: &dyn Fn(DeploymentId, &str) -> bool,
+) -> Dora {
+    let reached: Vec<&Shipment> = shipments.iter().filter(|it| counts(it)).collect();
+    let failures: Vec<Option<Failed>> =
+        (0..reached.len()).map(|at| failed(reached[at], reached.get(at + 1).copied())).collect();
+    let is_in = |it: &Shipment| window.has(it.finished_at);
+    let mut dora = Dora {
+        window,
+        frequency: Frequency::default(),
+        lead_time: LeadTime::default(),
+        change_failures: ChangeFailures::default(),
+        recovery: Recovery::default(),
+        rework: Rework::default(),
+        weeks: weeks(window),
+        deployments: Vec::new(),
+    };
+    let inside = || (0..reached.len()).filter(|at| is_in(reached[*at]));
+    dora.frequency = frequency(inside().map(|at| reached[at]));
+    dora.lead_time = lead_time(inside().map(|at| reached[at]), brought_before);
+    let mut times = Vec::new();
+    for at in inside() {
+        let (shipment, failure) = (reached[at], failures[at]);
+        dora.change_failures.share.count(failure.is_some());
+        let is_rework = mends(shipment) && !shipment.planned;
+        dora.rework.share.count(is_rework);
+        if is_rework {
+            dora.rework.deployments.push(shipment.deployment);
+        }
+        if let Some(failure) = failure {
+            dora.change_failures.failed.push(shipment.deployment);
+            match recovered(shipment, failure, &reached[at + 1..]) {
+                Some(it) => {
+                    times.push(it.time_ms);
+                    dora.recovery.recovered.push(it);
+                }
+                None => dora.recovery.open.push(shipment.deployment),
+            }
+        }
+        dora.deployments.push(Deployed { shipment: shipment.clone(), failed: failure });
+    }
+    dora.recovery.times = Spread::of(times);
+    fill(&mut dora);
+    dora
+}
+
+/// Whether it was a deployment as the figures mean it: users could meet it.
+fn counts(shipment: &Shipment) -> bool {
+    let is_kind = shipment.kind != DeploymentKind::Task;
+    let is_end = !matches!(shipment.verdict, Verdict::Cancelled | Verdict::Refused);
+    is_kind && is_end && shipment.has_reached()
+}
+
+fn mends(shipment: &Shipment) -> bool {
+    matches!(shipment.kind, DeploymentKind::Hotfix | DeploymentKind::Rollback)
+}
+
+fn failed(shipment: &Shipment, next: Option<&Shipment>) -> Option<Failed> {
+    match shipment.verdict {
+        Verdict::RolledBack => Some(Failed::WentBack),
+        Verdict::RollbackStuck => Some(Failed::Stuck),
+        Verdict::Failed => Some(Failed::Broke),
+        _ => next.filter(|it| mends(it)).map(|it| Failed::MendedBy(it.deployment)),
+    }
+}
+
+/// One that went back was met by users from the moment its change was intended; any other one since
+/// it was over. It is mended by the next one that succeeds.
+fn recovered(shipment: &Shipment, failure: Failed, later: &[&Shipment]) -> Option<Recovered> {
+    let deployment = shipment.deployment;
+    if failure == Failed::WentBack {
+        let since = shipment.reached_at.unwrap_or(shipment.finished_at);
+        let time_ms = shipment.finished_at.0.saturating_sub(since.0);
+        return Some(Recovered { deployment, by: deployment, time_ms });
+    }
+    let by = later.iter().find(|it| it.verdict == Verdict::Succeeded)?;
+    let time_ms = by.finished_at.0.saturating_sub(shipment.finished_at.0);
+    Some(Recovered { deployment, by: by.deployment, time_ms })
+}
+
+fn is_headline(shipment: &Shipment) -> bool {
+    matches!(shipment.kind, DeploymentKind::Release | DeploymentKind::Hotfix)
+        && matches!(shipment.verdict, Verdict::Succeeded | Verdict::RolledBack)
+}
+
+fn frequency<'s>(shipments: impl Iterator<Item = &'s Shipment>) -> Frequency {
+    let mut frequency = Frequency::default();
+    let (mut last, mut between) = (None::<Timestamp>, Vec::new());
+    for shipment in shipments {
+        if is_headline(shipment) {
+            frequency.deployments.push(shipment.deployment);
+            between.extend(last.map(|last| shipment.finished_at.0.saturating_sub(last.0)));
+            last = Some(shipment.finished_at);
+        } else if matches!(shipment.verdict, Verdict::Succeeded | Verdict::RolledBack) {
+            *frequency.others.entry(shipment.kind).or_default() += 1;
+        }
+    }
+    frequency.between = Spread::of(between);
+    frequency
+}
+
+fn lead_time<'s>(
+    shipments: impl Iterator<Item = &'s Shipment>,
+    brought_before: &dyn Fn(DeploymentId, &str) -> bool,
+) -> LeadTime {
+    let mut lead = LeadTime::default();
+    let (mut total, mut waiting) = (Vec::new(), Vec::new());
+    let (mut gates, mut deploying) = (Vec::new(), Vec::new());
+    for shipment in shipments.filter(|it| it.verdict == Verdict::Succeeded) {
+        let (deployment, finished_at) = (shipment.deployment, shipment.finished_at);
+        let mut once = BTreeSet::new();
+        for shipped in &shipment.commits {
+            if !once.insert(&shipped.commit) {
+                continue;
+            }
+            let (commit, committed_at) = (Arc::clone(&shipped.commit), shipped.committed_at);
+            let why = if brought_before(deployment, &commit) {
+                Some(Omission::CameBefore)
+            } else if committed_at > finished_at {
+                Some(Omission::ClockSkew)
+            } else {
+                None
+            };
+            if let Some(why) = why {
+                lead.left_out.push(LeftOut { commit, deployment, why });
+                continue;
+            }
+            // The parts add up to the whole: a moment before the one in front of it is that one.
+            let requested = shipment.requested_at.clamp(committed_at, finished_at);
+            let began = shipment.began_at.unwrap_or(requested).clamp(requested, finished_at);
+            waiting.push(requested.0 - committed_at.0);
+            gates.push(began.0 - requested.0);
+            deploying.push(finished_at.0 - began.0);
+            let total_ms = finished_at.0 - committed_at.0;
+            total.push(total_ms);
+            lead.commits.push(Led { commit, deployment, committed_at, total_ms });
+        }
+    }
+    lead.total = Spread::of(total);
+    (lead.waiting, lead.gates) = (Spread::of(waiting), Spread::of(gates));
+    lead.deploying = Spread::of(deploying);
+    lead
+}
+
+fn weeks(window: Window) -> Vec<Week> {
+    let count = window.length_ms().div_ceil(WEEK_MS);
+    let week = |number: u64| Week {
+        since: Timestamp(window.since.0 + number * WEEK_MS),
+        deployments: 0,
+        failed: 0,
+        lead_time: Spread::default(),
+    };
+    (0..count).map(week).collect()
+}
+
+/// Puts everything into its week.
+fn fill(dora: &mut Dora) {
+    let since = dora.window.since.0;
+    let week = |at: Timestamp| ((at.0 - since) / WEEK_MS) as usize;
+    let mut times = vec![Vec::new(); dora.weeks.len()];
+    let mut ended = BTreeMap::new();
+    for Deployed { shipment, failed } in &dora.deployments {
+        let at = week(shipment.finished_at);
+        ended.insert(shipment.deployment, at);
+        dora.weeks[at].deployments += u64::from(is_headline(shipment));
+        dora.weeks[at].failed += u64::from(failed.is_some());
+    }
+    for led in &dora.lead_time.commits {
+        times[ended[&led.deployment]].push(led.total_ms);
+    }
+    for (week, times) in dora.weeks.iter_mut().zip(times) {
+        week.lead_time = Spread::of(times);
+    }
+}
