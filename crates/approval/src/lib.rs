@@ -15,10 +15,13 @@
 //! verified by aws-lc-rs. Kinds that are not verified are refused by name: DSA, RSA with SHA-1,
 //! certificates.
 //!
-//! Absent on purpose: private keys, and whether somebody may (the machine and the binary know).
+//! Whether what somebody says counts at a gate is one rule (`quorum.rs`) for deployments and for jobs.
+//!
+//! Absent on purpose: private keys, and who the members of a group are (the binary knows).
 
 mod handed;
 mod key;
+mod quorum;
 mod signature;
 mod signers;
 mod statement;
@@ -26,6 +29,7 @@ mod wire;
 
 pub use handed::{Handed, HandedError};
 pub use key::{Key, KeyError};
+pub use quorum::{Counts, Uncounted, Voice, counts, may_reject};
 pub use signature::{SignatureError, verify};
 pub use signers::{LineError, Person, SignerKey, Signers};
 pub use statement::{

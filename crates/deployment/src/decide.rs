@@ -224,7 +224,7 @@ pub enum Refusal {
         /// Who.
         name: MaskedText,
         /// Why.
-        why: &'static str,
+        why: String,
     },
 }
 

@@ -49,6 +49,15 @@ pub enum Input {
         /// Who.
         by: MaskedText,
     },
+    /// A person says something at a job's gate.
+    Answer {
+        /// Which run.
+        stream: StreamId,
+        /// Which job.
+        job: JobKey,
+        /// What.
+        answer: scheduler::Answer,
+    },
     /// Leave everything as it is and go: the workers notice by themselves.
     Detach,
 }

@@ -20,6 +20,8 @@ use crate::surroundings::Home;
 
 /// Jobs up to which debug builds check the invariants, which walk over all of them.
 const CHECKED_JOBS_MAX: usize = 200;
+/// Rules that could not be read are asked for again after this long.
+const GATE_LOOK_MS: u64 = 5_000;
 
 /// How the loop runs.
 #[derive(Clone, Debug)]
@@ -120,6 +122,8 @@ pub struct Loop<J, W, H, O> {
     /// Concurrency groups that this process has (`groups.rs`).
     pub(crate) groups: BTreeSet<String>,
     observer: O,
+    /// Gates whose rules could not be read, with when that was.
+    unread: BTreeMap<(StreamId, JobKey), Timestamp>,
     /// Deeds done for leases that are still open.
     done: BTreeSet<Command>,
     poisoned: bool,
@@ -146,6 +150,7 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
             home,
             groups: BTreeSet::new(),
             observer,
+            unread: BTreeMap::new(),
             done: BTreeSet::new(),
             poisoned: false,
         }
@@ -312,6 +317,12 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
             Input::Resume { stream, job, by } => {
                 vec![scheduler::Input::Resume { stream, job, by, at }]
             }
+            Input::Answer { stream, job, answer } => {
+                // What they agree to has to be what the rules say now.
+                let read = self.gate(stream, &job, at);
+                let answer = scheduler::Input::Answer { stream, job, answer, at };
+                read.into_iter().chain([answer]).collect()
+            }
             Input::Detach => Vec::new(),
         }
     }
@@ -322,12 +333,51 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         job.and_then(|job| job.lease).is_some_and(|(fence, _)| fence == lease.fence)
     }
 
+    /// What the rules say of a job at its gate, as an input; none where it stands at none, or they
+    /// cannot be read.
+    fn gate(&mut self, stream: StreamId, job: &JobKey, at: Timestamp) -> Option<scheduler::Input> {
+        if !self.state.is_gated(stream, job) {
+            return None;
+        }
+        let run = self.state.run(stream)?;
+        let definition = run.job(job).and_then(|job| job.definition)?;
+        let job = job.clone();
+        match self.home.gate(run.request(), definition, at) {
+            Ok(read) => {
+                self.unread.remove(&(stream, job.clone()));
+                Some(scheduler::Input::GateRead { stream, job, read, at })
+            }
+            Err(_) => {
+                self.unread.insert((stream, job), at);
+                None
+            }
+        }
+    }
+
+    /// Reads the rules of gates that are due.
+    fn gates(&mut self, at: Timestamp) -> Result<Vec<(StreamId, RunEvent)>, DriverError> {
+        let mut events = Vec::new();
+        for (stream, job) in self.state.gates_due(at) {
+            let tried = self.unread.get(&(stream, job.clone()));
+            if tried.is_some_and(|tried| at.0 < tried.0.saturating_add(GATE_LOOK_MS)) {
+                continue;
+            }
+            if let Some(read) = self.gate(stream, &job, at) {
+                events.extend(self.due(read)?);
+            }
+        }
+        Ok(events)
+    }
+
     /// Everything that follows by itself, until nothing does.
     fn settle(&mut self, at: Timestamp, round: &mut Round) -> Result<(), DriverError> {
         loop {
             self.take_groups();
             let advance = scheduler::Input::Advance { at };
             let mut events = self.due(advance)?;
+            if events.is_empty() {
+                events = self.gates(at)?;
+            }
             if events.is_empty() {
                 let (width, tracking) = (self.settings.width, Arc::clone(&self.settings.tracking));
                 events = self.due(scheduler::Input::Lease { width, tracking, at })?;
@@ -443,6 +493,7 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         for stream in self.state.runs().filter_map(over).collect::<Vec<_>>() {
             self.state.forget(stream);
             self.seqs.remove(&stream);
+            self.unread.retain(|(it, _), _| *it != stream);
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use event::{BlobId, JobDefinition, JobKey, RunRequest, StreamId};
+use event::{BlobId, JobDefinition, JobKey, RunRequest, StreamId, Timestamp};
 use ports::Lease;
-use scheduler::Surroundings;
+use scheduler::{GateRead, Surroundings};
 
 /// Why a job cannot be given what it needs. The job fails with this message.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,21 @@ pub trait Home {
         request: &RunRequest,
         definition: &JobDefinition,
     ) -> Result<Surroundings, HomeError>;
+
+    /// What the rules ask of a job that names an environment, read now. Only runs whose terms say so
+    /// ask ([`event::Terms::gated`]).
+    ///
+    /// # Errors
+    /// When they cannot be read; it is asked again.
+    fn gate(
+        &mut self,
+        request: &RunRequest,
+        definition: &JobDefinition,
+        at: Timestamp,
+    ) -> Result<GateRead, HomeError> {
+        let _ = (request, definition, at);
+        Err(HomeError { message: "nobody knows the rules of environments here".to_owned() })
+    }
 
     /// Takes a concurrency group of this machine, or says which run of another process has it. A
     /// group that this process has is taken again. Where nobody else can be there, all are free.

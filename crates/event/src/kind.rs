@@ -107,6 +107,11 @@ facts!(
     JobExpanded,
     JobSkipped,
     JobWaiting,
+    JobGated,
+    JobApproved,
+    JobRejected,
+    JobApprovalRefused,
+    JobGateOpened,
     JobReady,
     JobLeased,
     JobStarted,
@@ -168,6 +173,11 @@ impl RunEvent {
             RunEvent::JobExpanded { job, .. }
             | RunEvent::JobSkipped { job, .. }
             | RunEvent::JobWaiting { job, .. }
+            | RunEvent::JobGated { job, .. }
+            | RunEvent::JobApproved { job, .. }
+            | RunEvent::JobRejected { job, .. }
+            | RunEvent::JobApprovalRefused { job, .. }
+            | RunEvent::JobGateOpened { job, .. }
             | RunEvent::JobReady { job, .. }
             | RunEvent::JobLeased { job, .. }
             | RunEvent::JobStarted { job, .. }

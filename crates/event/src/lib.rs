@@ -8,6 +8,7 @@
 
 mod deployment;
 mod digest;
+mod gate;
 mod ids;
 mod kind;
 mod release;
@@ -21,6 +22,7 @@ pub use deployment::{
     ServicePlan, ServiceRequest, ShippedCommit, SshProof, Undo, Verdict, Way,
 };
 pub use digest::{Digest, ParseDigestError, chain};
+pub use gate::JobGate;
 
 pub use ids::{
     AnnotationLevel, Attempt, BlobId, Conclusion, DeploymentId, Fence, JobKey, ReleaseId, RunId,

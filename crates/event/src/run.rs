@@ -10,6 +10,9 @@ use mask::MaskedText;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::deployment::{Actor, GateKey};
+use crate::digest::Digest;
+use crate::gate::JobGate;
 use crate::ids::{
     AnnotationLevel, Attempt, BlobId, Conclusion, Fence, JobKey, RunId, StepKey, Timestamp,
 };
@@ -69,6 +72,74 @@ pub enum RunEvent {
         /// For what.
         reason: WaitReason,
         /// Since when.
+        at: Timestamp,
+    },
+    /// It names an environment, and the rules were read: this stands before it. Asked once more with
+    /// another [`JobGate::what`], what was agreed to before is void.
+    JobGated {
+        /// Which.
+        job: JobKey,
+        /// What has to open.
+        gate: Box<JobGate>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody agreed to exactly what the gate asks, or typed the word.
+    JobApproved {
+        /// Which.
+        job: JobKey,
+        /// At which gate.
+        gate: GateKey,
+        /// Who.
+        by: Actor,
+        /// [`JobGate::what`], as they were shown it.
+        what: Digest,
+        /// Why, in their words.
+        reason: Option<MaskedText>,
+        /// Of this answer alone.
+        id: Arc<str>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody said no: it ends without a worker.
+    JobRejected {
+        /// Which.
+        job: JobKey,
+        /// At which gate.
+        gate: GateKey,
+        /// Who.
+        by: Actor,
+        /// [`JobGate::what`], as they were shown it.
+        what: Digest,
+        /// Why, in their words.
+        reason: Option<MaskedText>,
+        /// Of this answer alone.
+        id: Arc<str>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody said something at a gate that does not count. It changes nothing.
+    JobApprovalRefused {
+        /// Which.
+        job: JobKey,
+        /// At which gate, where they said so.
+        gate: Option<GateKey>,
+        /// Who.
+        by: Actor,
+        /// Why it does not count.
+        why: MaskedText,
+        /// Of this answer alone.
+        id: Arc<str>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Everybody agreed who is asked, the clock lets it through, and the rules were read once more.
+    JobGateOpened {
+        /// Which.
+        job: JobKey,
+        /// The tip that the rules were read from.
+        commit: Arc<str>,
+        /// When.
         at: Timestamp,
     },
     /// Needs satisfied, gates passed, concurrency slot free (`ready_at`).
@@ -339,6 +410,9 @@ pub struct Terms {
     pub labels: Vec<String>,
     /// Jobs see what is committed, not the work tree.
     pub committed: bool,
+    /// Jobs that name an environment stand at its gate before they start.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gated: bool,
 }
 
 impl Terms {
@@ -358,6 +432,7 @@ impl Terms {
             environments: both(&self.environments, &more.environments),
             labels: both(&self.labels, &more.labels),
             committed: self.committed || more.committed,
+            gated: self.gated || more.gated,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 pub(crate) mod access;
 pub(crate) mod book;
-mod checks;
+pub(crate) mod checks;
 pub(crate) mod cloud;
 pub(crate) mod doors;
 pub(crate) mod drive;
@@ -15,7 +15,7 @@ pub(crate) mod inbox;
 mod kind;
 pub(crate) mod live;
 pub(crate) mod machine;
-mod people;
+pub(crate) mod people;
 mod places;
 pub(crate) mod request;
 pub(crate) mod rules;

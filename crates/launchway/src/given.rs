@@ -45,7 +45,8 @@ pub(crate) fn terms(
     labels: &[String],
     committed: bool,
 ) -> Result<Terms, Failure> {
-    let mut terms = Terms { environments: environments.to_vec(), labels: Vec::new(), committed };
+    let mut terms =
+        Terms { environments: environments.to_vec(), labels: Vec::new(), committed, gated: false };
     for flag in labels {
         let (label, place) = pair("--label", flag)?;
         if place != "host" {

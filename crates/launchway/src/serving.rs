@@ -14,9 +14,11 @@ pub(crate) mod data;
 mod dispatch;
 mod drive;
 mod face;
+mod gates;
 pub(crate) mod hook;
 mod intake;
 pub(crate) mod repositories;
+mod stood;
 
 pub(crate) use drive::{Driving, Handle};
 pub(crate) use face::Face;

@@ -8,6 +8,7 @@
 mod advance;
 mod cancel;
 mod create;
+mod gate;
 mod report;
 mod rerun;
 
@@ -20,6 +21,7 @@ use protocol::Report;
 use crate::definitions::Definitions;
 use crate::state::State;
 
+pub use gate::{Answer, GateRead, Said};
 pub use rerun::{Rerun, carry};
 
 /// Events and the streams they belong to, in order.
@@ -87,6 +89,28 @@ pub enum Input {
         job: Option<JobKey>,
         /// Who.
         by: MaskedText,
+        /// When.
+        at: Timestamp,
+    },
+    /// The rules of a job's environment were read.
+    GateRead {
+        /// The run.
+        stream: StreamId,
+        /// The job.
+        job: JobKey,
+        /// What they say.
+        read: GateRead,
+        /// When.
+        at: Timestamp,
+    },
+    /// A person says something at a job's gate.
+    Answer {
+        /// The run.
+        stream: StreamId,
+        /// The job.
+        job: JobKey,
+        /// What.
+        answer: Answer,
         /// When.
         at: Timestamp,
     },
@@ -182,6 +206,8 @@ pub fn decide(state: &State, definitions: &Definitions, input: Input) -> Result<
         Input::Resume { stream, job, by, at } => {
             report::resume(state, stream, job.as_ref(), &by, at)
         }
+        Input::GateRead { stream, job, read, at } => gate::read(state, stream, &job, read, at),
+        Input::Answer { stream, job, answer, at } => gate::answer(state, stream, &job, answer, at),
         Input::Lease { width, tracking, at } => Ok(advance::lease(state, width, &tracking, at)),
         Input::Advance { at } => Ok(advance::advance(state, definitions, at)),
     }

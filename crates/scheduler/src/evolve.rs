@@ -12,6 +12,7 @@ use event::{
 };
 use mask::MaskedText;
 
+use crate::gate::{Gate, is_gated};
 use crate::group::{GroupName, Member};
 use crate::limits::{CLEAN_UP_SLACK_MS, TIMEOUT_SLACK_MS};
 use crate::pending::{Duty, run_limit};
@@ -255,11 +256,33 @@ impl Fold<'_> {
         if !matches!(node.phase, Phase::Due | Phase::Blocked) || node.definition.is_some() {
             return Err(self.illegal(definition.key.as_str(), node.phase.name()));
         }
+        let matrix = node.matrix;
+        let gated = is_gated(self.run().request(), definition);
+        self.change(id, |node| node.definition = Some(Arc::new(definition.clone())));
+        if let Some(matrix) = matrix {
+            self.change(matrix, |node| {
+                let legs = node.legs.get_or_insert_default();
+                legs.max_parallel = definition.max_parallel.map(|max| max as usize);
+                legs.fail_fast = definition.fail_fast;
+            });
+        }
+        if gated {
+            self.change(id, |node| node.phase = Phase::Gated);
+        } else {
+            self.go_ahead(id);
+        }
+        Ok(())
+    }
+
+    /// Nothing of its environment stands before it: what is left is the matrix and the group.
+    fn go_ahead(&mut self, id: NodeId) {
+        let node = self.node(id);
+        let definition = node.planned();
         let parked = definition.max_parallel.is_some() && node.matrix.is_some();
         let claims = definition.concurrency.is_some();
         let matrix = node.matrix;
         self.change(id, |node| {
-            node.definition = Some(Arc::new(definition.clone()));
+            node.gate = None;
             node.phase = match () {
                 () if parked => Phase::Parked,
                 () if claims => Phase::Queued,
@@ -268,9 +291,7 @@ impl Fold<'_> {
         });
         if let Some(matrix) = matrix {
             self.change(matrix, |node| {
-                let legs = node.legs.get_or_insert_default();
-                legs.max_parallel = definition.max_parallel.map(|max| max as usize);
-                legs.fail_fast = definition.fail_fast;
+                let legs = node.legs.as_mut().expect("a matrix has legs");
                 if parked {
                     legs.parked.insert(id);
                 } else {
@@ -281,7 +302,29 @@ impl Fold<'_> {
         if claims && !parked {
             self.join_group(id);
         }
-        Ok(())
+    }
+
+    /// What happens at its gate.
+    fn at_gate(&mut self, id: NodeId) -> bool {
+        match self.event {
+            RunEvent::JobGated { gate, .. } => self.change(id, |node| {
+                let asked = (**gate).clone();
+                node.gate = Some(Box::new(match node.gate.take() {
+                    Some(before) => before.again(asked),
+                    None => Gate::new(asked),
+                }));
+            }),
+            RunEvent::JobApproved { gate: key, by, .. } if self.node(id).gate.is_some() => {
+                self.change(id, |node| {
+                    let gate = node.gate.as_mut().expect("looked at before");
+                    gate.agreed.entry(key.clone()).or_default().push(by.clone());
+                });
+            }
+            RunEvent::JobRejected { .. } => {}
+            RunEvent::JobGateOpened { .. } if self.node(id).gate.is_some() => self.go_ahead(id),
+            _ => return false,
+        }
+        true
     }
 
     fn add_leg(&mut self, definition: &JobDefinition) -> Result<NodeId, IllegalMove> {
@@ -330,6 +373,9 @@ impl Fold<'_> {
         let key = self.event.job().expect("events of runs were taken out before");
         let id = self.known(key)?;
         let phase = self.node(id).phase.clone();
+        if phase == Phase::Gated && self.at_gate(id) {
+            return Ok(());
+        }
         let bad = || Err(self.illegal(key.as_str(), phase.name()));
         match (&phase, self.event) {
             (Phase::Due | Phase::Blocked, RunEvent::JobExpanded { .. }) => {
@@ -349,7 +395,12 @@ impl Fold<'_> {
             (Phase::Free | Phase::Parked | Phase::Queued, RunEvent::JobReady { at, .. }) => {
                 self.job_ready(id, *at);
             }
-            (_, RunEvent::AnnotationAdded { .. } | RunEvent::NotEnforced { .. }) => {}
+            (
+                _,
+                RunEvent::AnnotationAdded { .. }
+                | RunEvent::NotEnforced { .. }
+                | RunEvent::JobApprovalRefused { .. },
+            ) => {}
             (_, RunEvent::JobCompleted { fence, conclusion, outputs, .. }) => {
                 if !may_complete(&phase, *fence, self.node(id)) {
                     return Err(self.illegal(key.as_str(), phase.name()));
@@ -364,7 +415,12 @@ impl Fold<'_> {
                 self.finish(id, *conclusion, outputs);
             }
             (
-                Phase::Blocked | Phase::Due | Phase::Parked | Phase::Queued | Phase::Free,
+                Phase::Blocked
+                | Phase::Due
+                | Phase::Gated
+                | Phase::Parked
+                | Phase::Queued
+                | Phase::Free,
                 RunEvent::JobCarried { conclusion, outputs, from, .. },
             ) if !self.run().started => {
                 self.change(id, |node| node.carried_from = Some(*from));
@@ -654,6 +710,7 @@ impl Node {
             calls: None,
             phase: Phase::Blocked,
             waiting: None,
+            gate: None,
             cancel: None,
             killed: false,
             losses: 0,

@@ -37,6 +37,7 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant { name: "a run is over when its jobs are", rule: run_ends_with_jobs },
     Invariant { name: "open jobs and results are counted", rule: counts },
     Invariant { name: "what is due is listed, and nothing else", rule: lists },
+    Invariant { name: "nobody goes ahead with a gate before it", rule: gates },
     Invariant {
         name: "what is told to stop has no worker waiting for it",
         rule: stopped_not_ready,
@@ -210,6 +211,8 @@ fn lists(state: &State, _: &Definitions) -> Option<String> {
             Duty::Settle => owed.settles.contains(&at),
             Duty::Trip => owed.trips.contains(&at),
             Duty::Plan => owed.plans.contains(&at),
+            Duty::ReadGate => owed.gates.contains(&at),
+            Duty::OpenGate(then) => owed.gate_times.contains(&(then, stream, id)),
             Duty::Unpark => owed.unparks.contains(&at),
             Duty::Free => owed.frees.contains(&at),
             Duty::Call => owed.calls.contains(&at),
@@ -226,11 +229,13 @@ fn lists(state: &State, _: &Definitions) -> Option<String> {
         &owed.settles,
         &owed.trips,
         &owed.plans,
+        &owed.gates,
         &owed.unparks,
         &owed.frees,
         &owed.calls,
     ];
-    let entries = sets.iter().map(|set| set.len()).sum::<usize>() + owed.ready.len();
+    let entries =
+        sets.iter().map(|set| set.len()).sum::<usize>() + owed.ready.len() + owed.gate_times.len();
     let leased = nodes(state).filter(|it| matches!(it.3.phase, Phase::Leased(_))).count();
     if entries != listed || leased != owed.leased.len() {
         return Some(format!("{entries} entries for {listed} duties"));
@@ -247,6 +252,15 @@ fn lists(state: &State, _: &Definitions) -> Option<String> {
         })
     })?;
     Some(format!("run {overdue} is not at its end"))
+}
+
+fn gates(state: &State, _: &Definitions) -> Option<String> {
+    nodes(state).find_map(|(.., node)| {
+        let is_ahead = node.phase != Phase::Gated && node.phase != Phase::Ended;
+        (is_ahead && node.gate.is_some()).then(|| {
+            format!("{} is {} behind a gate that did not open", node.key, node.phase.name())
+        })
+    })
 }
 
 fn stopped_not_ready(state: &State, _: &Definitions) -> Option<String> {

@@ -28,13 +28,17 @@
 //! deciding and again after a restart, so that folding never parses. Everything an expression said
 //! is in the events. What is due is kept in index sets: no event costs more than what it touches.
 //!
-//! Absent on purpose: gates of environments (their names are recorded, the caller asks before), the
+//! A job that names an environment of a server stands at its gate between `due` and `free`: what the
+//! rules ask is read outside (`decide/gate.rs`), what people say is counted here.
+//!
+//! Absent on purpose: reading those rules, the
 //! choice of a machine by `runs-on` (labels are recorded), secrets' values.
 
 mod contexts;
 mod decide;
 mod definitions;
 mod evolve;
+mod gate;
 mod group;
 mod invariants;
 mod limits;
@@ -46,7 +50,7 @@ mod spec;
 mod state;
 
 pub use contexts::github as github_context;
-pub use decide::{Decided, Input, Refusal, Rerun, carry, decide};
+pub use decide::{Answer, Decided, GateRead, Input, Refusal, Rerun, Said, carry, decide};
 pub use definitions::{Definitions, Files, called_key};
 pub use evolve::{IllegalMove, evolve};
 pub use invariants::{Broken, INVARIANTS, Invariant, check};

@@ -27,6 +27,10 @@ pub(crate) struct Owed {
     pub(crate) settles: BTreeSet<At>,
     pub(crate) trips: BTreeSet<At>,
     pub(crate) plans: BTreeSet<At>,
+    /// Jobs at a gate whose rules are to be read now, whatever the clock says.
+    pub(crate) gates: BTreeSet<At>,
+    /// Jobs at a gate to which everybody agreed, with when the clock lets them through.
+    pub(crate) gate_times: BTreeSet<(Timestamp, StreamId, NodeId)>,
     pub(crate) unparks: BTreeSet<At>,
     pub(crate) frees: BTreeSet<At>,
     pub(crate) calls: BTreeSet<At>,
@@ -60,6 +64,10 @@ pub(crate) enum Duty {
     Trip,
     /// Its needs have ended: look at its condition.
     Plan,
+    /// The rules of its environment are to be read.
+    ReadGate,
+    /// Everybody agreed: the rules are to be read once more, then, and it opens.
+    OpenGate(Timestamp),
     /// `max-parallel` has room.
     Unpark,
     /// Nothing stands before it.
@@ -97,6 +105,11 @@ pub(crate) fn duty(run: &Run, node: &Node) -> Duty {
         _ if cancelled => Duty::Stop,
         Phase::Lost => Duty::Loss,
         Phase::Due => Duty::Plan,
+        Phase::Gated => match &node.gate {
+            None => Duty::ReadGate,
+            Some(gate) if gate.is_agreed() => Duty::OpenGate(gate.opens_at()),
+            Some(_) => Duty::None,
+        },
         Phase::Free => Duty::Free,
         Phase::Ready => Duty::Ready(node.ready_at),
         Phase::Blocked | Phase::Parked | Phase::Queued | Phase::AwaitingPerson => Duty::None,
@@ -130,6 +143,8 @@ impl State {
             Duty::Settle => self.owed.settles.remove(&at),
             Duty::Trip => self.owed.trips.remove(&at),
             Duty::Plan => self.owed.plans.remove(&at),
+            Duty::ReadGate => self.owed.gates.remove(&at),
+            Duty::OpenGate(then) => self.owed.gate_times.remove(&(then, stream, id)),
             Duty::Unpark => self.owed.unparks.remove(&at),
             Duty::Free => self.owed.frees.remove(&at),
             Duty::Call => self.owed.calls.remove(&at),
@@ -156,6 +171,8 @@ impl State {
             Duty::Settle => self.owed.settles.insert(at),
             Duty::Trip => self.owed.trips.insert(at),
             Duty::Plan => self.owed.plans.insert(at),
+            Duty::ReadGate => self.owed.gates.insert(at),
+            Duty::OpenGate(then) => self.owed.gate_times.insert((then, stream, id)),
             Duty::Unpark => self.owed.unparks.insert(at),
             Duty::Free => self.owed.frees.insert(at),
             Duty::Call => self.owed.calls.insert(at),
@@ -235,7 +252,8 @@ impl State {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let of_job = self.owed.deadlines.first().map(|(at, ..)| *at);
         let of_run = self.owed.run_limits.first().map(|(at, _)| *at);
-        of_job.into_iter().chain(of_run).min()
+        let of_gate = self.owed.gate_times.first().map(|(at, ..)| *at);
+        of_job.into_iter().chain(of_run).chain(of_gate).min()
     }
 
     /// Whether a decision is due that needs nothing from outside. A group that others have
@@ -257,6 +275,23 @@ impl State {
             ]
             .iter()
             .any(|set| !set.is_empty())
+    }
+
+    /// Jobs whose environment's rules are to be read now.
+    pub fn gates_due(&self, at: Timestamp) -> Vec<(StreamId, JobKey)> {
+        let ripe = self.owed.gate_times.iter().take_while(|(then, ..)| *then <= at);
+        let ripe = ripe.map(|(_, stream, id)| (stream, id));
+        let unread = self.owed.gates.iter().map(|(stream, id)| (stream, id));
+        let key =
+            |(stream, id): (&StreamId, &NodeId)| (*stream, self.node(*stream, *id).key.clone());
+        unread.chain(ripe).map(key).collect()
+    }
+
+    /// Whether a job stands at its gate.
+    pub fn is_gated(&self, stream: StreamId, job: &JobKey) -> bool {
+        let run = self.runs.get(&stream);
+        let node = run.and_then(|run| Some(run.node(*run.index.get(job)?)));
+        node.is_some_and(|node| node.phase == Phase::Gated)
     }
 
     /// How many jobs wait for a worker.

@@ -17,6 +17,7 @@ use workflow::{Job, JobBody, Leg, StepsJob, Strategy, Template, Workflow, matrix
 
 use crate::contexts::JobContexts;
 use crate::definitions::Files;
+use crate::gate::is_gated;
 use crate::limits::{CANCEL_TIMEOUT_MINUTES, RUN_JOBS_MAX, TIMEOUT_MINUTES};
 use crate::state::{NodeId, Run};
 use crate::{permissions, secrets};
@@ -123,17 +124,21 @@ impl<'s> Planning<'s> {
         }
         let matrix = self.matrix(job, &contexts)?;
         let mut events = Vec::with_capacity(matrix.legs.len() + 1);
-        let mut children = Vec::new();
+        let (mut children, mut gated) = (Vec::new(), Vec::new());
         for leg in &matrix.legs {
             contexts.with_leg(leg, matrix.fail_fast, matrix.max_parallel);
             let definition = self.definition(workflow, job, &matrix, leg, &contexts)?;
             children.push(definition.key.clone());
+            if is_gated(self.run.request(), &definition) {
+                gated.push(definition.key.clone());
+            }
             events.push(RunEvent::JobPlanned(Box::new(definition)));
         }
         if matrix.written {
             let job = self.run.node(self.id).key.clone();
             let let_out = matrix.max_parallel.map_or(usize::MAX, |max| max as usize);
-            let parked: Vec<JobKey> = children.iter().skip(let_out).cloned().collect();
+            let parked = children.iter().skip(let_out).filter(|it| !gated.contains(it));
+            let parked: Vec<JobKey> = parked.cloned().collect();
             events.push(RunEvent::JobExpanded { job, children });
             events.extend(parked.into_iter().map(|job| RunEvent::JobWaiting {
                 job,

@@ -13,6 +13,7 @@ use event::{
 };
 use mask::MaskedText;
 
+use crate::gate::Gate;
 use crate::group::{Group, GroupName, Groups, Member};
 use crate::pending::Owed;
 
@@ -106,6 +107,8 @@ pub(crate) struct Node {
     pub(crate) calls: Option<ScopeId>,
     pub(crate) phase: Phase,
     pub(crate) waiting: Option<WaitReason>,
+    /// What it stands behind, once the rules of its environment were read.
+    pub(crate) gate: Option<Box<Gate>>,
     pub(crate) cancel: Option<CancelReason>,
     /// It took too long to clean up, or nobody wants to wait for that: its worker is to be killed.
     pub(crate) killed: bool,
@@ -144,6 +147,8 @@ pub(crate) enum Phase {
     Due,
     /// It became legs.
     Expanded,
+    /// At the gate of its environment.
+    Gated,
     /// Behind `max-parallel`.
     Parked,
     /// In its concurrency group.
@@ -190,6 +195,7 @@ impl Phase {
             Phase::Blocked => "blocked",
             Phase::Due => "due",
             Phase::Expanded => "expanded",
+            Phase::Gated => "at its gate",
             Phase::Parked => "parked",
             Phase::Queued => "queued in its group",
             Phase::Free => "free",
@@ -276,6 +282,7 @@ impl Node {
         match self.phase {
             Phase::Blocked
             | Phase::Due
+            | Phase::Gated
             | Phase::Parked
             | Phase::Queued
             | Phase::AwaitingPerson

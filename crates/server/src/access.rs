@@ -23,15 +23,19 @@ const NAME_CHARS_MAX: usize = 100;
 /// A file of a token is a few hundred bytes.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
-/// What a token is good for. Each holds those before it, but for [`Scope::Push`].
+/// What a token is good for: a role. [`Scope::holds`] says what each may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Look at everything.
     Read,
-    /// Also cancel and re-run.
+    /// Also agree at gates, as the person that the token belongs to.
+    Approve,
+    /// Also run by hand, cancel and re-run.
     Operate,
-    /// Also repositories.
+    /// Also run by hand what names an environment.
+    Deploy,
+    /// Everything.
     Admin,
 }
 
@@ -40,8 +44,23 @@ impl Scope {
     pub fn as_str(self) -> &'static str {
         match self {
             Scope::Read => "read",
+            Scope::Approve => "approve",
+            Scope::Deploy => "deploy",
             Scope::Operate => "operate",
             Scope::Admin => "admin",
+        }
+    }
+}
+
+impl Scope {
+    /// Whether it is good for something. To agree is apart: who starts things does not agree to them
+    /// with the same token.
+    pub fn holds(self, needed: Scope) -> bool {
+        match (self, needed) {
+            (Scope::Admin, _) | (_, Scope::Read) => true,
+            (own, Scope::Approve) => own == Scope::Approve,
+            (own, Scope::Operate) => matches!(own, Scope::Operate | Scope::Deploy),
+            (own, needed) => own == needed,
         }
     }
 }
@@ -55,6 +74,9 @@ pub struct Token {
     pub name: String,
     /// What it may do.
     pub scope: Scope,
+    /// Whose it is: the login by which groups name them. None: nobody's, a program's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends.
@@ -112,12 +134,28 @@ impl Access {
         created_at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(Token, String), AccessError> {
-        let name = name.trim();
-        let is_line = !name.is_empty() && !name.contains(char::is_control);
-        if !is_line || name.chars().count() > NAME_CHARS_MAX {
+        self.create_for(name, scope, None, (created_at, expires_at))
+    }
+
+    /// Makes a token of a person, by the login that groups know them by.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn create_for(
+        &self,
+        name: &str,
+        scope: Scope,
+        person: Option<&str>,
+        times: (Timestamp, Timestamp),
+    ) -> Result<(Token, String), AccessError> {
+        let (name, person) = (name.trim(), person.map(str::trim));
+        let is_line = |it: &str| {
+            !it.is_empty() && !it.contains(char::is_control) && it.chars().count() <= NAME_CHARS_MAX
+        };
+        if !is_line(name) || person.is_some_and(|it| !is_line(it)) {
             return Err(AccessError::Name);
         }
-        self.make(&self.tokens, name, scope, (created_at, expires_at), None)
+        self.make(&self.tokens, (name, scope, person), times, None)
     }
 
     /// The tokens, oldest first; those that have expired too, until somebody revokes them.
@@ -160,7 +198,8 @@ impl Access {
         let until = token.expires_at.min(Timestamp(now.0.saturating_add(SESSION_MS)));
         let parent = Some(token.id.clone());
         let times = (now, until);
-        self.make(&self.sessions, &token.name, token.scope, times, parent).map(|(_, text)| text)
+        let of = (&*token.name, token.scope, token.person.as_deref());
+        self.make(&self.sessions, of, times, parent).map(|(_, text)| text)
     }
 
     /// The session of a cookie, where it lasts and its token does.
@@ -188,8 +227,7 @@ impl Access {
     fn make(
         &self,
         folder: &Path,
-        name: &str,
-        scope: Scope,
+        (name, scope, person): (&str, Scope, Option<&str>),
         (created_at, expires_at): (Timestamp, Timestamp),
         parent: Option<String>,
     ) -> Result<(Token, String), AccessError> {
@@ -199,6 +237,7 @@ impl Access {
             id: id.clone(),
             name: name.to_owned(),
             scope,
+            person: person.map(str::to_owned),
             created_at,
             expires_at,
             parent,

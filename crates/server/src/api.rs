@@ -1,9 +1,12 @@
 //! The API: the same truth as the pages, for programs. One table has every operation; the routes and
 //! the document are made from it, so neither can have what the other has not.
 
+mod approvals;
 mod dispatch;
 pub(crate) mod metrics;
 mod openapi;
+
+pub(crate) use approvals::given;
 
 use std::sync::Arc;
 
@@ -61,7 +64,7 @@ const AFTER: (&str, &str, &str) = ("after", "integer", "Only what stands behind 
 
 /// Every operation there is.
 fn operations() -> impl Iterator<Item = &'static Operation> {
-    OPERATIONS.iter().chain(dispatch::OPERATIONS)
+    OPERATIONS.iter().chain(dispatch::OPERATIONS).chain(approvals::OPERATIONS)
 }
 
 /// Those about runs, repositories and the journal.

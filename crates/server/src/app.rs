@@ -203,6 +203,8 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/runs/{run}/jobs/{job}/lines", get(pages::lines))
         .route("/runs/{run}/jobs/{job}/log.txt", get(pages::raw))
         .route("/repositories", get(pages::repositories))
+        .route("/approvals", get(pages::approvals))
+        .route("/approvals/{run}/{job}", get(pages::approval).post(pages::answered))
         .route("/dispatch", get(pages::dispatch).post(pages::dispatched))
         .route("/deployments", get(pages::deployments))
         .route("/messages", get(pages::messages))

@@ -88,4 +88,6 @@ pub struct Dispatch {
     pub workflow: String,
     /// What is given.
     pub inputs: BTreeMap<String, String>,
+    /// Whether whoever wants it may run jobs of environments by hand.
+    pub may_deploy: bool,
 }

@@ -2,6 +2,7 @@
 
 use event::{StreamId, Timestamp};
 
+use crate::approvals::GateAnswer;
 use crate::dispatch::{Dispatch, Offer};
 
 /// Which jobs run again.
@@ -143,6 +144,12 @@ pub trait Engine: Send + Sync {
     /// When there is no such workflow, or what was given is not what it asks for.
     fn dispatch(&self, wanted: &Dispatch, by: &str, key: Option<&str>)
     -> Result<StreamId, Refused>;
+
+    /// Has somebody say something at a job's gate, and comes back when it is written down.
+    ///
+    /// # Errors
+    /// When it does not count; that is written down, too.
+    fn answer(&self, answer: &GateAnswer) -> Result<(), Refused>;
 
     /// Why no new work can be taken; none where it can.
     fn is_unready(&self) -> Option<String>;

@@ -80,7 +80,7 @@ pub(crate) struct Who {
 impl Who {
     /// Refuses who may not do this.
     pub(crate) fn may(&self, scope: Scope) -> Result<(), Problem> {
-        if self.token.scope >= scope {
+        if self.token.scope.holds(scope) {
             return Ok(());
         }
         let (has, needs) = (self.token.scope.as_str(), scope.as_str());

@@ -18,6 +18,7 @@ mod access;
 mod ansi;
 mod api;
 mod app;
+mod approvals;
 mod assets;
 mod chart;
 mod dispatch;
@@ -37,6 +38,7 @@ mod wire;
 mod words;
 
 pub use access::{Access, AccessError, Scope, Token};
+pub use approvals::{AnswerSaid, GateAnswer};
 pub use dispatch::{Dispatch, InputForm, Offer, OfferedInput, OfferedWorkflow};
 pub use engine::{Again, ConnectedRepository, Engine, Push, Refused, Why, Workers};
 pub use hub::Hub;

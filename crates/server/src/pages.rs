@@ -1,5 +1,6 @@
 //! Pages: made here, whole, and readable without a script.
 
+mod approvals;
 mod delivery;
 mod deployments;
 mod dispatch;
@@ -11,6 +12,7 @@ mod run;
 mod runs;
 mod sign_in;
 
+pub(crate) use approvals::{answered, approval, approvals};
 pub(crate) use delivery::delivery;
 pub(crate) use deployments::deployments;
 pub(crate) use dispatch::{dispatch, dispatched};

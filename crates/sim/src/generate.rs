@@ -96,6 +96,10 @@ fn job(random: &mut Random, file: &str, number: usize, calls: Option<&str>, text
     if random.percent(15) && file == "main" {
         text.push_str("    permissions: { packages: write }\n");
     }
+    if random.percent(25) {
+        let name = *random.pick(&["open", "asks", "later", "shut"]);
+        let _ = writeln!(text, "    environment: {name}");
+    }
     if random.percent(20) {
         let _ = writeln!(text, "    timeout-minutes: {}", 1 + random.below(20));
     }

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use driver::{Home, HomeError, Input};
-use event::{BlobId, JobDefinition, JobKey, RunRequest, StreamId};
+use event::{
+    BlobId, Digest, GateDemand, JobDefinition, JobGate, JobKey, RunRequest, StreamId, Timestamp,
+};
+use mask::MaskedText;
 use ports::{Jobs, Lease};
 use protocol::{JobOptions, JobPaths, JobSpec};
-use scheduler::Surroundings;
+use scheduler::{GateRead, Surroundings};
 
 /// One worker, as far as the story knows it.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +62,10 @@ impl Jobs for FakeJobs {
 pub(crate) struct FakeHome {
     /// Every so many leases cannot be given what they need.
     pub(crate) broken_every: Option<u64>,
+    /// How often the rules of environments have changed.
+    pub(crate) rules: Rc<std::cell::Cell<u8>>,
+    /// Nobody can read them.
+    pub(crate) rules_gone: Rc<std::cell::Cell<bool>>,
 }
 
 impl Home for FakeHome {
@@ -84,6 +91,41 @@ impl Home for FakeHome {
         };
         let (secrets, options) = (BTreeMap::new(), JobOptions::default());
         Ok(Surroundings { secrets, paths, options })
+    }
+
+    /// `open` asks nothing, `shut` lets nobody in; the others ask one of two people, and wait.
+    fn gate(
+        &mut self,
+        request: &RunRequest,
+        definition: &JobDefinition,
+        at: Timestamp,
+    ) -> Result<GateRead, HomeError> {
+        if self.rules_gone.get() {
+            return Err(HomeError { message: "nobody answers".to_owned() });
+        }
+        let name = definition.environment.as_ref().map(MaskedText::as_str).unwrap_or_default();
+        if name == "shut" {
+            return Ok(GateRead::Forbid(MaskedText::without_secrets("nobody runs there")));
+        }
+        let digest = Digest::of(&[self.rules.get()]);
+        let text = |text: &str| MaskedText::without_secrets(text);
+        let members = ["hubot", "mona"].map(Into::into).to_vec();
+        let demand = GateDemand::Approval { group: "devops".into(), count: 1, members };
+        let opens_at = (name == "later").then(|| Timestamp(request.at.0 + 600_000));
+        Ok(GateRead::Ask(Box::new(JobGate {
+            environment: name.into(),
+            rules: event::Rules {
+                source: text("octo/planner"),
+                branch: "main".into(),
+                commit: "c0ffee".into(),
+                digest,
+            },
+            demands: if name == "open" { Vec::new() } else { vec![demand] },
+            asked_by: vec!["octocat".into()],
+            what: digest,
+            opens_at: opens_at.filter(|it| *it > at),
+            shut: None,
+        })))
     }
 
     fn keep_log(&mut self, lease: &Lease) -> Option<BlobId> {

@@ -84,6 +84,8 @@ enum Action {
     CancelJob,
     Force,
     Resume,
+    Answer,
+    RulesChange,
     PlanFault,
     Several,
 }
@@ -121,7 +123,7 @@ impl World {
         let journal = Shared::default();
         let crew = Rc::new(RefCell::new(Crew::default()));
         let broken_every = random.percent(20).then(|| 5 + random.below(5) as u64);
-        let home = FakeHome { broken_every };
+        let home = FakeHome { broken_every, ..FakeHome::default() };
         let jobs = FakeJobs(Rc::clone(&crew));
         let driven = driven(0, journal.clone(), jobs, home.clone());
         World {
@@ -151,6 +153,7 @@ impl World {
     fn second_act(&mut self) -> Result<(), String> {
         self.told.push("-- second act --".to_owned());
         self.home.broken_every = None;
+        self.home.rules_gone.set(false);
         self.crash()?;
         for _ in 0..HEALING_ROUNDS_MAX {
             if self.driven.quiet() == Quiet::Done {
@@ -180,6 +183,11 @@ impl World {
             });
         }
         self.now.0 += 60_000;
+        let gates = self.gated();
+        if !gates.is_empty() && self.random.percent(50) {
+            let (stream, job) = self.random.pick(&gates).clone();
+            return Some(self.answer(stream, job, "mona", true));
+        }
         match self.driven.awaiting_person().into_iter().next() {
             Some((stream, job, _)) => {
                 Some(Input::Resume { stream, job: Some(job), by: text("octocat") })
@@ -255,6 +263,8 @@ impl World {
             (1, Action::CancelJob),
             (1, Action::Force),
             (4, Action::Resume),
+            (12, Action::Answer),
+            (1, Action::RulesChange),
             (3, Action::PlanFault),
             (8, Action::Several),
         ]);
@@ -326,6 +336,12 @@ impl World {
                 let stream = self.stream();
                 Some(Input::Resume { stream, job: None, by: text("octocat") })
             }
+            Action::Answer => self.answers(),
+            Action::RulesChange => {
+                self.home.rules.set(self.home.rules.get().wrapping_add(1));
+                self.home.rules_gone.set(self.random.percent(30));
+                None
+            }
             Action::PlanFault | Action::Several => None,
         }
     }
@@ -345,6 +361,41 @@ impl World {
         let found: Vec<&Lease> =
             crew.living.iter().filter(|(_, it)| which(it)).map(|(lease, _)| lease).collect();
         (!found.is_empty()).then(|| (*self.random.pick(&found)).clone())
+    }
+
+    /// Jobs at their gates.
+    fn gated(&self) -> Vec<(StreamId, JobKey)> {
+        let open = self.driven.state().runs().filter(|(_, run)| run.conclusion().is_none());
+        let jobs = open.flat_map(|(stream, run)| {
+            let jobs = run.jobs().filter(|job| job.phase == "at its gate");
+            jobs.map(move |job| (stream, job.key.clone()))
+        });
+        jobs.collect()
+    }
+
+    /// Somebody says something, who may or may not, of what is or was asked.
+    fn answers(&mut self) -> Option<Input> {
+        let stream = self.stream();
+        let gates = self.gated();
+        let (stream, job) = match gates.is_empty() || self.random.percent(10) {
+            true => (stream, self.job(stream)?),
+            false => self.random.pick(&gates).clone(),
+        };
+        let who = *self.random.pick(&["mona", "hubot", "octocat", "stranger"]);
+        let yes = self.random.percent(85);
+        Some(self.answer(stream, job, who, yes))
+    }
+
+    fn answer(&mut self, stream: StreamId, job: JobKey, who: &str, yes: bool) -> Input {
+        let answer = scheduler::Answer {
+            id: "an answer".into(),
+            gate: event::GateKey::new("approval/devops"),
+            by: event::Actor { name: text(who), proof: "token".into() },
+            what: event::Digest::of(&[self.home.rules.get()]),
+            said: if yes { scheduler::Said::Yes } else { scheduler::Said::No },
+            reason: None,
+        };
+        Input::Answer { stream, job, answer }
     }
 
     fn report(&mut self, lease: Lease, report: Report) -> Input {
@@ -425,7 +476,7 @@ impl World {
             },
             concurrency: None,
             selection: Selection::default(),
-            terms: Terms::default(),
+            terms: Terms { gated: true, ..Terms::default() },
             inputs: json!(null),
             vars: json!({}),
             secret_names: Vec::new(),

@@ -9,6 +9,8 @@ use event::{
 };
 use mask::MaskedText;
 
+use crate::gate::{self, JobGateView};
+
 /// A job of a run, a leg of a matrix, or what one of them stands in the file as.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobView {
@@ -60,6 +62,8 @@ pub struct JobView {
     pub runner: Option<Arc<str>>,
     /// What it waits for besides its needs.
     pub waiting: Option<WaitReason>,
+    /// The gate of its environment, once it came there.
+    pub gate: Option<JobGateView>,
     /// Why it did not run.
     pub skipped: Option<SkipReason>,
     /// Why it is stopped.
@@ -171,6 +175,7 @@ impl JobView {
             pid: None,
             runner: None,
             waiting: None,
+            gate: None,
             skipped: None,
             cancel: None,
             lost: false,
@@ -219,7 +224,8 @@ impl JobView {
 
     /// Whether something besides its needs must happen before it can go on.
     pub(crate) fn is_blocked(&self) -> bool {
-        self.status == Status::Waiting && (self.waiting.is_some() || self.lost)
+        let is_gated = self.gate.as_ref().is_some_and(|gate| gate.opened_at.is_none());
+        self.status == Status::Waiting && (self.waiting.is_some() || self.lost || is_gated)
     }
 
     pub(crate) fn declared(&mut self, declared: &DeclaredJob) {
@@ -276,6 +282,11 @@ impl JobView {
                 self.status = Status::Waiting;
             }
             RunEvent::JobRequeued { .. } => self.start_again(),
+            RunEvent::JobGated { .. }
+            | RunEvent::JobApproved { .. }
+            | RunEvent::JobRejected { .. }
+            | RunEvent::JobApprovalRefused { .. }
+            | RunEvent::JobGateOpened { .. } => gate::apply(&mut self.gate, event),
             RunEvent::CancelRequested { reason, .. } => self.cancel = Some(reason.clone()),
             RunEvent::JobCompleted {
                 conclusion, exit, outputs, log, environment_url, at, ..

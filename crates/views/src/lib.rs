@@ -20,6 +20,7 @@ mod attempt;
 mod compare;
 mod deployment;
 mod dora;
+mod gate;
 mod health;
 mod job;
 mod ledger;
@@ -39,6 +40,7 @@ pub use dora::{
     ChangeFailures, Deployed, Dora, Failed, Frequency, LeadTime, Led, LeftOut, Omission, Recovered,
     Recovery, Rework, Week, dora,
 };
+pub use gate::{AnswerKind, AnswerView, JobGateView};
 pub use health::{Finished, Health, Repair, Waited, health, queues};
 pub use job::{AnnotationView, JobView, Loss, StepView, SummaryView};
 pub use ledger::{Ledger, ReleaseLine, Running, ServiceLedger};

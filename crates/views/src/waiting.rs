@@ -21,6 +21,9 @@ impl RunView {
         if let Some(reason) = &job.waiting {
             return Some(reason_sentence(job, reason));
         }
+        if let Some(gate) = job.gate.as_ref().filter(|gate| gate.opened_at.is_none()) {
+            return Some(gate.words());
+        }
         if let (true, Some(loss)) = (job.lost, job.losses.last()) {
             return Some(format!("was lost: {}; nothing was decided about it yet", loss.reason));
         }

@@ -24,9 +24,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ports", &["event", "mask", "protocol"]),
     ("views", &["event", "mask"]),
     // Floor 4: the machines, the rules, and the hands.
-    ("scheduler", &["event", "expr", "mask", "protocol", "syntax", "workflow"]),
+    // What counts as an agreement is one rule for the machines that ask for one.
+    ("approval", &["event"]),
+    ("scheduler", &["approval", "event", "expr", "mask", "protocol", "syntax", "workflow"]),
     ("sequencer", &["event", "expr", "mask", "protocol", "syntax", "workflow"]),
-    ("deployment", &["event", "mask"]),
+    ("deployment", &["approval", "event", "mask"]),
     ("check", &["syntax"]),
     ("probe", &["event", "https", "mask", "ports"]),
     ("store", &["event", "mask", "ports"]),
@@ -40,7 +42,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("server", &["event", "figures", "mask", "ports", "protocol", "store", "views"]),
     ("target-host", &["event", "mask", "ports", "proxy"]),
     ("model-cloud", &[]),
-    ("approval", &["event"]),
     ("aws", &["event", "https", "mask"]),
     ("registry", &["https", "mask"]),
     ("bucket", &["aws", "event", "iam", "ports", "store"]),

@@ -1,5 +1,6 @@
 //! What must open before the first step: people who agree to exactly this plan, a word, the clock.
 
+use approval::{Counts, Voice, counts, may_reject};
 use event::{
     Actor, By, Cause, CauseCode, DeploymentEvent, Digest, GateDemand, GateKey, SshProof, Timestamp,
     Verdict,
@@ -59,27 +60,22 @@ pub(super) fn sign(state: &State, signature: Signature, at: Timestamp) -> Decide
     let Signature { gate: key, by, plan, proof, until } = signature;
     is_of_plan(state, plan)?;
     let gate = shut(state, &key)?;
-    let GateDemand::Approval { count, members, .. } = &gate.demand else {
+    if !matches!(gate.demand, GateDemand::Approval { .. }) {
         return Err(Refusal::NoGate(key));
-    };
+    }
     let requester = state.request.as_ref().map(|request| &request.by.name);
-    let refuse = |why| Err(Refusal::MayNot { name: by.name.clone(), why });
-    if requester == Some(&by.name) {
-        return refuse("they requested the deployment");
-    }
-    if !members.iter().any(|member| **member == *by.name.as_str()) {
-        return refuse("they are not of the group, or not for this deployment");
-    }
-    if gate.signed.iter().any(|it| it.name == by.name) {
-        return refuse("they agreed already");
-    }
-    if has_approved(state, &by) {
-        return refuse("they agreed for another group, and nobody counts twice");
-    }
+    let refuse = |why| Refusal::MayNot { name: by.name.clone(), why };
+    let voice = Voice {
+        name: by.name.as_str(),
+        is_requester: requester == Some(&by.name),
+        has_agreed_elsewhere: has_approved(state, &by),
+    };
+    let counted = counts(&gate.demand, &gate.signed, voice);
+    let counted = counted.map_err(|why| refuse(why.words("deployment")))?;
     if until.is_some_and(|until| until <= at) {
-        return refuse("what they signed has expired");
+        return Err(refuse("what they signed has expired".to_owned()));
     }
-    let opens = gate.signed.len() as u64 + 1 >= u64::from(*count);
+    let opens = counted == Counts::Full;
     let opened = DeploymentEvent::GateOpened { gate: key.clone(), by: Some(by.clone()), at };
     let signed = DeploymentEvent::GateSigned { gate: key, by, plan, proof, until, at };
     Ok([signed].into_iter().chain(opens.then_some(opened)).collect())
@@ -107,7 +103,8 @@ pub(super) fn confirm(
     }
     let requester = state.request.as_ref().map(|request| &request.by.name);
     if requester != Some(&by.name) {
-        return Err(Refusal::MayNot { name: by.name, why: "another person started it" });
+        let why = "another person started it".to_owned();
+        return Err(Refusal::MayNot { name: by.name, why });
     }
     let signed = DeploymentEvent::GateSigned {
         gate: key.clone(),
@@ -129,10 +126,9 @@ pub(super) fn reject(
     at: Timestamp,
 ) -> Decided {
     let gate = shut(state, &key)?;
-    if let GateDemand::Approval { members, .. } = &gate.demand
-        && !members.iter().any(|member| **member == *by.name.as_str())
-    {
-        return Err(Refusal::MayNot { name: by.name, why: "they are not of the group" });
+    if !may_reject(&gate.demand, by.name.as_str()) {
+        let why = "they are not of the group".to_owned();
+        return Err(Refusal::MayNot { name: by.name, why });
     }
     let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let said = MaskedText::without_secrets(format!("{} said no to the plan{why}", by.name));

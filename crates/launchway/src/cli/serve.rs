@@ -50,6 +50,9 @@ pub(crate) enum TokensCommand {
         /// What it may do
         #[arg(long, value_enum, default_value_t = TokenScope::Read)]
         scope: TokenScope,
+        /// Whose it is: the login by which groups of launchway.yml name them; only people agree
+        #[arg(long, value_name = "LOGIN")]
+        person: Option<String>,
         /// For how many days
         #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
         days: u32,
@@ -80,8 +83,12 @@ pub(crate) enum TokensCommand {
 pub(crate) enum TokenScope {
     /// Look at everything
     Read,
-    /// Also cancel and re-run
+    /// Also agree at the gates of environments, as --person
+    Approve,
+    /// Also run by hand, cancel and re-run
     Operate,
+    /// Also run by hand what names an environment
+    Deploy,
     /// Everything
     Admin,
 }

@@ -16,8 +16,8 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 pub(crate) fn run(command: &TokensCommand, state: Option<&Path>) -> Outcome {
     match command {
-        TokensCommand::Create { name, scope, days, data } => {
-            create(&access(data, state)?, name, *scope, *days)
+        TokensCommand::Create { name, scope, person, days, data } => {
+            create(&access(data, state)?, name, *scope, person.as_deref(), *days)
         }
         TokensCommand::List { format, data } => list(&access(data, state)?, *format),
         TokensCommand::Revoke { id, data } => revoke(&access(data, state)?, id),
@@ -39,15 +39,27 @@ fn failed(error: AccessError) -> Failure {
     Failure::caused(exit, error)
 }
 
-fn create(access: &Access, name: &str, scope: TokenScope, days: u32) -> Outcome {
+fn create(
+    access: &Access,
+    name: &str,
+    scope: TokenScope,
+    person: Option<&str>,
+    days: u32,
+) -> Outcome {
+    if scope == TokenScope::Approve && person.is_none() {
+        let message = "who agrees is a person: this token would be nobody's";
+        return Err(Failure::new(Exit::Usage, message).hint("say whose it is: --person LOGIN"));
+    }
     let scope = match scope {
         TokenScope::Read => Scope::Read,
+        TokenScope::Approve => Scope::Approve,
+        TokenScope::Deploy => Scope::Deploy,
         TokenScope::Operate => Scope::Operate,
         TokenScope::Admin => Scope::Admin,
     };
     let at = now();
     let until = Timestamp(at.0 + u64::from(days) * DAY_MS);
-    let (token, text) = access.create(name, scope, at, until).map_err(failed)?;
+    let (token, text) = access.create_for(name, scope, person, (at, until)).map_err(failed)?;
     out(&text);
     talk(&format!(
         "token {} may {} until {}; it is shown only now",
@@ -81,12 +93,13 @@ fn line(token: &Token, widest: usize, style: Style) -> String {
         false => format!("until {}", moment(token.expires_at)),
     };
     let (id, name, scope) = (&token.id, &token.name, token.scope.as_str());
-    format!("{id}  {name:<widest$}  {scope:<7}  {until}")
+    let person = token.person.as_ref().map(|it| format!("  of {it}")).unwrap_or_default();
+    format!("{id}  {name:<widest$}  {scope:<7}  {until}{person}")
 }
 
 fn machine(token: &Token) -> String {
     json!({
-        "id": token.id, "name": token.name, "scope": token.scope.as_str(),
+        "id": token.id, "name": token.name, "scope": token.scope.as_str(), "person": token.person,
         "created_at_ms": token.created_at, "expires_at_ms": token.expires_at,
     })
     .to_string()

@@ -224,7 +224,12 @@ fn confirmation(
     }
 }
 
-fn on_source(name: &str, protect: &Protect, attempt: &Attempt<'_>) -> Result<(), Failure> {
+/// Whether its branch or tag is one that the environment takes.
+pub(crate) fn on_source(
+    name: &str,
+    protect: &Protect,
+    attempt: &Attempt<'_>,
+) -> Result<(), Failure> {
     let fits = |patterns: &[settings::Text], names: &[&str]| {
         patterns.iter().any(|pattern| {
             let parsed = Pattern::parse(&pattern.value, Span::default());
@@ -289,6 +294,50 @@ fn on_time(
         opening.pass("windows", "it is outside of every window".to_owned());
     }
     Ok(())
+}
+
+/// When the clock lets something through that could go now, and why not before; none where it does.
+pub(crate) fn opens(
+    name: &str,
+    protect: &Protect,
+    from: jiff::Timestamp,
+) -> Result<Option<(jiff::Timestamp, String)>, Failure> {
+    /// Windows come back each week.
+    const MINUTES_MAX: u32 = 8 * 24 * 60;
+    let (mut at, mut why, mut minutes) = (from, None, 0);
+    loop {
+        let second = at.as_second();
+        let mut frozen = protect.freezes.iter();
+        let frozen = frozen.find(|it| (it.from_s.value..it.to_s.value).contains(&second));
+        if let Some(freeze) = frozen {
+            why.get_or_insert_with(|| format!("{name} is frozen: {}", freeze.reason.value));
+            let Ok(until) = jiff::Timestamp::from_second(freeze.to_s.value) else {
+                return Err(forbidden(format!(
+                    "{name} is frozen for ever: {}",
+                    freeze.reason.value
+                )));
+            };
+            at = until;
+            continue;
+        }
+        let mut open = protect.windows.is_empty();
+        for window in &protect.windows {
+            open |= is_in(window, at)?;
+        }
+        if open {
+            return Ok(why.map(|why| (at, why)));
+        }
+        let windows: Vec<String> = protect.windows.iter().map(ToString::to_string).collect();
+        let windows = windows.join("; ");
+        why.get_or_insert_with(|| format!("{name} is deployed to {windows}, and not now"));
+        minutes += 1;
+        if minutes > MINUTES_MAX {
+            return Err(forbidden(format!("{name} is deployed to {windows}, which never comes")));
+        }
+        // The next whole minute: windows begin with one.
+        let next = (second.div_euclid(60) + 1) * 60;
+        at = jiff::Timestamp::from_second(next).unwrap_or(jiff::Timestamp::MAX);
+    }
 }
 
 fn is_in(window: &Window, now: jiff::Timestamp) -> Result<bool, Failure> {

@@ -59,15 +59,28 @@ pub(crate) fn demands(
     ruling: &Ruling,
     people: &People<'_>,
 ) -> Result<Vec<GateDemand>, Failure> {
+    let judge = |name: &str| judge(name, ruling, people).map(|person| person.name().into());
+    filled(environment, wanted, &judge).map_err(|failure| {
+        failure.hint(format!("whose keys are whose stands in {SIGNERS}; docs/approvals.md"))
+    })
+}
+
+/// The gates, where whoever knows the people judges each: the name that they are known by, or why
+/// they may not.
+pub(crate) fn filled(
+    environment: &str,
+    wanted: &[Wanted],
+    judge: &dyn Fn(&str) -> Result<Arc<str>, &'static str>,
+) -> Result<Vec<GateDemand>, Failure> {
     let mut demands = Vec::new();
     let mut left_out = Vec::new();
     for group in wanted {
         let mut may: Vec<Arc<str>> = Vec::new();
         for name in &group.names {
-            match judge(name, ruling, people) {
+            match judge(name) {
                 // Two names of one person are one.
-                Ok(person) if may.iter().any(|it| **it == *person.name()) => {}
-                Ok(person) => may.push(person.name().into()),
+                Ok(person) if may.contains(&person) => {}
+                Ok(person) => may.push(person),
                 Err(why) => left_out.push(format!("{name} of {}: {why}", group.group)),
             }
         }
@@ -84,8 +97,7 @@ pub(crate) fn demands(
         words.collect::<Vec<_>>().join(" and ")
     );
     let failure = Failure::new(Exit::Forbidden, message);
-    let failure = left_out.into_iter().fold(failure, Failure::hint);
-    Err(failure.hint(format!("whose keys are whose stands in {SIGNERS}; docs/approvals.md")))
+    Err(left_out.into_iter().fold(failure, Failure::hint))
 }
 
 fn bench(demand: &GateDemand) -> Option<(Vec<&str>, usize)> {

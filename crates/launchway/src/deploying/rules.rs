@@ -35,6 +35,23 @@ pub(crate) struct Ruling {
 }
 
 impl Ruling {
+    /// Rules that were read elsewhere: from where, at which branch and commit.
+    pub(crate) fn of(
+        settings: Settings,
+        signers: Signers,
+        environment: &Environment,
+        (source, branch, commit): (&str, &str, &str),
+    ) -> Ruling {
+        let rules = Rules {
+            source: MaskedText::without_secrets(source),
+            branch: branch.into(),
+            commit: commit.into(),
+            digest: digest(&settings, environment, &signers),
+        };
+        let name = Arc::clone(&environment.name.value);
+        Ruling { rules, is_remote: true, settings, signers, name, texts: Texts::default() }
+    }
+
     /// The environment, as the rules know it.
     pub(crate) fn environment(&self) -> &Environment {
         self.settings.environment(&self.name).expect("it was looked for when the rules were read")

@@ -143,7 +143,9 @@ pub(crate) fn at_start(
     }
     let Some(environment) = &definition.environment else { return Ok(()) };
     let environment = environment.as_str();
-    if !terms.environments.iter().any(|it| it.eq_ignore_ascii_case(environment)) {
+    // Whoever is gated passed the gate.
+    let is_agreed = || terms.environments.iter().any(|it| it.eq_ignore_ascii_case(environment));
+    if !terms.gated && !is_agreed() {
         return Err(format!(
             "the job '{name}' runs in the environment {environment}, and nobody agreed to that; agree: --environment '{environment}'"
         ));

@@ -13,14 +13,16 @@ use std::time::Duration;
 use driver::{
     GroupLocks, Grown, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell, Workers,
 };
-use event::{BlobId, JobDefinition, JobKey, RunEvent, RunRequest, StreamId};
+use event::{BlobId, Conclusion, JobDefinition, JobKey, RunEvent, RunRequest, StreamId, Timestamp};
+use mask::MaskedText;
 use ports::Lease;
 use repository::HeldStore;
-use scheduler::Surroundings;
+use scheduler::{Answer, GateRead, Surroundings};
 use server::Hub;
 use store::{Store, Sums};
 
 use super::data::DataFolder;
+use super::{gates, stood};
 use crate::again;
 use crate::artifacts::RunArtifacts;
 use crate::cli::{AgainArgs, Format};
@@ -30,6 +32,8 @@ use crate::terminal::style::talk;
 
 /// How long the loop may take to write down that a run exists.
 const CREATE_PATIENCE: Duration = Duration::from_secs(30);
+/// Answers that are kept for those who wait for them.
+const HEARD_MAX: usize = 100;
 
 /// Where the loop is asked for things, and what is known of it without asking.
 #[derive(Clone)]
@@ -40,6 +44,9 @@ struct Shared {
     /// Runs that this server drives, with the right to.
     driven: Mutex<BTreeMap<StreamId, Driven>>,
     created: Condvar,
+    /// What came of answers at gates that somebody waits for: why one does not count.
+    heard: Mutex<BTreeMap<Arc<str>, Option<MaskedText>>>,
+    answered: Condvar,
     width: usize,
     busy: AtomicUsize,
     ready: AtomicUsize,
@@ -101,11 +108,51 @@ impl Handle {
         Ok(())
     }
 
+    /// Has somebody say something at a job's gate, and comes back when it is written down: with why it
+    /// does not count, where it does not.
+    pub(crate) fn answer(
+        &self,
+        stream: StreamId,
+        job: JobKey,
+        answer: Answer,
+    ) -> Result<Option<MaskedText>, Failure> {
+        let id = Arc::clone(&answer.id);
+        self.send(Input::Answer { stream, job, answer });
+        let heard = self.0.heard.lock().expect("nobody panics while holding the answers");
+        let is_waiting = |heard: &mut BTreeMap<Arc<str>, _>| !heard.contains_key(&id);
+        let waited = self.0.answered.wait_timeout_while(heard, CREATE_PATIENCE, is_waiting);
+        let (mut heard, _) = waited.expect("nobody panics while holding the answers");
+        heard.remove(&id).ok_or_else(|| {
+            Failure::new(
+                Exit::Missing,
+                "nobody wrote down what was said; look before you say it again",
+            )
+        })
+    }
+
+    fn was_heard(&self, id: &Arc<str>, why: Option<&MaskedText>) {
+        let mut heard = self.0.heard.lock().expect("nobody panics while holding the answers");
+        heard.insert(Arc::clone(id), why.cloned());
+        // Whoever gave up waiting takes none out.
+        if heard.len() > HEARD_MAX {
+            heard.pop_first();
+        }
+        drop(heard);
+        self.0.answered.notify_all();
+    }
+
     fn was_created(&self, stream: StreamId) {
         if let Some(driven) = self.driven().get_mut(&stream) {
             driven.is_created = true;
         }
         self.0.created.notify_all();
+    }
+
+    /// Waits until a run that the journal calls over is let go: a moment lies between the two.
+    pub(crate) fn let_go(&self, stream: StreamId) {
+        let is_held = |driven: &mut BTreeMap<StreamId, Driven>| driven.contains_key(&stream);
+        let driven = self.driven();
+        let _ = self.0.created.wait_timeout_while(driven, CREATE_PATIENCE, is_held);
     }
 
     fn is_over(&self, stream: StreamId) {
@@ -135,6 +182,8 @@ impl Driving {
             inputs: sender,
             driven: Mutex::default(),
             created: Condvar::new(),
+            heard: Mutex::default(),
+            answered: Condvar::new(),
             width: width.max(1),
             busy: AtomicUsize::new(0),
             ready: AtomicUsize::new(0),
@@ -165,6 +214,7 @@ impl Driving {
             handle: &handle,
             hub: &hub,
             aside: RefCell::default(),
+            places: RefCell::default(),
         };
         let home = ServerHome {
             store: &store,
@@ -261,6 +311,20 @@ impl Home for ServerHome<'_> {
         engine.surroundings(&self.artifacts.borrow(), lease, request, definition)
     }
 
+    fn gate(
+        &mut self,
+        request: &RunRequest,
+        definition: &JobDefinition,
+        at: Timestamp,
+    ) -> Result<GateRead, HomeError> {
+        let data = &self.handle.0.data;
+        gates::read(data, self.store, request, definition, at).map_err(|failure| {
+            let message = format!("{:#}", failure.error);
+            talk(&format!("warning: the gate of {}: {message}", definition.key));
+            HomeError { message }
+        })
+    }
+
     fn keep_log(&mut self, lease: &Lease) -> Option<BlobId> {
         let log = log_of(self.store.logs(), lease);
         let sum = self.sums.finish(&log);
@@ -301,13 +365,57 @@ struct Watcher<'d> {
     hub: &'d Hub,
     /// Background steps of each job that runs: they number their logs.
     aside: RefCell<BTreeMap<(StreamId, JobKey), u32>>,
+    /// Environments that jobs of open runs run in.
+    places: RefCell<BTreeMap<StreamId, Places>>,
+}
+
+/// What is deployed by a run, and where its jobs run.
+struct Places {
+    repository: Arc<str>,
+    commit: Arc<str>,
+    jobs: BTreeMap<JobKey, Arc<str>>,
+}
+
+impl Watcher<'_> {
+    /// Remembers what ran in an environment last.
+    fn place(&self, stream: StreamId, event: &RunEvent) {
+        let mut places = self.places.borrow_mut();
+        match event {
+            RunEvent::RunCreated(request) => {
+                let (repository, commit) = (&request.repository, &request.change.commit);
+                let (repository, commit) = (Arc::clone(repository), Arc::clone(commit));
+                places.insert(stream, Places { repository, commit, jobs: BTreeMap::new() });
+            }
+            RunEvent::JobPlanned(definition) => {
+                if let (Some(run), Some(name)) = (places.get_mut(&stream), &definition.environment)
+                {
+                    run.jobs.insert(definition.key.clone(), name.as_str().into());
+                }
+            }
+            RunEvent::JobCompleted { job, conclusion: Conclusion::Success, .. } => {
+                let Some(run) = places.get(&stream) else { return };
+                let Some(name) = run.jobs.get(job) else { return };
+                let data = &self.handle.0.data;
+                if let Err(failure) = stood::remember(data, &run.repository, name, &run.commit) {
+                    talk(&format!("warning: {:#}", failure.error));
+                }
+            }
+            RunEvent::RunCompleted { .. } => drop(places.remove(&stream)),
+            _ => {}
+        }
+    }
 }
 
 impl Observer for Watcher<'_> {
     fn on_event(&mut self, stream: StreamId, event: &RunEvent) {
         self.artifacts.borrow_mut().take(stream, event);
+        self.place(stream, event);
         match event {
             RunEvent::RunCreated(_) => self.handle.was_created(stream),
+            RunEvent::JobApproved { id, .. } | RunEvent::JobRejected { id, .. } => {
+                self.handle.was_heard(id, None);
+            }
+            RunEvent::JobApprovalRefused { id, why, .. } => self.handle.was_heard(id, Some(why)),
             RunEvent::StepStarted { job, background: true, .. } => {
                 *self.aside.borrow_mut().entry((stream, job.clone())).or_default() += 1;
             }
@@ -347,6 +455,7 @@ impl Observer for Watcher<'_> {
 
     fn on_adopted(&mut self, stream: StreamId, events: &[RunEvent]) {
         for event in events {
+            self.place(stream, event);
             self.artifacts.borrow_mut().take(stream, event);
         }
     }

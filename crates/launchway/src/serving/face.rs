@@ -9,7 +9,10 @@ use mask::MaskedText;
 use ports::Journal as _;
 use scheduler::Rerun;
 use serde::{Deserialize, Serialize};
-use server::{Again, ConnectedRepository, Dispatch, Engine, Offer, Push, Refused, Why, Workers};
+use server::{
+    Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, GateAnswer, Offer, Push, Refused,
+    Why, Workers,
+};
 use views::RunView;
 
 use super::hook::Answer;
@@ -200,6 +203,9 @@ impl Engine for Face {
         if which == Again::Failed && view.conclusion.is_some() && !view.jobs.iter().any(failed) {
             return Err(Refused::new(Why::Conflict, "no job of it failed"));
         }
+        if view.conclusion.is_some() {
+            self.intake.handle.let_go(stream);
+        }
         self.again(stream, which, by, key).map_err(refused)
     }
 
@@ -257,6 +263,31 @@ impl Engine for Face {
         let made =
             self.once(by, key, |_, _| Ok((dispatch::ordered(&self.intake, wanted, by)?, None)));
         made.map_err(refused)
+    }
+
+    fn answer(&self, answer: &GateAnswer) -> Result<(), Refused> {
+        let GateAnswer { stream, job, gate, what, said, reason, by } = answer.clone();
+        self.driven(stream)?;
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|error| Refused::new(Why::Missing, error.to_string()))?;
+        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = |text: String| MaskedText::without_secrets(text);
+        let answer = scheduler::Answer {
+            id: id.into(),
+            gate,
+            by: event::Actor { name: text(by), proof: "token".into() },
+            what,
+            said: match said {
+                AnswerSaid::Approve => scheduler::Said::Yes,
+                AnswerSaid::Reject => scheduler::Said::No,
+                AnswerSaid::Confirm(word) => scheduler::Said::Word(word.into()),
+            },
+            reason: reason.map(text),
+        };
+        match self.intake.handle.answer(stream, job, answer).map_err(refused)? {
+            None => Ok(()),
+            Some(why) => Err(Refused::new(Why::Forbidden, why.as_str())),
+        }
     }
 
     fn is_unready(&self) -> Option<String> {

@@ -28,6 +28,7 @@ use syntax::Diagnostic;
 
 use super::data::{self, DataFolder};
 use super::drive::Handle;
+use super::gates;
 use super::hook::{Answer, Pushed};
 use super::repositories::{self, Connected};
 use crate::again::Known;
@@ -35,7 +36,6 @@ use crate::agree::MatterKind;
 use crate::cli::{EventArgs, Format};
 use crate::commands::look_ahead;
 use crate::exit::{Exit, Failure};
-use crate::levels::Levels;
 use crate::prepare::{self, Chosen, Numbers, Situation, called, inputs};
 use crate::remote::RemoteFiles;
 use crate::select::{self, Candidate, Choice};
@@ -196,12 +196,15 @@ impl Intake {
 /// An event of a repository on its way to requests.
 pub(crate) struct Planning<'i> {
     intake: &'i Intake,
+    connected: Connected,
     repository: Repository,
     event: TriggeringEvent,
     committed: Vec<CommittedFile>,
     known: Known,
     terms: Terms,
     args: EventArgs,
+    /// Whether whoever wants it may run jobs of environments; what is pushed may.
+    pub(crate) may_deploy: bool,
 }
 
 #[derive(Default)]
@@ -235,6 +238,7 @@ impl<'i> Planning<'i> {
         Ok(Planning {
             known: Known::of(state, &repository.root, &repository.head.id)?,
             intake,
+            connected: connected.clone(),
             repository,
             event,
             committed: committed.unwrap_or_default(),
@@ -242,8 +246,10 @@ impl<'i> Planning<'i> {
                 environments: connected.environments.clone(),
                 labels: connected.labels.clone(),
                 committed: true,
+                gated: true,
             },
             args: EventArgs::default(),
+            may_deploy: true,
         })
     }
 
@@ -290,6 +296,38 @@ impl<'i> Planning<'i> {
         Ok(planned)
     }
 
+    /// Environments that the settings close, and those that nobody agreed to: one that rules guard asks
+    /// people when a job comes to its gate.
+    fn not_agreed(&self, matters: &[crate::agree::Matter]) -> Result<Vec<String>, Failure> {
+        let mut said = Vec::new();
+        for matter in matters {
+            let MatterKind::Environment(name) = &matter.kind else { continue };
+            let job = &matter.job;
+            let is_agreed = self.terms.environments.iter().any(|it| it.eq_ignore_ascii_case(name));
+            if let Some(why) = self.known.levels.refusal(name) {
+                said.push(format!("the job {job} cannot run: {why}"));
+            } else if !is_agreed && !gates::is_guarded(&self.connected, name)? {
+                said.push(format!(
+                    "the job {job} runs in the environment {name}, and nobody agreed to that; launchway repositories add PATH --environment '{name}' agrees"
+                ));
+            }
+        }
+        Ok(said)
+    }
+
+    /// Who may not deploy runs nothing by hand that names an environment, whatever its gate would ask.
+    fn refuse_environments(&self, matters: &[crate::agree::Matter]) -> Result<(), Failure> {
+        let named = matters.iter().find_map(|matter| match &matter.kind {
+            MatterKind::Environment(name) => Some((&matter.job, name)),
+            MatterKind::LaterEnvironment { written } => Some((&matter.job, written)),
+            MatterKind::Push(_) => None,
+        });
+        let Some((job, name)) = named.filter(|_| !self.may_deploy) else { return Ok(()) };
+        let message = format!("the job {job} runs in {name}, and this token may not deploy");
+        Err(Failure::new(Exit::Forbidden, message)
+            .hint("launchway tokens create NAME --scope deploy --person LOGIN makes one that may"))
+    }
+
     /// A run of a file, or why there is none.
     pub(crate) fn run(
         &self,
@@ -331,7 +369,9 @@ impl<'i> Planning<'i> {
             Ok(draft) => {
                 let drafts = std::slice::from_ref(&draft);
                 let matters = look_ahead(drafts, &self.terms, &mut findings);
-                said.extend(not_agreed(&matters.concat(), &self.terms, &self.known.levels));
+                let matters = matters.concat();
+                self.refuse_environments(&matters)?;
+                said.extend(self.not_agreed(&matters)?);
                 said.extend(refused(&draft));
             }
             Err(finding) => findings.push(*finding),
@@ -353,23 +393,6 @@ impl<'i> Planning<'i> {
 
 pub(crate) fn rendered(findings: &[Diagnostic]) -> Vec<String> {
     diagnostics::render(findings, Format::Human, Style::plain())
-}
-
-/// Environments that nobody agreed to for this repository, or that its settings close.
-fn not_agreed(matters: &[crate::agree::Matter], terms: &Terms, levels: &Levels) -> Vec<String> {
-    let mut said = Vec::new();
-    for matter in matters {
-        let MatterKind::Environment(name) = &matter.kind else { continue };
-        let job = &matter.job;
-        if let Some(why) = levels.refusal(name) {
-            said.push(format!("the job {job} cannot run: {why}"));
-        } else if !terms.environments.iter().any(|it| it.eq_ignore_ascii_case(name)) {
-            said.push(format!(
-                "the job {job} runs in the environment {name}, and nobody agreed to that; launchway repositories add PATH --environment '{name}' agrees"
-            ));
-        }
-    }
-    said
 }
 
 /// What the scheduler itself would refuse, asked before the run has a number.

@@ -33,6 +33,7 @@
 //!                 feature `docker`)
 //!   watched.rs    alarms and printed texts of services on this machine
 //!   serve.rs      the server: pushes, pages, the API, killed and gone on with, who gets in
+//!   gated.rs      jobs that wait for people on a server: quorum, timer, kill -9, what is refused
 //!   dispatch.rs   workflows that somebody runs by hand on a server: page, API, command
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
@@ -61,6 +62,7 @@ mod doctor;
 mod ecs;
 #[cfg(feature = "examples")]
 mod examples;
+mod gated;
 mod groups;
 mod harness;
 mod host;

@@ -133,7 +133,7 @@ fn node(state: &mut State, number: u32, change: impl FnOnce(&mut crate::state::N
 fn each_planted_fault_is_caught_by_name() {
     assert_eq!(check(&state(), &Definitions::new()), Ok(()));
     type Plant = fn(&mut State);
-    let plants: [(&str, Plant); 8] = [
+    let plants: [(&str, Plant); 9] = [
         ("a job starts after its needs", |state| {
             node(state, 2, |node| node.phase = Phase::Ready);
         }),
@@ -154,6 +154,24 @@ fn each_planted_fault_is_caught_by_name() {
         }),
         ("what is due is listed, and nothing else", |state| {
             state.owed.ready.clear();
+        }),
+        ("nobody goes ahead with a gate before it", |state| {
+            let rules = event::Rules {
+                source: MaskedText::without_secrets("octo/app"),
+                branch: "main".into(),
+                commit: "c0ffee".into(),
+                digest: event::Digest::ZERO,
+            };
+            let asked = event::JobGate {
+                environment: "production".into(),
+                rules,
+                demands: Vec::new(),
+                asked_by: Vec::new(),
+                what: event::Digest::ZERO,
+                opens_at: None,
+                shut: None,
+            };
+            node(state, 3, |node| node.gate = Some(Box::new(crate::gate::Gate::new(asked))));
         }),
         ("what is told to stop has no worker waiting for it", |state| {
             // Listed where it must not be, and not where it should: only the last rule is asked.

@@ -137,7 +137,7 @@ fn wanted(repository: String, body: &[u8]) -> Result<Dispatch, Problem> {
     };
     let Wanted { workflow, git_ref, inputs } = wanted;
     let inputs = inputs.into_iter().map(given).collect::<Result<_, _>>()?;
-    Ok(Dispatch { repository, git_ref, workflow, inputs })
+    Ok(Dispatch { repository, git_ref, workflow, inputs, may_deploy: false })
 }
 
 async fn dispatch(
@@ -148,7 +148,8 @@ async fn dispatch(
     body: axum::body::Bytes,
 ) -> Result<Response, Problem> {
     who.may(Scope::Operate)?;
-    let wanted = wanted(format!("{owner}/{name}"), &body)?;
+    let mut wanted = wanted(format!("{owner}/{name}"), &body)?;
+    wanted.may_deploy = who.may(Scope::Deploy).is_ok();
     let key = key(&headers)?;
     blocking(move || {
         let made = app.engine.dispatch(&wanted, &who.token.name, key.as_deref())?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Operation, dispatch, operations};
+use super::{Operation, approvals, dispatch, operations};
 
 /// OpenAPI 3.1.
 pub(super) fn document() -> Json {
@@ -138,7 +138,7 @@ fn schemas() -> Json {
         "Metrics": super::metrics::schema(),
         "PushList": object(&[("pushes", many(push()))], &[]),
     });
-    for (name, schema) in dispatch::schemas() {
+    for (name, schema) in dispatch::schemas().into_iter().chain(approvals::schemas()) {
         schemas[name] = schema;
     }
     schemas

@@ -227,6 +227,7 @@ pub(crate) async fn dispatched(
             git_ref: asked.git_ref.clone(),
             workflow: asked.workflow.clone().unwrap_or_default(),
             inputs,
+            may_deploy: who.may(Scope::Deploy).is_ok(),
         };
         match app.engine.dispatch(&wanted, &who.token.name, None) {
             Ok(made) => {

@@ -126,7 +126,6 @@ impl RunPage {
         let waits_for_person = view.jobs.iter().any(|job| job.lost);
         let here = run_href(header.run, header.attempt);
         let git_ref = &*header.git_ref;
-        let branch = ["refs/heads/", "refs/tags/"].iter().find_map(|it| git_ref.strip_prefix(it));
         let frame = Frame::new(Some(who), "runs");
         Ok(RunPage {
             frame: if is_over { frame } else { frame.live(format!("/live{here}")) },
@@ -141,7 +140,7 @@ impl RunPage {
             said,
             state: run_state(view, is_attended),
             event: header.event.to_string(),
-            branch: branch.unwrap_or(git_ref).to_owned(),
+            branch: branch(git_ref),
             commit: header.commit.chars().take(7).collect(),
             actor: header.triggering_actor.to_string(),
             created: Moment::of(header.created_at),
@@ -156,6 +155,12 @@ impl RunPage {
             href: here,
         })
     }
+}
+
+/// A branch or tag, as people call it.
+pub(super) fn branch(git_ref: &str) -> String {
+    let short = ["refs/heads/", "refs/tags/"].iter().find_map(|it| git_ref.strip_prefix(it));
+    short.unwrap_or(git_ref).to_owned()
 }
 
 fn run_state(view: &RunView, is_attended: bool) -> RunState {

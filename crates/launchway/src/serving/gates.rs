@@ -1,0 +1,326 @@
+//! What the rules of an environment ask of a job on a server: read at the tip of the default branch,
+//! when the job comes to its gate, with each word of a person, and once more before it opens.
+
+use std::sync::Arc;
+
+use approval::Signers;
+use event::{Digest, GateDemand, JobDefinition, JobGate, RunRequest, StreamId, Timestamp};
+use mask::MaskedText;
+use repository::Repository;
+use scheduler::GateRead;
+use settings::{Environment, FILE, Settings};
+use store::Store;
+use syntax::Source;
+
+use super::data::DataFolder;
+use super::repositories::{self, Connected};
+use crate::deploying::checks;
+use crate::deploying::gates::{self, Attempt};
+use crate::deploying::people::{self, People};
+use crate::deploying::rules::{Ruling, SIGNERS};
+use crate::deploying::wish::Agreement;
+use crate::exit::{Exit, Failure};
+use crate::settings_file::Found;
+
+/// The lowest level at which a job signs in for an environment, or gets its secrets.
+const LEVEL_OF_JOBS: u32 = 3;
+/// When a check that is not green yet is looked at again.
+const CHECKS_LOOK_MS: u64 = 60_000;
+
+/// Reads what a job has to wait for.
+pub(super) fn read(
+    data: &DataFolder,
+    store: &Store,
+    request: &RunRequest,
+    job: &JobDefinition,
+    at: Timestamp,
+) -> Result<GateRead, Failure> {
+    let name = job.environment.as_ref().map(MaskedText::as_str).unwrap_or_default();
+    let known = repositories::all(data)?;
+    let Some(connected) = known.into_iter().find(|it| *it.name == *request.repository) else {
+        return Ok(forbid(format!("{} is not connected any more", request.repository)));
+    };
+    let asked = read_of(data, store, &connected, (request, job, name), at);
+    match asked {
+        Ok(gate) => Ok(GateRead::Ask(Box::new(gate))),
+        // A rule says no; that something does not answer is asked again.
+        Err(failure) if matches!(failure.exit, Exit::Forbidden | Exit::Refused) => {
+            Ok(forbid(format!("{:#}", failure.error)))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn forbid(why: String) -> GateRead {
+    GateRead::Forbid(MaskedText::without_secrets(why))
+}
+
+fn forbidden(message: String) -> Failure {
+    Failure::new(Exit::Forbidden, message)
+}
+
+/// Whether an environment is guarded: then nobody has to agree to it beforehand.
+pub(super) fn is_guarded(connected: &Connected, name: &str) -> Result<bool, Failure> {
+    let Some(rules) = Rules::at_tip(connected)? else { return Ok(false) };
+    let found = environment(&rules.settings, name);
+    Ok(found.is_some_and(|it| !it.protect.is_empty()))
+}
+
+/// The rules at the tip of the default branch.
+struct Rules {
+    settings: Settings,
+    signers: Signers,
+    tip: String,
+    branch: String,
+}
+
+impl Rules {
+    fn at_tip(connected: &Connected) -> Result<Option<Rules>, Failure> {
+        let Some(tip) = Repository::default_commit(&connected.path)? else { return Ok(None) };
+        let repository = connected.at(&tip, (String::new(), String::new()))?;
+        let Some(settings) = settings_of(&repository)? else { return Ok(None) };
+        let signers = repository.committed_file(SIGNERS)?.unwrap_or_default();
+        let signers = Signers::read(&signers).map_err(|errors| {
+            Failure::new(Exit::Refused, format!("{SIGNERS} of {}: {}", connected.name, errors[0]))
+        })?;
+        let branch = repository.default_branch.clone();
+        Ok(Some(Rules { settings, signers, tip, branch }))
+    }
+}
+
+/// The settings of a commit; none where it has none.
+fn settings_of(repository: &Repository) -> Result<Option<Settings>, Failure> {
+    let Some(text) = repository.committed_file(FILE)? else { return Ok(None) };
+    let (settings, _) = settings::read(&Source::new(FILE, text));
+    settings.map(Some).ok_or_else(|| {
+        Failure::new(Exit::Refused, format!("{FILE} has mistakes, so nobody knows what may happen"))
+    })
+}
+
+/// Names of environments are the same in any case.
+fn environment<'s>(settings: &'s Settings, name: &str) -> Option<&'s Environment> {
+    settings.environments.iter().find(|it| it.name.value.eq_ignore_ascii_case(name))
+}
+
+fn read_of(
+    data: &DataFolder,
+    store: &Store,
+    connected: &Connected,
+    (request, job, name): (&RunRequest, &JobDefinition, &str),
+    at: Timestamp,
+) -> Result<JobGate, Failure> {
+    let rules = Rules::at_tip(connected)?;
+    let ruled = rules.as_ref().and_then(|it| environment(&it.settings, name).cloned());
+    let is_agreed = connected.environments.iter().any(|it| it.eq_ignore_ascii_case(name));
+    let (Some(rules), Some(ruled)) = (rules, ruled) else {
+        if !is_agreed {
+            return Err(forbidden(not_agreed(name)));
+        }
+        return Ok(free(connected, request, job, name));
+    };
+    if ruled.level.value < LEVEL_OF_JOBS {
+        let level = ruled.level.value;
+        return Err(forbidden(format!("{name} has the level {level}: no job runs there")));
+    }
+    if ruled.protect.is_empty() && !is_agreed {
+        return Err(forbidden(not_agreed(name)));
+    }
+    let repository = connected.at(&request.change.commit, (String::new(), String::new()))?;
+    // What runs may ask for more, and not for less; where it cannot be read it asks for nothing.
+    let own_settings = settings_of(&repository).ok().flatten();
+    let own_settings = own_settings.unwrap_or_else(|| rules.settings.clone());
+    let own = environment(&own_settings, name).cloned().unwrap_or_else(|| ruled.clone());
+    let canonical = Arc::clone(&ruled.name.value);
+    let askers = askers(request);
+    let ruling = Ruling::of(
+        rules.settings,
+        rules.signers,
+        &ruled,
+        (&connected.name, &rules.branch, &rules.tip),
+    );
+    on_source(&canonical, [&ruled, &own], request, at)?;
+    let found = Found {
+        settings: own_settings,
+        root: connected.path.clone(),
+        file: connected.path.join(FILE),
+    };
+    let wanted = people::wanted(&found, &own, &ruling);
+    let authors = authors(data, &repository, request, &canonical, [&ruled, &own])?;
+    let judge = |name: &str| judge(name, &ruling.signers, &askers, &authors);
+    let mut demands = people::filled(&canonical, &wanted, &judge)?;
+    let word = [&ruled, &own].into_iter().find_map(|it| it.protect.confirm.as_ref());
+    demands.extend(word.map(|word| GateDemand::Confirm { word: Arc::clone(&word.value) }));
+    let waits = [&ruled, &own].into_iter().filter_map(|it| it.protect.wait.as_ref());
+    let wait = waits.map(|wait| wait.value).max().filter(|it| !it.is_zero());
+    let milliseconds = wait.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX));
+    demands.extend(milliseconds.map(|milliseconds| GateDemand::Wait { milliseconds }));
+    let timer = milliseconds.map(|ms| Timestamp(request.at.0.saturating_add(ms)));
+    let (opens_at, shut) = not_before(store, (&ruled, &own), request, timer, at)?;
+    let what = what(request, job, &canonical, ruling.rules.digest);
+    Ok(JobGate {
+        environment: canonical,
+        rules: ruling.rules,
+        demands,
+        asked_by: askers,
+        what,
+        opens_at,
+        shut,
+    })
+}
+
+fn not_agreed(name: &str) -> String {
+    format!(
+        "nobody agreed that jobs run in {name}, and no rule guards it; launchway repositories add PATH --environment '{name}' agrees"
+    )
+}
+
+/// Nothing stands before it but that somebody agreed when the repository was connected.
+fn free(connected: &Connected, request: &RunRequest, job: &JobDefinition, name: &str) -> JobGate {
+    let text = |text: &str| MaskedText::without_secrets(text);
+    let rules = event::Rules {
+        source: text(&connected.name),
+        branch: "".into(),
+        commit: "".into(),
+        digest: Digest::ZERO,
+    };
+    let what = what(request, job, name, Digest::ZERO);
+    JobGate {
+        environment: name.into(),
+        rules,
+        demands: Vec::new(),
+        asked_by: askers(request),
+        what,
+        opens_at: None,
+        shut: None,
+    }
+}
+
+/// Everybody behind the run, by every name: who pushed, who dispatched, who ran it again.
+fn askers(request: &RunRequest) -> Vec<Arc<str>> {
+    let payload = &request.event.payload;
+    let told = ["/pusher/name", "/pusher/email", "/sender/login"];
+    let told = told.iter().filter_map(|it| payload.pointer(it)?.as_str()).map(Arc::from);
+    let mut names: Vec<Arc<str>> = Vec::new();
+    for name in [request.actor.clone(), request.triggering_actor.clone()].into_iter().chain(told) {
+        if !name.is_empty() && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Whether two names are of one person, as far as names tell: a login is the name in lower case, with
+/// dashes for blanks.
+fn is_same(one: &str, other: &str) -> bool {
+    let login = |name: &str| name.trim().to_lowercase().replace(char::is_whitespace, "-");
+    login(one) == login(other)
+}
+
+fn judge(
+    name: &str,
+    signers: &Signers,
+    askers: &[Arc<str>],
+    authors: &[String],
+) -> Result<Arc<str>, &'static str> {
+    let person = signers.called(name);
+    let is_it = |other: &str| is_same(name, other) || person.is_some_and(|it| it.is_called(other));
+    if askers.iter().any(|it| is_it(it)) {
+        return Err("they asked for it");
+    }
+    if authors.iter().any(|it| is_it(it)) {
+        return Err("they wrote a commit of it");
+    }
+    Ok(person.map_or_else(|| name.into(), |it| it.name().into()))
+}
+
+/// Who wrote what reaches the environment: from what ran there last to what is to run.
+fn authors(
+    data: &DataFolder,
+    repository: &Repository,
+    request: &RunRequest,
+    environment: &str,
+    protects: [&Environment; 2],
+) -> Result<Vec<String>, Failure> {
+    if protects.iter().all(|it| it.protect.authors.value || it.protect.reviewers.is_empty()) {
+        return Ok(Vec::new());
+    }
+    let before = super::stood::commit(data, &request.repository, environment)?;
+    let authors = repository.authors(before.as_deref(), &request.change.commit);
+    authors.map_err(|error| Failure::caused(Exit::Missing, error))
+}
+
+/// Branches and tags that the environment takes.
+fn on_source(
+    name: &str,
+    protects: [&Environment; 2],
+    request: &RunRequest,
+    at: Timestamp,
+) -> Result<(), Failure> {
+    let git_ref = &*request.event.git_ref;
+    let tags: Vec<String> =
+        git_ref.strip_prefix("refs/tags/").map(str::to_owned).into_iter().collect();
+    let people = People::default();
+    let attempt = Attempt {
+        hotfix: false,
+        restores: false,
+        spared: false,
+        word: "",
+        agreed: Agreement { reason: None, yes: false, word: None, terminal: false, key: None },
+        branch: git_ref.strip_prefix("refs/heads/"),
+        tags: &tags,
+        people: &people,
+        now: moment(at),
+    };
+    protects.into_iter().try_for_each(|it| gates::on_source(name, &it.protect, &attempt))
+}
+
+fn moment(at: Timestamp) -> jiff::Timestamp {
+    let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX)
+}
+
+/// Until when the clock keeps it shut, and why: the timer, freezes, windows, checks that run.
+fn not_before(
+    store: &Store,
+    (ruled, own): (&Environment, &Environment),
+    request: &RunRequest,
+    timer: Option<Timestamp>,
+    at: Timestamp,
+) -> Result<(Option<Timestamp>, Option<MaskedText>), Failure> {
+    let mut until = timer.filter(|timer| *timer > at).map(|it| (it, "its timer runs".to_owned()));
+    for protect in [&ruled.protect, &own.protect] {
+        let from = moment(until.as_ref().map_or(at, |(it, _)| *it));
+        if let Some((opens, why)) = gates::opens(&ruled.name.value, protect, from)? {
+            let ms = u64::try_from(opens.as_millisecond()).unwrap_or_default();
+            until = Some((Timestamp(ms), why));
+        }
+        let checks: Vec<&str> = protect.checks.iter().map(|it| &*it.value).collect();
+        let commit = Some(&*request.change.commit);
+        let green = checks::must_be_green(store, &ruled.name.value, &checks, commit);
+        if let Err(failure) = green {
+            let look = Timestamp(at.0.saturating_add(CHECKS_LOOK_MS));
+            let why = format!("{:#}", failure.error);
+            until = Some(until.map_or((look, why.clone()), |(it, _)| (it.max(look), why)));
+        }
+    }
+    Ok(match until {
+        Some((at, why)) => (Some(at), Some(MaskedText::without_secrets(why))),
+        None => (None, None),
+    })
+}
+
+/// What people agree to: one text, of which the digest goes with every answer.
+fn what(request: &RunRequest, job: &JobDefinition, environment: &str, rules: Digest) -> Digest {
+    let stream = StreamId::Run(request.run, request.attempt);
+    let files = std::iter::once(&request.workflow).chain(request.called.values());
+    let files = files.map(|it| format!("file {:?} {}\n", it.path, Digest::of(it.text.as_bytes())));
+    let text = format!(
+        "launchway job approval 1\nrepository {:?}\nrun {stream}\njob {:?}\nenvironment {environment:?}\ncommit {}\ninputs {}\n{}rules {rules}\n",
+        request.repository,
+        job.key.as_str(),
+        request.change.commit,
+        Digest::of(request.inputs.to_string().as_bytes()),
+        files.collect::<String>(),
+    );
+    Digest::of(text.as_bytes())
+}
