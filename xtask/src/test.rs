@@ -98,7 +98,7 @@ const MOTO: &str =
 /// by name: the binary is built once for them, not once for each.
 macro_rules! real {
     () => {
-        "examples,docker,ministack,postgres"
+        "examples,docker,ministack,postgres,smtp"
     };
 }
 
@@ -187,6 +187,23 @@ const TIERS: &[Tier] = &[
                 "cargo test --quiet -p launchway --features ",
                 real!(),
                 " --test e2e databases::"
+            )),
+        ],
+        usual: true,
+    },
+    // Email, to a server of SMTP. The registry of Python is asked.
+    Tier {
+        name: "smtp",
+        needs: &[GIT, PYTHON_3_11],
+        steps: &[
+            Step::Ready("python3.11 -m venv {target}/smtp"),
+            Step::Ready(
+                "{target}/smtp/bin/pip install --quiet --disable-pip-version-check aiosmtpd==1.4.6",
+            ),
+            Step::Tests(concat!(
+                "cargo test --quiet -p launchway --features ",
+                real!(),
+                " --test e2e mail::"
             )),
         ],
         usual: true,

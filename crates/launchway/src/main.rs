@@ -32,6 +32,7 @@ mod serving;
 mod settings_file;
 mod standing;
 mod state;
+mod telling;
 mod terminal;
 
 use std::process::ExitCode;

@@ -6,10 +6,10 @@
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use event::Timestamp;
-use store::{Delivery, Store, StoreError};
+use store::{Delivery, Owed, Store, StoreError};
 
 use crate::decide;
 use crate::post::{Ended, Fault, Look, Post, Trouble, since};
@@ -157,9 +157,25 @@ impl Courier {
                 Err(RecvTimeoutError::Disconnected) => unreachable!("it has an end of its own"),
             }
         }
-        let busy = inner.busy();
-        // What is cut off here stands in its row as one that nobody knows of.
-        let _ = inner.idle.wait_timeout_while(busy, GRACE, |busy| !busy.is_empty());
+        self.drain();
+    }
+
+    /// What is due is sent, as far as that goes quickly. What is cut off here stands in its row as one
+    /// that nobody knows of.
+    fn drain(&self) {
+        let inner = &self.inner;
+        let until = Instant::now() + GRACE;
+        loop {
+            let looked = inner.look_through().and_then(|()| self.dispatch());
+            let left = until.saturating_duration_since(Instant::now());
+            let busy = inner.busy();
+            if looked.is_err() || left.is_zero() || busy.is_empty() {
+                return;
+            }
+            // Whoever ends lets the next of their lane go.
+            let count = busy.len();
+            let _ = inner.idle.wait_timeout_while(busy, left, |busy| busy.len() >= count);
+        }
     }
 
     /// Until the next is due.
@@ -243,34 +259,47 @@ impl Inner {
         self.begin()?;
         let consumer = self.post.consumer();
         loop {
-            let from = self.store.outbox_cursor(consumer)?;
+            let mut from = self.store.outbox_cursor(consumer)?;
             let happened = self.store.feed(from.unwrap_or(0), FEED_EVENTS)?;
-            let (mut owed, mut to) = (Vec::new(), None);
-            let mut is_held = false;
+            let mut seen = from;
             for it in &happened {
-                match self.post.owed(it) {
-                    Ok(found) => owed.extend(found),
+                let owed = match self.post.owed(it) {
+                    Ok(owed) => owed,
                     Err(Trouble::Unreadable(why)) => {
-                        (self.say)(&format!(
-                            "warning: nobody is told of event {} of {}: {why}",
-                            it.seq, it.stream
-                        ));
+                        let line = format!("event {} of {}: {why}", it.seq, it.stream);
+                        (self.say)(&format!("warning: nobody is told of {line}"));
+                        Vec::new()
                     }
                     Err(Trouble::Later(why)) => {
                         (self.say)(&format!("warning: {consumer} waits: {why}"));
-                        is_held = true;
-                        break;
+                        return self.owe(consumer, from, seen, Vec::new());
                     }
+                };
+                seen = Some(it.position);
+                if !owed.is_empty() {
+                    // At once: what a later event owes may hang on what this one did.
+                    self.owe(consumer, from, seen, owed)?;
+                    from = seen;
                 }
-                to = Some(it.position);
             }
-            let Some(to) = to else { return Ok(()) };
-            // Where another process was first, it is looked again.
-            self.store.owe(consumer, (from, to), (self.clock)(), owed)?;
-            if is_held || happened.len() < FEED_EVENTS {
+            self.owe(consumer, from, seen, Vec::new())?;
+            if happened.len() < FEED_EVENTS {
                 return Ok(());
             }
         }
+    }
+
+    /// Moves the cursor, with what the events behind it gave. Where another process was first, it is
+    /// looked at again in the next round.
+    fn owe(
+        &self,
+        consumer: &str,
+        from: Option<u64>,
+        to: Option<u64>,
+        owed: Vec<Owed>,
+    ) -> Result<(), StoreError> {
+        let Some(to) = to.filter(|_| to != from) else { return Ok(()) };
+        self.store.owe(consumer, (from, to), (self.clock)(), owed).map(drop)
     }
 
     fn due(&self) -> Result<Vec<Delivery>, StoreError> {

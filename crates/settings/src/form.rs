@@ -127,6 +127,23 @@ pub(crate) static SECRET: Form = also(
     ),
     Also::Hidden,
 );
+pub(crate) static KEPT_SECRET: Form = also(
+    form(
+        "where a secret lies on the machine that sends (local:NAME, file:PATH), never the secret itself",
+        "local:SLACK_URL",
+        "^(local:|file:)",
+        |text| match crate::secret::parse(text)? {
+            crate::secret::SecretReference::Local { .. }
+            | crate::secret::SecretReference::File { .. } => Ok(()),
+            _ => Err("it lies on the machine that sends: local:NAME or file:PATH"),
+        },
+    ),
+    Also::Hidden,
+);
+pub(crate) static HOST: Form =
+    form("the name of a host", "smtp.example.com", "^[A-Za-z0-9.:-]+$", |text| {
+        only(text, ".-:").then_some(()).ok_or("a host has letters, digits, `.` and `-`")
+    });
 pub(crate) static MOMENT: Form = form(
     "a date and time with its zone",
     "2026-12-24T18:00:00+01:00",

@@ -9,10 +9,10 @@ use syntax::yaml::DIAGNOSTICS_MAX;
 use syntax::{Diagnostic, Entry, Mapping, Node, NodeKind, RuleId, Severity, Span, nearest};
 
 use crate::kind::{Kind, Named, Names, Shape};
-use crate::model::{Freeze, KINDS, RunsAs, Window};
+use crate::model::{Freeze, KINDS, RunsAs, Window, rule_name};
 use crate::quorum::{Bench, Quorum, quorum};
 use crate::resolve::{self, merged};
-use crate::table::{ENVIRONMENT, ROOT, SERVICE};
+use crate::table::{ENVIRONMENT, NOTIFY, ROOT, SERVICE};
 use crate::tree::Reader;
 use crate::view::{View, key_text, node_integer, node_text};
 
@@ -34,6 +34,7 @@ pub(crate) fn judge(reader: &mut Reader<'_>, tree: &Node) {
     references(reader, root);
     order(reader, root);
     circles(reader, root);
+    messages(reader, root);
     for environment in root.entries("environments") {
         let view = View::new(&ENVIRONMENT, &environment.value);
         reviewers(reader, root, view);
@@ -483,6 +484,59 @@ fn advice(reader: &mut Reader<'_>, environment: View<'_>) {
         let hint = "`level: 5` lets it go by itself";
         let finding = Diagnostic::new(ADVICE, Severity::Note, reader.source, on.key.span, message);
         finding.hint(hint).keep(&mut reader.found);
+    }
+}
+
+/// Rules for messages: names that are one rule's alone, and keys that mean something together.
+fn messages(reader: &mut Reader<'_>, root: View<'_>) {
+    let rules = root.node("notify").and_then(Node::as_sequence).unwrap_or_default();
+    let mut names: Vec<Arc<str>> = Vec::new();
+    for (index, rule) in rules.iter().enumerate() {
+        if rule.as_mapping().is_none() {
+            continue;
+        }
+        let view = View::new(&NOTIFY, rule);
+        let mut say = |span, message: String, hint: &str| {
+            let finding = Diagnostic::error(REFERENCE, reader.source, span, message);
+            finding.hint(hint).keep(&mut reader.found);
+        };
+        let name = rule_name(view, index);
+        if names.contains(&name) {
+            say(rule.span, format!("two rules are called {name}"), "give each a `name` of its own");
+        }
+        names.push(name);
+        if let Some(entry) = view.entry("email").filter(|_| root.entry("mail").is_none()) {
+            let message = "nothing says by which server email is sent".to_owned();
+            say(entry.key.span, message, "write `mail: { host: .., from: .. }` at the root");
+        }
+        for (key, of) in [("key", "webhook"), ("pagerduty_url", "pagerduty")] {
+            if let Some(entry) = view.entry(key).filter(|_| view.entry(of).is_none()) {
+                say(
+                    entry.key.span,
+                    format!("`{key}` means nothing without `{of}`"),
+                    "take it away",
+                );
+            }
+        }
+        let on = view.texts("on");
+        let is_of_run = |it: &crate::view::Text| it.value.starts_with("run_");
+        if let Some(entry) = view.entry("branches").filter(|_| !on.iter().any(is_of_run)) {
+            let message = "`branches` chooses runs, and `on` names nothing of a run".to_owned();
+            say(entry.key.span, message, "add `run_failed` to `on`, or take `branches` away");
+        }
+        if let Some(entry) = view.entry("environments").filter(|_| on.iter().all(is_of_run)) {
+            let message =
+                "`environments` chooses deployments, and `on` names nothing of one".to_owned();
+            say(entry.key.span, message, "add `failed` to `on`, or take `environments` away");
+        }
+    }
+    let Some(mail) = root.view("mail") else { return };
+    for (one, other) in [("user", "password"), ("password", "user")] {
+        if let Some(entry) = mail.entry(one).filter(|_| mail.entry(other).is_none()) {
+            let message = format!("`{one}` means nothing without `{other}`");
+            let finding = Diagnostic::error(REFERENCE, reader.source, entry.key.span, message);
+            finding.hint("write both, or neither").keep(&mut reader.found);
+        }
     }
 }
 

@@ -42,6 +42,10 @@ pub struct Settings {
     pub environments: Vec<Environment>,
     /// Who is told of what.
     pub notify: Vec<Notify>,
+    /// The server by which email is sent.
+    pub mail: Option<Mail>,
+    /// Hosts that messages may be sent to although their addresses are not public.
+    pub private_receivers: Vec<Text>,
     pub(crate) source: Arc<Source>,
     pub(crate) tree: Node,
 }
@@ -71,12 +75,44 @@ pub struct Group {
 /// Who is told of what.
 #[derive(Clone, Debug)]
 pub struct Notify {
+    /// What the rule is called.
+    pub name: Arc<str>,
     /// By what.
     pub channel: Channel,
     /// Of which occasions: `failed`, `rolled_back`.
     pub on: Vec<Text>,
-    /// Of which environments; of all where it is empty.
+    /// Of deployments to which environments; to all where it is empty.
     pub environments: Vec<Text>,
+    /// Of runs of which branches; of all where it is empty.
+    pub branches: Vec<Text>,
+}
+
+/// A server that takes mail.
+#[derive(Clone, Debug)]
+pub struct Mail {
+    /// Its name.
+    pub host: Text,
+    /// Its port.
+    pub port: u16,
+    /// What keeps others from reading mail on its way.
+    pub encryption: MailEncryption,
+    /// Who sends.
+    pub from: Text,
+    /// As whom it is signed in.
+    pub user: Option<Text>,
+    /// Where the password lies.
+    pub password: Option<Spanned<SecretReference>>,
+}
+
+/// What keeps others from reading mail on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailEncryption {
+    /// TLS behind the first words.
+    StartTls,
+    /// TLS from the first byte.
+    Tls,
+    /// Nothing.
+    None,
 }
 
 /// By what somebody is told.
@@ -85,11 +121,21 @@ pub enum Channel {
     /// Slack's webhook, whose address is a secret.
     Slack(Spanned<SecretReference>),
     /// An address that is sent JSON.
-    Webhook(Text),
+    Webhook {
+        /// Where to.
+        url: Text,
+        /// Where the key lies that signs it.
+        key: Option<Spanned<SecretReference>>,
+    },
     /// Email.
     Email(Text),
     /// PagerDuty, whose key is a secret.
-    PagerDuty(Spanned<SecretReference>),
+    PagerDuty {
+        /// Where it lies.
+        key: Spanned<SecretReference>,
+        /// PagerDuty's address, where it is another.
+        url: Option<Text>,
+    },
 }
 
 impl Settings {
@@ -118,7 +164,12 @@ impl Settings {
             order,
             groups: root.entries("groups").iter().map(group).collect(),
             environments: environments.map(Environment::read).collect::<Option<_>>()?,
-            notify: notify.iter().map(Notify::read).collect::<Option<_>>()?,
+            notify: notify.iter().enumerate().map(Notify::read).collect::<Option<_>>()?,
+            mail: match root.view("mail") {
+                Some(view) => Some(Mail::read(view)?),
+                None => None,
+            },
+            private_receivers: root.texts("private_receivers"),
             source: Arc::clone(source),
             tree: tree.clone(),
         })
@@ -141,19 +192,59 @@ impl Settings {
 }
 
 impl Notify {
-    fn read(node: &Node) -> Option<Notify> {
+    fn read((index, node): (usize, &Node)) -> Option<Notify> {
         let shape = &crate::table::NOTIFY;
         let view = View::new(shape, node);
         let channel = if let Some(secret) = secret(view, "slack") {
             Channel::Slack(secret)
-        } else if let Some(secret) = secret(view, "pagerduty") {
-            Channel::PagerDuty(secret)
+        } else if let Some(key) = secret(view, "pagerduty") {
+            Channel::PagerDuty { key, url: view.text("pagerduty_url") }
         } else if let Some(url) = view.text("webhook") {
-            Channel::Webhook(url)
+            Channel::Webhook { url, key: secret(view, "key") }
         } else {
             Channel::Email(view.text("email")?)
         };
-        Some(Notify { channel, on: view.texts("on"), environments: view.texts("environments") })
+        Some(Notify {
+            name: rule_name(view, index),
+            channel,
+            on: view.texts("on"),
+            environments: view.texts("environments"),
+            branches: view.texts("branches"),
+        })
+    }
+}
+
+/// What a rule is called: as somebody said, else its kind and its place.
+pub(crate) fn rule_name(view: View<'_>, index: usize) -> Arc<str> {
+    if let Some(name) = view.text("name") {
+        return name.value;
+    }
+    let kinds = crate::table::NOTIFY.one_of.iter();
+    let kind = kinds.copied().find(|it| view.entry(it).is_some()).unwrap_or("rule");
+    format!("{kind}-{}", index + 1).into()
+}
+
+impl Mail {
+    fn read(view: View<'_>) -> Option<Mail> {
+        let encryption = match &*view.text("encryption")?.value {
+            "tls" => MailEncryption::Tls,
+            "none" => MailEncryption::None,
+            _ => MailEncryption::StartTls,
+        };
+        let usual = match encryption {
+            MailEncryption::StartTls => 587,
+            MailEncryption::Tls => 465,
+            MailEncryption::None => 25,
+        };
+        let port = view.integer("port").and_then(|it| u16::try_from(it.value).ok());
+        Some(Mail {
+            host: view.text("host")?,
+            port: port.unwrap_or(usual),
+            encryption,
+            from: view.text("from")?,
+            user: view.text("user"),
+            password: secret(view, "password"),
+        })
     }
 }
 

@@ -313,6 +313,19 @@ impl Store {
         rows::lane_remote(&self.reader(), consumer, lane).map_err(|source| self.sqlite(source))
     }
 
+    /// The newest delivery of a lane.
+    ///
+    /// # Errors
+    /// When the file does not say.
+    pub fn newest_of_lane(
+        &self,
+        consumer: &str,
+        lane: &str,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let found = rows::newest_of_lane(&self.reader(), consumer, lane);
+        found.map_err(|source| self.sqlite(source))
+    }
+
     /// How a receiver answers.
     ///
     /// # Errors

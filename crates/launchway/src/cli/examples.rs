@@ -470,6 +470,17 @@ Examples:
   launchway notify list --undelivered --state /srv/launchway  what a server still owes, or gave up
   launchway notify list --format json";
 
+/// `launchway notify test`
+pub(super) const NOTIFY_TEST: &str = "\
+Examples:
+  launchway notify test team
+  launchway notify test slack-1 --state /srv/launchway      with the secrets that a server keeps";
+
+/// `launchway notify send`
+pub(super) const NOTIFY_SEND: &str = "\
+Examples:
+  launchway notify send                   what a deployment that was killed left";
+
 /// `launchway notify retry`
 pub(super) const NOTIFY_RETRY: &str = "\
 Examples:

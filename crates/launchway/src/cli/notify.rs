@@ -1,5 +1,7 @@
 //! `launchway notify`
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::{Format, examples};
@@ -10,6 +12,22 @@ pub(crate) enum NotifyCommand {
     /// List what others were sent or are owed, newest first
     #[command(after_help = examples::NOTIFY_LIST)]
     List(NotifyListArgs),
+    /// Send a test message by a rule of launchway.yml, now
+    #[command(after_help = examples::NOTIFY_TEST)]
+    Test {
+        /// The rule: its name, or its kind and place, such as slack-1
+        rule: String,
+        /// The settings [default: launchway.yml of this repository]
+        #[arg(long, value_name = "FILE")]
+        settings: Option<PathBuf>,
+    },
+    /// Send what is due of this repository's deployments, now
+    #[command(after_help = examples::NOTIFY_SEND)]
+    Send {
+        /// The settings [default: launchway.yml of this repository]
+        #[arg(long, value_name = "FILE")]
+        settings: Option<PathBuf>,
+    },
     /// Try one again that waits or was given up
     #[command(after_help = examples::NOTIFY_RETRY)]
     Retry {

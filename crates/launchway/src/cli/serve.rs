@@ -34,6 +34,10 @@ pub(crate) struct ServeArgs {
     /// When told to end: how long jobs that run may go on
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub(crate) grace: u64,
+    /// A host that messages may be sent to although its address is not public, or nothing encrypts
+    /// what goes there; may be given several times
+    #[arg(long = "private-receiver", value_name = "HOST")]
+    pub(crate) private_receivers: Vec<String>,
     /// Listen on an address that others reach although nothing encrypts what goes over it
     #[arg(long)]
     pub(crate) unencrypted: bool,

@@ -1,21 +1,50 @@
 //! `launchway notify`: what others are owed, and whether they have it.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use serde_json::json;
 use store::{Delivery, DeliveryState, Store, TroubledReceiver, WantedDeliveries};
 
 use crate::cli::{Format, NotifyCommand, NotifyListArgs};
+use crate::deploying::book::Book;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
+use crate::settings_file::load;
 use crate::state::StateFolder;
+use crate::telling;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::{moment, now};
 
 pub(crate) fn run(command: &NotifyCommand, state: &StateFolder) -> Outcome {
-    let store = journal::open(state)?;
     match command {
-        NotifyCommand::List(args) => list(&store, args),
-        NotifyCommand::Retry { number } => retry(&store, *number),
+        NotifyCommand::List(args) => list(&journal::open(state)?, args),
+        NotifyCommand::Retry { number } => retry(&journal::open(state)?, *number),
+        NotifyCommand::Test { rule, settings } => {
+            let found = load(settings.as_deref())?;
+            let store = Arc::new(journal::open(state)?);
+            telling::test(&found, state, &store, rule)?;
+            talk(&format!("{rule}: it arrived"));
+            Ok(Exit::Done)
+        }
+        NotifyCommand::Send { settings } => send(settings.as_deref(), state),
     }
+}
+
+fn send(settings: Option<&Path>, state: &StateFolder) -> Outcome {
+    let found = load(settings)?;
+    let (book, state) = Book::of(&found, state)?;
+    let is_shared = book.shared().is_some();
+    let (tried, arrived) = telling::send_due(&found, &state, book.copy(), is_shared)?;
+    match tried {
+        0 => talk("nothing is due"),
+        tried => talk(&format!("{arrived} of {tried} arrived")),
+    }
+    if arrived == tried {
+        return Ok(Exit::Done);
+    }
+    Err(Failure::new(Exit::Missing, "not everything arrived")
+        .hint("launchway notify list --undelivered says why, and when it is tried again"))
 }
 
 fn missing(error: store::StoreError) -> Failure {

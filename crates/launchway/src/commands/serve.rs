@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use driver::Input;
 use event::Timestamp;
+use notifier::{Guard, Notifier};
+use outbox::{Courier, Wake};
 use server::{Access, Hub, Options, Scope, Server, ServerError, Stop};
 use store::{Durability, Store};
 
@@ -20,6 +22,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::serving::data::{self, DataFolder};
 use crate::serving::hook::Reached;
 use crate::serving::{Driving, Face, Intake};
+use crate::telling::Served;
 use crate::terminal::style::{out, talk};
 use crate::terminal::time::now;
 
@@ -54,15 +57,24 @@ pub(crate) fn run(args: &ServeArgs, state: Option<&Path>) -> Outcome {
     let face = Face::new(Arc::clone(&intake), Arc::clone(&is_stopped));
     let stop = Stop::default();
     let signals = listen(handle, args.grace)?;
+    let couriers = vec![messages(args, &data, &store, &reached)?];
+    let wakes: Vec<Wake> = couriers.iter().map(Courier::wake).collect();
+    let told = wakes.clone();
+    hub.tell(move || told.iter().for_each(Wake::now));
     say_ready(&reached, &data, first.as_deref());
     let ended = std::thread::scope(|scope| {
         let (stop_intake, told) = channel();
         scope.spawn(move || intake.run(&told));
+        for courier in couriers {
+            let is_stopped = Arc::clone(&is_stopped);
+            scope.spawn(move || courier.run(&|| is_stopped.load(Ordering::Relaxed)));
+        }
         let driven = scope.spawn({
             let (stop, is_stopped) = (stop.clone(), Arc::clone(&is_stopped));
             move || {
                 let ended = driving.run();
                 is_stopped.store(true, Ordering::Relaxed);
+                wakes.iter().for_each(Wake::now);
                 // Pages without anybody behind them would not say the truth for long.
                 stop.now();
                 ended
@@ -76,6 +88,23 @@ pub(crate) fn run(args: &ServeArgs, state: Option<&Path>) -> Outcome {
     });
     signals.close();
     ended.map(|()| Exit::Done)
+}
+
+/// Whoever tells people of runs. Everything that an earlier server had under way was interrupted.
+fn messages(
+    args: &ServeArgs,
+    data: &DataFolder,
+    store: &Arc<Store>,
+    url: &str,
+) -> Result<Courier, Failure> {
+    let missing = |error| Failure::caused(Exit::Missing, error);
+    let guard = Guard::allowing(args.private_receivers.clone());
+    let book = Served::new(data.state.clone(), url.to_owned());
+    let notifier = Arc::new(Notifier::new(Arc::clone(store), book, guard));
+    let courier = Courier::new(Arc::clone(store), notifier, Arc::new(now), talk);
+    courier.is_alone().map_err(missing)?;
+    courier.begin().map_err(missing)?;
+    Ok(courier)
 }
 
 /// A public address without encryption would give tokens away to whoever listens in.

@@ -28,6 +28,7 @@ use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::settings_file::Found;
 use crate::state::StateFolder;
+use crate::telling::Told;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::now;
 
@@ -105,8 +106,10 @@ impl Driver<'_> {
     pub(crate) fn resume(&self, view: &DeploymentView, first: Option<Input>) -> Outcome {
         let hands = Hands::open(self.state, &view.request, Some(self.found))?;
         let hands = hands.under(self.book.shared());
+        let told = self.tell();
         let (sender, inputs) = channel();
-        let watcher = Watcher::new(self.format, &sender, &view.request);
+        let mut watcher = Watcher::new(self.format, &sender, &view.request);
+        watcher.wake = told.as_ref().map(Told::wake);
         let ledger = self.book.deployments();
         let driven = Deployment::adopt(view.id, owner(), now(), (ledger, hands, watcher));
         let driven = driven.map_err(failed)?;
@@ -156,6 +159,7 @@ impl Driver<'_> {
 
     /// Writes down that the rules refused it: who asks later what was tried finds it.
     pub(crate) fn refuse(&self, request: DeploymentRequest, why: &Failure) -> Result<(), Failure> {
+        let _told = self.tell();
         let id = self.book.allocate(&request.environment)?;
         let ledger = self.book.deployments();
         let driven = Deployment::request(id, request, owner(), (ledger, Nobody, Nobody));
@@ -177,16 +181,23 @@ impl Driver<'_> {
         agreed: Agreement<'_>,
     ) -> Result<Option<DeploymentView>, Failure> {
         targets::refuse_without_docker(&request.services)?;
+        let told = self.tell();
         let hands = Hands::open(self.state, &request, Some(self.found))?;
         let hands = hands.under(self.book.shared());
         let id = self.book.allocate(&request.environment)?;
         let (sender, inputs) = channel();
         let mut watcher = Watcher::new(self.format, &sender, &request);
         watcher.typed = agreed.word.map(Arc::from);
+        watcher.wake = told.as_ref().map(Told::wake);
         let ledger = self.book.deployments();
         self.listen(id, &request, &sender);
         let driven = Deployment::request(id, request, owner(), (ledger, hands, watcher));
         self.run(DeploymentShell::new(driven.map_err(failed)?, inputs), sender)
+    }
+
+    /// From here on people are told, until what comes back is dropped.
+    fn tell(&self) -> Option<Told> {
+        Told::begin(self.found, self.state, self.book.copy(), self.book.shared().is_some())
     }
 
     fn run(
@@ -262,6 +273,8 @@ struct Watcher {
     /// What was typed beforehand.
     typed: Option<Arc<str>>,
     plan: Option<Digest>,
+    /// Whoever tells people.
+    wake: Option<outbox::Wake>,
 }
 
 impl Watcher {
@@ -275,7 +288,7 @@ impl Watcher {
             GateDemand::Approval { .. } | GateDemand::Wait { .. } => None,
         });
         let (live, by) = (Live::new(format), request.by.clone());
-        Watcher { live, inputs: inputs.clone(), by, word, typed: None, plan: None }
+        Watcher { live, inputs: inputs.clone(), by, word, typed: None, plan: None, wake: None }
     }
 
     /// Asks on a thread of its own: the deployment hears signals meanwhile.
@@ -306,6 +319,9 @@ impl Watcher {
 impl DeploymentObserver for Watcher {
     fn on_event(&mut self, deployment: DeploymentId, event: &DeploymentEvent) {
         self.live.event(deployment, event);
+        if let Some(wake) = &self.wake {
+            wake.now();
+        }
         match event {
             DeploymentEvent::DeploymentPlanned { hash, .. } => self.plan = Some(*hash),
             DeploymentEvent::GateWaiting { gate, .. } if gate.as_str() == "confirm" => self.ask(),

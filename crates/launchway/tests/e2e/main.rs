@@ -34,6 +34,8 @@
 //!   watched.rs    alarms and printed texts of services on this machine
 //!   serve.rs      the server: pushes, pages, the API, killed and gone on with, who gets in
 //!   gated.rs      jobs that wait for people on a server: quorum, timer, kill -9, what is refused
+//!   messages.rs   people are told of runs and deployments, over outages and kills
+//!   mail.rs       email, to a real server of SMTP                         (feature `smtp`)
 //!   dispatch.rs   workflows that somebody runs by hand on a server: page, API, command
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
@@ -71,6 +73,9 @@ mod json;
 mod kept;
 mod kill;
 mod logs;
+#[cfg(feature = "smtp")]
+mod mail;
+mod messages;
 #[cfg(feature = "docker")]
 mod own_workflows;
 mod plan;

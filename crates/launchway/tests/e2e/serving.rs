@@ -41,6 +41,8 @@ fn start(place: &Place) -> (Child, String) {
         "2",
         "--grace",
         "0",
+        "--private-receiver",
+        "127.0.0.1",
         "--data",
     ]);
     command.arg(data);

@@ -85,9 +85,17 @@ pub(crate) static ROOT: Shape = Shape {
         Key::optional(
             "notify",
             Kind::List { of: &Kind::Shape(&NOTIFY), min: 0, max: ITEMS_MAX, one: false },
-            "Who is told of what.",
-        )
-        .not_yet(),
+            "Who is told of what, by whoever drives it: the server of its runs, `deploy` of its \
+             deployments (docs/messages.md).",
+        ),
+        Key::optional("mail", Kind::Shape(&MAIL), "The server by which email is sent."),
+        Key::optional(
+            "private_receivers",
+            Kind::List { of: &Kind::Form(&form::HOST), min: 1, max: ITEMS_MAX, one: true },
+            "Hosts that messages may be sent to although their addresses are not public, or nothing \
+             encrypts what goes there. A server does not hear this: `serve --private-receiver` says \
+             so there.",
+        ),
     ],
 };
 
@@ -97,13 +105,33 @@ pub(crate) static NOTIFY: Shape = Shape {
     one_of: &["slack", "webhook", "email", "pagerduty"],
     keys: &[
         Key::optional(
+            "name",
+            Kind::Form(&form::NAME),
+            "What the rule is called. Without it: its kind and its place in the list, `slack-1`.",
+        ),
+        Key::optional(
             "slack",
-            Kind::Form(&form::SECRET),
+            Kind::Form(&form::KEPT_SECRET),
             "Where the address of Slack's webhook lies.",
         ),
         Key::optional("webhook", Kind::Form(&form::URL), "An address that is sent JSON."),
         Key::optional("email", Kind::Form(&form::EMAIL), "An address of email."),
-        Key::optional("pagerduty", Kind::Form(&form::SECRET), "Where the integration's key lies."),
+        Key::optional(
+            "pagerduty",
+            Kind::Form(&form::KEPT_SECRET),
+            "Where the integration's key lies (Events API v2). What succeeds ends the incident that \
+             this rule began.",
+        ),
+        Key::optional(
+            "key",
+            Kind::Form(&form::KEPT_SECRET),
+            "Where the key lies by which what is sent to `webhook` is signed.",
+        ),
+        Key::optional(
+            "pagerduty_url",
+            Kind::Form(&form::URL),
+            "PagerDuty's address where it is not https://events.pagerduty.com.",
+        ),
         Key::items(
             "on",
             Kind::List { of: &Kind::Word(OCCASIONS), min: 1, max: ITEMS_MAX, one: true },
@@ -118,14 +146,47 @@ pub(crate) static NOTIFY: Shape = Shape {
                 max: ENVIRONMENTS_MAX,
                 one: true,
             },
-            "Of which environments; without it: of all.",
+            "Of deployments to which environments; without it: to all.",
+        ),
+        Key::optional(
+            "branches",
+            Kind::List { of: &Kind::Form(&form::REF), min: 1, max: ITEMS_MAX, one: true },
+            "Of runs of which branches; without it: of all runs.",
         ),
     ],
 };
 
+pub(crate) static MAIL: Shape = Shape {
+    name: "mail server",
+    short: None,
+    one_of: &[],
+    keys: &[
+        Key::required("host", Kind::Form(&form::HOST), "Its name."),
+        Key::optional(
+            "port",
+            Kind::Integer { min: 1, max: 65_535 },
+            "Its port. Without it: 465 for `tls`, 25 for `none`, else 587.",
+        ),
+        Key::default(
+            "encryption",
+            Kind::Word(&[
+                ("starttls", "TLS behind the first words, or nothing is sent"),
+                ("tls", "TLS from the first byte"),
+                ("none", "nothing encrypts it: only to hosts of `private_receivers`"),
+            ]),
+            "starttls",
+            "What keeps others from reading mail on its way.",
+        ),
+        Key::required("from", Kind::Form(&form::EMAIL), "Who sends."),
+        Key::optional("user", Kind::Form(&form::TEXT), "As whom it is signed in."),
+        Key::optional("password", Kind::Form(&form::KEPT_SECRET), "Where the password lies."),
+    ],
+};
+
 const OCCASIONS: &[(&str, &str)] = &[
-    ("waiting", "an approval is waited for"),
-    ("started", "a deployment starts"),
+    ("requested", "somebody asked for a deployment: it is coming"),
+    ("waiting", "a gate is shut: an approval, a wait"),
+    ("started", "a deployment begins to change something"),
     ("succeeded", "it succeeded"),
     ("failed", "it failed, and nothing was left to go back to"),
     ("rolled_back", "it failed, and what ran before runs again"),
@@ -133,4 +194,8 @@ const OCCASIONS: &[(&str, &str)] = &[
     ("refused", "a rule forbade it"),
     ("cancelled", "a person ended it before its first change"),
     ("superseded", "another deployment took its place"),
+    ("run_failed", "a run failed"),
+    ("run_succeeded", "a run succeeded"),
+    ("run_cancelled", "a run was ended"),
+    ("run_waiting", "a job was lost, and waits for a person"),
 ];

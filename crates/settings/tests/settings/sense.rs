@@ -266,13 +266,6 @@ fn what_is_not_acted_upon_yet_is_said() {
     "#]],
     );
     check_root(
-        "notify: [{ email: team@example.com }]",
-        expect![[r#"
-        1:1 notify | warning[settings-not-yet]: nothing acts upon `notify` yet
-            hint: a deployment that needs it is refused
-    "#]],
-    );
-    check_root(
         "environments: { dev: { url: 'https://a.example', targets: { kubernetes: { context: a } } } }",
         expect![[r#"
             1:61 kubernetes | warning[settings-not-yet]: nothing acts upon `targets.kubernetes` yet
@@ -284,6 +277,72 @@ fn what_is_not_acted_upon_yet_is_said() {
     let (settings, _) = read(&Source::new("launchway.yml", text));
     let resolved = settings.expect("it is well").resolve("dev", "api").expect("both are there");
     assert_eq!(resolved.not_yet[0].key, "targets.kubernetes");
+}
+
+#[test]
+fn rules_for_messages_have_one_name_each_and_keys_that_mean_something_together() {
+    check_root(
+        "notify: [{ slack: 'local:SLACK_URL' }, { pagerduty: 'file:/run/key' }]",
+        expect![[""]],
+    );
+    check_root(
+        "notify: [{ name: a, slack: 'local:A' }, { name: a, slack: 'local:B' }]",
+        expect![[r#"
+            1:41 { name: a, slack: 'local:B' } | error[settings-reference]: two rules are called a
+                hint: give each a `name` of its own
+        "#]],
+    );
+    check_root(
+        "notify: [{ email: team@example.com }]",
+        expect![[r#"
+        1:12 email | error[settings-reference]: nothing says by which server email is sent
+            hint: write `mail: { host: .., from: .. }` at the root
+    "#]],
+    );
+    check_root(
+        "notify: [{ slack: 'local:A', key: 'local:B', pagerduty_url: 'https://a.example' }]",
+        expect![[r#"
+            1:30 key | error[settings-reference]: `key` means nothing without `webhook`
+                hint: take it away
+            1:46 pagerduty_url | error[settings-reference]: `pagerduty_url` means nothing without `pagerduty`
+                hint: take it away
+        "#]],
+    );
+    check_root(
+        "notify: [{ slack: 'ssm:/planner/slack' }]",
+        expect![[r#"
+        1:19 'ssm:/planner/slack' | error[settings-value]: this is no reference to a secret: it lies on the machine that sends: local:NAME or file:PATH
+            hint: write where a secret lies on the machine that sends (local:NAME, file:PATH), never the secret itself, such as local:SLACK_URL
+    "#]],
+    );
+    check_root(
+        "notify: [{ slack: 'https://hooks.example.com/services/T0/B0/secret' }]",
+        expect![[r#"
+            1:19 'https://hooks.example.com/services/T0/B0/secret' | error[settings-value]: this is no reference to a secret: it is no reference to a secret
+                hint: write where a secret lies on the machine that sends (local:NAME, file:PATH), never the secret itself, such as local:SLACK_URL
+        "#]],
+    );
+    check_root(
+        "notify: [{ slack: 'local:A', branches: main }]",
+        expect![[r#"
+        1:30 branches | error[settings-reference]: `branches` chooses runs, and `on` names nothing of a run
+            hint: add `run_failed` to `on`, or take `branches` away
+    "#]],
+    );
+    check_root(
+        "notify: [{ slack: 'local:A', on: run_failed, environments: dev }]",
+        expect![[r#"
+        1:46 environments | error[settings-reference]: `environments` chooses deployments, and `on` names nothing of one
+            hint: add `failed` to `on`, or take `environments` away
+    "#]],
+    );
+    check_root(
+        "mail: { host: smtp.example.com, from: ci@example.com, user: ci }",
+        expect![[r#"
+        1:55 user | error[settings-reference]: `user` means nothing without `password`
+            hint: write both, or neither
+    "#]],
+    );
 }
 
 #[test]

@@ -259,6 +259,17 @@ pub(super) fn lane_remote(
     statement.query_row([consumer, lane], |row| row.get(0)).optional()
 }
 
+pub(super) fn newest_of_lane(
+    connection: &Connection,
+    consumer: &str,
+    lane: &str,
+) -> rusqlite::Result<Option<Delivery>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM outbox WHERE consumer = ?1 AND lane = ?2 ORDER BY id DESC LIMIT 1"
+    ))?;
+    statement.query_row([consumer, lane], delivery).optional()
+}
+
 pub(super) fn health(
     connection: &Connection,
     consumer: &str,

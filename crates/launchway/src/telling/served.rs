@@ -1,0 +1,126 @@
+//! What a server tells: its runs, by the rules of each repository at the tip of its default branch.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use event::StreamId;
+use mask::Secret;
+use notifier::{About, Rule, Rulebook};
+use outbox::Trouble;
+use repository::Repository;
+use settings::{SecretReference, Settings};
+use syntax::Source;
+
+use super::{fits, reference, rules};
+use crate::kept;
+use crate::state::StateFolder;
+
+/// Repositories whose settings are remembered, at one commit each.
+const REMEMBERED_MAX: usize = 256;
+
+/// The rules of a server's repositories.
+pub(crate) struct Served {
+    pub(crate) state: StateFolder,
+    /// How people reach the server.
+    pub(crate) url: String,
+    known: Mutex<BTreeMap<String, Known>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    tip: String,
+    identity: String,
+    settings: Option<Arc<Settings>>,
+}
+
+impl Served {
+    pub(crate) fn new(state: StateFolder, url: String) -> Served {
+        Served { state, url, known: Mutex::default() }
+    }
+
+    /// Never those of the branch that was pushed: nobody sends messages by pushing a branch.
+    fn known(&self, path: &str) -> Result<Option<Known>, Trouble> {
+        let failed = |error: repository::RepositoryError| {
+            Trouble::Unreadable(format!("the settings of {path} cannot be read: {error}"))
+        };
+        let tip = Repository::default_commit(Path::new(path)).map_err(failed)?;
+        let Some(tip) = tip else { return Ok(None) };
+        let mut known = self.known.lock().expect("nobody panics while holding it");
+        if let Some(it) = known.get(path).filter(|it| it.tip == tip) {
+            return Ok(Some(it.clone()));
+        }
+        let nobody = (String::new(), String::new());
+        let repository = Repository::bare(Path::new(path), &tip, nobody).map_err(failed)?;
+        let text = repository.committed_file(settings::FILE).map_err(failed)?;
+        let settings = match text {
+            None => None,
+            Some(text) => {
+                let read = settings::read(&Source::new(settings::FILE, text)).0;
+                let mistaken = || {
+                    let message = format!(
+                        "{} of {path} has mistakes; `launchway check` shows them",
+                        settings::FILE
+                    );
+                    Trouble::Unreadable(message)
+                };
+                Some(Arc::new(read.ok_or_else(mistaken)?))
+            }
+        };
+        let it = Known { tip, identity: repository.identity, settings };
+        if known.len() >= REMEMBERED_MAX {
+            known.clear();
+        }
+        known.insert(path.to_owned(), it.clone());
+        Ok(Some(it))
+    }
+}
+
+impl Rulebook for Served {
+    fn consumer(&self) -> &str {
+        "messages"
+    }
+
+    /// A deployment is told by the command that drives it.
+    fn minds(&self, stream: StreamId, _: Option<&str>) -> bool {
+        stream.as_run().is_some()
+    }
+
+    fn rules(&self, about: &About) -> Result<Vec<Rule>, Trouble> {
+        let About::Run { path, .. } = about else { return Ok(Vec::new()) };
+        let settings = self.known(path)?.and_then(|it| it.settings);
+        Ok(settings.map(|it| rules(&it)).unwrap_or_default())
+    }
+
+    fn secret(&self, about: &About, text: &str) -> Result<Secret, String> {
+        let About::Run { repository, path } = about else {
+            return Err("it is about no run".to_owned());
+        };
+        let known = self.known(path).ok().flatten();
+        let gone = || format!("the settings of {repository} do not name {text} any more");
+        let known = known.ok_or_else(gone)?;
+        let settings = known.settings.as_ref().ok_or_else(gone)?;
+        match reference(settings, text).ok_or_else(gone)? {
+            SecretReference::Local { name } => {
+                let all = kept::vault(&self.state).secrets(&known.identity, None);
+                let all = all.map_err(|error| format!("secrets cannot be read: {error}"))?;
+                all.get(name).cloned().ok_or_else(|| {
+                    format!(
+                        "the secret {name} of {repository} is not kept here: launchway secrets set {name} --state {}, in {path}",
+                        self.state.root().display()
+                    )
+                })
+            }
+            // Whoever may push must not have files of the server read.
+            _ => Err(format!("a server reads no {text}; keep it as local:NAME")),
+        }
+    }
+
+    fn fits(&self, pattern: &str, branch: &str) -> bool {
+        fits(pattern, branch)
+    }
+
+    fn link(&self, path: &str) -> Option<String> {
+        Some(format!("{}{path}", self.url))
+    }
+}

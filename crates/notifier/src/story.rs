@@ -1,0 +1,181 @@
+//! What an event is worth telling: pure, from the events of its stream up to it.
+
+use std::sync::Arc;
+
+use event::{Conclusion, DeploymentEvent, DeploymentId, RunEvent, Verdict, WaitReason, Way};
+use views::{DeploymentView, JobView, RunView};
+
+use crate::message::{Message, Occasion, clean};
+
+/// Jobs that are named; of more it is said how many.
+const JOBS_NAMED: usize = 5;
+
+/// Kinds of events that may be worth telling; the others are not even read.
+pub(crate) const KINDS: &[&str] = &[
+    "RunCompleted",
+    "JobWaiting",
+    "DeploymentRequested",
+    "GateWaiting",
+    "StepIntended",
+    "DeploymentCompleted",
+];
+
+/// What rules choose by, and where links lead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Story {
+    pub(crate) message: Message,
+    pub(crate) environment: Option<Arc<str>>,
+    /// Of a run of a branch.
+    pub(crate) branch: Option<String>,
+}
+
+/// The last of these events of a run.
+pub(crate) fn of_run(events: &[RunEvent]) -> Option<Story> {
+    let (occasion, at) = match events.last()? {
+        RunEvent::RunCompleted { conclusion, at } => (of_conclusion(*conclusion)?, *at),
+        RunEvent::JobWaiting { reason: WaitReason::Person { .. }, at, .. } => {
+            (Occasion::RunWaiting, *at)
+        }
+        _ => return None,
+    };
+    let view = RunView::of(events)?;
+    let header = &view.header;
+    let git_ref = &*header.git_ref;
+    let branch = git_ref.strip_prefix("refs/heads/").map(str::to_owned);
+    let place = clean(branch.as_deref().unwrap_or(git_ref));
+    let workflow = header.workflow_path.rsplit('/').next().unwrap_or(&header.workflow_path);
+    let word = match occasion {
+        Occasion::RunSucceeded => "succeeded",
+        Occasion::RunFailed => "failed",
+        Occasion::RunCancelled => "was cancelled",
+        _ => "waits for a person",
+    };
+    let commit: String = header.commit.chars().take(7).collect();
+    let mut facts = vec![
+        format!("title: {}", clean(header.title.as_str())),
+        format!("commit: {commit}"),
+        format!("by: {}", clean(&header.triggering_actor)),
+    ];
+    if let (Some(started), Some(ended)) = (view.started_at, view.completed_at) {
+        facts.push(format!("took: {}", length(ended.0.saturating_sub(started.0))));
+    }
+    facts.extend(jobs(&view, occasion));
+    let repository = clean(&header.repository);
+    let message = Message {
+        occasion,
+        subject: format!("{repository} {workflow} {place}"),
+        title: format!("{repository}: {} {word} on {place}", clean(workflow)),
+        facts,
+        link: Some(format!("/runs/{}.{}", header.run, header.attempt)),
+        at,
+    };
+    Some(Story { message, environment: None, branch })
+}
+
+fn of_conclusion(conclusion: Conclusion) -> Option<Occasion> {
+    match conclusion {
+        Conclusion::Success => Some(Occasion::RunSucceeded),
+        Conclusion::Failure | Conclusion::TimedOut => Some(Occasion::RunFailed),
+        Conclusion::Cancelled => Some(Occasion::RunCancelled),
+        Conclusion::Skipped => None,
+    }
+}
+
+/// The jobs that are why.
+fn jobs(view: &RunView, occasion: Occasion) -> Option<String> {
+    let is_why = |it: &&JobView| match occasion {
+        Occasion::RunFailed => {
+            matches!(it.conclusion, Some(Conclusion::Failure | Conclusion::TimedOut))
+        }
+        Occasion::RunWaiting => matches!(it.waiting, Some(WaitReason::Person { .. })),
+        _ => false,
+    };
+    let names: Vec<String> =
+        view.jobs.iter().filter(is_why).map(|it| clean(it.name.as_str())).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let word = if occasion == Occasion::RunFailed { "failed" } else { "lost" };
+    let named = names[..names.len().min(JOBS_NAMED)].join(", ");
+    let more = match names.len() - names.len().min(JOBS_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!("{word}: {named}{more}"))
+}
+
+/// The last of these events of a deployment.
+pub(crate) fn of_deployment(id: DeploymentId, events: &[DeploymentEvent]) -> Option<Story> {
+    let (last, before) = events.split_last()?;
+    let is_first_step = !before.iter().any(|it| matches!(it, DeploymentEvent::StepIntended { .. }));
+    let (occasion, at) = match last {
+        DeploymentEvent::DeploymentRequested(request) => (Occasion::Requested, request.at),
+        DeploymentEvent::GateWaiting { at, .. } => (Occasion::Waiting, *at),
+        DeploymentEvent::StepIntended { way: Way::Forward, at, .. } if is_first_step => {
+            (Occasion::Started, *at)
+        }
+        DeploymentEvent::DeploymentCompleted { verdict, at, .. } => (of_verdict(*verdict), *at),
+        _ => return None,
+    };
+    let view = DeploymentView::of(id, events)?;
+    let request = &view.request;
+    let environment = clean(&request.environment);
+    let word = match occasion {
+        Occasion::Requested => "is coming",
+        Occasion::Waiting => "waits",
+        Occasion::Started => "began",
+        Occasion::RolledBack => "was rolled back",
+        Occasion::RollbackStuck => "rollback stuck: a person is needed",
+        Occasion::Refused => "was refused",
+        Occasion::Cancelled => "was cancelled",
+        Occasion::Superseded => "was superseded",
+        Occasion::Failed => "failed",
+        _ => "succeeded",
+    };
+    let kind = request.kind.as_str();
+    let services =
+        request.services.iter().map(|it| clean(&format!("{} {}", it.service, it.release.version)));
+    let mut facts = vec![
+        format!("services: {}", services.collect::<Vec<_>>().join(", ")),
+        format!("by: {}", clean(request.by.name.as_str())),
+    ];
+    facts.extend(request.reason.as_ref().map(|it| format!("reason: {}", clean(it.as_str()))));
+    if let DeploymentEvent::GateWaiting { what, .. } = last {
+        facts.push(format!("waits for: {}", clean(what.as_str())));
+    }
+    if let Some(end) = &view.ended {
+        facts.extend(end.cause.as_ref().map(|it| format!("cause: {}", clean(it.message.as_str()))));
+        facts.push(format!("took: {}", length(end.at.0.saturating_sub(request.at.0))));
+    }
+    let project = clean(&request.project);
+    let message = Message {
+        occasion,
+        subject: format!("{project} {environment}"),
+        title: format!("{project} {environment}: {kind} {id} {word}"),
+        facts,
+        link: None,
+        at,
+    };
+    Some(Story { message, environment: Some(Arc::clone(&request.environment)), branch: None })
+}
+
+fn of_verdict(verdict: Verdict) -> Occasion {
+    match verdict {
+        Verdict::Succeeded => Occasion::Succeeded,
+        Verdict::Failed => Occasion::Failed,
+        Verdict::RolledBack => Occasion::RolledBack,
+        Verdict::RollbackStuck => Occasion::RollbackStuck,
+        Verdict::Superseded => Occasion::Superseded,
+        Verdict::Cancelled => Occasion::Cancelled,
+        Verdict::Refused => Occasion::Refused,
+    }
+}
+
+fn length(ms: u64) -> String {
+    match ms / 1_000 {
+        0 => format!("{ms} ms"),
+        seconds @ 1..60 => format!("{seconds} s"),
+        seconds @ 60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
