@@ -67,6 +67,13 @@ pub(crate) struct SeenService {
     pub(crate) scaling: Option<SeenScaling>,
 }
 
+impl SeenService {
+    /// Whether AWS asks an essential container whether it works.
+    pub(crate) fn is_checked(&self) -> bool {
+        self.containers.iter().any(|it| it.is_essential && it.has_health_check)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SeenContainer {
     pub(crate) name: String,

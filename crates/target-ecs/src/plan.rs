@@ -57,8 +57,19 @@ pub(crate) fn propose(wanted: &ServiceRequest, seen: &Observation) -> Result<Pro
     let changes = changes(&service, prospect);
     let going_back = going_back(wanted, &config, &service, seen.running.as_ref());
     let steps = steps(wanted, &config, &service, (&container.name, prospect), &going_back);
-    let notes = prospect.notes.iter().cloned().chain(service.way_back.note()).map(text).collect();
-    Ok(Proposal { changes, steps, going_back, notes })
+    let unasked = (!is_asked(wanted, &service)).then(|| NOBODY_ASKS.to_owned());
+    let notes = prospect.notes.iter().cloned().chain(service.way_back.note()).chain(unasked);
+    Ok(Proposal { changes, steps, going_back, notes: notes.map(text).collect() })
+}
+
+/// What ECS calls completed then is no more than started: it may end a second later.
+pub(crate) const NOBODY_ASKS: &str =
+    "nobody asks whether it works: a task that started is taken for one that does";
+
+/// Whether anybody asks: a health check, a load balancer, or a step of the settings behind the change.
+fn is_asked(wanted: &ServiceRequest, service: &SeenService) -> bool {
+    let asks = |kind| matches!(kind, DeployStepKind::Verify | DeployStepKind::Bake);
+    service.is_checked() || wanted.around.iter().any(|step| asks(step.kind))
 }
 
 /// What stands against any deployment there.

@@ -99,7 +99,8 @@ fn of_deployments(wanted: &ServiceRequest, seen: &Observation) -> Vec<Remark> {
         })),
         _ => all.push(remark(Condition::Fine, "way back", "there is one", "")),
     }
-    let notes = proposal.notes.iter();
+    // That one has a line of its own.
+    let notes = proposal.notes.iter().filter(|it| it.as_str() != plan::NOBODY_ASKS);
     all.extend(notes.map(|it| remark(Condition::Unseen, "access", it.to_string(), IAM)));
     all
 }
@@ -128,15 +129,12 @@ fn of_failures(service: &SeenService, asked: bool) -> Vec<Remark> {
             remark(Condition::Warning, "circuit breaker", said, remedy)
         }
     });
-    let essential = service.containers.iter().filter(|it| it.is_essential);
-    let checked = essential.clone().any(|it| it.has_health_check);
-    all.push(if checked || asked {
+    all.push(if service.is_checked() || asked {
         remark(Condition::Fine, "health check", "somebody asks whether it works", "")
     } else {
-        let said = "nobody asks whether it works: a task that started is taken for one that does";
         let remedy =
             "a health check in the task definition, a load balancer, or `health` in the settings";
-        remark(Condition::Warning, "health check", said, remedy)
+        remark(Condition::Warning, "health check", plan::NOBODY_ASKS, remedy)
     });
     all
 }

@@ -257,7 +257,8 @@ fn a_plan_names_every_call_and_makes_none_that_changes() {
           4. api/stabilise  waits until ECS has completed the deployment, or given it up
              nothing to undo
         api: if it fails, it goes back to api:1
-        plan c6e4e346ce6b
+        api: nobody asks whether it works: a task that started is taken for one that does
+        plan d8b5522639a6
     "#]].assert_eq(&said.stdout);
     let changes = project.front.with(|cloud| {
         let reads = ["Describe", "List", "Get"];

@@ -52,14 +52,15 @@ fn a_plan() {
     check(
         &configured(owned),
         &expect![[r#"
-        containerDefinitions[app].image: repo@sha256:good -> repo@sha256:new
-        containerDefinitions[app].environment[LEVEL]: another value -> info
-        containerDefinitions[app].environment[NEW]: - -> 1
-        api/register prepare: registers a revision of api with repo@sha256:new as app
-        api/update apply: lets api of c run it
-        api/stabilise stabilise: waits until ECS has completed the deployment, or given it up
-        back: Possible { to: KnownRelease { release: Release { version: "api:1", digest: "sha256:good", location: Some("repo"), commit: None }, handle: Object {"task_definition": String("arn:aws:ecs:eu-central-1:111122223333:task-definition/api:1")}, adopted: true } }
-    "#]],
+            containerDefinitions[app].image: repo@sha256:good -> repo@sha256:new
+            containerDefinitions[app].environment[LEVEL]: another value -> info
+            containerDefinitions[app].environment[NEW]: - -> 1
+            api/register prepare: registers a revision of api with repo@sha256:new as app
+            api/update apply: lets api of c run it
+            api/stabilise stabilise: waits until ECS has completed the deployment, or given it up
+            note: nobody asks whether it works: a task that started is taken for one that does
+            back: Possible { to: KnownRelease { release: Release { version: "api:1", digest: "sha256:good", location: Some("repo"), commit: None }, handle: Object {"task_definition": String("arn:aws:ecs:eu-central-1:111122223333:task-definition/api:1")}, adopted: true } }
+        "#]],
     );
 }
 
@@ -86,6 +87,7 @@ fn a_plan_that_restores() {
             api/register prepare: registers a revision of api with repo@sha256:good as app
             api/update apply: lets api of c run it
             api/stabilise stabilise: waits until ECS has completed the deployment, or given it up
+            note: nobody asks whether it works: a task that started is taken for one that does
             back: Possible { to: KnownRelease { release: Release { version: "api:2", digest: "sha256:new", location: Some("repo"), commit: None }, handle: Object {"task_definition": String("arn:aws:ecs:eu-central-1:111122223333:task-definition/api:2")}, adopted: true } }
         "#]],
     );
@@ -182,12 +184,13 @@ fn there_would_be_no_way_back() {
     check(
         &script(gone),
         &expect![[r#"
-        containerDefinitions[app].image: repo@sha256:good -> repo@sha256:new
-        api/register prepare: registers a revision of api with repo@sha256:new as app
-        api/update apply: lets api of c run it
-        api/stabilise stabilise: waits until ECS has completed the deployment, or given it up
-        back: Impossible { reasons: ["api:1, which would be gone back to, is deregistered: register it again as it is and let the service run that revision"] }
-    "#]],
+            containerDefinitions[app].image: repo@sha256:good -> repo@sha256:new
+            api/register prepare: registers a revision of api with repo@sha256:new as app
+            api/update apply: lets api of c run it
+            api/stabilise stabilise: waits until ECS has completed the deployment, or given it up
+            note: nobody asks whether it works: a task that started is taken for one that does
+            back: Impossible { reasons: ["api:1, which would be gone back to, is deregistered: register it again as it is and let the service run that revision"] }
+        "#]],
     );
 }
 

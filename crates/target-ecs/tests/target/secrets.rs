@@ -72,6 +72,7 @@ fn references_are_looked_up_and_go_where_ecs_wants_them() {
             secrets[DATABASE_URL]: - -> arn:aws:secretsmanager:eu-central-1:111122223333:secret:planner/db-bSHqRp:url::
             secrets[TOKEN]: - -> arn:aws:ssm:eu-central-1:111122223333:parameter/planner/token
             secrets[WHOLE]: - -> arn:aws:secretsmanager:eu-central-1:111122223333:secret:planner/db-bSHqRp
+            note: nobody asks whether it works: a task that started is taken for one that does
         "#]],
     );
     let end = play(&with(config), Vec::new());
@@ -140,11 +141,12 @@ fn who_may_not_look_is_told_so() {
     check(
         &denied(secrets(&[("DATABASE_URL", arn), ("TOKEN", "ssm:/planner/token")])),
         &expect![[r#"
-        secrets[DATABASE_URL]: - -> arn:aws:secretsmanager:eu-central-1:111122223333:secret:planner/db-AbCdEf
-        secrets[TOKEN]: - -> /planner/token
-        note: whether its secrets are there was not looked at: these credentials may not call ssm:GetParameters
-        note: whether its secrets are there was not looked at: these credentials may not call secretsmanager:DescribeSecret
-    "#]],
+            secrets[DATABASE_URL]: - -> arn:aws:secretsmanager:eu-central-1:111122223333:secret:planner/db-AbCdEf
+            secrets[TOKEN]: - -> /planner/token
+            note: whether its secrets are there was not looked at: these credentials may not call ssm:GetParameters
+            note: whether its secrets are there was not looked at: these credentials may not call secretsmanager:DescribeSecret
+            note: nobody asks whether it works: a task that started is taken for one that does
+        "#]],
     );
 }
 
@@ -155,9 +157,10 @@ fn values_of_files_are_private() {
     check(
         &with(config.clone()),
         &expect![[r#"
-        environment[DATABASE_HOST]: - -> a value
-        environment[LEVEL]: another value -> info
-    "#]],
+            environment[DATABASE_HOST]: - -> a value
+            environment[LEVEL]: another value -> info
+            note: nobody asks whether it works: a task that started is taken for one that does
+        "#]],
     );
     let end = play(&with(config), Vec::new());
     let app = registered(&mut end.cloud.borrow_mut());
@@ -186,9 +189,10 @@ fn what_the_settings_named_once_and_name_no_more_goes() {
     check(
         &script,
         &expect![[r#"
-        environment[OLD]: a value -> -
-        secrets[OLD_TOKEN]: /planner/token -> -
-    "#]],
+            environment[OLD]: a value -> -
+            secrets[OLD_TOKEN]: /planner/token -> -
+            note: nobody asks whether it works: a task that started is taken for one that does
+        "#]],
     );
     let end = play(&script, Vec::new());
     let app = registered(&mut end.cloud.borrow_mut());
@@ -200,9 +204,10 @@ fn what_the_settings_named_once_and_name_no_more_goes() {
     check(
         &script,
         &expect![[r#"
-        environment[OLD_TOKEN]: - -> no secret any more
-        secrets[OLD_TOKEN]: /planner/token -> -
-    "#]],
+            environment[OLD_TOKEN]: - -> no secret any more
+            secrets[OLD_TOKEN]: /planner/token -> -
+            note: nobody asks whether it works: a task that started is taken for one that does
+        "#]],
     );
 }
 
@@ -219,22 +224,25 @@ fn settings_that_own_all_of_it_leave_nothing_else() {
     check(
         &owning(json!({"owns_environment": true, "environment": {"LEVEL": "info"}})),
         &expect![[r#"
-        environment[LEVEL]: - -> info
-        environment[OTHERS]: a value -> -
-    "#]],
+            environment[LEVEL]: - -> info
+            environment[OTHERS]: a value -> -
+            note: nobody asks whether it works: a task that started is taken for one that does
+        "#]],
     );
     check(
         &owning(json!({"owns_secrets": true, "command": ["new", "one"]})),
         &expect![[r#"
-        command: ["old"] -> ["new","one"]
-        secrets[TOKEN]: /planner/token -> -
-    "#]],
+            command: ["old"] -> ["new","one"]
+            secrets[TOKEN]: /planner/token -> -
+            note: nobody asks whether it works: a task that started is taken for one that does
+        "#]],
     );
     check(
         &owning(json!({"command": []})),
         &expect![[r#"
-        command: ["old"] -> -
-    "#]],
+            command: ["old"] -> -
+            note: nobody asks whether it works: a task that started is taken for one that does
+        "#]],
     );
 }
 
