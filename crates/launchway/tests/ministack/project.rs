@@ -126,7 +126,10 @@ environments:
         let revision = revision.rsplit(':').next().unwrap_or_default();
         let deeds = ["RegisterTaskDefinition", "RunTask", "UpdateService"];
         let deeds = deeds.map(|it| format!("{it} {}", self.server.heard(it, &self.cluster)));
-        let running = &service["runningCount"];
+        // Tasks of an older deployment may still be on their way out: the service counts them, too.
+        let mut deployments = service["deployments"].as_array().expect("a list").iter();
+        let primary = deployments.find(|it| it["status"] == "PRIMARY");
+        let running = &primary.expect("there always is one")["runningCount"];
         format!("revision {revision}, {running} running, {}\n", deeds.join(", "))
     }
 
