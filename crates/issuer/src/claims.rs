@@ -69,8 +69,10 @@ pub struct Claims {
     pub commit: Option<String>,
     /// Who asked for it.
     pub actor: String,
-    /// What it is for: the deployment.
+    /// What it is for: the deployment, or the run.
     pub run: String,
+    /// What else is said: of a job what GitHub says of one.
+    pub more: Vec<(&'static str, String)>,
 }
 
 /// How long a token is good for: it is used at once.
@@ -122,6 +124,9 @@ impl Claims {
             if let Some(value) = value {
                 said[key] = value.into();
             }
+        }
+        for (key, value) in &self.more {
+            said[*key] = value.as_str().into();
         }
         // Where the numbers are known they are part of the subject, as on GitHub since 2026-07-15.
         if let Some(subject) = subject.by_number() {

@@ -100,6 +100,19 @@ impl Keys {
         Ok(())
     }
 
+    /// Adds a key where the newest is older than so many seconds. Says whether one was added.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn rotate_older(&self, now: u64, seconds: u64) -> Result<bool, IssuerError> {
+        let newest = self.list()?.last().map_or(0, |it| it.since);
+        // Where two look at once, two keys are added: both are published before they sign.
+        if now.saturating_sub(newest) < seconds {
+            return Ok(false);
+        }
+        self.rotate(now).map(|()| true)
+    }
+
     /// The names of the published keys, oldest first, and whether each is the one that signs.
     ///
     /// # Errors
@@ -198,7 +211,7 @@ impl Keys {
     }
 }
 
-fn at(path: &Path, source: std::io::Error) -> IssuerError {
+pub(crate) fn at(path: &Path, source: std::io::Error) -> IssuerError {
     IssuerError::File { path: path.to_owned(), source }
 }
 

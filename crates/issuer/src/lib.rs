@@ -13,11 +13,13 @@
 //!
 //! Not here: time and who asks. Both come with the call.
 
+mod bearer;
 mod claims;
 mod keys;
 mod public;
 mod token;
 
+pub use bearer::Bearers;
 pub use claims::{Claims, Place, Subject};
 pub use keys::{IssuerError, Keys};
 pub use public::{DISCOVERY, KEY_SET, discovery};

@@ -19,7 +19,8 @@ pub fn discovery(issuer: &str) -> Json {
         "response_types_supported": ["id_token"],
         "claims_supported": ["sub", "aud", "exp", "iat", "iss", "jti", "nbf", "ref", "sha",
             "repository", "repository_id", "repository_owner", "repository_owner_id", "run_id",
-            "actor", "event_name", "environment", "runner_environment"],
+            "run_number", "run_attempt", "actor", "event_name", "environment", "ref_type", "workflow_ref",
+            "workflow_sha", "job_workflow_ref", "runner_environment"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "scopes_supported": ["openid"],
     })

@@ -7,7 +7,7 @@ use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use expect_test::{Expect, expect};
-use issuer::{Claims, IssuerError, Keys, Place, Subject, discovery};
+use issuer::{Bearers, Claims, IssuerError, Keys, Place, Subject, discovery};
 use serde_json::Value as Json;
 
 const NOW: u64 = 1_700_000_000;
@@ -31,6 +31,7 @@ fn claims(subject: Subject) -> Claims {
         commit: Some("a1b2c3".to_owned()),
         actor: "mona".to_owned(),
         run: "12".to_owned(),
+        more: Vec::new(),
     }
 }
 
@@ -84,6 +85,36 @@ fn a_token_says_what_githubs_says_and_the_published_key_proves_it() {
     .assert_eq(&serde_json::to_string_pretty(&said).unwrap());
     let document = discovery("https://tokens.example.com/");
     assert_eq!(document["jwks_uri"], "https://tokens.example.com/.well-known/jwks");
+}
+
+#[test]
+fn a_word_is_opened_by_whoever_sealed_it_and_by_nobody_else() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let word = Bearers::open(folder.path()).unwrap().seal("run/1/1 build 1");
+    let bearers = Bearers::open(folder.path()).unwrap();
+    assert_eq!(bearers.open_word(word.expose()).as_deref(), Some("run/1/1 build 1"));
+    assert_eq!(Bearers::open(other.path()).unwrap().open_word(word.expose()), None);
+    let mode = std::fs::metadata(folder.path().join("bearers.key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let (about, tag) = word.expose().split_once('.').unwrap();
+    let changed = URL_SAFE_NO_PAD.encode("run/1/1 deploy 1");
+    for wrong in
+        ["", ".", "lwjob_", about, tag, &format!("lwjob_{changed}.{tag}"), &"x".repeat(9_000)]
+    {
+        assert_eq!(bearers.open_word(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn a_key_that_is_old_is_replaced_and_signs_until_the_next_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Keys::open(folder.path(), NOW).unwrap();
+    assert!(!keys.rotate_older(NOW + HOUR, 30 * 24 * HOUR).unwrap());
+    let then = NOW + 30 * 24 * HOUR;
+    assert!(keys.rotate_older(then, 30 * 24 * HOUR).unwrap());
+    assert!(!keys.rotate_older(then, 30 * 24 * HOUR).unwrap());
+    let signs = |now| keys.published(now).unwrap().iter().position(|it| it.1);
+    assert_eq!((signs(then), signs(then + HOUR)), (Some(0), Some(1)));
 }
 
 fn check_subject(place: Place, expect: &Expect) {

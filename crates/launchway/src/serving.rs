@@ -19,7 +19,9 @@ pub(crate) mod hook;
 mod intake;
 pub(crate) mod repositories;
 mod stood;
+mod tokens;
 
 pub(crate) use drive::{Driving, Handle};
 pub(crate) use face::Face;
 pub(crate) use intake::{Intake, usable};
+pub(crate) use tokens::JobTokens;

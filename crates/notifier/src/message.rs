@@ -36,7 +36,7 @@ pub enum Occasion {
     RunFailed,
     /// A run was ended.
     RunCancelled,
-    /// A job was lost, and waits for a person.
+    /// A job waits for a person: an approval, or because it was lost.
     RunWaiting,
 }
 

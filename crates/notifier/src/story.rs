@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use event::{Conclusion, DeploymentEvent, DeploymentId, RunEvent, Verdict, WaitReason, Way};
+use event::{
+    Conclusion, DeploymentEvent, DeploymentId, GateDemand, RunEvent, Verdict, WaitReason, Way,
+};
 use views::{DeploymentView, JobView, RunView};
 
 use crate::message::{Message, Occasion, clean};
@@ -14,6 +16,7 @@ const JOBS_NAMED: usize = 5;
 pub(crate) const KINDS: &[&str] = &[
     "RunCompleted",
     "JobWaiting",
+    "JobGated",
     "DeploymentRequested",
     "GateWaiting",
     "StepIntended",
@@ -34,6 +37,10 @@ pub(crate) fn of_run(events: &[RunEvent]) -> Option<Story> {
     let (occasion, at) = match events.last()? {
         RunEvent::RunCompleted { conclusion, at } => (of_conclusion(*conclusion)?, *at),
         RunEvent::JobWaiting { reason: WaitReason::Person { .. }, at, .. } => {
+            (Occasion::RunWaiting, *at)
+        }
+        // The clock opens the others by itself.
+        RunEvent::JobGated { gate, at, .. } if gate.demands.iter().any(asks_people) => {
             (Occasion::RunWaiting, *at)
         }
         _ => return None,
@@ -72,6 +79,10 @@ pub(crate) fn of_run(events: &[RunEvent]) -> Option<Story> {
     Some(Story { message, environment: None, branch })
 }
 
+fn asks_people(demand: &GateDemand) -> bool {
+    matches!(demand, GateDemand::Approval { .. } | GateDemand::Confirm { .. })
+}
+
 fn of_conclusion(conclusion: Conclusion) -> Option<Occasion> {
     match conclusion {
         Conclusion::Success => Some(Occasion::RunSucceeded),
@@ -87,7 +98,10 @@ fn jobs(view: &RunView, occasion: Occasion) -> Option<String> {
         Occasion::RunFailed => {
             matches!(it.conclusion, Some(Conclusion::Failure | Conclusion::TimedOut))
         }
-        Occasion::RunWaiting => matches!(it.waiting, Some(WaitReason::Person { .. })),
+        Occasion::RunWaiting => {
+            let is_shut = it.gate.as_ref().is_some_and(|gate| gate.opened_at.is_none());
+            is_shut || matches!(it.waiting, Some(WaitReason::Person { .. }))
+        }
         _ => false,
     };
     let names: Vec<String> =
@@ -95,7 +109,7 @@ fn jobs(view: &RunView, occasion: Occasion) -> Option<String> {
     if names.is_empty() {
         return None;
     }
-    let word = if occasion == Occasion::RunFailed { "failed" } else { "lost" };
+    let word = if occasion == Occasion::RunFailed { "failed" } else { "waits" };
     let named = names[..names.len().min(JOBS_NAMED)].join(", ");
     let more = match names.len() - names.len().min(JOBS_NAMED) {
         0 => String::new(),

@@ -226,4 +226,22 @@ pub struct JobOptions {
     pub mirrors: BTreeMap<String, String>,
     /// `ACTIONS_STEP_DEBUG`
     pub debug: bool,
+    /// Where the job gets tokens of OIDC; none where it may not have any.
+    #[serde(default)]
+    pub id_token: Option<IdTokenDoor>,
+}
+
+/// Where a job gets tokens that say who it is (`ACTIONS_ID_TOKEN_REQUEST_URL` and `.._TOKEN`).
+#[derive(Clone, Serialize, Deserialize)]
+pub struct IdTokenDoor {
+    /// Where it asks; what asks adds `&audience=`.
+    pub url: Arc<str>,
+    /// What it asks with. A secret, good for as long as the job.
+    pub bearer: String,
+}
+
+impl std::fmt::Debug for IdTokenDoor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdTokenDoor").field("url", &self.url).finish_non_exhaustive()
+    }
 }

@@ -21,7 +21,7 @@ use crate::guard::{self, Place};
 use crate::hub::Hub;
 use crate::lines::Indexes;
 use crate::problem::Problem;
-use crate::{api, assets, health, live, pages};
+use crate::{api, assets, health, live, oidc, pages};
 
 /// Lines of the list of runs that are remembered: of runs that are over, which change no more.
 const ROWS_MAX: usize = 5_000;
@@ -214,6 +214,9 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/live/runs/{run}", get(live::run))
         .route("/live/runs/{run}/jobs/{job}", get(live::job))
         .route("/static/{file}", get(assets::file))
+        .route("/oidc/token", get(oidc::token))
+        .route("/.well-known/openid-configuration", get(oidc::discovery))
+        .route("/.well-known/jwks", get(oidc::key_set))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

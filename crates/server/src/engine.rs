@@ -151,6 +151,21 @@ pub trait Engine: Send + Sync {
     /// When it does not count; that is written down, too.
     fn answer(&self, answer: &GateAnswer) -> Result<(), Refused>;
 
+    /// A token of OIDC for the job that has this word.
+    ///
+    /// # Errors
+    /// When it is no word of a job that goes on.
+    fn id_token(&self, bearer: &str, audience: Option<&str>) -> Result<String, Refused>;
+
+    /// The discovery document of whoever issues such tokens.
+    fn oidc_discovery(&self) -> serde_json::Value;
+
+    /// The keys that prove them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn oidc_keys(&self) -> Result<serde_json::Value, Refused>;
+
     /// Why no new work can be taken; none where it can.
     fn is_unready(&self) -> Option<String>;
 }

@@ -124,7 +124,10 @@ enum Shown {
 fn wanted(app: &App, request: &Request) -> Result<Shown, Box<Response>> {
     let refuse = |problem: Problem| Box::new(problem.into_response());
     let path = request.uri().path();
-    if matches!(path, "/healthz" | "/readyz") {
+    // Who a job is, and how that is proven: with words of their own, or for everybody.
+    let is_oidc =
+        matches!(path, "/oidc/token" | "/.well-known/openid-configuration" | "/.well-known/jwks");
+    if is_oidc || matches!(path, "/healthz" | "/readyz") {
         return Ok(Shown::Nothing);
     }
     let host = text(request.headers(), header::HOST).unwrap_or_default();
@@ -200,7 +203,8 @@ async fn find(
 
 /// Paths that programs ask for: they get problems as JSON, and are not sent to a form.
 fn is_for_programs(path: &str) -> bool {
-    path.starts_with("/api/") || path.starts_with("/live/") || path == "/metrics"
+    let folders = ["/api/", "/live/", "/oidc/", "/.well-known/"];
+    folders.iter().any(|it| path.starts_with(it)) || path == "/metrics"
 }
 
 /// The headers that every answer has; problems of pages as pages.

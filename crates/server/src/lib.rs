@@ -31,6 +31,7 @@ mod lines;
 mod live;
 mod log;
 mod numbers;
+mod oidc;
 mod pages;
 mod problem;
 mod serve;

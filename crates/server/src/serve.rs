@@ -90,6 +90,17 @@ impl Server {
         self.address
     }
 
+    /// How this machine reaches it.
+    pub fn local_url(&self) -> String {
+        let ip = self.address.ip();
+        let ip = match ip {
+            std::net::IpAddr::V4(it) if it.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
+            std::net::IpAddr::V6(it) if it.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+            other => other,
+        };
+        format!("http://{}", SocketAddr::new(ip, self.address.port()))
+    }
+
     /// How people reach it.
     pub fn url(&self) -> String {
         self.options.url.clone().unwrap_or_else(|| format!("http://{}", self.address))

@@ -57,8 +57,13 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         Err(error) => return lost(&mut control, spec, &error),
     };
     let caches = Path::new(&*spec.paths.caches);
-    let host = environment::host(&folders.home, &caches.join("downloads"));
+    let mut host = environment::host(&folders.home, &caches.join("downloads"));
     let mut masker = Masker::new();
+    if let Some(door) = &spec.options.id_token {
+        masker.add(&door.bearer);
+        host.insert("ACTIONS_ID_TOKEN_REQUEST_URL".to_owned(), door.url.to_string());
+        host.insert("ACTIONS_ID_TOKEN_REQUEST_TOKEN".to_owned(), door.bearer.clone());
+    }
     let mut short = Vec::new();
     for password in environment::passwords(&host) {
         if masker.add(&password) == mask::Added::Short {

@@ -10,7 +10,8 @@ const LISTED_MAX: usize = 5;
 pub(crate) fn of_job(spec: &JobSpec, job: &StepsJob) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(token(spec));
-    if spec.permissions.get("id-token").is_some_and(|access| access == "write") {
+    let wants_token = spec.permissions.get("id-token").is_some_and(|access| access == "write");
+    if wants_token && spec.options.id_token.is_none() {
         notes.push(
             "permissions: id-token: write gives no token here: signing in to a cloud with one fails"
                 .to_owned(),

@@ -34,6 +34,10 @@ pub(crate) struct ServeArgs {
     /// When told to end: how long jobs that run may go on
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub(crate) grace: u64,
+    /// Where the keys of its tokens are published, where that is not the server itself: what
+    /// `launchway issuer publish` writes is served there [default: the server]
+    #[arg(long, value_name = "URL")]
+    pub(crate) issuer: Option<String>,
     /// A host that messages may be sent to although its address is not public, or nothing encrypts
     /// what goes there; may be given several times
     #[arg(long = "private-receiver", value_name = "HOST")]

@@ -165,6 +165,7 @@ fn options(args: &RunArgs, committed: bool) -> Result<JobOptions, Failure> {
         // Each run's own.
         snapshot: None,
         objects: None,
+        id_token: None,
     })
 }
 

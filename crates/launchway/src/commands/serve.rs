@@ -21,7 +21,7 @@ use crate::engine::processors;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::serving::data::{self, DataFolder};
 use crate::serving::hook::Reached;
-use crate::serving::{Driving, Face, Intake};
+use crate::serving::{Driving, Face, Intake, JobTokens};
 use crate::telling::Served;
 use crate::terminal::style::{out, talk};
 use crate::terminal::time::now;
@@ -49,12 +49,22 @@ pub(crate) fn run(args: &ServeArgs, state: Option<&Path>) -> Outcome {
     let hub = Hub::default();
     let width = args.jobs.map_or_else(processors, NonZeroUsize::get);
     let grace = Duration::from_secs(args.grace);
-    let driving = Driving::new(data.clone(), Arc::clone(&store), hub.clone(), (width, grace));
+    let issuer = args.issuer.as_deref().map(issuer_url).transpose()?;
+    let local = server.local_url();
+    let tokens = JobTokens::open(&data, Arc::clone(&store), issuer.as_deref(), (&reached, &local))?;
+    let tokens = Arc::new(tokens);
+    let driving = Driving::new(
+        data.clone(),
+        Arc::clone(&store),
+        hub.clone(),
+        Arc::clone(&tokens),
+        (width, grace),
+    );
     let handle = driving.handle();
     let intake = Intake::new(data.clone(), Arc::clone(&store), handle.clone());
     let intake = Arc::new(intake);
     let is_stopped = Arc::new(AtomicBool::new(false));
-    let face = Face::new(Arc::clone(&intake), Arc::clone(&is_stopped));
+    let face = Face::new(Arc::clone(&intake), tokens, Arc::clone(&is_stopped));
     let stop = Stop::default();
     let signals = listen(handle, args.grace)?;
     let couriers = vec![messages(args, &data, &store, &reached)?];
@@ -139,6 +149,18 @@ fn checked_url(url: &str) -> Result<String, Failure> {
         )
         .hint("such as https://ci.example.com")),
     }
+}
+
+/// Where the keys are published, where that is not the server.
+fn issuer_url(url: &str) -> Result<String, Failure> {
+    let url = url.trim_end_matches('/');
+    let host = url.strip_prefix("https://").filter(|it| !it.is_empty());
+    let is_plain = |it: &str| !it.contains(['?', '#', '@']) && !it.contains(char::is_whitespace);
+    if host.is_some_and(is_plain) {
+        return Ok(url.to_owned());
+    }
+    let message = format!("--issuer takes an address of https without a query, not `{url}`");
+    Err(Failure::new(Exit::Usage, message).hint("such as https://tokens.example.com"))
 }
 
 fn listening(error: ServerError) -> Failure {

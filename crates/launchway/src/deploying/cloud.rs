@@ -147,6 +147,7 @@ impl Issue for Own {
             commit: self.commit.clone(),
             actor: person().name.to_string(),
             run: "launchway".to_owned(),
+            more: Vec::new(),
         };
         keys.token(&claims, now).map_err(|error| told(&error))
     }

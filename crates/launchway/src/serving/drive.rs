@@ -22,6 +22,7 @@ use server::Hub;
 use store::{Store, Sums};
 
 use super::data::DataFolder;
+use super::tokens::JobTokens;
 use super::{gates, stood};
 use crate::again;
 use crate::artifacts::RunArtifacts;
@@ -166,6 +167,7 @@ pub(crate) struct Driving {
     pub(crate) store: Arc<Store>,
     pub(crate) hub: Hub,
     pub(crate) grace: Duration,
+    tokens: Arc<JobTokens>,
     handle: Handle,
     inputs: Receiver<Input>,
 }
@@ -175,6 +177,7 @@ impl Driving {
         data: DataFolder,
         store: Arc<Store>,
         hub: Hub,
+        tokens: Arc<JobTokens>,
         (width, grace): (usize, Duration),
     ) -> Driving {
         let (sender, inputs) = channel();
@@ -189,7 +192,7 @@ impl Driving {
             ready: AtomicUsize::new(0),
             data,
         }));
-        Driving { store, hub, grace, handle, inputs }
+        Driving { store, hub, grace, tokens, handle, inputs }
     }
 
     pub(crate) fn handle(&self) -> Handle {
@@ -200,7 +203,7 @@ impl Driving {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let missing = |error: driver::DriverError| Failure::caused(Exit::Missing, error);
         driver::become_subreaper().map_err(|error| Failure::caused(Exit::Missing, error))?;
-        let Driving { store, hub, grace, handle, inputs } = self;
+        let Driving { store, hub, grace, tokens, handle, inputs } = self;
         let program =
             std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
         let workers = Workers::new(program, handle.0.inputs.clone());
@@ -219,6 +222,7 @@ impl Driving {
         let home = ServerHome {
             store: &store,
             handle: &handle,
+            tokens: &tokens,
             engines: BTreeMap::new(),
             artifacts: &artifacts,
             sums: &sums,
@@ -278,6 +282,7 @@ fn left(handle: &Handle, store: &Arc<Store>) -> Result<Vec<Owner>, Failure> {
 struct ServerHome<'d> {
     store: &'d Arc<Store>,
     handle: &'d Handle,
+    tokens: &'d JobTokens,
     engines: BTreeMap<StreamId, Engine>,
     artifacts: &'d RefCell<RunArtifacts>,
     sums: &'d Sums,
@@ -308,7 +313,10 @@ impl Home for ServerHome<'_> {
             self.engines.insert(lease.stream, engine.map_err(failed)?);
         }
         let engine = &self.engines[&lease.stream];
-        engine.surroundings(&self.artifacts.borrow(), lease, request, definition)
+        let mut given =
+            engine.surroundings(&self.artifacts.borrow(), lease, request, definition)?;
+        given.options.id_token = self.tokens.door(lease, request, definition);
+        Ok(given)
     }
 
     fn gate(

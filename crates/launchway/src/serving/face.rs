@@ -18,6 +18,7 @@ use views::RunView;
 use super::hook::Answer;
 use super::intake::{Intake, Order, Ordered};
 use super::repositories;
+use super::tokens::JobTokens;
 use super::{data, dispatch};
 use crate::commands::look_ahead;
 use crate::exit::{Exit, Failure};
@@ -31,6 +32,7 @@ const ANSWERS_MAX: usize = 1_000;
 /// What the server is to its pages.
 pub(crate) struct Face {
     intake: Arc<Intake>,
+    tokens: Arc<JobTokens>,
     /// The loop has ended, or never began.
     is_stopped: Arc<AtomicBool>,
     /// One new attempt at a time: a key is looked for before it is used.
@@ -38,8 +40,12 @@ pub(crate) struct Face {
 }
 
 impl Face {
-    pub(crate) fn new(intake: Arc<Intake>, is_stopped: Arc<AtomicBool>) -> Face {
-        Face { intake, is_stopped, turn: Mutex::default() }
+    pub(crate) fn new(
+        intake: Arc<Intake>,
+        tokens: Arc<JobTokens>,
+        is_stopped: Arc<AtomicBool>,
+    ) -> Face {
+        Face { intake, tokens, is_stopped, turn: Mutex::default() }
     }
 }
 
@@ -167,6 +173,18 @@ impl Face {
 }
 
 impl Engine for Face {
+    fn id_token(&self, bearer: &str, audience: Option<&str>) -> Result<String, Refused> {
+        self.tokens.token(bearer, audience)
+    }
+
+    fn oidc_discovery(&self) -> serde_json::Value {
+        self.tokens.discovery()
+    }
+
+    fn oidc_keys(&self) -> Result<serde_json::Value, Refused> {
+        self.tokens.key_set()
+    }
+
     fn is_attended(&self, stream: StreamId) -> bool {
         if self.intake.handle.drives(stream) {
             return true;

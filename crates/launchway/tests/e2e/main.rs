@@ -36,6 +36,7 @@
 //!   gated.rs      jobs that wait for people on a server: quorum, timer, kill -9, what is refused
 //!   messages.rs   people are told of runs and deployments, over outages and kills
 //!   mail.rs       email, to a real server of SMTP                         (feature `smtp`)
+//!   oidc.rs       jobs of a server get tokens that say who they are
 //!   dispatch.rs   workflows that somebody runs by hand on a server: page, API, command
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
@@ -76,6 +77,7 @@ mod logs;
 #[cfg(feature = "smtp")]
 mod mail;
 mod messages;
+mod oidc;
 #[cfg(feature = "docker")]
 mod own_workflows;
 mod plan;

@@ -15,6 +15,7 @@ pub(crate) struct Serving {
     pub(crate) server: Child,
     pub(crate) url: String,
     pub(crate) token: String,
+    more: Vec<String>,
 }
 
 /// What came back.
@@ -30,7 +31,7 @@ impl Got {
     }
 }
 
-fn start(place: &Place) -> (Child, String) {
+fn start(place: &Place, more: &[String]) -> (Child, String) {
     let file = |name: &str| std::fs::File::create(place.path(name)).expect("a file of ours");
     let data = place.path("data");
     let mut command = place.launchway(&[
@@ -45,7 +46,7 @@ fn start(place: &Place) -> (Child, String) {
         "127.0.0.1",
         "--data",
     ]);
-    command.arg(data);
+    command.arg(data).args(more);
     let server = command.stdout(file("served")).stderr(file("said")).spawn().expect("it starts");
     let line = wait_for_line(&place.path("served"));
     (server, line.strip_prefix("serving ").expect("where it serves").to_owned())
@@ -53,6 +54,12 @@ fn start(place: &Place) -> (Child, String) {
 
 impl Serving {
     pub(crate) fn of(workflow: &str) -> Serving {
+        Serving::with(workflow, &[])
+    }
+
+    /// With more arguments of `serve`.
+    pub(crate) fn with(workflow: &str, more: &[&str]) -> Serving {
+        let more: Vec<String> = more.iter().map(|it| (*it).to_owned()).collect();
         let place = Place::with(&[]);
         let marks = place.path("marks");
         std::fs::create_dir_all(&marks).expect("a folder of ours");
@@ -61,8 +68,8 @@ impl Serving {
         place.commit();
         let bare = place.path("app.git").display().to_string();
         place.git(&["init", "--quiet", "--bare", "--initial-branch", "main", &bare]);
-        let (server, url) = start(&place);
-        let mut serving = Serving { place, server, url, token: String::new() };
+        let (server, url) = start(&place, &more);
+        let mut serving = Serving { place, server, url, token: String::new(), more };
         wait_until("the first token", || {
             let said = std::fs::read_to_string(serving.place.path("said")).unwrap_or_default();
             let token = said.lines().find_map(|line| line.trim().strip_prefix("launchway_"));
@@ -146,7 +153,7 @@ impl Serving {
     }
 
     pub(crate) fn restart(&mut self) {
-        (self.server, self.url) = start(&self.place);
+        (self.server, self.url) = start(&self.place, &self.more);
     }
 
     /// Ends the server as a person does; nothing of it lives on.

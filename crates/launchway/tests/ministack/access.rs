@@ -14,6 +14,7 @@ use serde_json::{Value as Json, json};
 use crate::harness::Said;
 use crate::project::{Project, Unusual, ends, evidence};
 use crate::server::{ACCOUNT, strict};
+use crate::serving::Serving;
 
 const GITHUB: &str = "https://token.actions.githubusercontent.com";
 const ROLE: &str = "arn:aws:iam::111122223333:role/";
@@ -423,4 +424,60 @@ fn doctor_looks_at_the_roles_trust_and_its_provider() {
     command.env("AWS_WEB_IDENTITY_TOKEN_FILE", &file);
     let said = flagged(&Said::from(command.output().expect("it starts")));
     assert!(said.contains("error trust: the role is not given: sub was `repo:planner-team/planner:environment:staging`, the policy wants `repo:planner-team/planner:ref:refs/heads/main` (StringLike): a job that names an environment never has a branch in its sub"), "{said}");
+}
+
+/// A job on a server of ours signs in with the official action's steps, by a token of the server's own
+/// issuer, whose keys are published elsewhere: for the role that trusts its environment, and no other.
+#[test]
+fn a_job_on_a_server_signs_in_by_the_servers_own_token() {
+    const ISSUER: &str = "tokens.serving.example.com";
+    let with = json!({"Url": format!("https://{ISSUER}"), "ClientIDList": ["sts.amazonaws.com"]});
+    strict().ok("iam", "create_open_id_connect_provider", with);
+    let trust = |environment: &str| {
+        json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}")},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {
+                format!("{ISSUER}:aud"): "sts.amazonaws.com",
+                format!("{ISSUER}:sub"): format!("repo:octo/app:environment:{environment}"),
+            }},
+        }]})
+    };
+    role("of-staging", &trust("staging"), None);
+    role("of-production", &trust("production"), None);
+    let job = |role: &str| {
+        format!(
+            "
+  {role}:
+    runs-on: ubuntu-latest
+    environment: staging
+    permissions: {{ id-token: write }}
+    env: {{ AWS_ENDPOINT_URL: '{}' }}
+    steps:
+      - uses: aws-actions/configure-aws-credentials@v4
+        with: {{ role-to-assume: '{ROLE}{role}', aws-region: eu-central-1, retry-max-attempts: 1 }}
+      - run: printf %s \"$AWS_ACCESS_KEY_ID\" > $MARKS/{role}
+",
+            strict().url
+        )
+    };
+    let workflow = format!("on: push\njobs:\n{}{}", job("of-staging"), job("of-production"));
+    let issuer = format!("https://{ISSUER}");
+    let serving = Serving::with(&workflow, &["--issuer", &issuer]);
+    let bare = serving.place.path("app.git").display().to_string();
+    let agreed = ["repositories", "add", &bare, "--name", "octo/app", "--environment", "staging"];
+    assert_eq!(serving.command(&agreed).exit, 0);
+    assert_eq!(serving.push().exit, 0);
+    let run = serving.ended("1");
+    let conclusion = |name: &str| {
+        let jobs = run["jobs"].as_array().into_iter().flatten();
+        jobs.filter(|it| it["name"] == name).map(|it| it["conclusion"].clone()).next()
+    };
+    assert_eq!(conclusion("of-staging"), Some("success".into()), "{run}");
+    assert!(!serving.mark("of-staging").is_empty());
+    assert_eq!(conclusion("of-production"), Some("failure".into()), "{run}");
+    let log = serving.get("/runs/1/jobs/of-production/log.txt").text;
+    assert!(log.contains("Not authorized to perform sts:AssumeRoleWithWebIdentity"), "{log}");
+    serving.end();
 }

@@ -21,3 +21,16 @@ mod official;
 mod play;
 mod project;
 mod server;
+#[path = "../e2e/serving.rs"]
+#[expect(dead_code, reason = "the other tests' harness; these need half of it")]
+mod serving;
+
+/// Where the other tests' harness has it.
+mod kill {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    pub(crate) fn signal(pid: u32, signal: Signal) {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id");
+        kill_process(pid, signal).expect("the process is there");
+    }
+}

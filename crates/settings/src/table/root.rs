@@ -197,5 +197,5 @@ const OCCASIONS: &[(&str, &str)] = &[
     ("run_failed", "a run failed"),
     ("run_succeeded", "a run succeeded"),
     ("run_cancelled", "a run was ended"),
-    ("run_waiting", "a job was lost, and waits for a person"),
+    ("run_waiting", "a job waits for a person: an approval, or because it was lost"),
 ];

@@ -1,0 +1,216 @@
+//! Tokens of OIDC for jobs: who a job is, said by the server, so that a cloud needs no stored secret.
+//!
+//! ```text
+//!   lease, `id-token: write` ──▶ a word sealed for it ──▶ the job asks with it ──▶ the journal: is that
+//!                                                                                  lease open? ──▶ a token
+//! ```
+//!
+//! Nothing is kept: the word says which lease it is of, and the journal says whether that goes on. What
+//! comes from a fork gets none.
+
+use std::sync::Arc;
+
+use event::{JobDefinition, RunEvent, RunRequest, Seq, StreamId};
+use issuer::{Bearers, Claims, IssuerError, Keys, Place, Subject, discovery};
+use ports::{Journal as _, Lease};
+use protocol::IdTokenDoor;
+use serde_json::Value as Json;
+use server::{Refused, Why};
+use store::Store;
+
+use super::data::DataFolder;
+use crate::exit::{Exit, Failure};
+use crate::terminal::time::now;
+
+/// A key that the server publishes itself signs for so long. One whose files lie elsewhere is replaced by
+/// whoever puts them there: `launchway issuer rotate`.
+const KEY_DAYS: u64 = 30;
+const DAY_SECONDS: u64 = 86_400;
+
+/// GitHub's audiences are short; so is every other that a cloud asks for.
+const AUDIENCE_CHARS_MAX: usize = 255;
+
+/// Issues tokens to jobs.
+pub(crate) struct JobTokens {
+    store: Arc<Store>,
+    keys: Keys,
+    bearers: Bearers,
+    /// `iss`
+    issuer: String,
+    /// Whether that is the server itself.
+    is_served: bool,
+    /// Where jobs ask.
+    door: String,
+}
+
+/// Which lease a word is of.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Word {
+    stream: StreamId,
+    job: event::JobKey,
+    fence: event::Fence,
+}
+
+impl JobTokens {
+    /// By the keys of the data folder. `issuer` is the address where the keys are published, where that
+    /// is not the server; `reached` is the server's own, `local` where jobs reach it.
+    pub(crate) fn open(
+        data: &DataFolder,
+        store: Arc<Store>,
+        issuer: Option<&str>,
+        (reached, local): (&str, &str),
+    ) -> Result<JobTokens, Failure> {
+        let failed = |error: IssuerError| Failure::caused(Exit::Missing, error);
+        let folder = data.state.issuer();
+        Ok(JobTokens {
+            keys: Keys::open(&folder, seconds()).map_err(failed)?,
+            bearers: Bearers::open(&folder).map_err(failed)?,
+            is_served: issuer.is_none(),
+            issuer: issuer.unwrap_or(reached).trim_end_matches('/').to_owned(),
+            // What asks adds `&audience=`.
+            door: format!("{local}/oidc/token?api-version=2.0"),
+            store,
+        })
+    }
+
+    /// What a job asks with; none for one that may not have tokens.
+    pub(crate) fn door(
+        &self,
+        lease: &Lease,
+        request: &RunRequest,
+        definition: &JobDefinition,
+    ) -> Option<IdTokenDoor> {
+        let granted = definition.permissions.get("id-token");
+        if granted.is_none_or(|it| it != "write") || is_of_fork(request) {
+            return None;
+        }
+        let word = Word { stream: lease.stream, job: lease.job.clone(), fence: lease.fence };
+        let word = serde_json::to_string(&word).expect("plain data");
+        let bearer = self.bearers.seal(&word);
+        Some(IdTokenDoor { url: self.door.as_str().into(), bearer: bearer.expose().to_owned() })
+    }
+
+    /// A token for whoever has this word.
+    pub(crate) fn token(&self, bearer: &str, audience: Option<&str>) -> Result<String, Refused> {
+        let forbidden = |message: &str| Refused::new(Why::Forbidden, message);
+        let word = self.bearers.open_word(bearer);
+        let word = word.and_then(|it| serde_json::from_str::<Word>(&it).ok());
+        let word = word.ok_or_else(|| forbidden("this is no word of a job"))?;
+        let audience = audience.unwrap_or(&self.issuer);
+        if audience.is_empty() || audience.chars().count() > AUDIENCE_CHARS_MAX {
+            let message = format!("an audience has 1 to {AUDIENCE_CHARS_MAX} characters");
+            return Err(Refused::new(Why::Input, message));
+        }
+        let events = self.store.read(word.stream, Seq(0));
+        let events = events.map_err(|error| Refused::new(Why::Missing, error.to_string()))?;
+        let events: Vec<RunEvent> = events.into_iter().map(|it| it.event).collect();
+        if !is_open(&events, &word) {
+            return Err(forbidden("the job is over"));
+        }
+        let Some(RunEvent::RunCreated(request)) = events.first() else {
+            return Err(forbidden("there is no such run"));
+        };
+        let definition = events.iter().find_map(|it| match it {
+            RunEvent::JobPlanned(it) if it.key == word.job => Some(it),
+            _ => None,
+        });
+        let definition = definition.ok_or_else(|| forbidden("there is no such job"))?;
+        let failed = |error: IssuerError| Refused::new(Why::Missing, error.to_string());
+        if self.is_served {
+            self.keys.rotate_older(seconds(), KEY_DAYS * DAY_SECONDS).map_err(failed)?;
+        }
+        let claims = self.claims(request, definition, audience);
+        let token = self.keys.token(&claims, seconds()).map_err(failed)?;
+        Ok(token.expose().to_owned())
+    }
+
+    /// Where the keys are, and what tokens say.
+    pub(crate) fn discovery(&self) -> Json {
+        discovery(&self.issuer)
+    }
+
+    /// The keys that tokens are proven by.
+    pub(crate) fn key_set(&self) -> Result<Json, Refused> {
+        let failed = |error: IssuerError| Refused::new(Why::Missing, error.to_string());
+        self.keys.key_set(seconds()).map_err(failed)
+    }
+
+    fn claims(&self, request: &RunRequest, job: &JobDefinition, audience: &str) -> Claims {
+        let (owner, name) = request.repository.split_once('/').unwrap_or(("", &request.repository));
+        let payload = &request.event.payload["repository"];
+        // 0 is what a repository without a forge has: no number at all.
+        let number = |it: &Json| it.as_u64().filter(|it| *it != 0).map(|it| it.to_string());
+        let git_ref = &*request.event.git_ref;
+        let place = match &job.environment {
+            Some(environment) => Place::Environment(environment.to_string()),
+            None if request.event.name.starts_with("pull_request") => Place::PullRequest,
+            None => Place::Ref(git_ref.to_owned()),
+        };
+        let here = |path: &str| format!("{}/{path}@{git_ref}", request.repository);
+        let workflow = here(&request.workflow.path);
+        let called = job.file.as_deref().map(|it| match it.strip_prefix("./") {
+            Some(path) => here(path),
+            None => it.to_owned(),
+        });
+        let kind = if git_ref.starts_with("refs/tags/") { "tag" } else { "branch" };
+        let more = vec![
+            ("ref", git_ref.to_owned()),
+            ("ref_type", kind.to_owned()),
+            ("event_name", request.event.name.to_string()),
+            ("job_workflow_ref", called.unwrap_or_else(|| workflow.clone())),
+            ("workflow_ref", workflow),
+            ("workflow_sha", request.change.commit.to_string()),
+            ("run_number", request.run_number.to_string()),
+            ("run_attempt", request.attempt.to_string()),
+        ];
+        Claims {
+            issuer: self.issuer.clone(),
+            audience: audience.to_owned(),
+            subject: Subject {
+                owner: owner.to_owned(),
+                owner_id: number(&payload["owner"]["id"]),
+                repository: name.to_owned(),
+                repository_id: number(&payload["id"]),
+                place,
+            },
+            commit: Some(request.change.commit.to_string()),
+            actor: request.actor.to_string(),
+            run: request.run.to_string(),
+            more,
+        }
+    }
+}
+
+/// Whether a lease goes on.
+fn is_open(events: &[RunEvent], word: &Word) -> bool {
+    let mut is_open = false;
+    for event in events {
+        match event {
+            RunEvent::JobLeased { job, fence, .. } if *job == word.job => {
+                is_open = *fence == word.fence;
+            }
+            RunEvent::JobCompleted { job, .. } | RunEvent::JobLost { job, .. }
+                if *job == word.job =>
+            {
+                is_open = false;
+            }
+            RunEvent::RunCompleted { .. } => is_open = false,
+            _ => {}
+        }
+    }
+    is_open
+}
+
+/// Whether what runs came from a repository that is not ours.
+fn is_of_fork(request: &RunRequest) -> bool {
+    // The base's own workflow, at the base's own commit, runs for the others.
+    if &*request.event.name != "pull_request" {
+        return false;
+    }
+    let head = request.event.payload["pull_request"]["head"]["repo"]["full_name"].as_str();
+    head.is_none_or(|it| !it.eq_ignore_ascii_case(&request.repository))
+}
+
+fn seconds() -> u64 {
+    now().0 / 1_000
+}

@@ -1,0 +1,141 @@
+//! Jobs get tokens that say who they are: with `id-token: write`, while they go on, and from the server
+//! alone.
+
+use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use expect_test::expect;
+use serde_json::Value as Json;
+
+use crate::harness::wait_until;
+use crate::serving::Serving;
+
+const TOKENS: &str = r#"
+on: push
+permissions: { contents: read }
+jobs:
+  with:
+    runs-on: ubuntu-latest
+    permissions: { id-token: write }
+    steps:
+      - run: |
+          printf %s "$ACTIONS_ID_TOKEN_REQUEST_TOKEN" > $MARKS/bearer
+          echo "the word is $ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+          curl --silent --fail -H "Authorization: bearer $ACTIONS_ID_TOKEN_REQUEST_TOKEN" \
+            "$ACTIONS_ID_TOKEN_REQUEST_URL&audience=sts.amazonaws.com" > $MARKS/answer
+          touch $MARKS/asked
+          while ! test -e $MARKS/go; do sleep 0.02; done
+  without:
+    runs-on: ubuntu-latest
+    steps:
+      - run: printf %s "${ACTIONS_ID_TOKEN_REQUEST_TOKEN:-none}" > $MARKS/without
+  environment:
+    runs-on: ubuntu-latest
+    environment: staging
+    permissions: { id-token: write }
+    steps:
+      - run: |
+          curl --silent --fail -H "Authorization: bearer $ACTIONS_ID_TOKEN_REQUEST_TOKEN" \
+            "$ACTIONS_ID_TOKEN_REQUEST_URL" > $MARKS/staging
+"#;
+
+/// The claims of a token that a published key has signed.
+fn proven(serving: &Serving, answer: &str) -> Json {
+    let answer: Json = serde_json::from_str(answer).expect("JSON");
+    let token = answer["value"].as_str().expect("a token");
+    let document = serving.ask("GET", "/.well-known/openid-configuration", &[], "").json();
+    assert_eq!(document["issuer"], serving.url.as_str());
+    let place = document["jwks_uri"].as_str().and_then(|it| it.strip_prefix(&serving.url));
+    let keys = serving.ask("GET", place.expect("it lies at the server"), &[], "").json();
+    let (said, signature) = token.rsplit_once('.').expect("three parts");
+    let (head, payload) = said.split_once('.').expect("three parts");
+    let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).expect("it is base64");
+    let head: Json = serde_json::from_slice(&decoded(head)).expect("JSON");
+    let keys = keys["keys"].as_array().expect("a list").clone();
+    let key = keys.iter().find(|it| it["kid"] == head["kid"]).expect("it is published");
+    let number = |name: &str| decoded(key[name].as_str().expect("a number"));
+    let key = RsaPublicKeyComponents { n: number("n"), e: number("e") };
+    key.verify(&RSA_PKCS1_2048_8192_SHA256, said.as_bytes(), &decoded(signature)).expect("proven");
+    serde_json::from_slice(&decoded(payload)).expect("JSON")
+}
+
+#[test]
+fn a_job_gets_tokens_while_it_goes_on_and_no_other_does() {
+    let serving = Serving::of(TOKENS);
+    let bare = serving.place.path("app.git").display().to_string();
+    let agreed = serving.command(&[
+        "repositories",
+        "add",
+        &bare,
+        "--name",
+        "octo/app",
+        "--environment",
+        "staging",
+    ]);
+    assert_eq!(agreed.exit, 0, "{}", agreed.stderr);
+    assert_eq!(serving.push().exit, 0);
+    wait_until("the job's token", || serving.place.path("marks/asked").exists());
+    let mut claims = proven(&serving, &serving.mark("answer"));
+    let commit = claims["sha"].clone();
+    for (name, fixed) in [("jti", "…"), ("iss", "…"), ("sha", "…"), ("workflow_sha", "…")] {
+        claims[name] = fixed.into();
+    }
+    let seconds = claims["exp"].as_u64().expect("a time") - claims["iat"].as_u64().expect("a time");
+    assert_eq!(seconds, 300);
+    for name in ["exp", "iat", "nbf"] {
+        claims[name] = 0.into();
+    }
+    expect![[r#"
+        {
+          "iss": "…",
+          "aud": "sts.amazonaws.com",
+          "sub": "repo:octo/app:ref:refs/heads/main",
+          "jti": "…",
+          "iat": 0,
+          "nbf": 0,
+          "exp": 0,
+          "repository": "octo/app",
+          "repository_owner": "octo",
+          "actor": "mona",
+          "event_name": "push",
+          "run_id": "1",
+          "runner_environment": "self-hosted",
+          "sha": "…",
+          "ref": "refs/heads/main",
+          "ref_type": "branch",
+          "job_workflow_ref": "octo/app/.github/workflows/ci.yml@refs/heads/main",
+          "workflow_ref": "octo/app/.github/workflows/ci.yml@refs/heads/main",
+          "workflow_sha": "…",
+          "run_number": "1",
+          "run_attempt": "1"
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&claims).expect("JSON"));
+    assert!(commit.as_str().is_some_and(|it| it.len() == 40));
+    let ask = |bearer: &str, query: &str| {
+        let header = format!("Bearer {bearer}");
+        serving
+            .ask("GET", &format!("/oidc/token?{query}"), &[("authorization", &header)], "")
+            .status
+    };
+    let word = serving.mark("bearer");
+    assert_eq!(ask(&word, "audience=a"), 200);
+    assert_eq!(ask(&word, &format!("audience={}", "a".repeat(300))), 422);
+    assert_eq!(ask(&format!("{word}x"), ""), 403);
+    assert_eq!(ask(&serving.token, ""), 403, "a person is no job");
+    assert_eq!(serving.ask("GET", "/oidc/token", &[], "").status, 401);
+    // The word opens nothing else.
+    let header = format!("Bearer {word}");
+    assert_eq!(serving.ask("GET", "/api/v1/runs", &[("authorization", &header)], "").status, 401);
+    serving.leave("go");
+    let run = serving.ended("1");
+    assert_eq!(run["conclusion"], "success", "{run}");
+    assert_eq!(ask(&word, "audience=a"), 403, "the job is over");
+    assert_eq!(serving.mark("without"), "none");
+    let staging = proven(&serving, &serving.mark("staging"));
+    assert_eq!(staging["sub"], "repo:octo/app:environment:staging");
+    assert_eq!(staging["aud"], serving.url.as_str());
+    let log = serving.get("/runs/1/jobs/with/log.txt").text;
+    assert!(log.contains("the word is ***"), "{log}");
+    assert!(!log.contains(&word));
+    serving.end();
+}
