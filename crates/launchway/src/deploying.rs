@@ -3,6 +3,7 @@
 
 pub(crate) mod access;
 pub(crate) mod book;
+pub(crate) mod by_itself;
 pub(crate) mod checks;
 pub(crate) mod cloud;
 pub(crate) mod doors;

@@ -96,6 +96,20 @@ impl Repository {
         Ok(listed.unwrap_or_default().lines().filter_map(commit).collect())
     }
 
+    /// Every file that differs between a commit and this one; none where that commit is not known here.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn files_since(&self, known: &str) -> Result<Option<Vec<String>>, RepositoryError> {
+        // Whoever gives a hash gives no option, whatever stands in the journal.
+        if !known.bytes().all(|it| it.is_ascii_hexdigit()) {
+            return Ok(None);
+        }
+        let args = ["diff", "--name-only", "-z", "--no-renames", known, &self.head.id, "--"];
+        let listed = ask(&self.root, &args)?;
+        Ok(listed.map(|it| it.split_terminator('\0').map(str::to_owned).collect()))
+    }
+
     fn count(&self, range: &str) -> Result<usize, RepositoryError> {
         let limit = format!("--max-count={}", COMMITS_MAX + 1);
         let answer = git(&self.root, &["rev-list", "--count", &limit, range])?;

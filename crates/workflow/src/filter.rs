@@ -91,7 +91,7 @@ impl Pattern {
 }
 
 /// Whether a list takes the text: the last pattern that fits decides (conformance 30).
-pub(crate) fn takes(patterns: &[Pattern], text: &str) -> bool {
+pub fn takes(patterns: &[Pattern], text: &str) -> bool {
     let last = patterns.iter().rev().find(|pattern| pattern.fits(text));
     last.is_some_and(|pattern| !pattern.is_negative())
 }

@@ -31,7 +31,7 @@ mod uses;
 
 pub use action::{ActionInput, ActionManifest, ActionOutput, ActionRuns, DockerRuns, read_action};
 pub use empty_jobs::empty_jobs;
-pub use filter::{Pattern, PatternError};
+pub use filter::{Pattern, PatternError, takes};
 pub use matrix::{Leg, MatrixError};
 pub use model::{
     Access, CallJob, CallSecrets, Concurrency, Condition, Environment, Grants, Job, JobBody,

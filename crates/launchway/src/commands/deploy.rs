@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cli::{DeployArgs, Format};
 use crate::deploying::book::Book;
+use crate::deploying::by_itself;
 use crate::deploying::drive::Driver;
 use crate::deploying::foresee::foresee;
 use crate::deploying::request::build;
@@ -56,8 +57,22 @@ pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
     let driver = Driver { book: &book, state, found: &found, format };
     let _place = driver.take(&args.of.environment)?;
     driver.finish_open(&args.of.environment)?;
+    if let Some(why) = by_itself::untouched(&found, &book, &wish)? {
+        return Ok(nothing_deployed(&args.of.environment, &why, format));
+    }
     // Behind what was left open: what ran well there last may be another by now.
     driver.begin(build(&found, &book, state, &wish)?, agreed)
+}
+
+/// Nobody asked for a deployment by hand, and none is due by itself.
+fn nothing_deployed(environment: &str, why: &str, format: Format) -> Exit {
+    if format == Format::Json {
+        let line = json!({ "type": "nothing_deployed", "environment": environment, "why": why });
+        out(&line.to_string());
+    } else {
+        out(&format!("nothing is deployed to {environment}: {why}"));
+    }
+    Exit::Done
 }
 
 /// Looks, and says what would be done.

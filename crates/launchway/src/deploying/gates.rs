@@ -11,6 +11,7 @@ use settings::{Environment, Journal, Protect, Weekday, Window};
 use syntax::Span;
 use workflow::Pattern;
 
+use super::by_itself;
 use super::people::{self, People};
 use super::rules::Ruling;
 use super::wish::Agreement;
@@ -21,7 +22,7 @@ use crate::settings_file::Found;
 const LEVEL_BY_HAND: u32 = 4;
 
 /// The lowest level at which a deployment begins without a person.
-const LEVEL_ALONE: u32 = 5;
+pub(super) const LEVEL_ALONE: u32 = 5;
 
 /// What is typed to go back.
 pub(crate) const GOING_BACK: &str = "ROLLBACK";
@@ -91,6 +92,11 @@ pub(crate) fn of(
         let message = format!("{name} has the level {level}: nothing is deployed there");
         return Err(forbidden(message)
             .hint(format!("from level {LEVEL_BY_HAND} on a person may: level: {LEVEL_BY_HAND}")));
+    }
+    if level >= LEVEL_ALONE && !attempt.restores && attempt.agreed.is_nobody() {
+        for deploy in [ruled, environment].into_iter().filter_map(|it| it.deploy.as_ref()) {
+            by_itself::must_be_of(name, deploy, attempt.branch)?;
+        }
     }
     for protect in [&ruled.protect, &environment.protect] {
         if !attempt.restores {

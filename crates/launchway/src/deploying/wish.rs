@@ -33,6 +33,11 @@ pub(crate) struct Agreement<'a> {
 }
 
 impl Agreement<'_> {
+    /// Whether no person starts it: there is none at a terminal, and none agreed beforehand.
+    pub(crate) fn is_nobody(&self) -> bool {
+        !self.terminal && !self.yes && self.word.is_none()
+    }
+
     /// Of somebody who only looks: nothing is asked, and nothing done.
     pub(crate) fn to_look() -> Agreement<'static> {
         Agreement { yes: true, terminal: true, ..Agreement::default() }

@@ -49,6 +49,7 @@ mod bad_input;
 mod beside;
 #[cfg(feature = "docker")]
 mod build;
+mod by_itself;
 #[cfg(feature = "docker")]
 mod containers;
 #[cfg(feature = "docker")]

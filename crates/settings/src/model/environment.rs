@@ -46,11 +46,11 @@ pub struct Environment {
 /// What starts a deployment, or from where it comes.
 #[derive(Clone, Debug)]
 pub enum Deploy {
-    /// A push.
+    /// A push, where nobody has to start it.
     On {
         /// Of this branch.
         branch: Text,
-        /// That touches these; anything where it is empty.
+        /// That touches these since what runs; anything where it is empty.
         paths: Vec<Text>,
     },
     /// The release of another environment, the very same digest.

@@ -110,7 +110,11 @@ static DEPLOY: Shape = Shape {
     short: None,
     one_of: &["on", "promote"],
     keys: &[
-        Key::optional("on", Kind::Shape(&ON), "A push that asks for a deployment.").not_yet(),
+        Key::optional(
+            "on",
+            Kind::Shape(&ON),
+            "What is deployed without a person, at level 5: pushes that ask for it.",
+        ),
         Key::optional(
             "promote",
             Kind::Reference(Named::Environment),
@@ -124,8 +128,8 @@ static ON: Shape = Shape {
     short: Some("branch"),
     one_of: &[],
     keys: &[
-        Key::required("branch", Kind::Form(&form::REF), "A push of this branch."),
-        Key::optional("paths", GLOBS, "Only where it touches these."),
+        Key::required("branch", Kind::Form(&form::REF), "What is checked out must be this branch."),
+        Key::optional("paths", GLOBS, "Only where these changed since what runs there."),
     ],
 };
 

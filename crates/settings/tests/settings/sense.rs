@@ -242,8 +242,6 @@ fn what_works_and_is_not_wise() {
         expect![[r#"
             6:34 on | note[settings-advice]: at level 4 a push only asks: a person starts the deployment
                 hint: `level: 5` lets it go by itself
-            6:34 on | warning[settings-not-yet]: nothing acts upon `deploy.on` yet
-                hint: a deployment that needs it is refused
         "#]],
     );
     check_environment(

@@ -381,3 +381,61 @@ fn what_is_protected_wants_a_journal_that_others_see() {
         ],
     );
 }
+
+/// Where nobody starts it, only pushes of that branch are deployed; a person is not bound by it.
+#[test]
+fn what_is_deployed_by_itself() {
+    let alone = |branch: Option<&'static str>| {
+        move |attempt: &mut Attempt<'_>| {
+            attempt.agreed = Agreement::default();
+            attempt.branch = branch;
+        }
+    };
+    let on = "    level: 5\n    deploy: { on: develop }\n";
+    check(on, alone(Some("develop")), &expect!["[]"]);
+    check(
+        on,
+        alone(Some("main")),
+        &expect!["Forbidden: production is deployed to by itself from develop; this is main"],
+    );
+    check(
+        on,
+        alone(None),
+        &expect!["Forbidden: production is deployed to by itself from develop; this is no branch"],
+    );
+    check(on, |it| it.agreed = Agreement { yes: true, ..Agreement::default() }, &expect!["[]"]);
+    check(on, |_| {}, &expect!["[]"]);
+    // Who goes back was let in before, and says so.
+    check(
+        on,
+        |it| (it.restores, it.agreed.yes, it.agreed.terminal) = (true, true, false),
+        &expect!["[]"],
+    );
+    let pattern = "    level: 5\n    deploy: { on: { branch: 'release/**' } }\n";
+    check(pattern, alone(Some("release/1/2")), &expect!["[]"]);
+    check(
+        pattern,
+        alone(Some("main")),
+        &expect!["Forbidden: production is deployed to by itself from release/**; this is main"],
+    );
+    // The commit that ships may not widen it.
+    check_both(
+        on,
+        "    level: 5\n",
+        alone(Some("main")),
+        &expect!["Forbidden: production is deployed to by itself from develop; this is main"],
+    );
+    check_both(
+        "    level: 5\n",
+        on,
+        alone(Some("main")),
+        &expect!["Forbidden: production is deployed to by itself from develop; this is main"],
+    );
+    check(
+        "    level: 5\n    deploy: { on: { branch: '[a' } }\n",
+        alone(Some("a")),
+        &expect![[r#"
+        Refused: `deploy.on`: [a: `[` is not closed
+          patterns are those of a workflow's `branches` and `paths`"#]],
+    );
+}
