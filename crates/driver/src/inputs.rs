@@ -19,6 +19,8 @@ pub enum Input {
     Report {
         /// Who.
         lease: Lease,
+        /// Which report of the lease it is; none where nobody says anything twice.
+        number: Option<u64>,
         /// What.
         report: Report,
     },
@@ -60,4 +62,6 @@ pub enum Input {
     },
     /// Leave everything as it is and go: the workers notice by themselves.
     Detach,
+    /// The same without waiting for anybody: workers that outlive their driver go on.
+    Leave,
 }

@@ -135,6 +135,8 @@ struct Round {
     events: Vec<(StreamId, RunEvent)>,
     /// Each behind as many of the events as it says: a step's lines come after its beginning.
     grown: Vec<(usize, Lease, Grown)>,
+    /// Leases that somebody spoke under, or that were said to be over.
+    spoken: BTreeSet<Lease>,
 }
 
 impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
@@ -233,6 +235,7 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         self.append(&round, at)?;
         self.leave_groups();
         self.poisoned = false;
+        self.answer(std::mem::take(&mut round.spoken));
         self.tell(round);
         self.act(at)?;
         refused.map_or(Ok(()), |refusal| Err(DriverError::Refused(refusal)))
@@ -253,6 +256,13 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         at: Timestamp,
         round: &mut Round,
     ) -> Result<Result<(), Refusal>, DriverError> {
+        let spoken = match &input {
+            Input::Report { lease, number: Some(_), .. } | Input::WorkerGone { lease, .. } => {
+                round.spoken.insert(lease.clone());
+                Some(lease.clone())
+            }
+            _ => None,
+        };
         let inputs = self.translate(input, at, round);
         let mut answer = Ok(());
         for input in inputs {
@@ -262,6 +272,10 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
             );
             match decide(&self.state, &self.definitions, input) {
                 Ok(events) => self.fold(events, round)?,
+                // One that skips a report, or says what cannot be, is not to be trusted with more.
+                Err(Refusal::Gap { .. } | Refusal::Misplaced { .. }) if spoken.is_some() => {
+                    spoken.iter().for_each(|lease| self.jobs.kill(lease));
+                }
                 // A worker that is too late is no mistake of anybody.
                 Err(_) if heard => {}
                 Err(refusal) => answer = Err(refusal),
@@ -285,11 +299,11 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
                 }
                 vec![scheduler::Input::CreateRun { request, carried }]
             }
-            Input::Report { lease, report: Report::LogGrew { bytes, step, own } } => {
+            Input::Report { lease, report: Report::LogGrew { bytes, step, own }, .. } => {
                 round.grown.push((round.events.len(), lease, Grown { step, own, bytes }));
                 Vec::new()
             }
-            Input::Report { lease, report } => {
+            Input::Report { lease, number, report } => {
                 if !self.is_leased(&lease) {
                     return Vec::new();
                 }
@@ -297,7 +311,7 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
                 let log = if ends { self.home.keep_log(&lease) } else { None };
                 let runner = self.home.runner(lease.stream, &lease.job);
                 let Lease { stream, job, fence } = lease;
-                vec![scheduler::Input::Report { stream, job, fence, report, runner, log }]
+                vec![scheduler::Input::Report { stream, job, fence, number, report, runner, log }]
             }
             Input::WorkerGone { lease: Lease { stream, job, fence }, reason } => {
                 vec![scheduler::Input::WorkerGone { stream, job, fence, reason, at }]
@@ -323,7 +337,7 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
                 let answer = scheduler::Input::Answer { stream, job, answer, at };
                 read.into_iter().chain([answer]).collect()
             }
-            Input::Detach => Vec::new(),
+            Input::Detach | Input::Leave => Vec::new(),
         }
     }
 
@@ -350,6 +364,18 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
             Err(_) => {
                 self.unread.insert((stream, job), at);
                 None
+            }
+        }
+    }
+
+    /// After the append: whoever spoke is told how far he was heard, or that he has no lease.
+    fn answer(&mut self, spoken: BTreeSet<Lease>) {
+        for lease in spoken {
+            let run = self.state.run(lease.stream);
+            let job = run.and_then(|run| run.job(&lease.job));
+            match job.filter(|job| job.lease.is_some_and(|(fence, _)| fence == lease.fence)) {
+                Some(job) => self.jobs.heard(&lease, job.heard),
+                None => self.jobs.closed(&lease),
             }
         }
     }
@@ -549,5 +575,5 @@ fn could_not_start(lease: &Lease, message: String, at: Timestamp) -> [Input; 2] 
         environment_url: None,
         at,
     };
-    [said, ended].map(|report| Input::Report { lease: lease.clone(), report })
+    [said, ended].map(|report| Input::Report { lease: lease.clone(), number: None, report })
 }

@@ -82,7 +82,7 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Shell<J, W, H, O> {
                 Err(RecvTimeoutError::Disconnected) => std::thread::sleep(LOOK),
             }
             inputs.extend(self.inputs.try_iter().take(ROUND_INPUTS_MAX));
-            if inputs.iter().any(|input| matches!(input, Input::Detach)) {
+            if inputs.iter().any(|input| matches!(input, Input::Detach | Input::Leave)) {
                 return Ok(Ended::Detached);
             }
             if self.round.next_deadline().is_some_and(|deadline| deadline <= now()) {
@@ -93,7 +93,8 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Shell<J, W, H, O> {
 
     /// Runs until somebody wants it to end ([`Input::Detach`]), whether or not there is anything to
     /// do: more may come. Then no job begins any more, and those that run have `grace` to end; a
-    /// second such wish does not wait for them. After each round `looked` is given the loop.
+    /// second such wish, or [`Input::Leave`], does not wait for them. After each round `looked` is
+    /// given the loop.
     ///
     /// # Errors
     /// When the journal fails.
@@ -123,13 +124,18 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Shell<J, W, H, O> {
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
             inputs.extend(self.inputs.try_iter().take(ROUND_INPUTS_MAX));
+            if inputs.iter().any(|input| matches!(input, Input::Leave)) {
+                // What was heard is written down; nothing else is begun.
+                self.round.begin_nothing();
+                ends_at = Some(Timestamp(0));
+            }
             for _ in inputs.extract_if(.., |input| matches!(input, Input::Detach)) {
                 self.round.begin_nothing();
                 let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
                 let wanted_before = ends_at.is_some();
                 let at =
                     if wanted_before { now() } else { Timestamp(now().0.saturating_add(grace)) };
-                ends_at = Some(at);
+                ends_at = ends_at.map_or(Some(at), |before| Some(before.min(at)));
             }
             if self.round.next_deadline().is_some_and(|deadline| deadline <= now()) {
                 inputs.push(Input::Tick);

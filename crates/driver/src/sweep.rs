@@ -3,10 +3,11 @@
 //! Only what carries a tracking id of the journal is touched. A run whose owner lives is left alone
 //! (`owner.rs`). What follows from a loss is decided by the scheduler; nothing is started here.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use event::{BlobId, JobDefinition, JobKey, RunRequest, StreamId, Timestamp};
+use event::{BlobId, JobDefinition, JobKey, RunEvent, RunRequest, Seq, StreamId, Timestamp};
 use mask::MaskedText;
 use ports::{Jobs, Journal, Lease};
 use protocol::JobSpec;
@@ -26,14 +27,17 @@ pub struct Swept {
     pub free: Vec<Owner>,
     /// Jobs whose worker was gone.
     pub lost: Vec<(StreamId, JobKey)>,
+    /// Runs that were left alone because a worker of theirs waits for its server.
+    pub spared: Vec<StreamId>,
     /// Runs that could not be read, and why; they are left as they are.
     pub unreadable: Vec<(StreamId, DriverError)>,
     /// Runs whose owner could not be told, and why.
     pub unknown: Vec<OwnerError>,
 }
 
-/// Sweeps every open run that nobody owns. All are folded before anything is decided, because runs
-/// of one invocation may share concurrency groups.
+/// Sweeps every open run that nobody owns and that is not `spared`. All are folded before anything is
+/// decided, because runs of one invocation may share concurrency groups. What a run is spared for is
+/// asked with each of its leases: a worker that waits for its server is not lost.
 ///
 /// # Errors
 /// When the journal cannot say which runs are open, or does not take the losses.
@@ -42,6 +46,7 @@ pub fn sweep<J: Journal + Clone, O: Observer>(
     owners: &Path,
     at: Timestamp,
     observer: O,
+    spared: &dyn Fn(&Lease) -> bool,
 ) -> Result<Swept, DriverError> {
     let settings = Settings { width: 0, tracking: Arc::from("") };
     let mut swept = Swept::default();
@@ -49,6 +54,7 @@ pub fn sweep<J: Journal + Clone, O: Observer>(
     for stream in journal.open_streams().map_err(DriverError::Journal)? {
         match Owner::claim(owners, stream) {
             Ok(None) => {}
+            Ok(Some(_)) if is_spared(&journal, stream, spared) => swept.spared.push(stream),
             Err(error) => swept.unknown.push(error),
             Ok(Some(owner)) => match round.adopt(stream) {
                 Ok(()) => swept.free.push(owner),
@@ -70,6 +76,21 @@ pub fn sweep<J: Journal + Clone, O: Observer>(
     let is_open = |stream| round.state().run(stream).is_some_and(|it| it.conclusion().is_none());
     swept.free.retain(|owner| is_open(owner.stream()));
     Ok(swept)
+}
+
+/// Whether a run has a lease that is spared. Who cannot be read is told below.
+fn is_spared<J: Journal>(journal: &J, stream: StreamId, spared: &dyn Fn(&Lease) -> bool) -> bool {
+    let mut leases = BTreeMap::new();
+    for envelope in journal.read(stream, Seq(0)).unwrap_or_default() {
+        match envelope.event {
+            RunEvent::JobLeased { job, fence, .. } => drop(leases.insert(job, fence)),
+            RunEvent::JobLost { job, .. } | RunEvent::JobCompleted { job, .. } => {
+                leases.remove(&job);
+            }
+            _ => {}
+        }
+    }
+    leases.into_iter().any(|(job, fence)| spared(&Lease { stream, job, fence }))
 }
 
 /// Ends what a dead owner's worker left, and says what is known of it.

@@ -375,8 +375,21 @@ pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// Ends what launchways that were killed left running, and writes what became of their jobs.
-pub(crate) fn sweep(state: &StateFolder, store: &Arc<Store>) -> Result<driver::Swept, Failure> {
-    driver::sweep(Arc::clone(store), &state.owners(), now(), ())
+/// Ends what launchways that were killed left running, and writes what became of their jobs. Workers
+/// of a server that is away go on, but for those of a run that is `wanted`.
+pub(crate) fn sweep(
+    state: &StateFolder,
+    store: &Arc<Store>,
+    wanted: Option<StreamId>,
+) -> Result<driver::Swept, Failure> {
+    let spared = |lease: &Lease| {
+        Some(lease.stream) != wanted && driver::is_living(&job_folder(state, store.logs(), lease))
+    };
+    driver::sweep(Arc::clone(store), &state.owners(), now(), (), &spared)
         .map_err(|error| Failure::caused(Exit::Missing, error))
+}
+
+/// The folder that the job of a lease runs in.
+pub(crate) fn job_folder(state: &StateFolder, logs: &Logs, lease: &Lease) -> PathBuf {
+    state.attempt(lease.stream).join(log_of(logs, lease).file_stem().unwrap_or_default())
 }

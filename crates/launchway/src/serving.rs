@@ -19,6 +19,7 @@ pub(crate) mod hook;
 mod intake;
 pub(crate) mod repositories;
 mod stood;
+mod take_up;
 mod tokens;
 
 pub(crate) use drive::{Driving, Handle};

@@ -113,4 +113,13 @@ pub trait Jobs {
     fn cancel(&mut self, lease: &Lease);
     /// Ends it and its process tree at once.
     fn kill(&mut self, lease: &Lease);
+    /// So many numbered reports of the lease are in the journal: nobody has to keep them.
+    fn heard(&mut self, lease: &Lease, reports: u64) {
+        let _ = (lease, reports);
+    }
+    /// The lease is over, and the journal says so: what is left of its job goes, and a worker that
+    /// still speaks under it ends.
+    fn closed(&mut self, lease: &Lease) {
+        let _ = lease;
+    }
 }

@@ -39,13 +39,41 @@ pub enum ToWorker {
     Start(Box<JobSpec>),
     /// End the job in the order of conformance 138. A second one kills at once.
     Cancel,
+    /// The first message on [`ATTACH_SOCKET`]: somebody who remembers that many reports of this lease
+    /// takes over. The worker says what is behind them, then what comes. Another fence is not answered.
+    Attach {
+        /// The lease.
+        fence: Fence,
+        /// Numbered reports that are remembered.
+        heard: u64,
+    },
+    /// So many numbered reports are remembered now: the worker need not keep them.
+    Heard {
+        /// From the beginning of the lease.
+        reports: u64,
+    },
+    /// The lease was given up: the worker ends its tree, and nobody hears what it still says.
+    Over,
 }
+
+/// In a job's folder: where a worker that outlives its driver ([`JobOptions::outlives`]) is found.
+pub const ATTACH_SOCKET: &str = "attach.sock";
+
+/// In a job's folder: the numbered reports of a worker that outlives its driver, as they went over the
+/// socket, from the first. Where it is not there, no step of the job ever began.
+pub const REPORTS_FILE: &str = "reports.jsonl";
+
+/// In a job's folder: what a worker that outlives its driver wrote to its standard error.
+pub const ERRORS_FILE: &str = "worker.err";
 
 /// From the worker to the driver. Every one carries the fence of its job's lease.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FromWorker {
     /// The lease it reports under.
     pub fence: Fence,
+    /// Which report of the lease it is, from 0; none for [`Report::LogGrew`], which nobody remembers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
     /// What it reports.
     pub report: Report,
 }
@@ -229,6 +257,9 @@ pub struct JobOptions {
     /// Where the job gets tokens of OIDC; none where it may not have any.
     #[serde(default)]
     pub id_token: Option<IdTokenDoor>,
+    /// The worker goes on while its driver is away, and waits for the next one.
+    #[serde(default)]
+    pub outlives: bool,
 }
 
 /// Where a job gets tokens that say who it is (`ACTIONS_ID_TOKEN_REQUEST_URL` and `.._TOKEN`).

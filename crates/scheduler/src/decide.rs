@@ -45,6 +45,8 @@ pub enum Input {
         job: JobKey,
         /// The lease it speaks under.
         fence: Fence,
+        /// Which report of the lease it is, from 0; none where nobody says anything twice.
+        number: Option<u64>,
         /// What.
         report: Report,
         /// The runner's name.
@@ -171,6 +173,16 @@ pub enum Refusal {
         /// What came.
         report: &'static str,
     },
+    /// Reports before it are missing.
+    #[error("report {number} of `{job}` came, and {heard} was next")]
+    Gap {
+        /// The job.
+        job: JobKey,
+        /// The one that came.
+        number: u64,
+        /// The one that was to come.
+        heard: u64,
+    },
     /// Nothing waits for a person.
     #[error("no job of the run {0} waits for a person")]
     NothingToResume(StreamId),
@@ -188,8 +200,11 @@ pub fn decide(state: &State, definitions: &Definitions, input: Input) -> Result<
         Input::CreateRun { request, carried } => {
             create::create(state, definitions, *request, carried)
         }
-        Input::Report { stream, job, fence, report, runner, log } => {
+        Input::Report { stream, job, fence, number, report, runner, log } => {
             let lease = report::Leased { stream, job, fence };
+            if report::is_known(state, &lease, number)? {
+                return Ok(Vec::new());
+            }
             report::report(state, &lease, report, &runner, log)
         }
         Input::WorkerGone { stream, job, fence, reason, at } => {

@@ -395,12 +395,8 @@ impl Fold<'_> {
             (Phase::Free | Phase::Parked | Phase::Queued, RunEvent::JobReady { at, .. }) => {
                 self.job_ready(id, *at);
             }
-            (
-                _,
-                RunEvent::AnnotationAdded { .. }
-                | RunEvent::NotEnforced { .. }
-                | RunEvent::JobApprovalRefused { .. },
-            ) => {}
+            (_, RunEvent::JobApprovalRefused { .. }) => {}
+            (_, RunEvent::AnnotationAdded { .. } | RunEvent::NotEnforced { .. }) => self.heard(id),
             (_, RunEvent::JobCompleted { fence, conclusion, outputs, .. }) => {
                 if !may_complete(&phase, *fence, self.node(id)) {
                     return Err(self.illegal(key.as_str(), phase.name()));
@@ -427,6 +423,10 @@ impl Fold<'_> {
                 self.finish(id, *conclusion, outputs);
             }
             (_, RunEvent::CancelRequested { reason, at, .. }) if phase != Phase::Ended => {
+                // The annotation before it, of the same decision, is nobody's report.
+                if matches!(reason, CancelReason::Timeout { .. }) {
+                    self.run_mut().node_mut(id).unhear();
+                }
                 self.job_cancelled(id, reason, *at);
             }
             _ => return self.of_worker(key, id, &phase),
@@ -444,7 +444,7 @@ impl Fold<'_> {
                 self.run_mut().last_fence = *fence;
                 self.state.open_lease(self.stream, id);
                 let (fence, tracking_id) = (*fence, Arc::clone(tracking_id));
-                let lease = Lease { fence, tracking_id, deadline: None };
+                let lease = Lease { fence, tracking_id, deadline: None, heard: 0 };
                 self.change(id, |node| node.phase = Phase::Leased(lease));
             }
             (Phase::Leased(lease), RunEvent::JobStarted { fence, at, .. })
@@ -459,7 +459,7 @@ impl Fold<'_> {
                 | RunEvent::StepCompleted { .. }
                 | RunEvent::SummaryWritten { .. }
                 | RunEvent::ArtifactUploaded { .. },
-            ) => {}
+            ) => self.heard(id),
             (Phase::Leased(lease) | Phase::Running(lease), RunEvent::JobLost { fence, .. })
                 if lease.fence == *fence =>
             {
@@ -523,7 +523,13 @@ impl Fold<'_> {
         }
     }
 
+    /// One event stands for one report of a worker, so the events say how many were heard.
+    fn heard(&mut self, id: NodeId) {
+        self.run_mut().node_mut(id).hear();
+    }
+
     fn job_started(&mut self, id: NodeId, mut lease: Lease, at: Timestamp) {
+        lease.heard += 1;
         self.change(id, |node| {
             // A cancel that came first has set its own deadline.
             if node.cancel.is_none() {

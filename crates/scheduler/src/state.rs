@@ -177,6 +177,8 @@ pub(crate) struct Lease {
     pub(crate) fence: Fence,
     pub(crate) tracking_id: Arc<str>,
     pub(crate) deadline: Option<Timestamp>,
+    /// Reports of its worker that are in the journal: the next one has this number.
+    pub(crate) heard: u64,
 }
 
 /// How a node ended.
@@ -211,6 +213,13 @@ impl Phase {
 
     /// The lease, where a worker has or is to have it.
     pub(crate) fn lease(&self) -> Option<&Lease> {
+        match self {
+            Phase::Leased(lease) | Phase::Running(lease) => Some(lease),
+            _ => None,
+        }
+    }
+
+    fn lease_mut(&mut self) -> Option<&mut Lease> {
         match self {
             Phase::Leased(lease) | Phase::Running(lease) => Some(lease),
             _ => None,
@@ -255,6 +264,20 @@ impl Ancestry {
 impl Node {
     pub(crate) fn is_open(&self) -> bool {
         self.phase != Phase::Ended
+    }
+
+    /// Its worker was heard once more. No index set depends on it.
+    pub(crate) fn hear(&mut self) {
+        if let Some(lease) = self.phase.lease_mut() {
+            lease.heard += 1;
+        }
+    }
+
+    /// What was last heard was not its worker: the loop itself said it.
+    pub(crate) fn unhear(&mut self) {
+        if let Some(lease) = self.phase.lease_mut() {
+            lease.heard = lease.heard.saturating_sub(1);
+        }
     }
 
     /// Its definition; what has passed planning has one.
@@ -417,6 +440,8 @@ pub struct JobView<'s> {
     pub definition: Option<&'s JobDefinition>,
     /// Its lease, where a worker has or is to have it: fence and tracking id.
     pub lease: Option<(Fence, &'s Arc<str>)>,
+    /// Reports that were heard under the lease.
+    pub heard: u64,
 }
 
 impl Run {
@@ -460,6 +485,7 @@ impl Run {
             leg_of: node.matrix.map(|it| &self.node(it).key),
             definition: node.definition.as_deref(),
             lease: node.phase.lease().map(|lease| (lease.fence, &lease.tracking_id)),
+            heard: node.phase.lease().map_or(0, |lease| lease.heard),
         }
     }
 

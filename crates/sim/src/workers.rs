@@ -10,7 +10,7 @@ use event::{
 };
 use mask::MaskedText;
 use ports::{Jobs, Lease};
-use protocol::{JobOptions, JobPaths, JobSpec};
+use protocol::{JobOptions, JobPaths, JobSpec, Report};
 use scheduler::{GateRead, Surroundings};
 
 /// One worker, as far as the story knows it.
@@ -19,16 +19,26 @@ pub(crate) struct Worker {
     pub(crate) started: bool,
     pub(crate) cancelled: bool,
     pub(crate) killed: bool,
+    /// Whether a driver listens.
+    pub(crate) attached: bool,
+    /// Its numbered reports, where it outlives its driver.
+    pub(crate) spool: Vec<Report>,
 }
 
 /// All workers of the world, and what they ever said.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Crew {
     pub(crate) living: BTreeMap<Lease, Worker>,
+    /// Workers that ended; their folders stay until their leases are over.
+    pub(crate) ended: BTreeMap<Lease, Worker>,
+    /// What each worker kept, for ever.
+    pub(crate) spools: BTreeMap<Lease, Vec<Report>>,
     /// Leases that were ever started: a second start is a fault of the loop.
     pub(crate) started: BTreeMap<Lease, u64>,
     /// Old reports, to be said again.
-    pub(crate) said: Vec<(Lease, protocol::Report)>,
+    pub(crate) said: Vec<(Lease, Option<u64>, Report)>,
+    /// What must not be, the first of it.
+    pub(crate) broken: Option<String>,
 }
 
 /// The door to the crew.
@@ -41,7 +51,12 @@ impl Jobs for FakeJobs {
         let lease = Lease { stream, job: spec.job, fence: spec.fence };
         let mut crew = self.0.borrow_mut();
         *crew.started.entry(lease.clone()).or_default() += 1;
-        crew.living.insert(lease, Worker::default());
+        let same_job = |it: &&Lease| it.stream == lease.stream && it.job == lease.job;
+        if let Some(other) = crew.living.keys().find(same_job) {
+            let (job, one, two) = (&lease.job, other.fence, lease.fence);
+            crew.broken = Some(format!("`{job}` has two workers, under {one} and {two}"));
+        }
+        crew.living.insert(lease, Worker { attached: true, ..Worker::default() });
     }
 
     fn cancel(&mut self, lease: &Lease) {
@@ -54,6 +69,20 @@ impl Jobs for FakeJobs {
         if let Some(worker) = self.0.borrow_mut().living.get_mut(lease) {
             worker.killed = true;
         }
+    }
+
+    fn heard(&mut self, lease: &Lease, reports: u64) {
+        let mut crew = self.0.borrow_mut();
+        let said = crew.spools.get(lease).map_or(0, |spool| spool.len() as u64);
+        if reports > said {
+            crew.broken = Some(format!("{reports} reports were heard, {said} were said"));
+        }
+    }
+
+    fn closed(&mut self, lease: &Lease) {
+        let mut crew = self.0.borrow_mut();
+        crew.living.remove(lease);
+        crew.ended.remove(lease);
     }
 }
 

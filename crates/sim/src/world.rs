@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use driver::{DriverError, Input, Loop, Quiet, Settings};
 use event::{
-    Attempt, CancelReason, Change, Conclusion, EventRef, ExitKind, Fence, JobKey, LogRange, RunId,
-    RunRequest, Selection, StepKey, StreamId, Terms, Timestamp, WorkflowFile,
+    Attempt, CancelReason, Change, Conclusion, EventRef, ExitKind, Fact as _, Fence, JobKey,
+    LogRange, RunEvent, RunId, RunRequest, Selection, Seq, StepKey, StreamId, Terms, Timestamp,
+    WorkflowFile,
 };
 use mask::MaskedText;
 use ports::{Fault, Journal as _, Lease, MemoryJournal};
@@ -68,6 +69,8 @@ struct World {
     told: Vec<String>,
     visits: Visits,
     starts: u64,
+    /// Whether workers outlive their driver.
+    outlives: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -123,6 +126,7 @@ impl World {
         let journal = Shared::default();
         let crew = Rc::new(RefCell::new(Crew::default()));
         let broken_every = random.percent(20).then(|| 5 + random.below(5) as u64);
+        let outlives = random.percent(60);
         let home = FakeHome { broken_every, ..FakeHome::default() };
         let jobs = FakeJobs(Rc::clone(&crew));
         let driven = driven(0, journal.clone(), jobs, home.clone());
@@ -138,6 +142,7 @@ impl World {
             told: Vec::new(),
             visits: Visits::default(),
             starts: 0,
+            outlives,
         }
     }
 
@@ -157,7 +162,7 @@ impl World {
         self.crash()?;
         for _ in 0..HEALING_ROUNDS_MAX {
             if self.driven.quiet() == Quiet::Done {
-                return Ok(());
+                return self.once();
             }
             let input = self.heal();
             self.round(input.into_iter().collect())?;
@@ -174,13 +179,13 @@ impl World {
         let first = self.crew.borrow().living.keys().next().cloned();
         if let Some(lease) = first {
             let worker = self.crew.borrow().living[&lease].clone();
-            return Some(if worker.killed {
+            return if worker.killed {
                 self.gone(lease)
             } else if worker.started {
                 self.ends(lease, Conclusion::Success)
             } else {
                 self.starts(lease)
-            });
+            };
         }
         self.now.0 += 60_000;
         let gates = self.gated();
@@ -216,37 +221,121 @@ impl World {
         if twice {
             return Err("a lease was started twice".to_owned());
         }
-        if let Some(broken) = self.driven.observer().broken.clone() {
+        let broken = self.driven.observer().broken.clone();
+        if let Some(broken) = broken.or_else(|| self.crew.borrow().broken.clone()) {
             return Err(broken);
         }
         let folded = self.driven.observer().state() == self.driven.state();
         if folded { Ok(()) } else { Err("the fold of the events is not the state".to_owned()) }
     }
 
-    /// The process dies: its workers end, another folds the journal and says which are gone.
+    /// What workers said stands in the journal, each report once and in its order; and whoever said
+    /// that its job is over was heard.
+    fn once(&self) -> Result<(), String> {
+        let crew = self.crew.borrow();
+        let heard = self.heard()?;
+        for (lease, spool) in &crew.spools {
+            let kinds: Vec<&str> = spool.iter().map(event_kind).collect();
+            let told = heard.get(lease).cloned().unwrap_or_default();
+            if !kinds.starts_with(&told) {
+                return Err(format!("{lease:?} said {kinds:?}, the journal has {told:?}"));
+            }
+            if kinds.last() == Some(&"JobCompleted") && told != kinds {
+                return Err(format!("{lease:?} was over, and the journal has {told:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the journal has of each lease's worker: the kinds of its events, in order.
+    fn heard(&self) -> Result<BTreeMap<Lease, Vec<&'static str>>, String> {
+        let mut heard: BTreeMap<Lease, Vec<&str>> = BTreeMap::new();
+        for run in 1..=self.runs {
+            let stream = StreamId::Run(RunId(run), Attempt(1));
+            let mut leases = BTreeMap::new();
+            for envelope in self.journal.read(stream, Seq(0)).map_err(|it| it.to_string())? {
+                let event: RunEvent = envelope.event;
+                let is_report = match &event {
+                    RunEvent::JobLeased { job, fence, .. } => {
+                        leases.insert(job.clone(), *fence);
+                        false
+                    }
+                    RunEvent::JobStarted { .. }
+                    | RunEvent::StepStarted { .. }
+                    | RunEvent::StepCompleted { .. } => true,
+                    RunEvent::NotEnforced { job, .. } => job.is_some(),
+                    // One that could not be given to a worker at all fails without one.
+                    RunEvent::JobCompleted { fence, exit, .. } => {
+                        fence.is_some() && *exit != ExitKind::InfraFailure
+                    }
+                    _ => false,
+                };
+                let lease = event.job().and_then(|job| Some((job.clone(), *leases.get(job)?)));
+                if let (true, Some((job, fence))) = (is_report, lease) {
+                    heard.entry(Lease { stream, job, fence }).or_default().push(event.kind());
+                }
+            }
+        }
+        Ok(heard)
+    }
+
+    /// The process dies. Workers end with it, or go on and are found again.
     fn crash(&mut self) -> Result<(), String> {
         self.crashes += 1;
         self.journal.restart();
         self.visits.add(&self.driven.observer().visits);
-        self.crew.borrow_mut().living.clear();
+        if self.outlives {
+            self.crew.borrow_mut().living.values_mut().for_each(|it| it.attached = false);
+            for _ in 0..self.random.below(6) {
+                // Nobody hears any of it.
+                let action = *self.random.pick(&[
+                    Action::WorkerStarts,
+                    Action::WorkerSays,
+                    Action::WorkerEnds,
+                    Action::WorkerDies,
+                ]);
+                if self.runs > 0 && self.one(action).is_some() {
+                    return Err("a driver that is dead was told something".to_owned());
+                }
+            }
+        } else {
+            self.crew.borrow_mut().living.clear();
+        }
         let jobs = FakeJobs(Rc::clone(&self.crew));
         let log = std::mem::take(&mut self.driven.observer_mut().log);
         self.starts += 1;
         self.driven = driven(self.starts, self.journal.clone(), jobs, self.home.clone());
         self.driven.observer_mut().log = log;
         let streams = self.journal.open_streams().map_err(|error| error.to_string())?;
-        let mut gone = Vec::new();
+        let mut inputs = Vec::new();
         for stream in streams {
             self.driven.adopt(stream).map_err(|error| format!("{error:?}"))?;
             let run = self.driven.state().run(stream).expect("adopted just now");
             for job in run.jobs() {
                 if let Some((fence, _)) = job.lease {
                     let lease = Lease { stream, job: job.key.clone(), fence };
-                    gone.push(Input::WorkerGone { lease, reason: text("the driver died") });
+                    if self.outlives {
+                        inputs.extend(take_over(&mut self.crew.borrow_mut(), lease, job.heard));
+                    } else {
+                        inputs.push(Input::WorkerGone { lease, reason: text("the driver died") });
+                    }
                 }
             }
         }
-        self.round(gone)
+        self.dismiss();
+        self.round(inputs)
+    }
+
+    /// Workers of leases that are over are told so.
+    fn dismiss(&mut self) {
+        let state = self.driven.state();
+        let holds = |lease: &Lease| {
+            let job = state.run(lease.stream).and_then(|run| run.job(&lease.job));
+            job.and_then(|job| job.lease).is_some_and(|(fence, _)| fence == lease.fence)
+        };
+        let mut crew = self.crew.borrow_mut();
+        crew.living.retain(|lease, _| holds(lease));
+        crew.ended.retain(|lease, _| holds(lease));
     }
 
     fn act(&mut self) -> Vec<Input> {
@@ -290,8 +379,10 @@ impl World {
         }
         match action {
             Action::CreateRun => self.create(),
-            Action::WorkerStarts => self.worker(|it| !it.started).map(|lease| self.starts(lease)),
-            Action::WorkerSays => self.worker(|it| it.started).map(|lease| self.says(lease)),
+            Action::WorkerStarts => {
+                self.worker(|it| !it.started).and_then(|lease| self.starts(lease))
+            }
+            Action::WorkerSays => self.worker(|it| it.started).and_then(|lease| self.says(lease)),
             Action::WorkerEnds => {
                 let lease = self.worker(|it| it.started || it.cancelled)?;
                 let cancelled = self.crew.borrow().living[&lease].cancelled;
@@ -300,19 +391,21 @@ impl World {
                     0..3 => Conclusion::Failure,
                     _ => Conclusion::Success,
                 };
-                Some(self.ends(lease, conclusion))
+                self.ends(lease, conclusion)
             }
-            Action::WorkerDies => self.worker(|_| true).map(|lease| self.gone(lease)),
+            Action::WorkerDies => self.worker(|_| true).and_then(|lease| self.gone(lease)),
             Action::SaidAgain => {
                 let said = self.crew.borrow().said.clone();
-                let (lease, report) =
+                let (lease, number, report) =
                     if said.is_empty() { return None } else { self.random.pick(&said).clone() };
-                Some(Input::Report { lease, report })
+                Some(Input::Report { lease, number, report })
             }
             Action::OldFence => {
                 let lease = self.worker(|_| true)?;
                 let lease = Lease { fence: Fence(lease.fence.0.saturating_sub(1)), ..lease };
-                Some(Input::Report { lease, report: completed(Conclusion::Success, self.now) })
+                let number = self.outlives.then_some(0);
+                let report = completed(Conclusion::Success, self.now);
+                Some(Input::Report { lease, number, report })
             }
             Action::Clock => {
                 self.now.0 += self.random.below(30 * 60_000) as u64;
@@ -398,12 +491,27 @@ impl World {
         Input::Answer { stream, job, answer }
     }
 
-    fn report(&mut self, lease: Lease, report: Report) -> Input {
-        self.crew.borrow_mut().said.push((lease.clone(), report.clone()));
-        Input::Report { lease, report }
+    /// What a worker says, and keeps where it outlives its driver; none where nobody listens.
+    fn report(&mut self, lease: Lease, report: Report) -> Option<Input> {
+        let mut crew = self.crew.borrow_mut();
+        let mut number = None;
+        let mut is_heard = true;
+        if self.outlives {
+            let spool = crew.spools.entry(lease.clone()).or_default();
+            if !matches!(report, Report::LogGrew { .. }) {
+                number = Some(spool.len() as u64);
+                spool.push(report.clone());
+            }
+            let kept = spool.clone();
+            let worker = crew.living.get_mut(&lease)?;
+            worker.spool = kept;
+            is_heard = worker.attached;
+        }
+        crew.said.push((lease.clone(), number, report.clone()));
+        is_heard.then_some(Input::Report { lease, number, report })
     }
 
-    fn starts(&mut self, lease: Lease) -> Input {
+    fn starts(&mut self, lease: Lease) -> Option<Input> {
         if let Some(worker) = self.crew.borrow_mut().living.get_mut(&lease) {
             worker.started = true;
         }
@@ -411,7 +519,7 @@ impl World {
         self.report(lease, Report::Started { pid: 7, at })
     }
 
-    fn says(&mut self, lease: Lease) -> Input {
+    fn says(&mut self, lease: Lease) -> Option<Input> {
         let (step, at) = (StepKey::new("build"), self.now);
         let (outcome, conclusion) = (Conclusion::Failure, Conclusion::Success);
         let report = match self.random.below(4) {
@@ -430,15 +538,26 @@ impl World {
         self.report(lease, report)
     }
 
-    fn ends(&mut self, lease: Lease, conclusion: Conclusion) -> Input {
-        self.crew.borrow_mut().living.remove(&lease);
+    fn ends(&mut self, lease: Lease, conclusion: Conclusion) -> Option<Input> {
         let at = self.now;
-        self.report(lease, completed(conclusion, at))
+        let said = self.report(lease.clone(), completed(conclusion, at));
+        self.leaves(&lease);
+        said
     }
 
-    fn gone(&mut self, lease: Lease) -> Input {
-        self.crew.borrow_mut().living.remove(&lease);
-        Input::WorkerGone { lease, reason: text("its worker is gone") }
+    fn gone(&mut self, lease: Lease) -> Option<Input> {
+        let is_heard = self.crew.borrow().living.get(&lease).is_some_and(|it| it.attached);
+        self.leaves(&lease);
+        is_heard.then(|| Input::WorkerGone { lease, reason: text("its worker is gone") })
+    }
+
+    fn leaves(&mut self, lease: &Lease) {
+        let mut crew = self.crew.borrow_mut();
+        if let Some(worker) = crew.living.remove(lease)
+            && self.outlives
+        {
+            crew.ended.insert(lease.clone(), worker);
+        }
     }
 
     fn create(&mut self) -> Option<Input> {
@@ -485,6 +604,44 @@ impl World {
             at: self.now,
         };
         Some(Input::CreateRun { request: Box::new(request), carried: Vec::new() })
+    }
+}
+
+/// What is found of a lease by the next driver (`driver::Workers::take_over`).
+fn take_over(crew: &mut Crew, lease: Lease, heard: u64) -> Vec<Input> {
+    let rest = |spool: &[Report]| {
+        let numbered = spool.iter().enumerate().skip(heard as usize);
+        let input = |(number, report): (usize, &Report)| Input::Report {
+            lease: lease.clone(),
+            number: Some(number as u64),
+            report: report.clone(),
+        };
+        numbered.map(input).collect::<Vec<_>>()
+    };
+    let gone = |reason| Input::WorkerGone { lease: lease.clone(), reason: text(reason) };
+    if let Some(worker) = crew.living.get_mut(&lease).filter(|it| !it.spool.is_empty()) {
+        worker.attached = true;
+        return rest(&worker.spool);
+    }
+    if let Some(worker) = crew.ended.get(&lease).filter(|it| !it.spool.is_empty()) {
+        return rest(&worker.spool).into_iter().chain([gone("it ended meanwhile")]).collect();
+    }
+    // It never began: what there is of it ends, and it may start now.
+    crew.living.remove(&lease);
+    crew.ended.remove(&lease);
+    crew.started.remove(&lease);
+    if heard > 0 { vec![gone("nothing is left of it")] } else { Vec::new() }
+}
+
+/// The event that a report becomes.
+fn event_kind(report: &Report) -> &'static str {
+    match report {
+        Report::Started { .. } => "JobStarted",
+        Report::StepStarted { .. } => "StepStarted",
+        Report::StepCompleted { .. } => "StepCompleted",
+        Report::NotEnforced { .. } => "NotEnforced",
+        Report::Completed { .. } => "JobCompleted",
+        _ => "none that a worker of a story says",
     }
 }
 

@@ -30,9 +30,41 @@ pub fn systemd_unit(program: &Path, folder: &Path, user: Option<&str>) -> String
     )
 }
 
+/// The text of a unit that keeps a server alive which is started with these words. `KillMode=process`:
+/// whoever restarts it restarts the server alone; its jobs go on, and the next one takes them up.
+pub fn server_unit(program: &Path, words: &[String], user: Option<&str>) -> String {
+    let user = user.map(|user| format!("User={user}\n")).unwrap_or_default();
+    let words: String = words.iter().map(|word| format!(" {}", quoted_text(word))).collect();
+    format!(
+        "[Unit]\n\
+         Description=Launchway: the server\n\
+         Wants=network-online.target\n\
+         After=network-online.target\n\
+         \n\
+         [Service]\n\
+         Type=simple\n\
+         {user}\
+         ExecStart={program} serve{words}\n\
+         # Jobs outlive their server, and the next one takes them up.\n\
+         KillMode=process\n\
+         Restart=always\n\
+         RestartSec=1\n\
+         TimeoutStopSec=30\n\
+         LimitNOFILE=65536\n\
+         \n\
+         [Install]\n\
+         WantedBy=multi-user.target\n",
+        program = quoted(program),
+    )
+}
+
 /// As systemd reads it: quoted where a blank stands, `%` and `$` doubled.
 fn quoted(path: &Path) -> String {
-    let text = path.display().to_string().replace('\\', "\\\\").replace('%', "%%");
+    quoted_text(&path.display().to_string())
+}
+
+fn quoted_text(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('%', "%%");
     let text = text.replace('$', "$$").replace('"', "\\\"");
     if text.contains(char::is_whitespace) { format!("\"{text}\"") } else { text }
 }
@@ -40,6 +72,20 @@ fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_unit_ends_the_server_alone() {
+        let words = ["--data", "/srv/a b", "--url", "https://ci.example.com/100%"];
+        let words = words.map(str::to_owned);
+        let unit = server_unit(Path::new("/usr/bin/launchway"), &words, Some("git"));
+        assert!(unit.contains("\nKillMode=process\n"), "{unit}");
+        assert!(
+            unit.contains(
+                "\nUser=git\nExecStart=/usr/bin/launchway serve --data \"/srv/a b\" --url https://ci.example.com/100%%\n"
+            ),
+            "{unit}"
+        );
+    }
 
     #[test]
     fn the_unit_ends_the_supervisor_alone() {

@@ -36,6 +36,7 @@ use crate::native;
 use crate::node::Nodes;
 use crate::output::Output;
 use crate::setup::{self, Folders};
+use crate::spool::Spool;
 
 /// One look at a pipe takes at most this much: what fits the processor's cache twice.
 const READ_BYTES: usize = 64 << 10;
@@ -51,10 +52,16 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
     let folders = Folders::of(spec);
     let mut control = control;
     control.set_fence(spec.fence);
+    if spec.options.outlives {
+        match Spool::create(Path::new(&*spec.paths.job)) {
+            Ok(spool) => control.outlive(spool),
+            Err(error) => return lost(&mut control, &spec.paths.job, &error),
+        }
+    }
     control.report(Report::Started { pid: std::process::id(), at: control::now() });
     let log = match Log::create(Path::new(&*spec.paths.log)) {
         Ok(log) => log,
-        Err(error) => return lost(&mut control, spec, &error),
+        Err(error) => return lost(&mut control, &spec.paths.log, &error),
     };
     let caches = Path::new(&*spec.paths.caches);
     let mut host = environment::host(&folders.home, &caches.join("downloads"));

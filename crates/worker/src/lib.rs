@@ -17,7 +17,9 @@
 //! `output`: its half lines, its commands, its log. Nobody else's lines mix with it.
 //!
 //! The driver gone, the worker ends the running tree in the order of a cancellation, starts no
-//! further step, and exits. Nothing is remembered here: that is the driver's.
+//! further step, and exits. Nothing is remembered here: that is the driver's. A worker that is to
+//! outlive its driver (`protocol::JobOptions::outlives`) goes on instead, keeps its reports (`spool`),
+//! and is found again by its socket; only who gave up its lease ends it.
 
 mod annotate;
 mod command_line;
@@ -39,6 +41,7 @@ mod packages;
 mod process;
 mod setup;
 mod signals;
+mod spool;
 mod subjects;
 mod unenforced;
 mod wait;
@@ -72,6 +75,6 @@ pub fn main(socket: UnixStream) -> ExitCode {
             job::run(control, &spec);
             ExitCode::SUCCESS
         }
-        Order::Message(ToWorker::Cancel) | Order::Nothing | Order::Closed => ExitCode::from(2),
+        Order::Message(_) | Order::Attached | Order::Nothing | Order::Closed => ExitCode::from(2),
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn wait<'p>(
     deadline: Option<Instant>,
 ) -> io::Result<Ready> {
     let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(4);
-    add(&mut fds, control.readable());
+    control.readable().for_each(|fd| add(&mut fds, Some(fd)));
     for process in processes.clone() {
         add(&mut fds, process.stream(Stream::Stdout));
         add(&mut fds, process.stream(Stream::Stderr));
@@ -57,7 +57,7 @@ pub(crate) fn wait<'p>(
     // In the order in which they were added.
     let mut answers = fds.iter().map(|fd| !fd.revents().is_empty());
     let mut next = |is_there: bool| is_there && answers.next().unwrap_or(false);
-    let control = next(control.readable().is_some());
+    let control = control.readable().fold(false, |is_ready, _| is_ready | next(true));
     let processes = processes.map(|process| {
         let stdout = next(process.stream(Stream::Stdout).is_some());
         let stderr = next(process.stream(Stream::Stderr).is_some());

@@ -18,6 +18,7 @@ Examples:
   launchway serve                                 on this machine alone: http://127.0.0.1:7878
   launchway serve --data /srv/launchway --jobs 4
   launchway serve --data /srv/launchway --listen 10.0.0.5:7878 --url https://ci.example.com
+  launchway serve --data /srv/launchway --unit git > /etc/systemd/system/launchway.service
 
 The first start prints a token to sign in with. Everything lies in one folder; killed at any moment, the
 server goes on from there. docs/server.md sets one up in ten minutes, and says what is defended.";

@@ -31,7 +31,7 @@ pub(crate) struct ServeArgs {
     /// Jobs at a time [default: the number of processors]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// When told to end: how long jobs that run may go on
+    /// On Ctrl-C: how long jobs that run are waited for; they go on without it afterwards
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub(crate) grace: u64,
     /// Where the keys of its tokens are published, where that is not the server itself: what
@@ -42,6 +42,9 @@ pub(crate) struct ServeArgs {
     /// what goes there; may be given several times
     #[arg(long = "private-receiver", value_name = "HOST")]
     pub(crate) private_receivers: Vec<String>,
+    /// Print a systemd unit that serves like this, as USER [default: who asks], and end
+    #[arg(long, value_name = "USER", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) unit: Option<String>,
     /// Listen on an address that others reach although nothing encrypts what goes over it
     #[arg(long)]
     pub(crate) unencrypted: bool,

@@ -166,6 +166,8 @@ fn options(args: &RunArgs, committed: bool) -> Result<JobOptions, Failure> {
         snapshot: None,
         objects: None,
         id_token: None,
+        // Those of a command end with it.
+        outlives: false,
     })
 }
 
@@ -182,7 +184,7 @@ fn say_note(event: &TriggeringEvent, format: Format) {
 
 /// What a launchway that was killed left behind is swept first, and said.
 fn say_swept(state: &StateFolder, store: &Arc<Store>) -> Result<(), Failure> {
-    let swept = sweep(state, store)?;
+    let swept = sweep(state, store, None)?;
     for (stream, job) in &swept.lost {
         talk(&format!(
             "note: {stream}: the job {job} was running when launchway was killed; its processes were ended"

@@ -1,12 +1,12 @@
 //! `launchway serve`
 
+use std::fs::File;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use driver::Input;
@@ -17,6 +17,7 @@ use server::{Access, Hub, Options, Scope, Server, ServerError, Stop};
 use store::{Durability, Store};
 
 use crate::cli::ServeArgs;
+use crate::deploying::person;
 use crate::engine::processors;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::serving::data::{self, DataFolder};
@@ -33,11 +34,10 @@ pub(crate) fn run(args: &ServeArgs, state: Option<&Path>) -> Outcome {
     let url = args.url.as_deref().map(checked_url).transpose()?;
     refuse_open(args, url.as_deref())?;
     let data = DataFolder::locate(args.data.data.as_deref(), state)?;
-    let Some(_claim) = data.claim()? else {
-        let message = format!("a server runs on {} already", data.state.root().display());
-        return Err(Failure::new(Exit::Forbidden, message)
-            .hint("end that one, or give this one a folder of its own: --data DIR"));
-    };
+    if let Some(user) = &args.unit {
+        return print_unit(args, user, &data);
+    }
+    let _claim = claimed(&data)?;
     let store = Store::open_with(data.state.root(), Durability::PowerLoss)
         .map_err(|error| Failure::caused(Exit::Missing, error))?;
     let store = Arc::new(store);
@@ -67,13 +67,13 @@ pub(crate) fn run(args: &ServeArgs, state: Option<&Path>) -> Outcome {
     let face = Face::new(Arc::clone(&intake), tokens, Arc::clone(&is_stopped));
     let stop = Stop::default();
     let signals = listen(handle, args.grace)?;
+    let (told, stop_intake) = stop_pipe()?;
     let couriers = vec![messages(args, &data, &store, &reached)?];
     let wakes: Vec<Wake> = couriers.iter().map(Courier::wake).collect();
-    let told = wakes.clone();
-    hub.tell(move || told.iter().for_each(Wake::now));
+    let woken = wakes.clone();
+    hub.tell(move || woken.iter().for_each(Wake::now));
     say_ready(&reached, &data, first.as_deref());
     let ended = std::thread::scope(|scope| {
-        let (stop_intake, told) = channel();
         scope.spawn(move || intake.run(&told));
         for courier in couriers {
             let is_stopped = Arc::clone(&is_stopped);
@@ -163,6 +163,44 @@ fn issuer_url(url: &str) -> Result<String, Failure> {
     Err(Failure::new(Exit::Usage, message).hint("such as https://tokens.example.com"))
 }
 
+/// The right to be the server of the folder.
+fn claimed(data: &DataFolder) -> Result<File, Failure> {
+    if let Some(claim) = data.claim()? {
+        return Ok(claim);
+    }
+    let message = format!("a server runs on {} already", data.state.root().display());
+    Err(Failure::new(Exit::Forbidden, message)
+        .hint("end that one, or give this one a folder of its own: --data DIR"))
+}
+
+/// What tells the intake to end, and what it hears of it. A worker that goes on must not hold one open.
+fn stop_pipe() -> Result<(OwnedFd, OwnedFd), Failure> {
+    rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+        .map_err(|error| Failure::caused(Exit::Missing, error))
+}
+
+/// A unit that starts the server with the same words.
+fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
+    let missing = |error| Failure::caused(Exit::Missing, anyhow::Error::new(error));
+    let program = std::env::current_exe().map_err(missing)?;
+    // systemd takes whole paths only.
+    let folder = std::path::absolute(data.state.root()).map_err(missing)?;
+    let mut words = vec!["--data".to_owned(), folder.display().to_string()];
+    words.extend(["--listen".to_owned(), args.listen.to_string()]);
+    words.extend(args.url.iter().flat_map(|url| ["--url".to_owned(), url.clone()]));
+    words.extend(args.jobs.iter().flat_map(|jobs| ["--jobs".to_owned(), jobs.to_string()]));
+    words.extend(args.issuer.iter().flat_map(|url| ["--issuer".to_owned(), url.clone()]));
+    let private = args.private_receivers.iter();
+    words.extend(private.flat_map(|host| ["--private-receiver".to_owned(), host.clone()]));
+    words.extend(args.unencrypted.then(|| "--unencrypted".to_owned()));
+    let user = if user.is_empty() { person().name.to_string() } else { user.to_owned() };
+    out(target_host::server_unit(&program, &words, Some(&user)).trim_end());
+    talk(
+        "to be put into /etc/systemd/system/launchway.service; then: systemctl enable --now launchway.service",
+    );
+    Ok(Exit::Done)
+}
+
 fn listening(error: ServerError) -> Failure {
     let is_taken = matches!(&error, ServerError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse);
     let failure = Failure::caused(Exit::Missing, error);
@@ -201,7 +239,8 @@ fn say_ready(url: &str, data: &DataFolder, first: Option<&str>) {
     }
 }
 
-/// SIGINT and SIGTERM: the first waits for jobs that run, the second does not.
+/// Neither ends a job. SIGINT is a person's: it waits a while for those that run, once. SIGTERM is a
+/// service manager's, which is about to start the next server.
 fn listen(
     handle: crate::serving::Handle,
     grace: u64,
@@ -210,17 +249,21 @@ fn listen(
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])
         .map_err(|error| Failure::caused(Exit::Missing, error))?;
     let closing = signals.handle();
-    let said = Mutex::new(false);
     std::thread::spawn(move || {
-        for _ in signals.forever() {
-            let mut said = said.lock().expect("one thread has it");
-            if !*said && handle.load().0 > 0 {
+        for (count, signal) in signals.forever().enumerate() {
+            let busy = handle.load().0;
+            let jobs = if busy == 1 { "1 job goes".to_owned() } else { format!("{busy} jobs go") };
+            if count == 0 && signal == SIGINT && busy > 0 && grace > 0 {
                 talk(&format!(
-                    "ending; jobs that run have {grace} s, no other begins; once more to end at once"
+                    "ending; no job begins, and those that run have {grace} s; once more to end at once"
                 ));
+                handle.send(Input::Detach);
+                continue;
             }
-            *said = true;
-            handle.send(Input::Detach);
+            if busy > 0 {
+                talk(&format!("{jobs} on without a server; the next launchway serve takes up"));
+            }
+            handle.send(Input::Leave);
         }
     });
     Ok(closing)

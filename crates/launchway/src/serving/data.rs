@@ -13,7 +13,9 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
@@ -25,6 +27,19 @@ use crate::state::StateFolder;
 
 /// A file of ours is small, but for the requests of a push with many workflows.
 const FILE_BYTES_MAX: u64 = 256 << 20;
+
+/// How long what a killed server was just starting may hold its lock.
+const DYING: Duration = Duration::from_secs(10);
+/// Between two looks at it.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Whether the process that wrote itself into the lock lives. One that has not yet does.
+fn holder_lives(file: &File) -> bool {
+    let mut text = [0; 16];
+    let read = file.read_at(&mut text, 0).unwrap_or(0);
+    let text = String::from_utf8_lossy(&text[..read]);
+    text.trim().parse::<u32>().map_or(true, |pid| Path::new("/proc").join(pid.to_string()).exists())
+}
 
 /// A data folder.
 #[derive(Clone, Debug)]
@@ -64,13 +79,27 @@ impl DataFolder {
         let path = self.path("server.lock");
         let failed = |error: std::io::Error| cannot("open", &path, error);
         fs::create_dir_all(self.state.root()).map_err(failed)?;
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let mut options = File::options();
+        let file = options.create(true).truncate(false).read(true).write(true).open(&path);
         let file = file.map_err(failed)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(file)),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(failed(error.into())),
+        let until = Instant::now() + DYING;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                // A worker that a server was about to start when it was killed has its files until
+                // it is a program of its own.
+                Err(rustix::io::Errno::WOULDBLOCK)
+                    if !holder_lives(&file) && Instant::now() < until =>
+                {
+                    std::thread::sleep(LOOK);
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+                Err(error) => return Err(failed(error.into())),
+            }
         }
+        file.set_len(0).map_err(failed)?;
+        file.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0).map_err(failed)?;
+        Ok(Some(file))
     }
 
     /// Whether a server has it.

@@ -22,12 +22,13 @@ use server::Hub;
 use store::{Store, Sums};
 
 use super::data::DataFolder;
+use super::take_up::take_up;
 use super::tokens::JobTokens;
 use super::{gates, stood};
 use crate::again;
 use crate::artifacts::RunArtifacts;
 use crate::cli::{AgainArgs, Format};
-use crate::engine::{Engine, log_of, sweep, tracking};
+use crate::engine::{Engine, log_of, tracking};
 use crate::exit::{Exit, Failure};
 use crate::terminal::style::talk;
 
@@ -62,6 +63,21 @@ struct Driven {
 }
 
 impl Handle {
+    /// A run of an earlier server is driven by this one.
+    pub(super) fn takes_up(&self, owner: Owner, held: Option<HeldStore>) {
+        let driven = Driven { _owner: owner, _held: held, is_created: true };
+        self.driven().insert(driven._owner.stream(), driven);
+    }
+
+    /// It is not.
+    pub(super) fn lets_go(&self, stream: StreamId) {
+        self.driven().remove(&stream);
+    }
+
+    pub(super) fn data(&self) -> &DataFolder {
+        &self.0.data
+    }
+
     fn driven(&self) -> MutexGuard<'_, BTreeMap<StreamId, Driven>> {
         self.0.driven.lock().expect("nobody panics while holding the list")
     }
@@ -206,7 +222,7 @@ impl Driving {
         let Driving { store, hub, grace, tokens, handle, inputs } = self;
         let program =
             std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
-        let workers = Workers::new(program, handle.0.inputs.clone());
+        let workers = Workers::outliving(program, handle.0.inputs.clone());
         let state = handle.0.data.state.clone();
         let artifacts = RefCell::new(RunArtifacts::new(Arc::clone(&store)));
         let sums = Sums::default();
@@ -231,22 +247,7 @@ impl Driving {
         let settings = Settings { width: handle.width(), tracking: tracking()? };
         let round = Loop::new(settings, Arc::clone(&store), workers, home, watcher);
         let mut shell = Shell::new(round, inputs);
-        for owner in left(&handle, &store)? {
-            let stream = owner.stream();
-            let held = crate::again::request(&store, stream)
-                .and_then(|request| again::hold_store(&state, &request));
-            match held {
-                Ok(held) => {
-                    handle
-                        .driven()
-                        .insert(stream, Driven { _owner: owner, _held: held, is_created: true });
-                    shell.inner().adopt(stream).map_err(missing)?;
-                }
-                Err(failure) => {
-                    talk(&format!("warning: {stream} is left alone: {:#}", failure.error));
-                }
-            }
-        }
+        take_up(&handle, &store, shell.inner())?;
         if let Err(error) = shell.inner().hold_groups() {
             talk(&format!("warning: {error}"));
         }
@@ -257,25 +258,6 @@ impl Driving {
         let mut refused = |error: &driver::DriverError| talk(&format!("warning: {error}"));
         shell.serve(grace, &mut refused, &mut looked).map_err(missing)
     }
-}
-
-/// The runs that nobody drives, after what was left of their jobs was ended.
-fn left(handle: &Handle, store: &Arc<Store>) -> Result<Vec<Owner>, Failure> {
-    let swept = sweep(&handle.0.data.state, store)?;
-    for (stream, job) in &swept.lost {
-        talk(&format!("{stream}: the job {job} was running when the server ended; it was lost"));
-    }
-    for (stream, error) in &swept.unreadable {
-        talk(&format!("warning: {stream} cannot be read and is left as it is: {error}"));
-    }
-    for error in &swept.unknown {
-        talk(&format!("warning: {error}"));
-    }
-    if !swept.free.is_empty() {
-        let runs = if swept.free.len() == 1 { "run" } else { "runs" };
-        talk(&format!("going on with {} {runs}", swept.free.len()));
-    }
-    Ok(swept.free)
 }
 
 /// Folders, secrets and logs, of whichever repository a run is of.
@@ -414,22 +396,31 @@ impl Watcher<'_> {
     }
 }
 
-impl Observer for Watcher<'_> {
-    fn on_event(&mut self, stream: StreamId, event: &RunEvent) {
-        self.artifacts.borrow_mut().take(stream, event);
-        self.place(stream, event);
+impl Watcher<'_> {
+    fn count_aside(&self, stream: StreamId, event: &RunEvent) {
         match event {
-            RunEvent::RunCreated(_) => self.handle.was_created(stream),
-            RunEvent::JobApproved { id, .. } | RunEvent::JobRejected { id, .. } => {
-                self.handle.was_heard(id, None);
-            }
-            RunEvent::JobApprovalRefused { id, why, .. } => self.handle.was_heard(id, Some(why)),
             RunEvent::StepStarted { job, background: true, .. } => {
                 *self.aside.borrow_mut().entry((stream, job.clone())).or_default() += 1;
             }
             RunEvent::JobLost { job, .. } => {
                 self.aside.borrow_mut().remove(&(stream, job.clone()));
             }
+            _ => {}
+        }
+    }
+}
+
+impl Observer for Watcher<'_> {
+    fn on_event(&mut self, stream: StreamId, event: &RunEvent) {
+        self.artifacts.borrow_mut().take(stream, event);
+        self.place(stream, event);
+        self.count_aside(stream, event);
+        match event {
+            RunEvent::RunCreated(_) => self.handle.was_created(stream),
+            RunEvent::JobApproved { id, .. } | RunEvent::JobRejected { id, .. } => {
+                self.handle.was_heard(id, None);
+            }
+            RunEvent::JobApprovalRefused { id, why, .. } => self.handle.was_heard(id, Some(why)),
             RunEvent::JobCompleted { job, fence, log, .. } => {
                 let aside = self.aside.borrow_mut().remove(&(stream, job.clone())).unwrap_or(0);
                 // The blobs have the bytes now; the growing files go.
@@ -465,6 +456,7 @@ impl Observer for Watcher<'_> {
         for event in events {
             self.place(stream, event);
             self.artifacts.borrow_mut().take(stream, event);
+            self.count_aside(stream, event);
         }
     }
 }

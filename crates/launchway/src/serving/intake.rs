@@ -10,9 +10,9 @@
 //! files go when all are made, the push first, so that nothing is planned twice.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use actions::WriteLock;
 use driver::Input;
@@ -22,6 +22,8 @@ use protocol::JobOptions;
 use repository::{
     CommittedFile, PrivateStore, RefUpdate, Repository, RepositoryError, TriggeringEvent,
 };
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use serde::{Deserialize, Serialize};
 use store::Store;
 use syntax::Diagnostic;
@@ -44,8 +46,8 @@ use crate::terminal::style::{Style, talk};
 use crate::terminal::time::now;
 use crate::{files, kept};
 
-/// A look at the inbox without a sign of something new.
-const LOOK: Duration = Duration::from_millis(200);
+/// A look at the inbox without a sign of something new, in seconds: what failed is tried again.
+const LOOK_SECONDS: i64 = 5;
 /// Answers to pushes that are kept.
 const ANSWERS_MAX: usize = 200;
 
@@ -77,9 +79,15 @@ impl Intake {
         Intake { data, store, handle, turn: Mutex::default() }
     }
 
-    /// Takes until the other end of `stop` is dropped.
-    pub(crate) fn run(&self, stop: &Receiver<()>) {
+    /// Takes until the other end of the pipe `stop` is closed.
+    pub(crate) fn run(&self, stop: &OwnedFd) {
         let mut told = None;
+        // Before the first look, so that what comes after it is heard of.
+        let watch = self.watch();
+        if let Err(error) = &watch {
+            let every = format!("looked at every {LOOK_SECONDS} s");
+            talk(&format!("warning: the inbox cannot be watched and is {every}: {error}"));
+        }
         loop {
             if let Err(failure) = self.take_all() {
                 // It is tried again and again; said once.
@@ -89,11 +97,18 @@ impl Intake {
                 }
                 told = Some(text);
             }
-            match stop.recv_timeout(LOOK) {
-                Err(RecvTimeoutError::Timeout) => {}
-                _ => return,
+            if is_stopped(stop, watch.as_ref().ok()) {
+                return;
             }
         }
+    }
+
+    /// Hears of files that are put into the inbox.
+    fn watch(&self) -> std::io::Result<OwnedFd> {
+        std::fs::create_dir_all(self.data.inbox())?;
+        let queue = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        inotify::add_watch(&queue, self.data.inbox(), WatchFlags::MOVED_TO)?;
+        Ok(queue)
     }
 
     fn take_all(&self) -> Result<(), Failure> {
@@ -191,6 +206,23 @@ impl Intake {
         }
         Ok(())
     }
+}
+
+/// Waits for something new in the inbox, for a while at most; says whether it is to end.
+fn is_stopped(stop: &OwnedFd, watch: Option<&OwnedFd>) -> bool {
+    let mut fds = vec![PollFd::new(stop, PollFlags::IN)];
+    fds.extend(watch.map(|watch| PollFd::new(watch, PollFlags::IN)));
+    let patience = Timespec { tv_sec: LOOK_SECONDS, tv_nsec: 0 };
+    // Interrupted or not: the next look tells.
+    let _ = rustix::event::poll(&mut fds, Some(&patience));
+    let is_stopped = !fds[0].revents().is_empty();
+    if let Some(watch) = watch {
+        let mut space = [MaybeUninit::uninit(); 4096];
+        let mut reader = inotify::Reader::new(watch, &mut space);
+        // All that lies there is looked at, whatever each says.
+        while reader.next().is_ok() {}
+    }
+    is_stopped
 }
 
 /// An event of a repository on its way to requests.

@@ -152,6 +152,12 @@ impl Serving {
         self.server.wait().expect("it was started");
     }
 
+    /// Ends the server as a service manager does; its jobs go on.
+    pub(crate) fn stop(&mut self) {
+        signal(self.server.id(), Signal::TERM);
+        assert!(self.server.wait().expect("it was started").success());
+    }
+
     pub(crate) fn restart(&mut self) {
         (self.server, self.url) = start(&self.place, &self.more);
     }

@@ -34,6 +34,23 @@ impl Leased {
     }
 }
 
+/// Whether a numbered report is in the journal already: a worker that is attached to anew may say it
+/// again.
+pub(super) fn is_known(
+    state: &State,
+    lease: &Leased,
+    number: Option<u64>,
+) -> Result<bool, Refusal> {
+    let node = lease.node(state)?;
+    let heard = node.phase.lease().map_or(0, |lease| lease.heard);
+    match number {
+        Some(number) if number > heard => {
+            Err(Refusal::Gap { job: lease.job.clone(), number, heard })
+        }
+        number => Ok(number.is_some_and(|number| number < heard)),
+    }
+}
+
 pub(super) fn report(
     state: &State,
     lease: &Leased,

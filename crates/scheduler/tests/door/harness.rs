@@ -155,7 +155,7 @@ impl World {
     pub(crate) fn report(&mut self, job: &JobKey, report: Report) {
         let (stream, fence) = self.lease(job);
         let (job, runner, log) = (job.clone(), "laptop".into(), None);
-        self.input(Input::Report { stream, job, fence, report, runner, log });
+        self.input(Input::Report { stream, job, fence, number: None, report, runner, log });
     }
 
     fn take(&mut self, job: &JobKey) {

@@ -250,7 +250,8 @@ impl Job<'_> {
         loop {
             match self.control.next() {
                 Order::Nothing => break,
-                Order::Message(ToWorker::Start(_)) => {}
+                // How far the logs are is all that reports do not say.
+                Order::Attached => self.flush(),
                 Order::Message(ToWorker::Cancel) if self.is_told => self.stop = Stop::Killed,
                 Order::Message(ToWorker::Cancel) => {
                     // The first order may meet a job that its time limit has ended already: that
@@ -258,6 +259,7 @@ impl Job<'_> {
                     self.is_told = true;
                     self.cancel(plan);
                 }
+                Order::Message(_) => {}
                 Order::Closed => {
                     self.stop = self.stop.max(Stop::Abandoned);
                     break;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use event::{AnnotationLevel, Conclusion, ExitKind, StepKey};
 use mask::MaskedText;
-use protocol::{JobSpec, Report};
+use protocol::Report;
 use sequencer::{Ended, Input, JobEnd, Plan};
 
 use super::{Job, MINUTES_MAX, Stop};
@@ -22,9 +22,9 @@ const CANCEL_TIMEOUT_RESERVE: Duration = Duration::from_secs(15);
 /// The step that clean-up speaks under.
 const CLEAN_UP: &str = "__cleanup";
 
-/// Without a log there is no job: the driver hears why.
-pub(super) fn lost(control: &mut Control, spec: &JobSpec, error: &io::Error) {
-    let message = format!("the log '{}' cannot be written: {error}", spec.paths.log);
+/// Without a log, or a place for reports, there is no job: the driver hears why.
+pub(super) fn lost(control: &mut Control, path: &str, error: &io::Error) {
+    let message = format!("'{path}' cannot be written: {error}");
     control.report(Report::AnnotationAdded {
         step: None,
         annotation: event::Annotation {
@@ -45,6 +45,7 @@ pub(super) fn lost(control: &mut Control, spec: &JobSpec, error: &io::Error) {
         environment_url: None,
         at: control::now(),
     });
+    control.finish();
 }
 
 impl Job<'_> {
@@ -106,6 +107,7 @@ impl Job<'_> {
         });
         let at = control::now();
         self.control.report(Report::Completed { conclusion, exit, outputs, environment_url, at });
+        self.control.finish();
     }
 
     /// An output in which a secret shows is dropped, with a word about it (conformance 104).

@@ -75,7 +75,7 @@ impl Job<'_> {
             match control.borrow_mut().next() {
                 Order::Message(ToWorker::Cancel) => heard.set(heard.get().max(Stop::Cancelled)),
                 Order::Closed => heard.set(Stop::Abandoned),
-                Order::Nothing | Order::Message(ToWorker::Start(_)) => {}
+                Order::Nothing | Order::Attached | Order::Message(_) => {}
             }
             heard.get() > Stop::No
         };

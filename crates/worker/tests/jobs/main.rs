@@ -6,5 +6,6 @@ mod conformance;
 mod ending;
 mod harness;
 mod hooks;
+mod outlive;
 mod packages;
 mod steps;

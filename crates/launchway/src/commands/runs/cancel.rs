@@ -54,7 +54,7 @@ pub(crate) fn run(store: Arc<Store>, state: &StateFolder, run: &RunRef) -> Outco
         };
     }
     // Nobody drives it: what was left is swept, and its end is written here.
-    drop(sweep(state, &store)?);
+    drop(sweep(state, &store, Some(stream))?);
     let request = again::request(&store, stream)?;
     let nothing = AgainArgs {
         secrets: Vec::new(),

@@ -25,7 +25,13 @@ pub(crate) fn run(
 ) -> Outcome {
     let stream = journal::find(&store, run)?;
     // Runs of other repositories are swept as well; what is known of this one comes from the journal.
-    drop(sweep(state, &store)?);
+    let swept = sweep(state, &store, None)?;
+    if swept.spared.contains(&stream) {
+        let message = "jobs of it go on, and wait for their server";
+        return Err(Failure::new(Exit::Forbidden, message)
+            .hint("launchway serve takes them up; launchway runs cancel ends them"));
+    }
+    drop(swept);
     let view = journal::view(&store, stream)?;
     if let Some(conclusion) = view.conclusion {
         return Err(Failure::new(

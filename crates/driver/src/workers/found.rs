@@ -1,0 +1,116 @@
+//! Workers of an earlier driver: found by their lease and their socket, and taken over.
+//!
+//! ```text
+//!   a lease without an end ──▶ reports.jsonl? ── no ──▶ nothing of it ever began: it may start now
+//!                                   │ yes
+//!                                   ├─ somebody answers ──▶ told how much is known; the rest comes
+//!                                   └─ nobody does      ──▶ the rest is read from the file; it is gone
+//! ```
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ports::Lease;
+use protocol::{ATTACH_SOCKET, ToWorker};
+use rustix::process::{PidfdFlags, pidfd_open};
+
+use super::reader::{Process, has_reports};
+use super::{WRITE_PATIENCE, Workers, workers_alive};
+use crate::processes::end_tree;
+
+/// What was found of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Its worker goes on, and reports here from now on.
+    Living,
+    /// Its worker ended; what it kept is handed in, and then that it is gone.
+    Ended,
+    /// No step of it ever began, and nothing of it lives.
+    Nothing,
+}
+
+/// Whether a worker answers in this folder of a job.
+pub fn is_living(folder: &Path) -> bool {
+    has_reports(folder) && knock(folder).is_ok()
+}
+
+impl Workers {
+    /// Looks for the worker that an earlier driver gave a lease, in the job's folder. `heard` of its
+    /// reports are in the journal.
+    pub fn take_over(
+        &mut self,
+        lease: &Lease,
+        tracking: &Arc<str>,
+        folder: &Path,
+        heard: u64,
+    ) -> Found {
+        if !has_reports(folder) {
+            end_tree(tracking, &workers_alive);
+            // What was made for it is made anew.
+            let _ = std::fs::remove_dir_all(folder);
+            return Found::Nothing;
+        }
+        let attach = ToWorker::Attach { fence: lease.fence, heard };
+        let found = knock(folder).and_then(|socket| {
+            socket.set_write_timeout(Some(WRITE_PATIENCE))?;
+            say(&socket, &attach)?;
+            let process = peer(&socket)?;
+            Ok((socket, process))
+        });
+        let folder = folder.to_owned();
+        match found {
+            Ok((socket, process)) => {
+                self.watch((lease, tracking, folder, heard), process, Some(socket));
+                Found::Living
+            }
+            // Nobody answers: whatever it is, it is not to go on.
+            Err(_) => {
+                self.watch((lease, tracking, folder, heard), Process::Ended, None);
+                Found::Ended
+            }
+        }
+    }
+
+    /// A job's folder whose lease is over: whoever still works in it is told so, and it goes.
+    pub fn dismiss(&mut self, folder: PathBuf) {
+        let told = knock(&folder).and_then(|socket| {
+            socket.set_write_timeout(Some(WRITE_PATIENCE))?;
+            say(&socket, &ToWorker::Over)?;
+            peer(&socket)
+        });
+        let thread = std::thread::Builder::new().spawn(move || {
+            told.unwrap_or(Process::Ended).wait();
+            // What cannot be removed is left for `prune`.
+            let _ = std::fs::remove_dir_all(&folder);
+        });
+        // Without a thread it is done by the next driver.
+        drop(thread);
+    }
+}
+
+/// Connects to the worker of a job's folder.
+fn knock(folder: &Path) -> io::Result<UnixStream> {
+    // A socket's address is short; a path through an open folder always is.
+    let held = File::open(folder)?;
+    UnixStream::connect(format!("/proc/self/fd/{}/{ATTACH_SOCKET}", held.as_fd().as_raw_fd()))
+}
+
+pub(super) fn say(mut socket: &UnixStream, message: &ToWorker) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    socket.write_all(&line)
+}
+
+/// The process at the other end.
+fn peer(socket: &UnixStream) -> io::Result<Process> {
+    let pid = rustix::net::sockopt::socket_peercred(socket)?.pid;
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(held) => Ok(Process::Found(pid.as_raw_nonzero().get().unsigned_abs(), held)),
+        Err(rustix::io::Errno::SRCH) => Ok(Process::Ended),
+        Err(errno) => Err(errno.into()),
+    }
+}
