@@ -6,8 +6,10 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use store::Store;
 use views::{AttemptFacts, Shipment};
 
+use crate::collect::collect;
 use crate::database::Figures;
 use crate::error::FiguresError;
+use crate::tally::{count_attempt, count_deployment};
 
 /// Events that are looked at in one transaction: bounds what another process waits for, and what a
 /// kill costs.
@@ -105,6 +107,16 @@ impl Figures {
         Ok(())
     }
 
+    /// Takes a stream in before its turn.
+    pub(crate) fn take_now(&self, store: &Store, stream: StreamId) -> Result<(), FiguresError> {
+        let failed = |source| self.failed(source);
+        let mut writer = self.writer();
+        let transaction =
+            writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        self.take(&transaction, store, &stream.to_string())?;
+        transaction.commit().map_err(failed)
+    }
+
     fn take(&self, rows: &Connection, store: &Store, name: &str) -> Result<(), FiguresError> {
         let failed = |source| self.failed(source);
         let folded = match name.parse() {
@@ -115,7 +127,10 @@ impl Figures {
             Ok(stream @ StreamId::Run(..)) => {
                 let events = store.events::<RunEvent>(stream, Seq(0));
                 events.map(|events| match AttemptFacts::of(&events) {
-                    Some(facts) => take_attempt(rows, &facts),
+                    Some(facts) => {
+                        take_attempt(rows, &facts)?;
+                        collect(rows, store, &facts)
+                    }
                     None => Ok(()),
                 })
             }
@@ -141,7 +156,8 @@ fn cursor(connection: &Connection) -> rusqlite::Result<u64> {
 fn forget_everything(rows: &Connection) -> rusqlite::Result<()> {
     rows.execute_batch(
         "DELETE FROM shipment; DELETE FROM shipped; DELETE FROM brought; DELETE FROM attempt;
-         DELETE FROM job; DELETE FROM step; DELETE FROM unread;",
+         DELETE FROM job; DELETE FROM step; DELETE FROM unread; DELETE FROM report;
+         DELETE FROM test; DELETE FROM result; DELETE FROM coverage; DELETE FROM tally;",
     )
 }
 
@@ -150,6 +166,9 @@ fn note_unread(rows: &Connection, name: &str) -> rusqlite::Result<()> {
 }
 
 fn take_deployment(rows: &Connection, shipments: &[Shipment]) -> rusqlite::Result<()> {
+    if let Some(first) = shipments.first() {
+        count_deployment(rows, first)?;
+    }
     for it in shipments {
         let mut statement = rows.prepare_cached(
             "INSERT OR REPLACE INTO shipment (deployment, service, project, environment, kind,
@@ -198,6 +217,7 @@ fn take_deployment(rows: &Connection, shipments: &[Shipment]) -> rusqlite::Resul
 }
 
 fn take_attempt(rows: &Connection, it: &AttemptFacts) -> rusqlite::Result<()> {
+    count_attempt(rows, it)?;
     let (run, attempt) = (it.run.0.cast_signed(), it.attempt.0.cast_signed());
     let at = |at: event::Timestamp| at.0.cast_signed();
     let mut statement = rows.prepare_cached(

@@ -11,15 +11,21 @@
 //! is one stream, then the rows of the window that is asked about. Every row names its stream and the
 //! numbers of the events that it came from.
 //!
+//! What a run kept as artifacts is looked through for reports of tests and coverage, once, at the same
+//! time; their rows say which tests do not always say the same.
+//!
 //! `figures.db` lies beside the journal. It can be deleted: it is made again from what the journal
 //! still has. What `prune` took from the journal stays in it.
 
+mod collect;
 mod database;
 mod error;
 mod fold;
 mod query;
 mod report;
 mod since;
+mod tally;
+mod tests;
 
 pub use database::Figures;
 pub use error::FiguresError;
@@ -31,3 +37,7 @@ pub use report::{
     RecoveredFrom, RecoveryFigure, Red, Report, ReworkFigure, Slow,
 };
 pub use since::since;
+pub use tally::{Histogram, Tally};
+pub use tests::{
+    CoveredFile, Disagreement, Flaky, ReportFile, RunCoverage, RunTests, TestCounts, TestResult,
+};

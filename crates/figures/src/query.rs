@@ -55,6 +55,7 @@ impl Figures {
         let caught = self.caught(store)?;
         let mut report = Report::of(asked.window, caught.newest - caught.position);
         report.delivery = self.delivery(asked)?;
+        report.flaky = self.flaky(asked)?;
         let reader = self.reader();
         self.pipelines(&reader, asked, &mut report).map_err(|source| self.failed(source))?;
         Ok(report)

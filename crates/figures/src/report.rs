@@ -8,6 +8,8 @@ use event::{Attempt, DeploymentId, DeploymentKind, RunId, Seq, StreamId, Timesta
 use serde::{Deserialize, Serialize};
 use views::{Deployed, Dora, Failed, Health, Omission, SAMPLES_MIN, Share, Spread, Window};
 
+use crate::tests::Flaky;
+
 /// Evidence of one kind that is given: what is older is counted all the same.
 const EVIDENCE_MAX: usize = 500;
 
@@ -32,6 +34,8 @@ pub struct Report {
     pub slow_jobs: Vec<Slow>,
     /// Steps that took the most time in all.
     pub slow_steps: Vec<Slow>,
+    /// Tests that do not always say the same, those that failed most first.
+    pub flaky: Vec<Flaky>,
 }
 
 /// A time: a median with what is around it.
@@ -353,6 +357,7 @@ impl Report {
             queues: Vec::new(),
             slow_jobs: Vec::new(),
             slow_steps: Vec::new(),
+            flaky: Vec::new(),
         }
     }
 }

@@ -36,7 +36,8 @@ pub(crate) use notify::{NotifyCommand, NotifyListArgs};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
 pub(crate) use secrets::{SecretsCommand, VarsCommand};
 pub(crate) use serve::{
-    DataArgs, HookArgs, HookName, RepositoriesCommand, ServeArgs, TokenScope, TokensCommand,
+    DataArgs, HookArgs, HookName, LogFormat, RepositoriesCommand, ServeArgs, ServeCommand,
+    TokenScope, TokensCommand,
 };
 
 const EXAMPLES: &str = "\

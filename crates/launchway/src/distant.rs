@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::time::Duration;
 
 use event::{BlobId, RunEvent, RunId};
-use figures::{Asked, Report};
+use figures::{Asked, Report, RunTests};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use server::{Problem, RunEvents, RunList, StoredEvent};
@@ -141,6 +141,15 @@ impl Client {
                 return Ok(all);
             }
         }
+    }
+
+    /// What a run's reports say; none where it is not over, or kept none.
+    pub(crate) fn tests(&self, view: &RunView) -> Result<Option<RunTests>, Failure> {
+        if view.conclusion.is_none() || view.artifacts.is_empty() {
+            return Ok(None);
+        }
+        let (run, attempt) = (view.header.run, view.header.attempt);
+        self.get(&format!("/api/v1/runs/{run}.{attempt}/tests"))
     }
 
     /// The numbers.

@@ -7,4 +7,5 @@ pub(crate) mod log_line;
 pub(crate) mod report;
 pub(crate) mod run_page;
 pub(crate) mod style;
+pub(crate) mod test_lines;
 pub(crate) mod time;

@@ -28,6 +28,7 @@ pub mod matchers;
 pub mod messages;
 pub mod patterns;
 mod places;
+pub mod reports;
 pub mod services;
 pub mod settings;
 pub mod templates;
@@ -58,6 +59,7 @@ pub const TARGETS: &[(&str, Property)] = &[
     ("matchers", matchers::check),
     ("messages", messages::check),
     ("patterns", patterns::check),
+    ("reports", reports::check),
     ("services", services::check),
     ("settings", settings::check),
     ("templates", templates::check),

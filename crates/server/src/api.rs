@@ -5,6 +5,7 @@ mod approvals;
 mod dispatch;
 pub(crate) mod metrics;
 mod openapi;
+mod run_tests;
 
 pub(crate) use approvals::given;
 
@@ -199,6 +200,7 @@ const OPERATIONS: &[Operation] = &[
         route: || get(list_pushes),
     },
     metrics::OPERATION,
+    run_tests::OPERATION,
     Operation {
         method: "get",
         path: "/api/v1/events",

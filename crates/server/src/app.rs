@@ -210,6 +210,8 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/messages", get(pages::messages))
         .route("/insights", get(pages::delivery))
         .route("/insights/pipelines", get(pages::pipelines))
+        .route("/insights/tests", get(pages::tests))
+        .route("/runs/{run}/tests", get(pages::run_tests))
         .route("/live/runs", get(live::runs))
         .route("/live/runs/{run}", get(live::run))
         .route("/live/runs/{run}/jobs/{job}", get(live::job))

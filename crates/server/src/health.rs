@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use figures::{Histogram, Tally};
 use ports::Journal as _;
 
 use crate::app::{Shared, blocking};
@@ -88,10 +89,110 @@ pub(crate) async fn metrics(State(app): State<Shared>) -> Result<Response, Probl
         );
         let began = of(&app.counts.began_ms) / 1000;
         add("launchway_start_time_seconds", "gauge", "When the server began, since 1970.", began);
+        history(&mut text, &app.figures.tally()?);
         text.push_str("# EOF\n");
         Ok(text)
     })
     .await?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// What was counted and measured of all that is over.
+fn history(text: &mut String, tally: &Tally) {
+    counter(text, "launchway_runs_completed", "Attempts of runs that are over.");
+    for (conclusion, count) in &tally.runs {
+        let _ =
+            writeln!(text, "launchway_runs_completed_total{{conclusion=\"{conclusion}\"}} {count}");
+    }
+    counter(text, "launchway_jobs_completed", "Jobs that had a worker and are over.");
+    for (conclusion, count) in &tally.jobs {
+        let _ =
+            writeln!(text, "launchway_jobs_completed_total{{conclusion=\"{conclusion}\"}} {count}");
+    }
+    counter(text, "launchway_deployments_completed", "Deployments that are over.");
+    for ((environment, verdict), count) in &tally.deployments {
+        let environment = label(environment);
+        let _ = writeln!(
+            text,
+            "launchway_deployments_completed_total{{environment=\"{environment}\",verdict=\"{verdict}\"}} {count}"
+        );
+    }
+    histogram(text, "launchway_run_duration_seconds", "How long runs ran.", &tally.run_times);
+    histogram(text, "launchway_job_duration_seconds", "How long jobs ran.", &tally.job_times);
+    let waits = "How long jobs waited for a worker alone.";
+    histogram(text, "launchway_job_wait_seconds", waits, &tally.waits);
+}
+
+fn counter(text: &mut String, name: &str, help: &str) {
+    let _ = writeln!(text, "# TYPE {name} counter\n# HELP {name} {help}");
+}
+
+fn histogram(text: &mut String, name: &str, help: &str, of: &Histogram) {
+    let seconds = |ms: u64| ms as f64 / 1000.0;
+    let _ = writeln!(text, "# TYPE {name} histogram\n# UNIT {name} seconds\n# HELP {name} {help}");
+    for (edge, count) in &of.buckets {
+        let edge = edge.map_or_else(|| "+Inf".to_owned(), |edge| format!("{:?}", seconds(edge)));
+        let _ = writeln!(text, "{name}_bucket{{le=\"{edge}\"}} {count}");
+    }
+    let all = of.buckets.last().map_or(0, |(_, count)| *count);
+    let _ = writeln!(text, "{name}_sum {:?}\n{name}_count {all}", seconds(of.sum_ms));
+}
+
+/// Text as a label's value.
+fn label(text: &str) -> String {
+    let escape = |it: char| match it {
+        '\\' => "\\\\".to_owned(),
+        '"' => "\\\"".to_owned(),
+        '\n' => "\\n".to_owned(),
+        other => other.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn what_is_past_is_told_as_openmetrics_wants_it() {
+        let tally = Tally {
+            runs: [("success".to_owned(), 3)].into(),
+            deployments: [(("eu \"one\"".to_owned(), "failed".to_owned()), 1)].into(),
+            waits: Histogram { buckets: vec![(Some(500), 2), (None, 3)], sum_ms: 7_250 },
+            ..Tally::default()
+        };
+        let mut text = String::new();
+        history(&mut text, &tally);
+        expect![[r#"
+            # TYPE launchway_runs_completed counter
+            # HELP launchway_runs_completed Attempts of runs that are over.
+            launchway_runs_completed_total{conclusion="success"} 3
+            # TYPE launchway_jobs_completed counter
+            # HELP launchway_jobs_completed Jobs that had a worker and are over.
+            # TYPE launchway_deployments_completed counter
+            # HELP launchway_deployments_completed Deployments that are over.
+            launchway_deployments_completed_total{environment="eu \"one\"",verdict="failed"} 1
+            # TYPE launchway_run_duration_seconds histogram
+            # UNIT launchway_run_duration_seconds seconds
+            # HELP launchway_run_duration_seconds How long runs ran.
+            launchway_run_duration_seconds_sum 0.0
+            launchway_run_duration_seconds_count 0
+            # TYPE launchway_job_duration_seconds histogram
+            # UNIT launchway_job_duration_seconds seconds
+            # HELP launchway_job_duration_seconds How long jobs ran.
+            launchway_job_duration_seconds_sum 0.0
+            launchway_job_duration_seconds_count 0
+            # TYPE launchway_job_wait_seconds histogram
+            # UNIT launchway_job_wait_seconds seconds
+            # HELP launchway_job_wait_seconds How long jobs waited for a worker alone.
+            launchway_job_wait_seconds_bucket{le="0.5"} 2
+            launchway_job_wait_seconds_bucket{le="+Inf"} 3
+            launchway_job_wait_seconds_sum 7.25
+            launchway_job_wait_seconds_count 3
+        "#]]
+        .assert_eq(&text);
+    }
 }

@@ -30,6 +30,7 @@ mod hub;
 mod lines;
 mod live;
 mod log;
+mod log_line;
 mod numbers;
 mod oidc;
 mod pages;
@@ -47,9 +48,6 @@ pub use problem::Problem;
 pub use serve::{Options, Server, ServerError, Stop};
 pub use wire::{RunEvents, RunLine, RunList, StoredEvent, run_details};
 
-/// A line on standard error, for whoever looks after the server. Never what a caller sent.
-fn say(line: &str) {
-    use std::io::Write as _;
-    // Nobody listens; the answer says that something is wrong all the same.
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
-}
+pub use log_line::{json_line, log_as_json};
+
+use log_line::say;

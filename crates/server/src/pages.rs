@@ -11,6 +11,7 @@ mod repositories;
 mod run;
 mod runs;
 mod sign_in;
+mod tests;
 
 pub(crate) use approvals::{answered, approval, approvals};
 pub(crate) use delivery::delivery;
@@ -23,6 +24,7 @@ pub(crate) use repositories::repositories;
 pub(crate) use run::{cancel, rerun, resume, run};
 pub(crate) use runs::{before, runs};
 pub(crate) use sign_in::{sign_in, sign_out, signed_in};
+pub(crate) use tests::{run_tests, tests};
 
 use askama::Template;
 use axum::response::{Html, Redirect};

@@ -95,6 +95,14 @@ impl Blobs {
         Ok((blob, size))
     }
 
+    /// While it is held, no blob is removed: whoever copies what a journal names finds it.
+    ///
+    /// # Errors
+    /// When the folder cannot be locked.
+    pub fn hold(&self) -> Result<File, StoreError> {
+        lock(&self.temporary(), FlockOperation::LockShared)
+    }
+
     /// Opens a blob for reading.
     pub fn get(&self, blob: &BlobId) -> Result<File, StoreError> {
         let path = self.place(blob)?;

@@ -102,3 +102,17 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     }
     Ok(())
 }
+
+/// Copies a database, of ours or of another crate, as it is at one moment: whoever writes to it goes on.
+///
+/// # Errors
+/// When it cannot be read, or there is something at `to`.
+pub fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let connection = open_reader(from)?;
+    let failed = |source| StoreError::from_sqlite(from, source);
+    let to = to.to_str().ok_or_else(|| {
+        let source = std::io::Error::other("its name is no text");
+        StoreError::from_io("write to", to, source)
+    })?;
+    connection.execute("VACUUM INTO ?1", [to]).map(drop).map_err(failed)
+}

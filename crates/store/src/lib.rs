@@ -41,7 +41,7 @@ mod write;
 mod writer;
 
 pub use blobs::Blobs;
-pub use database::{Durability, LOCK_WAIT_MAX_MS};
+pub use database::{Durability, LOCK_WAIT_MAX_MS, copy_database};
 pub use error::StoreError;
 pub use logs::Logs;
 pub use outbox::{

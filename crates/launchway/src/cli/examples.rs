@@ -19,9 +19,25 @@ Examples:
   launchway serve --data /srv/launchway --jobs 4
   launchway serve --data /srv/launchway --listen 10.0.0.5:7878 --url https://ci.example.com
   launchway serve --data /srv/launchway --unit git > /etc/systemd/system/launchway.service
+  launchway serve --data /srv/launchway --log-format json
 
 The first start prints a token to sign in with. Everything lies in one folder; killed at any moment, the
 server goes on from there. docs/server.md sets one up in ten minutes, and says what is defended.";
+
+/// `launchway serve backup`
+pub(super) const SERVE_BACKUP: &str = "\
+Examples:
+  launchway serve backup /backups/2026-03-01 --data /srv/launchway
+
+The server goes on meanwhile. What a killed backup leaves ends in .partial and is replaced by the next. The copy is as
+secret as the folder is: it holds tokens' digests, sealed secrets and their key.";
+
+/// `launchway serve restore`
+pub(super) const SERVE_RESTORE: &str = "\
+Examples:
+  launchway serve restore /backups/2026-03-01 --data /srv/launchway
+
+A folder in which something lies is refused. Every event is proven before the folder is there.";
 
 /// `launchway tokens create`
 pub(super) const TOKENS_CREATE: &str = "\
@@ -328,6 +344,7 @@ Examples:
   launchway metrics                               DORA's five of production, and this repository's pipelines
   launchway metrics --since 30d --environment staging --service api
   launchway metrics --of recovery                 what failed, and what mended it
+  launchway metrics --of flaky --since 14d        tests that do not always say the same
   launchway metrics --server https://ci.example.com --format json
 
 Of fewer than five measurements no median and no rate is told. docs/metrics.md says how each is counted.";

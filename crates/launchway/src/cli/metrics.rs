@@ -54,4 +54,6 @@ pub(crate) enum Figure {
     Rework,
     /// Runs that failed on the default branch, and what mended it
     Pipelines,
+    /// Tests that do not always say the same, with the runs that show it
+    Flaky,
 }

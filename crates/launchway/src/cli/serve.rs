@@ -18,8 +18,10 @@ pub(crate) struct DataArgs {
 
 /// `launchway serve`
 #[derive(Clone, Debug, Args)]
-#[command(after_help = examples::SERVE)]
+#[command(after_help = examples::SERVE, args_conflicts_with_subcommands = true)]
 pub(crate) struct ServeArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<ServeCommand>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Where it listens
@@ -48,6 +50,41 @@ pub(crate) struct ServeArgs {
     /// Listen on an address that others reach although nothing encrypts what goes over it
     #[arg(long)]
     pub(crate) unencrypted: bool,
+    /// How its lines on standard error are written
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How a server's own lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line, without secrets: the first start's token is not among them
+    Json,
+}
+
+/// What is done with a server's folder.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum ServeCommand {
+    /// Copy a server's folder as it is at one moment, while the server goes on
+    #[command(after_help = examples::SERVE_BACKUP)]
+    Backup {
+        /// Where to: a folder that is not there yet, or is empty
+        #[arg(value_name = "FOLDER")]
+        to: PathBuf,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Make a server's folder from a copy
+    #[command(after_help = examples::SERVE_RESTORE)]
+    Restore {
+        /// The copy
+        #[arg(value_name = "FOLDER")]
+        from: PathBuf,
+        #[command(flatten)]
+        data: DataArgs,
+    },
 }
 
 /// `launchway tokens`

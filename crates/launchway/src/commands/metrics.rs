@@ -116,5 +116,6 @@ fn lines(report: &Report) -> Vec<Json> {
     lines.extend(report.queues.iter().map(|it| typed("queue", json!(it))));
     lines.extend(report.slow_jobs.iter().map(|it| typed("slow_job", json!(it))));
     lines.extend(report.slow_steps.iter().map(|it| typed("slow_step", json!(it))));
+    lines.extend(report.flaky.iter().map(|it| typed("flaky", json!(it))));
     lines
 }

@@ -16,10 +16,11 @@ use outbox::{Courier, Wake};
 use server::{Access, Hub, Options, Scope, Server, ServerError, Stop};
 use store::{Durability, Store};
 
-use crate::cli::ServeArgs;
+use crate::cli::{LogFormat, ServeArgs, ServeCommand};
 use crate::deploying::person;
 use crate::engine::processors;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::serving::backup;
 use crate::serving::data::{self, DataFolder};
 use crate::serving::hook::Reached;
 use crate::serving::{Driving, Face, Intake, JobTokens};
@@ -31,6 +32,18 @@ use crate::terminal::time::now;
 const FIRST_TOKEN_DAYS: u64 = 90;
 
 pub(crate) fn run(args: &ServeArgs, state: Option<&Path>) -> Outcome {
+    match &args.command {
+        Some(ServeCommand::Backup { to, data }) => {
+            return backup::make(&DataFolder::locate(data.data.as_deref(), state)?, to);
+        }
+        Some(ServeCommand::Restore { from, data }) => {
+            return backup::restore(&DataFolder::locate(data.data.as_deref(), state)?, from);
+        }
+        None => {}
+    }
+    if args.log_format == LogFormat::Json {
+        server::log_as_json();
+    }
     let url = args.url.as_deref().map(checked_url).transpose()?;
     refuse_open(args, url.as_deref())?;
     let data = DataFolder::locate(args.data.data.as_deref(), state)?;
@@ -45,7 +58,8 @@ pub(crate) fn run(args: &ServeArgs, state: Option<&Path>) -> Outcome {
     let reached = server.url();
     data::write(&data.path("server.json"), &Reached { url: reached.clone() })?;
     let access = Access::in_folder(data.state.root());
-    let first = first_token(&access)?;
+    // A log is no place for a token: `tokens create` prints one.
+    let first = if args.log_format == LogFormat::Json { None } else { first_token(&access)? };
     let hub = Hub::default();
     let width = args.jobs.map_or_else(processors, NonZeroUsize::get);
     let grace = Duration::from_secs(args.grace);

@@ -99,8 +99,13 @@ pub(crate) fn out_block(lines: &str) {
 
 /// Writes a line of talk.
 pub(crate) fn talk(line: &str) {
+    // Of a server lines may be wanted as JSON; an empty one says nothing there.
+    let json = server::json_line(line);
+    if json.is_some() && line.trim().is_empty() {
+        return;
+    }
     // Nobody is left to read; the work itself goes on and its end is in the journal.
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", json.as_deref().unwrap_or(line));
 }
 
 /// The first fault of standard output, save that its reader went away.

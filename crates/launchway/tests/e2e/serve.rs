@@ -607,3 +607,100 @@ fn what_cannot_be_served_is_said() {
     assert!(!serving.place.path("app.git/hooks/post-receive").exists());
     serving.end();
 }
+
+const TESTED: &str = r#"
+on: push
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          mkdir reports
+          echo '<testsuite name="s"><testcase classname="Shelf" name="adds" time="0.5"/><testcase classname="Shelf" name="<b>loses" file="shelf.py" line="7"><failure message="hunter2"/></testcase></testsuite>' | sed 's/<b>/\&lt;b\&gt;/' > reports/junit.xml
+          printf 'SF:shelf.py\nDA:1,1\nDA:2,0\nend_of_record\n' > reports/lcov.info
+      - uses: actions/upload-artifact@v4
+        with: { name: reports, path: reports }
+"#;
+
+#[test]
+fn reports_among_the_artifacts_are_told_and_a_copy_makes_the_same_server() {
+    let serving = Serving::of(TESTED);
+    serving.push();
+    serving.ended("1");
+    let told = serving.get("/api/v1/runs/1/tests").json();
+    expect![[r#"{"passed":1,"failed":1,"errored":0,"skipped":0,"retried":0,"time_ms":500}"#]]
+        .assert_eq(&told["counts"].to_string());
+    let page = serving.get("/runs/1/tests").text;
+    for part in ["&lt;b&gt;loses", "shelf.py:7", "50.0 %"]
+        .map(|it| it.replace("&lt;", "&#60;").replace("&gt;", "&#62;"))
+    {
+        assert!(page.contains(&part), "{part}: {page}");
+    }
+    assert!(!page.contains("hunter2") && !page.contains("<b>loses"), "{page}");
+    assert!(serving.get("/runs/1.1").text.contains("href=\"/runs/1.1/tests\""));
+    assert!(serving.get("/insights/tests").text.contains("None is known."));
+    assert_eq!(serving.ask("GET", "/api/v1/runs/1/tests", &[], "").status, 401);
+    assert_eq!(serving.get("/api/v1/runs/9/tests").status, 404);
+    let data = serving.place.path("data");
+    let shown = |folder: &std::path::Path| {
+        let mut command = serving.place.program(env!("CARGO_BIN_EXE_launchway"));
+        let command = command.args(["runs", "show", "1", "--state"]).arg(folder);
+        Said::from(command.output().expect("it starts")).stdout
+    };
+    let page = shown(&data);
+    let tests = page.split("\ntests: ").nth(1).unwrap_or_default();
+    expect![[r#"
+        1 passed, 1 failed (500 ms)
+          ✗ Shelf <b>loses  shelf.py:7  (test)
+        coverage: 50.0 % (1 of 2 lines)
+    "#]]
+    .assert_eq(tests);
+    let scraped = serving.get("/metrics").text;
+    assert!(
+        scraped.contains("launchway_runs_completed_total{conclusion=\"success\"} 1\n"),
+        "{scraped}"
+    );
+    assert!(scraped.contains("launchway_job_wait_seconds_count 1\n"), "{scraped}");
+
+    // A copy while it runs; whatever instant one is killed at, none has its name that is not whole.
+    let to = serving.place.path("copy");
+    let backup = |to: &std::path::Path| {
+        let mut command = serving.place.program(env!("CARGO_BIN_EXE_launchway"));
+        command.args(["serve", "backup"]).arg(to).arg("--data").arg(&data);
+        command
+    };
+    for _ in 0..3 {
+        let mut killed = backup(&to).spawn().expect("it starts");
+        wait_until("it begins, or ends", || {
+            serving.place.path("copy.partial").exists() || to.exists()
+        });
+        let _ = killed.kill();
+        let _ = killed.wait();
+        assert!(!to.exists() || to.join("backup.json").exists(), "half a copy has no name");
+        let _ = std::fs::remove_dir_all(&to);
+    }
+    let said = Said::from(backup(&to).output().expect("it starts"));
+    assert_eq!(said.exit, 0, "{}", said.stderr);
+    assert!(!serving.place.path("copy.partial").exists());
+    let again = Said::from(backup(&to).output().expect("it starts"));
+    assert_eq!(again.exit, 4, "{}", again.stderr);
+    let restore = |folder: &str| {
+        let mut command = serving.place.program(env!("CARGO_BIN_EXE_launchway"));
+        let folder = serving.place.path(folder);
+        let command = command.args(["serve", "restore"]).arg(&to).arg("--data").arg(folder);
+        Said::from(command.output().expect("it starts"))
+    };
+    let refused = restore("data");
+    assert_eq!(refused.exit, 4);
+    assert!(refused.stderr.contains("is not empty; nothing is written over"), "{}", refused.stderr);
+    let restored = restore("new");
+    assert_eq!(restored.exit, 0, "{}", restored.stderr);
+    assert!(restored.stdout.contains("every one proven"), "{}", restored.stdout);
+    assert_eq!(shown(&serving.place.path("new")), page);
+    let half = serving.place.path("copy");
+    std::fs::remove_file(half.join("backup.json")).expect("it is there");
+    let refused = restore("other");
+    assert_eq!(refused.exit, 2);
+    assert!(refused.stderr.contains("is no whole copy of a server's folder"), "{}", refused.stderr);
+    serving.end();
+}

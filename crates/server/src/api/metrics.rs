@@ -85,6 +85,7 @@ pub(super) fn schema() -> JsonValue {
             ("queues", many(object(&[("labels", text()), ("wait", duration())], &[]))),
             ("slow_jobs", many(slow())),
             ("slow_steps", many(slow())),
+            ("flaky", many(flaky())),
         ],
         &[],
     )
@@ -197,6 +198,20 @@ fn pipeline() -> JsonValue {
         ],
         &[],
     )
+}
+
+fn flaky() -> JsonValue {
+    let texts = ["repository", "workflow", "job", "suite", "class", "name", "file", "state"];
+    let run = || pair(number(), number());
+    let differs = [("commit", text()), ("passed_in", many(run())), ("failed_in", many(run()))];
+    let told = [
+        ("runs", number()),
+        ("failures", number()),
+        ("retried_in", many(run())),
+        ("differs_on", many(object(&differs, &[]))),
+        ("flips", number()),
+    ];
+    object(&[&texts.map(|name| (name, text()))[..], &told].concat(), &[])
 }
 
 fn slow() -> JsonValue {

@@ -136,6 +136,7 @@ fn schemas() -> Json {
         "Accepted": object(&[("run", number()), ("attempt", number())], &[]),
         "RepositoryList": object(&[("repositories", many(repository()))], &[]),
         "Metrics": super::metrics::schema(),
+        "RunTests": super::run_tests::schema(),
         "PushList": object(&[("pushes", many(push()))], &[]),
     });
     for (name, schema) in dispatch::schemas().into_iter().chain(approvals::schemas()) {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use event::{DeploymentId, Timestamp};
-use figures::{Delivery, Deployment, Duration, Pipeline, Rate, Report};
+use figures::{Delivery, Deployment, Duration, Flaky, Pipeline, Rate, Report};
 
 use crate::cli::Figure;
 use crate::terminal::style::Style;
@@ -36,6 +36,11 @@ pub(super) fn page(report: &Report, style: Style) -> String {
         }
     }
     slow(&mut text, report, style);
+    if !report.flaky.is_empty() {
+        let count = report.flaky.len();
+        let tests = if count == 1 { "test does" } else { "tests do" };
+        let _ = writeln!(text, "\n{count} {tests} not always say the same: --of flaky shows which");
+    }
     text
 }
 
@@ -169,6 +174,13 @@ pub(super) fn opened(report: &Report, figure: Figure, style: Style) -> String {
         report.pipelines.iter().for_each(|it| opened_pipeline(&mut text, it, style));
         return text;
     }
+    if figure == Figure::Flaky {
+        report.flaky.iter().for_each(|it| opened_flaky(&mut text, it, style));
+        if report.flaky.is_empty() {
+            text.push_str("no test is known that does not always say the same\n");
+        }
+        return text;
+    }
     for it in &report.delivery {
         let title = format!("{} in {}", it.service, it.environment);
         let _ = writeln!(text, "{}", style.bold(&title));
@@ -182,7 +194,7 @@ pub(super) fn opened(report: &Report, figure: Figure, style: Style) -> String {
             Figure::Rework => it.rework.deployments.iter().map(told).collect(),
             Figure::Recovery => recovered(it, &told),
             Figure::LeadTime => commits(it),
-            Figure::Pipelines => Vec::new(),
+            Figure::Pipelines | Figure::Flaky => Vec::new(),
         };
         if rows.is_empty() {
             text.push_str("  nothing\n");
@@ -249,5 +261,30 @@ fn opened_pipeline(text: &mut String, it: &Pipeline, style: Style) {
             text,
             "  ✓ broken by run {broken}.{one}, mended by run {mended}.{two} after {took}"
         );
+    }
+}
+
+fn opened_flaky(text: &mut String, it: &Flaky, style: Style) {
+    let of = [&it.suite, &it.class, &it.name].map(|it| it.as_str());
+    let name: Vec<&str> = of.into_iter().filter(|it| !it.is_empty()).collect();
+    let sign = if it.state == "flaky" { style.red("↻") } else { style.yellow("?") };
+    let state = &it.state;
+    let _ = writeln!(text, "{sign} {state}  {}  ({}, {})", name.join(" "), it.job, it.workflow);
+    let _ = writeln!(text, "    failed {} times of {}", it.failures, it.runs);
+    let named = |runs: &[(event::RunId, event::Attempt)]| {
+        let names = runs.iter().map(|(run, attempt)| format!("{run}.{attempt}"));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    if !it.retried_in.is_empty() {
+        let _ = writeln!(text, "    passed at the second try in run {}", named(&it.retried_in));
+    }
+    for differs in &it.differs_on {
+        let commit: String = differs.commit.chars().take(COMMIT_DIGITS).collect();
+        let (passed, failed) = (named(&differs.passed_in), named(&differs.failed_in));
+        let _ =
+            writeln!(text, "    on {commit} passed in run {passed}, and failed in run {failed}");
+    }
+    if it.flips > 1 {
+        let _ = writeln!(text, "    changed {} times on the default branch", it.flips);
     }
 }

@@ -44,7 +44,8 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
         RunsCommand::Show { run, format, .. } => {
             let DistantRun { view, standing } = client.run(&client.name(run)?)?;
             let summary = |blob: &BlobId| client.summary(&view, blob);
-            show::page(&view, standing, &summary, *format);
+            let tests = client.tests(&view)?;
+            show::page(&view, standing, &summary, *format, tests.as_ref());
             Ok(Exit::Done)
         }
         RunsCommand::Watch { run, .. } => watched(&client, url, run),

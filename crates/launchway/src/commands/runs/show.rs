@@ -2,40 +2,65 @@
 
 use std::io::Read;
 
-use event::BlobId;
+use event::{BlobId, StreamId};
+use figures::{Figures, RunTests};
+use serde_json::json;
 use server::run_details;
 use store::Store;
 use views::{JobView, RunView};
 
 use crate::cli::{Format, RunRef};
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
 use crate::standing::Standing;
 use crate::state::StateFolder;
 use crate::terminal::run_page::{self, SummaryText};
 use crate::terminal::style::{Style, out};
+use crate::terminal::test_lines::test_lines;
 use crate::terminal::time::now;
 
 pub(crate) fn run(store: &Store, state: &StateFolder, run: &RunRef, format: Format) -> Outcome {
     let view = journal::view(store, journal::find(store, run)?)?;
     let standing = Standing::of(state, &view)?;
     let summary = |blob: &BlobId| summary(store, blob);
-    page(&view, standing, &summary, format);
+    page(&view, standing, &summary, format, tests(store, state, &view)?.as_ref());
     Ok(Exit::Done)
 }
 
+/// What its reports say; none where it is not over, or kept none.
+fn tests(store: &Store, state: &StateFolder, view: &RunView) -> Result<Option<RunTests>, Failure> {
+    if view.conclusion.is_none() || view.artifacts.is_empty() {
+        return Ok(None);
+    }
+    let stream = StreamId::Run(view.header.run, view.header.attempt);
+    let told = Figures::open(state.root()).and_then(|it| it.run_tests(store, stream));
+    told.map_err(|error| Failure::caused(Exit::Missing, error))
+}
+
 /// The run on one page.
-pub(super) fn page(view: &RunView, standing: Standing, summary: &SummaryText<'_>, format: Format) {
+pub(super) fn page(
+    view: &RunView,
+    standing: Standing,
+    summary: &SummaryText<'_>,
+    format: Format,
+    tests: Option<&RunTests>,
+) {
     match format {
         Format::Json => {
             let why = |job: &JobView| standing.about_job(view, job);
             let unattended = standing == Standing::Unattended;
-            out(&run_details(view, unattended, standing.driven_by(), &why).to_string());
+            let mut told = run_details(view, unattended, standing.driven_by(), &why);
+            if let Some(tests) = tests {
+                told["tests"] = json!(tests);
+            }
+            out(&told.to_string());
         }
         Format::Human | Format::Github => {
             for line in run_page::lines(view, standing, summary, now(), Style::stdout()) {
                 out(&line);
             }
+            let lines = tests.map(|it| test_lines(it, Style::stdout())).unwrap_or_default();
+            lines.iter().for_each(|line| out(line));
         }
     }
 }

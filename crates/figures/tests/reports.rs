@@ -1,0 +1,258 @@
+//! Reports of tests and coverage, from the artifacts of runs: what is said of one run, and which tests
+//! do not always say the same.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use event::{Attempt, Fact as _, RunEvent, RunId, Seq, StreamId, Timestamp};
+use expect_test::{Expect, expect};
+use figures::{Asked, Figures};
+use ports::Journal as _;
+use serde_json::{Value as Json, json};
+use store::Store;
+use views::Window;
+use zip::write::SimpleFileOptions;
+
+struct Journal {
+    _folder: tempfile::TempDir,
+    store: Arc<Store>,
+    figures: Figures,
+}
+
+/// A run of `main`, and what it uploads.
+struct Run<'r> {
+    commit: &'r str,
+    exit: &'r str,
+    uncommitted: u64,
+    files: &'r [(&'r str, &'r str)],
+}
+
+const GOOD: Run<'_> = Run { commit: "c0", exit: "none", uncommitted: 0, files: &[] };
+
+impl Journal {
+    fn new() -> Journal {
+        let folder = tempfile::tempdir().expect("a journal of ours");
+        let store = Arc::new(Store::open(folder.path()).expect("a journal of ours"));
+        let figures = Figures::open(folder.path()).expect("a journal of ours");
+        Journal { _folder: folder, store, figures }
+    }
+
+    fn run(&self, run: &Run<'_>) -> StreamId {
+        let (id, number) =
+            self.store.allocate_run("octo/app", "ci.yml").expect("a journal of ours");
+        self.attempt(id, Attempt(1), number, run)
+    }
+
+    fn attempt(&self, id: RunId, attempt: Attempt, number: u64, run: &Run<'_>) -> StreamId {
+        let at = id.0 * 1000 + attempt.0 * 10;
+        let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for (name, text) in run.files {
+            archive.start_file(*name, SimpleFileOptions::default()).expect("a journal of ours");
+            archive.write_all(text.as_bytes()).expect("a journal of ours");
+        }
+        let bytes = archive.finish().expect("a journal of ours").into_inner();
+        let blob = self.store.blobs().put_bytes(&bytes).expect("a journal of ours");
+        let conclusion = if run.exit == "none" { "success" } else { "failure" };
+        let events = [
+            json!({ "type": "RunCreated", "run": id, "attempt": attempt, "run_number": number,
+                "carried": [], "repository": "octo/app", "repository_path": "/app",
+                "workflow": { "path": "ci.yml", "text": "" }, "called": {}, "title": "a change",
+                "event": { "name": "push", "git_ref": "refs/heads/main", "payload": {} },
+                "change": { "commit": run.commit, "authored_at": 1, "committed_at": 1, "uncommitted": run.uncommitted },
+                "inputs": {}, "vars": {}, "secret_names": [], "actor": "mona", "triggering_actor": "mona", "at": at }),
+            json!({ "type": "JobReady", "job": "test", "at": at }),
+            json!({ "type": "JobLeased", "job": "test", "fence": 1, "tracking_id": "x", "at": at }),
+            json!({ "type": "ArtifactUploaded", "job": "test", "name": "reports", "blob": blob,
+                "size_bytes": bytes.len(), "expires_at": 9_000_000_000_000_u64 }),
+            json!({ "type": "JobCompleted", "job": "test", "fence": 1, "conclusion": conclusion,
+                "exit": run.exit, "outputs": {}, "log": null, "environment_url": null, "at": at + 1 }),
+            json!({ "type": "RunCompleted", "conclusion": conclusion, "at": at + 1 }),
+        ];
+        let decode =
+            |it: &Json| RunEvent::decode(it.to_string().as_bytes()).expect("a journal of ours");
+        let events: Vec<RunEvent> = events.iter().map(decode).collect();
+        let stream = StreamId::Run(id, attempt);
+        self.store.append(stream, Seq(0), Timestamp(at), &events).expect("a journal of ours");
+        stream
+    }
+
+    fn told(&self, stream: StreamId, expect: Expect) {
+        let told = self.figures.run_tests(&self.store, stream).expect("a journal of ours");
+        let Some(told) = told else { return expect.assert_eq("no report\n") };
+        let counts = told.counts;
+        let mut text = format!(
+            "{} passed, {} failed, {} errored, {} skipped, {} at the second try, {} ms, with {:?}\n",
+            counts.passed,
+            counts.failed,
+            counts.errored,
+            counts.skipped,
+            counts.retried,
+            counts.time_ms,
+            told.compared_with.map(|(run, _)| run.0)
+        );
+        let lists = [
+            ("failed", &told.failed),
+            ("retried", &told.retried),
+            ("removed", &told.removed),
+            ("newly skipped", &told.newly_skipped),
+        ];
+        for (what, tests) in lists {
+            for it in tests {
+                text += &format!("{what}: {} {} {}:{:?}\n", it.class, it.name, it.file, it.line);
+            }
+        }
+        if let Some(it) = &told.coverage {
+            text += &format!("coverage: {} of {}, before {:?}\n", it.covered, it.lines, it.before);
+            for it in &it.files {
+                text += &format!(
+                    "  {}: {} of {}, before {:?}\n",
+                    it.file, it.covered, it.lines, it.before
+                );
+            }
+        }
+        for it in &told.reports {
+            text += &format!("from {}{}\n", it.file, if it.is_cut { ", cut" } else { "" });
+        }
+        expect.assert_eq(&text);
+    }
+
+    fn flaky(&self, expect: Expect) {
+        self.figures.catch_up(&self.store, &mut |_| true).expect("a journal of ours");
+        let window = Window { since: Timestamp(0), until: Timestamp(10_000_000) };
+        let asked =
+            Asked { project: None, environment: None, service: None, repository: None, window };
+        let mut text = String::new();
+        for it in self.figures.flaky(&asked).expect("a journal of ours") {
+            let runs = |all: &[(RunId, Attempt)]| -> String {
+                all.iter().map(|(run, attempt)| format!(" {run}.{attempt}")).collect()
+            };
+            text += &format!("{} {}: {} of {}", it.state, it.name, it.failures, it.runs);
+            text += &format!(", again in{}, {} flips", runs(&it.retried_in), it.flips);
+            for it in &it.differs_on {
+                text += &format!(
+                    ", on {}: +{} -{}",
+                    it.commit,
+                    runs(&it.passed_in),
+                    runs(&it.failed_in)
+                );
+            }
+            text.push('\n');
+        }
+        expect.assert_eq(&text);
+    }
+}
+
+fn junit(cases: &str) -> String {
+    format!("<testsuite name=\"s\">{cases}</testsuite>")
+}
+
+#[test]
+fn a_run_is_compared_with_the_default_branch() {
+    let journal = Journal::new();
+    let before = junit(
+        r#"<testcase classname="A" name="one" time="1"/><testcase classname="A" name="two"/>
+           <testcase classname="A" name="gone"/>"#,
+    );
+    let lcov = "SF:src/a.rs\nDA:1,1\nDA:2,0\nend_of_record\n";
+    let files = [("out/junit.xml", before.as_str()), ("lcov.info", lcov), ("notes.txt", "SF:x\n")];
+    let first = journal.run(&Run { files: &files, ..GOOD });
+    journal.told(
+        first,
+        expect![[r#"
+            3 passed, 0 failed, 0 errored, 0 skipped, 0 at the second try, 1000 ms, with None
+            coverage: 1 of 2, before None
+              src/a.rs: 1 of 2, before None
+            from lcov.info
+            from out/junit.xml
+        "#]],
+    );
+    let now = junit(
+        r#"<testcase classname="A" name="one" file="a.py" line="7"><failure message="hunter2"/></testcase>
+           <testcase classname="A" name="two"><skipped/></testcase>
+           <testcase classname="A" name="new"><flakyError/></testcase><testcase"#,
+    );
+    let lcov = "SF:src/a.rs\nDA:1,1\nDA:2,1\nend_of_record\nSF:src/b.rs\nDA:1,0\nend_of_record\n";
+    let files = [("out/junit.xml", now.as_str()), ("lcov.info", lcov)];
+    let second = journal.run(&Run { commit: "c1", exit: "user_failure", files: &files, ..GOOD });
+    journal.told(
+        second,
+        expect![[r#"
+            1 passed, 1 failed, 0 errored, 1 skipped, 1 at the second try, 0 ms, with Some(1)
+            failed: A one a.py:Some(7)
+            retried: A new :None
+            removed: A gone :None
+            removed: A one :None
+            newly skipped: A two :None
+            coverage: 2 of 3, before Some((1, 2))
+              src/b.rs: 0 of 1, before None
+              src/a.rs: 2 of 2, before Some((1, 2))
+            from lcov.info
+            from out/junit.xml, cut
+        "#]],
+    );
+    let nothing = journal.run(&Run { commit: "c2", ..GOOD });
+    journal.told(nothing, expect!["no report\n"]);
+    let kept = std::fs::read(journal._folder.path().join("figures.db")).expect("a journal of ours");
+    let wal = std::fs::read(journal._folder.path().join("figures.db-wal")).unwrap_or_default();
+    for bytes in [kept, wal] {
+        let is_there = bytes.windows(7).any(|it| it == b"hunter2");
+        assert!(!is_there, "what a test printed is not kept");
+    }
+}
+
+#[test]
+fn a_test_that_passes_and_fails_on_one_commit_is_flaky() {
+    let journal = Journal::new();
+    let good = junit(r#"<testcase name="t"/><testcase name="always"/>"#);
+    let bad = junit(r#"<testcase name="t"><failure/></testcase><testcase name="always"/>"#);
+    let with = |text: &'static str| [("junit.xml", text)];
+    let (good, bad) = (with(good.leak()), with(bad.leak()));
+    let id = journal.run(&Run { commit: "c1", exit: "user_failure", files: &bad, ..GOOD });
+    journal.flaky(expect![""]);
+    let (run, _) = id.as_run().expect("a journal of ours");
+    assert_eq!(journal.store.allocate_attempt(run).expect("a journal of ours"), Attempt(2));
+    journal.attempt(run, Attempt(2), 1, &Run { commit: "c1", files: &good, ..GOOD });
+    journal.flaky(expect![[r#"
+        flaky t: 1 of 2, again in, 1 flips, on c1: + 1.2 - 1.1
+    "#]]);
+    // Work trees are no commits.
+    journal.run(&Run { commit: "c2", files: &good, uncommitted: 1, ..GOOD });
+    for commit in ["c3", "c4", "c5"] {
+        journal.run(&Run { commit, files: &good, ..GOOD });
+    }
+    journal.flaky(expect![[r#"
+        flaky t: 1 of 5, again in, 1 flips, on c1: + 1.2 - 1.1
+    "#]]);
+    journal.run(&Run { commit: "c6", files: &good, ..GOOD });
+    journal.flaky(expect![""]);
+}
+
+#[test]
+fn what_something_around_it_may_have_done_makes_a_suspect() {
+    let journal = Journal::new();
+    let good = junit(r#"<testcase name="t"/>"#);
+    let bad = junit(r#"<testcase name="t"><error/></testcase>"#);
+    let (good, bad) = ([("j.xml", good.as_str())], [("j.xml", bad.as_str())]);
+    journal.run(&Run { commit: "c1", exit: "infra_failure", files: &bad, ..GOOD });
+    journal.run(&Run { commit: "c1", files: &good, ..GOOD });
+    journal.flaky(expect![[r#"
+        suspect t: 1 of 2, again in, 0 flips, on c1: + 2.1 - 1.1
+    "#]]);
+    let journal = Journal::new();
+    for (commit, files) in [("1", &good), ("2", &bad), ("3", &good), ("4", &bad), ("5", &good)] {
+        journal.run(&Run { commit, files, ..GOOD });
+    }
+    journal.flaky(expect![[r#"
+        suspect t: 2 of 5, again in, 4 flips
+    "#]]);
+}
+
+#[test]
+fn a_second_try_in_one_report_is_proof() {
+    let journal = Journal::new();
+    let twice = junit(r#"<testcase name="t"><failure/></testcase><testcase name="t"/>"#);
+    journal.run(&Run { files: &[("j.xml", twice.as_str())], ..GOOD });
+    journal.flaky(expect![[r#"
+        flaky t: 1 of 1, again in 1.1, 0 flips
+    "#]]);
+}

@@ -1,0 +1,224 @@
+//! Copies of a server's folder, made while it is used, and folders made of them.
+//!
+//! ```text
+//! files (inbox, tokens, vault) ─▶ other databases ─▶ journal ─▶ what events name (blobs, logs)
+//! ```
+//!
+//! In this order nothing is missing: an order that was taken from the inbox meanwhile is in the journal,
+//! and one that is in both makes its run once; what reads the journal by a cursor has an older one; a
+//! blob is there before the event that names it, and none is removed while the lock is held. A copy has
+//! its name only when it is whole: until then the folder's name ends in `.partial`.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use event::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::{Store, copy_database};
+
+use super::data::{self, DataFolder, cannot};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::terminal::style::{out, talk};
+use crate::terminal::time::{moment, now};
+
+/// Says that a folder is a whole copy.
+const MANIFEST: &str = "backup.json";
+/// Says that a folder is a copy on its way, which nobody needs any more when its process is gone.
+const UNDER_WAY: &str = "backup.under-way";
+const VERSION: u32 = 1;
+
+/// What belongs to processes that run, to this machine, or can be made again.
+const LEFT_OUT: &[&str] = &[
+    "server.lock",
+    "server.json",
+    "lock",
+    "owners",
+    "groups",
+    "jobs",
+    "places",
+    "caches",
+    "tools",
+    "actions",
+    "sessions",
+    "shared",
+    "host",
+    "demo",
+    MANIFEST,
+    UNDER_WAY,
+];
+/// What events name: copied behind them.
+const NAMED: &[&str] = &["blobs", "logs"];
+const JOURNAL: &str = "journal.db";
+
+#[derive(Serialize, Deserialize)]
+struct Manifest {
+    version: u32,
+    at_ms: Timestamp,
+    /// The journal's newest event.
+    position: u64,
+}
+
+/// Copies the folder.
+pub(crate) fn make(data: &DataFolder, to: &Path) -> Outcome {
+    let root = data.state.root();
+    if !root.join(JOURNAL).is_file() {
+        let message = format!("{} is no server's folder: it has no journal", root.display());
+        return Err(Failure::new(Exit::Usage, message).hint("name it: --data DIR"));
+    }
+    let to = absolute(to)?;
+    if to.starts_with(root) {
+        let message = format!("{} lies in the folder that is copied", to.display());
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    must_be_empty(&to)?;
+    let partial = begin(&to)?;
+    let store = Store::open(root).map_err(missing)?;
+    let _held = store.blobs().hold().map_err(missing)?;
+    let is_later = |name: &str| NAMED.contains(&name) || is_database(name);
+    for name in names(root)?.iter().filter(|it| !LEFT_OUT.contains(&it.as_str()) && !is_later(it)) {
+        copy(&root.join(name), &partial.join(name))?;
+    }
+    let databases = names(root)?.into_iter().filter(|it| it.ends_with(".db") && it != JOURNAL);
+    for name in databases.chain([JOURNAL.to_owned()]) {
+        copy_database(&root.join(&name), &partial.join(&name)).map_err(missing)?;
+    }
+    for name in NAMED.iter().filter(|it| root.join(it).exists()) {
+        copy(&root.join(name), &partial.join(name))?;
+    }
+    let copied = Store::open(&partial).map_err(missing)?;
+    let position = copied.newest_position().map_err(missing)?;
+    drop(copied);
+    let at_ms = now();
+    data::write(&partial.join(MANIFEST), &Manifest { version: VERSION, at_ms, position })?;
+    finish(&partial, &to)?;
+    out(&format!("copied {position} events, as of {}, to {}", moment(at_ms), to.display()));
+    Ok(Exit::Done)
+}
+
+/// Makes a folder of a copy.
+pub(crate) fn restore(data: &DataFolder, from: &Path) -> Outcome {
+    let manifest: Option<Manifest> = data::read(&from.join(MANIFEST))?;
+    let Some(manifest) = manifest else {
+        let message = format!("{} is no whole copy of a server's folder", from.display());
+        return Err(Failure::new(Exit::Usage, message).hint("launchway serve backup makes one"));
+    };
+    if manifest.version > VERSION {
+        let message = format!("{} was made by a newer version", from.display());
+        return Err(Failure::new(Exit::Refused, message));
+    }
+    let to = data.state.root().to_path_buf();
+    must_be_empty(&to)?;
+    let partial = begin(&to)?;
+    for name in names(from)?.iter().filter(|it| *it != MANIFEST) {
+        copy(&from.join(name), &partial.join(name))?;
+    }
+    let copied = Store::open(&partial).map_err(missing)?;
+    let proven = copied.verify().map_err(|error| {
+        Failure::caused(Exit::Refused, anyhow::Error::from(error).context("the copy was altered"))
+    })?;
+    drop(copied);
+    finish(&partial, &to)?;
+    out(&format!(
+        "{} has the server of {}: {} events, every one proven",
+        to.display(),
+        moment(manifest.at_ms),
+        proven.events
+    ));
+    talk(
+        "hooks of its repositories name the folder that they were connected with: launchway repositories add writes them again",
+    );
+    Ok(Exit::Done)
+}
+
+fn missing<E: Into<anyhow::Error>>(error: E) -> Failure {
+    Failure::caused(Exit::Missing, error)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| cannot("find", path, error))
+}
+
+fn is_database(name: &str) -> bool {
+    [".db", ".db-wal", ".db-shm"].iter().any(|ending| name.ends_with(ending))
+}
+
+fn must_be_empty(folder: &Path) -> Result<(), Failure> {
+    let is_empty = match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == ErrorKind::NotFound => true,
+        Err(error) => return Err(cannot("look at", folder, error)),
+    };
+    if is_empty {
+        return Ok(());
+    }
+    let message = format!("{} is not empty; nothing is written over", folder.display());
+    Err(Failure::new(Exit::Forbidden, message).hint("name a folder that is not there yet"))
+}
+
+/// The folder that is filled, before it has its name. What a killed process left there goes away.
+fn begin(to: &Path) -> Result<PathBuf, Failure> {
+    let mut name = to.as_os_str().to_owned();
+    name.push(".partial");
+    let partial = PathBuf::from(name);
+    if partial.exists() {
+        if !partial.join(UNDER_WAY).exists() {
+            let message = format!("{} is in the way", partial.display());
+            return Err(Failure::new(Exit::Forbidden, message).hint("move it away"));
+        }
+        fs::remove_dir_all(&partial).map_err(|error| cannot("remove", &partial, error))?;
+    }
+    fs::create_dir_all(&partial).map_err(|error| cannot("make", &partial, error))?;
+    // Whoever may read it may read the secrets.
+    let only_ours = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    fs::set_permissions(&partial, only_ours).map_err(|error| cannot("close", &partial, error))?;
+    let mark = partial.join(UNDER_WAY);
+    File::create(&mark).map_err(|error| cannot("write", &mark, error))?;
+    Ok(partial)
+}
+
+/// Everything is on the disk before it has its name.
+fn finish(partial: &Path, to: &Path) -> Result<(), Failure> {
+    data::remove(&partial.join(UNDER_WAY))?;
+    let folder = File::open(partial).map_err(|error| cannot("open", partial, error))?;
+    rustix::fs::syncfs(&folder).map_err(|error| cannot("write", partial, error.into()))?;
+    fs::rename(partial, to).map_err(|error| cannot("name", to, error))
+}
+
+fn names(folder: &Path) -> Result<Vec<String>, Failure> {
+    let failed = |error| cannot("list", folder, error);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        // Nothing of ours has another one.
+        names.extend(name.to_str().map(str::to_owned));
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Copies a file or a folder. What goes away meanwhile is passed over: it was taken, and is elsewhere.
+fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    let kind = match fs::symlink_metadata(from) {
+        Ok(found) => found.file_type(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(cannot("look at", from, error)),
+    };
+    let copied = if kind.is_dir() {
+        fs::create_dir_all(to).map_err(|error| cannot("make", to, error))?;
+        let mode = fs::metadata(from).map(|it| it.permissions());
+        for name in names(from)? {
+            copy(&from.join(&name), &to.join(&name))?;
+        }
+        mode.and_then(|mode| fs::set_permissions(to, mode))
+    } else if kind.is_file() {
+        fs::copy(from, to).map(drop)
+    } else {
+        // A socket of a process that runs, a link that somebody made: none of it is the server's.
+        Ok(())
+    };
+    match copied {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(cannot("copy", from, error)),
+        _ => Ok(()),
+    }
+}

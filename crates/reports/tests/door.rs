@@ -1,0 +1,157 @@
+//! What is read of what tools write, and of what they left when they were killed.
+
+use expect_test::{Expect, expect};
+use reports::{Report, read};
+
+fn check(text: &str, expect: Expect) {
+    let told = match read(text.as_bytes()) {
+        None => "no report\n".to_owned(),
+        Some(Report::Tests(tests)) => {
+            let cut = if tests.is_cut { "cut\n" } else { "" };
+            let cases = tests.cases.iter().map(|it| {
+                let again = if it.is_retried { " at the second try" } else { "" };
+                let place = it.file.as_ref().map(|file| {
+                    format!(" {file}{}", it.line.map(|line| format!(":{line}")).unwrap_or_default())
+                });
+                let time = it.time_ms.map(|ms| format!(" {ms} ms")).unwrap_or_default();
+                format!(
+                    "{} | {} | {}: {}{again}{time}{}\n",
+                    it.suite,
+                    it.class,
+                    it.name,
+                    it.outcome.as_str(),
+                    place.unwrap_or_default()
+                )
+            });
+            cases.collect::<String>() + cut
+        }
+        Some(Report::Coverage(coverage)) => {
+            let cut = if coverage.is_cut { "cut\n" } else { "" };
+            let files = coverage.files.iter();
+            let files = files.map(|it| format!("{}: {} of {}\n", it.file, it.covered, it.lines));
+            files.collect::<String>() + cut
+        }
+    };
+    expect.assert_eq(&told);
+}
+
+#[test]
+fn tests_of_nested_suites_with_their_places() {
+    check(
+        r#"<?xml version="1.0" encoding="utf-8"?>
+        <testsuites name="all" tests="999"><testsuite name="unit" file="tests/unit.py">
+          <properties><property name="a" value="b"/></properties>
+          <testcase classname="unit.Sum" name="adds" time="0.0124"/>
+          <testcase classname="unit.Sum" name="divides" time="1,002.5" line="7"><failure message="by &lt;0&gt; &amp; more">text <b>bold</b></failure></testcase>
+          <testcase name="breaks" file="other.py"><error/></testcase>
+          <testcase name="waits"><skipped message="not today"/></testcase>
+          <testsuite><testcase name="inner &quot;one&quot;"/></testsuite>
+        </testsuite></testsuites>"#,
+        expect![[r#"
+            unit | unit.Sum | adds: passed 12 ms tests/unit.py
+            unit | unit.Sum | divides: failed 1002500 ms tests/unit.py:7
+            unit |  | breaks: errored other.py
+            unit |  | waits: skipped tests/unit.py
+            unit |  | inner "one": passed tests/unit.py
+        "#]],
+    );
+}
+
+#[test]
+fn what_passed_when_it_was_run_again() {
+    check(
+        r#"<testsuite name="s">
+          <testcase name="flaky"><flakyFailure type="a"/></testcase>
+          <testcase name="flaky error"><flakyError/></testcase>
+          <testcase name="real"><failure/><rerunFailure/></testcase>
+          <testcase name="twice" time="1"><failure/></testcase>
+          <testcase name="twice" time="2"/>
+          <testcase name="always"><failure/></testcase><testcase name="always"><error/></testcase>
+          <testcase name="skipped once"><skipped/></testcase><testcase name="skipped once"/>
+        </testsuite>"#,
+        expect![[r#"
+            s |  | flaky: passed at the second try
+            s |  | flaky error: passed at the second try
+            s |  | real: failed
+            s |  | twice: passed at the second try 2000 ms
+            s |  | always: errored
+            s |  | skipped once: passed
+        "#]],
+    );
+}
+
+#[test]
+fn a_killed_process_leaves_what_came_before() {
+    check(
+        r#"<testsuite name="s"><testcase name="done"/><testcase name="under way"><fail"#,
+        expect![[r#"
+            s |  | done: passed
+            cut
+        "#]],
+    );
+    check(
+        "SF:a.c\nDA:1,1\nDA:2,0\n",
+        expect![[r#"
+        a.c: 1 of 2
+        cut
+    "#]],
+    );
+}
+
+#[test]
+fn nothing_is_expanded_and_nothing_is_believed() {
+    check(
+        r#"<!DOCTYPE t [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">
+             <!ENTITY file SYSTEM "file:///etc/passwd">]>
+           <testsuite name="&b;"><testcase name="&file;" time="-3" line="x"/>
+           <testcase name="odd" time="NaN" status="notrun"/><testcase/></testsuites>"#,
+        expect![[r#"
+            &b; |  | &file;: passed
+            &b; |  | odd: skipped
+        "#]],
+    );
+}
+
+#[test]
+fn cobertura_counts_lines_once() {
+    check(
+        r#"<coverage line-rate="1"><sources><source>/src</source></sources><packages><package><classes>
+          <class filename="./a.py"><methods><method><lines><line number="1" hits="3"/></lines></method></methods>
+            <lines><line number="1" hits="0"/><line number="2" hits="0"/></lines></class>
+          <class filename="a.py"><lines><line number="2" hits="1"/><line number="3" hits="0"/></lines></class>
+          <class filename="empty.py"><lines/></class>
+        </classes></package></packages></coverage>"#,
+        expect![[r#"
+            a.py: 2 of 3
+            empty.py: 0 of 0
+        "#]],
+    );
+}
+
+#[test]
+fn lcov_of_workspaces_that_lie_elsewhere_each_time() {
+    check(
+        "TN:\nSF:/w/1/app/src/a.js\nDA:1,5\nDA:2,0\nDA:3,-1\nLH:9\nend_of_record\r\n\
+         SF:/w/1/app/lib/b.js\nDA:1,1,abc\nend_of_record\n",
+        expect![[r#"
+            lib/b.js: 1 of 1
+            src/a.js: 1 of 3
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_no_report() {
+    for text in [
+        "",
+        "  ",
+        "hello",
+        "<html/>",
+        "<coverage><project/></coverage>",
+        "<",
+        "</testsuite>",
+        "{\"a\": 1}",
+    ] {
+        check(text, expect![["no report\n"]]);
+    }
+}
