@@ -304,6 +304,12 @@ const TIERS: &[Tier] = &[
             Step::One(
                 "python3.11 crates/figures/differential/dora.py {target}/debug/examples/dora 1000 1000",
             ),
+            // What a server holds when nothing happens does not grow with what is past.
+            Step::Ready("cargo build --quiet -p launchway -p figures --bins --examples"),
+            Step::One(concat!(
+                "python3.11 crates/figures/differential/idle.py {target}/debug/launchway ",
+                "{target}/debug/examples/fill 10000 1000000"
+            )),
             // The whole load on a service while it is replaced.
             Step::Tests(
                 "cargo test --quiet -p target-host --features soak,docker --test load -- --nocapture",

@@ -246,7 +246,7 @@ impl FlakyLine {
             sign: if is_flaky { "↻" } else { "?" },
             name: it.name.clone(),
             of: of.join(" · "),
-            rate: format!("failed {} times of {}", it.failures, it.runs),
+            rate: format!("failed in {} of {} runs", it.failures, it.runs),
             signals,
         }
     }

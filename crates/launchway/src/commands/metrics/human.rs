@@ -265,12 +265,12 @@ fn opened_pipeline(text: &mut String, it: &Pipeline, style: Style) {
 }
 
 fn opened_flaky(text: &mut String, it: &Flaky, style: Style) {
-    let of = [&it.suite, &it.class, &it.name].map(|it| it.as_str());
+    let of = [&it.suite, &it.class, &it.name].map(String::as_str);
     let name: Vec<&str> = of.into_iter().filter(|it| !it.is_empty()).collect();
     let sign = if it.state == "flaky" { style.red("↻") } else { style.yellow("?") };
     let state = &it.state;
     let _ = writeln!(text, "{sign} {state}  {}  ({}, {})", name.join(" "), it.job, it.workflow);
-    let _ = writeln!(text, "    failed {} times of {}", it.failures, it.runs);
+    let _ = writeln!(text, "    failed in {} of {} runs", it.failures, it.runs);
     let named = |runs: &[(event::RunId, event::Attempt)]| {
         let names = runs.iter().map(|(run, attempt)| format!("{run}.{attempt}"));
         names.collect::<Vec<_>>().join(", ")
