@@ -34,19 +34,23 @@ const FIRST_TOKEN_DAYS: u64 = 90;
 pub(crate) fn run(args: &ServeArgs, state: Option<&Path>) -> Outcome {
     match &args.command {
         Some(ServeCommand::Backup { to, data }) => {
-            return backup::make(&DataFolder::locate(data.data.as_deref(), state)?, to);
+            backup::make(&DataFolder::locate(data.data.as_deref(), state)?, to)
         }
         Some(ServeCommand::Restore { from, data }) => {
-            return backup::restore(&DataFolder::locate(data.data.as_deref(), state)?, from);
+            backup::restore(&DataFolder::locate(data.data.as_deref(), state)?, from)
         }
-        None => {}
+        None => {
+            if args.log_format == LogFormat::Json {
+                server::log_as_json();
+            }
+            serve(args, DataFolder::locate(args.data.data.as_deref(), state)?)
+        }
     }
-    if args.log_format == LogFormat::Json {
-        server::log_as_json();
-    }
+}
+
+fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     let url = args.url.as_deref().map(checked_url).transpose()?;
     refuse_open(args, url.as_deref())?;
-    let data = DataFolder::locate(args.data.data.as_deref(), state)?;
     if let Some(user) = &args.unit {
         return print_unit(args, user, &data);
     }
