@@ -30,7 +30,24 @@ pub(crate) fn make() -> Result<()> {
     place.picture("run", &[&["run", "--committed"]])?;
     let shipped = place.ship();
     place.take_down()?;
-    shipped
+    shipped?;
+    pages()
+}
+
+/// Pages of the server, as a browser shows them: the tier `browser` makes a server with something of
+/// everything.
+fn pages() -> Result<()> {
+    let modules = target().join("browser");
+    fs::create_dir_all(&modules)?;
+    let prefix = modules.to_string_lossy().into_owned();
+    let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix", &prefix];
+    shell::run("npm", &[&npm[..], &crate::test::BROWSER_PACKAGES].concat())?;
+    let tests = ["test", "--quiet", "-p", "launchway", "--features", "browser", "--test", "e2e"];
+    let mut cargo = command("cargo", &[&tests[..], &["browser::every_page"]].concat());
+    cargo.env("LAUNCHWAY_PICTURES", root().join(FOLDER));
+    cargo.env("LAUNCHWAY_PICTURES_ONLY", "approval");
+    ensure!(cargo.status()?.success(), "the browser found something wrong");
+    Ok(())
 }
 
 /// The demo's repository in a folder of ours.

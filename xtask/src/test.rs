@@ -72,6 +72,8 @@ const POSTGRES: Need = Need {
 };
 const REDIS: Need = program("redis-server", "redis-server");
 
+/// Debian's, headless.
+const CHROMIUM: Need = program("chromium", "chromium");
 const CURL: Need = program("curl", "curl");
 const DOCKER: Need = program("docker", "docker.io");
 const DOCKERD: Need = program("dockerd", "docker.io");
@@ -90,6 +92,13 @@ const MINISTACK: &str = concat!(
     "ministack==1.5.33 docker==7.2.0 cryptography==50.0.2 botocore==1.43.106"
 );
 
+/// What drives Chromium, and what looks whether everybody can use a page.
+pub(crate) const BROWSER_PACKAGES: [&str; 2] = ["playwright-core@1.65.1", "axe-core@4.14.1"];
+const BROWSER: &str = concat!(
+    "npm install --silent --no-audit --no-fund --prefix {target}/browser ",
+    "playwright-core@1.65.1 axe-core@4.14.1"
+);
+
 /// A server of S3.
 const MOTO: &str =
     "{target}/moto/bin/pip install --quiet --disable-pip-version-check moto[server,s3]==5.2.5";
@@ -98,7 +107,7 @@ const MOTO: &str =
 /// by name: the binary is built once for them, not once for each.
 macro_rules! real {
     () => {
-        "examples,docker,ministack,postgres,smtp"
+        "examples,docker,ministack,postgres,smtp,browser"
     };
 }
 
@@ -289,6 +298,21 @@ const TIERS: &[Tier] = &[
             Step::Ready("python3.11 -m venv {target}/moto"),
             Step::Ready(MOTO),
             Step::Tests("cargo test --quiet -p bucket --features moto --test moto"),
+        ],
+        usual: true,
+    },
+    // Every page of the server in a real browser. The registry of npm is asked.
+    Tier {
+        name: "browser",
+        needs: &[GIT, BASH, NODE, NPM, CHROMIUM],
+        steps: &[
+            Step::Ready("mkdir -p {target}/browser"),
+            Step::Ready(BROWSER),
+            Step::Tests(concat!(
+                "cargo test --quiet -p launchway --features ",
+                real!(),
+                " --test e2e browser::"
+            )),
         ],
         usual: true,
     },

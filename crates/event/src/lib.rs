@@ -6,6 +6,7 @@
 //! user's file is [`mask::MaskedText`]; step output is not here at all: events carry digests and
 //! ranges, blobs carry bytes.
 
+mod audit;
 mod deployment;
 mod digest;
 mod gate;
@@ -15,6 +16,7 @@ mod release;
 mod run;
 mod stream;
 
+pub use audit::{AuditEvent, AuditRecord};
 pub use deployment::{
     Actor, By, Cause, CauseCode, DeployStepKey, DeployStepKind, DeploymentEvent, DeploymentKind,
     DeploymentPlan, DeploymentRequest, Evidence, EvidenceKind, FieldChange, GateDemand, GateKey,

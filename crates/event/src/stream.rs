@@ -19,6 +19,8 @@ pub enum StreamId {
     Deployment(DeploymentId),
     /// One release that came to a repository of images.
     Release(ReleaseId),
+    /// What was done that is none of these, all in one.
+    Audit,
 }
 
 impl StreamId {
@@ -26,7 +28,7 @@ impl StreamId {
     pub fn as_run(self) -> Option<(RunId, Attempt)> {
         match self {
             StreamId::Run(run, attempt) => Some((run, attempt)),
-            StreamId::Deployment(_) | StreamId::Release(_) => None,
+            StreamId::Deployment(_) | StreamId::Release(_) | StreamId::Audit => None,
         }
     }
 }
@@ -37,6 +39,7 @@ impl fmt::Display for StreamId {
             StreamId::Run(run, attempt) => write!(f, "run/{run}/{attempt}"),
             StreamId::Deployment(deployment) => write!(f, "deployment/{deployment}"),
             StreamId::Release(release) => write!(f, "release/{release}"),
+            StreamId::Audit => f.write_str("audit"),
         }
     }
 }
@@ -53,6 +56,9 @@ impl FromStr for StreamId {
 
     fn from_str(text: &str) -> Result<StreamId, ParseStreamIdError> {
         let parse = || {
+            if text == "audit" {
+                return Some(StreamId::Audit);
+            }
             let (kind, numbers) = text.split_once('/')?;
             match kind {
                 "run" => {

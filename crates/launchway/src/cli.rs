@@ -1,6 +1,7 @@
 //! The command line: plain verbs for daily work, plural nouns for looking after things.
 
 mod approvals;
+mod audit;
 mod backups;
 mod beside;
 mod build;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use approvals::{ApprovalsCommand, SigningArgs};
+pub(crate) use audit::{AuditCommand, AuditFormat};
 pub(crate) use backups::{BackupsCommand, BackupsListArgs, BackupsRestoreArgs};
 pub(crate) use beside::{DifferenceArgs, MigrateArgs, TaskCommand, TaskRunArgs, VerifyArgs};
 pub(crate) use build::{BuildArgs, PromoteArgs};
@@ -34,7 +36,7 @@ pub(crate) use init::{InitArgs, InitTarget};
 pub(crate) use metrics::{Figure, MetricsArgs};
 pub(crate) use notify::{NotifyCommand, NotifyListArgs};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
-pub(crate) use secrets::{SecretsCommand, VarsCommand};
+pub(crate) use secrets::{GroupArgs, SecretGroup, SecretsCommand, VarsCommand};
 pub(crate) use serve::{
     DataArgs, HookArgs, HookName, LogFormat, RepositoriesCommand, ServeArgs, ServeCommand,
     TokenScope, TokensCommand,
@@ -153,6 +155,9 @@ pub(crate) enum Command {
     /// Look at messages: what others were sent, and what they are owed
     #[command(subcommand)]
     Notify(NotifyCommand),
+    /// Prove the journal unaltered, and print every decision in it
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Delete what is past, and what nothing needs any more
     Prune(PruneArgs),
     /// Write manual pages, one for each command

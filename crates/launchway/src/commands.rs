@@ -1,6 +1,7 @@
 //! One file for each command; this one sends a command line to its file.
 
 mod approvals;
+mod audit;
 mod backups;
 mod build;
 mod check;
@@ -46,6 +47,7 @@ mod workflows;
 pub(crate) use check::check_sources;
 pub(crate) use run::{NOT_NUMBERED, look_ahead};
 pub(crate) use runs::carried;
+pub(crate) use secrets::day;
 
 use std::process::ExitCode;
 
@@ -106,6 +108,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
                 HookName::PostReceive => hook::post_receive(&data, &args.repository)?,
             }
         }
+        Command::Audit(command) => audit::run(&command, cli.global.state.as_deref())?,
         Command::Prune(args) => prune::run(&args, &state()?)?,
         Command::Man { dir } => man::run(&dir)?,
         Command::Completions { shell } => completions::run(shell)?,

@@ -18,6 +18,7 @@ mod face;
 mod gates;
 pub(crate) mod hook;
 mod intake;
+mod keeping;
 pub(crate) mod repositories;
 mod stood;
 mod take_up;

@@ -2,12 +2,15 @@
 //! the document are made from it, so neither can have what the other has not.
 
 mod approvals;
+mod audit;
 mod dispatch;
 pub(crate) mod metrics;
 mod openapi;
 mod run_tests;
+mod secrets;
 
 pub(crate) use approvals::given;
+pub(crate) use secrets::change;
 
 use std::sync::Arc;
 
@@ -65,7 +68,12 @@ const AFTER: (&str, &str, &str) = ("after", "integer", "Only what stands behind 
 
 /// Every operation there is.
 fn operations() -> impl Iterator<Item = &'static Operation> {
-    OPERATIONS.iter().chain(dispatch::OPERATIONS).chain(approvals::OPERATIONS)
+    OPERATIONS
+        .iter()
+        .chain(dispatch::OPERATIONS)
+        .chain(approvals::OPERATIONS)
+        .chain(audit::OPERATIONS)
+        .chain(secrets::OPERATIONS)
 }
 
 /// Those about runs, repositories and the journal.

@@ -28,6 +28,8 @@ const ROWS_MAX: usize = 5_000;
 /// Streams that are looked through for one page of a list.
 const STREAMS_SEARCHED_MAX: usize = 2_000;
 
+/// Refused tries of a minute that are written down; more are counted alone.
+const TRIES_MAX: u32 = 30;
 /// Nothing that is sent here is larger: a token, a word on what to run again.
 const BODY_BYTES_MAX: usize = 64 << 10;
 
@@ -52,6 +54,21 @@ pub(crate) struct Counts {
     pub(crate) refused: AtomicU64,
     pub(crate) followers: AtomicU64,
     pub(crate) began_ms: AtomicU64,
+    /// Refused tries that were written down in a minute.
+    tries: Mutex<(u64, u32)>,
+}
+
+impl Counts {
+    /// Whether one more refused try is written down.
+    pub(crate) fn may_write_down(&self, now: Timestamp) -> bool {
+        let minute = now.0 / 60_000;
+        let mut tries = self.tries.lock().expect("nobody panics while counting");
+        if tries.0 != minute {
+            *tries = (minute, 0);
+        }
+        tries.1 += 1;
+        tries.1 <= TRIES_MAX
+    }
 }
 
 /// A run's line in the list, with what only the server shows.
@@ -203,10 +220,15 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/runs/{run}/jobs/{job}/lines", get(pages::lines))
         .route("/runs/{run}/jobs/{job}/log.txt", get(pages::raw))
         .route("/repositories", get(pages::repositories))
+        .route("/audit", get(pages::audit))
+        .route("/environments", get(pages::environments))
+        .route("/design", get(pages::design))
+        .route("/secrets", get(pages::secrets).post(pages::kept))
         .route("/approvals", get(pages::approvals))
         .route("/approvals/{run}/{job}", get(pages::approval).post(pages::answered))
         .route("/dispatch", get(pages::dispatch).post(pages::dispatched))
         .route("/deployments", get(pages::deployments))
+        .route("/deployments/{id}", get(pages::deployment))
         .route("/messages", get(pages::messages))
         .route("/insights", get(pages::delivery))
         .route("/insights/pipelines", get(pages::pipelines))

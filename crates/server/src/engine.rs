@@ -4,6 +4,7 @@ use event::{StreamId, Timestamp};
 
 use crate::approvals::GateAnswer;
 use crate::dispatch::{Dispatch, Offer};
+use crate::keep::{KeepWish, KeptName};
 
 /// Which jobs run again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,23 @@ pub struct ConnectedRepository {
     pub path: String,
     /// Environments that its jobs may run in.
     pub environments: Vec<String>,
+}
+
+/// An environment, as the rules at the tip of the default branch have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GuardedEnvironment {
+    /// Its name.
+    pub name: String,
+    /// `project` of the settings; none where no settings name it.
+    pub project: Option<String>,
+    /// How much happens without a person.
+    pub level: Option<u32>,
+    /// Where it is reached.
+    pub url: Option<String>,
+    /// What guards it, a sentence each.
+    pub rules: Vec<String>,
+    /// The commit of the last job that ended well there.
+    pub commit: Option<String>,
 }
 
 /// A push that came, and what became of it.
@@ -165,6 +183,24 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When they cannot be read.
     fn oidc_keys(&self) -> Result<serde_json::Value, Refused>;
+
+    /// The environments of a repository, with what guards each.
+    ///
+    /// # Errors
+    /// When the rules cannot be read.
+    fn environments(&self, repository: &str) -> Result<Vec<GuardedEnvironment>, Refused>;
+
+    /// Secrets and variables of a repository: names, and who set them when.
+    ///
+    /// # Errors
+    /// When there is no such repository.
+    fn kept(&self, repository: &str) -> Result<Vec<KeptName>, Refused>;
+
+    /// Keeps a value, or forgets it.
+    ///
+    /// # Errors
+    /// When it cannot be kept so.
+    fn keep(&self, wish: &KeepWish) -> Result<(), Refused>;
 
     /// Why no new work can be taken; none where it can.
     fn is_unready(&self) -> Option<String>;

@@ -78,6 +78,11 @@ pub(crate) struct Who {
 }
 
 impl Who {
+    /// What they are called: the person, else the token.
+    pub(crate) fn name(&self) -> &str {
+        self.token.person.as_deref().unwrap_or(&self.token.name)
+    }
+
     /// Refuses who may not do this.
     pub(crate) fn may(&self, scope: Scope) -> Result<(), Problem> {
         if self.token.scope.holds(scope) {
@@ -85,7 +90,7 @@ impl Who {
         }
         let (has, needs) = (self.token.scope.as_str(), scope.as_str());
         let detail = format!("This token may {has}; this needs one that may {needs}.");
-        Err(Problem::new(StatusCode::FORBIDDEN, detail))
+        Err(Problem::of_scope(detail))
     }
 }
 
@@ -93,6 +98,8 @@ impl Who {
 pub(crate) async fn check(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
     app.counts.requests.fetch_add(1, Ordering::Relaxed);
     let is_program = is_for_programs(request.uri().path());
+    let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let place = format!("{} {}", request.method(), request.uri().path());
     let who = match admit(&app, wanted(&app, &request)).await {
         Ok(who) => who,
         Err(answer) => {
@@ -109,7 +116,25 @@ pub(crate) async fn check(State(app): State<Shared>, mut request: Request, next:
             Problem::new(StatusCode::GATEWAY_TIMEOUT, "The answer took too long.").into_response()
         }
     };
+    if let Some(who) = who.clone().filter(|_| is_change) {
+        let refused = response.extensions().get::<Problem>().filter(|it| it.is_of_scope());
+        if let Some(why) = refused.map(|it| it.detail.clone()) {
+            write_down(&app, who, place, why).await;
+        }
+    }
     finished(&app, who.as_ref(), is_program, response)
+}
+
+/// Tries of who may not are a part of the audit trail, up to a number that fills no disk.
+async fn write_down(app: &Shared, who: Who, place: String, why: String) {
+    if !app.counts.may_write_down(app.now()) {
+        return;
+    }
+    let app = Shared::clone(app);
+    // What cannot be written down is said by the store; the answer stays the refusal.
+    let written =
+        blocking(move || crate::audit::record(&app, &who, ("request", place), (None, Some(why))));
+    let _ = written.await;
 }
 
 /// What a request shows of who asks.

@@ -20,6 +20,7 @@ mod api;
 mod app;
 mod approvals;
 mod assets;
+mod audit;
 mod chart;
 mod dispatch;
 mod engine;
@@ -27,6 +28,7 @@ mod graph;
 mod guard;
 mod health;
 mod hub;
+mod keep;
 mod lines;
 mod live;
 mod log;
@@ -42,8 +44,11 @@ mod words;
 pub use access::{Access, AccessError, Scope, Token};
 pub use approvals::{AnswerSaid, GateAnswer};
 pub use dispatch::{Dispatch, InputForm, Offer, OfferedInput, OfferedWorkflow};
-pub use engine::{Again, ConnectedRepository, Engine, Push, Refused, Why, Workers};
+pub use engine::{
+    Again, ConnectedRepository, Engine, GuardedEnvironment, Push, Refused, Why, Workers,
+};
 pub use hub::Hub;
+pub use keep::{KeepWish, KeptKind, KeptName};
 pub use problem::Problem;
 pub use serve::{Options, Server, ServerError, Stop};
 pub use wire::{RunEvents, RunLine, RunList, StoredEvent, run_details};

@@ -1,28 +1,38 @@
 //! Pages: made here, whole, and readable without a script.
 
 mod approvals;
+mod audit;
 mod delivery;
+mod deployment;
 mod deployments;
+mod design;
 mod dispatch;
+mod environments;
 mod job;
 mod messages;
 mod pipelines;
 mod repositories;
 mod run;
 mod runs;
+mod secrets;
 mod sign_in;
 mod tests;
 
 pub(crate) use approvals::{answered, approval, approvals};
+pub(crate) use audit::audit;
 pub(crate) use delivery::delivery;
+pub(crate) use deployment::deployment;
 pub(crate) use deployments::deployments;
+pub(crate) use design::design;
 pub(crate) use dispatch::{dispatch, dispatched};
+pub(crate) use environments::environments;
 pub(crate) use job::{job, job_href, lines, raw, why};
 pub(crate) use messages::messages;
 pub(crate) use pipelines::pipelines;
 pub(crate) use repositories::repositories;
 pub(crate) use run::{cancel, rerun, resume, run};
 pub(crate) use runs::{before, runs};
+pub(crate) use secrets::{kept, secrets};
 pub(crate) use sign_in::{sign_in, sign_out, signed_in};
 pub(crate) use tests::{run_tests, tests};
 

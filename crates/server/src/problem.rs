@@ -18,12 +18,21 @@ pub struct Problem {
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The token was not good for it.
+    #[serde(skip)]
+    pub(crate) is_of_scope: bool,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
         let title = status.canonical_reason().unwrap_or("Problem").to_owned();
-        Problem { status: status.as_u16(), title, detail: detail.into(), hint: None }
+        Problem {
+            status: status.as_u16(),
+            title,
+            detail: detail.into(),
+            hint: None,
+            is_of_scope: false,
+        }
     }
 
     pub(crate) fn not_found(detail: impl Into<String>) -> Problem {
@@ -32,6 +41,15 @@ impl Problem {
 
     pub(crate) fn forbidden(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    /// A token is not good for it: that was tried by somebody who may not.
+    pub(crate) fn of_scope(detail: impl Into<String>) -> Problem {
+        Problem { is_of_scope: true, ..Problem::forbidden(detail) }
+    }
+
+    pub(crate) fn is_of_scope(&self) -> bool {
+        self.is_of_scope
     }
 
     pub(crate) fn bad(detail: impl Into<String>) -> Problem {

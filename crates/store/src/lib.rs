@@ -48,7 +48,7 @@ pub use outbox::{
     BODY_BYTES_MAX, Delivery, DeliveryState, Follow, OutboxCounts, Owed, ReceiverHealth, Settled,
     TroubledReceiver, WantedDeliveries,
 };
-pub use read::{BrokenChain, Happened, ReadError, RunRecord, Verified};
+pub use read::{BrokenChain, Decided, Happened, ReadError, RunRecord, Verified};
 pub use shared::{Cursor, SharedPlace, TakenIn, TakenStream};
 pub use store::{Ledger, Store};
 pub use sums::{Sum, Sums};

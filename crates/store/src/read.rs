@@ -272,6 +272,60 @@ pub(crate) fn ended_between(
     statement.query_map([place(after), place(until)], |row| row.get(0))?.collect()
 }
 
+/// An event of one of the kinds that were asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// Its place in the whole journal.
+    pub position: u64,
+    /// The stream, by its name: it may be of a kind that this version does not know.
+    pub stream: String,
+    /// When.
+    pub at: Timestamp,
+    /// The event as it is kept.
+    pub payload: String,
+}
+
+/// On which side of a place in the journal.
+#[derive(Clone, Copy)]
+pub(crate) enum Side {
+    /// The newest before it, newest first.
+    Before,
+    /// The oldest behind it, oldest first.
+    After,
+}
+
+/// Events of these kinds.
+pub(crate) fn decisions(
+    connection: &Connection,
+    (side, place): (Side, u64),
+    kinds: &[&str],
+    limit: usize,
+) -> rusqlite::Result<Vec<Decided>> {
+    let (sign, order) = match side {
+        Side::Before => ("<", "DESC"),
+        Side::After => (">", "ASC"),
+    };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT event.position, stream.name, event.at, event.payload
+         FROM event JOIN stream ON stream.id = event.stream
+         WHERE event.position {sign} ?1 AND event.payload IS NOT NULL
+           AND json_extract(event.payload, '$.type') IN (SELECT value FROM json_each(?2))
+         ORDER BY event.position {order} LIMIT ?3"
+    ))?;
+    let kinds = serde_json::to_string(kinds).expect("texts");
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let place = i64::try_from(place).unwrap_or(i64::MAX);
+    let decided = |row: &Row<'_>| {
+        Ok(Decided {
+            position: row.get::<_, i64>(0)?.cast_unsigned(),
+            stream: row.get(1)?,
+            at: Timestamp(row.get::<_, i64>(2)?.cast_unsigned()),
+            payload: row.get(3)?,
+        })
+    };
+    statement.query_map(rusqlite::params![place, kinds, limit], decided)?.collect()
+}
+
 /// Streams of runs that ended and still have their events, oldest first, with the time of the last event. A
 /// kind of stream that this version does not know is not its business.
 pub(crate) fn ended_streams(

@@ -157,7 +157,7 @@ fn take_stream(transaction: &Transaction<'_>, taken: &TakenStream) -> rusqlite::
     let filed = match taken.stream {
         StreamId::Deployment(id) => Some(("deployment", "environment", id.0)),
         StreamId::Release(id) => Some(("release", "service", id.0)),
-        StreamId::Run(..) => None,
+        StreamId::Run(..) | StreamId::Audit => None,
     };
     if let (Some((table, column, id)), Some((project, under))) = (filed, &taken.filed) {
         let insert =

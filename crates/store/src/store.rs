@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use event::{
-    Attempt, BlobId, DeploymentEvent, DeploymentId, Envelope, Fact, ReleaseEvent, ReleaseId,
-    ReleaseRecord, RunEvent, RunId, Seq, StreamId, Timestamp,
+    Attempt, AuditEvent, AuditRecord, BlobId, DeploymentEvent, DeploymentId, Envelope, Fact,
+    ReleaseEvent, ReleaseId, ReleaseRecord, RunEvent, RunId, Seq, StreamId, Timestamp,
 };
 use ports::{Journal, JournalError};
 use rusqlite::Connection;
@@ -15,7 +15,7 @@ use crate::blobs::{Blobs, create_folder};
 use crate::database::{self, Durability};
 use crate::error::StoreError;
 use crate::logs::Logs;
-use crate::read::{self, Happened, ReadError, RunRecord, Verified};
+use crate::read::{self, Decided, Happened, ReadError, RunRecord, Side, Verified};
 use crate::references;
 use crate::write::Refusal;
 use crate::writer::{Answer, Request, Writer};
@@ -155,6 +155,44 @@ impl Store {
             }));
         }
         Ok(found)
+    }
+
+    /// Writes down what somebody did that is no run's and no deployment's, or tried to.
+    pub fn record(&self, record: AuditRecord) -> Result<Seq, JournalError> {
+        let at = record.at;
+        let event = AuditEvent::AuditRecorded(Box::new(record));
+        let mut expected = self
+            .head(StreamId::Audit)
+            .map_err(|error| storage("cannot find the end of the audit trail".to_owned(), error))?;
+        loop {
+            match self.append_any(StreamId::Audit, expected.0, at, std::slice::from_ref(&event)) {
+                // Somebody was faster; theirs stands before this one.
+                Err(JournalError::Conflict { found, .. }) => expected.0 = found,
+                other => return other,
+            }
+        }
+    }
+
+    /// The newest events of these kinds before a place in the journal, newest first.
+    pub fn decisions(
+        &self,
+        before: Option<u64>,
+        kinds: &[&str],
+        limit: usize,
+    ) -> Result<Vec<Decided>, StoreError> {
+        let place = (Side::Before, before.unwrap_or(u64::MAX));
+        read::decisions(&self.reader(), place, kinds, limit).map_err(|source| self.sqlite(source))
+    }
+
+    /// The oldest events of these kinds behind a place in the journal, oldest first.
+    pub fn decisions_after(
+        &self,
+        after: u64,
+        kinds: &[&str],
+        limit: usize,
+    ) -> Result<Vec<Decided>, StoreError> {
+        let found = read::decisions(&self.reader(), (Side::After, after), kinds, limit);
+        found.map_err(|source| self.sqlite(source))
     }
 
     /// A run's numbers.

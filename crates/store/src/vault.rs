@@ -101,6 +101,8 @@ pub struct Kept {
     pub variable: Option<String>,
     /// When it was set.
     pub set_at: Timestamp,
+    /// By whom, where that was said.
+    pub set_by: Option<String>,
     /// When it shall be another.
     pub rotate_by: Option<Timestamp>,
 }
@@ -137,6 +139,8 @@ struct Entry {
     set_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rotate_by: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    set_by: Option<String>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -168,6 +172,7 @@ impl Entry {
             },
             set_at: self.set_at,
             rotate_by: self.rotate_by,
+            set_by: self.set_by.clone(),
         }
     }
 }
@@ -253,7 +258,22 @@ impl Vault {
         scope: &Scope,
         name: &str,
         value: Value<'_>,
+        when: (Timestamp, Option<Timestamp>),
+    ) -> Result<bool, VaultError> {
+        self.set_by(scope, name, value, when, None)
+    }
+
+    /// The same, with who did it.
+    ///
+    /// # Errors
+    /// When it cannot be kept; what was there before is there still.
+    pub fn set_by(
+        &self,
+        scope: &Scope,
+        name: &str,
+        value: Value<'_>,
         (at, rotate_by): (Timestamp, Option<Timestamp>),
+        by: Option<&str>,
     ) -> Result<bool, VaultError> {
         fs::create_dir_all(&self.folder).map_err(|error| self.io(&self.folder, error))?;
         let _alone = self.lock()?;
@@ -272,7 +292,8 @@ impl Vault {
             }
         };
         let (scope, name) = (scope.clone(), name.to_owned());
-        contents.entries.push(Entry { scope, name, value, set_at: at, rotate_by });
+        let set_by = by.map(str::to_owned);
+        contents.entries.push(Entry { scope, name, value, set_at: at, rotate_by, set_by });
         self.write(&contents)?;
         Ok(was_there)
     }

@@ -17,6 +17,7 @@
 //! job by its key), so it can follow a run while it goes.
 
 mod attempt;
+mod audit;
 mod compare;
 mod deployment;
 mod dora;
@@ -31,6 +32,7 @@ mod statistics;
 mod waiting;
 
 pub use attempt::{AttemptFacts, JobFacts, KeptArtifact, StepFacts};
+pub use audit::{AuditLine, DECISIONS};
 pub use compare::{Compared, Difference, compare};
 pub use deployment::{
     DeedView, DeployStepView, DeploymentRow, DeploymentView, EndView, GateView, OwnerView,

@@ -200,7 +200,9 @@ Examples:
 pub(super) const SECRETS_SETUP: &str = "\
 Examples:
   launchway secrets setup                         asks for each that workflows name and nobody set
-  launchway secrets setup --environment staging   and for those that the settings want there";
+  launchway secrets setup --environment staging   and for those that the settings want there
+  launchway secrets setup --aws --environment production
+  launchway secrets setup --all                   every group, and every one that is named";
 
 /// `launchway vars list`
 pub(super) const VARS_LIST: &str = "\
@@ -504,6 +506,20 @@ pub(super) const NOTIFY_RETRY: &str = "\
 Examples:
   launchway notify retry 12
   launchway notify retry 12 --state /srv/launchway";
+
+/// `launchway audit verify`
+pub(super) const AUDIT_VERIFY: &str = "\
+Examples:
+  launchway audit verify                          this machine's own journal
+  launchway audit verify --data /srv/launchway    a server's
+
+Exit codes: 0 nothing was altered, 1 something was: the stream and the event are named.";
+
+/// `launchway audit export`
+pub(super) const AUDIT_EXPORT: &str = "\
+Examples:
+  launchway audit export --data /srv/launchway | jq -c 'select(.refused)'
+  launchway audit export --format csv > decisions.csv";
 
 #[cfg(test)]
 mod tests {

@@ -51,8 +51,69 @@ pub(crate) enum SecretsCommand {
     #[command(after_help = examples::SECRETS_SETUP)]
     Setup {
         #[command(flatten)]
+        groups: GroupArgs,
+        #[command(flatten)]
         kept_for: KeptFor,
     },
+}
+
+/// Which secrets `secrets setup` asks for, besides those that are named.
+#[derive(Clone, Debug, Args)]
+#[group(multiple = true)]
+pub(crate) struct GroupArgs {
+    /// Those of every group, and every one that is named
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// AWS: access key, its secret, account
+    #[arg(long)]
+    pub(crate) aws: bool,
+    /// The database: name, password, database
+    #[arg(long)]
+    pub(crate) database: bool,
+    /// The application: what it signs with
+    #[arg(long)]
+    pub(crate) application: bool,
+    /// Backups: the bucket
+    #[arg(long)]
+    pub(crate) backup: bool,
+    /// Monitoring: Slack, Sentry
+    #[arg(long)]
+    pub(crate) monitoring: bool,
+}
+
+/// Secrets that belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SecretGroup {
+    Aws,
+    Database,
+    Application,
+    Backup,
+    Monitoring,
+}
+
+impl SecretGroup {
+    pub(crate) const ALL: [SecretGroup; 5] = [
+        SecretGroup::Aws,
+        SecretGroup::Database,
+        SecretGroup::Application,
+        SecretGroup::Backup,
+        SecretGroup::Monitoring,
+    ];
+}
+
+impl GroupArgs {
+    /// Those that are wanted.
+    pub(crate) fn wanted(&self) -> Vec<SecretGroup> {
+        let GroupArgs { all, aws, database, application, backup, monitoring } = *self;
+        let flags = [aws, database, application, backup, monitoring];
+        let both = SecretGroup::ALL.into_iter().zip(flags);
+        both.filter(|(_, is_wanted)| all || *is_wanted).map(|(group, _)| group).collect()
+    }
+
+    /// Whether those that workflows and settings name are asked for, too.
+    pub(crate) fn has_named(&self) -> bool {
+        self.all || self.wanted().is_empty()
+    }
 }
 
 /// `launchway vars`

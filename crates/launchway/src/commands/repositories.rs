@@ -57,6 +57,11 @@ fn own_name(path: &Path) -> Result<String, Failure> {
 fn add(data: &DataFolder, wanted: Connected) -> Outcome {
     let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
     repositories::add(data, wanted.clone(), &program)?;
+    let agreed = match wanted.environments.join(", ") {
+        names if names.is_empty() => String::new(),
+        names => format!(", jobs may run in {names}"),
+    };
+    data.record("repository.add", format!("{}{agreed}", wanted.name))?;
     let (name, path) = (&wanted.name, wanted.path.display());
     talk(&format!("{name}: what is pushed to {path} is run from now on"));
     if !data.is_served() {
@@ -98,6 +103,7 @@ fn remove(data: &DataFolder, which: &str) -> Outcome {
             .hint("launchway repositories list shows what is"));
     };
     repositories::remove(data, &found)?;
+    data.record("repository.remove", found.name.clone())?;
     talk(&format!("{} is run no more; its runs stay", found.name));
     Ok(Exit::Done)
 }

@@ -1,5 +1,6 @@
 //! `launchway secrets`: which are named and where, which are set, and setting them.
 
+mod groups;
 pub(super) mod named;
 
 use std::io::{IsTerminal as _, Read as _};
@@ -10,7 +11,7 @@ use serde_json::json;
 use store::{Scope, Value, Vault};
 
 use self::named::{Line, Lines, State};
-use crate::cli::{Format, SecretsCommand};
+use crate::cli::{Format, GroupArgs, SecretsCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
@@ -41,9 +42,9 @@ pub(crate) fn run(command: &SecretsCommand, state: &StateFolder) -> Outcome {
             let removed = vault.remove(&scope(&kept_for.environment), &name, true);
             removed_or_not("secret", &name, removed.map_err(kept::failed)?)
         }
-        SecretsCommand::Setup { kept_for } => {
+        SecretsCommand::Setup { groups, kept_for } => {
             here.check_environment(kept_for.environment.as_deref())?;
-            setup(&here.secrets(&vault)?, &vault, &scope(&kept_for.environment))
+            setup(&here.secrets(&vault)?, groups, &vault, &scope(&kept_for.environment))
         }
     }
 }
@@ -94,7 +95,7 @@ fn value_of(name: &str) -> Result<String, Failure> {
 }
 
 /// The end of a day, in UTC.
-fn day(text: &str) -> Result<Timestamp, Failure> {
+pub(crate) fn day(text: &str) -> Result<Timestamp, Failure> {
     let end = text.parse::<jiff::civil::Date>().ok().and_then(|day| {
         let end = day.tomorrow().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
         u64::try_from(end.timestamp().as_millisecond()).ok()
@@ -152,29 +153,76 @@ fn machine(line: &Line) -> String {
     .to_string()
 }
 
-fn setup(lines: &Lines, vault: &Vault, scope: &Scope) -> Outcome {
-    let wanted = lines.0.iter().filter(|line| {
+/// A secret that is asked for, and why.
+struct Asked {
+    name: String,
+    why: String,
+}
+
+/// Those that are missing: named by workflows or settings, or of a group that was asked for.
+fn missing(lines: &Lines, groups: &GroupArgs, scope: &Scope) -> Vec<Asked> {
+    let mut asked: Vec<Asked> = Vec::new();
+    for usual in groups.wanted().into_iter().flat_map(groups::of) {
+        let is_set = lines.0.iter().any(|line| {
+            let is_there = !matches!(line.state, State::Missing);
+            line.name == usual.name && is_there && line.environment == scope.environment
+        });
+        if !is_set {
+            asked.push(Asked { name: usual.name.to_owned(), why: usual.what.to_owned() });
+        }
+    }
+    let named = lines.0.iter().filter(|line| {
         let is_meant = line.environment.is_none() || line.environment == scope.environment;
         matches!(line.state, State::Missing) && is_meant
     });
-    let wanted: Vec<&Line> = wanted.collect();
+    for line in named.filter(|_| groups.has_named()) {
+        if !asked.iter().any(|it| it.name == line.name) {
+            asked.push(Asked { name: line.name.clone(), why: line.used_at.join(", ") });
+        }
+    }
+    asked
+}
+
+fn setup(lines: &Lines, groups: &GroupArgs, vault: &Vault, scope: &Scope) -> Outcome {
+    let wanted = missing(lines, groups, scope);
     if wanted.is_empty() {
-        talk("every secret that is named is set");
+        talk(match groups.has_named() {
+            true => "every secret that is named is set",
+            false => "every secret of that group is set",
+        });
         return Ok(Exit::Done);
     }
+    let names: Vec<&str> = wanted.iter().map(|it| it.name.as_str()).collect();
     if !std::io::stdin().is_terminal() {
-        let names: Vec<&str> = wanted.iter().map(|it| it.name.as_str()).collect();
         return Err(Failure::new(Exit::Usage, "there is nobody to ask for values")
             .hint(format!("launchway secrets set NAME < FILE, for each of {}", names.join(", "))));
     }
-    for line in wanted {
-        talk(&format!("{}: {}", line.name, line.used_at.join(", ")));
-        let value = given::from_person(&line.name)?;
-        if value.is_empty() {
-            talk("left out");
-            continue;
+    talk(&format!("missing: {}", names.join(", ")));
+    talk("an empty value leaves one out");
+    let mut left_out = Vec::new();
+    for Asked { name, why } in &wanted {
+        talk(&format!("{name}: {why}"));
+        match asked_for(name)? {
+            None => left_out.push(name.as_str()),
+            Some(value) => drop(keep(vault, scope, (name, value), None)?),
         }
-        keep(vault, scope, (&line.name, value), None)?;
+    }
+    if !left_out.is_empty() {
+        talk(&format!("still missing: {}", left_out.join(", ")));
     }
     Ok(Exit::Done)
+}
+
+/// The value that a person gives, once it looks like what it is; none where they leave it out.
+fn asked_for(name: &str) -> Result<Option<String>, Failure> {
+    loop {
+        let value = given::from_person(name)?;
+        if value.is_empty() {
+            return Ok(None);
+        }
+        match groups::usual(name).and_then(|usual| usual.complaint(&value)) {
+            None => return Ok(Some(value)),
+            Some(looks) => talk(&format!("that is none: {looks}; once more, or nothing")),
+        }
+    }
 }

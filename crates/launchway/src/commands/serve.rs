@@ -1,9 +1,7 @@
 //! `launchway serve`
 
-use std::fs::File;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,7 +52,11 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     if let Some(user) = &args.unit {
         return print_unit(args, user, &data);
     }
-    let _claim = claimed(&data)?;
+    let Some(_claim) = data.claim()? else {
+        let message = format!("a server runs on {} already", data.state.root().display());
+        return Err(Failure::new(Exit::Forbidden, message)
+            .hint("end that one, or give this one a folder of its own: --data DIR"));
+    };
     let store = Store::open_with(data.state.root(), Durability::PowerLoss)
         .map_err(|error| Failure::caused(Exit::Missing, error))?;
     let store = Arc::new(store);
@@ -85,7 +87,9 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     let face = Face::new(Arc::clone(&intake), tokens, Arc::clone(&is_stopped));
     let stop = Stop::default();
     let signals = listen(handle, args.grace)?;
-    let (told, stop_intake) = stop_pipe()?;
+    // A worker that goes on must not hold its end open.
+    let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
+    let (told, stop_intake) = pipe.map_err(|error| Failure::caused(Exit::Missing, error))?;
     let couriers = vec![messages(args, &data, &store, &reached)?];
     let wakes: Vec<Wake> = couriers.iter().map(Courier::wake).collect();
     let woken = wakes.clone();
@@ -181,22 +185,6 @@ fn issuer_url(url: &str) -> Result<String, Failure> {
     Err(Failure::new(Exit::Usage, message).hint("such as https://tokens.example.com"))
 }
 
-/// The right to be the server of the folder.
-fn claimed(data: &DataFolder) -> Result<File, Failure> {
-    if let Some(claim) = data.claim()? {
-        return Ok(claim);
-    }
-    let message = format!("a server runs on {} already", data.state.root().display());
-    Err(Failure::new(Exit::Forbidden, message)
-        .hint("end that one, or give this one a folder of its own: --data DIR"))
-}
-
-/// What tells the intake to end, and what it hears of it. A worker that goes on must not hold one open.
-fn stop_pipe() -> Result<(OwnedFd, OwnedFd), Failure> {
-    rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
-        .map_err(|error| Failure::caused(Exit::Missing, error))
-}
-
 /// A unit that starts the server with the same words.
 fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
     let missing = |error| Failure::caused(Exit::Missing, anyhow::Error::new(error));
@@ -211,6 +199,8 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
     let private = args.private_receivers.iter();
     words.extend(private.flat_map(|host| ["--private-receiver".to_owned(), host.clone()]));
     words.extend(args.unencrypted.then(|| "--unencrypted".to_owned()));
+    let is_json = args.log_format == LogFormat::Json;
+    words.extend(is_json.then(|| ["--log-format".to_owned(), "json".to_owned()]).into_iter().flatten());
     let user = if user.is_empty() { person().name.to_string() } else { user.to_owned() };
     out(target_host::server_unit(&program, &words, Some(&user)).trim_end());
     talk(

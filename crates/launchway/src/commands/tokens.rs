@@ -17,21 +17,25 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 pub(crate) fn run(command: &TokensCommand, state: Option<&Path>) -> Outcome {
     match command {
         TokensCommand::Create { name, scope, person, days, data } => {
-            create(&access(data, state)?, name, *scope, person.as_deref(), *days)
+            create(&place(data, state)?, name, *scope, person.as_deref(), *days)
         }
-        TokensCommand::List { format, data } => list(&access(data, state)?, *format),
-        TokensCommand::Revoke { id, data } => revoke(&access(data, state)?, id),
+        TokensCommand::List { format, data } => list(&access(&place(data, state)?), *format),
+        TokensCommand::Revoke { id, data } => revoke(&place(data, state)?, id),
     }
 }
 
-fn access(data: &DataArgs, state: Option<&Path>) -> Result<Access, Failure> {
+fn access(data: &DataFolder) -> Access {
+    Access::in_folder(data.state.root())
+}
+
+fn place(data: &DataArgs, state: Option<&Path>) -> Result<DataFolder, Failure> {
     let data = DataFolder::locate(data.data.as_deref(), state)?;
     if !data.state.root().is_dir() {
         let message = format!("there is no server's folder {}", data.state.root().display());
         return Err(Failure::new(Exit::Usage, message)
             .hint("launchway serve makes one; --data names another"));
     }
-    Ok(Access::in_folder(data.state.root()))
+    Ok(data)
 }
 
 fn failed(error: AccessError) -> Failure {
@@ -40,7 +44,7 @@ fn failed(error: AccessError) -> Failure {
 }
 
 fn create(
-    access: &Access,
+    data: &DataFolder,
     name: &str,
     scope: TokenScope,
     person: Option<&str>,
@@ -59,7 +63,11 @@ fn create(
     };
     let at = now();
     let until = Timestamp(at.0 + u64::from(days) * DAY_MS);
-    let (token, text) = access.create_for(name, scope, person, (at, until)).map_err(failed)?;
+    let (token, text) =
+        access(data).create_for(name, scope, person, (at, until)).map_err(failed)?;
+    let whose = person.map(|it| format!(" of {it}")).unwrap_or_default();
+    let made = format!("{} {name:?}{whose} may {}", token.id, scope.as_str());
+    data.record("token.create", made)?;
     out(&text);
     talk(&format!(
         "token {} may {} until {}; it is shown only now",
@@ -105,8 +113,9 @@ fn machine(token: &Token) -> String {
     .to_string()
 }
 
-fn revoke(access: &Access, id: &str) -> Outcome {
-    if access.revoke(id).map_err(failed)? {
+fn revoke(data: &DataFolder, id: &str) -> Outcome {
+    if access(data).revoke(id).map_err(failed)? {
+        data.record("token.revoke", id.to_owned())?;
         talk(&format!("token {id} opens nothing any more"));
         return Ok(Exit::Done);
     }

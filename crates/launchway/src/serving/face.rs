@@ -10,8 +10,8 @@ use ports::Journal as _;
 use scheduler::Rerun;
 use serde::{Deserialize, Serialize};
 use server::{
-    Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, GateAnswer, Offer, Push, Refused,
-    Why, Workers,
+    Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, GateAnswer, GuardedEnvironment,
+    KeepWish, KeptName, Offer, Push, Refused, Why, Workers,
 };
 use views::RunView;
 
@@ -19,7 +19,7 @@ use super::hook::Answer;
 use super::intake::{Intake, Order, Ordered};
 use super::repositories;
 use super::tokens::JobTokens;
-use super::{data, dispatch};
+use super::{data, dispatch, gates, keeping};
 use crate::commands::look_ahead;
 use crate::exit::{Exit, Failure};
 use crate::state::StateFolder;
@@ -306,6 +306,18 @@ impl Engine for Face {
             None => Ok(()),
             Some(why) => Err(Refused::new(Why::Forbidden, why.as_str())),
         }
+    }
+
+    fn environments(&self, repository: &str) -> Result<Vec<GuardedEnvironment>, Refused> {
+        gates::environments(&self.intake.data, repository).map_err(refused)
+    }
+
+    fn kept(&self, repository: &str) -> Result<Vec<KeptName>, Refused> {
+        keeping::list(&self.intake.data, repository).map_err(refused)
+    }
+
+    fn keep(&self, wish: &KeepWish) -> Result<(), Refused> {
+        keeping::change(&self.intake.data, wish).map_err(refused)
     }
 
     fn is_unready(&self) -> Option<String> {

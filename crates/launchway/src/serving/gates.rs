@@ -8,6 +8,7 @@ use event::{Digest, GateDemand, JobDefinition, JobGate, RunRequest, StreamId, Ti
 use mask::MaskedText;
 use repository::Repository;
 use scheduler::GateRead;
+use server::GuardedEnvironment;
 use settings::{Environment, FILE, Settings};
 use store::Store;
 use syntax::Source;
@@ -64,6 +65,83 @@ pub(super) fn is_guarded(connected: &Connected, name: &str) -> Result<bool, Fail
     let Some(rules) = Rules::at_tip(connected)? else { return Ok(false) };
     let found = environment(&rules.settings, name);
     Ok(found.is_some_and(|it| !it.protect.is_empty()))
+}
+
+/// The environments of a repository: those of its rules, and those that somebody agreed to.
+pub(super) fn environments(
+    data: &DataFolder,
+    repository: &str,
+) -> Result<Vec<GuardedEnvironment>, Failure> {
+    let known = repositories::all(data)?;
+    let unknown = || Failure::new(Exit::Usage, format!("no repository {repository} is connected"));
+    let connected = known.into_iter().find(|it| it.name == repository).ok_or_else(unknown)?;
+    let rules = Rules::at_tip(&connected)?;
+    let is_agreed =
+        |name: &str| connected.environments.iter().any(|it| it.eq_ignore_ascii_case(name));
+    let mut all = Vec::new();
+    for it in rules.iter().flat_map(|rules| &rules.settings.environments) {
+        let name = it.name.value.to_string();
+        let mut sentences = sentences(&it.protect);
+        if it.level.value < LEVEL_OF_JOBS {
+            sentences.push("No job runs there: its level is below 3.".to_owned());
+        } else if it.protect.is_empty() && !is_agreed(&name) {
+            sentences.push("No job runs there: no rule guards it, and nobody agreed.".to_owned());
+        }
+        all.push(GuardedEnvironment {
+            project: rules.as_ref().map(|it| it.settings.project.value.to_string()),
+            level: Some(it.level.value),
+            url: it.url.as_ref().map(|it| it.value.to_string()),
+            rules: sentences,
+            commit: super::stood::commit(data, repository, &name)?,
+            name,
+        });
+    }
+    for name in &connected.environments {
+        if !all.iter().any(|it| it.name.eq_ignore_ascii_case(name)) {
+            let rules = vec!["Whoever connected the repository agreed to it.".to_owned()];
+            let commit = super::stood::commit(data, repository, name)?;
+            let name = name.clone();
+            all.push(GuardedEnvironment { name, rules, commit, ..GuardedEnvironment::default() });
+        }
+    }
+    Ok(all)
+}
+
+/// What guards an environment, a sentence each.
+fn sentences(protect: &settings::Protect) -> Vec<String> {
+    let list = |all: &[settings::Text]| {
+        all.iter().map(|it| it.value.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let mut all = Vec::new();
+    for quorum in &protect.reviewers {
+        all.push(format!("{} of {} agree.", quorum.count.value, quorum.group.value));
+    }
+    if protect.authors.value && !protect.reviewers.is_empty() {
+        all.push("Who wrote a commit of it may agree.".to_owned());
+    }
+    if let Some(wait) = &protect.wait {
+        let wait = settings::duration_text(wait.value);
+        all.push(format!("{wait} pass after it was asked for."));
+    }
+    if let Some(word) = &protect.confirm {
+        all.push(format!("Whoever started it types {}.", word.value));
+    }
+    for (what, named) in [
+        ("Only branches", &protect.branches),
+        ("Only tags", &protect.tags),
+        ("Green at the commit:", &protect.checks),
+    ] {
+        if !named.is_empty() {
+            all.push(format!("{what} {}.", list(named)));
+        }
+    }
+    all.extend(protect.windows.iter().map(|it| format!("Only {it}.")));
+    for freeze in &protect.freezes {
+        let until = jiff::Timestamp::from_second(freeze.to_s.value).map(|it| it.to_string());
+        let until = until.unwrap_or_default();
+        all.push(format!("Frozen until {until}: {}.", freeze.reason.value));
+    }
+    all
 }
 
 /// The rules at the tip of the default branch.

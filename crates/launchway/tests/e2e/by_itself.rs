@@ -7,7 +7,7 @@ use crate::deploy::Project;
 /// How a command ended, what runs then, and what was said about why.
 fn check(project: &Project, args: &[&str], expect: &Expect) {
     let said = project.run(&[&["deploy", "staging"], args].concat());
-    let starts = ["nothing", "error", "{\"environment\""];
+    let starts = ["nothing", "error", "{\"type\":\"nothing_deployed\""];
     let told = |line: &&str| starts.iter().any(|start| line.starts_with(start));
     let told = said.stdout.lines().chain(said.stderr.lines()).find(told).unwrap_or_default();
     let runs = project.get("/version");

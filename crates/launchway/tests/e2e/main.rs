@@ -37,7 +37,9 @@
 //!   messages.rs   people are told of runs and deployments, over outages and kills
 //!   mail.rs       email, to a real server of SMTP                         (feature `smtp`)
 //!   oidc.rs       jobs of a server get tokens that say who they are
+//!   trail.rs      secrets that a server takes and never gives; the trail of who did what
 //!   dispatch.rs   workflows that somebody runs by hand on a server: page, API, command
+//!   browser.rs    every page, looked at by Chromium                          (feature `browser`)
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
 //! ```
@@ -47,6 +49,8 @@ mod approvals;
 mod background;
 mod bad_input;
 mod beside;
+#[cfg(feature = "browser")]
+mod browser;
 #[cfg(feature = "docker")]
 mod build;
 mod by_itself;
@@ -103,6 +107,7 @@ mod soak;
 mod state_of_work;
 mod tls;
 mod told;
+mod trail;
 #[cfg(feature = "docker")]
 mod walkthroughs;
 mod watched;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Operation, approvals, dispatch, operations};
+use super::{Operation, approvals, audit, dispatch, operations, secrets};
 
 /// OpenAPI 3.1.
 pub(super) fn document() -> Json {
@@ -139,7 +139,9 @@ fn schemas() -> Json {
         "RunTests": super::run_tests::schema(),
         "PushList": object(&[("pushes", many(push()))], &[]),
     });
-    for (name, schema) in dispatch::schemas().into_iter().chain(approvals::schemas()) {
+    for (name, schema) in
+        [dispatch::schemas(), approvals::schemas(), audit::schemas(), secrets::schemas()].concat()
+    {
         schemas[name] = schema;
     }
     schemas

@@ -25,6 +25,7 @@ struct RepositoriesPage {
 struct RepositoryLine {
     name: String,
     href: String,
+    kept: String,
     path: String,
     environments: String,
 }
@@ -53,6 +54,7 @@ pub(crate) async fn repositories(
     let page = blocking(move || {
         let connected = app.engine.repositories()?.into_iter().map(|it| RepositoryLine {
             href: format!("/runs?repository={}", percent(&it.name)),
+            kept: format!("/secrets?repository={}", percent(&it.name)),
             name: it.name,
             path: it.path,
             environments: it.environments.join(", "),

@@ -1,0 +1,39 @@
+//! The command line of the audit trail.
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{DataArgs, examples};
+
+/// `launchway audit`
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Prove that nobody altered the journal
+    #[command(after_help = examples::AUDIT_VERIFY)]
+    Verify(AuditArgs),
+    /// Print every decision, oldest first
+    #[command(after_help = examples::AUDIT_EXPORT)]
+    Export {
+        /// How they are written
+        #[arg(long, value_enum, default_value_t = AuditFormat::Json)]
+        format: AuditFormat,
+        #[command(flatten)]
+        of: AuditArgs,
+    },
+}
+
+/// Of which journal.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// A server's [default: this machine's own]
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+/// How decisions are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditFormat {
+    /// One JSON object a line
+    Json,
+    /// For spreadsheets
+    Csv,
+}

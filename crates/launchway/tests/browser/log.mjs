@@ -1,0 +1,56 @@
+// The log viewer on a log of a million lines, in figures: first paint, the longest task while somebody
+// scrolls, a search of all hits, memory of the tab.
+//
+//   node log.mjs MODULES URL TOKEN PATH
+
+import { createRequire } from "node:module";
+import path from "node:path";
+
+const [modules, url, token, at] = process.argv.slice(2);
+const require = createRequire(path.join(modules, "node_modules", "x"));
+const { chromium } = require("playwright-core");
+const browser = await chromium.launch({
+  executablePath: process.env.LAUNCHWAY_CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu"],
+});
+const context = await browser.newContext({ baseURL: url, viewport: { width: 1440, height: 900 } });
+const page = await context.newPage();
+await page.goto("/sign-in");
+await page.fill("#token", token);
+await Promise.all([page.waitForURL("**/runs"), page.click("button.main")]);
+
+await page.addInitScript(() => {
+  window.tasks = [];
+  new PerformanceObserver((list) => { for (const it of list.getEntries()) window.tasks.push(it.duration); })
+    .observe({ type: "longtask", buffered: true });
+});
+await page.goto(at, { waitUntil: "load" });
+const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0);
+const extent = await page.textContent("#extent");
+
+// Down, then up again, as fast as a wheel goes; the first moment belongs to the load.
+await page.evaluate(() => { window.tasks.length = 0; });
+await page.mouse.move(900, 500);
+const scroll = async (steps, by) => {
+  for (let step = 0; step < steps; step++) {
+    await page.mouse.wheel(0, by);
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(done)));
+  }
+};
+await scroll(300, 600);
+const reached = await page.textContent("#extent");
+await scroll(300, -600);
+const tasks = await page.evaluate(() => window.tasks);
+const nodes = await page.evaluate(() => document.getElementById("lines").children.length);
+const client = await context.newCDPSession(page);
+await client.send("HeapProfiler.collectGarbage");
+const { usedSize } = await client.send("Runtime.getHeapUsage");
+
+const began = Date.now();
+await page.fill("#q", "99999");
+await Promise.all([page.waitForURL("**q=**"), page.press("#q", "Enter")]);
+const hits = await page.textContent(".hits p");
+const searched = Date.now() - began;
+const longest = tasks.length === 0 ? "under 50" : Math.max(...tasks).toFixed(0);
+console.log(`${extent}; first paint ${paint.toFixed(0)} ms; scrolled to ${reached}; longest task ${longest} ms (${tasks.length} over 50 ms); ${nodes} lines in the page; heap ${(usedSize / 1e6).toFixed(1)} MB; search ${searched} ms: ${hits}`);
+await browser.close();

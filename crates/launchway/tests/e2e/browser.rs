@@ -1,0 +1,185 @@
+//! A real browser looks at every page of a server that has something of everything
+//! (`tests/browser/tour.mjs`): both themes, three widths, axe, by keyboard, without a script.
+//!
+//! `LAUNCHWAY_PICTURES` names a folder that pictures go to; `LAUNCHWAY_PICTURES_ONLY` the pages, by
+//! name, for the README.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::harness::wait_until;
+use crate::serving::Serving;
+
+const SETTINGS: &str = "
+version: 1
+project: planner
+groups: { devops: [kim, hubot], leads: [lena, octocat] }
+services: { web: {} }
+environments:
+  staging:
+    level: 5
+    targets: { ecs: { region: eu-central-1, cluster: c, service: s } }
+  production:
+    level: 4
+    protect: { reviewers: { devops: 1, leads: 1 }, branches: [main] }
+    targets: { ecs: { region: eu-central-1, cluster: c, service: s } }
+";
+
+const PIPELINE: &str = r#"
+name: Pipeline
+on: { push: { branches: [main] } }
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    strategy: { matrix: { python: ['3.11', '3.12', '3.13'] } }
+    steps:
+      - run: |
+          echo '::group::Install'
+          for package in attrs click flask; do echo "Collecting $package"; done
+          echo '::endgroup::'
+          printf '\033[32m42 passed\033[0m in 3.1 s\n'
+          echo '::warning file=app/views.py,line=12::this is slow on Sundays'
+  build:
+    needs: test
+    runs-on: ubuntu-latest
+    outputs: { digest: "${{ steps.image.outputs.digest }}" }
+    steps: [{ id: image, run: 'echo digest=sha256:4f0c >> "$GITHUB_OUTPUT"' }]
+  ship:
+    needs: build
+    runs-on: ubuntu-latest
+    environment: production
+    steps: [{ run: echo shipped }]
+"#;
+
+const BY_HAND: &str = r#"
+name: Nightly
+run-name: Nightly checks of ${{ inputs.where }}
+on:
+  workflow_dispatch:
+    inputs:
+      version: { required: true, description: Which version }
+      dry: { type: boolean, description: Only look, default: true }
+      count: { type: number, default: 3 }
+      where: { type: choice, options: [staging, production] }
+      place: { type: environment, description: Where it goes }
+jobs:
+  look:
+    runs-on: ubuntu-latest
+    steps:
+      - run: for i in $(seq 1 900); do echo "line $i of the log, as long as such lines are"; done
+      - name: Smoke test
+        run: |
+          echo "::error file=smoke.py,line=7::GET /api/tasks answered 503"
+          exit 1
+"#;
+
+/// Where npm put what the browser is driven with.
+fn modules() -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_launchway")).ancestors().nth(2).expect("target");
+    target.join("browser")
+}
+
+fn scene() -> Serving {
+    let serving = Serving::of(PIPELINE);
+    serving.place.write("launchway.yml", SETTINGS);
+    serving.place.write(".github/workflows/nightly.yml", BY_HAND);
+    serving.place.commit();
+    let pushed = serving.push();
+    assert!(pushed.stderr.contains("launchway: run 1"), "{}", pushed.stderr);
+    wait_until("the gate", || serving.get("/api/v1/runs/1/jobs/ship/approval").status == 200);
+    let wanted = r#"{"workflow":"nightly.yml","inputs":{"version":"1.4.0"}}"#;
+    let path = "/api/v1/repositories/octo/app/dispatches";
+    assert_eq!(serving.post(path, &[], wanted).status, 201);
+    serving.ended("2");
+    let kim =
+        serving.command(&["tokens", "create", "kim", "--scope", "approve", "--person", "kim"]);
+    let bearer = format!("Bearer {}", kim.stdout.trim());
+    let gate = serving.get("/api/v1/runs/1/jobs/ship/approval").json();
+    let yes = json!({ "decision": "approve", "gate": "approval/devops", "what": gate["what"], "reason": "tests are green" });
+    let said = |body: &serde_json::Value| {
+        let path = "/api/v1/runs/1/jobs/ship/approval";
+        serving.ask("POST", path, &[("authorization", &bearer)], &body.to_string()).status
+    };
+    assert_eq!(said(&yes), 200);
+    assert_eq!(said(&yes), 403);
+    for (name, body) in [
+        (
+            "secrets/DB_URL",
+            r#"{"value":"postgres://x","environment":"production","rotate_by":"2026-01-31"}"#,
+        ),
+        ("secrets/NPM_TOKEN", r#"{"value":"hunter2hunter2"}"#),
+        ("variables/REGION", r#"{"value":"eu-central-1"}"#),
+    ] {
+        let bearer = format!("Bearer {}", serving.token);
+        let path = format!("/api/v1/repositories/octo/app/kept/{name}");
+        let got = serving.ask("PUT", &path, &[("authorization", &bearer)], body);
+        assert_eq!(got.status, 200, "{}", got.text);
+    }
+    serving
+}
+
+#[test]
+fn every_page_is_looked_at_by_a_browser() {
+    let serving = scene();
+    let admin = serving
+        .command(&["tokens", "create", "octocat", "--scope", "admin", "--person", "octocat"]);
+    let pages = [
+        ("runs", "/runs"),
+        ("run", "/runs/1.1"),
+        ("failed", "/runs/2.1"),
+        ("job", "/runs/2.1/jobs/look"),
+        ("search", "/runs/2.1/jobs/look?q=line+89"),
+        ("dispatch", "/dispatch?repository=octo%2Fapp&workflow=.github%2Fworkflows%2Fnightly.yml"),
+        ("approvals", "/approvals"),
+        ("approval", "/approvals/1.1/ship"),
+        ("repositories", "/repositories"),
+        ("secrets", "/secrets?repository=octo%2Fapp"),
+        ("environments", "/environments"),
+        ("deployments", "/deployments"),
+        ("audit", "/audit"),
+        ("design", "/design"),
+    ];
+    let pages = pages.map(|(name, path)| json!({ "name": name, "path": path }));
+    let pictures = std::env::var("LAUNCHWAY_PICTURES").ok();
+    let only = std::env::var("LAUNCHWAY_PICTURES_ONLY").ok();
+    let only = only.map(|it| it.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let plan = json!({ "pages": pages, "pictures": pictures, "wanted": only });
+    let path = serving.place.path("plan.json");
+    std::fs::write(&path, plan.to_string()).expect("a file of ours");
+    let tour = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/tour.mjs");
+    let mut node = Command::new("node");
+    let node = node.arg(tour).arg(modules()).args([&serving.url, admin.stdout.trim()]).arg(path);
+    let output = node.output().expect("node starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    println!("{said}");
+    serving.end();
+}
+
+#[cfg(feature = "soak")]
+const MILLION: &str = "
+on: push
+jobs:
+  long:
+    runs-on: ubuntu-latest
+    steps: [{ run: 'seq -f \"%.0f of a million lines, each as long as lines of a build mostly are, with a path /usr/lib/x/y and a number; and some words more, so that the log has two hundred megabytes in all\" 1000000' }]
+";
+
+/// Figures, not asserted: machines differ. The notes have them.
+#[cfg(feature = "soak")]
+#[test]
+fn a_million_lines_in_figures() {
+    let serving = Serving::of(MILLION);
+    serving.push();
+    serving.ended("1");
+    let tour = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/log.mjs");
+    let mut node = Command::new("node");
+    let node = node.arg(tour).arg(modules()).args([&serving.url, &serving.token]);
+    let output = node.arg("/runs/1.1/jobs/long").output().expect("node starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    println!("{said}");
+    serving.end();
+}

@@ -1,0 +1,174 @@
+//! Secrets and variables of a repository: set, forgotten, listed by name.
+
+use axum::Extension;
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::routing::{delete, get, put};
+use serde::Deserialize;
+use serde_json::{Value as JsonValue, json};
+
+use super::Operation;
+use super::openapi::{many, number, object, or_null, text};
+use crate::access::Scope;
+use crate::app::{App, Shared, blocking};
+use crate::audit;
+use crate::guard::Who;
+use crate::keep::{KeepWish, KeptKind, KeptName};
+use crate::problem::Problem;
+
+const ENVIRONMENT: (&str, &str, &str) =
+    ("environment", "string", "Of this environment; without one, of all");
+
+/// Operations about secrets and variables.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        method: "get",
+        path: "/api/v1/repositories/{owner}/{name}/kept",
+        id: "listKept",
+        summary: "Names of secrets, and variables, with who set them and when; never a secret's value",
+        scope: Scope::Read,
+        query: &[],
+        body: None,
+        answer: (200, "KeptList"),
+        route: || get(list),
+    },
+    Operation {
+        method: "put",
+        path: "/api/v1/repositories/{owner}/{name}/kept/{kind}/{key}",
+        id: "keep",
+        summary: "Keep a value: kind is secrets or variables; nobody is given a secret's value again",
+        scope: Scope::Admin,
+        query: &[],
+        body: Some("Keep"),
+        answer: (200, "KeptList"),
+        route: || put(keep),
+    },
+    Operation {
+        method: "delete",
+        path: "/api/v1/repositories/{owner}/{name}/kept/{kind}/{key}",
+        id: "forget",
+        summary: "Forget a secret or a variable",
+        scope: Scope::Admin,
+        query: &[ENVIRONMENT],
+        body: None,
+        answer: (200, "KeptList"),
+        route: || delete(forget),
+    },
+];
+
+/// The shapes that they speak in.
+pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
+    let kept = object(
+        &[
+            ("name", text()),
+            ("kind", json!({ "enum": ["secret", "variable"] })),
+            ("environment", or_null("string")),
+            ("value", or_null("string")),
+            ("set_at_ms", number()),
+            ("set_by", or_null("string")),
+            ("rotate_by_ms", or_null("integer")),
+        ],
+        &[],
+    );
+    let keep = json!({
+        "type": "object",
+        "required": ["value"],
+        "properties": {
+            "value": text(),
+            "environment": or_null("string"),
+            "rotate_by": or_null("string"),
+        },
+        "additionalProperties": false,
+    });
+    vec![("KeptList", object(&[("kept", many(kept))], &[])), ("Keep", keep)]
+}
+
+fn described(app: &App, repository: &str) -> Result<Json<JsonValue>, Problem> {
+    let one = |it: &KeptName| {
+        let kind = if it.variable.is_some() { "variable" } else { "secret" };
+        json!({
+            "name": it.name, "kind": kind, "environment": it.environment, "value": it.variable,
+            "set_at_ms": it.set_at, "set_by": it.set_by, "rotate_by_ms": it.rotate_by,
+        })
+    };
+    let kept = app.engine.kept(repository)?;
+    Ok(Json(json!({ "kept": kept.iter().map(one).collect::<Vec<_>>() })))
+}
+
+async fn list(
+    State(app): State<Shared>,
+    Path((owner, name)): Path<(String, String)>,
+) -> Result<Json<JsonValue>, Problem> {
+    blocking(move || described(&app, &format!("{owner}/{name}"))).await
+}
+
+type Address = Path<(String, String, String, String)>;
+
+/// Keeps or forgets, and writes down that it was done, or refused.
+pub(crate) fn change(app: &App, who: &Who, wish: &KeepWish) -> Result<(), Problem> {
+    let verb = if wish.value.is_some() { "set" } else { "remove" };
+    let place = wish.environment.as_deref().map(|it| format!(" {it}")).unwrap_or_default();
+    let object = format!("{}{place} {}", wish.repository, wish.name);
+    let action = format!("{}.{verb}", wish.kind.as_str());
+    let done = app.engine.keep(wish);
+    let refused = done.as_ref().err().map(|it| it.message.clone());
+    audit::record(app, who, (&action, object), (None, refused))?;
+    Ok(done?)
+}
+
+fn kind_of(kind: &str) -> Result<KeptKind, Problem> {
+    KeptKind::of(kind).ok_or_else(|| Problem::not_found("There are secrets and variables."))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keep {
+    value: String,
+    environment: Option<String>,
+    rotate_by: Option<String>,
+}
+
+async fn keep(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Path((owner, name, kind, key)): Address,
+    body: axum::body::Bytes,
+) -> Result<Json<JsonValue>, Problem> {
+    who.may(Scope::Admin)?;
+    let kind = kind_of(&kind)?;
+    // What serde says of a body could be the value.
+    let Keep { value, environment, rotate_by } = serde_json::from_slice(&body).map_err(|_| {
+        Problem::bad("The body is such as {\"value\": TEXT, \"environment\": null}.")
+    })?;
+    let (repository, by) = (format!("{owner}/{name}"), who.name().to_owned());
+    let value = Some(value);
+    let wish = KeepWish { repository, name: key, environment, kind, value, rotate_by, by };
+    blocking(move || {
+        change(&app, &who, &wish)?;
+        described(&app, &wish.repository)
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct Of {
+    environment: Option<String>,
+}
+
+async fn forget(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Path((owner, name, kind, key)): Address,
+    Query(Of { environment }): Query<Of>,
+) -> Result<Json<JsonValue>, Problem> {
+    who.may(Scope::Admin)?;
+    let kind = kind_of(&kind)?;
+    let (repository, by) = (format!("{owner}/{name}"), who.name().to_owned());
+    let (value, rotate_by) = (None, None);
+    let wish = KeepWish { repository, name: key, environment, kind, value, rotate_by, by };
+    blocking(move || {
+        change(&app, &who, &wish)?;
+        described(&app, &wish.repository)
+    })
+    .await
+}

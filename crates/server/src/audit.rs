@@ -1,0 +1,92 @@
+//! Decisions, newest first, with a filter; and writing down what is no run's and no deployment's.
+
+use event::{Actor, AuditRecord, StreamId};
+use mask::MaskedText;
+use views::{AuditLine, DECISIONS};
+
+use crate::app::App;
+use crate::guard::Who;
+use crate::problem::Problem;
+
+/// Decisions that one answer gives.
+pub(crate) const LINES_MAX: usize = 200;
+/// Events that are looked through for one answer; the next one goes on there.
+const SEARCHED_MAX: usize = 20_000;
+
+/// Which decisions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// Only before this place in the journal.
+    pub(crate) before: Option<u64>,
+    /// Only by whom the name has this in it.
+    pub(crate) actor: String,
+    /// Only what begins so: `gate`, `secret.set`.
+    pub(crate) action: String,
+    /// Only what has this in it.
+    pub(crate) object: String,
+    /// Only what was refused.
+    pub(crate) refused: bool,
+}
+
+/// Some decisions, and where older ones begin.
+pub(crate) struct Found {
+    pub(crate) lines: Vec<(u64, AuditLine)>,
+    pub(crate) older: Option<u64>,
+}
+
+/// Looks for decisions, newest first.
+pub(crate) fn find(app: &App, wanted: &Wanted, limit: usize) -> Result<Found, Problem> {
+    let mut lines = Vec::new();
+    let mut before = wanted.before;
+    let mut searched = 0;
+    loop {
+        let part = app.store.decisions(before, DECISIONS, LINES_MAX)?;
+        let Some(last) = part.last() else { return Ok(Found { lines, older: None }) };
+        searched += part.len();
+        let end = last.position;
+        for it in part {
+            let Ok(stream) = it.stream.parse::<StreamId>() else { continue };
+            let line = AuditLine::of(stream, it.at, &it.payload);
+            lines.extend(line.filter(|line| wanted.has(line)).map(|line| (it.position, line)));
+            if lines.len() == limit {
+                return Ok(Found { lines, older: Some(it.position) });
+            }
+        }
+        before = Some(end);
+        if searched >= SEARCHED_MAX {
+            return Ok(Found { lines, older: before });
+        }
+    }
+}
+
+impl Wanted {
+    fn has(&self, line: &AuditLine) -> bool {
+        let has = |text: &str, part: &str| text.to_lowercase().contains(&part.to_lowercase());
+        has(&line.actor, &self.actor)
+            && line.action.starts_with(self.action.as_str())
+            && has(&line.object, &self.object)
+            && (!self.refused || line.is_refused)
+    }
+}
+
+/// Writes down what somebody did, or tried to.
+pub(crate) fn record(
+    app: &App,
+    who: &Who,
+    (action, object): (&str, String),
+    (reason, refused): (Option<String>, Option<String>),
+) -> Result<(), Problem> {
+    let text = |text: String| MaskedText::without_secrets(text);
+    let name = who.token.person.clone().unwrap_or_else(|| who.token.name.clone());
+    let record = AuditRecord {
+        actor: Some(Actor { name: text(name), proof: "token".into() }),
+        token: Some(who.token.id.as_str().into()),
+        action: action.into(),
+        object: text(object),
+        reason: reason.map(text),
+        source: if who.is_session { "page" } else { "api" }.into(),
+        refused: refused.map(text),
+        at: app.now(),
+    };
+    app.store.record(record).map_err(|error| Problem::missing(&error)).map(drop)
+}

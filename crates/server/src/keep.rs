@@ -1,0 +1,75 @@
+//! Secrets and variables of repositories, as pages and the API speak of them: names, never values of
+//! secrets.
+
+use event::Timestamp;
+
+/// A secret or a variable that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptName {
+    /// Its name.
+    pub name: String,
+    /// Only for jobs of this environment; none: for all.
+    pub environment: Option<String>,
+    /// The value of a variable; none: it is a secret.
+    pub variable: Option<String>,
+    /// When it was set.
+    pub set_at: Timestamp,
+    /// By whom, where that is known.
+    pub set_by: Option<String>,
+    /// When it shall be another.
+    pub rotate_by: Option<Timestamp>,
+}
+
+/// What is to be kept, or forgotten.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeepWish {
+    /// `owner/name`
+    pub repository: String,
+    /// Its name.
+    pub name: String,
+    /// Only for jobs of this environment.
+    pub environment: Option<String>,
+    /// Whether it is a secret: then its value is never given back.
+    pub kind: KeptKind,
+    /// The value; none: it is forgotten.
+    pub value: Option<String>,
+    /// `2027-03-31`: when it shall be another.
+    pub rotate_by: Option<String>,
+    /// Who.
+    pub by: String,
+}
+
+/// What never shows its value.
+impl std::fmt::Debug for KeepWish {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let KeepWish { repository, name, environment, kind, .. } = self;
+        write!(f, "{kind:?} {name} of {repository} {environment:?}")
+    }
+}
+
+/// A secret or a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeptKind {
+    /// Sealed, masked, never shown.
+    Secret,
+    /// `vars`
+    Variable,
+}
+
+impl KeptKind {
+    /// As it stands in addresses.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            KeptKind::Secret => "secret",
+            KeptKind::Variable => "variable",
+        }
+    }
+
+    pub(crate) fn of(text: &str) -> Option<KeptKind> {
+        match text {
+            "secret" | "secrets" => Some(KeptKind::Secret),
+            "variable" | "variables" => Some(KeptKind::Variable),
+            _ => None,
+        }
+    }
+}

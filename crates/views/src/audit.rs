@@ -1,0 +1,237 @@
+//! Decisions of people and of rules, one line each, whichever stream they stand in.
+
+use event::{
+    Actor, AuditEvent, CancelReason, DeploymentEvent, Fact as _, RunEvent, StreamId, Timestamp,
+};
+
+/// A decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLine {
+    /// When.
+    pub at: Timestamp,
+    /// Who; empty where a rule or the clock did it.
+    pub actor: String,
+    /// How that is known: `token`, `ssh`, `local`; empty where nobody showed it.
+    pub proof: String,
+    /// What: `run.create`, `gate.approve`, `secret.set`.
+    pub action: String,
+    /// To what.
+    pub object: String,
+    /// Why, in their words, or the rule's.
+    pub reason: String,
+    /// From where, where that is known.
+    pub source: String,
+    /// Whether it was refused.
+    pub is_refused: bool,
+}
+
+/// Kinds of events that are decisions.
+pub const DECISIONS: &[&str] = &[
+    "RunCreated",
+    "JobApproved",
+    "JobRejected",
+    "JobApprovalRefused",
+    "JobGated",
+    "JobGateOpened",
+    "JobRequeued",
+    "CancelRequested",
+    "DeploymentRequested",
+    "GateSigned",
+    "GateRejected",
+    "ApprovalRefused",
+    "RulePassed",
+    "RulesConfirmed",
+    "GateOpened",
+    "CancelWanted",
+    "DeploymentCompleted",
+    "AuditRecorded",
+];
+
+impl AuditLine {
+    /// The line of an event, as the journal has it; none where it decides nothing.
+    pub fn of(stream: StreamId, at: Timestamp, payload: &str) -> Option<AuditLine> {
+        let payload = payload.as_bytes();
+        let line = match stream {
+            StreamId::Run(..) => of_run(&RunEvent::decode(payload).ok()?, &stream.to_string()),
+            StreamId::Deployment(_) => {
+                of_deployment(&DeploymentEvent::decode(payload).ok()?, &stream.to_string())
+            }
+            StreamId::Audit => of_record(&AuditEvent::decode(payload).ok()?),
+            StreamId::Release(_) => None,
+        };
+        line.map(|line| AuditLine { at, ..line })
+    }
+
+    /// One line of a spreadsheet; the order is that of [`AuditLine::CSV_HEAD`].
+    pub fn csv(&self, time: &str) -> String {
+        let refused = if self.is_refused { "refused" } else { "done" };
+        let fields = [
+            time,
+            &self.actor,
+            &self.proof,
+            &self.action,
+            &self.object,
+            refused,
+            &self.reason,
+            &self.source,
+        ];
+        fields.map(cell).join(",")
+    }
+
+    /// The first line of such a file.
+    pub const CSV_HEAD: &'static str = "time,actor,proof,action,object,outcome,reason,source";
+}
+
+/// A cell: quoted where it must be, and never taken for a formula.
+fn cell(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
+    }
+}
+
+fn line(action: &str, object: String) -> AuditLine {
+    AuditLine {
+        at: Timestamp(0),
+        actor: String::new(),
+        proof: String::new(),
+        action: action.to_owned(),
+        object,
+        reason: String::new(),
+        source: String::new(),
+        is_refused: false,
+    }
+}
+
+fn by(line: AuditLine, actor: &Actor) -> AuditLine {
+    let (name, proof) = (actor.name.as_str().to_owned(), actor.proof.to_string());
+    AuditLine { actor: name, proof, ..line }
+}
+
+fn because(line: AuditLine, reason: Option<&mask::MaskedText>) -> AuditLine {
+    AuditLine { reason: reason.map(|it| it.as_str().to_owned()).unwrap_or_default(), ..line }
+}
+
+fn of_run(event: &RunEvent, stream: &str) -> Option<AuditLine> {
+    let of_job = |job: &event::JobKey| format!("{stream} {job}");
+    Some(match event {
+        RunEvent::RunCreated(request) => {
+            let object = format!(
+                "{stream} {} {} {} at {}",
+                request.repository,
+                request.workflow.path,
+                request.event.name,
+                request.change.commit
+            );
+            let action = if request.attempt.0 > 1 { "run.again" } else { "run.create" };
+            AuditLine { actor: request.triggering_actor.to_string(), ..line(action, object) }
+        }
+        RunEvent::JobGated { job, gate, .. } => {
+            let object = format!("{} {} {}", of_job(job), gate.environment, gate.what);
+            line("gate.ask", object)
+        }
+        RunEvent::JobApproved { job, gate, by: who, what, reason, .. } => {
+            let object = format!("{} {gate} {what}", of_job(job));
+            because(by(line("gate.approve", object), who), reason.as_ref())
+        }
+        RunEvent::JobRejected { job, gate, by: who, what, reason, .. } => {
+            let object = format!("{} {gate} {what}", of_job(job));
+            because(by(line("gate.reject", object), who), reason.as_ref())
+        }
+        RunEvent::JobApprovalRefused { job, gate, by: who, why, .. } => {
+            let gate = gate.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
+            let found = by(line("gate.approve", format!("{}{gate}", of_job(job))), who);
+            AuditLine { is_refused: true, ..because(found, Some(why)) }
+        }
+        RunEvent::JobGateOpened { job, commit, .. } => {
+            line("gate.open", format!("{} rules at {commit}", of_job(job)))
+        }
+        RunEvent::JobRequeued { job, by: Some(who), .. } => {
+            AuditLine { actor: who.as_str().to_owned(), ..line("job.resume", of_job(job)) }
+        }
+        RunEvent::CancelRequested { job, reason, .. } => {
+            let (CancelReason::Person { by: who } | CancelReason::Forced { by: who }) = reason
+            else {
+                return None;
+            };
+            let object = job.as_ref().map_or_else(|| stream.to_owned(), of_job);
+            AuditLine { actor: who.as_str().to_owned(), ..line("run.cancel", object) }
+        }
+        _ => return None,
+    })
+}
+
+fn of_deployment(event: &DeploymentEvent, stream: &str) -> Option<AuditLine> {
+    use DeploymentEvent as E;
+    let object = |more: &str| format!("{stream} {more}").trim_end().to_owned();
+    Some(match event {
+        E::DeploymentRequested(request) => {
+            let what =
+                format!("{} {} {}", request.project, request.environment, request.kind.as_str());
+            because(
+                by(line("deployment.request", object(&what)), &request.by),
+                request.reason.as_ref(),
+            )
+        }
+        E::GateSigned { gate, by: who, plan, .. } => {
+            by(line("gate.approve", object(&format!("{gate} plan {plan}"))), who)
+        }
+        E::GateRejected { gate, by: who, reason, .. } => {
+            because(by(line("gate.reject", object(gate.as_str())), who), reason.as_ref())
+        }
+        E::ApprovalRefused { gate, by: who, why, .. } => {
+            let gate = gate.as_ref().map(|it| it.as_str().to_owned()).unwrap_or_default();
+            let actor = who.as_ref().map(|it| it.as_str().to_owned()).unwrap_or_default();
+            let found = because(line("gate.approve", object(&gate)), Some(why));
+            AuditLine { actor, is_refused: true, ..found }
+        }
+        E::RulePassed { rule, by: who, reason, .. } => {
+            because(by(line("rule.pass", object(rule)), who), reason.as_ref())
+        }
+        E::RulesConfirmed { commit, .. } => {
+            line("rules.confirm", object(&format!("rules at {commit}")))
+        }
+        E::GateOpened { gate, by: who, .. } => {
+            let found = line("gate.open", object(gate.as_str()));
+            who.as_ref().map_or(found.clone(), |who| by(found, who))
+        }
+        E::CancelWanted { by: who, reason, .. } => {
+            because(by(line("deployment.cancel", object("")), who), reason.as_ref())
+        }
+        E::DeploymentCompleted { verdict, cause, .. } => {
+            let why = cause.as_ref().map(|it| &it.message);
+            because(line("deployment.end", object(verdict.as_str())), why)
+        }
+        _ => return None,
+    })
+}
+
+fn of_record(event: &AuditEvent) -> Option<AuditLine> {
+    let AuditEvent::AuditRecorded(record) = event;
+    let found = line(&record.action, record.object.as_str().to_owned());
+    let found = record.actor.as_ref().map_or(found.clone(), |who| by(found, who));
+    let found = because(found, record.refused.as_ref().or(record.reason.as_ref()));
+    let source = record.source.to_string();
+    Some(AuditLine { source, is_refused: record.refused.is_some(), ..found })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_no_formula_and_no_second_line() {
+        assert_eq!(cell("plain"), "plain");
+        assert_eq!(cell("=1+1"), "'=1+1");
+        assert_eq!(cell("a, \"b\"\nc"), "\"a, \"\"b\"\"\nc\"");
+    }
+
+    #[test]
+    fn a_record_is_a_line() {
+        let payload = r#"{"type":"AuditRecorded","actor":{"name":"mona","proof":"token"},"action":"secret.set","object":"octo/app DB","source":"page","refused":"no","at":1}"#;
+        let line = AuditLine::of(StreamId::Audit, Timestamp(7), payload).unwrap();
+        assert_eq!(line.csv("now"), "now,mona,token,secret.set,octo/app DB,refused,no,page");
+    }
+}
