@@ -413,6 +413,13 @@ pub struct Terms {
     /// Jobs that name an environment stand at its gate before they start.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gated: bool,
+    /// It is code of somebody who may not write to the repository: no secret, no token that writes,
+    /// no environment, and caches of its own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub outside: bool,
+    /// Who looked at such code and let it run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub let_in_by: Option<String>,
 }
 
 impl Terms {
@@ -433,6 +440,8 @@ impl Terms {
             labels: both(&self.labels, &more.labels),
             committed: self.committed || more.committed,
             gated: self.gated || more.gated,
+            outside: self.outside || more.outside,
+            let_in_by: self.let_in_by.clone().or_else(|| more.let_in_by.clone()),
         }
     }
 }

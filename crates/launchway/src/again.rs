@@ -37,7 +37,9 @@ pub(crate) fn engine(
     let mut secrets = given::secrets(&args.secrets, args.secret_file.as_deref())?;
     let path = PathBuf::from(&*request.repository_path);
     let Known { identity, levels, lock_file } = Known::of(state, &path, &request.change.commit)?;
-    kept::add_secrets(state, &identity, &mut secrets)?;
+    if !request.terms.outside {
+        kept::add_secrets(state, &identity, &mut secrets)?;
+    }
     check_secrets(request, &secrets)?;
     Ok(Engine {
         state: state.clone(),

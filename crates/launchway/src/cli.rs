@@ -38,8 +38,8 @@ pub(crate) use notify::{NotifyCommand, NotifyListArgs};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
 pub(crate) use secrets::{GroupArgs, SecretGroup, SecretsCommand, VarsCommand};
 pub(crate) use serve::{
-    DataArgs, HookArgs, HookName, LogFormat, RepositoriesCommand, ServeArgs, ServeCommand,
-    TokenScope, TokensCommand,
+    DataArgs, GithubCommand, HookArgs, HookName, LogFormat, RepositoriesCommand, ServeArgs,
+    ServeCommand, TokenScope, TokensCommand,
 };
 
 const EXAMPLES: &str = "\
@@ -149,6 +149,9 @@ pub(crate) enum Command {
     /// Say which repositories a server runs
     #[command(subcommand)]
     Repositories(RepositoriesCommand),
+    /// Connect a server to GitHub
+    #[command(subcommand)]
+    Github(GithubCommand),
     /// Say who may use a server
     #[command(subcommand)]
     Tokens(TokensCommand),

@@ -14,6 +14,7 @@ mod dispatch;
 mod doctor;
 mod environments;
 mod eval;
+mod github;
 mod history;
 mod host;
 mod iam;
@@ -100,6 +101,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Demo(args) => demo::run(&args, &state()?)?,
         Command::Serve(args) => serve::run(&args, cli.global.state.as_deref())?,
         Command::Repositories(command) => repositories::run(&command, cli.global.state.as_deref())?,
+        Command::Github(command) => github::run(&command, cli.global.state.as_deref())?,
         Command::Tokens(command) => tokens::run(&command, cli.global.state.as_deref())?,
         Command::Hook(args) => {
             let data = DataFolder::locate(args.data.data.as_deref(), None)?;

@@ -192,6 +192,14 @@ impl Engine {
             return Err(HomeError { message: why });
         }
         let Engine { state, store, secrets, options, repository, .. } = self;
+        // What code from outside keeps is read by nobody else.
+        let caches = match request.event.payload.pointer("/pull_request/number") {
+            Some(number) if terms.outside => {
+                state.caches().join("outside").join(&self.identity).join(number.to_string())
+            }
+            _ if terms.outside => state.caches().join("outside").join(run.to_string()),
+            _ => state.caches(),
+        };
         let log = store
             .logs()
             .create(run, attempt, &lease.job, lease.fence)
@@ -205,14 +213,19 @@ impl Engine {
             log: text(log),
             blobs: text(state.blobs()),
             actions: text(state.actions()),
-            caches: text(state.caches()),
+            caches: text(caches),
             tools: text(state.tools()),
             lock_file: text(self.lock_file.clone()),
         };
         let exposed = |(key, value): (&String, &Secret)| (key.clone(), value.expose().to_owned());
         let mut secrets: BTreeMap<String, String> = secrets.iter().map(exposed).collect();
+        if terms.outside {
+            secrets.clear();
+        }
         // An environment's own are for its jobs alone, and come before everybody's.
-        if let Some(environment) = &definition.environment {
+        if let Some(environment) = &definition.environment
+            && !terms.outside
+        {
             let own = kept::vault(state)
                 .secrets_of(&self.identity, environment.as_str())
                 .map_err(|error| HomeError { message: error.to_string() })?;

@@ -45,8 +45,8 @@ pub(crate) fn terms(
     labels: &[String],
     committed: bool,
 ) -> Result<Terms, Failure> {
-    let mut terms =
-        Terms { environments: environments.to_vec(), labels: Vec::new(), committed, gated: false };
+    let environments = environments.to_vec();
+    let mut terms = Terms { environments, committed, ..Terms::default() };
     for flag in labels {
         let (label, place) = pair("--label", flag)?;
         if place != "host" {

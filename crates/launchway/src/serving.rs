@@ -16,6 +16,7 @@ mod dispatch;
 mod drive;
 mod face;
 mod gates;
+pub(crate) mod github;
 pub(crate) mod hook;
 mod intake;
 mod keeping;
@@ -26,5 +27,5 @@ mod tokens;
 
 pub(crate) use drive::{Driving, Handle};
 pub(crate) use face::Face;
-pub(crate) use intake::{Intake, usable};
+pub(crate) use intake::{Intake, Order, usable};
 pub(crate) use tokens::JobTokens;

@@ -14,10 +14,12 @@
 
 mod bare;
 mod changes;
+mod delivered;
 mod discover;
 mod event;
 mod from_payload;
 mod git;
+mod mirror;
 mod payload;
 mod private;
 mod standing;
@@ -25,9 +27,11 @@ mod tip;
 
 pub use bare::{RefUpdate, bare_identity, bare_name};
 pub use changes::{ChangedFiles, CommitTime};
+pub use delivered::About;
 pub use discover::{Commit, CommittedFile, Repository};
 pub use event::{EventRequest, TriggeringEvent};
 pub use git::GitError;
+pub use mirror::{Access, Mirror, TestMerge};
 pub use private::{HeldStore, PrivateStore};
 pub use tip::{Tip, TipError};
 

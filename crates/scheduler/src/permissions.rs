@@ -42,6 +42,13 @@ pub(crate) struct Excess {
     pub(crate) granted: String,
 }
 
+/// Permissions that write nothing and sign in nowhere.
+pub(crate) fn reading(mut permissions: Permissions) -> Permissions {
+    permissions.remove("id-token");
+    permissions.values_mut().filter(|it| **it == "write").for_each(|it| *it = "read".to_owned());
+    permissions
+}
+
 /// The permissions of a job: its own, else its workflow's, else the default. Inside a called
 /// workflow the caller's are the default and the most there can be (conformance 122).
 pub(crate) fn of_job(

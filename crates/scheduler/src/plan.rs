@@ -227,7 +227,14 @@ impl<'s> Planning<'s> {
         let node = self.run.node(self.id);
         let caller = self.run.scope(node.scope).caller.map(|id| self.run.node(id));
         let granted = caller.map(|caller| &caller.planned().permissions);
-        let permissions = permissions::of_job(workflow, job, granted).map_err(|excess| {
+        let permissions = permissions::of_job(workflow, job, granted);
+        let permissions = if self.run.request.terms.outside {
+            // Whatever is asked for, it may read at most (GitHub's way with forks).
+            Ok(permissions::reading(permissions.ok().or(granted.cloned()).unwrap_or_default()))
+        } else {
+            permissions
+        };
+        let permissions = permissions.map_err(|excess: permissions::Excess| {
             let span = job.permissions.as_ref().or(workflow.permissions.as_ref());
             let (scope, wanted, most) = (excess.scope, excess.wanted, excess.granted);
             let message = format!(

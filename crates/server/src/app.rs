@@ -21,7 +21,8 @@ use crate::guard::{self, Place};
 use crate::hub::Hub;
 use crate::lines::Indexes;
 use crate::problem::Problem;
-use crate::{api, assets, health, live, oidc, pages};
+use crate::webhooks::Room;
+use crate::{api, assets, health, live, oidc, pages, webhooks};
 
 /// Lines of the list of runs that are remembered: of runs that are over, which change no more.
 const ROWS_MAX: usize = 5_000;
@@ -44,6 +45,7 @@ pub(crate) struct App {
     pub(crate) indexes: Indexes,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) counts: Counts,
+    pub(crate) room: Room,
     rows: Mutex<BTreeMap<StreamId, Row>>,
 }
 
@@ -118,6 +120,7 @@ impl App {
             indexes: Indexes::default(),
             stop,
             counts,
+            room: Room::default(),
             rows: Mutex::default(),
         }
     }
@@ -241,6 +244,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/oidc/token", get(oidc::token))
         .route("/.well-known/openid-configuration", get(oidc::discovery))
         .route("/.well-known/jwks", get(oidc::key_set))
+        .route("/webhooks/github", webhooks::github())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

@@ -37,6 +37,8 @@ pub enum Why {
     Input,
     /// A rule forbids it.
     Forbidden,
+    /// Nothing proves who says it.
+    Unproven,
     /// Something that is needed does not answer.
     Missing,
 }
@@ -104,6 +106,32 @@ pub struct Push {
     pub runs: Vec<(StreamId, String)>,
     /// Why files did not run, or what is wrong.
     pub said: Vec<String>,
+}
+
+/// What somebody tells who has not signed in, as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Webhook<'w> {
+    /// What it says that it is.
+    pub event: &'w str,
+    /// What it says that it is known by.
+    pub delivery: &'w str,
+    /// What is to prove it.
+    pub signature: &'w str,
+    /// What its body says that it is.
+    pub content_type: &'w str,
+    /// Its body.
+    pub body: &'w [u8],
+}
+
+/// What became of what somebody told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// It is on the disk, and will be acted upon.
+    New,
+    /// It was taken before.
+    Known,
+    /// It is proven, and about nothing that is done here.
+    Ignored,
 }
 
 /// Whoever drives runs.
@@ -201,6 +229,12 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When it cannot be kept so.
     fn keep(&self, wish: &KeepWish) -> Result<(), Refused>;
+
+    /// Takes a webhook of GitHub's. When it returns, what was taken survives.
+    ///
+    /// # Errors
+    /// When nothing proves it, it cannot be used, or cannot be written down.
+    fn webhook(&self, webhook: &Webhook<'_>) -> Result<Received, Refused>;
 
     /// Why no new work can be taken; none where it can.
     fn is_unready(&self) -> Option<String>;

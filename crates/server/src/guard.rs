@@ -160,6 +160,10 @@ fn wanted(app: &App, request: &Request) -> Result<Shown, Box<Response>> {
         let detail = "This server is not known by that name; launchway serve --url says how it is.";
         return Err(refuse(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail)));
     }
+    // A signature proves those, and nobody's browser can make one.
+    if path.starts_with("/webhooks/") {
+        return Ok(Shown::Nothing);
+    }
     let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
     let bearer = text(request.headers(), header::AUTHORIZATION);
     let origin = text(request.headers(), header::ORIGIN);
@@ -228,7 +232,7 @@ async fn find(
 
 /// Paths that programs ask for: they get problems as JSON, and are not sent to a form.
 fn is_for_programs(path: &str) -> bool {
-    let folders = ["/api/", "/live/", "/oidc/", "/.well-known/"];
+    let folders = ["/api/", "/live/", "/oidc/", "/.well-known/", "/webhooks/"];
     folders.iter().any(|it| path.starts_with(it)) || path == "/metrics"
 }
 

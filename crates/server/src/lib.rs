@@ -38,6 +38,7 @@ mod oidc;
 mod pages;
 mod problem;
 mod serve;
+mod webhooks;
 mod wire;
 mod words;
 
@@ -45,7 +46,8 @@ pub use access::{Access, AccessError, Scope, Token};
 pub use approvals::{AnswerSaid, GateAnswer};
 pub use dispatch::{Dispatch, InputForm, Offer, OfferedInput, OfferedWorkflow};
 pub use engine::{
-    Again, ConnectedRepository, Engine, GuardedEnvironment, Push, Refused, Why, Workers,
+    Again, ConnectedRepository, Engine, GuardedEnvironment, Push, Received, Refused, Webhook, Why,
+    Workers,
 };
 pub use hub::Hub;
 pub use keep::{KeepWish, KeptKind, KeptName};

@@ -79,6 +79,7 @@ impl From<Refused> for Problem {
             Why::Conflict => StatusCode::CONFLICT,
             Why::Input => StatusCode::UNPROCESSABLE_ENTITY,
             Why::Forbidden => StatusCode::FORBIDDEN,
+            Why::Unproven => StatusCode::UNAUTHORIZED,
             Why::Missing => StatusCode::SERVICE_UNAVAILABLE,
         };
         Problem { hint: refused.hint, ..Problem::new(status, refused.message) }

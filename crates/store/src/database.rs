@@ -71,7 +71,7 @@ fn take_turn(path: &Path) -> Result<File, StoreError> {
     Ok(file)
 }
 
-fn configure(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
+pub(crate) fn configure(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_millis(LOCK_WAIT_MAX_MS))?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     let synchronous = match durability {

@@ -5,6 +5,7 @@
 //! lock           held while the journal is opened, so that its schema is made once
 //! blobs/         bytes by their SHA-256: logs, artifacts, summaries
 //! logs/          logs that still grow, one for each lease of a job
+//! deliveries.db  webhooks that were taken, of a server
 //! vault/         secrets and variables that a person keeps, sealed
 //! ```
 //!
@@ -28,6 +29,7 @@
 
 mod blobs;
 mod database;
+mod deliveries;
 mod error;
 mod logs;
 mod outbox;
@@ -42,6 +44,7 @@ mod writer;
 
 pub use blobs::Blobs;
 pub use database::{Durability, LOCK_WAIT_MAX_MS, copy_database};
+pub use deliveries::{Delivered, Deliveries, Taken};
 pub use error::StoreError;
 pub use logs::Logs;
 pub use outbox::{

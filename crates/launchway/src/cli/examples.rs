@@ -61,9 +61,38 @@ pub(super) const REPOSITORIES_ADD: &str = "\
 Examples:
   launchway repositories add /srv/git/app.git
   launchway repositories add /srv/git/app.git --name octo/app --environment staging --data /srv/launchway
+  launchway repositories add github:octo/app --forks first --data /srv/launchway
 
 It writes the hooks pre-receive (workflow files with mistakes are refused, with their places) and
-post-receive (whoever pushes is told the runs). Called again it changes what is kept.";
+post-receive (whoever pushes is told the runs). Called again it changes what is kept.
+One on GitHub is mirrored in the data folder; `launchway github connect` comes first.";
+
+/// `launchway repositories held`
+pub(super) const REPOSITORIES_HELD: &str = "\
+Examples:
+  launchway repositories held --data /srv/launchway";
+
+/// `launchway repositories let-in`
+pub(super) const REPOSITORIES_LET_IN: &str = "\
+Examples:
+  launchway repositories let-in 001795262400000-72d3162e --data /srv/launchway
+
+It lets in the runs of one push. The next push to that pull request waits again.";
+
+/// `launchway github connect`
+pub(super) const GITHUB_CONNECT: &str = "\
+Examples:
+  launchway github connect --app 123456 --key app.private-key.pem --data /srv/launchway
+  launchway github connect --data /srv/launchway < token
+  launchway github connect --url https://github.example.com --data /srv/launchway
+
+Without --app it takes a token, from standard input or asked for. An app is better: it makes checks
+with annotations, and what lets it in ends after an hour. The secret for webhooks is shown once.";
+
+/// `launchway github status`
+pub(super) const GITHUB_STATUS: &str = "\
+Examples:
+  launchway github status --data /srv/launchway";
 
 /// `launchway repositories list`
 pub(super) const REPOSITORIES_LIST: &str = "\

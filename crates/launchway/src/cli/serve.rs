@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Format, examples};
+use crate::serving::repositories::Forks;
 
 /// Where a server keeps everything.
 #[derive(Clone, Debug, Args)]
@@ -144,10 +145,10 @@ pub(crate) enum TokenScope {
 /// `launchway repositories`
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum RepositoriesCommand {
-    /// Connect a bare repository: what is pushed to it is run
+    /// Connect a bare repository, or one of GitHub's: what is pushed to it is run
     #[command(after_help = examples::REPOSITORIES_ADD)]
     Add {
-        /// The bare repository
+        /// The bare repository, or github:OWNER/NAME
         path: PathBuf,
         /// What it is called [default: from its remote, else local/FOLDER]
         #[arg(long, value_name = "OWNER/NAME")]
@@ -158,6 +159,26 @@ pub(crate) enum RepositoriesCommand {
         /// What a label of runs-on means on the server's machine, as LABEL=host
         #[arg(long = "label", value_name = "LABEL=host")]
         labels: Vec<String>,
+        /// Whether pull requests from forks of a repository on GitHub run
+        #[arg(long, value_enum)]
+        forks: Option<Forks>,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// List pull requests from forks whose code waits to be let in
+    #[command(after_help = examples::REPOSITORIES_HELD)]
+    Held {
+        /// How they are written
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Let the code of a fork run that you have looked at, this commit alone
+    #[command(after_help = examples::REPOSITORIES_LET_IN)]
+    LetIn {
+        /// Its id, as `repositories held` lists it
+        id: String,
         #[command(flatten)]
         data: DataArgs,
     },
@@ -175,6 +196,41 @@ pub(crate) enum RepositoriesCommand {
     Remove {
         /// Its name, or where it lies
         which: String,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+}
+
+/// `launchway github`
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum GithubCommand {
+    /// Connect the server to GitHub, as an app or with a token
+    #[command(after_help = examples::GITHUB_CONNECT)]
+    Connect {
+        /// The id of the app that you made for this server; its key is read from --key
+        #[arg(long, value_name = "ID", requires = "key")]
+        app: Option<String>,
+        /// The app's private key, as GitHub gave it
+        #[arg(long, value_name = "FILE", requires = "app")]
+        key: Option<PathBuf>,
+        /// A GitHub of your own
+        #[arg(long, value_name = "URL", default_value = "https://github.com")]
+        url: String,
+        /// Where its API is [default: https://api.github.com, or URL/api/v3]
+        #[arg(long, value_name = "URL")]
+        api: Option<String>,
+        /// Make another secret for webhooks; the one before proves nothing any more
+        #[arg(long)]
+        new_secret: bool,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Show how GitHub is reached, and whether it lets us in
+    #[command(after_help = examples::GITHUB_STATUS)]
+    Status {
+        /// How it is written
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
         #[command(flatten)]
         data: DataArgs,
     },

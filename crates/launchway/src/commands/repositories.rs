@@ -7,24 +7,44 @@ use serde_json::json;
 use crate::cli::{Format, RepositoriesCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::given;
-use crate::serving::data::DataFolder;
-use crate::serving::repositories::{self, Connected};
-use crate::serving::usable;
+use crate::serving::data::{self, DataFolder};
+use crate::serving::github::{self, Links};
+use crate::serving::hook::Answer;
+use crate::serving::repositories::{self, Connected, Forks, OnGitHub};
+use crate::serving::{Order, usable};
 use crate::terminal::style::{out, talk};
 
 pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcome {
     match command {
-        RepositoriesCommand::Add { path, name, environments, labels, data } => {
+        RepositoriesCommand::Add { path, name, environments, labels, forks, data } => {
             let data = DataFolder::locate(data.data.as_deref(), state)?;
+            if let Some(there) = path.to_str().and_then(|it| it.strip_prefix("github:")) {
+                if name.is_some() {
+                    let message = "a repository of GitHub has its name already";
+                    return Err(Failure::new(Exit::Usage, message).hint("leave --name out"));
+                }
+                let labels = given::terms(&[], labels, true)?.labels;
+                return add_github(&data, there, (environments.clone(), labels), *forks);
+            }
+            if forks.is_some() {
+                let message = "--forks says something of a repository on GitHub";
+                return Err(Failure::new(Exit::Usage, message).hint("github:OWNER/NAME is one"));
+            }
             let path = usable(path)?;
             let labels = given::terms(&[], labels, true)?.labels;
             let name = match name {
-                Some(name) => checked(name)?,
+                Some(name) => repositories::checked_name(name)?,
                 None => own_name(&path)?,
             };
             let environments = environments.clone();
-            let wanted = Connected { name, path, environments, labels };
+            let wanted = Connected { name, path, environments, labels, github: None };
             add(&data, wanted)
+        }
+        RepositoriesCommand::Held { format, data } => {
+            held(&DataFolder::locate(data.data.as_deref(), state)?, *format)
+        }
+        RepositoriesCommand::LetIn { id, data } => {
+            let_in(&DataFolder::locate(data.data.as_deref(), state)?, id)
         }
         RepositoriesCommand::List { format, data } => {
             list(&DataFolder::locate(data.data.as_deref(), state)?, *format)
@@ -35,23 +55,10 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
     }
 }
 
-/// `owner/name`, as GitHub has them.
-fn checked(name: &str) -> Result<String, Failure> {
-    let is_part = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('.')
-            && part.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_.".contains(&it))
-    };
-    match name.split_once('/') {
-        Some((owner, name)) if is_part(owner) && is_part(name) => Ok(format!("{owner}/{name}")),
-        _ => Err(Failure::new(Exit::Usage, format!("`{name}` is no name of a repository"))
-            .hint("OWNER/NAME, of letters, digits, dashes, dots and underscores")),
-    }
-}
-
 fn own_name(path: &Path) -> Result<String, Failure> {
     let name = repository::bare_name(path)?;
-    checked(&name).map_err(|failure| failure.hint("or give it one: --name OWNER/NAME"))
+    repositories::checked_name(&name)
+        .map_err(|failure| failure.hint("or give it one: --name OWNER/NAME"))
 }
 
 fn add(data: &DataFolder, wanted: Connected) -> Outcome {
@@ -73,6 +80,90 @@ fn add(data: &DataFolder, wanted: Connected) -> Outcome {
     Ok(Exit::Done)
 }
 
+fn add_github(
+    data: &DataFolder,
+    there: &str,
+    (environments, labels): (Vec<String>, Vec<String>),
+    forks: Option<Forks>,
+) -> Outcome {
+    let there = repositories::checked_name(there)?;
+    let Some(link) = Links::of(data.clone()).get()? else {
+        let message = "this server is not connected to GitHub";
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("launchway github connect does that, as an app or with a token"));
+    };
+    let name = github::found(&link, &there)?;
+    let known = repositories::on_github(data, &name)?;
+    // Called again it changes what was given.
+    let forks = forks.or(known.map(|(_, on)| on.forks)).unwrap_or_default();
+    let path = data.mirrors().join(format!("{name}.git"));
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let github = Some(OnGitHub { forks });
+    let wanted = Connected { name: name.clone(), path, environments, labels, github };
+    github::mirror(&link, &wanted)?;
+    let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
+    repositories::add(data, wanted, &program)?;
+    talk(&format!("{name}: what happens to it at {} is run from now on", link.place.url));
+    if link.place.app.is_none() {
+        let url = data.served_at()?.unwrap_or_else(|| "https://YOUR-SERVER".to_owned());
+        talk(&format!(
+            "hint: it needs a webhook: {}/{name}/settings/hooks, payload URL {url}/webhooks/github, content type application/json, the secret of launchway github connect",
+            link.place.url
+        ));
+    }
+    if !data.is_served() {
+        let shown = data.state.root().display();
+        talk(&format!("hint: no server runs yet: launchway serve --data {shown}"));
+    }
+    Ok(Exit::Done)
+}
+
+fn held(data: &DataFolder, format: Format) -> Outcome {
+    let ids = data::list(&data.held(), ".order")?;
+    for id in &ids {
+        let told: Option<Answer> = data::read(&data.pushes().join(format!("{id}.json")))?;
+        let order: Option<Order> = data::read(&data.held().join(format!("{id}.order")))?;
+        let Some(run) = order.as_ref().and_then(|it| it.runs.first()) else { continue };
+        let runs = order.iter().flat_map(|it| &it.runs);
+        let files: Vec<String> = runs.map(|it| it.request.workflow.path.to_string()).collect();
+        let request = &run.request;
+        let who = told.map(|it| it.push.pusher.0).unwrap_or_default();
+        out(&match format {
+            Format::Json => json!({
+                "id": id, "repository": request.repository, "ref": request.event.git_ref,
+                "commit": request.change.commit, "by": who, "workflows": files,
+            })
+            .to_string(),
+            Format::Human | Format::Github => format!(
+                "{id}  {}  {}  {}  by {who}  {}",
+                request.repository,
+                request.event.git_ref,
+                request.change.commit.get(..7).unwrap_or(&request.change.commit),
+                files.join(", "),
+            ),
+        });
+    }
+    if ids.is_empty() && format == Format::Human {
+        talk("no code of a fork waits");
+    }
+    Ok(Exit::Done)
+}
+
+fn let_in(data: &DataFolder, id: &str) -> Outcome {
+    if !data::list(&data.held(), ".order")?.iter().any(|it| it == id) {
+        return Err(Failure::new(Exit::Usage, format!("nothing waits that is called {id}"))
+            .hint("launchway repositories held lists what does"));
+    }
+    let person = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER"));
+    let runs = repositories::let_in(data, id, &person.unwrap_or_else(|_| "the server".into()))?;
+    let what = if runs == 1 { "1 run" } else { &format!("{runs} runs") };
+    talk(&format!("{what} let in"));
+    if !data.is_served() {
+        talk("hint: it begins when the server is started");
+    }
+    Ok(Exit::Done)
+}
+
 fn list(data: &DataFolder, format: Format) -> Outcome {
     let known = repositories::all(data)?;
     for it in &known {
@@ -80,6 +171,7 @@ fn list(data: &DataFolder, format: Format) -> Outcome {
             Format::Json => json!({
                 "name": it.name, "path": it.path.display().to_string(),
                 "environments": it.environments, "labels": it.labels,
+                "github": it.github,
             })
             .to_string(),
             Format::Human | Format::Github => {

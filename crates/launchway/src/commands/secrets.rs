@@ -82,7 +82,7 @@ fn keep(
 }
 
 /// From standard input where that is none of a person's, else asked for.
-fn value_of(name: &str) -> Result<String, Failure> {
+pub(super) fn value_of(name: &str) -> Result<String, Failure> {
     if std::io::stdin().is_terminal() {
         return given::from_person(name);
     }

@@ -20,6 +20,9 @@ use crate::engine::processors;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::serving::backup;
 use crate::serving::data::{self, DataFolder};
+use crate::serving::github::Links;
+use crate::serving::github::taking::Taking;
+use crate::serving::github::telling::Telling;
 use crate::serving::hook::Reached;
 use crate::serving::{Driving, Face, Intake, JobTokens};
 use crate::telling::Served;
@@ -84,7 +87,11 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     let intake = Intake::new(data.clone(), Arc::clone(&store), handle.clone());
     let intake = Arc::new(intake);
     let is_stopped = Arc::new(AtomicBool::new(false));
-    let face = Face::new(Arc::clone(&intake), tokens, Arc::clone(&is_stopped));
+    let links = Arc::new(Links::of(data.clone()));
+    let taking = Arc::new(Taking::new(Arc::clone(&intake), Arc::clone(&links))?);
+    let telling =
+        Telling { data: data.clone(), store: Arc::clone(&store), links, url: reached.clone() };
+    let face = Face::new(Arc::clone(&intake), Arc::clone(&taking), tokens, Arc::clone(&is_stopped));
     let stop = Stop::default();
     let signals = listen(handle, args.grace)?;
     // A worker that goes on must not hold its end open.
@@ -101,6 +108,10 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
             let is_stopped = Arc::clone(&is_stopped);
             scope.spawn(move || courier.run(&|| is_stopped.load(Ordering::Relaxed)));
         }
+        let (stop_taking, told) = channel();
+        scope.spawn(move || taking.run(&told));
+        let (stop_telling, told) = channel();
+        scope.spawn(move || telling.run(&told));
         let driven = scope.spawn({
             let (stop, is_stopped) = (stop.clone(), Arc::clone(&is_stopped));
             move || {
@@ -114,7 +125,7 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
         });
         let folder = data.state.root();
         let served = server.run(store, folder, Arc::new(face), access, hub, stop);
-        drop(stop_intake);
+        drop((stop_intake, stop_taking, stop_telling));
         let driven = driven.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault));
         driven.and(served.map_err(listening))
     });

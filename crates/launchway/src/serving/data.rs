@@ -7,6 +7,11 @@
 //! tokens/, sessions/   who may look and act (crate `server`)
 //! inbox/               pushes and re-runs that were not taken yet
 //! pushes/              what became of the newest pushes
+//! held/                runs of code from outside that nobody let in yet
+//! mirrors/             repositories of GitHub, as they are there
+//! github.json          how GitHub is reached (what lets us in is in the vault)
+//! told.json            how much of the journal GitHub was told
+//! deliveries.db        webhooks that were taken (crate `store`)
 //! answers/             what was made for an idempotency key
 //! locks/               the actions' lock files of commits that ran
 //! ```
@@ -68,6 +73,14 @@ impl DataFolder {
 
     pub(crate) fn pushes(&self) -> PathBuf {
         self.path("pushes")
+    }
+
+    pub(crate) fn held(&self) -> PathBuf {
+        self.path("held")
+    }
+
+    pub(crate) fn mirrors(&self) -> PathBuf {
+        self.path("mirrors")
     }
 
     pub(crate) fn answers(&self) -> PathBuf {

@@ -11,10 +11,11 @@ use scheduler::Rerun;
 use serde::{Deserialize, Serialize};
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, GateAnswer, GuardedEnvironment,
-    KeepWish, KeptName, Offer, Push, Refused, Why, Workers,
+    KeepWish, KeptName, Offer, Push, Received, Refused, Webhook, Why, Workers,
 };
 use views::RunView;
 
+use super::github::taking::Taking;
 use super::hook::Answer;
 use super::intake::{Intake, Order, Ordered};
 use super::repositories;
@@ -33,6 +34,7 @@ const ANSWERS_MAX: usize = 1_000;
 pub(crate) struct Face {
     intake: Arc<Intake>,
     tokens: Arc<JobTokens>,
+    taking: Arc<Taking>,
     /// The loop has ended, or never began.
     is_stopped: Arc<AtomicBool>,
     /// One new attempt at a time: a key is looked for before it is used.
@@ -42,10 +44,11 @@ pub(crate) struct Face {
 impl Face {
     pub(crate) fn new(
         intake: Arc<Intake>,
+        taking: Arc<Taking>,
         tokens: Arc<JobTokens>,
         is_stopped: Arc<AtomicBool>,
     ) -> Face {
-        Face { intake, tokens, is_stopped, turn: Mutex::default() }
+        Face { intake, tokens, taking, is_stopped, turn: Mutex::default() }
     }
 }
 
@@ -114,7 +117,9 @@ impl Face {
             let path = std::path::Path::new(&*request.repository_path);
             let identity = again::Known::of(state, path, &request.change.commit)?.identity;
             let mut secrets = std::collections::BTreeMap::new();
-            kept::add_secrets(state, &identity, &mut secrets)?;
+            if !request.terms.outside {
+                kept::add_secrets(state, &identity, &mut secrets)?;
+            }
             request.secret_names = secrets.into_keys().collect();
             request.triggering_actor = by.into();
             request.at = now();
@@ -318,6 +323,10 @@ impl Engine for Face {
 
     fn keep(&self, wish: &KeepWish) -> Result<(), Refused> {
         keeping::change(&self.intake.data, wish).map_err(refused)
+    }
+
+    fn webhook(&self, webhook: &Webhook<'_>) -> Result<Received, Refused> {
+        self.taking.take(webhook)
     }
 
     fn is_unready(&self) -> Option<String> {

@@ -40,6 +40,9 @@ pub(crate) struct Pushed {
     /// nobody else said who.
     pub(crate) pusher: (String, String),
     pub(crate) at: Timestamp,
+    /// The event, where it is no push.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) event: Option<String>,
 }
 
 /// What became of a push.
@@ -51,6 +54,9 @@ pub(crate) struct Answer {
     /// Runs, each with its workflow file.
     pub(crate) runs: Vec<(event::StreamId, String)>,
     pub(crate) said: Vec<String>,
+    /// Whether its runs wait for somebody to let them in.
+    #[serde(default)]
+    pub(crate) is_held: bool,
 }
 
 /// How the server is reached.
@@ -146,7 +152,8 @@ fn leave(data: &DataFolder, repository: &Path, update: RefUpdate) -> Result<Stri
     let known = said("GL_USER").or_else(|| said("REMOTE_USER"));
     let pusher = known.map_or(committer, |name| (name, String::new()));
     let RefUpdate { old, new, git_ref } = update;
-    let push = Pushed { repository: repository.to_owned(), old, new, git_ref, pusher, at };
+    let push =
+        Pushed { repository: repository.to_owned(), old, new, git_ref, pusher, at, event: None };
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|error| {
         Failure::new(Exit::Missing, format!("the system gives no random numbers: {error}"))

@@ -138,13 +138,54 @@ impl Intake {
                 }
             };
             let (ordered, answer) = self.plan(push);
-            data::write(&order, &Order { runs: ordered })?;
-            data::write(&self.data.pushes().join(format!("{id}.json")), &answer)?;
-            self.forget_old_answers()?;
+            self.write_down(id, ordered, &answer)?;
         }
         self.make(id)?;
         data::remove(&path)?;
         data::remove(&order)
+    }
+
+    /// What is to be made, and what is told of it.
+    fn write_down(&self, id: &str, runs: Vec<Ordered>, answer: &Answer) -> Result<(), Failure> {
+        data::write(&self.data.inbox().join(format!("{id}.order")), &Order { runs })?;
+        data::write(&self.data.pushes().join(format!("{id}.json")), answer)?;
+        self.forget_old_answers()
+    }
+
+    /// Takes an event that somebody else keeps until this comes back: what it becomes is written
+    /// down once, whoever is killed when.
+    pub(crate) fn take_event(&self, id: &str, event: Event<'_>) -> Result<(), Failure> {
+        let order = self.data.inbox().join(format!("{id}.order"));
+        let told = self.data.pushes().join(format!("{id}.json"));
+        if order.exists() {
+            return self.carry_out(id);
+        }
+        // What is told is written behind the order, so who has told has ordered.
+        if told.exists() {
+            return Ok(());
+        }
+        let push = event.push.clone();
+        let is_held = event.is_held;
+        let name = event.connected.name.clone();
+        let mut answer = Answer { push, name, runs: Vec::new(), said: Vec::new(), is_held };
+        let only = event.only.clone();
+        let planned =
+            Planning::told(self, event).and_then(|planning| planning.plan(only.as_deref()));
+        let runs = told_of(planned, &mut answer);
+        if is_held && !runs.is_empty() {
+            data::write(&self.data.held().join(format!("{id}.order")), &Order { runs })?;
+            data::write(&told, &answer)?;
+            return self.forget_old_answers();
+        }
+        answer.is_held = false;
+        self.write_down(id, runs, &answer)?;
+        self.carry_out(id)
+    }
+
+    /// Says why nothing runs for an event.
+    pub(crate) fn say(&self, id: &str, answer: &Answer) -> Result<(), Failure> {
+        data::write(&self.data.pushes().join(format!("{id}.json")), answer)?;
+        self.forget_old_answers()
     }
 
     /// Makes the runs of an order that stands in the inbox, and takes it out.
@@ -170,8 +211,13 @@ impl Intake {
 
     /// What a push becomes. What is wrong with it is said, and keeps no other push waiting.
     fn plan(&self, push: Pushed) -> (Vec<Ordered>, Answer) {
-        let mut answer =
-            Answer { push: push.clone(), name: String::new(), runs: Vec::new(), said: Vec::new() };
+        let mut answer = Answer {
+            push: push.clone(),
+            name: String::new(),
+            runs: Vec::new(),
+            said: Vec::new(),
+            is_held: false,
+        };
         let planned = repositories::all(&self.data).and_then(|known| {
             let connected = known.into_iter().find(|it| it.path == push.repository);
             let connected = connected.ok_or_else(|| {
@@ -179,24 +225,9 @@ impl Intake {
                 Failure::new(Exit::Usage, format!("{path} is not connected any more"))
             })?;
             answer.name.clone_from(&connected.name);
-            Planning::of(self, &push, &connected)?.plan()
+            Planning::of(self, &push, &connected)?.plan(None)
         });
-        match planned {
-            Ok(Planned { runs, said }) => {
-                let line = |it: &Ordered| {
-                    let stream = StreamId::Run(it.request.run, it.request.attempt);
-                    (stream, it.request.workflow.path.to_string())
-                };
-                answer.runs = runs.iter().map(line).collect();
-                answer.said = said;
-                (runs, answer)
-            }
-            Err(failure) => {
-                answer.said.push(format!("nothing runs: {:#}", failure.error));
-                answer.said.extend(failure.hints.iter().map(|hint| format!("hint: {hint}")));
-                (Vec::new(), answer)
-            }
-        }
+        (told_of(planned, &mut answer), answer)
     }
 
     fn forget_old_answers(&self) -> Result<(), Failure> {
@@ -223,6 +254,40 @@ fn is_stopped(stop: &OwnedFd, watch: Option<&OwnedFd>) -> bool {
         while reader.next().is_ok() {}
     }
     is_stopped
+}
+
+/// An event of elsewhere, whose repository stands at the commit that is to run.
+pub(crate) struct Event<'e> {
+    pub(crate) connected: &'e Connected,
+    pub(crate) repository: Repository,
+    pub(crate) event: TriggeringEvent,
+    pub(crate) push: Pushed,
+    /// The one workflow file that is meant.
+    pub(crate) only: Option<String>,
+    /// Whether it is code of somebody who may not write there.
+    pub(crate) outside: bool,
+    /// Whether somebody has to let it in.
+    pub(crate) is_held: bool,
+}
+
+/// The runs, and in the answer what is told.
+fn told_of(planned: Result<Planned, Failure>, answer: &mut Answer) -> Vec<Ordered> {
+    match planned {
+        Ok(Planned { runs, said }) => {
+            let line = |it: &Ordered| {
+                let stream = StreamId::Run(it.request.run, it.request.attempt);
+                (stream, it.request.workflow.path.to_string())
+            };
+            answer.runs = runs.iter().map(line).collect();
+            answer.said = said;
+            runs
+        }
+        Err(failure) => {
+            answer.said.push(format!("nothing runs: {:#}", failure.error));
+            answer.said.extend(failure.hints.iter().map(|hint| format!("hint: {hint}")));
+            Vec::new()
+        }
+    }
 }
 
 /// An event of a repository on its way to requests.
@@ -254,7 +319,7 @@ impl<'i> Planning<'i> {
         let Pushed { old, new, git_ref, pusher, .. } = push.clone();
         let repository = connected.at(&new, pusher)?;
         let event = repository.pushed(&RefUpdate { old, new, git_ref })?;
-        Planning::about(intake, repository, event, connected)
+        Planning::at(intake, connected, repository, event, false)
     }
 
     /// An event that is known already.
@@ -263,6 +328,25 @@ impl<'i> Planning<'i> {
         repository: Repository,
         event: TriggeringEvent,
         connected: &Connected,
+    ) -> Result<Planning<'i>, Failure> {
+        Planning::at(intake, connected, repository, event, false)
+    }
+
+    /// An event whose payload and place are known.
+    fn told(intake: &'i Intake, event: Event<'_>) -> Result<Planning<'i>, Failure> {
+        let Event { connected, repository, event, outside, .. } = event;
+        let mut planning = Planning::at(intake, connected, repository, event, outside)?;
+        planning.args.event.clone_from(&planning.event.name);
+        planning.args.event_path = Some(std::path::PathBuf::from("the webhook"));
+        Ok(planning)
+    }
+
+    fn at(
+        intake: &'i Intake,
+        connected: &Connected,
+        repository: Repository,
+        event: TriggeringEvent,
+        outside: bool,
     ) -> Result<Planning<'i>, Failure> {
         let committed =
             event.committed_files(&repository, &PrivateStore::passing(), files::WORKFLOWS)?;
@@ -275,10 +359,12 @@ impl<'i> Planning<'i> {
             event,
             committed: committed.unwrap_or_default(),
             terms: Terms {
-                environments: connected.environments.clone(),
+                environments: if outside { Vec::new() } else { connected.environments.clone() },
                 labels: connected.labels.clone(),
                 committed: true,
                 gated: true,
+                outside,
+                let_in_by: None,
             },
             args: EventArgs::default(),
             may_deploy: true,
@@ -301,7 +387,7 @@ impl<'i> Planning<'i> {
     }
 
     /// Each file by itself: what is wrong with one keeps no other from running.
-    fn plan(&self) -> Result<Planned, Failure> {
+    fn plan(&self, only: Option<&str>) -> Result<Planned, Failure> {
         let mut planned = Planned::default();
         let candidates = self.candidates()?;
         if candidates.is_empty() {
@@ -311,6 +397,9 @@ impl<'i> Planning<'i> {
         }
         for candidate in candidates {
             let path = &candidate.path;
+            if only.is_some_and(|only| only != path) {
+                continue;
+            }
             match self.choose(&candidate)? {
                 Choice::Not(reason) => planned.said.push(format!("{path} does not run: {reason}")),
                 Choice::Broken => {
@@ -382,8 +471,10 @@ impl<'i> Planning<'i> {
         };
         let identity = &self.repository.identity;
         let (mut vars, mut secrets) = (BTreeMap::new(), BTreeMap::new());
-        kept::add_variables(state, identity, &mut vars)?;
-        kept::add_secrets(state, identity, &mut secrets)?;
+        if !self.terms.outside {
+            kept::add_variables(state, identity, &mut vars)?;
+            kept::add_secrets(state, identity, &mut secrets)?;
+        }
         let secret_names: Vec<String> = secrets.keys().cloned().collect();
         let selection = event::Selection::default();
         let situation = Situation {

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use repository::Repository;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,29 @@ pub(crate) struct Connected {
     /// Labels of `runs-on` that mean the server's machine.
     #[serde(default)]
     pub(crate) labels: Vec<String>,
+    /// That it is a mirror of one on GitHub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) github: Option<OnGitHub>,
+}
+
+/// A repository on GitHub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OnGitHub {
+    /// Whose code runs that may not write there.
+    pub(crate) forks: Forks,
+}
+
+/// What becomes of pull requests from forks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Forks {
+    /// They never run
+    Never,
+    /// Each of their pushes waits until somebody lets it in
+    #[default]
+    Ask,
+    /// Those of people wait of whom nothing was merged yet
+    First,
 }
 
 impl Connected {
@@ -53,6 +77,29 @@ pub(crate) fn find(data: &DataFolder, which: &str) -> Result<Option<Connected>, 
     Ok(all(data)?.into_iter().find(is_it))
 }
 
+/// The one that GitHub calls so.
+pub(crate) fn on_github(
+    data: &DataFolder,
+    name: &str,
+) -> Result<Option<(Connected, OnGitHub)>, Failure> {
+    let found = all(data)?.into_iter().find(|it| it.name.eq_ignore_ascii_case(name));
+    Ok(found.and_then(|it| it.github.map(|on| (it, on))))
+}
+
+/// `owner/name`, as GitHub has them.
+pub(crate) fn checked_name(name: &str) -> Result<String, Failure> {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_.".contains(&it))
+    };
+    match name.split_once('/') {
+        Some((owner, name)) if is_part(owner) && is_part(name) => Ok(format!("{owner}/{name}")),
+        _ => Err(Failure::new(Exit::Usage, format!("`{name}` is no name of a repository"))
+            .hint("OWNER/NAME, of letters, digits, dashes, dots and underscores")),
+    }
+}
+
 /// Connects a repository, or changes what is kept of it, and writes its hooks.
 pub(crate) fn add(data: &DataFolder, wanted: Connected, program: &Path) -> Result<(), Failure> {
     let mut known = all(data)?;
@@ -61,7 +108,9 @@ pub(crate) fn add(data: &DataFolder, wanted: Connected, program: &Path) -> Resul
         return Err(Failure::new(Exit::Usage, message)
             .hint("give this one a name of its own: --name OWNER/NAME"));
     }
-    for hook in HOOKS {
+    // Nobody pushes to a mirror.
+    let hooks = if wanted.github.is_some() { &[][..] } else { &HOOKS[..] };
+    for hook in hooks {
         refuse_others(&wanted.path, hook)?;
     }
     known.retain(|it| it.path != wanted.path);
@@ -69,10 +118,29 @@ pub(crate) fn add(data: &DataFolder, wanted: Connected, program: &Path) -> Resul
     known.sort_by(|one, other| one.name.cmp(&other.name));
     // Known first: a push through the hook finds it.
     data::write(&data.path("repositories.json"), &known)?;
-    for hook in HOOKS {
+    for hook in hooks {
         install(data, &wanted.path, hook, program)?;
     }
     Ok(())
+}
+
+/// Lets in what waits under an id. Gives how many runs that are.
+pub(crate) fn let_in(data: &DataFolder, id: &str, by: &str) -> Result<usize, Failure> {
+    let held = data.held().join(format!("{id}.order"));
+    let Some(mut order) = data::read::<super::Order>(&held)? else { return Ok(0) };
+    for it in &mut order.runs {
+        it.request.terms.let_in_by = Some(by.to_owned());
+    }
+    // Whoever is killed in between has let it in, and may do so again: a run is made once.
+    data::write(&data.inbox().join(format!("{id}.order")), &order)?;
+    let told = data.pushes().join(format!("{id}.json"));
+    if let Some(mut answer) = data::read::<super::hook::Answer>(&told)? {
+        answer.is_held = false;
+        answer.said.push(format!("let in by {by}"));
+        data::write(&told, &answer)?;
+    }
+    data::remove(&held)?;
+    Ok(order.runs.len())
 }
 
 /// Takes it away, with its hooks. What ran stays.

@@ -71,6 +71,7 @@ mod ecs;
 #[cfg(feature = "examples")]
 mod examples;
 mod gated;
+mod github;
 mod groups;
 mod harness;
 mod host;

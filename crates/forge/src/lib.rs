@@ -1,0 +1,31 @@
+//! GitHub: what it says, and what it is told.
+//!
+//! ```text
+//!   webhook.rs    is it GitHub's? is it fresh?           (pure)     body, headers -> Delivery
+//!   said.rs       what happened there                    (pure)     Delivery -> Said
+//!   owed.rs       what GitHub is owed of a run           (pure)     RunView -> checks, statuses, deployments
+//!   words.rs      what stands in checks and comments     (pure)
+//!   api.rs        one call: signed in, limited, said     (network)
+//!   token.rs      who we are: an app's key, or a token
+//!   tell.rs       one thing owed, told once              (network)  look first where nobody knows
+//! ```
+//!
+//! Nothing of a webhook is read before its signature is proven, and nothing of it is believed that
+//! can be asked: commits are fetched, and what is not there does not run. No token stands in an
+//! error.
+
+mod api;
+mod owed;
+mod said;
+mod tell;
+mod token;
+mod webhook;
+mod words;
+
+pub use api::{Answered, ForgeError, GitHub, Method};
+pub use owed::{Check, CommitStatus, JobDeployment, Subject, checks, deployments, statuses};
+pub use said::{PullRequest, Said, read};
+pub use tell::Told;
+pub use token::{Credentials, KeyError};
+pub use webhook::{BODY_BYTES_MAX, Delivery, FRESH_MS, Heads, KEPT_MS, NotTaken, prove};
+pub use words::{comment, comment_marker};

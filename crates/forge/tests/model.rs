@@ -1,0 +1,168 @@
+//! Things that are owed, told to the model of GitHub: each stands there once, whatever goes wrong.
+
+use std::path::Path;
+
+use forge::{Check, CommitStatus, Credentials, ForgeError, GitHub, JobDeployment, Method, Told};
+use mask::Secret;
+use model_github::{Fault, FaultKind, Front};
+use serde_json::{Value as Json, json};
+
+const HEAD: &str = "1111111111111111111111111111111111111111";
+
+fn model(folder: &Path) -> (Front, GitHub) {
+    let key = model_github::new_key();
+    let mut model = model_github::GitHub::default();
+    model.add("octo/app");
+    model.app = Some(("12".to_owned(), key.clone()));
+    model.tokens.insert("ghp_person".to_owned(), "mona".to_owned());
+    let front = Front::serve(model, folder).expect("a port");
+    let credentials = Credentials::app("12", Secret::new(key)).expect("a key");
+    let github = GitHub::new(&front.url(), credentials);
+    (front, github)
+}
+
+fn fault(front: &Front, method: &str, path: &str, kind: FaultKind) {
+    let fault = Fault { method: method.to_owned(), path: path.to_owned(), kind, times: 1 };
+    front.with(|github| github.faults.push(fault));
+}
+
+fn check(status: &str, annotations: usize) -> Check {
+    let mut body = json!({
+        "name": "ci / build (push)", "external_id": "launchway:run/1/1:build",
+        "details_url": "https://ci.example.com/runs/1.1/jobs/build", "status": status,
+        "output": { "title": status, "summary": "text" },
+    });
+    if status == "completed" {
+        body["conclusion"] = "failure".into();
+    }
+    let one = |number: usize| {
+        json!({ "path": "src/a.rs", "start_line": number + 1, "end_line": number + 1,
+            "annotation_level": "warning", "message": format!("number {number}") })
+    };
+    Check {
+        key: "launchway:run/1/1:build".to_owned(),
+        head: HEAD.to_owned(),
+        name: "ci / build (push)".to_owned(),
+        body,
+        annotations: (0..annotations).map(one).collect(),
+    }
+}
+
+/// Tries until it is told, forgetting everything on the way, as who was killed does.
+fn told(github: &GitHub, tell: impl Fn(&mut Told) -> Result<bool, ForgeError>) -> u32 {
+    for tries in 1..=10 {
+        match tell(&mut Told::default()) {
+            Ok(_) => return tries,
+            Err(error) => assert!(error.is_passing(), "{error}"),
+        }
+    }
+    panic!("{} never takes it", github.host());
+}
+
+#[test]
+fn a_check_is_made_once_and_its_annotations_come_in_fifties() {
+    let folder = tempfile::tempdir().unwrap();
+    let (front, github) = model(folder.path());
+    for (method, kind) in [
+        ("POST", FaultKind::AnswerLost),
+        ("GET", FaultKind::CallLost),
+        ("PATCH", FaultKind::AnswerLost),
+        ("PATCH", FaultKind::Broken),
+    ] {
+        fault(&front, method, "check-runs", kind);
+    }
+    let queued = check("queued", 0);
+    assert_eq!(told(&github, |told| told.check(&github, "octo/app", &queued)), 5);
+    let over = check("completed", 120);
+    fault(&front, "PATCH", "check-runs", FaultKind::AnswerLost);
+    told(&github, |told| told.check(&github, "octo/app", &over));
+    let repository = front.with(|github| github.repositories["octo/app"].clone());
+    assert_eq!(repository.checks.len(), 1);
+    let annotations = repository.annotations.values().next().unwrap();
+    let lines: Vec<Json> = annotations.iter().map(|it| it["start_line"].clone()).collect();
+    let each: Vec<Json> = (1..=120).map(Json::from).collect();
+    assert_eq!(lines, each);
+    // What is known to stand there is not sent again.
+    let mut known = Told::default();
+    known.check(&github, "octo/app", &over).unwrap();
+    let calls = front.with(|github| github.calls.len());
+    assert!(!known.check(&github, "octo/app", &over).unwrap());
+    assert_eq!(front.with(|github| github.calls.len()), calls);
+}
+
+#[test]
+fn statuses_deployments_and_comments_are_made_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (front, github) = model(folder.path());
+    for path in ["/statuses/", "/deployments", "/comments"] {
+        fault(&front, "POST", path, FaultKind::AnswerLost);
+    }
+    let body = json!({ "state": "success", "context": "ci", "description": "x", "target_url": "https://ci" });
+    let status = CommitStatus { head: HEAD.to_owned(), body };
+    told(&github, |told| told.status(&github, "octo/app", &status));
+    let deployment = |state: &'static str| JobDeployment {
+        key: "launchway:run/1/1:ship".to_owned(),
+        head: HEAD.to_owned(),
+        environment: "staging".to_owned(),
+        state,
+        body: json!({ "state": state, "environment": "staging" }),
+    };
+    told(&github, |told| told.deployment(&github, "octo/app", &deployment("in_progress")));
+    fault(&front, "POST", "/statuses", FaultKind::AnswerLost);
+    told(&github, |told| told.deployment(&github, "octo/app", &deployment("success")));
+    let marker = forge::comment_marker("octo/app", 7);
+    for text in ["one", "two"] {
+        let text = format!("{marker}\n{text}");
+        told(&github, |told| told.comment(&github, "octo/app", 7, (&marker, &text)));
+    }
+    let repository = front.with(|github| github.repositories["octo/app"].clone());
+    let states: Vec<&Json> = repository.deployment_statuses.iter().map(|it| &it["state"]).collect();
+    assert_eq!(states, ["in_progress", "success"]);
+    assert_eq!((repository.statuses.len(), repository.deployments.len()), (1, 1));
+    assert_eq!(repository.comments.len(), 1);
+    assert_eq!(repository.comments[0]["body"], format!("{marker}\ntwo"));
+}
+
+#[test]
+fn who_has_heard_enough_is_not_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (front, github) = model(folder.path());
+    github.ask(Method::Get, "octo/app", "", None).unwrap();
+    fault(&front, "GET", "/repos/", FaultKind::Limited(50));
+    let limited = |seconds: u64| matches!(seconds, 49 | 50);
+    let error = github.ask(Method::Get, "octo/app", "", None).unwrap_err();
+    assert!(matches!(error, ForgeError::Limited { seconds, .. } if limited(seconds)), "{error}");
+    let calls = front.with(|github| github.calls.len());
+    let error = github.ask(Method::Get, "octo/app", "", None).unwrap_err();
+    assert!(matches!(error, ForgeError::Limited { seconds, .. } if limited(seconds)), "{error}");
+    assert_eq!(front.with(|github| github.calls.len()), calls);
+}
+
+#[test]
+fn tokens_stand_in_no_error_and_go_where_they_are_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (front, app) = model(folder.path());
+    let person = GitHub::new(&front.url(), Credentials::Token(Secret::new("ghp_person")));
+    assert_eq!(
+        (app.who().unwrap().as_str(), person.who().unwrap().as_str()),
+        ("launchway", "mona")
+    );
+    let body = json!({ "name": "x", "head_sha": HEAD });
+    let refused = person.ask(Method::Post, "octo/app", "/check-runs", Some(&body)).unwrap_err();
+    assert!(matches!(refused, ForgeError::Refused { status: 403, .. }), "{refused:?}");
+    let wrong = GitHub::new(&front.url(), Credentials::Token(Secret::new("ghp_wr\nong")));
+    let nobody = GitHub::new("http://127.0.0.1:1", Credentials::Token(Secret::new("ghp_wrong")));
+    for github in [&wrong, &nobody] {
+        let error = github.ask(Method::Get, "octo/app", "", None).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("ghp_"), "{error:?}");
+    }
+    // An installation's token is asked for once.
+    for _ in 0..3 {
+        app.ask(Method::Get, "octo/app", "", None).unwrap();
+    }
+    assert_eq!(front.with(|github| github.called("POST", "access_tokens").len()), 1);
+    let foreign = model_github::new_key();
+    let foreign = Credentials::app("12", Secret::new(foreign)).unwrap();
+    let error = GitHub::new(&front.url(), foreign).who().unwrap_err();
+    assert!(matches!(error, ForgeError::Denied { .. }), "{error:?}");
+}

@@ -1,0 +1,177 @@
+//! GitHub as the server knows it: who we are there, and the secret that proves its webhooks.
+//!
+//! ```text
+//!   github.json     where it is                       (no secret)
+//!   vault/          token or key, webhook's secret    (sealed, under a name that no repository has)
+//!   taking.rs       webhook ─▶ deliveries.db ─▶ mirror fetched ─▶ intake.rs
+//!   telling.rs      journal ─▶ what GitHub is owed ─▶ checks, statuses, deployments, comments
+//! ```
+
+pub(crate) mod taking;
+pub(crate) mod telling;
+
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use forge::{Credentials, GitHub};
+use mask::Secret;
+use serde::{Deserialize, Serialize};
+use store::{Scope, Value};
+
+use super::data::{self, DataFolder};
+use super::repositories::{self, Connected};
+use crate::exit::{Exit, Failure};
+use crate::kept;
+use crate::terminal::time::now;
+
+/// No repository is called so: its jobs never see what stands under it.
+const OWNER: &str = "launchway:github";
+const TOKEN: &str = "TOKEN";
+const KEY: &str = "APP_KEY";
+const WEBHOOK_SECRET: &str = "WEBHOOK_SECRET";
+
+/// How GitHub is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// `https://github.com`
+    pub(crate) url: String,
+    /// `https://api.github.com`
+    pub(crate) api: String,
+    /// The app that we are; none where we are a person's token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) app: Option<String>,
+    /// What GitHub calls us.
+    pub(crate) who: String,
+}
+
+impl Place {
+    /// Where the API of a GitHub is: a host of its own, but for servers of one's own.
+    pub(crate) fn api_of(url: &str) -> String {
+        match url {
+            "https://github.com" => "https://api.github.com".to_owned(),
+            url => format!("{url}/api/v3"),
+        }
+    }
+
+    /// Where git fetches a repository.
+    pub(crate) fn clone_url(&self, name: &str) -> String {
+        format!("{}/{name}.git", self.url)
+    }
+}
+
+/// What is connected: where, as whom, and what proves it.
+#[derive(Clone)]
+pub(crate) struct Link {
+    pub(crate) place: Place,
+    pub(crate) github: Arc<GitHub>,
+    pub(crate) webhook_secret: Secret,
+}
+
+/// The link of a data folder, read again where it was made anew.
+pub(crate) struct Links {
+    data: DataFolder,
+    known: Mutex<Option<(SystemTime, Link)>>,
+}
+
+impl Links {
+    pub(crate) fn of(data: DataFolder) -> Links {
+        Links { data, known: Mutex::default() }
+    }
+
+    /// The link; none where nobody connected one.
+    pub(crate) fn get(&self) -> Result<Option<Link>, Failure> {
+        let path = self.data.path("github.json");
+        let Ok(changed) = std::fs::metadata(&path).and_then(|it| it.modified()) else {
+            return Ok(None);
+        };
+        let mut known = self.known.lock().expect("nobody panics while holding the link");
+        if let Some((at, link)) = &*known
+            && *at == changed
+        {
+            return Ok(Some(link.clone()));
+        }
+        let Some(place) = data::read::<Place>(&path)? else { return Ok(None) };
+        let link = Link::open(&self.data, place)?;
+        *known = Some((changed, link.clone()));
+        Ok(Some(link))
+    }
+}
+
+impl Link {
+    fn open(data: &DataFolder, place: Place) -> Result<Link, Failure> {
+        let mut secrets = kept::vault(&data.state).secrets(OWNER, None).map_err(kept::failed)?;
+        let mut take = |name: &str| {
+            secrets.remove(name).ok_or_else(|| {
+                Failure::new(Exit::Missing, format!("what lets us in at {} is gone", place.url))
+                    .hint("launchway github connect makes the connection anew")
+            })
+        };
+        let webhook_secret = take(WEBHOOK_SECRET)?;
+        let credentials = match &place.app {
+            Some(id) => Credentials::app(id, take(KEY)?)
+                .map_err(|error| Failure::caused(Exit::Missing, error))?,
+            None => Credentials::Token(take(TOKEN)?),
+        };
+        let github = Arc::new(GitHub::new(&place.api, credentials));
+        Ok(Link { place, github, webhook_secret })
+    }
+}
+
+/// Keeps a connection that was tried. The webhook's secret stays, where there is one and no other is
+/// wanted; what comes back is a new one.
+pub(crate) fn keep(
+    data: &DataFolder,
+    place: &Place,
+    credentials: &Credentials,
+    wants_secret: bool,
+) -> Result<Option<Secret>, Failure> {
+    let vault = kept::vault(&data.state);
+    let scope = Scope { repository: OWNER.to_owned(), environment: None };
+    let set = |name: &str, value: &Secret| {
+        vault.set(&scope, name, Value::Secret(value), (now(), None)).map(drop).map_err(kept::failed)
+    };
+    match credentials {
+        Credentials::Token(token) => set(TOKEN, token)?,
+        Credentials::App { key, .. } => set(KEY, key)?,
+    }
+    let known = vault.secrets(OWNER, None).map_err(kept::failed)?;
+    let made = if wants_secret || !known.contains_key(WEBHOOK_SECRET) {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|error| {
+            Failure::new(Exit::Missing, format!("the system gives no random numbers: {error}"))
+        })?;
+        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let secret = Secret::new(text);
+        set(WEBHOOK_SECRET, &secret)?;
+        Some(secret)
+    } else {
+        None
+    };
+    // Behind what it needs: whoever reads it finds that.
+    data::write(&data.path("github.json"), place)?;
+    Ok(made)
+}
+
+/// What `repositories add github:OWNER/NAME` asks for.
+pub(crate) fn found(link: &Link, name: &str) -> Result<String, Failure> {
+    let answered = link.github.ask(forge::Method::Get, name, "", None).map_err(failed)?;
+    // GitHub knows how its owner writes it, and where it went.
+    let full_name = answered.json["full_name"].as_str().unwrap_or(name);
+    repositories::checked_name(full_name)
+}
+
+/// A mirror of a repository, brought up to date.
+pub(crate) fn mirror(link: &Link, connected: &Connected) -> Result<repository::Mirror, Failure> {
+    let url = link.place.clone_url(&connected.name);
+    let mirror = repository::Mirror::open(&connected.path, &url)?;
+    let header = link.github.fetch_header(&connected.name).map_err(failed)?;
+    mirror.fetch(repository::Access { header: Some(header.expose()) })?;
+    Ok(mirror)
+}
+
+/// What GitHub did not do, for people.
+pub(crate) fn failed(error: forge::ForgeError) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::caused(Exit::Missing, error);
+    hint.into_iter().fold(failure, Failure::hint)
+}

@@ -1,0 +1,354 @@
+//! Webhooks: taken when they come, acted upon in their order.
+//!
+//! Taking is proving and writing down, nothing else; GitHub waits for it. Acting asks GitHub for the
+//! commits and hands the event to the intake. What cannot be had now is tried again; the others do
+//! not wait for it.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use event::Timestamp;
+use forge::{Delivery, PullRequest, Said};
+use repository::{About, Access, Mirror, RefUpdate, Repository};
+use server::{Received, Refused, Webhook, Why};
+use store::{Delivered, Deliveries, Taken};
+
+use super::{Link, Links, failed};
+use crate::exit::{Exit, Failure};
+use crate::serving::hook::{Answer, Pushed};
+use crate::serving::intake::{Event, Intake};
+use crate::serving::repositories::{self, Connected, Forks, OnGitHub};
+use crate::terminal::style::talk;
+use crate::terminal::time::now;
+
+/// What waits is looked at so often where nothing new comes.
+const LOOK: Duration = Duration::from_secs(1);
+/// What failed is tried again after so long, and twice as long each time,
+const AGAIN: Duration = Duration::from_secs(2);
+/// at most;
+const AGAIN_MAX: Duration = Duration::from_secs(120);
+/// and given up when it came so long ago: GitHub delivers it again for three days.
+const PATIENCE_MS: u64 = 3 * 24 * 60 * 60 * 1000;
+/// GitHub merges a pull request in passing, moments after it tells of it. What is not merged by then
+/// conflicts.
+const MERGE_TRIES: u32 = 6;
+
+/// Webhooks on their way.
+pub(crate) struct Taking {
+    pub(crate) links: Arc<Links>,
+    intake: Arc<Intake>,
+    deliveries: Deliveries,
+    came: (Mutex<bool>, Condvar),
+}
+
+/// What became of one.
+enum Acted {
+    Done,
+    /// Once more, later.
+    Later,
+}
+
+/// How often one was tried, and when it is its turn again.
+struct Tried {
+    times: u32,
+    next: Instant,
+}
+
+impl Taking {
+    pub(crate) fn new(intake: Arc<Intake>, links: Arc<Links>) -> Result<Taking, Failure> {
+        let deliveries = Deliveries::open(intake.data.state.root())
+            .map_err(|error| Failure::caused(Exit::Missing, error))?;
+        Ok(Taking { links, intake, deliveries, came: Default::default() })
+    }
+
+    /// Proves a webhook and writes it down.
+    pub(crate) fn take(&self, webhook: &Webhook<'_>) -> Result<Received, Refused> {
+        let missing = |failure: Failure| {
+            // It may name paths, and nobody has signed in: said here, not there.
+            talk(&format!("warning: {:#}", failure.error));
+            Refused::new(Why::Missing, "the server cannot take this now; its own output says why")
+        };
+        let Some(link) = self.links.get().map_err(missing)? else {
+            return Err(Refused::new(Why::NotFound, "no GitHub is connected to this server"));
+        };
+        let heads = forge::Heads {
+            event: webhook.event,
+            delivery: webhook.delivery,
+            signature: webhook.signature,
+            content_type: webhook.content_type,
+        };
+        let at = now();
+        let delivery = forge::prove(&link.webhook_secret, heads, webhook.body, at);
+        let delivery = delivery.map_err(|not| {
+            let why = if not == forge::NotTaken::Unproven { Why::Unproven } else { Why::Input };
+            Refused::new(why, not.to_string())
+        })?;
+        if delivery.event == "ping" {
+            return Ok(Received::Ignored);
+        }
+        let Some((name, said)) = forge::read(&delivery) else {
+            return Err(Refused::new(Why::Input, "this is nothing that GitHub says"));
+        };
+        let known = repositories::on_github(&self.intake.data, &name).map_err(missing)?;
+        if known.is_none() || matches!(said, Said::Nothing { .. }) {
+            return Ok(Received::Ignored);
+        }
+        let delivered = Delivered {
+            id: delivery.id,
+            digest: delivery.digest,
+            event: delivery.event,
+            at,
+            body: webhook.body.to_vec(),
+        };
+        let taken = self.deliveries.take(delivered);
+        let taken = taken.map_err(|error| missing(Failure::caused(Exit::Missing, error)))?;
+        if taken == Taken::Known {
+            return Ok(Received::Known);
+        }
+        *self.came.0.lock().expect("nobody panics while holding it") = true;
+        self.came.1.notify_all();
+        Ok(Received::New)
+    }
+
+    /// Acts until the other end of `stop` is dropped.
+    pub(crate) fn run(&self, stop: &Receiver<()>) {
+        let mut tried = BTreeMap::new();
+        let mut forgotten = None;
+        while let Err(std::sync::mpsc::TryRecvError::Empty) = stop.try_recv() {
+            if let Err(failure) = self.act_on_all(&mut tried, stop) {
+                talk(&format!("warning: {:#}", failure.error));
+            }
+            let day = now().0 / (24 * 60 * 60 * 1000);
+            if forgotten != Some(day) {
+                forgotten = Some(day);
+                let before = Timestamp(now().0.saturating_sub(forge::KEPT_MS));
+                if let Err(error) = self.deliveries.forget_before(before) {
+                    talk(&format!("warning: {error}"));
+                }
+            }
+            let came = self.came.0.lock().expect("nobody panics while holding it");
+            let (mut came, _) = self
+                .came
+                .1
+                .wait_timeout_while(came, LOOK, |came| !*came)
+                .expect("nobody panics while holding it");
+            *came = false;
+        }
+    }
+
+    fn act_on_all(
+        &self,
+        tried: &mut BTreeMap<String, Tried>,
+        stop: &Receiver<()>,
+    ) -> Result<(), Failure> {
+        let mut place = 0;
+        let missing = |error| Failure::caused(Exit::Missing, error);
+        while let Some((at, delivered)) = self.deliveries.next(place).map_err(missing)? {
+            place = at;
+            if !matches!(stop.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)) {
+                return Ok(());
+            }
+            let times = match tried.get(&delivered.id) {
+                Some(it) if it.next > Instant::now() => continue,
+                Some(it) => it.times,
+                None => 0,
+            };
+            match self.act(&delivered, times) {
+                Acted::Done => {
+                    self.deliveries.done(&delivered.id).map_err(missing)?;
+                    tried.remove(&delivered.id);
+                }
+                Acted::Later => {
+                    let wait = AGAIN.saturating_mul(1 << times.min(8)).min(AGAIN_MAX);
+                    let next = Instant::now() + wait;
+                    tried.insert(delivered.id, Tried { times: times + 1, next });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn act(&self, delivered: &Delivered, times: u32) -> Acted {
+        let Delivered { id, event, at, body, .. } = delivered;
+        let payload = serde_json::from_slice(body).unwrap_or_default();
+        let delivery = Delivery { id: id.clone(), event: event.clone(), digest: None, payload };
+        let id = format!("{:015}-{id}", at.0);
+        let Some((name, said)) = forge::read(&delivery) else { return Acted::Done };
+        let told = Told { taking: self, delivery: &delivery, at: *at, id: &id, times };
+        let acted = match repositories::on_github(&self.intake.data, &name) {
+            Ok(Some(connected)) => told.act(&connected, said),
+            // It was taken away meanwhile.
+            Ok(None) => Ok(Acted::Done),
+            Err(failure) => Err(failure),
+        };
+        match acted {
+            Ok(acted) => acted,
+            Err(failure) => {
+                let is_old = at.0 + PATIENCE_MS < now().0;
+                let ends = if is_old { "; it is given up" } else { "; it is tried again" };
+                if times == 0 || is_old {
+                    talk(&format!("warning: {event} of {name}: {:#}{ends}", failure.error));
+                }
+                if is_old { Acted::Done } else { Acted::Later }
+            }
+        }
+    }
+}
+
+/// A delivery that is acted upon.
+struct Told<'t> {
+    taking: &'t Taking,
+    delivery: &'t Delivery,
+    at: Timestamp,
+    /// What its order and its answer are called.
+    id: &'t str,
+    times: u32,
+}
+
+/// Where it runs, and as what.
+struct Standing {
+    commit: String,
+    git_ref: String,
+    about: About,
+    only: Option<String>,
+}
+
+impl Told<'_> {
+    fn act(&self, (connected, on): &(Connected, OnGitHub), said: Said) -> Result<Acted, Failure> {
+        let link = self.taking.links.get()?;
+        let link = link.ok_or_else(|| Failure::new(Exit::Missing, "no GitHub is connected"))?;
+        let mirror = super::mirror(&link, connected)?;
+        let (mut outside, mut is_held) = (false, false);
+        let standing = match said {
+            Said::Push { git_ref, before, after } => Standing {
+                commit: after.clone(),
+                git_ref: git_ref.clone(),
+                about: About::Push(RefUpdate { old: before, new: after, git_ref }),
+                only: None,
+            },
+            Said::PullRequest(pull) if pull.is_fork && on.forks == Forks::Never => {
+                let why = "code of forks does not run here: launchway repositories add --forks ask";
+                return self.nothing(connected, &pull.head, &pull.head_ref, why);
+            }
+            Said::PullRequest(pull) => {
+                outside = pull.is_fork;
+                is_held = pull.is_fork && (on.forks == Forks::Ask || pull.is_first());
+                match self.pull_request(&link, &mirror, connected, &pull)? {
+                    Ok(standing) => standing,
+                    Err(acted) => return Ok(acted),
+                }
+            }
+            Said::Dispatch { workflow, git_ref } => {
+                let git_ref = whole_ref(&mirror, &git_ref)?;
+                Standing { only: Some(workflow), ..named(git_ref) }
+            }
+            Said::RepositoryDispatch => {
+                let Some(tip) = Repository::default_commit(mirror.path())? else {
+                    return self.nothing(connected, "", "", "it has no commit yet");
+                };
+                let at = Repository::bare(mirror.path(), &tip, Default::default())?;
+                named(format!("refs/heads/{}", at.default_branch))
+            }
+            Said::Release { tag } => named(format!("refs/tags/{tag}")),
+            Said::Nothing { .. } => return Ok(Acted::Done),
+        };
+        let sender = self.delivery.payload.pointer("/sender/login").and_then(|it| it.as_str());
+        let who = (sender.unwrap_or("github").to_owned(), String::new());
+        let Standing { commit, git_ref, about, only } = standing;
+        let repository = match Repository::bare(mirror.path(), &commit, who.clone()) {
+            Ok(_) => connected.at(&commit, who.clone())?,
+            Err(repository::RepositoryError::NoCommit { .. }) => {
+                let why = "it is not there any more: another push took its place";
+                return self.nothing(connected, &commit, &git_ref, why);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let payload = self.delivery.payload.clone();
+        let event = repository.told(&self.delivery.event, payload, &about)?;
+        let mut push = self.pushed(connected, &repository.head.id.clone(), &event.git_ref);
+        push.pusher = who;
+        let event = Event { connected, repository, event, push, only, outside, is_held };
+        self.taking.intake.take_event(self.id, event)?;
+        Ok(Acted::Done)
+    }
+
+    /// Where a pull request stands; or what becomes of it for now.
+    fn pull_request(
+        &self,
+        link: &Link,
+        mirror: &Mirror,
+        connected: &Connected,
+        pull: &PullRequest,
+    ) -> Result<Result<Standing, Acted>, Failure> {
+        let PullRequest { number, head, head_ref, base_ref, .. } = pull.clone();
+        let header = link.github.fetch_header(&connected.name).map_err(failed)?;
+        let access = Access { header: Some(header.expose()) };
+        let about = About::PullRequest { number, head: head.clone(), head_ref, base_ref };
+        let git_ref = format!("refs/pull/{number}/merge");
+        let merge = mirror.fetch_pull_request(number, access)?;
+        match merge {
+            Some(merge) if merge.head == head => {
+                Ok(Ok(Standing { commit: merge.commit, git_ref, about, only: None }))
+            }
+            // Its state of then is past, or GitHub has not merged it yet.
+            _ if self.times + 1 < MERGE_TRIES => Ok(Err(Acted::Later)),
+            merge => {
+                let why = match merge {
+                    Some(_) => "a newer push to the pull request took its place",
+                    None => "GitHub made no merge of it: it conflicts with its base",
+                };
+                self.nothing(connected, &head, &git_ref, why).map(Err)
+            }
+        }
+    }
+
+    fn nothing(
+        &self,
+        connected: &Connected,
+        commit: &str,
+        git_ref: &str,
+        why: &str,
+    ) -> Result<Acted, Failure> {
+        let answer = Answer {
+            push: self.pushed(connected, commit, git_ref),
+            name: connected.name.clone(),
+            runs: Vec::new(),
+            said: vec![format!("nothing runs: {why}")],
+            is_held: false,
+        };
+        self.taking.intake.say(self.id, &answer)?;
+        Ok(Acted::Done)
+    }
+
+    fn pushed(&self, connected: &Connected, commit: &str, git_ref: &str) -> Pushed {
+        let event = self.delivery.event.as_str();
+        let sender = self.delivery.payload.pointer("/sender/login").and_then(|it| it.as_str());
+        Pushed {
+            repository: connected.path.clone(),
+            old: String::new(),
+            new: commit.to_owned(),
+            git_ref: git_ref.to_owned(),
+            pusher: (sender.unwrap_or("github").to_owned(), String::new()),
+            at: self.at,
+            event: (event != "push").then(|| event.to_owned()),
+        }
+    }
+}
+
+/// What a branch or tag stands for.
+fn named(git_ref: String) -> Standing {
+    let about = About::Ref(git_ref.clone());
+    Standing { commit: git_ref.clone(), git_ref, about, only: None }
+}
+
+/// A dispatch may name a branch or a tag by its short name.
+fn whole_ref(mirror: &Mirror, name: &str) -> Result<String, Failure> {
+    if name.starts_with("refs/") {
+        return Ok(name.to_owned());
+    }
+    let branch = format!("refs/heads/{name}");
+    let is_branch = Repository::bare(mirror.path(), &branch, Default::default()).is_ok();
+    Ok(if is_branch { branch } else { format!("refs/tags/{name}") })
+}

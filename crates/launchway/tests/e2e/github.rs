@@ -1,0 +1,542 @@
+//! A server that is connected to GitHub: what is pushed there runs here, once, whoever is killed;
+//! what is forged, copied, stale or too large does not come in; code of forks gets nothing.
+
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use model_github::{Front, GitHub, Hook, Pull};
+use rustix::process::Signal;
+use serde_json::{Value as Json, json};
+
+use crate::harness::{Place, Said, living, wait_for_line, wait_until};
+use crate::kill::signal;
+
+/// What lets us in; it stands nowhere but in the vault.
+const TOKEN: &str = "ghp_thisIsTheTokenThatNobodyMaySee";
+
+/// GitHub, a server connected to it, and a work tree that pushes there.
+struct Connected {
+    place: Place,
+    github: Front,
+    server: Child,
+    url: String,
+    token: String,
+}
+
+fn start(place: &Place) -> (Child, String) {
+    let file = |name: &str| std::fs::File::create(place.path(name)).expect("a file of ours");
+    let data = place.path("data").display().to_string();
+    let args = ["serve", "--listen", "127.0.0.1:0", "--jobs", "2", "--grace", "0", "--data", &data];
+    let mut command = place.launchway(&args);
+    let server = command.stdout(file("served")).stderr(file("said")).spawn().expect("it starts");
+    let line = wait_for_line(&place.path("served"));
+    (server, line.strip_prefix("serving ").expect("where it serves").to_owned())
+}
+
+impl Connected {
+    fn of(workflows: &[(&str, &str)], as_app: bool, add: &[&str]) -> Connected {
+        let place = Place::with(&[]);
+        let marks = place.path("marks");
+        std::fs::create_dir_all(&marks).expect("a folder of ours");
+        for (name, text) in workflows {
+            let text = text.replace("$MARKS", &marks.display().to_string());
+            place.write(&format!(".github/workflows/{name}"), &text);
+        }
+        place.commit();
+        let mut github = GitHub::default();
+        github.tokens.insert(TOKEN.to_owned(), "launchway-ci".to_owned());
+        github.tokens.insert("ghp_mona".to_owned(), "mona".to_owned());
+        github.add("octo/app");
+        github.add("hubot/app");
+        let key = as_app.then(model_github::new_key);
+        github.app = key.clone().map(|key| ("12".to_owned(), key));
+        let github = Front::serve(github, &place.path("github")).expect("a port");
+        let (server, url) = start(&place);
+        let mut it = Connected { place, github, server, url, token: String::new() };
+        wait_until("the first token", || {
+            let said = std::fs::read_to_string(it.place.path("said")).unwrap_or_default();
+            let token = said.lines().find_map(|line| line.trim().strip_prefix("launchway_"));
+            it.token = token.map(|it| format!("launchway_{it}")).unwrap_or_default();
+            !it.token.is_empty()
+        });
+        let connected = match &key {
+            Some(key) => {
+                std::fs::write(it.place.path("key.pem"), key).expect("a file of ours");
+                let path = it.place.path("key.pem").display().to_string();
+                let url = it.github.url();
+                it.command(&["github", "connect", "--url", &url, "--app", "12", "--key", &path])
+            }
+            None => it.connect_with(TOKEN),
+        };
+        assert_eq!(connected.exit, 0, "{}", connected.stderr);
+        let secret = connected.stderr.lines().map(str::trim).find(|it| it.len() == 64);
+        let secret = secret.expect("the secret is shown").to_owned();
+        let hook = Hook { url: format!("{}/webhooks/github", it.url), secret };
+        it.github.with(|github| github.hook = Some(hook));
+        it.push("main");
+        let added = it.command(&[&["repositories", "add", "github:octo/app"], add].concat());
+        assert_eq!(added.exit, 0, "{}", added.stderr);
+        it
+    }
+
+    fn connect_with(&self, token: &str) -> Said {
+        let data = self.place.path("data").display().to_string();
+        let url = self.github.url();
+        let mut command =
+            self.place.launchway(&["github", "connect", "--url", &url, "--data", &data]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        use std::io::Write as _;
+        let mut input = child.stdin.take().expect("it is piped");
+        input.write_all(token.as_bytes()).expect("it reads");
+        drop(input);
+        Said::from(child.wait_with_output().expect("it ends"))
+    }
+
+    /// A command that looks after the server.
+    fn command(&self, args: &[&str]) -> Said {
+        let data = self.place.path("data").display().to_string();
+        self.place.run(&[args, &["--data", &data]].concat())
+    }
+
+    /// Pushes what is checked out to a branch there, as a person.
+    fn push(&self, branch: &str) {
+        self.push_to("octo/app", branch);
+    }
+
+    fn push_to(&self, name: &str, branch: &str) {
+        let url = self.github.url().replace("http://", "http://mona:ghp_mona@");
+        let refspec = format!("+HEAD:refs/heads/{branch}");
+        self.place.git(&["push", "--quiet", &format!("{url}/{name}.git"), &refspec]);
+    }
+
+    fn get(&self, path: &str) -> Json {
+        let config = https::config().proxy(None).timeout_global(Some(Duration::from_secs(60)));
+        let request = config.build().new_agent().get(format!("{}{path}", self.url));
+        let request = request.header("authorization", format!("Bearer {}", self.token));
+        let text = request.call().expect("an answer").body_mut().read_to_string();
+        serde_json::from_str(&text.expect("its body")).expect("JSON")
+    }
+
+    /// What the server says of its runs, oldest first, once there are so many and all are over.
+    fn runs(&self, count: usize) -> String {
+        let mut shown = Json::Null;
+        wait_until("the runs' end", || {
+            shown = self.get("/api/v1/runs?limit=100");
+            let runs = shown["runs"].as_array().expect("a list");
+            runs.len() >= count && runs.iter().all(|it| !it["conclusion"].is_null())
+        });
+        let runs = shown["runs"].as_array().expect("a list");
+        let line = |it: &Json| {
+            format!("{} {} {} {}\n", it["run"], it["event"], it["branch"], it["conclusion"])
+        };
+        runs.iter().rev().map(line).collect::<String>().replace('"', "")
+    }
+
+    /// What was said of the events that came, oldest first, once there are so many.
+    fn told(&self, count: usize) -> Vec<String> {
+        let mut shown = Json::Null;
+        wait_until("what was said", || {
+            shown = self.get("/api/v1/pushes");
+            shown["pushes"].as_array().is_some_and(|it| it.len() >= count)
+        });
+        let all = shown["pushes"].as_array().expect("a list").iter().rev();
+        all.map(|it| {
+            it["said"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(|it| it.as_str().expect("text"))
+                .collect::<Vec<_>>()
+                .join("; ")
+        })
+        .collect()
+    }
+
+    fn mark(&self, name: &str) -> String {
+        std::fs::read_to_string(self.place.path("marks").join(name)).unwrap_or_default()
+    }
+
+    fn kill(&mut self) {
+        signal(self.server.id(), Signal::KILL);
+        self.server.wait().expect("it was started");
+    }
+
+    /// Starts it again, where GitHub finds it.
+    fn restart(&mut self) {
+        (self.server, self.url) = start(&self.place);
+        let url = format!("{}/webhooks/github", self.url);
+        self.github.with(|github| {
+            github.hook.as_mut().expect("it was set").url = url;
+        });
+    }
+
+    fn pull(&self, number: u64, of: &str, branch: &str) -> Pull {
+        Pull {
+            number,
+            head_repository: of.to_owned(),
+            head_ref: branch.to_owned(),
+            base_ref: "main".to_owned(),
+            author: "hubot".to_owned(),
+            association: "NONE".to_owned(),
+        }
+    }
+
+    /// Ends the server as a person does; nothing of it lives on, and the token stands nowhere.
+    fn end(mut self) {
+        signal(self.server.id(), Signal::TERM);
+        let status = self.server.wait().expect("it was started");
+        assert!(status.success(), "{status}");
+        wait_until("everything's end", || living(&self.place).is_empty());
+        let data = self.place.path("data").display().to_string();
+        let mut grep = self.place.program("grep");
+        let found = grep.args(["-rlE", "ghp_thisIs|ghs_[0-9]|PRIVATE KEY|eC1hY2Nlc3M", &data]);
+        let found = found.output().expect("grep starts");
+        assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+        let said = std::fs::read_to_string(self.place.path("said")).expect("a file of ours");
+        assert!(!said.contains("ghp_") && !said.contains("ghs_"), "{said}");
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        // A test that fails leaves nothing behind.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+const CI: &str = r#"
+on: [push, pull_request]
+jobs:
+  hello:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: 'echo "$GITHUB_EVENT_NAME $GITHUB_REF $(cat file)" >> $MARKS/hello'
+"#;
+
+#[test]
+fn what_is_pushed_to_github_runs_once() {
+    let mut it = Connected::of(&[("ci.yml", CI)], true, &[]);
+    it.place.write("file", "one");
+    it.place.commit();
+    it.push("main");
+    expect![[r#"
+        1 push refs/heads/main success
+    "#]]
+    .assert_eq(&it.runs(1));
+    // Delivered again, and while nobody is there.
+    let first = it.github.sent().last().expect("one was sent").clone();
+    assert_eq!(first.status, Some(202));
+    assert_eq!(it.github.redeliver(&first.id), Some(200));
+    it.kill();
+    it.place.write("file", "two");
+    it.place.commit();
+    it.push("main");
+    it.restart();
+    let missed = it.github.sent().last().expect("one was sent").clone();
+    assert_eq!(missed.status, None);
+    assert_eq!(it.github.redeliver(&missed.id), Some(202));
+    it.github.open("octo/app", it.pull(1, "octo/app", "main")).expect("git does");
+    it.place.git(&["checkout", "--quiet", "-b", "change"]);
+    it.place.write("file", "three");
+    it.place.commit();
+    it.push("change");
+    it.github.open("octo/app", it.pull(2, "octo/app", "change")).expect("git does");
+    expect![[r#"
+        1 push refs/heads/main success
+        2 push refs/heads/main success
+        3 pull_request 1/merge success
+        4 push refs/heads/change success
+        5 pull_request 2/merge success
+    "#]]
+    .assert_eq(&it.runs(5));
+    let mut marks: Vec<String> = it.mark("hello").lines().map(str::to_owned).collect();
+    marks.sort();
+    expect![[r#"
+        [
+            "pull_request refs/pull/1/merge two",
+            "pull_request refs/pull/2/merge three",
+            "push refs/heads/change three",
+            "push refs/heads/main one",
+            "push refs/heads/main two",
+        ]
+    "#]]
+    .assert_debug_eq(&marks);
+    it.end();
+}
+
+const TOLD: &str = r#"
+on: pull_request
+jobs:
+  warns:
+    runs-on: ubuntu-latest
+    steps:
+      - run: 'for i in $(seq 8); do echo "::warning file=src/a.rs,line=$i::number $i"; done'
+      - run: 'while ! test -e $MARKS/go; do sleep 0.02; done'
+  ships:
+    needs: warns
+    environment: { name: staging, url: 'https://staging.example.com' }
+    runs-on: ubuntu-latest
+    steps: [{ run: 'while ! test -e $MARKS/ship; do sleep 0.02; done; exit 3' }]
+"#;
+
+impl Connected {
+    /// What stands there, once it is as it will be.
+    fn stands(
+        &self,
+        is_it: impl Fn(&model_github::Repository) -> bool,
+    ) -> model_github::Repository {
+        let look = || self.github.with(|github| github.repositories["octo/app"].clone());
+        wait_until("what GitHub is told", || is_it(&look()));
+        look()
+    }
+}
+
+/// What counts of each, without what is new in every run.
+fn shown(repository: &model_github::Repository) -> String {
+    let mut text = String::new();
+    for it in &repository.checks {
+        let output = &it["output"];
+        text += &format!(
+            "{} {} {} {}\n",
+            it["name"], it["status"], it["conclusion"], output["annotations_count"]
+        );
+    }
+    for it in &repository.deployments {
+        text += &format!("deployment to {}\n", it["environment"]);
+    }
+    for it in &repository.deployment_statuses {
+        let line = format!("  {} {}", it["state"], it["environment_url"]).replace('"', "");
+        text += &format!("{}\n", line.trim_end());
+    }
+    text += &format!("{} comment\n", repository.comments.len());
+    text.replace('"', "")
+}
+
+#[test]
+fn checks_deployments_and_the_comment_stand_there_once() {
+    let mut it = Connected::of(&[("told.yml", TOLD)], true, &["--environment", "staging"]);
+    it.place.git(&["checkout", "--quiet", "-b", "change"]);
+    it.place.write("file", "x");
+    it.place.commit();
+    it.push("change");
+    let fault = |method: &str, path: &str, kind: model_github::FaultKind| model_github::Fault {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        kind,
+        times: 1,
+    };
+    use model_github::FaultKind::{AnswerLost, Broken, CallLost, Limited};
+    it.github.with(|github| {
+        github.faults = vec![
+            fault("POST", "/check-runs", AnswerLost),
+            fault("PATCH", "/check-runs", Limited(1)),
+            fault("POST", "/comments", AnswerLost),
+            fault("POST", "/deployments", AnswerLost),
+            fault("GET", "/commits/", CallLost),
+        ];
+    });
+    it.github.open("octo/app", it.pull(1, "octo/app", "change")).expect("git does");
+    let before = it.stands(|it| {
+        !it.comments.is_empty() && it.checks.iter().any(|it| it["status"] == "in_progress")
+    });
+    assert!(before.comments[0]["body"].as_str().expect("text").contains("| runs |"));
+    // Killed; what it had running is lost, and begins again by itself.
+    it.kill();
+    it.github.with(|github| github.faults.push(fault("PATCH", "/check-runs", Broken)));
+    it.restart();
+    std::fs::write(it.place.path("marks/go"), "").expect("a file of ours");
+    it.stands(|it| it.deployment_statuses.len() == 1);
+    std::fs::write(it.place.path("marks/ship"), "").expect("a file of ours");
+    let after = it.stands(|it| {
+        let is_over = |it: &Json| it["status"] == "completed";
+        it.checks.iter().all(is_over)
+            && it.deployment_statuses.len() == 2
+            && it.comments[0]["body"].as_str().is_some_and(|text| text.contains("| failure |"))
+    });
+    expect![[r#"
+        told / warns (pull_request) completed success 8
+        told / ships (pull_request) completed failure 1
+        deployment to staging
+          in_progress
+          failure https://staging.example.com
+        1 comment
+    "#]]
+    .assert_eq(&shown(&after));
+    assert_eq!(after.comments[0]["id"], before.comments[0]["id"]);
+    let head = after.checks[0]["head_sha"].as_str().expect("text");
+    let sent = it.github.sent();
+    let opened = sent.iter().find(|it| it.event == "pull_request").expect("one was opened");
+    assert!(opened.body.contains(head), "a check stands at the branch's own commit");
+    assert_eq!(it.github.with(|github| github.faults.len()), 0);
+    it.end();
+}
+
+const SECRETIVE: &str = r#"
+on: pull_request
+permissions: write-all
+jobs:
+  asks:
+    runs-on: ubuntu-latest
+    steps:
+      - run: 'echo "secret=[${{ secrets.DEPLOY_KEY }}] var=[${{ vars.PLACE }}] token=[${{ secrets.GITHUB_TOKEN }}]" >> $MARKS/asks'
+"#;
+
+#[test]
+fn code_of_forks_waits_and_gets_nothing() {
+    let it = Connected::of(&[("asks.yml", SECRETIVE)], false, &[]);
+    let mirror = it.place.path("data/mirrors/octo/app.git");
+    let state = it.place.path("data").display().to_string();
+    for (kind, name) in [("secrets", "DEPLOY_KEY"), ("vars", "PLACE")] {
+        let mut set = it.place.launchway(&[]);
+        set.args([kind, "set", name]).args(if kind == "vars" {
+            vec!["hunter2hunter2"]
+        } else {
+            vec![]
+        });
+        let program = set.get_program().to_owned();
+        let mut command = it.place.program(program.to_str().expect("text"));
+        command.current_dir(&mirror).args(["--state", &state, kind, "set", name]);
+        if kind == "vars" {
+            command.arg("hunter2hunter2");
+        }
+        let input = it.place.path("input");
+        std::fs::write(&input, "hunter2hunter2").expect("a file of ours");
+        command.stdin(std::fs::File::open(&input).expect("a file of ours"));
+        let said = Said::from(command.output().expect("it starts"));
+        assert_eq!(said.exit, 0, "{}", said.stderr);
+    }
+    it.place.git(&["checkout", "--quiet", "-b", "evil"]);
+    it.place.write("file", "x");
+    it.place.commit();
+    it.push_to("hubot/app", "evil");
+    it.github.open("octo/app", it.pull(1, "hubot/app", "evil")).expect("git does");
+    assert_eq!(it.told(1), [""]);
+    assert_eq!(it.mark("asks"), "");
+    let held = it.command(&["repositories", "held", "--format", "json"]);
+    let held: Json = serde_json::from_str(&held.stdout).expect("one waits");
+    assert_eq!(held["ref"], "refs/pull/1/merge");
+    let id = held["id"].as_str().expect("it has one");
+    let let_in = it.command(&["repositories", "let-in", id]);
+    assert_eq!((let_in.exit, &*let_in.stderr), (0, "1 run let in\n"));
+    it.runs(1);
+    assert_eq!(it.mark("asks"), "secret=[] var=[] token=[]\n");
+    // Who is no app makes statuses.
+    let told = it.stands(|it| it.statuses.iter().any(|it| it["state"] == "success"));
+    assert_eq!(told.statuses[0]["context"], "asks / asks (pull_request)");
+    assert_eq!(told.checks.len(), 0);
+    assert_eq!(it.command(&["repositories", "let-in", id]).exit, 2);
+    // A branch of the repository itself is trusted.
+    it.push("own");
+    it.github.open("octo/app", it.pull(2, "octo/app", "own")).expect("git does");
+    it.runs(2);
+    assert!(it.mark("asks").contains("secret=[hunter2hunter2] var=[hunter2hunter2]"));
+    let never = it.command(&["repositories", "add", "github:octo/app", "--forks", "never"]);
+    assert_eq!(never.exit, 0, "{}", never.stderr);
+    it.place.write("file", "y");
+    it.place.commit();
+    it.push_to("hubot/app", "evil");
+    let told = it.told(4);
+    assert!(told[3].contains("code of forks does not run here"), "{told:?}");
+    it.end();
+}
+
+#[test]
+fn what_github_did_not_say_does_not_come_in() {
+    let it = Connected::of(&[("ci.yml", CI)], false, &[]);
+    it.place.write("file", "one");
+    it.place.commit();
+    it.push("main");
+    it.runs(1);
+    let sent = it.github.sent().last().expect("one was sent").clone();
+    let hook = it.github.with(|github| github.hook.clone()).expect("it was set");
+    let with = |secret: &str, change: &dyn Fn(&mut Json)| {
+        let mut payload: Json = serde_json::from_str(&sent.body).expect("JSON");
+        change(&mut payload);
+        it.github.with(|github| github.hook.as_mut().expect("it is set").secret = secret.into());
+        let status = it.github.tell("push", &payload);
+        it.github.with(|github| github.hook = Some(hook.clone()));
+        status
+    };
+    let same = |_: &mut Json| {};
+    // Forged; the same words under another id; of last week; of nothing that is known; no push at all.
+    assert_eq!(with("guessed", &same), Some(401));
+    assert_eq!(with(&hook.secret, &same), Some(200));
+    let old = |payload: &mut Json| payload["repository"]["pushed_at"] = json!(1_700_000_000);
+    assert_eq!(with(&hook.secret, &old), Some(422));
+    let other = |payload: &mut Json| payload["repository"]["full_name"] = json!("octo/other");
+    assert_eq!(with(&hook.secret, &other), Some(200));
+    let none = |payload: &mut Json| payload["ref"] = json!("--upload-pack=/bin/sh");
+    assert_eq!(with(&hook.secret, &none), Some(422));
+    // A commit that is not there: taken, and said.
+    let gone =
+        |payload: &mut Json| payload["after"] = json!("1111111111111111111111111111111111111111");
+    assert_eq!(with(&hook.secret, &gone), Some(202));
+    let told = it.told(2);
+    assert!(told[1].contains("nothing runs: it is not there any more"), "{told:?}");
+    // Too large: refused by what it says of itself, before it is read.
+    refused(&it.url, "Content-Length: 99999999\r\n", "413");
+    refused(&it.url, "Transfer-Encoding: chunked\r\n", "411");
+    assert_eq!(it.runs(1).lines().count(), 1);
+    it.end();
+}
+
+/// What is answered to a head without a body.
+fn refused(url: &str, header: &str, status: &str) {
+    use std::io::{Read as _, Write as _};
+    let host = url.strip_prefix("http://").expect("an address");
+    let mut stream = std::net::TcpStream::connect(host).expect("it listens");
+    let head = format!("POST /webhooks/github HTTP/1.1\r\nHost: {host}\r\n{header}\r\n");
+    stream.write_all(head.as_bytes()).expect("it reads");
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).expect("it answers");
+    assert_eq!(String::from_utf8_lossy(&answer), format!("HTTP/1.1 {status}"));
+}
+
+fn check(said: &Said, exit: i32, expect: Expect) {
+    assert_eq!(said.exit, exit, "{}", said.stderr);
+    expect.assert_eq(&said.stderr);
+}
+
+#[test]
+fn what_cannot_be_connected_says_why() {
+    let it = Connected::of(&[("ci.yml", CI)], false, &[]);
+    let said = it.connect_with("ghp_wrong");
+    let host = it.github.url().replace("http://", "");
+    assert_eq!(said.exit, 5);
+    assert!(
+        said.stderr.contains(&format!("{host} does not let us in: Bad credentials")),
+        "{}",
+        said.stderr
+    );
+    check(
+        &it.command(&["repositories", "add", "github:octo"]),
+        2,
+        expect![[r#"
+            error: `octo` is no name of a repository
+            hint: OWNER/NAME, of letters, digits, dashes, dots and underscores
+        "#]],
+    );
+    let absent = it.command(&["repositories", "add", "github:octo/absent"]);
+    assert_eq!(absent.exit, 5);
+    assert!(absent.stderr.contains("does not let us see it"), "{}", absent.stderr);
+    check(
+        &it.command(&["github", "connect", "--url", "http://github.example.com"]),
+        2,
+        expect![[r#"
+            error: --url and --api take an address, without a name to sign in with
+            hint: such as https://github.example.com
+        "#]],
+    );
+    let status = it.command(&["github", "status"]);
+    let expect = format!("{}  as launchway-ci (by token)\n  octo/app\n", it.github.url());
+    assert_eq!((status.exit, &*status.stdout), (0, &*expect));
+    it.end();
+}

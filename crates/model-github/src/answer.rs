@@ -1,0 +1,381 @@
+//! One call of the REST API.
+
+use aws_lc_rs::rsa::KeyPair;
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Map, Value as Json, json};
+
+use crate::fault::{self, FaultKind};
+use crate::github::{Call, GitHub};
+use crate::payload;
+
+/// GitHub takes so many annotations at once.
+const ANNOTATIONS_MAX: usize = 50;
+/// And a summary of this length.
+const SUMMARY_BYTES_MAX: usize = 65_535;
+
+/// A call.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// `POST`
+    pub method: String,
+    /// With its query.
+    pub path: String,
+    /// `Bearer ...`
+    pub authorization: String,
+    /// JSON, or nothing.
+    pub body: Vec<u8>,
+}
+
+/// What is said; none where nothing is.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// 200
+    pub status: u16,
+    /// Beside the usual ones.
+    pub headers: Vec<(String, String)>,
+    /// JSON.
+    pub body: Json,
+}
+
+enum Who {
+    Person(String),
+    App,
+    Installation,
+    Nobody,
+}
+
+type Said = (u16, Json);
+
+fn no(status: u16, message: &str) -> Said {
+    (status, json!({ "message": message, "documentation_url": "https://docs.github.com/rest" }))
+}
+
+impl GitHub {
+    /// Answers a call; none where the answer is lost.
+    pub fn answer(&mut self, request: &Request) -> Option<Answer> {
+        let fault = fault::met(&mut self.faults, &request.method, &request.path);
+        let body: Json = serde_json::from_slice(&request.body).unwrap_or(Json::Null);
+        let mut headers = Vec::new();
+        let (status, json) = match fault {
+            Some(FaultKind::CallLost) => return None,
+            Some(FaultKind::Broken) => no(500, "Server Error"),
+            Some(FaultKind::Limited(seconds)) => {
+                headers.push(("retry-after".to_owned(), seconds.to_string()));
+                no(403, "You have exceeded a secondary rate limit.")
+            }
+            _ => self.said(request, &body),
+        };
+        let (method, path) = (request.method.clone(), request.path.clone());
+        self.calls.push(Call { method, path, body, status });
+        headers.push(("x-ratelimit-remaining".to_owned(), "4999".to_owned()));
+        (fault != Some(FaultKind::AnswerLost)).then_some(Answer { status, headers, body: json })
+    }
+
+    fn said(&mut self, request: &Request, body: &Json) -> Said {
+        let who = self.who(&request.authorization);
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        match (request.method.as_str(), parts.as_slice(), who) {
+            (_, _, Who::Nobody) => no(401, "Bad credentials"),
+            ("GET", ["user"], Who::Person(login)) => (200, payload::user(&login)),
+            ("GET", ["app"], Who::App) => (200, json!({ "id": 1, "slug": "launchway" })),
+            ("GET", ["repos", owner, name, "installation"], Who::App) => {
+                let known = self.repositories.contains_key(&format!("{owner}/{name}"));
+                if known { (200, json!({ "id": 7 })) } else { no(404, "Not Found") }
+            }
+            ("POST", ["app", "installations", "7", "access_tokens"], Who::App) => {
+                let token = format!("ghs_{}", self.next_id());
+                self.installation_tokens.push(token.clone());
+                let expires_at = payload::time(self.now + 3600);
+                (201, json!({ "token": token, "expires_at": expires_at, "permissions": {} }))
+            }
+            (
+                method,
+                ["repos", owner, name, rest @ ..],
+                who @ (Who::Person(_) | Who::Installation),
+            ) => {
+                let name = format!("{owner}/{name}");
+                if !self.repositories.contains_key(&name) {
+                    return no(404, "Not Found");
+                }
+                self.of_repository(method, &name, rest, query, body, &who)
+            }
+            _ => no(404, "Not Found"),
+        }
+    }
+
+    /// Whether a token lets git in.
+    pub fn lets_in(&self, token: &str) -> bool {
+        self.tokens.contains_key(token) || self.installation_tokens.iter().any(|it| it == token)
+    }
+
+    fn who(&self, authorization: &str) -> Who {
+        let Some(token) = authorization.strip_prefix("Bearer ") else { return Who::Nobody };
+        if let Some(login) = self.tokens.get(token) {
+            return Who::Person(login.clone());
+        }
+        if self.installation_tokens.iter().any(|it| it == token) {
+            return Who::Installation;
+        }
+        if self.is_app(token) == Some(true) { Who::App } else { Who::Nobody }
+    }
+
+    /// Whether the app's key signed it, for now.
+    fn is_app(&self, token: &str) -> Option<bool> {
+        let (id, pem) = self.app.as_ref()?;
+        let (said, signature) = token.rsplit_once('.')?;
+        let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        let pair = KeyPair::from_pkcs8(&STANDARD.decode(text).ok()?).ok()?;
+        let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref());
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        let claims = URL_SAFE_NO_PAD.decode(said.split_once('.')?.1).ok()?;
+        let claims: Json = serde_json::from_slice(&claims).ok()?;
+        let (from, to) = (claims["iat"].as_u64()?, claims["exp"].as_u64()?);
+        let is_for_now = from <= self.now + 60 && self.now < to && to - from <= 660;
+        let is_signed = key.verify(said.as_bytes(), &signature).is_ok();
+        Some(claims["iss"] == *id.as_str() && is_for_now && is_signed)
+    }
+
+    fn of_repository(
+        &mut self,
+        method: &str,
+        name: &str,
+        rest: &[&str],
+        query: &str,
+        body: &Json,
+        who: &Who,
+    ) -> Said {
+        match (method, rest) {
+            ("GET", []) => (200, payload::repository(self, name)),
+            ("POST", ["check-runs"]) | ("PATCH", ["check-runs", _])
+                if !matches!(who, Who::Installation) =>
+            {
+                no(403, "You must authenticate via a GitHub App.")
+            }
+            ("POST", ["check-runs"]) => self.make_check(name, body),
+            ("PATCH", ["check-runs", id]) => self.change_check(name, number(id), body),
+            ("GET", ["check-runs", id]) => self.found(name, |it| &it.checks, number(id)),
+            ("GET", ["commits", sha, "check-runs"]) => {
+                let wanted = value_of(query, "check_name");
+                let all =
+                    self.repositories[name].checks.iter().filter(|it| it["head_sha"] == **sha);
+                let all = all.filter(|it| wanted.as_ref().is_none_or(|name| it["name"] == **name));
+                let all = page(all.cloned().collect(), query);
+                (200, json!({ "total_count": all.len(), "check_runs": all }))
+            }
+            ("POST", ["statuses", sha]) => {
+                let status = payload::status(self.next_id(), sha, body, &self.at());
+                self.repository(name).statuses.push(status.clone());
+                (201, status)
+            }
+            ("GET", ["commits", sha, "statuses"]) => {
+                let all = self.repositories[name].statuses.iter().rev();
+                let all = all.filter(|it| it["sha"] == **sha).cloned().collect();
+                (200, Json::Array(page(all, query)))
+            }
+            (_, ["issues", rest @ ..]) => self.of_issues(method, name, rest, query, body),
+            (_, ["deployments", rest @ ..]) => self.of_deployments(method, name, rest, query, body),
+            _ => no(404, "Not Found"),
+        }
+    }
+
+    fn of_issues(
+        &mut self,
+        method: &str,
+        name: &str,
+        rest: &[&str],
+        query: &str,
+        body: &Json,
+    ) -> Said {
+        match (method, rest) {
+            ("GET", [issue, "comments"]) => {
+                let all = self.repositories[name].comments.iter();
+                let all = all.filter(|it| it["issue"] == number(issue)).cloned().collect();
+                (200, Json::Array(page(all, query)))
+            }
+            ("POST", [issue, "comments"]) => {
+                let id = self.next_id();
+                let comment = payload::comment(id, number(issue), body, &self.at());
+                self.repository(name).comments.push(comment.clone());
+                (201, comment)
+            }
+            ("PATCH", ["comments", id]) => {
+                let (at, id) = (self.at(), number(id));
+                let comments = &mut self.repository(name).comments;
+                let Some(comment) = comments.iter_mut().find(|it| it["id"] == id) else {
+                    return no(404, "Not Found");
+                };
+                comment["body"] = body["body"].clone();
+                comment["updated_at"] = at.into();
+                (200, comment.clone())
+            }
+            _ => no(404, "Not Found"),
+        }
+    }
+
+    fn of_deployments(
+        &mut self,
+        method: &str,
+        name: &str,
+        rest: &[&str],
+        query: &str,
+        body: &Json,
+    ) -> Said {
+        match (method, rest) {
+            ("GET", []) => {
+                let all = self.repositories[name].deployments.iter().rev();
+                let is = |it: &&Json, key: &str| {
+                    value_of(query, key).is_none_or(|wanted| it[key] == *wanted)
+                };
+                let all = all.filter(|it| is(it, "sha") && is(it, "environment"));
+                (200, Json::Array(page(all.cloned().collect(), query)))
+            }
+            ("POST", []) => {
+                let deployment = payload::deployment(self.next_id(), body, &self.at());
+                self.repository(name).deployments.push(deployment.clone());
+                (201, deployment)
+            }
+            ("GET", [id, "statuses"]) => {
+                let all = self.repositories[name].deployment_statuses.iter().rev();
+                let all = all.filter(|it| it["deployment"] == number(id)).cloned().collect();
+                (200, Json::Array(page(all, query)))
+            }
+            ("POST", [id, "statuses"]) => {
+                let made = self.next_id();
+                let status = payload::deployment_status(made, number(id), body, &self.at());
+                self.repository(name).deployment_statuses.push(status.clone());
+                (201, status)
+            }
+            _ => no(404, "Not Found"),
+        }
+    }
+
+    fn make_check(&mut self, name: &str, body: &Json) -> Said {
+        if body["name"].as_str().is_none() || body["head_sha"].as_str().is_none() {
+            return no(422, "Invalid request. \"name\", \"head_sha\" weren't supplied.");
+        }
+        let id = self.next_id();
+        let check = payload::check(id, body, &self.url, name);
+        self.repository(name).checks.push(check);
+        self.change_check(name, id, body)
+    }
+
+    fn change_check(&mut self, name: &str, id: u64, body: &Json) -> Said {
+        if let Some(refused) = refused(body) {
+            return refused;
+        }
+        let at = self.at();
+        let repository = self.repository(name);
+        let Some(check) = repository.checks.iter_mut().find(|it| it["id"] == id) else {
+            return no(404, "Not Found");
+        };
+        for key in [
+            "name",
+            "details_url",
+            "external_id",
+            "status",
+            "conclusion",
+            "started_at",
+            "completed_at",
+        ] {
+            if let Some(value) = body.get(key) {
+                check[key] = value.clone();
+            }
+        }
+        if !check["conclusion"].is_null() {
+            check["status"] = "completed".into();
+            if check["completed_at"].is_null() {
+                check["completed_at"] = at.into();
+            }
+        }
+        if let Some(output) = body["output"].as_object() {
+            for key in ["title", "summary", "text"] {
+                if let Some(value) = output.get(key) {
+                    check["output"][key] = value.clone();
+                }
+            }
+            // Each call adds to them.
+            let all = repository.annotations.entry(id).or_default();
+            all.extend(
+                output.get("annotations").and_then(Json::as_array).into_iter().flatten().cloned(),
+            );
+            check["output"]["annotations_count"] = all.len().into();
+        }
+        (if body.get("head_sha").is_some() { 201 } else { 200 }, check.clone())
+    }
+
+    fn found(
+        &self,
+        name: &str,
+        list: impl Fn(&crate::github::Repository) -> &Vec<Json>,
+        id: u64,
+    ) -> Said {
+        let found = list(&self.repositories[name]).iter().find(|it| it["id"] == id);
+        found.map_or_else(|| no(404, "Not Found"), |it| (200, it.clone()))
+    }
+
+    fn repository(&mut self, name: &str) -> &mut crate::github::Repository {
+        self.repositories.get_mut(name).expect("it was looked for")
+    }
+
+    fn at(&self) -> String {
+        payload::time(self.now)
+    }
+}
+
+/// What GitHub refuses of a check.
+fn refused(body: &Json) -> Option<Said> {
+    let output = body["output"].as_object().cloned().unwrap_or_else(Map::new);
+    let annotations = output.get("annotations").and_then(Json::as_array).map_or(0, Vec::len);
+    if annotations > ANNOTATIONS_MAX {
+        return Some(no(422, "Invalid request. Only 50 annotations are allowed."));
+    }
+    let summary = output.get("summary").and_then(Json::as_str).unwrap_or_default();
+    if summary.len() > SUMMARY_BYTES_MAX {
+        return Some(no(422, "Invalid request. Summary is too long."));
+    }
+    if !output.is_empty() && (output.get("title").is_none() || output.get("summary").is_none()) {
+        return Some(no(422, "Invalid request. \"title\" and \"summary\" are needed."));
+    }
+    if body["status"] == "completed" && body["conclusion"].is_null() {
+        return Some(no(422, "Invalid request. \"conclusion\" is needed."));
+    }
+    None
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().unwrap_or(0)
+}
+
+/// A value of a query, without its escapes.
+fn value_of(query: &str, name: &str) -> Option<String> {
+    let pair = query.split('&').filter_map(|it| it.split_once('='));
+    let value = pair.into_iter().find(|(key, _)| *key == name)?.1;
+    let mut bytes = Vec::new();
+    let mut rest = value.as_bytes();
+    while let [first, more @ ..] = rest {
+        match (first, more) {
+            (b'%', [high, low, after @ ..]) => {
+                let hex = [*high, *low];
+                let hex = std::str::from_utf8(&hex).ok()?;
+                bytes.push(u8::from_str_radix(hex, 16).ok()?);
+                rest = after;
+            }
+            _ => {
+                bytes.push(*first);
+                rest = more;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// The page that a query asks for.
+fn page(all: Vec<Json>, query: &str) -> Vec<Json> {
+    let size = value_of(query, "per_page").map_or(30, |it| number(&it)).clamp(1, 100);
+    let page = value_of(query, "page").map_or(1, |it| number(&it)).max(1);
+    let skip = usize::try_from((page - 1) * size).unwrap_or(usize::MAX);
+    all.into_iter().skip(skip).take(usize::try_from(size).unwrap_or(100)).collect()
+}

@@ -1,0 +1,194 @@
+//! Shapes: what the API and the webhooks say of things.
+
+use serde_json::{Value as Json, json};
+
+use crate::github::{GitHub, Pull};
+
+/// `2026-11-21T12:00:00Z`
+pub(crate) fn time(seconds: u64) -> String {
+    // Days from 1970 to a date: the civil calendar, as it is counted from March.
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (rest / 3_600, rest % 3_600 / 60, rest % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// A person.
+pub(crate) fn user(login: &str) -> Json {
+    let url = format!("https://github.test/users/{login}");
+    let mut user = json!({
+        "login": login, "id": 1, "node_id": "U_1", "gravatar_id": "", "type": "User",
+        "site_admin": false, "avatar_url": url, "html_url": url, "url": url,
+    });
+    for key in [
+        "followers",
+        "following",
+        "gists",
+        "starred",
+        "subscriptions",
+        "organizations",
+        "repos",
+        "events",
+        "received_events",
+    ] {
+        user[format!("{key}_url")] = format!("{url}/{key}").into();
+    }
+    user
+}
+
+/// A repository.
+pub(crate) fn repository(github: &GitHub, full_name: &str) -> Json {
+    let known = &github.repositories[full_name];
+    let (owner, name) = full_name.split_once('/').unwrap_or(("", full_name));
+    let url = format!("{}/repos/{full_name}", github.url);
+    let at = time(github.now);
+    json!({
+        "id": known.id, "node_id": format!("R_{}", known.id), "name": name,
+        "full_name": full_name, "private": true, "owner": user(owner), "fork": false,
+        "html_url": format!("{}/{full_name}", github.url), "url": url,
+        "clone_url": format!("{}/{full_name}.git", github.url),
+        "default_branch": known.default_branch, "description": null,
+        "created_at": at, "updated_at": at, "pushed_at": at, "visibility": "private",
+    })
+}
+
+/// A push of a ref.
+pub(crate) fn push(
+    github: &GitHub,
+    name: &str,
+    git_ref: &str,
+    ids: (&str, &str),
+    who: &str,
+) -> Json {
+    let (before, after) = ids;
+    let is_nothing = |id: &str| id.bytes().all(|it| it == b'0');
+    let mut repository = repository(github, name);
+    // Seconds here, text elsewhere; so GitHub has it.
+    repository["pushed_at"] = github.now.into();
+    repository["created_at"] = github.now.into();
+    json!({
+        "ref": git_ref, "before": before, "after": after, "created": is_nothing(before),
+        "deleted": is_nothing(after), "forced": false, "base_ref": null,
+        "compare": format!("{}/{name}/compare/{before}...{after}", github.url),
+        "commits": [], "head_commit": null, "repository": repository,
+        "pusher": { "name": who, "email": null }, "sender": user(who),
+    })
+}
+
+/// What happened to a pull request.
+pub(crate) fn pull_request(
+    github: &GitHub,
+    name: &str,
+    pull: &Pull,
+    action: &str,
+    (head, base): (&str, &str),
+) -> Json {
+    let at = time(github.now);
+    let side = |label: &str, git_ref: &str, sha: &str, of: &str| {
+        let repository =
+            if github.repositories.contains_key(of) { repository(github, of) } else { Json::Null };
+        json!({ "label": label, "ref": git_ref, "sha": sha, "repo": repository, "user": user("octo") })
+    };
+    let number = pull.number;
+    json!({
+        "action": action, "number": number,
+        "pull_request": {
+            "id": 500 + number, "node_id": "PR_1", "number": number, "state": "open",
+            "title": "A change", "body": null, "draft": false, "merged": false, "locked": false,
+            "user": user(&pull.author), "author_association": pull.association,
+            "created_at": at, "updated_at": at, "merge_commit_sha": null, "labels": [],
+            "html_url": format!("{}/{name}/pull/{number}", github.url),
+            "head": side(&pull.head_ref, &pull.head_ref, head, &pull.head_repository),
+            "base": side(&pull.base_ref, &pull.base_ref, base, name),
+        },
+        "repository": repository(github, name), "sender": user(&pull.author),
+    })
+}
+
+/// A check that was just made; what was said of it comes after.
+pub(crate) fn check(id: u64, body: &Json, url: &str, name: &str) -> Json {
+    let own = format!("{url}/repos/{name}/check-runs/{id}");
+    json!({
+        "id": id, "node_id": format!("CR_{id}"), "name": body["name"], "head_sha": body["head_sha"],
+        "external_id": null, "url": own, "html_url": own, "details_url": null,
+        "status": "queued", "conclusion": null, "started_at": null, "completed_at": null,
+        "output": {
+            "title": null, "summary": null, "text": null, "annotations_count": 0,
+            "annotations_url": format!("{own}/annotations"),
+        },
+        "check_suite": null, "app": null, "pull_requests": [],
+    })
+}
+
+/// A status of a commit.
+pub(crate) fn status(id: u64, sha: &str, body: &Json, at: &str) -> Json {
+    let of = |key: &str| body.get(key).cloned().unwrap_or(Json::Null);
+    json!({
+        "id": id, "node_id": format!("SC_{id}"), "sha": sha, "state": of("state"),
+        "context": body.get("context").cloned().unwrap_or_else(|| "default".into()),
+        "description": of("description"), "target_url": of("target_url"), "avatar_url": null,
+        "url": format!("https://github.test/statuses/{sha}"), "creator": null,
+        "created_at": at, "updated_at": at,
+    })
+}
+
+/// A comment.
+pub(crate) fn comment(id: u64, issue: u64, body: &Json, at: &str) -> Json {
+    let url = format!("https://github.test/issues/comments/{id}");
+    json!({
+        "id": id, "node_id": format!("IC_{id}"), "issue": issue, "body": body["body"],
+        "url": url, "html_url": url, "issue_url": format!("https://github.test/issues/{issue}"),
+        "user": user("launchway[bot]"), "author_association": "NONE", "created_at": at,
+        "updated_at": at,
+    })
+}
+
+/// A deployment.
+pub(crate) fn deployment(id: u64, body: &Json, at: &str) -> Json {
+    let url = format!("https://github.test/deployments/{id}");
+    json!({
+        "id": id, "node_id": format!("D_{id}"), "sha": body["ref"], "ref": body["ref"],
+        "task": body.get("task").cloned().unwrap_or_else(|| "deploy".into()),
+        "payload": body.get("payload").cloned().unwrap_or_else(|| json!({})),
+        "environment": body["environment"], "description": null, "creator": null,
+        "created_at": at, "updated_at": at, "url": url, "statuses_url": format!("{url}/statuses"),
+        "repository_url": "https://github.test/repos",
+    })
+}
+
+/// A status of a deployment.
+pub(crate) fn deployment_status(id: u64, deployment: u64, body: &Json, at: &str) -> Json {
+    let of = |key: &str| body.get(key).cloned().unwrap_or_else(|| "".into());
+    let url = format!("https://github.test/deployments/{deployment}");
+    json!({
+        "id": id, "node_id": format!("DS_{id}"), "deployment": deployment, "state": body["state"],
+        "description": of("description"), "environment": of("environment"),
+        "log_url": of("log_url"), "target_url": of("log_url"),
+        "environment_url": of("environment_url"), "creator": null, "created_at": at,
+        "updated_at": at, "url": format!("{url}/statuses/{id}"), "deployment_url": url,
+        "repository_url": "https://github.test/repos",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time;
+
+    #[test]
+    fn days_are_counted_as_people_do() {
+        for (seconds, expect) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_795_262_400, "2026-11-21T12:00:00Z"),
+        ] {
+            assert_eq!(time(seconds), expect);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! A repository of ours that follows one elsewhere: branches, tags, and what pull requests are made of.
+//!
+//! Whoever fetches shows a header, which git gets in a variable: no process list, no file and no
+//! message of git's has it. What is fetched is looked at by its commits; nothing of it is run here.
+
+use std::path::{Path, PathBuf};
+
+use crate::RepositoryError;
+use crate::git::{Answer, GitError, ask, git_clean};
+
+/// What lets git in: the value of an `Authorization` header; none where nobody asks.
+#[derive(Clone, Copy, Default)]
+pub struct Access<'a> {
+    /// `Basic ...`
+    pub header: Option<&'a str>,
+}
+
+/// A mirror, in a folder of ours.
+#[derive(Clone, Debug)]
+pub struct Mirror {
+    path: PathBuf,
+}
+
+/// What a pull request is made of, over there and now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestMerge {
+    /// The merge.
+    pub commit: String,
+    /// What was merged into: the base's newest commit then.
+    pub base: String,
+    /// What was merged: the pull request's newest commit then.
+    pub head: String,
+}
+
+impl Mirror {
+    /// The mirror in this folder, which follows `url`. It is made where there is none; one that
+    /// follows another address follows this one from now on.
+    ///
+    /// # Errors
+    /// When git says no.
+    pub fn open(path: &Path, url: &str) -> Result<Mirror, RepositoryError> {
+        let mirror = Mirror { path: path.to_owned() };
+        if !path.join("HEAD").is_file() {
+            std::fs::create_dir_all(path).map_err(|source| RepositoryError::File {
+                path: path.display().to_string(),
+                source,
+            })?;
+            mirror.run(&["init", "--quiet", "--bare"], &[])?.done()?;
+        }
+        mirror.run(&["config", "remote.origin.url", url], &[])?.done()?;
+        // What runs go on with is not thrown away behind their back.
+        mirror.run(&["config", "gc.auto", "0"], &[])?.done()?;
+        Ok(mirror)
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Brings branches and tags here as they are over there, and the default branch's name.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub fn fetch(&self, access: Access<'_>) -> Result<(), RepositoryError> {
+        let refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
+        self.bring(&refs, access)?;
+        let heads = self.transport(&["ls-remote", "--symref", "origin", "HEAD"], access)?;
+        let branch = heads
+            .lines()
+            .find_map(|line| line.strip_prefix("ref: ")?.strip_suffix("\tHEAD").map(str::to_owned));
+        if let Some(branch) = branch {
+            self.run(&["symbolic-ref", "HEAD", &branch], &[])?.done()?;
+        }
+        Ok(())
+    }
+
+    /// Brings a pull request here, as it would be merged now; none where it cannot be merged, or
+    /// nobody has tried yet.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub fn fetch_pull_request(
+        &self,
+        number: u64,
+        access: Access<'_>,
+    ) -> Result<Option<TestMerge>, RepositoryError> {
+        let (head, merge) =
+            (format!("refs/pull/{number}/head"), format!("refs/pull/{number}/merge"));
+        let there = self.transport(&["ls-remote", "origin", &head, &merge], access)?;
+        let has = |name: &String| there.lines().any(|line| line.ends_with(&format!("\t{name}")));
+        let refs = [&head, &merge].into_iter().filter(|name| has(name));
+        let refs: Vec<String> = refs.map(|name| format!("+{name}:{name}")).collect();
+        if refs.is_empty() {
+            return Ok(None);
+        }
+        self.bring(&refs.iter().map(String::as_str).collect::<Vec<_>>(), access)?;
+        if !has(&merge) {
+            return Ok(None);
+        }
+        let found =
+            ask(&self.path, &["rev-parse", &merge, &format!("{merge}^1"), &format!("{merge}^2")])?;
+        let found = found.unwrap_or_default();
+        let [commit, base, head] = found.lines().collect::<Vec<_>>()[..] else { return Ok(None) };
+        Ok(Some(TestMerge { commit: commit.into(), base: base.into(), head: head.into() }))
+    }
+
+    /// The branches and tags over there with what they are at, without bringing anything here.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub fn heads(&self, access: Access<'_>) -> Result<Vec<(String, String)>, RepositoryError> {
+        let there =
+            self.transport(&["ls-remote", "--heads", "--tags", "--refs", "origin"], access)?;
+        let line = |line: &str| {
+            let (id, name) = line.split_once('\t')?;
+            Some((name.to_owned(), id.to_owned()))
+        };
+        Ok(there.lines().filter_map(line).collect())
+    }
+
+    fn bring(&self, refs: &[&str], access: Access<'_>) -> Result<(), RepositoryError> {
+        let prune = if refs.iter().any(|it| it.contains('*')) { "--prune" } else { "--no-prune" };
+        let args = ["fetch", "--quiet", "--no-tags", prune, "--no-write-fetch-head", "origin"];
+        self.transport(&[&args[..], refs].concat(), access).map(drop)
+    }
+
+    fn transport(&self, args: &[&str], access: Access<'_>) -> Result<String, RepositoryError> {
+        let mut config = vec![
+            // Nobody is there to be asked, and a header goes where it is meant to go.
+            ("credential.helper".to_owned(), String::new()),
+            ("http.followRedirects".to_owned(), "false".to_owned()),
+        ];
+        if let Some(header) = access.header {
+            config.push(("http.extraHeader".to_owned(), format!("Authorization: {header}")));
+        }
+        Ok(self.run(args, &config)?.done()?)
+    }
+
+    fn run(&self, args: &[&str], config: &[(String, String)]) -> Result<Answer, GitError> {
+        git_clean(&self.path, args, config)
+    }
+}
