@@ -173,6 +173,20 @@ const TIERS: &[Tier] = &[
         ],
         usual: true,
     },
+    // What we say to GitHub, and what the model of it says, against GitHub's own schemas; its own
+    // examples of webhooks are read. The registry is asked.
+    Tier {
+        name: "github",
+        needs: &[GIT, NODE, NPM],
+        steps: &[
+            Step::Ready("mkdir -p {target}/github"),
+            Step::Ready("cp -rT crates/forge/contract {target}/github"),
+            Step::Ready("npm install --silent --prefix {target}/github"),
+            Step::Ready("cargo build --quiet -p forge --example contract"),
+            Step::One("node {target}/github/check.js {target}/debug/examples/contract"),
+        ],
+        usual: true,
+    },
     // The examples with PyPI, npm, PostgreSQL and Redis.
     Tier {
         name: "examples",
@@ -322,7 +336,7 @@ const TIERS: &[Tier] = &[
         needs: &[GIT, BASH, PYTHON_3_11, DOCKER, DOCKERD, BUSYBOX, REGISTRY, IP],
         steps: &[
             Step::Tests(
-                "cargo test --quiet -p launchway --features soak --test e2e soak:: -- --nocapture",
+                "cargo test --quiet -p launchway --features soak --test e2e -- soak:: webhooks:: --nocapture",
             ),
             Step::Ready("cargo build --quiet -p figures --example dora"),
             Step::One(

@@ -11,6 +11,7 @@
 //! start is to sweep what an earlier server left, fold what is open, and take what waits in the inbox.
 
 pub(crate) mod backup;
+mod clock;
 pub(crate) mod data;
 mod dispatch;
 mod drive;
@@ -25,6 +26,7 @@ mod stood;
 mod take_up;
 mod tokens;
 
+pub(crate) use clock::Clock;
 pub(crate) use drive::{Driving, Handle};
 pub(crate) use face::Face;
 pub(crate) use intake::{Intake, Order, usable};

@@ -68,7 +68,7 @@ impl GitHub {
             _ => self.said(request, &body),
         };
         let (method, path) = (request.method.clone(), request.path.clone());
-        self.calls.push(Call { method, path, body, status });
+        self.calls.push(Call { method, path, body, status, answer: json.clone() });
         headers.push(("x-ratelimit-remaining".to_owned(), "4999".to_owned()));
         (fault != Some(FaultKind::AnswerLost)).then_some(Answer { status, headers, body: json })
     }
@@ -80,10 +80,10 @@ impl GitHub {
         match (request.method.as_str(), parts.as_slice(), who) {
             (_, _, Who::Nobody) => no(401, "Bad credentials"),
             ("GET", ["user"], Who::Person(login)) => (200, payload::user(&login)),
-            ("GET", ["app"], Who::App) => (200, json!({ "id": 1, "slug": "launchway" })),
+            ("GET", ["app"], Who::App) => (200, payload::app(&self.at())),
             ("GET", ["repos", owner, name, "installation"], Who::App) => {
                 let known = self.repositories.contains_key(&format!("{owner}/{name}"));
-                if known { (200, json!({ "id": 7 })) } else { no(404, "Not Found") }
+                if known { (200, payload::installation(&self.at())) } else { no(404, "Not Found") }
             }
             ("POST", ["app", "installations", "7", "access_tokens"], Who::App) => {
                 let token = format!("ghs_{}", self.next_id());
@@ -148,7 +148,13 @@ impl GitHub {
         who: &Who,
     ) -> Said {
         match (method, rest) {
-            ("GET", []) => (200, payload::repository(self, name)),
+            ("GET", []) => {
+                let mut repository = payload::repository(self, name);
+                // Webhooks do not say those.
+                repository["network_count"] = 0.into();
+                repository["subscribers_count"] = 0.into();
+                (200, repository)
+            }
             ("POST", ["check-runs"]) | ("PATCH", ["check-runs", _])
                 if !matches!(who, Who::Installation) =>
             {

@@ -123,6 +123,12 @@ impl Front {
         status
     }
 
+    /// Tells that a ref is at another commit; what is answered.
+    pub fn tell_push(&self, name: &str, git_ref: &str, ids: (&str, &str)) -> Option<u16> {
+        let payload = self.with(|github| payload::push(github, name, git_ref, ids, "mona"));
+        self.tell("push", &payload)
+    }
+
     /// Opens a pull request, and tells of it.
     ///
     /// # Errors
@@ -300,9 +306,7 @@ impl Front {
             if old == new || git_ref.starts_with("refs/pull/") {
                 continue;
             }
-            let payload =
-                self.with(|github| payload::push(github, name, git_ref, (&old, &new), "mona"));
-            self.tell("push", &payload);
+            self.tell_push(name, git_ref, (&old, &new));
             let branch = git_ref.strip_prefix("refs/heads/").unwrap_or_default().to_owned();
             let pulls = self.with(|github| {
                 let all = github.repositories.iter();

@@ -66,6 +66,8 @@ pub struct Call {
     pub body: Json,
     /// What was said.
     pub status: u16,
+    /// And how.
+    pub answer: Json,
 }
 
 /// GitHub.

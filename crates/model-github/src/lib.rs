@@ -12,6 +12,8 @@
 //! Pushes are real: git speaks to its own `http-backend` behind the front, which lets in who shows a
 //! token, sees what changed, merges open pull requests, and tells the webhooks.
 
+#![recursion_limit = "256"]
+
 mod answer;
 mod fault;
 mod front;

@@ -22,7 +22,8 @@ pub(crate) fn time(seconds: u64) -> String {
 
 /// A person.
 pub(crate) fn user(login: &str) -> Json {
-    let url = format!("https://github.test/users/{login}");
+    // The name of a bot has letters that no address has.
+    let url = format!("https://github.test/users/{}", login.replace(['[', ']'], "-"));
     let mut user = json!({
         "login": login, "id": 1, "node_id": "U_1", "gravatar_id": "", "type": "User",
         "site_admin": false, "avatar_url": url, "html_url": url, "url": url,
@@ -49,13 +50,90 @@ pub(crate) fn repository(github: &GitHub, full_name: &str) -> Json {
     let (owner, name) = full_name.split_once('/').unwrap_or(("", full_name));
     let url = format!("{}/repos/{full_name}", github.url);
     let at = time(github.now);
-    json!({
+    let mut repository = json!({
         "id": known.id, "node_id": format!("R_{}", known.id), "name": name,
         "full_name": full_name, "private": true, "owner": user(owner), "fork": false,
         "html_url": format!("{}/{full_name}", github.url), "url": url,
         "clone_url": format!("{}/{full_name}.git", github.url),
         "default_branch": known.default_branch, "description": null,
         "created_at": at, "updated_at": at, "pushed_at": at, "visibility": "private",
+        "homepage": null, "language": null, "license": null, "mirror_url": null, "topics": [],
+        "size": 1, "stargazers_count": 0, "watchers_count": 0, "watchers": 0, "forks_count": 0,
+        "forks": 0, "open_issues_count": 0, "open_issues": 0, "has_issues": true,
+        "has_projects": false, "has_downloads": false, "has_wiki": false, "has_pages": false,
+        "archived": false, "disabled": false, "allow_forking": true, "is_template": false,
+        "web_commit_signoff_required": false, "has_discussions": false,
+        "custom_properties": {},
+        "git_url": format!("git://github.test/{full_name}.git"),
+        "ssh_url": format!("git@github.test:{full_name}.git"),
+        "svn_url": format!("{}/{full_name}", github.url),
+    });
+    for kind in REPOSITORY_URLS {
+        repository[format!("{kind}_url")] = format!("{url}/{kind}").into();
+    }
+    repository
+}
+
+/// Addresses under that of a repository.
+const REPOSITORY_URLS: &[&str] = &[
+    "archive",
+    "assignees",
+    "blobs",
+    "branches",
+    "collaborators",
+    "comments",
+    "commits",
+    "compare",
+    "contents",
+    "contributors",
+    "deployments",
+    "downloads",
+    "events",
+    "forks",
+    "git_commits",
+    "git_refs",
+    "git_tags",
+    "hooks",
+    "issue_comment",
+    "issue_events",
+    "issues",
+    "keys",
+    "labels",
+    "languages",
+    "merges",
+    "milestones",
+    "notifications",
+    "pulls",
+    "releases",
+    "stargazers",
+    "statuses",
+    "subscribers",
+    "subscription",
+    "tags",
+    "teams",
+    "trees",
+];
+
+/// The app.
+pub(crate) fn app(at: &str) -> Json {
+    json!({
+        "id": 1, "slug": "launchway", "node_id": "A_1", "name": "Launchway", "description": null,
+        "owner": user("octo"), "client_id": "Iv1", "external_url": "https://ci.example.com",
+        "html_url": "https://github.test/apps/launchway", "created_at": at, "updated_at": at,
+        "permissions": { "checks": "write", "contents": "read" }, "events": ["push"],
+    })
+}
+
+/// Where the app is installed.
+pub(crate) fn installation(at: &str) -> Json {
+    let url = "https://github.test/installations/7";
+    json!({
+        "id": 7, "account": user("octo"), "app_id": 1, "app_slug": "launchway", "target_id": 1,
+        "target_type": "Organization", "single_file_name": null, "repository_selection": "all",
+        "access_tokens_url": format!("{url}/access_tokens"), "html_url": url,
+        "repositories_url": format!("{url}/repositories"), "permissions": { "checks": "write" },
+        "events": ["push"], "created_at": at, "updated_at": at, "suspended_by": null,
+        "suspended_at": null,
     })
 }
 
@@ -97,19 +175,48 @@ pub(crate) fn pull_request(
         json!({ "label": label, "ref": git_ref, "sha": sha, "repo": repository, "user": user("octo") })
     };
     let number = pull.number;
-    json!({
-        "action": action, "number": number,
-        "pull_request": {
+    let url = format!("{}/repos/{name}/pulls/{number}", github.url);
+    let html = format!("{}/{name}/pull/{number}", github.url);
+    let mut links = json!({});
+    for link in [
+        "self",
+        "html",
+        "issue",
+        "comments",
+        "review_comments",
+        "review_comment",
+        "commits",
+        "statuses",
+    ] {
+        links[link] = json!({ "href": url });
+    }
+    let pull_request = json!({
             "id": 500 + number, "node_id": "PR_1", "number": number, "state": "open",
             "title": "A change", "body": null, "draft": false, "merged": false, "locked": false,
             "user": user(&pull.author), "author_association": pull.association,
             "created_at": at, "updated_at": at, "merge_commit_sha": null, "labels": [],
-            "html_url": format!("{}/{name}/pull/{number}", github.url),
+            "html_url": html, "diff_url": format!("{html}.diff"),
+            "patch_url": format!("{html}.patch"), "url": url, "issue_url": url,
+            "commits_url": url, "comments_url": url, "review_comments_url": url,
+            "review_comment_url": url, "statuses_url": url, "_links": links,
+            "closed_at": null, "merged_at": null, "assignee": null, "assignees": [],
+            "requested_reviewers": [], "requested_teams": [], "milestone": null,
+            "auto_merge": null, "active_lock_reason": null, "mergeable": null,
+            "rebaseable": null, "mergeable_state": "unknown", "merged_by": null, "comments": 0,
+            "review_comments": 0, "maintainer_can_modify": false, "commits": 1, "additions": 1,
+            "deletions": 0, "changed_files": 1,
             "head": side(&pull.head_ref, &pull.head_ref, head, &pull.head_repository),
             "base": side(&pull.base_ref, &pull.base_ref, base, name),
-        },
+    });
+    let mut payload = json!({
+        "action": action, "number": number, "pull_request": pull_request,
         "repository": repository(github, name), "sender": user(&pull.author),
-    })
+    });
+    if action == "synchronize" {
+        payload["before"] = "0".repeat(40).into();
+        payload["after"] = head.into();
+    }
+    payload
 }
 
 /// A check that was just made; what was said of it comes after.

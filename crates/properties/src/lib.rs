@@ -35,6 +35,7 @@ pub mod templates;
 mod tree;
 pub mod trust_policies;
 pub mod versions;
+pub mod webhooks;
 pub mod workflow_commands;
 pub mod workflows;
 mod world;
@@ -65,6 +66,7 @@ pub const TARGETS: &[(&str, Property)] = &[
     ("templates", templates::check),
     ("trust_policies", trust_policies::check),
     ("versions", versions::check),
+    ("webhooks", webhooks::check),
     ("workflow_commands", workflow_commands::check),
     ("workflows", workflows::check),
     ("yaml", yaml::check),

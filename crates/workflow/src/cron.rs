@@ -78,6 +78,39 @@ pub(crate) struct Checked {
     pub(crate) often: Option<u32>,
 }
 
+/// A minute, as calendars have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Calendar {
+    /// 0 to 59
+    pub minute: u32,
+    /// 0 to 23
+    pub hour: u32,
+    /// 1 to 31
+    pub day: u32,
+    /// 1 to 12
+    pub month: u32,
+    /// 0 is Sunday.
+    pub weekday: u32,
+}
+
+/// Whether a schedule is due at a minute; never where it cannot be read. Where both the day of the
+/// month and that of the week are named, either is enough, as POSIX has it.
+pub fn is_due(cron: &str, at: Calendar) -> bool {
+    let fields: Vec<&str> = cron.split_whitespace().collect();
+    let [_, _, day, _, weekday] = fields[..] else { return false };
+    let wanted = [at.minute, at.hour, at.day, at.month, at.weekday];
+    let mut fits = [false; 5];
+    for (index, (field, text)) in FIELDS.iter().zip(&fields).enumerate() {
+        let Ok(values) = field_values(field, text) else { return false };
+        fits[index] = values.get(wanted[index] as usize).is_some_and(|it| *it);
+    }
+    let [minute, hour, of_month, month, of_week] = fits;
+    let is_named = |text: &str| !text.starts_with('*');
+    let is_day =
+        if is_named(day) && is_named(weekday) { of_month || of_week } else { of_month && of_week };
+    minute && hour && month && is_day
+}
+
 /// Checks the text of a `cron`.
 pub(crate) fn check(text: &str) -> Result<Checked, CronError> {
     let fields: Vec<&str> = text.split_whitespace().collect();
@@ -160,4 +193,35 @@ fn smallest_distance(minutes: &[bool], hours: &[bool]) -> Option<u32> {
         before = Some(start);
     }
     (smallest < INTERVAL_MINUTES_MIN).then_some(smallest)
+}
+
+#[cfg(test)]
+mod due {
+    use super::{Calendar, is_due};
+
+    // proves: conformance 25
+    #[test]
+    fn a_minute_is_due_where_every_field_takes_it() {
+        // A Saturday.
+        let at = Calendar { minute: 30, hour: 5, day: 21, month: 11, weekday: 6 };
+        for (cron, expect) in [
+            ("30 5 * * *", true),
+            ("*/15 5-6 * NOV *", true),
+            ("30 5 21 * *", true),
+            ("30 5 * * SAT", true),
+            ("30 5 * * 0-5", false),
+            ("31 5 * * *", false),
+            // Either day is enough where both are named.
+            ("30 5 1 * SAT", true),
+            ("30 5 21 * MON", true),
+            ("30 5 1 * MON", false),
+            ("30 5 */2 * SAT", true),
+            ("30 5 */2 * MON", false),
+            ("30 5 * *", false),
+            ("@daily", false),
+            ("61 5 * * *", false),
+        ] {
+            assert_eq!(is_due(cron, at), expect, "{cron}");
+        }
+    }
 }

@@ -30,6 +30,7 @@ mod trigger;
 mod uses;
 
 pub use action::{ActionInput, ActionManifest, ActionOutput, ActionRuns, DockerRuns, read_action};
+pub use cron::{Calendar, is_due};
 pub use empty_jobs::empty_jobs;
 pub use filter::{Pattern, PatternError, takes};
 pub use matrix::{Leg, MatrixError};

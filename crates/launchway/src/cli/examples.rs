@@ -83,7 +83,7 @@ It lets in the runs of one push. The next push to that pull request waits again.
 pub(super) const GITHUB_CONNECT: &str = "\
 Examples:
   launchway github connect --app 123456 --key app.private-key.pem --data /srv/launchway
-  launchway github connect --data /srv/launchway < token
+  launchway github connect --data /srv/launchway
   launchway github connect --url https://github.example.com --data /srv/launchway
 
 Without --app it takes a token, from standard input or asked for. An app is better: it makes checks

@@ -24,7 +24,7 @@ use crate::serving::github::Links;
 use crate::serving::github::taking::Taking;
 use crate::serving::github::telling::Telling;
 use crate::serving::hook::Reached;
-use crate::serving::{Driving, Face, Intake, JobTokens};
+use crate::serving::{Clock, Driving, Face, Intake, JobTokens};
 use crate::telling::Served;
 use crate::terminal::style::{out, talk};
 use crate::terminal::time::now;
@@ -89,6 +89,7 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     let is_stopped = Arc::new(AtomicBool::new(false));
     let links = Arc::new(Links::of(data.clone()));
     let taking = Arc::new(Taking::new(Arc::clone(&intake), Arc::clone(&links))?);
+    let clock = Clock { intake: Arc::clone(&intake) };
     let telling =
         Telling { data: data.clone(), store: Arc::clone(&store), links, url: reached.clone() };
     let face = Face::new(Arc::clone(&intake), Arc::clone(&taking), tokens, Arc::clone(&is_stopped));
@@ -108,6 +109,8 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
             let is_stopped = Arc::clone(&is_stopped);
             scope.spawn(move || courier.run(&|| is_stopped.load(Ordering::Relaxed)));
         }
+        let (stop_clock, told) = channel();
+        scope.spawn(move || clock.run(&told));
         let (stop_taking, told) = channel();
         scope.spawn(move || taking.run(&told));
         let (stop_telling, told) = channel();
@@ -125,7 +128,7 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
         });
         let folder = data.state.root();
         let served = server.run(store, folder, Arc::new(face), access, hub, stop);
-        drop((stop_intake, stop_taking, stop_telling));
+        drop((stop_intake, stop_clock, stop_taking, stop_telling));
         let driven = driven.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault));
         driven.and(served.map_err(listening))
     });

@@ -10,6 +10,7 @@
 //! held/                runs of code from outside that nobody let in yet
 //! mirrors/             repositories of GitHub, as they are there
 //! github.json          how GitHub is reached (what lets us in is in the vault)
+//! clock.json           the last minute that was looked at for schedules
 //! told.json            how much of the journal GitHub was told
 //! deliveries.db        webhooks that were taken (crate `store`)
 //! answers/             what was made for an idempotency key

@@ -16,11 +16,11 @@ use crate::kill::signal;
 const TOKEN: &str = "ghp_thisIsTheTokenThatNobodyMaySee";
 
 /// GitHub, a server connected to it, and a work tree that pushes there.
-struct Connected {
+pub(crate) struct Connected {
     place: Place,
-    github: Front,
+    pub(crate) github: Front,
     server: Child,
-    url: String,
+    pub(crate) url: String,
     token: String,
 }
 
@@ -35,7 +35,7 @@ fn start(place: &Place) -> (Child, String) {
 }
 
 impl Connected {
-    fn of(workflows: &[(&str, &str)], as_app: bool, add: &[&str]) -> Connected {
+    pub(crate) fn of(workflows: &[(&str, &str)], as_app: bool, add: &[&str]) -> Connected {
         let place = Place::with(&[]);
         let marks = place.path("marks");
         std::fs::create_dir_all(&marks).expect("a folder of ours");
@@ -162,13 +162,13 @@ impl Connected {
         std::fs::read_to_string(self.place.path("marks").join(name)).unwrap_or_default()
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         signal(self.server.id(), Signal::KILL);
         self.server.wait().expect("it was started");
     }
 
     /// Starts it again, where GitHub finds it.
-    fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         (self.server, self.url) = start(&self.place);
         let url = format!("{}/webhooks/github", self.url);
         self.github.with(|github| {
@@ -228,7 +228,7 @@ fn what_is_pushed_to_github_runs_once() {
     it.place.commit();
     it.push("main");
     expect![[r#"
-        1 push refs/heads/main success
+        1 push main success
     "#]]
     .assert_eq(&it.runs(1));
     // Delivered again, and while nobody is there.
@@ -250,10 +250,10 @@ fn what_is_pushed_to_github_runs_once() {
     it.push("change");
     it.github.open("octo/app", it.pull(2, "octo/app", "change")).expect("git does");
     expect![[r#"
-        1 push refs/heads/main success
-        2 push refs/heads/main success
+        1 push main success
+        2 push main success
         3 pull_request 1/merge success
-        4 push refs/heads/change success
+        4 push change success
         5 pull_request 2/merge success
     "#]]
     .assert_eq(&it.runs(5));

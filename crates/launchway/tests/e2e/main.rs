@@ -40,6 +40,8 @@
 //!   trail.rs      secrets that a server takes and never gives; the trail of who did what
 //!   dispatch.rs   workflows that somebody runs by hand on a server: page, API, command
 //!   browser.rs    every page, looked at by Chromium                          (feature `browser`)
+//!   github.rs     a server and the model of GitHub: webhooks in, checks and comments out, forks
+//!   webhooks.rs   a thousand webhooks a second                               (feature `soak`)
 //!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
 //! ```
@@ -112,4 +114,6 @@ mod trail;
 #[cfg(feature = "docker")]
 mod walkthroughs;
 mod watched;
+#[cfg(feature = "soak")]
+mod webhooks;
 mod where_it_runs;

@@ -1,0 +1,163 @@
+//! What is checked against GitHub's own schemas: every call that is made, with what the model of
+//! GitHub answers; what the model's webhooks say; and GitHub's own examples of webhooks, which have to
+//! be read. Lines of JSON for `contract/check.js`.
+
+#![expect(clippy::print_stdout, reason = "its output is what it is for")]
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use forge::{Check, CommitStatus, Credentials, Delivery, GitHub, JobDeployment, Said, Told};
+use mask::Secret;
+use model_github::{Front, Pull};
+use serde_json::{Value as Json, json};
+
+const HEAD: &str = "1111111111111111111111111111111111111111";
+/// Events that are acted upon.
+const EVENTS: &[&str] =
+    &["push", "pull_request", "workflow_dispatch", "repository_dispatch", "release"];
+
+fn main() -> ExitCode {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let key = model_github::new_key();
+    let mut model = model_github::GitHub::default();
+    model.add("octo/app");
+    model.app = Some(("12".to_owned(), key.clone()));
+    let front = Front::serve(model, folder.path()).expect("a port");
+    let app = Credentials::app("12", Secret::new(key)).expect("a key");
+    calls(&GitHub::new(&front.url(), app));
+    webhooks(&front);
+    for call in front.with(|github| github.calls.clone()) {
+        let call = json!({ "method": call.method, "path": call.path, "body": call.body,
+            "status": call.status, "answer": call.answer });
+        println!("{}", json!({ "call": call }));
+    }
+    for sent in front.sent() {
+        let body: Json = serde_json::from_str(&sent.body).expect("JSON");
+        println!("{}", json!({ "webhook": { "event": sent.event, "body": body } }));
+    }
+    match std::env::args().nth(1) {
+        Some(path) => examples(Path::new(&path)),
+        None => ExitCode::SUCCESS,
+    }
+}
+
+/// Everything that is told, as it is told.
+fn calls(github: &GitHub) {
+    let mut told = Told::default();
+    github.who().expect("it lets us in");
+    let annotation = |number: u32| {
+        json!({ "path": "src/a.rs", "start_line": number, "end_line": number, "start_column": 1,
+            "end_column": 2, "annotation_level": "failure", "message": "x", "title": "y" })
+    };
+    for (status, conclusion, annotations) in
+        [("queued", None, 0), ("in_progress", None, 0), ("completed", Some("timed_out"), 60)]
+    {
+        let mut body = json!({ "name": "ci / build (push)", "external_id": "launchway:run/1/1:build",
+            "details_url": "https://ci.example.com/runs/1.1/jobs/build", "status": status,
+            "started_at": "2026-11-21T12:00:00Z",
+            "output": { "title": "runs", "summary": "text" } });
+        if let Some(conclusion) = conclusion {
+            body["conclusion"] = conclusion.into();
+            body["completed_at"] = "2026-11-21T12:00:00Z".into();
+        }
+        let check = Check {
+            key: "launchway:run/1/1:build".to_owned(),
+            head: HEAD.to_owned(),
+            name: "ci / build (push)".to_owned(),
+            body,
+            annotations: (1..=annotations).map(annotation).collect(),
+        };
+        told.check(github, "octo/app", &check).expect("it takes it");
+    }
+    for state in ["pending", "success", "failure", "error"] {
+        let body = json!({ "state": state, "context": "ci", "description": "x",
+            "target_url": "https://ci.example.com" });
+        let status = CommitStatus { head: HEAD.to_owned(), body };
+        told.status(github, "octo/app", &status).expect("it takes it");
+    }
+    for state in ["in_progress", "success", "failure", "error"] {
+        let body = json!({ "state": state, "environment": "staging", "description": "x",
+            "log_url": "https://ci.example.com", "environment_url": "https://staging.example.com" });
+        let deployment = JobDeployment {
+            key: "launchway:run/1/1:ship".to_owned(),
+            head: HEAD.to_owned(),
+            environment: "staging".to_owned(),
+            state,
+            body,
+        };
+        told.deployment(github, "octo/app", &deployment).expect("it takes it");
+        // Who was killed looks.
+        told = Told::default();
+    }
+    for text in ["one", "two"] {
+        told.comment(github, "octo/app", 7, ("", text)).expect("it takes it");
+    }
+}
+
+/// A push and a pull request, as the model tells of them.
+fn webhooks(front: &Front) {
+    let path = front.path("octo/app");
+    let git = |args: &[&str]| {
+        let output = Command::new("git")
+            .args(["-c", "user.name=Mona", "-c", "user.email=mona@example.com"])
+            .args(args)
+            .current_dir(&path)
+            .output()
+            .expect("git starts");
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    };
+    let tree = git(&["mktree"]);
+    for branch in ["main", "change"] {
+        let commit = git(&["commit-tree", &tree, "-m", branch]);
+        git(&["update-ref", &format!("refs/heads/{branch}"), &commit]);
+    }
+    front.tell_push("octo/app", "refs/heads/main", (&"0".repeat(40), HEAD));
+    let pull = Pull {
+        number: 1,
+        head_repository: "octo/app".to_owned(),
+        head_ref: "change".to_owned(),
+        base_ref: "main".to_owned(),
+        author: "hubot".to_owned(),
+        association: "NONE".to_owned(),
+    };
+    front.open("octo/app", pull).expect("git does");
+}
+
+/// GitHub's own examples are read, and mean what they say.
+fn examples(path: &Path) -> ExitCode {
+    let text = std::fs::read(path).expect("the examples");
+    let all: Json = serde_json::from_slice(&text).expect("JSON");
+    let (mut read, mut failed) = (0, 0);
+    for event in all.as_array().expect("a list") {
+        let name = event["name"].as_str().expect("a name");
+        for payload in event["examples"].as_array().expect("a list") {
+            let delivery = Delivery {
+                id: "1".to_owned(),
+                event: name.to_owned(),
+                digest: None,
+                payload: payload.clone(),
+            };
+            let said = forge::read(&delivery);
+            let is_right = match &said {
+                Some((repository, _)) if payload["repository"]["full_name"] != **repository => {
+                    false
+                }
+                Some((_, Said::Nothing { .. })) => !EVENTS.contains(&name) || name == "push",
+                Some(_) => EVENTS.contains(&name),
+                // Some are about no repository.
+                None => !EVENTS.contains(&name) && payload["repository"].is_null(),
+            };
+            read += 1;
+            if !is_right {
+                failed += 1;
+                println!(
+                    "{}",
+                    json!({ "misread": name, "as": format!("{said:?}"), "payload": payload })
+                );
+            }
+        }
+    }
+    println!("{}", json!({ "examples": read, "misread": failed }));
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

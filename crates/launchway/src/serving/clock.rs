@@ -1,0 +1,217 @@
+//! Schedules, made by the server's own clock from the workflow files of each default branch.
+//!
+//! What is due at a minute has a name made of that minute, so it is made once, whoever is killed when.
+//! What came due while nobody was there is said and not made up for: a nightly job that runs at noon is
+//! seldom what anybody wants.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use event::{Digest, Timestamp};
+use jiff::tz::TimeZone;
+use repository::{About, PrivateStore, Repository};
+use serde::{Deserialize, Serialize};
+use syntax::Source;
+use workflow::{Calendar, Schedule};
+
+use super::data;
+use super::hook::{Answer, Pushed};
+use super::intake::{Event, Intake};
+use super::repositories::{self, Connected};
+use crate::exit::Failure;
+use crate::files;
+use crate::terminal::style::talk;
+use crate::terminal::time::now;
+
+/// A minute is looked at within this.
+const LOOK: Duration = Duration::from_secs(5);
+const MINUTE_MS: u64 = 60_000;
+/// A server that was away for so long has missed nothing yet.
+const LATE_MINUTES_MAX: u64 = 5;
+/// Minutes that are looked back: what was missed before is not counted.
+const BACK_MINUTES_MAX: u64 = 7 * 24 * 60;
+
+/// Looks at the time.
+pub(crate) struct Clock {
+    pub(crate) intake: Arc<Intake>,
+}
+
+/// The last minute that was looked at.
+#[derive(Serialize, Deserialize)]
+struct Looked {
+    minute: u64,
+}
+
+/// Schedules of a commit: file, and what it says.
+type Schedules = Vec<(String, String, TimeZone)>;
+
+impl Clock {
+    /// Looks until the other end of `stop` is dropped.
+    pub(crate) fn run(&self, stop: &Receiver<()>) {
+        let mut known = BTreeMap::new();
+        let mut said = String::new();
+        loop {
+            if let Err(failure) = self.look(now(), &mut known) {
+                let text = format!("warning: schedules: {:#}", failure.error);
+                if said != text {
+                    talk(&text);
+                }
+                said = text;
+            }
+            match stop.recv_timeout(LOOK) {
+                Err(RecvTimeoutError::Timeout) => {}
+                _ => return,
+            }
+        }
+    }
+
+    fn look(
+        &self,
+        now: Timestamp,
+        known: &mut BTreeMap<PathBuf, (String, Schedules)>,
+    ) -> Result<(), Failure> {
+        let this = now.0 / MINUTE_MS;
+        let path = self.intake.data.path("clock.json");
+        let last = data::read::<Looked>(&path)?.map_or(this, |it| it.minute);
+        if last >= this && path.exists() {
+            return Ok(());
+        }
+        for connected in repositories::all(&self.intake.data)? {
+            // One that cannot be read keeps no other waiting.
+            if let Err(failure) = self.look_at(&connected, (last, this), known) {
+                talk(&format!("warning: schedules of {}: {:#}", connected.name, failure.error));
+            }
+        }
+        data::write(&path, &Looked { minute: this })
+    }
+
+    fn look_at(
+        &self,
+        connected: &Connected,
+        (last, this): (u64, u64),
+        known: &mut BTreeMap<PathBuf, (String, Schedules)>,
+    ) -> Result<(), Failure> {
+        let Some(tip) = Repository::default_commit(&connected.path)? else { return Ok(()) };
+        if known.get(&connected.path).is_none_or(|(at, _)| *at != tip) {
+            let schedules = schedules(connected, &tip)?;
+            known.insert(connected.path.clone(), (tip.clone(), schedules));
+        }
+        let from = (last + 1).max(this.saturating_sub(BACK_MINUTES_MAX));
+        for (file, cron, zone) in &known[&connected.path].1 {
+            let mut missed = Vec::new();
+            for minute in from..=this {
+                if !is_due(cron, zone, minute) {
+                    continue;
+                }
+                let name = Digest::of(format!("{}\n{file}\n{cron}", connected.name).as_bytes());
+                let name: String = name.to_string().chars().rev().take(12).collect();
+                let id = format!("{:015}-schedule-{name}", minute * MINUTE_MS);
+                if minute + LATE_MINUTES_MAX >= this {
+                    self.make(connected, &tip, (file, cron), minute, &id)?;
+                } else if !self.intake.data.pushes().join(format!("{id}.json")).exists() {
+                    missed.push((minute, id));
+                }
+            }
+            if let Some((minute, id)) = missed.last() {
+                let times = missed.len();
+                let line = format!(
+                    "{file} did not run: `{cron}` came due {times} times while the server was away, the last time then; it runs again when it is due"
+                );
+                let mut answer = answer(connected, &tip, *minute);
+                answer.said.push(line.replace("came due 1 times", "came due once"));
+                self.intake.say(&format!("{id}-missed"), &answer)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn make(
+        &self,
+        connected: &Connected,
+        tip: &str,
+        (file, cron): (&str, &str),
+        minute: u64,
+        id: &str,
+    ) -> Result<(), Failure> {
+        let mut repository = connected.at(tip, Default::default())?;
+        repository.user = repository.head.committer.clone();
+        let git_ref = format!("refs/heads/{}", repository.default_branch);
+        let payload = repository.scheduled(cron, file);
+        let event = repository.told("schedule", payload, &About::Ref(git_ref))?;
+        let push = answer(connected, tip, minute).push;
+        let event = Event {
+            connected,
+            repository,
+            event,
+            push,
+            only: Some(file.to_owned()),
+            outside: false,
+            is_held: false,
+        };
+        self.intake.take_event(id, event)
+    }
+}
+
+fn answer(connected: &Connected, tip: &str, minute: u64) -> Answer {
+    let push = Pushed {
+        repository: connected.path.clone(),
+        old: String::new(),
+        new: tip.to_owned(),
+        git_ref: String::new(),
+        pusher: ("the clock".to_owned(), String::new()),
+        at: Timestamp(minute * MINUTE_MS),
+        event: Some("schedule".to_owned()),
+    };
+    let name = connected.name.clone();
+    Answer { push, name, runs: Vec::new(), said: Vec::new(), is_held: false }
+}
+
+/// The schedules in the workflow files of a commit, as far as they can be read.
+fn schedules(connected: &Connected, tip: &str) -> Result<Schedules, Failure> {
+    let repository = connected.at(tip, Default::default())?;
+    let event = repository.told("schedule", serde_json::json!({}), &About::Ref(String::new()))?;
+    let committed =
+        event.committed_files(&repository, &PrivateStore::passing(), files::WORKFLOWS)?;
+    let mut all = Vec::new();
+    for file in committed.unwrap_or_default() {
+        if file.is_link || !files::is_yaml(file.path.as_ref()) {
+            continue;
+        }
+        let (workflow, _) = workflow::read(&Source::new(file.path.clone(), &*file.text));
+        let Some(workflow) = workflow else { continue };
+        let of_file = workflow.on.get("schedule").map_or(&[][..], |it| &it.schedule[..]);
+        for Schedule { cron, timezone } in of_file {
+            let zone = match timezone {
+                Some(name) => TimeZone::get(&name.value),
+                None => Ok(TimeZone::UTC),
+            };
+            match zone {
+                Ok(zone) => all.push((file.path.clone(), cron.value.to_string(), zone)),
+                Err(_) => talk(&format!(
+                    "warning: {} of {} is not run by its schedule: its timezone is not known here",
+                    file.path, connected.name
+                )),
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn is_due(cron: &str, zone: &TimeZone, minute: u64) -> bool {
+    let seconds = i64::try_from(minute * 60).unwrap_or(i64::MAX);
+    let Ok(at) = jiff::Timestamp::from_second(seconds) else { return false };
+    let at = at.to_zoned(zone.clone());
+    workflow::is_due(
+        cron,
+        Calendar {
+            minute: at.minute().unsigned_abs().into(),
+            hour: at.hour().unsigned_abs().into(),
+            day: at.day().unsigned_abs().into(),
+            month: at.month().unsigned_abs().into(),
+            weekday: at.weekday().to_sunday_zero_offset().unsigned_abs().into(),
+        },
+    )
+}
