@@ -362,7 +362,8 @@ impl<'i> Planning<'i> {
                 environments: if outside { Vec::new() } else { connected.environments.clone() },
                 labels: connected.labels.clone(),
                 committed: true,
-                gated: true,
+                // No gate opens for code from outside: it runs in no environment.
+                gated: !outside,
                 outside,
                 let_in_by: None,
             },
@@ -425,7 +426,11 @@ impl<'i> Planning<'i> {
             let MatterKind::Environment(name) = &matter.kind else { continue };
             let job = &matter.job;
             let is_agreed = self.terms.environments.iter().any(|it| it.eq_ignore_ascii_case(name));
-            if let Some(why) = self.known.levels.refusal(name) {
+            if self.terms.outside {
+                said.push(format!(
+                    "the job {job} runs in the environment {name}, and code of a fork runs in none"
+                ));
+            } else if let Some(why) = self.known.levels.refusal(name) {
                 said.push(format!("the job {job} cannot run: {why}"));
             } else if !is_agreed && !gates::is_guarded(&self.connected, name)? {
                 said.push(format!(

@@ -391,7 +391,9 @@ jobs:
 
 #[test]
 fn code_of_forks_waits_and_gets_nothing() {
-    let it = Connected::of(&[("asks.yml", SECRETIVE)], false, &[]);
+    let ships = "on: pull_request\njobs: { ships: { environment: staging, runs-on: ubuntu-latest, steps: [{ run: 'echo x >> $MARKS/ships' }] } }\n";
+    let workflows = [("asks.yml", SECRETIVE), ("ships.yml", ships)];
+    let it = Connected::of(&workflows, false, &["--environment", "staging"]);
     let mirror = it.place.path("data/mirrors/octo/app.git");
     let state = it.place.path("data").display().to_string();
     for (kind, name) in [("secrets", "DEPLOY_KEY"), ("vars", "PLACE")] {
@@ -418,7 +420,12 @@ fn code_of_forks_waits_and_gets_nothing() {
     it.place.commit();
     it.push_to("hubot/app", "evil");
     it.github.open("octo/app", it.pull(1, "hubot/app", "evil")).expect("git does");
-    assert_eq!(it.told(1), [""]);
+    assert_eq!(
+        it.told(1),
+        [
+            ".github/workflows/ships.yml does not run: the job ships runs in the environment staging, and code of a fork runs in none"
+        ]
+    );
     assert_eq!(it.mark("asks"), "");
     let held = it.command(&["repositories", "held", "--format", "json"]);
     let held: Json = serde_json::from_str(&held.stdout).expect("one waits");
@@ -436,7 +443,8 @@ fn code_of_forks_waits_and_gets_nothing() {
     // A branch of the repository itself is trusted.
     it.push("own");
     it.github.open("octo/app", it.pull(2, "octo/app", "own")).expect("git does");
-    it.runs(2);
+    it.runs(3);
+    assert_eq!(it.mark("ships"), "x\n");
     assert!(it.mark("asks").contains("secret=[hunter2hunter2] var=[hunter2hunter2]"));
     let never = it.command(&["repositories", "add", "github:octo/app", "--forks", "never"]);
     assert_eq!(never.exit, 0, "{}", never.stderr);
