@@ -30,7 +30,7 @@ fn appended(store: &Arc<Store>, line: &Json) -> StreamId {
         StreamId::Deployment(_) => {
             store.ledger().append(stream, seq, at, &decoded::<DeploymentEvent>(&payload))
         }
-        StreamId::Release(_) => unreachable!("none is in it"),
+        StreamId::Release(_) | StreamId::Audit => unreachable!("none is in it"),
     };
     taken.expect("it is taken");
     stream

@@ -1,10 +1,14 @@
 //! `launchway serve`
 
+use std::fs::File;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::Scope as Threads;
 use std::time::Duration;
 
 use driver::Input;
@@ -55,11 +59,7 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     if let Some(user) = &args.unit {
         return print_unit(args, user, &data);
     }
-    let Some(_claim) = data.claim()? else {
-        let message = format!("a server runs on {} already", data.state.root().display());
-        return Err(Failure::new(Exit::Forbidden, message)
-            .hint("end that one, or give this one a folder of its own: --data DIR"));
-    };
+    let _claim = claimed(&data)?;
     let store = Store::open_with(data.state.root(), Durability::PowerLoss)
         .map_err(|error| Failure::caused(Exit::Missing, error))?;
     let store = Arc::new(store);
@@ -74,8 +74,8 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     let grace = Duration::from_secs(args.grace);
     let issuer = args.issuer.as_deref().map(issuer_url).transpose()?;
     let local = server.local_url();
-    let tokens = JobTokens::open(&data, Arc::clone(&store), issuer.as_deref(), (&reached, &local))?;
-    let tokens = Arc::new(tokens);
+    let reach = (&*reached, &*local);
+    let tokens = Arc::new(JobTokens::open(&data, Arc::clone(&store), issuer.as_deref(), reach)?);
     let driving = Driving::new(
         data.clone(),
         Arc::clone(&store),
@@ -84,8 +84,7 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
         (width, grace),
     );
     let handle = driving.handle();
-    let intake = Intake::new(data.clone(), Arc::clone(&store), handle.clone());
-    let intake = Arc::new(intake);
+    let intake = Arc::new(Intake::new(data.clone(), Arc::clone(&store), handle.clone()));
     let is_stopped = Arc::new(AtomicBool::new(false));
     let links = Arc::new(Links::of(data.clone()));
     let taking = Arc::new(Taking::new(Arc::clone(&intake), Arc::clone(&links))?);
@@ -95,26 +94,15 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     let face = Face::new(Arc::clone(&intake), Arc::clone(&taking), tokens, Arc::clone(&is_stopped));
     let stop = Stop::default();
     let signals = listen(handle, args.grace)?;
-    // A worker that goes on must not hold its end open.
-    let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
-    let (told, stop_intake) = pipe.map_err(|error| Failure::caused(Exit::Missing, error))?;
+    let (told, stop_intake) = stop_pipe()?;
     let couriers = vec![messages(args, &data, &store, &reached)?];
     let wakes: Vec<Wake> = couriers.iter().map(Courier::wake).collect();
     let woken = wakes.clone();
     hub.tell(move || woken.iter().for_each(Wake::now));
     say_ready(&reached, &data, first.as_deref());
+    let crew = Crew { intake, couriers, clock, taking, telling };
     let ended = std::thread::scope(|scope| {
-        scope.spawn(move || intake.run(&told));
-        for courier in couriers {
-            let is_stopped = Arc::clone(&is_stopped);
-            scope.spawn(move || courier.run(&|| is_stopped.load(Ordering::Relaxed)));
-        }
-        let (stop_clock, told) = channel();
-        scope.spawn(move || clock.run(&told));
-        let (stop_taking, told) = channel();
-        scope.spawn(move || taking.run(&told));
-        let (stop_telling, told) = channel();
-        scope.spawn(move || telling.run(&told));
+        let going = crew.begin(scope, told, &is_stopped);
         let driven = scope.spawn({
             let (stop, is_stopped) = (stop.clone(), Arc::clone(&is_stopped));
             move || {
@@ -128,12 +116,45 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
         });
         let folder = data.state.root();
         let served = server.run(store, folder, Arc::new(face), access, hub, stop);
-        drop((stop_intake, stop_clock, stop_taking, stop_telling));
+        drop((stop_intake, going));
         let driven = driven.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault));
         driven.and(served.map_err(listening))
     });
     signals.close();
     ended.map(|()| Exit::Done)
+}
+
+/// Those who work beside the loop, each on a thread of its own.
+struct Crew {
+    intake: Arc<Intake>,
+    couriers: Vec<Courier>,
+    clock: Clock,
+    taking: Arc<Taking>,
+    telling: Telling,
+}
+
+impl Crew {
+    /// They end when what is given back goes, the other end of `told`, and when `is_stopped` says so.
+    fn begin<'scope>(
+        self,
+        scope: &'scope Threads<'scope, '_>,
+        told: OwnedFd,
+        is_stopped: &Arc<AtomicBool>,
+    ) -> [Sender<()>; 3] {
+        let Crew { intake, couriers, clock, taking, telling } = self;
+        scope.spawn(move || intake.run(&told));
+        for courier in couriers {
+            let is_stopped = Arc::clone(is_stopped);
+            scope.spawn(move || courier.run(&|| is_stopped.load(Ordering::Relaxed)));
+        }
+        let (stop_clock, told) = channel();
+        scope.spawn(move || clock.run(&told));
+        let (stop_taking, told) = channel();
+        scope.spawn(move || taking.run(&told));
+        let (stop_telling, told) = channel();
+        scope.spawn(move || telling.run(&told));
+        [stop_clock, stop_taking, stop_telling]
+    }
 }
 
 /// Whoever tells people of runs. Everything that an earlier server had under way was interrupted.
@@ -199,6 +220,22 @@ fn issuer_url(url: &str) -> Result<String, Failure> {
     Err(Failure::new(Exit::Usage, message).hint("such as https://tokens.example.com"))
 }
 
+/// The right to be the server of the folder.
+fn claimed(data: &DataFolder) -> Result<File, Failure> {
+    if let Some(claim) = data.claim()? {
+        return Ok(claim);
+    }
+    let message = format!("a server runs on {} already", data.state.root().display());
+    Err(Failure::new(Exit::Forbidden, message)
+        .hint("end that one, or give this one a folder of its own: --data DIR"))
+}
+
+/// What tells the intake to end, and what it hears of it. A worker that goes on must not hold one open.
+fn stop_pipe() -> Result<(OwnedFd, OwnedFd), Failure> {
+    rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+        .map_err(|error| Failure::caused(Exit::Missing, error))
+}
+
 /// A unit that starts the server with the same words.
 fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
     let missing = |error| Failure::caused(Exit::Missing, anyhow::Error::new(error));
@@ -214,7 +251,9 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
     words.extend(private.flat_map(|host| ["--private-receiver".to_owned(), host.clone()]));
     words.extend(args.unencrypted.then(|| "--unencrypted".to_owned()));
     let is_json = args.log_format == LogFormat::Json;
-    words.extend(is_json.then(|| ["--log-format".to_owned(), "json".to_owned()]).into_iter().flatten());
+    words.extend(
+        is_json.then(|| ["--log-format".to_owned(), "json".to_owned()]).into_iter().flatten(),
+    );
     let user = if user.is_empty() { person().name.to_string() } else { user.to_owned() };
     out(target_host::server_unit(&program, &words, Some(&user)).trim_end());
     talk(
