@@ -16,8 +16,8 @@ jobs:
         background: true
         run: |
           trap 'echo = closes; exit 0' INT
-          touch served
           echo = serves
+          touch served
           while true; do sleep 0.02; done
       - name: Ask
         run: |

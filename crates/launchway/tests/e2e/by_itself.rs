@@ -47,7 +47,7 @@ fn only_what_touches_the_paths_is_deployed_where_nobody_starts_it() {
         &project,
         &["--format", "json"],
         &expect![[r#"
-        exit 0, {"version": "1.0"} 
+        exit 0, {"version": "1.0"} {"type":"nothing_deployed","environment":"staging","why":"nothing of app/**, !app/*.md changed since 1.0"}
     "#]],
     );
     // A person is not bound by it.

@@ -22,7 +22,9 @@ fn everything(serving: &Serving) -> Vec<u8> {
     let mut all = Vec::new();
     let mut folders = vec![serving.place.path("data")];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("a folder of ours") {
+        // What a job leaves goes meanwhile.
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        for entry in entries {
             let path = entry.expect("an entry").path();
             match path.is_dir() {
                 true => folders.push(path),
@@ -100,7 +102,7 @@ fn secrets_are_taken_and_never_given_and_all_of_it_is_written_down() {
         format!("{} {} {}{refused} ({})\n", it["actor"], it["action"], it["object"], it["source"])
     });
     // Who runs the tests is not known.
-    let is_known = |it: &String| !it.contains("(command)");
+    let is_known = |it: &String| !it.contains("(\"command\")");
     let lines: String = lines.filter(is_known).collect();
     let commit = serving.get("/api/v1/runs/1").json()["commit"].to_string();
     expect![[r#"
