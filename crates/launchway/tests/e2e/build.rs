@@ -297,6 +297,7 @@ fn an_image_is_built_once_deployed_by_its_digest_and_promoted_to_another_registr
           4. api/stabilise  waits until ECS has completed the deployment, or given it up
              nothing to undo
         api: if it fails, it goes back to production:1
+        api: nobody asks whether it works: a task that started is taken for one that does
         plan HASH
         exit 0
     "#]]);
