@@ -60,6 +60,8 @@ pub enum Input {
         /// What.
         answer: scheduler::Answer,
     },
+    /// Which machines take jobs from now on.
+    Places(Vec<scheduler::Place>),
     /// Leave everything as it is and go: the workers notice by themselves.
     Detach,
     /// The same without waiting for anybody: workers that outlive their driver go on.

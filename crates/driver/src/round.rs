@@ -168,6 +168,11 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         &self.definitions
     }
 
+    /// Which machines take jobs: before the first round, which leases what is ready.
+    pub fn set_places(&mut self, places: Vec<scheduler::Place>) {
+        self.definitions.set_places(places);
+    }
+
     /// The one who watches.
     pub fn observer(&self) -> &O {
         &self.observer
@@ -336,6 +341,10 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
                 let read = self.gate(stream, &job, at);
                 let answer = scheduler::Input::Answer { stream, job, answer, at };
                 read.into_iter().chain([answer]).collect()
+            }
+            Input::Places(places) => {
+                self.set_places(places);
+                Vec::new()
             }
             Input::Detach | Input::Leave => Vec::new(),
         }

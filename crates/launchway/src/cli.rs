@@ -12,6 +12,7 @@ mod examples;
 mod init;
 mod metrics;
 mod notify;
+mod runners;
 mod runs;
 mod secrets;
 mod serve;
@@ -35,6 +36,7 @@ pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
 pub(crate) use init::{InitArgs, InitTarget};
 pub(crate) use metrics::{Figure, MetricsArgs};
 pub(crate) use notify::{NotifyCommand, NotifyListArgs};
+pub(crate) use runners::RunnersCommand;
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
 pub(crate) use secrets::{GroupArgs, SecretGroup, SecretsCommand, VarsCommand};
 pub(crate) use serve::{
@@ -161,6 +163,9 @@ pub(crate) enum Command {
     /// Prove the journal unaltered, and print every decision in it
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Look after the machines that take jobs of a server
+    #[command(subcommand)]
+    Runners(RunnersCommand),
     /// Delete what is past, and what nothing needs any more
     Prune(PruneArgs),
     /// Write manual pages, one for each command

@@ -32,6 +32,7 @@ mod releases;
 mod repositories;
 mod rollback;
 mod run;
+mod runners;
 pub(crate) mod runs;
 mod scale;
 mod secrets;
@@ -95,6 +96,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
             None => environments::run(&args.settings, &state()?)?,
         },
         Command::Doctor(args) => doctor::run(&args, &state()?)?,
+        Command::Runners(command) => runners::run(&command)?,
         Command::Notify(command) => notify::run(&command, &state()?)?,
         Command::Issuer(command) => issuer::run(&command, &state()?)?,
         Command::Init(args) => init::run(&args)?,

@@ -196,7 +196,8 @@ impl Client {
                 continue;
             }
             let none = || Failure::new(Exit::Missing, format!("run {name} begins with no run"));
-            let view = view.ok_or_else(none)?;
+            let mut view = view.ok_or_else(none)?;
+            view.waits = part.waits;
             let standing = match (view.conclusion, part.unattended) {
                 (Some(_), _) => Standing::Over,
                 (None, true) => Standing::Unattended,
@@ -330,6 +331,20 @@ impl Client {
     /// Runs a workflow of a repository; the run that was made.
     pub(crate) fn dispatch(&self, repository: &str, wanted: &Json) -> Result<String, Failure> {
         self.made(&format!("/api/v1/repositories/{repository}/dispatches"), wanted)
+    }
+
+    /// Its runners, and the jobs that wait for one.
+    pub(crate) fn runners(&self) -> Result<Json, Failure> {
+        self.get("/api/v1/runners")
+    }
+
+    /// Has a runner `drain` or `resume`.
+    pub(crate) fn set_runner(&self, name: &str, verb: &str) -> Result<(), Failure> {
+        // What could not stand in a path is no name of a runner.
+        if !name.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_.".contains(&it)) {
+            return Err(Failure::new(Exit::Usage, format!("there is no runner `{name}`")));
+        }
+        self.post(&format!("/api/v1/runners/{name}/{verb}"), None, &Json::Null).map(drop)
     }
 
     /// The names of the repositories that it runs.

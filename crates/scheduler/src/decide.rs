@@ -223,7 +223,9 @@ pub fn decide(state: &State, definitions: &Definitions, input: Input) -> Result<
         }
         Input::GateRead { stream, job, read, at } => gate::read(state, stream, &job, read, at),
         Input::Answer { stream, job, answer, at } => gate::answer(state, stream, &job, answer, at),
-        Input::Lease { width, tracking, at } => Ok(advance::lease(state, width, &tracking, at)),
+        Input::Lease { width, tracking, at } => {
+            Ok(advance::lease(state, definitions, (width, &tracking), at))
+        }
         Input::Advance { at } => Ok(advance::advance(state, definitions, at)),
     }
 }

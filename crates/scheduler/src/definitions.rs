@@ -12,12 +12,14 @@ use syntax::{Diagnostic, Severity, Source};
 use workflow::{Job, Uses, Workflow};
 
 use crate::contexts;
+use crate::place::Place;
 
 /// The files of every open run.
 #[derive(Debug, Default)]
 pub struct Definitions {
     runs: BTreeMap<StreamId, Files>,
     elsewhere: BTreeMap<String, Arc<str>>,
+    places: Vec<Place>,
 }
 
 /// The files of one run, and the contexts that are the same for all its jobs.
@@ -65,6 +67,16 @@ impl Definitions {
     /// The groups that others have.
     pub fn elsewhere(&self) -> &BTreeMap<String, Arc<str>> {
         &self.elsewhere
+    }
+
+    /// The machines that take jobs. Where none is known, whoever drives takes any.
+    pub fn set_places(&mut self, places: Vec<Place>) {
+        self.places = places;
+    }
+
+    /// The machines that take jobs.
+    pub fn places(&self) -> &[Place] {
+        &self.places
     }
 
     /// The files of a run.

@@ -31,8 +31,10 @@
 //! A job that names an environment of a server stands at its gate between `due` and `free`: what the
 //! rules ask is read outside (`decide/gate.rs`), what people say is counted here.
 //!
-//! Absent on purpose: reading those rules, the
-//! choice of a machine by `runs-on` (labels are recorded), secrets' values.
+//! Labels are looked at where machines are known ([`Definitions::set_places`]): a job that none of them
+//! takes waits, and [`unserved`] says why.
+//!
+//! Absent on purpose: reading those rules, secrets' values.
 
 mod contexts;
 mod decide;
@@ -44,6 +46,7 @@ mod invariants;
 mod limits;
 mod pending;
 mod permissions;
+mod place;
 mod plan;
 mod secrets;
 mod spec;
@@ -55,6 +58,7 @@ pub use definitions::{Definitions, Files, called_key};
 pub use evolve::{IllegalMove, evolve};
 pub use invariants::{Broken, INVARIANTS, Invariant, check};
 pub use pending::{Command, pending};
+pub use place::{Place, Unserved, is_linux_label, unserved};
 pub use plan::{Fault, Foreseen, foresee_call, host_port, is_wanted};
 pub use spec::{SpecError, Surroundings, job_spec};
 pub use state::{GroupTurn, HeldGroup, JobView, Run, State};

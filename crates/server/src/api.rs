@@ -7,6 +7,7 @@ mod dispatch;
 pub(crate) mod metrics;
 mod openapi;
 mod run_tests;
+mod runners;
 mod secrets;
 
 pub(crate) use approvals::given;
@@ -74,6 +75,7 @@ fn operations() -> impl Iterator<Item = &'static Operation> {
         .chain(approvals::OPERATIONS)
         .chain(audit::OPERATIONS)
         .chain(secrets::OPERATIONS)
+        .chain(runners::OPERATIONS)
 }
 
 /// Those about runs, repositories and the journal.
@@ -301,7 +303,8 @@ async fn list_events(
             return Err(Problem::not_found("There is no such run."));
         }
         let (run, attempt) = stream.as_run().expect("the stream of a run");
-        Ok(Json(RunEvents { run, attempt, unattended: !app.engine.is_attended(stream), events }))
+        let (unattended, waits) = (!app.engine.is_attended(stream), app.engine.waits(stream));
+        Ok(Json(RunEvents { run, attempt, unattended, waits, events }))
     })
     .await
 }

@@ -128,8 +128,10 @@ impl App {
     /// A run, folded.
     pub(crate) fn view(&self, stream: StreamId) -> Result<RunView, Problem> {
         let events = self.store.read(stream, Seq(0))?;
-        RunView::of(events.iter().map(|envelope| &envelope.event))
-            .ok_or_else(|| Problem::not_found("There is no such run."))
+        let view = RunView::of(events.iter().map(|envelope| &envelope.event));
+        let mut view = view.ok_or_else(|| Problem::not_found("There is no such run."))?;
+        view.waits = self.engine.waits(stream);
+        Ok(view)
     }
 
     /// The newest attempt of a run that began, or the one that is named.
@@ -229,6 +231,9 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/secrets", get(pages::secrets).post(pages::kept))
         .route("/approvals", get(pages::approvals))
         .route("/approvals/{run}/{job}", get(pages::approval).post(pages::answered))
+        .route("/runners", get(pages::runners))
+        .route("/runners/{name}/drain", post(pages::drain_runner))
+        .route("/runners/{name}/resume", post(pages::resume_runner))
         .route("/dispatch", get(pages::dispatch).post(pages::dispatched))
         .route("/deployments", get(pages::deployments))
         .route("/deployments/{id}", get(pages::deployment))

@@ -1,6 +1,8 @@
 //! What the pages may ask of whoever drives runs. The server decides nothing itself.
 
-use event::{StreamId, Timestamp};
+use std::collections::BTreeMap;
+
+use event::{JobKey, StreamId, Timestamp};
 
 use crate::approvals::GateAnswer;
 use crate::dispatch::{Dispatch, Offer};
@@ -59,6 +61,41 @@ pub struct Workers {
     pub busy: usize,
     /// Jobs that are ready and wait for one.
     pub ready: usize,
+}
+
+/// A machine that takes jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runner {
+    /// What it is called.
+    pub name: String,
+    /// Labels that it has besides those that mean any Linux machine.
+    pub labels: Vec<String>,
+    /// Jobs at a time.
+    pub capacity: usize,
+    /// Jobs that run there now.
+    pub busy: usize,
+    /// What it takes.
+    pub takes: Takes,
+}
+
+/// What a runner takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// Jobs whose labels it has.
+    Jobs,
+    /// No job any more; what runs there goes on.
+    Nothing,
+}
+
+/// A job that is ready and has no worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingJob {
+    /// Its run.
+    pub stream: StreamId,
+    /// The job.
+    pub job: JobKey,
+    /// Why, as a sentence about it.
+    pub why: String,
 }
 
 /// A repository whose pushes are run.
@@ -141,6 +178,21 @@ pub trait Engine: Send + Sync {
 
     /// How busy the workers are.
     fn workers(&self) -> Workers;
+
+    /// The machines that take jobs.
+    fn runners(&self) -> Vec<Runner>;
+
+    /// Jobs that are ready and have no worker, in the order of their turn.
+    fn queue(&self) -> Vec<WaitingJob>;
+
+    /// Why jobs of a run that are ready have no worker, each as a sentence about it.
+    fn waits(&self, stream: StreamId) -> BTreeMap<JobKey, String>;
+
+    /// Says what a runner takes from now on.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it cannot be kept.
+    fn set_runner(&self, name: &str, takes: Takes) -> Result<(), Refused>;
 
     /// Ends a run. What it has begun ends in its own order.
     ///

@@ -46,8 +46,8 @@ pub use access::{Access, AccessError, Scope, Token};
 pub use approvals::{AnswerSaid, GateAnswer};
 pub use dispatch::{Dispatch, InputForm, Offer, OfferedInput, OfferedWorkflow};
 pub use engine::{
-    Again, ConnectedRepository, Engine, GuardedEnvironment, Push, Received, Refused, Webhook, Why,
-    Workers,
+    Again, ConnectedRepository, Engine, GuardedEnvironment, Push, Received, Refused, Runner, Takes,
+    WaitingJob, Webhook, Why, Workers,
 };
 pub use hub::Hub;
 pub use keep::{KeepWish, KeptKind, KeptName};

@@ -1,8 +1,9 @@
 //! What goes over the wire: the shapes of the API, which `runs list|show --format json` prints too.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use event::{Attempt, Conclusion, RunEvent, RunId, Seq, Status, Timestamp};
+use event::{Attempt, Conclusion, JobKey, RunEvent, RunId, Seq, Status, Timestamp};
 use mask::MaskedText;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -74,6 +75,9 @@ pub struct RunEvents {
     pub attempt: Attempt,
     /// Nobody sees to it that it goes on.
     pub unattended: bool,
+    /// Why jobs that are ready have no worker, by job: the journal does not know.
+    #[serde(default)]
+    pub waits: BTreeMap<JobKey, String>,
     /// The events, in order.
     pub events: Vec<StoredEvent>,
 }

@@ -36,6 +36,8 @@ pub struct RunView {
     pub notes: Vec<Note>,
     /// Artifacts by their name; the newest where one was overwritten.
     pub artifacts: BTreeMap<MaskedText, ArtifactView>,
+    /// What whoever drives it says of jobs that are ready: the journal does not know why they wait.
+    pub waits: BTreeMap<JobKey, String>,
     /// Where each job stands in `jobs`.
     places: BTreeMap<JobKey, usize>,
     /// Jobs that only a person or somebody's end can move.
@@ -140,6 +142,7 @@ impl RunView {
             counts: JobCounts::default(),
             notes: Vec::new(),
             artifacts: BTreeMap::new(),
+            waits: BTreeMap::new(),
             places: BTreeMap::new(),
             blocked: 0,
             begun: false,

@@ -28,7 +28,8 @@ impl RunView {
             return Some(format!("was lost: {}; nothing was decided about it yet", loss.reason));
         }
         if job.status == Status::Queued {
-            return Some("is ready and waits for a worker".to_owned());
+            let said = self.waits.get(key).cloned();
+            return Some(said.unwrap_or_else(|| "is ready and waits for a worker".to_owned()));
         }
         let open: Vec<&str> = job
             .needs

@@ -550,6 +550,24 @@ Examples:
   launchway audit export --data /srv/launchway | jq -c 'select(.refused)'
   launchway audit export --format csv > decisions.csv";
 
+/// `launchway runners list`
+pub(super) const RUNNERS_LIST: &str = "\
+Examples:
+  launchway runners list --server https://ci.example.com
+  launchway runners list --server https://ci.example.com --format json
+
+Each job that is ready and has no runner stands below, in the order of its turn, with the reason. docs/runners.md";
+
+/// `launchway runners drain`
+pub(super) const RUNNERS_DRAIN: &str = "\
+Examples:
+  launchway runners drain launchway --server https://ci.example.com      before its machine is worked on";
+
+/// `launchway runners resume`
+pub(super) const RUNNERS_RESUME: &str = "\
+Examples:
+  launchway runners resume launchway --server https://ci.example.com";
+
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};

@@ -34,6 +34,9 @@ pub(crate) struct ServeArgs {
     /// Jobs at a time [default: the number of processors]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
+    /// A label or group of runs-on that this machine has; may be given several times
+    #[arg(long = "label", value_name = "LABEL")]
+    pub(crate) labels: Vec<String>,
     /// On Ctrl-C: how long jobs that run are waited for; they go on without it afterwards
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub(crate) grace: u64,

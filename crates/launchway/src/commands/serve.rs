@@ -28,7 +28,7 @@ use crate::serving::github::Links;
 use crate::serving::github::taking::Taking;
 use crate::serving::github::telling::Telling;
 use crate::serving::hook::Reached;
-use crate::serving::{Clock, Driving, Face, Intake, JobTokens};
+use crate::serving::{Clock, Driving, Face, Intake, JobTokens, Machines};
 use crate::telling::Served;
 use crate::terminal::style::{out, talk};
 use crate::terminal::time::now;
@@ -60,9 +60,8 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
         return print_unit(args, user, &data);
     }
     let _claim = claimed(&data)?;
-    let store = Store::open_with(data.state.root(), Durability::PowerLoss)
-        .map_err(|error| Failure::caused(Exit::Missing, error))?;
-    let store = Arc::new(store);
+    let store = Store::open_with(data.state.root(), Durability::PowerLoss);
+    let store = Arc::new(store.map_err(|error| Failure::caused(Exit::Missing, error))?);
     let server = Server::bind(Options { listen: args.listen, url }).map_err(listening)?;
     let reached = server.url();
     data::write(&data.path("server.json"), &Reached { url: reached.clone() })?;
@@ -81,6 +80,7 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
         Arc::clone(&store),
         hub.clone(),
         Arc::clone(&tokens),
+        Machines::new(data.clone(), args.labels.clone()),
         (width, grace),
     );
     let handle = driving.handle();
@@ -245,6 +245,7 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
     let mut words = vec!["--data".to_owned(), folder.display().to_string()];
     words.extend(["--listen".to_owned(), args.listen.to_string()]);
     words.extend(args.url.iter().flat_map(|url| ["--url".to_owned(), url.clone()]));
+    words.extend(args.labels.iter().flat_map(|it| ["--label".to_owned(), it.clone()]));
     words.extend(args.jobs.iter().flat_map(|jobs| ["--jobs".to_owned(), jobs.to_string()]));
     words.extend(args.issuer.iter().flat_map(|url| ["--issuer".to_owned(), url.clone()]));
     let private = args.private_receivers.iter();

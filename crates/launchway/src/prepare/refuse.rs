@@ -11,12 +11,6 @@ use workflow::{JobBody, Step, StepBody, StepsJob, Template, TemplateKey, Templat
 
 use super::foreseen::{ForeseenJob, Known};
 
-/// Labels that mean "a Linux machine", whatever its processor.
-const LINUX_LABELS: &[&str] = &["self-hosted", "linux"];
-/// Labels of processors, by the names that Rust gives them.
-const PROCESSOR_LABELS: &[(&str, &[&str])] =
-    &[("x86_64", &["x64", "x86_64"]), ("aarch64", &["arm64", "aarch64"])];
-
 /// The machine that jobs are to run on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine<'a> {
@@ -35,22 +29,16 @@ impl<'a> Machine<'a> {
     /// Whether a label means this machine: `ubuntu-*`, the usual words of self-hosted Linux runners
     /// with this processor, and what the person mapped.
     pub(crate) fn has(&self, label: &str) -> bool {
-        let label = label.to_lowercase();
-        if self.is_mapped(&label) || LINUX_LABELS.contains(&&*label) {
-            return true;
-        }
-        let own = PROCESSOR_LABELS.iter().find(|(name, _)| *name == self.processor);
-        if own.is_some_and(|(_, labels)| labels.contains(&&*label)) {
-            return true;
-        }
-        // `ubuntu-24.04-arm` says what it is; `ubuntu-latest` is taken for "a Linux machine".
-        label.starts_with("ubuntu-") && (!label.contains("-arm") || self.processor == "aarch64")
+        self.is_mapped(label) || scheduler::is_linux_label(label, self.processor)
     }
 
     fn is_mapped(&self, name: &str) -> bool {
         self.mapped.iter().any(|it| it.eq_ignore_ascii_case(name))
     }
 }
+
+/// The rule of a label that this machine has not. A server has such a job wait.
+pub(crate) const UNKNOWN_LABEL: &str = "unknown-label";
 
 /// Everything in the jobs that needs what is not here.
 pub(crate) fn refusals(jobs: &[ForeseenJob<'_>], machine: Machine<'_>) -> Vec<Diagnostic> {
@@ -273,7 +261,7 @@ impl Refusals<'_, '_> {
             };
             if !is_here && seen.insert(text.to_lowercase()) {
                 let message = not_here(self.machine, kind, &text, self.id());
-                self.refuse("unknown-label", span, message, &remedy(&text));
+                self.refuse(UNKNOWN_LABEL, span, message, &remedy(&text));
             }
         }
     }

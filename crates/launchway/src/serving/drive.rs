@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use driver::{
     GroupLocks, Grown, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell, Workers,
@@ -17,11 +17,12 @@ use event::{BlobId, Conclusion, JobDefinition, JobKey, RunEvent, RunRequest, Str
 use mask::MaskedText;
 use ports::Lease;
 use repository::HeldStore;
-use scheduler::{Answer, GateRead, Surroundings};
+use scheduler::{Answer, GateRead, Surroundings, Unserved};
 use server::Hub;
 use store::{Store, Sums};
 
 use super::data::DataFolder;
+use super::places::Machines;
 use super::take_up::take_up;
 use super::tokens::JobTokens;
 use super::{gates, stood};
@@ -31,6 +32,11 @@ use crate::cli::{AgainArgs, Format};
 use crate::engine::{Engine, log_of, tracking};
 use crate::exit::{Exit, Failure};
 use crate::terminal::style::talk;
+
+/// A longer queue is not looked through after each round ...
+const QUEUE_AT_ONCE: usize = 200;
+/// ... but this often.
+const QUEUE_LOOK: Duration = Duration::from_millis(200);
 
 /// How long the loop may take to write down that a run exists.
 const CREATE_PATIENCE: Duration = Duration::from_secs(30);
@@ -52,6 +58,9 @@ struct Shared {
     width: usize,
     busy: AtomicUsize,
     ready: AtomicUsize,
+    /// Jobs that are ready and have no worker, as the loop saw them last.
+    queue: Mutex<Vec<(StreamId, JobKey, Unserved)>>,
+    places: Machines,
     data: DataFolder,
 }
 
@@ -94,6 +103,23 @@ impl Handle {
 
     pub(crate) fn width(&self) -> usize {
         self.0.width
+    }
+
+    /// The machines that take jobs.
+    pub(crate) fn places(&self) -> &Machines {
+        &self.0.places
+    }
+
+    /// Jobs that are ready and have no worker, in the order of their turn.
+    pub(crate) fn queue(&self) -> Vec<(StreamId, JobKey, Unserved)> {
+        self.0.queue.lock().expect("nobody panics while holding the queue").clone()
+    }
+
+    /// Those of one run.
+    pub(crate) fn waits(&self, stream: StreamId) -> Vec<(JobKey, Unserved)> {
+        let queue = self.0.queue.lock().expect("nobody panics while holding the queue");
+        let own = queue.iter().filter(|(it, ..)| *it == stream);
+        own.map(|(_, job, why)| (job.clone(), why.clone())).collect()
     }
 
     /// Jobs that run, and jobs that could.
@@ -194,6 +220,7 @@ impl Driving {
         store: Arc<Store>,
         hub: Hub,
         tokens: Arc<JobTokens>,
+        places: Machines,
         (width, grace): (usize, Duration),
     ) -> Driving {
         let (sender, inputs) = channel();
@@ -206,6 +233,8 @@ impl Driving {
             width: width.max(1),
             busy: AtomicUsize::new(0),
             ready: AtomicUsize::new(0),
+            queue: Mutex::default(),
+            places,
             data,
         }));
         Driving { store, hub, grace, tokens, handle, inputs }
@@ -247,11 +276,19 @@ impl Driving {
         let settings = Settings { width: handle.width(), tracking: tracking()? };
         let round = Loop::new(settings, Arc::clone(&store), workers, home, watcher);
         let mut shell = Shell::new(round, inputs);
+        shell.inner().set_places(handle.places().all()?);
         take_up(&handle, &store, shell.inner())?;
         if let Err(error) = shell.inner().hold_groups() {
             talk(&format!("warning: {error}"));
         }
+        let mut last_look: Option<Instant> = None;
         let mut looked = |round: &Loop<_, _, ServerHome<'_>, Watcher<'_>>| {
+            let ready = round.state().jobs_ready();
+            if ready <= QUEUE_AT_ONCE || last_look.is_none_or(|at| at.elapsed() > QUEUE_LOOK) {
+                let queue = scheduler::unserved(round.state(), round.definitions());
+                *handle.0.queue.lock().expect("nobody panics while holding the queue") = queue;
+                last_look = Some(Instant::now());
+            }
             handle.0.busy.store(round.state().leases_open(), Ordering::Relaxed);
             handle.0.ready.store(round.state().jobs_ready(), Ordering::Relaxed);
         };
@@ -286,7 +323,8 @@ impl Home for ServerHome<'_> {
                 secrets: Vec::new(),
                 secret_file: None,
                 environments: Vec::new(),
-                labels: Vec::new(),
+                // What this machine has besides: nothing is asked of it that it was not given.
+                labels: handle.places().labels.iter().map(|it| format!("{it}=host")).collect(),
                 offline: false,
                 format: Format::Human,
             };

@@ -1,28 +1,32 @@
 //! What the pages may ask for, answered by the loop, the inbox, and the data folder.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use driver::{Input, Owner};
-use event::{CancelReason, Conclusion, Digest, Seq, StreamId, WaitReason};
+use event::{CancelReason, Conclusion, Digest, JobKey, Seq, StreamId, WaitReason};
 use mask::MaskedText;
 use ports::Journal as _;
 use scheduler::Rerun;
 use serde::{Deserialize, Serialize};
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, GateAnswer, GuardedEnvironment,
-    KeepWish, KeptName, Offer, Push, Received, Refused, Webhook, Why, Workers,
+    KeepWish, KeptName, Offer, Push, Received, Refused, Runner, Takes, WaitingJob, Webhook, Why,
+    Workers,
 };
 use views::RunView;
 
 use super::github::taking::Taking;
 use super::hook::Answer;
 use super::intake::{Intake, Order, Ordered};
+use super::places::sentence;
 use super::repositories;
 use super::tokens::JobTokens;
 use super::{data, dispatch, gates, keeping};
 use crate::commands::look_ahead;
 use crate::exit::{Exit, Failure};
+use crate::prepare::refuse::UNKNOWN_LABEL;
 use crate::state::StateFolder;
 use crate::terminal::time::now;
 use crate::{again, kept};
@@ -111,6 +115,8 @@ impl Face {
             let carried = crate::commands::carried(store, stream, &which)?;
             let mut findings = Vec::new();
             let _ = look_ahead(std::slice::from_ref(&request), &request.terms, &mut findings);
+            // A label that no machine has today is waited for.
+            findings.retain(|it| it.rule != UNKNOWN_LABEL);
             if let Some(finding) = findings.first() {
                 return Err(Failure::new(Exit::Refused, &finding.message));
             }
@@ -202,6 +208,39 @@ impl Engine for Face {
     fn workers(&self) -> Workers {
         let (busy, ready) = self.intake.handle.load();
         Workers { width: self.intake.handle.width(), busy, ready }
+    }
+
+    fn runners(&self) -> Vec<Runner> {
+        let handle = &self.intake.handle;
+        let (busy, _) = handle.load();
+        let line = |place: scheduler::Place| Runner {
+            name: place.name.to_string(),
+            labels: place.labels,
+            capacity: handle.width(),
+            busy,
+            takes: if place.is_drained { Takes::Nothing } else { Takes::Jobs },
+        };
+        // Where it cannot be read what is drained, nothing is said to be.
+        handle.places().all().unwrap_or_default().into_iter().map(line).collect()
+    }
+
+    fn queue(&self) -> Vec<WaitingJob> {
+        let queue = self.intake.handle.queue().into_iter();
+        let waiting =
+            queue.map(|(stream, job, why)| WaitingJob { stream, job, why: sentence(&why) });
+        waiting.collect()
+    }
+
+    fn waits(&self, stream: StreamId) -> BTreeMap<JobKey, String> {
+        let waiting = self.intake.handle.waits(stream).into_iter();
+        waiting.map(|(job, why)| (job, sentence(&why))).collect()
+    }
+
+    fn set_runner(&self, name: &str, takes: Takes) -> Result<(), Refused> {
+        let handle = &self.intake.handle;
+        handle.places().set(name, takes).map_err(refused)?;
+        handle.send(Input::Places(handle.places().all().map_err(refused)?));
+        Ok(())
     }
 
     fn cancel(&self, stream: StreamId, by: &str) -> Result<(), Refused> {

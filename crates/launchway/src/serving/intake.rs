@@ -38,6 +38,7 @@ use crate::agree::MatterKind;
 use crate::cli::{EventArgs, Format};
 use crate::commands::look_ahead;
 use crate::exit::{Exit, Failure};
+use crate::prepare::refuse::UNKNOWN_LABEL;
 use crate::prepare::{self, Chosen, Numbers, Situation, called, inputs};
 use crate::remote::RemoteFiles;
 use crate::select::{self, Candidate, Choice};
@@ -504,6 +505,8 @@ impl<'i> Planning<'i> {
             }
             Err(finding) => findings.push(*finding),
         }
+        // A label that no machine has today may have one tomorrow: the job waits, and says for what.
+        findings.retain(|it| it.rule != UNKNOWN_LABEL);
         said.extend(rendered(&findings));
         if !said.is_empty() {
             return Ok(Err(said));

@@ -158,6 +158,12 @@ impl Serving {
         assert!(self.server.wait().expect("it was started").success());
     }
 
+    /// The same with more arguments, from now on.
+    pub(crate) fn restart_with(&mut self, more: &[&str]) {
+        self.more.extend(more.iter().map(|it| (*it).to_owned()));
+        self.restart();
+    }
+
     pub(crate) fn restart(&mut self) {
         (self.server, self.url) = start(&self.place, &self.more);
     }

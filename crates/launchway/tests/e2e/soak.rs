@@ -5,6 +5,8 @@
 //! `LAUNCHWAY_SOAK_SEED` repeats a soak, `LAUNCHWAY_SOAK_ROUNDS` makes it longer. The instants are the
 //! same each time, what the machine does in them is not.
 
+mod server;
+
 use std::collections::BTreeMap;
 use std::process::Child;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

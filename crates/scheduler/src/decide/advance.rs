@@ -40,7 +40,12 @@ pub(super) fn advance<'s>(
 }
 
 /// Gives ready jobs to workers, oldest first.
-pub(super) fn lease(state: &State, width: usize, tracking: &str, at: Timestamp) -> Decided {
+pub(super) fn lease(
+    state: &State,
+    definitions: &Definitions,
+    (width, tracking): (usize, &str),
+    at: Timestamp,
+) -> Decided {
     let free = width.saturating_sub(state.leases_open());
     let mut fences: BTreeMap<StreamId, Fence> = BTreeMap::new();
     let mut ports: BTreeSet<u16> = state.ports.keys().copied().collect();
@@ -50,6 +55,10 @@ pub(super) fn lease(state: &State, width: usize, tracking: &str, at: Timestamp) 
             break;
         }
         let run = &state.runs[stream];
+        let demand = run.node(*id).definition.as_ref().and_then(|it| it.runner.as_ref());
+        if !definitions.is_served(demand, &run.request().terms) {
+            continue;
+        }
         // Jobs that want one port of the machine run in turn (`design` 8.11).
         let wanted = run.node(*id).host_ports();
         if wanted.iter().any(|port| ports.contains(port)) {

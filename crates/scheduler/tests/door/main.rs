@@ -7,4 +7,5 @@ mod groups;
 mod harness;
 mod linear;
 mod matrices;
+mod places;
 mod workflows;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Operation, approvals, audit, dispatch, operations, secrets};
+use super::{Operation, approvals, audit, dispatch, operations, runners, secrets};
 
 /// OpenAPI 3.1.
 pub(super) fn document() -> Json {
@@ -124,6 +124,7 @@ fn schemas() -> Json {
                 ("run", number()),
                 ("attempt", number()),
                 ("unattended", yes_no()),
+                ("waits", json!({ "type": "object", "additionalProperties": text() })),
                 ("events", many(named("StoredEvent"))),
             ],
             &[],
@@ -139,8 +140,14 @@ fn schemas() -> Json {
         "RunTests": super::run_tests::schema(),
         "PushList": object(&[("pushes", many(push()))], &[]),
     });
-    for (name, schema) in
-        [dispatch::schemas(), approvals::schemas(), audit::schemas(), secrets::schemas()].concat()
+    for (name, schema) in [
+        dispatch::schemas(),
+        approvals::schemas(),
+        audit::schemas(),
+        secrets::schemas(),
+        runners::schemas(),
+    ]
+    .concat()
     {
         schemas[name] = schema;
     }

@@ -1,0 +1,95 @@
+//! A server that is killed, or told to end, at instants that a seed chooses, while thousands of jobs
+//! run: each job runs once, and its log is, byte for byte, what its steps wrote into a file of theirs.
+//!
+//! `LAUNCHWAY_CHAOS_JOBS` says how many jobs.
+
+use std::time::{Duration, Instant};
+
+use super::{Random, say};
+use crate::harness::wait_until;
+use crate::serving::Serving;
+
+const JOBS: u64 = 2_000;
+/// Jobs of one push.
+const LEGS: u64 = 20;
+/// The longest that a server lives.
+const INSTANT_MS_MAX: u64 = 1_500;
+
+const WORKFLOW: &str = "
+on: push
+permissions: {}
+jobs:
+  counts:
+    runs-on: ubuntu-latest
+    strategy: { fail-fast: false, matrix: { leg: LEGS } }
+    steps:
+      - run: |
+          echo x >> $MARKS/begun.$GITHUB_RUN_NUMBER.${{ matrix.leg }}
+          for line in 1 2 3 4 5; do
+            echo \"line $line of $GITHUB_RUN_NUMBER.${{ matrix.leg }}\" | tee -a $MARKS/copy.$GITHUB_RUN_NUMBER.${{ matrix.leg }}
+            sleep 0.01
+          done
+      - run: echo x >> $MARKS/ended.$GITHUB_RUN_NUMBER.${{ matrix.leg }}
+";
+
+#[test]
+fn a_server_that_dies_again_and_again_loses_nothing() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seed = number("LAUNCHWAY_SOAK_SEED").unwrap_or_else(|| std::process::id().into());
+    let pushes = number("LAUNCHWAY_CHAOS_JOBS").unwrap_or(JOBS).div_ceil(LEGS);
+    say(&format!("seed {seed}: LAUNCHWAY_SOAK_SEED={seed} repeats it"));
+    let mut random = Random(seed);
+    let legs: Vec<String> = (1..=LEGS).map(|leg| leg.to_string()).collect();
+    let mut serving = Serving::of(&WORKFLOW.replace("LEGS", &format!("[{}]", legs.join(", "))));
+    let (began, mut kills, mut stops, mut pushed) = (Instant::now(), 0_u64, 0_u64, 0_u64);
+    loop {
+        if pushed < pushes {
+            serving.place.write("other.txt", &pushed.to_string());
+            serving.place.commit();
+            assert_eq!(serving.push().exit, 0);
+            pushed += 1;
+        }
+        // Not a wait for something: the instant of the kill is what is tried.
+        std::thread::sleep(Duration::from_millis(random.below(INSTANT_MS_MAX)));
+        let last = serving.get(&format!("/api/v1/runs/{pushes}"));
+        if pushed == pushes && last.status == 200 && !last.json()["conclusion"].is_null() {
+            break;
+        }
+        if random.below(4) == 0 {
+            serving.stop();
+            stops += 1;
+        } else {
+            serving.kill();
+            kills += 1;
+        }
+        serving.restart();
+    }
+    let (mut lost, mut twice, mut different) = (0, 0, 0);
+    for run in 1..=pushes {
+        let ended = serving.ended(&run.to_string());
+        for leg in 1..=LEGS {
+            let name = format!("counts ({leg})");
+            let jobs = ended["jobs"].as_array().into_iter().flatten();
+            let job = jobs.into_iter().find(|job| job["name"] == *name);
+            lost += u64::from(job.is_none_or(|job| job["conclusion"] != "success"));
+            let marks = ["begun", "ended"].map(|it| serving.mark(&format!("{it}.{run}.{leg}")));
+            lost += u64::from(marks.iter().any(String::is_empty));
+            twice += u64::from(marks.iter().any(|mark| mark.lines().count() > 1));
+            let log = serving.get(&format!("/api/v1/runs/{run}/jobs/counts%20({leg})/log")).text;
+            let lines: Vec<&str> = log.lines().filter(|line| line.starts_with("line ")).collect();
+            let copy = serving.mark(&format!("copy.{run}.{leg}"));
+            different += u64::from(lines != copy.lines().collect::<Vec<_>>());
+        }
+    }
+    let seconds = began.elapsed().as_secs();
+    say(&format!(
+        "{} jobs in {seconds} s; the server was killed {kills} times and told to end {stops} times: \
+         lost {lost}, done twice {twice}, logs that differ {different}",
+        pushes * LEGS
+    ));
+    assert_eq!((lost, twice, different), (0, 0, 0));
+    wait_until("the queue's end", || {
+        serving.get("/api/v1/runners").json()["queue"].as_array().is_some_and(Vec::is_empty)
+    });
+    serving.end();
+}

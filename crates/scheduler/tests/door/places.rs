@@ -1,0 +1,137 @@
+//! Machines that take jobs: labels, draining, numbered reports of workers, and what is said of who waits.
+
+use event::{Attempt, Fence, JobKey, RunId, StreamId, Terms};
+use expect_test::{Expect, expect};
+use protocol::Report;
+use scheduler::{Input, Place, unserved};
+
+use crate::harness::{World, request};
+
+const WORKFLOW: &str = "
+on: push
+jobs:
+  plain: { runs-on: ubuntu-latest, steps: [{ run: make }] }
+  arm: { runs-on: ubuntu-24.04-arm, steps: [{ run: make }] }
+  gpu: { runs-on: [self-hosted, GPU], steps: [{ run: make }] }
+  grouped: { runs-on: { group: office, labels: linux }, steps: [{ run: make }] }
+";
+
+fn place(labels: &[&str]) -> Place {
+    Place {
+        name: "here".into(),
+        processor: "x86_64".into(),
+        labels: labels.iter().map(|it| (*it).to_owned()).collect(),
+        is_drained: false,
+    }
+}
+
+fn check(width: usize, places: Vec<Place>, terms: &[&str], expect: Expect) {
+    let mut world = World::new();
+    world.width = width;
+    world.definitions.set_places(places);
+    let labels = terms.iter().map(|it| (*it).to_owned()).collect();
+    let mut request = request(1, WORKFLOW, &[]);
+    request.terms = Terms { labels, ..Terms::default() };
+    world.create(request, Vec::new());
+    let told = world.told();
+    let mut said: Vec<String> =
+        told.lines().filter(|it| it.starts_with("JobLeased")).map(str::to_owned).collect();
+    let waiting = unserved(&world.state, &world.definitions);
+    said.extend(waiting.iter().map(|(_, job, why)| format!("{job}: {why:?}")));
+    expect.assert_eq(&said.join("\n"));
+}
+
+#[test]
+fn a_job_waits_until_a_machine_has_its_labels() {
+    check(
+        9,
+        vec![place(&[])],
+        &[],
+        expect![[r#"
+            JobLeased plain
+            arm: Label("ubuntu-24.04-arm")
+            gpu: Label("GPU")
+            grouped: Label("office")"#]],
+    );
+    check(
+        9,
+        vec![place(&["gpu", "Office"])],
+        &["ubuntu-24.04-arm"],
+        expect![[r#"
+            JobLeased plain
+            JobLeased arm
+            JobLeased gpu
+            JobLeased grouped"#]],
+    );
+}
+
+#[test]
+fn who_waits_for_room_has_a_place_in_the_queue() {
+    check(
+        1,
+        vec![place(&["gpu"])],
+        &["ubuntu-24.04-arm"],
+        expect![[r#"
+            JobLeased plain
+            arm: Busy { ahead: 0 }
+            gpu: Busy { ahead: 1 }
+            grouped: Label("office")"#]],
+    );
+}
+
+#[test]
+fn a_drained_machine_takes_nothing() {
+    check(
+        9,
+        vec![Place { is_drained: true, ..place(&["gpu"]) }],
+        &[],
+        expect![[r#"
+            plain: Drained(["here"])
+            arm: Label("ubuntu-24.04-arm")
+            gpu: Drained(["here"])
+            grouped: Label("office")"#]],
+    );
+}
+
+/// A worker that is attached to anew says again what may be known already.
+#[test]
+fn a_report_counts_once_and_none_may_be_missing() {
+    let mut world = World::new();
+    let workflow = "
+on: push
+jobs:
+  a: { runs-on: ubuntu-latest, steps: [{ run: make }] }
+";
+    world.create(request(1, workflow, &[]), Vec::new());
+    world.told();
+    let stream = StreamId::Run(RunId(1), Attempt(1));
+    let says = |world: &mut World, number: u64, report: Report| {
+        world.input(Input::Report {
+            stream,
+            job: JobKey::new("a"),
+            fence: Fence(1),
+            number: Some(number),
+            report,
+            runner: "here".into(),
+            log: None,
+        });
+    };
+    let note = |text: &str| Report::NotEnforced { note: crate::harness::text(text) };
+    let started = Report::Started { pid: 1, at: world.now };
+    says(&mut world, 0, started.clone());
+    says(&mut world, 0, started);
+    says(&mut world, 1, note("one"));
+    says(&mut world, 3, note("three"));
+    says(&mut world, 1, note("one"));
+    says(&mut world, 2, note("two"));
+    expect![[r#"
+        JobStarted a
+        NotEnforced a
+        refused: report 3 of `a` came, and 2 was next
+        NotEnforced a
+    "#]]
+    .assert_eq(&world.told());
+    let run = world.state.run(stream).expect("it is open");
+    assert_eq!(run.job(&JobKey::new("a")).expect("it is there").heard, 3);
+    world.check_fold();
+}
