@@ -417,6 +417,9 @@ pub struct Terms {
     /// no environment, and caches of its own.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub outside: bool,
+    /// Jobs are kept in: they reach what is theirs, and no more of the machine than its programs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sandboxed: bool,
     /// Who looked at such code and let it run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub let_in_by: Option<String>,
@@ -441,6 +444,7 @@ impl Terms {
             committed: self.committed || more.committed,
             gated: self.gated || more.gated,
             outside: self.outside || more.outside,
+            sandboxed: self.sandboxed || more.sandboxed,
             let_in_by: self.let_in_by.clone().or_else(|| more.let_in_by.clone()),
         }
     }

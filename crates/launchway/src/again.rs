@@ -18,6 +18,7 @@ use crate::given;
 use crate::kept;
 use crate::levels::Levels;
 use crate::state::StateFolder;
+use crate::walls::KeptIn;
 
 /// The request that a stream begins with.
 pub(crate) fn request(store: &Store, stream: StreamId) -> Result<RunRequest, Failure> {
@@ -51,6 +52,8 @@ pub(crate) fn engine(
             ..JobOptions::default()
         },
         terms: terms(args)?,
+        // Whoever serves says who else.
+        kept_in: KeptIn::default(),
         levels,
         lock_file,
         repository: path,

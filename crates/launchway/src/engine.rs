@@ -30,6 +30,7 @@ use crate::state::StateFolder;
 use crate::terminal::report::Reporter;
 use crate::terminal::style::talk;
 use crate::terminal::time::now;
+use crate::walls::KeptIn;
 
 /// What runs need besides their requests.
 pub(crate) struct Engine {
@@ -45,6 +46,8 @@ pub(crate) struct Engine {
     pub(crate) lock_file: PathBuf,
     /// Under which secrets are kept for it.
     pub(crate) identity: String,
+    /// Which of its jobs are kept in.
+    pub(crate) kept_in: KeptIn,
     /// What may happen in its environments.
     pub(crate) levels: Levels,
     /// Jobs at a time.
@@ -237,7 +240,9 @@ impl Engine {
             Arc::from(objects.to_string_lossy())
         });
         let snapshot = change.snapshot.clone();
-        let options = JobOptions { snapshot, objects, ..options.clone() };
+        let labels = definition.runner.as_ref().map_or(&[][..], |runner| &runner.labels);
+        let walls = self.kept_in.around(state.root(), &terms, labels);
+        let options = JobOptions { snapshot, objects, walls, ..options.clone() };
         Ok(Surroundings { secrets, paths, options })
     }
 }

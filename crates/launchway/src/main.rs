@@ -34,6 +34,7 @@ mod standing;
 mod state;
 mod telling;
 mod terminal;
+mod walls;
 
 use std::process::ExitCode;
 

@@ -28,7 +28,7 @@ mod take_up;
 mod tokens;
 
 pub(crate) use clock::Clock;
-pub(crate) use drive::{Driving, Handle};
+pub(crate) use drive::{Driving, Handle, Means};
 pub(crate) use face::Face;
 pub(crate) use intake::{Intake, Order, usable};
 pub(crate) use places::Machines;

@@ -39,7 +39,7 @@ pub enum ToWorker {
     Start(Box<JobSpec>),
     /// End the job in the order of conformance 138. A second one kills at once.
     Cancel,
-    /// The first message on [`ATTACH_SOCKET`]: somebody who remembers that many reports of this lease
+    /// The first message at the worker's own socket ([`ATTACH_SOCKET`]): somebody who remembers that many reports of this lease
     /// takes over. The worker says what is behind them, then what comes. Another fence is not answered.
     Attach {
         /// The lease.
@@ -56,8 +56,10 @@ pub enum ToWorker {
     Over,
 }
 
-/// In a job's folder: where a worker that outlives its driver ([`JobOptions::outlives`]) is found.
-pub const ATTACH_SOCKET: &str = "attach.sock";
+/// In a job's folder: what the name of the socket begins with at which a worker that outlives its driver
+/// ([`JobOptions::outlives`]) is found. The rest of the name is random: whoever may not look into the folder, as
+/// what runs behind walls ([`Walls`]), cannot knock either.
+pub const ATTACH_SOCKET: &str = "attach.";
 
 /// In a job's folder: the numbered reports of a worker that outlives its driver, as they went over the
 /// socket, from the first. Where it is not there, no step of the job ever began.
@@ -260,6 +262,23 @@ pub struct JobOptions {
     /// The worker goes on while its driver is away, and waits for the next one.
     #[serde(default)]
     pub outlives: bool,
+    /// What is done in the job is kept in; none where it may do what the worker may.
+    #[serde(default)]
+    pub walls: Option<Walls>,
+}
+
+/// What keeps the processes of a job in: they reach the machine's programs, the folders of the job, and what
+/// jobs share.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Walls {
+    /// Out of reach, whatever lies there, but for what is the job's own.
+    pub hidden: Vec<Arc<str>>,
+    /// May be read besides: toolchains in unusual places.
+    pub readable: Vec<Arc<str>>,
+    /// May be changed besides: what jobs share on purpose.
+    pub changeable: Vec<Arc<str>>,
+    /// Code of somebody who may not write to the repository: it changes nothing that other jobs use.
+    pub outside: bool,
 }
 
 /// Where a job gets tokens that say who it is (`ACTIONS_ID_TOKEN_REQUEST_URL` and `.._TOKEN`).

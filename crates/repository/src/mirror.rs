@@ -105,20 +105,6 @@ impl Mirror {
         Ok(Some(TestMerge { commit: commit.into(), base: base.into(), head: head.into() }))
     }
 
-    /// The branches and tags over there with what they are at, without bringing anything here.
-    ///
-    /// # Errors
-    /// When it cannot be reached.
-    pub fn heads(&self, access: Access<'_>) -> Result<Vec<(String, String)>, RepositoryError> {
-        let there =
-            self.transport(&["ls-remote", "--heads", "--tags", "--refs", "origin"], access)?;
-        let line = |line: &str| {
-            let (id, name) = line.split_once('\t')?;
-            Some((name.to_owned(), id.to_owned()))
-        };
-        Ok(there.lines().filter_map(line).collect())
-    }
-
     fn bring(&self, refs: &[&str], access: Access<'_>) -> Result<(), RepositoryError> {
         let prune = if refs.iter().any(|it| it.contains('*')) { "--prune" } else { "--no-prune" };
         let args = ["fetch", "--quiet", "--no-tags", prune, "--no-write-fetch-head", "origin"];

@@ -2,6 +2,7 @@
 //! environment it has.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 use protocol::JobSpec;
@@ -13,8 +14,9 @@ use crate::native;
 use crate::node::Nodes;
 use crate::orphans::TRACKING_VARIABLE;
 use crate::packages::{self, Places};
-use crate::process::{CommandLine, find_program};
-use crate::setup::{Actions, Folders, SetupError};
+use crate::process::{CommandLine, Process, find_program};
+use crate::setup::{Actions, Folders, SetupError, text};
+use crate::walls::{Walls, Who};
 
 /// What command lines are made from.
 #[derive(Debug)]
@@ -27,12 +29,16 @@ pub(crate) struct Workbench<'a> {
     pub(crate) workspace: Workspace,
     /// Found at set-up, where an action needs them.
     pub(crate) nodes: Nodes,
+    /// Made at set-up, where the job is kept in.
+    pub(crate) walls: Option<Walls>,
 }
 
 /// A command line, and how the log shows what runs it.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) line: CommandLine,
+    /// Who that is, to the walls of its job.
+    pub(crate) who: Who,
     /// `/usr/bin/bash -e {0}`, for scripts.
     pub(crate) shell: Option<String>,
     /// What its log should say before it runs: whether that is a warning, and what.
@@ -43,14 +49,30 @@ impl Workbench<'_> {
     /// Makes the folders, and what keeps installed packages in them.
     pub(crate) fn settle(&mut self) -> Result<(), SetupError> {
         self.folders.create(&self.spec.payload)?;
-        let job = Path::new(&*self.spec.paths.job);
+        let own = Path::new(&*self.spec.paths.job).join("packages");
         let downloads = Path::new(&*self.spec.paths.caches).join("downloads");
-        let places = Places { job, home: &self.folders.home, downloads: &downloads };
+        let places = Places { own: &own, home: &self.folders.home, downloads: &downloads };
         packages::settle(&places, &mut self.host).map_err(|source| SetupError::Folder {
             action: "cannot make folders for packages in",
-            path: job.to_owned(),
+            path: own.clone(),
             source,
-        })
+        })?;
+        let Some(wanted) = &self.spec.options.walls else { return Ok(()) };
+        // What others can see of `/tmp` is what a job writes there by that name.
+        self.host.insert("TMPDIR".to_owned(), text(&self.folders.temp));
+        let walls = Walls::around(self.spec, &self.host, wanted);
+        self.walls = Some(walls.map_err(SetupError::Walls)?);
+        Ok(())
+    }
+
+    /// Starts a process, behind walls where the job has them.
+    pub(crate) fn start(&self, prepared: &Prepared) -> io::Result<Process> {
+        let process = match &self.walls {
+            Some(walls) => walls.start(prepared.who, &prepared.line),
+            None => Process::start(&prepared.line),
+        }?;
+        process.goes_first();
+        Ok(process)
     }
 
     /// Looks for Node, if one of these actions needs it.
@@ -108,7 +130,7 @@ impl Workbench<'_> {
         let shown = format!("{} {}", program.display(), shell.arguments.join(" "));
         let arguments = shell.arguments_for(&file.to_string_lossy());
         let line = CommandLine { program, arguments, env, directory };
-        Ok(Prepared { line, shell: Some(shown), notes: Vec::new() })
+        Ok(Prepared { line, who: Who::Step, shell: Some(shown), notes: Vec::new() })
     }
 
     fn action(
@@ -119,6 +141,10 @@ impl Workbench<'_> {
         program: &Program,
     ) -> Result<Prepared, String> {
         let mut notes = Vec::new();
+        let who = match program {
+            Program::Native { .. } => Who::Native,
+            Program::Node { .. } => Who::Step,
+        };
         let (program, arguments) = match program {
             Program::Native { name } => {
                 let artifacts = native::artifacts_file(&self.folders);
@@ -137,6 +163,6 @@ impl Workbench<'_> {
         };
         let directory = self.folders.workspace.clone();
         let line = CommandLine { program, arguments, env, directory };
-        Ok(Prepared { line, shell: None, notes })
+        Ok(Prepared { line, who, shell: None, notes })
     }
 }

@@ -94,6 +94,7 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
             workspace: Workspace { root: folders.workspace.clone() },
             folders,
             nodes: Nodes::default(),
+            walls: None,
         },
         state: State::new(),
         open: Vec::new(),

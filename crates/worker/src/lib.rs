@@ -45,6 +45,7 @@ mod spool;
 mod subjects;
 mod unenforced;
 mod wait;
+mod walls;
 
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;

@@ -40,8 +40,8 @@ const CARGO_FILES: [&str; 3] = [".package-cache", ".package-cache-mutate", ".glo
 
 /// The folders that this is about.
 pub(crate) struct Places<'a> {
-    /// Everything of the job.
-    pub(crate) job: &'a Path,
+    /// A folder of the job's for this alone: its steps may change what lies there.
+    pub(crate) own: &'a Path,
     /// `HOME`
     pub(crate) home: &'a Path,
     /// Downloads that jobs share.
@@ -51,11 +51,11 @@ pub(crate) struct Places<'a> {
 /// Makes what is needed, and says so in the environment that every step begins with.
 pub(crate) fn settle(places: &Places<'_>, env: &mut BTreeMap<String, String>) -> io::Result<()> {
     let path = env.get("PATH").cloned().unwrap_or_default();
-    let shims = places.job.join("shims");
+    let shims = places.own.join("shims");
     fs::create_dir_all(&shims)?;
     let mut before_path = Vec::new();
     if python(places, &shims, &path)? {
-        before_path.push(places.job.join("python/bin"));
+        before_path.push(places.own.join("python/bin"));
     }
     before_path.push(shims.clone());
     let has = |name: &str| find_program(name, &path, Path::new("/"));
@@ -66,7 +66,7 @@ pub(crate) fn settle(places: &Places<'_>, env: &mut BTreeMap<String, String>) ->
     }
     if has("npm").is_some() {
         // A file and no variable: nvm refuses to work beside a variable.
-        let settings = places.job.join("npmrc");
+        let settings = places.own.join("npmrc");
         let prefix = places.home.join(".local");
         fs::write(&settings, format!("prefix={}\n", prefix.display()))?;
         put(env, "NPM_CONFIG_GLOBALCONFIG", &settings);
@@ -104,12 +104,12 @@ fn python(places: &Places<'_>, shims: &Path, path: &str) -> io::Result<bool> {
     if names.is_empty() {
         return Ok(false);
     }
-    let script = places.job.join("python.sh");
-    let job = places.job.to_str().unwrap_or_default();
-    let quoted = format!("'{}'", job.replace('\'', r"'\''"));
-    fs::write(&script, PYTHON_SHIM.replace("@JOB@", &quoted))?;
+    let script = places.own.join("python.sh");
+    let own = places.own.to_str().unwrap_or_default();
+    let quoted = format!("'{}'", own.replace('\'', r"'\''"));
+    fs::write(&script, PYTHON_SHIM.replace("@OWN@", &quoted))?;
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
-    fs::write(places.job.join("environment.py"), PYTHON_ENVIRONMENT)?;
+    fs::write(places.own.join("environment.py"), PYTHON_ENVIRONMENT)?;
     names.iter().try_for_each(|name| symlink("../python.sh", shims.join(name)))?;
     Ok(true)
 }

@@ -109,11 +109,6 @@ impl Process {
                 return Err(error.into());
             }
         };
-        // It may have ended already, and a container may forbid it: neither is a fault.
-        let _ = std::fs::write(
-            format!("/proc/{}/oom_score_adj", pid.as_raw_nonzero()),
-            OOM_SCORE_ADJUSTMENT,
-        );
         Ok(Process {
             child,
             group: pid,
@@ -125,6 +120,12 @@ impl Process {
             ending: Ending::No,
             survivors: Vec::new(),
         })
+    }
+
+    /// Has it go first when memory is short.
+    pub(crate) fn goes_first(&self) {
+        // It may have ended already, and a container may forbid it: neither is a fault.
+        let _ = std::fs::write(format!("/proc/{}/oom_score_adj", self.id()), OOM_SCORE_ADJUSTMENT);
     }
 
     /// Its number, for people.

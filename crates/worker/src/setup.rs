@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use expr::{Object, Value};
 use protocol::JobSpec;
+use sandbox::SandboxError;
 use sequencer::{Plan, World};
 use serde_json::Value as Json;
 use workflow::{JobBody, StepsJob, Template};
@@ -36,6 +37,9 @@ pub(crate) enum SetupError {
     /// Something the job needs is not supported yet, or not on this machine.
     #[error("{0}")]
     Refused(String),
+    /// The job is to be kept in, and cannot be.
+    #[error("this job may run here only where it can be kept in (docs/sandbox.md)")]
+    Walls(#[source] SandboxError),
 }
 
 /// The folders of a job, as the steps see them.

@@ -37,7 +37,10 @@ impl Spool {
     pub(crate) fn create(folder: &Path) -> io::Result<Spool> {
         // A socket's address is short; a path through an open folder always is.
         let held = File::open(folder)?;
-        let at = format!("/proc/self/fd/{}/{ATTACH_SOCKET}", held.as_fd().as_raw_fd());
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let name = format!("{ATTACH_SOCKET}{:016x}", u64::from_be_bytes(random));
+        let at = format!("/proc/self/fd/{}/{name}", held.as_fd().as_raw_fd());
         let listener = UnixListener::bind(at)?;
         listener.set_nonblocking(true)?;
         let mut options = File::options();

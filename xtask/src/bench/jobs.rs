@@ -20,7 +20,7 @@ const FILE_JOBS_MAX: usize = 5_000;
 /// The steps of the long job.
 const STEPS: usize = 200;
 
-/// 200 steps in one job, and one step in one run.
+/// 200 steps in one job, and one step in one run; both behind walls, too.
 pub(crate) fn steps(bench: &Bench) -> Result<Vec<Row>> {
     let rounds = bench.effort.rounds;
     let many = bench.scratch.repository("steps", &[one_job(STEPS, "true")])?;
@@ -29,7 +29,24 @@ pub(crate) fn steps(bench: &Bench) -> Result<Vec<Row>> {
         in_turns(rounds, &mut || bare_loop(bench, STEPS), &mut || run(bench, &many))?;
     let many = Row::times(format!("{STEPS} steps of true in one job"), &bare, &ours, 1.5);
     let (bare, ours) = in_turns(2 * rounds, &mut || bare_loop(bench, 1), &mut || run(bench, &one))?;
-    Ok(vec![many, Row::over("a run of one step", &bare, &ours, 40.0)])
+    let one_run = Row::over("a run of one step", &bare, &ours, 40.0);
+    let mut rows = vec![many, one_run];
+    rows.extend(behind_walls(bench, [("steps", STEPS), ("step", 1)])?);
+    Ok(rows)
+}
+
+/// The same runs with `--executor sandbox`, beside those without.
+fn behind_walls(bench: &Bench, runs: [(&str, usize); 2]) -> Result<Vec<Row>> {
+    let rows = runs.map(|(name, steps)| {
+        let repository = bench.scratch.path(name);
+        let walled = || time(run_command(bench, &repository).args(["--executor", "sandbox"]));
+        let rounds = bench.effort.rounds;
+        let (free, walled) = in_turns(rounds, &mut || run(bench, &repository), &mut || walled())?;
+        let what = format!("a run of {steps} steps behind walls, beside one without");
+        // The bounds for the first process: 30 ms on the host, 50 ms in a sandbox.
+        Ok(Row::over(what, &free, &walled, 20.0 + steps as f64))
+    });
+    rows.into_iter().collect()
 }
 
 /// Jobs without work, two at a time, and how their cost grows.

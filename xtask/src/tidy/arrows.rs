@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("syntax", &[]),
     ("mask", &[]),
     ("https", &[]),
+    ("sandbox", &[]),
     // Floor 2: the language, the facts, what steps say.
     ("expr", &[]),
     ("event", &["mask"]),
@@ -68,6 +69,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mask",
             "ports",
             "protocol",
+            "sandbox",
             "sequencer",
             "services",
             "store",
@@ -139,6 +141,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "proxy",
             "registry",
             "repository",
+            "sandbox",
             "scheduler",
             "server",
             "services",

@@ -96,7 +96,10 @@ impl Workers {
 fn knock(folder: &Path) -> io::Result<UnixStream> {
     // A socket's address is short; a path through an open folder always is.
     let held = File::open(folder)?;
-    UnixStream::connect(format!("/proc/self/fd/{}/{ATTACH_SOCKET}", held.as_fd().as_raw_fd()))
+    let names = std::fs::read_dir(folder)?.flatten().map(|entry| entry.file_name());
+    let mut names = names.filter_map(|name| name.into_string().ok());
+    let name = names.find(|name| name.starts_with(ATTACH_SOCKET)).ok_or(io::ErrorKind::NotFound)?;
+    UnixStream::connect(format!("/proc/self/fd/{}/{name}", held.as_fd().as_raw_fd()))
 }
 
 pub(super) fn say(mut socket: &UnixStream, message: &ToWorker) -> io::Result<()> {

@@ -115,6 +115,8 @@ pub(crate) enum Executor {
     Auto,
     /// On this machine, even where Docker answers
     Host,
+    /// On this machine, kept in: jobs reach its programs and what is theirs, no more (docs/sandbox.md)
+    Sandbox,
     /// In containers
     Docker,
     /// In pods

@@ -48,6 +48,17 @@ pub(crate) struct ServeArgs {
     /// what goes there; may be given several times
     #[arg(long = "private-receiver", value_name = "HOST")]
     pub(crate) private_receivers: Vec<String>,
+    /// A label whose jobs run as the server itself, without walls; never code from outside; may be given
+    /// several times
+    #[arg(long = "trusted-label", value_name = "LABEL")]
+    pub(crate) trusted_labels: Vec<String>,
+    /// What jobs behind walls may read besides the machine's programs; may be given several times
+    #[arg(long = "sandbox-read", value_name = "PATH")]
+    pub(crate) sandbox_read: Vec<PathBuf>,
+    /// What jobs behind walls may change besides what is theirs, but for code from outside, which may read
+    /// it; may be given several times
+    #[arg(long = "sandbox-write", value_name = "PATH")]
+    pub(crate) sandbox_write: Vec<PathBuf>,
     /// Print a systemd unit that serves like this, as USER [default: who asks], and end
     #[arg(long, value_name = "USER", num_args = 0..=1, default_missing_value = "")]
     pub(crate) unit: Option<String>,

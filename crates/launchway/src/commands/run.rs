@@ -26,6 +26,7 @@ use crate::terminal::diagnostics;
 use crate::terminal::report::reporter;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::now;
+use crate::walls::KeptIn;
 use crate::{agree, closing, files, given, journal, kept};
 
 pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
@@ -56,6 +57,7 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
         lock_file: repository.root.join(LOCK_FILE),
         identity: repository.identity.clone(),
         levels: Levels::of(&repository.root),
+        kept_in: KeptIn::default(),
         terms: Terms::default(),
         width: args.width.map_or_else(processors, NonZeroUsize::get),
     };
@@ -93,6 +95,12 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
 fn executor(executor: Executor) -> Result<(), Failure> {
     let name = match executor {
         Executor::Auto | Executor::Host => return Ok(()),
+        Executor::Sandbox if sandbox::support() == sandbox::Support::Nothing => {
+            let message = "this kernel cannot keep jobs in: that needs landlock, as Linux 5.19 and newer have it";
+            return Err(Failure::new(Exit::Missing, message)
+                .hint("--executor host runs them on this machine as you"));
+        }
+        Executor::Sandbox => return Ok(()),
         Executor::Docker => "Docker",
         Executor::Kubernetes => "Kubernetes",
     };
@@ -168,6 +176,7 @@ fn options(args: &RunArgs, committed: bool) -> Result<JobOptions, Failure> {
         id_token: None,
         // Those of a command end with it.
         outlives: false,
+        walls: None,
     })
 }
 
@@ -273,6 +282,7 @@ impl Selected {
         let selection = prepare::selection(&args.event.jobs, &args.event.matrix)?;
         let secret_names: Vec<String> = engine.secrets.keys().cloned().collect();
         let mut terms = given::terms(&args.environments, &args.labels, committed.is_some())?;
+        terms.sandboxed = args.executor == Executor::Sandbox;
         let mut situation = Situation {
             repository,
             event,

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -28,10 +28,11 @@ use crate::serving::github::Links;
 use crate::serving::github::taking::Taking;
 use crate::serving::github::telling::Telling;
 use crate::serving::hook::Reached;
-use crate::serving::{Clock, Driving, Face, Intake, JobTokens, Machines};
+use crate::serving::{Clock, Driving, Face, Intake, JobTokens, Machines, Means};
 use crate::telling::Served;
 use crate::terminal::style::{out, talk};
 use crate::terminal::time::now;
+use crate::walls::{self, KeptIn};
 
 /// How long the first token is good for: whoever uses the server makes others by then.
 const FIRST_TOKEN_DAYS: u64 = 90;
@@ -69,20 +70,20 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     // A log is no place for a token: `tokens create` prints one.
     let first = if args.log_format == LogFormat::Json { None } else { first_token(&access)? };
     let hub = Hub::default();
-    let width = args.jobs.map_or_else(processors, NonZeroUsize::get);
-    let grace = Duration::from_secs(args.grace);
     let issuer = args.issuer.as_deref().map(issuer_url).transpose()?;
     let local = server.local_url();
     let reach = (&*reached, &*local);
     let tokens = Arc::new(JobTokens::open(&data, Arc::clone(&store), issuer.as_deref(), reach)?);
-    let driving = Driving::new(
-        data.clone(),
-        Arc::clone(&store),
-        hub.clone(),
-        Arc::clone(&tokens),
-        Machines::new(data.clone(), args.labels.clone()),
-        (width, grace),
-    );
+    let driving = Driving::new(Means {
+        data: data.clone(),
+        store: Arc::clone(&store),
+        hub: hub.clone(),
+        tokens: Arc::clone(&tokens),
+        places: Machines::new(data.clone(), args.labels.clone()),
+        kept_in: kept_in(args)?,
+        width: args.jobs.map_or_else(processors, NonZeroUsize::get),
+        grace: Duration::from_secs(args.grace),
+    });
     let handle = driving.handle();
     let intake = Arc::new(Intake::new(data.clone(), Arc::clone(&store), handle.clone()));
     let is_stopped = Arc::new(AtomicBool::new(false));
@@ -246,10 +247,19 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
     words.extend(["--listen".to_owned(), args.listen.to_string()]);
     words.extend(args.url.iter().flat_map(|url| ["--url".to_owned(), url.clone()]));
     words.extend(args.labels.iter().flat_map(|it| ["--label".to_owned(), it.clone()]));
+    words.extend(["--grace".to_owned(), args.grace.to_string()]);
     words.extend(args.jobs.iter().flat_map(|jobs| ["--jobs".to_owned(), jobs.to_string()]));
     words.extend(args.issuer.iter().flat_map(|url| ["--issuer".to_owned(), url.clone()]));
     let private = args.private_receivers.iter();
     words.extend(private.flat_map(|host| ["--private-receiver".to_owned(), host.clone()]));
+    let trusted = args.trusted_labels.iter();
+    words.extend(trusted.flat_map(|label| ["--trusted-label".to_owned(), label.clone()]));
+    for (flag, paths) in opened(args) {
+        for path in paths {
+            let path = std::path::absolute(path).map_err(missing)?;
+            words.extend([flag.to_owned(), path.display().to_string()]);
+        }
+    }
     words.extend(args.unencrypted.then(|| "--unencrypted".to_owned()));
     let is_json = args.log_format == LogFormat::Json;
     words.extend(
@@ -261,6 +271,30 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
         "to be put into /etc/systemd/system/launchway.service; then: systemctl enable --now launchway.service",
     );
     Ok(Exit::Done)
+}
+
+/// Which jobs are kept in; what this kernel cannot is said.
+fn kept_in(args: &ServeArgs) -> Result<KeptIn, Failure> {
+    for (flag, paths) in opened(args) {
+        if let Some(path) = paths.iter().find(|path| !path.exists()) {
+            let message = format!("{flag} {}: it is not there", path.display());
+            return Err(Failure::new(Exit::Usage, message));
+        }
+    }
+    if let Some(note) = walls::note(sandbox::support()) {
+        talk(note);
+    }
+    Ok(KeptIn {
+        all: true,
+        trusted: args.trusted_labels.clone(),
+        readable: args.sandbox_read.clone(),
+        changeable: args.sandbox_write.clone(),
+    })
+}
+
+/// What is opened to jobs behind walls, with its flag.
+fn opened(args: &ServeArgs) -> [(&'static str, &[PathBuf]); 2] {
+    [("--sandbox-read", &args.sandbox_read), ("--sandbox-write", &args.sandbox_write)]
 }
 
 fn listening(error: ServerError) -> Failure {

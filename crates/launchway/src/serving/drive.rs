@@ -32,6 +32,7 @@ use crate::cli::{AgainArgs, Format};
 use crate::engine::{Engine, log_of, tracking};
 use crate::exit::{Exit, Failure};
 use crate::terminal::style::talk;
+use crate::walls::KeptIn;
 
 /// A longer queue is not looked through after each round ...
 const QUEUE_AT_ONCE: usize = 200;
@@ -204,25 +205,36 @@ impl Handle {
     }
 }
 
+/// What the loop drives with.
+pub(crate) struct Means {
+    pub(crate) data: DataFolder,
+    pub(crate) store: Arc<Store>,
+    pub(crate) hub: Hub,
+    pub(crate) tokens: Arc<JobTokens>,
+    /// Which machines take jobs.
+    pub(crate) places: Machines,
+    /// Whose jobs are kept in.
+    pub(crate) kept_in: KeptIn,
+    /// Jobs at a time.
+    pub(crate) width: usize,
+    /// How long jobs that run are waited for at the end.
+    pub(crate) grace: Duration,
+}
+
 /// The loop, before it runs.
 pub(crate) struct Driving {
     pub(crate) store: Arc<Store>,
     pub(crate) hub: Hub,
     pub(crate) grace: Duration,
     tokens: Arc<JobTokens>,
+    kept_in: KeptIn,
     handle: Handle,
     inputs: Receiver<Input>,
 }
 
 impl Driving {
-    pub(crate) fn new(
-        data: DataFolder,
-        store: Arc<Store>,
-        hub: Hub,
-        tokens: Arc<JobTokens>,
-        places: Machines,
-        (width, grace): (usize, Duration),
-    ) -> Driving {
+    pub(crate) fn new(means: Means) -> Driving {
+        let Means { data, store, hub, tokens, places, kept_in, width, grace } = means;
         let (sender, inputs) = channel();
         let handle = Handle(Arc::new(Shared {
             inputs: sender,
@@ -237,7 +249,7 @@ impl Driving {
             places,
             data,
         }));
-        Driving { store, hub, grace, tokens, handle, inputs }
+        Driving { store, hub, grace, tokens, kept_in, handle, inputs }
     }
 
     pub(crate) fn handle(&self) -> Handle {
@@ -248,7 +260,7 @@ impl Driving {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let missing = |error: driver::DriverError| Failure::caused(Exit::Missing, error);
         driver::become_subreaper().map_err(|error| Failure::caused(Exit::Missing, error))?;
-        let Driving { store, hub, grace, tokens, handle, inputs } = self;
+        let Driving { store, hub, grace, tokens, kept_in, handle, inputs } = self;
         let program =
             std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
         let workers = Workers::outliving(program, handle.0.inputs.clone());
@@ -268,6 +280,7 @@ impl Driving {
             store: &store,
             handle: &handle,
             tokens: &tokens,
+            kept_in: &kept_in,
             engines: BTreeMap::new(),
             artifacts: &artifacts,
             sums: &sums,
@@ -302,6 +315,7 @@ struct ServerHome<'d> {
     store: &'d Arc<Store>,
     handle: &'d Handle,
     tokens: &'d JobTokens,
+    kept_in: &'d KeptIn,
     engines: BTreeMap<StreamId, Engine>,
     artifacts: &'d RefCell<RunArtifacts>,
     sums: &'d Sums,
@@ -330,7 +344,9 @@ impl Home for ServerHome<'_> {
             };
             let state = &self.handle.0.data.state;
             let engine = again::engine(state, Arc::clone(self.store), request, &nothing);
-            self.engines.insert(lease.stream, engine.map_err(failed)?);
+            let engine = engine.map_err(failed)?;
+            let engine = Engine { kept_in: self.kept_in.clone(), ..engine };
+            self.engines.insert(lease.stream, engine);
         }
         let engine = &self.engines[&lease.stream];
         let mut given =

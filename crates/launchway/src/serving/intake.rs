@@ -366,6 +366,8 @@ impl<'i> Planning<'i> {
                 // No gate opens for code from outside: it runs in no environment.
                 gated: !outside,
                 outside,
+                // Whoever starts the jobs says so, when they start.
+                sandboxed: false,
                 let_in_by: None,
             },
             args: EventArgs::default(),

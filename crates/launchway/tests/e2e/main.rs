@@ -99,6 +99,7 @@ mod remote_away;
 mod reuse;
 mod run;
 mod safety;
+mod sandboxed;
 mod seeds;
 mod select;
 mod serve;

@@ -108,7 +108,7 @@ impl Job<'_> {
             return failed(self, &format!("the files of file commands cannot be made: {error}"));
         }
         self.output.begin_process(trust(&prepared));
-        let process = match Process::start(&prepared.line) {
+        let process = match self.bench.start(&prepared) {
             Ok(process) => process,
             Err(error) => {
                 self.files.remove(&deed.files);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # python, python3, pip and the like inside a job of Launchway: the same interpreter as outside, in
 # an environment of the job's own, so that nothing is installed into the machine's Python.
-job=@JOB@
+own_folder=@OWN@
 name=${0##*/}
 set -f
 
@@ -10,7 +10,7 @@ set -f
 find_program() {
     IFS=:
     for folder in $PATH; do
-        case $folder in "$job/shims" | "$job/python/bin") continue ;; esac
+        case $folder in "$own_folder/shims" | "$own_folder/python/bin") continue ;; esac
         case $LAUNCHWAY_BEHIND in *":$folder/$1:"*) continue ;; esac
         if [ -f "$folder/$1" ] && [ -x "$folder/$1" ]; then
             unset IFS
@@ -50,7 +50,7 @@ pip*)
 *) interpreter=$program ;;
 esac
 
-own=$(LAUNCHWAY_BEHIND=":$interpreter:" "$interpreter" -I "$job/environment.py" "$job" "$name")
+own=$(LAUNCHWAY_BEHIND=":$interpreter:" "$interpreter" -I "$own_folder/environment.py" "$own_folder" "$name")
 code=$?
 case $code in
 0) ;;
@@ -62,18 +62,18 @@ case $name in
 pip*) set -- -m pip "$@" ;;
 esac
 case $own in
-"$job"/python/*) exec "$own" "$@" ;;
+"$own_folder"/python/*) exec "$own" "$@" ;;
 esac
 
 # A second interpreter: what it brings is found beside what the first one brought.
 "$own" "$@"
 code=$?
 set +f
-mkdir -p "$job/python/bin"
+mkdir -p "$own_folder/python/bin"
 for program in "${own%/*}"/*; do
     case ${program##*/} in
     python* | activate* | Activate*) ;;
-    *) [ -e "$job/python/bin/${program##*/}" ] || ln -s "$program" "$job/python/bin/" ;;
+    *) [ -e "$own_folder/python/bin/${program##*/}" ] || ln -s "$program" "$own_folder/python/bin/" ;;
     esac
 done
 exit $code

@@ -9,3 +9,4 @@ mod hooks;
 mod outlive;
 mod packages;
 mod steps;
+mod walls;

@@ -30,8 +30,12 @@ fn begun() -> Running {
 
 /// Another driver at the door.
 fn knock(running: &Running, message: &ToWorker) -> BufReader<UnixStream> {
-    let folder = std::fs::File::open(running.folder.path().join("job")).expect("its folder");
-    let at = format!("/proc/self/fd/{}/{ATTACH_SOCKET}", folder.as_fd().as_raw_fd());
+    let job = running.folder.path().join("job");
+    let names = std::fs::read_dir(&job).expect("its folder").flatten();
+    let mut names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let name = names.find(|name| name.starts_with(ATTACH_SOCKET)).expect("its socket");
+    let folder = std::fs::File::open(job).expect("its folder");
+    let at = format!("/proc/self/fd/{}/{name}", folder.as_fd().as_raw_fd());
     let mut socket = UnixStream::connect(at).expect("it answers");
     let line = serde_json::to_string(message).expect("a message is JSON");
     writeln!(socket, "{line}").expect("it listens");

@@ -340,7 +340,7 @@ fn c133_shells_and_folders() {
             ##[error]Process completed with exit code 1.
             ##[group]Run print("python says hello")
             ^[36;1mprint("python says hello")^[0m
-            shell: /FOLDER/job/shims/python3 {0}
+            shell: /FOLDER/job/packages/shims/python3 {0}
             ##[endgroup]
             python says hello
             ##[group]Run echo lost

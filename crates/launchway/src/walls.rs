@@ -1,0 +1,95 @@
+//! Which jobs are kept in on this machine, and what is hidden from them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use event::Terms;
+use mask::MaskedText;
+use protocol::Walls;
+use sandbox::Support;
+
+/// Who is kept in, besides those whose run says so.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeptIn {
+    /// Every job, but for those of trusted labels: on a server.
+    pub(crate) all: bool,
+    /// Jobs that ask for one of these run as the server itself; never code from outside.
+    pub(crate) trusted: Vec<String>,
+    /// What they may read besides.
+    pub(crate) readable: Vec<PathBuf>,
+    /// What they may change besides.
+    pub(crate) changeable: Vec<PathBuf>,
+}
+
+impl KeptIn {
+    /// The walls around a job; none where it may do what whoever starts it may.
+    pub(crate) fn around(
+        &self,
+        state: &Path,
+        terms: &Terms,
+        labels: &[MaskedText],
+    ) -> Option<Walls> {
+        let is_wanted = terms.outside || terms.sandboxed || self.all && !self.trusts(labels);
+        let text = |path: &Path| Arc::from(path.to_string_lossy());
+        let texts = |paths: &[PathBuf]| paths.iter().map(|path| text(path)).collect();
+        is_wanted.then(|| Walls {
+            hidden: vec![text(state)],
+            readable: texts(&self.readable),
+            changeable: texts(&self.changeable),
+            outside: terms.outside,
+        })
+    }
+
+    fn trusts(&self, labels: &[MaskedText]) -> bool {
+        let is_trusted = |label: &MaskedText| {
+            self.trusted.iter().any(|trusted| trusted.eq_ignore_ascii_case(label.as_str()))
+        };
+        labels.iter().any(is_trusted)
+    }
+}
+
+/// What a server says of its walls when it starts; nothing where they are whole.
+pub(crate) fn note(support: Support) -> Option<&'static str> {
+    match support {
+        Support::DiskAndSignals => None,
+        Support::Disk => Some(
+            "note: this kernel keeps jobs off the disk and out of other processes, but not from signalling \
+             those of the same user: Linux 6.12 and newer do (docs/sandbox.md)",
+        ),
+        Support::Nothing => Some(
+            "warning: this kernel cannot keep jobs in (landlock, Linux 5.19 and newer): they fail before their \
+             first step, but for those of a label that you trust with this machine: --trusted-label LABEL",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_kept_in() {
+        let state = Path::new("/srv/launchway");
+        let terms = |outside, sandboxed| Terms { outside, sandboxed, ..Terms::default() };
+        let server = KeptIn { all: true, trusted: vec!["Deploy".to_owned()], ..KeptIn::default() };
+        let laptop = KeptIn::default();
+        for (kept_in, terms, label, expect) in [
+            (&laptop, terms(false, false), "ubuntu-latest", false),
+            (&laptop, terms(false, true), "ubuntu-latest", true),
+            (&laptop, terms(true, false), "ubuntu-latest", true),
+            (&server, terms(false, false), "ubuntu-latest", true),
+            (&server, terms(false, false), "deploy", false),
+            // No label makes code from outside trusted, nor what was agreed to otherwise.
+            (&server, terms(true, false), "deploy", true),
+            (&server, terms(false, true), "deploy", true),
+        ] {
+            let labels = [MaskedText::without_secrets(label)];
+            let walls = kept_in.around(state, &terms, &labels);
+            assert_eq!(walls.is_some(), expect, "{label} {terms:?}");
+            if let Some(walls) = walls {
+                assert_eq!(walls.outside, terms.outside);
+                assert_eq!(&*walls.hidden[0], "/srv/launchway");
+            }
+        }
+    }
+}

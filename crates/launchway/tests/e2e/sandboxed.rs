@@ -1,0 +1,130 @@
+//! Jobs behind walls: what a job does everywhere works, what belongs to the server and to others is out of
+//! reach, and only an administrator takes the walls down.
+
+use crate::harness::Place;
+use crate::serving::Serving;
+
+/// Each attack is a line; a line that gets through says so.
+const ATTACKS: &str = r#"
+on: push
+jobs:
+  attacks:
+    runs-on: [self-hosted, linux]
+    steps:
+      - uses: actions/checkout@v4
+        with: { fetch-depth: 0 }
+      - name: what a job does everywhere
+        run: |
+          git log --oneline | grep -q .
+          git fetch -q origin main
+          echo fine > "$RUNNER_TEMP/x" && mktemp -d > /dev/null
+          echo "$HOME" | grep -q home && echo key > ~/.npmrc
+          echo fine >> "$GITHUB_STEP_SUMMARY"
+      - uses: actions/upload-artifact@v4
+        with: { name: log, path: .github }
+      - name: attacks
+        run: |
+          set +e
+          through() { "$@" > /dev/null 2>&1 && echo "THROUGH $*" | tee -a $MARKS/through; }
+          through ls "$DATA"
+          through cat "$DATA/tokens.json"
+          through cat "$DATA/journal.db"
+          through find "$DATA/vault" -type f
+          through find "$DATA/blobs" -type f
+          through sh -c 'echo x > "$DATA/inbox/push"'
+          through sh -c 'echo x >> ../../../reports.jsonl'
+          through sh -c 'echo "exit 0" > "$BARE/hooks/pre-receive"'
+          through git -C "$BARE" update-ref refs/heads/evil HEAD
+          through sh -c 'echo x > "$BARE/refs/heads/main"'
+          through cat "$PLACE/credentials"
+          through ls "$PLACE"
+          through sudo -n true
+          through kill -0 $PPID
+          for pid in $(pgrep -f 'launchway (serve|worker)'); do
+            through kill -0 "$pid"
+            through cat "/proc/$pid/environ"
+            through ls "/proc/$pid/cwd/"
+            through readlink "/proc/$pid/fd/1"
+          done
+          echo tried > $MARKS/tried
+    env:
+      DATA: $DATA
+      BARE: $BARE
+      PLACE: $PLACE
+"#;
+
+fn serving(more: &[&str]) -> Serving {
+    let serving = Serving::with("on: workflow_dispatch\njobs: {}\n", more);
+    let path = |name: &str| serving.place.path(name).display().to_string();
+    let workflow = ATTACKS
+        .replace("$MARKS", &path("marks"))
+        .replace(": $DATA", &format!(": {}", path("data")))
+        .replace(": $BARE", &format!(": {}", path("app.git")))
+        .replace(": $PLACE", &format!(": {}", path("secret")));
+    serving.place.write(".github/workflows/ci.yml", &workflow);
+    let secret = serving.place.path("secret");
+    std::fs::create_dir_all(&secret).expect("a folder of ours");
+    std::fs::write(secret.join("credentials"), "hunter2").expect("a file of ours");
+    serving.place.commit();
+    serving
+}
+
+#[test]
+fn nothing_of_the_server_is_within_a_jobs_reach() {
+    let serving = serving(&[]);
+    let pushed = serving.push();
+    assert_eq!(pushed.exit, 0, "{}", pushed.stderr);
+    let run = serving.ended("1");
+    let log = serving.get("/api/v1/runs/1/jobs/attacks/log").text;
+    assert_eq!(run["conclusion"], "success", "{log}");
+    assert_eq!(serving.mark("tried"), "tried\n", "{log}");
+    assert_eq!(serving.mark("through"), "", "{log}");
+}
+
+/// The same attacks where an administrator trusts the label: they would get through, so the test above can
+/// fail. Code from outside stays kept in there, too (`github::`).
+#[test]
+fn a_trusted_label_has_no_walls() {
+    let serving = serving(&["--trusted-label", "Self-Hosted"]);
+    assert_eq!(serving.push().exit, 0);
+    serving.ended("1");
+    let through = serving.mark("through");
+    for attack in ["journal.db", "refs/heads/evil", "credentials", "kill -0"] {
+        assert!(through.contains(attack), "{attack}: {through}");
+    }
+}
+
+#[test]
+fn on_a_laptop_whoever_runs_asks_for_walls() {
+    let place = Place::with(&[(
+        ".github/workflows/ci.yml",
+        "on: push\njobs:\n  look:\n    runs-on: ubuntu-latest\n    steps:\n      - run: cat \"$SECRET\"\n    env:\n      SECRET: $PLACE\n",
+    )]);
+    std::fs::write(place.path("key"), "hunter2").expect("a file of ours");
+    let file = ".github/workflows/ci.yml";
+    let text = std::fs::read_to_string(place.repository().join(file)).expect("just written");
+    place.write(file, &text.replace("$PLACE", &place.path("key").display().to_string()));
+    place.commit();
+    let free = place.run(&["run", "--executor", "host"]);
+    assert_eq!(free.exit, 0, "{}{}", free.stdout, free.stderr);
+    let kept_in = place.run(&["run", "--executor", "sandbox"]);
+    assert_eq!(kept_in.exit, 1, "{}{}", kept_in.stdout, kept_in.stderr);
+    assert!(!kept_in.stdout.contains("hunter2"), "{}", kept_in.stdout);
+    // Whoever runs it again is bound by what was agreed to.
+    let again = place.run(&["runs", "rerun", "--failed"]);
+    assert_eq!(again.exit, 1, "{}{}", again.stdout, again.stderr);
+    assert!(!again.stdout.contains("hunter2"), "{}", again.stdout);
+}
+
+#[test]
+fn what_is_opened_to_jobs_must_be_there() {
+    let place = Place::with(&[]);
+    let data = place.path("data").display().to_string();
+    let said = place.run(&["serve", "--data", &data, "--sandbox-read", "/nowhere/tools"]);
+    assert_eq!(said.exit, 2);
+    assert!(
+        said.stderr.contains("--sandbox-read /nowhere/tools: it is not there"),
+        "{}",
+        said.stderr
+    );
+}

@@ -1,0 +1,18 @@
+//! Processes that reach only what they are given, kept in by the kernel (landlock).
+//!
+//! [`Reach`] says what may be read and what may be changed; all else of the disk is out of reach, for the
+//! process and for everything that it starts, for ever. Processes outside cannot be looked into
+//! (`ptrace`, `/proc/PID/environ`), and programs that raise rights (`sudo`) raise none. Where the kernel can
+//! ([`Support`]), nobody outside can be signalled either.
+//!
+//! What is not kept in: the network, how much memory and time is used, and who may be spoken to over a Unix
+//! socket that has a path (before Linux 7.1).
+//!
+//! The calling process stays free: [`Sandbox::inside`] begins a thread, confines that, and does the deed on it;
+//! a process that is started there inherits the walls. Nothing has to run between fork and exec.
+
+mod kernel;
+mod reach;
+
+pub use kernel::{Sandbox, SandboxError, Support, support};
+pub use reach::Reach;

@@ -1,0 +1,125 @@
+//! Real processes, tried at the walls. The kernel must have them: Linux 6.12 for all of these.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use sandbox::{Reach, Sandbox, Support, support};
+
+/// A place with something to protect, and something given.
+struct Place {
+    _folder: tempfile::TempDir,
+    root: PathBuf,
+    own: PathBuf,
+}
+
+impl Place {
+    fn new() -> Place {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let root = folder.path().canonicalize().expect("it is there");
+        let own = root.join("jobs/1/work");
+        std::fs::create_dir_all(&own).expect("made");
+        std::fs::write(root.join("key"), "hunter2").expect("written");
+        Place { _folder: folder, root, own }
+    }
+
+    fn sandbox(&self) -> Sandbox {
+        let reach = Reach::of_machine(std::slice::from_ref(&self.root)).and_own(&self.own);
+        let reach = reach.and_programs(&std::env::var("PATH").expect("there is one"));
+        Sandbox::new(&reach).expect("a kernel that can")
+    }
+
+    /// What a script says, and whether it went well.
+    fn says(&self, script: &str) -> (bool, String) {
+        let start = || {
+            Command::new("/bin/bash")
+                .args(["-c", script])
+                .env("HOME", &self.own)
+                .env("ROOT", &self.root)
+                .env("US", std::process::id().to_string())
+                .current_dir(&self.own)
+                .stdin(Stdio::null())
+                .output()
+        };
+        let said = self.sandbox().inside(start).expect("walls").expect("a shell");
+        let text = [said.stdout, said.stderr].concat();
+        (said.status.success(), String::from_utf8_lossy(&text).trim().to_owned())
+    }
+}
+
+#[test]
+fn this_kernel_has_all_the_walls() {
+    assert_eq!(support(), Support::DiskAndSignals, "the tests below try each of them");
+}
+
+#[test]
+fn what_is_given_can_be_used_as_everywhere() {
+    let place = Place::new();
+    for script in [
+        "mkdir -p a/b && echo hello > a/b/c && mv a/b/c a/c && cat a/c && rm -r a",
+        "echo x > /dev/null; head -c 4 /dev/urandom | wc -c; test -r /proc/self/status; ls /usr/bin > list",
+        "git init -q . && git -c user.name=m -c user.email=m@example.com commit -q --allow-empty -m m && rm -rf .git",
+        "(sleep 60 & echo $! > pid); kill $(cat pid)",
+        "truncate -s 10 f && ln f g && ln -s g h && chmod 600 f && python3 -c 'import tempfile, subprocess'",
+    ] {
+        let (went_well, said) = place.says(script);
+        assert!(went_well, "{script}: {said}");
+    }
+}
+
+#[test]
+fn what_is_hidden_is_out_of_reach() {
+    let place = Place::new();
+    for script in [
+        "cat $ROOT/key",
+        "ls $ROOT",
+        "ls ..",
+        "echo x > $ROOT/new",
+        "echo x >> $ROOT/key",
+        "rm $ROOT/key",
+        "mv $ROOT/key .",
+        "ln $ROOT/key mine",
+        "ln -s $ROOT/key mine; cat mine",
+        "mkdir ../2",
+        "mv ../work ../other",
+        "exec 3<$ROOT/key",
+        "echo x > /etc/launchway-was-here",
+        "chroot / cat $ROOT/key",
+        "mount --bind $ROOT .",
+        "unshare --mount cat $ROOT/key",
+        // A child of a child stays within.
+        "setsid bash -c 'bash -c \"cat $ROOT/key\"'",
+        // Whoever kept the walls is not behind them: it is not to be looked into.
+        "cat /proc/$US/environ > /dev/null",
+        "ls /proc/$US/root/",
+        "kill -0 $US",
+        "kill -9 $US",
+    ] {
+        let (went_well, said) = place.says(script);
+        assert!(!went_well, "{script}: {said}");
+        assert!(!said.contains("hunter2"), "{script}: {said}");
+    }
+    assert_eq!(std::fs::read_to_string(place.root.join("key")).expect("still there"), "hunter2");
+}
+
+#[test]
+fn whoever_keeps_the_walls_is_free() {
+    let place = Place::new();
+    assert!(!place.says("cat $ROOT/key").0);
+    assert!(std::fs::read(place.root.join("key")).is_ok());
+    let entered = place.sandbox().inside(|| std::fs::read(place.root.join("key")).is_ok());
+    assert!(!entered.expect("walls"));
+}
+
+#[test]
+fn nobody_raises_rights() {
+    let status = Place::new().says("grep -E '^(CapPrm|CapEff|NoNewPrivs)' /proc/self/status");
+    let expect = "CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nNoNewPrivs:\t1";
+    assert_eq!(status, (true, expect.to_owned()));
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_passed_over() {
+    let reach =
+        Reach::default().and_read(Path::new("/nowhere")).and_own(Path::new("/nowhere/else"));
+    assert_eq!(reach, Reach::default());
+}

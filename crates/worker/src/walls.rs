@@ -1,0 +1,119 @@
+//! What the processes of a job reach, where it is kept in (`protocol::Walls`).
+//!
+//! Steps reach the machine's programs, the job's folders, and what jobs share. Native versions of actions are
+//! ours, and run what the job wrote (git with a workspace's settings), so they are kept in, too: they reach, besides,
+//! the repository to read, blobs and caches. Neither reaches what the worker keeps in the job's folder: its
+//! reports, its socket.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use protocol::JobSpec;
+use sandbox::{Reach, Sandbox, SandboxError};
+
+use crate::native;
+use crate::process::{CommandLine, Process};
+
+/// Variables of the machine that name folders of toolchains.
+const TOOLCHAINS: [&str; 3] = ["JAVA_HOME", "PYENV_ROOT", "RUSTUP_HOME"];
+/// Scripts of the machine's owner around every job, kept in as the job is.
+const HOOKS: [&str; 2] = ["ACTIONS_RUNNER_HOOK_JOB_STARTED", "ACTIONS_RUNNER_HOOK_JOB_COMPLETED"];
+/// What is the job's own in its folder; the rest is the worker's.
+const JOB_FOLDERS: [&str; 5] = ["actions", "home", "packages", "temp", "work"];
+/// Where a person tells git what to ignore, in their home.
+const GIT_SETTINGS: [&str; 2] = [".config/git", ".gitconfig"];
+
+/// Who a process is, to its walls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Code of the workflow, or of an action.
+    Step,
+    /// A native version.
+    Native,
+}
+
+/// The walls of a job.
+#[derive(Debug)]
+pub(crate) struct Walls {
+    steps: Sandbox,
+    natives: Sandbox,
+}
+
+impl Walls {
+    /// Around a job whose folders are there. The error is what its log says.
+    pub(crate) fn around(
+        spec: &JobSpec,
+        host: &BTreeMap<String, String>,
+        wanted: &protocol::Walls,
+    ) -> Result<Walls, SandboxError> {
+        let steps = of_steps(spec, host, wanted);
+        let natives = of_natives(spec, steps.clone());
+        Ok(Walls { steps: Sandbox::new(&steps)?, natives: Sandbox::new(&natives)? })
+    }
+
+    /// Starts a process behind them.
+    pub(crate) fn start(&self, who: Who, line: &CommandLine) -> io::Result<Process> {
+        let sandbox = match who {
+            Who::Step => &self.steps,
+            Who::Native => &self.natives,
+        };
+        sandbox.inside(|| Process::start(line)).map_err(io::Error::other)?
+    }
+}
+
+fn of_steps(spec: &JobSpec, host: &BTreeMap<String, String>, wanted: &protocol::Walls) -> Reach {
+    let paths = &spec.paths;
+    let job = Path::new(&*paths.job);
+    let own_home = std::env::home_dir();
+    let hidden = wanted.hidden.iter().map(|it| Path::new(&**it).to_owned()).chain(own_home);
+    let mut reach = Reach::of_machine(&hidden.collect::<Vec<_>>());
+    for folder in JOB_FOLDERS {
+        reach = reach.and_own(job.join(folder));
+    }
+    let downloads = Path::new(&*paths.caches).join("downloads");
+    reach = reach.and_own(downloads).and_given(&*paths.actions);
+    for shared in wanted.changeable.iter().chain(Some(&paths.tools)) {
+        reach = match wanted.outside {
+            true => reach.and_given(&**shared),
+            false => reach.and_own(&**shared),
+        };
+    }
+    let machine = |names: &'static [&'static str]| {
+        names.iter().filter_map(std::env::var_os).map(PathBuf::from)
+    };
+    let given = machine(&TOOLCHAINS).chain(machine(&HOOKS));
+    let given = given.chain(host.get("RUSTUP_HOME").map(Into::into));
+    // Checkout borrows its objects, and later steps fetch from it.
+    let repository = git_folder(Path::new(&*paths.repository));
+    let given =
+        given.chain(Some(repository)).chain(spec.options.objects.iter().map(|it| (**it).into()));
+    let given = given.chain(wanted.readable.iter().map(|it| Path::new(&**it).to_owned()));
+    for path in given {
+        reach = reach.and_given(path);
+    }
+    reach.and_programs(host.get("PATH").map_or("", String::as_str))
+}
+
+fn of_natives(spec: &JobSpec, steps: Reach) -> Reach {
+    let paths = &spec.paths;
+    let run_artifacts = Path::new(&*paths.job).join(protocol::RUN_ARTIFACTS_FILE);
+    let mut reach = steps.and_given(&*paths.repository).and_given(run_artifacts);
+    for settings in
+        std::env::home_dir().iter().flat_map(|home| GIT_SETTINGS.map(|it| home.join(it)))
+    {
+        reach = reach.and_given(settings);
+    }
+    reach.and_given(native::program()).and_own(&*paths.blobs).and_own(&*paths.caches)
+}
+
+/// What git keeps of a repository, without its work tree, where files lie that were never committed.
+fn git_folder(repository: &Path) -> PathBuf {
+    let mut git = Command::new("git");
+    git.args(["rev-parse", "--path-format=absolute", "--git-common-dir"]).current_dir(repository);
+    let said = git.stdin(Stdio::null()).output().ok().filter(|it| it.status.success());
+    let folder = said.and_then(|said| String::from_utf8(said.stdout).ok());
+    // What git does not know, nobody borrows from.
+    folder.map_or_else(|| repository.join(".git"), |folder| PathBuf::from(folder.trim_end()))
+}

@@ -1,0 +1,122 @@
+//! Jobs that are kept in: what a job does everywhere goes on, what lies outside is out of reach.
+
+use std::fmt::Write as _;
+
+use expect_test::{Expect, expect};
+use protocol::{JobSpec, Walls};
+
+use crate::harness::{Told, start};
+
+/// The whole scratch folder is hidden, as a server's folder is.
+fn keep_in(spec: &mut JobSpec) {
+    let folder = std::path::Path::new(&*spec.paths.job).parent().expect("it lies in one");
+    let hidden = vec![folder.to_str().expect("a path of ours").into()];
+    spec.options.walls = Some(Walls { hidden, ..Walls::default() });
+    std::fs::write(folder.join("key"), "hunter2").expect("written");
+}
+
+/// Runs each as a step that goes on, kept in or not: how each step ended.
+fn run(steps: &[&str], change: impl FnOnce(&mut JobSpec)) -> Told {
+    let mut workflow =
+        "on: push\njobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n".to_owned();
+    for step in steps {
+        let _ =
+            writeln!(workflow, "      - continue-on-error: true\n        run: |\n          {step}");
+    }
+    start(&workflow, change).finish()
+}
+
+fn check(steps: &[&str], expected: Expect) {
+    let told = run(steps, keep_in);
+    assert!(!told.text().contains("hunter2"), "{}", told.text());
+    expected.assert_eq(&told.told());
+}
+
+#[test]
+fn a_job_that_is_kept_in_works_as_everywhere() {
+    check(
+        &[
+            "echo A=b >> \"$GITHUB_ENV\"; echo \"# fine\" >> \"$GITHUB_STEP_SUMMARY\"",
+            "test \"$A\" = b && test \"$TMPDIR\" = \"$RUNNER_TEMP\" && touch \"$(mktemp -d)/x\"",
+            "cd ~ && mkdir -p a/b && echo 1 > a/b/c && mv a/b/c a/ && rm -r a",
+            "git init -q r && cd r && echo 1 > f && git add f && git -c user.name=m -c user.email=m@e commit -qm m",
+            "python3 -c 'import json, tempfile; tempfile.mkdtemp()'",
+            "bash -c 'sleep 60 & kill $!'",
+        ],
+        expect![[r#"
+            summary of __run
+            __run: success -> success
+            __run_2: success -> success
+            __run_3: success -> success
+            __run_4: success -> success
+            __run_5: success -> success
+            __run_6: success -> success
+            job: success None
+        "#]],
+    );
+}
+
+/// `$J` is the job's folder; what the worker keeps there is not the job's.
+#[test]
+fn what_is_not_the_jobs_is_out_of_reach() {
+    check(
+        &[
+            "cat ../../../../key",
+            "ls ../../../..",
+            "echo forged >> ../../../reports.jsonl",
+            "echo forged > ../../../artifacts.jsonl",
+            "ls ../../../../blobs",
+            "ls ../../../attach.*",
+            "echo x > ../../../../caches/entry",
+            "kill -9 $PPID",
+            "tr '\\0' '\\n' < /proc/$PPID/environ | grep LAUNCHWAY",
+            "cat ~root/.bashrc ~root/.profile",
+        ],
+        expect![[r#"
+            Error  Process completed with exit code 1.
+            __run: failure -> success
+            Error  Process completed with exit code 2.
+            __run_2: failure -> success
+            Error  Process completed with exit code 1.
+            __run_3: failure -> success
+            Error  Process completed with exit code 1.
+            __run_4: failure -> success
+            Error  Process completed with exit code 2.
+            __run_5: failure -> success
+            Error  Process completed with exit code 2.
+            __run_6: failure -> success
+            Error  Process completed with exit code 1.
+            __run_7: failure -> success
+            Error  Process completed with exit code 1.
+            __run_8: failure -> success
+            Error  Process completed with exit code 1.
+            __run_9: failure -> success
+            Error  Process completed with exit code 1.
+            __run_10: failure -> success
+            job: success None
+        "#]],
+    );
+}
+
+#[test]
+fn code_from_outside_does_not_change_the_tool_cache() {
+    let write = ["echo x > \"$RUNNER_TOOL_CACHE/tool\""];
+    let is_written = |outside: bool| {
+        let told = run(&write, |spec| {
+            keep_in(spec);
+            spec.options.walls.as_mut().expect("just set").outside = outside;
+        });
+        told.folder.path().join("tools/tool").exists()
+    };
+    assert!(is_written(false) && !is_written(true));
+}
+
+#[test]
+fn the_secret_of_whoever_has_no_walls_is_within_reach() {
+    // What the tests above refuse would be there otherwise: they can fail.
+    let told = run(&["cat ../../../../key"], |spec| {
+        keep_in(spec);
+        spec.options.walls = None;
+    });
+    assert!(told.text().contains("hunter2"), "{}", told.text());
+}
