@@ -5,6 +5,7 @@
 mod bench;
 mod conformance;
 mod fuzz;
+mod image;
 mod lint;
 mod mutants;
 mod pictures;
@@ -29,6 +30,9 @@ usage: cargo xtask CHORE
   fuzz [--seconds N] [--keep] [TARGET..]
                                    each fuzz target for ten minutes, or as long as is said
                                    --keep: what reaches new code joins the corpus that tests replay
+  image [--tag NAME] [--binary FILE] [--parts]
+                                   a container image of the server, from Debian's packages and the binary
+                                   --parts: what it is built of alone, in target/image
   pictures                         the README's pictures, from what the binary prints
   mutants [--draw SEED | --item N | --deployment]
                                    breaks forty items on purpose, one by one: do the tests notice?
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         Some((&"fuzz", rest)) => fuzz::run(rest),
         Some((&"lint", [])) => lint::run(),
         Some((&"tidy", [])) => tidy::run(),
+        Some((&"image", rest)) => image::make(rest),
         Some((&"pictures", [])) => pictures::make(),
         Some((&"mutants", rest)) => mutants::run(rest),
         Some((&"conformance", [])) => conformance::write(),

@@ -257,13 +257,15 @@ const TIERS: &[Tier] = &[
                 "--include=dash,coreutils,python3-minimal,python3-pip,python3-idna,python-is-python3 ",
                 "bookworm {target}/seeds/python.tar"
             )),
+            Step::Ready(concat!("cargo build --quiet -p launchway --features ", real!())),
+            Step::Ready("cargo xtask image --parts --binary {target}/debug/launchway"),
             Step::Tests("cargo test --quiet -p actions --features docker docker::"),
             // Jobs find docker at its usual place only.
             Step::Tests(concat!(
                 "cargo test --quiet -p launchway --features ",
                 real!(),
                 " --test e2e -- ",
-                "seeds:: build:: containers:: corrected:: own_workflows:: walkthroughs::"
+                "seeds:: build:: containers:: corrected:: image:: own_workflows:: walkthroughs::"
             )),
             Step::Tests("cargo test --quiet -p registry --features docker --test real"),
             // A daemon of their own, with a bridge of its own.

@@ -77,6 +77,8 @@ mod github;
 mod groups;
 mod harness;
 mod host;
+#[cfg(feature = "docker")]
+mod image;
 mod init;
 mod json;
 mod kept;
@@ -86,6 +88,7 @@ mod logs;
 mod mail;
 mod messages;
 mod oidc;
+mod own_action;
 #[cfg(feature = "docker")]
 mod own_workflows;
 mod plan;
