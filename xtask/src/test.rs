@@ -206,6 +206,8 @@ const TIERS: &[Tier] = &[
             Step::Ready("python3.11 -m venv {target}/moto"),
             Step::Ready(MOTO),
             Step::Tests("cargo test --quiet -p backup --features postgres"),
+            // The contract of the store, on the other engine.
+            Step::Tests("cargo test --quiet -p store --features postgres --test door postgres"),
             Step::Tests(concat!(
                 "cargo test --quiet -p launchway --features ",
                 real!(),

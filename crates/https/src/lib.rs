@@ -1,12 +1,18 @@
-//! HTTP as a caller: how everybody here begins who asks another machine.
+//! HTTP, and TLS, as a caller: how everybody here begins who asks another machine.
 //!
 //! One provider of cryptography, the certificates that this machine trusts (`SSL_CERT_FILE` is heard),
 //! and no redirect that nobody looked at. How long an answer may take is the caller's to say.
 
+use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::BuilderVerifierExt as _;
 use ureq::config::ConfigBuilder;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::typestate::AgentScope;
@@ -27,6 +33,33 @@ pub fn config() -> ConfigBuilder<AgentScope> {
         .max_redirects(0)
         .max_redirects_will_error(false)
         .user_agent("launchway")
+}
+
+/// TLS for what is no HTTP: whoever answers proves by a certificate who it is, to what this machine
+/// trusts, or to the certificates in a file alone.
+///
+/// # Errors
+/// When there are none.
+pub fn trusted(roots: Option<&Path>) -> io::Result<ClientConfig> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?;
+    let Some(path) = roots else {
+        let builder = builder.with_platform_verifier().map_err(io::Error::other)?;
+        return Ok(builder.with_no_client_auth());
+    };
+    let named = |what: String| io::Error::other(format!("{}: {what}", path.display()));
+    let mut store = RootCertStore::empty();
+    let found = CertificateDer::pem_file_iter(path).map_err(|it| named(it.to_string()))?;
+    for certificate in found {
+        let certificate = certificate.map_err(|it| named(it.to_string()))?;
+        store.add(certificate).map_err(|it| named(it.to_string()))?;
+    }
+    if store.is_empty() {
+        return Err(named("there is no certificate in it".to_owned()));
+    }
+    Ok(builder.with_root_certificates(store).with_no_client_auth())
 }
 
 /// Whether a URL, or a host with its port, is this machine: it is never behind a proxy.

@@ -13,6 +13,7 @@
 pub(crate) mod backup;
 mod clock;
 pub(crate) mod data;
+pub(crate) mod database;
 mod dispatch;
 mod drive;
 mod face;

@@ -67,7 +67,7 @@ impl Problem {
             source = reason.source();
         }
         crate::say(&format!("warning: {text}"));
-        let detail = "The server cannot read its data folder; its own output says why.";
+        let detail = "The server cannot read what it keeps now; its own output says why.";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 }

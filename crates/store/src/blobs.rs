@@ -14,8 +14,8 @@ use event::{BlobId, Digest};
 use rustix::fs::FlockOperation;
 use sha2::{Digest as _, Sha256};
 
-use crate::database::Durability;
 use crate::error::StoreError;
+use crate::sqlite::Durability;
 use crate::sums::Sum;
 
 /// Bytes read at a time; hashing and writing cost more than the calls from here on.

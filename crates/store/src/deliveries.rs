@@ -1,27 +1,29 @@
 //! What others hand in, each once, whatever they do: webhooks that wait until they are acted upon.
 //!
-//! `deliveries.db` has a row for each; its body goes when it was acted upon, its id stays as long as
+//! There is a row for each, in `deliveries.db` or the folder's database; its body goes when it was acted upon, its id stays as long as
 //! somebody could hand it in again. A delivery is answered when it is on the disk. One thread writes,
 //! and what comes meanwhile is committed together, so a thousand at once cost a few commits.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
 use event::{Digest, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::blobs::create_folder;
-use crate::database;
+use crate::engine::{Engine, Fault, Patience, Purpose, Session, values};
 use crate::error::StoreError;
+use crate::home;
+use crate::reader::Reader;
 
 /// Deliveries that wait to be written; whoever comes then waits to be let in.
 const QUEUE_MAX: usize = 256;
 /// In one commit: bounds how long the first of them waits, and what it costs to lose it.
 const GROUP_MAX: usize = 128;
 
-const SCHEMA: &str = "
+/// Of the file. In a database it is part of the journal's schema.
+pub(crate) const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS delivery (
         position INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,
@@ -65,9 +67,8 @@ struct Waiting {
 
 /// The deliveries of a folder.
 pub struct Deliveries {
-    path: PathBuf,
     // Before the writer: the last connection to close empties the write-ahead log.
-    reader: Mutex<Connection>,
+    reader: Reader,
     queue: Option<SyncSender<Waiting>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -76,26 +77,20 @@ impl Deliveries {
     /// Opens those of a folder, or makes the file. Every commit waits for the disk.
     ///
     /// # Errors
-    /// When the file cannot be opened.
+    /// When they cannot be opened.
     pub fn open(folder: &Path) -> Result<Deliveries, StoreError> {
         create_folder(folder)?;
-        let path = folder.join("deliveries.db");
-        let open = || -> rusqlite::Result<Connection> {
-            let connection = Connection::open(&path)?;
-            database::configure(&connection, database::Durability::PowerLoss)?;
-            Ok(connection)
-        };
-        let failed = |source| StoreError::from_sqlite(&path, source);
-        let writer = open().map_err(failed)?;
-        writer.execute_batch(SCHEMA).map_err(failed)?;
-        let reader = Mutex::new(open().map_err(failed)?);
+        let engine = home::deliveries(folder)?;
+        let session = engine.writer()?;
+        let reader = Reader::over(Arc::clone(&engine), engine.writer()?);
         let (queue, requests) = sync_channel(QUEUE_MAX);
-        let work = Work { path: path.clone(), connection: writer };
+        let place = engine.place().to_owned();
+        let work = Work { engine, session };
         let thread = std::thread::Builder::new()
             .name("deliveries".to_owned())
             .spawn(move || work.run(&requests))
-            .map_err(|source| StoreError::from_io("start the writer of", &path, source))?;
-        Ok(Deliveries { path, reader, queue: Some(queue), thread: Some(thread) })
+            .map_err(|source| StoreError::from_io("start the writer of", &place, source))?;
+        Ok(Deliveries { reader, queue: Some(queue), thread: Some(thread) })
     }
 
     /// Takes one; it is on the disk when this returns.
@@ -114,39 +109,32 @@ impl Deliveries {
     /// # Errors
     /// When the file cannot be read.
     pub fn next(&self, after: i64) -> Result<Option<(i64, Delivered)>, StoreError> {
-        let found = self
-            .reader()
-            .prepare_cached(
+        self.reader.look(|session| {
+            session.one(
                 "SELECT position, id, event, at, body FROM delivery
                  WHERE body IS NOT NULL AND position > ?1 ORDER BY position LIMIT 1",
-            )
-            .and_then(|mut statement| {
-                let row = |row: &rusqlite::Row<'_>| {
+                values![after],
+                |row| {
                     let delivered = Delivered {
                         id: row.get(1)?,
                         digest: None,
                         event: row.get(2)?,
-                        at: Timestamp(row.get::<_, i64>(3)?.cast_unsigned()),
+                        at: row.get(3)?,
                         body: row.get(4)?,
                     };
                     Ok((row.get(0)?, delivered))
-                };
-                statement.query_row([after], row).optional()
-            });
-        found.map_err(|source| self.failed(source))
+                },
+            )
+        })
     }
 
     /// How many wait.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When they cannot be read.
     pub fn waiting(&self) -> Result<u64, StoreError> {
-        let count = self.reader().query_row(
-            "SELECT count(*) FROM delivery WHERE body IS NOT NULL",
-            [],
-            |row| row.get::<_, i64>(0),
-        );
-        count.map(i64::cast_unsigned).map_err(|source| self.failed(source))
+        let statement = "SELECT count(*) FROM delivery WHERE body IS NOT NULL";
+        self.reader.look(|session| session.only(statement, &[]))
     }
 
     /// It was acted upon: what it says goes, that it came stays.
@@ -154,8 +142,8 @@ impl Deliveries {
     /// # Errors
     /// When it cannot be written.
     pub fn done(&self, id: &str) -> Result<(), StoreError> {
-        let done = self.reader().execute("UPDATE delivery SET body = NULL WHERE id = ?1", [id]);
-        done.map(drop).map_err(|source| self.failed(source))
+        let statement = "UPDATE delivery SET body = NULL WHERE id = ?1";
+        self.reader.look(|session| session.change(statement, values![id])).map(drop)
     }
 
     /// Forgets that those came that were acted upon and are older.
@@ -163,18 +151,8 @@ impl Deliveries {
     /// # Errors
     /// When it cannot be written.
     pub fn forget_before(&self, at: Timestamp) -> Result<u64, StoreError> {
-        let gone = self
-            .reader()
-            .execute("DELETE FROM delivery WHERE at < ?1 AND body IS NULL", [at.0.cast_signed()]);
-        gone.map(|count| count as u64).map_err(|source| self.failed(source))
-    }
-
-    fn reader(&self) -> MutexGuard<'_, Connection> {
-        self.reader.lock().expect("nobody panics while holding the connection")
-    }
-
-    fn failed(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::from_sqlite(&self.path, source)
+        let statement = "DELETE FROM delivery WHERE at < ?1 AND body IS NULL";
+        self.reader.look(|session| session.change(statement, values![at]))
     }
 }
 
@@ -189,8 +167,8 @@ impl Drop for Deliveries {
 }
 
 struct Work {
-    path: PathBuf,
-    connection: Connection,
+    engine: Arc<dyn Engine>,
+    session: Box<dyn Session>,
 }
 
 impl Work {
@@ -205,8 +183,7 @@ impl Work {
                         let _ = waiting.reply.send(Ok(taken));
                     }
                 }
-                Err(source) => {
-                    let error = StoreError::from_sqlite(&self.path, source);
+                Err(error) => {
                     for waiting in group {
                         let _ = waiting.reply.send(Err(error.clone()));
                     }
@@ -215,76 +192,41 @@ impl Work {
         }
     }
 
-    fn commit(&mut self, group: &[Waiting]) -> rusqlite::Result<Vec<Taken>> {
-        let behavior = rusqlite::TransactionBehavior::Immediate;
-        let transaction = self.connection.transaction_with_behavior(behavior)?;
-        let mut taken = Vec::with_capacity(group.len());
-        {
-            // Either may be known already.
-            let mut insert = transaction.prepare_cached(
-                "INSERT OR IGNORE INTO delivery (id, digest, event, at, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?;
-            for Waiting { delivered: it, .. } in group {
-                let digest = it.digest.as_ref().map(ToString::to_string);
-                let at = it.at.0.cast_signed();
-                let rows = insert.execute(params![it.id, digest, it.event, at, it.body])?;
-                taken.push(if rows == 1 { Taken::New } else { Taken::Known });
-            }
+    /// Whoever waits outside is told soon that it does not work, and comes again.
+    fn commit(&mut self, group: &[Waiting]) -> Result<Vec<Taken>, StoreError> {
+        let mut taken = self.transaction(group);
+        if taken.is_err() && self.session.is_lost() {
+            // Perhaps they were committed: then they are known now, which is as good.
+            (self.session, _) = self.engine.again(None, Patience::Short)?;
+            taken = self.transaction(group);
         }
-        transaction.commit()?;
-        Ok(taken)
+        taken.map_err(|fault| self.engine.error(fault))
+    }
+
+    fn transaction(&mut self, group: &[Waiting]) -> Result<Vec<Taken>, Fault> {
+        self.session.begin(Purpose::Rows)?;
+        let done = insert(&mut *self.session, group).and_then(|taken| {
+            self.session.commit()?;
+            Ok(taken)
+        });
+        if done.is_err() {
+            self.session.roll_back();
+        }
+        done
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn one(id: &str, body: &str) -> Delivered {
-        Delivered {
-            id: id.to_owned(),
-            digest: Some(Digest::of(body.as_bytes())),
-            event: "push".to_owned(),
-            at: Timestamp(1_000),
-            body: body.as_bytes().to_vec(),
-        }
+fn insert(session: &mut dyn Session, group: &[Waiting]) -> Result<Vec<Taken>, Fault> {
+    let mut taken = Vec::with_capacity(group.len());
+    for Waiting { delivered: it, .. } in group {
+        let digest = it.digest.as_ref().map(ToString::to_string);
+        // Either may be known already.
+        let rows = session.change(
+            "INSERT INTO delivery (id, digest, event, at, body) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO NOTHING",
+            values![&it.id, digest.as_deref(), &it.event, it.at, it.body.as_slice()],
+        )?;
+        taken.push(if rows == 1 { Taken::New } else { Taken::Known });
     }
-
-    #[test]
-    fn each_is_taken_once_by_its_id_and_by_its_words() {
-        let folder = tempfile::tempdir().unwrap();
-        let deliveries = Deliveries::open(folder.path()).unwrap();
-        assert_eq!(deliveries.take(one("a", "x")).unwrap(), Taken::New);
-        assert_eq!(deliveries.take(one("a", "x")).unwrap(), Taken::Known);
-        assert_eq!(deliveries.take(one("b", "x")).unwrap(), Taken::Known);
-        assert_eq!(deliveries.take(one("a", "y")).unwrap(), Taken::Known);
-        assert_eq!(deliveries.take(one("c", "y")).unwrap(), Taken::New);
-        let alike = |id: &str| Delivered { digest: None, ..one(id, "z") };
-        assert_eq!(deliveries.take(alike("d")).unwrap(), Taken::New);
-        assert_eq!(deliveries.take(alike("e")).unwrap(), Taken::New);
-    }
-
-    #[test]
-    fn what_was_acted_upon_is_known_and_waits_no_more() {
-        let folder = tempfile::tempdir().unwrap();
-        let deliveries = Deliveries::open(folder.path()).unwrap();
-        for (id, body) in [("a", "x"), ("b", "y")] {
-            deliveries.take(one(id, body)).unwrap();
-        }
-        let (first, taken) = deliveries.next(0).unwrap().unwrap();
-        assert_eq!((taken.id.as_str(), &*taken.body), ("a", &b"x"[..]));
-        deliveries.done("a").unwrap();
-        let (second, taken) = deliveries.next(0).unwrap().unwrap();
-        assert_eq!((taken.id.as_str(), second > first), ("b", true));
-        assert!(deliveries.next(second).unwrap().is_none());
-        drop(deliveries);
-        // A new process knows all of it.
-        let deliveries = Deliveries::open(folder.path()).unwrap();
-        assert_eq!(deliveries.take(one("a", "x")).unwrap(), Taken::Known);
-        assert_eq!(deliveries.waiting().unwrap(), 1);
-        // What still waits is not forgotten, however old.
-        assert_eq!(deliveries.forget_before(Timestamp(2_000)).unwrap(), 1);
-        assert_eq!(deliveries.take(one("a", "x")).unwrap(), Taken::New);
-    }
+    Ok(taken)
 }

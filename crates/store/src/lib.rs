@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! journal.db     SQLite: streams of events, chained by digest; the numbers of runs; what others are owed
+//! database.json  instead of it and of deliveries.db: the database of PostgreSQL that has all of that
 //! lock           held while the journal is opened, so that its schema is made once
 //! blobs/         bytes by their SHA-256: logs, artifacts, summaries
 //! logs/          logs that still grow, one for each lease of a job
@@ -9,12 +10,15 @@
 //! vault/         secrets and variables that a person keeps, sealed
 //! ```
 //!
+//! What is below `engine.rs` is an engine (SQLite, PostgreSQL); what is above it, and every rule, is the
+//! same for both.
+//!
 //! [`Store`] is the journal's real side ([`ports::Journal`]). One thread writes; what waits is
 //! committed together, and an append returns when it is committed. Any number of processes may have
 //! the folder open: the expected sequence number of an append is checked under the lock that writes.
 //!
 //! An append that was acknowledged survives `kill -9` at any instant, and with
-//! [`Durability::PowerLoss`] the loss of power. An event that this version does not know makes its
+//! [`Durability::PowerLoss`] the loss of power; in a database it survives what that survives. An event that this version does not know makes its
 //! stream unreadable and unwritable, with an error that says so; the other streams go on.
 //!
 //! A journal that several machines share is read into one of these, entry by entry
@@ -28,14 +32,18 @@
 //! because what may go is computed from the journal and kept nowhere.
 
 mod blobs;
-mod database;
 mod deliveries;
+mod engine;
 mod error;
+mod home;
 mod logs;
 mod outbox;
+mod postgres;
 mod read;
+mod reader;
 mod references;
 mod shared;
+mod sqlite;
 mod store;
 mod sums;
 mod vault;
@@ -43,16 +51,20 @@ mod write;
 mod writer;
 
 pub use blobs::Blobs;
-pub use database::{Durability, LOCK_WAIT_MAX_MS, copy_database};
 pub use deliveries::{Delivered, Deliveries, Taken};
 pub use error::StoreError;
+pub use home::{
+    DATABASE_VARIABLE, attach, belongs_to, database_of, database_of_file, database_of_variable,
+};
 pub use logs::Logs;
 pub use outbox::{
     BODY_BYTES_MAX, Delivery, DeliveryState, Follow, OutboxCounts, Owed, ReceiverHealth, Settled,
     TroubledReceiver, WantedDeliveries,
 };
+pub use postgres::{AddressError, Database};
 pub use read::{BrokenChain, Decided, Happened, ReadError, RunRecord, Verified};
 pub use shared::{Cursor, SharedPlace, TakenIn, TakenStream};
-pub use store::{Ledger, Store};
+pub use sqlite::{Durability, LOCK_WAIT_MAX_MS, copy_database};
+pub use store::{Ledger, RENEW_SECONDS, Store};
 pub use sums::{Sum, Sums};
 pub use vault::{Kept, Scope, Value, Vault, VaultError};

@@ -192,7 +192,7 @@ impl Store {
     /// # Errors
     /// When the file does not say.
     pub fn outbox_cursor(&self, consumer: &str) -> Result<Option<u64>, StoreError> {
-        rows::cursor(&self.reader(), consumer).map_err(|source| self.sqlite(source))
+        self.look(|session| rows::cursor(session, consumer))
     }
 
     /// The place of the newest event in the whole journal; 0 where there is none.
@@ -200,7 +200,7 @@ impl Store {
     /// # Errors
     /// When the file does not say.
     pub fn end_of_feed(&self) -> Result<u64, StoreError> {
-        rows::end_of_feed(&self.reader()).map_err(|source| self.sqlite(source))
+        self.look(rows::end_of_feed)
     }
 
     /// Writes down what events gave, and that they were looked at: both or nothing. False where
@@ -231,8 +231,7 @@ impl Store {
         stale_before: Timestamp,
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let found = rows::due(&self.reader(), consumer, (now, stale_before), limit);
-        found.map_err(|source| self.sqlite(source))
+        self.look(|session| rows::due(session, consumer, (now, stale_before), limit))
     }
 
     /// When the next is due that is not yet; none where nothing is owed.
@@ -240,7 +239,7 @@ impl Store {
     /// # Errors
     /// When the file does not say.
     pub fn next_due(&self, consumer: &str) -> Result<Option<Timestamp>, StoreError> {
-        rows::next_due(&self.reader(), consumer).map_err(|source| self.sqlite(source))
+        self.look(|session| rows::next_due(session, consumer))
     }
 
     /// Writes down that an attempt begins, before the receiver hears of it. False where it is not to
@@ -302,7 +301,7 @@ impl Store {
     /// # Errors
     /// When the file does not say.
     pub fn deliveries(&self, wanted: &WantedDeliveries) -> Result<Vec<Delivery>, StoreError> {
-        rows::list(&self.reader(), wanted).map_err(|source| self.sqlite(source))
+        self.look(|session| rows::list(session, wanted))
     }
 
     /// What the receiver calls the newest delivery of a lane that it has; none where it has none.
@@ -310,7 +309,7 @@ impl Store {
     /// # Errors
     /// When the file does not say.
     pub fn lane_remote(&self, consumer: &str, lane: &str) -> Result<Option<String>, StoreError> {
-        rows::lane_remote(&self.reader(), consumer, lane).map_err(|source| self.sqlite(source))
+        self.look(|session| rows::lane_remote(session, consumer, lane))
     }
 
     /// The newest delivery of a lane.
@@ -322,8 +321,7 @@ impl Store {
         consumer: &str,
         lane: &str,
     ) -> Result<Option<Delivery>, StoreError> {
-        let found = rows::newest_of_lane(&self.reader(), consumer, lane);
-        found.map_err(|source| self.sqlite(source))
+        self.look(|session| rows::newest_of_lane(session, consumer, lane))
     }
 
     /// How a receiver answers.
@@ -335,8 +333,7 @@ impl Store {
         consumer: &str,
         receiver: &str,
     ) -> Result<ReceiverHealth, StoreError> {
-        let found = rows::health(&self.reader(), consumer, receiver);
-        found.map_err(|source| self.sqlite(source))
+        self.look(|session| rows::health(session, consumer, receiver))
     }
 
     /// Receivers that did not answer the last time.
@@ -344,7 +341,7 @@ impl Store {
     /// # Errors
     /// When the file does not say.
     pub fn troubled_receivers(&self) -> Result<Vec<TroubledReceiver>, StoreError> {
-        rows::troubled(&self.reader()).map_err(|source| self.sqlite(source))
+        self.look(rows::troubled)
     }
 
     /// How many deliveries stand how.
@@ -352,7 +349,7 @@ impl Store {
     /// # Errors
     /// When the file does not say.
     pub fn outbox_counts(&self) -> Result<OutboxCounts, StoreError> {
-        rows::counts(&self.reader()).map_err(|source| self.sqlite(source))
+        self.look(rows::counts)
     }
 
     fn outbox(&self, change: Change) -> Result<bool, StoreError> {

@@ -1,13 +1,11 @@
 //! Reading: streams, what is open, runs, and the proof that nothing was altered.
 
-use std::path::Path;
-
 use event::{
     Attempt, DeploymentId, Digest, Envelope, Fact, ReleaseId, RunId, Seq, StreamId, Timestamp,
     chain,
 };
-use rusqlite::{Connection, OptionalExtension as _, Row};
 
+use crate::engine::{Engine, Fault, Purpose, Row, Session, Value, values};
 use crate::error::StoreError;
 
 /// A run as the journal counts it.
@@ -93,12 +91,12 @@ struct EventRow {
 
 impl EventRow {
     /// From the columns `seq, at, payload_digest, digest, payload`.
-    fn from_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+    fn from_row(row: &Row<'_>) -> Result<EventRow, Fault> {
         Ok(EventRow {
-            seq: Seq(row.get::<_, i64>(0)?.cast_unsigned()),
-            at: Timestamp(row.get::<_, i64>(1)?.cast_unsigned()),
-            payload_digest: Digest(row.get(2)?),
-            digest: Digest(row.get(3)?),
+            seq: row.get(0)?,
+            at: row.get(1)?,
+            payload_digest: row.get(2)?,
+            digest: row.get(3)?,
             payload: row.get(4)?,
         })
     }
@@ -125,87 +123,90 @@ impl EventRow {
 
 /// The events of a stream behind `after`, each proven against the one before it.
 pub(crate) fn read<E: Fact>(
-    connection: &Connection,
-    path: &Path,
+    session: &mut dyn Session,
     stream: StreamId,
     after: Seq,
-) -> Result<Vec<Envelope<E>>, ReadError> {
-    let failed = |source| StoreError::from_sqlite(path, source);
-    let mut statement = connection
-        .prepare_cached(
-            "SELECT seq, at, payload_digest, digest, payload FROM event
-             WHERE stream = (SELECT id FROM stream WHERE name = ?1) AND seq >= ?2 ORDER BY seq",
-        )
-        .map_err(failed)?;
-    let mut rows = statement
-        .query(rusqlite::params![stream.to_string(), after.0.cast_signed()])
-        .map_err(failed)?;
+) -> Result<Result<Vec<Envelope<E>>, ReadError>, Fault> {
     let mut before = (Seq(0), Digest::ZERO);
-    let mut envelopes = Vec::new();
-    while let Some(row) = rows.next().map_err(failed)? {
-        let row = EventRow::from_row(row).map_err(failed)?;
-        if row.seq > after {
-            row.follows(stream, before)?;
-            let payload = row.payload.as_ref().ok_or(ReadError::Forgotten { stream })?;
-            let event = E::decode(payload.as_bytes()).map_err(|source| ReadError::Newer {
-                stream,
-                seq: row.seq,
-                source: std::sync::Arc::new(source),
-            })?;
-            let (seq, at, digest) = (row.seq, row.at, row.digest);
-            envelopes.push(Envelope { stream, seq, at, digest, event });
-        }
-        before = (row.seq, row.digest);
-    }
+    let mut envelopes = Ok(Vec::new());
+    session.each(
+        "SELECT seq, at, payload_digest, digest, payload FROM event
+         WHERE stream = (SELECT id FROM stream WHERE name = ?1) AND seq >= ?2 ORDER BY seq",
+        values![&stream.to_string(), after],
+        &mut |row| {
+            let row = EventRow::from_row(&row)?;
+            // What stands behind the first that cannot be read is not looked at.
+            if let Ok(read) = &mut envelopes
+                && row.seq > after
+            {
+                match envelope(stream, &row, before) {
+                    Ok(envelope) => read.push(envelope),
+                    Err(error) => envelopes = Err(error),
+                }
+            }
+            before = (row.seq, row.digest);
+            Ok(())
+        },
+    )?;
     Ok(envelopes)
 }
 
+fn envelope<E: Fact>(
+    stream: StreamId,
+    row: &EventRow,
+    before: (Seq, Digest),
+) -> Result<Envelope<E>, ReadError> {
+    row.follows(stream, before)?;
+    let payload = row.payload.as_ref().ok_or(ReadError::Forgotten { stream })?;
+    let event = E::decode(payload.as_bytes()).map_err(|source| ReadError::Newer {
+        stream,
+        seq: row.seq,
+        source: std::sync::Arc::new(source),
+    })?;
+    Ok(Envelope { stream, seq: row.seq, at: row.at, digest: row.digest, event })
+}
+
 /// Streams without an end, oldest first.
-pub(crate) fn open_streams(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut statement =
-        connection.prepare_cached("SELECT name FROM stream WHERE open = 1 ORDER BY id")?;
-    statement.query_map([], |row| row.get(0))?.collect()
+pub(crate) fn open_streams(session: &mut dyn Session) -> Result<Vec<String>, Fault> {
+    session.all("SELECT name FROM stream WHERE open = 1 ORDER BY id", &[], |row| row.get(0))
 }
 
 /// The newest streams of runs that still have their events, newest first.
 pub(crate) fn newest_streams(
-    connection: &Connection,
+    session: &mut dyn Session,
     limit: usize,
-) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT name FROM stream WHERE forgotten = 0 AND name GLOB 'run/*'
+) -> Result<Vec<String>, Fault> {
+    session.all(
+        "SELECT name FROM stream WHERE forgotten = 0 AND name LIKE 'run/%'
          ORDER BY id DESC LIMIT ?1",
-    )?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    statement.query_map([limit], |row| row.get(0))?.collect()
+        values![limit],
+        |row| row.get(0),
+    )
 }
 
 /// Those of runs that were created before another one, newest first; without one the newest.
 pub(crate) fn streams_before(
-    connection: &Connection,
+    session: &mut dyn Session,
     before: Option<StreamId>,
     limit: usize,
-) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT name FROM stream WHERE forgotten = 0 AND name GLOB 'run/*'
-           AND (?1 IS NULL OR id < (SELECT id FROM stream WHERE name = ?1))
-         ORDER BY id DESC LIMIT ?2",
-    )?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+) -> Result<Vec<String>, Fault> {
     let before = before.map(|stream| stream.to_string());
-    statement.query_map(rusqlite::params![before, limit], |row| row.get(0))?.collect()
+    session.all(
+        "SELECT name FROM stream WHERE forgotten = 0 AND name LIKE 'run/%'
+           AND (CAST(?1 AS TEXT) IS NULL OR id < (SELECT id FROM stream WHERE name = ?1))
+         ORDER BY id DESC LIMIT ?2",
+        values![before.as_deref(), limit],
+        |row| row.get(0),
+    )
 }
 
 /// The newest deployments of all projects, newest first.
 pub(crate) fn newest_deployments(
-    connection: &Connection,
+    session: &mut dyn Session,
     limit: usize,
-) -> rusqlite::Result<Vec<DeploymentId>> {
-    let mut statement =
-        connection.prepare_cached("SELECT id FROM deployment ORDER BY id DESC LIMIT ?1")?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let id = |row: &Row<'_>| Ok(DeploymentId(row.get::<_, i64>(0)?.cast_unsigned()));
-    statement.query_map([limit], id)?.collect()
+) -> Result<Vec<DeploymentId>, Fault> {
+    let statement = "SELECT id FROM deployment ORDER BY id DESC LIMIT ?1";
+    session.all(statement, values![limit], |row| row.get(0).map(DeploymentId))
 }
 
 /// That something happened, over all streams.
@@ -225,51 +226,49 @@ pub struct Happened {
 
 /// What happened behind a place in the journal, in order.
 pub(crate) fn feed(
-    connection: &Connection,
+    session: &mut dyn Session,
     after: u64,
     limit: usize,
-) -> rusqlite::Result<Vec<Happened>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT event.position, stream.name, event.seq, event.at, json_extract(event.payload, '$.type')
-         FROM event JOIN stream ON stream.id = event.stream
-         WHERE event.position > ?1 ORDER BY event.position LIMIT ?2",
-    )?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let happened = |row: &Row<'_>| {
-        Ok(Happened {
-            position: row.get::<_, i64>(0)?.cast_unsigned(),
-            stream: row.get(1)?,
-            seq: Seq(row.get::<_, i64>(2)?.cast_unsigned()),
-            at: Timestamp(row.get::<_, i64>(3)?.cast_unsigned()),
-            kind: row.get(4)?,
-        })
-    };
-    statement.query_map([after, limit], happened)?.collect()
+) -> Result<Vec<Happened>, Fault> {
+    let kind = session.kind();
+    session.all(
+        &format!(
+            "SELECT event.position, stream.name, event.seq, event.at, {kind}
+             FROM event JOIN stream ON stream.id = event.stream
+             WHERE event.position > ?1 ORDER BY event.position LIMIT ?2"
+        ),
+        values![after, limit],
+        |row| {
+            Ok(Happened {
+                position: row.get(0)?,
+                stream: row.get(1)?,
+                seq: row.get(2)?,
+                at: row.get(3)?,
+                kind: row.get(4)?,
+            })
+        },
+    )
 }
 
 /// The place of the newest event in the whole journal; 0 where there is none.
-pub(crate) fn newest_position(connection: &Connection) -> rusqlite::Result<u64> {
-    let mut statement =
-        connection.prepare_cached("SELECT coalesce(max(position), 0) FROM event")?;
-    let newest: i64 = statement.query_row([], |row| row.get(0))?;
-    Ok(newest.cast_unsigned())
+pub(crate) fn newest_position(session: &mut dyn Session) -> Result<u64, Fault> {
+    session.only("SELECT coalesce(max(position), 0) FROM event", &[])
 }
 
 /// Streams that are over and whose last event stands behind one place and not behind another, in
 /// the order of those events. No payload is read for that.
 pub(crate) fn ended_between(
-    connection: &Connection,
+    session: &mut dyn Session,
     (after, until): (u64, u64),
-) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare_cached(
+) -> Result<Vec<String>, Fault> {
+    session.all(
         "SELECT stream.name FROM event JOIN stream ON stream.id = event.stream
          WHERE event.position > ?1 AND event.position <= ?2
            AND stream.open = 0 AND stream.forgotten = 0 AND event.seq = stream.seq
          ORDER BY event.position",
-    )?;
-    let place = |it: u64| i64::try_from(it).unwrap_or(i64::MAX);
-    statement.query_map([place(after), place(until)], |row| row.get(0))?.collect()
+        values![after, until],
+        |row| row.get(0),
+    )
 }
 
 /// An event of one of the kinds that were asked for.
@@ -296,53 +295,55 @@ pub(crate) enum Side {
 
 /// Events of these kinds.
 pub(crate) fn decisions(
-    connection: &Connection,
+    session: &mut dyn Session,
     (side, place): (Side, u64),
     kinds: &[&str],
     limit: usize,
-) -> rusqlite::Result<Vec<Decided>> {
+) -> Result<Vec<Decided>, Fault> {
+    if kinds.is_empty() {
+        return Ok(Vec::new());
+    }
     let (sign, order) = match side {
         Side::Before => ("<", "DESC"),
         Side::After => (">", "ASC"),
     };
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT event.position, stream.name, event.at, event.payload
-         FROM event JOIN stream ON stream.id = event.stream
-         WHERE event.position {sign} ?1 AND event.payload IS NOT NULL
-           AND json_extract(event.payload, '$.type') IN (SELECT value FROM json_each(?2))
-         ORDER BY event.position {order} LIMIT ?3"
-    ))?;
-    let kinds = serde_json::to_string(kinds).expect("texts");
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let place = i64::try_from(place).unwrap_or(i64::MAX);
-    let decided = |row: &Row<'_>| {
-        Ok(Decided {
-            position: row.get::<_, i64>(0)?.cast_unsigned(),
-            stream: row.get(1)?,
-            at: Timestamp(row.get::<_, i64>(2)?.cast_unsigned()),
-            payload: row.get(3)?,
-        })
-    };
-    statement.query_map(rusqlite::params![place, kinds, limit], decided)?.collect()
+    let kind = session.kind();
+    let wanted: Vec<String> = (3..).take(kinds.len()).map(|it| format!("?{it}")).collect();
+    let mut values = vec![Value::from(place), Value::from(limit)];
+    values.extend(kinds.iter().copied().map(Value::from));
+    session.all(
+        &format!(
+            "SELECT event.position, stream.name, event.at, event.payload
+             FROM event JOIN stream ON stream.id = event.stream
+             WHERE event.position {sign} ?1 AND event.payload IS NOT NULL AND {kind} IN ({})
+             ORDER BY event.position {order} LIMIT ?2",
+            wanted.join(", ")
+        ),
+        &values,
+        |row| {
+            Ok(Decided {
+                position: row.get(0)?,
+                stream: row.get(1)?,
+                at: row.get(2)?,
+                payload: row.get(3)?,
+            })
+        },
+    )
 }
 
 /// Streams of runs that ended and still have their events, oldest first, with the time of the last event. A
 /// kind of stream that this version does not know is not its business.
 pub(crate) fn ended_streams(
-    connection: &Connection,
-) -> rusqlite::Result<Vec<(StreamId, Timestamp)>> {
-    let mut statement = connection.prepare_cached(
+    session: &mut dyn Session,
+) -> Result<Vec<(StreamId, Timestamp)>, Fault> {
+    let ended: Vec<(String, Timestamp)> = session.all(
         "SELECT stream.name, event.at FROM stream
          JOIN event ON event.stream = stream.id AND event.seq = stream.seq
-         WHERE stream.open = 0 AND stream.forgotten = 0 AND stream.name GLOB 'run/*' ORDER BY stream.id",
+         WHERE stream.open = 0 AND stream.forgotten = 0 AND stream.name LIKE 'run/%' ORDER BY stream.id",
+        &[],
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    let mut rows = statement.query([])?;
-    let mut ended = Vec::new();
-    while let Some(row) = rows.next()? {
-        let (name, at): (String, i64) = (row.get(0)?, row.get(1)?);
-        ended.extend(name.parse().ok().map(|stream| (stream, Timestamp(at.cast_unsigned()))));
-    }
-    Ok(ended)
+    Ok(ended.into_iter().filter_map(|(name, at)| Some((name.parse().ok()?, at))).collect())
 }
 
 /// A stream by its name in the journal.
@@ -351,99 +352,117 @@ pub(crate) fn parse_stream(name: &str) -> Result<StreamId, ReadError> {
 }
 
 /// What is known of a run's numbers.
-pub(crate) fn run(connection: &Connection, run: RunId) -> rusqlite::Result<Option<RunRecord>> {
-    let mut statement = connection
-        .prepare_cached("SELECT repository, workflow, number, attempts FROM run WHERE id = ?1")?;
-    let record = statement.query_row([run.0.cast_signed()], |row| {
-        Ok(RunRecord {
-            run,
-            repository: row.get(0)?,
-            workflow: row.get(1)?,
-            run_number: row.get::<_, i64>(2)?.cast_unsigned(),
-            attempts: Attempt(row.get::<_, i64>(3)?.cast_unsigned()),
-        })
-    });
-    record.optional()
+pub(crate) fn run(session: &mut dyn Session, run: RunId) -> Result<Option<RunRecord>, Fault> {
+    session.one(
+        "SELECT repository, workflow, number, attempts FROM run WHERE id = ?1",
+        values![run.0],
+        |row| {
+            Ok(RunRecord {
+                run,
+                repository: row.get(0)?,
+                workflow: row.get(1)?,
+                run_number: row.get(2)?,
+                attempts: Attempt(row.get(3)?),
+            })
+        },
+    )
 }
 
 /// The deployments that went to an environment, newest first.
 pub(crate) fn deployments(
-    connection: &Connection,
+    session: &mut dyn Session,
     project: &str,
     environment: Option<&str>,
     limit: usize,
-) -> rusqlite::Result<Vec<DeploymentId>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id FROM deployment WHERE project = ?1 AND (?2 IS NULL OR environment = ?2)
+) -> Result<Vec<DeploymentId>, Fault> {
+    session.all(
+        "SELECT id FROM deployment
+         WHERE project = ?1 AND (CAST(?2 AS TEXT) IS NULL OR environment = ?2)
          ORDER BY id DESC LIMIT ?3",
-    )?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = statement.query(rusqlite::params![project, environment, limit])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(DeploymentId(row.get::<_, i64>(0)?.cast_unsigned()));
-    }
-    Ok(found)
+        values![project, environment, limit],
+        |row| row.get(0).map(DeploymentId),
+    )
 }
 
 /// The releases of a project, of one service or of all, newest first.
 pub(crate) fn releases(
-    connection: &Connection,
+    session: &mut dyn Session,
     project: &str,
     service: Option<&str>,
     limit: usize,
-) -> rusqlite::Result<Vec<ReleaseId>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id FROM release WHERE project = ?1 AND (?2 IS NULL OR service = ?2)
+) -> Result<Vec<ReleaseId>, Fault> {
+    session.all(
+        "SELECT id FROM release
+         WHERE project = ?1 AND (CAST(?2 AS TEXT) IS NULL OR service = ?2)
          ORDER BY id DESC LIMIT ?3",
-    )?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = statement.query(rusqlite::params![project, service, limit])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(ReleaseId(row.get::<_, i64>(0)?.cast_unsigned()));
-    }
-    Ok(found)
+        values![project, service, limit],
+        |row| row.get(0).map(ReleaseId),
+    )
 }
 
-/// Reads everything and proves it.
-pub(crate) fn verify(connection: &Connection, path: &Path) -> Result<Verified, ReadError> {
-    let failed = |source| StoreError::from_sqlite(path, source);
-    // One transaction: what is appended meanwhile is not half seen.
-    let transaction = connection.unchecked_transaction().map_err(failed)?;
-    let mut streams = transaction
-        .prepare("SELECT id, name, seq, digest, forgotten FROM stream ORDER BY id")
-        .map_err(failed)?;
-    let mut events = transaction
-        .prepare(
-            "SELECT seq, at, payload_digest, digest, payload FROM event
-             WHERE stream = ?1 ORDER BY seq",
-        )
-        .map_err(failed)?;
+/// Reads everything and proves it, as it is at one moment: what is appended meanwhile is not half seen.
+pub(crate) fn verify(engine: &dyn Engine) -> Result<Verified, ReadError> {
+    // A connection of its own: it may take seconds, and others want to read.
+    let mut session = engine.reader()?;
+    let session = &mut *session;
+    let failed = |fault| ReadError::Store(engine.error(fault));
+    session.begin(Purpose::Snapshot).map_err(failed)?;
     let mut verified = Verified::default();
-    let mut rows = streams.query([]).map_err(failed)?;
-    while let Some(row) = rows.next().map_err(failed)? {
-        let head = Head::from_row(row).map_err(failed)?;
-        let mut rows = events.query([head.id]).map_err(failed)?;
-        let stream = parse_stream(&head.name)?;
-        let mut before = (Seq(0), Digest::ZERO);
-        while let Some(row) = rows.next().map_err(failed)? {
-            let row = EventRow::from_row(row).map_err(failed)?;
-            row.follows(stream, before)?;
-            if row.payload.is_none() && !head.forgotten {
-                return Err(head.broken(row.seq, "its payload is missing").into());
+    let mut after = 0;
+    loop {
+        let heads = session.all(
+            "SELECT id, name, seq, digest, forgotten FROM stream WHERE id > ?1 ORDER BY id LIMIT ?2",
+            values![after, HEADS_AT_ONCE],
+            Head::from_row,
+        );
+        let heads = heads.map_err(failed)?;
+        let Some(last) = heads.last() else { break };
+        after = last.id;
+        for head in &heads {
+            prove(session, head, &mut verified).map_err(failed)??;
+        }
+    }
+    session.roll_back();
+    Ok(verified)
+}
+
+/// Streams whose rows are held in memory while they are proven.
+const HEADS_AT_ONCE: usize = 1_000;
+
+fn prove(
+    session: &mut dyn Session,
+    head: &Head,
+    verified: &mut Verified,
+) -> Result<Result<(), ReadError>, Fault> {
+    let stream = match parse_stream(&head.name) {
+        Ok(stream) => stream,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut before = (Seq(0), Digest::ZERO);
+    let mut proven = Ok(());
+    session.each(
+        "SELECT seq, at, payload_digest, digest, payload FROM event
+         WHERE stream = ?1 ORDER BY seq",
+        values![head.id],
+        &mut |row| {
+            let row = EventRow::from_row(&row)?;
+            if proven.is_ok() {
+                proven = row.follows(stream, before);
+            }
+            if proven.is_ok() && row.payload.is_none() && !head.forgotten {
+                proven = Err(head.broken(row.seq, "its payload is missing"));
             }
             verified.forgotten += u64::from(row.payload.is_none());
             verified.events += 1;
             before = (row.seq, row.digest);
-        }
-        if before != (head.seq, head.digest) {
-            let seq = Seq(before.0.0 + 1);
-            return Err(head.broken(seq, "events at the end are missing").into());
-        }
-        verified.streams += 1;
+            Ok(())
+        },
+    )?;
+    if proven.is_ok() && before != (head.seq, head.digest) {
+        proven = Err(head.broken(Seq(before.0.0 + 1), "events at the end are missing"));
     }
-    Ok(verified)
+    verified.streams += 1;
+    Ok(proven.map_err(ReadError::from))
 }
 
 /// A stream's row, for the proof.
@@ -456,12 +475,12 @@ struct Head {
 }
 
 impl Head {
-    fn from_row(row: &Row<'_>) -> rusqlite::Result<Head> {
+    fn from_row(row: &Row<'_>) -> Result<Head, Fault> {
         Ok(Head {
             id: row.get(0)?,
             name: row.get(1)?,
-            seq: Seq(row.get::<_, i64>(2)?.cast_unsigned()),
-            digest: Digest(row.get(3)?),
+            seq: row.get(2)?,
+            digest: row.get(3)?,
             forgotten: row.get(4)?,
         })
     }

@@ -8,33 +8,45 @@
 use std::collections::BTreeSet;
 
 use event::{BlobId, Fact, RunEvent, StreamId, Timestamp};
-use rusqlite::Connection;
+
+use crate::engine::{Fault, Session, values};
 
 /// Hexadecimal digits of a SHA-256.
 const DIGEST_DIGITS: usize = 64;
 
+/// Events that are looked through at a time: what a database sends for one statement lies in memory.
+const EVENTS_AT_ONCE: usize = 500;
+
 /// Every blob that is named in streams other than `without`.
 pub(crate) fn named(
-    connection: &Connection,
+    session: &mut dyn Session,
     without: &BTreeSet<StreamId>,
     now: Timestamp,
-) -> rusqlite::Result<BTreeSet<BlobId>> {
-    let mut statement = connection.prepare(
-        "SELECT stream.name, event.payload FROM event JOIN stream ON stream.id = event.stream
-         WHERE event.payload IS NOT NULL",
-    )?;
-    let mut rows = statement.query([])?;
+) -> Result<BTreeSet<BlobId>, Fault> {
     let mut named = BTreeSet::new();
-    while let Some(row) = rows.next()? {
-        let stream = row.get_ref(0)?.as_str()?.parse();
-        if stream.is_ok_and(|stream: StreamId| without.contains(&stream)) {
-            continue;
-        }
-        let payload = row.get_ref(1)?.as_bytes()?;
-        let mut digests = digests(payload).peekable();
-        if digests.peek().is_some() && !is_expired(payload, now) {
-            named.extend(digests.map(BlobId::new));
-        }
+    let mut after = Some(0);
+    // What is appended meanwhile stands behind, and is seen.
+    while let Some(place) = after.take() {
+        session.each(
+            "SELECT event.position, stream.name, event.payload
+             FROM event JOIN stream ON stream.id = event.stream
+             WHERE event.position > ?1 AND event.payload IS NOT NULL
+             ORDER BY event.position LIMIT ?2",
+            values![place, EVENTS_AT_ONCE],
+            &mut |row| {
+                after = Some(row.get::<i64>(0)?);
+                let stream = row.text(1)?.map(str::parse);
+                if stream.is_some_and(|it| it.is_ok_and(|it: StreamId| without.contains(&it))) {
+                    return Ok(());
+                }
+                let payload = row.text(2)?.unwrap_or_default().as_bytes();
+                let mut digests = digests(payload).peekable();
+                if digests.peek().is_some() && !is_expired(payload, now) {
+                    named.extend(digests.map(BlobId::new));
+                }
+                Ok(())
+            },
+        )?;
     }
     Ok(named)
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use event::{Digest, Envelope, Fact, Seq, StreamId, Timestamp, chain};
 use ports::JournalError;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
+use crate::engine::{Fault, Session, values};
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::write::{self, Refusal};
@@ -77,8 +77,8 @@ pub struct TakenStream {
 }
 
 /// Does it, inside a transaction. What was taken in before is passed over.
-pub(crate) fn take_in(transaction: &Transaction<'_>, entry: &TakenIn) -> Result<Answer, Refusal> {
-    let cursor = cursor(transaction)?;
+pub(crate) fn take_in(session: &mut dyn Session, entry: &TakenIn) -> Result<Answer, Refusal> {
+    let cursor = cursor(session)?;
     if entry.number <= cursor.number {
         return Ok(Answer::TakenIn);
     }
@@ -90,32 +90,28 @@ pub(crate) fn take_in(transaction: &Transaction<'_>, entry: &TakenIn) -> Result<
     }
     // All of it is looked at before anything is written: others share the transaction.
     if let Some(place) = &entry.place {
-        must_not_be_stale(transaction, place)?;
+        must_not_be_stale(session, place)?;
     }
     if let Some(stream) = &entry.stream {
-        must_follow(transaction, stream)?;
+        must_follow(session, stream)?;
     }
     if let Some(place) = &entry.place {
-        take_place(transaction, place)?;
+        take_place(session, place)?;
     }
     if let Some(stream) = &entry.stream {
-        take_stream(transaction, stream)?;
+        take_stream(session, stream)?;
     }
-    let mut statement = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO shared (id, number, digest, version, looked_at)
-         VALUES (1, ?1, ?2, ?3, ?4)",
+    session.change(
+        "INSERT INTO shared (id, number, digest, version, looked_at) VALUES (1, ?1, ?2, ?3, ?4)
+         ON CONFLICT (id) DO UPDATE SET number = excluded.number, digest = excluded.digest,
+             version = excluded.version, looked_at = excluded.looked_at",
+        values![entry.number, &entry.digest, &entry.version, entry.looked_at],
     )?;
-    statement.execute(params![
-        entry.number.cast_signed(),
-        entry.digest.0,
-        entry.version,
-        entry.looked_at.0.cast_signed()
-    ])?;
     Ok(Answer::TakenIn)
 }
 
-fn must_not_be_stale(connection: &Connection, place: &SharedPlace) -> Result<(), Refusal> {
-    let before = self::place(connection, &place.project, &place.environment)?;
+fn must_not_be_stale(session: &mut dyn Session, place: &SharedPlace) -> Result<(), Refusal> {
+    let before = self::place(session, &place.project, &place.environment)?;
     match before.filter(|it| it.fence > place.fence) {
         None => Ok(()),
         Some(before) => Err(Refusal::Broken(format!(
@@ -125,9 +121,9 @@ fn must_not_be_stale(connection: &Connection, place: &SharedPlace) -> Result<(),
     }
 }
 
-fn must_follow(connection: &Connection, taken: &TakenStream) -> Result<(), Refusal> {
+fn must_follow(session: &mut dyn Session, taken: &TakenStream) -> Result<(), Refusal> {
     let TakenStream { stream, after, at, .. } = taken;
-    let (found, mut digest) = write::head(connection, *stream)?;
+    let (found, mut digest) = write::head(session, *stream)?;
     if found != *after {
         let what = format!("it goes on behind event {after} of {stream}, which has {found}");
         return Err(Refusal::Broken(what));
@@ -143,85 +139,88 @@ fn must_follow(connection: &Connection, taken: &TakenStream) -> Result<(), Refus
     Ok(())
 }
 
-fn take_place(transaction: &Transaction<'_>, place: &SharedPlace) -> rusqlite::Result<()> {
-    let mut statement = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO shared_place (project, environment, fence, owner)
-         VALUES (?1, ?2, ?3, ?4)",
-    )?;
+fn take_place(session: &mut dyn Session, place: &SharedPlace) -> Result<(), Fault> {
     let SharedPlace { project, environment, fence, owner } = place;
-    statement.execute(params![project, environment, fence.cast_signed(), owner])?;
+    session.change(
+        "INSERT INTO shared_place (project, environment, fence, owner) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (project, environment) DO UPDATE
+             SET fence = excluded.fence, owner = excluded.owner",
+        values![&**project, &**environment, *fence, &**owner],
+    )?;
     Ok(())
 }
 
-fn take_stream(transaction: &Transaction<'_>, taken: &TakenStream) -> rusqlite::Result<()> {
+fn take_stream(session: &mut dyn Session, taken: &TakenStream) -> Result<(), Fault> {
     let filed = match taken.stream {
         StreamId::Deployment(id) => Some(("deployment", "environment", id.0)),
         StreamId::Release(id) => Some(("release", "service", id.0)),
         StreamId::Run(..) | StreamId::Audit => None,
     };
     if let (Some((table, column, id)), Some((project, under))) = (filed, &taken.filed) {
-        let insert =
-            format!("INSERT OR IGNORE INTO {table} (id, project, {column}) VALUES (?1, ?2, ?3)");
-        transaction.prepare_cached(&insert)?.execute(params![id.cast_signed(), project, under])?;
+        session.change(
+            &format!(
+                "INSERT INTO {table} (id, project, {column}) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (id) DO NOTHING"
+            ),
+            values![id, &**project, &**under],
+        )?;
     }
     if taken.events.is_empty() {
         return Ok(());
     }
     let encoded = |payload: &String| EncodedEvent { payload: payload.clone(), ends_stream: false };
     let events: Vec<_> = taken.events.iter().map(encoded).collect();
-    write::append_unseen(transaction, taken.stream, taken.at, &events, taken.ends)
+    write::append_unseen(session, taken.stream, taken.at, &events, taken.ends)
 }
 
 /// How far the shared journal was read.
-pub(crate) fn cursor(connection: &Connection) -> rusqlite::Result<Cursor> {
-    let mut statement =
-        connection.prepare_cached("SELECT number, digest, version, looked_at FROM shared")?;
-    let row = statement.query_row([], |row| {
-        Ok(Cursor {
-            number: row.get::<_, i64>(0)?.cast_unsigned(),
-            digest: Digest(row.get(1)?),
-            version: row.get(2)?,
-            looked_at: Some(Timestamp(row.get::<_, i64>(3)?.cast_unsigned())),
-        })
-    });
+pub(crate) fn cursor(session: &mut dyn Session) -> Result<Cursor, Fault> {
+    let found =
+        session.one("SELECT number, digest, version, looked_at FROM shared", &[], |row| {
+            Ok(Cursor {
+                number: row.get(0)?,
+                digest: row.get(1)?,
+                version: row.get(2)?,
+                looked_at: Some(row.get(3)?),
+            })
+        })?;
     let none =
         || Cursor { number: 0, digest: Digest::ZERO, version: String::new(), looked_at: None };
-    Ok(row.optional()?.unwrap_or_else(none))
+    Ok(found.unwrap_or_else(none))
 }
 
 /// The bucket answered, and had nothing new.
-pub(crate) fn looked(transaction: &Transaction<'_>, at: Timestamp) -> Result<Answer, Refusal> {
-    let mut statement = transaction.prepare_cached(
+pub(crate) fn looked(session: &mut dyn Session, at: Timestamp) -> Result<Answer, Refusal> {
+    session.change(
         "INSERT INTO shared (id, number, digest, version, looked_at) VALUES (1, 0, ?2, '', ?1)
-         ON CONFLICT (id) DO UPDATE SET looked_at = max(looked_at, ?1)",
+         ON CONFLICT (id) DO UPDATE SET looked_at = excluded.looked_at
+             WHERE shared.looked_at < excluded.looked_at",
+        values![at, &Digest::ZERO],
     )?;
-    statement.execute(params![at.0.cast_signed(), Digest::ZERO.0])?;
     Ok(Answer::TakenIn)
 }
 
 fn place(
-    connection: &Connection,
+    session: &mut dyn Session,
     project: &str,
     environment: &str,
-) -> rusqlite::Result<Option<SharedPlace>> {
-    let mut statement = connection.prepare_cached(
+) -> Result<Option<SharedPlace>, Fault> {
+    session.one(
         "SELECT fence, owner FROM shared_place WHERE project = ?1 AND environment = ?2",
-    )?;
-    let row = statement.query_row([project, environment], |row| {
-        Ok(SharedPlace {
-            project: project.into(),
-            environment: environment.into(),
-            fence: row.get::<_, i64>(0)?.cast_unsigned(),
-            owner: row.get::<_, String>(1)?.into(),
-        })
-    });
-    row.optional()
+        values![project, environment],
+        |row| {
+            Ok(SharedPlace {
+                project: project.into(),
+                environment: environment.into(),
+                fence: row.get(0)?,
+                owner: row.get::<String>(1)?.into(),
+            })
+        },
+    )
 }
 
-fn newest(connection: &Connection, table: &str) -> rusqlite::Result<u64> {
-    let text = format!("SELECT coalesce(max(id), 0) FROM {table}");
-    let newest: i64 = connection.query_row(&text, [], |row| row.get(0))?;
-    Ok(newest.cast_unsigned())
+fn newest(session: &mut dyn Session, table: &str) -> Result<u64, Fault> {
+    session.only(&format!("SELECT coalesce(max(id), 0) FROM {table}"), &[])
 }
 
 /// As a read copy of a journal that several machines share.
@@ -258,7 +257,7 @@ impl Store {
     /// # Errors
     /// When the file does not say.
     pub fn cursor(&self) -> Result<Cursor, StoreError> {
-        cursor(&self.reader()).map_err(|source| self.sqlite(source))
+        self.look(cursor)
     }
 
     /// The right to an environment that was seen last.
@@ -270,7 +269,7 @@ impl Store {
         project: &str,
         environment: &str,
     ) -> Result<Option<SharedPlace>, StoreError> {
-        place(&self.reader(), project, environment).map_err(|source| self.sqlite(source))
+        self.look(|session| place(session, project, environment))
     }
 
     /// The number of the newest deployment; 0 where there is none.
@@ -278,7 +277,7 @@ impl Store {
     /// # Errors
     /// When the file does not say.
     pub fn newest_deployment(&self) -> Result<u64, StoreError> {
-        newest(&self.reader(), "deployment").map_err(|source| self.sqlite(source))
+        self.look(|session| newest(session, "deployment"))
     }
 
     /// The number of the newest release; 0 where there is none.
@@ -286,7 +285,7 @@ impl Store {
     /// # Errors
     /// When the file does not say.
     pub fn newest_release(&self) -> Result<u64, StoreError> {
-        newest(&self.reader(), "release").map_err(|source| self.sqlite(source))
+        self.look(|session| newest(session, "release"))
     }
 
     /// Where a stream is: its last event, and the chain's digest behind it.
@@ -294,7 +293,7 @@ impl Store {
     /// # Errors
     /// When the file does not say.
     pub fn head(&self, stream: StreamId) -> Result<(Seq, Digest), StoreError> {
-        write::head(&self.reader(), stream).map_err(|source| self.sqlite(source))
+        self.look(|session| write::head(session, stream))
     }
 
     /// The events of a stream, of whatever kind.

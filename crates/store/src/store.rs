@@ -1,31 +1,36 @@
 //! The state folder, and the journal's door.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::path::Path;
+use std::sync::Arc;
 
 use event::{
     Attempt, AuditEvent, AuditRecord, BlobId, DeploymentEvent, DeploymentId, Envelope, Fact,
     ReleaseEvent, ReleaseId, ReleaseRecord, RunEvent, RunId, Seq, StreamId, Timestamp,
 };
 use ports::{Journal, JournalError};
-use rusqlite::Connection;
 
 use crate::blobs::{Blobs, create_folder};
-use crate::database::{self, Durability};
+use crate::engine::{Engine, Fault, Session};
 use crate::error::StoreError;
+use crate::home;
 use crate::logs::Logs;
 use crate::read::{self, Decided, Happened, ReadError, RunRecord, Side, Verified};
+use crate::reader::Reader;
 use crate::references;
+use crate::sqlite::Durability;
 use crate::write::Refusal;
 use crate::writer::{Answer, Request, Writer};
 
+/// How often a server says that it lives: it may miss two of three.
+pub const RENEW_SECONDS: u64 = 10;
+
 /// A state folder that is open. Any number of processes may have the same one open at once.
 pub struct Store {
-    path: PathBuf,
+    engine: Arc<dyn Engine>,
     // Stands before the writer, for fields are dropped in this order: the last connection to close
     // empties the write-ahead log, and one that only reads cannot.
-    reader: Mutex<Connection>,
+    reader: Reader,
     writer: Writer,
     blobs: Blobs,
     logs: Logs,
@@ -40,13 +45,39 @@ impl Store {
     /// Opens the folder, or makes it. What is acknowledged survives what `durability` says.
     pub fn open_with(folder: &Path, durability: Durability) -> Result<Store, StoreError> {
         create_folder(folder)?;
-        let (path, connection) = database::open_writer(folder, durability)?;
-        let reader = Mutex::new(database::open_reader(&path)?);
-        let writer = Writer::start(path.clone(), connection)
-            .map_err(|source| StoreError::from_io("start the writer of", &path, source))?;
+        let engine = home::journal(folder, durability)?;
+        let session = engine.writer()?;
+        let reader = Reader::over(Arc::clone(&engine), engine.reader()?);
+        let writer = Writer::start(Arc::clone(&engine), session)
+            .map_err(|source| StoreError::from_io("start the writer of", engine.place(), source))?;
         let blobs = Blobs::open(&folder.join("blobs"), durability)?;
         let logs = Logs::open(&folder.join("logs"))?;
-        Ok(Store { path, reader, writer, blobs, logs })
+        Ok(Store { engine, reader, writer, blobs, logs })
+    }
+
+    /// Takes the right to serve this journal, which others may have from other machines: the folder's
+    /// own lock keeps a second server of one folder out. `holder` names this one, for people.
+    ///
+    /// # Errors
+    /// When another server has it, and lives.
+    pub fn claim(&self, holder: &str) -> Result<(), StoreError> {
+        self.engine.claim(holder)
+    }
+
+    /// Says that this server lives; every [`RENEW_SECONDS`].
+    ///
+    /// # Errors
+    /// When the database does not hear it, or another server has the journal by now.
+    pub fn renew(&self) -> Result<(), StoreError> {
+        self.engine.renew()
+    }
+
+    /// Gives the right back.
+    ///
+    /// # Errors
+    /// When the database does not hear it; then it is free when this server was silent for long enough.
+    pub fn release(&self) -> Result<(), StoreError> {
+        self.engine.release()
     }
 
     /// The journal of deployments.
@@ -113,8 +144,7 @@ impl Store {
         environment: Option<&str>,
         limit: usize,
     ) -> Result<Vec<DeploymentId>, StoreError> {
-        let found = read::deployments(&self.reader(), project, environment, limit);
-        found.map_err(|source| self.sqlite(source))
+        self.look(|session| read::deployments(session, project, environment, limit))
     }
 
     /// Writes down that a release came to a repository, in a stream of its own.
@@ -142,10 +172,8 @@ impl Store {
         service: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(ReleaseId, ReleaseRecord)>, JournalError> {
-        let ids = read::releases(&self.reader(), project, service, limit);
-        let ids = ids.map_err(|source| {
-            storage("cannot list the releases".to_owned(), self.sqlite(source))
-        })?;
+        let ids = self.look(|session| read::releases(session, project, service, limit));
+        let ids = ids.map_err(|error| storage("cannot list the releases".to_owned(), error))?;
         let mut found = Vec::new();
         for id in ids {
             let events = self.read_any::<ReleaseEvent>(StreamId::Release(id), Seq(0))?;
@@ -181,7 +209,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Decided>, StoreError> {
         let place = (Side::Before, before.unwrap_or(u64::MAX));
-        read::decisions(&self.reader(), place, kinds, limit).map_err(|source| self.sqlite(source))
+        self.look(|session| read::decisions(session, place, kinds, limit))
     }
 
     /// The oldest events of these kinds behind a place in the journal, oldest first.
@@ -191,19 +219,17 @@ impl Store {
         kinds: &[&str],
         limit: usize,
     ) -> Result<Vec<Decided>, StoreError> {
-        let found = read::decisions(&self.reader(), (Side::After, after), kinds, limit);
-        found.map_err(|source| self.sqlite(source))
+        self.look(|session| read::decisions(session, (Side::After, after), kinds, limit))
     }
 
     /// A run's numbers.
     pub fn run(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
-        read::run(&self.reader(), run).map_err(|source| self.sqlite(source))
+        self.look(|session| read::run(session, run))
     }
 
     /// The newest streams of runs whose events are still there, newest first.
     pub fn newest_streams(&self, limit: usize) -> Result<Vec<StreamId>, ReadError> {
-        let names = read::newest_streams(&self.reader(), limit);
-        let names = names.map_err(|source| self.sqlite(source))?;
+        let names = self.look(|session| read::newest_streams(session, limit))?;
         names.iter().map(|name| read::parse_stream(name)).collect()
     }
 
@@ -214,35 +240,34 @@ impl Store {
         before: Option<StreamId>,
         limit: usize,
     ) -> Result<Vec<StreamId>, ReadError> {
-        let names = read::streams_before(&self.reader(), before, limit);
-        let names = names.map_err(|source| self.sqlite(source))?;
+        let names = self.look(|session| read::streams_before(session, before, limit))?;
         names.iter().map(|name| read::parse_stream(name)).collect()
     }
 
     /// The newest deployments of all projects, newest first.
     pub fn newest_deployments(&self, limit: usize) -> Result<Vec<DeploymentId>, StoreError> {
-        read::newest_deployments(&self.reader(), limit).map_err(|source| self.sqlite(source))
+        self.look(|session| read::newest_deployments(session, limit))
     }
 
     /// What happened in the whole journal behind a place in it, in order.
     pub fn feed(&self, after: u64, limit: usize) -> Result<Vec<Happened>, StoreError> {
-        read::feed(&self.reader(), after, limit).map_err(|source| self.sqlite(source))
+        self.look(|session| read::feed(session, after, limit))
     }
 
     /// The place of the newest event in the whole journal; 0 where there is none.
     pub fn newest_position(&self) -> Result<u64, StoreError> {
-        read::newest_position(&self.reader()).map_err(|source| self.sqlite(source))
+        self.look(read::newest_position)
     }
 
     /// Streams that are over, by their names, whose last event stands behind `after` and not behind
     /// `until`, in the order of those events: what a fold that keeps a cursor has to look at.
     pub fn ended_between(&self, after: u64, until: u64) -> Result<Vec<String>, StoreError> {
-        read::ended_between(&self.reader(), (after, until)).map_err(|source| self.sqlite(source))
+        self.look(|session| read::ended_between(session, (after, until)))
     }
 
     /// Streams of runs that ended and still have their events, oldest first, each with when it ended.
     pub fn ended_streams(&self) -> Result<Vec<(StreamId, Timestamp)>, StoreError> {
-        read::ended_streams(&self.reader()).map_err(|source| self.sqlite(source))
+        self.look(read::ended_streams)
     }
 
     /// Every blob that an event names, in streams other than `without`; an artifact that is expired
@@ -254,8 +279,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<BTreeSet<BlobId>, StoreError> {
         // A connection of its own: it may take seconds, and others want to read.
-        let connection = database::open_reader(&self.path)?;
-        references::named(&connection, without, now).map_err(|source| self.sqlite(source))
+        let mut session = self.engine.reader()?;
+        references::named(&mut *session, without, now).map_err(|fault| self.engine.error(fault))
     }
 
     /// Deletes the payloads of a stream that ended. The chain still proves that they were there, in
@@ -270,28 +295,27 @@ impl Store {
 
     /// Reads the whole journal and proves that nobody altered it.
     pub fn verify(&self) -> Result<Verified, ReadError> {
-        // A connection of its own: it may take seconds, and others want to read.
-        read::verify(&database::open_reader(&self.path)?, &self.path)
+        read::verify(&*self.engine)
     }
 
     pub(crate) fn ask(&self, request: Request) -> Result<Answer, Refusal> {
         self.writer.ask(request)
     }
 
-    pub(crate) fn reader(&self) -> MutexGuard<'_, Connection> {
-        self.reader.lock().expect("nobody panics while reading")
-    }
-
-    pub(crate) fn sqlite(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::from_sqlite(&self.path, source)
+    /// Reads something.
+    pub(crate) fn look<T>(
+        &self,
+        read: impl FnMut(&mut dyn Session) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.reader.look(read)
     }
 
     /// A refusal of a request that appends nothing.
     pub(crate) fn refused(&self, refusal: Refusal) -> StoreError {
         match refusal {
             Refusal::Store(error) => error,
-            Refusal::Sqlite(source) => self.sqlite(source),
-            Refusal::NoRun(run) => StoreError::NoRun { run, path: self.path.clone() },
+            Refusal::Fault(fault) => self.engine.error(fault),
+            Refusal::NoRun(run) => StoreError::NoRun { run, path: self.engine.place().to_owned() },
             Refusal::Conflict { .. }
             | Refusal::Broken(_)
             | Refusal::NotNext { .. }
@@ -355,15 +379,17 @@ impl Store {
         stream: StreamId,
         after: Seq,
     ) -> Result<Vec<Envelope<E>>, JournalError> {
-        read::read(&self.reader(), &self.path, stream, after)
+        self.look(|session| read::read(session, stream, after))
+            .map_err(ReadError::Store)
+            .and_then(std::convert::identity)
             .map_err(|error| unread(format!("cannot read {stream}"), error))
     }
 
     /// A stream of a kind that this version does not know may be of any kind of event.
     pub(crate) fn open_any<E: Fact>(&self) -> Result<Vec<StreamId>, JournalError> {
         let action = || "cannot list what is open".to_owned();
-        let names = read::open_streams(&self.reader());
-        let names = names.map_err(|source| storage(action(), self.sqlite(source)))?;
+        let names = self.look(read::open_streams);
+        let names = names.map_err(|error| storage(action(), error))?;
         let streams =
             names.iter().map(|name| read::parse_stream(name)).collect::<Result<Vec<_>, _>>();
         let streams = streams.map_err(|error| unread(action(), error))?;

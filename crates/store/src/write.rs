@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use event::{Attempt, DeploymentId, Digest, ReleaseId, RunId, Seq, StreamId, Timestamp, chain};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
+use crate::engine::{Fault, Session, values};
 use crate::error::StoreError;
 use crate::shared;
 use crate::writer::{Answer, EncodedEvent, Request};
@@ -27,15 +27,15 @@ pub(crate) enum Refusal {
     Broken(String),
     /// An entry of a shared journal that is not the next.
     NotNext { at: u64 },
-    /// SQLite, inside the transaction.
-    Sqlite(rusqlite::Error),
-    /// SQLite, with everything that a caller needs to know.
+    /// The engine, inside the transaction.
+    Fault(Fault),
+    /// The engine, with everything that a caller needs to know.
     Store(StoreError),
 }
 
-impl From<rusqlite::Error> for Refusal {
-    fn from(source: rusqlite::Error) -> Refusal {
-        Refusal::Sqlite(source)
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Refusal {
+        Refusal::Fault(fault)
     }
 }
 
@@ -80,29 +80,29 @@ struct StreamRow {
 
 /// Does what is asked.
 pub(crate) fn perform(
-    transaction: &Transaction<'_>,
+    session: &mut dyn Session,
     known: &mut KnownStreams,
     request: &Request,
 ) -> Result<Answer, Refusal> {
     match request {
         Request::Append { stream, expected, at, events, kinds } => {
             let place = Place { stream: *stream, expected: *expected, at: *at, kinds };
-            append(transaction, known, &place, events)
+            append(session, known, &place, events)
         }
         Request::AllocateDeployment { project, environment } => {
-            allocate_deployment(transaction, project, environment)
+            allocate_deployment(session, project, environment)
         }
         Request::AllocateRelease { project, service } => {
-            allocate_release(transaction, project, service)
+            allocate_release(session, project, service)
         }
         Request::AllocateRun { repository, workflow } => {
-            allocate_run(transaction, repository, workflow)
+            allocate_run(session, repository, workflow)
         }
-        Request::AllocateAttempt { run } => allocate_attempt(transaction, *run),
-        Request::Forget { stream } => forget(transaction, *stream),
-        Request::TakeIn(entry) => shared::take_in(transaction, entry),
-        Request::Outbox(change) => crate::outbox::change(transaction, change),
-        Request::Looked { at } => shared::looked(transaction, *at),
+        Request::AllocateAttempt { run } => allocate_attempt(session, *run),
+        Request::Forget { stream } => forget(session, *stream),
+        Request::TakeIn(entry) => shared::take_in(session, entry),
+        Request::Outbox(change) => crate::outbox::change(session, change),
+        Request::Looked { at } => shared::looked(session, *at),
     }
 }
 
@@ -115,19 +115,19 @@ struct Place {
 }
 
 fn append(
-    transaction: &Transaction<'_>,
+    session: &mut dyn Session,
     known: &mut KnownStreams,
     place: &Place,
     events: &[EncodedEvent],
 ) -> Result<Answer, Refusal> {
     let Place { stream, expected, at, kinds } = *place;
-    let row = find_stream(transaction, stream)?;
+    let row = find_stream(session, stream)?;
     let found = row.as_ref().map_or(Seq(0), |row| row.seq);
     if let Some(row) = &row {
         if row.forgotten {
             return Err(Refusal::Forgotten);
         }
-        refuse_unknown_kinds(transaction, row, kinds, known.get(stream))?;
+        refuse_unknown_kinds(session, row, kinds, known.get(stream))?;
     }
     if found != expected {
         return Err(Refusal::Conflict { found });
@@ -137,93 +137,89 @@ fn append(
     }
     let row = match row {
         Some(row) => row,
-        None => create_stream(transaction, stream)?,
+        None => create_stream(session, stream)?,
     };
     let ended = events.iter().any(|event| event.ends_stream);
-    let seq = insert(transaction, &row, stream, at, events, row.open && !ended)?;
+    let seq = insert(session, &row, stream, at, events, row.open && !ended)?;
     // A stream that ended is hardly appended to again; the map holds what is open.
     known.pending.insert(stream, (!ended).then_some(seq));
     Ok(Answer::Appended(seq))
 }
 
 /// Where a stream is: its last event, and the chain's digest behind it.
-pub(crate) fn head(connection: &Connection, stream: StreamId) -> rusqlite::Result<(Seq, Digest)> {
-    let row = find_stream(connection, stream)?;
+pub(crate) fn head(session: &mut dyn Session, stream: StreamId) -> Result<(Seq, Digest), Fault> {
+    let row = find_stream(session, stream)?;
     Ok(row.map_or((Seq(0), Digest::ZERO), |row| (row.seq, row.digest)))
 }
 
 /// Appends what another machine wrote, whatever kinds it knew.
 pub(crate) fn append_unseen(
-    transaction: &Transaction<'_>,
+    session: &mut dyn Session,
     stream: StreamId,
     at: Timestamp,
     events: &[EncodedEvent],
     ends: bool,
-) -> rusqlite::Result<()> {
-    let row = match find_stream(transaction, stream)? {
+) -> Result<(), Fault> {
+    let row = match find_stream(session, stream)? {
         Some(row) => row,
-        None => create_stream(transaction, stream)?,
+        None => create_stream(session, stream)?,
     };
-    insert(transaction, &row, stream, at, events, row.open && !ends).map(|_| ())
+    insert(session, &row, stream, at, events, row.open && !ends).map(|_| ())
 }
 
 fn insert(
-    transaction: &Transaction<'_>,
+    session: &mut dyn Session,
     row: &StreamRow,
     stream: StreamId,
     at: Timestamp,
     events: &[EncodedEvent],
     open: bool,
-) -> rusqlite::Result<Seq> {
-    let mut statement = transaction.prepare_cached(
-        "INSERT INTO event (stream, seq, at, payload_digest, digest, payload)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
+) -> Result<Seq, Fault> {
     let (mut seq, mut digest) = (row.seq, row.digest);
     for event in events {
         seq = Seq(seq.0 + 1);
         let payload = Digest::of(event.payload.as_bytes());
         digest = chain(&digest, stream, seq, at, &payload);
-        statement.execute(params![
-            row.id,
-            seq.0.cast_signed(),
-            at.0.cast_signed(),
-            payload.0,
-            digest.0,
-            event.payload
-        ])?;
+        session.change(
+            "INSERT INTO event (stream, seq, at, payload_digest, digest, payload)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            values![row.id, seq, at, &payload, &digest, &event.payload],
+        )?;
     }
-    let mut statement = transaction
-        .prepare_cached("UPDATE stream SET seq = ?2, digest = ?3, open = ?4 WHERE id = ?1")?;
-    statement.execute(params![row.id, seq.0.cast_signed(), digest.0, open])?;
+    session.change(
+        "UPDATE stream SET seq = ?2, digest = ?3, open = ?4 WHERE id = ?1",
+        values![row.id, seq, &digest, open],
+    )?;
     Ok(seq)
 }
 
-fn find_stream(transaction: &Connection, stream: StreamId) -> rusqlite::Result<Option<StreamRow>> {
-    let mut statement = transaction
-        .prepare_cached("SELECT id, seq, digest, open, forgotten FROM stream WHERE name = ?1")?;
-    let row = statement.query_row([stream.to_string()], |row| {
-        Ok(StreamRow {
-            id: row.get(0)?,
-            seq: Seq(row.get::<_, i64>(1)?.cast_unsigned()),
-            digest: Digest(row.get(2)?),
-            open: row.get(3)?,
-            forgotten: row.get(4)?,
-        })
-    });
-    row.optional()
+fn find_stream(session: &mut dyn Session, stream: StreamId) -> Result<Option<StreamRow>, Fault> {
+    session.one(
+        "SELECT id, seq, digest, open, forgotten FROM stream WHERE name = ?1",
+        values![&stream.to_string()],
+        |row| {
+            Ok(StreamRow {
+                id: row.get(0)?,
+                seq: row.get(1)?,
+                digest: row.get(2)?,
+                open: row.get(3)?,
+                forgotten: row.get(4)?,
+            })
+        },
+    )
 }
 
-fn create_stream(transaction: &Transaction<'_>, stream: StreamId) -> rusqlite::Result<StreamRow> {
-    let mut statement = transaction
-        .prepare_cached("INSERT INTO stream (name, seq, digest, open) VALUES (?1, 0, ?2, 1)")?;
-    let id = statement.insert(params![stream.to_string(), Digest::ZERO.0])?;
+fn create_stream(session: &mut dyn Session, stream: StreamId) -> Result<StreamRow, Fault> {
+    let id = session.only(
+        "INSERT INTO stream (name, seq, digest, open) VALUES (?1, 0, ?2, 1) RETURNING id",
+        values![&stream.to_string(), &Digest::ZERO],
+    )?;
     Ok(StreamRow { id, seq: Seq(0), digest: Digest::ZERO, open: true, forgotten: false })
 }
 
 /// Appending behind an event that is not understood would be deciding on a state that never was.
 fn refuse_unknown_kinds(
-    transaction: &Transaction<'_>,
+    session: &mut dyn Session,
     row: &StreamRow,
     kinds: &[&str],
     known: Seq,
@@ -231,75 +227,79 @@ fn refuse_unknown_kinds(
     if known >= row.seq {
         return Ok(());
     }
-    let mut statement = transaction.prepare_cached(
-        "SELECT DISTINCT iif(json_valid(payload), json_extract(payload, '$.type'), NULL)
-         FROM event WHERE stream = ?1 AND seq > ?2",
+    let kind = session.kind();
+    let found: Vec<Option<String>> = session.all(
+        &format!("SELECT DISTINCT {kind} FROM event WHERE stream = ?1 AND seq > ?2"),
+        values![row.id, known],
+        |row| row.get(0),
     )?;
-    let mut rows = statement.query(params![row.id, known.0.cast_signed()])?;
-    while let Some(row) = rows.next()? {
-        let kind: Option<String> = row.get(0)?;
-        let kind = kind.unwrap_or_else(|| "(no event)".to_owned());
-        if !kinds.contains(&kind.as_str()) {
-            return Err(Refusal::UnknownKind { kind });
-        }
+    let mut found = found.into_iter().map(|it| it.unwrap_or_else(|| "(no event)".to_owned()));
+    match found.find(|kind| !kinds.contains(&kind.as_str())) {
+        Some(kind) => Err(Refusal::UnknownKind { kind }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
+// Numbers are counted by whoever holds the lock that writes: none is given twice, and none is left
+// out.
+
 fn allocate_run(
-    transaction: &Transaction<'_>,
+    session: &mut dyn Session,
     repository: &str,
     workflow: &str,
 ) -> Result<Answer, Refusal> {
-    let mut statement = transaction.prepare_cached(
-        "INSERT INTO run (repository, workflow, number, attempts)
-         SELECT ?1, ?2, coalesce(max(number), 0) + 1, 1
+    let given = session.one(
+        "INSERT INTO run (id, repository, workflow, number, attempts)
+         SELECT (SELECT coalesce(max(id), 0) + 1 FROM run), ?1, ?2, coalesce(max(number), 0) + 1, 1
          FROM run WHERE repository = ?1 AND workflow = ?2
          RETURNING id, number",
+        values![repository, workflow],
+        |row| Ok(Answer::Run(RunId(row.get(0)?), row.get(1)?)),
     )?;
-    let (id, number): (i64, i64) =
-        statement.query_row([repository, workflow], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(Answer::Run(RunId(id.cast_unsigned()), number.cast_unsigned()))
+    Ok(given.expect("an INSERT gives what it inserted"))
 }
 
-fn allocate_attempt(transaction: &Transaction<'_>, run: RunId) -> Result<Answer, Refusal> {
-    let mut statement = transaction.prepare_cached(
+fn allocate_attempt(session: &mut dyn Session, run: RunId) -> Result<Answer, Refusal> {
+    let attempt = session.one(
         "UPDATE run SET attempts = attempts + 1 WHERE id = ?1 RETURNING attempts",
+        values![run.0],
+        |row| row.get(0),
     )?;
-    let attempt: Option<i64> =
-        statement.query_row([run.0.cast_signed()], |row| row.get(0)).optional()?;
-    let attempt = attempt.ok_or(Refusal::NoRun(run))?;
-    Ok(Answer::Attempt(Attempt(attempt.cast_unsigned())))
+    Ok(Answer::Attempt(Attempt(attempt.ok_or(Refusal::NoRun(run))?)))
 }
 
 fn allocate_deployment(
-    transaction: &Transaction<'_>,
+    session: &mut dyn Session,
     project: &str,
     environment: &str,
 ) -> Result<Answer, Refusal> {
-    let mut statement = transaction
-        .prepare_cached("INSERT INTO deployment (project, environment) VALUES (?1, ?2)")?;
-    let id = statement.insert([project, environment])?;
-    Ok(Answer::Deployment(DeploymentId(id.cast_unsigned())))
+    let id = session.only(
+        "INSERT INTO deployment (id, project, environment)
+         VALUES ((SELECT coalesce(max(id), 0) + 1 FROM deployment), ?1, ?2) RETURNING id",
+        values![project, environment],
+    )?;
+    Ok(Answer::Deployment(DeploymentId(id)))
 }
 
 fn allocate_release(
-    transaction: &Transaction<'_>,
+    session: &mut dyn Session,
     project: &str,
     service: &str,
 ) -> Result<Answer, Refusal> {
-    let mut statement =
-        transaction.prepare_cached("INSERT INTO release (project, service) VALUES (?1, ?2)")?;
-    let id = statement.insert([project, service])?;
-    Ok(Answer::Release(ReleaseId(id.cast_unsigned())))
+    let id = session.only(
+        "INSERT INTO release (id, project, service)
+         VALUES ((SELECT coalesce(max(id), 0) + 1 FROM release), ?1, ?2) RETURNING id",
+        values![project, service],
+    )?;
+    Ok(Answer::Release(ReleaseId(id)))
 }
 
-fn forget(transaction: &Transaction<'_>, stream: StreamId) -> Result<Answer, Refusal> {
-    let Some(row) = find_stream(transaction, stream)? else { return Ok(Answer::Forgotten) };
+fn forget(session: &mut dyn Session, stream: StreamId) -> Result<Answer, Refusal> {
+    let Some(row) = find_stream(session, stream)? else { return Ok(Answer::Forgotten) };
     if row.open {
         return Err(Refusal::StillOpen);
     }
-    transaction.execute("UPDATE event SET payload = NULL WHERE stream = ?1", [row.id])?;
-    transaction.execute("UPDATE stream SET forgotten = 1 WHERE id = ?1", [row.id])?;
+    session.change("UPDATE event SET payload = NULL WHERE stream = ?1", values![row.id])?;
+    session.change("UPDATE stream SET forgotten = 1 WHERE id = ?1", values![row.id])?;
     Ok(Answer::Forgotten)
 }

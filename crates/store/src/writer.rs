@@ -4,14 +4,13 @@
 //! in one transaction and answers everybody after the commit: while one commit is under way the
 //! next group gathers by itself, so nobody ever waits for a timer.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use event::{Attempt, DeploymentId, Fact, ReleaseId, RunId, Seq, StreamId, Timestamp};
-use rusqlite::{Connection, TransactionBehavior};
 
+use crate::engine::{Engine, Patience, Purpose, Session};
 use crate::error::StoreError;
 use crate::shared::TakenIn;
 use crate::write::{KnownStreams, Refusal};
@@ -91,9 +90,12 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(path: PathBuf, connection: Connection) -> std::io::Result<Writer> {
+    pub(crate) fn start(
+        engine: Arc<dyn Engine>,
+        session: Box<dyn Session>,
+    ) -> std::io::Result<Writer> {
         let (queue, requests) = sync_channel(QUEUE_REQUESTS_MAX);
-        let work = Work { path, connection, known: KnownStreams::default() };
+        let work = Work { engine, session, known: KnownStreams::default() };
         let name = "journal".to_owned();
         let thread = std::thread::Builder::new().name(name).spawn(move || work.run(&requests))?;
         Ok(Writer { queue: Some(queue), thread: Some(thread) })
@@ -119,8 +121,8 @@ impl Drop for Writer {
 }
 
 struct Work {
-    path: PathBuf,
-    connection: Connection,
+    engine: Arc<dyn Engine>,
+    session: Box<dyn Session>,
     known: KnownStreams,
 }
 
@@ -134,7 +136,7 @@ impl Work {
     }
 
     fn commit(&mut self, group: Vec<Waiting>) {
-        let replies = match self.transaction(&group) {
+        let replies = match self.until_known(&group) {
             Ok(replies) => replies,
             // One request that does not fit on the disk is not everybody's fault.
             Err(Failed::Request(_)) if group.len() > 1 => {
@@ -143,6 +145,7 @@ impl Work {
             Err(Failed::Request(error) | Failed::Group(error)) => {
                 group.iter().map(|_| Err(Refusal::Store(error.clone()))).collect()
             }
+            Err(Failed::Lost { .. }) => unreachable!("what is lost is looked for"),
         };
         for (waiting, reply) in group.into_iter().zip(replies) {
             // A caller that does not wait any more has ended; its events are committed all the same.
@@ -150,30 +153,57 @@ impl Work {
         }
     }
 
+    /// Does the group, again where the connection was lost, until it is known to be done or not.
+    fn until_known(&mut self, group: &[Waiting]) -> Result<Vec<Reply>, Failed> {
+        loop {
+            let replies = match self.transaction(group) {
+                Err(Failed::Lost { replies }) => replies,
+                known => return known,
+            };
+            // Only a commit that was sent can have been done.
+            let commit = replies.is_some().then(|| self.session.mark()).flatten();
+            let (session, is_done) =
+                self.engine.again(commit, Patience::Long).map_err(Failed::Group)?;
+            self.session = session;
+            if let Some(replies) = replies.filter(|_| is_done) {
+                self.known.commit();
+                return Ok(replies);
+            }
+            self.known.roll_back();
+        }
+    }
+
     fn transaction(&mut self, group: &[Waiting]) -> Result<Vec<Reply>, Failed> {
-        let failed = |source| StoreError::from_sqlite(&self.path, source);
-        // IMMEDIATE: the expected sequence number is checked under the lock that writes, so a second
-        // process can never come between check and append.
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|source| Failed::Group(failed(source)))?;
+        let Work { engine, session, known } = self;
+        if let Err(fault) = session.begin(Purpose::Journal) {
+            session.roll_back();
+            if session.is_lost() {
+                return Err(Failed::Lost { replies: None });
+            }
+            return Err(Failed::Group(engine.error(fault)));
+        }
         let mut replies = Vec::with_capacity(group.len());
         for waiting in group {
-            match crate::write::perform(&transaction, &mut self.known, &waiting.request) {
+            match crate::write::perform(&mut **session, known, &waiting.request) {
                 Ok(answer) => replies.push(Ok(answer)),
-                Err(Refusal::Sqlite(source)) => {
-                    self.known.roll_back();
-                    return Err(Failed::Request(failed(source)));
+                Err(Refusal::Fault(fault)) => {
+                    session.roll_back();
+                    known.roll_back();
+                    if session.is_lost() {
+                        return Err(Failed::Lost { replies: None });
+                    }
+                    return Err(Failed::Request(engine.error(fault)));
                 }
                 Err(refusal) => replies.push(Err(refusal)),
             }
         }
-        match transaction.commit() {
-            Ok(()) => self.known.commit(),
-            Err(source) => {
-                self.known.roll_back();
-                return Err(Failed::Group(failed(source)));
+        match session.commit() {
+            Ok(()) => known.commit(),
+            Err(_) if session.is_lost() => return Err(Failed::Lost { replies: Some(replies) }),
+            Err(fault) => {
+                session.roll_back();
+                known.roll_back();
+                return Err(Failed::Group(engine.error(fault)));
             }
         }
         Ok(replies)
@@ -186,6 +216,8 @@ enum Failed {
     Request(StoreError),
     /// The transaction around them.
     Group(StoreError),
+    /// The connection went away. Where the commit had been sent, what it would have given.
+    Lost { replies: Option<Vec<Reply>> },
 }
 
 #[cfg(test)]
@@ -196,7 +228,15 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::database::{Durability, open_writer};
+    use crate::sqlite::{Durability, Sqlite};
+
+    /// A journal that was tampered with.
+    fn open(folder: &std::path::Path, sql: &str) -> (Arc<dyn Engine>, Box<dyn Session>) {
+        let engine: Arc<dyn Engine> = Arc::new(Sqlite::journal(folder, Durability::ProcessDeath));
+        let mut session = engine.writer().unwrap();
+        session.each(sql, &[], &mut |_| Ok(())).unwrap();
+        (engine, session)
+    }
 
     fn append(writer: &Writer, run: u64, expected: u64, job: &str) -> Result<Seq, String> {
         let event = RunEvent::JobReady { job: JobKey::new(job), at: Timestamp(1) };
@@ -227,9 +267,8 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_and_what_fits_is_taken() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, connection) = open_writer(folder.path(), Durability::ProcessDeath).unwrap();
-        connection.pragma_update(None, "max_page_count", 12).unwrap();
-        let writer = Writer::start(path, connection).unwrap();
+        let (engine, session) = open(folder.path(), "PRAGMA max_page_count = 12");
+        let writer = Writer::start(engine, session).unwrap();
         assert_eq!(append(&writer, 1, 0, "small"), Ok(Seq(1)));
         let big = "x".repeat(100_000);
         check_error(
@@ -249,9 +288,8 @@ mod tests {
     #[test]
     fn one_that_does_not_fit_is_not_everybodys_fault() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, connection) = open_writer(folder.path(), Durability::ProcessDeath).unwrap();
-        connection.pragma_update(None, "max_page_count", 12).unwrap();
-        let mut work = Work { path, connection, known: KnownStreams::default() };
+        let (engine, session) = open(folder.path(), "PRAGMA max_page_count = 12");
+        let mut work = Work { engine, session, known: KnownStreams::default() };
         let waiting = |run: u64, job: &str| {
             let event = RunEvent::JobReady { job: JobKey::new(job), at: Timestamp(1) };
             let (reply, answer) = sync_channel(1);
@@ -277,10 +315,9 @@ mod tests {
     #[test]
     fn a_held_lock_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, connection) = open_writer(folder.path(), Durability::ProcessDeath).unwrap();
-        connection.busy_timeout(std::time::Duration::ZERO).unwrap();
-        let other = Connection::open(&path).unwrap();
-        let writer = Writer::start(path, connection).unwrap();
+        let (engine, session) = open(folder.path(), "PRAGMA busy_timeout = 0");
+        let other = rusqlite::Connection::open(engine.place()).unwrap();
+        let writer = Writer::start(engine, session).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         check_error(
             append(&writer, 1, 0, "a"),

@@ -33,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("deployment", &["approval", "event", "mask"]),
     ("check", &["syntax"]),
     ("probe", &["event", "https", "mask", "ports"]),
-    ("store", &["event", "mask", "ports"]),
+    ("store", &["event", "https", "mask", "ports"]),
     ("outbox", &["event", "ports", "store"]),
     ("notifier", &["event", "https", "mask", "outbox", "ports", "store", "views"]),
     ("figures", &["event", "ports", "reports", "store", "views"]),

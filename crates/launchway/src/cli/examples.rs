@@ -21,6 +21,7 @@ Examples:
   launchway serve --data /srv/launchway --unit git > /etc/systemd/system/launchway.service
   launchway serve --data /srv/launchway --log-format json
   launchway serve --data /srv/launchway --trusted-label deploy --sandbox-read /srv/toolchains
+  launchway serve --data /srv/launchway --database postgres://launchway@db.example.com/launchway
 
 The first start prints a token to sign in with. Everything lies in one folder; killed at any moment, the
 server goes on from there. docs/server.md sets one up in ten minutes, and says what is defended.";

@@ -25,6 +25,14 @@ pub(crate) struct ServeArgs {
     pub(crate) command: Option<ServeCommand>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
+    /// Keep the journal in this database of PostgreSQL, which the folder remembers:
+    /// postgres://USER@HOST/DATABASE. Its password is read from LAUNCHWAY_DATABASE_URL, PGPASSWORD or
+    /// ~/.pgpass, never from here
+    #[arg(long, value_name = "URL", conflicts_with = "database_file")]
+    pub(crate) database: Option<String>,
+    /// As --database, read from a file, which may hold the password
+    #[arg(long, value_name = "FILE")]
+    pub(crate) database_file: Option<PathBuf>,
     /// Where it listens
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:7878")]
     pub(crate) listen: SocketAddr,

@@ -24,6 +24,7 @@ use crate::engine::processors;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::serving::backup;
 use crate::serving::data::{self, DataFolder};
+use crate::serving::database;
 use crate::serving::github::Links;
 use crate::serving::github::taking::Taking;
 use crate::serving::github::telling::Telling;
@@ -57,12 +58,25 @@ pub(crate) fn run(args: &ServeArgs, state: Option<&Path>) -> Outcome {
 fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     let url = args.url.as_deref().map(checked_url).transpose()?;
     refuse_open(args, url.as_deref())?;
+    database::check(args)?;
     if let Some(user) = &args.unit {
         return print_unit(args, user, &data);
     }
     let _claim = claimed(&data)?;
+    database::attach(args, &data)?;
     let store = Store::open_with(data.state.root(), Durability::PowerLoss);
     let store = Arc::new(store.map_err(|error| Failure::caused(Exit::Missing, error))?);
+    database::claim(&store, &data)?;
+    let ended = with_journal(args, data, (Arc::clone(&store), url));
+    database::release(&store);
+    ended
+}
+
+fn with_journal(
+    args: &ServeArgs,
+    data: DataFolder,
+    (store, url): (Arc<Store>, Option<String>),
+) -> Outcome {
     let server = Server::bind(Options { listen: args.listen, url }).map_err(listening)?;
     let reached = server.url();
     data::write(&data.path("server.json"), &Reached { url: reached.clone() })?;
@@ -94,14 +108,15 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
         Telling { data: data.clone(), store: Arc::clone(&store), links, url: reached.clone() };
     let face = Face::new(Arc::clone(&intake), Arc::clone(&taking), tokens, Arc::clone(&is_stopped));
     let stop = Stop::default();
-    let signals = listen(handle, args.grace)?;
+    let signals = listen(handle.clone(), args.grace)?;
     let (told, stop_intake) = stop_pipe()?;
     let couriers = vec![messages(args, &data, &store, &reached)?];
     let wakes: Vec<Wake> = couriers.iter().map(Courier::wake).collect();
     let woken = wakes.clone();
     hub.tell(move || woken.iter().for_each(Wake::now));
     say_ready(&reached, &data, first.as_deref());
-    let crew = Crew { intake, couriers, clock, taking, telling };
+    let journal = Arc::clone(&store);
+    let crew = Crew { intake, couriers, clock, taking, telling, journal, handle };
     let ended = std::thread::scope(|scope| {
         let going = crew.begin(scope, told, &is_stopped);
         let driven = scope.spawn({
@@ -132,6 +147,8 @@ struct Crew {
     clock: Clock,
     taking: Arc<Taking>,
     telling: Telling,
+    journal: Arc<Store>,
+    handle: crate::serving::Handle,
 }
 
 impl Crew {
@@ -141,8 +158,8 @@ impl Crew {
         scope: &'scope Threads<'scope, '_>,
         told: OwnedFd,
         is_stopped: &Arc<AtomicBool>,
-    ) -> [Sender<()>; 3] {
-        let Crew { intake, couriers, clock, taking, telling } = self;
+    ) -> [Sender<()>; 4] {
+        let Crew { intake, couriers, clock, taking, telling, journal, handle } = self;
         scope.spawn(move || intake.run(&told));
         for courier in couriers {
             let is_stopped = Arc::clone(is_stopped);
@@ -154,7 +171,9 @@ impl Crew {
         scope.spawn(move || taking.run(&told));
         let (stop_telling, told) = channel();
         scope.spawn(move || telling.run(&told));
-        [stop_clock, stop_taking, stop_telling]
+        let (stop_keeping, told) = channel();
+        scope.spawn(move || database::keep(&journal, &handle, &told));
+        [stop_clock, stop_taking, stop_telling, stop_keeping]
     }
 }
 
@@ -244,6 +263,12 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
     // systemd takes whole paths only.
     let folder = std::path::absolute(data.state.root()).map_err(missing)?;
     let mut words = vec!["--data".to_owned(), folder.display().to_string()];
+    words.extend(args.database.iter().flat_map(|it| ["--database".to_owned(), it.clone()]));
+    let file = args.database_file.as_deref().map(std::path::absolute).transpose();
+    let file = file.map_err(missing)?;
+    words.extend(
+        file.iter().flat_map(|it| ["--database-file".to_owned(), it.display().to_string()]),
+    );
     words.extend(["--listen".to_owned(), args.listen.to_string()]);
     words.extend(args.url.iter().flat_map(|url| ["--url".to_owned(), url.clone()]));
     words.extend(args.labels.iter().flat_map(|it| ["--label".to_owned(), it.clone()]));
@@ -318,6 +343,9 @@ fn first_token(access: &Access) -> Result<Option<String>, Failure> {
 fn say_ready(url: &str, data: &DataFolder, first: Option<&str>) {
     out(&format!("serving {url}"));
     talk(&format!("data: {}", data.state.root().display()));
+    if let Ok(Some(database)) = store::belongs_to(data.state.root()) {
+        talk(&format!("journal: {database}"));
+    }
     let shown = data.state.root().display();
     match first {
         Some(token) => {

@@ -62,6 +62,11 @@ struct Manifest {
 /// Copies the folder.
 pub(crate) fn make(data: &DataFolder, to: &Path) -> Outcome {
     let root = data.state.root();
+    if let Some(database) = store::belongs_to(root).map_err(missing)? {
+        let message = format!("the journal of {} is in {database}", root.display());
+        return Err(Failure::new(Exit::Refused, message)
+            .hint("docs/postgresql.md says how both are copied: the folder, and pg_dump"));
+    }
     if !root.join(JOURNAL).is_file() {
         let message = format!("{} is no server's folder: it has no journal", root.display());
         return Err(Failure::new(Exit::Usage, message).hint("name it: --data DIR"));

@@ -13,6 +13,7 @@
 //! clock.json           the last minute that was looked at for schedules
 //! told.json            how much of the journal GitHub was told
 //! deliveries.db        webhooks that were taken (crate `store`)
+//! database.json        the database that has those and the journal, where they are not here
 //! answers/             what was made for an idempotency key
 //! locks/               the actions' lock files of commits that ran
 //! ```

@@ -1,6 +1,8 @@
 //! Real databases: migrations that run in PostgreSQL, dumps of it in a bucket (moto, and the model
 //! cloud where something has to go wrong), kill -9 in between.
 
+mod served;
+
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -13,7 +13,8 @@
 //!   safety.rs     on which machine, in which environment, from which work tree a run may be
 //!   demo.rs       `launchway demo`, with nothing but sh and git
 //!   approvals.rs  signatures that open gates, and what people try to get round them
-//!   databases.rs  real migrations, dumps in a bucket, kill -9 in between   (feature `postgres`)
+//!   databases.rs  real migrations, dumps in a bucket, kill -9 in between; a server's journal in a real
+//!                 PostgreSQL                                             (feature `postgres`)
 //!   deploy.rs     deployments to this machine: shipped, gone back on, killed and gone on with
 //!   doctor.rs     what a deployment needs: nothing flagged where all is well, each thing taken away is
 //!   ecs.rs        deployments to ECS, played by the model cloud: shipped, gone back on, killed

@@ -32,7 +32,7 @@ impl Database {
     }
 
     /// As programs of PostgreSQL take it.
-    fn plain_url(&self) -> String {
+    pub(crate) fn plain_url(&self) -> String {
         self.url.replace("+asyncpg", "")
     }
 

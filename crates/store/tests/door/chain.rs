@@ -1,18 +1,26 @@
 //! What proves that nobody altered the journal, what deletion leaves, and what a newer version wrote.
 
-use std::path::Path;
-
 use event::{BlobId, JobKey, RunEvent, Seq, StepKey, Timestamp};
 use expect_test::{Expect, expect};
 use mask::MaskedText;
 use ports::Journal as _;
 use store::{Store, Verified};
 
+use crate::engines::{Home, on_each_engine};
 use crate::{NOW, completed, ready, run, story};
 
+on_each_engine! {
+    what_was_altered_is_found,
+    payloads_are_deleted_and_the_chain_holds,
+    the_blobs_that_events_name_are_told,
+    an_event_of_a_newer_version_stops_its_stream_and_no_other,
+    a_value_of_a_newer_version_stops_reading,
+    a_kind_of_stream_of_a_newer_version_is_named,
+}
+
 /// Three runs, two of them ended.
-fn filled(folder: &Path) -> Store {
-    let store = Store::open(folder).expect("a new store opens");
+fn filled(home: &Home) -> Store {
+    let store = home.open();
     for number in 1..=3 {
         let events = [ready("a"), ready("b"), ready("c")];
         store.append(run(number), Seq(0), NOW, &events).expect("appended");
@@ -23,24 +31,19 @@ fn filled(folder: &Path) -> Store {
     store
 }
 
-fn alter(folder: &Path, sql: &str) {
-    let database = rusqlite::Connection::open(folder.join("journal.db")).expect("it opens");
-    assert_eq!(database.execute(sql, []).expect("it runs"), 1, "{sql}");
-}
-
 /// What `verify` says after somebody ran `sql`, then what reading and appending say.
-fn check(sql: &str, expected: &Expect) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let store = filled(folder.path());
-    alter(folder.path(), sql);
-    let verify = store.verify().map_err(|error| story(&error, folder.path()));
-    let read = store.read(run(3), Seq(0)).map_err(|error| story(&error, folder.path()));
+fn check(home: &Home, sql: &str, expected: &Expect) {
+    let home = home.another();
+    let store = filled(&home);
+    home.alter(sql);
+    let verify = store.verify().map_err(|error| story(&error, home.path()));
+    let read = store.read(run(3), Seq(0)).map_err(|error| story(&error, home.path()));
     expected.assert_eq(&format!("verify: {verify:?}\nread: {:?}\n", read.map(|it| it.len())));
 }
 
-#[test]
-fn what_was_altered_is_found() {
+fn what_was_altered_is_found(home: &Home) {
     check(
+        home,
         "UPDATE event SET payload = replace(payload, 'b', 'x') WHERE position = 8",
         &expect![[r#"
         verify: Err("the chain of run/3/1 is broken at event 2: its payload is not what was appended")
@@ -48,6 +51,7 @@ fn what_was_altered_is_found() {
     "#]],
     );
     check(
+        home,
         "UPDATE event SET at = at + 1 WHERE position = 8",
         &expect![[r#"
         verify: Err("the chain of run/3/1 is broken at event 2: its digest does not follow from the one before")
@@ -55,13 +59,15 @@ fn what_was_altered_is_found() {
     "#]],
     );
     check(
-        "UPDATE event SET digest = zeroblob(32) WHERE position = 8",
+        home,
+        "UPDATE event SET digest = payload_digest WHERE position = 8",
         &expect![[r#"
         verify: Err("the chain of run/3/1 is broken at event 2: its digest does not follow from the one before")
         read: Err("the chain of run/3/1 is broken at event 2: its digest does not follow from the one before")
     "#]],
     );
     check(
+        home,
         "UPDATE event SET payload = NULL WHERE position = 8",
         &expect![[r#"
         verify: Err("the chain of run/3/1 is broken at event 2: its payload is missing")
@@ -69,6 +75,7 @@ fn what_was_altered_is_found() {
     "#]],
     );
     check(
+        home,
         "UPDATE event SET seq = 9 WHERE position = 8",
         &expect![[r#"
         verify: Err("the chain of run/3/1 is broken at event 2: the event is missing")
@@ -76,6 +83,7 @@ fn what_was_altered_is_found() {
     "#]],
     );
     check(
+        home,
         "DELETE FROM event WHERE position = 8",
         &expect![[r#"
         verify: Err("the chain of run/3/1 is broken at event 2: the event is missing")
@@ -83,6 +91,7 @@ fn what_was_altered_is_found() {
     "#]],
     );
     check(
+        home,
         "DELETE FROM event WHERE position = 9",
         &expect![[r#"
         verify: Err("the chain of run/3/1 is broken at event 3: events at the end are missing")
@@ -90,6 +99,7 @@ fn what_was_altered_is_found() {
     "#]],
     );
     check(
+        home,
         "UPDATE stream SET name = 'run/3/2' WHERE name = 'run/3/1'",
         &expect![[r#"
         verify: Err("the chain of run/3/2 is broken at event 1: its digest does not follow from the one before")
@@ -98,10 +108,8 @@ fn what_was_altered_is_found() {
     );
 }
 
-#[test]
-fn payloads_are_deleted_and_the_chain_holds() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = filled(folder.path());
+fn payloads_are_deleted_and_the_chain_holds(home: &Home) {
+    let store = filled(home);
     store.forget(run(1)).unwrap();
     store.forget(run(1)).unwrap();
     store.forget(run(77)).unwrap();
@@ -118,10 +126,8 @@ fn payloads_are_deleted_and_the_chain_holds() {
     assert_eq!(store.read(run(2), Seq(0)).unwrap().len(), 4);
 }
 
-#[test]
-fn the_blobs_that_events_name_are_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = filled(folder.path());
+fn the_blobs_that_events_name_are_told(home: &Home) {
+    let store = filled(home);
     let blob = |digit: &str| BlobId::new(digit.repeat(64));
     let summary = |digit| RunEvent::SummaryWritten {
         job: JobKey::new("a"),
@@ -140,7 +146,7 @@ fn the_blobs_that_events_name_are_told() {
     store.append(run(4), Seq(0), NOW, &[summary("4")]).unwrap();
     // What a newer version wrote keeps its blobs.
     let digest = blob("5");
-    append_raw(folder.path(), &format!(r#"{{"type":"job_sealed","proof":["{digest}"]}}"#));
+    home.append_raw(&store, run(3), &format!(r#"{{"type":"job_sealed","proof":["{digest}"]}}"#));
 
     let named = |without: &[u64]| {
         let without = without.iter().map(|number| run(*number)).collect();
@@ -169,74 +175,35 @@ fn deleted_payloads_are_not_left_in_the_file() {
     assert!(!bytes.windows(12).any(|window| window == b"findmefindme"));
 }
 
-/// Puts `payload` behind the third run, with a right chain, as a newer version would.
-fn append_raw(folder: &Path, payload: &str) {
-    let database = rusqlite::Connection::open(folder.join("journal.db")).expect("it opens");
-    let (id, seq, digest): (i64, u32, [u8; 32]) = database
-        .query_row("SELECT id, seq, digest FROM stream WHERE name = 'run/3/1'", [], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .expect("the stream");
-    let seq = u64::from(seq) + 1;
-    let payload_digest = event::Digest::of(payload.as_bytes());
-    let digest = event::chain(&event::Digest(digest), run(3), Seq(seq), NOW, &payload_digest);
-    database
-        .execute(
-            "INSERT INTO event (stream, seq, at, payload_digest, digest, payload)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            rusqlite::params![
-                id,
-                seq.cast_signed(),
-                NOW.0.cast_signed(),
-                payload_digest.0,
-                digest.0,
-                payload
-            ],
-        )
-        .expect("the event");
-    database
-        .execute(
-            "UPDATE stream SET seq = ?2, digest = ?3 WHERE id = ?1",
-            rusqlite::params![id, seq.cast_signed(), digest.0],
-        )
-        .expect("the head");
-}
-
-#[test]
-fn an_event_of_a_newer_version_stops_its_stream_and_no_other() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = filled(folder.path());
-    append_raw(folder.path(), r#"{"type":"JobTeleported","job":"a"}"#);
+fn an_event_of_a_newer_version_stops_its_stream_and_no_other(home: &Home) {
+    let store = filled(home);
+    home.append_raw(&store, run(3), r#"{"type":"JobTeleported","job":"a"}"#);
 
     let refused = store.read(run(3), Seq(0)).unwrap_err();
-    expect!["run/3/1 was written by a newer version: event 4 cannot be read: the event kind `JobTeleported` is not known to this version"].assert_eq(&story(&refused, folder.path()));
+    expect!["run/3/1 was written by a newer version: event 4 cannot be read: the event kind `JobTeleported` is not known to this version"].assert_eq(&story(&refused, home.path()));
     // Whether the caller knows of the event or not.
     let refused = store.append(run(3), Seq(3), NOW, &[ready("d")]).unwrap_err();
-    expect!["run/3/1 holds the event `JobTeleported` of a newer version; this version can only leave it alone"].assert_eq(&story(&refused, folder.path()));
+    expect!["run/3/1 holds the event `JobTeleported` of a newer version; this version can only leave it alone"].assert_eq(&story(&refused, home.path()));
     let refused = store.append(run(3), Seq(4), NOW, &[ready("d")]).unwrap_err();
-    expect!["run/3/1 holds the event `JobTeleported` of a newer version; this version can only leave it alone"].assert_eq(&story(&refused, folder.path()));
+    expect!["run/3/1 holds the event `JobTeleported` of a newer version; this version can only leave it alone"].assert_eq(&story(&refused, home.path()));
     // The chain needs no understanding, and the other streams go on.
     assert_eq!(store.verify().unwrap().events, 12);
     assert_eq!(store.append(run(2), Seq(4), NOW, &[ready("d")]).unwrap(), Seq(5));
 }
 
-#[test]
-fn a_value_of_a_newer_version_stops_reading() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = filled(folder.path());
-    append_raw(folder.path(), r#"{"type":"RunCompleted","conclusion":"neutral","at":1}"#);
+fn a_value_of_a_newer_version_stops_reading(home: &Home) {
+    let store = filled(home);
+    home.append_raw(&store, run(3), r#"{"type":"RunCompleted","conclusion":"neutral","at":1}"#);
     let refused = store.read(run(3), Seq(0)).unwrap_err();
-    expect!["run/3/1 was written by a newer version: event 4 cannot be read: the event `RunCompleted` does not read as this version knows it: unknown variant `neutral`, expected one of `success`, `failure`, `cancelled`, `skipped`, `timed_out`"].assert_eq(&story(&refused, folder.path()));
+    expect!["run/3/1 was written by a newer version: event 4 cannot be read: the event `RunCompleted` does not read as this version knows it: unknown variant `neutral`, expected one of `success`, `failure`, `cancelled`, `skipped`, `timed_out`"].assert_eq(&story(&refused, home.path()));
 }
 
-#[test]
-fn a_kind_of_stream_of_a_newer_version_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = filled(folder.path());
-    alter(folder.path(), "UPDATE stream SET name = 'environment/3' WHERE name = 'run/3/1'");
+fn a_kind_of_stream_of_a_newer_version_is_named(home: &Home) {
+    let store = filled(home);
+    home.alter("UPDATE stream SET name = 'environment/3' WHERE name = 'run/3/1'");
     expect!["the stream `environment/3` was written by a newer version"]
-        .assert_eq(&story(&store.open_streams().unwrap_err(), folder.path()));
+        .assert_eq(&story(&store.open_streams().unwrap_err(), home.path()));
     expect!["the stream `environment/3` was written by a newer version"]
-        .assert_eq(&story(&store.verify().unwrap_err(), folder.path()));
+        .assert_eq(&story(&store.verify().unwrap_err(), home.path()));
     assert_eq!(store.read(run(2), Seq(0)).unwrap().len(), 4);
 }

@@ -2,43 +2,44 @@
 
 use event::{Attempt, RunId, Seq};
 use ports::{JOURNAL_CONTRACT, Journal as _};
-use store::{Durability, Store};
 
+use crate::engines::{Home, on_each_engine};
 use crate::{NOW, completed, ready, run};
 
-#[test]
-fn the_contract_is_kept() {
+on_each_engine! {
+    the_contract_is_kept,
+    what_was_appended_is_there_after_opening_again,
+    runs_are_counted_over_the_journal_and_over_their_workflow,
+    the_newest_streams_come_first,
+    many_callers_at_once_all_get_their_answer,
+}
+
+fn the_contract_is_kept(home: &Home) {
     for (_, case) in JOURNAL_CONTRACT {
-        let folder = tempfile::tempdir().unwrap();
-        case(&Store::open(folder.path()).unwrap());
-        let folder = tempfile::tempdir().unwrap();
-        case(&Store::open_with(folder.path(), Durability::PowerLoss).unwrap());
+        case(&home.another().open());
+        case(&home.another().open_durably());
     }
 }
 
-#[test]
-fn what_was_appended_is_there_after_opening_again() {
-    let folder = tempfile::tempdir().unwrap();
+fn what_was_appended_is_there_after_opening_again(home: &Home) {
     let before = {
-        let store = Store::open(folder.path()).unwrap();
+        let store = home.open();
         store.append(run(1), Seq(0), NOW, &[ready("a"), ready("b")]).unwrap();
         store.read(run(1), Seq(0)).unwrap()
     };
-    let store = Store::open(folder.path()).unwrap();
+    let store = home.open();
     assert_eq!(store.read(run(1), Seq(0)).unwrap(), before);
     assert_eq!(store.append(run(1), Seq(2), NOW, &[completed()]).unwrap(), Seq(3));
 }
 
-#[test]
-fn runs_are_counted_over_the_journal_and_over_their_workflow() {
-    let folder = tempfile::tempdir().unwrap();
+fn runs_are_counted_over_the_journal_and_over_their_workflow(home: &Home) {
     {
-        let store = Store::open(folder.path()).unwrap();
+        let store = home.open();
         assert_eq!(store.allocate_run("octo/a", "ci.yml").unwrap(), (RunId(1), 1));
         assert_eq!(store.allocate_run("octo/a", "ci.yml").unwrap(), (RunId(2), 2));
         assert_eq!(store.allocate_run("octo/a", "release.yml").unwrap(), (RunId(3), 1));
     }
-    let store = Store::open(folder.path()).unwrap();
+    let store = home.open();
     assert_eq!(store.allocate_run("octo/b", "ci.yml").unwrap(), (RunId(4), 1));
     assert_eq!(store.allocate_attempt(RunId(2)).unwrap(), Attempt(2));
     assert_eq!(store.allocate_attempt(RunId(2)).unwrap(), Attempt(3));
@@ -48,10 +49,8 @@ fn runs_are_counted_over_the_journal_and_over_their_workflow() {
     assert_eq!(store.run(RunId(9)).unwrap(), None);
 }
 
-#[test]
-fn the_newest_streams_come_first() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
+fn the_newest_streams_come_first(home: &Home) {
+    let store = home.open();
     for number in 1..=4 {
         store.append(run(number), Seq(0), NOW, &[completed()]).unwrap();
     }
@@ -60,10 +59,8 @@ fn the_newest_streams_come_first() {
     assert_eq!(store.newest_streams(usize::MAX).unwrap(), [run(4), run(2), run(1)]);
 }
 
-#[test]
-fn many_callers_at_once_all_get_their_answer() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
+fn many_callers_at_once_all_get_their_answer(home: &Home) {
+    let store = home.open();
     std::thread::scope(|scope| {
         for number in 1..=8 {
             let store = &store;

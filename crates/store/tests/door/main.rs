@@ -1,9 +1,19 @@
 //! The store at its door. One binary, so that it is linked once.
 
+#![expect(clippy::unwrap_used, reason = "bodies of tests, which on_each_engine! makes of them")]
+
 mod blobs;
 mod chain;
+#[cfg(feature = "postgres")]
+mod cluster;
+mod deliveries;
+mod engines;
 mod errors;
+mod folds;
 mod journal;
+mod outbox;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod processes;
 
 use event::{Attempt, Conclusion, JobKey, RunEvent, RunId, StreamId, Timestamp};

@@ -9,7 +9,13 @@ use event::{Attempt, RunId, Seq, StreamId};
 use ports::{Journal as _, JournalError};
 use store::Store;
 
+use crate::engines::{Home, on_each_engine};
 use crate::{NOW, ready, run};
+
+on_each_engine! {
+    what_was_acknowledged_survives_kill_9,
+    processes_share_a_folder,
+}
 
 /// The state folder of a child.
 const FOLDER: &str = "STORE_TEST_FOLDER";
@@ -67,20 +73,19 @@ fn append_until_killed(folder: &Path, child: u64) {
     });
 }
 
+/// What a child does, which this binary is again.
 #[test]
-fn what_was_acknowledged_survives_kill_9() {
+fn appends_until_killed() {
     if let Some((folder, child)) = as_child() {
-        return append_until_killed(&folder, child);
+        append_until_killed(&folder, child);
     }
-    let folder = tempfile::tempdir().unwrap();
+}
+
+fn what_was_acknowledged_survives_kill_9(home: &Home) {
     let mut acknowledged: BTreeMap<StreamId, Seq> = BTreeMap::new();
     // After how many acknowledgements the child is killed; it appends on while that happens.
     for (round, after) in [1, 2, 30, 7, 150, 400].into_iter().enumerate() {
-        let mut child = start(
-            "processes::what_was_acknowledged_survives_kill_9",
-            folder.path(),
-            round as u64 + 1,
-        );
+        let mut child = start("processes::appends_until_killed", home.path(), round as u64 + 1);
         let mut lines = said(&mut child);
         let mut before: Vec<String> = lines.by_ref().take(after).collect();
         assert_eq!(before.len(), after);
@@ -92,7 +97,7 @@ fn what_was_acknowledged_survives_kill_9() {
             let [stream, seq, "."] = line.split(' ').collect::<Vec<_>>()[..] else { continue };
             acknowledged.insert(stream.parse().unwrap(), Seq(seq.parse().unwrap()));
         }
-        let store = Store::open(folder.path()).unwrap();
+        let store = home.open();
         store.verify().unwrap();
         for (stream, seq) in &acknowledged {
             let envelopes = store.read(*stream, Seq(0)).unwrap();
@@ -126,15 +131,18 @@ fn append_beside_others(folder: &Path, child: u64) {
     }
 }
 
+/// What a child does, which this binary is again.
 #[test]
-fn processes_share_a_folder() {
+fn appends_beside_others() {
     if let Some((folder, child)) = as_child() {
-        return append_beside_others(&folder, child);
+        append_beside_others(&folder, child);
     }
-    let folder = tempfile::tempdir().unwrap();
-    let test = "processes::processes_share_a_folder";
+}
+
+fn processes_share_a_folder(home: &Home) {
+    let test = "processes::appends_beside_others";
     // They also make the journal together: none is there yet.
-    let mut children: Vec<Child> = (1..=3).map(|child| start(test, folder.path(), child)).collect();
+    let mut children: Vec<Child> = (1..=3).map(|child| start(test, home.path(), child)).collect();
     let mut runs: Vec<String> = children.iter_mut().flat_map(said).collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
@@ -143,7 +151,7 @@ fn processes_share_a_folder() {
     let expected: Vec<String> = (1..=30).map(|number| format!("{number} {number}")).collect();
     assert_eq!(runs, expected);
 
-    let store = Store::open(folder.path()).unwrap();
+    let store = home.open();
     let mut next: BTreeMap<String, u64> = BTreeMap::new();
     for envelope in store.read(run(1), Seq(0)).unwrap() {
         let event::RunEvent::JobReady { job, .. } = envelope.event else { panic!("{envelope:?}") };

@@ -1,0 +1,124 @@
+//! A journal in PostgreSQL: which database the server's folder belongs to, and who has it.
+//!
+//! The folder remembers the database (crate `store`), so every command that is given the folder finds
+//! the journal. What is said here is said once, at a start; what lets us in is never in an argument.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use driver::Input;
+use store::{DATABASE_VARIABLE, Database, RENEW_SECONDS, Store, StoreError};
+
+use super::Handle;
+use super::data::DataFolder;
+use crate::cli::ServeArgs;
+use crate::exit::{Exit, Failure};
+use crate::terminal::style::talk;
+
+/// Refuses an address that is none, or that shows what lets us in.
+pub(crate) fn check(args: &ServeArgs) -> Result<(), Failure> {
+    args.database.as_deref().map(named).transpose().map(drop)
+}
+
+/// The folder belongs to the database that is named, if one is.
+pub(crate) fn attach(args: &ServeArgs, data: &DataFolder) -> Result<(), Failure> {
+    let (said, file) = match (&args.database, &args.database_file) {
+        (Some(url), _) => (Some(named(url)?), None),
+        (None, Some(file)) => {
+            let file = std::path::absolute(file).map_err(|error| refused(error.into()))?;
+            (Some(store::database_of_file(&file).map_err(|it| refused(it.into()))?), Some(file))
+        }
+        (None, None) => (None, None),
+    };
+    let variable = store::database_of_variable().map_err(|error| refused(error.into()))?;
+    let database = match (said, variable) {
+        (None, None) => return Ok(()),
+        (Some(said), Some(other)) if said.to_string() != other.to_string() => {
+            let message =
+                format!("two databases are named: {said}, and {other} by {DATABASE_VARIABLE}");
+            return Err(Failure::new(Exit::Usage, message).hint("name one of them"));
+        }
+        // What lets us in may stand in the variable alone.
+        (_, Some(variable)) => variable,
+        (Some(said), None) => said,
+    };
+    let root = data.state.root();
+    store::attach(root, &database, file.as_deref()).map_err(|error| refused(error.into()))
+}
+
+/// An argument stands in the process list, for everybody on this machine.
+fn named(url: &str) -> Result<Database, Failure> {
+    let database = Database::parse(url).map_err(|error| {
+        let hint = error.hint();
+        Failure::new(Exit::Usage, format!("--database is no address of a database: {error}"))
+            .hint(hint)
+    })?;
+    if !database.has_password() {
+        return Ok(database);
+    }
+    let message = "--database has a password in it, which everybody on this machine can read";
+    Err(Failure::new(Exit::Forbidden, message)
+        .hint(format!("say it without: --database '{database}'"))
+        .hint(format!(
+            "the password is read from {DATABASE_VARIABLE}, a file named with --database-file, \
+             PGPASSWORD or ~/.pgpass; the one that was just shown is to be changed"
+        )))
+}
+
+fn refused(error: anyhow::Error) -> Failure {
+    let exit = match error.downcast_ref::<StoreError>() {
+        Some(StoreError::OtherJournal { .. } | StoreError::OwnJournal { .. }) => Exit::Forbidden,
+        Some(StoreError::NoAddress { .. }) => Exit::Usage,
+        _ => Exit::Missing,
+    };
+    Failure::caused(exit, error)
+}
+
+/// This server has the journal until it gives it back, as others on other machines see.
+pub(crate) fn claim(store: &Store, data: &DataFolder) -> Result<(), Failure> {
+    let host = rustix::system::uname();
+    let host = host.nodename().to_string_lossy();
+    let folder = std::path::absolute(data.state.root());
+    let folder = folder.as_deref().unwrap_or_else(|_| Path::new("")).display();
+    store.claim(&format!("{host}:{folder}")).map_err(|error| {
+        let exit = match error {
+            StoreError::Served { .. } => Exit::Forbidden,
+            _ => Exit::Missing,
+        };
+        Failure::caused(exit, error)
+    })
+}
+
+/// Says that this server lives, until the other end of `told` is dropped. Ends the server when another
+/// has the journal.
+pub(crate) fn keep(store: &Arc<Store>, handle: &Handle, told: &Receiver<()>) {
+    let mut is_away = false;
+    while told.recv_timeout(Duration::from_secs(RENEW_SECONDS)) == Err(RecvTimeoutError::Timeout) {
+        match store.renew() {
+            Ok(()) if is_away => {
+                talk("the database answers again; what was to be written is written");
+                is_away = false;
+            }
+            Ok(()) => {}
+            Err(error @ StoreError::TakenOver { .. }) => {
+                talk(&format!("error: {error}; this server ends, and its jobs go on"));
+                handle.send(Input::Leave);
+                return;
+            }
+            Err(error) if !is_away => {
+                talk(&format!("warning: {:#}; it is waited for", anyhow::Error::from(error)));
+                is_away = true;
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Lets the next server in at once.
+pub(crate) fn release(store: &Store) {
+    if let Err(error) = store.release() {
+        talk(&format!("warning: {:#}", anyhow::Error::from(error)));
+    }
+}
