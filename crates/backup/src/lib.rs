@@ -11,6 +11,8 @@
 //!                    load.rs   the bucket ──▶ a new database
 //! ```
 //!
+//! Beside deployments: `postgres/whole.rs` copies a database that belongs to a server's folder.
+//!
 //! **Once for a deployment.** Every service has the step, because nobody knows beforehand which of
 //! them change; the first one does it, the others find what it did among the deployment's effects.
 //! The name of a snapshot, and of a dump, comes from the deployment and the time at which the step was
@@ -42,6 +44,6 @@ pub use body::{Body, Dump, Rds, Restore, RestoreDump};
 pub use dumps::Outside;
 pub use effect::Kept;
 pub use permissions::{dump_permissions, permissions};
-pub use postgres::{Address, AddressError, Programs, Survey, SurveyError};
+pub use postgres::{Address, AddressError, Programs, Survey, SurveyError, WholeError};
 pub use rds::{Backups, Clients};
 pub use words::size;

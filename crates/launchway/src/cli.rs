@@ -40,8 +40,8 @@ pub(crate) use runners::RunnersCommand;
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
 pub(crate) use secrets::{GroupArgs, SecretGroup, SecretsCommand, VarsCommand};
 pub(crate) use serve::{
-    DataArgs, GithubCommand, HookArgs, HookName, LogFormat, RepositoriesCommand, ServeArgs,
-    ServeCommand, TokenScope, TokensCommand,
+    DataArgs, DatabaseArgs, GithubCommand, HookArgs, HookName, LogFormat, RepositoriesCommand,
+    ServeArgs, ServeCommand, TokenScope, TokensCommand,
 };
 
 const EXAMPLES: &str = "\
@@ -147,7 +147,7 @@ pub(crate) enum Command {
     /// Make a small repository, run its pipeline, watch it fail, mend it
     Demo(DemoArgs),
     /// Run what is pushed to bare repositories, and show it to a team
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Say which repositories a server runs
     #[command(subcommand)]
     Repositories(RepositoriesCommand),

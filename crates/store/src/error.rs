@@ -111,9 +111,9 @@ pub enum StoreError {
     Unproven {
         /// Which.
         database: String,
-        /// What is missing.
+        /// Why not.
         #[source]
-        source: Arc<io::Error>,
+        source: Arc<dyn std::error::Error + Send + Sync>,
     },
     /// Anything else that a database says.
     #[error("the database {database} did not do what it was asked")]
@@ -268,6 +268,9 @@ impl StoreError {
         };
         let state = source.code().cloned();
         let is_away = is_away(&source);
+        let is_unproven = std::error::Error::source(&source)
+            .and_then(|it| it.downcast_ref::<io::Error>()?.get_ref())
+            .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>);
         let is_unknown = std::error::Error::source(&source)
             .is_some_and(|it| it.to_string().contains("password missing"));
         // "db error" says nothing that the error below does not.
@@ -277,6 +280,7 @@ impl StoreError {
         };
         let path = PathBuf::from(&database);
         match state {
+            _ if is_unproven => StoreError::Unproven { database, source },
             _ if is_away => StoreError::Away { database, source },
             Some(SqlState::DISK_FULL) => StoreError::DiskFull { path, source },
             Some(SqlState::LOCK_NOT_AVAILABLE) => StoreError::Locked { path, source },

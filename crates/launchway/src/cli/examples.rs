@@ -38,6 +38,7 @@ secret as the folder is: it holds tokens' digests, sealed secrets and their key.
 pub(super) const SERVE_RESTORE: &str = "\
 Examples:
   launchway serve restore /backups/2026-03-01 --data /srv/launchway
+  launchway serve restore /backups/2026-03-01 --data /srv/launchway --database postgres://launchway@db.example.com/new
 
 A folder in which something lies is refused. Every event is proven before the folder is there.";
 

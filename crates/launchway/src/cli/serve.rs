@@ -17,6 +17,24 @@ pub(crate) struct DataArgs {
     pub(crate) data: Option<PathBuf>,
 }
 
+/// Which database has a server's journal, where that is not in its folder.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DatabaseArgs {
+    /// Keep the journal in this database of PostgreSQL, which the folder remembers:
+    /// postgres://USER@HOST/DATABASE. Its password is read from LAUNCHWAY_DATABASE_URL, PGPASSWORD or
+    /// ~/.pgpass, never from here
+    #[arg(
+        id = "database",
+        long = "database",
+        value_name = "URL",
+        conflicts_with = "database_file"
+    )]
+    pub(crate) url: Option<String>,
+    /// As --database, read from a file, which may hold the password
+    #[arg(id = "database_file", long = "database-file", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
 /// `launchway serve`
 #[derive(Clone, Debug, Args)]
 #[command(after_help = examples::SERVE, args_conflicts_with_subcommands = true)]
@@ -25,14 +43,8 @@ pub(crate) struct ServeArgs {
     pub(crate) command: Option<ServeCommand>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// Keep the journal in this database of PostgreSQL, which the folder remembers:
-    /// postgres://USER@HOST/DATABASE. Its password is read from LAUNCHWAY_DATABASE_URL, PGPASSWORD or
-    /// ~/.pgpass, never from here
-    #[arg(long, value_name = "URL", conflicts_with = "database_file")]
-    pub(crate) database: Option<String>,
-    /// As --database, read from a file, which may hold the password
-    #[arg(long, value_name = "FILE")]
-    pub(crate) database_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
     /// Where it listens
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:7878")]
     pub(crate) listen: SocketAddr,
@@ -107,6 +119,8 @@ pub(crate) enum ServeCommand {
         from: PathBuf,
         #[command(flatten)]
         data: DataArgs,
+        #[command(flatten)]
+        database: DatabaseArgs,
     },
 }
 

@@ -43,8 +43,9 @@ pub(crate) fn run(args: &ServeArgs, state: Option<&Path>) -> Outcome {
         Some(ServeCommand::Backup { to, data }) => {
             backup::make(&DataFolder::locate(data.data.as_deref(), state)?, to)
         }
-        Some(ServeCommand::Restore { from, data }) => {
-            backup::restore(&DataFolder::locate(data.data.as_deref(), state)?, from)
+        Some(ServeCommand::Restore { from, data, database }) => {
+            let data = DataFolder::locate(data.data.as_deref(), state)?;
+            backup::restore(&data, from, database)
         }
         None => {
             if args.log_format == LogFormat::Json {
@@ -58,12 +59,12 @@ pub(crate) fn run(args: &ServeArgs, state: Option<&Path>) -> Outcome {
 fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     let url = args.url.as_deref().map(checked_url).transpose()?;
     refuse_open(args, url.as_deref())?;
-    database::check(args)?;
+    database::check(&args.database)?;
     if let Some(user) = &args.unit {
         return print_unit(args, user, &data);
     }
     let _claim = claimed(&data)?;
-    database::attach(args, &data)?;
+    database::attach(&args.database, data.state.root())?;
     let store = Store::open_with(data.state.root(), Durability::PowerLoss);
     let store = Arc::new(store.map_err(|error| Failure::caused(Exit::Missing, error))?);
     database::claim(&store, &data)?;
@@ -263,8 +264,8 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
     // systemd takes whole paths only.
     let folder = std::path::absolute(data.state.root()).map_err(missing)?;
     let mut words = vec!["--data".to_owned(), folder.display().to_string()];
-    words.extend(args.database.iter().flat_map(|it| ["--database".to_owned(), it.clone()]));
-    let file = args.database_file.as_deref().map(std::path::absolute).transpose();
+    words.extend(args.database.url.iter().flat_map(|it| ["--database".to_owned(), it.clone()]));
+    let file = args.database.file.as_deref().map(std::path::absolute).transpose();
     let file = file.map_err(missing)?;
     words.extend(
         file.iter().flat_map(|it| ["--database-file".to_owned(), it.display().to_string()]),

@@ -15,9 +15,11 @@ use std::path::{Path, PathBuf};
 
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::{Store, copy_database};
+use store::{Database, Store, copy_database};
 
 use super::data::{self, DataFolder, cannot};
+use super::database;
+use crate::cli::DatabaseArgs;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::terminal::style::{out, talk};
 use crate::terminal::time::{moment, now};
@@ -50,6 +52,8 @@ const LEFT_OUT: &[&str] = &[
 /// What events name: copied behind them.
 const NAMED: &[&str] = &["blobs", "logs"];
 const JOURNAL: &str = "journal.db";
+/// Instead of it, and of the database that the folder belongs to: what that held.
+const DUMP: &str = "journal.dump";
 
 #[derive(Serialize, Deserialize)]
 struct Manifest {
@@ -62,12 +66,8 @@ struct Manifest {
 /// Copies the folder.
 pub(crate) fn make(data: &DataFolder, to: &Path) -> Outcome {
     let root = data.state.root();
-    if let Some(database) = store::belongs_to(root).map_err(missing)? {
-        let message = format!("the journal of {} is in {database}", root.display());
-        return Err(Failure::new(Exit::Refused, message)
-            .hint("docs/postgresql.md says how both are copied: the folder, and pg_dump"));
-    }
-    if !root.join(JOURNAL).is_file() {
+    let database = store::database_of(root).map_err(missing)?;
+    if database.is_none() && !root.join(JOURNAL).is_file() {
         let message = format!("{} is no server's folder: it has no journal", root.display());
         return Err(Failure::new(Exit::Usage, message).hint("name it: --data DIR"));
     }
@@ -80,20 +80,22 @@ pub(crate) fn make(data: &DataFolder, to: &Path) -> Outcome {
     let partial = begin(&to)?;
     let store = Store::open(root).map_err(missing)?;
     let _held = store.blobs().hold().map_err(missing)?;
+    // What is appended meanwhile may be in the copy, too.
+    let position = store.newest_position().map_err(missing)?;
     let is_later = |name: &str| NAMED.contains(&name) || is_database(name);
     for name in names(root)?.iter().filter(|it| !LEFT_OUT.contains(&it.as_str()) && !is_later(it)) {
         copy(&root.join(name), &partial.join(name))?;
     }
-    let databases = names(root)?.into_iter().filter(|it| it.ends_with(".db") && it != JOURNAL);
-    for name in databases.chain([JOURNAL.to_owned()]) {
-        copy_database(&root.join(&name), &partial.join(&name)).map_err(missing)?;
+    for name in names(root)?.iter().filter(|it| it.ends_with(".db") && *it != JOURNAL) {
+        copy_database(&root.join(name), &partial.join(name)).map_err(missing)?;
+    }
+    match &database {
+        None => copy_database(&root.join(JOURNAL), &partial.join(JOURNAL)).map_err(missing)?,
+        Some(database) => database::copy_out(database, &partial.join(DUMP))?,
     }
     for name in NAMED.iter().filter(|it| root.join(it).exists()) {
         copy(&root.join(name), &partial.join(name))?;
     }
-    let copied = Store::open(&partial).map_err(missing)?;
-    let position = copied.newest_position().map_err(missing)?;
-    drop(copied);
     let at_ms = now();
     data::write(&partial.join(MANIFEST), &Manifest { version: VERSION, at_ms, position })?;
     finish(&partial, &to)?;
@@ -102,7 +104,7 @@ pub(crate) fn make(data: &DataFolder, to: &Path) -> Outcome {
 }
 
 /// Makes a folder of a copy.
-pub(crate) fn restore(data: &DataFolder, from: &Path) -> Outcome {
+pub(crate) fn restore(data: &DataFolder, from: &Path, args: &DatabaseArgs) -> Outcome {
     let manifest: Option<Manifest> = data::read(&from.join(MANIFEST))?;
     let Some(manifest) = manifest else {
         let message = format!("{} is no whole copy of a server's folder", from.display());
@@ -112,11 +114,17 @@ pub(crate) fn restore(data: &DataFolder, from: &Path) -> Outcome {
         let message = format!("{} was made by a newer version", from.display());
         return Err(Failure::new(Exit::Refused, message));
     }
+    let database = wanted(from, args)?;
     let to = data.state.root().to_path_buf();
     must_be_empty(&to)?;
     let partial = begin(&to)?;
-    for name in names(from)?.iter().filter(|it| *it != MANIFEST) {
+    for name in names(from)?.iter().filter(|it| ![MANIFEST, DUMP].contains(&it.as_str())) {
         copy(&from.join(name), &partial.join(name))?;
+    }
+    if let Some((database, file)) = &database {
+        database::copy_in(database, &from.join(DUMP))?;
+        // That it is the journal which the folder belonged to is proven here.
+        store::attach(&partial, database, file.as_deref()).map_err(missing)?;
     }
     let copied = Store::open(&partial).map_err(missing)?;
     let proven = copied.verify().map_err(|error| {
@@ -134,6 +142,26 @@ pub(crate) fn restore(data: &DataFolder, from: &Path) -> Outcome {
         "hooks of its repositories name the folder that they were connected with: launchway repositories add writes them again",
     );
     Ok(Exit::Done)
+}
+
+/// The database that gets the copy's journal; none where that is a file of the folder.
+fn wanted(
+    from: &Path,
+    args: &DatabaseArgs,
+) -> Result<Option<(Database, Option<PathBuf>)>, Failure> {
+    if from.join(DUMP).is_file() {
+        if let Some(wanted) = database::wanted(args)? {
+            return Ok(Some(wanted));
+        }
+        let message = format!("the journal in {} is that of a database", from.display());
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("name an empty one: --database postgres://USER@HOST/DATABASE"));
+    }
+    if args.url.is_some() || args.file.is_some() {
+        let message = format!("the journal in {} is a file, and stays one", from.display());
+        return Err(Failure::new(Exit::Usage, message).hint("leave --database out"));
+    }
+    Ok(None)
 }
 
 fn missing<E: Into<anyhow::Error>>(error: E) -> Failure {

@@ -3,28 +3,35 @@
 //! The folder remembers the database (crate `store`), so every command that is given the folder finds
 //! the journal. What is said here is said once, at a start; what lets us in is never in an argument.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use backup::{Address, Programs, WholeError};
 use driver::Input;
 use store::{DATABASE_VARIABLE, Database, RENEW_SECONDS, Store, StoreError};
 
 use super::Handle;
 use super::data::DataFolder;
-use crate::cli::ServeArgs;
+use crate::cli::DatabaseArgs;
 use crate::exit::{Exit, Failure};
 use crate::terminal::style::talk;
 
 /// Refuses an address that is none, or that shows what lets us in.
-pub(crate) fn check(args: &ServeArgs) -> Result<(), Failure> {
-    args.database.as_deref().map(named).transpose().map(drop)
+pub(crate) fn check(args: &DatabaseArgs) -> Result<(), Failure> {
+    args.url.as_deref().map(named).transpose().map(drop)
 }
 
 /// The folder belongs to the database that is named, if one is.
-pub(crate) fn attach(args: &ServeArgs, data: &DataFolder) -> Result<(), Failure> {
-    let (said, file) = match (&args.database, &args.database_file) {
+pub(crate) fn attach(args: &DatabaseArgs, folder: &Path) -> Result<(), Failure> {
+    let Some((database, file)) = wanted(args)? else { return Ok(()) };
+    store::attach(folder, &database, file.as_deref()).map_err(|error| refused(error.into()))
+}
+
+/// The database that is named, and the file that says so.
+pub(crate) fn wanted(args: &DatabaseArgs) -> Result<Option<(Database, Option<PathBuf>)>, Failure> {
+    let (said, file) = match (&args.url, &args.file) {
         (Some(url), _) => (Some(named(url)?), None),
         (None, Some(file)) => {
             let file = std::path::absolute(file).map_err(|error| refused(error.into()))?;
@@ -33,19 +40,15 @@ pub(crate) fn attach(args: &ServeArgs, data: &DataFolder) -> Result<(), Failure>
         (None, None) => (None, None),
     };
     let variable = store::database_of_variable().map_err(|error| refused(error.into()))?;
-    let database = match (said, variable) {
-        (None, None) => return Ok(()),
+    match (said, variable) {
         (Some(said), Some(other)) if said.to_string() != other.to_string() => {
             let message =
                 format!("two databases are named: {said}, and {other} by {DATABASE_VARIABLE}");
-            return Err(Failure::new(Exit::Usage, message).hint("name one of them"));
+            Err(Failure::new(Exit::Usage, message).hint("name one of them"))
         }
         // What lets us in may stand in the variable alone.
-        (_, Some(variable)) => variable,
-        (Some(said), None) => said,
-    };
-    let root = data.state.root();
-    store::attach(root, &database, file.as_deref()).map_err(|error| refused(error.into()))
+        (said, variable) => Ok(variable.or(said).map(|database| (database, file))),
+    }
 }
 
 /// An argument stands in the process list, for everybody on this machine.
@@ -114,6 +117,35 @@ pub(crate) fn keep(store: &Arc<Store>, handle: &Handle, told: &Receiver<()>) {
             Err(_) => {}
         }
     }
+}
+
+/// Writes what the journal's database holds into a file.
+pub(crate) fn copy_out(database: &Database, to: &Path) -> Result<(), Failure> {
+    let (programs, address) = programs(database)?;
+    programs.copy_out(&address, to).map_err(|error| uncopied(database, error))
+}
+
+/// Fills an empty database from such a file.
+pub(crate) fn copy_in(database: &Database, from: &Path) -> Result<(), Failure> {
+    let (programs, address) = programs(database)?;
+    programs.copy_in(&address, from).map_err(|error| uncopied(database, error))
+}
+
+fn programs(database: &Database) -> Result<(Programs, Address), Failure> {
+    let programs = Programs::find().map_err(|error| {
+        Failure::caused(Exit::Missing, error).hint("install it: Debian's postgresql-client")
+    })?;
+    let address = Address::read(&database.for_programs());
+    let address = address.map_err(|error| Failure::caused(Exit::Usage, error))?;
+    Ok((programs, address))
+}
+
+fn uncopied(database: &Database, error: WholeError) -> Failure {
+    let is_full = matches!(error, WholeError::NotEmpty { .. });
+    let context = format!("the database {database} cannot be copied");
+    let exit = if is_full { Exit::Forbidden } else { Exit::Missing };
+    let failure = Failure::caused(exit, anyhow::Error::from(error).context(context));
+    if is_full { failure.hint("make a new one: createdb NAME") } else { failure }
 }
 
 /// Lets the next server in at once.

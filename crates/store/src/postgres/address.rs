@@ -18,6 +18,10 @@ const CONNECT_SECONDS: u64 = 5;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Where Debian's packages listen, and libpq looks.
 const SOCKETS: &str = "/var/run/postgresql";
+/// What this machine trusts, for programs that do not look themselves: Debian's file, or the one that
+/// the variable names.
+const ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+const ROOTS_VARIABLE: &str = "SSL_CERT_FILE";
 /// What an address may say behind its `?`, beside what is handled here.
 const KNOWN: &[&str] = &["application_name", "connect_timeout", "host", "options", "port"];
 
@@ -142,6 +146,26 @@ impl Database {
         self.password.is_some()
     }
 
+    /// The whole address as PostgreSQL's own programs take it, with what lets us in.
+    pub fn for_programs(&self) -> Secret {
+        let mark = if self.text.contains('?') { '&' } else { '?' };
+        let mut text = format!("{}{mark}", self.text);
+        if let Some(password) = super::password::of(self) {
+            text.push_str(&format!("password={}&", encoded(password.expose())));
+        }
+        // The later wins.
+        text.push_str(&match &self.encryption {
+            Encryption::Here => "sslmode=disable".to_owned(),
+            Encryption::Tls { roots } => {
+                let roots =
+                    roots.clone().or_else(|| std::env::var_os(ROOTS_VARIABLE).map(Into::into));
+                let roots = roots.unwrap_or_else(|| PathBuf::from(ROOTS));
+                format!("sslmode=verify-full&sslrootcert={}", encoded(&roots.to_string_lossy()))
+            }
+        });
+        Secret::new(text)
+    }
+
     /// Hosts and ports, for what is kept by them.
     pub(super) fn hosts(&self) -> impl Iterator<Item = (String, u16)> + '_ {
         let ports = self.config.get_ports();
@@ -230,6 +254,17 @@ fn malformed(error: postgres::Error) -> AddressError {
     AddressError::Malformed { what: source.unwrap_or_else(|| error.to_string()) }
 }
 
+/// Every byte that may mean something in an address.
+fn encoded(text: &str) -> String {
+    let escape = |byte: u8| match byte {
+        b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' => {
+            char::from(byte).to_string()
+        }
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(escape).collect()
+}
+
 /// `%2F` is `/`.
 fn decoded(text: &str) -> Result<String, AddressError> {
     let wrong = || AddressError::Malformed { what: "a `%` without two digits of hex".to_owned() };
@@ -316,6 +351,18 @@ mod tests {
             [("one", 5432), ("two", 6432)] Tls { roots: Some("/etc/rds.pem") } None
             Database(postgres://one,two:6432/ci?sslrootcert=%2Fetc%2Frds.pem)"#]],
         );
+    }
+
+    #[test]
+    fn programs_of_postgresql_get_the_whole_of_it() {
+        let whole = |text: &str| {
+            let database = Database::parse(text).expect("it is one");
+            database.for_programs().expose().to_owned()
+        };
+        expect!["postgres://ci@db/ci?sslrootcert=%2Fa.pem&password=p%40%26%2F&sslmode=verify-full&sslrootcert=%2Fa.pem"]
+            .assert_eq(&whole("postgres://ci:p%40%26%2F@db/ci?sslrootcert=%2Fa.pem"));
+        expect!["postgres://ci@127.0.0.1/ci?password=x&sslmode=disable"]
+            .assert_eq(&whole("postgres://ci:x@127.0.0.1/ci"));
     }
 
     #[test]

@@ -17,9 +17,21 @@ programs=$(dirname "$(ls /usr/lib/postgresql/*/bin/initdb | tail -n 1)")
 folder=$(mktemp -d /tmp/launchway-postgres.XXXXXX)
 trap 'rm -rf "$folder"' EXIT
 "$programs/initdb" -D "$folder/data" -U launchway -A trust --no-sync --no-locale -E UTF8 >"$folder/log"
+set -- -D "$folder/data" -k "$folder" -c fsync=off -c max_connections=300 -c shared_buffers=64MB
+if [ -n "$TLS_PORT" ]; then
+    umask 077
+    echo "$TLS_CERTIFICATE" >"$folder/certificate"
+    echo "$TLS_KEY" >"$folder/key"
+    # Whoever comes from elsewhere is not let in without.
+    printf '%s\n' 'local all all trust' 'hostssl all all 127.0.0.1/32 trust' >"$folder/data/pg_hba.conf"
+    set -- "$@" -h 127.0.0.1 -p "$TLS_PORT" -c ssl=on \
+        -c "ssl_cert_file=$folder/certificate" -c "ssl_key_file=$folder/key"
+    export PGPORT="$TLS_PORT"
+else
+    set -- "$@" -h ''
+fi
 begin() {
-    "$programs/postgres" -D "$folder/data" -k "$folder" -h '' -c fsync=off \
-        -c max_connections=300 -c shared_buffers=64MB </dev/null >>"$folder/log" 2>&1 &
+    "$programs/postgres" "$@" </dev/null >>"$folder/log" 2>&1 &
     server=$!
     until "$programs/pg_isready" --quiet -h "$folder" -d postgres; do
         kill -0 $server || { cat "$folder/log" >&2; exit 1; }
@@ -27,9 +39,9 @@ begin() {
     done
 }
 end() { kill -QUIT $server; wait $server || true; }
-begin
+begin "$@"
 echo "$folder"
-while read -r word; do $word; echo done; done
+while read -r word; do "$word" "$@"; echo done; done
 end
 "#;
 
@@ -49,8 +61,19 @@ impl Cluster {
     }
 
     pub(crate) fn start() -> Cluster {
+        Cluster::begin(&[])
+    }
+
+    /// One that is reached over TLS, too.
+    pub(crate) fn with_tls(port: u16, certificate: &str, key: &str) -> Cluster {
+        let port = port.to_string();
+        Cluster::begin(&[("TLS_PORT", &port), ("TLS_CERTIFICATE", certificate), ("TLS_KEY", key)])
+    }
+
+    fn begin(variables: &[(&str, &str)]) -> Cluster {
         let mut script = Command::new("sh");
         script.args(["-c", SCRIPT]).current_dir("/");
+        script.envs(variables.iter().copied());
         script.stdin(Stdio::piped()).stdout(Stdio::piped());
         if rustix::process::geteuid().is_root() {
             // It refuses to run as root.

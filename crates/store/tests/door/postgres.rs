@@ -290,3 +290,54 @@ fn a_file_names_it_and_what_lets_in_stands_there_alone() {
           because: it names no database"#]]
     .assert_eq(&story(&refused, folder.path()));
 }
+
+/// Outside of what the system gives away by itself, and nobody's.
+fn free_port() -> u16 {
+    let first = 21_000 + (std::process::id() % 8_000) as u16;
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (first..).find(is_free).expect("there are thousands")
+}
+
+#[test]
+fn what_leaves_the_machine_is_encrypted_and_the_other_side_proven() {
+    let made = |name: &str| {
+        let made = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = made("localhost");
+    let trusted = folder.path().join("trusted.pem");
+    std::fs::write(&trusted, &certificate).unwrap();
+    let port = free_port();
+    let _cluster = Cluster::with_tls(port, &certificate, &key);
+    let opened = |host: &str, more: &str| {
+        let database =
+            Database::parse(&format!("postgres://launchway@{host}:{port}/postgres{more}"));
+        let database = database.expect("an address");
+        let state = folder.path().join(format!("{host}{}", more.len()));
+        attach(&state, &database, None).and_then(|()| Store::open(&state)).map_err(|error| {
+            let said = story(&error, folder.path());
+            said.replace(&port.to_string(), "PORT")
+        })
+    };
+    let root = format!("sslrootcert={}", trusted.display());
+    let store = opened("localhost", &format!("?sslmode=verify-full&{root}")).unwrap();
+    store.append(run(1), Seq(0), NOW, &[ready("a")]).unwrap();
+    assert_eq!(store.verify().unwrap().events, 1);
+    let refused = |host: &str, more: &str| opened(host, more).err().expect("it is refused");
+    expect![[r#"
+        the certificate of the database postgres://launchway@localhost:PORT/postgres?sslmode=require cannot be proven
+          because: error performing TLS handshake
+          because: invalid peer certificate: UnknownIssuer"#]]
+    .assert_eq(&refused("localhost", "?sslmode=require"));
+    expect![[r#"
+        the certificate of the database postgres://launchway@127.0.0.1:PORT/postgres?sslmode=require&sslrootcert=FOLDER/trusted.pem cannot be proven
+          because: error performing TLS handshake
+          because: invalid peer certificate: certificate not valid for name "127.0.0.1"; certificate is only valid for DnsName("localhost")"#]].assert_eq(&refused("127.0.0.1", &format!("?sslmode=require&{root}")));
+    expect![[r#"
+        the database postgres://launchway@localhost:PORT/postgres does not let us in
+          because: FATAL: no pg_hba.conf entry for host "127.0.0.1", user "launchway", database "postgres", no encryption"#]].assert_eq(&refused("localhost", ""));
+    expect![[r#"
+        the certificate of the database postgres://launchway@localhost:PORT/postgres?sslmode=require&sslrootcert=/nowhere cannot be proven
+          because: /nowhere: I/O error: No such file or directory (os error 2)"#]].assert_eq(&refused("localhost", "?sslmode=require&sslrootcert=/nowhere"));
+}

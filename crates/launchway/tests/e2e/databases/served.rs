@@ -94,6 +94,29 @@ fn a_server_with_its_journal_in_postgresql_loses_nothing() {
     let log = serving.get("/api/v1/runs/1/jobs/long/log").text;
     assert!(log.contains("GITHUB_RUN_ID=1") && !log.contains(PASSWORD), "{log}");
 
+    // A copy, and another server of it, in a database of its own.
+    let copy = serving.place.path("copy").display().to_string();
+    let made = serving.command(&["serve", "backup", &copy]);
+    assert_eq!(made.exit, 0, "{}", made.stderr);
+    database.ask("CREATE DATABASE copied");
+    let elsewhere = named.path().join("elsewhere");
+    std::fs::write(&elsewhere, database.plain_url().replace("/planner", "/copied")).unwrap();
+    let elsewhere = elsewhere.display().to_string();
+    let restore = |folder: &str, address: &str| {
+        let folder = serving.place.path(folder).display().to_string();
+        let words = ["serve", "restore", &copy, "--data", &folder, "--database-file", address];
+        serving.place.run(&words)
+    };
+    let refused = restore("over", &address);
+    assert_eq!(refused.exit, 4, "{}", refused.stderr);
+    assert!(refused.stderr.contains("the database is not empty"), "{}", refused.stderr);
+    let restored = restore("restored", &elsewhere);
+    assert!(restored.stdout.contains("every one proven"), "{}", restored.stderr);
+    let state = serving.place.path("restored").display().to_string();
+    let listed = serving.place.run(&["runs", "list", "--all", "--state", &state]);
+    assert_eq!(listed.stdout.lines().filter(|it| it.contains("success")).count(), 2);
+    assert_eq!(shown_in(Path::new(&copy)), "");
+
     // Commands find the journal by the folder.
     let verified = serving.command(&["audit", "verify"]);
     assert!(verified.stdout.contains("stand in their chains, unaltered"), "{}", verified.stderr);
