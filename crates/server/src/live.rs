@@ -21,7 +21,9 @@ use tokio::sync::watch;
 use views::{JobView, RunView};
 
 use crate::app::{App, Shared, blocking};
-use crate::log;
+use crate::folds::Wish;
+use crate::log::{self, Place};
+use crate::pages::ShownLog;
 use crate::problem::Problem;
 use crate::serve::told;
 
@@ -250,12 +252,11 @@ impl LogReader {
             told = total - log::PAGE_LINES;
             news.is_jump = true;
         }
-        let href = crate::pages::job_href(view, job, aside);
-        let lines = log.window(app, told + 1, log::PAGE_LINES)?;
-        for line in &lines {
-            news.lines.push_str(&log::html(line, &href));
-        }
-        self.told = told + lines.len() as u64;
+        let shown = ShownLog::of(app, (view, job), aside, Some(&log), Wish::default())?;
+        let place = (Place::From(told + 1), log::PAGE_LINES);
+        let rows = log.rows(app, (job, &shown.lines), place, &shown.wish)?;
+        news.lines = shown.look().rows(&rows).concat();
+        self.told = told.max(rows.next - 1);
         news.more = self.told < total;
         news.is_over &= !news.more;
         Ok(news)

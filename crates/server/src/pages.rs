@@ -27,7 +27,7 @@ pub(crate) use deployments::deployments;
 pub(crate) use design::design;
 pub(crate) use dispatch::{dispatch, dispatched};
 pub(crate) use environments::environments;
-pub(crate) use job::{job, job_href, lines, raw, why};
+pub(crate) use job::{ShownLog, job, lines, raw, why};
 pub(crate) use messages::messages;
 pub(crate) use pipelines::pipelines;
 pub(crate) use repositories::repositories;

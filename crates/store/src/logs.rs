@@ -1,4 +1,5 @@
-//! Logs that grow: a file for each lease of a job, until the blobs adopt it.
+//! Logs that grow: a file for each lease of a job, until the blobs adopt it. The times of its lines
+//! stand beside it, and stay.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -45,27 +46,30 @@ impl Logs {
         folder.join(format!("{}.{fence}.log", file_name(job)))
     }
 
-    /// Removes a log that was adopted, with the times of its lines. One that is gone already is as
-    /// good. The folder stays: another job of the run may be about to write into it.
-    pub fn remove(&self, path: &Path) -> Result<(), StoreError> {
+    /// Where the times of a log's lines stand: `worker` writes them beside it.
+    pub fn times(path: &Path) -> PathBuf {
         let mut times = path.as_os_str().to_owned();
         times.push(".times");
-        for file in [path, Path::new(&times)] {
-            match fs::remove_file(file) {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                    return Err(StoreError::from_io("remove", file, source));
-                }
-                Ok(()) | Err(_) => {}
+        PathBuf::from(times)
+    }
+
+    /// Removes a log that was adopted; the times of its lines stay, until the run is pruned. One that
+    /// is gone already is as good. The folder stays: another job of the run may be about to write
+    /// into it.
+    pub fn remove(&self, path: &Path) -> Result<(), StoreError> {
+        match fs::remove_file(path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::from_io("remove", path, source))
             }
+            Ok(()) | Err(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// Removes what is empty of the folders of an attempt that is over.
     pub fn close(&self, run: RunId, attempt: Attempt) {
         let run = self.folder.join(run.to_string());
         for folder in [run.join(attempt.to_string()), run] {
-            // Logs of lost jobs are still in it; they go with the run.
+            // Logs of lost jobs are still in it, and times of lines; they go with the run.
             let _ = fs::remove_dir(folder);
         }
     }

@@ -158,6 +158,63 @@ fn every_page_is_looked_at_by_a_browser() {
     serving.end();
 }
 
+/// A job that fails behind what is long, and one that prints on when it is told to.
+const LOGS: &str = r#"
+on: push
+jobs:
+  failed:
+    runs-on: ubuntu-latest
+    steps:
+      - name: Install
+        run: |
+          echo '::group::Collect'
+          for i in $(seq 1 400); do echo "Collecting package $i"; done
+          echo '::endgroup::'
+          echo ready
+      - name: Test
+        run: |
+          echo '::group::Quiet'
+          echo '::endgroup::'
+          for i in 1 2 3; do echo "case $i"; done
+          echo '::group::Failures'
+          echo '::error file=app.py,line=7::assert 503 == 200'
+          echo why
+          echo '::endgroup::'
+          exit 1
+      - { name: Upload, if: always(), run: echo done }
+  running:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          for i in $(seq 1 200); do echo "line $i"; done
+          until [ -e $MARKS/go-on ]; do sleep 0.05; done
+          for i in $(seq 1 50); do echo "more $i"; done
+          until [ -e $MARKS/end ]; do sleep 0.05; done
+"#;
+
+#[test]
+fn the_log_viewer_does_what_it_says() {
+    let serving = Serving::of(LOGS);
+    serving.push();
+    wait_until("the failure", || {
+        let run = serving.get("/api/v1/runs/1").json();
+        let jobs = run["jobs"].as_array().cloned().unwrap_or_default();
+        jobs.iter().any(|job| job["conclusion"] == "failure")
+    });
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/viewer.mjs");
+    let mut node = Command::new("node");
+    let node = node.arg(script).arg(modules()).args([&serving.url, &serving.token]);
+    let node = node.args(["/runs/1.1/jobs/failed", "/runs/1.1/jobs/running"]);
+    let output = node.env("GO_ON", serving.place.path("marks").join("go-on")).output();
+    let output = output.expect("node starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    println!("{said}");
+    serving.leave("end");
+    serving.ended("1");
+    serving.end();
+}
+
 #[cfg(feature = "soak")]
 const MILLION: &str = "
 on: push

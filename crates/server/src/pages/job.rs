@@ -8,14 +8,16 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use event::{Conclusion, JobKey, Status, Timestamp};
 use serde::Deserialize;
-use views::{JobView, RunView};
+use views::{JobView, RunView, StepView};
 
 use super::run::{job_state, step_state};
 use super::{Frame, Page, shown, took};
 use crate::app::{App, Shared, blocking};
+use crate::folds::{StepLines, Wish};
 use crate::guard::Who;
-use crate::log::{self, Asked, JobLog, PAGE_LINES};
+use crate::log::{self, JobLog, PAGE_LINES, Place};
 use crate::problem::Problem;
+use crate::rows::{Clock, Look, StepShown};
 use crate::words::{State as RunState, grouped, length, percent, run_href};
 
 /// Bytes of a raw log that are on their way at once.
@@ -44,16 +46,44 @@ struct JobPage {
     why: Option<String>,
     steps: Vec<StepLine>,
     query: String,
-    hits: Option<Vec<String>>,
-    hits_said: String,
+    hits: Option<HitsShown>,
     extent: String,
     first: u64,
     earlier: u64,
     next: u64,
     total: u64,
+    /// What is open and shut, as an address says it.
+    wish: String,
+    /// Lines that are errors, for a script, and the first for a link.
+    errors: String,
+    first_error: Option<u64>,
+    folding: Folding,
+    clocks: Vec<ClockLink>,
+    began_ms: Option<u64>,
     follow: Option<String>,
     lines: Vec<String>,
     nothing: &'static str,
+}
+
+/// Lines that have what was looked for.
+struct HitsShown {
+    lines: Vec<String>,
+    said: String,
+    /// Where the others are.
+    more: Option<String>,
+}
+
+/// A link that opens everything, or folds again what was folded at first.
+struct Folding {
+    href: String,
+    word: &'static str,
+}
+
+/// A way to say when lines were printed.
+struct ClockLink {
+    word: &'static str,
+    href: String,
+    is_here: bool,
 }
 
 struct StepLine {
@@ -64,22 +94,111 @@ struct StepLine {
     is_here: bool,
 }
 
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 pub(crate) struct Where {
     line: Option<u64>,
+    near: Option<u64>,
     from: Option<u64>,
+    /// The last line: of those that somebody points at, or of a window.
+    to: Option<u64>,
     count: Option<u64>,
     tail: Option<u64>,
     aside: Option<u32>,
     q: Option<String>,
+    /// The first line that hits are shown of.
+    hits: Option<u64>,
+    folds: Option<String>,
+    open: Option<String>,
+    shut: Option<String>,
+    times: Option<String>,
 }
 
 impl Where {
-    /// Whether nothing was asked for but the job.
+    /// Whether no place in the log was asked for.
     fn is_plain(&self) -> bool {
-        let Where { line, from, tail, aside, q, .. } = self;
-        line.is_none() && from.is_none() && tail.is_none() && aside.is_none() && q.is_none()
+        self.place() == Place::First && self.aside.is_none() && self.q.is_none()
     }
+
+    fn place(&self) -> Place {
+        let near = self.near.map(Place::Near);
+        let from = self.from.map(Place::From);
+        let to = self.to.map(Place::To);
+        let tail = self.tail.map(|_| Place::Tail);
+        self.line.map(Place::Line).or(near).or(from).or(to).or(tail).unwrap_or(Place::First)
+    }
+
+    fn wish(&self) -> Wish {
+        let text = |it: &Option<String>| it.clone().unwrap_or_default();
+        Wish::parse(self.folds.as_deref() == Some("off"), &text(&self.open), &text(&self.shut))
+    }
+
+    fn picked(&self) -> Option<(u64, u64)> {
+        let line = self.line?;
+        let to = self.to.unwrap_or(line);
+        Some((line.min(to), line.max(to)))
+    }
+}
+
+/// A log with all that its rows are shown with.
+pub(crate) struct ShownLog {
+    href: String,
+    ask: String,
+    steps: Vec<StepShown>,
+    pub(crate) lines: Vec<StepLines>,
+    pub(crate) wish: Wish,
+    clock: Clock,
+    picked: Option<(u64, u64)>,
+}
+
+impl ShownLog {
+    pub(crate) fn of(
+        app: &App,
+        (view, job): (&RunView, &JobView),
+        aside: Option<u32>,
+        log: Option<&JobLog>,
+        wish: Wish,
+    ) -> Result<ShownLog, Problem> {
+        let lines = log.filter(|_| aside.is_none()).map(|log| log.steps(app, job)).transpose()?;
+        let now = app.now();
+        let steps = job.steps.iter().map(|step| StepShown {
+            state: step_state(step),
+            name: step.name.as_str().to_owned(),
+            took: step_took(step, now),
+        });
+        Ok(ShownLog {
+            href: job_href(view, job, aside),
+            ask: ask(&href(view, job), aside),
+            steps: steps.collect(),
+            lines: lines.unwrap_or_default(),
+            wish,
+            clock: Clock::Silent,
+            picked: None,
+        })
+    }
+
+    fn asked(mut self, job: &JobView, asked: &Where) -> ShownLog {
+        self.clock = Clock::parse(asked.times.as_deref(), job.started_at.map(|at| at.0));
+        self.picked = asked.picked();
+        self.ask.push_str(self.clock.query());
+        self
+    }
+
+    pub(crate) fn look(&self) -> Look<'_> {
+        Look {
+            href: &self.href,
+            ask: &self.ask,
+            steps: &self.steps,
+            wish: &self.wish,
+            clock: self.clock,
+            picked: self.picked,
+        }
+    }
+}
+
+/// An address that a question may follow.
+fn ask(base: &str, aside: Option<u32>) -> String {
+    let aside = aside.map(|it| format!("aside={it}&")).unwrap_or_default();
+    format!("{base}?{aside}")
 }
 
 /// The page of a job.
@@ -90,7 +209,7 @@ pub(super) fn href(view: &RunView, job: &JobView) -> String {
 }
 
 /// The page of a job's log, or of one of its background steps'.
-pub(crate) fn job_href(view: &RunView, job: &JobView, aside: Option<u32>) -> String {
+fn job_href(view: &RunView, job: &JobView, aside: Option<u32>) -> String {
     let aside = aside.map(|number| format!("?aside={number}")).unwrap_or_default();
     format!("{}{aside}", href(view, job))
 }
@@ -140,24 +259,25 @@ impl JobPage {
     ) -> Result<JobPage, Problem> {
         let now = app.now();
         let log = log::open(app, view, job, asked.aside);
-        let log_href = job_href(view, job, asked.aside);
+        let shown = ShownLog::of(app, (view, job), asked.aside, log.as_ref(), asked.wish())?;
+        let shown = shown.asked(job, asked);
         let total = log.as_ref().map_or(Ok(0), |log| log.total(app))?;
-        let place = Asked { line: asked.line, from: asked.from, tail: asked.tail.is_some() };
-        let mut first = 1;
-        let mut lines = Vec::new();
+        let (mut first, mut next, mut lines, mut errors) = (1, 1, Vec::new(), Vec::new());
         if let Some(log) = &log {
-            first = log::first_line(app, log, job, &place, total)?;
-            let window = log.window(app, first, PAGE_LINES)?;
-            lines.extend(window.iter().map(|line| log::html(line, &log_href)));
+            let place = (asked.place(), PAGE_LINES);
+            let rows = log.rows(app, (job, &shown.lines), place, &shown.wish)?;
+            (first, next) = (rows.first, rows.next);
+            lines = shown.look().rows(&rows);
+            errors = log.errors(app)?;
         }
-        let next = first + lines.len() as u64;
         let goes_on = is_attended
             && matches!(job.status, Status::InProgress | Status::Queued | Status::Waiting);
-        let (hits, hits_said) = hits(app, log.as_ref(), asked.q.as_deref(), &log_href)?;
+        let has_times = log.as_ref().is_some_and(JobLog::has_times);
         let base = href(view, job);
-        let aside = asked.aside.map(|it| format!("aside={it}")).unwrap_or_default();
-        let sign = if aside.is_empty() { "" } else { "&" };
-        let told = next - 1;
+        let wish = shown.wish.query();
+        let (bare, fetched) = (ask(&base, asked.aside), ask(&format!("{base}/lines"), asked.aside));
+        let follow = ask(&format!("/live{base}"), asked.aside);
+        let told: Vec<String> = errors.iter().map(u64::to_string).collect();
         Ok(JobPage {
             frame: Frame::new(Some(who), "runs"),
             number: view.header.run.to_string(),
@@ -169,25 +289,47 @@ impl JobPage {
             why: why(view, job, is_attended),
             steps: steps(app, log.as_ref(), (view, job), asked, now)?,
             query: asked.q.clone().unwrap_or_default(),
-            hits,
-            hits_said,
+            hits: hits(app, log.as_ref(), asked, &shown)?,
             extent: extent(first, next, total),
             first,
-            earlier: first.saturating_sub(PAGE_LINES).max(1),
+            earlier: first - 1,
             next,
             total,
-            // Who looks at the middle is not told what happens at the end.
-            follow: (goes_on && next > total)
-                .then(|| format!("/live{base}?{aside}{sign}after={told}")),
-            ask: format!("{base}?{aside}{sign}"),
+            errors: told.join(","),
+            first_error: errors.first().copied(),
+            folding: folding(&shown),
+            clocks: if has_times { clocks(&bare, &wish, shown.clock) } else { Vec::new() },
+            began_ms: job.started_at.map(|at| at.0),
+            follow: goes_on.then(|| format!("{follow}after={total}")),
+            ask: format!("{}{wish}", shown.ask),
             aside: asked.aside,
-            raw: format!("{base}/log.txt?{aside}").trim_end_matches('?').to_owned(),
-            fetched: format!("{base}/lines?{aside}{sign}"),
+            raw: format!("{base}/log.txt{}", bare[base.len()..].trim_end_matches(['?', '&'])),
+            fetched,
+            wish,
             base,
             lines,
             nothing: nothing(job, log.is_some()),
         })
     }
+}
+
+/// Everything open, or folded as at first.
+fn folding(shown: &ShownLog) -> Folding {
+    if shown.wish.all_open {
+        Folding { href: shown.ask.trim_end_matches(['?', '&']).to_owned(), word: "Fold" }
+    } else {
+        Folding { href: format!("{}folds=off", shown.ask), word: "Unfold all" }
+    }
+}
+
+fn clocks(bare: &str, wish: &str, here: Clock) -> Vec<ClockLink> {
+    let all = [("No times", Clock::Silent), ("UTC", Clock::Utc), ("Elapsed", Clock::Since(0))];
+    let links = all.map(|(word, clock)| ClockLink {
+        word,
+        href: format!("{bare}{wish}{}", clock.query()).trim_end_matches(['?', '&']).to_owned(),
+        is_here: clock.query() == here.query(),
+    });
+    links.into()
 }
 
 fn nothing(job: &JobView, has_log: bool) -> &'static str {
@@ -209,24 +351,40 @@ fn extent(first: u64, next: u64, total: u64) -> String {
     format!("lines {}–{} of {}", grouped(first), grouped(next - 1), grouped(total))
 }
 
-type Hits = (Option<Vec<String>>, String);
-
-fn hits(app: &App, log: Option<&JobLog>, query: Option<&str>, href: &str) -> Result<Hits, Problem> {
-    let query = query.filter(|it| !it.is_empty());
-    let (Some(query), Some(log)) = (query, log) else { return Ok((None, String::new())) };
+fn hits(
+    app: &App,
+    log: Option<&JobLog>,
+    asked: &Where,
+    shown: &ShownLog,
+) -> Result<Option<HitsShown>, Problem> {
+    let query = asked.q.as_deref().filter(|it| !it.is_empty());
+    let (Some(query), Some(log)) = (query, log) else { return Ok(None) };
     if query.chars().count() > QUERY_CHARS_MAX {
         return Err(Problem::bad("The text to find is too long."));
     }
-    let (lines, count) = log.search(app, query)?;
-    let said = match (count, lines.len() as u64) {
-        (0, _) => "No line has that.".to_owned(),
-        (1, _) => "1 line has that.".to_owned(),
-        (count, shown) if count == shown => format!("{} lines have that.", grouped(count)),
-        (count, shown) => format!("{} lines have that; the first {shown}:", grouped(count)),
+    let found = log.search(app, query, asked.hits.unwrap_or(1))?;
+    let (first, last) = (found.passed + 1, found.passed + found.lines.len() as u64);
+    let said = match found.count {
+        0 => "No line has that.".to_owned(),
+        1 => "1 line has that.".to_owned(),
+        count if (first, last) == (1, count) => format!("{} lines have that.", grouped(count)),
+        count => {
+            let (first, last) = (grouped(first), grouped(last));
+            format!("{} lines have that; those from {first} to {last}:", grouped(count))
+        }
     };
-    // The same line stands in the log below: its place is named once.
-    let html = |line| log::html(line, href).replacen("<li id=", "<li data-line=", 1);
-    Ok((Some(lines.iter().map(html).collect()), said))
+    let more = found.lines.last().filter(|_| last < found.count).map(|line| {
+        let wish = shown.wish.query();
+        format!("{}{wish}q={}&hits={}", shown.ask, percent(query), line.number + 1)
+    });
+    let lines = found.lines.iter().map(|line| shown.look().hit(line)).collect();
+    Ok(Some(HitsShown { lines, said, more }))
+}
+
+fn step_took(step: &StepView, now: Timestamp) -> String {
+    let ended = step.completed_at.or_else(|| (!step.interrupted).then_some(now));
+    let took = step.started_at.zip(ended).map(|(from, to)| length(to.0.saturating_sub(from.0)));
+    took.unwrap_or_default()
 }
 
 /// The steps, each with where its lines begin.
@@ -242,9 +400,7 @@ fn steps(
     let (mut aside, mut end) = (0, 0);
     for step in &job.steps {
         let name = step.name.as_str().to_owned();
-        let from = step.started_at;
-        let ended = step.completed_at.or_else(|| (!step.interrupted).then_some(now));
-        let took = from.zip(ended).map(|(from, to)| length(to.0.saturating_sub(from.0)));
+        let took = step_took(step, now);
         let (href, is_here) = if step.background {
             aside += 1;
             (format!("{here}?aside={aside}"), asked.aside == Some(aside))
@@ -257,14 +413,13 @@ fn steps(
                 None => 1,
             };
             let has_failed = step.conclusion == Some(Conclusion::Failure);
-            let is_here = match asked.line {
+            let is_here = match asked.line.or(asked.near) {
                 Some(asked) => line <= asked,
                 None => asked.is_plain() && has_failed,
             };
             (format!("{here}?line={line}#L{line}"), is_here && asked.aside.is_none())
         };
-        let (state, took) = (step_state(step), took.unwrap_or_default());
-        lines.push(StepLine { state, name, took, href, is_here });
+        lines.push(StepLine { state: step_state(step), name, took, href, is_here });
     }
     // Only the one that the page is about: the last that begins before the line that was asked for.
     let last = lines.iter().rposition(|it| it.is_here);
@@ -285,10 +440,11 @@ pub(crate) async fn lines(
         let job = found(&view, &key)?;
         let missing = || Problem::not_found("There is no such log.");
         let log = log::open(&app, &view, job, asked.aside).ok_or_else(missing)?;
-        let href = job_href(&view, job, asked.aside);
-        let count = asked.count.unwrap_or(PAGE_LINES);
-        let lines = log.window(&app, asked.from.unwrap_or(1), count)?;
-        Ok(lines.iter().map(|line| log::html(line, &href)).collect::<String>())
+        let shown = ShownLog::of(&app, (&view, job), asked.aside, Some(&log), asked.wish())?;
+        let shown = shown.asked(job, &asked);
+        let place = (asked.place(), asked.count.unwrap_or(PAGE_LINES));
+        let rows = log.rows(&app, (job, &shown.lines), place, &shown.wish)?;
+        Ok(shown.look().rows(&rows).concat())
     });
     html.await.map(Html)
 }

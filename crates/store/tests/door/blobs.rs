@@ -102,7 +102,7 @@ fn a_name_leads_nowhere_else() {
 }
 
 #[test]
-fn a_log_is_adopted_and_stays_until_it_is_removed() {
+fn a_log_is_adopted_and_the_times_of_its_lines_stay() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let job = JobKey::new("caller/test (3.12, ../x)");
@@ -118,8 +118,14 @@ fn a_log_is_adopted_and_stays_until_it_is_removed() {
     );
     store.logs().remove(&path).unwrap();
     store.logs().remove(&path).unwrap();
-    assert_eq!(files(&folder.path().join("logs")), [""; 0]);
-    assert!(folder.path().join("logs/12/1").exists());
+    // The times of its lines stay with the run.
+    let left = files(&folder.path().join("logs"));
+    assert_eq!(left.len(), 1);
+    assert!(left[0].ends_with(".2.log.times"));
+    store.logs().close(RunId(12), Attempt(1));
+    let times = store::Logs::times(&path);
+    assert_eq!(fs::read_to_string(&times).unwrap(), "times");
+    fs::remove_file(&times).unwrap();
     store.logs().close(RunId(12), Attempt(1));
     assert!(!folder.path().join("logs/12").exists());
     assert_eq!(io::read_to_string(store.blobs().get(&blob).unwrap()).unwrap(), "one\ntwo\n");

@@ -162,7 +162,7 @@ fn logs(
     forgotten: &BTreeSet<StreamId>,
     pruned: &mut Pruned,
 ) -> Result<(), Failure> {
-    let mut part = Part::new("logs", "of lost jobs of these runs");
+    let mut part = Part::new("logs", "of lost jobs of these runs, and times of lines");
     let folder = round.state.logs();
     let mut found = Vec::new();
     for (run, path) in numbered(&folder)? {
