@@ -321,8 +321,10 @@ pub(crate) enum WorkflowsCommand {
 const DEMO_EXAMPLES: &str = "\
 Examples:
   launchway demo                    needs sh and git, nothing else: no network, no account, no Docker
+  launchway demo --no-open          the same without the server at its end
   launchway demo --format json      what happens, one JSON object a line; demo_completed is the last
 
+On a terminal it ends as a server: it says where, and how to sign in; Ctrl-C ends it. Piped it ends by itself.
 It lies in the folder demo of the state folder, where the next demo replaces it.
 It ends with 0 when everything came as it was to come, the failure in the middle included.";
 
@@ -330,7 +332,7 @@ It ends with 0 when everything came as it was to come, the failure in the middle
 #[derive(Clone, Debug, Args)]
 #[command(after_help = DEMO_EXAMPLES)]
 pub(crate) struct DemoArgs {
-    /// Open no page when it is done; there are no pages yet, so none is opened without it either
+    /// End when the story ends; on a terminal a server shows it on pages until Ctrl-C otherwise
     #[arg(long)]
     pub(crate) no_open: bool,
     /// How results are written

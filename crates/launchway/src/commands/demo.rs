@@ -2,13 +2,17 @@
 //! other, done for real: from the check before the push to a broken version that comes back by itself.
 //!
 //! Every command is this very binary in a process of its own, shown before it runs: what the demo
-//! shows is what a person gets. It needs `sh` and `git`, and touches nothing but its own folder.
+//! shows is what a person gets. It needs `sh` and `git`, and touches nothing but its own folder. On a
+//! terminal it ends by becoming the server of what it made.
 
 pub(crate) mod page;
 mod prober;
 mod scene;
 mod shipping;
 
+use std::io::IsTerminal as _;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
@@ -21,6 +25,9 @@ use crate::cli::{DemoArgs, Format};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
+
+/// Where `serve` listens unless it is told otherwise.
+const USUAL: &str = "127.0.0.1:7878";
 
 /// The secret that the pipeline lacks at first.
 const SECRET: &str = "SIGNING_KEY";
@@ -67,7 +74,32 @@ pub(crate) fn run(args: &DemoArgs, state: &StateFolder) -> Outcome {
         let message = format!("{} of {} requests failed", counts.failed, counts.requests);
         return Err(Failure::new(Exit::Failed, message));
     }
-    Ok(Exit::Done)
+    let is_watched = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+    if args.no_open || args.format != Format::Human || !is_watched {
+        return Ok(Exit::Done);
+    }
+    serve(&scene, &teller)
+}
+
+/// Becomes the server of what the demo made, which ends with Ctrl-C: a person may look at it on pages,
+/// push to it, deploy again.
+fn serve(scene: &Scene, teller: &Teller) -> Outcome {
+    teller.chapter("The same on pages: who did what, and why. Ctrl-C ends it");
+    let state = scene.state().display().to_string();
+    let remote = scene.remote().display().to_string();
+    expect(
+        scene,
+        &["repositories", "add", &remote, "--name", "demo/greeter", "--data", &state],
+        Exit::Done,
+    )?;
+    // Where somebody serves already, this one takes any other port.
+    let is_free = TcpListener::bind(USUAL).is_ok();
+    let elsewhere = ["--listen", "127.0.0.1:0"];
+    let mut args = vec!["serve", "--data", &state];
+    args.extend(if is_free { &[][..] } else { &elsewhere[..] });
+    talk(&teller.style.cyan(&format!("$ launchway {}", args.join(" "))));
+    let error = Command::new(program()?).args(&args).current_dir(scene.repository()).exec();
+    Err(Failure::caused(Exit::Missing, error))
 }
 
 /// What tells the story, on standard error: data is the commands' own.

@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::program;
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
+use crate::serving::data::DataFolder;
 use crate::state::StateFolder;
 
 /// The files of the small repository, with what they are for.
@@ -45,6 +46,7 @@ impl Scene {
         let parent = folder.parent().expect("it lies in the state folder");
         std::fs::create_dir_all(parent).map_err(|error| cannot("make", parent, error))?;
         let lock = lock(&folder.with_extension("lock"))?;
+        refuse_served(&folder.join("state"))?;
         match std::fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(cannot("clear", &folder, error));
@@ -54,7 +56,7 @@ impl Scene {
         let scene = Scene { folder, format, given: RefCell::default(), _lock: lock };
         let workflows = scene.repository().join(".github/workflows");
         std::fs::create_dir_all(&workflows).map_err(|error| cannot("make", &workflows, error))?;
-        let remote = scene.folder.join("remote/demo/greeter.git");
+        let remote = scene.remote();
         let remote = remote.to_string_lossy();
         scene.git(&["init", "--quiet", "--bare", "--initial-branch=main", &remote])?;
         scene.git(&["init", "--quiet", "--initial-branch=main", "."])?;
@@ -67,6 +69,11 @@ impl Scene {
 
     pub(super) fn repository(&self) -> PathBuf {
         self.folder.join("greeter")
+    }
+
+    /// Where it is pushed to.
+    pub(super) fn remote(&self) -> PathBuf {
+        self.folder.join("remote/demo/greeter.git")
     }
 
     pub(super) fn state(&self) -> PathBuf {
@@ -180,6 +187,18 @@ impl Scene {
             }
         }
         Ok(())
+    }
+}
+
+/// Nobody takes the floor from under the server of the demo before.
+fn refuse_served(state: &Path) -> Result<(), Failure> {
+    let data = DataFolder { state: StateFolder::locate(Some(state))? };
+    match data.served_at()? {
+        None => Ok(()),
+        Some(url) => {
+            Err(Failure::new(Exit::Forbidden, format!("the last demo is still served at {url}"))
+                .hint("end it with Ctrl-C, or give this one a folder of its own: --state DIR"))
+        }
     }
 }
 
