@@ -4,6 +4,7 @@
 mod approvals;
 mod audit;
 mod dispatch;
+mod held;
 pub(crate) mod metrics;
 mod openapi;
 mod run_tests;
@@ -76,6 +77,7 @@ fn operations() -> impl Iterator<Item = &'static Operation> {
         .chain(audit::OPERATIONS)
         .chain(secrets::OPERATIONS)
         .chain(runners::OPERATIONS)
+        .chain(held::OPERATIONS)
 }
 
 /// Those about runs, repositories and the journal.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use event::{Conclusion, Seq, StreamId, Timestamp};
 use figures::Figures;
 use ports::Journal as _;
@@ -210,38 +210,52 @@ impl App {
 /// Shared by all requests.
 pub(crate) type Shared = Arc<App>;
 
+/// A page that a browser opens: its path, and what answers.
+type PageRoute = (&'static str, fn() -> MethodRouter<Shared>);
+
+/// Every page. The tour of the browser tier looks at each (`launchway/tests/e2e/browser.rs`).
+const PAGES: &[PageRoute] = &[
+    ("/sign-in", || get(pages::sign_in).post(pages::signed_in)),
+    ("/runs", || get(pages::runs)),
+    ("/runs/{run}", || get(pages::run)),
+    ("/runs/{run}/jobs/{job}", || get(pages::job)),
+    ("/runs/{run}/tests", || get(pages::run_tests)),
+    ("/repositories", || get(pages::repositories)),
+    ("/secrets", || get(pages::secrets).post(pages::kept)),
+    ("/dispatch", || get(pages::dispatch).post(pages::dispatched)),
+    ("/approvals", || get(pages::approvals)),
+    ("/approvals/{run}/{job}", || get(pages::approval).post(pages::answered)),
+    ("/environments", || get(pages::environments)),
+    ("/deployments", || get(pages::deployments)),
+    ("/deployments/{id}", || get(pages::deployment)),
+    ("/runners", || get(pages::runners)),
+    ("/messages", || get(pages::messages)),
+    ("/insights", || get(pages::delivery)),
+    ("/insights/pipelines", || get(pages::pipelines)),
+    ("/insights/tests", || get(pages::tests)),
+    ("/audit", || get(pages::audit)),
+    ("/design", || get(pages::design)),
+];
+
+/// The paths of all pages, with the names of their parts in braces.
+pub fn page_paths() -> impl Iterator<Item = &'static str> {
+    PAGES.iter().map(|(path, _)| *path)
+}
+
 /// Every route that there is. Those of the API are also in its document (`api/openapi.rs`).
 pub(crate) fn routes(app: Shared) -> Router {
-    Router::new()
+    let pages = PAGES.iter().fold(Router::new(), |it, (path, page)| it.route(path, page()));
+    pages
         .route("/", get(pages::home))
-        .route("/sign-in", get(pages::sign_in).post(pages::signed_in))
         .route("/sign-out", post(pages::sign_out))
-        .route("/runs", get(pages::runs))
-        .route("/runs/{run}", get(pages::run))
         .route("/runs/{run}/cancel", post(pages::cancel))
         .route("/runs/{run}/rerun", post(pages::rerun))
         .route("/runs/{run}/resume", post(pages::resume))
-        .route("/runs/{run}/jobs/{job}", get(pages::job))
         .route("/runs/{run}/jobs/{job}/lines", get(pages::lines))
         .route("/runs/{run}/jobs/{job}/log.txt", get(pages::raw))
-        .route("/repositories", get(pages::repositories))
-        .route("/audit", get(pages::audit))
-        .route("/environments", get(pages::environments))
-        .route("/design", get(pages::design))
-        .route("/secrets", get(pages::secrets).post(pages::kept))
-        .route("/approvals", get(pages::approvals))
-        .route("/approvals/{run}/{job}", get(pages::approval).post(pages::answered))
-        .route("/runners", get(pages::runners))
+        .route("/held/{id}/let-in", post(pages::let_in))
         .route("/runners/{name}/drain", post(pages::drain_runner))
         .route("/runners/{name}/resume", post(pages::resume_runner))
-        .route("/dispatch", get(pages::dispatch).post(pages::dispatched))
-        .route("/deployments", get(pages::deployments))
-        .route("/deployments/{id}", get(pages::deployment))
-        .route("/messages", get(pages::messages))
-        .route("/insights", get(pages::delivery))
-        .route("/insights/pipelines", get(pages::pipelines))
-        .route("/insights/tests", get(pages::tests))
-        .route("/runs/{run}/tests", get(pages::run_tests))
         .route("/live/runs", get(live::runs))
         .route("/live/runs/{run}", get(live::run))
         .route("/live/runs/{run}/jobs/{job}", get(live::job))

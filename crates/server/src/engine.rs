@@ -145,6 +145,23 @@ pub struct Push {
     pub said: Vec<String>,
 }
 
+/// Code of a fork whose runs wait until somebody lets them in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldPush {
+    /// What it is called.
+    pub id: String,
+    /// `owner/name`
+    pub repository: String,
+    /// `refs/pull/7/merge`
+    pub git_ref: String,
+    /// The commit that would run.
+    pub commit: String,
+    /// Who sent it.
+    pub by: String,
+    /// The workflow files that would run.
+    pub workflows: Vec<String>,
+}
+
 /// What somebody tells who has not signed in, as it came.
 #[derive(Clone, Copy, Debug)]
 pub struct Webhook<'w> {
@@ -229,6 +246,18 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When they cannot be read.
     fn pushes(&self, limit: usize) -> Result<Vec<Push>, Refused>;
+
+    /// Code of forks that nobody let in yet.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn held(&self) -> Result<Vec<HeldPush>, Refused>;
+
+    /// Lets in what waits under an id. Gives how many runs that are.
+    ///
+    /// # Errors
+    /// When nothing waits that is called so, or it cannot be written down.
+    fn let_in(&self, id: &str, by: &str) -> Result<usize, Refused>;
 
     /// What may be dispatched in a repository, at a branch or tag; none: the default branch.
     ///

@@ -46,11 +46,12 @@ mod wire;
 mod words;
 
 pub use access::{Access, AccessError, Scope, Token};
+pub use app::page_paths;
 pub use approvals::{AnswerSaid, GateAnswer};
 pub use dispatch::{Dispatch, InputForm, Offer, OfferedInput, OfferedWorkflow};
 pub use engine::{
-    Again, ConnectedRepository, Engine, GuardedEnvironment, Push, Received, Refused, Runner, Takes,
-    WaitingJob, Webhook, Why, Workers,
+    Again, ConnectedRepository, Engine, GuardedEnvironment, HeldPush, Push, Received, Refused,
+    Runner, Takes, WaitingJob, Webhook, Why, Workers,
 };
 pub use hub::Hub;
 pub use keep::{KeepWish, KeptKind, KeptName};

@@ -263,7 +263,9 @@ mod tests {
             group,
             "##[group]Install \u{1b}[1mall",
             Clock::Silent,
-            expect![[r#"<li id="L7" class="group shut" data-to="1207" data-ms="1772366399250"><a href="/runs/1.1/jobs/a?line=7#L7">7</a><span><a class="fold" data-part="7" aria-expanded="false" href="/runs/1.1/jobs/a?open=7&amp;near=7#L7">Install <span class="ab">all</span></a><i class="count">1,199</i><b class="cut">… 3 bytes more</b></span></li>"#]],
+            expect![[
+                r#"<li id="L7" class="group shut" data-to="1207" data-ms="1772366399250"><a href="/runs/1.1/jobs/a?line=7#L7">7</a><span><a class="fold" data-part="7" aria-expanded="false" href="/runs/1.1/jobs/a?open=7&amp;near=7#L7">Install <span class="ab">all</span></a><i class="count">1,199</i><b class="cut">… 3 bytes more</b></span></li>"#
+            ]],
         );
         let lines = StepLines { step: 1, from: 7, to: 9, is_shut: false };
         check(

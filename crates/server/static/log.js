@@ -1,8 +1,8 @@
 // The log of a job, by windows of rows. A row is a line, a group or a step; what is folded is one row,
 // and its lines are neither here nor asked for. Every page says the same without this.
 
-const WINDOW = 100;    // rows asked for at once
-const ROWS_MAX = 500;  // rows in the page; the others are asked for again
+const WINDOW = 80;     // rows asked for at once
+const ROWS_MAX = 360;  // rows in the page; the others are asked for again
 const NEAR = 1200;     // px to the edge at which more rows are asked for
 const AT_END = 80;     // px from the end that still count as being there
 

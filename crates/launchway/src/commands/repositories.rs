@@ -9,9 +9,8 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::given;
 use crate::serving::data::{self, DataFolder};
 use crate::serving::github::{self, Links};
-use crate::serving::hook::Answer;
 use crate::serving::repositories::{self, Connected, Forks, OnGitHub};
-use crate::serving::{Order, usable};
+use crate::serving::usable;
 use crate::terminal::style::{out, talk};
 
 pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcome {
@@ -119,31 +118,26 @@ fn add_github(
 }
 
 fn held(data: &DataFolder, format: Format) -> Outcome {
-    let ids = data::list(&data.held(), ".order")?;
-    for id in &ids {
-        let told: Option<Answer> = data::read(&data.pushes().join(format!("{id}.json")))?;
-        let order: Option<Order> = data::read(&data.held().join(format!("{id}.order")))?;
-        let Some(run) = order.as_ref().and_then(|it| it.runs.first()) else { continue };
-        let runs = order.iter().flat_map(|it| &it.runs);
-        let files: Vec<String> = runs.map(|it| it.request.workflow.path.to_string()).collect();
-        let request = &run.request;
-        let who = told.map(|it| it.push.pusher.0).unwrap_or_default();
+    let all = repositories::held(data)?;
+    for it in &all {
         out(&match format {
             Format::Json => json!({
-                "id": id, "repository": request.repository, "ref": request.event.git_ref,
-                "commit": request.change.commit, "by": who, "workflows": files,
+                "id": it.id, "repository": it.repository, "ref": it.git_ref,
+                "commit": it.commit, "by": it.by, "workflows": it.workflows,
             })
             .to_string(),
             Format::Human | Format::Github => format!(
-                "{id}  {}  {}  {}  by {who}  {}",
-                request.repository,
-                request.event.git_ref,
-                request.change.commit.get(..7).unwrap_or(&request.change.commit),
-                files.join(", "),
+                "{}  {}  {}  {}  by {}  {}",
+                it.id,
+                it.repository,
+                it.git_ref,
+                it.commit.get(..7).unwrap_or(&it.commit),
+                it.by,
+                it.workflows.join(", "),
             ),
         });
     }
-    if ids.is_empty() && format == Format::Human {
+    if all.is_empty() && format == Format::Human {
         talk("no code of a fork waits");
     }
     Ok(Exit::Done)

@@ -12,8 +12,8 @@ use scheduler::Rerun;
 use serde::{Deserialize, Serialize};
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, GateAnswer, GuardedEnvironment,
-    KeepWish, KeptName, Offer, Push, Received, Refused, Runner, Takes, WaitingJob, Webhook, Why,
-    Workers,
+    HeldPush, KeepWish, KeptName, Offer, Push, Received, Refused, Runner, Takes, WaitingJob,
+    Webhook, Why, Workers,
 };
 use views::RunView;
 
@@ -310,6 +310,18 @@ impl Engine for Face {
             }));
         }
         Ok(pushes)
+    }
+
+    fn held(&self) -> Result<Vec<HeldPush>, Refused> {
+        repositories::held(&self.intake.data).map_err(refused)
+    }
+
+    fn let_in(&self, id: &str, by: &str) -> Result<usize, Refused> {
+        let _turn = self.turn.lock().expect("nobody panics while having the turn");
+        match repositories::let_in(&self.intake.data, id, by).map_err(refused)? {
+            0 => Err(Refused::new(Why::NotFound, "nothing waits that is called so")),
+            runs => Ok(runs),
+        }
     }
 
     fn offer(&self, repository: &str, git_ref: Option<&str>) -> Result<Offer, Refused> {

@@ -124,6 +124,28 @@ pub(crate) fn add(data: &DataFolder, wanted: Connected, program: &Path) -> Resul
     Ok(())
 }
 
+/// Code of forks that nobody let in yet.
+pub(crate) fn held(data: &DataFolder) -> Result<Vec<server::HeldPush>, Failure> {
+    let mut held = Vec::new();
+    for id in data::list(&data.held(), ".order")? {
+        let told: Option<super::hook::Answer> =
+            data::read(&data.pushes().join(format!("{id}.json")))?;
+        // One that is let in at this moment is gone.
+        let order: Option<super::Order> = data::read(&data.held().join(format!("{id}.order")))?;
+        let runs = order.map(|it| it.runs).unwrap_or_default();
+        let Some(request) = runs.first().map(|it| &it.request) else { continue };
+        held.push(server::HeldPush {
+            repository: request.repository.to_string(),
+            git_ref: request.event.git_ref.to_string(),
+            commit: request.change.commit.to_string(),
+            by: told.map(|it| it.push.pusher.0).unwrap_or_default(),
+            workflows: runs.iter().map(|it| it.request.workflow.path.to_string()).collect(),
+            id,
+        });
+    }
+    Ok(held)
+}
+
 /// Lets in what waits under an id. Gives how many runs that are.
 pub(crate) fn let_in(data: &DataFolder, id: &str, by: &str) -> Result<usize, Failure> {
     let held = data.held().join(format!("{id}.order"));

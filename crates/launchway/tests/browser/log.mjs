@@ -4,6 +4,7 @@
 //   node log.mjs MODULES URL TOKEN PATH
 
 import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 
 const [modules, url, token, at] = process.argv.slice(2);
@@ -56,6 +57,13 @@ const nodes = await page.evaluate(() => document.getElementById("lines").childre
 const client = await context.newCDPSession(page);
 await client.send("HeapProfiler.collectGarbage");
 const { usedSize } = await client.send("Runtime.getHeapUsage");
+// What the process of the tab holds for itself, in all.
+const system = await browser.newBrowserCDPSession();
+const { processInfo } = await system.send("SystemInfo.getProcessInfo");
+const held = processInfo.filter((it) => it.type === "renderer").map((it) => {
+  const said = readFileSync(`/proc/${it.id}/status`, "utf8").match(/RssAnon:\s+(\d+) kB/);
+  return Number(said?.[1] ?? 0) / 1000;
+});
 
 const began = Date.now();
 await page.fill("#q", "99999");
@@ -63,5 +71,5 @@ await Promise.all([page.waitForURL("**q=**"), page.press("#q", "Enter")]);
 const hits = await page.textContent(".hits p");
 const searched = Date.now() - began;
 const longest = tasks.length === 0 ? "under 50" : Math.max(...tasks).toFixed(0);
-console.log(`${extent}; first paint ${paint.toFixed(0)} ms, of the middle ${middle.toFixed(0)} ms, of the end ${last.toFixed(0)} ms; scrolled to ${reached}; longest task ${longest} ms (${tasks.length} over 50 ms); ${nodes} rows in the page; heap ${(usedSize / 1e6).toFixed(1)} MB; search ${searched} ms: ${hits}`);
+console.log(`${extent}; first paint ${paint.toFixed(0)} ms, of the middle ${middle.toFixed(0)} ms, of the end ${last.toFixed(0)} ms; scrolled to ${reached}; longest task ${longest} ms (${tasks.length} over 50 ms); ${nodes} rows in the page; heap ${(usedSize / 1e6).toFixed(1)} MB, the tab's process ${Math.max(...held).toFixed(0)} MB; search ${searched} ms: ${hits}`);
 await browser.close();

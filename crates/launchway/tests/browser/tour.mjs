@@ -60,7 +60,11 @@ for (const theme of ["light", "dark"]) {
       looked += 1;
       const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       if (over > 0) say(`${name} at ${width} (${theme}): ${over} px too wide`);
-      if (width !== 768) {
+      // A table may scroll by itself on a narrow screen only where it compares columns.
+      const inside = await page.$$eval(".wide:not(.compares), .scroll:not(.compares)", (all) => Math.max(0, ...all.map((it) => it.scrollWidth - it.clientWidth)));
+      if (inside > 0) say(`${name} at ${width} (${theme}): a table is ${inside} px too wide`);
+      // Colours are the theme's, whatever the width; what stands where is the width's.
+      if (width === 1440 || (width === 390 && theme === "light")) {
         await page.evaluate(axe);
         const found = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
         for (const it of found.violations.filter((it) => ["serious", "critical"].includes(it.impact))) {

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use serde_json::json;
 
+use crate::deploy::Project;
 use crate::harness::wait_until;
 use crate::serving::Serving;
 
@@ -45,7 +46,13 @@ jobs:
     needs: test
     runs-on: ubuntu-latest
     outputs: { digest: "${{ steps.image.outputs.digest }}" }
-    steps: [{ id: image, run: 'echo digest=sha256:4f0c >> "$GITHUB_OUTPUT"' }]
+    steps:
+      - { id: image, run: 'echo digest=sha256:4f0c >> "$GITHUB_OUTPUT"' }
+      - run: |
+          mkdir reports
+          echo '<testsuite name="s"><testcase classname="Shelf" name="adds" time="0.5"/><testcase classname="Shelf" name="loses what is far behind" file="shelf.py" line="7" time="2"><failure message="3 is not 4"/></testcase></testsuite>' > reports/junit.xml
+          printf 'SF:shelf.py\nDA:1,1\nDA:2,0\nend_of_record\n' > reports/lcov.info
+      - { uses: actions/upload-artifact@v4, with: { name: reports, path: reports } }
   ship:
     needs: build
     runs-on: ubuntu-latest
@@ -74,6 +81,44 @@ jobs:
           echo "::error file=smoke.py,line=7::GET /api/tasks answered 503"
           exit 1
 "#;
+
+/// A service that breaks where its version says so, deployed to this machine.
+const SHOP: &str = r#"
+import http.server, os
+version = open('version').read().strip()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def do_GET(self):
+        self.send_response(500 if 'broken' in version else 200)
+        self.end_headers()
+http.server.ThreadingHTTPServer(('127.0.0.1', int(os.environ['PORT'])), Handler).serve_forever()
+"#;
+const SHOP_SETTINGS: &str = "
+version: 1
+project: shop
+services:
+  web:
+    run: [python3, app.py]
+    bundle: { path: app }
+    health: { paths: [/health], settle: 0s, within: 2s, every: 100ms }
+environments:
+  staging:
+    targets: { host: 127.0.0.1:PORT }
+";
+
+/// A version that goes well, and one that comes back.
+fn shipped(serving: &Serving) -> Project {
+    let data = serving.place.path("data").display().to_string();
+    let project = Project::of(SHOP, SHOP_SETTINGS);
+    let deploy = |exit| {
+        let said = project.run(&["deploy", "staging", "--yes", "--state", &data]);
+        assert_eq!(said.exit, exit, "{}", said.stderr);
+    };
+    deploy(0);
+    project.version("1.1-broken");
+    deploy(6);
+    project
+}
 
 /// Where npm put what the browser is driven with.
 fn modules() -> PathBuf {
@@ -120,17 +165,33 @@ fn scene() -> Serving {
     serving
 }
 
+/// Whether an address is of a page, whose path may have parts with names.
+fn is_page(path: &str, address: &str) -> bool {
+    let address = address.split('?').next().unwrap_or_default();
+    let (parts, said): (Vec<_>, Vec<_>) = (path.split('/').collect(), address.split('/').collect());
+    let same = |(part, said): (&&str, &&str)| part.starts_with('{') || part == said;
+    parts.len() == said.len() && parts.iter().zip(&said).all(same)
+}
+
 #[test]
 fn every_page_is_looked_at_by_a_browser() {
     let serving = scene();
     let admin = serving
         .command(&["tokens", "create", "octocat", "--scope", "admin", "--person", "octocat"]);
+    let _shop = shipped(&serving);
+    let deployments = serving.get("/deployments").text;
+    let deployment = deployments.split("href=\"/deployments/").nth(1).expect("one came back");
+    let deployment = deployment.split('"').next().expect("it ends").to_owned();
+    let deployment = format!("/deployments/{deployment}");
     let pages = [
+        ("sign-in", "/sign-in"),
         ("runs", "/runs"),
         ("run", "/runs/1.1"),
         ("failed", "/runs/2.1"),
         ("job", "/runs/2.1/jobs/look"),
+        ("unfolded", "/runs/2.1/jobs/look?folds=off&times=utc&line=20&to=24"),
         ("search", "/runs/2.1/jobs/look?q=line+89"),
+        ("run-tests", "/runs/1.1/tests"),
         ("dispatch", "/dispatch?repository=octo%2Fapp&workflow=.github%2Fworkflows%2Fnightly.yml"),
         ("approvals", "/approvals"),
         ("approval", "/approvals/1.1/ship"),
@@ -138,9 +199,19 @@ fn every_page_is_looked_at_by_a_browser() {
         ("secrets", "/secrets?repository=octo%2Fapp"),
         ("environments", "/environments"),
         ("deployments", "/deployments"),
+        ("deployment", &deployment),
+        ("runners", "/runners"),
+        ("messages", "/messages"),
+        ("insights", "/insights"),
+        ("pipelines", "/insights/pipelines"),
+        ("tests", "/insights/tests"),
         ("audit", "/audit"),
         ("design", "/design"),
     ];
+    for path in server::page_paths() {
+        let is_looked_at = pages.iter().any(|(_, at)| is_page(path, at));
+        assert!(is_looked_at, "{path} is a page, and no browser looks at it");
+    }
     let pages = pages.map(|(name, path)| json!({ "name": name, "path": path }));
     let pictures = std::env::var("LAUNCHWAY_PICTURES").ok();
     let only = std::env::var("LAUNCHWAY_PICTURES_ONLY").ok();

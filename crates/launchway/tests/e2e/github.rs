@@ -126,6 +126,14 @@ impl Connected {
     }
 
     /// What the server says of its runs, oldest first, once there are so many and all are over.
+    /// Asks for something to be done; how that ends.
+    fn post(&self, path: &str, token: &str) -> u16 {
+        let request = ureq::http::Request::post(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {token}"));
+        let answer = crate::serving::Serving::agent().run(request.body(()).expect("a request"));
+        answer.expect("an answer").status().as_u16()
+    }
+
     fn runs(&self, count: usize) -> String {
         let mut shown = Json::Null;
         wait_until("the runs' end", || {
@@ -451,13 +459,32 @@ fn code_of_forks_waits_and_gets_nothing() {
     it.runs(3);
     assert_eq!(it.mark("ships"), "x\n");
     assert!(it.mark("asks").contains("secret=[hunter2hunter2] var=[hunter2hunter2]"));
+    // What it brings later waits again: on a page with a button, for those who may let it in.
+    it.place.write("file", "z");
+    it.place.commit();
+    it.push_to("hubot/app", "evil");
+    it.told(4);
+    let held = it.get("/api/v1/held");
+    let path = format!("/api/v1/held/{}/let-in", held["held"][0]["id"].as_str().expect("one"));
+    let reader = it.command(&["tokens", "create", "lena", "--scope", "read"]);
+    assert_eq!(it.post(&path, reader.stdout.trim()), 403);
+    assert_eq!(it.post("/api/v1/held/..%2Finbox/let-in", &it.token), 404);
+    assert_eq!(it.post(&path, &it.token), 200);
+    assert_eq!(it.post(&path, &it.token), 404);
+    it.runs(4);
+    assert_eq!(it.get("/api/v1/held")["held"], Json::Array(Vec::new()));
+    let audit = it.get("/api/v1/audit?action=fork.let_in");
+    let decisions = audit["decisions"].as_array().expect("they are listed");
+    let said = decisions.iter().map(|it| (it["actor"].clone(), it["refused"] == false));
+    let said: Vec<_> = said.map(|(actor, done)| format!("{actor} {done}")).collect();
+    assert_eq!(said, ["\"first start\" true"]);
     let never = it.command(&["repositories", "add", "github:octo/app", "--forks", "never"]);
     assert_eq!(never.exit, 0, "{}", never.stderr);
     it.place.write("file", "y");
     it.place.commit();
     it.push_to("hubot/app", "evil");
-    let told = it.told(4);
-    assert!(told[3].contains("code of forks does not run here"), "{told:?}");
+    let told = it.told(5);
+    assert!(told[4].contains("code of forks does not run here"), "{told:?}");
     it.end();
 }
 

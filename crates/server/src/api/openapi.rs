@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Operation, approvals, audit, dispatch, operations, runners, secrets};
+use super::{Operation, approvals, audit, dispatch, held, operations, runners, secrets};
 
 /// OpenAPI 3.1.
 pub(super) fn document() -> Json {
@@ -146,6 +146,7 @@ fn schemas() -> Json {
         audit::schemas(),
         secrets::schemas(),
         runners::schemas(),
+        held::schemas(),
     ]
     .concat()
     {

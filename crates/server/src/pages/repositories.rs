@@ -6,6 +6,7 @@ use axum::extract::State;
 use event::StreamId;
 
 use super::{Frame, Page, shown};
+use crate::access::Scope;
 use crate::app::{Shared, blocking};
 use crate::engine::Push;
 use crate::guard::Who;
@@ -19,7 +20,19 @@ const PUSHES: usize = 30;
 struct RepositoriesPage {
     frame: Frame,
     repositories: Vec<RepositoryLine>,
+    held: Vec<HeldLine>,
+    may_let_in: bool,
     pushes: Vec<PushLine>,
+}
+
+/// Code of a fork that waits.
+struct HeldLine {
+    branch: String,
+    commit: String,
+    repository: String,
+    by: String,
+    workflows: String,
+    href: String,
 }
 
 struct RepositoryLine {
@@ -59,9 +72,19 @@ pub(crate) async fn repositories(
             path: it.path,
             environments: it.environments.join(", "),
         });
+        let held = app.engine.held()?.into_iter().map(|it| HeldLine {
+            href: format!("/held/{}/let-in", percent(&it.id)),
+            branch: it.git_ref.trim_start_matches("refs/").to_owned(),
+            commit: it.commit,
+            repository: it.repository,
+            by: it.by,
+            workflows: it.workflows.join(", "),
+        });
         Ok(RepositoriesPage {
             frame: Frame::new(Some(&who), "repositories").live("/live/runs".to_owned()),
             repositories: connected.collect(),
+            held: held.collect(),
+            may_let_in: who.may(Scope::Operate).is_ok(),
             pushes: app.engine.pushes(PUSHES)?.into_iter().map(line).collect(),
         })
     });

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::{Frame, Page, shown};
 use crate::app::{Shared, blocking};
+use crate::audit;
 use crate::guard::{Who, set_cookie};
 use crate::problem::Problem;
 
@@ -59,7 +60,11 @@ pub(crate) async fn signed_in(
     let session = blocking(move || {
         let now = shared.now();
         let Some(token) = shared.access.token(token.trim(), now)? else { return Ok(None) };
-        Ok(Some(shared.access.begin_session(&token, now)?))
+        let session = shared.access.begin_session(&token, now)?;
+        let who = Who { token, is_session: true };
+        let browser = "a browser".to_owned();
+        audit::record(&shared, &who, ("session.begin", browser), (None, None))?;
+        Ok(Some(session))
     })
     .await?;
     let Some(session) = session else {

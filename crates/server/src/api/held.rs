@@ -1,0 +1,82 @@
+//! Code of forks that waits to be let in.
+
+use axum::extract::{Path, State};
+use axum::routing::{get, post};
+use axum::{Extension, Json};
+use serde_json::{Value as JsonValue, json};
+
+use super::Operation;
+use super::openapi::{many, named, number, object, text};
+use crate::access::Scope;
+use crate::app::{Shared, blocking};
+use crate::engine::HeldPush;
+use crate::guard::Who;
+use crate::pages;
+use crate::problem::Problem;
+
+/// Operations about code of forks.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        method: "get",
+        path: "/api/v1/held",
+        id: "listHeld",
+        summary: "Code of forks that nobody let in yet",
+        scope: Scope::Read,
+        query: &[],
+        body: None,
+        answer: (200, "HeldList"),
+        route: || get(list),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/held/{id}/let-in",
+        id: "letIn",
+        summary: "Let in what waits under an id, for that push alone; it is written down who did",
+        scope: Scope::Operate,
+        query: &[],
+        body: None,
+        answer: (200, "LetIn"),
+        route: || post(let_in),
+    },
+];
+
+/// The shapes that they speak in.
+pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
+    let held = object(
+        &[
+            ("id", text()),
+            ("repository", text()),
+            ("ref", text()),
+            ("commit", text()),
+            ("by", text()),
+            ("workflows", many(text())),
+        ],
+        &[],
+    );
+    let list = object(&[("held", many(named("Held")))], &[]);
+    vec![("Held", held), ("HeldList", list), ("LetIn", object(&[("runs", number())], &[]))]
+}
+
+fn line(it: &HeldPush) -> JsonValue {
+    json!({
+        "id": it.id, "repository": it.repository, "ref": it.git_ref, "commit": it.commit,
+        "by": it.by, "workflows": it.workflows,
+    })
+}
+
+async fn list(State(app): State<Shared>) -> Result<Json<JsonValue>, Problem> {
+    blocking(move || {
+        let all: Vec<JsonValue> = app.engine.held()?.iter().map(line).collect();
+        Ok(Json(json!({ "held": all })))
+    })
+    .await
+}
+
+async fn let_in(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Path(id): Path<String>,
+) -> Result<Json<JsonValue>, Problem> {
+    let runs = blocking(move || pages::admit(&app, &who, &id)).await?;
+    Ok(Json(json!({ "runs": runs })))
+}

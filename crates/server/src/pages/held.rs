@@ -1,0 +1,36 @@
+//! Letting in the code of a fork: its runs wait until somebody looked at it.
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::Redirect;
+
+use crate::access::Scope;
+use crate::app::{App, Shared, blocking};
+use crate::audit;
+use crate::guard::Who;
+use crate::problem::Problem;
+
+/// Lets in what waits under an id, by a button.
+pub(crate) async fn let_in(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Path(id): Path<String>,
+) -> Result<Redirect, Problem> {
+    blocking(move || admit(&app, &who, &id).map(drop)).await?;
+    Ok(Redirect::to("/repositories"))
+}
+
+/// The same for pages and for programs, written down either way. Gives how many runs that are.
+pub(crate) fn admit(app: &App, who: &Who, id: &str) -> Result<usize, Problem> {
+    who.may(Scope::Operate)?;
+    let held = app.engine.held()?.into_iter().find(|it| it.id == id);
+    let Some(held) = held else {
+        return Err(Problem::not_found(
+            "Nothing waits that is called so; it may be let in already.",
+        ));
+    };
+    let object = format!("{} {} at {}", held.repository, held.git_ref, held.commit);
+    let runs = app.engine.let_in(id, who.name())?;
+    audit::record(app, who, ("fork.let_in", object), (None, None))?;
+    Ok(runs)
+}
