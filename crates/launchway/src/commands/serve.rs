@@ -29,6 +29,7 @@ use crate::serving::github::Links;
 use crate::serving::github::taking::Taking;
 use crate::serving::github::telling::Telling;
 use crate::serving::hook::Reached;
+use crate::serving::repositories;
 use crate::serving::{Clock, Driving, Face, Intake, JobTokens, Machines, Means};
 use crate::telling::Served;
 use crate::terminal::style::{out, talk};
@@ -354,6 +355,10 @@ fn say_ready(url: &str, data: &DataFolder, first: Option<&str>) {
             talk("");
             talk(&format!("  {token}"));
             talk("");
+            let is_empty = repositories::all(data).is_ok_and(|it| it.is_empty());
+            if !is_empty {
+                return;
+            }
             talk(&format!(
                 "then connect a repository: launchway repositories add PATH --data {shown}"
             ));

@@ -81,7 +81,7 @@ impl JobTokens {
         definition: &JobDefinition,
     ) -> Option<IdTokenDoor> {
         let granted = definition.permissions.get("id-token");
-        if granted.is_none_or(|it| it != "write") || is_of_fork(request) {
+        if granted.is_none_or(|it| it != "write") || request.terms.outside {
             return None;
         }
         let word = Word { stream: lease.stream, job: lease.job.clone(), fence: lease.fence };
@@ -199,16 +199,6 @@ fn is_open(events: &[RunEvent], word: &Word) -> bool {
         }
     }
     is_open
-}
-
-/// Whether what runs came from a repository that is not ours.
-fn is_of_fork(request: &RunRequest) -> bool {
-    // The base's own workflow, at the base's own commit, runs for the others.
-    if &*request.event.name != "pull_request" {
-        return false;
-    }
-    let head = request.event.payload["pull_request"]["head"]["repo"]["full_name"].as_str();
-    head.is_none_or(|it| !it.eq_ignore_ascii_case(&request.repository))
 }
 
 fn seconds() -> u64 {

@@ -178,7 +178,7 @@ fn every_page_is_looked_at_by_a_browser() {
     let serving = scene();
     let admin = serving
         .command(&["tokens", "create", "octocat", "--scope", "admin", "--person", "octocat"]);
-    let _shop = shipped(&serving);
+    let shop = shipped(&serving);
     let deployments = serving.get("/deployments").text;
     let deployment = deployments.split("href=\"/deployments/").nth(1).expect("one came back");
     let deployment = deployment.split('"').next().expect("it ends").to_owned();
@@ -226,6 +226,12 @@ fn every_page_is_looked_at_by_a_browser() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     println!("{said}");
+    drop(shop);
+    // What was shipped ends where nobody wants it any more.
+    let host = serving.place.path("data/host/shop/staging");
+    for file in ["routes/web.json", "wanted/web.json"] {
+        std::fs::remove_file(host.join(file)).expect("it was shipped");
+    }
     serving.end();
 }
 

@@ -45,14 +45,14 @@ fn past_runs_go_with_what_only_they_need() {
     expect![[r#"
         {"type":"pruned","what":"runs","count":1,"size_bytes":0,"dry_run":false}
         {"type":"pruned","what":"blobs","count":3,"size_bytes":N,"dry_run":false}
-        {"type":"pruned","what":"logs","count":0,"size_bytes":0,"dry_run":false}
+        {"type":"pruned","what":"logs","count":1,"size_bytes":N,"dry_run":false}
         {"type":"pruned","what":"workspaces","count":0,"size_bytes":0,"dry_run":false}
         {"type":"pruned","what":"commands","count":0,"size_bytes":0,"dry_run":false}
         {"type":"pruned","what":"caches","count":0,"size_bytes":0,"dry_run":false}
         {"type":"pruned","what":"actions","count":0,"size_bytes":0,"dry_run":false}
         {"type":"pruned","what":"snapshots","count":0,"size_bytes":0,"dry_run":false}
         {"type":"pruned","what":"downloads","count":0,"size_bytes":0,"dry_run":false}
-        {"type":"prune_completed","count":4,"size_bytes":N,"failures":0,"dry_run":false}
+        {"type":"prune_completed","count":5,"size_bytes":N,"failures":0,"dry_run":false}
     "#]]
     .assert_eq(&without_sizes(&done.stdout));
     // What would be done is what is done.
