@@ -314,7 +314,7 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
                 }
                 let ends = matches!(report, Report::Completed { .. });
                 let log = if ends { self.home.keep_log(&lease) } else { None };
-                let runner = self.home.runner(lease.stream, &lease.job);
+                let runner = self.runner(&lease);
                 let Lease { stream, job, fence } = lease;
                 vec![scheduler::Input::Report { stream, job, fence, number, report, runner, log }]
             }
@@ -354,6 +354,13 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         let run = self.state.run(lease.stream);
         let job = run.and_then(|run| run.job(&lease.job));
         job.and_then(|job| job.lease).is_some_and(|(fence, _)| fence == lease.fence)
+    }
+
+    /// What the machine is called that has a lease.
+    fn runner(&self, lease: &Lease) -> Arc<str> {
+        let job = self.state.run(lease.stream).and_then(|run| run.job(&lease.job));
+        let elsewhere = job.and_then(|job| job.runner.cloned());
+        elsewhere.unwrap_or_else(|| self.home.runner(lease.stream, &lease.job))
     }
 
     /// What the rules say of a job at its gate, as an input; none where it stands at none, or they

@@ -37,7 +37,8 @@ pub struct Swept {
 
 /// Sweeps every open run that nobody owns and that is not `spared`. All are folded before anything is
 /// decided, because runs of one invocation may share concurrency groups. What a run is spared for is
-/// asked with each of its leases: a worker that waits for its server is not lost.
+/// asked with each of its leases, and the runner that has it: a worker that waits for its server is not
+/// lost.
 ///
 /// # Errors
 /// When the journal cannot say which runs are open, or does not take the losses.
@@ -46,7 +47,7 @@ pub fn sweep<J: Journal + Clone, O: Observer>(
     owners: &Path,
     at: Timestamp,
     observer: O,
-    spared: &dyn Fn(&Lease) -> bool,
+    spared: &dyn Fn(&Lease, Option<&str>) -> bool,
 ) -> Result<Swept, DriverError> {
     let settings = Settings { width: 0, tracking: Arc::from("") };
     let mut swept = Swept::default();
@@ -79,18 +80,26 @@ pub fn sweep<J: Journal + Clone, O: Observer>(
 }
 
 /// Whether a run has a lease that is spared. Who cannot be read is told below.
-fn is_spared<J: Journal>(journal: &J, stream: StreamId, spared: &dyn Fn(&Lease) -> bool) -> bool {
+fn is_spared<J: Journal>(
+    journal: &J,
+    stream: StreamId,
+    spared: &dyn Fn(&Lease, Option<&str>) -> bool,
+) -> bool {
     let mut leases = BTreeMap::new();
     for envelope in journal.read(stream, Seq(0)).unwrap_or_default() {
         match envelope.event {
-            RunEvent::JobLeased { job, fence, .. } => drop(leases.insert(job, fence)),
+            RunEvent::JobLeased { job, fence, runner, .. } => {
+                leases.insert(job, (fence, runner));
+            }
             RunEvent::JobLost { job, .. } | RunEvent::JobCompleted { job, .. } => {
                 leases.remove(&job);
             }
             _ => {}
         }
     }
-    leases.into_iter().any(|(job, fence)| spared(&Lease { stream, job, fence }))
+    leases
+        .into_iter()
+        .any(|(job, (fence, runner))| spared(&Lease { stream, job, fence }, runner.as_deref()))
 }
 
 /// Ends what a dead owner's worker left, and says what is known of it.

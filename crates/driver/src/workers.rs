@@ -38,6 +38,9 @@ pub use self::found::{Found, is_living};
 /// How long a worker may take to read its job. It reads at once; one that hangs is ended.
 const WRITE_PATIENCE: Duration = Duration::from_secs(20);
 
+/// What a runner shows its server; none of its jobs' processes has it.
+const RUNNER_TOKEN_VARIABLE: &str = "LAUNCHWAY_TOKEN";
+
 /// Why workers cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkersError {
@@ -126,6 +129,7 @@ impl Workers {
         let child = Command::new(&self.program)
             .arg("worker")
             .env(WORKER_VARIABLE, &*spec.tracking_id)
+            .env_remove(RUNNER_TOKEN_VARIABLE)
             .current_dir(&folder)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())

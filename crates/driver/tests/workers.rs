@@ -246,14 +246,14 @@ fn a_run_without_an_owner_is_swept_and_one_with_an_owner_is_left_alone() {
 
     let owners = scratch.0.join("owners");
     let owner = Owner::claim(&owners, stream).unwrap().unwrap();
-    let swept = sweep(Arc::clone(&journal), &owners, Timestamp(2), (), &|_| false).unwrap();
+    let swept = sweep(Arc::clone(&journal), &owners, Timestamp(2), (), &|_, _| false).unwrap();
     assert!(swept.free.is_empty() && swept.lost.is_empty());
     assert!(step.try_wait().unwrap().is_none(), "what somebody owns is left alone");
 
     drop(owner);
     let told = Told::default();
     let swept =
-        sweep(Arc::clone(&journal), &owners, Timestamp(3), told.clone(), &|_| false).unwrap();
+        sweep(Arc::clone(&journal), &owners, Timestamp(3), told.clone(), &|_, _| false).unwrap();
     assert_eq!(swept.lost, [(stream, JobKey::new("one"))]);
     assert_eq!(swept.free.len(), 1);
     assert!(!Path::new("/proc").join(step.id().to_string()).exists(), "its step is ended");

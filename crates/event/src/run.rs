@@ -157,6 +157,9 @@ pub enum RunEvent {
         fence: Fence,
         /// What a worker's processes are known by (`RUNNER_TRACKING_ID`).
         tracking_id: Arc<str>,
+        /// The runner on another machine that is to have it; none is whoever drives the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        runner: Option<Arc<str>>,
         /// When.
         at: Timestamp,
     },

@@ -36,7 +36,7 @@ pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
 pub(crate) use init::{InitArgs, InitTarget};
 pub(crate) use metrics::{Figure, MetricsArgs};
 pub(crate) use notify::{NotifyCommand, NotifyListArgs};
-pub(crate) use runners::RunnersCommand;
+pub(crate) use runners::{RunnerArgs, RunnersCommand};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
 pub(crate) use secrets::{GroupArgs, SecretGroup, SecretsCommand, VarsCommand};
 pub(crate) use serve::{
@@ -163,6 +163,8 @@ pub(crate) enum Command {
     /// Prove the journal unaltered, and print every decision in it
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Take jobs of a server on this machine
+    Runner(RunnerArgs),
     /// Look after the machines that take jobs of a server
     #[command(subcommand)]
     Runners(RunnersCommand),

@@ -32,6 +32,7 @@ mod releases;
 mod repositories;
 mod rollback;
 mod run;
+mod runner;
 mod runners;
 pub(crate) mod runs;
 mod scale;
@@ -96,6 +97,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
             None => environments::run(&args.settings, &state()?)?,
         },
         Command::Doctor(args) => doctor::run(&args, &state()?)?,
+        Command::Runner(args) => runner::run(&args, cli.global.state.as_deref())?,
         Command::Runners(command) => runners::run(&command)?,
         Command::Notify(command) => notify::run(&command, &state()?)?,
         Command::Issuer(command) => issuer::run(&command, &state()?)?,

@@ -187,8 +187,7 @@ impl Engine {
     ) -> Result<Surroundings, HomeError> {
         let (run, attempt) = lease.stream.as_run().expect("the stream of a run");
         let terms = request.terms.and(&self.terms);
-        refuse::at_start(request, definition, &terms, refuse::Machine::here(&terms.labels))
-            .map_err(|message| HomeError { message })?;
+        refuse::at_start(request, definition, &terms).map_err(|message| HomeError { message })?;
         if let Some(environment) = &definition.environment
             && let Some(why) = self.levels.refusal(environment.as_str())
         {
@@ -254,6 +253,9 @@ impl Home for HomeFolders<'_> {
         request: &RunRequest,
         definition: &JobDefinition,
     ) -> Result<Surroundings, HomeError> {
+        let terms = request.terms.and(&self.engine.terms);
+        refuse::elsewhere(definition, refuse::Machine::here(&terms.labels))
+            .map_err(|message| HomeError { message })?;
         self.engine.surroundings(&self.artifacts.borrow(), lease, request, definition)
     }
 
@@ -400,8 +402,10 @@ pub(crate) fn sweep(
     store: &Arc<Store>,
     wanted: Option<StreamId>,
 ) -> Result<driver::Swept, Failure> {
-    let spared = |lease: &Lease| {
-        Some(lease.stream) != wanted && driver::is_living(&job_folder(state, store.logs(), lease))
+    let is_living = |lease: &Lease| driver::is_living(&job_folder(state, store.logs(), lease));
+    // Of a runner on another machine only its server hears.
+    let spared = |lease: &Lease, runner: Option<&str>| {
+        Some(lease.stream) != wanted && (runner.is_some() || is_living(lease))
     };
     driver::sweep(Arc::clone(store), &state.owners(), now(), (), &spared)
         .map_err(|error| Failure::caused(Exit::Missing, error))

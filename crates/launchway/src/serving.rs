@@ -32,5 +32,5 @@ pub(crate) use clock::Clock;
 pub(crate) use drive::{Driving, Handle, Means};
 pub(crate) use face::Face;
 pub(crate) use intake::{Intake, Order, usable};
-pub(crate) use places::Machines;
+pub(crate) use places::{HERE, Machines, watch as watch_runners};
 pub(crate) use tokens::JobTokens;

@@ -29,6 +29,7 @@ pub mod messages;
 pub mod patterns;
 mod places;
 pub mod reports;
+pub mod runner_frames;
 pub mod services;
 pub mod settings;
 pub mod templates;
@@ -59,6 +60,7 @@ pub const TARGETS: &[(&str, Property)] = &[
     ("masks", masks::check),
     ("matchers", matchers::check),
     ("messages", messages::check),
+    ("runner_frames", runner_frames::check),
     ("patterns", patterns::check),
     ("reports", reports::check),
     ("services", services::check),

@@ -3,6 +3,8 @@
 //! The worker owns the job: steps, processes, masking, the log file. The driver owns what is
 //! remembered. Secrets travel here and nowhere else; this socket is never logged.
 
+mod runner;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +16,12 @@ use event::{
 use mask::MaskedText;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+
+pub use runner::{
+    AWAY_SECONDS_MAX, FRAME_BYTES_MAX, FrameError, FromRunner, Greeting, HeldLease, Limited,
+    LogName, Order, PIECE_BYTES_MAX, Piece, RENEW_SECONDS, RUNNER_PROTOCOL, RunnerJob,
+    SILENT_SECONDS_MAX, Standing, ToRunner, read_frame, write_frame,
+};
 
 /// The longest message either side accepts. A job's definition is at most a workflow file (500 KB)
 /// with its payload (GitHub's limit for a webhook: 25 MB).
@@ -185,6 +193,9 @@ pub struct JobSpec {
     pub fence: Fence,
     /// What its processes are known by.
     pub tracking_id: Arc<str>,
+    /// The runner on another machine that has the lease; none is whoever drives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner: Option<Arc<str>>,
     /// Its name with matrix values.
     pub name: MaskedText,
     /// The file it stands in.

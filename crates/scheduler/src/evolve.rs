@@ -437,14 +437,15 @@ impl Fold<'_> {
     /// What a worker does, and what is done about it.
     fn of_worker(mut self, key: &JobKey, id: NodeId, phase: &Phase) -> Step {
         match (phase, self.event) {
-            (Phase::Ready, RunEvent::JobLeased { fence, tracking_id, .. }) => {
+            (Phase::Ready, RunEvent::JobLeased { fence, tracking_id, runner, .. }) => {
                 if *fence <= self.run().last_fence {
                     return Err(self.illegal(key.as_str(), "leased under a newer fence"));
                 }
                 self.run_mut().last_fence = *fence;
-                self.state.open_lease(self.stream, id);
+                self.state.open_lease(self.stream, id, runner.as_ref());
                 let (fence, tracking_id) = (*fence, Arc::clone(tracking_id));
-                let lease = Lease { fence, tracking_id, deadline: None, heard: 0 };
+                let runner = runner.clone();
+                let lease = Lease { fence, tracking_id, runner, deadline: None, heard: 0 };
                 self.change(id, |node| node.phase = Phase::Leased(lease));
             }
             (Phase::Leased(lease), RunEvent::JobStarted { fence, at, .. })

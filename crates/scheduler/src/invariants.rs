@@ -98,10 +98,15 @@ fn leases(state: &State, _: &Definitions) -> Option<String> {
         return Some(format!("{} leases, {} counted", leased.len(), state.leases_open));
     }
     let mut ports = BTreeMap::new();
-    for (.., node) in nodes(state).filter(|(.., node)| node.phase.lease().is_some()) {
+    let mut busy = BTreeMap::new();
+    for (lease, node) in nodes(state).filter_map(|(.., node)| Some((node.phase.lease()?, node))) {
+        *busy.entry(lease.runner.clone()).or_default() += 1;
         for port in node.host_ports() {
-            *ports.entry(*port).or_default() += 1;
+            *ports.entry((lease.runner.clone(), *port)).or_default() += 1;
         }
+    }
+    if busy != state.busy {
+        return Some(format!("machines have leases {busy:?}, counted are {:?}", state.busy));
     }
     if ports != state.ports {
         return Some(format!(

@@ -58,7 +58,7 @@ pub use definitions::{Definitions, Files, called_key};
 pub use evolve::{IllegalMove, evolve};
 pub use invariants::{Broken, INVARIANTS, Invariant, check};
 pub use pending::{Command, pending};
-pub use place::{Place, Unserved, is_linux_label, unserved};
+pub use place::{Place, Site, Takes, Unserved, is_linux_label, unserved};
 pub use plan::{Fault, Foreseen, foresee_call, host_port, is_wanted};
 pub use spec::{SpecError, Surroundings, job_spec};
 pub use state::{GroupTurn, HeldGroup, JobView, Run, State};

@@ -7,7 +7,7 @@ use event::{JobKey, RunnerDemand, StreamId, Terms};
 use mask::MaskedText;
 
 use crate::definitions::Definitions;
-use crate::state::State;
+use crate::state::{MachinePort, Node, State};
 
 /// Labels that mean "a Linux machine", whatever its processor.
 const LINUX_LABELS: &[&str] = &["self-hosted", "linux"];
@@ -31,21 +31,55 @@ pub fn is_linux_label(label: &str, processor: &str) -> bool {
 pub struct Place {
     /// What it is called.
     pub name: Arc<str>,
+    /// Where it stands.
+    pub site: Site,
     /// Its processor, as `std::env::consts::ARCH` has it; it runs Linux.
     pub processor: Arc<str>,
     /// Labels and groups that it has besides.
     pub labels: Vec<String>,
-    /// Whether it takes no job any more. What runs there goes on.
-    pub is_drained: bool,
+    /// Jobs at a time.
+    pub capacity: usize,
+    /// Whether it takes jobs.
+    pub takes: Takes,
+}
+
+/// Where a machine that takes jobs stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Site {
+    /// It is whoever drives the runs.
+    Here,
+    /// It is a runner that is spoken to over a connection.
+    Elsewhere,
+}
+
+/// Whether a machine takes jobs. What runs there goes on in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// It does.
+    Jobs,
+    /// Somebody said that it is not to.
+    Nothing,
+    /// Nobody hears of it.
+    Away,
 }
 
 impl Place {
+    /// As a lease names it.
+    fn runner(&self) -> Option<Arc<str>> {
+        (self.site == Site::Elsewhere).then(|| Arc::clone(&self.name))
+    }
+
+    /// Whether it is what a job asks for; a job that asks for nothing runs anywhere.
+    fn fits(&self, demand: Option<&RunnerDemand>, terms: &Terms) -> bool {
+        demand.is_none_or(|demand| self.lacks(demand, terms).is_none())
+    }
+
     /// The first thing that a job asks for and this machine is not. `terms` may say that a label means
     /// the machine that the run was asked for on.
     fn lacks<'d>(&self, demand: &'d RunnerDemand, terms: &Terms) -> Option<&'d str> {
         let has = |wanted: &str| {
-            let mut all = self.labels.iter().chain(&terms.labels);
-            all.any(|it| it.eq_ignore_ascii_case(wanted))
+            let own: &[String] = if self.site == Site::Here { &terms.labels } else { &[] };
+            self.labels.iter().chain(own).any(|it| it.eq_ignore_ascii_case(wanted))
         };
         let label = demand
             .labels
@@ -63,6 +97,8 @@ pub enum Unserved {
     Label(String),
     /// The machines that would take it take nothing any more.
     Drained(Vec<Arc<str>>),
+    /// Of the machines that would take it nobody hears.
+    Away(Vec<Arc<str>>),
     /// Another job has a port of the machine that it wants.
     Port(u16),
     /// All are busy, and so many jobs come before it.
@@ -72,47 +108,97 @@ pub enum Unserved {
     },
 }
 
-impl Definitions {
-    /// Whether a machine takes such a job now. Where none is known, anybody takes any.
-    pub(crate) fn is_served(&self, demand: Option<&RunnerDemand>, terms: &Terms) -> bool {
-        let places = self.places();
-        let Some(demand) = demand.filter(|_| !places.is_empty()) else { return true };
-        places.iter().any(|place| !place.is_drained && place.lacks(demand, terms).is_none())
+/// The room that is left on all machines.
+pub(crate) struct Room<'s> {
+    places: Vec<(&'s Place, usize)>,
+    /// Without places: whoever drives takes any job, so many more.
+    unknown: usize,
+    ports: BTreeSet<MachinePort>,
+}
+
+impl<'s> Room<'s> {
+    pub(crate) fn of(state: &State, definitions: &'s Definitions, width: usize) -> Room<'s> {
+        let places = definitions.places().iter().map(|place| {
+            let open = width > 0 && place.takes == Takes::Jobs;
+            let capacity = if open { place.capacity } else { 0 };
+            (place, capacity.saturating_sub(state.leases_on(place.runner().as_ref())))
+        });
+        let places: Vec<_> = places.collect();
+        let unknown = if places.is_empty() { width.saturating_sub(state.leases_open()) } else { 0 };
+        Room { places, unknown, ports: state.ports.keys().cloned().collect() }
     }
 
-    fn unserved(&self, demand: &RunnerDemand, terms: &Terms) -> Option<Unserved> {
-        let places = self.places();
-        if places.is_empty() || self.is_served(Some(demand), terms) {
-            return None;
-        }
-        let fit = places.iter().filter(|place| place.lacks(demand, terms).is_none());
-        let drained: Vec<Arc<str>> = fit.map(|place| Arc::clone(&place.name)).collect();
-        if !drained.is_empty() {
-            return Some(Unserved::Drained(drained));
-        }
-        // The machine that has most of what is asked for names what is missing.
-        let lacking = places.iter().filter_map(|place| place.lacks(demand, terms));
-        let label = lacking.max_by_key(|label| {
-            demand.labels.iter().position(|it| it.as_str() == *label).unwrap_or(usize::MAX)
-        });
-        label.map(|label| Unserved::Label(label.to_owned()))
+    pub(crate) fn is_full(&self) -> bool {
+        self.unknown == 0 && self.places.iter().all(|(_, free)| *free == 0)
     }
+
+    /// Gives a job a machine, the one with most room: the runner's name, which whoever drives has
+    /// not. None where the job has to wait.
+    pub(crate) fn take(&mut self, node: &Node, terms: &Terms) -> Option<Option<Arc<str>>> {
+        let demand = node.definition.as_ref().and_then(|it| it.runner.as_ref());
+        // Jobs that want one port of a machine run in turn (`design` 8.11).
+        let wanted = node.host_ports();
+        let is_taken =
+            |on: &Option<Arc<str>>| wanted.iter().any(|it| self.ports.contains(&(on.clone(), *it)));
+        let runner = if self.places.is_empty() {
+            if self.unknown == 0 || is_taken(&None) {
+                return None;
+            }
+            self.unknown -= 1;
+            None
+        } else {
+            let fits = |(place, free): &(&Place, usize)| {
+                *free > 0 && place.fits(demand, terms) && !is_taken(&place.runner())
+            };
+            let at = (0..self.places.len()).filter(|at| fits(&self.places[*at]));
+            // The first of those with most: the order of the list is not the journal's business.
+            let at = at.min_by_key(|at| std::cmp::Reverse(self.places[*at].1))?;
+            self.places[at].1 -= 1;
+            self.places[at].0.runner()
+        };
+        self.ports.extend(wanted.iter().map(|port| (runner.clone(), *port)));
+        Some(runner)
+    }
+}
+
+/// Why no machine takes such a job, whoever is busy.
+fn unserved_by(places: &[Place], demand: &RunnerDemand, terms: &Terms) -> Option<Unserved> {
+    let fit: Vec<&Place> = places.iter().filter(|place| place.fits(Some(demand), terms)).collect();
+    if places.is_empty() || fit.iter().any(|place| place.takes == Takes::Jobs) {
+        return None;
+    }
+    let named = |takes: Takes| {
+        let names = fit.iter().filter(|place| place.takes == takes);
+        names.map(|place| Arc::clone(&place.name)).collect::<Vec<_>>()
+    };
+    let (away, drained) = (named(Takes::Away), named(Takes::Nothing));
+    if !away.is_empty() {
+        return Some(Unserved::Away(away));
+    }
+    if !drained.is_empty() {
+        return Some(Unserved::Drained(drained));
+    }
+    // The machine that has most of what is asked for names what is missing.
+    let lacking = places.iter().filter_map(|place| place.lacks(demand, terms));
+    let label = lacking.max_by_key(|label| {
+        demand.labels.iter().position(|it| it.as_str() == *label).unwrap_or(usize::MAX)
+    });
+    label.map(|label| Unserved::Label(label.to_owned()))
 }
 
 /// The jobs that are ready and have no worker, in the order of their turn, each with the reason.
 pub fn unserved(state: &State, definitions: &Definitions) -> Vec<(StreamId, JobKey, Unserved)> {
-    let taken: BTreeSet<u16> = state.ports.keys().copied().collect();
     let mut ahead = 0;
     let mut waiting = Vec::new();
     for (_, stream, id) in &state.owed.ready {
         let run = &state.runs[stream];
         let node = run.node(*id);
         let demand = node.definition.as_ref().and_then(|it| it.runner.as_ref());
-        let served = demand.and_then(|it| definitions.unserved(it, &run.request().terms));
-        let port = node.host_ports().iter().find(|port| taken.contains(port));
-        let why = match (served, port) {
+        let terms = &run.request().terms;
+        let served = demand.and_then(|it| unserved_by(definitions.places(), it, terms));
+        let why = match (served, blocked_port(state, definitions, node, terms)) {
             (Some(why), _) => why,
-            (None, Some(port)) => Unserved::Port(*port),
+            (None, Some(port)) => Unserved::Port(port),
             (None, None) => {
                 ahead += 1;
                 Unserved::Busy { ahead: ahead - 1 }
@@ -121,4 +207,24 @@ pub fn unserved(state: &State, definitions: &Definitions) -> Vec<(StreamId, JobK
         waiting.push((*stream, node.key.clone(), why));
     }
     waiting
+}
+
+/// The port that another job has on every machine that takes the job.
+fn blocked_port(
+    state: &State,
+    definitions: &Definitions,
+    node: &Node,
+    terms: &Terms,
+) -> Option<u16> {
+    let taken = |on: Option<Arc<str>>| {
+        let mut wanted = node.host_ports().iter();
+        wanted.find(|port| state.ports.contains_key(&(on.clone(), **port))).copied()
+    };
+    let demand = node.definition.as_ref().and_then(|it| it.runner.as_ref());
+    let mut fit = definitions.places().iter().filter(|it| it.fits(demand, terms)).peekable();
+    if fit.peek().is_none() {
+        return taken(None);
+    }
+    let all: Option<Vec<u16>> = fit.map(|place| taken(place.runner())).collect();
+    all.and_then(|ports| ports.first().copied())
 }

@@ -73,6 +73,7 @@ pub fn job_spec(
         job: job.clone(),
         fence: lease.fence,
         tracking_id: Arc::clone(&lease.tracking_id),
+        runner: lease.runner.clone(),
         name: definition.name.clone(),
         workflow_path: Arc::from(source.name()),
         definition: job_to_json(text),

@@ -39,8 +39,13 @@ pub struct State {
     pub(crate) leases_open: usize,
     /// Ports of the machine that leased jobs have, with how many have each. One, but where streams
     /// of different processes were folded.
-    pub(crate) ports: BTreeMap<u16, usize>,
+    pub(crate) ports: BTreeMap<MachinePort, usize>,
+    /// Leases on each machine.
+    pub(crate) busy: BTreeMap<Option<Arc<str>>, usize>,
 }
+
+/// A port of a machine: of whoever drives, or of a runner.
+pub(crate) type MachinePort = (Option<Arc<str>>, u16);
 
 /// One attempt of one run.
 #[derive(Clone, Debug, PartialEq)]
@@ -176,6 +181,8 @@ pub(crate) enum Phase {
 pub(crate) struct Lease {
     pub(crate) fence: Fence,
     pub(crate) tracking_id: Arc<str>,
+    /// The runner that has it; none is whoever drives.
+    pub(crate) runner: Option<Arc<str>>,
     pub(crate) deadline: Option<Timestamp>,
     /// Reports of its worker that are in the journal: the next one has this number.
     pub(crate) heard: u64,
@@ -345,28 +352,47 @@ impl State {
         self.leases_open
     }
 
-    /// A job has a worker, and the ports of the machine that it wants.
-    pub(crate) fn open_lease(&mut self, stream: StreamId, id: NodeId) {
+    /// Leases on each machine that has any; none is whoever drives.
+    pub fn busy(&self) -> &BTreeMap<Option<Arc<str>>, usize> {
+        &self.busy
+    }
+
+    /// Leases of a runner; none is whoever drives.
+    pub fn leases_on(&self, runner: Option<&Arc<str>>) -> usize {
+        self.busy.get(&runner.cloned()).copied().unwrap_or(0)
+    }
+
+    /// A job has a worker on a machine, and the ports of it that it wants.
+    pub(crate) fn open_lease(&mut self, stream: StreamId, id: NodeId, on: Option<&Arc<str>>) {
         self.leases_open += 1;
+        *self.busy.entry(on.cloned()).or_default() += 1;
         for port in self.node(stream, id).host_ports().to_vec() {
-            *self.ports.entry(port).or_default() += 1;
+            *self.ports.entry((on.cloned(), port)).or_default() += 1;
         }
     }
 
     /// It has them no more.
     pub(crate) fn close_lease(&mut self, stream: StreamId, id: NodeId) {
+        let node = self.node(stream, id);
+        let on = node.phase.lease().and_then(|lease| lease.runner.clone());
+        let ports = node.host_ports().to_vec();
         self.leases_open -= 1;
-        for port in self.node(stream, id).host_ports().to_vec() {
-            let count = self.ports.get_mut(&port).expect("a leased job's ports are counted");
-            *count -= 1;
-            if *count == 0 {
-                self.ports.remove(&port);
-            }
+        count_down(&mut self.busy, on.clone());
+        for port in ports {
+            count_down(&mut self.ports, (on.clone(), port));
         }
     }
 
     pub(crate) fn node(&self, stream: StreamId, id: NodeId) -> &Node {
         self.runs.get(&stream).expect("what is owed belongs to a known run").node(id)
+    }
+}
+
+fn count_down<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K) {
+    let count = counts.get_mut(&key).expect("what a lease has is counted");
+    *count -= 1;
+    if *count == 0 {
+        counts.remove(&key);
     }
 }
 
@@ -440,6 +466,8 @@ pub struct JobView<'s> {
     pub definition: Option<&'s JobDefinition>,
     /// Its lease, where a worker has or is to have it: fence and tracking id.
     pub lease: Option<(Fence, &'s Arc<str>)>,
+    /// The runner that has it under its lease; none is whoever drives.
+    pub runner: Option<&'s Arc<str>>,
     /// Reports that were heard under the lease.
     pub heard: u64,
 }
@@ -485,6 +513,7 @@ impl Run {
             leg_of: node.matrix.map(|it| &self.node(it).key),
             definition: node.definition.as_deref(),
             lease: node.phase.lease().map(|lease| (lease.fence, &lease.tracking_id)),
+            runner: node.phase.lease().and_then(|lease| lease.runner.as_ref()),
             heard: node.phase.lease().map_or(0, |lease| lease.heard),
         }
     }

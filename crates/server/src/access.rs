@@ -20,6 +20,8 @@ const PREFIX: &str = "launchway";
 const SESSION_MS: u64 = 12 * 60 * 60 * 1000;
 /// Names that people give tokens; more than a line is no name.
 const NAME_CHARS_MAX: usize = 100;
+/// Names of runners, which stand in pages beside others.
+const RUNNER_NAME_BYTES_MAX: usize = 60;
 /// A file of a token is a few hundred bytes.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
@@ -35,8 +37,10 @@ pub enum Scope {
     Operate,
     /// Also run by hand what names an environment.
     Deploy,
-    /// Everything.
+    /// Everything that people do.
     Admin,
+    /// Take jobs, as the machine that the token is named after, and nothing else.
+    Runner,
 }
 
 impl Scope {
@@ -48,6 +52,7 @@ impl Scope {
             Scope::Deploy => "deploy",
             Scope::Operate => "operate",
             Scope::Admin => "admin",
+            Scope::Runner => "take jobs",
         }
     }
 }
@@ -57,12 +62,21 @@ impl Scope {
     /// with the same token.
     pub fn holds(self, needed: Scope) -> bool {
         match (self, needed) {
+            (Scope::Runner, it) | (it, Scope::Runner) => it == Scope::Runner,
             (Scope::Admin, _) | (_, Scope::Read) => true,
             (own, Scope::Approve) => own == Scope::Approve,
             (own, Scope::Operate) => matches!(own, Scope::Operate | Scope::Deploy),
             (own, needed) => own == needed,
         }
     }
+}
+
+/// What a runner may be called: it stands in addresses, and in files' names.
+pub fn is_runner_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=RUNNER_NAME_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(plain)
+        && !name.starts_with('.')
 }
 
 /// A token, as it is kept: without its secret.

@@ -12,6 +12,7 @@ mod runners;
 mod secrets;
 
 pub(crate) use approvals::given;
+pub(crate) use runners::RUNNER_DOOR;
 pub(crate) use secrets::change;
 
 use std::sync::Arc;

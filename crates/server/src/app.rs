@@ -12,7 +12,7 @@ use event::{Conclusion, Seq, StreamId, Timestamp};
 use figures::Figures;
 use ports::Journal as _;
 use store::Store;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use views::{RunRow, RunView};
 
 use crate::access::Access;
@@ -26,6 +26,8 @@ use crate::{api, assets, health, live, oidc, pages, webhooks};
 
 /// Lines of the list of runs that are remembered: of runs that are over, which change no more.
 const ROWS_MAX: usize = 5_000;
+/// Runners that are connected at a time; each has a thread.
+const RUNNERS_MAX: usize = 256;
 /// Streams that are looked through for one page of a list.
 const STREAMS_SEARCHED_MAX: usize = 2_000;
 
@@ -46,6 +48,8 @@ pub(crate) struct App {
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) counts: Counts,
     pub(crate) room: Room,
+    /// For runners on other machines.
+    pub(crate) runners: Arc<Semaphore>,
     rows: Mutex<BTreeMap<StreamId, Row>>,
 }
 
@@ -121,6 +125,7 @@ impl App {
             stop,
             counts,
             room: Room::default(),
+            runners: Arc::new(Semaphore::new(RUNNERS_MAX)),
             rows: Mutex::default(),
         }
     }

@@ -7,6 +7,7 @@ use event::{JobKey, StreamId, Timestamp};
 use crate::approvals::GateAnswer;
 use crate::dispatch::{Dispatch, Offer};
 use crate::keep::{KeepWish, KeptName};
+use crate::runner_link::RunnerLink;
 
 /// Which jobs run again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,19 @@ pub struct Runner {
     pub busy: usize,
     /// What it takes.
     pub takes: Takes,
+    /// What it said of itself; none for the server's own machine.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// A runner on another machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Of its program.
+    pub version: String,
+    /// Its processor.
+    pub processor: String,
+    /// When it was heard last.
+    pub heard_at: Timestamp,
 }
 
 /// What a runner takes.
@@ -85,6 +99,8 @@ pub enum Takes {
     Jobs,
     /// No job any more; what runs there goes on.
     Nothing,
+    /// No job now: nobody hears of it.
+    Away,
 }
 
 /// A job that is ready and has no worker.
@@ -204,6 +220,10 @@ pub trait Engine: Send + Sync {
 
     /// Why jobs of a run that are ready have no worker, each as a sentence about it.
     fn waits(&self, stream: StreamId) -> BTreeMap<JobKey, String>;
+
+    /// Serves a runner on another machine until its connection is over; `name` is whom its token says it
+    /// is. Called on a thread of its own.
+    fn serve_runner(&self, name: &str, link: RunnerLink);
 
     /// Says what a runner takes from now on.
     ///

@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::access::{Scope, Token};
+use crate::api;
 use crate::app::{App, Shared, blocking};
 use crate::pages;
 use crate::problem::Problem;
@@ -62,6 +63,11 @@ impl Place {
         let is_named =
             named.is_some_and(|url| url.split_once("://").is_some_and(|it| it.1 == host));
         named == Some(origin) || (!is_named && origin == format!("http://{host}"))
+    }
+
+    /// Whether nobody between this server and a caller can listen in.
+    pub(crate) fn is_private(&self) -> bool {
+        self.is_secure() || self.address.ip().is_loopback()
     }
 
     fn is_secure(&self) -> bool {
@@ -190,6 +196,11 @@ async fn admit(
     let Shown::Something { bearer, cookie, wanted } = shown? else { return Ok(None) };
     match find(app, bearer, cookie).await {
         Err(problem) => Err(Box::new(problem.into_response())),
+        // A machine that takes jobs opens its one door, and no other.
+        Ok(Some(who)) if who.token.scope == Scope::Runner && wanted != api::RUNNER_DOOR => {
+            let problem = who.may(Scope::Read).expect_err("it may not");
+            Err(Box::new(problem.into_response()))
+        }
         Ok(Some(who)) => Ok(Some(who)),
         Ok(None) if is_for_programs(&wanted) => {
             let detail = "This needs a token: Authorization: Bearer TOKEN.";

@@ -39,23 +39,25 @@ mod oidc;
 mod pages;
 mod problem;
 mod rows;
+mod runner_link;
 mod serve;
 mod times;
 mod webhooks;
 mod wire;
 mod words;
 
-pub use access::{Access, AccessError, Scope, Token};
+pub use access::{Access, AccessError, Scope, Token, is_runner_name};
 pub use app::page_paths;
 pub use approvals::{AnswerSaid, GateAnswer};
 pub use dispatch::{Dispatch, InputForm, Offer, OfferedInput, OfferedWorkflow};
 pub use engine::{
-    Again, ConnectedRepository, Engine, GuardedEnvironment, HeldPush, Push, Received, Refused,
-    Runner, Takes, WaitingJob, Webhook, Why, Workers,
+    Again, ConnectedRepository, Elsewhere, Engine, GuardedEnvironment, HeldPush, Push, Received,
+    Refused, Runner, Takes, WaitingJob, Webhook, Why, Workers,
 };
 pub use hub::Hub;
 pub use keep::{KeepWish, KeptKind, KeptName};
 pub use problem::Problem;
+pub use runner_link::RunnerLink;
 pub use serve::{Options, Server, ServerError, Stop};
 pub use wire::{RunEvents, RunLine, RunList, StoredEvent, run_details};
 

@@ -183,7 +183,7 @@ async fn accept(listener: TcpListener, app: Arc<App>, mut stop: watch::Receiver<
             http.timer(TokioTimer::new())
                 .header_read_timeout(HEADERS_TIMEOUT)
                 .max_buf_size(HEADERS_BYTES_MAX);
-            let connection = http.serve_connection(TokioIo::new(stream), service);
+            let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
             let mut connection = std::pin::pin!(connection);
             // What a connection ends with is its caller's business.
             let graceful = tokio::select! {

@@ -77,6 +77,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "workflow",
         ],
     ),
+    // Both ends of a connection: its runner's end starts the driver's own workers.
+    ("runners", &["driver", "event", "https", "mask", "ports", "protocol", "scheduler", "store"]),
     // Floor 6: the binary, the simulated world, and what fuzzers look for.
     (
         "properties",
@@ -141,6 +143,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "proxy",
             "registry",
             "repository",
+            "runners",
             "sandbox",
             "scheduler",
             "server",

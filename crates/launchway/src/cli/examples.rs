@@ -553,6 +553,16 @@ Examples:
   launchway audit export --data /srv/launchway | jq -c 'select(.refused)'
   launchway audit export --format csv > decisions.csv";
 
+/// `launchway runner`
+pub(super) const RUNNER: &str = "\
+Examples:
+  launchway tokens create gpu-1 --scope runner                            on the server: it is called gpu-1
+  LAUNCHWAY_TOKEN=launchway_... launchway runner --server https://ci.example.com --label gpu
+  launchway runner --server https://ci.example.com --jobs 8 --data /srv/runner
+
+It opens one connection to the server, and nobody has to reach it. Jobs go on while the connection is cut, and
+while either side is started again. What it sees: docs/runners.md";
+
 /// `launchway runners list`
 pub(super) const RUNNERS_LIST: &str = "\
 Examples:

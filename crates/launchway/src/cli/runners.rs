@@ -1,4 +1,7 @@
-//! `launchway runners`
+//! `launchway runner`, and what looks after runners.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
@@ -40,4 +43,28 @@ pub(crate) enum RunnersCommand {
         #[command(flatten)]
         of: OfServer,
     },
+}
+
+/// `launchway runner`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::RUNNER)]
+pub(crate) struct RunnerArgs {
+    #[command(flatten)]
+    pub(crate) of: OfServer,
+    /// A label or group of runs-on that this machine has; may be given several times
+    #[arg(long = "label", value_name = "LABEL")]
+    pub(crate) labels: Vec<String>,
+    /// Jobs at a time [default: the number of processors]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// What jobs behind walls may read besides the machine's programs; may be given several times
+    #[arg(long = "sandbox-read", value_name = "PATH")]
+    pub(crate) sandbox_read: Vec<PathBuf>,
+    /// What jobs behind walls may change besides what is theirs, but for code from outside, which may read
+    /// it; may be given several times
+    #[arg(long = "sandbox-write", value_name = "PATH")]
+    pub(crate) sandbox_write: Vec<PathBuf>,
+    /// Its folder [default: runner in the state folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
 }

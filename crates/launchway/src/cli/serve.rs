@@ -57,6 +57,9 @@ pub(crate) struct ServeArgs {
     /// A label or group of runs-on that this machine has; may be given several times
     #[arg(long = "label", value_name = "LABEL")]
     pub(crate) labels: Vec<String>,
+    /// How long a runner that nobody hears of is waited for, before its jobs are lost
+    #[arg(long, value_name = "SECONDS", default_value_t = protocol::AWAY_SECONDS_MAX)]
+    pub(crate) runner_away: u64,
     /// On Ctrl-C: how long jobs that run are waited for; they go on without it afterwards
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub(crate) grace: u64,
@@ -174,8 +177,10 @@ pub(crate) enum TokenScope {
     Operate,
     /// Also run by hand what names an environment
     Deploy,
-    /// Everything
+    /// Everything that people do
     Admin,
+    /// Take jobs, as the machine that the token is named after: launchway runner
+    Runner,
 }
 
 /// `launchway repositories`

@@ -32,7 +32,11 @@ fn list(all: &Json, format: Format) {
     let style = Style::stdout();
     let text = |line: &Json, key: &str| line[key].as_str().unwrap_or_default().to_owned();
     for it in &runners {
-        let takes = if it["takes"] == "nothing" { "  drained: it takes no job" } else { "" };
+        let takes = match it["takes"].as_str() {
+            Some("nothing") => "  drained: it takes no job",
+            Some("away") => "  away: nobody hears of it",
+            _ => "",
+        };
         let labels: Vec<&str> =
             it["labels"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
         let labels =

@@ -30,7 +30,9 @@ use crate::serving::github::taking::Taking;
 use crate::serving::github::telling::Telling;
 use crate::serving::hook::Reached;
 use crate::serving::repositories;
-use crate::serving::{Clock, Driving, Face, Intake, JobTokens, Machines, Means};
+use crate::serving::{
+    Clock, Driving, Face, Handle, Intake, JobTokens, Machines, Means, watch_runners,
+};
 use crate::telling::Served;
 use crate::terminal::style::{out, talk};
 use crate::terminal::time::now;
@@ -95,10 +97,10 @@ fn with_journal(
         store: Arc::clone(&store),
         hub: hub.clone(),
         tokens: Arc::clone(&tokens),
-        places: Machines::new(data.clone(), args.labels.clone()),
+        places: machines(args, &data),
         kept_in: kept_in(args)?,
-        width: args.jobs.map_or_else(processors, NonZeroUsize::get),
         grace: Duration::from_secs(args.grace),
+        away: Duration::from_secs(args.runner_away),
     });
     let handle = driving.handle();
     let intake = Arc::new(Intake::new(data.clone(), Arc::clone(&store), handle.clone()));
@@ -150,7 +152,7 @@ struct Crew {
     taking: Arc<Taking>,
     telling: Telling,
     journal: Arc<Store>,
-    handle: crate::serving::Handle,
+    handle: Handle,
 }
 
 impl Crew {
@@ -160,7 +162,7 @@ impl Crew {
         scope: &'scope Threads<'scope, '_>,
         told: OwnedFd,
         is_stopped: &Arc<AtomicBool>,
-    ) -> [Sender<()>; 4] {
+    ) -> [Sender<()>; 5] {
         let Crew { intake, couriers, clock, taking, telling, journal, handle } = self;
         scope.spawn(move || intake.run(&told));
         for courier in couriers {
@@ -173,9 +175,12 @@ impl Crew {
         scope.spawn(move || taking.run(&told));
         let (stop_telling, told) = channel();
         scope.spawn(move || telling.run(&told));
+        let (stop_watch, told) = channel();
+        let runners = handle.clone();
+        scope.spawn(move || watch_runners(&runners, &told));
         let (stop_keeping, told) = channel();
         scope.spawn(move || database::keep(&journal, &handle, &told));
-        [stop_clock, stop_taking, stop_telling, stop_keeping]
+        [stop_clock, stop_taking, stop_telling, stop_keeping, stop_watch]
     }
 }
 
@@ -275,6 +280,7 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
     words.extend(args.url.iter().flat_map(|url| ["--url".to_owned(), url.clone()]));
     words.extend(args.labels.iter().flat_map(|it| ["--label".to_owned(), it.clone()]));
     words.extend(["--grace".to_owned(), args.grace.to_string()]);
+    words.extend(["--runner-away".to_owned(), args.runner_away.to_string()]);
     words.extend(args.jobs.iter().flat_map(|jobs| ["--jobs".to_owned(), jobs.to_string()]));
     words.extend(args.issuer.iter().flat_map(|url| ["--issuer".to_owned(), url.clone()]));
     let private = args.private_receivers.iter();
@@ -298,6 +304,12 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
         "to be put into /etc/systemd/system/launchway.service; then: systemctl enable --now launchway.service",
     );
     Ok(Exit::Done)
+}
+
+/// This machine, and those that are known elsewhere.
+fn machines(args: &ServeArgs, data: &DataFolder) -> Machines {
+    let width = args.jobs.map_or_else(processors, NonZeroUsize::get);
+    Machines::new(data.clone(), args.labels.clone(), width)
 }
 
 /// Which jobs are kept in; what this kernel cannot is said.
@@ -371,10 +383,7 @@ fn say_ready(url: &str, data: &DataFolder, first: Option<&str>) {
 
 /// Neither ends a job. SIGINT is a person's: it waits a while for those that run, once. SIGTERM is a
 /// service manager's, which is about to start the next server.
-fn listen(
-    handle: crate::serving::Handle,
-    grace: u64,
-) -> Result<signal_hook::iterator::Handle, Failure> {
+fn listen(handle: Handle, grace: u64) -> Result<signal_hook::iterator::Handle, Failure> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])
         .map_err(|error| Failure::caused(Exit::Missing, error))?;

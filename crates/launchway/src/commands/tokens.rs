@@ -8,6 +8,7 @@ use server::{Access, AccessError, Scope, Token};
 
 use crate::cli::{DataArgs, Format, TokenScope, TokensCommand};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::serving::HERE;
 use crate::serving::data::DataFolder;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::{moment, now};
@@ -54,12 +55,18 @@ fn create(
         let message = "who agrees is a person: this token would be nobody's";
         return Err(Failure::new(Exit::Usage, message).hint("say whose it is: --person LOGIN"));
     }
+    if scope == TokenScope::Runner && (!server::is_runner_name(name) || name == HERE) {
+        let message = format!("{name:?} is no name of a runner");
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("letters, digits and -_. such as gpu-1; launchway is the server's own machine"));
+    }
     let scope = match scope {
         TokenScope::Read => Scope::Read,
         TokenScope::Approve => Scope::Approve,
         TokenScope::Deploy => Scope::Deploy,
         TokenScope::Operate => Scope::Operate,
         TokenScope::Admin => Scope::Admin,
+        TokenScope::Runner => Scope::Runner,
     };
     let at = now();
     let until = Timestamp(at.0 + u64::from(days) * DAY_MS);

@@ -111,24 +111,8 @@ pub(crate) fn at_start(
     request: &RunRequest,
     definition: &JobDefinition,
     terms: &Terms,
-    machine: Machine<'_>,
 ) -> Result<(), String> {
     let name = definition.name.as_str();
-    if let Some(runner) = &definition.runner {
-        let group = runner.group.as_ref().map(|group| ("group", group));
-        let labels = runner.labels.iter().map(|label| ("label", label));
-        for (kind, wanted) in labels.chain(group) {
-            let wanted = wanted.as_str();
-            let is_here = match kind {
-                "label" => machine.has(wanted),
-                _ => machine.is_mapped(wanted),
-            };
-            if !is_here {
-                let what = not_here(machine, kind, wanted, name);
-                return Err(format!("{what}; {}", remedy(wanted)));
-            }
-        }
-    }
     let Some(environment) = &definition.environment else { return Ok(()) };
     let environment = environment.as_str();
     // Whoever is gated passed the gate.
@@ -145,6 +129,26 @@ pub(crate) fn at_start(
             count_files(files)
         )),
     }
+}
+
+/// What `runs-on` of a job asks for and this machine is not. A server decides that when it places the
+/// job.
+pub(crate) fn elsewhere(definition: &JobDefinition, machine: Machine<'_>) -> Result<(), String> {
+    let Some(runner) = &definition.runner else { return Ok(()) };
+    let group = runner.group.as_ref().map(|group| ("group", group));
+    let labels = runner.labels.iter().map(|label| ("label", label));
+    for (kind, wanted) in labels.chain(group) {
+        let wanted = wanted.as_str();
+        let is_here = match kind {
+            "label" => machine.has(wanted),
+            _ => machine.is_mapped(wanted),
+        };
+        if !is_here {
+            let what = not_here(machine, kind, wanted, definition.name.as_str());
+            return Err(format!("{what}; {}", remedy(wanted)));
+        }
+    }
+    Ok(())
 }
 
 /// "1 file is", "3 files are".

@@ -17,12 +17,13 @@ use event::{BlobId, Conclusion, JobDefinition, JobKey, RunEvent, RunRequest, Str
 use mask::MaskedText;
 use ports::Lease;
 use repository::HeldStore;
+use runners::{AllWorkers, Fleet, FleetOptions};
 use scheduler::{Answer, GateRead, Surroundings, Unserved};
 use server::Hub;
 use store::{Store, Sums};
 
 use super::data::DataFolder;
-use super::places::Machines;
+use super::places::{Book, Machines};
 use super::take_up::take_up;
 use super::tokens::JobTokens;
 use super::{gates, stood};
@@ -56,8 +57,10 @@ struct Shared {
     /// What came of answers at gates that somebody waits for: why one does not count.
     heard: Mutex<BTreeMap<Arc<str>, Option<MaskedText>>>,
     answered: Condvar,
-    width: usize,
+    fleet: Arc<Fleet>,
     busy: AtomicUsize,
+    /// Jobs that run on each machine; none is this one.
+    busy_on: Mutex<BTreeMap<Option<Arc<str>>, usize>>,
     ready: AtomicUsize,
     /// Jobs that are ready and have no worker, as the loop saw them last.
     queue: Mutex<Vec<(StreamId, JobKey, Unserved)>>,
@@ -103,12 +106,23 @@ impl Handle {
     }
 
     pub(crate) fn width(&self) -> usize {
-        self.0.width
+        self.0.places.width
     }
 
     /// The machines that take jobs.
     pub(crate) fn places(&self) -> &Machines {
         &self.0.places
+    }
+
+    /// Those among them that are elsewhere.
+    pub(crate) fn fleet(&self) -> &Arc<Fleet> {
+        &self.0.fleet
+    }
+
+    /// Jobs that run on a machine; none is this one.
+    pub(crate) fn busy_on(&self, runner: Option<&str>) -> usize {
+        let busy = self.0.busy_on.lock().expect("nobody panics while holding the counts");
+        busy.get(&runner.map(Arc::from)).copied().unwrap_or(0)
     }
 
     /// Jobs that are ready and have no worker, in the order of their turn.
@@ -215,10 +229,10 @@ pub(crate) struct Means {
     pub(crate) places: Machines,
     /// Whose jobs are kept in.
     pub(crate) kept_in: KeptIn,
-    /// Jobs at a time.
-    pub(crate) width: usize,
     /// How long jobs that run are waited for at the end.
     pub(crate) grace: Duration,
+    /// How long a runner that nobody hears of is waited for.
+    pub(crate) away: Duration,
 }
 
 /// The loop, before it runs.
@@ -234,16 +248,24 @@ pub(crate) struct Driving {
 
 impl Driving {
     pub(crate) fn new(means: Means) -> Driving {
-        let Means { data, store, hub, tokens, places, kept_in, width, grace } = means;
+        let Means { data, store, hub, tokens, places, kept_in, grace, away } = means;
         let (sender, inputs) = channel();
+        let fleet = Fleet::new(FleetOptions {
+            store: Arc::clone(&store),
+            incoming: data.path("incoming"),
+            inputs: sender.clone(),
+            book: Box::new(Book { machines: places.clone(), inputs: sender.clone() }),
+            away,
+        });
         let handle = Handle(Arc::new(Shared {
             inputs: sender,
             driven: Mutex::default(),
             created: Condvar::new(),
             heard: Mutex::default(),
             answered: Condvar::new(),
-            width: width.max(1),
+            fleet,
             busy: AtomicUsize::new(0),
+            busy_on: Mutex::default(),
             ready: AtomicUsize::new(0),
             queue: Mutex::default(),
             places,
@@ -263,7 +285,8 @@ impl Driving {
         let Driving { store, hub, grace, tokens, kept_in, handle, inputs } = self;
         let program =
             std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
-        let workers = Workers::outliving(program, handle.0.inputs.clone());
+        let here = Workers::outliving(program, handle.0.inputs.clone());
+        let workers = AllWorkers { here, fleet: Arc::clone(handle.fleet()) };
         let state = handle.0.data.state.clone();
         let artifacts = RefCell::new(RunArtifacts::new(Arc::clone(&store)));
         let sums = Sums::default();
@@ -289,8 +312,9 @@ impl Driving {
         let settings = Settings { width: handle.width(), tracking: tracking()? };
         let round = Loop::new(settings, Arc::clone(&store), workers, home, watcher);
         let mut shell = Shell::new(round, inputs);
-        shell.inner().set_places(handle.places().all()?);
+        shell.inner().set_places(handle.places().all(handle.fleet())?);
         take_up(&handle, &store, shell.inner())?;
+        handle.fleet().open();
         if let Err(error) = shell.inner().hold_groups() {
             talk(&format!("warning: {error}"));
         }
@@ -302,6 +326,8 @@ impl Driving {
                 *handle.0.queue.lock().expect("nobody panics while holding the queue") = queue;
                 last_look = Some(Instant::now());
             }
+            let busy_on = round.state().busy().clone();
+            *handle.0.busy_on.lock().expect("nobody panics while holding the counts") = busy_on;
             handle.0.busy.store(round.state().leases_open(), Ordering::Relaxed);
             handle.0.ready.store(round.state().jobs_ready(), Ordering::Relaxed);
         };
@@ -337,8 +363,8 @@ impl Home for ServerHome<'_> {
                 secrets: Vec::new(),
                 secret_file: None,
                 environments: Vec::new(),
-                // What this machine has besides: nothing is asked of it that it was not given.
-                labels: handle.places().labels.iter().map(|it| format!("{it}=host")).collect(),
+                // Where it runs was decided when it was placed.
+                labels: Vec::new(),
                 offline: false,
                 format: Format::Human,
             };

@@ -12,15 +12,15 @@ use scheduler::Rerun;
 use serde::{Deserialize, Serialize};
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, GateAnswer, GuardedEnvironment,
-    HeldPush, KeepWish, KeptName, Offer, Push, Received, Refused, Runner, Takes, WaitingJob,
-    Webhook, Why, Workers,
+    HeldPush, KeepWish, KeptName, Offer, Push, Received, Refused, Runner, RunnerLink, Takes,
+    WaitingJob, Webhook, Why, Workers,
 };
 use views::RunView;
 
 use super::github::taking::Taking;
 use super::hook::Answer;
 use super::intake::{Intake, Order, Ordered};
-use super::places::sentence;
+use super::places::{self, HERE, Link, sentence};
 use super::repositories;
 use super::tokens::JobTokens;
 use super::{data, dispatch, gates, keeping};
@@ -211,17 +211,15 @@ impl Engine for Face {
     }
 
     fn runners(&self) -> Vec<Runner> {
-        let handle = &self.intake.handle;
-        let (busy, _) = handle.load();
-        let line = |place: scheduler::Place| Runner {
-            name: place.name.to_string(),
-            labels: place.labels,
-            capacity: handle.width(),
-            busy,
-            takes: if place.is_drained { Takes::Nothing } else { Takes::Jobs },
-        };
-        // Where it cannot be read what is drained, nothing is said to be.
-        handle.places().all().unwrap_or_default().into_iter().map(line).collect()
+        places::lines(&self.intake.handle)
+    }
+
+    fn serve_runner(&self, name: &str, link: RunnerLink) {
+        if name == HERE {
+            return;
+        }
+        let link: Arc<dyn runners::Link> = Arc::new(Link(link));
+        self.intake.handle.fleet().serve(name, &link);
     }
 
     fn queue(&self) -> Vec<WaitingJob> {
@@ -238,8 +236,9 @@ impl Engine for Face {
 
     fn set_runner(&self, name: &str, takes: Takes) -> Result<(), Refused> {
         let handle = &self.intake.handle;
-        handle.places().set(name, takes).map_err(refused)?;
-        handle.send(Input::Places(handle.places().all().map_err(refused)?));
+        let fleet = handle.fleet();
+        handle.places().set(fleet, name, takes).map_err(refused)?;
+        handle.send(Input::Places(handle.places().all(fleet).map_err(refused)?));
         Ok(())
     }
 

@@ -1,24 +1,40 @@
-//! Which machines take jobs. Today there is one: the server's own, with the labels it was given.
+//! Which machines take jobs: the server's own, with the labels it was given, and its runners.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use scheduler::{Place, Unserved};
+use driver::Input;
+use event::Timestamp;
+use runners::{Fleet, KnownRunner};
+use scheduler::{Place, Site, Unserved};
 use serde::{Deserialize, Serialize};
-use server::Takes;
+use server::{Elsewhere, Runner, RunnerLink, Takes};
 
 use super::data::{self, DataFolder};
+use super::drive::Handle;
 use crate::exit::{Exit, Failure};
+use crate::terminal::style::talk;
+use crate::terminal::time::now;
 
 /// What the server's own machine is called.
 pub(crate) const HERE: &str = "launchway";
+/// A runner that was away for longer is forgotten with the next start.
+const FORGOTTEN_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Between two looks whether a runner is away too long.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The machines of a server.
 #[derive(Clone)]
 pub(crate) struct Machines {
     data: DataFolder,
     /// Of this machine.
-    pub(crate) labels: Vec<String>,
+    labels: Vec<String>,
+    /// Jobs at a time on this machine.
+    pub(crate) width: usize,
+    /// One at a time changes what is kept.
+    changing: Arc<Mutex<()>>,
 }
 
 /// What is kept of them.
@@ -27,52 +43,174 @@ pub(crate) struct Machines {
 struct Kept {
     /// Those that take nothing.
     drained: BTreeSet<String>,
+    /// Those elsewhere.
+    runners: BTreeMap<String, KnownRunner>,
 }
 
 impl Machines {
-    pub(crate) fn new(data: DataFolder, labels: Vec<String>) -> Machines {
-        Machines { data, labels }
+    pub(crate) fn new(data: DataFolder, labels: Vec<String>, width: usize) -> Machines {
+        Machines { data, labels, width: width.max(1), changing: Arc::default() }
     }
 
     fn kept(&self) -> Result<Kept, Failure> {
         Ok(data::read(&self.data.path("runners.json"))?.unwrap_or_default())
     }
 
+    fn change(&self, change: impl FnOnce(&mut Kept)) -> Result<(), Failure> {
+        let _one = self.changing.lock().expect("nobody panics while keeping them");
+        let mut kept = self.kept()?;
+        change(&mut kept);
+        data::write(&self.data.path("runners.json"), &kept)
+    }
+
     /// As the scheduler knows them.
-    pub(crate) fn all(&self) -> Result<Vec<Place>, Failure> {
-        Ok(vec![Place {
+    pub(crate) fn all(&self, fleet: &Fleet) -> Result<Vec<Place>, Failure> {
+        let drained = self.kept()?.drained;
+        let is_drained = |name: &str| drained.contains(name);
+        let here = Place {
             name: HERE.into(),
+            site: Site::Here,
             processor: std::env::consts::ARCH.into(),
             labels: self.labels.clone(),
-            is_drained: self.kept()?.drained.contains(HERE),
-        }])
+            capacity: self.width,
+            takes: if is_drained(HERE) {
+                scheduler::Takes::Nothing
+            } else {
+                scheduler::Takes::Jobs
+            },
+        };
+        Ok(std::iter::once(here).chain(fleet.places(is_drained)).collect())
     }
 
     /// Keeps what one of them takes from now on.
-    pub(crate) fn set(&self, name: &str, takes: Takes) -> Result<(), Failure> {
-        if name != HERE {
+    pub(crate) fn set(&self, fleet: &Fleet, name: &str, takes: Takes) -> Result<(), Failure> {
+        let names: Vec<String> = fleet.states().into_iter().map(|it| it.name).collect();
+        if name != HERE && !names.iter().any(|it| it == name) {
+            let there: Vec<&str> =
+                std::iter::once(HERE).chain(names.iter().map(String::as_str)).collect();
             return Err(Failure::new(Exit::Usage, format!("there is no runner {name}"))
-                .hint(format!("there is: {HERE}")));
+                .hint(format!("there is: {}", there.join(", "))));
         }
-        let mut kept = self.kept()?;
-        match takes {
-            Takes::Nothing => kept.drained.insert(name.to_owned()),
-            Takes::Jobs => kept.drained.remove(name),
-        };
-        data::write(&self.data.path("runners.json"), &kept)
+        self.change(|kept| {
+            match takes {
+                Takes::Nothing => kept.drained.insert(name.to_owned()),
+                Takes::Jobs | Takes::Away => kept.drained.remove(name),
+            };
+        })
+    }
+}
+
+/// What the fleet keeps, and whom it tells.
+pub(super) struct Book {
+    pub(super) machines: Machines,
+    pub(super) inputs: Sender<Input>,
+}
+
+impl runners::Book for Book {
+    fn known(&self) -> BTreeMap<String, KnownRunner> {
+        // What cannot be read is made anew when they come.
+        let mut known = self.machines.kept().unwrap_or_default().runners;
+        let now = now().0;
+        known.retain(|_, it| now.saturating_sub(it.heard_at.0) < FORGOTTEN_MS);
+        known
+    }
+
+    fn keep(&self, name: &str, known: &KnownRunner) {
+        let kept = self.machines.change(|kept| {
+            kept.runners.insert(name.to_owned(), known.clone());
+        });
+        if let Err(failure) = kept {
+            talk(&format!("warning: {:#}", failure.error));
+        }
+    }
+
+    fn changed(&self, fleet: &Fleet) {
+        match self.machines.all(fleet) {
+            // Nobody listens only while everything ends.
+            Ok(places) => drop(self.inputs.send(Input::Places(places))),
+            Err(failure) => talk(&format!("warning: {:#}", failure.error)),
+        }
+    }
+
+    fn say(&self, text: &str) {
+        talk(text);
+    }
+
+    fn now(&self) -> Timestamp {
+        now()
+    }
+}
+
+/// A connection, as the fleet wants it.
+pub(super) struct Link(pub(super) RunnerLink);
+
+impl runners::Link for Link {
+    fn receive(&self) -> Option<Vec<u8>> {
+        self.0.receive()
+    }
+
+    fn order(&self, frame: Vec<u8>) {
+        self.0.order(frame);
+    }
+
+    fn bulk(&self, frame: Vec<u8>) -> bool {
+        self.0.bulk(frame)
+    }
+
+    fn close(&self) {
+        self.0.close();
+    }
+}
+
+/// The machines, for people.
+pub(super) fn lines(handle: &Handle) -> Vec<Runner> {
+    // Where it cannot be read what is drained, nothing is said to be.
+    let places = handle.places().all(handle.fleet()).unwrap_or_default();
+    let states = handle.fleet().states();
+    let line = |place: Place| {
+        let state =
+            states.iter().find(|it| place.site == Site::Elsewhere && *it.name == *place.name);
+        Runner {
+            name: place.name.to_string(),
+            labels: place.labels,
+            capacity: place.capacity,
+            busy: handle.busy_on(state.map(|it| it.name.as_str())),
+            takes: match place.takes {
+                scheduler::Takes::Jobs => Takes::Jobs,
+                scheduler::Takes::Nothing => Takes::Nothing,
+                scheduler::Takes::Away => Takes::Away,
+            },
+            elsewhere: state.map(|it| Elsewhere {
+                version: it.known.version.clone(),
+                processor: it.known.processor.clone(),
+                heard_at: it.known.heard_at,
+            }),
+        }
+    };
+    places.into_iter().map(line).collect()
+}
+
+/// Gives up runners that are away too long, until `told` to end.
+pub(crate) fn watch(handle: &Handle, told: &Receiver<()>) {
+    while told.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+        handle.fleet().give_up();
     }
 }
 
 /// Why a job waits, as a sentence about it.
 pub(crate) fn sentence(why: &Unserved) -> String {
+    let named = |names: &[Arc<str>]| {
+        let names: Vec<&str> = names.iter().map(Arc::as_ref).collect();
+        names.join(" or ")
+    };
     match why {
         Unserved::Label(label) => {
             format!("waits for a runner with the label `{label}`: none has it")
         }
         Unserved::Drained(names) => {
-            let names: Vec<&str> = names.iter().map(Arc::as_ref).collect();
-            format!("waits for the runner {}, which is drained", names.join(" or "))
+            format!("waits for the runner {}, which is drained", named(names))
         }
+        Unserved::Away(names) => format!("waits for the runner {}, which is away", named(names)),
         Unserved::Port(port) => format!("waits for port {port}, which another job has"),
         Unserved::Busy { ahead: 0 } => "waits for a free runner: it is next".to_owned(),
         Unserved::Busy { ahead } => {

@@ -9,6 +9,7 @@ use driver::{Found, Home, Input, Loop, Observer, Owner, Workers};
 use event::StreamId;
 use mask::MaskedText;
 use ports::{Journal, Lease};
+use runners::AllWorkers;
 use store::Store;
 
 use super::drive::Handle;
@@ -17,11 +18,14 @@ use crate::engine::job_folder;
 use crate::exit::{Exit, Failure};
 use crate::terminal::style::talk;
 
+/// The server's loop: its workers are here and on runners.
+pub(super) type ServerLoop<H, O> = Loop<Arc<Store>, AllWorkers<Workers>, H, O>;
+
 /// Goes on with every run that nobody drives.
 pub(super) fn take_up<H: Home, O: Observer>(
     handle: &Handle,
     store: &Arc<Store>,
-    round: &mut Loop<Arc<Store>, Workers, H, O>,
+    round: &mut ServerLoop<H, O>,
 ) -> Result<(), Failure> {
     let state = &handle.data().state;
     let missing = |error| Failure::caused(Exit::Missing, error);
@@ -61,22 +65,23 @@ pub(super) fn take_up<H: Home, O: Observer>(
 }
 
 /// Finds the worker of each lease.
-fn take_over<H: Home, O: Observer>(
-    handle: &Handle,
-    store: &Store,
-    round: &mut Loop<Arc<Store>, Workers, H, O>,
-) {
+fn take_over<H: Home, O: Observer>(handle: &Handle, store: &Store, round: &mut ServerLoop<H, O>) {
     let mut leases = Vec::new();
     for (stream, run) in round.state().runs() {
         for job in run.jobs() {
             let Some((fence, tracking)) = job.lease else { continue };
             let lease = Lease { stream, job: job.key.clone(), fence };
-            leases.push((lease, Arc::clone(tracking), job.heard));
+            leases.push((lease, Arc::clone(tracking), job.heard, job.runner.cloned()));
         }
     }
-    for (lease, tracking, heard) in leases {
+    for (lease, tracking, heard, runner) in leases {
+        if let Some(runner) = runner {
+            // It says what it has when it comes.
+            handle.fleet().adopt(&lease, &runner, heard);
+            continue;
+        }
         let folder = job_folder(&handle.data().state, store.logs(), &lease);
-        let found = round.jobs().take_over(&lease, &tracking, &folder, heard);
+        let found = round.jobs().here.take_over(&lease, &tracking, &folder, heard);
         let (stream, job) = (lease.stream, &lease.job);
         match found {
             Found::Living => talk(&format!("{stream}: the job {job} went on meanwhile")),
@@ -93,11 +98,7 @@ fn take_over<H: Home, O: Observer>(
 }
 
 /// Workers of leases that are over end, and what is left of them goes.
-fn dismiss<H: Home, O: Observer>(
-    handle: &Handle,
-    store: &Store,
-    round: &mut Loop<Arc<Store>, Workers, H, O>,
-) {
+fn dismiss<H: Home, O: Observer>(handle: &Handle, store: &Store, round: &mut ServerLoop<H, O>) {
     let state = &handle.data().state;
     let held = |stream: StreamId| {
         let run = round.state().run(stream);
@@ -116,7 +117,7 @@ fn dismiss<H: Home, O: Observer>(
     for attempt in folders(&state.jobs()) {
         for folder in folders(&attempt) {
             if folder.join(protocol::REPORTS_FILE).exists() && !kept.contains(&folder) {
-                round.jobs().dismiss(folder);
+                round.jobs().here.dismiss(folder);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Decisions that need nothing from outside: what the index sets say is due.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{CancelReason, Conclusion, Fence, RunEvent, StreamId, Timestamp, WaitReason};
@@ -13,6 +13,7 @@ use crate::definitions::{Definitions, Files};
 use crate::group::{Group, GroupName, Member};
 use crate::limits::{GROUP_PENDING_MAX, PLANS_AT_ONCE, RUN_JOBS_MAX};
 use crate::pending::At;
+use crate::place::Room;
 use crate::plan::{self, Fault, Planning};
 use crate::state::{Node, NodeId, Run, ScopeId, State};
 
@@ -46,32 +47,22 @@ pub(super) fn lease(
     (width, tracking): (usize, &str),
     at: Timestamp,
 ) -> Decided {
-    let free = width.saturating_sub(state.leases_open());
+    let mut room = Room::of(state, definitions, width);
     let mut fences: BTreeMap<StreamId, Fence> = BTreeMap::new();
-    let mut ports: BTreeSet<u16> = state.ports.keys().copied().collect();
     let mut events = Vec::new();
     for (_, stream, id) in &state.owed.ready {
-        if events.len() == free {
+        if room.is_full() {
             break;
         }
         let run = &state.runs[stream];
-        let demand = run.node(*id).definition.as_ref().and_then(|it| it.runner.as_ref());
-        if !definitions.is_served(demand, &run.request().terms) {
-            continue;
-        }
-        // Jobs that want one port of the machine run in turn (`design` 8.11).
-        let wanted = run.node(*id).host_ports();
-        if wanted.iter().any(|port| ports.contains(port)) {
-            continue;
-        }
-        ports.extend(wanted);
+        let Some(runner) = room.take(run.node(*id), &run.request().terms) else { continue };
         let fence = fences.entry(*stream).or_insert(run.last_fence);
         fence.0 += 1;
         let request = run.request();
         let tracking_id =
             Arc::from(format!("{tracking}-{}-{}-{fence}", request.run, request.attempt));
         let job = run.node(*id).key.clone();
-        events.push((*stream, RunEvent::JobLeased { job, fence: *fence, tracking_id, at }));
+        events.push((*stream, RunEvent::JobLeased { job, fence: *fence, tracking_id, runner, at }));
     }
     events
 }

@@ -3,7 +3,7 @@
 use event::{Attempt, Fence, JobKey, RunId, StreamId, Terms};
 use expect_test::{Expect, expect};
 use protocol::Report;
-use scheduler::{Input, Place, unserved};
+use scheduler::{Input, Place, Site, Takes, unserved};
 
 use crate::harness::{World, request};
 
@@ -21,13 +21,19 @@ fn place(labels: &[&str]) -> Place {
         name: "here".into(),
         processor: "x86_64".into(),
         labels: labels.iter().map(|it| (*it).to_owned()).collect(),
-        is_drained: false,
+        site: Site::Here,
+        capacity: 9,
+        takes: Takes::Jobs,
     }
 }
 
-fn check(width: usize, places: Vec<Place>, terms: &[&str], expect: Expect) {
+/// A runner on another machine.
+fn runner(name: &str, labels: &[&str], capacity: usize) -> Place {
+    Place { name: name.into(), site: Site::Elsewhere, capacity, ..place(labels) }
+}
+
+fn check(places: Vec<Place>, terms: &[&str], expect: Expect) {
     let mut world = World::new();
-    world.width = width;
     world.definitions.set_places(places);
     let labels = terms.iter().map(|it| (*it).to_owned()).collect();
     let mut request = request(1, WORKFLOW, &[]);
@@ -36,6 +42,10 @@ fn check(width: usize, places: Vec<Place>, terms: &[&str], expect: Expect) {
     let told = world.told();
     let mut said: Vec<String> =
         told.lines().filter(|it| it.starts_with("JobLeased")).map(str::to_owned).collect();
+    for (_, run) in world.state.runs() {
+        let elsewhere = run.jobs().filter_map(|job| Some((job.key, job.runner?)));
+        said.extend(elsewhere.map(|(job, runner)| format!("{job} is on {runner}")));
+    }
     let waiting = unserved(&world.state, &world.definitions);
     said.extend(waiting.iter().map(|(_, job, why)| format!("{job}: {why:?}")));
     expect.assert_eq(&said.join("\n"));
@@ -44,7 +54,6 @@ fn check(width: usize, places: Vec<Place>, terms: &[&str], expect: Expect) {
 #[test]
 fn a_job_waits_until_a_machine_has_its_labels() {
     check(
-        9,
         vec![place(&[])],
         &[],
         expect![[r#"
@@ -54,7 +63,6 @@ fn a_job_waits_until_a_machine_has_its_labels() {
             grouped: Label("office")"#]],
     );
     check(
-        9,
         vec![place(&["gpu", "Office"])],
         &["ubuntu-24.04-arm"],
         expect![[r#"
@@ -68,8 +76,7 @@ fn a_job_waits_until_a_machine_has_its_labels() {
 #[test]
 fn who_waits_for_room_has_a_place_in_the_queue() {
     check(
-        1,
-        vec![place(&["gpu"])],
+        vec![Place { capacity: 1, ..place(&["gpu"]) }],
         &["ubuntu-24.04-arm"],
         expect![[r#"
             JobLeased plain
@@ -82,8 +89,7 @@ fn who_waits_for_room_has_a_place_in_the_queue() {
 #[test]
 fn a_drained_machine_takes_nothing() {
     check(
-        9,
-        vec![Place { is_drained: true, ..place(&["gpu"]) }],
+        vec![Place { takes: Takes::Nothing, ..place(&["gpu"]) }],
         &[],
         expect![[r#"
             plain: Drained(["here"])
@@ -91,6 +97,74 @@ fn a_drained_machine_takes_nothing() {
             gpu: Drained(["here"])
             grouped: Label("office")"#]],
     );
+}
+
+/// The machine with most room takes a job that several could; a label of a repository means the
+/// server's own machine alone.
+#[test]
+fn each_machine_takes_what_it_has_room_for() {
+    check(
+        vec![
+            Place { capacity: 1, ..place(&[]) },
+            runner("big", &["gpu"], 2),
+            runner("office", &["office"], 1),
+        ],
+        &[],
+        expect![[r#"
+            JobLeased plain
+            JobLeased gpu
+            JobLeased grouped
+            plain is on big
+            gpu is on big
+            grouped is on office
+            arm: Label("ubuntu-24.04-arm")"#]],
+    );
+    check(
+        vec![Place { capacity: 1, ..place(&[]) }, runner("big", &[], 9)],
+        &["ubuntu-24.04-arm"],
+        expect![[r#"
+            JobLeased plain
+            JobLeased arm
+            plain is on big
+            gpu: Label("GPU")
+            grouped: Label("office")"#]],
+    );
+}
+
+#[test]
+fn a_runner_that_is_away_is_waited_for() {
+    let away = Place { takes: Takes::Away, ..runner("big", &["gpu"], 2) };
+    check(
+        vec![Place { takes: Takes::Nothing, ..place(&[]) }, away],
+        &[],
+        expect![[r#"
+        plain: Away(["big"])
+        arm: Label("ubuntu-24.04-arm")
+        gpu: Away(["big"])
+        grouped: Label("office")"#]],
+    );
+}
+
+const PORTS: &str = "
+on: push
+jobs:
+  one: { runs-on: ubuntu-latest, services: { db: { image: postgres, ports: [5432:5432] } }, steps: [{ run: make }] }
+  two: { runs-on: ubuntu-latest, services: { db: { image: postgres, ports: [5432:5432] } }, steps: [{ run: make }] }
+  three: { runs-on: ubuntu-latest, services: { db: { image: postgres, ports: [5432:5432] } }, steps: [{ run: make }] }
+";
+
+/// Each machine has a port of that number.
+#[test]
+fn jobs_that_want_one_port_run_beside_each_other_on_two_machines() {
+    let mut world = World::new();
+    world.definitions.set_places(vec![place(&[]), runner("big", &[], 9)]);
+    world.create(request(1, PORTS, &[]), Vec::new());
+    let told = world.told();
+    assert_eq!(told.lines().filter(|it| it.starts_with("JobLeased")).count(), 2, "{told}");
+    let waiting = unserved(&world.state, &world.definitions);
+    let said: Vec<String> = waiting.iter().map(|(_, job, why)| format!("{job}: {why:?}")).collect();
+    expect!["three: Port(5432)"].assert_eq(&said.join("\n"));
+    world.check_fold();
 }
 
 /// A worker that is attached to anew says again what may be known already.

@@ -1,17 +1,28 @@
 //! Runners, and the jobs that wait for one.
 
+use std::sync::Arc;
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Json};
+use protocol::FRAME_BYTES_MAX;
 use serde_json::{Value as JsonValue, json};
 
 use super::Operation;
 use super::openapi::{many, named, number, object, text};
-use crate::access::Scope;
+use crate::access::{Scope, is_runner_name};
 use crate::app::{Shared, blocking};
 use crate::engine::{Runner, Takes, WaitingJob};
 use crate::guard::Who;
 use crate::problem::Problem;
+use crate::runner_link;
+
+/// Where runners on other machines come in.
+pub(crate) const RUNNER_DOOR: &str = "/api/v1/runners/connection";
 
 /// Operations about runners.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -25,6 +36,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         body: None,
         answer: (200, "RunnerList"),
         route: || get(list),
+    },
+    Operation {
+        method: "get",
+        path: RUNNER_DOOR,
+        id: "connectRunner",
+        summary: "The one connection of a runner on another machine: a WebSocket, version 1 of the runners' protocol",
+        scope: Scope::Runner,
+        query: &[],
+        body: None,
+        answer: (101, "application/octet-stream"),
+        route: || get(connect),
     },
     Operation {
         method: "post",
@@ -52,7 +74,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 
 /// The shapes that they speak in.
 pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
-    let takes = json!({ "enum": ["jobs", "nothing"] });
+    let takes = json!({ "enum": ["jobs", "nothing", "away"] });
     let runner = object(
         &[
             ("name", text()),
@@ -61,7 +83,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
             ("busy", number()),
             ("takes", takes),
         ],
-        &[],
+        &[("version", text()), ("processor", text()), ("heard_at_ms", number())],
     );
     let waiting = object(&[("run", text()), ("job", text()), ("why_waiting", text())], &[]);
     let list = [("runners", many(named("Runner"))), ("queue", many(waiting))];
@@ -69,11 +91,21 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
 }
 
 fn line(it: &Runner) -> JsonValue {
-    let takes = if it.takes == Takes::Jobs { "jobs" } else { "nothing" };
-    json!({
+    let takes = match it.takes {
+        Takes::Jobs => "jobs",
+        Takes::Nothing => "nothing",
+        Takes::Away => "away",
+    };
+    let mut line = json!({
         "name": it.name, "labels": it.labels, "capacity": it.capacity, "busy": it.busy,
         "takes": takes,
-    })
+    });
+    if let Some(elsewhere) = &it.elsewhere {
+        line["version"] = json!(elsewhere.version);
+        line["processor"] = json!(elsewhere.processor);
+        line["heard_at_ms"] = json!(elsewhere.heard_at);
+    }
+    line
 }
 
 fn waiting(it: &WaitingJob) -> Option<JsonValue> {
@@ -88,6 +120,36 @@ async fn list(State(app): State<Shared>) -> Result<Json<JsonValue>, Problem> {
         Ok(Json(json!({ "runners": runners, "queue": queue })))
     })
     .await
+}
+
+/// Lets a runner in. Nothing that a browser is made to ask comes this far: its token is no cookie's.
+async fn connect(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    who.may(Scope::Runner)?;
+    if who.is_session || !is_runner_name(&who.token.name) {
+        return Err(Problem::of_scope("This token names no runner."));
+    }
+    if !app.place.is_private() {
+        let detail = "Jobs' secrets go over this connection, and nothing encrypts it: \
+                      put something in front that speaks TLS, and start the server with --url https://...";
+        return Err(Problem::forbidden(detail));
+    }
+    let upgrade = upgrade.map_err(|_| {
+        Problem::new(StatusCode::UPGRADE_REQUIRED, "This is a WebSocket, for launchway runner.")
+    })?;
+    let permit = Arc::clone(&app.runners).try_acquire_owned().map_err(|_| {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "No more runners can be connected.")
+    })?;
+    let name = who.token.name.clone();
+    let upgrade = upgrade.max_message_size(FRAME_BYTES_MAX).max_frame_size(FRAME_BYTES_MAX);
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        let engine = Arc::clone(&app.engine);
+        runner_link::carry(socket, move |link| engine.serve_runner(&name, link)).await;
+        drop(permit);
+    }))
 }
 
 async fn drain(

@@ -11,7 +11,7 @@ use crate::app::{Shared, blocking};
 use crate::engine::{Takes, WaitingJob};
 use crate::guard::Who;
 use crate::problem::Problem;
-use crate::words::{percent, run_href};
+use crate::words::{Moment, percent, run_href};
 
 /// Waiting jobs that are shown; the API has all.
 const WAITING: usize = 200;
@@ -31,7 +31,13 @@ struct RunnerLine {
     href: String,
     labels: String,
     load: String,
-    is_drained: bool,
+    takes: Takes,
+    elsewhere: Option<ElsewhereLine>,
+}
+
+struct ElsewhereLine {
+    about: String,
+    heard: Moment,
 }
 
 struct WaitingLine {
@@ -48,7 +54,11 @@ pub(crate) async fn runners(State(app): State<Shared>, Extension(who): Extension
             href: format!("/runners/{}", percent(&it.name)),
             labels: it.labels.join(", "),
             load: format!("{} of {} busy", it.busy, it.capacity),
-            is_drained: it.takes == Takes::Nothing,
+            takes: it.takes,
+            elsewhere: it.elsewhere.map(|it| ElsewhereLine {
+                about: format!("{}, launchway {}", it.processor, it.version),
+                heard: Moment::of(it.heard_at),
+            }),
             name: it.name,
         });
         let queue = app.engine.queue();

@@ -49,6 +49,7 @@ pub(crate) fn spec(folder: &Path, workflow: &str) -> JobSpec {
         attempt: Attempt(1),
         job: JobKey::new("job"),
         fence: Fence(7),
+        runner: None,
         tracking_id: format!("github_{}", folder.file_name().expect("a name").to_string_lossy())
             .into(),
         name: MaskedText::without_secrets("job"),

@@ -1,5 +1,6 @@
-//! A server that is killed, or told to end, at instants that a seed chooses, while thousands of jobs
-//! run: each job runs once, and its log is, byte for byte, what its steps wrote into a file of theirs.
+//! A server and a runner on another machine; either is killed, the server is told to end, their
+//! connection is cut, at instants that a seed chooses, while thousands of jobs run on both: each job runs
+//! once, and its log is, byte for byte, what its steps wrote into a file of theirs.
 //!
 //! `LAUNCHWAY_CHAOS_JOBS` says how many jobs.
 
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::{Random, say};
 use crate::harness::wait_until;
+use crate::runner::Away;
 use crate::serving::Serving;
 
 const JOBS: u64 = 2_000;
@@ -33,7 +35,7 @@ jobs:
 ";
 
 #[test]
-fn a_server_that_dies_again_and_again_loses_nothing() {
+fn whoever_dies_again_and_again_nothing_is_lost() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seed = number("LAUNCHWAY_SOAK_SEED").unwrap_or_else(|| std::process::id().into());
     let pushes = number("LAUNCHWAY_CHAOS_JOBS").unwrap_or(JOBS).div_ceil(LEGS);
@@ -41,7 +43,9 @@ fn a_server_that_dies_again_and_again_loses_nothing() {
     let mut random = Random(seed);
     let legs: Vec<String> = (1..=LEGS).map(|leg| leg.to_string()).collect();
     let mut serving = Serving::of(&WORKFLOW.replace("LEGS", &format!("[{}]", legs.join(", "))));
+    let mut away = Away::of(&serving, "2");
     let (began, mut kills, mut stops, mut pushed) = (Instant::now(), 0_u64, 0_u64, 0_u64);
+    let (mut runner_kills, mut cuts) = (0_u64, 0_u64);
     loop {
         if pushed < pushes {
             serving.place.write("other.txt", &pushed.to_string());
@@ -55,18 +59,35 @@ fn a_server_that_dies_again_and_again_loses_nothing() {
         if pushed == pushes && last.status == 200 && !last.json()["conclusion"].is_null() {
             break;
         }
-        if random.below(4) == 0 {
-            serving.stop();
-            stops += 1;
-        } else {
-            serving.kill();
-            kills += 1;
+        match random.below(8) {
+            0 => {
+                serving.stop();
+                stops += 1;
+            }
+            1..=3 => {
+                serving.kill();
+                kills += 1;
+            }
+            4..=5 => {
+                away.kill();
+                runner_kills += 1;
+                away.restart(&serving, "2");
+                continue;
+            }
+            _ => {
+                away.relay.cut();
+                cuts += 1;
+                continue;
+            }
         }
         serving.restart();
+        away.relay.lead_to(&serving.url);
     }
-    let (mut lost, mut twice, mut different) = (0, 0, 0);
+    let (mut lost, mut twice, mut different, mut elsewhere) = (0, 0, 0, 0);
     for run in 1..=pushes {
         let ended = serving.ended(&run.to_string());
+        let events = serving.get(&format!("/api/v1/runs/{run}/events")).text;
+        elsewhere += events.matches(r#""runner":"far-1","at""#).count();
         for leg in 1..=LEGS {
             let name = format!("counts ({leg})");
             let jobs = ended["jobs"].as_array().into_iter().flatten();
@@ -83,13 +104,15 @@ fn a_server_that_dies_again_and_again_loses_nothing() {
     }
     let seconds = began.elapsed().as_secs();
     say(&format!(
-        "{} jobs in {seconds} s; the server was killed {kills} times and told to end {stops} times: \
-         lost {lost}, done twice {twice}, logs that differ {different}",
+        "{} jobs in {seconds} s, {elsewhere} of them on the runner; the server was killed {kills} times \
+         and told to end {stops} times, the runner killed {runner_kills} times, the connection cut \
+         {cuts} times: lost {lost}, done twice {twice}, logs that differ {different}",
         pushes * LEGS
     ));
     assert_eq!((lost, twice, different), (0, 0, 0));
     wait_until("the queue's end", || {
         serving.get("/api/v1/runners").json()["queue"].as_array().is_some_and(Vec::is_empty)
     });
+    away.end();
     serving.end();
 }

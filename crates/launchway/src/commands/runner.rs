@@ -1,0 +1,71 @@
+//! `launchway runner`: this machine takes jobs of a server.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use mask::Secret;
+use runners::{ConnectError, Station, StationError, StationOptions};
+
+use crate::cli::RunnerArgs;
+use crate::engine::processors;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::state::StateFolder;
+use crate::terminal::style::{out, talk};
+use crate::walls;
+
+pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
+    let token = std::env::var("LAUNCHWAY_TOKEN").ok().filter(|it| !it.is_empty());
+    let token = token.ok_or_else(|| {
+        Failure::new(Exit::Usage, "a runner needs a token in LAUNCHWAY_TOKEN")
+            .hint("on the server: launchway tokens create NAME --scope runner")
+    })?;
+    let data = match &args.data {
+        Some(data) => data.clone(),
+        None => StateFolder::locate(state)?.root().join("runner"),
+    };
+    let machine = StateFolder::locate(Some(&data))?.machine()?;
+    let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
+    if let Some(note) = walls::note(sandbox::support()) {
+        talk(note);
+    }
+    let station = Station::open(StationOptions {
+        data: data.clone(),
+        program,
+        url: args.of.server.clone(),
+        token: Secret::new(token),
+        labels: args.labels.clone(),
+        jobs: args.jobs.map_or_else(processors, NonZeroUsize::get),
+        readable: args.sandbox_read.clone(),
+        changeable: args.sandbox_write.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        machine,
+        say: talk,
+    });
+    let station = station.map_err(failed)?;
+    let stop = station.stop();
+    let mut signals = {
+        use signal_hook::consts::{SIGINT, SIGTERM};
+        signal_hook::iterator::Signals::new([SIGINT, SIGTERM])
+            .map_err(|error| Failure::caused(Exit::Missing, error))?
+    };
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            stop.now();
+        }
+    });
+    out(&format!("taking jobs of {} in {}", args.of.server, data.display()));
+    station.run().map_err(failed)?;
+    talk("ended; jobs that run go on, and the next launchway runner takes them up");
+    Ok(Exit::Done)
+}
+
+fn failed(error: StationError) -> Failure {
+    let exit = match &error {
+        StationError::Connect(ConnectError::Address(_)) => Exit::Usage,
+        StationError::Connect(ConnectError::Token(_))
+        | StationError::Refused(_)
+        | StationError::Taken(_) => Exit::Forbidden,
+        _ => Exit::Missing,
+    };
+    Failure::caused(exit, error)
+}

@@ -1,0 +1,291 @@
+//! Runners on other machines: a job there is a job here, whatever is cut or killed in between.
+
+use std::process::Child;
+
+use expect_test::expect;
+use rustix::process::Signal;
+
+use crate::harness::{Said, wait_until};
+use crate::kill::signal;
+use crate::relay::Relay;
+use crate::serving::Serving;
+
+/// A runner beside a server, and the way between the two.
+pub(crate) struct Away {
+    pub(crate) relay: Relay,
+    pub(crate) runner: Child,
+    token: String,
+}
+
+impl Away {
+    /// One that is called `far-1`, with the label `far`.
+    pub(crate) fn of(serving: &Serving, jobs: &str) -> Away {
+        let made = serving.command(&["tokens", "create", "far-1", "--scope", "runner"]);
+        assert_eq!(made.exit, 0, "{}", made.stderr);
+        let token = made.stdout.trim().to_owned();
+        let relay = Relay::to(&serving.url);
+        let runner = begin(serving, &relay.url, &token, jobs);
+        let away = Away { relay, runner, token };
+        wait_until("the runner", || takes(serving) == "jobs");
+        away
+    }
+
+    pub(crate) fn kill(&mut self) {
+        signal(self.runner.id(), Signal::KILL);
+        self.runner.wait().expect("it was started");
+    }
+
+    pub(crate) fn restart(&mut self, serving: &Serving, jobs: &str) {
+        self.runner = begin(serving, &self.relay.url, &self.token, jobs);
+    }
+
+    /// Ends it as a person does.
+    pub(crate) fn end(mut self) {
+        signal(self.runner.id(), Signal::TERM);
+        assert!(self.runner.wait().expect("it was started").success());
+    }
+}
+
+impl Drop for Away {
+    fn drop(&mut self) {
+        // A test that fails leaves nothing behind.
+        let _ = self.runner.kill();
+        let _ = self.runner.wait();
+    }
+}
+
+fn begin(serving: &Serving, url: &str, token: &str, jobs: &str) -> Child {
+    let place = &serving.place;
+    let said = std::fs::File::options().create(true).append(true).open(place.path("runner-said"));
+    let data = place.path("runner").display().to_string();
+    let args =
+        ["runner", "--server", url, "--label", "far", "--jobs", jobs, "--data", data.as_str()];
+    let mut command = place.launchway(&args);
+    // As for the server: what jobs tell the tests lies in a place that is opened to them.
+    command.arg("--sandbox-write").arg(place.path("marks"));
+    let said = said.expect("a file of ours");
+    let out = said.try_clone().expect("a handle");
+    command.env("LAUNCHWAY_TOKEN", token).stdout(out).stderr(said).spawn().expect("it starts")
+}
+
+/// What the runner takes, as the server says.
+pub(crate) fn takes(serving: &Serving) -> String {
+    let all = serving.get("/api/v1/runners").json();
+    let runners = all["runners"].as_array().cloned().unwrap_or_default();
+    let far = runners.iter().find(|it| it["name"] == "far-1");
+    far.and_then(|it| it["takes"].as_str()).unwrap_or_default().to_owned()
+}
+
+const WHOLE: &str = "
+on: push
+permissions: {}
+jobs:
+  first:
+    runs-on: [self-hosted, far]
+    steps:
+      - uses: actions/checkout@v4
+        with: { fetch-depth: 0 }
+      - run: |
+          cat README.md
+          git log --format=%s
+          echo '# it was far' >> $GITHUB_STEP_SUMMARY
+          for line in 1 2 3; do echo \"line $line\" | tee -a $MARKS/copy; done
+          while ! test -e $MARKS/go; do sleep 0.02; done
+          echo kept > kept.txt
+      - uses: actions/upload-artifact@v4
+        with: { name: kept, path: kept.txt }
+  second:
+    needs: first
+    runs-on: [self-hosted, far]
+    steps:
+      - uses: actions/download-artifact@v4
+        with: { name: kept }
+      - run: cat kept.txt >> $MARKS/second
+";
+
+#[test]
+fn a_job_runs_on_another_machine() {
+    let serving = Serving::of(WHOLE);
+    serving.place.write("README.md", "what is read\n");
+    serving.place.commit();
+    let away = Away::of(&serving, "2");
+    assert_eq!(serving.push().exit, 0);
+    wait_until("the last line", || serving.mark("copy").lines().count() == 3);
+    // While it runs, the server's log is the runner's, byte for byte.
+    let logs = |of: &str| {
+        let mut command = serving.place.program("sh");
+        let folder = serving.place.path(of).display().to_string();
+        let find = format!("cd {folder} && find . -name '*.log' -exec cat {{}} +");
+        let output = command.args(["-c", &find]).output().expect("it starts");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    wait_until("the log", || {
+        let own = logs("runner/leases");
+        own.contains("line 3") && own == logs("data/logs")
+    });
+    serving.leave("go");
+    let ended = serving.ended("1");
+    let said = std::fs::read_to_string(serving.place.path("runner-said")).unwrap_or_default();
+    assert_eq!(ended["conclusion"], "success", "{ended}\n{said}");
+    assert_eq!(serving.mark("second"), "kept\n");
+    assert_eq!(ended["artifacts"][0]["name"], "kept");
+    let events = serving.get("/api/v1/runs/1/events").text;
+    assert!(events.contains(r#""type":"JobStarted","job":"first","fence":1"#), "{events}");
+    assert!(events.contains(r#""runner":"far-1""#), "{events}");
+    let log = serving.get("/api/v1/runs/1/jobs/first/log").text;
+    for part in ["what is read", "a change", "line 1\nline 2\nline 3\n"] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
+    let events = serving.get("/api/v1/runs/1/events").json();
+    let mut all = events["events"].as_array().into_iter().flatten();
+    let summary = all.find(|it| it["event"]["type"] == "SummaryWritten").expect("a summary");
+    let blob = summary["event"]["blob"].as_str().expect("its digest");
+    let path = format!("data/blobs/{}/{}/{blob}", &blob[..2], &blob[2..4]);
+    let summary = std::fs::read_to_string(serving.place.path(&path)).expect("the blob is kept");
+    assert_eq!(summary, "# it was far\n");
+    // Nothing of them is left there.
+    wait_until("empty folders", || {
+        let left = |folder: &str| {
+            std::fs::read_dir(serving.place.path("runner").join(folder))
+                .into_iter()
+                .flatten()
+                .count()
+        };
+        left("jobs") == 0 && left("leases") == 0
+    });
+    away.end();
+    wait_until("that it is away", || takes(&serving) == "away");
+    let mut command = serving.place.launchway(&["runners", "list", "--server", &serving.url]);
+    let listed = command.env("LAUNCHWAY_TOKEN", &serving.token).output().expect("it starts");
+    expect![[r#"
+        launchway  0 of 2 busy
+        far-1  0 of 2 busy  far  away: nobody hears of it
+    "#]]
+    .assert_eq(&Said::from(listed).stdout);
+    serving.end();
+}
+
+const COUNTED: &str = "
+on: push
+permissions: {}
+jobs:
+  counts:
+    runs-on: far
+    steps:
+      - run: |
+          echo x >> $MARKS/begun
+          for line in 1 2 3; do
+            echo \"line $line\"
+            echo x >> $MARKS/at.$line
+            while ! test -e $MARKS/go.$line; do sleep 0.02; done
+          done
+      - run: echo x >> $MARKS/ended
+";
+
+/// The connection, the server and the runner are ended in turn: the job is done once, and no line is
+/// missing.
+#[test]
+fn whoever_is_killed_a_job_elsewhere_goes_on() {
+    let mut serving = Serving::of(COUNTED);
+    let mut away = Away::of(&serving, "2");
+    assert_eq!(serving.push().exit, 0);
+    wait_until("the first line", || serving.mark("at.1") == "x\n");
+    assert!(away.relay.cut() > 0);
+    serving.leave("go.1");
+    wait_until("the second line", || serving.mark("at.2") == "x\n");
+    serving.kill();
+    serving.leave("go.2");
+    wait_until("the third line", || serving.mark("at.3") == "x\n");
+    serving.restart();
+    away.relay.lead_to(&serving.url);
+    wait_until("the runner", || takes(&serving) == "jobs");
+    away.kill();
+    serving.leave("go.3");
+    wait_until("the end of the job", || serving.mark("ended") == "x\n");
+    away.restart(&serving, "2");
+    let ended = serving.ended("1");
+    let said = std::fs::read_to_string(serving.place.path("runner-said")).unwrap_or_default();
+    assert_eq!(ended["conclusion"], "success", "{ended}\n{said}");
+    assert_eq!(serving.mark("begun"), "x\n");
+    let log = serving.get("/api/v1/runs/1/jobs/counts/log").text;
+    assert!(log.contains("line 1\nline 2\nline 3\n"), "{log}");
+    away.end();
+    serving.end();
+}
+
+/// A runner that does not come back in time is lost with its jobs; what it says later under the old
+/// lease is refused, and its job ends.
+#[test]
+fn a_runner_that_stays_away_is_lost() {
+    let serving = Serving::with(COUNTED, &["--runner-away", "1"]);
+    let mut away = Away::of(&serving, "1");
+    assert_eq!(serving.push().exit, 0);
+    wait_until("the first line", || serving.mark("at.1") == "x\n");
+    away.kill();
+    wait_until("the loss", || {
+        serving.get("/api/v1/runs/1/events").text.contains("\"type\":\"JobLost\"")
+    });
+    wait_until("the queue", || {
+        let queue = serving.get("/api/v1/runners").json()["queue"].clone();
+        queue[0]["why_waiting"] == "waits for the runner far-1, which is away"
+    });
+    let events = serving.get("/api/v1/runs/1/events").text;
+    assert!(events.contains("nothing was heard of the runner far-1 for 1 seconds"), "{events}");
+    away.restart(&serving, "1");
+    // The first worker ends with its lease; the second begins under the next.
+    wait_until("the second lease", || serving.mark("begun") == "x\nx\n");
+    for line in 1..=3 {
+        serving.leave(&format!("go.{line}"));
+    }
+    assert_eq!(serving.ended("1")["conclusion"], "success");
+    assert_eq!(serving.mark("ended"), "x\n");
+    away.end();
+    serving.end();
+}
+
+#[test]
+fn a_runners_token_opens_its_door_alone() {
+    let serving = Serving::of(COUNTED);
+    let of = |scope: &str| {
+        let made = serving.command(&["tokens", "create", "far-1", "--scope", scope]);
+        made.stdout.trim().to_owned()
+    };
+    let (runner, admin) = (of("runner"), of("admin"));
+    for path in ["/api/v1/runs", "/runs", "/api/v1/runners", "/metrics", "/live/runs"] {
+        let bearer = format!("Bearer {runner}");
+        let got = serving.ask("GET", path, &[("authorization", &bearer)], "");
+        assert_eq!(got.status, 403, "{path}");
+    }
+    let door = |token: &str| {
+        let bearer = format!("Bearer {token}");
+        serving.ask("GET", "/api/v1/runners/connection", &[("authorization", &bearer)], "").status
+    };
+    assert_eq!((door(&runner), door(&admin), door("x")), (426, 403, 401));
+    let run = |server: &str, token: Option<&str>| {
+        let data = serving.place.path("other").display().to_string();
+        let mut command =
+            serving.place.launchway(&["runner", "--server", server, "--data", data.as_str()]);
+        command.env_remove("LAUNCHWAY_TOKEN");
+        token.map(|token| command.env("LAUNCHWAY_TOKEN", token));
+        Said::from(command.output().expect("it starts"))
+    };
+    let refused = [
+        run(&serving.url, None),
+        run(&serving.url, Some(&admin)),
+        run("http://ci.example.com", Some(&runner)),
+        run("ci.example.com", Some(&runner)),
+        serving.command(&["tokens", "create", "a b", "--scope", "runner"]),
+    ];
+    let refused: String =
+        refused.iter().map(|it| format!("{} {}", it.exit, it.stderr)).collect::<Vec<_>>().join("");
+    expect![[r#"
+        2 error: a runner needs a token in LAUNCHWAY_TOKEN
+        hint: on the server: launchway tokens create NAME --scope runner
+        4 error: the server does not take the token: This token may admin; this needs one that may take jobs.
+        2 error: http://ci.example.com is another machine, and nothing encrypts what goes there: jobs' secrets would
+        2 error: --server takes an address such as https://ci.example.com, not `ci.example.com`
+        2 error: "a b" is no name of a runner
+        hint: letters, digits and -_. such as gpu-1; launchway is the server's own machine
+    "#]].assert_eq(&refused);
+    serving.end();
+}
