@@ -99,6 +99,12 @@ const BROWSER: &str = concat!(
     "playwright-core@1.65.1 axe-core@4.14.1"
 );
 
+/// What makes requests up from a document of OpenAPI.
+const SCHEMATHESIS: &str = concat!(
+    "{target}/schemathesis/bin/pip install --quiet --disable-pip-version-check ",
+    "schemathesis==4.32.5"
+);
+
 /// A server of S3.
 const MOTO: &str =
     "{target}/moto/bin/pip install --quiet --disable-pip-version-check moto[server,s3]==5.2.5";
@@ -107,7 +113,7 @@ const MOTO: &str =
 /// by name: the binary is built once for them, not once for each.
 macro_rules! real {
     () => {
-        "examples,docker,ministack,postgres,smtp,browser"
+        "examples,docker,ministack,postgres,smtp,browser,schemathesis"
     };
 }
 
@@ -316,6 +322,22 @@ const TIERS: &[Tier] = &[
             Step::Ready("python3.11 -m venv {target}/moto"),
             Step::Ready(MOTO),
             Step::Tests("cargo test --quiet -p bucket --features moto --test moto"),
+        ],
+        usual: true,
+    },
+    // The server's API against its own document, by a program that makes requests up. The registry of Python
+    // is asked.
+    Tier {
+        name: "api",
+        needs: &[GIT, BASH, PYTHON_3_11],
+        steps: &[
+            Step::Ready("python3.11 -m venv {target}/schemathesis"),
+            Step::Ready(SCHEMATHESIS),
+            Step::Tests(concat!(
+                "cargo test --quiet -p launchway --features ",
+                real!(),
+                " --test e2e examined::"
+            )),
         ],
         usual: true,
     },

@@ -22,6 +22,8 @@ use crate::words::percent;
 const COOKIE: &str = "launchway_session";
 /// How long an answer may take to begin. What follows a run begins at once.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// What the framework says of a request that it refuses.
+const REFUSAL_BYTES_MAX: usize = 4096;
 /// Nothing but what is ours, no script in a page, no frame around it.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -117,7 +119,7 @@ pub(crate) async fn check(State(app): State<Shared>, mut request: Request, next:
         request.extensions_mut().insert(who.clone());
     }
     let response = match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
-        Ok(response) => response,
+        Ok(response) => in_our_words(response).await,
         Err(_) => {
             Problem::new(StatusCode::GATEWAY_TIMEOUT, "The answer took too long.").into_response()
         }
@@ -129,6 +131,29 @@ pub(crate) async fn check(State(app): State<Shared>, mut request: Request, next:
         }
     }
     finished(&app, who.as_ref(), is_program, response)
+}
+
+/// What the framework refuses before a route of ours is asked (a number that is none, a body that cannot be
+/// read, a method that is not there) is a problem like others.
+async fn in_our_words(response: Response) -> Response {
+    let is_ours = response.extensions().get::<Problem>().is_some();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_bare = kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let status = response.status();
+    if is_ours || !is_bare || !status.is_client_error() {
+        return response;
+    }
+    let (head, body) = response.into_parts();
+    let text = axum::body::to_bytes(body, REFUSAL_BYTES_MAX).await.unwrap_or_default();
+    let detail = match String::from_utf8_lossy(&text) {
+        text if text.is_empty() => format!("{}.", status.canonical_reason().unwrap_or("Refused")),
+        text => text.into_owned(),
+    };
+    let mut problem = Problem::new(status, detail).into_response();
+    if let Some(allow) = head.headers.get(header::ALLOW) {
+        problem.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    problem
 }
 
 /// Tries of who may not are a part of the audit trail, up to a number that fills no disk.

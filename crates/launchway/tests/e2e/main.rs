@@ -71,6 +71,8 @@ mod deploy;
 mod dispatch;
 mod doctor;
 mod ecs;
+#[cfg(feature = "schemathesis")]
+mod examined;
 #[cfg(feature = "examples")]
 mod examples;
 mod gated;
