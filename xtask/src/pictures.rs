@@ -37,11 +37,7 @@ pub(crate) fn make() -> Result<()> {
 /// Pages of the server, as a browser shows them: the tier `browser` makes a server with something of
 /// everything.
 fn pages() -> Result<()> {
-    let modules = target().join("browser");
-    fs::create_dir_all(&modules)?;
-    let prefix = modules.to_string_lossy().into_owned();
-    let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix", &prefix];
-    shell::run("npm", &[&npm[..], &crate::test::BROWSER_PACKAGES].concat())?;
+    crate::test::ready_browser()?;
     let tests = ["test", "--quiet", "-p", "launchway", "--features", "browser", "--test", "e2e"];
     let mut cargo = command("cargo", &[&tests[..], &["browser::every_page"]].concat());
     cargo.env("LAUNCHWAY_PICTURES", root().join(FOLDER));

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use forge::{Check, CommitStatus, Credentials, Delivery, GitHub, JobDeployment, Said, Told};
+use forge::{Check, CommitStatus, Credentials, GitHub, JobDeployment, Proven, Said, Told};
 use mask::Secret;
 use model_github::{Front, Pull};
 use serde_json::{Value as Json, json};
@@ -132,7 +132,7 @@ fn examples(path: &Path) -> ExitCode {
     for event in all.as_array().expect("a list") {
         let name = event["name"].as_str().expect("a name");
         for payload in event["examples"].as_array().expect("a list") {
-            let delivery = Delivery {
+            let delivery = Proven {
                 id: "1".to_owned(),
                 event: name.to_owned(),
                 digest: None,

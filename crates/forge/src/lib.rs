@@ -1,8 +1,8 @@
 //! GitHub: what it says, and what it is told.
 //!
 //! ```text
-//!   webhook.rs    is it GitHub's? is it fresh?           (pure)     body, headers -> Delivery
-//!   said.rs       what happened there                    (pure)     Delivery -> Said
+//!   webhook.rs    is it GitHub's? is it fresh?           (pure)     body, headers -> Proven
+//!   said.rs       what happened there                    (pure)     Proven -> Said
 //!   owed.rs       what GitHub is owed of a run           (pure)     RunView -> checks, statuses, deployments
 //!   words.rs      what stands in checks and comments     (pure)
 //!   api.rs        one call: signed in, limited, said     (network)
@@ -27,5 +27,5 @@ pub use owed::{Check, CommitStatus, JobDeployment, Subject, checks, deployments,
 pub use said::{PullRequest, Said, read};
 pub use tell::Told;
 pub use token::{Credentials, KeyError};
-pub use webhook::{BODY_BYTES_MAX, Delivery, FRESH_MS, Heads, KEPT_MS, NotTaken, prove};
+pub use webhook::{BODY_BYTES_MAX, FRESH_MS, Heads, KEPT_MS, NotTaken, Proven, prove};
 pub use words::{comment, comment_marker};

@@ -5,7 +5,7 @@
 
 use serde_json::Value as Json;
 
-use crate::webhook::Delivery;
+use crate::webhook::Proven;
 
 /// git takes no longer one.
 const REF_CHARACTERS_MAX: usize = 255;
@@ -73,7 +73,7 @@ impl PullRequest {
     }
 }
 
-/// The repository that a delivery is about, `owner/name`; none where it names none.
+/// The repository that a webhook is about, `owner/name`; none where it names none.
 pub(crate) fn repository(payload: &Json) -> Option<String> {
     let name = payload.pointer("/repository/full_name")?.as_str()?;
     let is_part = |part: &str| {
@@ -84,11 +84,11 @@ pub(crate) fn repository(payload: &Json) -> Option<String> {
     (is_part(owner) && is_part(short)).then(|| name.to_owned())
 }
 
-/// The repository and what happened there; none where the delivery is about no repository, or says
+/// The repository and what happened there; none where the webhook is about no repository, or says
 /// something that GitHub does not say.
-pub fn read(delivery: &Delivery) -> Option<(String, Said)> {
-    let payload = &delivery.payload;
-    let said = match delivery.event.as_str() {
+pub fn read(proven: &Proven) -> Option<(String, Said)> {
+    let payload = &proven.payload;
+    let said = match proven.event.as_str() {
         "push" => push(payload)?,
         "pull_request" => Said::PullRequest(Box::new(pull_request(payload)?)),
         "workflow_dispatch" => Said::Dispatch {
@@ -178,8 +178,8 @@ mod tests {
 
     fn check(event: &str, mut payload: Json, expect: Expect) {
         payload["repository"] = json!({ "full_name": "octo/app" });
-        let delivery = Delivery { id: "1".into(), event: event.into(), digest: None, payload };
-        expect.assert_eq(&format!("{:?}", read(&delivery)));
+        let proven = Proven { id: "1".into(), event: event.into(), digest: None, payload };
+        expect.assert_eq(&format!("{:?}", read(&proven)));
     }
 
     #[test]

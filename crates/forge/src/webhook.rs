@@ -1,8 +1,8 @@
 //! Whether a webhook is GitHub's, and fresh: decided on its bytes, before anything is made of them.
 //!
-//! The signature covers the body and nothing else: the event's name and the delivery's id stand in
+//! The signature covers the body and nothing else: the event's name and the webhook's id stand in
 //! headers that whoever caught a body could choose anew. So a body is taken once by what it says too
-//! ([`Delivery::digest`]), as far as two honest ones differ, and not at all when it is older than
+//! ([`Proven::digest`]), as far as two honest ones differ, and not at all when it is older than
 //! what GitHub would deliver again ([`FRESH_MS`]).
 
 use aws_lc_rs::hmac;
@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 pub const BODY_BYTES_MAX: usize = 25 << 20;
 /// GitHub delivers again for three days; a day more for clocks and patience.
 pub const FRESH_MS: u64 = 4 * 24 * 60 * 60 * 1000;
-/// How long a delivery is remembered: far longer than it counts as fresh.
+/// How long a webhook is remembered: far longer than it counts as fresh.
 pub const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 /// A clock may be wrong by so much.
 const AHEAD_MS: u64 = 10 * 60 * 1000;
@@ -53,7 +53,7 @@ pub enum NotTaken {
 
 /// A webhook of GitHub's.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Delivery {
+pub struct Proven {
     /// GitHub's id of it; the same when it is delivered again.
     pub id: String,
     /// `push`
@@ -73,7 +73,7 @@ pub fn prove(
     heads: Heads<'_>,
     body: &[u8],
     now: Timestamp,
-) -> Result<Delivery, NotTaken> {
+) -> Result<Proven, NotTaken> {
     if !is_signed(secret, heads.signature, body) {
         return Err(NotTaken::Unproven);
     }
@@ -101,7 +101,7 @@ pub fn prove(
     }
     // Somebody may press the same button twice: those events carry no time of their own.
     let is_unlike = !matches!(heads.event, "workflow_dispatch" | "repository_dispatch" | "ping");
-    Ok(Delivery {
+    Ok(Proven {
         id: heads.delivery.to_owned(),
         event: heads.event.to_owned(),
         digest: is_unlike.then(|| Digest::of(body)),

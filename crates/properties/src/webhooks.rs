@@ -1,7 +1,7 @@
 //! Webhooks of GitHub, whoever sent them.
 
 use event::Timestamp;
-use forge::{Delivery, Heads, NotTaken, Said};
+use forge::{Heads, NotTaken, Proven, Said};
 use mask::Secret;
 
 /// What may be told apart.
@@ -18,8 +18,8 @@ pub fn check(input: &[u8]) {
     let heads = Heads { event, delivery: "1", signature: &signature, content_type: "" };
     assert_eq!(forge::prove(&secret, heads, body, Timestamp(0)), Err(NotTaken::Unproven));
     let Ok(payload) = serde_json::from_slice(body) else { return };
-    let delivery = Delivery { id: "1".to_owned(), event: event.to_owned(), digest: None, payload };
-    let Some((repository, said)) = forge::read(&delivery) else { return };
+    let proven = Proven { id: "1".to_owned(), event: event.to_owned(), digest: None, payload };
+    let Some((repository, said)) = forge::read(&proven) else { return };
     let (owner, name) = repository.split_once('/').expect("an owner and a name");
     for part in [owner, name] {
         // It becomes a folder's name.

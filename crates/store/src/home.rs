@@ -11,12 +11,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::blobs::create_folder;
-use crate::deliveries;
 use crate::engine::Engine;
 use crate::error::StoreError;
 use crate::postgres::{Database, Postgres, journal_of};
 use crate::read;
 use crate::sqlite::{Durability, Sqlite};
+use crate::webhooks;
 
 /// The file in which a folder says which database it belongs to.
 const FILE: &str = "database.json";
@@ -47,10 +47,10 @@ pub(crate) fn journal(
 }
 
 /// What others handed in at a folder.
-pub(crate) fn deliveries(folder: &Path) -> Result<Arc<dyn Engine>, StoreError> {
+pub(crate) fn webhooks(folder: &Path) -> Result<Arc<dyn Engine>, StoreError> {
     Ok(match database(folder)? {
         Some(database) => database,
-        None => Arc::new(Sqlite::deliveries(folder, deliveries::SCHEMA)),
+        None => Arc::new(Sqlite::webhooks(folder, webhooks::SCHEMA)),
     })
 }
 

@@ -32,7 +32,6 @@
 //! because what may go is computed from the journal and kept nowhere.
 
 mod blobs;
-mod deliveries;
 mod engine;
 mod error;
 mod home;
@@ -47,11 +46,11 @@ mod sqlite;
 mod store;
 mod sums;
 mod vault;
+mod webhooks;
 mod write;
 mod writer;
 
 pub use blobs::Blobs;
-pub use deliveries::{Delivered, Deliveries, Taken};
 pub use error::StoreError;
 pub use home::{
     DATABASE_VARIABLE, attach, belongs_to, database_of, database_of_file, database_of_variable,
@@ -68,3 +67,4 @@ pub use sqlite::{Durability, LOCK_WAIT_MAX_MS, copy_database};
 pub use store::{Ledger, RENEW_SECONDS, Store};
 pub use sums::{Sum, Sums};
 pub use vault::{Kept, Scope, Value, Vault, VaultError};
+pub use webhooks::{Taken, TakenWebhook, Webhooks};

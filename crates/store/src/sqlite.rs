@@ -46,7 +46,7 @@ pub(crate) enum Content {
     /// The journal, with its versions of the schema.
     Journal,
     /// What others handed in: a schema that never changed.
-    Deliveries(&'static str),
+    Webhooks(&'static str),
 }
 
 /// A file of SQLite.
@@ -62,8 +62,8 @@ impl Sqlite {
     }
 
     /// Every commit waits for the disk.
-    pub(crate) fn deliveries(folder: &Path, schema: &'static str) -> Sqlite {
-        let (path, content) = (folder.join("deliveries.db"), Content::Deliveries(schema));
+    pub(crate) fn webhooks(folder: &Path, schema: &'static str) -> Sqlite {
+        let (path, content) = (folder.join("deliveries.db"), Content::Webhooks(schema));
         Sqlite { path, durability: Durability::PowerLoss, content }
     }
 
@@ -77,7 +77,7 @@ impl Sqlite {
         configure(&connection, self.durability).map_err(failed)?;
         match self.content {
             Content::Journal => migrate(&mut connection, &self.path)?,
-            Content::Deliveries(schema) => connection.execute_batch(schema).map_err(failed)?,
+            Content::Webhooks(schema) => connection.execute_batch(schema).map_err(failed)?,
         }
         Ok(connection)
     }

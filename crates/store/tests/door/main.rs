@@ -6,7 +6,6 @@ mod blobs;
 mod chain;
 #[cfg(feature = "postgres")]
 mod cluster;
-mod deliveries;
 mod engines;
 mod errors;
 mod folds;
@@ -15,6 +14,7 @@ mod outbox;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod processes;
+mod webhooks;
 
 use event::{Attempt, Conclusion, JobKey, RunEvent, RunId, StreamId, Timestamp};
 

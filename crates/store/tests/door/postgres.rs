@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use event::{Digest, RunId, Seq, Timestamp};
 use expect_test::{Expect, expect};
 use ports::Journal as _;
-use store::{Database, Delivered, Deliveries, Store, StoreError, Taken, attach};
+use store::{Database, Store, StoreError, Taken, TakenWebhook, Webhooks, attach};
 
 use crate::cluster::{Cluster, client};
 use crate::engines::Home;
@@ -111,20 +111,20 @@ fn while_it_is_away_that_is_said_and_afterwards_it_is_there() {
     let cluster = Cluster::start();
     let home = Home::in_database(cluster.schema());
     let store = home.open();
-    let deliveries = Deliveries::open(home.path()).unwrap();
-    let one = |id: &str| Delivered {
+    let webhooks = Webhooks::open(home.path()).unwrap();
+    let one = |id: &str| TakenWebhook {
         id: id.to_owned(),
         digest: Some(Digest::of(id.as_bytes())),
         event: "push".to_owned(),
         at: Timestamp(1),
         body: b"{}".to_vec(),
     };
-    assert_eq!(deliveries.take(one("a")).unwrap(), Taken::New);
+    assert_eq!(webhooks.take(one("a")).unwrap(), Taken::New);
     cluster.crash();
     assert!(matches!(store.newest_position(), Err(StoreError::Away { .. })));
-    assert!(matches!(deliveries.waiting(), Err(StoreError::Away { .. })));
+    assert!(matches!(webhooks.waiting(), Err(StoreError::Away { .. })));
     // Who waits outside is told, and comes again.
-    assert!(matches!(deliveries.take(one("b")), Err(StoreError::Away { .. })));
+    assert!(matches!(webhooks.take(one("b")), Err(StoreError::Away { .. })));
     assert!(matches!(Store::open(home.path()), Err(StoreError::Away { .. })));
     std::thread::scope(|scope| {
         let appended = scope.spawn(|| store.append(run(1), Seq(0), NOW, &[ready("a")]));
@@ -132,9 +132,9 @@ fn while_it_is_away_that_is_said_and_afterwards_it_is_there() {
         assert_eq!(appended.join().unwrap().unwrap(), Seq(1));
     });
     assert_eq!(store.read(run(1), Seq(0)).unwrap().len(), 1);
-    assert_eq!(deliveries.take(one("b")).unwrap(), Taken::New);
-    assert_eq!(deliveries.take(one("a")).unwrap(), Taken::Known);
-    assert_eq!(deliveries.waiting().unwrap(), 2);
+    assert_eq!(webhooks.take(one("b")).unwrap(), Taken::New);
+    assert_eq!(webhooks.take(one("a")).unwrap(), Taken::Known);
+    assert_eq!(webhooks.waiting().unwrap(), 2);
 }
 
 #[test]

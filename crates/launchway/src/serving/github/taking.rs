@@ -10,10 +10,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use event::Timestamp;
-use forge::{Delivery, PullRequest, Said};
+use forge::{Proven, PullRequest, Said};
 use repository::{About, Access, Mirror, RefUpdate, Repository};
 use server::{Received, Refused, Webhook, Why};
-use store::{Delivered, Deliveries, Taken};
+use store::{Taken, TakenWebhook, Webhooks};
 
 use super::{Link, Links, failed};
 use crate::exit::{Exit, Failure};
@@ -39,7 +39,7 @@ const MERGE_TRIES: u32 = 6;
 pub(crate) struct Taking {
     pub(crate) links: Arc<Links>,
     intake: Arc<Intake>,
-    deliveries: Deliveries,
+    webhooks: Webhooks,
     came: (Mutex<bool>, Condvar),
 }
 
@@ -58,9 +58,9 @@ struct Tried {
 
 impl Taking {
     pub(crate) fn new(intake: Arc<Intake>, links: Arc<Links>) -> Result<Taking, Failure> {
-        let deliveries = Deliveries::open(intake.data.state.root())
+        let webhooks = Webhooks::open(intake.data.state.root())
             .map_err(|error| Failure::caused(Exit::Missing, error))?;
-        Ok(Taking { links, intake, deliveries, came: Default::default() })
+        Ok(Taking { links, intake, webhooks, came: Default::default() })
     }
 
     /// Proves a webhook and writes it down.
@@ -80,29 +80,29 @@ impl Taking {
             content_type: webhook.content_type,
         };
         let at = now();
-        let delivery = forge::prove(&link.webhook_secret, heads, webhook.body, at);
-        let delivery = delivery.map_err(|not| {
+        let proven = forge::prove(&link.webhook_secret, heads, webhook.body, at);
+        let proven = proven.map_err(|not| {
             let why = if not == forge::NotTaken::Unproven { Why::Unproven } else { Why::Input };
             Refused::new(why, not.to_string())
         })?;
-        if delivery.event == "ping" {
+        if proven.event == "ping" {
             return Ok(Received::Ignored);
         }
-        let Some((name, said)) = forge::read(&delivery) else {
+        let Some((name, said)) = forge::read(&proven) else {
             return Err(Refused::new(Why::Input, "this is nothing that GitHub says"));
         };
         let known = repositories::on_github(&self.intake.data, &name).map_err(missing)?;
         if known.is_none() || matches!(said, Said::Nothing { .. }) {
             return Ok(Received::Ignored);
         }
-        let delivered = Delivered {
-            id: delivery.id,
-            digest: delivery.digest,
-            event: delivery.event,
+        let new = TakenWebhook {
+            id: proven.id,
+            digest: proven.digest,
+            event: proven.event,
             at,
             body: webhook.body.to_vec(),
         };
-        let taken = self.deliveries.take(delivered);
+        let taken = self.webhooks.take(new);
         let taken = taken.map_err(|error| missing(Failure::caused(Exit::Missing, error)))?;
         if taken == Taken::Known {
             return Ok(Received::Known);
@@ -124,7 +124,7 @@ impl Taking {
             if forgotten != Some(day) {
                 forgotten = Some(day);
                 let before = Timestamp(now().0.saturating_sub(forge::KEPT_MS));
-                if let Err(error) = self.deliveries.forget_before(before) {
+                if let Err(error) = self.webhooks.forget_before(before) {
                     talk(&format!("warning: {error}"));
                 }
             }
@@ -145,38 +145,38 @@ impl Taking {
     ) -> Result<(), Failure> {
         let mut place = 0;
         let missing = |error| Failure::caused(Exit::Missing, error);
-        while let Some((at, delivered)) = self.deliveries.next(place).map_err(missing)? {
+        while let Some((at, webhook)) = self.webhooks.next(place).map_err(missing)? {
             place = at;
             if !matches!(stop.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)) {
                 return Ok(());
             }
-            let times = match tried.get(&delivered.id) {
+            let times = match tried.get(&webhook.id) {
                 Some(it) if it.next > Instant::now() => continue,
                 Some(it) => it.times,
                 None => 0,
             };
-            match self.act(&delivered, times) {
+            match self.act(&webhook, times) {
                 Acted::Done => {
-                    self.deliveries.done(&delivered.id).map_err(missing)?;
-                    tried.remove(&delivered.id);
+                    self.webhooks.done(&webhook.id).map_err(missing)?;
+                    tried.remove(&webhook.id);
                 }
                 Acted::Later => {
                     let wait = AGAIN.saturating_mul(1 << times.min(8)).min(AGAIN_MAX);
                     let next = Instant::now() + wait;
-                    tried.insert(delivered.id, Tried { times: times + 1, next });
+                    tried.insert(webhook.id, Tried { times: times + 1, next });
                 }
             }
         }
         Ok(())
     }
 
-    fn act(&self, delivered: &Delivered, times: u32) -> Acted {
-        let Delivered { id, event, at, body, .. } = delivered;
+    fn act(&self, webhook: &TakenWebhook, times: u32) -> Acted {
+        let TakenWebhook { id, event, at, body, .. } = webhook;
         let payload = serde_json::from_slice(body).unwrap_or_default();
-        let delivery = Delivery { id: id.clone(), event: event.clone(), digest: None, payload };
+        let proven = Proven { id: id.clone(), event: event.clone(), digest: None, payload };
         let id = format!("{:015}-{id}", at.0);
-        let Some((name, said)) = forge::read(&delivery) else { return Acted::Done };
-        let told = Told { taking: self, delivery: &delivery, at: *at, id: &id, times };
+        let Some((name, said)) = forge::read(&proven) else { return Acted::Done };
+        let told = Told { taking: self, proven: &proven, at: *at, id: &id, times };
         let acted = match repositories::on_github(&self.intake.data, &name) {
             Ok(Some(connected)) => told.act(&connected, said),
             // It was taken away meanwhile.
@@ -197,10 +197,10 @@ impl Taking {
     }
 }
 
-/// A delivery that is acted upon.
+/// A webhook that is acted upon.
 struct Told<'t> {
     taking: &'t Taking,
-    delivery: &'t Delivery,
+    proven: &'t Proven,
     at: Timestamp,
     /// What its order and its answer are called.
     id: &'t str,
@@ -254,7 +254,7 @@ impl Told<'_> {
             Said::Release { tag } => named(format!("refs/tags/{tag}")),
             Said::Nothing { .. } => return Ok(Acted::Done),
         };
-        let sender = self.delivery.payload.pointer("/sender/login").and_then(|it| it.as_str());
+        let sender = self.proven.payload.pointer("/sender/login").and_then(|it| it.as_str());
         let who = (sender.unwrap_or("github").to_owned(), String::new());
         let Standing { commit, git_ref, about, only } = standing;
         let repository = match Repository::bare(mirror.path(), &commit, who.clone()) {
@@ -265,8 +265,8 @@ impl Told<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        let payload = self.delivery.payload.clone();
-        let event = repository.told(&self.delivery.event, payload, &about)?;
+        let payload = self.proven.payload.clone();
+        let event = repository.told(&self.proven.event, payload, &about)?;
         let mut push = self.pushed(connected, &repository.head.id.clone(), &event.git_ref);
         push.pusher = who;
         let event = Event { connected, repository, event, push, only, outside, is_held };
@@ -323,8 +323,8 @@ impl Told<'_> {
     }
 
     fn pushed(&self, connected: &Connected, commit: &str, git_ref: &str) -> Pushed {
-        let event = self.delivery.event.as_str();
-        let sender = self.delivery.payload.pointer("/sender/login").and_then(|it| it.as_str());
+        let event = self.proven.event.as_str();
+        let sender = self.proven.payload.pointer("/sender/login").and_then(|it| it.as_str());
         Pushed {
             repository: connected.path.clone(),
             old: String::new(),

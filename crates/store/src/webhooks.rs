@@ -1,7 +1,7 @@
 //! What others hand in, each once, whatever they do: webhooks that wait until they are acted upon.
 //!
 //! There is a row for each, in `deliveries.db` or the folder's database; its body goes when it was acted upon, its id stays as long as
-//! somebody could hand it in again. A delivery is answered when it is on the disk. One thread writes,
+//! somebody could hand it in again. A webhook is answered when it is on the disk. One thread writes,
 //! and what comes meanwhile is committed together, so a thousand at once cost a few commits.
 
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::error::StoreError;
 use crate::home;
 use crate::reader::Reader;
 
-/// Deliveries that wait to be written; whoever comes then waits to be let in.
+/// Webhooks that wait to be written; whoever comes then waits to be let in.
 const QUEUE_MAX: usize = 256;
 /// In one commit: bounds how long the first of them waits, and what it costs to lose it.
 const GROUP_MAX: usize = 128;
@@ -38,7 +38,7 @@ pub(crate) const SCHEMA: &str = "
 
 /// What is handed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivered {
+pub struct TakenWebhook {
     /// What it is known by.
     pub id: String,
     /// What another one with the same words is known by; none where that one counts too.
@@ -61,46 +61,46 @@ pub enum Taken {
 }
 
 struct Waiting {
-    delivered: Delivered,
+    webhook: TakenWebhook,
     reply: SyncSender<Result<Taken, StoreError>>,
 }
 
-/// The deliveries of a folder.
-pub struct Deliveries {
+/// The webhooks of a folder.
+pub struct Webhooks {
     // Before the writer: the last connection to close empties the write-ahead log.
     reader: Reader,
     queue: Option<SyncSender<Waiting>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Deliveries {
+impl Webhooks {
     /// Opens those of a folder, or makes the file. Every commit waits for the disk.
     ///
     /// # Errors
     /// When they cannot be opened.
-    pub fn open(folder: &Path) -> Result<Deliveries, StoreError> {
+    pub fn open(folder: &Path) -> Result<Webhooks, StoreError> {
         create_folder(folder)?;
-        let engine = home::deliveries(folder)?;
+        let engine = home::webhooks(folder)?;
         let session = engine.writer()?;
         let reader = Reader::over(Arc::clone(&engine), engine.writer()?);
         let (queue, requests) = sync_channel(QUEUE_MAX);
         let place = engine.place().to_owned();
         let work = Work { engine, session };
         let thread = std::thread::Builder::new()
-            .name("deliveries".to_owned())
+            .name("webhooks".to_owned())
             .spawn(move || work.run(&requests))
             .map_err(|source| StoreError::from_io("start the writer of", &place, source))?;
-        Ok(Deliveries { reader, queue: Some(queue), thread: Some(thread) })
+        Ok(Webhooks { reader, queue: Some(queue), thread: Some(thread) })
     }
 
     /// Takes one; it is on the disk when this returns.
     ///
     /// # Errors
     /// When it cannot be written: it was not taken then.
-    pub fn take(&self, delivered: Delivered) -> Result<Taken, StoreError> {
+    pub fn take(&self, webhook: TakenWebhook) -> Result<Taken, StoreError> {
         let (reply, answer) = sync_channel(1);
         let queue = self.queue.as_ref().expect("taken by drop only");
-        queue.send(Waiting { delivered, reply }).expect("the thread lives as long as this handle");
+        queue.send(Waiting { webhook, reply }).expect("the thread lives as long as this handle");
         answer.recv().expect("the thread answers every request")
     }
 
@@ -108,21 +108,21 @@ impl Deliveries {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn next(&self, after: i64) -> Result<Option<(i64, Delivered)>, StoreError> {
+    pub fn next(&self, after: i64) -> Result<Option<(i64, TakenWebhook)>, StoreError> {
         self.reader.look(|session| {
             session.one(
                 "SELECT position, id, event, at, body FROM delivery
                  WHERE body IS NOT NULL AND position > ?1 ORDER BY position LIMIT 1",
                 values![after],
                 |row| {
-                    let delivered = Delivered {
+                    let webhook = TakenWebhook {
                         id: row.get(1)?,
                         digest: None,
                         event: row.get(2)?,
                         at: row.get(3)?,
                         body: row.get(4)?,
                     };
-                    Ok((row.get(0)?, delivered))
+                    Ok((row.get(0)?, webhook))
                 },
             )
         })
@@ -156,7 +156,7 @@ impl Deliveries {
     }
 }
 
-impl Drop for Deliveries {
+impl Drop for Webhooks {
     fn drop(&mut self) {
         self.queue = None;
         if let Some(thread) = self.thread.take() {
@@ -218,7 +218,7 @@ impl Work {
 
 fn insert(session: &mut dyn Session, group: &[Waiting]) -> Result<Vec<Taken>, Fault> {
     let mut taken = Vec::with_capacity(group.len());
-    for Waiting { delivered: it, .. } in group {
+    for Waiting { webhook: it, .. } in group {
         let digest = it.digest.as_ref().map(ToString::to_string);
         // Either may be known already.
         let rows = session.change(
