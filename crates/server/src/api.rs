@@ -8,7 +8,7 @@ mod held;
 pub(crate) mod metrics;
 mod openapi;
 mod run_tests;
-mod runners;
+pub(crate) mod runners;
 mod secrets;
 
 pub(crate) use approvals::given;

@@ -249,6 +249,8 @@ fn a_job_that_waits_says_why() {
           run 1.1  plain  waits for the runner launchway, which is drained
     "#]]
     .assert_eq(&of_server(&serving, &["runners", "list"]).stdout);
+    let audit = serving.get("/api/v1/audit?action=runner.").text;
+    assert!(audit.contains("runner.drain") && !audit.contains("runner.resume"), "{audit}");
     // It is drained for the next server, too.
     serving.kill();
     serving.restart();

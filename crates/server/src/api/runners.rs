@@ -15,7 +15,8 @@ use serde_json::{Value as JsonValue, json};
 use super::Operation;
 use super::openapi::{many, named, number, object, text};
 use crate::access::{Scope, is_runner_name};
-use crate::app::{Shared, blocking};
+use crate::app::{App, Shared, blocking};
+use crate::audit;
 use crate::engine::{Runner, Takes, WaitingJob};
 use crate::guard::Who;
 use crate::problem::Problem;
@@ -157,8 +158,7 @@ async fn drain(
     Extension(who): Extension<Who>,
     Path(name): Path<String>,
 ) -> Result<Json<JsonValue>, Problem> {
-    who.may(Scope::Admin)?;
-    set(app, name, Takes::Nothing).await
+    set(app, who, name, Takes::Nothing).await
 }
 
 async fn resume(
@@ -166,13 +166,25 @@ async fn resume(
     Extension(who): Extension<Who>,
     Path(name): Path<String>,
 ) -> Result<Json<JsonValue>, Problem> {
-    who.may(Scope::Admin)?;
-    set(app, name, Takes::Jobs).await
+    set(app, who, name, Takes::Jobs).await
 }
 
-async fn set(app: Shared, name: String, takes: Takes) -> Result<Json<JsonValue>, Problem> {
+/// Whether a runner takes jobs, for pages and for programs; written down either way.
+pub(crate) fn set_runner(app: &App, who: &Who, name: &str, takes: Takes) -> Result<(), Problem> {
+    who.may(Scope::Admin)?;
+    app.engine.set_runner(name, takes)?;
+    let action = if takes == Takes::Nothing { "runner.drain" } else { "runner.resume" };
+    audit::record(app, who, (action, name.to_owned()), (None, None))
+}
+
+async fn set(
+    app: Shared,
+    who: Who,
+    name: String,
+    takes: Takes,
+) -> Result<Json<JsonValue>, Problem> {
     blocking(move || {
-        app.engine.set_runner(&name, takes)?;
+        set_runner(&app, &who, &name, takes)?;
         let runner = app.engine.runners().into_iter().find(|it| it.name == name);
         let runner = runner.ok_or_else(|| Problem::not_found("There is no such runner."))?;
         Ok(Json(line(&Runner { takes, ..runner })))

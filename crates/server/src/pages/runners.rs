@@ -7,6 +7,7 @@ use axum::response::Redirect;
 
 use super::{Frame, Page, shown};
 use crate::access::Scope;
+use crate::api::runners::set_runner;
 use crate::app::{Shared, blocking};
 use crate::engine::{Takes, WaitingJob};
 use crate::guard::Who;
@@ -104,7 +105,6 @@ async fn set(
     Path(name): Path<String>,
     takes: Takes,
 ) -> Result<Redirect, Problem> {
-    who.may(Scope::Admin)?;
-    blocking(move || Ok(app.engine.set_runner(&name, takes)?)).await?;
+    blocking(move || set_runner(&app, &who, &name, takes)).await?;
     Ok(Redirect::to("/runners"))
 }
