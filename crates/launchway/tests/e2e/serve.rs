@@ -94,7 +94,8 @@ fn until((mut lines, mut seen): Stream, text: &str, then: impl FnOnce(Stream) ->
     then((lines, seen))
 }
 
-const LONG: &str = "
+/// A job that others need; it goes on until it is told.
+pub(crate) const LONG: &str = "
 on: push
 permissions: {}
 jobs:

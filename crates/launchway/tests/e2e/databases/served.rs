@@ -8,28 +8,8 @@ use expect_test::expect;
 
 use crate::harness::{Place, text, wait_until};
 use crate::postgres::{Database, PASSWORD};
+use crate::serve::LONG;
 use crate::serving::Serving;
-
-const WORKFLOW: &str = "
-on: push
-permissions: {}
-jobs:
-  first:
-    runs-on: ubuntu-latest
-    steps: [{ run: 'echo x >> $MARKS/first' }]
-  long:
-    needs: first
-    runs-on: ubuntu-latest
-    steps:
-      - run: |
-          echo x >> $MARKS/long
-          env
-          while ! test -e $MARKS/go; do sleep 0.02; done
-  after:
-    needs: long
-    runs-on: ubuntu-latest
-    steps: [{ run: 'echo x >> $MARKS/after' }]
-";
 
 /// The line that names the database, in a file, as whoever sets up a server writes it.
 fn address(folder: &Path, database: &Database) -> String {
@@ -55,7 +35,8 @@ fn a_server_with_its_journal_in_postgresql_loses_nothing() {
     let database = Database::start();
     let named = tempfile::tempdir().unwrap();
     let address = address(named.path(), &database);
-    let mut serving = Serving::with(WORKFLOW, &["--database-file", &address]);
+    let mut serving =
+        Serving::with(&LONG.replace("echo it holds on", "env"), &["--database-file", &address]);
     let data = serving.place.path("data");
     assert!(!data.join("journal.db").exists());
     serving.push();
