@@ -69,7 +69,8 @@ fn a_thousand_a_second_are_taken_once() {
     let count = A_SECOND * SECONDS / 2;
     let bodies: Vec<(Vec<u8>, String)> = (0..count)
         .map(|number| {
-            let commit = format!("{number:040x}");
+            // All zeros would say that the branch is gone.
+            let commit = format!("{:040x}", number + 1);
             let mut body = json!({
                 "ref": "refs/heads/main", "before": "0".repeat(40), "after": commit,
                 "repository": { "full_name": "octo/app", "pushed_at": now },
