@@ -24,6 +24,7 @@ function viewer(list) {
   let next = Number(list.dataset.next);
   let total = Number(list.dataset.total);
   let following = follows && next > total;
+  let wasAtEnd = following;
   let fresh = 0;
 
   // Where a row begins, and which line is its last.
@@ -139,7 +140,8 @@ function viewer(list) {
   const end = async () => {
     if (next <= total) await inTurn(() => replace({ tail: 1 }));
     window.scrollTo(0, tall());
-    following = follows && next > total;
+    wasAtEnd = next > total;
+    following = follows && wasAtEnd;
     fresh = 0;
     pill();
   };
@@ -370,12 +372,15 @@ function viewer(list) {
     told.textContent = fresh === 1 ? "1 new line" : `${group.format(fresh)} new lines`;
   };
   // Whoever comes near the edge of what is there is given more; whoever looks away from the end is
-  // left where they look.
+  // left where they look, and whoever comes back to it follows. Who ended following at the end was
+  // there before: the news of a scroll comes late, and turns nothing on again.
   addEventListener("scroll", () => {
     if (list.getBoundingClientRect().top > -NEAR) earlier();
     if (left() < NEAR) later();
-    if (left() > AT_END || next <= total) following = false;
-    else if (follows) { following = true; fresh = 0; pill(); }
+    const isAtEnd = left() <= AT_END && next > total;
+    if (!isAtEnd) following = false;
+    else if (follows && !wasAtEnd) { following = true; fresh = 0; pill(); }
+    wasAtEnd = isAtEnd;
     state();
   }, { passive: true });
 

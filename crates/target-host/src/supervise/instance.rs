@@ -381,6 +381,8 @@ impl Instance {
         let End { code, signal, out_of_memory } = end;
         self.state.ended = Some(Ended { code, signal, at_ms: now, out_of_memory });
         self.state.healthy_since_ms = None;
+        // Whether a probe came before the end is chance, and why it ended is told by the end.
+        self.state.probe = None;
         self.prober = None;
         self.start_at = None;
         // One that never was healthy is the deployment's to judge, and gets no second chance here.
