@@ -353,7 +353,7 @@ pub(super) const TIERS: &[Tier] = &[
         needs: &[GIT, BASH, PYTHON_3_11, DOCKER, DOCKERD, BUSYBOX, REGISTRY, IP],
         steps: &[
             Step::Tests(
-                "cargo test --quiet -p launchway --features soak --test e2e -- soak:: webhooks:: --nocapture",
+                "cargo test --quiet -p launchway --features soak --test e2e -- soak:: webhooks:: --nocapture --test-threads 1",
             ),
             Step::Ready("cargo build --quiet -p figures --example dora"),
             Step::One(

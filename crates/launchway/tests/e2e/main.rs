@@ -43,7 +43,7 @@
 //!   browser.rs    every page, looked at by Chromium                          (feature `browser`)
 //!   github.rs     a server and the model of GitHub: webhooks in, checks and comments out, forks
 //!   webhooks.rs   a thousand webhooks a second                               (feature `soak`)
-//!   soak.rs       kill -9 at a hundred instants that a seed chooses           (feature `soak`)
+//!   soak.rs       kill -9 at instants that a seed chooses; 200 who follow live  (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
 //! ```
 
