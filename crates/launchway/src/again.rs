@@ -53,7 +53,7 @@ pub(crate) fn engine(
         },
         terms: terms(args)?,
         // Whoever serves says who else.
-        kept_in: KeptIn::default(),
+        kept_in: KeptIn { secret: args.secret_file.iter().cloned().collect(), ..KeptIn::default() },
         levels,
         lock_file,
         repository: path,

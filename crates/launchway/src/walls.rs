@@ -8,6 +8,21 @@ use mask::MaskedText;
 use protocol::Walls;
 use sandbox::Support;
 
+/// Variables that name files, or folders of files, that let somebody in: of systemd, PostgreSQL, AWS, and those
+/// of programs that whoever started us may have set up likewise.
+const SECRETS_VARIABLES: [&str; 10] = [
+    "AWS_CONFIG_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "CREDENTIALS_DIRECTORY",
+    "DOCKER_CONFIG",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "KUBECONFIG",
+    "NETRC",
+    "PGPASSFILE",
+];
+
 /// Who is kept in, besides those whose run says so.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KeptIn {
@@ -19,6 +34,8 @@ pub(crate) struct KeptIn {
     pub(crate) readable: Vec<PathBuf>,
     /// What they may change besides.
     pub(crate) changeable: Vec<PathBuf>,
+    /// Files with what lets somebody in that were given to us by name: nobody reads them who is kept in.
+    pub(crate) secret: Vec<PathBuf>,
 }
 
 impl KeptIn {
@@ -34,6 +51,7 @@ impl KeptIn {
         let texts = |paths: &[PathBuf]| paths.iter().map(|path| text(path)).collect();
         is_wanted.then(|| Walls {
             hidden: vec![text(state)],
+            secret: secrets(&self.secret).iter().map(|path| text(path)).collect(),
             readable: texts(&self.readable),
             changeable: texts(&self.changeable),
             outside: terms.outside,
@@ -46,6 +64,15 @@ impl KeptIn {
         };
         labels.iter().any(is_trusted)
     }
+}
+
+/// These files, and those that the environment names; there or not.
+pub(crate) fn secrets(given: &[PathBuf]) -> Vec<PathBuf> {
+    let named = SECRETS_VARIABLES.iter().filter_map(std::env::var_os);
+    // A search path names several.
+    let named = named.flat_map(|it| std::env::split_paths(&it).collect::<Vec<_>>());
+    let all = given.iter().cloned().chain(named);
+    all.filter_map(|path| std::path::absolute(path).ok()).collect()
 }
 
 /// What a server says of its walls when it starts; nothing where they are whole.

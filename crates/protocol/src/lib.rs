@@ -284,6 +284,9 @@ pub struct JobOptions {
 pub struct Walls {
     /// Out of reach, whatever lies there, but for what is the job's own.
     pub hidden: Vec<Arc<str>>,
+    /// Out of reach wherever it lies, in what may be read or changed, too: files that let somebody in.
+    #[serde(default)]
+    pub secret: Vec<Arc<str>>,
     /// May be read besides: toolchains in unusual places.
     pub readable: Vec<Arc<str>>,
     /// May be changed besides: what jobs share on purpose.

@@ -57,6 +57,8 @@ pub struct StationOptions {
     pub readable: Vec<PathBuf>,
     /// ... and what they may change.
     pub changeable: Vec<PathBuf>,
+    /// ... and what they never read, wherever it lies.
+    pub secret: Vec<PathBuf>,
     /// Of the program.
     pub version: String,
     /// What tells machine and folder from others.
@@ -428,6 +430,7 @@ impl Station {
             hidden: vec![text(self.folder.root())],
             readable: texts(&self.options.readable),
             changeable: texts(&self.options.changeable),
+            secret: texts(&self.options.secret),
             outside: false,
         }
     }

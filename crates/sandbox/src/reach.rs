@@ -1,6 +1,7 @@
 //! What a process may touch: folders and files, to read or to change.
 
 use std::collections::BTreeSet;
+use std::fs::{DirEntry, File};
 use std::path::{Path, PathBuf};
 
 /// What programs of every kind read: themselves, their libraries, how the machine is set up.
@@ -24,6 +25,22 @@ const DEVICES: [&str; 9] = [
     "/dev/urandom",
     "/dev/zero",
 ];
+/// Where service managers and containers put what a service was given in confidence, and what is one user's own.
+const CONFIDENTIAL: [&str; 3] = ["/run/credentials", "/run/secrets", "/run/user"];
+/// Of root and nobody else; a process that may read them is root's.
+const OF_ROOT: [&str; 9] = [
+    "/etc/gshadow",
+    "/etc/gshadow-",
+    "/etc/shadow",
+    "/etc/shadow-",
+    "/etc/ssh/ssh_host_dsa_key",
+    "/etc/ssh/ssh_host_ecdsa_key",
+    "/etc/ssh/ssh_host_ed25519_key",
+    "/etc/ssh/ssh_host_rsa_key",
+    "/etc/ssl/private",
+];
+/// Links from one name to the next that are followed; the kernel follows no more.
+const LINKS_MAX: usize = 40;
 /// Entries of a folder that are looked at one by one to leave a hidden one out. A folder that has more is left
 /// out as a whole.
 const ENTRIES_MAX: usize = 4096;
@@ -34,17 +51,22 @@ pub struct Reach {
     pub(crate) read: BTreeSet<PathBuf>,
     pub(crate) change: BTreeSet<PathBuf>,
     hidden: Vec<PathBuf>,
+    secret: Vec<PathBuf>,
 }
 
 impl Reach {
-    /// What programs need of a machine, without what is `hidden`, and whatever it holds. The kernel knows no
-    /// exceptions below a folder: of a folder around a hidden one, the other entries are named as they are
-    /// now, and nothing new can be made in it.
-    pub fn of_machine(hidden: &[PathBuf]) -> Reach {
-        // A link must not lead around a wall.
-        let hidden =
-            hidden.iter().map(|it| it.canonicalize().unwrap_or_else(|_| it.clone())).collect();
-        let mut reach = Reach { hidden, ..Reach::default() };
+    /// What programs need of a machine, without what is `hidden`, and whatever it holds, and without what is
+    /// `secret`, which stays out of reach in what is given, too.
+    ///
+    /// The kernel knows no exceptions below a folder: of a folder around a hidden name, the other entries are named
+    /// as they are now. So what is made there later, or takes a hidden name, is out of reach; so is the list of its
+    /// entries, and nothing new can be made in it. The same bytes under another name (a hard link, a bind mount, a
+    /// copy) are another file.
+    pub fn of_machine(hidden: &[PathBuf], secret: &[PathBuf]) -> Reach {
+        let of_root = OF_ROOT.iter().filter(|it| File::open(it).is_ok());
+        let always = CONFIDENTIAL.iter().chain(of_root).map(Path::new);
+        let secret = secret.iter().map(PathBuf::as_path).chain(always);
+        let mut reach = Reach::default().without(hidden.iter().map(PathBuf::as_path), secret);
         for folder in READ.iter().chain(&READ_AROUND) {
             reach = reach.and_read(folder);
         }
@@ -54,11 +76,21 @@ impl Reach {
         reach
     }
 
+    /// Nothing yet, and never what is hidden or secret.
+    fn without<'p>(
+        self,
+        hidden: impl Iterator<Item = &'p Path>,
+        secret: impl Iterator<Item = &'p Path>,
+    ) -> Reach {
+        let secret: Vec<PathBuf> = secret.flat_map(names).collect();
+        let hidden = hidden.flat_map(names).chain(secret.iter().cloned()).collect();
+        Reach { hidden, secret, ..self }
+    }
+
     /// And what lies in `path` may be read, and run.
     #[must_use]
     pub fn and_read(mut self, path: impl AsRef<Path>) -> Reach {
-        let found = self.around_hidden(path.as_ref());
-        self.read.extend(found);
+        self.read.extend(around(path.as_ref(), &self.hidden));
         self
     }
 
@@ -66,7 +98,7 @@ impl Reach {
     #[must_use]
     pub fn and_change(mut self, path: impl AsRef<Path>) -> Reach {
         let Ok(path) = path.as_ref().canonicalize() else { return self };
-        if !self.holds_hidden(&path) {
+        if !touches(&path, &self.hidden) {
             self.change.insert(path);
         }
         self
@@ -75,14 +107,14 @@ impl Reach {
     /// And this may be changed although it lies in something hidden: it is given, not found.
     #[must_use]
     pub fn and_own(mut self, path: impl AsRef<Path>) -> Reach {
-        self.change.extend(path.as_ref().canonicalize());
+        self.change.extend(around(path.as_ref(), &self.secret));
         self
     }
 
     /// And this may be read although it lies in something hidden: it is given, not found.
     #[must_use]
     pub fn and_given(mut self, path: impl AsRef<Path>) -> Reach {
-        self.read.extend(path.as_ref().canonicalize());
+        self.read.extend(around(path.as_ref(), &self.secret));
         self
     }
 
@@ -107,32 +139,63 @@ impl Reach {
     pub fn may_change(&self, path: &Path) -> bool {
         path.canonicalize().is_ok_and(|path| self.change.iter().any(|it| path.starts_with(it)))
     }
+}
 
-    fn holds_hidden(&self, path: &Path) -> bool {
-        self.hidden.iter().any(|hidden| hidden.starts_with(path) || path.starts_with(hidden))
+/// Every name by which a path is found: itself, and where its links lead, one after the other. A file may take
+/// the place of each of them, and a link must not lead around a wall. What is not there yet is named, too.
+fn names(path: &Path) -> Vec<PathBuf> {
+    let mut names = Vec::new();
+    let mut next = path.to_owned();
+    for _ in 0..=LINKS_MAX {
+        // The folder as it is, the last part as it is said.
+        let Some((folder, name)) = next.parent().zip(next.file_name()) else {
+            names.push(next);
+            break;
+        };
+        let name = real(folder).join(name);
+        let target = name.read_link();
+        next = name.parent().expect("it lies in a folder").join(target.as_deref().unwrap_or(&name));
+        names.push(name);
+        if target.is_err() {
+            break;
+        }
     }
+    names.extend(path.canonicalize());
+    names
+}
 
-    /// The path, or the entries in it that hold nothing hidden.
-    fn around_hidden(&self, path: &Path) -> Vec<PathBuf> {
-        let Ok(path) = path.canonicalize() else { return Vec::new() };
-        if !self.holds_hidden(&path) {
-            return vec![path];
-        }
-        let is_around =
-            self.hidden.iter().any(|hidden| hidden != &path && hidden.starts_with(&path));
-        let Ok(entries) = std::fs::read_dir(&path) else { return Vec::new() };
-        let entries: Vec<PathBuf> =
-            entries.flatten().map(|entry| entry.path()).take(ENTRIES_MAX + 1).collect();
-        if !is_around || entries.len() > ENTRIES_MAX {
-            return Vec::new();
-        }
-        // Links are passed over: where they lead is named by itself, if it may be.
-        entries
-            .iter()
-            .filter(|entry| !entry.is_symlink())
-            .flat_map(|entry| self.around_hidden(entry))
-            .collect()
+/// A folder without links, as far as it is there.
+fn real(folder: &Path) -> PathBuf {
+    let there = folder.ancestors().find_map(|it| it.canonicalize().ok().map(|real| (it, real)));
+    let Some((said, real)) = there else { return folder.to_owned() };
+    real.join(folder.strip_prefix(said).expect("an ancestor begins it"))
+}
+
+fn touches(path: &Path, hidden: &[PathBuf]) -> bool {
+    hidden.iter().any(|hidden| hidden.starts_with(path) || path.starts_with(hidden))
+}
+
+/// The path, or the entries in it that hold nothing hidden.
+fn around(path: &Path, hidden: &[PathBuf]) -> Vec<PathBuf> {
+    path.canonicalize().map_or_else(|_| Vec::new(), |path| entries_around(path, hidden))
+}
+
+fn entries_around(path: PathBuf, hidden: &[PathBuf]) -> Vec<PathBuf> {
+    if !touches(&path, hidden) {
+        return vec![path];
     }
+    if hidden.iter().any(|hidden| path.starts_with(hidden)) {
+        return Vec::new();
+    }
+    let Ok(entries) = std::fs::read_dir(&path) else { return Vec::new() };
+    let entries: Vec<_> = entries.flatten().take(ENTRIES_MAX + 1).collect();
+    if entries.len() > ENTRIES_MAX {
+        return Vec::new();
+    }
+    // Links are passed over: where they lead is named by itself, if it may be.
+    let is_link = |entry: &DirEntry| entry.file_type().is_ok_and(|it| it.is_symlink());
+    let entries = entries.iter().filter(|entry| !is_link(entry));
+    entries.flat_map(|entry| entries_around(entry.path(), hidden)).collect()
 }
 
 /// Whether what lies around a folder of programs belongs to them.
@@ -147,6 +210,10 @@ fn brings_along(folder: &Path, around: &Path) -> bool {
 mod tests {
     use super::*;
 
+    fn hiding(hidden: &[PathBuf]) -> Reach {
+        Reach::default().without(hidden.iter().map(PathBuf::as_path), std::iter::empty())
+    }
+
     /// Of a folder with `entries`, with `hidden` ones: what may be read when the folder is named.
     fn check(entries: &[&str], hidden: &[&str], expect: &[&str]) {
         let folder = tempfile::tempdir().expect("a scratch folder");
@@ -154,8 +221,8 @@ mod tests {
         for entry in entries {
             std::fs::create_dir_all(root.join(entry)).expect("made");
         }
-        let hidden = hidden.iter().map(|it| root.join(it)).collect();
-        let reach = Reach { hidden, ..Reach::default() }.and_read(&root).and_change(&root);
+        let hidden: Vec<PathBuf> = hidden.iter().map(|it| root.join(it)).collect();
+        let reach = hiding(&hidden).and_read(&root).and_change(&root);
         let inside = |path: &PathBuf| {
             let inside = path.strip_prefix(&root).expect("it lies there");
             inside.to_str().expect("text").to_owned()
@@ -188,7 +255,7 @@ mod tests {
         let path = |it: &str| home.join(it).display().to_string();
         let all = [".cargo/bin", ".nvm/v20/bin", ".pyenv/shims", "go/bin", "bin", "", "gone/bin"];
         let all: Vec<String> = all.iter().map(|it| path(it)).chain(["bin".to_owned()]).collect();
-        let reach = Reach { hidden: vec![home.clone()], ..Reach::default() };
+        let reach = hiding(std::slice::from_ref(&home));
         let reach = reach.and_programs(&all.join(":"));
         let expect = [
             ".cargo/bin",
@@ -209,9 +276,59 @@ mod tests {
         let root = folder.path().canonicalize().expect("it is there");
         let own = root.join("jobs/1/work");
         std::fs::create_dir_all(&own).expect("made");
-        let reach = Reach { hidden: vec![root.clone()], ..Reach::default() };
+        let reach = hiding(std::slice::from_ref(&root));
         let reach = reach.and_read(&root).and_change(root.join("jobs")).and_own(&own);
         assert!(reach.read.is_empty());
         assert!(reach.may_change(&own) && !reach.may_change(&root.join("jobs")));
+    }
+
+    /// Of a folder of links (`name -> target`) and files, one of which is named as secret: what may be read
+    /// when the folder is given.
+    fn secret(entries: &[&str], secret: &str, expect: &[&str]) {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let root = folder.path().canonicalize().expect("it is there");
+        for entry in entries {
+            let (name, target) = entry.split_once(" -> ").unwrap_or((entry, ""));
+            let path = root.join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            match target {
+                "" => std::fs::write(path, "").expect("written"),
+                target => std::os::unix::fs::symlink(target, path).expect("linked"),
+            }
+        }
+        let path = root.join(secret);
+        let reach = Reach::default().without(std::iter::empty(), std::iter::once(path.as_path()));
+        let found = |paths: &BTreeSet<PathBuf>| -> Vec<String> {
+            let inside =
+                |it: &PathBuf| it.strip_prefix(&root).expect("inside").display().to_string();
+            paths.iter().map(inside).collect()
+        };
+        for reach in [reach.clone().and_read(&root), reach.clone().and_given(&root)] {
+            assert_eq!(found(&reach.read), expect, "{entries:?} {secret}");
+        }
+        assert_eq!(found(&reach.and_own(&root).change), expect, "{entries:?} {secret}");
+    }
+
+    #[test]
+    fn what_is_secret_is_left_out_of_what_is_given_by_every_name() {
+        secret(&["a", "key"], "key", &["a"]);
+        secret(&["a/b", "etc/app/key", "etc/app/conf"], "etc/app/key", &["a", "etc/app/conf"]);
+        // The link's place is nobody's, either: a file may take it.
+        secret(
+            &["a/b", "etc/x", "etc/key -> ../keys/1", "keys/1", "keys/2"],
+            "etc/key",
+            &["a", "etc/x", "keys/2"],
+        );
+        // As volumes of secrets are laid out, whose inner folder changes.
+        secret(
+            &["s/..1/key", "s/..1/other", "s/..data -> ..1", "s/key -> ..data/key", "t/x"],
+            "s/key",
+            &["s/..1/other", "t"],
+        );
+        // Links that go round in a circle lead nowhere.
+        secret(&["a", "one -> two", "two -> one"], "one", &["a"]);
+        // Nothing lies there yet, nor its folder.
+        secret(&["a", "b/c"], "later/on/key", &["a", "b"]);
+        secret(&["a", "b/c"], "b/key", &["a", "b/c"]);
     }
 }

@@ -23,7 +23,7 @@ impl Place {
     }
 
     fn sandbox(&self) -> Sandbox {
-        let reach = Reach::of_machine(std::slice::from_ref(&self.root)).and_own(&self.own);
+        let reach = Reach::of_machine(std::slice::from_ref(&self.root), &[]).and_own(&self.own);
         let reach = reach.and_programs(&std::env::var("PATH").expect("there is one"));
         Sandbox::new(&reach).expect("a kernel that can")
     }
@@ -99,6 +99,50 @@ fn what_is_hidden_is_out_of_reach() {
         assert!(!said.contains("hunter2"), "{script}: {said}");
     }
     assert_eq!(std::fs::read_to_string(place.root.join("key")).expect("still there"), "hunter2");
+}
+
+/// A secret in a folder that is given: its neighbour is read, it is not, by no name and in no later version.
+#[test]
+fn what_is_secret_stays_so_when_it_is_replaced() {
+    let place = Place::new();
+    let given = place.root.join("given");
+    std::fs::create_dir_all(given.join("sub")).expect("made");
+    for name in ["key", "neighbour", "sub/neighbour"] {
+        std::fs::write(given.join(name), "hunter2").expect("written");
+    }
+    std::os::unix::fs::symlink("key", given.join("link")).expect("linked");
+    let path = std::env::var("PATH").expect("there is one");
+    let hidden = [place.root.clone()];
+    let secret = [given.join("link"), given.join("later")];
+    let reach = Reach::of_machine(&hidden, &secret).and_own(&place.own).and_programs(&path);
+    let sandbox = Sandbox::new(&reach.and_given(&given)).expect("a kernel that can");
+    let reads = |name: &str| {
+        let file = given.join(name);
+        let cat = || Command::new("/bin/cat").arg(file).stderr(Stdio::null()).output();
+        sandbox.inside(cat).expect("walls").expect("a program").stdout == b"hunter2"
+    };
+    assert!(reads("neighbour") && reads("sub/neighbour"), "what lies beside it is given");
+    assert!(!reads("key") && !reads("link"));
+    // A new version takes the name, as those do who change a secret; another takes the link's.
+    for name in ["key", "link", "later"] {
+        std::fs::write(given.join("new"), "hunter2").expect("written");
+        std::fs::rename(given.join("new"), given.join(name)).expect("renamed");
+        assert!(!reads(name), "{name}");
+    }
+    // What cannot be: it goes to where everything is given.
+    std::fs::rename(given.join("key"), given.join("sub/key")).expect("renamed");
+    assert!(reads("sub/key"));
+}
+
+#[test]
+fn what_others_were_given_in_confidence_is_out_of_reach() {
+    let place = Place::new();
+    for script in ["ls /run/user", "ls /run/secrets", "cat /etc/shadow", "ls /etc/ssl/private"] {
+        let (went_well, said) = place.says(script);
+        assert!(!went_well, "{script}: {said}");
+    }
+    let (went_well, said) = place.says("cat /etc/passwd && ls /etc/ssl/certs > list");
+    assert!(went_well, "{said}");
 }
 
 #[test]

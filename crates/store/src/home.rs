@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::blobs::create_folder;
 use crate::engine::Engine;
 use crate::error::StoreError;
-use crate::postgres::{Database, Postgres, journal_of};
+use crate::postgres::{Database, Postgres, journal_of, passwords_file};
 use crate::read;
 use crate::sqlite::{Durability, Sqlite};
 use crate::webhooks;
@@ -68,6 +68,13 @@ pub fn belongs_to(folder: &Path) -> Result<Option<String>, StoreError> {
 /// When the folder does not say, or what it names cannot be read.
 pub fn database_of(folder: &Path) -> Result<Option<Database>, StoreError> {
     said(folder)?.map(|belongs| named(&belongs)).transpose()
+}
+
+/// Files with what lets us in to databases: the one that names the folder's, as far as the folder says, and that
+/// of PostgreSQL's programs, there or not.
+pub fn secret_files(folder: &Path) -> Vec<PathBuf> {
+    let named = said(folder).ok().flatten().and_then(|belongs| belongs.file);
+    named.into_iter().chain(passwords_file()).collect()
 }
 
 /// The database that a variable names; none where it is not set.

@@ -54,6 +54,7 @@ pub use blobs::Blobs;
 pub use error::StoreError;
 pub use home::{
     DATABASE_VARIABLE, attach, belongs_to, database_of, database_of_file, database_of_variable,
+    secret_files,
 };
 pub use logs::Logs;
 pub use outbox::{

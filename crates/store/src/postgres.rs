@@ -33,6 +33,7 @@ use std::time::{Duration, Instant};
 
 pub use address::{AddressError, Database};
 use lease::Lease;
+pub(crate) use password::file as passwords_file;
 pub(crate) use schema::journal_of;
 use session::Connection;
 pub(crate) use session::is_away;

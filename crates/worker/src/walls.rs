@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use protocol::JobSpec;
 use sandbox::{Reach, Sandbox, SandboxError};
@@ -66,9 +67,14 @@ impl Walls {
 fn of_steps(spec: &JobSpec, host: &BTreeMap<String, String>, wanted: &protocol::Walls) -> Reach {
     let paths = &spec.paths;
     let job = Path::new(&*paths.job);
-    let own_home = std::env::home_dir();
-    let hidden = wanted.hidden.iter().map(|it| Path::new(&**it).to_owned()).chain(own_home);
-    let mut reach = Reach::of_machine(&hidden.collect::<Vec<_>>());
+    // A user of a service may be at home in `/`.
+    let own_home = std::env::home_dir().filter(|it| it.parent().is_some());
+    let named = |paths: &[Arc<str>]| -> Vec<PathBuf> {
+        paths.iter().map(|it| PathBuf::from(&**it)).collect()
+    };
+    let mut hidden = named(&wanted.hidden);
+    hidden.extend(own_home);
+    let mut reach = Reach::of_machine(&hidden, &named(&wanted.secret));
     for folder in JOB_FOLDERS {
         reach = reach.and_own(job.join(folder));
     }

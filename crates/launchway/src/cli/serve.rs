@@ -93,6 +93,14 @@ pub(crate) struct ServeArgs {
     pub(crate) log_format: LogFormat,
 }
 
+impl ServeArgs {
+    /// The files that it was given by name. Whatever a flag names as FILE is kept from jobs behind walls: it
+    /// lets somebody in, or may.
+    pub(crate) fn secret_files(&self) -> Vec<PathBuf> {
+        self.database.file.iter().cloned().collect()
+    }
+}
+
 /// How a server's own lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
@@ -297,4 +305,31 @@ pub(crate) enum HookName {
     PreReceive,
     /// After it
     PostReceive,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, FromArgMatches as _};
+
+    use super::*;
+
+    /// A new flag that names a file is not forgotten.
+    #[test]
+    fn every_file_that_a_server_is_given_is_kept_from_jobs() {
+        let command = || ServeArgs::augment_args(clap::Command::new("serve"));
+        let named = |it: &clap::Arg| it.get_value_names().unwrap_or_default().join(" ");
+        let flags: Vec<String> = command()
+            .get_arguments()
+            .filter(|it| named(it) == "FILE")
+            .filter_map(|it| it.get_long().map(str::to_owned))
+            .collect();
+        assert!(flags.contains(&"database-file".to_owned()), "{flags:?}");
+        for flag in flags {
+            let words = ["serve".to_owned(), format!("--{flag}"), "/given".to_owned()];
+            let matches = command().ignore_errors(true).get_matches_from(words);
+            let args = ServeArgs::from_arg_matches(&matches).expect("it reads");
+            let given = PathBuf::from("/given");
+            assert!(args.secret_files().contains(&given), "--{flag} is not in `secret_files`");
+        }
+    }
 }

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
         lock_file: repository.root.join(LOCK_FILE),
         identity: repository.identity.clone(),
         levels: Levels::of(&repository.root),
-        kept_in: KeptIn::default(),
+        kept_in: KeptIn { secret: args.secret_file.iter().cloned().collect(), ..KeptIn::default() },
         terms: Terms::default(),
         width: args.width.map_or_else(processors, NonZeroUsize::get),
     };

@@ -37,6 +37,7 @@ pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
         jobs: args.jobs.map_or_else(processors, NonZeroUsize::get),
         readable: args.sandbox_read.clone(),
         changeable: args.sandbox_write.clone(),
+        secret: walls::secrets(&[]),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         machine,
         say: talk,

@@ -98,7 +98,7 @@ fn with_journal(
         hub: hub.clone(),
         tokens: Arc::clone(&tokens),
         places: machines(args, &data),
-        kept_in: kept_in(args)?,
+        kept_in: kept_in(args, &data)?,
         grace: Duration::from_secs(args.grace),
         away: Duration::from_secs(args.runner_away),
     });
@@ -313,13 +313,14 @@ fn machines(args: &ServeArgs, data: &DataFolder) -> Machines {
 }
 
 /// Which jobs are kept in; what this kernel cannot is said.
-fn kept_in(args: &ServeArgs) -> Result<KeptIn, Failure> {
+fn kept_in(args: &ServeArgs, data: &DataFolder) -> Result<KeptIn, Failure> {
     for (flag, paths) in opened(args) {
         if let Some(path) = paths.iter().find(|path| !path.exists()) {
             let message = format!("{flag} {}: it is not there", path.display());
             return Err(Failure::new(Exit::Usage, message));
         }
     }
+    let secret = store::secret_files(data.state.root()).into_iter().chain(args.secret_files());
     if let Some(note) = walls::note(sandbox::support()) {
         talk(note);
     }
@@ -328,6 +329,7 @@ fn kept_in(args: &ServeArgs) -> Result<KeptIn, Failure> {
         trusted: args.trusted_labels.clone(),
         readable: args.sandbox_read.clone(),
         changeable: args.sandbox_write.clone(),
+        secret: secret.collect(),
     })
 }
 

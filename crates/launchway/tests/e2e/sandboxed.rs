@@ -1,7 +1,7 @@
 //! Jobs behind walls: what a job does everywhere works, what belongs to the server and to others is out of
 //! reach, and only an administrator takes the walls down.
 
-use crate::harness::Place;
+use crate::harness::{Place, wait_until};
 use crate::serving::Serving;
 
 /// Each attack is a line; a line that gets through says so.
@@ -92,6 +92,45 @@ fn a_trusted_label_has_no_walls() {
     for attack in ["journal.db", "refs/heads/evil", "credentials", "kill -0"] {
         assert!(through.contains(attack), "{attack}: {through}");
     }
+}
+
+/// A folder that jobs are given, in which the server's administrator keeps what was given to the server as well.
+#[test]
+fn what_the_server_was_given_in_confidence_is_not_given_on() {
+    let place = Place::with(&[]);
+    let given = place.path("given");
+    std::fs::create_dir_all(given.join("credentials")).expect("folders of ours");
+    for name in ["toolchain", "credentials/smtp", "pgpass.1"] {
+        std::fs::write(given.join(name), "hunter2").expect("a file of ours");
+    }
+    std::os::unix::fs::symlink("pgpass.1", given.join("pgpass")).expect("a link of ours");
+    let variables = vec![
+        ("CREDENTIALS_DIRECTORY", given.join("credentials")),
+        ("PGPASSFILE", given.join("pgpass")),
+        // It is not there yet.
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", given.join("later")),
+    ];
+    let shown = given.display().to_string();
+    let workflow = format!(
+        "on: push\njobs:\n  look:\n    runs-on: ubuntu-latest\n    steps:\n      - run: |\n          cd {shown}\n          \
+         touch $MARKS/began\n          until test -e $MARKS/go; do sleep 0.05; done\n          \
+         for it in toolchain credentials/smtp pgpass pgpass.1 later; do\n            \
+         cat $it > /dev/null 2>&1 && echo $it >> $MARKS/read\n          done; true\n"
+    );
+    let more = ["--sandbox-read", &shown];
+    let serving = Serving::within(place, &workflow, &more, variables);
+    assert_eq!(serving.push().exit, 0);
+    wait_until("the job", || serving.place.path("marks/began").exists());
+    // Whoever changes a secret renames the next one to its place.
+    for (name, place) in [("next", "pgpass.1"), ("next", "later")] {
+        std::fs::write(given.join(name), "hunter2").expect("a file of ours");
+        std::fs::rename(given.join(name), given.join(place)).expect("renamed");
+    }
+    serving.leave("go");
+    let run = serving.ended("1");
+    let log = serving.get("/api/v1/runs/1/jobs/look/log").text;
+    assert_eq!(run["conclusion"], "success", "{log}");
+    assert_eq!(serving.mark("read"), "toolchain\n", "{log}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A server to test with: started, with a bare repository, a work tree that pushes to it, and a token.
 
+use std::path::PathBuf;
 use std::process::Child;
 use std::time::Duration;
 
@@ -16,7 +17,11 @@ pub(crate) struct Serving {
     pub(crate) url: String,
     pub(crate) token: String,
     more: Vec<String>,
+    variables: Variables,
 }
+
+/// What the server finds in its environment.
+pub(crate) type Variables = Vec<(&'static str, PathBuf)>;
 
 /// What came back.
 pub(crate) struct Got {
@@ -31,7 +36,7 @@ impl Got {
     }
 }
 
-fn start(place: &Place, more: &[String]) -> (Child, String) {
+fn start(place: &Place, more: &[String], variables: &Variables) -> (Child, String) {
     let file = |name: &str| std::fs::File::create(place.path(name)).expect("a file of ours");
     let data = place.path("data");
     let mut command = place.launchway(&[
@@ -47,7 +52,7 @@ fn start(place: &Place, more: &[String]) -> (Child, String) {
     ]);
     // Jobs are kept in: what they tell the tests lies in a place that is opened to them.
     command.arg("--sandbox-write").arg(place.path("marks"));
-    command.arg("--data").arg(data).args(more);
+    command.arg("--data").arg(data).args(more).envs(variables.iter().cloned());
     let server = command.stdout(file("served")).stderr(file("said")).spawn().expect("it starts");
     let line = wait_for_line(&place.path("served"));
     (server, line.strip_prefix("serving ").expect("where it serves").to_owned())
@@ -60,8 +65,17 @@ impl Serving {
 
     /// With more arguments of `serve`.
     pub(crate) fn with(workflow: &str, more: &[&str]) -> Serving {
+        Serving::within(Place::with(&[]), workflow, more, Variables::new())
+    }
+
+    /// In a place that was made before, with more in the server's environment.
+    pub(crate) fn within(
+        place: Place,
+        workflow: &str,
+        more: &[&str],
+        variables: Variables,
+    ) -> Serving {
         let more: Vec<String> = more.iter().map(|it| (*it).to_owned()).collect();
-        let place = Place::with(&[]);
         let marks = place.path("marks");
         std::fs::create_dir_all(&marks).expect("a folder of ours");
         let workflow = workflow.replace("$MARKS", &marks.display().to_string());
@@ -69,8 +83,8 @@ impl Serving {
         place.commit();
         let bare = place.path("app.git").display().to_string();
         place.git(&["init", "--quiet", "--bare", "--initial-branch", "main", &bare]);
-        let (server, url) = start(&place, &more);
-        let mut serving = Serving { place, server, url, token: String::new(), more };
+        let (server, url) = start(&place, &more, &variables);
+        let mut serving = Serving { place, server, url, token: String::new(), more, variables };
         wait_until("the first token", || {
             let said = std::fs::read_to_string(serving.place.path("said")).unwrap_or_default();
             let token = said.lines().find_map(|line| line.trim().strip_prefix("launchway_"));
@@ -166,7 +180,7 @@ impl Serving {
     }
 
     pub(crate) fn restart(&mut self) {
-        (self.server, self.url) = start(&self.place, &self.more);
+        (self.server, self.url) = start(&self.place, &self.more, &self.variables);
     }
 
     /// Ends the server as a person does; nothing of it lives on.

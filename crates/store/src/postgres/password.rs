@@ -20,10 +20,7 @@ pub(super) fn of(database: &Database) -> Option<Secret> {
     if let Ok(password) = std::env::var("PGPASSWORD") {
         return Some(Secret::new(password));
     }
-    let path = match std::env::var_os("PGPASSFILE") {
-        Some(path) => PathBuf::from(path),
-        None => PathBuf::from(std::env::var_os("HOME")?).join(".pgpass"),
-    };
+    let path = file()?;
     let about = fs::metadata(&path).ok()?;
     // As libpq: what others may read is no secret, and is not used.
     if !about.is_file() || about.permissions().mode() & 0o077 != 0 || about.len() > FILE_BYTES_MAX {
@@ -33,6 +30,14 @@ pub(super) fn of(database: &Database) -> Option<Secret> {
     let user = database.config.get_user().unwrap_or_default();
     let name = database.config.get_dbname().unwrap_or(user);
     database.hosts().find_map(|(host, port)| found(&text, [&host, &port.to_string(), name, user]))
+}
+
+/// Where passwords are kept for all of PostgreSQL's programs.
+pub(crate) fn file() -> Option<PathBuf> {
+    match std::env::var_os("PGPASSFILE") {
+        Some(path) => Some(PathBuf::from(path)),
+        None => Some(PathBuf::from(std::env::var_os("HOME")?).join(".pgpass")),
+    }
 }
 
 /// The first line that fits: `host:port:database:user:password`, `*` for any.

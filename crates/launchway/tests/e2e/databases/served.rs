@@ -35,8 +35,12 @@ fn a_server_with_its_journal_in_postgresql_loses_nothing() {
     let database = Database::start();
     let named = tempfile::tempdir().unwrap();
     let address = address(named.path(), &database);
-    let mut serving =
-        Serving::with(&LONG.replace("echo it holds on", "env"), &["--database-file", &address]);
+    // A folder that its jobs are given; the file in it that lets into the database is not given with it.
+    let given = named.path().display().to_string();
+    std::fs::write(named.path().join("beside"), "beside it").unwrap();
+    let looks = format!("env; cat {given}/beside {address} || true");
+    let more = ["--database-file", &address, "--sandbox-read", &given];
+    let mut serving = Serving::with(&LONG.replace("echo it holds on", &looks), &more);
     let data = serving.place.path("data");
     assert!(!data.join("journal.db").exists());
     serving.push();
@@ -73,7 +77,8 @@ fn a_server_with_its_journal_in_postgresql_loses_nothing() {
     }
     assert_eq!((serving.mark("first"), serving.mark("after")), ("x\nx\n".into(), "x\nx\n".into()));
     let log = serving.get("/api/v1/runs/1/jobs/long/log").text;
-    assert!(log.contains("GITHUB_RUN_ID=1") && !log.contains(PASSWORD), "{log}");
+    assert!(log.contains("GITHUB_RUN_ID=1") && log.contains("beside it"), "{log}");
+    assert!(log.contains("address: Permission denied") && !log.contains(PASSWORD), "{log}");
 
     // A copy, and another server of it, in a database of its own.
     let copy = serving.place.path("copy").display().to_string();
