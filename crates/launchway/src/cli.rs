@@ -21,7 +21,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use approvals::{ApprovalsCommand, SigningArgs};
+pub(crate) use approvals::{ApprovalsCommand, JobAtServer, SigningArgs};
 pub(crate) use audit::{AuditCommand, AuditFormat};
 pub(crate) use backups::{BackupsCommand, BackupsListArgs, BackupsRestoreArgs};
 pub(crate) use beside::{DifferenceArgs, MigrateArgs, TaskCommand, TaskRunArgs, VerifyArgs};

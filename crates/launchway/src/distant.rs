@@ -333,6 +333,23 @@ impl Client {
         self.made(&format!("/api/v1/repositories/{repository}/dispatches"), wanted)
     }
 
+    /// Jobs that wait at the gate of an environment, the oldest first.
+    pub(crate) fn approvals(&self) -> Result<Vec<Json>, Failure> {
+        let all: Json = self.get("/api/v1/approvals")?;
+        Ok(all["approvals"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Says something at the gate of a job; the gate as it is then.
+    pub(crate) fn answer(&self, run: &str, job: &str, said: &Json) -> Result<Json, Failure> {
+        let path = format!("/api/v1/runs/{run}/jobs/{}/approval", percent(job));
+        self.post(&path, None, said)
+    }
+
+    /// The gate of a job.
+    pub(crate) fn approval(&self, run: &str, job: &str) -> Result<Json, Failure> {
+        self.get(&format!("/api/v1/runs/{run}/jobs/{}/approval", percent(job)))
+    }
+
     /// Its runners, and the jobs that wait for one.
     pub(crate) fn runners(&self) -> Result<Json, Failure> {
         self.get("/api/v1/runners")

@@ -10,16 +10,24 @@ use super::examples;
 /// `launchway approvals`
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum ApprovalsCommand {
-    /// List deployments that wait for people to agree
+    /// List what waits for people to agree: deployments, or the jobs of a server
     #[command(after_help = examples::APPROVALS_LIST)]
-    List(HistoryArgs),
-    /// Show a plan that waits; with --output, a file that can be signed elsewhere
+    List {
+        #[command(flatten)]
+        history: HistoryArgs,
+        /// Jobs of a server that wait at the gate of an environment; LAUNCHWAY_TOKEN holds a token of it
+        #[arg(long, value_name = "URL", conflicts_with = "file")]
+        server: Option<String>,
+    },
+    /// Show a plan that waits, or a job of a server; with --output, a file that can be signed elsewhere
     #[command(after_help = examples::APPROVALS_SHOW)]
     Show {
         #[command(flatten)]
         deployment: DeploymentRef,
+        #[command(flatten)]
+        at: JobAtServer,
         /// Write what is to be signed to this file, for another machine
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with = "server")]
         output: Option<PathBuf>,
     },
     /// Sign a plan with your SSH key, without handing it in
@@ -39,28 +47,47 @@ pub(crate) enum ApprovalsCommand {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Agree: sign and hand in, or hand in what was signed elsewhere
+    /// Agree: sign and hand in, or hand in what was signed elsewhere; on a server as your token's person
     #[command(after_help = examples::APPROVALS_APPROVE)]
     Approve {
         #[command(flatten)]
         deployment: DeploymentRef,
         #[command(flatten)]
+        at: JobAtServer,
+        #[command(flatten)]
         signing: SigningArgs,
         /// What approvals sign wrote; - for standard input
-        #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "group"])]
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "group", "server"])]
         signature: Option<PathBuf>,
+        /// The word that whoever started a job is asked for
+        #[arg(long, value_name = "WORD", requires = "server", conflicts_with = "group")]
+        confirm: Option<String>,
     },
-    /// Say no, which ends the deployment
+    /// Say no, which ends the deployment, or the job
     #[command(after_help = examples::APPROVALS_REJECT)]
     Reject {
         #[command(flatten)]
         deployment: DeploymentRef,
+        #[command(flatten)]
+        at: JobAtServer,
         #[command(flatten)]
         signing: SigningArgs,
         /// Why
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+}
+
+/// A job of a server, where that is what is meant.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct JobAtServer {
+    /// A job of a server instead: DEPLOYMENT is the number of its run; LAUNCHWAY_TOKEN holds a token of
+    /// the server
+    #[arg(long, value_name = "URL", conflicts_with = "file")]
+    pub(crate) server: Option<String>,
+    /// Which job of the run [default: the one that waits, where it is one]
+    #[arg(long, value_name = "JOB", requires = "server")]
+    pub(crate) job: Option<String>,
 }
 
 /// With what, for whom, and how long it counts.
@@ -72,9 +99,9 @@ pub(crate) struct SigningArgs {
     /// For which group [default: the one that still waits, where it is one]
     #[arg(long, value_name = "GROUP")]
     pub(crate) group: Option<String>,
-    /// How long it counts, at most 7d: nothing may begin later
-    #[arg(long = "for", value_name = "TIME", default_value = "24h", value_parser = span)]
-    pub(crate) valid_s: u64,
+    /// How long it counts, at most 7d: nothing may begin later [default: 24h]
+    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    pub(crate) valid_s: Option<u64>,
 }
 
 /// `30m`, `24h`, `7d`, in seconds.

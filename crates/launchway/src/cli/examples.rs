@@ -486,13 +486,15 @@ The next deployment to the same environment finishes it first, too.";
 pub(super) const APPROVALS_LIST: &str = "\
 Examples:
   launchway approvals list
-  launchway approvals list production --format json";
+  launchway approvals list production --format json
+  launchway approvals list --server https://ci.example.com   jobs that wait at a gate";
 
 /// `launchway approvals show`
 pub(super) const APPROVALS_SHOW: &str = "\
 Examples:
   launchway approvals show                        the newest that waits
-  launchway approvals show 12 --output ask.json   for whoever signs on another machine";
+  launchway approvals show 12 --output ask.json   for whoever signs on another machine
+  launchway approvals show 7 --job ship --server https://ci.example.com";
 
 /// `launchway approvals sign`
 pub(super) const APPROVALS_SIGN: &str = "\
@@ -508,12 +510,14 @@ pub(super) const APPROVALS_APPROVE: &str = "\
 Examples:
   launchway approvals approve 12
   launchway approvals approve 12 --group leads --key ~/.ssh/id_ed25519
-  launchway approvals approve 12 --signature 12.approval";
+  launchway approvals approve 12 --signature 12.approval
+  launchway approvals approve 7 --group devops --server https://ci.example.com   a job of run 7";
 
 /// `launchway approvals reject`
 pub(super) const APPROVALS_REJECT: &str = "\
 Examples:
-  launchway approvals reject 12 --reason \"not before the sale\"";
+  launchway approvals reject 12 --reason \"not before the sale\"
+  launchway approvals reject 7 --reason \"not before the sale\" --server https://ci.example.com";
 
 /// `launchway notify list`
 pub(super) const NOTIFY_LIST: &str = "\

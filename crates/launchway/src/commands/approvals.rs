@@ -1,6 +1,7 @@
 //! `launchway approvals`: what waits for people, and what they say to it. A signature is made by the
 //! person's own SSH key, and judged by whoever drives the deployment, not here.
 
+mod distant;
 mod paper;
 
 use std::io::Read as _;
@@ -34,25 +35,19 @@ const LOOK_FAR: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// More than is ever taken: what is too long is refused by name.
 const HANDED_BYTES_MAX: u64 = 64 << 10;
+/// How long an approval counts where nobody says.
+const VALID_S: u64 = 24 * 3_600;
 /// Letters of a reason: it stands on one line of what is signed.
 const REASON_MAX: usize = 500;
 
 pub(crate) fn run(command: &ApprovalsCommand, state: &StateFolder) -> Outcome {
+    if let Some(done) = distant::run(command) {
+        return done;
+    }
     match command {
-        ApprovalsCommand::List(args) => list(args, state),
-        ApprovalsCommand::Show { deployment, output } => {
-            let (.., view) = find(deployment, state)?;
-            let paper = Paper::of(&view)?;
-            match output {
-                Some(path) => {
-                    write(path, &paper.encode())?;
-                    let path = path.display();
-                    talk(&format!("sign it elsewhere: launchway approvals sign --request {path}"));
-                }
-                None if deployment.settings.format == Format::Json => out(&paper.encode()),
-                None => out(&paper.shown(Style::stdout())),
-            }
-            Ok(Exit::Done)
+        ApprovalsCommand::List { history, .. } => list(history, state),
+        ApprovalsCommand::Show { deployment, output, .. } => {
+            show(deployment, output.as_deref(), state)
         }
         ApprovalsCommand::Sign { deployment, signing, request, reject, output } => {
             let (found, paper) = match request {
@@ -78,7 +73,7 @@ pub(crate) fn run(command: &ApprovalsCommand, state: &StateFolder) -> Outcome {
             }
             Ok(Exit::Done)
         }
-        ApprovalsCommand::Approve { deployment, signing, signature } => {
+        ApprovalsCommand::Approve { deployment, signing, signature, .. } => {
             let (found, book, state, view) = find(deployment, state)?;
             let format = deployment.settings.format;
             let text = match signature {
@@ -93,7 +88,7 @@ pub(crate) fn run(command: &ApprovalsCommand, state: &StateFolder) -> Outcome {
             };
             hand_in(&Driver { book: &book, state: &state, found: &found, format }, &view, &text)
         }
-        ApprovalsCommand::Reject { deployment, signing, reason } => {
+        ApprovalsCommand::Reject { deployment, signing, reason, .. } => {
             let (found, book, state, view) = find(deployment, state)?;
             refuse_over(&view)?;
             let format = deployment.settings.format;
@@ -106,6 +101,21 @@ pub(crate) fn run(command: &ApprovalsCommand, state: &StateFolder) -> Outcome {
             )
         }
     }
+}
+
+fn show(which: &DeploymentRef, output: Option<&Path>, state: &StateFolder) -> Outcome {
+    let (.., view) = find(which, state)?;
+    let paper = Paper::of(&view)?;
+    match output {
+        Some(path) => {
+            write(path, &paper.encode())?;
+            let path = path.display();
+            talk(&format!("sign it elsewhere: launchway approvals sign --request {path}"));
+        }
+        None if which.settings.format == Format::Json => out(&paper.encode()),
+        None => out(&paper.shown(Style::stdout())),
+    }
+    Ok(Exit::Done)
 }
 
 /// The deployment that is meant: by its number, else the newest that waits for people.
@@ -223,7 +233,7 @@ fn sign(
     });
     let reason = reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
     // Whole seconds, so that one moment has one text.
-    let expires = Timestamp((now().0 / 1_000 + args.valid_s) * 1_000);
+    let expires = Timestamp((now().0 / 1_000 + args.valid_s.unwrap_or(VALID_S)) * 1_000);
     let text = paper.statement(decision, reason, &gate, expires).text();
     let signature = signing::sign(DEPLOYMENT, &text, args.key.as_deref())?;
     Ok(Handed { text, signature })

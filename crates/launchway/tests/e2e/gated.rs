@@ -4,7 +4,7 @@
 use expect_test::expect;
 use serde_json::{Value as Json, json};
 
-use crate::harness::wait_until;
+use crate::harness::{Said, wait_until};
 use crate::serving::{Got, Serving};
 
 const SETTINGS: &str = "
@@ -227,6 +227,106 @@ fn nobody_agrees_to_their_own_and_what_changes_voids_it() {
     assert!(page.contains("production takes only main; this is other"), "{page}");
     assert_eq!(gated.serving.mark("shipped"), "");
     gated.serving.end();
+}
+
+/// The command says the same as the API: what waits, what counts and what does not, with its exit code.
+#[test]
+fn people_agree_from_where_they_sit() {
+    let gated = Gated::of(SETTINGS);
+    gated.serving.push();
+    gated.waits("1");
+    let url = gated.serving.url.clone();
+    let said = |bearer: &str, args: &[&str]| {
+        let mut command = gated.serving.place.launchway(&["approvals"]);
+        command.args(args).args(["--server", &url]);
+        command.env("LAUNCHWAY_TOKEN", bearer.trim_start_matches("Bearer "));
+        let said = Said::from(command.output().expect("it starts"));
+        // Without what was shown before it.
+        let is_said = |it: &&str| {
+            ["error: ", "hint: ", "no job"].iter().any(|begin| it.starts_with(begin))
+                || [" agrees to ", " is refused"].iter().any(|it_says| it.contains(it_says))
+        };
+        let last: Vec<&str> = said.stderr.lines().filter(is_said).collect();
+        let is_digest = |word: &str| word.trim_end_matches(',').len() >= 40;
+        let plain = |line: &str| -> String {
+            let words = line.split(' ').map(|it| if is_digest(it) { "DIGEST" } else { it });
+            words.collect::<Vec<_>>().join(" ")
+        };
+        let out: Vec<String> = said.stdout.lines().map(plain).collect();
+        format!(
+            "{} {}\n",
+            said.exit,
+            [out, last.iter().map(|it| plain(it)).collect()].concat().join("\n")
+        )
+    };
+    let of = |login: &str| gated.person(login, "approve");
+    let (mona, hubot, lena) = (of("mona"), of("hubot"), of("lena"));
+    let reader = gated.person("kim", "read");
+    let mut told = said(&reader, &["list"]);
+    told += &said(&reader, &["list", "staging"]);
+    told += &said(&mona, &["approve", "1", "--group", "devops"]);
+    told += &said(&reader, &["approve", "1", "--group", "devops"]);
+    told += &said("launchway_none", &["approve", "1", "--group", "devops"]);
+    told += &said(&hubot, &["approve", "1"]);
+    told += &said(&hubot, &["approve", "1", "--group", "sales"]);
+    told += &said(&hubot, &["approve", "1", "--confirm", "production"]);
+    told += &said(&hubot, &["approve", "1", "--job", "test", "--group", "devops"]);
+    told += &said(&hubot, &["approve", "7"]);
+    told += &said(&hubot, &["approve", "1", "--group", "devops"]);
+    told += &said(&hubot, &["approve", "1", "--group", "leads"]);
+    told += &said(&lena, &["approve"]);
+    expect![[r#"
+        0 job ship of run 1 to production, asked for by mona, mona@example.com: 1 of devops (kim, hubot, octocat); so far: nobody yet
+        job ship of run 1 to production, asked for by mona, mona@example.com: 1 of leads (lena, kim); so far: nobody yet
+        0 no job waits for people
+        4 error: mona may not: they requested the run
+        4 error: this token may read; this needs one that may approve
+        4 error: this needs a token: Authorization: Bearer TOKEN
+        hint: LAUNCHWAY_TOKEN holds no token of this server, or it has expired
+        2 error: for which group? --group GROUP
+        hint: there are: devops, leads
+        2 error: nobody of sales is asked
+        hint: there are: devops, leads
+        2 error: that job asks nobody for a word
+        2 error: that job stood at no gate
+        2 error: no job of run 7 waits for people
+        hint: launchway approvals list --server URL says which do
+        0 hubot agrees to ship of run 1; that was the last one wanted there
+        4 error: hubot may not: they are not of the group, or not for this run
+        0 lena agrees to ship of run 1; that was the last one wanted there
+    "#]].assert_eq(&told);
+    assert_eq!(gated.serving.ended("1")["conclusion"], "success");
+    assert_eq!(gated.serving.mark("shipped"), "shipped\n");
+
+    // Another one is refused, as a person and as a program see it.
+    assert_eq!(gated.serving.post("/api/v1/runs/1/rerun", &[], "").status, 201);
+    let what = gated.waits("1.2")["what"].clone();
+    let mut command = gated.serving.place.launchway(&["approvals", "show", "1", "--server", &url]);
+    command.args(["--format", "json"]);
+    command.env("LAUNCHWAY_TOKEN", reader.trim_start_matches("Bearer "));
+    let shown = Said::from(command.output().expect("it starts"));
+    let shown: Json = serde_json::from_str(&shown.stdout).expect(&shown.stderr);
+    assert_eq!((&shown["what"], &shown["job"]), (&what, &json!("ship")));
+    let no = said(&lena, &["reject", "1", "--group", "leads", "--reason", "not today"]);
+    expect![[r#"
+        0 ship of run 1 is refused
+    "#]]
+    .assert_eq(&no);
+    assert_eq!(gated.serving.ended("1.2")["conclusion"], "failure");
+    expect![[r#"
+        0 ship of run 1 of octo/app to production, asked for by mona, first start, mona@example.com
+        commit: DIGEST .github/workflows/ci.yml
+        rules: DIGEST
+        what is agreed to: DIGEST
+        1 of devops (kim, hubot, octocat); so far: nobody yet
+        1 of leads (lena, kim); so far: nobody yet
+        lena rejected: not today
+    "#]]
+    .assert_eq(&said(&lena, &["show", "1", "--job", "ship"]));
+    expect![[r#"
+        2 error: run 1 is over: failure
+    "#]]
+    .assert_eq(&said(&lena, &["approve", "1", "--job", "ship", "--group", "leads"]));
 }
 
 /// The timer is the clock's, and lasts through a kill.

@@ -1,0 +1,274 @@
+//! Approvals of a server (`--server`): its jobs that wait at the gate of an environment. Who agrees is the person
+//! that the token belongs to; the server judges, and writes down what does not count.
+
+use serde_json::{Value as Json, json};
+
+use super::{REASON_MAX, out, talk};
+use crate::cli::{ApprovalsCommand, DeploymentRef, Format, HistoryArgs, JobAtServer, SigningArgs};
+use crate::distant::Client;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::terminal::style::Style;
+
+/// Where the job is, and which is meant.
+struct Meant<'a> {
+    url: &'a str,
+    deployment: &'a DeploymentRef,
+    job: Option<&'a str>,
+}
+
+impl<'a> Meant<'a> {
+    fn of(deployment: &'a DeploymentRef, at: &'a JobAtServer) -> Option<Meant<'a>> {
+        at.server.as_deref().map(|url| Meant { url, deployment, job: at.job.as_deref() })
+    }
+}
+
+/// What is said at a gate.
+#[derive(Clone, Copy)]
+enum Said<'a> {
+    /// Yes, for a group.
+    Yes(Option<&'a str>),
+    /// The word that was asked for.
+    Word(&'a str),
+    /// No.
+    No { group: Option<&'a str>, reason: &'a str },
+}
+
+/// What is asked of a server; none where it is asked of no server.
+pub(super) fn run(command: &ApprovalsCommand) -> Option<Outcome> {
+    match command {
+        ApprovalsCommand::List { history, server } => {
+            server.as_deref().map(|url| list(history, url))
+        }
+        ApprovalsCommand::Show { deployment, at, .. } => {
+            Meant::of(deployment, at).map(|meant| show(&meant))
+        }
+        ApprovalsCommand::Sign { .. } => None,
+        ApprovalsCommand::Approve { deployment, at, signing, confirm, .. } => {
+            let group = signing.group.as_deref();
+            let said = confirm.as_deref().map_or(Said::Yes(group), Said::Word);
+            Meant::of(deployment, at).map(|meant| agree(&meant, signing, said))
+        }
+        ApprovalsCommand::Reject { deployment, at, signing, reason } => {
+            let said = Said::No { group: signing.group.as_deref(), reason };
+            Meant::of(deployment, at).map(|meant| agree(&meant, signing, said))
+        }
+    }
+}
+
+fn list(args: &HistoryArgs, url: &str) -> Outcome {
+    let waiting = Client::of(url)?.approvals()?;
+    let is_wanted = |it: &&Json| {
+        args.of.environment.as_deref().is_none_or(|wanted| it["environment"] == wanted)
+    };
+    let mut any = false;
+    for it in waiting.iter().filter(is_wanted).take(args.limit.max(1)) {
+        for gate in people(it) {
+            any = true;
+            if args.of.settings.format == Format::Json {
+                out(&line(it, gate).to_string());
+                continue;
+            }
+            let (run, job) = (&it["run"], text(&it["job"]));
+            let (environment, by) = (text(&it["environment"]), names(&it["asked_by"]));
+            out(&format!(
+                "job {job} of run {run} to {environment}, asked for by {by}: {}",
+                wanted(gate)
+            ));
+        }
+    }
+    if !any {
+        talk("no job waits for people");
+    }
+    Ok(Exit::Done)
+}
+
+fn show(meant: &Meant<'_>) -> Outcome {
+    let (_, gate) = find(meant)?;
+    match meant.deployment.settings.format {
+        Format::Json => out(&gate.to_string()),
+        Format::Human | Format::Github => out(shown(&gate, Style::stdout()).trim_end()),
+    }
+    Ok(Exit::Done)
+}
+
+/// Shows what waits, and says what the person says about exactly that.
+fn agree(meant: &Meant<'_>, signing: &SigningArgs, said: Said<'_>) -> Outcome {
+    refuse_key(signing)?;
+    let (client, waiting) = find(meant)?;
+    let (run, job) = (format!("{}.{}", waiting["run"], waiting["attempt"]), text(&waiting["job"]));
+    let key = match said {
+        Said::Yes(group) | Said::No { group, .. } => gate_of(&waiting, group)?,
+        Said::Word(_) => asks_for_word(&waiting)?,
+    };
+    let mut body = json!({ "gate": key, "what": waiting["what"] });
+    match said {
+        Said::Yes(_) => body["decision"] = json!("approve"),
+        Said::Word(word) => {
+            body["decision"] = json!("confirm");
+            body["word"] = json!(word);
+        }
+        Said::No { reason, .. } => {
+            body["decision"] = json!("reject");
+            body["reason"] = json!(reason.chars().take(REASON_MAX).collect::<String>());
+        }
+    }
+    talk(shown(&waiting, Style::stderr()).trim_end());
+    let job_of_run = format!("{job} of run {}", waiting["run"]);
+    let now = client.answer(&run, &job, &body)?;
+    if matches!(said, Said::No { .. }) {
+        talk(&format!("{job_of_run} is refused"));
+        return Ok(Exit::Done);
+    }
+    let gate = people(&now).find(|it| it["gate"] == json!(key));
+    let by = gate.and_then(|it| it["agreed"].as_array()?.last().map(text)).unwrap_or_default();
+    let is_full = gate.is_some_and(|it| have(it) >= count(it));
+    let rest = if is_full { "; that was the last one wanted there" } else { "" };
+    talk(&format!("{by} agrees to {job_of_run}{rest}"));
+    Ok(Exit::Done)
+}
+
+/// Who agrees on a server is whose token it is; nothing is signed.
+fn refuse_key(signing: &SigningArgs) -> Result<(), Failure> {
+    for (is_given, flag, why) in [
+        (signing.key.is_some(), "--key", "your token says who you are"),
+        (signing.valid_s.is_some(), "--for", "what is said there counts until the job begins"),
+    ] {
+        if is_given {
+            let message = format!("{flag} cannot be used with --server: {why}");
+            return Err(Failure::new(Exit::Usage, message));
+        }
+    }
+    Ok(())
+}
+
+/// The job that is meant, as its gate is now.
+fn find(meant: &Meant<'_>) -> Result<(Client, Json), Failure> {
+    let client = Client::of(meant.url)?;
+    if let (Some(run), Some(job)) = (meant.deployment.id, meant.job) {
+        let gate = client.approval(&run.to_string(), job)?;
+        return Ok((client, gate));
+    }
+    let is_of = |it: &Json| {
+        meant.deployment.id.is_none_or(|run| it["run"] == run)
+            && meant.job.is_none_or(|job| it["job"] == job)
+    };
+    let waiting: Vec<Json> = client.approvals()?.into_iter().filter(is_of).collect();
+    let none = || {
+        let which = meant.deployment.id.map(|run| format!(" of run {run}")).unwrap_or_default();
+        Failure::new(Exit::Usage, format!("no job{which} waits for people"))
+            .hint("launchway approvals list --server URL says which do")
+    };
+    // Of one run, none is as good as the other; of all, the newest, as with deployments.
+    if let (Some(_), [_, _, ..]) = (meant.deployment.id, waiting.as_slice()) {
+        let jobs: Vec<String> = waiting.iter().map(|it| text(&it["job"])).collect();
+        return Err(Failure::new(Exit::Usage, "which job? --job JOB")
+            .hint(format!("there are: {}", jobs.join(", "))));
+    }
+    let newest = waiting.into_iter().next_back().ok_or_else(none)?;
+    Ok((client, newest))
+}
+
+/// The gate of a group, or of the only one that still waits.
+fn gate_of(waiting: &Json, group: Option<&str>) -> Result<String, Failure> {
+    let groups: Vec<&Json> = people(waiting).filter(|it| it["kind"] == "approval").collect();
+    let known = || {
+        let names: Vec<String> = groups.iter().map(|it| text(&it["group"])).collect();
+        if names.is_empty() {
+            "no group is asked".to_owned()
+        } else {
+            format!("there are: {}", names.join(", "))
+        }
+    };
+    let open: Vec<&&Json> = groups.iter().filter(|it| have(it) < count(it)).collect();
+    match (group, open.as_slice()) {
+        // Whether it still waits is the server's to say, and is written down there.
+        (Some(group), _) => {
+            groups.iter().find(|it| it["group"] == group).map(|it| text(&it["gate"])).ok_or_else(
+                || Failure::new(Exit::Usage, format!("nobody of {group} is asked")).hint(known()),
+            )
+        }
+        (None, [one]) => Ok(text(&one["gate"])),
+        (None, _) => Err(Failure::new(Exit::Usage, "for which group? --group GROUP").hint(known())),
+    }
+}
+
+fn asks_for_word(waiting: &Json) -> Result<String, Failure> {
+    let gate = people(waiting).find(|it| it["kind"] == "confirm");
+    let none = || Failure::new(Exit::Usage, "that job asks nobody for a word");
+    gate.map(|it| text(&it["gate"])).ok_or_else(none)
+}
+
+/// Gates at which people say something; the clock opens the others.
+fn people(waiting: &Json) -> impl Iterator<Item = &Json> {
+    let gates = waiting["gates"].as_array().map_or(&[][..], Vec::as_slice);
+    gates.iter().filter(|it| it["kind"] != "wait")
+}
+
+fn have(gate: &Json) -> u64 {
+    gate["agreed"].as_array().map_or(0, |it| it.len() as u64)
+}
+
+fn count(gate: &Json) -> u64 {
+    gate["count"].as_u64().unwrap_or(1)
+}
+
+/// What a gate wants, and what it has.
+fn wanted(gate: &Json) -> String {
+    let have = if have(gate) == 0 { "nobody yet".to_owned() } else { names(&gate["agreed"]) };
+    if gate["kind"] == "confirm" {
+        return format!("who asked for it confirms; so far: {have}");
+    }
+    let (group, members) = (text(&gate["group"]), names(&gate["members"]));
+    format!("{} of {group} ({members}); so far: {have}", count(gate))
+}
+
+/// A line of JSON, with the names that a deployment's has.
+fn line(it: &Json, gate: &Json) -> Json {
+    json!({
+        "run": it["run"], "attempt": it["attempt"], "job": it["job"], "repository": it["repository"],
+        "environment": it["environment"], "by": names(&it["asked_by"]), "gate": gate["gate"],
+        "group": gate["group"], "wanted": count(gate), "signed": gate["agreed"],
+        "may": gate["members"], "waiting_at_ms": it["since_ms"], "hash": it["what"],
+    })
+}
+
+fn shown(it: &Json, style: Style) -> String {
+    let job = style.bold(&format!("{} of run {}", text(&it["job"]), it["run"]));
+    let mut lines = vec![
+        format!(
+            "{job} of {} to {}, asked for by {}",
+            text(&it["repository"]),
+            text(&it["environment"]),
+            names(&it["asked_by"])
+        ),
+        format!("commit: {}, {}", text(&it["commit"]), text(&it["workflow"])),
+        format!("rules: {}", text(&it["rules"])),
+        format!("what is agreed to: {}", text(&it["what"])),
+    ];
+    lines.extend(it["shut"].as_str().map(|why| format!("shut: {}", plain(why))));
+    lines.extend(people(it).map(wanted));
+    let answers = it["answers"].as_array().map_or(&[][..], Vec::as_slice);
+    lines.extend(answers.iter().map(|said| {
+        let why = ["reason", "why"].iter().find_map(|key| said[key].as_str());
+        let why = why.map(|why| format!(": {}", plain(why))).unwrap_or_default();
+        format!("{} {}{why}", text(&said["by"]), text(&said["said"]))
+    }));
+    if !it["opened_at_ms"].is_null() {
+        lines.push("its gate is open".to_owned());
+    }
+    lines.join("\n")
+}
+
+fn names(list: &Json) -> String {
+    let names = list.as_array().map_or(&[][..], Vec::as_slice);
+    names.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+fn text(value: &Json) -> String {
+    plain(value.as_str().unwrap_or_default())
+}
+
+/// What others wrote does not steer the terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
+}
