@@ -79,6 +79,16 @@ pub struct TestResult {
     pub time_ms: Option<u64>,
 }
 
+impl TestResult {
+    /// Its name behind its class, or its suite where it has none.
+    pub fn full_name(&self) -> String {
+        let of = if self.class.is_empty() { &self.suite } else { &self.class };
+        let parts = [of.as_str(), self.name.as_str()];
+        let parts: Vec<&str> = parts.into_iter().filter(|it| !it.is_empty()).collect();
+        parts.join(" \u{203a} ")
+    }
+}
+
 /// Lines that ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunCoverage {

@@ -7,7 +7,9 @@
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use forge::{Check, CommitStatus, Credentials, GitHub, JobDeployment, Proven, Said, Told};
+use forge::{
+    Check, CommitStatus, Credentials, FailedTest, GitHub, JobDeployment, Proven, Said, Told,
+};
 use mask::Secret;
 use model_github::{Front, Pull};
 use serde_json::{Value as Json, json};
@@ -50,6 +52,11 @@ fn calls(github: &GitHub) {
         json!({ "path": "src/a.rs", "start_line": number, "end_line": number, "start_column": 1,
             "end_column": 2, "annotation_level": "failure", "message": "x", "title": "y" })
     };
+    let test = FailedTest {
+        job: "build".to_owned(),
+        name: "Shelf \u{203a} loses".to_owned(),
+        place: Some(("src/shelf.py".to_owned(), 7)),
+    };
     for (status, conclusion, annotations) in
         [("queued", None, 0), ("in_progress", None, 0), ("completed", Some("timed_out"), 60)]
     {
@@ -66,7 +73,7 @@ fn calls(github: &GitHub) {
             head: HEAD.to_owned(),
             name: "ci / build (push)".to_owned(),
             body,
-            annotations: (1..=annotations).map(annotation).collect(),
+            annotations: (1..=annotations).map(annotation).chain(test.annotation()).collect(),
         };
         told.check(github, "octo/app", &check).expect("it takes it");
     }

@@ -4,6 +4,7 @@
 //!   webhook.rs    is it GitHub's? is it fresh?           (pure)     body, headers -> Proven
 //!   said.rs       what happened there                    (pure)     Proven -> Said
 //!   owed.rs       what GitHub is owed of a run           (pure)     RunView -> checks, statuses, deployments
+//!   failed_tests.rs  where tests stand that failed  (pure)
 //!   words.rs      what stands in checks and comments     (pure)
 //!   api.rs        one call: signed in, limited, said     (network)
 //!   token.rs      who we are: an app's key, or a token
@@ -15,6 +16,7 @@
 //! error.
 
 mod api;
+mod failed_tests;
 mod owed;
 mod said;
 mod tell;
@@ -23,6 +25,7 @@ mod webhook;
 mod words;
 
 pub use api::{Answered, ForgeError, GitHub, Method};
+pub use failed_tests::{FailedTest, FailedTests, place};
 pub use owed::{Check, CommitStatus, JobDeployment, Subject, checks, deployments, statuses};
 pub use said::{PullRequest, Said, read};
 pub use tell::Told;

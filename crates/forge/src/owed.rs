@@ -6,6 +6,7 @@ use event::{AnnotationLevel, Conclusion, Status, Timestamp};
 use serde_json::{Value as Json, json};
 use views::{AnnotationView, JobView, RunView};
 
+use crate::failed_tests::{self, FailedTest, FailedTests};
 use crate::words;
 
 /// What a run is about, beside what its view says.
@@ -58,9 +59,15 @@ pub struct JobDeployment {
     pub body: Json,
 }
 
-/// The checks of a run: one for each job that has a worker of its own.
-pub fn checks(view: &RunView, subject: &Subject) -> Vec<Check> {
-    own_jobs(view).map(|job| check(view, job, subject)).collect()
+/// The checks of a run: one for each job that has a worker of its own. `failed` are the tests that did, as the
+/// reports of a run that is over say.
+pub fn checks(view: &RunView, subject: &Subject, failed: &FailedTests) -> Vec<Check> {
+    let of = |job: &JobView| {
+        let is_its = |it: &&FailedTest| it.job == job.key.as_str();
+        let tests: Vec<&FailedTest> = failed.listed.iter().filter(is_its).collect();
+        check(view, job, (subject, &tests, failed.unlisted))
+    };
+    own_jobs(view).map(of).collect()
 }
 
 /// The same as statuses.
@@ -121,7 +128,11 @@ fn key(view: &RunView, job: &JobView) -> String {
     format!("launchway:run/{}/{}:{}", view.header.run, view.header.attempt, job.key)
 }
 
-fn check(view: &RunView, job: &JobView, subject: &Subject) -> Check {
+fn check(
+    view: &RunView,
+    job: &JobView,
+    (subject, tests, unlisted): (&Subject, &[&FailedTest], u64),
+) -> Check {
     // Only GitHub's own app may say that one waits.
     let status = match job.status {
         Status::Queued | Status::Waiting => "queued",
@@ -136,7 +147,7 @@ fn check(view: &RunView, job: &JobView, subject: &Subject) -> Check {
         "status": status,
         "output": {
             "title": words::cut(&words::title(job), words::TITLE_MAX),
-            "summary": words::summary(view, job, subject),
+            "summary": words::summary(view, job, (subject, tests, unlisted)),
         },
     });
     if let Some(at) = job.started_at {
@@ -149,7 +160,9 @@ fn check(view: &RunView, job: &JobView, subject: &Subject) -> Check {
         }
     }
     let is_over = job.conclusion.is_some();
-    let annotations = job.annotations.iter().filter(|_| is_over).map(annotation).collect();
+    // Those of tests come last: the run's reports are read when it is over, and what stands there stays.
+    let own = job.annotations.iter().filter(|_| is_over).map(annotation);
+    let annotations = own.chain(failed_tests::annotations(tests)).collect();
     Check { key: key(view, job), head: subject.head.clone(), name, body, annotations }
 }
 

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use event::{Conclusion, WaitReason};
 use views::{JobView, RunView};
 
+use crate::failed_tests::{self, FailedTest};
 use crate::owed::Subject;
 
 /// GitHub's limits, in bytes.
@@ -72,8 +73,14 @@ fn failed(conclusion: Option<Conclusion>) -> bool {
 }
 
 /// The steps of a job, and where its log is.
-pub(crate) fn summary(view: &RunView, job: &JobView, subject: &Subject) -> String {
+pub(crate) fn summary(
+    view: &RunView,
+    job: &JobView,
+    (subject, tests, unlisted): (&Subject, &[&FailedTest], u64),
+) -> String {
     let mut text = format!("[Log and details]({})\n", page(subject, view, Some(job)));
+    let tests_page = format!("{}/tests", page(subject, view, None));
+    text.push_str(&failed_tests::summary(tests, unlisted, &tests_page));
     if !job.steps.is_empty() && job.conclusion.is_some() {
         text.push_str("\n| step | |\n|---|---|\n");
         for step in &job.steps {
@@ -121,7 +128,7 @@ pub fn comment_marker(repository: &str, number: u64) -> String {
 }
 
 /// Text that is text in Markdown: no link, no person who is called, no cell that ends.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::new();
     for it in text.chars() {
         match it {

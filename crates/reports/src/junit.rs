@@ -128,11 +128,19 @@ fn case(element: &Element, suite: Option<&Suite>) -> TestCase {
         class: element.get("classname").map(name).unwrap_or_default(),
         name: element.get("name").map(name).unwrap_or_default(),
         file: element.get("file").map(name).or_else(|| suite.and_then(|it| it.file.clone())),
-        line: element.get("line").and_then(|it| it.parse().ok()),
+        line: element
+            .get("line")
+            .and_then(|it| it.parse().ok())
+            .map(|line| first_line(line, suite)),
         outcome: if is_off { Outcome::Skipped } else { Outcome::Passed },
         is_retried: false,
         time_ms: element.get("time").and_then(time_ms),
     }
+}
+
+/// pytest calls the first line of a file 0.
+fn first_line(line: u32, suite: Option<&Suite>) -> u32 {
+    if suite.is_some_and(|it| it.name == "pytest") { line.saturating_add(1) } else { line }
 }
 
 /// Seconds, some with commas between thousands.

@@ -58,6 +58,16 @@ fn tests_of_nested_suites_with_their_places() {
 }
 
 #[test]
+fn pytest_counts_lines_from_zero() {
+    check(
+        r#"<testsuites><testsuite name="pytest"><testcase classname="a" name="b" file="a.py" line="0"/></testsuite></testsuites>"#,
+        expect![[r#"
+            pytest | a | b: passed a.py:1
+        "#]],
+    );
+}
+
+#[test]
 fn what_passed_when_it_was_run_again() {
     check(
         r#"<testsuite name="s">

@@ -180,6 +180,19 @@ impl Repository {
         Ok(ask(&self.root, &["cat-file", "blob", &name])?.map(|text| text + "\n"))
     }
 
+    /// The names of all files of a commit, in order; none where there is no such commit.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn names_at(path: &Path, commit: &str) -> Result<Option<Vec<String>>, RepositoryError> {
+        // A name that git would read as an option is none of a commit.
+        if !commit.bytes().all(|it| it.is_ascii_hexdigit()) {
+            return Ok(None);
+        }
+        let names = ask(path, &["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit])?;
+        Ok(names.map(|names| names.split_terminator('\0').map(str::to_owned).collect()))
+    }
+
     /// The last commit of the default branch, by its name; none where there is none yet.
     ///
     /// # Errors

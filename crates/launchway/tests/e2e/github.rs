@@ -386,6 +386,58 @@ fn checks_deployments_and_the_comment_stand_there_once() {
     it.end();
 }
 
+const TESTED: &str = r#"
+on: push
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    defaults: { run: { working-directory: api } }
+    steps:
+      - uses: actions/checkout@v4
+      - run: |
+          echo "::error file=api/shelf.py,line=1::first"
+          echo '<testsuite name="pytest"><testcase classname="tests.Shelf" name="loses" file="tests/test_shelf.py" line="6"><failure/></testcase><testcase classname="Shelf" name="is gone" file="gone.py" line="3"><error/></testcase><testcase classname="Shelf" name="has no line" file="shelf.py"><failure/></testcase><testcase classname="Shelf" name="adds" file="shelf.py" line="1"/></testsuite>' > junit.xml
+      - uses: actions/upload-artifact@v4
+        with: { name: reports, path: api/junit.xml }
+      - run: exit 1
+"#;
+
+/// Tests that failed stand at their place, where a report says one that the commit has; the others are named.
+#[test]
+fn failed_tests_are_annotations_where_they_stand() {
+    let it = Connected::of(&[("tested.yml", TESTED)], true, &[]);
+    for file in ["api/shelf.py", "api/tests/test_shelf.py"] {
+        it.place.write(file, "x");
+    }
+    it.place.commit();
+    it.push("main");
+    let is_told = |check: &Json| {
+        let summary = check["output"]["summary"].as_str().unwrap_or_default();
+        check["status"] == "completed" && summary.contains("failed](")
+    };
+    let after = it.stands(|it| {
+        let all = it.checks.iter().all(|it| is_told(it) && it["output"]["annotations_count"] == 3);
+        all && !it.checks.is_empty()
+    });
+    let told = after.annotations.values().flatten().map(|it| {
+        format!("{}:{} {} {}\n", it["path"], it["start_line"], it["title"], it["message"])
+    });
+    expect![[r#"
+        "api/shelf.py":1 null "first"
+        ".github":1 null "Process completed with exit code 1."
+        "api/tests/test_shelf.py":7 "Test failed" "tests.Shelf › loses"
+    "#]]
+    .assert_eq(&told.collect::<String>());
+    let summary = after.checks[0]["output"]["summary"].as_str().expect("text");
+    let tests: Vec<&str> = summary.lines().filter(|it| it.starts_with("- ")).collect();
+    expect![[r#"
+        - Shelf › has no line
+        - Shelf › is gone
+        - tests.Shelf › loses, api/tests/test_shelf.py:7"#]]
+    .assert_eq(&tests.join("\n"));
+    it.end();
+}
+
 const SECRETIVE: &str = r#"
 on: pull_request
 permissions: write-all

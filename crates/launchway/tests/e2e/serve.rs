@@ -709,7 +709,9 @@ fn reports_among_the_artifacts_are_told_and_a_copy_makes_the_same_server() {
         assert!(page.contains(&part), "{part}: {page}");
     }
     assert!(!page.contains("hunter2") && !page.contains("<b>loses"), "{page}");
-    assert!(serving.get("/runs/1.1").text.contains("href=\"/runs/1.1/tests\""));
+    let run = serving.get("/runs/1.1").text;
+    assert!(run.contains("href=\"/runs/1.1/tests\"") && run.contains("shelf.py:7 · test"), "{run}");
+    assert!(run.contains("Failed tests") && !run.contains("<b>loses"), "{run}");
     assert!(serving.get("/insights/tests").text.contains("None is known."));
     assert_eq!(serving.ask("GET", "/api/v1/runs/1/tests", &[], "").status, 401);
     assert_eq!(serving.get("/api/v1/runs/9/tests").status, 404);

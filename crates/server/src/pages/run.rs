@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use event::{Annotation, Attempt, Conclusion, Status, StreamId, Timestamp};
+use figures::TestResult;
 use serde::Deserialize;
 use views::{JobView, RunView, StepView};
 
@@ -20,6 +21,9 @@ use crate::words::{Moment, State as RunState, run_href, size, stream_href};
 
 /// Annotations that are shown; a linter can give thousands, and the log has them all.
 const ANNOTATIONS_MAX: usize = 100;
+
+/// Tests that failed, likewise; their own page has more.
+const FAILED_TESTS_MAX: usize = 20;
 
 #[derive(Template)]
 #[template(path = "run.html")]
@@ -47,6 +51,8 @@ struct RunPage {
     graph: Option<String>,
     jobs: Vec<JobLine>,
     annotations: Vec<AnnotationLine>,
+    failed_tests: Vec<AnnotationLine>,
+    failed_tests_more: u64,
     notes: Vec<String>,
     artifacts: Vec<ArtifactLine>,
 }
@@ -127,6 +133,7 @@ impl RunPage {
         let here = run_href(header.run, header.attempt);
         let git_ref = &*header.git_ref;
         let frame = Frame::new(Some(who), "runs");
+        let (failed_tests, failed_tests_more) = failed_tests(app, stream, view)?;
         Ok(RunPage {
             frame: if is_over { frame } else { frame.live(format!("/live{here}")) },
             number: header.run.to_string(),
@@ -150,6 +157,8 @@ impl RunPage {
             graph: graph::svg(view, |job| href(view, job), |job| job_state(job, is_attended)),
             jobs: job_lines(view, is_attended, now),
             annotations: annotations(view),
+            failed_tests,
+            failed_tests_more,
             notes: view.notes.iter().map(|note| note.note.as_str().to_owned()).collect(),
             artifacts: artifacts(view),
             href: here,
@@ -242,6 +251,32 @@ fn annotations(view: &RunView) -> Vec<AnnotationLine> {
         annotations.into_iter().map(move |it| annotation(&it.annotation, &name))
     };
     view.jobs.iter().flat_map(of_job).take(ANNOTATIONS_MAX).collect()
+}
+
+/// The tests that failed, as the reports of a run that is over say, and how many more did.
+fn failed_tests(
+    app: &App,
+    stream: StreamId,
+    view: &RunView,
+) -> Result<(Vec<AnnotationLine>, u64), Problem> {
+    if view.conclusion.is_none() || view.artifacts.is_empty() {
+        return Ok((Vec::new(), 0));
+    }
+    let told = app.figures.run_tests(&app.store, stream)?.unwrap_or_default();
+    let line = |it: &TestResult| {
+        let line = it.line.map(|line| format!(":{line}")).unwrap_or_default();
+        let place = [format!("{}{line}", it.file), it.job.clone()];
+        let is_named = [!it.file.is_empty(), true];
+        let place = place.into_iter().zip(is_named).filter(|it| it.1).map(|it| it.0);
+        AnnotationLine {
+            level: "error",
+            text: it.full_name(),
+            place: place.collect::<Vec<_>>().join(" · "),
+        }
+    };
+    let shown: Vec<AnnotationLine> = told.failed.iter().take(FAILED_TESTS_MAX).map(line).collect();
+    let all = told.counts.failed + told.counts.errored;
+    Ok((shown, all.saturating_sub(FAILED_TESTS_MAX as u64)))
 }
 
 fn annotation(annotation: &Annotation, job: &str) -> AnnotationLine {

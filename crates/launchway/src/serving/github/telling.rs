@@ -6,13 +6,16 @@
 //! the last few runs again, which changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use event::{RunEvent, RunRequest, Seq, StreamId};
-use forge::{ForgeError, Subject, Told};
+use figures::{Figures, TestResult};
+use forge::{FailedTest, FailedTests, ForgeError, Subject, Told};
 use ports::Journal as _;
+use repository::Repository;
 use serde::{Deserialize, Serialize};
 use store::Store;
 use views::RunView;
@@ -56,6 +59,8 @@ struct Place {
 #[derive(Clone)]
 struct Of {
     repository: String,
+    /// Where its commits are here.
+    path: PathBuf,
     workflow: Arc<str>,
     subject: Subject,
 }
@@ -178,7 +183,8 @@ impl Work<'_> {
         let Some(view) = self.view(stream)? else { return Ok(()) };
         let (github, repository) = (&link.github, &of.repository);
         if github.is_app() {
-            for check in forge::checks(&view, &of.subject) {
+            let tests = self.failed_tests(&view, stream, &of);
+            for check in forge::checks(&view, &of.subject, &tests) {
                 let told = self.told.check(github, repository, &check);
                 self.settled(told, repository, "checks")?;
             }
@@ -200,6 +206,41 @@ impl Work<'_> {
         let text = forge::comment(&marker, &runs);
         let told = self.told.comment(github, repository, number, (&marker, &text));
         self.settled(told, repository, "comments")
+    }
+
+    /// The tests that failed, as the reports of a run that is over say; each where it stands in the commit.
+    fn failed_tests(&mut self, view: &RunView, stream: StreamId, of: &Of) -> FailedTests {
+        if view.conclusion.is_none() || view.artifacts.is_empty() {
+            return FailedTests::default();
+        }
+        let telling = self.telling;
+        let read = || -> anyhow::Result<FailedTests> {
+            let figures = Figures::open(telling.data.state.root())?;
+            let told = figures.run_tests(&telling.store, stream)?.unwrap_or_default();
+            if told.failed.is_empty() {
+                return Ok(FailedTests::default());
+            }
+            let files = Repository::names_at(&of.path, &view.header.commit)?.unwrap_or_default();
+            let failed = |it: TestResult| FailedTest {
+                place: it
+                    .line
+                    .filter(|line| *line > 0)
+                    .and_then(|line| Some((forge::place(&files, &of.repository, &it.file)?, line))),
+                name: it.full_name(),
+                job: it.job,
+            };
+            let all = told.counts.failed + told.counts.errored;
+            let unlisted = all.saturating_sub(told.failed.len() as u64);
+            Ok(FailedTests { listed: told.failed.into_iter().map(failed).collect(), unlisted })
+        };
+        // How the jobs ended is told without them, rather than not at all.
+        read().unwrap_or_else(|error| {
+            self.say(
+                &format!("tests:{stream}"),
+                &format!("the tests of a run are not told: {error:#}"),
+            );
+            FailedTests::default()
+        })
     }
 
     /// What GitHub will not take is said, once, and left; what it may take later is tried again.
@@ -301,6 +342,7 @@ impl Work<'_> {
         let head = head.filter(|_| is_pull).unwrap_or(&request.change.commit).to_owned();
         Ok(Some(Of {
             repository: connected.name,
+            path: connected.path,
             workflow: Arc::clone(&request.workflow.path),
             subject: Subject {
                 head,
