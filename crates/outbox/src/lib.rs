@@ -1,4 +1,4 @@
-//! What others are owed, sent until they have it: messages to people, checks to a forge.
+//! What others are owed, sent until they have it: messages to people.
 //!
 //! ```text
 //!   journal ──▶ Post::owed ──▶ rows of the store ──▶ courier.rs ──▶ Post::look, Post::send ──▶ the world
@@ -12,6 +12,9 @@
 //! hears of it, so whoever is killed in between leaves a row that says "nobody knows". The next one
 //! looks first, where the receiver lets itself be asked; where it does not, it is sent once more,
 //! under the same key.
+//!
+//! Each row is something that was said once. A state that is to stand somewhere, whatever was said before,
+//! needs none: it is computed and compared, as a forge's checks are.
 //!
 //! A receiver that does not answer is left alone for a while, with all that is owed to it; the others
 //! do not notice. What is refused is given up at once and says why.

@@ -34,6 +34,7 @@
 mod blobs;
 mod engine;
 mod error;
+mod group;
 mod home;
 mod logs;
 mod outbox;

@@ -20,7 +20,7 @@ use crate::reader::Reader;
 use crate::references;
 use crate::sqlite::Durability;
 use crate::write::Refusal;
-use crate::writer::{Answer, Request, Writer};
+use crate::writer::{self, Answer, Request, Writer};
 
 /// How often a server says that it lives: it may miss two of three.
 pub const RENEW_SECONDS: u64 = 10;
@@ -48,7 +48,7 @@ impl Store {
         let engine = home::journal(folder, durability)?;
         let session = engine.writer()?;
         let reader = Reader::over(Arc::clone(&engine), engine.reader()?);
-        let writer = Writer::start(Arc::clone(&engine), session)
+        let writer = writer::start(Arc::clone(&engine), session)
             .map_err(|source| StoreError::from_io("start the writer of", engine.place(), source))?;
         let blobs = Blobs::open(&folder.join("blobs"), durability)?;
         let logs = Logs::open(&folder.join("logs"))?;

@@ -1,26 +1,23 @@
 //! What others hand in, each once, whatever they do: webhooks that wait until they are acted upon.
 //!
 //! There is a row for each, in `deliveries.db` or the folder's database; its body goes when it was acted upon, its id stays as long as
-//! somebody could hand it in again. A webhook is answered when it is on the disk. One thread writes,
-//! and what comes meanwhile is committed together, so a thousand at once cost a few commits.
+//! somebody could hand it in again. A webhook is answered when it is on the disk. One thread writes
+//! (`group.rs`), so a thousand at once cost a few commits.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 
 use event::{Digest, Timestamp};
 
 use crate::blobs::create_folder;
 use crate::engine::{Engine, Fault, Patience, Purpose, Session, values};
 use crate::error::StoreError;
+use crate::group::{Commit, Group, Limits};
 use crate::home;
 use crate::reader::Reader;
 
-/// Webhooks that wait to be written; whoever comes then waits to be let in.
-const QUEUE_MAX: usize = 256;
-/// In one commit: bounds how long the first of them waits, and what it costs to lose it.
-const GROUP_MAX: usize = 128;
+/// A body may have 25 MB: fewer than of the journal's requests wait at a time.
+const LIMITS: Limits = Limits { queue: 256, group: 128 };
 
 /// Of the file. In a database it is part of the journal's schema.
 pub(crate) const SCHEMA: &str = "
@@ -60,17 +57,11 @@ pub enum Taken {
     Known,
 }
 
-struct Waiting {
-    webhook: TakenWebhook,
-    reply: SyncSender<Result<Taken, StoreError>>,
-}
-
 /// The webhooks of a folder.
 pub struct Webhooks {
     // Before the writer: the last connection to close empties the write-ahead log.
     reader: Reader,
-    queue: Option<SyncSender<Waiting>>,
-    thread: Option<JoinHandle<()>>,
+    writer: Group<Work>,
 }
 
 impl Webhooks {
@@ -83,14 +74,10 @@ impl Webhooks {
         let engine = home::webhooks(folder)?;
         let session = engine.writer()?;
         let reader = Reader::over(Arc::clone(&engine), engine.writer()?);
-        let (queue, requests) = sync_channel(QUEUE_MAX);
         let place = engine.place().to_owned();
-        let work = Work { engine, session };
-        let thread = std::thread::Builder::new()
-            .name("webhooks".to_owned())
-            .spawn(move || work.run(&requests))
+        let writer = Group::start("webhooks", LIMITS, Work { engine, session })
             .map_err(|source| StoreError::from_io("start the writer of", &place, source))?;
-        Ok(Webhooks { reader, queue: Some(queue), thread: Some(thread) })
+        Ok(Webhooks { reader, writer })
     }
 
     /// Takes one; it is on the disk when this returns.
@@ -98,10 +85,7 @@ impl Webhooks {
     /// # Errors
     /// When it cannot be written: it was not taken then.
     pub fn take(&self, webhook: TakenWebhook) -> Result<Taken, StoreError> {
-        let (reply, answer) = sync_channel(1);
-        let queue = self.queue.as_ref().expect("taken by drop only");
-        queue.send(Waiting { webhook, reply }).expect("the thread lives as long as this handle");
-        answer.recv().expect("the thread answers every request")
+        self.writer.ask(webhook)
     }
 
     /// The first one behind a place that nobody acted upon yet, with its place.
@@ -156,44 +140,26 @@ impl Webhooks {
     }
 }
 
-impl Drop for Webhooks {
-    fn drop(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            // Its panic was shown when it happened.
-            let _ended = thread.join();
-        }
-    }
-}
-
 struct Work {
     engine: Arc<dyn Engine>,
     session: Box<dyn Session>,
 }
 
-impl Work {
-    fn run(mut self, requests: &Receiver<Waiting>) {
-        while let Ok(first) = requests.recv() {
-            let mut group = vec![first];
-            group.extend(requests.try_iter().take(GROUP_MAX - 1));
-            match self.commit(&group) {
-                Ok(taken) => {
-                    for (waiting, taken) in group.into_iter().zip(taken) {
-                        // Whoever gave up waiting is told when it comes again.
-                        let _ = waiting.reply.send(Ok(taken));
-                    }
-                }
-                Err(error) => {
-                    for waiting in group {
-                        let _ = waiting.reply.send(Err(error.clone()));
-                    }
-                }
-            }
+impl Commit for Work {
+    type Request = TakenWebhook;
+    type Reply = Result<Taken, StoreError>;
+
+    fn commit(&mut self, group: &[TakenWebhook]) -> Vec<Result<Taken, StoreError>> {
+        match self.taken(group) {
+            Ok(taken) => taken.into_iter().map(Ok).collect(),
+            Err(error) => group.iter().map(|_| Err(error.clone())).collect(),
         }
     }
+}
 
+impl Work {
     /// Whoever waits outside is told soon that it does not work, and comes again.
-    fn commit(&mut self, group: &[Waiting]) -> Result<Vec<Taken>, StoreError> {
+    fn taken(&mut self, group: &[TakenWebhook]) -> Result<Vec<Taken>, StoreError> {
         let mut taken = self.transaction(group);
         if taken.is_err() && self.session.is_lost() {
             // Perhaps they were committed: then they are known now, which is as good.
@@ -203,7 +169,7 @@ impl Work {
         taken.map_err(|fault| self.engine.error(fault))
     }
 
-    fn transaction(&mut self, group: &[Waiting]) -> Result<Vec<Taken>, Fault> {
+    fn transaction(&mut self, group: &[TakenWebhook]) -> Result<Vec<Taken>, Fault> {
         self.session.begin(Purpose::Rows)?;
         let done = insert(&mut *self.session, group).and_then(|taken| {
             self.session.commit()?;
@@ -216,9 +182,9 @@ impl Work {
     }
 }
 
-fn insert(session: &mut dyn Session, group: &[Waiting]) -> Result<Vec<Taken>, Fault> {
+fn insert(session: &mut dyn Session, group: &[TakenWebhook]) -> Result<Vec<Taken>, Fault> {
     let mut taken = Vec::with_capacity(group.len());
-    for Waiting { webhook: it, .. } in group {
+    for it in group {
         let digest = it.digest.as_ref().map(ToString::to_string);
         // Either may be known already.
         let rows = session.change(

@@ -1,26 +1,17 @@
-//! The one thread that writes, with group commit.
-//!
-//! Callers put requests into a queue and wait. The thread takes everything that is waiting, does it
-//! in one transaction and answers everybody after the commit: while one commit is under way the
-//! next group gathers by itself, so nobody ever waits for a timer.
+//! The one thread that writes the journal, with group commit: what it is asked, and one transaction of it.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 
 use event::{Attempt, DeploymentId, Fact, ReleaseId, RunId, Seq, StreamId, Timestamp};
 
 use crate::engine::{Engine, Patience, Purpose, Session};
 use crate::error::StoreError;
+use crate::group::{Commit, Group, Limits};
 use crate::shared::TakenIn;
 use crate::write::{KnownStreams, Refusal};
 
-/// Requests that wait. Past this callers wait to be let in, which costs them nothing: they would
-/// wait for the answer anyway.
-const QUEUE_REQUESTS_MAX: usize = 1_024;
-
-/// Requests in one transaction: bounds how long the first of them waits for its answer.
-const GROUP_REQUESTS_MAX: usize = 256;
+/// As many as a server has jobs and pages that write, many times over.
+const LIMITS: Limits = Limits { queue: 1_024, group: 256 };
 
 /// What the thread does for a caller.
 pub(crate) enum Request {
@@ -76,85 +67,46 @@ pub(crate) enum Answer {
     Outbox(bool),
 }
 
-type Reply = Result<Answer, Refusal>;
+/// What became of a request.
+pub(crate) type Reply = Result<Answer, Refusal>;
 
-struct Waiting {
-    request: Request,
-    reply: SyncSender<Reply>,
+/// The journal's writer.
+pub(crate) type Writer = Group<Work>;
+
+/// Has a thread write over a connection.
+pub(crate) fn start(engine: Arc<dyn Engine>, session: Box<dyn Session>) -> std::io::Result<Writer> {
+    Group::start("journal", LIMITS, Work { engine, session, known: KnownStreams::default() })
 }
 
-/// The thread's handle. Dropping it ends the thread after what is queued.
-pub(crate) struct Writer {
-    queue: Option<SyncSender<Waiting>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Writer {
-    pub(crate) fn start(
-        engine: Arc<dyn Engine>,
-        session: Box<dyn Session>,
-    ) -> std::io::Result<Writer> {
-        let (queue, requests) = sync_channel(QUEUE_REQUESTS_MAX);
-        let work = Work { engine, session, known: KnownStreams::default() };
-        let name = "journal".to_owned();
-        let thread = std::thread::Builder::new().name(name).spawn(move || work.run(&requests))?;
-        Ok(Writer { queue: Some(queue), thread: Some(thread) })
-    }
-
-    /// Waits until the request is committed, or refused.
-    pub(crate) fn ask(&self, request: Request) -> Reply {
-        let (reply, answer) = sync_channel(1);
-        let queue = self.queue.as_ref().expect("taken by drop only");
-        queue.send(Waiting { request, reply }).expect("the thread lives as long as this handle");
-        answer.recv().expect("the thread answers every request")
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            // Its panic was shown when it happened; whoever waited for it panicked too.
-            let _ended = thread.join();
-        }
-    }
-}
-
-struct Work {
+/// What the thread has.
+pub(crate) struct Work {
     engine: Arc<dyn Engine>,
     session: Box<dyn Session>,
     known: KnownStreams,
 }
 
-impl Work {
-    fn run(mut self, requests: &Receiver<Waiting>) {
-        while let Ok(first) = requests.recv() {
-            let mut group = vec![first];
-            group.extend(requests.try_iter().take(GROUP_REQUESTS_MAX - 1));
-            self.commit(group);
-        }
-    }
+impl Commit for Work {
+    type Request = Request;
+    type Reply = Reply;
 
-    fn commit(&mut self, group: Vec<Waiting>) {
-        let replies = match self.until_known(&group) {
+    fn commit(&mut self, group: &[Request]) -> Vec<Reply> {
+        match self.until_known(group) {
             Ok(replies) => replies,
             // One request that does not fit on the disk is not everybody's fault.
             Err(Failed::Request(_)) if group.len() > 1 => {
-                return group.into_iter().for_each(|waiting| self.commit(vec![waiting]));
+                group.chunks(1).flat_map(|one| self.commit(one)).collect()
             }
             Err(Failed::Request(error) | Failed::Group(error)) => {
                 group.iter().map(|_| Err(Refusal::Store(error.clone()))).collect()
             }
             Err(Failed::Lost { .. }) => unreachable!("what is lost is looked for"),
-        };
-        for (waiting, reply) in group.into_iter().zip(replies) {
-            // A caller that does not wait any more has ended; its events are committed all the same.
-            let _gone = waiting.reply.send(reply);
         }
     }
+}
 
+impl Work {
     /// Does the group, again where the connection was lost, until it is known to be done or not.
-    fn until_known(&mut self, group: &[Waiting]) -> Result<Vec<Reply>, Failed> {
+    fn until_known(&mut self, group: &[Request]) -> Result<Vec<Reply>, Failed> {
         loop {
             let replies = match self.transaction(group) {
                 Err(Failed::Lost { replies }) => replies,
@@ -173,7 +125,7 @@ impl Work {
         }
     }
 
-    fn transaction(&mut self, group: &[Waiting]) -> Result<Vec<Reply>, Failed> {
+    fn transaction(&mut self, group: &[Request]) -> Result<Vec<Reply>, Failed> {
         let Work { engine, session, known } = self;
         if let Err(fault) = session.begin(Purpose::Journal) {
             session.roll_back();
@@ -183,8 +135,8 @@ impl Work {
             return Err(Failed::Group(engine.error(fault)));
         }
         let mut replies = Vec::with_capacity(group.len());
-        for waiting in group {
-            match crate::write::perform(&mut **session, known, &waiting.request) {
+        for request in group {
+            match crate::write::perform(&mut **session, known, request) {
                 Ok(answer) => replies.push(Ok(answer)),
                 Err(Refusal::Fault(fault)) => {
                     session.roll_back();
@@ -268,7 +220,7 @@ mod tests {
     fn a_full_disk_is_told_and_what_fits_is_taken() {
         let folder = tempfile::tempdir().unwrap();
         let (engine, session) = open(folder.path(), "PRAGMA max_page_count = 12");
-        let writer = Writer::start(engine, session).unwrap();
+        let writer = start(engine, session).unwrap();
         assert_eq!(append(&writer, 1, 0, "small"), Ok(Seq(1)));
         let big = "x".repeat(100_000);
         check_error(
@@ -290,25 +242,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (engine, session) = open(folder.path(), "PRAGMA max_page_count = 12");
         let mut work = Work { engine, session, known: KnownStreams::default() };
-        let waiting = |run: u64, job: &str| {
+        let request = |run: u64, job: &str| {
             let event = RunEvent::JobReady { job: JobKey::new(job), at: Timestamp(1) };
-            let (reply, answer) = sync_channel(1);
-            let request = Request::Append {
+            Request::Append {
                 stream: StreamId::Run(RunId(run), Attempt(1)),
                 expected: Seq(0),
                 at: Timestamp(1),
                 events: vec![EncodedEvent::from(&event)],
                 kinds: RunEvent::KINDS,
-            };
-            (Waiting { request, reply }, answer)
+            }
         };
-        let (group, answers): (Vec<_>, Vec<_>) =
-            [waiting(1, "a"), waiting(2, &"x".repeat(100_000)), waiting(3, "c")]
-                .into_iter()
-                .unzip();
-        work.commit(group);
-        let taken: Vec<bool> =
-            answers.iter().map(|answer| answer.recv().unwrap().is_ok()).collect();
+        let group = [request(1, "a"), request(2, &"x".repeat(100_000)), request(3, "c")];
+        let taken: Vec<bool> = work.commit(&group).iter().map(Result::is_ok).collect();
         assert_eq!(taken, [true, false, true]);
     }
 
@@ -317,7 +262,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (engine, session) = open(folder.path(), "PRAGMA busy_timeout = 0");
         let other = rusqlite::Connection::open(engine.place()).unwrap();
-        let writer = Writer::start(engine, session).unwrap();
+        let writer = start(engine, session).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         check_error(
             append(&writer, 1, 0, "a"),

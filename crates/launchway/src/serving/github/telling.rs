@@ -4,6 +4,12 @@
 //! sends what is not there yet, and looks first where it does not know. All that is remembered is a
 //! place in the journal, which moves on when everything before it was told: whoever is killed tells
 //! the last few runs again, which changes nothing.
+//!
+//! It is no consumer of the crate `outbox`, although messages are. What is owed here is no message but a
+//! state: whatever a run's events were, its checks are to stand as they are now, and the key that makes them
+//! stand there once is on GitHub's side. A row for each event would hold a run's name and nothing else, at
+//! three commits of the journal's writer each (owed, begun, settled), where now a round writes one small
+//! file; and it would be given up after three days, where a check that nobody told stays wrong for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
