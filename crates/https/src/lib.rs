@@ -3,6 +3,10 @@
 //! One provider of cryptography, the certificates that this machine trusts (`SSL_CERT_FILE` is heard),
 //! and no redirect that nobody looked at. How long an answer may take is the caller's to say.
 
+mod guard;
+
+pub use guard::{Forbidden, Guard, is_public};
+
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;

@@ -16,6 +16,7 @@ mod runners;
 mod runs;
 mod secrets;
 mod serve;
+mod sign_in;
 
 use std::path::PathBuf;
 
@@ -43,6 +44,7 @@ pub(crate) use serve::{
     DataArgs, DatabaseArgs, GithubCommand, HookArgs, HookName, LogFormat, RepositoriesCommand,
     ServeArgs, ServeCommand, TokenScope, TokensCommand,
 };
+pub(crate) use sign_in::{PeopleCommand, SignInArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -157,6 +159,9 @@ pub(crate) enum Command {
     /// Say who may use a server
     #[command(subcommand)]
     Tokens(TokensCommand),
+    /// Look after people who sign in to a server by a provider
+    #[command(subcommand)]
+    People(PeopleCommand),
     /// Look at messages: what others were sent, and what they are owed
     #[command(subcommand)]
     Notify(NotifyCommand),

@@ -25,6 +25,7 @@ mod man;
 mod metrics;
 mod native;
 mod notify;
+mod people;
 mod plan;
 mod promote;
 mod prune;
@@ -106,6 +107,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve(args) => serve::run(&args, cli.global.state.as_deref())?,
         Command::Repositories(command) => repositories::run(&command, cli.global.state.as_deref())?,
         Command::Github(command) => github::run(&command, cli.global.state.as_deref())?,
+        Command::People(command) => people::run(&command, cli.global.state.as_deref())?,
         Command::Tokens(command) => tokens::run(&command, cli.global.state.as_deref())?,
         Command::Hook(args) => {
             let data = DataFolder::locate(args.data.data.as_deref(), None)?;

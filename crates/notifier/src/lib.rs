@@ -22,7 +22,7 @@ mod story;
 mod text;
 mod web;
 
-pub use guard::{Guard, is_public};
+pub use https::{Guard, is_public};
 pub use mail::{Encryption, MailServer};
 pub use message::{Message, Occasion, Severity};
 pub use post::{About, Channel, Notifier, Rule, Rulebook};

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use https::Guard;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
@@ -10,7 +11,7 @@ use lettre::{SmtpTransport, Transport as _};
 use mask::Secret;
 use outbox::{Failed, Fault};
 
-use crate::guard::Guard;
+use crate::guard::resolve;
 use crate::message::Message;
 use crate::text;
 
@@ -67,7 +68,7 @@ pub(crate) fn send(
     }
     let id = message_id(letter.key, &server.from);
     let email = compose(server, letter, &id)?;
-    let address = reachable(&guard.resolve(&server.host, server.port)?, &server.host)?;
+    let address = reachable(&resolve(guard, &server.host, server.port)?, &server.host)?;
     let tls = match server.encryption {
         Encryption::None => Tls::None,
         other => {

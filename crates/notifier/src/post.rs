@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use event::{DeploymentEvent, DeploymentId, RunEvent, RunId, Seq, StreamId};
+use https::Guard;
 use mask::Secret;
 use outbox::{Failed, Fault, Post, Trouble};
 use ports::Journal as _;
 use serde::{Deserialize, Serialize};
 use store::{Delivery, Follow, Happened, Owed, Store};
 
-use crate::guard::Guard;
 use crate::mail::{Letter, MailServer};
 use crate::message::{Message, Occasion};
 use crate::story::{self, Story};

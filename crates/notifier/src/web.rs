@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use event::Timestamp;
+use https::{Forbidden, Guard};
 use mask::Secret;
 use outbox::{Failed, Fault};
 use serde_json::Value as Json;
-use ureq::unversioned::transport::DefaultConnector;
 
-use crate::guard::{Forbidden, Guard, GuardedResolver};
+use crate::guard::told;
 
 /// How long all of it may take. Receivers answer in less than a second.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -39,10 +39,7 @@ pub(crate) fn post(guard: &Guard, sent: &Sent<'_>) -> Result<(), Failed> {
             "nothing encrypts what goes to {host}; write https, or allow it by its name: `private_receivers` of launchway.yml, or `serve --private-receiver`"
         )));
     }
-    let config = https::config().timeout_global(Some(WITHIN)).proxy(None).build();
-    let resolver = GuardedResolver(guard.clone());
-    let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), resolver);
-    let mut request = agent.post(sent.url).header("content-type", "application/json");
+    let mut request = guard.agent(WITHIN).post(sent.url).header("content-type", "application/json");
     for (name, value) in &sent.headers {
         request = request.header(*name, value);
     }
@@ -77,7 +74,9 @@ fn fault(error: &ureq::Error, host: &str) -> Failed {
     use std::io::ErrorKind;
     let down = |what: &str| Failed::new(Fault::Down, format!("{host} {what}"));
     match error {
-        ureq::Error::Other(inner) if inner.is::<Forbidden>() => refused(&inner.to_string()),
+        ureq::Error::Other(inner) if inner.is::<Forbidden>() => {
+            refused(&inner.downcast_ref::<Forbidden>().map_or_else(String::new, told))
+        }
         ureq::Error::HostNotFound => down("has no address"),
         ureq::Error::ConnectionFailed => down("cannot be connected to"),
         ureq::Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {

@@ -32,6 +32,7 @@ pub mod reports;
 pub mod runner_frames;
 pub mod services;
 pub mod settings;
+pub mod sign_in;
 pub mod templates;
 mod tree;
 pub mod trust_policies;
@@ -65,6 +66,7 @@ pub const TARGETS: &[(&str, Property)] = &[
     ("reports", reports::check),
     ("services", services::check),
     ("settings", settings::check),
+    ("sign_in", sign_in::check),
     ("templates", templates::check),
     ("trust_policies", trust_policies::check),
     ("versions", versions::check),

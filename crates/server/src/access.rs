@@ -1,5 +1,7 @@
 //! Who may do what: tokens, and the sessions that a browser gets for one.
 //!
+//! Who signed in by the provider has a session without a token (`people.rs`).
+//!
 //! A token is `launchway_ID_SECRET`. What is kept is one file for each, named by its id, with the
 //! SHA-256 of the secret: a secret is 256 random bits, so nothing slower is needed. A file is looked
 //! at for every request, so that `launchway token revoke` holds at once, for the sessions that were
@@ -9,9 +11,11 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use event::{Digest, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// What every token begins with, so that scanners for leaked secrets can know it.
@@ -71,6 +75,48 @@ impl Scope {
     }
 }
 
+/// What somebody may, who has no token: a scope, or that scope in one environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// What.
+    pub scope: Scope,
+    /// Where it is good for deploying and agreeing; none: everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+}
+
+/// In which environments something may be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Places {
+    /// In those; none at all where there are none.
+    Only(Vec<String>),
+    /// In all.
+    Everywhere,
+}
+
+impl Places {
+    /// Whether an environment is one of them. Names of environments are the same in any case.
+    pub fn have(&self, environment: &str) -> bool {
+        match self {
+            Places::Only(names) => names.iter().any(|it| it.eq_ignore_ascii_case(environment)),
+            Places::Everywhere => true,
+        }
+    }
+}
+
+/// Of a session without a token: who proved to whom who they are, and what that gives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The provider.
+    pub issuer: String,
+    /// Who they are there.
+    pub subject: String,
+    /// What they may.
+    pub grants: Vec<Grant>,
+    /// Of the rules that gave it. Under others it is good for nothing.
+    pub rules: Digest,
+}
+
 /// What a runner may be called: it stands in addresses, and in files' names.
 pub fn is_runner_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
@@ -98,8 +144,47 @@ pub struct Token {
     /// Of a session: the token that it was begun with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parent: Option<String>,
+    /// Of a session that was begun with none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
     /// Of its secret.
     digest: Digest,
+}
+
+impl Token {
+    /// Whether it is good for something, at least in one environment.
+    pub fn holds(&self, needed: Scope) -> bool {
+        match &self.proof {
+            Some(proof) => proof.grants.iter().any(|it| it.scope.holds(needed)),
+            None => self.scope.holds(needed),
+        }
+    }
+
+    /// In which environments it is good for something.
+    pub fn places(&self, needed: Scope) -> Places {
+        let Some(proof) = &self.proof else {
+            return if self.scope.holds(needed) {
+                Places::Everywhere
+            } else {
+                Places::Only(Vec::new())
+            };
+        };
+        let grants = || proof.grants.iter().filter(|it| it.scope.holds(needed));
+        if grants().any(|it| it.environment.is_none()) {
+            return Places::Everywhere;
+        }
+        Places::Only(grants().filter_map(|it| it.environment.clone()).collect())
+    }
+
+    /// What it is good for, for people.
+    pub fn may(&self) -> String {
+        let Some(proof) = &self.proof else { return self.scope.as_str().to_owned() };
+        let words = proof.grants.iter().map(|it| match &it.environment {
+            Some(environment) => format!("{} in {environment}", it.scope.as_str()),
+            None => it.scope.as_str().to_owned(),
+        });
+        words.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Why tokens cannot be kept or read.
@@ -122,19 +207,39 @@ pub enum AccessError {
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
+    /// Somebody signed in under a name that another has.
+    #[error("{0}")]
+    Taken(String),
 }
 
 /// The tokens and sessions of a data folder.
 #[derive(Clone, Debug)]
 pub struct Access {
     tokens: PathBuf,
-    sessions: PathBuf,
+    pub(crate) sessions: PathBuf,
+    pub(crate) people: PathBuf,
+    /// Of the rules by which people may sign in; none where they may not.
+    rules: Option<Digest>,
+    /// One at a time is given a name.
+    pub(crate) naming: Arc<Mutex<()>>,
 }
 
 impl Access {
     /// Those of a folder, which is made when the first is.
     pub fn in_folder(folder: &Path) -> Access {
-        Access { tokens: folder.join("tokens"), sessions: folder.join("sessions") }
+        Access {
+            tokens: folder.join("tokens"),
+            sessions: folder.join("sessions"),
+            people: folder.join("people"),
+            rules: None,
+            naming: Arc::default(),
+        }
+    }
+
+    /// Where people sign in by a provider, too: by these rules. Sessions by others are over.
+    #[must_use]
+    pub fn with_rules(self, rules: Digest) -> Access {
+        Access { rules: Some(rules), ..self }
     }
 
     /// Makes a token, and gives its secret form, which nobody can be shown again.
@@ -163,13 +268,10 @@ impl Access {
         times: (Timestamp, Timestamp),
     ) -> Result<(Token, String), AccessError> {
         let (name, person) = (name.trim(), person.map(str::trim));
-        let is_line = |it: &str| {
-            !it.is_empty() && !it.contains(char::is_control) && it.chars().count() <= NAME_CHARS_MAX
-        };
         if !is_line(name) || person.is_some_and(|it| !is_line(it)) {
             return Err(AccessError::Name);
         }
-        self.make(&self.tokens, (name, scope, person), times, None)
+        self.make(&self.tokens, (name, scope, person), times, Origin::default())
     }
 
     /// The tokens, oldest first; those that have expired too, until somebody revokes them.
@@ -177,7 +279,7 @@ impl Access {
     /// # Errors
     /// When the folder cannot be read.
     pub fn list(&self) -> Result<Vec<Token>, AccessError> {
-        let mut tokens = read_all(&self.tokens)?;
+        let mut tokens: Vec<Token> = read_all(&self.tokens)?;
         tokens.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
         Ok(tokens)
     }
@@ -206,14 +308,39 @@ impl Access {
     /// # Errors
     /// When it cannot be kept.
     pub fn begin_session(&self, token: &Token, now: Timestamp) -> Result<String, AccessError> {
-        for old in read_all(&self.sessions)?.into_iter().filter(|it| it.expires_at <= now) {
+        self.forget_old(now)?;
+        let until = token.expires_at.min(Timestamp(now.0.saturating_add(SESSION_MS)));
+        let origin = Origin { parent: Some(token.id.clone()), proof: None };
+        let of = (&*token.name, token.scope, token.person.as_deref());
+        self.make(&self.sessions, of, (now, until), origin).map(|(_, text)| text)
+    }
+
+    /// Begins a session of somebody who proved to the provider who they are.
+    pub(crate) fn begin_proven(
+        &self,
+        (name, person): (&str, Option<&str>),
+        proof: Proof,
+        now: Timestamp,
+    ) -> Result<(Token, String), AccessError> {
+        self.forget_old(now)?;
+        let until = Timestamp(now.0.saturating_add(SESSION_MS));
+        // Whoever reads this without knowing of proofs lets it look, and no more.
+        let of = (name, Scope::Read, person);
+        self.make(&self.sessions, of, (now, until), Origin { parent: None, proof: Some(proof) })
+    }
+
+    fn forget_old(&self, now: Timestamp) -> Result<(), AccessError> {
+        let all: Vec<Token> = read_all(&self.sessions)?;
+        for old in all.into_iter().filter(|it| it.expires_at <= now) {
             remove(&self.sessions.join(&old.id))?;
         }
-        let until = token.expires_at.min(Timestamp(now.0.saturating_add(SESSION_MS)));
-        let parent = Some(token.id.clone());
-        let times = (now, until);
-        let of = (&*token.name, token.scope, token.person.as_deref());
-        self.make(&self.sessions, of, times, parent).map(|(_, text)| text)
+        Ok(())
+    }
+
+    /// Sessions without a token, that are not over.
+    pub(crate) fn proven_sessions(&self, now: Timestamp) -> Result<Vec<Token>, AccessError> {
+        let all: Vec<Token> = read_all(&self.sessions)?;
+        Ok(all.into_iter().filter(|it| it.proof.is_some() && it.expires_at > now).collect())
     }
 
     /// The session of a cookie, where it lasts and its token does.
@@ -224,7 +351,8 @@ impl Access {
         let Some(session) = find(&self.sessions, text, now)? else { return Ok(None) };
         let parent = session.parent.as_deref().filter(|id| is_id(id));
         let stands = match parent {
-            Some(id) => read(&self.tokens.join(id))?.is_some_and(|token| token.expires_at > now),
+            _ if session.proof.is_some() => session.proof.as_ref().map(|it| it.rules) == self.rules,
+            Some(id) => read::<Token>(&self.tokens.join(id))?.is_some_and(|it| it.expires_at > now),
             None => false,
         };
         Ok(stands.then_some(session))
@@ -243,7 +371,7 @@ impl Access {
         folder: &Path,
         (name, scope, person): (&str, Scope, Option<&str>),
         (created_at, expires_at): (Timestamp, Timestamp),
-        parent: Option<String>,
+        Origin { parent, proof }: Origin,
     ) -> Result<(Token, String), AccessError> {
         let (id, secret) = (random::<8>()?, random::<32>()?);
         let digest = Digest::of(secret.as_bytes());
@@ -255,11 +383,19 @@ impl Access {
             created_at,
             expires_at,
             parent,
+            proof,
             digest,
         };
-        write(folder, &token)?;
+        write(folder, &token.id, &token)?;
         Ok((token, format!("{PREFIX}_{id}_{secret}")))
     }
+}
+
+/// What a session is begun with.
+#[derive(Default)]
+struct Origin {
+    parent: Option<String>,
+    proof: Option<Proof>,
 }
 
 fn find(folder: &Path, text: &str, now: Timestamp) -> Result<Option<Token>, AccessError> {
@@ -270,10 +406,15 @@ fn find(folder: &Path, text: &str, now: Timestamp) -> Result<Option<Token>, Acce
     if !is_id(id) {
         return Ok(None);
     }
-    let Some(token) = read(&folder.join(id))? else { return Ok(None) };
+    let Some(token) = read::<Token>(&folder.join(id))? else { return Ok(None) };
     let given = Digest::of(secret.as_bytes());
     let is_it = verify_slices_are_equal(&given.0, &token.digest.0).is_ok();
     Ok((is_it && token.expires_at > now).then_some(token))
+}
+
+/// Names are a line.
+pub(crate) fn is_line(it: &str) -> bool {
+    !it.is_empty() && !it.contains(char::is_control) && it.chars().count() <= NAME_CHARS_MAX
 }
 
 /// An id is hexadecimal, so it never leaves the folder.
@@ -292,11 +433,11 @@ fn failed<'p>(action: &'static str, path: &'p Path) -> impl Fn(io::Error) -> Acc
 }
 
 /// Written beside and renamed: nobody reads half of it. Nobody else of this machine reads it at all.
-fn write(folder: &Path, token: &Token) -> Result<(), AccessError> {
+pub(crate) fn write<T: Serialize>(folder: &Path, id: &str, it: &T) -> Result<(), AccessError> {
     fs::create_dir_all(folder).map_err(failed("make", folder))?;
-    let path = folder.join(&token.id);
-    let beside = folder.join(format!("{}.new", token.id));
-    let text = serde_json::to_vec(token).expect("a token is plain data");
+    let path = folder.join(id);
+    let beside = folder.join(format!("{id}.new"));
+    let text = serde_json::to_vec(it).expect("it is plain data");
     let written = fs::OpenOptions::new()
         .write(true)
         .create(true)
@@ -308,7 +449,7 @@ fn write(folder: &Path, token: &Token) -> Result<(), AccessError> {
     fs::rename(&beside, &path).map_err(failed("write", &path))
 }
 
-fn read(path: &Path) -> Result<Option<Token>, AccessError> {
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, AccessError> {
     use std::io::Read as _;
     let mut text = Vec::new();
     let read =
@@ -321,23 +462,23 @@ fn read(path: &Path) -> Result<Option<Token>, AccessError> {
     }
 }
 
-fn read_all(folder: &Path) -> Result<Vec<Token>, AccessError> {
+pub(crate) fn read_all<T: DeserializeOwned>(folder: &Path) -> Result<Vec<T>, AccessError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(failed("list", folder)(error)),
     };
-    let mut tokens = Vec::new();
+    let mut all = Vec::new();
     for entry in entries {
         let path = entry.map_err(failed("list", folder))?.path();
         if path.file_name().and_then(|name| name.to_str()).is_some_and(is_id) {
-            tokens.extend(read(&path)?);
+            all.extend(read(&path)?);
         }
     }
-    Ok(tokens)
+    Ok(all)
 }
 
-fn remove(path: &Path) -> Result<bool, AccessError> {
+pub(crate) fn remove(path: &Path) -> Result<bool, AccessError> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

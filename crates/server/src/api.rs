@@ -416,7 +416,7 @@ async fn cancel_run(
     who.may(Scope::Operate)?;
     blocking(move || {
         let stream = app.stream(&run)?;
-        app.engine.cancel(stream, &who.token.name)?;
+        app.engine.cancel(stream, who.name())?;
         Ok(accepted(StatusCode::ACCEPTED, stream))
     })
     .await
@@ -430,7 +430,7 @@ async fn resume_run(
     who.may(Scope::Operate)?;
     blocking(move || {
         let stream = app.stream(&run)?;
-        app.engine.resume(stream, &who.token.name)?;
+        app.engine.resume(stream, who.name())?;
         Ok(accepted(StatusCode::ACCEPTED, stream))
     })
     .await
@@ -448,7 +448,7 @@ async fn rerun_run(
     let key = key(&headers)?;
     blocking(move || {
         let stream = app.stream(&run)?;
-        let made = app.engine.rerun(stream, which, &who.token.name, key.as_deref())?;
+        let made = app.engine.rerun(stream, which, who.name(), key.as_deref())?;
         Ok(accepted(StatusCode::CREATED, made))
     })
     .await

@@ -21,6 +21,7 @@ use crate::guard::{self, Place};
 use crate::hub::Hub;
 use crate::lines::Indexes;
 use crate::problem::Problem;
+use crate::provider::SignIn;
 use crate::webhooks::Room;
 use crate::{api, assets, health, live, oidc, pages, webhooks};
 
@@ -28,6 +29,8 @@ use crate::{api, assets, health, live, oidc, pages, webhooks};
 const ROWS_MAX: usize = 5_000;
 /// Runners that are connected at a time; each has a thread.
 const RUNNERS_MAX: usize = 256;
+/// People for whom the provider is asked at a time: each takes a thread that others wait for, too.
+const SIGNING_IN_MAX: usize = 4;
 /// Streams that are looked through for one page of a list.
 const STREAMS_SEARCHED_MAX: usize = 2_000;
 
@@ -42,6 +45,9 @@ pub(crate) struct App {
     pub(crate) figures: Figures,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) access: Access,
+    pub(crate) sign_in: Option<Arc<dyn SignIn>>,
+    /// For those who come back from the provider.
+    pub(crate) signing_in: Arc<Semaphore>,
     pub(crate) hub: Hub,
     pub(crate) place: Place,
     pub(crate) indexes: Indexes,
@@ -107,7 +113,7 @@ impl App {
     pub(crate) fn new(
         (store, figures): (Arc<Store>, Figures),
         engine: Arc<dyn Engine>,
-        access: Access,
+        (access, sign_in): (Access, Option<Arc<dyn SignIn>>),
         hub: Hub,
         place: Place,
         stop: watch::Receiver<bool>,
@@ -119,6 +125,8 @@ impl App {
             figures,
             engine,
             access,
+            sign_in,
+            signing_in: Arc::new(Semaphore::new(SIGNING_IN_MAX)),
             hub,
             place,
             indexes: Indexes::default(),
@@ -252,6 +260,8 @@ pub(crate) fn routes(app: Shared) -> Router {
     let pages = PAGES.iter().fold(Router::new(), |it, (path, page)| it.route(path, page()));
     pages
         .route("/", get(pages::home))
+        .route("/sign-in/provider", get(pages::sent))
+        .route("/sign-in/return", get(pages::came_back))
         .route("/sign-out", post(pages::sign_out))
         .route("/runs/{run}/cancel", post(pages::cancel))
         .route("/runs/{run}/rerun", post(pages::rerun))

@@ -107,7 +107,13 @@ pub(crate) fn wanted(gate: &JobGateView) -> Vec<Wanted<'_>> {
 
 /// The person behind a request: a token that belongs to nobody by name agrees to nothing.
 pub(crate) fn person(who: &Who) -> Result<String, Problem> {
+    let is_proven = who.token.proof.is_some();
     who.token.person.clone().ok_or_else(|| {
+        if is_proven {
+            let detail = "Nobody said which claim of the provider is your name in groups; only people agree.";
+            let hint = "launchway serve --sign-in-person CLAIM says it";
+            return Problem { hint: Some(hint.to_owned()), ..Problem::of_scope(detail) };
+        }
         let detail = "This token belongs to nobody by name; only people agree.";
         let hint =
             "launchway tokens create NAME --scope approve --person LOGIN makes one that does";

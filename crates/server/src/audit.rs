@@ -77,9 +77,10 @@ pub(crate) fn record(
     (reason, refused): (Option<String>, Option<String>),
 ) -> Result<(), Problem> {
     let text = |text: String| MaskedText::without_secrets(text);
+    let proof = if who.token.proof.is_some() { "oidc" } else { "token" };
     let name = who.token.person.clone().unwrap_or_else(|| who.token.name.clone());
     let record = AuditRecord {
-        actor: Some(Actor { name: text(name), proof: "token".into() }),
+        actor: Some(Actor { name: text(name), proof: proof.into() }),
         token: Some(who.token.id.as_str().into()),
         action: action.into(),
         object: text(object),
@@ -89,4 +90,25 @@ pub(crate) fn record(
         at: app.now(),
     };
     app.store.record(record).map_err(|error| Problem::missing(&error)).map(drop)
+}
+
+/// Writes down that somebody was not let in. Anybody can try, so no more than a number of them.
+pub(crate) fn not_let_in(app: &App, name: Option<String>, object: String, why: &str) {
+    if !app.counts.may_write_down(app.now()) {
+        return;
+    }
+    let text = |text: String| MaskedText::without_secrets(text);
+    let record = AuditRecord {
+        actor: name.map(|name| Actor { name: text(name), proof: "oidc".into() }),
+        token: None,
+        action: "session.begin".into(),
+        object: text(object),
+        reason: None,
+        source: "page".into(),
+        refused: Some(text(why.to_owned())),
+        at: app.now(),
+    };
+    if let Err(error) = app.store.record(record) {
+        crate::say(&format!("warning: {error}"));
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::access::Places;
+
 /// What a repository offers at one of its branches or tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offer {
@@ -88,6 +90,6 @@ pub struct Dispatch {
     pub workflow: String,
     /// What is given.
     pub inputs: BTreeMap<String, String>,
-    /// Whether whoever wants it may run jobs of environments by hand.
-    pub may_deploy: bool,
+    /// The environments of which whoever wants it may run jobs by hand.
+    pub environments: Places,
 }

@@ -20,6 +20,11 @@ use crate::words::percent;
 
 /// The name of the cookie.
 const COOKIE: &str = "launchway_session";
+/// That of the cookie which a browser has while its person signs in elsewhere. Where it is encrypted, no
+/// other host may have set it (`__Host-`): whose answer comes back would be another's to choose.
+const ATTEMPT_COOKIE: &str = "launchway_sign_in";
+/// Somebody who finds their password takes less.
+const ATTEMPT_SECONDS: u64 = 600;
 /// How long an answer may take to begin. What follows a run begins at once.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// What the framework says of a request that it refuses.
@@ -67,6 +72,11 @@ impl Place {
         named == Some(origin) || (!is_named && origin == format!("http://{host}"))
     }
 
+    /// How people reach it.
+    pub(crate) fn url(&self) -> String {
+        self.url.clone().unwrap_or_else(|| format!("http://{}", self.address))
+    }
+
     /// Whether nobody between this server and a caller can listen in.
     pub(crate) fn is_private(&self) -> bool {
         self.is_secure() || self.address.ip().is_loopback()
@@ -93,12 +103,26 @@ impl Who {
 
     /// Refuses who may not do this.
     pub(crate) fn may(&self, scope: Scope) -> Result<(), Problem> {
-        if self.token.scope.holds(scope) {
+        if self.token.holds(scope) {
             return Ok(());
         }
-        let (has, needs) = (self.token.scope.as_str(), scope.as_str());
-        let detail = format!("This token may {has}; this needs one that may {needs}.");
-        Err(Problem::of_scope(detail))
+        Err(self.may_not(scope.as_str()))
+    }
+
+    /// Refuses who may not do this in an environment.
+    pub(crate) fn may_in(&self, scope: Scope, environment: &str) -> Result<(), Problem> {
+        if self.token.places(scope).have(environment) {
+            return Ok(());
+        }
+        Err(self.may_not(&format!("{} in {environment}", scope.as_str())))
+    }
+
+    fn may_not(&self, needs: &str) -> Problem {
+        let has = self.token.may();
+        Problem::of_scope(match self.token.proof {
+            Some(_) => format!("You may {has}; this needs somebody who may {needs}."),
+            None => format!("This token may {has}; this needs one that may {needs}."),
+        })
     }
 }
 
@@ -203,12 +227,12 @@ fn wanted(app: &App, request: &Request) -> Result<Shown, Box<Response>> {
         let detail = "This did not come from a page of this server.";
         return Err(refuse(Problem::new(StatusCode::FORBIDDEN, detail)));
     }
-    if path == "/sign-in" || path.starts_with("/static/") {
+    if path == "/sign-in" || path.starts_with("/sign-in/") || path.starts_with("/static/") {
         return Ok(Shown::Nothing);
     }
     Ok(Shown::Something {
         bearer: bearer.map(|it| it.strip_prefix("Bearer ").map(str::to_owned)),
-        cookie: cookie(request.headers()).map(str::to_owned),
+        cookie: cookie(request.headers(), COOKIE).map(str::to_owned),
         wanted: request.uri().path_and_query().map_or("/", |it| it.as_str()).to_owned(),
     })
 }
@@ -307,12 +331,12 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+fn cookie<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
     let all = headers.get_all(header::COOKIE).iter();
     let pairs = all.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     pairs
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE)
+        .find(|(name, _)| *name == wanted)
         .map(|it| it.1)
 }
 
@@ -324,6 +348,26 @@ pub(crate) fn set_cookie(app: &App, session: Option<&str>) -> HeaderValue {
         None => format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict{secure}"),
     };
     HeaderValue::from_str(&value).expect("a session is hexadecimal")
+}
+
+/// What a browser brings back that its person signed in elsewhere with.
+pub(crate) fn attempt_cookie<'h>(app: &App, headers: &'h HeaderMap) -> Option<&'h str> {
+    cookie(headers, &attempt_name(app))
+}
+
+/// The header that gives a browser what it is to bring back, or takes it. It comes back from elsewhere, so
+/// it cannot be `Strict`.
+pub(crate) fn set_attempt_cookie(app: &App, attempt: Option<&str>) -> HeaderValue {
+    let secure = if app.place.is_secure() { "; Secure" } else { "" };
+    let (value, seconds) = attempt.map_or(("", 0), |it| (it, ATTEMPT_SECONDS));
+    let name = attempt_name(app);
+    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::from_str(&text).expect("an attempt is plain letters")
+}
+
+fn attempt_name(app: &App) -> String {
+    let prefix = if app.place.is_secure() { "__Host-" } else { "" };
+    format!("{prefix}{ATTEMPT_COOKIE}")
 }
 
 #[cfg(test)]

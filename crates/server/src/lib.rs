@@ -37,7 +37,9 @@ mod log_line;
 mod numbers;
 mod oidc;
 mod pages;
+mod people;
 mod problem;
+mod provider;
 mod rows;
 mod runner_link;
 mod serve;
@@ -46,7 +48,7 @@ mod webhooks;
 mod wire;
 mod words;
 
-pub use access::{Access, AccessError, Scope, Token, is_runner_name};
+pub use access::{Access, AccessError, Grant, Places, Scope, Token, is_runner_name};
 pub use app::page_paths;
 pub use approvals::{AnswerSaid, GateAnswer};
 pub use dispatch::{Dispatch, InputForm, Offer, OfferedInput, OfferedWorkflow};
@@ -56,7 +58,9 @@ pub use engine::{
 };
 pub use hub::Hub;
 pub use keep::{KeepWish, KeptKind, KeptName};
+pub use people::Person;
 pub use problem::Problem;
+pub use provider::{ComeBack, NotSignedIn, Sent, SignIn};
 pub use runner_link::RunnerLink;
 pub use serve::{Options, Server, ServerError, Stop};
 pub use wire::{RunEvents, RunLine, RunList, StoredEvent, run_details};

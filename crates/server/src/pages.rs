@@ -12,6 +12,7 @@ mod held;
 mod job;
 mod messages;
 mod pipelines;
+mod provider;
 mod repositories;
 mod run;
 mod runners;
@@ -32,6 +33,7 @@ pub(crate) use held::{admit, let_in};
 pub(crate) use job::{ShownLog, job, lines, raw, why};
 pub(crate) use messages::messages;
 pub(crate) use pipelines::pipelines;
+pub(crate) use provider::{came_back, sent};
 pub(crate) use repositories::repositories;
 pub(crate) use run::{cancel, rerun, resume, run};
 pub(crate) use runners::{drain_runner, resume_runner, runners};
@@ -61,13 +63,12 @@ pub(crate) struct Frame {
 
 struct Person {
     name: String,
-    scope: &'static str,
+    may: String,
 }
 
 impl Frame {
     fn new(who: Option<&Who>, here: &'static str) -> Frame {
-        let who =
-            who.map(|it| Person { name: it.token.name.clone(), scope: it.token.scope.as_str() });
+        let who = who.map(|it| Person { name: it.token.name.clone(), may: it.token.may() });
         Frame { who, here, live: None, version: &VERSION }
     }
 

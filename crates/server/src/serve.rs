@@ -20,6 +20,7 @@ use crate::engine::Engine;
 use crate::guard::Place;
 use crate::hub::Hub;
 use crate::numbers;
+use crate::provider::SignIn;
 
 /// Connections at a time: 200 people with a few pages each.
 const CONNECTIONS_MAX: usize = 1_024;
@@ -70,6 +71,7 @@ pub struct Server {
     listener: std::net::TcpListener,
     address: SocketAddr,
     options: Options,
+    sign_in: Option<Arc<dyn SignIn>>,
 }
 
 impl Server {
@@ -82,7 +84,13 @@ impl Server {
         let listener = std::net::TcpListener::bind(options.listen).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Server { listener, address, options })
+        Ok(Server { listener, address, options, sign_in: None })
+    }
+
+    /// One where people sign in by a provider, too.
+    #[must_use]
+    pub fn with_sign_in(self, sign_in: Arc<dyn SignIn>) -> Server {
+        Server { sign_in: Some(sign_in), ..self }
     }
 
     /// Where it listens.
@@ -131,7 +139,13 @@ impl Server {
         let figures = Figures::open(folder).map_err(ServerError::Figures)?;
         let place = Place { url: self.options.url, address: self.address };
         let stop = stop.0.subscribe();
-        let app = Arc::new(App::new((store, figures), engine, access, hub, place, stop.clone()));
+        let access = match &self.sign_in {
+            Some(sign_in) => access.with_rules(sign_in.rules()),
+            None => access,
+        };
+        let letting_in = (access, self.sign_in);
+        let app = App::new((store, figures), engine, letting_in, hub, place, stop.clone());
+        let app = Arc::new(app);
         let listener = self.listener;
         runtime.spawn(numbers::keep_up(Arc::clone(&app)));
         runtime.block_on(async {

@@ -104,7 +104,7 @@ const MOTO: &str =
 /// by name: the binary is built once for them, not once for each.
 macro_rules! real {
     () => {
-        "examples,docker,ministack,postgres,smtp,browser,schemathesis"
+        "examples,docker,ministack,postgres,smtp,browser,schemathesis,sign-in"
     };
 }
 
@@ -226,6 +226,23 @@ pub(super) const TIERS: &[Tier] = &[
                 "cargo test --quiet -p launchway --features ",
                 real!(),
                 " --test e2e mail::"
+            )),
+        ],
+        usual: true,
+    },
+    // People sign in by a provider of OpenID Connect. The registry of npm is asked.
+    Tier {
+        name: "sign-in",
+        needs: &[GIT, BASH, NODE, NPM],
+        steps: &[
+            Step::Ready("mkdir -p {target}/oidc"),
+            Step::Ready(
+                "npm install --silent --no-audit --no-fund --prefix {target}/oidc oidc-provider@9.13.3",
+            ),
+            Step::Tests(concat!(
+                "cargo test --quiet -p launchway --features ",
+                real!(),
+                " --test e2e sign_in::real"
             )),
         ],
         usual: true,

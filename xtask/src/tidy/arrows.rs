@@ -53,6 +53,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("backup", &["aws", "event", "iam", "mask", "ports"]),
     ("iam", &[]),
     ("issuer", &["mask"]),
+    ("sign-in", &["https", "mask"]),
     ("target-ecs", &["aws", "event", "iam", "mask", "ports"]),
     // Floor 5: what moves.
     (
@@ -97,6 +98,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "reports",
             "services",
             "settings",
+            "sign-in",
             "syntax",
             "target-host",
             "workflow",
@@ -148,6 +150,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "scheduler",
             "server",
             "services",
+            "sign-in",
             "settings",
             "store",
             "syntax",

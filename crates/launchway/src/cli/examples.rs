@@ -21,6 +21,7 @@ Examples:
   launchway serve --data /srv/launchway --unit git > /etc/systemd/system/launchway.service
   launchway serve --data /srv/launchway --log-format json
   launchway serve --data /srv/launchway --trusted-label deploy --sandbox-read /srv/toolchains
+  launchway serve --sign-in-issuer https://login.example.com --sign-in-client launchway --sign-in-allow groups=team:operate
   launchway serve --data /srv/launchway --database postgres://launchway@db.example.com/launchway
 
 The first start prints a token to sign in with. Everything lies in one folder; killed at any moment, the
@@ -53,6 +54,27 @@ pub(super) const TOKENS_LIST: &str = "\
 Examples:
   launchway tokens list
   launchway tokens list --format json --data /srv/launchway";
+
+/// `launchway people list`
+pub(super) const PEOPLE_LIST: &str = "\
+Examples:
+  launchway people list --data /srv/launchway
+  launchway people list --format json --data /srv/launchway";
+
+/// `launchway people revoke`
+pub(super) const PEOPLE_REVOKE: &str = "\
+Examples:
+  launchway people revoke mona --data /srv/launchway
+
+Who is to stay out is taken out at the provider, or out of what --sign-in-allow is about, first.";
+
+/// `launchway people forget`
+pub(super) const PEOPLE_FORGET: &str = "\
+Examples:
+  launchway people forget mona --data /srv/launchway
+
+The first who signs in under a name has it. This is for a name that is another's from now on, for somebody
+who is called otherwise now, and for another provider.";
 
 /// `launchway tokens revoke`
 pub(super) const TOKENS_REVOKE: &str = "\

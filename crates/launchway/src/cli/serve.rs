@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::sign_in::SignInArgs;
 use super::{Format, examples};
 use crate::serving::repositories::Forks;
 
@@ -67,6 +68,8 @@ pub(crate) struct ServeArgs {
     /// `launchway issuer publish` writes is served there [default: the server]
     #[arg(long, value_name = "URL")]
     pub(crate) issuer: Option<String>,
+    #[command(flatten)]
+    pub(crate) sign_in: SignInArgs,
     /// A host that messages may be sent to although its address is not public, or nothing encrypts
     /// what goes there; may be given several times
     #[arg(long = "private-receiver", value_name = "HOST")]
@@ -97,7 +100,8 @@ impl ServeArgs {
     /// The files that it was given by name. Whatever a flag names as FILE is kept from jobs behind walls: it
     /// lets somebody in, or may.
     pub(crate) fn secret_files(&self) -> Vec<PathBuf> {
-        self.database.file.iter().cloned().collect()
+        let files = [&self.database.file, &self.sign_in.sign_in_secret_file];
+        files.into_iter().flatten().cloned().collect()
     }
 }
 
@@ -141,7 +145,7 @@ pub(crate) enum TokensCommand {
     /// Make a token, and print it once
     #[command(after_help = examples::TOKENS_CREATE)]
     Create {
-        /// What it is for; runs that are cancelled or started with it say so
+        /// What it is for; runs that are cancelled or started with it say so, or whose it is
         name: String,
         /// What it may do
         #[arg(long, value_enum, default_value_t = TokenScope::Read)]

@@ -18,7 +18,7 @@ use outbox::{Courier, Wake};
 use server::{Access, Hub, Options, Scope, Server, ServerError, Stop};
 use store::{Durability, Store};
 
-use crate::cli::{LogFormat, ServeArgs, ServeCommand};
+use crate::cli::{LogFormat, ServeArgs, ServeCommand, SignInArgs};
 use crate::deploying::person;
 use crate::engine::processors;
 use crate::exit::{Exit, Failure, Outcome};
@@ -31,7 +31,7 @@ use crate::serving::github::telling::Telling;
 use crate::serving::hook::Reached;
 use crate::serving::repositories;
 use crate::serving::{
-    Clock, Driving, Face, Handle, Intake, JobTokens, Machines, Means, watch_runners,
+    Clock, Driving, Face, Handle, Intake, JobTokens, Machines, Means, SignsIn, watch_runners,
 };
 use crate::telling::Served;
 use crate::terminal::style::{out, talk};
@@ -63,6 +63,8 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     let url = args.url.as_deref().map(checked_url).transpose()?;
     refuse_open(args, url.as_deref())?;
     database::check(&args.database)?;
+    // What is wrong with them is said before anything is begun; the provider is asked nothing yet.
+    SignsIn::of(&args.sign_in, "")?;
     if let Some(user) = &args.unit {
         return print_unit(args, user, &data);
     }
@@ -81,8 +83,11 @@ fn with_journal(
     data: DataFolder,
     (store, url): (Arc<Store>, Option<String>),
 ) -> Outcome {
-    let server = Server::bind(Options { listen: args.listen, url }).map_err(listening)?;
+    let mut server = Server::bind(Options { listen: args.listen, url }).map_err(listening)?;
     let reached = server.url();
+    if let Some(sign_in) = SignsIn::of(&args.sign_in, &reached)? {
+        server = server.with_sign_in(Arc::new(sign_in));
+    }
     data::write(&data.path("server.json"), &Reached { url: reached.clone() })?;
     let access = Access::in_folder(data.state.root());
     // A log is no place for a token: `tokens create` prints one.
@@ -283,6 +288,7 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
     words.extend(["--runner-away".to_owned(), args.runner_away.to_string()]);
     words.extend(args.jobs.iter().flat_map(|jobs| ["--jobs".to_owned(), jobs.to_string()]));
     words.extend(args.issuer.iter().flat_map(|url| ["--issuer".to_owned(), url.clone()]));
+    words.extend(sign_in_words(&args.sign_in).map_err(missing)?);
     let private = args.private_receivers.iter();
     words.extend(private.flat_map(|host| ["--private-receiver".to_owned(), host.clone()]));
     let trusted = args.trusted_labels.iter();
@@ -304,6 +310,26 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
         "to be put into /etc/systemd/system/launchway.service; then: systemctl enable --now launchway.service",
     );
     Ok(Exit::Done)
+}
+
+/// How people sign in by a provider, in the words of the command line.
+fn sign_in_words(args: &SignInArgs) -> std::io::Result<Vec<String>> {
+    let secret = args.sign_in_secret_file.as_deref().map(std::path::absolute).transpose()?;
+    let secret = secret.map(|it| it.display().to_string());
+    let one = |flag: &'static str, value: &Option<String>| value.clone().map(|it| (flag, it));
+    let many = |flag: &'static str, values: &[String]| -> Vec<(&'static str, String)> {
+        values.iter().map(|it| (flag, it.clone())).collect()
+    };
+    let pairs = [
+        one("--sign-in-issuer", &args.issuer),
+        one("--sign-in-client", &args.client),
+        one("--sign-in-secret-file", &secret),
+        one("--sign-in-person", &args.sign_in_person),
+    ];
+    let pairs = pairs.into_iter().flatten();
+    let pairs = pairs.chain(many("--sign-in-ask", &args.sign_in_ask));
+    let pairs = pairs.chain(many("--sign-in-allow", &args.sign_in_allow));
+    Ok(pairs.flat_map(|(flag, value)| [flag.to_owned(), value]).collect())
 }
 
 /// This machine, and those that are known elsewhere.

@@ -29,7 +29,7 @@ fn access(data: &DataFolder) -> Access {
     Access::in_folder(data.state.root())
 }
 
-fn place(data: &DataArgs, state: Option<&Path>) -> Result<DataFolder, Failure> {
+pub(super) fn place(data: &DataArgs, state: Option<&Path>) -> Result<DataFolder, Failure> {
     let data = DataFolder::locate(data.data.as_deref(), state)?;
     if !data.state.root().is_dir() {
         let message = format!("there is no server's folder {}", data.state.root().display());

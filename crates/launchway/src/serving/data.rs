@@ -5,6 +5,7 @@
 //! server.json          how it is reached, for hooks that name a run's page
 //! repositories.json    whose pushes are run
 //! tokens/, sessions/   who may look and act (crate `server`)
+//! people/              whose a name is, of those who sign in by a provider (crate `server`)
 //! inbox/               pushes and re-runs that were not taken yet
 //! pushes/              what became of the newest pushes
 //! held/                runs of code from outside that nobody let in yet

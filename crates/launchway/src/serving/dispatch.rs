@@ -139,7 +139,7 @@ pub(super) fn ordered(intake: &Intake, wanted: &Dispatch, by: &str) -> Result<Or
     let path = path_of(&connected, &git_ref, &wanted.workflow)?;
     let given: Vec<_> = wanted.inputs.clone().into_iter().collect();
     let mut planning = planning(intake, &connected, &git_ref, &path, &given, by)?;
-    planning.may_deploy = wanted.may_deploy;
+    planning.environments = wanted.environments.clone();
     let candidate = planning.candidates()?.into_iter().find(|it| it.path == path);
     let candidate =
         candidate.ok_or_else(|| Failure::new(Exit::Usage, format!("{path} is not there")))?;

@@ -25,6 +25,7 @@ use repository::{
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use serde::{Deserialize, Serialize};
+use server::Places;
 use store::Store;
 use syntax::Diagnostic;
 
@@ -301,8 +302,8 @@ pub(crate) struct Planning<'i> {
     known: Known,
     terms: Terms,
     args: EventArgs,
-    /// Whether whoever wants it may run jobs of environments; what is pushed may.
-    pub(crate) may_deploy: bool,
+    /// The environments of which whoever wants it may run jobs; what is pushed may in all.
+    pub(crate) environments: Places,
 }
 
 #[derive(Default)]
@@ -371,7 +372,7 @@ impl<'i> Planning<'i> {
                 let_in_by: None,
             },
             args: EventArgs::default(),
-            may_deploy: true,
+            environments: Places::Everywhere,
         })
     }
 
@@ -446,12 +447,25 @@ impl<'i> Planning<'i> {
 
     /// Who may not deploy runs nothing by hand that names an environment, whatever its gate would ask.
     fn refuse_environments(&self, matters: &[crate::agree::Matter]) -> Result<(), Failure> {
-        let named = matters.iter().find_map(|matter| match &matter.kind {
+        let everywhere = self.environments == Places::Everywhere;
+        let refused = matters.iter().find_map(|matter| match &matter.kind {
+            MatterKind::Environment(name) if self.environments.have(name) => None,
             MatterKind::Environment(name) => Some((&matter.job, name)),
+            // Which one that is shows while it runs: who may not everywhere may not there.
+            MatterKind::LaterEnvironment { .. } if everywhere => None,
             MatterKind::LaterEnvironment { written } => Some((&matter.job, written)),
             MatterKind::Push(_) => None,
         });
-        let Some((job, name)) = named.filter(|_| !self.may_deploy) else { return Ok(()) };
+        let Some((job, name)) = refused else { return Ok(()) };
+        if let Places::Only(names) = &self.environments
+            && !names.is_empty()
+        {
+            let message = format!(
+                "the job {job} runs in {name}, and you may deploy in {} alone",
+                names.join(", ")
+            );
+            return Err(Failure::new(Exit::Forbidden, message));
+        }
         let message = format!("the job {job} runs in {name}, and this token may not deploy");
         Err(Failure::new(Exit::Forbidden, message)
             .hint("launchway tokens create NAME --scope deploy --person LOGIN makes one that may"))

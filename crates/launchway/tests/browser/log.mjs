@@ -18,7 +18,7 @@ const context = await browser.newContext({ baseURL: url, viewport: { width: 1440
 const page = await context.newPage();
 await page.goto("/sign-in");
 await page.fill("#token", token);
-await Promise.all([page.waitForURL("**/runs"), page.click("button.main")]);
+await Promise.all([page.waitForURL("**/runs"), page.click("form.stack button")]);
 
 await page.addInitScript(() => {
   window.tasks = [];

@@ -31,7 +31,7 @@ const person = async (options) => {
   const page = await context.newPage();
   await page.goto("/sign-in");
   await page.fill("#token", token);
-  await Promise.all([page.waitForURL("**/runs"), page.click("button.main")]);
+  await Promise.all([page.waitForURL("**/runs"), page.click("form.stack button")]);
   return { context, page };
 };
 

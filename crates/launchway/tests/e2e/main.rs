@@ -37,6 +37,8 @@
 //!   gated.rs      jobs that wait for people on a server: quorum, timer, kill -9, what is refused
 //!   messages.rs   people are told of runs and deployments, over outages and kills
 //!   mail.rs       email, to a real server of SMTP                         (feature `smtp`)
+//!   sign_in.rs    people sign in by a provider, and what happens where it is away (a real one: feature
+//!                 `sign-in`)
 //!   oidc.rs       jobs of a server get tokens that say who they are
 //!   trail.rs      secrets that a server takes and never gives; the trail of who did what
 //!   dispatch.rs   workflows that somebody runs by hand on a server: page, API, command
@@ -114,6 +116,7 @@ mod serve;
 mod serving;
 mod settings;
 mod shared;
+mod sign_in;
 #[cfg(feature = "soak")]
 mod soak;
 mod state_of_work;

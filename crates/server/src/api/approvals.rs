@@ -210,6 +210,7 @@ async fn answer(
     let (what, said, reason) = given(&decision, (&what, word, reason))?;
     blocking(move || {
         let waiting = approvals::find(&app, &run, &job)?;
+        who.may_in(Scope::Approve, &waiting.gate().asked.environment)?;
         let header = &waiting.view.header;
         let stream = StreamId::Run(header.run, header.attempt);
         let gate = GateKey::new(gate);

@@ -12,7 +12,7 @@ use serde_json::{Value as JsonValue, json};
 
 use super::openapi::{many, object, or_null, text, yes_no};
 use super::{Operation, accepted, key};
-use crate::access::Scope;
+use crate::access::{Places, Scope};
 use crate::app::{Shared, blocking};
 use crate::dispatch::{Dispatch, OfferedInput, OfferedWorkflow};
 use crate::guard::Who;
@@ -137,7 +137,7 @@ fn wanted(repository: String, body: &[u8]) -> Result<Dispatch, Problem> {
     };
     let Wanted { workflow, git_ref, inputs } = wanted;
     let inputs = inputs.into_iter().map(given).collect::<Result<_, _>>()?;
-    Ok(Dispatch { repository, git_ref, workflow, inputs, may_deploy: false })
+    Ok(Dispatch { repository, git_ref, workflow, inputs, environments: Places::Only(Vec::new()) })
 }
 
 async fn dispatch(
@@ -149,10 +149,10 @@ async fn dispatch(
 ) -> Result<Response, Problem> {
     who.may(Scope::Operate)?;
     let mut wanted = wanted(format!("{owner}/{name}"), &body)?;
-    wanted.may_deploy = who.may(Scope::Deploy).is_ok();
+    wanted.environments = who.token.places(Scope::Deploy);
     let key = key(&headers)?;
     blocking(move || {
-        let made = app.engine.dispatch(&wanted, &who.token.name, key.as_deref())?;
+        let made = app.engine.dispatch(&wanted, who.name(), key.as_deref())?;
         Ok(accepted(StatusCode::CREATED, made))
     })
     .await

@@ -185,7 +185,7 @@ impl ApprovalPage {
         let is_over = view.conclusion.is_some() || job.conclusion.is_some();
         let is_open = gate.opened_at.is_some();
         let person = who.token.person.as_deref();
-        let may = who.may(Scope::Approve).is_ok();
+        let may = who.may_in(Scope::Approve, &gate.asked.environment).is_ok();
         let gates: Vec<GateLine> = approvals::wanted(gate)
             .into_iter()
             .map(|it| GateLine {
@@ -202,9 +202,9 @@ impl ApprovalPage {
         let silent = match (is_over || is_open, gates.iter().any(|it| it.is_asked)) {
             (true, _) | (_, true) => None,
             _ if person.is_none() => {
-                Some("Your token belongs to nobody by name; only people agree.")
+                Some("You are signed in as nobody by name; only people agree.")
             }
-            _ if !may => Some("Your token may look, and not agree."),
+            _ if !may => Some("You may look here, and not agree."),
             _ => Some("It waits for others: you are not asked, or you agreed already."),
         };
         let rules = &gate.asked.rules;
@@ -288,6 +288,7 @@ pub(crate) async fn answered(
     let (what, said, reason) = given(&form.decision, (&form.what, word, form.reason))?;
     let href = blocking(move || {
         let waiting = approvals::find(&app, &run, &job)?;
+        who.may_in(Scope::Approve, &waiting.gate().asked.environment)?;
         let header = &waiting.view.header;
         let stream = StreamId::Run(header.run, header.attempt);
         let gate = GateKey::new(form.gate);

@@ -227,9 +227,9 @@ pub(crate) async fn dispatched(
             git_ref: asked.git_ref.clone(),
             workflow: asked.workflow.clone().unwrap_or_default(),
             inputs,
-            may_deploy: who.may(Scope::Deploy).is_ok(),
+            environments: who.token.places(Scope::Deploy),
         };
-        match app.engine.dispatch(&wanted, &who.token.name, None) {
+        match app.engine.dispatch(&wanted, who.name(), None) {
             Ok(made) => {
                 let place = stream_href(made).unwrap_or_default();
                 Ok(Redirect::to(&place).into_response())

@@ -9,25 +9,38 @@ use axum::{Extension, http::HeaderMap};
 use serde::Deserialize;
 
 use super::{Frame, Page, shown};
-use crate::app::{Shared, blocking};
+use crate::app::{App, Shared, blocking};
 use crate::audit;
 use crate::guard::{Who, set_cookie};
 use crate::problem::Problem;
+use crate::words::percent;
 
 /// A longer address is not one of ours.
 const NEXT_BYTES_MAX: usize = 2_000;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
-struct SignInPage {
+pub(super) struct SignInPage {
     frame: Frame,
     next: String,
-    refused: Option<&'static str>,
+    /// By whom people sign in without a token: its host, and where the way there begins.
+    provider: Option<(String, String)>,
+    refused: Option<String>,
+}
+
+impl SignInPage {
+    pub(super) fn of(app: &App, next: String, refused: Option<String>) -> SignInPage {
+        let provider = app
+            .sign_in
+            .as_ref()
+            .map(|it| (it.host().to_owned(), format!("/sign-in/provider?next={}", percent(&next))));
+        SignInPage { frame: Frame::new(None, ""), next, provider, refused }
+    }
 }
 
 #[derive(Deserialize)]
 pub(crate) struct Next {
-    next: Option<String>,
+    pub(super) next: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -37,7 +50,7 @@ pub(crate) struct Given {
 }
 
 /// Where somebody goes on: a page of this server, whatever they were sent here with.
-fn own(next: Option<String>) -> String {
+pub(super) fn own(next: Option<String>) -> String {
     next.filter(|next| {
         let is_path = next.starts_with('/') && !next.starts_with("//") && !next.starts_with("/\\");
         is_path && next.len() <= NEXT_BYTES_MAX && !next.contains(char::is_control)
@@ -46,8 +59,8 @@ fn own(next: Option<String>) -> String {
 }
 
 /// The form.
-pub(crate) async fn sign_in(Query(Next { next }): Query<Next>) -> Page {
-    shown(&SignInPage { frame: Frame::new(None, ""), next: own(next), refused: None })
+pub(crate) async fn sign_in(State(app): State<Shared>, Query(Next { next }): Query<Next>) -> Page {
+    shown(&SignInPage::of(&app, own(next), None))
 }
 
 /// A session for a token.
@@ -68,8 +81,8 @@ pub(crate) async fn signed_in(
     })
     .await?;
     let Some(session) = session else {
-        let refused = Some("This is no token of this server, or it has expired.");
-        let page = SignInPage { frame: Frame::new(None, ""), next, refused };
+        let refused = "This is no token of this server, or it has expired.".to_owned();
+        let page = SignInPage::of(&app, next, Some(refused));
         let page: Html<String> = shown(&page)?;
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
@@ -85,7 +98,11 @@ pub(crate) async fn sign_out(
 ) -> Result<Response, Problem> {
     let shared = Shared::clone(&app);
     if who.is_session {
-        blocking(move || Ok(shared.access.end_session(&who.token)?)).await?;
+        blocking(move || {
+            shared.access.end_session(&who.token)?;
+            audit::record(&shared, &who, ("session.end", "a browser".to_owned()), (None, None))
+        })
+        .await?;
     }
     let mut headers = HeaderMap::new();
     headers.insert(header::SET_COOKIE, set_cookie(&app, None));
