@@ -23,6 +23,7 @@ pub use git::GitError;
 pub use lock::{Lock, LockError, Locked};
 pub use mirror::Mirrors;
 pub use native::room::{downloads, unused_caches};
+pub use native::trusted::WALLS_VARIABLE;
 pub use refusal::ResolveError;
 pub use resolve::{
     ActionSource, ManifestFile, Note, ResolveOptions, Resolved, ResolvedWorkflow, WriteLock,

@@ -31,6 +31,7 @@ pub mod testing;
 mod tfsec;
 mod tools;
 mod trufflehog;
+pub(crate) mod trusted;
 mod upload_artifact;
 mod version;
 
@@ -135,7 +136,8 @@ pub fn table() -> impl Iterator<Item = (&'static str, &'static str, &'static [u3
 pub fn main(name: &str, stage: Stage) -> u8 {
     let native = REGISTER.iter().find(|native| native.action.name == name);
     let reference = std::env::var("GITHUB_ACTION_REF").unwrap_or_default();
-    let mut step = Step::new(native.and_then(|native| native.major_of(&reference)));
+    let major = native.and_then(|native| native.major_of(&reference));
+    let step = Step::new(major);
     let Some(native) = native else {
         step.error(&format!("there is no native action {name}"));
         return 2;
@@ -143,8 +145,10 @@ pub fn main(name: &str, stage: Stage) -> u8 {
     if stage == Stage::Main {
         step.info(&format!("{} by Launchway (native version)", native.of));
     }
-    let outcome = (native.run)(&mut step, stage);
-    let outcome = outcome.and_then(|()| step.finish());
+    let outcome = trusted::within(step.variable(trusted::WALLS_VARIABLE), |hands| {
+        let mut step = Step::new(major).with_hands(hands);
+        (native.run)(&mut step, stage).and_then(|()| step.finish())
+    });
     let Err(failure) = outcome else { return 0 };
     step.error(&failure.message);
     if let Some(hint) = &failure.hint {

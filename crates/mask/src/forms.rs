@@ -5,6 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use serde_json::Value as Json;
 
 /// Who knows a form: GitHub's runner too, or only we. Only the former drop an output
 /// (conformance 104).
@@ -23,6 +24,12 @@ const SECTION_LENGTH: usize = 6;
 /// A form of ours shorter than this would hide ordinary words; a secret shorter than
 /// [`SHORT_SECRET`](crate::SHORT_SECRET) gets none at all.
 const OWN_FORM_LENGTH: usize = 8;
+
+/// A text inside of a secret that is JSON and shorter than this is an ordinary word, such as a user's name.
+const LEAF_LENGTH: usize = 8;
+
+/// More texts of one secret are not learnt: each costs a dozen forms to search for.
+const LEAVES_MAX: usize = 100;
 
 /// What a checkout action puts before a token (conformance 190).
 const TOKEN_USER: &str = "x-access-token:";
@@ -62,12 +69,18 @@ pub(crate) fn own_forms(value: &str) -> Vec<String> {
     forms.push(hex(value, "0123456789abcdef"));
     forms.push(hex(value, "0123456789ABCDEF"));
     forms.push(value.replace('\'', "'\\''"));
+    forms.push(value.replace('\'', "'\"'\"'"));
     forms.push(value.replace('\\', "\\\\").replace('"', "\\\""));
     forms.push(uri_escaped(value).replace("%20", "+"));
     forms.push(lower_escapes(&uri_escaped(value)));
     forms.push(json_escaped(value).replace('/', "\\/"));
     forms.push(json_ascii(value));
-    forms.push(xml_escaped(value).replace("&apos;", "&#39;").replace("&quot;", "&#34;"));
+    // Each library of templates has its own word for a quote.
+    for apostrophe in ["&#39;", "&#x27;", "&#039;"] {
+        let escaped = xml_escaped(value).replace("&apos;", apostrophe);
+        forms.push(escaped.replace("&quot;", "&#34;"));
+        forms.push(escaped);
+    }
     forms.retain(|form| form.len() >= OWN_FORM_LENGTH);
     forms
 }
@@ -81,6 +94,28 @@ fn base64_core(bytes: &[u8], shift: usize) -> Option<String> {
     let mut core = STANDARD_NO_PAD.encode(rest);
     core.truncate(whole);
     Some(core)
+}
+
+/// The texts that a value holds which is an object or a list of JSON; none of any other.
+pub(crate) fn leaves(value: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    if value.starts_with(['{', '['])
+        && let Ok(read) = serde_json::from_str::<Json>(value)
+    {
+        gather(read, &mut found);
+    }
+    found
+}
+
+fn gather(value: Json, found: &mut Vec<String>) {
+    match value {
+        Json::String(text) if text.trim().len() >= LEAF_LENGTH && found.len() < LEAVES_MAX => {
+            found.push(text.trim().to_owned());
+        }
+        Json::Array(all) => all.into_iter().for_each(|it| gather(it, found)),
+        Json::Object(all) => all.into_iter().for_each(|(_, it)| gather(it, found)),
+        _ => {}
+    }
 }
 
 fn without_quotes(value: &str) -> Option<&str> {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::MaskedText;
-use crate::forms::{Origin, github_forms, own_forms};
+use crate::forms::{Origin, github_forms, leaves, own_forms};
 use crate::needles::{Needles, Scope};
 
 /// What stands where a secret stood.
@@ -52,8 +52,8 @@ impl Masker {
         Masker::default()
     }
 
-    /// Hides a value from now on: whole, each of its lines, and their encoded forms
-    /// (conformance 187, 188, 190). What was masked before is not looked at again.
+    /// Hides a value from now on: whole, each of its lines, the texts in it where it is JSON, and their
+    /// encoded forms (conformance 187, 188, 190). What was masked before is not looked at again.
     pub fn add(&mut self, value: &str) -> Added {
         let value = value.trim();
         if value.is_empty() {
@@ -67,8 +67,10 @@ impl Masker {
                 continue;
             }
             shortest = shortest.min(part.len());
-            known.learn(part);
+            known.learn(part, Origin::GitHub);
         }
+        // Programs take a part out of what is JSON, and print that.
+        leaves(value).iter().for_each(|leaf| known.learn(leaf, Origin::Ours));
         if shortest < SHORT_SECRET { Added::Short } else { Added::Hidden }
     }
 
@@ -125,10 +127,10 @@ impl Masker {
 }
 
 impl Known {
-    fn learn(&mut self, value: &str) {
+    fn learn(&mut self, value: &str, origin: Origin) {
         // Encoding is wasted on what is known; a form of another secret is not known as a value.
         for form in github_forms(value) {
-            self.insert(form, Origin::GitHub);
+            self.insert(form, origin);
         }
         if value.len() >= SHORT_SECRET {
             for form in own_forms(value) {

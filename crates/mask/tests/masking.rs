@@ -222,9 +222,26 @@ fn forms_of_ours_hide_what_githubs_let_through() {
     check(&["Teapot 2024/lid"], "q=Teapot%202024%2flid", expect!["q=***"]);
     check(&["Teapot/2024"], r#""Teapot\/2024""#, expect![[r#""***""#]]);
     check(&["it's a teapot"], r"'it'\''s a teapot'", expect!["'***'"]);
+    check(&["it's a teapot"], r#"'it'"'"'s a teapot'"#, expect!["'***'"]);
+    for escaped in
+        ["it&#x27;s a &quot;pot&quot;", "it&#39;s a &quot;pot&quot;", "it&#39;s a &#34;pot&#34;"]
+    {
+        check(&["it's a \"pot\""], escaped, expect!["***"]);
+    }
     // What follows the secret changes its last base64 digit at most, and its first likewise.
     check(&["Teapot#2024!x"], &base64("u:Teapot#2024!x\n"), expect!["dTpU***Cg=="]);
     check(&["t?~p>t?~p>"], "dD9-cD50P35wPg", expect!["***"]);
+}
+
+#[test]
+fn the_texts_of_a_secret_that_is_json_are_secrets() {
+    let tree = r#"{"user":"app","password":"leaf of a \"tree\"","nested":[{"key":"  leaf-of-a-tree-2\n"},7]}"#;
+    check(&[tree], r#"app leaf of a "tree", leaf-of-a-tree-2 7"#, expect!["app ***, *** 7"]);
+    check(&[tree], &base64("leaf-of-a-tree-2"), expect!["***"]);
+    check(&["[\"leaf-of-a-tree\"]"], "a leaf-of-a-tree b", expect!["a *** b"]);
+    check(&["{leaf-of-a-tree"], "a leaf-of-a-tree b", expect!["a leaf-of-a-tree b"]);
+    // An output that holds a part of one is kept: GitHub keeps it, too.
+    assert!(!masker(&[tree]).hides("leaf-of-a-tree-2"));
 }
 
 #[test]

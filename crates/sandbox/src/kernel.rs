@@ -114,16 +114,29 @@ impl Sandbox {
     /// # Panics
     /// When the deed does.
     pub fn inside<T: Send>(&self, deed: impl FnOnce() -> T + Send) -> Result<T, SandboxError> {
-        let rules = self.rules.try_clone().map_err(SandboxError::Refused)?;
+        let confine = self.confine()?;
         let confined = move || {
-            give_up_rights().map_err(SandboxError::Refused)?;
-            rules.restrict_self()?;
+            confine()?;
             Ok(deed())
         };
         thread::scope(|scope| {
             let thread = thread::Builder::new().name("sandbox".to_owned());
             let running = thread.spawn_scoped(scope, confined).map_err(SandboxError::Refused)?;
             running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+}
+
+impl Sandbox {
+    /// What a thread does to itself, for ever.
+    pub(crate) fn confine(
+        &self,
+    ) -> Result<impl FnOnce() -> Result<(), SandboxError> + Send + 'static, SandboxError> {
+        let rules = self.rules.try_clone().map_err(SandboxError::Refused)?;
+        Ok(move || {
+            give_up_rights().map_err(SandboxError::Refused)?;
+            rules.restrict_self()?;
+            Ok(())
         })
     }
 }

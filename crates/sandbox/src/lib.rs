@@ -9,10 +9,13 @@
 //! socket that has a path (before Linux 7.1).
 //!
 //! The calling process stays free: [`Sandbox::inside`] begins a thread, confines that, and does the deed on it;
-//! a process that is started there inherits the walls. Nothing has to run between fork and exec.
+//! a process that is started there inherits the walls. Nothing has to run between fork and exec. [`Hands`] are such a
+//! thread that stays.
 
+mod hands;
 mod kernel;
 mod reach;
 
+pub use hands::Hands;
 pub use kernel::{Sandbox, SandboxError, Support, support};
 pub use reach::Reach;

@@ -76,6 +76,25 @@ impl Reach {
         reach
     }
 
+    /// This and nothing else: what [`Reach::read`] and [`Reach::change`] said of another.
+    pub fn exactly(
+        read: impl IntoIterator<Item = PathBuf>,
+        change: impl IntoIterator<Item = PathBuf>,
+    ) -> Reach {
+        let (read, change) = (read.into_iter().collect(), change.into_iter().collect());
+        Reach { read, change, ..Reach::default() }
+    }
+
+    /// What may be read, and run.
+    pub fn read(&self) -> impl Iterator<Item = &Path> {
+        self.read.iter().map(PathBuf::as_path)
+    }
+
+    /// What may be changed.
+    pub fn change(&self) -> impl Iterator<Item = &Path> {
+        self.change.iter().map(PathBuf::as_path)
+    }
+
     /// Nothing yet, and never what is hidden or secret.
     fn without<'p>(
         self,

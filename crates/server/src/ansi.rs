@@ -86,21 +86,47 @@ fn spans(text: &str) -> String {
     html
 }
 
-/// Text as it stands between tags or in a quoted attribute.
+/// Text as it stands between tags.
 pub(crate) fn escape(text: &str, html: &mut String) {
     for letter in text.chars() {
-        match letter {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            // They would show a line as something else than what it says.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
-                let _ = write!(html, "<b class=\"bidi\">U+{:04X}</b>", u32::from(letter));
-            }
-            _ => html.push(letter),
+        if turns_around(letter) {
+            let _ = write!(html, "<b class=\"bidi\">U+{:04X}</b>", u32::from(letter));
+        } else {
+            let _ = one(letter, html);
         }
+    }
+}
+
+/// Whether a letter would show a line as something else than what it says.
+fn turns_around(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}'
+    )
+}
+
+/// A letter between tags or in a quoted attribute.
+fn one(letter: char, html: &mut impl std::fmt::Write) -> std::fmt::Result {
+    match letter {
+        '&' => html.write_str("&amp;"),
+        '<' => html.write_str("&lt;"),
+        '>' => html.write_str("&gt;"),
+        '"' => html.write_str("&quot;"),
+        '\'' => html.write_str("&#39;"),
+        '\t' | '\n' | '\r' => html.write_char(letter),
+        _ if letter.is_control() => Ok(()),
+        _ if turns_around(letter) => write!(html, "U+{:04X}", u32::from(letter)),
+        _ => html.write_char(letter),
+    }
+}
+
+/// How templates write text (`askama.toml`).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Text;
+
+impl askama::filters::Escaper for Text {
+    fn write_escaped_str<W: std::fmt::Write>(&self, mut to: W, text: &str) -> std::fmt::Result {
+        text.chars().try_for_each(|letter| one(letter, &mut to))
     }
 }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use protocol::JobSpec;
+use sandbox::Hands;
 use sequencer::{ActionStage, Deed, DeedBody, Program, Shell};
 
 use crate::environment;
@@ -16,7 +17,7 @@ use crate::orphans::TRACKING_VARIABLE;
 use crate::packages::{self, Places};
 use crate::process::{CommandLine, Process, find_program};
 use crate::setup::{Actions, Folders, SetupError, text};
-use crate::walls::{Walls, Who};
+use crate::walls::{Walls, Who, natives_file};
 
 /// What command lines are made from.
 #[derive(Debug)]
@@ -60,9 +61,15 @@ impl Workbench<'_> {
         let Some(wanted) = &self.spec.options.walls else { return Ok(()) };
         // What others can see of `/tmp` is what a job writes there by that name.
         self.host.insert("TMPDIR".to_owned(), text(&self.folders.temp));
-        let walls = Walls::around(self.spec, &self.host, wanted);
-        self.walls = Some(walls.map_err(SetupError::Walls)?);
+        let walls = Walls::around(self.spec, &self.host, wanted).map_err(SetupError::Walls)?;
+        self.workspace.hands = walls.hands.clone();
+        self.walls = Some(walls);
         Ok(())
+    }
+
+    /// Who touches what steps may have changed.
+    pub(crate) fn hands(&self) -> &Hands {
+        &self.workspace.hands
     }
 
     /// Starts a process, behind walls where the job has them.
@@ -124,7 +131,11 @@ impl Workbench<'_> {
             ));
         }
         let file = self.folders.temp.join(format!("step_{:08}{}", deed.number, shell.extension));
-        std::fs::write(&file, shell.script(script)).map_err(|error| {
+        let written = {
+            let (file, script) = (file.clone(), shell.script(script));
+            self.hands().have(move || std::fs::write(file, script))
+        };
+        written.map_err(|error| {
             format!("the script '{}' cannot be written: {error}", file.display())
         })?;
         let shown = format!("{} {}", program.display(), shell.arguments.join(" "));
@@ -149,6 +160,13 @@ impl Workbench<'_> {
             Program::Native { name } => {
                 let artifacts = native::artifacts_file(&self.folders);
                 env.extend(native::variables(self.spec, &artifacts));
+                // What a job says of loading programs is for its own.
+                env.retain(|name, _| !name.starts_with("LD_") && name != "GLIBC_TUNABLES");
+                env.remove(actions::WALLS_VARIABLE);
+                if self.walls.is_some() {
+                    let file = text(&natives_file(self.spec));
+                    env.insert(actions::WALLS_VARIABLE.to_owned(), file);
+                }
                 let stage = stage.as_str().to_owned();
                 (native::program(), vec!["native".to_owned(), name.clone(), stage])
             }

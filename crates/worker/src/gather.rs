@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use actions::{ActionSource, ManifestFile, Mirrors, Note, ResolveError, ResolveOptions};
 use protocol::JobSpec;
+use sandbox::Hands;
 use sequencer::{Action, ActionHome, COMPOSITE_DEPTH_MAX};
 use syntax::{Severity, Source};
 use workflow::{ActionManifest, ActionRuns, Step, StepBody, Uses};
@@ -18,6 +19,8 @@ pub(crate) struct Gathering<'a> {
     spec: &'a JobSpec,
     workspace: PathBuf,
     options: ResolveOptions,
+    /// Who reads what steps may have written.
+    pub(crate) hands: Hands,
     /// To be shown in the log of the set-up.
     pub(crate) notes: Vec<(bool, String)>,
 }
@@ -30,7 +33,8 @@ impl<'a> Gathering<'a> {
         options.mirrors = Mirrors::new(spec.options.mirrors.clone());
         options.lock_file =
             (!spec.paths.lock_file.is_empty()).then(|| PathBuf::from(&*spec.paths.lock_file));
-        Gathering { spec, workspace: workspace.to_owned(), options, notes: Vec::new() }
+        let (workspace, hands) = (workspace.to_owned(), Hands::default());
+        Gathering { spec, workspace, options, hands, notes: Vec::new() }
     }
 
     /// The actions of these steps, by the text behind `uses`.
@@ -92,7 +96,7 @@ impl<'a> Gathering<'a> {
             // In the workflow's own repository, at its commit, which is the one on this machine.
             (Uses::SelfForm { path }, None | Some(Action { repository: None, .. })) => {
                 let folder = Path::new(&*self.spec.paths.repository).join(path);
-                self.read_folder(&folder, key)
+                self.read_folder(&folder, key, &Hands::default())
             }
             (Uses::SelfForm { .. }, Some(_)) => {
                 let uses = Uses::parse_action(key)
@@ -141,7 +145,7 @@ impl<'a> Gathering<'a> {
                 folder.display()
             )));
         }
-        let action = self.read_folder(&folder, path)?;
+        let action = self.read_folder(&folder, path, &self.hands)?;
         if let ActionRuns::Node { pre: Some(_), .. } = &action.manifest.runs {
             // The runner's words (conformance 147): it was read too late for that.
             let text = format!("`pre` execution is not supported for local action from '{path}'");
@@ -150,9 +154,13 @@ impl<'a> Gathering<'a> {
         Ok(action)
     }
 
-    fn read_folder(&mut self, folder: &Path, name: &str) -> Result<Action, SetupError> {
-        let file = actions::manifest_in(folder).map_err(|error| refused(&error))?;
-        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    fn read_folder(&self, folder: &Path, name: &str, hands: &Hands) -> Result<Action, SetupError> {
+        let folder = folder.to_owned();
+        let (file, folder) = hands.have(move || {
+            let file = actions::manifest_in(&folder);
+            (file, folder.canonicalize().unwrap_or(folder))
+        });
+        let file = file.map_err(|error| refused(&error))?;
         Ok(Action {
             manifest: read_manifest(&file, name)?,
             home: ActionHome::Folder(Arc::from(text(&folder))),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use globset::{GlobBuilder, GlobMatcher};
+use sandbox::Hands;
 use sha2::{Digest as _, Sha256};
 
 /// GitHub's own limit.
@@ -28,6 +29,8 @@ struct Pattern {
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
+    /// Who looks.
+    pub(crate) hands: Hands,
 }
 
 impl sequencer::World for Workspace {
@@ -41,15 +44,19 @@ impl sequencer::World for Workspace {
             .filter(|line| !line.is_empty() && !line.starts_with('#'))
             .map(|line| Pattern::read(line, &self.root))
             .collect::<Result<_, _>>()?;
-        let until = Instant::now() + TIME_MAX;
-        let root = &self.root;
-        let mut walk =
-            Walk { root, follow, until, patterns: &patterns, chain: Vec::new(), files: Vec::new() };
-        for head in heads(&patterns) {
-            walk.look(&root.join(head)).map_err(|error| format!("hashFiles failed: {error}"))?;
-        }
-        digest(&walk.files, until).map_err(|error| format!("hashFiles failed: {error}"))
+        let root = self.root.clone();
+        let hashed = self.hands.have(move || hashed(&root, &patterns, follow));
+        hashed.map_err(|error| format!("hashFiles failed: {error}"))
     }
+}
+
+fn hashed(root: &Path, patterns: &[Pattern], follow: bool) -> io::Result<String> {
+    let until = Instant::now() + TIME_MAX;
+    let mut walk = Walk { root, follow, until, patterns, chain: Vec::new(), files: Vec::new() };
+    for head in heads(patterns) {
+        walk.look(&root.join(head))?;
+    }
+    digest(&walk.files, until)
 }
 
 impl Pattern {
@@ -230,7 +237,7 @@ mod tests {
     use expect_test::{Expect, expect};
     use sequencer::World as _;
 
-    use super::Workspace;
+    use super::{Hands, Workspace};
 
     fn check(patterns: &[&str], expected: Expect) {
         let folder = tempfile::tempdir().expect("a scratch folder");
@@ -239,7 +246,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
             std::fs::write(path, text).expect("a file");
         }
-        let workspace = Workspace { root: folder.path().to_owned() };
+        let workspace = Workspace { root: folder.path().to_owned(), hands: Hands::default() };
         let patterns: Vec<String> = patterns.iter().map(|it| (*it).to_owned()).collect();
         let digest = workspace.hash_files(&patterns).unwrap_or_else(|error| error);
         expected.assert_eq(digest.get(..12).unwrap_or(&digest));
@@ -275,7 +282,7 @@ mod tests {
             std::fs::write(path, name).expect("a file");
         }
         std::os::unix::fs::symlink("..", folder.path().join("b/up")).expect("a link");
-        let workspace = Workspace { root: folder.path().to_owned() };
+        let workspace = Workspace { root: folder.path().to_owned(), hands: Hands::default() };
         for (patterns, files) in [
             (&["z", "a"][..], &["z", "a"][..]),
             (&["a", "z"], &["a", "z"]),

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use event::{AnnotationLevel, ExitKind, LogRange, StepKey};
 use mask::Masker;
 use protocol::{JobSpec, Report};
+use sandbox::Hands;
 use sequencer::{Input, JobEnd, Next, Plan, State, decide, evolve, pending};
 use store::{Blobs, Durability};
 
@@ -91,7 +92,7 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         bench: Workbench {
             spec,
             host,
-            workspace: Workspace { root: folders.workspace.clone() },
+            workspace: Workspace { root: folders.workspace.clone(), hands: Hands::default() },
             folders,
             nodes: Nodes::default(),
             walls: None,
@@ -211,6 +212,7 @@ impl Job<'_> {
 
     fn read_action(&mut self, uses: &str) -> Result<BTreeMap<Arc<str>, sequencer::Action>, String> {
         let mut gathering = Gathering::new(self.bench.spec, &self.bench.folders.workspace);
+        gathering.hands = self.bench.hands().clone();
         let found = gathering.local(uses);
         let notes = std::mem::take(&mut gathering.notes);
         self.say_notes(&notes);
@@ -237,10 +239,25 @@ impl Job<'_> {
         }
     }
 
+    /// Does something with the files of file commands, where steps do what they like.
+    fn with_files<T: Send + 'static>(
+        &mut self,
+        deed: impl FnOnce(&mut Files) -> T + Send + 'static,
+    ) -> T {
+        let mut files = std::mem::take(&mut self.files);
+        let (files, done) = self.bench.hands().have(move || {
+            let done = deed(&mut files);
+            (files, done)
+        });
+        self.files = files;
+        done
+    }
+
     /// Whether all that the step listed is kept.
     fn report_artifacts(&mut self) -> bool {
         let file = native::artifacts_file(&self.bench.folders);
-        let (reports, wrong) = self.artifacts.read(&file, &self.output.masker);
+        let list = self.bench.hands().have(move || std::fs::read_to_string(file).ok());
+        let (reports, wrong) = self.artifacts.read(&list.unwrap_or_default(), &self.output.masker);
         for report in reports {
             self.control.report(report);
         }

@@ -16,6 +16,7 @@ use commands::workflow_command::{
 use event::{AnnotationLevel, StepKey};
 use mask::{Added, Masker, StreamMasker};
 use protocol::Report;
+use sandbox::Hands;
 use sequencer::Effects;
 
 use crate::annotate;
@@ -44,6 +45,8 @@ pub(crate) struct Output {
     /// Whether what the worker itself does is said.
     pub(crate) is_diagnosed: bool,
     workspace: PathBuf,
+    /// Who reads what steps name.
+    pub(crate) hands: Hands,
     reports: Vec<Report>,
     /// The disk's answer, once it was no.
     error: Option<std::io::Error>,
@@ -100,6 +103,7 @@ impl Output {
             is_debugged,
             is_diagnosed: false,
             workspace,
+            hands: Hands::default(),
             reports: Vec::new(),
             error: None,
         }
@@ -372,7 +376,9 @@ impl Output {
     }
 
     fn matcher_file(&mut self, file: &str) -> Option<MatcherFile> {
-        let read = std::fs::read_to_string(self.workspace.join(file))
+        let path = self.workspace.join(file);
+        let read = self.hands.have(move || std::fs::read_to_string(path));
+        let read = read
             .map_err(|error| error.to_string())
             .and_then(|text| MatcherFile::parse(&text).map_err(|error| error.to_string()));
         read.inspect_err(|error| {

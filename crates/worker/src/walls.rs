@@ -1,9 +1,13 @@
 //! What the processes of a job reach, where it is kept in (`protocol::Walls`).
 //!
 //! Steps reach the machine's programs, the job's folders, and what jobs share. Native versions of actions are
-//! ours, and run what the job wrote (git with a workspace's settings), so they are kept in, too: they reach, besides,
-//! the repository to read, blobs and caches. Neither reaches what the worker keeps in the job's folder: its
-//! reports, its socket.
+//! ours, and work on what the job wrote (paths that it names, git with a workspace's settings), so they are kept in,
+//! too: as steps are, with the repository to read besides; only their own few deeds with blobs and caches are done
+//! by a thread that reaches those (`actions`: `native/trusted.rs`). Neither reaches what the worker keeps in the job's
+//! folder: its reports, its socket.
+//!
+//! The worker is free, and reads what steps left, under names that they may turn into links: it has that done within
+//! the steps' walls ([`Walls::hands`]).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,7 +16,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use protocol::JobSpec;
-use sandbox::{Reach, Sandbox, SandboxError};
+use sandbox::{Hands, Reach, Sandbox, SandboxError};
+use serde_json::json;
 
 use crate::native;
 use crate::process::{CommandLine, Process};
@@ -23,8 +28,8 @@ const TOOLCHAINS: [&str; 3] = ["JAVA_HOME", "PYENV_ROOT", "RUSTUP_HOME"];
 const HOOKS: [&str; 2] = ["ACTIONS_RUNNER_HOOK_JOB_STARTED", "ACTIONS_RUNNER_HOOK_JOB_COMPLETED"];
 /// What is the job's own in its folder; the rest is the worker's.
 const JOB_FOLDERS: [&str; 5] = ["actions", "home", "packages", "temp", "work"];
-/// Where a person tells git what to ignore, in their home.
-const GIT_SETTINGS: [&str; 2] = [".config/git", ".gitconfig"];
+/// What the code of native versions reaches, in the job's folder.
+const NATIVES_FILE: &str = "natives.json";
 
 /// Who a process is, to its walls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +45,13 @@ pub(crate) enum Who {
 pub(crate) struct Walls {
     steps: Sandbox,
     natives: Sandbox,
+    /// Within the steps' walls.
+    pub(crate) hands: Hands,
+}
+
+/// Where a native version finds what its code reaches.
+pub(crate) fn natives_file(spec: &JobSpec) -> PathBuf {
+    Path::new(&*spec.paths.job).join(NATIVES_FILE)
 }
 
 impl Walls {
@@ -50,8 +62,14 @@ impl Walls {
         wanted: &protocol::Walls,
     ) -> Result<Walls, SandboxError> {
         let steps = of_steps(spec, host, wanted);
-        let natives = of_natives(spec, steps.clone());
-        Ok(Walls { steps: Sandbox::new(&steps)?, natives: Sandbox::new(&natives)? })
+        let code = steps.clone().and_given(&*spec.paths.repository);
+        let file = natives_file(spec);
+        let text = said(&code).to_string();
+        std::fs::write(&file, text)
+            .map_err(|source| SandboxError::Path { path: file.clone(), source })?;
+        let steps = Sandbox::new(&steps)?;
+        let hands = steps.hands()?;
+        Ok(Walls { steps, natives: Sandbox::new(&of_natives(spec, code))?, hands })
     }
 
     /// Starts a process behind them.
@@ -102,16 +120,18 @@ fn of_steps(spec: &JobSpec, host: &BTreeMap<String, String>, wanted: &protocol::
     reach.and_programs(host.get("PATH").map_or("", String::as_str))
 }
 
-fn of_natives(spec: &JobSpec, steps: Reach) -> Reach {
+fn of_natives(spec: &JobSpec, code: Reach) -> Reach {
     let paths = &spec.paths;
     let run_artifacts = Path::new(&*paths.job).join(protocol::RUN_ARTIFACTS_FILE);
-    let mut reach = steps.and_given(&*paths.repository).and_given(run_artifacts);
-    for settings in
-        std::env::home_dir().iter().flat_map(|home| GIT_SETTINGS.map(|it| home.join(it)))
-    {
-        reach = reach.and_given(settings);
-    }
+    let reach = code.and_given(run_artifacts).and_given(natives_file(spec));
     reach.and_given(native::program()).and_own(&*paths.blobs).and_own(&*paths.caches)
+}
+
+/// For the other process. A name that is no text is out of its reach.
+fn said(reach: &Reach) -> serde_json::Value {
+    let read: Vec<&str> = reach.read().filter_map(Path::to_str).collect();
+    let change: Vec<&str> = reach.change().filter_map(Path::to_str).collect();
+    json!({ "read": read, "change": change })
 }
 
 /// What git keeps of a repository, without its work tree, where files lie that were never committed.

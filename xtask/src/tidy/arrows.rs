@@ -38,7 +38,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("notifier", &["event", "https", "mask", "outbox", "ports", "store", "views"]),
     ("figures", &["event", "ports", "reports", "store", "views"]),
     ("repository", &["event"]),
-    ("actions", &["aws", "commands", "expr", "https", "mask", "store", "syntax", "workflow"]),
+    (
+        "actions",
+        &["aws", "commands", "expr", "https", "mask", "sandbox", "store", "syntax", "workflow"],
+    ),
     ("services", &[]),
     // The two crates with an async runtime; the one knows nothing of the others, the other folds.
     ("proxy", &[]),

@@ -18,6 +18,9 @@ const FORBIDDEN: [char; 11] = ['"', ':', '<', '>', '|', '*', '?', '\r', '\n', '\
 /// How long an artifact is kept where nobody says; GitHub's default.
 const RETENTION_DAYS: i64 = 90;
 
+/// Names the list of what the run's finished jobs kept.
+const OF_THE_RUN: &str = "LAUNCHWAY_RUN_ARTIFACTS";
+
 /// An artifact of this run.
 pub(super) struct Artifact {
     pub(super) name: String,
@@ -47,9 +50,15 @@ pub(super) fn check_name(name: &str) -> Result<(), Failure> {
 /// The artifacts of the run, by name: those of finished jobs and those of this one.
 pub(super) fn of_run(step: &Step) -> Result<BTreeMap<String, Artifact>, Failure> {
     let mut found = BTreeMap::new();
-    for variable in ["LAUNCHWAY_RUN_ARTIFACTS", "LAUNCHWAY_ARTIFACTS_FILE"] {
+    for variable in [OF_THE_RUN, "LAUNCHWAY_ARTIFACTS_FILE"] {
         let Some(path) = step.variable(variable) else { continue };
-        let text = match fs::read_to_string(&path) {
+        let file = PathBuf::from(&path);
+        // The one is the run's, the other the job's, where steps may write.
+        let read = match variable {
+            OF_THE_RUN => step.trusted(move || fs::read_to_string(file)),
+            _ => fs::read_to_string(file),
+        };
+        let text = match read {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(failed_at("read", Path::new(&path))(error)),
@@ -74,16 +83,14 @@ pub(super) fn keep(
     retention_days: i64,
 ) -> Result<(Artifact, u64), Failure> {
     let files = regular(step, files)?;
-    let temp = step.folder("RUNNER_TEMP")?;
-    let archive = tempfile::Builder::new()
-        .prefix("artifact-")
-        .tempfile_in(&temp)
-        .map_err(failed_at("written", &temp))?;
-    pack(archive.as_file(), &files, level)
+    let store = step.folder("LAUNCHWAY_BLOBS")?;
+    let (file, archive) = step.trusted({
+        let store = store.clone();
+        move || blobs::begin(&store)
+    })?;
+    pack(&file, &files, level)
         .map_err(|error| Failure::new(format!("the artifact could not be packed: {error}")))?;
-    let stored = blobs::adopt(&step.folder("LAUNCHWAY_BLOBS")?, archive.path())?;
-    // Its file may have been moved into the store.
-    drop(archive.keep());
+    let stored = step.trusted(move || blobs::adopt(&store, archive))?;
     let days = if retention_days > 0 { retention_days } else { RETENTION_DAYS };
     let expires_at = jiff::Timestamp::now().as_millisecond() + days * 24 * 3_600_000;
     let line = json!({
@@ -144,8 +151,11 @@ fn pack(
 
 /// Unpacks an artifact into a folder. Names that would leave the folder are refused.
 pub(super) fn unpack(step: &Step, artifact: &Artifact, folder: &Path) -> Result<usize, Failure> {
-    let path = blobs::find(&step.folder("LAUNCHWAY_BLOBS")?, &artifact.blob)?;
-    let file = File::open(&path).map_err(failed_at("read", &path))?;
+    let (store, blob) = (step.folder("LAUNCHWAY_BLOBS")?, artifact.blob.clone());
+    let file = step.trusted(move || {
+        let path = blobs::find(&store, &blob)?;
+        File::open(&path).map_err(failed_at("read", &path))
+    })?;
     unpack_artifact(file, folder, Existing::Replace).map_err(|error| {
         let cause = std::error::Error::source(&error);
         let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
+use tempfile::{NamedTempFile, TempPath};
 
 use super::step::{Failure, failed_at, hex};
 
@@ -18,12 +19,28 @@ pub(super) struct Stored {
     pub(super) size_bytes: u64,
 }
 
-/// Moves a finished file into the store.
-pub(super) fn adopt(blobs: &Path, file: &Path) -> Result<Stored, Failure> {
-    let (id, size_bytes) = digest(file).map_err(failed_at("read", file))?;
+/// The place of a file in the store that has no name there yet.
+pub(super) struct Unnamed {
+    file: TempPath,
+    /// Nobody takes it for what a dead process left.
+    _writing: File,
+}
+
+/// A file to be written, and its place.
+pub(super) fn begin(blobs: &Path) -> Result<(File, Unnamed), Failure> {
+    let writing = writing(blobs)?;
+    let folder = blobs.join("temporary");
+    let made = NamedTempFile::new_in(&folder).map_err(failed_at("made", &folder))?;
+    let (file, path) = made.into_parts();
+    Ok((file, Unnamed { file: path, _writing: writing }))
+}
+
+/// Gives it its name, once it is written.
+pub(super) fn adopt(blobs: &Path, unnamed: Unnamed) -> Result<Stored, Failure> {
+    let Unnamed { file, _writing } = unnamed;
+    let (id, size_bytes) = digest(&file).map_err(failed_at("read", &file))?;
     let path = place(blobs, &id);
     let folder = path.parent().expect("a blob lies in a folder");
-    let _writing = writing(blobs)?;
     fs::create_dir_all(folder).map_err(failed_at("made", folder))?;
     if path.exists() {
         // Nobody may take it for one that is not wanted any more.
@@ -31,14 +48,8 @@ pub(super) fn adopt(blobs: &Path, file: &Path) -> Result<Stored, Failure> {
         renewed.map_err(failed_at("renewed", &path))?;
         return Ok(Stored { id, size_bytes });
     }
-    // Under its name stands all of it or nothing, on another file system too.
-    let copy = || -> io::Result<()> {
-        let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
-        io::copy(&mut File::open(file)?, &mut fresh)?;
-        fresh.persist(&path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    fs::rename(file, &path).or_else(|_| copy()).map_err(failed_at("written", &path))?;
+    // Under its name stands all of it or nothing.
+    file.persist(&path).map_err(|error| failed_at("written", &path)(error.error))?;
     Ok(Stored { id, size_bytes })
 }
 

@@ -11,8 +11,10 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter};
 use std::path::{Component, Path, PathBuf};
 
+use sandbox::Hands;
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
 
 use super::glob::{Patterns, Search};
 use super::room;
@@ -26,6 +28,9 @@ const KEYS_MAX: usize = 10;
 /// zstd's default: small enough, and as fast as the disk.
 const COMPRESSION_LEVEL: i32 = 3;
 
+/// What an entry holds, in its folder.
+const ARCHIVE: &str = "entry.tar.zst";
+
 /// The caches of one repository, as one step sees them.
 pub(super) struct Caches {
     folder: PathBuf,
@@ -33,20 +38,14 @@ pub(super) struct Caches {
     home: PathBuf,
     /// Where entries are looked for, in order; the first is where they are saved.
     scopes: Vec<String>,
+    /// Who reaches the caches; what is packed and unpacked is a step's.
+    hands: Hands,
 }
 
 /// An entry that was found.
 pub(super) struct Entry {
     pub(super) key: String,
     folder: PathBuf,
-}
-
-impl Entry {
-    /// Takes an entry that cannot be read out of the way of a new one.
-    pub(super) fn discard(&self) {
-        // One that cannot be removed is found, and told, again.
-        drop(remove_at_once(&self.folder));
-    }
 }
 
 /// What became of a save.
@@ -81,6 +80,7 @@ impl Caches {
             workspace: step.folder("GITHUB_WORKSPACE")?,
             home: step.folder("HOME")?,
             scopes,
+            hands: step.hands.clone(),
         })
     }
 
@@ -93,34 +93,35 @@ impl Caches {
     ) -> Result<Option<Entry>, Failure> {
         check_keys(key, restore_keys)?;
         let version = version(paths);
-        for scope in &self.scopes {
-            let folder = self.folder.join(file_name(scope)).join(&version);
-            let exact = folder.join(digest(key));
-            if exact.join("entry.tar.zst").is_file() {
-                return Ok(Some(Entry { key: key.to_owned(), folder: exact }));
-            }
-            // The key itself is a prefix too.
-            for prefix in std::iter::once(key).chain(restore_keys.iter().map(String::as_str)) {
-                if let Some(entry) = newest(&folder, prefix) {
-                    return Ok(Some(entry));
-                }
-            }
-        }
-        Ok(None)
+        let folders = self.scopes.iter().map(|it| self.folder.join(file_name(it)).join(&version));
+        let folders: Vec<PathBuf> = folders.collect();
+        let (key, restore_keys) = (key.to_owned(), restore_keys.to_vec());
+        Ok(self.hands.have(move || folders.iter().find_map(|it| best(it, &key, &restore_keys))))
+    }
+
+    /// Takes an entry that cannot be read out of the way of a new one.
+    pub(super) fn discard(&self, entry: Entry) {
+        // One that cannot be removed is found, and told, again.
+        drop(self.hands.have(move || remove_at_once(&entry.folder)));
     }
 
     /// Unpacks an entry.
     pub(super) fn restore(&self, entry: &Entry) -> Result<u64, Failure> {
-        let archive = entry.folder.join("entry.tar.zst");
-        let size = fs::metadata(&archive).map_err(failed_at("read", &archive))?.len();
-        self.unpack(&archive).map_err(failed_at("unpacked", &archive))?;
+        let archive = entry.folder.join(ARCHIVE);
+        let opened = self.hands.have({
+            let archive = archive.clone();
+            move || File::open(archive).and_then(|file| Ok((file.metadata()?.len(), file)))
+        });
+        let (size, file) = opened.map_err(failed_at("read", &archive))?;
+        self.unpack(file).map_err(failed_at("unpacked", &archive))?;
         // What is used stays.
-        drop(fs::write(entry.folder.join("used"), ""));
+        let used = entry.folder.join("used");
+        drop(self.hands.have(move || fs::write(used, "")));
         Ok(size)
     }
 
-    fn unpack(&self, archive: &Path) -> io::Result<()> {
-        let reader = zstd::Decoder::new(BufReader::new(File::open(archive)?))?;
+    fn unpack(&self, archive: File) -> io::Result<()> {
+        let reader = zstd::Decoder::new(BufReader::new(archive))?;
         let mut archive = tar::Archive::new(reader);
         archive.set_preserve_mtime(true);
         for entry in archive.entries()? {
@@ -164,33 +165,18 @@ impl Caches {
         }
         let folder = self.folder.join(file_name(&self.scopes[0])).join(version(paths));
         let target = folder.join(digest(key));
-        if target.exists() {
-            return Ok(Saved::Exists);
-        }
-        fs::create_dir_all(&folder).map_err(failed_at("made", &folder))?;
-        let scratch = tempfile::Builder::new()
-            .prefix(".half-")
-            .tempdir_in(&folder)
-            .map_err(failed_at("made", &folder))?;
-        let archive = scratch.path().join("entry.tar.zst");
-        self.pack(&archive, &found).map_err(failed_at("written", &archive))?;
-        let size_bytes = fs::metadata(&archive).map_err(failed_at("read", &archive))?.len();
-        for (name, text) in [("key", key), ("used", "")] {
-            let file = scratch.path().join(name);
-            fs::write(&file, text).map_err(failed_at("written", &file))?;
-        }
-        match fs::rename(scratch.path(), &target) {
-            Ok(()) => drop(scratch.keep()),
-            // Another job was faster.
-            Err(_) if target.exists() => return Ok(Saved::Exists),
-            Err(error) => return Err(failed_at("written", &target)(error)),
-        }
-        room::make(&self.folder, &target);
-        Ok(Saved::Stored { size_bytes })
+        let begun = self.hands.have({
+            let target = target.clone();
+            move || begin(&folder, &target)
+        });
+        let Some((scratch, file)) = begun? else { return Ok(Saved::Exists) };
+        self.pack(file, &found).map_err(failed_at("written", &target))?;
+        let (repository, key) = (self.folder.clone(), key.to_owned());
+        self.hands.have(move || finish(scratch, &target, &repository, &key))
     }
 
-    fn pack(&self, archive: &Path, found: &[PathBuf]) -> io::Result<()> {
-        let writer = BufWriter::new(File::create(archive)?);
+    fn pack(&self, archive: File, found: &[PathBuf]) -> io::Result<()> {
+        let writer = BufWriter::new(archive);
         let compressed = zstd::Encoder::new(writer, COMPRESSION_LEVEL)?;
         let mut archive = tar::Builder::new(compressed);
         archive.follow_symlinks(false);
@@ -214,6 +200,48 @@ impl Caches {
         }
         Path::new("root").join(path.strip_prefix("/").unwrap_or(path))
     }
+}
+
+/// The best entry of a scope.
+fn best(folder: &Path, key: &str, restore_keys: &[String]) -> Option<Entry> {
+    let exact = folder.join(digest(key));
+    if exact.join(ARCHIVE).is_file() {
+        return Some(Entry { key: key.to_owned(), folder: exact });
+    }
+    // The key itself is a prefix too.
+    let mut prefixes = std::iter::once(key).chain(restore_keys.iter().map(String::as_str));
+    prefixes.find_map(|prefix| newest(folder, prefix))
+}
+
+/// The folder of an entry that is being written, and its archive; none where the entry is there.
+fn begin(folder: &Path, target: &Path) -> Result<Option<(TempDir, File)>, Failure> {
+    if target.exists() {
+        return Ok(None);
+    }
+    let begun = fs::create_dir_all(folder).and_then(|()| {
+        let scratch = tempfile::Builder::new().prefix(".half-").tempdir_in(folder)?;
+        let file = File::create(scratch.path().join(ARCHIVE))?;
+        Ok((scratch, file))
+    });
+    Ok(Some(begun.map_err(failed_at("made", folder))?))
+}
+
+/// Gives the entry its name.
+fn finish(scratch: TempDir, target: &Path, repository: &Path, key: &str) -> Result<Saved, Failure> {
+    let archive = scratch.path().join(ARCHIVE);
+    let size_bytes = fs::metadata(&archive).map_err(failed_at("read", &archive))?.len();
+    for (name, text) in [("key", key), ("used", "")] {
+        let file = scratch.path().join(name);
+        fs::write(&file, text).map_err(failed_at("written", &file))?;
+    }
+    match fs::rename(scratch.path(), target) {
+        Ok(()) => drop(scratch.keep()),
+        // Another job was faster.
+        Err(_) if target.exists() => return Ok(Saved::Exists),
+        Err(error) => return Err(failed_at("written", target)(error)),
+    }
+    room::make(repository, target);
+    Ok(Saved::Stored { size_bytes })
 }
 
 /// The digest that GitHub calls version: other paths never match.
@@ -258,7 +286,7 @@ fn check_keys(key: &str, restore_keys: &[String]) -> Result<(), Failure> {
 fn newest(folder: &Path, prefix: &str) -> Option<Entry> {
     let entries = folders(folder).into_iter().filter_map(|entry| {
         let key = fs::read_to_string(entry.join("key")).ok()?;
-        let made = fs::metadata(entry.join("entry.tar.zst")).ok()?.modified().ok()?;
+        let made = fs::metadata(entry.join(ARCHIVE)).ok()?.modified().ok()?;
         key.starts_with(prefix).then_some((made, key, entry))
     });
     entries.max().map(|(_, key, folder)| Entry { key, folder })

@@ -6,6 +6,8 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use sandbox::Hands;
+
 /// Why a native action failed: what the log shows, and the exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -60,17 +62,32 @@ pub(crate) struct Step {
     broken: Option<Failure>,
     /// Which major version of the original was asked for, where that is known.
     major: Option<u32>,
+    /// Who reaches more than a step.
+    pub(super) hands: Hands,
 }
 
 impl Step {
     /// The step whose environment this process has.
     pub(crate) fn new(major: Option<u32>) -> Step {
-        Step { broken: None, major }
+        Step { broken: None, major, hands: Hands::default() }
+    }
+
+    /// The same, with hands that reach more.
+    pub(crate) fn with_hands(self, hands: Hands) -> Step {
+        Step { hands, ..self }
     }
 
     /// The first file command that could not be written.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         self.broken.take().map_or(Ok(()), Err)
+    }
+
+    /// Does something that steps may not (`trusted.rs`): no path in it is a step's to choose.
+    pub(crate) fn trusted<T: Send + 'static>(
+        &self,
+        deed: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        self.hands.have(deed)
     }
 
     /// A variable, if it is there and not empty.

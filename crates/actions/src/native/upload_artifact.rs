@@ -49,8 +49,8 @@ fn run(step: &mut Step, stage: Stage) -> Result<(), Failure> {
     let (artifact, size) = artifacts::keep(step, &name, &files, level, retention)?;
     step.output("artifact-id", &artifact.id().to_string());
     step.output("artifact-digest", &artifact.blob);
-    let blobs = step.folder("LAUNCHWAY_BLOBS")?;
-    let place = super::blobs::find(&blobs, &artifact.blob)?;
+    let (blobs, blob) = (step.folder("LAUNCHWAY_BLOBS")?, artifact.blob.clone());
+    let place = step.trusted(move || super::blobs::find(&blobs, &blob))?;
     step.output("artifact-url", &format!("file://{}", place.display()));
     step.info(&format!("Artifact {name} is kept with the run ({size} bytes)"));
     Ok(())

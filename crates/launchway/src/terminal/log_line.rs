@@ -34,8 +34,13 @@ pub(crate) fn steered_by_nobody(line: &str, style: Style) -> String {
     let mut kept = String::with_capacity(line.len());
     let mut rest = line;
     let mut is_coloured = false;
-    while let Some(at) = rest.find(|it: char| it.is_control() && it != '\t') {
+    while let Some(at) = rest.find(|it: char| it.is_control() && it != '\t' || turns_around(it)) {
         kept += &rest[..at];
+        if let Some(letter) = rest[at..].chars().next().filter(|it| turns_around(*it)) {
+            kept += &format!("U+{:04X}", u32::from(letter));
+            rest = &rest[at + letter.len_utf8()..];
+            continue;
+        }
         let (colour, behind) = escape(&rest[at..]);
         if style.is_coloured() {
             is_coloured |= colour.is_some();
@@ -44,11 +49,19 @@ pub(crate) fn steered_by_nobody(line: &str, style: Style) -> String {
         rest = behind;
     }
     kept += rest;
-    if is_coloured {
+    if is_coloured && !kept.ends_with("\x1b[0m") {
         // What the job switched on ends with its line.
         kept += "\x1b[0m";
     }
     kept
+}
+
+/// Whether a letter would show a line as something else than what it says.
+fn turns_around(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}'
+    )
 }
 
 /// Takes one control character, with the sequence that it begins: the sequence where it sets a
@@ -96,7 +109,8 @@ mod tests {
             assert_eq!(steered_by_nobody(line, Style::plain()), plain, "{line:?}");
         };
         check("plain\tü", "plain\tü", "plain\tü");
-        check("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m\x1b[0m", "red");
+        check("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m", "red");
+        check("a\u{202e}b", "aU+202Eb", "aU+202Eb");
         check("\x1b[38;5;9mred", "\x1b[38;5;9mred\x1b[0m", "red");
         check("a\x1b[2Jb\x1b[3Ac", "abc", "abc");
         check("a\x1b]0;title\x07b", "ab", "ab");

@@ -1,9 +1,12 @@
 //! Colours, switched off when piped or asked to. Colour never carries the meaning alone.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 
 use unicode_width::UnicodeWidthStr;
+
+use crate::terminal::log_line::steered_by_nobody;
 
 /// Words in colour, or plain.
 #[derive(Clone, Copy, Debug)]
@@ -89,12 +92,26 @@ fn wanted(terminal: bool) -> bool {
 
 /// Writes a line of data. A reader that went away (`| head`) ends the command quietly.
 pub(crate) fn out(line: &str) {
+    let line = harmless(line, Style::stdout(), std::io::stdout().is_terminal());
     keep_fault(writeln!(std::io::stdout().lock(), "{line}"));
 }
 
 /// Writes lines of data that have their ends.
 pub(crate) fn out_block(lines: &str) {
+    let lines = harmless(lines, Style::stdout(), std::io::stdout().is_terminal());
     keep_fault(std::io::stdout().lock().write_all(lines.as_bytes()));
+}
+
+/// What a terminal may be shown: titles and names are others' words, and might steer it. What is piped is
+/// data, and stays what it is.
+fn harmless(text: &str, style: Style, is_terminal: bool) -> Cow<'_, str> {
+    // All letters that turn text around begin with one of these bytes.
+    let is_ours = is_plain(text) && !text.bytes().any(|byte| matches!(byte, 0xd8 | 0xe2));
+    if is_ours || !(is_terminal || style.is_coloured()) {
+        return text.into();
+    }
+    let lines = text.split('\n').map(|line| steered_by_nobody(line, style));
+    lines.collect::<Vec<_>>().join("\n").into()
 }
 
 /// Writes a line of talk.
@@ -105,7 +122,8 @@ pub(crate) fn talk(line: &str) {
         return;
     }
     // Nobody is left to read; the work itself goes on and its end is in the journal.
-    let _ = writeln!(std::io::stderr().lock(), "{}", json.as_deref().unwrap_or(line));
+    let line = harmless(line, Style::stderr(), std::io::stderr().is_terminal());
+    let _ = writeln!(std::io::stderr().lock(), "{}", json.as_deref().unwrap_or(&line));
 }
 
 /// The first fault of standard output, save that its reader went away.

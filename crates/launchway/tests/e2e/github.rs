@@ -17,7 +17,7 @@ const TOKEN: &str = "ghp_thisIsTheTokenThatNobodyMaySee";
 
 /// GitHub, a server connected to it, and a work tree that pushes there.
 pub(crate) struct Connected {
-    place: Place,
+    pub(crate) place: Place,
     pub(crate) github: Front,
     server: Child,
     pub(crate) url: String,
@@ -101,23 +101,23 @@ impl Connected {
     }
 
     /// A command that looks after the server.
-    fn command(&self, args: &[&str]) -> Said {
+    pub(crate) fn command(&self, args: &[&str]) -> Said {
         let data = self.place.path("data").display().to_string();
         self.place.run(&[args, &["--data", &data]].concat())
     }
 
     /// Pushes what is checked out to a branch there, as a person.
-    fn push(&self, branch: &str) {
+    pub(crate) fn push(&self, branch: &str) {
         self.push_to("octo/app", branch);
     }
 
-    fn push_to(&self, name: &str, branch: &str) {
+    pub(crate) fn push_to(&self, name: &str, branch: &str) {
         let url = self.github.url().replace("http://", "http://mona:ghp_mona@");
         let refspec = format!("+HEAD:refs/heads/{branch}");
         self.place.git(&["push", "--quiet", &format!("{url}/{name}.git"), &refspec]);
     }
 
-    fn get(&self, path: &str) -> Json {
+    pub(crate) fn get(&self, path: &str) -> Json {
         let config = https::config().proxy(None).timeout_global(Some(Duration::from_secs(60)));
         let request = config.build().new_agent().get(format!("{}{path}", self.url));
         let request = request.header("authorization", format!("Bearer {}", self.token));
@@ -134,7 +134,7 @@ impl Connected {
         answer.expect("an answer").status().as_u16()
     }
 
-    fn runs(&self, count: usize) -> String {
+    pub(crate) fn runs(&self, count: usize) -> String {
         let mut shown = Json::Null;
         wait_until("the runs' end", || {
             shown = self.get("/api/v1/runs?limit=100");
@@ -186,7 +186,7 @@ impl Connected {
         });
     }
 
-    fn pull(&self, number: u64, of: &str, branch: &str) -> Pull {
+    pub(crate) fn pull(&self, number: u64, of: &str, branch: &str) -> Pull {
         Pull {
             number,
             head_repository: of.to_owned(),
@@ -198,7 +198,7 @@ impl Connected {
     }
 
     /// Ends the server as a person does; nothing of it lives on, and the token stands nowhere.
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         signal(self.server.id(), Signal::TERM);
         let status = self.server.wait().expect("it was started");
         assert!(status.success(), "{status}");

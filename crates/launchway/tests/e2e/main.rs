@@ -51,6 +51,7 @@
 
 mod access;
 mod approvals;
+mod attacks;
 mod background;
 mod bad_input;
 mod beside;

@@ -104,14 +104,16 @@ impl Job<'_> {
         };
         self.show_deed(deed, prepared.shell.as_deref());
         self.say_notes(&prepared.notes);
-        if let Err(error) = self.files.create(&deed.files) {
+        let paths = deed.files.clone();
+        if let Err(error) = self.with_files(move |files| files.create(&paths)) {
             return failed(self, &format!("the files of file commands cannot be made: {error}"));
         }
         self.output.begin_process(trust(&prepared));
         let process = match self.bench.start(&prepared) {
             Ok(process) => process,
             Err(error) => {
-                self.files.remove(&deed.files);
+                let paths = deed.files.clone();
+                self.with_files(move |files| files.remove(&paths));
                 return failed(self, &cannot_start(&prepared, &error));
             }
         };
@@ -213,12 +215,16 @@ impl Job<'_> {
         self.turn_to(&deed.key);
         self.output.diagnose(&format!("deed {} ended: {exit:?}", deed.number));
         let (mut effects, has_failed) = self.output.end_process();
-        let mut read = files::read(&deed.files);
-        match self.files.declare(&deed.files, &self.bench.folders.workspace) {
+        let (paths, workspace) = (deed.files.clone(), self.bench.folders.workspace.clone());
+        let (mut read, declared) = self.with_files(move |files| {
+            let (read, declared) = (files::read(&paths), files.declare(&paths, &workspace));
+            files.remove(&paths);
+            (read, declared)
+        });
+        match declared {
             Ok(said) => said.iter().for_each(|text| self.output.show(text.as_bytes())),
             Err(text) => read.failures.push(text),
         }
-        self.files.remove(&deed.files);
         effects.outputs.extend(read.effects.outputs);
         effects.env.extend(read.effects.env);
         effects.state.extend(read.effects.state);

@@ -53,6 +53,7 @@ impl Job<'_> {
 
     pub(super) fn make_plan(&mut self, gathering: &mut Gathering<'_>) -> Result<Plan, SetupError> {
         self.bench.settle()?;
+        self.output.hands = self.bench.hands().clone();
         let plan = setup::plan(self.bench.spec, &self.bench.folders, gathering)?;
         self.bench.find_node(&plan.actions)?;
         Ok(plan)
