@@ -4,6 +4,8 @@
 //! Nothing here runs in tests: a busy machine makes no build fail. The table says how noisy the bare
 //! side was, so that a reader can tell a miss from a bad moment.
 
+mod claims;
+mod first;
 mod jobs;
 mod measure;
 mod output;
@@ -45,6 +47,8 @@ type Chapter = fn(&Bench) -> Result<Vec<Row>>;
 const CHAPTERS: &[(&str, Chapter)] = &[
     ("steps", jobs::steps),
     ("jobs", jobs::jobs),
+    ("first", first::first),
+    ("claims", claims::claims),
     ("check", reading::check),
     ("output", output::output),
     ("act", peer::act),

@@ -144,6 +144,11 @@ impl Row {
         Row { figure, ..self }
     }
 
+    /// How often in a second, bare and ours, measured elsewhere.
+    pub(crate) fn rates(what: impl Into<String>, (bare, ours): (String, String)) -> Row {
+        Row { bare, ours, verdict: "", ..Row::missing(what, "") }
+    }
+
     /// What could not be measured, and why.
     pub(crate) fn missing(what: impl Into<String>, why: impl Into<String>) -> Row {
         Row {

@@ -1,0 +1,175 @@
+//! From a job that is ready to the first process of its first step, on a server: as its user, and behind walls;
+//! beside a shell that starts the same script.
+//!
+//! The one end is the journal's (`JobReady`), the other the script's own clock, to the millisecond.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value as Json;
+
+use crate::bench::Bench;
+use crate::bench::measure::{Row, alone, milliseconds, quiet, time};
+
+/// How long anything is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often one looks whether a run is over; what is measured is past then.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The chapter.
+pub(crate) fn first(bench: &Bench) -> Result<Vec<Row>> {
+    let rounds = 2 * bench.effort.rounds;
+    let script = bench.scratch.path("first.sh");
+    let bare_mark = bench.scratch.path("bare-first");
+    fs::write(&script, said(&bare_mark))?;
+    let bare = alone(rounds, &mut || {
+        let began = SystemTime::now();
+        time(quiet("bash").arg("-e").arg(&script))?;
+        since(began, &fs::read_to_string(&bare_mark)?)
+    })?;
+    let mut rows = Vec::new();
+    for (what, more, most) in
+        [("host", &["--trusted-label", "ubuntu-latest"][..], 30.0), ("behind walls", &[], 50.0)]
+    {
+        let mut server = Server::begin(bench, more)?;
+        let ours = alone(rounds, &mut || server.run())?;
+        server.end()?;
+        let took = milliseconds(ours.median());
+        rows.push(Row::of(format!("ready to first process, {what}"), Some(&bare), &ours).judged(
+            format!("{took:.1} ms"),
+            format!("at most {most} ms"),
+            took <= most,
+        ));
+    }
+    let why = "jobs with `container:` are refused when planning";
+    rows.push(Row::missing("ready to first process, in a container", why));
+    Ok(rows)
+}
+
+/// A script that says when it began.
+fn said(mark: &Path) -> String {
+    format!("echo \"$EPOCHREALTIME\" > '{}'\n", mark.display())
+}
+
+/// What a script said, in seconds since 1970, less when it began.
+fn since(began: SystemTime, said: &str) -> Result<Duration> {
+    let seconds: f64 =
+        said.trim().replace(',', ".").parse().context("bash says what time it is")?;
+    Ok((UNIX_EPOCH + Duration::from_secs_f64(seconds)).duration_since(began).unwrap_or_default())
+}
+
+/// A server with a repository that is pushed to.
+struct Server {
+    child: Child,
+    /// `127.0.0.1:PORT`
+    host: String,
+    token: String,
+    work: PathBuf,
+    bare: PathBuf,
+    mark: PathBuf,
+    runs: u64,
+}
+
+impl Server {
+    fn begin(bench: &Bench, more: &[&str]) -> Result<Server> {
+        let place = bench.scratch.next("first");
+        let marks = place.join("marks");
+        fs::create_dir_all(&marks)?;
+        let (mark, bare, data) = (marks.join("first"), place.join("app.git"), place.join("data"));
+        let script = said(&mark).trim().to_owned();
+        let work =
+            bench.scratch.repository(&format!("work-{}", more.len()), &[workflow(&script)])?;
+        time(quiet("git").args(["init", "--quiet", "--bare", "--initial-branch=main"]).arg(&bare))?;
+        let talk = place.join("said");
+        let mut command = quiet(&bench.launchway);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--jobs", "1", "--grace", "0"]);
+        command.arg("--data").arg(&data).arg("--sandbox-write").arg(&marks).args(more);
+        let mut child = command.stdout(Stdio::piped()).stderr(fs::File::create(&talk)?).spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("it is piped")?).read_line(&mut line)?;
+        let host = line.trim().strip_prefix("serving http://").context("it serves")?.to_owned();
+        let token = waited("the first token", || {
+            let talk = fs::read_to_string(&talk).ok()?;
+            let line = talk.lines().find(|it| it.trim().starts_with("launchway_"))?;
+            Some(line.trim().to_owned())
+        })?;
+        let mut add = quiet(&bench.launchway);
+        add.args(["repositories", "add", "--name", "octo/app"]).arg(&bare);
+        time(add.arg("--data").arg(&data))?;
+        Ok(Server { child, host, token, work, bare, mark, runs: 0 })
+    }
+
+    /// A push, and how long its job was ready before its first process ran.
+    fn run(&mut self) -> Result<Duration> {
+        let person = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"];
+        let commit = ["commit", "--quiet", "--allow-empty", "--message=again"];
+        time(quiet("git").args(person).args(commit).current_dir(&self.work))?;
+        let push = ["push", "--quiet"];
+        time(quiet("git").args(push).arg(&self.bare).arg("HEAD:main").current_dir(&self.work))?;
+        self.runs += 1;
+        let run = self.runs;
+        let events = waited("the run's end", || {
+            let events = self.get(&format!("/api/v1/runs/{run}/events")).ok()?;
+            let all = events["events"].as_array()?.clone();
+            all.iter().any(|it| it["event"]["type"] == "RunCompleted").then_some(all)
+        })?;
+        let ready = events.iter().find(|it| it["event"]["type"] == "JobReady");
+        let ready = ready.and_then(|it| it["event"]["at"].as_u64()).context("it was ready")?;
+        since(UNIX_EPOCH + Duration::from_millis(ready), &fs::read_to_string(&self.mark)?)
+    }
+
+    fn get(&self, path: &str) -> Result<Json> {
+        let mut stream = TcpStream::connect(&self.host)?;
+        let (host, token) = (&self.host, &self.token);
+        // The older version: its answers come in one piece.
+        write!(
+            stream,
+            "GET {path} HTTP/1.0\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n"
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (_, body) = answer.split_once("\r\n\r\n").context("a head and a body")?;
+        Ok(serde_json::from_str(body)?)
+    }
+
+    fn end(mut self) -> Result<()> {
+        let pid = self.child.id().to_string();
+        time(quiet("kill").args(["-TERM", &pid]))?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // One that failed leaves nothing behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn workflow(script: &str) -> String {
+    let script = script.replace('\'', "''");
+    format!(
+        "on: push\npermissions: {{}}\njobs:\n  first:\n    runs-on: ubuntu-latest\n    steps:\n      - run: '{script}'\n"
+    )
+}
+
+fn waited<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> Result<T> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return Ok(found);
+        }
+        if Instant::now() > until {
+            bail!("waited in vain for {what}");
+        }
+        sleep(LOOK);
+    }
+}
