@@ -367,10 +367,10 @@ pub(super) const TIERS: &[Tier] = &[
     // A hundred kills; minutes.
     Tier {
         name: "soak",
-        needs: &[GIT, BASH, PYTHON_3_11, DOCKER, DOCKERD, BUSYBOX, REGISTRY, IP],
+        needs: &[GIT, BASH, PYTHON_3_11, POSTGRES, DOCKER, DOCKERD, BUSYBOX, REGISTRY, IP],
         steps: &[
             Step::Tests(
-                "cargo test --quiet -p launchway --features soak --test e2e -- soak:: webhooks:: --nocapture --test-threads 1",
+                "cargo test --quiet -p launchway --features soak,postgres --test e2e -- soak:: webhooks:: --nocapture --test-threads 1",
             ),
             Step::Ready("cargo build --quiet -p figures --example dora"),
             Step::One(

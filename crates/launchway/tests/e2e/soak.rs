@@ -5,6 +5,8 @@
 //! `LAUNCHWAY_SOAK_SEED` repeats a soak, `LAUNCHWAY_SOAK_ROUNDS` makes it longer. The instants are the
 //! same each time, what the machine does in them is not.
 
+#[cfg(feature = "postgres")]
+mod database;
 mod followers;
 mod server;
 

@@ -1,9 +1,11 @@
 //! A server and a runner on another machine; either is killed, the server is told to end, their
 //! connection is cut, at instants that a seed chooses, while thousands of jobs run on both: each job runs
-//! once, and its log is, byte for byte, what its steps wrote into a file of theirs.
+//! once, and its log is, byte for byte, what its steps wrote into a file of theirs. The journal is a file, or in
+//! PostgreSQL, which is killed, too, ends its connections, or is cut off.
 //!
 //! `LAUNCHWAY_CHAOS_JOBS` says how many jobs.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::{Random, say};
@@ -34,18 +36,61 @@ jobs:
       - run: echo x >> $MARKS/ended.$GITHUB_RUN_NUMBER.${{ matrix.leg }}
 ";
 
+/// What else is in trouble.
+trait Trouble {
+    /// Makes some; what kind.
+    fn make(&mut self, random: &mut Random) -> &'static str;
+}
+
 #[test]
 fn whoever_dies_again_and_again_nothing_is_lost() {
+    play(&[], None);
+}
+
+#[cfg(feature = "postgres")]
+impl Trouble for super::database::Cluster {
+    fn make(&mut self, random: &mut Random) -> &'static str {
+        match random.below(3) {
+            0 => {
+                self.crash();
+                "database killed"
+            }
+            1 => {
+                self.terminate();
+                "connections ended by the database"
+            }
+            _ => {
+                self.cut();
+                "network cut before the database"
+            }
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn whoever_dies_and_the_database_too_nothing_is_lost() {
+    let mut cluster = super::database::Cluster::start();
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let address = folder.path().join("address");
+    std::fs::write(&address, cluster.url()).expect("a file of ours");
+    let address = address.display().to_string();
+    play(&["--database-file", &address], Some(&mut cluster));
+}
+
+fn play(more: &[&str], mut trouble: Option<&mut dyn Trouble>) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seed = number("LAUNCHWAY_SOAK_SEED").unwrap_or_else(|| std::process::id().into());
     let pushes = number("LAUNCHWAY_CHAOS_JOBS").unwrap_or(JOBS).div_ceil(LEGS);
     say(&format!("seed {seed}: LAUNCHWAY_SOAK_SEED={seed} repeats it"));
     let mut random = Random(seed);
     let legs: Vec<String> = (1..=LEGS).map(|leg| leg.to_string()).collect();
-    let mut serving = Serving::of(&WORKFLOW.replace("LEGS", &format!("[{}]", legs.join(", "))));
+    let workflow = WORKFLOW.replace("LEGS", &format!("[{}]", legs.join(", ")));
+    let mut serving = Serving::with(&workflow, more);
     let mut away = Away::of(&serving, "2");
     let (began, mut kills, mut stops, mut pushed) = (Instant::now(), 0_u64, 0_u64, 0_u64);
     let (mut runner_kills, mut cuts) = (0_u64, 0_u64);
+    let mut troubles: BTreeMap<&'static str, u64> = BTreeMap::new();
     loop {
         if pushed < pushes {
             serving.place.write("other.txt", &pushed.to_string());
@@ -59,7 +104,13 @@ fn whoever_dies_again_and_again_nothing_is_lost() {
         if pushed == pushes && last.status == 200 && !last.json()["conclusion"].is_null() {
             break;
         }
-        match random.below(8) {
+        let most = if trouble.is_some() { 12 } else { 8 };
+        match random.below(most) {
+            8.. => {
+                let kind = trouble.as_mut().map(|it| it.make(&mut random));
+                *troubles.entry(kind.expect("there is some")).or_default() += 1;
+                continue;
+            }
             0 => {
                 serving.stop();
                 stops += 1;
@@ -106,7 +157,7 @@ fn whoever_dies_again_and_again_nothing_is_lost() {
     say(&format!(
         "{} jobs in {seconds} s, {elsewhere} of them on the runner; the server was killed {kills} times \
          and told to end {stops} times, the runner killed {runner_kills} times, the connection cut \
-         {cuts} times: lost {lost}, done twice {twice}, logs that differ {different}",
+         {cuts} times; {troubles:?}: lost {lost}, done twice {twice}, logs that differ {different}",
         pushes * LEGS
     ));
     assert_eq!((lost, twice, different), (0, 0, 0));
