@@ -72,6 +72,16 @@ pub struct NativeAction {
     pub stages: &'static [Stage],
 }
 
+/// Those that make programs of this machine known to later steps.
+const BRINGS_TOOLS: [&str; 3] = ["setup-node", "setup-python", "setup-terraform"];
+
+impl NativeAction {
+    /// Whether later steps find programs of this machine by it.
+    pub fn brings_tools(&self) -> bool {
+        BRINGS_TOOLS.contains(&self.name)
+    }
+}
+
 /// One line of the table.
 struct Native {
     action: NativeAction,

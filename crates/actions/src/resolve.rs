@@ -28,6 +28,9 @@ pub struct ResolveOptions {
     pub offline: bool,
     /// Third-party code even where a native version exists.
     pub no_native: bool,
+    /// Steps run elsewhere, in a container: native versions that bring tools for this machine are of no
+    /// use there.
+    pub tools_elsewhere: bool,
     /// Where repositories come from.
     pub mirrors: Mirrors,
     /// The lock file.
@@ -56,6 +59,7 @@ impl ResolveOptions {
             actions: actions.into(),
             offline: false,
             no_native: false,
+            tools_elsewhere: false,
             mirrors: Mirrors::default(),
             lock_file: None,
             write_lock: WriteLock::WhereItsFolderIs,
@@ -151,6 +155,7 @@ pub fn resolve(
     let native = match uses {
         Uses::Remote { owner, repo, path, reference } if !options.no_native => {
             native::lookup(owner, repo, path.as_deref(), reference)
+                .filter(|native| !(options.tools_elsewhere && native.brings_tools()))
         }
         _ => None,
     };

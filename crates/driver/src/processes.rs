@@ -55,7 +55,16 @@ pub(crate) fn end_tree(tracking: &str, workers: &dyn Fn() -> BTreeSet<u32>) -> u
             }
         }
     }
+    end_containers(tracking);
     left.len()
+}
+
+/// Takes away what a worker left with the engine of containers, if there is one: its job's own container
+/// ends with it, services do not.
+fn end_containers(tracking: &str) {
+    // An engine that is away has nothing that runs; it is looked for once more with the next job.
+    let _ =
+        docker::Engine::of(None).map(|engine| engine.remove_labelled(docker::JOB_LABEL, tracking));
 }
 
 fn signal_one(pid: u32, signal: Signal) {

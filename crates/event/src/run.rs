@@ -411,6 +411,9 @@ pub struct Terms {
     pub environments: Vec<String>,
     /// Labels and groups of `runs-on` that mean this machine.
     pub labels: Vec<String>,
+    /// Labels whose jobs run in a container of this image, where they name none themselves.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<String, String>,
     /// Jobs see what is committed, not the work tree.
     pub committed: bool,
     /// Jobs that name an environment stand at its gate before they start.
@@ -441,9 +444,11 @@ impl Terms {
             all.extend(more.iter().filter(|it| !one.contains(it)).cloned());
             all
         };
+        let own = |(label, image): (&String, &String)| (label.clone(), image.clone());
         Terms {
             environments: both(&self.environments, &more.environments),
             labels: both(&self.labels, &more.labels),
+            images: more.images.iter().chain(&self.images).map(own).collect(),
             committed: self.committed || more.committed,
             gated: self.gated || more.gated,
             outside: self.outside || more.outside,

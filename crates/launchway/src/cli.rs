@@ -225,6 +225,13 @@ pub(crate) enum Command {
         /// pre, main or post
         stage: String,
     },
+    /// Stands for a program in a container; started by a worker
+    #[command(hide = true)]
+    Inside {
+        /// As the worker says them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 /// How results are written.

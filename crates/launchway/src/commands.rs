@@ -129,6 +129,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Page => return Ok(demo::page::run()?.into()),
         Command::Worker => return Ok(worker::main_on_stdin()),
         Command::Native { name, stage } => return native::run(&name, &stage),
+        Command::Inside { arguments } => return Ok(docker::run_inside(arguments).into()),
     };
     Ok(exit.into())
 }

@@ -241,7 +241,8 @@ impl Engine {
         let snapshot = change.snapshot.clone();
         let labels = definition.runner.as_ref().map_or(&[][..], |runner| &runner.labels);
         let walls = self.kept_in.around(state.root(), &terms, labels);
-        let options = JobOptions { snapshot, objects, walls, ..options.clone() };
+        let image = self.kept_in.image(&terms, labels);
+        let options = JobOptions { snapshot, objects, walls, image, ..options.clone() };
         Ok(Surroundings { secrets, paths, options })
     }
 }

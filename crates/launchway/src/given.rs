@@ -39,7 +39,7 @@ pub(crate) fn vars(flags: &[String]) -> Result<BTreeMap<String, String>, Failure
     Ok(vars)
 }
 
-/// `--environment NAME` and `--label gpu=host`; images come with containers.
+/// `--environment NAME`, and `--label gpu=host` or `--label ubuntu-latest=node:24`.
 pub(crate) fn terms(
     environments: &[String],
     labels: &[String],
@@ -49,15 +49,23 @@ pub(crate) fn terms(
     let mut terms = Terms { environments, committed, ..Terms::default() };
     for flag in labels {
         let (label, place) = pair("--label", flag)?;
-        if place != "host" {
-            let message =
-                format!("the label {label} cannot be the image {place}: there is no Docker here");
-            return Err(Failure::new(Exit::Missing, message)
-                .hint(format!("--label {label}=host runs such jobs on this machine")));
-        }
         terms.labels.push(label.to_owned());
+        if place != "host" {
+            terms.images.insert(label.to_lowercase(), image("--label", place)?);
+        }
     }
     Ok(terms)
+}
+
+/// The name of an image, as it was given.
+pub(crate) fn image(flag: &str, name: &str) -> Result<String, Failure> {
+    let is_odd = |c: char| c.is_whitespace() || c.is_control();
+    if name.is_empty() || name.starts_with('-') || name.contains(is_odd) {
+        let message = format!("{flag}: `{name}` names no image");
+        return Err(Failure::new(Exit::Usage, message)
+            .hint(format!("{flag} LABEL=host, or an image: {flag} ubuntu-latest=node:24")));
+    }
+    Ok(name.to_owned())
 }
 
 /// Secrets of `--secret-file` and `--secret`; a flag wins over the file. A flag without a value is

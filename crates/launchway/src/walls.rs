@@ -1,8 +1,10 @@
 //! Which jobs are kept in on this machine, and what is hidden from them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use docker::Engine;
 use event::Terms;
 use mask::MaskedText;
 use protocol::Walls;
@@ -30,6 +32,8 @@ pub(crate) struct KeptIn {
     pub(crate) all: bool,
     /// Jobs that ask for one of these run as the server itself; never code from outside.
     pub(crate) trusted: Vec<String>,
+    /// Labels, in lower case, whose jobs run in a container of this image.
+    pub(crate) images: BTreeMap<String, String>,
     /// What they may read besides.
     pub(crate) readable: Vec<PathBuf>,
     /// What they may change besides.
@@ -56,6 +60,16 @@ impl KeptIn {
             changeable: texts(&self.changeable),
             outside: terms.outside,
         })
+    }
+
+    /// The image of the container that a job with these labels runs in where it names none itself: what
+    /// its run says comes before what this machine does.
+    pub(crate) fn image(&self, terms: &Terms, labels: &[MaskedText]) -> Option<Arc<str>> {
+        let labels: Vec<String> = labels.iter().map(|it| it.as_str().to_lowercase()).collect();
+        let of = |images: &BTreeMap<String, String>| {
+            labels.iter().find_map(|label| images.get(label).map(|it| Arc::from(&**it)))
+        };
+        of(&terms.images).or_else(|| of(&self.images))
     }
 
     fn trusts(&self, labels: &[MaskedText]) -> bool {
@@ -87,6 +101,26 @@ pub(crate) fn note(support: Support) -> Option<&'static str> {
             "warning: this kernel cannot keep jobs in (landlock, Linux 5.19 and newer): they fail before their \
              first step, but for those of a label that you trust with this machine: --trusted-label LABEL",
         ),
+    }
+}
+
+/// What a server says of Docker when it starts; nothing where all is as it should be.
+pub(crate) fn note_of_docker(
+    engine: &Result<Engine, String>,
+    images: &BTreeMap<String, String>,
+) -> Option<String> {
+    let looked = engine.as_ref().map(Engine::look);
+    match looked {
+        Ok(Ok(())) if images.is_empty() => Some(
+            "warning: this user may speak to Docker, and so may its jobs, which makes them root: walls do not \
+             keep them off its socket. Have jobs run in containers (--label ubuntu-latest=IMAGE), or take the \
+             user out of the group docker (docs/sandbox.md)"
+                .to_owned(),
+        ),
+        Ok(Ok(())) => None,
+        _ if images.is_empty() => None,
+        Ok(Err(error)) => Some(format!("warning: jobs that run in containers will fail: {error}")),
+        Err(error) => Some(format!("warning: jobs that run in containers will fail: {error}")),
     }
 }
 

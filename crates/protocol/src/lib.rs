@@ -273,6 +273,9 @@ pub struct JobOptions {
     /// The worker goes on while its driver is away, and waits for the next one.
     #[serde(default)]
     pub outlives: bool,
+    /// The image of the container that a job runs in which names none itself; none is this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Arc<str>>,
     /// What is done in the job is kept in; none where it may do what the worker may.
     #[serde(default)]
     pub walls: Option<Walls>,

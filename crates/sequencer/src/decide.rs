@@ -137,8 +137,24 @@ pub fn services(
     }
 }
 
+/// The job's `container`, evaluated, as JSON (conformance 49, 53); null where it has none.
+///
+/// # Errors
+/// Why it cannot be evaluated.
+pub fn container(plan: &Plan, world: &dyn World) -> Result<serde_json::Value, String> {
+    let state = State::new();
+    let decision = Decision { state: &state, plan, world, facts: Vec::new() };
+    let evaluate = || {
+        let env = decision.job_env()?;
+        let template = plan.job.container.as_ref();
+        template.map(|template| decision.job_sight(&env).value(template)).transpose()
+    };
+    let value = evaluate().map_err(|Wrong(message)| message)?;
+    Ok(value.map_or(serde_json::Value::Null, |value| value.to_json()))
+}
+
 /// The scope of the machine's own steps: no step of a workflow may be called so.
-const HOOKS: &str = "__hooks/";
+pub const HOOKS: &str = "__hooks/";
 
 struct Decision<'a> {
     state: &'a State,

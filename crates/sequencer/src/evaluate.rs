@@ -172,7 +172,7 @@ impl Sight<'_> {
         };
         job.insert("status", Value::String(self.state.status().as_str().into()));
         job.insert("services", self.plan.services.clone());
-        job.insert("container", Value::Object(Arc::new(Object::new())));
+        job.insert("container", self.plan.container.clone());
         Value::Object(Arc::new(job))
     }
 

@@ -44,7 +44,7 @@ mod shell;
 mod state;
 mod step;
 
-pub use decide::{Input, World, decide, services, survives_cancel};
+pub use decide::{HOOKS, Input, World, container, decide, services, survives_cancel};
 pub use deed::{ActionStage, Deed, DeedBody, FileCommandPaths, Program, Shown};
 pub use evolve::evolve;
 pub use fact::{Ended, Fact, JobEnd, StepNews};

@@ -20,6 +20,8 @@ pub struct Plan {
     pub contexts: BTreeMap<String, Value>,
     /// `job.services`
     pub services: Value,
+    /// `job.container`; not empty where the steps run in one.
+    pub container: Value,
     /// Steps around all others.
     pub hooks: Hooks,
     /// The actions that were resolved at set-up, by the text behind `uses`.
@@ -74,6 +76,11 @@ pub enum PlanError {
 }
 
 impl Plan {
+    /// Whether the steps run in a container of their own.
+    pub fn is_contained(&self) -> bool {
+        matches!(&self.container, Value::Object(object) if object.get("id").is_some())
+    }
+
     /// Refuses the steps that cannot be run before the first one is.
     pub fn check(&self) -> Result<(), PlanError> {
         check_steps(&self.job.steps)

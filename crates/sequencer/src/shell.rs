@@ -40,6 +40,11 @@ impl Shell {
         Shell { fallback: Some("sh".to_owned()), ..Shell::new("bash", "-e {0}", ".sh") }
     }
 
+    /// The same in a container: an image need not have bash, and GitHub does not look.
+    pub fn in_container() -> Shell {
+        Shell::new("sh", "-e {0}", ".sh")
+    }
+
     /// What `shell: text` means. Names ignore case.
     pub fn named(text: &str) -> Result<Shell, ShellError> {
         let text = text.trim();

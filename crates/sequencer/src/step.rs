@@ -249,6 +249,7 @@ impl<'a> Stand<'a> {
         };
         let shell = match pick(shell, "shell")? {
             Some(text) => Shell::named(&text).map_err(|error| Wrong(error.to_string()))?,
+            None if self.plan.is_contained() => Shell::in_container(),
             None => Shell::unnamed(),
         };
         let directory = pick(working_directory, "working-directory")?;

@@ -7,8 +7,8 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::engine::Engine;
 use crate::wanted::{InstanceName, Set};
+use docker::Engine;
 
 /// The label that says whose a container is: the folder of its target.
 pub(crate) const FOLDER: &str = "launchway.folder";

@@ -15,8 +15,8 @@ use mask::{MaskedText, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::containers::Image;
-use crate::engine::{Engine, EngineError};
 use crate::folder::{self, Folder, Lock, try_lock};
+use docker::{Engine, EngineError};
 
 /// Who knows registries: how they are signed in to, and what they have.
 pub trait Registries: Send {

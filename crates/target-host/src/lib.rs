@@ -27,7 +27,6 @@ mod bundle;
 mod config;
 mod containers;
 mod down;
-mod engine;
 mod fence;
 mod folder;
 mod images;

@@ -25,11 +25,11 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::inotify;
 
-use crate::engine::Engine;
 use crate::folder::{self, Folder, try_lock, wait_for_lock};
 use crate::processes::{self, Handle};
 use crate::wanted::{InstanceName, InstanceState, State, Wanted};
 use container::{Ears, News};
+use docker::Engine;
 use instance::Instance;
 use keeper::Keeper;
 use probe::Answer;

@@ -2,13 +2,14 @@
 //! environment it has.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::Path;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 use protocol::JobSpec;
 use sandbox::Hands;
 use sequencer::{ActionStage, Deed, DeedBody, Program, Shell};
 
+use crate::container::{Container, ContainerLine};
 use crate::environment;
 use crate::hash::Workspace;
 use crate::native;
@@ -17,6 +18,7 @@ use crate::orphans::TRACKING_VARIABLE;
 use crate::packages::{self, Places};
 use crate::process::{CommandLine, Process, find_program};
 use crate::setup::{Actions, Folders, SetupError, text};
+use crate::shared::SharedFolder;
 use crate::walls::{Walls, Who, natives_file};
 
 /// What command lines are made from.
@@ -32,6 +34,10 @@ pub(crate) struct Workbench<'a> {
     pub(crate) nodes: Nodes,
     /// Made at set-up, where the job is kept in.
     pub(crate) walls: Option<Walls>,
+    /// Started at set-up, where the steps run in one.
+    pub(crate) container: Option<Container>,
+    /// Where scripts are written; there from set-up on.
+    pub(crate) temp: Option<SharedFolder>,
 }
 
 /// A command line, and how the log shows what runs it.
@@ -46,10 +52,36 @@ pub(crate) struct Prepared {
     pub(crate) notes: Vec<(bool, String)>,
 }
 
-impl Workbench<'_> {
+impl<'a> Workbench<'a> {
+    /// Before set-up: nothing is made or found yet.
+    pub(crate) fn new(
+        spec: &'a JobSpec,
+        folders: Folders,
+        host: BTreeMap<String, String>,
+    ) -> Workbench<'a> {
+        let workspace = Workspace { root: folders.workspace.clone(), hands: Hands::default() };
+        let nodes = Nodes::default();
+        Workbench {
+            spec,
+            folders,
+            host,
+            workspace,
+            nodes,
+            walls: None,
+            container: None,
+            temp: None,
+        }
+    }
+
     /// Makes the folders, and what keeps installed packages in them.
     pub(crate) fn settle(&mut self) -> Result<(), SetupError> {
         self.folders.create(&self.spec.payload)?;
+        let temp = SharedFolder::open(&self.folders.temp).map_err(|source| SetupError::Folder {
+            action: "cannot open the folder",
+            path: self.folders.temp.clone(),
+            source,
+        })?;
+        self.temp = Some(temp);
         let own = Path::new(&*self.spec.paths.job).join("packages");
         let downloads = Path::new(&*self.spec.paths.caches).join("downloads");
         let places = Places { own: &own, home: &self.folders.home, downloads: &downloads };
@@ -90,20 +122,79 @@ impl Workbench<'_> {
 
     /// Finds the program and writes the script. The error is what the step's log says.
     pub(crate) fn prepare(&mut self, deed: &Deed) -> Result<Prepared, String> {
-        let mut env = environment::lay_over(&self.host, &deed.env, &deed.path);
+        let runs_here = self.container.is_none() || stays_outside(deed);
+        let mut env = match &self.container {
+            Some(container) if runs_here => self.env_outside(deed, container),
+            Some(container) => environment::lay_over(&container.env, &deed.env, &deed.path),
+            None => environment::lay_over(&self.host, &deed.env, &deed.path),
+        };
         // Not to be overridden by `env:`, or nobody would find the process again; a script may
         // still change it to detach what it starts (conformance 116).
         env.insert(TRACKING_VARIABLE.to_owned(), self.spec.tracking_id.to_string());
         match &deed.body {
-            DeedBody::Script { shell, script, directory } => {
+            DeedBody::Script { shell, script, directory } if runs_here => {
                 self.script(deed, env, shell, script, directory.as_deref())
+            }
+            DeedBody::Script { shell, script, directory } => {
+                self.contained_script(deed, env, shell, script, directory.as_deref())
             }
             DeedBody::Action { stage, program } => {
                 let title = &*deed.shown.title;
-                self.action(env, title.strip_prefix("Run ").unwrap_or(title), *stage, program)
+                let name = title.strip_prefix("Run ").unwrap_or(title);
+                self.action(deed.number, env, name, *stage, program)
             }
             DeedBody::ReadAction { uses } => Err(format!("{uses} is read, not run")),
         }
+    }
+
+    /// The environment of what runs here for a job in a container: its paths are those of this machine.
+    fn env_outside(&self, deed: &Deed, container: &Container) -> BTreeMap<String, String> {
+        let here =
+            |(name, value): (&String, &String)| (name.clone(), container.mounts.text_here(value));
+        let env = deed.env.iter().map(here).collect();
+        // What steps put before PATH is the container's.
+        environment::lay_over(&self.host, &env, &[])
+    }
+
+    fn contained_script(
+        &self,
+        deed: &Deed,
+        env: BTreeMap<String, String>,
+        shell: &Shell,
+        script: &str,
+        directory: Option<&str>,
+    ) -> Result<Prepared, String> {
+        let container = self.container.as_ref().expect("the step runs in one");
+        let file = self.write_script(deed, shell, script)?;
+        let workspace = container.mounts.inside(&self.folders.workspace);
+        let directory = match directory {
+            Some(path) if path.starts_with('/') => path.to_owned(),
+            Some(path) => format!("{workspace}/{path}"),
+            None => workspace,
+        };
+        // What is not mounted only the container knows.
+        if let Some(here) = container.mounts.here(&directory)
+            && !here.is_dir()
+        {
+            return Err(no_directory(&shell.program, &directory));
+        }
+        let mut command = vec![shell.program.clone()];
+        command.extend(shell.arguments_for(&container.mounts.inside(&file)));
+        let shown = shell.line.clone();
+        let line = container.stand_for(ContainerLine { command, env, directory }, deed.number);
+        Ok(Prepared { line, who: Who::StandIn, shell: Some(shown), notes: Vec::new() })
+    }
+
+    fn write_script(&self, deed: &Deed, shell: &Shell, script: &str) -> Result<PathBuf, String> {
+        let name = format!("step_{:08}{}", deed.number, shell.extension);
+        let folder = self.temp.as_ref().expect("no step runs before set-up");
+        let written = folder.make(&name);
+        let written = written.and_then(|mut it| it.write_all(shell.script(script).as_bytes()));
+        let file = self.folders.temp.join(name);
+        written.map_err(|error| {
+            format!("the script '{}' cannot be written: {error}", file.display())
+        })?;
+        Ok(file)
     }
 
     fn script(
@@ -122,41 +213,25 @@ impl Workbench<'_> {
             .or_else(|| find(shell.fallback.as_deref()?))
             .ok_or_else(|| format!("the shell '{}' was not found on PATH", shell.program))?;
         if !directory.is_dir() {
-            // The runner's words (conformance 131).
-            return Err(format!(
-                "An error occurred trying to start process '{}' with working directory '{}'. No \
-                 such file or directory",
-                program.display(),
-                directory.display()
-            ));
+            return Err(no_directory(&text(&program), &text(&directory)));
         }
-        let file = self.folders.temp.join(format!("step_{:08}{}", deed.number, shell.extension));
-        let written = {
-            let (file, script) = (file.clone(), shell.script(script));
-            self.hands().have(move || std::fs::write(file, script))
-        };
-        written.map_err(|error| {
-            format!("the script '{}' cannot be written: {error}", file.display())
-        })?;
+        let file = self.write_script(deed, shell, script)?;
         let shown = format!("{} {}", program.display(), shell.arguments.join(" "));
         let arguments = shell.arguments_for(&file.to_string_lossy());
-        let line = CommandLine { program, arguments, env, directory };
+        let line = CommandLine { program, arguments, env, directory, input: None };
         Ok(Prepared { line, who: Who::Step, shell: Some(shown), notes: Vec::new() })
     }
 
     fn action(
         &mut self,
+        number: u64,
         mut env: BTreeMap<String, String>,
         name: &str,
         stage: ActionStage,
         program: &Program,
     ) -> Result<Prepared, String> {
-        let mut notes = Vec::new();
-        let who = match program {
-            Program::Native { .. } => Who::Native,
-            Program::Node { .. } => Who::Step,
-        };
-        let (program, arguments) = match program {
+        let directory = self.folders.workspace.clone();
+        let (program, arguments, who, notes) = match program {
             Program::Native { name } => {
                 let artifacts = native::artifacts_file(&self.folders);
                 env.extend(native::variables(self.spec, &artifacts));
@@ -168,19 +243,47 @@ impl Workbench<'_> {
                     env.insert(actions::WALLS_VARIABLE.to_owned(), file);
                 }
                 let stage = stage.as_str().to_owned();
-                (native::program(), vec!["native".to_owned(), name.clone(), stage])
+                let arguments = vec!["native".to_owned(), name.clone(), stage];
+                (native::program(), arguments, Who::Native, Vec::new())
             }
             Program::Node { file, version } => {
-                let (node, said) = self.nodes.choose(name, *version, &env)?;
-                notes = said;
-                if !Path::new(file).is_file() {
+                let (node, notes) = self.nodes.choose(name, *version, &env)?;
+                if !self.here(file).is_file() {
                     return Err(format!("File not found: '{file}'"));
                 }
-                (node.program, vec![file.clone()])
+                if let Some(container) = &self.container {
+                    let node = container.node(&node.program).expect("every Node is mounted");
+                    let command = vec![node.to_owned(), file.clone()];
+                    let directory = container.mounts.inside(&directory);
+                    let line =
+                        container.stand_for(ContainerLine { command, env, directory }, number);
+                    return Ok(Prepared { line, who: Who::StandIn, shell: None, notes });
+                }
+                (node.program, vec![file.clone()], Who::Step, notes)
             }
         };
-        let directory = self.folders.workspace.clone();
-        let line = CommandLine { program, arguments, env, directory };
+        let line = CommandLine { program, arguments, env, directory, input: None };
         Ok(Prepared { line, who, shell: None, notes })
     }
+
+    /// A path as steps have it, as this machine has it.
+    pub(crate) fn here(&self, path: &str) -> PathBuf {
+        let container = self.container.as_ref();
+        container.and_then(|it| it.mounts.here(path)).unwrap_or_else(|| PathBuf::from(path))
+    }
+}
+
+/// Whether it runs on this machine although the steps have a container: what is ours, and scripts of the
+/// machine's owner.
+fn stays_outside(deed: &Deed) -> bool {
+    matches!(deed.body, DeedBody::Action { program: Program::Native { .. }, .. })
+        || deed.key.as_str().starts_with(sequencer::HOOKS)
+}
+
+/// The runner's words (conformance 131).
+fn no_directory(program: &str, directory: &str) -> String {
+    format!(
+        "An error occurred trying to start process '{program}' with working directory '{directory}'. No \
+         such file or directory"
+    )
 }

@@ -1,17 +1,17 @@
 //! The file commands of one deed (conformance 177 to 185): made before it, read after it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use commands::file_command::{
     ArtifactSubjects, EnvFile, check_summary, decode, parse_env, parse_output, parse_path,
     parse_state,
 };
+use rustix::fs::{FileType, Stat};
 use sequencer::{Effects, FileCommandPaths};
 
 use crate::orphans;
+use crate::shared::SharedFolder;
 use crate::subjects;
 
 /// What was read, and what was wrong with it.
@@ -27,24 +27,40 @@ pub(crate) struct FileCommands {
     pub(crate) summary: Option<Vec<u8>>,
 }
 
-/// Makes and removes the files of each deed. A file that a deed left empty serves the next one under
-/// another name: to make a new one ext4 passes over every file that was removed in the last minute,
+/// Makes, reads and removes the files of each deed. A file that a deed left empty serves the next one
+/// under another name: to make a new one ext4 passes over every file that was removed in the last minute,
 /// which was most of what a step cost.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
+    /// Where they lie, under the last part of their paths; there from set-up on.
+    folder: Option<SharedFolder>,
     spare: Vec<String>,
     /// What the job says it made.
     subjects: ArtifactSubjects,
 }
 
 impl Files {
+    /// Those in this folder.
+    pub(crate) fn within(folder: &Path) -> io::Result<Files> {
+        Ok(Files { folder: Some(SharedFolder::open(folder)?), ..Files::default() })
+    }
+
+    /// Where they lie.
+    pub(crate) fn folder(&self) -> &SharedFolder {
+        self.folder.as_ref().expect("no step runs before set-up")
+    }
+
     /// Makes the files: empty, but for the list of what the job made so far.
     pub(crate) fn create(&mut self, paths: &FileCommandPaths) -> io::Result<()> {
-        paths.each().iter().try_for_each(|(_, _, path)| match self.spare.pop() {
-            Some(spare) if is_as_new(&spare) && fs::rename(&spare, path).is_ok() => Ok(()),
-            _ => File::create(path).map(drop),
-        })?;
-        fs::write(&paths.artifacts_list, self.subjects.list_json())
+        for (_, _, path) in paths.each() {
+            let spare = self.spare.pop().filter(|spare| self.is_as_new(spare));
+            match spare {
+                Some(spare) if self.folder().rename(&spare, name(path)).is_ok() => {}
+                _ => drop(self.folder().make(name(path))?),
+            }
+        }
+        let mut list = self.folder().empty(name(&paths.artifacts_list))?;
+        list.write_all(self.subjects.list_json().as_bytes())
     }
 
     /// Takes what the step says it made (conformance 185): the line that its log gets, if any, or
@@ -54,7 +70,10 @@ impl Files {
         paths: &FileCommandPaths,
         workspace: &Path,
     ) -> Result<Option<String>, String> {
-        subjects::declare(Path::new(&paths.artifacts), workspace, &mut self.subjects)
+        let read = self.folder().read(name(&paths.artifacts));
+        let read = read.map_err(|error| unreadable("artifacts", &error))?;
+        let Some(bytes) = read.filter(|bytes| !bytes.is_empty()) else { return Ok(None) };
+        subjects::declare(&bytes, workspace, &mut self.subjects)
             .map_err(|reason| unreadable("artifacts", &reason))
     }
 
@@ -62,110 +81,105 @@ impl Files {
     /// process behind, that one may still write: its files are not used again.
     pub(crate) fn remove(&mut self, paths: &FileCommandPaths) {
         let is_alone = orphans::has_no_children();
-        // It is nobody's but ours, whatever a step wrote into it.
-        if is_alone && is_own(&paths.artifacts_list) {
-            let list = OpenOptions::new().write(true).open(&paths.artifacts_list);
-            // One that stays as it is, is removed with the others.
-            let _ = list.and_then(|list| list.set_len(0));
+        // It is nobody's but ours, whatever a step wrote into it. One that stays as it is, is removed with
+        // the others.
+        let list = name(&paths.artifacts_list);
+        if is_alone && self.folder().stat(list).is_ok_and(|it| is_ours(&it)) {
+            let _ = self.folder().empty(list);
         }
         for (_, _, path) in paths.each() {
-            if is_alone && is_as_new(path) {
-                self.spare.push(path.to_owned());
+            if is_alone && self.is_as_new(name(path)) {
+                self.spare.push(name(path).to_owned());
             } else {
                 // The step may have removed it itself.
-                let _ = fs::remove_file(path);
+                let _ = self.folder().remove(name(path));
             }
+        }
+    }
+
+    /// Whether it is what [`Files::create`] made: an empty file of ours with this one name.
+    fn is_as_new(&self, name: &str) -> bool {
+        self.folder().stat(name).is_ok_and(|it| it.st_size == 0 && is_ours(&it))
+    }
+
+    /// Reads them, also after a failure.
+    pub(crate) fn read(&self, paths: &FileCommandPaths) -> FileCommands {
+        let mut found = FileCommands::default();
+        let mut failures = Vec::new();
+        let mut text = |variable: &str, path: &str| match self.folder().read(name(path)) {
+            Ok(bytes) => {
+                let bytes = bytes.filter(|bytes| !bytes.is_empty());
+                bytes.map(|bytes| decode(&bytes).into_owned())
+            }
+            Err(error) => {
+                failures.push(format!("Unable to read the file behind ${variable}: {error}"));
+                None
+            }
+        };
+        let env = text("GITHUB_ENV", &paths.env);
+        let output = text("GITHUB_OUTPUT", &paths.output);
+        let state = text("GITHUB_STATE", &paths.state);
+        let path = text("GITHUB_PATH", &paths.path);
+        found.failures = failures;
+        if let Some(text) = env {
+            let file = parse_env(&text);
+            found.effects.env.extend(file.variables);
+            found.errors.extend(file.refused.iter().map(|name| EnvFile::refusal(name)));
+            found.failures.extend(file.error.map(|reason| unreadable("env", &reason)));
+        }
+        for (command, text, into) in [
+            ("output", output.map(|text| parse_output(&text)), &mut found.effects.outputs),
+            ("state", state.map(|text| parse_state(&text)), &mut found.effects.state),
+        ] {
+            match text {
+                None => {}
+                Some(Ok(pairs)) => into.extend(pairs),
+                Some(Err(error)) => {
+                    into.extend(error.before().iter().cloned());
+                    found.failures.push(unreadable(command, error.reason()));
+                }
+            }
+        }
+        found.effects.path = path.map(|text| parse_path(&text)).unwrap_or_default();
+        self.summary(&paths.summary, &mut found);
+        found
+    }
+
+    /// Too large a summary is not kept; the step goes on (conformance 184).
+    fn summary(&self, path: &str, found: &mut FileCommands) {
+        let Ok(stat) = self.folder().stat(name(path)) else { return };
+        if stat.st_size == 0 {
+            return;
+        }
+        if let Err(error) = check_summary(stat.st_size.unsigned_abs()) {
+            found.errors.push(error.to_string());
+            return;
+        }
+        match self.folder().read(name(path)) {
+            Ok(bytes) => found.summary = bytes,
+            Err(error) => found.errors.push(format!("the step summary cannot be read: {error}")),
         }
     }
 }
 
-/// Whether it is what [`Files::create`] made: an empty file of ours with this one name.
-fn is_as_new(path: &str) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|it| it.len() == 0 && is_ours(&it))
+/// The last part of a path: wherever a step sees the folder, here it is this one.
+fn name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
-/// The same with something in it.
-fn is_own(path: &str) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|it| is_ours(&it))
-}
-
-fn is_ours(it: &fs::Metadata) -> bool {
+fn is_ours(it: &Stat) -> bool {
     let own = rustix::process::getuid().as_raw();
-    it.is_file() && it.uid() == own && it.nlink() == 1 && it.mode() & 0o600 == 0o600
-}
-
-/// Reads them, also after a failure.
-pub(crate) fn read(paths: &FileCommandPaths) -> FileCommands {
-    let mut found = FileCommands::default();
-    let mut failures = Vec::new();
-    let mut text = |name: &str, path: &str| match content(Path::new(path)) {
-        Ok(bytes) => bytes.map(|bytes| decode(&bytes).into_owned()),
-        Err(error) => {
-            failures.push(format!("Unable to read the file behind ${name}: {error}"));
-            None
-        }
-    };
-    let env = text("GITHUB_ENV", &paths.env);
-    let output = text("GITHUB_OUTPUT", &paths.output);
-    let state = text("GITHUB_STATE", &paths.state);
-    let path = text("GITHUB_PATH", &paths.path);
-    found.failures = failures;
-    if let Some(text) = env {
-        let file = parse_env(&text);
-        found.effects.env.extend(file.variables);
-        found.errors.extend(file.refused.iter().map(|name| EnvFile::refusal(name)));
-        found.failures.extend(file.error.map(|reason| unreadable("env", &reason)));
-    }
-    for (command, text, into) in [
-        ("output", output.map(|text| parse_output(&text)), &mut found.effects.outputs),
-        ("state", state.map(|text| parse_state(&text)), &mut found.effects.state),
-    ] {
-        match text {
-            None => {}
-            Some(Ok(pairs)) => into.extend(pairs),
-            Some(Err(error)) => {
-                into.extend(error.before().iter().cloned());
-                found.failures.push(unreadable(command, error.reason()));
-            }
-        }
-    }
-    found.effects.path = path.map(|text| parse_path(&text)).unwrap_or_default();
-    summary(&paths.summary, &mut found);
-    found
+    let is_file = FileType::from_raw_mode(it.st_mode) == FileType::RegularFile;
+    is_file && it.st_uid == own && it.st_nlink == 1 && it.st_mode & 0o600 == 0o600
 }
 
 fn unreadable(command: &str, reason: &dyn std::fmt::Display) -> String {
     format!("Unable to process file command '{command}' successfully. {reason}")
 }
 
-/// Too large a summary is not kept; the step goes on (conformance 184).
-fn summary(path: &str, found: &mut FileCommands) {
-    let Ok(metadata) = fs::metadata(path) else { return };
-    if metadata.len() == 0 {
-        return;
-    }
-    if let Err(error) = check_summary(metadata.len()) {
-        found.errors.push(error.to_string());
-        return;
-    }
-    match fs::read(path) {
-        Ok(bytes) => found.summary = Some(bytes),
-        Err(error) => found.errors.push(format!("the step summary cannot be read: {error}")),
-    }
-}
-
-/// The bytes; none where the file is empty or was removed.
-fn content(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.len() == 0 => Ok(None),
-        Ok(_) => fs::read(path).map(Some),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
@@ -197,7 +211,7 @@ mod tests {
     #[test]
     fn c177_every_step_has_fresh_files() {
         let folder = tempfile::tempdir().expect("a scratch folder");
-        let mut files = Files::default();
+        let mut files = Files::within(folder.path()).expect("it is there");
         let (first, second) = (paths(folder.path(), 1), paths(folder.path(), 2));
         files.create(&first).expect("files");
         // What was written, replaced, linked, closed or removed serves no second step.
@@ -223,7 +237,7 @@ mod tests {
             ]
         );
         for (_, name, path) in second.each() {
-            assert!(is_as_new(path) || name == "artifacts_list", "{path}");
+            assert!(files.is_as_new(super::name(path)) || name == "artifacts_list", "{path}");
         }
         let list = fs::read_to_string(&second.artifacts_list).expect("it is there");
         assert_eq!(list, r#"{"version":1,"subjects":[]}"#);

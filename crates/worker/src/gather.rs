@@ -37,6 +37,11 @@ impl<'a> Gathering<'a> {
         Gathering { spec, workspace, options, hands, notes: Vec::new() }
     }
 
+    /// Whether the steps run in a container: what brings tools for this machine is of no use there.
+    pub(crate) fn is_for_container(&mut self, is: bool) {
+        self.options.tools_elsewhere = is;
+    }
+
     /// The actions of these steps, by the text behind `uses`.
     pub(crate) fn all(&mut self, steps: &[Step]) -> Result<Actions, SetupError> {
         let mut found = Actions::new();

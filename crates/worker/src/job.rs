@@ -20,7 +20,6 @@ use std::time::{Duration, Instant};
 use event::{AnnotationLevel, ExitKind, LogRange, StepKey};
 use mask::Masker;
 use protocol::{JobSpec, Report};
-use sandbox::Hands;
 use sequencer::{Input, JobEnd, Next, Plan, State, decide, evolve, pending};
 use store::{Blobs, Durability};
 
@@ -31,10 +30,8 @@ use crate::control::{self, Control};
 use crate::environment;
 use crate::files::Files;
 use crate::gather::{Gathering, with_sources};
-use crate::hash::Workspace;
 use crate::log::Log;
 use crate::native;
-use crate::node::Nodes;
 use crate::output::Output;
 use crate::setup::{self, Folders};
 use crate::spool::Spool;
@@ -89,14 +86,7 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
     let mut job = Job {
         control,
         output,
-        bench: Workbench {
-            spec,
-            host,
-            workspace: Workspace { root: folders.workspace.clone(), hands: Hands::default() },
-            folders,
-            nodes: Nodes::default(),
-            walls: None,
-        },
+        bench: Workbench::new(spec, folders, host),
         state: State::new(),
         open: Vec::new(),
         stop: Stop::No,
@@ -174,6 +164,9 @@ impl Job<'_> {
         if let Some(services) = self.services.take() {
             services.stop();
         }
+        if let Some(container) = self.bench.container.take() {
+            container.end();
+        }
         self.sweep();
         self.complete(end, exit);
     }
@@ -213,11 +206,15 @@ impl Job<'_> {
     fn read_action(&mut self, uses: &str) -> Result<BTreeMap<Arc<str>, sequencer::Action>, String> {
         let mut gathering = Gathering::new(self.bench.spec, &self.bench.folders.workspace);
         gathering.hands = self.bench.hands().clone();
+        gathering.is_for_container(self.bench.container.is_some());
         let found = gathering.local(uses);
         let notes = std::mem::take(&mut gathering.notes);
         self.say_notes(&notes);
-        let found = found.map_err(|error| with_sources(&error))?;
+        let mut found = found.map_err(|error| with_sources(&error))?;
         self.bench.find_node(&found).map_err(|error| with_sources(&error))?;
+        if let Some(container) = &self.bench.container {
+            container.place(&mut found);
+        }
         Ok(found)
     }
 
@@ -255,9 +252,9 @@ impl Job<'_> {
 
     /// Whether all that the step listed is kept.
     fn report_artifacts(&mut self) -> bool {
-        let file = native::artifacts_file(&self.bench.folders);
-        let list = self.bench.hands().have(move || std::fs::read_to_string(file).ok());
-        let (reports, wrong) = self.artifacts.read(&list.unwrap_or_default(), &self.output.masker);
+        let list = self.files.folder().read(native::ARTIFACTS_FILE).ok().flatten();
+        let list = String::from_utf8_lossy(list.as_deref().unwrap_or_default()).into_owned();
+        let (reports, wrong) = self.artifacts.read(&list, &self.output.masker);
         for report in reports {
             self.control.report(report);
         }

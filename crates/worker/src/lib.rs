@@ -23,6 +23,7 @@
 
 mod annotate;
 mod command_line;
+mod container;
 mod control;
 mod diagnosis;
 mod environment;
@@ -40,6 +41,7 @@ mod output;
 mod packages;
 mod process;
 mod setup;
+mod shared;
 mod signals;
 mod spool;
 mod subjects;

@@ -14,6 +14,9 @@ use crate::setup::Folders;
 /// What a job may upload (conformance 237).
 const ARTIFACTS_MAX: usize = 500;
 
+/// In the folder of file commands: the artifacts that the job kept.
+pub(crate) const ARTIFACTS_FILE: &str = "artifacts.jsonl";
+
 /// Our own binary; still itself where its file was replaced meanwhile.
 pub(crate) fn program() -> PathBuf {
     std::env::current_exe()
@@ -25,7 +28,7 @@ pub(crate) fn program() -> PathBuf {
 /// Where a job lists the artifacts it kept: a JSON object a line with `name`, `blob`, `size_bytes`,
 /// `expires_at`. One file for the whole job: its later steps see them too.
 pub(crate) fn artifacts_file(folders: &Folders) -> PathBuf {
-    folders.file_commands.join("artifacts.jsonl")
+    folders.file_commands.join(ARTIFACTS_FILE)
 }
 
 /// What a native version knows beside a JavaScript action's environment.

@@ -76,16 +76,26 @@ impl Nodes {
     /// Looks for them, if one of the actions needs one and none was looked for yet.
     pub(crate) fn find(&mut self, actions: &Actions, path: &str) -> Result<(), SetupError> {
         let Some((version, action)) = needed(actions) else { return Ok(()) };
+        self.look(path);
+        if self.found.iter().any(|node| node.major >= version) {
+            return Ok(());
+        }
+        Err(SetupError::Refused(self.refusal(action, version)))
+    }
+
+    /// Looks for them, if none was looked for yet.
+    pub(crate) fn look(&mut self, path: &str) {
         if self.found.is_empty() {
             self.found = programs(path)
                 .into_iter()
                 .filter_map(|program| Some(Node { major: major(&program)?, program }))
                 .collect();
         }
-        if self.found.iter().any(|node| node.major >= version) {
-            return Ok(());
-        }
-        Err(SetupError::Refused(self.refusal(action, version)))
+    }
+
+    /// Those that were found: where they are, and which they are.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = (&Path, u32)> {
+        self.found.iter().map(|node| (&*node.program, node.major))
     }
 
     /// Those that were found, for people.

@@ -20,6 +20,7 @@ use sandbox::Hands;
 use sequencer::Effects;
 
 use crate::annotate;
+use crate::container::Mounts;
 use crate::log::Log;
 use crate::process::Stream;
 
@@ -47,6 +48,8 @@ pub(crate) struct Output {
     workspace: PathBuf,
     /// Who reads what steps name.
     pub(crate) hands: Hands,
+    /// The paths that steps speak of, where they run in a container.
+    mounts: Mounts,
     reports: Vec<Report>,
     /// The disk's answer, once it was no.
     error: Option<std::io::Error>,
@@ -104,9 +107,20 @@ impl Output {
             is_diagnosed: false,
             workspace,
             hands: Hands::default(),
+            mounts: Mounts::default(),
             reports: Vec::new(),
             error: None,
         }
+    }
+
+    /// Steps speak of paths as their container has them.
+    pub(crate) fn hear_paths_of(&mut self, mounts: Mounts) {
+        self.mounts = mounts;
+    }
+
+    /// A path that a step said, as this machine has it.
+    fn here(&self, path: String) -> String {
+        self.mounts.here(&path).map_or(path, |it| crate::setup::text(&it))
     }
 
     /// A background step gets a voice of its own, with the matchers there are now.
@@ -321,11 +335,15 @@ impl Output {
                 }
                 MatchOutcome::Problem { mut annotation, line } => {
                     self.show(format!("##[{}]{line}", word(annotation.level)).as_bytes());
+                    annotation.file = annotation.file.map(|file| self.here(file));
                     annotate::drop_what_is_no_file(&mut annotation, &self.workspace);
                     self.keep(&annotation);
                 }
             },
-            Effect::Annotation(annotation) => self.annotate(annotation),
+            Effect::Annotation(mut annotation) => {
+                annotation.file = annotation.file.map(|file| self.here(file));
+                self.annotate(annotation);
+            }
             Effect::Debug(text) => self.debug(&text),
             Effect::Group(title) => self.show(format!("##[group]{title}").as_bytes()),
             Effect::EndGroup => self.show(b"##[endgroup]"),
@@ -376,8 +394,12 @@ impl Output {
     }
 
     fn matcher_file(&mut self, file: &str) -> Option<MatcherFile> {
-        let path = self.workspace.join(file);
-        let read = self.hands.have(move || std::fs::read_to_string(path));
+        let path = self.workspace.join(self.here(file.to_owned()));
+        let read = self.hands.have(move || {
+            // A pipe would be waited for.
+            let is_file = std::fs::metadata(&path)?.is_file();
+            if is_file { std::fs::read_to_string(&path) } else { Err(no_file()) }
+        });
         let read = read
             .map_err(|error| error.to_string())
             .and_then(|text| MatcherFile::parse(&text).map_err(|error| error.to_string()));
@@ -465,4 +487,7 @@ fn word(level: Level) -> &'static str {
         Level::Warning => "warning",
         Level::Error => "error",
     }
+}
+fn no_file() -> std::io::Error {
+    std::io::Error::other("it is no file")
 }

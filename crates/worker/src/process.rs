@@ -5,7 +5,8 @@
 //! a step costs as little as it does in a shell loop.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Seek as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
@@ -43,6 +44,8 @@ pub(crate) struct CommandLine {
     pub(crate) env: BTreeMap<String, String>,
     /// Where it runs.
     pub(crate) directory: PathBuf,
+    /// What it reads; nothing, but for what is ours (conformance 135).
+    pub(crate) input: Option<Vec<u8>>,
 }
 
 /// Which of the two streams of a process.
@@ -94,7 +97,7 @@ impl Process {
             .env_clear()
             .envs(&line.env)
             .current_dir(&line.directory)
-            .stdin(Stdio::null())
+            .stdin(line.input.as_deref().map_or(Ok(Stdio::null()), input)?)
             .stdout(stdout_end)
             .stderr(stderr_end)
             .process_group(0)
@@ -277,6 +280,15 @@ impl Process {
         // The group is gone when nobody is left in it, which is what was wanted.
         let _ = rustix::process::kill_process_group(self.group, signal);
     }
+}
+
+/// A file in memory that is read from its beginning, however long it is. It is on no disk.
+fn input(text: &[u8]) -> io::Result<Stdio> {
+    let file = rustix::fs::memfd_create("input", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let mut file = File::from(file);
+    file.write_all(text)?;
+    file.rewind()?;
+    Ok(Stdio::from(file))
 }
 
 /// A pipe of which neither end survives an exec, the reading one non-blocking.

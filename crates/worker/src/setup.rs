@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use docker::{EngineError, Wanted, WantedError};
 use expr::{Object, Value};
 use protocol::JobSpec;
 use sandbox::SandboxError;
@@ -40,6 +41,13 @@ pub(crate) enum SetupError {
     /// The job is to be kept in, and cannot be.
     #[error("this job may run here only where it can be kept in (docs/sandbox.md)")]
     Walls(#[source] SandboxError),
+    /// The engine of containers.
+    #[error("{action}")]
+    Container {
+        action: String,
+        #[source]
+        source: EngineError,
+    },
 }
 
 /// The folders of a job, as the steps see them.
@@ -57,6 +65,8 @@ pub(crate) struct Folders {
     pub(crate) event: PathBuf,
     /// The folder of file commands.
     pub(crate) file_commands: PathBuf,
+    /// `RUNNER_TOOL_CACHE`, which jobs share.
+    pub(crate) tools: PathBuf,
 }
 
 impl Folders {
@@ -73,6 +83,7 @@ impl Folders {
             home: job.join("home"),
             event: temp.join("_github_workflow").join("event.json"),
             file_commands: temp.join("_runner_file_commands"),
+            tools: PathBuf::from(&*spec.paths.tools),
             temp,
         }
     }
@@ -96,42 +107,55 @@ impl Folders {
     }
 }
 
-/// Reads the job and resolves what it uses.
+/// Reads the job and resolves what it uses; beside it, the container that its steps want to run in.
 pub(crate) fn plan(
     spec: &JobSpec,
     folders: &Folders,
+    world: &dyn World,
     gathering: &mut Gathering<'_>,
-) -> Result<Plan, SetupError> {
-    let job = read_job(spec)?;
-    if let Some(container) = &job.container
-        && container.literal_text().is_none_or(|image| !image.is_empty())
-    {
-        let text = "the job has a `container`, which needs Docker and is not supported yet";
-        return Err(SetupError::Refused(text.to_owned()));
-    }
+) -> Result<(Plan, Option<Wanted>), SetupError> {
     let mut plan = Plan {
         workflow_env: read_template(&spec.workflow_env, &expr::Scope::WORKFLOW_ENV)?,
         workflow_defaults: read_template(&spec.workflow_defaults, &expr::Scope::NOTHING)?,
         contexts: contexts(spec, folders),
         services: Value::from(Object::new()),
+        container: Value::from(Object::new()),
         hooks: hooks::read(&|name| std::env::var(name).ok())?,
         actions: BTreeMap::new(),
         file_commands: text(&folders.file_commands),
-        job,
+        job: read_job(spec)?,
     };
     plan.check().map_err(|error| SetupError::Refused(error.to_string()))?;
+    let container = container(spec, &plan, world)?;
+    gathering.is_for_container(container.is_some());
     plan.actions = gathering.all(&plan.job.steps)?;
-    Ok(plan)
+    Ok((plan, container))
 }
 
-/// The job's services, evaluated (conformance 53, 159).
-pub(crate) fn services(
-    plan: &Plan,
-    world: &dyn World,
+/// The job's container, evaluated (conformance 155); where it names none, that of its label.
+fn container(spec: &JobSpec, plan: &Plan, world: &dyn World) -> Result<Option<Wanted>, SetupError> {
+    let refused =
+        |error: WantedError| SetupError::Refused(format!("container: {}", with_sources(&error)));
+    let written = sequencer::container(plan, world).map_err(SetupError::Refused)?;
+    let wanted = docker::wanted(&written).map_err(refused)?;
+    let of_label = || spec.options.image.as_deref().map(Json::from);
+    match (wanted, of_label()) {
+        (None, Some(image)) => docker::wanted(&image).map_err(refused),
+        (wanted, _) => Ok(wanted),
+    }
+}
+
+/// The job's services, evaluated (conformance 53, 159): by id, as JSON.
+pub(crate) fn services(plan: &Plan, world: &dyn World) -> Result<Vec<(String, Json)>, SetupError> {
+    sequencer::services(plan, world).map_err(SetupError::Refused)
+}
+
+/// Services as programs of this machine.
+pub(crate) fn local_services(
+    entries: &[(String, Json)],
 ) -> Result<Vec<services::ServicePlan>, SetupError> {
-    let entries = sequencer::services(plan, world).map_err(SetupError::Refused)?;
     let mut plans = Vec::new();
-    for (id, service) in &entries {
+    for (id, service) in entries {
         let planned = services::plan(id, service)
             .map_err(|error| SetupError::Refused(with_sources(&error)))?;
         plans.extend(planned);
@@ -174,7 +198,7 @@ fn read_template(json: &Json, scope: &expr::Scope) -> Result<Option<Template>, S
 }
 
 /// The contexts that stay the same for the whole job.
-fn contexts(spec: &JobSpec, folders: &Folders) -> BTreeMap<String, Value> {
+pub(crate) fn contexts(spec: &JobSpec, folders: &Folders) -> BTreeMap<String, Value> {
     let mut contexts: BTreeMap<String, Value> =
         spec.contexts.iter().map(|(name, json)| (name.clone(), Value::from_json(json))).collect();
     let mut github = match contexts.remove("github") {
@@ -222,7 +246,7 @@ fn runner(spec: &JobSpec, folders: &Folders) -> Value {
     runner.insert("name", RUNNER_NAME);
     runner.insert("environment", "self-hosted");
     runner.insert("temp", text(&folders.temp));
-    runner.insert("tool_cache", &*spec.paths.tools);
+    runner.insert("tool_cache", text(&folders.tools));
     runner.insert("workspace", text(&folders.runner_workspace));
     if is_debugged(spec) {
         runner.insert("debug", "1");

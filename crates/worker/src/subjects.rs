@@ -17,18 +17,11 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// Takes what a step declared. The answer is the line that its log gets, if any; a mistake fails
 /// the step, and what stands in a file before a line that cannot be read is not taken.
 pub(crate) fn declare(
-    path: &Path,
+    bytes: &[u8],
     workspace: &Path,
     subjects: &mut ArtifactSubjects,
 ) -> Result<Option<String>, String> {
-    let size = match fs::metadata(path) {
-        Ok(metadata) => metadata.len(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("the file behind $GITHUB_ARTIFACTS: {error}")),
-    };
-    if size == 0 {
-        return Ok(None);
-    }
+    let size = bytes.len() as u64;
     if size > ARTIFACTS_FILE_LIMIT {
         return Err(format!(
             "$GITHUB_ARTIFACTS file exceeds the maximum size of {} KiB (got {} KiB).",
@@ -36,9 +29,7 @@ pub(crate) fn declare(
             size / 1024
         ));
     }
-    let bytes =
-        fs::read(path).map_err(|error| format!("the file behind $GITHUB_ARTIFACTS: {error}"))?;
-    let declared = read(&decode(&bytes), workspace).map_err(|error| error.to_string())?;
+    let declared = read(&decode(bytes), workspace).map_err(|error| error.to_string())?;
     let mut fresh = 0;
     for (line, subject) in declared {
         let is_new = subjects.declare(line, subject).map_err(|error| error.to_string())?;

@@ -281,7 +281,7 @@ pub(super) const TIERS: &[Tier] = &[
                 "cargo test --quiet -p launchway --features ",
                 real!(),
                 " --test e2e -- ",
-                "seeds:: build:: containers:: corrected:: image:: own_workflows:: walkthroughs::"
+                "seeds:: build:: contained:: containers:: corrected:: image:: own_workflows:: walkthroughs::"
             )),
             Step::Tests("cargo test --quiet -p registry --features docker --test real"),
             // A daemon of their own, with a bridge of its own.

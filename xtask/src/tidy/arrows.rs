@@ -42,11 +42,12 @@ const ARROWS: &[(&str, &[&str])] = &[
         "actions",
         &["aws", "commands", "expr", "https", "mask", "sandbox", "store", "syntax", "workflow"],
     ),
+    ("docker", &[]),
     ("services", &[]),
     // The two crates with an async runtime; the one knows nothing of the others, the other folds.
     ("proxy", &[]),
     ("server", &["event", "figures", "mask", "ports", "protocol", "store", "views"]),
-    ("target-host", &["event", "mask", "ports", "proxy"]),
+    ("target-host", &["docker", "event", "mask", "ports", "proxy"]),
     ("model-cloud", &[]),
     ("model-github", &[]),
     ("forge", &["event", "https", "mask", "views"]),
@@ -61,13 +62,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Floor 5: what moves.
     (
         "driver",
-        &["deployment", "event", "mask", "ports", "protocol", "scheduler", "syntax", "workflow"],
+        &[
+            "deployment",
+            "docker",
+            "event",
+            "mask",
+            "ports",
+            "protocol",
+            "scheduler",
+            "syntax",
+            "workflow",
+        ],
     ),
     (
         "worker",
         &[
             "actions",
             "commands",
+            "docker",
             "event",
             "expr",
             "mask",
@@ -131,6 +143,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "bucket",
             "check",
             "deployment",
+            "docker",
             "driver",
             "event",
             "expr",

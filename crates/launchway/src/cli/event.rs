@@ -77,8 +77,8 @@ pub(crate) struct RunArgs {
     /// Where jobs run
     #[arg(long, value_enum, default_value_t = Executor::Auto)]
     pub(crate) executor: Executor,
-    /// What a label of runs-on means here, as LABEL=host
-    #[arg(long = "label", value_name = "LABEL=host")]
+    /// What a label of runs-on means here, as LABEL=host or LABEL=IMAGE
+    #[arg(long = "label", value_name = "LABEL=PLACE")]
     pub(crate) labels: Vec<String>,
     /// Jobs at a time [default: the number of processors]
     #[arg(long, value_name = "N")]
@@ -160,8 +160,8 @@ pub(crate) struct PlanArgs {
     /// Agree to jobs of this environment, as for a run
     #[arg(long = "environment", value_name = "NAME")]
     pub(crate) environments: Vec<String>,
-    /// What a label of runs-on means here, as LABEL=host
-    #[arg(long = "label", value_name = "LABEL=host")]
+    /// What a label of runs-on means here, as LABEL=host or LABEL=IMAGE
+    #[arg(long = "label", value_name = "LABEL=PLACE")]
     pub(crate) labels: Vec<String>,
     /// Use only called workflows that were fetched before
     #[arg(long)]

@@ -154,8 +154,8 @@ pub(crate) struct AgainArgs {
     /// Agree to run jobs of this environment, besides those agreed to before
     #[arg(long = "environment", value_name = "NAME")]
     pub(crate) environments: Vec<String>,
-    /// What a label of runs-on means here, as LABEL=host, besides those named before
-    #[arg(long = "label", value_name = "LABEL=host")]
+    /// What a label of runs-on means here, as LABEL=host or LABEL=IMAGE, besides those named before
+    #[arg(long = "label", value_name = "LABEL=PLACE")]
     pub(crate) labels: Vec<String>,
     /// Use only actions that were fetched before
     #[arg(long)]

@@ -55,8 +55,9 @@ pub(crate) struct ServeArgs {
     /// Jobs at a time [default: the number of processors]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// A label or group of runs-on that this machine has; may be given several times
-    #[arg(long = "label", value_name = "LABEL")]
+    /// A label or group of runs-on that this machine has, with the image of the container that its jobs
+    /// run in, where they name none themselves; may be given several times
+    #[arg(long = "label", value_name = "LABEL[=IMAGE]")]
     pub(crate) labels: Vec<String>,
     /// How long a runner that nobody hears of is waited for, before its jobs are lost
     #[arg(long, value_name = "SECONDS", default_value_t = protocol::AWAY_SECONDS_MAX)]

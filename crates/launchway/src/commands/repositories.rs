@@ -22,7 +22,7 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
                     let message = "a repository of GitHub has its name already";
                     return Err(Failure::new(Exit::Usage, message).hint("leave --name out"));
                 }
-                let labels = given::terms(&[], labels, true)?.labels;
+                let labels = labels_here(labels)?;
                 return add_github(&data, there, (environments.clone(), labels), *forks);
             }
             if forks.is_some() {
@@ -30,7 +30,7 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
                 return Err(Failure::new(Exit::Usage, message).hint("github:OWNER/NAME is one"));
             }
             let path = usable(path)?;
-            let labels = given::terms(&[], labels, true)?.labels;
+            let labels = labels_here(labels)?;
             let name = match name {
                 Some(name) => repositories::checked_name(name)?,
                 None => own_name(&path)?,
@@ -192,4 +192,16 @@ fn remove(data: &DataFolder, which: &str) -> Outcome {
     data.record("repository.remove", found.name.clone())?;
     talk(&format!("{} is run no more; its runs stay", found.name));
     Ok(Exit::Done)
+}
+
+/// Labels that mean the server's machine. Images are the server's to say.
+fn labels_here(flags: &[String]) -> Result<Vec<String>, Failure> {
+    let terms = given::terms(&[], flags, true)?;
+    if let Some((label, image)) = terms.images.first_key_value() {
+        let message =
+            format!("--label {label}={image}: a repository's labels mean the server's machine");
+        return Err(Failure::new(Exit::Usage, message)
+            .hint(format!("launchway serve --label {label}={image}")));
+    }
+    Ok(terms.labels)
 }

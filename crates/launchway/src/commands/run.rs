@@ -177,6 +177,7 @@ fn options(args: &RunArgs, committed: bool) -> Result<JobOptions, Failure> {
         // Those of a command end with it.
         outlives: false,
         walls: None,
+        image: None,
     })
 }
 
@@ -370,11 +371,12 @@ pub(crate) fn look_ahead(
     terms: &Terms,
     findings: &mut Vec<Diagnostic>,
 ) -> Vec<Vec<agree::Matter>> {
+    let machine = refuse::Machine::with_docker(&terms.labels);
     let mut matters = Vec::new();
     for request in requests {
         let files = foreseen::RunFiles::of(request);
         let foreseen = foreseen::foresee(&files, request);
-        findings.extend(refuse::refusals(&foreseen.jobs, refuse::Machine::here(&terms.labels)));
+        findings.extend(refuse::refusals(&foreseen.jobs, machine));
         findings.extend(refuse::host_ports(&foreseen.jobs).iter().filter_map(|wanted| {
             services::port_owner(wanted.port).map(|owner| wanted.taken_by(&owner))
         }));

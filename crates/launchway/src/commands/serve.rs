@@ -1,5 +1,6 @@
 //! `launchway serve`
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -22,6 +23,7 @@ use crate::cli::{LogFormat, ServeArgs, ServeCommand, SignInArgs};
 use crate::deploying::person;
 use crate::engine::processors;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::given;
 use crate::serving::backup;
 use crate::serving::data::{self, DataFolder};
 use crate::serving::database;
@@ -335,7 +337,13 @@ fn sign_in_words(args: &SignInArgs) -> std::io::Result<Vec<String>> {
 /// This machine, and those that are known elsewhere.
 fn machines(args: &ServeArgs, data: &DataFolder) -> Machines {
     let width = args.jobs.map_or_else(processors, NonZeroUsize::get);
-    Machines::new(data.clone(), args.labels.clone(), width)
+    let labels = args.labels.iter().map(|it| label(it).0.to_owned());
+    Machines::new(data.clone(), labels.collect(), width)
+}
+
+/// A label of this machine, and the image of its jobs' containers where it has one.
+fn label(flag: &str) -> (&str, Option<&str>) {
+    flag.split_once('=').map_or((flag, None), |(label, image)| (label, Some(image)))
 }
 
 /// Which jobs are kept in; what this kernel cannot is said.
@@ -350,9 +358,21 @@ fn kept_in(args: &ServeArgs, data: &DataFolder) -> Result<KeptIn, Failure> {
     if let Some(note) = walls::note(sandbox::support()) {
         talk(note);
     }
+    let mut images = BTreeMap::new();
+    for flag in &args.labels {
+        if let (label, Some(image)) = label(flag)
+            && image != "host"
+        {
+            images.insert(label.to_lowercase(), given::image("--label", image)?);
+        }
+    }
+    if let Some(note) = walls::note_of_docker(&docker::Engine::of(None), &images) {
+        talk(&note);
+    }
     Ok(KeptIn {
         all: true,
         trusted: args.trusted_labels.clone(),
+        images,
         readable: args.sandbox_read.clone(),
         changeable: args.sandbox_write.clone(),
         secret: secret.collect(),

@@ -1,5 +1,6 @@
 //! What this machine cannot run: found before anything runs, by name and place, as far as it can be
-//! told then; the rest when the job is about to start. Nothing is asked of the machine here.
+//! told then; the rest when the job is about to start. Of the machine nothing is asked but whether Docker
+//! answers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,12 +19,20 @@ pub(crate) struct Machine<'a> {
     pub(crate) processor: &'a str,
     /// Labels and groups that a person says it has (`--label`).
     pub(crate) mapped: &'a [String],
+    /// Docker answers here.
+    pub(crate) has_docker: bool,
 }
 
 impl<'a> Machine<'a> {
     /// The one that this program was made for.
     pub(crate) fn here(mapped: &'a [String]) -> Machine<'a> {
-        Machine { processor: std::env::consts::ARCH, mapped }
+        Machine { processor: std::env::consts::ARCH, mapped, has_docker: false }
+    }
+
+    /// The same, Docker included where it answers.
+    pub(crate) fn with_docker(mapped: &'a [String]) -> Machine<'a> {
+        let has_docker = docker::Engine::of(None).is_ok_and(|engine| engine.look().is_ok());
+        Machine { has_docker, ..Machine::here(mapped) }
     }
 
     /// Whether a label means this machine: `ubuntu-*`, the usual words of self-hosted Linux runners
@@ -198,8 +207,10 @@ impl Refusals<'_, '_> {
 
     fn look_at_job(&mut self, job: &StepsJob) {
         let legs = &self.job.legs;
-        // An expression is refused too: the worker takes none, whatever it gives.
-        if let Some(container) = job.container.as_ref().filter(|it| !is_empty(it)) {
+        // An expression is refused too: what it gives is known when it is too late.
+        let container = job.container.as_ref().filter(|it| !is_empty(it));
+        let contained = container.is_some() && self.machine.has_docker;
+        if let Some(container) = container.filter(|_| !self.machine.has_docker) {
             let id = self.id();
             let message =
                 format!("the job '{id}' runs in a container, and there is no Docker here");
@@ -212,7 +223,8 @@ impl Refusals<'_, '_> {
             self.refuse("snapshot", snapshot, message, "only GitHub's hosted runners can do that");
         }
         for leg in legs {
-            if let Some(services) = &job.services {
+            // Beside a container services are containers.
+            if let Some(services) = job.services.as_ref().filter(|_| !contained) {
                 self.look_at_services(services, leg);
             }
             self.look_at_runner(&job.runs_on, leg);

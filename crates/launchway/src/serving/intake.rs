@@ -363,6 +363,7 @@ impl<'i> Planning<'i> {
             terms: Terms {
                 environments: if outside { Vec::new() } else { connected.environments.clone() },
                 labels: connected.labels.clone(),
+                images: BTreeMap::new(),
                 committed: true,
                 // No gate opens for code from outside: it runs in no environment.
                 gated: !outside,

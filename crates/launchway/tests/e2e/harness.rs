@@ -93,6 +93,8 @@ impl Place {
             .env("PATH", std::env::var_os("PATH").expect("PATH is set"))
             .env("HOME", self.path("home"))
             .env("LANG", "C.UTF-8")
+            // Docker is for the tests that start one.
+            .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
             .stdin(Stdio::null());
         command
     }

@@ -205,7 +205,7 @@ environments:
         exit 5
     "#]].assert_eq(&said(&look, "unix:///nowhere/docker.sock"));
     expect![[r#"
-        error: api: DOCKER_HOST is tcp://10.0.0.1:2375: containers of this target run on this machine, by a socket: unset it, or unix:///PATH
+        error: api: DOCKER_HOST is tcp://10.0.0.1:2375: containers run on this machine, by a socket: unset it, or unix:///PATH
         exit 5
     "#]].assert_eq(&said(&look, "tcp://10.0.0.1:2375"));
     let nowhere = format!("api=sha256:{}", "0".repeat(64));

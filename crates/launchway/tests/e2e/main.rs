@@ -61,6 +61,8 @@ mod browser;
 mod build;
 mod by_itself;
 #[cfg(feature = "docker")]
+mod contained;
+#[cfg(feature = "docker")]
 mod containers;
 #[cfg(feature = "docker")]
 mod corrected;

@@ -44,6 +44,7 @@ pub(crate) fn plan(job: &str, actions: &[(&str, &str)]) -> Plan {
             ("secrets".to_owned(), Value::from(secrets)),
         ]),
         services: Value::Null,
+        container: Value::from(expr::Object::new()),
         actions: actions
             .iter()
             .map(|(name, yaml)| (Arc::from(*name), action(name, yaml)))

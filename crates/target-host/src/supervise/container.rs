@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use super::output;
 use super::{Heard, Key, instance};
 use crate::containers::{self, Made};
-use crate::engine::{Container, Engine, EngineError, Over, Standing};
+use docker::{Container, Engine, EngineError, Over, Standing};
 
 /// Between asking a container to end and making it. The proxy has drained it by then.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);

@@ -13,11 +13,11 @@ use super::container::{Ears, Kept, News, Wanted, What};
 use super::probe::Prober;
 use crate::bundle;
 use crate::containers::{self, Image};
-use crate::engine::{Engine, Over};
 use crate::folder::Folder;
 use crate::now_ms;
 use crate::processes::{self, Handle, TRACKING};
 use crate::wanted::{ContainerState, Ended, InstanceState, ProcessId, Set};
+use docker::{Engine, Over};
 
 /// Between SIGTERM and SIGKILL. The proxy has drained it by then: it has nothing left to do.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);

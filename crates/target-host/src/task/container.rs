@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use super::{STOP_TIME_MAX, Task, TaskEnd, log};
 use crate::containers::{self, Image, Made};
-use crate::engine::{Engine, EngineError, Over, Standing};
 use crate::now_ms;
 use crate::processes;
 use crate::supervise::output::{Output, PIECE_BYTES};
 use crate::wanted::Ended;
+use docker::{Engine, EngineError, Over, Standing};
 
 /// Between two questions to an engine that does not answer.
 const AGAIN: Duration = Duration::from_millis(500);

@@ -2,7 +2,6 @@
 //! their end. Nearly always there is one; with steps in the background there are several.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +13,6 @@ use sequencer::{Deed, DeedBody, Exit, Input, Owed, Plan, Program, survives_cance
 use super::{Job, Open, Stop, deadline};
 use crate::command_line::Prepared;
 use crate::control::Order;
-use crate::files;
 use crate::node;
 use crate::process::{Process, Stream};
 use crate::wait::{ProcessReady, wait};
@@ -217,7 +215,7 @@ impl Job<'_> {
         let (mut effects, has_failed) = self.output.end_process();
         let (paths, workspace) = (deed.files.clone(), self.bench.folders.workspace.clone());
         let (mut read, declared) = self.with_files(move |files| {
-            let (read, declared) = (files::read(&paths), files.declare(&paths, &workspace));
+            let (read, declared) = (files.read(&paths), files.declare(&paths, &workspace));
             files.remove(&paths);
             (read, declared)
         });
@@ -243,6 +241,10 @@ impl Job<'_> {
         }
         let is_native =
             matches!(&deed.body, DeedBody::Action { program: Program::Native { .. }, .. });
+        if let Some(container) = self.bench.container.as_ref().filter(|_| is_native) {
+            // What is ours runs here; what it says is for steps in the container.
+            container.translate(&mut effects);
+        }
         let has_failed = has_failed | (is_native && !self.report_artifacts());
         let exit = match exit {
             Exit::Code(0) if has_failed || !read.failures.is_empty() => Exit::Failed,
@@ -318,7 +320,7 @@ impl Job<'_> {
         };
         self.show_header(&deed.shown, script, shell);
         if let DeedBody::Action { program: Program::Node { file, .. }, .. } = &deed.body
-            && node::may_call_services(Path::new(file))
+            && node::may_call_services(&self.bench.here(file))
         {
             self.output.show(node::NO_SERVICES.as_bytes());
         }

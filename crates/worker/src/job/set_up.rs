@@ -1,19 +1,24 @@
 //! What is done before the first step: the actions found, the services started, the notes said.
 
 use std::cell::{Cell, RefCell};
+use std::path::{Path, PathBuf};
 
+use docker::Wanted;
 use event::{AnnotationLevel, Conclusion, StepKey};
 use expr::Value;
 use protocol::{Report, ToWorker};
 use sequencer::{Ended, Plan};
 
 use super::{Job, SET_UP, Stop};
+use crate::container::{Container, Setting};
 use crate::control::Order;
 use crate::diagnosis;
+use crate::files::Files;
 use crate::gather::{Gathering, with_sources};
 use crate::orphans;
 use crate::setup::{self, SetupError};
 use crate::unenforced;
+use crate::walls;
 
 impl Job<'_> {
     /// None where it failed, which its log says then. A set-up with nothing to say is no step.
@@ -21,24 +26,28 @@ impl Job<'_> {
         let mut gathering = Gathering::new(self.bench.spec, &self.bench.folders.workspace);
         let plan = self.make_plan(&mut gathering);
         let mut notes = std::mem::take(&mut gathering.notes);
-        if let Ok(plan) = &plan {
+        if let Ok((plan, _)) = &plan {
             for note in unenforced::of_job(self.bench.spec, &plan.job) {
                 notes.push((false, format!("not enforced: {note}")));
                 self.report_unenforced(&note);
             }
         }
         let diagnosis = match &plan {
-            Ok(plan) if self.output.is_diagnosed => diagnosis::of_setup(&self.bench, plan),
+            Ok((plan, _)) if self.output.is_diagnosed => diagnosis::of_setup(&self.bench, plan),
             _ => Vec::new(),
         };
-        let has_services = plan.as_ref().is_ok_and(|plan| plan.job.services.is_some());
-        if plan.is_ok() && notes.is_empty() && diagnosis.is_empty() && !has_services {
-            return plan.ok();
+        let starts_some = |(plan, container): &(Plan, Option<Wanted>)| {
+            container.is_some() || plan.job.services.is_some()
+        };
+        let is_silent = notes.is_empty() && diagnosis.is_empty();
+        if is_silent && plan.as_ref().is_ok_and(|plan| !starts_some(plan)) {
+            return plan.ok().map(|(plan, _)| plan);
         }
         let key = StepKey::new(SET_UP);
         self.begin(key.clone(), "Set up job");
         diagnosis.iter().for_each(|line| self.output.diagnose(line));
         self.say_notes(&notes);
+        let plan = plan.and_then(|(plan, container)| self.start_container(plan, container));
         let plan = plan.and_then(|plan| self.start_services(plan));
         let conclusion = match &plan {
             Ok(_) => Conclusion::Success,
@@ -51,17 +60,67 @@ impl Job<'_> {
         plan.ok()
     }
 
-    pub(super) fn make_plan(&mut self, gathering: &mut Gathering<'_>) -> Result<Plan, SetupError> {
+    fn make_plan(
+        &mut self,
+        gathering: &mut Gathering<'_>,
+    ) -> Result<(Plan, Option<Wanted>), SetupError> {
         self.bench.settle()?;
         self.output.hands = self.bench.hands().clone();
-        let plan = setup::plan(self.bench.spec, &self.bench.folders, gathering)?;
+        let folder = &self.bench.folders.file_commands;
+        self.files = Files::within(folder).map_err(|source| SetupError::Folder {
+            action: "cannot open the folder",
+            path: folder.clone(),
+            source,
+        })?;
+        let bench = &self.bench;
+        let (plan, container) =
+            setup::plan(bench.spec, &bench.folders, &bench.workspace, gathering)?;
         self.bench.find_node(&plan.actions)?;
+        Ok((plan, container))
+    }
+
+    /// Starts the job's container; from then on paths are as its steps see them (conformance 157, 158).
+    fn start_container(
+        &mut self,
+        mut plan: Plan,
+        wanted: Option<Wanted>,
+    ) -> Result<Plan, SetupError> {
+        let Some(wanted) = wanted else { return Ok(plan) };
+        // Actions of the repository are read when their step comes, and then it is too late to mount one.
+        self.bench.nodes.look(self.bench.host.get("PATH").map_or("", String::as_str));
+        let bench = &self.bench;
+        let borrowed = bench.spec.options.objects.iter().map(|it| PathBuf::from(&**it));
+        let repository = walls::git_folder(Path::new(&*bench.spec.paths.repository));
+        let setting = Setting {
+            spec: bench.spec,
+            folders: &bench.folders,
+            host: &bench.host,
+            nodes: &bench.nodes,
+            borrowed: borrowed.chain(Some(repository)).filter(|it| it.is_dir()).collect(),
+        };
+        let output = &mut self.output;
+        let mut say = |line: &str| output.show(line.as_bytes());
+        let container = Container::start(wanted, &setting, &mut say)?;
+        let folders = container.mounts.folders(&bench.folders);
+        plan.contexts = setup::contexts(bench.spec, &folders);
+        plan.file_commands = setup::text(&folders.file_commands);
+        plan.container = container.context();
+        container.place(&mut plan.actions);
+        self.output.hear_paths_of(container.mounts.clone());
+        self.bench.container = Some(container);
         Ok(plan)
     }
 
     /// Starts what the job has under `services`; its steps see the ports (conformance 105, 159).
     pub(super) fn start_services(&mut self, mut plan: Plan) -> Result<Plan, SetupError> {
-        let plans = setup::services(&plan, &self.bench.workspace)?;
+        let entries = setup::services(&plan, &self.bench.workspace)?;
+        if let Some(container) = &mut self.bench.container {
+            let output = &mut self.output;
+            let mut say = |line: &str| output.show(line.as_bytes());
+            plan.services = container.start_services(&entries, self.bench.spec, &mut say)?;
+            return Ok(plan);
+        }
+        let plans = setup::local_services(&entries)?;
         if plans.is_empty() {
             return Ok(plan);
         }

@@ -236,7 +236,7 @@ fn what_cannot_run_is_refused_in_set_up_by_name() {
         &[],
         "    container: node:24\n    steps:\n      - run: a\n",
         expect![[r#"
-        Error  the job has a `container`, which needs Docker and is not supported yet
+        Error  the job runs in a container, which needs Docker: docker does not answer at /nowhere/docker.sock: there is no such socket
         __setup: failure -> failure
         job: failure InfraFailure
     "#]],

@@ -115,6 +115,8 @@ fn start_as(mut worker: Command, workflow: &str, change: impl FnOnce(&mut JobSpe
     let folder = tempfile::tempdir().expect("a scratch folder");
     let mut spec = spec(folder.path(), workflow);
     change(&mut spec);
+    // Docker is for the tests that start one.
+    worker.env("DOCKER_HOST", "unix:///nowhere/docker.sock");
     let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
     let child = worker.stdin(OwnedFd::from(theirs)).spawn().expect("it was built before the tests");
     let mut running = Running { folder, socket: BufReader::new(ours), child };

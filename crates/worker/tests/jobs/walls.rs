@@ -56,6 +56,44 @@ fn a_job_that_is_kept_in_works_as_everywhere() {
     );
 }
 
+/// The worker may do what a step may not: links that a step leaves where the worker reads and writes lead
+/// it nowhere.
+#[test]
+fn the_worker_is_not_led_outside() {
+    let told = run(
+        &[
+            "ln -sf ../../../../key \"$GITHUB_STEP_SUMMARY\"",
+            "ln -sf ../../../../key \"$GITHUB_ENV\"",
+            // Where the scripts and files of later steps will be.
+            "for n in 4 5 6 7 8; do ln -s ../../key $RUNNER_TEMP/step_0000000$n.sh; done",
+            "cd $RUNNER_TEMP/_runner_file_commands && for n in 5 6 7 8; do for f in set_env set_output artifacts_list; do ln -sf ../../../key ${f}_0000000$n; done; done",
+            "echo B=c >> \"$GITHUB_ENV\"; echo went on",
+            "mv $RUNNER_TEMP/_runner_file_commands $RUNNER_TEMP/moved; ln -s ../.. $RUNNER_TEMP/_runner_file_commands",
+            "echo with $B",
+            "mkfifo pipe; echo \"::add-matcher::pipe\"",
+        ],
+        keep_in,
+    );
+    let key = std::fs::read_to_string(told.folder.path().join("key")).expect("it is there");
+    assert_eq!(key, "hunter2");
+    assert!(!told.text().contains("hunter2"), "{}", told.text());
+    expect![[r#"
+        Error  the step summary cannot be read: it is a link
+        __run: success -> success
+        Error  Unable to read the file behind $GITHUB_ENV: it is a link
+        __run_2: failure -> success
+        __run_3: success -> success
+        __run_4: success -> success
+        __run_5: success -> success
+        __run_6: success -> success
+        __run_7: success -> success
+        Error  the problem matcher file 'pipe' cannot be used: it is no file
+        __run_8: failure -> success
+        job: success None
+    "#]]
+    .assert_eq(&told.told());
+}
+
 /// `$J` is the job's folder; what the worker keeps there is not the job's.
 #[test]
 fn what_is_not_the_jobs_is_out_of_reach() {

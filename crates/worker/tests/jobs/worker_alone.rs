@@ -12,6 +12,7 @@ fn main() -> ExitCode {
             Some(stage) => ExitCode::from(native(name, stage)),
             None => ExitCode::from(2),
         },
+        [word, rest @ ..] if word == "inside" => ExitCode::from(docker::run_inside(rest.to_vec())),
         _ => worker::main_on_stdin(),
     }
 }

@@ -13,25 +13,25 @@ const HEAD_BYTES_MAX: u64 = 64 << 10;
 const ANSWER_BYTES_MAX: u64 = 32 << 20;
 
 /// What is asked.
-pub(super) struct Call<'a> {
-    pub(super) method: &'a str,
+pub(crate) struct Call<'a> {
+    pub(crate) method: &'a str,
     /// With what stands behind `?`.
-    pub(super) path: &'a str,
-    pub(super) headers: &'a [(&'a str, &'a str)],
-    pub(super) body: Option<&'a Json>,
+    pub(crate) path: &'a str,
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+    pub(crate) body: Option<&'a Json>,
     /// How long nothing may come; none for ever.
-    pub(super) silence: Option<Duration>,
+    pub(crate) silence: Option<Duration>,
 }
 
 /// An answer whose head was read.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: BufReader<UnixStream>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: BufReader<UnixStream>,
 }
 
 impl Answer {
     /// The body as a whole.
-    pub(super) fn text(self) -> io::Result<Vec<u8>> {
+    pub(crate) fn text(self) -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
         self.body.take(ANSWER_BYTES_MAX).read_to_end(&mut text)?;
         Ok(text)
@@ -39,7 +39,7 @@ impl Answer {
 }
 
 /// Asks.
-pub(super) fn ask(socket: &Path, call: &Call<'_>) -> io::Result<Answer> {
+pub(crate) fn ask(socket: &Path, call: &Call<'_>) -> io::Result<Answer> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(call.silence)?;
     stream.set_write_timeout(call.silence)?;
@@ -85,7 +85,7 @@ fn head_of(stream: &mut BufReader<UnixStream>) -> io::Result<u16> {
 }
 
 /// As it stands in a path or behind `?`.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {

@@ -1,19 +1,14 @@
-//! The engine that runs containers on this machine: Docker, or what speaks its API (podman).
-//!
-//! Its API over its own socket, not its command line: what is private goes in a body and never
-//! stands in a list of processes or in a file, how a container ended comes as a number, and nobody
-//! needs the program `docker`. Of the API only what stands here is used, in whatever version the
-//! engine speaks.
+//! The engine itself: images and containers.
 
-mod wire;
-
-use std::io::{self, BufRead as _, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use wire::{Answer, Call, ask, escaped};
+use crate::wanted::Login;
+use crate::wire::{Answer, Call, ask, escaped};
 
 /// Where Docker listens, unless somebody says otherwise.
 const SOCKET: &str = "/var/run/docker.sock";
@@ -24,7 +19,7 @@ const PULL_SILENCE_MAX: Duration = Duration::from_secs(300);
 
 /// Why the engine did not do what it should.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum EngineError {
+pub enum EngineError {
     /// Nobody listens.
     #[error("docker does not answer at {}: {why}", socket.display())]
     Unanswered {
@@ -48,38 +43,41 @@ pub(crate) enum EngineError {
 
 impl EngineError {
     /// What was asked for is not there.
-    pub(crate) fn is_absent(&self) -> bool {
+    pub fn is_absent(&self) -> bool {
         matches!(self, EngineError::Said { status: 404, .. })
     }
 
     /// Asking again may help.
-    pub(crate) fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         matches!(self, EngineError::Unanswered { .. })
     }
 }
 
 /// The engine behind a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Engine {
+pub struct Engine {
     socket: PathBuf,
 }
 
 /// Names and values.
-pub(crate) type Labels = Vec<(String, String)>;
+pub type Labels = Vec<(String, String)>;
 
 /// A container, as the engine knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Container {
-    pub(crate) id: String,
-    pub(crate) labels: Labels,
-    pub(crate) standing: Standing,
+pub struct Container {
+    /// Its id.
+    pub id: String,
+    /// Its labels.
+    pub labels: Labels,
+    /// How far it is.
+    pub standing: Standing,
     /// Its first process, as the engine sees it.
-    pub(crate) pid: i32,
+    pub pid: i32,
 }
 
 /// How far a container is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub enum Standing {
     /// It was never started.
     Made,
     /// It runs.
@@ -90,12 +88,20 @@ pub(crate) enum Standing {
 
 /// How a container ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Over {
-    pub(crate) code: i32,
-    pub(crate) out_of_memory: bool,
+pub struct Over {
+    /// The exit code of its first process.
+    pub code: i32,
+    /// The kernel ended it for want of memory.
+    pub out_of_memory: bool,
     /// What the engine says where the program could not be started.
-    pub(crate) error: Option<String>,
+    pub error: Option<String>,
 }
+
+/// The standard input of a container, open ([`Engine::hold`]).
+#[derive(Debug)]
+pub struct Held(
+    #[expect(dead_code, reason = "it is open for as long as it is there")] BufReader<UnixStream>,
+);
 
 impl Engine {
     /// Where one is to be asked: what was said when the service was planned, else what `DOCKER_HOST`
@@ -103,26 +109,32 @@ impl Engine {
     ///
     /// # Errors
     /// When `DOCKER_HOST` is another machine.
-    pub(crate) fn of(said: Option<&Path>) -> Result<Engine, String> {
+    pub fn of(said: Option<&Path>) -> Result<Engine, String> {
         let variable = std::env::var("DOCKER_HOST").unwrap_or_default();
         let socket = match (said, &*variable) {
             (Some(said), _) => said.to_owned(),
             (None, "") => PathBuf::from(SOCKET),
             (None, host) => host.strip_prefix("unix://").map(PathBuf::from).ok_or_else(|| {
                 format!(
-                    "DOCKER_HOST is {host}: containers of this target run on this machine, by a \
-                     socket: unset it, or unix:///PATH"
+                    "DOCKER_HOST is {host}: containers run on this machine, by a socket: unset \
+                     it, or unix:///PATH"
                 )
             })?,
         };
         Ok(Engine { socket })
     }
 
-    pub(crate) fn socket(&self) -> &Path {
+    /// The one behind this socket.
+    pub fn at(socket: PathBuf) -> Engine {
+        Engine { socket }
+    }
+
+    /// Where it listens.
+    pub fn socket(&self) -> &Path {
         &self.socket
     }
 
-    fn ask(&self, call: &Call<'_>) -> Result<Answer, EngineError> {
+    pub(crate) fn ask(&self, call: &Call<'_>) -> Result<Answer, EngineError> {
         let answer = ask(&self.socket, call).map_err(|error| self.unanswered(&error))?;
         if answer.status < 400 {
             return Ok(answer);
@@ -137,7 +149,7 @@ impl Engine {
         Err(EngineError::Said { status, message })
     }
 
-    fn unanswered(&self, error: &io::Error) -> EngineError {
+    pub(crate) fn unanswered(&self, error: &io::Error) -> EngineError {
         let why = match error.kind() {
             io::ErrorKind::PermissionDenied => return EngineError::Closed(self.socket.clone()),
             io::ErrorKind::NotFound => "there is no such socket".to_owned(),
@@ -148,7 +160,12 @@ impl Engine {
         EngineError::Unanswered { socket: self.socket.clone(), why }
     }
 
-    fn json(&self, method: &str, path: &str, body: Option<&Json>) -> Result<Json, EngineError> {
+    pub(crate) fn json(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Json>,
+    ) -> Result<Json, EngineError> {
         let silence = Some(SILENCE_MAX);
         let answer = self.ask(&Call { method, path, headers: &[], body, silence })?;
         let text = answer.text().map_err(|error| self.unanswered(&error))?;
@@ -160,12 +177,15 @@ impl Engine {
     }
 
     /// Whether it answers.
-    pub(crate) fn look(&self) -> Result<(), EngineError> {
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn look(&self) -> Result<(), EngineError> {
         self.json("GET", "/version", None).map(drop)
     }
 
     /// Whether an image is here.
-    pub(crate) fn has_image(&self, image: &str) -> Result<bool, EngineError> {
+    pub fn has_image(&self, image: &str) -> Result<bool, EngineError> {
         match self.json("GET", &format!("/images/{image}/json"), None) {
             Ok(_) => Ok(true),
             Err(error) if error.is_absent() => Ok(false),
@@ -173,8 +193,25 @@ impl Engine {
         }
     }
 
-    /// Brings an image by its digest; `tell` hears how far it is.
-    pub(crate) fn pull(
+    /// Brings an image by its name, with a tag or a digest; without either it is `latest`.
+    ///
+    /// # Errors
+    /// When the engine is away, or cannot get it.
+    pub fn pull_image(
+        &self,
+        image: &str,
+        login: Option<&Login>,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<(), EngineError> {
+        let sign_in = login.map(Login::header);
+        self.pull(parts(image), sign_in.as_deref(), tell)
+    }
+
+    /// Brings an image by its digest or tag; `tell` hears how far it is.
+    ///
+    /// # Errors
+    /// When the engine is away, or refuses it.
+    pub fn pull(
         &self,
         (location, digest): (&str, &str),
         sign_in: Option<&str>,
@@ -211,8 +248,33 @@ impl Engine {
         Ok(())
     }
 
+    /// The environment that a container has by its image and by how it was made.
+    ///
+    /// # Errors
+    /// When the engine is away, or there is no such container.
+    pub fn environment(&self, name: &str) -> Result<Labels, EngineError> {
+        let found = self.json("GET", &format!("/containers/{name}/json"), None)?;
+        let pairs = found["Config"]["Env"].as_array().into_iter().flatten();
+        let pairs = pairs.filter_map(|it| it.as_str()?.split_once('='));
+        Ok(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    /// Holds the standard input of a container open: one that reads it ends when this is dropped, or
+    /// when this process ends, however that comes about.
+    ///
+    /// # Errors
+    /// When the engine is away, or there is no such container.
+    pub fn hold(&self, name: &str) -> Result<Held, EngineError> {
+        let path = format!("/containers/{name}/attach?stream=1&stdin=1");
+        let call = Call { method: "POST", path: &path, headers: &[], body: None, silence: None };
+        Ok(Held(self.ask(&call)?.body))
+    }
+
     /// Takes an image away. One that a container needs stays; whether it is gone.
-    pub(crate) fn remove_image(&self, image: &str) -> Result<bool, EngineError> {
+    ///
+    /// # Errors
+    /// When the engine is away, or refuses it.
+    pub fn remove_image(&self, image: &str) -> Result<bool, EngineError> {
         match self.json("DELETE", &format!("/images/{image}"), None) {
             Ok(_) => Ok(true),
             Err(error) if error.is_absent() => Ok(true),
@@ -222,19 +284,29 @@ impl Engine {
     }
 
     /// Makes a container; its id. Nobody else has this name, or it is refused.
-    pub(crate) fn make(&self, name: &str, body: &Json) -> Result<String, EngineError> {
+    ///
+    /// # Errors
+    /// When the engine is away, or refuses it.
+    pub fn make(&self, name: &str, body: &Json) -> Result<String, EngineError> {
         let path = format!("/containers/create?name={}", escaped(name));
         let made = self.json("POST", &path, Some(body))?;
         Ok(made["Id"].as_str().unwrap_or_default().to_owned())
     }
 
-    pub(crate) fn start(&self, name: &str) -> Result<(), EngineError> {
+    /// Starts a container.
+    ///
+    /// # Errors
+    /// When the engine is away, or refuses it.
+    pub fn start(&self, name: &str) -> Result<(), EngineError> {
         self.json("POST", &format!("/containers/{name}/start"), None).map(drop)
     }
 
     /// Ends a container: asked first, made to when the time is over. One that is over or gone is
     /// ended.
-    pub(crate) fn stop(&self, name: &str, within: Duration) -> Result<(), EngineError> {
+    ///
+    /// # Errors
+    /// When the engine is away, or refuses it.
+    pub fn stop(&self, name: &str, within: Duration) -> Result<(), EngineError> {
         let path = format!("/containers/{name}/stop?t={}", within.as_secs());
         let silence = Some(within + SILENCE_MAX);
         let call = Call { method: "POST", path: &path, headers: &[], body: None, silence };
@@ -245,7 +317,10 @@ impl Engine {
     }
 
     /// Takes a container away, whatever it does.
-    pub(crate) fn remove(&self, name: &str) -> Result<(), EngineError> {
+    ///
+    /// # Errors
+    /// When the engine is away, or refuses it.
+    pub fn remove(&self, name: &str) -> Result<(), EngineError> {
         match self.json("DELETE", &format!("/containers/{name}?force=true&v=true"), None) {
             Err(error) if error.is_absent() => Ok(()),
             // Somebody takes it away already.
@@ -257,7 +332,10 @@ impl Engine {
     }
 
     /// A container by its name or id; none where there is none.
-    pub(crate) fn container(&self, name: &str) -> Result<Option<Container>, EngineError> {
+    ///
+    /// # Errors
+    /// When the engine is away, or refuses it.
+    pub fn container(&self, name: &str) -> Result<Option<Container>, EngineError> {
         let found = match self.json("GET", &format!("/containers/{name}/json"), None) {
             Err(error) if error.is_absent() => return Ok(None),
             other => other?,
@@ -278,11 +356,10 @@ impl Engine {
     }
 
     /// Every container that has a label of this value, running or not: its id and its labels.
-    pub(crate) fn labelled(
-        &self,
-        label: &str,
-        value: &str,
-    ) -> Result<Vec<(String, Labels)>, EngineError> {
+    ///
+    /// # Errors
+    /// When the engine is away, or refuses it.
+    pub fn labelled(&self, label: &str, value: &str) -> Result<Vec<(String, Labels)>, EngineError> {
         let filters = json!({ "label": [format!("{label}={value}")] }).to_string();
         let path = format!("/containers/json?all=1&filters={}", escaped(&filters));
         let found = self.json("GET", &path, None)?;
@@ -292,7 +369,10 @@ impl Engine {
     }
 
     /// Waits until a container does not run, or the engine itself ends.
-    pub(crate) fn wait(&self, id: &str) -> Result<(), EngineError> {
+    ///
+    /// # Errors
+    /// When the engine is away, or refuses it.
+    pub fn wait(&self, id: &str) -> Result<(), EngineError> {
         let path = format!("/containers/{id}/wait");
         let call = Call { method: "POST", path: &path, headers: &[], body: None, silence: None };
         let answer = self.ask(&call)?;
@@ -300,12 +380,21 @@ impl Engine {
     }
 
     /// What a container prints from a time on, while it does.
-    pub(crate) fn printed(&self, id: &str, since: &str) -> Result<impl Read + use<>, EngineError> {
+    ///
+    /// # Errors
+    /// When the engine is away, or refuses it.
+    pub fn printed(&self, id: &str, since: &str) -> Result<impl Read + use<>, EngineError> {
         let path =
             format!("/containers/{id}/logs?stdout=1&stderr=1&follow=1&timestamps=1&since={since}");
         let call = Call { method: "GET", path: &path, headers: &[], body: None, silence: None };
         Ok(self.ask(&call)?.body)
     }
+}
+
+/// The name of an image, and its digest or tag.
+fn parts(image: &str) -> (&str, &str) {
+    let tagged = || image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
+    image.split_once('@').or_else(tagged).unwrap_or((image, "latest"))
 }
 
 fn labels(found: &Json) -> Labels {

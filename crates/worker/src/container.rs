@@ -1,0 +1,295 @@
+//! A job's own container (conformance 155 to 158): made before its first step, and gone after its last.
+//!
+//! Steps run in it, each as a process outside that stands for one inside (`docker::Inside`), so that a
+//! step is heard, ended and counted as any other. What is ours stays outside: native versions of actions,
+//! scripts of the machine's owner, file commands; the paths that they are given are translated.
+//!
+//! The container's first process reads its standard input, which the worker holds: a worker that ends,
+//! however that comes about, leaves no container behind.
+
+mod mounts;
+mod services;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use docker::{Engine, EngineError, Inside, JOB_LABEL as LABEL, Wanted};
+use expr::{Object, Value};
+use protocol::JobSpec;
+use sequencer::{ActionHome, Effects};
+use serde_json::{Value as Json, json};
+
+pub(crate) use self::mounts::Mounts;
+use crate::native;
+use crate::node::Nodes;
+use crate::process::CommandLine;
+use crate::setup::{Actions, Folders, SetupError};
+
+/// The first process: it ends with its input, and needs nothing of an image but a shell.
+const WAIT: [&str; 3] = ["/bin/sh", "-c", "while read -r _; do :; done"];
+
+/// A network that nobody was on for so long is nobody's: its job was killed.
+const STALE: &str = "10m";
+
+/// A pull that failed is tried again this often (conformance 161).
+const PULLS_MAX: usize = 3;
+
+/// What a container has of the machine's environment: how the network is reached, and tokens.
+const PASSED_IN: &[&str] = &[
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "ALL_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// A job's container that runs.
+#[derive(Debug)]
+pub(crate) struct Container {
+    engine: Engine,
+    id: String,
+    network: String,
+    pub(crate) mounts: Mounts,
+    /// The lowest layer of the steps' environment.
+    pub(crate) env: BTreeMap<String, String>,
+    /// Those of its services.
+    services: Vec<String>,
+    /// Nodes of this machine by their place here.
+    nodes: BTreeMap<PathBuf, String>,
+    /// Dropped, the container ends.
+    held: Option<docker::Held>,
+}
+
+/// What a container is made for.
+pub(crate) struct Setting<'a> {
+    pub(crate) spec: &'a JobSpec,
+    pub(crate) folders: &'a Folders,
+    pub(crate) host: &'a BTreeMap<String, String>,
+    pub(crate) nodes: &'a Nodes,
+    /// Where git keeps what checkout borrows.
+    pub(crate) borrowed: Vec<PathBuf>,
+}
+
+impl Container {
+    /// Makes it and starts it; `say` hears what takes time.
+    pub(crate) fn start(
+        wanted: Wanted,
+        setting: &Setting<'_>,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Container, SetupError> {
+        let spec = setting.spec;
+        refuse_beyond("container", &wanted, spec)?;
+        let engine = Engine::of(None).map_err(SetupError::Refused)?;
+        let failed = |action: &str| {
+            let action = action.to_owned();
+            move |source: EngineError| SetupError::Container { action, source }
+        };
+        engine.look().map_err(failed("the job runs in a container, which needs Docker"))?;
+        bring(&engine, &wanted, say)?;
+
+        let (mut mounts, nodes) = mounts(setting);
+        for folder in &setting.borrowed {
+            mounts.give(folder, &folder.to_string_lossy());
+        }
+        mounts.make_points().map_err(|source| SetupError::Folder {
+            action: "cannot make places for a container in",
+            path: setting.folders.runner_workspace.clone(),
+            source,
+        })?;
+        let name = format!("launchway-{}", spec.tracking_id);
+        let labels = json!({ LABEL: &*spec.tracking_id });
+        // Those of jobs that were killed; one that is in use is left alone.
+        let _ = engine.prune_networks(LABEL, STALE);
+        let network = engine.make_network(&name, &labels).map_err(failed("the job's network"))?;
+        let body = body(&wanted, setting, &mounts, &network);
+        let mut container = Container {
+            id: String::new(),
+            services: Vec::new(),
+            network,
+            mounts,
+            env: BTreeMap::new(),
+            nodes,
+            held: None,
+            engine,
+        };
+        let started = container.begin(wanted.name.as_deref().unwrap_or(&name), &body);
+        if let Err(error) = started {
+            container.end();
+            return Err(failed("the job's container")(error));
+        }
+        container.env.extend([("HOME".to_owned(), mounts::HOME.to_owned())]);
+        let passed = PASSED_IN.iter().filter_map(|name| setting.host.get_key_value(*name));
+        container.env.extend(passed.map(|(name, value)| (name.clone(), value.clone())));
+        say(&format!("Container {} of {}", short(&container.id), wanted.image));
+        Ok(container)
+    }
+
+    fn begin(&mut self, name: &str, body: &Json) -> Result<(), EngineError> {
+        self.id = self.engine.make(name, body)?;
+        self.held = Some(self.engine.hold(&self.id)?);
+        self.engine.start(&self.id)?;
+        self.env = self.engine.environment(&self.id)?.into_iter().collect();
+        Ok(())
+    }
+
+    /// `job.container`
+    pub(crate) fn context(&self) -> Value {
+        let mut context = Object::new();
+        context.insert("id", self.id.as_str());
+        context.insert("network", self.network.as_str());
+        Value::from(context)
+    }
+
+    /// A command line of the container as one of this machine that stands for it.
+    pub(crate) fn stand_for(&self, inside: ContainerLine, number: u64) -> CommandLine {
+        let folder = self.mounts.inside(&self.temp());
+        let inside_line = Inside {
+            socket: self.engine.socket().to_owned(),
+            container: self.id.clone(),
+            directory: inside.directory,
+            pid_file: format!("{folder}/_pid_{number:08}"),
+            command: inside.command,
+        };
+        let mut arguments = vec!["inside".to_owned()];
+        arguments.extend(inside_line.arguments());
+        let env = serde_json::to_vec(&inside.env).expect("texts are JSON");
+        CommandLine {
+            program: native::program(),
+            arguments,
+            env: BTreeMap::new(),
+            directory: PathBuf::from("/"),
+            input: Some(env),
+        }
+    }
+
+    /// Says where actions are, as the container sees it.
+    pub(crate) fn place(&self, actions: &mut Actions) {
+        for action in actions.values_mut() {
+            if let ActionHome::Folder(folder) = &mut action.home {
+                *folder = self.mounts.inside(Path::new(&**folder)).into();
+            }
+        }
+    }
+
+    /// What was said here, with the container's paths.
+    pub(crate) fn translate(&self, effects: &mut Effects) {
+        let pairs = [&mut effects.outputs, &mut effects.env, &mut effects.state];
+        for (_, value) in pairs.into_iter().flatten() {
+            *value = self.mounts.text_inside(value);
+        }
+        effects.path.iter_mut().for_each(|path| *path = self.mounts.text_inside(path));
+    }
+
+    fn temp(&self) -> PathBuf {
+        self.mounts.here("/__w/_temp").expect("it is mounted")
+    }
+
+    /// Where a Node of this machine is in the container.
+    pub(crate) fn node(&self, here: &Path) -> Option<&str> {
+        self.nodes.get(here).map(String::as_str)
+    }
+
+    /// Takes it away, with its network. What cannot be taken away is nobody's, and goes with the next
+    /// job's look.
+    pub(crate) fn end(mut self) {
+        if !self.id.is_empty() {
+            self.give_back();
+            let _ = self.engine.remove(&self.id);
+        }
+        self.held = None;
+        for service in &self.services {
+            let _ = self.engine.remove(service);
+        }
+        let _ = self.engine.remove_network(&self.network);
+    }
+
+    /// Files that the container's root made in folders of ours become ours: whoever is not root could not
+    /// remove them.
+    fn give_back(&self) {
+        let (user, group) = (rustix::process::getuid(), rustix::process::getgid());
+        if user.is_root() {
+            return;
+        }
+        let owner = format!("{}:{}", user.as_raw(), group.as_raw());
+        let command = ["chown", "-R", &owner, "/__w", mounts::HOME];
+        let _ = self.engine.run(&self.id, &command);
+    }
+}
+
+/// A command line of the container.
+#[derive(Debug)]
+pub(crate) struct ContainerLine {
+    pub(crate) command: Vec<String>,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) directory: String,
+}
+
+fn mounts(setting: &Setting<'_>) -> (Mounts, BTreeMap<PathBuf, String>) {
+    let actions = Path::new(&*setting.spec.paths.actions);
+    let mut mounts = Mounts::of(setting.folders, actions);
+    let mut nodes = BTreeMap::new();
+    for (program, major) in setting.nodes.programs() {
+        let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
+        nodes.insert(program.to_owned(), mounts.give_node(&real, major));
+    }
+    (mounts, nodes)
+}
+
+fn body(wanted: &Wanted, setting: &Setting<'_>, mounts: &Mounts, network: &str) -> Json {
+    let mut body = wanted.body.clone();
+    body["Entrypoint"] = json!(WAIT);
+    body["Cmd"] = json!([]);
+    body["OpenStdin"] = true.into();
+    body["AttachStdin"] = true.into();
+    body["StdinOnce"] = true.into();
+    body["WorkingDir"] = mounts.inside(&setting.folders.workspace).into();
+    body["Labels"][LABEL] = (&*setting.spec.tracking_id).into();
+    let config = &mut body["HostConfig"];
+    config["AutoRemove"] = true.into();
+    config["NetworkMode"] = network.into();
+    let mut binds: Vec<Json> = mounts.binds().map(Json::from).collect();
+    binds.extend(config["Binds"].as_array().into_iter().flatten().cloned());
+    config["Binds"] = binds.into();
+    body
+}
+
+/// Where a job is kept in, its containers are.
+fn refuse_beyond(what: &str, wanted: &Wanted, spec: &JobSpec) -> Result<(), SetupError> {
+    if spec.options.walls.is_none() || wanted.beyond.is_empty() {
+        return Ok(());
+    }
+    Err(SetupError::Refused(format!(
+        "{what}: {} reaches beyond the container, which only jobs with a trusted label may \
+         (docs/containers.md)",
+        wanted.beyond.join(", ")
+    )))
+}
+
+/// Has the image here.
+fn bring(engine: &Engine, wanted: &Wanted, say: &mut dyn FnMut(&str)) -> Result<(), SetupError> {
+    let failed =
+        |source| SetupError::Container { action: format!("the image {}", wanted.image), source };
+    if engine.has_image(&wanted.image).map_err(failed)? {
+        return Ok(());
+    }
+    say(&format!("Pulling {}", wanted.image));
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match engine.pull_image(&wanted.image, wanted.login.as_ref(), &mut |_| {}) {
+            Ok(()) => return Ok(()),
+            Err(error) if tries == PULLS_MAX || error.is_absent() => return Err(failed(error)),
+            Err(error) => say(&format!("{error}; once more")),
+        }
+    }
+}
+
+/// What people read of an id.
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
