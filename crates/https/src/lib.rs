@@ -66,6 +66,16 @@ pub fn trusted(roots: Option<&Path>) -> io::Result<ClientConfig> {
     Ok(builder.with_root_certificates(store).with_no_client_auth())
 }
 
+/// What to do where [`is_untrusted`].
+pub const TRUST_HINT: &str = "SSL_CERT_FILE=FILE names an authority of your own";
+
+/// Whether it failed because nobody here knows who vouches for a certificate.
+pub fn is_untrusted(error: &io::Error) -> bool {
+    use rustls::{CertificateError::UnknownIssuer, Error::InvalidCertificate};
+    let inner = error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>());
+    matches!(inner, Some(InvalidCertificate(UnknownIssuer)))
+}
+
 /// Whether a URL, or a host with its port, is this machine: it is never behind a proxy.
 pub fn is_here(url: &str) -> bool {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);

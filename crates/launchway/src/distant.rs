@@ -74,7 +74,9 @@ impl Client {
 
     fn unreachable(&self, error: ureq::Error) -> Failure {
         let context = format!("the server {} does not answer", self.url);
-        Failure::caused(Exit::Missing, anyhow::Error::new(error).context(context))
+        let is_untrusted = matches!(&error, ureq::Error::Io(it) if https::is_untrusted(it));
+        let failure = Failure::caused(Exit::Missing, anyhow::Error::new(error).context(context));
+        if is_untrusted { failure.hint(https::TRUST_HINT) } else { failure }
     }
 
     fn send(&self, path: &str) -> Result<Body, Failure> {

@@ -184,7 +184,7 @@ pub(crate) fn open(address: &Address, token: &str) -> Result<Connection, Connect
     } else {
         Stream::Plain(socket)
     };
-    let wrong = |error: Error| ConnectError::Unreachable(error.to_string());
+    let wrong = |error: Error| ConnectError::Unreachable(told(&error));
     let mut request = address.url().into_client_request().map_err(wrong)?;
     let mut bearer = HeaderValue::from_str(&format!("Bearer {token}"))
         .map_err(|_| ConnectError::Token("it has characters that no token has".to_owned()))?;
@@ -224,6 +224,16 @@ fn reach(address: &Address) -> io::Result<TcpStream> {
         }
     }
     Err(last)
+}
+
+/// Why there is no connection; what to do where nobody here knows who vouches for the server.
+fn told(error: &Error) -> String {
+    match error {
+        Error::Io(error) if https::is_untrusted(error) => {
+            format!("{error}; {}", https::TRUST_HINT)
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// A server that answers, and lets nobody in.

@@ -65,6 +65,8 @@ pub struct StationOptions {
     pub machine: String,
     /// Says something to whoever looks after the runner.
     pub say: fn(&str),
+    /// Is called when the server has let it in for the first time.
+    pub let_in: Box<dyn FnOnce() + Send>,
 }
 
 /// Why a runner ends, or does not begin.
@@ -120,6 +122,7 @@ enum Event {
 /// A runner.
 pub struct Station {
     options: StationOptions,
+    let_in: Option<Box<dyn FnOnce() + Send>>,
     folder: Folder,
     mirrors: Arc<Mirrors>,
     workers: Workers,
@@ -149,7 +152,8 @@ impl Station {
     ///
     /// # Errors
     /// When the address, the folder or the machine does not serve.
-    pub fn open(options: StationOptions) -> Result<Station, StationError> {
+    pub fn open(mut options: StationOptions) -> Result<Station, StationError> {
+        let let_in = std::mem::replace(&mut options.let_in, Box::new(|| {}));
         let address = Address::of(&options.url)?;
         let folder = Folder::take(&options.data)?;
         driver::become_subreaper().map_err(|error| StationError::Start(error.to_string()))?;
@@ -168,6 +172,7 @@ impl Station {
         let mirrors = Arc::new(Mirrors::in_folder(folder.repositories()));
         let mut station = Station {
             options,
+            let_in: Some(let_in),
             folder,
             mirrors,
             workers,
@@ -344,6 +349,9 @@ impl Station {
         let held = self.leases.len();
         let jobs = if held == 0 { String::new() } else { format!(" with {held} of its jobs") };
         (self.options.say)(&format!("the server knows this runner as {name}{jobs}"));
+        if let Some(let_in) = self.let_in.take() {
+            let_in();
+        }
         if away_seconds > AWAY_SECONDS_MAX {
             (self.options.say)(&format!("it waits {away_seconds} seconds for this runner"));
         }

@@ -375,6 +375,9 @@ fn fault(error: &ureq::Error, host: &str) -> SignInError {
         ureq::Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
             away("refuses connections")
         }
+        ureq::Error::Io(error) if https::is_untrusted(error) => {
+            away(&format!("has a certificate that is not trusted here; {}", https::TRUST_HINT))
+        }
         ureq::Error::Timeout(_) => away(&format!("did not answer within {} s", WITHIN.as_secs())),
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => away("does not prove who it is (TLS)"),
         _ => away("broke the connection off"),

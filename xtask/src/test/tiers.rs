@@ -233,9 +233,10 @@ pub(super) const TIERS: &[Tier] = &[
     // People sign in by a provider of OpenID Connect. The registry of npm is asked.
     Tier {
         name: "sign-in",
-        needs: &[GIT, BASH, NODE, NPM],
+        needs: &[GIT, BASH, NODE, NPM, CHROMIUM],
         steps: &[
-            Step::Ready("mkdir -p {target}/oidc"),
+            Step::Ready("mkdir -p {target}/oidc {target}/browser"),
+            Step::Ready(BROWSER),
             Step::Ready(
                 "npm install --silent --no-audit --no-fund --prefix {target}/oidc oidc-provider@9.13.3",
             ),

@@ -28,6 +28,7 @@ pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
     if let Some(note) = walls::note(sandbox::support()) {
         talk(note);
     }
+    let taking = format!("taking jobs of {} in {}", args.of.server, data.display());
     let station = Station::open(StationOptions {
         data: data.clone(),
         program,
@@ -41,6 +42,8 @@ pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         machine,
         say: talk,
+        // Whoever waits for this line waits for a runner that gets jobs.
+        let_in: Box::new(move || out(&taking)),
     });
     let station = station.map_err(failed)?;
     let stop = station.stop();
@@ -54,7 +57,7 @@ pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
             stop.now();
         }
     });
-    out(&format!("taking jobs of {} in {}", args.of.server, data.display()));
+    talk(&format!("connecting to {}", args.of.server));
     station.run().map_err(failed)?;
     talk("ended; jobs that run go on, and the next launchway runner takes them up");
     Ok(Exit::Done)

@@ -55,6 +55,15 @@ impl Drop for Away {
 }
 
 fn begin(serving: &Serving, url: &str, token: &str, jobs: &str) -> Child {
+    begin_with(serving, url, (token, jobs), &[])
+}
+
+fn begin_with(
+    serving: &Serving,
+    url: &str,
+    (token, jobs): (&str, &str),
+    variables: &[(&str, &str)],
+) -> Child {
     let place = &serving.place;
     let said = std::fs::File::options().create(true).append(true).open(place.path("runner-said"));
     let data = place.path("runner").display().to_string();
@@ -65,7 +74,13 @@ fn begin(serving: &Serving, url: &str, token: &str, jobs: &str) -> Child {
     command.arg("--sandbox-write").arg(place.path("marks"));
     let said = said.expect("a file of ours");
     let out = said.try_clone().expect("a handle");
-    command.env("LAUNCHWAY_TOKEN", token).stdout(out).stderr(said).spawn().expect("it starts")
+    command
+        .env("LAUNCHWAY_TOKEN", token)
+        .envs(variables.iter().copied())
+        .stdout(out)
+        .stderr(said)
+        .spawn()
+        .expect("it starts")
 }
 
 /// What the runner takes, as the server says.
@@ -276,16 +291,85 @@ fn a_runners_token_opens_its_door_alone() {
         run("ci.example.com", Some(&runner)),
         serving.command(&["tokens", "create", "a b", "--scope", "runner"]),
     ];
-    let refused: String =
-        refused.iter().map(|it| format!("{} {}", it.exit, it.stderr)).collect::<Vec<_>>().join("");
+    let refused: Vec<String> = refused
+        .iter()
+        .map(|it| format!("{} {}{}", it.exit, it.stdout, it.stderr.replace(&serving.url, "SERVER")))
+        .collect();
     expect![[r#"
         2 error: a runner needs a token in LAUNCHWAY_TOKEN
         hint: on the server: launchway tokens create NAME --scope runner
-        4 error: the server does not take the token: This token may admin; this needs one that may take jobs.
+        4 connecting to SERVER
+        error: the server does not take the token: This token may admin; this needs one that may take jobs.
         2 error: http://ci.example.com is another machine, and nothing encrypts what goes there: jobs' secrets would
         2 error: --server takes an address such as https://ci.example.com, not `ci.example.com`
         2 error: "a b" is no name of a runner
         hint: letters, digits and -_. such as gpu-1; launchway is the server's own machine
-    "#]].assert_eq(&refused);
+    "#]].assert_eq(&refused.concat());
+    serving.end();
+}
+
+const FAR: &str = "
+on: push
+permissions: {}
+jobs:
+  far:
+    runs-on: [self-hosted, far]
+    steps:
+      - uses: actions/checkout@v4
+      - run: cat README.md >> $MARKS/read
+";
+
+/// A runner behind TLS: it comes in where it trusts whoever vouches for the server, says so then and not
+/// before, and so does the command line.
+#[test]
+fn a_runner_comes_in_by_tls_where_it_trusts_who_answers() {
+    let serving = Serving::of(FAR);
+    serving.place.write("README.md", "what is read\n");
+    serving.place.commit();
+    let front = crate::tls::Front::of(&serving.place, &serving.url);
+    let made = serving.command(&["tokens", "create", "far-1", "--scope", "runner"]);
+    let token = made.stdout.trim().to_owned();
+    let said = || std::fs::read_to_string(serving.place.path("runner-said")).unwrap_or_default();
+    let mut wary = begin(&serving, &front.url, &token, "1");
+    wait_until("its refusal", || said().contains("cannot reach the server"));
+    signal(wary.id(), Signal::TERM);
+    assert!(wary.wait().expect("it was started").success());
+    let shown = said().replace(&front.url, "FRONT");
+    let line = shown.lines().find(|it| it.contains("cannot reach")).expect("it was waited for");
+    expect!["cannot reach the server: invalid peer certificate: UnknownIssuer; SSL_CERT_FILE=FILE names an authority of your own"]
+        .assert_eq(line);
+    assert!(!shown.contains("taking jobs"), "{shown}");
+
+    let authority = front.authority.display().to_string();
+    let trusts = [("SSL_CERT_FILE", authority.as_str())];
+    let mut runner = begin_with(&serving, &front.url, (&token, "1"), &trusts);
+    let taking = format!("taking jobs of {} in ", front.url);
+    wait_until("its word", || said().contains(&taking));
+    assert_eq!(takes(&serving), "jobs");
+    assert_eq!(serving.push().exit, 0);
+    assert_eq!(serving.ended("1")["conclusion"], "success");
+    assert_eq!(serving.mark("read"), "what is read\n");
+    let events = serving.get("/api/v1/runs/1/events").text;
+    assert!(events.contains(r#""runner":"far-1""#), "{events}");
+    let list = |variables: &[(&str, &str)]| {
+        let mut command = serving.place.launchway(&["runs", "list", "--server", &front.url]);
+        let command = command.env("LAUNCHWAY_TOKEN", &serving.token);
+        let said = Said::from(command.envs(variables.iter().copied()).output().expect("it starts"));
+        format!(
+            "{} {}{}",
+            said.exit,
+            said.stdout.lines().count(),
+            said.stderr.replace(&front.url, "FRONT")
+        )
+    };
+    expect![[r#"
+        0 1
+        5 0error: the server FRONT does not answer
+          because: io: invalid peer certificate: UnknownIssuer
+        hint: SSL_CERT_FILE=FILE names an authority of your own
+    "#]]
+    .assert_eq(&format!("{}\n{}", list(&trusts), list(&[])));
+    signal(runner.id(), Signal::TERM);
+    assert!(runner.wait().expect("it was started").success());
     serving.end();
 }

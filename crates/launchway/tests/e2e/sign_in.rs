@@ -40,14 +40,26 @@ fn a_provider_that_is_away_keeps_nobody_from_signing_in_with_a_token() {
     let got = serving.ask("GET", "/sign-in/provider?next=/audit", &[], "");
     expect!["502 Signing in with 127.0.0.1 does not work now: 127.0.0.1 refuses connections. A token still does."]
         .assert_eq(&format!("{} {}", got.status, notice(&got.text)));
+    // The cookie has to be of the host that the provider sends back to.
+    let port = serving.url.rsplit(':').next().expect("an address with a port");
+    let other = [("host", &*format!("localhost:{port}"))];
+    let got = serving.ask("GET", "/sign-in/provider?next=/audit", &other, "");
+    let there = got.headers["location"].to_str().expect("text");
+    assert_eq!(there, format!("{}/sign-in/provider?next=%2Faudit", serving.url));
     let got = serving.ask("GET", "/sign-in/return?code=x&state=y", &[], "");
     expect!["401 Nobody is signed in: this browser began no sign-in that this answers, or more than ten minutes ago."]
         .assert_eq(&format!("{} {}", got.status, notice(&got.text)));
     assert_eq!(serving.get("/api/v1/runs").status, 200);
     // Where no provider is, there is no such way; what was made for it there is not kept.
-    let plain = Serving::of(WORKFLOW);
+    let mut plain = Serving::of(WORKFLOW);
     assert_eq!(plain.ask("GET", "/sign-in/provider", &[], "").status, 404);
     assert!(!plain.ask("GET", "/sign-in", &[], "").text.contains("/sign-in/provider"));
+    // One that somebody vouches for who is not known here.
+    let front = crate::tls::Front::of(&plain.place, &serving.url);
+    plain.stop();
+    plain.restart_with(&["--sign-in-issuer", &front.url, "--sign-in-client", "launchway"]);
+    let got = plain.ask("GET", "/sign-in/provider", &[], "");
+    expect!["502 Signing in with localhost does not work now: localhost has a certificate that is not trusted here; SSL_CERT_FILE=FILE names an authority of your own. A token still does."].assert_eq(&format!("{} {}", got.status, notice(&got.text)));
     plain.end();
     serving.end();
 }
@@ -142,7 +154,8 @@ environments:
             let mut says = BufReader::new(process.stdout.take().expect("it is a pipe"));
             let mut port = String::new();
             says.read_line(&mut port).expect("its port");
-            let url = format!("http://127.0.0.1:{}", port.trim());
+            // Another site than the server, for a browser.
+            let url = format!("http://localhost:{}", port.trim());
             Login { process, told, says, url }
         }
 
@@ -350,7 +363,7 @@ environments:
         twice.cookies = kept;
         all.push(short(&twice.ask("GET", &back, "")));
         expect![[r#"
-            403 guest is not let in: nothing that 127.0.0.1 says of them lets them in here.
+            403 guest is not let in: nothing that localhost says of them lets them in here.
             403 Lena is not let in: somebody else signed in as lena before; if that name is handed on, an administrator says: launchway people forget.
             401 Nobody is signed in: the provider says no: access_denied.
             401 Nobody is signed in: this browser began no sign-in that this answers, or more than ten minutes ago.
@@ -374,11 +387,11 @@ environments:
         expect![[r#"
             mona oidc session.begin a browser, by LOGIN as mona: done
             lena oidc session.begin a browser, by LOGIN as lena: done
-            guest oidc session.begin a browser, by 127.0.0.1: nothing that 127.0.0.1 says of them lets them in here
+            guest oidc session.begin a browser, by localhost: nothing that localhost says of them lets them in here
             Lena oidc session.begin a browser, by LOGIN as mallory: somebody else signed in as lena before; if that name is handed on, an administrator says: launchway people forget
-              session.begin a browser, by 127.0.0.1: the provider says no: access_denied
+              session.begin a browser, by localhost: the provider says no: access_denied
             lena oidc session.begin a browser, by LOGIN as lena: done
-              session.begin a browser, by 127.0.0.1: the provider says no: invalid_grant"#]]
+              session.begin a browser, by localhost: the provider says no: invalid_grant"#]]
         .assert_eq(&lines.join("\n"));
 
         // An administrator looks, and ends it.
@@ -405,6 +418,30 @@ environments:
         serving.stop();
         serving.restart_with(&["--sign-in-allow", "groups=ops:admin"]);
         assert_eq!(with(&serving), 303);
+        serving.end();
+    }
+
+    /// Where pages lead each other on, a browser has the last word.
+    #[cfg(feature = "browser")]
+    #[test]
+    fn a_browser_comes_back_to_where_its_person_wanted_to_go() {
+        let mut login = Login::begin();
+        let serving = begun(&mut login, &["--sign-in-client", "public"]);
+        let target = Path::new(env!("CARGO_BIN_EXE_launchway")).ancestors().nth(2);
+        let modules = target.expect("cargo's folder").join("browser");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sign_in/browser.mjs");
+        let mut node = Command::new("node");
+        let node = node.arg(script).arg(modules).args([serving.url.as_str(), "mona"]);
+        let output = node.args(std::env::var("LAUNCHWAY_PICTURES")).output().expect("node starts");
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+        expect![[r#"
+            script light: Environments, mona, true
+            script dark: Environments, mona, true
+            plain light: Environments, mona, true
+            plain dark: Environments, mona, true
+        "#]]
+        .assert_eq(&told);
         serving.end();
     }
 

@@ -43,7 +43,7 @@ const server = createServer();
 server.listen(Number(wanted), "127.0.0.1", () => console.log(server.address().port));
 for await (const line of createInterface({ input: process.stdin })) {
   back = line.trim();
-  const provider = new Provider(`http://127.0.0.1:${server.address().port}`, {
+  const provider = new Provider(`http://localhost:${server.address().port}`, {
     clients: [
       client("launchway", { client_secret: "sesame:open+you%20" }),
       client("public", {
