@@ -221,7 +221,8 @@ fn whoever_is_killed_a_job_elsewhere_goes_on() {
     let ended = serving.ended("1");
     let said = std::fs::read_to_string(serving.place.path("runner-said")).unwrap_or_default();
     assert_eq!(ended["conclusion"], "success", "{ended}\n{said}");
-    assert_eq!(serving.mark("begun"), "x\n");
+    let events = serving.get("/api/v1/runs/1/events").text;
+    assert_eq!(serving.mark("begun"), "x\n", "{said}\n{events}");
     let log = serving.get("/api/v1/runs/1/jobs/counts/log").text;
     assert!(log.contains("line 1\nline 2\nline 3\n"), "{log}");
     away.end();
