@@ -62,6 +62,17 @@ pub enum WantedError {
 const KEYS: &[&str] =
     &["image", "credentials", "env", "ports", "volumes", "options", "entrypoint", "command"];
 
+/// What expressions may have made of a key, and what it has to be.
+const SHAPES: [(&str, fn(&Json) -> bool, &str); 7] = [
+    ("credentials", Json::is_object, "a mapping"),
+    ("env", Json::is_object, "a mapping"),
+    ("ports", Json::is_array, "a list"),
+    ("volumes", Json::is_array, "a list"),
+    ("options", Json::is_string, "a text"),
+    ("entrypoint", Json::is_string, "a text"),
+    ("command", Json::is_string, "a text"),
+];
+
 /// Reads what was evaluated: the name of an image, or an object. None: an empty image, which means no
 /// container.
 ///
@@ -79,6 +90,11 @@ pub fn wanted(written: &Json) -> Result<Option<Wanted>, WantedError> {
     for key in written.as_object().into_iter().flat_map(|fields| fields.keys()) {
         if !KEYS.contains(&&**key) {
             return Err(WantedError::Key(key.clone()));
+        }
+    }
+    for (key, is_fit, shape) in SHAPES {
+        if !written[key].is_null() && !is_fit(&written[key]) {
+            return Err(WantedError::Value(format!("`{key}` is {shape}")));
         }
     }
     let mut body = json!({ "Image": name });
@@ -176,6 +192,7 @@ mod tests {
                 r#"ghcr.io/octo/build:1 {"Image":"ghcr.io/octo/build:1","Env":["A=1","B=x y"],"HostConfig":{"Binds":["data:/data"],"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":""}],"443/tcp":[{"HostIp":"","HostPort":"8443"}]},"NanoCpus":1000000000},"Volumes":{"/cache":{}},"ExposedPorts":{"80/tcp":{},"443/tcp":{}}} Some(Login { username: "octo", .. }) []"#
             ]],
         );
+        check(&json!({ "image": "a", "env": [1] }), &expect!["error: `env` is a mapping"]);
         check(&json!({ "image": "a", "port": 1 }), &expect!["error: unexpected key `port`"]);
         check(
             &json!({ "image": "a", "ports": ["80:http"] }),

@@ -17,6 +17,7 @@ pub mod actions;
 pub mod approvals;
 pub mod archives;
 pub mod bundles;
+pub mod containers;
 pub mod dotenv;
 pub mod events;
 pub mod expressions;
@@ -52,6 +53,7 @@ pub const TARGETS: &[(&str, Property)] = &[
     ("approvals", approvals::check),
     ("archives", archives::check),
     ("bundles", bundles::check),
+    ("containers", containers::check),
     ("dotenv", dotenv::check),
     ("events", events::check),
     ("expressions", expressions::check),

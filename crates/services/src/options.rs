@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use docker::split;
+
 /// What the options say, as far as a local program can do it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -93,33 +95,6 @@ fn duration(text: &str) -> Option<Duration> {
         rest = &rest[unit_end..];
     }
     (!text.is_empty() && total <= DURATION_MAX).then_some(total)
-}
-
-/// Words as a shell would see them: quotes and backslashes, nothing else.
-pub(crate) fn split(text: &str) -> Result<Vec<String>, String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match (quote, character) {
-            (Some(open), close) if open == close => quote = None,
-            (None, '\'' | '"') => {
-                quote = Some(character);
-                word.get_or_insert_default();
-            }
-            (None | Some('"'), '\\') => {
-                word.get_or_insert_default().extend(characters.next());
-            }
-            (None, blank) if blank.is_whitespace() => words.extend(word.take()),
-            (_, other) => word.get_or_insert_default().push(other),
-        }
-    }
-    if let Some(open) = quote {
-        return Err(format!("a {open} is never closed"));
-    }
-    words.extend(word);
-    Ok(words)
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ pub fn plan(id: &str, service: &Json) -> Result<Option<ServicePlan>, ServiceErro
         notes.push(format!("service {id}: credentials are not needed for a local program"));
     }
     let ports = ports(&service["ports"]).map_err(bad)?;
-    let arguments = options::split(service["command"].as_str().unwrap_or_default()).map_err(bad)?;
+    let arguments = docker::split(service["command"].as_str().unwrap_or_default()).map_err(bad)?;
     let health = health(options);
     let image = image.to_owned();
     Ok(Some(ServicePlan {

@@ -43,7 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["aws", "commands", "expr", "https", "mask", "sandbox", "store", "syntax", "workflow"],
     ),
     ("docker", &[]),
-    ("services", &[]),
+    ("services", &["docker"]),
     // The two crates with an async runtime; the one knows nothing of the others, the other folds.
     ("proxy", &[]),
     ("server", &["event", "figures", "mask", "ports", "protocol", "store", "views"]),
@@ -103,6 +103,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "approval",
             "check",
             "commands",
+            "docker",
             "event",
             "expr",
             "forge",
