@@ -62,8 +62,11 @@ pub enum WantedError {
 const KEYS: &[&str] =
     &["image", "credentials", "env", "ports", "volumes", "options", "entrypoint", "command"];
 
+/// Whether a value has a shape.
+type IsFit = fn(&Json) -> bool;
+
 /// What expressions may have made of a key, and what it has to be.
-const SHAPES: [(&str, fn(&Json) -> bool, &str); 7] = [
+const SHAPES: [(&str, IsFit, &str); 7] = [
     ("credentials", Json::is_object, "a mapping"),
     ("env", Json::is_object, "a mapping"),
     ("ports", Json::is_array, "a list"),
