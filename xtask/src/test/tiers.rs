@@ -383,6 +383,10 @@ pub(super) const TIERS: &[Tier] = &[
                 "python3.11 crates/figures/differential/idle.py {target}/debug/launchway ",
                 "{target}/debug/examples/fill 10000 1000000"
             )),
+            Step::One(concat!(
+                "python3.11 crates/figures/differential/idle.py --postgresql ",
+                "{target}/debug/launchway {target}/debug/examples/fill 10000 1000000"
+            )),
             // The whole load on a service while it is replaced.
             Step::Tests(
                 "cargo test --quiet -p target-host --features soak,docker --test load -- --nocapture",
