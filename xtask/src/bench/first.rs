@@ -47,7 +47,7 @@ pub(crate) fn first(bench: &Bench) -> Result<Vec<Row>> {
             took <= most,
         ));
     }
-    let why = "jobs with `container:` are refused when planning";
+    let why = "this bench starts no Docker yet";
     rows.push(Row::missing("ready to first process, in a container", why));
     Ok(rows)
 }
