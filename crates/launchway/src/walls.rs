@@ -10,6 +10,8 @@ use mask::MaskedText;
 use protocol::Walls;
 use sandbox::Support;
 
+use crate::serving::backup;
+
 /// Variables that name files, or folders of files, that let somebody in: of systemd, PostgreSQL, AWS, and those
 /// of programs that whoever started us may have set up likewise.
 const SECRETS_VARIABLES: [&str; 10] = [
@@ -53,9 +55,10 @@ impl KeptIn {
         let is_wanted = terms.outside || terms.sandboxed || self.all && !self.trusts(labels);
         let text = |path: &Path| Arc::from(path.to_string_lossy());
         let texts = |paths: &[PathBuf]| paths.iter().map(|path| text(path)).collect();
+        let secret = || secrets(&self.secret).into_iter().chain(backup::copies(state));
         is_wanted.then(|| Walls {
             hidden: vec![text(state)],
-            secret: secrets(&self.secret).iter().map(|path| text(path)).collect(),
+            secret: secret().map(|path| text(&path)).collect(),
             readable: texts(&self.readable),
             changeable: texts(&self.changeable),
             outside: terms.outside,

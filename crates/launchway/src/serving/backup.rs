@@ -29,6 +29,10 @@ const MANIFEST: &str = "backup.json";
 /// Says that a folder is a copy on its way, which nobody needs any more when its process is gone.
 const UNDER_WAY: &str = "backup.under-way";
 const VERSION: u32 = 1;
+/// Says where copies were put.
+const COPIES: &str = "copies.json";
+/// Copies that are remembered: more lie nowhere at a time.
+const COPIES_MAX: usize = 1_000;
 
 /// What belongs to processes that run, to this machine, or can be made again.
 const LEFT_OUT: &[&str] = &[
@@ -46,6 +50,7 @@ const LEFT_OUT: &[&str] = &[
     "shared",
     "host",
     "demo",
+    COPIES,
     MANIFEST,
     UNDER_WAY,
 ];
@@ -63,6 +68,29 @@ struct Manifest {
     position: u64,
 }
 
+/// Copies that were made, and are still there or on their way: whoever reads them reads the server's secrets.
+#[derive(Default, Serialize, Deserialize)]
+struct Copies {
+    folders: Vec<PathBuf>,
+}
+
+/// Where copies of a server's folder lie, as far as they were made from it and not moved since.
+pub(crate) fn copies(root: &Path) -> Vec<PathBuf> {
+    let known: Copies = data::read(&root.join(COPIES)).ok().flatten().unwrap_or_default();
+    known.folders.into_iter().flat_map(|it| [partial_of(&it), it]).collect()
+}
+
+/// Before anything lies there.
+fn remember(root: &Path, to: &Path) -> Result<(), Failure> {
+    let path = root.join(COPIES);
+    let mut known = data::read::<Copies>(&path)?.unwrap_or_default();
+    known.folders.retain(|it| it != to && (it.exists() || partial_of(it).exists()));
+    known.folders.push(to.to_owned());
+    let too_many = known.folders.len().saturating_sub(COPIES_MAX);
+    known.folders.drain(..too_many);
+    data::write(&path, &known)
+}
+
 /// Copies the folder.
 pub(crate) fn make(data: &DataFolder, to: &Path) -> Outcome {
     let root = data.state.root();
@@ -77,6 +105,7 @@ pub(crate) fn make(data: &DataFolder, to: &Path) -> Outcome {
         return Err(Failure::new(Exit::Usage, message));
     }
     must_be_empty(&to)?;
+    remember(root, &to)?;
     let partial = begin(&to)?;
     let store = Store::open(root).map_err(missing)?;
     let _held = store.blobs().hold().map_err(missing)?;
@@ -191,9 +220,7 @@ fn must_be_empty(folder: &Path) -> Result<(), Failure> {
 
 /// The folder that is filled, before it has its name. What a killed process left there goes away.
 fn begin(to: &Path) -> Result<PathBuf, Failure> {
-    let mut name = to.as_os_str().to_owned();
-    name.push(".partial");
-    let partial = PathBuf::from(name);
+    let partial = partial_of(to);
     if partial.exists() {
         if !partial.join(UNDER_WAY).exists() {
             let message = format!("{} is in the way", partial.display());
@@ -208,6 +235,12 @@ fn begin(to: &Path) -> Result<PathBuf, Failure> {
     let mark = partial.join(UNDER_WAY);
     File::create(&mark).map_err(|error| cannot("write", &mark, error))?;
     Ok(partial)
+}
+
+fn partial_of(to: &Path) -> PathBuf {
+    let mut name = to.as_os_str().to_owned();
+    name.push(".partial");
+    PathBuf::from(name)
 }
 
 /// Everything is on the disk before it has its name.

@@ -27,7 +27,7 @@ jobs:
           set +e
           through() { "$@" > /dev/null 2>&1 && echo "THROUGH $*" | tee -a $MARKS/through; }
           through ls "$DATA"
-          through cat "$DATA/tokens.json"
+          through ls "$DATA/tokens"
           through cat "$DATA/journal.db"
           through find "$DATA/vault" -type f
           through find "$DATA/blobs" -type f
@@ -114,11 +114,14 @@ fn what_the_server_was_given_in_confidence_is_not_given_on() {
     let workflow = format!(
         "on: push\njobs:\n  look:\n    runs-on: ubuntu-latest\n    steps:\n      - run: |\n          cd {shown}\n          \
          touch $MARKS/began\n          until test -e $MARKS/go; do sleep 0.05; done\n          \
-         for it in toolchain credentials/smtp pgpass pgpass.1 later; do\n            \
+         for it in toolchain credentials/smtp pgpass pgpass.1 later copy/backup.json; do\n            \
          cat $it > /dev/null 2>&1 && echo $it >> $MARKS/read\n          done; true\n"
     );
     let more = ["--sandbox-read", &shown];
     let serving = Serving::within(place, &workflow, &more, variables);
+    let copied = serving.command(&["serve", "backup", &given.join("copy").display().to_string()]);
+    assert_eq!(copied.exit, 0, "{}", copied.stderr);
+    assert!(given.join("copy/backup.json").exists(), "it would be there to be read");
     assert_eq!(serving.push().exit, 0);
     wait_until("the job", || serving.place.path("marks/began").exists());
     // Whoever changes a secret renames the next one to its place.

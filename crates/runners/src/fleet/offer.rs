@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use protocol::{JobSpec, RUN_ARTIFACTS_FILE, RunnerJob};
+use protocol::{JobSpec, RUN_ARTIFACTS_FILE, RunnerJob, Walls};
 
 use crate::sources;
 
@@ -13,7 +13,7 @@ const LOCK_BYTES_MAX: u64 = 1 << 20;
 const ARTIFACTS_BYTES_MAX: u64 = 16 << 20;
 
 /// Puts a job together. What was laid into its folder on the server goes with it, and the folder goes.
-pub(super) fn job(spec: JobSpec) -> Result<RunnerJob, String> {
+pub(super) fn job(mut spec: JobSpec) -> Result<RunnerJob, String> {
     let folder = Path::new(&*spec.paths.job);
     let artifacts = read(&folder.join(RUN_ARTIFACTS_FILE), ARTIFACTS_BYTES_MAX)?;
     let lock = match &*spec.paths.lock_file {
@@ -32,6 +32,9 @@ pub(super) fn job(spec: JobSpec) -> Result<RunnerJob, String> {
     let caches = spec.paths.caches.rsplit_once("/caches").map_or("", |(_, below)| below);
     let caches = caches.trim_start_matches('/').to_owned();
     let _ = std::fs::remove_dir_all(folder);
+    // What is hidden on the server, and where, is nobody's business elsewhere.
+    let walls = spec.options.walls;
+    spec.options.walls = walls.map(|it| Walls { outside: it.outside, ..Walls::default() });
     Ok(RunnerJob {
         repository: word("repository").into(),
         commit,
