@@ -90,6 +90,13 @@ impl Reader {
             Some(socket) => self.read(BufReader::new(socket)),
             None => Ok(()),
         };
+        // A worker that ends does not answer who knocks just then: what it kept says how it ended.
+        if self.closed.is_some() {
+            said = said.or_else(|error| match error.kind() {
+                io::ErrorKind::ConnectionReset => Ok(()),
+                _ => Err(error),
+            });
+        }
         if said.is_err() {
             process.kill();
         }
@@ -228,4 +235,43 @@ fn reason(
         reason.push_str(&format!(": {errors}"));
     }
     reason
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::sync::mpsc::channel;
+
+    use event::{Attempt, Fence, JobKey, RunId, StreamId, Timestamp};
+    use protocol::Report;
+
+    use super::*;
+
+    /// Somebody knocks while it ends: their words were never read, so the kernel says "reset".
+    #[test]
+    fn a_worker_that_ends_while_somebody_knocks_is_heard_to_its_end() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let kept = FromWorker {
+            fence: Fence(1),
+            number: Some(3),
+            report: Report::Started { pid: 7, at: Timestamp(1) },
+        };
+        let line = serde_json::to_string(&kept).expect("plain data") + "\n";
+        std::fs::write(folder.path().join(REPORTS_FILE), line).expect("written");
+        let (ours, theirs) = UnixStream::pair().expect("sockets");
+        (&ours).write_all(b"never read").expect("it takes it");
+        drop(theirs);
+        let (inputs, told) = channel();
+        let (close, closed) = channel();
+        drop(close);
+        let stream = StreamId::Run(RunId(1), Attempt(1));
+        let lease = Lease { stream, job: JobKey::new("job"), fence: Fence(1) };
+        let folder = folder.path().to_owned();
+        let (tracking, heard) = ("nobody".into(), 3);
+        let reader = Reader { lease, tracking, folder, inputs, heard, closed: Some(closed) };
+        reader.run(Process::Ended, Some(ours));
+        assert!(matches!(told.recv(), Ok(Input::Report { number: Some(3), .. })));
+        let Ok(Input::WorkerGone { reason, .. }) = told.recv() else { panic!("it is gone") };
+        assert_eq!(reason.as_str(), "its worker is gone");
+    }
 }
