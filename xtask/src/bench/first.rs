@@ -1,5 +1,5 @@
-//! From a job that is ready to the first process of its first step, on a server: as its user, and behind walls;
-//! beside a shell that starts the same script.
+//! From a job that is ready to the first process of its first step, on a server: as its user, behind walls, and in a
+//! container; beside a shell, or `docker run`, that starts the same script.
 //!
 //! The one end is the journal's (`JobReady`), the other the script's own clock, to the millisecond.
 
@@ -47,9 +47,51 @@ pub(crate) fn first(bench: &Bench) -> Result<Vec<Row>> {
             took <= most,
         ));
     }
-    let why = "this bench starts no Docker yet";
-    rows.push(Row::missing("ready to first process, in a container", why));
+    rows.push(contained(bench, rounds)?);
     Ok(rows)
+}
+
+/// In a container, beside `docker run` of the same image with the same script.
+fn contained(bench: &Bench, rounds: usize) -> Result<Row> {
+    let what = "ready to first process, in a container";
+    let Some(image) = image(bench)? else {
+        return Ok(Row::missing(what, "Docker does not answer, or no busybox is installed"));
+    };
+    let place = bench.scratch.next("docker-run");
+    fs::create_dir_all(&place)?;
+    let (script, mark) = (place.join("first.sh"), place.join("mark"));
+    fs::write(&script, said(&mark))?;
+    let volume = format!("{0}:{0}", place.display());
+    let bare = alone(rounds, &mut || {
+        let began = SystemTime::now();
+        let mut run = quiet("docker");
+        run.args(["run", "--rm", "--volume", &volume, &image, "sh", "-e"]).arg(&script);
+        time(&mut run)?;
+        since(began, &fs::read_to_string(&mark)?)
+    })?;
+    let mut server = Server::begin_in(bench, &["--trusted-label", "ubuntu-latest"], Some(&image))?;
+    let ours = alone(rounds, &mut || server.run())?;
+    server.end()?;
+    let ratio = ours.median().as_secs_f64() / bare.median().as_secs_f64();
+    let took = milliseconds(ours.median());
+    Ok(Row::of(what, Some(&bare), &ours).judged(
+        format!("{took:.1} ms, {ratio:.2} times docker run"),
+        "at most 1.3 times docker run".to_owned(),
+        ratio <= 1.3,
+    ))
+}
+
+/// An image with nothing but a shell; none where Docker is not.
+fn image(bench: &Bench) -> Result<Option<String>> {
+    let place = bench.scratch.next("image");
+    let busybox = ["/bin/busybox", "/usr/bin/busybox"].map(Path::new);
+    let Some(busybox) = busybox.into_iter().find(|path| path.exists()) else { return Ok(None) };
+    fs::create_dir_all(&place)?;
+    fs::copy(busybox, place.join("sh"))?;
+    fs::write(place.join("Dockerfile"), "FROM scratch\nCOPY sh /bin/sh\nENV PATH=/bin\n")?;
+    let mut build = quiet("docker");
+    build.env("DOCKER_BUILDKIT", "0").args(["build", "--tag", "launchway-bench:1"]).arg(&place);
+    Ok(time(&mut build).is_ok().then(|| "launchway-bench:1".to_owned()))
 }
 
 /// A script that says when it began.
@@ -78,13 +120,21 @@ struct Server {
 
 impl Server {
     fn begin(bench: &Bench, more: &[&str]) -> Result<Server> {
+        Server::begin_in(bench, more, None)
+    }
+
+    /// With a workflow whose job runs in a container of this image.
+    fn begin_in(bench: &Bench, more: &[&str], image: Option<&str>) -> Result<Server> {
         let place = bench.scratch.next("first");
         let marks = place.join("marks");
         fs::create_dir_all(&marks)?;
         let (mark, bare, data) = (marks.join("first"), place.join("app.git"), place.join("data"));
         let script = said(&mark).trim().to_owned();
-        let work =
-            bench.scratch.repository(&format!("work-{}", more.len()), &[workflow(&script)])?;
+        let container = image.map(|it| {
+            format!("    container: {{ image: '{it}', volumes: ['{0}:{0}'] }}\n", marks.display())
+        });
+        let name = format!("work-{}-{}", more.len(), image.is_some());
+        let work = bench.scratch.repository(&name, &[workflow(&script, container.as_deref())])?;
         time(quiet("git").args(["init", "--quiet", "--bare", "--initial-branch=main"]).arg(&bare))?;
         let talk = place.join("said");
         let mut command = quiet(&bench.launchway);
@@ -154,10 +204,11 @@ impl Drop for Server {
     }
 }
 
-fn workflow(script: &str) -> String {
+fn workflow(script: &str, container: Option<&str>) -> String {
     let script = script.replace('\'', "''");
     format!(
-        "on: push\npermissions: {{}}\njobs:\n  first:\n    runs-on: ubuntu-latest\n    steps:\n      - run: '{script}'\n"
+        "on: push\npermissions: {{}}\njobs:\n  first:\n    runs-on: ubuntu-latest\n{}    steps:\n      - run: '{script}'\n",
+        container.unwrap_or_default()
     )
 }
 
