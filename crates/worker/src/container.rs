@@ -20,6 +20,7 @@ use sequencer::{ActionHome, Effects};
 use serde_json::{Value as Json, json};
 
 pub(crate) use self::mounts::Mounts;
+use self::mounts::Tools;
 use crate::native;
 use crate::node::Nodes;
 use crate::process::CommandLine;
@@ -231,7 +232,9 @@ pub(crate) struct ContainerLine {
 
 fn mounts(setting: &Setting<'_>) -> (Mounts, BTreeMap<PathBuf, String>) {
     let actions = Path::new(&*setting.spec.paths.actions);
-    let mut mounts = Mounts::of(setting.folders, actions);
+    let is_outside = setting.spec.options.walls.as_ref().is_some_and(|walls| walls.outside);
+    let tools = if is_outside { Tools::Readable } else { Tools::Changeable };
+    let mut mounts = Mounts::of(setting.folders, actions, tools);
     let mut nodes = BTreeMap::new();
     for (program, major) in setting.nodes.programs() {
         let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());

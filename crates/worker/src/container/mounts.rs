@@ -18,6 +18,15 @@ struct Mount {
     is_read_only: bool,
 }
 
+/// What a job may do with the tools that jobs share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tools {
+    /// It keeps those that it brings.
+    Changeable,
+    /// It is code from outside, which changes nothing that others use.
+    Readable,
+}
+
 /// All of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mounts {
@@ -26,14 +35,17 @@ pub(crate) struct Mounts {
 }
 
 impl Mounts {
-    /// The folders of the job itself.
-    pub(crate) fn of(folders: &Folders, actions: &Path) -> Mounts {
+    /// The folders of the job itself, and what jobs share: the actions to read, the tools as `tools` says.
+    pub(crate) fn of(folders: &Folders, actions: &Path, tools: Tools) -> Mounts {
         let work = folders.runner_workspace.parent().unwrap_or(&folders.runner_workspace);
         let event = folders.event.parent().unwrap_or(&folders.event);
         let mut mounts = Mounts::default();
         mounts.add(work, "/__w");
         mounts.add(&folders.temp, "/__w/_temp");
-        mounts.add(&folders.tools, "/__t");
+        match tools {
+            Tools::Changeable => mounts.add(&folders.tools, "/__t"),
+            Tools::Readable => mounts.give(&folders.tools, "/__t"),
+        }
         mounts.add(&folders.home, HOME);
         mounts.add(event, "/github/workflow");
         // Other jobs use them, too.
@@ -192,7 +204,7 @@ mod tests {
             file_commands: job.join("temp/_runner_file_commands"),
             tools: "/state/tools".into(),
         };
-        Mounts::of(&folders, Path::new("/state/actions"))
+        Mounts::of(&folders, Path::new("/state/actions"), Tools::Changeable)
     }
 
     // proves: conformance 157
