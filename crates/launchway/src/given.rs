@@ -57,6 +57,22 @@ pub(crate) fn terms(
     Ok(terms)
 }
 
+/// `--label gpu` and `--label ubuntu-latest=IMAGE` of a machine that takes jobs: its labels, and the images
+/// of those, in lower case, that have one.
+pub(crate) fn labels_of_machine(
+    flags: &[String],
+) -> Result<(Vec<String>, BTreeMap<String, String>), Failure> {
+    let (mut labels, mut images) = (Vec::new(), BTreeMap::new());
+    for flag in flags {
+        let (label, place) = flag.split_once('=').unwrap_or((flag, "host"));
+        labels.push(label.to_owned());
+        if place != "host" {
+            images.insert(label.to_lowercase(), image("--label", place)?);
+        }
+    }
+    Ok((labels, images))
+}
+
 /// The name of an image, as it was given.
 pub(crate) fn image(flag: &str, name: &str) -> Result<String, Failure> {
     let is_odd = |c: char| c.is_whitespace() || c.is_control();

@@ -8,7 +8,6 @@
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_methods,
-    clippy::disallowed_types,
     reason = "a program for a person at a terminal, around the pure model"
 )]
 
@@ -25,7 +24,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(&folder)?;
     let key = model_github::new_key();
     std::fs::write(folder.join("key.pem"), &key)?;
-    let mut github = GitHub { app: Some(("12".to_owned(), key)), ..GitHub::default() };
+    let mut github = GitHub::default();
+    github.app = Some(("12".to_owned(), key));
     github.tokens.insert("ghp_mona".to_owned(), "mona".to_owned());
     github.add(REPOSITORY);
     let front = Front::serve(github, &folder)?;

@@ -198,6 +198,9 @@ pub struct JobSpec {
     pub runner: Option<Arc<str>>,
     /// Its name with matrix values.
     pub name: MaskedText,
+    /// What it asks of a runner.
+    #[serde(default)]
+    pub labels: Vec<Arc<str>>,
     /// The file it stands in.
     pub workflow_path: Arc<str>,
     /// The job's YAML node as JSON, aliases replayed (`workflow::job_from_json` reads it back).

@@ -51,6 +51,8 @@ pub struct StationOptions {
     pub token: Secret,
     /// Labels besides those of any Linux machine.
     pub labels: Vec<String>,
+    /// Labels, in lower case, whose jobs run in a container of this image.
+    pub images: BTreeMap<String, String>,
     /// Jobs at a time.
     pub jobs: usize,
     /// What jobs that are kept in may read there besides the machine's programs ...
@@ -416,6 +418,7 @@ impl Station {
             mirrors: Arc::clone(&self.mirrors),
             server: self.options.url.clone(),
             walls: self.walls(),
+            images: self.options.images.clone(),
             outgoing,
             inbox,
         };

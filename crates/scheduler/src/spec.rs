@@ -75,6 +75,7 @@ pub fn job_spec(
         tracking_id: Arc::clone(&lease.tracking_id),
         runner: lease.runner.clone(),
         name: definition.name.clone(),
+        labels: runner.labels.iter().map(|label| label.as_str().into()).collect(),
         workflow_path: Arc::from(source.name()),
         definition: job_to_json(text),
         step_lines,

@@ -51,8 +51,9 @@ pub(crate) enum RunnersCommand {
 pub(crate) struct RunnerArgs {
     #[command(flatten)]
     pub(crate) of: OfServer,
-    /// A label or group of runs-on that this machine has; may be given several times
-    #[arg(long = "label", value_name = "LABEL")]
+    /// A label or group of runs-on that this machine has, with the image of the container that its jobs
+    /// run in, where they name none themselves; may be given several times
+    #[arg(long = "label", value_name = "LABEL[=IMAGE]")]
     pub(crate) labels: Vec<String>,
     /// Jobs at a time [default: the number of processors]
     #[arg(long, value_name = "N")]

@@ -9,6 +9,7 @@ use runners::{ConnectError, Station, StationError, StationOptions};
 use crate::cli::RunnerArgs;
 use crate::engine::processors;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::given;
 use crate::state::StateFolder;
 use crate::terminal::style::{out, talk};
 use crate::walls;
@@ -28,13 +29,15 @@ pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
     if let Some(note) = walls::note(sandbox::support()) {
         talk(note);
     }
+    let (labels, images) = given::labels_of_machine(&args.labels)?;
     let taking = format!("taking jobs of {} in {}", args.of.server, data.display());
     let station = Station::open(StationOptions {
         data: data.clone(),
         program,
         url: args.of.server.clone(),
         token: Secret::new(token),
-        labels: args.labels.clone(),
+        labels,
+        images,
         jobs: args.jobs.map_or_else(processors, NonZeroUsize::get),
         readable: args.sandbox_read.clone(),
         changeable: args.sandbox_write.clone(),

@@ -1,6 +1,5 @@
 //! `launchway serve`
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -104,7 +103,7 @@ fn with_journal(
         store: Arc::clone(&store),
         hub: hub.clone(),
         tokens: Arc::clone(&tokens),
-        places: machines(args, &data),
+        places: machines(args, &data)?,
         kept_in: kept_in(args, &data)?,
         grace: Duration::from_secs(args.grace),
         away: Duration::from_secs(args.runner_away),
@@ -335,15 +334,10 @@ fn sign_in_words(args: &SignInArgs) -> std::io::Result<Vec<String>> {
 }
 
 /// This machine, and those that are known elsewhere.
-fn machines(args: &ServeArgs, data: &DataFolder) -> Machines {
+fn machines(args: &ServeArgs, data: &DataFolder) -> Result<Machines, Failure> {
     let width = args.jobs.map_or_else(processors, NonZeroUsize::get);
-    let labels = args.labels.iter().map(|it| label(it).0.to_owned());
-    Machines::new(data.clone(), labels.collect(), width)
-}
-
-/// A label of this machine, and the image of its jobs' containers where it has one.
-fn label(flag: &str) -> (&str, Option<&str>) {
-    flag.split_once('=').map_or((flag, None), |(label, image)| (label, Some(image)))
+    let (labels, _) = given::labels_of_machine(&args.labels)?;
+    Ok(Machines::new(data.clone(), labels, width))
 }
 
 /// Which jobs are kept in; what this kernel cannot is said.
@@ -358,14 +352,7 @@ fn kept_in(args: &ServeArgs, data: &DataFolder) -> Result<KeptIn, Failure> {
     if let Some(note) = walls::note(sandbox::support()) {
         talk(note);
     }
-    let mut images = BTreeMap::new();
-    for flag in &args.labels {
-        if let (label, Some(image)) = label(flag)
-            && image != "host"
-        {
-            images.insert(label.to_lowercase(), given::image("--label", image)?);
-        }
-    }
+    let (_, images) = given::labels_of_machine(&args.labels)?;
     if let Some(note) = walls::note_of_docker(&docker::Engine::of(None), &images) {
         talk(&note);
     }

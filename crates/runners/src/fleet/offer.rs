@@ -35,6 +35,8 @@ pub(super) fn job(mut spec: JobSpec) -> Result<RunnerJob, String> {
     // What is hidden on the server, and where, is nobody's business elsewhere.
     let walls = spec.options.walls;
     spec.options.walls = walls.map(|it| Walls { outside: it.outside, ..Walls::default() });
+    // In which container it runs there is that machine's to say.
+    spec.options.image = None;
     Ok(RunnerJob {
         repository: word("repository").into(),
         commit,

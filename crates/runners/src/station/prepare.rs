@@ -1,7 +1,7 @@
 //! What a job needs before its worker starts: the commits of its repository, the artifacts of its run,
 //! the folders of this machine in place of the server's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,8 @@ pub(super) struct Preparing {
     pub(super) server: String,
     /// What keeps a job in here.
     pub(super) walls: Walls,
+    /// Labels whose jobs run in a container of this image here.
+    pub(super) images: BTreeMap<String, String>,
     pub(super) outgoing: Outgoing,
     pub(super) inbox: Receiver<Fetched>,
 }
@@ -96,6 +98,9 @@ impl Preparing {
         // Whether it is kept in is the server's to say, from what this machine's.
         spec.options.walls =
             spec.options.walls.map(|it| Walls { outside: it.outside, ..self.walls.clone() });
+        let image =
+            |label: &Arc<str>| self.images.get(&label.to_lowercase()).map(|it| (&**it).into());
+        spec.options.image = spec.labels.iter().find_map(image);
         // Every commit is in the one repository.
         spec.options.objects = None;
         if let Some(door) = &mut spec.options.id_token {

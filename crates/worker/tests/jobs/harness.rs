@@ -53,6 +53,7 @@ pub(crate) fn spec(folder: &Path, workflow: &str) -> JobSpec {
         tracking_id: format!("github_{}", folder.file_name().expect("a name").to_string_lossy())
             .into(),
         name: MaskedText::without_secrets("job"),
+        labels: Vec::new(),
         workflow_path: ".github/workflows/ci.yml".into(),
         definition: workflow::job_to_json(&read.jobs[0]),
         step_lines: Vec::new(),
