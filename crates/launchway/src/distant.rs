@@ -324,6 +324,11 @@ impl Client {
         self.post(&format!("/api/v1/runs/{name}/cancel"), None, &Json::Null).map(drop)
     }
 
+    /// Starts its lost jobs again.
+    pub(crate) fn resume(&self, name: &str) -> Result<(), Failure> {
+        self.post(&format!("/api/v1/runs/{name}/resume"), None, &Json::Null).map(drop)
+    }
+
     /// Runs it once more; the new attempt.
     pub(crate) fn rerun(&self, name: &str, failed: bool) -> Result<String, Failure> {
         let body = serde_json::json!({ "only": if failed { "failed" } else { "all" } });

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 
+use docker::Engine;
 use event::Terms;
 use mask::Secret;
 
@@ -54,7 +55,18 @@ pub(crate) fn terms(
             terms.images.insert(label.to_lowercase(), image("--label", place)?);
         }
     }
+    has_docker(&terms)?;
     Ok(terms)
+}
+
+/// Where a label means an image, Docker has to answer.
+fn has_docker(terms: &Terms) -> Result<(), Failure> {
+    let Some((label, image)) = terms.images.first_key_value() else { return Ok(()) };
+    let looked = Engine::of(None).and_then(|it| it.look().map_err(|error| error.to_string()));
+    looked.map_err(|why| {
+        Failure::new(Exit::Missing, format!("the label {label} cannot be the image {image}: {why}"))
+            .hint(format!("--label {label}=host runs such jobs on this machine"))
+    })
 }
 
 /// `--label gpu` and `--label ubuntu-latest=IMAGE` of a machine that takes jobs: its labels, and the images

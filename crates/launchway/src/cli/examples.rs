@@ -206,7 +206,8 @@ pub(super) const RUNS_RESUME: &str = "\
 Examples:
   launchway runs resume                           go on with the newest run
   launchway runs resume 12 --secret TOKEN         secrets are needed again: they are stored nowhere
-  launchway runs resume 12 --yes                  what lost jobs did so far may be done twice";
+  launchway runs resume 12 --yes                  what lost jobs did so far may be done twice
+  launchway runs resume 12 --yes --server https://ci.example.com      those of a run of a server";
 
 /// `launchway runs rerun`
 pub(super) const RUNS_RERUN: &str = "\

@@ -77,6 +77,10 @@ pub(crate) enum RunsCommand {
         yes: bool,
         #[command(flatten)]
         again: AgainArgs,
+        /// On a server, which goes on with its runs itself but for jobs that were lost: with --yes they
+        /// start again; LAUNCHWAY_TOKEN holds a token of it
+        #[arg(long, value_name = "URL", requires = "yes", conflicts_with_all = ["secrets", "secret_file", "environments", "labels", "offline"])]
+        server: Option<String>,
     },
     /// Run it once more, as a new attempt
     #[command(after_help = examples::RUNS_RERUN)]

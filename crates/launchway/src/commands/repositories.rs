@@ -196,12 +196,17 @@ fn remove(data: &DataFolder, which: &str) -> Outcome {
 
 /// Labels that mean the server's machine. Images are the server's to say.
 fn labels_here(flags: &[String]) -> Result<Vec<String>, Failure> {
-    let terms = given::terms(&[], flags, true)?;
-    if let Some((label, image)) = terms.images.first_key_value() {
-        let message =
-            format!("--label {label}={image}: a repository's labels mean the server's machine");
-        return Err(Failure::new(Exit::Usage, message)
-            .hint(format!("launchway serve --label {label}={image}")));
-    }
-    Ok(terms.labels)
+    let wanted = flags.iter().map(|flag| given::pair("--label", flag));
+    wanted
+        .map(|pair| match pair? {
+            (label, "host") => Ok(label.to_owned()),
+            (label, image) => {
+                let message = format!(
+                    "--label {label}={image}: a repository's labels mean the server's machine"
+                );
+                Err(Failure::new(Exit::Usage, message)
+                    .hint(format!("launchway serve --label {label}={image}")))
+            }
+        })
+        .collect()
 }

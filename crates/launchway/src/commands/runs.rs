@@ -39,7 +39,7 @@ pub(crate) fn run(command: RunsCommand, state: &StateFolder) -> Outcome {
         }
         RunsCommand::Diff(args) => diff::run(&store, &args),
         RunsCommand::Cancel { run, .. } => cancel::run(store, state, &run),
-        RunsCommand::Resume { run, yes, again } => resume::run(store, state, &run, yes, &again),
+        RunsCommand::Resume { run, yes, again, .. } => resume::run(store, state, &run, yes, &again),
         RunsCommand::Rerun { run, failed, again, .. } => {
             rerun::run(store, state, &run, failed, &again)
         }

@@ -35,6 +35,10 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
                 let url = server.as_ref()?;
                 Some(Client::of(url).and_then(|client| again(&client, url, run, *failed)))
             }
+            RunsCommand::Resume { run, server, .. } => {
+                let url = server.as_ref()?;
+                Some(Client::of(url).and_then(|client| resumed(&client, url, run)))
+            }
             _ => None,
         };
     };
@@ -104,6 +108,15 @@ fn again(client: &Client, url: &str, run: &RunRef, failed: bool) -> Outcome {
     let (run, attempt) = made.split_once('.').unwrap_or((&made, "1"));
     talk(&format!(
         "run {run}, attempt {attempt}, was made; launchway runs watch {run} --server {url} follows it"
+    ));
+    Ok(Exit::Done)
+}
+
+fn resumed(client: &Client, url: &str, run: &RunRef) -> Outcome {
+    let name = client.name(run)?;
+    client.resume(&name)?;
+    talk(&format!(
+        "the lost jobs of run {name} start again; launchway runs watch {name} --server {url} follows it"
     ));
     Ok(Exit::Done)
 }

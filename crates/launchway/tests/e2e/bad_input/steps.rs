@@ -23,6 +23,7 @@ pub(super) fn section() -> Section {
         ("`NODE_OPTIONS` in `GITHUB_ENV`", "echo NODE_OPTIONS=x >> $GITHUB_ENV"),
         ("a summary of 2 MB", "head -c 2000000 /dev/zero | tr '\\0' x >> $GITHUB_STEP_SUMMARY"),
         ("`GITHUB_OUTPUT` made a folder", "rm $GITHUB_OUTPUT; mkdir $GITHUB_OUTPUT"),
+        ("`GITHUB_OUTPUT` made a pipe", "rm $GITHUB_OUTPUT; mkfifo $GITHUB_OUTPUT"),
         (
             "`GITHUB_OUTPUT` made a link to another file",
             "echo 'not for you' > $RUNNER_TEMP/f; ln -sf $RUNNER_TEMP/f $GITHUB_OUTPUT",
@@ -42,7 +43,6 @@ pub(super) fn section() -> Section {
     kept(&mut section);
     for script in [
         "rm $GITHUB_OUTPUT $GITHUB_ENV $GITHUB_PATH $GITHUB_STEP_SUMMARY $GITHUB_STATE",
-        "rm $GITHUB_OUTPUT; mkfifo $GITHUB_OUTPUT",
         "setsid sleep 1000 & disown",
     ] {
         // Nothing to say, and nothing left.
