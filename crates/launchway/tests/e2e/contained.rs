@@ -23,7 +23,7 @@ struct Story {
 
 impl Story {
     fn of(bridge: (&'static str, &str), workflow: &str) -> Story {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docker");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docker-contained");
         let daemon = Daemon::start(&folder, bridge);
         let place =
             Place::with(&[(".github/workflows/ci.yml", workflow), ("file", "of the repository\n")]);
