@@ -69,10 +69,10 @@ pub fn counts(
     if voice.is_requester {
         return Err(Uncounted::Requester);
     }
-    if !members.iter().any(|member| **member == *voice.name) {
+    if !members.iter().any(|member| is_one(member, voice.name)) {
         return Err(Uncounted::NotMember);
     }
-    if agreed.iter().any(|it| it.name.as_str() == voice.name) {
+    if agreed.iter().any(|it| is_one(it.name.as_str(), voice.name)) {
         return Err(Uncounted::Already);
     }
     if voice.has_agreed_elsewhere {
@@ -82,10 +82,15 @@ pub fn counts(
     Ok(if is_full { Counts::Full } else { Counts::More })
 }
 
+/// Whether two names are one person's: groups write them as they like, `Mona` here and `mona` there.
+pub fn is_one(name: &str, other: &str) -> bool {
+    name.eq_ignore_ascii_case(other)
+}
+
 /// Whether somebody may say no at a gate.
 pub fn may_reject(demand: &GateDemand, name: &str) -> bool {
     match demand {
-        GateDemand::Approval { members, .. } => members.iter().any(|it| **it == *name),
+        GateDemand::Approval { members, .. } => members.iter().any(|it| is_one(it, name)),
         GateDemand::Wait { .. } | GateDemand::Confirm { .. } => true,
     }
 }
@@ -112,6 +117,8 @@ mod tests {
         assert_eq!(check("mona", false, false, &["hubot"]), Ok(Counts::Full));
         assert_eq!(check("mona", true, false, &[]), Err(Uncounted::Requester));
         assert_eq!(check("mona", false, false, &["mona"]), Err(Uncounted::Already));
+        assert_eq!(check("Mona", false, false, &["mona"]), Err(Uncounted::Already));
+        assert_eq!(check("Mona", false, false, &["hubot"]), Ok(Counts::Full));
         assert_eq!(check("mona", false, true, &[]), Err(Uncounted::Elsewhere));
         assert_eq!(check("somebody", false, false, &[]), Err(Uncounted::NotMember));
         assert!(may_reject(&demand, "mona") && !may_reject(&demand, "x"));

@@ -99,6 +99,7 @@ const BEYOND: &[&str] = &[
     "--device",
     "--group-add",
     "--ipc",
+    "--name",
     "--pid",
     "--privileged",
     "--security-opt",
@@ -157,7 +158,11 @@ fn take(
     match kind {
         Kind::Refused => return Err(FlagError::NotAllowed(flag.to_owned())),
         Kind::Text(place) => *at(body, place) = value.into(),
+        Kind::Item("/Env") if !value.contains('=') => return Err(wrong("NAME=VALUE", &value)),
         Kind::Item(place) => push(body, place, value.into()),
+        Kind::Pair("/Labels", _) if value.starts_with("launchway.") => {
+            return Err(wrong("a label of one's own", &value));
+        }
         Kind::Pair(place, between) => {
             let (name, value) = value.split_once(between).unwrap_or((&value, ""));
             at(body, place)[name] = value.into();
@@ -200,13 +205,14 @@ fn take(
     Ok(())
 }
 
-/// A volume as `docker create -v` takes it: `NAME:/IN`, `/OUT:/IN:ro`, `/IN`. A folder of the machine
+/// A volume as `docker create -v` takes it: `NAME:/IN`, `/OUT:/IN:ro`, `/IN`. What has a source
 /// reaches beyond the container.
 pub(crate) fn volume(text: &str, body: &mut Json, beyond: &mut Vec<String>) {
     match text.split_once(':') {
         None => at(body, "/Volumes")[text] = json!({}),
         Some((source, _)) => {
-            if source.starts_with(['/', '.', '~']) {
+            // One with a name is the machine's, too: others use it, and it stays.
+            if !source.is_empty() {
                 beyond.push(format!("the volume {text}"));
             }
             push(body, "/HostConfig/Binds", text.into());
@@ -337,7 +343,7 @@ mod tests {
         check(
             "--ulimit nofile=1024:4096 --tmpfs /run:size=64m --add-host db:10.0.0.7 --name web --hostname web",
             &expect![[
-                r#"{"HostConfig":{"Ulimits":[{"Name":"nofile","Soft":1024,"Hard":4096}],"Tmpfs":{"/run":"size=64m"},"ExtraHosts":["db:10.0.0.7"]},"Hostname":"web"} Some("web") []"#
+                r#"{"HostConfig":{"Ulimits":[{"Name":"nofile","Soft":1024,"Hard":4096}],"Tmpfs":{"/run":"size=64m"},"ExtraHosts":["db:10.0.0.7"]},"Hostname":"web"} Some("web") ["--name"]"#
             ]],
         );
     }
@@ -347,7 +353,7 @@ mod tests {
         check(
             "--privileged --device /dev/kvm -v /srv:/srv:ro -v data:/data",
             &expect![[
-                r#"{"HostConfig":{"Privileged":true,"Devices":[{"PathOnHost":"/dev/kvm","PathInContainer":"/dev/kvm","CgroupPermissions":"rwm"}],"Binds":["/srv:/srv:ro","data:/data"]}} None ["--privileged", "--device", "the volume /srv:/srv:ro"]"#
+                r#"{"HostConfig":{"Privileged":true,"Devices":[{"PathOnHost":"/dev/kvm","PathInContainer":"/dev/kvm","CgroupPermissions":"rwm"}],"Binds":["/srv:/srv:ro","data:/data"]}} None ["--privileged", "--device", "the volume /srv:/srv:ro", "the volume data:/data"]"#
             ]],
         );
     }

@@ -2,11 +2,15 @@
 //! content; else when it runs.
 
 use std::io::Read;
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
 use crate::engine::{Engine, EngineError};
 use crate::wire::{Call, escaped};
+
+/// A check that says nothing for so long says nothing.
+const CHECK_MAX: Duration = Duration::from_secs(300);
 
 /// What is shown of the log of a container that never became ready.
 const LOG_LINES: usize = 50;
@@ -33,7 +37,8 @@ impl Engine {
     pub fn await_health(&self, id: &str) -> Result<Health, EngineError> {
         let filters = json!({ "container": [id], "event": ["health_status", "die"] }).to_string();
         let path = format!("/events?filters={}", escaped(&filters));
-        let call = Call { method: "GET", path: &path, headers: &[], body: None, silence: None };
+        let silence = Some(CHECK_MAX);
+        let call = Call { method: "GET", path: &path, headers: &[], body: None, silence };
         let events = self.ask(&call)?.body;
         let mut events = serde_json::Deserializer::from_reader(events).into_iter::<Json>();
         loop {
@@ -41,8 +46,10 @@ impl Engine {
                 return Ok(health);
             }
             if events.next().is_none_or(|event| event.is_err()) {
-                let why = "is not heard of any more: the engine ended".to_owned();
-                return Ok(Health::Wrong { why, said: String::new() });
+                let seconds = CHECK_MAX.as_secs();
+                let why =
+                    format!("was not ready, and nothing was heard of it for {seconds} seconds");
+                return Ok(Health::Wrong { why, said: self.last_said(id)? });
             }
         }
     }

@@ -23,6 +23,9 @@ const KILL_AFTER: Duration = Duration::from_secs(2);
 /// How long its streams may stay open behind it: a daemon may hold them.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// How long a program of ours may take in a container whose programs are the job's.
+const RUN_MAX: Duration = Duration::from_secs(60);
+
 /// Leaves its number for whoever hands on a signal, and becomes the program.
 const BECOME: &str = r#"echo $$ >"$0"; exec "$@""#;
 
@@ -187,7 +190,7 @@ impl Engine {
         Ok(code.unwrap_or(FAILED))
     }
 
-    /// Runs a program in a container and waits for its end; what it prints is nobody's.
+    /// Runs a program in a container and waits for its end, or its first word, a minute at most.
     ///
     /// # Errors
     /// When the engine is away, or cannot start it.
@@ -196,9 +199,12 @@ impl Engine {
         let id = self.exec(container, &body)?;
         let path = format!("/exec/{id}/start");
         let body = json!({ "Detach": false, "Tty": false });
-        let call =
-            Call { method: "POST", path: &path, headers: &[], body: Some(&body), silence: None };
-        self.ask(&call)?.text().map_err(|error| self.unanswered(&error))?;
+        let silence = Some(RUN_MAX);
+        let call = Call { method: "POST", path: &path, headers: &[], body: Some(&body), silence };
+        // What it prints is not read: then it cannot be kept up by that either.
+        let mut byte = [0];
+        let read = self.ask(&call)?.body.read(&mut byte);
+        read.map_err(|error| self.unanswered(&error))?;
         self.exit_of(&id)
     }
 

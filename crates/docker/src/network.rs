@@ -32,15 +32,14 @@ impl Engine {
     /// # Errors
     /// When the engine is away, or does not let go of one.
     pub fn remove_labelled(&self, label: &str, value: &str) -> Result<(), EngineError> {
-        for (id, _) in self.labelled(label, value)? {
-            self.remove(&id)?;
-        }
+        let removed =
+            self.labelled(label, value)?.iter().map(|(id, _)| self.remove(id)).collect::<Vec<_>>();
         let filters = json!({ "label": [format!("{label}={value}")] }).to_string();
         let found = self.json("GET", &format!("/networks?filters={}", escaped(&filters)), None)?;
         for network in found.as_array().into_iter().flatten() {
             self.remove_network(network["Id"].as_str().unwrap_or_default())?;
         }
-        Ok(())
+        removed.into_iter().collect()
     }
 
     /// Takes away the networks with this label that nobody is on and that were made before `age`, as

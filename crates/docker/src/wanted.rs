@@ -58,6 +58,9 @@ pub enum WantedError {
     Options(#[from] FlagError),
 }
 
+/// The engine's own limit is 255 for a name, with a tag of 128 and a digest.
+const NAME_BYTES_MAX: usize = 512;
+
 /// Of a job's `container` and of a service alike; the last two are a service's.
 const KEYS: &[&str] =
     &["image", "credentials", "env", "ports", "volumes", "options", "entrypoint", "command"];
@@ -89,6 +92,9 @@ pub fn wanted(written: &Json) -> Result<Option<Wanted>, WantedError> {
     }
     if name.is_empty() {
         return Ok(None);
+    }
+    if !is_name(name) {
+        return Err(WantedError::Value(format!("`{image}` names no image")));
     }
     for key in written.as_object().into_iter().flat_map(|fields| fields.keys()) {
         if !KEYS.contains(&&**key) {
@@ -124,6 +130,14 @@ pub fn wanted(written: &Json) -> Result<Option<Wanted>, WantedError> {
         password: credentials["password"].as_str().unwrap_or_default().to_owned(),
     });
     Ok(Some(Wanted { image: name.to_owned(), body, login, name: flags.name, beyond }))
+}
+
+/// What a name of an image is made of. It stands in paths that the engine is asked for: nothing in it may
+/// lead elsewhere.
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._:/@-".contains(c);
+    let parts = name.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    name.chars().all(fits) && parts && name.len() <= NAME_BYTES_MAX
 }
 
 /// `80`, `8080:80`, `53:53/udp`, `127.0.0.1:8080:80`
@@ -192,9 +206,15 @@ mod tests {
                 "volumes": ["data:/data", "/cache"], "options": "--cpus 1",
                 "credentials": { "username": "octo", "password": "hunter22" } }),
             &expect![[
-                r#"ghcr.io/octo/build:1 {"Image":"ghcr.io/octo/build:1","Env":["A=1","B=x y"],"HostConfig":{"Binds":["data:/data"],"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":""}],"443/tcp":[{"HostIp":"","HostPort":"8443"}]},"NanoCpus":1000000000},"Volumes":{"/cache":{}},"ExposedPorts":{"80/tcp":{},"443/tcp":{}}} Some(Login { username: "octo", .. }) []"#
+                r#"ghcr.io/octo/build:1 {"Image":"ghcr.io/octo/build:1","Env":["A=1","B=x y"],"HostConfig":{"Binds":["data:/data"],"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":""}],"443/tcp":[{"HostIp":"","HostPort":"8443"}]},"NanoCpus":1000000000},"Volumes":{"/cache":{}},"ExposedPorts":{"80/tcp":{},"443/tcp":{}}} Some(Login { username: "octo", .. }) ["the volume data:/data"]"#
             ]],
         );
+        for name in
+            ["a b", "x/json HTTP/1.1\r\n\r\nPOST /containers", "a?b=c", "../a", "a//b", "a%2e"]
+        {
+            let said = wanted(&json!(name)).expect_err("it leads elsewhere").to_string();
+            assert_eq!(said, format!("`{name}` names no image"));
+        }
         check(&json!({ "image": "a", "env": [1] }), &expect!["error: `env` is a mapping"]);
         check(&json!({ "image": "a", "port": 1 }), &expect!["error: unexpected key `port`"]);
         check(

@@ -40,6 +40,11 @@ impl Answer {
 
 /// Asks.
 pub(crate) fn ask(socket: &Path, call: &Call<'_>) -> io::Result<Answer> {
+    // One request is one request, whatever it was put together from.
+    let is_odd = |text: &str| text.contains(|c: char| c.is_control() || c == ' ');
+    if is_odd(call.path) || call.headers.iter().any(|(_, value)| is_odd(value)) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a blank in what is asked for"));
+    }
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(call.silence)?;
     stream.set_write_timeout(call.silence)?;

@@ -114,13 +114,12 @@ pub(crate) fn note_of_docker(
 ) -> Option<String> {
     let looked = engine.as_ref().map(Engine::look);
     match looked {
-        Ok(Ok(())) if images.is_empty() => Some(
-            "warning: this user may speak to Docker, and so may its jobs, which makes them root: walls do not \
-             keep them off its socket. Have jobs run in containers (--label ubuntu-latest=IMAGE), or take the \
-             user out of the group docker (docs/sandbox.md)"
+        Ok(Ok(())) => Some(
+            "warning: this user may speak to Docker, and so may jobs that run in no container, which makes them \
+             root: walls do not keep them off its socket. Have the jobs of every label run in containers \
+             (--label ubuntu-latest=IMAGE), or take the user out of the group docker (docs/sandbox.md)"
                 .to_owned(),
         ),
-        Ok(Ok(())) => None,
         _ if images.is_empty() => None,
         Ok(Err(error)) => Some(format!("warning: jobs that run in containers will fail: {error}")),
         Err(error) => Some(format!("warning: jobs that run in containers will fail: {error}")),

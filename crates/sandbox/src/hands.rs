@@ -46,7 +46,7 @@ impl Sandbox {
             // Nobody who waits for it goes away.
             let _ = said.send(confined);
             if is_confined {
-                serve(&asked);
+                serve(asked);
             }
         };
         let named = thread::Builder::new().name("hands".to_owned());
@@ -68,15 +68,16 @@ impl Sandbox {
         work: impl FnOnce(Hands) -> T + Send,
     ) -> Result<T, SandboxError> {
         let (to, asked) = mpsc::channel::<Deed>();
-        thread::scope(|scope| {
+        // A deed that panics takes the asking end with it: nobody waits for an answer then.
+        thread::scope(move |scope| {
             let running = scope.spawn(move || self.inside(|| work(Hands(Some(to)))));
             // Ends when the work lets go of its hands.
-            serve(&asked);
+            serve(asked);
             running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 }
 
-fn serve(asked: &Receiver<Deed>) {
-    asked.iter().for_each(|deed| deed());
+fn serve(asked: Receiver<Deed>) {
+    asked.into_iter().for_each(|deed| deed());
 }

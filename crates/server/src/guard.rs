@@ -232,7 +232,7 @@ fn wanted(app: &App, request: &Request) -> Result<Shown, Box<Response>> {
     }
     Ok(Shown::Something {
         bearer: bearer.map(|it| it.strip_prefix("Bearer ").map(str::to_owned)),
-        cookie: cookie(request.headers(), COOKIE).map(str::to_owned),
+        cookie: cookie(request.headers(), &named(app, COOKIE)).map(str::to_owned),
         wanted: request.uri().path_and_query().map_or("/", |it| it.as_str()).to_owned(),
     })
 }
@@ -343,16 +343,17 @@ fn cookie<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
 /// The header that gives a browser its session, or takes it.
 pub(crate) fn set_cookie(app: &App, session: Option<&str>) -> HeaderValue {
     let secure = if app.place.is_secure() { "; Secure" } else { "" };
+    let name = named(app, COOKIE);
     let value = match session {
-        Some(session) => format!("{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict{secure}"),
-        None => format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict{secure}"),
+        Some(session) => format!("{name}={session}; Path=/; HttpOnly; SameSite=Strict{secure}"),
+        None => format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict{secure}"),
     };
     HeaderValue::from_str(&value).expect("a session is hexadecimal")
 }
 
 /// What a browser brings back that its person signed in elsewhere with.
 pub(crate) fn attempt_cookie<'h>(app: &App, headers: &'h HeaderMap) -> Option<&'h str> {
-    cookie(headers, &attempt_name(app))
+    cookie(headers, &named(app, ATTEMPT_COOKIE))
 }
 
 /// The header that gives a browser what it is to bring back, or takes it. It comes back from elsewhere, so
@@ -360,14 +361,15 @@ pub(crate) fn attempt_cookie<'h>(app: &App, headers: &'h HeaderMap) -> Option<&'
 pub(crate) fn set_attempt_cookie(app: &App, attempt: Option<&str>) -> HeaderValue {
     let secure = if app.place.is_secure() { "; Secure" } else { "" };
     let (value, seconds) = attempt.map_or(("", 0), |it| (it, ATTEMPT_SECONDS));
-    let name = attempt_name(app);
+    let name = named(app, ATTEMPT_COOKIE);
     let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::from_str(&text).expect("an attempt is plain letters")
 }
 
-fn attempt_name(app: &App) -> String {
+/// A cookie's name: where it goes by TLS, one that no other host can give a browser.
+fn named(app: &App, cookie: &str) -> String {
     let prefix = if app.place.is_secure() { "__Host-" } else { "" };
-    format!("{prefix}{ATTEMPT_COOKIE}")
+    format!("{prefix}{cookie}")
 }
 
 #[cfg(test)]

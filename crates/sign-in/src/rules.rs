@@ -63,10 +63,13 @@ impl Claims {
     }
 
     /// The same, with what another source says of the same person where these say nothing.
-    pub(crate) fn with(mut self, more: Claims) -> Claims {
-        // An address goes with whether it was verified, from the same source.
-        if self.value("email_verified").is_none() && more.value("email").is_some() {
-            self.0.shift_remove("email");
+    pub(crate) fn with(mut self, mut more: Claims) -> Claims {
+        // An address goes with whether it was verified, from one source.
+        if self.value("email").is_some() {
+            more.0.shift_remove("email");
+            more.0.shift_remove("email_verified");
+        } else {
+            self.0.shift_remove("email_verified");
         }
         for (name, value) in more.0 {
             self.0.entry(name).or_insert(value);

@@ -58,8 +58,8 @@ pub(crate) struct Container {
     pub(crate) mounts: Mounts,
     /// The lowest layer of the steps' environment.
     pub(crate) env: BTreeMap<String, String>,
-    /// Those of its services.
-    services: Vec<String>,
+    /// The job's tracking id, by which the engine finds what is its.
+    job: String,
     /// Nodes of this machine by their place here.
     nodes: BTreeMap<PathBuf, String>,
     /// Dropped, the container ends.
@@ -110,7 +110,7 @@ impl Container {
         let body = body(&wanted, setting, &mounts, &network);
         let mut container = Container {
             id: String::new(),
-            services: Vec::new(),
+            job: spec.tracking_id.to_string(),
             network,
             mounts,
             env: BTreeMap::new(),
@@ -125,7 +125,10 @@ impl Container {
         }
         container.env.extend([("HOME".to_owned(), mounts::HOME.to_owned())]);
         let passed = PASSED_IN.iter().filter_map(|name| setting.host.get_key_value(*name));
-        container.env.extend(passed.map(|(name, value)| (name.clone(), value.clone())));
+        for (name, value) in passed {
+            // What the image or the workflow says comes first.
+            container.env.entry(name.clone()).or_insert_with(|| value.clone());
+        }
         say(&format!("Container {} of {}", short(&container.id), wanted.image));
         Ok(container)
     }
@@ -195,18 +198,15 @@ impl Container {
         self.nodes.get(here).map(String::as_str)
     }
 
-    /// Takes it away, with its network. What cannot be taken away is nobody's, and goes with the next
-    /// job's look.
+    /// Takes it away, with its services and their network.
     pub(crate) fn end(mut self) {
         if !self.id.is_empty() {
             self.give_back();
-            let _ = self.engine.remove(&self.id);
         }
         self.held = None;
-        for service in &self.services {
-            let _ = self.engine.remove(service);
-        }
-        let _ = self.engine.remove_network(&self.network);
+        // By its label: what the engine made without saying so is found, too. What it does not let go of now
+        // is looked for when the job is found over.
+        let _ = self.engine.remove_labelled(LABEL, &self.job);
     }
 
     /// Files that the container's root made in folders of ours become ours: whoever is not root could not
@@ -217,7 +217,10 @@ impl Container {
             return;
         }
         let owner = format!("{}:{}", user.as_raw(), group.as_raw());
-        let command = ["chown", "-R", &owner, "/__w", mounts::HOME];
+        // The actions are shared, and may only be read.
+        let shared = "find /__w -path /__w/_actions -prune -o -exec chown -h \"$0\" {} +";
+        let command =
+            ["/bin/sh", "-c", &format!("{shared}; chown -Rh \"$0\" {}", mounts::HOME), &owner];
         let _ = self.engine.run(&self.id, &command);
     }
 }
@@ -258,7 +261,18 @@ fn body(wanted: &Wanted, setting: &Setting<'_>, mounts: &Mounts, network: &str) 
     let mut binds: Vec<Json> = mounts.binds().map(Json::from).collect();
     binds.extend(config["Binds"].as_array().into_iter().flatten().cloned());
     config["Binds"] = binds.into();
+    keep_in(&mut body, setting.spec);
     body
+}
+
+/// In a job that is kept in, root of a container makes no device that the machine sees in shared folders.
+fn keep_in(body: &mut Json, spec: &JobSpec) {
+    if spec.options.walls.is_some() {
+        let dropped = &mut body["HostConfig"]["CapDrop"];
+        let mut all = dropped.as_array().cloned().unwrap_or_default();
+        all.push("MKNOD".into());
+        *dropped = all.into();
+    }
 }
 
 /// Where a job is kept in, its containers are.

@@ -35,6 +35,8 @@ pub(crate) struct Files {
     /// Where they lie, under the last part of their paths; there from set-up on.
     folder: Option<SharedFolder>,
     spare: Vec<String>,
+    /// Nobody here sees who still writes: files are never used again.
+    is_unseen: bool,
     /// What the job says it made.
     subjects: ArtifactSubjects,
 }
@@ -43,6 +45,11 @@ impl Files {
     /// Those in this folder.
     pub(crate) fn within(folder: &Path) -> io::Result<Files> {
         Ok(Files { folder: Some(SharedFolder::open(folder)?), ..Files::default() })
+    }
+
+    /// Steps run in a container, where their processes are not seen.
+    pub(crate) fn are_unseen(&mut self) {
+        self.is_unseen = true;
     }
 
     /// Where they lie.
@@ -80,7 +87,7 @@ impl Files {
     /// Removes the files of a deed that is over: no later step reads what it wrote. Where it left a
     /// process behind, that one may still write: its files are not used again.
     pub(crate) fn remove(&mut self, paths: &FileCommandPaths) {
-        let is_alone = orphans::has_no_children();
+        let is_alone = !self.is_unseen && orphans::has_no_children();
         // It is nobody's but ours, whatever a step wrote into it. One that stays as it is, is removed with
         // the others.
         let list = name(&paths.artifacts_list);

@@ -1,6 +1,6 @@
 //! What must open before the first step: people who agree to exactly this plan, a word, the clock.
 
-use approval::{Counts, Voice, counts, may_reject};
+use approval::{Counts, Voice, counts, is_one, may_reject};
 use event::{
     Actor, By, Cause, CauseCode, DeploymentEvent, Digest, GateDemand, GateKey, SshProof, Timestamp,
     Verdict,
@@ -84,7 +84,7 @@ pub(super) fn sign(state: &State, signature: Signature, at: Timestamp) -> Decide
 fn has_approved(state: &State, by: &Actor) -> bool {
     let approvals =
         state.gates.values().filter(|gate| matches!(gate.demand, GateDemand::Approval { .. }));
-    approvals.flat_map(|gate| &gate.signed).any(|it| it.name == by.name)
+    approvals.flat_map(|gate| &gate.signed).any(|it| is_one(it.name.as_str(), by.name.as_str()))
 }
 
 pub(super) fn confirm(

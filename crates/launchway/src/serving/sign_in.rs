@@ -55,8 +55,14 @@ impl SignsIn {
         let secret = args.sign_in_secret_file.as_deref().map(secret).transpose()?;
         let asks = ASKS.map(str::to_owned).into_iter().chain(args.sign_in_ask.iter().cloned());
         let claims = rules.iter().map(|it| it.claim.clone()).chain(args.sign_in_person.clone());
-        let told =
-            format!("{issuer:?} {client:?} {:?} {:?}", args.sign_in_person, args.sign_in_allow);
+        // Kept as its digest alone.
+        let told = format!(
+            "{issuer:?} {client:?} {:?} {:?} {:?} {:?}",
+            args.sign_in_person,
+            args.sign_in_allow,
+            args.sign_in_ask,
+            secret.as_ref().map(Secret::expose)
+        );
         let settings = Settings {
             issuer: issuer.clone(),
             client: client.clone(),
@@ -111,7 +117,11 @@ impl SignIn for SignsIn {
         };
         let subject = claims.subject().to_owned();
         let person = self.person.as_deref().and_then(name);
-        let called = person.clone().or_else(|| NAMES.into_iter().find_map(name));
+        // Where a claim is the login, no other is: people choose what they are called.
+        let called = match &self.person {
+            Some(_) => person.clone(),
+            None => NAMES.into_iter().find_map(name),
+        };
         let called =
             called.unwrap_or_else(|| subject.chars().take(NAME_CHARS_MAX).collect::<String>());
         let grants = self.grants(&claims);

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use approval::{Counts, Voice, counts, may_reject};
+use approval::{Counts, Voice, counts, is_one, may_reject};
 use event::{
     Actor, Annotation, AnnotationLevel, Conclusion, Digest, ExitKind, GateDemand, GateKey, JobGate,
     JobKey, RunEvent, StreamId, Timestamp, WaitReason,
@@ -188,7 +188,7 @@ fn judge(gate: &Gate, answer: &Answer) -> Result<(), String> {
             let elsewhere = gate.agreed.iter().filter(|(key, _)| **key != answer.gate);
             let mut elsewhere = elsewhere.filter(|(key, _)| key.as_str() != "confirm");
             let has_agreed_elsewhere =
-                elsewhere.any(|(_, by)| by.iter().any(|it| it.name == answer.by.name));
+                elsewhere.any(|(_, by)| by.iter().any(|it| is_one(it.name.as_str(), name)));
             let voice = Voice { name, is_requester, has_agreed_elsewhere };
             match counts(demand, gate.at(&answer.gate), voice) {
                 Ok(Counts::More | Counts::Full) => Ok(()),

@@ -6,14 +6,14 @@ use expr::{Object, Value};
 use protocol::JobSpec;
 use serde_json::{Value as Json, json};
 
-use super::{Container, bring, refuse_beyond, short};
+use super::{Container, bring, keep_in, refuse_beyond, short};
 use crate::gather::with_sources;
 use crate::setup::SetupError;
 
 impl Container {
     /// Starts them all, then waits until each is ready; `job.services`.
     pub(crate) fn start_services(
-        &mut self,
+        &self,
         entries: &[(String, Json)],
         spec: &JobSpec,
         say: &mut dyn FnMut(&str),
@@ -39,7 +39,7 @@ impl Container {
     }
 
     fn start_service(
-        &mut self,
+        &self,
         id: &str,
         wanted: &Wanted,
         spec: &JobSpec,
@@ -49,10 +49,10 @@ impl Container {
         body["HostConfig"]["NetworkMode"] = self.network.as_str().into();
         body["NetworkingConfig"] =
             json!({ "EndpointsConfig": { self.network.as_str(): { "Aliases": [id] } } });
+        keep_in(&mut body, spec);
         let name = format!("launchway-{}-{id}", spec.tracking_id);
         let made = self.engine.make(wanted.name.as_deref().unwrap_or(&name), &body);
         let container = made.map_err(|error| failed(id, error))?;
-        self.services.push(container.clone());
         self.engine.start(&container).map_err(|error| failed(id, error))?;
         Ok(container)
     }

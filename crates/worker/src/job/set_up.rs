@@ -107,6 +107,7 @@ impl Job<'_> {
         plan.container = container.context();
         container.place(&mut plan.actions);
         self.output.hear_paths_of(container.mounts.clone());
+        self.files.are_unseen();
         self.bench.container = Some(container);
         Ok(plan)
     }
@@ -114,7 +115,7 @@ impl Job<'_> {
     /// Starts what the job has under `services`; its steps see the ports (conformance 105, 159).
     pub(super) fn start_services(&mut self, mut plan: Plan) -> Result<Plan, SetupError> {
         let entries = setup::services(&plan, &self.bench.workspace)?;
-        if let Some(container) = &mut self.bench.container {
+        if let Some(container) = &self.bench.container {
             let output = &mut self.output;
             let mut say = |line: &str| output.show(line.as_bytes());
             plan.services = container.start_services(&entries, self.bench.spec, &mut say)?;
