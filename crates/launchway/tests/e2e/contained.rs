@@ -2,10 +2,11 @@
 //! them, however they end.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::sync::PoisonError;
 
 use expect_test::{Expect, expect};
 
+use crate::containers::ALONE;
 use crate::daemon::{Daemon, until};
 use crate::harness::{Place, Said};
 
@@ -85,9 +86,12 @@ impl Story {
     fn begin(&self) -> std::process::Child {
         let mut command = self.place.launchway(&["run", "push", "--job", "long"]);
         command.env("DOCKER_HOST", format!("unix://{}", self.daemon.socket.display()));
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let said = self.place.path("said");
+        let file =
+            || std::fs::File::options().append(true).create(true).open(&said).expect("a file");
+        let child = command.stdout(file()).stderr(file()).spawn();
         let find = "find /__w -name started | grep -q .";
-        until("the step runs", || {
+        until(&format!("the step runs: {}", said.display()), || {
             let all = self.daemon.docker(&["ps", "--quiet", "--filter", "label=launchway.job"]);
             let all = all.unwrap_or_default();
             all.lines().any(|id| self.daemon.docker(&["exec", id, "sh", "-c", find]).is_some())
@@ -204,6 +208,7 @@ const POST: &str = "console.log('= after all:', require('fs').existsSync('/bin/c
 // proves: conformance 53, 70, 133, 155, 156, 157, 158, 162
 #[test]
 fn steps_run_in_the_container_of_their_job() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let story = Story::of(("lwtest4", "172.31.249.1/24"), WORKFLOW);
     for (file, text) in [("action.yml", ACTION), ("main.js", MAIN), ("post.js", POST)] {
         story.place.write(&format!(".github/actions/js/{file}"), text);

@@ -3,6 +3,7 @@
 //! good.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use expect_test::{Expect, expect};
 
@@ -29,6 +30,10 @@ services:
 environments:
   staging: { registry: 'REGISTRY' }
 ";
+
+/// One daemon of a test at a time: each that starts makes the machine's packet filter its own, and another's
+/// networks fail meanwhile.
+pub(crate) static ALONE: Mutex<()> = Mutex::new(());
 
 struct Story {
     project: Project,
@@ -84,6 +89,7 @@ impl Drop for Story {
 
 #[test]
 fn a_project_is_shipped_to_containers_of_this_machine() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docker");
     let daemon = Daemon::start(&folder, ("lwtest1", "172.31.252.1/24"));
     let place = Place::with(&[("Dockerfile", DOCKERFILE), ("settings.env", "TOKEN=hunter22\n")]);
