@@ -204,8 +204,8 @@ impl Container {
             self.give_back();
         }
         self.held = None;
-        // By its label: what the engine made without saying so is found, too. What it does not let go of now
-        // is looked for when the job is found over.
+        // By its label: what the engine made without saying so is found, too. Where the engine does not let go
+        // of something, that stays, and bears the label.
         let _ = self.engine.remove_labelled(LABEL, &self.job);
     }
 

@@ -10,6 +10,7 @@ use commands::file_command::{
 use rustix::fs::{FileType, Stat};
 use sequencer::{Effects, FileCommandPaths};
 
+use crate::container::Mounts;
 use crate::orphans;
 use crate::shared::SharedFolder;
 use crate::subjects;
@@ -35,8 +36,9 @@ pub(crate) struct Files {
     /// Where they lie, under the last part of their paths; there from set-up on.
     folder: Option<SharedFolder>,
     spare: Vec<String>,
-    /// Nobody here sees who still writes: files are never used again.
-    is_unseen: bool,
+    /// What the container sees that steps run in. Nobody here sees who still writes there: files are never
+    /// used again.
+    inside: Option<Mounts>,
     /// What the job says it made.
     subjects: ArtifactSubjects,
 }
@@ -47,9 +49,9 @@ impl Files {
         Ok(Files { folder: Some(SharedFolder::open(folder)?), ..Files::default() })
     }
 
-    /// Steps run in a container, where their processes are not seen.
-    pub(crate) fn are_unseen(&mut self) {
-        self.is_unseen = true;
+    /// Steps run in a container that sees this.
+    pub(crate) fn are_inside(&mut self, mounts: Mounts) {
+        self.inside = Some(mounts);
     }
 
     /// Where they lie.
@@ -80,14 +82,14 @@ impl Files {
         let read = self.folder().read(name(&paths.artifacts));
         let read = read.map_err(|error| unreadable("artifacts", &error))?;
         let Some(bytes) = read.filter(|bytes| !bytes.is_empty()) else { return Ok(None) };
-        subjects::declare(&bytes, workspace, &mut self.subjects)
+        subjects::declare(&bytes, (workspace, self.inside.as_ref()), &mut self.subjects)
             .map_err(|reason| unreadable("artifacts", &reason))
     }
 
     /// Removes the files of a deed that is over: no later step reads what it wrote. Where it left a
     /// process behind, that one may still write: its files are not used again.
     pub(crate) fn remove(&mut self, paths: &FileCommandPaths) {
-        let is_alone = !self.is_unseen && orphans::has_no_children();
+        let is_alone = self.inside.is_none() && orphans::has_no_children();
         // It is nobody's but ours, whatever a step wrote into it. One that stays as it is, is removed with
         // the others.
         let list = name(&paths.artifacts_list);

@@ -11,6 +11,8 @@ use commands::file_command::{
 };
 use sha2::{Digest as _, Sha256};
 
+use crate::container::Mounts;
+
 /// Bytes of a file that are read at a time.
 const CHUNK_BYTES: usize = 64 << 10;
 
@@ -18,7 +20,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// the step, and what stands in a file before a line that cannot be read is not taken.
 pub(crate) fn declare(
     bytes: &[u8],
-    workspace: &Path,
+    places: (&Path, Option<&Mounts>),
     subjects: &mut ArtifactSubjects,
 ) -> Result<Option<String>, String> {
     let size = bytes.len() as u64;
@@ -29,7 +31,7 @@ pub(crate) fn declare(
             size / 1024
         ));
     }
-    let declared = read(&decode(bytes), workspace).map_err(|error| error.to_string())?;
+    let declared = read(&decode(bytes), places).map_err(|error| error.to_string())?;
     let mut fresh = 0;
     for (line, subject) in declared {
         let is_new = subjects.declare(line, subject).map_err(|error| error.to_string())?;
@@ -41,10 +43,13 @@ pub(crate) fn declare(
     }))
 }
 
-fn read(text: &str, workspace: &Path) -> Result<Vec<(usize, ArtifactSubject)>, ArtifactError> {
+fn read(
+    text: &str,
+    places: (&Path, Option<&Mounts>),
+) -> Result<Vec<(usize, ArtifactSubject)>, ArtifactError> {
     let entries = parse_artifacts(text)?.into_iter().map(|(line, entry)| match entry {
         ArtifactEntry::Oci(subject) => Ok((line, subject)),
-        ArtifactEntry::File(path) => match file(&path, workspace) {
+        ArtifactEntry::File(path) => match file(&path, places) {
             Ok(subject) => Ok((line, subject)),
             Err(reason) => Err(ArtifactError::new(line, reason)),
         },
@@ -52,9 +57,17 @@ fn read(text: &str, workspace: &Path) -> Result<Vec<(usize, ArtifactSubject)>, A
     entries.collect()
 }
 
-/// A file under the last part of its name.
-fn file(path: &str, workspace: &Path) -> Result<ArtifactSubject, String> {
-    let place = workspace.join(path);
+/// A file under the last part of its name; of a job in a container, as that sees it.
+fn file(
+    path: &str,
+    (workspace, inside): (&Path, Option<&Mounts>),
+) -> Result<ArtifactSubject, String> {
+    let place = match inside.filter(|_| path.starts_with('/')) {
+        Some(mounts) => mounts
+            .here(path)
+            .ok_or_else(|| format!("file '{path}' is in the job's container alone"))?,
+        None => workspace.join(path),
+    };
     let metadata = match fs::metadata(&place) {
         Ok(metadata) => metadata,
         Err(_) if Path::new(path).is_absolute() => {

@@ -92,6 +92,7 @@ mod json;
 mod kept;
 mod kill;
 mod logs;
+mod lost;
 #[cfg(feature = "smtp")]
 mod mail;
 mod messages;

@@ -107,7 +107,7 @@ impl Job<'_> {
         plan.container = container.context();
         container.place(&mut plan.actions);
         self.output.hear_paths_of(container.mounts.clone());
-        self.files.are_unseen();
+        self.files.are_inside(container.mounts.clone());
         self.bench.container = Some(container);
         Ok(plan)
     }
