@@ -147,7 +147,8 @@ jobs:
       - run: 'echo "= $A ${{ steps.first.outputs.said }} $PATH ${{ job.container.id && true }}"'
       - uses: ./.github/actions/js
         with: { who: me }
-      - run: echo made > out.txt
+      - run: echo made > out.txt; echo "$GITHUB_WORKSPACE/out.txt" >> "$GITHUB_ARTIFACTS"
+      - { run: echo /bin/cat >> "$GITHUB_ARTIFACTS", continue-on-error: true, id: alone }
       - uses: actions/upload-artifact@v4
         with: { name: out, path: '${{ github.workspace }}/out.txt' }
       - uses: actions/download-artifact@v4
@@ -156,7 +157,7 @@ jobs:
       - { run: 'echo "= $PWD"', working-directory: /opt }
       - { run: exit 3, continue-on-error: true, id: three }
       - { run: 'sleep 600', timeout-minutes: 0.01, continue-on-error: true, id: slow }
-      - run: echo "= ${{ steps.three.outcome }} ${{ steps.slow.outcome }}, $(ps | grep -c 'sleep [6]00') left"
+      - run: echo "= ${{ steps.alone.outcome }} ${{ steps.three.outcome }} ${{ steps.slow.outcome }}, $(ps | grep -c 'sleep [6]00') left"
       - run: 'sleep 601 & echo "= left behind"'
   none:
     runs-on: ubuntu-latest
@@ -222,10 +223,11 @@ fn steps_run_in_the_container_of_their_job() {
         node: me /__w/repository/repository /__w/repository/repository/.github/actions/js green
         made
         /opt
-        failure failure, 0 left
+        failure failure failure, 0 left
         left behind
         after all: true
           warning steps file:1: look
+          error steps: Unable to process file command 'artifacts' successfully. Invalid $GITHUB_ARTIFACTS entry on line 1: file '/bin/cat' is in the job's container alone
           error steps: Process completed with exit code 3.
           error steps: The action 'Run sleep 600' has timed out after 0.01 minutes.
         exit 0
