@@ -109,7 +109,7 @@ fn restore(step: &mut Step) -> Result<(), Failure> {
             }
             Err(failure) => {
                 step.warning(&format!("Failed to restore: {}", failure.message));
-                caches.discard(entry);
+                caches.discard_spoiled(entry);
                 return missed(step, &key, &restore_keys);
             }
         }

@@ -2,13 +2,15 @@
 //! found in the scope of the own ref first, then of the base branch, then of the default branch.
 //!
 //! ```text
-//! <caches>/<owner>/<repo>/<scope>/<version>/<digest of key>/   key, entry.tar.zst, used
+//! <caches>/<owner>/<repo>/<scope>/<version>/<digest of key>/   key, entry.tar.zst, digest, used
 //! ```
 //!
 //! Files are kept relative to workspace or home where they lie there: both differ from job to job.
 
+mod whole;
+
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter};
+use std::io::{self, BufReader, BufWriter, Write as _};
 use std::path::{Component, Path, PathBuf};
 
 use sandbox::Hands;
@@ -16,6 +18,7 @@ use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
+use self::whole::{DIGEST, Digesting, is_whole};
 use super::glob::{Patterns, Search};
 use super::room;
 use super::step::{Failure, Step, failed_at, hex};
@@ -99,10 +102,12 @@ impl Caches {
         Ok(self.hands.have(move || folders.iter().find_map(|it| best(it, &key, &restore_keys))))
     }
 
-    /// Takes an entry that cannot be read out of the way of a new one.
-    pub(super) fn discard(&self, entry: Entry) {
+    /// Takes an entry that could not be unpacked out of the way of a new one, if its bytes are not those that were
+    /// saved.
+    pub(super) fn discard_spoiled(&self, entry: Entry) {
         // One that cannot be removed is found, and told, again.
-        drop(self.hands.have(move || remove_at_once(&entry.folder)));
+        let discard = move || (!is_whole(&entry.folder)).then(|| remove_at_once(&entry.folder));
+        drop(self.hands.have(discard));
     }
 
     /// Unpacks an entry.
@@ -170,13 +175,14 @@ impl Caches {
             move || begin(&folder, &target)
         });
         let Some((scratch, file)) = begun? else { return Ok(Saved::Exists) };
-        self.pack(file, &found).map_err(failed_at("written", &target))?;
+        let packed = self.pack(file, &found).map_err(failed_at("written", &target))?;
         let (repository, key) = (self.folder.clone(), key.to_owned());
-        self.hands.have(move || finish(scratch, &target, &repository, &key))
+        self.hands.have(move || finish(scratch, &target, &repository, &key, &packed))
     }
 
-    fn pack(&self, archive: File, found: &[PathBuf]) -> io::Result<()> {
-        let writer = BufWriter::new(archive);
+    /// Gives the digest of what it wrote.
+    fn pack(&self, archive: File, found: &[PathBuf]) -> io::Result<String> {
+        let writer = BufWriter::new(Digesting::new(archive));
         let compressed = zstd::Encoder::new(writer, COMPRESSION_LEVEL)?;
         let mut archive = tar::Builder::new(compressed);
         archive.follow_symlinks(false);
@@ -188,8 +194,9 @@ impl Caches {
                 archive.append_path_with_name(path, &name)?;
             }
         }
-        archive.into_inner()?.finish()?;
-        Ok(())
+        let mut writer = archive.into_inner()?.finish()?;
+        writer.flush()?;
+        Ok(writer.into_inner()?.digest())
     }
 
     fn name(&self, path: &Path) -> PathBuf {
@@ -227,10 +234,16 @@ fn begin(folder: &Path, target: &Path) -> Result<Option<(TempDir, File)>, Failur
 }
 
 /// Gives the entry its name.
-fn finish(scratch: TempDir, target: &Path, repository: &Path, key: &str) -> Result<Saved, Failure> {
+fn finish(
+    scratch: TempDir,
+    target: &Path,
+    repository: &Path,
+    key: &str,
+    packed: &str,
+) -> Result<Saved, Failure> {
     let archive = scratch.path().join(ARCHIVE);
     let size_bytes = fs::metadata(&archive).map_err(failed_at("read", &archive))?.len();
-    for (name, text) in [("key", key), ("used", "")] {
+    for (name, text) in [("key", key), (DIGEST, packed), ("used", "")] {
         let file = scratch.path().join(name);
         fs::write(&file, text).map_err(failed_at("written", &file))?;
     }

@@ -40,7 +40,7 @@ impl DependencyCache {
         };
         if let Err(failure) = caches.restore(&entry) {
             step.warning(&format!("Failed to restore: {}", failure.message));
-            caches.discard(entry);
+            caches.discard_spoiled(entry);
             step.output("cache-hit", "false");
             return Ok(());
         }

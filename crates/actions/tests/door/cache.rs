@@ -134,6 +134,26 @@ fn an_entry_that_cannot_be_read_is_a_miss_and_is_made_anew() {
     assert_eq!(bench.read("work/deps/a"), "2");
 }
 
+/// A branch reads what the default branch saved, and must not make it go by having no place for it.
+#[test]
+fn an_entry_that_has_no_place_stays() {
+    let bench = Bench::new();
+    let inputs = [("path", "deps"), ("key", "deps-1")];
+    job(&bench, &inputs, || bench.write("work/deps/a", "1"));
+    // As it was saved, or as one that was saved before digests were.
+    for step in ["the digest is there", "it is not"] {
+        forget(&bench);
+        bench.write("work/deps", "in the way");
+        let missed = bench.run("cache-restore", &inputs).ok();
+        assert!(missed.log.contains("Failed to restore"), "{step}: {}", missed.log);
+        forget(&bench);
+        let found = bench.run("cache-restore", &inputs).ok();
+        assert_eq!(found.outputs["cache-hit"], "true", "{step}: {}", found.log);
+        let archive = &entries(&bench.path("caches"))[0];
+        let _ = std::fs::remove_file(archive.with_file_name("digest"));
+    }
+}
+
 /// The archives below a folder.
 fn entries(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let found = std::fs::read_dir(folder).expect("a folder").flatten().map(|it| it.path());
