@@ -107,6 +107,14 @@ pub(crate) fn note(support: Support) -> Option<&'static str> {
     }
 }
 
+/// What a server or a runner says when it starts that may not give each job a `/tmp` of its own.
+pub(crate) fn note_of_shared(support: Support) -> Option<&'static str> {
+    (support != Support::Nothing && !sandbox::View::is_possible()).then_some(
+        "note: jobs share /tmp, /var/tmp and /dev/shm with one another and with this machine: to give each its own takes \
+         root, or CAP_SYS_ADMIN and CAP_SYS_CHROOT (docs/sandbox.md)",
+    )
+}
+
 /// What a server says of Docker when it starts; nothing where all is as it should be.
 pub(crate) fn note_of_docker(
     engine: &Result<Engine, String>,

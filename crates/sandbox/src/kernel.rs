@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 
 use landlock::{
@@ -12,6 +13,7 @@ use landlock::{
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use crate::reach::Reach;
+use crate::view::View;
 
 /// The newest rules that are asked for; an older kernel keeps those that it knows.
 const WANTED: ABI = ABI::V9;
@@ -80,6 +82,7 @@ fn wanted(version: ABI) -> Result<RulesetCreated, landlock::RulesetError> {
 #[derive(Debug)]
 pub struct Sandbox {
     rules: RulesetCreated,
+    view: Option<Arc<View>>,
 }
 
 impl Sandbox {
@@ -103,7 +106,24 @@ impl Sandbox {
         for (path, access) in read.chain(change) {
             rules = add(rules, path, access)?;
         }
-        Ok(Sandbox { rules })
+        Ok(Sandbox { rules, view: None })
+    }
+
+    /// Walls around `reach` as it is seen in a view, which whoever is within has.
+    ///
+    /// # Errors
+    /// Where the kernel has none, or refuses.
+    pub fn in_view(reach: &Reach, view: &Arc<View>) -> Result<Sandbox, SandboxError> {
+        // A rule is for what a name means to the thread that makes it.
+        let make = || {
+            view.enter().map_err(SandboxError::Refused)?;
+            Ok(Sandbox { view: Some(Arc::clone(view)), ..Sandbox::new(reach)? })
+        };
+        thread::scope(|scope| {
+            let thread = thread::Builder::new().name("sandbox".to_owned());
+            let making = thread.spawn_scoped(scope, make).map_err(SandboxError::Refused)?;
+            making.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
     }
 
     /// Does something within the walls, on a thread of its own. What it starts stays within.
@@ -133,7 +153,10 @@ impl Sandbox {
         &self,
     ) -> Result<impl FnOnce() -> Result<(), SandboxError> + Send + 'static, SandboxError> {
         let rules = self.rules.try_clone().map_err(SandboxError::Refused)?;
+        let view = self.view.clone();
         Ok(move || {
+            // It takes rights.
+            view.map_or(Ok(()), |view| view.enter()).map_err(SandboxError::Refused)?;
             give_up_rights().map_err(SandboxError::Refused)?;
             rules.restrict_self()?;
             Ok(())

@@ -11,11 +11,16 @@
 //! The calling process stays free: [`Sandbox::inside`] begins a thread, confines that, and does the deed on it;
 //! a process that is started there inherits the walls. Nothing has to run between fork and exec. [`Hands`] are such a
 //! thread that stays.
+//!
+//! Where the process has the rights, whoever is within may have folders of the machine of his own ([`View`]): a
+//! `/tmp` that nobody else sees.
 
 mod hands;
 mod kernel;
 mod reach;
+mod view;
 
 pub use hands::Hands;
 pub use kernel::{Sandbox, SandboxError, Support, support};
 pub use reach::Reach;
+pub use view::{Place, View};

@@ -137,6 +137,13 @@ impl Reach {
         self
     }
 
+    /// And this may be changed, whatever lay there before: in a view it is one's own ([`Place`](crate::Place)).
+    #[must_use]
+    pub fn and_laid(mut self, place: &Path) -> Reach {
+        self.change.insert(place.to_owned());
+        self
+    }
+
     /// And the programs on a `PATH` may be run, with what they bring along: `v20` of `v20/bin`, and the whole
     /// folder of managers that have `shims`. Of a folder that begins with a point, such as `~/.cargo`, `bin` alone:
     /// people keep other things there. A folder around something hidden is left out.

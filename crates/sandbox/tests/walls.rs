@@ -167,3 +167,58 @@ fn a_folder_that_is_not_there_is_passed_over() {
         Reach::default().and_read(Path::new("/nowhere")).and_own(Path::new("/nowhere/else"));
     assert_eq!(reach, Reach::default());
 }
+
+/// `shared` is everybody's; within, it is a folder of one's own, and what lies in it for all to read still does.
+#[test]
+fn a_place_is_ones_own() {
+    let place = Place::new();
+    let shared = place.root.join("shared");
+    std::fs::create_dir_all(shared.join("tools")).expect("made");
+    std::fs::write(shared.join("tools/program"), "of everybody").expect("written");
+    std::fs::write(shared.join("secret"), "hunter2").expect("written");
+    let own = place.root.join("own/shared");
+    let places = [
+        sandbox::Place { at: shared.clone(), folder: Some(own.clone()) },
+        sandbox::Place { at: "/dev/shm".into(), folder: None },
+    ];
+    let kept = [shared.join("tools/program"), shared.join("gone")];
+    let view = sandbox::View::new(&places, &kept).expect("a kernel that can");
+    let view = std::sync::Arc::new(view.expect("these tests run as root"));
+    let reach = Reach::of_machine(std::slice::from_ref(&place.root), &[]).and_own(&place.own);
+    let reach = reach.and_given(&kept[0]).and_laid(&shared);
+    let reach = reach.and_programs(&std::env::var("PATH").expect("there is one"));
+    let sandbox = Sandbox::in_view(&reach, &view).expect("a kernel that can");
+    let says = |script: &str| {
+        let start = || {
+            let mut shell = Command::new("/bin/bash");
+            shell.args(["-c", script]).current_dir(&place.own).env("SHARED", &shared).output()
+        };
+        let said = sandbox.inside(start).expect("walls").expect("a shell");
+        String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).trim().to_owned()
+    };
+    assert_eq!(says("ls $SHARED"), "tools");
+    assert_eq!(says("cat $SHARED/tools/program"), "of everybody");
+    for change in ["echo x > $SHARED/tools/program", "rm $SHARED/tools/program"] {
+        let said = says(change);
+        assert!(said.contains("Read-only") || said.contains("busy"), "{change}: {said}");
+    }
+    let (name, in_memory) = (format!("of-{}", std::process::id()), Path::new("/dev/shm"));
+    assert_eq!(says(&format!("echo mine > $SHARED/mine; echo mine > /dev/shm/{name}")), "");
+    // What is written once is there for all who come in, hands included, and for nobody else.
+    assert_eq!(says(&format!("cat $SHARED/mine /dev/shm/{name}")), "mine\nmine");
+    let mine = shared.join("mine");
+    let by_hand = sandbox.hands().expect("hands").have(move || std::fs::read_to_string(mine));
+    assert_eq!(by_hand.expect("it is there"), "mine\n");
+    assert!(!shared.join("mine").exists() && !in_memory.join(name).exists());
+    assert_eq!(std::fs::read_to_string(own.join("mine")).expect("it lies here"), "mine\n");
+    // Nobody within takes what is laid away again.
+    for attack in [
+        "umount $SHARED",
+        "umount -l $SHARED",
+        "nsenter -t 1 -m cat $SHARED/secret",
+        "unshare -m true",
+    ] {
+        let said = says(&format!("{attack} && echo through"));
+        assert!(!said.contains("through") && !said.contains("hunter2"), "{attack}: {said}");
+    }
+}

@@ -8,6 +8,10 @@
 //!
 //! The worker is free, and reads what steps left, under names that they may turn into links: it has that done within
 //! the steps' walls ([`Walls::hands`]).
+//!
+//! Where the worker has the rights for it, what every process of a machine may write to is the job's own (`own.rs`).
+
+mod own;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +20,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use protocol::JobSpec;
-use sandbox::{Hands, Reach, Sandbox, SandboxError};
+use sandbox::{Hands, Reach, Sandbox, SandboxError, View};
 use serde_json::json;
 
 use crate::native;
@@ -63,15 +67,27 @@ impl Walls {
         host: &BTreeMap<String, String>,
         wanted: &protocol::Walls,
     ) -> Result<Walls, SandboxError> {
-        let steps = of_steps(spec, host, wanted);
-        let code = steps.clone().and_given(&*spec.paths.repository);
+        let mut steps = of_steps(spec, host, wanted);
+        let mut code = steps.clone().and_given(&*spec.paths.repository);
+        let own = own::places(spec, wanted, &steps, &of_natives(spec, code.clone()));
+        let view = View::new(&own.places, &own.kept)?.map(Arc::new);
+        if view.is_some() {
+            for place in &own.places {
+                steps = steps.and_laid(&place.at);
+                code = code.and_laid(&place.at);
+            }
+        }
         let file = natives_file(spec);
         let text = said(&code).to_string();
         std::fs::write(&file, text)
             .map_err(|source| SandboxError::Path { path: file.clone(), source })?;
-        let steps = Sandbox::new(&steps)?;
+        let around = |reach: &Reach| match &view {
+            Some(view) => Sandbox::in_view(reach, view),
+            None => Sandbox::new(reach),
+        };
+        let (steps, natives) = (around(&steps)?, around(&of_natives(spec, code))?);
         let hands = steps.hands()?;
-        Ok(Walls { steps, natives: Sandbox::new(&of_natives(spec, code))?, hands })
+        Ok(Walls { steps, natives, hands })
     }
 
     /// Starts a process behind them.

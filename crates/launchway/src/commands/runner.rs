@@ -26,7 +26,8 @@ pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
     };
     let machine = StateFolder::locate(Some(&data))?.machine()?;
     let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
-    if let Some(note) = walls::note(sandbox::support()) {
+    let support = sandbox::support();
+    for note in [walls::note(support), walls::note_of_shared(support)].into_iter().flatten() {
         talk(note);
     }
     let (labels, images) = given::labels_of_machine(&args.labels)?;

@@ -349,7 +349,8 @@ fn kept_in(args: &ServeArgs, data: &DataFolder) -> Result<KeptIn, Failure> {
         }
     }
     let secret = store::secret_files(data.state.root()).into_iter().chain(args.secret_files());
-    if let Some(note) = walls::note(sandbox::support()) {
+    let support = sandbox::support();
+    for note in [walls::note(support), walls::note_of_shared(support)].into_iter().flatten() {
         talk(note);
     }
     let (_, images) = given::labels_of_machine(&args.labels)?;

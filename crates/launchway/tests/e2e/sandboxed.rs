@@ -1,6 +1,8 @@
 //! Jobs behind walls: what a job does everywhere works, what belongs to the server and to others is out of
 //! reach, and only an administrator takes the walls down.
 
+use tempfile::NamedTempFile;
+
 use crate::harness::{Place, wait_until};
 use crate::serving::Serving;
 
@@ -38,6 +40,7 @@ jobs:
           through sh -c 'echo x > "$BARE/refs/heads/main"'
           through cat "$PLACE/credentials"
           through ls "$PLACE"
+          through cat "$SHARED"
           through sudo -n true
           through kill -0 $PPID
           for pid in $(pgrep -f 'launchway (serve|worker)'); do
@@ -51,27 +54,32 @@ jobs:
       DATA: $DATA
       BARE: $BARE
       PLACE: $PLACE
+      SHARED: $SHARED
 "#;
 
-fn serving(more: &[&str]) -> Serving {
+/// Also what somebody else on the machine left where everybody writes.
+fn serving(more: &[&str]) -> (Serving, NamedTempFile) {
     let serving = Serving::with("on: workflow_dispatch\njobs: {}\n", more);
+    let shared = NamedTempFile::new_in("/dev/shm").expect("a file of ours");
+    std::fs::write(shared.path(), "hunter2").expect("a file of ours");
     let path = |name: &str| serving.place.path(name).display().to_string();
     let workflow = ATTACKS
         .replace("$MARKS", &path("marks"))
         .replace(": $DATA", &format!(": {}", path("data")))
         .replace(": $BARE", &format!(": {}", path("app.git")))
-        .replace(": $PLACE", &format!(": {}", path("secret")));
+        .replace(": $PLACE", &format!(": {}", path("secret")))
+        .replace(": $SHARED", &format!(": {}", shared.path().display()));
     serving.place.write(".github/workflows/ci.yml", &workflow);
     let secret = serving.place.path("secret");
     std::fs::create_dir_all(&secret).expect("a folder of ours");
     std::fs::write(secret.join("credentials"), "hunter2").expect("a file of ours");
     serving.place.commit();
-    serving
+    (serving, shared)
 }
 
 #[test]
 fn nothing_of_the_server_is_within_a_jobs_reach() {
-    let serving = serving(&[]);
+    let (serving, _shared) = serving(&[]);
     let pushed = serving.push();
     assert_eq!(pushed.exit, 0, "{}", pushed.stderr);
     let run = serving.ended("1");
@@ -85,11 +93,11 @@ fn nothing_of_the_server_is_within_a_jobs_reach() {
 /// fail. Code from outside stays kept in there, too (`github::`).
 #[test]
 fn a_trusted_label_has_no_walls() {
-    let serving = serving(&["--trusted-label", "Self-Hosted"]);
+    let (serving, _shared) = serving(&["--trusted-label", "Self-Hosted"]);
     assert_eq!(serving.push().exit, 0);
     serving.ended("1");
     let through = serving.mark("through");
-    for attack in ["journal.db", "refs/heads/evil", "credentials", "kill -0"] {
+    for attack in ["journal.db", "refs/heads/evil", "credentials", "/dev/shm", "kill -0"] {
         assert!(through.contains(attack), "{attack}: {through}");
     }
 }

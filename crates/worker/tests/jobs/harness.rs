@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 use event::{Attempt, Fence, JobKey, RunId};
@@ -112,8 +112,33 @@ pub(crate) fn start_after(script: &str, workflow: &str) -> Running {
     start_as(shell, workflow, |_| {})
 }
 
-fn start_as(mut worker: Command, workflow: &str, change: impl FnOnce(&mut JobSpec)) -> Running {
-    let folder = tempfile::tempdir().expect("a scratch folder");
+fn start_as(worker: Command, workflow: &str, change: impl FnOnce(&mut JobSpec)) -> Running {
+    start_in(std::env::temp_dir(), worker, workflow, change)
+}
+
+/// The same with the job's folders elsewhere than where everybody writes, as on a server, by a worker that has
+/// the right to lay something there, or not.
+pub(crate) fn start_at_home(
+    may_lay: bool,
+    workflow: &str,
+    change: impl FnOnce(&mut JobSpec),
+) -> Running {
+    let program = env!("CARGO_BIN_EXE_worker-alone");
+    let mut worker = Command::new(program);
+    if !may_lay {
+        worker = Command::new("setpriv");
+        worker.args(["--bounding-set=-sys_admin", program]);
+    }
+    start_in(std::env::home_dir().expect("everybody has one"), worker, workflow, change)
+}
+
+fn start_in(
+    parent: PathBuf,
+    mut worker: Command,
+    workflow: &str,
+    change: impl FnOnce(&mut JobSpec),
+) -> Running {
+    let folder = tempfile::tempdir_in(parent).expect("a scratch folder");
     let mut spec = spec(folder.path(), workflow);
     change(&mut spec);
     // Docker is for the tests that start one.

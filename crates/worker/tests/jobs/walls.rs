@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use expect_test::{Expect, expect};
 use protocol::{JobSpec, Walls};
 
-use crate::harness::{Told, start};
+use crate::harness::{Told, start, start_at_home};
 
 /// The whole scratch folder is hidden, as a server's folder is.
 fn keep_in(spec: &mut JobSpec) {
@@ -147,6 +147,50 @@ fn code_from_outside_does_not_change_the_tool_cache() {
         told.folder.path().join("tools/tool").exists()
     };
     assert!(is_written(false) && !is_written(true));
+}
+
+/// Where everybody writes, each job has its own, the same for all its steps; the worker that may not give one shares.
+#[test]
+fn what_everybody_writes_to_is_the_jobs_own() {
+    const JOB: &str = r#"
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - run: for it in $PLACES; do test ! -e $it/of-others && echo mine > $it/NAME; done; ln -s /tmp/NAME link
+      - { id: reads, run: 'for it in $PLACES; do cat $it/NAME; done; mktemp -p /tmp > /dev/null' }
+      - run: test -n "${{ hashFiles('link') }}" && test $(stat -c %a /tmp) = 1777
+    env: { PLACES: /tmp /var/tmp /dev/shm }
+"#;
+    let name = format!("launchway-{}", std::process::id());
+    let paths = ["/tmp", "/var/tmp", "/dev/shm"].map(|it| std::path::Path::new(it).join(&name));
+    let run = |may_lay: bool| {
+        let workflow = JOB.replace("NAME", &name).replace("of-others", &name);
+        let told = start_at_home(may_lay, &workflow, keep_in).finish();
+        let is_there = paths.each_ref().map(|it| it.exists());
+        for path in &paths {
+            let _ = std::fs::remove_file(path);
+        }
+        (told, is_there)
+    };
+    let success = expect![[r#"
+        __run: success -> success
+        reads: success -> success
+        __run_2: success -> success
+        job: success None
+    "#]];
+    let (told, is_there) = run(true);
+    success.assert_eq(&told.told());
+    assert_eq!(is_there, [false; 3]);
+    // It lies where it goes away with the job, however that ends.
+    let own = told.folder.path().join("job/private");
+    for place in ["tmp", "var-tmp"] {
+        assert_eq!(std::fs::read_to_string(own.join(place).join(&name)).expect(place), "mine\n");
+    }
+    let (told, is_there) = run(false);
+    success.assert_eq(&told.told());
+    assert_eq!(is_there, [true; 3], "nothing is hidden that cannot be");
 }
 
 #[test]

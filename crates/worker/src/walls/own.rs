@@ -1,0 +1,99 @@
+//! What every process of a machine may write to, of a job's own: `/tmp` and its like.
+//!
+//! What is laid over a place is the job's to change, with all that lies below: so a place below which something is to be
+//! reached and changed (a server's folder in `/tmp`) stays as it is, and what is to be read below it is there for
+//! reading alone.
+
+use std::path::{Path, PathBuf};
+
+use protocol::JobSpec;
+use sandbox::{Place, Reach};
+
+use crate::native;
+
+/// The places, and the job's folders that are laid there; in memory where none is named.
+const PLACES: [(&str, Option<&str>); 3] =
+    [("/tmp", Some("tmp")), ("/var/tmp", Some("var-tmp")), ("/dev/shm", None)];
+/// The job's folder for them. Steps reach it by its places alone.
+const FOLDER: &str = "private";
+/// What is to be read below one place. Each is a mount; a place with more stays as it is.
+const KEPT_MAX: usize = 64;
+
+/// What the job is to have of its own.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Own {
+    pub(super) places: Vec<Place>,
+    /// What lies below a place and may be read.
+    pub(super) kept: Vec<PathBuf>,
+}
+
+/// Of the places that are there, those that the job can have of its own. `natives` reach all that `steps` do.
+pub(super) fn places(
+    spec: &JobSpec,
+    wanted: &protocol::Walls,
+    steps: &Reach,
+    natives: &Reach,
+) -> Own {
+    let shared = wanted.changeable.iter().chain(&wanted.readable);
+    let shared: Vec<PathBuf> =
+        shared.filter_map(|it| Path::new(&**it).canonicalize().ok()).collect();
+    let folder = Path::new(&*spec.paths.job).join(FOLDER);
+    let program = native::program();
+    let mut own = Own::default();
+    for (place, name) in PLACES {
+        // One may be a link to another.
+        let Ok(at) = Path::new(place).canonicalize() else { continue };
+        let is_shared = shared.iter().any(|it| at.starts_with(it));
+        if is_shared || own.places.iter().any(|it| it.at == at) {
+            continue;
+        }
+        let Some(kept) = kept(&at, steps, natives, &program) else { continue };
+        own.kept.extend(kept);
+        own.places.push(Place { at, folder: name.map(|name| folder.join(name)) });
+    }
+    own
+}
+
+/// What is to be read below a place; none where it must stay as it is.
+fn kept(at: &Path, steps: &Reach, natives: &Reach, program: &Path) -> Option<Vec<PathBuf>> {
+    let is_below = |path: &&Path| *path != at && path.starts_with(at);
+    if natives.change().any(|path| is_below(&path)) {
+        return None;
+    }
+    let below: Vec<&Path> = natives.read().filter(is_below).collect();
+    let is_known = |path: &&Path| *path == program || steps.read().any(|it| it == *path);
+    let is_kept = below.len() <= KEPT_MAX && below.iter().all(is_known);
+    is_kept.then(|| below.into_iter().map(Path::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of what steps may read, natives besides, and both change: what is kept below `/tmp`.
+    fn check(read: &[&str], besides: &[&str], change: &[&str], expect: Option<&[&str]>) {
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let steps = Reach::exactly(paths(read), paths(change));
+        let natives = Reach::exactly(paths(&[read, besides].concat()), paths(change));
+        let kept = kept(Path::new("/tmp"), &steps, &natives, Path::new("/tmp/bin/launchway"));
+        assert_eq!(kept, expect.map(paths), "{read:?} {besides:?} {change:?}");
+    }
+
+    #[test]
+    fn a_place_is_laid_over_where_nothing_below_it_is_changed() {
+        check(&["/usr", "/tmpfiles"], &["/srv/app"], &["/srv/jobs/1/work", "/tmp"], Some(&[]));
+        check(
+            &["/tmp/node/bin"],
+            &["/tmp/bin/launchway"],
+            &[],
+            Some(&["/tmp/bin/launchway", "/tmp/node/bin"]),
+        );
+        // The server's folder.
+        check(&[], &[], &["/tmp/data/jobs/1/work"], None);
+        check(&[], &[], &["/tmp/data/blobs"], None);
+        // The repository, with what was never committed: steps must not see it at its place.
+        check(&["/tmp/app/.git"], &["/tmp/app"], &[], None);
+        let many: Vec<String> = (0..=KEPT_MAX).map(|it| format!("/tmp/{it}")).collect();
+        check(&many.iter().map(String::as_str).collect::<Vec<_>>(), &[], &[], None);
+    }
+}
