@@ -270,6 +270,11 @@ impl Client {
                 if line == "event: end" {
                     return Ok(());
                 }
+                if line == "event: signed-out" {
+                    let message = "the server shows nothing more to this token";
+                    let hint = format!("{TOKEN} was revoked, or has expired");
+                    return Err(Failure::new(Exit::Forbidden, message).hint(hint));
+                }
                 let Some(data) = line.strip_prefix("data: {").map(|rest| format!("{{{rest}"))
                 else {
                     continue;

@@ -349,13 +349,44 @@ impl Access {
     /// When it cannot be looked up.
     pub fn session(&self, text: &str, now: Timestamp) -> Result<Option<Token>, AccessError> {
         let Some(session) = find(&self.sessions, text, now)? else { return Ok(None) };
+        Ok(self.is_begun_by_what_lasts(&session, now)?.then_some(session))
+    }
+
+    fn is_begun_by_what_lasts(&self, session: &Token, now: Timestamp) -> Result<bool, AccessError> {
         let parent = session.parent.as_deref().filter(|id| is_id(id));
-        let stands = match parent {
+        Ok(match parent {
             _ if session.proof.is_some() => session.proof.as_ref().map(|it| it.rules) == self.rules,
             Some(id) => read::<Token>(&self.tokens.join(id))?.is_some_and(|it| it.expires_at > now),
             None => false,
-        };
-        Ok(stands.then_some(session))
+        })
+    }
+
+    /// Whether a token or session that was found once is still what it was.
+    ///
+    /// # Errors
+    /// When it cannot be looked up.
+    pub(crate) fn stands(
+        &self,
+        known: &Token,
+        is_session: bool,
+        now: Timestamp,
+    ) -> Result<bool, AccessError> {
+        let folder = if is_session { &self.sessions } else { &self.tokens };
+        let Some(kept) = read::<Token>(&folder.join(&known.id))? else { return Ok(false) };
+        // Whoever may less than before is let in anew, as that.
+        let is_same = kept == *known && kept.expires_at > now;
+        Ok(is_same && (!is_session || self.is_begun_by_what_lasts(&kept, now)?))
+    }
+
+    /// The folders that tokens and sessions are removed from, made where they are not there.
+    ///
+    /// # Errors
+    /// When they cannot be made.
+    pub(crate) fn folders(&self) -> io::Result<[&Path; 2]> {
+        for folder in [&self.tokens, &self.sessions] {
+            fs::create_dir_all(folder)?;
+        }
+        Ok([&self.tokens, &self.sessions])
     }
 
     /// Ends a session.
@@ -535,6 +566,31 @@ mod tests {
         assert_eq!(access.session(&cookie, NOW).unwrap(), None);
         access.revoke(&token.id).unwrap();
         assert_eq!(access.session(&second, NOW).unwrap(), None);
+    }
+
+    #[test]
+    fn who_was_let_in_may_stay_as_long_as_they_would_be_let_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = Access::in_folder(folder.path());
+        let (token, _) = access.create("laptop", Scope::Read, NOW, LATER).unwrap();
+        let cookies = [(); 2].map(|()| access.begin_session(&token, NOW).unwrap());
+        let [one, other] = cookies.map(|it| access.session(&it, NOW).unwrap().unwrap());
+        let stands = |it: &Token, now| access.stands(it, it.id != token.id, now).unwrap();
+        let all = [&token, &one, &other];
+        assert_eq!(all.map(|it| stands(it, NOW)), [true; 3]);
+        assert_eq!(all.map(|it| stands(it, LATER)), [false; 3]);
+        access.end_session(&one).unwrap();
+        assert_eq!(all.map(|it| stands(it, NOW)), [true, false, true]);
+        // What an administrator wrote into its file since then holds from now on.
+        write(
+            &folder.path().join("tokens"),
+            &token.id,
+            &Token { scope: Scope::Admin, ..token.clone() },
+        )
+        .unwrap();
+        assert_eq!(all.map(|it| stands(it, NOW)), [false, false, true]);
+        access.revoke(&token.id).unwrap();
+        assert_eq!(all.map(|it| stands(it, NOW)), [false; 3]);
     }
 
     #[test]

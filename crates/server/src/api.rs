@@ -314,6 +314,7 @@ async fn list_events(
 
 async fn follow_run(
     State(app): State<Shared>,
+    Extension(who): Extension<Who>,
     Path(run): Path<String>,
     Query(after): Query<After>,
     headers: HeaderMap,
@@ -324,7 +325,7 @@ async fn follow_run(
         move || app.stream(&run)
     })
     .await?;
-    let (response, mut follower) = Follower::begin(&app)?;
+    let (response, mut follower) = Follower::begin(&app, &who)?;
     tokio::spawn(async move {
         loop {
             let (app, after) = (follower.app(), seen);
@@ -355,11 +356,12 @@ async fn follow_run(
 
 async fn follow(
     State(app): State<Shared>,
+    Extension(who): Extension<Who>,
     Query(after): Query<After>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let mut seen = resumed(&headers, &after);
-    let (response, mut follower) = Follower::begin(&app)?;
+    let (response, mut follower) = Follower::begin(&app, &who)?;
     tokio::spawn(async move {
         loop {
             let app = follower.app();

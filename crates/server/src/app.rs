@@ -17,6 +17,7 @@ use views::{RunRow, RunView};
 
 use crate::access::Access;
 use crate::engine::Engine;
+use crate::exchanges::Exchanges;
 use crate::guard::{self, Place};
 use crate::hub::Hub;
 use crate::lines::Indexes;
@@ -34,7 +35,7 @@ const SIGNING_IN_MAX: usize = 4;
 /// Streams that are looked through for one page of a list.
 const STREAMS_SEARCHED_MAX: usize = 2_000;
 
-/// Refused tries of a minute that are written down; more are counted alone.
+/// Refused tries of a minute that are written down, of either kind; more are counted alone.
 const TRIES_MAX: u32 = 30;
 /// Nothing that is sent here is larger: a token, a word on what to run again.
 const BODY_BYTES_MAX: usize = 64 << 10;
@@ -48,6 +49,7 @@ pub(crate) struct App {
     pub(crate) sign_in: Option<Arc<dyn SignIn>>,
     /// For those who come back from the provider.
     pub(crate) signing_in: Arc<Semaphore>,
+    pub(crate) exchanges: Exchanges,
     pub(crate) hub: Hub,
     pub(crate) place: Place,
     pub(crate) indexes: Indexes,
@@ -66,15 +68,21 @@ pub(crate) struct Counts {
     pub(crate) refused: AtomicU64,
     pub(crate) followers: AtomicU64,
     pub(crate) began_ms: AtomicU64,
-    /// Refused tries that were written down in a minute.
-    tries: Mutex<(u64, u32)>,
+    /// Refused tries of those who are let in, and of those who are not: strangers fill no one's place but
+    /// their own.
+    pub(crate) tries: Tries,
+    pub(crate) strangers: Tries,
 }
 
-impl Counts {
-    /// Whether one more refused try is written down.
+/// Refused tries that were written down in a minute.
+#[derive(Debug, Default)]
+pub(crate) struct Tries(Mutex<(u64, u32)>);
+
+impl Tries {
+    /// Whether one more is written down.
     pub(crate) fn may_write_down(&self, now: Timestamp) -> bool {
         let minute = now.0 / 60_000;
-        let mut tries = self.tries.lock().expect("nobody panics while counting");
+        let mut tries = self.0.lock().expect("nobody panics while counting");
         if tries.0 != minute {
             *tries = (minute, 0);
         }
@@ -127,6 +135,7 @@ impl App {
             access,
             sign_in,
             signing_in: Arc::new(Semaphore::new(SIGNING_IN_MAX)),
+            exchanges: Exchanges::default(),
             hub,
             place,
             indexes: Indexes::default(),

@@ -92,9 +92,10 @@ pub(crate) fn record(
     app.store.record(record).map_err(|error| Problem::missing(&error)).map(drop)
 }
 
-/// Writes down that somebody was not let in. Anybody can try, so no more than a number of them.
+/// Writes down that somebody was not let in. Anybody can try, so no more than a number of them; those
+/// take nobody's place who was let in.
 pub(crate) fn not_let_in(app: &App, name: Option<String>, object: String, why: &str) {
-    if !app.counts.may_write_down(app.now()) {
+    if !app.counts.strangers.may_write_down(app.now()) {
         return;
     }
     let text = |text: String| MaskedText::without_secrets(text);

@@ -1,7 +1,7 @@
 //! What stands before every page: which host is meant, who asks, whether they may, and the headers
 //! that every answer has.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -84,6 +84,20 @@ impl Place {
 
     fn is_secure(&self) -> bool {
         self.url.as_ref().is_some_and(|url| url.starts_with("https://"))
+    }
+}
+
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+impl Peer {
+    /// Whom a request is from, to share fairly and for nothing else: what a proxy on this machine says last.
+    /// Whoever makes it up is one of all together.
+    pub(crate) fn caller(self, headers: &HeaderMap) -> IpAddr {
+        let said = headers.get_all("x-forwarded-for").iter().next_back();
+        let said = said.and_then(|it| it.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+        said.filter(|_| self.0.to_canonical().is_loopback()).unwrap_or(self.0)
     }
 }
 
@@ -182,7 +196,7 @@ async fn in_our_words(response: Response) -> Response {
 
 /// Tries of who may not are a part of the audit trail, up to a number that fills no disk.
 async fn write_down(app: &Shared, who: Who, place: String, why: String) {
-    if !app.counts.may_write_down(app.now()) {
+    if !app.counts.tries.may_write_down(app.now()) {
         return;
     }
     let app = Shared::clone(app);
@@ -375,6 +389,23 @@ fn named(app: &App, cookie: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxy_of_this_machine_says_who_calls() {
+        let check = |peer: &str, said: &[&'static str], expect: &str| {
+            let mut headers = HeaderMap::new();
+            for it in said {
+                headers.append("x-forwarded-for", HeaderValue::from_static(it));
+            }
+            let caller = Peer(peer.parse().unwrap()).caller(&headers);
+            assert_eq!(caller.to_string(), expect, "{peer} {said:?}");
+        };
+        check("127.0.0.1", &["192.0.2.7, 192.0.2.8"], "192.0.2.8");
+        check("::ffff:127.0.0.1", &["192.0.2.7", "2001:db8::8"], "2001:db8::8");
+        check("127.0.0.1", &["me"], "127.0.0.1");
+        check("127.0.0.1", &[], "127.0.0.1");
+        check("192.0.2.1", &["192.0.2.8"], "192.0.2.1");
+    }
 
     #[test]
     fn only_the_names_of_this_server_are_answered() {

@@ -12,7 +12,8 @@
 //!
 //! Nothing is remembered but for speed: the lines of runs that are over, where the lines of a log
 //! begin. What follows live is told only that something changed ([`Hub`]) and reads on from where it
-//! stopped, so a restart in between loses nobody a line.
+//! stopped, so a restart in between loses nobody a line. Whoever follows is asked for as long as that
+//! lasts ([`standing`]): with the right to look the stream ends.
 
 mod access;
 mod ansi;
@@ -24,6 +25,7 @@ mod audit;
 mod chart;
 mod dispatch;
 mod engine;
+mod exchanges;
 mod folds;
 mod graph;
 mod guard;
@@ -43,6 +45,7 @@ mod provider;
 mod rows;
 mod runner_link;
 mod serve;
+mod standing;
 mod times;
 mod webhooks;
 mod wire;

@@ -2,6 +2,7 @@
 //!
 //! Each follower reads the journal and the log by itself, from where it stands; what wakes it says
 //! only that something changed. A browser that comes back says by `Last-Event-ID` where it stopped.
+//! Whose token or session ends while they follow is told so, and nothing more (`standing.rs`).
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -22,17 +24,19 @@ use views::{JobView, RunView};
 
 use crate::app::{App, Shared, blocking};
 use crate::folds::Wish;
+use crate::guard::Who;
 use crate::log::{self, Place};
 use crate::pages::ShownLog;
 use crate::problem::Problem;
 use crate::serve::told;
+use crate::standing::{self, Standing};
 
 /// Followers at a time; each costs a task and what it last saw of a run.
 const FOLLOWERS_MAX: u64 = 512;
 /// Messages on their way to one follower; one that does not read is waited for.
 const MESSAGES_MAX: usize = 16;
 /// Nothing happened for so long: a line says that the connection lives.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+const HEARTBEAT: Duration = standing::TRUSTED;
 /// A log of another process grows without a sign.
 const LOG_LOOK: Duration = Duration::from_secs(1);
 /// What happens in such a moment is told at once.
@@ -46,6 +50,7 @@ pub(crate) struct Follower {
     sender: Sender<Bytes>,
     changes: watch::Receiver<u64>,
     stop: watch::Receiver<bool>,
+    standing: Standing,
     is_waiting_for_log: bool,
 }
 
@@ -54,7 +59,7 @@ pub(crate) struct Gone;
 
 impl Follower {
     /// The answer, and its other side.
-    pub(crate) fn begin(app: &Shared) -> Result<(Response, Follower), Problem> {
+    pub(crate) fn begin(app: &Shared, who: &Who) -> Result<(Response, Follower), Problem> {
         if app.counts.followers.fetch_add(1, Ordering::Relaxed) >= FOLLOWERS_MAX {
             app.counts.followers.fetch_sub(1, Ordering::Relaxed);
             let detail = "Too many follow already; the page shows what is true when it is loaded.";
@@ -68,8 +73,9 @@ impl Follower {
         ];
         let response = (headers, Body::new(body)).into_response();
         let (changes, stop) = (app.hub.subscribe(), app.stop.clone());
-        let app = Arc::clone(app);
-        Ok((response, Follower { app, sender, changes, stop, is_waiting_for_log: false }))
+        let (standing, app) = (Standing::of(app, who), Arc::clone(app));
+        let is_waiting_for_log = false;
+        Ok((response, Follower { app, sender, changes, stop, standing, is_waiting_for_log }))
     }
 
     pub(crate) fn app(&self) -> Shared {
@@ -78,6 +84,20 @@ impl Follower {
 
     /// Tells one thing.
     pub(crate) async fn tell(&mut self, id: &str, name: &str, data: &str) -> Result<(), Gone> {
+        self.still_may().await?;
+        self.say(id, name, data).await
+    }
+
+    /// Who is let in no longer is told that, and nothing more.
+    async fn still_may(&mut self) -> Result<(), Gone> {
+        if self.standing.stands().await {
+            return Ok(());
+        }
+        self.say("", "signed-out", standing::OVER).await?;
+        Err(Gone)
+    }
+
+    async fn say(&mut self, id: &str, name: &str, data: &str) -> Result<(), Gone> {
         let mut text = String::with_capacity(data.len() + 64);
         if !id.is_empty() {
             let _ = writeln!(text, "id: {id}");
@@ -109,6 +129,7 @@ impl Follower {
                     self.changes.mark_unchanged();
                     return Ok(());
                 }
+                () = self.standing.doubted() => self.still_may().await?,
                 () = tokio::time::sleep(patience) => {
                     quiet += patience;
                     if quiet >= HEARTBEAT {
@@ -132,8 +153,11 @@ impl Drop for Follower {
 }
 
 /// The list of runs changed.
-pub(crate) async fn runs(State(app): State<Shared>) -> Result<Response, Problem> {
-    let (response, mut follower) = Follower::begin(&app)?;
+pub(crate) async fn runs(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+) -> Result<Response, Problem> {
+    let (response, mut follower) = Follower::begin(&app, &who)?;
     tokio::spawn(async move {
         loop {
             follower.wait().await?;
@@ -162,12 +186,13 @@ pub(crate) fn resumed(headers: &HeaderMap, after: &After) -> u64 {
 /// A run changed.
 pub(crate) async fn run(
     State(app): State<Shared>,
+    Extension(who): Extension<Who>,
     Path(run): Path<String>,
     Query(after): Query<After>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let mut seen = Seq(resumed(&headers, &after));
-    let (response, mut follower) = Follower::begin(&app)?;
+    let (response, mut follower) = Follower::begin(&app, &who)?;
     let stream = blocking({
         let app = Arc::clone(&app);
         move || app.stream(&run)
@@ -266,6 +291,7 @@ impl LogReader {
 /// The log of a job grew.
 pub(crate) async fn job(
     State(app): State<Shared>,
+    Extension(who): Extension<Who>,
     Path((run, job)): Path<(String, String)>,
     Query(after): Query<After>,
     headers: HeaderMap,
@@ -284,7 +310,7 @@ pub(crate) async fn job(
         }
     })
     .await?;
-    let (response, mut follower) = Follower::begin(&app)?;
+    let (response, mut follower) = Follower::begin(&app, &who)?;
     tokio::spawn(async move {
         loop {
             let app = Arc::clone(&follower.app);

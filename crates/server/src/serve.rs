@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use figures::Figures;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use store::Store;
@@ -17,7 +20,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::access::Access;
 use crate::app::{App, routes};
 use crate::engine::Engine;
-use crate::guard::Place;
+use crate::guard::{Peer, Place};
 use crate::hub::Hub;
 use crate::numbers;
 use crate::provider::SignIn;
@@ -128,6 +131,8 @@ impl Server {
         stop: Stop,
     ) -> Result<(), ServerError> {
         hub.watch(folder).map_err(ServerError::Start)?;
+        let removals = access.folders().and_then(|folders| hub.watch_removals(&folders));
+        removals.map_err(ServerError::Start)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
             .max_blocking_threads(DISK_THREADS_MAX)
@@ -184,13 +189,17 @@ async fn accept(listener: TcpListener, app: Arc<App>, mut stop: watch::Receiver<
             accepted = listener.accept() => accepted,
             () = told(&mut stopped) => break,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, from)) = accepted else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
         // A caller beyond the limit is cut off: whoever waits in line would not know why.
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else { continue };
-        let service = TowerToHyperService::new(router.clone());
+        let inner = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(from.ip()));
+            inner.call(request)
+        });
         let mut stopped = stop.clone();
         tokio::spawn(async move {
             let mut http = http1::Builder::new();

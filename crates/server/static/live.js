@@ -18,6 +18,21 @@ const times = () => {
 times();
 setInterval(times, 30000);
 
+// Whoever is let in no longer is told: what stands here is what was true before.
+const signedOut = () => {
+  if (document.getElementById("signed-out")) return;
+  const note = document.createElement("p");
+  note.id = "signed-out";
+  note.className = "notice bad";
+  note.setAttribute("role", "alert");
+  const link = document.createElement("a");
+  link.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
+  link.textContent = "Sign in again";
+  note.append("You are signed out, and this page shows nothing new. ", link, ".");
+  document.getElementById("main").before(note);
+};
+document.addEventListener("signed-out", signedOut);
+
 // Puts what the server says now in place of what it said before, where nobody is writing.
 const main = document.getElementById("main");
 let asked = false;
@@ -27,6 +42,7 @@ const refresh = async (parts) => {
   await new Promise((done) => setTimeout(done, MOMENT));
   asked = false;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (answer?.redirected && new URL(answer.url).pathname === "/sign-in") signedOut();
   if (!answer || !answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of parts) {
@@ -49,6 +65,7 @@ if (main?.dataset.live) {
   source.addEventListener("open", () => { if (opened++) refresh(["#main"]); });
   source.addEventListener("changed", () => refresh(["#main"]));
   source.addEventListener("end", () => { source.close(); refresh(["#main"]); });
+  source.addEventListener("signed-out", () => { source.close(); signedOut(); });
 }
 
 // The log viewer asks for the parts beside its lines.

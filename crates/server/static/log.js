@@ -418,4 +418,8 @@ function viewer(list) {
   source.addEventListener("jump", news);
   source.addEventListener("changed", stale);
   source.addEventListener("end", () => { source.close(); stale(); });
+  source.addEventListener("signed-out", () => {
+    source.close();
+    document.dispatchEvent(new Event("signed-out"));
+  });
 }

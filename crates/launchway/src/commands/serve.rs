@@ -64,11 +64,13 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     let url = args.url.as_deref().map(checked_url).transpose()?;
     refuse_open(args, url.as_deref())?;
     database::check(&args.database)?;
-    // What is wrong with them is said before anything is begun; the provider is asked nothing yet.
-    SignsIn::of(&args.sign_in, "")?;
+    refuse_no_way_back(args, url.as_deref())?;
+    SignsIn::check(&args.sign_in)?;
     if let Some(user) = &args.unit {
         return print_unit(args, user, &data);
     }
+    // What is wrong with the secret is said before anything is begun; the provider is asked nothing yet.
+    SignsIn::of(&args.sign_in, "")?;
     let _claim = claimed(&data)?;
     database::attach(&args.database, data.state.root())?;
     let store = Store::open_with(data.state.root(), Durability::PowerLoss);
@@ -221,6 +223,19 @@ fn refuse_open(args: &ServeArgs, url: Option<&str>) -> Result<(), Failure> {
     Err(Failure::new(Exit::Forbidden, message)
         .hint("put something in front that speaks TLS, and say how it is reached: --url https://ci.example.com")
         .hint("in a network that you trust wholly: --unencrypted"))
+}
+
+/// A provider sends browsers back to an address: the one that the server listens on may be none.
+fn refuse_no_way_back(args: &ServeArgs, url: Option<&str>) -> Result<(), Failure> {
+    if args.sign_in.issuer.is_none() || url.is_some() || args.listen.ip().is_loopback() {
+        return Ok(());
+    }
+    let message = format!(
+        "--sign-in-issuer needs --url: the provider sends browsers back, and where to is not said by --listen {}",
+        args.listen
+    );
+    Err(Failure::new(Exit::Usage, message)
+        .hint("say how people reach this server: --url https://ci.example.com"))
 }
 
 /// `https://ci.example.com`, without a slash at its end.

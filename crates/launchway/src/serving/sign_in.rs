@@ -43,6 +43,21 @@ pub(crate) struct SignsIn {
 impl SignsIn {
     /// As the command line says; none where it says none. Browsers come back to the server at this address.
     pub(crate) fn of(args: &SignInArgs, reached: &str) -> Result<Option<SignsIn>, Failure> {
+        let secret = args.sign_in_secret_file.as_deref().map(secret).transpose()?;
+        SignsIn::with(args, reached, secret)
+    }
+
+    /// Whether the command line says what can be meant. The file with the secret is not looked at: it may be
+    /// another's to read.
+    pub(crate) fn check(args: &SignInArgs) -> Result<(), Failure> {
+        SignsIn::with(args, "", None).map(drop)
+    }
+
+    fn with(
+        args: &SignInArgs,
+        reached: &str,
+        secret: Option<Secret>,
+    ) -> Result<Option<SignsIn>, Failure> {
         let (Some(issuer), Some(client)) = (&args.issuer, &args.client) else { return Ok(None) };
         let usage = |message: String| Failure::new(Exit::Usage, message);
         let rules = args.sign_in_allow.iter().map(|it| rule(it)).collect::<Result<Vec<_>, _>>()?;
@@ -52,7 +67,6 @@ impl SignsIn {
                 "say who may: --sign-in-allow hd=example.com:read, or email=mona@example.com:read",
             ));
         }
-        let secret = args.sign_in_secret_file.as_deref().map(secret).transpose()?;
         let asks = ASKS.map(str::to_owned).into_iter().chain(args.sign_in_ask.iter().cloned());
         let claims = rules.iter().map(|it| it.claim.clone()).chain(args.sign_in_person.clone());
         // Kept as its digest alone.

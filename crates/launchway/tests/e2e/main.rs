@@ -39,6 +39,7 @@
 //!   mail.rs       email, to a real server of SMTP                         (feature `smtp`)
 //!   sign_in.rs    people sign in by a provider, and what happens where it is away (a real one: feature
 //!                 `sign-in`)
+//!   rights.rs     who may what, for as long as they look
 //!   oidc.rs       jobs of a server get tokens that say who they are
 //!   trail.rs      secrets that a server takes and never gives; the trail of who did what
 //!   dispatch.rs   workflows that somebody runs by hand on a server: page, API, command
@@ -110,6 +111,7 @@ mod relay;
 mod remote;
 mod remote_away;
 mod reuse;
+mod rights;
 mod run;
 mod runner;
 mod safety;

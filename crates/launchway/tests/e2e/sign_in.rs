@@ -1,9 +1,15 @@
 //! People sign in by a provider of OpenID Connect that is not ours (`oidc-provider` of npm), played with
 //! requests as a browser makes them; and what happens where there is none.
 
-use expect_test::expect;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::serving::Serving;
+use expect_test::expect;
+use serde_json::json;
+
+use crate::serving::{Got, Serving};
 
 const WORKFLOW: &str = "
 on: workflow_dispatch
@@ -64,6 +70,89 @@ fn a_provider_that_is_away_keeps_nobody_from_signing_in_with_a_token() {
     serving.end();
 }
 
+/// A provider that knows no code, and counts how often it is asked for one.
+fn stub() -> (String, Arc<AtomicU32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("it listens"));
+    let (issuer, asked) = (url.clone(), Arc::new(AtomicU32::new(0)));
+    let counted = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let Ok(mut connection) = connection else { return };
+            let mut lines = BufReader::new(&connection).lines().map_while(Result::ok);
+            let first = lines.next().unwrap_or_default();
+            let head: Vec<String> = lines.take_while(|it| !it.is_empty()).collect();
+            drop(head);
+            let (status, body) = if first.starts_with("POST /token") {
+                counted.fetch_add(1, Ordering::Relaxed);
+                ("400 Bad Request", json!({ "error": "invalid_grant" }))
+            } else {
+                let place = |it: &str| format!("{issuer}/{it}");
+                let document = json!({
+                    "issuer": issuer, "authorization_endpoint": place("auth"),
+                    "token_endpoint": place("token"), "jwks_uri": place("keys"),
+                    "response_types_supported": ["code"], "subject_types_supported": ["public"],
+                    "id_token_signing_alg_values_supported": ["RS256"],
+                    "code_challenge_methods_supported": ["S256"],
+                });
+                ("200 OK", document)
+            };
+            let body = body.to_string();
+            let length = body.len();
+            let _ = write!(
+                connection,
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+            );
+        }
+    });
+    (url, asked)
+}
+
+#[test]
+fn strangers_neither_have_the_provider_asked_without_end_nor_fill_the_trail() {
+    let (provider, asked) = stub();
+    let serving =
+        Serving::with(WORKFLOW, &["--sign-in-issuer", &provider, "--sign-in-client", "launchway"]);
+    let sent = serving.ask("GET", "/sign-in/provider", &[], "");
+    let there = sent.headers["location"].to_str().expect("text");
+    let state = said(there, "state=", "&").to_owned();
+    let cookie = sent.headers["set-cookie"].to_str().expect("text");
+    let cookie = cookie.split(';').next().expect("a value").to_owned();
+    let come = |from: &str| {
+        let headers = [("cookie", &*cookie), ("x-forwarded-for", from)];
+        serving.ask("GET", &format!("/sign-in/return?code=made-up&state={state}"), &headers, "")
+    };
+    // All within one minute, or the minute after, in which everybody is new.
+    let answers: Vec<Got> = (0..25).map(|_| come("192.0.2.1")).collect();
+    let refused: Vec<&Got> = answers.iter().filter(|it| it.status == 429).collect();
+    assert!(refused.len() >= 5, "{}", refused.len());
+    let first = refused[0];
+    let seconds = first.headers["retry-after"].to_str().expect("text");
+    assert_eq!(
+        notice(&first.text),
+        format!(
+            "Too many tried to sign in with 127.0.0.1 in vain: try again in {seconds} s. A token works now."
+        )
+    );
+    assert_eq!(come("192.0.2.2").status, 401, "another address is not held up");
+    for at in 0..150 {
+        come(&format!("198.51.100.{at}"));
+    }
+    let asked = asked.load(Ordering::Relaxed);
+    assert!((60..=120).contains(&asked), "{asked}");
+    // What somebody tries who was let in stands in the trail all the same.
+    let made = serving.command(&["tokens", "create", "looks on"]);
+    let bearer = format!("Bearer {}", made.stdout.trim());
+    let tried = serving.ask("POST", "/api/v1/runs/1/cancel", &[("authorization", &bearer)], "");
+    assert_eq!(tried.status, 403);
+    let trail = serving.get("/api/v1/audit?action=request&limit=5").json();
+    assert_eq!(trail["decisions"][0]["actor"], "looks on");
+    let strangers = serving.get("/api/v1/audit?action=session&limit=200").json();
+    let count = strangers["decisions"].as_array().expect("a list").len();
+    assert!((30..=60).contains(&count), "{count}");
+    serving.end();
+}
+
 #[test]
 fn what_cannot_be_meant_is_refused_before_anything_begins() {
     let place = crate::harness::Place::with(&[]);
@@ -91,6 +180,15 @@ fn what_cannot_be_meant_is_refused_before_anything_begins() {
             "--sign-in-secret-file",
             "none",
         ],
+        &[
+            "--listen",
+            "0.0.0.0:0",
+            "--unencrypted",
+            "--sign-in-issuer",
+            "https://login.example.com",
+            "--sign-in-client",
+            "x",
+        ],
     ] {
         let got = place.run(&[&["serve", "--data", &data], args].concat());
         let lines = got.stderr.lines().take_while(|line| !line.is_empty());
@@ -104,8 +202,16 @@ fn what_cannot_be_meant_is_refused_before_anything_begins() {
         2: error: the following required arguments were not provided: |   --sign-in-client <ID> |   --sign-in-issuer <URL>
         2: error: --sign-in-allow groups=x:viewer: a scope is read, approve, operate, deploy or admin | hint: such as groups=backend:operate, or groups=leads:approve@production
         2: error: cannot read --sign-in-secret-file none |   because: No such file or directory (os error 2)
+        2: error: --sign-in-issuer needs --url: the provider sends browsers back, and where to is not said by --listen 0.0.0.0:0 | hint: say how people reach this server: --url https://ci.example.com
     "#]].assert_eq(&said);
     assert!(!place.path("data").exists());
+    // A unit names the file with the secret; whoever prints it need not be able to read that.
+    let unit = ["--unit", "--sign-in-issuer", "https://login.example.com", "--sign-in-client", "x"];
+    let unit =
+        [&["serve", "--data", &data][..], &unit, &["--sign-in-secret-file", "/none"]].concat();
+    let got = place.run(&unit);
+    assert_eq!(got.exit, 0, "{}", got.stderr);
+    assert!(got.stdout.contains("--sign-in-secret-file /none"), "{}", got.stdout);
 }
 
 #[cfg(feature = "sign-in")]

@@ -21,6 +21,7 @@ use crate::engine::{Runner, Takes, WaitingJob};
 use crate::guard::Who;
 use crate::problem::Problem;
 use crate::runner_link;
+use crate::standing::Standing;
 
 /// Where runners on other machines come in.
 pub(crate) const RUNNER_DOOR: &str = "/api/v1/runners/connection";
@@ -144,11 +145,15 @@ async fn connect(
     let permit = Arc::clone(&app.runners).try_acquire_owned().map_err(|_| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "No more runners can be connected.")
     })?;
-    let name = who.token.name.clone();
+    let (name, standing) = (who.token.name.clone(), Standing::of(&app, &who));
     let upgrade = upgrade.max_message_size(FRAME_BYTES_MAX).max_frame_size(FRAME_BYTES_MAX);
     Ok(upgrade.on_upgrade(move |socket| async move {
         let engine = Arc::clone(&app.engine);
-        runner_link::carry(socket, move |link| engine.serve_runner(&name, link)).await;
+        // Its jobs go on: they are waited for as those of any machine that is away.
+        tokio::select! {
+            () = runner_link::carry(socket, move |link| engine.serve_runner(&name, link)) => {}
+            () = standing.over() => {}
+        }
         drop(permit);
     }))
 }

@@ -18,6 +18,7 @@ use crate::guard::Who;
 use crate::log::{self, JobLog, PAGE_LINES, Place};
 use crate::problem::Problem;
 use crate::rows::{Clock, Look, StepShown};
+use crate::standing::{self, Standing};
 use crate::words::{State as RunState, grouped, length, percent, run_href};
 
 /// Bytes of a raw log that are on their way at once.
@@ -452,9 +453,11 @@ pub(crate) async fn lines(
 /// The whole log, byte by byte, in pieces: it may be larger than memory.
 pub(crate) async fn raw(
     State(app): State<Shared>,
+    Extension(who): Extension<Who>,
     Path((run, key)): Path<(String, String)>,
     Query(asked): Query<Where>,
 ) -> Result<Response, Problem> {
+    let mut standing = Standing::of(&app, &who);
     let log = blocking(move || {
         let view = app.view(app.stream(&run)?)?;
         let job = found(&view, &key)?;
@@ -467,6 +470,10 @@ pub(crate) async fn raw(
     tokio::spawn(async move {
         let (mut file, mut at) = (log.file, 0_u64);
         loop {
+            if !standing.stands().await {
+                sender.abort(std::io::Error::other(standing::OVER));
+                return;
+            }
             let piece = blocking(move || {
                 use std::os::unix::fs::FileExt as _;
                 let mut piece = vec![0; RAW_BYTES];

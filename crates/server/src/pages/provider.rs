@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Query, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -20,7 +21,7 @@ use super::{Frame, shown};
 use crate::access::{AccessError, Proof, Token};
 use crate::app::{App, Shared, blocking};
 use crate::audit;
-use crate::guard::{Who, attempt_cookie, set_attempt_cookie, set_cookie};
+use crate::guard::{Peer, Who, attempt_cookie, set_attempt_cookie, set_cookie};
 use crate::problem::Problem;
 use crate::provider::{ComeBack, NotSignedIn, SignIn};
 use crate::words::percent;
@@ -66,10 +67,15 @@ pub(crate) async fn sent(
 /// A browser came back.
 pub(crate) async fn came_back(
     State(app): State<Shared>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let sign_in = provider(&app)?;
+    let turn = match app.exchanges.take(peer.caller(&headers), app.now()) {
+        Ok(turn) => turn,
+        Err(seconds) => return too_many(&app, &*sign_in, seconds),
+    };
     let cookie = attempt_cookie(&app, &headers).unwrap_or_default().to_owned();
     let (shared, asked) = (Shared::clone(&app), Arc::clone(&sign_in));
     let ended = patiently(&app, move || {
@@ -86,6 +92,10 @@ pub(crate) async fn came_back(
         }
     })
     .await?;
+    // Who proved who they are is no stranger, and of whom the provider was not asked it was not in vain.
+    if ended.as_ref().map_or_else(|why| !why.is_bound && !why.is_away, |_| true) {
+        app.exchanges.give_back(&turn);
+    }
     let (session, text, next) = match ended {
         Ok(it) => it,
         Err(why) => return refused(&app, &*sign_in, own(None), &why),
@@ -143,6 +153,17 @@ async fn patiently<T: Send + 'static>(
         done
     })
     .await
+}
+
+/// Too many came in vain. The browser keeps what it has: it may come again as it is.
+fn too_many(app: &App, sign_in: &dyn SignIn, seconds: u64) -> Result<Response, Problem> {
+    let said = format!(
+        "Too many tried to sign in with {} in vain: try again in {seconds} s. A token works now.",
+        sign_in.host()
+    );
+    let page: Html<String> = shown(&SignInPage::of(app, own(None), Some(said)))?;
+    let later = [(header::RETRY_AFTER, seconds.to_string())];
+    Ok((StatusCode::TOO_MANY_REQUESTS, later, page).into_response())
 }
 
 /// The page for signing in, with why that did not work. Tokens go on working.
