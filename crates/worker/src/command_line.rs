@@ -172,10 +172,8 @@ impl<'a> Workbench<'a> {
             Some(path) => format!("{workspace}/{path}"),
             None => workspace,
         };
-        // What is not mounted only the container knows.
-        if let Some(here) = container.mounts.here(&directory)
-            && !here.is_dir()
-        {
+        let (mounts, asked) = (container.mounts.clone(), directory.clone());
+        if self.hands().have(move || mounts.lacks_folder(&asked)) {
             return Err(no_directory(&shell.program, &directory));
         }
         let mut command = vec![shell.program.clone()];
@@ -207,12 +205,18 @@ impl<'a> Workbench<'a> {
     ) -> Result<Prepared, String> {
         let workspace = &self.folders.workspace;
         let directory = directory.map_or_else(|| workspace.clone(), |it| workspace.join(it));
-        let path = env.get("PATH").map_or("", String::as_str);
-        let find = |name: &str| find_program(name, path, workspace);
-        let program = find(&shell.program)
-            .or_else(|| find(shell.fallback.as_deref()?))
+        let path = env.get("PATH").cloned().unwrap_or_default();
+        let (asked, workspace) = (directory.clone(), workspace.clone());
+        let shells = [Some(shell.program.clone()), shell.fallback.clone()];
+        // As the step will see them.
+        let (program, is_there) = self.hands().have(move || {
+            let mut shells = shells.iter().flatten();
+            let program = shells.find_map(|name| find_program(name, &path, &workspace));
+            (program, asked.is_dir())
+        });
+        let program = program
             .ok_or_else(|| format!("the shell '{}' was not found on PATH", shell.program))?;
-        if !directory.is_dir() {
+        if !is_there {
             return Err(no_directory(&text(&program), &text(&directory)));
         }
         let file = self.write_script(deed, shell, script)?;

@@ -1,7 +1,7 @@
 //! What a job's container sees of this machine, and under which names: those of GitHub's runner
 //! (conformance 157, 158).
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::setup::{Folders, text};
 
@@ -116,6 +116,26 @@ impl Mounts {
             "" => mount.here.clone(),
             rest => mount.here.join(rest),
         })
+    }
+
+    /// Whether a path of the container is seen from here to be no folder. What is not mounted, where a link leads, and what
+    /// `..` means, only the container knows.
+    pub(crate) fn lacks_folder(&self, inside: &str) -> bool {
+        let Some((mount, rest)) = self.nearest(inside) else { return false };
+        let mut here = mount.here.clone();
+        for part in Path::new(rest.trim_start_matches('/')).components() {
+            match part {
+                Component::Normal(name) => here.push(name),
+                Component::CurDir => continue,
+                _ => return false,
+            }
+            match here.symlink_metadata() {
+                Ok(found) if found.is_symlink() => return false,
+                Ok(found) if found.is_dir() => {}
+                Ok(_) | Err(_) => return true,
+            }
+        }
+        false
     }
 
     fn nearest<'t>(&self, inside: &'t str) -> Option<(&Mount, &'t str)> {
@@ -255,6 +275,35 @@ mod tests {
             /usr/bin/git: /usr/bin/git: none
         "#]]
         .assert_eq(&shown);
+    }
+
+    #[test]
+    fn a_folder_that_a_link_leads_to_is_the_containers_to_judge() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let mut mounts = Mounts::default();
+        mounts.add(folder.path(), "/__w");
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(path("app/sub")).expect("made");
+        std::fs::write(path("app/file"), "").expect("written");
+        for (link, target) in [("usr", "/opt/of-the-container"), ("etc", "/etc"), ("none", "none")]
+        {
+            std::os::unix::fs::symlink(target, path(link)).expect("linked");
+        }
+        for (inside, lacks) in [
+            ("/__w", false),
+            ("/__w/app/./sub", false),
+            ("/__w/app/file", true),
+            ("/__w/app/none", true),
+            ("/__w/app/none/sub", true),
+            ("/__w/usr", false),
+            ("/__w/usr/local", false),
+            ("/__w/etc/of-the-container", false),
+            ("/__w/none", false),
+            ("/__w/app/../../opt", false),
+            ("/opt", false),
+        ] {
+            assert_eq!(mounts.lacks_folder(inside), lacks, "{inside}");
+        }
     }
 
     #[test]
