@@ -61,7 +61,7 @@ pub(crate) fn end_tree(tracking: &str, workers: &dyn Fn() -> BTreeSet<u32>) -> u
 
 /// Takes away what a worker left with the engine of containers, if there is one: its job's own container
 /// ends with it, services do not.
-fn end_containers(tracking: &str) {
+pub(crate) fn end_containers(tracking: &str) {
     // An engine that is away has nothing that runs; it is looked for once more with the next job.
     let _ =
         docker::Engine::of(None).map(|engine| engine.remove_labelled(docker::JOB_LABEL, tracking));

@@ -100,6 +100,16 @@ struct Open {
     closed: Option<Sender<()>>,
 }
 
+/// What is known of a worker whose thread begins.
+struct Watched<'a> {
+    tracking: &'a Arc<str>,
+    folder: PathBuf,
+    /// Reports that are in the journal.
+    heard: u64,
+    /// Unknown, and not needed, where it is not our child: then they are looked for.
+    has_containers: bool,
+}
+
 impl Workers {
     /// Workers of `program` (this very program), whose reports go to `inputs`. They end with this
     /// process.
@@ -141,7 +151,13 @@ impl Workers {
         let socket = ours.try_clone()?;
         let tracking = Arc::clone(&spec.tracking_id);
         let pid = child.id();
-        self.watch((lease, &tracking, folder, 0), Process::Child(child), Some(ours));
+        let watched = Watched {
+            tracking: &tracking,
+            folder,
+            heard: 0,
+            has_containers: has_containers(&spec),
+        };
+        self.watch(lease, watched, Process::Child(child), Some(ours));
         if say(&socket, &ToWorker::Start(Box::new(spec))).is_err() {
             // It died or hangs; its reader tells the end.
             signal(pid, Signal::KILL);
@@ -152,7 +168,8 @@ impl Workers {
     /// Begins the thread of a worker.
     fn watch(
         &mut self,
-        (lease, tracking, folder, heard): (&Lease, &Arc<str>, PathBuf, u64),
+        lease: &Lease,
+        watched: Watched<'_>,
         process: Process,
         socket: Option<UnixStream>,
     ) {
@@ -165,10 +182,11 @@ impl Workers {
         let is_onward = self.lives == Lives::Onward;
         let reader = Reader {
             lease: lease.clone(),
-            tracking: Arc::clone(tracking),
-            folder,
+            tracking: Arc::clone(watched.tracking),
+            folder: watched.folder,
             inputs: self.inputs.clone(),
-            heard,
+            has_containers: watched.has_containers,
+            heard: watched.heard,
             closed: is_onward.then_some(told),
         };
         let ours = socket.as_ref().and_then(|socket| socket.try_clone().ok());
@@ -256,6 +274,12 @@ fn signal(pid: u32, signal: Signal) {
         // It may be gone already, which is as good.
         let _ = kill_process(pid, signal);
     }
+}
+
+/// Whether a job may have containers: its own, or that of its label; services are programs of the machine where the
+/// job has none.
+fn has_containers(spec: &JobSpec) -> bool {
+    spec.options.image.is_some() || !spec.definition["container"].is_null()
 }
 
 /// The folders that a job finds (`protocol::JobPaths`).

@@ -2,7 +2,7 @@
 //!
 //! The worker is a child subreaper, so whoever loses its parent becomes the worker's child,
 //! `setsid` or not. A process that a workflow detached on purpose, by changing
-//! `RUNNER_TRACKING_ID`, is left alone, as on GitHub.
+//! `RUNNER_TRACKING_ID`, is left alone, as on GitHub; but behind walls: what is kept in ends with its job.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,24 +26,33 @@ pub(crate) struct Orphan {
     pub(crate) name: String,
 }
 
-/// Kills every descendant that was not detached on purpose, and gives the names of those that
+/// What becomes of processes that a workflow detached on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detached {
+    /// They outlive the job.
+    Stay,
+    /// They end with it.
+    End,
+}
+
+/// Kills every descendant, but for those detached on purpose where they stay, and gives the names of those that
 /// steps left. Whoever bears no mark is our own (what git started while it fetched an action) or
 /// cleared its environment; it goes without a word.
-pub(crate) fn sweep(tracking_id: &str) -> Vec<Orphan> {
+pub(crate) fn sweep(tracking_id: &str, detached: Detached) -> Vec<Orphan> {
     let mut swept: BTreeMap<i32, Orphan> = BTreeMap::new();
     for _ in 0..ROUNDS_MAX {
         reap();
         let left: Vec<(Mark, Orphan)> = descendants()
             .into_iter()
             .map(|orphan| (mark(orphan.pid, tracking_id), orphan))
-            .filter(|(mark, _)| *mark != Mark::Detached)
+            .filter(|(mark, _)| *mark != Mark::Detached || detached == Detached::End)
             .collect();
         if left.is_empty() {
             break;
         }
         for (mark, orphan) in left {
             end(orphan.pid);
-            if mark == Mark::Ours {
+            if mark != Mark::None {
                 swept.insert(orphan.pid.as_raw_nonzero().get(), orphan);
             }
         }

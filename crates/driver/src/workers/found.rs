@@ -19,7 +19,7 @@ use protocol::{ATTACH_SOCKET, ToWorker};
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::reader::{Process, has_reports};
-use super::{WRITE_PATIENCE, Workers, workers_alive};
+use super::{WRITE_PATIENCE, Watched, Workers, workers_alive};
 use crate::processes::end_tree;
 
 /// What was found of a lease.
@@ -62,14 +62,15 @@ impl Workers {
             Ok((socket, process))
         });
         let folder = folder.to_owned();
+        let watched = Watched { tracking, folder, heard, has_containers: false };
         match found {
             Ok((socket, process)) => {
-                self.watch((lease, tracking, folder, heard), process, Some(socket));
+                self.watch(lease, watched, process, Some(socket));
                 Found::Living
             }
             // Nobody answers: whatever it is, it is not to go on.
             Err(_) => {
-                self.watch((lease, tracking, folder, heard), Process::Ended, None);
+                self.watch(lease, watched, Process::Ended, None);
                 Found::Ended
             }
         }

@@ -19,7 +19,7 @@ use rustix::process::Signal;
 
 use super::{living, signal, workers_alive};
 use crate::inputs::Input;
-use crate::processes::{end_tree, orphans};
+use crate::processes::{end_containers, end_tree, orphans};
 
 /// What is kept of a worker's standard error for the message of its crash.
 const STDERR_BYTES_MAX: u64 = 16 << 10;
@@ -71,6 +71,8 @@ pub(super) struct Reader {
     pub(super) tracking: Arc<str>,
     pub(super) folder: PathBuf,
     pub(super) inputs: Sender<Input>,
+    /// Whether the job has containers; unknown of a worker that was found.
+    pub(super) has_containers: bool,
     /// Numbered reports that are remembered, or were handed in.
     pub(super) heard: u64,
     /// Says when the journal has it that the lease is over; none where the worker ends with its driver,
@@ -105,6 +107,10 @@ impl Reader {
         // well has swept already; one look at our children tells.
         let swept = status.is_some_and(|status| status.success());
         let left = if swept && orphans(&workers_alive).is_empty() {
+            // The engine may not have let go of them when the worker asked.
+            if self.has_containers {
+                end_containers(&self.tracking);
+            }
             0
         } else {
             end_tree(&self.tracking, &workers_alive)
@@ -268,7 +274,8 @@ mod tests {
         let lease = Lease { stream, job: JobKey::new("job"), fence: Fence(1) };
         let folder = folder.path().to_owned();
         let (tracking, heard) = ("nobody".into(), 3);
-        let reader = Reader { lease, tracking, folder, inputs, heard, closed: Some(closed) };
+        let (has_containers, closed) = (false, Some(closed));
+        let reader = Reader { lease, tracking, folder, inputs, has_containers, heard, closed };
         reader.run(Process::Ended, Some(ours));
         assert!(matches!(told.recv(), Ok(Input::Report { number: Some(3), .. })));
         let Ok(Input::WorkerGone { reason, .. }) = told.recv() else { panic!("it is gone") };

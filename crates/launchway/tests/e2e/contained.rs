@@ -1,6 +1,8 @@
 //! Jobs in containers of their own: what their steps see, what stays outside, and that nothing is left of
 //! them, however they end.
 
+mod stubborn;
+
 use std::path::Path;
 use std::sync::PoisonError;
 
@@ -14,8 +16,8 @@ use crate::harness::{Place, Said};
 const DOCKERFILE: &str = "FROM scratch\nCOPY root /\nWORKDIR /opt\nENV PATH=/bin COLOUR=green\n\
      ";
 /// Programs that scripts below use.
-const PROGRAMS: [&str; 10] =
-    ["sh", "cat", "chown", "find", "grep", "httpd", "ps", "sleep", "touch", "wget"];
+const PROGRAMS: [&str; 11] =
+    ["sh", "cat", "chown", "find", "grep", "httpd", "ln", "ps", "sleep", "touch", "wget"];
 
 struct Story {
     place: Place,
@@ -60,8 +62,12 @@ impl Story {
     }
 
     fn run(&self, args: &[&str]) -> Said {
+        self.run_by(&self.daemon.socket, args)
+    }
+
+    fn run_by(&self, engine: &Path, args: &[&str]) -> Said {
         let mut command = self.place.launchway(args);
-        command.env("DOCKER_HOST", format!("unix://{}", self.daemon.socket.display()));
+        command.env("DOCKER_HOST", format!("unix://{}", engine.display()));
         Said::from(command.output().expect("the binary starts"))
     }
 
@@ -106,6 +112,14 @@ impl Story {
         child.wait().expect("it ends");
         let log = self.run(&["runs", "logs"]);
         assert!(log.stdout.contains("= told to end"), "{}{}", log.stdout, log.stderr);
+        self.nothing_is_left();
+    }
+
+    /// The worker ended well, and the engine did not let go when it asked.
+    fn refused_once(&self) {
+        let engine = stubborn::before(&self.daemon.socket, &self.place.path(""));
+        let said = self.run_by(&engine, &["run", "push", "--var", "NOTHING=", "--job", "served"]);
+        assert_eq!(said.exit, 0, "{}{}", said.stdout, said.stderr);
         self.nothing_is_left();
     }
 
@@ -155,6 +169,8 @@ jobs:
         with: { name: out, path: '${{ runner.temp }}/in' }
       - run: echo "= $(cat $RUNNER_TEMP/in/out.txt)"
       - { run: 'echo "= $PWD"', working-directory: /opt }
+      - { run: ln -s /opt link }
+      - { run: 'echo "= $(cat index.html)"', working-directory: link }
       - { run: exit 3, continue-on-error: true, id: three }
       - { run: 'sleep 600', timeout-minutes: 0.01, continue-on-error: true, id: slow }
       - run: echo "= ${{ steps.alone.outcome }} ${{ steps.three.outcome }} ${{ steps.slow.outcome }}, $(ps | grep -c 'sleep [6]00') left"
@@ -223,6 +239,7 @@ fn steps_run_in_the_container_of_their_job() {
         node: me /__w/repository/repository /__w/repository/repository/.github/actions/js green
         made
         /opt
+        ready
         failure failure failure, 0 left
         left behind
         after all: true
@@ -288,6 +305,7 @@ fn steps_run_in_the_container_of_their_job() {
         exit 1
     "#]]);
     story.nothing_is_left();
+    story.refused_once();
     story.cancelled();
     story.killed();
 }

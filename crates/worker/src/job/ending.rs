@@ -11,7 +11,7 @@ use sequencer::{Ended, Input, JobEnd, Plan};
 
 use super::{Job, MINUTES_MAX, Stop};
 use crate::control::{self, Control};
-use crate::orphans;
+use crate::orphans::{self, Detached};
 
 /// Clean-up after a cancel gets at least a minute (conformance 103) ...
 const CANCEL_TIMEOUT_MIN: Duration = Duration::from_secs(60);
@@ -65,7 +65,11 @@ impl Job<'_> {
     }
 
     pub(super) fn sweep(&mut self) {
-        let swept = orphans::sweep(&self.bench.spec.tracking_id);
+        let detached = match self.bench.walls {
+            Some(_) => Detached::End,
+            None => Detached::Stay,
+        };
+        let swept = orphans::sweep(&self.bench.spec.tracking_id, detached);
         if swept.is_empty() {
             return;
         }

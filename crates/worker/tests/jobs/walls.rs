@@ -160,7 +160,8 @@ jobs:
     steps:
       - run: for it in $PLACES; do test ! -e $it/of-others && echo mine > $it/NAME; done; ln -s /tmp/NAME link
       - { id: reads, run: 'for it in $PLACES; do cat $it/NAME; done; mktemp -p /tmp > /dev/null' }
-      - run: test -n "${{ hashFiles('link') }}" && test $(stat -c %a /tmp) = 1777
+      - run: test -n "${{ hashFiles('link') }}" && test $(stat -c %a /tmp) = 1777 && mkdir /tmp/NAME.d
+      - { run: test $PWD = /tmp/NAME.d && cd / && rmdir /tmp/NAME.d, working-directory: /tmp/NAME.d }
     env: { PLACES: /tmp /var/tmp /dev/shm }
 "#;
     let name = format!("launchway-{}", std::process::id());
@@ -178,6 +179,7 @@ jobs:
         __run: success -> success
         reads: success -> success
         __run_2: success -> success
+        __run_3: success -> success
         job: success None
     "#]];
     let (told, is_there) = run(true);
@@ -191,6 +193,22 @@ jobs:
     let (told, is_there) = run(false);
     success.assert_eq(&told.told());
     assert_eq!(is_there, [true; 3], "nothing is hidden that cannot be");
+}
+
+/// Without walls they stay, as on GitHub (conformance 116).
+#[test]
+fn what_is_detached_on_purpose_ends_with_the_job() {
+    let script = "RUNNER_TRACKING_ID= setsid sleep 300 > /dev/null 2>&1 & echo $! > pid; until grep -q sleep /proc/$!/comm; do :; done";
+    let told = run(&[script], keep_in);
+    expect![[r#"
+        __run: success -> success
+        __cleanup: success -> success
+        job: success None
+    "#]]
+    .assert_eq(&told.told());
+    let pid = std::fs::read_to_string(told.folder.path().join("job/work/demo/demo/pid"));
+    let process = std::path::Path::new("/proc").join(pid.expect("it was written").trim());
+    assert!(!process.exists());
 }
 
 #[test]
