@@ -1,14 +1,15 @@
 //! The engine itself: images and containers.
 
-use std::io::{self, BufRead as _, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use crate::heed::{Heeding, Wait, is_stopped};
 use crate::wanted::Login;
-use crate::wire::{Answer, Call, ask, escaped};
+use crate::wire::{Answer, Call, ask, ask_by, escaped};
 
 /// Where Docker listens, unless somebody says otherwise.
 const SOCKET: &str = "/var/run/docker.sock";
@@ -39,6 +40,9 @@ pub enum EngineError {
         /// In its own words.
         message: String,
     },
+    /// Whoever asked was told to stop, and waits no more.
+    #[error("told to stop")]
+    Stopped,
 }
 
 impl EngineError {
@@ -103,6 +107,14 @@ pub struct Held(
     #[expect(dead_code, reason = "it is open for as long as it is there")] BufReader<UnixStream>,
 );
 
+fn pull_path((location, digest): (&str, &str)) -> String {
+    format!("/images/create?fromImage={}&tag={}", escaped(location), escaped(digest))
+}
+
+fn pull_call<'a>(path: &'a str, headers: &'a [(&'a str, &'a str)]) -> Call<'a> {
+    Call { method: "POST", path, headers, body: None, silence: Some(PULL_SILENCE_MAX) }
+}
+
 impl Engine {
     /// Where one is to be asked: what was said when the service was planned, else what `DOCKER_HOST`
     /// says, else the usual place.
@@ -135,7 +147,23 @@ impl Engine {
     }
 
     pub(crate) fn ask(&self, call: &Call<'_>) -> Result<Answer, EngineError> {
-        let answer = ask(&self.socket, call).map_err(|error| self.unanswered(&error))?;
+        self.heard(ask(&self.socket, call))
+    }
+
+    /// The same, by somebody who heeds more than the engine.
+    pub(crate) fn ask_heeding<'a, 'w>(
+        &self,
+        call: &Call<'_>,
+        wait: &'a mut Wait<'w>,
+    ) -> Result<Answer<Heeding<'a, 'w>>, EngineError> {
+        let silence = call.silence.unwrap_or(Duration::MAX);
+        let stream = UnixStream::connect(&self.socket);
+        let stream = stream.map(|stream| Heeding { stream, silence, wait });
+        self.heard(stream.and_then(|stream| ask_by(stream, call)))
+    }
+
+    fn heard<S: Read>(&self, answer: io::Result<Answer<S>>) -> Result<Answer<S>, EngineError> {
+        let answer = answer.map_err(|error| self.unanswered(&error))?;
         if answer.status < 400 {
             return Ok(answer);
         }
@@ -151,6 +179,7 @@ impl Engine {
 
     pub(crate) fn unanswered(&self, error: &io::Error) -> EngineError {
         let why = match error.kind() {
+            kind if is_stopped(kind) => return EngineError::Stopped,
             io::ErrorKind::PermissionDenied => return EngineError::Closed(self.socket.clone()),
             io::ErrorKind::NotFound => "there is no such socket".to_owned(),
             io::ErrorKind::ConnectionRefused => "nobody listens".to_owned(),
@@ -193,43 +222,49 @@ impl Engine {
         }
     }
 
-    /// Brings an image by its name, with a tag or a digest; without either it is `latest`.
+    /// Brings an image by its name, with a tag or a digest; without either it is `latest`. Given up, the
+    /// engine gives it up, too.
     ///
     /// # Errors
-    /// When the engine is away, or cannot get it.
+    /// When the engine is away, or cannot get it; when it is given up.
     pub fn pull_image(
         &self,
         image: &str,
         login: Option<&Login>,
-        tell: &mut dyn FnMut(&str),
+        wait: &mut Wait<'_>,
     ) -> Result<(), EngineError> {
         let sign_in = login.map(Login::header);
-        self.pull(parts(image), sign_in.as_deref(), tell)
+        let path = pull_path(parts(image));
+        let header = sign_in.as_deref().map(|it| ("X-Registry-Auth", it));
+        let answer = self.ask_heeding(&pull_call(&path, header.as_slice()), wait)?;
+        self.pulled(answer.body, &mut |_| {})
     }
 
-    /// Brings an image by its digest or tag; `tell` hears how far it is.
+    /// Brings an image by where it is and its digest or tag; `tell` hears how far it is.
     ///
     /// # Errors
     /// When the engine is away, or refuses it.
     pub fn pull(
         &self,
-        (location, digest): (&str, &str),
+        of: (&str, &str),
         sign_in: Option<&str>,
         tell: &mut dyn FnMut(&str),
     ) -> Result<(), EngineError> {
-        let path =
-            format!("/images/create?fromImage={}&tag={}", escaped(location), escaped(digest));
+        let path = pull_path(of);
         let header = sign_in.map(|it| ("X-Registry-Auth", it));
-        let answer = self.ask(&Call {
-            method: "POST",
-            path: &path,
-            headers: header.as_slice(),
-            body: None,
-            silence: Some(PULL_SILENCE_MAX),
-        })?;
+        let answer = self.ask(&pull_call(&path, header.as_slice()))?;
+        self.pulled(answer.body, tell)
+    }
+
+    /// Hears an engine out that pulls.
+    fn pulled(
+        &self,
+        said: impl io::BufRead,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<(), EngineError> {
         let (mut layers, mut there) =
             (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
-        for line in answer.body.lines() {
+        for line in said.lines() {
             let line = line.map_err(|error| self.unanswered(&error))?;
             let said: Json = serde_json::from_str(&line).unwrap_or_default();
             if let Some(message) = said["error"].as_str() {

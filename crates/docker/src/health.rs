@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use crate::engine::{Engine, EngineError};
+use crate::heed::{Wait, is_stopped};
 use crate::wire::{Call, escaped};
 
 /// A check that says nothing for so long says nothing.
@@ -33,19 +34,25 @@ impl Engine {
     /// Waits until a container is ready, or never will be: each look follows something that happened.
     ///
     /// # Errors
-    /// When the engine is away.
-    pub fn await_health(&self, id: &str) -> Result<Health, EngineError> {
+    /// When the engine is away; when it is given up.
+    pub fn await_health(&self, id: &str, wait: &mut Wait<'_>) -> Result<Health, EngineError> {
         let filters = json!({ "container": [id], "event": ["health_status", "die"] }).to_string();
         let path = format!("/events?filters={}", escaped(&filters));
         let silence = Some(CHECK_MAX);
         let call = Call { method: "GET", path: &path, headers: &[], body: None, silence };
-        let events = self.ask(&call)?.body;
+        let events = self.ask_heeding(&call, wait)?.body;
         let mut events = serde_json::Deserializer::from_reader(events).into_iter::<Json>();
         loop {
             if let Some(health) = self.health(id)? {
                 return Ok(health);
             }
-            if events.next().is_none_or(|event| event.is_err()) {
+            let event = events.next();
+            if let Some(Err(error)) = &event
+                && error.io_error_kind().is_some_and(is_stopped)
+            {
+                return Err(EngineError::Stopped);
+            }
+            if event.is_none_or(|event| event.is_err()) {
                 let seconds = CHECK_MAX.as_secs();
                 let why =
                     format!("was not ready, and nothing was heard of it for {seconds} seconds");

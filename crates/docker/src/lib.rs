@@ -12,12 +12,14 @@
 //!   flags    the flags of `docker create`
 //!   health   when a container is ready to be used
 //!   inside   a program in a container that runs, as if it were a process of ours
+//!   heed     waits that end early
 //!   wire     HTTP over a socket
 //! ```
 
 mod engine;
 mod flags;
 mod health;
+mod heed;
 mod inside;
 mod network;
 mod wanted;
@@ -29,5 +31,6 @@ pub const JOB_LABEL: &str = "launchway.job";
 pub use engine::{Container, Engine, EngineError, Held, Labels, Over, Standing};
 pub use flags::{FlagError, split};
 pub use health::Health;
+pub use heed::{Wait, Waited};
 pub use inside::{FAILED, Inside, main as run_inside};
 pub use wanted::{Login, Wanted, WantedError, wanted};

@@ -1,7 +1,7 @@
 //! Calls over a unix socket, one connection each, in HTTP/1.0: an answer ends where the connection
 //! does, so nothing has to be put together again.
 
-use std::io::{self, BufRead as _, BufReader, Read, Write as _};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -24,12 +24,12 @@ pub(crate) struct Call<'a> {
 }
 
 /// An answer whose head was read.
-pub(crate) struct Answer {
+pub(crate) struct Answer<S = UnixStream> {
     pub(crate) status: u16,
-    pub(crate) body: BufReader<UnixStream>,
+    pub(crate) body: BufReader<S>,
 }
 
-impl Answer {
+impl<S: Read> Answer<S> {
     /// The body as a whole.
     pub(crate) fn text(self) -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
@@ -40,14 +40,19 @@ impl Answer {
 
 /// Asks.
 pub(crate) fn ask(socket: &Path, call: &Call<'_>) -> io::Result<Answer> {
+    let stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(call.silence)?;
+    stream.set_write_timeout(call.silence)?;
+    ask_by(stream, call)
+}
+
+/// Asks over a connection, whose reader knows how long to wait.
+pub(crate) fn ask_by<S: Read + Write>(mut stream: S, call: &Call<'_>) -> io::Result<Answer<S>> {
     // One request is one request, whatever it was put together from.
     let is_odd = |text: &str| text.contains(|c: char| c.is_control() || c == ' ');
     if is_odd(call.path) || call.headers.iter().any(|(_, value)| is_odd(value)) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "a blank in what is asked for"));
     }
-    let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(call.silence)?;
-    stream.set_write_timeout(call.silence)?;
     let body = call.body.map(Json::to_string).unwrap_or_default();
     let mut head = format!("{} {} HTTP/1.0\r\nHost: docker\r\n", call.method, call.path);
     for (name, value) in call.headers {
@@ -65,7 +70,7 @@ pub(crate) fn ask(socket: &Path, call: &Call<'_>) -> io::Result<Answer> {
 }
 
 /// Reads a head and gives its status.
-fn head_of(stream: &mut BufReader<UnixStream>) -> io::Result<u16> {
+fn head_of(stream: &mut impl BufRead) -> io::Result<u16> {
     let mut head = stream.take(HEAD_BYTES_MAX);
     let mut first = String::new();
     head.read_line(&mut first)?;

@@ -105,7 +105,9 @@ pub(crate) fn cause(error: &EngineError) -> Cause {
             CauseCode::Unavailable,
             format!("{error}: add the user to the group `docker`, or deploy as root"),
         ),
-        EngineError::Said { .. } => (CauseCode::TargetRefused, error.to_string()),
+        EngineError::Said { .. } | EngineError::Stopped => {
+            (CauseCode::TargetRefused, error.to_string())
+        }
     };
     Cause::new(code, MaskedText::without_secrets(what))
 }

@@ -13,7 +13,7 @@ mod services;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use docker::{Engine, EngineError, Inside, JOB_LABEL as LABEL, Wanted};
+use docker::{Engine, EngineError, Inside, JOB_LABEL as LABEL, Wait, Wanted};
 use expr::{Object, Value};
 use protocol::JobSpec;
 use sequencer::{ActionHome, Effects};
@@ -76,12 +76,19 @@ pub(crate) struct Setting<'a> {
     pub(crate) borrowed: Vec<PathBuf>,
 }
 
+/// Who is told what takes time, and waits meanwhile.
+pub(crate) struct Meanwhile<'a, 'w> {
+    pub(crate) say: &'a mut dyn FnMut(&str),
+    /// Also heeds who tells the job to stop.
+    pub(crate) wait: &'a mut Wait<'w>,
+}
+
 impl Container {
-    /// Makes it and starts it; `say` hears what takes time.
+    /// Makes it and starts it.
     pub(crate) fn start(
         wanted: Wanted,
         setting: &Setting<'_>,
-        say: &mut dyn FnMut(&str),
+        meanwhile: &mut Meanwhile<'_, '_>,
     ) -> Result<Container, SetupError> {
         let spec = setting.spec;
         refuse_beyond("container", &wanted, spec)?;
@@ -91,7 +98,7 @@ impl Container {
             move |source: EngineError| SetupError::Container { action, source }
         };
         engine.look().map_err(failed("the job runs in a container, which needs Docker"))?;
-        bring(&engine, &wanted, say)?;
+        bring(&engine, &wanted, meanwhile)?;
 
         let (mut mounts, nodes) = mounts(setting);
         for folder in &setting.borrowed {
@@ -129,7 +136,7 @@ impl Container {
             // What the image or the workflow says comes first.
             container.env.entry(name.clone()).or_insert_with(|| value.clone());
         }
-        say(&format!("Container {} of {}", short(&container.id), wanted.image));
+        (meanwhile.say)(&format!("Container {} of {}", short(&container.id), wanted.image));
         Ok(container)
     }
 
@@ -288,20 +295,25 @@ fn refuse_beyond(what: &str, wanted: &Wanted, spec: &JobSpec) -> Result<(), Setu
 }
 
 /// Has the image here.
-fn bring(engine: &Engine, wanted: &Wanted, say: &mut dyn FnMut(&str)) -> Result<(), SetupError> {
+fn bring(
+    engine: &Engine,
+    wanted: &Wanted,
+    meanwhile: &mut Meanwhile<'_, '_>,
+) -> Result<(), SetupError> {
     let failed =
         |source| SetupError::Container { action: format!("the image {}", wanted.image), source };
     if engine.has_image(&wanted.image).map_err(failed)? {
         return Ok(());
     }
-    say(&format!("Pulling {}", wanted.image));
+    (meanwhile.say)(&format!("Pulling {}", wanted.image));
     let mut tries = 0;
     loop {
         tries += 1;
-        match engine.pull_image(&wanted.image, wanted.login.as_ref(), &mut |_| {}) {
+        match engine.pull_image(&wanted.image, wanted.login.as_ref(), meanwhile.wait) {
             Ok(()) => return Ok(()),
+            Err(error @ EngineError::Stopped) => return Err(failed(error)),
             Err(error) if tries == PULLS_MAX || error.is_absent() => return Err(failed(error)),
-            Err(error) => say(&format!("{error}; once more")),
+            Err(error) => (meanwhile.say)(&format!("{error}; once more")),
         }
     }
 }

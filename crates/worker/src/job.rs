@@ -4,11 +4,13 @@
 //!   set_up.rs    before the first step: actions, services, notes
 //!   attend.rs    processes while they run
 //!   tell.rs      what was decided about steps, in their logs and reports
+//!   heed.rs      what is heard before the first step
 //!   ending.rs    cancelled, swept after, reported
 //! ```
 
 mod attend;
 mod ending;
+mod heed;
 mod set_up;
 mod tell;
 
@@ -174,6 +176,8 @@ impl Job<'_> {
     /// Does what the sequencer owes until it owes nothing; none where it was not let finish.
     fn steps(&mut self, plan: &Plan) -> Option<JobEnd> {
         if self.stop == Stop::Cancelled {
+            // It was heard before there was anything to cancel.
+            self.stop = Stop::No;
             self.cancel(plan);
         }
         loop {

@@ -43,13 +43,7 @@ pub(crate) fn wait<'p>(
         add(&mut fds, process.exit_signal());
         process.survivors().for_each(|fd| add(&mut fds, Some(fd)));
     }
-    let timeout = deadline.map(|deadline| {
-        let left = deadline.saturating_duration_since(Instant::now());
-        Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(left.subsec_nanos()),
-        }
-    });
+    let timeout = deadline.map(until);
     match rustix::event::poll(&mut fds, timeout.as_ref()) {
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(error) => return Err(error.into()),
@@ -66,6 +60,27 @@ pub(crate) fn wait<'p>(
         ProcessReady { stdout, stderr, exit }
     });
     Ok(Ready { control, processes: processes.collect() })
+}
+
+/// Waits for one thing alone, beside the driver: whether that can be read. One that fails can: it says how.
+pub(crate) fn is_readable(
+    control: &Control,
+    fd: BorrowedFd<'_>,
+    deadline: Option<Instant>,
+) -> bool {
+    let mut fds = vec![PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+    control.readable().for_each(|fd| add(&mut fds, Some(fd)));
+    let polled = rustix::event::poll(&mut fds, deadline.map(until).as_ref());
+    polled.is_err_and(|error| error != rustix::io::Errno::INTR) || !fds[0].revents().is_empty()
+}
+
+/// The time from now.
+fn until(deadline: Instant) -> Timespec {
+    let left = deadline.saturating_duration_since(Instant::now());
+    Timespec {
+        tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(left.subsec_nanos()),
+    }
 }
 
 /// Adds it where it is open.

@@ -3,6 +3,7 @@
 
 mod stubborn;
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::PoisonError;
 
@@ -22,6 +23,8 @@ const PROGRAMS: [&str; 11] =
 struct Story {
     place: Place,
     daemon: Daemon,
+    /// A registry that takes calls and never answers.
+    slow: TcpListener,
 }
 
 impl Story {
@@ -32,7 +35,8 @@ impl Story {
             Place::with(&[(".github/workflows/ci.yml", workflow), ("file", "of the repository\n")]);
         // What the tests before left that killed a job.
         daemon.docker(&["network", "prune", "--force"]);
-        let story = Story { place, daemon };
+        let slow = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let story = Story { place, daemon, slow };
         story.build();
         story
     }
@@ -61,6 +65,13 @@ impl Story {
         built.expect("it builds");
     }
 
+    /// The words that run a job.
+    fn words(&self, job: &str) -> Vec<String> {
+        let slow = format!("SLOW={}/a:1", self.slow.local_addr().expect("it has one"));
+        let words = ["run", "push", "--var", "NOTHING=", "--var", &slow, "--job", job];
+        words.map(str::to_owned).to_vec()
+    }
+
     fn run(&self, args: &[&str]) -> Said {
         self.run_by(&self.daemon.socket, args)
     }
@@ -77,7 +88,10 @@ impl Story {
     }
 
     fn check_with(&self, job: &str, flags: &[&str], expected: &Expect) {
-        let said = self.run(&[&["run", "push", "--var", "NOTHING=", "--job", job], flags].concat());
+        let words = self.words(job);
+        let words: Vec<&str> =
+            words.iter().map(String::as_str).chain(flags.iter().copied()).collect();
+        let said = self.run(&words);
         let begin = format!("{job} | = ");
         let log = said.stdout.lines().filter_map(|line| line.strip_prefix(&begin));
         let notes = said
@@ -115,10 +129,42 @@ impl Story {
         self.nothing_is_left();
     }
 
+    /// While images are pulled and services begin, too, Ctrl-C and time limits are heard.
+    fn heard_early(&self) {
+        self.check(
+            "slow",
+            &expect![[r#"
+                  error slow: The job running on runner launchway has exceeded the maximum execution time of 0.05 minutes.
+                  error slow: The operation was canceled.
+                exit 1
+            "#]],
+        );
+        self.nothing_is_left();
+        for (job, sign) in [("pulls", "Pulling "), ("unready", "service web")] {
+            let said = self.place.path(job);
+            let file = || std::fs::File::options().append(true).create(true).open(&said);
+            let words = self.words(job);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let mut command = self.place.launchway(&words);
+            command.env("DOCKER_HOST", format!("unix://{}", self.daemon.socket.display()));
+            command.stdout(file().expect("a file")).stderr(file().expect("a file"));
+            let mut child = command.spawn().expect("the binary starts");
+            let text = || std::fs::read_to_string(&said).unwrap_or_default();
+            until(&format!("{job} says {sign:?}"), || text().contains(sign));
+            crate::daemon::run("kill", &["-INT", &child.id().to_string()]);
+            until(&format!("{job} ends"), || child.try_wait().expect("ours").is_some());
+            assert!(text().contains("The operation was canceled."), "{}", text());
+            assert!(!text().contains("exit 0"), "no step begins: {}", text());
+            self.nothing_is_left();
+        }
+    }
+
     /// The worker ended well, and the engine did not let go when it asked.
     fn refused_once(&self) {
         let engine = stubborn::before(&self.daemon.socket, &self.place.path(""));
-        let said = self.run_by(&engine, &["run", "push", "--var", "NOTHING=", "--job", "served"]);
+        let words = self.words("served");
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let said = self.run_by(&engine, &words);
         assert_eq!(said.exit, 0, "{}{}", said.stdout, said.stderr);
         self.nothing_is_left();
     }
@@ -203,6 +249,20 @@ jobs:
     runs-on: ubuntu-latest
     container: box:1
     services: { web: { image: 'box:1', command: 'sh -c "echo = cannot go on; exit 4"', options: --health-cmd true } }
+    steps: [{ run: exit 0 }]
+  slow:
+    runs-on: ubuntu-latest
+    timeout-minutes: 0.05
+    container: "${{ vars.SLOW }}"
+    steps: [{ run: exit 0 }]
+  pulls:
+    runs-on: ubuntu-latest
+    container: "${{ vars.SLOW }}"
+    steps: [{ run: exit 0, if: always() }]
+  unready:
+    runs-on: ubuntu-latest
+    container: box:1
+    services: { web: { image: 'box:1', command: sleep 600, options: --health-cmd 'sleep 600' } }
     steps: [{ run: exit 0 }]
   plain:
     runs-on: [self-hosted, linux]
@@ -306,6 +366,7 @@ fn steps_run_in_the_container_of_their_job() {
     "#]]);
     story.nothing_is_left();
     story.refused_once();
+    story.heard_early();
     story.cancelled();
     story.killed();
 }

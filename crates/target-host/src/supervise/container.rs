@@ -339,7 +339,9 @@ pub(super) fn find(engine: Engine, folder: PathBuf, ears: Ears) {
                     return ears.tell(Heard::Found(keys));
                 }
                 // There is none, or it is not for us: nor is what it runs.
-                Err(EngineError::Closed(_) | EngineError::Said { .. }) => return,
+                Err(EngineError::Closed(_) | EngineError::Said { .. } | EngineError::Stopped) => {
+                    return;
+                }
                 Err(EngineError::Unanswered { .. }) if !engine.socket().exists() => return,
                 Err(EngineError::Unanswered { .. }) => std::thread::sleep(AGAIN),
             }

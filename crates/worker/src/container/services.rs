@@ -1,12 +1,12 @@
 //! The services of a job in a container: containers beside it, on its network, found by their ids
 //! (conformance 159, 160, 163).
 
-use docker::{Health, Wanted};
+use docker::{Health, Wait, Wanted};
 use expr::{Object, Value};
 use protocol::JobSpec;
 use serde_json::{Value as Json, json};
 
-use super::{Container, bring, keep_in, refuse_beyond, short};
+use super::{Container, Meanwhile, bring, keep_in, refuse_beyond, short};
 use crate::gather::with_sources;
 use crate::setup::SetupError;
 
@@ -16,7 +16,7 @@ impl Container {
         &self,
         entries: &[(String, Json)],
         spec: &JobSpec,
-        say: &mut dyn FnMut(&str),
+        meanwhile: &mut Meanwhile<'_, '_>,
     ) -> Result<Value, SetupError> {
         let mut started = Vec::new();
         for (id, entry) in entries {
@@ -25,14 +25,18 @@ impl Container {
             };
             let Some(wanted) = docker::wanted(entry).map_err(refused)? else { continue };
             refuse_beyond(&format!("service {id}"), &wanted, spec)?;
-            bring(&self.engine, &wanted, say)?;
+            bring(&self.engine, &wanted, meanwhile)?;
             let container = self.start_service(id, &wanted, spec)?;
-            say(&format!("Container {} of {}, service {id}", short(&container), wanted.image));
+            (meanwhile.say)(&format!(
+                "Container {} of {}, service {id}",
+                short(&container),
+                wanted.image
+            ));
             started.push((id, container));
         }
         let mut context = Object::new();
         for (id, container) in started {
-            self.await_service(id, &container)?;
+            self.await_service(id, &container, meanwhile.wait)?;
             context.insert(id.as_str(), self.service_context(id, &container)?);
         }
         Ok(Value::from(context))
@@ -57,8 +61,13 @@ impl Container {
         Ok(container)
     }
 
-    fn await_service(&self, id: &str, container: &str) -> Result<(), SetupError> {
-        match self.engine.await_health(container).map_err(|error| failed(id, error))? {
+    fn await_service(
+        &self,
+        id: &str,
+        container: &str,
+        wait: &mut Wait<'_>,
+    ) -> Result<(), SetupError> {
+        match self.engine.await_health(container, wait).map_err(|error| failed(id, error))? {
             Health::Ready => Ok(()),
             Health::Wrong { why, said } => {
                 let said = said.trim_end();

@@ -276,14 +276,8 @@ impl Job<'_> {
         }
         let now = Instant::now();
         if self.job_deadline.take_if(|at| *at <= now).is_some() && self.stop == Stop::No {
-            self.has_timed_out = true;
-            let minutes = self.bench.spec.timeout_minutes;
             self.output.turn_to(None);
-            let text = format!(
-                "The job running on runner launchway has exceeded the maximum execution time of \
-                 {minutes} minutes."
-            );
-            self.output.note(AnnotationLevel::Error, &text);
+            self.time_out();
             self.cancel(plan);
         }
         if self.cancel_deadline.is_some_and(|at| at <= now) {

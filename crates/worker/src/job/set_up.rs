@@ -1,17 +1,17 @@
 //! What is done before the first step: the actions found, the services started, the notes said.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use docker::Wanted;
 use event::{AnnotationLevel, Conclusion, StepKey};
 use expr::Value;
-use protocol::{Report, ToWorker};
+use protocol::Report;
 use sequencer::{Ended, Plan};
 
+use super::heed::Heed;
 use super::{Job, SET_UP, Stop};
-use crate::container::{Container, Setting};
-use crate::control::Order;
+use crate::container::{Container, Meanwhile, Setting};
 use crate::diagnosis;
 use crate::files::Files;
 use crate::gather::{Gathering, with_sources};
@@ -51,6 +51,10 @@ impl Job<'_> {
         let plan = plan.and_then(|plan| self.start_services(plan));
         let conclusion = match &plan {
             Ok(_) => Conclusion::Success,
+            Err(_) if self.stop > Stop::No => {
+                self.output.note(AnnotationLevel::Error, "The operation was canceled.");
+                Conclusion::Cancelled
+            }
             Err(error) => {
                 self.output.note(AnnotationLevel::Error, &with_sources(error));
                 Conclusion::Failure
@@ -98,9 +102,12 @@ impl Job<'_> {
             nodes: &bench.nodes,
             borrowed: borrowed.chain(Some(repository)).filter(|it| it.is_dir()).collect(),
         };
-        let output = &mut self.output;
-        let mut say = |line: &str| output.show(line.as_bytes());
-        let container = Container::start(wanted, &setting, &mut say)?;
+        let heed = Heed::new(&mut self.control, self.job_deadline);
+        let start =
+            |meanwhile: &mut Meanwhile<'_, '_>| Container::start(wanted, &setting, meanwhile);
+        let (container, heard) = heed.during(&mut self.output, start);
+        self.take(heard);
+        let (container, bench) = (container?, &self.bench);
         let folders = container.mounts.folders(&bench.folders);
         plan.contexts = setup::contexts(bench.spec, &folders);
         plan.file_commands = setup::text(&folders.file_commands);
@@ -116,9 +123,13 @@ impl Job<'_> {
     pub(super) fn start_services(&mut self, mut plan: Plan) -> Result<Plan, SetupError> {
         let entries = setup::services(&plan, &self.bench.workspace)?;
         if let Some(container) = &self.bench.container {
-            let output = &mut self.output;
-            let mut say = |line: &str| output.show(line.as_bytes());
-            plan.services = container.start_services(&entries, self.bench.spec, &mut say)?;
+            let heed = Heed::new(&mut self.control, self.job_deadline);
+            let start = |meanwhile: &mut Meanwhile<'_, '_>| {
+                container.start_services(&entries, self.bench.spec, meanwhile)
+            };
+            let (services, heard) = heed.during(&mut self.output, start);
+            self.take(heard);
+            plan.services = services?;
             return Ok(plan);
         }
         let plans = setup::local_services(&entries)?;
@@ -130,16 +141,8 @@ impl Job<'_> {
         }
         let tracking =
             [(orphans::TRACKING_VARIABLE.to_owned(), self.bench.spec.tracking_id.to_string())];
-        let control = RefCell::new(&mut self.control);
-        let heard = Cell::new(Stop::No);
-        let is_cancelled = || {
-            match control.borrow_mut().next() {
-                Order::Message(ToWorker::Cancel) => heard.set(heard.get().max(Stop::Cancelled)),
-                Order::Closed => heard.set(Stop::Abandoned),
-                Order::Nothing | Order::Attached | Order::Message(_) => {}
-            }
-            heard.get() > Stop::No
-        };
+        let heed = RefCell::new(Heed::new(&mut self.control, self.job_deadline));
+        let is_cancelled = || heed.borrow_mut().must_stop();
         let output = &mut self.output;
         let mut say = |line: &str| output.show(line.as_bytes());
         let mut environment = services::Environment {
@@ -148,7 +151,8 @@ impl Job<'_> {
             say: &mut say,
         };
         let running = services::start(plans, &mut environment);
-        self.stop = self.stop.max(heard.get());
+        let heard = heed.borrow().heard;
+        self.take(heard);
         let running = running.map_err(|error| SetupError::Refused(with_sources(&error)))?;
         plan.services = Value::from_json(&running.context());
         self.services = Some(running);
