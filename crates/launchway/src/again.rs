@@ -7,7 +7,7 @@ use std::sync::Arc;
 use event::{RunRequest, StreamId, Terms};
 use mask::Secret;
 use protocol::JobOptions;
-use repository::{HeldStore, PrivateStore, Repository, RepositoryError};
+use repository::{Bounds, HeldStore, PrivateStore, Repository, RepositoryError};
 use store::Store;
 
 use crate::cli::AgainArgs;
@@ -73,30 +73,25 @@ impl Known {
     /// Of a work tree what stands in it; of a bare repository what is committed: levels at the tip of
     /// the default branch, so that no branch raises its own, the lock file at the run's commit.
     pub(crate) fn of(state: &StateFolder, path: &Path, commit: &str) -> Result<Known, Failure> {
-        let nobody = || (String::new(), String::new());
-        let repository = match Repository::discover(path) {
-            Err(RepositoryError::NoWorkTree { .. }) => Repository::bare(path, commit, nobody())?,
-            found => {
-                // Of a repository that is gone nothing is kept.
-                let identity = found.map(|it| it.identity).unwrap_or_default();
-                let lock_file = path.join(LOCK_FILE);
-                return Ok(Known { identity, levels: Levels::of(path), lock_file });
-            }
+        let bounds = match Bounds::of(path, (commit, LOCK_FILE), settings::FILE) {
+            // Of a repository that is gone nothing is kept.
+            Err(RepositoryError::NoFolder { .. }) => None,
+            bounds => bounds?,
         };
-        let root = state.root().join("locks").join(commit);
-        let lock_file = root.join(LOCK_FILE);
-        if let Some(text) = repository.committed_file(LOCK_FILE)?
+        let Some(bounds) = bounds else {
+            let identity = Repository::discover(path).map(|it| it.identity).unwrap_or_default();
+            let lock_file = path.join(LOCK_FILE);
+            return Ok(Known { identity, levels: Levels::of(path), lock_file });
+        };
+        let lock_file = state.root().join("locks").join(commit).join(LOCK_FILE);
+        if let Some(text) = bounds.of_commit
             && !lock_file.exists()
         {
             write_beside(&lock_file, text.as_bytes())
                 .map_err(|error| Failure::caused(Exit::Missing, error))?;
         }
-        let settings = match Repository::default_commit(path)? {
-            Some(tip) => Repository::bare(path, &tip, nobody())?.committed_file(settings::FILE)?,
-            None => None,
-        };
-        let levels = Levels::of_text(settings.as_deref());
-        Ok(Known { identity: repository.identity, levels, lock_file })
+        let levels = Levels::of_text(bounds.of_tip.as_deref());
+        Ok(Known { identity: bounds.identity, levels, lock_file })
     }
 }
 

@@ -3,11 +3,11 @@
 //! There is no work tree, so nothing stands for what is not committed, and nothing is guessed: a push
 //! is an old commit, a new one, and a ref.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::RepositoryError;
 use crate::changes::ChangedFiles;
-use crate::discover::{CommittedFile, Config, Repository, commit};
+use crate::discover::{CommittedFile, Config, Repository, commit, joined};
 use crate::event::TriggeringEvent;
 use crate::git::{ask, git};
 use crate::payload::NO_COMMIT;
@@ -57,21 +57,21 @@ impl Repository {
         pusher: (String, String),
     ) -> Result<Repository, RepositoryError> {
         let shown = path.display().to_string();
-        if !path.is_dir() {
-            return Err(RepositoryError::NoFolder { path: shown });
-        }
-        if ask(path, &["rev-parse", "--is-bare-repository"])?.as_deref() != Some("true") {
+        let Some(root) = bare_root(path)? else {
             return Err(RepositoryError::NotARepository { path: shown });
-        }
-        let Some(head) = commit(path, at)? else {
+        };
+        let (head, config, branch) = std::thread::scope(|scope| {
+            let head = scope.spawn(|| commit(&root, at));
+            let config = scope.spawn(|| Config::read(&root));
+            // Where `HEAD` points is what a clone checks out, whether or not the branch is there yet.
+            let branch = ask(&root, &["symbolic-ref", "--short", "HEAD"]);
+            (joined(head), joined(config), branch)
+        });
+        let Some(head) = head? else {
             return Err(RepositoryError::NoCommit { path: shown });
         };
-        let root = git(path, &["rev-parse", "--path-format=absolute", "--absolute-git-dir"])?;
-        let root = std::path::PathBuf::from(root.trim_end_matches('\n'));
-        let config = Config::read(&root)?;
+        let (config, branch) = (config?, branch?);
         let (owner, name) = config.full_name(&root);
-        // Where `HEAD` points is what a clone checks out, whether or not the branch is there yet.
-        let branch = ask(&root, &["symbolic-ref", "--short", "HEAD"])?;
         Ok(Repository {
             owner,
             name: name.strip_suffix(".git").unwrap_or(&name).to_owned(),
@@ -202,17 +202,77 @@ impl Repository {
     }
 }
 
+/// Where a bare repository lies; none where `path` is something else.
+///
+/// # Errors
+/// When there is no such folder, or git cannot be asked.
+fn bare_root(path: &Path) -> Result<Option<PathBuf>, RepositoryError> {
+    if !path.is_dir() {
+        return Err(RepositoryError::NoFolder { path: path.display().to_string() });
+    }
+    let asked =
+        ["rev-parse", "--is-bare-repository", "--path-format=absolute", "--absolute-git-dir"];
+    let said = ask(path, &asked)?;
+    Ok(said.and_then(|said| said.strip_prefix("true\n").map(PathBuf::from)))
+}
+
 /// What a bare repository is known by among all others; none where there is none.
 ///
 /// # Errors
 /// When git cannot be asked.
 pub fn bare_identity(path: &Path) -> Result<Option<String>, RepositoryError> {
-    if ask(path, &["rev-parse", "--is-bare-repository"])?.as_deref() != Some("true") {
-        return Ok(None);
+    let root = bare_root(path)?;
+    root.map(|root| Ok(Config::read(&root)?.identity(&root))).transpose()
+}
+
+/// What a run of a bare repository is bound by, besides what it was made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// What the repository is known by among all others.
+    pub identity: String,
+    /// A file of the run's own commit.
+    pub of_commit: Option<String>,
+    /// A file at the tip of the default branch; none, too, where that is not there yet.
+    pub of_tip: Option<String>,
+}
+
+impl Bounds {
+    /// Reads both files, each by its path from the root, at once: a job that is ready waits for it. None
+    /// where `path` is no bare repository.
+    ///
+    /// # Errors
+    /// When there is no such folder or commit, or git cannot be asked.
+    pub fn of(
+        path: &Path,
+        (commit, of_commit): (&str, &str),
+        of_tip: &str,
+    ) -> Result<Option<Bounds>, RepositoryError> {
+        let Some(root) = bare_root(path)? else { return Ok(None) };
+        let (config, of_commit, of_tip) = std::thread::scope(|scope| {
+            let config = scope.spawn(|| Config::read(&root));
+            let of_commit = scope.spawn(|| file_at(&root, commit, of_commit));
+            let of_tip = file_at(&root, "HEAD", of_tip);
+            (joined(config), joined(of_commit), of_tip)
+        });
+        let identity = config?.identity(&root);
+        let no_commit = || RepositoryError::NoCommit { path: path.display().to_string() };
+        let of_commit = of_commit?.ok_or_else(no_commit)?;
+        Ok(Some(Bounds { identity, of_commit, of_tip: of_tip?.flatten() }))
     }
-    let root = git(path, &["rev-parse", "--path-format=absolute", "--absolute-git-dir"])?;
-    let root = Path::new(root.trim_end_matches('\n'));
-    Ok(Some(Config::read(root)?.identity(root)))
+}
+
+/// A file of a commit, if it has one; none where there is no such commit.
+fn file_at(
+    root: &Path,
+    commit: &str,
+    path: &str,
+) -> Result<Option<Option<String>>, RepositoryError> {
+    // Unlike `cat-file`, it tells a commit that is not there from a file that is not.
+    let args = ["ls-tree", "-z", "--full-tree", commit, "--", path];
+    let Some(listed) = ask(root, &args)? else { return Ok(None) };
+    let object = listed.split_once('\t').and_then(|(entry, _)| entry.split_once(" blob "));
+    let Some((_, object)) = object else { return Ok(Some(None)) };
+    Ok(Some(Some(git(root, &["cat-file", "blob", object])?)))
 }
 
 /// What a bare repository is called: by its remote, else by its folder.

@@ -25,7 +25,7 @@ mod private;
 mod standing;
 mod tip;
 
-pub use bare::{RefUpdate, bare_identity, bare_name};
+pub use bare::{Bounds, RefUpdate, bare_identity, bare_name};
 pub use changes::{ChangedFiles, CommitTime};
 pub use delivered::About;
 pub use discover::{Commit, CommittedFile, Repository};

@@ -155,6 +155,10 @@ fn said(reach: &Reach) -> serde_json::Value {
 
 /// What git keeps of a repository, without its work tree, where files lie that were never committed.
 pub(crate) fn git_folder(repository: &Path) -> PathBuf {
+    // A bare one, as on a server, is what git keeps: it need not be asked.
+    if repository.join("HEAD").is_file() && repository.join("objects").is_dir() {
+        return repository.to_owned();
+    }
     let mut git = Command::new("git");
     git.args(["rev-parse", "--path-format=absolute", "--git-common-dir"]).current_dir(repository);
     let said = git.stdin(Stdio::null()).output().ok().filter(|it| it.status.success());
