@@ -210,7 +210,15 @@ impl Engine {
     /// # Errors
     /// Why it does not.
     pub fn look(&self) -> Result<(), EngineError> {
-        self.json("GET", "/version", None).map(drop)
+        let call = Call {
+            method: "GET",
+            path: "/_ping",
+            headers: &[],
+            body: None,
+            silence: Some(SILENCE_MAX),
+        };
+        let answer = self.ask(&call)?;
+        answer.text().map(drop).map_err(|error| self.unanswered(&error))
     }
 
     /// Whether an image is here.

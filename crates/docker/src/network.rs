@@ -16,6 +16,17 @@ impl Engine {
         Ok(made["Id"].as_str().unwrap_or_default().to_owned())
     }
 
+    /// Whether there is a network of this name.
+    ///
+    /// # Errors
+    /// When the engine is away, or refuses it.
+    pub fn has_network(&self, name: &str) -> Result<bool, EngineError> {
+        match self.json("GET", &format!("/networks/{name}"), None) {
+            Err(error) if error.is_absent() => Ok(false),
+            other => other.map(|_| true),
+        }
+    }
+
     /// Takes a network away; one that is gone is.
     ///
     /// # Errors

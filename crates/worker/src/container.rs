@@ -29,6 +29,11 @@ use crate::setup::{Actions, Folders, SetupError};
 /// The first process: it ends with its input, and needs nothing of an image but a shell.
 const WAIT: [&str; 3] = ["/bin/sh", "-c", "while read -r _; do :; done"];
 
+/// Docker's own network, which is there: making one, and putting a container on it, takes as long as half of
+/// all else of a start. Who is on it can be reached from other containers, as a job without a container can from
+/// the whole machine.
+const SHARED_NETWORK: &str = "bridge";
+
 /// A network that nobody was on for so long is nobody's: its job was killed.
 const STALE: &str = "10m";
 
@@ -74,6 +79,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) nodes: &'a Nodes,
     /// Where git keeps what checkout borrows.
     pub(crate) borrowed: Vec<PathBuf>,
+    /// Whether containers come beside it.
+    pub(crate) has_services: bool,
 }
 
 /// Who is told what takes time, and waits meanwhile.
@@ -111,9 +118,12 @@ impl Container {
         })?;
         let name = format!("launchway-{}", spec.tracking_id);
         let labels = json!({ LABEL: &*spec.tracking_id });
-        // Those of jobs that were killed; one that is in use is left alone.
-        let _ = engine.prune_networks(LABEL, STALE);
-        let network = engine.make_network(&name, &labels).map_err(failed("the job's network"))?;
+        let network =
+            if needs_network(setting) || !engine.has_network(SHARED_NETWORK).unwrap_or(false) {
+                engine.make_network(&name, &labels).map_err(failed("the job's network"))?
+            } else {
+                SHARED_NETWORK.to_owned()
+            };
         let body = body(&wanted, setting, &mounts, &network);
         let mut container = Container {
             id: String::new(),
@@ -214,6 +224,8 @@ impl Container {
         // By its label: what the engine made without saying so is found, too. Where the engine does not let go
         // of something, that stays, and bears the label.
         let _ = self.engine.remove_labelled(LABEL, &self.job);
+        // Those of jobs that were killed; one that is in use is left alone.
+        let _ = self.engine.prune_networks(LABEL, STALE);
     }
 
     /// Files that the container's root made in folders of ours become ours: whoever is not root could not
@@ -238,6 +250,20 @@ pub(crate) struct ContainerLine {
     pub(crate) command: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) directory: String,
+}
+
+/// Whether the job has a network of its own (conformance 156): where nobody else may reach it, where somebody
+/// else is on it, and where its steps may bring somebody there.
+fn needs_network(setting: &Setting<'_>) -> bool {
+    let Setting { spec, has_services, .. } = setting;
+    spec.options.walls.is_some() || *has_services || names_network(&spec.definition)
+}
+
+/// Whether a job speaks of `job.container`, or of all of `job`.
+fn names_network(definition: &Json) -> bool {
+    const NAMES: [&str; 4] = ["job.container", "job[", "job.*", "tojson(job)"];
+    let text = definition.to_string().to_ascii_lowercase().replace(' ', "");
+    NAMES.iter().any(|it| text.contains(it))
 }
 
 fn mounts(setting: &Setting<'_>) -> (Mounts, BTreeMap<PathBuf, String>) {
@@ -321,4 +347,21 @@ fn bring(
 /// What people read of an id.
 fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_may_bring_others_to_its_network_has_one() {
+        let check = |script: &str, expected: bool| {
+            let job = json!({ "steps": [{ "run": script }] });
+            assert_eq!(names_network(&job), expected, "{script}");
+        };
+        check("docker run --network ${{ job.container.network }} redis", true);
+        check("docker run --network ${{ JOB['container'].network }} redis", true);
+        check("echo '${{ toJSON( job ) }}'", true);
+        check("echo ${{ job.status }} of the container", false);
+    }
 }

@@ -101,6 +101,7 @@ impl Job<'_> {
             host: &bench.host,
             nodes: &bench.nodes,
             borrowed: borrowed.chain(Some(repository)).filter(|it| it.is_dir()).collect(),
+            has_services: plan.job.services.is_some(),
         };
         let heed = Heed::new(&mut self.control, self.job_deadline);
         let start =
