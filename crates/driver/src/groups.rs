@@ -20,6 +20,48 @@ use crate::owner::is_still_there;
 use crate::round::{DriverError, Loop, Observer};
 use crate::surroundings::Home;
 
+/// What the loop knows of the groups of other processes.
+#[derive(Debug)]
+pub enum Groups<'a> {
+    /// There are no other processes.
+    Free,
+    /// Nothing is to go ahead, whoever has them.
+    Taken,
+    /// They lock files.
+    Locked(&'a mut GroupLocks),
+}
+
+impl Groups<'_> {
+    /// Takes a group, or says which run of another process has it. One that this process has is taken
+    /// again; one that cannot be locked is nobody's to go ahead in, and who waits is told why.
+    fn take(self, group: &str, who: StreamId) -> Option<Arc<str>> {
+        match self {
+            Groups::Free => None,
+            Groups::Taken => Some("".into()),
+            Groups::Locked(locks) => locks
+                .take(group, who)
+                .unwrap_or_else(|error| Some(format!("nobody knows who ({error})").into())),
+        }
+    }
+
+    fn leave(self, group: &str) {
+        if let Groups::Locked(locks) = self {
+            locks.leave(group);
+        }
+    }
+
+    fn want(self, group: &str) {
+        if let Groups::Locked(locks) = self {
+            // It is asked for again and again; the holder ends by itself at last.
+            let _ = locks.want(group);
+        }
+    }
+
+    fn is_wanted(self, group: &str) -> bool {
+        matches!(self, Groups::Locked(locks) if locks.is_wanted(group))
+    }
+}
+
 /// The groups that this process has. Their names say of which repository they are.
 #[derive(Debug)]
 pub struct GroupLocks {
@@ -127,7 +169,7 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
     /// When another process has one by now.
     pub fn hold_groups(&mut self) -> Result<(), DriverError> {
         for held in self.state.groups_held() {
-            if let Some(holder) = self.home.take_group(&held.group, held.stream) {
+            if let Some(holder) = self.home.groups().take(&held.group, held.stream) {
                 return Err(DriverError::GroupHeld { group: held.written, holder });
             }
             self.groups.insert(held.group);
@@ -142,13 +184,13 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
             if self.groups.contains(&turn.group) {
                 continue;
             }
-            match self.home.take_group(&turn.group, turn.stream) {
+            match self.home.groups().take(&turn.group, turn.stream) {
                 None => {
                     self.groups.insert(turn.group);
                 }
                 Some(holder) => {
                     if turn.ends_holder {
-                        self.home.want_group(&turn.group);
+                        self.home.groups().want(&turn.group);
                     }
                     elsewhere.insert(turn.group, holder);
                 }
@@ -168,7 +210,7 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         self.groups.retain(|group| {
             let stays = held.contains(group);
             if !stays {
-                home.leave_group(group);
+                home.groups().leave(group);
             }
             stays
         });
@@ -179,10 +221,9 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         if self.groups.is_empty() {
             return Vec::new();
         }
-        let wanted =
-            self.state.groups_held().into_iter().filter(|it| {
-                self.groups.contains(&it.group) && self.home.is_group_wanted(&it.group)
-            });
+        let wanted = self.state.groups_held().into_iter().filter(|it| {
+            self.groups.contains(&it.group) && self.home.groups().is_wanted(&it.group)
+        });
         let cancel = |held: scheduler::HeldGroup| Input::Cancel {
             stream: Some(held.stream),
             job: held.job,

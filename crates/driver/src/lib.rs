@@ -36,7 +36,7 @@ pub use deployment::{
     Deployment, DeploymentEnded, DeploymentError, DeploymentInput, DeploymentObserver,
     DeploymentShell, Doors, Place, PlaceError, Standing, Taken,
 };
-pub use groups::GroupLocks;
+pub use groups::{GroupLocks, Groups};
 pub use inputs::Input;
 pub use owner::{Owner, OwnerError};
 pub use round::{DriverError, Grown, Loop, Observer, Quiet, Settings};

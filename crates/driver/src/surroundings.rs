@@ -6,6 +6,8 @@ use event::{BlobId, JobDefinition, JobKey, RunRequest, StreamId, Timestamp};
 use ports::Lease;
 use scheduler::{GateRead, Surroundings};
 
+use crate::groups::Groups;
+
 /// Why a job cannot be given what it needs. The job fails with this message.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -43,27 +45,9 @@ pub trait Home {
         Err(HomeError { message: "nobody knows the rules of environments here".to_owned() })
     }
 
-    /// Takes a concurrency group of this machine, or says which run of another process has it. A
-    /// group that this process has is taken again. Where nobody else can be there, all are free.
-    fn take_group(&mut self, group: &str, who: StreamId) -> Option<Arc<str>> {
-        let _ = (group, who);
-        None
-    }
-
-    /// Leaves a group that was taken.
-    fn leave_group(&mut self, group: &str) {
-        let _ = group;
-    }
-
-    /// Leaves word for the process that has a group: its holder is to end.
-    fn want_group(&mut self, group: &str) {
-        let _ = group;
-    }
-
-    /// Whether such word was left for a group that was taken.
-    fn is_group_wanted(&mut self, group: &str) -> bool {
-        let _ = group;
-        false
+    /// The concurrency groups of this machine. Where nobody else can be there, all are free.
+    fn groups(&mut self) -> Groups<'_> {
+        Groups::Free
     }
 
     /// The job wrote its last line: keeps the log as a blob before the event that names it.

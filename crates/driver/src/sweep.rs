@@ -13,6 +13,7 @@ use ports::{Jobs, Journal, Lease};
 use protocol::JobSpec;
 use scheduler::Surroundings;
 
+use crate::groups::Groups;
 use crate::inputs::Input;
 use crate::owner::{Owner, OwnerError};
 use crate::processes::end_tree;
@@ -131,9 +132,9 @@ impl Home for Nobody {
         Err(HomeError { message: "a sweep starts nothing".to_owned() })
     }
 
-    /// Nothing goes ahead here; who has a group does not matter.
-    fn take_group(&mut self, _: &str, _: StreamId) -> Option<Arc<str>> {
-        Some(Arc::from(""))
+    /// Nothing goes ahead here.
+    fn groups(&mut self) -> Groups<'_> {
+        Groups::Taken
     }
 
     fn keep_log(&mut self, _: &Lease) -> Option<BlobId> {

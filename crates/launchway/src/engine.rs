@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use driver::{
-    Ended, GroupLocks, Grown, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell,
-    Workers,
+    Ended, GroupLocks, Groups, Grown, Home, HomeError, Input, Loop, Observer, Owner, Settings,
+    Shell, Workers,
 };
 use event::{
     BlobId, CancelReason, JobDefinition, JobKey, RunEvent, RunId, RunRequest, StreamId, Terms,
@@ -176,6 +176,13 @@ pub(crate) fn log_of(logs: &Logs, lease: &Lease) -> PathBuf {
     logs.path(run, attempt, &lease.job, lease.fence)
 }
 
+/// The log that a job wrote, as a blob.
+pub(crate) fn keep_log(store: &Store, sums: &Sums, lease: &Lease) -> Option<BlobId> {
+    let log = log_of(store.logs(), lease);
+    let (blob, _) = store.blobs().adopt_summed(&log, sums.finish(&log)).ok()?;
+    Some(blob)
+}
+
 impl Engine {
     /// Secrets, folders and options for a lease.
     pub(crate) fn surroundings(
@@ -261,29 +268,11 @@ impl Home for HomeFolders<'_> {
     }
 
     fn keep_log(&mut self, lease: &Lease) -> Option<BlobId> {
-        let log = log_of(self.engine.store.logs(), lease);
-        let sum = self.sums.finish(&log);
-        let (blob, _) = self.engine.store.blobs().adopt_summed(&log, sum).ok()?;
-        Some(blob)
+        keep_log(&self.engine.store, self.sums, lease)
     }
 
-    /// A group that cannot be locked is nobody's to go ahead in: who waits is told why.
-    fn take_group(&mut self, group: &str, who: StreamId) -> Option<Arc<str>> {
-        let taken = self.groups.take(group, who);
-        taken.unwrap_or_else(|error| Some(format!("nobody knows who ({error})").into()))
-    }
-
-    fn leave_group(&mut self, group: &str) {
-        self.groups.leave(group);
-    }
-
-    fn want_group(&mut self, group: &str) {
-        // It is asked for again and again; the holder ends by itself at last.
-        let _ = self.groups.want(group);
-    }
-
-    fn is_group_wanted(&mut self, group: &str) -> bool {
-        self.groups.is_wanted(group)
+    fn groups(&mut self) -> Groups<'_> {
+        Groups::Locked(&mut self.groups)
     }
 
     fn runner(&self, _stream: StreamId, _job: &JobKey) -> Arc<str> {

@@ -11,7 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use driver::{
-    GroupLocks, Grown, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell, Workers,
+    GroupLocks, Groups, Grown, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell,
+    Workers,
 };
 use event::{BlobId, Conclusion, JobDefinition, JobKey, RunEvent, RunRequest, StreamId, Timestamp};
 use mask::MaskedText;
@@ -30,7 +31,7 @@ use super::{gates, stood};
 use crate::again;
 use crate::artifacts::RunArtifacts;
 use crate::cli::{AgainArgs, Format};
-use crate::engine::{Engine, log_of, tracking};
+use crate::engine::{Engine, keep_log, log_of, tracking};
 use crate::exit::{Exit, Failure};
 use crate::terminal::style::talk;
 use crate::walls::KeptIn;
@@ -396,29 +397,11 @@ impl Home for ServerHome<'_> {
     }
 
     fn keep_log(&mut self, lease: &Lease) -> Option<BlobId> {
-        let log = log_of(self.store.logs(), lease);
-        let sum = self.sums.finish(&log);
-        let (blob, _) = self.store.blobs().adopt_summed(&log, sum).ok()?;
-        Some(blob)
+        keep_log(self.store, self.sums, lease)
     }
 
-    /// A group that cannot be locked is nobody's to go ahead in: who waits is told why.
-    fn take_group(&mut self, group: &str, who: StreamId) -> Option<Arc<str>> {
-        let taken = self.groups.take(group, who);
-        taken.unwrap_or_else(|error| Some(format!("nobody knows who ({error})").into()))
-    }
-
-    fn leave_group(&mut self, group: &str) {
-        self.groups.leave(group);
-    }
-
-    fn want_group(&mut self, group: &str) {
-        // It is asked for again and again; the holder ends by itself at last.
-        let _ = self.groups.want(group);
-    }
-
-    fn is_group_wanted(&mut self, group: &str) -> bool {
-        self.groups.is_wanted(group)
+    fn groups(&mut self) -> Groups<'_> {
+        Groups::Locked(&mut self.groups)
     }
 
     fn runner(&self, _stream: StreamId, _job: &JobKey) -> Arc<str> {
