@@ -83,6 +83,31 @@ pub struct Grant {
     /// Where it is good for deploying and agreeing; none: everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
+    /// `owner/name`, and nothing of any other; none: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+}
+
+impl Grant {
+    /// What it gives, for people.
+    pub fn words(&self) -> String {
+        let place = self.environment.iter().map(|it| format!(" in {it}"));
+        let of = self.repository.iter().map(|it| format!(" for {it}"));
+        std::iter::once(self.scope.as_str().to_owned()).chain(place).chain(of).collect()
+    }
+}
+
+/// Whose a token is to be, and what it is good for.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder<'h> {
+    /// What it may.
+    pub scope: Scope,
+    /// The login by which groups name its person; none: nobody's.
+    pub person: Option<&'h str>,
+    /// It is nobody's, and meant to be.
+    pub is_machine: bool,
+    /// What it sees, each as `owner/name`; none named: all.
+    pub repositories: &'h [String],
 }
 
 /// In which environments something may be done.
@@ -137,6 +162,12 @@ pub struct Token {
     /// Whose it is: the login by which groups name them. None: nobody's, a program's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
+    /// It is no person's, and somebody said so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_machine: bool,
+    /// The only repositories that it is good for, each as `owner/name`; none: all, and the server itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends.
@@ -178,12 +209,11 @@ impl Token {
 
     /// What it is good for, for people.
     pub fn may(&self) -> String {
-        let Some(proof) = &self.proof else { return self.scope.as_str().to_owned() };
-        let words = proof.grants.iter().map(|it| match &it.environment {
-            Some(environment) => format!("{} in {environment}", it.scope.as_str()),
-            None => it.scope.as_str().to_owned(),
-        });
-        words.collect::<Vec<_>>().join(", ")
+        match &self.proof {
+            Some(proof) => proof.grants.iter().map(Grant::words).collect::<Vec<_>>().join(", "),
+            None if self.repositories.is_empty() => self.scope.as_str().to_owned(),
+            None => format!("{} for {}", self.scope.as_str(), self.repositories.join(", ")),
+        }
     }
 }
 
@@ -253,25 +283,26 @@ impl Access {
         created_at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(Token, String), AccessError> {
-        self.create_for(name, scope, None, (created_at, expires_at))
+        let holder = Holder { scope, person: None, is_machine: false, repositories: &[] };
+        self.create_for(name, holder, (created_at, expires_at))
     }
 
-    /// Makes a token of a person, by the login that groups know them by.
+    /// Makes a token of a person, by the login that groups know them by, or of certain repositories.
     ///
     /// # Errors
     /// When it cannot be kept.
     pub fn create_for(
         &self,
         name: &str,
-        scope: Scope,
-        person: Option<&str>,
+        holder: Holder<'_>,
         times: (Timestamp, Timestamp),
     ) -> Result<(Token, String), AccessError> {
-        let (name, person) = (name.trim(), person.map(str::trim));
+        let (name, person) = (name.trim(), holder.person.map(str::trim));
         if !is_line(name) || person.is_some_and(|it| !is_line(it)) {
             return Err(AccessError::Name);
         }
-        self.make(&self.tokens, (name, scope, person), times, Origin::default())
+        let holder = Holder { person, ..holder };
+        self.make(&self.tokens, (name, holder), times, Origin::default())
     }
 
     /// The tokens, oldest first; those that have expired too, until somebody revokes them.
@@ -311,7 +342,13 @@ impl Access {
         self.forget_old(now)?;
         let until = token.expires_at.min(Timestamp(now.0.saturating_add(SESSION_MS)));
         let origin = Origin { parent: Some(token.id.clone()), proof: None };
-        let of = (&*token.name, token.scope, token.person.as_deref());
+        let holder = Holder {
+            scope: token.scope,
+            person: token.person.as_deref(),
+            is_machine: token.is_machine,
+            repositories: &token.repositories,
+        };
+        let of = (&*token.name, holder);
         self.make(&self.sessions, of, (now, until), origin).map(|(_, text)| text)
     }
 
@@ -325,7 +362,8 @@ impl Access {
         self.forget_old(now)?;
         let until = Timestamp(now.0.saturating_add(SESSION_MS));
         // Whoever reads this without knowing of proofs lets it look, and no more.
-        let of = (name, Scope::Read, person);
+        let holder = Holder { scope: Scope::Read, person, is_machine: false, repositories: &[] };
+        let of = (name, holder);
         self.make(&self.sessions, of, (now, until), Origin { parent: None, proof: Some(proof) })
     }
 
@@ -374,7 +412,9 @@ impl Access {
         let folder = if is_session { &self.sessions } else { &self.tokens };
         let Some(kept) = read::<Token>(&folder.join(&known.id))? else { return Ok(false) };
         // Whoever may less than before is let in anew, as that.
-        let is_same = kept == *known && kept.expires_at > now;
+        let plain = |it: &Token| Token { proof: None, ..it.clone() };
+        // What a proof gives may have been narrowed to what was asked for; its file never changes.
+        let is_same = plain(&kept) == plain(known) && kept.expires_at > now;
         Ok(is_same && (!is_session || self.is_begun_by_what_lasts(&kept, now)?))
     }
 
@@ -400,7 +440,7 @@ impl Access {
     fn make(
         &self,
         folder: &Path,
-        (name, scope, person): (&str, Scope, Option<&str>),
+        (name, holder): (&str, Holder<'_>),
         (created_at, expires_at): (Timestamp, Timestamp),
         Origin { parent, proof }: Origin,
     ) -> Result<(Token, String), AccessError> {
@@ -409,8 +449,10 @@ impl Access {
         let token = Token {
             id: id.clone(),
             name: name.to_owned(),
-            scope,
-            person: person.map(str::to_owned),
+            scope: holder.scope,
+            person: holder.person.map(str::to_owned),
+            is_machine: holder.is_machine,
+            repositories: holder.repositories.to_vec(),
             created_at,
             expires_at,
             parent,

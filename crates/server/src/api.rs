@@ -252,9 +252,11 @@ struct Part {
 
 async fn list_runs(
     State(app): State<Shared>,
+    Extension(who): Extension<Who>,
     Query(part): Query<Part>,
 ) -> Result<Json<RunList>, Problem> {
     let wanted = Wanted {
+        seen_by: who.token.is_bound().then_some(who.token),
         before: pages::before(part.before.as_deref())?,
         repository: part.repository,
         limit: part.limit.unwrap_or(RUNS).clamp(1, RUNS_MAX),
@@ -364,14 +366,24 @@ async fn follow(
     let (response, mut follower) = Follower::begin(&app, &who)?;
     tokio::spawn(async move {
         loop {
-            let app = follower.app();
-            let news = blocking(move || Ok(app.store.feed(seen, FEED_MAX)?));
-            let Ok(news) = news.await else { return };
-            let is_all = news.len() < FEED_MAX;
+            let (app, asker) = (follower.app(), who.clone());
+            let news = blocking(move || {
+                let mut news = app.store.feed(seen, FEED_MAX)?;
+                let last = news.last().map_or(seen, |it| it.position);
+                let is_all = news.len() < FEED_MAX;
+                if asker.token.is_bound() {
+                    let list = asker.seen(&app);
+                    let is_seen = |stream: &str| stream.parse().map(|it| list.stream(it));
+                    news.retain(|it| matches!(is_seen(&it.stream), Ok(Ok(true))));
+                }
+                Ok((news, last, is_all))
+            });
+            let Ok((news, last, is_all)) = news.await else { return };
+            seen = last;
             for fact in news {
-                seen = fact.position;
                 let data = json!({ "stream": fact.stream, "seq": fact.seq, "at_ms": fact.at, "type": fact.kind });
-                if follower.tell(&seen.to_string(), "event", &data.to_string()).await.is_err() {
+                let position = fact.position.to_string();
+                if follower.tell(&position, "event", &data.to_string()).await.is_err() {
                     return;
                 }
             }
@@ -482,9 +494,12 @@ fn which(body: &[u8]) -> Result<Again, Problem> {
     }
 }
 
-async fn list_repositories(State(app): State<Shared>) -> Result<Json<JsonValue>, Problem> {
+async fn list_repositories(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+) -> Result<Json<JsonValue>, Problem> {
     blocking(move || {
-        let all = app.engine.repositories()?;
+        let all = who.seen(&app).repositories()?;
         let line = |it: &crate::engine::ConnectedRepository| {
             json!({ "name": it.name, "path": it.path, "environments": it.environments })
         };
@@ -493,9 +508,12 @@ async fn list_repositories(State(app): State<Shared>) -> Result<Json<JsonValue>,
     .await
 }
 
-async fn list_pushes(State(app): State<Shared>) -> Result<Json<JsonValue>, Problem> {
+async fn list_pushes(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+) -> Result<Json<JsonValue>, Problem> {
     blocking(move || {
-        let all = app.engine.pushes(PUSHES)?;
+        let all = who.seen(&app).pushes(PUSHES)?;
         let line = |it: &crate::engine::Push| {
             let runs = it.runs.iter().filter_map(|(stream, _)| stream.as_run());
             json!({

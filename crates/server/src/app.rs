@@ -15,7 +15,7 @@ use store::Store;
 use tokio::sync::{Semaphore, watch};
 use views::{RunRow, RunView};
 
-use crate::access::Access;
+use crate::access::{Access, Token};
 use crate::engine::Engine;
 use crate::exchanges::Exchanges;
 use crate::guard::{self, Place};
@@ -114,6 +114,8 @@ pub(crate) struct Wanted {
     pub(crate) repository: Option<String>,
     /// Only those that ended so.
     pub(crate) conclusion: Option<Conclusion>,
+    /// Only what this one sees.
+    pub(crate) seen_by: Option<Token>,
     pub(crate) limit: usize,
 }
 
@@ -192,7 +194,8 @@ impl App {
                 let is_there =
                     wanted.repository.as_ref().is_none_or(|it| **it == *row.row.repository);
                 let is_so = wanted.conclusion.is_none_or(|it| Some(it) == row.row.conclusion);
-                if is_there && is_so {
+                let is_seen = wanted.seen_by.as_ref().is_none_or(|it| it.sees(&row.row.repository));
+                if is_there && is_so && is_seen {
                     rows.push(row);
                 }
             }

@@ -5,8 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use axum::RequestExt as _;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, RawPathParams, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,6 +15,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use crate::access::{Scope, Token};
 use crate::api;
 use crate::app::{App, Shared, blocking};
+use crate::bound::{self, Reach};
 use crate::pages;
 use crate::problem::Problem;
 use crate::words::percent;
@@ -146,12 +148,26 @@ pub(crate) async fn check(State(app): State<Shared>, mut request: Request, next:
     let is_program = is_for_programs(request.uri().path());
     let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
     let place = format!("{} {}", request.method(), request.uri().path());
-    let who = match admit(&app, wanted(&app, &request)).await {
+    let (wanted, reach) = (wanted(&app, &request), reach_of(&mut request).await);
+    let who = match admit(&app, wanted).await {
         Ok(who) => who,
         Err(answer) => {
             app.counts.refused.fetch_add(1, Ordering::Relaxed);
             return finished(&app, None, is_program, *answer);
         }
+    };
+    let who = match who {
+        Some(who) => match reaching(&app, who.clone(), reach).await {
+            Ok(narrowed) => Some(narrowed),
+            Err(problem) => {
+                app.counts.refused.fetch_add(1, Ordering::Relaxed);
+                if is_change && problem.is_of_scope() {
+                    write_down(&app, who.clone(), place, problem.detail.clone()).await;
+                }
+                return finished(&app, Some(&who), is_program, problem.into_response());
+            }
+        },
+        None => None,
     };
     if let Some(who) = &who {
         request.extensions_mut().insert(who.clone());
@@ -169,6 +185,25 @@ pub(crate) async fn check(State(app): State<Shared>, mut request: Request, next:
         }
     }
     finished(&app, who.as_ref(), is_program, response)
+}
+
+/// What a request is about, as its route says.
+async fn reach_of(request: &mut Request) -> Reach {
+    let pattern = request.extensions().get::<MatchedPath>().map(|it| it.as_str().to_owned());
+    let parts = request.extract_parts::<RawPathParams>().await;
+    match &parts {
+        Ok(parts) => bound::reach(pattern.as_deref(), parts),
+        Err(_) => bound::reach(pattern.as_deref(), []),
+    }
+}
+
+/// Who asks, with what they may there. Only who is bound costs a look.
+async fn reaching(app: &Shared, who: Who, reach: Reach) -> Result<Who, Problem> {
+    if !who.has_bounds() {
+        return Ok(who);
+    }
+    let app = Shared::clone(app);
+    blocking(move || who.reaching(&app, &reach)).await
 }
 
 /// What the framework refuses before a route of ours is asked (a number that is none, a body that cannot be

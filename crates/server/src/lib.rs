@@ -22,6 +22,7 @@ mod app;
 mod approvals;
 mod assets;
 mod audit;
+mod bound;
 mod chart;
 mod dispatch;
 mod engine;
@@ -51,7 +52,7 @@ mod webhooks;
 mod wire;
 mod words;
 
-pub use access::{Access, AccessError, Grant, Places, Scope, Token, is_runner_name};
+pub use access::{Access, AccessError, Grant, Holder, Places, Scope, Token, is_runner_name};
 pub use app::page_paths;
 pub use approvals::{AnswerSaid, GateAnswer};
 pub use dispatch::{Dispatch, InputForm, Offer, OfferedInput, OfferedWorkflow};

@@ -64,11 +64,17 @@ pub(crate) struct Frame {
 struct Person {
     name: String,
     may: String,
+    /// They see some repositories, and nothing of the server's own.
+    is_bound: bool,
 }
 
 impl Frame {
     fn new(who: Option<&Who>, here: &'static str) -> Frame {
-        let who = who.map(|it| Person { name: it.token.name.clone(), may: it.token.may() });
+        let who = who.map(|it| Person {
+            name: it.token.name.clone(),
+            may: it.token.may(),
+            is_bound: it.token.is_bound(),
+        });
         Frame { who, here, live: None, version: &VERSION }
     }
 

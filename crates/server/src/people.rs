@@ -138,6 +138,7 @@ mod tests {
         let grant = |(scope, environment): &(Scope, Option<&str>)| Grant {
             scope: *scope,
             environment: environment.map(str::to_owned),
+            repository: None,
         };
         Proof {
             issuer: "https://login.example.com".to_owned(),

@@ -46,7 +46,8 @@ A folder in which something lies is refused. Every event is proven before the fo
 /// `launchway tokens create`
 pub(super) const TOKENS_CREATE: &str = "\
 Examples:
-  launchway tokens create mona --scope operate
+  launchway tokens create mona --scope operate --person mona
+  launchway tokens create nightly --scope operate --machine --repository octo/app
   launchway tokens create dashboard --days 30 --data /srv/launchway";
 
 /// `launchway tokens list`

@@ -154,6 +154,12 @@ pub(crate) enum TokensCommand {
         /// Whose it is: the login by which groups of launchway.yml name them; only people agree
         #[arg(long, value_name = "LOGIN")]
         person: Option<String>,
+        /// It is no person's, but a program's: what it starts is nobody's, and anybody of a group may agree
+        #[arg(long, conflicts_with = "person")]
+        machine: bool,
+        /// Only this repository, and nothing of the server or of others; may be given several times
+        #[arg(long = "repository", value_name = "OWNER/NAME")]
+        repositories: Vec<String>,
         /// For how many days
         #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
         days: u32,

@@ -37,11 +37,12 @@ pub(crate) struct SignInArgs {
     /// for themselves [default: none, and nobody who signed in so agrees to anything]
     #[arg(long = "sign-in-person", value_name = "CLAIM", requires = "sign_in_issuer")]
     pub(crate) sign_in_person: Option<String>,
-    /// Who may what: groups=backend:operate, groups=leads:approve@production; may be given several times.
+    /// Who may what: groups=backend:operate, groups=backend:operate/octo/app for that repository alone,
+    /// groups=leads:approve@production; may be given several times.
     /// Whom none is about is not let in [default: everybody may read]
     #[arg(
         long = "sign-in-allow",
-        value_name = "CLAIM=VALUE:SCOPE[@ENVIRONMENT]",
+        value_name = "CLAIM=VALUE:SCOPE[/OWNER/NAME][@ENVIRONMENT]",
         requires = "sign_in_issuer"
     )]
     pub(crate) sign_in_allow: Vec<String>,

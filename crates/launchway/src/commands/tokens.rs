@@ -4,12 +4,13 @@ use std::path::Path;
 
 use event::Timestamp;
 use serde_json::json;
-use server::{Access, AccessError, Scope, Token};
+use server::{Access, AccessError, Holder, Scope, Token};
 
 use crate::cli::{DataArgs, Format, TokenScope, TokensCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::serving::HERE;
 use crate::serving::data::DataFolder;
+use crate::serving::repositories;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::{moment, now};
 
@@ -17,8 +18,17 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 pub(crate) fn run(command: &TokensCommand, state: Option<&Path>) -> Outcome {
     match command {
-        TokensCommand::Create { name, scope, person, days, data } => {
-            create(&place(data, state)?, name, *scope, person.as_deref(), *days)
+        TokensCommand::Create { name, scope, person, machine, repositories, days, data } => {
+            let data = place(data, state)?;
+            let scope = checked(name, *scope, person.as_deref(), *machine)?;
+            let repositories = connected(&data, scope, repositories)?;
+            let holder = Holder {
+                scope,
+                person: person.as_deref(),
+                is_machine: *machine,
+                repositories: &repositories,
+            };
+            create(&data, name, holder, *days)
         }
         TokensCommand::List { format, data } => list(&access(&place(data, state)?), *format),
         TokensCommand::Revoke { id, data } => revoke(&place(data, state)?, id),
@@ -44,13 +54,21 @@ fn failed(error: AccessError) -> Failure {
     Failure::caused(exit, error)
 }
 
-fn create(
-    data: &DataFolder,
+/// What it is to be good for, where it can be somebody's.
+fn checked(
     name: &str,
     scope: TokenScope,
     person: Option<&str>,
-    days: u32,
-) -> Outcome {
+    is_machine: bool,
+) -> Result<Scope, Failure> {
+    // Whoever holds a token of nobody's could agree, with one of their own, to what they started with it.
+    let starts = matches!(scope, TokenScope::Operate | TokenScope::Deploy | TokenScope::Admin);
+    if starts && person.is_none() && !is_machine {
+        let message = "what this token starts would be nobody's: who holds it could agree to it with another token";
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("say whose it is: --person LOGIN")
+            .hint("a program's that only machines hold: --machine"));
+    }
     if scope == TokenScope::Approve && person.is_none() {
         let message = "who agrees is a person: this token would be nobody's";
         return Err(Failure::new(Exit::Usage, message).hint("say whose it is: --person LOGIN"));
@@ -60,29 +78,63 @@ fn create(
         return Err(Failure::new(Exit::Usage, message)
             .hint("letters, digits and -_. such as gpu-1; launchway is the server's own machine"));
     }
-    let scope = match scope {
+    Ok(match scope {
         TokenScope::Read => Scope::Read,
         TokenScope::Approve => Scope::Approve,
         TokenScope::Deploy => Scope::Deploy,
         TokenScope::Operate => Scope::Operate,
         TokenScope::Admin => Scope::Admin,
         TokenScope::Runner => Scope::Runner,
-    };
+    })
+}
+
+/// The repositories that it is bound to, as they are called here.
+fn connected(data: &DataFolder, scope: Scope, wanted: &[String]) -> Result<Vec<String>, Failure> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    if scope == Scope::Runner {
+        let message = "a runner takes the jobs of every repository";
+        return Err(Failure::new(Exit::Usage, message).hint("leave out --repository"));
+    }
+    let known: Vec<String> = repositories::all(data)?.into_iter().map(|it| it.name).collect();
+    let mut found = Vec::new();
+    for name in wanted {
+        if !known.contains(name) {
+            let message = format!("no repository {name} is connected");
+            return Err(Failure::new(Exit::Usage, message)
+                .hint("launchway repositories list shows which are"));
+        }
+        if !found.contains(name) {
+            found.push(name.clone());
+        }
+    }
+    Ok(found)
+}
+
+fn create(data: &DataFolder, name: &str, holder: Holder<'_>, days: u32) -> Outcome {
     let at = now();
     let until = Timestamp(at.0 + u64::from(days) * DAY_MS);
-    let (token, text) =
-        access(data).create_for(name, scope, person, (at, until)).map_err(failed)?;
-    let whose = person.map(|it| format!(" of {it}")).unwrap_or_default();
-    let made = format!("{} {name:?}{whose} may {}", token.id, scope.as_str());
+    let (token, text) = access(data).create_for(name, holder, (at, until)).map_err(failed)?;
+    let made = format!("{} {name:?}{} may {}", token.id, whose(&token), token.may());
     data.record("token.create", made)?;
     out(&text);
     talk(&format!(
         "token {} may {} until {}; it is shown only now",
         token.id,
-        scope.as_str(),
+        token.may(),
         moment(until)
     ));
     Ok(Exit::Done)
+}
+
+/// Of a person, of a machine, or of nobody.
+fn whose(token: &Token) -> String {
+    match &token.person {
+        Some(person) => format!(" of {person}"),
+        None if token.is_machine => " of a machine".to_owned(),
+        None => String::new(),
+    }
 }
 
 fn list(access: &Access, format: Format) -> Outcome {
@@ -108,13 +160,19 @@ fn line(token: &Token, widest: usize, style: Style) -> String {
         false => format!("until {}", moment(token.expires_at)),
     };
     let (id, name, scope) = (&token.id, &token.name, token.scope.as_str());
-    let person = token.person.as_ref().map(|it| format!("  of {it}")).unwrap_or_default();
-    format!("{id}  {name:<widest$}  {scope:<7}  {until}{person}")
+    let person = Some(whose(token)).filter(|it| !it.is_empty()).map(|it| format!(" {it}"));
+    let person = person.unwrap_or_default();
+    let only = match token.repositories.as_slice() {
+        [] => String::new(),
+        names => format!("  only {}", names.join(", ")),
+    };
+    format!("{id}  {name:<widest$}  {scope:<7}  {until}{person}{only}")
 }
 
 fn machine(token: &Token) -> String {
     json!({
         "id": token.id, "name": token.name, "scope": token.scope.as_str(), "person": token.person,
+        "machine": token.is_machine, "repositories": token.repositories,
         "created_at_ms": token.created_at, "expires_at_ms": token.expires_at,
     })
     .to_string()

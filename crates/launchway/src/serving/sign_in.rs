@@ -96,7 +96,7 @@ impl SignsIn {
     /// What somebody may; none of it where no rule is about them.
     fn grants(&self, claims: &Claims) -> Vec<Grant> {
         if self.rules.is_empty() {
-            return vec![Grant { scope: Scope::Read, environment: None }];
+            return vec![Grant { scope: Scope::Read, environment: None, repository: None }];
         }
         let mut grants: Vec<Grant> = Vec::new();
         for grant in given(&self.rules, claims) {
@@ -159,11 +159,12 @@ fn not_signed_in(error: &SignInError) -> NotSignedIn {
     NotSignedIn { why: error.to_string(), name: None, is_away, is_bound }
 }
 
-/// `CLAIM=VALUE:SCOPE[@ENVIRONMENT]`: a claim has no `=`, and behind the last `:` stands a scope.
+/// `CLAIM=VALUE:SCOPE[/OWNER/NAME][@ENVIRONMENT]`: a claim has no `=`, behind the last `:` stands a scope, and
+/// no scope and no repository has an `@`.
 fn rule(text: &str) -> Result<Rule<Grant>, Failure> {
     let wrong = |why: &str| {
         Failure::new(Exit::Usage, format!("--sign-in-allow {text}: {why}"))
-            .hint("such as groups=backend:operate, or groups=leads:approve@production")
+            .hint("such as groups=backend:operate, groups=backend:operate/octo/app, or groups=leads:approve@production")
     };
     let split = text.split_once('=').and_then(|(claim, rest)| {
         let (value, gives) = rest.rsplit_once(':')?;
@@ -179,6 +180,17 @@ fn rule(text: &str) -> Result<Rule<Grant>, Failure> {
         Some((scope, environment)) => (scope, Some(environment)),
         None => (gives, None),
     };
+    let (scope, repository) = match scope.split_once('/') {
+        Some((scope, repository)) => (scope, Some(repository)),
+        None => (scope, None),
+    };
+    let is_repository = |it: &str| {
+        let parts: Vec<&str> = it.split('/').collect();
+        parts.len() == 2 && parts.iter().all(|part| !part.is_empty())
+    };
+    if repository.is_some_and(|it| !is_repository(it)) {
+        return Err(wrong("a repository is OWNER/NAME"));
+    }
     let scope = match scope {
         "read" => Scope::Read,
         "approve" => Scope::Approve,
@@ -196,7 +208,11 @@ fn rule(text: &str) -> Result<Rule<Grant>, Failure> {
     Ok(Rule {
         claim: claim.to_owned(),
         value: value.to_owned(),
-        gives: Grant { scope, environment: environment.map(str::to_owned) },
+        gives: Grant {
+            scope,
+            environment: environment.map(str::to_owned),
+            repository: repository.map(str::to_owned),
+        },
     })
 }
 
@@ -236,11 +252,7 @@ mod tests {
             Ok(signs_in) => {
                 let claims = Claims::of(claims).expect("it is an object");
                 let grants = signs_in.grants(&claims);
-                let words = grants.iter().map(|it| match &it.environment {
-                    Some(environment) => format!("{} in {environment}", it.scope.as_str()),
-                    None => it.scope.as_str().to_owned(),
-                });
-                words.collect::<Vec<_>>().join(", ")
+                grants.iter().map(Grant::words).collect::<Vec<_>>().join(", ")
             }
         };
         expected.assert_eq(&said);
@@ -259,6 +271,11 @@ mod tests {
             ],
             groups(),
             &expect!["deploy in staging, approve in production"],
+        );
+        check(
+            &["groups=backend:operate/octo/app", "groups=backend:deploy/octo/api@eu/staging"],
+            groups(),
+            &expect!["operate for octo/app, deploy in eu/staging for octo/api"],
         );
         check(
             &["groups=Backend:operate", "groups=back:read", "team=backend:admin"],
@@ -296,6 +313,9 @@ mod tests {
             "groups=backend:runner",
             "groups=backend:admin@production",
             "groups=backend:approve@",
+            "groups=backend:operate/app",
+            "groups=backend:operate/octo/",
+            "groups=backend:operate/octo/app/x",
         ] {
             assert!(signs_in(&[wrong]).is_err(), "{wrong}");
         }

@@ -1,10 +1,11 @@
-//! Who may what, for as long as they look: streams end with the right to follow them.
+//! Who may what, for as long as they look: streams end with the right to follow them, and who is bound to a
+//! repository sees nothing of another, whichever way they ask.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
-use expect_test::expect;
+use expect_test::{Expect, expect};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value as Json;
 
@@ -133,5 +134,246 @@ fn a_runner_is_sent_away_with_its_token() {
     assert_eq!(serving.command(&["tokens", "revoke", &id_of(&serving, "far-1")]).exit, 0);
     wait_until("nobody's connection", || takes(&serving) != "jobs");
     drop(away);
+    serving.end();
+}
+
+/// A job that waits for people, and one that waits for a runner.
+const WAITS: &str = "
+on: [push, workflow_dispatch]
+permissions: {}
+jobs:
+  ship:
+    runs-on: ubuntu-latest
+    environment: production
+    steps: [{ run: echo shipped }]
+  far:
+    runs-on: gpu
+    steps: [{ run: echo far }]
+";
+const SETTINGS: &str = "
+version: 1
+project: app
+groups: { leads: [lena] }
+services: { web: {} }
+environments:
+  production:
+    level: 4
+    protect: { reviewers: { leads: 1 } }
+    targets: { ecs: { region: eu-central-1, cluster: c, service: s } }
+";
+/// What nobody may see who is bound to `octo/app`.
+const HIDDEN: &str = "octo/hidden";
+
+/// A server with two repositories; run 2 is of the second.
+fn two_repositories() -> Serving {
+    let serving = Serving::of(WAITS);
+    serving.place.write("launchway.yml", SETTINGS);
+    serving.place.commit();
+    let hidden = serving.place.path("hidden.git").display().to_string();
+    serving.place.git(&["init", "--quiet", "--bare", "--initial-branch", "main", &hidden]);
+    assert_eq!(serving.command(&["repositories", "add", &hidden, "--name", HIDDEN]).exit, 0);
+    assert_eq!(serving.push().exit, 0);
+    let gate = |run: &str| format!("/api/v1/runs/{run}/jobs/ship/approval");
+    wait_until("the first gate", || serving.get(&gate("1")).status == 200);
+    serving.place.git(&["push", "--quiet", &hidden, "HEAD:refs/heads/main"]);
+    wait_until("the second gate", || serving.get(&gate("2")).status == 200);
+    serving
+}
+
+/// A path with the parts of what is hidden.
+fn path_of(pattern: &str) -> String {
+    let parts = [
+        ("{run}", "2"),
+        ("{job}", "ship"),
+        ("{owner}/{name}", HIDDEN),
+        ("{kind}", "secrets"),
+        ("{key}", "TOKEN"),
+        ("{blob}", "x"),
+        ("{id}", "1"),
+        ("{name}", "launchway"),
+    ];
+    parts.iter().fold(pattern.to_owned(), |path, (name, value)| path.replace(name, value))
+}
+
+/// Every route: those of the API's document, every page, and what stands beside the two.
+fn routes(serving: &Serving) -> Vec<(String, String)> {
+    let document = serving.get("/api/v1/openapi.json").json();
+    let mut routes = Vec::new();
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        let methods = operations.as_object().expect("methods").keys();
+        let methods = methods.filter(|it| ["get", "post", "put", "delete"].contains(&it.as_str()));
+        routes.extend(methods.map(|method| (method.to_uppercase(), path.clone())));
+    }
+    routes.extend(server::page_paths().map(|path| ("GET".to_owned(), path.to_owned())));
+    let beside = [
+        ("GET", "/"),
+        ("GET", "/metrics"),
+        ("GET", "/runs/{run}/jobs/{job}/lines"),
+        ("GET", "/runs/{run}/jobs/{job}/log.txt"),
+        ("GET", "/live/runs/{run}"),
+        ("GET", "/live/runs/{run}/jobs/{job}"),
+        ("POST", "/runs/{run}/cancel"),
+        ("POST", "/runs/{run}/rerun"),
+        ("POST", "/runs/{run}/resume"),
+        ("POST", "/approvals/{run}/{job}"),
+        ("POST", "/held/{id}/let-in"),
+        ("POST", "/runners/{name}/drain"),
+        ("POST", "/runners/{name}/resume"),
+    ];
+    routes.extend(beside.map(|(method, path)| (method.to_owned(), path.to_owned())));
+    routes
+}
+
+#[test]
+fn who_is_bound_to_a_repository_sees_nothing_of_another() {
+    let serving = two_repositories();
+    let made = |args: &[&str]| {
+        let said = serving.command(&[&["tokens", "create"][..], args].concat());
+        assert_eq!(said.exit, 0, "{}", said.stderr);
+        format!("Bearer {}", said.stdout.trim())
+    };
+    // One that may everything else, so that nothing but its bounds holds it back.
+    let bound = made(&["x", "--scope", "admin", "--person", "lena", "--repository", "octo/app"]);
+    let proof = ("authorization", bound.as_str());
+    let ask = |method: &str, path: &str, body: &str| serving.ask(method, path, &[proof], body);
+    let mut table = String::new();
+    for (method, pattern) in routes(&serving) {
+        let path = path_of(&pattern);
+        if ["/api/v1/events", "/api/v1/runners/connect"].contains(&path.as_str()) {
+            continue; // A stream is looked at below; the other is for runners alone.
+        }
+        let got = ask(&method, &path, "");
+        let is_of_another = path.contains("/2") || path.contains(HIDDEN);
+        assert!(
+            !is_of_another || got.status == 404,
+            "{method} {path}: {} {}",
+            got.status,
+            got.text
+        );
+        let shows = |it: &str| got.text.contains(it);
+        // The name that was asked for may be said again.
+        let is_shown =
+            (shows(HIDDEN) && !path.contains(HIDDEN)) || shows("/runs/2") || shows("run 2<");
+        assert!(!is_shown, "{method} {path}: {}", got.text);
+        table.push_str(&format!("{} {method} {pattern}\n", got.status));
+    }
+    let refused: String =
+        table.lines().filter(|it| it.starts_with("403")).map(|it| format!("{it}\n")).collect();
+    expect![[r#"
+        403 GET /api/v1/audit
+        403 GET /api/v1/runners/connection
+        403 POST /api/v1/runners/{name}/drain
+        403 POST /api/v1/runners/{name}/resume
+        403 GET /deployments
+        403 GET /deployments/{id}
+        403 GET /messages
+        403 GET /insights
+        403 GET /audit
+        403 GET /metrics
+        403 POST /runners/{name}/drain
+        403 POST /runners/{name}/resume
+    "#]]
+    .assert_eq(&refused);
+    // What they ask for elsewhere than in a path.
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let forms = [
+        ("/dispatch", "repository=octo%2Fhidden&workflow=.github%2Fworkflows%2Fci.yml"),
+        ("/secrets", "repository=octo%2Fhidden&kind=secrets&name=A&value=b&deed=keep"),
+    ];
+    for (path, body) in forms {
+        assert_eq!(serving.ask("POST", path, &[proof, form], body).status, 404, "{path}");
+        assert_eq!(ask("GET", &format!("{path}?repository={HIDDEN}"), "").status, 404, "{path}");
+    }
+    assert_eq!(ask("GET", &format!("/api/v1/metrics?repository={HIDDEN}"), "").status, 404);
+    let runs = ask("GET", &format!("/api/v1/runs?repository={HIDDEN}"), "").json();
+    assert_eq!(runs["runs"], serde_json::json!([]));
+
+    // All of it is there for their own, and what they do is done.
+    let check = |path: &str, of: &str, expect: Expect| {
+        let got = ask("GET", path, "").json();
+        let all = got[of].as_array().expect("a list").iter();
+        let name = |it: &Json| {
+            ["repository", "name", "run"]
+                .iter()
+                .filter_map(|key| it.get(*key))
+                .map(Json::to_string)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        expect.assert_eq(&all.map(name).collect::<Vec<_>>().join(", "));
+    };
+    check("/api/v1/runs", "runs", expect![[r#""octo/app" 1"#]]);
+    check("/api/v1/repositories", "repositories", expect![[r#""octo/app""#]]);
+    check("/api/v1/approvals", "approvals", expect![[r#""octo/app" 1"#]]);
+    check("/api/v1/runners", "queue", expect![[r#""1.1""#]]);
+    check("/api/v1/pushes", "pushes", expect![[r#""octo/app""#]]);
+    let kept = "/api/v1/repositories/octo/app/kept/variables/WHERE";
+    assert_eq!(ask("PUT", kept, r#"{"value":"here"}"#).status, 200);
+
+    // The journal's stream tells of their runs alone, to its end with the token.
+    let stream = open(&serving, "/api/v1/events", proof);
+    let watched = std::thread::spawn(move || {
+        let lines = stream.lines().map_while(Result::ok);
+        lines.filter_map(|it| Some(it.strip_prefix("data: ")?.to_owned())).collect::<Vec<_>>()
+    });
+    assert_eq!(ask("POST", "/api/v1/runs/1/cancel", "").status, 202);
+    assert_eq!(serving.post("/api/v1/runs/2/cancel", &[], "").status, 202);
+    serving.ended("2");
+    serving.ended("1");
+    assert_eq!(serving.command(&["tokens", "revoke", &id_of(&serving, "x")]).exit, 0);
+    let said = watched.join().expect("it was read").concat();
+    assert!(said.contains("run/1/1") && !said.contains("run/2/"), "{said}");
+    serving.end();
+}
+
+#[test]
+fn a_token_that_starts_things_is_somebodys() {
+    let serving = Serving::of(WAITS);
+    let check = |args: &[&str], expect: Expect| {
+        let said = serving.command(&[&["tokens", "create", "x"][..], args].concat());
+        expect.assert_eq(&format!("{}exit {}\n", said.stderr, said.exit));
+    };
+    check(
+        &["--scope", "operate"],
+        expect![[r#"
+        error: what this token starts would be nobody's: who holds it could agree to it with another token
+        hint: say whose it is: --person LOGIN
+        hint: a program's that only machines hold: --machine
+        exit 2
+    "#]],
+    );
+    check(
+        &["--scope", "read", "--repository", "octo/none"],
+        expect![[r#"
+        error: no repository octo/none is connected
+        hint: launchway repositories list shows which are
+        exit 2
+    "#]],
+    );
+    check(
+        &["--scope", "runner", "--repository", "octo/app"],
+        expect![[r#"
+        error: a runner takes the jobs of every repository
+        hint: leave out --repository
+        exit 2
+    "#]],
+    );
+    let made = serving.command(&[
+        "tokens",
+        "create",
+        "nightly",
+        "--scope",
+        "operate",
+        "--machine",
+        "--repository",
+        "octo/app",
+    ]);
+    assert_eq!(made.exit, 0, "{}", made.stderr);
+    let list = serving.command(&["tokens", "list", "--format", "json"]).lines();
+    let nightly = list.iter().find(|it| it["name"] == "nightly").expect("it was made");
+    assert_eq!(
+        (&nightly["machine"], &nightly["repositories"]),
+        (&true.into(), &serde_json::json!(["octo/app"]))
+    );
     serving.end();
 }

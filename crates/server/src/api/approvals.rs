@@ -149,9 +149,12 @@ fn described(waiting: &Waiting) -> JsonValue {
     })
 }
 
-async fn list(State(app): State<Shared>) -> Result<Json<JsonValue>, Problem> {
+async fn list(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+) -> Result<Json<JsonValue>, Problem> {
     blocking(move || {
-        let all = approvals::waiting(&app)?;
+        let all = who.seen(&app).approvals()?;
         Ok(Json(json!({ "approvals": all.iter().map(described).collect::<Vec<_>>() })))
     })
     .await

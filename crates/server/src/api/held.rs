@@ -64,9 +64,12 @@ fn line(it: &HeldPush) -> JsonValue {
     })
 }
 
-async fn list(State(app): State<Shared>) -> Result<Json<JsonValue>, Problem> {
+async fn list(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+) -> Result<Json<JsonValue>, Problem> {
     blocking(move || {
-        let all: Vec<JsonValue> = app.engine.held()?.iter().map(line).collect();
+        let all: Vec<JsonValue> = who.seen(&app).held()?.iter().map(line).collect();
         Ok(Json(json!({ "held": all })))
     })
     .await

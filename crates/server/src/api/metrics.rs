@@ -1,8 +1,8 @@
 //! The numbers, as `launchway metrics --format json` has them.
 
-use axum::Json;
 use axum::extract::{Query, State};
 use axum::routing::get;
+use axum::{Extension, Json};
 use figures::{Asked, Report};
 use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
@@ -12,6 +12,7 @@ use super::Operation;
 use super::openapi::{many, number, object, or_null, text, yes_no};
 use crate::access::Scope;
 use crate::app::{App, Shared, blocking};
+use crate::guard::Who;
 use crate::problem::Problem;
 
 /// How far back is looked where nobody says.
@@ -46,7 +47,8 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    pub(crate) fn asked(&self, app: &App) -> Result<Asked, Problem> {
+    /// What of it somebody sees: who is bound to repositories, the runs of one of them.
+    pub(crate) fn asked(&self, app: &App, who: &Who) -> Result<Asked, Problem> {
         let now = app.now();
         let text = self.since.as_deref().unwrap_or(SINCE);
         let since = figures::since(text, now).ok_or_else(|| {
@@ -58,7 +60,7 @@ impl Part {
             project: told(&self.project),
             environment: told(&self.environment),
             service: told(&self.service),
-            repository: told(&self.repository),
+            repository: who.seen(app).figures_of(told(&self.repository))?,
             window: Window { since, until: now },
         })
     }
@@ -66,10 +68,19 @@ impl Part {
 
 async fn read(
     State(app): State<Shared>,
+    Extension(who): Extension<Who>,
     Query(part): Query<Part>,
 ) -> Result<Json<Report>, Problem> {
-    let asked = part.asked(&app)?;
-    blocking(move || Ok(Json(app.figures.report(&app.store, &asked)?))).await
+    blocking(move || {
+        let asked = part.asked(&app, &who)?;
+        let mut report = app.figures.report(&app.store, &asked)?;
+        if who.token.is_bound() {
+            // Deployments are a project's, and no repository's.
+            report.delivery.clear();
+        }
+        Ok(Json(report))
+    })
+    .await
 }
 
 /// The form of a [`Report`].

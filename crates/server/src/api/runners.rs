@@ -115,10 +115,13 @@ fn waiting(it: &WaitingJob) -> Option<JsonValue> {
     Some(json!({ "run": format!("{run}.{attempt}"), "job": it.job, "why_waiting": it.why }))
 }
 
-async fn list(State(app): State<Shared>) -> Result<Json<JsonValue>, Problem> {
+async fn list(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+) -> Result<Json<JsonValue>, Problem> {
     blocking(move || {
         let runners: Vec<JsonValue> = app.engine.runners().iter().map(line).collect();
-        let queue: Vec<JsonValue> = app.engine.queue().iter().filter_map(waiting).collect();
+        let queue: Vec<JsonValue> = who.seen(&app).queue()?.iter().filter_map(waiting).collect();
         Ok(Json(json!({ "runners": runners, "queue": queue })))
     })
     .await

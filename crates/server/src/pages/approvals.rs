@@ -82,7 +82,7 @@ struct AnswerLine {
 /// Everything that waits.
 pub(crate) async fn approvals(State(app): State<Shared>, Extension(who): Extension<Who>) -> Page {
     let page = blocking(move || {
-        let all = approvals::waiting(&app)?;
+        let all = who.seen(&app).approvals()?;
         let person = who.token.person.clone();
         let mut rows: Vec<Line> = all.iter().map(|it| Line::of(it, person.as_deref())).collect();
         // Who looks sees first what waits for them.

@@ -77,8 +77,8 @@ pub(crate) async fn delivery(
     Extension(who): Extension<Who>,
     Query(part): Query<Part>,
 ) -> Page {
-    let asked = part.asked(&app)?;
     let page = blocking(move || {
+        let asked = part.asked(&app, &who)?;
         let caught = app.figures.caught(&app.store)?;
         let deliveries = app.figures.delivery(&asked)?;
         Ok(DeliveryPage {

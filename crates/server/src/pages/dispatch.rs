@@ -92,7 +92,7 @@ impl DispatchPage {
         given: &BTreeMap<String, String>,
         refused: Option<&Refused>,
     ) -> Result<DispatchPage, Problem> {
-        let connected = app.engine.repositories()?;
+        let connected = who.seen(app).repositories()?;
         let wanted = asked.repository.clone().filter(|it| !it.is_empty());
         let repository = match (wanted, connected.as_slice()) {
             (Some(wanted), _) => wanted,
@@ -102,7 +102,10 @@ impl DispatchPage {
         };
         let offer = match repository.as_str() {
             "" => crate::dispatch::Offer::default(),
-            name => app.engine.offer(name, asked.git_ref.as_deref())?,
+            name => {
+                who.within(name)?;
+                app.engine.offer(name, asked.git_ref.as_deref())?
+            }
         };
         let here = |it: &OfferedWorkflow| asked.workflow.as_ref() == Some(&it.path);
         let only = offer.workflows.len() == 1;
@@ -222,8 +225,11 @@ pub(crate) async fn dispatched(
         }
     }
     blocking(move || {
+        let repository = asked.repository.clone().unwrap_or_default();
+        let who = who.within(&repository)?;
+        who.may(Scope::Operate)?;
         let wanted = Dispatch {
-            repository: asked.repository.clone().unwrap_or_default(),
+            repository,
             git_ref: asked.git_ref.clone(),
             workflow: asked.workflow.clone().unwrap_or_default(),
             inputs,

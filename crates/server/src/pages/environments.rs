@@ -9,7 +9,6 @@ use views::DeploymentView;
 
 use super::{Frame, Page, shown};
 use crate::app::{App, Shared, blocking};
-use crate::approvals;
 use crate::engine::GuardedEnvironment;
 use crate::guard::Who;
 use crate::problem::Problem;
@@ -54,10 +53,11 @@ pub(crate) async fn environments(
     Extension(who): Extension<Who>,
 ) -> Page {
     let page = blocking(move || {
-        let waiting = approvals::waiting(&app)?;
-        let newest = newest(&app)?;
+        let waiting = who.seen(&app).approvals()?;
+        // A deployment is a project's, and a project may say that it is any.
+        let newest = if who.token.is_bound() { Vec::new() } else { newest(&app)? };
         let (mut rows, mut problems) = (Vec::new(), Vec::new());
-        for repository in app.engine.repositories()? {
+        for repository in who.seen(&app).repositories()? {
             match app.engine.environments(&repository.name) {
                 Ok(all) => rows.extend(all.into_iter().map(|it| {
                     let here = waiting.iter().filter(|waiting| {

@@ -23,12 +23,13 @@ pub(crate) async fn let_in(
 /// The same for pages and for programs, written down either way. Gives how many runs that are.
 pub(crate) fn admit(app: &App, who: &Who, id: &str) -> Result<usize, Problem> {
     who.may(Scope::Operate)?;
-    let held = app.engine.held()?.into_iter().find(|it| it.id == id);
+    let held = who.seen(app).held()?.into_iter().find(|it| it.id == id);
     let Some(held) = held else {
         return Err(Problem::not_found(
             "Nothing waits that is called so; it may be let in already.",
         ));
     };
+    who.within(&held.repository)?.may(Scope::Operate)?;
     let object = format!("{} {} at {}", held.repository, held.git_ref, held.commit);
     let runs = app.engine.let_in(id, who.name())?;
     audit::record(app, who, ("fork.let_in", object), (None, None))?;

@@ -66,8 +66,8 @@ pub(crate) async fn pipelines(
     Extension(who): Extension<Who>,
     Query(part): Query<Part>,
 ) -> Page {
-    let asked = part.asked(&app)?;
     let page = blocking(move || {
+        let asked = part.asked(&app, &who)?;
         let report = app.figures.report(&app.store, &asked)?;
         let slow = [
             ("Jobs that take the most time", report.slow_jobs),

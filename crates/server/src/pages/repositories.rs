@@ -65,14 +65,14 @@ pub(crate) async fn repositories(
     Extension(who): Extension<Who>,
 ) -> Page {
     let page = blocking(move || {
-        let connected = app.engine.repositories()?.into_iter().map(|it| RepositoryLine {
+        let connected = who.seen(&app).repositories()?.into_iter().map(|it| RepositoryLine {
             href: format!("/runs?repository={}", percent(&it.name)),
             kept: format!("/secrets?repository={}", percent(&it.name)),
             name: it.name,
             path: it.path,
             environments: it.environments.join(", "),
         });
-        let held = app.engine.held()?.into_iter().map(|it| HeldLine {
+        let held = who.seen(&app).held()?.into_iter().map(|it| HeldLine {
             href: format!("/held/{}/let-in", percent(&it.id)),
             branch: it.git_ref.trim_start_matches("refs/").to_owned(),
             commit: it.commit,
@@ -85,7 +85,7 @@ pub(crate) async fn repositories(
             repositories: connected.collect(),
             held: held.collect(),
             may_let_in: who.may(Scope::Operate).is_ok(),
-            pushes: app.engine.pushes(PUSHES)?.into_iter().map(line).collect(),
+            pushes: who.seen(&app).pushes(PUSHES)?.into_iter().map(line).collect(),
         })
     });
     shown(&page.await?)

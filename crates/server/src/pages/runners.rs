@@ -62,10 +62,10 @@ pub(crate) async fn runners(State(app): State<Shared>, Extension(who): Extension
             }),
             name: it.name,
         });
-        let queue = app.engine.queue();
+        let queue = who.seen(&app).queue()?;
         Ok(RunnersPage {
             frame: Frame::new(Some(&who), "runners").live("/live/runs".to_owned()),
-            may_drain: who.may(Scope::Admin).is_ok(),
+            may_drain: who.may(Scope::Admin).is_ok() && !who.token.is_bound(),
             runners: runners.collect(),
             more: queue.len().saturating_sub(WAITING),
             waiting: queue.into_iter().take(WAITING).filter_map(waiting).collect(),

@@ -74,6 +74,7 @@ pub(crate) async fn runs(
         let wanted = Wanted {
             before,
             repository: part.repository.clone(),
+            seen_by: who.token.is_bound().then(|| who.token.clone()),
             limit: ROWS,
             ..Wanted::default()
         };
@@ -88,7 +89,7 @@ pub(crate) async fn runs(
             // What is past does not change.
             frame: if before.is_none() { frame.live("/live/runs".to_owned()) } else { frame },
             workers: said(app.engine.workers()),
-            filters: filters(&app.engine.repositories()?, filter),
+            filters: filters(&who.seen(&app).repositories()?, filter),
             rows: found.rows.iter().map(line).collect(),
             newest: before.map(|_| format!("/runs?{}", query.trim_start_matches('&'))),
             older: older.map(|(run, attempt)| format!("/runs?before={run}.{attempt}{query}")),

@@ -51,14 +51,20 @@ pub(crate) async fn secrets(
     Query(asked): Query<Asked>,
 ) -> Page {
     let page = blocking(move || {
-        let connected = app.engine.repositories()?;
+        let connected = who.seen(&app).repositories()?;
         let wanted = asked.repository.filter(|it| !it.is_empty());
         let repository = match (wanted, connected.as_slice()) {
             (Some(wanted), _) => wanted,
             (None, [only]) => only.name.clone(),
             (None, _) => String::new(),
         };
-        let kept = if repository.is_empty() { Vec::new() } else { app.engine.kept(&repository)? };
+        let (kept, who) = match repository.as_str() {
+            "" => (Vec::new(), who),
+            name => {
+                let who = who.within(name)?;
+                (app.engine.kept(name)?, who)
+            }
+        };
         let now = app.now();
         let row = |it: KeptName| Row {
             kind: if it.variable.is_some() { "variable" } else { "secret" },
@@ -123,6 +129,8 @@ pub(crate) async fn kept(
         by: who.name().to_owned(),
     };
     let place = blocking(move || {
+        let who = who.within(&wish.repository)?;
+        who.may(Scope::Admin)?;
         change(&app, &who, &wish)?;
         let (repository, name) = (percent(&wish.repository), percent(&wish.name));
         Ok(format!("/secrets?repository={repository}&said={name}"))

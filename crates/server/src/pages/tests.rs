@@ -199,8 +199,8 @@ pub(crate) async fn tests(
     Extension(who): Extension<Who>,
     Query(part): Query<Part>,
 ) -> Page {
-    let asked = part.asked(&app)?;
     let page = blocking(move || {
+        let asked = part.asked(&app, &who)?;
         let flaky = app.figures.flaky(&asked)?;
         Ok(TestsPage {
             frame: Frame::new(Some(&who), "insights"),
