@@ -110,18 +110,32 @@ pub(crate) fn note(support: Support) -> Option<&'static str> {
 /// What a server or a runner says when it starts that may not give each job a `/tmp` of its own.
 pub(crate) fn note_of_shared(support: Support) -> Option<&'static str> {
     (support != Support::Nothing && !sandbox::View::is_possible()).then_some(
-        "note: jobs share /tmp, /var/tmp and /dev/shm with one another and with this machine: to give each its own takes \
-         root, or CAP_SYS_ADMIN and CAP_SYS_CHROOT (docs/sandbox.md)",
+        "note: jobs share /tmp, /var/tmp, /dev/shm and the sockets in /run with one another and with this machine: to give \
+         each its own takes root, or CAP_SYS_ADMIN and CAP_SYS_CHROOT (docs/sandbox.md)",
     )
+}
+
+/// Whether each job has its own of the place where a socket lies, and of the machine's nothing that is not `given`.
+pub(crate) fn is_hidden(socket: &Path, given: &[PathBuf]) -> bool {
+    let socket = socket.canonicalize().unwrap_or_else(|_| socket.to_owned());
+    // Whatever is given below a place may have all of it stay as it is.
+    let stays = |place: &str| {
+        given.iter().any(|it| it.starts_with(place) || Path::new(place).starts_with(it))
+    };
+    let place = sandbox::MEETING_PLACES.iter().find(|place| socket.starts_with(place));
+    place.is_some_and(|place| !stays(place)) && sandbox::View::is_possible()
 }
 
 /// What a server says of Docker when it starts; nothing where all is as it should be.
 pub(crate) fn note_of_docker(
     engine: &Result<Engine, String>,
     images: &BTreeMap<String, String>,
+    given: &[PathBuf],
 ) -> Option<String> {
     let looked = engine.as_ref().map(Engine::look);
+    let is_hidden = || engine.as_ref().is_ok_and(|it| is_hidden(it.socket(), given));
     match looked {
+        Ok(Ok(())) if is_hidden() => None,
         Ok(Ok(())) => Some(
             "warning: this user may speak to Docker, and so may jobs that run in no container, which makes them \
              root: walls do not keep them off its socket. Have the jobs of every label run in containers \
@@ -137,6 +151,22 @@ pub(crate) fn note_of_docker(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn which_sockets_are_hidden() {
+        let is_possible = sandbox::View::is_possible();
+        for (socket, given, expect) in [
+            ("/run/nobody/docker.sock", "", is_possible),
+            ("/run/nobody/docker.sock", "/run", false),
+            ("/run/nobody/docker.sock", "/run/nobody", false),
+            ("/run/nobody/docker.sock", "/srv", is_possible),
+            ("/srv/docker.sock", "", false),
+        ] {
+            let given = [PathBuf::from(given)];
+            let given = if given[0].as_os_str().is_empty() { &[][..] } else { &given[..] };
+            assert_eq!(is_hidden(Path::new(socket), given), expect, "{socket} {given:?}");
+        }
+    }
 
     #[test]
     fn who_is_kept_in() {

@@ -6,7 +6,7 @@
 //! ([`Support`]), nobody outside can be signalled either.
 //!
 //! What is not kept in: the network, how much memory and time is used, and who may be spoken to over a Unix
-//! socket that has a path (before Linux 7.1).
+//! socket that has a path (before Linux 7.1, and where it lies in no place of one's own).
 //!
 //! The calling process stays free: [`Sandbox::inside`] begins a thread, confines that, and does the deed on it;
 //! a process that is started there inherits the walls. Nothing has to run between fork and exec. [`Hands`] are such a
@@ -23,4 +23,4 @@ mod view;
 pub use hands::Hands;
 pub use kernel::{Sandbox, SandboxError, Support, support};
 pub use reach::Reach;
-pub use view::{Place, View};
+pub use view::{MEETING_PLACES, Place, View};

@@ -20,6 +20,10 @@ use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space}
 
 use crate::kernel::SandboxError;
 
+/// Places of a machine where every process leaves what others find: files, and in `/run` sockets, some of which are
+/// a way to root. Whoever is within has his own of them, where he may.
+pub const MEETING_PLACES: [&str; 4] = ["/dev/shm", "/run", "/tmp", "/var/tmp"];
+
 /// What a thread's view is called.
 const NAMESPACE: &str = "/proc/thread-self/ns/mnt";
 /// Of the machine's memory, how much may be laid in one place: as on the machine itself.
@@ -94,7 +98,11 @@ fn leave(what: UnshareFlags) -> io::Result<()> {
 fn make(places: &[Place], kept: &[PathBuf]) -> io::Result<OwnedFd> {
     leave(UnshareFlags::FS | UnshareFlags::NEWNS)?;
     let downstream = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
-    rustix::mount::mount_change("/", downstream)?;
+    match rustix::mount::mount_change("/", downstream) {
+        // Where `/` is no mount, as in a `chroot`, whoever enters a view would leave that.
+        Err(Errno::INVAL) => return Err(Errno::PERM.into()),
+        changed => changed?,
+    }
     let namespace = File::open(NAMESPACE)?;
     // What makes a view may not be enough to enter one.
     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Mount))?;

@@ -369,7 +369,9 @@ fn kept_in(args: &ServeArgs, data: &DataFolder) -> Result<KeptIn, Failure> {
         talk(note);
     }
     let (_, images) = given::labels_of_machine(&args.labels)?;
-    if let Some(note) = walls::note_of_docker(&docker::Engine::of(None), &images) {
+    let given: Vec<PathBuf> =
+        args.sandbox_read.iter().chain(&args.sandbox_write).cloned().collect();
+    if let Some(note) = walls::note_of_docker(&docker::Engine::of(None), &images, &given) {
         talk(&note);
     }
     Ok(KeptIn {

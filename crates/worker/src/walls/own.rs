@@ -1,4 +1,7 @@
-//! What every process of a machine may write to, of a job's own: `/tmp` and its like.
+//! Where processes of a machine meet, of a job's own: `/tmp` and its like, and `/run`.
+//!
+//! In `/run` lie the sockets of those who do for their caller what only root may (systemd, Docker); until Linux 7.1 walls
+//! do not keep a job off a socket. A job finds there how names are resolved, and what it is given.
 //!
 //! What is laid over a place is the job's to change, with all that lies below: so a place below which something is to be
 //! reached and changed (a server's folder in `/tmp`) stays as it is, and what is to be read below it is there for
@@ -7,15 +10,25 @@
 use std::path::{Path, PathBuf};
 
 use protocol::JobSpec;
-use sandbox::{Place, Reach};
+use sandbox::{MEETING_PLACES, Place, Reach};
 
 use crate::native;
 
-/// The places, and the job's folders that are laid there; in memory where none is named.
-const PLACES: [(&str, Option<&str>); 3] =
-    [("/tmp", Some("tmp")), ("/var/tmp", Some("var-tmp")), ("/dev/shm", None)];
-/// The job's folder for them. Steps reach it by its places alone.
+/// The job's folder for what is laid there. Steps reach it by its places alone.
 const FOLDER: &str = "private";
+/// Where sockets lie, which is laid over but for these: how names are resolved, and where NixOS has its programs.
+const SOCKETS: &str = "/run";
+const NO_SOCKETS: [&str; 9] = [
+    "/run/NetworkManager/no-stub-resolv.conf",
+    "/run/NetworkManager/resolv.conf",
+    "/run/booted-system",
+    "/run/connman/resolv.conf",
+    "/run/current-system",
+    "/run/nscd",
+    "/run/opengl-driver",
+    "/run/resolvconf",
+    "/run/systemd/resolve",
+];
 /// What is to be read below one place. Each is a mount; a place with more stays as it is.
 const KEPT_MAX: usize = 64;
 
@@ -34,24 +47,45 @@ pub(super) fn places(
     steps: &Reach,
     natives: &Reach,
 ) -> Own {
-    let shared = wanted.changeable.iter().chain(&wanted.readable);
-    let shared: Vec<PathBuf> =
-        shared.filter_map(|it| Path::new(&**it).canonicalize().ok()).collect();
+    let given = wanted.changeable.iter().chain(&wanted.readable);
+    let given: Vec<PathBuf> = given.filter_map(|it| Path::new(&**it).canonicalize().ok()).collect();
     let folder = Path::new(&*spec.paths.job).join(FOLDER);
     let program = native::program();
     let mut own = Own::default();
-    for (place, name) in PLACES {
+    for place in MEETING_PLACES {
         // One may be a link to another.
         let Ok(at) = Path::new(place).canonicalize() else { continue };
-        let is_shared = shared.iter().any(|it| at.starts_with(it));
+        let is_shared = given.iter().any(|it| at.starts_with(it));
         if is_shared || own.places.iter().any(|it| it.at == at) {
             continue;
         }
-        let Some(kept) = kept(&at, steps, natives, &program) else { continue };
+        let kept = match place {
+            SOCKETS => kept_of_sockets(&at, &given, natives),
+            _ => kept(&at, steps, natives, &program),
+        };
+        let Some(kept) = kept else { continue };
         own.kept.extend(kept);
-        own.places.push(Place { at, folder: name.map(|name| folder.join(name)) });
+        own.places.push(Place { folder: folder_for(place).map(|it| folder.join(it)), at });
     }
     own
+}
+
+/// What is laid over a place: a folder with this name, or memory.
+fn folder_for(place: &str) -> Option<&'static str> {
+    match place {
+        "/tmp" => Some("tmp"),
+        "/var/tmp" => Some("var-tmp"),
+        _ => None,
+    }
+}
+
+/// What is there where sockets lie; none where it must stay as it is. What else lies there may be read by name,
+/// and is not needed.
+fn kept_of_sockets(at: &Path, given: &[PathBuf], natives: &Reach) -> Option<Vec<PathBuf>> {
+    let is_below = |path: &Path| path != at && path.starts_with(at);
+    let kept = NO_SOCKETS.iter().map(PathBuf::from).chain(given.iter().cloned());
+    let is_changed = natives.change().any(is_below);
+    (!is_changed).then(|| kept.filter(|path| is_below(path)).collect())
 }
 
 /// What is to be read below a place; none where it must stay as it is.

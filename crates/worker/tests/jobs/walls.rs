@@ -195,6 +195,25 @@ jobs:
     assert_eq!(is_there, [true; 3], "nothing is hidden that cannot be");
 }
 
+/// A socket in `/run`, as those are by which its user does what only root may: of systemd, of Docker.
+#[test]
+fn sockets_of_the_machine_are_not_there() {
+    let path = format!("/run/launchway-{}.sock", std::process::id());
+    let _listening =
+        std::os::unix::net::UnixListener::bind(&path).expect("these tests run as root");
+    let script = format!(
+        "getent hosts localhost > /dev/null && python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"{path}\")' && echo reached"
+    );
+    let workflow = format!(
+        "on: push\njobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n      - run: |\n          {script}\n"
+    );
+    let reaches = |may_lay: bool| {
+        start_at_home(may_lay, &workflow, keep_in).finish().text().contains("\nreached\n")
+    };
+    assert_eq!([reaches(true), reaches(false)], [false, true]);
+    std::fs::remove_file(path).expect("ours");
+}
+
 /// Without walls they stay, as on GitHub (conformance 116).
 #[test]
 fn what_is_detached_on_purpose_ends_with_the_job() {
