@@ -109,9 +109,10 @@ pub(crate) fn note(support: Support) -> Option<&'static str> {
 
 /// What a server or a runner says when it starts that may not give each job a `/tmp` of its own.
 pub(crate) fn note_of_shared(support: Support) -> Option<&'static str> {
-    (support != Support::Nothing && !sandbox::View::is_possible()).then_some(
-        "note: jobs share /tmp, /var/tmp, /dev/shm and the sockets in /run with one another and with this machine: to give \
-         each its own takes root, or CAP_SYS_ADMIN and CAP_SYS_CHROOT (docs/sandbox.md)",
+    (support != Support::Nothing && !sandbox::Namespace::is_possible()).then_some(
+        "note: jobs run as this user, behind walls, and share /tmp, /var/tmp, /dev/shm and the sockets in /run with one \
+         another and with this machine: to give each its own takes root, or CAP_SYS_ADMIN and CAP_SYS_CHROOT \
+         (docs/sandbox.md)",
     )
 }
 
@@ -123,7 +124,7 @@ pub(crate) fn is_hidden(socket: &Path, given: &[PathBuf]) -> bool {
         given.iter().any(|it| it.starts_with(place) || Path::new(place).starts_with(it))
     };
     let place = sandbox::MEETING_PLACES.iter().find(|place| socket.starts_with(place));
-    place.is_some_and(|place| !stays(place)) && sandbox::View::is_possible()
+    place.is_some_and(|place| !stays(place)) && sandbox::Namespace::is_possible()
 }
 
 /// What a server says of Docker when it starts; nothing where all is as it should be.
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn which_sockets_are_hidden() {
-        let is_possible = sandbox::View::is_possible();
+        let is_possible = sandbox::Namespace::is_possible();
         for (socket, given, expect) in [
             ("/run/nobody/docker.sock", "", is_possible),
             ("/run/nobody/docker.sock", "/run", false),

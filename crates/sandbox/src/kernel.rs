@@ -12,8 +12,8 @@ use landlock::{
 
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
+use crate::namespace::Namespace;
 use crate::reach::Reach;
-use crate::view::View;
 
 /// The newest rules that are asked for; an older kernel keeps those that it knows.
 const WANTED: ABI = ABI::V9;
@@ -82,7 +82,7 @@ fn wanted(version: ABI) -> Result<RulesetCreated, landlock::RulesetError> {
 #[derive(Debug)]
 pub struct Sandbox {
     rules: RulesetCreated,
-    view: Option<Arc<View>>,
+    namespace: Option<Arc<Namespace>>,
 }
 
 impl Sandbox {
@@ -106,18 +106,21 @@ impl Sandbox {
         for (path, access) in read.chain(change) {
             rules = add(rules, path, access)?;
         }
-        Ok(Sandbox { rules, view: None })
+        Ok(Sandbox { rules, namespace: None })
     }
 
-    /// Walls around `reach` as it is seen in a view, which whoever is within has.
+    /// Walls around `reach` as it is seen in a namespace, which whoever is within enters.
     ///
     /// # Errors
     /// Where the kernel has none, or refuses.
-    pub fn in_view(reach: &Reach, view: &Arc<View>) -> Result<Sandbox, SandboxError> {
+    pub fn in_namespace(
+        reach: &Reach,
+        namespace: &Arc<Namespace>,
+    ) -> Result<Sandbox, SandboxError> {
         // A rule is for what a name means to the thread that makes it.
         let make = || {
-            view.enter().map_err(SandboxError::Refused)?;
-            Ok(Sandbox { view: Some(Arc::clone(view)), ..Sandbox::new(reach)? })
+            namespace.enter().map_err(SandboxError::Refused)?;
+            Ok(Sandbox { namespace: Some(Arc::clone(namespace)), ..Sandbox::new(reach)? })
         };
         thread::scope(|scope| {
             let thread = thread::Builder::new().name("sandbox".to_owned());
@@ -153,10 +156,12 @@ impl Sandbox {
         &self,
     ) -> Result<impl FnOnce() -> Result<(), SandboxError> + Send + 'static, SandboxError> {
         let rules = self.rules.try_clone().map_err(SandboxError::Refused)?;
-        let view = self.view.clone();
+        let namespace = self.namespace.clone();
         Ok(move || {
             // It takes rights.
-            view.map_or(Ok(()), |view| view.enter()).map_err(SandboxError::Refused)?;
+            namespace
+                .map_or(Ok(()), |namespace| namespace.enter())
+                .map_err(SandboxError::Refused)?;
             give_up_rights().map_err(SandboxError::Refused)?;
             rules.restrict_self()?;
             Ok(())

@@ -12,15 +12,15 @@
 //! a process that is started there inherits the walls. Nothing has to run between fork and exec. [`Hands`] are such a
 //! thread that stays.
 //!
-//! Where the process has the rights, whoever is within may have folders of the machine of his own ([`View`]): a
+//! Where the process has the rights, whoever is within may have folders of the machine of his own ([`Namespace`]): a
 //! `/tmp` that nobody else sees.
 
 mod hands;
 mod kernel;
+mod namespace;
 mod reach;
-mod view;
 
 pub use hands::Hands;
 pub use kernel::{Sandbox, SandboxError, Support, support};
+pub use namespace::{MEETING_PLACES, Namespace, Place};
 pub use reach::Reach;
-pub use view::{MEETING_PLACES, Place, View};

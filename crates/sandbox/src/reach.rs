@@ -137,7 +137,7 @@ impl Reach {
         self
     }
 
-    /// And this may be changed, whatever lay there before: in a view it is one's own ([`Place`](crate::Place)).
+    /// And this may be changed, whatever lay there before: in a namespace it is one's own ([`Place`](crate::Place)).
     #[must_use]
     pub fn and_laid(mut self, place: &Path) -> Reach {
         self.change.insert(place.to_owned());

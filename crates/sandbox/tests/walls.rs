@@ -182,12 +182,12 @@ fn a_place_is_ones_own() {
         sandbox::Place { at: "/dev/shm".into(), folder: None },
     ];
     let kept = [shared.join("tools/program"), shared.join("gone")];
-    let view = sandbox::View::new(&places, &kept).expect("a kernel that can");
-    let view = std::sync::Arc::new(view.expect("these tests run as root"));
+    let namespace = sandbox::Namespace::new(&places, &kept).expect("a kernel that can");
+    let namespace = std::sync::Arc::new(namespace.expect("these tests run as root"));
     let reach = Reach::of_machine(std::slice::from_ref(&place.root), &[]).and_own(&place.own);
     let reach = reach.and_given(&kept[0]).and_laid(&shared);
     let reach = reach.and_programs(&std::env::var("PATH").expect("there is one"));
-    let sandbox = Sandbox::in_view(&reach, &view).expect("a kernel that can");
+    let sandbox = Sandbox::in_namespace(&reach, &namespace).expect("a kernel that can");
     let says = |script: &str| {
         let start = || {
             let mut shell = Command::new("/bin/bash");

@@ -20,7 +20,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use protocol::JobSpec;
-use sandbox::{Hands, Reach, Sandbox, SandboxError, View};
+use sandbox::{Hands, Namespace, Reach, Sandbox, SandboxError};
 use serde_json::json;
 
 use crate::native;
@@ -70,8 +70,8 @@ impl Walls {
         let mut steps = of_steps(spec, host, wanted);
         let mut code = steps.clone().and_given(&*spec.paths.repository);
         let own = own::places(spec, wanted, &steps, &of_natives(spec, code.clone()));
-        let view = View::new(&own.places, &own.kept)?.map(Arc::new);
-        if view.is_some() {
+        let namespace = Namespace::new(&own.places, &own.kept)?.map(Arc::new);
+        if namespace.is_some() {
             for place in &own.places {
                 steps = steps.and_laid(&place.at);
                 code = code.and_laid(&place.at);
@@ -81,8 +81,8 @@ impl Walls {
         let text = said(&code).to_string();
         std::fs::write(&file, text)
             .map_err(|source| SandboxError::Path { path: file.clone(), source })?;
-        let around = |reach: &Reach| match &view {
-            Some(view) => Sandbox::in_view(reach, view),
+        let around = |reach: &Reach| match &namespace {
+            Some(namespace) => Sandbox::in_namespace(reach, namespace),
             None => Sandbox::new(reach),
         };
         let (steps, natives) = (around(&steps)?, around(&of_natives(spec, code))?);

@@ -1,6 +1,6 @@
-//! A view of the machine's folders in which some are one's own: the kernel's mount namespaces.
+//! What a process sees of the machine's folders, where some are its own: the kernel's mount namespaces.
 //!
-//! A view is made by a thread that leaves the machine's namespace, lays folders over places, and ends; what stays
+//! One is made by a thread that leaves the machine's namespace, lays folders over places, and ends; what stays
 //! is a handle, by which other threads enter. With the last of them, and of the processes that they started, it is
 //! gone, whichever way they ended: nothing is ever unmounted by hand. What others mount on the machine is seen
 //! in it; what is laid in it nobody else sees.
@@ -24,8 +24,8 @@ use crate::kernel::SandboxError;
 /// a way to root. Whoever is within has his own of them, where he may.
 pub const MEETING_PLACES: [&str; 4] = ["/dev/shm", "/run", "/tmp", "/var/tmp"];
 
-/// What a thread's view is called.
-const NAMESPACE: &str = "/proc/thread-self/ns/mnt";
+/// What a thread's namespace is called.
+const OWN: &str = "/proc/thread-self/ns/mnt";
 /// Of the machine's memory, how much may be laid in one place: as on the machine itself.
 const MEMORY: &str = "mode=1777,size=50%";
 /// Everybody's, as the places are that they are laid over.
@@ -40,42 +40,42 @@ pub struct Place {
     pub folder: Option<PathBuf>,
 }
 
-/// A view, for threads to enter.
+/// One, for threads to enter.
 #[derive(Debug)]
-pub struct View {
-    namespace: OwnedFd,
+pub struct Namespace {
+    handle: OwnedFd,
 }
 
-impl View {
-    /// A view with these places. Of what they cover, what is `kept` is where it was, but for reading alone.
-    /// None where this process may not make views, or may not enter them: that takes `CAP_SYS_ADMIN` and
+impl Namespace {
+    /// One with these places. Of what they cover, what is `kept` is where it was, but for reading alone.
+    /// None where this process may not make one, or may not enter it: that takes `CAP_SYS_ADMIN` and
     /// `CAP_SYS_CHROOT`.
     ///
     /// # Errors
     /// Where the kernel refuses for another reason.
-    pub fn new(places: &[Place], kept: &[PathBuf]) -> Result<Option<View>, SandboxError> {
+    pub fn new(places: &[Place], kept: &[PathBuf]) -> Result<Option<Namespace>, SandboxError> {
         let made = thread::scope(|scope| {
-            let thread = thread::Builder::new().name("view".to_owned());
+            let thread = thread::Builder::new().name("namespace".to_owned());
             let making = thread.spawn_scoped(scope, || make(places, kept))?;
             making.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         });
         match made {
-            Ok(namespace) => Ok(Some(View { namespace })),
+            Ok(handle) => Ok(Some(Namespace { handle })),
             Err(error) if lacks_right(&error) => Ok(None),
             Err(error) => Err(SandboxError::Refused(error)),
         }
     }
 
-    /// Whether this process may make views.
+    /// Whether this process may make any.
     pub fn is_possible() -> bool {
-        View::new(&[], &[]).is_ok_and(|view| view.is_some())
+        Namespace::new(&[], &[]).is_ok_and(|made| made.is_some())
     }
 
     /// Has the calling thread, and all that it starts, see the machine so.
     pub(crate) fn enter(&self) -> io::Result<()> {
         // Threads share where they are and what is `/` to them; whoever enters must be alone in that.
         leave(UnshareFlags::FS)?;
-        Ok(move_into_link_name_space(self.namespace.as_fd(), Some(LinkNameSpaceType::Mount))?)
+        Ok(move_into_link_name_space(self.handle.as_fd(), Some(LinkNameSpaceType::Mount))?)
     }
 }
 
@@ -99,12 +99,12 @@ fn make(places: &[Place], kept: &[PathBuf]) -> io::Result<OwnedFd> {
     leave(UnshareFlags::FS | UnshareFlags::NEWNS)?;
     let downstream = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
     match rustix::mount::mount_change("/", downstream) {
-        // Where `/` is no mount, as in a `chroot`, whoever enters a view would leave that.
+        // Where `/` is no mount, as in a `chroot`, whoever enters one would leave that.
         Err(Errno::INVAL) => return Err(Errno::PERM.into()),
         changed => changed?,
     }
-    let namespace = File::open(NAMESPACE)?;
-    // What makes a view may not be enough to enter one.
+    let namespace = File::open(OWN)?;
+    // What makes one may not be enough to enter it.
     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Mount))?;
     // Found before anything covers them.
     let found = kept.iter().filter_map(|path| Some((path, open(path).ok()?)));
