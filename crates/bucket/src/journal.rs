@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use aws::Stored;
 use event::{
-    DeploymentId, Digest, Envelope, Fact, ReleaseEvent, ReleaseId, ReleaseRecord, Seq, StreamId,
-    Timestamp, chain,
+    DeploymentId, Digest, Envelope, Fact, IncidentId, ReleaseEvent, ReleaseId, ReleaseRecord, Seq,
+    StreamId, Timestamp, chain,
 };
 use ports::{Journal, JournalError};
 use serde_json::json;
@@ -167,6 +167,49 @@ impl Shared {
                 append: Some(AppendForm {
                     stream: StreamId::Deployment(id).to_string(),
                     filed: Some((Arc::clone(project), Arc::clone(environment))),
+                    after: 0,
+                    at: (self.clock)().0,
+                    chain: Digest::ZERO.to_string(),
+                    ends: false,
+                    events: Vec::new(),
+                }),
+            })
+        })?;
+        Ok(id)
+    }
+
+    /// The number of the incident that is known by this key, a new one where none is.
+    ///
+    /// # Errors
+    /// When the bucket does not take it.
+    pub fn allocate_incident(
+        &self,
+        project: &Arc<str>,
+        key: Option<&str>,
+    ) -> Result<IncidentId, BucketError> {
+        self.must_heed()?;
+        let _turn = self.turn();
+        let known = |copy: &Store| match key {
+            Some(key) => copy.incident_with(key).map_err(BucketError::copy),
+            None => Ok(None),
+        };
+        self.read_new()?;
+        if let Some(known) = known(&self.copy)? {
+            return Ok(known);
+        }
+        let mut id = IncidentId(0);
+        self.write(|copy, _| {
+            // Somebody else may be faster between the look and the writing: then nothing is added.
+            if let Some(known) = known(copy)? {
+                id = known;
+                return Ok(Draft { place: None, append: None });
+            }
+            id = IncidentId(copy.newest_incident().map_err(BucketError::copy)? + 1);
+            Ok(Draft {
+                place: None,
+                append: Some(AppendForm {
+                    stream: StreamId::Incident(id).to_string(),
+                    filed: Some((Arc::clone(project), key.unwrap_or_default().into())),
                     after: 0,
                     at: (self.clock)().0,
                     chain: Digest::ZERO.to_string(),

@@ -42,6 +42,7 @@ fn path(folder: &Path, stream: StreamId) -> PathBuf {
         StreamId::Run(run, attempt) => format!("{run}-{attempt}.owner"),
         StreamId::Deployment(deployment) => format!("deployment-{deployment}.owner"),
         StreamId::Release(release) => format!("release-{release}.owner"),
+        StreamId::Incident(incident) => format!("incident-{incident}.owner"),
         StreamId::Audit => "audit.owner".to_owned(),
     })
 }

@@ -64,6 +64,10 @@ number_id!(
     ReleaseId
 );
 number_id!(
+    /// An incident, counted from 1 in one journal.
+    IncidentId
+);
+number_id!(
     /// The place of an event in its stream, from 1; 0 is "before the first".
     Seq
 );

@@ -11,6 +11,7 @@ mod deployment;
 mod digest;
 mod gate;
 mod ids;
+mod incident;
 mod kind;
 mod release;
 mod run;
@@ -27,9 +28,10 @@ pub use digest::{Digest, ParseDigestError, chain};
 pub use gate::JobGate;
 
 pub use ids::{
-    AnnotationLevel, Attempt, BlobId, Conclusion, DeploymentId, Fence, JobKey, ReleaseId, RunId,
-    Seq, Status, StepKey, Timestamp,
+    AnnotationLevel, Attempt, BlobId, Conclusion, DeploymentId, Fence, IncidentId, JobKey,
+    ReleaseId, RunId, Seq, Status, StepKey, Timestamp,
 };
+pub use incident::{IncidentEvent, IncidentRecord, IncidentRole, IncidentSource, Severity};
 pub use kind::{DecodeError, Fact};
 pub use release::{ReleaseEvent, ReleaseOrigin, ReleaseRecord};
 pub use run::{

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::ids::{Attempt, DeploymentId, ReleaseId, RunId, Seq, Timestamp};
+use crate::ids::{Attempt, DeploymentId, IncidentId, ReleaseId, RunId, Seq, Timestamp};
 use crate::run::RunEvent;
 
 /// A stream of the journal. Its text is `run/12/1`: what it is about, then its numbers.
@@ -19,6 +19,8 @@ pub enum StreamId {
     Deployment(DeploymentId),
     /// One release that came to a repository of images.
     Release(ReleaseId),
+    /// One incident.
+    Incident(IncidentId),
     /// What was done that is none of these, all in one.
     Audit,
 }
@@ -28,7 +30,10 @@ impl StreamId {
     pub fn as_run(self) -> Option<(RunId, Attempt)> {
         match self {
             StreamId::Run(run, attempt) => Some((run, attempt)),
-            StreamId::Deployment(_) | StreamId::Release(_) | StreamId::Audit => None,
+            StreamId::Deployment(_)
+            | StreamId::Release(_)
+            | StreamId::Incident(_)
+            | StreamId::Audit => None,
         }
     }
 }
@@ -39,6 +44,7 @@ impl fmt::Display for StreamId {
             StreamId::Run(run, attempt) => write!(f, "run/{run}/{attempt}"),
             StreamId::Deployment(deployment) => write!(f, "deployment/{deployment}"),
             StreamId::Release(release) => write!(f, "release/{release}"),
+            StreamId::Incident(incident) => write!(f, "incident/{incident}"),
             StreamId::Audit => f.write_str("audit"),
         }
     }
@@ -67,6 +73,7 @@ impl FromStr for StreamId {
                 }
                 "deployment" => Some(StreamId::Deployment(DeploymentId(numbers.parse().ok()?))),
                 "release" => Some(StreamId::Release(ReleaseId(numbers.parse().ok()?))),
+                "incident" => Some(StreamId::Incident(IncidentId(numbers.parse().ok()?))),
                 _ => None,
             }
         };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use event::{AuditEvent, DeploymentEvent, Fact, ReleaseEvent, RunEvent};
+use event::{AuditEvent, DeploymentEvent, Fact, IncidentEvent, ReleaseEvent, RunEvent};
 
 /// Every file of runs under `golden/`. A new version of the vocabulary adds one.
 const GOLDEN: &[(&str, &str)] = &[("v1", include_str!("../golden/v1.jsonl"))];
@@ -12,6 +12,8 @@ const DEPLOYMENTS: &[(&str, &str)] =
     &[("deployment-v1", include_str!("../golden/deployment-v1.jsonl"))];
 /// Every file of releases.
 const RELEASES: &[(&str, &str)] = &[("release-v1", include_str!("../golden/release-v1.jsonl"))];
+/// Every file of incidents.
+const INCIDENTS: &[(&str, &str)] = &[("incident-v1", include_str!("../golden/incident-v1.jsonl"))];
 
 /// Every file of what is none of these.
 const AUDIT: &[(&str, &str)] = &[("audit-v1", include_str!("../golden/audit-v1.jsonl"))];
@@ -37,5 +39,6 @@ fn every_golden_line_decodes_and_encodes_into_itself_and_every_kind_has_one() {
     decode_and_encode::<RunEvent>(GOLDEN);
     decode_and_encode::<DeploymentEvent>(DEPLOYMENTS);
     decode_and_encode::<ReleaseEvent>(RELEASES);
+    decode_and_encode::<IncidentEvent>(INCIDENTS);
     decode_and_encode::<AuditEvent>(AUDIT);
 }

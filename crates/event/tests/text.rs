@@ -30,6 +30,7 @@ fn a_stream_has_one_text() {
         "deployment/04",
         &expect!["`deployment/04` names no stream that this version knows"],
     );
+    check_stream("incident/7", &expect!["Incident(IncidentId(7))"]);
     check_stream(
         "environment/4",
         &expect!["`environment/4` names no stream that this version knows"],

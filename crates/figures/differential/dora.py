@@ -6,7 +6,9 @@ Each history is made from its seed alone. PROGRAM reads all of them as events, o
 writes what it says of each. Here the same is calculated from what was made, with nothing shared but
 the definitions of docs/metrics.md. Where the two differ, the seed is printed, with both.
 
-The traps: two faults of one deployment, deployments that fail before and after users met them, ways
+The traps: two incidents of one deployment, an incident without a deployment, one that was over before
+the way back was, one that began again, one that was linked to another deployment first, one of a service
+that the deployment did not ship, links to what never reached anybody; deployments that fail before and after users met them, ways
 back that go by themselves and by hand, one that sticks, the same release again, a planned rollback,
 commits that revert, squash merges, a hotfix picked from elsewhere, commits that come twice, clocks that
 are wrong, first deployments, tasks, settings, what changes nothing, services of one deployment of which
@@ -43,7 +45,36 @@ def history(seed):
         clock = max(clock, deployment["finished_at"])
     # The journal has them in the order in which they ended.
     made.sort(key=lambda it: it["finished_at"])
-    return {"since": since, "until": until, "deployments": made}
+    incidents = [trouble(rng, made, since) for _ in range(rng.choice([0, 0, 1, 2, 5, 9]))]
+    return {"since": since, "until": until, "deployments": made, "incidents": incidents}
+
+
+def trouble(rng, made, since):
+    """An incident: what brought it and what was made to end it, by their places in `made`."""
+    cause = rng.randrange(len(made)) if made and rng.random() < 0.8 else None
+    brought = made[cause] if cause is not None else None
+    opened = (brought["finished_at"] if brought else since) + rng.choice([-MINUTE, 0, MINUTE, HOUR, DAY])
+    resolved = None
+    if rng.random() < 0.8:
+        # Before the deployment was over, at the very moment of a later one's end, or whenever.
+        ends = [opened + rng.choice([0, MINUTE, HOUR, 4 * DAY])]
+        ends += [it["finished_at"] + rng.choice([-1, 0, 1]) for it in made[(cause or 0):][:3]]
+        resolved = max(opened, rng.choice(ends))
+    fixes = []
+    if made and rng.random() < 0.7:
+        first = 0 if cause is None else cause
+        near = lambda: min(len(made) - 1, first + rng.choice([0, 1, 1, 2, 3, 9]))
+        fixes = sorted({near() for _ in range(rng.choice([1, 1, 2]))})
+    return {
+        "environment": brought["environment"] if brought else "production",
+        "service": rng.choice([None, None, "api", "web"]), "cause": cause, "fixes": fixes,
+        "opened_at": opened, "resolved_at": resolved,
+        # It was over once before, and began again; it was said to come from elsewhere; a fix was none.
+        "again": resolved is not None and rng.random() < 0.2,
+        "first_said": rng.randrange(len(made)) if made and rng.random() < 0.2 else None,
+        "no_fix": rng.randrange(len(made)) if made and rng.random() < 0.1 else None,
+        "late_link": rng.random() < 0.5,
+    }
 
 
 def one(rng, clock, number, made, deployed_before, commits):
@@ -137,6 +168,36 @@ def events(project, it):
            "unchanged": it["unchanged"], "at": it["finished_at"]}
 
 
+def incident_events(project, it, number):
+    mona = {"name": "mona", "proof": "local"}
+    link = lambda kind, place, role: {
+        "type": kind, "deployment": number(place), "role": role, "by": mona, "at": it["opened_at"]}
+    opened = {"type": "IncidentOpened", "project": project, "environment": it["environment"],
+              "title": "it is broken", "severity": "major", "source": "person", "by": mona,
+              "opened_at": it["opened_at"], "at": it["opened_at"]}
+    if it["service"]:
+        opened["service"] = it["service"]
+    if it["cause"] is not None and not it["late_link"]:
+        opened["caused_by"] = number(it["cause"])
+    yield opened
+    if it["late_link"] and it["first_said"] is not None:
+        yield link("IncidentLinked", it["first_said"], "cause")
+        yield link("IncidentUnlinked", it["first_said"], "cause")
+    if it["cause"] is not None and it["late_link"]:
+        yield link("IncidentLinked", it["cause"], "cause")
+    if it["no_fix"] is not None and it["no_fix"] not in it["fixes"]:
+        yield link("IncidentLinked", it["no_fix"], "fix")
+        yield link("IncidentUnlinked", it["no_fix"], "fix")
+    for fix in it["fixes"]:
+        yield link("IncidentLinked", fix, "fix")
+    over = lambda at: {"type": "IncidentResolved", "by": mona, "resolved_at": at, "at": at}
+    if it["again"]:
+        yield over(it["opened_at"])
+        yield {"type": "IncidentReopened", "by": mona, "reopened_at": it["opened_at"], "at": it["opened_at"]}
+    if it["resolved_at"] is not None:
+        yield over(it["resolved_at"])
+
+
 # The figures, from the records.
 
 def middle(values):
@@ -159,7 +220,7 @@ def share(part, whole):
     return {"part": part, "whole": whole, "rate": rate}
 
 
-def figures(made, service, ids):
+def figures(made, service, ids, numbers):
     since, until = made["since"], made["until"]
     mine = [it for it in made["deployments"]
             if it["environment"] == "production" and service in it["services"]
@@ -202,24 +263,45 @@ def figures(made, service, ids):
                 led.append((commit, name(it), it["finished_at"] - committed, asked - committed,
                             began - asked, it["finished_at"] - began))
 
+    # What is wrong, by the deployment that brought it; and what was made to end it.
+    about = [it for it in made["incidents"] if it["environment"] == "production" and it["service"] in (None, service)]
+    brought = lambda it: [t for t in about if t["cause"] is not None and made["deployments"][t["cause"]] is it]
+    ended_by = lambda trouble, it: any(made["deployments"][place] is it for place in trouble["fixes"])
+
     bad, recovered, open_ = [], [], []
     for position, it in enumerate(met):
         if it not in inside:
             continue
         after = met[position + 1:]
         mended = after and after[0]["kind"] in ("hotfix", "rollback")
-        if it["verdict"] not in ("failed", "rolled_back", "rollback_stuck") and not mended:
+        broke = it["verdict"] in ("failed", "rolled_back", "rollback_stuck") or mended
+        troubles = brought(it)
+        if not broke and not troubles:
             continue
         bad.append(name(it))
+        # Everything that could end it, each with its moment; what comes first does, a deployment before
+        # an incident of the same moment.
+        ends = []
+        began = it["finished_at"]
         if it["verdict"] == "rolled_back":
-            recovered.append((name(it), name(it), it["finished_at"] - it["reached_at"][service]))
-            continue
-        good = [later for later in after if later["verdict"] == "succeeded"]
-        if good:
-            recovered.append((name(it), name(good[0]), good[0]["finished_at"] - it["finished_at"]))
+            began = it["reached_at"][service]
+            ends.append((it["finished_at"], 0, name(it), None))
+        else:
+            good = [later for later in after if later["verdict"] == "succeeded"]
+            if not broke:
+                good = [later for later in good if later["kind"] in ("hotfix", "rollback")
+                        or any(ended_by(t, later) for t in troubles)]
+            ends += [(later["finished_at"], 0, name(later), None) for later in good[:1]]
+        if troubles and all(t["resolved_at"] is not None for t in troubles):
+            last = max(troubles, key=lambda t: (t["resolved_at"], numbers[id(t)]))
+            ends.append((last["resolved_at"], 1, None, numbers[id(last)]))
+        if ends:
+            at, _, by, incident = min(ends, key=lambda end: end[:2])
+            recovered.append((name(it), by, incident, max(0, at - began)))
         else:
             open_.append(name(it))
-    mending = [name(it) for it in inside if not it["planned"] and it["kind"] in ("hotfix", "rollback")]
+    mending = [name(it) for it in inside if not it["planned"] and (
+        it["kind"] in ("hotfix", "rollback") or any(ended_by(t, it) for t in about))]
     weeks = [0] * -(-(until - since) // WEEK)
     for it in shipped:
         weeks[(it["finished_at"] - since) // WEEK] += 1
@@ -231,9 +313,10 @@ def figures(made, service, ids):
         "parts": [middle([it[part] for it in led]) for part in (3, 4, 5)],
         "led": sorted(it[:3] for it in led), "left": sorted(left),
         "failures": share(len(bad), len(inside)), "failed": bad,
-        "recovery": middle([it[2] for it in recovered]), "recovered": recovered, "open": open_,
+        "recovery": middle([it[3] for it in recovered]), "recovered": recovered, "open": open_,
         "rework": share(len(mending), len(inside)), "reworked": mending,
         "weeks": weeks, "deployments": [name(it) for it in inside],
+        "brought": [sorted(numbers[id(t)] for t in brought(it)) for it in inside],
     }
 
 
@@ -251,12 +334,13 @@ def told(it):
         "failures": {key: close(it["change_failures"][key]) for key in ("part", "whole", "rate")},
         "failed": it["change_failures"]["deployments"],
         "recovery": it["recovery"]["time"]["median_ms"],
-        "recovered": [(r["deployment"], r["by"], r["time_ms"]) for r in it["recovery"]["recovered"]],
+        "recovered": [(r["deployment"], r["by"], r["incident"], r["time_ms"]) for r in it["recovery"]["recovered"]],
         "open": it["recovery"]["open"],
         "rework": {key: close(it["rework"][key]) for key in ("part", "whole", "rate")},
         "reworked": it["rework"]["deployments"],
         "weeks": [week["deployments"] for week in it["weeks"]],
         "deployments": [d["deployment"] for d in it["deployments"]],
+        "brought": [d["incidents"] for d in it["deployments"]],
     }
 
 
@@ -272,7 +356,7 @@ def main():
     program, count = sys.argv[1], int(sys.argv[2])
     first_seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     seeds = range(first_seed, first_seed + count)
-    lines, made, ids, number = [], {}, {}, 0
+    lines, made, ids, number, numbers = [], {}, {}, 0, {}
     for seed in seeds:
         made[seed] = history(seed)
         for it in made[seed]["deployments"]:
@@ -281,8 +365,13 @@ def main():
         project = f"seed-{seed}"
         streams = [{"environment": it["environment"], "events": list(events(project, it))}
                    for it in made[seed]["deployments"]]
+        place = lambda at, of=made[seed]["deployments"]: ids[id(of[at])]
+        for it in made[seed]["incidents"]:
+            numbers[id(it)] = len(numbers) + 1
+        incidents = [list(incident_events(project, it, place)) for it in made[seed]["incidents"]]
         lines.append(json.dumps({"project": project, "since": made[seed]["since"],
-                                 "until": made[seed]["until"], "deployments": streams}))
+                                 "until": made[seed]["until"], "deployments": streams,
+                                 "incidents": incidents}))
     ran = subprocess.run([program], input="\n".join(lines), capture_output=True, text=True)
     if ran.returncode != 0:
         sys.exit(f"{program} ended with {ran.returncode}: {ran.stderr}")
@@ -293,7 +382,7 @@ def main():
     for seed, answer in zip(seeds, answers):
         said = {it["service"]: told(it) for it in answer if it["environment"] == "production"}
         for service in SERVICES:
-            expected = figures(made[seed], service, ids)
+            expected = figures(made[seed], service, ids, numbers)
             if expected is None:
                 # Nothing is told of what never was, or of another environment.
                 if service in said:
@@ -307,7 +396,7 @@ def main():
                 sys.exit(f"seed {seed}, {service}: the figures differ")
             counted += 1
             traps += len(expected["failed"]) + len(expected["left"])
-    print(f"{count} histories, {number} deployments, {counted} sets of figures are equal; "
+    print(f"{count} histories, {number} deployments, {len(numbers)} incidents, {counted} sets of figures are equal; "
           f"{traps} failures and commits left out among them")
 
 

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, Write as _};
 
-use event::{DeploymentEvent, Fact as _, Seq, StreamId, Timestamp};
+use event::{DeploymentEvent, Fact, IncidentEvent, Seq, StreamId, Timestamp};
 use figures::{Asked, Figures};
 use ports::Journal as _;
 use serde::Deserialize;
@@ -16,12 +16,17 @@ struct History {
     since: u64,
     until: u64,
     deployments: Vec<Deployment>,
+    incidents: Vec<Vec<serde_json::Value>>,
 }
 
 #[derive(Deserialize)]
 struct Deployment {
     environment: String,
     events: Vec<serde_json::Value>,
+}
+
+fn decoded<E: Fact>(events: &[serde_json::Value]) -> Result<Vec<E>, event::DecodeError> {
+    events.iter().map(|it| E::decode(it.to_string().as_bytes())).collect()
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,10 +40,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let history: History = serde_json::from_str(&line?)?;
         for it in &history.deployments {
             let id = store.allocate_deployment(&history.project, &it.environment)?;
-            let decoded =
-                it.events.iter().map(|it| DeploymentEvent::decode(it.to_string().as_bytes()));
-            let decoded = decoded.collect::<Result<Vec<_>, _>>()?;
-            store.ledger().append(StreamId::Deployment(id), Seq(0), Timestamp(1), &decoded)?;
+            let events: Vec<DeploymentEvent> = decoded(&it.events)?;
+            store.ledger().append(StreamId::Deployment(id), Seq(0), Timestamp(1), &events)?;
+        }
+        for it in &history.incidents {
+            let id = store.allocate_incident(&history.project, None)?;
+            let events: Vec<IncidentEvent> = decoded(it)?;
+            store.append_incident(id, Seq(0), Timestamp(1), &events)?;
         }
         histories.push((history.project, history.since, history.until));
     }

@@ -4,11 +4,12 @@ use event::{DeploymentEvent, ExitKind, RunEvent, Seq, StreamId};
 use ports::JournalError;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use store::Store;
-use views::{AttemptFacts, Shipment};
+use views::{AttemptFacts, IncidentView, Shipment};
 
 use crate::collect::collect;
 use crate::database::Figures;
 use crate::error::FiguresError;
+use crate::incidents;
 use crate::tally::{count_attempt, count_deployment};
 
 /// Events that are looked at in one transaction: bounds what another process waits for, and what a
@@ -134,6 +135,13 @@ impl Figures {
                     None => Ok(()),
                 })
             }
+            Ok(StreamId::Incident(id)) => {
+                let events = store.incident(id);
+                events.map(|events| match IncidentView::of(id, &events) {
+                    Some(view) => incidents::take(rows, &view),
+                    None => Ok(()),
+                })
+            }
             // Nothing is counted of it.
             Ok(_) => return Ok(()),
             Err(_) => Ok(note_unread(rows, name)),
@@ -157,7 +165,8 @@ fn forget_everything(rows: &Connection) -> rusqlite::Result<()> {
     rows.execute_batch(
         "DELETE FROM shipment; DELETE FROM shipped; DELETE FROM brought; DELETE FROM attempt;
          DELETE FROM job; DELETE FROM step; DELETE FROM unread; DELETE FROM report;
-         DELETE FROM test; DELETE FROM result; DELETE FROM coverage; DELETE FROM tally;",
+         DELETE FROM test; DELETE FROM result; DELETE FROM coverage; DELETE FROM tally;
+         DELETE FROM incident; DELETE FROM incident_fix;",
     )
 }
 

@@ -6,7 +6,7 @@
 //!              Report ◀── views::dora, views::health, over a window ◀───────────┘
 //! ```
 //!
-//! A run or a deployment is folded once, when it is over; its rows and the cursor are written in one
+//! A run or a deployment is folded once, when it is over, an incident whenever something happened in it; its rows and the cursor are written in one
 //! transaction. Nothing is folded from the first event but the first time, and what is held in memory
 //! is one stream, then the rows of the window that is asked about. Every row names its stream and the
 //! numbers of the events that it came from.
@@ -21,6 +21,7 @@ mod collect;
 mod database;
 mod error;
 mod fold;
+mod incidents;
 mod query;
 mod report;
 mod since;
@@ -32,8 +33,8 @@ pub use error::FiguresError;
 pub use fold::Caught;
 pub use query::{Asked, is_production};
 pub use report::{
-    Delivery, DeliveryWeek, Deployment, Duration, Failures, FrequencyFigure, LeadPart, LeadTimes,
-    LedCommit, LeftOutCommit, Pipeline, PipelineFailure, PipelineRepair, Queue, Rate,
+    Delivery, DeliveryWeek, Deployment, Duration, Failures, FrequencyFigure, Incident, LeadPart,
+    LeadTimes, LedCommit, LeftOutCommit, Pipeline, PipelineFailure, PipelineRepair, Queue, Rate,
     RecoveredFrom, RecoveryFigure, Red, Report, ReworkFigure, Slow,
 };
 pub use since::since;

@@ -12,6 +12,7 @@ use views::{Finished, Shipment, Spread, Waited, Window, dora, health, queues};
 
 use crate::database::Figures;
 use crate::error::FiguresError;
+use crate::incidents;
 use crate::report::{Delivery, Pipeline, Queue, Report, Slow};
 
 /// Services in environments of one report.
@@ -37,6 +38,18 @@ pub struct Asked {
     pub repository: Option<String>,
     /// When.
     pub window: Window,
+}
+
+impl Asked {
+    /// The same about one service in one environment.
+    fn of(&self, (project, environment, service): (&str, &str, &str)) -> Asked {
+        Asked {
+            project: Some(project.to_owned()),
+            environment: Some(environment.to_owned()),
+            service: Some(service.to_owned()),
+            ..self.clone()
+        }
+    }
 }
 
 /// Whether an environment is production, by its name.
@@ -117,7 +130,10 @@ fn deliveries(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<Delivery
         let brought_before = |deployment: DeploymentId, commit: &str| {
             first.get(commit).is_some_and(|first| *first != deployment)
         };
-        found.push(Delivery::of(place, &dora(&shipments, asked.window, &brought_before)));
+        let incidents = incidents::linked(rows, place)?;
+        let dora = dora(&shipments, &incidents, asked.window, &brought_before);
+        let met = incidents::within(rows, &asked.of(place))?;
+        found.push(Delivery::of(place, &dora, &met));
     }
     Ok(found)
 }
@@ -312,20 +328,20 @@ fn slow(rows: &Connection, asked: &Asked, query: &str) -> rusqlite::Result<Vec<S
     Ok(all)
 }
 
-fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
+pub(crate) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
     Ok(row.get_ref(column)?.as_str()?.into())
 }
 
-fn at(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+pub(crate) fn at(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     Ok(Timestamp(row.get::<_, i64>(column)?.cast_unsigned()))
 }
 
-fn maybe_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+pub(crate) fn maybe_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
     Ok(row.get::<_, Option<i64>>(column)?.map(|it| Timestamp(it.cast_unsigned())))
 }
 
 /// A word of the vocabulary, as it stands in JSON.
-fn word<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+pub(crate) fn word<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
     serde_json::from_value(Json::String(text)).map_err(|source| {
         rusqlite::Error::FromSqlConversionFailure(

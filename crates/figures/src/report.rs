@@ -4,9 +4,15 @@
 //! A median or a rate is null where too few were measured to say one (`samples_min`). Every figure
 //! names what it was counted from; `deployments` and the lists of runs say which events those are.
 
-use event::{Attempt, DeploymentId, DeploymentKind, RunId, Seq, StreamId, Timestamp, Verdict};
+use event::{
+    Attempt, DeploymentId, DeploymentKind, IncidentId, IncidentSource, RunId, Seq, Severity,
+    StreamId, Timestamp, Verdict,
+};
 use serde::{Deserialize, Serialize};
-use views::{Deployed, Dora, Failed, Health, Omission, SAMPLES_MIN, Share, Spread, Window};
+use views::{
+    Deployed, Dora, Failed, Health, IncidentLine, Mended, Omission, SAMPLES_MIN, Share, Spread,
+    Window,
+};
 
 use crate::tests::Flaky;
 
@@ -89,6 +95,9 @@ pub struct Delivery {
     pub weeks: Vec<DeliveryWeek>,
     /// Everything that reached the environment, oldest first, with its events.
     pub deployments: Vec<Deployment>,
+    /// Incidents that users met in the window, newest first, with their events; those without a
+    /// deployment are in no figure.
+    pub incidents: Vec<Incident>,
 }
 
 /// Deployment frequency.
@@ -178,8 +187,10 @@ pub struct RecoveryFigure {
 pub struct RecoveredFrom {
     /// What failed.
     pub deployment: DeploymentId,
-    /// What mended it: itself, where it went back.
-    pub by: DeploymentId,
+    /// What mended it: itself, where it went back. Null where `incident` was over before that.
+    pub by: Option<DeploymentId>,
+    /// The last of its incidents, where its end came first.
+    pub incident: Option<IncidentId>,
     /// How long it took.
     pub time_ms: u64,
 }
@@ -230,10 +241,41 @@ pub struct Deployment {
     pub requested_at_ms: Timestamp,
     /// When it was over.
     pub finished_at_ms: Timestamp,
-    /// `went_back`, `stuck`, `broke`, `mended`; null where it did not fail.
+    /// `went_back`, `stuck`, `broke`, `mended`, `incident`; null where it did not fail.
     pub failed: Option<String>,
     /// The hotfix or rollback that says that it failed.
     pub mended_by: Option<DeploymentId>,
+    /// Incidents that it caused.
+    pub incidents: Vec<IncidentId>,
+}
+
+/// An incident, and the events that it was counted from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Which.
+    pub incident: IncidentId,
+    /// Its stream in the journal ...
+    pub stream: StreamId,
+    /// ... from this event ...
+    pub first_seq: Seq,
+    /// ... to this one.
+    pub last_seq: Seq,
+    /// What is wrong.
+    pub title: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Who told of it.
+    pub source: IncidentSource,
+    /// The service; null where it is of all.
+    pub service: Option<String>,
+    /// The deployment that brought it; null where nobody linked one.
+    pub caused_by: Option<DeploymentId>,
+    /// Deployments that were made to end it.
+    pub fixed_by: Vec<DeploymentId>,
+    /// Since when users met it.
+    pub opened_at_ms: Timestamp,
+    /// Since when they do not; null while it is open.
+    pub resolved_at_ms: Option<Timestamp>,
 }
 
 /// How well a workflow does.
@@ -368,7 +410,11 @@ fn newest<T, U>(all: &[T], convert: impl Fn(&T) -> U) -> Vec<U> {
 }
 
 impl Delivery {
-    pub(crate) fn of((project, environment, service): (&str, &str, &str), dora: &Dora) -> Delivery {
+    pub(crate) fn of(
+        (project, environment, service): (&str, &str, &str),
+        dora: &Dora,
+        incidents: &[IncidentLine],
+    ) -> Delivery {
         Delivery {
             project: project.to_owned(),
             environment: environment.to_owned(),
@@ -383,7 +429,14 @@ impl Delivery {
                 time: (&dora.recovery.times).into(),
                 recovered: newest(&dora.recovery.recovered, |it| RecoveredFrom {
                     deployment: it.deployment,
-                    by: it.by,
+                    by: match it.by {
+                        Mended::By(by) => Some(by),
+                        Mended::Incident(_) => None,
+                    },
+                    incident: match it.by {
+                        Mended::By(_) => None,
+                        Mended::Incident(incident) => Some(incident),
+                    },
                     time_ms: it.time_ms,
                 }),
                 open: dora.recovery.open.clone(),
@@ -394,6 +447,7 @@ impl Delivery {
             },
             weeks: dora.weeks.iter().map(DeliveryWeek::of).collect(),
             deployments: newest(&dora.deployments, Deployment::of),
+            incidents: incidents.iter().take(EVIDENCE_MAX).map(Incident::of).collect(),
         }
     }
 }
@@ -454,12 +508,13 @@ impl DeliveryWeek {
 
 impl Deployment {
     fn of(deployed: &Deployed) -> Deployment {
-        let Deployed { shipment: it, failed } = deployed;
+        let Deployed { shipment: it, failed, incidents } = deployed;
         let failed_word = failed.map(|why| match why {
             Failed::WentBack => "went_back",
             Failed::Stuck => "stuck",
             Failed::Broke => "broke",
             Failed::MendedBy(_) => "mended",
+            Failed::Incident => "incident",
         });
         Deployment {
             deployment: it.deployment,
@@ -477,6 +532,26 @@ impl Deployment {
                 Some(Failed::MendedBy(by)) => Some(*by),
                 _ => None,
             },
+            incidents: incidents.clone(),
+        }
+    }
+}
+
+impl Incident {
+    fn of(it: &IncidentLine) -> Incident {
+        Incident {
+            incident: it.incident,
+            stream: it.stream(),
+            first_seq: Seq(1),
+            last_seq: it.last_seq,
+            title: it.title.to_string(),
+            severity: it.severity,
+            source: it.source,
+            service: it.service.as_ref().map(ToString::to_string),
+            caused_by: it.caused_by,
+            fixed_by: it.fixed_by.iter().copied().collect(),
+            opened_at_ms: it.opened_at,
+            resolved_at_ms: it.resolved_at,
         }
     }
 }

@@ -4,17 +4,19 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use event::{DeploymentEvent, Fact, Seq, StreamId, Timestamp};
+use event::{DeploymentEvent, Fact, IncidentId, Seq, StreamId, Timestamp};
 use figures::{Asked, Figures};
 use ports::Journal as _;
 use serde_json::Value as Json;
 use store::Store;
-use views::{DeploymentRow, DeploymentView, RunView, Window};
+use views::{DeploymentRow, DeploymentView, IncidentView, RunView, Window};
 
 /// A line for each event, over all streams, and what is said of all of it. A new version of the
 /// vocabulary adds a pair.
-const GOLDEN: &[(&str, &str)] =
-    &[(include_str!("../../event/golden/journal-v1.jsonl"), "../../event/golden/journal-v1.txt")];
+const GOLDEN: &[(&str, &str)] = &[
+    (include_str!("../../event/golden/journal-v1.jsonl"), "../../event/golden/journal-v1.txt"),
+    (include_str!("../../event/golden/journal-v2.jsonl"), "../../event/golden/journal-v2.txt"),
+];
 
 fn appended(store: &Arc<Store>, line: &Json) -> StreamId {
     let stream = line["stream"].as_str().expect("it names its stream");
@@ -30,6 +32,7 @@ fn appended(store: &Arc<Store>, line: &Json) -> StreamId {
         StreamId::Deployment(_) => {
             store.ledger().append(stream, seq, at, &decoded::<DeploymentEvent>(&payload))
         }
+        StreamId::Incident(id) => store.append_incident(id, seq, at, &decoded(&payload)),
         StreamId::Release(_) | StreamId::Audit => unreachable!("none is in it"),
     };
     taken.expect("it is taken");
@@ -64,6 +67,15 @@ fn deployment(text: &mut String, store: &Arc<Store>, stream: StreamId) {
     }
 }
 
+fn incident(text: &mut String, store: &Store, id: IncidentId) {
+    let view = IncidentView::of(id, &store.incident(id).expect("it is read"));
+    let view = view.expect("it begins with an incident");
+    let spans: Vec<_> =
+        view.spans.iter().map(|it| (it.since.0, it.end.as_ref().map(|it| it.at.0))).collect();
+    let (title, cause) = (&view.record.title, view.caused_by);
+    let _ = writeln!(text, "incident/{id}: {title} {cause:?} {spans:?}");
+}
+
 #[test]
 fn every_golden_journal_says_the_same() {
     for (journal, told) in GOLDEN {
@@ -78,6 +90,7 @@ fn every_golden_journal_says_the_same() {
         for stream in streams {
             match stream {
                 StreamId::Run(..) => run(&mut text, &store, stream),
+                StreamId::Incident(id) => incident(&mut text, &store, id),
                 _ => deployment(&mut text, &store, stream),
             }
         }

@@ -9,6 +9,7 @@ mod cloud;
 mod deploy;
 mod event;
 mod examples;
+mod incidents;
 mod init;
 mod metrics;
 mod notify;
@@ -34,6 +35,7 @@ pub(crate) use deploy::{
     ServiceLogsArgs, ServicesArgs, SettingsArgs, StatusArgs, UnitArgs,
 };
 pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
+pub(crate) use incidents::{IncidentsAt, IncidentsCommand, WhenArg};
 pub(crate) use init::{InitArgs, InitTarget};
 pub(crate) use metrics::{Figure, MetricsArgs};
 pub(crate) use notify::{NotifyCommand, NotifyListArgs};
@@ -117,6 +119,9 @@ pub(crate) enum Command {
     /// Look at deployments, and do something about them
     #[command(subcommand)]
     Deployments(DeploymentsCommand),
+    /// Look at incidents, open and end them, say which deployment brought them
+    #[command(subcommand)]
+    Incidents(IncidentsCommand),
     /// Agree to deployments, or say no, by SSH signatures
     #[command(subcommand)]
     Approvals(ApprovalsCommand),

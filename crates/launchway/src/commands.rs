@@ -18,6 +18,7 @@ mod github;
 mod history;
 mod host;
 mod iam;
+mod incidents;
 mod init;
 mod issuer;
 mod logs;
@@ -55,8 +56,8 @@ pub(crate) use secrets::day;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command, EnvironmentsCommand, HookName};
-use crate::exit::Failure;
+use crate::cli::{Cli, Command, EnvironmentsCommand, HookArgs, HookName};
+use crate::exit::{Failure, Outcome};
 use crate::serving::data::DataFolder;
 use crate::serving::hook;
 use crate::state::StateFolder;
@@ -88,6 +89,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Logs(args) => logs::run(&args, &state()?)?,
         Command::History(args) => history::run(&args, &state()?)?,
         Command::Metrics(args) => metrics::run(&args, &state()?)?,
+        Command::Incidents(command) => incidents::run(&command, &state()?)?,
         Command::Approvals(command) => approvals::run(&command, &state()?)?,
         Command::Deployments(command) => deployments::run(&command, &state()?)?,
         Command::Releases(args) => releases::run(&args.of, &state()?)?,
@@ -109,13 +111,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Github(command) => github::run(&command, cli.global.state.as_deref())?,
         Command::People(command) => people::run(&command, cli.global.state.as_deref())?,
         Command::Tokens(command) => tokens::run(&command, cli.global.state.as_deref())?,
-        Command::Hook(args) => {
-            let data = DataFolder::locate(args.data.data.as_deref(), None)?;
-            match args.hook {
-                HookName::PreReceive => hook::pre_receive(&args.repository)?,
-                HookName::PostReceive => hook::post_receive(&data, &args.repository)?,
-            }
-        }
+        Command::Hook(args) => called_by_git(&args)?,
         Command::Audit(command) => audit::run(&command, cli.global.state.as_deref())?,
         Command::Prune(args) => prune::run(&args, &state()?)?,
         Command::Man { dir } => man::run(&dir)?,
@@ -132,4 +128,12 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Inside { arguments } => return Ok(docker::run_inside(arguments).into()),
     };
     Ok(exit.into())
+}
+
+fn called_by_git(args: &HookArgs) -> Outcome {
+    let data = DataFolder::locate(args.data.data.as_deref(), None)?;
+    match args.hook {
+        HookName::PreReceive => hook::pre_receive(&args.repository),
+        HookName::PostReceive => hook::post_receive(&data, &args.repository),
+    }
 }

@@ -168,6 +168,39 @@ impl Client {
         self.get(&format!("/api/v1/metrics?since={}{asked}", percent(since)))
     }
 
+    /// Its newest incidents.
+    pub(crate) fn incidents(
+        &self,
+        open: bool,
+        project: Option<&str>,
+        environment: Option<&str>,
+    ) -> Result<Vec<Json>, Failure> {
+        let asked =
+            [("state", open.then_some("open")), ("project", project), ("environment", environment)];
+        let asked = asked
+            .iter()
+            .filter_map(|(name, value)| value.map(|value| format!("&{name}={}", percent(value))));
+        let asked: String = asked.collect();
+        let all: Json =
+            self.get(&format!("/api/v1/incidents?{}", asked.trim_start_matches('&')))?;
+        Ok(all["incidents"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// One of them.
+    pub(crate) fn incident(&self, id: u64) -> Result<Json, Failure> {
+        self.get(&format!("/api/v1/incidents/{id}"))
+    }
+
+    /// Opens one, once however often the answer is lost.
+    pub(crate) fn open_incident(&self, wanted: &Json) -> Result<Json, Failure> {
+        self.post("/api/v1/incidents", Some(&random_key()?), wanted)
+    }
+
+    /// Does something about one.
+    pub(crate) fn change_incident(&self, id: u64, wanted: &Json) -> Result<Json, Failure> {
+        self.post(&format!("/api/v1/incidents/{id}"), None, wanted)
+    }
+
     /// What a person means, as the API names it.
     pub(crate) fn name(&self, run: &RunRef) -> Result<String, Failure> {
         let id = match run.id {
@@ -385,14 +418,18 @@ impl Client {
 
     /// Asks for a run, once however often the answer is lost.
     fn made(&self, path: &str, body: &Json) -> Result<String, Failure> {
-        let mut key = [0; 16];
-        getrandom::fill(&mut key).map_err(|error| {
-            Failure::new(Exit::Missing, format!("the system gives no random numbers: {error}"))
-        })?;
-        let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-        let made = self.post(path, Some(&key), body)?;
+        let made = self.post(path, Some(&random_key()?), body)?;
         Ok(format!("{}.{}", made["run"], made["attempt"]))
     }
+}
+
+/// What makes a request one and the same, however often it is sent.
+fn random_key() -> Result<String, Failure> {
+    let mut key = [0; 16];
+    getrandom::fill(&mut key).map_err(|error| {
+        Failure::new(Exit::Missing, format!("the system gives no random numbers: {error}"))
+    })?;
+    Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A sentence as the terminal says what went wrong.

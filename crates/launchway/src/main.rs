@@ -19,6 +19,7 @@ mod exit;
 mod files;
 mod given;
 mod images;
+mod incidents;
 mod init;
 mod journal;
 mod kept;

@@ -20,6 +20,7 @@ mod face;
 mod gates;
 pub(crate) mod github;
 pub(crate) mod hook;
+mod incidents;
 mod intake;
 mod keeping;
 mod places;

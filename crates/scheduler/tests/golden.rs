@@ -6,7 +6,10 @@ use scheduler::{State, evolve};
 use serde_json::Value as Json;
 
 /// A line for each event, over all streams. A new version of the vocabulary adds one.
-const GOLDEN: &[&str] = &[include_str!("../../event/golden/journal-v1.jsonl")];
+const GOLDEN: &[&str] = &[
+    include_str!("../../event/golden/journal-v1.jsonl"),
+    include_str!("../../event/golden/journal-v2.jsonl"),
+];
 
 #[test]
 fn every_golden_journal_folds() {

@@ -5,6 +5,7 @@ mod approvals;
 mod audit;
 mod dispatch;
 mod held;
+mod incidents;
 pub(crate) mod metrics;
 mod openapi;
 mod run_tests;
@@ -12,6 +13,7 @@ pub(crate) mod runners;
 mod secrets;
 
 pub(crate) use approvals::given;
+pub(crate) use incidents::deed;
 pub(crate) use runners::RUNNER_DOOR;
 pub(crate) use secrets::change;
 
@@ -79,6 +81,7 @@ fn operations() -> impl Iterator<Item = &'static Operation> {
         .chain(secrets::OPERATIONS)
         .chain(runners::OPERATIONS)
         .chain(held::OPERATIONS)
+        .chain(incidents::OPERATIONS)
 }
 
 /// Those about runs, repositories and the journal.

@@ -253,6 +253,8 @@ const PAGES: &[PageRoute] = &[
     ("/environments", || get(pages::environments)),
     ("/deployments", || get(pages::deployments)),
     ("/deployments/{id}", || get(pages::deployment)),
+    ("/incidents", || get(pages::incidents)),
+    ("/incidents/{id}", || get(pages::incident).post(pages::changed)),
     ("/runners", || get(pages::runners)),
     ("/messages", || get(pages::messages)),
     ("/insights", || get(pages::delivery)),
@@ -280,6 +282,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/runs/{run}/resume", post(pages::resume))
         .route("/runs/{run}/jobs/{job}/lines", get(pages::lines))
         .route("/runs/{run}/jobs/{job}/log.txt", get(pages::raw))
+        .route("/deployments/{id}/incidents", post(pages::opened_by))
         .route("/held/{id}/let-in", post(pages::let_in))
         .route("/runners/{name}/drain", post(pages::drain_runner))
         .route("/runners/{name}/resume", post(pages::resume_runner))

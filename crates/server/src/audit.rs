@@ -77,10 +77,8 @@ pub(crate) fn record(
     (reason, refused): (Option<String>, Option<String>),
 ) -> Result<(), Problem> {
     let text = |text: String| MaskedText::without_secrets(text);
-    let proof = if who.token.proof.is_some() { "oidc" } else { "token" };
-    let name = who.token.person.clone().unwrap_or_else(|| who.token.name.clone());
     let record = AuditRecord {
-        actor: Some(Actor { name: text(name), proof: proof.into() }),
+        actor: Some(who.actor()),
         token: Some(who.token.id.as_str().into()),
         action: action.into(),
         object: text(object),

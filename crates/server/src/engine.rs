@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use event::{JobKey, StreamId, Timestamp};
+use event::{IncidentId, JobKey, StreamId, Timestamp};
 
 use crate::approvals::GateAnswer;
 use crate::dispatch::{Dispatch, Offer};
+use crate::incidents::IncidentAsk;
 use crate::keep::{KeepWish, KeptName};
 use crate::runner_link::RunnerLink;
 
@@ -330,6 +331,12 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When it cannot be kept so.
     fn keep(&self, wish: &KeepWish) -> Result<(), Refused>;
+
+    /// Does something about an incident, and comes back with which one when it is written down.
+    ///
+    /// # Errors
+    /// When it cannot be so, or cannot be written down.
+    fn incident(&self, ask: &IncidentAsk) -> Result<IncidentId, Refused>;
 
     /// Takes a webhook of GitHub's. When it returns, what was taken survives.
     ///

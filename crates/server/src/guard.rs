@@ -117,6 +117,13 @@ impl Who {
         self.token.person.as_deref().unwrap_or(&self.token.name)
     }
 
+    /// Who they are, for the journal.
+    pub(crate) fn actor(&self) -> event::Actor {
+        let proof = if self.token.proof.is_some() { "oidc" } else { "token" };
+        let name = mask::MaskedText::without_secrets(self.name());
+        event::Actor { name, proof: proof.into() }
+    }
+
     /// Refuses who may not do this.
     pub(crate) fn may(&self, scope: Scope) -> Result<(), Problem> {
         if self.token.holds(scope) {

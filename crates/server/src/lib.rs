@@ -32,6 +32,7 @@ mod graph;
 mod guard;
 mod health;
 mod hub;
+mod incidents;
 mod keep;
 mod lines;
 mod live;
@@ -61,6 +62,7 @@ pub use engine::{
     Refused, Runner, Takes, WaitingJob, Webhook, Why, Workers,
 };
 pub use hub::Hub;
+pub use incidents::{IncidentAsk, IncidentDeed, IncidentWish, incident_details};
 pub use keep::{KeepWish, KeptKind, KeptName};
 pub use people::Person;
 pub use problem::Problem;

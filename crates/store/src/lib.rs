@@ -36,6 +36,7 @@ mod engine;
 mod error;
 mod group;
 mod home;
+mod incidents;
 mod logs;
 mod outbox;
 mod postgres;

@@ -154,6 +154,7 @@ fn take_stream(session: &mut dyn Session, taken: &TakenStream) -> Result<(), Fau
     let filed = match taken.stream {
         StreamId::Deployment(id) => Some(("deployment", "environment", id.0)),
         StreamId::Release(id) => Some(("release", "service", id.0)),
+        StreamId::Incident(id) => Some(("incident", "key", id.0)),
         StreamId::Run(..) | StreamId::Audit => None,
     };
     if let (Some((table, column, id)), Some((project, under))) = (filed, &taken.filed) {

@@ -39,6 +39,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sqlite/schema/v3.sql"),
     include_str!("sqlite/schema/v4.sql"),
     include_str!("sqlite/schema/v5.sql"),
+    include_str!("sqlite/schema/v6.sql"),
 ];
 
 /// What a file is for.

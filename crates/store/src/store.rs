@@ -350,7 +350,7 @@ fn unread(action: String, error: ReadError) -> JournalError {
 }
 
 impl Store {
-    fn append_any<E: Fact>(
+    pub(crate) fn append_any<E: Fact>(
         &self,
         stream: StreamId,
         expected: Seq,

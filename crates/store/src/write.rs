@@ -95,6 +95,9 @@ pub(crate) fn perform(
         Request::AllocateRelease { project, service } => {
             allocate_release(session, project, service)
         }
+        Request::AllocateIncident { project, key } => {
+            crate::incidents::allocate(session, project, key)
+        }
         Request::AllocateRun { repository, workflow } => {
             allocate_run(session, repository, workflow)
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use event::{Attempt, DeploymentId, Fact, ReleaseId, RunId, Seq, StreamId, Timestamp};
+use event::{Attempt, DeploymentId, Fact, IncidentId, ReleaseId, RunId, Seq, StreamId, Timestamp};
 
 use crate::engine::{Engine, Patience, Purpose, Session};
 use crate::error::StoreError;
@@ -28,6 +28,8 @@ pub(crate) enum Request {
     AllocateDeployment { project: Arc<str>, environment: Arc<str> },
     /// Gives the next release of a service.
     AllocateRelease { project: Arc<str>, service: Arc<str> },
+    /// Gives the incident of a key, or the next one.
+    AllocateIncident { project: Arc<str>, key: Arc<str> },
     /// Gives the next run of a workflow.
     AllocateRun { repository: Arc<str>, workflow: Arc<str> },
     /// Gives the next attempt of a run.
@@ -61,6 +63,7 @@ pub(crate) enum Answer {
     Attempt(Attempt),
     Deployment(DeploymentId),
     Release(ReleaseId),
+    Incident(IncidentId),
     Forgotten,
     TakenIn,
     /// Whether it was done.

@@ -1,7 +1,8 @@
 //! Decisions of people and of rules, one line each, whichever stream they stand in.
 
 use event::{
-    Actor, AuditEvent, CancelReason, DeploymentEvent, Fact as _, RunEvent, StreamId, Timestamp,
+    Actor, AuditEvent, CancelReason, DeploymentEvent, Fact as _, IncidentEvent, RunEvent, StreamId,
+    Timestamp,
 };
 
 /// A decision.
@@ -44,6 +45,11 @@ pub const DECISIONS: &[&str] = &[
     "GateOpened",
     "CancelWanted",
     "DeploymentCompleted",
+    "IncidentOpened",
+    "IncidentResolved",
+    "IncidentReopened",
+    "IncidentLinked",
+    "IncidentUnlinked",
     "AuditRecorded",
 ];
 
@@ -55,6 +61,9 @@ impl AuditLine {
             StreamId::Run(..) => of_run(&RunEvent::decode(payload).ok()?, &stream.to_string()),
             StreamId::Deployment(_) => {
                 of_deployment(&DeploymentEvent::decode(payload).ok()?, &stream.to_string())
+            }
+            StreamId::Incident(_) => {
+                Some(of_incident(&IncidentEvent::decode(payload).ok()?, &stream.to_string()))
             }
             StreamId::Audit => of_record(&AuditEvent::decode(payload).ok()?),
             StreamId::Release(_) => None,
@@ -208,6 +217,31 @@ fn of_deployment(event: &DeploymentEvent, stream: &str) -> Option<AuditLine> {
     })
 }
 
+fn of_incident(event: &IncidentEvent, stream: &str) -> AuditLine {
+    use IncidentEvent as E;
+    let linked = |deployment: &event::DeploymentId, role: &event::IncidentRole| {
+        format!("{stream} deployment/{deployment} {}", role.as_str())
+    };
+    match event {
+        E::IncidentOpened(it) => {
+            let object = format!("{stream} {} {} {}", it.project, it.environment, it.severity);
+            because(by(line("incident.open", object), &it.by), Some(&it.title))
+        }
+        E::IncidentResolved { by: who, reason, .. } => {
+            because(by(line("incident.resolve", stream.to_owned()), who), reason.as_ref())
+        }
+        E::IncidentReopened { by: who, reason, .. } => {
+            because(by(line("incident.reopen", stream.to_owned()), who), reason.as_ref())
+        }
+        E::IncidentLinked { deployment, role, by: who, .. } => {
+            by(line("incident.link", linked(deployment, role)), who)
+        }
+        E::IncidentUnlinked { deployment, role, by: who, .. } => {
+            by(line("incident.unlink", linked(deployment, role)), who)
+        }
+    }
+}
+
 fn of_record(event: &AuditEvent) -> Option<AuditLine> {
     let AuditEvent::AuditRecorded(record) = event;
     let found = line(&record.action, record.object.as_str().to_owned());
@@ -226,6 +260,26 @@ mod tests {
         assert_eq!(cell("plain"), "plain");
         assert_eq!(cell("=1+1"), "'=1+1");
         assert_eq!(cell("a, \"b\"\nc"), "\"a, \"\"b\"\"\nc\"");
+    }
+
+    #[test]
+    fn an_incident_is_lines() {
+        let golden = include_str!("../../event/golden/incident-v1.jsonl");
+        let stream = StreamId::Incident(event::IncidentId(3));
+        let told: Vec<String> = golden
+            .lines()
+            .map(|line| AuditLine::of(stream, Timestamp(7), line).unwrap().csv("now"))
+            .collect();
+        expect_test::expect![[r#"
+            now,mona,github,incident.open,incident/3 planner production critical,done,checkout answers 500,
+            now,mona,local,incident.open,incident/3 planner production minor,done,the site is slow,
+            now,mona,token,incident.resolve,incident/3,done,rolled back,
+            now,hubot,pagerduty,incident.resolve,incident/3,done,,
+            now,mona,github,incident.reopen,incident/3,done,it is back,
+            now,mona,github,incident.reopen,incident/3,done,,
+            now,mona,local,incident.link,incident/3 deployment/7 cause,done,,
+            now,mona,local,incident.link,incident/3 deployment/8 fix,done,,
+            now,mona,local,incident.unlink,incident/3 deployment/8 fix,done,,"#]].assert_eq(&told.join("\n"));
     }
 
     #[test]

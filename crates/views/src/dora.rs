@@ -10,14 +10,16 @@
 //!
 //! Deployments are counted, never faults: a share is between 0 and 1. One that was taken back counts
 //! as deployed, for it was. What mends (a hotfix, a rollback) says that the deployment before it
-//! failed. What cannot be measured honestly is left out, and told: a commit that is younger than its
+//! failed, and so does an incident that it caused, however many there are; it is mended by what comes
+//! first: a deployment that mends, or the end of the last of its incidents. What cannot be measured honestly is left out, and told: a commit that is younger than its
 //! deployment, and all that came with a service's first one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use event::{DeploymentId, DeploymentKind, Timestamp, Verdict};
+use event::{DeploymentId, DeploymentKind, IncidentId, Timestamp, Verdict};
 
+use crate::incident::IncidentLine;
 use crate::shipment::Shipment;
 use crate::statistics::{Share, Spread, Window};
 
@@ -132,9 +134,18 @@ pub struct Recovered {
     /// What failed.
     pub deployment: DeploymentId,
     /// What mended it: itself, where it went back.
-    pub by: DeploymentId,
+    pub by: Mended,
     /// How long it took.
     pub time_ms: u64,
+}
+
+/// What mended a deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mended {
+    /// This deployment.
+    By(DeploymentId),
+    /// Nothing that was deployed: the last of its incidents was over before that.
+    Incident(IncidentId),
 }
 
 /// What was done to mend.
@@ -166,6 +177,8 @@ pub struct Deployed {
     pub shipment: Shipment,
     /// Why it counts as failed, if it does.
     pub failed: Option<Failed>,
+    /// Incidents that it caused, in their order.
+    pub incidents: Vec<IncidentId>,
 }
 
 /// Why a deployment counts as failed.
@@ -179,19 +192,27 @@ pub enum Failed {
     Broke,
     /// The one behind it mends it.
     MendedBy(DeploymentId),
+    /// It caused incidents.
+    Incident,
 }
 
 /// The five figures of one service in one environment. `shipments` are all of it that ended in the
-/// window or behind it, in the order in which they ended; `brought_before` says
-/// of a commit whether an earlier deployment, in the window or not, brought it.
+/// window or behind it, in the order in which they ended; `incidents` those of this service that are
+/// linked to a deployment, in their order; `brought_before` says of a commit whether an earlier
+/// deployment, in the window or not, brought it.
 pub fn dora(
     shipments: &[Shipment],
+    incidents: &[IncidentLine],
     window: Window,
     brought_before: &dyn Fn(DeploymentId, &str) -> bool,
 ) -> Dora {
     let reached: Vec<&Shipment> = shipments.iter().filter(|it| counts(it)).collect();
-    let failures: Vec<Option<Failed>> =
-        (0..reached.len()).map(|at| failed(reached[at], reached.get(at + 1).copied())).collect();
+    let faults = Faults::of(incidents);
+    let failure = |at: usize| {
+        let next = reached.get(at + 1).copied();
+        failed(reached[at], next, !faults.caused(reached[at].deployment).is_empty())
+    };
+    let failures: Vec<Option<Failed>> = (0..reached.len()).map(failure).collect();
     let is_in = |it: &Shipment| window.has(it.finished_at);
     let mut dora = Dora {
         window,
@@ -210,14 +231,16 @@ pub fn dora(
     for at in inside() {
         let (shipment, failure) = (reached[at], failures[at]);
         dora.change_failures.share.count(failure.is_some());
-        let is_rework = mends(shipment) && !shipment.planned;
+        let caused = faults.caused(shipment.deployment);
+        let mends = mends(shipment) || faults.fixes.contains(&shipment.deployment);
+        let is_rework = mends && !shipment.planned;
         dora.rework.share.count(is_rework);
         if is_rework {
             dora.rework.deployments.push(shipment.deployment);
         }
         if let Some(failure) = failure {
             dora.change_failures.failed.push(shipment.deployment);
-            match recovered(shipment, failure, &reached[at + 1..]) {
+            match recovered(shipment, failure, &reached[at + 1..], caused) {
                 Some(it) => {
                     times.push(it.time_ms);
                     dora.recovery.recovered.push(it);
@@ -225,7 +248,11 @@ pub fn dora(
                 None => dora.recovery.open.push(shipment.deployment),
             }
         }
-        dora.deployments.push(Deployed { shipment: shipment.clone(), failed: failure });
+        dora.deployments.push(Deployed {
+            shipment: shipment.clone(),
+            failed: failure,
+            incidents: caused.iter().map(|it| it.incident).collect(),
+        });
     }
     dora.recovery.times = Spread::of(times);
     fill(&mut dora);
@@ -243,27 +270,75 @@ fn mends(shipment: &Shipment) -> bool {
     matches!(shipment.kind, DeploymentKind::Hotfix | DeploymentKind::Rollback)
 }
 
-fn failed(shipment: &Shipment, next: Option<&Shipment>) -> Option<Failed> {
+/// Incidents by the deployments that they are linked to.
+#[derive(Default)]
+struct Faults<'i> {
+    causes: BTreeMap<DeploymentId, Vec<&'i IncidentLine>>,
+    fixes: BTreeSet<DeploymentId>,
+}
+
+impl<'i> Faults<'i> {
+    fn of(incidents: &'i [IncidentLine]) -> Faults<'i> {
+        let mut faults = Faults::default();
+        for it in incidents {
+            faults.fixes.extend(&it.fixed_by);
+            if let Some(cause) = it.caused_by {
+                faults.causes.entry(cause).or_default().push(it);
+            }
+        }
+        faults
+    }
+
+    fn caused(&self, deployment: DeploymentId) -> &[&'i IncidentLine] {
+        self.causes.get(&deployment).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn failed(shipment: &Shipment, next: Option<&Shipment>, has_incident: bool) -> Option<Failed> {
     match shipment.verdict {
         Verdict::RolledBack => Some(Failed::WentBack),
         Verdict::RollbackStuck => Some(Failed::Stuck),
         Verdict::Failed => Some(Failed::Broke),
-        _ => next.filter(|it| mends(it)).map(|it| Failed::MendedBy(it.deployment)),
+        _ => next
+            .filter(|it| mends(it))
+            .map(|it| Failed::MendedBy(it.deployment))
+            .or(has_incident.then_some(Failed::Incident)),
     }
 }
 
 /// One that went back was met by users from the moment its change was intended; any other one since
-/// it was over. It is mended by the next one that succeeds.
-fn recovered(shipment: &Shipment, failure: Failed, later: &[&Shipment]) -> Option<Recovered> {
+/// it was over. It is mended by the next one that succeeds, or by the end of the last of its incidents
+/// where that was before. Where nothing but an incident says that it failed, the next one may be as
+/// planned and mend nothing: only one that was made to mend counts.
+fn recovered(
+    shipment: &Shipment,
+    failure: Failed,
+    later: &[&Shipment],
+    incidents: &[&IncidentLine],
+) -> Option<Recovered> {
     let deployment = shipment.deployment;
-    if failure == Failed::WentBack {
-        let since = shipment.reached_at.unwrap_or(shipment.finished_at);
-        let time_ms = shipment.finished_at.0.saturating_sub(since.0);
-        return Some(Recovered { deployment, by: deployment, time_ms });
-    }
-    let by = later.iter().find(|it| it.verdict == Verdict::Succeeded)?;
-    let time_ms = by.finished_at.0.saturating_sub(shipment.finished_at.0);
-    Some(Recovered { deployment, by: by.deployment, time_ms })
+    let (since, mended) = if failure == Failed::WentBack {
+        (shipment.reached_at.unwrap_or(shipment.finished_at), Some(shipment))
+    } else {
+        let fixes = |it: &Shipment| incidents.iter().any(|of| of.fixed_by.contains(&it.deployment));
+        let counts = |it: &Shipment| failure != Failed::Incident || mends(it) || fixes(it);
+        let next = later.iter().find(|it| it.verdict == Verdict::Succeeded && counts(it));
+        (shipment.finished_at, next.copied())
+    };
+    let mended = mended.map(|it| (it.finished_at, Mended::By(it.deployment)));
+    let (at, by) = match (mended, over(incidents)) {
+        (Some(mended), Some(over)) if over.0 < mended.0 => over,
+        (Some(mended), _) => mended,
+        (None, over) => over?,
+    };
+    Some(Recovered { deployment, by, time_ms: at.0.saturating_sub(since.0) })
+}
+
+/// When the last of these was over, and which that was; none while one of them is open.
+fn over(incidents: &[&IncidentLine]) -> Option<(Timestamp, Mended)> {
+    let ends: Option<Vec<_>> =
+        incidents.iter().map(|it| Some((it.resolved_at?, it.incident))).collect();
+    ends?.into_iter().max().map(|(at, incident)| (at, Mended::Incident(incident)))
 }
 
 fn is_headline(shipment: &Shipment) -> bool {
@@ -347,7 +422,7 @@ fn fill(dora: &mut Dora) {
     let week = |at: Timestamp| ((at.0 - since) / WEEK_MS) as usize;
     let mut times = vec![Vec::new(); dora.weeks.len()];
     let mut ended = BTreeMap::new();
-    for Deployed { shipment, failed } in &dora.deployments {
+    for Deployed { shipment, failed, .. } in &dora.deployments {
         let at = week(shipment.finished_at);
         ended.insert(shipment.deployment, at);
         dora.weeks[at].deployments += u64::from(is_headline(shipment));

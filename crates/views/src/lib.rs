@@ -5,6 +5,7 @@
 //!                              two of them                        ->  Difference, ...
 //! DeploymentEvent, ...     ->  DeploymentView (one deployment)    ->  DeploymentRow (its line)
 //!                              all of an environment              ->  Ledger (what runs, what was good)
+//! IncidentEvent, ...              ->  IncidentView (one incident)      ->  IncidentLine (its figures)
 //! one that is over             ->  Shipment, ...; AttemptFacts    ->  Dora, Health (the numbers)
 //! ```
 //!
@@ -23,6 +24,7 @@ mod deployment;
 mod dora;
 mod gate;
 mod health;
+mod incident;
 mod job;
 mod ledger;
 mod row;
@@ -39,11 +41,12 @@ pub use deployment::{
     RefusedApproval, SignatureView,
 };
 pub use dora::{
-    ChangeFailures, Deployed, Dora, Failed, Frequency, LeadTime, Led, LeftOut, Omission, Recovered,
-    Recovery, Rework, Week, dora,
+    ChangeFailures, Deployed, Dora, Failed, Frequency, LeadTime, Led, LeftOut, Mended, Omission,
+    Recovered, Recovery, Rework, Week, dora,
 };
 pub use gate::{AnswerKind, AnswerView, JobGateView};
 pub use health::{Finished, Health, Repair, Waited, health, queues};
+pub use incident::{IncidentEnd, IncidentLine, IncidentSpan, IncidentView};
 pub use job::{AnnotationView, JobView, Loss, StepView, SummaryView};
 pub use ledger::{Ledger, ReleaseLine, Running, ServiceLedger};
 pub use row::RunRow;

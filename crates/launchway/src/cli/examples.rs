@@ -407,6 +407,47 @@ Examples:
 
 Of fewer than five measurements no median and no rate is told. docs/metrics.md says how each is counted.";
 
+/// `launchway incidents list`
+pub(super) const INCIDENTS_LIST: &str = "\
+Examples:
+  launchway incidents list                        the newest of this project, with those that deployments opened
+  launchway incidents list production --open
+  launchway incidents list --server https://ci.example.com --format json";
+
+/// `launchway incidents show`
+pub(super) const INCIDENTS_SHOW: &str = "\
+Examples:
+  launchway incidents show 3
+  launchway incidents show 3 --server https://ci.example.com --format json";
+
+/// `launchway incidents reopen`
+pub(super) const INCIDENTS_REOPEN: &str = "\
+Examples:
+  launchway incidents reopen 3 --reason 'it is back' --at 20m";
+
+/// `launchway incidents open`
+pub(super) const INCIDENTS_OPEN: &str = "\
+Examples:
+  launchway incidents open 'checkout answers 500' --caused-by 41 --severity critical
+  launchway incidents open 'the site is slow' --environment production --at 20m
+  launchway incidents open 'mails are late' -e production -s mailer --server https://ci.example.com --project planner
+
+The deployment that brought it then counts as failed, once however many incidents it brings; without one it is listed and
+in no figure. docs/incidents.md says more.";
+
+/// `launchway incidents resolve`
+pub(super) const INCIDENTS_RESOLVE: &str = "\
+Examples:
+  launchway incidents resolve 3 --fixed-by 42 --reason 'the query has its index again'
+  launchway incidents resolve 3 --at 2026-03-01T12:00:00Z";
+
+/// `launchway incidents link`
+pub(super) const INCIDENTS_LINK: &str = "\
+Examples:
+  launchway incidents link 3 --caused-by 41
+  launchway incidents link 3 --fixed-by 42
+  launchway incidents link 3 --fixed-by 42 --remove";
+
 /// `launchway releases`
 pub(super) const RELEASES: &str = "\
 Examples:

@@ -26,6 +26,7 @@ use super::wish::Agreement;
 use super::{exit_of, owner, person, shared, show, targets, workflow};
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::incidents::Incidents;
 use crate::settings_file::Found;
 use crate::state::StateFolder;
 use crate::telling::Told;
@@ -222,6 +223,7 @@ impl Driver<'_> {
             }
             DeploymentEnded::Over => {
                 Inbox::of(self.state, id).close();
+                Incidents::of(self.book).look_at_ends_in_passing(&self.book.project);
                 let view = shell.inner().observer().live.view().cloned();
                 view.map(Some).ok_or_else(|| Failure::new(Exit::Fault, "it is over and unseen"))
             }

@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use driver::{Input, Owner};
-use event::{CancelReason, Conclusion, Digest, JobKey, Seq, StreamId, WaitReason};
+use event::{CancelReason, Conclusion, Digest, IncidentId, JobKey, Seq, StreamId, WaitReason};
 use mask::MaskedText;
 use ports::Journal as _;
 use scheduler::Rerun;
 use serde::{Deserialize, Serialize};
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, GateAnswer, GuardedEnvironment,
-    HeldPush, KeepWish, KeptName, Offer, Push, Received, Refused, Runner, RunnerLink, Takes,
-    WaitingJob, Webhook, Why, Workers,
+    HeldPush, IncidentAsk, KeepWish, KeptName, Offer, Push, Received, Refused, Runner, RunnerLink,
+    Takes, WaitingJob, Webhook, Why, Workers,
 };
 use views::RunView;
 
@@ -23,7 +23,7 @@ use super::intake::{Intake, Order, Ordered};
 use super::places::{self, HERE, Link, sentence};
 use super::repositories;
 use super::tokens::JobTokens;
-use super::{data, dispatch, gates, keeping};
+use super::{data, dispatch, gates, incidents, keeping};
 use crate::commands::look_ahead;
 use crate::exit::{Exit, Failure};
 use crate::prepare::refuse::UNKNOWN_LABEL;
@@ -373,6 +373,10 @@ impl Engine for Face {
 
     fn keep(&self, wish: &KeepWish) -> Result<(), Refused> {
         keeping::change(&self.intake.data, wish).map_err(refused)
+    }
+
+    fn incident(&self, ask: &IncidentAsk) -> Result<IncidentId, Refused> {
+        incidents::done(&self.intake, ask)
     }
 
     fn webhook(&self, webhook: &Webhook<'_>) -> Result<Received, Refused> {

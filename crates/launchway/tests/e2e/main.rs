@@ -88,6 +88,7 @@ mod harness;
 mod host;
 #[cfg(feature = "docker")]
 mod image;
+mod incidents;
 mod init;
 mod json;
 mod kept;

@@ -216,6 +216,8 @@ fn routes(serving: &Serving) -> Vec<(String, String)> {
         ("POST", "/runs/{run}/rerun"),
         ("POST", "/runs/{run}/resume"),
         ("POST", "/approvals/{run}/{job}"),
+        ("POST", "/deployments/{id}/incidents"),
+        ("POST", "/incidents/{id}"),
         ("POST", "/held/{id}/let-in"),
         ("POST", "/runners/{name}/drain"),
         ("POST", "/runners/{name}/resume"),
@@ -264,12 +266,20 @@ fn who_is_bound_to_a_repository_sees_nothing_of_another() {
         403 GET /api/v1/runners/connection
         403 POST /api/v1/runners/{name}/drain
         403 POST /api/v1/runners/{name}/resume
+        403 GET /api/v1/incidents
+        403 POST /api/v1/incidents
+        403 GET /api/v1/incidents/{incident}
+        403 POST /api/v1/incidents/{incident}
         403 GET /deployments
         403 GET /deployments/{id}
+        403 GET /incidents
+        403 GET /incidents/{id}
         403 GET /messages
         403 GET /insights
         403 GET /audit
         403 GET /metrics
+        403 POST /deployments/{id}/incidents
+        403 POST /incidents/{id}
         403 POST /runners/{name}/drain
         403 POST /runners/{name}/resume
     "#]]

@@ -143,7 +143,12 @@ fn delivery() -> JsonValue {
         ("commits", many(commit.clone())),
         ("left_out", many(commit)),
     ];
-    let recovered = [("deployment", number()), ("by", number()), ("time_ms", number())];
+    let recovered = [
+        ("deployment", number()),
+        ("by", or_null("integer")),
+        ("incident", or_null("integer")),
+        ("time_ms", number()),
+    ];
     let recovery = [
         ("time", duration()),
         ("recovered", many(object(&recovered, &[]))),
@@ -167,6 +172,7 @@ fn delivery() -> JsonValue {
             ("rework", rate_of_deployments()),
             ("weeks", many(object(&week, &[]))),
             ("deployments", many(deployment())),
+            ("incidents", many(incident())),
         ],
         &[],
     )
@@ -186,8 +192,27 @@ fn deployment() -> JsonValue {
         ("finished_at_ms", number()),
         ("failed", or_null("string")),
         ("mended_by", or_null("integer")),
+        ("incidents", many(number())),
     ];
     object(&deployment, &[])
+}
+
+fn incident() -> JsonValue {
+    let incident = [
+        ("incident", number()),
+        ("stream", text()),
+        ("first_seq", number()),
+        ("last_seq", number()),
+        ("title", text()),
+        ("severity", text()),
+        ("source", text()),
+        ("service", or_null("string")),
+        ("caused_by", or_null("integer")),
+        ("fixed_by", many(number())),
+        ("opened_at_ms", number()),
+        ("resolved_at_ms", or_null("integer")),
+    ];
+    object(&incident, &[])
 }
 
 fn pipeline() -> JsonValue {

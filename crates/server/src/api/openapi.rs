@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Operation, approvals, audit, dispatch, held, operations, runners, secrets};
+use super::{Operation, approvals, audit, dispatch, held, incidents, operations, runners, secrets};
 
 /// OpenAPI 3.1.
 pub(super) fn document() -> Json {
@@ -147,6 +147,7 @@ fn schemas() -> Json {
         secrets::schemas(),
         runners::schemas(),
         held::schemas(),
+        incidents::schemas(),
     ]
     .concat()
     {

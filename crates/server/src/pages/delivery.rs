@@ -7,6 +7,7 @@ use axum::extract::{Query, State};
 use event::{DeploymentId, DeploymentKind};
 use figures::{Delivery, Deployment};
 
+use super::incidents::IncidentRow;
 use super::{Frame, Page, shown};
 use crate::api::metrics::{Part, SINCE};
 use crate::app::{Shared, blocking};
@@ -46,6 +47,7 @@ struct ServiceFigures {
     lead_time: Option<String>,
     weeks: Vec<[String; 4]>,
     deployments: Vec<Line>,
+    incidents: Vec<IncidentRow>,
 }
 
 /// One figure: its value, what it is of, and what it was counted from.
@@ -181,14 +183,16 @@ impl ServiceFigures {
             lead_time: bars("Median lead time, week by week", &lead_times(it)),
             weeks: it.weeks.iter().rev().map(week).collect(),
             deployments: it.deployments.iter().rev().take(SHOWN).map(Line::of).collect(),
+            incidents: it.incidents.iter().take(SHOWN).map(IncidentRow::counted).collect(),
         }
     }
 }
 
-/// A deployment with its events.
+/// A deployment with its events, and the incidents that it caused.
 fn told(it: &Deployment) -> String {
+    let incidents: String = it.incidents.iter().map(|id| format!(", incident {id}")).collect();
     format!(
-        "#{} {} {} {} {}, {} events {} to {}",
+        "#{} {} {} {} {}, {} events {} to {}{incidents}",
         it.deployment,
         it.kind.as_str(),
         it.version,
@@ -266,7 +270,7 @@ fn failures(it: &Delivery, told: &dyn Fn(&DeploymentId) -> String) -> Figure {
     let rate = &it.change_failures.rate;
     Figure::new(
         "Change fail rate",
-        "Deployments that were taken back, broke, or had to be mended",
+        "Deployments that were taken back, broke, caused incidents, or had to be mended",
         share(rate.rate),
     )
     .of(format!("{} of {}", rate.part, many(rate.whole, "deployment", "deployments")))
@@ -278,10 +282,11 @@ fn recovery(it: &Delivery, told: &dyn Fn(&DeploymentId) -> String) -> Figure {
     let open = figure.open.len();
     let open = if open == 0 { String::new() } else { format!("{open} not mended yet") };
     let recovered = figure.recovered.iter().map(|it| {
-        let by = if it.by == it.deployment {
-            "it went back".to_owned()
-        } else {
-            format!("mended by #{}", it.by)
+        let by = match (it.by, it.incident) {
+            (Some(by), _) if by == it.deployment => "it went back".to_owned(),
+            (Some(by), _) => format!("mended by #{by}"),
+            (None, Some(incident)) => format!("incident {incident} was over"),
+            (None, None) => "mended".to_owned(),
         };
         format!("{}: {}, {by}", told(&it.deployment), length(it.time_ms))
     });
@@ -341,6 +346,7 @@ impl Line {
             (_, Some(by)) => format!("failed: #{by} mends it"),
             (Some("went_back"), _) => "failed: it went back".to_owned(),
             (Some("stuck"), _) => "failed: going back stuck".to_owned(),
+            (Some("incident"), _) => "failed: it caused an incident".to_owned(),
             (Some(_), _) => "failed".to_owned(),
             (None, _) => String::new(),
         };

@@ -8,9 +8,12 @@ use event::{Cause, DeploymentId, EvidenceKind, GoingBack, Seq, StreamId, Timesta
 use ports::Journal as _;
 use views::{DeedView, DeployStepView, DeploymentView};
 
+use super::incidents::IncidentRow;
 use super::{Frame, Page, shown};
+use crate::access::Scope;
 use crate::app::{Shared, blocking};
 use crate::guard::Who;
+use crate::incidents;
 use crate::problem::Problem;
 use crate::words::{Moment, State as DeploymentState, length};
 
@@ -39,6 +42,8 @@ struct DeploymentPage {
     refused: Vec<SaidLine>,
     passed: Vec<(String, String)>,
     steps: Vec<StepLine>,
+    incidents: Vec<IncidentRow>,
+    may_open: bool,
 }
 
 struct CauseLine {
@@ -102,7 +107,12 @@ pub(crate) async fn deployment(
         let frame = Frame::new(Some(&who), "deployments");
         // What is over changes no more.
         let frame = if view.ended.is_none() { frame.live("/live/runs".to_owned()) } else { frame };
-        Ok(DeploymentPage::of(&view, frame, app.now()))
+        let now = app.now();
+        let mut page = DeploymentPage::of(&view, frame, now);
+        let found = incidents::of_deployment(&app, id)?;
+        page.incidents = found.iter().map(|it| IncidentRow::of(it, now)).collect();
+        page.may_open = who.may(Scope::Operate).is_ok();
+        Ok(page)
     });
     shown(&page.await?)
 }
@@ -144,6 +154,8 @@ impl DeploymentPage {
                 .map(|(rule, what)| (rule.to_string(), what.as_str().to_owned()))
                 .collect(),
             steps: view.steps.iter().map(|step| StepLine::of(step, now)).collect(),
+            incidents: Vec::new(),
+            may_open: false,
         }
     }
 }

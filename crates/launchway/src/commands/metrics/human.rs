@@ -207,8 +207,9 @@ pub(super) fn opened(report: &Report, figure: Figure, style: Style) -> String {
 }
 
 fn deployment(it: &Deployment) -> String {
+    let incidents: String = it.incidents.iter().map(|id| format!("  incident {id}")).collect();
     format!(
-        "{:>5}  {}  {}  {}  {}  {} {}-{}",
+        "{:>5}  {}  {}  {}  {}  {} {}-{}{incidents}",
         it.deployment,
         moment(it.finished_at_ms),
         it.kind.as_str(),
@@ -222,10 +223,11 @@ fn deployment(it: &Deployment) -> String {
 
 fn recovered(it: &Delivery, told: &dyn Fn(&DeploymentId) -> String) -> Vec<String> {
     let mended = it.recovery.recovered.iter().map(|it| {
-        let how = if it.by == it.deployment {
-            "it went back".to_owned()
-        } else {
-            format!("mended by {}", it.by)
+        let how = match (it.by, it.incident) {
+            (Some(by), _) if by == it.deployment => "it went back".to_owned(),
+            (Some(by), _) => format!("mended by {by}"),
+            (None, Some(incident)) => format!("incident {incident} was over"),
+            (None, None) => "mended".to_owned(),
         };
         format!("{}  {how} after {}", told(&it.deployment), length(it.time_ms))
     });

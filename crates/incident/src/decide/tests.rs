@@ -1,0 +1,203 @@
+//! One wish behind the other: what is written down of each.
+
+use event::Digest;
+use event::{Envelope, IncidentId, Seq, StreamId};
+use expect_test::{Expect, expect};
+use mask::MaskedText;
+
+use super::*;
+
+fn text(text: &str) -> MaskedText {
+    MaskedText::without_secrets(text)
+}
+
+fn deployed(id: u64) -> Deployed {
+    Deployed {
+        id: DeploymentId(id),
+        project: "planner".into(),
+        environment: "production".into(),
+        services: vec!["api".into()],
+        requested_at: Timestamp(id * 100),
+    }
+}
+
+fn opening(caused_by: Option<u64>) -> Opening {
+    Opening {
+        project: "planner".into(),
+        environment: "production".into(),
+        service: None,
+        title: text("it is slow"),
+        severity: Severity::Major,
+        key: Some("github:octo/app#1".into()),
+        link: None,
+        caused_by: caused_by.map(deployed),
+    }
+}
+
+fn at(source: IncidentSource, at: u64) -> Told {
+    let by = Actor { name: text("mona"), proof: "token".into() };
+    Told { by, source, at: Timestamp(at), now: Timestamp(1_000) }
+}
+
+const PERSON: IncidentSource = IncidentSource::Person;
+const GITHUB: IncidentSource = IncidentSource::Github;
+
+fn resolve() -> Wish {
+    Wish::Resolve { reason: None }
+}
+
+fn link(id: u64) -> Wish {
+    Wish::Link(deployed(id), IncidentRole::Cause)
+}
+
+/// One wish behind the other, and what came of each.
+fn check(wishes: &[(Wish, Told)], expected: &Expect) {
+    let mut events = Vec::new();
+    let mut said = String::new();
+    for (wish, told) in wishes {
+        let view = IncidentView::of(IncidentId(1), &events);
+        match decide(view.as_ref(), wish, told) {
+            Err(refusal) => said.push_str(&format!("refused: {refusal}\n")),
+            Ok(new) if new.is_empty() => said.push_str("nothing\n"),
+            Ok(new) => {
+                for event in new {
+                    said.push_str(&format!("{}\n", event::Fact::kind(&event)));
+                    events.push(Envelope {
+                        stream: StreamId::Incident(IncidentId(1)),
+                        seq: Seq(events.len() as u64 + 1),
+                        at: Timestamp(0),
+                        digest: Digest::ZERO,
+                        event,
+                    });
+                }
+            }
+        }
+    }
+    if let Some(view) = IncidentView::of(IncidentId(1), &events) {
+        let spans: Vec<_> =
+            view.spans.iter().map(|it| (it.since.0, it.end.as_ref().map(|it| it.at.0))).collect();
+        said.push_str(&format!(
+            "{spans:?}, of {:?}, fixed by {:?}\n",
+            view.caused_by, view.fixed_by
+        ));
+    }
+    expected.assert_eq(&said);
+}
+
+#[test]
+fn what_is_told_twice_is_written_down_once() {
+    check(
+        &[
+            (Wish::Open(opening(None)), at(GITHUB, 200)),
+            (Wish::Open(opening(None)), at(GITHUB, 200)),
+            (resolve(), at(GITHUB, 300)),
+            (resolve(), at(GITHUB, 300)),
+            (Wish::Open(opening(None)), at(GITHUB, 200)),
+        ],
+        &expect![[r#"
+            IncidentOpened
+            nothing
+            IncidentResolved
+            nothing
+            nothing
+            [(200, Some(300))], of None, fixed by {}
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_over_can_begin_again_and_what_comes_late_changes_nothing() {
+    check(
+        &[
+            (Wish::Open(opening(None)), at(GITHUB, 200)),
+            (resolve(), at(GITHUB, 300)),
+            (Wish::Reopen { reason: None }, at(GITHUB, 400)),
+            // GitHub delivers the end of before once more.
+            (resolve(), at(GITHUB, 300)),
+            (resolve(), at(GITHUB, 500)),
+            (Wish::Reopen { reason: None }, at(GITHUB, 400)),
+        ],
+        &expect![[r#"
+            IncidentOpened
+            IncidentResolved
+            IncidentReopened
+            nothing
+            IncidentResolved
+            nothing
+            [(200, Some(300)), (400, Some(500))], of None, fixed by {}
+        "#]],
+    );
+}
+
+#[test]
+fn a_person_is_told_what_cannot_be() {
+    check(
+        &[
+            (resolve(), at(PERSON, 300)),
+            (Wish::Open(Opening { title: text(" "), ..opening(None) }), at(PERSON, 200)),
+            (Wish::Open(opening(Some(3))), at(PERSON, 200)),
+            (Wish::Open(opening(None)), at(PERSON, 200)),
+            (resolve(), at(PERSON, 100)),
+            (resolve(), at(PERSON, 10_000_000)),
+            (link(3), at(PERSON, 300)),
+        ],
+        &expect![[r#"
+            refused: there is no such incident
+            refused: it says nothing about what is wrong
+            refused: deployment 3 was asked for when the incident was there already; it cannot have brought it
+            IncidentOpened
+            refused: it began at a later moment than that
+            refused: that moment has yet to come
+            refused: deployment 3 was asked for when the incident was there already; it cannot have brought it
+            [(200, None)], of None, fixed by {}
+        "#]],
+    );
+}
+
+#[test]
+fn one_deployment_brought_it_and_any_number_may_end_it() {
+    let fix = |id| Wish::Link(deployed(id), IncidentRole::Fix);
+    check(
+        &[
+            (Wish::Open(opening(Some(1))), at(PERSON, 250)),
+            (link(1), at(PERSON, 300)),
+            (link(2), at(PERSON, 300)),
+            (fix(5), at(PERSON, 300)),
+            (fix(5), at(PERSON, 300)),
+            (fix(6), at(PERSON, 300)),
+            (Wish::Unlink(DeploymentId(5), IncidentRole::Fix), at(PERSON, 300)),
+            (Wish::Unlink(DeploymentId(5), IncidentRole::Fix), at(PERSON, 300)),
+        ],
+        &expect![[r#"
+            IncidentOpened
+            nothing
+            IncidentUnlinked
+            IncidentLinked
+            IncidentLinked
+            nothing
+            IncidentLinked
+            IncidentUnlinked
+            nothing
+            [(250, None)], of Some(DeploymentId(2)), fixed by {DeploymentId(6)}
+        "#]],
+    );
+}
+
+#[test]
+fn a_deployment_elsewhere_has_nothing_to_do_with_it() {
+    let staging = Deployed { environment: "staging".into(), ..deployed(1) };
+    let web = Opening { service: Some("web".into()), ..opening(Some(1)) };
+    check(
+        &[
+            (Wish::Open(web), at(PERSON, 250)),
+            (Wish::Open(opening(None)), at(PERSON, 250)),
+            (Wish::Link(staging, IncidentRole::Fix), at(PERSON, 300)),
+        ],
+        &expect![[r#"
+            refused: deployment 1 did not ship web
+            IncidentOpened
+            refused: deployment 1 went to staging of planner, where the incident is not
+            [(250, None)], of None, fixed by {}
+        "#]],
+    );
+}

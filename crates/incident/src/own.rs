@@ -1,0 +1,140 @@
+//! Incidents of our own: a deployment that went wrong after users could meet it.
+//!
+//! They are computed from the deployment's own end, and known by its number: however often that is
+//! done, each is opened once. It is over when the deployment went back, or when another one brought
+//! what it should have brought to a good end.
+
+use std::sync::Arc;
+
+use event::{
+    Actor, DeployStepKind, DeploymentId, DeploymentKind, IncidentRole, IncidentSource, Severity,
+    Timestamp, Verdict,
+};
+use mask::MaskedText;
+use views::{DeploymentView, IncidentView};
+
+use crate::decide::{Deployed, Opening, Told, Wish};
+use crate::limits::{TITLE_CHARS_MAX, line};
+
+/// What is to be told of a deployment that is over, in this order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Own {
+    /// What the incident is known by.
+    pub key: Arc<str>,
+    /// What is told of it.
+    pub told: Vec<(Wish, Told)>,
+}
+
+impl From<&DeploymentView> for Deployed {
+    fn from(view: &DeploymentView) -> Deployed {
+        let request = &view.request;
+        Deployed {
+            id: view.id,
+            project: Arc::clone(&request.project),
+            environment: Arc::clone(&request.environment),
+            services: request.services.iter().map(|it| Arc::clone(&it.service)).collect(),
+            requested_at: request.at,
+        }
+    }
+}
+
+/// What a deployment's own incident is known by.
+pub(crate) fn key(deployment: DeploymentId) -> Arc<str> {
+    format!("deployment:{deployment}").into()
+}
+
+/// What is to be told of a deployment: that it broke something, or that it mended what an earlier one
+/// broke. `open` are the incidents of deployments that are open, of the same project.
+pub fn own(view: &DeploymentView, open: &[IncidentView], now: Timestamp) -> Vec<Own> {
+    let Some(end) = &view.ended else { return Vec::new() };
+    match end.verdict {
+        Verdict::Succeeded => {
+            let mended = open.iter().filter(|it| mends(view, end.at, it));
+            mended.filter_map(|it| over(view, it, end.at, now)).collect()
+        }
+        Verdict::RolledBack | Verdict::RollbackStuck | Verdict::Failed => {
+            broke(view, end.verdict, end.at, now).into_iter().collect()
+        }
+        Verdict::Superseded | Verdict::Cancelled | Verdict::Refused => Vec::new(),
+    }
+}
+
+fn told(at: Timestamp, now: Timestamp) -> Told {
+    let name = MaskedText::without_secrets("launchway");
+    let by = Actor { name, proof: "deployment".into() };
+    Told { by, source: IncidentSource::Deployment, at, now }
+}
+
+fn broke(
+    view: &DeploymentView,
+    verdict: Verdict,
+    finished_at: Timestamp,
+    now: Timestamp,
+) -> Option<Own> {
+    if view.request.kind == DeploymentKind::Task {
+        return None;
+    }
+    let since = reached_at(view)?;
+    let (what, severity) = match verdict {
+        Verdict::RolledBack => ("was rolled back", Severity::Minor),
+        Verdict::RollbackStuck => ("could not be rolled back", Severity::Critical),
+        _ => ("failed", Severity::Major),
+    };
+    let cause = view.ended.as_ref().and_then(|it| it.cause.as_ref());
+    let cause = cause.map(|it| format!(": {}", it.message)).unwrap_or_default();
+    let title = line(&format!("deployment {} {what}{cause}", view.id), TITLE_CHARS_MAX);
+    let key = key(view.id);
+    let opening = Opening {
+        project: Arc::clone(&view.request.project),
+        environment: Arc::clone(&view.request.environment),
+        service: None,
+        // It is made of what the journal has as masked text.
+        title: MaskedText::without_secrets(title),
+        severity,
+        key: Some(Arc::clone(&key)),
+        link: None,
+        caused_by: Some(view.into()),
+    };
+    let mut all = vec![(Wish::Open(opening), told(since, now))];
+    if verdict == Verdict::RolledBack {
+        let reason = Some(MaskedText::without_secrets("it went back"));
+        all.push((Wish::Resolve { reason }, told(finished_at, now)));
+    }
+    Some(Own { key, told: all })
+}
+
+/// When the first of its services was about to change.
+fn reached_at(view: &DeploymentView) -> Option<Timestamp> {
+    let changes = |kind| matches!(kind, DeployStepKind::Apply | DeployStepKind::Switch);
+    let steps = view.steps.iter().filter(|step| changes(step.kind));
+    steps.filter_map(|step| step.forward.as_ref()).map(|deed| deed.since).min()
+}
+
+/// Whether a deployment that succeeded ends the incident of one that did not: it went to the same place
+/// later.
+fn mends(view: &DeploymentView, finished_at: Timestamp, incident: &IncidentView) -> bool {
+    let (request, record) = (&view.request, &incident.record);
+    incident.is_open()
+        && record.source == IncidentSource::Deployment
+        && request.kind != DeploymentKind::Task
+        && (&request.project, &request.environment) == (&record.project, &record.environment)
+        && incident.caused_by.is_some_and(|it| it < view.id)
+        && incident.changed_at() <= finished_at
+}
+
+fn over(
+    view: &DeploymentView,
+    incident: &IncidentView,
+    finished_at: Timestamp,
+    now: Timestamp,
+) -> Option<Own> {
+    let key = incident.record.key.clone()?;
+    let told = || told(finished_at, now);
+    let mut all = Vec::new();
+    if matches!(view.request.kind, DeploymentKind::Hotfix | DeploymentKind::Rollback) {
+        all.push((Wish::Link(view.into(), IncidentRole::Fix), told()));
+    }
+    let reason = MaskedText::without_secrets(format!("deployment {} succeeded", view.id));
+    all.push((Wish::Resolve { reason: Some(reason) }, told()));
+    Some(Own { key, told: all })
+}

@@ -1,0 +1,101 @@
+//! Incidents on the terminal, from their JSON: the same whether it is a server's or this machine's.
+
+use event::Timestamp;
+use serde_json::Value as Json;
+
+use crate::terminal::style::Style;
+use crate::terminal::time::{duration, moment, now};
+
+/// One line of a list.
+pub(super) fn row(it: &Json, style: Style) -> String {
+    let service = it["service"].as_str().map(|name| format!(" {}", plain(name)));
+    format!(
+        "{} {:>5}  {}  {}{}  {}  {}{}  {}",
+        sign(it, style),
+        it["incident"].to_string(),
+        at(&it["opened_at_ms"]),
+        text(&it["environment"]),
+        service.unwrap_or_default(),
+        text(&it["severity"]),
+        took(it),
+        linked(it),
+        text(&it["title"]),
+    )
+}
+
+/// All of one.
+pub(super) fn page(it: &Json, style: Style) -> String {
+    let of = it["service"].as_str().map(|name| format!("{} of ", plain(name))).unwrap_or_default();
+    let head = format!(
+        "{} {} {} incident in {} ({of}{}), told by {}\n{}\n",
+        sign(it, style),
+        style.bold(&format!("incident {}", it["incident"])),
+        text(&it["severity"]),
+        text(&it["environment"]),
+        text(&it["project"]),
+        text(&it["source"]),
+        text(&it["title"]),
+    );
+    let mut page = head;
+    if let Some(link) = it["link"].as_str() {
+        page += &format!("{}\n", plain(link));
+    }
+    for span in it["spans"].as_array().into_iter().flatten() {
+        let because = |key: &str| {
+            span[key].as_str().map(|why| format!(", because: {}", plain(why))).unwrap_or_default()
+        };
+        let (since, by) = (at(&span["since_ms"]), text(&span["by"]["name"]));
+        page += &format!("since {since}, says {by}{}\n", because("reason"));
+        if !span["resolved_at_ms"].is_null() {
+            let (until, by) = (at(&span["resolved_at_ms"]), text(&span["resolved_by"]["name"]));
+            page += &format!("until {until}, says {by}{}\n", because("resolved_because"));
+        }
+    }
+    page += &format!("{}\n", took(it));
+    match it["caused_by"].as_u64() {
+        Some(id) => page += &format!("brought by deployment {id}\n"),
+        None => page += "no deployment is linked: it is in no figure\n",
+    }
+    for id in it["fixed_by"].as_array().into_iter().flatten() {
+        page += &format!("deployment {id} was made to end it\n");
+    }
+    page
+}
+
+fn is_open(it: &Json) -> bool {
+    it["resolved_at_ms"].is_null()
+}
+
+fn sign(it: &Json, style: Style) -> String {
+    if is_open(it) { style.red("●") } else { style.green("✓") }
+}
+
+/// How long users met it, all times together.
+fn took(it: &Json) -> String {
+    let spans = it["spans"].as_array().into_iter().flatten();
+    let ms: u64 = spans
+        .map(|span| {
+            let until = span["resolved_at_ms"].as_u64().unwrap_or_else(|| now().0);
+            until.saturating_sub(span["since_ms"].as_u64().unwrap_or(until))
+        })
+        .sum();
+    let length = duration(Timestamp(0), Timestamp(ms));
+    if is_open(it) { format!("open for {length}") } else { format!("over after {length}") }
+}
+
+fn linked(it: &Json) -> String {
+    it["caused_by"].as_u64().map(|id| format!("  by deployment {id}")).unwrap_or_default()
+}
+
+fn at(ms: &Json) -> String {
+    ms.as_u64().map(|ms| moment(Timestamp(ms))).unwrap_or_default()
+}
+
+fn text(value: &Json) -> String {
+    plain(value.as_str().unwrap_or_default())
+}
+
+/// What others wrote does not steer the terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
+}

@@ -1,0 +1,185 @@
+//! Incidents of a journal: what somebody tells of one, decided by `incident` and written down here.
+
+use std::sync::Arc;
+
+use bucket::Shared;
+use event::{DeploymentId, IncidentEvent, IncidentId, IncidentSource, Seq, StreamId};
+use incident::{Deployed, Opening, Refusal, Told, Wish, decide, own};
+use ports::{Journal, JournalError};
+use store::Store;
+use views::{DeploymentView, IncidentView};
+
+use crate::deploying::book::Book;
+use crate::exit::{Exit, Failure};
+use crate::terminal::style::talk;
+use crate::terminal::time::now;
+
+/// So often is decided anew where others were faster.
+const BEHIND_OTHERS_MAX: usize = 50;
+/// Incidents that are looked through for those of deployments that are open.
+const SEARCHED_MAX: usize = 200;
+/// Deployments whose end is looked at once more: whoever drove one may have been killed right behind it.
+const ENDS_LOOKED_AT: usize = 20;
+
+/// The incidents of a journal.
+pub(crate) struct Incidents {
+    store: Arc<Store>,
+    shared: Option<Arc<Shared>>,
+}
+
+impl Incidents {
+    /// Those where a project's deployments are written down.
+    pub(crate) fn of(book: &Book) -> Incidents {
+        Incidents { store: Arc::clone(book.copy()), shared: book.shared().cloned() }
+    }
+
+    /// Those of a machine's own journal.
+    pub(crate) fn of_store(store: &Arc<Store>) -> Incidents {
+        Incidents { store: Arc::clone(store), shared: None }
+    }
+
+    /// One of them.
+    pub(crate) fn view(&self, id: IncidentId) -> Result<Option<IncidentView>, Failure> {
+        let events = self.store.incident(id).map_err(missing)?;
+        Ok(IncidentView::of(id, &events))
+    }
+
+    /// The newest, of a project or of all, newest first.
+    pub(crate) fn newest(
+        &self,
+        project: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<IncidentView>, Failure> {
+        let ids = self.store.incidents(project, limit).map_err(missing)?;
+        let views = ids.into_iter().map(|id| self.view(id));
+        Ok(views.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
+    /// The incident that is known by this key elsewhere.
+    pub(crate) fn with_key(&self, key: &str) -> Result<Option<IncidentId>, Failure> {
+        self.store.incident_with(key).map_err(missing)
+    }
+
+    /// A deployment, as far as it can have to do with an incident.
+    pub(crate) fn deployed(&self, id: DeploymentId) -> Result<Deployed, Failure> {
+        let view = self.deployment(id)?;
+        let none = || Failure::new(Exit::Usage, format!("there is no deployment {id}"));
+        Ok((&view.ok_or_else(none)?).into())
+    }
+
+    fn deployment(&self, id: DeploymentId) -> Result<Option<DeploymentView>, Failure> {
+        match self.store.ledger().read(StreamId::Deployment(id), Seq(0)) {
+            Ok(events) => {
+                let events: Vec<_> = events.into_iter().map(|it| it.event).collect();
+                Ok(DeploymentView::of(id, &events))
+            }
+            Err(JournalError::Forgotten { .. }) => Ok(None),
+            Err(error) => Err(missing(error)),
+        }
+    }
+
+    /// Opens one; one that is known by its key already is told once more. Gives which, and whether that
+    /// changed anything.
+    pub(crate) fn open(
+        &self,
+        opening: Opening,
+        told: &Told,
+    ) -> Result<(IncidentId, bool), Failure> {
+        let wish = Wish::Open(opening.clone());
+        let known = match opening.key.as_deref() {
+            Some(key) => self.with_key(key)?,
+            None => None,
+        };
+        if let Some(id) = known {
+            return Ok((id, self.tell(id, &wish, told)?));
+        }
+        // What cannot be so takes no number.
+        decide(None, &wish, told).map_err(|refusal| refused(&refusal))?;
+        let (project, key) = (&opening.project, opening.key.as_deref());
+        let id = match &self.shared {
+            Some(shared) => shared.allocate_incident(project, key).map_err(missing)?,
+            None => self.store.allocate_incident(project, key).map_err(missing)?,
+        };
+        Ok((id, self.tell(id, &wish, told)?))
+    }
+
+    /// Writes down what somebody tells of one. Gives whether that changed anything.
+    pub(crate) fn tell(&self, id: IncidentId, wish: &Wish, told: &Told) -> Result<bool, Failure> {
+        for _ in 0..BEHIND_OTHERS_MAX {
+            let known = self.view(id)?;
+            let expected = known.as_ref().map_or(Seq(0), |it| it.last_seq);
+            let events = decide(known.as_ref(), wish, told);
+            let events = events.map_err(|refusal| refused(&refusal))?;
+            if events.is_empty() {
+                return Ok(false);
+            }
+            match self.append(id, expected, told, &events) {
+                Ok(_) => return Ok(true),
+                Err(JournalError::Conflict { .. }) => {}
+                Err(error) => return Err(missing(error)),
+            }
+        }
+        Err(Failure::new(Exit::Missing, format!("incident {id} is written to without end")))
+    }
+
+    fn append(
+        &self,
+        id: IncidentId,
+        expected: Seq,
+        told: &Told,
+        events: &[IncidentEvent],
+    ) -> Result<Seq, JournalError> {
+        match &self.shared {
+            Some(shared) => shared.append(StreamId::Incident(id), expected, told.now, events),
+            None => self.store.append_incident(id, expected, told.now, events),
+        }
+    }
+
+    /// What the newest deployments of a project broke, or mended, is told of, each once however often
+    /// this is done.
+    pub(crate) fn look_at_ends(&self, project: &str) -> Result<(), Failure> {
+        let ids = self.store.deployments(project, None, ENDS_LOOKED_AT).map_err(missing)?;
+        for id in ids.into_iter().rev() {
+            let Some(view) = self.deployment(id)? else { continue };
+            if view.ended.is_none() {
+                continue;
+            }
+            let mut open = self.newest(Some(project), SEARCHED_MAX)?;
+            open.retain(|it| it.is_open() && it.record.source == IncidentSource::Deployment);
+            for own in own(&view, &open, now()) {
+                self.tell_own(&own)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_own(&self, own: &incident::Own) -> Result<(), Failure> {
+        for (wish, told) in &own.told {
+            match wish {
+                Wish::Open(opening) => drop(self.open(opening.clone(), told)?),
+                wish => {
+                    if let Some(id) = self.with_key(&own.key)? {
+                        self.tell(id, wish, told)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, where it is nobody's errand: what goes wrong is said.
+    pub(crate) fn look_at_ends_in_passing(&self, project: &str) {
+        if let Err(failure) = self.look_at_ends(project) {
+            talk(&format!("warning: incidents are not looked after: {:#}", failure.error));
+        }
+    }
+}
+
+fn missing(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::caused(Exit::Missing, error)
+}
+
+fn refused(refusal: &Refusal) -> Failure {
+    let exit = if *refusal == Refusal::Unknown { Exit::Usage } else { Exit::Refused };
+    Failure::new(exit, refusal)
+}

@@ -1,0 +1,91 @@
+//! Incidents that somebody tells a server of: on a page, or over the API.
+
+use std::sync::Arc;
+
+use event::{IncidentId, IncidentSource};
+use incident::{Opening, REASON_CHARS_MAX, TITLE_CHARS_MAX, Told, Wish, line};
+use mask::MaskedText;
+use server::{IncidentAsk, IncidentDeed, IncidentWish, Refused, Why};
+
+use super::face::refused;
+use super::intake::Intake;
+use crate::exit::{Exit, Failure};
+use crate::incidents::Incidents;
+use crate::terminal::time::now;
+
+/// The longest name of a project, an environment, or a service.
+const NAME_CHARS_MAX: usize = 255;
+
+/// Does what somebody asks for, and writes it down.
+pub(super) fn done(intake: &Arc<Intake>, ask: &IncidentAsk) -> Result<IncidentId, Refused> {
+    let incidents = Incidents::of_store(&intake.store);
+    let now = now();
+    let told =
+        Told { by: ask.by.clone(), source: IncidentSource::Person, at: ask.at.unwrap_or(now), now };
+    let reason = ask.reason.as_deref().map(str::trim).filter(|it| !it.is_empty());
+    if reason.is_some_and(|it| it.chars().count() > REASON_CHARS_MAX) {
+        let message = format!("the reason is longer than {REASON_CHARS_MAX} letters");
+        return Err(Refused::new(Why::Input, message));
+    }
+    let reason = reason.map(MaskedText::without_secrets);
+    let (id, wish) = match &ask.deed {
+        IncidentDeed::Open(wanted) => {
+            let opening = opening(&incidents, wanted).map_err(not_so)?;
+            return incidents.open(opening, &told).map(|(id, _)| id).map_err(not_so);
+        }
+        IncidentDeed::Resolve(id) => (*id, Wish::Resolve { reason }),
+        IncidentDeed::Reopen(id) => (*id, Wish::Reopen { reason }),
+        IncidentDeed::Link(id, deployment, role) => {
+            let deployed = incidents.deployed(*deployment).map_err(not_so)?;
+            (*id, Wish::Link(deployed, *role))
+        }
+        IncidentDeed::Unlink(id, deployment, role) => (*id, Wish::Unlink(*deployment, *role)),
+    };
+    if incidents.view(id).map_err(refused)?.is_none() {
+        return Err(Refused::new(Why::NotFound, "there is no such incident"));
+    }
+    incidents.tell(id, &wish, &told).map_err(not_so)?;
+    Ok(id)
+}
+
+/// Whoever asks over HTTP used no wrong flag: what they named is not what there is.
+fn not_so(failure: Failure) -> Refused {
+    let exit = if failure.exit == Exit::Usage { Exit::Refused } else { failure.exit };
+    refused(Failure { exit, ..failure })
+}
+
+fn opening(incidents: &Incidents, wanted: &IncidentWish) -> Result<Opening, Failure> {
+    let no = |message: &str| Failure::new(Exit::Refused, message);
+    if wanted.title.chars().count() > TITLE_CHARS_MAX {
+        return Err(no(&format!("the title is longer than {TITLE_CHARS_MAX} letters")));
+    }
+    let name = |text: &Option<String>| -> Result<Option<Arc<str>>, Failure> {
+        let text = text.as_deref().map(str::trim).filter(|it| !it.is_empty());
+        let is_name =
+            |it: &str| it.chars().count() <= NAME_CHARS_MAX && !it.contains(char::is_control);
+        match text {
+            Some(it) if !is_name(it) => Err(no("that is no name")),
+            other => Ok(other.map(Into::into)),
+        }
+    };
+    let caused_by = wanted.caused_by.map(|id| incidents.deployed(id)).transpose()?;
+    let (project, environment) = (name(&wanted.project)?, name(&wanted.environment)?);
+    let of = caused_by.as_ref();
+    let project = project.or_else(|| of.map(|it| it.project.clone()));
+    let environment = environment.or_else(|| of.map(|it| it.environment.clone()));
+    let (Some(project), Some(environment)) = (project, environment) else {
+        return Err(no(
+            "where users meet it is not said: a deployment, or project and environment",
+        ));
+    };
+    Ok(Opening {
+        project,
+        environment,
+        service: name(&wanted.service)?,
+        title: MaskedText::without_secrets(line(&wanted.title, TITLE_CHARS_MAX)),
+        severity: wanted.severity,
+        key: wanted.key.as_deref().map(Into::into),
+        link: None,
+        caused_by,
+    })
+}

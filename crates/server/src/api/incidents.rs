@@ -1,0 +1,272 @@
+//! Incidents: looked at, opened, ended, linked to deployments.
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json};
+use event::{DeploymentId, IncidentId, IncidentRole, Severity, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value as JsonValue, json};
+
+use super::openapi::{many, number, object, or_null, text};
+use super::{Operation, key};
+use crate::access::Scope;
+use crate::app::{App, Shared, blocking};
+use crate::guard::Who;
+use crate::incidents::{self, IncidentAsk, IncidentDeed, IncidentWish, Wanted, incident_details};
+use crate::problem::Problem;
+
+/// Operations about incidents.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        method: "get",
+        path: "/api/v1/incidents",
+        id: "listIncidents",
+        summary: "The newest 200 incidents, newest first",
+        scope: Scope::Read,
+        query: &[
+            ("state", "string", "Only those that are open, or only those that are resolved"),
+            ("project", "string", "Only this project's"),
+            ("environment", "string", "Only in this environment"),
+        ],
+        body: None,
+        answer: (200, "IncidentList"),
+        route: || get(list),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/incidents",
+        id: "openIncident",
+        summary: "Open one; Idempotency-Key opens it once however often it is asked",
+        scope: Scope::Operate,
+        query: &[],
+        body: Some("OpenIncident"),
+        answer: (201, "Incident"),
+        route: || post(open),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/incidents/{incident}",
+        id: "showIncident",
+        summary: "One incident, with every time that users met it",
+        scope: Scope::Read,
+        query: &[],
+        body: None,
+        answer: (200, "Incident"),
+        route: || get(show),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/incidents/{incident}",
+        id: "changeIncident",
+        summary: "Resolve it, reopen it, link it to a deployment, or take a link away",
+        scope: Scope::Operate,
+        query: &[],
+        body: Some("ChangeIncident"),
+        answer: (200, "Incident"),
+        route: || post(change),
+    },
+];
+
+fn severities() -> JsonValue {
+    json!({ "enum": ["minor", "major", "critical"] })
+}
+
+/// The shapes that they speak in.
+pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
+    let incident = object(
+        &[
+            ("incident", number()),
+            ("state", json!({ "enum": ["open", "resolved"] })),
+            ("title", text()),
+            ("severity", severities()),
+            ("project", text()),
+            ("environment", text()),
+            ("service", or_null("string")),
+            ("source", json!({ "enum": ["person", "deployment", "github", "pagerduty"] })),
+            ("link", or_null("string")),
+            ("caused_by", or_null("integer")),
+            ("fixed_by", many(number())),
+            ("opened_at_ms", number()),
+            ("resolved_at_ms", or_null("integer")),
+            ("spans", many(span())),
+            ("stream", text()),
+            ("first_seq", number()),
+            ("last_seq", number()),
+        ],
+        &[],
+    );
+    let open = json!({
+        "type": "object",
+        "required": ["title"],
+        "properties": {
+            "title": { "type": "string", "minLength": 1, "maxLength": 200 },
+            "severity": severities(),
+            "project": or_null("string"),
+            "environment": or_null("string"),
+            "service": or_null("string"),
+            "caused_by": { "type": ["integer", "null"], "minimum": 0 },
+            "at_ms": { "type": ["integer", "null"], "minimum": 0 },
+        },
+        "additionalProperties": false,
+    });
+    let change = json!({
+        "type": "object",
+        "required": ["do"],
+        "properties": {
+            "do": { "enum": ["resolve", "reopen", "link", "unlink"] },
+            "reason": or_null("string"),
+            "deployment": { "type": ["integer", "null"], "minimum": 0 },
+            "role": { "enum": ["cause", "fix", null] },
+            "at_ms": { "type": ["integer", "null"], "minimum": 0 },
+        },
+        "additionalProperties": false,
+    });
+    let list =
+        object(&[("incidents", many(json!({ "$ref": "#/components/schemas/Incident" })))], &[]);
+    vec![
+        ("Incident", incident),
+        ("IncidentList", list),
+        ("OpenIncident", open),
+        ("ChangeIncident", change),
+    ]
+}
+
+fn span() -> JsonValue {
+    let who = || object(&[("name", text()), ("proof", text())], &[]);
+    let who_or_null = json!({ "anyOf": [who(), { "type": "null" }] });
+    object(
+        &[
+            ("since_ms", number()),
+            ("by", who()),
+            ("reason", or_null("string")),
+            ("resolved_at_ms", or_null("integer")),
+            ("resolved_by", who_or_null),
+            ("resolved_because", or_null("string")),
+        ],
+        &[],
+    )
+}
+
+#[derive(Deserialize)]
+struct Of {
+    state: Option<String>,
+    project: Option<String>,
+    environment: Option<String>,
+}
+
+async fn list(State(app): State<Shared>, Query(of): Query<Of>) -> Result<Json<JsonValue>, Problem> {
+    let open = match of.state.as_deref() {
+        None | Some("") => None,
+        Some("open") => Some(true),
+        Some("resolved") => Some(false),
+        Some(_) => return Err(Problem::bad("`state` is open or resolved.")),
+    };
+    let wanted = Wanted { project: of.project, environment: of.environment, open };
+    blocking(move || {
+        let views = incidents::newest(&app, &wanted)?;
+        Ok(Json(json!({ "incidents": views.iter().map(incident_details).collect::<Vec<_>>() })))
+    })
+    .await
+}
+
+async fn show(State(app): State<Shared>, Path(id): Path<u64>) -> Result<Json<JsonValue>, Problem> {
+    blocking(move || Ok(Json(incident_details(&incidents::find(&app, IncidentId(id))?)))).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Open {
+    title: String,
+    severity: Option<Severity>,
+    project: Option<String>,
+    environment: Option<String>,
+    service: Option<String>,
+    caused_by: Option<u64>,
+    at_ms: Option<u64>,
+}
+
+async fn open(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> Result<Response, Problem> {
+    who.may(Scope::Operate)?;
+    let key = key(&headers)?;
+    let wanted: Open = serde_json::from_slice(&body).map_err(|error| {
+        let shape = "{\"title\": \"checkout answers 500\", \"caused_by\": 7}";
+        Problem::bad(format!("The body is such as {shape}: {error}."))
+    })?;
+    let by = who.actor();
+    // A key is whose it is: two people may think of the same one.
+    let key = key.map(|key| format!("api:{}:{key}", who.name()));
+    let wish = IncidentWish {
+        title: wanted.title,
+        severity: wanted.severity.unwrap_or(Severity::Major),
+        project: wanted.project,
+        environment: wanted.environment,
+        service: wanted.service,
+        caused_by: wanted.caused_by.map(DeploymentId),
+        key,
+    };
+    let at = wanted.at_ms.map(Timestamp);
+    let ask = IncidentAsk { deed: IncidentDeed::Open(wish), reason: None, at, by };
+    let told = blocking(move || done(&app, &ask)).await?;
+    Ok((StatusCode::CREATED, told).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    r#do: String,
+    reason: Option<String>,
+    deployment: Option<u64>,
+    role: Option<IncidentRole>,
+    at_ms: Option<u64>,
+}
+
+/// What is asked for, from a body or a form.
+pub(crate) fn deed(
+    verb: &str,
+    id: IncidentId,
+    link: (Option<u64>, Option<IncidentRole>),
+) -> Result<IncidentDeed, Problem> {
+    let linked = match link {
+        (Some(deployment), Some(role)) => Some((DeploymentId(deployment), role)),
+        (None, None) => None,
+        _ => return Err(Problem::bad("`deployment` and `role` belong together.")),
+    };
+    match (verb, linked) {
+        ("resolve", None) => Ok(IncidentDeed::Resolve(id)),
+        ("reopen", None) => Ok(IncidentDeed::Reopen(id)),
+        ("link", Some((deployment, role))) => Ok(IncidentDeed::Link(id, deployment, role)),
+        ("unlink", Some((deployment, role))) => Ok(IncidentDeed::Unlink(id, deployment, role)),
+        _ => Err(Problem::bad(
+            "`do` is resolve or reopen, or link or unlink with a `deployment` and its `role`.",
+        )),
+    }
+}
+
+async fn change(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Path(id): Path<u64>,
+    body: axum::body::Bytes,
+) -> Result<Json<JsonValue>, Problem> {
+    who.may(Scope::Operate)?;
+    let wanted: Change = serde_json::from_slice(&body).map_err(|error| {
+        let shape = "{\"do\": \"resolve\", \"reason\": \"rolled back\"}";
+        Problem::bad(format!("The body is such as {shape}: {error}."))
+    })?;
+    let deed = deed(&wanted.r#do, IncidentId(id), (wanted.deployment, wanted.role))?;
+    let (reason, at) = (wanted.reason, wanted.at_ms.map(Timestamp));
+    let ask = IncidentAsk { deed, reason, at, by: who.actor() };
+    blocking(move || done(&app, &ask)).await
+}
+
+fn done(app: &App, ask: &IncidentAsk) -> Result<Json<JsonValue>, Problem> {
+    let id = app.engine.incident(ask)?;
+    Ok(Json(incident_details(&incidents::find(app, id)?)))
+}
