@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 const HEAD: &str = "1111111111111111111111111111111111111111";
 /// Events that are acted upon.
 const EVENTS: &[&str] =
-    &["push", "pull_request", "workflow_dispatch", "repository_dispatch", "release"];
+    &["push", "pull_request", "workflow_dispatch", "repository_dispatch", "release", "issues"];
 
 fn main() -> ExitCode {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -150,7 +150,9 @@ fn examples(path: &Path) -> ExitCode {
                 Some((repository, _)) if payload["repository"]["full_name"] != **repository => {
                     false
                 }
-                Some((_, Said::Nothing { .. })) => !EVENTS.contains(&name) || name == "push",
+                Some((_, Said::Nothing { .. })) => {
+                    !EVENTS.contains(&name) || matches!(name, "push" | "issues")
+                }
                 Some(_) => EVENTS.contains(&name),
                 // Some are about no repository.
                 None => !EVENTS.contains(&name) && payload["repository"].is_null(),

@@ -3,6 +3,7 @@
 //! ```text
 //!   webhook.rs    is it GitHub's? is it fresh?           (pure)     body, headers -> Proven
 //!   said.rs       what happened there                    (pure)     Proven -> Said
+//!   issue.rs      which issue is an incident              (pure)     Issue, label -> IssueIncident
 //!   owed.rs       what GitHub is owed of a run           (pure)     RunView -> checks, statuses, deployments
 //!   failed_tests.rs  where tests stand that failed  (pure)
 //!   words.rs      what stands in checks and comments     (pure)
@@ -17,6 +18,7 @@
 
 mod api;
 mod failed_tests;
+mod issue;
 mod owed;
 mod said;
 mod tell;
@@ -26,6 +28,7 @@ mod words;
 
 pub use api::{Answered, ForgeError, GitHub, Method};
 pub use failed_tests::{FailedTest, FailedTests, place};
+pub use issue::{Issue, IssueIncident, IssueTold};
 pub use owed::{Check, CommitStatus, JobDeployment, Subject, checks, deployments, statuses};
 pub use said::{PullRequest, Said, read};
 pub use tell::Told;

@@ -5,6 +5,7 @@
 
 use serde_json::Value as Json;
 
+use crate::issue::{Issue, issue};
 use crate::webhook::Proven;
 
 /// git takes no longer one.
@@ -38,6 +39,8 @@ pub enum Said {
         /// Its tag.
         tag: String,
     },
+    /// Something about an issue.
+    Issue(Box<Issue>),
     /// Nothing that runs anything here.
     Nothing {
         /// Why, for people.
@@ -103,6 +106,10 @@ pub fn read(proven: &Proven) -> Option<(String, Said)> {
             }
             Said::Release { tag }
         }
+        "issues" => match issue(payload)? {
+            Some(issue) => Said::Issue(Box::new(issue)),
+            None => Said::Nothing { why: "that says nothing about an incident".to_owned() },
+        },
         other => Said::Nothing { why: format!("{other} starts nothing here") },
     };
     Some((repository(payload)?, said))
@@ -139,7 +146,7 @@ fn pull_request(payload: &Json) -> Option<PullRequest> {
     })
 }
 
-fn text(payload: &Json, pointer: &str) -> Option<String> {
+pub(crate) fn text(payload: &Json, pointer: &str) -> Option<String> {
     payload.pointer(pointer)?.as_str().map(str::to_owned)
 }
 

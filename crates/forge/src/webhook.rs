@@ -134,12 +134,18 @@ fn happened_at(event: &str, payload: &Json) -> Option<Timestamp> {
         // In seconds for a push, as text elsewhere.
         "push" => payload.pointer("/repository/pushed_at")?,
         "pull_request" => payload.pointer("/pull_request/updated_at")?,
+        "issues" => payload.pointer("/issue/updated_at")?,
         "release" => payload
             .pointer("/release/updated_at")
             .filter(|it| it.is_string())
             .or_else(|| payload.pointer("/release/published_at"))?,
         _ => return None,
     };
+    moment(at)
+}
+
+/// A moment, in seconds or as text.
+pub(crate) fn moment(at: &Json) -> Option<Timestamp> {
     match at {
         Json::Number(seconds) => Some(Timestamp(seconds.as_u64()?.checked_mul(1000)?)),
         Json::String(text) => {

@@ -5,8 +5,15 @@ use forge::{Heads, NotTaken, Proven, Said};
 use mask::Secret;
 
 /// What may be told apart.
-const EVENTS: &[&str] =
-    &["push", "pull_request", "workflow_dispatch", "repository_dispatch", "release", "star"];
+const EVENTS: &[&str] = &[
+    "push",
+    "pull_request",
+    "workflow_dispatch",
+    "repository_dispatch",
+    "release",
+    "star",
+    "issues",
+];
 
 /// An input is the event, by its first byte, and a body.
 pub fn check(input: &[u8]) {
@@ -39,6 +46,17 @@ pub fn check(input: &[u8]) {
         }
         Said::Dispatch { git_ref, .. } => is_ref(&git_ref),
         Said::Release { tag } => is_ref(&format!("refs/tags/{tag}")),
+        Said::Issue(issue) => {
+            let label = issue.labels.first().map_or("incident", String::as_str);
+            if let Some(it) = issue.incident(&repository, label) {
+                assert!(
+                    it.key.starts_with("github:") && it.key.ends_with(&issue.number.to_string())
+                );
+            }
+            // It becomes a link.
+            let is_address = |it: &String| it.starts_with("https://") || it.starts_with("http://");
+            assert!(issue.url.as_ref().is_none_or(is_address), "{:?}", issue.url);
+        }
         Said::RepositoryDispatch | Said::Nothing { .. } => {}
     }
 }

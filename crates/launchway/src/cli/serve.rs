@@ -222,6 +222,9 @@ pub(crate) enum RepositoriesCommand {
         /// Whether pull requests from forks of a repository on GitHub run
         #[arg(long, value_enum)]
         forks: Option<Forks>,
+        /// Issues with this label are incidents in this environment of the project
+        #[arg(long, value_name = "LABEL=ENVIRONMENT")]
+        incidents: Option<String>,
         #[command(flatten)]
         data: DataArgs,
     },

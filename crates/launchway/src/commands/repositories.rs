@@ -9,13 +9,13 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::given;
 use crate::serving::data::{self, DataFolder};
 use crate::serving::github::{self, Links};
-use crate::serving::repositories::{self, Connected, Forks, OnGitHub};
+use crate::serving::repositories::{self, Connected, Forks, IncidentLabel, OnGitHub};
 use crate::serving::usable;
 use crate::terminal::style::{out, talk};
 
 pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcome {
     match command {
-        RepositoriesCommand::Add { path, name, environments, labels, forks, data } => {
+        RepositoriesCommand::Add { path, name, environments, labels, forks, incidents, data } => {
             let data = DataFolder::locate(data.data.as_deref(), state)?;
             if let Some(there) = path.to_str().and_then(|it| it.strip_prefix("github:")) {
                 if name.is_some() {
@@ -23,10 +23,20 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
                     return Err(Failure::new(Exit::Usage, message).hint("leave --name out"));
                 }
                 let labels = labels_here(labels)?;
-                return add_github(&data, there, (environments.clone(), labels), *forks);
+                let incidents = incidents.as_deref().map(incident_label).transpose()?;
+                return add_github(
+                    &data,
+                    there,
+                    (environments.clone(), labels),
+                    (*forks, incidents),
+                );
             }
             if forks.is_some() {
                 let message = "--forks says something of a repository on GitHub";
+                return Err(Failure::new(Exit::Usage, message).hint("github:OWNER/NAME is one"));
+            }
+            if incidents.is_some() {
+                let message = "--incidents says something of a repository on GitHub";
                 return Err(Failure::new(Exit::Usage, message).hint("github:OWNER/NAME is one"));
             }
             let path = usable(path)?;
@@ -36,7 +46,8 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
                 None => own_name(&path)?,
             };
             let environments = environments.clone();
-            let wanted = Connected { name, path, environments, labels, github: None };
+            let (github, incidents) = (None, None);
+            let wanted = Connected { name, path, environments, labels, github, incidents };
             add(&data, wanted)
         }
         RepositoriesCommand::Held { format, data } => {
@@ -83,7 +94,7 @@ fn add_github(
     data: &DataFolder,
     there: &str,
     (environments, labels): (Vec<String>, Vec<String>),
-    forks: Option<Forks>,
+    (forks, incidents): (Option<Forks>, Option<IncidentLabel>),
 ) -> Outcome {
     let there = repositories::checked_name(there)?;
     let Some(link) = Links::of(data.clone()).get()? else {
@@ -94,11 +105,13 @@ fn add_github(
     let name = github::found(&link, &there)?;
     let known = repositories::on_github(data, &name)?;
     // Called again it changes what was given.
-    let forks = forks.or(known.map(|(_, on)| on.forks)).unwrap_or_default();
+    let (before, on) = known.map_or((None, None), |(it, on)| (it.incidents, Some(on)));
+    let forks = forks.or(on.map(|on| on.forks)).unwrap_or_default();
+    let incidents = incidents.or(before);
     let path = data.mirrors().join(format!("{name}.git"));
     let path = std::path::absolute(&path).unwrap_or(path);
     let github = Some(OnGitHub { forks });
-    let wanted = Connected { name: name.clone(), path, environments, labels, github };
+    let wanted = Connected { name: name.clone(), path, environments, labels, github, incidents };
     github::mirror(&link, &wanted)?;
     let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
     repositories::add(data, wanted, &program)?;
@@ -165,7 +178,7 @@ fn list(data: &DataFolder, format: Format) -> Outcome {
             Format::Json => json!({
                 "name": it.name, "path": it.path.display().to_string(),
                 "environments": it.environments, "labels": it.labels,
-                "github": it.github,
+                "github": it.github, "incidents": it.incidents,
             })
             .to_string(),
             Format::Human | Format::Github => {
@@ -192,6 +205,19 @@ fn remove(data: &DataFolder, which: &str) -> Outcome {
     data.record("repository.remove", found.name.clone())?;
     talk(&format!("{} is run no more; its runs stay", found.name));
     Ok(Exit::Done)
+}
+
+/// `incident=production`: the label, and where such incidents are.
+fn incident_label(flag: &str) -> Result<IncidentLabel, Failure> {
+    // A label may have the sign in it; an environment has not.
+    let pair = flag.rsplit_once('=').map(|(label, place)| (label.trim(), place.trim()));
+    match pair {
+        Some((label, environment)) if !label.is_empty() && !environment.is_empty() => {
+            Ok(IncidentLabel { label: label.to_owned(), environment: environment.to_owned() })
+        }
+        _ => Err(Failure::new(Exit::Usage, "--incidents takes LABEL=ENVIRONMENT")
+            .hint("such as incident=production")),
+    }
 }
 
 /// Labels that mean the server's machine. Images are the server's to say.

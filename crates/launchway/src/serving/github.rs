@@ -4,9 +4,11 @@
 //!   github.json     where it is                       (no secret)
 //!   vault/          token or key, webhook's secret    (sealed, under a name that no repository has)
 //!   taking.rs       webhook ─▶ deliveries.db ─▶ mirror fetched ─▶ intake.rs
+//!   issues.rs       an issue with the label ─▶ an incident
 //!   telling.rs      journal ─▶ what GitHub is owed ─▶ checks, statuses, deployments, comments
 //! ```
 
+mod issues;
 pub(crate) mod taking;
 pub(crate) mod telling;
 

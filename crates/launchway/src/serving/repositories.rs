@@ -28,6 +28,18 @@ pub(crate) struct Connected {
     /// That it is a mirror of one on GitHub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) github: Option<OnGitHub>,
+    /// Which of its issues are incidents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) incidents: Option<IncidentLabel>,
+}
+
+/// The label that makes an issue an incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct IncidentLabel {
+    /// The label.
+    pub(crate) label: String,
+    /// The environment that such incidents are in.
+    pub(crate) environment: String,
 }
 
 /// A repository on GitHub.

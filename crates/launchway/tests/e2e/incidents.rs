@@ -1,9 +1,11 @@
 //! Incidents: opened by a deployment that goes wrong, by a command, by a server's API and pages.
 
 use expect_test::{Expect, expect};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::deploy::Project;
+use crate::github::Connected;
+use crate::harness::wait_until;
 use crate::serving::Serving;
 
 fn told(all: &[Json]) -> String {
@@ -144,4 +146,64 @@ fn a_server_opens_one_once_and_its_pages_show_it() {
     let lines = serving.get("/api/v1/audit?action=incident").text;
     assert!(lines.contains("incident.open") && lines.contains("incident.resolve"), "{lines}");
     serving.end();
+}
+
+#[test]
+fn an_issue_with_the_label_is_one_however_often_github_says_so() {
+    const WORKFLOW: &str = "on: workflow_dispatch\njobs: { a: { runs-on: ubuntu-latest, steps: [{ run: 'true' }] } }\n";
+    let add = ["--incidents", "Incident=production"];
+    let mut it = Connected::of(&[("ci.yml", WORKFLOW)], false, &add);
+    const SETTINGS: &str = "version: 1\nproject: planner\nservices: { web: {} }\nenvironments: { production: { targets: { ecs: { region: eu-central-1, cluster: c, service: s } } } }\n";
+    it.place.write("launchway.yml", SETTINGS);
+    it.place.commit();
+    it.push("main");
+    let issue = |action: &str, labels: Json, state: &str, minute: u32| {
+        let now = jiff::Timestamp::now().to_string();
+        // Minutes of the hour before: GitHub's own times, in order.
+        let hour = now.get(..14).expect("a moment").to_owned();
+        let at = format!("{hour}{minute:02}:00Z").parse::<jiff::Timestamp>().expect("a moment");
+        let at = (at - jiff::SignedDuration::from_hours(1)).to_string();
+        it.github.payload("octo/app", json!({
+            "action": action, "label": { "name": "incident" },
+            "issue": { "number": 12, "title": "checkout is down", "state": state, "labels": labels,
+                "html_url": "https://github.com/octo/app/issues/12", "body": null,
+                "created_at": at, "updated_at": at, "closed_at": at },
+        }))
+    };
+    let label = json!([{ "name": "incident" }, { "name": "critical" }]);
+    let tell = |payload: &Json| it.github.tell("issues", payload);
+    assert_eq!(tell(&issue("opened", json!([]), "open", 1)), Some(200));
+    let labeled = issue("labeled", label.clone(), "open", 2);
+    assert_eq!((tell(&labeled), tell(&labeled)), (Some(202), Some(200)));
+    let shown = |spans: usize, state: &str| {
+        let mut all = Json::Null;
+        wait_until("what the issue says", || {
+            all = it.get("/api/v1/incidents");
+            let first = &all["incidents"][0];
+            first["state"] == state && first["spans"].as_array().is_some_and(|it| it.len() == spans)
+        });
+        told(all["incidents"].as_array().expect("a list"))
+    };
+    expect![[r#"
+        1 github open by null, fixed by [], 1 times: checkout is down
+    "#]]
+    .assert_eq(&shown(1, "open"));
+    tell(&issue("closed", label.clone(), "closed", 3));
+    shown(1, "resolved");
+    tell(&issue("reopened", label.clone(), "open", 4));
+    // An end that comes late, from before.
+    tell(&issue("closed", label, "closed", 2));
+    shown(2, "open");
+    tell(&issue("unlabeled", json!([]), "open", 5));
+    expect![[r#"
+        1 github resolved by null, fixed by [], 2 times: checkout is down
+    "#]]
+    .assert_eq(&shown(2, "resolved"));
+    let first = &it.get("/api/v1/incidents/1");
+    assert_eq!(first["severity"], "critical");
+    assert_eq!(first["spans"][1]["resolved_by"], json!({ "name": "mona", "proof": "github" }));
+    it.kill();
+    it.restart();
+    assert_eq!(it.get("/api/v1/incidents/1")["last_seq"], 4);
+    it.end();
 }

@@ -15,7 +15,7 @@ use repository::{About, Access, Mirror, RefUpdate, Repository};
 use server::{Received, Refused, Webhook, Why};
 use store::{Taken, TakenWebhook, Webhooks};
 
-use super::{Link, Links, failed};
+use super::{Link, Links, failed, issues};
 use crate::exit::{Exit, Failure};
 use crate::serving::hook::{Answer, Pushed};
 use crate::serving::intake::{Event, Intake};
@@ -92,7 +92,13 @@ impl Taking {
             return Err(Refused::new(Why::Input, "this is nothing that GitHub says"));
         };
         let known = repositories::on_github(&self.intake.data, &name).map_err(missing)?;
-        if known.is_none() || matches!(said, Said::Nothing { .. }) {
+        let is_wanted = known.as_ref().is_some_and(|(connected, _)| match &said {
+            Said::Nothing { .. } => false,
+            // Only where somebody said which label makes an incident.
+            Said::Issue(issue) => issues::incident(connected, issue).is_some(),
+            _ => true,
+        });
+        if !is_wanted {
             return Ok(Received::Ignored);
         }
         let new = TakenWebhook {
@@ -217,6 +223,10 @@ struct Standing {
 
 impl Told<'_> {
     fn act(&self, (connected, on): &(Connected, OnGitHub), said: Said) -> Result<Acted, Failure> {
+        if let Said::Issue(issue) = &said {
+            issues::take(&self.taking.intake.store, connected, issue)?;
+            return Ok(Acted::Done);
+        }
         let link = self.taking.links.get()?;
         let link = link.ok_or_else(|| Failure::new(Exit::Missing, "no GitHub is connected"))?;
         let mirror = super::mirror(&link, connected)?;
@@ -252,7 +262,7 @@ impl Told<'_> {
                 named(format!("refs/heads/{}", at.default_branch))
             }
             Said::Release { tag } => named(format!("refs/tags/{tag}")),
-            Said::Nothing { .. } => return Ok(Acted::Done),
+            Said::Issue(_) | Said::Nothing { .. } => return Ok(Acted::Done),
         };
         let sender = self.proven.payload.pointer("/sender/login").and_then(|it| it.as_str());
         let who = (sender.unwrap_or("github").to_owned(), String::new());

@@ -1,0 +1,233 @@
+//! Issues, as far as they are incidents: an issue with a label is one while it is open and has it.
+
+use event::{DeploymentId, Severity, Timestamp};
+use serde_json::Value as Json;
+
+use crate::said::text;
+use crate::webhook::moment;
+
+/// Labels that are looked at; GitHub lets an issue have a hundred.
+const LABELS_MAX: usize = 200;
+/// Characters of a title that are taken; GitHub takes 256.
+const TITLE_CHARS_MAX: usize = 256;
+/// Bytes of a body that are looked through for the deployment that it names.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// What a webhook says about an issue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issue {
+    /// What was done to it: `labeled`, `closed`.
+    pub action: String,
+    /// Its number.
+    pub number: u64,
+    /// Its title.
+    pub title: String,
+    /// Where it is looked at; none where that is no address of the web.
+    pub url: Option<String>,
+    /// The labels that it has now.
+    pub labels: Vec<String>,
+    /// The label that it was given, or that was taken away.
+    pub label: Option<String>,
+    /// Whether it is open now.
+    pub is_open: bool,
+    /// The deployment that its text names, in a line of its own: `Deployment: 41`.
+    pub deployment: Option<DeploymentId>,
+    /// Who did it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What an issue says about an incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssueIncident {
+    /// What it is known by: `github:octo/app#12`.
+    pub key: String,
+    /// What happened.
+    pub told: IssueTold,
+    /// How bad it is, where a label says so: `critical`, or `severity: critical`.
+    pub severity: Severity,
+}
+
+/// What happened to an incident that is an issue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssueTold {
+    /// It is one, from now on or still.
+    Is,
+    /// It is over: somebody closed or deleted it.
+    Closed,
+    /// It is none any more: the label was taken away.
+    Unlabeled,
+}
+
+impl Issue {
+    /// What it says about an incident, where issues with this label are some; none where nothing.
+    pub fn incident(&self, repository: &str, label: &str) -> Option<IssueIncident> {
+        // GitHub has no two labels that differ in capitals alone.
+        let is_it = |it: &str| it.to_lowercase() == label.to_lowercase();
+        let has = self.labels.iter().any(|it| is_it(it));
+        let told = match self.action.as_str() {
+            "opened" | "labeled" | "reopened" if has && self.is_open => IssueTold::Is,
+            "closed" | "deleted" if has => IssueTold::Closed,
+            "unlabeled" if self.label.as_deref().is_some_and(is_it) => IssueTold::Unlabeled,
+            _ => return None,
+        };
+        let key = format!("github:{}#{}", repository.to_lowercase(), self.number);
+        Some(IssueIncident { key, told, severity: self.severity() })
+    }
+
+    fn severity(&self) -> Severity {
+        let of = |label: &String| {
+            let label = label.to_lowercase();
+            let word = label.strip_prefix("severity").unwrap_or(&label);
+            Severity::parse(word.trim_start_matches([':', '/', '-', ' ']))
+        };
+        self.labels.iter().filter_map(of).max().unwrap_or(Severity::Major)
+    }
+}
+
+/// The issue of a payload: the first none where it is nothing that GitHub says, the second where it
+/// says nothing that could be about an incident.
+pub(crate) fn issue(payload: &Json) -> Option<Option<Issue>> {
+    let action = text(payload, "/action")?;
+    let issue = payload.get("issue")?;
+    let number = issue.get("number")?.as_u64()?;
+    if !matches!(&*action, "opened" | "labeled" | "unlabeled" | "reopened" | "closed" | "deleted") {
+        return Some(None);
+    }
+    // An issue is told of when it was changed; where it was closed, that moment is its own.
+    let when = match action.as_str() {
+        "closed" => issue.get("closed_at").and_then(moment),
+        "opened" => issue.get("created_at").and_then(moment),
+        _ => None,
+    };
+    let at = when.or_else(|| issue.get("updated_at").and_then(moment))?;
+    let labels = issue.get("labels").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+    let name = |label: &Json| label.get("name")?.as_str().map(str::to_owned);
+    let url = text(issue, "/html_url").filter(|it| is_address(it));
+    Some(Some(Issue {
+        action,
+        number,
+        title: text(issue, "/title")?.chars().take(TITLE_CHARS_MAX).collect(),
+        url,
+        labels: labels.iter().take(LABELS_MAX).filter_map(name).collect(),
+        label: text(payload, "/label/name"),
+        is_open: issue.get("state").and_then(Json::as_str) == Some("open"),
+        deployment: text(issue, "/body").and_then(|body| named(&body)),
+        by: text(payload, "/sender/login").unwrap_or_else(|| "github".to_owned()),
+        at,
+    }))
+}
+
+fn is_address(text: &str) -> bool {
+    let is_letter = |it: u8| it.is_ascii_alphanumeric() || b"-._~:/#".contains(&it);
+    (text.starts_with("https://") || text.starts_with("http://"))
+        && text.len() <= 500
+        && text.bytes().all(is_letter)
+}
+
+/// The deployment that a text names in a line of its own.
+fn named(body: &str) -> Option<DeploymentId> {
+    let end = body.floor_char_boundary(BODY_BYTES_MAX);
+    body[..end].lines().find_map(|line| {
+        let (name, value) = line.trim().split_once(':')?;
+        let number = value.trim().trim_start_matches('#');
+        let is_number = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
+        let is_it = name.trim().eq_ignore_ascii_case("deployment");
+        (is_it && is_number).then(|| number.parse().ok().map(DeploymentId)).flatten()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use serde_json::json;
+
+    use super::*;
+
+    fn payload(action: &str, labels: &[&str], state: &str) -> Json {
+        let labels: Vec<Json> = labels.iter().map(|name| json!({ "name": name })).collect();
+        json!({
+            "action": action, "sender": { "login": "mona" }, "label": { "name": "Incident" },
+            "issue": {
+                "number": 12, "title": "checkout answers 500", "state": state, "labels": labels,
+                "html_url": "https://github.com/octo/app/issues/12",
+                "body": "It is broken.\r\n\r\n deployment: #41\r\n",
+                "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:10:00Z",
+                "closed_at": "2026-01-01T00:05:00Z",
+            },
+        })
+    }
+
+    fn check(payload: &Json, expected: &Expect) {
+        let found = match issue(payload) {
+            None => "nothing that GitHub says".to_owned(),
+            Some(None) => "about no incident".to_owned(),
+            Some(Some(issue)) => match issue.incident("Octo/App", "incident") {
+                None => "no incident".to_owned(),
+                Some(it) => format!(
+                    "{} {:?} {} at {}, by {}, of {:?}",
+                    it.key, it.told, it.severity, issue.at, issue.by, issue.deployment
+                ),
+            },
+        };
+        expected.assert_eq(&found);
+    }
+
+    #[test]
+    fn an_issue_is_one_while_it_is_open_and_has_the_label() {
+        let both = ["INCIDENT", "severity: critical"];
+        check(
+            &payload("opened", &both, "open"),
+            &expect![
+                "github:octo/app#12 Is critical at 1767225600000, by mona, of Some(DeploymentId(41))"
+            ],
+        );
+        check(
+            &payload("labeled", &["incident", "minor"], "open"),
+            &expect![
+                "github:octo/app#12 Is minor at 1767226200000, by mona, of Some(DeploymentId(41))"
+            ],
+        );
+        check(
+            &payload("closed", &both, "closed"),
+            &expect![
+                "github:octo/app#12 Closed critical at 1767225900000, by mona, of Some(DeploymentId(41))"
+            ],
+        );
+        check(
+            &payload("reopened", &both, "open"),
+            &expect![
+                "github:octo/app#12 Is critical at 1767226200000, by mona, of Some(DeploymentId(41))"
+            ],
+        );
+        check(
+            &payload("unlabeled", &[], "open"),
+            &expect![
+                "github:octo/app#12 Unlabeled major at 1767226200000, by mona, of Some(DeploymentId(41))"
+            ],
+        );
+    }
+
+    #[test]
+    fn others_are_none() {
+        check(&payload("labeled", &["incident"], "closed"), &expect!["no incident"]);
+        check(&payload("opened", &["bug"], "open"), &expect!["no incident"]);
+        check(&payload("closed", &["bug"], "closed"), &expect!["no incident"]);
+        check(&payload("assigned", &["incident"], "open"), &expect!["about no incident"]);
+        check(&json!({ "action": "opened" }), &expect!["nothing that GitHub says"]);
+        check(
+            &json!({ "action": "opened", "issue": { "number": -1 } }),
+            &expect!["nothing that GitHub says"],
+        );
+    }
+
+    #[test]
+    fn a_deployment_is_named_in_a_line_of_its_own() {
+        assert_eq!(named("Deployment: 41"), Some(DeploymentId(41)));
+        assert_eq!(named("a deployment: 41"), None);
+        assert_eq!(named("deployment: 4x\ndeployment: 42"), Some(DeploymentId(42)));
+        assert_eq!(named("deployment: 99999999999999999999999"), None);
+        assert_eq!(named("ä".repeat(BODY_BYTES_MAX).as_str()), None);
+    }
+}
