@@ -262,11 +262,11 @@ fn a_runner_that_stays_away_is_lost() {
 #[test]
 fn a_runners_token_opens_its_door_alone() {
     let serving = Serving::of(COUNTED);
-    let of = |scope: &str| {
-        let made = serving.command(&["tokens", "create", "far-1", "--scope", scope]);
+    let of = |scope: &[&str]| {
+        let made = serving.command(&[&["tokens", "create", "far-1", "--scope"], scope].concat());
         made.stdout.trim().to_owned()
     };
-    let (runner, admin) = (of("runner"), of("admin"));
+    let (runner, admin) = (of(&["runner"]), of(&["admin", "--machine"]));
     for path in ["/api/v1/runs", "/runs", "/api/v1/runners", "/metrics", "/live/runs"] {
         let bearer = format!("Bearer {runner}");
         let got = serving.ask("GET", path, &[("authorization", &bearer)], "");
