@@ -257,7 +257,15 @@ impl Bounds {
         let identity = config?.identity(&root);
         let no_commit = || RepositoryError::NoCommit { path: path.display().to_string() };
         let of_commit = of_commit?.ok_or_else(no_commit)?;
-        Ok(Some(Bounds { identity, of_commit, of_tip: of_tip?.flatten() }))
+        let of_tip = match of_tip? {
+            Some(file) => file,
+            // A tip that cannot be read is not one that says nothing.
+            None if ask(&root, &["rev-parse", "--verify", "--quiet", "HEAD"])?.is_some() => {
+                return Err(no_commit());
+            }
+            None => None,
+        };
+        Ok(Some(Bounds { identity, of_commit, of_tip }))
     }
 }
 

@@ -118,12 +118,13 @@ impl Container {
         })?;
         let name = format!("launchway-{}", spec.tracking_id);
         let labels = json!({ LABEL: &*spec.tracking_id });
-        let network =
-            if needs_network(setting) || !engine.has_network(SHARED_NETWORK).unwrap_or(false) {
-                engine.make_network(&name, &labels).map_err(failed("the job's network"))?
-            } else {
-                SHARED_NETWORK.to_owned()
-            };
+        let network = if needs_network(&wanted, setting)
+            || !engine.has_network(SHARED_NETWORK).unwrap_or(false)
+        {
+            engine.make_network(&name, &labels).map_err(failed("the job's network"))?
+        } else {
+            SHARED_NETWORK.to_owned()
+        };
         let body = body(&wanted, setting, &mounts, &network);
         let mut container = Container {
             id: String::new(),
@@ -253,17 +254,10 @@ pub(crate) struct ContainerLine {
 }
 
 /// Whether the job has a network of its own (conformance 156): where nobody else may reach it, where somebody
-/// else is on it, and where its steps may bring somebody there.
-fn needs_network(setting: &Setting<'_>) -> bool {
-    let Setting { spec, has_services, .. } = setting;
-    spec.options.walls.is_some() || *has_services || names_network(&spec.definition)
-}
-
-/// Whether a job speaks of `job.container`, or of all of `job`.
-fn names_network(definition: &Json) -> bool {
-    const NAMES: [&str; 4] = ["job.container", "job[", "job.*", "tojson(job)"];
-    let text = definition.to_string().to_ascii_lowercase().replace(' ', "");
-    NAMES.iter().any(|it| text.contains(it))
+/// else is on it, and where its steps can bring somebody there, because the engine's socket, or more, was given
+/// to them.
+fn needs_network(wanted: &Wanted, setting: &Setting<'_>) -> bool {
+    setting.spec.options.walls.is_some() || setting.has_services || !wanted.beyond.is_empty()
 }
 
 fn mounts(setting: &Setting<'_>) -> (Mounts, BTreeMap<PathBuf, String>) {
@@ -347,21 +341,4 @@ fn bring(
 /// What people read of an id.
 fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_job_that_may_bring_others_to_its_network_has_one() {
-        let check = |script: &str, expected: bool| {
-            let job = json!({ "steps": [{ "run": script }] });
-            assert_eq!(names_network(&job), expected, "{script}");
-        };
-        check("docker run --network ${{ job.container.network }} redis", true);
-        check("docker run --network ${{ JOB['container'].network }} redis", true);
-        check("echo '${{ toJSON( job ) }}'", true);
-        check("echo ${{ job.status }} of the container", false);
-    }
 }

@@ -155,8 +155,10 @@ fn said(reach: &Reach) -> serde_json::Value {
 
 /// What git keeps of a repository, without its work tree, where files lie that were never committed.
 pub(crate) fn git_folder(repository: &Path) -> PathBuf {
-    // A bare one, as on a server, is what git keeps: it need not be asked.
-    if repository.join("HEAD").is_file() && repository.join("objects").is_dir() {
+    // A bare one, as on a server, is what git keeps: it need not be asked. A work tree may have files of these
+    // names, too.
+    let is_there = |name: &str| repository.join(name).exists();
+    if is_there("HEAD") && is_there("objects") && !is_there(".git") {
         return repository.to_owned();
     }
     let mut git = Command::new("git");
@@ -165,4 +167,27 @@ pub(crate) fn git_folder(repository: &Path) -> PathBuf {
     let folder = said.and_then(|said| String::from_utf8(said.stdout).ok());
     // What git does not know, nobody borrows from.
     folder.map_or_else(|| repository.join(".git"), |folder| PathBuf::from(folder.trim_end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_git_keeps_of_a_repository_is_not_its_work_tree() {
+        let place = tempfile::tempdir().unwrap();
+        let git = |args: &[&str]| {
+            let git = Command::new("git").args(args).current_dir(place.path()).output().unwrap();
+            assert!(git.status.success(), "git {args:?}");
+        };
+        git(&["init", "--quiet", "--bare", "app.git"]);
+        let bare = place.path().join("app.git");
+        assert_eq!(git_folder(&bare), bare);
+        // Names that anybody can commit do not make a work tree a bare repository.
+        git(&["init", "--quiet", "app"]);
+        let app = place.path().join("app");
+        std::fs::create_dir(app.join("objects")).unwrap();
+        std::fs::write(app.join("HEAD"), "").unwrap();
+        assert_eq!(git_folder(&app), app.canonicalize().unwrap().join(".git"));
+    }
 }
