@@ -48,6 +48,7 @@ mod rows;
 mod runner_link;
 mod serve;
 mod standing;
+mod timeline;
 mod times;
 mod webhooks;
 mod wire;

@@ -8,8 +8,11 @@ use ports::Journal as _;
 use views::{DeploymentRow, DeploymentView};
 
 use super::{Frame, Page, shown};
-use crate::app::{Shared, blocking};
+use crate::app::{App, Shared, blocking};
 use crate::guard::Who;
+use crate::incidents::{self, Wanted};
+use crate::problem::Problem;
+use crate::timeline::{Band, Mark, drawn};
 use crate::words::{Moment, State as DeploymentState};
 
 /// Deployments that are shown.
@@ -19,6 +22,7 @@ const ROWS: usize = 50;
 #[template(path = "deployments.html")]
 struct DeploymentsPage {
     frame: Frame,
+    timeline: Option<String>,
     rows: Vec<Line>,
 }
 
@@ -38,18 +42,56 @@ struct Line {
 pub(crate) async fn deployments(State(app): State<Shared>, Extension(who): Extension<Who>) -> Page {
     let page = blocking(move || {
         let ledger = app.store.ledger();
-        let mut rows = Vec::new();
+        let mut views = Vec::new();
         for id in app.store.newest_deployments(ROWS)? {
             let stream = StreamId::Deployment(id);
             // One that was only numbered, or that a newer version wrote, does not hide the others.
             let Ok(events) = ledger.read(stream, Seq(0)) else { continue };
             let events: Vec<_> = events.into_iter().map(|it| it.event).collect();
-            rows.extend(DeploymentView::of(id, &events).as_ref().map(Line::of));
+            views.extend(DeploymentView::of(id, &events));
         }
         let frame = Frame::new(Some(&who), "deployments").live("/live/runs".to_owned());
-        Ok(DeploymentsPage { frame, rows })
+        let timeline = timeline(&app, &views)?;
+        Ok(DeploymentsPage { frame, timeline, rows: views.iter().map(Line::of).collect() })
     });
     shown(&page.await?)
+}
+
+/// Where a deployment went, as its lane is called.
+fn lane(project: &str, environment: &str) -> String {
+    format!("{environment} of {project}")
+}
+
+/// The deployments that are listed, with the incidents of their time.
+fn timeline(app: &App, views: &[DeploymentView]) -> Result<Option<String>, Problem> {
+    let now = app.now();
+    let mark = |view: &DeploymentView| {
+        let line = Line::of(view);
+        let request = &view.request;
+        let why = request.reason.as_ref().map(|it| format!(", because: {it}")).unwrap_or_default();
+        Mark {
+            lane: lane(&request.project, &request.environment),
+            at: view.ended.as_ref().map_or(request.at, |end| end.at),
+            sign: line.state.sign,
+            is_bad: line.state.class == "bad",
+            told: format!(
+                "#{} {} {} {}, {}{why}",
+                view.id, line.kind, line.services, line.state.word, line.at.text
+            ),
+        }
+    };
+    let marks: Vec<Mark> = views.iter().map(mark).collect();
+    let mut bands = Vec::new();
+    for view in incidents::newest(app, &Wanted::default())? {
+        let record = &view.record;
+        bands.extend(view.spans.iter().map(|span| Band {
+            lane: lane(&record.project, &record.environment),
+            since: span.since,
+            until: span.end.as_ref().map_or(now, |end| end.at),
+            told: format!("incident {}, {}: {}", view.id, record.severity, record.title),
+        }));
+    }
+    Ok(drawn(&marks, &bands, now, &|at| Moment::of(at).text))
 }
 
 impl Line {

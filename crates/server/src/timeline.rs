@@ -1,0 +1,157 @@
+//! Deployments over time, a lane for each environment, with incidents as bands behind them. The same
+//! stands in words, with links, in the list below the picture and on the page of incidents.
+
+use std::fmt::Write as _;
+
+use event::Timestamp;
+
+use crate::ansi::escape;
+
+const WIDTH: u64 = 720;
+const LANE: usize = 34;
+/// What stands above a lane's line: its name.
+const NAME: usize = 14;
+const FOOT: usize = 20;
+/// Lanes that are drawn: those of the newest deployments.
+const LANES_MAX: usize = 12;
+/// A band is seen, however short it is in this span.
+const BAND_MIN: u64 = 4;
+
+/// A deployment on its lane.
+pub(crate) struct Mark {
+    pub(crate) lane: String,
+    pub(crate) at: Timestamp,
+    pub(crate) sign: &'static str,
+    pub(crate) is_bad: bool,
+    pub(crate) told: String,
+}
+
+/// A time in which users met an incident.
+pub(crate) struct Band {
+    pub(crate) lane: String,
+    pub(crate) since: Timestamp,
+    pub(crate) until: Timestamp,
+    pub(crate) told: String,
+}
+
+/// The picture from the oldest mark until now; none where nothing was deployed. Lanes in the order of
+/// the marks. `day` names a moment.
+pub(crate) fn drawn(
+    marks: &[Mark],
+    bands: &[Band],
+    now: Timestamp,
+    day: &dyn Fn(Timestamp) -> String,
+) -> Option<String> {
+    let since = marks.iter().map(|it| it.at).min()?;
+    let mut lanes: Vec<&str> = Vec::new();
+    for mark in marks {
+        if !lanes.contains(&mark.lane.as_str()) && lanes.len() < LANES_MAX {
+            lanes.push(&mark.lane);
+        }
+    }
+    let span = now.0.saturating_sub(since.0).max(1);
+    // Half a sign stays free on either side.
+    let x = |at: Timestamp| {
+        let of = at.0.clamp(since.0, since.0 + span) - since.0;
+        let place = u128::from(of) * u128::from(WIDTH - 16) / u128::from(span);
+        8 + u64::try_from(place).unwrap_or(WIDTH - 16)
+    };
+    let total = lanes.len() * LANE + FOOT;
+    let mut svg = format!(
+        "<svg class=\"chart timeline\" role=\"img\" aria-label=\"Deployments over time, with \
+         incidents as bands\" viewBox=\"0 0 {WIDTH} {total}\">"
+    );
+    for (at, lane) in lanes.iter().enumerate() {
+        let (top, line) = (at * LANE, at * LANE + NAME + 10);
+        let _ = write!(svg, "<text class=\"label\" x=\"0\" y=\"{}\">", top + NAME - 3);
+        escape(lane, &mut svg);
+        let _ = write!(svg, "</text><path class=\"axis\" d=\"M0 {line}H{WIDTH}\"/>");
+        for band in bands.iter().filter(|it| it.lane == *lane && it.until >= since) {
+            let from = x(band.since);
+            let width = (x(band.until) - from).max(BAND_MIN);
+            group(&mut svg, &band.told);
+            let _ = write!(
+                svg,
+                "<rect class=\"band\" x=\"{from}\" y=\"{}\" width=\"{width}\" height=\"18\"/></g>",
+                line - 9
+            );
+        }
+        for mark in marks.iter().filter(|it| it.lane == *lane) {
+            let class = if mark.is_bad { "sign" } else { "sign good" };
+            group(&mut svg, &mark.told);
+            let _ = write!(
+                svg,
+                "<text class=\"{class}\" x=\"{}\" y=\"{}\">{}</text></g>",
+                x(mark.at),
+                line + 5,
+                mark.sign
+            );
+        }
+    }
+    let _ = write!(svg, "<text class=\"label\" x=\"0\" y=\"{}\">", total - 5);
+    escape(&day(since), &mut svg);
+    let _ = write!(svg, "</text><text class=\"label end\" x=\"{WIDTH}\" y=\"{}\">now", total - 5);
+    svg.push_str("</text></svg>");
+    Some(svg)
+}
+
+/// Opened; whoever calls it shuts it.
+fn group(svg: &mut String, told: &str) {
+    svg.push_str("<g><title>");
+    escape(told, svg);
+    svg.push_str("</title>");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(lane: &str, at: u64) -> Mark {
+        Mark {
+            lane: lane.to_owned(),
+            at: Timestamp(at),
+            sign: "✓",
+            is_bad: false,
+            told: "<b>".to_owned(),
+        }
+    }
+
+    fn band(lane: &str, since: u64, until: u64) -> Band {
+        Band {
+            lane: lane.to_owned(),
+            since: Timestamp(since),
+            until: Timestamp(until),
+            told: "it \"broke\"".to_owned(),
+        }
+    }
+
+    fn check(marks: &[Mark], bands: &[Band]) -> Option<String> {
+        drawn(marks, bands, Timestamp(1_000), &|at| at.to_string())
+    }
+
+    #[test]
+    fn nothing_is_drawn_of_nothing_and_text_of_others_is_text() {
+        assert_eq!(check(&[], &[band("a", 1, 2)]), None);
+        let svg = check(&[mark("<i>", 0)], &[band("<i>", 0, 1)]).unwrap();
+        assert!(svg.contains("&lt;i&gt;") && svg.contains("&lt;b&gt;"), "{svg}");
+        assert!(svg.contains("broke"), "{svg}");
+    }
+
+    #[test]
+    fn a_band_lies_on_its_lane_in_the_span_that_is_shown() {
+        let marks = [mark("a", 500), mark("b", 900)];
+        let bands =
+            [band("a", 500, 1_000), band("b", 950, 950), band("a", 1, 2), band("c", 1, 999)];
+        let svg = check(&marks, &bands).unwrap();
+        assert_eq!(svg.matches("class=\"band\"").count(), 2);
+        assert!(svg.contains("x=\"8\" y=\"15\" width=\"704\""), "{svg}");
+        assert!(svg.contains(&format!("width=\"{BAND_MIN}\"")), "{svg}");
+    }
+
+    #[test]
+    fn so_many_lanes_are_drawn_and_no_more() {
+        let marks: Vec<Mark> = (0..40).map(|at| mark(&format!("lane {at}"), at)).collect();
+        let svg = check(&marks, &[]).unwrap();
+        assert_eq!(svg.matches("class=\"axis\"").count(), LANES_MAX);
+    }
+}
