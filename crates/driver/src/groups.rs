@@ -57,7 +57,7 @@ impl Groups<'_> {
         }
     }
 
-    fn is_wanted(self, group: &str) -> bool {
+    fn is_wanted(&self, group: &str) -> bool {
         matches!(self, Groups::Locked(locks) if locks.is_wanted(group))
     }
 }
