@@ -1,6 +1,6 @@
 //! One file for each command; this one sends a command line to its file.
 
-mod approvals;
+pub(crate) mod approvals;
 mod audit;
 mod backups;
 mod build;

@@ -395,6 +395,23 @@ impl Client {
         self.get(&format!("/api/v1/runs/{run}/jobs/{}/approval", percent(job)))
     }
 
+    /// Deployments that wait for people, the newest first, once for each group.
+    pub(crate) fn waiting_deployments(&self) -> Result<Vec<Json>, Failure> {
+        let all: Json = self.get("/api/v1/deployments/waiting")?;
+        Ok(all["deployments"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// What is to be signed for a deployment.
+    pub(crate) fn approval_request(&self, id: u64) -> Result<Json, Failure> {
+        self.get(&format!("/api/v1/deployments/{id}/approval"))
+    }
+
+    /// Hands in what was signed for a deployment; what became of it.
+    pub(crate) fn hand_in(&self, id: u64, signed: &str) -> Result<Json, Failure> {
+        let body = serde_json::json!({ "signed": signed });
+        self.post(&format!("/api/v1/deployments/{id}/approval"), None, &body)
+    }
+
     /// Its runners, and the jobs that wait for one.
     pub(crate) fn runners(&self) -> Result<Json, Failure> {
         self.get("/api/v1/runners")

@@ -3,6 +3,7 @@
 
 mod approvals;
 mod audit;
+mod deployments;
 mod dispatch;
 mod held;
 mod incidents;
@@ -77,6 +78,7 @@ fn operations() -> impl Iterator<Item = &'static Operation> {
         .iter()
         .chain(dispatch::OPERATIONS)
         .chain(approvals::OPERATIONS)
+        .chain(deployments::OPERATIONS)
         .chain(audit::OPERATIONS)
         .chain(secrets::OPERATIONS)
         .chain(runners::OPERATIONS)

@@ -32,6 +32,8 @@ const ROWS_MAX: usize = 5_000;
 const RUNNERS_MAX: usize = 256;
 /// People for whom the provider is asked at a time: each takes a thread that others wait for, too.
 const SIGNING_IN_MAX: usize = 4;
+/// Signatures that are judged at a time: each takes a thread until its deployment's driver answers.
+const HANDING_IN_MAX: usize = 4;
 /// Streams that are looked through for one page of a list.
 const STREAMS_SEARCHED_MAX: usize = 2_000;
 
@@ -50,6 +52,8 @@ pub(crate) struct App {
     /// For those who come back from the provider.
     pub(crate) signing_in: Arc<Semaphore>,
     pub(crate) exchanges: Exchanges,
+    /// For those who hand in what they signed: each waits for an answer.
+    pub(crate) handing_in: Arc<Semaphore>,
     pub(crate) hub: Hub,
     pub(crate) place: Place,
     pub(crate) indexes: Indexes,
@@ -138,6 +142,7 @@ impl App {
             sign_in,
             signing_in: Arc::new(Semaphore::new(SIGNING_IN_MAX)),
             exchanges: Exchanges::default(),
+            handing_in: Arc::new(Semaphore::new(HANDING_IN_MAX)),
             hub,
             place,
             indexes: Indexes::default(),

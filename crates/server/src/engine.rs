@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event::{IncidentId, JobKey, StreamId, Timestamp};
+use event::{DeploymentId, IncidentId, JobKey, StreamId, Timestamp};
 
 use crate::approvals::GateAnswer;
 use crate::dispatch::{Dispatch, Offer};
@@ -205,6 +205,20 @@ pub enum Received {
     Ignored,
 }
 
+/// What became of what somebody signed for a deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HandedIn {
+    /// It counts.
+    Agreed {
+        /// Who signed it.
+        by: String,
+        /// Whether it was the last one wanted there.
+        is_open: bool,
+    },
+    /// It ended the deployment.
+    Rejected,
+}
+
 /// Whoever drives runs.
 pub trait Engine: Send + Sync {
     /// Whether somebody sees to it that an open run goes on.
@@ -298,6 +312,26 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When it does not count; that is written down, too.
     fn answer(&self, answer: &GateAnswer) -> Result<(), Refused>;
+
+    /// Deployments that wait for people, the newest first, a line for each group, as
+    /// `launchway approvals list --format json` writes it.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn waiting_deployments(&self) -> Result<Vec<serde_json::Value>, Refused>;
+
+    /// What is to be signed for a deployment, as `launchway approvals show --output` writes it.
+    ///
+    /// # Errors
+    /// When there is no such deployment, or it waits for nobody.
+    fn approval_request(&self, id: DeploymentId) -> Result<serde_json::Value, Refused>;
+
+    /// Hands what somebody signed to whoever drives a deployment, who judges it, and comes back with what
+    /// became of it.
+    ///
+    /// # Errors
+    /// When it does not count, or nobody drives it.
+    fn hand_in(&self, id: DeploymentId, signed: &str) -> Result<HandedIn, Refused>;
 
     /// A token of OIDC for the job that has this word.
     ///

@@ -10,12 +10,13 @@ use super::examples;
 /// `launchway approvals`
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum ApprovalsCommand {
-    /// List what waits for people to agree: deployments, or the jobs of a server
+    /// List what waits for people to agree: deployments; with --server the jobs and deployments of a server
     #[command(after_help = examples::APPROVALS_LIST)]
     List {
         #[command(flatten)]
         history: HistoryArgs,
-        /// Jobs of a server that wait at the gate of an environment; LAUNCHWAY_TOKEN holds a token of it
+        /// What waits on a server: jobs at the gate of an environment, and deployments; LAUNCHWAY_TOKEN holds
+        /// a token of it
         #[arg(long, value_name = "URL", conflicts_with = "file")]
         server: Option<String>,
     },
@@ -27,7 +28,7 @@ pub(crate) enum ApprovalsCommand {
         #[command(flatten)]
         at: JobAtServer,
         /// Write what is to be signed to this file, for another machine
-        #[arg(long, value_name = "FILE", conflicts_with = "server")]
+        #[arg(long, value_name = "FILE", conflicts_with = "job")]
         output: Option<PathBuf>,
     },
     /// Sign a plan with your SSH key, without handing it in
@@ -57,10 +58,10 @@ pub(crate) enum ApprovalsCommand {
         #[command(flatten)]
         signing: SigningArgs,
         /// What approvals sign wrote; - for standard input
-        #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "group", "server"])]
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "group", "job"])]
         signature: Option<PathBuf>,
         /// The word that whoever started a job is asked for
-        #[arg(long, value_name = "WORD", requires = "server", conflicts_with = "group")]
+        #[arg(long, value_name = "WORD", requires = "server", conflicts_with_all = ["group", "deployment"])]
         confirm: Option<String>,
     },
     /// Say no, which ends the deployment, or the job
@@ -88,6 +89,9 @@ pub(crate) struct JobAtServer {
     /// Which job of the run [default: the one that waits, where it is one]
     #[arg(long, value_name = "JOB", requires = "server")]
     pub(crate) job: Option<String>,
+    /// A deployment of the server, and none of its jobs: DEPLOYMENT is its own number
+    #[arg(long, requires = "server", conflicts_with = "job")]
+    pub(crate) deployment: bool,
 }
 
 /// With what, for whom, and how long it counts.

@@ -552,14 +552,15 @@ pub(super) const APPROVALS_LIST: &str = "\
 Examples:
   launchway approvals list
   launchway approvals list production --format json
-  launchway approvals list --server https://ci.example.com   jobs that wait at a gate";
+  launchway approvals list --server https://ci.example.com   jobs at a gate, and deployments";
 
 /// `launchway approvals show`
 pub(super) const APPROVALS_SHOW: &str = "\
 Examples:
   launchway approvals show                        the newest that waits
   launchway approvals show 12 --output ask.json   for whoever signs on another machine
-  launchway approvals show 7 --job ship --server https://ci.example.com";
+  launchway approvals show 7 --job ship --server https://ci.example.com
+  launchway approvals show 12 --deployment --server https://ci.example.com";
 
 /// `launchway approvals sign`
 pub(super) const APPROVALS_SIGN: &str = "\
@@ -576,7 +577,8 @@ Examples:
   launchway approvals approve 12
   launchway approvals approve 12 --group leads --key ~/.ssh/id_ed25519
   launchway approvals approve 12 --signature 12.approval
-  launchway approvals approve 7 --group devops --server https://ci.example.com   a job of run 7";
+  launchway approvals approve 7 --group devops --server https://ci.example.com   a job of run 7
+  launchway approvals approve 12 --deployment --server https://ci.example.com       signed here, judged there";
 
 /// `launchway approvals reject`
 pub(super) const APPROVALS_REJECT: &str = "\

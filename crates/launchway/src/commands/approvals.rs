@@ -3,6 +3,7 @@
 
 mod distant;
 mod paper;
+mod signed;
 
 use std::io::Read as _;
 use std::path::Path;
@@ -11,10 +12,10 @@ use std::time::Duration;
 
 use approval::{DEPLOYMENT, Decision, Handed};
 use event::{GateDemand, Timestamp};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use views::DeploymentView;
 
-use self::paper::Paper;
+pub(crate) use self::paper::Paper;
 use crate::cli::{ApprovalsCommand, DeploymentRef, Format, HistoryArgs, SigningArgs};
 use crate::deploying::book::Book;
 use crate::deploying::drive::{Driver, HeldBy};
@@ -137,7 +138,7 @@ fn find(
 }
 
 /// Whether somebody's agreement is still wanted.
-fn waits(view: &DeploymentView) -> bool {
+pub(crate) fn waits(view: &DeploymentView) -> bool {
     view.ended.is_none() && open_groups(view).next().is_some()
 }
 
@@ -163,35 +164,55 @@ fn list(args: &HistoryArgs, state: &StateFolder) -> Outcome {
     let (book, _) = Book::of(&found, state)?;
     let views = book.newest(args.of.environment.as_deref(), args.limit.max(1))?;
     let mut any = false;
-    for view in views.iter().filter(|view| waits(view)) {
-        for (demand, gate) in open_groups(view) {
-            any = true;
-            let GateDemand::Approval { group, count, members } = demand else { continue };
-            let signed: Vec<&str> = gate.signed.iter().map(|it| it.by.name.as_str()).collect();
-            if args.of.settings.format == Format::Json {
-                let line = json!({
-                    "deployment": view.id.to_string(), "environment": view.request.environment,
-                    "by": view.request.by.name, "group": group, "wanted": count,
-                    "signed": signed, "may": members, "waiting_at_ms": gate.waiting_at,
-                    "hash": view.plan.as_ref().map(|(_, hash)| hash),
-                });
-                out(&line.to_string());
-                continue;
-            }
-            let have = if signed.is_empty() { "nobody yet".to_owned() } else { signed.join(", ") };
-            out(&format!(
-                "deployment {} to {}, asked for by {}: {count} of {group} ({}); so far: {have}",
-                view.id,
-                view.request.environment,
-                view.request.by.name,
-                members.join(", "),
-            ));
-        }
+    for line in views.iter().filter(|view| waits(view)).flat_map(lines) {
+        any = true;
+        out(&match args.of.settings.format {
+            Format::Json => line.to_string(),
+            Format::Human | Format::Github => sentence(&line),
+        });
     }
     if !any {
         talk("no deployment waits for people");
     }
     Ok(Exit::Done)
+}
+
+/// A deployment that waits, once for each group.
+pub(crate) fn lines(view: &DeploymentView) -> Vec<Json> {
+    let line = |(demand, gate): (&GateDemand, &views::GateView)| {
+        let GateDemand::Approval { group, count, members } = demand else { return None };
+        let signed: Vec<&str> = gate.signed.iter().map(|it| it.by.name.as_str()).collect();
+        Some(json!({
+            "deployment": view.id.to_string(), "environment": view.request.environment,
+            "by": view.request.by.name, "group": group, "wanted": count,
+            "signed": signed, "may": members, "waiting_at_ms": gate.waiting_at,
+            "hash": view.plan.as_ref().map(|(_, hash)| hash),
+        }))
+    };
+    open_groups(view).filter_map(line).collect()
+}
+
+/// The same for people; what a server says of it does not steer the terminal.
+fn sentence(line: &Json) -> String {
+    let text = |value: &Json| -> String {
+        let text = value.as_str().unwrap_or_default();
+        text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
+    };
+    let names = |list: &Json| {
+        let names = list.as_array().map_or(&[][..], Vec::as_slice);
+        names.iter().map(text).collect::<Vec<_>>().join(", ")
+    };
+    let have = names(&line["signed"]);
+    let have = if have.is_empty() { "nobody yet".to_owned() } else { have };
+    format!(
+        "deployment {} to {}, asked for by {}: {} of {} ({}); so far: {have}",
+        text(&line["deployment"]),
+        text(&line["environment"]),
+        text(&line["by"]),
+        line["wanted"],
+        text(&line["group"]),
+        names(&line["may"]),
+    )
 }
 
 /// Compares the rules that the deployment is held to with those of the signer's own remote: who
@@ -300,7 +321,7 @@ enum Driven {
     No,
 }
 
-fn is_answered(view: &DeploymentView, digest: &event::Digest, before: usize) -> bool {
+pub(crate) fn is_answered(view: &DeploymentView, digest: &event::Digest, before: usize) -> bool {
     match inbox::answer(view, digest) {
         // What was refused before may have been handed in again.
         Some(Answer::Refused(_)) => view.refused.len() > before,

@@ -64,6 +64,11 @@ impl Book {
         self.shared.is_some() == shared::located(found).is_some()
     }
 
+    /// A server's, of a project that has no settings there.
+    pub(crate) fn of_server(store: Arc<Store>, project: Arc<str>) -> Book {
+        Book { store, project, shared: None }
+    }
+
     /// This machine's own, whatever the settings say.
     pub(crate) fn of_this_machine(found: &Found, state: &StateFolder) -> Result<Book, Failure> {
         let store = Arc::new(crate::journal::open(state)?);

@@ -5,15 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use driver::{Input, Owner};
-use event::{CancelReason, Conclusion, Digest, IncidentId, JobKey, Seq, StreamId, WaitReason};
+use event::{
+    CancelReason, Conclusion, DeploymentId, Digest, IncidentId, JobKey, Seq, StreamId, WaitReason,
+};
 use mask::MaskedText;
 use ports::Journal as _;
 use scheduler::Rerun;
 use serde::{Deserialize, Serialize};
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, GateAnswer, GuardedEnvironment,
-    HeldPush, IncidentAsk, KeepWish, KeptName, Offer, Push, Received, Refused, Runner, RunnerLink,
-    Takes, WaitingJob, Webhook, Why, Workers,
+    HandedIn, HeldPush, IncidentAsk, KeepWish, KeptName, Offer, Push, Received, Refused, Runner,
+    RunnerLink, Takes, WaitingJob, Webhook, Why, Workers,
 };
 use views::RunView;
 
@@ -23,7 +25,7 @@ use super::intake::{Intake, Order, Ordered};
 use super::places::{self, HERE, Link, sentence};
 use super::repositories;
 use super::tokens::JobTokens;
-use super::{data, dispatch, gates, incidents, keeping};
+use super::{data, deployments, dispatch, gates, incidents, keeping};
 use crate::commands::look_ahead;
 use crate::exit::{Exit, Failure};
 use crate::prepare::refuse::UNKNOWN_LABEL;
@@ -361,6 +363,18 @@ impl Engine for Face {
             None => Ok(()),
             Some(why) => Err(Refused::new(Why::Forbidden, why.as_str())),
         }
+    }
+
+    fn waiting_deployments(&self) -> Result<Vec<serde_json::Value>, Refused> {
+        deployments::waiting(&self.intake.store)
+    }
+
+    fn approval_request(&self, id: DeploymentId) -> Result<serde_json::Value, Refused> {
+        deployments::request(&self.intake.store, id)
+    }
+
+    fn hand_in(&self, id: DeploymentId, signed: &str) -> Result<HandedIn, Refused> {
+        deployments::hand_in((&self.intake.store, &self.intake.data.state), id, signed)
     }
 
     fn environments(&self, repository: &str) -> Result<Vec<GuardedEnvironment>, Refused> {

@@ -1,6 +1,8 @@
 //! Approvals by SSH signatures, with real keys, a real remote and real deployments to this machine;
 //! and what people try to get round them.
 
+mod served;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};

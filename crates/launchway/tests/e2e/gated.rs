@@ -243,7 +243,7 @@ fn people_agree_from_where_they_sit() {
         let said = Said::from(command.output().expect("it starts"));
         // Without what was shown before it.
         let is_said = |it: &&str| {
-            ["error: ", "hint: ", "no job"].iter().any(|begin| it.starts_with(begin))
+            ["error: ", "hint: ", "no job", "nothing"].iter().any(|begin| it.starts_with(begin))
                 || [" agrees to ", " is refused"].iter().any(|it_says| it.contains(it_says))
         };
         let last: Vec<&str> = said.stderr.lines().filter(is_said).collect();
@@ -278,7 +278,7 @@ fn people_agree_from_where_they_sit() {
     expect![[r#"
         0 job ship of run 1 to production, asked for by mona, mona@example.com: 1 of devops (kim, hubot, octocat); so far: nobody yet
         job ship of run 1 to production, asked for by mona, mona@example.com: 1 of leads (lena, kim); so far: nobody yet
-        0 no job waits for people
+        0 nothing waits for people
         4 error: mona may not: they requested the run
         4 error: this token may read; this needs one that may approve
         4 error: this needs a token: Authorization: Bearer TOKEN

@@ -262,6 +262,9 @@ fn who_is_bound_to_a_repository_sees_nothing_of_another() {
     let refused: String =
         table.lines().filter(|it| it.starts_with("403")).map(|it| format!("{it}\n")).collect();
     expect![[r#"
+        403 GET /api/v1/deployments/waiting
+        403 GET /api/v1/deployments/{id}/approval
+        403 POST /api/v1/deployments/{id}/approval
         403 GET /api/v1/audit
         403 GET /api/v1/runners/connection
         403 POST /api/v1/runners/{name}/drain

@@ -200,7 +200,7 @@ fn what_cannot_be_meant_is_refused_before_anything_begins() {
         4: error: everybody has an account at https://accounts.google.com, so everybody could read | hint: say who may: --sign-in-allow hd=example.com:read, or email=mona@example.com:read
         2: error: the following required arguments were not provided: |   --sign-in-client <ID>
         2: error: the following required arguments were not provided: |   --sign-in-client <ID> |   --sign-in-issuer <URL>
-        2: error: --sign-in-allow groups=x:viewer: a scope is read, approve, operate, deploy or admin | hint: such as groups=backend:operate, or groups=leads:approve@production
+        2: error: --sign-in-allow groups=x:viewer: a scope is read, approve, operate, deploy or admin | hint: such as groups=backend:operate, groups=backend:operate/octo/app, or groups=leads:approve@production
         2: error: cannot read --sign-in-secret-file none |   because: No such file or directory (os error 2)
         2: error: --sign-in-issuer needs --url: the provider sends browsers back, and where to is not said by --listen 0.0.0.0:0 | hint: say how people reach this server: --url https://ci.example.com
     "#]].assert_eq(&said);

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Operation, approvals, audit, dispatch, held, incidents, operations, runners, secrets};
+use super::{
+    Operation, approvals, audit, deployments, dispatch, held, incidents, operations, runners,
+    secrets,
+};
 
 /// OpenAPI 3.1.
 pub(super) fn document() -> Json {
@@ -143,6 +146,7 @@ fn schemas() -> Json {
     for (name, schema) in [
         dispatch::schemas(),
         approvals::schemas(),
+        deployments::schemas(),
         audit::schemas(),
         secrets::schemas(),
         runners::schemas(),

@@ -3,11 +3,17 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{REASON_MAX, out, talk};
+use approval::Decision;
+
+use super::signed::{self, Wanted};
+use super::{REASON_MAX, out, sentence, talk};
 use crate::cli::{ApprovalsCommand, DeploymentRef, Format, HistoryArgs, JobAtServer, SigningArgs};
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::terminal::style::Style;
+
+/// What is to be done by who meant another.
+const OF_DEPLOYMENT: &str = "for a deployment of the server: --deployment";
 
 /// Where the job is, and which is meant.
 struct Meant<'a> {
@@ -39,10 +45,31 @@ pub(super) fn run(command: &ApprovalsCommand) -> Option<Outcome> {
         ApprovalsCommand::List { history, server } => {
             server.as_deref().map(|url| list(history, url))
         }
-        ApprovalsCommand::Show { deployment, at, .. } => {
-            Meant::of(deployment, at).map(|meant| show(&meant))
+        ApprovalsCommand::Show { at, output: Some(_), .. } if is_job(at) => {
+            let message =
+                "what is agreed to of a server's job is not signed, so there is no file for that";
+            Some(Err(Failure::new(Exit::Usage, message).hint(OF_DEPLOYMENT)))
         }
+        ApprovalsCommand::Show { deployment, at, output } => Some(match deployment_at(at) {
+            Some(url) => signed::show(url, deployment, output.as_deref()),
+            None => Meant::of(deployment, at).map(|meant| show(&meant))?,
+        }),
         ApprovalsCommand::Sign { .. } => None,
+        ApprovalsCommand::Approve { deployment, at, signing, signature, .. } if at.deployment => {
+            let own = Wanted::Signed { signing, decision: Decision::Approve, reason: None };
+            let wanted = signature.as_deref().map_or(own, Wanted::File);
+            deployment_at(at).map(|url| signed::hand_in(url, deployment, &wanted))
+        }
+        ApprovalsCommand::Reject { deployment, at, signing, reason } if at.deployment => {
+            let wanted =
+                Wanted::Signed { signing, decision: Decision::Reject, reason: Some(reason) };
+            deployment_at(at).map(|url| signed::hand_in(url, deployment, &wanted))
+        }
+        ApprovalsCommand::Approve { at, signature: Some(_), .. } if is_job(at) => {
+            let message =
+                "a job of a server is agreed to without a signature: your token says who you are";
+            Some(Err(Failure::new(Exit::Usage, message).hint(OF_DEPLOYMENT)))
+        }
         ApprovalsCommand::Approve { deployment, at, signing, confirm, .. } => {
             let group = signing.group.as_deref();
             let said = confirm.as_deref().map_or(Said::Yes(group), Said::Word);
@@ -55,8 +82,19 @@ pub(super) fn run(command: &ApprovalsCommand) -> Option<Outcome> {
     }
 }
 
+/// Whether a job of a server is meant.
+fn is_job(at: &JobAtServer) -> bool {
+    at.server.is_some() && !at.deployment
+}
+
+/// The server, where one of its deployments is meant.
+fn deployment_at(at: &JobAtServer) -> Option<&str> {
+    at.server.as_deref().filter(|_| at.deployment)
+}
+
 fn list(args: &HistoryArgs, url: &str) -> Outcome {
-    let waiting = Client::of(url)?.approvals()?;
+    let client = Client::of(url)?;
+    let waiting = client.approvals()?;
     let is_wanted = |it: &&Json| {
         args.of.environment.as_deref().is_none_or(|wanted| it["environment"] == wanted)
     };
@@ -76,8 +114,24 @@ fn list(args: &HistoryArgs, url: &str) -> Outcome {
             ));
         }
     }
+    let deployments = match client.waiting_deployments() {
+        Ok(all) => all,
+        // Who is bound to repositories sees none: a deployment is a project's.
+        Err(failure) if failure.exit == Exit::Forbidden => {
+            talk(&format!("note: deployments are not listed: {}", failure.error));
+            Vec::new()
+        }
+        Err(failure) => return Err(failure),
+    };
+    for it in deployments.iter().filter(is_wanted).take(args.limit.max(1)) {
+        any = true;
+        out(&match args.of.settings.format {
+            Format::Json => it.to_string(),
+            Format::Human | Format::Github => sentence(it),
+        });
+    }
     if !any {
-        talk("no job waits for people");
+        talk("nothing waits for people");
     }
     Ok(Exit::Done)
 }

@@ -24,7 +24,7 @@ const PAPER_BYTES_MAX: u64 = 16 << 20;
 type Group = (Arc<str>, u32, Vec<Arc<str>>);
 
 #[derive(Debug)]
-pub(super) struct Paper {
+pub(crate) struct Paper {
     pub(super) project: Arc<str>,
     pub(super) environment: Arc<str>,
     pub(super) deployment: DeploymentId,
@@ -38,7 +38,7 @@ pub(super) struct Paper {
 }
 
 impl Paper {
-    pub(super) fn of(view: &DeploymentView) -> Result<Paper, Failure> {
+    pub(crate) fn of(view: &DeploymentView) -> Result<Paper, Failure> {
         let request = &view.request;
         let nobody = || {
             let message = format!("deployment {} waits for nobody's agreement", view.id);
@@ -67,6 +67,10 @@ impl Paper {
 
     /// The file that travels.
     pub(super) fn encode(&self) -> String {
+        self.json().to_string()
+    }
+
+    pub(crate) fn json(&self) -> Json {
         let groups = self.groups.iter().map(
             |(group, count, members)| json!({ "group": group, "wanted": count, "may": members }),
         );
@@ -76,17 +80,22 @@ impl Paper {
             "requested_at_ms": self.requested_at, "rules": self.rules, "rules_at": self.rules_at,
             "groups": groups.collect::<Vec<_>>(), "hash": self.plan.hash(), "plan": self.plan,
         })
-        .to_string()
     }
 
     pub(super) fn read(path: &Path) -> Result<Paper, Failure> {
         let text = super::read(path, PAPER_BYTES_MAX)?;
+        // What is no JSON is no request either.
+        let json = serde_json::from_str(&text).unwrap_or_default();
+        Paper::parse(&json, &path.display().to_string())
+    }
+
+    /// What a file or a server says is to be signed.
+    pub(super) fn parse(json: &Json, from: &str) -> Result<Paper, Failure> {
         let wrong = || {
-            let message = format!("{} is not what approvals show --output writes", path.display());
+            let message = format!("{from} is not what approvals show --output writes");
             Failure::new(Exit::Refused, message)
         };
-        let json: Json = serde_json::from_str(&text).map_err(|_| wrong())?;
-        if json["type"] != json!(KIND) || !is_plain(&json) {
+        if json["type"] != json!(KIND) || !is_plain(json) {
             return Err(wrong());
         }
         let text = |key: &str| json[key].as_str().map(str::to_owned).ok_or_else(wrong);
@@ -94,7 +103,7 @@ impl Paper {
         let plan: DeploymentPlan =
             serde_json::from_value(json["plan"].clone()).map_err(|_| wrong())?;
         if plan.hash().to_string() != text("hash")? {
-            let message = format!("the plan in {} is not the one of its hash", path.display());
+            let message = format!("the plan in {from} is not the one of its hash");
             return Err(Failure::new(Exit::Refused, message));
         }
         let groups = json["groups"].as_array().ok_or_else(wrong)?.iter().map(|it| {

@@ -1,0 +1,127 @@
+//! Deployments that wait, on a server: its command line lists them, shows the plan, and hands in what is signed
+//! at home. Whoever drives the deployment judges it, as on the machine itself.
+
+use std::process::{Child, Stdio};
+
+use expect_test::expect;
+
+use super::Team;
+use crate::harness::{Place, Said, wait_for_line};
+
+/// A server over the journal that the deployments stand in.
+struct Server {
+    process: Child,
+    url: String,
+}
+
+impl Server {
+    fn over(place: &Place) -> Server {
+        let file = std::fs::File::create(place.path("served")).expect("a file of ours");
+        let state = place.state().display().to_string();
+        let mut serve = place.launchway(&["serve", "--listen", "127.0.0.1:0", "--grace", "0"]);
+        let serve = serve.args(["--data", &state]).stdout(file).stderr(Stdio::null());
+        let process = serve.spawn().expect("it starts");
+        let line = wait_for_line(&place.path("served"));
+        let url = line.strip_prefix("serving ").expect("where it serves").to_owned();
+        Server { process, url }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn what_waits_is_shown_signed_and_handed_in_over_a_server() {
+    let team = Team::new();
+    let place = &team.project.place;
+    let server = Server::over(place);
+    let token = |args: &[&str]| {
+        let state = place.state().display().to_string();
+        let said = place.run(&[&["tokens", "create"], args, &["--data", &state]].concat());
+        assert_eq!(said.exit, 0, "{}", said.stderr);
+        said.stdout.trim().to_owned()
+    };
+    let hubot = token(&["hubot", "--scope", "approve", "--person", "hubot"]);
+    let looks_on = token(&["looks on"]);
+    let with = |token: &str, args: &[&str]| {
+        let mut command =
+            place.launchway(&[&["approvals"], args, &["--server", &server.url]].concat());
+        Said::from(command.env("LAUNCHWAY_TOKEN", token).output().expect("it starts"))
+    };
+    assert_eq!(with(&hubot, &["list"]).stderr, "nothing waits for people\n");
+    let (waiting, said) = team.begin(&["production"], &[]);
+    let waiting = waiting.expect(&said);
+    let id = waiting.id.clone();
+
+    // The same as on the machine itself.
+    let here = |args: &[&str]| team.run(&[&["approvals"], args].concat()).stdout;
+    assert_eq!(with(&looks_on, &["list"]).stdout, here(&["list"]));
+    let json = ["list", "--format", "json"];
+    assert_eq!(with(&looks_on, &json).stdout, here(&json));
+    let shown = with(&looks_on, &["show", &id, "--deployment"]);
+    assert_eq!(shown.stdout, here(&["show", &id]), "{}", shown.stderr);
+
+    let mut table = String::new();
+    let mut say = |what: &str, said: &Said| {
+        let lines: Vec<&str> = said.stderr.lines().collect();
+        let from = lines.iter().rposition(|it| it.starts_with("error")).unwrap_or(lines.len() - 1);
+        table.push_str(&format!("{what}: exit {}: {}\n", said.exit, lines[from..].join(" | ")));
+    };
+    let key = |name: &str| team.key(name).display().to_string();
+    let approve = |token: &str, group: &str, name: &str| {
+        let key = key(name);
+        with(token, &["approve", &id, "--deployment", "--group", group, "--key", &key])
+    };
+    say("who may only look", &approve(&looks_on, "devops", "hubot"));
+    say("their own", &approve(&hubot, "devops", "mona"));
+    say("an unknown key", &approve(&hubot, "devops", "stranger"));
+    say("hubot", &approve(&hubot, "devops", "hubot"));
+    // The signature says who agrees; whose token hands it in does not matter.
+    let (ask, signed) = (place.path("ask.json"), place.path("signed"));
+    let (ask, signed) = (ask.display().to_string(), signed.display().to_string());
+    assert_eq!(with(&hubot, &["show", &id, "--deployment", "--output", &ask]).exit, 0);
+    let lena = key("lena");
+    let sign = ["approvals", "sign", "--request", &ask, "--group", "leads", "--key", &lena];
+    assert_eq!(team.run(&[&sign[..], &["--output", &signed]].concat()).exit, 0);
+    let hand_in = ["approve", &id, "--deployment", "--signature", &signed];
+    say("lena, signed elsewhere", &with(&hubot, &hand_in));
+    say("a job has no signature", &with(&hubot, &["approve", &id, "--signature", &signed]));
+    say("a job has no file", &with(&hubot, &["show", &id, "--output", &ask]));
+    say("kim, the last", &approve(&hubot, "devops", "kim"));
+    say("it ended", &Said { exit: 0, stdout: String::new(), stderr: waiting.end() });
+    say("once more", &with(&hubot, &hand_in));
+    let (waiting, said) = team.begin(&["production", "--force"], &[]);
+    let waiting = waiting.expect(&said);
+    let no = ["reject", &waiting.id, "--deployment", "--reason", "not today", "--group", "devops"];
+    say("a no", &with(&hubot, &[&no[..], &["--key", &key("hubot")]].concat()));
+    say("it ended", &Said { exit: 0, stdout: String::new(), stderr: waiting.end() });
+    expect![[r#"
+        who may only look: exit 4: error: this token may read; this needs one that may approve
+        their own: exit 4: error: it does not count: mona may not: they requested the deployment | hint: it was written down
+        an unknown key: exit 4: error: it does not count: the key FINGERPRINT is nobody's there | hint: it was written down
+        hubot: exit 0: hubot agrees to deployment 1
+        lena, signed elsewhere: exit 0: lena agrees to deployment 1; that was the last one wanted there
+        a job has no signature: exit 2: error: a job of a server is agreed to without a signature: your token says who you are | hint: for a deployment of the server: --deployment
+        a job has no file: exit 2: error: what is agreed to of a server's job is not signed, so there is no file for that | hint: for a deployment of the server: --deployment
+        kim, the last: exit 0: kim agrees to deployment 1; that was the last one wanted there
+        it ended: exit 0: succeeded
+        once more: exit 2: error: deployment 1 is over: succeeded
+        a no: exit 0: deployment 2 is refused
+        it ended: exit 0: refused hubot said no to the plan: not today
+    "#]]
+    .assert_eq(&without_fingerprints(&table));
+}
+
+/// Keys are made anew for each test.
+fn without_fingerprints(table: &str) -> String {
+    let mut parts = table.split("SHA256:");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let rest = part.split_once(' ').map_or("", |it| it.1);
+        format!("{text}FINGERPRINT {rest}")
+    })
+}
