@@ -185,6 +185,10 @@ fn every_page_is_looked_at_by_a_browser() {
     let deployment = deployments.split("href=\"/deployments/").nth(1).expect("one came back");
     let deployment = deployment.split('"').next().expect("it ends").to_owned();
     let deployment = format!("/deployments/{deployment}");
+    let wish =
+        json!({ "environment": "staging", "project": "shop", "title": "checkout answers 500" });
+    let opened = serving.post("/api/v1/incidents", &[], &wish.to_string());
+    assert_eq!(opened.status, 201, "{}", opened.text);
     let pages = [
         ("sign-in", "/sign-in"),
         ("runs", "/runs"),
@@ -202,6 +206,8 @@ fn every_page_is_looked_at_by_a_browser() {
         ("environments", "/environments"),
         ("deployments", "/deployments"),
         ("deployment", &deployment),
+        ("incidents", "/incidents"),
+        ("incident", "/incidents/1"),
         ("runners", "/runners"),
         ("messages", "/messages"),
         ("insights", "/insights"),

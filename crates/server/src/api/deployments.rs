@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Extension, Json};
 use event::DeploymentId;
+use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
 
 use super::Operation;
@@ -101,6 +102,13 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
     ]
 }
 
+/// What is handed in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signed {
+    signed: String,
+}
+
 async fn list(State(app): State<Shared>) -> Result<Json<JsonValue>, Problem> {
     blocking(move || Ok(Json(json!({ "deployments": app.engine.waiting_deployments()? })))).await
 }
@@ -115,15 +123,16 @@ async fn hand_in(
     Path(id): Path<u64>,
     body: axum::body::Bytes,
 ) -> Result<Json<JsonValue>, Problem> {
-    who.may(Scope::Approve)?;
-    let shape =
-        || Problem::bad("The body is {\"signed\": TEXT}: what launchway approvals sign wrote.");
-    let body: JsonValue = serde_json::from_slice(&body).map_err(|_| shape())?;
-    let signed = body["signed"].as_str().ok_or_else(shape)?.to_owned();
+    let Signed { signed } = serde_json::from_slice(&body).map_err(|_| {
+        Problem::bad("The body is {\"signed\": TEXT}: what launchway approvals sign wrote.")
+    })?;
     let turn = Arc::clone(&app.handing_in).try_acquire_owned().map_err(|_| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Others hand in now: try again in a moment.")
     })?;
     let handed = blocking(move || {
+        // The signature says who agrees; whoever hands it in may do that there.
+        let asked = app.engine.approval_request(DeploymentId(id))?;
+        who.may_in(Scope::Approve, asked["environment"].as_str().unwrap_or_default())?;
         let handed = app.engine.hand_in(DeploymentId(id), &signed);
         drop(turn);
         Ok(handed?)
