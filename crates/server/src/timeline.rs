@@ -7,15 +7,19 @@ use event::Timestamp;
 
 use crate::ansi::escape;
 
-const WIDTH: u64 = 720;
-const LANE: usize = 34;
+/// Heights, in pixels: text keeps its size however wide the page is. Along the picture all is in
+/// hundredths of a percent.
+const LANE: usize = 46;
 /// What stands above a lane's line: its name.
-const NAME: usize = 14;
-const FOOT: usize = 20;
+const NAME: usize = 18;
+const FOOT: usize = 24;
+/// Of ten thousand; what is left on either side is half a sign.
+const INNER: u64 = 9_600;
+const SIDE: u64 = 200;
 /// Lanes that are drawn: those of the newest deployments.
 const LANES_MAX: usize = 12;
 /// A band is seen, however short it is in this span.
-const BAND_MIN: u64 = 4;
+const BAND_MIN: u64 = 60;
 
 /// A deployment on its lane.
 pub(crate) struct Mark {
@@ -50,30 +54,33 @@ pub(crate) fn drawn(
         }
     }
     let span = now.0.saturating_sub(since.0).max(1);
-    // Half a sign stays free on either side.
     let x = |at: Timestamp| {
         let of = at.0.clamp(since.0, since.0 + span) - since.0;
-        let place = u128::from(of) * u128::from(WIDTH - 16) / u128::from(span);
-        8 + u64::try_from(place).unwrap_or(WIDTH - 16)
+        let place = u128::from(of) * u128::from(INNER) / u128::from(span);
+        SIDE + u64::try_from(place).unwrap_or(INNER)
     };
     let total = lanes.len() * LANE + FOOT;
     let mut svg = format!(
-        "<svg class=\"chart timeline\" role=\"img\" aria-label=\"Deployments over time, with \
-         incidents as bands\" viewBox=\"0 0 {WIDTH} {total}\">"
+        "<svg class=\"timeline\" role=\"img\" aria-label=\"Deployments over time, with \
+         incidents as bands\" width=\"100%\" height=\"{total}\">"
     );
     for (at, lane) in lanes.iter().enumerate() {
-        let (top, line) = (at * LANE, at * LANE + NAME + 10);
+        let (top, line) = (at * LANE, at * LANE + NAME + 14);
         let _ = write!(svg, "<text class=\"label\" x=\"0\" y=\"{}\">", top + NAME - 3);
         escape(lane, &mut svg);
-        let _ = write!(svg, "</text><path class=\"axis\" d=\"M0 {line}H{WIDTH}\"/>");
+        let _ = write!(
+            svg,
+            "</text><line class=\"axis\" x1=\"0\" x2=\"100%\" y1=\"{line}\" y2=\"{line}\"/>"
+        );
         for band in bands.iter().filter(|it| it.lane == *lane && it.until >= since) {
             let from = x(band.since);
-            let width = (x(band.until) - from).max(BAND_MIN);
+            let width = percent((x(band.until) - from).max(BAND_MIN));
             group(&mut svg, &band.told);
             let _ = write!(
                 svg,
-                "<rect class=\"band\" x=\"{from}\" y=\"{}\" width=\"{width}\" height=\"18\"/></g>",
-                line - 9
+                "<rect class=\"band\" x=\"{}\" y=\"{}\" width=\"{width}\" height=\"20\"/></g>",
+                percent(from),
+                line - 10
             );
         }
         for mark in marks.iter().filter(|it| it.lane == *lane) {
@@ -82,7 +89,7 @@ pub(crate) fn drawn(
             let _ = write!(
                 svg,
                 "<text class=\"{class}\" x=\"{}\" y=\"{}\">{}</text></g>",
-                x(mark.at),
+                percent(x(mark.at)),
                 line + 5,
                 mark.sign
             );
@@ -90,9 +97,14 @@ pub(crate) fn drawn(
     }
     let _ = write!(svg, "<text class=\"label\" x=\"0\" y=\"{}\">", total - 5);
     escape(&day(since), &mut svg);
-    let _ = write!(svg, "</text><text class=\"label end\" x=\"{WIDTH}\" y=\"{}\">now", total - 5);
+    let _ = write!(svg, "</text><text class=\"label end\" x=\"100%\" y=\"{}\">now", total - 5);
     svg.push_str("</text></svg>");
     Some(svg)
+}
+
+/// Of ten thousand, as SVG has it.
+fn percent(of: u64) -> String {
+    format!("{}.{:02}%", of / 100, of % 100)
 }
 
 /// Opened; whoever calls it shuts it.
@@ -144,8 +156,8 @@ mod tests {
             [band("a", 500, 1_000), band("b", 950, 950), band("a", 1, 2), band("c", 1, 999)];
         let svg = check(&marks, &bands).unwrap();
         assert_eq!(svg.matches("class=\"band\"").count(), 2);
-        assert!(svg.contains("x=\"8\" y=\"15\" width=\"704\""), "{svg}");
-        assert!(svg.contains(&format!("width=\"{BAND_MIN}\"")), "{svg}");
+        assert!(svg.contains("x=\"2.00%\" y=\"22\" width=\"96.00%\""), "{svg}");
+        assert!(svg.contains(&format!("width=\"{}\"", percent(BAND_MIN))), "{svg}");
     }
 
     #[test]
