@@ -10,7 +10,8 @@ use landlock::{
     RulesetAttr, RulesetCreated, RulesetCreatedAttr, Scope,
 };
 
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+use rustix::io::Errno;
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_thread_groups};
 
 use crate::namespace::Namespace;
 use crate::reach::Reach;
@@ -162,6 +163,7 @@ impl Sandbox {
             namespace
                 .map_or(Ok(()), |namespace| namespace.enter())
                 .map_err(SandboxError::Refused)?;
+            give_up_groups().map_err(SandboxError::Refused)?;
             give_up_rights().map_err(SandboxError::Refused)?;
             rules.restrict_self()?;
             Ok(())
@@ -175,6 +177,15 @@ fn give_up_rights() -> io::Result<()> {
     let none = CapabilitySet::empty();
     let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
     Ok(set_capabilities(None, sets)?)
+}
+
+/// What a user may in the name of others: to Linux that is each thread's own. Whoever is not root keeps
+/// them, because only root may let go of any.
+fn give_up_groups() -> io::Result<()> {
+    match set_thread_groups(&[]) {
+        Err(Errno::PERM) => Ok(()),
+        given_up => Ok(given_up?),
+    }
 }
 
 fn add(

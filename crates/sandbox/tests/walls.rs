@@ -161,6 +161,20 @@ fn nobody_raises_rights() {
     assert_eq!(status, (true, expect.to_owned()));
 }
 
+/// Those of whoever keeps the walls: `docker`, `adm`.
+#[test]
+fn nobody_within_is_in_a_group_besides_his_own() {
+    let groups = || {
+        let status = std::fs::read_to_string("/proc/thread-self/status").expect("it is there");
+        status.lines().find_map(|it| it.strip_prefix("Groups:")).expect("a line").trim().to_owned()
+    };
+    // Of this thread, which is the test's own.
+    let gid = rustix::process::Gid::from_raw(12345);
+    rustix::thread::set_thread_groups(&[gid]).expect("these tests run as root");
+    let within = Place::new().sandbox().inside(groups).expect("walls");
+    assert_eq!((groups(), within), ("12345".to_owned(), String::new()));
+}
+
 #[test]
 fn a_folder_that_is_not_there_is_passed_over() {
     let reach =
