@@ -7,6 +7,7 @@
 //! reached and changed (a server's folder in `/tmp`) stays as it is, and what is to be read below it is there for
 //! reading alone.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use protocol::JobSpec;
@@ -81,11 +82,27 @@ fn folder_for(place: &str) -> Option<&'static str> {
 
 /// What is there where sockets lie; none where it must stay as it is. What else lies there may be read by name,
 /// and is not needed.
+///
+/// It is kept as it may be read: of a folder around a secret the other entries. Whoever is within may read whatever
+/// is there, because the place is his.
 fn kept_of_sockets(at: &Path, given: &[PathBuf], natives: &Reach) -> Option<Vec<PathBuf>> {
     let is_below = |path: &Path| path != at && path.starts_with(at);
-    let kept = NO_SOCKETS.iter().map(PathBuf::from).chain(given.iter().cloned());
-    let is_changed = natives.change().any(is_below);
-    (!is_changed).then(|| kept.filter(|path| is_below(path)).collect())
+    if natives.change().any(is_below) {
+        return None;
+    }
+    let names = NO_SOCKETS.iter().map(PathBuf::from).chain(given.iter().cloned());
+    let kept: BTreeSet<PathBuf> =
+        names.filter(|name| is_below(name)).flat_map(|name| readable(name, natives)).collect();
+    Some(kept.into_iter().collect())
+}
+
+/// What may be read of what a name stands for.
+fn readable(name: PathBuf, natives: &Reach) -> Vec<PathBuf> {
+    let Ok(path) = name.canonicalize() else { return Vec::new() };
+    if natives.read().any(|it| path.starts_with(it)) {
+        return vec![name];
+    }
+    natives.read().filter(|it| it.starts_with(&path)).map(Path::to_owned).collect()
 }
 
 /// What is to be read below a place; none where it must stay as it is.
@@ -127,7 +144,34 @@ mod tests {
         check(&[], &[], &["/tmp/data/blobs"], None);
         // The repository, with what was never committed: steps must not see it at its place.
         check(&["/tmp/app/.git"], &["/tmp/app"], &[], None);
-        let many: Vec<String> = (0..=KEPT_MAX).map(|it| format!("/tmp/{it}")).collect();
-        check(&many.iter().map(String::as_str).collect::<Vec<_>>(), &[], &[], None);
+    }
+
+    /// Of what is to be read when a folder of a machine's `/run` is given in which one thing is secret: what is kept.
+    fn check_of_sockets(entries: &[&str], secret: &[&str], given: &str, expect: &[&str]) {
+        let run = tempfile::tempdir().unwrap();
+        let run = run.path().canonicalize().unwrap();
+        for entry in entries {
+            std::fs::create_dir_all(run.join(entry).parent().unwrap()).unwrap();
+            std::fs::write(run.join(entry), "").unwrap();
+        }
+        let secret: Vec<PathBuf> = secret.iter().map(|it| run.join(it)).collect();
+        let given = run.join(given);
+        let reach = Reach::of_machine(&[], &secret).and_given(&given);
+        let kept = kept_of_sockets(&run, &[given], &reach).expect("nothing is changed");
+        let kept = kept.iter().map(|it| it.strip_prefix(&run).unwrap().to_str().unwrap());
+        assert_eq!(kept.collect::<Vec<_>>(), expect, "{entries:?} {secret:?}");
+    }
+
+    #[test]
+    fn of_what_is_given_where_sockets_lie_what_is_secret_is_not_there() {
+        let entries = ["ci/a", "ci/key", "ci/sub/b", "docker.sock"];
+        check_of_sockets(&entries, &[], "ci", &["ci"]);
+        check_of_sockets(&entries, &["ci/key"], "ci", &["ci/a", "ci/sub"]);
+        check_of_sockets(&entries, &["ci/sub/b"], "ci", &["ci/a", "ci/key"]);
+        // It is not there yet.
+        check_of_sockets(&entries, &["ci/later"], "ci", &["ci/a", "ci/key", "ci/sub"]);
+        // All of it is.
+        check_of_sockets(&entries, &["ci"], "ci", &[]);
+        check_of_sockets(&entries, &["ci"], "ci/sub", &[]);
     }
 }

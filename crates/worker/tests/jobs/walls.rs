@@ -214,6 +214,42 @@ fn sockets_of_the_machine_are_not_there() {
     std::fs::remove_file(path).expect("ours");
 }
 
+/// A folder in `/run` that jobs are given, in which something is secret: there when the job begins, or later.
+#[test]
+fn what_is_secret_in_a_given_folder_where_sockets_lie_is_not_there() {
+    let given = tempfile::tempdir_in("/run").expect("these tests run as root");
+    let path = |name: &str| given.path().join(name);
+    std::fs::create_dir(path("sub")).expect("made");
+    for name in ["neighbour", "secret", "sub/neighbour"] {
+        std::fs::write(path(name), name).expect("written");
+    }
+    let text = |path: &std::path::Path| path.to_str().expect("a path of ours").into();
+    let script = format!(
+        "cd {} && echo began; until test -e sub/go; do sleep 0.05; done; for it in secret later neighbour sub/neighbour; do cat $it && echo; done",
+        given.path().display()
+    );
+    let workflow = format!(
+        "on: push\njobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n      - run: |\n          {script}\n"
+    );
+    for may_lay in [true, false] {
+        let _ = std::fs::remove_file(path("later"));
+        let _ = std::fs::remove_file(path("sub/go"));
+        let mut running = start_at_home(may_lay, &workflow, |spec| {
+            keep_in(spec);
+            let walls = spec.options.walls.as_mut().expect("just set");
+            walls.readable = vec![text(given.path())];
+            walls.secret = vec![text(&path("secret")), text(&path("later"))];
+        });
+        running.wait_for("\nbegan\n");
+        std::fs::write(path("later"), "later").expect("written");
+        std::fs::write(path("sub/go"), "").expect("written");
+        let log = running.finish().text();
+        let read = |name: &str| log.lines().any(|it| it == name);
+        let read = ["neighbour", "sub/neighbour", "secret", "later"].map(read);
+        assert_eq!(read, [true, true, false, false], "{may_lay}: {log}");
+    }
+}
+
 /// Without walls they stay, as on GitHub (conformance 116).
 #[test]
 fn what_is_detached_on_purpose_ends_with_the_job() {
