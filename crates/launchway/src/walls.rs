@@ -116,9 +116,12 @@ pub(crate) fn note_of_shared(support: Support) -> Option<&'static str> {
     )
 }
 
-/// Whether each job has its own of the place where a socket lies, and of the machine's nothing that is not `given`.
+/// Whether each job has its own of the place where a socket lies, and of the machine's nothing that is not `given`:
+/// what jobs may read or change there, the server's folder among it.
 pub(crate) fn is_hidden(socket: &Path, given: &[PathBuf]) -> bool {
-    let socket = socket.canonicalize().unwrap_or_else(|_| socket.to_owned());
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let socket = real(socket);
+    let given: Vec<PathBuf> = given.iter().map(|it| real(it)).collect();
     // Whatever is given below a place may have all of it stay as it is.
     let stays = |place: &str| {
         given.iter().any(|it| it.starts_with(place) || Path::new(place).starts_with(it))
@@ -161,6 +164,9 @@ mod tests {
             ("/run/nobody/docker.sock", "/run", false),
             ("/run/nobody/docker.sock", "/run/nobody", false),
             ("/run/nobody/docker.sock", "/srv", is_possible),
+            // The server's own folder, maybe.
+            ("/run/nobody/docker.sock", "/run/launchway", false),
+            ("/run/nobody/docker.sock", "/proc/self/root/run", false),
             ("/srv/docker.sock", "", false),
         ] {
             let given = [PathBuf::from(given)];

@@ -47,28 +47,23 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// One with these places. Of what they cover, what is `kept` is where it was, but for reading alone.
-    /// None where this process may not make one, or may not enter it: that takes `CAP_SYS_ADMIN` and
-    /// `CAP_SYS_CHROOT`.
+    /// One with these places. Of what they cover, what is `kept` is where it was, but for reading alone; what this
+    /// process may not look at is not kept. None where this process may make none ([`Namespace::is_possible`]).
     ///
     /// # Errors
-    /// Where the kernel refuses for another reason.
+    /// Where it may, and this one fails: whoever was to have a place of his own never shares it unsaid.
     pub fn new(places: &[Place], kept: &[PathBuf]) -> Result<Option<Namespace>, SandboxError> {
-        let made = thread::scope(|scope| {
-            let thread = thread::Builder::new().name("namespace".to_owned());
-            let making = thread.spawn_scoped(scope, || make(places, kept))?;
-            making.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        match made {
-            Ok(handle) => Ok(Some(Namespace { handle })),
-            Err(error) if lacks_right(&error) => Ok(None),
-            Err(error) => Err(SandboxError::Refused(error)),
+        if !on_a_thread(tried).map_err(SandboxError::Refused)? {
+            return Ok(None);
         }
+        let handle = on_a_thread(|| make(places, kept)).map_err(SandboxError::Refused)?;
+        Ok(Some(Namespace { handle }))
     }
 
-    /// Whether this process may make any.
+    /// Whether this process may make any, and enter it, and lay something in it: that takes `CAP_SYS_ADMIN` and
+    /// `CAP_SYS_CHROOT`, and nobody who guards the machine against mounts.
     pub fn is_possible() -> bool {
-        Namespace::new(&[], &[]).is_ok_and(|made| made.is_some())
+        on_a_thread(tried).unwrap_or(false)
     }
 
     /// Has the calling thread, and all that it starts, see the machine so.
@@ -94,8 +89,33 @@ fn leave(what: UnshareFlags) -> io::Result<()> {
     Ok(rustix::thread::unshare(what)?)
 }
 
-/// By a thread that ends with it.
-fn make(places: &[Place], kept: &[PathBuf]) -> io::Result<OwnedFd> {
+/// On one that ends with it.
+fn on_a_thread<T: Send>(deed: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().name("namespace".to_owned());
+        let running = thread.spawn_scoped(scope, deed)?;
+        running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// Whether each deed that makes one is granted, by doing it: in one that ends with the thread.
+fn tried() -> io::Result<bool> {
+    let granted = begin().and_then(|_| {
+        let Some(place) = MEETING_PLACES.into_iter().map(Path::new).find(|it| it.is_dir()) else {
+            return Ok(());
+        };
+        lay_memory(place)?;
+        bind_for_reading(place, place)
+    });
+    match granted {
+        Ok(()) => Ok(true),
+        Err(error) if lacks_right(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// One in which nothing is laid yet; the calling thread is in it.
+fn begin() -> io::Result<File> {
     leave(UnshareFlags::FS | UnshareFlags::NEWNS)?;
     let downstream = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
     match rustix::mount::mount_change("/", downstream) {
@@ -106,54 +126,76 @@ fn make(places: &[Place], kept: &[PathBuf]) -> io::Result<OwnedFd> {
     let namespace = File::open(OWN)?;
     // What makes one may not be enough to enter it.
     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Mount))?;
+    Ok(namespace)
+}
+
+/// By a thread that ends with it.
+fn make(places: &[Place], kept: &[PathBuf]) -> io::Result<OwnedFd> {
+    let namespace = begin()?;
     // Found before anything covers them.
-    let found = kept.iter().filter_map(|path| Some((path, open(path).ok()?)));
-    let found: Vec<(&PathBuf, OwnedFd)> = found.collect();
+    let found: Vec<Found<'_>> = kept.iter().filter_map(|path| find(path).ok()).collect();
     for place in places {
-        lay(place).map_err(|error| at(&place.at, &error))?;
+        lay(place).map_err(|error| at("cannot lay over", &place.at, &error))?;
     }
-    for (path, found) in &found {
-        keep(path, found).map_err(|error| at(path, &error))?;
+    for found in &found {
+        keep(found).map_err(|error| at("cannot keep", found.path, &error))?;
     }
     Ok(OwnedFd::from(namespace))
 }
 
-fn at(path: &Path, error: &io::Error) -> io::Error {
-    if lacks_right(error) {
-        return io::Error::from_raw_os_error(error.raw_os_error().unwrap_or_default());
-    }
-    io::Error::new(error.kind(), format!("'{}': {error}", path.display()))
+fn at(deed: &str, path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{deed} '{}': {error}", path.display()))
 }
 
-fn open(path: &Path) -> io::Result<OwnedFd> {
-    Ok(rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
+/// What is to be kept, by a handle.
+struct Found<'p> {
+    path: &'p Path,
+    handle: OwnedFd,
+    is_folder: bool,
+}
+
+fn find(path: &Path) -> io::Result<Found<'_>> {
+    let handle = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let is_folder = fs::metadata(here(&handle))?.is_dir();
+    Ok(Found { path, handle, is_folder })
+}
+
+/// Where what a handle holds is found, whatever covers its name.
+fn here(handle: &OwnedFd) -> PathBuf {
+    format!("/proc/self/fd/{}", handle.as_raw_fd()).into()
 }
 
 fn lay(place: &Place) -> io::Result<()> {
-    let Some(folder) = &place.folder else {
-        let flags = MountFlags::NOSUID | MountFlags::NODEV;
-        let memory = CString::new(MEMORY).expect("text of ours");
-        return Ok(rustix::mount::mount("tmpfs", &place.at, "tmpfs", flags, &*memory)?);
-    };
+    let Some(folder) = &place.folder else { return lay_memory(&place.at) };
     fs::create_dir_all(folder)?;
     fs::set_permissions(folder, Permissions::from_mode(EVERYBODYS))?;
     Ok(rustix::mount::mount_bind(folder, &place.at)?)
 }
 
+fn lay_memory(at: &Path) -> io::Result<()> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    let options = CString::new(MEMORY).expect("text of ours");
+    Ok(rustix::mount::mount("tmpfs", at, "tmpfs", flags, &*options)?)
+}
+
 /// What was covered, at its place again: on a point that is made for it.
-fn keep(path: &Path, found: &OwnedFd) -> io::Result<()> {
+fn keep(found: &Found<'_>) -> io::Result<()> {
+    let path = found.path;
     if path.exists() {
         return Ok(());
     }
-    let here = format!("/proc/self/fd/{}", found.as_raw_fd());
-    if fs::metadata(&here)?.is_dir() {
+    if found.is_folder {
         fs::create_dir_all(path)?;
     } else {
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
         File::create(path)?;
     }
-    rustix::mount::mount_bind(here, path)?;
+    bind_for_reading(&here(&found.handle), path)
+}
+
+fn bind_for_reading(from: &Path, at: &Path) -> io::Result<()> {
+    rustix::mount::mount_bind(from, at)?;
     // Flags of a new bind are heard only when it is mounted again.
     let flags = MountFlags::BIND | MountFlags::RDONLY;
-    Ok(rustix::mount::mount_remount(path, flags, &*CString::default())?)
+    Ok(rustix::mount::mount_remount(at, flags, &*CString::default())?)
 }

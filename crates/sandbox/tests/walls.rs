@@ -236,3 +236,20 @@ fn a_place_is_ones_own() {
         assert!(!said.contains("through") && !said.contains("hunter2"), "{attack}: {said}");
     }
 }
+
+/// Who may make a namespace and fails is not told that he may not: nobody shares a place unsaid.
+#[test]
+fn a_place_that_cannot_be_laid_over_is_an_error() {
+    let place = Place::new();
+    assert!(sandbox::Namespace::is_possible(), "these tests run as root");
+    // Its permissions are nobody's to change.
+    let refused = sandbox::Place { at: place.own.clone(), folder: Some("/proc/self".into()) };
+    let gone = sandbox::Place { at: place.root.join("gone"), folder: None };
+    for wrong in [refused, gone] {
+        let error =
+            sandbox::Namespace::new(std::slice::from_ref(&wrong), &[]).expect_err("refused");
+        let source = std::error::Error::source(&error).expect("what the kernel said").to_string();
+        let expect = format!("cannot lay over '{}': ", wrong.at.display());
+        assert!(source.starts_with(&expect), "{source}");
+    }
+}

@@ -25,6 +25,7 @@ use serde_json::json;
 
 use crate::native;
 use crate::process::{CommandLine, Process};
+use crate::walls::own::Own;
 
 /// Variables of the machine that name folders of toolchains.
 const TOOLCHAINS: [&str; 3] = ["JAVA_HOME", "PYENV_ROOT", "RUSTUP_HOME"];
@@ -53,6 +54,8 @@ pub(crate) struct Walls {
     natives: Sandbox,
     /// Within the steps' walls.
     pub(crate) hands: Hands,
+    /// What is not enforced.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Where a native version finds what its code reaches.
@@ -71,11 +74,11 @@ impl Walls {
         let mut code = steps.clone().and_given(&*spec.paths.repository);
         let own = own::places(spec, wanted, &steps, &of_natives(spec, code.clone()));
         let namespace = Namespace::new(&own.places, &own.kept)?.map(Arc::new);
-        if namespace.is_some() {
-            for place in &own.places {
-                steps = steps.and_laid(&place.at);
-                code = code.and_laid(&place.at);
-            }
+        // Where there are none, the server said so when it started.
+        let own = if namespace.is_some() { own } else { Own::default() };
+        for place in &own.places {
+            steps = steps.and_laid(&place.at);
+            code = code.and_laid(&place.at);
         }
         let file = natives_file(spec);
         let text = said(&code).to_string();
@@ -87,7 +90,7 @@ impl Walls {
         };
         let (steps, natives) = (around(&steps)?, around(&of_natives(spec, code))?);
         let hands = steps.hands()?;
-        Ok(Walls { steps, natives, hands })
+        Ok(Walls { steps, natives, hands, notes: own.notes })
     }
 
     /// Starts a process behind them.

@@ -369,8 +369,8 @@ fn kept_in(args: &ServeArgs, data: &DataFolder) -> Result<KeptIn, Failure> {
         talk(note);
     }
     let (_, images) = given::labels_of_machine(&args.labels)?;
-    let given: Vec<PathBuf> =
-        args.sandbox_read.iter().chain(&args.sandbox_write).cloned().collect();
+    let given = args.sandbox_read.iter().chain(&args.sandbox_write).cloned();
+    let given: Vec<PathBuf> = given.chain([data.state.root().to_owned()]).collect();
     if let Some(note) = walls::note_of_docker(&docker::Engine::of(None), &images, &given) {
         talk(&note);
     }

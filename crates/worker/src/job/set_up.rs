@@ -70,6 +70,11 @@ impl Job<'_> {
     ) -> Result<(Plan, Option<Wanted>), SetupError> {
         self.bench.settle()?;
         self.output.hands = self.bench.hands().clone();
+        let notes = self.bench.walls.as_mut().map(|walls| std::mem::take(&mut walls.notes));
+        for note in notes.unwrap_or_default() {
+            self.output.show(format!("not enforced: {note}").as_bytes());
+            self.report_unenforced(&note);
+        }
         let folder = &self.bench.folders.file_commands;
         self.files = Files::within(folder).map_err(|source| SetupError::Folder {
             action: "cannot open the folder",

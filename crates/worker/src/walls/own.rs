@@ -30,7 +30,7 @@ const NO_SOCKETS: [&str; 9] = [
     "/run/resolvconf",
     "/run/systemd/resolve",
 ];
-/// What is to be read below one place. Each is a mount; a place with more stays as it is.
+/// What is to be read below one place. Each is a mount; a place with more stays as it is, which the job's log says.
 const KEPT_MAX: usize = 64;
 
 /// What the job is to have of its own.
@@ -39,6 +39,8 @@ pub(super) struct Own {
     pub(super) places: Vec<Place>,
     /// What lies below a place and may be read.
     pub(super) kept: Vec<PathBuf>,
+    /// What the job's log says of places that it shares although nothing is changed there.
+    pub(super) notes: Vec<String>,
 }
 
 /// Of the places that are there, those that the job can have of its own. `natives` reach all that `steps` do.
@@ -65,6 +67,10 @@ pub(super) fn places(
             _ => kept(&at, steps, natives, &program),
         };
         let Some(kept) = kept else { continue };
+        if kept.len() > KEPT_MAX {
+            own.notes.push(shared(&at));
+            continue;
+        }
         own.kept.extend(kept);
         own.places.push(Place { folder: folder_for(place).map(|it| folder.join(it)), at });
     }
@@ -78,6 +84,14 @@ fn folder_for(place: &str) -> Option<&'static str> {
         "/var/tmp" => Some("var-tmp"),
         _ => None,
     }
+}
+
+fn shared(at: &Path) -> String {
+    format!(
+        "a {at} of the job's own: it shares {at} with other jobs and this machine, because more than {KEPT_MAX} \
+         files and folders in it are to be read (docs/sandbox.md)",
+        at = at.display()
+    )
 }
 
 /// What is there where sockets lie; none where it must stay as it is. What else lies there may be read by name,
@@ -113,8 +127,7 @@ fn kept(at: &Path, steps: &Reach, natives: &Reach, program: &Path) -> Option<Vec
     }
     let below: Vec<&Path> = natives.read().filter(is_below).collect();
     let is_known = |path: &&Path| *path == program || steps.read().any(|it| it == *path);
-    let is_kept = below.len() <= KEPT_MAX && below.iter().all(is_known);
-    is_kept.then(|| below.into_iter().map(Path::to_owned).collect())
+    below.iter().all(is_known).then(|| below.into_iter().map(Path::to_owned).collect())
 }
 
 #[cfg(test)]

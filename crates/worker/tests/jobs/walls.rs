@@ -250,6 +250,31 @@ fn what_is_secret_in_a_given_folder_where_sockets_lie_is_not_there() {
     }
 }
 
+/// A machine with much to be read in `/tmp`.
+#[test]
+fn a_place_that_a_job_cannot_have_of_its_own_is_named_in_its_log() {
+    let given = tempfile::tempdir_in("/tmp").expect("everybody may");
+    let readable = (0..=64).map(|it| given.path().join(it.to_string()));
+    let readable: Vec<_> = readable.collect();
+    for path in &readable {
+        std::fs::write(path, "").expect("written");
+    }
+    let workflow =
+        "on: push\njobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo\n";
+    let note = "a /tmp of the job's own: it shares /tmp with other jobs and this machine, because more than 64 files and folders in it are to be read (docs/sandbox.md)";
+    for may_lay in [true, false] {
+        let told = start_at_home(may_lay, workflow, |spec| {
+            keep_in(spec);
+            let walls = spec.options.walls.as_mut().expect("just set");
+            walls.readable = readable.iter().map(|it| it.to_str().expect("text").into()).collect();
+        });
+        let told = told.finish();
+        // Where no job has its own, the server says so once.
+        let line = format!("not enforced: {note}\n");
+        assert_eq!([told.text(), told.told()].map(|it| it.contains(&line)), [may_lay; 2]);
+    }
+}
+
 /// Without walls they stay, as on GitHub (conformance 116).
 #[test]
 fn what_is_detached_on_purpose_ends_with_the_job() {
