@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             project: Some(project),
             environment: Some("production".to_owned()),
             service: None,
-            repository: None,
+            repositories: None,
             window,
         };
         writeln!(out, "{}", serde_json::to_string(&figures.delivery(&asked)?)?)?;

@@ -34,13 +34,19 @@ pub struct Asked {
     pub environment: Option<String>,
     /// Only this service's.
     pub service: Option<String>,
-    /// Only this repository's runs.
-    pub repository: Option<String>,
+    /// Only these repositories' runs; none: all.
+    pub repositories: Option<Vec<String>>,
     /// When.
     pub window: Window,
 }
 
 impl Asked {
+    /// The repositories, as the database takes a list.
+    pub(crate) fn repositories(&self) -> Option<String> {
+        let names = self.repositories.as_ref()?;
+        Some(serde_json::to_string(names).expect("names are plain text"))
+    }
+
     /// The same about one service in one environment.
     fn of(&self, (project, environment, service): (&str, &str, &str)) -> Asked {
         Asked {
@@ -221,14 +227,14 @@ fn finished(rows: &Connection, asked: &Asked) -> rusqlite::Result<OfWorkflow> {
            NOT EXISTS (SELECT 1 FROM attempt later
                        WHERE later.run = attempt.run AND later.attempt > attempt.attempt)
          FROM attempt
-         WHERE completed_at >= ?1 AND completed_at < ?2 AND (?3 IS NULL OR repository = ?3)
+         WHERE completed_at >= ?1 AND completed_at < ?2 AND (?3 IS NULL OR repository IN (SELECT value FROM json_each(?3)))
          ORDER BY completed_at DESC, run DESC, attempt DESC LIMIT ?4",
     )?;
     let Window { since, until } = asked.window;
     let mut found = statement.query(params![
         since.0.cast_signed(),
         until.0.cast_signed(),
-        asked.repository,
+        asked.repositories(),
         ATTEMPTS_MAX as i64
     ])?;
     let mut all = OfWorkflow::new();
@@ -260,14 +266,14 @@ fn waited(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<Waited>> {
     let mut statement = rows.prepare_cached(
         "SELECT job.labels, max(job.leased_at - job.ready_at, 0)
          FROM job JOIN attempt USING (run, attempt)
-         WHERE job.completed_at >= ?1 AND job.completed_at < ?2 AND (?3 IS NULL OR repository = ?3)
+         WHERE job.completed_at >= ?1 AND job.completed_at < ?2 AND (?3 IS NULL OR repository IN (SELECT value FROM json_each(?3)))
          ORDER BY job.completed_at DESC LIMIT ?4",
     )?;
     let Window { since, until } = asked.window;
     let mut found = statement.query(params![
         since.0.cast_signed(),
         until.0.cast_signed(),
-        asked.repository,
+        asked.repositories(),
         JOBS_MAX as i64
     ])?;
     let mut known: BTreeSet<Arc<str>> = BTreeSet::new();
@@ -290,13 +296,13 @@ fn waited(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<Waited>> {
 const SLOW_JOBS: &str = "
     SELECT repository, workflow, job.name, NULL, max(job.completed_at - job.started_at, 0)
     FROM job JOIN attempt USING (run, attempt)
-    WHERE job.completed_at >= ?1 AND job.completed_at < ?2 AND (?3 IS NULL OR repository = ?3)
+    WHERE job.completed_at >= ?1 AND job.completed_at < ?2 AND (?3 IS NULL OR repository IN (SELECT value FROM json_each(?3)))
       AND job.started_at IS NOT NULL AND job.conclusion = 'success' AND is_partial = 0
     ORDER BY job.completed_at DESC LIMIT ?4";
 const SLOW_STEPS: &str = "
     SELECT repository, workflow, job.name, step.name, step.time_ms
     FROM step JOIN job USING (run, attempt, job) JOIN attempt USING (run, attempt)
-    WHERE step.completed_at >= ?1 AND step.completed_at < ?2 AND (?3 IS NULL OR repository = ?3)
+    WHERE step.completed_at >= ?1 AND step.completed_at < ?2 AND (?3 IS NULL OR repository IN (SELECT value FROM json_each(?3)))
       AND job.conclusion = 'success' AND is_partial = 0
     ORDER BY step.completed_at DESC LIMIT ?4";
 
@@ -307,7 +313,7 @@ fn slow(rows: &Connection, asked: &Asked, query: &str) -> rusqlite::Result<Vec<S
     let mut found = statement.query(params![
         since.0.cast_signed(),
         until.0.cast_signed(),
-        asked.repository,
+        asked.repositories(),
         JOBS_MAX as i64
     ])?;
     let mut times: BTreeMap<Key, Vec<u64>> = BTreeMap::new();

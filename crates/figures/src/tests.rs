@@ -389,12 +389,12 @@ fn flaky(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<Flaky>> {
            test.name, test.file
          FROM result JOIN attempt USING (run, attempt) JOIN test ON test.id = result.test
          WHERE completed_at >= ?1 AND completed_at < ?2 AND is_partial = 0
-           AND (?3 IS NULL OR test.repository = ?3)
+           AND (?3 IS NULL OR test.repository IN (SELECT value FROM json_each(?3)))
            AND (is_retried = 1 OR outcome IN ('failed', 'errored'))
          ORDER BY test.id",
     )?;
     let window = (since.0.cast_signed(), until.0.cast_signed());
-    let mut found = statement.query(params![window.0, window.1, asked.repository])?;
+    let mut found = statement.query(params![window.0, window.1, asked.repositories()])?;
     let mut all = Vec::new();
     while let Some(row) = found.next()? {
         let id: i64 = row.get(0)?;

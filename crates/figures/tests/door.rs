@@ -53,7 +53,7 @@ impl Journal {
         figures.catch_up(&self.store, &mut |_| true).expect("a journal of ours");
         let window = Window { since: Timestamp(0), until: Timestamp(100 * DAY) };
         let asked =
-            Asked { project: None, environment: None, service: None, repository: None, window };
+            Asked { project: None, environment: None, service: None, repositories: None, window };
         let mut text = String::new();
         for it in figures.delivery(&asked).expect("a journal of ours") {
             let of: Vec<String> = it

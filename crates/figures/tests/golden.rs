@@ -98,8 +98,20 @@ fn every_golden_journal_says_the_same() {
         figures.catch_up(&store, &mut |_| true).expect("it is counted");
         let window = Window { since: Timestamp(0), until: Timestamp(10_000_000_000_000) };
         let asked =
-            Asked { project: None, environment: None, service: None, repository: None, window };
+            Asked { project: None, environment: None, service: None, repositories: None, window };
         let mut report = figures.report(&store, &asked).expect("it is told");
+        // Of several repositories as of each of them, and of none nothing.
+        let of = |names: &[&str]| {
+            let repositories = Some(names.iter().map(|it| (*it).to_owned()).collect());
+            let asked = Asked { repositories, ..asked.clone() };
+            figures.report(&store, &asked).expect("it is told").pipelines.len()
+        };
+        let known: std::collections::BTreeSet<&str> =
+            report.pipelines.iter().map(|it| it.repository.as_str()).collect();
+        let each: Vec<&str> = known.into_iter().chain(["octo/other"]).collect();
+        assert_eq!(of(&each), report.pipelines.len());
+        assert_eq!(each.iter().map(|it| of(&[it])).sum::<usize>(), report.pipelines.len());
+        assert_eq!(of(&[]), 0);
         report.delivery.iter_mut().for_each(|it| it.weeks.clear());
         text += &serde_json::to_string_pretty(&report).expect("it is plain data");
         text.push('\n');

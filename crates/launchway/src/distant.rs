@@ -156,10 +156,12 @@ impl Client {
 
     /// The numbers.
     pub(crate) fn metrics(&self, since: &str, asked: &Asked) -> Result<Report, Failure> {
+        // The command names one, or none.
+        let repository = asked.repositories.as_ref().and_then(|it| it.first().cloned());
         let asked = [
             ("environment", &asked.environment),
             ("service", &asked.service),
-            ("repository", &asked.repository),
+            ("repository", &repository),
         ];
         let asked = asked.iter().filter_map(|(name, value)| {
             value.as_ref().map(|value| format!("&{name}={}", percent(value)))

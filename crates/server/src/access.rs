@@ -24,6 +24,8 @@ const PREFIX: &str = "launchway";
 const SESSION_MS: u64 = 12 * 60 * 60 * 1000;
 /// Names that people give tokens; more than a line is no name.
 const NAME_CHARS_MAX: usize = 100;
+/// What programs' names begin with, where their tokens start something; nobody's login does.
+const MACHINE: &str = "machine:";
 /// Names of runners, which stand in pages beside others.
 const RUNNER_NAME_BYTES_MAX: usize = 60;
 /// A file of a token is a few hundred bytes.
@@ -207,6 +209,27 @@ impl Token {
         Places::Only(grants().filter_map(|it| it.environment.clone()).collect())
     }
 
+    /// Who asks with it, as journals and gates know them: the person's login, what somebody is called who
+    /// signed in without one, or the program by its token's name. The last is no login's: whoever names a
+    /// token after somebody starts nothing in their name.
+    pub fn asker(&self) -> String {
+        match (&self.person, &self.proof) {
+            (Some(person), _) => person.clone(),
+            (None, Some(_)) => self.name.clone(),
+            (None, None) => format!("{MACHINE}{}", self.name),
+        }
+    }
+
+    /// Whose it is, told apart from everybody else's: a person's, whichever token or session they come with,
+    /// or that one token's. Names of tokens are not: two may have the same.
+    pub(crate) fn holder(&self) -> String {
+        match (&self.person, &self.proof) {
+            (Some(person), _) => format!("person {}", person.to_lowercase()),
+            (None, Some(proof)) => format!("subject {} of {}", proof.subject, proof.issuer),
+            (None, None) => format!("token {}", self.parent.as_ref().unwrap_or(&self.id)),
+        }
+    }
+
     /// What it is good for, for people.
     pub fn may(&self) -> String {
         match &self.proof {
@@ -234,6 +257,9 @@ pub enum AccessError {
     /// A name that is none.
     #[error("a token's name is one line of 1 to {NAME_CHARS_MAX} characters")]
     Name,
+    /// A login that is none.
+    #[error("names that begin with {MACHINE} are those of programs, and nobody's login")]
+    Machine,
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
@@ -300,6 +326,9 @@ impl Access {
         let (name, person) = (name.trim(), holder.person.map(str::trim));
         if !is_line(name) || person.is_some_and(|it| !is_line(it)) {
             return Err(AccessError::Name);
+        }
+        if person.is_some_and(is_of_machine) {
+            return Err(AccessError::Machine);
         }
         let holder = Holder { person, ..holder };
         self.make(&self.tokens, (name, holder), times, Origin::default())
@@ -490,6 +519,11 @@ pub(crate) fn is_line(it: &str) -> bool {
     !it.is_empty() && !it.contains(char::is_control) && it.chars().count() <= NAME_CHARS_MAX
 }
 
+/// Whether a name is one of a program. Logins are the same in any case.
+pub(crate) fn is_of_machine(name: &str) -> bool {
+    name.get(..MACHINE.len()).is_some_and(|it| it.eq_ignore_ascii_case(MACHINE))
+}
+
 /// An id is hexadecimal, so it never leaves the folder.
 fn is_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -633,6 +667,34 @@ mod tests {
         assert_eq!(all.map(|it| stands(it, NOW)), [false, false, true]);
         access.revoke(&token.id).unwrap();
         assert_eq!(all.map(|it| stands(it, NOW)), [false; 3]);
+    }
+
+    #[test]
+    fn a_person_is_one_holder_and_so_is_each_other_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = Access::in_folder(folder.path());
+        let make = |person: Option<&str>| {
+            let is_machine = person.is_none();
+            let holder = Holder { scope: Scope::Operate, person, is_machine, repositories: &[] };
+            access.create_for("nightly", holder, (NOW, LATER)).unwrap().0
+        };
+        let [one, other] = [make(None), make(None)];
+        assert_ne!(one.holder(), other.holder());
+        let cookie = access.begin_session(&one, NOW).unwrap();
+        let session = access.session(&cookie, NOW).unwrap().unwrap();
+        assert_eq!(session.holder(), one.holder());
+        assert_eq!(make(Some("lena")).holder(), make(Some("Lena")).holder());
+        assert_ne!(make(Some("lena")).holder(), make(Some("mona")).holder());
+        // A program that is called as somebody is starts nothing of theirs.
+        assert_eq!(
+            [one, make(Some("nightly"))].map(|it| it.asker()),
+            ["machine:nightly", "nightly"]
+        );
+        assert_eq!(session.asker(), "machine:nightly");
+        let person = Some("Machine:nightly");
+        let holder = Holder { scope: Scope::Read, person, is_machine: false, repositories: &[] };
+        let made = access.create_for("x", holder, (NOW, LATER));
+        assert!(matches!(made, Err(AccessError::Machine)));
     }
 
     #[test]

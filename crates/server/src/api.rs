@@ -18,6 +18,7 @@ pub(crate) use incidents::deed;
 pub(crate) use runners::RUNNER_DOOR;
 pub(crate) use secrets::change;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
@@ -49,6 +50,8 @@ const PUSHES: usize = 50;
 const EVENTS_MAX: usize = 5_000;
 /// Facts that the feed reads at once.
 const FEED_MAX: usize = 500;
+/// Streams that a follower of the feed remembers to see, or not to.
+const JUDGED_MAX: usize = 1_000;
 /// A longer key is not kept.
 const KEY_CHARS_MAX: usize = 200;
 
@@ -369,6 +372,7 @@ async fn follow(
 ) -> Result<Response, Problem> {
     let mut seen = resumed(&headers, &after);
     let (response, mut follower) = Follower::begin(&app, &who)?;
+    let mut judged = Judged::default();
     tokio::spawn(async move {
         loop {
             let (app, asker) = (follower.app(), who.clone());
@@ -378,13 +382,16 @@ async fn follow(
                 let is_all = news.len() < FEED_MAX;
                 if asker.token.is_bound() {
                     let list = asker.seen(&app);
-                    let is_seen = |stream: &str| stream.parse().map(|it| list.stream(it));
-                    news.retain(|it| matches!(is_seen(&it.stream), Ok(Ok(true))));
+                    let is_seen = |name: &str| list.stream(name.parse().ok()?).ok();
+                    news.retain(|it| judged.sees(&it.stream, is_seen));
                 }
-                Ok((news, last, is_all))
+                Ok((news, last, is_all, judged))
             });
-            let Ok((news, last, is_all)) = news.await else { return };
-            seen = last;
+            let Ok((news, last, is_all, back)) = news.await else { return };
+            (seen, judged) = (last, back);
+            if news.is_empty() && !is_all && follower.beat().await.is_err() {
+                return;
+            }
             for fact in news {
                 let data = json!({ "stream": fact.stream, "seq": fact.seq, "at_ms": fact.at, "type": fact.kind });
                 let position = fact.position.to_string();
@@ -398,6 +405,25 @@ async fn follow(
         }
     });
     Ok(response)
+}
+
+/// Which streams somebody sees: each is looked up once, however much happens in it.
+#[derive(Default)]
+struct Judged(BTreeMap<String, bool>);
+
+impl Judged {
+    fn sees(&mut self, stream: &str, look: impl FnOnce(&str) -> Option<bool>) -> bool {
+        if let Some(known) = self.0.get(stream) {
+            return *known;
+        }
+        if self.0.len() >= JUDGED_MAX {
+            self.0.clear();
+        }
+        // Of what it cannot be known nothing is shown, and it is asked again.
+        let Some(is_seen) = look(stream) else { return false };
+        self.0.insert(stream.to_owned(), is_seen);
+        is_seen
+    }
 }
 
 async fn read_summary(
@@ -435,7 +461,7 @@ async fn cancel_run(
     who.may(Scope::Operate)?;
     blocking(move || {
         let stream = app.stream(&run)?;
-        app.engine.cancel(stream, who.name())?;
+        app.engine.cancel(stream, &who.name())?;
         Ok(accepted(StatusCode::ACCEPTED, stream))
     })
     .await
@@ -449,7 +475,7 @@ async fn resume_run(
     who.may(Scope::Operate)?;
     blocking(move || {
         let stream = app.stream(&run)?;
-        app.engine.resume(stream, who.name())?;
+        app.engine.resume(stream, &who.name())?;
         Ok(accepted(StatusCode::ACCEPTED, stream))
     })
     .await
@@ -464,23 +490,24 @@ async fn rerun_run(
 ) -> Result<Response, Problem> {
     who.may(Scope::Operate)?;
     let which = which(&body)?;
-    let key = key(&headers)?;
+    let key = key(&headers, &who)?;
     blocking(move || {
         let stream = app.stream(&run)?;
-        let made = app.engine.rerun(stream, which, who.name(), key.as_deref())?;
+        let made = app.engine.rerun(stream, which, &who.name(), key.as_deref())?;
         Ok(accepted(StatusCode::CREATED, made))
     })
     .await
 }
 
-/// The `Idempotency-Key`, where one was given.
-fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+/// The `Idempotency-Key`, where one was given. It is whose it is: two people, or two tokens of one name, may
+/// think of the same one.
+fn key(headers: &HeaderMap, who: &Who) -> Result<Option<String>, Problem> {
     let key = headers.get("idempotency-key").map(|it| it.to_str().map(str::to_owned));
     let key = key.transpose().map_err(|_| Problem::bad("Idempotency-Key is plain text."))?;
     if key.as_ref().is_some_and(|it| it.is_empty() || it.len() > KEY_CHARS_MAX) {
         return Err(Problem::bad("Idempotency-Key has 1 to 200 letters."));
     }
-    Ok(key)
+    Ok(key.map(|key| format!("{}\n{key}", who.token.holder())))
 }
 
 /// `{"only": "failed"}`; without a body all.
@@ -539,6 +566,27 @@ async fn document() -> Json<JsonValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_is_judged_once() {
+        let mut judged = Judged::default();
+        let mut looks = 0;
+        for _ in 0..3 {
+            assert!(judged.sees("run/1/1", |_| {
+                looks += 1;
+                Some(true)
+            }));
+            assert!(!judged.sees("run/2/1", |_| {
+                looks += 1;
+                Some(false)
+            }));
+        }
+        assert_eq!(looks, 2);
+        for run in 0..=JUDGED_MAX {
+            assert!(judged.sees(&format!("run/{run}/9"), |_| Some(true)));
+        }
+        assert!(judged.0.len() <= JUDGED_MAX);
+    }
 
     #[test]
     fn a_rerun_says_what() {

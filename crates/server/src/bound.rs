@@ -11,7 +11,7 @@
 
 use event::StreamId;
 
-use crate::access::{Proof, Token};
+use crate::access::{Proof, Scope, Token};
 use crate::app::App;
 use crate::approvals::{self, Waiting};
 use crate::engine::{ConnectedRepository, HeldPush, Push, WaitingJob};
@@ -159,6 +159,16 @@ impl Who {
         Err(Problem::not_found(format!("no repository {repository} is connected")))
     }
 
+    /// Whether they may do something in a repository; for buttons. What is refused is shown to nobody.
+    pub(crate) fn may_within(&self, repository: &str, scope: Scope) -> bool {
+        self.token.sees(repository) && self.token.at(Some(repository)).holds(scope)
+    }
+
+    /// Whether they may do something with the server itself; for buttons.
+    pub(crate) fn may_with_server(&self, scope: Scope) -> bool {
+        !self.token.is_bound() && self.token.at(None).holds(scope)
+    }
+
     /// What of several repositories they see.
     pub(crate) fn seen<'a>(&'a self, app: &'a App) -> Seen<'a> {
         Seen { app, token: &self.token }
@@ -178,11 +188,9 @@ impl Seen<'_> {
         Ok(all)
     }
 
-    /// The newest pushes; of few repositories fewer than that.
+    /// The newest pushes to what they see, however many came to others since.
     pub(crate) fn pushes(&self, limit: usize) -> Result<Vec<Push>, Problem> {
-        let mut all = self.app.engine.pushes(limit)?;
-        all.retain(|it| self.token.sees(&it.repository));
-        Ok(all)
+        Ok(self.app.engine.pushes(limit, &|repository| self.token.sees(repository))?)
     }
 
     pub(crate) fn held(&self) -> Result<Vec<HeldPush>, Problem> {
@@ -219,24 +227,15 @@ impl Seen<'_> {
         Ok(known.is_some_and(|it| self.token.sees(&it.repository)))
     }
 
-    /// Which repository figures are of, where somebody named one or none.
-    pub(crate) fn figures_of(&self, named: Option<String>) -> Result<Option<String>, Problem> {
-        if !self.token.is_bound() {
-            return Ok(named);
-        }
-        let known = self.repositories()?;
-        match (named, known.as_slice()) {
-            (Some(named), _) if self.token.sees(&named) => Ok(Some(named)),
-            (Some(named), _) => {
-                Err(Problem::not_found(format!("no repository {named} is connected")))
+    /// Which repositories figures are of, where somebody named one or none; none: all that there are.
+    pub(crate) fn figures_of(&self, named: Option<String>) -> Result<Option<Vec<String>>, Problem> {
+        match named {
+            Some(named) if self.token.sees(&named) => Ok(Some(vec![named])),
+            Some(named) => Err(Problem::not_found(format!("no repository {named} is connected"))),
+            None if self.token.is_bound() => {
+                Ok(Some(self.repositories()?.into_iter().map(|it| it.name).collect()))
             }
-            (None, [only]) => Ok(Some(only.name.clone())),
-            (None, all) => {
-                let names = all.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(", ");
-                Err(Problem::bad(format!(
-                    "Say of which repository: `repository` is one of {names}."
-                )))
-            }
+            None => Ok(None),
         }
     }
 }
@@ -246,7 +245,7 @@ mod tests {
     use event::{Digest, Timestamp};
 
     use super::*;
-    use crate::access::{Access, Grant, Holder, Places, Scope};
+    use crate::access::{Access, Grant, Holder, Places};
 
     #[test]
     fn what_no_route_says_is_the_servers() {
@@ -298,6 +297,12 @@ mod tests {
         looks.proof.as_mut().unwrap().grants.push(grant(Scope::Read, None, None));
         assert!(!looks.is_bound() && looks.sees("octo/else"));
         assert!(!looks.at(Some("octo/else")).holds(Scope::Operate));
+        // Buttons are of what is done, and not of what they may somewhere.
+        let who = Who { token: looks, is_session: true };
+        let may = |repository| who.may_within(repository, Scope::Operate);
+        assert_eq!(["octo/app", "octo/api", "octo/else"].map(may), [true, false, false]);
+        assert!(who.may(Scope::Operate).is_ok() && !who.may_with_server(Scope::Operate));
+        assert!(who.may_with_server(Scope::Read));
         let names = ["octo/app".to_owned()];
         let holder = Holder { scope: Scope::Admin, repositories: &names, ..holder };
         let (admin, text) = access.create_for("x", holder, times).unwrap();

@@ -252,7 +252,8 @@ pub trait Engine: Send + Sync {
     /// When it is over, or nobody can end it.
     fn cancel(&self, stream: StreamId, by: &str) -> Result<(), Refused>;
 
-    /// Runs it once more, as a new attempt. The same key makes one attempt, however often it is used.
+    /// Runs it once more, as a new attempt. The same key makes one attempt of that run, however often it is
+    /// used; a key has in it whose it is.
     ///
     /// # Errors
     /// When it is not over, or cannot be run any more.
@@ -276,11 +277,11 @@ pub trait Engine: Send + Sync {
     /// When they cannot be read.
     fn repositories(&self) -> Result<Vec<ConnectedRepository>, Refused>;
 
-    /// The newest pushes, newest first.
+    /// The newest pushes to repositories that are `wanted`, by their names, newest first.
     ///
     /// # Errors
     /// When they cannot be read.
-    fn pushes(&self, limit: usize) -> Result<Vec<Push>, Refused>;
+    fn pushes(&self, limit: usize, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Push>, Refused>;
 
     /// Code of forks that nobody let in yet.
     ///
@@ -300,7 +301,8 @@ pub trait Engine: Send + Sync {
     /// When there is no such repository, branch or tag.
     fn offer(&self, repository: &str, git_ref: Option<&str>) -> Result<Offer, Refused>;
 
-    /// Makes a run that somebody asked for by hand. The same key makes one run.
+    /// Makes a run that somebody asked for by hand. The same key makes one run in that repository; a key has
+    /// in it whose it is.
     ///
     /// # Errors
     /// When there is no such workflow, or what was given is not what it asks for.

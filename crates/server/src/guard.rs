@@ -112,9 +112,9 @@ pub(crate) struct Who {
 }
 
 impl Who {
-    /// What they are called: the person, else the token.
-    pub(crate) fn name(&self) -> &str {
-        self.token.person.as_deref().unwrap_or(&self.token.name)
+    /// What they are called: the person, else the program.
+    pub(crate) fn name(&self) -> String {
+        self.token.asker()
     }
 
     /// Who they are, for the journal.

@@ -20,6 +20,7 @@ use http_body_util::channel::{Channel, Sender};
 use ports::Journal as _;
 use serde::Deserialize;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 use views::{JobView, RunView};
 
 use crate::app::{App, Shared, blocking};
@@ -52,6 +53,8 @@ pub(crate) struct Follower {
     stop: watch::Receiver<bool>,
     standing: Standing,
     is_waiting_for_log: bool,
+    /// When they were last sent something: who is sent nothing is not heard to be gone.
+    sent: Instant,
 }
 
 /// The follower is gone, or is to go.
@@ -74,8 +77,8 @@ impl Follower {
         let response = (headers, Body::new(body)).into_response();
         let (changes, stop) = (app.hub.subscribe(), app.stop.clone());
         let (standing, app) = (Standing::of(app, who), Arc::clone(app));
-        let is_waiting_for_log = false;
-        Ok((response, Follower { app, sender, changes, stop, standing, is_waiting_for_log }))
+        let (is_waiting_for_log, sent) = (false, Instant::now());
+        Ok((response, Follower { app, sender, changes, stop, standing, is_waiting_for_log, sent }))
     }
 
     pub(crate) fn app(&self) -> Shared {
@@ -112,16 +115,30 @@ impl Follower {
 
     async fn send(&mut self, text: String) -> Result<(), Gone> {
         tokio::select! {
-            sent = self.sender.send_data(Bytes::from(text)) => sent.map_err(|_| Gone),
-            () = told(&mut self.stop) => Err(Gone),
+            sent = self.sender.send_data(Bytes::from(text)) => sent.map_err(|_| Gone)?,
+            () = told(&mut self.stop) => return Err(Gone),
         }
+        self.sent = Instant::now();
+        Ok(())
+    }
+
+    /// Says that the connection lives where there is nothing else to say, and finds out whether somebody is
+    /// there: who hung up, or may look no longer, is not read on for.
+    pub(crate) async fn beat(&mut self) -> Result<(), Gone> {
+        self.still_may().await?;
+        self.send(":\n\n".to_owned()).await
     }
 
     /// Waits until something changed, or may have.
     pub(crate) async fn wait(&mut self) -> Result<(), Gone> {
-        let mut quiet = Duration::ZERO;
+        let look = Instant::now() + LOG_LOOK;
         loop {
-            let patience = if self.is_waiting_for_log { LOG_LOOK } else { HEARTBEAT };
+            let heartbeat = self.sent + HEARTBEAT;
+            // Where there is always something new, none of it may be theirs.
+            if heartbeat <= Instant::now() {
+                self.beat().await?;
+                continue;
+            }
             tokio::select! {
                 changed = self.changes.changed() => {
                     changed.map_err(|_| Gone)?;
@@ -130,16 +147,8 @@ impl Follower {
                     return Ok(());
                 }
                 () = self.standing.doubted() => self.still_may().await?,
-                () = tokio::time::sleep(patience) => {
-                    quiet += patience;
-                    if quiet >= HEARTBEAT {
-                        quiet = Duration::ZERO;
-                        self.send(":\n\n".to_owned()).await?;
-                    }
-                    if self.is_waiting_for_log {
-                        return Ok(());
-                    }
-                }
+                () = sleep_until(look), if self.is_waiting_for_log => return Ok(()),
+                () = sleep_until(heartbeat) => {}
                 () = told(&mut self.stop) => return Err(Gone),
             }
         }

@@ -9,7 +9,9 @@ use std::sync::PoisonError;
 use event::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::access::{Access, AccessError, Proof, Token, is_line, read_all, remove, write};
+use crate::access::{
+    Access, AccessError, Proof, Token, is_line, is_of_machine, read_all, remove, write,
+};
 
 /// A provider in which everybody has an account must not fill the folder.
 const PEOPLE_MAX: usize = 10_000;
@@ -47,6 +49,9 @@ impl Access {
     ) -> Result<(Token, String), AccessError> {
         if !is_line(name) {
             return Err(AccessError::Name);
+        }
+        if is_of_machine(name) || person.is_some_and(is_of_machine) {
+            return Err(AccessError::Machine);
         }
         let _one = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.people()?;

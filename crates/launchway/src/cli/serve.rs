@@ -146,7 +146,7 @@ pub(crate) enum TokensCommand {
     /// Make a token, and print it once
     #[command(after_help = examples::TOKENS_CREATE)]
     Create {
-        /// What it is for; runs that are cancelled or started with it say so, or whose it is
+        /// What it is for; runs that are cancelled or started with it say whose it is, or machine:NAME
         name: String,
         /// What it may do
         #[arg(long, value_enum, default_value_t = TokenScope::Read)]
@@ -154,7 +154,7 @@ pub(crate) enum TokensCommand {
         /// Whose it is: the login by which groups of launchway.yml name them; only people agree
         #[arg(long, value_name = "LOGIN")]
         person: Option<String>,
-        /// It is no person's, but a program's: what it starts is nobody's, and anybody of a group may agree
+        /// It is no person's, but a program's: what it starts is machine:NAME's, and anybody of a group may agree
         #[arg(long, conflicts_with = "person")]
         machine: bool,
         /// Only this repository, and nothing of the server or of others; may be given several times

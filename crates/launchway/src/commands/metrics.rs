@@ -31,7 +31,7 @@ pub(crate) fn run(args: &MetricsArgs, state: &StateFolder) -> Outcome {
         project: None,
         environment: args.environment.clone(),
         service: args.service.clone(),
-        repository: args.repository.clone(),
+        repositories: args.repository.clone().map(|it| vec![it]),
         window: Window { since, until },
     };
     let report = match &args.server {
@@ -58,9 +58,9 @@ fn local(args: &MetricsArgs, state: &StateFolder, asked: &mut Asked) -> Result<R
         (Some(file), _) => Some(load(Some(file))?),
         (None, _) => load_if_there()?,
     };
-    if asked.repository.is_none() && !args.all {
+    if asked.repositories.is_none() && !args.all {
         let here = Repository::discover(std::path::Path::new(".")).ok();
-        asked.repository = here.map(|it| format!("{}/{}", it.owner, it.name));
+        asked.repositories = here.map(|it| vec![format!("{}/{}", it.owner, it.name)]);
     }
     let Some(found) = found else {
         let store = journal::open(state)?;

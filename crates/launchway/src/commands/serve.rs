@@ -15,7 +15,7 @@ use driver::Input;
 use event::Timestamp;
 use notifier::{Guard, Notifier};
 use outbox::{Courier, Wake};
-use server::{Access, Hub, Options, Scope, Server, ServerError, Stop};
+use server::{Access, Holder, Hub, Options, Scope, Server, ServerError, Stop};
 use store::{Durability, Store};
 
 use crate::cli::{LogFormat, ServeArgs, ServeCommand, SignInArgs};
@@ -86,11 +86,9 @@ fn with_journal(
     data: DataFolder,
     (store, url): (Arc<Store>, Option<String>),
 ) -> Outcome {
-    let mut server = Server::bind(Options { listen: args.listen, url }).map_err(listening)?;
+    let server = Server::bind(Options { listen: args.listen, url }).map_err(listening)?;
+    let server = with_sign_in(server, &args.sign_in, &data)?;
     let reached = server.url();
-    if let Some(sign_in) = SignsIn::of(&args.sign_in, &reached)? {
-        server = server.with_sign_in(Arc::new(sign_in));
-    }
     data::write(&data.path("server.json"), &Reached { url: reached.clone() })?;
     let access = Access::in_folder(data.state.root());
     // A log is no place for a token: `tokens create` prints one.
@@ -150,6 +148,15 @@ fn with_journal(
     });
     signals.close();
     ended.map(|()| Exit::Done)
+}
+
+/// Lets people sign in by a provider, where one is named. Repositories that its rules name before they are
+/// connected are said.
+fn with_sign_in(server: Server, args: &SignInArgs, data: &DataFolder) -> Result<Server, Failure> {
+    let Some(sign_in) = SignsIn::of(args, &server.url())? else { return Ok(server) };
+    let known: Vec<String> = repositories::all(data)?.into_iter().map(|it| it.name).collect();
+    sign_in.unconnected(&known).iter().for_each(|note| talk(note));
+    Ok(server.with_sign_in(Arc::new(sign_in)))
 }
 
 /// Those who work beside the loop, each on a thread of its own.
@@ -403,7 +410,9 @@ fn first_token(access: &Access) -> Result<Option<String>, Failure> {
     }
     let at = now();
     let until = Timestamp(at.0 + FIRST_TOKEN_DAYS * 24 * 60 * 60 * 1000);
-    let (_, text) = access.create("first start", Scope::Admin, at, until).map_err(missing)?;
+    // Whose it is cannot be known yet; those who come make one of their own.
+    let holder = Holder { scope: Scope::Admin, person: None, is_machine: true, repositories: &[] };
+    let (_, text) = access.create_for("first start", holder, (at, until)).map_err(missing)?;
     Ok(Some(text))
 }
 
@@ -420,6 +429,10 @@ fn say_ready(url: &str, data: &DataFolder, first: Option<&str>) {
             talk("");
             talk(&format!("  {token}"));
             talk("");
+            talk("it is nobody's, and what it starts is nobody's: people make one of their own by");
+            talk(&format!(
+                "launchway tokens create NAME --scope admin --person LOGIN --data {shown}"
+            ));
             let is_empty = repositories::all(data).is_ok_and(|it| it.is_empty());
             if !is_empty {
                 return;

@@ -50,7 +50,11 @@ pub(super) fn place(data: &DataArgs, state: Option<&Path>) -> Result<DataFolder,
 }
 
 fn failed(error: AccessError) -> Failure {
-    let exit = if matches!(error, AccessError::Name) { Exit::Usage } else { Exit::Missing };
+    let exit = if matches!(error, AccessError::Name | AccessError::Machine) {
+        Exit::Usage
+    } else {
+        Exit::Missing
+    };
     Failure::caused(exit, error)
 }
 

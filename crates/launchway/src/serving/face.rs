@@ -20,12 +20,11 @@ use server::{
 use views::RunView;
 
 use super::github::taking::Taking;
-use super::hook::Answer;
 use super::intake::{Intake, Order, Ordered};
 use super::places::{self, HERE, Link, sentence};
 use super::repositories;
 use super::tokens::JobTokens;
-use super::{data, deployments, dispatch, gates, incidents, keeping};
+use super::{data, deployments, dispatch, gates, hook, incidents, keeping};
 use crate::commands::look_ahead;
 use crate::exit::{Exit, Failure};
 use crate::prepare::refuse::UNKNOWN_LABEL;
@@ -62,6 +61,12 @@ impl Face {
 #[derive(Serialize, Deserialize)]
 struct Made {
     stream: StreamId,
+}
+
+/// Under what the answer to a key is kept: the same key means another thing in each repository, and of each
+/// run.
+fn answer_to(what: &str, key: &str) -> Digest {
+    Digest::of(format!("{what}\n{key}").as_bytes())
 }
 
 pub(super) fn refused(failure: Failure) -> Refused {
@@ -104,7 +109,10 @@ impl Face {
         by: &str,
         key: Option<&str>,
     ) -> Result<StreamId, Failure> {
-        self.once(by, key, |store, state| {
+        // Who asks again of `runs/7` means a newer attempt by then, and the same run.
+        let run = stream.as_run().map(|it| it.0);
+        let key = key.map(|key| answer_to(&format!("rerun {run:?}"), key));
+        self.once(key, |store, state| {
             let mut request = again::request(store, stream)?;
             let claimed = Owner::claim(&state.owners(), stream);
             // While it is held, nobody prunes what the new attempt takes over.
@@ -141,15 +149,12 @@ impl Face {
     /// the order is on disk.
     fn once(
         &self,
-        by: &str,
-        key: Option<&str>,
+        key: Option<Digest>,
         make: impl FnOnce(&store::Store, &StateFolder) -> Result<(Ordered, Option<Owner>), Failure>,
     ) -> Result<StreamId, Failure> {
         let _turn = self.turn.lock().expect("nobody panics while having the turn");
         let Intake { data, store, .. } = &*self.intake;
-        // The key is whose it is: two people may think of the same one.
-        let key = key.map(|key| Digest::of(format!("{by}\n{key}").as_bytes()).to_string());
-        let answer = key.as_ref().map(|key| data.answers().join(format!("{key}.json")));
+        let answer = key.map(|key| data.answers().join(format!("{key}.json")));
         if let Some(path) = &answer
             && let Some(Made { stream }) = data::read(path)?
         {
@@ -294,23 +299,8 @@ impl Engine for Face {
         Ok(known.into_iter().map(line).collect())
     }
 
-    fn pushes(&self, limit: usize) -> Result<Vec<Push>, Refused> {
-        let folder = self.intake.data.pushes();
-        let names = data::list(&folder, ".json").map_err(refused)?;
-        let mut pushes = Vec::new();
-        for name in names.iter().rev().take(limit) {
-            let answer = data::read::<Answer>(&folder.join(format!("{name}.json")));
-            pushes.extend(answer.map_err(refused)?.map(|answer| Push {
-                repository: answer.name,
-                git_ref: answer.push.git_ref,
-                commit: answer.push.new,
-                pusher: answer.push.pusher.0,
-                at: answer.push.at,
-                runs: answer.runs,
-                said: answer.said,
-            }));
-        }
-        Ok(pushes)
+    fn pushes(&self, limit: usize, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Push>, Refused> {
+        hook::newest(&self.intake.data, limit, wanted).map_err(refused)
     }
 
     fn held(&self) -> Result<Vec<HeldPush>, Refused> {
@@ -335,8 +325,8 @@ impl Engine for Face {
         by: &str,
         key: Option<&str>,
     ) -> Result<StreamId, Refused> {
-        let made =
-            self.once(by, key, |_, _| Ok((dispatch::ordered(&self.intake, wanted, by)?, None)));
+        let key = key.map(|key| answer_to(&format!("dispatch {}", wanted.repository), key));
+        let made = self.once(key, |_, _| Ok((dispatch::ordered(&self.intake, wanted, by)?, None)));
         made.map_err(refused)
     }
 
@@ -400,5 +390,25 @@ impl Engine for Face {
     fn is_unready(&self) -> Option<String> {
         let is_stopped = self.is_stopped.load(Ordering::Relaxed);
         is_stopped.then(|| "the loop that drives runs has ended".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_means_another_thing_elsewhere() {
+        let here = answer_to("dispatch octo/app", "token 1\nnightly");
+        assert_eq!(here, answer_to("dispatch octo/app", "token 1\nnightly"));
+        for (what, key) in [
+            ("dispatch octo/api", "token 1\nnightly"),
+            ("dispatch octo/app", "token 2\nnightly"),
+            ("rerun 1", "token 1\nnightly"),
+            ("rerun 2", "token 1\nnightly"),
+        ] {
+            assert_ne!(here, answer_to(what, key), "{what} {key}");
+        }
+        assert_ne!(answer_to("rerun 1", "k"), answer_to("rerun 2", "k"));
     }
 }

@@ -28,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often is looked whether the server has answered.
 const LOOK: Duration = Duration::from_millis(30);
 
+/// Files that are looked through for those of few repositories: as many as are kept.
+const PUSHES_SEARCHED_MAX: usize = super::intake::ANSWERS_MAX;
+
 /// A push, as it waits in the inbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pushed {
@@ -177,6 +180,34 @@ fn answer(data: &DataFolder, id: &str, until: Instant) -> Result<Option<Answer>,
     }
 }
 
+/// The newest pushes to repositories that are wanted, newest first.
+pub(super) fn newest(
+    data: &DataFolder,
+    limit: usize,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<Vec<server::Push>, Failure> {
+    let folder = data.pushes();
+    let names = data::list(&folder, ".json")?;
+    let mut pushes = Vec::new();
+    for name in names.iter().rev().take(PUSHES_SEARCHED_MAX) {
+        if pushes.len() >= limit {
+            break;
+        }
+        let answer: Option<Answer> = data::read(&folder.join(format!("{name}.json")))?;
+        let answer = answer.filter(|it| wanted(&it.name));
+        pushes.extend(answer.map(|answer| server::Push {
+            repository: answer.name,
+            git_ref: answer.push.git_ref,
+            commit: answer.push.new,
+            pusher: answer.push.pusher.0,
+            at: answer.push.at,
+            runs: answer.runs,
+            said: answer.said,
+        }));
+    }
+    Ok(pushes)
+}
+
 fn say(answer: &Answer, reached: Option<&Reached>) {
     for (stream, workflow) in &answer.runs {
         let Some((run, attempt)) = stream.as_run() else { continue };
@@ -186,5 +217,41 @@ fn say(answer: &Answer, reached: Option<&Reached>) {
     }
     for line in answer.said.iter().flat_map(|text| text.lines()) {
         talk(&format!("launchway: {line}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pushes_of_others_take_nobodys_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::locate(Some(folder.path()), None).unwrap();
+        std::fs::create_dir_all(data.pushes()).unwrap();
+        let push = |at: u64, name: &str| {
+            let push = Pushed {
+                repository: "/srv/git/x.git".into(),
+                old: String::new(),
+                new: format!("{at}"),
+                git_ref: "refs/heads/main".to_owned(),
+                pusher: (String::new(), String::new()),
+                at: Timestamp(at),
+                event: None,
+            };
+            let (name, runs, said) = (name.to_owned(), Vec::new(), Vec::new());
+            let answer = Answer { push, name, runs, said, is_held: false };
+            data::write(&data.pushes().join(format!("{at:015}-0.json")), &answer).unwrap();
+        };
+        push(1, "octo/app");
+        (2..60).for_each(|at| push(at, "octo/busy"));
+        let check = |limit: usize, wanted: &dyn Fn(&str) -> bool, expect: &[&str]| {
+            let found = newest(&data, limit, wanted).unwrap();
+            let found: Vec<&str> = found.iter().map(|it| it.commit.as_str()).collect();
+            assert_eq!(found, expect);
+        };
+        check(50, &|name| name == "octo/app", &["1"]);
+        check(2, &|_| true, &["59", "58"]);
+        check(2, &|_| false, &[]);
     }
 }

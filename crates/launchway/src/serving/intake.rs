@@ -51,7 +51,7 @@ use crate::{files, kept};
 /// A look at the inbox without a sign of something new, in seconds: what failed is tried again.
 const LOOK_SECONDS: i64 = 5;
 /// Answers to pushes that are kept.
-const ANSWERS_MAX: usize = 200;
+pub(super) const ANSWERS_MAX: usize = 200;
 
 /// What is to be made, as it is written down first.
 #[derive(Debug, Serialize, Deserialize)]

@@ -12,6 +12,7 @@ use mask::Secret;
 use server::{ComeBack, Grant, NotSignedIn, Scope, Sent, SignIn};
 use sign_in::{Claims, Provider, Rule, Settings, SettingsError, SignInError, given};
 
+use super::repositories;
 use crate::cli::SignInArgs;
 use crate::exit::{Exit, Failure};
 
@@ -91,6 +92,24 @@ impl SignsIn {
         })?;
         let (person, digest) = (args.sign_in_person.clone(), Digest::of(told.as_bytes()));
         Ok(Some(SignsIn { provider, person, rules, digest }))
+    }
+
+    /// Repositories that rules name and that are not connected, each with what may be meant: who is bound to
+    /// one sees nothing until it is.
+    pub(crate) fn unconnected(&self, connected: &[String]) -> Vec<String> {
+        let mut notes = Vec::new();
+        for name in self.rules.iter().filter_map(|it| it.gives.repository.as_ref()) {
+            if connected.contains(name) {
+                continue;
+            }
+            let meant = connected.iter().find(|it| it.eq_ignore_ascii_case(name));
+            let meant = meant.map(|it| format!("; {it} is")).unwrap_or_default();
+            let note = format!("note: --sign-in-allow: no repository {name} is connected{meant}");
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+        notes
     }
 
     /// What somebody may; none of it where no rule is about them.
@@ -184,12 +203,9 @@ fn rule(text: &str) -> Result<Rule<Grant>, Failure> {
         Some((scope, repository)) => (scope, Some(repository)),
         None => (scope, None),
     };
-    let is_repository = |it: &str| {
-        let parts: Vec<&str> = it.split('/').collect();
-        parts.len() == 2 && parts.iter().all(|part| !part.is_empty())
-    };
-    if repository.is_some_and(|it| !is_repository(it)) {
-        return Err(wrong("a repository is OWNER/NAME"));
+    if repository.is_some_and(|it| repositories::checked_name(it).is_err()) {
+        let why = "a repository is OWNER/NAME, of letters, digits, dashes, dots and underscores";
+        return Err(wrong(why));
     }
     let scope = match scope {
         "read" => Scope::Read,
@@ -302,6 +318,18 @@ mod tests {
     }
 
     #[test]
+    fn repositories_that_are_not_connected_are_said() {
+        let allow =
+            ["g=a:read", "g=a:operate/Octo/Shop", "g=b:read/octo/gone", "g=c:read/octo/gone"];
+        let known = ["octo/shop".to_owned()];
+        expect![[r#"
+            note: --sign-in-allow: no repository Octo/Shop is connected; octo/shop is
+            note: --sign-in-allow: no repository octo/gone is connected"#]]
+        .assert_eq(&signs_in(&allow).unwrap().unconnected(&known).join("\n"));
+        assert!(signs_in(&["g=a:operate/octo/shop"]).unwrap().unconnected(&known).is_empty());
+    }
+
+    #[test]
     fn a_rule_that_is_none_is_refused() {
         for wrong in [
             "",
@@ -316,6 +344,9 @@ mod tests {
             "groups=backend:operate/app",
             "groups=backend:operate/octo/",
             "groups=backend:operate/octo/app/x",
+            "groups=backend:operate/octo/*",
+            "groups=backend:operate/../x",
+            "groups=backend:operate/octo/a b@staging",
         ] {
             assert!(signs_in(&[wrong]).is_err(), "{wrong}");
         }

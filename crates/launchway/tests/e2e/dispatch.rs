@@ -59,9 +59,12 @@ fn a_workflow_is_run_by_hand() {
     assert_eq!((made.status, made.json()["run"].clone()), (201, 1.into()), "{}", made.text);
     assert_eq!(serving.post(path, &key, wanted).json()["run"], 1);
     let run = serving.ended("1");
-    assert_eq!((&run["conclusion"], &run["actor"]), (&"success".into(), &"first-start".into()));
+    assert_eq!(
+        (&run["conclusion"], &run["actor"]),
+        (&"success".into(), &"machine:first-start".into())
+    );
     let log = serving.get("/api/v1/runs/1/jobs/ship/log").text;
-    assert!(log.contains("1.2 true 5 staging by first-start at refs/heads/main"), "{log}");
+    assert!(log.contains("1.2 true 5 staging by machine:first-start at refs/heads/main"), "{log}");
 
     // What does not fit makes no run, and has no number.
     let check = |body: &str, status: u16, said: &str| {

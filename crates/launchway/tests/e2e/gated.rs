@@ -314,7 +314,7 @@ fn people_agree_from_where_they_sit() {
     .assert_eq(&no);
     assert_eq!(gated.serving.ended("1.2")["conclusion"], "failure");
     expect![[r#"
-        0 ship of run 1 of octo/app to production, asked for by mona, first start, mona@example.com
+        0 ship of run 1 of octo/app to production, asked for by mona, machine:first start, mona@example.com
         commit: DIGEST .github/workflows/ci.yml
         rules: DIGEST
         what is agreed to: DIGEST

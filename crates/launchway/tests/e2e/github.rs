@@ -529,7 +529,7 @@ fn code_of_forks_waits_and_gets_nothing() {
     let decisions = audit["decisions"].as_array().expect("they are listed");
     let said = decisions.iter().map(|it| (it["actor"].clone(), it["refused"] == false));
     let said: Vec<_> = said.map(|(actor, done)| format!("{actor} {done}")).collect();
-    assert_eq!(said, ["\"first start\" true"]);
+    assert_eq!(said, ["\"machine:first start\" true"]);
     let never = it.command(&["repositories", "add", "github:octo/app", "--forks", "never"]);
     assert_eq!(never.exit, 0, "{}", never.stderr);
     it.place.write("file", "y");

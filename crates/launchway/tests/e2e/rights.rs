@@ -340,6 +340,74 @@ fn who_is_bound_to_a_repository_sees_nothing_of_another() {
 }
 
 #[test]
+fn a_key_is_whose_and_where_it_was_used() {
+    let serving = two_repositories();
+    let nightly = |repository: &str| {
+        let said = serving.command(&[
+            "tokens",
+            "create",
+            "nightly",
+            "--scope",
+            "deploy",
+            "--machine",
+            "--repository",
+            repository,
+        ]);
+        assert_eq!(said.exit, 0, "{}", said.stderr);
+        format!("Bearer {}", said.stdout.trim())
+    };
+    let [app, hidden] = ["octo/app", HIDDEN].map(nightly);
+    let ask = |bearer: &str, path: &str, body: &str| {
+        let proof = [("authorization", bearer), ("idempotency-key", "2026-11-22")];
+        let made = serving.ask("POST", path, &proof, body);
+        assert_eq!(made.status, 201, "{path}: {}", made.text);
+        let made = made.json();
+        format!("{}.{}", made["run"], made["attempt"])
+    };
+    let dispatch = |bearer: &str, repository: &str| {
+        let path = format!("/api/v1/repositories/{repository}/dispatches");
+        ask(bearer, &path, r#"{"workflow":".github/workflows/ci.yml"}"#)
+    };
+    let mine = format!("Bearer {}", serving.token);
+    let made = [
+        dispatch(&app, "octo/app"),
+        dispatch(&hidden, HIDDEN),
+        dispatch(&app, "octo/app"),
+        dispatch(&mine, "octo/app"),
+        dispatch(&mine, HIDDEN),
+        dispatch(&mine, "octo/app"),
+    ];
+    assert_eq!(made, ["3.1", "4.1", "3.1", "5.1", "6.1", "5.1"]);
+    // Who asked is no login, whatever the token is called.
+    let gate = || serving.get("/api/v1/runs/4/jobs/ship/approval");
+    wait_until("its gate", || gate().status == 200);
+    assert_eq!(gate().json()["asked_by"][0], "machine:nightly");
+
+    for run in ["1", "2"] {
+        assert_eq!(serving.post(&format!("/api/v1/runs/{run}/cancel"), &[], "").status, 202);
+        serving.ended(run);
+    }
+    let again = |run: &str| ask(&mine, &format!("/api/v1/runs/{run}/rerun"), "");
+    assert_eq!(["1", "2", "1"].map(again), ["1.2", "2.2", "1.2"]);
+
+    // Who is bound to two sees the figures of both.
+    let said = serving.command(&[
+        "tokens",
+        "create",
+        "both",
+        "--repository",
+        "octo/app",
+        "--repository",
+        HIDDEN,
+    ]);
+    let bearer = format!("Bearer {}", said.stdout.trim());
+    let figures = |path: &str| serving.ask("GET", path, &[("authorization", &bearer)], "");
+    let pages = ["/insights/pipelines", "/insights/tests", "/api/v1/metrics"];
+    assert_eq!(pages.map(|path| figures(path).status), [200; 3]);
+    serving.end();
+}
+
+#[test]
 fn a_token_that_starts_things_is_somebodys() {
     let serving = Serving::of(WAITS);
     let check = |args: &[&str], expect: Expect| {
@@ -352,6 +420,13 @@ fn a_token_that_starts_things_is_somebodys() {
         error: what this token starts would be nobody's: who holds it could agree to it with another token
         hint: say whose it is: --person LOGIN
         hint: a program's that only machines hold: --machine
+        exit 2
+    "#]],
+    );
+    check(
+        &["--scope", "operate", "--person", "machine:nightly"],
+        expect![[r#"
+        error: names that begin with machine: are those of programs, and nobody's login
         exit 2
     "#]],
     );

@@ -150,9 +150,9 @@ async fn dispatch(
     who.may(Scope::Operate)?;
     let mut wanted = wanted(format!("{owner}/{name}"), &body)?;
     wanted.environments = who.token.places(Scope::Deploy);
-    let key = key(&headers)?;
+    let key = key(&headers, &who)?;
     blocking(move || {
-        let made = app.engine.dispatch(&wanted, who.name(), key.as_deref())?;
+        let made = app.engine.dispatch(&wanted, &who.name(), key.as_deref())?;
         Ok(accepted(StatusCode::CREATED, made))
     })
     .await

@@ -29,7 +29,7 @@ pub(super) const OPERATION: Operation = Operation {
         ("project", "string", "Only this project's deployments"),
         ("environment", "string", "Only this environment; without it those of production"),
         ("service", "string", "Only this service"),
-        ("repository", "string", "Only runs of owner/name"),
+        ("repository", "string", "Only runs of owner/name; without it of all that the token sees"),
     ],
     body: None,
     answer: (200, "Metrics"),
@@ -47,7 +47,7 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// What of it somebody sees: who is bound to repositories, the runs of one of them.
+    /// What of it somebody sees: who is bound to repositories, the runs of those.
     pub(crate) fn asked(&self, app: &App, who: &Who) -> Result<Asked, Problem> {
         let now = app.now();
         let text = self.since.as_deref().unwrap_or(SINCE);
@@ -60,7 +60,7 @@ impl Part {
             project: told(&self.project),
             environment: told(&self.environment),
             service: told(&self.service),
-            repository: who.seen(app).figures_of(told(&self.repository))?,
+            repositories: who.seen(app).figures_of(told(&self.repository))?,
             window: Window { since, until: now },
         })
     }

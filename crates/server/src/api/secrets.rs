@@ -140,7 +140,7 @@ async fn keep(
     let Keep { value, environment, rotate_by } = serde_json::from_slice(&body).map_err(|_| {
         Problem::bad("The body is such as {\"value\": TEXT, \"environment\": null}.")
     })?;
-    let (repository, by) = (format!("{owner}/{name}"), who.name().to_owned());
+    let (repository, by) = (format!("{owner}/{name}"), who.name());
     let value = Some(value);
     let wish = KeepWish { repository, name: key, environment, kind, value, rotate_by, by };
     blocking(move || {
@@ -163,7 +163,7 @@ async fn forget(
 ) -> Result<Json<JsonValue>, Problem> {
     who.may(Scope::Admin)?;
     let kind = kind_of(&kind)?;
-    let (repository, by) = (format!("{owner}/{name}"), who.name().to_owned());
+    let (repository, by) = (format!("{owner}/{name}"), who.name());
     let (value, rotate_by) = (None, None);
     let wish = KeepWish { repository, name: key, environment, kind, value, rotate_by, by };
     blocking(move || {

@@ -103,6 +103,7 @@ impl DispatchPage {
         let offer = match repository.as_str() {
             "" => crate::dispatch::Offer::default(),
             name => {
+                // Of what they do not see nothing is offered.
                 who.within(name)?;
                 app.engine.offer(name, asked.git_ref.as_deref())?
             }
@@ -136,7 +137,7 @@ impl DispatchPage {
             git_ref: offer.git_ref.clone(),
             form,
             refused: refused.map(said),
-            may: who.may(Scope::Operate).is_ok(),
+            may: repository.is_empty() || who.may_within(&repository, Scope::Operate),
             repository,
         })
     }
@@ -226,16 +227,16 @@ pub(crate) async fn dispatched(
     }
     blocking(move || {
         let repository = asked.repository.clone().unwrap_or_default();
-        let who = who.within(&repository)?;
-        who.may(Scope::Operate)?;
+        let there = who.within(&repository)?;
+        there.may(Scope::Operate)?;
         let wanted = Dispatch {
             repository,
             git_ref: asked.git_ref.clone(),
             workflow: asked.workflow.clone().unwrap_or_default(),
             inputs,
-            environments: who.token.places(Scope::Deploy),
+            environments: there.token.places(Scope::Deploy),
         };
-        match app.engine.dispatch(&wanted, who.name(), None) {
+        match app.engine.dispatch(&wanted, &who.name(), None) {
             Ok(made) => {
                 let place = stream_href(made).unwrap_or_default();
                 Ok(Redirect::to(&place).into_response())

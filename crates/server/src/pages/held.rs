@@ -31,7 +31,7 @@ pub(crate) fn admit(app: &App, who: &Who, id: &str) -> Result<usize, Problem> {
     };
     who.within(&held.repository)?.may(Scope::Operate)?;
     let object = format!("{} {} at {}", held.repository, held.git_ref, held.commit);
-    let runs = app.engine.let_in(id, who.name())?;
+    let runs = app.engine.let_in(id, &who.name())?;
     audit::record(app, who, ("fork.let_in", object), (None, None))?;
     Ok(runs)
 }

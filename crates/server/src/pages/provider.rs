@@ -127,7 +127,7 @@ fn admit(app: &App, back: ComeBack) -> Result<Admitted, Problem> {
             audit::record(app, &who, ("session.begin", object), (None, None))?;
             Ok(Ok((who.token, text, next)))
         }
-        Err(error @ (AccessError::Taken(_) | AccessError::Name)) => {
+        Err(error @ (AccessError::Taken(_) | AccessError::Name | AccessError::Machine)) => {
             let why = error.to_string();
             audit::not_let_in(app, Some(name.clone()), object, &why);
             Ok(Err(NotSignedIn { why, name: Some(name), is_away: false, is_bound: true }))

@@ -21,7 +21,9 @@ struct RepositoriesPage {
     frame: Frame,
     repositories: Vec<RepositoryLine>,
     held: Vec<HeldLine>,
+    /// Whether they may let in some of it, and whether some is left to others.
     may_let_in: bool,
+    is_left: bool,
     pushes: Vec<PushLine>,
 }
 
@@ -33,6 +35,7 @@ struct HeldLine {
     by: String,
     workflows: String,
     href: String,
+    may_let_in: bool,
 }
 
 struct RepositoryLine {
@@ -73,6 +76,7 @@ pub(crate) async fn repositories(
             environments: it.environments.join(", "),
         });
         let held = who.seen(&app).held()?.into_iter().map(|it| HeldLine {
+            may_let_in: who.may_within(&it.repository, Scope::Operate),
             href: format!("/held/{}/let-in", percent(&it.id)),
             branch: it.git_ref.trim_start_matches("refs/").to_owned(),
             commit: it.commit,
@@ -80,11 +84,13 @@ pub(crate) async fn repositories(
             by: it.by,
             workflows: it.workflows.join(", "),
         });
+        let held: Vec<HeldLine> = held.collect();
         Ok(RepositoriesPage {
             frame: Frame::new(Some(&who), "repositories").live("/live/runs".to_owned()),
             repositories: connected.collect(),
-            held: held.collect(),
-            may_let_in: who.may(Scope::Operate).is_ok(),
+            may_let_in: held.iter().any(|it| it.may_let_in),
+            is_left: held.iter().any(|it| !it.may_let_in),
+            held,
             pushes: who.seen(&app).pushes(PUSHES)?.into_iter().map(line).collect(),
         })
     });

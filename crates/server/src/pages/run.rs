@@ -314,7 +314,7 @@ pub(crate) async fn cancel(
     who.may(Scope::Operate)?;
     let href = blocking(move || {
         let stream = app.stream(&run)?;
-        app.engine.cancel(stream, who.name())?;
+        app.engine.cancel(stream, &who.name())?;
         Ok(stream_href(stream).unwrap_or_default())
     });
     Ok(Redirect::to(&format!("{}?said=cancel", href.await?)).into_response())
@@ -336,7 +336,7 @@ pub(crate) async fn rerun(
     let which = if only.as_deref() == Some("failed") { Again::Failed } else { Again::All };
     let href = blocking(move || {
         let stream = app.stream(&run)?;
-        let stream = app.engine.rerun(stream, which, who.name(), None)?;
+        let stream = app.engine.rerun(stream, which, &who.name(), None)?;
         Ok(stream_href(stream).unwrap_or_default())
     });
     Ok(Redirect::to(&href.await?).into_response())
@@ -351,7 +351,7 @@ pub(crate) async fn resume(
     who.may(Scope::Operate)?;
     let href = blocking(move || {
         let stream = app.stream(&run)?;
-        app.engine.resume(stream, who.name())?;
+        app.engine.resume(stream, &who.name())?;
         Ok(stream_href(stream).unwrap_or_default())
     });
     Ok(Redirect::to(&format!("{}?said=resume", href.await?)).into_response())

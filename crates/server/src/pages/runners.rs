@@ -65,7 +65,7 @@ pub(crate) async fn runners(State(app): State<Shared>, Extension(who): Extension
         let queue = who.seen(&app).queue()?;
         Ok(RunnersPage {
             frame: Frame::new(Some(&who), "runners").live("/live/runs".to_owned()),
-            may_drain: who.may(Scope::Admin).is_ok() && !who.token.is_bound(),
+            may_drain: who.may_with_server(Scope::Admin),
             runners: runners.collect(),
             more: queue.len().saturating_sub(WAITING),
             waiting: queue.into_iter().take(WAITING).filter_map(waiting).collect(),

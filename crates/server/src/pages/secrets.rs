@@ -126,7 +126,7 @@ pub(crate) async fn kept(
         kind,
         value,
         rotate_by: some(rotate_by),
-        by: who.name().to_owned(),
+        by: who.name(),
     };
     let place = blocking(move || {
         let who = who.within(&wish.repository)?;
