@@ -10,6 +10,7 @@ use mask::MaskedText;
 use protocol::Walls;
 use sandbox::Support;
 
+use crate::exit::{Exit, Failure};
 use crate::serving::backup;
 
 /// Variables that name files, or folders of files, that let somebody in: of systemd, PostgreSQL, AWS, and those
@@ -26,6 +27,26 @@ const SECRETS_VARIABLES: [&str; 10] = [
     "NETRC",
     "PGPASSFILE",
 ];
+
+/// Refuses what cannot be opened to jobs behind walls: what is not there, and what the folder `own` of this
+/// server or runner lies in or around, with its tokens, its journal and its keys. `opened` has the flags.
+pub(crate) fn check_opened(opened: &[(&str, &[PathBuf])], own: &Path) -> Result<(), Failure> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let own = real(own);
+    for (flag, path) in opened.iter().flat_map(|(flag, all)| all.iter().map(move |it| (flag, it))) {
+        let refused =
+            |why: &str| Failure::new(Exit::Usage, format!("{flag} {}: {why}", path.display()));
+        if !path.exists() {
+            return Err(refused("it is not there"));
+        }
+        let given = real(path);
+        if own.starts_with(&given) || given.starts_with(&own) {
+            let why = format!("jobs would reach {}, which is not theirs", own.display());
+            return Err(refused(&why).hint("name the folder that jobs need, and nothing around it"));
+        }
+    }
+    Ok(())
+}
 
 /// Who is kept in, besides those whose run says so.
 #[derive(Clone, Debug, Default)]

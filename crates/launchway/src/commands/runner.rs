@@ -1,7 +1,7 @@
 //! `launchway runner`: this machine takes jobs of a server.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mask::Secret;
 use runners::{ConnectError, Station, StationError, StationOptions};
@@ -24,6 +24,9 @@ pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
         Some(data) => data.clone(),
         None => StateFolder::locate(state)?.root().join("runner"),
     };
+    let opened: [(_, &[PathBuf]); 2] =
+        [("--sandbox-read", &args.sandbox_read), ("--sandbox-write", &args.sandbox_write)];
+    walls::check_opened(&opened, &data)?;
     let machine = StateFolder::locate(Some(&data))?.machine()?;
     let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
     let support = sandbox::support();

@@ -364,12 +364,7 @@ fn machines(args: &ServeArgs, data: &DataFolder) -> Result<Machines, Failure> {
 
 /// Which jobs are kept in; what this kernel cannot is said.
 fn kept_in(args: &ServeArgs, data: &DataFolder) -> Result<KeptIn, Failure> {
-    for (flag, paths) in opened(args) {
-        if let Some(path) = paths.iter().find(|path| !path.exists()) {
-            let message = format!("{flag} {}: it is not there", path.display());
-            return Err(Failure::new(Exit::Usage, message));
-        }
-    }
+    walls::check_opened(&opened(args), data.state.root())?;
     let secret = store::secret_files(data.state.root()).into_iter().chain(args.secret_files());
     let support = sandbox::support();
     for note in [walls::note(support), walls::note_of_shared(support)].into_iter().flatten() {

@@ -222,7 +222,8 @@ fn must_be_empty(folder: &Path) -> Result<(), Failure> {
 fn begin(to: &Path) -> Result<PathBuf, Failure> {
     let partial = partial_of(to);
     if partial.exists() {
-        if !partial.join(UNDER_WAY).exists() {
+        // One that is empty was made by somebody who was killed before the mark.
+        if !partial.join(UNDER_WAY).exists() && !names(&partial)?.is_empty() {
             let message = format!("{} is in the way", partial.display());
             return Err(Failure::new(Exit::Forbidden, message).hint("move it away"));
         }

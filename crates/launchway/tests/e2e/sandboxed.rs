@@ -167,14 +167,18 @@ fn on_a_laptop_whoever_runs_asks_for_walls() {
 }
 
 #[test]
-fn what_is_opened_to_jobs_must_be_there() {
+fn what_is_opened_to_jobs_is_there_and_not_the_servers_own() {
     let place = Place::with(&[]);
-    let data = place.path("data").display().to_string();
-    let said = place.run(&["serve", "--data", &data, "--sandbox-read", "/nowhere/tools"]);
-    assert_eq!(said.exit, 2);
-    assert!(
-        said.stderr.contains("--sandbox-read /nowhere/tools: it is not there"),
-        "{}",
-        said.stderr
-    );
+    let data = place.path("data");
+    std::fs::create_dir_all(data.join("tools")).expect("folders of ours");
+    let check = |flag: &str, path: &std::path::Path, expected: &str| {
+        let (data, path) = (data.display().to_string(), path.display().to_string());
+        let said = place.run(&["serve", "--data", &data, flag, &path]);
+        assert_eq!(said.exit, 2, "{}", said.stderr);
+        assert!(said.stderr.contains(&format!("{flag} {path}: {expected}")), "{}", said.stderr);
+    };
+    check("--sandbox-read", std::path::Path::new("/nowhere/tools"), "it is not there");
+    // Tokens, keys and the journal would be among what jobs read.
+    check("--sandbox-read", data.parent().expect("a folder"), "jobs would reach");
+    check("--sandbox-write", &data.join("tools"), "jobs would reach");
 }
