@@ -100,7 +100,7 @@ fn what_waits_is_shown_signed_and_handed_in_over_a_server() {
     say("a no", &with(&hubot, &[&no[..], &["--key", &key("hubot")]].concat()));
     say("it ended", &Said { exit: 0, stdout: String::new(), stderr: waiting.end() });
     expect![[r#"
-        who may only look: exit 4: error: this token may read; this needs one that may approve
+        who may only look: exit 4: error: this token may read; this needs one that may approve in production
         their own: exit 4: error: it does not count: mona may not: they requested the deployment | hint: it was written down
         an unknown key: exit 4: error: it does not count: the key FINGERPRINT is nobody's there | hint: it was written down
         hubot: exit 0: hubot agrees to deployment 1
