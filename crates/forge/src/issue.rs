@@ -66,10 +66,13 @@ impl Issue {
         // GitHub has no two labels that differ in capitals alone.
         let is_it = |it: &str| it.to_lowercase() == label.to_lowercase();
         let has = self.labels.iter().any(|it| is_it(it));
+        // Another label on an issue that has this one says nothing new: somebody may have ended it.
+        let is_about_it = self.label.as_deref().is_some_and(is_it);
         let told = match self.action.as_str() {
-            "opened" | "labeled" | "reopened" if has && self.is_open => IssueTold::Is,
+            "opened" | "reopened" if has && self.is_open => IssueTold::Is,
+            "labeled" if is_about_it && has && self.is_open => IssueTold::Is,
             "closed" | "deleted" if has => IssueTold::Closed,
-            "unlabeled" if self.label.as_deref().is_some_and(is_it) => IssueTold::Unlabeled,
+            "unlabeled" if is_about_it => IssueTold::Unlabeled,
             _ => return None,
         };
         let key = format!("github:{}#{}", repository.to_lowercase(), self.number);
@@ -207,6 +210,15 @@ mod tests {
                 "github:octo/app#12 Unlabeled major at 1767226200000, by mona, of Some(DeploymentId(41))"
             ],
         );
+    }
+
+    #[test]
+    fn another_label_says_nothing_of_an_incident() {
+        for action in ["labeled", "unlabeled"] {
+            let mut other = payload(action, &["incident", "minor"], "open");
+            other["label"] = json!({ "name": "minor" });
+            check(&other, &expect!["no incident"]);
+        }
     }
 
     #[test]
