@@ -2,9 +2,8 @@
 //!
 //! ```text
 //!   a person, here ───────┐
-//!   a deployment of ours ─┤
-//!   an issue's label ─────┼──▶ Wish ──▶ decide(what is known, wish) ──▶ events, or why not
-//!   PagerDuty ────────────┘
+//!   a deployment of ours ─┼──▶ Wish ──▶ decide(what is known, wish) ──▶ events, or why not
+//!   an issue's label ─────┘
 //! ```
 //!
 //! Whoever tells may tell twice, and late: what is known already gives no event, and what happened
