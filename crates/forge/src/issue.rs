@@ -13,6 +13,10 @@ const TITLE_CHARS_MAX: usize = 256;
 /// Bytes of a body that are looked through for the deployment that it names.
 const BODY_BYTES_MAX: usize = 64 << 10;
 
+/// What is done to an issue that may make an incident of it, or end one.
+const ACTIONS: [&str; 7] =
+    ["opened", "labeled", "unlabeled", "reopened", "closed", "deleted", "transferred"];
+
 /// What a webhook says about an issue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
@@ -32,6 +36,8 @@ pub struct Issue {
     pub is_open: bool,
     /// The deployment that its text names, in a line of its own: `Deployment: 41`.
     pub deployment: Option<DeploymentId>,
+    /// What GitHub calls here whoever wrote that text: `MEMBER`, `NONE`.
+    pub association: String,
     /// Who did it.
     pub by: String,
     /// When.
@@ -54,8 +60,10 @@ pub struct IssueIncident {
 pub enum IssueTold {
     /// It is one, from now on or still.
     Is,
-    /// It is over: somebody closed or deleted it.
+    /// It is over: somebody closed it.
     Closed,
+    /// It is not there any more: somebody deleted it, or moved it to another repository.
+    Gone,
     /// It is none any more: the label was taken away.
     Unlabeled,
 }
@@ -71,12 +79,22 @@ impl Issue {
         let told = match self.action.as_str() {
             "opened" | "reopened" if has && self.is_open => IssueTold::Is,
             "labeled" if is_about_it && has && self.is_open => IssueTold::Is,
-            "closed" | "deleted" if has => IssueTold::Closed,
+            "closed" if has => IssueTold::Closed,
+            "deleted" | "transferred" if has => IssueTold::Gone,
             "unlabeled" if is_about_it => IssueTold::Unlabeled,
             _ => return None,
         };
-        let key = format!("github:{}#{}", repository.to_lowercase(), self.number);
-        Some(IssueIncident { key, told, severity: self.severity() })
+        Some(IssueIncident { key: self.key(repository), told, severity: self.severity() })
+    }
+
+    /// What an incident that it is would be known by: `github:octo/app#12`.
+    pub fn key(&self, repository: &str) -> String {
+        format!("github:{}#{}", repository.to_lowercase(), self.number)
+    }
+
+    /// Whether whoever wrote it belongs there: strangers open issues too, and write what they like.
+    pub fn is_of_the_house(&self) -> bool {
+        matches!(&*self.association, "OWNER" | "MEMBER" | "COLLABORATOR")
     }
 
     fn severity(&self) -> Severity {
@@ -95,7 +113,7 @@ pub(crate) fn issue(payload: &Json) -> Option<Option<Issue>> {
     let action = text(payload, "/action")?;
     let issue = payload.get("issue")?;
     let number = issue.get("number")?.as_u64()?;
-    if !matches!(&*action, "opened" | "labeled" | "unlabeled" | "reopened" | "closed" | "deleted") {
+    if !ACTIONS.contains(&&*action) {
         return Some(None);
     }
     // An issue is told of when it was changed; where it was closed, that moment is its own.
@@ -117,6 +135,7 @@ pub(crate) fn issue(payload: &Json) -> Option<Option<Issue>> {
         label: text(payload, "/label/name"),
         is_open: issue.get("state").and_then(Json::as_str) == Some("open"),
         deployment: text(issue, "/body").and_then(|body| named(&body)),
+        association: text(issue, "/author_association").unwrap_or_default(),
         by: text(payload, "/sender/login").unwrap_or_else(|| "github".to_owned()),
         at,
     }))
@@ -222,6 +241,18 @@ mod tests {
     }
 
     #[test]
+    fn one_that_is_not_there_any_more_is_over() {
+        for action in ["deleted", "transferred"] {
+            check(
+                &payload(action, &["incident"], "open"),
+                &expect![
+                    "github:octo/app#12 Gone major at 1767226200000, by mona, of Some(DeploymentId(41))"
+                ],
+            );
+        }
+    }
+
+    #[test]
     fn others_are_none() {
         check(&payload("labeled", &["incident"], "closed"), &expect!["no incident"]);
         check(&payload("opened", &["bug"], "open"), &expect!["no incident"]);
@@ -232,6 +263,23 @@ mod tests {
             &json!({ "action": "opened", "issue": { "number": -1 } }),
             &expect!["nothing that GitHub says"],
         );
+    }
+
+    #[test]
+    fn only_who_belongs_there_is_of_the_house() {
+        let check = |association: Json, expected: bool| {
+            let mut payload = payload("opened", &["incident"], "open");
+            payload["issue"]["author_association"] = association;
+            let issue = issue(&payload).flatten().expect("an issue");
+            assert_eq!(issue.is_of_the_house(), expected, "{payload}");
+        };
+        for of_the_house in ["OWNER", "MEMBER", "COLLABORATOR"] {
+            check(json!(of_the_house), true);
+        }
+        for other in ["CONTRIBUTOR", "FIRST_TIMER", "MANNEQUIN", "NONE", "member", ""] {
+            check(json!(other), false);
+        }
+        check(Json::Null, false);
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod face;
 mod gates;
 pub(crate) mod github;
 pub(crate) mod hook;
-mod incidents;
+pub(crate) mod incidents;
 mod intake;
 mod keeping;
 mod places;

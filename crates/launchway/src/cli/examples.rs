@@ -88,6 +88,8 @@ Examples:
   launchway repositories add /srv/git/app.git
   launchway repositories add /srv/git/app.git --name octo/app --environment staging --data /srv/launchway
   launchway repositories add github:octo/app --forks first --data /srv/launchway
+  launchway repositories add github:octo/app --incidents incident=production --data /srv/launchway
+  launchway repositories add github:octo/app --no-incidents --data /srv/launchway
 
 It writes the hooks pre-receive (workflow files with mistakes are refused, with their places) and
 post-receive (whoever pushes is told the runs). Called again it changes what is kept.

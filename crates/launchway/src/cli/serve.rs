@@ -225,6 +225,9 @@ pub(crate) enum RepositoriesCommand {
         /// Issues with this label are incidents in this environment of the project
         #[arg(long, value_name = "LABEL=ENVIRONMENT")]
         incidents: Option<String>,
+        /// Its issues are no incidents any more; those that are open stay open
+        #[arg(long, conflicts_with = "incidents")]
+        no_incidents: bool,
         #[command(flatten)]
         data: DataArgs,
     },

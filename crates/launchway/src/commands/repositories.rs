@@ -9,13 +9,23 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::given;
 use crate::serving::data::{self, DataFolder};
 use crate::serving::github::{self, Links};
+use crate::serving::incidents::in_this_journal;
 use crate::serving::repositories::{self, Connected, Forks, IncidentLabel, OnGitHub};
 use crate::serving::usable;
 use crate::terminal::style::{out, talk};
 
 pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcome {
     match command {
-        RepositoriesCommand::Add { path, name, environments, labels, forks, incidents, data } => {
+        RepositoriesCommand::Add {
+            path,
+            name,
+            environments,
+            labels,
+            forks,
+            incidents,
+            no_incidents,
+            data,
+        } => {
             let data = DataFolder::locate(data.data.as_deref(), state)?;
             if let Some(there) = path.to_str().and_then(|it| it.strip_prefix("github:")) {
                 if name.is_some() {
@@ -23,7 +33,10 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
                     return Err(Failure::new(Exit::Usage, message).hint("leave --name out"));
                 }
                 let labels = labels_here(labels)?;
-                let incidents = incidents.as_deref().map(incident_label).transpose()?;
+                let incidents = match incidents {
+                    Some(given) => Some(Some(incident_label(given)?)),
+                    None => no_incidents.then_some(None),
+                };
                 return add_github(
                     &data,
                     there,
@@ -35,8 +48,8 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
                 let message = "--forks says something of a repository on GitHub";
                 return Err(Failure::new(Exit::Usage, message).hint("github:OWNER/NAME is one"));
             }
-            if incidents.is_some() {
-                let message = "--incidents says something of a repository on GitHub";
+            if incidents.is_some() || *no_incidents {
+                let message = "incidents are made of issues, of a repository on GitHub";
                 return Err(Failure::new(Exit::Usage, message).hint("github:OWNER/NAME is one"));
             }
             let path = usable(path)?;
@@ -94,7 +107,7 @@ fn add_github(
     data: &DataFolder,
     there: &str,
     (environments, labels): (Vec<String>, Vec<String>),
-    (forks, incidents): (Option<Forks>, Option<IncidentLabel>),
+    (forks, incidents): (Option<Forks>, Option<Option<IncidentLabel>>),
 ) -> Outcome {
     let there = repositories::checked_name(there)?;
     let Some(link) = Links::of(data.clone()).get()? else {
@@ -107,12 +120,19 @@ fn add_github(
     // Called again it changes what was given.
     let (before, on) = known.map_or((None, None), |(it, on)| (it.incidents, Some(on)));
     let forks = forks.or(on.map(|on| on.forks)).unwrap_or_default();
-    let incidents = incidents.or(before);
+    let incidents = incidents.unwrap_or(before);
     let path = data.mirrors().join(format!("{name}.git"));
     let path = std::path::absolute(&path).unwrap_or(path);
     let github = Some(OnGitHub { forks });
     let wanted = Connected { name: name.clone(), path, environments, labels, github, incidents };
     github::mirror(&link, &wanted)?;
+    // Said here, not with the first incident. That has a second look: settings change.
+    if wanted.incidents.is_some()
+        && let Ok(Some(settings)) = repositories::settings_at_tip(&wanted)
+    {
+        in_this_journal(&settings)
+            .map_err(|failure| failure.hint("or connect it with --no-incidents"))?;
+    }
     let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
     repositories::add(data, wanted, &program)?;
     talk(&format!("{name}: what happens to it at {} is run from now on", link.place.url));

@@ -11,6 +11,7 @@
 mod issues;
 pub(crate) mod taking;
 pub(crate) mod telling;
+mod turns;
 
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;

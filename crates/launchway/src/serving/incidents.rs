@@ -6,9 +6,11 @@ use event::{IncidentId, IncidentSource};
 use incident::{Opening, REASON_CHARS_MAX, TITLE_CHARS_MAX, Told, Wish, line};
 use mask::MaskedText;
 use server::{IncidentAsk, IncidentDeed, IncidentWish, Refused, Why};
+use settings::{Journal, Settings};
 
 use super::face::refused;
 use super::intake::Intake;
+use super::repositories;
 use crate::exit::{Exit, Failure};
 use crate::incidents::Incidents;
 use crate::terminal::time::now;
@@ -31,6 +33,7 @@ pub(super) fn done(intake: &Arc<Intake>, ask: &IncidentAsk) -> Result<IncidentId
     let (id, wish) = match &ask.deed {
         IncidentDeed::Open(wanted) => {
             let opening = opening(&incidents, wanted).map_err(not_so)?;
+            known_here(intake, &opening.project).map_err(not_so)?;
             return incidents.open(opening, &told).map(|(id, _)| id).map_err(not_so);
         }
         IncidentDeed::Resolve(id) => (*id, Wish::Resolve { reason }),
@@ -46,6 +49,31 @@ pub(super) fn done(intake: &Arc<Intake>, ask: &IncidentAsk) -> Result<IncidentId
     }
     incidents.tell(id, &wish, &told).map_err(not_so)?;
     Ok(id)
+}
+
+/// Refuses a project whose incidents belong elsewhere: what stands in a bucket with its deployments is
+/// in its figures, what stood here would be in none.
+///
+/// # Errors
+/// When its journal is a bucket.
+pub(crate) fn in_this_journal(settings: &Settings) -> Result<(), Failure> {
+    let Journal::Bucket(bucket) = &settings.journal.value else { return Ok(()) };
+    let project = &settings.project.value;
+    let message = format!("the incidents of {project} stand with its deployments, in {bucket}");
+    Err(Failure::new(Exit::Refused, message)
+        .hint("open them in a clone of it: launchway incidents open"))
+}
+
+/// The same of a project by its name, as far as a repository here has its settings.
+fn known_here(intake: &Intake, project: &str) -> Result<(), Failure> {
+    for connected in repositories::all(&intake.data)? {
+        // Settings that cannot be read say nothing, and are told of where they are needed.
+        let Ok(Some(settings)) = repositories::settings_at_tip(&connected) else { continue };
+        if &*settings.project.value == project {
+            in_this_journal(&settings)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whoever asks over HTTP used no wrong flag: what they named is not what there is.

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use repository::Repository;
 use serde::{Deserialize, Serialize};
+use settings::Settings;
+use syntax::Source;
 
 use super::data::{self, DataFolder, cannot};
 use crate::exit::{Exit, Failure};
@@ -80,6 +82,19 @@ const MARK: &str =
 
 pub(crate) fn all(data: &DataFolder) -> Result<Vec<Connected>, Failure> {
     Ok(data::read(&data.path("repositories.json"))?.unwrap_or_default())
+}
+
+/// The settings at the tip of its default branch; none where there is no such file.
+pub(crate) fn settings_at_tip(connected: &Connected) -> Result<Option<Settings>, Failure> {
+    let Some(tip) = Repository::default_commit(&connected.path)? else { return Ok(None) };
+    let repository = Repository::bare(&connected.path, &tip, Default::default())?;
+    let Some(text) = repository.committed_file(settings::FILE)? else { return Ok(None) };
+    let read = settings::read(&Source::new(settings::FILE, text)).0;
+    let mistaken = || {
+        let message = format!("{} of {} has mistakes", settings::FILE, connected.name);
+        Failure::new(Exit::Missing, message).hint("launchway check shows them")
+    };
+    read.ok_or_else(mistaken).map(Some)
 }
 
 /// The one that is called so, or lies there.

@@ -125,6 +125,17 @@ impl Connected {
         serde_json::from_str(&text.expect("its body")).expect("JSON")
     }
 
+    /// Asks for something with a body; the status and what is answered.
+    pub(crate) fn ask(&self, path: &str, body: &Json) -> (u16, Json) {
+        let request = ureq::http::Request::post(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", "application/json");
+        let request = request.body(body.to_string()).expect("a request");
+        let mut answer = crate::serving::Serving::agent().run(request).expect("an answer");
+        let text = answer.body_mut().read_to_string().expect("its body");
+        (answer.status().as_u16(), serde_json::from_str(&text).expect("JSON"))
+    }
+
     /// What the server says of its runs, oldest first, once there are so many and all are over.
     /// Asks for something to be done; how that ends.
     fn post(&self, path: &str, token: &str) -> u16 {

@@ -148,15 +148,82 @@ fn a_server_opens_one_once_and_its_pages_show_it() {
     serving.end();
 }
 
-#[test]
-fn an_issue_with_the_label_is_one_however_often_github_says_so() {
-    const WORKFLOW: &str = "on: workflow_dispatch\njobs: { a: { runs-on: ubuntu-latest, steps: [{ run: 'true' }] } }\n";
+const WORKFLOW: &str =
+    "on: workflow_dispatch\njobs: { a: { runs-on: ubuntu-latest, steps: [{ run: 'true' }] } }\n";
+const SETTINGS: &str = "version: 1\nproject: planner\nservices: { web: {} }\nenvironments: { production: { targets: { ecs: { region: eu-central-1, cluster: c, service: s } } } }\n";
+
+/// A server for whom issues of `octo/app` with a label are incidents of production.
+fn with_issues(settings: &str) -> Connected {
     let add = ["--incidents", "Incident=production"];
-    let mut it = Connected::of(&[("ci.yml", WORKFLOW)], false, &add);
-    const SETTINGS: &str = "version: 1\nproject: planner\nservices: { web: {} }\nenvironments: { production: { targets: { ecs: { region: eu-central-1, cluster: c, service: s } } } }\n";
-    it.place.write("launchway.yml", SETTINGS);
+    let it = Connected::of(&[("ci.yml", WORKFLOW)], false, &add);
+    settle(&it, settings);
+    it
+}
+
+/// What the server says to whoever started it.
+fn said(it: &Connected) -> String {
+    std::fs::read_to_string(it.place.path("said")).expect("a file of ours")
+}
+
+/// Pushes settings, and waits until the server has them.
+fn settle(it: &Connected, settings: &str) {
+    it.place.write("launchway.yml", settings);
     it.place.commit();
     it.push("main");
+}
+
+/// What GitHub says of an issue, in a minute of an hour before.
+fn issue(it: &Connected, number: u32, (action, state): (&str, &str), minute: i64) -> Json {
+    let hour = jiff::Timestamp::now().as_second() / 3600 - 2;
+    let at = jiff::Timestamp::from_second(hour * 3600 + minute * 60).expect("a moment").to_string();
+    let labels = if action == "unlabeled" { json!([]) } else { json!([{ "name": "incident" }]) };
+    it.github.payload(
+        "octo/app",
+        json!({
+            "action": action, "label": { "name": "incident" },
+            "issue": { "number": number, "title": format!("issue {number}"), "state": state,
+                "labels": labels, "author_association": "MEMBER", "body": null,
+                "html_url": format!("https://github.com/octo/app/issues/{number}"),
+                "created_at": at, "updated_at": at, "closed_at": at },
+        }),
+    )
+}
+
+#[test]
+fn an_end_that_comes_before_its_beginning_ends_it_all_the_same() {
+    let mut it = with_issues("version: 1\nproject: [\n");
+    let tell = |payload: &Json| it.github.tell("issues", payload);
+    // What makes an incident of the first cannot be done yet; of the second, comes behind its end.
+    assert_eq!(tell(&issue(&it, 12, ("labeled", "open"), 1)), Some(202));
+    assert_eq!(tell(&issue(&it, 12, ("closed", "closed"), 2)), Some(202));
+    assert_eq!(tell(&issue(&it, 13, ("transferred", "open"), 2)), Some(202));
+    wait_until("the mistakes of its settings", || said(&it).contains("launchway.yml"));
+    assert_eq!(it.get("/api/v1/incidents")["incidents"], json!([]));
+    it.kill();
+    it.restart();
+    settle(&it, SETTINGS);
+    let tell = |payload: &Json| it.github.tell("issues", payload);
+    assert_eq!(tell(&issue(&it, 13, ("labeled", "open"), 1)), Some(202));
+    let mut all = Vec::new();
+    wait_until("both ends", || {
+        all = it.get("/api/v1/incidents")["incidents"].as_array().expect("a list").clone();
+        all.len() == 2 && all.iter().all(|it| it["state"] == "resolved")
+    });
+    all.sort_by_key(|it| it["title"].to_string());
+    for it in &mut all {
+        it["incident"] = Json::Null;
+    }
+    expect![[r#"
+        null github resolved by null, fixed by [], 1 times: issue 12
+        null github resolved by null, fixed by [], 1 times: issue 13
+    "#]]
+    .assert_eq(&told(&all));
+    it.end();
+}
+
+#[test]
+fn an_issue_with_the_label_is_one_however_often_github_says_so() {
+    let mut it = with_issues(SETTINGS);
     let issue = |action: &str, labels: Json, state: &str, minute: u32| {
         let now = jiff::Timestamp::now().to_string();
         // Minutes of the hour before: GitHub's own times, in order.
@@ -205,5 +272,40 @@ fn an_issue_with_the_label_is_one_however_often_github_says_so() {
     it.kill();
     it.restart();
     assert_eq!(it.get("/api/v1/incidents/1")["last_seq"], 4);
+    it.end();
+}
+
+#[test]
+fn issues_are_incidents_here_where_they_are_counted_here_and_as_long_as_somebody_says_so() {
+    let it = with_issues(&format!("{SETTINGS}journal: s3://acme/journal\n"));
+    // It has them now; it and the command do not fetch at once.
+    let mirror = it.place.path("data/mirrors/octo/app.git");
+    wait_until("its mirror", || {
+        let mut git = std::process::Command::new("git");
+        let shown = git.arg("-C").arg(&mirror).args(["show", "main:launchway.yml"]).output();
+        shown.is_ok_and(|it| String::from_utf8_lossy(&it.stdout).contains("s3://acme"))
+    });
+    let add =
+        |more: &[&str]| it.command(&[&["repositories", "add", "github:octo/app"], more].concat());
+    let again = add(&["--incidents", "incident=production"]);
+    expect![[r#"
+        3: error: the incidents of planner stand with its deployments, in s3://acme/journal
+        hint: open them in a clone of it: launchway incidents open
+        hint: or connect it with --no-incidents
+    "#]]
+    .assert_eq(&format!("{}: {}", again.exit, again.stderr));
+    let wanted =
+        json!({ "title": "it is slow", "project": "planner", "environment": "production" });
+    let (status, problem) = it.ask("/api/v1/incidents", &wanted);
+    let why = "the incidents of planner stand with its deployments, in s3://acme/journal";
+    assert_eq!((status, &problem["detail"]), (422, &json!(why)));
+    let labeled = |number| it.github.tell("issues", &issue(&it, number, ("labeled", "open"), 1));
+    assert_eq!(labeled(12), Some(202));
+    wait_until("why that is none here", || said(&it).contains(why));
+    assert_eq!(add(&["--no-incidents"]).exit, 0);
+    assert_eq!(labeled(13), Some(200));
+    assert_eq!(it.get("/api/v1/incidents")["incidents"], json!([]));
+    let listed = it.command(&["repositories", "list", "--format", "json"]);
+    assert_eq!(listed.lines()[0]["incidents"], Json::Null);
     it.end();
 }

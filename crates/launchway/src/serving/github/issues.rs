@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use event::{Actor, IncidentSource};
 use forge::{Issue, IssueIncident, IssueTold};
-use incident::{Opening, TITLE_CHARS_MAX, Told, Wish, line};
+use incident::{Deployed, Opening, TITLE_CHARS_MAX, Told, Wish, decide, line};
 use mask::MaskedText;
-use repository::Repository;
 use store::Store;
-use syntax::Source;
 
 use crate::exit::{Exit, Failure};
 use crate::incidents::Incidents;
-use crate::serving::repositories::{Connected, IncidentLabel};
+use crate::serving::repositories::{self, Connected, IncidentLabel};
 use crate::terminal::style::talk;
 use crate::terminal::time::now;
 
@@ -26,34 +24,49 @@ pub(super) fn incident<'c>(
     Some((label, issue.incident(&connected.name, &label.label)?))
 }
 
+/// What became of what an issue says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Took {
+    /// It is written down, or says nothing new.
+    Whole,
+    /// It is over, and nobody said yet that it is one: that may come later.
+    Early,
+}
+
 /// Writes down what an issue says. The same words change nothing the second time.
 pub(super) fn take(
     store: &Arc<Store>,
     connected: &Connected,
     issue: &Issue,
-) -> Result<(), Failure> {
-    let Some((label, found)) = incident(connected, issue) else { return Ok(()) };
+) -> Result<Took, Failure> {
+    let Some((label, found)) = incident(connected, issue) else { return Ok(Took::Whole) };
     let incidents = Incidents::of_store(store);
     let by = Actor { name: MaskedText::without_secrets(&*issue.by), proof: "github".into() };
     let told = Told { by, source: IncidentSource::Github, at: issue.at, now: now() };
-    let known = incidents.with_key(&found.key)?;
-    let over = |reason: &str| Wish::Resolve { reason: Some(MaskedText::without_secrets(reason)) };
-    let (id, wish) = match (known, found.told) {
-        (None, IssueTold::Is) => return open(&incidents, connected, issue, (label, found), &told),
-        // It was closed before it was one.
-        (None, _) => return Ok(()),
-        (Some(id), IssueTold::Is) => (id, Wish::Reopen { reason: None }),
-        (Some(id), IssueTold::Closed) => (id, over("the issue was closed")),
-        (Some(id), IssueTold::Unlabeled) => (id, over("the label was taken away")),
+    // Behind a number that was taken nothing may be written.
+    let known = match incidents.with_key(&found.key)? {
+        Some(id) => incidents.view(id)?.map(|_| id),
+        None => None,
     };
-    // A number that was taken, and behind which nothing was written.
-    if incidents.view(id)?.is_none() {
-        return match found.told {
-            IssueTold::Is => open(&incidents, connected, issue, (label, found), &told),
-            IssueTold::Closed | IssueTold::Unlabeled => Ok(()),
-        };
-    }
-    incidents.tell(id, &wish, &told).map(drop)
+    let over = match found.told {
+        IssueTold::Is => None,
+        IssueTold::Closed => Some("the issue was closed"),
+        IssueTold::Gone => Some("the issue was deleted, or moved elsewhere"),
+        IssueTold::Unlabeled => Some("the label was taken away"),
+    };
+    let (id, wish) = match (known, over) {
+        (None, None) => {
+            open(&incidents, connected, issue, (label, found), &told)?;
+            return Ok(Took::Whole);
+        }
+        (None, Some(_)) => return Ok(Took::Early),
+        (Some(id), None) => (id, Wish::Reopen { reason: None }),
+        (Some(id), Some(reason)) => {
+            (id, Wish::Resolve { reason: Some(MaskedText::without_secrets(reason)) })
+        }
+    };
+    incidents.tell(id, &wish, &told)?;
+    Ok(Took::Whole)
 }
 
 fn open(
@@ -65,7 +78,7 @@ fn open(
 ) -> Result<(), Failure> {
     let title = line(&issue.title, TITLE_CHARS_MAX);
     let title = if title.is_empty() { format!("issue {}", issue.number) } else { title };
-    let opening = Opening {
+    let mut opening = Opening {
         project: project(connected)?,
         environment: label.environment.as_str().into(),
         service: None,
@@ -75,37 +88,50 @@ fn open(
         link: issue.url.as_deref().map(Into::into),
         caused_by: None,
     };
-    let (id, _) = incidents.open(opening, told)?;
-    // What the issue's text names may be of elsewhere, or none: then a person links it.
-    if let Some(deployment) = issue.deployment {
-        let linked = incidents.deployed(deployment).and_then(|deployed| {
-            let wish = Wish::Link(deployed, event::IncidentRole::Cause);
-            incidents.tell(id, &wish, told)
-        });
-        if let Err(failure) = linked {
-            let name = &connected.name;
-            let number = issue.number;
-            talk(&format!("note: issue {number} of {name}: not linked: {:#}", failure.error));
-        }
+    // With the opening, in one: behind it a death in between would lose the deployment.
+    opening.caused_by = cause(incidents, issue, &opening, told)?.unwrap_or_else(|why| {
+        let (name, number) = (&connected.name, issue.number);
+        talk(&format!("note: issue {number} of {name}: no deployment is linked: {why}"));
+        None
+    });
+    incidents.open(opening, told).map(drop)
+}
+
+/// The deployment that an issue's text names, or why that is not heeded: it may be a stranger's, or of
+/// elsewhere, or none; then a person links it.
+fn cause(
+    incidents: &Incidents,
+    issue: &Issue,
+    opening: &Opening,
+    told: &Told,
+) -> Result<Result<Option<Deployed>, String>, Failure> {
+    let Some(deployment) = issue.deployment else { return Ok(Ok(None)) };
+    if !issue.is_of_the_house() {
+        let why = format!("whoever named {deployment} is no owner, member or collaborator there");
+        return Ok(Err(why));
     }
-    Ok(())
+    let deployed = match incidents.deployed(deployment) {
+        Ok(deployed) => deployed,
+        Err(failure) if failure.exit == Exit::Usage => return Ok(Err(failure.error.to_string())),
+        Err(failure) => return Err(failure),
+    };
+    let with = Opening { caused_by: Some(deployed.clone()), ..opening.clone() };
+    Ok(match decide(None, &Wish::Open(with), told) {
+        Ok(_) => Ok(Some(deployed)),
+        Err(refusal) => Err(refusal.to_string()),
+    })
 }
 
 /// The project of the settings at the tip of the default branch.
 fn project(connected: &Connected) -> Result<Arc<str>, Failure> {
-    let none = || {
+    let settings = repositories::settings_at_tip(connected)?.ok_or_else(|| {
         let message = format!("{} has no {} on its default branch", connected.name, settings::FILE);
-        Failure::new(Exit::Missing, message)
-            .hint("its project says whose incidents they are: push one, or take --incidents away")
-    };
-    let tip = Repository::default_commit(&connected.path)?.ok_or_else(none)?;
-    let nobody = (String::new(), String::new());
-    let repository = Repository::bare(&connected.path, &tip, nobody)?;
-    let text = repository.committed_file(settings::FILE)?.ok_or_else(none)?;
-    let read = settings::read(&Source::new(settings::FILE, text)).0;
-    let mistaken = || {
-        let message = format!("{} of {} has mistakes", settings::FILE, connected.name);
-        Failure::new(Exit::Missing, message).hint("launchway check shows them")
-    };
-    Ok(Arc::clone(&read.ok_or_else(mistaken)?.project.value))
+        let hint = "its project says whose incidents they are: push one, or launchway repositories add --no-incidents";
+        Failure::new(Exit::Missing, message).hint(hint)
+    })?;
+    crate::serving::incidents::in_this_journal(&settings)?;
+    Ok(settings.project.value)
 }
+
+#[cfg(test)]
+mod tests;

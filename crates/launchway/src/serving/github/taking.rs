@@ -4,7 +4,6 @@
 //! commits and hands the event to the intake. What cannot be had now is tried again; the others do
 //! not wait for it.
 
-use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use repository::{About, Access, Mirror, RefUpdate, Repository};
 use server::{Received, Refused, Webhook, Why};
 use store::{Taken, TakenWebhook, Webhooks};
 
+use super::turns::{Turn, Turns};
 use super::{Link, Links, failed, issues};
 use crate::exit::{Exit, Failure};
 use crate::serving::hook::{Answer, Pushed};
@@ -25,11 +25,7 @@ use crate::terminal::time::now;
 
 /// What waits is looked at so often where nothing new comes.
 const LOOK: Duration = Duration::from_secs(1);
-/// What failed is tried again after so long, and twice as long each time,
-const AGAIN: Duration = Duration::from_secs(2);
-/// at most;
-const AGAIN_MAX: Duration = Duration::from_secs(120);
-/// and given up when it came so long ago: GitHub delivers it again for three days.
+/// What failed is given up when it came so long ago: GitHub delivers it again for three days.
 const PATIENCE_MS: u64 = 3 * 24 * 60 * 60 * 1000;
 /// GitHub merges a pull request in passing, moments after it tells of it. What is not merged by then
 /// conflicts.
@@ -48,12 +44,8 @@ enum Acted {
     Done,
     /// Once more, later.
     Later,
-}
-
-/// How often one was tried, and when it is its turn again.
-struct Tried {
-    times: u32,
-    next: Instant,
+    /// It is the end of what is not known here: once more where that comes behind it.
+    Early,
 }
 
 impl Taking {
@@ -120,10 +112,10 @@ impl Taking {
 
     /// Acts until the other end of `stop` is dropped.
     pub(crate) fn run(&self, stop: &Receiver<()>) {
-        let mut tried = BTreeMap::new();
+        let mut turns = Turns::default();
         let mut forgotten = None;
         while let Err(std::sync::mpsc::TryRecvError::Empty) = stop.try_recv() {
-            if let Err(failure) = self.act_on_all(&mut tried, stop) {
+            if let Err(failure) = self.act_on_all(&mut turns, stop) {
                 talk(&format!("warning: {:#}", failure.error));
             }
             let day = now().0 / (24 * 60 * 60 * 1000);
@@ -144,42 +136,39 @@ impl Taking {
         }
     }
 
-    fn act_on_all(
-        &self,
-        tried: &mut BTreeMap<String, Tried>,
-        stop: &Receiver<()>,
-    ) -> Result<(), Failure> {
+    fn act_on_all(&self, turns: &mut Turns, stop: &Receiver<()>) -> Result<(), Failure> {
         let mut place = 0;
+        turns.begin();
         let missing = |error| Failure::caused(Exit::Missing, error);
         while let Some((at, webhook)) = self.webhooks.next(place).map_err(missing)? {
             place = at;
             if !matches!(stop.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)) {
                 return Ok(());
             }
-            let times = match tried.get(&webhook.id) {
-                Some(it) if it.next > Instant::now() => continue,
-                Some(it) => it.times,
-                None => 0,
-            };
-            match self.act(&webhook, times) {
-                Acted::Done => {
-                    self.webhooks.done(&webhook.id).map_err(missing)?;
-                    tried.remove(&webhook.id);
-                }
+            let about = turns.known(&webhook.id).unwrap_or_else(|| about(&webhook));
+            let turn = |now| Turn { id: &webhook.id, about: about.as_deref(), now };
+            let Some(times) = turns.times(turn(Instant::now())) else { continue };
+            let acted = self.act(&webhook, times);
+            let turn = turn(Instant::now());
+            let is_over = match acted {
+                Acted::Done => true,
+                Acted::Early => !turns.early(turn),
                 Acted::Later => {
-                    let wait = AGAIN.saturating_mul(1 << times.min(8)).min(AGAIN_MAX);
-                    let next = Instant::now() + wait;
-                    tried.insert(webhook.id, Tried { times: times + 1, next });
+                    turns.later(turn);
+                    false
                 }
+            };
+            if is_over {
+                self.webhooks.done(&webhook.id).map_err(missing)?;
+                turns.done(turn);
             }
         }
         Ok(())
     }
 
     fn act(&self, webhook: &TakenWebhook, times: u32) -> Acted {
-        let TakenWebhook { id, event, at, body, .. } = webhook;
-        let payload = serde_json::from_slice(body).unwrap_or_default();
-        let proven = Proven { id: id.clone(), event: event.clone(), digest: None, payload };
+        let TakenWebhook { id, event, at, .. } = webhook;
+        let proven = proven(webhook);
         let id = format!("{:015}-{id}", at.0);
         let Some((name, said)) = forge::read(&proven) else { return Acted::Done };
         let told = Told { taking: self, proven: &proven, at: *at, id: &id, times };
@@ -189,10 +178,12 @@ impl Taking {
             Ok(None) => Ok(Acted::Done),
             Err(failure) => Err(failure),
         };
+        let is_old = at.0 + PATIENCE_MS < now().0;
         match acted {
+            // It is the end of none of ours.
+            Ok(Acted::Early) if is_old => Acted::Done,
             Ok(acted) => acted,
             Err(failure) => {
-                let is_old = at.0 + PATIENCE_MS < now().0;
                 let ends = if is_old { "; it is given up" } else { "; it is tried again" };
                 if times == 0 || is_old {
                     talk(&format!("warning: {event} of {name}: {:#}{ends}", failure.error));
@@ -224,8 +215,8 @@ struct Standing {
 impl Told<'_> {
     fn act(&self, (connected, on): &(Connected, OnGitHub), said: Said) -> Result<Acted, Failure> {
         if let Said::Issue(issue) = &said {
-            issues::take(&self.taking.intake.store, connected, issue)?;
-            return Ok(Acted::Done);
+            let taken = issues::take(&self.taking.intake.store, connected, issue)?;
+            return Ok(if taken == issues::Took::Early { Acted::Early } else { Acted::Done });
         }
         let link = self.taking.links.get()?;
         let link = link.ok_or_else(|| Failure::new(Exit::Missing, "no GitHub is connected"))?;
@@ -344,6 +335,23 @@ impl Told<'_> {
             at: self.at,
             event: (event != "push").then(|| event.to_owned()),
         }
+    }
+}
+
+fn proven(webhook: &TakenWebhook) -> Proven {
+    let TakenWebhook { id, event, body, .. } = webhook;
+    let payload = serde_json::from_slice(body).unwrap_or_default();
+    Proven { id: id.clone(), event: event.clone(), digest: None, payload }
+}
+
+/// What a webhook is about, where those of one thing keep their order: an issue.
+fn about(webhook: &TakenWebhook) -> Option<String> {
+    if webhook.event != "issues" {
+        return None;
+    }
+    match forge::read(&proven(webhook))? {
+        (name, Said::Issue(issue)) => Some(issue.key(&name)),
+        _ => None,
     }
 }
 
