@@ -15,4 +15,4 @@ mod own;
 
 pub use decide::{Deployed, Opening, Refusal, Told, Wish, decide};
 pub use limits::{REASON_CHARS_MAX, TITLE_CHARS_MAX, line};
-pub use own::{Own, own};
+pub use own::{Broken, Own, own};

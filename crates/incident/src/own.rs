@@ -1,9 +1,10 @@
 //! Incidents of our own: a deployment that went wrong after users could meet it.
 //!
 //! They are computed from the deployment's own end, and known by its number: however often that is
-//! done, each is opened once. It is over when the deployment went back, or when another one brought
-//! what it should have brought to a good end.
+//! done, each is opened once. It is over when the deployment went back, or when later ones brought
+//! every service that it had changed to a good end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use event::{
@@ -25,6 +26,29 @@ pub struct Own {
     pub told: Vec<(Wish, Told)>,
 }
 
+/// An incident of a deployment that is open, and what of it is still to be mended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Broken {
+    /// The incident.
+    pub incident: IncidentView,
+    /// Services that the deployment had changed, and that no later one brought to a good end.
+    left: BTreeSet<Arc<str>>,
+    /// Hotfixes and rollbacks that had a part in it.
+    fixes: Vec<Deployed>,
+}
+
+impl Broken {
+    /// Nothing of it is mended. `cause` is the deployment that brought it.
+    pub fn of(incident: IncidentView, cause: &DeploymentView) -> Broken {
+        let changed = cause.steps.iter().filter(|it| changes(it.kind) && it.forward.is_some());
+        let mut left: BTreeSet<_> = changed.map(|it| Arc::clone(&it.service)).collect();
+        if left.is_empty() {
+            left = cause.request.services.iter().map(|it| Arc::clone(&it.service)).collect();
+        }
+        Broken { incident, left, fixes: Vec::new() }
+    }
+}
+
 impl From<&DeploymentView> for Deployed {
     fn from(view: &DeploymentView) -> Deployed {
         let request = &view.request;
@@ -43,13 +67,16 @@ pub(crate) fn key(deployment: DeploymentId) -> Arc<str> {
     format!("deployment:{deployment}").into()
 }
 
-/// What is to be told of a deployment: that it broke something, or that it mended what an earlier one
-/// broke. `open` are the incidents of deployments that are open, of the same project.
-pub fn own(view: &DeploymentView, open: &[IncidentView], now: Timestamp) -> Vec<Own> {
+/// What is to be told of a deployment: that it broke something, or that it mended the last of what an
+/// earlier one broke. `open` are the incidents of deployments that are open, of the same project; what
+/// this one mends of them is taken off. Deployments come in their order.
+pub fn own(view: &DeploymentView, open: &mut [Broken], now: Timestamp) -> Vec<Own> {
     let Some(end) = &view.ended else { return Vec::new() };
     match end.verdict {
+        // What runs already is no news: it was there when users met the fault.
+        Verdict::Succeeded if end.unchanged => Vec::new(),
         Verdict::Succeeded => {
-            let mended = open.iter().filter(|it| mends(view, end.at, it));
+            let mended = open.iter_mut().filter(|it| mends(view, end.at, it));
             mended.filter_map(|it| over(view, it, end.at, now)).collect()
         }
         Verdict::RolledBack | Verdict::RollbackStuck | Verdict::Failed => {
@@ -105,36 +132,50 @@ fn broke(
 
 /// When the first of its services was about to change.
 fn reached_at(view: &DeploymentView) -> Option<Timestamp> {
-    let changes = |kind| matches!(kind, DeployStepKind::Apply | DeployStepKind::Switch);
     let steps = view.steps.iter().filter(|step| changes(step.kind));
     steps.filter_map(|step| step.forward.as_ref()).map(|deed| deed.since).min()
 }
 
-/// Whether a deployment that succeeded ends the incident of one that did not: it went to the same place
-/// later.
-fn mends(view: &DeploymentView, finished_at: Timestamp, incident: &IncidentView) -> bool {
-    let (request, record) = (&view.request, &incident.record);
+fn changes(kind: DeployStepKind) -> bool {
+    matches!(kind, DeployStepKind::Apply | DeployStepKind::Switch)
+}
+
+/// Whether a deployment that succeeded has a part in the end of an incident: it went to the same place
+/// later, with some of the services that are still to be mended.
+fn mends(view: &DeploymentView, finished_at: Timestamp, broken: &Broken) -> bool {
+    let (request, incident) = (&view.request, &broken.incident);
+    let record = &incident.record;
     incident.is_open()
         && record.source == IncidentSource::Deployment
         && request.kind != DeploymentKind::Task
         && (&request.project, &request.environment) == (&record.project, &record.environment)
         && incident.caused_by.is_some_and(|it| it < view.id)
         && incident.changed_at() <= finished_at
+        && request.services.iter().any(|it| broken.left.contains(&it.service))
 }
 
+/// Takes off what this one mends; the incident is over with the last of it.
 fn over(
     view: &DeploymentView,
-    incident: &IncidentView,
+    broken: &mut Broken,
     finished_at: Timestamp,
     now: Timestamp,
 ) -> Option<Own> {
-    let key = incident.record.key.clone()?;
-    let told = || told(finished_at, now);
-    let mut all = Vec::new();
+    broken.left.retain(|left| view.request.services.iter().all(|it| it.service != *left));
     if matches!(view.request.kind, DeploymentKind::Hotfix | DeploymentKind::Rollback) {
-        all.push((Wish::Link(view.into(), IncidentRole::Fix), told()));
+        broken.fixes.push(view.into());
     }
+    if !broken.left.is_empty() {
+        return None;
+    }
+    let key = broken.incident.record.key.clone()?;
+    let told = || told(finished_at, now);
+    let link = |fix| (Wish::Link(fix, IncidentRole::Fix), told());
+    let mut all: Vec<_> = broken.fixes.drain(..).map(link).collect();
     let reason = MaskedText::without_secrets(format!("deployment {} succeeded", view.id));
     all.push((Wish::Resolve { reason: Some(reason) }, told()));
     Some(Own { key, told: all })
 }
+
+#[cfg(test)]
+mod tests;

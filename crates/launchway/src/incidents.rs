@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bucket::Shared;
 use event::{DeploymentId, IncidentEvent, IncidentId, IncidentSource, Seq, StreamId};
-use incident::{Deployed, Opening, Refusal, Told, Wish, decide, own};
+use incident::{Broken, Deployed, Opening, Refusal, Told, Wish, decide, own};
 use ports::{Journal, JournalError};
 use store::Store;
 use views::{DeploymentView, IncidentView};
@@ -136,35 +136,57 @@ impl Incidents {
     }
 
     /// What the newest deployments of a project broke, or mended, is told of, each once however often
-    /// this is done.
+    /// this is done. The incidents are read once, and one of them again where it was written to.
     pub(crate) fn look_at_ends(&self, project: &str) -> Result<(), Failure> {
         let ids = self.store.deployments(project, None, ENDS_LOOKED_AT).map_err(missing)?;
-        for id in ids.into_iter().rev() {
-            let Some(view) = self.deployment(id)? else { continue };
-            if view.ended.is_none() {
-                continue;
-            }
-            let mut open = self.newest(Some(project), SEARCHED_MAX)?;
-            open.retain(|it| it.is_open() && it.record.source == IncidentSource::Deployment);
-            for own in own(&view, &open, now()) {
-                self.tell_own(&own)?;
+        let views = ids.into_iter().rev().map(|id| self.deployment(id));
+        let views: Vec<_> = views.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let known = self.newest(Some(project), SEARCHED_MAX)?.into_iter();
+        let open = known.map(|it| self.broken(it, &views));
+        let mut open: Vec<_> = open.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        for view in &views {
+            for own in own(view, &mut open, now()) {
+                if let Some(id) = self.tell_own(&own)? {
+                    open.retain(|it| it.incident.id != id);
+                    let told = self.view(id)?;
+                    open.extend(told.map(|it| self.broken(it, &views)).transpose()?.flatten());
+                }
             }
         }
         Ok(())
     }
 
-    fn tell_own(&self, own: &incident::Own) -> Result<(), Failure> {
-        for (wish, told) in &own.told {
-            match wish {
-                Wish::Open(opening) => drop(self.open(opening.clone(), told)?),
-                wish => {
-                    if let Some(id) = self.with_key(&own.key)? {
-                        self.tell(id, wish, told)?;
-                    }
-                }
-            }
+    /// An incident of a deployment, where it is open and the deployment is known: among these, else in
+    /// the journal.
+    fn broken(
+        &self,
+        incident: IncidentView,
+        views: &[DeploymentView],
+    ) -> Result<Option<Broken>, Failure> {
+        if !incident.is_open() || incident.record.source != IncidentSource::Deployment {
+            return Ok(None);
         }
-        Ok(())
+        let Some(cause) = incident.caused_by else { return Ok(None) };
+        if let Some(cause) = views.iter().find(|it| it.id == cause) {
+            return Ok(Some(Broken::of(incident, cause)));
+        }
+        Ok(self.deployment(cause)?.map(|cause| Broken::of(incident, &cause)))
+    }
+
+    /// Gives which incident was written to, if one was.
+    fn tell_own(&self, own: &incident::Own) -> Result<Option<IncidentId>, Failure> {
+        let mut changed = None;
+        for (wish, told) in &own.told {
+            let (id, is_news) = match wish {
+                Wish::Open(opening) => self.open(opening.clone(), told)?,
+                wish => match self.with_key(&own.key)? {
+                    Some(id) => (id, self.tell(id, wish, told)?),
+                    None => continue,
+                },
+            };
+            changed = changed.or(is_news.then_some(id));
+        }
+        Ok(changed)
     }
 
     /// The same, where it is nobody's errand: what goes wrong is said.
