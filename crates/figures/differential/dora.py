@@ -8,7 +8,7 @@ the definitions of docs/metrics.md. Where the two differ, the seed is printed, w
 
 The traps: two incidents of one deployment, an incident without a deployment, one that was over before
 the way back was, one that began again, one that was linked to another deployment first, one of a service
-that the deployment did not ship, links to what never reached anybody; deployments that fail before and after users met them, ways
+that the deployment did not ship, links to what never reached anybody, a hotfix that is linked to what another deployment brought; deployments that fail before and after users met them, ways
 back that go by themselves and by hand, one that sticks, the same release again, a planned rollback,
 commits that revert, squash merges, a hotfix picked from elsewhere, commits that come twice, clocks that
 are wrong, first deployments, tasks, settings, what changes nothing, services of one deployment of which
@@ -268,12 +268,20 @@ def figures(made, service, ids, numbers):
     brought = lambda it: [t for t in about if t["cause"] is not None and made["deployments"][t["cause"]] is it]
     ended_by = lambda trouble, it: any(made["deployments"][place] is it for place in trouble["fixes"])
 
+    def aimed_at(later, it):
+        """A hotfix or rollback that ended incidents is for what brought those; any other one for anything."""
+        if later["kind"] not in ("hotfix", "rollback"):
+            return False
+        origins = [made["deployments"][t["cause"]] for t in about if t["cause"] is not None and ended_by(t, later)]
+        origins = [origin for origin in origins if origin is not later]
+        return not origins or any(origin is it for origin in origins)
+
     bad, recovered, open_ = [], [], []
     for position, it in enumerate(met):
         if it not in inside:
             continue
         after = met[position + 1:]
-        mended = after and after[0]["kind"] in ("hotfix", "rollback")
+        mended = after and aimed_at(after[0], it)
         broke = it["verdict"] in ("failed", "rolled_back", "rollback_stuck") or mended
         troubles = brought(it)
         if not broke and not troubles:
@@ -289,7 +297,7 @@ def figures(made, service, ids, numbers):
         else:
             good = [later for later in after if later["verdict"] == "succeeded"]
             if not broke:
-                good = [later for later in good if later["kind"] in ("hotfix", "rollback")
+                good = [later for later in good if aimed_at(later, it)
                         or any(ended_by(t, later) for t in troubles)]
             ends += [(later["finished_at"], 0, name(later), None) for later in good[:1]]
         if troubles and all(t["resolved_at"] is not None for t in troubles):

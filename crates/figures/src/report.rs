@@ -96,7 +96,8 @@ pub struct Delivery {
     /// Everything that reached the environment, oldest first, with its events.
     pub deployments: Vec<Deployment>,
     /// Incidents that users met in the window, newest first, with their events; those without a
-    /// deployment are in no figure.
+    /// deployment are in no figure. A server that knows none says nothing of them.
+    #[serde(default)]
     pub incidents: Vec<Incident>,
 }
 
@@ -246,6 +247,7 @@ pub struct Deployment {
     /// The hotfix or rollback that says that it failed.
     pub mended_by: Option<DeploymentId>,
     /// Incidents that it caused.
+    #[serde(default)]
     pub incidents: Vec<IncidentId>,
 }
 

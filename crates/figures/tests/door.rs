@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use event::{
     Actor, By, DeployStepKey, DeployStepKind, DeploymentEvent, DeploymentId, DeploymentKind,
-    DeploymentPlan, DeploymentRequest, Digest, GoingBack, KnownRelease, OnCancel, PlannedStep,
-    Release, Seq, ServicePlan, ServiceRequest, ShippedCommit, StreamId, Timestamp, Undo, Verdict,
-    Way,
+    DeploymentPlan, DeploymentRequest, Digest, GoingBack, IncidentEvent, IncidentRecord,
+    IncidentRole, IncidentSource, KnownRelease, OnCancel, PlannedStep, Release, Seq, ServicePlan,
+    ServiceRequest, Severity, ShippedCommit, StreamId, Timestamp, Undo, Verdict, Way,
 };
 use expect_test::{Expect, expect};
-use figures::{Asked, Figures};
+use figures::{Asked, Delivery, Figures};
 use mask::MaskedText;
 use ports::Journal as _;
+use serde_json::Value as Json;
 use store::Store;
 use views::Window;
 
@@ -43,19 +44,60 @@ impl Journal {
         id
     }
 
+    /// An incident of an hour, over two later.
+    fn incident(&self, cause: Option<DeploymentId>, fix: DeploymentId, hour: u64) {
+        let id = self.store.allocate_incident("planner", None).expect("a journal of ours");
+        let at = Timestamp(hour * HOUR);
+        let by = Actor { name: MaskedText::without_secrets("mona"), proof: "local".into() };
+        let record = IncidentRecord {
+            project: "planner".into(),
+            environment: "production".into(),
+            service: None,
+            title: MaskedText::without_secrets("it is slow"),
+            severity: Severity::Major,
+            source: IncidentSource::Person,
+            key: None,
+            link: None,
+            caused_by: cause,
+            by: by.clone(),
+            opened_at: at,
+            at,
+        };
+        let over = Timestamp((hour + 2) * HOUR);
+        let events = [
+            IncidentEvent::IncidentOpened(Box::new(record)),
+            IncidentEvent::IncidentLinked {
+                deployment: fix,
+                role: IncidentRole::Fix,
+                by: by.clone(),
+                at: over,
+            },
+            IncidentEvent::IncidentResolved { by, reason: None, resolved_at: over, at: over },
+        ];
+        self.store.append_incident(id, Seq(0), over, &events).expect("a journal of ours");
+    }
+
     fn append(&self, id: DeploymentId, events: &[DeploymentEvent]) {
         let stream = StreamId::Deployment(id);
         let (seq, _) = self.store.head(stream).expect("a journal of ours");
         self.store.ledger().append(stream, seq, Timestamp(1), events).expect("a journal of ours");
     }
 
-    fn check(&self, figures: &Figures, expect: Expect) {
+    fn delivery(&self, figures: &Figures) -> Vec<Delivery> {
         figures.catch_up(&self.store, &mut |_| true).expect("a journal of ours");
         let window = Window { since: Timestamp(0), until: Timestamp(100 * DAY) };
         let asked =
             Asked { project: None, environment: None, service: None, repositories: None, window };
+        figures.delivery(&asked).expect("a journal of ours")
+    }
+
+    fn check(&self, figures: &Figures, expect: Expect) {
+        self.told(figures, |text| expect.assert_eq(text));
+    }
+
+    fn told(&self, figures: &Figures, check: impl FnOnce(&str)) {
         let mut text = String::new();
-        for it in figures.delivery(&asked).expect("a journal of ours") {
+        for it in self.delivery(figures) {
             let of: Vec<String> = it
                 .deployments
                 .iter()
@@ -76,7 +118,7 @@ impl Journal {
                 of.join(", "),
             );
         }
-        expect.assert_eq(&text);
+        check(&text);
     }
 }
 
@@ -189,6 +231,44 @@ fn what_ended_is_counted_once_and_says_which_events_it_was() {
         deployment/1 1-4, deployment/2 1-4, deployment/3 1-4, deployment/4 1-4, deployment/5 1-4, deployment/6 1-4, deployment/7 1-4, deployment/8 1-4, deployment/9 1-4
     "#]];
     journal.check(&figures, mended);
+}
+
+#[test]
+fn a_hotfix_that_names_what_it_mends_makes_no_other_deployment_fail() {
+    use DeploymentKind::{Hotfix, Release};
+    use Verdict::Succeeded;
+    // One that names the first, one that names nothing, one whose incident nobody knows the cause of.
+    for (cause, failed) in [
+        (Some(Some(DeploymentId(1))), "failed 1/3, recovery [18] and []"),
+        (None, "failed 1/3, recovery [10] and []"),
+        (Some(None), "failed 1/3, recovery [10] and []"),
+    ] {
+        let journal = Journal::new();
+        journal.deployed(Release, Succeeded, 1);
+        journal.deployed(Release, Succeeded, 10);
+        let fix = journal.deployed(Hotfix, Succeeded, 20);
+        if let Some(cause) = cause {
+            journal.incident(cause, fix, 18);
+        }
+        journal
+            .told(&journal.figures(), |text| assert!(text.contains(failed), "{cause:?}: {text}"));
+    }
+}
+
+#[test]
+fn what_a_server_of_before_tells_is_understood() {
+    let journal = Journal::new();
+    journal.deployed(DeploymentKind::Release, Verdict::RolledBack, 1);
+    let told = journal.delivery(&journal.figures()).remove(0);
+    let mut of_before = serde_json::to_value(&told).expect("it is written");
+    for (of, field) in
+        [("/deployments/0", "incidents"), ("/recovery/recovered/0", "incident"), ("", "incidents")]
+    {
+        let part = of_before.pointer_mut(of).and_then(Json::as_object_mut).expect("an object");
+        assert!(part.remove(field).is_some(), "{of}");
+    }
+    let read: Delivery = serde_json::from_value(of_before).expect("it is understood");
+    assert_eq!(read, told);
 }
 
 #[test]

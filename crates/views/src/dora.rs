@@ -11,8 +11,10 @@
 //! Deployments are counted, never faults: a share is between 0 and 1. One that was taken back counts
 //! as deployed, for it was. What mends (a hotfix, a rollback) says that the deployment before it
 //! failed, and so does an incident that it caused, however many there are; it is mended by what comes
-//! first: a deployment that mends, or the end of the last of its incidents. What cannot be measured honestly is left out, and told: a commit that is younger than its
-//! deployment, and all that came with a service's first one.
+//! first: a deployment that mends, or the end of the last of its incidents. What is linked as made to
+//! end incidents names what it mends: the deployments that brought those, and no other one. What cannot
+//! be measured honestly is left out, and told: a commit that is younger than its deployment, and all
+//! that came with a service's first one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -210,6 +212,7 @@ pub fn dora(
     let faults = Faults::of(incidents);
     let failure = |at: usize| {
         let next = reached.get(at + 1).copied();
+        let next = next.filter(|it| faults.may_mend(it, reached[at].deployment));
         failed(reached[at], next, !faults.caused(reached[at].deployment).is_empty())
     };
     let failures: Vec<Option<Failed>> = (0..reached.len()).map(failure).collect();
@@ -240,7 +243,7 @@ pub fn dora(
         }
         if let Some(failure) = failure {
             dora.change_failures.failed.push(shipment.deployment);
-            match recovered(shipment, failure, &reached[at + 1..], caused) {
+            match recovered(shipment, failure, &reached[at + 1..], &faults) {
                 Some(it) => {
                     times.push(it.time_ms);
                     dora.recovery.recovered.push(it);
@@ -275,6 +278,8 @@ fn mends(shipment: &Shipment) -> bool {
 struct Faults<'i> {
     causes: BTreeMap<DeploymentId, Vec<&'i IncidentLine>>,
     fixes: BTreeSet<DeploymentId>,
+    /// By what was made to end incidents: what had brought those, where that is known.
+    mended: BTreeMap<DeploymentId, BTreeSet<DeploymentId>>,
 }
 
 impl<'i> Faults<'i> {
@@ -284,6 +289,9 @@ impl<'i> Faults<'i> {
             faults.fixes.extend(&it.fixed_by);
             if let Some(cause) = it.caused_by {
                 faults.causes.entry(cause).or_default().push(it);
+                for fix in it.fixed_by.iter().filter(|fix| **fix != cause) {
+                    faults.mended.entry(*fix).or_default().insert(cause);
+                }
             }
         }
         faults
@@ -292,15 +300,21 @@ impl<'i> Faults<'i> {
     fn caused(&self, deployment: DeploymentId) -> &[&'i IncidentLine] {
         self.causes.get(&deployment).map_or(&[], Vec::as_slice)
     }
+
+    /// Whether a shipment was made to mend that deployment: it mends, and names no other one.
+    fn may_mend(&self, shipment: &Shipment, deployment: DeploymentId) -> bool {
+        let named = self.mended.get(&shipment.deployment);
+        mends(shipment) && named.is_none_or(|it| it.contains(&deployment))
+    }
 }
 
+/// `next` is the one right behind it, where that was made to mend it.
 fn failed(shipment: &Shipment, next: Option<&Shipment>, has_incident: bool) -> Option<Failed> {
     match shipment.verdict {
         Verdict::RolledBack => Some(Failed::WentBack),
         Verdict::RollbackStuck => Some(Failed::Stuck),
         Verdict::Failed => Some(Failed::Broke),
         _ => next
-            .filter(|it| mends(it))
             .map(|it| Failed::MendedBy(it.deployment))
             .or(has_incident.then_some(Failed::Incident)),
     }
@@ -309,19 +323,22 @@ fn failed(shipment: &Shipment, next: Option<&Shipment>, has_incident: bool) -> O
 /// One that went back was met by users from the moment its change was intended; any other one since
 /// it was over. It is mended by the next one that succeeds, or by the end of the last of its incidents
 /// where that was before. Where nothing but an incident says that it failed, the next one may be as
-/// planned and mend nothing: only one that was made to mend counts.
+/// planned and mend nothing: only one that was made to mend it counts.
 fn recovered(
     shipment: &Shipment,
     failure: Failed,
     later: &[&Shipment],
-    incidents: &[&IncidentLine],
+    faults: &Faults<'_>,
 ) -> Option<Recovered> {
     let deployment = shipment.deployment;
+    let incidents = faults.caused(deployment);
     let (since, mended) = if failure == Failed::WentBack {
         (shipment.reached_at.unwrap_or(shipment.finished_at), Some(shipment))
     } else {
         let fixes = |it: &Shipment| incidents.iter().any(|of| of.fixed_by.contains(&it.deployment));
-        let counts = |it: &Shipment| failure != Failed::Incident || mends(it) || fixes(it);
+        let counts = |it: &Shipment| {
+            failure != Failed::Incident || faults.may_mend(it, deployment) || fixes(it)
+        };
         let next = later.iter().find(|it| it.verdict == Verdict::Succeeded && counts(it));
         (shipment.finished_at, next.copied())
     };
