@@ -67,6 +67,8 @@ pub struct Deployed {
     pub services: Vec<Arc<str>>,
     /// When it was wanted.
     pub requested_at: Timestamp,
+    /// When it was over; none while it is under way.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// Who tells, from where, and when it was.
@@ -119,6 +121,15 @@ pub enum Refusal {
         "deployment {0} was asked for when the incident was there already; it cannot have brought it"
     )]
     CameLater(DeploymentId),
+    /// It was over when there was nothing to end.
+    #[error("deployment {0} was over before the incident began; it cannot have ended it")]
+    EndedBefore(DeploymentId),
+    /// Nothing brings what it ends.
+    #[error("deployment {0} cannot have brought it and ended it: take the other link away first")]
+    BothRoles(DeploymentId),
+    /// The same key was given with another incident.
+    #[error("that key opened another incident: each one has its own")]
+    OtherKey,
     /// A title is missing.
     #[error("it says nothing about what is wrong")]
     NoTitle,
@@ -145,6 +156,13 @@ pub fn decide(
     let by = || told.by.clone();
     let at = told.now;
     Ok(match wish {
+        // Whoever asks again asks for the same; that it is back is said by reopening it.
+        Wish::Open(opening) if told.source == IncidentSource::Person => {
+            if !is_same(opening, &view.record) {
+                return Err(Refusal::OtherKey);
+            }
+            Vec::new()
+        }
         // Told once more, as webhooks are; or it is back.
         Wish::Open(_) if view.is_open() || told.at <= view.changed_at() => Vec::new(),
         Wish::Open(_) => {
@@ -183,6 +201,13 @@ pub fn decide(
             if is_there { vec![event] } else { Vec::new() }
         }
     })
+}
+
+/// Whether it is what was asked for before. What it is linked to may be another one by now.
+fn is_same(opening: &Opening, record: &IncidentRecord) -> bool {
+    (&opening.project, &opening.environment, &opening.service)
+        == (&record.project, &record.environment, &record.service)
+        && (&opening.title, opening.severity) == (&record.title, record.severity)
 }
 
 fn late(told: &Told, refusal: Refusal) -> Result<Vec<IncidentEvent>, Refusal> {
@@ -235,9 +260,19 @@ fn linked(
     let mut events = Vec::new();
     match role {
         IncidentRole::Fix if view.fixed_by.contains(&deployed.id) => return Ok(events),
-        IncidentRole::Fix => {}
+        IncidentRole::Fix => {
+            if view.caused_by == Some(deployed.id) {
+                return Err(Refusal::BothRoles(deployed.id));
+            }
+            if deployed.ended_at.is_some_and(|at| at < record.opened_at) {
+                return Err(Refusal::EndedBefore(deployed.id));
+            }
+        }
         IncidentRole::Cause => {
             came_first(deployed, record.opened_at)?;
+            if view.fixed_by.contains(&deployed.id) {
+                return Err(Refusal::BothRoles(deployed.id));
+            }
             match view.caused_by {
                 Some(known) if known == deployed.id => return Ok(events),
                 // One deployment brought it: whoever names another says that it was not that one.

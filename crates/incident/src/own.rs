@@ -58,6 +58,7 @@ impl From<&DeploymentView> for Deployed {
             environment: Arc::clone(&request.environment),
             services: request.services.iter().map(|it| Arc::clone(&it.service)).collect(),
             requested_at: request.at,
+            ended_at: view.ended.as_ref().map(|it| it.at),
         }
     }
 }

@@ -202,6 +202,7 @@ fn missing(error: impl Into<anyhow::Error>) -> Failure {
 }
 
 fn refused(refusal: &Refusal) -> Failure {
-    let exit = if *refusal == Refusal::Unknown { Exit::Usage } else { Exit::Refused };
+    let is_usage = matches!(refusal, Refusal::Unknown | Refusal::OtherKey);
+    let exit = if is_usage { Exit::Usage } else { Exit::Refused };
     Failure::new(exit, refusal)
 }

@@ -18,6 +18,7 @@ fn deployed(id: u64) -> Deployed {
         environment: "production".into(),
         services: vec!["api".into()],
         requested_at: Timestamp(id * 100),
+        ended_at: Some(Timestamp(id * 100 + 50)),
     }
 }
 
@@ -198,6 +199,52 @@ fn a_deployment_elsewhere_has_nothing_to_do_with_it() {
             IncidentOpened
             refused: deployment 1 went to staging of planner, where the incident is not
             [(250, None)], of None, fixed by {}
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_made_to_end_it_did_not_bring_it_and_was_not_over_before() {
+    let fix = |id| Wish::Link(deployed(id), IncidentRole::Fix);
+    check(
+        &[
+            (Wish::Open(opening(Some(2))), at(PERSON, 300)),
+            (fix(1), at(PERSON, 400)),
+            (fix(2), at(PERSON, 400)),
+            (fix(3), at(PERSON, 400)),
+            (link(3), at(PERSON, 400)),
+        ],
+        &expect![[r#"
+            IncidentOpened
+            refused: deployment 1 was over before the incident began; it cannot have ended it
+            refused: deployment 2 cannot have brought it and ended it: take the other link away first
+            IncidentLinked
+            refused: deployment 3 cannot have brought it and ended it: take the other link away first
+            [(300, None)], of Some(DeploymentId(2)), fixed by {DeploymentId(3)}
+        "#]],
+    );
+}
+
+#[test]
+fn a_person_who_asks_again_gets_the_same_and_opens_nothing_anew() {
+    check(
+        &[
+            (Wish::Open(opening(None)), at(PERSON, 200)),
+            (resolve(), at(PERSON, 300)),
+            (Wish::Open(opening(None)), at(PERSON, 400)),
+            (Wish::Open(Opening { title: text("it is down"), ..opening(None) }), at(PERSON, 400)),
+            (
+                Wish::Open(Opening { environment: "staging".into(), ..opening(None) }),
+                at(PERSON, 400),
+            ),
+        ],
+        &expect![[r#"
+            IncidentOpened
+            IncidentResolved
+            nothing
+            refused: that key opened another incident: each one has its own
+            refused: that key opened another incident: each one has its own
+            [(200, Some(300))], of None, fixed by {}
         "#]],
     );
 }

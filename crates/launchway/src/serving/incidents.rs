@@ -34,7 +34,8 @@ pub(super) fn done(intake: &Arc<Intake>, ask: &IncidentAsk) -> Result<IncidentId
         IncidentDeed::Open(wanted) => {
             let opening = opening(&incidents, wanted).map_err(not_so)?;
             known_here(intake, &opening.project).map_err(not_so)?;
-            return incidents.open(opening, &told).map(|(id, _)| id).map_err(not_so);
+            // A key that stands for another one is a conflict.
+            return incidents.open(opening, &told).map(|(id, _)| id).map_err(refused);
         }
         IncidentDeed::Resolve(id) => (*id, Wish::Resolve { reason }),
         IncidentDeed::Reopen(id) => (*id, Wish::Reopen { reason }),

@@ -135,6 +135,12 @@ fn a_server_opens_one_once_and_its_pages_show_it() {
     assert_eq!(change(r#"{"do":"explode"}"#).0, 400);
     let (_, over) = change(r#"{"do":"resolve","reason":"rolled back"}"#);
     assert_eq!(over["state"], "resolved");
+    // Asked again it is the same, and stays over; the key stands for no other one.
+    let again = serving.post("/api/v1/incidents", &key, body).json();
+    assert_eq!((&again["incident"], &again["state"]), (&1.into(), &"resolved".into()));
+    let other = serving.post("/api/v1/incidents", &key, &body.replace("500", "502"));
+    let detail = "that key opened another incident: each one has its own";
+    assert_eq!((other.status, &other.json()["detail"]), (409, &detail.into()));
     let page = serving.get("/incidents/1").text;
     assert!(page.contains("checkout &lt;b&gt;answers"), "{page}");
     assert!(page.contains("rolled back"), "{page}");
