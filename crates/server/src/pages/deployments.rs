@@ -17,6 +17,8 @@ use crate::words::{Moment, State as DeploymentState};
 
 /// Deployments that are shown.
 const ROWS: usize = 50;
+/// Bands of one incident: it can begin again without end, and each is a line of the picture.
+const BANDS_OF_ONE_MAX: usize = 20;
 
 #[derive(Template)]
 #[template(path = "deployments.html")]
@@ -62,6 +64,11 @@ fn lane(project: &str, environment: &str) -> String {
     format!("{environment} of {project}")
 }
 
+/// Of the times that users met one incident those that are drawn.
+fn newest<T>(spans: &[T]) -> &[T] {
+    &spans[spans.len().saturating_sub(BANDS_OF_ONE_MAX)..]
+}
+
 /// The deployments that are listed, with the incidents of their time.
 fn timeline(app: &App, views: &[DeploymentView]) -> Result<Option<String>, Problem> {
     let now = app.now();
@@ -84,7 +91,7 @@ fn timeline(app: &App, views: &[DeploymentView]) -> Result<Option<String>, Probl
     let mut bands = Vec::new();
     for view in incidents::newest(app, &Wanted::default())? {
         let record = &view.record;
-        bands.extend(view.spans.iter().map(|span| Band {
+        bands.extend(newest(&view.spans).iter().map(|span| Band {
             lane: lane(&record.project, &record.environment),
             since: span.since,
             until: span.end.as_ref().map_or(now, |end| end.at),
@@ -110,5 +117,17 @@ impl Line {
             at: Moment::of(row.requested_at),
             cause: cause.unwrap_or_default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_incident_that_comes_back_for_ever_has_its_newest_bands() {
+        let spans: Vec<usize> = (0..1_000).collect();
+        assert_eq!(newest(&spans), (1_000 - BANDS_OF_ONE_MAX..1_000).collect::<Vec<_>>());
+        assert_eq!(newest(&spans[..3]), [0, 1, 2]);
     }
 }
