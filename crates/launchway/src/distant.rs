@@ -80,12 +80,15 @@ impl Client {
     }
 
     fn send(&self, path: &str) -> Result<Body, Failure> {
+        self.done(self.call(path)?)
+    }
+
+    fn call(&self, path: &str) -> Result<ureq::http::Response<Body>, Failure> {
         let request = self
             .agent
             .get(format!("{}{path}", self.url))
             .header("authorization", &self.authorization);
-        let response = request.call().map_err(|error| self.unreachable(error))?;
-        self.done(response)
+        request.call().map_err(|error| self.unreachable(error))
     }
 
     /// The body of an answer that is no problem.
@@ -117,7 +120,10 @@ impl Client {
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        let body = self.send(path)?;
+        self.decoded(self.send(path)?)
+    }
+
+    fn decoded<T: DeserializeOwned>(&self, body: Body) -> Result<T, Failure> {
         let mut text = Vec::new();
         body.into_reader()
             .take(ANSWER_BYTES_MAX)
@@ -397,10 +403,15 @@ impl Client {
         self.get(&format!("/api/v1/runs/{run}/jobs/{}/approval", percent(job)))
     }
 
-    /// Deployments that wait for people, the newest first, once for each group.
-    pub(crate) fn waiting_deployments(&self) -> Result<Vec<Json>, Failure> {
-        let all: Json = self.get("/api/v1/deployments/waiting")?;
-        Ok(all["deployments"].as_array().cloned().unwrap_or_default())
+    /// Deployments that wait for people, the newest first, once for each group. None of a server of an
+    /// earlier version, which does not tell.
+    pub(crate) fn waiting_deployments(&self) -> Result<Option<Vec<Json>>, Failure> {
+        let response = self.call("/api/v1/deployments/waiting")?;
+        if response.status() == 404 {
+            return Ok(None);
+        }
+        let all: Json = self.decoded(self.done(response)?)?;
+        Ok(Some(all["deployments"].as_array().cloned().unwrap_or_default()))
     }
 
     /// What is to be signed for a deployment.
@@ -466,3 +477,6 @@ fn percent(text: &str) -> String {
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,7 @@ use crate::deploying::inbox::{self, Answer, Inbox};
 use crate::deploying::rules::Where;
 use crate::deploying::{show, signing};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::settings_file::{Found, load};
+use crate::settings_file::{Found, load, load_if_there};
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::now;
@@ -52,15 +52,22 @@ pub(crate) fn run(command: &ApprovalsCommand, state: &StateFolder) -> Outcome {
         }
         ApprovalsCommand::Sign { deployment, signing, request, reject, output } => {
             let (found, paper) = match request {
-                Some(path) => (load(deployment.settings.file.as_deref()).ok(), Paper::read(path)?),
+                Some(path) => (None, Paper::read(path)?),
                 None => {
                     let (found, _, _, view) = find(deployment, state)?;
                     (Some(found), Paper::of(&view)?)
                 }
             };
             talk(paper.shown(Style::stderr()).trim_end());
-            compare(&paper, found.as_ref(), request.is_some())?;
             let decision = if reject.is_some() { Decision::Reject } else { Decision::Approve };
+            if decision == Decision::Approve {
+                let found = match (found, deployment.settings.file.as_deref()) {
+                    (None, Some(file)) => Some(load(Some(file))?),
+                    (None, None) => load_if_there()?,
+                    (found, _) => found,
+                };
+                compare(&paper, found.as_ref(), request.is_some())?;
+            }
             let handed = sign(&paper, signing, decision, reject.as_deref())?;
             match output {
                 Some(path) => {

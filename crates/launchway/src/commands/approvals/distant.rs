@@ -115,7 +115,11 @@ fn list(args: &HistoryArgs, url: &str) -> Outcome {
         }
     }
     let deployments = match client.waiting_deployments() {
-        Ok(all) => all,
+        Ok(Some(all)) => all,
+        Ok(None) => {
+            talk("note: deployments are not listed: the server is of an earlier version");
+            Vec::new()
+        }
         // Who is bound to repositories sees none: a deployment is a project's.
         Err(failure) if failure.exit == Exit::Forbidden => {
             talk(&format!("note: deployments are not listed: {}", failure.error));

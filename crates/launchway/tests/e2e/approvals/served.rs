@@ -96,6 +96,13 @@ fn what_waits_is_shown_signed_and_handed_in_over_a_server() {
     say("once more", &with(&hubot, &hand_in));
     let (waiting, said) = team.begin(&["production", "--force"], &[]);
     let waiting = waiting.expect(&said);
+    // What does not look right is a reason to say no, not one that keeps anybody from it.
+    place.write("launchway.yml", "version: 1\nproject: [\n");
+    let yes = ["approve", &waiting.id, "--deployment", "--group", "devops", "--key"];
+    say(
+        "a yes where the settings have mistakes",
+        &with(&hubot, &[&yes[..], &[&key("hubot")]].concat()),
+    );
     let no = ["reject", &waiting.id, "--deployment", "--reason", "not today", "--group", "devops"];
     say("a no", &with(&hubot, &[&no[..], &["--key", &key("hubot")]].concat()));
     say("it ended", &Said { exit: 0, stdout: String::new(), stderr: waiting.end() });
@@ -110,6 +117,7 @@ fn what_waits_is_shown_signed_and_handed_in_over_a_server() {
         kim, the last: exit 0: kim agrees to deployment 1; that was the last one wanted there
         it ended: exit 0: succeeded
         once more: exit 2: error: deployment 1 is over: succeeded
+        a yes where the settings have mistakes: exit 3: error: launchway.yml has mistakes | hint: `launchway check` shows them, and what else there is to say
         a no: exit 0: deployment 2 is refused
         it ended: exit 0: refused hubot said no to the plan: not today
     "#]]
