@@ -146,7 +146,7 @@ fn strangers_neither_have_the_provider_asked_without_end_nor_fill_the_trail() {
     let tried = serving.ask("POST", "/api/v1/runs/1/cancel", &[("authorization", &bearer)], "");
     assert_eq!(tried.status, 403);
     let trail = serving.get("/api/v1/audit?action=request&limit=5").json();
-    assert_eq!(trail["decisions"][0]["actor"], "looks on");
+    assert_eq!(trail["decisions"][0]["actor"], "machine:looks on");
     let strangers = serving.get("/api/v1/audit?action=session&limit=200").json();
     let count = strangers["decisions"].as_array().expect("a list").len();
     assert!((30..=60).contains(&count), "{count}");
