@@ -8,6 +8,7 @@ use event::{AnnotationLevel, Conclusion, StepKey};
 use expr::Value;
 use protocol::Report;
 use sequencer::{Ended, Plan};
+use workflow::{Step, StepBody};
 
 use super::heed::Heed;
 use super::{Job, SET_UP, Stop};
@@ -95,8 +96,11 @@ impl Job<'_> {
         wanted: Option<Wanted>,
     ) -> Result<Plan, SetupError> {
         let Some(wanted) = wanted else { return Ok(plan) };
-        // Actions of the repository are read when their step comes, and then it is too late to mount one.
-        self.bench.nodes.look(self.bench.host.get("PATH").map_or("", String::as_str));
+        // Actions of the repository are read when their step comes, and then it is too late to mount one. Each
+        // Node is asked for its version: a job of scripts alone does not wait for that.
+        if uses_actions(&plan.job.steps) {
+            self.bench.nodes.look(self.bench.host.get("PATH").map_or("", String::as_str));
+        }
         let bench = &self.bench;
         let borrowed = bench.spec.options.objects.iter().map(|it| PathBuf::from(&**it));
         let repository = walls::git_folder(Path::new(&*bench.spec.paths.repository));
@@ -179,4 +183,13 @@ impl Job<'_> {
             }
         }
     }
+}
+
+/// Whether any of the steps is an action.
+fn uses_actions(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match &step.body {
+        StepBody::Uses { .. } => true,
+        StepBody::Parallel(steps) => uses_actions(steps),
+        StepBody::Run { .. } | StepBody::Wait(_) | StepBody::WaitAll | StepBody::Cancel(_) => false,
+    })
 }
