@@ -29,8 +29,8 @@ use crate::setup::{Actions, Folders, SetupError};
 /// The first process: it ends with its input, and needs nothing of an image but a shell.
 const WAIT: [&str; 3] = ["/bin/sh", "-c", "while read -r _; do :; done"];
 
-/// Docker's own network, which is there: making one, and putting a container on it, takes as long as half of
-/// all else of a start. Who is on it can be reached from other containers, as a job without a container can from
+/// Docker's own network, which is there: making one, and putting a container on it, takes more than half as long
+/// as all else of a start. Who is on it can be reached from other containers, as a job without a container can from
 /// the whole machine.
 const SHARED_NETWORK: &str = "bridge";
 
