@@ -94,22 +94,20 @@ fn s4_deploy_fails_at_its_sign_in() {
 /// Jobs find docker at its usual place only: there it is, or it is started for the tests.
 #[cfg(feature = "docker")]
 pub(crate) fn need_docker() {
-    use std::process::{Command, Stdio};
+    use std::sync::{Mutex, PoisonError};
 
-    let answers = || {
-        let mut command = Command::new("docker");
-        command.arg("version").stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().expect("docker is installed").success()
-    };
+    use crate::daemon;
+
+    // Two that begin at once would take the socket and the data from each other, and neither would answer again.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let answers = || daemon::run("docker", &["version"]);
     if answers() {
         return;
     }
-    let mut daemon = Command::new("setpriv");
-    // It ends with the thread that asked for it, and that one with the tests.
-    daemon.args(["--pdeathsig", "TERM", "dockerd", "--bridge", "none", "--iptables=false"]);
-    daemon.stdout(Stdio::null()).stderr(Stdio::null());
-    std::thread::spawn(move || daemon.status().expect("dockerd is installed"));
-    crate::harness::wait_until("docker answers", answers);
+    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dockerd.log");
+    let pid = Path::new("/var/run/docker.pid");
+    daemon::start_dockerd(&["--bridge", "none", "--iptables=false"], pid, &log, answers);
 }
 
 /// Its build is good, its image is nowhere, and its last step hides that.

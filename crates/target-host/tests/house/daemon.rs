@@ -18,12 +18,24 @@ pub(crate) struct Daemon {
     pub(crate) scratch: tempfile::TempDir,
 }
 
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) {
+    until_or_say(|| what.to_owned(), is_so);
+}
+
+fn until_or_say(what: impl Fn() -> String, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
+        assert!(Instant::now() < deadline, "{}", what());
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Starts a daemon with these words that ends with these tests.
+pub(crate) fn start_dockerd(words: &[&str], pid: &Path, log: &Path, answers: impl FnMut() -> bool) {
+    the_one_before_ends(pid);
+    beside("dockerd", words, log);
+    let told = || std::fs::read_to_string(log).unwrap_or_default();
+    until_or_say(|| format!("docker answers; its daemon said:\n{}", told()), answers);
 }
 
 /// A program that ends with these tests.
@@ -34,6 +46,14 @@ fn beside(program: &str, words: &[&str], log: &Path) {
     command.stdin(Stdio::null()).stderr(log.try_clone().expect("a log")).stdout(log);
     // It ends with the thread that asked for it, and that one with the tests.
     std::thread::spawn(move || command.status().expect("it is installed"));
+}
+
+/// The daemon of the tests before, whose process this file names, may still be ending.
+fn the_one_before_ends(pid: &Path) {
+    let before = std::fs::read_to_string(pid).unwrap_or_default();
+    let proc = Path::new("/proc").join(before.trim()).join("comm");
+    let is_daemon = || std::fs::read_to_string(&proc).is_ok_and(|it| it.trim() == "dockerd");
+    until("the daemon before ends", || before.is_empty() || !is_daemon());
 }
 
 pub(crate) fn run(program: &str, words: &[&str]) -> bool {
@@ -102,13 +122,8 @@ impl Daemon {
             "--bridge",
             self.bridge,
         ];
-        // The one of the tests before may still be ending.
-        let before = std::fs::read_to_string(&pid).unwrap_or_default();
-        let proc = Path::new("/proc").join(before.trim()).join("comm");
-        let is_daemon = || std::fs::read_to_string(&proc).is_ok_and(|it| it.trim() == "dockerd");
-        until("the daemon before ends", || before.is_empty() || !is_daemon());
-        beside("dockerd", &words, &self.root.join("log"));
-        until("docker answers", || self.docker(&["version"]).is_some());
+        let answers = || self.docker(&["version"]).is_some();
+        start_dockerd(&words, Path::new(&pid), &self.root.join("log"), answers);
     }
 
     /// Ended with all that it runs, and started again, as its package does when it is replaced.
