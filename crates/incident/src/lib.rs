@@ -3,7 +3,8 @@
 //! ```text
 //!   a person, here ───────┐
 //!   a deployment of ours ─┼──▶ Wish ──▶ decide(what is known, wish) ──▶ events, or why not
-//!   an issue's label ─────┘
+//!   an issue's label ─────┤
+//!   PagerDuty ────────────┘
 //! ```
 //!
 //! Whoever tells may tell twice, and late: what is known already gives no event, and what happened

@@ -43,8 +43,8 @@ pub(crate) use runners::{RunnerArgs, RunnersCommand};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
 pub(crate) use secrets::{GroupArgs, SecretGroup, SecretsCommand, VarsCommand};
 pub(crate) use serve::{
-    DataArgs, DatabaseArgs, GithubCommand, HookArgs, HookName, LogFormat, RepositoriesCommand,
-    ServeArgs, ServeCommand, TokenScope, TokensCommand,
+    DataArgs, DatabaseArgs, GithubCommand, HookArgs, HookName, LogFormat, PagerdutyCommand,
+    RepositoriesCommand, ServeArgs, ServeCommand, TokenScope, TokensCommand,
 };
 pub(crate) use sign_in::{PeopleCommand, SignInArgs};
 
@@ -161,6 +161,9 @@ pub(crate) enum Command {
     /// Connect a server to GitHub
     #[command(subcommand)]
     Github(GithubCommand),
+    /// Make incidents of PagerDuty's services incidents of a server
+    #[command(subcommand)]
+    Pagerduty(PagerdutyCommand),
     /// Say who may use a server
     #[command(subcommand)]
     Tokens(TokensCommand),

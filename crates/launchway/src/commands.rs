@@ -26,6 +26,7 @@ mod man;
 mod metrics;
 mod native;
 mod notify;
+mod pagerduty;
 mod people;
 mod plan;
 mod promote;
@@ -109,6 +110,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve(args) => serve::run(&args, cli.global.state.as_deref())?,
         Command::Repositories(command) => repositories::run(&command, cli.global.state.as_deref())?,
         Command::Github(command) => github::run(&command, cli.global.state.as_deref())?,
+        Command::Pagerduty(command) => pagerduty::run(&command, cli.global.state.as_deref())?,
         Command::People(command) => people::run(&command, cli.global.state.as_deref())?,
         Command::Tokens(command) => tokens::run(&command, cli.global.state.as_deref())?,
         Command::Hook(args) => called_by_git(&args)?,

@@ -7,6 +7,7 @@
 //!              text.rs: as the receiver reads it, escaped ◀─────┤
 //!              guard.rs: where may be connected to        ◀─────┤
 //!              web.rs, mail.rs: sent                      ◀─────┘
+//!   PagerDuty ──▶ paged.rs: what an incident there came to
 //! ```
 //!
 //! A message is short: what it is, one fact a line, a link. What is in it was masked before it came
@@ -17,6 +18,7 @@
 mod guard;
 mod mail;
 mod message;
+mod paged;
 mod post;
 mod story;
 mod text;
@@ -25,4 +27,5 @@ mod web;
 pub use https::{Guard, is_public};
 pub use mail::{Encryption, MailServer};
 pub use message::{Message, Occasion, Severity};
+pub use paged::{NotPaged, PAGED_BYTES_MAX, Paged, PagedTurn, paged};
 pub use post::{About, Channel, Notifier, Rule, Rulebook};

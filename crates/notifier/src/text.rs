@@ -10,6 +10,9 @@ const SUMMARY_CHARS_MAX: usize = 1_024;
 /// Slack takes no longer text of a section.
 const SECTION_CHARS_MAX: usize = 3_000;
 
+/// How the keys begin by which PagerDuty knows what it was told by us.
+pub(crate) const DEDUP_PREFIX: &str = "launchway-";
+
 /// What a rule does with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
@@ -73,7 +76,10 @@ pub(crate) fn pagerduty(message: &Message, act: Act, key: &str) -> Json {
 /// characters; a digest is the same length for every subject.
 fn dedup(message: &Message) -> String {
     let digest = event::Digest::of(message.subject.as_bytes()).to_string();
-    format!("launchway-{}", digest.chars().filter(char::is_ascii_alphanumeric).collect::<String>())
+    format!(
+        "{DEDUP_PREFIX}{}",
+        digest.chars().filter(char::is_ascii_alphanumeric).collect::<String>()
+    )
 }
 
 /// What any other webhook is sent.

@@ -27,6 +27,7 @@ pub mod manifests;
 pub mod masks;
 pub mod matchers;
 pub mod messages;
+pub mod paged;
 pub mod patterns;
 mod places;
 pub mod reports;
@@ -63,6 +64,7 @@ pub const TARGETS: &[(&str, Property)] = &[
     ("masks", masks::check),
     ("matchers", matchers::check),
     ("messages", messages::check),
+    ("paged", paged::check),
     ("runner_frames", runner_frames::check),
     ("patterns", patterns::check),
     ("reports", reports::check),

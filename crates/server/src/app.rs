@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use views::{RunRow, RunView};
 
 use crate::access::{Access, Token};
-use crate::engine::Engine;
+use crate::engine::{Engine, Teller};
 use crate::exchanges::Exchanges;
 use crate::guard::{self, Place};
 use crate::hub::Hub;
@@ -298,7 +298,8 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/oidc/token", get(oidc::token))
         .route("/.well-known/openid-configuration", get(oidc::discovery))
         .route("/.well-known/jwks", get(oidc::key_set))
-        .route("/webhooks/github", webhooks::github())
+        .route("/webhooks/github", webhooks::of(Teller::GitHub))
+        .route("/webhooks/pagerduty", webhooks::of(Teller::PagerDuty))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

@@ -179,9 +179,20 @@ pub struct HeldPush {
     pub workflows: Vec<String>,
 }
 
+/// Who tells the server something without having signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Teller {
+    /// GitHub, of a repository.
+    GitHub,
+    /// PagerDuty, of an incident there.
+    PagerDuty,
+}
+
 /// What somebody tells who has not signed in, as it came.
 #[derive(Clone, Copy, Debug)]
 pub struct Webhook<'w> {
+    /// Who it says that it is of: the address that it came to.
+    pub teller: Teller,
     /// What it says that it is.
     pub event: &'w str,
     /// What it says that it is known by.
@@ -374,7 +385,7 @@ pub trait Engine: Send + Sync {
     /// When it cannot be so, or cannot be written down.
     fn incident(&self, ask: &IncidentAsk) -> Result<IncidentId, Refused>;
 
-    /// Takes a webhook of GitHub's. When it returns, what was taken survives.
+    /// Takes a webhook. When it returns, what was taken survives.
     ///
     /// # Errors
     /// When nothing proves it, it cannot be used, or cannot be written down.

@@ -15,11 +15,9 @@ use axum::routing::{MethodRouter, post};
 use tokio::sync::Semaphore;
 
 use crate::app::{Shared, blocking};
-use crate::engine::{Received, Webhook};
+use crate::engine::{Received, Teller, Webhook};
 use crate::problem::Problem;
 
-/// GitHub sends no larger payload.
-const BODY_BYTES_MAX: usize = 25 << 20;
 /// Of all bodies that are read at one time.
 const BYTES_AT_ONCE: usize = 128 << 20;
 /// What room is given out in.
@@ -37,13 +35,39 @@ impl Default for Room {
     }
 }
 
-/// The route of GitHub's webhooks. They have a limit of their own.
-pub(crate) fn github() -> MethodRouter<Shared> {
-    post(take)
+impl Teller {
+    /// It sends no larger payload.
+    fn body_bytes_max(self) -> usize {
+        match self {
+            Teller::GitHub => 25 << 20,
+            Teller::PagerDuty => 1 << 20,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Teller::GitHub => "GitHub",
+            Teller::PagerDuty => "PagerDuty",
+        }
+    }
+
+    /// The headers that say what it is about, by what it is known, and what proves it; of those that
+    /// it sends.
+    fn headers(self) -> [&'static str; 3] {
+        match self {
+            Teller::GitHub => ["x-github-event", "x-github-delivery", "x-hub-signature-256"],
+            Teller::PagerDuty => ["", "", "x-pagerduty-signature"],
+        }
+    }
 }
 
-async fn take(State(app): State<Shared>, request: Request) -> Response {
-    match taken(&app, request).await {
+/// The route of somebody's webhooks. They have a limit of their own.
+pub(crate) fn of(teller: Teller) -> MethodRouter<Shared> {
+    post(async move |State(app): State<Shared>, request: Request| take(&app, teller, request).await)
+}
+
+async fn take(app: &Shared, teller: Teller, request: Request) -> Response {
+    match taken(app, teller, request).await {
         Ok(Received::New) => (StatusCode::ACCEPTED, "taken\n").into_response(),
         Ok(Received::Known) => (StatusCode::OK, "taken before\n").into_response(),
         Ok(Received::Ignored) => (StatusCode::OK, "nothing to do\n").into_response(),
@@ -51,15 +75,15 @@ async fn take(State(app): State<Shared>, request: Request) -> Response {
     }
 }
 
-async fn taken(app: &Shared, request: Request) -> Result<Received, Problem> {
+async fn taken(app: &Shared, teller: Teller, request: Request) -> Result<Received, Problem> {
     let headers = request.headers().clone();
     let length = text(&headers, header::CONTENT_LENGTH.as_str()).parse::<usize>();
     let Ok(length) = length else {
         let detail = "How long the body is has to be said: Content-Length.";
         return Err(Problem::new(StatusCode::LENGTH_REQUIRED, detail));
     };
-    if length > BODY_BYTES_MAX {
-        let detail = "This is larger than any payload of GitHub's.";
+    if length > teller.body_bytes_max() {
+        let detail = format!("This is larger than any payload of {}'s.", teller.name());
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
     }
     let units = u32::try_from(length / ROOM_BYTES + 1).expect("a body is not that large");
@@ -80,10 +104,12 @@ async fn taken(app: &Shared, request: Request) -> Result<Received, Problem> {
     let app = Shared::clone(app);
     blocking(move || {
         let (_room, body) = body;
+        let [event, delivery, signature] = teller.headers().map(|name| text(&headers, name));
         let webhook = Webhook {
-            event: text(&headers, "x-github-event"),
-            delivery: text(&headers, "x-github-delivery"),
-            signature: text(&headers, "x-hub-signature-256"),
+            teller,
+            event,
+            delivery,
+            signature,
             content_type: text(&headers, header::CONTENT_TYPE.as_str()),
             body: &body,
         };

@@ -110,6 +110,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "forge",
             "iam",
             "mask",
+            "notifier",
             "protocol",
             "registry",
             "reports",

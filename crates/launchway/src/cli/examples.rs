@@ -122,6 +122,25 @@ pub(super) const GITHUB_STATUS: &str = "\
 Examples:
   launchway github status --data /srv/launchway";
 
+/// `launchway pagerduty connect`
+pub(super) const PAGERDUTY_CONNECT: &str = "\
+Examples:
+  launchway pagerduty connect --service PF9KMXH=planner/production --data /srv/launchway
+  launchway pagerduty connect --service PF9KMXH=planner/production/web --service PIJ90N7=planner/staging --keep-secret
+
+The secret is the one that PagerDuty shows once when a generic webhook (V3) is made there; it is taken
+from standard input, or asked for. An id is the end of the service's address there.";
+
+/// `launchway pagerduty status`
+pub(super) const PAGERDUTY_STATUS: &str = "\
+Examples:
+  launchway pagerduty status --data /srv/launchway";
+
+/// `launchway pagerduty disconnect`
+pub(super) const PAGERDUTY_DISCONNECT: &str = "\
+Examples:
+  launchway pagerduty disconnect --data /srv/launchway";
+
 /// `launchway repositories list`
 pub(super) const REPOSITORIES_LIST: &str = "\
 Examples:

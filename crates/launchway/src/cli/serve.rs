@@ -302,6 +302,39 @@ pub(crate) enum GithubCommand {
     },
 }
 
+/// `launchway pagerduty`
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum PagerdutyCommand {
+    /// Say which of its services is whose, and what proves its webhooks
+    #[command(after_help = examples::PAGERDUTY_CONNECT)]
+    Connect {
+        /// A service there, and where its incidents are here; may be given several times, and takes
+        /// the place of all that were said before
+        #[arg(long = "service", value_name = "ID=PROJECT/ENVIRONMENT[/SERVICE]", required = true)]
+        services: Vec<String>,
+        /// The secret that was given before stays
+        #[arg(long)]
+        keep_secret: bool,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Show which of its services is whose
+    #[command(after_help = examples::PAGERDUTY_STATUS)]
+    Status {
+        /// How it is written
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Take the connection away; incidents that are here stay
+    #[command(after_help = examples::PAGERDUTY_DISCONNECT)]
+    Disconnect {
+        #[command(flatten)]
+        data: DataArgs,
+    },
+}
+
 /// `launchway hook`
 #[derive(Clone, Debug, Args)]
 pub(crate) struct HookArgs {

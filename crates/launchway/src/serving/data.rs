@@ -11,6 +11,7 @@
 //! held/                runs of code from outside that nobody let in yet
 //! mirrors/             repositories of GitHub, as they are there
 //! github.json          how GitHub is reached (what lets us in is in the vault)
+//! pagerduty.json       which of PagerDuty's services is whose (what proves it is in the vault)
 //! clock.json           the last minute that was looked at for schedules
 //! told.json            how much of the journal GitHub was told
 //! deliveries.db        webhooks that were taken (crate `store`)
@@ -23,7 +24,8 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
@@ -163,6 +165,39 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Failur
     }
     let parsed = serde_json::from_slice(&text);
     parsed.map(Some).map_err(|error| cannot("read", path, error.into()))
+}
+
+/// What was made of a file of ours, made again where the file is a new one: a running server hears of
+/// what a command changed.
+pub(crate) struct Known<T>(Mutex<Option<(SystemTime, T)>>);
+
+impl<T> Default for Known<T> {
+    fn default() -> Known<T> {
+        Known(Mutex::default())
+    }
+}
+
+impl<T: Clone> Known<T> {
+    /// What is made of the file; none where there is no such file.
+    pub(crate) fn get<F: DeserializeOwned>(
+        &self,
+        path: &Path,
+        make: impl FnOnce(F) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        let Ok(changed) = fs::metadata(path).and_then(|it| it.modified()) else {
+            return Ok(None);
+        };
+        let mut known = self.0.lock().expect("nobody panics while holding it");
+        if let Some((at, made)) = &*known
+            && *at == changed
+        {
+            return Ok(Some(made.clone()));
+        }
+        let Some(file) = read(path)? else { return Ok(None) };
+        let made = make(file)?;
+        *known = Some((changed, made.clone()));
+        Ok(Some(made))
+    }
 }
 
 /// Writes a file of ours as a whole.

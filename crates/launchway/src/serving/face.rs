@@ -15,12 +15,13 @@ use serde::{Deserialize, Serialize};
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, GateAnswer, GuardedEnvironment,
     HandedIn, HeldPush, IncidentAsk, KeepWish, KeptName, Offer, Push, Received, Refused, Runner,
-    RunnerLink, Takes, WaitingJob, Webhook, Why, Workers,
+    RunnerLink, Takes, Teller, WaitingJob, Webhook, Why, Workers,
 };
 use views::RunView;
 
 use super::github::taking::Taking;
 use super::intake::{Intake, Order, Ordered};
+use super::pagerduty::Pages;
 use super::places::{self, HERE, Link, sentence};
 use super::repositories;
 use super::tokens::JobTokens;
@@ -40,6 +41,7 @@ pub(crate) struct Face {
     intake: Arc<Intake>,
     tokens: Arc<JobTokens>,
     taking: Arc<Taking>,
+    pages: Pages,
     /// The loop has ended, or never began.
     is_stopped: Arc<AtomicBool>,
     /// One new attempt at a time: a key is looked for before it is used.
@@ -53,7 +55,8 @@ impl Face {
         tokens: Arc<JobTokens>,
         is_stopped: Arc<AtomicBool>,
     ) -> Face {
-        Face { intake, tokens, taking, is_stopped, turn: Mutex::default() }
+        let pages = Pages::of(intake.data.clone());
+        Face { intake, tokens, taking, pages, is_stopped, turn: Mutex::default() }
     }
 }
 
@@ -384,7 +387,10 @@ impl Engine for Face {
     }
 
     fn webhook(&self, webhook: &Webhook<'_>) -> Result<Received, Refused> {
-        self.taking.take(webhook)
+        match webhook.teller {
+            Teller::GitHub => self.taking.take(webhook),
+            Teller::PagerDuty => self.pages.take(&self.intake, webhook),
+        }
     }
 
     fn is_unready(&self) -> Option<String> {

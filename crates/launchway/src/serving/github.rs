@@ -13,15 +13,14 @@ pub(crate) mod taking;
 pub(crate) mod telling;
 mod turns;
 
-use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::sync::Arc;
 
 use forge::{Credentials, GitHub};
 use mask::Secret;
 use serde::{Deserialize, Serialize};
 use store::{Scope, Value};
 
-use super::data::{self, DataFolder};
+use super::data::{self, DataFolder, Known};
 use super::repositories::{self, Connected};
 use crate::exit::{Exit, Failure};
 use crate::kept;
@@ -73,30 +72,17 @@ pub(crate) struct Link {
 /// The link of a data folder, read again where it was made anew.
 pub(crate) struct Links {
     data: DataFolder,
-    known: Mutex<Option<(SystemTime, Link)>>,
+    known: Known<Link>,
 }
 
 impl Links {
     pub(crate) fn of(data: DataFolder) -> Links {
-        Links { data, known: Mutex::default() }
+        Links { data, known: Known::default() }
     }
 
     /// The link; none where nobody connected one.
     pub(crate) fn get(&self) -> Result<Option<Link>, Failure> {
-        let path = self.data.path("github.json");
-        let Ok(changed) = std::fs::metadata(&path).and_then(|it| it.modified()) else {
-            return Ok(None);
-        };
-        let mut known = self.known.lock().expect("nobody panics while holding the link");
-        if let Some((at, link)) = &*known
-            && *at == changed
-        {
-            return Ok(Some(link.clone()));
-        }
-        let Some(place) = data::read::<Place>(&path)? else { return Ok(None) };
-        let link = Link::open(&self.data, place)?;
-        *known = Some((changed, link.clone()));
-        Ok(Some(link))
+        self.known.get(&self.data.path("github.json"), |place| Link::open(&self.data, place))
     }
 }
 

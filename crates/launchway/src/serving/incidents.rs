@@ -66,7 +66,7 @@ pub(crate) fn in_this_journal(settings: &Settings) -> Result<(), Failure> {
 }
 
 /// The same of a project by its name, as far as a repository here has its settings.
-fn known_here(intake: &Intake, project: &str) -> Result<(), Failure> {
+pub(super) fn known_here(intake: &Intake, project: &str) -> Result<(), Failure> {
     for connected in repositories::all(&intake.data)? {
         // Settings that cannot be read say nothing, and are told of where they are needed.
         let Ok(Some(settings)) = repositories::settings_at_tip(&connected) else { continue };

@@ -102,6 +102,7 @@ mod oidc;
 mod own_action;
 #[cfg(feature = "docker")]
 mod own_workflows;
+mod paged;
 mod plan;
 #[cfg(any(feature = "docker", feature = "postgres"))]
 mod postgres;
