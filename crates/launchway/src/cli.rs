@@ -43,8 +43,8 @@ pub(crate) use runners::{RunnerArgs, RunnersCommand};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
 pub(crate) use secrets::{GroupArgs, SecretGroup, SecretsCommand, VarsCommand};
 pub(crate) use serve::{
-    DataArgs, DatabaseArgs, GithubCommand, HookArgs, HookName, LogFormat, PagerdutyCommand,
-    RepositoriesCommand, ServeArgs, ServeCommand, TokenScope, TokensCommand,
+    AddRepositoryArgs, DataArgs, DatabaseArgs, GithubCommand, HookArgs, HookName, LogFormat,
+    PagerdutyCommand, RepositoriesCommand, ServeArgs, ServeCommand, TokenScope, TokensCommand,
 };
 pub(crate) use sign_in::{PeopleCommand, SignInArgs};
 

@@ -18,6 +18,7 @@ mod deployments;
 mod dispatch;
 mod drive;
 mod face;
+pub(crate) mod following;
 mod gates;
 pub(crate) mod github;
 pub(crate) mod hook;

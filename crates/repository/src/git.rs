@@ -126,6 +126,22 @@ pub(crate) fn git_clean(
     args: &[&str],
     config: &[(String, String)],
 ) -> Result<Answer, GitError> {
+    run(clean(config), folder, args)
+}
+
+/// Like [`git_clean`], where nobody is there to be asked: ssh would ask on the terminal that a server
+/// was started from.
+pub(crate) fn git_unattended(
+    folder: &Path,
+    args: &[&str],
+    config: &[(String, String)],
+) -> Result<Answer, GitError> {
+    let mut command = clean(config);
+    command.env("SSH_ASKPASS", "/bin/false").env("SSH_ASKPASS_REQUIRE", "force");
+    run(command, folder, args)
+}
+
+fn clean(config: &[(String, String)]) -> Command {
     let mut command = Command::new("git");
     for name in crate::tip::MISLEADING {
         command.env_remove(name);
@@ -138,7 +154,7 @@ pub(crate) fn git_clean(
         command.env(format!("GIT_CONFIG_KEY_{at}"), key);
         command.env(format!("GIT_CONFIG_VALUE_{at}"), value);
     }
-    run(command, folder, args)
+    command
 }
 
 /// The sub-command with its arguments; settings of ours before it say nothing to a person.

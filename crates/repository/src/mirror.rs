@@ -3,10 +3,16 @@
 //! Whoever fetches shows a header, which git gets in a variable: no process list, no file and no
 //! message of git's has it. What is fetched is looked at by its commits; nothing of it is run here.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::RepositoryError;
-use crate::git::{Answer, GitError, ask, git_clean};
+use crate::git::{Answer, GitError, ask, git_unattended};
+
+/// Slower than that is standing still,
+const SLOWEST_BYTES_A_SECOND: &str = "1000";
+/// and for so long it is waited for.
+const STALLED_SECONDS: &str = "60";
 
 /// What lets git in: the value of an `Authorization` header; none where nobody asks.
 #[derive(Clone, Copy, Default)]
@@ -75,6 +81,19 @@ impl Mirror {
         Ok(())
     }
 
+    /// Branches and tags as they are here, by their whole names. A tag that is an object of its own is
+    /// that object.
+    ///
+    /// # Errors
+    /// When git says no.
+    pub fn refs(&self) -> Result<BTreeMap<String, String>, RepositoryError> {
+        let args =
+            ["for-each-ref", "--format=%(refname) %(objectname)", "refs/heads/", "refs/tags/"];
+        let listed = self.run(&args, &[])?.done()?;
+        let pairs = listed.lines().filter_map(|line| line.split_once(' '));
+        Ok(pairs.map(|(name, at)| (name.to_owned(), at.to_owned())).collect())
+    }
+
     /// Brings a pull request here, as it would be merged now; none where it cannot be merged, or
     /// nobody has tried yet.
     ///
@@ -116,6 +135,9 @@ impl Mirror {
             // Nobody is there to be asked, and a header goes where it is meant to go.
             ("credential.helper".to_owned(), String::new()),
             ("http.followRedirects".to_owned(), "false".to_owned()),
+            // Who sends nothing for so long has gone away.
+            ("http.lowSpeedLimit".to_owned(), SLOWEST_BYTES_A_SECOND.to_owned()),
+            ("http.lowSpeedTime".to_owned(), STALLED_SECONDS.to_owned()),
         ];
         if let Some(header) = access.header {
             config.push(("http.extraHeader".to_owned(), format!("Authorization: {header}")));
@@ -124,6 +146,6 @@ impl Mirror {
     }
 
     fn run(&self, args: &[&str], config: &[(String, String)]) -> Result<Answer, GitError> {
-        git_clean(&self.path, args, config)
+        git_unattended(&self.path, args, config)
     }
 }

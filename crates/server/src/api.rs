@@ -533,7 +533,13 @@ async fn list_repositories(
     blocking(move || {
         let all = who.seen(&app).repositories()?;
         let line = |it: &crate::engine::ConnectedRepository| {
-            json!({ "name": it.name, "path": it.path, "environments": it.environments })
+            let elsewhere = it.elsewhere.as_ref().map(|it| {
+                json!({ "url": it.url, "every_seconds": it.every_seconds, "trouble": it.trouble })
+            });
+            json!({
+                "name": it.name, "path": it.path, "elsewhere": elsewhere,
+                "environments": it.environments,
+            })
         };
         Ok(Json(json!({ "repositories": all.iter().map(line).collect::<Vec<_>>() })))
     })

@@ -122,8 +122,21 @@ pub struct ConnectedRepository {
     pub name: String,
     /// The bare repository.
     pub path: String,
+    /// Where it is, where that is elsewhere and it is looked at every so often.
+    pub elsewhere: Option<FollowedRepository>,
     /// Environments that its jobs may run in.
     pub environments: Vec<String>,
+}
+
+/// A repository elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FollowedRepository {
+    /// Where git fetches it.
+    pub url: String,
+    /// From one look to the next.
+    pub every_seconds: u64,
+    /// Why it cannot be looked at now; none where it can.
+    pub trouble: Option<String>,
 }
 
 /// An environment, as the rules at the tip of the default branch have it.

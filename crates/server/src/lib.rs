@@ -59,8 +59,9 @@ pub use app::page_paths;
 pub use approvals::{AnswerSaid, GateAnswer};
 pub use dispatch::{Dispatch, InputForm, Offer, OfferedInput, OfferedWorkflow};
 pub use engine::{
-    Again, ConnectedRepository, Elsewhere, Engine, GuardedEnvironment, HandedIn, HeldPush, Push,
-    Received, Refused, Runner, Takes, Teller, WaitingJob, Webhook, Why, Workers,
+    Again, ConnectedRepository, Elsewhere, Engine, FollowedRepository, GuardedEnvironment,
+    HandedIn, HeldPush, Push, Received, Refused, Runner, Takes, Teller, WaitingJob, Webhook, Why,
+    Workers,
 };
 pub use hub::Hub;
 pub use incidents::{IncidentAsk, IncidentDeed, IncidentWish, incident_details};

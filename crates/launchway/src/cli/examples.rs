@@ -90,10 +90,13 @@ Examples:
   launchway repositories add github:octo/app --forks first --data /srv/launchway
   launchway repositories add github:octo/app --incidents incident=production --data /srv/launchway
   launchway repositories add github:octo/app --no-incidents --data /srv/launchway
+  launchway repositories add https://git.example.com/octo/app.git --every 30s --sign-in launchway
+  launchway repositories add git@git.example.com:octo/app.git --data /srv/launchway
 
 It writes the hooks pre-receive (workflow files with mistakes are refused, with their places) and
 post-receive (whoever pushes is told the runs). Called again it changes what is kept.
-One on GitHub is mirrored in the data folder; `launchway github connect` comes first.";
+One on GitHub is mirrored in the data folder; `launchway github connect` comes first.
+One elsewhere is mirrored, too, and looked at every minute: it cannot refuse a push.";
 
 /// `launchway repositories held`
 pub(super) const REPOSITORIES_HELD: &str = "\

@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::sign_in::SignInArgs;
 use super::{Format, examples};
+use crate::serving::following::{EVERY_MAX, EVERY_MIN};
 use crate::serving::repositories::Forks;
 
 /// Where a server keeps everything.
@@ -205,32 +207,9 @@ pub(crate) enum TokenScope {
 /// `launchway repositories`
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum RepositoriesCommand {
-    /// Connect a bare repository, or one of GitHub's: what is pushed to it is run
+    /// Connect a bare repository, one of GitHub's, or one elsewhere: what is pushed to it is run
     #[command(after_help = examples::REPOSITORIES_ADD)]
-    Add {
-        /// The bare repository, or github:OWNER/NAME
-        path: PathBuf,
-        /// What it is called [default: from its remote, else local/FOLDER]
-        #[arg(long, value_name = "OWNER/NAME")]
-        name: Option<String>,
-        /// Agree that its jobs run in this environment; may be given several times
-        #[arg(long = "environment", value_name = "NAME")]
-        environments: Vec<String>,
-        /// What a label of runs-on means on the server's machine, as LABEL=host
-        #[arg(long = "label", value_name = "LABEL=host")]
-        labels: Vec<String>,
-        /// Whether pull requests from forks of a repository on GitHub run
-        #[arg(long, value_enum)]
-        forks: Option<Forks>,
-        /// Issues with this label are incidents in this environment of the project
-        #[arg(long, value_name = "LABEL=ENVIRONMENT")]
-        incidents: Option<String>,
-        /// Its issues are no incidents any more; those that are open stay open
-        #[arg(long, conflicts_with = "incidents")]
-        no_incidents: bool,
-        #[command(flatten)]
-        data: DataArgs,
-    },
+    Add(AddRepositoryArgs),
     /// List pull requests from forks whose code waits to be let in
     #[command(after_help = examples::REPOSITORIES_HELD)]
     Held {
@@ -265,6 +244,45 @@ pub(crate) enum RepositoriesCommand {
         #[command(flatten)]
         data: DataArgs,
     },
+}
+
+/// `launchway repositories add`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AddRepositoryArgs {
+    /// The bare repository, github:OWNER/NAME, or an address that git fetches from
+    pub(crate) path: PathBuf,
+    /// What it is called [default: from its remote, else local/FOLDER]
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub(crate) name: Option<String>,
+    /// Agree that its jobs run in this environment; may be given several times
+    #[arg(long = "environment", value_name = "NAME")]
+    pub(crate) environments: Vec<String>,
+    /// What a label of runs-on means on the server's machine, as LABEL=host
+    #[arg(long = "label", value_name = "LABEL=host")]
+    pub(crate) labels: Vec<String>,
+    /// Whether pull requests from forks of a repository on GitHub run
+    #[arg(long, value_enum)]
+    pub(crate) forks: Option<Forks>,
+    /// Issues with this label are incidents in this environment of the project
+    #[arg(long, value_name = "LABEL=ENVIRONMENT")]
+    pub(crate) incidents: Option<String>,
+    /// Its issues are no incidents any more; those that are open stay open
+    #[arg(long, conflicts_with = "incidents")]
+    pub(crate) no_incidents: bool,
+    /// How often one elsewhere is looked at [default: 1m]
+    #[arg(long, value_name = "DURATION", value_parser = every)]
+    pub(crate) every: Option<Duration>,
+    /// Sign in to one elsewhere by this name, and a password or token from standard input
+    #[arg(long, value_name = "USER")]
+    pub(crate) sign_in: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+/// How often somebody elsewhere is asked.
+fn every(text: &str) -> Result<Duration, String> {
+    let length = settings::duration(text).filter(|it| (EVERY_MIN..=EVERY_MAX).contains(it));
+    length.ok_or_else(|| "a length of time like 30s or 5m, up to a day".to_owned())
 }
 
 /// `launchway github`

@@ -1,13 +1,16 @@
 //! `launchway repositories`: whose pushes a server runs.
 
-use std::path::Path;
+mod elsewhere;
+
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::cli::{Format, RepositoriesCommand};
+use crate::cli::{AddRepositoryArgs, Format, RepositoriesCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::given;
 use crate::serving::data::{self, DataFolder};
+use crate::serving::following;
 use crate::serving::github::{self, Links};
 use crate::serving::incidents::in_this_journal;
 use crate::serving::repositories::{self, Connected, Forks, IncidentLabel, OnGitHub};
@@ -16,52 +19,8 @@ use crate::terminal::style::{out, talk};
 
 pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcome {
     match command {
-        RepositoriesCommand::Add {
-            path,
-            name,
-            environments,
-            labels,
-            forks,
-            incidents,
-            no_incidents,
-            data,
-        } => {
-            let data = DataFolder::locate(data.data.as_deref(), state)?;
-            if let Some(there) = path.to_str().and_then(|it| it.strip_prefix("github:")) {
-                if name.is_some() {
-                    let message = "a repository of GitHub has its name already";
-                    return Err(Failure::new(Exit::Usage, message).hint("leave --name out"));
-                }
-                let labels = labels_here(labels)?;
-                let incidents = match incidents {
-                    Some(given) => Some(Some(incident_label(given)?)),
-                    None => no_incidents.then_some(None),
-                };
-                return add_github(
-                    &data,
-                    there,
-                    (environments.clone(), labels),
-                    (*forks, incidents),
-                );
-            }
-            if forks.is_some() {
-                let message = "--forks says something of a repository on GitHub";
-                return Err(Failure::new(Exit::Usage, message).hint("github:OWNER/NAME is one"));
-            }
-            if incidents.is_some() || *no_incidents {
-                let message = "incidents are made of issues, of a repository on GitHub";
-                return Err(Failure::new(Exit::Usage, message).hint("github:OWNER/NAME is one"));
-            }
-            let path = usable(path)?;
-            let labels = labels_here(labels)?;
-            let name = match name {
-                Some(name) => repositories::checked_name(name)?,
-                None => own_name(&path)?,
-            };
-            let environments = environments.clone();
-            let (github, incidents) = (None, None);
-            let wanted = Connected { name, path, environments, labels, github, incidents };
-            add(&data, wanted)
+        RepositoriesCommand::Add(args) => {
+            connect(args, &DataFolder::locate(args.data.data.as_deref(), state)?)
         }
         RepositoriesCommand::Held { format, data } => {
             held(&DataFolder::locate(data.data.as_deref(), state)?, *format)
@@ -76,6 +35,64 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
             remove(&DataFolder::locate(data.data.as_deref(), state)?, which)
         }
     }
+}
+
+fn connect(args: &AddRepositoryArgs, data: &DataFolder) -> Outcome {
+    let AddRepositoryArgs { path, name, environments, labels, forks, incidents, .. } = args;
+    let AddRepositoryArgs { no_incidents, every, sign_in, .. } = args;
+    let address = elsewhere::address(path)?;
+    if address.is_none() && (every.is_some() || sign_in.is_some()) {
+        let message = "--every and --sign-in say something of a repository elsewhere";
+        return Err(
+            Failure::new(Exit::Usage, message).hint("such as https://git.example.com/octo/app.git")
+        );
+    }
+    if let Some(there) = path.to_str().and_then(|it| it.strip_prefix("github:")) {
+        if name.is_some() {
+            let message = "a repository of GitHub has its name already";
+            return Err(Failure::new(Exit::Usage, message).hint("leave --name out"));
+        }
+        let labels = labels_here(labels)?;
+        let incidents = match incidents {
+            Some(given) => Some(Some(incident_label(given)?)),
+            None => no_incidents.then_some(None),
+        };
+        return add_github(data, there, (environments.clone(), labels), (*forks, incidents));
+    }
+    if forks.is_some() {
+        let message = "--forks says something of a repository on GitHub";
+        return Err(Failure::new(Exit::Usage, message).hint("github:OWNER/NAME is one"));
+    }
+    if incidents.is_some() || *no_incidents {
+        let message = "incidents are made of issues, of a repository on GitHub";
+        return Err(Failure::new(Exit::Usage, message).hint("github:OWNER/NAME is one"));
+    }
+    let name = name.as_deref().map(repositories::checked_name).transpose()?;
+    let (environments, labels) = (environments.clone(), labels_here(labels)?);
+    let bare = |name: String, path: PathBuf| Connected {
+        name,
+        path,
+        environments,
+        labels,
+        github: None,
+        followed: None,
+        incidents: None,
+    };
+    if let Some(address) = address {
+        let name = name.map_or_else(|| address.own_name(), Ok)?;
+        let path = mirror_of(data, &name);
+        let how = elsewhere::How { every: *every, user: sign_in.as_deref() };
+        return elsewhere::add(data, bare(name, path), address, &how);
+    }
+    let path = usable(path)?;
+    let name = name.map_or_else(|| own_name(&path), Ok)?;
+    add(data, bare(name, path))
+}
+
+/// Where one that lies elsewhere is here.
+fn mirror_of(data: &DataFolder, name: &str) -> PathBuf {
+    let path = data.mirrors().join(format!("{name}.git"));
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 fn own_name(path: &Path) -> Result<String, Failure> {
@@ -121,10 +138,10 @@ fn add_github(
     let (before, on) = known.map_or((None, None), |(it, on)| (it.incidents, Some(on)));
     let forks = forks.or(on.map(|on| on.forks)).unwrap_or_default();
     let incidents = incidents.unwrap_or(before);
-    let path = data.mirrors().join(format!("{name}.git"));
-    let path = std::path::absolute(&path).unwrap_or(path);
-    let github = Some(OnGitHub { forks });
-    let wanted = Connected { name: name.clone(), path, environments, labels, github, incidents };
+    let path = mirror_of(data, &name);
+    let (github, followed) = (Some(OnGitHub { forks }), None);
+    let wanted =
+        Connected { name: name.clone(), path, environments, labels, github, followed, incidents };
     github::mirror(&link, &wanted)?;
     // Said here, not with the first incident. That has a second look: settings change.
     if wanted.incidents.is_some()
@@ -198,7 +215,8 @@ fn list(data: &DataFolder, format: Format) -> Outcome {
             Format::Json => json!({
                 "name": it.name, "path": it.path.display().to_string(),
                 "environments": it.environments, "labels": it.labels,
-                "github": it.github, "incidents": it.incidents,
+                "github": it.github, "followed": it.followed, "incidents": it.incidents,
+                "trouble": trouble(data, it),
             })
             .to_string(),
             Format::Human | Format::Github => {
@@ -206,7 +224,16 @@ fn list(data: &DataFolder, format: Format) -> Outcome {
                     [] => String::new(),
                     names => format!("  jobs may run in: {}", names.join(", ")),
                 };
-                format!("{}  {}{agreed}", it.name, it.path.display())
+                let followed = it.followed.as_ref().map_or_else(String::new, |followed| {
+                    format!("  {} every {} s", followed.url, followed.every_seconds)
+                });
+                let trouble = trouble(data, it).map(|why| format!("\n  not looked at: {why}"));
+                format!(
+                    "{}  {}{followed}{agreed}{}",
+                    it.name,
+                    it.path.display(),
+                    trouble.unwrap_or_default()
+                )
             }
         });
     }
@@ -216,12 +243,20 @@ fn list(data: &DataFolder, format: Format) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// Why one elsewhere cannot be looked at now.
+fn trouble(data: &DataFolder, connected: &Connected) -> Option<String> {
+    following::trouble(data, &connected.name).ok().flatten()
+}
+
 fn remove(data: &DataFolder, which: &str) -> Outcome {
     let Some(found) = repositories::find(data, which)? else {
         return Err(Failure::new(Exit::Usage, format!("{which} is not connected"))
             .hint("launchway repositories list shows what is"));
     };
     repositories::remove(data, &found)?;
+    if found.followed.is_some() {
+        following::end(data, &found.name)?;
+    }
     data.record("repository.remove", found.name.clone())?;
     talk(&format!("{} is run no more; its runs stay", found.name));
     Ok(Exit::Done)

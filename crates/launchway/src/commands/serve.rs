@@ -26,6 +26,7 @@ use crate::given;
 use crate::serving::backup;
 use crate::serving::data::{self, DataFolder};
 use crate::serving::database;
+use crate::serving::following::Following;
 use crate::serving::github::Links;
 use crate::serving::github::taking::Taking;
 use crate::serving::github::telling::Telling;
@@ -114,6 +115,7 @@ fn with_journal(
     let links = Arc::new(Links::of(data.clone()));
     let taking = Arc::new(Taking::new(Arc::clone(&intake), Arc::clone(&links))?);
     let clock = Clock { intake: Arc::clone(&intake) };
+    let following = Following { intake: Arc::clone(&intake) };
     let telling =
         Telling { data: data.clone(), store: Arc::clone(&store), links, url: reached.clone() };
     let face = Face::new(Arc::clone(&intake), Arc::clone(&taking), tokens, Arc::clone(&is_stopped));
@@ -126,7 +128,7 @@ fn with_journal(
     hub.tell(move || woken.iter().for_each(Wake::now));
     say_ready(&reached, &data, first.as_deref());
     let journal = Arc::clone(&store);
-    let crew = Crew { intake, couriers, clock, taking, telling, journal, handle };
+    let crew = Crew { intake, couriers, clock, following, taking, telling, journal, handle };
     let ended = std::thread::scope(|scope| {
         let going = crew.begin(scope, told, &is_stopped);
         let driven = scope.spawn({
@@ -164,6 +166,7 @@ struct Crew {
     intake: Arc<Intake>,
     couriers: Vec<Courier>,
     clock: Clock,
+    following: Following,
     taking: Arc<Taking>,
     telling: Telling,
     journal: Arc<Store>,
@@ -177,8 +180,8 @@ impl Crew {
         scope: &'scope Threads<'scope, '_>,
         told: OwnedFd,
         is_stopped: &Arc<AtomicBool>,
-    ) -> [Sender<()>; 5] {
-        let Crew { intake, couriers, clock, taking, telling, journal, handle } = self;
+    ) -> [Sender<()>; 6] {
+        let Crew { intake, couriers, clock, following, taking, telling, journal, handle } = self;
         scope.spawn(move || intake.run(&told));
         for courier in couriers {
             let is_stopped = Arc::clone(is_stopped);
@@ -186,6 +189,8 @@ impl Crew {
         }
         let (stop_clock, told) = channel();
         scope.spawn(move || clock.run(&told));
+        let (stop_following, told) = channel();
+        scope.spawn(move || following.run(&told));
         let (stop_taking, told) = channel();
         scope.spawn(move || taking.run(&told));
         let (stop_telling, told) = channel();
@@ -195,7 +200,7 @@ impl Crew {
         scope.spawn(move || watch_runners(&runners, &told));
         let (stop_keeping, told) = channel();
         scope.spawn(move || database::keep(&journal, &handle, &told));
-        [stop_clock, stop_taking, stop_telling, stop_keeping, stop_watch]
+        [stop_clock, stop_following, stop_taking, stop_telling, stop_keeping, stop_watch]
     }
 }
 

@@ -9,7 +9,8 @@
 //! inbox/               pushes and re-runs that were not taken yet
 //! pushes/              what became of the newest pushes
 //! held/                runs of code from outside that nobody let in yet
-//! mirrors/             repositories of GitHub, as they are there
+//! mirrors/             repositories of GitHub and elsewhere, as they are there
+//! followed/            what is known of those that are looked at every so often
 //! github.json          how GitHub is reached (what lets us in is in the vault)
 //! pagerduty.json       which of PagerDuty's services is whose (what proves it is in the vault)
 //! clock.json           the last minute that was looked at for schedules
@@ -82,6 +83,11 @@ impl DataFolder {
 
     pub(crate) fn held(&self) -> PathBuf {
         self.path("held")
+    }
+
+    /// What is known of a repository elsewhere, by its name here.
+    pub(crate) fn followed(&self, name: &str) -> PathBuf {
+        self.path("followed").join(format!("{name}.json"))
     }
 
     pub(crate) fn mirrors(&self) -> PathBuf {

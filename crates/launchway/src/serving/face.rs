@@ -13,9 +13,9 @@ use ports::Journal as _;
 use scheduler::Rerun;
 use serde::{Deserialize, Serialize};
 use server::{
-    Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, GateAnswer, GuardedEnvironment,
-    HandedIn, HeldPush, IncidentAsk, KeepWish, KeptName, Offer, Push, Received, Refused, Runner,
-    RunnerLink, Takes, Teller, WaitingJob, Webhook, Why, Workers,
+    Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, FollowedRepository, GateAnswer,
+    GuardedEnvironment, HandedIn, HeldPush, IncidentAsk, KeepWish, KeptName, Offer, Push, Received,
+    Refused, Runner, RunnerLink, Takes, Teller, WaitingJob, Webhook, Why, Workers,
 };
 use views::RunView;
 
@@ -25,7 +25,7 @@ use super::pagerduty::Pages;
 use super::places::{self, HERE, Link, sentence};
 use super::repositories;
 use super::tokens::JobTokens;
-use super::{data, deployments, dispatch, gates, hook, incidents, keeping};
+use super::{data, deployments, dispatch, following, gates, hook, incidents, keeping};
 use crate::commands::look_ahead;
 use crate::exit::{Exit, Failure};
 use crate::prepare::refuse::UNKNOWN_LABEL;
@@ -294,12 +294,21 @@ impl Engine for Face {
 
     fn repositories(&self) -> Result<Vec<ConnectedRepository>, Refused> {
         let known = repositories::all(&self.intake.data).map_err(refused)?;
-        let line = |it: repositories::Connected| ConnectedRepository {
-            name: it.name,
-            path: it.path.display().to_string(),
-            environments: it.environments,
+        let elsewhere = |it: &repositories::Connected| {
+            let Some(followed) = &it.followed else { return Ok(None) };
+            let trouble = following::trouble(&self.intake.data, &it.name).map_err(refused)?;
+            let (url, every_seconds) = (followed.url.clone(), followed.every_seconds);
+            Ok(Some(FollowedRepository { url, every_seconds, trouble }))
         };
-        Ok(known.into_iter().map(line).collect())
+        let line = |it: repositories::Connected| {
+            Ok(ConnectedRepository {
+                elsewhere: elsewhere(&it)?,
+                name: it.name,
+                path: it.path.display().to_string(),
+                environments: it.environments,
+            })
+        };
+        known.into_iter().map(line).collect()
     }
 
     fn pushes(&self, limit: usize, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Push>, Refused> {

@@ -146,6 +146,23 @@ pub(crate) fn post_receive(data: &DataFolder, repository: &Path) -> Outcome {
 }
 
 fn leave(data: &DataFolder, repository: &Path, update: RefUpdate) -> Result<String, Failure> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|error| {
+        Failure::new(Exit::Missing, format!("the system gives no random numbers: {error}"))
+    })?;
+    let random: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = format!("{:015}-{random}", now().0);
+    leave_as(data, &id, repository, update)?;
+    Ok(id)
+}
+
+/// Leaves word of a push under this id.
+pub(super) fn leave_as(
+    data: &DataFolder,
+    id: &str,
+    repository: &Path,
+    update: RefUpdate,
+) -> Result<(), Failure> {
     let at = now();
     let nobody = (String::new(), String::new());
     let committer = Repository::bare(repository, &update.new, nobody).ok();
@@ -157,14 +174,7 @@ fn leave(data: &DataFolder, repository: &Path, update: RefUpdate) -> Result<Stri
     let RefUpdate { old, new, git_ref } = update;
     let push =
         Pushed { repository: repository.to_owned(), old, new, git_ref, pusher, at, event: None };
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|error| {
-        Failure::new(Exit::Missing, format!("the system gives no random numbers: {error}"))
-    })?;
-    let random: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let id = format!("{:015}-{random}", at.0);
-    data::write(&data.inbox().join(format!("{id}.push")), &push)?;
-    Ok(id)
+    data::write(&data.inbox().join(format!("{id}.push")), &push)
 }
 
 fn answer(data: &DataFolder, id: &str, until: Instant) -> Result<Option<Answer>, Failure> {

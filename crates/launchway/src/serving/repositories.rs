@@ -30,9 +30,21 @@ pub(crate) struct Connected {
     /// That it is a mirror of one on GitHub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) github: Option<OnGitHub>,
+    /// That it is a mirror of one elsewhere, of which nobody tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) followed: Option<Followed>,
     /// Which of its issues are incidents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) incidents: Option<IncidentLabel>,
+}
+
+/// A repository elsewhere that is looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Followed {
+    /// Where git fetches it.
+    pub(crate) url: String,
+    /// From one look to the next.
+    pub(crate) every_seconds: u64,
 }
 
 /// The label that makes an issue an incident.
@@ -65,6 +77,11 @@ pub(crate) enum Forks {
 }
 
 impl Connected {
+    /// Whether it is a mirror: nobody pushes to it.
+    fn is_mirror(&self) -> bool {
+        self.github.is_some() || self.followed.is_some()
+    }
+
     /// The repository at one of its commits, in the name of whoever is behind what happens.
     pub(crate) fn at(&self, commit: &str, who: (String, String)) -> Result<Repository, Failure> {
         let mut repository = Repository::bare(&self.path, commit, who)?;
@@ -136,7 +153,7 @@ pub(crate) fn add(data: &DataFolder, wanted: Connected, program: &Path) -> Resul
             .hint("give this one a name of its own: --name OWNER/NAME"));
     }
     // Nobody pushes to a mirror.
-    let hooks = if wanted.github.is_some() { &[][..] } else { &HOOKS[..] };
+    let hooks = if wanted.is_mirror() { &[][..] } else { &HOOKS[..] };
     for hook in hooks {
         refuse_others(&wanted.path, hook)?;
     }

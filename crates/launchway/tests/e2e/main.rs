@@ -81,6 +81,7 @@ mod ecs;
 mod examined;
 #[cfg(feature = "examples")]
 mod examples;
+mod followed;
 mod gated;
 mod github;
 mod groups;

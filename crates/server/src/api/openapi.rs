@@ -240,7 +240,17 @@ fn stored_event() -> Json {
 }
 
 fn repository() -> Json {
-    object(&[("name", text()), ("path", text()), ("environments", many(text()))], &[])
+    let elsewhere = object(
+        &[("url", text()), ("every_seconds", number()), ("trouble", or_null("string"))],
+        &[],
+    );
+    let repository = [
+        ("name", text()),
+        ("path", text()),
+        ("elsewhere", json!({ "anyOf": [elsewhere, { "type": "null" }] })),
+        ("environments", many(text())),
+    ];
+    object(&repository, &[])
 }
 
 fn push() -> Json {

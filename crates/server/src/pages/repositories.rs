@@ -43,6 +43,7 @@ struct RepositoryLine {
     href: String,
     kept: String,
     path: String,
+    trouble: Option<String>,
     environments: String,
 }
 
@@ -72,7 +73,10 @@ pub(crate) async fn repositories(
             href: format!("/runs?repository={}", percent(&it.name)),
             kept: format!("/secrets?repository={}", percent(&it.name)),
             name: it.name,
-            path: it.path,
+            path: it.elsewhere.as_ref().map_or(it.path, |elsewhere| {
+                format!("{}, looked at every {} s", elsewhere.url, elsewhere.every_seconds)
+            }),
+            trouble: it.elsewhere.and_then(|it| it.trouble),
             environments: it.environments.join(", "),
         });
         let held = who.seen(&app).held()?.into_iter().map(|it| HeldLine {

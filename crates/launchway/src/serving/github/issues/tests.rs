@@ -67,6 +67,7 @@ impl Place {
             environments: Vec::new(),
             labels: Vec::new(),
             github: None,
+            followed: None,
             incidents: Some(IncidentLabel {
                 label: "incident".to_owned(),
                 environment: "production".to_owned(),
