@@ -58,14 +58,22 @@ const refresh = async (parts) => {
   times();
 };
 
+// By the version of this file: browsers keep each for good.
+const { listen } = await import(`./stream.js${new URL(import.meta.url).search}`);
+
 if (main?.dataset.live) {
-  const source = new EventSource(main.dataset.live);
-  // What came while nobody listened is looked at once the connection stands (again).
-  let opened = 0;
-  source.addEventListener("open", () => { if (opened++) refresh(["#main"]); });
-  source.addEventListener("changed", () => refresh(["#main"]));
-  source.addEventListener("end", () => { source.close(); refresh(["#main"]); });
-  source.addEventListener("signed-out", () => { source.close(); signedOut(); });
+  const everything = () => refresh(["#main"]);
+  let stood = 0;
+  listen(main.dataset.live, {
+    // What came while nobody listened is looked at once the connection stands (again).
+    opened: () => { if (stood++) everything(); },
+    waits: () => { stood += 1; everything(); },
+    on: {
+      changed: everything,
+      end: (_, end) => { end(); everything(); },
+      "signed-out": (_, end) => { end(); signedOut(); },
+    },
+  });
 }
 
 // The log viewer asks for the parts beside its lines.

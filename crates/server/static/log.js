@@ -6,6 +6,9 @@ const ROWS_MAX = 360;  // rows in the page; the others are asked for again
 const NEAR = 1200;     // px to the edge at which more rows are asked for
 const AT_END = 80;     // px from the end that still count as being there
 
+// By the version of this file: browsers keep each for good.
+const { listen } = await import(`./stream.js${new URL(import.meta.url).search}`);
+
 const list = document.getElementById("lines");
 if (list?.dataset.lines) viewer(list);
 
@@ -397,7 +400,6 @@ function viewer(list) {
   else if (!location.search && !location.hash && errors.length) show(document.getElementById(`L${errors[0]}`));
   if (!follows) return;
   if (following && !location.hash) end(); else state();
-  const source = new EventSource(list.dataset.follow);
   const news = (event) => {
     const content = parse(event.data);
     // What is here already is not told twice.
@@ -414,12 +416,15 @@ function viewer(list) {
     pill();
   };
   const stale = () => document.dispatchEvent(new CustomEvent("stale", { detail: [".stepnav", ".heading"] }));
-  source.addEventListener("lines", news);
-  source.addEventListener("jump", news);
-  source.addEventListener("changed", stale);
-  source.addEventListener("end", () => { source.close(); stale(); });
-  source.addEventListener("signed-out", () => {
-    source.close();
-    document.dispatchEvent(new Event("signed-out"));
+  listen(list.dataset.follow, {
+    // What came while nobody listened is told behind what is here.
+    waits: stale,
+    on: {
+      lines: news,
+      jump: news,
+      changed: stale,
+      end: (_, end) => { end(); stale(); },
+      "signed-out": (_, end) => { end(); document.dispatchEvent(new Event("signed-out")); },
+    },
   });
 }

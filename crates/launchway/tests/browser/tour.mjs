@@ -16,6 +16,8 @@ const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const { pages, pictures, wanted } = JSON.parse(readFileSync(plan, "utf8"));
 const WIDTHS = [390, 768, 1440];
+const TABS = 9;
+const STREAMS = 4; // as stream.js has it
 const began = Date.now();
 let wrong = 0;
 const say = (line) => { wrong += 1; console.log(`wrong: ${line}`); };
@@ -96,6 +98,38 @@ for (const theme of ["light", "dark"]) {
       if (!seen.isSeen) say(`${name}: nothing shows that the focus is on ${seen.html}`);
     }
   }
+  await context.close();
+}
+
+// Tabs of one browser share six connections to a server: however many stand open, another page comes, and is told
+// what happens where one of the others is left.
+{
+  const { context } = await person({});
+  const tabs = [];
+  for (let number = 0; number < TABS; number += 1) {
+    const tab = await context.newPage();
+    const answer = await tab.goto("/runs", { waitUntil: "load", timeout: 10000 }).catch(() => null);
+    if (!answer) say(`the page of runs did not come in tab ${number + 1}`);
+    tabs.push(tab);
+  }
+  const streams = async (count, what) => {
+    const are = async (count) => (await navigator.locks.query()).held.length === count;
+    await tabs[0].waitForFunction(are, count, { timeout: 20000 }).catch(() => say(`of ${TABS} tabs, ${what}`));
+  };
+  await streams(STREAMS, `not ${STREAMS} have a stream`);
+  // Nobody sees them any more.
+  for (const tab of tabs) {
+    await tab.evaluate(() => {
+      Object.defineProperty(document, "hidden", { value: true, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    });
+  }
+  await streams(0, "some that nobody sees have a stream");
+  await tabs[0].evaluate(() => {
+    Object.defineProperty(document, "hidden", { value: false, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  await streams(1, "one that is seen again has no stream");
   await context.close();
 }
 
