@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::time::Duration;
 
-use event::{BlobId, RunEvent, RunId};
+use event::{Attempt, BlobId, RunEvent, RunId};
 use figures::{Asked, Report, RunTests};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -266,22 +266,35 @@ impl Client {
         job: &str,
         aside: Option<u32>,
     ) -> Result<Option<std::fs::File>, Failure> {
-        use std::io::Seek as _;
         let (run, attempt) = (view.header.run, view.header.attempt);
         let aside = aside.map(|number| format!("?aside={number}")).unwrap_or_default();
         let job = percent(job);
-        let path = format!("/api/v1/runs/{run}.{attempt}/jobs/{job}/log{aside}");
-        let body = match self.send(&path) {
-            Ok(body) => body,
+        match self.file(&format!("/api/v1/runs/{run}.{attempt}/jobs/{job}/log{aside}")) {
             // It wrote none, or it is gone.
-            Err(failure) if failure.exit == Exit::Usage => return Ok(None),
-            Err(failure) => return Err(failure),
-        };
+            Err(failure) if failure.exit == Exit::Usage => Ok(None),
+            file => file.map(Some),
+        }
+    }
+
+    /// The archive of an artifact, in a file that goes away with its handle.
+    pub(crate) fn artifact(
+        &self,
+        run: RunId,
+        attempt: Attempt,
+        name: &str,
+    ) -> Result<std::fs::File, Failure> {
+        self.file(&format!("/api/v1/runs/{run}.{attempt}/artifacts/{}", percent(name)))
+    }
+
+    /// What is answered, in a file that goes away with its handle.
+    fn file(&self, path: &str) -> Result<std::fs::File, Failure> {
+        use std::io::Seek as _;
+        let body = self.send(path)?;
         let failed = |error: std::io::Error| Failure::caused(Exit::Missing, error);
         let mut file = tempfile::tempfile().map_err(failed)?;
         std::io::copy(&mut body.into_reader(), &mut file).map_err(failed)?;
         file.rewind().map_err(failed)?;
-        Ok(Some(file))
+        Ok(file)
     }
 
     /// Follows a run until it ends, whoever restarts the server in between.

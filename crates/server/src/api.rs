@@ -2,6 +2,7 @@
 //! the document are made from it, so neither can have what the other has not.
 
 mod approvals;
+mod artifacts;
 mod audit;
 mod deployments;
 mod dispatch;
@@ -221,6 +222,7 @@ const OPERATIONS: &[Operation] = &[
         route: || get(list_pushes),
     },
     metrics::OPERATION,
+    artifacts::OPERATION,
     run_tests::OPERATION,
     Operation {
         method: "get",

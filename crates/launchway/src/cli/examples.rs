@@ -218,7 +218,8 @@ Examples:
 pub(super) const RUNS_DOWNLOAD: &str = "\
 Examples:
   launchway runs download                         every artifact of the newest run
-  launchway runs download 12 -n report -D out     one, straight into the folder out";
+  launchway runs download 12 -n report -D out     one, straight into the folder out
+  launchway runs download 12 --server https://ci.example.com";
 
 /// `launchway runs cancel`
 pub(super) const RUNS_CANCEL: &str = "\

@@ -56,6 +56,8 @@ pub(crate) enum RunsCommand {
         /// Where to; what is there already is not touched
         #[arg(short = 'D', long = "dir", value_name = "DIR", default_value = ".")]
         folder: PathBuf,
+        #[command(flatten)]
+        at: ServerArg,
     },
     /// Say what differs between two runs
     Diff(DiffArgs),

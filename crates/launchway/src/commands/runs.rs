@@ -34,7 +34,7 @@ pub(crate) fn run(command: RunsCommand, state: &StateFolder) -> Outcome {
         RunsCommand::Show { run, format, .. } => show::run(&store, state, &run, format),
         RunsCommand::Watch { run, .. } => watch::run(&store, state, &run),
         RunsCommand::Logs(args) => logs::run(&store, &args),
-        RunsCommand::Download { run, names, folder } => {
+        RunsCommand::Download { run, names, folder, .. } => {
             download::run(&store, &run, &names, &folder)
         }
         RunsCommand::Diff(args) => diff::run(&store, &args),

@@ -52,6 +52,7 @@
 
 mod access;
 mod approvals;
+mod artifacts;
 mod attacks;
 mod background;
 mod bad_input;

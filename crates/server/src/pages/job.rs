@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
@@ -18,13 +17,10 @@ use crate::guard::Who;
 use crate::log::{self, JobLog, PAGE_LINES, Place};
 use crate::problem::Problem;
 use crate::rows::{Clock, Look, StepShown};
-use crate::standing::{self, Standing};
+use crate::sent;
+use crate::standing::Standing;
 use crate::words::{State as RunState, grouped, length, percent, run_href};
 
-/// Bytes of a raw log that are on their way at once.
-const RAW_BYTES: usize = 256 << 10;
-/// Pieces of a raw log that wait for who reads it.
-const RAW_PIECES_MAX: usize = 4;
 /// A longer text is not searched for.
 const QUERY_CHARS_MAX: usize = 200;
 
@@ -457,7 +453,7 @@ pub(crate) async fn raw(
     Path((run, key)): Path<(String, String)>,
     Query(asked): Query<Where>,
 ) -> Result<Response, Problem> {
-    let mut standing = Standing::of(&app, &who);
+    let standing = Standing::of(&app, &who);
     let log = blocking(move || {
         let view = app.view(app.stream(&run)?)?;
         let job = found(&view, &key)?;
@@ -465,33 +461,6 @@ pub(crate) async fn raw(
         log::open(&app, &view, job, asked.aside).ok_or_else(missing)
     })
     .await?;
-    let (mut sender, body) =
-        http_body_util::channel::Channel::<axum::body::Bytes, std::io::Error>::new(RAW_PIECES_MAX);
-    tokio::spawn(async move {
-        let (mut file, mut at) = (log.file, 0_u64);
-        loop {
-            if !standing.stands().await {
-                sender.abort(std::io::Error::other(standing::OVER));
-                return;
-            }
-            let piece = blocking(move || {
-                use std::os::unix::fs::FileExt as _;
-                let mut piece = vec![0; RAW_BYTES];
-                let read = file.read_at(&mut piece, at)?;
-                piece.truncate(read);
-                Ok((file, piece))
-            });
-            let Ok((back, piece)) = piece.await else {
-                sender.abort(std::io::Error::other("the log cannot be read"));
-                return;
-            };
-            file = back;
-            at += piece.len() as u64;
-            if piece.is_empty() || sender.send_data(piece.into()).await.is_err() {
-                return;
-            }
-        }
-    });
     let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
-    Ok((kind, Body::new(body)).into_response())
+    Ok((kind, sent::body(log.file, standing)).into_response())
 }

@@ -6,8 +6,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use event::{Annotation, Attempt, Conclusion, Status, StreamId, Timestamp};
 use figures::TestResult;
+use mask::MaskedText;
 use serde::Deserialize;
-use views::{JobView, RunView, StepView};
+use views::{ArtifactView, JobView, RunView, StepView};
 
 use super::job::{href, why};
 use super::{Frame, Page, shown, took};
@@ -17,7 +18,7 @@ use crate::engine::Again;
 use crate::graph;
 use crate::guard::Who;
 use crate::problem::Problem;
-use crate::words::{Moment, State as RunState, run_href, size, stream_href};
+use crate::words::{Moment, State as RunState, percent, run_href, size, stream_href};
 
 /// Annotations that are shown; a linter can give thousands, and the log has them all.
 const ANNOTATIONS_MAX: usize = 100;
@@ -87,6 +88,8 @@ struct AnnotationLine {
 
 struct ArtifactLine {
     name: String,
+    /// Where its archive is; none where it has expired.
+    href: Option<String>,
     size: String,
 }
 
@@ -160,7 +163,7 @@ impl RunPage {
             failed_tests,
             failed_tests_more,
             notes: view.notes.iter().map(|note| note.note.as_str().to_owned()).collect(),
-            artifacts: artifacts(view),
+            artifacts: artifacts(view, now),
             href: here,
         })
     }
@@ -295,14 +298,17 @@ fn annotation(annotation: &Annotation, job: &str) -> AnnotationLine {
     }
 }
 
-fn artifacts(view: &RunView) -> Vec<ArtifactLine> {
-    let artifacts = view.artifacts.iter();
-    artifacts
-        .map(|(name, it)| ArtifactLine {
+fn artifacts(view: &RunView, now: Timestamp) -> Vec<ArtifactLine> {
+    let of = format!("/api/v1{}/artifacts", run_href(view.header.run, view.header.attempt));
+    let line = |(name, it): (&MaskedText, &ArtifactView)| {
+        let is_there = it.expires_at > now;
+        ArtifactLine {
             name: name.as_str().to_owned(),
+            href: is_there.then(|| format!("{of}/{}", percent(name.as_str()))),
             size: size(it.size_bytes),
-        })
-        .collect()
+        }
+    };
+    view.artifacts.iter().map(line).collect()
 }
 
 /// Ends the run.

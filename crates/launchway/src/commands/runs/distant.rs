@@ -1,9 +1,12 @@
 //! `launchway runs … --server URL`: the same commands about the runs of a server.
 
-use event::BlobId;
-use views::{JobView, RunRow, StepView};
+use std::collections::BTreeMap;
+use std::path::Path;
 
-use super::{list, logs, show};
+use event::BlobId;
+use views::{ArtifactView, JobView, RunRow, StepView};
+
+use super::{download, list, logs, show};
 use crate::cli::{Format, RunRef, RunsCommand};
 use crate::closing;
 use crate::distant::{Client, DistantRun};
@@ -30,6 +33,10 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
                     };
                     logs::show(&view, args, &open)
                 }))
+            }
+            RunsCommand::Download { run, names, folder, at } => {
+                let url = at.server.as_ref()?;
+                Some(Client::of(url).and_then(|client| downloaded(&client, run, names, folder)))
             }
             RunsCommand::Rerun { run, failed, server, .. } => {
                 let url = server.as_ref()?;
@@ -63,6 +70,21 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
         }
         _ => unreachable!("the others name their server elsewhere"),
     }))
+}
+
+fn downloaded(client: &Client, run: &RunRef, names: &[String], folder: &Path) -> Outcome {
+    let newest = client.run(&client.name(run)?)?.view;
+    let (run, attempt) = (newest.header.run, newest.header.attempt);
+    let mut all = BTreeMap::new();
+    for earlier in 1..attempt.0 {
+        // An attempt that was pruned has none any more.
+        if let Ok(earlier) = client.run(&format!("{run}.{earlier}")) {
+            all.extend(earlier.view.artifacts);
+        }
+    }
+    all.extend(newest.artifacts);
+    let fetch = |name: &str, _: &ArtifactView| client.artifact(run, attempt, name);
+    download::unpacked(&format!("run {run}"), &all, (names, folder), &fetch)
 }
 
 fn listed(client: &Client, limit: usize, format: Format) -> Outcome {

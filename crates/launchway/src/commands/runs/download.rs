@@ -3,6 +3,7 @@
 //! each, and what is there already is not touched.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
 use actions::{Existing, unpack_artifact};
@@ -21,13 +22,29 @@ pub(crate) fn run(store: &Store, run: &RunRef, names: &[String], folder: &Path) 
     let stream = journal::find(store, run)?;
     let all = artifacts(store, stream)?;
     let (number, _) = stream.as_run().expect("the stream of a run");
-    let wanted = wanted(&format!("run {number}"), &all, names)?;
-    for (name, artifact) in wanted {
+    let fetch = |name: &str, artifact: &ArtifactView| {
+        store.blobs().get(&artifact.blob).map_err(|error| {
+            let text = format!("the bytes of artifact {name} are gone");
+            Failure::caused(Exit::Missing, anyhow::Error::new(error).context(text))
+                .hint("launchway runs rerun makes it again")
+        })
+    };
+    unpacked(&format!("run {number}"), &all, (names, folder), &fetch)
+}
+
+/// Unpacks artifacts of a run, all or those that are named, whose archives are fetched.
+pub(super) fn unpacked(
+    run: &str,
+    all: &BTreeMap<MaskedText, ArtifactView>,
+    (names, folder): (&[String], &Path),
+    fetch: &dyn Fn(&str, &ArtifactView) -> Result<File, Failure>,
+) -> Outcome {
+    for (name, artifact) in wanted(run, all, names)? {
         let target = match names {
             [_] => folder.to_owned(),
             _ => folder.join(own_folder(name)?),
         };
-        let files = unpack(store, name, artifact, &target)?;
+        let files = unpack(name, fetch(name, artifact)?, &target)?;
         let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
         out(&format!("{name}: {files} in {}", target.display()));
     }
@@ -114,17 +131,7 @@ fn own_folder(name: &str) -> Result<PathBuf, Failure> {
     }
 }
 
-fn unpack(
-    store: &Store,
-    name: &str,
-    artifact: &ArtifactView,
-    target: &Path,
-) -> Result<usize, Failure> {
-    let archive = store.blobs().get(&artifact.blob).map_err(|error| {
-        let text = format!("the bytes of artifact {name} are gone");
-        Failure::caused(Exit::Missing, anyhow::Error::new(error).context(text))
-            .hint("launchway runs rerun makes it again")
-    })?;
+fn unpack(name: &str, archive: File, target: &Path) -> Result<usize, Failure> {
     unpack_artifact(archive, target, Existing::Refuse).map_err(|error| {
         use actions::UnpackError::{Archive, Exists, Outside, Write};
         let (exit, hint) = match &error {

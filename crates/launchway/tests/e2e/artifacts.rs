@@ -1,0 +1,104 @@
+//! Artifacts of a server's runs: from the page, over the API, and by the command as from a laptop.
+
+use expect_test::{Expect, expect};
+
+use crate::harness::Said;
+use crate::serving::Serving;
+
+const WORKFLOW: &str = "
+on: push
+jobs:
+  make:
+    runs-on: ubuntu-latest
+    steps:
+      - run: mkdir -p out && echo made > out/file && echo report > report.txt
+      - { uses: actions/upload-artifact@v4, with: { name: out, path: out } }
+      - { uses: actions/upload-artifact@v4, with: { name: 'a report + more', path: report.txt } }
+";
+
+fn download(serving: &Serving, args: &[&str]) -> Said {
+    let mut command =
+        serving.place.launchway(&[&["runs", "download", "--server", &serving.url], args].concat());
+    command.env("LAUNCHWAY_TOKEN", &serving.token);
+    Said::from(command.output().expect("it starts"))
+}
+
+fn check(serving: &Serving, args: &[&str], expected: &Expect) {
+    let said = download(serving, args);
+    let folder = serving.place.path("").display().to_string();
+    let text = format!("{}{}exit {}\n", said.stdout, said.stderr, said.exit);
+    expected.assert_eq(&text.replace(folder.trim_end_matches('/'), "FOLDER"));
+}
+
+#[test]
+fn an_artifact_comes_from_a_server_as_it_was_made() {
+    let serving = Serving::of(WORKFLOW);
+    assert_eq!(serving.push().exit, 0);
+    serving.ended("1");
+    let into = serving.place.path("into").display().to_string();
+    check(
+        &serving,
+        &["1", "-D", &into],
+        &expect![[r#"
+        a report + more: 1 file in FOLDER/into/a report + more
+        out: 1 file in FOLDER/into/out
+        exit 0
+    "#]],
+    );
+    let file = |path: &str| std::fs::read_to_string(serving.place.path(path)).expect("unpacked");
+    assert_eq!(
+        (file("into/out/file"), file("into/a report + more/report.txt")),
+        ("made\n".into(), "report\n".into())
+    );
+    check(
+        &serving,
+        &["1", "-n", "out", "-D", &into],
+        &expect![[r#"
+        out: 1 file in FOLDER/into
+        exit 0
+    "#]],
+    );
+    check(
+        &serving,
+        &["1", "-n", "out", "-D", &into],
+        &expect![[r#"
+        error: artifact out was not unpacked
+          because: 'FOLDER/into/file' is there already
+        hint: --dir names another folder
+        exit 4
+    "#]],
+    );
+    check(
+        &serving,
+        &["1", "-n", "absent", "-D", &into],
+        &expect![[r#"
+        error: run 1 has no artifact absent
+        hint: it has: a report + more, out
+        exit 2
+    "#]],
+    );
+    check(
+        &serving,
+        &["9", "-D", &into],
+        &expect![[r#"
+        error: there is no such run
+        exit 2
+    "#]],
+    );
+    // What its page links is what the API gives.
+    let page = serving.get("/runs/1.1").text;
+    let href = "/api/v1/runs/1.1/artifacts/a%20report%20%2B%20more";
+    assert!(page.contains(&format!("href=\"{href}\"")), "{page}");
+    let asked = [("authorization", format!("Bearer {}", serving.token))];
+    let asked = asked.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let request =
+        ureq::http::Request::get(format!("{}{href}", serving.url)).header(asked[0].0, asked[0].1);
+    let mut answer = Serving::agent().run(request.body(()).expect("a request")).expect("an answer");
+    let head =
+        |name: &str| answer.headers().get(name).and_then(|it| it.to_str().ok()).map(str::to_owned);
+    let heads = [head("content-type"), head("content-disposition")];
+    let bytes = answer.body_mut().read_to_vec().expect("its body");
+    expect![[r#"[Some("application/zip"), Some("attachment; filename*=UTF-8''a%20report%20%2B%20more.zip")] Ok("PK")"#]].assert_eq(&format!("{heads:?} {:?}", std::str::from_utf8(&bytes[..2])));
+    assert_eq!(serving.get("/api/v1/runs/1/artifacts/absent").status, 404);
+    serving.end();
+}

@@ -1,0 +1,81 @@
+//! Artifacts of a run, as the archives that they are kept as.
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use event::{Attempt, StreamId};
+use views::ArtifactView;
+
+use super::Operation;
+use crate::access::Scope;
+use crate::app::{App, Shared, blocking};
+use crate::guard::Who;
+use crate::problem::Problem;
+use crate::sent;
+use crate::standing::Standing;
+use crate::words::percent;
+
+pub(super) const OPERATION: Operation = Operation {
+    method: "get",
+    path: "/api/v1/runs/{run}/artifacts/{artifact}",
+    id: "readArtifact",
+    summary: "An artifact of a run, of the attempt that is named or the ones before it, as a zip archive",
+    scope: Scope::Read,
+    query: &[],
+    body: None,
+    answer: (200, "application/zip"),
+    route: || get(read),
+};
+
+/// The archive, for programs and for pages that link it.
+pub(crate) async fn read(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Path((run, name)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let standing = Standing::of(&app, &who);
+    let (file, size, name) = blocking(move || {
+        let none = || Problem::not_found("There is no such artifact.");
+        let artifact = find(&app, app.stream(&run)?, &name)?.ok_or_else(none)?;
+        if artifact.expires_at <= app.now() {
+            let detail = "The artifact has expired: a re-run makes it again.";
+            return Err(Problem::new(StatusCode::GONE, detail));
+        }
+        let gone = |_| Problem::new(StatusCode::GONE, "The bytes of the artifact are gone.");
+        let file = app.store.blobs().get(&artifact.blob).map_err(gone)?;
+        let size = file.metadata()?.len();
+        Ok((file, size, name))
+    })
+    .await?;
+    let heads = [
+        (header::CONTENT_TYPE, "application/zip".to_owned()),
+        (header::CONTENT_LENGTH, size.to_string()),
+        (header::CONTENT_DISPOSITION, disposition(&name)),
+    ];
+    Ok((heads, sent::body(file, standing)).into_response())
+}
+
+/// The newest of its name, of this attempt and the ones before it: they belong to the run.
+fn find(app: &App, stream: StreamId, name: &str) -> Result<Option<ArtifactView>, Problem> {
+    let Some((run, attempt)) = stream.as_run() else { return Ok(None) };
+    for number in (1..=attempt.0).rev() {
+        let view = match app.view(StreamId::Run(run, Attempt(number))) {
+            Ok(view) => view,
+            // An earlier attempt that was pruned has none any more.
+            Err(_) if number != attempt.0 => continue,
+            Err(problem) => return Err(problem),
+        };
+        let found = view.artifacts.into_iter().find(|(known, _)| known.as_str() == name);
+        if let Some((_, artifact)) = found {
+            return Ok(Some(artifact));
+        }
+    }
+    Ok(None)
+}
+
+/// A file of that name, whatever a job called it (RFC 6266).
+fn disposition(name: &str) -> String {
+    format!("attachment; filename*=UTF-8''{}.zip", percent(name))
+}
