@@ -17,6 +17,7 @@ use crate::files::write_beside;
 use crate::given;
 use crate::kept;
 use crate::levels::Levels;
+use crate::serving::keeping;
 use crate::state::StateFolder;
 use crate::walls::KeptIn;
 
@@ -71,7 +72,8 @@ pub(crate) struct Known {
 
 impl Known {
     /// Of a work tree what stands in it; of a bare repository what is committed: levels at the tip of
-    /// the default branch, so that no branch raises its own, the lock file at the run's commit.
+    /// the default branch, so that no branch raises its own, the lock file at the run's commit. Values are
+    /// kept for it under the name that it is connected under.
     pub(crate) fn of(state: &StateFolder, path: &Path, commit: &str) -> Result<Known, Failure> {
         let bounds = match Bounds::of(path, (commit, LOCK_FILE), settings::FILE) {
             // Of a repository that is gone nothing is kept.
@@ -91,7 +93,9 @@ impl Known {
                 .map_err(|error| Failure::caused(Exit::Missing, error))?;
         }
         let levels = Levels::of_text(bounds.of_tip.as_deref());
-        Ok(Known { identity: bounds.identity, levels, lock_file })
+        // For one that is connected no more nothing is kept.
+        let identity = keeping::owner(state, path)?.unwrap_or_default();
+        Ok(Known { identity, levels, lock_file })
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) use metrics::{Figure, MetricsArgs};
 pub(crate) use notify::{NotifyCommand, NotifyListArgs};
 pub(crate) use runners::{RunnerArgs, RunnersCommand};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
-pub(crate) use secrets::{GroupArgs, SecretGroup, SecretsCommand, VarsCommand};
+pub(crate) use secrets::{AtServerArgs, GroupArgs, SecretGroup, SecretsCommand, VarsCommand};
 pub(crate) use serve::{
     AddRepositoryArgs, DataArgs, DatabaseArgs, GithubCommand, HookArgs, HookName, LogFormat,
     PagerdutyCommand, RepositoriesCommand, ServeArgs, ServeCommand, TokenScope, TokensCommand,

@@ -35,11 +35,13 @@ pub(crate) fn owner_here(settings: Option<&Found>) -> Result<String, Failure> {
     match (Repository::discover(Path::new(".")), settings) {
         (Ok(repository), _) => Ok(repository.identity),
         (Err(_), Some(found)) => Ok(found.settings.project.value.to_string()),
-        // A server's repositories have no work tree.
-        (Err(error), None) => match repository::bare_identity(Path::new("."))? {
-            Some(identity) => Ok(identity),
-            None => Err(error.into()),
-        },
+        (Err(error), None) => Err(match repository::bare_identity(Path::new("."))? {
+            // It has no work tree, so it is a server's, which knows it by the name that it was given.
+            Some(_) => Failure::new(Exit::Usage, "this is a bare repository: a server's").hint(
+                "say which: --repository OWNER/NAME --data DIR, as launchway repositories list has it",
+            ),
+            None => error.into(),
+        }),
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) mod github;
 pub(crate) mod hook;
 pub(crate) mod incidents;
 mod intake;
-mod keeping;
+pub(crate) mod keeping;
 pub(crate) mod pagerduty;
 mod places;
 pub(crate) mod repositories;

@@ -180,6 +180,14 @@ impl Repository {
         Ok(ask(&self.root, &["cat-file", "blob", &name])?.map(|text| text + "\n"))
     }
 
+    /// The files directly in `folder` at the commit that this repository is at.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn files_in(&self, folder: &str) -> Result<Vec<CommittedFile>, RepositoryError> {
+        self.files_of(&self.head.id, folder, &PrivateStore::passing())
+    }
+
     /// The names of all files of a commit, in order; none where there is no such commit.
     ///
     /// # Errors
@@ -216,7 +224,8 @@ fn bare_root(path: &Path) -> Result<Option<PathBuf>, RepositoryError> {
     Ok(said.and_then(|said| said.strip_prefix("true\n").map(PathBuf::from)))
 }
 
-/// What a bare repository is known by among all others; none where there is none.
+/// Where a bare repository comes from: its remote, else its folder. Several may come from one place, so a
+/// server knows them by the names that they are connected under. None where there is none.
 ///
 /// # Errors
 /// When git cannot be asked.
@@ -228,8 +237,6 @@ pub fn bare_identity(path: &Path) -> Result<Option<String>, RepositoryError> {
 /// What a run of a bare repository is bound by, besides what it was made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// What the repository is known by among all others.
-    pub identity: String,
     /// A file of the run's own commit.
     pub of_commit: Option<String>,
     /// A file at the tip of the default branch; none, too, where that is not there yet.
@@ -248,13 +255,11 @@ impl Bounds {
         of_tip: &str,
     ) -> Result<Option<Bounds>, RepositoryError> {
         let Some(root) = bare_root(path)? else { return Ok(None) };
-        let (config, of_commit, of_tip) = std::thread::scope(|scope| {
-            let config = scope.spawn(|| Config::read(&root));
+        let (of_commit, of_tip) = std::thread::scope(|scope| {
             let of_commit = scope.spawn(|| file_at(&root, commit, of_commit));
             let of_tip = file_at(&root, "HEAD", of_tip);
-            (joined(config), joined(of_commit), of_tip)
+            (joined(of_commit), of_tip)
         });
-        let identity = config?.identity(&root);
         let no_commit = || RepositoryError::NoCommit { path: path.display().to_string() };
         let of_commit = of_commit?.ok_or_else(no_commit)?;
         let of_tip = match of_tip? {
@@ -265,7 +270,7 @@ impl Bounds {
             }
             None => None,
         };
-        Ok(Some(Bounds { identity, of_commit, of_tip }))
+        Ok(Some(Bounds { of_commit, of_tip }))
     }
 }
 

@@ -83,7 +83,8 @@ impl VaultError {
 /// For whom a value is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Scope {
-    /// The repository, `octo/planner`.
+    /// The repository: what a clone is known by, `github.com/octo/planner`; at a server the name that it is
+    /// connected under, `octo/planner`.
     pub repository: String,
     /// Only jobs and deployments of this environment; none for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -315,6 +316,45 @@ impl Vault {
             self.write(&contents)?;
         }
         Ok(was_there)
+    }
+
+    /// Keeps for one repository what was kept for another. What the one has already stays as it is, and the
+    /// other's of that name goes. Back comes what was taken over.
+    ///
+    /// # Errors
+    /// When it cannot be kept, or a secret does not open; everything is as it was then.
+    pub fn take_over(&self, from: &str, to: &str) -> Result<Vec<Kept>, VaultError> {
+        if from == to || self.list(from)?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let _alone = self.lock()?;
+        let mut contents = self.read()?;
+        let is_old = |it: &Entry| it.scope.repository == from;
+        let (old, mut entries): (Vec<Entry>, Vec<Entry>) =
+            contents.entries.into_iter().partition(is_old);
+        let mut taken = Vec::new();
+        for entry in old {
+            let environment = entry.scope.environment.clone();
+            let scope = Scope { repository: to.to_owned(), environment };
+            let is_secret = matches!(entry.value, Stored::Sealed(_));
+            if entries.iter().any(|it| it.is(&scope, &entry.name, is_secret)) {
+                continue;
+            }
+            let value = match &entry.value {
+                Stored::Plain(text) => Stored::Plain(text.clone()),
+                Stored::Sealed(sealed) => {
+                    let secret = self.key_file().open(entry.about(), sealed)?;
+                    let about = About { scope: &scope, name: &entry.name };
+                    Stored::Sealed(self.key_file().seal(about, &secret)?)
+                }
+            };
+            let entry = Entry { scope, value, ..entry };
+            taken.push(entry.kept());
+            entries.push(entry);
+        }
+        contents.entries = entries;
+        self.write(&contents)?;
+        Ok(taken)
     }
 
     /// Those of all environments first, so that the environment's own come over them.

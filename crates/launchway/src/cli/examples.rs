@@ -260,13 +260,15 @@ Examples:
 pub(super) const SECRETS_LIST: &str = "\
 Examples:
   launchway secrets list                          each with where it is named, and whether it is set
-  launchway secrets list --format json | jq -r 'select(.state==\"missing\") | .name'";
+  launchway secrets list --format json | jq -r 'select(.state==\"missing\") | .name'
+  launchway secrets list --repository octo/app --data /srv/launchway";
 
 /// `launchway secrets set`
 pub(super) const SECRETS_SET: &str = "\
 Examples:
   launchway secrets set REGISTRY_TOKEN            asks for the value, and does not show it
   launchway secrets set DB_URL --environment production --rotate-by 2027-03-31
+  launchway secrets set DB_URL --repository octo/app --data /srv/launchway
 
 A value comes from standard input where that is no terminal: echo \"$TOKEN\" | launchway secrets set TOKEN
 It is kept sealed in the state folder, and given to this repository's jobs and deployments alone.";
@@ -275,7 +277,8 @@ It is kept sealed in the state folder, and given to this repository's jobs and d
 pub(super) const SECRETS_REMOVE: &str = "\
 Examples:
   launchway secrets remove REGISTRY_TOKEN
-  launchway secrets remove DB_URL --environment production";
+  launchway secrets remove DB_URL --environment production
+  launchway secrets remove DB_URL --repository octo/app --data /srv/launchway";
 
 /// `launchway secrets setup`
 pub(super) const SECRETS_SETUP: &str = "\
@@ -293,7 +296,8 @@ Examples:
 /// `launchway vars set`
 pub(super) const VARS_SET: &str = "\
 Examples:
-  launchway vars set REGION eu-central-1";
+  launchway vars set REGION eu-central-1
+  launchway vars set REGION eu-central-1 --repository octo/app --data /srv/launchway";
 
 /// `launchway vars remove`
 pub(super) const VARS_REMOVE: &str = "\

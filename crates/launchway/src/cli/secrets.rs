@@ -1,5 +1,7 @@
 //! The command line of secrets and variables that are kept on this machine.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::{Format, examples};
@@ -12,9 +14,22 @@ pub(crate) struct KeptFor {
     pub(crate) environment: Option<String>,
 }
 
+/// Of which repository of a server, where it is one's.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct AtServerArgs {
+    /// Of a repository that is connected to the server of this machine [default: the one that you stand in]
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub(crate) repository: Option<String>,
+    /// That server's folder [default: server in the state folder]
+    #[arg(long, value_name = "DIR", requires = "repository")]
+    pub(crate) data: Option<PathBuf>,
+}
+
 /// `launchway secrets list`, `launchway vars list`
 #[derive(Clone, Debug, Args)]
 pub(crate) struct KeptListArgs {
+    #[command(flatten)]
+    pub(crate) at: AtServerArgs,
     /// How it is written
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
@@ -34,6 +49,8 @@ pub(crate) enum SecretsCommand {
         name: String,
         #[command(flatten)]
         kept_for: KeptFor,
+        #[command(flatten)]
+        at: AtServerArgs,
         /// When it shall be another; `list` reminds of it
         #[arg(long, value_name = "YYYY-MM-DD")]
         rotate_by: Option<String>,
@@ -46,6 +63,8 @@ pub(crate) enum SecretsCommand {
         name: String,
         #[command(flatten)]
         kept_for: KeptFor,
+        #[command(flatten)]
+        at: AtServerArgs,
     },
     /// Ask for every secret that is named and not set
     #[command(after_help = examples::SECRETS_SETUP)]
@@ -54,6 +73,8 @@ pub(crate) enum SecretsCommand {
         groups: GroupArgs,
         #[command(flatten)]
         kept_for: KeptFor,
+        #[command(flatten)]
+        at: AtServerArgs,
     },
 }
 
@@ -131,6 +152,8 @@ pub(crate) enum VarsCommand {
         /// Its value
         #[arg(value_name = "VALUE", allow_hyphen_values = true)]
         value: String,
+        #[command(flatten)]
+        at: AtServerArgs,
     },
     /// Forget a variable
     #[command(after_help = examples::VARS_REMOVE)]
@@ -138,5 +161,29 @@ pub(crate) enum VarsCommand {
         /// Its name
         #[arg(value_name = "NAME")]
         name: String,
+        #[command(flatten)]
+        at: AtServerArgs,
     },
+}
+
+impl SecretsCommand {
+    /// Whose.
+    pub(crate) fn at(&self) -> &AtServerArgs {
+        match self {
+            SecretsCommand::List(args) => &args.at,
+            SecretsCommand::Set { at, .. }
+            | SecretsCommand::Remove { at, .. }
+            | SecretsCommand::Setup { at, .. } => at,
+        }
+    }
+}
+
+impl VarsCommand {
+    /// Whose.
+    pub(crate) fn at(&self) -> &AtServerArgs {
+        match self {
+            VarsCommand::List(args) => &args.at,
+            VarsCommand::Set { at, .. } | VarsCommand::Remove { at, .. } => at,
+        }
+    }
 }

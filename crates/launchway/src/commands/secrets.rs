@@ -4,47 +4,44 @@ mod groups;
 pub(super) mod named;
 
 use std::io::{IsTerminal as _, Read as _};
+use std::path::Path;
 
 use event::Timestamp;
 use mask::Secret;
 use serde_json::json;
-use store::{Scope, Value, Vault};
+use store::Value;
 
-use self::named::{Line, Lines, State};
+use self::named::{Here, Line, Lines, State};
 use crate::cli::{Format, GroupArgs, SecretsCommand};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::state::StateFolder;
+use crate::given;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::{moment, now};
-use crate::{given, kept};
 
 /// Bytes of standard input that are read: a secret has less (GitHub's limit).
 const INPUT_BYTES_MAX: u64 = 64 << 10;
 
-pub(crate) fn run(command: &SecretsCommand, state: &StateFolder) -> Outcome {
-    let here = named::Here::look()?;
-    let vault = kept::vault(state);
-    let scope = |environment: &Option<String>| Scope {
-        repository: here.owner.clone(),
-        environment: environment.clone(),
-    };
+pub(crate) fn run(command: &SecretsCommand, state: Option<&Path>) -> Outcome {
+    let here = Here::look(command.at(), state)?;
     match command {
-        SecretsCommand::List(args) => list(&here.secrets(&vault)?, args.format),
-        SecretsCommand::Set { name, kept_for, rotate_by } => {
-            here.check_environment(kept_for.environment.as_deref())?;
+        SecretsCommand::List(args) => list(&here.secrets()?, args.format),
+        SecretsCommand::Set { name, kept_for, rotate_by, .. } => {
+            let environment = kept_for.environment.as_deref();
+            here.check_environment(environment)?;
             let name = given::checked_name("secret", name)?;
             let rotate_by = rotate_by.as_deref().map(day).transpose()?;
             let value = value_of(&name)?;
-            keep(&vault, &scope(&kept_for.environment), (&name, value), rotate_by)
+            keep(&here, (environment, &name), value, rotate_by)
         }
-        SecretsCommand::Remove { name, kept_for } => {
+        SecretsCommand::Remove { name, kept_for, .. } => {
             let name = given::checked_name("secret", name)?;
-            let removed = vault.remove(&scope(&kept_for.environment), &name, true);
-            removed_or_not("secret", &name, removed.map_err(kept::failed)?)
+            let was_there = here.forget((kept_for.environment.as_deref(), &name), true)?;
+            removed_or_not("secret", &name, was_there)
         }
-        SecretsCommand::Setup { groups, kept_for } => {
-            here.check_environment(kept_for.environment.as_deref())?;
-            setup(&here.secrets(&vault)?, groups, &vault, &scope(&kept_for.environment))
+        SecretsCommand::Setup { groups, kept_for, .. } => {
+            let environment = kept_for.environment.as_deref();
+            here.check_environment(environment)?;
+            setup(&here, groups, environment)
         }
     }
 }
@@ -60,22 +57,20 @@ pub(super) fn removed_or_not(what: &str, name: &str, was_there: bool) -> Outcome
 }
 
 fn keep(
-    vault: &Vault,
-    scope: &Scope,
-    (name, value): (&str, String),
+    here: &Here,
+    (environment, name): (Option<&str>, &str),
+    value: String,
     rotate_by: Option<Timestamp>,
 ) -> Outcome {
     if value.is_empty() {
         return Err(Failure::new(Exit::Usage, format!("the value of {name} is empty"))
             .hint(format!("launchway secrets remove {name} forgets one")));
     }
-    let when = (now(), rotate_by);
-    let replaced = vault.set(scope, name, Value::Secret(&Secret::new(value)), when);
-    let replaced = replaced.map_err(kept::failed)?;
-    let place = scope.environment.as_ref().map_or_else(
-        || format!("for {}", scope.repository),
-        |it| format!("for {it} of {}", scope.repository),
-    );
+    let value = Secret::new(value);
+    let replaced = here.keep((environment, name), Value::Secret(&value), rotate_by)?;
+    let owner = &here.owner;
+    let place =
+        environment.map_or_else(|| format!("for {owner}"), |it| format!("for {it} of {owner}"));
     let what = if replaced { "has another value" } else { "is kept" };
     talk(&format!("the secret {name} {what} {place}"));
     Ok(Exit::Done)
@@ -160,19 +155,20 @@ struct Asked {
 }
 
 /// Those that are missing: named by workflows or settings, or of a group that was asked for.
-fn missing(lines: &Lines, groups: &GroupArgs, scope: &Scope) -> Vec<Asked> {
+fn missing(lines: &Lines, groups: &GroupArgs, environment: Option<&str>) -> Vec<Asked> {
     let mut asked: Vec<Asked> = Vec::new();
     for usual in groups.wanted().into_iter().flat_map(groups::of) {
         let is_set = lines.0.iter().any(|line| {
             let is_there = !matches!(line.state, State::Missing);
-            line.name == usual.name && is_there && line.environment == scope.environment
+            line.name == usual.name && is_there && line.environment.as_deref() == environment
         });
         if !is_set {
             asked.push(Asked { name: usual.name.to_owned(), why: usual.what.to_owned() });
         }
     }
     let named = lines.0.iter().filter(|line| {
-        let is_meant = line.environment.is_none() || line.environment == scope.environment;
+        let own = line.environment.as_deref();
+        let is_meant = own.is_none() || own == environment;
         matches!(line.state, State::Missing) && is_meant
     });
     for line in named.filter(|_| groups.has_named()) {
@@ -183,8 +179,8 @@ fn missing(lines: &Lines, groups: &GroupArgs, scope: &Scope) -> Vec<Asked> {
     asked
 }
 
-fn setup(lines: &Lines, groups: &GroupArgs, vault: &Vault, scope: &Scope) -> Outcome {
-    let wanted = missing(lines, groups, scope);
+fn setup(here: &Here, groups: &GroupArgs, environment: Option<&str>) -> Outcome {
+    let wanted = missing(&here.secrets()?, groups, environment);
     if wanted.is_empty() {
         talk(match groups.has_named() {
             true => "every secret that is named is set",
@@ -204,7 +200,7 @@ fn setup(lines: &Lines, groups: &GroupArgs, vault: &Vault, scope: &Scope) -> Out
         talk(&format!("{name}: {why}"));
         match asked_for(name)? {
             None => left_out.push(name.as_str()),
-            Some(value) => drop(keep(vault, scope, (name, value), None)?),
+            Some(value) => drop(keep(here, (environment, name), value, None)?),
         }
     }
     if !left_out.is_empty() {

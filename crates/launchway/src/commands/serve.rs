@@ -31,6 +31,7 @@ use crate::serving::github::Links;
 use crate::serving::github::taking::Taking;
 use crate::serving::github::telling::Telling;
 use crate::serving::hook::Reached;
+use crate::serving::keeping;
 use crate::serving::repositories;
 use crate::serving::{
     Clock, Driving, Face, Handle, Intake, JobTokens, Machines, Means, SignsIn, watch_runners,
@@ -77,6 +78,9 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     let store = Store::open_with(data.state.root(), Durability::PowerLoss);
     let store = Arc::new(store.map_err(|error| Failure::caused(Exit::Missing, error))?);
     database::claim(&store, &data)?;
+    if let Err(failure) = keeping::take_over_old(&data) {
+        talk(&format!("warning: what older versions kept is not taken over: {:#}", failure.error));
+    }
     let ended = with_journal(args, data, (Arc::clone(&store), url));
     database::release(&store);
     ended

@@ -1,39 +1,34 @@
 //! `launchway vars`: variables of workflows that are kept on this machine.
 
+use std::path::Path;
+
 use serde_json::json;
-use store::{Scope, Value};
+use store::Value;
 
 use super::secrets::named::{self, Here};
 use super::secrets::removed_or_not;
 use crate::cli::{Format, VarsCommand};
 use crate::exit::{Exit, Outcome};
-use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
-use crate::terminal::time::now;
 use crate::{given, kept};
 
-pub(crate) fn run(command: &VarsCommand, state: &StateFolder) -> Outcome {
-    let here = Here::look()?;
-    let vault = kept::vault(state);
-    let scope = Scope { repository: here.owner.clone(), environment: None };
+pub(crate) fn run(command: &VarsCommand, state: Option<&Path>) -> Outcome {
+    let here = Here::look(command.at(), state)?;
     match command {
         VarsCommand::List(args) => {
-            let kept = vault.variables(&here.owner, None).map_err(kept::failed)?;
-            list(&here, &kept, args.format)
+            let kept = kept::vault(&here.state).variables(&here.owner, None);
+            list(&here, &kept.map_err(kept::failed)?, args.format)
         }
-        VarsCommand::Set { name, value } => {
+        VarsCommand::Set { name, value, .. } => {
             let name = given::checked_name("variable", name)?;
             let value = given::checked_value("variable", &name, value)?;
-            vault
-                .set(&scope, &name, Value::Variable(&value), (now(), None))
-                .map_err(kept::failed)?;
+            here.keep((None, &name), Value::Variable(&value), None)?;
             talk(&format!("the variable {name} is kept for {}", here.owner));
             Ok(Exit::Done)
         }
-        VarsCommand::Remove { name } => {
+        VarsCommand::Remove { name, .. } => {
             let name = given::checked_name("variable", name)?;
-            let removed = vault.remove(&scope, &name, false).map_err(kept::failed)?;
-            removed_or_not("variable", &name, removed)
+            removed_or_not("variable", &name, here.forget((None, &name), false)?)
         }
     }
 }

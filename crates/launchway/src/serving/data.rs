@@ -126,6 +126,11 @@ impl DataFolder {
         Ok(Some(file))
     }
 
+    /// Whether repositories are connected to it: it is a server's.
+    pub(crate) fn is_servers(&self) -> bool {
+        self.path("repositories.json").is_file()
+    }
+
     /// Whether a server has it.
     pub(crate) fn is_served(&self) -> bool {
         let Ok(file) = File::open(self.path("server.lock")) else { return false };

@@ -1,29 +1,164 @@
 //! Secrets and variables of connected repositories, in the vault of the server's folder: the same that
-//! `launchway secrets` keeps there.
+//! `launchway secrets --repository` keeps there.
+//!
+//! They are kept under the name that a repository is connected under, never under where it was cloned from:
+//! two may come from one place, and be two teams'.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use mask::Secret;
 use server::{KeepWish, KeptKind, KeptName};
-use store::{Scope, Value};
+use store::{Kept, Scope, Value, Vault};
 
 use super::data::DataFolder;
-use super::repositories;
+use super::repositories::{self, Connected};
 use crate::exit::{Exit, Failure};
+use crate::state::StateFolder;
+use crate::terminal::style::talk;
 use crate::terminal::time::now;
 use crate::{given, kept};
 
-/// Under which name values of a repository are kept.
-fn identity(data: &DataFolder, repository: &str) -> Result<String, Failure> {
+/// What the server keeps for itself stands under names that begin so.
+const OWN: &str = "launchway:";
+
+/// Under which name values of the bare repository at `path` are kept, in the folder of a server: the one
+/// that it is connected under. None where it is not connected.
+pub(crate) fn owner(state: &StateFolder, path: &Path) -> Result<Option<String>, Failure> {
+    let known = repositories::all(&DataFolder { state: state.clone() })?;
+    let whole = std::fs::canonicalize(path).ok();
+    let is_it = |it: &Connected| {
+        it.path == path || (whole.is_some() && std::fs::canonicalize(&it.path).ok() == whole)
+    };
+    Ok(known.into_iter().find(is_it).map(|it| it.name))
+}
+
+/// The name of a connected repository.
+pub(crate) fn connected(data: &DataFolder, repository: &str) -> Result<Connected, Failure> {
     let known = repositories::all(data)?;
-    let unknown = || Failure::new(Exit::Usage, format!("no repository {repository} is connected"));
-    let connected = known.into_iter().find(|it| it.name == repository).ok_or_else(unknown)?;
-    repository::bare_identity(&connected.path)?.ok_or_else(unknown)
+    known.into_iter().find(|it| it.name == repository).ok_or_else(|| {
+        let message = format!("no repository {repository} is connected");
+        Failure::new(Exit::Usage, message).hint(format!(
+            "launchway repositories list --data {} shows what is",
+            data.state.root().display()
+        ))
+    })
+}
+
+/// Takes over what an older Launchway kept under where repositories come from, where one alone comes from
+/// there. Where several do, nobody knows whose it was: nobody has it, and it is said how it is set anew.
+pub(crate) fn take_over_old(data: &DataFolder) -> Result<(), Failure> {
+    let vault = kept::vault(&data.state);
+    let (mut by_origin, mut gone) = (BTreeMap::<String, Vec<String>>::new(), Vec::new());
+    for it in repositories::all(data)? {
+        match repository::bare_identity(&it.path) {
+            Ok(Some(origin)) if is_origin(&origin) => {
+                by_origin.entry(origin).or_default().push(it.name);
+            }
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => gone.push(it.name),
+        }
+    }
+    for (origin, names) in by_origin {
+        let old = vault.list(&origin).map_err(kept::failed)?;
+        if old.is_empty() {
+            continue;
+        }
+        match names.as_slice() {
+            [name] if gone.is_empty() => {
+                let taken = vault.take_over(&origin, name).map_err(kept::failed)?;
+                talk(&format!("{name} has what was kept for {origin}: {}", listed(&taken)));
+            }
+            [_] => talk(&format!(
+                "warning: what was kept for {origin} ({}) is not taken over while {} cannot be read, or is taken away: launchway repositories remove NAME",
+                listed(&old),
+                gone.join(", ")
+            )),
+            names => set_anew(data, &vault, (&origin, &old), names)?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether that is where something comes from, and no name of ours that somebody wrote into a repository's
+/// settings.
+fn is_origin(text: &str) -> bool {
+    !text.starts_with(OWN) && repositories::checked_name(text).is_err()
+}
+
+/// Says what is to be set anew, until each is for one of them at least.
+fn set_anew(
+    data: &DataFolder,
+    vault: &Vault,
+    (origin, old): (&str, &[Kept]),
+    names: &[String],
+) -> Result<(), Failure> {
+    let mut set = Vec::new();
+    for name in names {
+        set.extend(vault.list(name).map_err(kept::failed)?);
+    }
+    let is_same = |one: &Kept, other: &Kept| {
+        (&one.name, &one.scope.environment) == (&other.name, &other.scope.environment)
+            && one.variable.is_none() == other.variable.is_none()
+    };
+    let is_set = |it: &&Kept| set.iter().any(|other| is_same(it, other));
+    let missing: Vec<Kept> = old.iter().filter(|it| !is_set(it)).cloned().collect();
+    if missing.is_empty() {
+        for it in old {
+            vault.remove(&it.scope, &it.name, it.variable.is_none()).map_err(kept::failed)?;
+        }
+        talk(&format!("what was kept for {origin} was set anew; the old is forgotten"));
+        return Ok(());
+    }
+    let root = data.state.root().display();
+    talk(&format!(
+        "warning: what was kept for {origin} is given to nobody: {} come from there, and whose it was is not known: {}; launchway secrets set NAME --repository OWNER/NAME --data {root} sets each anew, launchway vars set a variable",
+        names.join(" and "),
+        listed(&missing),
+    ));
+    Ok(())
+}
+
+/// `TOKEN, DB_URL (production)`
+fn listed(kept: &[Kept]) -> String {
+    let one = |it: &Kept| match &it.scope.environment {
+        Some(environment) => format!("{} ({environment})", it.name),
+        None => it.name.clone(),
+    };
+    kept.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Says what a repository finds under its name: what is kept stays when the one before it goes.
+pub(super) fn tell_found(data: &DataFolder, name: &str) -> Result<(), Failure> {
+    let kept = kept::vault(&data.state).list(name).map_err(kept::failed)?;
+    if !kept.is_empty() {
+        talk(&format!("{name} has what was kept under that name before: {}", listed(&kept)));
+    }
+    Ok(())
+}
+
+/// Says what a repository leaves that goes.
+pub(super) fn tell_left(data: &DataFolder, name: &str) -> Result<(), Failure> {
+    let kept = kept::vault(&data.state).list(name).map_err(kept::failed)?;
+    if !kept.is_empty() {
+        talk(&format!("still kept, for whoever is called {name} next: {}", listed(&kept)));
+    }
+    Ok(())
+}
+
+/// A repository is connected under another name: what is kept for it goes along.
+pub(super) fn renamed(data: &DataFolder, from: &str, to: &str) -> Result<(), Failure> {
+    kept::vault(&data.state).take_over(from, to).map(drop).map_err(kept::failed)
 }
 
 /// Everything that is kept of a repository.
 pub(super) fn list(data: &DataFolder, repository: &str) -> Result<Vec<KeptName>, Failure> {
-    let identity = identity(data, repository)?;
-    let all = kept::vault(&data.state).list(&identity).map_err(kept::failed)?;
-    let line = |it: store::Kept| KeptName {
+    let name = connected(data, repository)?.name;
+    let all = kept::vault(&data.state).list(&name).map_err(kept::failed)?;
+    let line = |it: Kept| KeptName {
         name: it.name,
         environment: it.scope.environment,
         variable: it.variable,
@@ -51,7 +186,7 @@ pub(super) fn change(data: &DataFolder, wish: &KeepWish) -> Result<(), Failure> 
     if environment.as_ref().is_some_and(|it| it.len() > 255 || it.contains(char::is_control)) {
         return Err(refused("that is no name of an environment"));
     }
-    let scope = Scope { repository: identity(data, &wish.repository)?, environment };
+    let scope = Scope { repository: connected(data, &wish.repository)?.name, environment };
     let vault = kept::vault(&data.state);
     let Some(value) = &wish.value else {
         let was_there = vault.remove(&scope, &name, is_secret).map_err(kept::failed)?;

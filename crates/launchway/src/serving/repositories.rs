@@ -12,6 +12,7 @@ use settings::Settings;
 use syntax::Source;
 
 use super::data::{self, DataFolder, cannot};
+use super::keeping;
 use crate::exit::{Exit, Failure};
 
 /// A repository.
@@ -87,6 +88,7 @@ impl Connected {
         let mut repository = Repository::bare(&self.path, commit, who)?;
         let (owner, name) = self.name.split_once('/').unwrap_or(("local", &self.name));
         (repository.owner, repository.name) = (owner.to_owned(), name.to_owned());
+        repository.identity.clone_from(&self.name);
         Ok(repository)
     }
 }
@@ -157,6 +159,10 @@ pub(crate) fn add(data: &DataFolder, wanted: Connected, program: &Path) -> Resul
     for hook in hooks {
         refuse_others(&wanted.path, hook)?;
     }
+    match known.iter().find(|it| it.path == wanted.path) {
+        Some(before) => keeping::renamed(data, &before.name, &wanted.name)?,
+        None => keeping::tell_found(data, &wanted.name)?,
+    }
     known.retain(|it| it.path != wanted.path);
     known.push(wanted.clone());
     known.sort_by(|one, other| one.name.cmp(&other.name));
@@ -219,7 +225,8 @@ pub(crate) fn remove(data: &DataFolder, which: &Connected) -> Result<(), Failure
     }
     let mut known = all(data)?;
     known.retain(|it| it.path != which.path);
-    data::write(&data.path("repositories.json"), &known)
+    data::write(&data.path("repositories.json"), &known)?;
+    keeping::tell_left(data, &which.name)
 }
 
 fn is_ours(path: &Path) -> bool {

@@ -14,6 +14,7 @@ use syntax::Source;
 
 use super::{fits, reference, rules};
 use crate::kept;
+use crate::serving::keeping;
 use crate::state::StateFolder;
 
 /// Repositories whose settings are remembered, at one commit each.
@@ -30,7 +31,6 @@ pub(crate) struct Served {
 #[derive(Clone)]
 struct Known {
     tip: String,
-    identity: String,
     settings: Option<Arc<Settings>>,
 }
 
@@ -67,7 +67,7 @@ impl Served {
                 Some(Arc::new(read.ok_or_else(mistaken)?))
             }
         };
-        let it = Known { tip, identity: repository.identity, settings };
+        let it = Known { tip, settings };
         if known.len() >= REMEMBERED_MAX {
             known.clear();
         }
@@ -102,11 +102,16 @@ impl Rulebook for Served {
         let settings = known.settings.as_ref().ok_or_else(gone)?;
         match reference(settings, text).ok_or_else(gone)? {
             SecretReference::Local { name } => {
-                let all = kept::vault(&self.state).secrets(&known.identity, None);
-                let all = all.map_err(|error| format!("secrets cannot be read: {error}"))?;
+                let unreadable = |why: String| format!("secrets cannot be read: {why}");
+                let owner = keeping::owner(&self.state, Path::new(path));
+                let owner = owner.map_err(|failure| unreadable(format!("{:#}", failure.error)))?;
+                let owner =
+                    owner.ok_or_else(|| format!("{repository} is not connected any more"))?;
+                let all = kept::vault(&self.state).secrets(&owner, None);
+                let all = all.map_err(|error| unreadable(error.to_string()))?;
                 all.get(name).cloned().ok_or_else(|| {
                     format!(
-                        "the secret {name} of {repository} is not kept here: launchway secrets set {name} --state {}, in {path}",
+                        "the secret {name} of {owner} is not kept here: launchway secrets set {name} --repository {owner} --data {}",
                         self.state.root().display()
                     )
                 })

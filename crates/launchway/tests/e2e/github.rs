@@ -467,25 +467,12 @@ fn code_of_forks_waits_and_gets_nothing() {
     let ships = "on: pull_request\njobs: { ships: { environment: staging, runs-on: ubuntu-latest, steps: [{ run: 'echo x >> $MARKS/ships' }] } }\n";
     let workflows = [("asks.yml", SECRETIVE), ("ships.yml", ships)];
     let it = Connected::of(&workflows, false, &["--environment", "staging"]);
-    let mirror = it.place.path("data/mirrors/octo/app.git");
-    let state = it.place.path("data").display().to_string();
-    for (kind, name) in [("secrets", "DEPLOY_KEY"), ("vars", "PLACE")] {
-        let mut set = it.place.launchway(&[]);
-        set.args([kind, "set", name]).args(if kind == "vars" {
-            vec!["hunter2hunter2"]
-        } else {
-            vec![]
-        });
-        let program = set.get_program().to_owned();
-        let mut command = it.place.program(program.to_str().expect("text"));
-        command.current_dir(&mirror).args(["--state", &state, kind, "set", name]);
-        if kind == "vars" {
-            command.arg("hunter2hunter2");
-        }
-        let input = it.place.path("input");
-        std::fs::write(&input, "hunter2hunter2").expect("a file of ours");
-        command.stdin(std::fs::File::open(&input).expect("a file of ours"));
-        let said = Said::from(command.output().expect("it starts"));
+    let data = it.place.path("data").display().to_string();
+    let of = ["--repository", "octo/app", "--data", &data];
+    let secret = [&["secrets", "set", "DEPLOY_KEY"], &of[..]].concat();
+    let variable = [&["vars", "set", "PLACE", "hunter2hunter2"], &of[..]].concat();
+    for args in [secret, variable] {
+        let said = crate::kept::given(&it.place, &args, "hunter2hunter2");
         assert_eq!(said.exit, 0, "{}", said.stderr);
     }
     it.place.git(&["checkout", "--quiet", "-b", "evil"]);
@@ -507,7 +494,7 @@ fn code_of_forks_waits_and_gets_nothing() {
     let let_in = it.command(&["repositories", "let-in", id]);
     assert_eq!((let_in.exit, &*let_in.stderr), (0, "1 run let in\n"));
     it.runs(1);
-    let log = it.place.run(&["runs", "logs", "1", "--state", &state]).stdout;
+    let log = it.place.run(&["runs", "logs", "1", "--state", &data]).stdout;
     assert!(log.contains("secret=[] var=[] token=[]"), "{log}");
     assert!(log.lines().any(|line| line.ends_with("kept in")), "{log}");
     assert_eq!(it.mark("asks"), "");

@@ -35,7 +35,7 @@ environments:
     targets: { host: 127.0.0.1:8080 }
 ";
 
-fn given(place: &Place, args: &[&str], input: &str) -> Said {
+pub(crate) fn given(place: &Place, args: &[&str], input: &str) -> Said {
     let mut command = place.launchway(args);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");

@@ -51,6 +51,7 @@
 //! ```
 
 mod access;
+mod apart;
 mod approvals;
 mod artifacts;
 mod attacks;

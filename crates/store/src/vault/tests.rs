@@ -64,6 +64,36 @@ fn only_the_owner_may_read() {
 }
 
 #[test]
+fn one_takes_over_what_was_kept_for_another_and_keeps_its_own() {
+    let (_folder, vault) = vault();
+    let old = |environment: Option<&str>| Scope {
+        repository: "example.com/octo/planner".into(),
+        environment: environment.map(str::to_owned),
+    };
+    let keep = |environment, name, value: &str| {
+        let secret = Secret::new(value);
+        let value = Value::Secret(&secret);
+        vault.set(&old(environment), name, value, (Timestamp(1), None)).expect("it is kept");
+    };
+    keep(None, "TOKEN", "old");
+    keep(None, "KEY", "a-key");
+    keep(Some("production"), "TOKEN", "for-production");
+    let region = Value::Variable("eu-central-1");
+    vault.set(&old(None), "REGION", region, (Timestamp(1), None)).expect("it is kept");
+    put(&vault, None, "TOKEN", "own");
+    let taken = vault.take_over("example.com/octo/planner", "octo/planner").expect("it opens");
+    let names: Vec<&str> = taken.iter().map(|it| &*it.name).collect();
+    assert_eq!(names, ["KEY", "TOKEN", "REGION"]);
+    check(&vault, None, &expect!["KEY=a-key TOKEN=own"]);
+    check(&vault, Some("production"), &expect!["KEY=a-key TOKEN=for-production"]);
+    let variables = vault.variables("octo/planner", None).expect("it opens");
+    assert_eq!(variables["REGION"], "eu-central-1");
+    assert!(vault.list("example.com/octo/planner").expect("it opens").is_empty());
+    let taken = vault.take_over("example.com/octo/planner", "octo/planner").expect("nothing");
+    assert!(taken.is_empty());
+}
+
+#[test]
 fn a_value_opens_under_its_own_name_alone() {
     let (_folder, vault) = vault();
     put(&vault, None, "TOKEN", "value");

@@ -6,15 +6,26 @@ use std::path::Path;
 use event::Timestamp;
 use repository::Repository;
 use settings::SecretReference;
-use store::Vault;
+use store::{Scope, Value};
+use syntax::Source;
 
+use crate::cli::AtServerArgs;
+use crate::deploying::person;
 use crate::exit::{Exit, Failure};
 use crate::names::{Wanted, WantedNames};
+use crate::serving::data::DataFolder;
+use crate::serving::keeping;
 use crate::settings_file::{Found, load_if_there};
+use crate::state::StateFolder;
+use crate::terminal::time::now;
 use crate::{files, kept};
 
 /// Where somebody stands.
 pub(crate) struct Here {
+    /// The folder whose vault has them.
+    pub(crate) state: StateFolder,
+    /// The server's, where they are of a repository that is connected to one.
+    pub(crate) server: Option<DataFolder>,
     /// Under which name values are kept.
     pub(crate) owner: String,
     /// What workflow files name.
@@ -45,7 +56,13 @@ pub(crate) enum State {
 pub(crate) struct Lines(pub(crate) Vec<Line>);
 
 impl Here {
-    pub(crate) fn look() -> Result<Here, Failure> {
+    /// What is kept in the state folder for whoever stands in this one; or for a repository of a server.
+    pub(crate) fn look(at: &AtServerArgs, state: Option<&Path>) -> Result<Here, Failure> {
+        if let Some(name) = &at.repository {
+            return Here::of_server(name, servers_folder(at.data.as_deref(), state)?);
+        }
+        let state = StateFolder::locate(state)?;
+        refuse_servers(&state)?;
         let settings = load_if_there()?;
         let owner = kept::owner_here(settings.as_ref())?;
         let mut wanted = WantedNames::default();
@@ -56,7 +73,69 @@ impl Here {
                 wanted.look(&files::read(&file, &files::shown(&file))?);
             }
         }
-        Ok(Here { owner, wanted, settings })
+        Ok(Here { state, server: None, owner, wanted, settings })
+    }
+
+    /// What the default branch names of a repository that is connected.
+    fn of_server(name: &str, data: DataFolder) -> Result<Here, Failure> {
+        let connected = keeping::connected(&data, name)?;
+        let mut wanted = WantedNames::default();
+        if let Some(tip) = Repository::default_commit(&connected.path)? {
+            let at = connected.at(&tip, Default::default())?;
+            let files = at.files_in(files::WORKFLOWS)?;
+            for file in files.iter().filter(|it| !it.is_link && files::is_yaml(it.path.as_ref())) {
+                wanted.look(&Source::new(file.path.as_str(), &*file.text));
+            }
+        }
+        let (owner, state) = (connected.name, data.state.clone());
+        Ok(Here { state, server: Some(data), owner, wanted, settings: None })
+    }
+
+    /// For whom a value is.
+    pub(crate) fn scope(&self, environment: Option<&str>) -> Scope {
+        Scope { repository: self.owner.clone(), environment: environment.map(str::to_owned) }
+    }
+
+    /// Keeps a value; at a server with who did it. Back comes whether there was one.
+    pub(crate) fn keep(
+        &self,
+        (environment, name): (Option<&str>, &str),
+        value: Value<'_>,
+        rotate_by: Option<Timestamp>,
+    ) -> Result<bool, Failure> {
+        let by = self.server.as_ref().map(|_| person().name.to_string());
+        let is_secret = matches!(value, Value::Secret(_));
+        let (scope, when) = (self.scope(environment), (now(), rotate_by));
+        let was_there = kept::vault(&self.state).set_by(&scope, name, value, when, by.as_deref());
+        let was_there = was_there.map_err(kept::failed)?;
+        self.record(if is_secret { "secret.set" } else { "variable.set" }, (environment, name))?;
+        Ok(was_there)
+    }
+
+    /// Forgets one. Back comes whether there was one.
+    pub(crate) fn forget(
+        &self,
+        (environment, name): (Option<&str>, &str),
+        is_secret: bool,
+    ) -> Result<bool, Failure> {
+        let removed = kept::vault(&self.state).remove(&self.scope(environment), name, is_secret);
+        let was_there = removed.map_err(kept::failed)?;
+        if was_there {
+            let action = if is_secret { "secret.remove" } else { "variable.remove" };
+            self.record(action, (environment, name))?;
+        }
+        Ok(was_there)
+    }
+
+    /// What is done to a repository of a server stands in its audit trail.
+    fn record(
+        &self,
+        action: &str,
+        (environment, name): (Option<&str>, &str),
+    ) -> Result<(), Failure> {
+        let Some(data) = &self.server else { return Ok(()) };
+        let place = environment.map(|it| format!(" {it}")).unwrap_or_default();
+        data.record(action, format!("{}{place} {name}", self.owner))
     }
 
     /// An environment that the settings do not know is a slip; without settings every one may be.
@@ -71,7 +150,7 @@ impl Here {
             .hint(format!("there are: {}", known.join(", "))))
     }
 
-    pub(crate) fn secrets(&self, vault: &Vault) -> Result<Lines, Failure> {
+    pub(crate) fn secrets(&self) -> Result<Lines, Failure> {
         let mut lines: BTreeMap<(Option<String>, String), Line> = BTreeMap::new();
         let mut add = |line: Line| {
             let key = (line.environment.clone(), line.name.clone());
@@ -80,7 +159,7 @@ impl Here {
                 None => drop(lines.insert(key, line)),
             }
         };
-        let list = vault.list(&self.owner).map_err(kept::failed)?;
+        let list = kept::vault(&self.state).list(&self.owner).map_err(kept::failed)?;
         for it in list.into_iter().filter(|it| it.variable.is_none()) {
             let state = State::Set { at: it.set_at, rotate_by: it.rotate_by };
             let environment = it.scope.environment;
@@ -110,6 +189,31 @@ impl Here {
         lines.retain(|it| !(matches!(it.state, State::Missing) && own.contains(&it.name)));
         Ok(Lines(lines))
     }
+}
+
+/// The folder of the server of this machine: as every command takes it, or as the state folder.
+fn servers_folder(flag: Option<&Path>, state: Option<&Path>) -> Result<DataFolder, Failure> {
+    if flag.is_none() {
+        let data = DataFolder { state: StateFolder::locate(state)? };
+        if data.is_servers() {
+            return Ok(data);
+        }
+    }
+    DataFolder::locate(flag, state)
+}
+
+/// A clone is known by where it comes from, and a server's repository by its name: what was kept in a
+/// server's folder for a clone would reach nobody.
+fn refuse_servers(state: &StateFolder) -> Result<(), Failure> {
+    let data = DataFolder { state: state.clone() };
+    if !data.is_servers() {
+        return Ok(());
+    }
+    let root = state.root().display();
+    Err(Failure::new(Exit::Usage, format!("{root} is a server's: of which of its repositories?"))
+        .hint(format!(
+            "say which: --repository OWNER/NAME --data {root}; launchway repositories list --data {root} shows them"
+        )))
 }
 
 /// The first place that names it.
