@@ -2,8 +2,13 @@
 //!
 //! Whoever fetches shows a header, which git gets in a variable: no process list, no file and no
 //! message of git's has it. What is fetched is looked at by its commits; nothing of it is run here.
+//!
+//! Git's own locks refuse whoever comes second: a server that fetches a push would have a person's command
+//! fail, or be failed by it. So whoever makes, sets or fetches into a mirror waits for a lock of ours, which the
+//! kernel gives in turn and takes back from whoever is killed. Reading needs none.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::RepositoryError;
@@ -46,11 +51,9 @@ impl Mirror {
     /// When git says no.
     pub fn open(path: &Path, url: &str) -> Result<Mirror, RepositoryError> {
         let mirror = Mirror { path: path.to_owned() };
+        std::fs::create_dir_all(path).map_err(|source| mirror.failed(source))?;
+        let _turn = mirror.turn()?;
         if !path.join("HEAD").is_file() {
-            std::fs::create_dir_all(path).map_err(|source| RepositoryError::File {
-                path: path.display().to_string(),
-                source,
-            })?;
             mirror.run(&["init", "--quiet", "--bare"], &[])?.done()?;
         }
         mirror.run(&["config", "remote.origin.url", url], &[])?.done()?;
@@ -69,6 +72,7 @@ impl Mirror {
     /// # Errors
     /// When it cannot be reached.
     pub fn fetch(&self, access: Access<'_>) -> Result<(), RepositoryError> {
+        let _turn = self.turn()?;
         let refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
         self.bring(&refs, access)?;
         let heads = self.transport(&["ls-remote", "--symref", "origin", "HEAD"], access)?;
@@ -104,6 +108,7 @@ impl Mirror {
         number: u64,
         access: Access<'_>,
     ) -> Result<Option<TestMerge>, RepositoryError> {
+        let _turn = self.turn()?;
         let (head, merge) =
             (format!("refs/pull/{number}/head"), format!("refs/pull/{number}/merge"));
         let there = self.transport(&["ls-remote", "origin", &head, &merge], access)?;
@@ -124,6 +129,18 @@ impl Mirror {
         Ok(Some(TestMerge { commit: commit.into(), base: base.into(), head: head.into() }))
     }
 
+    /// Waits until nobody else changes it, in this process or another; until it is dropped nobody else does.
+    fn turn(&self) -> Result<File, RepositoryError> {
+        let path = self.path.with_extension("lock");
+        let file = File::options().create(true).append(true).open(&path);
+        let held = file.and_then(|file| file.lock().map(|()| file));
+        held.map_err(|source| RepositoryError::File { path: path.display().to_string(), source })
+    }
+
+    fn failed(&self, source: std::io::Error) -> RepositoryError {
+        RepositoryError::File { path: self.path.display().to_string(), source }
+    }
+
     fn bring(&self, refs: &[&str], access: Access<'_>) -> Result<(), RepositoryError> {
         let prune = if refs.iter().any(|it| it.contains('*')) { "--prune" } else { "--no-prune" };
         let args = ["fetch", "--quiet", "--no-tags", prune, "--no-write-fetch-head", "origin"];
@@ -135,7 +152,7 @@ impl Mirror {
             // Nobody is there to be asked, and a header goes where it is meant to go.
             ("credential.helper".to_owned(), String::new()),
             ("http.followRedirects".to_owned(), "false".to_owned()),
-            // Who sends nothing for so long has gone away.
+            // Who sends nothing for so long has gone away; others wait for their turn behind it.
             ("http.lowSpeedLimit".to_owned(), SLOWEST_BYTES_A_SECOND.to_owned()),
             ("http.lowSpeedTime".to_owned(), STALLED_SECONDS.to_owned()),
         ];
