@@ -137,7 +137,8 @@ impl Courier {
         }
     }
 
-    /// Sends what comes to be owed, until `is_over` says so.
+    /// Sends what comes to be owed, until `is_over` says so. That the database is away is said by whoever
+    /// the store tells.
     pub fn run(self, is_over: &dyn Fn() -> bool) {
         let inner = &self.inner;
         let mut tidied = Timestamp(0);
@@ -149,7 +150,9 @@ impl Courier {
                 let before = Timestamp(now.0.saturating_sub(KEPT_MS));
                 looked = looked.and(inner.store.forget_deliveries(before));
             }
-            if let Err(error) = looked {
+            if let Err(error) = looked
+                && !store::is_away(&error)
+            {
                 (inner.say)(&format!("warning: {}", story(&error)));
             }
             match self.signs.recv_timeout(self.patience()) {
@@ -208,7 +211,9 @@ impl Courier {
             let work = move || {
                 // Given back however the attempt ends: a fault of ours shuts nobody out for ever.
                 let _turn = Turn { inner: &inner, wake, receiver: delivery.receiver.clone() };
-                if let Err(error) = inner.attempt(&delivery) {
+                if let Err(error) = inner.attempt(&delivery)
+                    && !store::is_away(&error)
+                {
                     (inner.say)(&format!("warning: {}: {}", delivery.about, story(&error)));
                 }
             };

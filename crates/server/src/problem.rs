@@ -58,7 +58,13 @@ impl Problem {
 
     /// Something that is needed failed. What it says is for whoever looks after the server, and may
     /// name paths: it is logged, and not answered.
-    pub(crate) fn missing(error: &dyn std::error::Error) -> Problem {
+    pub(crate) fn missing(error: &(dyn std::error::Error + 'static)) -> Problem {
+        let detail = "The server cannot read what it keeps now; its own output says why.";
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+        // Said once, and not by everybody who asks.
+        if store::is_away(error) {
+            return problem;
+        }
         let mut text = error.to_string();
         let mut source = error.source();
         while let Some(reason) = source {
@@ -67,8 +73,7 @@ impl Problem {
             source = reason.source();
         }
         crate::say(&format!("warning: {text}"));
-        let detail = "The server cannot read what it keeps now; its own output says why.";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        problem
     }
 }
 

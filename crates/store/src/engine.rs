@@ -15,6 +15,7 @@ use std::path::Path;
 
 use event::{Digest, Seq, Timestamp};
 
+use crate::absence::Tell;
 use crate::error::StoreError;
 
 /// What opens connections.
@@ -30,6 +31,8 @@ pub(crate) trait Engine: Send + Sync {
     fn again(&self, commit: Option<Mark>, patience: Patience) -> Again;
     /// What a fault means.
     fn error(&self, fault: Fault) -> StoreError;
+    /// Has somebody told when it goes away, and when it is there again.
+    fn tell_of_absence(&self, tell: Tell);
     /// Takes the right to serve this journal, which others have on other machines.
     fn claim(&self, holder: &str) -> Result<(), StoreError>;
     /// Says that whoever has it lives.

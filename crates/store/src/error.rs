@@ -8,6 +8,7 @@ use event::{BlobId, RunId, StreamId};
 use postgres::error::SqlState;
 use rusqlite::ErrorCode;
 
+use crate::absence::Absence;
 use crate::engine::Fault;
 use crate::postgres::{AddressError, Database, is_away};
 
@@ -95,7 +96,7 @@ pub enum StoreError {
         database: String,
         /// What it was.
         #[source]
-        source: Arc<dyn std::error::Error + Send + Sync>,
+        source: Absence,
     },
     /// It does not let us in, or not do what we must.
     #[error("the database {database} does not let us in")]
@@ -281,7 +282,7 @@ impl StoreError {
         let path = PathBuf::from(&database);
         match state {
             _ if is_unproven => StoreError::Unproven { database, source },
-            _ if is_away => StoreError::Away { database, source },
+            _ if is_away => StoreError::Away { database, source: Absence(source) },
             Some(SqlState::DISK_FULL) => StoreError::DiskFull { path, source },
             Some(SqlState::LOCK_NOT_AVAILABLE) => StoreError::Locked { path, source },
             Some(SqlState::INSUFFICIENT_PRIVILEGE | SqlState::INVALID_CATALOG_NAME) => {

@@ -10,6 +10,8 @@
 //! vault/         secrets and variables that a person keeps, sealed
 //! ```
 //!
+//! Whoever serves is told once when a database goes away, and once when it is there again (`absence.rs`).
+//!
 //! What is below `engine.rs` is an engine (SQLite, PostgreSQL); what is above it, and every rule, is the
 //! same for both.
 //!
@@ -31,6 +33,7 @@
 //! nobody names any more are removed. What is left over after a kill is found by the next look,
 //! because what may go is computed from the journal and kept nowhere.
 
+mod absence;
 mod blobs;
 mod engine;
 mod error;
@@ -52,6 +55,7 @@ mod webhooks;
 mod write;
 mod writer;
 
+pub use absence::{Absence, Presence, is_away};
 pub use blobs::Blobs;
 pub use error::StoreError;
 pub use home::{

@@ -38,6 +38,7 @@ pub(crate) use schema::journal_of;
 use session::Connection;
 pub(crate) use session::is_away;
 
+use crate::absence::{Tell, Watch};
 use crate::engine::{Again, Engine, Fault, Mark, Patience, Session};
 use crate::error::StoreError;
 
@@ -59,17 +60,24 @@ pub(crate) struct Postgres {
     /// The right to write, where this process is a server: what [`Engine::claim`] got.
     fence: Arc<AtomicI64>,
     lease: Mutex<Option<Lease>>,
+    watch: Watch,
 }
 
 impl Postgres {
     /// Nothing is asked yet.
     pub(crate) fn new(database: Database, journal: String) -> Postgres {
         let place = PathBuf::from(database.to_string());
-        let (fence, lease) = (Arc::default(), Mutex::default());
-        Postgres { database, place, journal, fence, lease }
+        let (fence, lease, watch) = (Arc::default(), Mutex::default(), Watch::default());
+        Postgres { database, place, journal, fence, lease, watch }
     }
 
     fn connect(&self) -> Result<Connection, StoreError> {
+        let connected = self.try_to_connect();
+        self.watch.note(&connected);
+        connected
+    }
+
+    fn try_to_connect(&self) -> Result<Connection, StoreError> {
         let mut connection = Connection::open(&self.database, Arc::clone(&self.fence))?;
         let found = schema::made(&mut connection, &self.database)?;
         if found == self.journal {
@@ -139,6 +147,10 @@ impl Engine for Postgres {
         StoreError::from_postgres(&self.database, fault)
     }
 
+    fn tell_of_absence(&self, tell: Tell) {
+        self.watch.set(tell);
+    }
+
     fn claim(&self, holder: &str) -> Result<(), StoreError> {
         let lease = Lease::take(self.connect()?, &self.database, holder)?;
         self.fence.store(lease.fence(), Ordering::SeqCst);
@@ -148,7 +160,10 @@ impl Engine for Postgres {
 
     fn renew(&self) -> Result<(), StoreError> {
         let mut lease = self.lease.lock().expect("nobody panics while holding it");
-        lease.as_mut().map_or(Ok(()), |lease| self.with(lease, Lease::renew))
+        let renewed = lease.as_mut().map_or(Ok(()), |lease| self.with(lease, Lease::renew));
+        // A standby lets everybody connect, and nobody write.
+        self.watch.note(&renewed);
+        renewed
     }
 
     fn release(&self) -> Result<(), StoreError> {

@@ -8,6 +8,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
 use rustix::fs::FlockOperation;
 
+use crate::absence::Tell;
 use crate::engine::{
     Again, Columns, Engine, Fault, Mark, Patience, Purpose, Row, Session, Take, Value,
 };
@@ -109,6 +110,9 @@ impl Engine for Sqlite {
         };
         StoreError::from_sqlite(&self.path, source)
     }
+
+    /// A file is never away.
+    fn tell_of_absence(&self, _tell: Tell) {}
 
     /// Nobody on another machine has the file, and on this one the folder's lock keeps a second out.
     fn claim(&self, _holder: &str) -> Result<(), StoreError> {

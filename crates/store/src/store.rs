@@ -10,6 +10,7 @@ use event::{
 };
 use ports::{Journal, JournalError};
 
+use crate::absence::Presence;
 use crate::blobs::{Blobs, create_folder};
 use crate::engine::{Engine, Fault, Session};
 use crate::error::StoreError;
@@ -70,6 +71,12 @@ impl Store {
     /// When the database does not hear it, or another server has the journal by now.
     pub fn renew(&self) -> Result<(), StoreError> {
         self.engine.renew()
+    }
+
+    /// Has somebody told when the journal's database goes away, and when it is there again: once for
+    /// each, however many ask it meanwhile. They may not ask the store in it.
+    pub fn tell_of_absence(&self, tell: impl Fn(Presence<'_>) + Send + Sync + 'static) {
+        self.engine.tell_of_absence(Box::new(tell));
     }
 
     /// Gives the right back.

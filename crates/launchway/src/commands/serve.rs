@@ -78,6 +78,7 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     let store = Store::open_with(data.state.root(), Durability::PowerLoss);
     let store = Arc::new(store.map_err(|error| Failure::caused(Exit::Missing, error))?);
     database::claim(&store, &data)?;
+    database::watch(&store);
     if let Err(failure) = keeping::take_over_old(&data) {
         talk(&format!("warning: what older versions kept is not taken over: {:#}", failure.error));
     }

@@ -54,7 +54,9 @@ impl Clock {
         let mut known = BTreeMap::new();
         let mut said = String::new();
         loop {
-            if let Err(failure) = self.look(now(), &mut known) {
+            if let Err(failure) = self.look(now(), &mut known)
+                && !store::is_away(failure.error.as_ref())
+            {
                 let text = format!("warning: schedules: {:#}", failure.error);
                 if said != text {
                     talk(&text);
@@ -81,7 +83,9 @@ impl Clock {
         }
         for connected in repositories::all(&self.intake.data)? {
             // One that cannot be read keeps no other waiting.
-            if let Err(failure) = self.look_at(&connected, (last, this), known) {
+            if let Err(failure) = self.look_at(&connected, (last, this), known)
+                && !store::is_away(failure.error.as_ref())
+            {
                 talk(&format!("warning: schedules of {}: {:#}", connected.name, failure.error));
             }
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use backup::{Address, Programs, WholeError};
 use driver::Input;
-use store::{DATABASE_VARIABLE, Database, RENEW_SECONDS, Store, StoreError};
+use store::{DATABASE_VARIABLE, Database, Presence, RENEW_SECONDS, Store, StoreError};
 
 use super::Handle;
 use super::data::DataFolder;
@@ -94,25 +94,38 @@ pub(crate) fn claim(store: &Store, data: &DataFolder) -> Result<(), Failure> {
     })
 }
 
+/// Says when the database goes away, and when it is there again. Nobody else in the server says so.
+pub(crate) fn watch(store: &Store) {
+    store.tell_of_absence(|presence| match presence {
+        Presence::Away(error) => {
+            let text = anyhow::Error::from(error.clone());
+            talk(&format!("warning: {text:#}; it is waited for"));
+        }
+        Presence::Back { after } => {
+            let seconds = after.as_secs();
+            talk(&format!(
+                "the database answers again, after {seconds} s; what waited for it goes on"
+            ));
+        }
+    });
+}
+
 /// Says that this server lives, until the other end of `told` is dropped. Ends the server when another
 /// has the journal.
 pub(crate) fn keep(store: &Arc<Store>, handle: &Handle, told: &Receiver<()>) {
-    let mut is_away = false;
+    let mut is_told = false;
     while told.recv_timeout(Duration::from_secs(RENEW_SECONDS)) == Err(RecvTimeoutError::Timeout) {
         match store.renew() {
-            Ok(()) if is_away => {
-                talk("the database answers again; what was to be written is written");
-                is_away = false;
-            }
-            Ok(()) => {}
+            Ok(()) => is_told = false,
             Err(error @ StoreError::TakenOver { .. }) => {
                 talk(&format!("error: {error}; this server ends, and its jobs go on"));
                 handle.send(Input::Leave);
                 return;
             }
-            Err(error) if !is_away => {
-                talk(&format!("warning: {:#}; it is waited for", anyhow::Error::from(error)));
-                is_away = true;
+            Err(error) if store::is_away(&error) => {}
+            Err(error) if !is_told => {
+                talk(&format!("warning: {:#}; it is tried again", anyhow::Error::from(error)));
+                is_told = true;
             }
             Err(_) => {}
         }

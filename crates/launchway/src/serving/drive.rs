@@ -332,7 +332,11 @@ impl Driving {
             handle.0.busy.store(round.state().leases_open(), Ordering::Relaxed);
             handle.0.ready.store(round.state().jobs_ready(), Ordering::Relaxed);
         };
-        let mut refused = |error: &driver::DriverError| talk(&format!("warning: {error}"));
+        let mut refused = |error: &driver::DriverError| {
+            if !store::is_away(error) {
+                talk(&format!("warning: {error}"));
+            }
+        };
         shell.serve(grace, &mut refused, &mut looked).map_err(missing)
     }
 }

@@ -175,6 +175,10 @@ impl Following {
     fn look(&self, connected: &Connected, followed: &Followed) {
         let (data, name) = (&self.intake.data, &connected.name);
         let found = look(data, connected, followed);
+        if matches!(&found, Err(failure) if store::is_away(failure.error.as_ref())) {
+            // Nothing is wrong with the repository.
+            return;
+        }
         let trouble = found.err().map(|failure| format!("{:#}", failure.error));
         let said = Seen::read(data, name).and_then(|seen| {
             let Some(mut seen) = seen.filter(|it| it.trouble != trouble) else { return Ok(()) };

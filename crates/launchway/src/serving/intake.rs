@@ -91,7 +91,9 @@ impl Intake {
             talk(&format!("warning: the inbox cannot be watched and is {every}: {error}"));
         }
         loop {
-            if let Err(failure) = self.take_all() {
+            if let Err(failure) = self.take_all()
+                && !store::is_away(failure.error.as_ref())
+            {
                 // It is tried again and again; said once.
                 let text = format!("{:#}", failure.error);
                 if told.as_ref() != Some(&text) {

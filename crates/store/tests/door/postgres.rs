@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 
 use event::{Digest, RunId, Seq, Timestamp};
 use expect_test::{Expect, expect};
 use ports::Journal as _;
-use store::{Database, Store, StoreError, Taken, TakenWebhook, Webhooks, attach};
+use store::{Database, Presence, Store, StoreError, Taken, TakenWebhook, Webhooks, attach};
 
 use crate::cluster::{Cluster, client};
 use crate::engines::Home;
@@ -112,6 +113,14 @@ fn while_it_is_away_that_is_said_and_afterwards_it_is_there() {
     let home = Home::in_database(cluster.schema());
     let store = home.open();
     let webhooks = Webhooks::open(home.path()).unwrap();
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let says = Arc::clone(&said);
+    store.tell_of_absence(move |presence| {
+        says.lock().unwrap().push(match presence {
+            Presence::Away(error) => format!("away: {}", store::is_away(error)),
+            Presence::Back { .. } => "back".to_owned(),
+        });
+    });
     let one = |id: &str| TakenWebhook {
         id: id.to_owned(),
         digest: Some(Digest::of(id.as_bytes())),
@@ -122,6 +131,8 @@ fn while_it_is_away_that_is_said_and_afterwards_it_is_there() {
     assert_eq!(webhooks.take(one("a")).unwrap(), Taken::New);
     cluster.crash();
     assert!(matches!(store.newest_position(), Err(StoreError::Away { .. })));
+    // As the crates above have it: inside of an error of theirs.
+    assert!(store::is_away(&store.read(run(1), Seq(0)).unwrap_err()));
     assert!(matches!(webhooks.waiting(), Err(StoreError::Away { .. })));
     // Who waits outside is told, and comes again.
     assert!(matches!(webhooks.take(one("b")), Err(StoreError::Away { .. })));
@@ -135,6 +146,8 @@ fn while_it_is_away_that_is_said_and_afterwards_it_is_there() {
     assert_eq!(webhooks.take(one("b")).unwrap(), Taken::New);
     assert_eq!(webhooks.take(one("a")).unwrap(), Taken::Known);
     assert_eq!(webhooks.waiting().unwrap(), 2);
+    // However many asked meanwhile.
+    assert_eq!(*said.lock().unwrap(), ["away: true", "back"]);
 }
 
 #[test]

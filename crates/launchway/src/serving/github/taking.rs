@@ -59,7 +59,9 @@ impl Taking {
     pub(crate) fn take(&self, webhook: &Webhook<'_>) -> Result<Received, Refused> {
         let missing = |failure: Failure| {
             // It may name paths, and nobody has signed in: said here, not there.
-            talk(&format!("warning: {:#}", failure.error));
+            if !store::is_away(failure.error.as_ref()) {
+                talk(&format!("warning: {:#}", failure.error));
+            }
             Refused::new(Why::Missing, "the server cannot take this now; its own output says why")
         };
         let Some(link) = self.links.get().map_err(missing)? else {
@@ -115,14 +117,18 @@ impl Taking {
         let mut turns = Turns::default();
         let mut forgotten = None;
         while let Err(std::sync::mpsc::TryRecvError::Empty) = stop.try_recv() {
-            if let Err(failure) = self.act_on_all(&mut turns, stop) {
+            if let Err(failure) = self.act_on_all(&mut turns, stop)
+                && !store::is_away(failure.error.as_ref())
+            {
                 talk(&format!("warning: {:#}", failure.error));
             }
             let day = now().0 / (24 * 60 * 60 * 1000);
             if forgotten != Some(day) {
                 forgotten = Some(day);
                 let before = Timestamp(now().0.saturating_sub(forge::KEPT_MS));
-                if let Err(error) = self.webhooks.forget_before(before) {
+                if let Err(error) = self.webhooks.forget_before(before)
+                    && !store::is_away(&error)
+                {
                     talk(&format!("warning: {error}"));
                 }
             }

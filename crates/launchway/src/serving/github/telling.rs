@@ -108,6 +108,9 @@ impl Telling {
                     work.say(&format!("waits:{why}"), &format!("{why}; it is told later"));
                     wait = again;
                 }
+                Err(NotNow::Failed(failure)) if store::is_away(failure.error.as_ref()) => {
+                    wait = AGAIN;
+                }
                 Err(NotNow::Failed(failure)) => {
                     let text = format!("{:#}", failure.error);
                     work.say(&text, &text);
