@@ -1,6 +1,7 @@
 //! Rules, and what they owe to whom: the consumer of the journal that tells people.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use event::{DeploymentEvent, DeploymentId, RunEvent, RunId, Seq, StreamId};
 use https::Guard;
@@ -67,7 +68,7 @@ pub enum Channel {
 }
 
 /// What a message is about: whose rules are asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum About {
     /// A run.
@@ -125,6 +126,8 @@ pub struct Notifier<B> {
     store: Arc<Store>,
     book: B,
     guard: Guard,
+    /// What the book said of those that the events at hand are about: it asks git each time.
+    said: Mutex<BTreeMap<About, Result<Vec<Rule>, Trouble>>>,
 }
 
 /// What is kept of a message until it is there.
@@ -139,7 +142,7 @@ struct Body {
 impl<B: Rulebook> Notifier<B> {
     /// By these rules, to where the guard allows.
     pub fn new(store: Arc<Store>, book: B, guard: Guard) -> Notifier<B> {
-        Notifier { store, book, guard }
+        Notifier { store, book, guard, said: Mutex::default() }
     }
 
     /// Sends a message by a rule, now and once.
@@ -212,6 +215,20 @@ impl<B: Rulebook> Notifier<B> {
         event::Timestamp(since.map_or(0, |it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX)))
     }
 
+    /// The rules as they were when the events at hand were read.
+    fn rules(&self, about: &About) -> Result<Vec<Rule>, Trouble> {
+        let mut said = self.said.lock().expect("nobody panics while asking");
+        if let Some(known) = said.get(about) {
+            return known.clone();
+        }
+        let rules = self.book.rules(about);
+        // What may be otherwise a moment later is asked for again.
+        if !matches!(rules, Err(Trouble::Later(_))) {
+            said.insert(about.clone(), rules.clone());
+        }
+        rules
+    }
+
     /// What rules owe for a story.
     fn owed_for(
         &self,
@@ -219,7 +236,7 @@ impl<B: Rulebook> Notifier<B> {
         about: &About,
         mut story: Story,
     ) -> Result<Vec<Owed>, Trouble> {
-        let rules = self.book.rules(about)?;
+        let rules = self.rules(about)?;
         story.message.link = story.message.link.and_then(|it| self.book.link(&it));
         let mut owed = Vec::new();
         for rule in rules {
@@ -328,6 +345,10 @@ impl<B: Rulebook> Notifier<B> {
 impl<B: Rulebook> Post for Notifier<B> {
     fn consumer(&self) -> &str {
         self.book.consumer()
+    }
+
+    fn looks_anew(&self) {
+        self.said.lock().expect("nobody panics while asking").clear();
     }
 
     fn owed(&self, happened: &Happened) -> Result<Vec<Owed>, Trouble> {

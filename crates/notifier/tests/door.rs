@@ -76,8 +76,8 @@ impl Listening {
     }
 }
 
-/// Rules that a test chose.
-struct Book(Vec<Rule>, String);
+/// Rules that a test chose, where secrets lead, and how often the rules were asked for.
+struct Book(Vec<Rule>, String, Arc<AtomicU64>);
 
 impl Rulebook for Book {
     fn consumer(&self) -> &str {
@@ -89,6 +89,7 @@ impl Rulebook for Book {
     }
 
     fn rules(&self, _: &About) -> Result<Vec<Rule>, Trouble> {
+        self.2.fetch_add(1, Ordering::Relaxed);
         Ok(self.0.clone())
     }
 
@@ -128,6 +129,7 @@ struct World {
     store: Arc<Store>,
     courier: Courier,
     now: Arc<AtomicU64>,
+    asked: Arc<AtomicU64>,
     _folder: tempfile::TempDir,
 }
 
@@ -136,13 +138,15 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Arc::new(Store::open(folder.path()).expect("a store"));
         let guard = Guard::allowing(allowed.iter().map(|it| (*it).to_owned()));
-        let notifier = Notifier::new(Arc::clone(&store), Book(rules, url.to_owned()), guard);
+        let asked = Arc::new(AtomicU64::new(0));
+        let book = Book(rules, url.to_owned(), Arc::clone(&asked));
+        let notifier = Notifier::new(Arc::clone(&store), book, guard);
         let now = Arc::new(AtomicU64::new(1_000));
         let told = Arc::clone(&now);
         let clock: Clock = Arc::new(move || Timestamp(told.load(Ordering::Relaxed)));
         let courier = Courier::new(Arc::clone(&store), Arc::new(notifier), clock, |_| {});
         courier.begin().expect("it begins");
-        World { store, courier, now, _folder: folder }
+        World { store, courier, now, asked, _folder: folder }
     }
 
     fn run(&self, number: u64, conclusion: &str, branch: &str) {
@@ -224,6 +228,18 @@ fn pretty(body: &Json) -> String {
 
 fn check(found: &str, expected: Expect) {
     expected.assert_eq(found);
+}
+
+#[test]
+fn rules_are_asked_for_once_for_all_that_was_read_at_one_moment() {
+    let world = World::new(Vec::new(), "", &[]);
+    (1..=3).for_each(|number| world.run(number, "failure", "main"));
+    check(&world.told(), expect![""]);
+    assert_eq!(world.asked.load(Ordering::Relaxed), 1);
+    // They may have changed since.
+    world.run(4, "failure", "main");
+    check(&world.told(), expect![""]);
+    assert_eq!(world.asked.load(Ordering::Relaxed), 2);
 }
 
 #[test]
@@ -484,7 +500,7 @@ fn what_is_inside_is_sent_nothing_unless_its_name_is_allowed() {
     ] {
         let rule = rule("a", Channel::Webhook { url: url.to_owned(), key: None }, &[]);
         let guard = Guard::allowing([allowed.to_owned()]);
-        let book = Book(Vec::new(), String::new());
+        let book = Book(Vec::new(), String::new(), Arc::default());
         let notifier = Notifier::new(Arc::clone(&store), book, guard);
         let failed = notifier.tell(&about, &rule, &message, "key").unwrap_err();
         let kind = match failed.fault {

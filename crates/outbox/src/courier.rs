@@ -9,13 +9,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use event::Timestamp;
-use store::{Delivery, Owed, Store, StoreError};
+use store::{Delivery, Happened, Owed, Store, StoreError};
 
 use crate::decide;
 use crate::post::{Ended, Fault, Look, Post, Trouble, since};
 
-/// Events that are looked at before the cursor is moved.
-const FEED_EVENTS: usize = 256;
+/// Events that are read at one moment, and looked at before the cursor is moved where they owe nothing.
+const FEED_EVENTS: usize = 2_000;
 
 /// Attempts at a time.
 const ATTEMPTS_MAX: usize = 16;
@@ -39,6 +39,12 @@ const KEPT_MS: u64 = 30 * 24 * 3_600_000;
 
 /// How often what is older is deleted.
 const TIDY_MS: u64 = 3_600_000;
+
+/// Reasons for which events are passed over that are said in one look; of more it is said how many.
+const REASONS_MAX: usize = 16;
+
+/// Is told, in a line, what somebody should know.
+type Say = Box<dyn Fn(&str) + Send + Sync>;
 
 /// What tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -74,7 +80,7 @@ struct Inner {
     store: Arc<Store>,
     post: Arc<dyn Post>,
     clock: Clock,
-    say: Box<dyn Fn(&str) + Send + Sync>,
+    say: Say,
     busy: Mutex<BTreeSet<String>>,
     idle: Condvar,
 }
@@ -121,7 +127,7 @@ impl Courier {
     /// When the rows cannot be read or written.
     pub fn round(&self) -> Result<Round, StoreError> {
         let inner = &self.inner;
-        inner.look_through()?;
+        inner.look_through(&|| true)?;
         let mut round = Round::default();
         loop {
             let before = round.arrived;
@@ -144,7 +150,8 @@ impl Courier {
         let mut tidied = Timestamp(0);
         while !is_over() {
             let now = (inner.clock)();
-            let mut looked = inner.look_through().and_then(|()| self.dispatch());
+            let looked = inner.look_through(&|| !is_over());
+            let mut looked = looked.and_then(|()| self.dispatch());
             if since(now, tidied) > TIDY_MS {
                 tidied = now;
                 let before = Timestamp(now.0.saturating_sub(KEPT_MS));
@@ -169,7 +176,8 @@ impl Courier {
         let inner = &self.inner;
         let until = Instant::now() + GRACE;
         loop {
-            let looked = inner.look_through().and_then(|()| self.dispatch());
+            let looked = inner.look_through(&|| Instant::now() < until);
+            let looked = looked.and_then(|()| self.dispatch());
             let left = until.saturating_duration_since(Instant::now());
             let busy = inner.busy();
             if looked.is_err() || left.is_zero() || busy.is_empty() {
@@ -259,39 +267,56 @@ impl Inner {
         Ok(())
     }
 
-    /// Reads on from the cursor to the end, and writes down what is owed.
-    fn look_through(&self) -> Result<(), StoreError> {
+    /// Reads on from the cursor to the end, as long as `goes_on` says so, and writes down what is owed.
+    fn look_through(&self, goes_on: &dyn Fn() -> bool) -> Result<(), StoreError> {
         self.begin()?;
-        let consumer = self.post.consumer();
-        loop {
-            let mut from = self.store.outbox_cursor(consumer)?;
-            let happened = self.store.feed(from.unwrap_or(0), FEED_EVENTS)?;
-            let mut seen = from;
-            for it in &happened {
-                let owed = match self.post.owed(it) {
-                    Ok(owed) => owed,
-                    Err(Trouble::Unreadable(why)) => {
-                        let line = format!("event {} of {}: {why}", it.seq, it.stream);
-                        (self.say)(&format!("warning: nobody is told of {line}"));
-                        Vec::new()
-                    }
-                    Err(Trouble::Later(why)) => {
-                        (self.say)(&format!("warning: {consumer} waits: {why}"));
-                        return self.owe(consumer, from, seen, Vec::new());
-                    }
-                };
-                seen = Some(it.position);
-                if !owed.is_empty() {
-                    // At once: what a later event owes may hang on what this one did.
-                    self.owe(consumer, from, seen, owed)?;
-                    from = seen;
-                }
+        let mut passed = PassedOver::default();
+        let looked = loop {
+            match self.look_on(goes_on, &mut passed) {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(error) => break Err(error),
             }
-            self.owe(consumer, from, seen, Vec::new())?;
-            if happened.len() < FEED_EVENTS {
-                return Ok(());
+        };
+        passed.tell(&self.say);
+        looked
+    }
+
+    /// The next events; says whether there may be more to look at now.
+    fn look_on(
+        &self,
+        goes_on: &dyn Fn() -> bool,
+        passed: &mut PassedOver,
+    ) -> Result<bool, StoreError> {
+        let consumer = self.post.consumer();
+        let mut from = self.store.outbox_cursor(consumer)?;
+        let happened = self.store.feed(from.unwrap_or(0), FEED_EVENTS)?;
+        self.post.looks_anew();
+        let mut seen = from;
+        for it in &happened {
+            if !goes_on() {
+                return self.owe(consumer, from, seen, Vec::new()).map(|()| false);
+            }
+            let owed = match self.post.owed(it) {
+                Ok(owed) => owed,
+                Err(Trouble::Unreadable(why)) => {
+                    passed.note(it, why, &self.say);
+                    Vec::new()
+                }
+                Err(Trouble::Later(why)) => {
+                    (self.say)(&format!("warning: {consumer} waits: {why}"));
+                    return self.owe(consumer, from, seen, Vec::new()).map(|()| false);
+                }
+            };
+            seen = Some(it.position);
+            if !owed.is_empty() {
+                // At once: what a later event owes may hang on what this one did.
+                self.owe(consumer, from, seen, owed)?;
+                from = seen;
             }
         }
+        self.owe(consumer, from, seen, Vec::new())?;
+        Ok(happened.len() == FEED_EVENTS)
     }
 
     /// Moves the cursor, with what the events behind it gave. Where another process was first, it is
@@ -365,6 +390,36 @@ impl Inner {
     }
 }
 
+/// Events that nobody is told of, in one look: after a month without a server there may be thousands, all
+/// of one repository that is gone.
+#[derive(Default)]
+struct PassedOver {
+    /// Each is said with the first event that it is about.
+    reasons: BTreeSet<String>,
+    /// Those that were not said.
+    more: usize,
+}
+
+impl PassedOver {
+    fn note(&mut self, event: &Happened, why: String, say: &Say) {
+        if self.reasons.contains(&why) || self.reasons.len() >= REASONS_MAX {
+            self.more += 1;
+            return;
+        }
+        say(&format!("warning: nobody is told of event {} of {}: {why}", event.seq, event.stream));
+        self.reasons.insert(why);
+    }
+
+    fn tell(self, say: &Say) {
+        let more = self.more;
+        if more == 1 {
+            say("warning: nobody is told of one more event, for the same reason");
+        } else if more > 1 {
+            say(&format!("warning: nobody is told of {more} more events, for such reasons"));
+        }
+    }
+}
+
 fn interrupted(now: Timestamp) -> Timestamp {
     Timestamp(now.0.saturating_sub(INTERRUPTED_MS))
 }
@@ -377,4 +432,57 @@ fn story(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     story
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use event::{Attempt, RunEvent, RunId, Seq, StreamId};
+    use ports::Journal as _;
+    use store::Happened;
+
+    use super::*;
+    use crate::post::Failed;
+
+    /// Counts what it is asked about; owes nothing.
+    #[derive(Default)]
+    struct Asked(AtomicUsize);
+
+    impl Post for Asked {
+        fn consumer(&self) -> &str {
+            "messages"
+        }
+
+        fn owed(&self, _: &Happened) -> Result<Vec<Owed>, Trouble> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(Vec::new())
+        }
+
+        fn send(&self, _: &Delivery) -> Result<Option<String>, Failed> {
+            unreachable!("nothing is owed")
+        }
+    }
+
+    #[test]
+    fn whoever_is_to_end_does_not_read_to_the_end_of_the_journal_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(folder.path()).unwrap());
+        let post = Arc::new(Asked::default());
+        let clock: Clock = Arc::new(|| Timestamp(1));
+        let courier =
+            Courier::new(Arc::clone(&store), Arc::clone(&post) as Arc<dyn Post>, clock, |_| {});
+        courier.begin().unwrap();
+        let events = vec![RunEvent::RunStarted { at: Timestamp(1) }; 9];
+        let stream = StreamId::Run(RunId(1), Attempt(1));
+        store.append(stream, Seq(0), Timestamp(1), &events).unwrap();
+        courier.inner.look_through(&|| post.0.load(Ordering::Relaxed) < 4).unwrap();
+        assert_eq!(store.outbox_cursor("messages").unwrap(), Some(4));
+        // Whoever comes next goes on where it ended.
+        courier.inner.look_through(&|| true).unwrap();
+        assert_eq!(
+            (store.outbox_cursor("messages").unwrap(), post.0.load(Ordering::Relaxed)),
+            (Some(9), 9)
+        );
+    }
 }

@@ -9,6 +9,10 @@ pub trait Post: Send + Sync {
     /// Its name: its cursor and its rows are kept under it. It never changes.
     fn consumer(&self) -> &str;
 
+    /// The events that are asked about from here on were read at one moment: what is looked up for one of
+    /// them may be remembered for the others, until this is called again.
+    fn looks_anew(&self) {}
+
     /// What an event owes. Computed again after a kill, it gives the same under the same keys.
     ///
     /// # Errors

@@ -199,6 +199,82 @@ fn what_happened_before_is_not_told_and_what_happens_is_in_order() {
     assert_eq!(remote.as_deref(), Some("id of run/2/1#2"));
 }
 
+/// Whoever cannot tell what ends owe, for one reason in each of so many repositories.
+struct Gone(u64);
+
+impl Post for Gone {
+    fn consumer(&self) -> &str {
+        "messages"
+    }
+
+    fn owed(&self, happened: &Happened) -> Result<Vec<Owed>, Trouble> {
+        if happened.kind.as_deref() != Some("RunCompleted") {
+            return Ok(Vec::new());
+        }
+        Err(Trouble::Unreadable(format!("there is no /srv/{}.git", happened.position / 2 % self.0)))
+    }
+
+    fn send(&self, _: &Delivery) -> Result<Option<String>, Failed> {
+        unreachable!("nothing is owed")
+    }
+}
+
+#[test]
+fn why_nobody_is_told_is_said_once_for_each_reason_and_for_few_of_them() {
+    let check = |repositories: u64, runs: u64, expected: Expect| {
+        let place = Place::new();
+        let store = place.store();
+        let (said, clock): (_, Clock) = (Arc::clone(&place.said), Arc::new(|| Timestamp(1)));
+        let say = move |line: &str| {
+            said.lock().expect("nobody panics while holding it").push(line.to_owned());
+        };
+        let courier = Courier::new(Arc::clone(&store), Arc::new(Gone(repositories)), clock, say);
+        courier.begin().unwrap();
+        (1..=runs).for_each(|number| run(&store, number, &[started(), completed()]));
+        courier.round().unwrap();
+        courier.round().unwrap();
+        expected.assert_eq(&place.said.lock().unwrap().join("\n"));
+    };
+    check(1, 1, expect!["warning: nobody is told of event 2 of run/1/1: there is no /srv/0.git"]);
+    check(
+        1,
+        2,
+        expect![[r#"
+        warning: nobody is told of event 2 of run/1/1: there is no /srv/0.git
+        warning: nobody is told of one more event, for the same reason"#]],
+    );
+    check(
+        2,
+        100,
+        expect![[r#"
+        warning: nobody is told of event 2 of run/1/1: there is no /srv/1.git
+        warning: nobody is told of event 2 of run/2/1: there is no /srv/0.git
+        warning: nobody is told of 98 more events, for such reasons"#]],
+    );
+    check(
+        100,
+        100,
+        expect![[r#"
+        warning: nobody is told of event 2 of run/1/1: there is no /srv/1.git
+        warning: nobody is told of event 2 of run/2/1: there is no /srv/2.git
+        warning: nobody is told of event 2 of run/3/1: there is no /srv/3.git
+        warning: nobody is told of event 2 of run/4/1: there is no /srv/4.git
+        warning: nobody is told of event 2 of run/5/1: there is no /srv/5.git
+        warning: nobody is told of event 2 of run/6/1: there is no /srv/6.git
+        warning: nobody is told of event 2 of run/7/1: there is no /srv/7.git
+        warning: nobody is told of event 2 of run/8/1: there is no /srv/8.git
+        warning: nobody is told of event 2 of run/9/1: there is no /srv/9.git
+        warning: nobody is told of event 2 of run/10/1: there is no /srv/10.git
+        warning: nobody is told of event 2 of run/11/1: there is no /srv/11.git
+        warning: nobody is told of event 2 of run/12/1: there is no /srv/12.git
+        warning: nobody is told of event 2 of run/13/1: there is no /srv/13.git
+        warning: nobody is told of event 2 of run/14/1: there is no /srv/14.git
+        warning: nobody is told of event 2 of run/15/1: there is no /srv/15.git
+        warning: nobody is told of event 2 of run/16/1: there is no /srv/16.git
+        warning: nobody is told of 84 more events, for such reasons"#]],
+    );
+}
+
 #[test]
 fn a_receiver_that_is_down_is_left_alone_and_gets_all_of_it_later() {
     let (place, world) = (Place::new(), Arc::new(World::new(false)));

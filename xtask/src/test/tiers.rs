@@ -378,14 +378,16 @@ pub(super) const TIERS: &[Tier] = &[
                 "python3.11 crates/figures/differential/dora.py {target}/debug/examples/dora 1000 1000",
             ),
             // What a server holds when nothing happens does not grow with what is past.
-            Step::Ready("cargo build --quiet -p launchway -p figures --bins --examples"),
+            // Of what people run: the code alone of a build without optimisation is more than is allowed.
+            Step::Ready("cargo build --quiet --release -p launchway"),
+            Step::Ready("cargo build --quiet -p figures --example fill"),
             Step::One(concat!(
-                "python3.11 crates/figures/differential/idle.py {target}/debug/launchway ",
+                "python3.11 crates/figures/differential/idle.py {target}/release/launchway ",
                 "{target}/debug/examples/fill 10000 1000000"
             )),
             Step::One(concat!(
                 "python3.11 crates/figures/differential/idle.py --postgresql ",
-                "{target}/debug/launchway {target}/debug/examples/fill 10000 1000000"
+                "{target}/release/launchway {target}/debug/examples/fill 10000 1000000"
             )),
             // The whole load on a service while it is replaced.
             Step::Tests(
