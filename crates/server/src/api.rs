@@ -390,16 +390,22 @@ async fn follow(
                 Ok((news, last, is_all, judged))
             });
             let Ok((news, last, is_all, back)) = news.await else { return };
-            (seen, judged) = (last, back);
-            if news.is_empty() && !is_all && follower.beat().await.is_err() {
-                return;
-            }
+            judged = back;
+            let told = news.last().map_or(seen, |it| it.position);
             for fact in news {
                 let data = json!({ "stream": fact.stream, "seq": fact.seq, "at_ms": fact.at, "type": fact.kind });
                 let position = fact.position.to_string();
                 if follower.tell(&position, "event", &data.to_string()).await.is_err() {
                     return;
                 }
+            }
+            if told < last {
+                follower.passes(last);
+            }
+            let has_told = told > seen;
+            seen = last;
+            if !has_told && !is_all && follower.beat().await.is_err() {
+                return;
             }
             if is_all && follower.wait().await.is_err() {
                 return;

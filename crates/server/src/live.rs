@@ -53,6 +53,9 @@ pub(crate) struct Follower {
     stop: watch::Receiver<bool>,
     standing: Standing,
     is_waiting_for_log: bool,
+    /// How far they are where nothing of it was theirs: said with the next sign of life, so that who comes
+    /// back goes on from there.
+    passed: Option<u64>,
     /// When they were last sent something: who is sent nothing is not heard to be gone.
     sent: Instant,
 }
@@ -77,8 +80,10 @@ impl Follower {
         let response = (headers, Body::new(body)).into_response();
         let (changes, stop) = (app.hub.subscribe(), app.stop.clone());
         let (standing, app) = (Standing::of(app, who), Arc::clone(app));
-        let (is_waiting_for_log, sent) = (false, Instant::now());
-        Ok((response, Follower { app, sender, changes, stop, standing, is_waiting_for_log, sent }))
+        let (is_waiting_for_log, passed, sent) = (false, None, Instant::now());
+        let follower =
+            Follower { app, sender, changes, stop, standing, is_waiting_for_log, passed, sent };
+        Ok((response, follower))
     }
 
     pub(crate) fn app(&self) -> Shared {
@@ -88,6 +93,7 @@ impl Follower {
     /// Tells one thing.
     pub(crate) async fn tell(&mut self, id: &str, name: &str, data: &str) -> Result<(), Gone> {
         self.still_may().await?;
+        self.passed = None;
         self.say(id, name, data).await
     }
 
@@ -126,7 +132,14 @@ impl Follower {
     /// there: who hung up, or may look no longer, is not read on for.
     pub(crate) async fn beat(&mut self) -> Result<(), Gone> {
         self.still_may().await?;
-        self.send(":\n\n".to_owned()).await
+        // An id without data is no event; browsers and programs remember it all the same.
+        let id = self.passed.take().map(|it| format!("id: {it}\n")).unwrap_or_default();
+        self.send(format!(":\n{id}\n")).await
+    }
+
+    /// Says with the next sign of life that they are as far as this, where nothing else is told before.
+    pub(crate) fn passes(&mut self, position: u64) {
+        self.passed = Some(position);
     }
 
     /// Waits until something changed, or may have.

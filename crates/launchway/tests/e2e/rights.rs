@@ -339,6 +339,61 @@ fn who_is_bound_to_a_repository_sees_nothing_of_another() {
     serving.end();
 }
 
+/// Positions that a stream says, each with what happened there; none for a sign of life.
+fn positions(stream: Open) -> impl Iterator<Item = (u64, Option<Json>)> {
+    let mut id = None;
+    stream.lines().map_while(Result::ok).filter_map(move |line| {
+        if let Some(it) = line.strip_prefix("id: ") {
+            id = it.parse().ok();
+            return None;
+        }
+        match line.strip_prefix("data: ") {
+            Some(data) => Some((id.take()?, Some(serde_json::from_str(data).expect("JSON")))),
+            // An id alone, and a blank line behind it.
+            None if line.is_empty() => Some((id.take()?, None)),
+            None => None,
+        }
+    })
+}
+
+#[test]
+fn who_is_bound_hears_how_far_the_journal_is_and_nothing_of_others() {
+    let serving = two_repositories();
+    let made = serving.command(&["tokens", "create", "x", "--repository", "octo/app"]);
+    let bearer = format!("Bearer {}", made.stdout.trim());
+    let own = format!("Bearer {}", serving.token);
+    let followed = |after: u64, bearer: &str| {
+        let path = format!("/api/v1/events?after={after}");
+        positions(open(&serving, &path, ("authorization", bearer)))
+    };
+    assert_eq!(serving.post("/api/v1/runs/2/cancel", &[], "").status, 202);
+    let is_end = |fact: &Json| fact["stream"] == "run/2/1" && fact["type"] == "RunCompleted";
+    let mut all = followed(0, &own);
+    let end = all.find(|(_, fact)| fact.as_ref().is_some_and(is_end)).expect("it ends").0;
+
+    // What is theirs comes at once; where nothing more is, a sign of life says how far others are.
+    let (mut theirs, mut passed) = (0, 0);
+    for (position, fact) in followed(0, &bearer) {
+        let Some(fact) = fact else {
+            passed = position;
+            break;
+        };
+        assert_eq!(fact["stream"], "run/1/1");
+        theirs = position;
+    }
+    assert!(theirs < end && end <= passed, "{theirs} {end} {passed}");
+
+    // Whoever comes back from there is told what happened since, and nothing twice.
+    let mut again = followed(passed, &bearer);
+    assert_eq!(serving.post("/api/v1/runs/1/cancel", &[], "").status, 202);
+    let (position, fact) = again.next().expect("it goes on");
+    assert!(position > passed, "{position}");
+    assert_eq!(fact.expect("a fact")["stream"], "run/1/1");
+    drop((all, again));
+    serving.ended("1");
+    serving.end();
+}
+
 #[test]
 fn a_key_is_whose_and_where_it_was_used() {
     let serving = two_repositories();

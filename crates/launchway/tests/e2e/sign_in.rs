@@ -215,7 +215,7 @@ fn what_cannot_be_meant_is_refused_before_anything_begins() {
 }
 
 #[cfg(feature = "sign-in")]
-mod real {
+pub(crate) mod real {
     use std::collections::BTreeMap;
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::path::Path;
@@ -241,15 +241,15 @@ environments:
 ";
 
     /// The provider, as a process.
-    struct Login {
+    pub(crate) struct Login {
         process: Child,
         told: ChildStdin,
         says: BufReader<ChildStdout>,
-        url: String,
+        pub(crate) url: String,
     }
 
     impl Login {
-        fn begin() -> Login {
+        pub(crate) fn begin() -> Login {
             let target = Path::new(env!("CARGO_BIN_EXE_launchway")).ancestors().nth(2);
             let modules = target.expect("cargo's folder").join("oidc");
             let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sign_in/provider.mjs");
@@ -265,9 +265,9 @@ environments:
             Login { process, told, says, url }
         }
 
-        /// Says where browsers come back to.
-        fn knows(&mut self, serving: &Serving) {
-            writeln!(self.told, "{}/sign-in/return", serving.url).expect("it listens");
+        /// Says where browsers come back to: to a server by its address.
+        pub(crate) fn knows(&mut self, server: &str) {
+            writeln!(self.told, "{server}/sign-in/return").expect("it listens");
             let mut ready = String::new();
             self.says.read_line(&mut ready).expect("it is ready");
             assert_eq!(ready, "ready\n");
@@ -283,7 +283,7 @@ environments:
 
     /// What a browser has: cookies, each with its host and path.
     #[derive(Default)]
-    struct Browser {
+    pub(crate) struct Browser {
         cookies: BTreeMap<(String, String), (String, String)>,
     }
 
@@ -294,7 +294,7 @@ environments:
     }
 
     impl Browser {
-        fn ask(&mut self, method: &str, url: &str, body: &str) -> Got {
+        pub(crate) fn ask(&mut self, method: &str, url: &str, body: &str) -> Got {
             let (origin, path) = parts(url);
             let fits = |(key, value): &(&(String, String), &(String, String))| {
                 key.0 == origin && path.starts_with(&value.0)
@@ -343,16 +343,16 @@ environments:
         }
 
         /// Up to the provider's own page.
-        fn begin(&mut self, serving: &Serving) -> String {
-            let there = format!("{}/sign-in/provider?next=/audit", serving.url);
-            let back = format!("{}/sign-in/return", serving.url);
+        fn begin(&mut self, server: &str) -> String {
+            let there = format!("{server}/sign-in/provider?next=/audit");
+            let back = format!("{server}/sign-in/return");
             self.follow("GET", &there, "", &back).0
         }
 
         /// Signs in there; gives the address that leads back.
-        fn prove(&mut self, serving: &Serving, login: &str) -> String {
-            let back = format!("{}/sign-in/return", serving.url);
-            let page = self.begin(serving);
+        fn prove(&mut self, server: &str, login: &str) -> String {
+            let back = format!("{server}/sign-in/return");
+            let page = self.begin(server);
             let typed = format!("prompt=login&login={login}&password=x");
             let (page, _) = self.follow("POST", &page, &typed, &back);
             if page.starts_with(&back) {
@@ -362,8 +362,8 @@ environments:
         }
 
         /// All of it, and what the server says then.
-        fn sign_in(&mut self, serving: &Serving, login: &str) -> Got {
-            let back = self.prove(serving, login);
+        pub(crate) fn sign_in(&mut self, server: &str, login: &str) -> Got {
+            let back = self.prove(server, login);
             self.ask("GET", &back, "")
         }
     }
@@ -376,7 +376,7 @@ environments:
         let url = login.url.clone();
         let args = [&["--sign-in-issuer", url.as_str(), "--sign-in-ask", "groups"], more].concat();
         let serving = Serving::with(WORKFLOW, &args);
-        login.knows(&serving);
+        login.knows(&serving.url);
         serving
     }
 
@@ -406,7 +406,7 @@ environments:
 
         // Mona comes in, by a page that leads on: its cookie is for this site alone.
         let mut mona = Browser::default();
-        let came = mona.sign_in(&serving, "mona");
+        let came = mona.sign_in(&serving.url, "mona");
         assert_eq!(came.status, 200, "{}", came.text);
         assert_eq!(said(&came.text, "<h1>", "</h1>"), "Signed in as mona");
         assert_eq!(said(&came.text, "<p>You may ", ".</p>"), "deploy in production");
@@ -444,26 +444,26 @@ environments:
         .assert_eq(&format!("{}\n{}\n", detail(&refused), detail(&by_herself)));
 
         let mut lena = Browser::default();
-        assert_eq!(lena.sign_in(&serving, "lena").status, 200);
+        assert_eq!(lena.sign_in(&serving.url, "lena").status, 200);
         let agreed = lena.ask("POST", &format!("{url}{gate}"), &yes.to_string());
         assert_eq!(agreed.status, 200, "{}", agreed.text);
         assert_eq!(serving.ended("1")["conclusion"], "success");
 
         // Nobody's group, somebody else's name, a no, an answer of another browser, one that came before.
         let mut all = Vec::new();
-        all.push(short(&Browser::default().sign_in(&serving, "guest")));
-        all.push(short(&Browser::default().sign_in(&serving, "mallory")));
+        all.push(short(&Browser::default().sign_in(&serving.url, "guest")));
+        all.push(short(&Browser::default().sign_in(&serving.url, "mallory")));
         let mut hesitant = Browser::default();
-        let page = hesitant.begin(&serving);
+        let page = hesitant.begin(&serving.url);
         let back = format!("{url}/sign-in/return");
         let (back, _) = hesitant.follow("GET", &format!("{page}/abort"), "", &back);
         all.push(short(&hesitant.ask("GET", &back, "")));
         let mut other = Browser::default();
-        other.begin(&serving);
-        let stolen = Browser::default().prove(&serving, "mona");
+        other.begin(&serving.url);
+        let stolen = Browser::default().prove(&serving.url, "mona");
         all.push(short(&other.ask("GET", &stolen, "")));
         let mut twice = Browser::default();
-        let back = twice.prove(&serving, "lena");
+        let back = twice.prove(&serving.url, "lena");
         let kept = twice.cookies.clone();
         assert_eq!(twice.ask("GET", &back, "").status, 200);
         twice.cookies = kept;
@@ -556,7 +556,7 @@ environments:
         let mut login = Login::begin();
         let serving = begun(&mut login, &["--sign-in-client", "public"]);
         let mut guest = Browser::default();
-        let came = guest.sign_in(&serving, "guest");
+        let came = guest.sign_in(&serving.url, "guest");
         assert_eq!(came.status, 200, "{}", came.text);
         assert_eq!(said(&came.text, "<p>You may ", ".</p>"), "read");
         let url = &serving.url;

@@ -15,11 +15,11 @@ struct Server {
 }
 
 impl Server {
-    fn over(place: &Place) -> Server {
+    fn over(place: &Place, more: &[&str]) -> Server {
         let file = std::fs::File::create(place.path("served")).expect("a file of ours");
         let state = place.state().display().to_string();
         let mut serve = place.launchway(&["serve", "--listen", "127.0.0.1:0", "--grace", "0"]);
-        let serve = serve.args(["--data", &state]).stdout(file).stderr(Stdio::null());
+        let serve = serve.args(["--data", &state]).args(more).stdout(file).stderr(Stdio::null());
         let process = serve.spawn().expect("it starts");
         let line = wait_for_line(&place.path("served"));
         let url = line.strip_prefix("serving ").expect("where it serves").to_owned();
@@ -38,7 +38,7 @@ impl Drop for Server {
 fn what_waits_is_shown_signed_and_handed_in_over_a_server() {
     let team = Team::new();
     let place = &team.project.place;
-    let server = Server::over(place);
+    let server = Server::over(place, &[]);
     let token = |args: &[&str]| {
         let state = place.state().display().to_string();
         let said = place.run(&[&["tokens", "create"], args, &["--data", &state]].concat());
@@ -122,6 +122,49 @@ fn what_waits_is_shown_signed_and_handed_in_over_a_server() {
         it ended: exit 0: refused hubot said no to the plan: not today
     "#]]
     .assert_eq(&without_fingerprints(&table));
+}
+
+/// What is handed in goes to an environment: whoever signed in may agree in those alone that their claims give.
+#[cfg(feature = "sign-in")]
+#[test]
+fn who_signed_in_hands_in_where_they_may_agree() {
+    use crate::sign_in::real::{Browser, Login};
+
+    let team = Team::new();
+    let place = &team.project.place;
+    let mut login = Login::begin();
+    let issuer = login.url.clone();
+    let allow = |rule| ["--sign-in-allow", rule];
+    let named =
+        ["--sign-in-issuer", &issuer, "--sign-in-client", "public", "--sign-in-ask", "groups"];
+    let rules = [allow("groups=backend:approve@staging"), allow("groups=leads:approve@Production")];
+    let server = Server::over(place, &[&named[..], &rules.concat()].concat());
+    login.knows(&server.url);
+    let (waiting, said) = team.begin(&["production"], &[]);
+    let waiting = waiting.expect(&said);
+    let (key, signed) = (team.key("hubot").display().to_string(), place.path("signed"));
+    let output = signed.display().to_string();
+    let sign = ["approvals", "sign", &waiting.id, "--group", "devops", "--key", &key];
+    assert_eq!(team.run(&[&sign[..], &["--output", &output]].concat()).exit, 0);
+    let signed = std::fs::read_to_string(signed).expect("what was signed");
+    let body = serde_json::json!({ "signed": signed }).to_string();
+    let path = format!("{}/api/v1/deployments/{}/approval", server.url, waiting.id);
+    let mut table = String::new();
+    // Neither has a key of the rules: the signature says who agrees, and the session who may hand it in.
+    for person in ["mona", "lena"] {
+        let mut browser = Browser::default();
+        assert_eq!(browser.sign_in(&server.url, person).status, 200);
+        let got = browser.ask("POST", &path, &body);
+        let json = got.json();
+        let said = json["detail"].as_str().or(json["decision"].as_str()).unwrap_or_default();
+        table.push_str(&format!("{person}: {} {said}\n", got.status));
+    }
+    expect![[r#"
+        mona: 403 You may approve in staging; this needs somebody who may approve in production.
+        lena: 200 approved
+    "#]]
+    .assert_eq(&table);
+    waiting.cancel(&team);
 }
 
 /// Keys are made anew for each test.
