@@ -38,9 +38,29 @@ impl Kind {
 pub(crate) fn line(text: &str) -> (Kind, String) {
     let text = text.trim_end_matches(['\r', '\n']);
     let text = text.rsplit('\r').next().unwrap_or(text);
+    let (kind, rest) = marked(text);
+    (kind, spans(rest))
+}
+
+/// What a line shows, without its marks and colours.
+pub(crate) fn plain(text: &str) -> String {
+    let text = text.trim_end_matches(['\r', '\n']);
+    let text = text.rsplit('\r').next().unwrap_or(text);
+    let (_, mut rest) = marked(text);
+    let mut plain = String::with_capacity(rest.len());
+    while let Some(at) = rest.find(|it: char| it.is_control() && it != '\t') {
+        plain.push_str(&rest[..at]);
+        rest = sequence(&rest[at..]).1;
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// The mark that a line begins with, and what stands behind it.
+fn marked(text: &str) -> (Kind, &str) {
     // The marks that the runner's own words begin with (conformance 189).
     let marked = text.strip_prefix("##[").and_then(|rest| rest.split_once(']'));
-    let (kind, rest) = match marked {
+    match marked {
         Some(("group", rest)) => (Kind::Group, rest),
         Some(("endgroup", rest)) => (Kind::EndGroup, rest),
         Some(("command", rest)) => (Kind::Command, rest),
@@ -49,8 +69,7 @@ pub(crate) fn line(text: &str) -> (Kind, String) {
         Some(("notice", rest)) => (Kind::Notice, rest),
         Some(("debug", rest)) => (Kind::Debug, rest),
         _ => (Kind::Plain, text),
-    };
-    (kind, spans(rest))
+    }
 }
 
 fn spans(text: &str) -> String {
@@ -94,6 +113,13 @@ pub(crate) fn escape(text: &str, html: &mut String) {
         } else {
             let _ = one(letter, html);
         }
+    }
+}
+
+/// Text as it stands in a quoted attribute.
+pub(crate) fn attribute(text: &str, html: &mut String) {
+    for letter in text.chars() {
+        let _ = one(letter, html);
     }
 }
 

@@ -282,6 +282,8 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/sign-in/provider", get(pages::sent))
         .route("/sign-in/return", get(pages::came_back))
         .route("/sign-out", post(pages::sign_out))
+        .route("/runs/{run}/older", get(pages::older))
+        .route("/runs/{run}/newer", get(pages::newer))
         .route("/runs/{run}/cancel", post(pages::cancel))
         .route("/runs/{run}/rerun", post(pages::rerun))
         .route("/runs/{run}/resume", post(pages::resume))

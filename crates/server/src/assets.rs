@@ -14,12 +14,13 @@ static STYLE: LazyLock<String> =
     LazyLock::new(|| format!("{}{}", include_str!("../static/style.css"), ansi::palette()));
 const LIVE: &str = include_str!("../static/live.js");
 const STREAM: &str = include_str!("../static/stream.js");
+const KEYS: &str = include_str!("../static/keys.js");
 const LOG: &str = include_str!("../static/log.js");
 const ICON: &str = include_str!("../static/icon.svg");
 
 /// Changes when a file does: browsers keep what they have until then.
 pub(crate) static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let all = [STYLE.as_str(), LIVE, STREAM, LOG, ICON].concat();
+    let all = [STYLE.as_str(), KEYS, LIVE, STREAM, LOG, ICON].concat();
     Digest::of(all.as_bytes()).to_string().chars().take(10).collect()
 });
 
@@ -29,6 +30,7 @@ pub(crate) async fn file(Path(name): Path<String>) -> Result<Response, Problem> 
         "style.css" => ("text/css; charset=utf-8", STYLE.as_str()),
         "live.js" => ("text/javascript; charset=utf-8", LIVE),
         "stream.js" => ("text/javascript; charset=utf-8", STREAM),
+        "keys.js" => ("text/javascript; charset=utf-8", KEYS),
         "log.js" => ("text/javascript; charset=utf-8", LOG),
         "icon.svg" => ("image/svg+xml", ICON),
         _ => return Err(Problem::not_found("There is no such file.")),

@@ -46,6 +46,7 @@ mod problem;
 mod provider;
 mod rows;
 mod runner_link;
+mod search;
 mod sent;
 mod serve;
 mod standing;

@@ -2,16 +2,15 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
 use event::{Conclusion, Status};
-use memchr::memmem;
 use views::{JobView, RunView, StepView};
 
 use crate::app::App;
 use crate::folds::{Folds, Held, Row, StepLines, Wish};
 use crate::lines::{Line, LineIndex, Tail};
+use crate::search::{Finder, SEARCH_TIME_MAX};
 use crate::times::Times;
 
 /// Lines of one page.
@@ -26,8 +25,6 @@ const LEAD_STEPS: usize = 100;
 const ERRORS_SHOWN_MAX: usize = 200;
 /// Lines that a search shows at once; all are counted.
 const HITS_MAX: usize = 200;
-/// What a search reads at once.
-const SEARCH_BYTES: usize = 1 << 20;
 
 /// An open log.
 pub(crate) struct JobLog {
@@ -79,6 +76,8 @@ pub(crate) struct Hits {
     pub(crate) count: u64,
     /// How many there are before those shown.
     pub(crate) passed: u64,
+    /// The line that was looked at last, where the search took too long.
+    pub(crate) stopped_at: Option<u64>,
 }
 
 /// The blob of what ended, the growing file of what runs; none where nothing was written, or it is
@@ -209,13 +208,15 @@ impl JobLog {
         self.times.is_some()
     }
 
-    /// The lines from a line on that hold a text, the first of them shown, all counted.
-    pub(crate) fn search(&self, app: &App, text: &str, from: u64) -> io::Result<Hits> {
-        let numbers = search(&self.file, text)?;
+    /// The lines from a line on that have what is looked for, the first of them shown, all counted.
+    pub(crate) fn search(&self, app: &App, finder: &Finder, from: u64) -> io::Result<Hits> {
+        let found = finder.lines(&self.file, SEARCH_TIME_MAX)?;
+        let numbers = found.numbers;
         let passed = numbers.partition_point(|it| *it < from);
         let shown = numbers[passed..].iter().copied().take(HITS_MAX);
         let lines = self.look(app, |index| index.pick(&self.file, shown))?;
-        Ok(Hits { lines, count: numbers.len() as u64, passed: passed as u64 })
+        let (count, passed) = (numbers.len() as u64, passed as u64);
+        Ok(Hits { lines, count, passed, stopped_at: found.stopped_at })
     }
 }
 
@@ -263,72 +264,5 @@ fn placed(folds: &Folds<'_>, place: Place, count: usize) -> Vec<Row> {
             rows.extend(rest);
             rows
         }
-    }
-}
-
-/// The numbers of the lines that hold a text.
-fn search(file: &File, text: &str) -> io::Result<Vec<u64>> {
-    let finder = memmem::Finder::new(text.as_bytes());
-    let mut numbers = Vec::new();
-    let (mut at, mut line) = (0_u64, 1_u64);
-    let mut held: Vec<u8> = Vec::new();
-    loop {
-        let begin = held.len();
-        held.resize(begin + SEARCH_BYTES, 0);
-        let read = file.read_at(&mut held[begin..], at)?;
-        held.truncate(begin + read);
-        at += read as u64;
-        // Up to the last whole line; at the end, and in a line without one, all there is.
-        let whole = match memchr::memrchr(b'\n', &held) {
-            Some(end) if read > 0 => end + 1,
-            None if read > 0 && held.len() < 4 * SEARCH_BYTES => 0,
-            _ => held.len(),
-        };
-        let mut counted = 0;
-        for hit in finder.find_iter(&held[..whole]) {
-            line += memchr::memchr_iter(b'\n', &held[counted..hit]).count() as u64;
-            counted = hit;
-            if numbers.last() != Some(&line) {
-                numbers.push(line);
-            }
-        }
-        line += memchr::memchr_iter(b'\n', &held[counted..whole]).count() as u64;
-        held.drain(..whole);
-        if read == 0 {
-            return Ok(numbers);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use super::*;
-
-    #[test]
-    fn a_search_finds_every_line_once() {
-        let mut file = tempfile::tempfile().unwrap();
-        let mut expected = Vec::new();
-        for number in 1..=200_000_u64 {
-            if number % 7919 == 0 {
-                expected.push(number);
-                writeln!(file, "needle and needle").unwrap();
-            } else {
-                writeln!(file, "some hay of line {number}").unwrap();
-            }
-        }
-        write!(file, "the last needle").unwrap();
-        expected.push(200_001);
-        assert_eq!(search(&file, "needle").unwrap(), expected);
-        assert!(search(&file, "nothing").unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_line_without_an_end_is_searched_in_parts() {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(&vec![b'x'; 9 << 20]).unwrap();
-        file.write_all(b"needle\nneedle\n").unwrap();
-        assert_eq!(search(&file, "needle").unwrap(), [1, 2]);
     }
 }

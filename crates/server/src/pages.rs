@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod beside;
 mod delivery;
 mod deployment;
 mod deployments;
@@ -24,6 +25,7 @@ mod tests;
 
 pub(crate) use approvals::{answered, approval, approvals};
 pub(crate) use audit::audit;
+pub(crate) use beside::{newer, older};
 pub(crate) use delivery::delivery;
 pub(crate) use deployment::deployment;
 pub(crate) use deployments::deployments;

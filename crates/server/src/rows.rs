@@ -135,9 +135,16 @@ impl Look<'_> {
         html
     }
 
-    /// A line that was found: the same line stands in the log below, so its place is not named twice.
-    pub(crate) fn hit(&self, line: &Line) -> String {
-        self.line(line, None, None).replacen("<li id=", "<li data-line=", 1)
+    /// A line that was found, and what of it: the same line stands in the log below, so its place is not
+    /// named twice.
+    pub(crate) fn hit(&self, line: &Line, part: Option<&str>) -> String {
+        let mut begin = "<li ".to_owned();
+        if let Some(part) = part {
+            begin.push_str("data-found=\"");
+            ansi::attribute(part, &mut begin);
+            begin.push_str("\" ");
+        }
+        self.line(line, None, None).replacen("<li id=", &format!("{begin}data-line="), 1)
     }
 
     fn open_fold(&self, fold: &Fold, line: u64, anchor: &str, html: &mut String) {

@@ -6,8 +6,9 @@ const ROWS_MAX = 360;  // rows in the page; the others are asked for again
 const NEAR = 1200;     // px to the edge at which more rows are asked for
 const AT_END = 80;     // px from the end that still count as being there
 
-// By the version of this file: browsers keep each for good.
+// By the version of this file: browsers keep each for good, and what has keys is one module for the whole page.
 const { listen } = await import(`./stream.js${new URL(import.meta.url).search}`);
+const { key, help } = await import(`./keys.js${new URL(import.meta.url).search}`);
 
 const list = document.getElementById("lines");
 if (list?.dataset.lines) viewer(list);
@@ -264,11 +265,12 @@ function viewer(list) {
   const query = document.getElementById("q");
   const hits = [...document.querySelectorAll(".hits li")];
   let hit = -1;
-  const light = () => {
-    const text = new URLSearchParams(location.search).get("q");
-    if (!text || !window.Highlight) return;
-    const ranges = [];
-    const walker = document.createTreeWalker(list, NodeFilter.SHOW_TEXT);
+  // What a pattern fits only the server knows: it says it of each line that it found.
+  const isPattern = document.getElementById("re")?.defaultChecked;
+  const texts = new Map(hits.map((it) => [it.dataset.line, it.dataset.found]));
+  const lit = (root, text, ranges) => {
+    if (!text) return;
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
     for (let node = walker.nextNode(); node; node = walker.nextNode()) {
       for (let at = node.data.indexOf(text); at >= 0; at = node.data.indexOf(text, at + text.length)) {
         const range = document.createRange();
@@ -277,6 +279,13 @@ function viewer(list) {
         ranges.push(range);
       }
     }
+  };
+  const light = () => {
+    if (!hits.length || !window.Highlight) return;
+    const ranges = [];
+    for (const it of hits) lit(it.querySelector(":scope > span"), it.dataset.found, ranges);
+    if (!isPattern) lit(list, new URLSearchParams(location.search).get("q"), ranges);
+    else for (const row of list.children) lit(row, texts.get(row.id), ranges);
     CSS.highlights.set("found", new Highlight(...ranges));
   };
   const found = (by) => {
@@ -309,7 +318,6 @@ function viewer(list) {
   // ---- Keys, and what they do as buttons.
   const wrap = (is) => { list.classList.toggle("long", !is); keep("log-wrap", is ? "yes" : "no"); };
   if (kept("log-wrap") === "no") wrap(false);
-  const help = document.getElementById("keys");
   const follow = () => {
     if (!follows) return;
     if (following) { following = false; state(); } else end().then(state);
@@ -332,30 +340,79 @@ function viewer(list) {
     }).setAttribute("aria-pressed", "false");
   }
   button("Wrap", "w", () => wrap(list.classList.contains("long")));
-  button("Keys", "?", () => help.showModal());
+  button("Keys", "?", help);
   const state = () => followed?.setAttribute("aria-pressed", String(following));
-  const KEYS = {
-    "/": () => query.focus(), n: () => found(1), N: () => found(-1), e: error, g: top, G: end, f: follow,
-    w: () => wrap(list.classList.contains("long")),
-    t: () => { if (clocks) times(CLOCKS[(CLOCKS.indexOf(shown) + 1) % CLOCKS.length]); },
-    "?": () => help.showModal(),
+  // Rows by keys: what leads on in them has the focus, so that Enter does what a click would.
+  const isSeen = (row) => row && row.offsetHeight > 0;
+  const highest = () => document.querySelector(".logbar").getBoundingClientRect().bottom;
+  const top_row = () => [...list.children].find((row) => isSeen(row) && row.getBoundingClientRect().top >= highest() - 1);
+  const stand = (row, block = "nearest") => {
+    if (!row) return;
+    (row.querySelector("a.fold") ?? row.querySelector("a"))?.focus({ preventScroll: true });
+    row.scrollIntoView({ block });
   };
+  const move = (by) => {
+    const here = document.activeElement?.closest("#lines > li");
+    let row = here ?? top_row();
+    if (here) do { row = by > 0 ? row?.nextElementSibling : row?.previousElementSibling; } while (row && !isSeen(row));
+    stand(row);
+  };
+  // Steps: the one that the place where somebody looks is in, and the next or the one before.
+  const steps = () => [...document.querySelectorAll(".stepnav li[data-line]")];
+  const step = async (by) => {
+    const all = steps();
+    const row = document.activeElement?.closest("#lines > li") ?? top_row() ?? list.lastElementChild;
+    const at = row ? begins(row) : 1;
+    const here = all.findLastIndex((it) => Number(it.dataset.line) <= at);
+    // Back to where this step begins first, as players of music do it.
+    const isWithin = by < 0 && here >= 0 && !row?.matches(".step") && Number(all[here].dataset.line) < at;
+    const to = all[isWithin ? here : here + by];
+    if (!to) return;
+    const id = `S${to.dataset.step}`;
+    if (!document.getElementById(id)) await inTurn(() => replace({ near: to.dataset.line }));
+    stand(document.getElementById(id) ?? document.getElementById(`L${to.dataset.line}`), "start");
+  };
+  // Lines that somebody points at, for a comment: as a quotation, with the address below it.
+  const quote = () => {
+    const rows = [...list.querySelectorAll("li.picked")];
+    const texts = rows.map((row) => `> ${printed(row)}`);
+    navigator.clipboard?.writeText(`${texts.join("\n")}\n>\n> ${location.href}\n`);
+  };
+  const isLong = () => list.classList.contains("long");
+  key(["j", "k"], "next row, the one before", (name) => move(name === "j" ? 1 : -1));
+  key(["[", "]"], "step before, next step", (name) => step(name === "]" ? 1 : -1), () => steps().length > 0);
+  key(["g", "G"], "top, end", (name) => name === "g" ? top() : end());
+  key("/", "finds in the whole log; Esc leaves the field", () => query.focus());
+  key(["n", "N"], "next, previous line that was found", (name) => found(name === "n" ? 1 : -1), () => hits.length > 0);
+  key("e", "next error", error, () => errors.length > 0);
+  key("f", "follows what is printed, or stops", follow, () => follows);
+  key("w", "wraps long lines, or not", () => wrap(isLong()));
+  key("t", "times: by the clock, since the start, none", () => times(CLOCKS[(CLOCKS.indexOf(shown) + 1) % CLOCKS.length]), () => clocks !== null);
+  key("c", "copies the lines pointed at as a quotation with their address", quote, () => list.querySelector("li.picked") !== null);
   addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && event.target === query) query.blur();
-    if (event.target.closest("input, textarea, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
-    const act = Object.hasOwn(KEYS, event.key) && KEYS[event.key];
-    if (act) { event.preventDefault(); act(); }
+    if (event.key === "Escape" && event.target === query) { query.blur(); return; }
+    // The browser finds what stands in the page, which is some of the log; whoever asks again is given that.
+    const isFind = event.key === "f" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
+    const isHere = event.target.closest?.(".log") || document.querySelector(".log:hover");
+    if (isFind && isHere && event.target !== query && !document.querySelector("dialog[open]")) {
+      event.preventDefault();
+      query.focus();
+      query.select();
+    }
   });
 
   // What is copied is what was printed: no numbers, no times.
+  function printed(row) {
+    return row.matches(".step") ? "" : [...row.querySelectorAll(":scope > span")].map((it) => {
+      const text = it.cloneNode(true);
+      text.querySelectorAll(".count").forEach((count) => count.remove());
+      return text.textContent;
+    }).join("");
+  }
   list.addEventListener("copy", (event) => {
     const range = getSelection().getRangeAt(0);
     if (range.startContainer === range.endContainer) return;
-    const texts = [...range.cloneContents().querySelectorAll("li")].map((row) =>
-      row.matches(".step") ? "" : [...row.querySelectorAll(":scope > span")].map((it) => {
-        it.querySelectorAll(".count").forEach((count) => count.remove());
-        return it.textContent;
-      }).join(""));
+    const texts = [...range.cloneContents().querySelectorAll("li")].map(printed);
     if (texts.length < 2) return;
     event.clipboardData.setData("text/plain", `${texts.join("\n")}\n`);
     event.preventDefault();

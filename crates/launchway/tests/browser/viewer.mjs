@@ -118,10 +118,77 @@ await comes(page, "e", at, "assert 503 == 200");
 await page.keyboard.press("w");
 same("w", await page.$eval("#lines", (it) => it.classList.contains("long")), true);
 await page.keyboard.press("w");
+// What a key does that means nothing here is not listed: nobody follows what is over, and the run goes on.
+const listed = () => page.$$eval("dialog dt", (all) => all.map((it) => it.textContent.trim()));
 await page.keyboard.press("?");
-same("?", await page.isVisible("#keys"), true);
+same("?", await listed(), ["j k", "[ ]", "g G", "/", "n N", "e", "w", "t", "c", "h", "l", "A", "Ctrl-K", "?"]);
+await page.keyboard.press("e");
 await page.keyboard.press("Escape");
-same("the list of keys goes", await page.isVisible("#keys"), false);
+same("the list of keys goes", await page.locator("dialog").count(), 0);
+same("none means anything below it", await at(), "assert 503 == 200");
+
+// Row by row, step by step.
+const focused = () => page.evaluate(() => { const row = document.activeElement.closest("#lines > li"); return row && (row.querySelector("b") ?? row.querySelector(".fold") ?? row.lastElementChild).textContent; });
+await page.evaluate(() => document.querySelector("#lines .error > a").focus());
+await page.keyboard.press("j");
+same("j", await focused(), "why");
+await page.keyboard.press("k");
+await page.keyboard.press("k");
+same("k", await focused(), "Failures");
+await page.keyboard.press("[");
+same("[", await focused(), "Test");
+await page.keyboard.press("[");
+same("[ again", await focused(), "Install");
+await page.keyboard.press("]");
+await page.keyboard.press("]");
+same("]", await focused(), "Upload");
+await page.keyboard.press("Enter");
+await comes(page, "Enter opens", async () => (await rows(page)).at(-1), "done");
+
+// Typing is typing.
+await page.focus("#q");
+await page.keyboard.type("?gRA");
+same("keys are letters there", [await page.inputValue("#q"), await page.locator("dialog").count()], ["?gRApackage 39", 0]);
+await page.keyboard.press("Escape");
+await page.hover("#lines");
+await page.keyboard.press("Control+f");
+same("Ctrl-F", await page.evaluate(() => document.activeElement.id), "q");
+await page.keyboard.press("Escape");
+
+// Lines as a quotation.
+await page.click("#lines .error > a");
+await page.keyboard.press("c");
+same("c", (await page.evaluate(() => navigator.clipboard.readText())).split("\n")[0], "> assert 503 == 200");
+
+// Anywhere by name.
+await page.keyboard.press("Control+k");
+await page.keyboard.type("upl");
+same("Ctrl-K", await page.$$eval("#places li", (all) => all.map((it) => it.textContent)), ["Upload"]);
+await page.fill(".palette input", "audit");
+await Promise.all([page.waitForURL("**/audit"), page.keyboard.press("Enter")]);
+
+// What ends something asks; and a run leads to the one before it.
+const again = (answer) => Promise.all([page.waitForSelector("dialog", { state: "detached" }), page.click(`dialog button:text-is("${answer}")`)]);
+await page.goto(failed);
+await page.keyboard.press("A");
+await again("No");
+same("no is no", [new URL(page.url()).pathname, await page.locator("form[action$='/cancel']").count()], [failed, 1]);
+await page.keyboard.press("h");
+await page.waitForURL("**said=oldest");
+same("there is none before", await page.textContent("[role=status]"), "No run of this workflow before this one is there.");
+
+// A regular expression: the server says what fits, the address keeps it, and what is wrong with one is said there.
+const searched = (pattern) => `${failed}?re=1&q=${encodeURIComponent(pattern)}`;
+await page.goto(searched("package 39\\d$"));
+same("what fits is counted", await page.textContent(".hits p"), "10 lines have that.");
+same("it stays a pattern", await page.isChecked("#re"), true);
+same("what fits is lit", await page.evaluate(() => [...CSS.highlights.get("found")].map(String).slice(0, 2)), ["package 390", "package 391"]);
+await page.click(".hits li:nth-child(3) > a");
+await comes(page, "a line that fits", at, "Collecting package 392");
+same("the address keeps it", new URL(page.url()).searchParams.get("q"), "package 39\\d$");
+await page.goto(searched("package (39"));
+same("what is wrong", (await page.textContent(".hits pre")).includes("unclosed group"), true);
+same("the log stands below", (await rows(page)).includes("Failures"), true);
 
 // Following stops when one looks away, and says how much came.
 await page.goto(running);

@@ -208,6 +208,8 @@ fn routes(serving: &Serving) -> Vec<(String, String)> {
     let beside = [
         ("GET", "/"),
         ("GET", "/metrics"),
+        ("GET", "/runs/{run}/older"),
+        ("GET", "/runs/{run}/newer"),
         ("GET", "/runs/{run}/jobs/{job}/lines"),
         ("GET", "/runs/{run}/jobs/{job}/log.txt"),
         ("GET", "/live/runs/{run}"),

@@ -9,20 +9,18 @@ use event::{Conclusion, JobKey, Status, Timestamp};
 use serde::Deserialize;
 use views::{JobView, RunView, StepView};
 
-use super::run::{job_state, step_state};
+use super::run::{RunActions, job_state, step_state};
 use super::{Frame, Page, shown, took};
 use crate::app::{App, Shared, blocking};
 use crate::folds::{StepLines, Wish};
 use crate::guard::Who;
-use crate::log::{self, JobLog, PAGE_LINES, Place};
+use crate::log::{self, Hits, JobLog, PAGE_LINES, Place};
 use crate::problem::Problem;
 use crate::rows::{Clock, Look, StepShown};
+use crate::search::{Finder, QUERY_CHARS_MAX, SEARCH_TIME_MAX};
 use crate::sent;
 use crate::standing::Standing;
 use crate::words::{State as RunState, grouped, length, percent, run_href};
-
-/// A longer text is not searched for.
-const QUERY_CHARS_MAX: usize = 200;
 
 #[derive(Template)]
 #[template(path = "job.html")]
@@ -32,6 +30,10 @@ struct JobPage {
     title: String,
     name: String,
     run_href: String,
+    /// The same job in the runs before and after.
+    older: String,
+    newer: String,
+    actions: RunActions,
     /// Its page, and the same with a sign behind which a question may follow.
     base: String,
     ask: String,
@@ -43,6 +45,7 @@ struct JobPage {
     why: Option<String>,
     steps: Vec<StepLine>,
     query: String,
+    is_pattern: bool,
     hits: Option<HitsShown>,
     extent: String,
     first: u64,
@@ -66,6 +69,8 @@ struct JobPage {
 struct HitsShown {
     lines: Vec<String>,
     said: String,
+    /// What is wrong with the pattern, in several lines.
+    wrong: Option<String>,
     /// Where the others are.
     more: Option<String>,
 }
@@ -87,6 +92,8 @@ struct StepLine {
     state: RunState,
     name: String,
     took: String,
+    /// Where it begins; none of what has a log of its own.
+    line: Option<u64>,
     href: String,
     is_here: bool,
 }
@@ -102,6 +109,8 @@ pub(crate) struct Where {
     tail: Option<u64>,
     aside: Option<u32>,
     q: Option<String>,
+    /// `q` is a regular expression.
+    re: Option<String>,
     /// The first line that hits are shown of.
     hits: Option<u64>,
     folds: Option<String>,
@@ -205,6 +214,12 @@ pub(super) fn href(view: &RunView, job: &JobView) -> String {
     format!("{}/jobs/{}", run_href(view.header.run, attempt), percent(job.key.as_str()))
 }
 
+/// Where the run is looked for that stands beside this one, with the same job.
+fn beside(view: &RunView, job: &JobView, side: &str) -> String {
+    let run = run_href(view.header.run, view.header.attempt);
+    format!("{run}/{side}?job={}", percent(job.key.as_str()))
+}
+
 /// The page of a job's log, or of one of its background steps'.
 fn job_href(view: &RunView, job: &JobView, aside: Option<u32>) -> String {
     let aside = aside.map(|number| format!("?aside={number}")).unwrap_or_default();
@@ -281,11 +296,15 @@ impl JobPage {
             title: view.header.title.as_str().to_owned(),
             name: job.name.as_str().to_owned(),
             run_href: run_href(view.header.run, view.header.attempt),
+            older: beside(view, job, "older"),
+            newer: beside(view, job, "newer"),
+            actions: RunActions::of(who, view),
             state: job_state(job, is_attended),
             took: took(job.duration_ms(now)),
             why: why(view, job, is_attended),
             steps: steps(app, log.as_ref(), (view, job), asked, now)?,
             query: asked.q.clone().unwrap_or_default(),
+            is_pattern: asked.re.is_some(),
             hits: hits(app, log.as_ref(), asked, &shown)?,
             extent: extent(first, next, total),
             first,
@@ -359,7 +378,32 @@ fn hits(
     if query.chars().count() > QUERY_CHARS_MAX {
         return Err(Problem::bad("The text to find is too long."));
     }
-    let found = log.search(app, query, asked.hits.unwrap_or(1))?;
+    let finder = match asked.re {
+        Some(_) => Finder::pattern(query),
+        None => Ok(Finder::text(query)),
+    };
+    let finder = match finder {
+        Ok(finder) => finder,
+        Err(wrong) => {
+            let said = "This is no regular expression that can be searched for.".to_owned();
+            return Ok(Some(HitsShown { lines: Vec::new(), said, wrong: Some(wrong), more: None }));
+        }
+    };
+    let found = log.search(app, &finder, asked.hits.unwrap_or(1))?;
+    // Who goes to a line keeps what they looked for.
+    let re = if asked.re.is_some() { "re=1&" } else { "" };
+    let kept = format!("{}{}q={}&{re}", shown.ask, shown.wish.query(), percent(query));
+    let (last, href) = (found.passed + found.lines.len() as u64, kept.trim_end_matches('&'));
+    let more = found.lines.last().filter(|_| last < found.count);
+    let more = more.map(|line| format!("{kept}hits={}", line.number + 1));
+    let look = Look { href, ..shown.look() };
+    let lines = found.lines.iter().map(|it| look.hit(it, finder.part(&it.text).as_deref()));
+    let (lines, said) = (lines.collect(), found_said(&found));
+    Ok(Some(HitsShown { lines, said, wrong: None, more }))
+}
+
+/// How many lines were found, in words.
+fn found_said(found: &Hits) -> String {
     let (first, last) = (found.passed + 1, found.passed + found.lines.len() as u64);
     let said = match found.count {
         0 => "No line has that.".to_owned(),
@@ -370,12 +414,16 @@ fn hits(
             format!("{} lines have that; those from {first} to {last}:", grouped(count))
         }
     };
-    let more = found.lines.last().filter(|_| last < found.count).map(|line| {
-        let wish = shown.wish.query();
-        format!("{}{wish}q={}&hits={}", shown.ask, percent(query), line.number + 1)
-    });
-    let lines = found.lines.iter().map(|line| shown.look().hit(line)).collect();
-    Ok(Some(HitsShown { lines, said, more }))
+    match found.stopped_at {
+        Some(line) => {
+            let seconds = SEARCH_TIME_MAX.as_secs();
+            let line = grouped(line);
+            format!(
+                "{said} The search ended at line {line}, after {seconds} s: a plainer one gets further."
+            )
+        }
+        None => said,
+    }
 }
 
 fn step_took(step: &StepView, now: Timestamp) -> String {
@@ -398,9 +446,9 @@ fn steps(
     for step in &job.steps {
         let name = step.name.as_str().to_owned();
         let took = step_took(step, now);
-        let (href, is_here) = if step.background {
+        let (href, line, is_here) = if step.background {
             aside += 1;
-            (format!("{here}?aside={aside}"), asked.aside == Some(aside))
+            (format!("{here}?aside={aside}"), None, asked.aside == Some(aside))
         } else {
             // Steps follow one another: one that runs begins where the one before ended.
             let start = step.log.map_or(end, |range| range.start_bytes);
@@ -414,9 +462,10 @@ fn steps(
                 Some(asked) => line <= asked,
                 None => asked.is_plain() && has_failed,
             };
-            (format!("{here}?line={line}#L{line}"), is_here && asked.aside.is_none())
+            let is_here = is_here && asked.aside.is_none();
+            (format!("{here}?line={line}#L{line}"), Some(line), is_here)
         };
-        lines.push(StepLine { state: step_state(step), name, took, href, is_here });
+        lines.push(StepLine { state: step_state(step), name, took, line, href, is_here });
     }
     // Only the one that the page is about: the last that begins before the line that was asked for.
     let last = lines.iter().rposition(|it| it.is_here);

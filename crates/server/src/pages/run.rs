@@ -35,10 +35,7 @@ struct RunPage {
     repository: String,
     workflow: String,
     href: String,
-    can_cancel: bool,
-    can_rerun: bool,
-    can_rerun_failed: bool,
-    can_resume: bool,
+    actions: RunActions,
     said: Option<&'static str>,
     state: RunState,
     event: String,
@@ -56,6 +53,30 @@ struct RunPage {
     failed_tests_more: u64,
     notes: Vec<String>,
     artifacts: Vec<ArtifactLine>,
+}
+
+/// What may be done with a run, by buttons.
+pub(super) struct RunActions {
+    pub(super) href: String,
+    pub(super) can_cancel: bool,
+    pub(super) can_rerun: bool,
+    pub(super) can_rerun_failed: bool,
+    pub(super) can_resume: bool,
+}
+
+impl RunActions {
+    pub(super) fn of(who: &Who, view: &RunView) -> RunActions {
+        let may = who.may(Scope::Operate).is_ok();
+        let is_over = view.conclusion.is_some();
+        let waits_for_person = view.jobs.iter().any(|job| job.lost);
+        RunActions {
+            href: run_href(view.header.run, view.header.attempt),
+            can_cancel: may && !is_over,
+            can_rerun: may && is_over,
+            can_rerun_failed: view.conclusion.is_some_and(|it| it != Conclusion::Success),
+            can_resume: may && !is_over && waits_for_person,
+        }
+    }
 }
 
 struct AttemptLine {
@@ -112,6 +133,8 @@ pub(crate) async fn run(
         let said = match said.as_deref() {
             Some("cancel") => Some("The run was told to stop."),
             Some("resume") => Some("The lost jobs were told to start again."),
+            Some("oldest") => Some("No run of this workflow before this one is there."),
+            Some("newest") => Some("No run of this workflow came after this one."),
             _ => None,
         };
         RunPage::of(&app, &who, stream, &view, said)
@@ -131,8 +154,6 @@ impl RunPage {
         let now = app.now();
         let is_attended = app.engine.is_attended(stream);
         let is_over = view.conclusion.is_some();
-        let may = who.may(Scope::Operate).is_ok();
-        let waits_for_person = view.jobs.iter().any(|job| job.lost);
         let here = run_href(header.run, header.attempt);
         let git_ref = &*header.git_ref;
         let frame = Frame::new(Some(who), "runs");
@@ -143,10 +164,7 @@ impl RunPage {
             title: header.title.as_str().to_owned(),
             repository: header.repository.to_string(),
             workflow: header.workflow_path.rsplit('/').next().unwrap_or_default().to_owned(),
-            can_cancel: may && !is_over,
-            can_rerun: may && is_over,
-            can_rerun_failed: view.conclusion.is_some_and(|it| it != Conclusion::Success),
-            can_resume: may && !is_over && waits_for_person,
+            actions: RunActions::of(who, view),
             said,
             state: run_state(view, is_attended),
             event: header.event.to_string(),
