@@ -145,6 +145,7 @@ pub(crate) fn plain(text: &str) -> String {
                 plain.push(it);
             }
             it if it.is_control() => {}
+            it if views::steers(it) => plain.push_str(&views::number_of(it)),
             it => plain.push(it),
         }
     }

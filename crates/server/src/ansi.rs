@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 
+use views::{number_of, steers};
+
 /// What a step's line is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -108,27 +110,19 @@ fn spans(text: &str) -> String {
 /// Text as it stands between tags.
 pub(crate) fn escape(text: &str, html: &mut String) {
     for letter in text.chars() {
-        if turns_around(letter) {
-            let _ = write!(html, "<b class=\"bidi\">U+{:04X}</b>", u32::from(letter));
+        if steers(letter) {
+            let _ = write!(html, "<b class=\"bidi\">{}</b>", number_of(letter));
         } else {
             let _ = one(letter, html);
         }
     }
 }
 
-/// Text as it stands in a quoted attribute.
+/// Text where no tag may stand: in a quoted attribute, or in a drawing, which one would end.
 pub(crate) fn attribute(text: &str, html: &mut String) {
     for letter in text.chars() {
         let _ = one(letter, html);
     }
-}
-
-/// Whether a letter would show a line as something else than what it says.
-fn turns_around(letter: char) -> bool {
-    matches!(
-        letter,
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}'
-    )
 }
 
 /// A letter between tags or in a quoted attribute.
@@ -141,7 +135,7 @@ fn one(letter: char, html: &mut impl std::fmt::Write) -> std::fmt::Result {
         '\'' => html.write_str("&#39;"),
         '\t' | '\n' | '\r' => html.write_char(letter),
         _ if letter.is_control() => Ok(()),
-        _ if turns_around(letter) => write!(html, "U+{:04X}", u32::from(letter)),
+        _ if steers(letter) => html.write_str(&number_of(letter)),
         _ => html.write_char(letter),
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::ansi::escape;
+use crate::ansi::attribute;
 
 /// Wider than this on a page; beyond it a bar is thinner, never the picture wider.
 const WIDTH: usize = 720;
@@ -36,7 +36,7 @@ pub(crate) fn bars(what: &str, bars: &[Bar]) -> Option<String> {
     let base = HEAD + HEIGHT;
     let total = base + FOOT;
     let mut svg = String::from("<svg class=\"chart\" role=\"img\" aria-label=\"");
-    escape(what, &mut svg);
+    attribute(what, &mut svg);
     let _ = write!(
         svg,
         "\" viewBox=\"0 0 {WIDTH} {total}\"><path class=\"axis\" d=\"M0 {base}H{WIDTH}\"/>"
@@ -51,7 +51,7 @@ pub(crate) fn bars(what: &str, bars: &[Bar]) -> Option<String> {
         let top = base - height;
         let class = if bar.failed > 0 { "bar bad" } else { "bar" };
         let _ = write!(svg, "<g class=\"{class}\"><title>");
-        escape(&bar.told, &mut svg);
+        attribute(&bar.told, &mut svg);
         let _ = write!(
             svg,
             "</title><rect x=\"{x}\" y=\"{HEAD}\" width=\"{width}\" height=\"{HEIGHT}\" class=\"ground\"/>\
@@ -64,7 +64,7 @@ pub(crate) fn bars(what: &str, bars: &[Bar]) -> Option<String> {
         svg.push_str("</g>");
         if at.is_multiple_of(every) {
             let _ = write!(svg, "<text class=\"label\" x=\"{x}\" y=\"{}\">", total - 5);
-            escape(&bar.label, &mut svg);
+            attribute(&bar.label, &mut svg);
             svg.push_str("</text>");
         }
     }

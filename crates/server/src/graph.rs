@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use event::{JobKey, Status};
 use views::{JobView, RunView};
 
-use crate::ansi::escape;
+use crate::ansi::attribute;
 use crate::words::State;
 
 /// More boxes than these say nothing to anybody; the list does.
@@ -139,7 +139,7 @@ fn draw(svg: &mut String, it: &Box<'_>, href: &str, state: State, view: &RunView
     let link = it.job.children.is_empty();
     if link {
         svg.push_str("<a tabindex=\"-1\" href=\"");
-        escape(href, svg);
+        attribute(href, svg);
         svg.push_str("\">");
     }
     let _ = write!(
@@ -152,7 +152,7 @@ fn draw(svg: &mut String, it: &Box<'_>, href: &str, state: State, view: &RunView
         x + 32,
         y + 25
     );
-    escape(&short, svg);
+    attribute(&short, svg);
     svg.push_str("</text>");
     if legs > 0 {
         let _ = write!(
@@ -163,7 +163,7 @@ fn draw(svg: &mut String, it: &Box<'_>, href: &str, state: State, view: &RunView
         );
     }
     svg.push_str("<title>");
-    escape(name, svg);
+    attribute(name, svg);
     svg.push_str("</title></g>");
     if link {
         svg.push_str("</a>");

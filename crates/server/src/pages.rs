@@ -13,6 +13,8 @@ mod held;
 mod incidents;
 mod job;
 mod messages;
+#[cfg(test)]
+mod names;
 mod pipelines;
 mod provider;
 mod repositories;

@@ -72,14 +72,14 @@ impl Look<'_> {
         let State { sign, word, class } = state;
         let _ = write!(
             html,
-            "<span class=\"state {class}\"><i aria-hidden=\"true\">{sign}</i><span class=\"hidden\">{word}</span></span> <b>"
+            "<span class=\"state {class}\"><i aria-hidden=\"true\">{sign}</i><span class=\"hidden\">{word}</span></span> <b><bdi>"
         );
         ansi::escape(name, &mut html);
         let lines = to + 1 - from;
         let word = if lines == 1 { "line" } else { "lines" };
         let _ = write!(
             html,
-            "</b></a><span class=\"took\">{} {word} · {took}</span></li>",
+            "</bdi></b></a><span class=\"took\">{} {word} · {took}</span></li>",
             grouped(lines)
         );
         html
@@ -161,7 +161,7 @@ impl Look<'_> {
     }
 
     fn address(&self, text: &str, html: &mut String) {
-        ansi::escape(text, html);
+        ansi::attribute(text, html);
     }
 }
 
@@ -280,7 +280,7 @@ mod tests {
             "",
             Clock::Silent,
             expect![[
-                r#"<li id="S1" class="step" data-from="7" data-to="9"><a class="fold" data-part="s1" aria-expanded="true" href="/runs/1.1/jobs/a?shut=s1&amp;near=7#S1"><span class="state bad"><i aria-hidden="true">✗</i><span class="hidden">failure</span></span> <b>Run &lt;make&gt;</b></a><span class="took">3 lines · 3.1 s</span></li>"#
+                r#"<li id="S1" class="step" data-from="7" data-to="9"><a class="fold" data-part="s1" aria-expanded="true" href="/runs/1.1/jobs/a?shut=s1&amp;near=7#S1"><span class="state bad"><i aria-hidden="true">✗</i><span class="hidden">failure</span></span> <b><bdi>Run &lt;make&gt;</bdi></b></a><span class="took">3 lines · 3.1 s</span></li>"#
             ]],
         );
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use event::Timestamp;
 
-use crate::ansi::escape;
+use crate::ansi::attribute;
 
 /// Heights, in pixels: text keeps its size however wide the page is. Along the picture all is in
 /// hundredths of a percent.
@@ -67,7 +67,7 @@ pub(crate) fn drawn(
     for (at, lane) in lanes.iter().enumerate() {
         let (top, line) = (at * LANE, at * LANE + NAME + 14);
         let _ = write!(svg, "<text class=\"label\" x=\"0\" y=\"{}\">", top + NAME - 3);
-        escape(lane, &mut svg);
+        attribute(lane, &mut svg);
         let _ = write!(
             svg,
             "</text><line class=\"axis\" x1=\"0\" x2=\"100%\" y1=\"{line}\" y2=\"{line}\"/>"
@@ -96,7 +96,7 @@ pub(crate) fn drawn(
         }
     }
     let _ = write!(svg, "<text class=\"label\" x=\"0\" y=\"{}\">", total - 5);
-    escape(&day(since), &mut svg);
+    attribute(&day(since), &mut svg);
     let _ = write!(svg, "</text><text class=\"label end\" x=\"100%\" y=\"{}\">now", total - 5);
     svg.push_str("</text></svg>");
     Some(svg)
@@ -110,7 +110,7 @@ fn percent(of: u64) -> String {
 /// Opened; whoever calls it shuts it.
 fn group(svg: &mut String, told: &str) {
     svg.push_str("<g><title>");
-    escape(told, svg);
+    attribute(told, svg);
     svg.push_str("</title>");
 }
 
@@ -147,6 +147,9 @@ mod tests {
         let svg = check(&[mark("<i>", 0)], &[band("<i>", 0, 1)]).unwrap();
         assert!(svg.contains("&lt;i&gt;") && svg.contains("&lt;b&gt;"), "{svg}");
         assert!(svg.contains("broke"), "{svg}");
+        // A tag would end the drawing.
+        let svg = check(&[mark("a\u{202e}b", 0)], &[]).unwrap();
+        assert!(svg.contains(">aU+202Eb</text>"), "{svg}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::deploying::{show, signing};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::settings_file::{Found, load, load_if_there};
 use crate::state::StateFolder;
-use crate::terminal::style::{Style, out, talk};
+use crate::terminal::style::{Style, one_line, out, talk};
 use crate::terminal::time::now;
 
 /// How soon the journal is looked at for the answer.
@@ -201,10 +201,7 @@ pub(crate) fn lines(view: &DeploymentView) -> Vec<Json> {
 
 /// The same for people; what a server says of it does not steer the terminal.
 fn sentence(line: &Json) -> String {
-    let text = |value: &Json| -> String {
-        let text = value.as_str().unwrap_or_default();
-        text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
-    };
+    let text = |value: &Json| -> String { one_line(value.as_str().unwrap_or_default()) };
     let names = |list: &Json| {
         let names = list.as_array().map_or(&[][..], Vec::as_slice);
         names.iter().map(text).collect::<Vec<_>>().join(", ")
@@ -255,10 +252,8 @@ fn sign(
     reason: Option<&str>,
 ) -> Result<Handed, Failure> {
     let gate = paper.gate(args.group.as_deref())?;
-    let reason: Option<String> = reason.map(|reason| {
-        let line = reason.chars().map(|it| if it.is_control() { ' ' } else { it });
-        line.take(REASON_MAX).collect()
-    });
+    let reason: Option<String> =
+        reason.map(|reason| one_line(reason).chars().take(REASON_MAX).collect());
     let reason = reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
     // Whole seconds, so that one moment has one text.
     let expires = Timestamp((now().0 / 1_000 + args.valid_s.unwrap_or(VALID_S)) * 1_000);

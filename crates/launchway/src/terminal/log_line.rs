@@ -3,6 +3,8 @@
 //! A job may print anything. On a person's terminal its colours are kept; nothing else that steers a
 //! terminal is: a line could clear the screen, set the window's title, or draw over the line before.
 
+use views::{number_of, steers};
+
 use crate::terminal::style::Style;
 
 /// The marks that the runner's own words begin with (conformance 189).
@@ -34,10 +36,10 @@ pub(crate) fn steered_by_nobody(line: &str, style: Style) -> String {
     let mut kept = String::with_capacity(line.len());
     let mut rest = line;
     let mut is_coloured = false;
-    while let Some(at) = rest.find(|it: char| it.is_control() && it != '\t' || turns_around(it)) {
+    while let Some(at) = rest.find(|it: char| it.is_control() && it != '\t' || steers(it)) {
         kept += &rest[..at];
-        if let Some(letter) = rest[at..].chars().next().filter(|it| turns_around(*it)) {
-            kept += &format!("U+{:04X}", u32::from(letter));
+        if let Some(letter) = rest[at..].chars().next().filter(|it| steers(*it)) {
+            kept += &number_of(letter);
             rest = &rest[at + letter.len_utf8()..];
             continue;
         }
@@ -54,14 +56,6 @@ pub(crate) fn steered_by_nobody(line: &str, style: Style) -> String {
         kept += "\x1b[0m";
     }
     kept
-}
-
-/// Whether a letter would show a line as something else than what it says.
-fn turns_around(letter: char) -> bool {
-    matches!(
-        letter,
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}'
-    )
 }
 
 /// Takes one control character, with the sequence that it begins: the sequence where it sets a

@@ -90,6 +90,11 @@ fn wanted(terminal: bool) -> bool {
     if set("NO_COLOR") { false } else { (terminal && !is_dumb) || set("CLICOLOR_FORCE") }
 }
 
+/// What others wrote, as a part of a line of ours.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
+}
+
 /// Writes a line of data. A reader that went away (`| head`) ends the command quietly.
 pub(crate) fn out(line: &str) {
     let line = harmless(line, Style::stdout(), std::io::stdout().is_terminal());
@@ -105,12 +110,11 @@ pub(crate) fn out_block(lines: &str) {
 /// What a terminal may be shown: titles and names are others' words, and might steer it. What is piped is
 /// data, and stays what it is.
 fn harmless(text: &str, style: Style, is_terminal: bool) -> Cow<'_, str> {
-    // All letters that turn text around begin with one of these bytes.
-    let is_ours = is_plain(text) && !text.bytes().any(|byte| matches!(byte, 0xd8 | 0xe2));
-    if is_ours || !(is_terminal || style.is_coloured()) {
+    if is_plain(text) && text.is_ascii() || !(is_terminal || style.is_coloured()) {
         return text.into();
     }
-    let lines = text.split('\n').map(|line| steered_by_nobody(line, style));
+    let harmless = |line| views::isolated(&steered_by_nobody(line, style)).into_owned();
+    let lines = text.split('\n').map(harmless);
     lines.collect::<Vec<_>>().join("\n").into()
 }
 
@@ -142,4 +146,21 @@ pub(crate) fn lost_output() -> Option<&'static std::io::Error> {
     // Lines are held back until they are whole.
     keep_fault(std::io::stdout().lock().flush());
     FAULT.get()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_steered_by_no_title_and_what_is_piped_is_data() {
+        let check = |text: &str, on_a_terminal: &str| {
+            assert_eq!(harmless(text, Style::plain(), true), on_a_terminal, "{text:?}");
+            assert_eq!(harmless(text, Style::plain(), false), text);
+        };
+        check("run 1  fix it  main", "run 1  fix it  main");
+        check("run 1  \u{202e}gnp.exe  main", "run 1  U+202Egnp.exe  main");
+        check("run 1  \u{1b}[2Jgone  main\nrun 2", "run 1  gone  main\nrun 2");
+        check("run 1  שלום  2", "run 1  \u{2067}שלום\u{2069}  2");
+    }
 }

@@ -340,8 +340,9 @@ fn a_mask_is_not_got_round() {
     serving.end();
 }
 
-/// Words of whoever pushed: markup, a terminal's title, a link that lies, text turned round, commands.
-const LIES: &str = "fix <script>alert(1)</script> \u{1b}]0;owned\u{7} \u{1b}]8;;https://evil.example\u{1b}\\here\u{1b}]8;;\u{1b}\\ \u{202e}gnp.exe ::error::x
+/// Words of whoever pushed: markup, a terminal's title, a link that lies, text turned round or written from right to
+/// left, commands.
+const LIES: &str = "fix שלום 7 <script>alert(1)</script> \u{1b}]0;owned\u{7} \u{1b}]8;;https://evil.example\u{1b}\\here\u{1b}]8;;\u{1b}\\ \u{202e}gnp.exe ::error::x
 
 ::set-env name=BASH_ENV::/evil
 ::add-path::/evil
@@ -389,6 +390,10 @@ fn what_others_write_steers_nothing() {
             assert!(!page.text.contains(lie), "{path} has {lie:?}: {}", page.text);
         }
     }
+    // What goes from right to left turns no digit around that stands behind it.
+    for path in ["/runs", "/runs/1", "/runs/1/jobs/shows"] {
+        assert!(serving.get(path).text.contains("<bdi>fix שלום 7 &lt;"), "{path}");
+    }
     // A terminal: colours of the log, and nothing else.
     let of_server = |args: &[&str]| {
         let mut command = serving.place.launchway(&[args, &["--server", &serving.url]].concat());
@@ -415,6 +420,9 @@ fn what_others_write_steers_nothing() {
         for lie in ["\u{1b}]", "\u{7}", "\u{1b}[2J", "\u{1b}[1;1H", "\u{202e}"] {
             assert!(!said.contains(lie), "{lie:?}: {said:?}");
         }
+        // A log is what was printed.
+        let is_kept = said.contains("fix \u{2067}שלום\u{2069} 7") || said.contains("##[group]");
+        assert!(is_kept, "{said:?}");
     }
     serving.end();
 }

@@ -66,7 +66,7 @@ fn what_is_pushed_is_run_and_followed() {
         assert!(!page.contains(never), "{never}");
     }
     let list = serving.get("/runs").text;
-    assert!(list.contains("href=\"/runs/1.1\">a change</a>"), "{list}");
+    assert!(list.contains("href=\"/runs/1.1\"><bdi>a change</bdi></a>"), "{list}");
     let raw = serving.get("/api/v1/runs/1/jobs/hello/log").text;
     assert!(raw.contains("before <script>") && !raw.contains("\u{1b}[31mred\u{1b}[0m hunter2"));
     let found = serving.get("/runs/1/jobs/hello?q=%2A%2A%2A").text;

@@ -10,7 +10,7 @@ use super::{REASON_MAX, out, sentence, talk};
 use crate::cli::{ApprovalsCommand, DeploymentRef, Format, HistoryArgs, JobAtServer, SigningArgs};
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::terminal::style::Style;
+use crate::terminal::style::{Style, one_line};
 
 /// What is to be done by who meant another.
 const OF_DEPLOYMENT: &str = "for a deployment of the server: --deployment";
@@ -303,12 +303,12 @@ fn shown(it: &Json, style: Style) -> String {
         format!("rules: {}", text(&it["rules"])),
         format!("what is agreed to: {}", text(&it["what"])),
     ];
-    lines.extend(it["shut"].as_str().map(|why| format!("shut: {}", plain(why))));
+    lines.extend(it["shut"].as_str().map(|why| format!("shut: {}", one_line(why))));
     lines.extend(people(it).map(wanted));
     let answers = it["answers"].as_array().map_or(&[][..], Vec::as_slice);
     lines.extend(answers.iter().map(|said| {
         let why = ["reason", "why"].iter().find_map(|key| said[key].as_str());
-        let why = why.map(|why| format!(": {}", plain(why))).unwrap_or_default();
+        let why = why.map(|why| format!(": {}", one_line(why))).unwrap_or_default();
         format!("{} {}{why}", text(&said["by"]), text(&said["said"]))
     }));
     if !it["opened_at_ms"].is_null() {
@@ -323,10 +323,5 @@ fn names(list: &Json) -> String {
 }
 
 fn text(value: &Json) -> String {
-    plain(value.as_str().unwrap_or_default())
-}
-
-/// What others wrote does not steer the terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
+    one_line(value.as_str().unwrap_or_default())
 }

@@ -3,12 +3,12 @@
 use event::Timestamp;
 use serde_json::Value as Json;
 
-use crate::terminal::style::Style;
+use crate::terminal::style::{Style, one_line};
 use crate::terminal::time::{duration, moment, now};
 
 /// One line of a list.
 pub(super) fn row(it: &Json, style: Style) -> String {
-    let service = it["service"].as_str().map(|name| format!(" {}", plain(name)));
+    let service = it["service"].as_str().map(|name| format!(" {}", one_line(name)));
     format!(
         "{} {:>5}  {}  {}{}  {}  {}{}  {}",
         sign(it, style),
@@ -25,7 +25,8 @@ pub(super) fn row(it: &Json, style: Style) -> String {
 
 /// All of one.
 pub(super) fn page(it: &Json, style: Style) -> String {
-    let of = it["service"].as_str().map(|name| format!("{} of ", plain(name))).unwrap_or_default();
+    let of =
+        it["service"].as_str().map(|name| format!("{} of ", one_line(name))).unwrap_or_default();
     let head = format!(
         "{} {} {} incident in {} ({of}{}), told by {}\n{}\n",
         sign(it, style),
@@ -38,11 +39,14 @@ pub(super) fn page(it: &Json, style: Style) -> String {
     );
     let mut page = head;
     if let Some(link) = it["link"].as_str() {
-        page += &format!("{}\n", plain(link));
+        page += &format!("{}\n", one_line(link));
     }
     for span in it["spans"].as_array().into_iter().flatten() {
         let because = |key: &str| {
-            span[key].as_str().map(|why| format!(", because: {}", plain(why))).unwrap_or_default()
+            span[key]
+                .as_str()
+                .map(|why| format!(", because: {}", one_line(why)))
+                .unwrap_or_default()
         };
         let (since, by) = (at(&span["since_ms"]), text(&span["by"]["name"]));
         page += &format!("since {since}, says {by}{}\n", because("reason"));
@@ -92,10 +96,5 @@ fn at(ms: &Json) -> String {
 }
 
 fn text(value: &Json) -> String {
-    plain(value.as_str().unwrap_or_default())
-}
-
-/// What others wrote does not steer the terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
+    one_line(value.as_str().unwrap_or_default())
 }
