@@ -28,6 +28,11 @@ const SECRETS_VARIABLES: [&str; 10] = [
     "PGPASSFILE",
 ];
 
+/// Labels that are named of those whose jobs are kept in otherwise.
+const LABELS_SAID_MAX: usize = 5;
+/// Of how jobs are kept in a runner says no more (`protocol`).
+const SAID_CHARS_MAX: usize = 400;
+
 /// Refuses what cannot be opened to jobs behind walls: what is not there, and what the folder `own` of this
 /// server or runner lies in or around, with its tokens, its journal and its keys. `opened` has the flags.
 pub(crate) fn check_opened(opened: &[(&str, &[PathBuf])], own: &Path) -> Result<(), Failure> {
@@ -126,6 +131,34 @@ pub(crate) fn note(support: Support) -> Option<&'static str> {
              first step, but for those of a label that you trust with this machine: --trusted-label LABEL",
         ),
     }
+}
+
+/// How jobs are kept in on this machine, for whoever looks at what it takes.
+pub(crate) fn said(
+    support: Support,
+    trusted: &[String],
+    images: &BTreeMap<String, String>,
+) -> String {
+    let walls = match support {
+        Support::DiskAndSignals => "behind walls: off the disk, other processes and their signals",
+        Support::Disk => "behind walls: off the disk and other processes, not off their signals",
+        Support::Nothing => "not by this kernel, so they fail before their first step",
+    };
+    let own = match support {
+        Support::Nothing => "",
+        _ if sandbox::Namespace::is_possible() => ", each with a /tmp and a /run of its own",
+        _ => ", in one /tmp",
+    };
+    let named = |labels: &mut dyn Iterator<Item = &String>, how: &str| {
+        let labels: Vec<&str> = labels.map(String::as_str).take(LABELS_SAID_MAX).collect();
+        if labels.is_empty() {
+            return String::new();
+        }
+        format!("; those with the label {} {how}", labels.join(" or "))
+    };
+    let images = named(&mut images.keys(), "in a container");
+    let trusted = named(&mut trusted.iter(), "as whoever started this");
+    format!("{walls}{own}{images}{trusted}").chars().take(SAID_CHARS_MAX).collect()
 }
 
 /// What a server or a runner says when it starts that may not give each job a `/tmp` of its own.

@@ -49,6 +49,8 @@ pub const FRAME_BYTES_MAX: usize = MESSAGE_BYTES_MAX + PIECE_BYTES_MAX;
 
 /// Labels that a runner may have ...
 const LABELS_MAX: usize = 32;
+/// Of how jobs are kept in a runner says this much.
+const KEPT_IN_CHARS_MAX: usize = 400;
 /// ... and characters of one, of its machine's name and of its version.
 const WORD_CHARS_MAX: usize = 100;
 /// Jobs at a time of one runner, and so leases that it can hold.
@@ -132,6 +134,9 @@ pub struct Greeting {
     pub labels: Vec<String>,
     /// Jobs at a time.
     pub jobs: usize,
+    /// How jobs are kept in there, for people; one of before does not say.
+    #[serde(default)]
+    pub kept_in: String,
     /// Leases whose jobs it has: that run, are being prepared, or ended unheard.
     pub holds: Vec<HeldLease>,
 }
@@ -392,6 +397,11 @@ impl Limited for Greeting {
         }
         if ![&self.version, &self.machine, &self.processor].into_iter().all(is_word) {
             return Err("its version, machine or processor is none");
+        }
+        if self.kept_in.chars().count() > KEPT_IN_CHARS_MAX
+            || self.kept_in.contains(char::is_control)
+        {
+            return Err("it says too much of how jobs are kept in");
         }
         if self.jobs == 0 || self.jobs > JOBS_MAX || self.holds.len() > 2 * JOBS_MAX {
             return Err("it wants too many jobs at a time, or none");

@@ -53,6 +53,9 @@ pub struct KnownRunner {
     pub jobs: usize,
     /// Of its program.
     pub version: String,
+    /// How jobs are kept in there, as it says; nothing where it did not.
+    #[serde(default)]
+    pub kept_in: String,
     /// When it was heard last.
     pub heard_at: Timestamp,
 }
@@ -307,6 +310,7 @@ fn known(greeting: &Greeting, heard_at: Timestamp) -> KnownRunner {
         labels: greeting.labels.clone(),
         jobs: greeting.jobs,
         version: greeting.version.clone(),
+        kept_in: greeting.kept_in.clone(),
         heard_at,
     }
 }

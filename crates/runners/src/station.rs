@@ -61,6 +61,8 @@ pub struct StationOptions {
     pub changeable: Vec<PathBuf>,
     /// ... and what they never read, wherever it lies.
     pub secret: Vec<PathBuf>,
+    /// How jobs are kept in, for people.
+    pub kept_in: String,
     /// Of the program.
     pub version: String,
     /// What tells machine and folder from others.
@@ -284,6 +286,7 @@ impl Station {
             processor: std::env::consts::ARCH.to_owned(),
             labels: self.options.labels.clone(),
             jobs: self.options.jobs,
+            kept_in: self.options.kept_in.clone(),
             holds: self.leases.keys().cloned().collect(),
         };
         // One that is cut is told of by its thread.

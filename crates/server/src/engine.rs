@@ -78,6 +78,8 @@ pub struct Runner {
     pub busy: usize,
     /// What it takes.
     pub takes: Takes,
+    /// How jobs are kept in there; nothing where it did not say.
+    pub kept_in: String,
     /// What it said of itself; none for the server's own machine.
     pub elsewhere: Option<Elsewhere>,
 }
@@ -253,6 +255,9 @@ pub trait Engine: Send + Sync {
 
     /// The machines that take jobs.
     fn runners(&self) -> Vec<Runner>;
+
+    /// The runs that go on here.
+    fn driven(&self) -> Vec<StreamId>;
 
     /// Jobs that are ready and have no worker, in the order of their turn.
     fn queue(&self) -> Vec<WaitingJob>;

@@ -368,8 +368,9 @@ fn sign_in_words(args: &SignInArgs) -> std::io::Result<Vec<String>> {
 /// This machine, and those that are known elsewhere.
 fn machines(args: &ServeArgs, data: &DataFolder) -> Result<Machines, Failure> {
     let width = args.jobs.map_or_else(processors, NonZeroUsize::get);
-    let (labels, _) = given::labels_of_machine(&args.labels)?;
-    Ok(Machines::new(data.clone(), labels, width))
+    let (labels, images) = given::labels_of_machine(&args.labels)?;
+    let kept_in = walls::said(sandbox::support(), &args.trusted_labels, &images);
+    Ok(Machines::new(data.clone(), labels, width, kept_in))
 }
 
 /// Which jobs are kept in; what this kernel cannot is said.

@@ -101,6 +101,11 @@ impl Handle {
         self.driven().contains_key(&stream)
     }
 
+    /// The runs that this server drives.
+    pub(super) fn driving(&self) -> Vec<StreamId> {
+        self.driven().keys().copied().collect()
+    }
+
     /// Sends an input; nobody takes it when the loop has ended.
     pub(crate) fn send(&self, input: Input) {
         let _ = self.0.inputs.send(input);

@@ -224,6 +224,10 @@ impl Engine for Face {
         places::lines(&self.intake.handle)
     }
 
+    fn driven(&self) -> Vec<StreamId> {
+        self.intake.handle.driving()
+    }
+
     fn serve_runner(&self, name: &str, link: RunnerLink) {
         if name == HERE {
             return;

@@ -33,6 +33,8 @@ pub(crate) struct Machines {
     labels: Vec<String>,
     /// Jobs at a time on this machine.
     pub(crate) width: usize,
+    /// How jobs are kept in on it.
+    kept_in: String,
     /// One at a time changes what is kept.
     changing: Arc<Mutex<()>>,
 }
@@ -48,8 +50,13 @@ struct Kept {
 }
 
 impl Machines {
-    pub(crate) fn new(data: DataFolder, labels: Vec<String>, width: usize) -> Machines {
-        Machines { data, labels, width: width.max(1), changing: Arc::default() }
+    pub(crate) fn new(
+        data: DataFolder,
+        labels: Vec<String>,
+        width: usize,
+        kept_in: String,
+    ) -> Machines {
+        Machines { data, labels, width: width.max(1), kept_in, changing: Arc::default() }
     }
 
     fn kept(&self) -> Result<Kept, Failure> {
@@ -179,6 +186,10 @@ pub(super) fn lines(handle: &Handle) -> Vec<Runner> {
                 scheduler::Takes::Jobs => Takes::Jobs,
                 scheduler::Takes::Nothing => Takes::Nothing,
                 scheduler::Takes::Away => Takes::Away,
+            },
+            kept_in: match state {
+                Some(state) => state.known.kept_in.clone(),
+                None => handle.places().kept_in.clone(),
             },
             elsewhere: state.map(|it| Elsewhere {
                 version: it.known.version.clone(),

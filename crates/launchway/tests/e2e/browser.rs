@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::deploy::Project;
 use crate::harness::wait_until;
+use crate::runner::Away;
 use crate::serving::Serving;
 
 const SETTINGS: &str = "
@@ -82,6 +83,15 @@ jobs:
           exit 1
 "#;
 
+/// One job on another machine, and two for which there is none.
+const FLEET: &str = r#"
+name: Fleet
+on: workflow_dispatch
+jobs:
+  far: { runs-on: far, steps: [{ run: 'until [ -e $MARKS/end ]; do sleep 0.05; done' }] }
+  train: { runs-on: gpu, strategy: { matrix: { seed: [1, 2] } }, steps: [{ run: echo trained }] }
+"#;
+
 /// A service that breaks where its version says so, deployed to this machine.
 const SHOP: &str = r#"
 import http.server, os
@@ -132,6 +142,8 @@ fn scene() -> Serving {
     let serving = Serving::with(PIPELINE, &provider);
     serving.place.write("launchway.yml", SETTINGS);
     serving.place.write(".github/workflows/nightly.yml", BY_HAND);
+    let fleet = FLEET.replace("$MARKS", &serving.place.path("marks").display().to_string());
+    serving.place.write(".github/workflows/fleet.yml", &fleet);
     serving.place.commit();
     let pushed = serving.push();
     assert!(pushed.stderr.contains("launchway: run 1"), "{}", pushed.stderr);
@@ -178,6 +190,16 @@ fn is_page(path: &str, address: &str) -> bool {
 #[test]
 fn every_page_is_looked_at_by_a_browser() {
     let serving = scene();
+    let away = Away::of(&serving, "2");
+    let wanted = r#"{"workflow":"fleet.yml"}"#;
+    let path = "/api/v1/repositories/octo/app/dispatches";
+    assert_eq!(serving.post(path, &[], wanted).status, 201);
+    wait_until("a job elsewhere", || {
+        let runners = serving.get("/api/v1/runners").json();
+        let is_busy =
+            runners["runners"].as_array().is_some_and(|all| all.iter().any(|it| it["busy"] == 1));
+        is_busy && runners["queue"].as_array().is_some_and(|all| all.len() == 2)
+    });
     let admin = serving
         .command(&["tokens", "create", "octocat", "--scope", "admin", "--person", "octocat"]);
     let shop = shipped(&serving);
@@ -235,6 +257,10 @@ fn every_page_is_looked_at_by_a_browser() {
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     println!("{said}");
     drop(shop);
+    serving.leave("end");
+    assert_eq!(serving.post("/api/v1/runs/3/cancel", &[], "").status, 202);
+    serving.ended("3");
+    away.end();
     // What was shipped ends where nobody wants it any more.
     let host = serving.place.path("data/host/shop/staging");
     for file in ["routes/web.json", "wanted/web.json"] {

@@ -10,6 +10,7 @@ fn greeting() -> Greeting {
         processor: "x86_64".into(),
         labels: vec!["gpu".into()],
         jobs: 2,
+        kept_in: "behind walls".to_owned(),
         holds: Vec::new(),
     }
 }

@@ -85,7 +85,12 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
             ("busy", number()),
             ("takes", takes),
         ],
-        &[("version", text()), ("processor", text()), ("heard_at_ms", number())],
+        &[
+            ("kept_in", text()),
+            ("version", text()),
+            ("processor", text()),
+            ("heard_at_ms", number()),
+        ],
     );
     let waiting = object(&[("run", text()), ("job", text()), ("why_waiting", text())], &[]);
     let list = [("runners", many(named("Runner"))), ("queue", many(waiting))];
@@ -102,6 +107,9 @@ fn line(it: &Runner) -> JsonValue {
         "name": it.name, "labels": it.labels, "capacity": it.capacity, "busy": it.busy,
         "takes": takes,
     });
+    if !it.kept_in.is_empty() {
+        line["kept_in"] = json!(it.kept_in);
+    }
     if let Some(elsewhere) = &it.elsewhere {
         line["version"] = json!(elsewhere.version);
         line["processor"] = json!(elsewhere.processor);
