@@ -47,6 +47,11 @@ pub(crate) fn environment<'f>(found: &'f Found, name: &str) -> Result<&'f Enviro
 /// The services a person means, in the order in which they ship.
 pub(crate) fn services(found: &Found, wanted: &[String]) -> Result<Vec<Text>, Failure> {
     let all = &found.settings.order;
+    if all.is_empty() {
+        let message = "launchway.yml names no services: nothing is deployed from here";
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("add `services:`, or let a job of a workflow deploy: docs/settings.md"));
+    }
     let unknown = wanted.iter().find(|name| !all.iter().any(|it| *it.value == ***name));
     if let Some(name) = unknown {
         let words: Vec<&str> = all.iter().map(|it| &*it.value).collect();

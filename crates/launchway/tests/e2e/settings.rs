@@ -196,8 +196,36 @@ fn the_schema_is_one_json_document() {
     let said = place().run(&["settings", "schema"]);
     let schema: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    assert_eq!(
-        schema["required"],
-        serde_json::json!(["version", "project", "services", "environments"])
+    assert_eq!(schema["required"], serde_json::json!(["version", "project"]));
+}
+
+#[test]
+fn nothing_is_deployed_from_where_no_service_is_named() {
+    let text =
+        "version: 1\nproject: planner\nenvironments: { production: { protect: { wait: 5m } } }\n";
+    let place = Place::with(&[("launchway.yml", text)]);
+    check(
+        &place.run(&["check", "launchway.yml"]),
+        0,
+        expect![[r#"
+        nothing to say about 1 file
+    "#]],
+    );
+    check(
+        &place.run(&["deploy", "production", "--yes"]),
+        2,
+        expect![[r#"
+        error: launchway.yml names no services: nothing is deployed from here
+        hint: add `services:`, or let a job of a workflow deploy: docs/settings.md
+    "#]],
+    );
+    check(
+        &place.run(&["environments"]),
+        0,
+        expect![[r#"
+        production
+          level 4: a person starts every deployment
+          5m after the request
+    "#]],
     );
 }

@@ -35,7 +35,7 @@ pub(crate) static ROOT: Shape = Shape {
             "How Launchway signs in to the journal's bucket. Without it: as AWS's own tools do, not \
              as an environment says, for one journal is of all environments. Its region is found.",
         ),
-        Key::required(
+        Key::optional(
             "services",
             Kind::Map {
                 names: Names::Form(&form::NAME),
@@ -43,7 +43,8 @@ pub(crate) static ROOT: Shape = Shape {
                 min: 1,
                 max: SERVICES_MAX,
             },
-            "What is deployed, by name.",
+            "What is deployed, by name. Without it nothing is deployed from here: jobs do that, and \
+             this file says who approves them, and who is told.",
         ),
         Key::optional(
             "order",
@@ -72,7 +73,7 @@ pub(crate) static ROOT: Shape = Shape {
             "Who may approve: names of people by group. Their keys stand in \
              `.launchway/allowed_signers`.",
         ),
-        Key::required(
+        Key::optional(
             "environments",
             Kind::Map {
                 names: Names::Form(&form::NAME),
@@ -80,7 +81,7 @@ pub(crate) static ROOT: Shape = Shape {
                 min: 1,
                 max: ENVIRONMENTS_MAX,
             },
-            "Where it is deployed to, by name.",
+            "Where it is deployed to, by name; those that jobs name in `environment:`, too.",
         ),
         Key::optional(
             "notify",

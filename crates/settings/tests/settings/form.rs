@@ -23,13 +23,9 @@ fn too_little_is_there() {
     check(
         "version: 1",
         expect![[r#"
-        1:1 version | error[settings-key]: `project` is missing in launchway.yml
-            hint: add `project:`. What all of it is called; `{project}` in names.
-        1:1 version | error[settings-key]: `services` is missing in launchway.yml
-            hint: add `services:`. What is deployed, by name.
-        1:1 version | error[settings-key]: `environments` is missing in launchway.yml
-            hint: add `environments:`. Where it is deployed to, by name.
-    "#]],
+            1:1 version | error[settings-key]: `project` is missing in launchway.yml
+                hint: add `project:`. What all of it is called; `{project}` in names.
+        "#]],
     );
     check(
         "version: 2\nproject: a\nservices:\nenvironments: {}",
@@ -41,6 +37,18 @@ fn too_little_is_there() {
             4:1 environments | error[settings-value]: nobody and nothing is named here
                 hint: it has 1 to 32 entries
         "#]],
+    );
+}
+
+#[test]
+fn what_says_who_approves_jobs_and_who_is_told_is_a_whole_file() {
+    check(
+        "version: 1\nproject: planner\ngroups: { devops: [mona, hubot], leads: [lena, ada] }\nenvironments:\n  production:\n    protect: { reviewers: { devops: 1, leads: 1 }, wait: 5m }\nnotify: [{ slack: local:SLACK_URL, on: run_failed }]\n",
+        expect![""],
+    );
+    check(
+        "version: 1\nproject: planner\nnotify: [{ slack: local:SLACK_URL, on: run_failed }]\n",
+        expect![""],
     );
 }
 
