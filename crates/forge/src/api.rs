@@ -178,6 +178,8 @@ struct Known {
     not_before: u64,
     /// The installation of each owner.
     installations: BTreeMap<String, u64>,
+    /// The name that stands at what we write.
+    author: Option<String>,
     /// Tokens of installations, and until when.
     tokens: BTreeMap<u64, (Secret, u64)>,
 }
@@ -216,6 +218,30 @@ impl GitHub {
         };
         let answer = self.call(Method::Get, path, None, &token, "say who we are")?;
         Ok(answer.json[name].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Whether we wrote something: its `user` is the account of our token, or our app's bot. Nobody else can
+    /// have that name.
+    ///
+    /// # Errors
+    /// When it does not say who we are.
+    pub(crate) fn wrote(&self, it: &Json) -> Result<bool, ForgeError> {
+        let author = self.known().author.clone();
+        let author = match author {
+            Some(author) => author,
+            None => {
+                let who = self.who()?;
+                if who.is_empty() {
+                    return Err(self.unreadable("say who we are"));
+                }
+                let author = if self.is_app() { format!("{who}[bot]") } else { who };
+                self.known().author = Some(author.clone());
+                author
+            }
+        };
+        let user = &it["user"];
+        let is_named = user["login"].as_str().is_some_and(|it| it.eq_ignore_ascii_case(&author));
+        Ok(is_named && (!self.is_app() || user["type"] == "Bot"))
     }
 
     /// Asks something of a repository: `path` is what stands behind its name, `/issues/1/comments`.

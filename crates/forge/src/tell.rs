@@ -169,15 +169,7 @@ impl Told {
             None => {
                 let path = format!("/issues/{number}/comments");
                 let all = github.list(repository, &path, None)?;
-                let is_ours =
-                    |it: &&Json| it["body"].as_str().is_some_and(|text| text.starts_with(marker));
-                match all.iter().find(is_ours) {
-                    Some(it) => {
-                        let body = json!({ "body": it["body"] });
-                        Some(There { id: id_of(github, it)?, annotations: 0, body })
-                    }
-                    None => None,
-                }
+                find_comment(github, &all, marker)?
             }
         };
         let id = match there {
@@ -219,6 +211,19 @@ fn id_of(github: &GitHub, json: &Json) -> Result<u64, ForgeError> {
 fn count(check: &Json) -> usize {
     let count = check.pointer("/output/annotations_count").and_then(Json::as_u64);
     usize::try_from(count.unwrap_or(0)).unwrap_or(usize::MAX)
+}
+
+/// The one that we wrote. The marker can be guessed: whoever writes it before us has written another
+/// comment.
+fn find_comment(github: &GitHub, all: &[Json], marker: &str) -> Result<Option<There>, ForgeError> {
+    let is_marked = |it: &&Json| it["body"].as_str().is_some_and(|text| text.starts_with(marker));
+    for it in all.iter().filter(is_marked) {
+        if github.wrote(it)? {
+            let body = json!({ "body": it["body"] });
+            return Ok(Some(There { id: id_of(github, it)?, annotations: 0, body }));
+        }
+    }
+    Ok(None)
 }
 
 /// One that bears the key; nobody knows what stands in it, so it is sent once more.

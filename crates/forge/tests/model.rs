@@ -124,6 +124,48 @@ fn statuses_deployments_and_comments_are_made_once() {
 }
 
 #[test]
+fn a_comment_that_a_stranger_marked_is_not_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let (front, app) = model(folder.path());
+    let person = GitHub::new(&front.url(), Credentials::Token(Secret::new("ghp_person")));
+    let marker = forge::comment_marker("octo/app", 7);
+    let trap = json!(format!("{marker}\nall is well"));
+    front.with(|it| {
+        // A bot of that name is an app's; a person's account has another.
+        for stranger in ["mallory", "launchway", "launchway-bot"] {
+            it.comment("octo/app", 7, stranger, &trap);
+        }
+    });
+    // Whoever was killed in between finds their own again, and that of nobody else.
+    for text in ["one", "two"] {
+        let text = format!("{marker}\n{text}");
+        told(&app, |told| told.comment(&app, "octo/app", 7, (&marker, &text)));
+        told(&person, |told| told.comment(&person, "octo/app", 7, (&marker, &text)));
+    }
+    let comments = front.with(|it| it.repositories["octo/app"].comments.clone());
+    let shown: Vec<String> = comments
+        .iter()
+        .map(|it| {
+            let body = it["body"].as_str().unwrap();
+            format!("{}: {}", it["user"]["login"].as_str().unwrap(), &body[marker.len() + 1..])
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "mallory: all is well",
+            "launchway: all is well",
+            "launchway-bot: all is well",
+            "launchway[bot]: two",
+            "mona: two",
+        ]
+    );
+    // Who we are is asked once, and only where somebody bears the marker.
+    let asked = front.with(|it| it.called("GET", "/user").len());
+    assert_eq!(asked, 1);
+}
+
+#[test]
 fn who_has_heard_enough_is_not_asked() {
     let folder = tempfile::tempdir().unwrap();
     let (front, github) = model(folder.path());

@@ -46,6 +46,17 @@ enum Who {
     Nobody,
 }
 
+impl Who {
+    /// The name that stands at what they write.
+    fn login(&self) -> &str {
+        match self {
+            Who::Person(login) => login,
+            Who::App | Who::Installation => "launchway[bot]",
+            Who::Nobody => "ghost",
+        }
+    }
+}
+
 type Said = (u16, Json);
 
 fn no(status: u16, message: &str) -> Said {
@@ -104,6 +115,13 @@ impl GitHub {
             }
             _ => no(404, "Not Found"),
         }
+    }
+
+    /// Somebody comments on an issue or a pull request.
+    pub fn comment(&mut self, name: &str, issue: u64, login: &str, body: &Json) -> Json {
+        let comment = payload::comment(self.next_id(), issue, (login, body), &self.at());
+        self.repository(name).comments.push(comment.clone());
+        comment
     }
 
     /// Whether a token lets git in.
@@ -181,7 +199,7 @@ impl GitHub {
                 let all = all.filter(|it| it["sha"] == **sha).cloned().collect();
                 (200, Json::Array(page(all, query)))
             }
-            (_, ["issues", rest @ ..]) => self.of_issues(method, name, rest, query, body),
+            (_, ["issues", rest @ ..]) => self.of_issues(method, name, rest, query, (who, body)),
             (_, ["deployments", rest @ ..]) => self.of_deployments(method, name, rest, query, body),
             _ => no(404, "Not Found"),
         }
@@ -193,7 +211,7 @@ impl GitHub {
         name: &str,
         rest: &[&str],
         query: &str,
-        body: &Json,
+        (who, body): (&Who, &Json),
     ) -> Said {
         match (method, rest) {
             ("GET", [issue, "comments"]) => {
@@ -202,10 +220,8 @@ impl GitHub {
                 (200, Json::Array(page(all, query)))
             }
             ("POST", [issue, "comments"]) => {
-                let id = self.next_id();
-                let comment = payload::comment(id, number(issue), body, &self.at());
-                self.repository(name).comments.push(comment.clone());
-                (201, comment)
+                let login = who.login().to_owned();
+                (201, self.comment(name, number(issue), &login, &body["body"]))
             }
             ("PATCH", ["comments", id]) => {
                 let (at, id) = (self.at(), number(id));

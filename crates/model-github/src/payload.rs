@@ -246,13 +246,17 @@ pub(crate) fn status(id: u64, sha: &str, body: &Json, at: &str) -> Json {
     })
 }
 
-/// A comment.
-pub(crate) fn comment(id: u64, issue: u64, body: &Json, at: &str) -> Json {
+/// A comment of somebody; an app's is a bot's.
+pub(crate) fn comment(id: u64, issue: u64, (login, body): (&str, &Json), at: &str) -> Json {
     let url = format!("https://github.test/issues/comments/{id}");
+    let mut author = user(login);
+    if login.ends_with("[bot]") {
+        author["type"] = "Bot".into();
+    }
     json!({
-        "id": id, "node_id": format!("IC_{id}"), "issue": issue, "body": body["body"],
+        "id": id, "node_id": format!("IC_{id}"), "issue": issue, "body": body,
         "url": url, "html_url": url, "issue_url": format!("https://github.test/issues/{issue}"),
-        "user": user("launchway[bot]"), "author_association": "NONE", "created_at": at,
+        "user": author, "author_association": "NONE", "created_at": at,
         "updated_at": at,
     })
 }
