@@ -68,6 +68,8 @@ pub struct JobView {
     pub skipped: Option<SkipReason>,
     /// Why it is stopped.
     pub cancel: Option<CancelReason>,
+    /// Whether its run ended before anything was decided about it.
+    pub never_began: bool,
     /// Whether its worker is gone and nothing was decided about that yet, or a person must.
     pub lost: bool,
     /// Every worker that it lost.
@@ -178,6 +180,7 @@ impl JobView {
             gate: None,
             skipped: None,
             cancel: None,
+            never_began: false,
             lost: false,
             losses: Vec::new(),
             steps: Vec::new(),
@@ -372,6 +375,12 @@ impl JobView {
         self.waiting = None;
         self.lost = false;
         self.interrupt_steps();
+    }
+
+    /// Its run ended before it.
+    pub(crate) fn never_began(&mut self, conclusion: Conclusion, at: Timestamp) {
+        self.never_began = true;
+        self.end(conclusion, ExitKind::None, Some(at));
     }
 
     fn interrupt_steps(&mut self) {

@@ -197,6 +197,7 @@ impl RunView {
                 self.waiting = None;
                 self.conclusion = Some(*conclusion);
                 self.completed_at = Some(*at);
+                self.end_what_never_began(*conclusion, *at);
             }
             RunEvent::CancelRequested { job: None, reason, .. } => {
                 self.cancel = Some(reason.clone());
@@ -246,6 +247,24 @@ impl RunView {
         self.blocked -= u64::from(blocked);
         self.blocked += u64::from(job.is_blocked());
         self.moved(place, before);
+    }
+
+    /// A run that ended before its turn decided nothing about its jobs; neither does anybody any more.
+    fn end_what_never_began(&mut self, run: Conclusion, at: Timestamp) {
+        let conclusion = match run {
+            Conclusion::Cancelled | Conclusion::TimedOut => Conclusion::Cancelled,
+            _ => Conclusion::Skipped,
+        };
+        for place in 0..self.jobs.len() {
+            let job = &mut self.jobs[place];
+            if job.conclusion.is_some() {
+                continue;
+            }
+            let (before, blocked) = (job.status, job.is_blocked());
+            job.never_began(conclusion, at);
+            self.blocked -= u64::from(blocked);
+            self.moved(place, before);
+        }
     }
 
     fn moved(&mut self, place: usize, before: Status) {

@@ -1,6 +1,6 @@
-//! Why a job does not run yet, as a sentence.
+//! Why a job does not run yet, or never did, as a sentence.
 
-use event::{JobKey, Status, WaitReason};
+use event::{CancelReason, JobKey, Status, WaitReason};
 
 use crate::job::JobView;
 use crate::run::RunView;
@@ -9,9 +9,13 @@ use crate::run::RunView;
 const NAMED_MAX: usize = 3;
 
 impl RunView {
-    /// Why the job does not run yet; none if it runs or ended, or is not there.
+    /// Why the job does not run yet, or never began before its run ended; none if it runs or ended by itself,
+    /// or is not there.
     pub fn why_waiting(&self, key: &JobKey) -> Option<String> {
         let job = self.job(key)?;
+        if job.never_began {
+            return Some(format!("never started: {}", self.why_over()));
+        }
         if matches!(job.status, Status::InProgress | Status::Completed) {
             return None;
         }
@@ -41,6 +45,30 @@ impl RunView {
             [] => "has all it needs and is about to be decided".to_owned(),
             _ => format!("waits for {}", list(&open)),
         })
+    }
+}
+
+impl RunView {
+    /// Why the run ended before its jobs did.
+    fn why_over(&self) -> String {
+        match &self.cancel {
+            Some(CancelReason::Concurrency { group }) => {
+                format!("its run made way for a newer one in the concurrency group `{group}`")
+            }
+            Some(CancelReason::Person { by } | CancelReason::Forced { by }) => {
+                format!("{by} cancelled its run")
+            }
+            Some(CancelReason::RunLimit { days }) => {
+                format!("its run was {days} days old, and none may get older")
+            }
+            Some(CancelReason::CommandGone) => "the command that ran its run went away".to_owned(),
+            Some(
+                CancelReason::FailFast { .. }
+                | CancelReason::Timeout { .. }
+                | CancelReason::CleanUp { .. },
+            )
+            | None => "its run ended before it".to_owned(),
+        }
     }
 }
 

@@ -401,6 +401,43 @@ fn legs_and_inner_jobs_stand_below_the_job_that_they_are_of() {
 }
 
 #[test]
+fn what_never_began_says_why() {
+    let over = |cancel: &str, conclusion: &str| {
+        format!(
+            r#"{DECLARED}{{"type":"RunWaiting","reason":{{"kind":"concurrency","group":"g","holder":"run 11"}},"at":5}}{cancel}{{"type":"RunCompleted","conclusion":"{conclusion}","at":20}}"#
+        )
+        .replace("}{", "}\n{")
+    };
+    let cancel = |reason: &str| {
+        format!(r#"{{"type":"CancelRequested","job":null,"reason":{reason},"at":19}}"#)
+    };
+    let newer = cancel(r#"{"kind":"concurrency","group":"production"}"#);
+    check(
+        &over(&newer, "cancelled"),
+        &expect![[r#"
+        run: cancelled, took None; 0 queued, 0 in progress, 0 waiting, 2 completed
+          lint: cancelled
+            never started: its run made way for a newer one in the concurrency group `production`
+          test: cancelled
+            never started: its run made way for a newer one in the concurrency group `production`
+    "#]],
+    );
+    let told = |cancel: &str, conclusion: &str| {
+        let view = RunView::of(&events(&over(cancel, conclusion))).unwrap();
+        let job = &view.jobs[0];
+        format!("{}: {}", job.state(), view.why_waiting(&job.key).unwrap())
+    };
+    let person = cancel(r#"{"kind":"person","by":"mona"}"#);
+    assert_eq!(told(&person, "cancelled"), "cancelled: never started: mona cancelled its run");
+    let old = cancel(r#"{"kind":"run_limit","days":35}"#);
+    assert_eq!(
+        told(&old, "cancelled"),
+        "cancelled: never started: its run was 35 days old, and none may get older"
+    );
+    assert_eq!(told("", "failure"), "skipped: never started: its run ended before it");
+}
+
+#[test]
 fn what_waits_says_why() {
     let group = r#"{"kind":"concurrency","group":"production","holder":"run 11"}"#;
     check(
