@@ -49,6 +49,24 @@ pub fn chain(
     Digest(hash.finalize().into())
 }
 
+/// The digest of a journal up to a position: over the digest up to the one before, the position, the stream's
+/// name, the sequence number and the digest that the event has in its stream.
+///
+/// The bytes that are hashed never change: people keep such digests to compare with. They are the line
+/// `launchway head 1`, the digest before, the position as eight bytes with the highest first, the stream's
+/// text and a line feed, the sequence number as eight bytes, the event's digest.
+pub fn link(previous: &Digest, position: u64, stream: &str, seq: Seq, digest: &Digest) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(b"launchway head 1\n");
+    hash.update(previous.0);
+    hash.update(position.to_be_bytes());
+    hash.update(stream);
+    hash.update(b"\n");
+    hash.update(seq.0.to_be_bytes());
+    hash.update(digest.0);
+    Digest(hash.finalize().into())
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

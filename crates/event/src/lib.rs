@@ -24,7 +24,7 @@ pub use deployment::{
     GoingBack, KnownRelease, OnCancel, PassedRule, PlannedStep, Protection, Release, Rules,
     ServicePlan, ServiceRequest, ShippedCommit, SshProof, Undo, Verdict, Way,
 };
-pub use digest::{Digest, ParseDigestError, chain};
+pub use digest::{Digest, ParseDigestError, chain, link};
 pub use gate::JobGate;
 
 pub use ids::{

@@ -22,6 +22,8 @@ use crate::error::StoreError;
 pub(crate) trait Engine: Send + Sync {
     /// Where it is, for people.
     fn place(&self) -> &Path;
+    /// Whether there is a journal, of a version that this one can read. Nothing is made.
+    fn must_be_there(&self) -> Result<(), StoreError>;
     /// A connection that writes; the schema is there.
     fn writer(&self) -> Result<Box<dyn Session>, StoreError>;
     /// A connection that reads.
@@ -86,6 +88,9 @@ pub(crate) trait Session: Send {
     fn each(&mut self, statement: &str, values: &[Value<'_>], row: Take<'_>) -> Result<(), Fault>;
     /// How a statement names the kind of an `event`; none where its payload is gone.
     fn kind(&self) -> &'static str;
+    /// A statement that gives the highest position that an event ever got, where none is ever left out;
+    /// none where a transaction that was undone leaves a gap.
+    fn positions_given(&self) -> Option<&'static str>;
     /// Whether it is of no use any more.
     fn is_lost(&self) -> bool;
     /// The transaction under way, or the one before.

@@ -23,6 +23,12 @@ pub enum StoreError {
         /// Where.
         path: PathBuf,
     },
+    /// Nobody ever wrote one there.
+    #[error("there is no journal: {path} is not there, or is empty")]
+    NoJournal {
+        /// Where it would be.
+        path: PathBuf,
+    },
     /// Permission was denied, or the file system is mounted read-only.
     #[error("{path} cannot be written to")]
     ReadOnly {
@@ -238,6 +244,9 @@ impl StoreError {
             | StoreError::NoBlob { .. }
             | StoreError::NoRun { .. }
             | StoreError::StillOpen { .. } => None,
+            StoreError::NoJournal { .. } => {
+                Some("--data names a server's folder, --state that of a machine")
+            }
         }
     }
 

@@ -43,6 +43,7 @@ mod incidents;
 mod logs;
 mod outbox;
 mod postgres;
+mod proof;
 mod read;
 mod reader;
 mod references;
@@ -68,7 +69,8 @@ pub use outbox::{
     TroubledReceiver, WantedDeliveries,
 };
 pub use postgres::{AddressError, Database};
-pub use read::{BrokenChain, Decided, Happened, ReadError, RunRecord, Verified};
+pub use proof::{BrokenChain, Head, Hole, ParseHeadError, Trail, Verified};
+pub use read::{Decided, Happened, ReadError, RunRecord};
 pub use shared::{Cursor, SharedPlace, TakenIn, TakenStream};
 pub use sqlite::{Durability, LOCK_WAIT_MAX_MS, copy_database};
 pub use store::{Ledger, RENEW_SECONDS, Store};

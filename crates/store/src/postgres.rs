@@ -116,6 +116,11 @@ impl Engine for Postgres {
         &self.place
     }
 
+    /// Every connection looks for it.
+    fn must_be_there(&self) -> Result<(), StoreError> {
+        self.connect().map(drop)
+    }
+
     fn writer(&self) -> Result<Box<dyn Session>, StoreError> {
         Ok(Box::new(self.connect()?))
     }

@@ -1,12 +1,13 @@
-//! Reading: streams, what is open, runs, and the proof that nothing was altered.
+//! Reading: streams, what is open, runs.
 
 use event::{
     Attempt, DeploymentId, Digest, Envelope, Fact, ReleaseId, RunId, Seq, StreamId, Timestamp,
     chain,
 };
 
-use crate::engine::{Engine, Fault, Purpose, Row, Session, Value, values};
+use crate::engine::{Fault, Row, Session, Value, values};
 use crate::error::StoreError;
+use crate::proof::{BrokenChain, Hole};
 
 /// A run as the journal counts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,35 +24,15 @@ pub struct RunRecord {
     pub attempts: Attempt,
 }
 
-/// What [`crate::Store::verify`] looked at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Verified {
-    /// Streams.
-    pub streams: u64,
-    /// Events in them.
-    pub events: u64,
-    /// Events whose payload was deleted; their place in the chain holds.
-    pub forgotten: u64,
-}
-
-/// The first place that was altered.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the chain of {stream} is broken at event {seq}: {what}")]
-pub struct BrokenChain {
-    /// The stream, as the journal names it.
-    pub stream: String,
-    /// The event that does not fit to the one before it, or to its payload.
-    pub seq: Seq,
-    /// What does not fit.
-    pub what: &'static str,
-}
-
 /// Why a stream cannot be given, or the journal not be called unaltered.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ReadError {
     /// Altered.
     #[error(transparent)]
     Broken(#[from] BrokenChain),
+    /// Something was taken out.
+    #[error(transparent)]
+    Hole(#[from] Hole),
     /// An event that this version does not know.
     #[error("{stream} was written by a newer version: event {seq} cannot be read")]
     Newer {
@@ -81,17 +62,17 @@ pub enum ReadError {
 }
 
 /// An event's row.
-struct EventRow {
-    seq: Seq,
+pub(crate) struct EventRow {
+    pub(crate) seq: Seq,
     at: Timestamp,
     payload_digest: Digest,
-    digest: Digest,
-    payload: Option<String>,
+    pub(crate) digest: Digest,
+    pub(crate) payload: Option<String>,
 }
 
 impl EventRow {
     /// From the columns `seq, at, payload_digest, digest, payload`.
-    fn from_row(row: &Row<'_>) -> Result<EventRow, Fault> {
+    pub(crate) fn from_row(row: &Row<'_>) -> Result<EventRow, Fault> {
         Ok(EventRow {
             seq: row.get(0)?,
             at: row.get(1)?,
@@ -102,7 +83,11 @@ impl EventRow {
     }
 
     /// Whether it follows the event before it.
-    fn follows(&self, stream: StreamId, before: (Seq, Digest)) -> Result<(), BrokenChain> {
+    pub(crate) fn follows(
+        &self,
+        stream: StreamId,
+        before: (Seq, Digest),
+    ) -> Result<(), BrokenChain> {
         let broken = |seq, what| BrokenChain { stream: stream.to_string(), seq, what };
         let (seq, digest) = before;
         let expected = Seq(seq.0 + 1);
@@ -398,94 +383,4 @@ pub(crate) fn releases(
         values![project, service, limit],
         |row| row.get(0).map(ReleaseId),
     )
-}
-
-/// Reads everything and proves it, as it is at one moment: what is appended meanwhile is not half seen.
-pub(crate) fn verify(engine: &dyn Engine) -> Result<Verified, ReadError> {
-    // A connection of its own: it may take seconds, and others want to read.
-    let mut session = engine.reader()?;
-    let session = &mut *session;
-    let failed = |fault| ReadError::Store(engine.error(fault));
-    session.begin(Purpose::Snapshot).map_err(failed)?;
-    let mut verified = Verified::default();
-    let mut after = 0;
-    loop {
-        let heads = session.all(
-            "SELECT id, name, seq, digest, forgotten FROM stream WHERE id > ?1 ORDER BY id LIMIT ?2",
-            values![after, HEADS_AT_ONCE],
-            Head::from_row,
-        );
-        let heads = heads.map_err(failed)?;
-        let Some(last) = heads.last() else { break };
-        after = last.id;
-        for head in &heads {
-            prove(session, head, &mut verified).map_err(failed)??;
-        }
-    }
-    session.roll_back();
-    Ok(verified)
-}
-
-/// Streams whose rows are held in memory while they are proven.
-const HEADS_AT_ONCE: usize = 1_000;
-
-fn prove(
-    session: &mut dyn Session,
-    head: &Head,
-    verified: &mut Verified,
-) -> Result<Result<(), ReadError>, Fault> {
-    let stream = match parse_stream(&head.name) {
-        Ok(stream) => stream,
-        Err(error) => return Ok(Err(error)),
-    };
-    let mut before = (Seq(0), Digest::ZERO);
-    let mut proven = Ok(());
-    session.each(
-        "SELECT seq, at, payload_digest, digest, payload FROM event
-         WHERE stream = ?1 ORDER BY seq",
-        values![head.id],
-        &mut |row| {
-            let row = EventRow::from_row(&row)?;
-            if proven.is_ok() {
-                proven = row.follows(stream, before);
-            }
-            if proven.is_ok() && row.payload.is_none() && !head.forgotten {
-                proven = Err(head.broken(row.seq, "its payload is missing"));
-            }
-            verified.forgotten += u64::from(row.payload.is_none());
-            verified.events += 1;
-            before = (row.seq, row.digest);
-            Ok(())
-        },
-    )?;
-    if proven.is_ok() && before != (head.seq, head.digest) {
-        proven = Err(head.broken(Seq(before.0.0 + 1), "events at the end are missing"));
-    }
-    verified.streams += 1;
-    Ok(proven.map_err(ReadError::from))
-}
-
-/// A stream's row, for the proof.
-struct Head {
-    id: i64,
-    name: String,
-    seq: Seq,
-    digest: Digest,
-    forgotten: bool,
-}
-
-impl Head {
-    fn from_row(row: &Row<'_>) -> Result<Head, Fault> {
-        Ok(Head {
-            id: row.get(0)?,
-            name: row.get(1)?,
-            seq: row.get(2)?,
-            digest: row.get(3)?,
-            forgotten: row.get(4)?,
-        })
-    }
-
-    fn broken(&self, seq: Seq, what: &'static str) -> BrokenChain {
-        BrokenChain { stream: self.name.clone(), seq, what }
-    }
 }

@@ -90,6 +90,21 @@ impl Engine for Sqlite {
         &self.path
     }
 
+    fn must_be_there(&self) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        if !path.is_file() {
+            return Err(StoreError::NoJournal { path });
+        }
+        let known = MIGRATIONS.len() as i64;
+        match version(&open_reader(&path)?, &path)? {
+            0 => Err(StoreError::NoJournal { path }),
+            found if found > known || found < 0 => {
+                Err(StoreError::NewerSchema { path, found, known })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn writer(&self) -> Result<Box<dyn Session>, StoreError> {
         Ok(Box::new(self.open_writer()?))
     }
@@ -167,6 +182,11 @@ impl Session for Connection {
         "iif(json_valid(event.payload), json_extract(event.payload, '$.type'), NULL)"
     }
 
+    /// What is undone gives its positions back, and one whose event was deleted is not given again.
+    fn positions_given(&self) -> Option<&'static str> {
+        Some("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'")
+    }
+
     fn is_lost(&self) -> bool {
         false
     }
@@ -235,11 +255,16 @@ fn configure(connection: &Connection, durability: Durability) -> rusqlite::Resul
     connection.pragma_update(None, "secure_delete", true)
 }
 
+/// The schema's; 0 where there is none.
+fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+    let found = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+    found.map_err(|source| StoreError::from_sqlite(path, source))
+}
+
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::from_sqlite(path, source);
     let known = MIGRATIONS.len() as i64;
-    let found: i64 =
-        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    let found = version(connection, path)?;
     if found > known || found < 0 {
         return Err(StoreError::NewerSchema { path: path.to_owned(), found, known });
     }

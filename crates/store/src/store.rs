@@ -16,7 +16,8 @@ use crate::engine::{Engine, Fault, Session};
 use crate::error::StoreError;
 use crate::home;
 use crate::logs::Logs;
-use crate::read::{self, Decided, Happened, ReadError, RunRecord, Side, Verified};
+use crate::proof::{self, Verified};
+use crate::read::{self, Decided, Happened, ReadError, RunRecord, Side};
 use crate::reader::Reader;
 use crate::references;
 use crate::sqlite::Durability;
@@ -300,9 +301,9 @@ impl Store {
         }
     }
 
-    /// Reads the whole journal and proves that nobody altered it.
+    /// Reads the whole journal and proves that nothing was altered or taken out.
     pub fn verify(&self) -> Result<Verified, ReadError> {
-        read::verify(&*self.engine)
+        proof::verify(&*self.engine, None)
     }
 
     pub(crate) fn ask(&self, request: Request) -> Result<Answer, Refusal> {
@@ -350,7 +351,7 @@ fn unread(action: String, error: ReadError) -> JournalError {
             }
             JournalError::Unreadable(text)
         }
-        ReadError::Broken(_) | ReadError::NewerStream { .. } => {
+        ReadError::Broken(_) | ReadError::Hole(_) | ReadError::NewerStream { .. } => {
             JournalError::Unreadable(error.to_string())
         }
     }

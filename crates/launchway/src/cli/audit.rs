@@ -7,9 +7,15 @@ use super::{DataArgs, examples};
 /// `launchway audit`
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum AuditCommand {
-    /// Prove that nobody altered the journal
+    /// Prove that nobody altered the journal, or took anything out of it
     #[command(after_help = examples::AUDIT_VERIFY)]
-    Verify(AuditArgs),
+    Verify {
+        /// It must go on from here: what an earlier `verify` printed, and you kept elsewhere
+        #[arg(long, value_name = "HEAD")]
+        expect: Option<store::Head>,
+        #[command(flatten)]
+        of: AuditArgs,
+    },
     /// Print every decision, oldest first
     #[command(after_help = examples::AUDIT_EXPORT)]
     Export {

@@ -41,6 +41,7 @@ Examples:
   launchway serve restore /backups/2026-03-01 --data /srv/launchway
   launchway serve restore /backups/2026-03-01 --data /srv/launchway --database postgres://launchway@db.example.com/new
 
+
 A folder in which something lies is refused. Every event is proven before the folder is there.";
 
 /// `launchway tokens create`
@@ -644,8 +645,11 @@ pub(super) const AUDIT_VERIFY: &str = "\
 Examples:
   launchway audit verify                          this machine's own journal
   launchway audit verify --data /srv/launchway    a server's
+  launchway audit verify --data /srv/launchway --expect \"$(tail -n 1 kept-heads)\"
 
-Exit codes: 0 nothing was altered, 1 something was: the stream and the event are named.";
+The last line is `head POSITION:DIGEST`. Keep it on another machine: what was cut off or written anew since then
+is found by --expect alone. Exit codes: 0 nothing was altered, 1 something was, and what is named, 5 there is no
+journal.";
 
 /// `launchway audit export`
 pub(super) const AUDIT_EXPORT: &str = "\

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use event::StreamId;
 use serde_json::json;
-use store::Store;
+use store::{Head, ReadError, Trail, Verified};
 use views::{AuditLine, DECISIONS};
 
 use crate::cli::{AuditCommand, AuditFormat, DataArgs};
@@ -17,46 +17,52 @@ const PART: usize = 500;
 
 pub(crate) fn run(command: &AuditCommand, state: Option<&Path>) -> Outcome {
     match command {
-        AuditCommand::Verify(of) => verify(&open(&of.data, state)?),
+        AuditCommand::Verify { expect, of } => verify(&open(&of.data, state)?, expect.as_ref()),
         AuditCommand::Export { format, of } => export(&open(&of.data, state)?, *format),
     }
 }
 
-/// A server's journal where one is named, else that of the state folder.
-fn open(data: &DataArgs, state: Option<&Path>) -> Result<Store, Failure> {
+/// A server's journal where one is named, else that of the state folder. Nothing is written.
+fn open(data: &DataArgs, state: Option<&Path>) -> Result<Trail, Failure> {
     let folder = StateFolder::locate(data.data.as_deref().or(state))?;
-    if !folder.root().is_dir() {
-        let message = format!("there is no journal in {}", folder.root().display());
-        return Err(Failure::new(Exit::Usage, message)
-            .hint("--data names a server's folder, --state that of a machine"));
-    }
-    crate::journal::open(&folder)
+    Trail::open(folder.root()).map_err(|error| Failure::caused(Exit::Missing, error))
 }
 
-fn verify(store: &Store) -> Outcome {
-    let verified = store.verify().map_err(|error| match error {
-        store::ReadError::Broken(broken) => Failure::caused(Exit::Failed, broken)
-            .hint("somebody altered the journal, or the disk did: compare it with a backup"),
-        error => Failure::caused(Exit::Missing, error),
-    })?;
-    let store::Verified { streams, events, forgotten } = verified;
+fn verify(trail: &Trail, kept: Option<&Head>) -> Outcome {
+    let Verified { streams, events, forgotten, head } = trail.verify(kept).map_err(unproven)?;
     out(&format!("{events} events of {streams} streams stand in their chains, unaltered"));
     if forgotten > 0 {
         out(&format!("{forgotten} of them were pruned: the chains hold that they were there"));
     }
+    if let Some(kept) = kept {
+        out(&format!("up to position {} it is the journal whose head you kept", kept.position));
+    }
+    out(&format!("head {head}"));
     Ok(Exit::Done)
 }
 
-fn export(store: &Store, format: AuditFormat) -> Outcome {
+fn unproven(error: ReadError) -> Failure {
+    let hint = "somebody altered the journal, or the disk did: compare it with a backup";
+    match error {
+        ReadError::Broken(broken) => Failure::caused(Exit::Failed, broken).hint(hint),
+        ReadError::Hole(hole) => Failure::caused(Exit::Failed, hole).hint(hint),
+        error => Failure::caused(Exit::Missing, error),
+    }
+}
+
+/// Every decision up to the head, which is told last.
+fn export(trail: &Trail, format: AuditFormat) -> Outcome {
+    let head = trail.head().map_err(unproven)?;
     if format == AuditFormat::Csv {
         out(AuditLine::CSV_HEAD);
     }
     let mut after = 0;
     loop {
-        let part = store
+        let mut part = trail
             .decisions_after(after, DECISIONS, PART)
             .map_err(|error| Failure::caused(Exit::Missing, error))?;
-        let Some(last) = part.last() else { return Ok(Exit::Done) };
+        part.retain(|it| it.position <= head.position);
+        let Some(last) = part.last() else { break };
         after = last.position;
         for it in &part {
             let Ok(stream) = it.stream.parse::<StreamId>() else {
@@ -70,6 +76,16 @@ fn export(store: &Store, format: AuditFormat) -> Outcome {
             });
         }
     }
+    let Head { position, digest } = head;
+    match format {
+        AuditFormat::Json => {
+            let line = json!({ "type": "head", "position": position, "digest": digest });
+            out(&line.to_string());
+        }
+        // A spreadsheet has decisions alone.
+        AuditFormat::Csv => talk(&format!("head {head}")),
+    }
+    Ok(Exit::Done)
 }
 
 fn machine(position: u64, stream: &str, line: &AuditLine) -> String {

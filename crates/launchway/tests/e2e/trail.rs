@@ -134,7 +134,26 @@ fn secrets_are_taken_and_never_given_and_all_of_it_is_written_down() {
         csv.stdout
     );
     let json = serving.command(&["audit", "export"]).lines();
-    assert_eq!(json.len(), trail["decisions"].as_array().unwrap().len());
+    assert_eq!(json.len(), trail["decisions"].as_array().unwrap().len() + 1);
+    let last = json.last().expect("the head");
+    let head = format!("{}:{}", last["position"], last["digest"].as_str().expect("a digest"));
+    assert!(verified.stdout.ends_with(&format!("\nhead {head}\n")), "{}", verified.stdout);
+    assert!(csv.stderr.contains(&format!("head {head}")), "{}", csv.stderr);
+    let goes_on = serving.command(&["audit", "verify", "--expect", &head]);
+    assert_eq!(goes_on.exit, 0, "{}", goes_on.stderr);
+    let later = format!("9999:{}", last["digest"].as_str().expect("a digest"));
+    let cut = serving.command(&["audit", "verify", "--expect", &later]);
+    assert_eq!(cut.exit, 1, "{}", cut.stdout);
+    assert!(cut.stderr.contains("and had a head at position 9999"), "{}", cut.stderr);
+    // Where there is no journal, nothing is proven and nothing is made.
+    let elsewhere = serving.place.path("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("made");
+    for verb in ["verify", "export"] {
+        let none = serving.place.run(&["audit", verb, "--data", &elsewhere.display().to_string()]);
+        assert_eq!(none.exit, 5, "{}", none.stdout);
+        assert!(none.stderr.contains("there is no journal"), "{}", none.stderr);
+    }
+    assert_eq!(std::fs::read_dir(&elsewhere).expect("a folder").count(), 0);
     let alter = "import sqlite3, sys, glob\nfor path in glob.glob(sys.argv[1] + '/*'):\n    try:\n        db = sqlite3.connect(path)\n        db.execute(\"update event set payload = replace(payload, 'DB_URL', 'DB_URI')\")\n        db.commit()\n    except sqlite3.DatabaseError:\n        pass\n";
     let python =
         Command::new("python3").args(["-c", alter]).arg(serving.place.path("data")).status();

@@ -206,6 +206,11 @@ impl Session for Connection {
         "event.kind"
     }
 
+    /// A sequence goes on where a transaction was undone, and leaps where the database fell.
+    fn positions_given(&self) -> Option<&'static str> {
+        None
+    }
+
     fn is_lost(&self) -> bool {
         self.is_lost || self.client.is_closed()
     }

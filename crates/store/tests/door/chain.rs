@@ -4,13 +4,14 @@ use event::{BlobId, JobKey, RunEvent, Seq, StepKey, Timestamp};
 use expect_test::{Expect, expect};
 use mask::MaskedText;
 use ports::Journal as _;
-use store::{Store, Verified};
+use store::{Head, Store, Trail};
 
 use crate::engines::{Home, on_each_engine};
 use crate::{NOW, completed, ready, run, story};
 
 on_each_engine! {
     what_was_altered_is_found,
+    what_a_kept_head_proves,
     payloads_are_deleted_and_the_chain_holds,
     the_blobs_that_events_name_are_told,
     an_event_of_a_newer_version_stops_its_stream_and_no_other,
@@ -108,12 +109,53 @@ fn what_was_altered_is_found(home: &Home) {
     );
 }
 
+fn what_a_kept_head_proves(home: &Home) {
+    let said = |trail: &Trail, kept: &Head| match trail.verify(Some(kept)) {
+        Ok(verified) => format!("{} events", verified.events),
+        Err(error) => story(&error, home.path()),
+    };
+    let store = filled(home);
+    let trail = Trail::open(home.path()).unwrap();
+    let nothing = Head::default();
+    let early = trail.head().unwrap();
+    assert_eq!(early, store.verify().unwrap().head);
+    assert_eq!(early.to_string().parse(), Ok(early));
+    store.append(run(3), Seq(3), NOW, &[ready("d")]).unwrap();
+    let kept = trail.head().unwrap();
+    for head in [&nothing, &early, &kept] {
+        assert_eq!(said(&trail, head), "12 events");
+    }
+    let other = Head { digest: early.digest, ..kept };
+    expect!["the journal was rewritten: up to position 12 it is not the one whose head that is"]
+        .assert_eq(&said(&trail, &other));
+
+    // Cut off with care: the stream's row and the engine's own count say nothing any more.
+    home.alter("DELETE FROM event WHERE position = 12");
+    home.alter(
+        "UPDATE stream SET seq = 3, digest = (SELECT digest FROM event WHERE position = 9)
+         WHERE name = 'run/3/1'",
+    );
+    home.forget_positions_behind(11);
+    assert_eq!(said(&trail, &early), "11 events");
+    expect!["the journal was cut off: it ends at position 11, and had a head at position 12"]
+        .assert_eq(&said(&trail, &kept));
+    store.append(run(3), Seq(3), NOW, &[ready("e")]).unwrap();
+    assert_eq!(said(&trail, &early), "12 events");
+    // PostgreSQL gives another position to the new one.
+    assert!(trail.verify(Some(&kept)).is_err());
+}
+
 fn payloads_are_deleted_and_the_chain_holds(home: &Home) {
     let store = filled(home);
+    let before = store.verify().unwrap().head;
     store.forget(run(1)).unwrap();
     store.forget(run(1)).unwrap();
     store.forget(run(77)).unwrap();
-    assert_eq!(store.verify().unwrap(), Verified { streams: 3, events: 11, forgotten: 4 });
+    let verified = store.verify().unwrap();
+    assert_eq!((verified.streams, verified.events, verified.forgotten), (3, 11, 4));
+    // What was kept outside before is true behind it, too.
+    let trail = Trail::open(home.path()).unwrap();
+    assert_eq!(trail.verify(Some(&before)).unwrap().head, before);
 
     let refused = store.read(run(1), Seq(0)).unwrap_err();
     expect!["the events of run/1/1 were deleted; only their digests are kept"]

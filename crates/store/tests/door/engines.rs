@@ -92,6 +92,15 @@ impl Home {
         assert_eq!(database.execute(sql, []).expect("it runs"), 1, "{sql}");
     }
 
+    /// Has the engine forget that it gave later ones, where it knows.
+    pub(crate) fn forget_positions_behind(&self, position: u64) {
+        #[cfg(feature = "postgres")]
+        if self.database.is_some() {
+            return;
+        }
+        self.alter(&format!("UPDATE sqlite_sequence SET seq = {position} WHERE name = 'event'"));
+    }
+
     /// Puts `payload` behind a stream's last event, with a right chain, as a newer version would.
     pub(crate) fn append_raw(&self, store: &Store, stream: StreamId, payload: &str) {
         let (seq, digest) = store.head(stream).expect("it is there");

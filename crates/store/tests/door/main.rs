@@ -9,6 +9,7 @@ mod cluster;
 mod engines;
 mod errors;
 mod folds;
+mod holes;
 mod journal;
 mod outbox;
 #[cfg(feature = "postgres")]
