@@ -29,6 +29,7 @@ pub(crate) mod pagerduty;
 mod places;
 pub(crate) mod repositories;
 mod sign_in;
+pub(crate) mod standing_by;
 mod stood;
 mod take_up;
 mod tokens;

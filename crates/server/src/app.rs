@@ -56,6 +56,8 @@ pub(crate) struct App {
     pub(crate) handing_in: Arc<Semaphore>,
     pub(crate) hub: Hub,
     pub(crate) place: Place,
+    /// It shows what is past, and does nothing.
+    pub(crate) stands_by: bool,
     pub(crate) indexes: Indexes,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) counts: Counts,
@@ -145,6 +147,7 @@ impl App {
             handing_in: Arc::new(Semaphore::new(HANDING_IN_MAX)),
             hub,
             place,
+            stands_by: false,
             indexes: Indexes::default(),
             stop,
             counts,

@@ -35,6 +35,10 @@ const REFUSAL_BYTES_MAX: usize = 4096;
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// What a server says that stands by.
+pub(crate) const STANDS_BY: &str = "This server stands by: its folder was made of a copy, and it drives, sends, \
+     schedules and tells nothing until launchway serve --take-over says that the original is gone.";
+
 /// Where the server is, as callers name it.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -109,6 +113,8 @@ pub(crate) struct Who {
     pub(crate) token: Token,
     /// By a cookie, so a browser may have been made to ask.
     pub(crate) is_session: bool,
+    /// The server that they ask stands by: their pages say so.
+    pub(crate) is_standing_by: bool,
 }
 
 impl Who {
@@ -176,6 +182,10 @@ pub(crate) async fn check(State(app): State<Shared>, mut request: Request, next:
         },
         None => None,
     };
+    if app.stands_by && would_act(request.uri().path(), is_change) {
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, STANDS_BY);
+        return finished(&app, who.as_ref(), is_program, problem.into_response());
+    }
     if let Some(who) = &who {
         request.extensions_mut().insert(who.clone());
     }
@@ -192,6 +202,12 @@ pub(crate) async fn check(State(app): State<Shared>, mut request: Request, next:
         }
     }
     finished(&app, who.as_ref(), is_program, response)
+}
+
+/// Whether a server that stands by would do more than show what is past.
+fn would_act(path: &str, is_change: bool) -> bool {
+    let is_sign_in = path == "/sign-out" || path == "/sign-in" || path.starts_with("/sign-in/");
+    path == api::RUNNER_DOOR || path == "/oidc/token" || (is_change && !is_sign_in)
 }
 
 /// What a request is about, as its route says.
@@ -341,7 +357,8 @@ async fn find(
             (None, Some(cookie)) => app.access.session(&cookie, now)?.map(|it| (it, true)),
             (None, None) => None,
         };
-        Ok(found.map(|(token, is_session)| Who { token, is_session }))
+        let is_standing_by = app.stands_by;
+        Ok(found.map(|(token, is_session)| Who { token, is_session, is_standing_by }))
     })
     .await
 }
@@ -447,6 +464,16 @@ mod tests {
         check("127.0.0.1", &["me"], "127.0.0.1");
         check("127.0.0.1", &[], "127.0.0.1");
         check("192.0.2.1", &["192.0.2.8"], "192.0.2.1");
+    }
+
+    #[test]
+    fn who_stands_by_lets_people_in_and_nothing_happen() {
+        let acts = ["/runs/1/cancel", "/api/v1/runs/1/cancel", "/webhooks/github", "/secrets"];
+        assert!(acts.iter().all(|path| would_act(path, true)));
+        assert!(would_act(api::RUNNER_DOOR, false) && would_act("/oidc/token", false));
+        assert!(["/sign-in", "/sign-out"].iter().all(|path| !would_act(path, true)));
+        let shows = ["/runs", "/api/v1/runs", "/sign-in/return", "/.well-known/jwks", "/metrics"];
+        assert!(shows.iter().all(|path| !would_act(path, false)));
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub(crate) async fn healthz() -> &'static str {
 pub(crate) async fn readyz(State(app): State<Shared>) -> Response {
     let asked = blocking(move || {
         app.store.open_streams()?;
+        if app.stands_by {
+            return Ok(Some(crate::guard::STANDS_BY.to_owned()));
+        }
         Ok(app.engine.is_unready())
     });
     match asked.await {

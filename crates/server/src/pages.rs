@@ -52,8 +52,9 @@ use askama::Template;
 use axum::response::{Html, Redirect};
 use event::Timestamp;
 
+use crate::app::App;
 use crate::assets::VERSION;
-use crate::guard::Who;
+use crate::guard::{STANDS_BY, Who};
 use crate::problem::Problem;
 use crate::words::length;
 
@@ -64,6 +65,8 @@ pub(crate) struct Frame {
     here: &'static str,
     /// Where its changes are told.
     live: Option<String>,
+    /// What everybody has to know.
+    notice: Option<&'static str>,
     version: &'static str,
 }
 
@@ -76,12 +79,19 @@ struct Person {
 
 impl Frame {
     fn new(who: Option<&Who>, here: &'static str) -> Frame {
+        let is_standing_by = who.is_some_and(|it| it.is_standing_by);
+        let notice = is_standing_by.then_some(STANDS_BY);
         let who = who.map(|it| Person {
             name: it.token.name.clone(),
             may: it.token.may(),
             is_bound: it.token.is_bound(),
         });
-        Frame { who, here, live: None, version: &VERSION }
+        Frame { who, here, live: None, notice, version: &VERSION }
+    }
+
+    /// One for those who are not known yet.
+    fn of_strangers(app: &App) -> Frame {
+        Frame { notice: app.stands_by.then_some(STANDS_BY), ..Frame::new(None, "") }
     }
 
     fn live(self, address: String) -> Frame {

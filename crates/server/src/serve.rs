@@ -67,6 +67,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// How it is known to others, where that is not its address: `https://ci.example.com`.
     pub url: Option<String>,
+    /// Whether it only shows what is past: whatever else is asked for is refused.
+    pub stands_by: bool,
 }
 
 /// A server that listens, and answers nobody yet.
@@ -149,7 +151,8 @@ impl Server {
             None => access,
         };
         let letting_in = (access, self.sign_in);
-        let app = App::new((store, figures), engine, letting_in, hub, place, stop.clone());
+        let mut app = App::new((store, figures), engine, letting_in, hub, place, stop.clone());
+        app.stands_by = self.options.stands_by;
         let app = Arc::new(app);
         let listener = self.listener;
         runtime.spawn(numbers::keep_up(Arc::clone(&app)));

@@ -41,8 +41,10 @@ Examples:
   launchway serve restore /backups/2026-03-01 --data /srv/launchway
   launchway serve restore /backups/2026-03-01 --data /srv/launchway --database postgres://launchway@db.example.com/new
 
+  launchway serve restore /backups/2026-03-01 --data /srv/launchway --take-over    the original is gone
 
-A folder in which something lies is refused. Every event is proven before the folder is there.";
+A folder in which something lies is refused. Every event is proven before the folder is there. Without --take-over
+it stands by: served, it shows what is past, and does nothing until launchway serve --take-over.";
 
 /// `launchway tokens create`
 pub(super) const TOKENS_CREATE: &str = "\

@@ -88,6 +88,9 @@ pub(crate) struct ServeArgs {
     /// it; may be given several times
     #[arg(long = "sandbox-write", value_name = "PATH")]
     pub(crate) sandbox_write: Vec<PathBuf>,
+    /// This folder was made of a copy, and its original serves no more: act in its place
+    #[arg(long, conflicts_with = "unit")]
+    pub(crate) take_over: bool,
     /// Print a systemd unit that serves like this, as USER [default: who asks], and end
     #[arg(long, value_name = "USER", num_args = 0..=1, default_missing_value = "")]
     pub(crate) unit: Option<String>,
@@ -135,6 +138,9 @@ pub(crate) enum ServeCommand {
         /// The copy
         #[arg(value_name = "FOLDER")]
         from: PathBuf,
+        /// The original serves no more: act in its place, and do not stand by
+        #[arg(long)]
+        take_over: bool,
         #[command(flatten)]
         data: DataArgs,
         #[command(flatten)]

@@ -33,6 +33,7 @@ use crate::serving::github::telling::Telling;
 use crate::serving::hook::Reached;
 use crate::serving::keeping;
 use crate::serving::repositories;
+use crate::serving::standing_by;
 use crate::serving::{
     Clock, Driving, Face, Handle, Intake, JobTokens, Machines, Means, SignsIn, watch_runners,
 };
@@ -49,9 +50,9 @@ pub(crate) fn run(args: &ServeArgs, state: Option<&Path>) -> Outcome {
         Some(ServeCommand::Backup { to, data }) => {
             backup::make(&DataFolder::locate(data.data.as_deref(), state)?, to)
         }
-        Some(ServeCommand::Restore { from, data, database }) => {
+        Some(ServeCommand::Restore { from, take_over, data, database }) => {
             let data = DataFolder::locate(data.data.as_deref(), state)?;
-            backup::restore(&data, from, database)
+            backup::restore(&data, from, *take_over, database)
         }
         None => {
             if args.log_format == LogFormat::Json {
@@ -92,8 +93,9 @@ fn with_journal(
     data: DataFolder,
     (store, url): (Arc<Store>, Option<String>),
 ) -> Outcome {
-    let server = Server::bind(Options { listen: args.listen, url }).map_err(listening)?;
-    let server = with_sign_in(server, &args.sign_in, &data)?;
+    let stands_by = standing_by::stands_by(&data, args.take_over)?;
+    let options = Options { listen: args.listen, url, stands_by };
+    let server = with_sign_in(Server::bind(options).map_err(listening)?, &args.sign_in, &data)?;
     let reached = server.url();
     data::write(&data.path("server.json"), &Reached { url: reached.clone() })?;
     let access = Access::in_folder(data.state.root());
@@ -127,7 +129,8 @@ fn with_journal(
     let stop = Stop::default();
     let signals = listen(handle.clone(), args.grace)?;
     let (told, stop_intake) = stop_pipe()?;
-    let couriers = vec![messages(args, &data, &store, &reached)?];
+    let sends = (!stands_by).then(|| messages(args, &data, &store, &reached)).transpose()?;
+    let couriers: Vec<Courier> = sends.into_iter().collect();
     let wakes: Vec<Wake> = couriers.iter().map(Courier::wake).collect();
     let woken = wakes.clone();
     hub.tell(move || woken.iter().for_each(Wake::now));
@@ -135,18 +138,12 @@ fn with_journal(
     let journal = Arc::clone(&store);
     let crew = Crew { intake, couriers, clock, following, taking, telling, journal, handle };
     let ended = std::thread::scope(|scope| {
-        let going = crew.begin(scope, told, &is_stopped);
-        let driven = scope.spawn({
-            let (stop, is_stopped) = (stop.clone(), Arc::clone(&is_stopped));
-            move || {
-                let ended = driving.run();
-                is_stopped.store(true, Ordering::Relaxed);
-                wakes.iter().for_each(Wake::now);
-                // Pages without anybody behind them would not say the truth for long.
-                stop.now();
-                ended
-            }
-        });
+        let going = match stands_by {
+            true => vec![crew.only_keep(scope)],
+            false => crew.begin(scope, told, &is_stopped),
+        };
+        let ending = (stop.clone(), Arc::clone(&is_stopped));
+        let driven = scope.spawn(move || drive(driving, stands_by, &wakes, &ending));
         let folder = data.state.root();
         let served = server.run(store, folder, Arc::new(face), access, hub, stop);
         drop((stop_intake, going));
@@ -155,6 +152,24 @@ fn with_journal(
     });
     signals.close();
     ended.map(|()| Exit::Done)
+}
+
+/// The loop, until it ends, and the server with it.
+fn drive(
+    driving: Driving,
+    stands_by: bool,
+    wakes: &[Wake],
+    (stop, is_stopped): &(Stop, Arc<AtomicBool>),
+) -> Result<(), Failure> {
+    let ended = match stands_by {
+        true => driving.stand_by(),
+        false => driving.run(),
+    };
+    is_stopped.store(true, Ordering::Relaxed);
+    wakes.iter().for_each(Wake::now);
+    // Pages without anybody behind them would not say the truth for long.
+    stop.now();
+    ended
 }
 
 /// Lets people sign in by a provider, where one is named. Repositories that its rules name before they are
@@ -185,7 +200,7 @@ impl Crew {
         scope: &'scope Threads<'scope, '_>,
         told: OwnedFd,
         is_stopped: &Arc<AtomicBool>,
-    ) -> [Sender<()>; 6] {
+    ) -> Vec<Sender<()>> {
         let Crew { intake, couriers, clock, following, taking, telling, journal, handle } = self;
         scope.spawn(move || intake.run(&told));
         for courier in couriers {
@@ -205,7 +220,14 @@ impl Crew {
         scope.spawn(move || watch_runners(&runners, &told));
         let (stop_keeping, told) = channel();
         scope.spawn(move || database::keep(&journal, &handle, &told));
-        [stop_clock, stop_following, stop_taking, stop_telling, stop_keeping, stop_watch]
+        vec![stop_clock, stop_following, stop_taking, stop_telling, stop_keeping, stop_watch]
+    }
+
+    /// The right to the journal is kept, and nothing else is done.
+    fn only_keep<'scope>(self, scope: &'scope Threads<'scope, '_>) -> Sender<()> {
+        let (stop_keeping, told) = channel();
+        scope.spawn(move || database::keep(&self.journal, &self.handle, &told));
+        stop_keeping
     }
 }
 

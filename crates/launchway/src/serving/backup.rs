@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use store::{Database, Store, copy_database};
 
 use super::data::{self, DataFolder, cannot};
-use super::database;
+use super::{database, standing_by};
 use crate::cli::DatabaseArgs;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::terminal::style::{out, talk};
@@ -133,7 +133,12 @@ pub(crate) fn make(data: &DataFolder, to: &Path) -> Outcome {
 }
 
 /// Makes a folder of a copy.
-pub(crate) fn restore(data: &DataFolder, from: &Path, args: &DatabaseArgs) -> Outcome {
+pub(crate) fn restore(
+    data: &DataFolder,
+    from: &Path,
+    is_taken_over: bool,
+    args: &DatabaseArgs,
+) -> Outcome {
     let manifest: Option<Manifest> = data::read(&from.join(MANIFEST))?;
     let Some(manifest) = manifest else {
         let message = format!("{} is no whole copy of a server's folder", from.display());
@@ -160,6 +165,12 @@ pub(crate) fn restore(data: &DataFolder, from: &Path, args: &DatabaseArgs) -> Ou
         Failure::caused(Exit::Refused, anyhow::Error::from(error).context("the copy was altered"))
     })?;
     drop(copied);
+    let copy = DataFolder::locate(Some(&partial), None)?;
+    copy.record("server.restore", format!("a copy of {}", moment(manifest.at_ms)))?;
+    match is_taken_over {
+        true => standing_by::take_over(&copy, manifest.at_ms)?,
+        false => standing_by::begin(&partial, manifest.at_ms)?,
+    }
     finish(&partial, &to)?;
     out(&format!(
         "{} has the server of {}: {} events, every one proven",
@@ -167,6 +178,11 @@ pub(crate) fn restore(data: &DataFolder, from: &Path, args: &DatabaseArgs) -> Ou
         moment(manifest.at_ms),
         proven.events
     ));
+    if !is_taken_over {
+        talk(
+            "it stands by: it acts when launchway serve --take-over says that the original serves no more",
+        );
+    }
     talk(
         "hooks of its repositories name the folder that they were connected with: launchway repositories add writes them again",
     );

@@ -18,6 +18,7 @@
 //! deliveries.db        webhooks that were taken (crate `store`)
 //! database.json        the database that has those and the journal, where they are not here
 //! answers/             what was made for an idempotency key
+//! restored.json        it was made of a copy, and nobody said yet that the original is gone
 //! locks/               the actions' lock files of commits that ran
 //! ```
 

@@ -284,6 +284,13 @@ impl Driving {
         self.handle.clone()
     }
 
+    /// Does nothing until told to end: what is asked for is refused before it comes here.
+    pub(crate) fn stand_by(self) -> Result<(), Failure> {
+        let is_end = |input: &Input| matches!(input, Input::Detach | Input::Leave);
+        let _end = self.inputs.iter().find(is_end);
+        Ok(())
+    }
+
     /// Goes on with what an earlier server left, then does what comes, until told to end.
     pub(crate) fn run(self) -> Result<(), Failure> {
         let missing = |error: driver::DriverError| Failure::caused(Exit::Missing, error);

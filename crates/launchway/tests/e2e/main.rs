@@ -130,6 +130,7 @@ mod shared;
 mod sign_in;
 #[cfg(feature = "soak")]
 mod soak;
+mod standing_by;
 mod state_of_work;
 mod tls;
 mod told;

@@ -101,7 +101,7 @@ pub(crate) async fn came_back(
         Err(why) => return refused(&app, &*sign_in, own(None), &why),
     };
     let page = SignedInPage {
-        frame: Frame::new(None, ""),
+        frame: Frame::of_strangers(&app),
         may: session.may(),
         name: session.name,
         next: own(Some(next)),
@@ -123,7 +123,7 @@ fn admit(app: &App, back: ComeBack) -> Result<Admitted, Problem> {
     let proof = Proof { issuer, subject, grants, rules };
     match app.access.admit((&name, person.as_deref()), proof, app.now()) {
         Ok((token, text)) => {
-            let who = Who { token, is_session: true };
+            let who = Who { token, is_session: true, is_standing_by: app.stands_by };
             audit::record(app, &who, ("session.begin", object), (None, None))?;
             Ok(Ok((who.token, text, next)))
         }

@@ -34,7 +34,7 @@ impl SignInPage {
             .sign_in
             .as_ref()
             .map(|it| (it.host().to_owned(), format!("/sign-in/provider?next={}", percent(&next))));
-        SignInPage { frame: Frame::new(None, ""), next, provider, refused }
+        SignInPage { frame: Frame::of_strangers(app), next, provider, refused }
     }
 }
 
@@ -74,7 +74,8 @@ pub(crate) async fn signed_in(
         let now = shared.now();
         let Some(token) = shared.access.token(token.trim(), now)? else { return Ok(None) };
         let session = shared.access.begin_session(&token, now)?;
-        let who = Who { token, is_session: true };
+        let is_standing_by = shared.stands_by;
+        let who = Who { token, is_session: true, is_standing_by };
         let browser = "a browser".to_owned();
         audit::record(&shared, &who, ("session.begin", browser), (None, None))?;
         Ok(Some(session))
