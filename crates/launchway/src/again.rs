@@ -17,6 +17,7 @@ use crate::files::write_beside;
 use crate::given;
 use crate::kept;
 use crate::levels::Levels;
+use crate::serving::default_branch::pinned;
 use crate::serving::keeping;
 use crate::state::StateFolder;
 use crate::walls::KeptIn;
@@ -75,7 +76,9 @@ impl Known {
     /// the default branch, so that no branch raises its own, the lock file at the run's commit. Values are
     /// kept for it under the name that it is connected under.
     pub(crate) fn of(state: &StateFolder, path: &Path, commit: &str) -> Result<Known, Failure> {
-        let bounds = match Bounds::of(path, (commit, LOCK_FILE), settings::FILE) {
+        let branch = pinned(state, path)?;
+        let of_tip = (branch.as_deref(), settings::FILE);
+        let bounds = match Bounds::of(path, (commit, LOCK_FILE), of_tip) {
             // Of a repository that is gone nothing is kept.
             Err(RepositoryError::NoFolder { .. }) => None,
             bounds => bounds?,

@@ -135,7 +135,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
 fn called_by_git(args: &HookArgs) -> Outcome {
     let data = DataFolder::locate(args.data.data.as_deref(), None)?;
     match args.hook {
-        HookName::PreReceive => hook::pre_receive(&args.repository),
+        HookName::PreReceive => hook::pre_receive(&data, &args.repository),
         HookName::PostReceive => hook::post_receive(&data, &args.repository),
     }
 }

@@ -53,6 +53,11 @@ impl Levels {
                 "{FILE} has mistakes, so nobody knows what may happen in {environment}; `launchway check` shows them"
             ));
         }
+        self.closed(environment)
+    }
+
+    /// Why no job ever runs there, as far as the settings can be read.
+    pub(crate) fn closed(&self, environment: &str) -> Option<String> {
         let level = self.known.get(&environment.to_lowercase())?;
         (*level < LEVEL_WITH_CLOUD).then(|| {
             format!(

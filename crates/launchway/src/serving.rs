@@ -14,6 +14,7 @@ pub(crate) mod backup;
 mod clock;
 pub(crate) mod data;
 pub(crate) mod database;
+pub(crate) mod default_branch;
 mod deployments;
 mod dispatch;
 mod drive;

@@ -126,11 +126,14 @@ impl Repository {
     ///
     /// # Errors
     /// When git cannot be asked.
-    pub fn refs(path: &Path) -> Result<Vec<String>, RepositoryError> {
+    pub fn refs(path: &Path, default: Option<&str>) -> Result<Vec<String>, RepositoryError> {
         let format = "--format=%(refname)";
         let all = git(path, &["for-each-ref", format, "refs/heads", "refs/tags"])?;
         let mut names: Vec<String> = all.lines().map(str::to_owned).collect();
-        let default = ask(path, &["symbolic-ref", "HEAD"])?;
+        let default = match default {
+            Some(name) => Some(format!("refs/heads/{name}")),
+            None => ask(path, &["symbolic-ref", "HEAD"])?,
+        };
         names.sort_by_key(|name| (Some(name) != default.as_ref(), name.starts_with("refs/tags/")));
         Ok(names)
     }
@@ -164,7 +167,8 @@ impl Repository {
         };
         let now = tree(&self.head.id)?;
         // A new branch that has the files of the default branch changes none.
-        let before = if update.creates() { tree("HEAD")? } else { tree(&update.old)? };
+        let default = format!("refs/heads/{}", self.default_branch);
+        let before = tree(if update.creates() { &default } else { &update.old })?;
         if now.is_none() || now == before {
             return Ok(None);
         }
@@ -201,13 +205,54 @@ impl Repository {
         Ok(names.map(|names| names.split_terminator('\0').map(str::to_owned).collect()))
     }
 
-    /// The last commit of the default branch, by its name; none where there is none yet.
+    /// The newest commits that changed a file, newest first, seen from the commit that this repository is
+    /// at.
     ///
     /// # Errors
     /// When git cannot be asked.
-    pub fn default_commit(path: &Path) -> Result<Option<String>, RepositoryError> {
-        Ok(ask(path, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?)
+    pub fn commits_of(&self, file: &str, max: u32) -> Result<Vec<String>, RepositoryError> {
+        let max = format!("--max-count={max}");
+        let args = ["log", "--format=%H", &max, &self.head.id, "--", file];
+        Ok(git(&self.root, &args)?.lines().map(str::to_owned).collect())
     }
+
+    /// The last commit of the default branch, by its name; none where that branch is not there. It is
+    /// the branch of this name, else where `HEAD` points.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn default_commit(
+        path: &Path,
+        branch: Option<&str>,
+    ) -> Result<Option<String>, RepositoryError> {
+        let name = format!("{}^{{commit}}", tip_name(branch));
+        Ok(ask(path, &["rev-parse", "--verify", "--quiet", &name])?)
+    }
+
+    /// Where `HEAD` of a bare repository points, by the branch's short name, whether or not that is
+    /// there; none where it points at a commit.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn head_branch(path: &Path) -> Result<Option<String>, RepositoryError> {
+        Ok(ask(path, &["symbolic-ref", "--quiet", "--short", "HEAD"])?)
+    }
+
+    /// Lets `HEAD` of a bare repository point at this branch: clones begin there.
+    ///
+    /// # Errors
+    /// When it is no name of a branch, or git cannot write it down.
+    pub fn point_head(path: &Path, branch: &str) -> Result<(), RepositoryError> {
+        let name = format!("refs/heads/{branch}");
+        git(path, &["check-ref-format", &name])?;
+        git(path, &["symbolic-ref", "HEAD", &name])?;
+        Ok(())
+    }
+}
+
+/// What git calls the tip of the default branch.
+fn tip_name(branch: Option<&str>) -> String {
+    branch.map_or_else(|| "HEAD".to_owned(), |name| format!("refs/heads/{name}"))
 }
 
 /// Where a bare repository lies; none where `path` is something else.
@@ -245,19 +290,21 @@ pub struct Bounds {
 
 impl Bounds {
     /// Reads both files, each by its path from the root, at once: a job that is ready waits for it. None
-    /// where `path` is no bare repository.
+    /// where `path` is no bare repository. The default branch is the one of this name, else where `HEAD`
+    /// points.
     ///
     /// # Errors
     /// When there is no such folder or commit, or git cannot be asked.
     pub fn of(
         path: &Path,
         (commit, of_commit): (&str, &str),
-        of_tip: &str,
+        (branch, of_tip): (Option<&str>, &str),
     ) -> Result<Option<Bounds>, RepositoryError> {
         let Some(root) = bare_root(path)? else { return Ok(None) };
+        let tip = tip_name(branch);
         let (of_commit, of_tip) = std::thread::scope(|scope| {
             let of_commit = scope.spawn(|| file_at(&root, commit, of_commit));
-            let of_tip = file_at(&root, "HEAD", of_tip);
+            let of_tip = file_at(&root, &tip, of_tip);
             (joined(of_commit), of_tip)
         });
         let no_commit = || RepositoryError::NoCommit { path: path.display().to_string() };
@@ -265,7 +312,7 @@ impl Bounds {
         let of_tip = match of_tip? {
             Some(file) => file,
             // A tip that cannot be read is not one that says nothing.
-            None if ask(&root, &["rev-parse", "--verify", "--quiet", "HEAD"])?.is_some() => {
+            None if ask(&root, &["rev-parse", "--verify", "--quiet", &tip])?.is_some() => {
                 return Err(no_commit());
             }
             None => None,

@@ -47,7 +47,7 @@ impl Sample {
     }
 
     fn check(&self, commit: &str, pins: Option<&str>, rules: Option<&str>) {
-        let bounds = Bounds::of(&self.bare(), (commit, PINS), RULES);
+        let bounds = Bounds::of(&self.bare(), (commit, PINS), (None, RULES));
         let bounds = bounds.expect("git answers").expect("it is bare");
         assert_eq!((bounds.of_commit.as_deref(), bounds.of_tip.as_deref()), (pins, rules));
     }
@@ -68,7 +68,7 @@ fn pins_are_of_the_commit_and_rules_of_the_tip() {
 fn what_cannot_be_read_is_not_taken_for_nothing() {
     let sample = Sample::new();
     let commit = sample.push("main", "level: 1\n", "a\n");
-    let of = |commit: &str| Bounds::of(&sample.bare(), (commit, PINS), RULES);
+    let of = |commit: &str| Bounds::of(&sample.bare(), (commit, PINS), (None, RULES));
     let gone = "0123456789012345678901234567890123456789";
     assert!(matches!(of(gone), Err(RepositoryError::NoCommit { .. })));
     // The tip's tree is broken.
@@ -76,6 +76,6 @@ fn what_cannot_be_read_is_not_taken_for_nothing() {
     let object = sample.bare().join("objects").join(&tree[..2]).join(&tree[2..]);
     std::fs::remove_file(object).expect("pushed objects are loose");
     assert!(matches!(of(&commit), Err(RepositoryError::NoCommit { .. })));
-    let outside = Bounds::of(sample.0.path(), (&commit, PINS), RULES);
+    let outside = Bounds::of(sample.0.path(), (&commit, PINS), (None, RULES));
     assert!(matches!(outside, Ok(None)));
 }

@@ -90,6 +90,8 @@ pub(super) const REPOSITORIES_ADD: &str = "\
 Examples:
   launchway repositories add /srv/git/app.git
   launchway repositories add /srv/git/app.git --name octo/app --environment staging --data /srv/launchway
+  launchway repositories add /srv/git/app.git --default-branch trunk --data /srv/launchway
+  launchway repositories add /srv/git/app.git --environment production --no-environment staging --data /srv/launchway
   launchway repositories add github:octo/app --forks first --data /srv/launchway
   launchway repositories add github:octo/app --incidents incident=production --data /srv/launchway
   launchway repositories add github:octo/app --no-incidents --data /srv/launchway
@@ -97,7 +99,8 @@ Examples:
   launchway repositories add git@git.example.com:octo/app.git --data /srv/launchway
 
 It writes the hooks pre-receive (workflow files with mistakes are refused, with their places) and
-post-receive (whoever pushes is told the runs). Called again it changes what is kept.
+post-receive (whoever pushes is told the runs). Called again it adds to what is kept;
+what goes is named, and its name stays.
 One on GitHub is mirrored in the data folder; `launchway github connect` comes first.
 One elsewhere is mirrored, too, and looked at every minute: it cannot refuse a push.";
 

@@ -215,7 +215,7 @@ pub(crate) enum TokenScope {
 pub(crate) enum RepositoriesCommand {
     /// Connect a bare repository, one of GitHub's, or one elsewhere: what is pushed to it is run
     #[command(after_help = examples::REPOSITORIES_ADD)]
-    Add(AddRepositoryArgs),
+    Add(Box<AddRepositoryArgs>),
     /// List pull requests from forks whose code waits to be let in
     #[command(after_help = examples::REPOSITORIES_HELD)]
     Held {
@@ -257,15 +257,15 @@ pub(crate) enum RepositoriesCommand {
 pub(crate) struct AddRepositoryArgs {
     /// The bare repository, github:OWNER/NAME, or an address that git fetches from
     pub(crate) path: PathBuf,
-    /// What it is called [default: from its remote, else local/FOLDER]
+    /// What it is called [default: as before, else from its remote, else local/FOLDER]
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) name: Option<String>,
-    /// Agree that its jobs run in this environment; may be given several times
-    #[arg(long = "environment", value_name = "NAME")]
-    pub(crate) environments: Vec<String>,
-    /// What a label of runs-on means on the server's machine, as LABEL=host
-    #[arg(long = "label", value_name = "LABEL=host")]
-    pub(crate) labels: Vec<String>,
+    /// The branch that rules, settings and schedules of a bare repository are read from [default: as
+    /// before, else where its HEAD points, else main, else the only one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) default_branch: Option<String>,
+    #[command(flatten)]
+    pub(crate) agreed: GrantsArgs,
     /// Whether pull requests from forks of a repository on GitHub run
     #[arg(long, value_enum)]
     pub(crate) forks: Option<Forks>,
@@ -289,6 +289,23 @@ pub(crate) struct AddRepositoryArgs {
 fn every(text: &str) -> Result<Duration, String> {
     let length = settings::duration(text).filter(|it| (EVERY_MIN..=EVERY_MAX).contains(it));
     length.ok_or_else(|| "a length of time like 30s or 5m, up to a day".to_owned())
+}
+
+/// What whoever connects a repository agrees to, on top of what they agreed to before.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct GrantsArgs {
+    /// Agree that its jobs run in this environment, too; may be given several times
+    #[arg(long = "environment", value_name = "NAME")]
+    pub(crate) environments: Vec<String>,
+    /// Agree no more that its jobs run in this environment; may be given several times
+    #[arg(long = "no-environment", value_name = "NAME")]
+    pub(crate) no_environments: Vec<String>,
+    /// What a label of runs-on means on the server's machine, as LABEL=host
+    #[arg(long = "label", value_name = "LABEL=host")]
+    pub(crate) labels: Vec<String>,
+    /// The label means the server's machine no more; may be given several times
+    #[arg(long = "no-label", value_name = "LABEL")]
+    pub(crate) no_labels: Vec<String>,
 }
 
 /// `launchway github`

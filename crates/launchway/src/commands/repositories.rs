@@ -1,15 +1,16 @@
 //! `launchway repositories`: whose pushes a server runs.
 
+mod agreed;
 mod elsewhere;
 
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::cli::{AddRepositoryArgs, Format, RepositoriesCommand};
+use crate::cli::{AddRepositoryArgs, Format, GrantsArgs, RepositoriesCommand};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::given;
 use crate::serving::data::{self, DataFolder};
+use crate::serving::default_branch;
 use crate::serving::following;
 use crate::serving::github::{self, Links};
 use crate::serving::incidents::in_this_journal;
@@ -38,8 +39,8 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
 }
 
 fn connect(args: &AddRepositoryArgs, data: &DataFolder) -> Outcome {
-    let AddRepositoryArgs { path, name, environments, labels, forks, incidents, .. } = args;
-    let AddRepositoryArgs { no_incidents, every, sign_in, .. } = args;
+    let AddRepositoryArgs { path, name, default_branch, forks, incidents, .. } = args;
+    let AddRepositoryArgs { agreed, no_incidents, every, sign_in, .. } = args;
     let address = elsewhere::address(path)?;
     if address.is_none() && (every.is_some() || sign_in.is_some()) {
         let message = "--every and --sign-in say something of a repository elsewhere";
@@ -47,17 +48,21 @@ fn connect(args: &AddRepositoryArgs, data: &DataFolder) -> Outcome {
             Failure::new(Exit::Usage, message).hint("such as https://git.example.com/octo/app.git")
         );
     }
-    if let Some(there) = path.to_str().and_then(|it| it.strip_prefix("github:")) {
+    let on_github = path.to_str().and_then(|it| it.strip_prefix("github:"));
+    if default_branch.is_some() && (address.is_some() || on_github.is_some()) {
+        let message = "the default branch of a repository elsewhere is the one that it has there";
+        return Err(Failure::new(Exit::Usage, message).hint("leave --default-branch out"));
+    }
+    if let Some(there) = on_github {
         if name.is_some() {
             let message = "a repository of GitHub has its name already";
             return Err(Failure::new(Exit::Usage, message).hint("leave --name out"));
         }
-        let labels = labels_here(labels)?;
         let incidents = match incidents {
             Some(given) => Some(Some(incident_label(given)?)),
             None => no_incidents.then_some(None),
         };
-        return add_github(data, there, (environments.clone(), labels), (*forks, incidents));
+        return add_github(data, there, agreed, (*forks, incidents));
     }
     if forks.is_some() {
         let message = "--forks says something of a repository on GitHub";
@@ -68,25 +73,39 @@ fn connect(args: &AddRepositoryArgs, data: &DataFolder) -> Outcome {
         return Err(Failure::new(Exit::Usage, message).hint("github:OWNER/NAME is one"));
     }
     let name = name.as_deref().map(repositories::checked_name).transpose()?;
-    let (environments, labels) = (environments.clone(), labels_here(labels)?);
-    let bare = |name: String, path: PathBuf| Connected {
-        name,
-        path,
-        environments,
-        labels,
-        github: None,
-        followed: None,
-        incidents: None,
-    };
     if let Some(address) = address {
         let name = name.map_or_else(|| address.own_name(), Ok)?;
         let path = mirror_of(data, &name);
+        let known = repositories::all(data)?.into_iter().find(|it| it.name == name);
+        let wanted = agreed::merged(known.as_ref(), (name, path), agreed)?;
         let how = elsewhere::How { every: *every, user: sign_in.as_deref() };
-        return elsewhere::add(data, bare(name, path), address, &how);
+        return elsewhere::add(data, wanted, address, &how);
     }
     let path = usable(path)?;
-    let name = name.map_or_else(|| own_name(&path), Ok)?;
-    add(data, bare(name, path))
+    let known = repositories::all(data)?.into_iter().find(|it| it.path == path);
+    let name = match (&known, name) {
+        (None, None) => own_name(&path)?,
+        (Some(known), Some(name)) if known.name != name => return Err(renamed(known, &name)),
+        (Some(known), _) => known.name.clone(),
+        (None, Some(name)) => name,
+    };
+    let mut wanted = agreed::merged(known.as_ref(), (name, path), agreed)?;
+    let before = wanted.default_branch.as_deref();
+    let branch = default_branch::of_bare(&wanted.path, args.default_branch.as_deref(), before)?;
+    wanted.default_branch = Some(branch.name);
+    wanted.is_branch_named |= args.default_branch.is_some();
+    add(data, wanted)?;
+    branch.said.iter().for_each(|said| talk(said));
+    Ok(Exit::Done)
+}
+
+/// Tokens, what its jobs prove to others, secrets and the numbers of its runs hang on its name.
+fn renamed(known: &Connected, name: &str) -> Failure {
+    let message = format!("{} is called {} already", known.path.display(), known.name);
+    Failure::new(Exit::Usage, message).hint(format!(
+        "leave --name out; or, where {name} is to be another repository: launchway repositories remove {}, and add it anew, with what you agreed to",
+        known.name
+    ))
 }
 
 /// Where one that lies elsewhere is here.
@@ -123,7 +142,7 @@ fn add(data: &DataFolder, wanted: Connected) -> Outcome {
 fn add_github(
     data: &DataFolder,
     there: &str,
-    (environments, labels): (Vec<String>, Vec<String>),
+    agreed: &GrantsArgs,
     (forks, incidents): (Option<Forks>, Option<Option<IncidentLabel>>),
 ) -> Outcome {
     let there = repositories::checked_name(there)?;
@@ -135,13 +154,15 @@ fn add_github(
     let name = github::found(&link, &there)?;
     let known = repositories::on_github(data, &name)?;
     // Called again it changes what was given.
-    let (before, on) = known.map_or((None, None), |(it, on)| (it.incidents, Some(on)));
-    let forks = forks.or(on.map(|on| on.forks)).unwrap_or_default();
-    let incidents = incidents.unwrap_or(before);
+    let on = known.as_ref().map(|(_, on)| on.forks);
+    let forks = forks.or(on).unwrap_or_default();
+    let known = known.map(|(it, _)| it);
     let path = mirror_of(data, &name);
-    let (github, followed) = (Some(OnGitHub { forks }), None);
-    let wanted =
-        Connected { name: name.clone(), path, environments, labels, github, followed, incidents };
+    let mut wanted = agreed::merged(known.as_ref(), (name.clone(), path), agreed)?;
+    wanted.github = Some(OnGitHub { forks });
+    if let Some(incidents) = incidents {
+        wanted.incidents = incidents;
+    }
     github::mirror(&link, &wanted)?;
     // Said here, not with the first incident. That has a second look: settings change.
     if wanted.incidents.is_some()
@@ -214,6 +235,7 @@ fn list(data: &DataFolder, format: Format) -> Outcome {
         out(&match format {
             Format::Json => json!({
                 "name": it.name, "path": it.path.display().to_string(),
+                "default_branch": it.branch().ok().flatten(),
                 "environments": it.environments, "labels": it.labels,
                 "github": it.github, "followed": it.followed, "incidents": it.incidents,
                 "trouble": trouble(data, it),
@@ -228,11 +250,14 @@ fn list(data: &DataFolder, format: Format) -> Outcome {
                     format!("  {} every {} s", followed.url, followed.every_seconds)
                 });
                 let trouble = trouble(data, it).map(|why| format!("\n  not looked at: {why}"));
+                let no_tip = matches!(it.tip(), Ok(None)).then(|| it.no_tip());
+                let no_tip = no_tip.map(|why| format!("\n  {why}"));
                 format!(
-                    "{}  {}{followed}{agreed}{}",
+                    "{}  {}{followed}{agreed}{}{}",
                     it.name,
                     it.path.display(),
-                    trouble.unwrap_or_default()
+                    trouble.unwrap_or_default(),
+                    no_tip.unwrap_or_default()
                 )
             }
         });
@@ -273,21 +298,4 @@ fn incident_label(flag: &str) -> Result<IncidentLabel, Failure> {
         _ => Err(Failure::new(Exit::Usage, "--incidents takes LABEL=ENVIRONMENT")
             .hint("such as incident=production")),
     }
-}
-
-/// Labels that mean the server's machine. Images are the server's to say.
-fn labels_here(flags: &[String]) -> Result<Vec<String>, Failure> {
-    let wanted = flags.iter().map(|flag| given::pair("--label", flag));
-    wanted
-        .map(|pair| match pair? {
-            (label, "host") => Ok(label.to_owned()),
-            (label, image) => {
-                let message = format!(
-                    "--label {label}={image}: a repository's labels mean the server's machine"
-                );
-                Err(Failure::new(Exit::Usage, message)
-                    .hint(format!("launchway serve --label {label}={image}")))
-            }
-        })
-        .collect()
 }

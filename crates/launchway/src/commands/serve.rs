@@ -26,6 +26,7 @@ use crate::given;
 use crate::serving::backup;
 use crate::serving::data::{self, DataFolder};
 use crate::serving::database;
+use crate::serving::default_branch;
 use crate::serving::following::Following;
 use crate::serving::github::Links;
 use crate::serving::github::taking::Taking;
@@ -75,6 +76,7 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     // What is wrong with the secret is said before anything is begun; the provider is asked nothing yet.
     SignsIn::of(&args.sign_in, "")?;
     let _claim = claimed(&data)?;
+    default_branch::pin_all(&data)?;
     database::attach(&args.database, data.state.root())?;
     let store = Store::open_with(data.state.root(), Durability::PowerLoss);
     let store = Arc::new(store.map_err(|error| Failure::caused(Exit::Missing, error))?);

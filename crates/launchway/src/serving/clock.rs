@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use event::{Digest, Timestamp};
 use jiff::tz::TimeZone;
-use repository::{About, PrivateStore, Repository};
+use repository::{About, PrivateStore};
 use serde::{Deserialize, Serialize};
 use syntax::Source;
 use workflow::{Calendar, Schedule};
@@ -98,7 +98,7 @@ impl Clock {
         (last, this): (u64, u64),
         known: &mut BTreeMap<PathBuf, (String, Schedules)>,
     ) -> Result<(), Failure> {
-        let Some(tip) = Repository::default_commit(&connected.path)? else { return Ok(()) };
+        let Some(tip) = connected.tip()? else { return Ok(()) };
         if known.get(&connected.path).is_none_or(|(at, _)| *at != tip) {
             let schedules = schedules(connected, &tip)?;
             known.insert(connected.path.clone(), (tip.clone(), schedules));

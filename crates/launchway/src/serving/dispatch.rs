@@ -20,7 +20,7 @@ pub(super) fn offer(
     git_ref: Option<&str>,
 ) -> Result<Offer, Refused> {
     let connected = connected(intake, repository)?;
-    let refs = Repository::refs(&connected.path).map_err(|error| refused(error.into()))?;
+    let refs = refs(&connected).map_err(refused)?;
     let git_ref = named(&refs, git_ref)?;
     if git_ref.is_empty() {
         return Ok(Offer { refs, ..Offer::default() });
@@ -34,6 +34,10 @@ fn connected(intake: &Intake, repository: &str) -> Result<Connected, Refused> {
     known.into_iter().find(|it| it.name == repository).ok_or_else(|| {
         Refused::new(Why::NotFound, format!("no repository {repository} is connected"))
     })
+}
+
+fn refs(connected: &Connected) -> Result<Vec<String>, Failure> {
+    Ok(Repository::refs(&connected.path, connected.default_branch.as_deref())?)
 }
 
 /// The full name of a branch or tag that is there; a short one means the branch first. Without one
@@ -99,7 +103,7 @@ fn offered_input(input: &Input, environments: &[String]) -> OfferedInput {
 /// that whoever connected the repository agreed to.
 fn environments(connected: &Connected) -> Result<Vec<String>, Failure> {
     let mut names = Vec::new();
-    if let Some(tip) = Repository::default_commit(&connected.path)? {
+    if let Some(tip) = connected.tip()? {
         let text = connected.at(&tip, (String::new(), String::new()))?;
         let text = text.committed_file(settings::FILE)?;
         let settings = text.and_then(|it| settings::read(&Source::new(settings::FILE, it)).0);
@@ -130,7 +134,7 @@ fn planning<'i>(
 pub(super) fn ordered(intake: &Intake, wanted: &Dispatch, by: &str) -> Result<Ordered, Failure> {
     let unknown = |refused: Refused| Failure::new(Exit::Usage, refused.message);
     let connected = connected(intake, &wanted.repository).map_err(unknown)?;
-    let refs = Repository::refs(&connected.path)?;
+    let refs = refs(&connected)?;
     let git_ref = named(&refs, wanted.git_ref.as_deref()).map_err(unknown)?;
     if git_ref.is_empty() {
         let message = format!("nothing was pushed to {} yet", connected.name);

@@ -374,7 +374,9 @@ impl Home for ServerHome<'_> {
     ) -> Result<Surroundings, HomeError> {
         let failed = |failure: Failure| HomeError { message: format!("{:#}", failure.error) };
         let handle = self.handle;
-        self.engines.retain(|stream, _| handle.drives(*stream));
+        // What an environment allows is read for each job that names one: settings change meanwhile.
+        let again = definition.environment.is_some().then_some(lease.stream);
+        self.engines.retain(|stream, _| handle.drives(*stream) && Some(*stream) != again);
         if !self.engines.contains_key(&lease.stream) {
             let nothing = AgainArgs {
                 secrets: Vec::new(),

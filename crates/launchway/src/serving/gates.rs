@@ -1,6 +1,8 @@
 //! What the rules of an environment ask of a job on a server: read at the tip of the default branch,
 //! when the job comes to its gate, with each word of a person, and once more before it opens.
 
+mod tip;
+
 use std::sync::Arc;
 
 use approval::Signers;
@@ -11,22 +13,22 @@ use scheduler::GateRead;
 use server::GuardedEnvironment;
 use settings::{Environment, FILE, Settings};
 use store::Store;
-use syntax::Source;
 
+use self::tip::{AtTip, Committed, settings_of};
 use super::data::DataFolder;
 use super::repositories::{self, Connected};
 use crate::deploying::checks;
 use crate::deploying::gates::{self, Attempt};
 use crate::deploying::people::{self, People};
-use crate::deploying::rules::{Ruling, SIGNERS};
+use crate::deploying::rules::Ruling;
 use crate::deploying::wish::Agreement;
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
 
 /// The lowest level at which a job signs in for an environment, or gets its secrets.
 const LEVEL_OF_JOBS: u32 = 3;
-/// When a check that is not green yet is looked at again.
-const CHECKS_LOOK_MS: u64 = 60_000;
+/// When a check that is not green yet is looked at again, and rules that nobody can read.
+const LOOK_MS: u64 = 60_000;
 
 /// Reads what a job has to wait for.
 pub(super) fn read(
@@ -60,11 +62,16 @@ fn forbidden(message: String) -> Failure {
     Failure::new(Exit::Forbidden, message)
 }
 
-/// Whether an environment is guarded: then nobody has to agree to it beforehand.
+/// Whether an environment is guarded: then nobody has to agree to it beforehand. Rules that nobody can
+/// read guard every one.
 pub(super) fn is_guarded(connected: &Connected, name: &str) -> Result<bool, Failure> {
-    let Some(rules) = Rules::at_tip(connected)? else { return Ok(false) };
-    let found = environment(&rules.settings, name);
-    Ok(found.is_some_and(|it| !it.protect.is_empty()))
+    Ok(match AtTip::of(connected)? {
+        AtTip::Unreadable(_) => true,
+        AtTip::Nothing => false,
+        AtTip::Rules(rules) => {
+            environment(&rules.settings, name).is_some_and(|it| !it.protect.is_empty())
+        }
+    })
 }
 
 /// The environments of a repository: those of its rules, and those that somebody agreed to.
@@ -75,7 +82,11 @@ pub(super) fn environments(
     let known = repositories::all(data)?;
     let unknown = || Failure::new(Exit::Usage, format!("no repository {repository} is connected"));
     let connected = known.into_iter().find(|it| it.name == repository).ok_or_else(unknown)?;
-    let rules = Rules::at_tip(&connected)?;
+    let (rules, unread) = match AtTip::of(&connected)? {
+        AtTip::Rules(rules) => (Some(rules), None),
+        AtTip::Nothing => (None, None),
+        AtTip::Unreadable(why) => (None, Some(why)),
+    };
     let is_agreed =
         |name: &str| connected.environments.iter().any(|it| it.eq_ignore_ascii_case(name));
     let mut all = Vec::new();
@@ -98,7 +109,9 @@ pub(super) fn environments(
     }
     for name in &connected.environments {
         if !all.iter().any(|it| it.name.eq_ignore_ascii_case(name)) {
-            let rules = vec!["Whoever connected the repository agreed to it.".to_owned()];
+            let agreed = "Whoever connected the repository agreed to it.".to_owned();
+            let shut = unread.as_ref().map(|why| format!("No job runs there now: {why}."));
+            let rules = std::iter::once(agreed).chain(shut).collect();
             let commit = super::stood::commit(data, repository, name)?;
             let name = name.clone();
             all.push(GuardedEnvironment { name, rules, commit, ..GuardedEnvironment::default() });
@@ -144,37 +157,6 @@ fn sentences(protect: &settings::Protect) -> Vec<String> {
     all
 }
 
-/// The rules at the tip of the default branch.
-struct Rules {
-    settings: Settings,
-    signers: Signers,
-    tip: String,
-    branch: String,
-}
-
-impl Rules {
-    fn at_tip(connected: &Connected) -> Result<Option<Rules>, Failure> {
-        let Some(tip) = Repository::default_commit(&connected.path)? else { return Ok(None) };
-        let repository = connected.at(&tip, (String::new(), String::new()))?;
-        let Some(settings) = settings_of(&repository)? else { return Ok(None) };
-        let signers = repository.committed_file(SIGNERS)?.unwrap_or_default();
-        let signers = Signers::read(&signers).map_err(|errors| {
-            Failure::new(Exit::Refused, format!("{SIGNERS} of {}: {}", connected.name, errors[0]))
-        })?;
-        let branch = repository.default_branch.clone();
-        Ok(Some(Rules { settings, signers, tip, branch }))
-    }
-}
-
-/// The settings of a commit; none where it has none.
-fn settings_of(repository: &Repository) -> Result<Option<Settings>, Failure> {
-    let Some(text) = repository.committed_file(FILE)? else { return Ok(None) };
-    let (settings, _) = settings::read(&Source::new(FILE, text));
-    settings.map(Some).ok_or_else(|| {
-        Failure::new(Exit::Refused, format!("{FILE} has mistakes, so nobody knows what may happen"))
-    })
-}
-
 /// Names of environments are the same in any case.
 fn environment<'s>(settings: &'s Settings, name: &str) -> Option<&'s Environment> {
     settings.environments.iter().find(|it| it.name.value.eq_ignore_ascii_case(name))
@@ -187,7 +169,11 @@ fn read_of(
     (request, job, name): (&RunRequest, &JobDefinition, &str),
     at: Timestamp,
 ) -> Result<JobGate, Failure> {
-    let rules = Rules::at_tip(connected)?;
+    let rules = match AtTip::of(connected)? {
+        AtTip::Rules(rules) => Some(*rules),
+        AtTip::Nothing => None,
+        AtTip::Unreadable(why) => return Ok(unread(connected, request, job, (name, why), at)),
+    };
     let ruled = rules.as_ref().and_then(|it| environment(&it.settings, name).cloned());
     let is_agreed = connected.environments.iter().any(|it| it.eq_ignore_ascii_case(name));
     let (Some(rules), Some(ruled)) = (rules, ruled) else {
@@ -204,9 +190,7 @@ fn read_of(
         return Err(forbidden(not_agreed(name)));
     }
     let repository = connected.at(&request.change.commit, (String::new(), String::new()))?;
-    // What runs may ask for more, and not for less; where it cannot be read it asks for nothing.
-    let own_settings = settings_of(&repository).ok().flatten();
-    let own_settings = own_settings.unwrap_or_else(|| rules.settings.clone());
+    let own_settings = own(&repository, &rules.settings);
     let own = environment(&own_settings, name).cloned().unwrap_or_else(|| ruled.clone());
     let canonical = Arc::clone(&ruled.name.value);
     let askers = askers(request);
@@ -246,6 +230,14 @@ fn read_of(
     })
 }
 
+/// What runs may ask for more, and not for less; where it cannot be read it asks for nothing.
+fn own(repository: &Repository, rules: &Settings) -> Settings {
+    match settings_of(repository) {
+        Ok(Committed::Read(settings)) => *settings,
+        _ => rules.clone(),
+    }
+}
+
 fn not_agreed(name: &str) -> String {
     format!(
         "nobody agreed that jobs run in {name}, and no rule guards it; launchway repositories add PATH --environment '{name}' agrees"
@@ -270,6 +262,22 @@ fn free(connected: &Connected, request: &RunRequest, job: &JobDefinition, name: 
         what,
         opens_at: None,
         shut: None,
+    }
+}
+
+/// The rules cannot be read: it waits, and is looked at again, whoever agreed to what before.
+fn unread(
+    connected: &Connected,
+    request: &RunRequest,
+    job: &JobDefinition,
+    (name, why): (&str, String),
+    at: Timestamp,
+) -> JobGate {
+    let why = format!("its rules cannot be read: {why}");
+    JobGate {
+        opens_at: Some(Timestamp(at.0.saturating_add(LOOK_MS))),
+        shut: Some(MaskedText::without_secrets(why)),
+        ..free(connected, request, job, name)
     }
 }
 
@@ -376,7 +384,7 @@ fn not_before(
         let commit = Some(&*request.change.commit);
         let green = checks::must_be_green(store, &ruled.name.value, &checks, commit);
         if let Err(failure) = green {
-            let look = Timestamp(at.0.saturating_add(CHECKS_LOOK_MS));
+            let look = Timestamp(at.0.saturating_add(LOOK_MS));
             let why = format!("{:#}", failure.error);
             until = Some(until.map_or((look, why.clone()), |(it, _)| (it.max(look), why)));
         }

@@ -4,6 +4,8 @@
 //! The word is a file in the server's inbox. It is on disk before the push is over, so a push that
 //! comes while no server runs is taken when one does.
 
+mod rules;
+
 use std::io::{BufRead as _, Read as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use syntax::{Severity, Source};
 
 use super::data::{self, DataFolder};
+use super::repositories;
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
@@ -78,24 +81,34 @@ fn updates() -> Result<Vec<RefUpdate>, Failure> {
         })?;
         // Branches and tags are what GitHub runs workflows for.
         let is_run = ["refs/heads/", "refs/tags/"].iter().any(|it| update.git_ref.starts_with(it));
-        if is_run && !update.deletes() {
+        if is_run {
             updates.push(update);
         }
     }
     Ok(updates)
 }
 
-/// Before: workflow files with errors refuse the push, where it changes them.
-pub(crate) fn pre_receive(repository: &Path) -> Outcome {
-    let mut found = Vec::new();
-    for update in updates()? {
+/// Before: workflow files with errors refuse the push, where it changes them, and so do rules that
+/// nobody could read.
+pub(crate) fn pre_receive(data: &DataFolder, repository: &Path) -> Outcome {
+    let updates = updates()?;
+    let known = repositories::all(data)?;
+    let connected = known.iter().find(|it| it.path == repository);
+    let mut found = match connected {
+        Some(connected) => rules::judge(connected, &updates)?,
+        None => Vec::new(),
+    };
+    for update in updates.iter().filter(|it| !it.deletes()) {
         let nobody = (String::new(), String::new());
-        let at = match Repository::bare(repository, &update.new, nobody) {
+        let mut at = match Repository::bare(repository, &update.new, nobody) {
             // A tag of something that is no commit runs nothing.
             Err(RepositoryError::NoCommit { .. }) => continue,
             at => at?,
         };
-        let Some(files) = at.workflow_files_changed(&update, files::WORKFLOWS)? else { continue };
+        if let Some(branch) = connected.and_then(|it| it.default_branch.as_ref()) {
+            at.default_branch.clone_from(branch);
+        }
+        let Some(files) = at.workflow_files_changed(update, files::WORKFLOWS)? else { continue };
         let mut sources = Vec::new();
         for file in files.iter().filter(|file| files::is_yaml(file.path.as_ref())) {
             let source = Source::new(file.path.as_str(), &*file.text);
@@ -114,14 +127,14 @@ pub(crate) fn pre_receive(repository: &Path) -> Outcome {
     for text in diagnostics::render(&found, Format::Human, Style::plain()) {
         talk(&text);
     }
-    Err(Failure::new(Exit::Refused, "the push is refused: its workflow files have mistakes")
+    Err(Failure::new(Exit::Refused, "the push is refused: its files have mistakes")
         .hint("launchway check finds them before the push"))
 }
 
 /// After: leaves word, and says what came of it.
 pub(crate) fn post_receive(data: &DataFolder, repository: &Path) -> Outcome {
     let mut waiting = Vec::new();
-    for update in updates()? {
+    for update in updates()?.into_iter().filter(|it| !it.deletes()) {
         let id = leave(data, repository, update)?;
         waiting.push(id);
     }

@@ -437,7 +437,8 @@ impl<'i> Planning<'i> {
                 said.push(format!(
                     "the job {job} runs in the environment {name}, and code of a fork runs in none"
                 ));
-            } else if let Some(why) = self.known.levels.refusal(name) {
+            // Where nobody can read the rules it waits at its gate.
+            } else if let Some(why) = self.known.levels.closed(name) {
                 said.push(format!("the job {job} cannot run: {why}"));
             } else if !is_agreed && !gates::is_guarded(&self.connected, name)? {
                 said.push(format!(

@@ -16,12 +16,18 @@ use super::keeping;
 use crate::exit::{Exit, Failure};
 
 /// A repository.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Connected {
     /// `owner/name`
     pub(crate) name: String,
     /// The bare repository.
     pub(crate) path: PathBuf,
+    /// The branch that its rules come from, as it was pinned; none where `HEAD` says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) default_branch: Option<String>,
+    /// Whether somebody named that branch, so that a push may make it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_branch_named: bool,
     /// Environments that its jobs may run in, as whoever connected it agreed.
     #[serde(default)]
     pub(crate) environments: Vec<String>,
@@ -79,7 +85,7 @@ pub(crate) enum Forks {
 
 impl Connected {
     /// Whether it is a mirror: nobody pushes to it.
-    fn is_mirror(&self) -> bool {
+    pub(crate) fn is_mirror(&self) -> bool {
         self.github.is_some() || self.followed.is_some()
     }
 
@@ -89,6 +95,9 @@ impl Connected {
         let (owner, name) = self.name.split_once('/').unwrap_or(("local", &self.name));
         (repository.owner, repository.name) = (owner.to_owned(), name.to_owned());
         repository.identity.clone_from(&self.name);
+        if let Some(branch) = &self.default_branch {
+            repository.default_branch.clone_from(branch);
+        }
         Ok(repository)
     }
 }
@@ -105,8 +114,8 @@ pub(crate) fn all(data: &DataFolder) -> Result<Vec<Connected>, Failure> {
 
 /// The settings at the tip of its default branch; none where there is no such file.
 pub(crate) fn settings_at_tip(connected: &Connected) -> Result<Option<Settings>, Failure> {
-    let Some(tip) = Repository::default_commit(&connected.path)? else { return Ok(None) };
-    let repository = Repository::bare(&connected.path, &tip, Default::default())?;
+    let Some(tip) = connected.tip()? else { return Ok(None) };
+    let repository = connected.at(&tip, Default::default())?;
     let Some(text) = repository.committed_file(settings::FILE)? else { return Ok(None) };
     let read = settings::read(&Source::new(settings::FILE, text)).0;
     let mistaken = || {

@@ -8,17 +8,21 @@ use event::StreamId;
 use mask::Secret;
 use notifier::{About, Rule, Rulebook};
 use outbox::Trouble;
-use repository::Repository;
+use repository::{Repository, RepositoryError};
 use settings::{SecretReference, Settings};
 use syntax::Source;
 
 use super::{fits, reference, rules};
 use crate::kept;
+use crate::serving::default_branch::pinned;
 use crate::serving::keeping;
 use crate::state::StateFolder;
+use crate::terminal::style::talk;
 
 /// Repositories whose settings are remembered, at one commit each.
 const REMEMBERED_MAX: usize = 256;
+/// How many settings with mistakes are passed over on the way to those without.
+const BEFORE_MAX: u32 = 50;
 
 /// The rules of a server's repositories.
 pub(crate) struct Served {
@@ -39,13 +43,28 @@ impl Served {
         Served { state, url, known: Mutex::default() }
     }
 
-    /// Never those of the branch that was pushed: nobody sends messages by pushing a branch.
+    /// Never those of the branch that was pushed: nobody sends messages by pushing a branch. Where those
+    /// at the tip have mistakes, the newest before them that have none tell: what is owed is not lost, and
+    /// no other repository's messages wait for it.
     fn known(&self, path: &str) -> Result<Option<Known>, Trouble> {
-        let failed = |error: repository::RepositoryError| {
-            Trouble::Unreadable(format!("the settings of {path} cannot be read: {error}"))
+        let failed = |error: RepositoryError| {
+            let why = format!("the settings of {path} cannot be read: {error}");
+            match error {
+                RepositoryError::NoFolder { .. } | RepositoryError::NotARepository { .. } => {
+                    Trouble::Unreadable(why)
+                }
+                // That git cannot be asked now does not last.
+                _ => Trouble::Later(why),
+            }
         };
-        let tip = Repository::default_commit(Path::new(path)).map_err(failed)?;
-        let Some(tip) = tip else { return Ok(None) };
+        let branch = pinned(&self.state, Path::new(path))
+            .map_err(|failure| Trouble::Later(format!("{:#}", failure.error)))?;
+        let tip = Repository::default_commit(Path::new(path), branch.as_deref()).map_err(failed)?;
+        let Some(tip) = tip else {
+            let branch = branch.unwrap_or_else(|| "HEAD".to_owned());
+            let why = format!("the default branch {branch} of {path} is not there");
+            return Err(Trouble::Unreadable(why));
+        };
         let mut known = self.known.lock().expect("nobody panics while holding it");
         if let Some(it) = known.get(path).filter(|it| it.tip == tip) {
             return Ok(Some(it.clone()));
@@ -55,17 +74,15 @@ impl Served {
         let text = repository.committed_file(settings::FILE).map_err(failed)?;
         let settings = match text {
             None => None,
-            Some(text) => {
-                let read = settings::read(&Source::new(settings::FILE, text)).0;
-                let mistaken = || {
-                    let message = format!(
-                        "{} of {path} has mistakes; `launchway check` shows them",
-                        settings::FILE
-                    );
-                    Trouble::Unreadable(message)
-                };
-                Some(Arc::new(read.ok_or_else(mistaken)?))
-            }
+            Some(text) => match read(text) {
+                Some(settings) => Some(settings),
+                None => Some(before(&repository).map_err(failed)?.ok_or_else(|| {
+                    let file = settings::FILE;
+                    let why =
+                        format!("{file} of {path} has mistakes; `launchway check` shows them");
+                    Trouble::Unreadable(why)
+                })?),
+            },
         };
         let it = Known { tip, settings };
         if known.len() >= REMEMBERED_MAX {
@@ -74,6 +91,25 @@ impl Served {
         known.insert(path.to_owned(), it.clone());
         Ok(Some(it))
     }
+}
+
+fn read(text: String) -> Option<Arc<Settings>> {
+    settings::read(&Source::new(settings::FILE, text)).0.map(Arc::new)
+}
+
+/// The newest settings without mistakes before the tip's.
+fn before(repository: &Repository) -> Result<Option<Arc<Settings>>, RepositoryError> {
+    for commit in repository.commits_of(settings::FILE, BEFORE_MAX)? {
+        let at = Repository::bare(&repository.root, &commit, Default::default())?;
+        let Some(found) = at.committed_file(settings::FILE)?.and_then(read) else { continue };
+        let (file, at) = (settings::FILE, commit.get(..7).unwrap_or(&commit));
+        talk(&format!(
+            "warning: {file} of {} has mistakes; messages go by the one of {at}",
+            repository.root.display()
+        ));
+        return Ok(Some(found));
+    }
+    Ok(None)
 }
 
 impl Rulebook for Served {

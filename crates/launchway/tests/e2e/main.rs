@@ -35,6 +35,7 @@
 //!   watched.rs    alarms and printed texts of services on this machine
 //!   serve.rs      the server: pushes, pages, the API, killed and gone on with, who gets in
 //!   gated.rs      jobs that wait for people on a server: quorum, timer, kill -9, what is refused
+//!   pinned.rs     the branch that rules come from, and rules that nobody can read
 //!   messages.rs   people are told of runs and deployments, over outages and kills
 //!   mail.rs       email, to a real server of SMTP                         (feature `smtp`)
 //!   sign_in.rs    people sign in by a provider, and what happens where it is away (a real one: feature
@@ -106,6 +107,7 @@ mod own_action;
 #[cfg(feature = "docker")]
 mod own_workflows;
 mod paged;
+mod pinned;
 mod plan;
 #[cfg(any(feature = "docker", feature = "postgres"))]
 mod postgres;

@@ -80,7 +80,7 @@ impl Here {
     fn of_server(name: &str, data: DataFolder) -> Result<Here, Failure> {
         let connected = keeping::connected(&data, name)?;
         let mut wanted = WantedNames::default();
-        if let Some(tip) = Repository::default_commit(&connected.path)? {
+        if let Some(tip) = connected.tip()? {
             let at = connected.at(&tip, Default::default())?;
             let files = at.files_in(files::WORKFLOWS)?;
             for file in files.iter().filter(|it| !it.is_link && files::is_yaml(it.path.as_ref())) {

@@ -252,7 +252,7 @@ impl Told<'_> {
                 Standing { only: Some(workflow), ..named(git_ref) }
             }
             Said::RepositoryDispatch => {
-                let Some(tip) = Repository::default_commit(mirror.path())? else {
+                let Some(tip) = connected.tip()? else {
                     return self.nothing(connected, "", "", "it has no commit yet");
                 };
                 let at = Repository::bare(mirror.path(), &tip, Default::default())?;

@@ -64,14 +64,11 @@ impl Place {
         let connected = Connected {
             name: "octo/app".to_owned(),
             path: self.folder.path().join("app.git"),
-            environments: Vec::new(),
-            labels: Vec::new(),
-            github: None,
-            followed: None,
             incidents: Some(IncidentLabel {
                 label: "incident".to_owned(),
                 environment: "production".to_owned(),
             }),
+            ..Connected::default()
         };
         take(&self.store, &connected, issue)
     }
