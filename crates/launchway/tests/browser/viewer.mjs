@@ -124,7 +124,7 @@ await page.keyboard.press("?");
 same("?", await listed(), ["j k", "[ ]", "g G", "/", "n N", "e", "w", "t", "c", "h", "l", "A", "Ctrl-K", "?"]);
 await page.keyboard.press("e");
 await page.keyboard.press("Escape");
-same("the list of keys goes", await page.locator("dialog").count(), 0);
+await comes(page, "the list of keys goes", () => page.locator("dialog").count(), 0);
 same("none means anything below it", await at(), "assert 503 == 200");
 
 // Row by row, step by step.
