@@ -9,7 +9,8 @@ use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
-use crate::kernel::{Sandbox, SandboxError};
+use crate::kernel::{Purpose, Sandbox, SandboxError};
+use crate::user::give_up_rights;
 
 type Deed = Box<dyn FnOnce() + Send>;
 
@@ -39,7 +40,7 @@ impl Sandbox {
     pub fn hands(&self) -> Result<Hands, SandboxError> {
         let (to, asked) = mpsc::channel::<Deed>();
         let (said, ready) = mpsc::sync_channel(1);
-        let confine = self.confine()?;
+        let confine = self.confine(Purpose::Files)?;
         let work = move || {
             let confined = confine();
             let is_confined = confined.is_ok();
@@ -56,7 +57,8 @@ impl Sandbox {
         Ok(Hands(Some(to)))
     }
 
-    /// Does the work within the walls. The hands that it is given are this thread's, which stays as it is.
+    /// Does the work within the walls. The hands that it is given are this thread's, which stays who it is, without
+    /// rights: whoever is within became who he is by then.
     ///
     /// # Errors
     /// Where the kernel refuses: then nothing was done.
@@ -71,6 +73,8 @@ impl Sandbox {
         // A deed that panics takes the asking end with it: nobody waits for an answer then.
         thread::scope(move |scope| {
             let running = scope.spawn(move || self.inside(|| work(Hands(Some(to)))));
+            // A thread's rights are its own from its begin on.
+            give_up_rights(&[]).map_err(SandboxError::Refused)?;
             // Ends when the work lets go of its hands.
             serve(asked);
             running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -11,10 +11,11 @@ use landlock::{
 };
 
 use rustix::io::Errno;
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_thread_groups};
+use rustix::thread::set_thread_groups;
 
 use crate::namespace::Namespace;
 use crate::reach::Reach;
+use crate::user::{CHANGING, User, give_up_rights};
 
 /// The newest rules that are asked for; an older kernel keeps those that it knows.
 const WANTED: ABI = ABI::V9;
@@ -79,11 +80,31 @@ fn wanted(version: ABI) -> Result<RulesetCreated, landlock::RulesetError> {
     if scope.is_empty() { rules } else { rules.scope(scope)? }.create()
 }
 
+/// Who somebody within walls is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Identity {
+    /// Whoever made the walls.
+    Ours,
+    /// Whoever made the walls, and may become another one.
+    Changing,
+    Of(User),
+}
+
+/// What a thread within walls is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It may start processes, and goes.
+    Starting,
+    /// It touches files, and stays.
+    Files,
+}
+
 /// Walls, made once for many deeds.
 #[derive(Debug)]
 pub struct Sandbox {
     rules: RulesetCreated,
     namespace: Option<Arc<Namespace>>,
+    identity: Identity,
 }
 
 impl Sandbox {
@@ -107,7 +128,7 @@ impl Sandbox {
         for (path, access) in read.chain(change) {
             rules = add(rules, path, access)?;
         }
-        Ok(Sandbox { rules, namespace: None })
+        Ok(Sandbox { rules, namespace: None, identity: Identity::Ours })
     }
 
     /// Walls around `reach` as it is seen in a namespace, which whoever is within enters.
@@ -130,6 +151,19 @@ impl Sandbox {
         })
     }
 
+    /// Whoever is within is this user, and in no group but that one's.
+    #[must_use]
+    pub fn of(self, user: User) -> Sandbox {
+        Sandbox { identity: Identity::Of(user), ..self }
+    }
+
+    /// A process that is started within keeps the right to become another user: one of ours, which does nothing of
+    /// others' before it is that user, in walls of its own.
+    #[must_use]
+    pub fn of_who_may_change(self) -> Sandbox {
+        Sandbox { identity: Identity::Changing, ..self }
+    }
+
     /// Does something within the walls, on a thread of its own. What it starts stays within.
     ///
     /// # Errors
@@ -138,7 +172,7 @@ impl Sandbox {
     /// # Panics
     /// When the deed does.
     pub fn inside<T: Send>(&self, deed: impl FnOnce() -> T + Send) -> Result<T, SandboxError> {
-        let confine = self.confine()?;
+        let confine = self.confine(Purpose::Starting)?;
         let confined = move || {
             confine()?;
             Ok(deed())
@@ -155,28 +189,34 @@ impl Sandbox {
     /// What a thread does to itself, for ever.
     pub(crate) fn confine(
         &self,
+        purpose: Purpose,
     ) -> Result<impl FnOnce() -> Result<(), SandboxError> + Send + 'static, SandboxError> {
         let rules = self.rules.try_clone().map_err(SandboxError::Refused)?;
-        let namespace = self.namespace.clone();
+        let (namespace, identity) = (self.namespace.clone(), self.identity);
         Ok(move || {
-            // It takes rights.
+            // Both take rights: who they are given up for comes last.
             namespace
                 .map_or(Ok(()), |namespace| namespace.enter())
+                .and_then(|()| identity.take_on(purpose))
                 .map_err(SandboxError::Refused)?;
-            give_up_groups().map_err(SandboxError::Refused)?;
-            give_up_rights().map_err(SandboxError::Refused)?;
             rules.restrict_self()?;
             Ok(())
         })
     }
 }
 
-/// Root's rights reach through walls. Without them root is a user like others; programs that it starts get
-/// none back, because nothing gains rights behind walls.
-fn give_up_rights() -> io::Result<()> {
-    let none = CapabilitySet::empty();
-    let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    Ok(set_capabilities(None, sets)?)
+impl Identity {
+    fn take_on(self, purpose: Purpose) -> io::Result<()> {
+        match (self, purpose) {
+            (Identity::Ours | Identity::Changing, _) => give_up_groups()?,
+            (Identity::Of(user), Purpose::Starting) => user.become_wholly()?,
+            (Identity::Of(user), Purpose::Files) => user.become_for_files()?,
+        }
+        give_up_rights(match self {
+            Identity::Changing => &CHANGING,
+            Identity::Ours | Identity::Of(_) => &[],
+        })
+    }
 }
 
 /// What a user may in the name of others: to Linux that is each thread's own. Whoever is not root keeps

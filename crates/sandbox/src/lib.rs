@@ -13,14 +13,17 @@
 //! thread that stays.
 //!
 //! Where the process has the rights, whoever is within may have folders of the machine of his own ([`Namespace`]): a
-//! `/tmp` that nobody else sees.
+//! `/tmp` that nobody else sees; and he may be another user of the machine ([`User`]), so that what is ours is out of
+//! his reach by the oldest means, too: files, sockets with a path, signals.
 
 mod hands;
 mod kernel;
 mod namespace;
 mod reach;
+mod user;
 
 pub use hands::Hands;
 pub use kernel::{Sandbox, SandboxError, Support, support};
 pub use namespace::{MEETING_PLACES, Namespace, Place};
 pub use reach::Reach;
+pub use user::User;

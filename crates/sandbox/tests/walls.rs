@@ -1,9 +1,12 @@
 //! Real processes, tried at the walls. The kernel must have them: Linux 6.12 for all of these.
 
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use sandbox::{Reach, Sandbox, Support, support};
+use sandbox::{Reach, Sandbox, Support, User, support};
 
 /// A place with something to protect, and something given.
 struct Place {
@@ -252,4 +255,116 @@ fn a_place_that_cannot_be_laid_over_is_an_error() {
         let expect = format!("cannot lay over '{}': ", wrong.at.display());
         assert!(source.starts_with(&expect), "{source}");
     }
+}
+
+/// No user of any machine, so nobody has to be made.
+fn somebody() -> User {
+    User::new(20_001, 20_002).expect("no root")
+}
+
+#[test]
+fn root_is_nobody_whom_others_are() {
+    for (id, group) in [(0, 1), (1, 0), (0, 0), (u32::MAX, 1), (1, u32::MAX)] {
+        assert_eq!(User::new(id, group), None, "{id}:{group}");
+    }
+    assert_eq!(User::lacking().expect("the kernel says"), [""; 0], "these tests run as root");
+}
+
+/// Without walls, as where the kernel's keep in less: what is ours is another user's to him.
+#[test]
+fn another_user_reaches_nothing_of_ours_by_the_oldest_means() {
+    let place = Place::new();
+    std::fs::set_permissions(&place.root, Permissions::from_mode(0o711)).expect("ours");
+    std::fs::set_permissions(place.root.join("key"), Permissions::from_mode(0o600)).expect("ours");
+    let _listening = UnixListener::bind(place.root.join("socket")).expect("a place for it");
+    let says = |script: &str| {
+        let mut shell = Command::new("/bin/bash");
+        shell.args(["-c", script]).env("ROOT", &place.root);
+        shell.env("US", std::process::id().to_string()).current_dir("/");
+        let said = somebody().does(|| shell.output()).expect("we are root").expect("a shell");
+        let text = [said.stdout, said.stderr].concat();
+        (said.status.success(), String::from_utf8_lossy(&text).trim().to_owned())
+    };
+    assert_eq!(says("id -u; id -g; id -G"), (true, "20001\n20002\n20002".to_owned()));
+    for attack in [
+        "cat $ROOT/key",
+        "ls $ROOT",
+        "echo x > $ROOT/new",
+        "kill -0 $US",
+        "cat /proc/$US/environ",
+        "ls /proc/$US/fd",
+        "python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"'$ROOT'/socket\")'",
+        "python3 -c 'import os; os.setuid(0)'",
+        "python3 -c 'import os; os.setgroups([0])'",
+        "chown 0 /proc/self/fd/0",
+        "cat /etc/shadow",
+        "grep -q 'CapEff:.*[1-9a-f]' /proc/self/status",
+        "grep -q 'CapPrm:.*[1-9a-f]' /proc/self/status",
+    ] {
+        let (went_well, said) = says(attack);
+        assert!(!went_well, "{attack}: {said}");
+    }
+    assert!(!says("grep -h hunter2 -r $ROOT").1.contains("hunter2"));
+}
+
+#[test]
+fn whoever_is_within_may_be_another_user() {
+    let place = Place::new();
+    std::fs::set_permissions(&place.root, Permissions::from_mode(0o711)).expect("ours");
+    std::os::unix::fs::chown(&place.own, Some(20_001), Some(20_002)).expect("we are root");
+    let sandbox = place.sandbox().of(somebody());
+    let start = || {
+        let mut shell = Command::new("/bin/bash");
+        shell.args([
+            "-c",
+            "id -u; echo 1 > own; cp /bin/bash sh; chmod 4755 sh; ./sh -p -c 'id -u'",
+        ]);
+        shell.current_dir(&place.own).output()
+    };
+    let said = sandbox.inside(start).expect("walls").expect("a shell");
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "20001\n20001\n");
+    let made = place.own.join("own").metadata().expect("it was made");
+    assert_eq!((made.uid(), made.gid()), (20_001, 20_002));
+}
+
+/// A thread that touches files as he does stays ours: he may not end our process by it.
+#[test]
+fn hands_of_another_user_are_not_his_to_signal() {
+    let place = Place::new();
+    std::fs::set_permissions(&place.root, Permissions::from_mode(0o711)).expect("ours");
+    std::os::unix::fs::chown(&place.own, Some(20_001), Some(20_002)).expect("we are root");
+    let hands = place.sandbox().of(somebody()).hands().expect("walls");
+    let file = place.own.join("file");
+    let made = hands.have({
+        let file = file.clone();
+        move || std::fs::write(file, "").map(|()| rustix::thread::gettid())
+    });
+    let thread = made.expect("it is his folder");
+    assert_eq!(file.metadata().expect("it was made").uid(), 20_001);
+    let key = place.root.join("key");
+    std::fs::set_permissions(&key, Permissions::from_mode(0o600)).expect("ours");
+    assert!(hands.have(move || std::fs::read(key)).is_err());
+    let mut signal = Command::new("/bin/bash");
+    signal.args(["-c", &format!("kill -0 {}", thread.as_raw_nonzero())]);
+    assert!(signal.output().expect("a shell").status.success());
+    let signalled = somebody().does(|| signal.output()).expect("we are root").expect("a shell");
+    assert!(!signalled.status.success());
+}
+
+/// A process of ours confines itself further: its code is his, its own deeds stay ours, and nobody keeps a right.
+#[test]
+fn whoever_may_change_becomes_him_once() {
+    let place = Place::new();
+    let outer = place.sandbox().of_who_may_change();
+    let inner = || {
+        let inner = place.sandbox().of(somebody());
+        let ids = inner.inside_with(|hands| {
+            let ours = hands.have(|| rustix::process::geteuid().as_raw());
+            (rustix::process::geteuid().as_raw(), ours)
+        });
+        let rights = std::fs::read_to_string("/proc/thread-self/status").expect("the kernel says");
+        let has_none = rights.contains("CapPrm:\t0000000000000000");
+        (ids.expect("walls in walls"), has_none, somebody().does(|| ()).is_err())
+    };
+    assert_eq!(outer.inside(inner).expect("walls"), ((20_001, 0), true, true));
 }
