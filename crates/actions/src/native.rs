@@ -155,7 +155,8 @@ pub fn main(name: &str, stage: Stage) -> u8 {
     if stage == Stage::Main {
         step.info(&format!("{} by Launchway (native version)", native.of));
     }
-    let outcome = trusted::within(step.variable(trusted::WALLS_VARIABLE), |hands| {
+    let workspace = step.variable("GITHUB_WORKSPACE");
+    let outcome = trusted::within(step.variable(trusted::WALLS_VARIABLE), workspace, |hands| {
         let mut step = Step::new(major).with_hands(hands);
         (native.run)(&mut step, stage).and_then(|()| step.finish())
     });

@@ -11,6 +11,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
@@ -20,6 +21,8 @@ use crate::unused::mark_used;
 
 /// How long a tag that was just looked up is believed: the jobs of one run ask once.
 const REF_FRESH: Duration = Duration::from_secs(60);
+/// What everybody may do with a tree who comes to it.
+const READABLE: u32 = 0o555;
 
 /// The most that one action may weigh unpacked; GitHub's largest published ones have some 300 MB.
 pub(crate) const TREE_BYTES_MAX: u64 = 2 << 30;
@@ -72,8 +75,10 @@ impl Shelf {
     /// The files of a commit, where they are here. Who asks uses them.
     pub(crate) fn tree(&self, commit: &str) -> Option<PathBuf> {
         let folder = self.trees.join(commit);
-        if !folder.is_dir() {
-            return None;
+        let mode = fs::metadata(&folder).ok().filter(fs::Metadata::is_dir)?.permissions().mode();
+        if mode & READABLE != READABLE {
+            // Made before jobs could be another user's; then it is his own who cannot change that.
+            drop(fs::set_permissions(&folder, fs::Permissions::from_mode(mode | READABLE)));
         }
         mark_used(&folder);
         Some(folder)
@@ -176,6 +181,9 @@ impl Shelf {
             let message = format!("commit {commit} could not be read");
             return Err(GitError::Failed { command: "archive".to_owned(), message }.into());
         }
+        // Who asked may be another user than whose job it is.
+        let readable = fs::Permissions::from_mode(READABLE | 0o200);
+        fs::set_permissions(scratch.path(), readable).map_err(|it| self.failed("written", it))?;
         let folder = self.trees.join(commit);
         match fs::rename(scratch.path(), &folder) {
             Ok(()) => drop(scratch.keep()),

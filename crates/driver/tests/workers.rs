@@ -95,6 +95,7 @@ impl Home for Folder {
             actions: Arc::clone(&other),
             caches: Arc::clone(&other),
             tools: Arc::clone(&other),
+            downloads: Arc::clone(&other),
             lock_file: other,
         };
         let (secrets, options) = (BTreeMap::new(), JobOptions::default());

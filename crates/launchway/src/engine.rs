@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
@@ -204,11 +204,16 @@ impl Engine {
         // What code from outside keeps is read by nobody else.
         let caches = match request.event.payload.pointer("/pull_request/number") {
             Some(number) if terms.outside => {
-                state.caches().join("outside").join(&self.identity).join(number.to_string())
+                Path::new("outside").join(&self.identity).join(number.to_string())
             }
-            _ if terms.outside => state.caches().join("outside").join(run.to_string()),
-            _ => state.caches(),
+            _ if terms.outside => Path::new("outside").join(run.to_string()),
+            _ => PathBuf::new(),
         };
+        let labels = definition.runner.as_ref().map_or(&[][..], |runner| &runner.labels);
+        let walls = self.kept_in.around(state.root(), &terms, labels);
+        let image = self.kept_in.image(&terms, labels);
+        let user = walls.as_ref().and_then(|walls| walls.user.as_ref());
+        let (tools, downloads) = protocol::shared_folders(state.root(), &caches, user);
         let log = store
             .logs()
             .create(run, attempt, &lease.job, lease.fence)
@@ -222,8 +227,9 @@ impl Engine {
             log: text(log),
             blobs: text(state.blobs()),
             actions: text(state.actions()),
-            caches: text(caches),
-            tools: text(state.tools()),
+            caches: text(state.caches().iter().chain(caches.iter()).collect()),
+            tools: text(tools),
+            downloads: text(downloads),
             lock_file: text(self.lock_file.clone()),
         };
         let exposed = |(key, value): (&String, &Secret)| (key.clone(), value.expose().to_owned());
@@ -246,9 +252,6 @@ impl Engine {
             Arc::from(objects.to_string_lossy())
         });
         let snapshot = change.snapshot.clone();
-        let labels = definition.runner.as_ref().map_or(&[][..], |runner| &runner.labels);
-        let walls = self.kept_in.around(state.root(), &terms, labels);
-        let image = self.kept_in.image(&terms, labels);
         let options = JobOptions { snapshot, objects, walls, image, ..options.clone() };
         Ok(Surroundings { secrets, paths, options })
     }

@@ -105,6 +105,11 @@ impl StateFolder {
         self.root.join("tools")
     }
 
+    /// What jobs share whose processes are another user's, by his number (`protocol::shared_folders`).
+    pub(crate) fn users(&self) -> PathBuf {
+        self.root.join("users")
+    }
+
     /// Bytes by their digest, as `store` keeps them.
     pub(crate) fn blobs(&self) -> PathBuf {
         self.root.join("blobs")

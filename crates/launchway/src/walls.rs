@@ -1,5 +1,7 @@
 //! Which jobs are kept in on this machine, and what is hidden from them.
 
+pub(crate) mod job_user;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,11 +9,12 @@ use std::sync::Arc;
 use docker::Engine;
 use event::Terms;
 use mask::MaskedText;
-use protocol::Walls;
+use protocol::{JobUser, Walls};
 use sandbox::Support;
 
 use crate::exit::{Exit, Failure};
 use crate::serving::backup;
+use crate::terminal::style::talk;
 
 /// Variables that name files, or folders of files, that let somebody in: of systemd, PostgreSQL, AWS, and those
 /// of programs that whoever started us may have set up likewise.
@@ -68,6 +71,8 @@ pub(crate) struct KeptIn {
     pub(crate) changeable: Vec<PathBuf>,
     /// Files with what lets somebody in that were given to us by name: nobody reads them who is kept in.
     pub(crate) secret: Vec<PathBuf>,
+    /// Whose they are, where they are not our own user's.
+    pub(crate) user: Option<JobUser>,
 }
 
 impl KeptIn {
@@ -88,6 +93,7 @@ impl KeptIn {
             readable: texts(&self.readable),
             changeable: texts(&self.changeable),
             outside: terms.outside,
+            user: self.user.clone(),
         })
     }
 
@@ -164,7 +170,7 @@ pub(crate) fn said(
 /// What a server or a runner says when it starts that may not give each job a `/tmp` of its own.
 pub(crate) fn note_of_shared(support: Support) -> Option<&'static str> {
     (support != Support::Nothing && !sandbox::Namespace::is_possible()).then_some(
-        "note: jobs run as this user, behind walls, and share /tmp, /var/tmp, /dev/shm and the sockets in /run with one \
+        "note: jobs are behind walls, and share /tmp, /var/tmp, /dev/shm and the sockets in /run with one \
          another and with this machine: to give each its own takes root, or CAP_SYS_ADMIN and CAP_SYS_CHROOT \
          (docs/sandbox.md)",
     )
@@ -184,14 +190,39 @@ pub(crate) fn is_hidden(socket: &Path, given: &[PathBuf]) -> bool {
     place.is_some_and(|place| !stays(place)) && sandbox::Namespace::is_possible()
 }
 
+/// Whose the jobs of a server or runner with this folder are, where a flag names him; what there is to be said is
+/// said. `opened` has the flags of what jobs are given.
+pub(crate) fn user_of_jobs(
+    flag: Option<&str>,
+    data: &Path,
+    opened: &[(&str, &[PathBuf])],
+) -> Result<Option<JobUser>, Failure> {
+    let own = rustix::process::geteuid();
+    let Some(flag) = flag else {
+        if own.is_root() {
+            talk(job_user::NOTE_OF_ROOT);
+        }
+        return Ok(None);
+    };
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let user = job_user::named(flag, &users, own.as_raw())?;
+    job_user::check(&user, data, Engine::of(None).ok().as_ref())?;
+    talk(&format!("jobs run as {} ({}:{})", user.name, user.id, user.group));
+    job_user::notes(&user, opened).iter().for_each(|note| talk(note));
+    Ok(Some(user))
+}
+
 /// What a server says of Docker when it starts; nothing where all is as it should be.
 pub(crate) fn note_of_docker(
     engine: &Result<Engine, String>,
     images: &BTreeMap<String, String>,
     given: &[PathBuf],
+    user: Option<&JobUser>,
 ) -> Option<String> {
     let looked = engine.as_ref().map(Engine::look);
-    let is_hidden = || engine.as_ref().is_ok_and(|it| is_hidden(it.socket(), given));
+    // One who may is refused.
+    let is_hidden =
+        || user.is_some() || engine.as_ref().is_ok_and(|it| is_hidden(it.socket(), given));
     match looked {
         Ok(Ok(())) if is_hidden() => None,
         Ok(Ok(())) => Some(

@@ -247,6 +247,9 @@ pub struct JobPaths {
     pub caches: Arc<str>,
     /// Tool cache, shared.
     pub tools: Arc<str>,
+    /// What package managers downloaded, shared.
+    #[serde(default)]
+    pub downloads: Arc<str>,
     /// The lock file of this repository's actions.
     pub lock_file: Arc<str>,
 }
@@ -299,6 +302,32 @@ pub struct Walls {
     pub changeable: Vec<Arc<str>>,
     /// Code of somebody who may not write to the repository: it changes nothing that other jobs use.
     pub outside: bool,
+    /// Whose its processes are; the worker's own user where there is none.
+    #[serde(default)]
+    pub user: Option<JobUser>,
+}
+
+/// A user of the machine, other than the worker's and not root, whose the processes of jobs are. He reaches
+/// [`Walls::hidden`] as far as is needed to come to what he is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobUser {
+    /// His number.
+    pub id: u32,
+    /// His group's; he is in no other.
+    pub group: u32,
+    /// What he is called, else his number.
+    pub name: Arc<str>,
+}
+
+/// Where the folders lie that jobs share and change, in the folder of a server or a runner: the tools, and what
+/// package managers downloaded. `caches` is where below the caches the job's own begin. What is one user's is not
+/// another's to change, so each has his own.
+pub fn shared_folders(root: &Path, caches: &Path, user: Option<&JobUser>) -> (PathBuf, PathBuf) {
+    let Some(user) = user else {
+        return (root.join("tools"), root.join("caches").join(caches).join("downloads"));
+    };
+    let own = root.join("users").join(user.id.to_string());
+    (own.join("tools"), own.join(caches).join("downloads"))
 }
 
 /// Where a job gets tokens that say who it is (`ACTIONS_ID_TOKEN_REQUEST_URL` and `.._TOKEN`).

@@ -24,8 +24,8 @@ use driver::{Found, Input, Workers};
 use mask::{MaskedText, Secret};
 use ports::{Jobs as _, Lease};
 use protocol::{
-    AWAY_SECONDS_MAX, FromRunner, Greeting, HeldLease, JobSpec, Order, RUNNER_PROTOCOL, RunnerJob,
-    Standing, ToRunner, Walls, read_frame,
+    AWAY_SECONDS_MAX, FromRunner, Greeting, HeldLease, JobSpec, JobUser, Order, RUNNER_PROTOCOL,
+    RunnerJob, Standing, ToRunner, Walls, read_frame,
 };
 
 use self::carrier::{Carrier, ToCarrier};
@@ -61,6 +61,8 @@ pub struct StationOptions {
     pub changeable: Vec<PathBuf>,
     /// ... and what they never read, wherever it lies.
     pub secret: Vec<PathBuf>,
+    /// Whose they are, where they are not this process's own user's.
+    pub user: Option<JobUser>,
     /// How jobs are kept in, for people.
     pub kept_in: String,
     /// Of the program.
@@ -415,9 +417,11 @@ impl Station {
         if let State::Preparing(_, thread) = &mut tended.state {
             *thread = Some(sender);
         }
+        // Whoever is kept in is that one; no other's folders are his to change.
+        let user = self.options.user.as_ref().filter(|_| job.spec.options.walls.is_some());
         let preparing = Preparing {
             lease: lease.clone(),
-            folder: self.folder.of_job(&tended.kept.key, &job.caches),
+            folder: self.folder.of_job(&tended.kept.key, &job.caches, user),
             mirrors: Arc::clone(&self.mirrors),
             server: self.options.url.clone(),
             walls: self.walls(),
@@ -446,6 +450,7 @@ impl Station {
             changeable: texts(&self.options.changeable),
             secret: texts(&self.options.secret),
             outside: false,
+            user: self.options.user.clone(),
         }
     }
 

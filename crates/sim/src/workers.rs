@@ -116,6 +116,7 @@ impl Home for FakeHome {
             actions: path(),
             caches: path(),
             tools: path(),
+            downloads: path(),
             lock_file: path(),
         };
         let (secrets, options) = (BTreeMap::new(), JobOptions::default());

@@ -31,9 +31,19 @@ pub fn systemd_unit(program: &Path, folder: &Path, user: Option<&str>) -> String
 }
 
 /// The text of a unit that keeps a server alive which is started with these words. `KillMode=process`:
-/// whoever restarts it restarts the server alone; its jobs go on, and the next one takes them up.
-pub fn server_unit(program: &Path, words: &[String], user: Option<&str>) -> String {
+/// whoever restarts it restarts the server alone; its jobs go on, and the next one takes them up. `rights` are what
+/// it has of root's where it is not root's.
+pub fn server_unit(
+    program: &Path,
+    words: &[String],
+    user: Option<&str>,
+    rights: &[&str],
+) -> String {
     let user = user.map(|user| format!("User={user}\n")).unwrap_or_default();
+    let rights = match rights {
+        [] => String::new(),
+        rights => format!("AmbientCapabilities={}\n", rights.join(" ")),
+    };
     let words: String = words.iter().map(|word| format!(" {}", quoted_text(word))).collect();
     format!(
         "[Unit]\n\
@@ -43,7 +53,7 @@ pub fn server_unit(program: &Path, words: &[String], user: Option<&str>) -> Stri
          \n\
          [Service]\n\
          Type=simple\n\
-         {user}\
+         {user}{rights}\
          ExecStart={program} serve{words}\n\
          # Jobs outlive their server, and the next one takes them up.\n\
          KillMode=process\n\
@@ -77,7 +87,15 @@ mod tests {
     fn the_unit_ends_the_server_alone() {
         let words = ["--data", "/srv/a b", "--url", "https://ci.example.com/100%"];
         let words = words.map(str::to_owned);
-        let unit = server_unit(Path::new("/usr/bin/launchway"), &words, Some("git"));
+        let unit = |rights: &[&str]| {
+            server_unit(Path::new("/usr/bin/launchway"), &words, Some("git"), rights)
+        };
+        let given = unit(&["CAP_SETUID", "CAP_SETGID"]);
+        assert!(
+            given.contains("\nUser=git\nAmbientCapabilities=CAP_SETUID CAP_SETGID\nExecStart="),
+            "{given}"
+        );
+        let unit = unit(&[]);
         assert!(unit.contains("\nKillMode=process\n"), "{unit}");
         assert!(
             unit.contains(

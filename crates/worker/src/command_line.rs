@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use protocol::JobSpec;
+use protocol::{JobSpec, JobUser};
 use sandbox::Hands;
 use sequencer::{ActionStage, Deed, DeedBody, Program, Shell};
 
@@ -19,6 +20,7 @@ use crate::packages::{self, Places};
 use crate::process::{CommandLine, Process, find_program};
 use crate::setup::{Actions, Folders, SetupError, text};
 use crate::shared::SharedFolder;
+use crate::user;
 use crate::walls::{Walls, Who, natives_file};
 
 /// What command lines are made from.
@@ -37,7 +39,7 @@ pub(crate) struct Workbench<'a> {
     /// Started at set-up, where the steps run in one.
     pub(crate) container: Option<Container>,
     /// Where scripts are written; there from set-up on.
-    pub(crate) temp: Option<SharedFolder>,
+    pub(crate) temp: Option<Arc<SharedFolder>>,
 }
 
 /// A command line, and how the log shows what runs it.
@@ -73,23 +75,20 @@ impl<'a> Workbench<'a> {
         }
     }
 
-    /// Makes the folders, and what keeps installed packages in them.
+    /// Makes the folders, the walls around them, and within these what keeps installed packages in them.
     pub(crate) fn settle(&mut self) -> Result<(), SetupError> {
-        self.folders.create(&self.spec.payload)?;
+        user::make_folders(self.spec)?;
         let temp = SharedFolder::open(&self.folders.temp).map_err(|source| SetupError::Folder {
             action: "cannot open the folder",
             path: self.folders.temp.clone(),
             source,
         })?;
-        self.temp = Some(temp);
-        let own = Path::new(&*self.spec.paths.job).join("packages");
-        let downloads = Path::new(&*self.spec.paths.caches).join("downloads");
-        let places = Places { own: &own, home: &self.folders.home, downloads: &downloads };
-        packages::settle(&places, &mut self.host).map_err(|source| SetupError::Folder {
-            action: "cannot make folders for packages in",
-            path: own.clone(),
-            source,
-        })?;
+        self.temp = Some(Arc::new(temp));
+        self.raise_walls()?;
+        self.furnish()
+    }
+
+    fn raise_walls(&mut self) -> Result<(), SetupError> {
         let Some(wanted) = &self.spec.options.walls else { return Ok(()) };
         // What others can see of `/tmp` is what a job writes there by that name.
         self.host.insert("TMPDIR".to_owned(), text(&self.folders.temp));
@@ -97,6 +96,37 @@ impl<'a> Workbench<'a> {
         self.workspace.hands = walls.hands.clone();
         self.walls = Some(walls);
         Ok(())
+    }
+
+    /// Lays into the job's folders what steps find there, as they could.
+    fn furnish(&mut self) -> Result<(), SetupError> {
+        let user = self.user().cloned();
+        let (folders, payload) = (self.folders.clone(), self.spec.payload.clone());
+        let paths = &self.spec.paths;
+        let own = Path::new(&*paths.job).join("packages");
+        let downloads = PathBuf::from(&*paths.downloads);
+        let repository = PathBuf::from(&*paths.repository);
+        let mut host = std::mem::take(&mut self.host);
+        let furnished = self.hands().have(move || {
+            folders.create(&payload)?;
+            if let Some(user) = user {
+                user::furnish(&user, &repository, &folders.home, &mut host)?;
+            }
+            let places = Places { own: &own, home: &folders.home, downloads: &downloads };
+            let settled = packages::settle(&places, &mut host);
+            settled.map(|()| host).map_err(|source| SetupError::Folder {
+                action: "cannot make folders for packages in",
+                path: own,
+                source,
+            })
+        });
+        self.host = furnished?;
+        Ok(())
+    }
+
+    /// Whose its processes are, where they are not the worker's own user's.
+    pub(crate) fn user(&self) -> Option<&JobUser> {
+        self.spec.options.walls.as_ref()?.user.as_ref()
     }
 
     /// Who touches what steps may have changed.
@@ -185,10 +215,10 @@ impl<'a> Workbench<'a> {
 
     fn write_script(&self, deed: &Deed, shell: &Shell, script: &str) -> Result<PathBuf, String> {
         let name = format!("step_{:08}{}", deed.number, shell.extension);
-        let folder = self.temp.as_ref().expect("no step runs before set-up");
-        let written = folder.make(&name);
-        let written = written.and_then(|mut it| it.write_all(shell.script(script).as_bytes()));
-        let file = self.folders.temp.join(name);
+        let folder = Arc::clone(self.temp.as_ref().expect("no step runs before set-up"));
+        let (file, text) = (self.folders.temp.join(&name), shell.script(script));
+        // Whoever runs it has it.
+        let written = self.hands().have(move || folder.make(&name)?.write_all(text.as_bytes()));
         written.map_err(|error| {
             format!("the script '{}' cannot be written: {error}", file.display())
         })?;
@@ -234,9 +264,13 @@ impl<'a> Workbench<'a> {
         stage: ActionStage,
         program: &Program,
     ) -> Result<Prepared, String> {
-        let directory = self.folders.workspace.clone();
+        let mut directory = self.folders.workspace.clone();
         let (program, arguments, who, notes) = match program {
             Program::Native { name } => {
+                if self.user().is_some() {
+                    // It goes there as he; what it is before may not.
+                    directory = PathBuf::from("/");
+                }
                 let artifacts = native::artifacts_file(&self.folders);
                 env.extend(native::variables(self.spec, &artifacts));
                 // What a job says of loading programs is for its own.

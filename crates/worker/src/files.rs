@@ -177,7 +177,8 @@ fn name(path: &str) -> &str {
 }
 
 fn is_ours(it: &Stat) -> bool {
-    let own = rustix::process::getuid().as_raw();
+    // As whom this thread makes files.
+    let own = rustix::process::geteuid().as_raw();
     let is_file = FileType::from_raw_mode(it.st_mode) == FileType::RegularFile;
     is_file && it.st_uid == own && it.st_nlink == 1 && it.st_mode & 0o600 == 0o600
 }

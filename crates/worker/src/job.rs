@@ -63,8 +63,7 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         Ok(log) => log,
         Err(error) => return lost(&mut control, &spec.paths.log, &error),
     };
-    let caches = Path::new(&*spec.paths.caches);
-    let mut host = environment::host(&folders.home, &caches.join("downloads"));
+    let mut host = environment::host(&folders.home, Path::new(&*spec.paths.downloads));
     let mut masker = Masker::new();
     if let Some(door) = &spec.options.id_token {
         masker.add(&door.bearer);

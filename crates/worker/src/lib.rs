@@ -46,6 +46,7 @@ mod signals;
 mod spool;
 mod subjects;
 mod unenforced;
+mod user;
 mod wait;
 mod walls;
 

@@ -315,5 +315,7 @@ pub(crate) fn find_program(name: &str, path: &str, directory: &Path) -> Option<P
 
 /// Whether it is a file that may be run.
 pub(crate) fn is_executable(program: &Path) -> bool {
-    rustix::fs::access(program, rustix::fs::Access::EXEC_OK).is_ok() && program.is_file()
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    // As whoever asks touches files, which may be another one than he is.
+    accessat(CWD, program, Access::EXEC_OK, AtFlags::EACCESS).is_ok() && program.is_file()
 }

@@ -14,25 +14,28 @@
 mod own;
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use protocol::JobSpec;
-use sandbox::{Hands, Namespace, Reach, Sandbox, SandboxError};
+use protocol::{JobSpec, JobUser};
+use sandbox::{Hands, Namespace, Reach, Sandbox, SandboxError, User};
 use serde_json::json;
 
 use crate::native;
 use crate::process::{CommandLine, Process};
+pub(crate) use crate::walls::own::FOLDER as PRIVATE;
 use crate::walls::own::Own;
 
 /// Variables of the machine that name folders of toolchains.
-const TOOLCHAINS: [&str; 3] = ["JAVA_HOME", "PYENV_ROOT", "RUSTUP_HOME"];
+pub(crate) const TOOLCHAINS: [&str; 3] = ["JAVA_HOME", "PYENV_ROOT", "RUSTUP_HOME"];
 /// Scripts of the machine's owner around every job, kept in as the job is.
 const HOOKS: [&str; 2] = ["ACTIONS_RUNNER_HOOK_JOB_STARTED", "ACTIONS_RUNNER_HOOK_JOB_COMPLETED"];
 /// What is the job's own in its folder; the rest is the worker's.
-const JOB_FOLDERS: [&str; 5] = ["actions", "home", "packages", "temp", "work"];
+pub(crate) const JOB_FOLDERS: [&str; 4] = ["home", "packages", "temp", "work"];
 /// What the code of native versions reaches, in the job's folder.
 const NATIVES_FILE: &str = "natives.json";
 
@@ -81,14 +84,19 @@ impl Walls {
             code = code.and_laid(&place.at);
         }
         let file = natives_file(spec);
-        let text = said(&code).to_string();
-        std::fs::write(&file, text)
+        let user = wanted.user.as_ref().map(user).transpose()?;
+        let text = said(&code, user).to_string();
+        write_private(&file, &text)
             .map_err(|source| SandboxError::Path { path: file.clone(), source })?;
         let around = |reach: &Reach| match &namespace {
             Some(namespace) => Sandbox::in_namespace(reach, namespace),
             None => Sandbox::new(reach),
         };
-        let (steps, natives) = (around(&steps)?, around(&of_natives(spec, code))?);
+        let (mut steps, mut natives) = (around(&steps)?, around(&of_natives(spec, code))?);
+        if let Some(user) = user {
+            // What is ours of a native version is we, and its code becomes him.
+            (steps, natives) = (steps.of(user), natives.of_who_may_change());
+        }
         let hands = steps.hands()?;
         Ok(Walls { steps, natives, hands, notes: own.notes })
     }
@@ -118,8 +126,7 @@ fn of_steps(spec: &JobSpec, host: &BTreeMap<String, String>, wanted: &protocol::
     for folder in JOB_FOLDERS {
         reach = reach.and_own(job.join(folder));
     }
-    let downloads = Path::new(&*paths.caches).join("downloads");
-    reach = reach.and_own(downloads).and_given(&*paths.actions);
+    reach = reach.and_own(&*paths.downloads).and_given(&*paths.actions);
     for shared in wanted.changeable.iter().chain(Some(&paths.tools)) {
         reach = match wanted.outside {
             true => reach.and_given(&**shared),
@@ -149,11 +156,25 @@ fn of_natives(spec: &JobSpec, code: Reach) -> Reach {
     reach.and_given(native::program()).and_own(&*paths.blobs).and_own(&*paths.caches)
 }
 
+/// The user as the kernel's calls take him.
+fn user(user: &JobUser) -> Result<User, SandboxError> {
+    User::new(user.id, user.group).ok_or_else(|| {
+        SandboxError::Refused(io::Error::other(format!("jobs cannot be {}'s", user.name)))
+    })
+}
+
+/// For its owner alone.
+fn write_private(file: &Path, text: &str) -> io::Result<()> {
+    let mut options = File::options();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    file.write_all(text.as_bytes())
+}
+
 /// For the other process. A name that is no text is out of its reach.
-fn said(reach: &Reach) -> serde_json::Value {
+fn said(reach: &Reach, user: Option<User>) -> serde_json::Value {
     let read: Vec<&str> = reach.read().filter_map(Path::to_str).collect();
     let change: Vec<&str> = reach.change().filter_map(Path::to_str).collect();
-    json!({ "read": read, "change": change })
+    json!({ "read": read, "change": change, "user": user.map(|it| [it.id(), it.group()]) })
 }
 
 /// What git keeps of a repository, without its work tree, where files lie that were never committed.

@@ -21,6 +21,7 @@ Examples:
   launchway serve --data /srv/launchway --unit git > /etc/systemd/system/launchway.service
   launchway serve --data /srv/launchway --log-format json
   launchway serve --data /srv/launchway --trusted-label deploy --sandbox-read /srv/toolchains
+  launchway serve --data /srv/launchway --job-user launchway-jobs
   launchway serve --sign-in-issuer https://login.example.com --sign-in-client launchway --sign-in-allow groups=team:operate
   launchway serve --data /srv/launchway --database postgres://launchway@db.example.com/launchway
 

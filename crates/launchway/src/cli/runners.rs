@@ -65,6 +65,10 @@ pub(crate) struct RunnerArgs {
     /// it; may be given several times
     #[arg(long = "sandbox-write", value_name = "PATH")]
     pub(crate) sandbox_write: Vec<PathBuf>,
+    /// Whose the processes of jobs behind walls are, where this runner is root's or has the rights for it: a
+    /// user of this machine, or UID:GID
+    #[arg(long, value_name = "USER")]
+    pub(crate) job_user: Option<String>,
     /// Its folder [default: runner in the state folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,

@@ -88,6 +88,10 @@ pub(crate) struct ServeArgs {
     /// it; may be given several times
     #[arg(long = "sandbox-write", value_name = "PATH")]
     pub(crate) sandbox_write: Vec<PathBuf>,
+    /// Whose the processes of jobs behind walls are, where this server is root's or has the rights for it: a
+    /// user of this machine, or UID:GID
+    #[arg(long, value_name = "USER")]
+    pub(crate) job_user: Option<String>,
     /// This folder was made of a copy, and its original serves no more: act in its place
     #[arg(long, conflicts_with = "unit")]
     pub(crate) take_over: bool,

@@ -33,6 +33,7 @@ pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
     for note in [walls::note(support), walls::note_of_shared(support)].into_iter().flatten() {
         talk(note);
     }
+    let user = walls::user_of_jobs(args.job_user.as_deref(), &data, &opened)?;
     let (labels, images) = given::labels_of_machine(&args.labels)?;
     let taking = format!("taking jobs of {} in {}", args.of.server, data.display());
     let station = Station::open(StationOptions {
@@ -46,6 +47,7 @@ pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
         readable: args.sandbox_read.clone(),
         changeable: args.sandbox_write.clone(),
         secret: walls::secrets(&[]),
+        user,
         kept_in: walls::said(support, &[], &images),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         machine,

@@ -350,6 +350,7 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
     words.extend(private.flat_map(|host| ["--private-receiver".to_owned(), host.clone()]));
     let trusted = args.trusted_labels.iter();
     words.extend(trusted.flat_map(|label| ["--trusted-label".to_owned(), label.clone()]));
+    words.extend(args.job_user.iter().flat_map(|it| ["--job-user".to_owned(), it.clone()]));
     for (flag, paths) in opened(args) {
         for path in paths {
             let path = std::path::absolute(path).map_err(missing)?;
@@ -362,7 +363,11 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
         is_json.then(|| ["--log-format".to_owned(), "json".to_owned()]).into_iter().flatten(),
     );
     let user = if user.is_empty() { person().name.to_string() } else { user.to_owned() };
-    out(target_host::server_unit(&program, &words, Some(&user)).trim_end());
+    let rights: &[&str] = match args.job_user {
+        Some(_) if user != "root" => &walls::job_user::RIGHTS,
+        _ => &[],
+    };
+    out(target_host::server_unit(&program, &words, Some(&user), rights).trim_end());
     talk(
         "to be put into /etc/systemd/system/launchway.service; then: systemctl enable --now launchway.service",
     );
@@ -408,7 +413,9 @@ fn kept_in(args: &ServeArgs, data: &DataFolder) -> Result<KeptIn, Failure> {
     let (_, images) = given::labels_of_machine(&args.labels)?;
     let given = args.sandbox_read.iter().chain(&args.sandbox_write).cloned();
     let given: Vec<PathBuf> = given.chain([data.state.root().to_owned()]).collect();
-    if let Some(note) = walls::note_of_docker(&docker::Engine::of(None), &images, &given) {
+    let user = walls::user_of_jobs(args.job_user.as_deref(), data.state.root(), &opened(args))?;
+    let engine = docker::Engine::of(None);
+    if let Some(note) = walls::note_of_docker(&engine, &images, &given, user.as_ref()) {
         talk(&note);
     }
     Ok(KeptIn {
@@ -418,6 +425,7 @@ fn kept_in(args: &ServeArgs, data: &DataFolder) -> Result<KeptIn, Failure> {
         readable: args.sandbox_read.clone(),
         changeable: args.sandbox_write.clone(),
         secret: secret.collect(),
+        user,
     })
 }
 

@@ -45,6 +45,7 @@ const LEFT_OUT: &[&str] = &[
     "places",
     "caches",
     "tools",
+    "users",
     "actions",
     "sessions",
     "shared",

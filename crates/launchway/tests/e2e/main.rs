@@ -24,6 +24,7 @@
 //!   groups.rs     concurrency groups between commands
 //!   host.rs       a service on this machine: brought, replaced, its supervisor killed
 //!   settings.rs   launchway.yml and .env files: checked, shown, their schema
+//!   job_user.rs   jobs of root's server that are another user's, and what they try
 //!   json.rs       lines of JSON have the fields of docs/json.md
 //!   logs.rs       `launchway logs`: last lines, what comes, masked and harmless
 //!   kill.rs       kill -9 and signals, and what is true afterwards
@@ -94,6 +95,7 @@ mod host;
 mod image;
 mod incidents;
 mod init;
+mod job_user;
 mod json;
 mod kept;
 mod kill;

@@ -179,6 +179,12 @@ impl Serving {
         self.restart();
     }
 
+    /// With these arguments instead of those so far.
+    pub(crate) fn restart_as(&mut self, more: &[&str]) {
+        self.more = more.iter().map(|it| (*it).to_owned()).collect();
+        self.restart();
+    }
+
     pub(crate) fn restart(&mut self) {
         (self.server, self.url) = start(&self.place, &self.more, &self.variables);
     }

@@ -6,6 +6,7 @@
 //! jobs/KEY/            the job's own folder, which its worker's reader removes
 //! repositories/        commits, one bare repository each
 //! actions/ caches/ tools/
+//! users/               what is another user's, whose the jobs are: tools, downloads
 //! ```
 
 use std::fs::{self, File};
@@ -14,7 +15,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use event::Digest;
-use protocol::HeldLease;
+use protocol::{HeldLease, JobUser, shared_folders};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,7 @@ pub(super) struct JobFolders {
     pub(super) actions: PathBuf,
     pub(super) caches: PathBuf,
     pub(super) tools: PathBuf,
+    pub(super) downloads: PathBuf,
 }
 
 impl Folder {
@@ -91,18 +93,19 @@ impl Folder {
     }
 
     /// `caches` is the server's word for the part that a job sees; it may not lead elsewhere.
-    pub(super) fn of_job(&self, key: &str, caches: &str) -> JobFolders {
-        let mut below = self.root.join("caches");
+    pub(super) fn of_job(&self, key: &str, caches: &str, user: Option<&JobUser>) -> JobFolders {
         let parts = Path::new(caches).components();
-        below.extend(parts.filter(|it| matches!(it, Component::Normal(_))));
+        let below: PathBuf = parts.filter(|it| matches!(it, Component::Normal(_))).collect();
+        let (tools, downloads) = shared_folders(&self.root, &below, user);
         JobFolders {
             job: self.job(key),
             log: self.log(key),
             blobs: self.blobs(key),
             lock_file: self.lease(key).join("actions.lock"),
             actions: self.root.join("actions"),
-            caches: below,
-            tools: self.root.join("tools"),
+            caches: self.root.join("caches").iter().chain(below.iter()).collect(),
+            tools,
+            downloads,
         }
     }
 

@@ -93,6 +93,7 @@ impl Preparing {
             actions: text(&folder.actions),
             caches: text(&folder.caches),
             tools: text(&folder.tools),
+            downloads: text(&folder.downloads),
             lock_file,
         };
         // Whether it is kept in is the server's to say, from what this machine's.

@@ -112,7 +112,8 @@ impl Job<'_> {
             Err(error) => {
                 let paths = deed.files.clone();
                 self.with_files(move |files| files.remove(&paths));
-                return failed(self, &cannot_start(&prepared, &error));
+                let user = self.bench.user().map(|user| &*user.name);
+                return failed(self, &cannot_start(&prepared, &error, user));
             }
         };
         let program = prepared.line.program.display();
@@ -330,7 +331,7 @@ fn trust(prepared: &Prepared) -> Trust {
     )
 }
 
-fn cannot_start(prepared: &Prepared, error: &io::Error) -> String {
+fn cannot_start(prepared: &Prepared, error: &io::Error, user: Option<&str>) -> String {
     let program = prepared.line.program.display();
     if error.kind() == io::ErrorKind::ArgumentListTooLong {
         // Conformance 186.
@@ -343,6 +344,12 @@ fn cannot_start(prepared: &Prepared, error: &io::Error) -> String {
     if let Some((name, _)) = prepared.line.env.iter().find(has_nul) {
         return format!(
             "'{program}' cannot be started: the environment variable {name} holds a NUL byte"
+        );
+    }
+    if let (io::ErrorKind::PermissionDenied, Some(user)) = (error.kind(), user) {
+        return format!(
+            "'{program}' cannot be started: {error}; jobs run as the user {user} here, who may not run it, or not \
+             pass a folder around it (docs/sandbox.md)"
         );
     }
     format!("'{program}' cannot be started: {error}")

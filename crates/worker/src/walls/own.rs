@@ -16,7 +16,7 @@ use sandbox::{MEETING_PLACES, Place, Reach};
 use crate::native;
 
 /// The job's folder for what is laid there. Steps reach it by its places alone.
-const FOLDER: &str = "private";
+pub(crate) const FOLDER: &str = "private";
 /// Where sockets lie, which is laid over but for these: how names are resolved, and where NixOS has its programs.
 const SOCKETS: &str = "/run";
 const NO_SOCKETS: [&str; 9] = [

@@ -81,6 +81,7 @@ pub(crate) fn spec(folder: &Path, workflow: &str) -> JobSpec {
             actions: path("actions"),
             caches: path("caches"),
             tools: path("tools"),
+            downloads: path("caches/downloads"),
             lock_file: "".into(),
         },
         timeout_minutes: 360.0,
@@ -123,13 +124,27 @@ pub(crate) fn start_at_home(
     workflow: &str,
     change: impl FnOnce(&mut JobSpec),
 ) -> Running {
+    let home = std::env::home_dir().expect("everybody has one");
+    start_in(home, worker_that(may_lay), workflow, change)
+}
+
+/// The same where services keep what is theirs.
+pub(crate) fn start_as_service(
+    may_lay: bool,
+    workflow: &str,
+    change: impl FnOnce(&mut JobSpec),
+) -> Running {
+    start_in(PathBuf::from("/var/lib"), worker_that(may_lay), workflow, change)
+}
+
+fn worker_that(may_lay: bool) -> Command {
     let program = env!("CARGO_BIN_EXE_worker-alone");
     let mut worker = Command::new(program);
     if !may_lay {
         worker = Command::new("setpriv");
         worker.args(["--bounding-set=-sys_admin", program]);
     }
-    start_in(std::env::home_dir().expect("everybody has one"), worker, workflow, change)
+    worker
 }
 
 fn start_in(

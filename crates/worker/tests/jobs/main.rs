@@ -6,6 +6,7 @@ mod conformance;
 mod ending;
 mod harness;
 mod hooks;
+mod job_user;
 mod outlive;
 mod packages;
 mod steps;

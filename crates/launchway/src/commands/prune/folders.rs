@@ -17,6 +17,7 @@ use ports::Journal as _;
 
 use super::{Part, Pruned, Round, is_driven};
 use crate::exit::{Exit, Failure};
+use crate::terminal::style::talk;
 
 /// Removes them.
 pub(super) fn prune(
@@ -77,7 +78,8 @@ fn stores_in_use(round: &Round<'_>) -> Result<BTreeSet<Arc<str>>, Failure> {
 /// files in it that it would miss one by one.
 fn shared(round: &Round<'_>, pruned: &mut Pruned) -> Result<(), Failure> {
     let mut part = Part::new("downloads", "of package managers that no job used for so long");
-    for path in entries(&actions::downloads(&round.state.caches()))? {
+    let ours = entries(&actions::downloads(&round.state.caches()))?;
+    for path in ours.into_iter().chain(of_users(round, "downloads")?) {
         let is_unused = is_set_aside(&path) || last_used(&path) < round.unused_since;
         // A job makes folders that nothing may come into.
         if is_unused && weight(&path) > 0 && !is_anything_driven(round)? {
@@ -86,7 +88,8 @@ fn shared(round: &Round<'_>, pruned: &mut Pruned) -> Result<(), Failure> {
     }
     pruned.say(&part);
     let mut part = Part::new("tools", "that set-up actions installed");
-    for path in entries(&round.state.tools())? {
+    let ours = entries(&round.state.tools())?;
+    for path in ours.into_iter().chain(of_users(round, "tools")?) {
         if !round.tools && !is_set_aside(&path) {
             continue;
         }
@@ -100,6 +103,22 @@ fn shared(round: &Round<'_>, pruned: &mut Pruned) -> Result<(), Failure> {
         pruned.say(&part);
     }
     Ok(())
+}
+
+/// What the users of a server's jobs have in a folder of this name, as far as whoever asks may look there.
+fn of_users(round: &Round<'_>, name: &str) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = Vec::new();
+    for user in entries(&round.state.users())? {
+        let folder = user.join(name);
+        match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => talk(&format!(
+                "note: {} stays: it is another user's; run prune as the server runs",
+                folder.display()
+            )),
+            _ => found.extend(entries(&folder)?),
+        }
+    }
+    Ok(found)
 }
 
 fn is_anything_driven(round: &Round<'_>) -> Result<bool, Failure> {

@@ -191,14 +191,22 @@ fn put(place: &Place, path: &str, read: u32, written: u32) {
 fn downloads_go_with_the_days_and_tools_where_asked_for() {
     let place = Place::new();
     let left = || {
-        let folders = [place.state.caches().join("downloads"), place.state.tools()];
-        folders.map(|folder| names(&folder).join(" ")).join(" | ")
+        let own = place.state.users().join("20001");
+        let ours = [place.state.caches().join("downloads"), place.state.tools()];
+        assert_eq!(names(&own.join("downloads")), names(&ours[0]), "likewise");
+        assert_eq!(names(&own.join("tools")), names(&ours[1]), "likewise");
+        ours.map(|folder| names(&folder).join(" ")).join(" | ")
     };
-    put(&place, "caches/downloads/pip/http/a", 100, 100);
-    put(&place, "caches/downloads/go/mod/old", 100, 100);
-    put(&place, "caches/downloads/go/mod/read", 5, 100);
-    put(&place, "caches/downloads/.going-7-npm/half", 0, 0);
-    put(&place, "tools/go/1.22/bin/go", 100, 100);
+    // What is shared by jobs of another user's goes by the same rules.
+    for (downloads, tools) in
+        [("caches/downloads", "tools"), ("users/20001/downloads", "users/20001/tools")]
+    {
+        put(&place, &format!("{downloads}/pip/http/a"), 100, 100);
+        put(&place, &format!("{downloads}/go/mod/old"), 100, 100);
+        put(&place, &format!("{downloads}/go/mod/read"), 5, 100);
+        put(&place, &format!("{downloads}/.going-7-npm/half"), 0, 0);
+        put(&place, &format!("{tools}/go/1.22/bin/go"), 100, 100);
+    }
     let prune = |days, tools, dry_run| {
         place.prune_with(&PruneArgs { days, dry_run, tools, format: Format::Json });
     };
