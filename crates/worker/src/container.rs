@@ -233,10 +233,14 @@ impl Container {
     /// remove them.
     fn give_back(&self) {
         let (user, group) = (rustix::process::getuid(), rustix::process::getgid());
-        if user.is_root() {
-            return;
+        if !user.is_root() {
+            self.give_to(user.as_raw(), group.as_raw());
         }
-        let owner = format!("{}:{}", user.as_raw(), group.as_raw());
+    }
+
+    /// The same for whoever works on them from outside.
+    pub(crate) fn give_to(&self, user: u32, group: u32) {
+        let owner = format!("{user}:{group}");
         // The actions are shared, and may only be read.
         let shared = "find /__w -path /__w/_actions -prune -o -exec chown -h \"$0\" {} +";
         let command =

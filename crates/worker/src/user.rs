@@ -56,7 +56,8 @@ pub(crate) fn make_folders(spec: &JobSpec) -> Result<(), SetupError> {
     for path in shared.iter().map(PathBuf::as_path).chain([job]) {
         ways.lead_to(path)?;
     }
-    ways.pass(job)?;
+    // Nobody else goes there.
+    ways.open(job, |_| 0o710)?;
     // He comes to what lies there by the places that it is laid over.
     let private = job.join(PRIVATE);
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&private);
@@ -112,7 +113,7 @@ fn quoted(path: &Path) -> String {
     format!("\"{text}\"")
 }
 
-/// A folder is his, and nobody else's.
+/// A folder is his; whoever is in a container of the job's may read it as before.
 fn give(folder: &Path, user: &JobUser) -> io::Result<()> {
     let found = fs::symlink_metadata(folder)?;
     if !found.is_dir() {
@@ -120,7 +121,7 @@ fn give(folder: &Path, user: &JobUser) -> io::Result<()> {
     }
     if (found.uid(), found.gid()) != (user.id, user.group) {
         chown(folder, Some(user.id), Some(user.group))?;
-        fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+        fs::set_permissions(folder, Permissions::from_mode(0o755))?;
     }
     Ok(())
 }
