@@ -142,6 +142,7 @@ pub(crate) fn note(support: Support) -> Option<&'static str> {
 /// How jobs are kept in on this machine, for whoever looks at what it takes.
 pub(crate) fn said(
     support: Support,
+    user: Option<&str>,
     trusted: &[String],
     images: &BTreeMap<String, String>,
 ) -> String {
@@ -162,9 +163,11 @@ pub(crate) fn said(
         }
         format!("; those with the label {} {how}", labels.join(" or "))
     };
+    let user = user.filter(|_| support != Support::Nothing);
+    let user = user.map(|user| format!(", as the user {user}")).unwrap_or_default();
     let images = named(&mut images.keys(), "in a container");
     let trusted = named(&mut trusted.iter(), "as whoever started this");
-    format!("{walls}{own}{images}{trusted}").chars().take(SAID_CHARS_MAX).collect()
+    format!("{walls}{own}{user}{images}{trusted}").chars().take(SAID_CHARS_MAX).collect()
 }
 
 /// What a server or a runner says when it starts that may not give each job a `/tmp` of its own.

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
         changeable: args.sandbox_write.clone(),
         secret: walls::secrets(&[]),
         user,
-        kept_in: walls::said(support, &[], &images),
+        kept_in: walls::said(support, args.job_user.as_deref(), &[], &images),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         machine,
         say: talk,

@@ -398,7 +398,8 @@ fn sign_in_words(args: &SignInArgs) -> std::io::Result<Vec<String>> {
 fn machines(args: &ServeArgs, data: &DataFolder) -> Result<Machines, Failure> {
     let width = args.jobs.map_or_else(processors, NonZeroUsize::get);
     let (labels, images) = given::labels_of_machine(&args.labels)?;
-    let kept_in = walls::said(sandbox::support(), &args.trusted_labels, &images);
+    let user = args.job_user.as_deref();
+    let kept_in = walls::said(sandbox::support(), user, &args.trusted_labels, &images);
     Ok(Machines::new(data.clone(), labels, width, kept_in))
 }
 
