@@ -20,7 +20,7 @@ mod dispatch;
 mod drive;
 mod face;
 pub(crate) mod following;
-mod gates;
+pub(crate) mod gates;
 pub(crate) mod github;
 pub(crate) mod hook;
 pub(crate) mod incidents;

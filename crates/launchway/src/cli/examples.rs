@@ -156,6 +156,15 @@ pub(super) const REPOSITORIES_LIST: &str = "\
 Examples:
   launchway repositories list --data /srv/launchway";
 
+/// `launchway repositories protect`
+pub(super) const REPOSITORIES_PROTECT: &str = "\
+Examples:
+  launchway repositories protect octo/app --rules production.yml --data /srv/launchway
+  launchway repositories protect octo/app --no-rules --data /srv/launchway
+
+The file takes the place of what was kept before. Of what it and launchway.yml ask for, the stricter
+holds, part by part; who is of its groups, it says alone.";
+
 /// `launchway repositories remove`
 pub(super) const REPOSITORIES_REMOVE: &str = "\
 Examples:

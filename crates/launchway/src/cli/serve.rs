@@ -246,6 +246,20 @@ pub(crate) enum RepositoriesCommand {
         #[command(flatten)]
         data: DataArgs,
     },
+    /// Keep rules of environments on the server, which no push changes; the stricter of both holds
+    #[command(after_help = examples::REPOSITORIES_PROTECT)]
+    Protect {
+        /// Its name, or where it lies
+        which: String,
+        /// A file in the words of launchway.yml: groups, and environments with `protect`
+        #[arg(long, value_name = "FILE", required_unless_present = "no_rules")]
+        rules: Option<PathBuf>,
+        /// Keep none any more
+        #[arg(long, conflicts_with = "rules")]
+        no_rules: bool,
+        #[command(flatten)]
+        data: DataArgs,
+    },
     /// Take a repository away, with its hooks; its runs stay
     #[command(after_help = examples::REPOSITORIES_REMOVE)]
     Remove {

@@ -2,6 +2,7 @@
 
 mod agreed;
 mod elsewhere;
+mod protect;
 
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,10 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
         }
         RepositoriesCommand::List { format, data } => {
             list(&DataFolder::locate(data.data.as_deref(), state)?, *format)
+        }
+        RepositoriesCommand::Protect { which, rules, data, .. } => {
+            let data = DataFolder::locate(data.data.as_deref(), state)?;
+            protect::run(&data, which, rules.as_deref())
         }
         RepositoriesCommand::Remove { which, data } => {
             remove(&DataFolder::locate(data.data.as_deref(), state)?, which)
@@ -236,6 +241,7 @@ fn list(data: &DataFolder, format: Format) -> Outcome {
             Format::Json => json!({
                 "name": it.name, "path": it.path.display().to_string(),
                 "default_branch": it.branch().ok().flatten(),
+                "rules": it.rules,
                 "environments": it.environments, "labels": it.labels,
                 "github": it.github, "followed": it.followed, "incidents": it.incidents,
                 "trouble": trouble(data, it),
@@ -250,10 +256,11 @@ fn list(data: &DataFolder, format: Format) -> Outcome {
                     format!("  {} every {} s", followed.url, followed.every_seconds)
                 });
                 let trouble = trouble(data, it).map(|why| format!("\n  not looked at: {why}"));
+                let kept = if it.rules.is_some() { "  rules are kept here" } else { "" };
                 let no_tip = matches!(it.tip(), Ok(None)).then(|| it.no_tip());
                 let no_tip = no_tip.map(|why| format!("\n  {why}"));
                 format!(
-                    "{}  {}{followed}{agreed}{}{}",
+                    "{}  {}{followed}{agreed}{kept}{}{}",
                     it.name,
                     it.path.display(),
                     trouble.unwrap_or_default(),

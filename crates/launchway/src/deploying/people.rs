@@ -31,7 +31,7 @@ pub(crate) struct Wanted {
     pub(crate) group: Arc<str>,
     pub(crate) count: u32,
     /// Names of its people, by the rules; of a group that only the commit that ships wants: by that.
-    names: Vec<Arc<str>>,
+    pub(crate) names: Vec<Arc<str>>,
 }
 
 /// What the rules want, and what the commit that ships wants beyond that.

@@ -1,6 +1,7 @@
 //! What the rules of an environment ask of a job on a server: read at the tip of the default branch,
 //! when the job comes to its gate, with each word of a person, and once more before it opens.
 
+mod kept;
 mod tip;
 
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use server::GuardedEnvironment;
 use settings::{Environment, FILE, Settings};
 use store::Store;
 
-use self::tip::{AtTip, Committed, settings_of};
+use self::kept::Kept;
+use self::tip::{AtTip, Committed, Rules, settings_of};
 use super::data::DataFolder;
 use super::repositories::{self, Connected};
 use crate::deploying::checks;
@@ -65,6 +67,11 @@ fn forbidden(message: String) -> Failure {
 /// Whether an environment is guarded: then nobody has to agree to it beforehand. Rules that nobody can
 /// read guard every one.
 pub(super) fn is_guarded(connected: &Connected, name: &str) -> Result<bool, Failure> {
+    if Kept::of(connected)
+        .map_or(true, |kept| kept.is_some_and(|it| it.environment(name).is_some()))
+    {
+        return Ok(true);
+    }
     Ok(match AtTip::of(connected)? {
         AtTip::Unreadable(_) => true,
         AtTip::Nothing => false,
@@ -89,15 +96,19 @@ pub(super) fn environments(
     };
     let is_agreed =
         |name: &str| connected.environments.iter().any(|it| it.eq_ignore_ascii_case(name));
+    let kept = Kept::of(&connected).ok().flatten();
+    let kept = kept.as_ref();
+    let of_server = |name: &str| kept.and_then(|it| it.environment(name)).map(kept_sentences);
     let mut all = Vec::new();
     for it in rules.iter().flat_map(|rules| &rules.settings.environments) {
         let name = it.name.value.to_string();
         let mut sentences = sentences(&it.protect);
         if it.level.value < LEVEL_OF_JOBS {
             sentences.push("No job runs there: its level is below 3.".to_owned());
-        } else if it.protect.is_empty() && !is_agreed(&name) {
+        } else if it.protect.is_empty() && !is_agreed(&name) && of_server(&name).is_none() {
             sentences.push("No job runs there: no rule guards it, and nobody agreed.".to_owned());
         }
+        sentences.extend(of_server(&name).into_iter().flatten());
         all.push(GuardedEnvironment {
             project: rules.as_ref().map(|it| it.settings.project.value.to_string()),
             level: Some(it.level.value),
@@ -107,15 +118,35 @@ pub(super) fn environments(
             name,
         });
     }
-    for name in &connected.environments {
-        if !all.iter().any(|it| it.name.eq_ignore_ascii_case(name)) {
+    let more = kept.into_iter().flat_map(|it| &it.settings.environments);
+    let more = more.filter(|it| !it.protect.is_empty()).map(|it| it.name.value.to_string());
+    for name in connected.environments.iter().cloned().chain(more) {
+        if !all.iter().any(|it| it.name.eq_ignore_ascii_case(&name)) {
             let agreed = "Whoever connected the repository agreed to it.".to_owned();
+            let agreed = is_agreed(&name).then_some(agreed);
             let shut = unread.as_ref().map(|why| format!("No job runs there now: {why}."));
-            let rules = std::iter::once(agreed).chain(shut).collect();
-            let commit = super::stood::commit(data, repository, name)?;
-            let name = name.clone();
+            let kept = of_server(&name).into_iter().flatten();
+            let rules = agreed.into_iter().chain(kept).chain(shut).collect();
+            let commit = super::stood::commit(data, repository, &name)?;
             all.push(GuardedEnvironment { name, rules, commit, ..GuardedEnvironment::default() });
         }
+    }
+    Ok(all)
+}
+
+fn kept_sentences(environment: &Environment) -> Vec<String> {
+    let all = sentences(&environment.protect);
+    all.into_iter().map(|it| format!("Kept by the server: {it}")).collect()
+}
+
+/// What rules that the server is to keep say of each environment; an error where they guard none.
+pub(crate) fn said_of(rules: &Settings) -> Result<Vec<(String, Vec<String>)>, Failure> {
+    let all =
+        rules.environments.iter().map(|it| (it.name.value.to_string(), sentences(&it.protect)));
+    let all: Vec<_> = all.filter(|(_, said)| !said.is_empty()).collect();
+    if all.is_empty() {
+        return Err(Failure::new(Exit::Usage, "these rules guard no environment")
+            .hint("what stands under `protect` of an environment guards it"));
     }
     Ok(all)
 }
@@ -174,50 +205,50 @@ fn read_of(
         AtTip::Nothing => None,
         AtTip::Unreadable(why) => return Ok(unread(connected, request, job, (name, why), at)),
     };
-    let ruled = rules.as_ref().and_then(|it| environment(&it.settings, name).cloned());
-    let is_agreed = connected.environments.iter().any(|it| it.eq_ignore_ascii_case(name));
+    let kept = match Kept::of(connected) {
+        Ok(kept) => kept,
+        Err(why) => return Ok(unread(connected, request, job, (name, why), at)),
+    };
+    let stricter = kept.as_ref().and_then(|kept| Some((kept, kept.environment(name)?)));
+    let (rules, ruled) = ruled(rules, stricter, name);
+    let is_agreed =
+        stricter.is_some() || connected.environments.iter().any(|it| it.eq_ignore_ascii_case(name));
     let (Some(rules), Some(ruled)) = (rules, ruled) else {
         if !is_agreed {
             return Err(forbidden(not_agreed(name)));
         }
         return Ok(free(connected, request, job, name));
     };
-    if ruled.level.value < LEVEL_OF_JOBS {
-        let level = ruled.level.value;
-        return Err(forbidden(format!("{name} has the level {level}: no job runs there")));
-    }
-    if ruled.protect.is_empty() && !is_agreed {
-        return Err(forbidden(not_agreed(name)));
-    }
     let repository = connected.at(&request.change.commit, (String::new(), String::new()))?;
     let own_settings = own(&repository, &rules.settings);
     let own = environment(&own_settings, name).cloned().unwrap_or_else(|| ruled.clone());
+    let kept = stricter.map_or(&ruled, |(_, environment)| environment);
+    let all = [kept, &ruled, &own];
+    refuse_level([kept, &ruled], name)?;
+    if ruled.protect.is_empty() && !is_agreed {
+        return Err(forbidden(not_agreed(name)));
+    }
     let canonical = Arc::clone(&ruled.name.value);
     let askers = askers(request);
-    let ruling = Ruling::of(
-        rules.settings,
-        rules.signers,
-        &ruled,
-        (&connected.name, &rules.branch, &rules.tip),
-    );
-    on_source(&canonical, [&ruled, &own], request, at)?;
-    let found = Found {
-        settings: own_settings,
-        root: connected.path.clone(),
-        file: connected.path.join(FILE),
+    let place = (connected.name.as_str(), rules.branch.as_str(), rules.tip.as_str());
+    let mut ruling = Ruling::of(rules.settings, rules.signers, &ruled, place);
+    on_source(&canonical, all, request, at)?;
+    let (root, file) = (connected.path.clone(), connected.path.join(FILE));
+    let mut wanted = people::wanted(&Found { settings: own_settings, root, file }, &own, &ruling);
+    if let Some((kept, environment)) = stricter {
+        kept.stricter(environment, &mut wanted);
+        ruling.rules.digest = kept.and(ruling.rules.digest);
+    }
+    let authors = authors(data, &repository, request, &canonical, all)?;
+    let judge = |name: &str| {
+        let known = judge(name, &ruling.signers, &askers, &authors)?;
+        let is_kept = stricter.is_some_and(|(kept, environment)| kept.names(environment, name));
+        Ok(if is_kept { name.into() } else { known })
     };
-    let wanted = people::wanted(&found, &own, &ruling);
-    let authors = authors(data, &repository, request, &canonical, [&ruled, &own])?;
-    let judge = |name: &str| judge(name, &ruling.signers, &askers, &authors);
     let mut demands = people::filled(&canonical, &wanted, &judge)?;
-    let word = [&ruled, &own].into_iter().find_map(|it| it.protect.confirm.as_ref());
-    demands.extend(word.map(|word| GateDemand::Confirm { word: Arc::clone(&word.value) }));
-    let waits = [&ruled, &own].into_iter().filter_map(|it| it.protect.wait.as_ref());
-    let wait = waits.map(|wait| wait.value).max().filter(|it| !it.is_zero());
-    let milliseconds = wait.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX));
-    demands.extend(milliseconds.map(|milliseconds| GateDemand::Wait { milliseconds }));
+    let milliseconds = without_people(all, &mut demands);
     let timer = milliseconds.map(|ms| Timestamp(request.at.0.saturating_add(ms)));
-    let (opens_at, shut) = not_before(store, (&ruled, &own), request, timer, at)?;
+    let (opens_at, shut) = not_before(store, all, request, timer, at)?;
     let what = what(request, job, &canonical, ruling.rules.digest);
     Ok(JobGate {
         environment: canonical,
@@ -228,6 +259,38 @@ fn read_of(
         opens_at,
         shut,
     })
+}
+
+/// The rules of an environment: the repository's; where that names none, the server's alone.
+fn ruled(
+    rules: Option<Rules>,
+    stricter: Option<(&Kept, &Environment)>,
+    name: &str,
+) -> (Option<Rules>, Option<Environment>) {
+    let found = rules.as_ref().and_then(|it| environment(&it.settings, name).cloned());
+    match (found, stricter) {
+        (None, Some((kept, environment))) => {
+            (Some(Rules::kept(rules, &kept.settings)), Some(environment.clone()))
+        }
+        (found, _) => (rules, found),
+    }
+}
+
+fn refuse_level(all: [&Environment; 2], name: &str) -> Result<(), Failure> {
+    let low = all.into_iter().map(|it| it.level.value).min().filter(|it| *it < LEVEL_OF_JOBS);
+    let Some(level) = low else { return Ok(()) };
+    Err(forbidden(format!("{name} has the level {level}: no job runs there")))
+}
+
+/// The word and the timer. Gives how long that is.
+fn without_people(all: [&Environment; 3], demands: &mut Vec<GateDemand>) -> Option<u64> {
+    let word = all.into_iter().find_map(|it| it.protect.confirm.as_ref());
+    demands.extend(word.map(|word| GateDemand::Confirm { word: Arc::clone(&word.value) }));
+    let waits = all.into_iter().filter_map(|it| it.protect.wait.as_ref());
+    let wait = waits.map(|wait| wait.value).max().filter(|it| !it.is_zero());
+    let milliseconds = wait.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX));
+    demands.extend(milliseconds.map(|milliseconds| GateDemand::Wait { milliseconds }));
+    milliseconds
 }
 
 /// What runs may ask for more, and not for less; where it cannot be read it asks for nothing.
@@ -325,7 +388,7 @@ fn authors(
     repository: &Repository,
     request: &RunRequest,
     environment: &str,
-    protects: [&Environment; 2],
+    protects: [&Environment; 3],
 ) -> Result<Vec<String>, Failure> {
     if protects.iter().all(|it| it.protect.authors.value || it.protect.reviewers.is_empty()) {
         return Ok(Vec::new());
@@ -338,7 +401,7 @@ fn authors(
 /// Branches and tags that the environment takes.
 fn on_source(
     name: &str,
-    protects: [&Environment; 2],
+    protects: [&Environment; 3],
     request: &RunRequest,
     at: Timestamp,
 ) -> Result<(), Failure> {
@@ -368,21 +431,22 @@ fn moment(at: Timestamp) -> jiff::Timestamp {
 /// Until when the clock keeps it shut, and why: the timer, freezes, windows, checks that run.
 fn not_before(
     store: &Store,
-    (ruled, own): (&Environment, &Environment),
+    all: [&Environment; 3],
     request: &RunRequest,
     timer: Option<Timestamp>,
     at: Timestamp,
 ) -> Result<(Option<Timestamp>, Option<MaskedText>), Failure> {
     let mut until = timer.filter(|timer| *timer > at).map(|it| (it, "its timer runs".to_owned()));
-    for protect in [&ruled.protect, &own.protect] {
+    let name = &all[0].name.value;
+    for protect in all.map(|it| &it.protect) {
         let from = moment(until.as_ref().map_or(at, |(it, _)| *it));
-        if let Some((opens, why)) = gates::opens(&ruled.name.value, protect, from)? {
+        if let Some((opens, why)) = gates::opens(name, protect, from)? {
             let ms = u64::try_from(opens.as_millisecond()).unwrap_or_default();
             until = Some((Timestamp(ms), why));
         }
         let checks: Vec<&str> = protect.checks.iter().map(|it| &*it.value).collect();
         let commit = Some(&*request.change.commit);
-        let green = checks::must_be_green(store, &ruled.name.value, &checks, commit);
+        let green = checks::must_be_green(store, name, &checks, commit);
         if let Err(failure) = green {
             let look = Timestamp(at.0.saturating_add(LOOK_MS));
             let why = format!("{:#}", failure.error);

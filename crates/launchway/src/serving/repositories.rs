@@ -28,6 +28,9 @@ pub(crate) struct Connected {
     /// Whether somebody named that branch, so that a push may make it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) is_branch_named: bool,
+    /// Rules of environments that the server keeps itself, as `launchway.yml` would have them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rules: Option<String>,
     /// Environments that its jobs may run in, as whoever connected it agreed.
     #[serde(default)]
     pub(crate) environments: Vec<String>,
@@ -222,6 +225,19 @@ pub(crate) fn let_in(data: &DataFolder, id: &str, by: &str) -> Result<usize, Fai
     }
     data::remove(&held)?;
     Ok(order.runs.len())
+}
+
+/// Keeps these rules of a repository, or none any more.
+pub(crate) fn protect(
+    data: &DataFolder,
+    which: &Connected,
+    rules: Option<String>,
+) -> Result<(), Failure> {
+    let mut known = all(data)?;
+    if let Some(it) = known.iter_mut().find(|it| it.path == which.path) {
+        it.rules = rules;
+    }
+    data::write(&data.path("repositories.json"), &known)
 }
 
 /// Takes it away, with its hooks. What ran stays.

@@ -527,3 +527,97 @@ fn no_message_goes_inside() {
     let came = listener.accept().map_err(|error| error.kind());
     assert_eq!(came.err(), Some(std::io::ErrorKind::WouldBlock), "somebody was let through");
 }
+
+const RULED: &str = "
+version: 1
+project: app
+groups: { devops: [kim], leads: [lena] }
+environments:
+  production:
+    level: 4
+    protect: { reviewers: { devops: 1, leads: 1 }, branches: [main] }
+";
+
+/// The attacker is a member of every group, and calls herself by the names of others.
+const LOOSENED: &str = "
+version: 1
+project: app
+groups: { devops: [eve], leads: [eve] }
+environments:
+  production: { level: 4, protect: { wait: 0s, authors: true } }
+";
+
+const TAKES: &str = r#"
+on: push
+jobs:
+  ship:
+    runs-on: ubuntu-latest
+    environment: production
+    steps:
+      - run: echo "${{ secrets.DB_URL }}" | rev >> $MARKS/taken
+"#;
+
+#[test]
+fn no_push_takes_away_the_rules_that_the_server_keeps() {
+    let serving = Serving::of(OTHERS);
+    let rules = serving.place.path("rules.yml");
+    std::fs::write(&rules, RULED).expect("a file of ours");
+    let protect = |file: &Path| {
+        let file = file.display().to_string();
+        serving.command(&["repositories", "protect", "octo/app", "--rules", &file])
+    };
+    let kept = protect(&rules);
+    assert_eq!(kept.exit, 0, "{}", kept.stderr);
+    expect![[r"
+        octo/app: production: 1 of devops agree. 1 of leads agree. Only branches main.
+    "]]
+    .assert_eq(&kept.stderr);
+    serving.place.write("launchway.yml", RULED);
+    serving.place.commit();
+    assert_eq!(serving.push().exit, 0);
+
+    // One push: no reviewers, her own groups and names, and a job that prints the secret.
+    let marks = serving.place.path("marks").display().to_string();
+    serving.place.write(".github/workflows/ci.yml", &TAKES.replace("$MARKS", &marks));
+    serving.place.write("launchway.yml", LOOSENED);
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+    serving.place.write(".launchway/allowed_signers", &format!("eve,kim,lena {key}\n"));
+    serving.place.commit();
+    let pushed = serving.push();
+    assert_eq!(pushed.exit, 0, "{}", pushed.stderr);
+    let mut why = String::new();
+    crate::harness::wait_until("the gate", || {
+        let run = serving.get("/api/v1/runs/1").json();
+        why = run["jobs"][0]["why_waiting"].as_str().unwrap_or_default().to_owned();
+        why.contains("gate")
+    });
+    expect!["waits at the gate of production for 1 of devops (kim) and 1 of leads (lena)"]
+        .assert_eq(&why);
+    let made =
+        serving.command(&["tokens", "create", "eve", "--scope", "approve", "--person", "eve"]);
+    let bearer = format!("Bearer {}", made.stdout.trim());
+    let path = "/api/v1/runs/1/jobs/ship/approval";
+    let what = serving.get(path).json()["what"].clone();
+    for group in ["devops", "leads"] {
+        let body =
+            json!({ "decision": "approve", "gate": format!("approval/{group}"), "what": what });
+        let headers = [("authorization", bearer.as_str())];
+        let got = serving.ask("POST", path, &headers, &body.to_string());
+        assert_eq!(got.status, 403, "{}", got.text);
+    }
+    // Nor does she get round them where the file in the repository does not name the environment.
+    serving.place.git(&["rm", "--quiet", "launchway.yml"]);
+    serving.place.commit();
+    assert_eq!(serving.push().exit, 0);
+    crate::harness::wait_until("the gate", || {
+        let run = serving.get("/api/v1/runs/2").json();
+        run["jobs"][0]["why_waiting"].as_str() == Some(&why)
+    });
+    assert_eq!(serving.mark("taken"), "");
+    let shown = serving.get("/environments").text;
+    assert!(shown.contains("Kept by the server: 1 of devops agree."), "{shown}");
+
+    std::fs::write(&rules, "version: 1\nproject: app\n").expect("a file of ours");
+    let nothing = protect(&rules);
+    assert!(nothing.stderr.contains("these rules guard no environment"), "{}", nothing.stderr);
+}

@@ -17,6 +17,17 @@ pub(super) struct Rules {
     pub(super) branch: String,
 }
 
+impl Rules {
+    /// The server's own, where the repository's say nothing of an environment.
+    pub(super) fn kept(rules: Option<Rules>, settings: &Settings) -> Rules {
+        let (signers, tip, branch) = match rules {
+            Some(Rules { signers, tip, branch, .. }) => (signers, tip, branch),
+            None => (Signers::default(), String::new(), String::new()),
+        };
+        Rules { settings: settings.clone(), signers, tip, branch }
+    }
+}
+
 /// What was found there.
 pub(super) enum AtTip {
     Rules(Box<Rules>),

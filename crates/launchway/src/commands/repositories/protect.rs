@@ -1,0 +1,51 @@
+//! Rules of environments that a server keeps of a repository itself.
+
+use std::path::Path;
+
+use syntax::Severity;
+
+use crate::cli::Format;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::files;
+use crate::serving::data::DataFolder;
+use crate::serving::{gates, repositories};
+use crate::terminal::diagnostics;
+use crate::terminal::style::{Style, talk};
+
+/// Keeps the rules of this file; without one, none any more.
+pub(super) fn run(data: &DataFolder, which: &str, file: Option<&Path>) -> Outcome {
+    let Some(found) = repositories::find(data, which)? else {
+        return Err(Failure::new(Exit::Usage, format!("{which} is not connected"))
+            .hint("launchway repositories list shows what is"));
+    };
+    let name = found.name.clone();
+    let Some(file) = file else {
+        repositories::protect(data, &found, None)?;
+        data.record("repository.protect", format!("{name}, no rules are kept any more"))?;
+        talk(&format!("{name}: its rules are those of its default branch alone"));
+        return Ok(Exit::Done);
+    };
+    let source = files::read(file, &file.display().to_string())?;
+    let (settings, mistakes) = settings::read(&source);
+    let Some(settings) = settings else {
+        let mistakes: Vec<_> =
+            mistakes.into_iter().filter(|it| it.severity == Severity::Error).collect();
+        for text in diagnostics::render(&mistakes, Format::Human, Style::plain()) {
+            talk(&text);
+        }
+        return Err(Failure::new(
+            Exit::Refused,
+            "these rules have mistakes, and nothing was changed",
+        ));
+    };
+    let said = gates::said_of(&settings)?;
+    repositories::protect(data, &found, Some(source.text().to_owned()))?;
+    let names: Vec<&str> = said.iter().map(|(name, _)| name.as_str()).collect();
+    let digest = event::Digest::of(source.text().as_bytes());
+    let object = format!("{name}, rules {digest} of {}", names.join(", "));
+    data.record("repository.protect", object)?;
+    for (environment, sentences) in &said {
+        talk(&format!("{name}: {environment}: {}", sentences.join(" ")));
+    }
+    Ok(Exit::Done)
+}
