@@ -101,7 +101,7 @@ mod tests {
     use mask::MaskedText;
 
     fn actor(name: &str) -> Actor {
-        Actor { name: MaskedText::without_secrets(name), proof: "token".into() }
+        Actor { name: MaskedText::without_secrets(name), proof: "token".into(), source: None }
     }
 
     #[test]

@@ -16,7 +16,7 @@ fn text(text: &str) -> MaskedText {
 }
 
 fn person(name: &str) -> Actor {
-    Actor { name: text(name), proof: "local".into() }
+    Actor { name: text(name), proof: "local".into(), source: None }
 }
 
 fn release(version: &str) -> Release {

@@ -162,6 +162,7 @@ fn request() -> RunRequest {
         secret_names: Vec::new(),
         actor: "octocat".into(),
         triggering_actor: "octocat".into(),
+        asked: None,
         at: now(),
     }
 }

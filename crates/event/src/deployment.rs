@@ -22,7 +22,7 @@ pub use plan::{
     ServicePlan, Undo,
 };
 pub use request::{
-    Actor, DeploymentKind, DeploymentRequest, GateDemand, GateKey, KnownRelease, OnCancel,
+    Actor, Asked, DeploymentKind, DeploymentRequest, GateDemand, GateKey, KnownRelease, OnCancel,
     PassedRule, Protection, Release, Rules, ServiceRequest, ShippedCommit, SshProof,
 };
 

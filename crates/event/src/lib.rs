@@ -19,10 +19,10 @@ mod stream;
 
 pub use audit::{AuditEvent, AuditRecord};
 pub use deployment::{
-    Actor, By, Cause, CauseCode, DeployStepKey, DeployStepKind, DeploymentEvent, DeploymentKind,
-    DeploymentPlan, DeploymentRequest, Evidence, EvidenceKind, FieldChange, GateDemand, GateKey,
-    GoingBack, KnownRelease, OnCancel, PassedRule, PlannedStep, Protection, Release, Rules,
-    ServicePlan, ServiceRequest, ShippedCommit, SshProof, Undo, Verdict, Way,
+    Actor, Asked, By, Cause, CauseCode, DeployStepKey, DeployStepKind, DeploymentEvent,
+    DeploymentKind, DeploymentPlan, DeploymentRequest, Evidence, EvidenceKind, FieldChange,
+    GateDemand, GateKey, GoingBack, KnownRelease, OnCancel, PassedRule, PlannedStep, Protection,
+    Release, Rules, ServicePlan, ServiceRequest, ShippedCommit, SshProof, Undo, Verdict, Way,
 };
 pub use digest::{Digest, ParseDigestError, chain, link};
 pub use gate::JobGate;

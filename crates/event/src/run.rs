@@ -10,7 +10,7 @@ use mask::MaskedText;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::deployment::{Actor, GateKey};
+use crate::deployment::{Actor, Asked, GateKey};
 use crate::digest::Digest;
 use crate::gate::JobGate;
 use crate::ids::{
@@ -382,6 +382,9 @@ pub struct RunRequest {
     pub actor: Arc<str>,
     /// Who re-ran it.
     pub triggering_actor: Arc<str>,
+    /// How that one asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     /// When.
     pub at: Timestamp,
 }
@@ -643,6 +646,9 @@ pub enum CancelReason {
     Person {
         /// Who.
         by: MaskedText,
+        /// How they asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked: Option<Asked>,
     },
     /// Another leg of the matrix failed.
     FailFast {
@@ -670,6 +676,9 @@ pub enum CancelReason {
     Forced {
         /// Who.
         by: MaskedText,
+        /// How they asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked: Option<Asked>,
     },
     /// It was told to stop and took longer to clean up than it may (conformance 103).
     CleanUp {

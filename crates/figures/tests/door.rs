@@ -48,7 +48,11 @@ impl Journal {
     fn incident(&self, cause: Option<DeploymentId>, fix: DeploymentId, hour: u64) {
         let id = self.store.allocate_incident("planner", None).expect("a journal of ours");
         let at = Timestamp(hour * HOUR);
-        let by = Actor { name: MaskedText::without_secrets("mona"), proof: "local".into() };
+        let by = Actor {
+            name: MaskedText::without_secrets("mona"),
+            proof: "local".into(),
+            source: None,
+        };
         let record = IncidentRecord {
             project: "planner".into(),
             environment: "production".into(),
@@ -136,7 +140,11 @@ fn events(kind: DeploymentKind, verdict: Verdict, hour: u64) -> Vec<DeploymentEv
         project: "planner".into(),
         environment: "production".into(),
         kind,
-        by: Actor { name: MaskedText::without_secrets("mona"), proof: "local".into() },
+        by: Actor {
+            name: MaskedText::without_secrets("mona"),
+            proof: "local".into(),
+            source: None,
+        },
         reason: None,
         services: vec![ServiceRequest {
             service: "api".into(),

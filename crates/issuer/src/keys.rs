@@ -143,12 +143,21 @@ impl Keys {
     /// # Errors
     /// When there is no key that signs.
     pub fn token(&self, claims: &Claims, now: u64) -> Result<Secret, IssuerError> {
+        self.issue(claims, now).map(|(token, _)| token)
+    }
+
+    /// The same, with the token's own id (`jti`), by which it can be named without being shown.
+    ///
+    /// # Errors
+    /// As [`Keys::token`].
+    pub fn issue(&self, claims: &Claims, now: u64) -> Result<(Secret, String), IssuerError> {
         let keys = self.list()?;
         let key = signing(&keys, now).ok_or_else(|| IssuerError::Broken(self.folder.join(LIST)))?;
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|_| IssuerError::Cryptography)?;
-        let said = claims.json(&URL_SAFE_NO_PAD.encode(bytes), now);
-        token::signed(&said, &key.id, &self.read(&key.id)?)
+        let id = URL_SAFE_NO_PAD.encode(bytes);
+        let said = claims.json(&id, now);
+        Ok((token::signed(&said, &key.id, &self.read(&key.id)?)?, id))
     }
 
     fn add(&self, now: u64) -> Result<(), IssuerError> {

@@ -29,7 +29,7 @@ mod watching;
 pub(crate) mod wish;
 pub(crate) mod workflow;
 
-use event::{Actor, Verdict};
+use event::{Actor, Asked, Verdict};
 use mask::MaskedText;
 use views::EndView;
 
@@ -40,7 +40,12 @@ pub(crate) fn person() -> Actor {
     let name = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let name = name.filter(|name| !name.is_empty());
     let name = name.unwrap_or_else(account);
-    Actor { name: MaskedText::without_secrets(name), proof: "local".into() }
+    Actor { name: MaskedText::without_secrets(name), proof: "local".into(), source: None }
+}
+
+/// How somebody asks who uses a command on this machine.
+pub(crate) fn here() -> Asked {
+    Asked { proof: person().proof, source: "command".into() }
 }
 
 /// Where the environment does not say: the name of the account, else its number.

@@ -330,11 +330,12 @@ impl Signals {
         std::thread::spawn(move || {
             for (count, _) in signals.forever().enumerate() {
                 let by = MaskedText::without_secrets("the person at the terminal");
+                let asked = Some(crate::deploying::here());
                 let reason = if count == 0 {
                     talk("cancelling; once more to end it without waiting");
-                    CancelReason::Person { by }
+                    CancelReason::Person { by, asked }
                 } else {
-                    CancelReason::Forced { by }
+                    CancelReason::Forced { by, asked }
                 };
                 // The loop has ended when nobody takes it.
                 let _ = inputs.send(Input::Cancel { stream: None, job: None, reason });

@@ -1,6 +1,7 @@
 //! Runs as the journal has them: found by number, or the newest of a repository.
 
-use event::{Attempt, Envelope, RunEvent, RunId, Seq, StreamId};
+use event::{Attempt, AuditRecord, Envelope, RunEvent, RunId, Seq, StreamId};
+use mask::MaskedText;
 use ports::{Journal, JournalError};
 use repository::Repository;
 use store::Store;
@@ -19,6 +20,22 @@ pub(crate) fn open(state: &StateFolder) -> Result<Store, Failure> {
         let error = anyhow::Error::new(error).context("cannot open the journal");
         Failure::caused(Exit::Missing, error)
     })
+}
+
+/// Writes down what somebody did by a command on the machine itself.
+pub(crate) fn record(state: &StateFolder, action: &str, object: String) -> Result<(), Failure> {
+    let record = AuditRecord {
+        actor: Some(crate::deploying::person()),
+        token: None,
+        action: action.into(),
+        object: MaskedText::without_secrets(object),
+        reason: None,
+        source: "command".into(),
+        refused: None,
+        at: crate::terminal::time::now(),
+    };
+    let written = open(state)?.record(record);
+    written.map(drop).map_err(|error| Failure::caused(Exit::Missing, error))
 }
 
 /// The events of a stream.

@@ -104,6 +104,7 @@ pub(crate) fn request(
         secret_names: situation.secret_names.to_vec(),
         actor: Arc::clone(&actor),
         triggering_actor: actor,
+        asked: None,
         at: situation.now,
     };
     evaluate_title(&mut request, chosen.source, chosen.workflow)?;

@@ -469,7 +469,7 @@ async fn cancel_run(
     who.may(Scope::Operate)?;
     blocking(move || {
         let stream = app.stream(&run)?;
-        app.engine.cancel(stream, &who.name())?;
+        app.engine.cancel(stream, &who.actor())?;
         Ok(accepted(StatusCode::ACCEPTED, stream))
     })
     .await
@@ -501,7 +501,7 @@ async fn rerun_run(
     let key = key(&headers, &who)?;
     blocking(move || {
         let stream = app.stream(&run)?;
-        let made = app.engine.rerun(stream, which, &who.name(), key.as_deref())?;
+        let made = app.engine.rerun(stream, which, &who.actor(), key.as_deref())?;
         Ok(accepted(StatusCode::CREATED, made))
     })
     .await

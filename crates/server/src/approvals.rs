@@ -1,6 +1,6 @@
 //! Jobs that wait at the gate of an environment, and what people say there.
 
-use event::{Digest, GateDemand, GateKey, JobKey, Seq, StreamId, Timestamp};
+use event::{Actor, Digest, GateDemand, GateKey, JobKey, Seq, StreamId, Timestamp};
 use ports::Journal as _;
 use views::{AnswerKind, JobGateView, JobView, RunView};
 
@@ -23,8 +23,8 @@ pub struct GateAnswer {
     pub said: AnswerSaid,
     /// Why, in their words.
     pub reason: Option<String>,
-    /// Who.
-    pub by: String,
+    /// Who, and how they came.
+    pub by: Actor,
 }
 
 /// Yes, no, or the word that whoever started it types.

@@ -78,12 +78,13 @@ pub(crate) fn record(
 ) -> Result<(), Problem> {
     let text = |text: String| MaskedText::without_secrets(text);
     let record = AuditRecord {
-        actor: Some(who.actor()),
+        // The record itself says by which way.
+        actor: Some(Actor { source: None, ..who.actor() }),
         token: Some(who.token.id.as_str().into()),
         action: action.into(),
         object: text(object),
         reason: reason.map(text),
-        source: if who.is_session { "page" } else { "api" }.into(),
+        source: who.source().into(),
         refused: refused.map(text),
         at: app.now(),
     };
@@ -98,7 +99,7 @@ pub(crate) fn not_let_in(app: &App, name: Option<String>, object: String, why: &
     }
     let text = |text: String| MaskedText::without_secrets(text);
     let record = AuditRecord {
-        actor: name.map(|name| Actor { name: text(name), proof: "oidc".into() }),
+        actor: name.map(|name| Actor { name: text(name), proof: "oidc".into(), source: None }),
         token: None,
         action: "session.begin".into(),
         object: text(object),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event::{DeploymentId, IncidentId, JobKey, StreamId, Timestamp};
+use event::{Actor, DeploymentId, IncidentId, JobKey, StreamId, Timestamp};
 
 use crate::approvals::GateAnswer;
 use crate::dispatch::{Dispatch, Offer};
@@ -279,7 +279,7 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     /// When it is over, or nobody can end it.
-    fn cancel(&self, stream: StreamId, by: &str) -> Result<(), Refused>;
+    fn cancel(&self, stream: StreamId, by: &Actor) -> Result<(), Refused>;
 
     /// Runs it once more, as a new attempt. The same key makes one attempt of that run, however often it is
     /// used; a key has in it whose it is.
@@ -290,7 +290,7 @@ pub trait Engine: Send + Sync {
         &self,
         stream: StreamId,
         which: Again,
-        by: &str,
+        by: &Actor,
         key: Option<&str>,
     ) -> Result<StreamId, Refused>;
 
@@ -335,8 +335,12 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     /// When there is no such workflow, or what was given is not what it asks for.
-    fn dispatch(&self, wanted: &Dispatch, by: &str, key: Option<&str>)
-    -> Result<StreamId, Refused>;
+    fn dispatch(
+        &self,
+        wanted: &Dispatch,
+        by: &Actor,
+        key: Option<&str>,
+    ) -> Result<StreamId, Refused>;
 
     /// Has somebody say something at a job's gate, and comes back when it is written down.
     ///

@@ -123,11 +123,16 @@ impl Who {
         self.token.asker()
     }
 
+    /// By which way they came.
+    pub(crate) fn source(&self) -> &'static str {
+        if self.is_session { "page" } else { "api" }
+    }
+
     /// Who they are, for the journal.
     pub(crate) fn actor(&self) -> event::Actor {
         let proof = if self.token.proof.is_some() { "oidc" } else { "token" };
         let name = mask::MaskedText::without_secrets(self.name());
-        event::Actor { name, proof: proof.into() }
+        event::Actor { name, proof: proof.into(), source: Some(self.source().into()) }
     }
 
     /// Refuses who may not do this.

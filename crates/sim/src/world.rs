@@ -412,17 +412,17 @@ impl World {
                 Some(Input::Tick)
             }
             Action::CancelRun => {
-                let reason = CancelReason::Person { by: text("octocat") };
+                let reason = CancelReason::Person { by: text("octocat"), asked: None };
                 Some(Input::Cancel { stream: Some(self.stream()), job: None, reason })
             }
             Action::Force => {
-                let reason = CancelReason::Forced { by: text("octocat") };
+                let reason = CancelReason::Forced { by: text("octocat"), asked: None };
                 Some(Input::Cancel { stream: Some(self.stream()), job: None, reason })
             }
             Action::CancelJob => {
                 let stream = self.stream();
                 let job = self.job(stream)?;
-                let reason = CancelReason::Person { by: text("octocat") };
+                let reason = CancelReason::Person { by: text("octocat"), asked: None };
                 Some(Input::Cancel { stream: Some(stream), job: Some(job), reason })
             }
             Action::Resume => {
@@ -483,7 +483,7 @@ impl World {
         let answer = scheduler::Answer {
             id: "an answer".into(),
             gate: event::GateKey::new("approval/devops"),
-            by: event::Actor { name: text(who), proof: "token".into() },
+            by: event::Actor { name: text(who), proof: "token".into(), source: None },
             what: event::Digest::of(&[self.home.rules.get()]),
             said: if yes { scheduler::Said::Yes } else { scheduler::Said::No },
             reason: None,
@@ -601,6 +601,7 @@ impl World {
             secret_names: Vec::new(),
             actor: "octocat".into(),
             triggering_actor: "octocat".into(),
+            asked: None,
             at: self.now,
         };
         Some(Input::CreateRun { request: Box::new(request), carried: Vec::new() })

@@ -203,6 +203,7 @@ fn request(run: u64) -> RunRequest {
         secret_names: Vec::new(),
         actor: "octocat".into(),
         triggering_actor: "octocat".into(),
+        asked: None,
         at: AT,
     }
 }

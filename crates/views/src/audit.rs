@@ -1,8 +1,8 @@
 //! Decisions of people and of rules, one line each, whichever stream they stand in.
 
 use event::{
-    Actor, AuditEvent, CancelReason, DeploymentEvent, Fact as _, IncidentEvent, RunEvent, StreamId,
-    Timestamp,
+    Actor, Asked, AuditEvent, CancelReason, DeploymentEvent, Fact as _, IncidentEvent, RunEvent,
+    SshProof, StreamId, Timestamp,
 };
 
 /// A decision.
@@ -116,7 +116,20 @@ fn line(action: &str, object: String) -> AuditLine {
 
 fn by(line: AuditLine, actor: &Actor) -> AuditLine {
     let (name, proof) = (actor.name.as_str().to_owned(), actor.proof.to_string());
-    AuditLine { actor: name, proof, ..line }
+    let source = actor.source.as_deref().unwrap_or_default().to_owned();
+    AuditLine { actor: name, proof, source, ..line }
+}
+
+/// The way that somebody came whom the event names by itself.
+fn as_asked(line: AuditLine, asked: Option<&Asked>) -> AuditLine {
+    let Some(Asked { proof, source }) = asked else { return line };
+    AuditLine { proof: proof.to_string(), source: source.to_string(), ..line }
+}
+
+/// Why, as they signed it: a line of the text, which was compared byte for byte when it was judged.
+fn signed_reason(proof: Option<&SshProof>) -> String {
+    let line = |it: &str| it.strip_prefix("reason: ").map(str::to_owned);
+    proof.and_then(|it| it.text.lines().find_map(line)).unwrap_or_default()
 }
 
 fn because(line: AuditLine, reason: Option<&mask::MaskedText>) -> AuditLine {
@@ -135,7 +148,8 @@ fn of_run(event: &RunEvent, stream: &str) -> Option<AuditLine> {
                 request.change.commit
             );
             let action = if request.attempt.0 > 1 { "run.again" } else { "run.create" };
-            AuditLine { actor: request.triggering_actor.to_string(), ..line(action, object) }
+            let found = as_asked(line(action, object), request.asked.as_ref());
+            AuditLine { actor: request.triggering_actor.to_string(), ..found }
         }
         RunEvent::JobGated { job, gate, .. } => {
             let object = format!("{} {} {}", of_job(job), gate.environment, gate.what);
@@ -161,12 +175,14 @@ fn of_run(event: &RunEvent, stream: &str) -> Option<AuditLine> {
             AuditLine { actor: who.as_str().to_owned(), ..line("job.resume", of_job(job)) }
         }
         RunEvent::CancelRequested { job, reason, .. } => {
-            let (CancelReason::Person { by: who } | CancelReason::Forced { by: who }) = reason
+            let (CancelReason::Person { by: who, asked } | CancelReason::Forced { by: who, asked }) =
+                reason
             else {
                 return None;
             };
             let object = job.as_ref().map_or_else(|| stream.to_owned(), of_job);
-            AuditLine { actor: who.as_str().to_owned(), ..line("run.cancel", object) }
+            let found = as_asked(line("run.cancel", object), asked.as_ref());
+            AuditLine { actor: who.as_str().to_owned(), ..found }
         }
         _ => return None,
     })
@@ -184,8 +200,9 @@ fn of_deployment(event: &DeploymentEvent, stream: &str) -> Option<AuditLine> {
                 request.reason.as_ref(),
             )
         }
-        E::GateSigned { gate, by: who, plan, .. } => {
-            by(line("gate.approve", object(&format!("{gate} plan {plan}"))), who)
+        E::GateSigned { gate, by: who, plan, proof, .. } => {
+            let found = by(line("gate.approve", object(&format!("{gate} plan {plan}"))), who);
+            AuditLine { reason: signed_reason(proof.as_deref()), ..found }
         }
         E::GateRejected { gate, by: who, reason, .. } => {
             because(by(line("gate.reject", object(gate.as_str())), who), reason.as_ref())
@@ -280,6 +297,41 @@ mod tests {
             now,mona,local,incident.link,incident/3 deployment/7 cause,done,,
             now,mona,local,incident.link,incident/3 deployment/8 fix,done,,
             now,mona,local,incident.unlink,incident/3 deployment/8 fix,done,,"#]].assert_eq(&told.join("\n"));
+    }
+
+    #[test]
+    fn how_somebody_came_stands_in_the_line_of_a_run_and_of_a_gate() {
+        let run = StreamId::Run(event::RunId(1), event::Attempt(1));
+        let check = |stream: StreamId, payload: &str, expect: &str| {
+            assert_eq!(AuditLine::of(stream, Timestamp(7), payload).unwrap().csv("now"), expect);
+        };
+        let cancel = |asked: &str| {
+            format!(
+                r#"{{"type":"CancelRequested","job":null,"reason":{{"kind":"person","by":"mona"{asked}}},"at":1}}"#
+            )
+        };
+        let asked = r#","asked":{"proof":"token","source":"page"}"#;
+        check(run, &cancel(asked), "now,mona,token,run.cancel,run/1/1,done,,page");
+        // As events were before.
+        check(run, &cancel(""), "now,mona,,run.cancel,run/1/1,done,,");
+        let what = "0".repeat(64);
+        let approved = format!(
+            r#"{{"type":"JobApproved","job":"ship","gate":"approval/devops","by":{{"name":"kim","proof":"oidc","source":"api"}},"what":"{what}","reason":"looked at it","id":"1","at":1}}"#
+        );
+        let line = format!(
+            "now,kim,oidc,gate.approve,run/1/1 ship approval/devops {what},done,looked at it,api"
+        );
+        check(run, &approved, &line);
+        let deployment = StreamId::Deployment(event::DeploymentId(3));
+        let text =
+            r"launchway deployment approval 1\ndecision: approve\nreason: small\nproject: x\n";
+        let signed = format!(
+            r#"{{"type":"GateSigned","gate":"approval/devops","by":{{"name":"kim","proof":"ssh"}},"plan":"{what}","proof":{{"text":"{text}","signature":"s","key":"k"}},"until":9,"at":1}}"#
+        );
+        let line = format!(
+            "now,kim,ssh,gate.approve,deployment/3 approval/devops plan {what},done,small,"
+        );
+        check(deployment, &signed, &line);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl RunView {
             Some(CancelReason::Concurrency { group }) => {
                 format!("its run made way for a newer one in the concurrency group `{group}`")
             }
-            Some(CancelReason::Person { by } | CancelReason::Forced { by }) => {
+            Some(CancelReason::Person { by, .. } | CancelReason::Forced { by, .. }) => {
                 format!("{by} cancelled its run")
             }
             Some(CancelReason::RunLimit { days }) => {

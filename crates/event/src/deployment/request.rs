@@ -186,6 +186,25 @@ pub struct Actor {
     pub name: MaskedText,
     /// How that is known: `local` (the user of this machine), `ssh` (a signature).
     pub proof: Arc<str>,
+    /// By which way they came, where that is known: `page`, `api`, `command`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Arc<str>>,
+}
+
+impl Actor {
+    /// How they asked for something that names them already.
+    pub fn asked(&self) -> Asked {
+        Asked { proof: self.proof.clone(), source: self.source.clone().unwrap_or_default() }
+    }
+}
+
+/// How somebody asked for something.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// How it is known who they are: `token`, `oidc`, `local`, `github`; empty where nothing shows it.
+    pub proof: Arc<str>,
+    /// By which way they came: `page`, `api`, `command`, `git`, `github`, `clock`.
+    pub source: Arc<str>,
 }
 
 /// A gate's key, unique in its deployment: `approval/devops`, `wait`, `window`.

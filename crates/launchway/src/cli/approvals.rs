@@ -60,6 +60,9 @@ pub(crate) enum ApprovalsCommand {
         /// What approvals sign wrote; - for standard input
         #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "group", "job"])]
         signature: Option<PathBuf>,
+        /// Why; it is signed with the rest, and stands in the audit trail
+        #[arg(long, value_name = "TEXT", conflicts_with = "signature")]
+        reason: Option<String>,
         /// The word that whoever started a job is asked for
         #[arg(long, value_name = "WORD", requires = "server", conflicts_with_all = ["group", "deployment"])]
         confirm: Option<String>,

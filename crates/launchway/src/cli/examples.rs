@@ -620,7 +620,7 @@ It shows the plan, and signs its hash; ssh-keygen does it, with an agent or a pa
 pub(super) const APPROVALS_APPROVE: &str = "\
 Examples:
   launchway approvals approve 12
-  launchway approvals approve 12 --group leads --key ~/.ssh/id_ed25519
+  launchway approvals approve 12 --group leads --key ~/.ssh/id_ed25519 --reason \"looked at the plan\"
   launchway approvals approve 12 --signature 12.approval
   launchway approvals approve 7 --group devops --server https://ci.example.com   a job of run 7
   launchway approvals approve 12 --deployment --server https://ci.example.com       signed here, judged there";

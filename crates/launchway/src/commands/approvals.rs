@@ -81,7 +81,7 @@ pub(crate) fn run(command: &ApprovalsCommand, state: &StateFolder) -> Outcome {
             }
             Ok(Exit::Done)
         }
-        ApprovalsCommand::Approve { deployment, signing, signature, .. } => {
+        ApprovalsCommand::Approve { deployment, signing, signature, reason, .. } => {
             let (found, book, state, view) = find(deployment, state)?;
             let format = deployment.settings.format;
             let text = match signature {
@@ -91,7 +91,7 @@ pub(crate) fn run(command: &ApprovalsCommand, state: &StateFolder) -> Outcome {
                     let paper = Paper::of(&view)?;
                     talk(paper.shown(Style::stderr()).trim_end());
                     compare(&paper, Some(&found), false)?;
-                    sign(&paper, signing, Decision::Approve, None)?.write()
+                    sign(&paper, signing, Decision::Approve, reason.as_deref())?.write()
                 }
             };
             hand_in(&Driver { book: &book, state: &state, found: &found, format }, &view, &text)

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::cli::{Format, IssuerCommand};
 use crate::deploying::cloud;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::journal;
 use crate::state::StateFolder;
 use crate::terminal::style::out;
 use crate::terminal::time::now;
@@ -28,6 +29,7 @@ pub(crate) fn run(command: &IssuerCommand, state: &StateFolder) -> Outcome {
         }
         IssuerCommand::Rotate => {
             keys.rotate(now).map_err(failed)?;
+            journal::record(state, "issuer.rotate", state.issuer().display().to_string())?;
             out("a new key is there; it signs in an hour");
             out("serve the files anew before: launchway issuer publish --url URL --to DIR");
         }

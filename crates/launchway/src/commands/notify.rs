@@ -19,7 +19,7 @@ use crate::terminal::time::{moment, now};
 pub(crate) fn run(command: &NotifyCommand, state: &StateFolder) -> Outcome {
     match command {
         NotifyCommand::List(args) => list(&journal::open(state)?, args),
-        NotifyCommand::Retry { number } => retry(&journal::open(state)?, *number),
+        NotifyCommand::Retry { number } => retry(state, *number),
         NotifyCommand::Test { rule, settings } => {
             let found = load(settings.as_deref())?;
             let store = Arc::new(journal::open(state)?);
@@ -123,8 +123,9 @@ fn machine(it: &Delivery) -> String {
     .to_string()
 }
 
-fn retry(store: &Store, number: u64) -> Outcome {
-    if store.retry_delivery(number, now()).map_err(missing)? {
+fn retry(state: &StateFolder, number: u64) -> Outcome {
+    if journal::open(state)?.retry_delivery(number, now()).map_err(missing)? {
+        journal::record(state, "message.retry", format!("message {number}"))?;
         talk(&format!("{number} is due now; whoever sends tries it within seconds"));
         return Ok(Exit::Done);
     }

@@ -40,6 +40,8 @@ use crate::terminal::run_page::size;
 use crate::terminal::style::{out, talk};
 use crate::terminal::time::now;
 
+/// Runs that are named in the audit trail; more are counted.
+const NAMED_MAX: usize = 100;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// While a run is under way the clock may have been set; what it wrote is not older than this before
 /// its beginning.
@@ -55,6 +57,14 @@ pub(crate) fn run(args: &PruneArgs, state: &StateFolder) -> Outcome {
     let forgotten = runs::prune(&round, &mut pruned)?;
     blobs(&round, &forgotten, &mut pruned)?;
     folders::prune(&round, &forgotten, &mut pruned)?;
+    if !args.dry_run && !forgotten.is_empty() {
+        let names = forgotten.iter().take(NAMED_MAX).map(ToString::to_string);
+        let names = names.collect::<Vec<_>>().join(" ");
+        let more = forgotten.len().saturating_sub(NAMED_MAX);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let object = format!("older than {} days: {names}{more}", args.days);
+        journal::record(state, "prune", object)?;
+    }
     pruned.close()
 }
 

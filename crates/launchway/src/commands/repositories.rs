@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::cli::{AddRepositoryArgs, Format, GrantsArgs, RepositoriesCommand};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::serving::data::{self, DataFolder};
+use crate::serving::data::DataFolder;
 use crate::serving::default_branch;
 use crate::serving::following;
 use crate::serving::github::{self, Links};
@@ -128,11 +128,7 @@ fn own_name(path: &Path) -> Result<String, Failure> {
 fn add(data: &DataFolder, wanted: Connected) -> Outcome {
     let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
     repositories::add(data, wanted.clone(), &program)?;
-    let agreed = match wanted.environments.join(", ") {
-        names if names.is_empty() => String::new(),
-        names => format!(", jobs may run in {names}"),
-    };
-    data.record("repository.add", format!("{}{agreed}", wanted.name))?;
+    data.record("repository.add", in_words(&wanted))?;
     let (name, path) = (&wanted.name, wanted.path.display());
     talk(&format!("{name}: what is pushed to {path} is run from now on"));
     if !data.is_served() {
@@ -142,6 +138,23 @@ fn add(data: &DataFolder, wanted: Connected) -> Outcome {
         ));
     }
     Ok(Exit::Done)
+}
+
+/// A repository with all that somebody agreed to for it, for the audit trail.
+fn in_words(wanted: &Connected) -> String {
+    let mut text = wanted.name.clone();
+    for (what, names) in [("jobs may run in", &wanted.environments), ("labels", &wanted.labels)] {
+        if !names.is_empty() {
+            text.push_str(&format!(", {what} {}", names.join(", ")));
+        }
+    }
+    if let Some(there) = &wanted.github {
+        text.push_str(&format!(", at GitHub {}", json!(there)));
+    }
+    if let Some(incidents) = &wanted.incidents {
+        text.push_str(&format!(", incidents {}", json!(incidents)));
+    }
+    text
 }
 
 fn add_github(
@@ -177,7 +190,9 @@ fn add_github(
             .map_err(|failure| failure.hint("or connect it with --no-incidents"))?;
     }
     let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
+    let words = in_words(&wanted);
     repositories::add(data, wanted, &program)?;
+    data.record("repository.add", words)?;
     talk(&format!("{name}: what happens to it at {} is run from now on", link.place.url));
     if link.place.app.is_none() {
         let url = data.served_at()?.unwrap_or_else(|| "https://YOUR-SERVER".to_owned());
@@ -220,12 +235,14 @@ fn held(data: &DataFolder, format: Format) -> Outcome {
 }
 
 fn let_in(data: &DataFolder, id: &str) -> Outcome {
-    if !data::list(&data.held(), ".order")?.iter().any(|it| it == id) {
+    let Some(held) = repositories::held(data)?.into_iter().find(|it| it.id == id) else {
         return Err(Failure::new(Exit::Usage, format!("nothing waits that is called {id}"))
             .hint("launchway repositories held lists what does"));
-    }
+    };
     let person = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER"));
     let runs = repositories::let_in(data, id, &person.unwrap_or_else(|_| "the server".into()))?;
+    let object = format!("{} {} at {}", held.repository, held.git_ref, held.commit);
+    data.record("fork.let_in", object)?;
     let what = if runs == 1 { "1 run" } else { &format!("{runs} runs") };
     talk(&format!("{what} let in"));
     if !data.is_served() {

@@ -320,7 +320,10 @@ impl Selected {
                 .map_err(|error| Failure::caused(Exit::Missing, error))?;
             let numbers = Numbers { run, attempt: Attempt(1), run_number };
             match prepare::request(&situation, chosen, numbers) {
-                Ok(request) => requests.push(request),
+                Ok(request) => {
+                    let asked = Some(crate::deploying::here());
+                    requests.push(RunRequest { asked, ..request });
+                }
                 Err(finding) => refuse_findings(&[*finding], args.format)?,
             }
         }

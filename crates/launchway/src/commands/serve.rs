@@ -102,7 +102,8 @@ fn with_journal(
     data::write(&data.path("server.json"), &Reached { url: reached.clone() })?;
     let access = Access::in_folder(data.state.root());
     // A log is no place for a token: `tokens create` prints one.
-    let first = if args.log_format == LogFormat::Json { None } else { first_token(&access)? };
+    let first =
+        if args.log_format == LogFormat::Json { None } else { first_token(&access, &data)? };
     let hub = Hub::default();
     let issuer = args.issuer.as_deref().map(issuer_url).transpose()?;
     let local = server.local_url();
@@ -442,7 +443,7 @@ fn listening(error: ServerError) -> Failure {
 }
 
 /// Where nobody can sign in yet, somebody is let in.
-fn first_token(access: &Access) -> Result<Option<String>, Failure> {
+fn first_token(access: &Access, data: &DataFolder) -> Result<Option<String>, Failure> {
     let missing = |error| Failure::caused(Exit::Missing, error);
     if !access.list().map_err(missing)?.is_empty() {
         return Ok(None);
@@ -451,7 +452,9 @@ fn first_token(access: &Access) -> Result<Option<String>, Failure> {
     let until = Timestamp(at.0 + FIRST_TOKEN_DAYS * 24 * 60 * 60 * 1000);
     // Whose it is cannot be known yet; those who come make one of their own.
     let holder = Holder { scope: Scope::Admin, person: None, is_machine: true, repositories: &[] };
-    let (_, text) = access.create_for("first start", holder, (at, until)).map_err(missing)?;
+    let made = access.create_for("first start", holder, (at, until));
+    let (token, text) = made.map_err(missing)?;
+    data.record("token.create", format!("{} \"first start\" may {}", token.id, token.may()))?;
     Ok(Some(text))
 }
 

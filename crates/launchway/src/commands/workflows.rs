@@ -7,6 +7,7 @@ use repository::Repository;
 use crate::cli::WorkflowsCommand;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
+use crate::journal;
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
 
@@ -20,6 +21,7 @@ pub(crate) fn run(command: &WorkflowsCommand, state: &StateFolder) -> Outcome {
             let mut disabled = state.disabled(&name)?;
             disabled.retain(|it| *it != path);
             state.set_disabled(&name, &disabled)?;
+            journal::record(state, "workflow.enable", format!("{name} {path}"))?;
             talk(&format!("{path} runs on its events again"));
             Ok(Exit::Done)
         }
@@ -30,6 +32,7 @@ pub(crate) fn run(command: &WorkflowsCommand, state: &StateFolder) -> Outcome {
                 disabled.push(path.clone());
             }
             state.set_disabled(&name, &disabled)?;
+            journal::record(state, "workflow.disable", format!("{name} {path}"))?;
             talk(&format!(
                 "{path} runs no more here, until: launchway workflows enable {workflow}"
             ));

@@ -68,8 +68,11 @@ impl Held<'_> {
         if is_asked && !wish.only_look {
             let proof = people::ask(request, ruling, wish.agreed.key)?;
             let (person, _) = ruling.signers.owner(&proof.key).expect("it was looked for");
-            request.by =
-                Actor { name: MaskedText::without_secrets(person.name()), proof: "ssh".into() };
+            request.by = Actor {
+                name: MaskedText::without_secrets(person.name()),
+                proof: "ssh".into(),
+                source: None,
+            };
             request.protection.as_mut().expect("set above").proof = Some(proof.kept);
             by.requester = Some(person);
         }

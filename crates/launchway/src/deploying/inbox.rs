@@ -241,7 +241,8 @@ impl Judge {
             return Err(refused("it would count for more than 7 days".to_owned(), Some(name)));
         }
         let gate = GateKey::new(claims.gate);
-        let by = Actor { name: MaskedText::without_secrets(name), proof: "ssh".into() };
+        let by =
+            Actor { name: MaskedText::without_secrets(name), proof: "ssh".into(), source: None };
         let proof = SshProof {
             text: handed.text.as_str().into(),
             signature: handed.signature.as_str().into(),

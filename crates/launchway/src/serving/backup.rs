@@ -107,6 +107,7 @@ pub(crate) fn make(data: &DataFolder, to: &Path) -> Outcome {
     }
     must_be_empty(&to)?;
     remember(root, &to)?;
+    data.record("server.backup", to.display().to_string())?;
     let partial = begin(&to)?;
     let store = Store::open(root).map_err(missing)?;
     let _held = store.blobs().hold().map_err(missing)?;

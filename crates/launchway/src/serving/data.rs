@@ -142,18 +142,7 @@ impl DataFolder {
 impl DataFolder {
     /// Writes down what was done by a command on the machine itself.
     pub(crate) fn record(&self, action: &str, object: String) -> Result<(), Failure> {
-        let store = crate::journal::open(&self.state)?;
-        let record = event::AuditRecord {
-            actor: Some(crate::deploying::person()),
-            token: None,
-            action: action.into(),
-            object: mask::MaskedText::without_secrets(object),
-            reason: None,
-            source: "command".into(),
-            refused: None,
-            at: crate::terminal::time::now(),
-        };
-        store.record(record).map(drop).map_err(|error| Failure::caused(Exit::Missing, error))
+        crate::journal::record(&self.state, action, object)
     }
 
     /// How the server is reached that has the folder; none where none has.

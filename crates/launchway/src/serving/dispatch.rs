@@ -131,7 +131,11 @@ fn planning<'i>(
 }
 
 /// The run that somebody wants, numbered.
-pub(super) fn ordered(intake: &Intake, wanted: &Dispatch, by: &str) -> Result<Ordered, Failure> {
+pub(super) fn ordered(
+    intake: &Intake,
+    wanted: &Dispatch,
+    by: &event::Actor,
+) -> Result<Ordered, Failure> {
     let unknown = |refused: Refused| Failure::new(Exit::Usage, refused.message);
     let connected = connected(intake, &wanted.repository).map_err(unknown)?;
     let refs = refs(&connected)?;
@@ -142,8 +146,9 @@ pub(super) fn ordered(intake: &Intake, wanted: &Dispatch, by: &str) -> Result<Or
     }
     let path = path_of(&connected, &git_ref, &wanted.workflow)?;
     let given: Vec<_> = wanted.inputs.clone().into_iter().collect();
-    let mut planning = planning(intake, &connected, &git_ref, &path, &given, by)?;
+    let mut planning = planning(intake, &connected, &git_ref, &path, &given, by.name.as_str())?;
     planning.environments = wanted.environments.clone();
+    planning.asked = by.asked();
     let candidate = planning.candidates()?.into_iter().find(|it| it.path == path);
     let candidate =
         candidate.ok_or_else(|| Failure::new(Exit::Usage, format!("{path} is not there")))?;

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use driver::{Input, Owner};
 use event::{
-    CancelReason, Conclusion, DeploymentId, Digest, IncidentId, JobKey, Seq, StreamId, WaitReason,
+    Actor, CancelReason, Conclusion, DeploymentId, Digest, IncidentId, JobKey, Seq, StreamId,
+    WaitReason,
 };
 use mask::MaskedText;
 use ports::Journal as _;
@@ -109,7 +110,7 @@ impl Face {
         &self,
         stream: StreamId,
         which: Again,
-        by: &str,
+        by: &Actor,
         key: Option<&str>,
     ) -> Result<StreamId, Failure> {
         // Who asks again of `runs/7` means a newer attempt by then, and the same run.
@@ -140,7 +141,8 @@ impl Face {
                 kept::add_secrets(state, &identity, &mut secrets)?;
             }
             request.secret_names = secrets.into_keys().collect();
-            request.triggering_actor = by.into();
+            request.triggering_actor = by.name.as_str().into();
+            request.asked = Some(by.asked());
             request.at = now();
             let attempt = store.allocate_attempt(request.run);
             request.attempt = attempt.map_err(|error| Failure::caused(Exit::Missing, error))?;
@@ -256,10 +258,9 @@ impl Engine for Face {
         Ok(())
     }
 
-    fn cancel(&self, stream: StreamId, by: &str) -> Result<(), Refused> {
+    fn cancel(&self, stream: StreamId, by: &Actor) -> Result<(), Refused> {
         self.driven(stream)?;
-        let by = MaskedText::without_secrets(by);
-        let reason = CancelReason::Person { by };
+        let reason = CancelReason::Person { by: by.name.clone(), asked: Some(by.asked()) };
         self.intake.handle.send(Input::Cancel { stream: Some(stream), job: None, reason });
         Ok(())
     }
@@ -268,7 +269,7 @@ impl Engine for Face {
         &self,
         stream: StreamId,
         which: Again,
-        by: &str,
+        by: &Actor,
         key: Option<&str>,
     ) -> Result<StreamId, Refused> {
         let view = self.view(stream)?;
@@ -338,7 +339,7 @@ impl Engine for Face {
     fn dispatch(
         &self,
         wanted: &Dispatch,
-        by: &str,
+        by: &Actor,
         key: Option<&str>,
     ) -> Result<StreamId, Refused> {
         let key = key.map(|key| answer_to(&format!("dispatch {}", wanted.repository), key));
@@ -356,7 +357,7 @@ impl Engine for Face {
         let answer = scheduler::Answer {
             id: id.into(),
             gate,
-            by: event::Actor { name: text(by), proof: "token".into() },
+            by,
             what,
             said: match said {
                 AnswerSaid::Approve => scheduler::Said::Yes,

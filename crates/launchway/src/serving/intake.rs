@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 
 use actions::WriteLock;
 use driver::Input;
-use event::{Attempt, RunEvent, RunRequest, Seq, StreamId, Terms};
+use event::{Asked, Attempt, RunEvent, RunRequest, Seq, StreamId, Terms};
 use ports::Journal as _;
 use protocol::JobOptions;
 use repository::{
@@ -306,6 +306,8 @@ pub(crate) struct Planning<'i> {
     args: EventArgs,
     /// The environments of which whoever wants it may run jobs; what is pushed may in all.
     pub(crate) environments: Places,
+    /// How whoever wants it asked for it.
+    pub(crate) asked: Asked,
 }
 
 #[derive(Default)]
@@ -355,6 +357,13 @@ impl<'i> Planning<'i> {
         let committed =
             event.committed_files(&repository, &PrivateStore::passing(), files::WORKFLOWS)?;
         let state = &intake.data.state;
+        // Who pushes to a bare repository is who committed: git shows no more.
+        let (proof, source) = match &*event.name {
+            "schedule" => ("", "clock"),
+            _ if connected.github.is_some() => ("github", "github"),
+            _ => ("", "git"),
+        };
+        let asked = Asked { proof: proof.into(), source: source.into() };
         Ok(Planning {
             known: Known::of(state, &repository.root, &repository.head.id)?,
             intake,
@@ -376,6 +385,7 @@ impl<'i> Planning<'i> {
             },
             args: EventArgs::default(),
             environments: Places::Everywhere,
+            asked,
         })
     }
 
@@ -536,7 +546,10 @@ impl<'i> Planning<'i> {
         let (run, run_number) = numbers.map_err(|error| Failure::caused(Exit::Missing, error))?;
         let numbers = Numbers { run, attempt: Attempt(1), run_number };
         Ok(match prepare::request(&situation, chosen, numbers) {
-            Ok(request) => Ok(Ordered { request, carried: Vec::new() }),
+            Ok(request) => {
+                let request = RunRequest { asked: Some(self.asked.clone()), ..request };
+                Ok(Ordered { request, carried: Vec::new() })
+            }
             Err(finding) => Err(rendered(&[*finding])),
         })
     }

@@ -180,8 +180,11 @@ fn unable(failure: Failure) -> Refused {
 fn write_down(intake: &Intake, here: &Here, paged: &Paged) -> Result<Received, Failure> {
     incidents::known_here(intake, &here.project)?;
     let incidents = Incidents::of_store(&intake.store);
-    let by =
-        Actor { name: MaskedText::without_secrets(paged.by.as_str()), proof: "pagerduty".into() };
+    let by = Actor {
+        name: MaskedText::without_secrets(paged.by.as_str()),
+        proof: "pagerduty".into(),
+        source: None,
+    };
     let told = |at| Told { by: by.clone(), source: IncidentSource::Pagerduty, at, now: now() };
     let key = format!("pagerduty:{}", paged.id);
     // Behind a number that was taken nothing may be written.

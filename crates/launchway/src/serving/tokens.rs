@@ -120,8 +120,26 @@ impl JobTokens {
             self.keys.rotate_older(seconds(), KEY_DAYS * DAY_SECONDS).map_err(failed)?;
         }
         let claims = self.claims(request, definition, audience);
-        let token = self.keys.token(&claims, seconds()).map_err(failed)?;
+        let (token, id) = self.keys.issue(&claims, seconds()).map_err(failed)?;
+        self.write_down(&word, (audience, &id))?;
         Ok(token.expose().to_owned())
+    }
+
+    /// That a job was given a token, by its id, before anybody has it.
+    fn write_down(&self, word: &Word, (audience, id): (&str, &str)) -> Result<(), Refused> {
+        let object = format!("{} {} for {audience}, jti {id}", word.stream, word.job);
+        let record = event::AuditRecord {
+            actor: None,
+            token: None,
+            action: "id_token.give".into(),
+            object: mask::MaskedText::without_secrets(object),
+            reason: None,
+            source: "job".into(),
+            refused: None,
+            at: now(),
+        };
+        let written = self.store.record(record).map(drop);
+        written.map_err(|error| Refused::new(Why::Missing, error.to_string()))
     }
 
     /// Where the keys are, and what tokens say.

@@ -77,6 +77,10 @@ fn a_job_gets_tokens_while_it_goes_on_and_no_other_does() {
     wait_until("the job's token", || serving.place.path("marks/asked").exists());
     let mut claims = proven(&serving, &serving.mark("answer"));
     let commit = claims["sha"].clone();
+    let given =
+        format!("run/1/1 with for sts.amazonaws.com, jti {}", claims["jti"].as_str().unwrap());
+    let trail = serving.get("/api/v1/audit?limit=200").text;
+    assert!(trail.contains(&given), "{given}: {trail}");
     for (name, fixed) in [("jti", "…"), ("iss", "…"), ("sha", "…"), ("workflow_sha", "…")] {
         claims[name] = fixed.into();
     }

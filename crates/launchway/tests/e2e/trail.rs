@@ -115,7 +115,7 @@ fn secrets_are_taken_and_never_given_and_all_of_it_is_written_down() {
         lena secret.set octo/app LONG REFUSED (api)
         lena secret.set octo/app DAY REFUSED (api)
         lena variable.set octo/app staging REGION REFUSED (api)
-        machine:first-start run.create run/1/1 octo/app .github/workflows/ci.yml workflow_dispatch at COMMIT ()
+        machine:first-start run.create run/1/1 octo/app .github/workflows/ci.yml workflow_dispatch at COMMIT (api)
         lena secret.set octo/app staging KEY (api)
         lena secret.remove octo/app DB_URL (api)
         lena secret.remove octo/app DB_URL REFUSED (api)

@@ -95,6 +95,7 @@ fn state() -> State {
         secret_names: Vec::new(),
         actor: "".into(),
         triggering_actor: "".into(),
+        asked: None,
         at: AT,
     };
     let jobs = vec![declared("a", &[]), declared("m", &[]), declared("b", &["a"])];

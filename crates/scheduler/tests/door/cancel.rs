@@ -62,9 +62,9 @@ report success
             > take test (1)
             JobStarted test (1)
             > cancel
-            CancelRequested: Person { by: "octocat" }
-            CancelRequested test (1): Person { by: "octocat" }
-            CancelRequested test (2): Person { by: "octocat" }
+            CancelRequested: Person { by: "octocat", asked: None }
+            CancelRequested test (1): Person { by: "octocat", asked: None }
+            CancelRequested test (2): Person { by: "octocat", asked: None }
             > test (1) cancelled
             JobCompleted test (1) cancelled
             > test (2) cancelled
@@ -199,9 +199,9 @@ ship cancelled
             > take report
             JobStarted report
             > force
-            CancelRequested: Forced { by: "octocat" }
-            CancelRequested report: Forced { by: "octocat" }
-            CancelRequested ship: Forced { by: "octocat" }
+            CancelRequested: Forced { by: "octocat", asked: None }
+            CancelRequested report: Forced { by: "octocat", asked: None }
+            CancelRequested ship: Forced { by: "octocat", asked: None }
             > report cancelled
             JobCompleted report cancelled
             > ship cancelled
@@ -231,11 +231,11 @@ lost build
             > take build
             JobStarted build
             > cancel
-            CancelRequested: Person { by: "octocat" }
-            CancelRequested build: Person { by: "octocat" }
+            CancelRequested: Person { by: "octocat", asked: None }
+            CancelRequested build: Person { by: "octocat", asked: None }
             > force
-            CancelRequested: Forced { by: "octocat" }
-            CancelRequested build: Forced { by: "octocat" }
+            CancelRequested: Forced { by: "octocat", asked: None }
+            CancelRequested build: Forced { by: "octocat", asked: None }
             > lost build
             JobLost build
             JobCompleted build cancelled

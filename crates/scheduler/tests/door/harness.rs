@@ -68,6 +68,7 @@ pub(crate) fn request(run: u64, workflow: &str, called: &[(&str, &str)]) -> RunR
         secret_names: Vec::new(),
         actor: "octocat".into(),
         triggering_actor: "octocat".into(),
+        asked: None,
         at: Timestamp(run),
     }
 }
@@ -181,7 +182,7 @@ impl World {
         let key = JobKey::new(rest);
         let stream = self.state.runs().next().map(|(stream, _)| stream);
         let stream = stream.unwrap_or(StreamId::Run(RunId(1), Attempt(1)));
-        let person = CancelReason::Person { by: by.clone() };
+        let person = CancelReason::Person { by: by.clone(), asked: None };
         match word {
             "take" => self.take(&key),
             "lost" => {
@@ -194,7 +195,7 @@ impl World {
             }
             "cancel" => self.input(Input::Cancel { stream, job: Some(key), reason: person, at }),
             "force" => {
-                let reason = CancelReason::Forced { by };
+                let reason = CancelReason::Forced { by, asked: None };
                 self.input(Input::Cancel { stream, job: None, reason, at });
             }
             "resume" => self.input(Input::Resume { stream, job: None, by, at }),

@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json};
-use event::{Digest, GateDemand, GateKey, StreamId};
+use event::{Actor, Digest, GateDemand, GateKey, StreamId};
+use mask::MaskedText;
 use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
 
@@ -218,6 +219,7 @@ async fn answer(
         let stream = StreamId::Run(header.run, header.attempt);
         let gate = GateKey::new(gate);
         let by = as_member(waiting.gate(), &gate, &by);
+        let by = Actor { name: MaskedText::without_secrets(by), ..who.actor() };
         let job = waiting.job.clone();
         app.engine.answer(&GateAnswer { stream, job, gate, what, said, reason, by })?;
         let now = approvals::find(&app, &run, waiting.job.as_str())?;

@@ -152,7 +152,7 @@ async fn dispatch(
     wanted.environments = who.token.places(Scope::Deploy);
     let key = key(&headers, &who)?;
     blocking(move || {
-        let made = app.engine.dispatch(&wanted, &who.name(), key.as_deref())?;
+        let made = app.engine.dispatch(&wanted, &who.actor(), key.as_deref())?;
         Ok(accepted(StatusCode::CREATED, made))
     })
     .await

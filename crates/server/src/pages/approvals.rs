@@ -4,7 +4,8 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
-use event::{GateDemand, GateKey, StreamId};
+use event::{Actor, GateDemand, GateKey, StreamId};
+use mask::MaskedText;
 use serde::Deserialize;
 
 use super::{Frame, Page, shown};
@@ -293,6 +294,7 @@ pub(crate) async fn answered(
         let stream = StreamId::Run(header.run, header.attempt);
         let gate = GateKey::new(form.gate);
         let by = as_member(waiting.gate(), &gate, &by);
+        let by = Actor { name: MaskedText::without_secrets(by), ..who.actor() };
         let job = waiting.job.clone();
         app.engine.answer(&GateAnswer { stream, job, gate, what, said, reason, by })?;
         let run = format!("{}.{}", header.run, header.attempt);

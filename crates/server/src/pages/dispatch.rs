@@ -236,7 +236,7 @@ pub(crate) async fn dispatched(
             inputs,
             environments: there.token.places(Scope::Deploy),
         };
-        match app.engine.dispatch(&wanted, &who.name(), None) {
+        match app.engine.dispatch(&wanted, &who.actor(), None) {
             Ok(made) => {
                 let place = stream_href(made).unwrap_or_default();
                 Ok(Redirect::to(&place).into_response())

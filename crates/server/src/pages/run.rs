@@ -338,7 +338,7 @@ pub(crate) async fn cancel(
     who.may(Scope::Operate)?;
     let href = blocking(move || {
         let stream = app.stream(&run)?;
-        app.engine.cancel(stream, &who.name())?;
+        app.engine.cancel(stream, &who.actor())?;
         Ok(stream_href(stream).unwrap_or_default())
     });
     Ok(Redirect::to(&format!("{}?said=cancel", href.await?)).into_response())
@@ -360,7 +360,7 @@ pub(crate) async fn rerun(
     let which = if only.as_deref() == Some("failed") { Again::Failed } else { Again::All };
     let href = blocking(move || {
         let stream = app.stream(&run)?;
-        let stream = app.engine.rerun(stream, which, &who.name(), None)?;
+        let stream = app.engine.rerun(stream, which, &who.actor(), None)?;
         Ok(stream_href(stream).unwrap_or_default())
     });
     Ok(Redirect::to(&href.await?).into_response())

@@ -214,7 +214,7 @@ fn protection() -> Protection {
 
 /// Somebody by name.
 pub(crate) fn person(name: &str) -> Actor {
-    Actor { name: text(name), proof: "local".into() }
+    Actor { name: text(name), proof: "local".into(), source: None }
 }
 
 /// Names of all steps of a service, in the plan's order, with whether they have an undo.

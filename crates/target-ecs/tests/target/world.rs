@@ -367,7 +367,11 @@ pub(crate) fn play_in(script: &Script, cloud: &Shared, faults: Vec<Fault>) -> En
             (None, Some(_)) => DeploymentKind::Config,
             (None, None) => DeploymentKind::Release,
         },
-        by: Actor { name: MaskedText::without_secrets("somebody"), proof: "local".into() },
+        by: Actor {
+            name: MaskedText::without_secrets("somebody"),
+            proof: "local".into(),
+            source: None,
+        },
         reason: None,
         services: vec![wanted(script)],
         gates: Vec::new(),

@@ -32,9 +32,9 @@ impl<'a> Meant<'a> {
 #[derive(Clone, Copy)]
 enum Said<'a> {
     /// Yes, for a group.
-    Yes(Option<&'a str>),
+    Yes { group: Option<&'a str>, reason: Option<&'a str> },
     /// The word that was asked for.
-    Word(&'a str),
+    Word { word: &'a str, reason: Option<&'a str> },
     /// No.
     No { group: Option<&'a str>, reason: &'a str },
 }
@@ -55,8 +55,11 @@ pub(super) fn run(command: &ApprovalsCommand) -> Option<Outcome> {
             None => Meant::of(deployment, at).map(|meant| show(&meant))?,
         }),
         ApprovalsCommand::Sign { .. } => None,
-        ApprovalsCommand::Approve { deployment, at, signing, signature, .. } if at.deployment => {
-            let own = Wanted::Signed { signing, decision: Decision::Approve, reason: None };
+        ApprovalsCommand::Approve { deployment, at, signing, signature, reason, .. }
+            if at.deployment =>
+        {
+            let (decision, reason) = (Decision::Approve, reason.as_deref());
+            let own = Wanted::Signed { signing, decision, reason };
             let wanted = signature.as_deref().map_or(own, Wanted::File);
             deployment_at(at).map(|url| signed::hand_in(url, deployment, &wanted))
         }
@@ -70,13 +73,14 @@ pub(super) fn run(command: &ApprovalsCommand) -> Option<Outcome> {
                 "a job of a server is agreed to without a signature: your token says who you are";
             Some(Err(Failure::new(Exit::Usage, message).hint(OF_DEPLOYMENT)))
         }
-        ApprovalsCommand::Approve { deployment, at, signing, confirm, .. } => {
-            let group = signing.group.as_deref();
-            let said = confirm.as_deref().map_or(Said::Yes(group), Said::Word);
+        ApprovalsCommand::Approve { deployment, at, signing, confirm, reason, .. } => {
+            let (group, reason) = (signing.group.as_deref(), reason.as_deref());
+            let word = |word| Said::Word { word, reason };
+            let said = confirm.as_deref().map_or(Said::Yes { group, reason }, word);
             Meant::of(deployment, at).map(|meant| agree(&meant, signing, said))
         }
         ApprovalsCommand::Reject { deployment, at, signing, reason } => {
-            let said = Said::No { group: signing.group.as_deref(), reason };
+            let said = Said::No { group: signing.group.as_deref(), reason: reason.as_str() };
             Meant::of(deployment, at).map(|meant| agree(&meant, signing, said))
         }
     }
@@ -155,20 +159,27 @@ fn agree(meant: &Meant<'_>, signing: &SigningArgs, said: Said<'_>) -> Outcome {
     let (client, waiting) = find(meant)?;
     let (run, job) = (format!("{}.{}", waiting["run"], waiting["attempt"]), text(&waiting["job"]));
     let key = match said {
-        Said::Yes(group) | Said::No { group, .. } => gate_of(&waiting, group)?,
-        Said::Word(_) => asks_for_word(&waiting)?,
+        Said::Yes { group, .. } | Said::No { group, .. } => gate_of(&waiting, group)?,
+        Said::Word { .. } => asks_for_word(&waiting)?,
     };
     let mut body = json!({ "gate": key, "what": waiting["what"] });
-    match said {
-        Said::Yes(_) => body["decision"] = json!("approve"),
-        Said::Word(word) => {
+    let reason = match said {
+        Said::Yes { reason, .. } => {
+            body["decision"] = json!("approve");
+            reason
+        }
+        Said::Word { word, reason } => {
             body["decision"] = json!("confirm");
             body["word"] = json!(word);
+            reason
         }
         Said::No { reason, .. } => {
             body["decision"] = json!("reject");
-            body["reason"] = json!(reason.chars().take(REASON_MAX).collect::<String>());
+            Some(reason)
         }
+    };
+    if let Some(reason) = reason {
+        body["reason"] = json!(reason.chars().take(REASON_MAX).collect::<String>());
     }
     talk(shown(&waiting, Style::stderr()).trim_end());
     let job_of_run = format!("{job} of run {}", waiting["run"]);

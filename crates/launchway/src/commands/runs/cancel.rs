@@ -68,8 +68,8 @@ pub(crate) fn run(store: Arc<Store>, state: &StateFolder, run: &RunRef) -> Outco
     let engine = again::engine(state, store, &request_without_secrets, &nothing)?;
     let owner = engine.claim(stream)?;
     let by = MaskedText::without_secrets(&*request_without_secrets.actor);
-    let cancel =
-        Input::Cancel { stream: Some(stream), job: None, reason: CancelReason::Forced { by } };
+    let reason = CancelReason::Forced { by, asked: Some(crate::deploying::here()) };
+    let cancel = Input::Cancel { stream: Some(stream), job: None, reason };
     engine.drive(&[owner], vec![cancel], &mut *reporter(Format::Human))?;
     Ok(Exit::Done)
 }

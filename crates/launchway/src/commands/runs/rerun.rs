@@ -43,6 +43,7 @@ pub(crate) fn run(
         .allocate_attempt(request.run)
         .map_err(|error| Failure::caused(Exit::Missing, error))?;
     request.attempt = attempt;
+    request.asked = Some(crate::deploying::here());
     request.at = now();
     let mut names: Vec<String> = engine.secrets.keys().cloned().collect();
     names.sort();

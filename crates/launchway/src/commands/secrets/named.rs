@@ -18,7 +18,7 @@ use crate::serving::keeping;
 use crate::settings_file::{Found, load_if_there};
 use crate::state::StateFolder;
 use crate::terminal::time::now;
-use crate::{files, kept};
+use crate::{files, journal, kept};
 
 /// Where somebody stands.
 pub(crate) struct Here {
@@ -127,15 +127,14 @@ impl Here {
         Ok(was_there)
     }
 
-    /// What is done to a repository of a server stands in its audit trail.
+    /// Who set or forgot what, and never a value: in the audit trail of the server, or of this machine.
     fn record(
         &self,
         action: &str,
         (environment, name): (Option<&str>, &str),
     ) -> Result<(), Failure> {
-        let Some(data) = &self.server else { return Ok(()) };
         let place = environment.map(|it| format!(" {it}")).unwrap_or_default();
-        data.record(action, format!("{}{place} {name}", self.owner))
+        journal::record(&self.state, action, format!("{}{place} {name}", self.owner))
     }
 
     /// An environment that the settings do not know is a slip; without settings every one may be.

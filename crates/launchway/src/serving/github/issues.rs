@@ -41,7 +41,11 @@ pub(super) fn take(
 ) -> Result<Took, Failure> {
     let Some((label, found)) = incident(connected, issue) else { return Ok(Took::Whole) };
     let incidents = Incidents::of_store(store);
-    let by = Actor { name: MaskedText::without_secrets(&*issue.by), proof: "github".into() };
+    let by = Actor {
+        name: MaskedText::without_secrets(&*issue.by),
+        proof: "github".into(),
+        source: None,
+    };
     let told = Told { by, source: IncidentSource::Github, at: issue.at, now: now() };
     // Behind a number that was taken nothing may be written.
     let known = match incidents.with_key(&found.key)? {
