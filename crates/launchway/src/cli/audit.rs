@@ -12,7 +12,7 @@ pub(crate) enum AuditCommand {
     Verify {
         /// It must go on from here: what an earlier `verify` printed, and you kept elsewhere
         #[arg(long, value_name = "HEAD")]
-        expect: Option<store::Head>,
+        expect: Option<String>,
         #[command(flatten)]
         of: AuditArgs,
     },

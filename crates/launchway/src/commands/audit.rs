@@ -17,7 +17,10 @@ const PART: usize = 500;
 
 pub(crate) fn run(command: &AuditCommand, state: Option<&Path>) -> Outcome {
     match command {
-        AuditCommand::Verify { expect, of } => verify(&open(&of.data, state)?, expect.as_ref()),
+        AuditCommand::Verify { expect, of } => {
+            let kept = expect.as_deref().map(kept).transpose()?;
+            verify(&open(&of.data, state)?, kept.as_ref())
+        }
         AuditCommand::Export { format, of } => export(&open(&of.data, state)?, *format),
     }
 }
@@ -26,6 +29,17 @@ pub(crate) fn run(command: &AuditCommand, state: Option<&Path>) -> Outcome {
 fn open(data: &DataArgs, state: Option<&Path>) -> Result<Trail, Failure> {
     let folder = StateFolder::locate(data.data.as_deref().or(state))?;
     Trail::open(folder.root()).map_err(|error| Failure::caused(Exit::Missing, error))
+}
+
+/// A head that somebody kept elsewhere.
+fn kept(text: &str) -> Result<Head, Failure> {
+    text.parse().map_err(|error: store::ParseHeadError| {
+        Failure::caused(
+            Exit::Usage,
+            anyhow::Error::new(error).context(format!("--expect `{text}`")),
+        )
+        .hint("the last line that launchway audit verify printed, behind the word `head`")
+    })
 }
 
 fn verify(trail: &Trail, kept: Option<&Head>) -> Outcome {
