@@ -13,6 +13,7 @@ use mask::MaskedText;
 use ports::Journal as _;
 use scheduler::Rerun;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, FollowedRepository, GateAnswer,
     GuardedEnvironment, HandedIn, HeldPush, IncidentAsk, KeepWish, KeptName, Offer, Push, Received,
@@ -65,6 +66,23 @@ impl Face {
 #[derive(Serialize, Deserialize)]
 struct Made {
     stream: StreamId,
+    /// What was asked for with it; none where an older Launchway made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked: Option<Digest>,
+}
+
+/// A key, and what it was given with.
+struct Keyed {
+    /// Under what the answer to it is kept.
+    answer: Digest,
+    /// All that was asked for: with the same key it has to be the same.
+    asked: Digest,
+}
+
+impl Keyed {
+    fn of(what: &str, key: &str, asked: &serde_json::Value) -> Keyed {
+        Keyed { answer: answer_to(what, key), asked: Digest::of(asked.to_string().as_bytes()) }
+    }
 }
 
 /// Under what the answer to a key is kept: the same key means another thing in each repository, and of each
@@ -115,7 +133,8 @@ impl Face {
     ) -> Result<StreamId, Failure> {
         // Who asks again of `runs/7` means a newer attempt by then, and the same run.
         let run = stream.as_run().map(|it| it.0);
-        let key = key.map(|key| answer_to(&format!("rerun {run:?}"), key));
+        let asked = json!(which == Again::Failed);
+        let key = key.map(|key| Keyed::of(&format!("rerun {run:?}"), key, &asked));
         self.once(key, |store, state| {
             let mut request = again::request(store, stream)?;
             let claimed = Owner::claim(&state.owners(), stream);
@@ -154,15 +173,19 @@ impl Face {
     /// the order is on disk.
     fn once(
         &self,
-        key: Option<Digest>,
+        key: Option<Keyed>,
         make: impl FnOnce(&store::Store, &StateFolder) -> Result<(Ordered, Option<Owner>), Failure>,
     ) -> Result<StreamId, Failure> {
         let _turn = self.turn.lock().expect("nobody panics while having the turn");
         let Intake { data, store, .. } = &*self.intake;
-        let answer = key.map(|key| data.answers().join(format!("{key}.json")));
-        if let Some(path) = &answer
-            && let Some(Made { stream }) = data::read(path)?
+        let answer = |key: &Keyed| data.answers().join(format!("{}.json", key.answer));
+        if let Some(key) = &key
+            && let Some(Made { stream, asked }) = data::read(&answer(key))?
         {
+            if asked.is_some_and(|it| it != key.asked) {
+                let message = "that Idempotency-Key made another run: each one has its own";
+                return Err(Failure::new(Exit::Usage, message));
+            }
             return Ok(stream);
         }
         let (ordered, held) = make(store, &data.state)?;
@@ -172,8 +195,8 @@ impl Face {
         // What is to be made, then for whom, then the deed: whoever is killed in between has made it
         // once when it is asked for again.
         data::write(&data.inbox().join(format!("{id}.order")), &Order { runs: vec![ordered] })?;
-        if let Some(path) = &answer {
-            data::write(path, &Made { stream: made })?;
+        if let Some(key) = &key {
+            data::write(&answer(key), &Made { stream: made, asked: Some(key.asked) })?;
             self.forget_old_answers()?;
         }
         drop(held);
@@ -342,7 +365,9 @@ impl Engine for Face {
         by: &Actor,
         key: Option<&str>,
     ) -> Result<StreamId, Refused> {
-        let key = key.map(|key| answer_to(&format!("dispatch {}", wanted.repository), key));
+        let Dispatch { repository, git_ref, workflow, inputs, .. } = wanted;
+        let asked = json!([git_ref, workflow, inputs]);
+        let key = key.map(|key| Keyed::of(&format!("dispatch {repository}"), key, &asked));
         let made = self.once(key, |_, _| Ok((dispatch::ordered(&self.intake, wanted, by)?, None)));
         made.map_err(refused)
     }

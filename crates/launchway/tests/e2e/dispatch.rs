@@ -58,6 +58,9 @@ fn a_workflow_is_run_by_hand() {
     let made = serving.post(path, &key, wanted);
     assert_eq!((made.status, made.json()["run"].clone()), (201, 1.into()), "{}", made.text);
     assert_eq!(serving.post(path, &key, wanted).json()["run"], 1);
+    let other = serving.post(path, &key, r#"{"workflow":"ci.yml","inputs":{"version":"1.3"}}"#);
+    let detail = "that Idempotency-Key made another run: each one has its own";
+    assert_eq!((other.status, &other.json()["detail"]), (409, &detail.into()));
     let run = serving.ended("1");
     assert_eq!(
         (&run["conclusion"], &run["actor"]),

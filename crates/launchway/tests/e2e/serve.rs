@@ -359,6 +359,9 @@ fn a_run_is_cancelled_and_run_again_once_for_a_key() {
     };
     assert_eq!(again(), (201, 2.into()));
     assert_eq!(again(), (201, 2.into()));
+    let key = [("idempotency-key", "the same")];
+    let other = serving.post("/api/v1/runs/1/rerun", &key, r#"{"only":"all"}"#);
+    assert_eq!(other.status, 409, "{}", other.text);
     let second = serving.ended("1");
     assert_eq!((&second["attempt"], &second["conclusion"]), (&2.into(), &"success".into()));
     assert_eq!(serving.mark("first"), "x\n", "what ended well is not run again");
