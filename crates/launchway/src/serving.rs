@@ -26,14 +26,17 @@ pub(crate) mod hook;
 pub(crate) mod incidents;
 mod intake;
 pub(crate) mod keeping;
+mod moment;
 pub(crate) mod pagerduty;
 mod places;
+mod ready;
 pub(crate) mod repositories;
 mod sign_in;
 pub(crate) mod standing_by;
 mod stood;
 mod take_up;
 mod tokens;
+pub(crate) mod unheard;
 
 pub(crate) use clock::Clock;
 pub(crate) use drive::{Driving, Handle, Means};

@@ -1,11 +1,14 @@
 //! The state folder: where the journal, logs, caches and fetched actions of this person live.
 
+use std::fs::DirBuilder;
 use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use event::{Digest, StreamId};
 
 use crate::exit::{Exit, Failure};
+use crate::terminal::style::talk;
 
 /// The folders, made on first use.
 #[derive(Clone, Debug)]
@@ -17,6 +20,15 @@ pub(crate) struct StateFolder {
 
 /// Hex digits of a name that is made of what it is the name of.
 const NAME_DIGITS: usize = 16;
+
+/// What only its owner may do.
+const PRIVATE: u32 = 0o700;
+
+/// The mode of a folder that is open to nobody else. A group that is not ours may pass: it was let in.
+fn private(mode: u32, is_our_group: bool) -> u32 {
+    let kept = if is_our_group { 0o7700 } else { 0o7710 };
+    mode & kept | PRIVATE
+}
 
 impl StateFolder {
     /// `--state`, else `LAUNCHWAY_STATE`, else `launchway` under `XDG_STATE_HOME`, else under
@@ -52,6 +64,38 @@ impl StateFolder {
     /// Where the journal of deployments is.
     pub(crate) fn own(&self) -> &Path {
         &self.own
+    }
+
+    /// Makes the folder of a server or a runner, for its owner alone: what jobs were given lies below it. One that
+    /// others may enter is closed, and that is said.
+    pub(crate) fn make_private(&self) -> Result<(), Failure> {
+        let path = &self.root;
+        let make = || -> std::io::Result<u32> {
+            DirBuilder::new().recursive(true).mode(PRIVATE).create(path)?;
+            let found = std::fs::metadata(path)?;
+            let mode = found.mode() & 0o7777;
+            let private = private(mode, found.gid() == rustix::process::getegid().as_raw());
+            if private == mode {
+                return Ok(0);
+            }
+            if found.uid() == rustix::process::geteuid().as_raw() {
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(private))?;
+            }
+            Ok(mode)
+        };
+        let open = make().map_err(|error| cannot("make", path, error))?;
+        if open != 0 {
+            let shown = path.display();
+            talk(&match std::fs::metadata(path).is_ok_and(|it| it.mode() & 0o7777 != open) {
+                true => format!(
+                    "{shown} was open to other users of this machine (mode {open:o}); it is its owner's alone from now on"
+                ),
+                false => format!(
+                    "warning: {shown} is open to other users of this machine (mode {open:o}), and somebody else's: chmod 700 {shown}"
+                ),
+            });
+        }
+        Ok(())
     }
 
     /// What tells this machine, with this state folder, from every other one.

@@ -3,13 +3,14 @@
 //! There is no work tree, so nothing stands for what is not committed, and nothing is guessed: a push
 //! is an old commit, a new one, and a ref.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::RepositoryError;
 use crate::changes::ChangedFiles;
 use crate::discover::{CommittedFile, Config, Repository, commit, joined};
 use crate::event::TriggeringEvent;
-use crate::git::{ask, git};
+use crate::git::{ask, git, git_clean};
 use crate::payload::NO_COMMIT;
 use crate::private::PrivateStore;
 
@@ -136,6 +137,19 @@ impl Repository {
         };
         names.sort_by_key(|name| (Some(name) != default.as_ref(), name.starts_with("refs/tags/")));
         Ok(names)
+    }
+
+    /// Branches and tags with what they lead to, by their whole names. A tag that is an object of its own is
+    /// that object.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn commits_of_refs(path: &Path) -> Result<BTreeMap<String, String>, RepositoryError> {
+        let format = "--format=%(refname) %(objectname)";
+        let listed = git_clean(path, &["for-each-ref", format, "refs/heads/", "refs/tags/"], &[])?;
+        let listed = listed.done()?;
+        let pairs = listed.lines().filter_map(|line| line.split_once(' '));
+        Ok(pairs.map(|(name, at)| (name.to_owned(), at.to_owned())).collect())
     }
 
     /// What a push adds to: the commit before; of a new branch where it left the default branch; of

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::RepositoryError;
 use crate::git::{Answer, GitError, ask, git_unattended};
+use crate::{Repository, RepositoryError};
 
 /// Slower than that is standing still,
 const SLOWEST_BYTES_A_SECOND: &str = "1000";
@@ -91,11 +91,7 @@ impl Mirror {
     /// # Errors
     /// When git says no.
     pub fn refs(&self) -> Result<BTreeMap<String, String>, RepositoryError> {
-        let args =
-            ["for-each-ref", "--format=%(refname) %(objectname)", "refs/heads/", "refs/tags/"];
-        let listed = self.run(&args, &[])?.done()?;
-        let pairs = listed.lines().filter_map(|line| line.split_once(' '));
-        Ok(pairs.map(|(name, at)| (name.to_owned(), at.to_owned())).collect())
+        Repository::commits_of_refs(&self.path)
     }
 
     /// Brings a pull request here, as it would be merged now; none where it cannot be merged, or

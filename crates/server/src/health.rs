@@ -17,7 +17,7 @@ pub(crate) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// It can take work: its journal answers, and somebody drives runs.
+/// It can take work: its journal answers, what comes can be kept, and somebody drives runs.
 pub(crate) async fn readyz(State(app): State<Shared>) -> Response {
     let asked = blocking(move || {
         app.store.open_streams()?;

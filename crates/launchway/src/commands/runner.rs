@@ -27,7 +27,9 @@ pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
     let opened: [(_, &[PathBuf]); 2] =
         [("--sandbox-read", &args.sandbox_read), ("--sandbox-write", &args.sandbox_write)];
     walls::check_opened(&opened, &data)?;
-    let machine = StateFolder::locate(Some(&data))?.machine()?;
+    let state = StateFolder::locate(Some(&data))?;
+    state.make_private()?;
+    let machine = state.machine()?;
     let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
     let support = sandbox::support();
     for note in [walls::note(support), walls::note_of_shared(support)].into_iter().flatten() {

@@ -35,6 +35,7 @@ use crate::serving::hook::Reached;
 use crate::serving::keeping;
 use crate::serving::repositories;
 use crate::serving::standing_by;
+use crate::serving::unheard;
 use crate::serving::{
     Clock, Driving, Face, Handle, Intake, JobTokens, Machines, Means, SignsIn, watch_runners,
 };
@@ -75,6 +76,7 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     }
     // What is wrong with the secret is said before anything is begun; the provider is asked nothing yet.
     SignsIn::of(&args.sign_in, "")?;
+    data.state.make_private()?;
     let _claim = claimed(&data)?;
     default_branch::pin_all(&data)?;
     database::attach(&args.database, data.state.root())?;
@@ -96,6 +98,9 @@ fn with_journal(
     (store, url): (Arc<Store>, Option<String>),
 ) -> Outcome {
     let stands_by = standing_by::stands_by(&data, args.take_over)?;
+    if !stands_by {
+        unheard::find(&data);
+    }
     let options = Options { listen: args.listen, url, stands_by };
     let server = with_sign_in(Server::bind(options).map_err(listening)?, &args.sign_in, &data)?;
     let reached = server.url();

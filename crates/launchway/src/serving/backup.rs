@@ -51,6 +51,8 @@ const LEFT_OUT: &[&str] = &[
     "shared",
     "host",
     "demo",
+    // What came since the copy was taken by its original: it is not taken once more.
+    "taken",
     COPIES,
     MANIFEST,
     UNDER_WAY,

@@ -7,6 +7,7 @@
 //! tokens/, sessions/   who may look and act (crate `server`)
 //! people/              whose a name is, of those who sign in by a provider (crate `server`)
 //! inbox/               pushes and re-runs that were not taken yet
+//! taken/               what branches and tags led to when they were last taken
 //! pushes/              what became of the newest pushes
 //! held/                runs of code from outside that nobody let in yet
 //! mirrors/             repositories of GitHub and elsewhere, as they are there
@@ -91,6 +92,11 @@ impl DataFolder {
         self.path("followed").join(format!("{name}.json"))
     }
 
+    /// What was taken of a repository that is pushed to here, by its name.
+    pub(crate) fn taken(&self, name: &str) -> PathBuf {
+        self.path("taken").join(format!("{name}.json"))
+    }
+
     pub(crate) fn mirrors(&self) -> PathBuf {
         self.path("mirrors")
     }
@@ -166,6 +172,12 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Failur
     }
     let parsed = serde_json::from_slice(&text);
     parsed.map(Some).map_err(|error| cannot("read", path, error.into()))
+}
+
+/// Whether a file could be read, and is none of ours.
+pub(crate) fn is_damaged(failure: &Failure) -> bool {
+    let error = failure.error.chain().find_map(|it| it.downcast_ref::<std::io::Error>());
+    error.is_some_and(|it| matches!(it.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof))
 }
 
 /// What was made of a file of ours, made again where the file is a new one: a running server hears of

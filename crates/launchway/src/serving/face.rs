@@ -25,6 +25,7 @@ use super::github::taking::Taking;
 use super::intake::{Intake, Order, Ordered};
 use super::pagerduty::Pages;
 use super::places::{self, HERE, Link, sentence};
+use super::ready::Readiness;
 use super::repositories;
 use super::tokens::JobTokens;
 use super::{data, deployments, dispatch, following, gates, hook, incidents, keeping};
@@ -48,6 +49,7 @@ pub(crate) struct Face {
     is_stopped: Arc<AtomicBool>,
     /// One new attempt at a time: a key is looked for before it is used.
     turn: Mutex<()>,
+    readiness: Readiness,
 }
 
 impl Face {
@@ -58,7 +60,8 @@ impl Face {
         is_stopped: Arc<AtomicBool>,
     ) -> Face {
         let pages = Pages::of(intake.data.clone());
-        Face { intake, tokens, taking, pages, is_stopped, turn: Mutex::default() }
+        let (turn, readiness) = (Mutex::default(), Readiness::default());
+        Face { intake, tokens, taking, pages, is_stopped, turn, readiness }
     }
 }
 
@@ -434,7 +437,10 @@ impl Engine for Face {
 
     fn is_unready(&self) -> Option<String> {
         let is_stopped = self.is_stopped.load(Ordering::Relaxed);
-        is_stopped.then(|| "the loop that drives runs has ended".to_owned())
+        if is_stopped {
+            return Some("the loop that drives runs has ended".to_owned());
+        }
+        self.readiness.trouble(&self.intake.data, &self.intake.store)
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) const EVERY_MAX: Duration = Duration::from_secs(24 * 3600);
 /// As often as somebody who pushes would wait for.
 pub(crate) const EVERY: Duration = Duration::from_secs(60);
 /// Somebody who moves more branches and tags than that in one go has copied a repository.
-const MOVED_MAX: usize = 100;
+pub(super) const MOVED_MAX: usize = 100;
 /// When a repository that was connected meanwhile is noticed.
 const LOOK_AROUND: Duration = Duration::from_secs(5);
 /// No repository is called so: no job sees what stands under it.
@@ -235,7 +235,10 @@ fn pay(data: &DataFolder, connected: &Connected, seen: &mut Seen) -> Result<(), 
 }
 
 /// What runs: branches and tags that are new or lead elsewhere. One that is gone runs nothing.
-fn moved(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<RefUpdate> {
+pub(super) fn moved(
+    before: &BTreeMap<String, String>,
+    after: &BTreeMap<String, String>,
+) -> Vec<RefUpdate> {
     let update = |(git_ref, new): (&String, &String)| {
         let old = before.get(git_ref);
         (old != Some(new)).then(|| RefUpdate {
@@ -247,11 +250,11 @@ fn moved(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) ->
     after.iter().filter_map(update).collect()
 }
 
-fn line(RefUpdate { old, new, git_ref }: &RefUpdate) -> String {
+pub(super) fn line(RefUpdate { old, new, git_ref }: &RefUpdate) -> String {
     format!("{old} {new} {git_ref}")
 }
 
-fn called(name: &str, update: &RefUpdate) -> String {
+pub(super) fn called(name: &str, update: &RefUpdate) -> String {
     let digest = Digest::of(format!("{name} {}", line(update)).as_bytes()).to_string();
     let end: String = digest.chars().rev().take(16).collect();
     format!("{:015}-{end}", now().0)

@@ -6,7 +6,7 @@
 
 mod rules;
 
-use std::io::{BufRead as _, Read as _};
+use std::io::{BufRead as _, ErrorKind, Read as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ use crate::terminal::diagnostics;
 use crate::terminal::style::{Style, talk};
 use crate::terminal::time::now;
 
+/// The word of one ref has less.
+const WORD_BYTES: usize = 1 << 10;
 /// What git says of a push; more refs at once are not taken.
 const INPUT_BYTES_MAX: u64 = 4 << 20;
 /// How long whoever pushes waits to be told of the runs. The push is over whatever happens.
@@ -88,10 +90,11 @@ fn updates() -> Result<Vec<RefUpdate>, Failure> {
     Ok(updates)
 }
 
-/// Before: workflow files with errors refuse the push, where it changes them, and so do rules that
-/// nobody could read.
+/// Before: workflow files with errors refuse the push, where it changes them, and so do rules that nobody could
+/// read, and an inbox that takes no word of it. Behind this git moves the refs, and nobody takes that back.
 pub(crate) fn pre_receive(data: &DataFolder, repository: &Path) -> Outcome {
     let updates = updates()?;
+    prove_inbox(data, updates.len())?;
     let known = repositories::all(data)?;
     let connected = known.iter().find(|it| it.path == repository);
     let mut found = match connected {
@@ -129,6 +132,39 @@ pub(crate) fn pre_receive(data: &DataFolder, repository: &Path) -> Outcome {
     }
     Err(Failure::new(Exit::Refused, "the push is refused: its files have mistakes")
         .hint("launchway check finds them before the push"))
+}
+
+/// Leaves as much as the words will be, and takes it away.
+fn prove_inbox(data: &DataFolder, words: usize) -> Result<(), Failure> {
+    let inbox = data.inbox();
+    let prove = || -> std::io::Result<()> {
+        match std::fs::create_dir(&inbox) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let mut file = tempfile::NamedTempFile::new_in(&inbox)?;
+        file.write_all(&vec![b'\n'; WORD_BYTES.saturating_mul(words)])?;
+        file.as_file().sync_all()
+    };
+    let Err(error) = prove() else { return Ok(()) };
+    let root = data.state.root().display();
+    let hint = match error.kind() {
+        ErrorKind::PermissionDenied => {
+            "push as the user that the server runs as: nobody else may write there".to_owned()
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            format!("free some space there; launchway prune --state {root} can help")
+        }
+        ErrorKind::NotFound => {
+            format!(
+                "see that {root} is there; `launchway repositories remove` takes this hook away"
+            )
+        }
+        _ => format!("see that {root} can be written to"),
+    };
+    let message = "the push is refused: no word of it can be left for the server";
+    let cannot = data::cannot("write to", &inbox, error).error.context(message);
+    Err(Failure::caused(Exit::Missing, cannot).hint(hint))
 }
 
 /// After: leaves word, and says what came of it.

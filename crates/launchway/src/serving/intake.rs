@@ -8,16 +8,20 @@
 //!
 //! The order is the intent: a run is made from it if the journal does not have that run yet. Both
 //! files go when all are made, the push first, so that nothing is planned twice.
+//!
+//! What is wrong with a push is an answer, and the push is over. What is wrong with the moment (`moment.rs`)
+//! is none: the push stays where it is, before all later ones of its repository, and is tried again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use actions::WriteLock;
 use driver::Input;
 use event::{Asked, Attempt, RunEvent, RunRequest, Seq, StreamId, Terms};
-use ports::Journal as _;
+use ports::{Journal as _, JournalError};
 use protocol::JobOptions;
 use repository::{
     CommittedFile, PrivateStore, RefUpdate, Repository, RepositoryError, TriggeringEvent,
@@ -33,7 +37,9 @@ use super::data::{self, DataFolder};
 use super::drive::Handle;
 use super::gates;
 use super::hook::{Answer, Pushed};
+use super::moment;
 use super::repositories::{self, Connected};
+use super::unheard;
 use crate::again::Known;
 use crate::agree::MatterKind;
 use crate::cli::{EventArgs, Format};
@@ -91,15 +97,21 @@ impl Intake {
             talk(&format!("warning: the inbox cannot be watched and is {every}: {error}"));
         }
         loop {
-            if let Err(failure) = self.take_all()
-                && !store::is_away(failure.error.as_ref())
-            {
-                // It is tried again and again; said once.
-                let text = format!("{:#}", failure.error);
-                if told.as_ref() != Some(&text) {
-                    talk(&format!("warning: {text}"));
+            match self.take_all() {
+                // Said by whoever waits for the database.
+                Err(failure) if store::is_away(failure.error.as_ref()) => {}
+                taken => {
+                    // It is tried again and again; said once, and that it is over.
+                    let trouble = taken.err().map(|failure| format!("{:#}", failure.error));
+                    match &trouble {
+                        Some(text) if told != trouble => talk(&format!(
+                            "warning: {text}; what was pushed waits in the inbox, and is tried again"
+                        )),
+                        None if told.is_some() => talk("what waited in the inbox is taken"),
+                        _ => {}
+                    }
+                    told = trouble;
                 }
-                told = Some(text);
             }
             if is_stopped(stop, watch.as_ref().ok()) {
                 return;
@@ -115,38 +127,66 @@ impl Intake {
         Ok(queue)
     }
 
+    /// Back comes what keeps something waiting.
     fn take_all(&self) -> Result<(), Failure> {
         let pushes = data::list(&self.data.inbox(), ".push")?;
         let orders = data::list(&self.data.inbox(), ".order")?;
+        let (mut waiting, mut trouble) = (BTreeSet::new(), Ok(()));
         for id in &pushes {
-            self.take(id)?;
+            if let Err(failure) = self.take(id, &mut waiting) {
+                trouble = Err(failure);
+            }
         }
         for id in orders.iter().filter(|id| !pushes.contains(id)) {
             self.carry_out(id)?;
         }
-        Ok(())
+        trouble
     }
 
-    fn take(&self, id: &str) -> Result<(), Failure> {
+    /// Takes one, where nothing of its repository waits before it.
+    fn take(&self, id: &str, waiting: &mut BTreeSet<PathBuf>) -> Result<(), Failure> {
         let path = self.data.inbox().join(format!("{id}.push"));
         let order = self.data.inbox().join(format!("{id}.order"));
-        if !order.exists() {
-            let push: Pushed = match data::read(&path) {
-                Ok(Some(push)) => push,
-                Ok(None) => return Ok(()),
-                Err(failure) => {
-                    // What is none of ours stays, under another name, and keeps nobody waiting.
-                    talk(&format!("warning: {:#}; it is put aside", failure.error));
-                    return std::fs::rename(&path, path.with_extension("unreadable"))
-                        .map_err(|error| data::cannot("rename", &path, error));
-                }
-            };
-            let (ordered, answer) = self.plan(push);
-            self.write_down(id, ordered, &answer)?;
+        let push: Pushed = match data::read(&path) {
+            Ok(Some(push)) => push,
+            Ok(None) => return Ok(()),
+            Err(failure) if !data::is_damaged(&failure) => return Err(failure),
+            Err(failure) => {
+                // What is none of ours stays, under another name, and keeps nobody waiting.
+                talk(&format!("warning: {:#}; it is put aside", failure.error));
+                return std::fs::rename(&path, path.with_extension("unreadable"))
+                    .map_err(|error| data::cannot("rename", &path, error));
+            }
+        };
+        if waiting.contains(&push.repository) {
+            return Ok(());
         }
-        self.make(id)?;
-        data::remove(&path)?;
-        data::remove(&order)
+        let repository = push.repository.clone();
+        let taken = || {
+            if !order.exists() {
+                let (ordered, answer) = self.planned(id, &push)?;
+                self.write_down(id, ordered, &answer)?;
+            }
+            self.make(id)?;
+            unheard::took(&self.data, &push)?;
+            data::remove(&path)?;
+            data::remove(&order)
+        };
+        let taken = taken();
+        if taken.is_err() {
+            waiting.insert(repository);
+        }
+        taken
+    }
+
+    fn planned(&self, id: &str, push: &Pushed) -> Result<(Vec<Ordered>, Answer), Failure> {
+        if !unheard::was_found(&self.data, id, push)? {
+            return self.plan(push.clone());
+        }
+        let said = vec!["taken already, when the server started and nobody had told it".to_owned()];
+        let (name, runs) = (String::new(), Vec::new());
+        let answer = Answer { push: push.clone(), name, runs, said, is_held: false };
+        Ok((Vec::new(), answer))
     }
 
     /// What is to be made, and what is told of it.
@@ -175,7 +215,7 @@ impl Intake {
         let only = event.only.clone();
         let planned =
             Planning::told(self, event).and_then(|planning| planning.plan(only.as_deref()));
-        let runs = told_of(planned, &mut answer);
+        let runs = told_of(planned, &mut answer)?;
         if is_held && !runs.is_empty() {
             data::write(&self.data.held().join(format!("{id}.order")), &Order { runs })?;
             data::write(&told, &answer)?;
@@ -203,18 +243,23 @@ impl Intake {
         let order: Option<Order> = data::read(&self.data.inbox().join(format!("{id}.order")))?;
         for Ordered { request, carried } in order.into_iter().flat_map(|order| order.runs) {
             let stream = StreamId::Run(request.run, request.attempt);
-            let known = self.store.read(stream, Seq(0));
-            // One that was made, and pruned since, was made.
-            if !matches!(known, Ok(events) if events.is_empty()) {
-                continue;
+            match self.store.read(stream, Seq(0)) {
+                Ok(events) if events.is_empty() => {}
+                // One that was made, and pruned since, was made.
+                Ok(_) | Err(JournalError::Forgotten { .. } | JournalError::Unreadable(_)) => {
+                    continue;
+                }
+                // Nobody knows whether it was.
+                Err(error) => return Err(Failure::caused(Exit::Missing, error)),
             }
             self.handle.create(Input::CreateRun { request: Box::new(request), carried }, stream)?;
         }
         Ok(())
     }
 
-    /// What a push becomes. What is wrong with it is said, and keeps no other push waiting.
-    fn plan(&self, push: Pushed) -> (Vec<Ordered>, Answer) {
+    /// What a push becomes. What is wrong with it is said, and keeps no other push waiting; what is wrong with
+    /// the moment is an error.
+    fn plan(&self, push: Pushed) -> Result<(Vec<Ordered>, Answer), Failure> {
         let mut answer = Answer {
             push: push.clone(),
             name: String::new(),
@@ -231,7 +276,8 @@ impl Intake {
             answer.name.clone_from(&connected.name);
             Planning::of(self, &push, &connected)?.plan(None)
         });
-        (told_of(planned, &mut answer), answer)
+        let runs = told_of(planned, &mut answer)?;
+        Ok((runs, answer))
     }
 
     fn forget_old_answers(&self) -> Result<(), Failure> {
@@ -275,7 +321,13 @@ pub(crate) struct Event<'e> {
 }
 
 /// The runs, and in the answer what is told.
-fn told_of(planned: Result<Planned, Failure>, answer: &mut Answer) -> Vec<Ordered> {
+///
+/// # Errors
+/// When nothing is told: what went wrong says nothing of what was pushed.
+fn told_of(
+    planned: Result<Planned, Failure>,
+    answer: &mut Answer,
+) -> Result<Vec<Ordered>, Failure> {
     match planned {
         Ok(Planned { runs, said }) => {
             let line = |it: &Ordered| {
@@ -284,12 +336,13 @@ fn told_of(planned: Result<Planned, Failure>, answer: &mut Answer) -> Vec<Ordere
             };
             answer.runs = runs.iter().map(line).collect();
             answer.said = said;
-            runs
+            Ok(runs)
         }
+        Err(failure) if moment::is_to_blame(&failure, answer.push.at, now()) => Err(failure),
         Err(failure) => {
             answer.said.push(format!("nothing runs: {:#}", failure.error));
             answer.said.extend(failure.hints.iter().map(|hint| format!("hint: {hint}")));
-            Vec::new()
+            Ok(Vec::new())
         }
     }
 }

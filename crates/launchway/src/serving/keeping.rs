@@ -149,11 +149,6 @@ pub(super) fn tell_left(data: &DataFolder, name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A repository is connected under another name: what is kept for it goes along.
-pub(super) fn renamed(data: &DataFolder, from: &str, to: &str) -> Result<(), Failure> {
-    kept::vault(&data.state).take_over(from, to).map(drop).map_err(kept::failed)
-}
-
 /// Everything that is kept of a repository.
 pub(super) fn list(data: &DataFolder, repository: &str) -> Result<Vec<KeptName>, Failure> {
     let name = connected(data, repository)?.name;

@@ -12,7 +12,7 @@ use settings::Settings;
 use syntax::Source;
 
 use super::data::{self, DataFolder, cannot};
-use super::keeping;
+use super::{keeping, unheard};
 use crate::exit::{Exit, Failure};
 
 /// A repository.
@@ -171,9 +171,8 @@ pub(crate) fn add(data: &DataFolder, wanted: Connected, program: &Path) -> Resul
     for hook in hooks {
         refuse_others(&wanted.path, hook)?;
     }
-    match known.iter().find(|it| it.path == wanted.path) {
-        Some(before) => keeping::renamed(data, &before.name, &wanted.name)?,
-        None => keeping::tell_found(data, &wanted.name)?,
+    if !known.iter().any(|it| it.path == wanted.path) {
+        keeping::tell_found(data, &wanted.name)?;
     }
     known.retain(|it| it.path != wanted.path);
     known.push(wanted.clone());
@@ -183,7 +182,7 @@ pub(crate) fn add(data: &DataFolder, wanted: Connected, program: &Path) -> Resul
     for hook in hooks {
         install(data, &wanted.path, hook, program)?;
     }
-    Ok(())
+    unheard::begin(data, &wanted)
 }
 
 /// Code of forks that nobody let in yet.
@@ -251,6 +250,7 @@ pub(crate) fn remove(data: &DataFolder, which: &Connected) -> Result<(), Failure
     let mut known = all(data)?;
     known.retain(|it| it.path != which.path);
     data::write(&data.path("repositories.json"), &known)?;
+    unheard::end(data, &which.name)?;
     keeping::tell_left(data, &which.name)
 }
 

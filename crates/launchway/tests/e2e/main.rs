@@ -140,6 +140,7 @@ mod tls;
 mod told;
 mod trail;
 #[cfg(feature = "docker")]
+mod waits;
 mod walkthroughs;
 mod watched;
 #[cfg(feature = "soak")]
