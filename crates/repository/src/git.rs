@@ -1,10 +1,15 @@
 //! Runs the git command line, without hooks, prompts or pagers.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 /// The most that is read of one answer: a file list of a million paths fits.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// How long one may take that nobody watches: a large repository comes over a slow line in that time.
+pub(crate) const UNATTENDED_WITHIN: Duration = Duration::from_secs(15 * 60);
 
 /// Why a git command gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +30,14 @@ pub enum GitError {
     TooLong {
         /// The sub-command with its arguments.
         command: String,
+    },
+    /// It came to no end.
+    #[error("git {command} did not end within {seconds} s, and was ended")]
+    Late {
+        /// The sub-command with its arguments.
+        command: String,
+        /// How long it was waited for.
+        seconds: u64,
     },
 }
 
@@ -50,7 +63,7 @@ impl GitError {
                     "make it readable for this user, name it in .gitignore, or leave out what is not committed: --committed",
                 )
             }
-            GitError::Failed { .. } | GitError::TooLong { .. } => None,
+            GitError::Failed { .. } | GitError::TooLong { .. } | GitError::Late { .. } => None,
         }
     }
 }
@@ -92,7 +105,12 @@ pub(crate) fn git_with(
 }
 
 fn run(mut command: Command, folder: &Path, args: &[&str]) -> Result<Answer, GitError> {
-    let output = command
+    let output = prepared(&mut command, folder, args).output().map_err(GitError::Start)?;
+    answer(output, args)
+}
+
+fn prepared<'c>(command: &'c mut Command, folder: &Path, args: &[&str]) -> &'c mut Command {
+    command
         .args([
             "-c",
             "core.hooksPath=/dev/null",
@@ -105,8 +123,30 @@ fn run(mut command: Command, folder: &Path, args: &[&str]) -> Result<Answer, Git
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null())
-        .output()
-        .map_err(GitError::Start)?;
+}
+
+/// What a program printed that ended in this time; none where it did not, and was ended with all that it
+/// had started.
+fn output_within(command: &mut Command, within: Duration) -> std::io::Result<Option<Output>> {
+    use std::os::unix::process::CommandExt as _;
+    let child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let group = rustix::process::Pid::from_child(&child);
+    let (done, ended) = channel::<()>();
+    let watch = std::thread::spawn(move || {
+        let is_late = ended.recv_timeout(within) == Err(RecvTimeoutError::Timeout);
+        if is_late {
+            // Who is gone meanwhile needs no end.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        is_late
+    });
+    let output = child.wait_with_output();
+    drop(done);
+    let is_late = watch.join().unwrap_or(false);
+    output.map(|output| (!is_late).then_some(output))
+}
+
+fn answer(output: Output, args: &[&str]) -> Result<Answer, GitError> {
     let command = shown(args);
     if output.stdout.len() > ANSWER_BYTES_MAX {
         return Err(GitError::TooLong { command });
@@ -129,8 +169,8 @@ pub(crate) fn git_clean(
     run(clean(config), folder, args)
 }
 
-/// Like [`git_clean`], where nobody is there to be asked: ssh would ask on the terminal that a server
-/// was started from.
+/// Like [`git_clean`], where nobody is there to be asked, or to press Ctrl-C: ssh would ask on the terminal
+/// that a server was started from, and a host that went away would be waited for without end.
 pub(crate) fn git_unattended(
     folder: &Path,
     args: &[&str],
@@ -138,7 +178,9 @@ pub(crate) fn git_unattended(
 ) -> Result<Answer, GitError> {
     let mut command = clean(config);
     command.env("SSH_ASKPASS", "/bin/false").env("SSH_ASKPASS_REQUIRE", "force");
-    run(command, folder, args)
+    let output = output_within(prepared(&mut command, folder, args), UNATTENDED_WITHIN);
+    let late = || GitError::Late { command: shown(args), seconds: UNATTENDED_WITHIN.as_secs() };
+    answer(output.map_err(GitError::Start)?.ok_or_else(late)?, args)
 }
 
 fn clean(config: &[(String, String)]) -> Command {

@@ -31,7 +31,7 @@ pub use delivered::About;
 pub use discover::{Commit, CommittedFile, Repository};
 pub use event::{EventRequest, TriggeringEvent};
 pub use git::GitError;
-pub use mirror::{Access, Mirror, TestMerge};
+pub use mirror::{Access, Mirror, Refs, TestMerge};
 pub use private::{HeldStore, PrivateStore};
 pub use tip::{Tip, TipError};
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::git::{Answer, GitError, ask, git_unattended};
+use crate::git::{Answer, GitError, UNATTENDED_WITHIN, ask, git_unattended};
 use crate::{Repository, RepositoryError};
 
 /// Slower than that is standing still,
@@ -30,7 +30,11 @@ pub struct Access<'a> {
 #[derive(Clone, Debug)]
 pub struct Mirror {
     path: PathBuf,
+    url: String,
 }
+
+/// Branches and tags, by their whole names. A tag that is an object of its own is that object.
+pub type Refs = BTreeMap<String, String>;
 
 /// What a pull request is made of, over there and now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,16 +54,28 @@ impl Mirror {
     /// # Errors
     /// When git says no.
     pub fn open(path: &Path, url: &str) -> Result<Mirror, RepositoryError> {
-        let mirror = Mirror { path: path.to_owned() };
+        let mirror = Mirror { path: path.to_owned(), url: url.to_owned() };
         std::fs::create_dir_all(path).map_err(|source| mirror.failed(source))?;
         let _turn = mirror.turn()?;
-        if !path.join("HEAD").is_file() {
+        mirror.clear_locks().map_err(|source| mirror.failed(source))?;
+        // One that is not whole is none: git would look for one in the folders around.
+        if !["HEAD", "config", "objects", "refs"].iter().all(|it| path.join(it).exists()) {
             mirror.run(&["init", "--quiet", "--bare"], &[])?.done()?;
         }
-        mirror.run(&["config", "remote.origin.url", url], &[])?.done()?;
-        // What runs go on with is not thrown away behind their back.
-        mirror.run(&["config", "gc.auto", "0"], &[])?.done()?;
+        mirror.point()?;
         Ok(mirror)
+    }
+
+    /// Has it follow its address: in a turn, since somebody else may have said another one before.
+    fn point(&self) -> Result<(), RepositoryError> {
+        // What runs go on with is not thrown away behind their back.
+        for (key, value) in [("remote.origin.url", &*self.url), ("gc.auto", "0")] {
+            if ask(&self.path, &["config", "--get", key])?.as_deref().map(str::trim) != Some(value)
+            {
+                self.run(&["config", key, value], &[])?.done()?;
+            }
+        }
+        Ok(())
     }
 
     /// Where it lies.
@@ -67,12 +83,14 @@ impl Mirror {
         &self.path
     }
 
-    /// Brings branches and tags here as they are over there, and the default branch's name.
+    /// Brings branches and tags here as they are over there, and the default branch's name. Gives them as
+    /// they are here then.
     ///
     /// # Errors
-    /// When it cannot be reached.
-    pub fn fetch(&self, access: Access<'_>) -> Result<(), RepositoryError> {
+    /// When it cannot be reached, or does not come to an end.
+    pub fn fetch(&self, access: Access<'_>) -> Result<Refs, RepositoryError> {
         let _turn = self.turn()?;
+        self.point()?;
         let refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
         self.bring(&refs, access)?;
         let heads = self.transport(&["ls-remote", "--symref", "origin", "HEAD"], access)?;
@@ -82,15 +100,6 @@ impl Mirror {
         if let Some(branch) = branch {
             self.run(&["symbolic-ref", "HEAD", &branch], &[])?.done()?;
         }
-        Ok(())
-    }
-
-    /// Branches and tags as they are here, by their whole names. A tag that is an object of its own is
-    /// that object.
-    ///
-    /// # Errors
-    /// When git says no.
-    pub fn refs(&self) -> Result<BTreeMap<String, String>, RepositoryError> {
         Repository::commits_of_refs(&self.path)
     }
 
@@ -105,6 +114,7 @@ impl Mirror {
         access: Access<'_>,
     ) -> Result<Option<TestMerge>, RepositoryError> {
         let _turn = self.turn()?;
+        self.point()?;
         let (head, merge) =
             (format!("refs/pull/{number}/head"), format!("refs/pull/{number}/merge"));
         let there = self.transport(&["ls-remote", "origin", &head, &merge], access)?;
@@ -131,6 +141,30 @@ impl Mirror {
         let file = File::options().create(true).append(true).open(&path);
         let held = file.and_then(|file| file.lock().map(|()| file));
         held.map_err(|source| RepositoryError::File { path: path.display().to_string(), source })
+    }
+
+    /// Takes away what a git that was killed left, which would stop every other: nobody holds one for longer
+    /// than a fetch may take.
+    fn clear_locks(&self) -> std::io::Result<()> {
+        let mut folders = vec![self.path.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder)? {
+                let entry = entry?;
+                let (path, about) = (entry.path(), entry.metadata());
+                // What is gone meanwhile held nobody up.
+                let Ok(about) = about else { continue };
+                let is_of_refs = path.starts_with(self.path.join("refs"));
+                if about.is_dir() && is_of_refs {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|it| it == "lock") {
+                    let age = about.modified()?.elapsed().unwrap_or_default();
+                    if age > UNATTENDED_WITHIN {
+                        std::fs::remove_file(&path)?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn failed(&self, source: std::io::Error) -> RepositoryError {

@@ -25,7 +25,7 @@ const taken = async (hold) => {
 // Listens at an address that ends in `after=N`, or may. `on` has a handler for each event by its name; `opened` is
 // called when the stream stands, and `waits` at each look that finds none free. Gives what ends it.
 export const listen = (address, { on, opened = () => {}, waits = () => {} }) => {
-  let [source, isOver, isAsked, last, release] = [null, false, false, null, () => {}];
+  let [source, isOver, isAsked, last, later, release] = [null, false, false, null, 0, () => {}];
   const close = () => { source?.close(); source = null; release(); };
   const end = () => { isOver = true; close(); };
   const open = () => new Promise((done) => {
@@ -35,6 +35,8 @@ export const listen = (address, { on, opened = () => {}, waits = () => {} }) => 
     if (last) url.searchParams.set("after", last);
     source = new EventSource(url);
     source.addEventListener("open", opened);
+    // What the server refused is not tried again by the browser: its place is given back, and it is asked for again.
+    source.addEventListener("error", () => { if (source?.readyState === EventSource.CLOSED) { close(); waits(); } });
     for (const [name, handler] of Object.entries(on)) {
       source.addEventListener(name, (event) => {
         if (event.lastEventId) last = event.lastEventId;
@@ -45,10 +47,14 @@ export const listen = (address, { on, opened = () => {}, waits = () => {} }) => 
   const ask = async () => {
     if (isAsked || source || isOver || document.hidden) return;
     isAsked = true;
-    const had = await taken(open);
+    const began = Date.now();
+    const had = await taken(open).catch(() => false);
     isAsked = false;
     if (isOver || document.hidden) return;
-    if (had === false) { waits(); setTimeout(ask, LOOK); } else ask();
+    if (had === false) waits();
+    // One that stood for long is asked for at once: the tab was hidden and is seen again.
+    clearTimeout(later);
+    if (had === false || Date.now() - began < LOOK) later = setTimeout(ask, LOOK); else ask();
   };
   document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else ask(); });
   addEventListener("pagehide", close);

@@ -170,6 +170,12 @@ fn add_github(
             .hint("launchway github connect does that, as an app or with a token"));
     };
     let name = github::found(&link, &there)?;
+    if repositories::find(data, &name)?.is_some_and(|it| it.github.is_none()) {
+        let message = format!("{name} is connected already, and not by GitHub");
+        return Err(Failure::new(Exit::Usage, message).hint(format!(
+            "launchway repositories remove {name}, where this one is to take its place"
+        )));
+    }
     let known = repositories::on_github(data, &name)?;
     // Called again it changes what was given.
     let on = known.as_ref().map(|(_, on)| on.forks);
@@ -294,7 +300,8 @@ fn list(data: &DataFolder, format: Format) -> Outcome {
 
 /// Why one elsewhere cannot be looked at now.
 fn trouble(data: &DataFolder, connected: &Connected) -> Option<String> {
-    following::trouble(data, &connected.name).ok().flatten()
+    let followed = connected.followed.as_ref()?;
+    following::trouble(data, &connected.name, followed).ok().flatten()
 }
 
 fn remove(data: &DataFolder, which: &str) -> Outcome {
@@ -303,8 +310,8 @@ fn remove(data: &DataFolder, which: &str) -> Outcome {
             .hint("launchway repositories list shows what is"));
     };
     repositories::remove(data, &found)?;
-    if found.followed.is_some() {
-        following::end(data, &found.name)?;
+    if let Some(followed) = &found.followed {
+        following::end(data, &found.name, followed)?;
     }
     data.record("repository.remove", found.name.clone())?;
     talk(&format!("{} is run no more; its runs stay", found.name));

@@ -327,7 +327,8 @@ impl Engine for Face {
         let known = repositories::all(&self.intake.data).map_err(refused)?;
         let elsewhere = |it: &repositories::Connected| {
             let Some(followed) = &it.followed else { return Ok(None) };
-            let trouble = following::trouble(&self.intake.data, &it.name).map_err(refused)?;
+            let trouble =
+                following::trouble(&self.intake.data, &it.name, followed).map_err(refused)?;
             let (url, every_seconds) = (followed.url.clone(), followed.every_seconds);
             Ok(Some(FollowedRepository { url, every_seconds, trouble }))
         };

@@ -7,16 +7,19 @@
 //!   look ─▶ fetched ─▶ what moved is written down as owed ─▶ inbox ─▶ nothing is owed
 //! ```
 //!
-//! What is owed has its name before it goes to the inbox, so it runs once, whoever is killed when.
+//! What is owed has its name before it goes to the inbox, so it runs once, whoever is killed when. Each
+//! repository is looked at by a thread of its own: a host that says nothing keeps no other waiting. What is known
+//! of one, and what lets us in there, is of its address: under another one it is nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use event::Digest;
 use mask::Secret;
-use repository::{Access, Mirror, RefUpdate};
+use repository::{Access, Mirror, RefUpdate, Refs};
 use serde::{Deserialize, Serialize};
 use store::{Scope, Value};
 
@@ -24,7 +27,7 @@ use super::data::{self, DataFolder};
 use super::hook;
 use super::intake::Intake;
 use super::repositories::{self, Connected, Followed};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::kept;
 use crate::terminal::style::talk;
 use crate::terminal::time::now;
@@ -41,13 +44,19 @@ pub(super) const MOVED_MAX: usize = 100;
 const LOOK_AROUND: Duration = Duration::from_secs(5);
 /// No repository is called so: no job sees what stands under it.
 const OWNER: &str = "launchway:followed:";
-const HEADER: &str = "HEADER";
+/// Digits of an address's digest.
+const ADDRESS_DIGITS: usize = 16;
+/// Of as many hosts that say nothing, others wait.
+const AT_ONCE_MAX: usize = 16;
 /// What a branch or tag was that was not there.
 const NOTHING: &str = "0000000000000000000000000000000000000000";
 
 /// What is known of a repository elsewhere.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Seen {
+    /// Where that was.
+    #[serde(default)]
+    url: String,
     /// Branches and tags, by their whole names.
     refs: BTreeMap<String, String>,
     /// What moved and may not be in the inbox yet, by what it is called there: as git tells its hooks.
@@ -59,9 +68,10 @@ struct Seen {
 }
 
 impl Seen {
-    /// None where nobody looked yet.
-    fn read(data: &DataFolder, name: &str) -> Result<Option<Seen>, Failure> {
-        data::read(&data.followed(name))
+    /// None where nobody looked there yet.
+    fn read(data: &DataFolder, name: &str, followed: &Followed) -> Result<Option<Seen>, Failure> {
+        let seen: Option<Seen> = data::read(&data.followed(name))?;
+        Ok(seen.filter(|it| it.url == followed.url))
     }
 
     fn write(&self, data: &DataFolder, name: &str) -> Result<(), Failure> {
@@ -69,63 +79,91 @@ impl Seen {
     }
 }
 
-/// Follows from now on: what is there already is not run.
+/// Follows from now on: what is there already is not run. Shows `header` there, or what was kept of before. One
+/// that is not new is looked at, to see that it lets us in.
 pub(crate) fn begin(
     data: &DataFolder,
     connected: &Connected,
     followed: &Followed,
+    header: Option<&Secret>,
+    is_new: bool,
 ) -> Result<(), Failure> {
-    let mirror = fetched(data, connected, followed)?;
-    if Seen::read(data, &connected.name)?.is_some() {
-        // What moved since is looked at when it is due.
+    let kept = match header {
+        Some(_) => None,
+        None => kept_header(data, connected, followed)?,
+    };
+    let refs = fetched(connected, followed, header.or(kept.as_ref()))?;
+    if !is_new {
+        // What moved since the last look is run by the next.
         return Ok(());
     }
-    Seen { refs: mirror.refs()?, ..Seen::default() }.write(data, &connected.name)
+    let url = followed.url.clone();
+    Seen { url, refs, ..Seen::default() }.write(data, &connected.name)
 }
 
-/// Keeps what lets us in there: a name and a password, as they are shown to it.
-pub(crate) fn sign_in(
-    data: &DataFolder,
-    name: &str,
-    user: &str,
-    password: &Secret,
-) -> Result<(), Failure> {
+/// What a name and a password are as they are shown there.
+pub(crate) fn header_of(user: &str, password: &Secret) -> Secret {
     use base64::Engine as _;
     let pair = format!("{user}:{}", password.expose());
-    let pair = base64::engine::general_purpose::STANDARD.encode(pair);
-    let header = Secret::new(format!("Basic {pair}"));
-    let set =
-        kept::vault(&data.state).set(&scope(name), HEADER, Value::Secret(&header), (now(), None));
+    Secret::new(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
+}
+
+/// Keeps what lets us in there, once it did.
+pub(crate) fn seal(
+    data: &DataFolder,
+    name: &str,
+    followed: &Followed,
+    header: &Secret,
+) -> Result<(), Failure> {
+    let (scope, kept) = (scope(name), kept_as(followed));
+    let set = kept::vault(&data.state).set(&scope, &kept, Value::Secret(header), (now(), None));
     set.map(drop).map_err(kept::failed)
 }
 
 /// Follows no more. What is not taken from the inbox yet, is.
-pub(crate) fn end(data: &DataFolder, name: &str) -> Result<(), Failure> {
+pub(crate) fn end(data: &DataFolder, name: &str, followed: &Followed) -> Result<(), Failure> {
     data::remove(&data.followed(name))?;
-    let removed = kept::vault(&data.state).remove(&scope(name), HEADER, true);
+    let removed = kept::vault(&data.state).remove(&scope(name), &kept_as(followed), true);
     removed.map(drop).map_err(kept::failed)
 }
 
 /// Why it could not be looked at the last time; none where it could, or nobody looked yet.
-pub(crate) fn trouble(data: &DataFolder, name: &str) -> Result<Option<String>, Failure> {
-    Ok(Seen::read(data, name)?.and_then(|it| it.trouble))
+pub(crate) fn trouble(
+    data: &DataFolder,
+    name: &str,
+    followed: &Followed,
+) -> Result<Option<String>, Failure> {
+    Ok(Seen::read(data, name, followed)?.and_then(|it| it.trouble))
 }
 
 fn scope(name: &str) -> Scope {
     Scope { repository: format!("{OWNER}{name}"), environment: None }
 }
 
-fn fetched(
+/// What it is kept as: another address is shown nothing of it.
+fn kept_as(followed: &Followed) -> String {
+    let digest = Digest::of(followed.url.as_bytes()).to_string();
+    let end: String = digest.chars().rev().take(ADDRESS_DIGITS).collect();
+    format!("HEADER_{}", end.to_uppercase())
+}
+
+fn kept_header(
     data: &DataFolder,
     connected: &Connected,
     followed: &Followed,
-) -> Result<Mirror, Failure> {
-    let mirror = Mirror::open(&connected.path, &followed.url)?;
+) -> Result<Option<Secret>, Failure> {
     let owner = scope(&connected.name).repository;
     let mut kept = kept::vault(&data.state).secrets(&owner, None).map_err(kept::failed)?;
-    let header = kept.remove(HEADER);
-    mirror.fetch(Access { header: header.as_ref().map(Secret::expose) })?;
-    Ok(mirror)
+    Ok(kept.remove(&kept_as(followed)))
+}
+
+fn fetched(
+    connected: &Connected,
+    followed: &Followed,
+    header: Option<&Secret>,
+) -> Result<Refs, Failure> {
+    let mirror = Mirror::open(&connected.path, &followed.url)?;
+    Ok(mirror.fetch(Access { header: header.map(Secret::expose) })?)
 }
 
 /// Looks at repositories elsewhere.
@@ -133,10 +171,18 @@ pub(crate) struct Following {
     pub(crate) intake: Arc<Intake>,
 }
 
+/// When somebody looked at a repository, and whether they still do.
+#[derive(Clone)]
+struct Looked {
+    at: Instant,
+    under_way: Arc<AtomicBool>,
+}
+
 impl Following {
-    /// Looks until the other end of `stop` is dropped.
+    /// Looks until the other end of `stop` is dropped. Whoever is looking then is not waited for: what they
+    /// find is found again.
     pub(crate) fn run(&self, stop: &Receiver<()>) {
-        let mut looked: BTreeMap<String, Instant> = BTreeMap::new();
+        let mut looked: BTreeMap<String, Looked> = BTreeMap::new();
         loop {
             let next = self.look_at_those_due(&mut looked).unwrap_or_else(|failure| {
                 talk(&format!("warning: repositories elsewhere: {:#}", failure.error));
@@ -152,7 +198,7 @@ impl Following {
     /// Gives how long nothing is due.
     fn look_at_those_due(
         &self,
-        looked: &mut BTreeMap<String, Instant>,
+        looked: &mut BTreeMap<String, Looked>,
     ) -> Result<Duration, Failure> {
         let mut next = LOOK_AROUND;
         let all = repositories::all(&self.intake.data)?;
@@ -160,59 +206,86 @@ impl Following {
         for connected in all {
             let Some(followed) = &connected.followed else { continue };
             let every = Duration::from_secs(followed.every_seconds);
-            let since = looked.get(&connected.name).map(Instant::elapsed);
-            if since.is_none_or(|it| it >= every) {
-                self.look(&connected, followed);
-                looked.insert(connected.name.clone(), Instant::now());
+            let is_due = match looked.get(&connected.name) {
+                Some(it) if it.under_way.load(Ordering::Relaxed) => continue,
+                Some(it) => it.at.elapsed() >= every,
+                None => true,
+            };
+            let are_busy = |it: &&Looked| it.under_way.load(Ordering::Relaxed);
+            if is_due && looked.values().filter(are_busy).count() < AT_ONCE_MAX {
+                looked.insert(connected.name.clone(), self.look(&connected.name));
             }
-            let since = looked[&connected.name].elapsed();
-            next = next.min(every.saturating_sub(since));
+            let since = looked.get(&connected.name).map_or(every, |it| it.at.elapsed());
+            next = next.min(every.saturating_sub(since).max(EVERY_MIN));
         }
         Ok(next)
     }
 
-    /// Looks at one. What is wrong is said once, and so is that it is over.
-    fn look(&self, connected: &Connected, followed: &Followed) {
-        let (data, name) = (&self.intake.data, &connected.name);
-        let found = look(data, connected, followed);
-        if matches!(&found, Err(failure) if store::is_away(failure.error.as_ref())) {
-            // Nothing is wrong with the repository.
-            return;
-        }
-        let trouble = found.err().map(|failure| format!("{:#}", failure.error));
-        let said = Seen::read(data, name).and_then(|seen| {
-            let Some(mut seen) = seen.filter(|it| it.trouble != trouble) else { return Ok(()) };
-            match &trouble {
-                Some(why) => talk(&format!("warning: {name} cannot be looked at: {why}")),
-                None => talk(&format!("{name} can be looked at again")),
+    /// Has one looked at.
+    fn look(&self, name: &str) -> Looked {
+        let looked = Looked { at: Instant::now(), under_way: Arc::new(AtomicBool::new(true)) };
+        let (data, name) = (self.intake.data.clone(), name.to_owned());
+        let under_way = Arc::clone(&looked.under_way);
+        std::thread::spawn(move || {
+            if let Err(failure) = look_and_say(&data, &name) {
+                talk(&format!("warning: {name}: {:#}", failure.error));
             }
-            seen.trouble = trouble;
-            seen.write(data, name)
+            under_way.store(false, Ordering::Relaxed);
         });
-        if let Err(failure) = said {
-            talk(&format!("warning: {name}: {:#}", failure.error));
-        }
+        looked
     }
+}
+
+/// Looks at one. What is wrong is said once, and so is that it is over.
+fn look_and_say(data: &DataFolder, name: &str) -> Result<(), Failure> {
+    // As it is connected now: somebody may have taken it away, or said another address.
+    let Some(connected) = repositories::find(data, name)? else { return Ok(()) };
+    let Some(followed) = &connected.followed else { return Ok(()) };
+    let trouble = look(data, &connected, followed).err().map(|it| format!("{:#}", it.error));
+    let Some(mut seen) = Seen::read(data, name, followed)? else {
+        return trouble.into_iter().try_for_each(|why| Err(Failure::new(Exit::Missing, why)));
+    };
+    // git counts milliseconds in what it says.
+    let words = |text: &Option<String>| text.as_ref().map(|it| it.replace(is_digit, ""));
+    if words(&seen.trouble) == words(&trouble) {
+        return Ok(());
+    }
+    match &trouble {
+        Some(why) => talk(&format!("warning: {name} cannot be looked at: {why}")),
+        None => talk(&format!("{name} can be looked at again")),
+    }
+    seen.trouble = trouble;
+    seen.write(data, name)
+}
+
+fn is_digit(it: char) -> bool {
+    it.is_ascii_digit()
 }
 
 fn look(data: &DataFolder, connected: &Connected, followed: &Followed) -> Result<(), Failure> {
     let name = &connected.name;
-    let Some(mut seen) = Seen::read(data, name)? else { return begin(data, connected, followed) };
+    let Some(mut seen) = Seen::read(data, name, followed)? else {
+        return begin(data, connected, followed, None, true);
+    };
     // What an earlier server was killed with.
     pay(data, connected, &mut seen)?;
-    let refs = fetched(data, connected, followed)?.refs()?;
-    if refs == seen.refs {
+    let header = kept_header(data, connected, followed)?;
+    let refs = fetched(connected, followed, header.as_ref())?;
+    let is_the_same =
+        |it: &Connected| it.followed.as_ref().is_some_and(|it| it.url == followed.url);
+    if refs == seen.refs || !repositories::find(data, name)?.as_ref().is_some_and(is_the_same) {
         return Ok(());
     }
-    let moved = moved(&seen.refs, &refs);
+    let mut moved = moved(&seen.refs, &refs);
     if moved.len() > MOVED_MAX {
         talk(&format!(
-            "warning: {name}: {} branches and tags moved at once; none of that is run",
+            "warning: {name}: {} branches and tags moved at once; of these the default branch alone is run",
             moved.len()
         ));
-    } else {
-        seen.owed = moved.iter().map(|update| (called(name, update), line(update))).collect();
+        let default = connected.branch()?.map(|name| format!("refs/heads/{name}"));
+        moved.retain(|it| Some(&it.git_ref) == default.as_ref());
     }
+    seen.owed = moved.iter().map(|update| (called(name, update), line(update))).collect();
     seen.refs = refs;
     seen.write(data, name)?;
     pay(data, connected, &mut seen)

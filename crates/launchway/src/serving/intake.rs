@@ -163,9 +163,18 @@ impl Intake {
         }
         let repository = push.repository.clone();
         let taken = || {
-            if !order.exists() {
-                let (ordered, answer) = self.planned(id, &push)?;
-                self.write_down(id, ordered, &answer)?;
+            let told = self.data.pushes().join(format!("{id}.json"));
+            match (order.exists(), told.exists()) {
+                // What is told is written behind the order: who has told, and has no order any more, has made
+                // its runs. Somebody left word twice.
+                (false, true) => return data::remove(&path),
+                (false, false) => {
+                    let (ordered, answer) = self.planned(id, &push)?;
+                    self.write_down(id, ordered, &answer)?;
+                }
+                // Somebody was killed in between: whoever owes this word asks whether it was told.
+                (true, false) => self.say(id, &self.told_again(id, &push)?)?,
+                (true, true) => {}
             }
             self.make(id)?;
             unheard::took(&self.data, &push)?;
@@ -177,6 +186,19 @@ impl Intake {
             waiting.insert(repository);
         }
         taken
+    }
+
+    /// What is told of a push whose order is there.
+    fn told_again(&self, id: &str, push: &Pushed) -> Result<Answer, Failure> {
+        let order: Option<Order> = data::read(&self.data.inbox().join(format!("{id}.order")))?;
+        let runs = order.map(|it| it.runs).unwrap_or_default();
+        let name = runs.first().map(|it| it.request.repository.to_string()).unwrap_or_default();
+        let of = |it: &Ordered| {
+            let request = &it.request;
+            (StreamId::Run(request.run, request.attempt), request.workflow.path.to_string())
+        };
+        let runs = runs.iter().map(of).collect();
+        Ok(Answer { push: push.clone(), name, runs, said: Vec::new(), is_held: false })
     }
 
     fn planned(&self, id: &str, push: &Pushed) -> Result<(Vec<Ordered>, Answer), Failure> {

@@ -197,6 +197,10 @@ fn write_down(intake: &Intake, here: &Here, paged: &Paged) -> Result<Received, F
         // Its end may come before its beginning, and says when that was.
         None => incidents.open(opening(here, paged, &key), &told(paged.began_at))?,
     };
+    if paged.turn == PagedTurn::BeganAgain && !is_new {
+        // It was over in between, which may come late: then it is older than this, and changes nothing.
+        incidents.tell(id, &Wish::Resolve { reason: None }, &told(paged.at))?;
+    }
     let wish = match paged.turn {
         PagedTurn::Ended => Wish::Resolve { reason: None },
         PagedTurn::Began if is_new => return Ok(Received::New),

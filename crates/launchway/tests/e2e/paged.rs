@@ -117,6 +117,11 @@ fn what_proves_itself_is_written_down_once_whoever_is_killed() {
         2 pagerduty resolved critical production web https://acme.pagerduty.com/incidents/PGR2, 1 times
         1 pagerduty open critical production web https://acme.pagerduty.com/incidents/PGR1, 2 times
     "#]].assert_eq(&incidents(&serving));
+    // Begun again, which comes before its end.
+    assert_eq!(tell(&serving, &told("PGR3", "PF9KMXH", "incident.triggered", 20), SECRET).0, 202);
+    assert_eq!(tell(&serving, &told("PGR3", "PF9KMXH", "incident.reopened", 5), SECRET).0, 202);
+    assert_eq!(tell(&serving, &told("PGR3", "PF9KMXH", "incident.resolved", 10), SECRET).0, 200);
+    assert_eq!(serving.get("/api/v1/incidents/3").json()["state"], "open");
     let page = serving.get("/incidents/1").text;
     assert!(page.contains("checkout &lt;b&gt;answers"), "{page}");
     let said = std::fs::read_to_string(serving.place.path("said")).expect("a file of ours");

@@ -52,7 +52,8 @@ pub(super) fn address(given: &Path) -> Result<Option<Address>, Failure> {
         );
     }
     let authority = rest.split('/').next().unwrap_or_default();
-    if scheme != "ssh" && authority.contains('@') {
+    let user = authority.split_once('@').map(|(user, _)| user);
+    if user.is_some_and(|it| scheme != "ssh" || it.contains(':')) {
         let message =
             "an address stands in files and process lists: it holds no name and no password";
         return usage(
@@ -117,16 +118,16 @@ pub(super) fn add(
     let is_new = before.is_none();
     let every = how.every.or(before.map(|it| Duration::from_secs(it.every_seconds)));
     let every_seconds = every.unwrap_or(following::EVERY).as_secs();
-    if let Some(user) = how.user {
-        following::sign_in(data, &connected.name, user, &password(user, &url)?)?;
-    }
+    let header = match how.user {
+        Some(user) => Some(following::header_of(user, &password(user, &url)?)),
+        None => None,
+    };
     let followed = Followed { url, every_seconds };
-    if let Err(failure) = following::begin(data, &connected, &followed) {
-        // What lets nobody in is not kept.
-        if is_new {
-            following::end(data, &connected.name)?;
-        }
-        return Err(failure);
+    if is_new || header.is_some() {
+        following::begin(data, &connected, &followed, header.as_ref(), is_new)?;
+    }
+    if let Some(header) = &header {
+        following::seal(data, &connected.name, &followed, header)?;
     }
     let (name, url) = (connected.name.clone(), followed.url.clone());
     let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
