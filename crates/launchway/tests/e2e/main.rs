@@ -139,8 +139,8 @@ mod state_of_work;
 mod tls;
 mod told;
 mod trail;
-#[cfg(feature = "docker")]
 mod waits;
+#[cfg(feature = "docker")]
 mod walkthroughs;
 mod watched;
 #[cfg(feature = "soak")]
