@@ -39,7 +39,7 @@ pub(crate) enum Finder {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) numbers: Vec<u64>,
-    /// The line that was looked at last, where the time was up before the end.
+    /// The line at which the time was up, where that was before the end.
     pub(crate) stopped_at: Option<u64>,
 }
 
@@ -224,7 +224,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"one\ntwo\n").unwrap();
         let found = Finder::text("one").lines(&file, Duration::ZERO).unwrap();
-        assert_eq!(found, Found { numbers: vec![1], stopped_at: Some(1) });
+        assert_eq!(found, Found { numbers: Vec::new(), stopped_at: Some(1) });
         // Where other engines take for ever: as long as the text, twice.
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&vec![b'a'; 200_000]).unwrap();

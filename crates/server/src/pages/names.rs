@@ -68,6 +68,7 @@ const OURS: &[&str] = &[
 /// Digests, and words of ours, in these templates alone.
 const OURS_THERE: &[(&str, &str)] = &[
     ("approval.html", "what"),
+    ("page.html", "notice"),
     ("tests.html", "what"),
     ("design.html", "what"),
     ("design.html", "name"),
