@@ -10,9 +10,14 @@ use crate::RepositoryError;
 use crate::changes::ChangedFiles;
 use crate::discover::{CommittedFile, Config, Repository, commit, joined};
 use crate::event::TriggeringEvent;
-use crate::git::{ask, git, git_clean};
+use crate::git::{GitError, ask, git, git_clean, git_up_to, names};
 use crate::payload::NO_COMMIT;
 use crate::private::PrivateStore;
+
+/// The longest file of a commit that is read.
+const FILE_BYTES_MAX: usize = 4 << 20;
+/// The most names of a commit's files that are asked for.
+const NAMES_MAX: usize = 200_000;
 
 /// What git tells its hooks of a ref that was pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,10 +197,11 @@ impl Repository {
     /// A file at the commit that this repository is at; none where there is none.
     ///
     /// # Errors
-    /// When git cannot be asked.
+    /// When git cannot be asked, the file cannot be read or is too large: rules that nobody can read are not
+    /// none.
     pub fn committed_file(&self, path: &str) -> Result<Option<String>, RepositoryError> {
-        let name = format!("{}:{path}", self.head.id);
-        Ok(ask(&self.root, &["cat-file", "blob", &name])?.map(|text| text + "\n"))
+        let found = file_at(&self.root, &self.head.id, path)?;
+        found.ok_or_else(|| RepositoryError::NoCommit { path: self.root.display().to_string() })
     }
 
     /// The files directly in `folder` at the commit that this repository is at.
@@ -206,7 +212,8 @@ impl Repository {
         self.files_of(&self.head.id, folder, &PrivateStore::passing())
     }
 
-    /// The names of all files of a commit, in order; none where there is no such commit.
+    /// The names of the files of a commit, in order, the first of very many; none where there is no such
+    /// commit, or git takes too long over it.
     ///
     /// # Errors
     /// When git cannot be asked.
@@ -215,8 +222,8 @@ impl Repository {
         if !commit.bytes().all(|it| it.is_ascii_hexdigit()) {
             return Ok(None);
         }
-        let names = ask(path, &["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit])?;
-        Ok(names.map(|names| names.split_terminator('\0').map(str::to_owned).collect()))
+        let of = ["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit];
+        Ok(names(path, &of, NAMES_MAX)?)
     }
 
     /// The newest commits that changed a file, newest first, seen from the commit that this repository is
@@ -346,7 +353,24 @@ fn file_at(
     let Some(listed) = ask(root, &args)? else { return Ok(None) };
     let object = listed.split_once('\t').and_then(|(entry, _)| entry.split_once(" blob "));
     let Some((_, object)) = object else { return Ok(Some(None)) };
-    Ok(Some(Some(git(root, &["cat-file", "blob", object])?)))
+    blob(root, object, path, &[]).map(|text| Some(Some(text)))
+}
+
+/// The text of a file of a commit. A job that is ready waits for it, and whoever pushes says how long it is.
+pub(crate) fn blob(
+    root: &Path,
+    object: &str,
+    path: &str,
+    variables: &[(&str, &Path)],
+) -> Result<String, RepositoryError> {
+    let read = git_up_to(root, &["cat-file", "blob", object], variables, FILE_BYTES_MAX);
+    read.map_err(|error| match error {
+        GitError::TooLong { .. } => RepositoryError::TooLarge {
+            path: path.to_owned(),
+            most: format!("{FILE_BYTES_MAX} bytes"),
+        },
+        error => error.into(),
+    })
 }
 
 /// What a bare repository is called: by its remote, else by its folder.

@@ -2,7 +2,7 @@
 
 use crate::RepositoryError;
 use crate::discover::Repository;
-use crate::git::{ask, git};
+use crate::git::{ask, git, names};
 
 /// GitHub looks at the first 300 changed files only.
 pub(crate) const FILES_MAX: usize = 300;
@@ -34,17 +34,15 @@ impl Repository {
         before: Option<&str>,
         with_work_tree: bool,
     ) -> Result<ChangedFiles, RepositoryError> {
-        let listed = match before {
-            Some(before) => {
-                let range = format!("{before}..{}", self.head.id);
-                if self.count(&range)? > COMMITS_MAX {
-                    return Ok(ChangedFiles::All);
-                }
-                git(&self.root, &["diff", "--name-only", "-z", "--no-renames", &range, "--"])?
-            }
-            None => git(&self.root, &["ls-tree", "-r", "--name-only", "-z", &self.head.id])?,
+        let Some(before) = before else {
+            let all = ["ls-tree", "-r", "--name-only", "-z", &self.head.id];
+            return self.changed(&all, with_work_tree);
         };
-        Ok(self.limited(&listed, with_work_tree))
+        let range = format!("{before}..{}", self.head.id);
+        if self.count(&range)? > COMMITS_MAX {
+            return Ok(ChangedFiles::All);
+        }
+        self.changed(&["diff", "--name-only", "-z", "--no-renames", &range, "--"], with_work_tree)
     }
 
     /// What a branch changed since it left `base`: three dots for a pull request.
@@ -54,22 +52,20 @@ impl Repository {
         with_work_tree: bool,
     ) -> Result<ChangedFiles, RepositoryError> {
         let range = format!("{base}...{}", self.head.id);
-        match ask(&self.root, &["diff", "--name-only", "-z", "--no-renames", &range, "--"])? {
-            Some(listed) => Ok(self.limited(&listed, with_work_tree)),
-            None => Ok(ChangedFiles::All),
-        }
+        self.changed(&["diff", "--name-only", "-z", "--no-renames", &range, "--"], with_work_tree)
     }
 
-    fn limited(&self, listed: &str, with_work_tree: bool) -> ChangedFiles {
-        let mut files: Vec<String> =
-            listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect();
+    fn changed(&self, of: &[&str], with_work_tree: bool) -> Result<ChangedFiles, RepositoryError> {
+        let Some(mut files) = names(&self.root, of, FILES_MAX)? else {
+            return Ok(ChangedFiles::All);
+        };
         if with_work_tree {
             files.extend(self.uncommitted.iter().cloned());
             files.sort();
             files.dedup();
         }
         files.truncate(FILES_MAX);
-        ChangedFiles::Files(files)
+        Ok(ChangedFiles::Files(files))
     }
 
     /// The commits that this one has and another has not, newest first, at most `max`: what is shipped

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use event::Timestamp;
 
 use crate::RepositoryError;
+use crate::bare::blob;
 use crate::git::{ask, ask_with, git};
 use crate::private::PrivateStore;
 
@@ -164,15 +165,20 @@ impl Repository {
             else {
                 continue;
             };
-            if let Some(text) = ask_with(&self.root, &["cat-file", "blob", object], &with)? {
-                let path = format!("{folder}/{name}");
-                files.push(CommittedFile { path, text: text + "\n", is_link: mode == LINK_MODE });
+            if files.len() == FOLDER_FILES_MAX {
+                let most = format!("{FOLDER_FILES_MAX} files");
+                return Err(RepositoryError::TooLarge { path: folder.to_owned(), most });
             }
+            let path = format!("{folder}/{name}");
+            let text = blob(&self.root, object, &path, &with)?;
+            files.push(CommittedFile { path, text, is_link: mode == LINK_MODE });
         }
         Ok(files)
     }
 }
 
+/// The most files of a folder of workflows that are read.
+const FOLDER_FILES_MAX: usize = 1_000;
 /// How git writes down that an entry is a symbolic link.
 const LINK_MODE: &str = "120000";
 

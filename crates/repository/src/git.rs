@@ -1,15 +1,28 @@
 //! Runs the git command line, without hooks, prompts or pagers.
 
+use std::io::{self, BufRead as _, BufReader, Read};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use rustix::process::{Pid, Resource, Rlimit, Signal};
+
 /// The most that is read of one answer: a file list of a million paths fits.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
+/// The most that is kept of what one says on standard error.
+const WORDS_BYTES_MAX: usize = 1 << 20;
+/// The most that is read of a list of names, however few are wanted.
+const NAMES_BYTES_MAX: u64 = 32 << 20;
 
 /// How long one may take that nobody watches: a large repository comes over a slow line in that time.
 pub(crate) const UNATTENDED_WITHIN: Duration = Duration::from_secs(15 * 60);
+/// How long the names of files may take. A few trees that hold each other many times have more paths than
+/// anybody can list, and whoever pushes makes them.
+const NAMES_WITHIN: Duration = Duration::from_secs(60);
+/// How much memory that may take: git keeps all that differs before it says the first.
+const NAMES_MEMORY_BYTES: u64 = 2 << 30;
 
 /// Why a git command gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -26,10 +39,12 @@ pub enum GitError {
         message: String,
     },
     /// It said too much.
-    #[error("git {command} answered with more than {ANSWER_BYTES_MAX} bytes")]
+    #[error("git {command} answered with more than {limit} bytes")]
     TooLong {
         /// The sub-command with its arguments.
         command: String,
+        /// How much is read.
+        limit: usize,
     },
     /// It came to no end.
     #[error("git {command} did not end within {seconds} s, and was ended")]
@@ -105,10 +120,11 @@ pub(crate) fn git_with(
 }
 
 fn run(mut command: Command, folder: &Path, args: &[&str]) -> Result<Answer, GitError> {
-    let output = prepared(&mut command, folder, args).output().map_err(GitError::Start)?;
-    answer(output, args)
+    answer(prepared(&mut command, folder, args), args, Limits::default())
 }
 
+/// Objects that stand for others are not looked at: whoever may push a ref could put them in the place of
+/// what the rules are read from, and GitHub knows none.
 fn prepared<'c>(command: &'c mut Command, folder: &Path, args: &[&str]) -> &'c mut Command {
     command
         .args([
@@ -120,47 +136,170 @@ fn prepared<'c>(command: &'c mut Command, folder: &Path, args: &[&str]) -> &'c m
         ])
         .args(args)
         .current_dir(folder)
+        .env("GIT_NO_REPLACE_OBJECTS", "1")
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null())
 }
 
-/// What a program printed that ended in this time; none where it did not, and was ended with all that it
-/// had started.
-fn output_within(command: &mut Command, within: Duration) -> std::io::Result<Option<Output>> {
-    use std::os::unix::process::CommandExt as _;
-    let child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let group = rustix::process::Pid::from_child(&child);
-    let (done, ended) = channel::<()>();
-    let watch = std::thread::spawn(move || {
-        let is_late = ended.recv_timeout(within) == Err(RecvTimeoutError::Timeout);
-        if is_late {
-            // Who is gone meanwhile needs no end.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
-        is_late
-    });
-    let output = child.wait_with_output();
-    drop(done);
-    let is_late = watch.join().unwrap_or(false);
-    output.map(|output| (!is_late).then_some(output))
+/// What a command may take.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// Of its answer.
+    bytes: usize,
+    /// None: until it ends, and Ctrl-C on the terminal ends it.
+    within: Option<Duration>,
+    /// Of its own.
+    memory_bytes: Option<u64>,
 }
 
-fn answer(output: Output, args: &[&str]) -> Result<Answer, GitError> {
-    let command = shown(args);
-    if output.stdout.len() > ANSWER_BYTES_MAX {
-        return Err(GitError::TooLong { command });
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { bytes: ANSWER_BYTES_MAX, within: None, memory_bytes: None }
     }
-    Ok(Answer {
-        code: output.status.code(),
-        printed: String::from_utf8_lossy(&output.stdout).into_owned(),
-        command,
-        words: String::from_utf8_lossy(&output.stderr).into_owned(),
+}
+
+/// How a command ended.
+struct Ended {
+    status: ExitStatus,
+    words: Vec<u8>,
+    is_late: bool,
+}
+
+/// Starts a command, has `read` take its answer, and waits for its end. Where `read` says that it has enough,
+/// or the time is up, the command is ended: with all that it had started, where it has a time.
+fn observed<T>(
+    command: &mut Command,
+    limits: Limits,
+    read: impl FnOnce(ChildStdout) -> io::Result<(T, bool)>,
+) -> io::Result<(T, Ended)> {
+    if limits.within.is_some() {
+        command.process_group(0);
+    }
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let id = Pid::from_child(&child);
+    if let Some(bytes) = limits.memory_bytes {
+        let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+        // Who is gone meanwhile needs none.
+        let _ = rustix::process::prlimit(Some(id), Resource::Data, limit);
+    }
+    let end = move || match limits.within {
+        // Who is gone meanwhile needs no end.
+        Some(_) => drop(rustix::process::kill_process_group(id, Signal::KILL)),
+        None => drop(rustix::process::kill_process(id, Signal::KILL)),
+    };
+    let (done, ended) = channel::<()>();
+    std::thread::scope(|scope| {
+        let watch = limits.within.map(|within| {
+            scope.spawn(move || {
+                let is_late = ended.recv_timeout(within) == Err(RecvTimeoutError::Timeout);
+                if is_late {
+                    end();
+                }
+                is_late
+            })
+        });
+        let words = child.stderr.take().map(|pipe| scope.spawn(|| up_to(pipe, WORDS_BYTES_MAX)));
+        let found = answer_of(&mut child, read);
+        if !matches!(found, Ok((_, false))) {
+            end();
+        }
+        let words = words.map(crate::discover::joined).transpose()?.unwrap_or_default();
+        let status = child.wait()?;
+        drop(done);
+        let is_late = watch.is_some_and(crate::discover::joined);
+        Ok((found?.0, Ended { status, words, is_late }))
     })
 }
 
-/// Runs `git ARGS` in `folder` as the folder alone says: no variable has it look elsewhere, and no
-/// object stands for another. `config` goes as variables, which no process list shows.
+fn answer_of<T>(
+    child: &mut Child,
+    read: impl FnOnce(ChildStdout) -> io::Result<(T, bool)>,
+) -> io::Result<(T, bool)> {
+    read(child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?)
+}
+
+/// All of a pipe; what is behind `max` bytes is read and forgotten.
+fn up_to(mut pipe: impl Read, max: usize) -> io::Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    pipe.by_ref().take(max as u64).read_to_end(&mut kept)?;
+    io::copy(&mut pipe, &mut io::sink())?;
+    Ok(kept)
+}
+
+fn answer(command: &mut Command, args: &[&str], limits: Limits) -> Result<Answer, GitError> {
+    let read = |pipe: ChildStdout| {
+        let mut printed = Vec::new();
+        pipe.take(limits.bytes as u64 + 1).read_to_end(&mut printed)?;
+        let is_enough = printed.len() > limits.bytes;
+        Ok((printed, is_enough))
+    };
+    let (printed, ended) = observed(command, limits, read).map_err(GitError::Start)?;
+    let command = shown(args);
+    if printed.len() > limits.bytes {
+        return Err(GitError::TooLong { command, limit: limits.bytes });
+    }
+    if ended.is_late {
+        let seconds = limits.within.unwrap_or_default().as_secs();
+        return Err(GitError::Late { command, seconds });
+    }
+    Ok(Answer {
+        code: ended.status.code(),
+        printed: String::from_utf8_lossy(&printed).into_owned(),
+        command,
+        words: String::from_utf8_lossy(&ended.words).into_owned(),
+    })
+}
+
+/// The first names of `git ARGS`, which ends each with NUL: at most `max`. None where git says no, or takes
+/// longer or more memory than names are worth.
+///
+/// # Errors
+/// When git cannot be started.
+pub(crate) fn names(
+    folder: &Path,
+    args: &[&str],
+    max: usize,
+) -> Result<Option<Vec<String>>, GitError> {
+    let limits = Limits {
+        within: Some(NAMES_WITHIN),
+        memory_bytes: Some(NAMES_MEMORY_BYTES),
+        ..Limits::default()
+    };
+    let read = |pipe: ChildStdout| {
+        let mut pipe = BufReader::new(pipe.take(NAMES_BYTES_MAX));
+        let (mut names, mut name) = (Vec::new(), Vec::new());
+        while names.len() < max && pipe.read_until(0, &mut name)? > 0 {
+            if name.pop() != Some(0) {
+                // Cut in the middle of one.
+                return Ok((None, true));
+            }
+            names.push(String::from_utf8_lossy(&name).into_owned());
+            name.clear();
+        }
+        let is_enough = names.len() == max;
+        Ok((Some(names), is_enough))
+    };
+    let mut command = Command::new("git");
+    let command = prepared(&mut command, folder, args);
+    let (names, ended) = observed(command, limits, read).map_err(GitError::Start)?;
+    Ok(names.filter(|names| names.len() == max || (ended.status.success() && !ended.is_late)))
+}
+
+/// Like [`git`], for an answer of at most so many bytes.
+pub(crate) fn git_up_to(
+    folder: &Path,
+    args: &[&str],
+    variables: &[(&str, &Path)],
+    bytes: usize,
+) -> Result<String, GitError> {
+    let mut command = Command::new("git");
+    command.envs(variables.iter().copied());
+    let limits = Limits { bytes, ..Limits::default() };
+    answer(prepared(&mut command, folder, args), args, limits)?.done()
+}
+
+/// Runs `git ARGS` in `folder` as the folder alone says: no variable has it look elsewhere. `config` goes as variables, which no process list shows.
 pub(crate) fn git_clean(
     folder: &Path,
     args: &[&str],
@@ -178,9 +317,8 @@ pub(crate) fn git_unattended(
 ) -> Result<Answer, GitError> {
     let mut command = clean(config);
     command.env("SSH_ASKPASS", "/bin/false").env("SSH_ASKPASS_REQUIRE", "force");
-    let output = output_within(prepared(&mut command, folder, args), UNATTENDED_WITHIN);
-    let late = || GitError::Late { command: shown(args), seconds: UNATTENDED_WITHIN.as_secs() };
-    answer(output.map_err(GitError::Start)?.ok_or_else(late)?, args)
+    let limits = Limits { within: Some(UNATTENDED_WITHIN), ..Limits::default() };
+    answer(prepared(&mut command, folder, args), args, limits)
 }
 
 fn clean(config: &[(String, String)]) -> Command {
@@ -188,7 +326,6 @@ fn clean(config: &[(String, String)]) -> Command {
     for name in crate::tip::MISLEADING {
         command.env_remove(name);
     }
-    command.env("GIT_NO_REPLACE_OBJECTS", "1");
     if !config.is_empty() {
         command.env("GIT_CONFIG_COUNT", config.len().to_string());
     }

@@ -59,6 +59,14 @@ pub enum RepositoryError {
         /// Where it was looked for.
         path: String,
     },
+    /// A file or folder of a commit that is larger than any that is read.
+    #[error("{path} has more than {most}: it is not read")]
+    TooLarge {
+        /// From the repository's root.
+        path: String,
+        /// The limit, in words.
+        most: String,
+    },
     /// No commit yet.
     #[error("the repository at {path} has no commit yet")]
     NoCommit {
@@ -122,6 +130,7 @@ impl RepositoryError {
             RepositoryError::Store { .. } => {
                 Some("check the free disk and the folder's permissions")
             }
+            RepositoryError::TooLarge { .. } => Some("keep it small; large data belongs elsewhere"),
             RepositoryError::File { .. } | RepositoryError::NoFolder { .. } => None,
         }
     }

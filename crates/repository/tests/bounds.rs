@@ -1,9 +1,10 @@
 //! What binds a run of a bare repository: rules of the tip, pins of its own commit, and neither guessed.
 
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use repository::{Bounds, RepositoryError};
+use repository::{Bounds, ChangedFiles, RefUpdate, Repository, RepositoryError};
 
 const PINS: &str = ".launchway/actions.lock";
 const RULES: &str = "launchway.yml";
@@ -78,4 +79,85 @@ fn what_cannot_be_read_is_not_taken_for_nothing() {
     assert!(matches!(of(&commit), Err(RepositoryError::NoCommit { .. })));
     let outside = Bounds::of(sample.0.path(), (&commit, PINS), (None, RULES));
     assert!(matches!(outside, Ok(None)));
+}
+
+fn nobody() -> (String, String) {
+    (String::new(), String::new())
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_one_that_is_not_there() {
+    let sample = Sample::new();
+    let commit = sample.push("main", "level: 1\n", "a\n");
+    let at = Repository::bare(&sample.bare(), &commit, nobody()).expect("a commit");
+    assert_eq!(at.committed_file(RULES).expect("git answers").as_deref(), Some("level: 1\n"));
+    assert_eq!(at.committed_file("other.yml").expect("git answers"), None);
+    let object = git(&sample.bare(), &["rev-parse", &format!("{commit}:{RULES}")]);
+    let object = sample.bare().join("objects").join(&object[..2]).join(&object[2..]);
+    std::fs::remove_file(object).expect("pushed objects are loose");
+    assert!(matches!(at.committed_file(RULES), Err(RepositoryError::Git(_))));
+}
+
+#[test]
+fn no_pushed_ref_stands_for_another_object() {
+    let sample = Sample::new();
+    let strict = sample.push("main", "strict\n", "a\n");
+    let loose = sample.push("mine", "loose\n", "a\n");
+    git(&sample.bare(), &["update-ref", &format!("refs/replace/{strict}"), &loose]);
+    sample.check(&strict, Some("a\n"), Some("strict\n"));
+    let at = Repository::bare(&sample.bare(), &strict, nobody()).expect("a commit");
+    assert_eq!(at.committed_file(RULES).expect("git answers").as_deref(), Some("strict\n"));
+}
+
+#[test]
+fn what_is_pushed_may_be_longer_than_what_is_read() {
+    let sample = Sample::new();
+    let long = "a".repeat((4 << 20) + 1);
+    let commit = sample.push("main", &long, "a\n");
+    let said = "launchway.yml has more than 4194304 bytes: it is not read";
+    let of = Bounds::of(&sample.bare(), (&commit, PINS), (None, RULES));
+    assert_eq!(of.expect_err("it is too long").to_string(), said);
+    let at = Repository::bare(&sample.bare(), &commit, nobody()).expect("a commit");
+    assert_eq!(at.committed_file(RULES).expect_err("it is too long").to_string(), said);
+}
+
+/// A commit of a dozen objects that has 10^10 files: each folder holds ten times the one before.
+fn tree_without_end(bare: &Path) -> String {
+    let blob = git(bare, &["hash-object", "-w", "--stdin"]);
+    let entries = |kind: &str, object: &str| {
+        (0..10).map(|at| format!("{kind} {object}\t{at}\n")).collect::<String>()
+    };
+    let mut tree = entries("100644 blob", &blob);
+    for _ in 0..9 {
+        let made = tree_of(bare, &tree);
+        tree = entries("040000 tree", &made);
+    }
+    let tree = tree_of(bare, &tree);
+    git(bare, &["commit-tree", &tree, "-m", "all of it"])
+}
+
+fn tree_of(bare: &Path, entries: &str) -> String {
+    let mut making = Command::new("git")
+        .arg("mktree")
+        .current_dir(bare)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("git starts");
+    making.stdin.take().expect("a pipe").write_all(entries.as_bytes()).expect("git reads");
+    let made = making.wait_with_output().expect("git ends");
+    String::from_utf8(made.stdout).expect("a hash").trim().to_owned()
+}
+
+#[test]
+fn a_commit_with_more_files_than_anybody_can_list_is_a_push_like_any_other() {
+    let sample = Sample::new();
+    let commit = tree_without_end(&sample.bare());
+    let at = Repository::bare(&sample.bare(), &commit, nobody()).expect("a commit");
+    let (old, new, git_ref) = ("0".repeat(40), commit.clone(), "refs/heads/main".to_owned());
+    let pushed = at.pushed(&RefUpdate { old, new, git_ref }).expect("it is a push");
+    let ChangedFiles::Files(files) = pushed.changed else { panic!("the first are known") };
+    assert_eq!((files.len(), files[0].as_str()), (300, "0/0/0/0/0/0/0/0/0/0"));
+    let names = Repository::names_at(&sample.bare(), &commit).expect("git answers");
+    assert_eq!(names.map(|it| it.len()), Some(200_000));
 }

@@ -155,7 +155,7 @@ fn c1_committed_workflows_lie_directly_in_their_folder() {
     let files = event.committed_files(&repository, &store, ".github/workflows");
     let files = files.expect("git answers").expect("those of the commit count");
     let files: Vec<String> =
-        files.iter().map(|file| format!("{}: {}", file.path, file.text)).collect();
+        files.iter().map(|file| format!("{}: {}\n", file.path, file.text)).collect();
     expect![[r#"
         .github/workflows/a.yml: .github/workflows/a.yml
         .github/workflows/b.yaml: .github/workflows/b.yaml

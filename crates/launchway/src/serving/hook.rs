@@ -6,7 +6,7 @@
 
 mod rules;
 
-use std::io::{BufRead as _, ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -73,14 +73,32 @@ pub(crate) struct Reached {
     pub(crate) url: String,
 }
 
+/// Git stands these in the place of other objects, so whoever pushed one would say what everybody's commits
+/// are.
+const REPLACING: &str = "refs/replace/";
+
 fn updates() -> Result<Vec<RefUpdate>, Failure> {
-    let input = std::io::stdin().lock().take(INPUT_BYTES_MAX);
+    updates_of(std::io::stdin().lock())
+}
+
+fn updates_of(input: impl Read) -> Result<Vec<RefUpdate>, Failure> {
+    let mut text = Vec::new();
+    let read = input.take(INPUT_BYTES_MAX + 1).read_to_end(&mut text);
+    read.map_err(|error| Failure::caused(Exit::Missing, error))?;
+    if text.len() as u64 > INPUT_BYTES_MAX {
+        let message = format!("refs of more than {INPUT_BYTES_MAX} bytes are pushed at once");
+        return Err(Failure::new(Exit::Refused, message).hint("push fewer of them at a time"));
+    }
     let mut updates = Vec::new();
-    for line in std::io::BufReader::new(input).lines() {
-        let line = line.map_err(|error| Failure::caused(Exit::Missing, error))?;
-        let update = RefUpdate::parse(&line).ok_or_else(|| {
+    for line in String::from_utf8_lossy(&text).lines() {
+        let update = RefUpdate::parse(line).ok_or_else(|| {
             Failure::new(Exit::Usage, "this is called by git, with OLD NEW REF on standard input")
         })?;
+        if update.git_ref.starts_with(REPLACING) && !update.deletes() {
+            let message = format!("{} would stand for another object", update.git_ref);
+            return Err(Failure::new(Exit::Refused, message)
+                .hint("what is run is what was committed: push a commit that changes it"));
+        }
         // Branches and tags are what GitHub runs workflows for.
         let is_run = ["refs/heads/", "refs/tags/"].iter().any(|it| update.git_ref.starts_with(it));
         if is_run {
@@ -169,10 +187,17 @@ fn prove_inbox(data: &DataFolder, words: usize) -> Result<(), Failure> {
 
 /// After: leaves word, and says what came of it.
 pub(crate) fn post_receive(data: &DataFolder, repository: &Path) -> Outcome {
-    let mut waiting = Vec::new();
+    let (mut waiting, mut failed) = (Vec::new(), None);
     for update in updates()?.into_iter().filter(|it| !it.deletes()) {
-        let id = leave(data, repository, update)?;
-        waiting.push(id);
+        // That one word cannot be left is no reason to leave none of the others.
+        match leave(data, repository, update) {
+            Ok(id) => waiting.push(id),
+            Err(failure) => failed = Some(failure),
+        }
+    }
+    if let Some(failure) = failed {
+        return Err(failure
+            .hint("the refs moved: the server finds what it was not told of at its next start"));
     }
     if waiting.is_empty() {
         return Ok(Exit::Done);
@@ -282,6 +307,31 @@ fn say(answer: &Answer, reached: Option<&Reached>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_git_says_is_taken_whole_or_not_at_all() {
+        let (zero, commit) = ("0".repeat(40), "c".repeat(40));
+        let check = |input: String, expect: Result<&[&str], &str>| {
+            let found = updates_of(input.as_bytes());
+            let found: Result<Vec<&str>, String> = match &found {
+                Ok(all) => Ok(all.iter().map(|it| it.git_ref.as_str()).collect()),
+                Err(failure) => Err(failure.error.to_string()),
+            };
+            assert_eq!(found.as_deref().map_err(String::as_str), expect);
+        };
+        let line = |name: &str| format!("{zero} {commit} {name}\n");
+        check(line("refs/heads/main") + &line("refs/notes/x"), Ok(&["refs/heads/main"]));
+        check(String::new(), Ok(&[]));
+        let usage = "this is called by git, with OLD NEW REF on standard input";
+        check("main".to_owned(), Err(usage));
+        let replaces = format!("refs/replace/{commit}");
+        let said = format!("{replaces} would stand for another object");
+        check(line("refs/heads/main") + &line(&replaces), Err(&said));
+        check(format!("{commit} {zero} {replaces}\n"), Ok(&[]));
+        // What would be cut off could be the branch that the rules stand on.
+        let many = line("refs/x/y").repeat(50_000) + &line("refs/heads/main");
+        check(many, Err("refs of more than 4194304 bytes are pushed at once"));
+    }
 
     #[test]
     fn pushes_of_others_take_nobodys_place() {

@@ -5,7 +5,7 @@ use std::io;
 
 use event::Timestamp;
 use ports::JournalError;
-use repository::RepositoryError;
+use repository::{GitError, RepositoryError};
 use store::{StoreError, VaultError};
 
 use crate::exit::Failure;
@@ -21,18 +21,19 @@ pub(super) fn is_to_blame(failure: &Failure, at: Timestamp, now: Timestamp) -> b
             reason.downcast_ref(),
             Some(RepositoryError::Git(_) | RepositoryError::NoFolder { .. })
         );
+        // However often it is read, it stays as long as it is.
+        let is_long =
+            matches!(reason.downcast_ref(), Some(RepositoryError::Git(GitError::TooLong { .. })));
         reason.is::<StoreError>()
             || reason.is::<JournalError>()
             || reason.is::<VaultError>()
             || reason.is::<io::Error>()
-            || (is_young && of_git)
+            || (is_young && of_git && !is_long)
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use repository::GitError;
-
     use super::*;
     use crate::exit::Exit;
 
@@ -50,6 +51,8 @@ mod tests {
         check(&git(GitError::Start(full())), true, true);
         let (command, message) = ("merge-base".to_owned(), "cannot fork".to_owned());
         check(&git(GitError::Failed { command, message }), true, false);
+        let (command, limit) = ("log".to_owned(), 1 << 20);
+        check(&git(GitError::TooLong { command, limit }), false, false);
         check(&RepositoryError::NoFolder { path: "/srv/git".to_owned() }.into(), true, false);
         check(&RepositoryError::NoCommit { path: "/srv/git".to_owned() }.into(), false, false);
         let action = "cannot append".to_owned();
