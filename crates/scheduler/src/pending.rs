@@ -107,7 +107,10 @@ pub(crate) fn duty(run: &Run, node: &Node) -> Duty {
         Phase::Due => Duty::Plan,
         Phase::Gated => match &node.gate {
             None => Duty::ReadGate,
-            Some(gate) if gate.is_agreed() => Duty::OpenGate(gate.opens_at()),
+            // Why it is shut is looked at again for whoever is asked, too.
+            Some(gate) if gate.is_agreed() || gate.asked.shut.is_some() => {
+                Duty::OpenGate(gate.opens_at())
+            }
             Some(_) => Duty::None,
         },
         Phase::Free => Duty::Free,

@@ -85,11 +85,13 @@ impl JobGateView {
                 format!("waits at the gate of {}: {shut}", self.asked.environment)
             }
             (true, None) => format!("is about to pass the gate of {}", self.asked.environment),
-            (false, _) => {
+            (false, shut) => {
+                let besides = shut.as_ref().map(|shut| format!("; besides, {shut}"));
                 format!(
-                    "waits at the gate of {} for {}",
+                    "waits at the gate of {} for {}{}",
                     self.asked.environment,
-                    parts.join(" and ")
+                    parts.join(" and "),
+                    besides.unwrap_or_default()
                 )
             }
         }

@@ -4,6 +4,7 @@
 mod kept;
 mod tip;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use approval::Signers;
@@ -29,8 +30,9 @@ use crate::settings_file::Found;
 
 /// The lowest level at which a job signs in for an environment, or gets its secrets.
 const LEVEL_OF_JOBS: u32 = 3;
-/// When a check that is not green yet is looked at again, and rules that nobody can read.
-const LOOK_MS: u64 = 60_000;
+/// When a check that is not green yet is looked at again, and rules that nobody can read: the later, the longer
+/// it is so, for each look is an event.
+const LOOK_MS: RangeInclusive<u64> = 60_000..=600_000;
 
 /// Reads what a job has to wait for.
 pub(super) fn read(
@@ -47,7 +49,7 @@ pub(super) fn read(
     };
     let asked = read_of(data, store, &connected, (request, job, name), at);
     match asked {
-        Ok(gate) => Ok(GateRead::Ask(Box::new(gate))),
+        Ok(read) => Ok(read),
         // A rule says no; that something does not answer is asked again.
         Err(failure) if matches!(failure.exit, Exit::Forbidden | Exit::Refused) => {
             Ok(forbid(format!("{:#}", failure.error)))
@@ -72,7 +74,7 @@ pub(super) fn is_guarded(connected: &Connected, name: &str) -> Result<bool, Fail
     {
         return Ok(true);
     }
-    Ok(match AtTip::of(connected)? {
+    Ok(match AtTip::of(connected) {
         AtTip::Unreadable(_) => true,
         AtTip::Nothing => false,
         AtTip::Rules(rules) => {
@@ -89,7 +91,7 @@ pub(super) fn environments(
     let known = repositories::all(data)?;
     let unknown = || Failure::new(Exit::Usage, format!("no repository {repository} is connected"));
     let connected = known.into_iter().find(|it| it.name == repository).ok_or_else(unknown)?;
-    let (rules, unread) = match AtTip::of(&connected)? {
+    let (rules, unread) = match AtTip::of(&connected) {
         AtTip::Rules(rules) => (Some(rules), None),
         AtTip::Nothing => (None, None),
         AtTip::Unreadable(why) => (None, Some(why)),
@@ -199,8 +201,8 @@ fn read_of(
     connected: &Connected,
     (request, job, name): (&RunRequest, &JobDefinition, &str),
     at: Timestamp,
-) -> Result<JobGate, Failure> {
-    let rules = match AtTip::of(connected)? {
+) -> Result<GateRead, Failure> {
+    let rules = match AtTip::of(connected) {
         AtTip::Rules(rules) => Some(*rules),
         AtTip::Nothing => None,
         AtTip::Unreadable(why) => return Ok(unread(connected, request, job, (name, why), at)),
@@ -217,7 +219,7 @@ fn read_of(
         if !is_agreed {
             return Err(forbidden(not_agreed(name)));
         }
-        return Ok(free(connected, request, job, name));
+        return Ok(GateRead::Ask(Box::new(free(connected, request, job, name))));
     };
     let repository = connected.at(&request.change.commit, (String::new(), String::new()))?;
     let own_settings = own(&repository, &rules.settings);
@@ -250,7 +252,7 @@ fn read_of(
     let timer = milliseconds.map(|ms| Timestamp(request.at.0.saturating_add(ms)));
     let (opens_at, shut) = not_before(store, all, request, timer, at)?;
     let what = what(request, job, &canonical, ruling.rules.digest);
-    Ok(JobGate {
+    Ok(GateRead::Ask(Box::new(JobGate {
         environment: canonical,
         rules: ruling.rules,
         demands,
@@ -258,7 +260,7 @@ fn read_of(
         what,
         opens_at,
         shut,
-    })
+    })))
 }
 
 /// The rules of an environment: the repository's; where that names none, the server's alone.
@@ -328,20 +330,25 @@ fn free(connected: &Connected, request: &RunRequest, job: &JobDefinition, name: 
     }
 }
 
-/// The rules cannot be read: it waits, and is looked at again, whoever agreed to what before.
+/// The rules cannot be read: it waits, and is looked at again.
 fn unread(
     connected: &Connected,
     request: &RunRequest,
     job: &JobDefinition,
     (name, why): (&str, String),
     at: Timestamp,
-) -> JobGate {
+) -> GateRead {
     let why = format!("its rules cannot be read: {why}");
-    JobGate {
-        opens_at: Some(Timestamp(at.0.saturating_add(LOOK_MS))),
+    GateRead::Unreadable(Box::new(JobGate {
+        opens_at: Some(look_again(request, at)),
         shut: Some(MaskedText::without_secrets(why)),
         ..free(connected, request, job, name)
-    }
+    }))
+}
+
+fn look_again(request: &RunRequest, at: Timestamp) -> Timestamp {
+    let waited_ms = at.0.saturating_sub(request.at.0);
+    Timestamp(at.0.saturating_add((waited_ms / 60).clamp(*LOOK_MS.start(), *LOOK_MS.end())))
 }
 
 /// Everybody behind the run, by every name: who pushed, who dispatched, who ran it again.
@@ -448,7 +455,7 @@ fn not_before(
         let commit = Some(&*request.change.commit);
         let green = checks::must_be_green(store, name, &checks, commit);
         if let Err(failure) = green {
-            let look = Timestamp(at.0.saturating_add(LOOK_MS));
+            let look = look_again(request, at);
             let why = format!("{:#}", failure.error);
             until = Some(until.map_or((look, why.clone()), |(it, _)| (it.max(look), why)));
         }

@@ -23,8 +23,25 @@ use crate::state::{Node, Phase, Run, State};
 pub enum GateRead {
     /// This has to open.
     Ask(Box<JobGate>),
+    /// Nobody can read them now. It stands before what it stood before, shut as this one says; where it
+    /// stood before nothing yet, before this.
+    Unreadable(Box<JobGate>),
     /// It may not run there.
     Forbid(MaskedText),
+}
+
+impl GateRead {
+    /// What is asked now of a job that stands behind `gate`; an error says why it may not run.
+    fn asked(self, gate: Option<&Gate>) -> Result<JobGate, MaskedText> {
+        match (self, gate) {
+            (GateRead::Forbid(why), _) => Err(why),
+            // What was agreed to holds: it is the same until the rules say something else.
+            (GateRead::Unreadable(now), Some(gate)) => {
+                Ok(JobGate { opens_at: now.opens_at, shut: now.shut, ..gate.asked.clone() })
+            }
+            (GateRead::Ask(asked) | GateRead::Unreadable(asked), _) => Ok(*asked),
+        }
+    }
 }
 
 /// What a person says at a gate.
@@ -64,29 +81,31 @@ pub(super) fn read(
     at: Timestamp,
 ) -> Result<Decided, Refusal> {
     let Some(node) = gated(state, stream, job)? else { return Ok(Vec::new()) };
-    let events = match read {
-        GateRead::Forbid(why) => forbidden(&node.key, why, at),
-        GateRead::Ask(asked) => {
-            let is_new = node.gate.as_ref().is_none_or(|gate| gate.asked != *asked);
-            let gate = match node.gate.clone() {
-                Some(gate) => gate.again((*asked).clone()),
-                None => Gate::new((*asked).clone()),
-            };
-            let commit = Arc::clone(&asked.rules.commit);
-            let mut events = Vec::new();
-            if is_new {
-                events.push(RunEvent::JobGated { job: job.clone(), gate: asked, at });
-            }
-            if gate.is_agreed() && gate.opens_at() <= at {
-                events.push(RunEvent::JobGateOpened { job: job.clone(), commit, at });
-                if is_behind_legs(&state.runs[&stream], node) {
-                    let reason = WaitReason::MaxParallel;
-                    events.push(RunEvent::JobWaiting { job: job.clone(), reason, at });
-                }
-            }
-            events
+    let asked = match read.asked(node.gate.as_deref()) {
+        Ok(asked) => asked,
+        Err(why) => {
+            let events = forbidden(&node.key, why, at).into_iter();
+            return Ok(events.map(|event| (stream, event)).collect());
         }
     };
+    let is_new = node.gate.as_ref().is_none_or(|gate| gate.asked != asked);
+    let gate = match node.gate.clone() {
+        Some(gate) => gate.again(asked),
+        None => Gate::new(asked),
+    };
+    let mut events = Vec::new();
+    if is_new {
+        let gate = Box::new(gate.asked.clone());
+        events.push(RunEvent::JobGated { job: job.clone(), gate, at });
+    }
+    if gate.is_agreed() && gate.opens_at() <= at {
+        let commit = Arc::clone(&gate.asked.rules.commit);
+        events.push(RunEvent::JobGateOpened { job: job.clone(), commit, at });
+        if is_behind_legs(&state.runs[&stream], node) {
+            let reason = WaitReason::MaxParallel;
+            events.push(RunEvent::JobWaiting { job: job.clone(), reason, at });
+        }
+    }
     Ok(events.into_iter().map(|event| (stream, event)).collect())
 }
 

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod conformance;
+mod gates;
 mod graph;
 mod groups;
 mod harness;

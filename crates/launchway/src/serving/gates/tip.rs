@@ -38,7 +38,14 @@ pub(super) enum AtTip {
 }
 
 impl AtTip {
-    pub(super) fn of(connected: &Connected) -> Result<AtTip, Failure> {
+    /// Whatever keeps git from reading them says nothing of what they are: it is asked again.
+    pub(super) fn of(connected: &Connected) -> AtTip {
+        AtTip::read(connected).unwrap_or_else(|failure| {
+            AtTip::Unreadable(format!("{}: {:#}", connected.name, failure.error))
+        })
+    }
+
+    fn read(connected: &Connected) -> Result<AtTip, Failure> {
         let Some(tip) = connected.tip()? else { return Ok(AtTip::Unreadable(connected.no_tip())) };
         let repository = connected.at(&tip, Default::default())?;
         let settings = match settings_of(&repository)? {
