@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use postgres::config::TargetSessionAttrs;
 use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator as _;
 use postgres::types::private::BytesMut;
@@ -54,6 +55,9 @@ impl Connection {
             Some(password) => config.password(password.expose()),
             None => &mut config,
         };
+        // A standby lets everybody in, and takes nothing: it is as good as away, and of several hosts the
+        // one that writes is meant.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         let failed = |source| StoreError::from_postgres(database, Fault::Postgres(source));
         let mut client = match &database.encryption {
             Encryption::Here => config.connect(NoTls),

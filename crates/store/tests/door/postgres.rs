@@ -151,6 +151,30 @@ fn while_it_is_away_that_is_said_and_afterwards_it_is_there() {
 }
 
 #[test]
+fn a_standby_is_as_good_as_away() {
+    let cluster = Cluster::start();
+    let url = cluster.schema();
+    let home = Home::in_database(url.clone());
+    let store = home.open();
+    let said = Arc::new(Mutex::new(0));
+    let says = Arc::clone(&said);
+    store.tell_of_absence(move |_| *says.lock().unwrap() += 1);
+    // What a standby says to everybody who comes.
+    let reading = "ALTER ROLE CURRENT_USER SET default_transaction_read_only = on";
+    crate::cluster::client(&url).batch_execute(reading).unwrap();
+    cluster.crash();
+    cluster.begin_again();
+    for _ in 0..3 {
+        let error = store.newest_position().unwrap_err();
+        let said = story(&error, home.path());
+        assert!(said.contains("database does not allow writes"), "{said}");
+        assert!(matches!(error, StoreError::Away { .. }));
+    }
+    // It did not come back in between, each time that it let somebody in.
+    assert_eq!(*said.lock().unwrap(), 1);
+}
+
+#[test]
 fn one_server_has_it() {
     let url = Cluster::of_all().schema();
     let (first, second) = (Home::in_database(url.clone()), Home::in_database(url));
