@@ -280,7 +280,8 @@ fn names(folder: &Path) -> Result<Vec<String>, Failure> {
         // Nothing of ours has another one.
         names.extend(name.to_str().map(str::to_owned));
     }
-    names.sort();
+    // Of a mirror the refs come before what they name: it may be fetched into meanwhile.
+    names.sort_by_key(|name| (name == "objects", name.clone()));
     Ok(names)
 }
 
