@@ -1,6 +1,10 @@
 //! Runs of a server (`--server`): the same views, folded here from the events that it gives, shown by
 //! the same renderers.
 
+mod kept;
+
+pub(crate) use kept::{KeptKey, KeptLine};
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::time::Duration;
 
@@ -372,10 +376,33 @@ impl Client {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        let response = request.send(body.to_string()).map_err(|error| self.unreachable(error))?;
-        let text =
-            self.done(response)?.read_to_string().map_err(|error| self.unreachable(error))?;
-        serde_json::from_str(&text).map_err(|error| Failure::caused(Exit::Missing, error))
+        self.said(request.send(body.to_string()))
+    }
+
+    fn put(&self, path: &str, body: &Json) -> Result<Json, Failure> {
+        let request = self
+            .agent
+            .put(format!("{}{path}", self.url))
+            .header("authorization", &self.authorization)
+            .header("content-type", "application/json");
+        self.said(request.send(body.to_string()))
+    }
+
+    fn delete(&self, path: &str) -> Result<Json, Failure> {
+        let request = self
+            .agent
+            .delete(format!("{}{path}", self.url))
+            .header("authorization", &self.authorization);
+        self.said(request.call())
+    }
+
+    /// What came back of what was asked for.
+    fn said(
+        &self,
+        answered: Result<ureq::http::Response<Body>, ureq::Error>,
+    ) -> Result<Json, Failure> {
+        let response = answered.map_err(|error| self.unreachable(error))?;
+        self.decoded(self.done(response)?)
     }
 
     /// Ends a run.

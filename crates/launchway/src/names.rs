@@ -13,6 +13,13 @@ pub(crate) struct Wanted {
     pub(crate) span: Span,
 }
 
+impl Wanted {
+    /// `FILE:LINE`
+    pub(crate) fn place(&self) -> String {
+        format!("{}:{}", self.source.name(), self.source.place(self.span.start).line)
+    }
+}
+
 /// Names that files read, in upper case as GitHub keeps them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WantedNames {
@@ -79,7 +86,6 @@ mod tests {
         names.look(&source);
         assert_eq!(names.secrets.keys().collect::<Vec<_>>(), ["KEY", "TOKEN"]);
         assert_eq!(names.vars.keys().collect::<Vec<_>>(), ["REGION"]);
-        let place = source.place(names.secrets["KEY"].span.start);
-        assert_eq!(place.line, 6);
+        assert_eq!(names.secrets["KEY"].place(), "ci.yml:6");
     }
 }

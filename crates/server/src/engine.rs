@@ -7,7 +7,7 @@ use event::{Actor, DeploymentId, IncidentId, JobKey, StreamId, Timestamp};
 use crate::approvals::GateAnswer;
 use crate::dispatch::{Dispatch, Offer};
 use crate::incidents::IncidentAsk;
-use crate::keep::{KeepWish, KeptName};
+use crate::keep::{KeepWish, KeptName, NamedValue};
 use crate::runner_link::RunnerLink;
 
 /// Which jobs run again.
@@ -394,6 +394,12 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When there is no such repository.
     fn kept(&self, repository: &str) -> Result<Vec<KeptName>, Refused>;
+
+    /// Secrets and variables that the workflows at the tip of a repository's default branch name.
+    ///
+    /// # Errors
+    /// When there is no such repository, or it cannot be read.
+    fn named(&self, repository: &str) -> Result<Vec<NamedValue>, Refused>;
 
     /// Keeps a value, or forgets it.
     ///

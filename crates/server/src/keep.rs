@@ -20,6 +20,17 @@ pub struct KeptName {
     pub rotate_by: Option<Timestamp>,
 }
 
+/// A secret or a variable that workflows name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedValue {
+    /// Whether it is a secret.
+    pub kind: KeptKind,
+    /// Its name, in upper case as GitHub keeps them.
+    pub name: String,
+    /// `FILE:LINE`: the first place that names it.
+    pub used_at: String,
+}
+
 /// What is to be kept, or forgotten.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeepWish {

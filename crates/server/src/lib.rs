@@ -67,7 +67,7 @@ pub use engine::{
 };
 pub use hub::Hub;
 pub use incidents::{IncidentAsk, IncidentDeed, IncidentWish, incident_details};
-pub use keep::{KeepWish, KeptKind, KeptName};
+pub use keep::{KeepWish, KeptKind, KeptName, NamedValue};
 pub use people::Person;
 pub use problem::Problem;
 pub use provider::{ComeBack, NotSignedIn, Sent, SignIn};

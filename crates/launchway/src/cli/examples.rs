@@ -277,7 +277,8 @@ pub(super) const SECRETS_LIST: &str = "\
 Examples:
   launchway secrets list                          each with where it is named, and whether it is set
   launchway secrets list --format json | jq -r 'select(.state==\"missing\") | .name'
-  launchway secrets list --repository octo/app --data /srv/launchway";
+  launchway secrets list --repository octo/app --data /srv/launchway
+  launchway secrets list --repository octo/app --server https://ci.example.com";
 
 /// `launchway secrets set`
 pub(super) const SECRETS_SET: &str = "\
@@ -285,16 +286,19 @@ Examples:
   launchway secrets set REGISTRY_TOKEN            asks for the value, and does not show it
   launchway secrets set DB_URL --environment production --rotate-by 2027-03-31
   launchway secrets set DB_URL --repository octo/app --data /srv/launchway
+  launchway secrets set DB_URL --repository octo/app --server https://ci.example.com
 
 A value comes from standard input where that is no terminal: echo \"$TOKEN\" | launchway secrets set TOKEN
-It is kept sealed in the state folder, and given to this repository's jobs and deployments alone.";
+It is kept sealed in the state folder, and given to this repository's jobs and deployments alone. A server takes
+it, and gives it to nobody again.";
 
 /// `launchway secrets remove`
 pub(super) const SECRETS_REMOVE: &str = "\
 Examples:
   launchway secrets remove REGISTRY_TOKEN
   launchway secrets remove DB_URL --environment production
-  launchway secrets remove DB_URL --repository octo/app --data /srv/launchway";
+  launchway secrets remove DB_URL --repository octo/app --data /srv/launchway
+  launchway secrets remove DB_URL --repository octo/app --server https://ci.example.com";
 
 /// `launchway secrets setup`
 pub(super) const SECRETS_SETUP: &str = "\
@@ -302,23 +306,27 @@ Examples:
   launchway secrets setup                         asks for each that workflows name and nobody set
   launchway secrets setup --environment staging   and for those that the settings want there
   launchway secrets setup --aws --environment production
-  launchway secrets setup --all                   every group, and every one that is named";
+  launchway secrets setup --all                   every group, and every one that is named
+  launchway secrets setup --repository octo/app --server https://ci.example.com";
 
 /// `launchway vars list`
 pub(super) const VARS_LIST: &str = "\
 Examples:
-  launchway vars list";
+  launchway vars list
+  launchway vars list --repository octo/app --server https://ci.example.com";
 
 /// `launchway vars set`
 pub(super) const VARS_SET: &str = "\
 Examples:
   launchway vars set REGION eu-central-1
-  launchway vars set REGION eu-central-1 --repository octo/app --data /srv/launchway";
+  launchway vars set REGION eu-central-1 --repository octo/app --data /srv/launchway
+  launchway vars set REGION eu-central-1 --repository octo/app --server https://ci.example.com";
 
 /// `launchway vars remove`
 pub(super) const VARS_REMOVE: &str = "\
 Examples:
-  launchway vars remove REGION";
+  launchway vars remove REGION
+  launchway vars remove REGION --repository octo/app --server https://ci.example.com";
 
 /// `launchway workflows list`
 pub(super) const WORKFLOWS_LIST: &str = "\

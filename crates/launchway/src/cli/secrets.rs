@@ -1,4 +1,4 @@
-//! The command line of secrets and variables that are kept on this machine.
+//! The command line of secrets and variables that are kept on this machine, or at a server.
 
 use std::path::PathBuf;
 
@@ -17,10 +17,14 @@ pub(crate) struct KeptFor {
 /// Of which repository of a server, where it is one's.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct AtServerArgs {
-    /// Of a repository that is connected to the server of this machine [default: the one that you stand in]
+    /// Of a repository that is connected to a server: this machine's, or --server [default: the one that
+    /// you stand in]
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) repository: Option<String>,
-    /// That server's folder [default: server in the state folder]
+    /// At this server; LAUNCHWAY_TOKEN holds a token of it, which may admin where something is changed
+    #[arg(long, value_name = "URL", requires = "repository", conflicts_with = "data")]
+    pub(crate) server: Option<String>,
+    /// The folder of this machine's server [default: server in the state folder]
     #[arg(long, value_name = "DIR", requires = "repository")]
     pub(crate) data: Option<PathBuf>,
 }

@@ -9,9 +9,8 @@ use std::path::Path;
 use event::Timestamp;
 use mask::Secret;
 use serde_json::json;
-use store::Value;
 
-use self::named::{Here, Line, Lines, State};
+use self::named::{Given, Here, Line, Lines, State};
 use crate::cli::{Format, GroupArgs, SecretsCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::given;
@@ -29,9 +28,10 @@ pub(crate) fn run(command: &SecretsCommand, state: Option<&Path>) -> Outcome {
             let environment = kept_for.environment.as_deref();
             here.check_environment(environment)?;
             let name = given::checked_name("secret", name)?;
-            let rotate_by = rotate_by.as_deref().map(day).transpose()?;
+            // A slip is said before the value is asked for.
+            rotate_by.as_deref().map(day).transpose()?;
             let value = value_of(&name)?;
-            keep(&here, (environment, &name), value, rotate_by)
+            keep(&here, (environment, &name), value, rotate_by.as_deref())
         }
         SecretsCommand::Remove { name, kept_for, .. } => {
             let name = given::checked_name("secret", name)?;
@@ -60,14 +60,14 @@ fn keep(
     here: &Here,
     (environment, name): (Option<&str>, &str),
     value: String,
-    rotate_by: Option<Timestamp>,
+    rotate_by: Option<&str>,
 ) -> Outcome {
     if value.is_empty() {
         return Err(Failure::new(Exit::Usage, format!("the value of {name} is empty"))
             .hint(format!("launchway secrets remove {name} forgets one")));
     }
     let value = Secret::new(value);
-    let replaced = here.keep((environment, name), Value::Secret(&value), rotate_by)?;
+    let replaced = here.keep((environment, name), Given::Secret(&value, rotate_by))?;
     let owner = &here.owner;
     let place =
         environment.map_or_else(|| format!("for {owner}"), |it| format!("for {it} of {owner}"));

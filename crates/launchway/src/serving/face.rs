@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, FollowedRepository, GateAnswer,
-    GuardedEnvironment, HandedIn, HeldPush, IncidentAsk, KeepWish, KeptName, Offer, Push, Received,
-    Refused, Runner, RunnerLink, Takes, Teller, WaitingJob, Webhook, Why, Workers,
+    GuardedEnvironment, HandedIn, HeldPush, IncidentAsk, KeepWish, KeptName, NamedValue, Offer,
+    Push, Received, Refused, Runner, RunnerLink, Takes, Teller, WaitingJob, Webhook, Why, Workers,
 };
 use views::RunView;
 
@@ -419,6 +419,10 @@ impl Engine for Face {
 
     fn kept(&self, repository: &str) -> Result<Vec<KeptName>, Refused> {
         keeping::list(&self.intake.data, repository).map_err(refused)
+    }
+
+    fn named(&self, repository: &str) -> Result<Vec<NamedValue>, Refused> {
+        keeping::named_values(&self.intake.data, repository).map_err(refused)
     }
 
     fn keep(&self, wish: &KeepWish) -> Result<(), Refused> {

@@ -11,16 +11,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mask::Secret;
-use server::{KeepWish, KeptKind, KeptName};
+use server::{KeepWish, KeptKind, KeptName, NamedValue};
 use store::{Kept, Scope, Value, Vault};
+use syntax::Source;
 
 use super::data::DataFolder;
 use super::repositories::{self, Connected};
 use crate::exit::{Exit, Failure};
+use crate::names::{Wanted, WantedNames};
 use crate::state::StateFolder;
 use crate::terminal::style::talk;
 use crate::terminal::time::now;
-use crate::{given, kept};
+use crate::{files, given, kept};
 
 /// What the server keeps for itself stands under names that begin so.
 const OWN: &str = "launchway:";
@@ -162,6 +164,34 @@ pub(super) fn list(data: &DataFolder, repository: &str) -> Result<Vec<KeptName>,
         rotate_by: it.rotate_by,
     };
     Ok(all.into_iter().map(line).collect())
+}
+
+/// What the workflows at the tip of a repository's default branch name; nothing where nothing was pushed yet.
+pub(crate) fn named(connected: &Connected) -> Result<WantedNames, Failure> {
+    let mut wanted = WantedNames::default();
+    if let Some(tip) = connected.tip()? {
+        let at = connected.at(&tip, Default::default())?;
+        let files = at.files_in(files::WORKFLOWS)?;
+        for file in files.iter().filter(|it| !it.is_link && files::is_yaml(it.path.as_ref())) {
+            wanted.look(&Source::new(file.path.as_str(), &*file.text));
+        }
+    }
+    Ok(wanted)
+}
+
+/// The same, for the API.
+pub(super) fn named_values(
+    data: &DataFolder,
+    repository: &str,
+) -> Result<Vec<NamedValue>, Failure> {
+    let WantedNames { secrets, vars } = named(&connected(data, repository)?)?;
+    let line = |kind: KeptKind, (name, wanted): (String, Wanted)| NamedValue {
+        kind,
+        name,
+        used_at: wanted.place(),
+    };
+    let secrets = secrets.into_iter().map(|it| line(KeptKind::Secret, it));
+    Ok(secrets.chain(vars.into_iter().map(|it| line(KeptKind::Variable, it))).collect())
 }
 
 /// Keeps one, or forgets it.

@@ -35,6 +35,7 @@
 //!                 feature `docker`)
 //!   watched.rs    alarms and printed texts of services on this machine
 //!   serve.rs      the server: pushes, pages, the API, killed and gone on with, who gets in
+//!   at_server.rs  verbs against a server: secrets, history, status, the trail, switches
 //!   gated.rs      jobs that wait for people on a server: quorum, timer, kill -9, what is refused
 //!   pinned.rs     the branch that rules come from, and rules that nobody can read
 //!   messages.rs   people are told of runs and deployments, over outages and kills
@@ -56,6 +57,7 @@ mod access;
 mod apart;
 mod approvals;
 mod artifacts;
+mod at_server;
 mod attacks;
 mod background;
 mod bad_input;

@@ -13,7 +13,7 @@ use crate::access::Scope;
 use crate::app::{App, Shared, blocking};
 use crate::audit;
 use crate::guard::Who;
-use crate::keep::{KeepWish, KeptKind, KeptName};
+use crate::keep::{KeepWish, KeptKind, KeptName, NamedValue};
 use crate::problem::Problem;
 
 const ENVIRONMENT: (&str, &str, &str) =
@@ -25,7 +25,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/api/v1/repositories/{owner}/{name}/kept",
         id: "listKept",
-        summary: "Names of secrets, and variables, with who set them and when; never a secret's value",
+        summary: "Names of secrets, and variables, with who set them and when, never a secret's value; and what the default branch names",
         scope: Scope::Read,
         query: &[],
         body: None,
@@ -58,10 +58,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
 
 /// The shapes that they speak in.
 pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
+    let kinds = json!({ "enum": ["secret", "variable"] });
     let kept = object(
         &[
             ("name", text()),
-            ("kind", json!({ "enum": ["secret", "variable"] })),
+            ("kind", kinds.clone()),
             ("environment", or_null("string")),
             ("value", or_null("string")),
             ("set_at_ms", number()),
@@ -80,10 +81,12 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         },
         "additionalProperties": false,
     });
-    vec![("KeptList", object(&[("kept", many(kept))], &[])), ("Keep", keep)]
+    let named = object(&[("kind", kinds), ("name", text()), ("used_at", text())], &[]);
+    let list = object(&[("kept", many(kept))], &[("named", many(named))]);
+    vec![("KeptList", list), ("Keep", keep)]
 }
 
-fn described(app: &App, repository: &str) -> Result<Json<JsonValue>, Problem> {
+fn described(app: &App, repository: &str) -> Result<JsonValue, Problem> {
     let one = |it: &KeptName| {
         let kind = if it.variable.is_some() { "variable" } else { "secret" };
         json!({
@@ -92,14 +95,23 @@ fn described(app: &App, repository: &str) -> Result<Json<JsonValue>, Problem> {
         })
     };
     let kept = app.engine.kept(repository)?;
-    Ok(Json(json!({ "kept": kept.iter().map(one).collect::<Vec<_>>() })))
+    Ok(json!({ "kept": kept.iter().map(one).collect::<Vec<_>>() }))
 }
 
 async fn list(
     State(app): State<Shared>,
     Path((owner, name)): Path<(String, String)>,
 ) -> Result<Json<JsonValue>, Problem> {
-    blocking(move || described(&app, &format!("{owner}/{name}"))).await
+    blocking(move || {
+        let repository = format!("{owner}/{name}");
+        let mut described = described(&app, &repository)?;
+        let one = |it: &NamedValue| {
+            json!({ "kind": it.kind.as_str(), "name": it.name, "used_at": it.used_at })
+        };
+        described["named"] = app.engine.named(&repository)?.iter().map(one).collect();
+        Ok(Json(described))
+    })
+    .await
 }
 
 type Address = Path<(String, String, String, String)>;
@@ -145,7 +157,7 @@ async fn keep(
     let wish = KeepWish { repository, name: key, environment, kind, value, rotate_by, by };
     blocking(move || {
         change(&app, &who, &wish)?;
-        described(&app, &wish.repository)
+        Ok(Json(described(&app, &wish.repository)?))
     })
     .await
 }
@@ -168,7 +180,7 @@ async fn forget(
     let wish = KeepWish { repository, name: key, environment, kind, value, rotate_by, by };
     blocking(move || {
         change(&app, &who, &wish)?;
-        described(&app, &wish.repository)
+        Ok(Json(described(&app, &wish.repository)?))
     })
     .await
 }

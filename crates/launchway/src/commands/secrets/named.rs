@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use event::Timestamp;
+use mask::Secret;
 use repository::Repository;
 use settings::SecretReference;
 use store::{Scope, Value};
-use syntax::Source;
 
 use crate::cli::AtServerArgs;
 use crate::deploying::person;
+use crate::distant::{Client, KeptKey, KeptLine};
 use crate::exit::{Exit, Failure};
 use crate::names::{Wanted, WantedNames};
 use crate::serving::data::DataFolder;
@@ -22,15 +23,69 @@ use crate::{files, journal, kept};
 
 /// Where somebody stands.
 pub(crate) struct Here {
-    /// The folder whose vault has them.
-    pub(crate) state: StateFolder,
-    /// The server's, where they are of a repository that is connected to one.
-    pub(crate) server: Option<DataFolder>,
+    keeper: Keeper,
     /// Under which name values are kept.
     pub(crate) owner: String,
-    /// What workflow files name.
-    pub(crate) wanted: WantedNames,
+    named: Named,
     settings: Option<Found>,
+}
+
+/// Who keeps what is kept.
+enum Keeper {
+    /// The vault of a folder on this machine.
+    Folder {
+        state: StateFolder,
+        /// It is the server's, and says of each who set it.
+        is_servers: bool,
+    },
+    /// A server.
+    Server(Client),
+}
+
+/// Names that workflow files read, each with the first place that does.
+#[derive(Default)]
+struct Named {
+    secrets: BTreeMap<String, String>,
+    variables: BTreeMap<String, String>,
+}
+
+impl From<WantedNames> for Named {
+    fn from(it: WantedNames) -> Named {
+        let place = |(name, wanted): (String, Wanted)| (name, wanted.place());
+        Named {
+            secrets: it.secrets.into_iter().map(place).collect(),
+            variables: it.vars.into_iter().map(place).collect(),
+        }
+    }
+}
+
+/// What is kept for whoever stands somewhere, without any secret's value.
+struct Kept {
+    secrets: Vec<KeptSecret>,
+    variables: BTreeMap<String, String>,
+}
+
+struct KeptSecret {
+    name: String,
+    environment: Option<String>,
+    set_at: Timestamp,
+    rotate_by: Option<Timestamp>,
+}
+
+/// A variable: its name, its value where it is kept, and who names it.
+pub(crate) struct Variable {
+    pub(crate) name: String,
+    pub(crate) value: Option<String>,
+    pub(crate) used_at: Option<String>,
+}
+
+/// What is to be kept.
+#[derive(Clone, Copy)]
+pub(crate) enum Given<'v> {
+    /// A secret, and the day when it shall be another.
+    Secret(&'v Secret, Option<&'v str>),
+    /// A variable.
+    Variable(&'v str),
 }
 
 /// One secret, in one environment or in all.
@@ -58,8 +113,12 @@ pub(crate) struct Lines(pub(crate) Vec<Line>);
 impl Here {
     /// What is kept in the state folder for whoever stands in this one; or for a repository of a server.
     pub(crate) fn look(at: &AtServerArgs, state: Option<&Path>) -> Result<Here, Failure> {
-        if let Some(name) = &at.repository {
-            return Here::of_server(name, servers_folder(at.data.as_deref(), state)?);
+        match (&at.repository, &at.server) {
+            (Some(name), Some(url)) => return Here::at_server(name, Client::of(url)?),
+            (Some(name), None) => {
+                return Here::of_server(name, servers_folder(at.data.as_deref(), state)?);
+            }
+            (None, _) => {}
         }
         let state = StateFolder::locate(state)?;
         refuse_servers(&state)?;
@@ -73,42 +132,108 @@ impl Here {
                 wanted.look(&files::read(&file, &files::shown(&file))?);
             }
         }
-        Ok(Here { state, server: None, owner, wanted, settings })
+        let keeper = Keeper::Folder { state, is_servers: false };
+        Ok(Here { keeper, owner, named: wanted.into(), settings })
     }
 
     /// What the default branch names of a repository that is connected.
     fn of_server(name: &str, data: DataFolder) -> Result<Here, Failure> {
         let connected = keeping::connected(&data, name)?;
-        let mut wanted = WantedNames::default();
-        if let Some(tip) = connected.tip()? {
-            let at = connected.at(&tip, Default::default())?;
-            let files = at.files_in(files::WORKFLOWS)?;
-            for file in files.iter().filter(|it| !it.is_link && files::is_yaml(it.path.as_ref())) {
-                wanted.look(&Source::new(file.path.as_str(), &*file.text));
-            }
-        }
-        let (owner, state) = (connected.name, data.state.clone());
-        Ok(Here { state, server: Some(data), owner, wanted, settings: None })
+        let named = keeping::named(&connected)?.into();
+        let keeper = Keeper::Folder { state: data.state, is_servers: true };
+        Ok(Here { keeper, owner: connected.name, named, settings: None })
     }
 
-    /// For whom a value is.
-    pub(crate) fn scope(&self, environment: Option<&str>) -> Scope {
-        Scope { repository: self.owner.clone(), environment: environment.map(str::to_owned) }
+    /// The same, as the server tells it.
+    fn at_server(name: &str, client: Client) -> Result<Here, Failure> {
+        let mut named = Named::default();
+        for it in client.kept(name)?.named {
+            let names = if it.kind == "secret" { &mut named.secrets } else { &mut named.variables };
+            names.insert(it.name, it.used_at);
+        }
+        let keeper = Keeper::Server(client);
+        Ok(Here { keeper, owner: name.to_owned(), named, settings: None })
+    }
+
+    fn kept(&self) -> Result<Kept, Failure> {
+        let (mut secrets, mut variables) = (Vec::new(), BTreeMap::new());
+        match &self.keeper {
+            Keeper::Folder { state, .. } => {
+                for it in kept::vault(state).list(&self.owner).map_err(kept::failed)? {
+                    let (set_at, rotate_by) = (it.set_at, it.rotate_by);
+                    let (name, environment) = (it.name, it.scope.environment);
+                    match it.variable {
+                        None => {
+                            secrets.push(KeptSecret { name, environment, set_at, rotate_by });
+                        }
+                        Some(value) => drop(variables.insert(name, value)),
+                    }
+                }
+            }
+            Keeper::Server(client) => {
+                for it in client.kept(&self.owner)?.kept {
+                    let KeptLine { name, kind, environment, value, set_at_ms, rotate_by_ms } = it;
+                    match (kind.as_str(), value) {
+                        ("secret", _) => secrets.push(KeptSecret {
+                            name,
+                            environment,
+                            set_at: set_at_ms,
+                            rotate_by: rotate_by_ms,
+                        }),
+                        (_, value) => {
+                            variables.insert(name, value.unwrap_or_default());
+                        }
+                    }
+                }
+            }
+        }
+        Ok(Kept { secrets, variables })
     }
 
     /// Keeps a value; at a server with who did it. Back comes whether there was one.
     pub(crate) fn keep(
         &self,
         (environment, name): (Option<&str>, &str),
-        value: Value<'_>,
-        rotate_by: Option<Timestamp>,
+        value: Given<'_>,
     ) -> Result<bool, Failure> {
-        let by = self.server.as_ref().map(|_| person().name.to_string());
-        let is_secret = matches!(value, Value::Secret(_));
-        let (scope, when) = (self.scope(environment), (now(), rotate_by));
-        let was_there = kept::vault(&self.state).set_by(&scope, name, value, when, by.as_deref());
+        let (state, is_servers) = match &self.keeper {
+            Keeper::Folder { state, is_servers } => (state, *is_servers),
+            Keeper::Server(client) => {
+                return self.keep_at(client, (environment, name), value);
+            }
+        };
+        let by = is_servers.then(|| person().name.to_string());
+        let (action, value, rotate_by) = match value {
+            Given::Secret(value, by) => ("secret.set", Value::Secret(value), by),
+            Given::Variable(value) => ("variable.set", Value::Variable(value), None),
+        };
+        let rotate_by = rotate_by.map(super::day).transpose()?;
+        let scope =
+            Scope { repository: self.owner.clone(), environment: environment.map(str::to_owned) };
+        let was_there =
+            kept::vault(state).set_by(&scope, name, value, (now(), rotate_by), by.as_deref());
         let was_there = was_there.map_err(kept::failed)?;
-        self.record(if is_secret { "secret.set" } else { "variable.set" }, (environment, name))?;
+        self.record(state, action, (environment, name))?;
+        Ok(was_there)
+    }
+
+    /// What somebody else keeps in the same moment is not counted as having been there.
+    fn keep_at(
+        &self,
+        client: &Client,
+        (environment, name): (Option<&str>, &str),
+        value: Given<'_>,
+    ) -> Result<bool, Failure> {
+        let kept = self.kept()?;
+        let (kind, value, rotate_by, was_there) = match value {
+            Given::Secret(value, rotate_by) => {
+                let is_it =
+                    |it: &KeptSecret| it.name == name && it.environment.as_deref() == environment;
+                ("secrets", value.expose(), rotate_by, kept.secrets.iter().any(is_it))
+            }
+            Given::Variable(value) => ("variables", value, None, kept.variables.contains_key(name)),
+        };
+        client.keep(&self.owner, KeptKey { kind, name, environment }, value, rotate_by)?;
         Ok(was_there)
     }
 
@@ -118,11 +243,20 @@ impl Here {
         (environment, name): (Option<&str>, &str),
         is_secret: bool,
     ) -> Result<bool, Failure> {
-        let removed = kept::vault(&self.state).remove(&self.scope(environment), name, is_secret);
-        let was_there = removed.map_err(kept::failed)?;
+        let state = match &self.keeper {
+            Keeper::Folder { state, .. } => state,
+            Keeper::Server(client) => {
+                let kind = if is_secret { "secrets" } else { "variables" };
+                client.forget(&self.owner, KeptKey { kind, name, environment })?;
+                return Ok(true);
+            }
+        };
+        let scope =
+            Scope { repository: self.owner.clone(), environment: environment.map(str::to_owned) };
+        let was_there = kept::vault(state).remove(&scope, name, is_secret).map_err(kept::failed)?;
         if was_there {
             let action = if is_secret { "secret.remove" } else { "variable.remove" };
-            self.record(action, (environment, name))?;
+            self.record(state, action, (environment, name))?;
         }
         Ok(was_there)
     }
@@ -130,11 +264,24 @@ impl Here {
     /// Who set or forgot what, and never a value: in the audit trail of the server, or of this machine.
     fn record(
         &self,
+        state: &StateFolder,
         action: &str,
         (environment, name): (Option<&str>, &str),
     ) -> Result<(), Failure> {
         let place = environment.map(|it| format!(" {it}")).unwrap_or_default();
-        journal::record(&self.state, action, format!("{}{place} {name}", self.owner))
+        journal::record(state, action, format!("{}{place} {name}", self.owner))
+    }
+
+    /// Variables that are kept or named, by their names.
+    pub(crate) fn variables(&self) -> Result<Vec<Variable>, Failure> {
+        let mut kept = self.kept()?.variables;
+        let names: BTreeSet<String> =
+            kept.keys().chain(self.named.variables.keys()).cloned().collect();
+        let one = |name: String| {
+            let (value, used_at) = (kept.remove(&name), self.named.variables.get(&name).cloned());
+            Variable { name, value, used_at }
+        };
+        Ok(names.into_iter().map(one).collect())
     }
 
     /// An environment that the settings do not know is a slip; without settings every one may be.
@@ -158,21 +305,16 @@ impl Here {
                 None => drop(lines.insert(key, line)),
             }
         };
-        let list = kept::vault(&self.state).list(&self.owner).map_err(kept::failed)?;
-        for it in list.into_iter().filter(|it| it.variable.is_none()) {
+        for it in self.kept()?.secrets {
             let state = State::Set { at: it.set_at, rotate_by: it.rotate_by };
-            let environment = it.scope.environment;
+            let environment = it.environment;
             // Which jobs name the environment is not known here; who names the secret is.
-            let named = environment.as_ref().and_then(|_| self.wanted.secrets.get(&it.name));
-            add(Line {
-                name: it.name,
-                environment,
-                used_at: named.map(at).into_iter().collect(),
-                state,
-            });
+            let named = environment.as_ref().and_then(|_| self.named.secrets.get(&it.name));
+            let used_at = named.cloned().into_iter().collect();
+            add(Line { name: it.name, environment, used_at, state });
         }
-        for (name, place) in &self.wanted.secrets {
-            let used_at = vec![at(place)];
+        for (name, place) in &self.named.secrets {
+            let used_at = vec![place.clone()];
             add(Line { name: name.clone(), environment: None, used_at, state: State::Missing });
         }
         for line in self.settings.iter().map(of_settings).collect::<Result<Vec<_>, _>>()? {
@@ -213,11 +355,6 @@ fn refuse_servers(state: &StateFolder) -> Result<(), Failure> {
         .hint(format!(
             "say which: --repository OWNER/NAME --data {root}; launchway repositories list --data {root} shows them"
         )))
-}
-
-/// The first place that names it.
-pub(crate) fn at(place: &Wanted) -> String {
-    format!("{}:{}", place.source.name(), place.source.place(place.span.start).line)
 }
 
 /// What services refer to, environment by environment.

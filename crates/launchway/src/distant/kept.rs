@@ -1,0 +1,85 @@
+//! Secrets and variables of a server's repositories: what a server tells of them, and what it is told.
+
+use event::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Client, percent};
+use crate::exit::Failure;
+use crate::serving::repositories::checked_name;
+
+/// What a server keeps for a repository, and what its workflows name.
+#[derive(Debug, Deserialize)]
+pub(crate) struct KeptThere {
+    pub(crate) kept: Vec<KeptLine>,
+    /// Nothing from a server of an earlier version.
+    #[serde(default)]
+    pub(crate) named: Vec<NamedLine>,
+}
+
+/// A secret or a variable that is kept there.
+#[derive(Debug, Deserialize)]
+pub(crate) struct KeptLine {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) environment: Option<String>,
+    pub(crate) value: Option<String>,
+    pub(crate) set_at_ms: Timestamp,
+    pub(crate) rotate_by_ms: Option<Timestamp>,
+}
+
+/// A name that the workflows of its default branch read, with the first place.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NamedLine {
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    pub(crate) used_at: String,
+}
+
+/// One of them, as addresses name it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeptKey<'k> {
+    /// `secrets` or `variables`
+    pub(crate) kind: &'static str,
+    pub(crate) name: &'k str,
+    /// Only for jobs of this environment.
+    pub(crate) environment: Option<&'k str>,
+}
+
+impl Client {
+    /// What is kept for a repository.
+    pub(crate) fn kept(&self, repository: &str) -> Result<KeptThere, Failure> {
+        self.get(&format!("{}/kept", of(repository)?))
+    }
+
+    /// Keeps a value.
+    pub(crate) fn keep(
+        &self,
+        repository: &str,
+        key: KeptKey<'_>,
+        value: &str,
+        rotate_by: Option<&str>,
+    ) -> Result<(), Failure> {
+        let body =
+            json!({ "value": value, "environment": key.environment, "rotate_by": rotate_by });
+        self.put(&key.path(repository)?, &body).map(drop)
+    }
+
+    /// Forgets one.
+    pub(crate) fn forget(&self, repository: &str, key: KeptKey<'_>) -> Result<(), Failure> {
+        let only = key.environment.map(|it| format!("?environment={}", percent(it)));
+        let path = format!("{}{}", key.path(repository)?, only.unwrap_or_default());
+        self.delete(&path).map(drop)
+    }
+}
+
+impl KeptKey<'_> {
+    fn path(&self, repository: &str) -> Result<String, Failure> {
+        Ok(format!("{}/kept/{}/{}", of(repository)?, self.kind, percent(self.name)))
+    }
+}
+
+/// Where a repository is found: what could not stand there is no name of one.
+pub(super) fn of(repository: &str) -> Result<String, Failure> {
+    Ok(format!("/api/v1/repositories/{}", checked_name(repository)?))
+}
