@@ -31,7 +31,7 @@ pub(crate) use build::{BuildArgs, PromoteArgs};
 pub(crate) use cloud::{DoctorArgs, IamArgs, IamForm, IssuerCommand};
 pub(crate) use deploy::{
     AgreedArgs, DeployArgs, DeploymentRef, DeploymentsCommand, EnvironmentArgs, EnvironmentsArgs,
-    EnvironmentsCommand, HistoryArgs, HowArgs, ReleasesArgs, RollbackArgs, ScaleArgs,
+    EnvironmentsCommand, HistoryArgs, HowArgs, NewestArgs, ReleasesArgs, RollbackArgs, ScaleArgs,
     ServiceLogsArgs, ServicesArgs, SettingsArgs, StatusArgs, UnitArgs,
 };
 pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};

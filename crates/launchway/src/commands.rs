@@ -86,7 +86,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Task(command) => task::run(&command, &state()?)?,
         Command::Verify(args) => verify::run(&args, &state()?)?,
         Command::Diff(args) => diff::run(&args, &state()?)?,
-        Command::Status(args) => status::run(&args.of, &state()?)?,
+        Command::Status(args) => status::run(&args, &state()?)?,
         Command::Logs(args) => logs::run(&args, &state()?)?,
         Command::History(args) => history::run(&args, &state()?)?,
         Command::Metrics(args) => metrics::run(&args, &state()?)?,
@@ -98,7 +98,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Environments(args) => match &args.command {
             Some(EnvironmentsCommand::Iam(args)) => iam::run(args, &state()?)?,
             Some(EnvironmentsCommand::Unit(args)) => unit::run(args, &state()?)?,
-            None => environments::run(&args.settings, &state()?)?,
+            None => environments::run(&args, &state()?)?,
         },
         Command::Doctor(args) => doctor::run(&args, &state()?)?,
         Command::Runner(args) => runner::run(&args, cli.global.state.as_deref())?,

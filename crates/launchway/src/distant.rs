@@ -1,8 +1,10 @@
 //! Runs of a server (`--server`): the same views, folded here from the events that it gives, shown by
 //! the same renderers.
 
+mod deployed;
 mod kept;
 
+pub(crate) use deployed::Where;
 pub(crate) use kept::{KeptKey, KeptLine};
 
 use std::io::{BufRead as _, BufReader, Read as _};

@@ -4,6 +4,7 @@
 mod approvals;
 mod artifacts;
 mod audit;
+mod deployed;
 mod deployments;
 mod dispatch;
 mod held;
@@ -82,6 +83,7 @@ fn operations() -> impl Iterator<Item = &'static Operation> {
         .iter()
         .chain(dispatch::OPERATIONS)
         .chain(approvals::OPERATIONS)
+        .chain(deployed::OPERATIONS)
         .chain(deployments::OPERATIONS)
         .chain(audit::OPERATIONS)
         .chain(secrets::OPERATIONS)

@@ -53,6 +53,7 @@ const SEVERAL: &[&str] = &[
     "/api/v1/events",
     "/api/v1/approvals",
     "/api/v1/runners",
+    "/api/v1/environments",
     "/api/v1/held",
     "/api/v1/held/{id}/let-in",
 ];
@@ -259,6 +260,11 @@ mod tests {
         check("/runners/{name}/drain", &[("name", "octo")], Reach::Server);
         check("/runs", &[], Reach::Several);
         check("/audit", &[], Reach::Server);
+        // Deployments are a project's, and no repository's.
+        check("/api/v1/deployments", &[], Reach::Server);
+        check("/api/v1/deployments/{id}/events", &[("id", "7")], Reach::Server);
+        check("/api/v1/status", &[], Reach::Server);
+        check("/api/v1/environments", &[], Reach::Several);
         check("/what-somebody-adds", &[], Reach::Server);
         assert_eq!(reach(None, []), Reach::Nothing);
     }

@@ -24,6 +24,7 @@ mod assets;
 mod audit;
 mod bound;
 mod chart;
+mod deployed;
 mod dispatch;
 mod engine;
 mod exchanges;
@@ -73,7 +74,11 @@ pub use problem::Problem;
 pub use provider::{ComeBack, NotSignedIn, Sent, SignIn};
 pub use runner_link::RunnerLink;
 pub use serve::{Options, Server, ServerError, Stop};
-pub use wire::{RunEvents, RunLine, RunList, StoredEvent, run_details};
+pub use wire::{
+    DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine, EnvironmentList,
+    OpenDeployment, PlaceStatus, RunEvents, RunLine, RunList, RunningRelease, ServiceStatus,
+    ServiceVersion, StatusList, StoredEvent, run_details,
+};
 
 pub use log_line::{json_line, log_as_json};
 

@@ -1,5 +1,12 @@
 //! What goes over the wire: the shapes of the API, which `runs list|show --format json` prints too.
 
+mod deployments;
+
+pub use deployments::{
+    DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine, EnvironmentList,
+    OpenDeployment, PlaceStatus, RunningRelease, ServiceStatus, ServiceVersion, StatusList,
+};
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -57,13 +64,13 @@ pub struct RunList {
 
 /// An event as the journal has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StoredEvent {
+pub struct StoredEvent<E = RunEvent> {
     /// Its place in its stream, from 1.
     pub seq: Seq,
     /// When it was written.
     pub at_ms: Timestamp,
     /// What happened.
-    pub event: RunEvent,
+    pub event: E,
 }
 
 /// The events of a run behind some number.

@@ -194,6 +194,50 @@ pub(crate) fn newest_deployments(
     session.all(statement, values![limit], |row| row.get(0).map(DeploymentId))
 }
 
+/// Which deployments.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WantedDeployments<'w> {
+    /// Of this project; none: of all.
+    pub project: Option<&'w str>,
+    /// To this environment; none: to all.
+    pub environment: Option<&'w str>,
+    /// Before this one; none: the newest.
+    pub before: Option<DeploymentId>,
+    /// How many.
+    pub limit: usize,
+}
+
+/// Deployments of all projects, newest first.
+pub(crate) fn deployments_before(
+    session: &mut dyn Session,
+    wanted: &WantedDeployments<'_>,
+) -> Result<Vec<DeploymentId>, Fault> {
+    let before = wanted.before.map_or(u64::MAX, |it| it.0);
+    session.all(
+        "SELECT id FROM deployment
+         WHERE (CAST(?1 AS TEXT) IS NULL OR project = ?1)
+           AND (CAST(?2 AS TEXT) IS NULL OR environment = ?2) AND id < ?3
+         ORDER BY id DESC LIMIT ?4",
+        values![wanted.project, wanted.environment, before, wanted.limit],
+        |row| row.get(0).map(DeploymentId),
+    )
+}
+
+/// Where deployments of a project or of all went: project and environment, each once, in their order.
+pub(crate) fn deployment_places(
+    session: &mut dyn Session,
+    project: Option<&str>,
+    limit: usize,
+) -> Result<Vec<(String, String)>, Fault> {
+    session.all(
+        "SELECT DISTINCT project, environment FROM deployment
+         WHERE CAST(?1 AS TEXT) IS NULL OR project = ?1
+         ORDER BY project, environment LIMIT ?2",
+        values![project, limit],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
 /// That something happened, over all streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Happened {

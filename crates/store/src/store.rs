@@ -17,7 +17,7 @@ use crate::error::StoreError;
 use crate::home;
 use crate::logs::Logs;
 use crate::proof::{self, Verified};
-use crate::read::{self, Decided, Happened, ReadError, RunRecord, Side};
+use crate::read::{self, Decided, Happened, ReadError, RunRecord, Side, WantedDeployments};
 use crate::reader::Reader;
 use crate::references;
 use crate::sqlite::Durability;
@@ -266,6 +266,29 @@ impl Store {
     /// The newest deployments of all projects, newest first.
     pub fn newest_deployments(&self, limit: usize) -> Result<Vec<DeploymentId>, StoreError> {
         self.look(|session| read::newest_deployments(session, limit))
+    }
+
+    /// Deployments that are wanted, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn deployments_before(
+        &self,
+        wanted: &WantedDeployments<'_>,
+    ) -> Result<Vec<DeploymentId>, StoreError> {
+        self.look(|session| read::deployments_before(session, wanted))
+    }
+
+    /// Where deployments of a project or of all went: project and environment, each once, in their order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn deployment_places(
+        &self,
+        project: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        self.look(|session| read::deployment_places(session, project, limit))
     }
 
     /// What happened in the whole journal behind a place in it, in order.

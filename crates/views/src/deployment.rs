@@ -1,5 +1,6 @@
 //! A deployment as people look at it: what was wanted, the plan, every step both ways, the verdict.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -325,6 +326,8 @@ fn steps(plan: &DeploymentPlan) -> Vec<DeployStepView> {
 pub struct DeploymentRow {
     /// Which.
     pub id: DeploymentId,
+    /// `project` of the settings.
+    pub project: Arc<str>,
     /// Where to.
     pub environment: Arc<str>,
     /// The services with the versions that were wanted.
@@ -336,7 +339,7 @@ pub struct DeploymentRow {
     /// Why, in their words.
     pub reason: Option<MaskedText>,
     /// Where it stands, or the verdict.
-    pub standing: &'static str,
+    pub standing: Cow<'static, str>,
     /// Why it did not simply end well.
     pub cause: Option<MaskedText>,
     /// When it was wanted.
@@ -352,6 +355,7 @@ impl From<&DeploymentView> for DeploymentRow {
         let ended = view.ended.as_ref();
         DeploymentRow {
             id: view.id,
+            project: Arc::clone(&request.project),
             environment: Arc::clone(&request.environment),
             services: services
                 .map(|it| (Arc::clone(&it.service), Arc::clone(&it.release.version)))
@@ -359,7 +363,7 @@ impl From<&DeploymentView> for DeploymentRow {
             kind: request.kind,
             by: request.by.name.clone(),
             reason: request.reason.clone(),
-            standing: view.standing(),
+            standing: view.standing().into(),
             cause: ended.and_then(|end| end.cause.as_ref()).map(|cause| cause.message.clone()),
             requested_at: request.at,
             duration_ms: ended.map(|end| end.at.0.saturating_sub(request.at.0)),

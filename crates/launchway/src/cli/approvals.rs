@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::deploy::{DeploymentRef, HistoryArgs};
+use super::deploy::{DeploymentRef, NewestArgs};
 use super::examples;
 
 /// `launchway approvals`
@@ -14,7 +14,7 @@ pub(crate) enum ApprovalsCommand {
     #[command(after_help = examples::APPROVALS_LIST)]
     List {
         #[command(flatten)]
-        history: HistoryArgs,
+        history: NewestArgs,
         /// What waits on a server: jobs at the gate of an environment, and deployments; LAUNCHWAY_TOKEN holds
         /// a token of it
         #[arg(long, value_name = "URL", conflicts_with = "file")]

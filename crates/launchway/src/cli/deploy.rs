@@ -19,6 +19,17 @@ pub(crate) struct SettingsArgs {
     pub(crate) format: Format,
 }
 
+/// Of a server, instead of the journal that the settings name.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AtServer {
+    /// As a server knows it; LAUNCHWAY_TOKEN holds a token of it
+    #[arg(long, value_name = "URL", conflicts_with = "file")]
+    pub(crate) server: Option<String>,
+    /// Only of this project of the server
+    #[arg(long, value_name = "NAME", requires = "server")]
+    pub(crate) project: Option<String>,
+}
+
 /// Services of an environment.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServicesArgs {
@@ -170,6 +181,8 @@ pub(crate) struct EnvironmentArgs {
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) of: EnvironmentArgs,
+    #[command(flatten)]
+    pub(crate) at: AtServer,
 }
 
 /// `launchway logs`
@@ -211,6 +224,8 @@ pub(crate) struct EnvironmentsArgs {
     pub(crate) command: Option<EnvironmentsCommand>,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
+    #[command(flatten)]
+    pub(crate) at: AtServer,
 }
 
 /// `launchway environments ...`
@@ -237,15 +252,24 @@ pub(crate) struct UnitArgs {
     pub(crate) file: Option<PathBuf>,
 }
 
-/// `launchway history`
+/// The newest in one environment, or in all of them.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = examples::HISTORY)]
-pub(crate) struct HistoryArgs {
+pub(crate) struct NewestArgs {
     #[command(flatten)]
     pub(crate) of: EnvironmentArgs,
     /// How many
     #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
     pub(crate) limit: usize,
+}
+
+/// `launchway history`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = examples::HISTORY)]
+pub(crate) struct HistoryArgs {
+    #[command(flatten)]
+    pub(crate) newest: NewestArgs,
+    #[command(flatten)]
+    pub(crate) at: AtServer,
 }
 
 /// A deployment by its number.
@@ -266,7 +290,12 @@ pub(crate) enum DeploymentsCommand {
     List(HistoryArgs),
     /// Show one deployment: its plan, every step, the verdict and its causes
     #[command(after_help = examples::DEPLOYMENTS_SHOW)]
-    Show(DeploymentRef),
+    Show {
+        #[command(flatten)]
+        deployment: DeploymentRef,
+        #[command(flatten)]
+        at: AtServer,
+    },
     /// Follow a deployment that another process drives
     #[command(after_help = examples::DEPLOYMENTS_WATCH)]
     Watch(DeploymentRef),

@@ -1,6 +1,10 @@
 //! Examples under `--help`, for the commands whose arguments say less than they mean. A test parses
 //! each of them.
 
+mod serve;
+
+pub(super) use serve::*;
+
 /// `launchway check`
 pub(super) const CHECK: &str = "\
 Examples:
@@ -11,165 +15,6 @@ Examples:
   launchway check --format github                 as annotations, in a workflow on GitHub
 
 One finding is switched off by a comment on its line: # launchway: ignore[rule] reason";
-
-/// `launchway serve`
-pub(super) const SERVE: &str = "\
-Examples:
-  launchway serve                                 on this machine alone: http://127.0.0.1:7878
-  launchway serve --data /srv/launchway --jobs 4
-  launchway serve --data /srv/launchway --listen 10.0.0.5:7878 --url https://ci.example.com
-  launchway serve --data /srv/launchway --unit git > /etc/systemd/system/launchway.service
-  launchway serve --data /srv/launchway --log-format json
-  launchway serve --data /srv/launchway --trusted-label deploy --sandbox-read /srv/toolchains
-  launchway serve --data /srv/launchway --job-user launchway-jobs
-  launchway serve --sign-in-issuer https://login.example.com --sign-in-client launchway --sign-in-allow groups=team:operate
-  launchway serve --data /srv/launchway --database postgres://launchway@db.example.com/launchway
-
-The first start prints a token to sign in with. Everything lies in one folder; killed at any moment, the
-server goes on from there. docs/server.md sets one up in ten minutes, and says what is defended.";
-
-/// `launchway serve backup`
-pub(super) const SERVE_BACKUP: &str = "\
-Examples:
-  launchway serve backup /backups/2026-03-01 --data /srv/launchway
-
-The server goes on meanwhile. What a killed backup leaves ends in .partial and is replaced by the next. The copy is as
-secret as the folder is: it holds tokens' digests, sealed secrets and their key.";
-
-/// `launchway serve restore`
-pub(super) const SERVE_RESTORE: &str = "\
-Examples:
-  launchway serve restore /backups/2026-03-01 --data /srv/launchway
-  launchway serve restore /backups/2026-03-01 --data /srv/launchway --database postgres://launchway@db.example.com/new
-
-  launchway serve restore /backups/2026-03-01 --data /srv/launchway --take-over    the original is gone
-
-A folder in which something lies is refused. Every event is proven before the folder is there. Without --take-over
-it stands by: served, it shows what is past, and does nothing until launchway serve --take-over.";
-
-/// `launchway tokens create`
-pub(super) const TOKENS_CREATE: &str = "\
-Examples:
-  launchway tokens create mona --scope operate --person mona
-  launchway tokens create nightly --scope operate --machine --repository octo/app
-  launchway tokens create dashboard --days 30 --data /srv/launchway";
-
-/// `launchway tokens list`
-pub(super) const TOKENS_LIST: &str = "\
-Examples:
-  launchway tokens list
-  launchway tokens list --format json --data /srv/launchway";
-
-/// `launchway people list`
-pub(super) const PEOPLE_LIST: &str = "\
-Examples:
-  launchway people list --data /srv/launchway
-  launchway people list --format json --data /srv/launchway";
-
-/// `launchway people revoke`
-pub(super) const PEOPLE_REVOKE: &str = "\
-Examples:
-  launchway people revoke mona --data /srv/launchway
-
-Who is to stay out is taken out at the provider, or out of what --sign-in-allow is about, first.";
-
-/// `launchway people forget`
-pub(super) const PEOPLE_FORGET: &str = "\
-Examples:
-  launchway people forget mona --data /srv/launchway
-
-The first who signs in under a name has it. This is for a name that is another's from now on, for somebody
-who is called otherwise now, and for another provider.";
-
-/// `launchway tokens revoke`
-pub(super) const TOKENS_REVOKE: &str = "\
-Examples:
-  launchway tokens revoke 0123456789abcdef --data /srv/launchway";
-
-/// `launchway repositories add`
-pub(super) const REPOSITORIES_ADD: &str = "\
-Examples:
-  launchway repositories add /srv/git/app.git
-  launchway repositories add /srv/git/app.git --name octo/app --environment staging --data /srv/launchway
-  launchway repositories add /srv/git/app.git --default-branch trunk --data /srv/launchway
-  launchway repositories add /srv/git/app.git --environment production --no-environment staging --data /srv/launchway
-  launchway repositories add github:octo/app --forks first --data /srv/launchway
-  launchway repositories add github:octo/app --incidents incident=production --data /srv/launchway
-  launchway repositories add github:octo/app --no-incidents --data /srv/launchway
-  launchway repositories add https://git.example.com/octo/app.git --every 30s --sign-in launchway
-  launchway repositories add git@git.example.com:octo/app.git --data /srv/launchway
-
-It writes the hooks pre-receive (workflow files with mistakes are refused, with their places) and
-post-receive (whoever pushes is told the runs). Called again it adds to what is kept;
-what goes is named, and its name stays.
-One on GitHub is mirrored in the data folder; `launchway github connect` comes first.
-One elsewhere is mirrored, too, and looked at every minute: it cannot refuse a push.";
-
-/// `launchway repositories held`
-pub(super) const REPOSITORIES_HELD: &str = "\
-Examples:
-  launchway repositories held --data /srv/launchway";
-
-/// `launchway repositories let-in`
-pub(super) const REPOSITORIES_LET_IN: &str = "\
-Examples:
-  launchway repositories let-in 001795262400000-72d3162e --data /srv/launchway
-
-It lets in the runs of one push. The next push to that pull request waits again.";
-
-/// `launchway github connect`
-pub(super) const GITHUB_CONNECT: &str = "\
-Examples:
-  launchway github connect --app 123456 --key app.private-key.pem --data /srv/launchway
-  launchway github connect --data /srv/launchway
-  launchway github connect --url https://github.example.com --data /srv/launchway
-
-Without --app it takes a token, from standard input or asked for. An app is better: it makes checks
-with annotations, and what lets it in ends after an hour. The secret for webhooks is shown once.";
-
-/// `launchway github status`
-pub(super) const GITHUB_STATUS: &str = "\
-Examples:
-  launchway github status --data /srv/launchway";
-
-/// `launchway pagerduty connect`
-pub(super) const PAGERDUTY_CONNECT: &str = "\
-Examples:
-  launchway pagerduty connect --service PF9KMXH=planner/production --data /srv/launchway
-  launchway pagerduty connect --service PF9KMXH=planner/production/web --service PIJ90N7=planner/staging --keep-secret
-
-The secret is the one that PagerDuty shows once when a generic webhook (V3) is made there; it is taken
-from standard input, or asked for. An id is the end of the service's address there.";
-
-/// `launchway pagerduty status`
-pub(super) const PAGERDUTY_STATUS: &str = "\
-Examples:
-  launchway pagerduty status --data /srv/launchway";
-
-/// `launchway pagerduty disconnect`
-pub(super) const PAGERDUTY_DISCONNECT: &str = "\
-Examples:
-  launchway pagerduty disconnect --data /srv/launchway";
-
-/// `launchway repositories list`
-pub(super) const REPOSITORIES_LIST: &str = "\
-Examples:
-  launchway repositories list --data /srv/launchway";
-
-/// `launchway repositories protect`
-pub(super) const REPOSITORIES_PROTECT: &str = "\
-Examples:
-  launchway repositories protect octo/app --rules production.yml --data /srv/launchway
-  launchway repositories protect octo/app --no-rules --data /srv/launchway
-
-The file takes the place of what was kept before. Of what it and launchway.yml ask for, the stricter
-holds, part by part; who is of its groups, it says alone.";
-
-/// `launchway repositories remove`
-pub(super) const REPOSITORIES_REMOVE: &str = "\
-Examples:
-  launchway repositories remove octo/app
-  launchway repositories remove /srv/git/app.git --data /srv/launchway";
 
 /// `launchway build`
 pub(super) const BUILD: &str = "\
@@ -430,7 +275,8 @@ Examples:
 pub(super) const STATUS: &str = "\
 Examples:
   launchway status                                what runs in every environment
-  launchway status production --format json";
+  launchway status production --format json
+  launchway status --server https://ci.example.com --project planner";
 
 /// `launchway logs`
 pub(super) const LOGS: &str = "\
@@ -447,7 +293,8 @@ Private values of the settings are shown as ***, and nothing that is printed ste
 pub(super) const HISTORY: &str = "\
 Examples:
   launchway history                               the newest deployments, to all environments
-  launchway history production -n 100 --format json";
+  launchway history production -n 100 --format json
+  launchway history --server https://ci.example.com";
 
 /// `launchway metrics`
 pub(super) const METRICS: &str = "\
@@ -527,7 +374,8 @@ printed.";
 pub(super) const ENVIRONMENTS: &str = "\
 Examples:
   launchway environments                          their levels, what guards them, and what runs there
-  launchway environments --format json";
+  launchway environments --format json
+  launchway environments --server https://ci.example.com";
 
 /// `launchway doctor`
 pub(super) const DOCTOR: &str = "\
@@ -573,13 +421,15 @@ restarting the unit ends no service: they live on, and the next supervisor looks
 pub(super) const DEPLOYMENTS_LIST: &str = "\
 Examples:
   launchway deployments list
-  launchway deployments list staging -n 5";
+  launchway deployments list staging -n 5
+  launchway deployments list --server https://ci.example.com";
 
 /// `launchway deployments show`
 pub(super) const DEPLOYMENTS_SHOW: &str = "\
 Examples:
   launchway deployments show                      the newest
-  launchway deployments show 12 --format json";
+  launchway deployments show 12 --format json
+  launchway deployments show 12 --server https://ci.example.com";
 
 /// `launchway deployments watch`
 pub(super) const DEPLOYMENTS_WATCH: &str = "\

@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 use views::DeploymentView;
 
 pub(crate) use self::paper::Paper;
-use crate::cli::{ApprovalsCommand, DeploymentRef, Format, HistoryArgs, SigningArgs};
+use crate::cli::{ApprovalsCommand, DeploymentRef, Format, NewestArgs, SigningArgs};
 use crate::deploying::book::Book;
 use crate::deploying::drive::{Driver, HeldBy};
 use crate::deploying::inbox::{self, Answer, Inbox};
@@ -166,7 +166,7 @@ fn refuse_over(view: &DeploymentView) -> Result<(), Failure> {
     }
 }
 
-fn list(args: &HistoryArgs, state: &StateFolder) -> Outcome {
+fn list(args: &NewestArgs, state: &StateFolder) -> Outcome {
     let found = load(args.of.settings.file.as_deref())?;
     let (book, _) = Book::of(&found, state)?;
     let views = book.newest(args.of.environment.as_deref(), args.limit.max(1))?;

@@ -12,6 +12,7 @@ use crate::cli::{DeploymentRef, DeploymentsCommand, Format};
 use crate::deploying::book::Book;
 use crate::deploying::drive::{Driver, HeldBy};
 use crate::deploying::{machine, person, show};
+use crate::distant::{Client, Where};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::settings_file::{Found, load};
 use crate::state::StateFolder;
@@ -20,9 +21,15 @@ use crate::terminal::style::{Style, out, talk};
 pub(crate) fn run(command: &DeploymentsCommand, state: &StateFolder) -> Outcome {
     match command {
         DeploymentsCommand::List(args) => history::run(args, state),
-        DeploymentsCommand::Show(which) => {
-            let (.., view) = find(which, state)?;
-            out(&match which.settings.format {
+        DeploymentsCommand::Show { deployment, at } => {
+            let view = match &at.server {
+                Some(url) => {
+                    let of = Where { project: at.project.as_deref(), environment: None };
+                    Client::of(url)?.deployment(of, deployment.id)?
+                }
+                None => find(deployment, state)?.3,
+            };
+            out(&match deployment.settings.format {
                 Format::Json => machine::page(&view),
                 Format::Human | Format::Github => {
                     show::page(&view, Style::stdout()).trim_end().to_owned()

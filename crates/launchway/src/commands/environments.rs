@@ -1,50 +1,110 @@
 //! `launchway environments`: where it is deployed to, and what guards each.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::json;
+use server::EnvironmentLine;
 use settings::Environment;
 
-use crate::cli::{Format, SettingsArgs};
+use crate::cli::{EnvironmentsArgs, Format};
 use crate::deploying::book::Book;
-use crate::exit::{Exit, Outcome};
+use crate::distant::Client;
+use crate::exit::{Exit, Failure, Outcome};
 use crate::settings_file::load;
 use crate::state::StateFolder;
-use crate::terminal::style::{Style, out};
+use crate::terminal::style::{Style, out, talk};
 
-pub(crate) fn run(args: &SettingsArgs, state: &StateFolder) -> Outcome {
-    let found = load(args.file.as_deref())?;
+/// An environment, wherever it is known from.
+struct Line {
+    /// Of a server the repository whose it is.
+    repository: Option<String>,
+    project: Option<String>,
+    name: String,
+    level: Option<u32>,
+    url: Option<String>,
+    guards: Vec<String>,
+    /// Services with the versions that run; none where that is not told.
+    runs: Option<BTreeMap<Arc<str>, Arc<str>>>,
+}
+
+pub(crate) fn run(args: &EnvironmentsArgs, state: &StateFolder) -> Outcome {
+    let lines = match &args.at.server {
+        Some(url) => at_server(&Client::of(url)?, args.at.project.as_deref())?,
+        None => local(args, state)?,
+    };
+    let format = args.settings.format;
+    if lines.is_empty() && format != Format::Json {
+        talk("there is no environment");
+    }
+    for line in &lines {
+        if format == Format::Json { out(&machine(line)) } else { human(line, Style::stdout()) }
+    }
+    Ok(Exit::Done)
+}
+
+/// Those of the settings, with what the journal knows.
+fn local(args: &EnvironmentsArgs, state: &StateFolder) -> Result<Vec<Line>, Failure> {
+    let found = load(args.settings.file.as_deref())?;
     let (book, _) = Book::of(&found, state)?;
-    let style = Style::stdout();
-    for environment in &found.settings.environments {
-        let name = &environment.name.value;
-        let ledger = book.ledger(name)?;
-        let runs = ledger.services.iter();
-        let runs = runs.filter_map(|(service, it)| Some((service, it.runs.as_ref()?)));
-        let guards = guards(environment);
-        if args.format == Format::Json {
-            let runs: serde_json::Map<_, _> = runs
-                .map(|(service, it)| (service.to_string(), json!(it.release.release.version)))
-                .collect();
-            let line = json!({
-                "environment": name, "level": environment.level.value,
-                "url": environment.url.as_ref().map(|it| &it.value), "guards": guards, "runs": runs,
-            });
-            out(&line.to_string());
-            continue;
-        }
-        let url = environment.url.as_ref().map(|it| format!("  {}", it.value));
-        out(&format!("{}{}", style.bold(name), url.unwrap_or_default()));
-        let alone = match environment.level.value {
+    let line = |environment: &Environment| {
+        let services = book.ledger(&environment.name.value)?.services.into_iter();
+        let runs = services.filter_map(|(service, it)| Some((service, it.runs?)));
+        Ok(Line {
+            repository: None,
+            project: Some(book.project.to_string()),
+            name: environment.name.value.to_string(),
+            level: Some(environment.level.value),
+            url: environment.url.as_ref().map(|it| it.value.to_string()),
+            guards: guards(environment),
+            runs: Some(runs.map(|(name, it)| (name, it.release.release.version)).collect()),
+        })
+    };
+    found.settings.environments.iter().map(line).collect()
+}
+
+/// Those of the repositories that a server runs.
+fn at_server(client: &Client, project: Option<&str>) -> Result<Vec<Line>, Failure> {
+    let list = client.environments()?;
+    list.problems.iter().for_each(|it| talk(&format!("warning: {it}")));
+    let mut all = list.environments;
+    all.retain(|it| project.is_none() || it.project.as_deref() == project);
+    let line = |it: EnvironmentLine| Line {
+        repository: Some(it.repository),
+        project: it.project,
+        name: it.environment,
+        level: it.level,
+        url: it.url,
+        guards: it.guards,
+        runs: it.runs,
+    };
+    Ok(all.into_iter().map(line).collect())
+}
+
+fn machine(it: &Line) -> String {
+    json!({
+        "environment": it.name, "project": it.project, "repository": it.repository,
+        "level": it.level, "url": it.url, "guards": it.guards, "runs": it.runs,
+    })
+    .to_string()
+}
+
+fn human(it: &Line, style: Style) {
+    let of = it.repository.as_ref().map(|it| format!(" of {it}")).unwrap_or_default();
+    let url = it.url.as_ref().map(|it| format!("  {it}")).unwrap_or_default();
+    out(&format!("{}{of}{url}", style.bold(&it.name)));
+    if let Some(level) = it.level {
+        let alone = match level {
             0..=3 => "nothing is deployed",
             4 => "a person starts every deployment",
             _ => "deploys without a person",
         };
-        out(&format!("  level {}: {alone}", environment.level.value));
-        guards.iter().for_each(|guard| out(&format!("  {guard}")));
-        runs.for_each(|(service, it)| {
-            out(&format!("  {service} {} runs", it.release.release.version));
-        });
+        out(&format!("  level {level}: {alone}"));
     }
-    Ok(Exit::Done)
+    it.guards.iter().for_each(|guard| out(&format!("  {guard}")));
+    for (service, version) in it.runs.iter().flatten() {
+        out(&format!("  {service} {version} runs"));
+    }
 }
 
 /// What has to be so before a deployment, in words.

@@ -2,19 +2,32 @@
 
 use event::DeploymentId;
 use serde_json::json;
-use views::{Ledger, Running};
+use server::ServiceStatus;
+use views::Ledger;
 
+use super::history::place;
 use super::releases::chosen;
-use crate::cli::{EnvironmentArgs, Format};
+use crate::cli::{EnvironmentArgs, Format, StatusArgs};
 use crate::deploying::book::Book;
 use crate::deploying::targets::{self, Site};
+use crate::distant::{Client, Where};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::settings_file::{Found, load};
 use crate::state::StateFolder;
-use crate::terminal::style::{Style, out};
+use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::moment;
 
-pub(crate) fn run(args: &EnvironmentArgs, state: &StateFolder) -> Outcome {
+/// What a server says of targets: it has neither what a target is reached with, nor the settings of a project.
+const NOT_ASKED: &str = "a server asks no target";
+
+pub(crate) fn run(args: &StatusArgs, state: &StateFolder) -> Outcome {
+    match &args.at.server {
+        Some(url) => at_server(&Client::of(url)?, args),
+        None => local(&args.of, state),
+    }
+}
+
+fn local(args: &EnvironmentArgs, state: &StateFolder) -> Outcome {
     let found = load(args.settings.file.as_deref())?;
     let (book, state) = Book::of(&found, state)?;
     let state = &state;
@@ -26,22 +39,52 @@ pub(crate) fn run(args: &EnvironmentArgs, state: &StateFolder) -> Outcome {
             out(&style.bold(&environment));
         }
         for service in &found.settings.order {
-            let of = ledger.services.get(&service.value);
-            let known = of.and_then(|it| it.runs.as_ref());
-            let emptied_by = of.and_then(|it| it.emptied_by);
+            let known = ServiceStatus::of(&service.value, ledger.services.get(&service.value));
             let site = Site::of(state, &book, &environment);
             let seen = seen(&found, site, &service.value, &ledger);
             out(&if is_human {
-                human(&service.value, (known, emptied_by), &seen, style)
+                human(&known, &seen, style)
             } else {
-                machine(&environment, &service.value, (known, emptied_by), &seen)
+                machine((&book.project, &environment), &known, &seen)
             });
         }
         for view in book.open(&environment)?.iter().filter(|_| is_human) {
-            out(&format!("  deployment {} is {}", view.id, view.standing()));
+            out(&open(view.id, view.standing()));
         }
     }
     Ok(Exit::Done)
+}
+
+/// The same, as a server's journal has it.
+fn at_server(client: &Client, args: &StatusArgs) -> Outcome {
+    let of =
+        Where { project: args.at.project.as_deref(), environment: args.of.environment.as_deref() };
+    let (format, style) = (args.of.settings.format, Style::stdout());
+    let places = client.status(of)?;
+    if places.is_empty() && format != Format::Json {
+        talk("nothing was deployed yet");
+    }
+    for it in &places {
+        if format != Format::Json {
+            out(&style.bold(&place(&it.environment, &it.project, of.project.is_none())));
+        }
+        let seen = Err(NOT_ASKED.to_owned());
+        for known in &it.services {
+            out(&if format == Format::Json {
+                machine((&it.project, &it.environment), known, &seen)
+            } else {
+                human(known, &seen, style)
+            });
+        }
+        for it in it.open.iter().filter(|_| format != Format::Json) {
+            out(&open(it.deployment, &it.standing));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn open(id: DeploymentId, standing: &str) -> String {
+    format!("  deployment {id} is {standing}")
 }
 
 /// What the target says.
@@ -70,30 +113,25 @@ fn seen(found: &Found, site: Site<'_>, service: &str, ledger: &Ledger) -> Result
     look().map_err(|failure| failure.error.to_string())
 }
 
-fn human(
-    service: &str,
-    (known, emptied_by): (Option<&Running>, Option<DeploymentId>),
-    seen: &Result<Seen, String>,
-    style: Style,
-) -> String {
-    let journal = match known {
+fn human(status: &ServiceStatus, seen: &Result<Seen, String>, style: Style) -> String {
+    let journal = match &status.runs {
         Some(it) => {
             let unsure =
-                if it.is_unsure { style.red(", a person has to look") } else { String::new() };
-            let version = &it.release.release.version;
-            let adopted = if it.release.adopted { ", found running" } else { "" };
+                if it.unsure { style.red(", a person has to look") } else { String::new() };
+            let adopted = if it.adopted { ", found running" } else { "" };
             format!(
-                "{version} since {} (deployment {}{adopted}{unsure})",
-                moment(it.since),
+                "{} since {} (deployment {}{adopted}{unsure})",
+                it.version,
+                moment(it.since_ms),
                 it.deployment
             )
         }
-        None => match emptied_by {
+        None => match status.emptied_by {
             Some(id) => format!("nothing runs: scaled to 0 (deployment {id})"),
             None => "nothing was deployed".to_owned(),
         },
     };
-    let version = known.map(|it| &*it.release.release.version);
+    let version = status.runs.as_ref().map(|it| &*it.version);
     let otherwise = match seen {
         Ok(seen) if seen.version.as_deref() == version => String::new(),
         Ok(Seen { version: Some(seen), .. }) => style.yellow(&format!("; {seen} runs there")),
@@ -102,22 +140,22 @@ fn human(
     };
     let report = seen.iter().flat_map(|it| &it.report);
     let report: String = report.map(|line| format!("\n      {line}")).collect();
-    format!("  {service}  {journal}{otherwise}{}", style.dim(&report))
+    format!("  {}  {journal}{otherwise}{}", status.service, style.dim(&report))
 }
 
 fn machine(
-    environment: &str,
-    service: &str,
-    (known, emptied_by): (Option<&Running>, Option<DeploymentId>),
+    (project, environment): (&str, &str),
+    status: &ServiceStatus,
     seen: &Result<Seen, String>,
 ) -> String {
+    let known = status.runs.as_ref();
     json!({
-        "environment": environment, "service": service,
-        "version": known.map(|it| &it.release.release.version),
-        "digest": known.map(|it| &it.release.release.digest),
-        "deployment": known.map(|it| it.deployment).or(emptied_by).map(|it| it.to_string()),
-        "since_ms": known.map(|it| it.since),
-        "unsure": known.is_some_and(|it| it.is_unsure),
+        "project": project, "environment": environment, "service": status.service,
+        "version": known.map(|it| &it.version),
+        "digest": known.map(|it| &it.digest),
+        "deployment": known.map(|it| it.deployment).or(status.emptied_by).map(|it| it.to_string()),
+        "since_ms": known.map(|it| it.since_ms),
+        "unsure": known.is_some_and(|it| it.unsure),
         "seen": seen.as_ref().ok().and_then(|it| it.version.as_ref()),
         "report": seen.as_ref().map_or(&[][..], |it| &it.report),
         "unseen": seen.as_ref().err(),

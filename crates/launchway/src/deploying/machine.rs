@@ -112,7 +112,8 @@ pub(crate) fn row(row: &DeploymentRow) -> String {
         .map(|(service, version)| json!({ "service": service, "version": version }))
         .collect();
     json!({
-        "deployment": row.id.to_string(), "environment": row.environment, "services": services,
+        "deployment": row.id.to_string(), "project": row.project, "environment": row.environment,
+        "services": services,
         "kind": row.kind, "by": row.by, "reason": row.reason, "standing": row.standing,
         "cause": row.cause, "requested_at_ms": row.requested_at, "duration_ms": row.duration_ms,
     })
@@ -133,7 +134,8 @@ pub(crate) fn page(view: &DeploymentView) -> String {
     };
     let causes: Option<&Cause> = view.ended.as_ref().and_then(|end| end.cause.as_ref());
     json!({
-        "deployment": view.id.to_string(), "environment": view.request.environment,
+        "deployment": view.id.to_string(), "project": view.request.project,
+        "environment": view.request.environment,
         "kind": view.request.kind, "by": view.request.by.name, "reason": view.request.reason,
         "services": services(view), "commits": view.request.commits, "standing": view.standing(),
         "hash": view.plan.as_ref().map(|(_, hash)| hash),

@@ -1,7 +1,7 @@
 //! Approvals by SSH signatures, with real keys, a real remote and real deployments to this machine;
 //! and what people try to get round them.
 
-mod served;
+pub(crate) mod served;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;

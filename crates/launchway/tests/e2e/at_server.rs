@@ -6,6 +6,8 @@ use std::process::Stdio;
 
 use expect_test::{Expect, expect};
 
+use crate::approvals::served::Server;
+use crate::deploy::Project;
 use crate::harness::{Place, Said};
 use crate::serving::Serving;
 
@@ -187,4 +189,153 @@ fn secrets_and_variables_are_kept_at_a_server() {
     grep.args(["-rlE", "for-everybody|for-production"]).arg(serving.place.path("data"));
     let found = grep.output().expect("grep starts");
     assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+}
+
+#[test]
+fn what_was_deployed_is_told_by_a_server() {
+    let project = Project::new("    level: 4\n    protect: { wait: 1h }");
+    assert_eq!(project.run(&["deploy", "staging", "--yes", "--reason", "the first"]).exit, 0);
+    project.version("1.1-broken");
+    assert_eq!(project.run(&["deploy", "staging", "--yes"]).exit, 6);
+    let place = &project.place;
+    let server = Server::over(place, &[]);
+    let data = place.state().display().to_string();
+    let made = |args: &[&str]| {
+        let said = place.run(&[&["tokens", "create"], args, &["--data", &data]].concat());
+        assert_eq!(said.exit, 0, "{}", said.stderr);
+        said.stdout.trim().to_owned()
+    };
+    let looks_on = made(&["looks on"]);
+    let reader = Asker { place, url: &server.url, token: &looks_on };
+    let here = |args: &[&str]| project.run(args);
+    let planner = ["--project", "planner"];
+    let with = |args: &[&'static str]| [args, &planner].concat();
+    let without = |args: &[&str]| {
+        let named: Vec<&str> = args.iter().copied().filter(|it| !planner.contains(it)).collect();
+        here(&named)
+    };
+    reader.same(&with(&["history"]), &without);
+    reader.same(&with(&["history", "staging", "-n", "1"]), &without);
+    reader.same(&with(&["deployments", "show"]), &without);
+    reader.same(&["deployments", "show", "1"], &here);
+    // A server asks no target; the rest is the same.
+    let lines = |said: &Said| {
+        let mut lines = said.lines();
+        for line in &mut lines {
+            for field in ["seen", "unseen", "report"] {
+                line[field] = serde_json::Value::Null;
+            }
+        }
+        lines
+    };
+    let status = ["status", "staging", "--format", "json"];
+    assert_eq!(lines(&reader.run(&status)), lines(&here(&status)));
+    reader.check(
+        &["status"],
+        "",
+        &expect![[r#"
+        staging of planner
+          api  1.0 since NOW (deployment 1); it cannot be looked at: a server asks no target
+        exit 0
+    "#]],
+    );
+    // With several projects it says whose.
+    let newest = reader.run(&["history", "-n", "1"]).stdout;
+    assert!(newest.contains("  staging of planner  api 1.1-broken  release by "), "{newest}");
+    reader.check(
+        &["history", "nowhere"],
+        "",
+        &expect![[r#"
+        nothing was deployed yet
+        exit 0
+    "#]],
+    );
+    reader.check(
+        &["deployments", "show", "9"],
+        "",
+        &expect![[r#"
+        error: there is no deployment 9
+        exit 2
+    "#]],
+    );
+    reader.check(
+        &with(&["environments"]),
+        "",
+        &expect![[r#"
+        there is no environment
+        exit 0
+    "#]],
+    );
+    let bare = place.path("app.git").display().to_string();
+    place.git(&["clone", "--quiet", "--bare", ".", &bare]);
+    for name in ["octo/app", "octo/other"] {
+        let path = if name == "octo/app" { bare.clone() } else { bare.replace("app", "other") };
+        if name == "octo/other" {
+            place.git(&["clone", "--quiet", "--bare", ".", &path]);
+        }
+        let args = ["repositories", "add", &path, "--name", name, "--data", &data];
+        let added = project.run(&args);
+        assert_eq!(added.exit, 0, "{}", added.stderr);
+    }
+    reader.check(
+        &with(&["environments"]),
+        "",
+        &expect![[r#"
+        staging of octo/app
+          level 4: a person starts every deployment
+          No job runs there: no rule guards it, and nobody agreed.
+          api 1.0 runs
+        production of octo/app
+          level 4: a person starts every deployment
+          1h pass after it was asked for.
+        staging of octo/other
+          level 4: a person starts every deployment
+          No job runs there: no rule guards it, and nobody agreed.
+          api 1.0 runs
+        production of octo/other
+          level 4: a person starts every deployment
+          1h pass after it was asked for.
+        exit 0
+    "#]],
+    );
+    // Who is bound to one repository sees its environments, and no project's deployments.
+    let bound = made(&["bound", "--repository", "octo/app"]);
+    let bound = Asker { token: &bound, ..reader };
+    bound.check(
+        &["environments"],
+        "",
+        &expect![[r#"
+        staging of octo/app
+          level 4: a person starts every deployment
+          No job runs there: no rule guards it, and nobody agreed.
+        production of octo/app
+          level 4: a person starts every deployment
+          1h pass after it was asked for.
+        exit 0
+    "#]],
+    );
+    bound.check(
+        &["history"],
+        "",
+        &expect![[r#"
+        error: this is about the whole server; you may read for octo/app
+        exit 4
+    "#]],
+    );
+    bound.check(
+        &["deployments", "show", "1"],
+        "",
+        &expect![[r#"
+        error: this is about the whole server; you may read for octo/app
+        exit 4
+    "#]],
+    );
+    bound.check(
+        &["status"],
+        "",
+        &expect![[r#"
+        error: this is about the whole server; you may read for octo/app
+        exit 4
+    "#]],
+    );
 }

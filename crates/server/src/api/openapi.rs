@@ -3,8 +3,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Operation, approvals, audit, deployments, dispatch, held, incidents, operations, runners,
-    secrets,
+    Operation, approvals, audit, deployed, deployments, dispatch, held, incidents, operations,
+    runners, secrets,
 };
 
 /// OpenAPI 3.1.
@@ -146,6 +146,7 @@ fn schemas() -> Json {
     for (name, schema) in [
         dispatch::schemas(),
         approvals::schemas(),
+        deployed::schemas(),
         deployments::schemas(),
         audit::schemas(),
         secrets::schemas(),

@@ -3,12 +3,11 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
-use event::{Seq, StreamId};
-use ports::Journal as _;
 use views::{DeploymentRow, DeploymentView};
 
 use super::{Frame, Page, shown};
 use crate::app::{App, Shared, blocking};
+use crate::deployed;
 use crate::guard::Who;
 use crate::incidents::{self, Wanted};
 use crate::problem::Problem;
@@ -43,15 +42,8 @@ struct Line {
 /// The page.
 pub(crate) async fn deployments(State(app): State<Shared>, Extension(who): Extension<Who>) -> Page {
     let page = blocking(move || {
-        let ledger = app.store.ledger();
-        let mut views = Vec::new();
-        for id in app.store.newest_deployments(ROWS)? {
-            let stream = StreamId::Deployment(id);
-            // One that was only numbered, or that a newer version wrote, does not hide the others.
-            let Ok(events) = ledger.read(stream, Seq(0)) else { continue };
-            let events: Vec<_> = events.into_iter().map(|it| it.event).collect();
-            views.extend(DeploymentView::of(id, &events));
-        }
+        let newest = app.store.newest_deployments(ROWS)?;
+        let views: Vec<_> = newest.into_iter().filter_map(|id| deployed::view(&app, id)).collect();
         let frame = Frame::new(Some(&who), "deployments").live("/live/runs".to_owned());
         let timeline = timeline(&app, &views)?;
         Ok(DeploymentsPage { frame, timeline, rows: views.iter().map(Line::of).collect() })
@@ -107,7 +99,7 @@ impl Line {
         let services = row.services.iter().map(|(service, version)| format!("{service} {version}"));
         let cause = row.cause.as_ref().map(|it| it.as_str().to_owned());
         Line {
-            state: DeploymentState::of_deployment(row.standing),
+            state: DeploymentState::of_deployment(view.standing()),
             environment: row.environment.to_string(),
             number: row.id.to_string(),
             project: view.request.project.to_string(),

@@ -3,12 +3,10 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
-use event::{Seq, StreamId};
-use ports::Journal as _;
-use views::DeploymentView;
 
 use super::{Frame, Page, shown};
 use crate::app::{App, Shared, blocking};
+use crate::deployed;
 use crate::engine::GuardedEnvironment;
 use crate::guard::Who;
 use crate::problem::Problem;
@@ -85,12 +83,9 @@ pub(crate) async fn environments(
 
 /// The newest deployment of each project to each environment.
 fn newest(app: &App) -> Result<Vec<Newest>, Problem> {
-    let ledger = app.store.ledger();
     let mut found: Vec<Newest> = Vec::new();
     for id in app.store.newest_deployments(DEPLOYMENTS)? {
-        let Ok(events) = ledger.read(StreamId::Deployment(id), Seq(0)) else { continue };
-        let events: Vec<_> = events.into_iter().map(|it| it.event).collect();
-        let Some(view) = DeploymentView::of(id, &events) else { continue };
+        let Some(view) = deployed::view(app, id) else { continue };
         let request = &view.request;
         let key = (request.project.to_string(), request.environment.to_string());
         if found.iter().any(|it| it.key == key) {

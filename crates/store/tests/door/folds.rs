@@ -6,7 +6,7 @@ use std::sync::Arc;
 use event::{AuditRecord, DeploymentId, Digest, Fact, RunEvent, Seq, StreamId, Timestamp, chain};
 use mask::MaskedText;
 use ports::Journal as _;
-use store::{SharedPlace, TakenIn, TakenStream};
+use store::{SharedPlace, TakenIn, TakenStream, WantedDeployments};
 
 use crate::engines::{Home, on_each_engine};
 use crate::{NOW, completed, ready, run};
@@ -95,6 +95,19 @@ fn deployments_are_counted(home: &Home) {
     assert_eq!(store.deployments("planner", Some("staging"), 9).unwrap(), ids(&[3, 1]));
     assert_eq!(store.deployments("planner", None, 2).unwrap(), ids(&[3, 2]));
     assert_eq!(store.newest_deployments(2).unwrap(), ids(&[4, 3]));
+    let wanted = |project, environment, before: Option<u64>| {
+        let before = before.map(DeploymentId);
+        store.deployments_before(&WantedDeployments { project, environment, before, limit: 2 })
+    };
+    assert_eq!(wanted(None, None, None).unwrap(), ids(&[4, 3]));
+    assert_eq!(wanted(None, None, Some(3)).unwrap(), ids(&[2, 1]));
+    assert_eq!(wanted(Some("planner"), None, Some(3)).unwrap(), ids(&[2, 1]));
+    assert_eq!(wanted(None, Some("staging"), Some(4)).unwrap(), ids(&[3, 1]));
+    assert_eq!(wanted(Some("other"), Some("production"), None).unwrap(), []);
+    let place = |project: &str, environment: &str| (project.to_owned(), environment.to_owned());
+    let places = [place("other", "staging"), place("planner", "production")];
+    assert_eq!(store.deployment_places(None, 2).unwrap(), places);
+    assert_eq!(store.deployment_places(Some("other"), 2).unwrap(), places[..1]);
     assert_eq!(store.newest_deployment().unwrap(), 4);
     assert_eq!(store.newest_release().unwrap(), 0);
     assert_eq!(store.releases("planner", Some("api"), 9).unwrap(), []);

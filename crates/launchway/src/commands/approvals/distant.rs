@@ -7,7 +7,7 @@ use approval::Decision;
 
 use super::signed::{self, Wanted};
 use super::{REASON_MAX, out, sentence, talk};
-use crate::cli::{ApprovalsCommand, DeploymentRef, Format, HistoryArgs, JobAtServer, SigningArgs};
+use crate::cli::{ApprovalsCommand, DeploymentRef, Format, JobAtServer, NewestArgs, SigningArgs};
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::terminal::style::{Style, one_line};
@@ -96,7 +96,7 @@ fn deployment_at(at: &JobAtServer) -> Option<&str> {
     at.server.as_deref().filter(|_| at.deployment)
 }
 
-fn list(args: &HistoryArgs, url: &str) -> Outcome {
+fn list(args: &NewestArgs, url: &str) -> Outcome {
     let client = Client::of(url)?;
     let waiting = client.approvals()?;
     let is_wanted = |it: &&Json| {

@@ -9,13 +9,13 @@ use super::Team;
 use crate::harness::{Place, Said, wait_for_line};
 
 /// A server over the journal that the deployments stand in.
-struct Server {
+pub(crate) struct Server {
     process: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Server {
-    fn over(place: &Place, more: &[&str]) -> Server {
+    pub(crate) fn over(place: &Place, more: &[&str]) -> Server {
         let file = std::fs::File::create(place.path("served")).expect("a file of ours");
         let state = place.state().display().to_string();
         let mut serve = place.launchway(&["serve", "--listen", "127.0.0.1:0", "--grace", "0"]);

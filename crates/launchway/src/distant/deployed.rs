@@ -1,0 +1,94 @@
+//! What a server tells of deployments, of what runs where, and of environments.
+
+use event::{DeploymentId, Seq};
+use server::{DeploymentEvents, DeploymentList, EnvironmentList, PlaceStatus, StatusList};
+use views::{DeploymentRow, DeploymentView};
+
+use super::{Client, percent};
+use crate::exit::{Exit, Failure};
+
+/// Deployments that are asked for at once.
+const PART: usize = 200;
+
+/// Which, of all that a server knows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Where<'w> {
+    pub(crate) project: Option<&'w str>,
+    pub(crate) environment: Option<&'w str>,
+}
+
+impl Where<'_> {
+    /// As the end of an address that has a question already.
+    fn asked(self) -> String {
+        let asked = [("project", self.project), ("environment", self.environment)];
+        let asked = asked.iter().filter_map(|(name, value)| Some((name, (*value)?)));
+        asked.map(|(name, value)| format!("&{name}={}", percent(value))).collect()
+    }
+}
+
+impl Client {
+    /// The newest deployments.
+    pub(crate) fn deployments(
+        &self,
+        of: Where<'_>,
+        limit: usize,
+    ) -> Result<Vec<DeploymentRow>, Failure> {
+        let mut rows: Vec<DeploymentRow> = Vec::new();
+        let mut before = None;
+        while rows.len() < limit {
+            let part = (limit - rows.len()).min(PART);
+            let older = before.map(|it: DeploymentId| format!("&before={it}")).unwrap_or_default();
+            let path = format!("/api/v1/deployments?limit={part}{older}{}", of.asked());
+            let list: DeploymentList = self.get(&path)?;
+            rows.extend(list.deployments.into_iter().map(DeploymentRow::from));
+            before = list.older;
+            if before.is_none() {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// One deployment, folded from its events; the newest where none is named.
+    pub(crate) fn deployment(
+        &self,
+        of: Where<'_>,
+        id: Option<u64>,
+    ) -> Result<DeploymentView, Failure> {
+        let id = match id {
+            Some(id) => DeploymentId(id),
+            None => {
+                let none = || Failure::new(Exit::Usage, "nothing was deployed yet");
+                self.deployments(of, 1)?.first().ok_or_else(none)?.id
+            }
+        };
+        let (mut events, mut after) = (Vec::new(), Seq(0));
+        loop {
+            let path = format!("/api/v1/deployments/{id}/events?after={after}");
+            let part: DeploymentEvents = self.get(&path)?;
+            let Some(last) = part.events.last() else { break };
+            after = last.seq;
+            events.extend(part.events.into_iter().map(|it| it.event));
+        }
+        let unknown = || {
+            Failure::new(Exit::Usage, format!("there is no deployment {id}"))
+                .hint("launchway deployments list shows what there is")
+        };
+        let view = DeploymentView::of(id, &events).ok_or_else(unknown)?;
+        match of.project {
+            Some(project) if project != &*view.request.project => Err(unknown()),
+            _ => Ok(view),
+        }
+    }
+
+    /// What runs where.
+    pub(crate) fn status(&self, of: Where<'_>) -> Result<Vec<PlaceStatus>, Failure> {
+        let list: StatusList = self.get(&format!("/api/v1/status?{}", of.asked()))?;
+        Ok(list.environments)
+    }
+
+    /// Environments, with what guards them.
+    pub(crate) fn environments(&self) -> Result<EnvironmentList, Failure> {
+        self.get("/api/v1/environments")
+    }
+}

@@ -1,0 +1,101 @@
+//! Deployments of the journal: those that somebody looks for, and what runs where for all that they did.
+
+use std::sync::Arc;
+
+use event::{DeploymentEvent, DeploymentId, Envelope, Seq, StreamId};
+use ports::Journal as _;
+use store::WantedDeployments;
+use views::{DeploymentRow, DeploymentView, Ledger};
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::wire::{DeploymentList, OpenDeployment, PlaceStatus, ServiceStatus};
+
+/// Deployments of one answer.
+pub(crate) const LISTED_MAX: usize = 200;
+/// Deployments to an environment that are folded: what runs there came with one of them.
+const FOLDED_MAX: usize = 1_000;
+/// Environments of one answer.
+const PLACES_MAX: usize = 100;
+
+/// What was read of a deployment.
+pub(crate) type Read = Vec<Envelope<DeploymentEvent>>;
+
+/// The events of a deployment.
+pub(crate) fn events(app: &App, id: DeploymentId, after: Seq) -> Result<Read, Problem> {
+    Ok(app.store.ledger().read(StreamId::Deployment(id), after)?)
+}
+
+/// A deployment, folded; none where it was only numbered, was pruned, or a newer version wrote it: that hides no
+/// other.
+pub(crate) fn view(app: &App, id: DeploymentId) -> Option<DeploymentView> {
+    let events = events(app, id, Seq(0)).ok()?;
+    let events: Vec<_> = events.into_iter().map(|it| it.event).collect();
+    DeploymentView::of(id, &events)
+}
+
+/// Those that are wanted, newest first, and where older ones begin.
+pub(crate) fn list(app: &App, wanted: WantedDeployments<'_>) -> Result<DeploymentList, Problem> {
+    let limit = wanted.limit.clamp(1, LISTED_MAX);
+    let mut ids =
+        app.store.deployments_before(&WantedDeployments { limit: limit + 1, ..wanted })?;
+    let is_more = ids.len() > limit;
+    ids.truncate(limit);
+    let older = ids.last().copied().filter(|_| is_more);
+    let views = ids.into_iter().filter_map(|id| view(app, id));
+    let deployments = views.map(|it| DeploymentRow::from(&it).into()).collect();
+    Ok(DeploymentList { deployments, older })
+}
+
+/// What came to an environment, oldest first.
+fn folded(app: &App, project: &str, environment: &str) -> Result<Vec<DeploymentView>, Problem> {
+    let wanted = WantedDeployments {
+        project: Some(project),
+        environment: Some(environment),
+        before: None,
+        limit: FOLDED_MAX,
+    };
+    let ids = app.store.deployments_before(&wanted)?;
+    Ok(ids.into_iter().rev().filter_map(|id| view(app, id)).collect())
+}
+
+/// What runs in an environment of a project.
+pub(crate) fn ledger(app: &App, project: &str, environment: &str) -> Result<Ledger, Problem> {
+    Ok(Ledger::of(&folded(app, project, environment)?))
+}
+
+/// What runs where, of one project or all, in one environment or all.
+pub(crate) fn status(
+    app: &App,
+    project: Option<&str>,
+    environment: Option<&str>,
+) -> Result<Vec<PlaceStatus>, Problem> {
+    let mut all = Vec::new();
+    let places = app.store.deployment_places(project, PLACES_MAX + 1)?;
+    if places.len() > PLACES_MAX {
+        let detail = format!("There are more than {PLACES_MAX} environments: name one `project`.");
+        return Err(Problem::bad(detail));
+    }
+    for (of, place) in places {
+        if environment.is_some_and(|it| it != place) {
+            continue;
+        }
+        let views = folded(app, &of, &place)?;
+        // Where a number was taken alone nothing is known.
+        if views.is_empty() {
+            continue;
+        }
+        let ledger = Ledger::of(&views);
+        let open = views.iter().filter(|it| it.ended.is_none());
+        let open =
+            open.map(|it| OpenDeployment { deployment: it.id, standing: it.standing().to_owned() });
+        let services = ledger.services.iter();
+        all.push(PlaceStatus {
+            open: open.collect(),
+            services: services.map(|(name, it)| ServiceStatus::of(name, Some(it))).collect(),
+            project: Arc::from(of),
+            environment: Arc::from(place),
+        });
+    }
+    Ok(all)
+}
