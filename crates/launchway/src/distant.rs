@@ -3,6 +3,7 @@
 
 mod deployed;
 mod kept;
+mod trail;
 
 pub(crate) use deployed::Where;
 pub(crate) use kept::{KeptKey, KeptLine};

@@ -1,4 +1,4 @@
-//! Decisions, newest first, with a filter; and writing down what is no run's and no deployment's.
+//! Decisions, newest first or in their order, with a filter; and writing down what is no run's and no deployment's.
 
 use event::{Actor, AuditRecord, StreamId};
 use mask::MaskedText;
@@ -18,6 +18,8 @@ const SEARCHED_MAX: usize = 20_000;
 pub(crate) struct Wanted {
     /// Only before this place in the journal.
     pub(crate) before: Option<u64>,
+    /// Only behind this one, the oldest first; then `before` says nothing.
+    pub(crate) after: Option<u64>,
     /// Only by whom the name has this in it.
     pub(crate) actor: String,
     /// Only what begins so: `gate`, `secret.set`.
@@ -28,33 +30,49 @@ pub(crate) struct Wanted {
     pub(crate) refused: bool,
 }
 
-/// Some decisions, and where older ones begin.
+/// Some decisions, and where the next ones begin.
 pub(crate) struct Found {
-    pub(crate) lines: Vec<(u64, AuditLine)>,
-    pub(crate) older: Option<u64>,
+    pub(crate) lines: Vec<Decision>,
+    pub(crate) next: Option<u64>,
 }
 
-/// Looks for decisions, newest first.
+/// One of them.
+pub(crate) struct Decision {
+    /// Its place in the journal.
+    pub(crate) position: u64,
+    /// Whose history it is part of.
+    pub(crate) stream: StreamId,
+    pub(crate) line: AuditLine,
+}
+
+/// Looks for decisions.
 pub(crate) fn find(app: &App, wanted: &Wanted, limit: usize) -> Result<Found, Problem> {
     let mut lines = Vec::new();
-    let mut before = wanted.before;
+    let mut place = wanted.after.or(wanted.before);
     let mut searched = 0;
     loop {
-        let part = app.store.decisions(before, DECISIONS, LINES_MAX)?;
-        let Some(last) = part.last() else { return Ok(Found { lines, older: None }) };
+        let part = match wanted.after {
+            Some(_) => {
+                app.store.decisions_after(place.unwrap_or_default(), DECISIONS, LINES_MAX)?
+            }
+            None => app.store.decisions(place, DECISIONS, LINES_MAX)?,
+        };
+        let Some(last) = part.last() else { return Ok(Found { lines, next: None }) };
         searched += part.len();
-        let end = last.position;
+        place = Some(last.position);
         for it in part {
             let Ok(stream) = it.stream.parse::<StreamId>() else { continue };
-            let line = AuditLine::of(stream, it.at, &it.payload);
-            lines.extend(line.filter(|line| wanted.has(line)).map(|line| (it.position, line)));
+            let Some(line) = AuditLine::of(stream, it.at, &it.payload) else { continue };
+            if !wanted.has(&line) {
+                continue;
+            }
+            lines.push(Decision { position: it.position, stream, line });
             if lines.len() == limit {
-                return Ok(Found { lines, older: Some(it.position) });
+                return Ok(Found { lines, next: Some(it.position) });
             }
         }
-        before = Some(end);
         if searched >= SEARCHED_MAX {
-            return Ok(Found { lines, older: before });
+            return Ok(Found { lines, next: place });
         }
     }
 }

@@ -13,6 +13,9 @@ pub(crate) enum AuditCommand {
         /// It must go on from here: what an earlier `verify` printed, and you kept elsewhere
         #[arg(long, value_name = "HEAD")]
         expect: Option<String>,
+        /// Refused, with what to do instead: the proof needs the journal itself
+        #[arg(long, value_name = "URL", hide = true)]
+        server: Option<String>,
         #[command(flatten)]
         of: AuditArgs,
     },
@@ -22,6 +25,9 @@ pub(crate) enum AuditCommand {
         /// How they are written
         #[arg(long, value_enum, default_value_t = AuditFormat::Json)]
         format: AuditFormat,
+        /// As a server tells them; LAUNCHWAY_TOKEN holds a token of it
+        #[arg(long, value_name = "URL", conflicts_with = "data")]
+        server: Option<String>,
         #[command(flatten)]
         of: AuditArgs,
     },

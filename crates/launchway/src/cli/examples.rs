@@ -528,7 +528,10 @@ journal.";
 pub(super) const AUDIT_EXPORT: &str = "\
 Examples:
   launchway audit export --data /srv/launchway | jq -c 'select(.refused)'
-  launchway audit export --format csv > decisions.csv";
+  launchway audit export --format csv > decisions.csv
+  launchway audit export --server https://ci.example.com | jq -c 'select(.actor==\"mona\")'
+
+A server tells what was decided, and no head: only who reads the journal itself proves it (launchway audit verify).";
 
 /// `launchway runner`
 pub(super) const RUNNER: &str = "\

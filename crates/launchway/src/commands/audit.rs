@@ -8,6 +8,7 @@ use store::{Head, ReadError, Trail, Verified};
 use views::{AuditLine, DECISIONS};
 
 use crate::cli::{AuditCommand, AuditFormat, DataArgs};
+use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::state::StateFolder;
 use crate::terminal::style::{out, talk};
@@ -17,11 +18,19 @@ const PART: usize = 500;
 
 pub(crate) fn run(command: &AuditCommand, state: Option<&Path>) -> Outcome {
     match command {
-        AuditCommand::Verify { expect, of } => {
+        AuditCommand::Verify { server: Some(url), .. } => Err(Failure::new(
+            Exit::Usage,
+            format!("what {url} says of its journal proves nothing: verify reads the journal itself"),
+        )
+        .hint("launchway audit verify --data DIR --expect HEAD, on its machine or beside a copy of its folder")),
+        AuditCommand::Verify { expect, of, .. } => {
             let kept = expect.as_deref().map(kept).transpose()?;
             verify(&open(&of.data, state)?, kept.as_ref())
         }
-        AuditCommand::Export { format, of } => export(&open(&of.data, state)?, *format),
+        AuditCommand::Export { format, server: Some(url), .. } => {
+            export_of_server(&Client::of(url)?, *format)
+        }
+        AuditCommand::Export { format, of, .. } => export(&open(&of.data, state)?, *format),
     }
 }
 
@@ -99,6 +108,20 @@ fn export(trail: &Trail, format: AuditFormat) -> Outcome {
         // A spreadsheet has decisions alone.
         AuditFormat::Csv => talk(&format!("head {head}")),
     }
+    Ok(Exit::Done)
+}
+
+/// Every decision up to the newest of now, as the server tells them: it gives no head, which it could not prove.
+fn export_of_server(client: &Client, format: AuditFormat) -> Outcome {
+    if format == AuditFormat::Csv {
+        out(AuditLine::CSV_HEAD);
+    }
+    client.decisions(&mut |position, stream, line| {
+        out(&match format {
+            AuditFormat::Json => machine(position, stream, line),
+            AuditFormat::Csv => line.csv(&crate::terminal::time::iso(line.at)),
+        });
+    })?;
     Ok(Exit::Done)
 }
 

@@ -339,3 +339,36 @@ fn what_was_deployed_is_told_by_a_server() {
     "#]],
     );
 }
+
+#[test]
+fn the_trail_is_exported_from_a_server() {
+    let serving = Serving::of(WORKFLOW);
+    assert_eq!(serving.push().exit, 0);
+    serving.ended("1");
+    let admin = admin(&serving);
+    let here = serving.command(&["audit", "export"]);
+    let there = admin.run(&["audit", "export"]);
+    let decisions = |said: &Said| {
+        said.stdout.lines().filter(|it| !it.contains("\"head\"")).map(str::to_owned).collect()
+    };
+    let (here, there): (Vec<String>, Vec<String>) = (decisions(&here), decisions(&there));
+    assert!(here.len() > 2, "{here:?}");
+    assert_eq!(here, there);
+    let csv = ["audit", "export", "--format", "csv"];
+    assert_eq!(admin.run(&csv).stdout, serving.command(&csv).stdout);
+    admin.check(&["audit", "verify"], "", &expect![[r#"
+        error: what URL says of its journal proves nothing: verify reads the journal itself
+        hint: launchway audit verify --data DIR --expect HEAD, on its machine or beside a copy of its folder
+        exit 2
+    "#]]);
+    let bound = token(&serving, &["--repository", "octo/app"]);
+    let bound = Asker { token: &bound, ..admin };
+    bound.check(
+        &["audit", "export"],
+        "",
+        &expect![[r#"
+        error: this is about the whole server; you may read for octo/app
+        exit 4
+    "#]],
+    );
+}

@@ -66,9 +66,10 @@ pub(crate) async fn audit(
 ) -> Page {
     let page = blocking(move || {
         let Asked { before, actor, action, object, refused } = asked.clone();
-        let wanted = Wanted { before, actor, action, object, refused: refused.is_some() };
+        let refused = refused.is_some();
+        let wanted = Wanted { before, after: None, actor, action, object, refused };
         let found = audit::find(&app, &wanted, LINES)?;
-        let older = found.older.map(|older| {
+        let older = found.next.map(|older| {
             let refused = if asked.refused.is_some() { "&refused=1" } else { "" };
             format!(
                 "/audit?actor={}&action={}&object={}{refused}&before={older}",
@@ -82,7 +83,7 @@ pub(crate) async fn audit(
         Ok(AuditPage {
             frame: Frame::new(Some(&who), "audit"),
             actions: ACTIONS.iter().map(here).collect(),
-            rows: found.lines.into_iter().map(|(_, line)| Row::of(line)).collect(),
+            rows: found.lines.into_iter().map(|it| Row::of(it.line)).collect(),
             older,
             asked,
         })
