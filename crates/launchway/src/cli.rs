@@ -326,19 +326,37 @@ pub(crate) struct SettingsShowArgs {
 pub(crate) enum WorkflowsCommand {
     /// List this repository's workflows, with what triggers them
     #[command(after_help = examples::WORKFLOWS_LIST)]
-    List,
+    List {
+        #[command(flatten)]
+        at: AtServerArgs,
+    },
     /// Let a workflow run again
     #[command(after_help = examples::WORKFLOWS_ENABLE)]
     Enable {
         /// Its file name
         workflow: String,
+        #[command(flatten)]
+        at: AtServerArgs,
     },
     /// Keep a workflow from running, without touching its file
     #[command(after_help = examples::WORKFLOWS_DISABLE)]
     Disable {
         /// Its file name
         workflow: String,
+        #[command(flatten)]
+        at: AtServerArgs,
     },
+}
+
+impl WorkflowsCommand {
+    /// Whose.
+    pub(crate) fn at(&self) -> &AtServerArgs {
+        match self {
+            WorkflowsCommand::List { at }
+            | WorkflowsCommand::Enable { at, .. }
+            | WorkflowsCommand::Disable { at, .. } => at,
+        }
+    }
 }
 
 const DEMO_EXAMPLES: &str = "\

@@ -73,7 +73,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Plan(args) => plan::run(&args, &state()?)?,
         Command::Eval(args) => eval::run(&args)?,
         Command::Runs(command) => runs::run(command, &state()?)?,
-        Command::Workflows(command) => workflows::run(&command, &state()?)?,
+        Command::Workflows(command) => workflows::run(&command, cli.global.state.as_deref())?,
         Command::Secrets(command) => secrets::run(&command, cli.global.state.as_deref())?,
         Command::Vars(command) => vars::run(&command, cli.global.state.as_deref())?,
         Command::Settings(command) => settings::run(&command)?,

@@ -3,6 +3,7 @@
 
 mod deployed;
 mod kept;
+mod switches;
 mod trail;
 
 pub(crate) use deployed::Where;

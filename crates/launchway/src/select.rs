@@ -112,17 +112,27 @@ fn non_empty(
     Ok(candidates)
 }
 
+/// Workflows that somebody switched off.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SwitchedOff<'s> {
+    /// Their paths.
+    pub(crate) paths: &'s [String],
+    /// The repository, where it is connected to a server.
+    pub(crate) at_server: Option<&'s str>,
+}
+
 /// What the event means for one file.
 pub(crate) fn choose(
     candidate: &Candidate,
     event: &TriggeringEvent,
-    disabled: &[String],
+    off: SwitchedOff<'_>,
     is_named: bool,
 ) -> Choice {
-    if disabled.contains(&candidate.path) {
+    if off.paths.contains(&candidate.path) {
         let file = candidate.path.rsplit('/').next().unwrap_or(&candidate.path);
+        let at = off.at_server.map(|it| format!(" --repository {it}")).unwrap_or_default();
         return Choice::Not(format!(
-            "It is switched off; `launchway workflows enable {file}` lets it run."
+            "It is switched off; `launchway workflows enable {file}{at}` lets it run."
         ));
     }
     if let Some(reason) = &event.starts_nothing {

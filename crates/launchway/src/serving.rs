@@ -34,6 +34,7 @@ pub(crate) mod repositories;
 mod sign_in;
 pub(crate) mod standing_by;
 mod stood;
+pub(crate) mod switches;
 mod take_up;
 mod tokens;
 pub(crate) mod unheard;

@@ -14,6 +14,7 @@ mod openapi;
 mod run_tests;
 pub(crate) mod runners;
 mod secrets;
+mod workflows;
 
 pub(crate) use approvals::given;
 pub(crate) use incidents::deed;
@@ -87,6 +88,7 @@ fn operations() -> impl Iterator<Item = &'static Operation> {
         .chain(deployments::OPERATIONS)
         .chain(audit::OPERATIONS)
         .chain(secrets::OPERATIONS)
+        .chain(workflows::OPERATIONS)
         .chain(runners::OPERATIONS)
         .chain(held::OPERATIONS)
         .chain(incidents::OPERATIONS)
@@ -548,7 +550,7 @@ async fn list_repositories(
             });
             json!({
                 "name": it.name, "path": it.path, "elsewhere": elsewhere,
-                "environments": it.environments,
+                "environments": it.environments, "switched_off": it.switched_off,
             })
         };
         Ok(Json(json!({ "repositories": all.iter().map(line).collect::<Vec<_>>() })))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use event::{Actor, DeploymentId, IncidentId, JobKey, StreamId, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::approvals::GateAnswer;
 use crate::dispatch::{Dispatch, Offer};
@@ -128,6 +129,33 @@ pub struct ConnectedRepository {
     pub elsewhere: Option<FollowedRepository>,
     /// Environments that its jobs may run in.
     pub environments: Vec<String>,
+    /// Workflow files that somebody switched off.
+    pub switched_off: Vec<String>,
+}
+
+/// A workflow at the tip of a repository's default branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownWorkflow {
+    /// Its file.
+    pub path: String,
+    /// `name`
+    pub name: Option<String>,
+    /// The events that it runs on.
+    pub events: Vec<String>,
+    /// Whether it runs on them.
+    pub state: WorkflowState,
+}
+
+/// Whether a workflow runs on its events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WorkflowState {
+    /// It does.
+    On,
+    /// Somebody switched it off.
+    Off,
+    /// It cannot be read.
+    Broken,
 }
 
 /// A repository elsewhere.
@@ -406,6 +434,24 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When it cannot be kept so.
     fn keep(&self, wish: &KeepWish) -> Result<(), Refused>;
+
+    /// The workflows of a repository, and those that are switched off.
+    ///
+    /// # Errors
+    /// When there is no such repository, or it cannot be read.
+    fn workflows(&self, repository: &str) -> Result<Vec<KnownWorkflow>, Refused>;
+
+    /// Switches a workflow on or off that is named by its path or its file name; gives its path. What a run began
+    /// goes on.
+    ///
+    /// # Errors
+    /// When there is no such workflow, or it cannot be written down.
+    fn switch_workflow(
+        &self,
+        repository: &str,
+        workflow: &str,
+        is_on: bool,
+    ) -> Result<String, Refused>;
 
     /// Does something about an incident, and comes back with which one when it is written down.
     ///

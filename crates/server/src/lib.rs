@@ -63,8 +63,8 @@ pub use approvals::{AnswerSaid, GateAnswer};
 pub use dispatch::{Dispatch, InputForm, Offer, OfferedInput, OfferedWorkflow};
 pub use engine::{
     Again, ConnectedRepository, Elsewhere, Engine, FollowedRepository, GuardedEnvironment,
-    HandedIn, HeldPush, Push, Received, Refused, Runner, Takes, Teller, WaitingJob, Webhook, Why,
-    Workers,
+    HandedIn, HeldPush, KnownWorkflow, Push, Received, Refused, Runner, Takes, Teller, WaitingJob,
+    Webhook, Why, Workers, WorkflowState,
 };
 pub use hub::Hub;
 pub use incidents::{IncidentAsk, IncidentDeed, IncidentWish, incident_details};

@@ -176,17 +176,22 @@ Examples:
 /// `launchway workflows list`
 pub(super) const WORKFLOWS_LIST: &str = "\
 Examples:
-  launchway workflows list";
+  launchway workflows list
+  launchway workflows list --repository octo/app --server https://ci.example.com";
 
 /// `launchway workflows enable`
 pub(super) const WORKFLOWS_ENABLE: &str = "\
 Examples:
-  launchway workflows enable nightly.yml";
+  launchway workflows enable nightly.yml
+  launchway workflows enable nightly.yml --repository octo/app --server https://ci.example.com";
 
 /// `launchway workflows disable`
 pub(super) const WORKFLOWS_DISABLE: &str = "\
 Examples:
-  launchway workflows disable nightly.yml         here only; GitHub hears nothing of it";
+  launchway workflows disable nightly.yml         here only; GitHub hears nothing of it
+  launchway workflows disable nightly.yml --repository octo/app --server https://ci.example.com
+
+A server runs it on no push, schedule or dispatch, and tells whoever pushes so; what runs goes on.";
 
 /// `launchway completions`
 pub(super) const COMPLETIONS: &str = "\

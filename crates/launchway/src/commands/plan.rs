@@ -18,7 +18,7 @@ use crate::names::{Wanted, WantedNames};
 use crate::plan::{self, Decision, Missing, Plan, PlannedFile, PlannedRun, dot, human, json};
 use crate::prepare::{self, Chosen, Situation, called, inputs};
 use crate::remote::RemoteFiles;
-use crate::select::{self, Candidate, Choice};
+use crate::select::{self, Candidate, Choice, SwitchedOff};
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::now;
@@ -106,11 +106,12 @@ impl<'a> Planner<'a> {
     }
 
     fn plan(&self, disabled: &[String]) -> Result<Plan, Failure> {
+        let off = SwitchedOff { paths: disabled, at_server: None };
         let mut plan = Plan::new(self.repository, self.event);
         let is_named = self.args.event.workflows.as_ref().is_some_and(|path| path.is_file());
         let mut to_run = Vec::new();
         for candidate in select::candidates(self.repository, self.committed, &self.args.event)? {
-            match select::choose(&candidate, self.event, disabled, is_named) {
+            match select::choose(&candidate, self.event, off, is_named) {
                 Choice::Runs => to_run.push(candidate),
                 Choice::Not(reason) => plan.files.push(planned(&candidate, Decision::Not(reason))),
                 Choice::Broken => {

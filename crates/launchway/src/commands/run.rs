@@ -20,7 +20,7 @@ use crate::exit::{Exit, Failure, Outcome, exit_of_findings};
 use crate::levels::Levels;
 use crate::prepare::{self, Chosen, Numbers, Situation, called, foreseen, inputs, refuse};
 use crate::remote::RemoteFiles;
-use crate::select::{self, Candidate, Choice};
+use crate::select::{self, Candidate, Choice, SwitchedOff};
 use crate::state::StateFolder;
 use crate::terminal::diagnostics;
 use crate::terminal::report::reporter;
@@ -241,11 +241,12 @@ impl Selected {
         state: &StateFolder,
     ) -> Result<Selected, Failure> {
         let disabled = state.disabled(&repository.full_name())?;
+        let off = SwitchedOff { paths: &disabled, at_server: None };
         let mut selected =
             Selected { to_run: Vec::new(), not: Vec::new(), any_broken: false, broken: Vec::new() };
         let is_named = args.event.workflows.as_ref().is_some_and(|path| path.is_file());
         for candidate in select::candidates(repository, committed, &args.event)? {
-            match select::choose(&candidate, event, &disabled, is_named) {
+            match select::choose(&candidate, event, off, is_named) {
                 Choice::Runs => selected.to_run.push(candidate),
                 Choice::Not(reason) => selected.not.push((candidate.path.clone(), reason)),
                 Choice::Broken => {

@@ -1,82 +1,129 @@
-//! `launchway workflows`: which there are, and switching them off and on without touching a file.
+//! `launchway workflows`: which there are, and switching them off and on without touching a file, here or at a
+//! server.
 
 use std::path::Path;
 
 use repository::Repository;
+use server::{KnownWorkflow, WorkflowState};
 
-use crate::cli::WorkflowsCommand;
+use super::secrets::named::servers_folder;
+use crate::cli::{AtServerArgs, WorkflowsCommand};
+use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
 use crate::journal;
+use crate::serving::data::DataFolder;
+use crate::serving::switches;
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
 
-pub(crate) fn run(command: &WorkflowsCommand, state: &StateFolder) -> Outcome {
-    let repository = Repository::discover(Path::new("."))?;
-    let name = repository.full_name();
+pub(crate) fn run(command: &WorkflowsCommand, state: Option<&Path>) -> Outcome {
+    let place = Place::of(command.at(), state)?;
     match command {
-        WorkflowsCommand::List => list(&repository, &state.disabled(&name)?),
-        WorkflowsCommand::Enable { workflow } => {
-            let path = existing(&repository, workflow)?;
-            let mut disabled = state.disabled(&name)?;
-            disabled.retain(|it| *it != path);
-            state.set_disabled(&name, &disabled)?;
-            journal::record(state, "workflow.enable", format!("{name} {path}"))?;
+        WorkflowsCommand::List { .. } => {
+            let style = Style::stdout();
+            place.list()?.iter().for_each(|it| out(&line(it, style)));
+        }
+        WorkflowsCommand::Enable { workflow, .. } => {
+            let path = place.switch(workflow, true)?;
             talk(&format!("{path} runs on its events again"));
-            Ok(Exit::Done)
         }
-        WorkflowsCommand::Disable { workflow } => {
-            let path = existing(&repository, workflow)?;
-            let mut disabled = state.disabled(&name)?;
-            if !disabled.contains(&path) {
-                disabled.push(path.clone());
-            }
-            state.set_disabled(&name, &disabled)?;
-            journal::record(state, "workflow.disable", format!("{name} {path}"))?;
+        WorkflowsCommand::Disable { workflow, at } => {
+            let path = place.switch(workflow, false)?;
+            let (here, more) = match &at.repository {
+                None => (" here", String::new()),
+                Some(repository) => {
+                    let server = at.server.as_ref().map(|it| format!(" --server {it}"));
+                    let data = at.data.as_ref().map(|it| format!(" --data {}", it.display()));
+                    let at = server.or(data).unwrap_or_default();
+                    ("", format!(" --repository {repository}{at}"))
+                }
+            };
             talk(&format!(
-                "{path} runs no more here, until: launchway workflows enable {workflow}"
+                "{path} runs no more{here}, until: launchway workflows enable {workflow}{more}"
             ));
-            Ok(Exit::Done)
         }
-    }
-}
-
-fn list(repository: &Repository, disabled: &[String]) -> Outcome {
-    let style = Style::stdout();
-    for file in files::workflow_files(&repository.root.join(files::WORKFLOWS))? {
-        let path = inside(repository, &file);
-        let source = files::read(&file, &path)?;
-        let (workflow, _) = workflow::read(&source);
-        let about = match &workflow {
-            None => style.red("cannot be read; launchway check says why"),
-            Some(_) if disabled.contains(&path) => style.yellow("disabled"),
-            Some(workflow) => {
-                let events: Vec<&str> =
-                    workflow.on.events.iter().map(|it| &*it.name.value).collect();
-                style.dim(&format!(
-                    "on {}",
-                    if events.is_empty() { "nothing".to_owned() } else { events.join(", ") }
-                ))
-            }
-        };
-        let name = workflow
-            .and_then(|workflow| workflow.name)
-            .map_or_else(String::new, |name| format!("  {}", name.value));
-        out(&format!("{path}{name}  {about}"));
     }
     Ok(Exit::Done)
 }
 
-/// The path of a workflow file that a person names by its file name or path.
-fn existing(repository: &Repository, name: &str) -> Result<String, Failure> {
-    let folder = repository.root.join(files::WORKFLOWS);
-    let all = files::workflow_files(&folder)?;
-    let paths: Vec<String> = all.iter().map(|file| inside(repository, file)).collect();
-    let found = paths.iter().find(|path| *path == name || path.rsplit('/').next() == Some(name));
-    found.cloned().ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("there is no workflow {name}"))
-            .hint(format!("there are: {}", paths.join(", ")))
-    })
+/// Whose workflows.
+enum Place {
+    /// Of the repository that somebody stands in.
+    Here(Box<Repository>, StateFolder),
+    /// Of one that is connected to this machine's server.
+    Folder(DataFolder, String),
+    /// Of one that is connected to a server.
+    Server(Client, String),
+}
+
+impl Place {
+    fn of(at: &AtServerArgs, state: Option<&Path>) -> Result<Place, Failure> {
+        match (&at.repository, &at.server) {
+            (Some(name), Some(url)) => Ok(Place::Server(Client::of(url)?, name.clone())),
+            (Some(name), None) => {
+                Ok(Place::Folder(servers_folder(at.data.as_deref(), state)?, name.clone()))
+            }
+            (None, _) => {
+                let repository = Repository::discover(Path::new("."))?;
+                Ok(Place::Here(Box::new(repository), StateFolder::locate(state)?))
+            }
+        }
+    }
+
+    fn list(&self) -> Result<Vec<KnownWorkflow>, Failure> {
+        match self {
+            Place::Here(repository, state) => {
+                let off = state.disabled(&repository.full_name())?;
+                let mut all = Vec::new();
+                for file in files::workflow_files(&repository.root.join(files::WORKFLOWS))? {
+                    let path = inside(repository, &file);
+                    let source = files::read(&file, &path)?;
+                    all.push(switches::described(path, &source, &off));
+                }
+                Ok(all)
+            }
+            Place::Folder(data, name) => switches::list(data, name),
+            Place::Server(client, name) => client.workflows(name),
+        }
+    }
+
+    /// Switches one off or on, and writes that down; its path.
+    fn switch(&self, workflow: &str, is_on: bool) -> Result<String, Failure> {
+        let action = if is_on { "workflow.enable" } else { "workflow.disable" };
+        match self {
+            Place::Here(repository, state) => {
+                let known: Vec<String> = self.list()?.into_iter().map(|it| it.path).collect();
+                let path = switches::named(&known, workflow)?;
+                let name = repository.full_name();
+                let mut off = state.disabled(&name)?;
+                off.retain(|it| *it != path);
+                if !is_on {
+                    off.push(path.clone());
+                }
+                state.set_disabled(&name, &off)?;
+                journal::record(state, action, format!("{name} {path}"))?;
+                Ok(path)
+            }
+            Place::Folder(data, name) => {
+                let path = switches::switch(data, name, workflow, is_on)?;
+                data.record(action, format!("{name} {path}"))?;
+                Ok(path)
+            }
+            Place::Server(client, name) => client.switch_workflow(name, workflow, is_on),
+        }
+    }
+}
+
+fn line(it: &KnownWorkflow, style: Style) -> String {
+    let about = match it.state {
+        WorkflowState::Broken => style.red("cannot be read; launchway check says why"),
+        WorkflowState::Off => style.yellow("disabled"),
+        WorkflowState::On if it.events.is_empty() => style.dim("on nothing"),
+        WorkflowState::On => style.dim(&format!("on {}", it.events.join(", "))),
+    };
+    let name = it.name.as_ref().map_or_else(String::new, |name| format!("  {name}"));
+    format!("{}{name}  {about}", it.path)
 }
 
 fn inside(repository: &Repository, file: &Path) -> String {

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, FollowedRepository, GateAnswer,
-    GuardedEnvironment, HandedIn, HeldPush, IncidentAsk, KeepWish, KeptName, NamedValue, Offer,
-    Push, Received, Refused, Runner, RunnerLink, Takes, Teller, WaitingJob, Webhook, Why, Workers,
+    GuardedEnvironment, HandedIn, HeldPush, IncidentAsk, KeepWish, KeptName, KnownWorkflow,
+    NamedValue, Offer, Push, Received, Refused, Runner, RunnerLink, Takes, Teller, WaitingJob,
+    Webhook, Why, Workers,
 };
 use views::RunView;
 
@@ -28,7 +29,7 @@ use super::places::{self, HERE, Link, sentence};
 use super::ready::Readiness;
 use super::repositories;
 use super::tokens::JobTokens;
-use super::{data, deployments, dispatch, following, gates, hook, incidents, keeping};
+use super::{data, deployments, dispatch, following, gates, hook, incidents, keeping, switches};
 use crate::commands::look_ahead;
 use crate::exit::{Exit, Failure};
 use crate::prepare::refuse::UNKNOWN_LABEL;
@@ -335,6 +336,7 @@ impl Engine for Face {
         let line = |it: repositories::Connected| {
             Ok(ConnectedRepository {
                 elsewhere: elsewhere(&it)?,
+                switched_off: switches::off(&self.intake.data, &it.name).map_err(refused)?,
                 name: it.name,
                 path: it.path.display().to_string(),
                 environments: it.environments,
@@ -427,6 +429,20 @@ impl Engine for Face {
 
     fn keep(&self, wish: &KeepWish) -> Result<(), Refused> {
         keeping::change(&self.intake.data, wish).map_err(refused)
+    }
+
+    fn workflows(&self, repository: &str) -> Result<Vec<KnownWorkflow>, Refused> {
+        switches::list(&self.intake.data, repository).map_err(refused)
+    }
+
+    fn switch_workflow(
+        &self,
+        repository: &str,
+        workflow: &str,
+        is_on: bool,
+    ) -> Result<String, Refused> {
+        let _turn = self.turn.lock().expect("nobody panics while having the turn");
+        switches::switch(&self.intake.data, repository, workflow, is_on).map_err(refused)
     }
 
     fn incident(&self, ask: &IncidentAsk) -> Result<IncidentId, Refused> {

@@ -39,7 +39,7 @@ use super::gates;
 use super::hook::{Answer, Pushed};
 use super::moment;
 use super::repositories::{self, Connected};
-use super::unheard;
+use super::{switches, unheard};
 use crate::again::Known;
 use crate::agree::MatterKind;
 use crate::cli::{EventArgs, Format};
@@ -48,7 +48,7 @@ use crate::exit::{Exit, Failure};
 use crate::prepare::refuse::UNKNOWN_LABEL;
 use crate::prepare::{self, Chosen, Numbers, Situation, called, inputs};
 use crate::remote::RemoteFiles;
-use crate::select::{self, Candidate, Choice};
+use crate::select::{self, Candidate, Choice, SwitchedOff};
 use crate::terminal::diagnostics;
 use crate::terminal::style::{Style, talk};
 use crate::terminal::time::now;
@@ -475,8 +475,10 @@ impl<'i> Planning<'i> {
 
     /// What the event means for one of them.
     pub(crate) fn choose(&self, candidate: &Candidate) -> Result<Choice, Failure> {
-        let disabled = self.intake.data.state.disabled(&self.repository.full_name())?;
-        Ok(select::choose(candidate, &self.event, &disabled, false))
+        let name = self.repository.full_name();
+        let off = switches::off(&self.intake.data, &name)?;
+        let off = SwitchedOff { paths: &off, at_server: Some(&name) };
+        Ok(select::choose(candidate, &self.event, off, false))
     }
 
     /// Each file by itself: what is wrong with one keeps no other from running.

@@ -372,3 +372,83 @@ fn the_trail_is_exported_from_a_server() {
     "#]],
     );
 }
+
+#[test]
+fn a_workflow_is_switched_off_at_a_server() {
+    let workflow = WORKFLOW.replace("on: push", "on: [push, workflow_dispatch]");
+    let serving = Serving::of(&workflow);
+    let admin = admin(&serving);
+    let app = ["--repository", "octo/app"];
+    let with = |args: &[&'static str]| [args, &app].concat();
+    assert_eq!(serving.push().exit, 0);
+    let here = |args: &[&str]| serving.command(args);
+    let list = with(&["workflows", "list"]);
+    assert_eq!(admin.run(&list).stdout, here(&list).stdout);
+    let reader = token(&serving, &["--repository", "octo/app"]);
+    let reader = Asker { token: &reader, ..admin };
+    reader.check(
+        &with(&["workflows", "disable", "ci.yml"]),
+        "",
+        &expect![[r#"
+        error: this token may read for octo/app; this needs one that may admin
+        exit 4
+    "#]],
+    );
+    admin.check(
+        &with(&["workflows", "disable", "nowhere.yml"]),
+        "",
+        &expect![[r#"
+        error: there is no workflow nowhere.yml
+        hint: there are: .github/workflows/ci.yml
+        exit 2
+    "#]],
+    );
+    admin.check(&with(&["workflows", "disable", "ci.yml"]), "", &expect![[r#"
+        .github/workflows/ci.yml runs no more, until: launchway workflows enable ci.yml --repository octo/app --server URL
+        exit 0
+    "#]]);
+    reader.check(
+        &list,
+        "",
+        &expect![[r#"
+        .github/workflows/ci.yml  disabled
+        exit 0
+    "#]],
+    );
+    assert_eq!(admin.run(&list).stdout, here(&list).stdout);
+    serving.place.write("README.md", "another commit");
+    serving.place.commit();
+    let told: String =
+        serving.push().stderr.lines().filter(|it| it.contains("off")).map(str::to_owned).collect();
+    expect!["remote: launchway: .github/workflows/ci.yml does not run: It is switched off; `launchway workflows enable ci.yml --repository octo/app` lets it run."].assert_eq(told.trim_end());
+    let by_hand = ["run", "workflow_dispatch", "-W", "ci.yml", "--repository", "octo/app"];
+    admin.check(&by_hand, "", &expect![[r#"
+        error: .github/workflows/ci.yml does not run: It is switched off; `launchway workflows enable ci.yml --repository octo/app` lets it run
+        exit 3
+    "#]]);
+    assert!(serving.get("/repositories").text.contains("switched off"));
+    let all = serving.get("/api/v1/repositories").json();
+    assert_eq!(all["repositories"][0]["switched_off"][0], ".github/workflows/ci.yml");
+    admin.check(
+        &with(&["workflows", "enable", "ci.yml"]),
+        "",
+        &expect![[r#"
+        .github/workflows/ci.yml runs on its events again
+        exit 0
+    "#]],
+    );
+    let trail = serving.command(&["audit", "export"]).lines();
+    let switches: Vec<String> = trail
+        .iter()
+        .filter(|it| it["action"].as_str().is_some_and(|it| it.starts_with("workflow.")))
+        .map(|it| format!("{} {} {}", it["action"], it["object"], it["source"]))
+        .collect();
+    expect![[r#"
+        "workflow.disable" "octo/app .github/workflows/ci.yml" "api"
+        "workflow.enable" "octo/app .github/workflows/ci.yml" "api""#]]
+    .assert_eq(&switches.join("\n"));
+    serving.place.write("README.md", "one more");
+    serving.place.commit();
+    assert_eq!(serving.push().exit, 0);
+    assert_eq!(serving.ended("2")["conclusion"], "success");
+}

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     Operation, approvals, audit, deployed, deployments, dispatch, held, incidents, operations,
-    runners, secrets,
+    runners, secrets, workflows,
 };
 
 /// OpenAPI 3.1.
@@ -150,6 +150,7 @@ fn schemas() -> Json {
         deployments::schemas(),
         audit::schemas(),
         secrets::schemas(),
+        workflows::schemas(),
         runners::schemas(),
         held::schemas(),
         incidents::schemas(),
@@ -250,6 +251,7 @@ fn repository() -> Json {
         ("path", text()),
         ("elsewhere", json!({ "anyOf": [elsewhere, { "type": "null" }] })),
         ("environments", many(text())),
+        ("switched_off", many(text())),
     ];
     object(&repository, &[])
 }

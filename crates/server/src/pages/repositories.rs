@@ -45,6 +45,7 @@ struct RepositoryLine {
     path: String,
     trouble: Option<String>,
     environments: String,
+    switched_off: String,
 }
 
 struct PushLine {
@@ -78,6 +79,7 @@ pub(crate) async fn repositories(
             }),
             trouble: it.elsewhere.and_then(|it| it.trouble),
             environments: it.environments.join(", "),
+            switched_off: it.switched_off.join(", "),
         });
         let held = who.seen(&app).held()?.into_iter().map(|it| HeldLine {
             may_let_in: who.may_within(&it.repository, Scope::Operate),

@@ -333,7 +333,10 @@ impl Here {
 }
 
 /// The folder of the server of this machine: as every command takes it, or as the state folder.
-fn servers_folder(flag: Option<&Path>, state: Option<&Path>) -> Result<DataFolder, Failure> {
+pub(crate) fn servers_folder(
+    flag: Option<&Path>,
+    state: Option<&Path>,
+) -> Result<DataFolder, Failure> {
     if flag.is_none() {
         let data = DataFolder { state: StateFolder::locate(state)? };
         if data.is_servers() {

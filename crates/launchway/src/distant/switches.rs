@@ -1,0 +1,41 @@
+//! Workflows of a server's repositories, switched off and on.
+
+use serde::Deserialize;
+use serde_json::Value as Json;
+use server::KnownWorkflow;
+
+use super::kept::of;
+use super::{Client, percent};
+use crate::exit::Failure;
+
+#[derive(Deserialize)]
+struct Workflows {
+    workflows: Vec<KnownWorkflow>,
+}
+
+#[derive(Deserialize)]
+struct Switched {
+    path: String,
+}
+
+impl Client {
+    /// The workflows of a repository.
+    pub(crate) fn workflows(&self, repository: &str) -> Result<Vec<KnownWorkflow>, Failure> {
+        let all: Workflows = self.get(&format!("{}/workflow-files", of(repository)?))?;
+        Ok(all.workflows)
+    }
+
+    /// Switches one off or on; its path.
+    pub(crate) fn switch_workflow(
+        &self,
+        repository: &str,
+        workflow: &str,
+        is_on: bool,
+    ) -> Result<String, Failure> {
+        let verb = if is_on { "enable" } else { "disable" };
+        let path = format!("{}/workflow-files/{}/{verb}", of(repository)?, percent(workflow));
+        let switched: Switched = serde_json::from_value(self.post(&path, None, &Json::Null)?)
+            .map_err(|error| Failure::caused(crate::exit::Exit::Missing, error))?;
+        Ok(switched.path)
+    }
+}
