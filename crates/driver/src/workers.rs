@@ -136,7 +136,8 @@ impl Workers {
         // The list is held over the start: whoever looks for orphans must not find a worker that
         // is not in it yet.
         let mut living = living();
-        let child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .arg("worker")
             .env(WORKER_VARIABLE, &*spec.tracking_id)
             .env_remove(RUNNER_TOKEN_VARIABLE)
@@ -144,8 +145,11 @@ impl Workers {
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(errors)
-            .process_group(0)
-            .spawn()?;
+            .process_group(0);
+        // Nobody else whom we start has what it takes to have jobs be another user's.
+        let child = sandbox::with_rights(|| command.spawn())??;
+        // It holds the worker's end, too: a worker that ends would not be heard.
+        drop(command);
         living.insert(child.id());
         drop(living);
         let socket = ours.try_clone()?;

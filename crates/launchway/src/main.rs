@@ -42,6 +42,12 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // First of all, because threads that begin later are bound by it, too.
+    if let Err(error) = sandbox::keep_rights() {
+        let failure = exit::Failure::caused(exit::Exit::Fault, error);
+        terminal::failure::show(&failure);
+        return failure.exit.into();
+    }
     let cli = cli::Cli::parse();
     match commands::dispatch(cli) {
         Ok(exit) => match terminal::style::lost_output() {

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use crate::kernel::{Purpose, Sandbox, SandboxError};
-use crate::user::give_up_rights;
+use crate::rights::give_up_rights;
 
 type Deed = Box<dyn FnOnce() + Send>;
 

@@ -15,7 +15,8 @@ use rustix::thread::set_thread_groups;
 
 use crate::namespace::Namespace;
 use crate::reach::Reach;
-use crate::user::{CHANGING, User, give_up_rights};
+use crate::rights::{CHANGING, give_up_rights};
+use crate::user::User;
 
 /// The newest rules that are asked for; an older kernel keeps those that it knows.
 const WANTED: ABI = ABI::V9;

@@ -14,16 +14,19 @@
 //!
 //! Where the process has the rights, whoever is within may have folders of the machine of his own ([`Namespace`]): a
 //! `/tmp` that nobody else sees; and he may be another user of the machine ([`User`]), so that what is ours is out of
-//! his reach by the oldest means, too: files, sockets with a path, signals.
+//! his reach by the oldest means, too: files, sockets with a path, signals. The rights that this takes a process that is not
+//! root's keeps to itself, where no walls are, too ([`keep_rights`]).
 
 mod hands;
 mod kernel;
 mod namespace;
 mod reach;
+mod rights;
 mod user;
 
 pub use hands::Hands;
 pub use kernel::{Sandbox, SandboxError, Support, support};
 pub use namespace::{MEETING_PLACES, Namespace, Place};
 pub use reach::Reach;
+pub use rights::{keep_rights, with_rights};
 pub use user::User;

@@ -7,22 +7,9 @@ use std::io;
 use std::thread;
 
 use rustix::process::{Gid, Uid};
-use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, configure_capability_in_ambient_set,
-    set_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
-};
+use rustix::thread::{capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-/// What it takes to start processes of another user, to make folders his and look after what he leaves there, to find
-/// his processes by what they were started with, and to end them.
-const NEEDED: [(CapabilitySet, &str); 7] = [
-    (CapabilitySet::SETUID, "CAP_SETUID"),
-    (CapabilitySet::SETGID, "CAP_SETGID"),
-    (CapabilitySet::CHOWN, "CAP_CHOWN"),
-    (CapabilitySet::DAC_OVERRIDE, "CAP_DAC_OVERRIDE"),
-    (CapabilitySet::FOWNER, "CAP_FOWNER"),
-    (CapabilitySet::KILL, "CAP_KILL"),
-    (CapabilitySet::SYS_PTRACE, "CAP_SYS_PTRACE"),
-];
+use crate::rights::{NEEDED, give_up_rights};
 
 /// A user of the machine who is neither root nor of root's group, and in no group but his own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,21 +89,4 @@ impl User {
     fn numbers(self) -> (Uid, Gid) {
         (Uid::from_raw(self.id), Gid::from_raw(self.group))
     }
-}
-
-/// What it takes to become another user.
-pub(crate) const CHANGING: [CapabilitySet; 2] = [CapabilitySet::SETUID, CapabilitySet::SETGID];
-
-/// Root's rights reach through walls. Without them root is a user like others; programs that it starts get
-/// none back, because nothing gains rights behind walls.
-///
-/// Those that are kept a program keeps that is started then, whoever it is that starts it.
-pub(crate) fn give_up_rights(but: &[CapabilitySet]) -> io::Result<()> {
-    let asked = but.iter().fold(CapabilitySet::empty(), |all, it| all | *it);
-    let kept = capabilities(None)?.permitted & asked;
-    set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable: kept })?;
-    for right in but.iter().filter(|it| kept.contains(**it)) {
-        configure_capability_in_ambient_set(*right, true)?;
-    }
-    Ok(())
 }

@@ -368,3 +368,57 @@ fn whoever_may_change_becomes_him_once() {
     };
     assert_eq!(outer.inside(inner).expect("walls"), ((20_001, 0), true, true));
 }
+
+/// As of a service whose manager gave it rights, which go on to what it starts: on a thread, whose rights are its own.
+#[test]
+fn rights_are_kept_from_whatever_is_not_handed_them() {
+    use rustix::thread::{
+        CapabilitySet, CapabilitySets, capabilities, configure_capability_in_ambient_set,
+        set_capabilities, set_keep_capabilities, set_thread_res_uid,
+    };
+    let given = [CapabilitySet::DAC_OVERRIDE, CapabilitySet::SYS_ADMIN, CapabilitySet::NET_RAW];
+    let become_service = move || {
+        let all = given.into_iter().collect();
+        set_keep_capabilities(true).expect("a thread's own");
+        let user = rustix::process::Uid::from_raw(30_001);
+        set_thread_res_uid(user, user, user).expect("these tests run as root");
+        let sets = CapabilitySets { effective: all, permitted: all, inheritable: all };
+        set_capabilities(None, sets).expect("it had all");
+        for right in given {
+            configure_capability_in_ambient_set(right, true).expect("it may go on");
+        }
+    };
+    let starts = || {
+        let mut grep = Command::new("grep");
+        grep.args(["-hE", "^Cap(Inh|Prm|Eff|Amb)", "/proc/self/status"]).current_dir("/");
+        let said = String::from_utf8(grep.output().expect("it starts").stdout).expect("text");
+        let all: std::collections::BTreeSet<&str> =
+            said.lines().filter_map(|it| it.split_whitespace().nth(1)).collect();
+        all.into_iter().map(|it| it.trim_start_matches('0')).collect::<Vec<_>>().join(" ")
+    };
+    let (three, one) = ("202002", "2000");
+    let service = std::thread::spawn(move || {
+        become_service();
+        assert_eq!(starts(), three, "as Linux has it");
+        sandbox::keep_rights().expect("the kernel takes it");
+        assert_eq!(starts(), one, "what nobody asks for goes on");
+        let later = std::thread::spawn(starts).join().expect("it ends");
+        assert_eq!(later, one, "of threads that begin afterwards, too");
+        assert_eq!(sandbox::with_rights(starts).expect("the kernel takes it"), three);
+        assert_eq!(starts(), one, "for that alone");
+        let own = capabilities(None).expect("the kernel says");
+        assert_eq!(own.effective, given.into_iter().collect(), "its own deeds are as before");
+        // Who has none has none to hand on.
+        set_capabilities(
+            None,
+            CapabilitySets {
+                effective: CapabilitySet::empty(),
+                permitted: CapabilitySet::empty(),
+                inheritable: CapabilitySet::empty(),
+            },
+        )
+        .expect("it may give up");
+        assert_eq!(sandbox::with_rights(starts).expect("the kernel takes it"), "");
+    });
+    service.join().expect("its tests hold");
+}

@@ -21,7 +21,7 @@ use crate::process::{CommandLine, Process, find_program};
 use crate::setup::{Actions, Folders, SetupError, text};
 use crate::shared::SharedFolder;
 use crate::user;
-use crate::walls::{Walls, Who, natives_file};
+use crate::walls::{Walls, Who, natives_file, stand_in};
 
 /// What command lines are made from.
 #[derive(Debug)]
@@ -144,6 +144,7 @@ impl<'a> Workbench<'a> {
         }
         let process = match &self.walls {
             Some(walls) => walls.start(prepared.who, &prepared.line),
+            None if prepared.who == Who::StandIn => stand_in(&prepared.line),
             None => Process::start(&prepared.line),
         }?;
         process.goes_first();

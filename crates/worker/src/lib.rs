@@ -50,6 +50,7 @@ mod user;
 mod wait;
 mod walls;
 
+use std::io::Write as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -70,6 +71,10 @@ pub fn main_on_stdin() -> ExitCode {
 /// The worker's whole life: waits for a job, runs it, reports. Success also where the job failed;
 /// failure only where there was no job to run.
 pub fn main(socket: UnixStream) -> ExitCode {
+    if let Err(error) = sandbox::keep_rights() {
+        let _ = writeln!(std::io::stderr(), "its rights would be its steps': {error}");
+        return ExitCode::from(2);
+    }
     signals::answer_ignored();
     // Where it is refused, orphans go to init, and the driver's sweep finds them.
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));

@@ -70,6 +70,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mask",
             "ports",
             "protocol",
+            // Workers alone have the rights that it takes to have jobs be another user's.
+            "sandbox",
             "scheduler",
             "syntax",
             "workflow",

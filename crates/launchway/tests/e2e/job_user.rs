@@ -303,13 +303,28 @@ fn who_cannot_be_the_jobs_user_is_refused_at_the_start() {
     "#]].assert_eq(&told(Said::from(serve.output().expect("it starts"))));
 }
 
-/// A server that is not root's, with the rights that `--unit` gives it: native actions begin with some of them.
+/// What a server's rights would be good for, tried by a job without walls.
+const RIGHTS_TRIED: &str = r#"steps:
+      - run: |
+          set +e
+          tell() { echo "$*" >> $MARKS/trusted; }
+          tell "$(id -u) $(grep -hE '^Cap(Inh|Prm|Eff|Amb)' /proc/self/status | cut -f2 | sort -u)"
+          cat /etc/shadow && tell read
+          setpriv --reuid=0 --clear-groups true && tell became root
+          kill -0 1 && tell signalled
+          unshare -m true && tell mounted
+          tell tried
+"#;
+
+/// A server that is not root's, with the rights that `--unit` gives it: native actions begin with some of them, and no
+/// job has any, whatever its label.
 #[test]
 fn a_server_that_is_not_roots_may_have_the_rights() {
     let place = passable();
+    let workflow = WHOLE.replace("steps: [{ run: 'id -u > $MARKS/trusted' }]\n", RIGHTS_TRIED);
     place.write(
         ".github/workflows/ci.yml",
-        &WHOLE.replace("$MARKS", &place.path("marks").display().to_string()),
+        &workflow.replace("$MARKS", &place.path("marks").display().to_string()),
     );
     place.commit();
     let bare = place.path("app.git").display().to_string();
@@ -335,7 +350,7 @@ fn a_server_that_is_not_roots_may_have_the_rights() {
     let file = |name: &str| std::fs::File::create(place.path(name)).expect("a file of ours");
     let launchway = env!("CARGO_BIN_EXE_launchway");
     let mut serve = as_git(&rights);
-    serve.args([launchway, "serve", "--data", &data]).args(AS_HIM);
+    serve.args([launchway, "serve", "--data", &data]).args(AS_HIM).args(TRUSTED);
     serve.args(["--listen", "127.0.0.1:0", "--sandbox-write"]).arg(place.path("marks"));
     let serve = serve.stdout(file("served")).stderr(file("said"));
     let mut server = serve.spawn().expect("it starts");
@@ -353,6 +368,9 @@ fn a_server_that_is_not_roots_may_have_the_rights() {
     });
     let who = std::fs::read_to_string(place.path("marks/who")).expect("it was written");
     assert_eq!(who, "began as 20001:20002\nended as 20001\nhash true, kept\n");
+    let tried = || std::fs::read_to_string(place.path("marks/trusted")).unwrap_or_default();
+    wait_until("the job of a trusted label", || tried().ends_with("tried\n"));
+    assert_eq!(tried(), "30001 0000000000000000\ntried\n");
     let blobs = place.path("data/blobs");
     assert_eq!(blobs.metadata().expect("an artifact lies there").uid(), 30_001);
     server.kill().expect("it runs");

@@ -137,6 +137,31 @@ pub(crate) fn start_as_service(
     start_in(PathBuf::from("/var/lib"), worker_that(may_lay), workflow, change)
 }
 
+/// Whose a service is that is not root's ([`start_with_rights`]).
+pub(crate) const SERVICE: u32 = 30_001;
+
+/// The same by a service that is not root's and was given these rights.
+pub(crate) fn start_with_rights(
+    rights: &str,
+    workflow: &str,
+    change: impl FnOnce(&mut JobSpec),
+) -> Running {
+    let mut worker = Command::new("setpriv");
+    let user = [format!("--reuid={SERVICE}"), format!("--regid={SERVICE}")];
+    worker.args(user).args(["--clear-groups", "--inh-caps", rights, "--ambient-caps", rights]);
+    worker.arg(env!("CARGO_BIN_EXE_worker-alone")).env("HOME", "/");
+    start_in(PathBuf::from("/var/lib"), worker, workflow, |spec| {
+        change(spec);
+        let folder = Path::new(&*spec.paths.job).parent().expect("it lies in one");
+        let given = Command::new("chown")
+            .arg("-R")
+            .arg(format!("{SERVICE}:{SERVICE}"))
+            .arg(folder)
+            .status();
+        assert!(given.expect("it starts").success(), "these tests run as root");
+    })
+}
+
 fn worker_that(may_lay: bool) -> Command {
     let program = env!("CARGO_BIN_EXE_worker-alone");
     let mut worker = Command::new(program);

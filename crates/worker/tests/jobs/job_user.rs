@@ -7,7 +7,7 @@ use std::path::Path;
 use expect_test::expect;
 use protocol::{JobSpec, JobUser, Walls};
 
-use crate::harness::{Told, start_as_service};
+use crate::harness::{Told, start_as_service, start_with_rights};
 
 const USER: u32 = 20_001;
 const GROUP: u32 = 20_002;
@@ -204,4 +204,43 @@ fn no_process_of_his_outlives_the_job() {
     let pid = std::fs::read_to_string(told.folder.path().join("job/work/demo/demo/pid"));
     assert!(!Path::new("/proc").join(pid.expect("it was written").trim()).exists());
     assert!(told.text().contains("Terminate orphan process"), "{}", told.text());
+}
+
+/// What it takes to have jobs be another user's, and to give them a `/tmp` of their own.
+const RIGHTS: &str =
+    "+setuid,+setgid,+chown,+dac_override,+fowner,+kill,+sys_ptrace,+sys_admin,+sys_chroot";
+
+/// Tries what a server's rights would be good for.
+const RIGHTS_TRIED: &str = r#"on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          set +e
+          echo "as $(id -u), may $(grep -E '^Cap(Inh|Prm|Eff|Amb)' /proc/self/status | cut -f2 | sort -u)"
+          through() { "$@" > /dev/null 2>&1 && echo "THROUGH $*"; }
+          through cat /etc/shadow
+          through setpriv --reuid=0 --clear-groups true
+          through chown 0 /proc/self/cwd
+          through kill -0 1
+          through unshare -m true
+          ls /tmp > /dev/null
+"#;
+
+/// A worker that is not root's has them; a job has none, with walls or without.
+#[test]
+fn the_rights_that_it_takes_are_no_jobs() {
+    for (has_user, user) in [(true, "20001"), (false, "30001")] {
+        let told = start_with_rights(RIGHTS, RIGHTS_TRIED, |spec| {
+            if has_user {
+                of_user(spec);
+            }
+        });
+        let told = told.finish();
+        let log = told.text();
+        let said = log.lines().filter(|it| it.starts_with("as ") || it.starts_with("THROUGH"));
+        assert_eq!(said.collect::<Vec<_>>(), [format!("as {user}, may 0000000000000000")], "{log}");
+        assert!(told.told().ends_with("job: success None\n"), "{}", told.told());
+    }
 }
