@@ -43,4 +43,4 @@ pub use round::{DriverError, Grown, Loop, Observer, Quiet, Settings};
 pub use shell::{Ended, Shell};
 pub use surroundings::{Home, HomeError};
 pub use sweep::{Swept, sweep};
-pub use workers::{Found, Workers, WorkersError, become_subreaper, is_living};
+pub use workers::{Found, Workers, WorkersError, become_subreaper, is_at_work, is_living};

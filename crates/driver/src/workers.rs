@@ -33,7 +33,7 @@ use self::reader::{Process, Reader};
 use crate::inputs::Input;
 use crate::processes::WORKER_VARIABLE;
 
-pub use self::found::{Found, is_living};
+pub use self::found::{Found, is_at_work, is_living};
 
 /// How long a worker may take to read its job. It reads at once; one that hangs is ended.
 const WRITE_PATIENCE: Duration = Duration::from_secs(20);

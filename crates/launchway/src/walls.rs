@@ -15,6 +15,7 @@ use sandbox::Support;
 use crate::exit::{Exit, Failure};
 use crate::serving::backup;
 use crate::terminal::style::talk;
+use crate::walls::job_user::Own;
 
 /// Variables that name files, or folders of files, that let somebody in: of systemd, PostgreSQL, AWS, and those
 /// of programs that whoever started us may have set up likewise.
@@ -200,16 +201,17 @@ pub(crate) fn user_of_jobs(
     data: &Path,
     opened: &[(&str, &[PathBuf])],
 ) -> Result<Option<JobUser>, Failure> {
-    let own = rustix::process::geteuid();
     let Some(flag) = flag else {
-        if own.is_root() {
+        if rustix::process::geteuid().is_root() {
             talk(job_user::NOTE_OF_ROOT);
         }
         return Ok(None);
     };
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let user = job_user::named(flag, &users, own.as_raw())?;
+    let own = Own::of_process().map_err(|error| Failure::caused(Exit::Missing, error))?;
+    let user = job_user::named(flag, &users, &own)?;
     job_user::check(&user, data, Engine::of(None).ok().as_ref())?;
+    job_user::check_jobs(&user, &own, data)?;
     talk(&format!("jobs run as {} ({}:{})", user.name, user.id, user.group));
     job_user::notes(&user, opened).iter().for_each(|note| talk(note));
     Ok(Some(user))

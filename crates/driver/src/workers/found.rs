@@ -8,14 +8,14 @@
 //! ```
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ports::Lease;
-use protocol::{ATTACH_SOCKET, ToWorker};
+use protocol::{ATTACH_SOCKET, FromWorker, MESSAGE_BYTES_MAX, REPORTS_FILE, Report, ToWorker};
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::reader::{Process, has_reports};
@@ -36,6 +36,29 @@ pub enum Found {
 /// Whether a worker answers in this folder of a job.
 pub fn is_living(folder: &Path) -> bool {
     has_reports(folder) && knock(folder).is_ok()
+}
+
+/// Whether a job goes on in this folder: its worker answers, and has not kept how the job ended. One that has waits
+/// for whoever hears it, and needs nothing else.
+pub fn is_at_work(folder: &Path) -> bool {
+    is_living(folder) && !has_completed(folder).unwrap_or(false)
+}
+
+fn has_completed(folder: &Path) -> io::Result<bool> {
+    let mut lines = BufReader::new(File::open(folder.join(REPORTS_FILE))?);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = lines.by_ref().take(MESSAGE_BYTES_MAX as u64).read_until(b'\n', &mut line)?;
+        // What is no whole report yet is none.
+        let message = serde_json::from_slice::<FromWorker>(&line);
+        if message.is_ok_and(|it| matches!(it.report, Report::Completed { .. })) {
+            return Ok(true);
+        }
+        if read == 0 {
+            return Ok(false);
+        }
+    }
 }
 
 impl Workers {

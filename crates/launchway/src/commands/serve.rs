@@ -80,6 +80,8 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     let _claim = claimed(&data)?;
     default_branch::pin_all(&data)?;
     database::attach(&args.database, data.state.root())?;
+    // The folder says now where its database's password lies; nothing is made yet that is shown only once.
+    let kept_in = kept_in(args, &data)?;
     let store = Store::open_with(data.state.root(), Durability::PowerLoss);
     let store = Arc::new(store.map_err(|error| Failure::caused(Exit::Missing, error))?);
     database::claim(&store, &data)?;
@@ -87,7 +89,7 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
     if let Err(failure) = keeping::take_over_old(&data) {
         talk(&format!("warning: what older versions kept is not taken over: {:#}", failure.error));
     }
-    let ended = with_journal(args, data, (Arc::clone(&store), url));
+    let ended = with_journal(args, data, (Arc::clone(&store), url, kept_in));
     database::release(&store);
     ended
 }
@@ -95,7 +97,7 @@ fn serve(args: &ServeArgs, data: DataFolder) -> Outcome {
 fn with_journal(
     args: &ServeArgs,
     data: DataFolder,
-    (store, url): (Arc<Store>, Option<String>),
+    (store, url, kept_in): (Arc<Store>, Option<String>, KeptIn),
 ) -> Outcome {
     let stands_by = standing_by::stands_by(&data, args.take_over)?;
     if !stands_by {
@@ -120,7 +122,7 @@ fn with_journal(
         hub: hub.clone(),
         tokens: Arc::clone(&tokens),
         places: machines(args, &data)?,
-        kept_in: kept_in(args, &data)?,
+        kept_in,
         grace: Duration::from_secs(args.grace),
         away: Duration::from_secs(args.runner_away),
     });

@@ -3,6 +3,9 @@
 //! One user for all jobs: what they share (tools, downloads of package managers) is his, and walls keep jobs apart from
 //! one another. What makes him no protection at all is refused before anything begins.
 
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use docker::Engine;
@@ -29,8 +32,25 @@ pub(crate) const RIGHTS: [&str; 9] = [
 /// What belongs to nobody is not to become somebody's.
 const NOBODY: u32 = 65_534;
 
+/// Whose this process is.
+#[derive(Clone, Debug)]
+pub(crate) struct Own {
+    pub(crate) user: u32,
+    /// Every one that it is in.
+    pub(crate) groups: Vec<u32>,
+}
+
+impl Own {
+    pub(crate) fn of_process() -> io::Result<Own> {
+        let more = rustix::process::getgroups()?;
+        let groups = more.into_iter().chain([rustix::process::getegid()]);
+        let groups = groups.map(rustix::process::Gid::as_raw).collect();
+        Ok(Own { user: rustix::process::geteuid().as_raw(), groups })
+    }
+}
+
 /// Who is meant: a name of the machine's users, or `UID:GID`.
-pub(crate) fn named(flag: &str, users: &str, own: u32) -> Result<JobUser, Failure> {
+pub(crate) fn named(flag: &str, users: &str, own: &Own) -> Result<JobUser, Failure> {
     let refused = |why: &str| Failure::new(Exit::Usage, format!("--job-user {flag}: {why}"));
     let numbers: Option<(u32, u32)> = flag
         .split_once(':')
@@ -48,7 +68,7 @@ pub(crate) fn named(flag: &str, users: &str, own: u32) -> Result<JobUser, Failur
             .hint("or say his numbers: --job-user UID:GID")
     })?;
     let other = "take a user of the jobs' own: useradd --system --no-create-home --shell /usr/sbin/nologin launchway-jobs";
-    if id == own {
+    if id == own.user {
         return Err(refused("that is whose this process is itself").hint(other));
     }
     if id == NOBODY || group == NOBODY {
@@ -59,17 +79,58 @@ pub(crate) fn named(flag: &str, users: &str, own: u32) -> Result<JobUser, Failur
         (rest.split(':').nth(1)? == id.to_string()).then(|| name.into())
     };
     let name = || users.lines().find_map(called).unwrap_or_else(|| id.to_string().into());
-    match User::new(id, group) {
-        Some(_) => Ok(JobUser { id, group, name: name() }),
-        None => Err(refused("jobs are never root's, nor of root's group").hint(other)),
+    if User::new(id, group).is_none() {
+        return Err(refused("jobs are never root's, nor of root's group").hint(other));
     }
+    if own.groups.contains(&group) {
+        // What is closed to all but this process and its group would be open to jobs.
+        let why = format!(
+            "this process is in the group {group}, too, and what is that group's would be the jobs'"
+        );
+        return Err(refused(&why)
+            .hint("give him a group of his own: groupadd --system launchway-jobs; usermod --gid launchway-jobs NAME")
+            .hint(other));
+    }
+    Ok(JobUser { id, group, name: name() })
+}
+
+/// Jobs that go on below a folder as another user's would lose the way to their folders: it may be passed by one
+/// group, and would be this user's.
+pub(crate) fn check_jobs(user: &JobUser, own: &Own, data: &Path) -> Result<(), Failure> {
+    let Some((folder, other)) = of_another(user, own, &data.join("jobs")) else { return Ok(()) };
+    let why = format!(
+        "the job in {} goes on as {other}, and could not reach its own folder any more",
+        folder.display()
+    );
+    Err(Failure::new(Exit::Forbidden, format!("--job-user {}: {why}", user.name))
+        .hint(format!("let it end first: start with --job-user {other}, drain this machine (launchway runners drain), and come back"))
+        .hint("or come back later: a server that systemd starts again and again comes when it has ended"))
+}
+
+/// The folder of a job that goes on, and whose it is, where that is neither this user nor this process.
+fn of_another(user: &JobUser, own: &Own, jobs: &Path) -> Option<(PathBuf, String)> {
+    let below = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
+    // Of a server's each lies in one of its attempt, of a runner's it lies there itself.
+    let outer = below(jobs).map(|it| it.path());
+    let mut all = outer.flat_map(|it| below(&it).map(|it| it.path()).chain([it]));
+    all.find_map(|folder| {
+        let passed_by = fs::symlink_metadata(&folder).ok().filter(fs::Metadata::is_dir)?.gid();
+        if passed_by == user.group
+            || own.groups.contains(&passed_by)
+            || !driver::is_at_work(&folder)
+        {
+            return None;
+        }
+        let his = fs::symlink_metadata(folder.join("home")).ok()?;
+        Some((folder, format!("{}:{}", his.uid(), his.gid())))
+    })
 }
 
 /// What has to be so that he can run jobs in a folder, and is none of root's servants.
 pub(crate) fn check(user: &JobUser, data: &Path, engine: Option<&Engine>) -> Result<(), Failure> {
     let JobUser { id, group, name } = user;
     let refused = |exit: Exit, why: String| Failure::new(exit, format!("--job-user {name}: {why}"));
-    let failed = |error: std::io::Error| refused(Exit::Forbidden, error.to_string());
+    let failed = |error: io::Error| refused(Exit::Forbidden, error.to_string());
     let him = User::new(*id, *group).ok_or_else(|| refused(Exit::Usage, "is root".to_owned()))?;
     let lacking = User::lacking().map_err(failed)?;
     if !lacking.is_empty() {
@@ -138,10 +199,12 @@ mod tests {
     use super::*;
 
     const USERS: &str = "root:x:0:0:root:/root:/bin/bash\nlaunchway-jobs:x:998:997::/:/usr/sbin/nologin\n\
-                         nobody:x:65534:65534::/:/bin/false\noperator:x:11:0::/:/bin/false\nhalf:x:1\n";
+                         nobody:x:65534:65534::/:/bin/false\noperator:x:11:0::/:/bin/false\nhalf:x:1\n\
+                         beside:x:997:27::/:/bin/false\n";
 
     fn check(flag: &str, expect: &str) {
-        let said = match named(flag, USERS, 500) {
+        let own = Own { user: 500, groups: vec![27, 501] };
+        let said = match named(flag, USERS, &own) {
             Ok(user) => format!("{} {} {}", user.name, user.id, user.group),
             Err(failure) => failure.error.to_string(),
         };
@@ -152,12 +215,56 @@ mod tests {
         );
     }
 
+    /// As a worker leaves them that outlives its server: that of a server's job, and that of a runner's.
+    #[test]
+    fn jobs_that_go_on_keep_their_way() {
+        let own = Own { user: 0, groups: vec![0] };
+        let user = |group| JobUser { id: 20_001, group, name: "jobs".into() };
+        for inside in ["jobs/1.1/whole.1", "jobs/key"] {
+            let data = tempfile::tempdir().expect("a scratch folder");
+            let folder = data.path().join(inside);
+            fs::create_dir_all(folder.join("home")).expect("made");
+            let report = |report: &str| {
+                let text = format!("{{\"fence\":1,\"number\":0,\"report\":{report}}}\n");
+                fs::write(folder.join(protocol::REPORTS_FILE), text).expect("written");
+            };
+            report(r#"{"type":"Started","pid":7,"at":1}"#);
+            let socket = folder.join(format!("{}0", protocol::ATTACH_SOCKET));
+            let worker = std::os::unix::net::UnixListener::bind(socket).expect("a place for it");
+            for (path, group) in [(folder.clone(), 20_002), (folder.join("home"), 20_002)] {
+                std::os::unix::fs::chown(path, Some(20_001), Some(group)).expect("we are root");
+            }
+            let is_refused = |group| check_jobs(&user(group), &own, data.path()).is_err();
+            assert!(is_refused(20_003) && !is_refused(20_002), "{inside}");
+            // Of a server without the flag each is its own.
+            let ours = Own { user: 20_001, groups: vec![20_002] };
+            assert!(check_jobs(&user(20_003), &ours, data.path()).is_ok());
+            report(
+                r#"{"type":"Completed","conclusion":"success","exit":"none","outputs":{},"environment_url":null,"at":1}"#,
+            );
+            assert!(!is_refused(20_003), "{inside}");
+            report(r#"{"type":"Started","pid":7,"at":1}"#);
+            drop(worker);
+            assert!(!is_refused(20_003), "its worker is gone: {inside}");
+        }
+    }
+
     #[test]
     fn who_jobs_may_be() {
         check("launchway-jobs", "launchway-jobs 998 997");
         check("998:5", "launchway-jobs 998 5");
         check("20001:20002", "20001 20001 20002");
         check("500:20001", "that is whose this process is itself");
+        for group in [501, 27] {
+            let expect = format!(
+                "this process is in the group {group}, too, and what is that group's would be the jobs'"
+            );
+            check(&format!("20001:{group}"), &expect);
+        }
+        check(
+            "beside",
+            "this process is in the group 27, too, and what is that group's would be the jobs'",
+        );
         for root in
             ["root", "0:0", "0:20001", "20001:0", "operator", "4294967295:1", "1:4294967295"]
         {

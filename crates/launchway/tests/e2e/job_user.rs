@@ -47,7 +47,7 @@ jobs:
 "#;
 
 /// A place that another user may pass, with a folder in which his jobs tell the tests something.
-fn passable() -> Place {
+pub(crate) fn passable() -> Place {
     let place = Place::with(&[]);
     let open = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode));
     let marks = place.path("marks");
@@ -106,6 +106,47 @@ fn a_job_stays_the_users_whoever_serves_and_a_switch_there_and_back_works() {
     for (name, owner) in [("tools/x", 0), ("users/20001/tools/x", 20_001)] {
         assert_eq!(data.join(name).metadata().expect(name).uid(), owner, "{name}");
     }
+    serving.end();
+}
+
+/// The folder of a server is open to the group of one user of its jobs: another's jobs would lose the way to theirs.
+#[test]
+fn another_user_comes_when_the_jobs_of_the_one_before_have_ended() {
+    let another = ["--job-user", "20003:20004"];
+    let mut serving = serving(WHOLE);
+    assert_eq!(serving.push().exit, 0);
+    wait_until("the job", || serving.mark("who").contains("began"));
+    serving.stop();
+    let data = serving.place.path("data").display().to_string();
+    let refused = serving
+        .place
+        .run(&[&["serve", "--listen", "127.0.0.1:0", "--data", &data][..], &another].concat());
+    let told = refused.stderr.replace(&data, "DATA");
+    let lines = told.lines().filter(|it| it.starts_with("error") || it.starts_with("hint"));
+    expect![[r#"
+        4
+        error: --job-user 20003: the job in DATA/jobs/1.1/whole.1 goes on as 20001:20002, and could not reach its own folder any more
+        hint: let it end first: start with --job-user 20001:20002, drain this machine (launchway runners drain), and come back
+        hint: or come back later: a server that systemd starts again and again comes when it has ended"#]]
+    .assert_eq(&format!("{}\n{}", refused.exit, lines.collect::<Vec<_>>().join("\n")));
+    serving.leave("go");
+    let reports = serving.place.path("data/jobs/1.1/whole.1/reports.jsonl");
+    wait_until("its end", || {
+        std::fs::read_to_string(&reports).is_ok_and(|it| it.contains("\"Completed\""))
+    });
+    // Its worker waits to be heard, and needs nothing else.
+    serving.restart_as(&[&another[..], &TRUSTED].concat());
+    assert_eq!(serving.ended("1")["conclusion"], "success");
+    let first = "began as 20001:20002\nended as 20001\nhash true, kept\n";
+    assert_eq!(serving.mark("who"), first);
+    std::fs::remove_file(serving.place.path("marks/who")).expect("it was written");
+    serving.place.commit();
+    assert_eq!(serving.push().exit, 0);
+    let run = serving.ended("2");
+    let log = serving.get("/api/v1/runs/2/jobs/whole/log").text;
+    assert_eq!(run["conclusion"], "success", "{log}");
+    let second = first.replace("20001:20002", "20003:20004").replace("20001", "20003");
+    assert_eq!(serving.mark("who"), format!("restored\n{second}"));
     serving.end();
 }
 
@@ -281,6 +322,19 @@ fn who_cannot_be_the_jobs_user_is_refused_at_the_start() {
         error: --job-user 20001: he may speak to Docker by PLACE/docker.sock, and whoever may is root
         hint: take a user whose group is not docker's
     "#]].assert_eq(&told(Said::from(serve.output().expect("it starts"))));
+    // A group that the server is in.
+    let mut serve = place.program("setpriv");
+    serve.args(["--groups=20002,20005", env!("CARGO_BIN_EXE_launchway")]);
+    serve.args(["serve", "--data", &data, "--job-user", "20001:20005"]);
+    expect![[r#"
+        2
+        error: --job-user 20001:20005: this process is in the group 20005, too, and what is that group's would be the jobs'
+        hint: give him a group of his own: groupadd --system launchway-jobs; usermod --gid launchway-jobs NAME
+        hint: take a user of the jobs' own: useradd --system --no-create-home --shell /usr/sbin/nologin launchway-jobs
+    "#]].assert_eq(&told(Said::from(serve.output().expect("it starts"))));
+    // Whoever was refused has not used up the token that is shown only once.
+    let tokens = place.run(&["tokens", "list", "--data", &data]);
+    assert!(!tokens.stdout.contains("first start"), "{}", tokens.stdout);
     // A server that is nobody special, on a folder of its own.
     let own = place.path("own");
     std::fs::create_dir_all(&own).expect("a folder of ours");
