@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::engine::{Engine, EngineError};
+use crate::heed::Wait;
 use crate::wire::{Call, escaped};
 
 /// The exit code where the program could not be started; what a shell says of one that it cannot run.
@@ -190,11 +191,17 @@ impl Engine {
         Ok(code.unwrap_or(FAILED))
     }
 
-    /// Runs a program in a container and waits for its end, or its first word, a minute at most.
+    /// Runs a program as a container's root and waits for its end, or its first word, a minute at most; whoever has
+    /// more to heed than the engine brings a `wait`. Given up, it is left to itself.
     ///
     /// # Errors
-    /// When the engine is away, or cannot start it.
-    pub fn run(&self, container: &str, command: &[&str]) -> Result<u8, EngineError> {
+    /// When the engine is away, or cannot start it; when it takes too long, or is given up.
+    pub fn run(
+        &self,
+        container: &str,
+        command: &[&str],
+        wait: Option<&mut Wait<'_>>,
+    ) -> Result<u8, EngineError> {
         let body = json!({ "Cmd": command, "User": "0", "AttachStdout": true });
         let id = self.exec(container, &body)?;
         let path = format!("/exec/{id}/start");
@@ -203,7 +210,10 @@ impl Engine {
         let call = Call { method: "POST", path: &path, headers: &[], body: Some(&body), silence };
         // What it prints is not read: then it cannot be kept up by that either.
         let mut byte = [0];
-        let read = self.ask(&call)?.body.read(&mut byte);
+        let read = match wait {
+            Some(wait) => self.ask_heeding(&call, wait)?.body.read(&mut byte),
+            None => self.ask(&call)?.body.read(&mut byte),
+        };
         read.map_err(|error| self.unanswered(&error))?;
         self.exit_of(&id)
     }

@@ -136,12 +136,6 @@ impl<'a> Workbench<'a> {
 
     /// Starts a process, behind walls where the job has them.
     pub(crate) fn start(&self, prepared: &Prepared) -> io::Result<Process> {
-        if let (Who::Native, Some(container), Some(user)) =
-            (prepared.who, &self.container, self.user())
-        {
-            // What the container's root made is not his yet, whose the code of native versions is.
-            container.give_to(user.id, user.group);
-        }
         let process = match &self.walls {
             Some(walls) => walls.start(prepared.who, &prepared.line),
             None if prepared.who == Who::StandIn => stand_in(&prepared.line),

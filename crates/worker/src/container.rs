@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 
 use docker::{Engine, EngineError, Inside, JOB_LABEL as LABEL, Wait, Wanted};
 use expr::{Object, Value};
-use protocol::JobSpec;
+use protocol::{JobSpec, JobUser};
 use sequencer::{ActionHome, Effects};
 use serde_json::{Value as Json, json};
 
 pub(crate) use self::mounts::Mounts;
-use self::mounts::Tools;
+use self::mounts::{Given, Tools};
 use crate::native;
 use crate::node::Nodes;
 use crate::process::CommandLine;
@@ -109,7 +109,7 @@ impl Container {
 
         let (mut mounts, nodes) = mounts(setting);
         for folder in &setting.borrowed {
-            mounts.give(folder, &folder.to_string_lossy());
+            mounts.show(folder, &folder.to_string_lossy());
         }
         mounts.make_points().map_err(|source| SetupError::Folder {
             action: "cannot make places for a container in",
@@ -218,9 +218,6 @@ impl Container {
 
     /// Takes it away, with its services and their network.
     pub(crate) fn end(mut self) {
-        if !self.id.is_empty() {
-            self.give_back();
-        }
         self.held = None;
         // By its label: what the engine made without saying so is found, too. Where the engine does not let go
         // of something, that stays, and bears the label.
@@ -229,23 +226,42 @@ impl Container {
         let _ = self.engine.prune_networks(LABEL, STALE);
     }
 
-    /// Files that the container's root made in folders of ours become ours: whoever is not root could not
-    /// remove them.
-    fn give_back(&self) {
+    /// What the container's root made in the job's folders, and in the tools that jobs share, becomes his whose the code
+    /// is that works on it outside. The error is what the log says.
+    pub(crate) fn give_to(&self, user: &JobUser, wait: &mut Wait<'_>) -> Result<(), String> {
+        self.give(Given::All, (user.id, user.group), Some(wait))
+    }
+
+    /// After the last step it becomes theirs who work on it next: the tools the jobs' user's, who could not change them
+    /// otherwise; where the jobs are nobody's but ours, all of it ours, because whoever is not root could not remove
+    /// it. The error is what the log says.
+    pub(crate) fn give_back(&self, jobs: Option<&JobUser>) -> Result<(), String> {
         let (user, group) = (rustix::process::getuid(), rustix::process::getgid());
-        if !user.is_root() {
-            self.give_to(user.as_raw(), group.as_raw());
+        match jobs {
+            Some(jobs) => self.give(Given::Tools, (jobs.id, jobs.group), None),
+            None if user.is_root() => Ok(()),
+            None => self.give(Given::All, (user.as_raw(), group.as_raw()), None),
         }
     }
 
-    /// The same for whoever works on them from outside.
-    pub(crate) fn give_to(&self, user: u32, group: u32) {
-        let owner = format!("{user}:{group}");
-        // The actions are shared, and may only be read.
-        let shared = "find /__w -path /__w/_actions -prune -o -exec chown -h \"$0\" {} +";
-        let command =
-            ["/bin/sh", "-c", &format!("{shared}; chown -Rh \"$0\" {}", mounts::HOME), &owner];
-        let _ = self.engine.run(&self.id, &command);
+    fn give(
+        &self,
+        folders: Given,
+        owner: (u32, u32),
+        wait: Option<&mut Wait<'_>>,
+    ) -> Result<(), String> {
+        let Some(command) = self.mounts.give(folders, owner) else { return Ok(()) };
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
+        let why = match self.engine.run(&self.id, &command, wait) {
+            Ok(0) => return Ok(()),
+            // Who says so knows.
+            Err(EngineError::Stopped) => return Ok(()),
+            Ok(code) => format!("find and chown end with exit code {code} in the container"),
+            Err(error) => error.to_string(),
+        };
+        Err(format!(
+            "what the container's root made may stay its own, and be out of reach of others: {why} (docs/containers.md)"
+        ))
     }
 }
 
@@ -272,7 +288,7 @@ fn mounts(setting: &Setting<'_>) -> (Mounts, BTreeMap<PathBuf, String>) {
     let mut nodes = BTreeMap::new();
     for (program, major) in setting.nodes.programs() {
         let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
-        nodes.insert(program.to_owned(), mounts.give_node(&real, major));
+        nodes.insert(program.to_owned(), mounts.show_node(&real, major));
     }
     (mounts, nodes)
 }

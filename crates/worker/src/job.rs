@@ -165,10 +165,12 @@ impl Job<'_> {
         if let Some(services) = self.services.take() {
             services.stop();
         }
-        if let Some(container) = self.bench.container.take() {
+        let left = self.bench.container.take().and_then(|container| {
+            let given = container.give_back(self.bench.user());
             container.end();
-        }
-        self.sweep();
+            given.err()
+        });
+        self.sweep(left);
         self.complete(end, exit);
     }
 

@@ -1,6 +1,7 @@
 //! Jobs in containers of their own: what their steps see, what stays outside, and that nothing is left of
 //! them, however they end.
 
+mod of_user;
 mod stubborn;
 
 use std::net::TcpListener;
@@ -17,8 +18,10 @@ use crate::harness::{Place, Said};
 const DOCKERFILE: &str = "FROM scratch\nCOPY root /\nWORKDIR /opt\nENV PATH=/bin COLOUR=green\n\
      ";
 /// Programs that scripts below use.
-const PROGRAMS: [&str; 11] =
-    ["sh", "cat", "chown", "find", "grep", "httpd", "ln", "ps", "sleep", "touch", "wget"];
+const PROGRAMS: [&str; 13] = [
+    "sh", "cat", "chmod", "chown", "find", "grep", "httpd", "ln", "mkdir", "ps", "sleep", "touch",
+    "wget",
+];
 
 struct Story {
     place: Place,
@@ -29,10 +32,14 @@ struct Story {
 
 impl Story {
     fn of(bridge: (&'static str, &str), workflow: &str) -> Story {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docker-contained");
+        let files = [(".github/workflows/ci.yml", workflow), ("file", "of the repository\n")];
+        Story::within(Place::with(&files), "docker-contained", bridge)
+    }
+
+    /// With a daemon that has this folder for itself: the one of another test ends with all tests.
+    fn within(place: Place, folder: &str, bridge: (&'static str, &str)) -> Story {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
         let daemon = Daemon::start(&folder, bridge);
-        let place =
-            Place::with(&[(".github/workflows/ci.yml", workflow), ("file", "of the repository\n")]);
         // What the tests before left that killed a job.
         daemon.docker(&["network", "prune", "--force"]);
         let slow = TcpListener::bind("127.0.0.1:0").expect("a port");

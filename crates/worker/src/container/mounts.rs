@@ -7,6 +7,8 @@ use crate::setup::{Folders, text};
 
 /// `HOME` of steps in a container.
 pub(crate) const HOME: &str = "/github/home";
+/// Where the tools are that jobs share.
+const TOOLS: &str = "/__t";
 /// Where Node is put.
 const NODE: &str = "/__e";
 
@@ -27,6 +29,14 @@ pub(crate) enum Tools {
     Readable,
 }
 
+/// Which folders become somebody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Given {
+    All,
+    /// What other jobs find there.
+    Tools,
+}
+
 /// All of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mounts {
@@ -43,13 +53,13 @@ impl Mounts {
         mounts.add(work, "/__w");
         mounts.add(&folders.temp, "/__w/_temp");
         match tools {
-            Tools::Changeable => mounts.add(&folders.tools, "/__t"),
-            Tools::Readable => mounts.give(&folders.tools, "/__t"),
+            Tools::Changeable => mounts.add(&folders.tools, TOOLS),
+            Tools::Readable => mounts.show(&folders.tools, TOOLS),
         }
         mounts.add(&folders.home, HOME);
         mounts.add(event, "/github/workflow");
         // Other jobs use them, too.
-        mounts.give(actions, "/__w/_actions");
+        mounts.show(actions, "/__w/_actions");
         mounts
     }
 
@@ -60,15 +70,15 @@ impl Mounts {
     }
 
     /// May be read in the container.
-    pub(crate) fn give(&mut self, here: &Path, inside: &str) {
+    pub(crate) fn show(&mut self, here: &Path, inside: &str) {
         let (here, inside) = (here.to_owned(), inside.to_owned());
         self.all.push(Mount { here, inside, is_read_only: true });
     }
 
     /// A Node of this machine; where it is in the container.
-    pub(crate) fn give_node(&mut self, program: &Path, major: u32) -> String {
+    pub(crate) fn show_node(&mut self, program: &Path, major: u32) -> String {
         let inside = format!("{NODE}/node{major}/bin/node");
-        self.give(program, &inside);
+        self.show(program, &inside);
         inside
     }
 
@@ -78,6 +88,26 @@ impl Mounts {
             let how = if mount.is_read_only { "ro" } else { "rw" };
             format!("{}:{}:{how}", mount.here.display(), mount.inside)
         })
+    }
+
+    /// A command for the container that makes what lies in some of these folders a user's: of them those that the job
+    /// may change, not what is there to read. None where there is nothing to change.
+    pub(crate) fn give(&self, folders: Given, (user, group): (u32, u32)) -> Option<Vec<String>> {
+        let is_given = |mount: &&Mount| folders == Given::All || mount.inside == TOOLS;
+        let (kept, changed): (Vec<&Mount>, Vec<&Mount>) =
+            self.all.iter().partition(|mount| mount.is_read_only);
+        let mut changed = changed.into_iter().filter(is_given).peekable();
+        changed.peek()?;
+        let words = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        let mut command = words(&["find"]);
+        command.extend(changed.map(|mount| mount.inside.clone()));
+        for mount in kept {
+            command.extend(words(&["-path", &mount.inside, "-prune", "-o"]));
+        }
+        // Whatever is his already is passed over: the tools of many jobs are many files.
+        command.extend(words(&["!", "-user", &user.to_string(), "-exec", "chown", "-h"]));
+        command.extend(words(&[&format!("{user}:{group}"), "{}", "+"]));
+        Some(command)
     }
 
     /// What is a folder here becomes one there: made before the engine makes it as root.
@@ -231,7 +261,7 @@ mod tests {
     #[test]
     fn c157_what_is_mounted() {
         let mut mounts = mounts();
-        assert_eq!(mounts.give_node(Path::new("/usr/bin/node"), 24), "/__e/node24/bin/node");
+        assert_eq!(mounts.show_node(Path::new("/usr/bin/node"), 24), "/__e/node24/bin/node");
         expect![[r#"
             /state/job/work:/__w:rw
             /state/job/temp:/__w/_temp:rw
@@ -241,6 +271,26 @@ mod tests {
             /state/actions:/__w/_actions:ro
             /usr/bin/node:/__e/node24/bin/node:ro"#]]
         .assert_eq(&mounts.binds().collect::<Vec<_>>().join("\n"));
+    }
+
+    #[test]
+    fn what_a_containers_root_made_becomes_somebodys() {
+        let commands = |mounts: &Mounts| {
+            [Given::All, Given::Tools]
+                .map(|it| mounts.give(it, (998, 997)).unwrap_or_default().join(" "))
+                .join("\n")
+        };
+        let mut mounts = mounts();
+        expect![[r#"
+            find /__w /__w/_temp /__t /github/home /github/workflow -path /__w/_actions -prune -o ! -user 998 -exec chown -h 998:997 {} +
+            find /__t -path /__w/_actions -prune -o ! -user 998 -exec chown -h 998:997 {} +"#]]
+        .assert_eq(&commands(&mounts));
+        let tools = mounts.all.iter_mut().find(|it| it.inside == TOOLS);
+        tools.expect("they are mounted").is_read_only = true;
+        expect![[r#"
+            find /__w /__w/_temp /github/home /github/workflow -path /__t -prune -o -path /__w/_actions -prune -o ! -user 998 -exec chown -h 998:997 {} +
+        "#]]
+        .assert_eq(&commands(&mounts));
     }
 
     // proves: conformance 158

@@ -10,12 +10,14 @@ use event::AnnotationLevel;
 use protocol::ToWorker;
 use sequencer::{Deed, DeedBody, Exit, Input, Owed, Plan, Program, survives_cancel};
 
+use super::heed::Heed;
 use super::{Job, Open, Stop, deadline};
 use crate::command_line::Prepared;
 use crate::control::Order;
 use crate::node;
 use crate::process::{Process, Stream};
 use crate::wait::{ProcessReady, wait};
+use crate::walls::Who;
 
 /// A deed whose process runs.
 #[derive(Debug)]
@@ -63,7 +65,7 @@ impl Job<'_> {
                     return Input::Ended { deed, exit, effects: Box::default() };
                 }
                 None => {
-                    if let Some(input) = self.start(deed) {
+                    if let Some(input) = self.start(plan, it) {
                         return input;
                     }
                 }
@@ -83,7 +85,8 @@ impl Job<'_> {
     }
 
     /// Starts a deed. What is over at once is the sequencer's next input.
-    fn start(&mut self, deed: &Arc<Deed>) -> Option<Input> {
+    fn start(&mut self, plan: &Plan, owed: &Owed) -> Option<Input> {
+        let deed = &owed.deed;
         self.turn_to(&deed.key);
         if let DeedBody::ReadAction { uses } = &deed.body {
             return Some(Input::ActionRead { deed: deed.number, read: self.read_action(uses) });
@@ -102,6 +105,14 @@ impl Job<'_> {
         };
         self.show_deed(deed, prepared.shell.as_deref());
         self.say_notes(&prepared.notes);
+        if prepared.who == Who::Native {
+            self.hand_over(plan);
+            if self.stop >= Stop::Abandoned || self.comes_too_late(plan, owed) {
+                let (deed, exit) = (deed.number, Exit::Cancelled);
+                return Some(Input::Ended { deed, exit, effects: Box::default() });
+            }
+            self.turn_to(&deed.key);
+        }
         let paths = deed.files.clone();
         if let Err(error) = self.with_files(move |files| files.create(&paths)) {
             return failed(self, &format!("the files of file commands cannot be made: {error}"));
@@ -127,6 +138,30 @@ impl Job<'_> {
         let limit = around.chain(own).min_by_key(|(at, _)| *at);
         self.works.push(Work { deed: Arc::clone(deed), process, limit, has_timed_out: false });
         None
+    }
+
+    /// What the container's root made is not his yet, whose the code of native versions is. Who tells the job to stop is
+    /// heard meanwhile.
+    fn hand_over(&mut self, plan: &Plan) {
+        let (Some(container), Some(user)) = (&self.bench.container, self.bench.user()) else {
+            return;
+        };
+        let is_stopped = self.stop > Stop::No;
+        let mut heed = Heed::new(&mut self.control, self.job_deadline.filter(|_| !is_stopped));
+        let given = container.give_to(user, &mut |fd, silence| heed.wait(fd, silence));
+        let heard = heed.heard;
+        if let Err(text) = given {
+            self.output.show(text.as_bytes());
+        }
+        if heard.stop > Stop::No {
+            self.output.turn_to(None);
+            self.take(heard);
+        }
+        if !is_stopped && self.stop == Stop::Cancelled {
+            // Only what is told is on its way.
+            self.stop = Stop::No;
+            self.cancel(plan);
+        }
     }
 
     /// Waits until one of the processes is over, and does what comes up meanwhile.

@@ -64,17 +64,21 @@ impl Job<'_> {
         self.output.note(AnnotationLevel::Error, "The operation was canceled.");
     }
 
-    pub(super) fn sweep(&mut self) {
+    /// Ends what the job left running; where its container left something, that is said, too.
+    pub(super) fn sweep(&mut self, left: Option<String>) {
         let detached = match self.bench.walls {
             Some(_) => Detached::End,
             None => Detached::Stay,
         };
         let swept = orphans::sweep(&self.bench.spec.tracking_id, detached);
-        if swept.is_empty() {
+        if swept.is_empty() && left.is_none() {
             return;
         }
         self.begin(StepKey::new(CLEAN_UP), "Complete job");
-        self.output.show(b"Cleaning up orphan processes");
+        left.iter().for_each(|text| self.output.show(text.as_bytes()));
+        if !swept.is_empty() {
+            self.output.show(b"Cleaning up orphan processes");
+        }
         for orphan in swept {
             let text = format!(
                 "Terminate orphan process: pid ({}) ({})",
