@@ -43,9 +43,9 @@ pub(crate) use runners::{RunnerArgs, RunnersCommand};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
 pub(crate) use secrets::{AtServerArgs, GroupArgs, SecretGroup, SecretsCommand, VarsCommand};
 pub(crate) use serve::{
-    AddRepositoryArgs, DataArgs, DatabaseArgs, GithubCommand, GrantsArgs, HookArgs, HookName,
-    LogFormat, PagerdutyCommand, RepositoriesCommand, ServeArgs, ServeCommand, TokenScope,
-    TokensCommand,
+    AddRepositoryArgs, AtServerOrData, DataArgs, DatabaseArgs, GithubCommand, GrantsArgs, HookArgs,
+    HookName, LogFormat, PagerdutyCommand, RepositoriesCommand, ServeArgs, ServeCommand,
+    TokenScope, TokensCommand,
 };
 pub(crate) use sign_in::{PeopleCommand, SignInArgs};
 

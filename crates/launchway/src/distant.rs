@@ -3,6 +3,8 @@
 
 mod deployed;
 mod kept;
+mod messages;
+mod people;
 mod switches;
 mod trail;
 

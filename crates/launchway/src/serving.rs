@@ -12,6 +12,7 @@
 
 pub(crate) mod backup;
 mod clock;
+pub(crate) mod connections;
 pub(crate) mod data;
 pub(crate) mod database;
 pub(crate) mod default_branch;

@@ -9,7 +9,7 @@ mod here;
 mod served;
 
 pub(crate) use here::{Told, send_due, test};
-pub(crate) use served::Served;
+pub(crate) use served::{Served, ServedTests};
 
 use std::sync::Arc;
 

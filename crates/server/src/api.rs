@@ -9,11 +9,13 @@ mod deployments;
 mod dispatch;
 mod held;
 mod incidents;
+mod messages;
 pub(crate) mod metrics;
 mod openapi;
 mod run_tests;
 pub(crate) mod runners;
 mod secrets;
+mod tokens;
 mod workflows;
 
 pub(crate) use approvals::given;
@@ -89,6 +91,8 @@ fn operations() -> impl Iterator<Item = &'static Operation> {
         .chain(audit::OPERATIONS)
         .chain(secrets::OPERATIONS)
         .chain(workflows::OPERATIONS)
+        .chain(tokens::OPERATIONS)
+        .chain(messages::OPERATIONS)
         .chain(runners::OPERATIONS)
         .chain(held::OPERATIONS)
         .chain(incidents::OPERATIONS)
@@ -213,6 +217,17 @@ const OPERATIONS: &[Operation] = &[
         body: None,
         answer: (200, "RepositoryList"),
         route: || get(list_repositories),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/connections",
+        id: "listConnections",
+        summary: "The same repositories with all that is kept of each: rules, labels, what was agreed to",
+        scope: Scope::Admin,
+        query: &[],
+        body: None,
+        answer: (200, "ConnectionList"),
+        route: || get(list_connections),
     },
     Operation {
         method: "get",
@@ -554,6 +569,22 @@ async fn list_repositories(
             })
         };
         Ok(Json(json!({ "repositories": all.iter().map(line).collect::<Vec<_>>() })))
+    })
+    .await
+}
+
+async fn list_connections(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+) -> Result<Json<JsonValue>, Problem> {
+    who.may(Scope::Admin)?;
+    blocking(move || {
+        let mut all = app.engine.connections()?;
+        let is_theirs = |it: &JsonValue| {
+            it["name"].as_str().is_some_and(|name| who.may_within(name, Scope::Admin))
+        };
+        all.retain(is_theirs);
+        Ok(Json(json!({ "repositories": all })))
     })
     .await
 }

@@ -34,6 +34,8 @@ const RUNNERS_MAX: usize = 256;
 const SIGNING_IN_MAX: usize = 4;
 /// Signatures that are judged at a time: each takes a thread until its deployment's driver answers.
 const HANDING_IN_MAX: usize = 4;
+/// Rules for messages that are tested at a time: each takes a thread until its receiver answers.
+const TESTING_MAX: usize = 2;
 /// Streams that are looked through for one page of a list.
 const STREAMS_SEARCHED_MAX: usize = 2_000;
 
@@ -54,6 +56,8 @@ pub(crate) struct App {
     pub(crate) exchanges: Exchanges,
     /// For those who hand in what they signed: each waits for an answer.
     pub(crate) handing_in: Arc<Semaphore>,
+    /// For those who have a rule for messages tested: each waits for the receiver.
+    pub(crate) testing: Arc<Semaphore>,
     pub(crate) hub: Hub,
     pub(crate) place: Place,
     /// It shows what is past, and does nothing.
@@ -145,6 +149,7 @@ impl App {
             signing_in: Arc::new(Semaphore::new(SIGNING_IN_MAX)),
             exchanges: Exchanges::default(),
             handing_in: Arc::new(Semaphore::new(HANDING_IN_MAX)),
+            testing: Arc::new(Semaphore::new(TESTING_MAX)),
             hub,
             place,
             stands_by: false,

@@ -53,7 +53,10 @@ const SEVERAL: &[&str] = &[
     "/api/v1/events",
     "/api/v1/approvals",
     "/api/v1/runners",
+    "/api/v1/connections",
     "/api/v1/environments",
+    "/api/v1/tokens",
+    "/api/v1/tokens/{id}",
     "/api/v1/held",
     "/api/v1/held/{id}/let-in",
 ];
@@ -265,6 +268,10 @@ mod tests {
         check("/api/v1/deployments/{id}/events", &[("id", "7")], Reach::Server);
         check("/api/v1/status", &[], Reach::Server);
         check("/api/v1/environments", &[], Reach::Several);
+        check("/api/v1/tokens/{id}", &[("id", "7")], Reach::Several);
+        check("/api/v1/people", &[], Reach::Server);
+        check("/api/v1/messages", &[], Reach::Server);
+        check("/api/v1/connections", &[], Reach::Several);
         check("/what-somebody-adds", &[], Reach::Server);
         assert_eq!(reach(None, []), Reach::Nothing);
     }

@@ -453,6 +453,18 @@ pub trait Engine: Send + Sync {
         is_on: bool,
     ) -> Result<String, Refused>;
 
+    /// What is connected, with all that is kept of each, as `launchway repositories list --format json` writes it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn connections(&self) -> Result<Vec<serde_json::Value>, Refused>;
+
+    /// Sends a test message by a rule of a repository, now and once; comes back when it arrived.
+    ///
+    /// # Errors
+    /// When there is no such rule, or it did not arrive.
+    fn test_rule(&self, repository: &str, rule: &str) -> Result<(), Refused>;
+
     /// Does something about an incident, and comes back with which one when it is written down.
     ///
     /// # Errors

@@ -76,8 +76,9 @@ pub use runner_link::RunnerLink;
 pub use serve::{Options, Server, ServerError, Stop};
 pub use wire::{
     DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine, EnvironmentList,
-    OpenDeployment, PlaceStatus, RunEvents, RunLine, RunList, RunningRelease, ServiceStatus,
-    ServiceVersion, StatusList, StoredEvent, run_details,
+    MessageLine, MessageList, OpenDeployment, PersonLine, PlaceStatus, RunEvents, RunLine, RunList,
+    RunningRelease, ServiceStatus, ServiceVersion, SessionLine, StatusList, StoredEvent, TokenLine,
+    TroubledLine, run_details,
 };
 
 pub use log_line::{json_line, log_as_json};

@@ -1,11 +1,15 @@
 //! What goes over the wire: the shapes of the API, which `runs list|show --format json` prints too.
 
 mod deployments;
+mod messages;
+mod people;
 
 pub use deployments::{
     DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine, EnvironmentList,
     OpenDeployment, PlaceStatus, RunningRelease, ServiceStatus, ServiceVersion, StatusList,
 };
+pub use messages::{MessageLine, MessageList, TroubledLine};
+pub use people::{PersonLine, SessionLine, TokenLine};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

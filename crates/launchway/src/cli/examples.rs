@@ -499,13 +499,17 @@ pub(super) const NOTIFY_LIST: &str = "\
 Examples:
   launchway notify list                                       of this machine's state folder
   launchway notify list --undelivered --state /srv/launchway  what a server still owes, or gave up
-  launchway notify list --format json";
+  launchway notify list --format json
+  launchway notify list --undelivered --server https://ci.example.com";
 
 /// `launchway notify test`
 pub(super) const NOTIFY_TEST: &str = "\
 Examples:
   launchway notify test team
-  launchway notify test slack-1 --state /srv/launchway      with the secrets that a server keeps";
+  launchway notify test slack-1 --state /srv/launchway      with the secrets that a server keeps
+  launchway notify test slack-1 --repository octo/app --server https://ci.example.com
+
+A server goes by launchway.yml at the tip of the default branch.";
 
 /// `launchway notify send`
 pub(super) const NOTIFY_SEND: &str = "\
@@ -516,7 +520,8 @@ Examples:
 pub(super) const NOTIFY_RETRY: &str = "\
 Examples:
   launchway notify retry 12
-  launchway notify retry 12 --state /srv/launchway";
+  launchway notify retry 12 --state /srv/launchway
+  launchway notify retry 12 --server https://ci.example.com";
 
 /// `launchway audit verify`
 pub(super) const AUDIT_VERIFY: &str = "\

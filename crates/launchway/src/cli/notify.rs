@@ -18,8 +18,15 @@ pub(crate) enum NotifyCommand {
         /// The rule: its name, or its kind and place, such as slack-1
         rule: String,
         /// The settings [default: launchway.yml of this repository]
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with = "server")]
         settings: Option<PathBuf>,
+        /// By a server, which has the rules at the tip of the default branch of --repository; LAUNCHWAY_TOKEN
+        /// holds a token of it, which may admin
+        #[arg(long, value_name = "URL", requires = "repository")]
+        server: Option<String>,
+        /// Of this repository of the server
+        #[arg(long, value_name = "OWNER/NAME", requires = "server")]
+        repository: Option<String>,
     },
     /// Send what is due of this repository's deployments, now
     #[command(after_help = examples::NOTIFY_SEND)]
@@ -33,6 +40,9 @@ pub(crate) enum NotifyCommand {
     Retry {
         /// Its number
         number: u64,
+        /// One of a server's; LAUNCHWAY_TOKEN holds a token of it, which may admin
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
     },
 }
 
@@ -45,6 +55,9 @@ pub(crate) struct NotifyListArgs {
     /// How many
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) limit: u16,
+    /// Those of a server; LAUNCHWAY_TOKEN holds a token of it
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
     /// How they are written
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

@@ -20,6 +20,16 @@ pub(crate) struct DataArgs {
     pub(crate) data: Option<PathBuf>,
 }
 
+/// Whose: the folder of a server on this machine, or a server wherever it is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AtServerOrData {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// At this server; LAUNCHWAY_TOKEN holds a token of it, which may admin
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    pub(crate) server: Option<String>,
+}
+
 /// Which database has a server's journal, where that is not in its folder.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DatabaseArgs {
@@ -172,11 +182,11 @@ pub(crate) enum TokensCommand {
         /// Only this repository, and nothing of the server or of others; may be given several times
         #[arg(long = "repository", value_name = "OWNER/NAME")]
         repositories: Vec<String>,
-        /// For how many days
+        /// For how many days; --server makes none that lasts longer than the one that it is made with
         #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
         days: u32,
         #[command(flatten)]
-        data: DataArgs,
+        at: AtServerOrData,
     },
     /// List tokens, oldest first
     #[command(after_help = examples::TOKENS_LIST)]
@@ -185,7 +195,7 @@ pub(crate) enum TokensCommand {
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
         #[command(flatten)]
-        data: DataArgs,
+        at: AtServerOrData,
     },
     /// End a token, and the sessions begun with it, at once
     #[command(after_help = examples::TOKENS_REVOKE)]
@@ -193,7 +203,7 @@ pub(crate) enum TokensCommand {
         /// Its id
         id: String,
         #[command(flatten)]
-        data: DataArgs,
+        at: AtServerOrData,
     },
 }
 
@@ -244,7 +254,7 @@ pub(crate) enum RepositoriesCommand {
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
         #[command(flatten)]
-        data: DataArgs,
+        at: AtServerOrData,
     },
     /// Keep rules of environments on the server, which no push changes; the stricter of both holds
     #[command(after_help = examples::REPOSITORIES_PROTECT)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::serve::DataArgs;
+use super::serve::{AtServerOrData, DataArgs};
 use super::{Format, examples};
 
 /// By which provider people sign in, and who may what.
@@ -58,7 +58,7 @@ pub(crate) enum PeopleCommand {
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
         #[command(flatten)]
-        data: DataArgs,
+        at: AtServerOrData,
     },
     /// End somebody's sessions, at once
     #[command(after_help = examples::PEOPLE_REVOKE)]
@@ -66,7 +66,7 @@ pub(crate) enum PeopleCommand {
         /// What they are called
         name: String,
         #[command(flatten)]
-        data: DataArgs,
+        at: AtServerOrData,
     },
     /// End somebody's sessions, and let whoever comes next under the name have it
     #[command(after_help = examples::PEOPLE_FORGET)]

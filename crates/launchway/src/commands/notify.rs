@@ -1,13 +1,15 @@
-//! `launchway notify`: what others are owed, and whether they have it.
+//! `launchway notify`: what others are owed, and whether they have it, by this machine or a server.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
-use store::{Delivery, DeliveryState, Store, TroubledReceiver, WantedDeliveries};
+use server::{MessageLine, MessageList, TroubledLine};
+use store::{Store, WantedDeliveries};
 
 use crate::cli::{Format, NotifyCommand, NotifyListArgs};
 use crate::deploying::book::Book;
+use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
 use crate::settings_file::load;
@@ -18,9 +20,26 @@ use crate::terminal::time::{moment, now};
 
 pub(crate) fn run(command: &NotifyCommand, state: &StateFolder) -> Outcome {
     match command {
-        NotifyCommand::List(args) => list(&journal::open(state)?, args),
-        NotifyCommand::Retry { number } => retry(state, *number),
-        NotifyCommand::Test { rule, settings } => {
+        NotifyCommand::List(args) => {
+            let found = match &args.server {
+                Some(url) => Client::of(url)?.messages(args.undelivered, args.limit.into())?,
+                None => here(&journal::open(state)?, args)?,
+            };
+            list(&found, args);
+            Ok(Exit::Done)
+        }
+        NotifyCommand::Retry { number, server: Some(url) } => {
+            Client::of(url)?.retry_message(*number)?;
+            is_due(*number)
+        }
+        NotifyCommand::Retry { number, .. } => retry(state, *number),
+        NotifyCommand::Test { rule, server: Some(url), repository, .. } => {
+            let repository = repository.as_deref().unwrap_or_default();
+            Client::of(url)?.test_rule(repository, rule)?;
+            talk(&format!("{rule}: it arrived"));
+            Ok(Exit::Done)
+        }
+        NotifyCommand::Test { rule, settings, .. } => {
             let found = load(settings.as_deref())?;
             let store = Arc::new(journal::open(state)?);
             telling::test(&found, state, &store, rule)?;
@@ -51,7 +70,8 @@ fn missing(error: store::StoreError) -> Failure {
     Failure::caused(Exit::Missing, error)
 }
 
-fn list(store: &Store, args: &NotifyListArgs) -> Outcome {
+/// Of this machine's journal.
+fn here(store: &Store, args: &NotifyListArgs) -> Result<MessageList, Failure> {
     let wanted = WantedDeliveries {
         before: None,
         consumer: None,
@@ -60,40 +80,48 @@ fn list(store: &Store, args: &NotifyListArgs) -> Outcome {
     };
     let found = store.deliveries(&wanted).map_err(missing)?;
     let troubled = store.troubled_receivers().map_err(missing)?;
+    Ok(MessageList {
+        messages: found.iter().map(MessageLine::from).collect(),
+        troubled: troubled.iter().map(TroubledLine::from).collect(),
+        older: None,
+    })
+}
+
+fn list(found: &MessageList, args: &NotifyListArgs) {
     let style = Style::stdout();
-    for delivery in &found {
+    for message in &found.messages {
         match args.format {
-            Format::Json => out(&machine(delivery)),
-            Format::Human | Format::Github => lines(delivery, style),
+            Format::Json => out(&json!(message).to_string()),
+            Format::Human | Format::Github => lines(message, style),
         }
     }
     if args.format == Format::Json {
-        return Ok(Exit::Done);
+        return;
     }
-    for receiver in &troubled {
+    for receiver in &found.troubled {
         talk(&trouble(receiver));
     }
-    if found.is_empty() {
+    if found.messages.is_empty() {
         let which =
             if args.undelivered { "nothing is undelivered" } else { "nobody is owed anything" };
         talk(which);
     }
-    Ok(Exit::Done)
 }
 
-fn lines(it: &Delivery, style: Style) {
-    let state = match it.state {
-        DeliveryState::Delivered => style.green("delivered "),
-        DeliveryState::GivenUp => style.red("given up  "),
-        DeliveryState::Superseded => style.dim("superseded"),
-        DeliveryState::UnderWay => style.cyan("under way "),
-        DeliveryState::Waiting => style.yellow("waiting   "),
+fn lines(it: &MessageLine, style: Style) {
+    let state = match it.state.as_str() {
+        "delivered" => style.green("delivered "),
+        "given_up" => style.red("given up  "),
+        "superseded" => style.dim("superseded"),
+        "under_way" => style.cyan("under way "),
+        _ => style.yellow("waiting   "),
     };
-    let at = moment(it.settled_at.unwrap_or(it.owed_at));
-    out(&format!("{:>5}  {state}  {}  to {}  {}", it.id, it.about, it.receiver, style.dim(&at)));
+    let at = moment(it.settled_at_ms.unwrap_or(it.owed_at_ms));
+    let (number, about, receiver) = (it.number, &it.about, &it.receiver);
+    out(&format!("{number:>5}  {state}  {about}  to {receiver}  {}", style.dim(&at)));
     if let Some(note) = &it.note {
-        let again = match it.state {
-            DeliveryState::Waiting => format!("; again not before {}", moment(it.next_at)),
+        let again = match it.next_at_ms {
+            Some(next) if it.state == "waiting" => format!("; again not before {}", moment(next)),
             _ => String::new(),
         };
         let tries =
@@ -102,33 +130,25 @@ fn lines(it: &Delivery, style: Style) {
     }
 }
 
-fn trouble(it: &TroubledReceiver) -> String {
-    let receiver = &it.receiver;
-    let (failures, note) = (it.health.failures, &it.health.note);
-    let shut = match it.health.shut_until > now() {
-        true => format!("left alone until {}", moment(it.health.shut_until)),
+fn trouble(it: &TroubledLine) -> String {
+    let TroubledLine { receiver, failures, note, shut_until_ms } = it;
+    let shut = match *shut_until_ms > now() {
+        true => format!("left alone until {}", moment(*shut_until_ms)),
         false => "tried again".to_owned(),
     };
     format!("{receiver} did not answer {failures} times in a row, {shut}: {note}")
 }
 
-fn machine(it: &Delivery) -> String {
-    json!({
-        "number": it.id, "key": it.key, "consumer": it.consumer, "receiver": it.receiver,
-        "about": it.about, "state": it.state.as_str(), "attempts": it.attempts,
-        "unsure": it.is_unsure && !it.state.is_settled(), "note": it.note, "remote": it.remote,
-        "owed_at_ms": it.owed_at, "settled_at_ms": it.settled_at,
-        "next_at_ms": (!it.state.is_settled()).then_some(it.next_at),
-    })
-    .to_string()
-}
-
 fn retry(state: &StateFolder, number: u64) -> Outcome {
     if journal::open(state)?.retry_delivery(number, now()).map_err(missing)? {
         journal::record(state, "message.retry", format!("message {number}"))?;
-        talk(&format!("{number} is due now; whoever sends tries it within seconds"));
-        return Ok(Exit::Done);
+        return is_due(number);
     }
     let message = format!("{number} neither waits nor was given up");
     Err(Failure::new(Exit::Usage, message).hint("launchway notify list shows what does"))
+}
+
+fn is_due(number: u64) -> Outcome {
+    talk(&format!("{number} is due now; whoever sends tries it within seconds"));
+    Ok(Exit::Done)
 }

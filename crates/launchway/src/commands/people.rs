@@ -1,11 +1,12 @@
-//! `launchway people`: who signed in to a server by the provider.
+//! `launchway people`: who signed in to a server by the provider, asked where it runs or of itself.
 
 use std::path::Path;
 
 use serde_json::json;
-use server::{Access, AccessError, Person, Token};
+use server::{Access, AccessError, Person, PersonLine};
 
 use crate::cli::{DataArgs, Format, PeopleCommand};
+use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::serving::data::DataFolder;
 use crate::terminal::style::{out, talk};
@@ -13,19 +14,32 @@ use crate::terminal::time::{moment, now};
 
 pub(crate) fn run(command: &PeopleCommand, state: Option<&Path>) -> Outcome {
     match command {
-        PeopleCommand::List { format, data } => list(&place(data, state)?, *format),
-        PeopleCommand::Revoke { name, data } => {
-            let data = place(data, state)?;
-            let person = named(&data, name)?;
-            let ended = end(&data, &person)?;
-            data.record("people.revoke", person.name.clone())?;
-            talk(&format!("{}: {ended}; they can sign in again", person.name));
+        PeopleCommand::List { format, at } => {
+            let people = match &at.server {
+                Some(url) => Client::of(url)?.people()?,
+                None => known(&place(&at.data, state)?)?,
+            };
+            list(&people, *format);
+            Ok(Exit::Done)
+        }
+        PeopleCommand::Revoke { name, at } => {
+            let (name, count) = match &at.server {
+                Some(url) => Client::of(url)?.end_sessions(name)?,
+                None => {
+                    let data = place(&at.data, state)?;
+                    let person = named(&data, name)?;
+                    let count = end(&data, &person)?;
+                    data.record("people.revoke", person.name.clone())?;
+                    (person.name, count)
+                }
+            };
+            talk(&format!("{name}: {}; they can sign in again", ended(count)));
             Ok(Exit::Done)
         }
         PeopleCommand::Forget { name, data } => {
             let data = place(data, state)?;
             let person = named(&data, name)?;
-            let ended = end(&data, &person)?;
+            let ended = ended(end(&data, &person)?);
             access(&data).forget(&person).map_err(failed)?;
             let whose = format!("{}, of {} at {}", person.name, person.subject, person.issuer);
             data.record("people.forget", whose)?;
@@ -57,55 +71,48 @@ fn named(data: &DataFolder, name: &str) -> Result<Person, Failure> {
     })
 }
 
-fn end(data: &DataFolder, person: &Person) -> Result<String, Failure> {
-    let count = access(data).end_sessions_of(person, now()).map_err(failed)?;
-    Ok(match count {
-        1 => "1 session ended".to_owned(),
-        count => format!("{count} sessions ended"),
-    })
+fn end(data: &DataFolder, person: &Person) -> Result<usize, Failure> {
+    access(data).end_sessions_of(person, now()).map_err(failed)
 }
 
-fn list(data: &DataFolder, format: Format) -> Outcome {
+fn ended(count: usize) -> String {
+    match count {
+        1 => "1 session ended".to_owned(),
+        count => format!("{count} sessions ended"),
+    }
+}
+
+fn known(data: &DataFolder) -> Result<Vec<PersonLine>, Failure> {
     let access = access(data);
-    let people = access.people().map_err(failed)?;
+    let line = |person: Person| {
+        let sessions = access.sessions_of(&person, now()).map_err(failed)?;
+        Ok(PersonLine::of(&person, &sessions))
+    };
+    access.people().map_err(failed)?.into_iter().map(line).collect()
+}
+
+fn list(people: &[PersonLine], format: Format) {
     let widest = people.iter().map(|it| it.name.chars().count()).max().unwrap_or(0);
-    for person in &people {
-        let sessions = access.sessions_of(person, now()).map_err(failed)?;
+    for person in people {
         out(&match format {
-            Format::Json => machine(person, &sessions),
-            Format::Human | Format::Github => line(person, &sessions, widest),
+            Format::Json => json!(person).to_string(),
+            Format::Human | Format::Github => line(person, widest),
         });
     }
     if people.is_empty() && format == Format::Human {
         talk("nobody signed in by a provider yet; launchway serve --sign-in-issuer lets people");
     }
-    Ok(Exit::Done)
 }
 
-fn line(person: &Person, sessions: &[Token], widest: usize) -> String {
-    let Person { name, issuer, subject, last_at, .. } = person;
+fn line(person: &PersonLine, widest: usize) -> String {
+    let PersonLine { name, issuer, subject, last_at_ms, sessions, .. } = person;
     let may = match sessions.last() {
         Some(newest) => {
             let count = sessions.len();
             let word = if count == 1 { "session" } else { "sessions" };
-            format!("{count} {word}, may {}", newest.may())
+            format!("{count} {word}, may {}", newest.may)
         }
         None => "no session".to_owned(),
     };
-    format!("{name:<widest$}  last {}  {may}  {subject} at {issuer}", moment(*last_at))
-}
-
-fn machine(person: &Person, sessions: &[Token]) -> String {
-    let session = |it: &Token| {
-        json!({
-            "id": it.id, "may": it.may(), "person": it.person,
-            "created_at_ms": it.created_at, "expires_at_ms": it.expires_at,
-        })
-    };
-    json!({
-        "name": person.name, "issuer": person.issuer, "subject": person.subject,
-        "first_at_ms": person.first_at, "last_at_ms": person.last_at,
-        "sessions": sessions.iter().map(session).collect::<Vec<_>>(),
-    })
-    .to_string()
+    format!("{name:<widest$}  last {}  {may}  {subject} at {issuer}", moment(*last_at_ms))
 }

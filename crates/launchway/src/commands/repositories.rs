@@ -6,10 +6,12 @@ mod protect;
 
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::cli::{AddRepositoryArgs, Format, GrantsArgs, RepositoriesCommand};
+use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::serving::connections;
 use crate::serving::data::DataFolder;
 use crate::serving::default_branch;
 use crate::serving::following;
@@ -30,8 +32,15 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
         RepositoriesCommand::LetIn { id, data } => {
             let_in(&DataFolder::locate(data.data.as_deref(), state)?, id)
         }
-        RepositoriesCommand::List { format, data } => {
-            list(&DataFolder::locate(data.data.as_deref(), state)?, *format)
+        RepositoriesCommand::List { format, at } => {
+            let known = match &at.server {
+                Some(url) => Client::of(url)?.connections()?,
+                None => {
+                    let data = DataFolder::locate(at.data.data.as_deref(), state)?;
+                    connections::described(&data)?
+                }
+            };
+            list(&known, *format)
         }
         RepositoriesCommand::Protect { which, rules, data, .. } => {
             let data = DataFolder::locate(data.data.as_deref(), state)?;
@@ -257,40 +266,9 @@ fn let_in(data: &DataFolder, id: &str) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn list(data: &DataFolder, format: Format) -> Outcome {
-    let known = repositories::all(data)?;
-    for it in &known {
-        out(&match format {
-            Format::Json => json!({
-                "name": it.name, "path": it.path.display().to_string(),
-                "default_branch": it.branch().ok().flatten(),
-                "rules": it.rules,
-                "environments": it.environments, "labels": it.labels,
-                "github": it.github, "followed": it.followed, "incidents": it.incidents,
-                "trouble": trouble(data, it),
-            })
-            .to_string(),
-            Format::Human | Format::Github => {
-                let agreed = match it.environments.as_slice() {
-                    [] => String::new(),
-                    names => format!("  jobs may run in: {}", names.join(", ")),
-                };
-                let followed = it.followed.as_ref().map_or_else(String::new, |followed| {
-                    format!("  {} every {} s", followed.url, followed.every_seconds)
-                });
-                let trouble = trouble(data, it).map(|why| format!("\n  not looked at: {why}"));
-                let kept = if it.rules.is_some() { "  rules are kept here" } else { "" };
-                let no_tip = matches!(it.tip(), Ok(None)).then(|| it.no_tip());
-                let no_tip = no_tip.map(|why| format!("\n  {why}"));
-                format!(
-                    "{}  {}{followed}{agreed}{kept}{}{}",
-                    it.name,
-                    it.path.display(),
-                    trouble.unwrap_or_default(),
-                    no_tip.unwrap_or_default()
-                )
-            }
-        });
+fn list(known: &[Json], format: Format) -> Outcome {
+    for it in known {
+        out(&if format == Format::Json { it.to_string() } else { line(it) });
     }
     if known.is_empty() && format == Format::Human {
         talk("no repository is connected; launchway repositories add PATH connects one");
@@ -298,10 +276,28 @@ fn list(data: &DataFolder, format: Format) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Why one elsewhere cannot be looked at now.
-fn trouble(data: &DataFolder, connected: &Connected) -> Option<String> {
-    let followed = connected.followed.as_ref()?;
-    following::trouble(data, &connected.name, followed).ok().flatten()
+fn line(it: &Json) -> String {
+    let text = |key: &str| it[key].as_str();
+    let environments: Vec<&str> =
+        it["environments"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    let agreed = match environments.as_slice() {
+        [] => String::new(),
+        names => format!("  jobs may run in: {}", names.join(", ")),
+    };
+    let followed = match it["followed"]["url"].as_str() {
+        Some(url) => format!("  {url} every {} s", it["followed"]["every_seconds"]),
+        None => String::new(),
+    };
+    let kept = if it["rules"].is_null() { "" } else { "  rules are kept here" };
+    let trouble = text("trouble").map(|why| format!("\n  not looked at: {why}"));
+    let no_tip = text("no_tip").map(|why| format!("\n  {why}"));
+    format!(
+        "{}  {}{followed}{agreed}{kept}{}{}",
+        text("name").unwrap_or_default(),
+        text("path").unwrap_or_default(),
+        trouble.unwrap_or_default(),
+        no_tip.unwrap_or_default()
+    )
 }
 
 fn remove(data: &DataFolder, which: &str) -> Outcome {

@@ -39,7 +39,7 @@ use crate::serving::unheard;
 use crate::serving::{
     Clock, Driving, Face, Handle, Intake, JobTokens, Machines, Means, SignsIn, watch_runners,
 };
-use crate::telling::Served;
+use crate::telling::{Served, ServedTests};
 use crate::terminal::style::{out, talk};
 use crate::terminal::time::now;
 use crate::walls::{self, KeptIn};
@@ -135,7 +135,8 @@ fn with_journal(
     let following = Following { intake: Arc::clone(&intake) };
     let telling =
         Telling { data: data.clone(), store: Arc::clone(&store), links, url: reached.clone() };
-    let face = Face::new(Arc::clone(&intake), Arc::clone(&taking), tokens, Arc::clone(&is_stopped));
+    let (takes, tests) = (Arc::clone(&taking), tests(args, &data, &store, &reached));
+    let face = Face::new(Arc::clone(&intake), takes, tokens, tests, Arc::clone(&is_stopped));
     let stop = Stop::default();
     let signals = listen(handle.clone(), args.grace)?;
     let (told, stop_intake) = stop_pipe()?;
@@ -238,6 +239,16 @@ impl Crew {
         let (stop_keeping, told) = channel();
         scope.spawn(move || database::keep(&self.journal, &self.handle, &told));
         stop_keeping
+    }
+}
+
+/// Whoever sends test messages.
+fn tests(args: &ServeArgs, data: &DataFolder, store: &Arc<Store>, url: &str) -> ServedTests {
+    ServedTests {
+        store: Arc::clone(store),
+        state: data.state.clone(),
+        url: url.to_owned(),
+        private_receivers: args.private_receivers.clone(),
     }
 }
 

@@ -1,12 +1,13 @@
-//! `launchway tokens`: who may use a server.
+//! `launchway tokens`: who may use a server, said where it runs or to itself.
 
 use std::path::Path;
 
 use event::Timestamp;
 use serde_json::json;
-use server::{Access, AccessError, Holder, Scope, Token};
+use server::{Access, AccessError, Holder, Scope, TokenLine};
 
-use crate::cli::{DataArgs, Format, TokenScope, TokensCommand};
+use crate::cli::{AtServerOrData, DataArgs, Format, TokenScope, TokensCommand};
+use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::serving::HERE;
 use crate::serving::data::DataFolder;
@@ -18,8 +19,11 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 pub(crate) fn run(command: &TokensCommand, state: Option<&Path>) -> Outcome {
     match command {
-        TokensCommand::Create { name, scope, person, machine, repositories, days, data } => {
-            let data = place(data, state)?;
+        TokensCommand::Create { at: AtServerOrData { server: Some(url), .. }, .. } => {
+            create_at(&Client::of(url)?, command)
+        }
+        TokensCommand::Create { name, scope, person, machine, repositories, days, at } => {
+            let data = place(&at.data, state)?;
             let scope = checked(name, *scope, person.as_deref(), *machine)?;
             let repositories = connected(&data, scope, repositories)?;
             let holder = Holder {
@@ -30,9 +34,47 @@ pub(crate) fn run(command: &TokensCommand, state: Option<&Path>) -> Outcome {
             };
             create(&data, name, holder, *days)
         }
-        TokensCommand::List { format, data } => list(&access(&place(data, state)?), *format),
-        TokensCommand::Revoke { id, data } => revoke(&place(data, state)?, id),
+        TokensCommand::List { format, at } => {
+            let lines = match &at.server {
+                Some(url) => Client::of(url)?.tokens()?,
+                None => {
+                    let all = access(&place(&at.data, state)?).list().map_err(failed)?;
+                    all.iter().map(TokenLine::from).collect()
+                }
+            };
+            list(&lines, *format);
+            Ok(Exit::Done)
+        }
+        TokensCommand::Revoke { id, at } => match &at.server {
+            Some(url) => {
+                Client::of(url)?.revoke_token(id)?;
+                revoked(id)
+            }
+            None => revoke(&place(&at.data, state)?, id),
+        },
     }
+}
+
+/// A server makes tokens of whoever asks, and of nobody else.
+fn create_at(client: &Client, command: &TokensCommand) -> Outcome {
+    let TokensCommand::Create { name, scope, person, machine, repositories, days, .. } = command
+    else {
+        unreachable!("it makes one");
+    };
+    let on_machine = "launchway tokens create --data DIR makes it, where the server runs";
+    if person.is_some() || *machine {
+        let message = "a server makes a token of whoever asks, as the one in LAUNCHWAY_TOKEN is";
+        return Err(Failure::new(Exit::Usage, message)
+            .hint(format!("leave out --person and --machine; for somebody else {on_machine}")));
+    }
+    if *scope == TokenScope::Runner {
+        let message = "a server makes no token of a runner: who may administer takes no jobs";
+        return Err(Failure::new(Exit::Usage, message).hint(on_machine));
+    }
+    let scope = scope_of(*scope);
+    let (token, secret) = client.create_token(name, scope, repositories, *days)?;
+    made(&token, &secret);
+    Ok(Exit::Done)
 }
 
 fn access(data: &DataFolder) -> Access {
@@ -82,14 +124,18 @@ fn checked(
         return Err(Failure::new(Exit::Usage, message)
             .hint("letters, digits and -_. such as gpu-1; launchway is the server's own machine"));
     }
-    Ok(match scope {
+    Ok(scope_of(scope))
+}
+
+fn scope_of(scope: TokenScope) -> Scope {
+    match scope {
         TokenScope::Read => Scope::Read,
         TokenScope::Approve => Scope::Approve,
         TokenScope::Deploy => Scope::Deploy,
         TokenScope::Operate => Scope::Operate,
         TokenScope::Admin => Scope::Admin,
         TokenScope::Runner => Scope::Runner,
-    })
+    }
 }
 
 /// The repositories that it is bound to, as they are called here.
@@ -120,50 +166,50 @@ fn create(data: &DataFolder, name: &str, holder: Holder<'_>, days: u32) -> Outco
     let at = now();
     let until = Timestamp(at.0 + u64::from(days) * DAY_MS);
     let (token, text) = access(data).create_for(name, holder, (at, until)).map_err(failed)?;
-    let made = format!("{} {name:?}{} may {}", token.id, whose(&token), token.may());
-    data.record("token.create", made)?;
-    out(&text);
-    talk(&format!(
-        "token {} may {} until {}; it is shown only now",
-        token.id,
-        token.may(),
-        moment(until)
-    ));
+    let line = TokenLine::from(&token);
+    let recorded = format!("{} {name:?}{} may {}", token.id, whose(&line), token.may());
+    data.record("token.create", recorded)?;
+    made(&line, &text);
     Ok(Exit::Done)
 }
 
+/// What it is, and the only time that it is shown.
+fn made(token: &TokenLine, secret: &str) {
+    out(secret);
+    let (id, may, until) = (&token.id, token.may(), moment(token.expires_at_ms));
+    talk(&format!("token {id} may {may} until {until}; it is shown only now"));
+}
+
 /// Of a person, of a machine, or of nobody.
-fn whose(token: &Token) -> String {
+fn whose(token: &TokenLine) -> String {
     match &token.person {
         Some(person) => format!(" of {person}"),
-        None if token.is_machine => " of a machine".to_owned(),
+        None if token.machine => " of a machine".to_owned(),
         None => String::new(),
     }
 }
 
-fn list(access: &Access, format: Format) -> Outcome {
-    let tokens = access.list().map_err(failed)?;
+fn list(tokens: &[TokenLine], format: Format) {
     let widest = tokens.iter().map(|it| it.name.chars().count()).max().unwrap_or(0);
     let style = Style::stdout();
-    for token in &tokens {
+    for token in tokens {
         out(&match format {
-            Format::Json => machine(token),
+            Format::Json => json!(token).to_string(),
             Format::Human | Format::Github => line(token, widest, style),
         });
     }
     if tokens.is_empty() && format == Format::Human {
         talk("no token yet; launchway serve makes the first");
     }
-    Ok(Exit::Done)
 }
 
-fn line(token: &Token, widest: usize, style: Style) -> String {
-    let has_expired = token.expires_at <= now();
+fn line(token: &TokenLine, widest: usize, style: Style) -> String {
+    let has_expired = token.expires_at_ms <= now();
     let until = match has_expired {
-        true => style.yellow(&format!("expired {}", moment(token.expires_at))),
-        false => format!("until {}", moment(token.expires_at)),
+        true => style.yellow(&format!("expired {}", moment(token.expires_at_ms))),
+        false => format!("until {}", moment(token.expires_at_ms)),
     };
-    let (id, name, scope) = (&token.id, &token.name, token.scope.as_str());
+    let (id, name, scope) = (&token.id, &token.name, &token.scope);
     let person = Some(whose(token)).filter(|it| !it.is_empty()).map(|it| format!(" {it}"));
     let person = person.unwrap_or_default();
     let only = match token.repositories.as_slice() {
@@ -173,21 +219,16 @@ fn line(token: &Token, widest: usize, style: Style) -> String {
     format!("{id}  {name:<widest$}  {scope:<7}  {until}{person}{only}")
 }
 
-fn machine(token: &Token) -> String {
-    json!({
-        "id": token.id, "name": token.name, "scope": token.scope.as_str(), "person": token.person,
-        "machine": token.is_machine, "repositories": token.repositories,
-        "created_at_ms": token.created_at, "expires_at_ms": token.expires_at,
-    })
-    .to_string()
-}
-
 fn revoke(data: &DataFolder, id: &str) -> Outcome {
     if access(data).revoke(id).map_err(failed)? {
         data.record("token.revoke", id.to_owned())?;
-        talk(&format!("token {id} opens nothing any more"));
-        return Ok(Exit::Done);
+        return revoked(id);
     }
     Err(Failure::new(Exit::Usage, format!("there is no token {id}"))
         .hint("launchway tokens list shows them"))
+}
+
+fn revoked(id: &str) -> Outcome {
+    talk(&format!("token {id} opens nothing any more"));
+    Ok(Exit::Done)
 }

@@ -29,11 +29,14 @@ use super::places::{self, HERE, Link, sentence};
 use super::ready::Readiness;
 use super::repositories;
 use super::tokens::JobTokens;
-use super::{data, deployments, dispatch, following, gates, hook, incidents, keeping, switches};
+use super::{
+    connections, data, deployments, dispatch, following, gates, hook, incidents, keeping, switches,
+};
 use crate::commands::look_ahead;
 use crate::exit::{Exit, Failure};
 use crate::prepare::refuse::UNKNOWN_LABEL;
 use crate::state::StateFolder;
+use crate::telling::ServedTests;
 use crate::terminal::time::now;
 use crate::{again, kept};
 
@@ -45,6 +48,7 @@ pub(crate) struct Face {
     intake: Arc<Intake>,
     tokens: Arc<JobTokens>,
     taking: Arc<Taking>,
+    tests: ServedTests,
     pages: Pages,
     /// The loop has ended, or never began.
     is_stopped: Arc<AtomicBool>,
@@ -58,11 +62,12 @@ impl Face {
         intake: Arc<Intake>,
         taking: Arc<Taking>,
         tokens: Arc<JobTokens>,
+        tests: ServedTests,
         is_stopped: Arc<AtomicBool>,
     ) -> Face {
         let pages = Pages::of(intake.data.clone());
         let (turn, readiness) = (Mutex::default(), Readiness::default());
-        Face { intake, tokens, taking, pages, is_stopped, turn, readiness }
+        Face { intake, tokens, taking, tests, pages, is_stopped, turn, readiness }
     }
 }
 
@@ -443,6 +448,15 @@ impl Engine for Face {
     ) -> Result<String, Refused> {
         let _turn = self.turn.lock().expect("nobody panics while having the turn");
         switches::switch(&self.intake.data, repository, workflow, is_on).map_err(refused)
+    }
+
+    fn connections(&self) -> Result<Vec<serde_json::Value>, Refused> {
+        connections::described(&self.intake.data).map_err(refused)
+    }
+
+    fn test_rule(&self, repository: &str, rule: &str) -> Result<(), Refused> {
+        let connected = keeping::connected(&self.intake.data, repository).map_err(refused)?;
+        self.tests.send(&connected, rule).map_err(refused)
     }
 
     fn incident(&self, ask: &IncidentAsk) -> Result<IncidentId, Refused> {

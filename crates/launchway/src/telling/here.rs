@@ -164,6 +164,30 @@ pub(crate) fn send_due(
     Ok((round.attempts, round.arrived))
 }
 
+/// The rule that is called so, of those of a file.
+pub(super) fn named<'r>(all: &'r [Rule], name: &str, file: &str) -> Result<&'r Rule, Failure> {
+    all.iter().find(|it| it.name == name).ok_or_else(|| {
+        let failure = Failure::new(Exit::Usage, format!("there is no rule {name}"));
+        let names: Vec<&str> = all.iter().map(|it| it.name.as_str()).collect();
+        match &*names {
+            [] => failure.hint(format!("`notify` of {file} has none")),
+            names => failure.hint(format!("the rules are: {}", names.join(", "))),
+        }
+    })
+}
+
+/// A message that says nothing but that it arrived.
+pub(super) fn a_test(whose: &str, rule: &str) -> Message {
+    Message {
+        occasion: Occasion::Requested,
+        subject: format!("{whose} test"),
+        title: format!("{whose}: a test of the rule {rule}"),
+        facts: vec!["Nothing happened: somebody wants to know whether messages arrive.".to_owned()],
+        link: None,
+        at: now(),
+    }
+}
+
 /// Sends a test message by a rule, now and once.
 pub(crate) fn test(
     found: &Found,
@@ -172,23 +196,9 @@ pub(crate) fn test(
     name: &str,
 ) -> Result<(), Failure> {
     let all = rules(&found.settings);
-    let Some(rule) = all.iter().find(|it| it.name == name) else {
-        let failure = Failure::new(Exit::Usage, format!("there is no rule {name}"));
-        let names: Vec<&str> = all.iter().map(|it| it.name.as_str()).collect();
-        return Err(match &*names {
-            [] => failure.hint(format!("`notify` of {} has none", found.file.display())),
-            names => failure.hint(format!("the rules are: {}", names.join(", "))),
-        });
-    };
+    let rule = named(&all, name, &found.file.display().to_string())?;
     let project = &found.settings.project.value;
-    let message = Message {
-        occasion: Occasion::Requested,
-        subject: format!("{project} test"),
-        title: format!("{project}: a test of the rule {name}"),
-        facts: vec!["Nothing happened: somebody wants to know whether messages arrive.".to_owned()],
-        link: None,
-        at: now(),
-    };
+    let message = a_test(project, name);
     let about = About::Deployment { project: project.to_string() };
     let notifier = Notifier::new(Arc::clone(store), Here::of(found, state, false), guard(found));
     let key = format!("test/{}/{name}", message.at.0);

@@ -6,16 +6,20 @@ use std::sync::{Arc, Mutex};
 
 use event::StreamId;
 use mask::Secret;
-use notifier::{About, Rule, Rulebook};
+use notifier::{About, Guard, Notifier, Rule, Rulebook};
 use outbox::Trouble;
 use repository::{Repository, RepositoryError};
 use settings::{SecretReference, Settings};
+use store::Store;
 use syntax::Source;
 
+use super::here::{a_test, named};
 use super::{fits, reference, rules};
+use crate::exit::{Exit, Failure};
 use crate::kept;
 use crate::serving::default_branch::pinned;
 use crate::serving::keeping;
+use crate::serving::repositories::Connected;
 use crate::state::StateFolder;
 use crate::terminal::style::talk;
 
@@ -30,6 +34,38 @@ pub(crate) struct Served {
     /// How people reach the server.
     pub(crate) url: String,
     known: Mutex<BTreeMap<String, Known>>,
+}
+
+/// Test messages of a server.
+pub(crate) struct ServedTests {
+    pub(crate) store: Arc<Store>,
+    pub(crate) state: StateFolder,
+    /// How people reach the server.
+    pub(crate) url: String,
+    /// Receivers in this network that it may send to.
+    pub(crate) private_receivers: Vec<String>,
+}
+
+impl ServedTests {
+    /// Sends one by a rule of a connected repository, now and once.
+    pub(crate) fn send(&self, connected: &Connected, name: &str) -> Result<(), Failure> {
+        let book = Served::new(self.state.clone(), self.url.clone());
+        let path = connected.path.display().to_string();
+        let unread = |trouble: Trouble| match trouble {
+            Trouble::Later(why) | Trouble::Unreadable(why) => Failure::new(Exit::Missing, why),
+        };
+        let settings = book.known(&path).map_err(unread)?.and_then(|it| it.settings);
+        let all = settings.map(|it| rules(&it)).unwrap_or_default();
+        let file = format!("{} of {}", settings::FILE, connected.name);
+        let rule = named(&all, name, &file)?;
+        let message = a_test(&connected.name, name);
+        let about = About::Run { repository: connected.name.clone(), path };
+        let guard = Guard::allowing(self.private_receivers.clone());
+        let notifier = Notifier::new(Arc::clone(&self.store), book, guard);
+        let key = format!("test/{}/{name}", message.at.0);
+        let sent = notifier.tell(&about, rule, &message, &key);
+        sent.map(drop).map_err(|failed| Failure::new(Exit::Missing, failed.why))
+    }
 }
 
 #[derive(Clone)]

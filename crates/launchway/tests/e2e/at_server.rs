@@ -8,7 +8,7 @@ use expect_test::{Expect, expect};
 
 use crate::approvals::served::Server;
 use crate::deploy::Project;
-use crate::harness::{Place, Said};
+use crate::harness::{Place, Said, wait_until};
 use crate::serving::Serving;
 
 const WORKFLOW: &str = "
@@ -451,4 +451,216 @@ fn a_workflow_is_switched_off_at_a_server() {
     serving.place.commit();
     assert_eq!(serving.push().exit, 0);
     assert_eq!(serving.ended("2")["conclusion"], "success");
+}
+
+#[test]
+fn tokens_and_people_are_looked_after_at_a_server() {
+    let serving = Serving::of(WORKFLOW);
+    let here = |args: &[&str]| serving.command(args);
+    let mona = token(&serving, &["--scope", "admin", "--person", "mona", "--days", "7"]);
+    let mona = Asker { token: &mona, ..admin(&serving) };
+    mona.same(&["tokens", "list"], &here);
+    mona.same(&["people", "list"], &here);
+    mona.check(
+        &["people", "revoke", "lena"],
+        "",
+        &expect![[r#"
+        error: nobody signed in who is called lena
+        exit 2
+    "#]],
+    );
+    // Of whoever asks, of no more than they may, and for no longer.
+    let made = mona.run(&["tokens", "create", "laptop", "--scope", "operate"]);
+    assert_eq!(made.exit, 0, "{}", made.stderr);
+    let laptop = mona.run(&["tokens", "list", "--format", "json"]).lines();
+    let laptop = laptop.iter().find(|it| it["name"] == "laptop").expect("it is listed").clone();
+    let days = (laptop["expires_at_ms"].as_u64(), laptop["created_at_ms"].as_u64());
+    assert!(days.0.zip(days.1).is_some_and(|(end, from)| end - from <= 7 * 86_400_000));
+    assert_eq!(
+        (&laptop["person"], &laptop["scope"], &laptop["machine"]),
+        (&"mona".into(), &"operate".into(), &false.into())
+    );
+    let create = |more: &[&'static str]| [&["tokens", "create", "y"], more].concat();
+    mona.check(&create(&["--person", "lena"]), "", &expect![[r#"
+        error: a server makes a token of whoever asks, as the one in LAUNCHWAY_TOKEN is
+        hint: leave out --person and --machine; for somebody else launchway tokens create --data DIR makes it, where the server runs
+        exit 2
+    "#]]);
+    mona.check(&create(&["--machine"]), "", &expect![[r#"
+        error: a server makes a token of whoever asks, as the one in LAUNCHWAY_TOKEN is
+        hint: leave out --person and --machine; for somebody else launchway tokens create --data DIR makes it, where the server runs
+        exit 2
+    "#]]);
+    mona.check(
+        &create(&["--scope", "runner"]),
+        "",
+        &expect![[r#"
+        error: a server makes no token of a runner: who may administer takes no jobs
+        hint: launchway tokens create --data DIR makes it, where the server runs
+        exit 2
+    "#]],
+    );
+    mona.check(
+        &create(&["--repository", "octo/other"]),
+        "",
+        &expect![[r#"
+        error: no repository octo/other is connected
+        exit 2
+    "#]],
+    );
+    let operator = made.stdout.trim().to_owned();
+    let operator = Asker { token: &operator, ..mona };
+    operator.check(
+        &create(&[]),
+        "",
+        &expect![[r#"
+        error: this token may operate; this needs one that may admin
+        exit 4
+    "#]],
+    );
+    operator.check(
+        &["tokens", "list"],
+        "",
+        &expect![[r#"
+        error: this token may operate; this needs one that may admin
+        exit 4
+    "#]],
+    );
+    // Who may administer one repository looks after what is good for that alone.
+    let bound = ["--scope", "admin", "--person", "lena", "--repository", "octo/app"];
+    let bound = token(&serving, &bound);
+    let bound = Asker { token: &bound, ..mona };
+    let seen = bound.run(&["tokens", "list", "--format", "json"]).lines();
+    let names: Vec<&str> = seen.iter().filter_map(|it| it["person"].as_str()).collect();
+    assert_eq!(names, ["lena"]);
+    bound.check(
+        &create(&[]),
+        "",
+        &expect![[r#"
+        error: this token may admin for octo/app: what it makes is bound to those, too
+        exit 4
+    "#]],
+    );
+    assert_eq!(bound.run(&create(&["--repository", "octo/app"])).exit, 0);
+    bound.check(
+        &["people", "list"],
+        "",
+        &expect![[r#"
+        error: this is about the whole server; you may admin for octo/app
+        exit 4
+    "#]],
+    );
+    let id = laptop["id"].as_str().expect("an id").to_owned();
+    let revoke = ["tokens", "revoke", &id];
+    let said = bound.run(&revoke).stderr.replace(&id, "ID");
+    expect![[r#"
+        error: there is no token ID
+    "#]]
+    .assert_eq(&said);
+    assert_eq!(mona.run(&revoke).exit, 0);
+    assert_eq!(operator.run(&["runs", "list"]).exit, 4);
+    let trail = serving.command(&["audit", "export"]).lines();
+    let deeds: Vec<String> = trail
+        .iter()
+        .filter(|it| it["source"] == "api" && it["refused"] == false)
+        .map(|it| format!("{} {}", it["actor"], it["action"]))
+        .collect();
+    expect![[r#"
+        "mona" "token.create"
+        "lena" "token.create"
+        "mona" "token.revoke""#]]
+    .assert_eq(&deeds.join("\n"));
+}
+
+#[test]
+fn messages_and_repositories_are_looked_after_at_a_server() {
+    let serving = Serving::of(WORKFLOW);
+    let admin = admin(&serving);
+    // Nobody listens there: the port is given back at once.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = port.local_addr().expect("an address");
+    drop(port);
+    let settings = format!(
+        "version: 1\nproject: planner\nservices: {{ api: {{ run: [sh] }} }}\n\
+         environments: {{ dev: {{ targets: {{ host: 127.0.0.1:8080 }} }} }}\n\
+         notify: [{{ name: hook, webhook: 'http://{address}', on: [run_succeeded, run_failed] }}]\n"
+    );
+    serving.place.write("launchway.yml", &settings);
+    serving.place.commit();
+    assert_eq!(serving.push().exit, 0);
+    serving.ended("1");
+    let data = serving.place.path("data").display().to_string();
+    let here = |args: &[&str]| serving.place.run(&[args, &["--state", &data]].concat());
+    let list = ["notify", "list", "--format", "json"];
+    wait_until("a message", || !here(&list).lines().is_empty());
+    let numbers = |said: &Said| -> Vec<(String, String)> {
+        let lines = said.lines();
+        lines.iter().map(|it| (it["number"].to_string(), it["about"].to_string())).collect()
+    };
+    assert_eq!(numbers(&admin.run(&list)), numbers(&here(&list)));
+    admin.check(
+        &["notify", "retry", "999"],
+        "",
+        &expect![[r#"
+        error: 999 neither waits nor was given up
+        exit 2
+    "#]],
+    );
+    wait_until("it is due again", || {
+        let said = admin.run(&["notify", "retry", "1"]);
+        said.stderr.contains("is due now")
+    });
+    let test = |rule: &'static str| ["notify", "test", rule, "--repository", "octo/app"];
+    admin.check(
+        &test("nobody"),
+        "",
+        &expect![[r#"
+        error: there is no rule nobody
+        hint: the rules are: hook
+        exit 2
+    "#]],
+    );
+    let said = admin.run(&test("hook"));
+    assert!(said.exit == 5 && said.stderr.contains("refuses connections"), "{}", said.stderr);
+    let said = serving.command(&["repositories", "list", "--format", "json"]);
+    let there = admin.run(&["repositories", "list", "--format", "json"]);
+    assert_eq!((&there.stdout, there.exit), (&said.stdout, 0), "{}", there.stderr);
+    admin.same(&["repositories", "list"], &|args| serving.command(args));
+    let reader = token(&serving, &["--repository", "octo/app"]);
+    let reader = Asker { token: &reader, ..admin };
+    reader.check(
+        &["repositories", "list"],
+        "",
+        &expect![[r#"
+        error: this token may read for octo/app; this needs one that may admin
+        exit 4
+    "#]],
+    );
+    reader.check(
+        &["notify", "list"],
+        "",
+        &expect![[r#"
+        error: this is about the whole server; you may read for octo/app
+        exit 4
+    "#]],
+    );
+    reader.check(
+        &test("hook"),
+        "",
+        &expect![[r#"
+        error: this token may read for octo/app; this needs one that may admin
+        exit 4
+    "#]],
+    );
+    let bound = token(&serving, &["--scope", "admin", "--machine", "--repository", "octo/app"]);
+    let bound = Asker { token: &bound, ..admin };
+    assert_eq!(bound.run(&["repositories", "list", "--format", "json"]).stdout, said.stdout);
+    bound.check(
+        &["notify", "retry", "1"],
+        "",
+        &expect![[r#"
+        error: this is about the whole server; you may admin for octo/app
+        exit 4
+    "#]],
+    );
 }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Operation, approvals, audit, deployed, deployments, dispatch, held, incidents, operations,
-    runners, secrets, workflows,
+    Operation, approvals, audit, deployed, deployments, dispatch, held, incidents, messages,
+    operations, runners, secrets, tokens, workflows,
 };
 
 /// OpenAPI 3.1.
@@ -139,6 +139,7 @@ fn schemas() -> Json {
         }),
         "Accepted": object(&[("run", number()), ("attempt", number())], &[]),
         "RepositoryList": object(&[("repositories", many(repository()))], &[]),
+        "ConnectionList": object(&[("repositories", many(json!({ "type": "object" })))], &[]),
         "Metrics": super::metrics::schema(),
         "RunTests": super::run_tests::schema(),
         "PushList": object(&[("pushes", many(push()))], &[]),
@@ -151,6 +152,8 @@ fn schemas() -> Json {
         audit::schemas(),
         secrets::schemas(),
         workflows::schemas(),
+        tokens::schemas(),
+        messages::schemas(),
         runners::schemas(),
         held::schemas(),
         incidents::schemas(),

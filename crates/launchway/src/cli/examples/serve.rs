@@ -40,24 +40,30 @@ pub(in crate::cli) const TOKENS_CREATE: &str = "\
 Examples:
   launchway tokens create mona --scope operate --person mona
   launchway tokens create nightly --scope operate --machine --repository octo/app
-  launchway tokens create dashboard --days 30 --data /srv/launchway";
+  launchway tokens create dashboard --days 30 --data /srv/launchway
+  launchway tokens create laptop --scope operate --server https://ci.example.com
+
+A server makes a token of whoever asks: theirs, of no more than the one in LAUNCHWAY_TOKEN may, and for no longer.";
 
 /// `launchway tokens list`
 pub(in crate::cli) const TOKENS_LIST: &str = "\
 Examples:
   launchway tokens list
-  launchway tokens list --format json --data /srv/launchway";
+  launchway tokens list --format json --data /srv/launchway
+  launchway tokens list --server https://ci.example.com";
 
 /// `launchway people list`
 pub(in crate::cli) const PEOPLE_LIST: &str = "\
 Examples:
   launchway people list --data /srv/launchway
-  launchway people list --format json --data /srv/launchway";
+  launchway people list --format json --data /srv/launchway
+  launchway people list --server https://ci.example.com";
 
 /// `launchway people revoke`
 pub(in crate::cli) const PEOPLE_REVOKE: &str = "\
 Examples:
   launchway people revoke mona --data /srv/launchway
+  launchway people revoke mona --server https://ci.example.com
 
 Who is to stay out is taken out at the provider, or out of what --sign-in-allow is about, first.";
 
@@ -72,7 +78,8 @@ who is called otherwise now, and for another provider.";
 /// `launchway tokens revoke`
 pub(in crate::cli) const TOKENS_REVOKE: &str = "\
 Examples:
-  launchway tokens revoke 0123456789abcdef --data /srv/launchway";
+  launchway tokens revoke 0123456789abcdef --data /srv/launchway
+  launchway tokens revoke 0123456789abcdef --server https://ci.example.com";
 
 /// `launchway repositories add`
 pub(in crate::cli) const REPOSITORIES_ADD: &str = "\
@@ -142,7 +149,8 @@ Examples:
 /// `launchway repositories list`
 pub(in crate::cli) const REPOSITORIES_LIST: &str = "\
 Examples:
-  launchway repositories list --data /srv/launchway";
+  launchway repositories list --data /srv/launchway
+  launchway repositories list --server https://ci.example.com";
 
 /// `launchway repositories protect`
 pub(in crate::cli) const REPOSITORIES_PROTECT: &str = "\

@@ -1,0 +1,74 @@
+//! Who may use a server: its tokens, and people who signed in to it by the provider.
+
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use server::{PersonLine, Scope, TokenLine};
+
+use super::{Client, percent};
+use crate::exit::{Exit, Failure};
+
+#[derive(Deserialize)]
+struct Tokens {
+    tokens: Vec<TokenLine>,
+}
+
+#[derive(Deserialize)]
+struct People {
+    people: Vec<PersonLine>,
+}
+
+#[derive(Deserialize)]
+struct Made {
+    token: TokenLine,
+    secret: String,
+}
+
+#[derive(Deserialize)]
+struct Ended {
+    name: String,
+    sessions: usize,
+}
+
+fn read<T: for<'d> Deserialize<'d>>(answer: Json) -> Result<T, Failure> {
+    serde_json::from_value(answer).map_err(|error| Failure::caused(Exit::Missing, error))
+}
+
+impl Client {
+    /// Its tokens, as far as whoever asks looks after them.
+    pub(crate) fn tokens(&self) -> Result<Vec<TokenLine>, Failure> {
+        let all: Tokens = self.get("/api/v1/tokens")?;
+        Ok(all.tokens)
+    }
+
+    /// Makes one of whoever asks; what is kept of it, and what it is.
+    pub(crate) fn create_token(
+        &self,
+        name: &str,
+        scope: Scope,
+        repositories: &[String],
+        days: u32,
+    ) -> Result<(TokenLine, String), Failure> {
+        let wish =
+            json!({ "name": name, "scope": scope, "repositories": repositories, "days": days });
+        let made: Made = read(self.post("/api/v1/tokens", None, &wish)?)?;
+        Ok((made.token, made.secret))
+    }
+
+    /// Ends a token.
+    pub(crate) fn revoke_token(&self, id: &str) -> Result<(), Failure> {
+        self.delete(&format!("/api/v1/tokens/{}", percent(id))).map(drop)
+    }
+
+    /// Who signed in by the provider.
+    pub(crate) fn people(&self) -> Result<Vec<PersonLine>, Failure> {
+        let all: People = self.get("/api/v1/people")?;
+        Ok(all.people)
+    }
+
+    /// Ends somebody's sessions; what they are called, and how many these were.
+    pub(crate) fn end_sessions(&self, name: &str) -> Result<(String, usize), Failure> {
+        let path = format!("/api/v1/people/{}/revoke", percent(name));
+        let ended: Ended = read(self.post(&path, None, &Json::Null)?)?;
+        Ok((ended.name, ended.sessions))
+    }
+}
