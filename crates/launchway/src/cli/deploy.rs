@@ -298,7 +298,12 @@ pub(crate) enum DeploymentsCommand {
     },
     /// Follow a deployment that another process drives
     #[command(after_help = examples::DEPLOYMENTS_WATCH)]
-    Watch(DeploymentRef),
+    Watch {
+        #[command(flatten)]
+        deployment: DeploymentRef,
+        #[command(flatten)]
+        at: AtServer,
+    },
     /// Stop a deployment: before its first change it ends, after it goes back, or as settings say
     #[command(after_help = examples::DEPLOYMENTS_CANCEL)]
     Cancel {

@@ -440,7 +440,8 @@ Examples:
 pub(super) const DEPLOYMENTS_WATCH: &str = "\
 Examples:
   launchway deployments watch
-  launchway deployments watch 12 --format json";
+  launchway deployments watch 12 --format json
+  launchway deployments watch 12 --server https://ci.example.com";
 
 /// `launchway deployments cancel`
 pub(super) const DEPLOYMENTS_CANCEL: &str = "\

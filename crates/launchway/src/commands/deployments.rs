@@ -37,9 +37,16 @@ pub(crate) fn run(command: &DeploymentsCommand, state: &StateFolder) -> Outcome 
             });
             Ok(Exit::Done)
         }
-        DeploymentsCommand::Watch(which) => {
-            let (_, book, state, view) = find(which, state)?;
-            watch::run(&book, &state, &view, which.settings.format)
+        DeploymentsCommand::Watch { deployment, at } => {
+            let format = deployment.settings.format;
+            if let Some(url) = &at.server {
+                let client = Client::of(url)?;
+                let of = Where { project: at.project.as_deref(), environment: None };
+                let view = client.deployment(of, deployment.id)?;
+                return watch::at_server(&client, view.id, format);
+            }
+            let (_, book, state, view) = find(deployment, state)?;
+            watch::run(&book, &state, &view, format)
         }
         DeploymentsCommand::Cancel { deployment, reason } => {
             let (found, book, state, view) = find(deployment, state)?;

@@ -1,7 +1,11 @@
 //! What a server tells of deployments, of what runs where, and of environments.
 
-use event::{DeploymentId, Seq};
-use server::{DeploymentEvents, DeploymentList, EnvironmentList, PlaceStatus, StatusList};
+use std::time::Duration;
+
+use event::{DeploymentEvent, DeploymentId, Seq};
+use server::{
+    DeploymentEvents, DeploymentList, EnvironmentList, PlaceStatus, StatusList, StoredEvent,
+};
 use views::{DeploymentRow, DeploymentView};
 
 use super::{Client, percent};
@@ -9,6 +13,11 @@ use crate::exit::{Exit, Failure};
 
 /// Deployments that are asked for at once.
 const PART: usize = 200;
+
+/// How soon a server is asked again what became of a deployment.
+const FOLLOW: Duration = Duration::from_secs(1);
+/// How often in a row it may give no answer that is one, though it lives.
+const FAILURES_MAX: u32 = 5;
 
 /// Which, of all that a server knows.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,11 +73,10 @@ impl Client {
         };
         let (mut events, mut after) = (Vec::new(), Seq(0));
         loop {
-            let path = format!("/api/v1/deployments/{id}/events?after={after}");
-            let part: DeploymentEvents = self.get(&path)?;
-            let Some(last) = part.events.last() else { break };
+            let part = self.deployment_events(id, after)?;
+            let Some(last) = part.last() else { break };
             after = last.seq;
-            events.extend(part.events.into_iter().map(|it| it.event));
+            events.extend(part.into_iter().map(|it| it.event));
         }
         let unknown = || {
             Failure::new(Exit::Usage, format!("there is no deployment {id}"))
@@ -78,6 +86,52 @@ impl Client {
         match of.project {
             Some(project) if project != &*view.request.project => Err(unknown()),
             _ => Ok(view),
+        }
+    }
+
+    fn deployment_events(
+        &self,
+        id: DeploymentId,
+        after: Seq,
+    ) -> Result<Vec<StoredEvent<DeploymentEvent>>, Failure> {
+        let path = format!("/api/v1/deployments/{id}/events?after={after}");
+        let part: DeploymentEvents = self.get(&path)?;
+        Ok(part.events)
+    }
+
+    /// Follows a deployment until `told` says that it is over, whoever restarts the server in between.
+    pub(crate) fn follow_deployment(
+        &self,
+        id: DeploymentId,
+        told: &mut dyn FnMut(&DeploymentEvent) -> bool,
+    ) -> Result<(), Failure> {
+        let (mut seen, mut failures) = (Seq(0), 0);
+        loop {
+            let part = match self.deployment_events(id, seen) {
+                Ok(part) => part,
+                // It is being restarted, for a moment.
+                Err(failure)
+                    if failure.exit == Exit::Missing
+                        && failures < FAILURES_MAX
+                        && !self.is_gone() =>
+                {
+                    failures += 1;
+                    std::thread::sleep(FOLLOW);
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            failures = 0;
+            let is_news = !part.is_empty();
+            for stored in part {
+                seen = stored.seq;
+                if told(&stored.event) {
+                    return Ok(());
+                }
+            }
+            if !is_news {
+                std::thread::sleep(FOLLOW);
+            }
         }
     }
 

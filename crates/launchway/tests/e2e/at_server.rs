@@ -218,6 +218,14 @@ fn what_was_deployed_is_told_by_a_server() {
     reader.same(&with(&["history", "staging", "-n", "1"]), &without);
     reader.same(&with(&["deployments", "show"]), &without);
     reader.same(&["deployments", "show", "1"], &here);
+    for watch in [&["deployments", "watch", "2"][..], &["deployments", "watch", "1"]] {
+        let json = [watch, &["--format", "json"]].concat();
+        for args in [watch, &json] {
+            let (here, there) = (here(args), reader.run(args));
+            assert_eq!((&there.stdout, &there.stderr), (&here.stdout, &here.stderr), "{args:?}");
+            assert_eq!(there.exit, here.exit, "{args:?}");
+        }
+    }
     // A server asks no target; the rest is the same.
     let lines = |said: &Said| {
         let mut lines = said.lines();

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use event::{Seq, StreamId};
+use event::{DeploymentId, Seq, StreamId};
 use views::DeploymentView;
 
 use crate::cli::Format;
 use crate::deploying::book::Book;
 use crate::deploying::drive::{holder, told};
 use crate::deploying::live::Live;
+use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::state::StateFolder;
 use crate::terminal::style::talk;
@@ -48,4 +49,14 @@ pub(super) fn run(
         std::thread::sleep(look);
         book.refresh()?;
     }
+}
+
+/// The same as a server tells it, which does not know whether somebody drives it.
+pub(super) fn at_server(client: &Client, id: DeploymentId, format: Format) -> Outcome {
+    let mut live = Live::new(format);
+    client.follow_deployment(id, &mut |event| {
+        live.event(id, event);
+        live.view().is_some_and(|view| view.ended.is_some())
+    })?;
+    Ok(live.view().map_or(Exit::Failed, |view| told(view, format)))
 }
