@@ -55,8 +55,10 @@ pub(crate) use run::{NOT_NUMBERED, look_ahead};
 pub(crate) use runs::carried;
 pub(crate) use secrets::day;
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use crate::acting;
 use crate::cli::{Cli, Command, EnvironmentsCommand, HookArgs, HookName};
 use crate::exit::{Failure, Outcome};
 use crate::serving::data::DataFolder;
@@ -66,7 +68,7 @@ use target_host::IfTaken;
 
 /// Does what the command line says.
 pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
-    let state = || StateFolder::locate(cli.global.state.as_deref());
+    let state = || state_folder(cli.global.state.as_deref());
     let exit = match cli.command {
         Command::Run(args) => run::run(&args, &state()?)?,
         Command::Check(args) => check::run(&args)?,
@@ -132,8 +134,18 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     Ok(exit.into())
 }
 
+/// In a server's folder root acts as its owner.
+fn state_folder(flag: Option<&Path>) -> Result<StateFolder, Failure> {
+    let state = StateFolder::locate(flag)?;
+    if (DataFolder { state: state.clone() }).is_servers() {
+        acting::as_owner(state.root())?;
+    }
+    Ok(state)
+}
+
 fn called_by_git(args: &HookArgs) -> Outcome {
-    let data = DataFolder::locate(args.data.data.as_deref(), None)?;
+    // git asks whose a repository is: what is read of it is read as whoever pushes.
+    let data = DataFolder::of(args.data.data.as_deref(), None)?;
     match args.hook {
         HookName::PreReceive => hook::pre_receive(&data, &args.repository),
         HookName::PostReceive => hook::post_receive(&data, &args.repository),

@@ -4,6 +4,7 @@
 //! the crates below, and shows what they say. Decisions live elsewhere. Data goes to standard
 //! output, talk to standard error; how it ended is the exit code (`exit.rs`).
 
+mod acting;
 mod again;
 mod agree;
 mod artifacts;

@@ -16,10 +16,14 @@
 //! `/tmp` that nobody else sees; and he may be another user of the machine ([`User`]), so that what is ours is out of
 //! his reach by the oldest means, too: files, sockets with a path, signals. The rights that this takes a process that is not
 //! root's keeps to itself, where no walls are, too ([`keep_rights`]).
+//!
+//! And the other way round: what root does in a folder of somebody else is done as that user ([`Owner`]), so that they
+//! can read it afterwards.
 
 mod hands;
 mod kernel;
 mod namespace;
+mod owner;
 mod reach;
 mod rights;
 mod user;
@@ -27,6 +31,7 @@ mod user;
 pub use hands::Hands;
 pub use kernel::{Sandbox, SandboxError, Support, support};
 pub use namespace::{MEETING_PLACES, Namespace, Place};
+pub use owner::Owner;
 pub use reach::Reach;
 pub use rights::{keep_rights, with_rights};
 pub use user::User;

@@ -37,6 +37,13 @@ fn asked_for() -> CapabilitySet {
     NEEDED.iter().map(|(right, _)| *right).chain(LAYING).collect()
 }
 
+/// Gives up all rights but those that are asked of whoever starts us, and what this thread starts has none.
+pub(crate) fn keep_asked_for() -> io::Result<()> {
+    let kept = capabilities(None)?.permitted & asked_for();
+    let inheritable = CapabilitySet::empty();
+    Ok(set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable })?)
+}
+
 /// Keeps the rights that are asked of whoever starts us from what this thread starts, and from threads that begin
 /// after it: so it is done first of all. This process has them as before.
 ///

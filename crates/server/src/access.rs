@@ -7,6 +7,7 @@
 //! at for every request, so that `launchway token revoke` holds at once, for the sessions that were
 //! begun with the token too.
 
+use std::error::Error as _;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -339,9 +340,18 @@ impl Access {
     /// # Errors
     /// When the folder cannot be read.
     pub fn list(&self) -> Result<Vec<Token>, AccessError> {
-        let mut tokens: Vec<Token> = read_all(&self.tokens)?;
+        let mut tokens = read_each::<Token>(&self.tokens)?.read;
         tokens.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
         Ok(tokens)
+    }
+
+    /// Whether there is any token, be it one that cannot be read now.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn has_tokens(&self) -> Result<bool, AccessError> {
+        let all = read_each::<Token>(&self.tokens)?;
+        Ok(!all.read.is_empty() || all.unread > 0)
     }
 
     /// Ends a token, with the sessions begun with it. Says whether there was one.
@@ -397,7 +407,7 @@ impl Access {
     }
 
     fn forget_old(&self, now: Timestamp) -> Result<(), AccessError> {
-        let all: Vec<Token> = read_all(&self.sessions)?;
+        let all = read_each::<Token>(&self.sessions)?.read;
         for old in all.into_iter().filter(|it| it.expires_at <= now) {
             remove(&self.sessions.join(&old.id))?;
         }
@@ -406,7 +416,7 @@ impl Access {
 
     /// Sessions without a token, that are not over.
     pub(crate) fn proven_sessions(&self, now: Timestamp) -> Result<Vec<Token>, AccessError> {
-        let all: Vec<Token> = read_all(&self.sessions)?;
+        let all = read_each::<Token>(&self.sessions)?.read;
         Ok(all.into_iter().filter(|it| it.proof.is_some() && it.expires_at > now).collect())
     }
 
@@ -569,7 +579,39 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, AccessError> {
     }
 }
 
+/// What a folder's files are, those that can be read.
+struct Found<T> {
+    read: Vec<T>,
+    /// How many there are besides, that nobody can read now.
+    unread: usize,
+}
+
+/// One file that cannot be read takes nothing away from the others: that is said.
+fn read_each<T: DeserializeOwned>(folder: &Path) -> Result<Found<T>, AccessError> {
+    let mut found = Found { read: Vec::new(), unread: 0 };
+    for path in paths(folder)? {
+        match read(&path) {
+            Ok(one) => found.read.extend(one),
+            Err(error) => {
+                found.unread += 1;
+                let why = error.source().map(ToString::to_string).unwrap_or_default();
+                crate::say(&format!("warning: {error}, so it is passed over: {why}"));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// All of a folder's files, each of which has to be read.
 pub(crate) fn read_all<T: DeserializeOwned>(folder: &Path) -> Result<Vec<T>, AccessError> {
+    let mut all = Vec::new();
+    for path in paths(folder)? {
+        all.extend(read(&path)?);
+    }
+    Ok(all)
+}
+
+fn paths(folder: &Path) -> Result<Vec<PathBuf>, AccessError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -579,7 +621,7 @@ pub(crate) fn read_all<T: DeserializeOwned>(folder: &Path) -> Result<Vec<T>, Acc
     for entry in entries {
         let path = entry.map_err(failed("list", folder))?.path();
         if path.file_name().and_then(|name| name.to_str()).is_some_and(is_id) {
-            all.extend(read(&path)?);
+            all.push(path);
         }
     }
     Ok(all)
@@ -623,6 +665,20 @@ mod tests {
         assert!(!access.revoke(&token.id).unwrap());
         assert!(!access.revoke("../tokens").unwrap());
         assert_eq!(access.token(&text, NOW).unwrap(), None);
+    }
+
+    #[test]
+    fn one_that_cannot_be_read_takes_the_others_away_from_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = Access::in_folder(folder.path());
+        assert!(!access.has_tokens().unwrap());
+        // Somebody else's, to whoever is not root; a folder is read by nobody.
+        let unreadable = folder.path().join("tokens").join("0123456789abcdef");
+        fs::create_dir_all(&unreadable).unwrap();
+        assert_eq!(access.list().unwrap(), []);
+        assert!(access.has_tokens().unwrap());
+        let (token, _) = access.create("laptop", Scope::Read, NOW, LATER).unwrap();
+        assert_eq!(access.list().unwrap(), [token]);
     }
 
     #[test]

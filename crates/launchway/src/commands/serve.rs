@@ -15,7 +15,7 @@ use driver::Input;
 use event::Timestamp;
 use notifier::{Guard, Notifier};
 use outbox::{Courier, Wake};
-use server::{Access, Holder, Hub, Options, Scope, Server, ServerError, Stop};
+use server::{Access, Holder, Hub, Options, Scope, Server, ServerError, Stop, Token};
 use store::{Durability, Store};
 
 use crate::cli::{LogFormat, ServeArgs, ServeCommand, SignInArgs};
@@ -50,7 +50,7 @@ const FIRST_TOKEN_DAYS: u64 = 90;
 pub(crate) fn run(args: &ServeArgs, state: Option<&Path>) -> Outcome {
     match &args.command {
         Some(ServeCommand::Backup { to, data }) => {
-            backup::make(&DataFolder::locate(data.data.as_deref(), state)?, to)
+            backup::make(&DataFolder::of(data.data.as_deref(), state)?, to)
         }
         Some(ServeCommand::Restore { from, take_over, data, database }) => {
             let data = DataFolder::locate(data.data.as_deref(), state)?;
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &ServeArgs, state: Option<&Path>) -> Outcome {
             if args.log_format == LogFormat::Json {
                 server::log_as_json();
             }
-            serve(args, DataFolder::locate(args.data.data.as_deref(), state)?)
+            serve(args, DataFolder::of(args.data.data.as_deref(), state)?)
         }
     }
 }
@@ -463,7 +463,7 @@ fn listening(error: ServerError) -> Failure {
 /// Where nobody can sign in yet, somebody is let in.
 fn first_token(access: &Access, data: &DataFolder) -> Result<Option<String>, Failure> {
     let missing = |error| Failure::caused(Exit::Missing, error);
-    if !access.list().map_err(missing)?.is_empty() {
+    if access.has_tokens().map_err(missing)? {
         return Ok(None);
     }
     let at = now();
@@ -472,8 +472,16 @@ fn first_token(access: &Access, data: &DataFolder) -> Result<Option<String>, Fai
     let holder = Holder { scope: Scope::Admin, person: None, is_machine: true, repositories: &[] };
     let made = access.create_for("first start", holder, (at, until));
     let (token, text) = made.map_err(missing)?;
-    data.record("token.create", format!("{} \"first start\" may {}", token.id, token.may()))?;
+    let made = format!("{} \"first start\" may {}", token.id, token.may());
+    data.record("token.create", made).inspect_err(|_| take_back(access, &token))?;
     Ok(Some(text))
+}
+
+/// One that nobody was shown is nobody's: the next start makes another.
+fn take_back(access: &Access, token: &Token) {
+    if let Err(error) = access.revoke(&token.id) {
+        talk(&format!("warning: token {} opens nothing to anybody: {error}", token.id));
+    }
 }
 
 fn say_ready(url: &str, data: &DataFolder, first: Option<&str>) {

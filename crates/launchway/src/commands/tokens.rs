@@ -168,7 +168,10 @@ fn create(data: &DataFolder, name: &str, holder: Holder<'_>, days: u32) -> Outco
     let (token, text) = access(data).create_for(name, holder, (at, until)).map_err(failed)?;
     let line = TokenLine::from(&token);
     let recorded = format!("{} {name:?}{} may {}", token.id, whose(&line), token.may());
-    data.record("token.create", recorded)?;
+    data.record("token.create", recorded).inspect_err(|_| {
+        // Nobody was shown it.
+        let _ = access(data).revoke(&token.id);
+    })?;
     made(&line, &text);
     Ok(Exit::Done)
 }

@@ -19,6 +19,7 @@ use store::{Database, Store, copy_database};
 
 use super::data::{self, DataFolder, cannot};
 use super::{database, standing_by};
+use crate::acting;
 use crate::cli::DatabaseArgs;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::terminal::style::{out, talk};
@@ -108,11 +109,16 @@ pub(crate) fn make(data: &DataFolder, to: &Path) -> Outcome {
         return Err(Failure::new(Exit::Usage, message));
     }
     must_be_empty(&to)?;
-    remember(root, &to)?;
-    data.record("server.backup", to.display().to_string())?;
+    // The copy is whoever's makes it; what is written into the folder is its owner's.
+    let opened = acting::once_as_owner(root, || -> Result<_, Failure> {
+        remember(root, &to)?;
+        data.record("server.backup", to.display().to_string())?;
+        let store = Store::open(root).map_err(missing)?;
+        let held = store.blobs().hold().map_err(missing)?;
+        Ok((store, held))
+    });
+    let (store, _held) = opened??;
     let partial = begin(&to)?;
-    let store = Store::open(root).map_err(missing)?;
-    let _held = store.blobs().hold().map_err(missing)?;
     // What is appended meanwhile may be in the copy, too.
     let position = store.newest_position().map_err(missing)?;
     let is_later = |name: &str| NAMED.contains(&name) || is_database(name);
@@ -169,7 +175,7 @@ pub(crate) fn restore(
         Failure::caused(Exit::Refused, anyhow::Error::from(error).context("the copy was altered"))
     })?;
     drop(copied);
-    let copy = DataFolder::locate(Some(&partial), None)?;
+    let copy = DataFolder::of(Some(&partial), None)?;
     copy.record("server.restore", format!("a copy of {}", moment(manifest.at_ms)))?;
     match is_taken_over {
         true => standing_by::take_over(&copy, manifest.at_ms)?,

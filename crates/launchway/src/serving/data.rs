@@ -34,6 +34,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::acting;
 use crate::exit::{Exit, Failure};
 use crate::files::write_beside;
 use crate::state::StateFolder;
@@ -61,8 +62,16 @@ pub(crate) struct DataFolder {
 }
 
 impl DataFolder {
-    /// `--data`, else the folder `server` in the state folder.
+    /// For a command that looks after a server: `--data`, else the folder `server` in the state folder. From here on
+    /// root acts as its owner.
     pub(crate) fn locate(flag: Option<&Path>, state: Option<&Path>) -> Result<DataFolder, Failure> {
+        let data = DataFolder::of(flag, state)?;
+        acting::as_owner(data.state.root())?;
+        Ok(data)
+    }
+
+    /// The same folder, for whoever stays who they are.
+    pub(crate) fn of(flag: Option<&Path>, state: Option<&Path>) -> Result<DataFolder, Failure> {
         if let Some(flag) = flag {
             return Ok(DataFolder { state: StateFolder::locate(Some(flag))? });
         }

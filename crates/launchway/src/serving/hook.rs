@@ -17,6 +17,7 @@ use syntax::{Severity, Source};
 
 use super::data::{self, DataFolder};
 use super::repositories;
+use crate::acting;
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
@@ -154,7 +155,7 @@ pub(crate) fn pre_receive(data: &DataFolder, repository: &Path) -> Outcome {
 
 /// Leaves as much as the words will be, and takes it away.
 fn prove_inbox(data: &DataFolder, words: usize) -> Result<(), Failure> {
-    let inbox = data.inbox();
+    let (inbox, root) = (data.inbox(), data.state.root());
     let prove = || -> std::io::Result<()> {
         match std::fs::create_dir(&inbox) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
@@ -164,8 +165,8 @@ fn prove_inbox(data: &DataFolder, words: usize) -> Result<(), Failure> {
         file.write_all(&vec![b'\n'; WORD_BYTES.saturating_mul(words)])?;
         file.as_file().sync_all()
     };
-    let Err(error) = prove() else { return Ok(()) };
-    let root = data.state.root().display();
+    let Err(error) = acting::once_as_owner(root, prove)? else { return Ok(()) };
+    let root = root.display();
     let hint = match error.kind() {
         ErrorKind::PermissionDenied => {
             "push as the user that the server runs as: nobody else may write there".to_owned()
@@ -248,7 +249,8 @@ pub(super) fn leave_as(
     let RefUpdate { old, new, git_ref } = update;
     let push =
         Pushed { repository: repository.to_owned(), old, new, git_ref, pusher, at, event: None };
-    data::write(&data.inbox().join(format!("{id}.push")), &push)
+    let path = data.inbox().join(format!("{id}.push"));
+    acting::once_as_owner(data.state.root(), || data::write(&path, &push))?
 }
 
 fn answer(data: &DataFolder, id: &str, until: Instant) -> Result<Option<Answer>, Failure> {

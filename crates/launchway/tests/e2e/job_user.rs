@@ -357,6 +357,81 @@ fn who_cannot_be_the_jobs_user_is_refused_at_the_start() {
     "#]].assert_eq(&told(Said::from(serve.output().expect("it starts"))));
 }
 
+/// Root's commands in the folder of a server that is somebody else's leave nothing there that he cannot read.
+#[test]
+fn what_root_does_in_a_servers_folder_is_its_owners() {
+    let place = passable();
+    let marks = place.path("marks").display().to_string();
+    let workflow = "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{ run: echo x >> MARKS/ran }]\n";
+    place.write(".github/workflows/ci.yml", &workflow.replace("MARKS", &marks));
+    place.commit();
+    let bare = place.path("app.git").display().to_string();
+    place.git(&["init", "--quiet", "--bare", "--initial-branch", "main", &bare]);
+    for path in ["data", "home", "state"] {
+        std::fs::create_dir_all(place.path(path)).expect("a folder of ours");
+    }
+    // git lets nobody but its owner use a repository, root neither: here it may.
+    place.write("../home/.gitconfig", "[safe]\n\tdirectory = *\n");
+    let mut all = place.program("chown");
+    all.args(["-R", "30001:30001", "data", "home", "state", "repository", "app.git"]);
+    assert!(all.current_dir(place.path("")).status().expect("it starts").success());
+    let data = place.path("data");
+    let (shown, launchway) = (data.display().to_string(), env!("CARGO_BIN_EXE_launchway"));
+    let as_git = || {
+        let mut command = place.program("setpriv");
+        command.args(["--reuid=30001", "--regid=30001", "--clear-groups"]);
+        command
+    };
+    let start = || {
+        let file = |name: &str| std::fs::File::create(place.path(name)).expect("a file of ours");
+        let mut serve = as_git();
+        serve.args([launchway, "serve", "--data", &shown, "--listen", "127.0.0.1:0"]);
+        serve.args(["--sandbox-write", &marks]).stdout(file("served")).stderr(file("said"));
+        let server = serve.spawn().expect("it starts");
+        wait_for_line(&place.path("served"));
+        server
+    };
+    let end = |mut server: std::process::Child| {
+        server.kill().expect("it runs");
+        server.wait().expect("it was started");
+    };
+    let done = |mut command: std::process::Command, words: &[&str], input: &str| {
+        command.args(words).stdin(std::process::Stdio::piped());
+        let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("it starts");
+        let mut to = child.stdin.take().expect("it is piped");
+        let _ = std::io::Write::write_all(&mut to, input.as_bytes());
+        drop(to);
+        assert!(child.wait().expect("it ends").success(), "{words:?}");
+    };
+    let by_root = |words: &[&str], input: &str| done(place.program(words[0]), &words[1..], input);
+    // Root begins: before there is anything, and before the server ever ran.
+    by_root(&[launchway, "repositories", "add", &bare, "--name", "octo/app", "--data", &shown], "");
+    let server = start();
+    for words in [
+        &["repositories", "add", &bare, "--environment", "staging"][..],
+        &["tokens", "create", "nightly", "--scope", "operate", "--machine"],
+        &["secrets", "set", "NPM_TOKEN", "--repository", "octo/app"],
+    ] {
+        by_root(&[&[launchway], words, &["--data", &shown]].concat(), "value");
+    }
+    let copy = place.path("copy");
+    by_root(&[launchway, "serve", "backup", &copy.display().to_string(), "--data", &shown], "");
+    assert_eq!(copy.metadata().expect("a copy").uid(), 0, "whoever makes it has it");
+    by_root(&["git", "push", "--quiet", &bare, "HEAD:refs/heads/main"], "");
+    let ran = || std::fs::read_to_string(place.path("marks/ran")).unwrap_or_default();
+    wait_until("the run of root's push", || ran() == "x\n");
+    end(server);
+    // What root was given of the data folder, and what he was not: nothing.
+    let mut find = place.program("find");
+    let of_root = find.arg(&data).args(["-uid", "0"]).output().expect("find starts");
+    assert_eq!(String::from_utf8_lossy(&of_root.stdout), "");
+    let server = start();
+    place.commit();
+    done(as_git(), &["git", "push", "--quiet", &bare, "HEAD:refs/heads/main"], "");
+    wait_until("the run of his own push", || ran() == "x\nx\n");
+    end(server);
+}
+
 /// What a server's rights would be good for, tried by a job without walls.
 const RIGHTS_TRIED: &str = r#"steps:
       - run: |

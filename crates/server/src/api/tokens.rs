@@ -269,7 +269,10 @@ fn made(app: &App, who: &Who, wish: &Wish) -> Result<(Token, String), Problem> {
         error => error.into(),
     })?;
     let object = format!("{} {:?} may {}", token.id, token.name, token.may());
-    audit::record(app, who, ("token.create", object), (None, None))?;
+    audit::record(app, who, ("token.create", object), (None, None)).inspect_err(|_| {
+        // Nobody was shown it.
+        let _ = app.access.revoke(&token.id);
+    })?;
     Ok((token, secret))
 }
 

@@ -19,7 +19,7 @@ use crate::serving::keeping;
 use crate::settings_file::{Found, load_if_there};
 use crate::state::StateFolder;
 use crate::terminal::time::now;
-use crate::{files, journal, kept};
+use crate::{acting, files, journal, kept};
 
 /// Where somebody stands.
 pub(crate) struct Here {
@@ -340,6 +340,7 @@ pub(crate) fn servers_folder(
     if flag.is_none() {
         let data = DataFolder { state: StateFolder::locate(state)? };
         if data.is_servers() {
+            acting::as_owner(data.state.root())?;
             return Ok(data);
         }
     }
