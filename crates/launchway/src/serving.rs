@@ -10,6 +10,7 @@
 //! looks at runs looks at the server's with `--state`. Nothing is remembered that is not in it: to
 //! start is to sweep what an earlier server left, fold what is open, and take what waits in the inbox.
 
+mod answers;
 pub(crate) mod backup;
 mod clock;
 pub(crate) mod connections;

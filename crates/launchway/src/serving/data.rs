@@ -88,6 +88,11 @@ impl DataFolder {
         self.path("inbox")
     }
 
+    /// What is to be made, by its name in the inbox.
+    pub(crate) fn order(&self, id: &str) -> PathBuf {
+        self.inbox().join(format!("{id}.order"))
+    }
+
     pub(crate) fn pushes(&self) -> PathBuf {
         self.path("pushes")
     }

@@ -6,13 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use driver::{Input, Owner};
 use event::{
-    Actor, CancelReason, Conclusion, DeploymentId, Digest, IncidentId, JobKey, Seq, StreamId,
-    WaitReason,
+    Actor, CancelReason, Conclusion, DeploymentId, IncidentId, JobKey, Seq, StreamId, WaitReason,
 };
 use mask::MaskedText;
 use ports::Journal as _;
 use scheduler::Rerun;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, FollowedRepository, GateAnswer,
@@ -22,6 +20,7 @@ use server::{
 };
 use views::RunView;
 
+use super::answers::Keyed;
 use super::github::taking::Taking;
 use super::intake::{Intake, Order, Ordered};
 use super::pagerduty::Pages;
@@ -39,9 +38,6 @@ use crate::state::StateFolder;
 use crate::telling::ServedTests;
 use crate::terminal::time::now;
 use crate::{again, kept};
-
-/// Answers for idempotency keys that are kept.
-const ANSWERS_MAX: usize = 1_000;
 
 /// What the server is to its pages.
 pub(crate) struct Face {
@@ -69,35 +65,6 @@ impl Face {
         let (turn, readiness) = (Mutex::default(), Readiness::default());
         Face { intake, tokens, taking, tests, pages, is_stopped, turn, readiness }
     }
-}
-
-/// What was made for a key.
-#[derive(Serialize, Deserialize)]
-struct Made {
-    stream: StreamId,
-    /// What was asked for with it; none where an older Launchway made it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    asked: Option<Digest>,
-}
-
-/// A key, and what it was given with.
-struct Keyed {
-    /// Under what the answer to it is kept.
-    answer: Digest,
-    /// All that was asked for: with the same key it has to be the same.
-    asked: Digest,
-}
-
-impl Keyed {
-    fn of(what: &str, key: &str, asked: &serde_json::Value) -> Keyed {
-        Keyed { answer: answer_to(what, key), asked: Digest::of(asked.to_string().as_bytes()) }
-    }
-}
-
-/// Under what the answer to a key is kept: the same key means another thing in each repository, and of each
-/// run.
-fn answer_to(what: &str, key: &str) -> Digest {
-    Digest::of(format!("{what}\n{key}").as_bytes())
 }
 
 pub(super) fn refused(failure: Failure) -> Refused {
@@ -187,43 +154,20 @@ impl Face {
     ) -> Result<StreamId, Failure> {
         let _turn = self.turn.lock().expect("nobody panics while having the turn");
         let Intake { data, store, .. } = &*self.intake;
-        let answer = |key: &Keyed| data.answers().join(format!("{}.json", key.answer));
         if let Some(key) = &key
-            && let Some(Made { stream, asked }) = data::read(&answer(key))?
+            && let Some(made) = key.made(data, store)?
         {
-            if asked.is_some_and(|it| it != key.asked) {
-                let message = "that Idempotency-Key made another run: each one has its own";
-                return Err(Failure::new(Exit::Usage, message));
-            }
-            return Ok(stream);
+            return Ok(made);
         }
         let (ordered, held) = make(store, &data.state)?;
         let request = &ordered.request;
         let made = StreamId::Run(request.run, request.attempt);
         let id = format!("{:015}-{}", request.at.0, made.to_string().replace('/', "-"));
-        // What is to be made, then for whom, then the deed: whoever is killed in between has made it
-        // once when it is asked for again.
-        data::write(&data.inbox().join(format!("{id}.order")), &Order { runs: vec![ordered] })?;
-        if let Some(key) = &key {
-            data::write(&answer(key), &Made { stream: made, asked: Some(key.asked) })?;
-            self.forget_old_answers()?;
-        }
+        key.map_or(Ok(()), |key| key.keep(data, made, &id))?;
+        data::write(&data.order(&id), &Order { runs: vec![ordered] })?;
         drop(held);
         self.intake.carry_out(&id)?;
         Ok(made)
-    }
-
-    fn forget_old_answers(&self) -> Result<(), Failure> {
-        let folder = self.intake.data.answers();
-        let names = data::list(&folder, ".json")?;
-        if names.len() <= ANSWERS_MAX {
-            return Ok(());
-        }
-        let age = |name: &String| {
-            std::fs::metadata(folder.join(format!("{name}.json"))).and_then(|it| it.modified()).ok()
-        };
-        let oldest = names.iter().min_by_key(|name| age(name));
-        oldest.map_or(Ok(()), |name| data::remove(&folder.join(format!("{name}.json"))))
     }
 }
 
@@ -476,25 +420,5 @@ impl Engine for Face {
             return Some("the loop that drives runs has ended".to_owned());
         }
         self.readiness.trouble(&self.intake.data, &self.intake.store)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_means_another_thing_elsewhere() {
-        let here = answer_to("dispatch octo/app", "token 1\nnightly");
-        assert_eq!(here, answer_to("dispatch octo/app", "token 1\nnightly"));
-        for (what, key) in [
-            ("dispatch octo/api", "token 1\nnightly"),
-            ("dispatch octo/app", "token 2\nnightly"),
-            ("rerun 1", "token 1\nnightly"),
-            ("rerun 2", "token 1\nnightly"),
-        ] {
-            assert_ne!(here, answer_to(what, key), "{what} {key}");
-        }
-        assert_ne!(answer_to("rerun 1", "k"), answer_to("rerun 2", "k"));
     }
 }

@@ -265,14 +265,8 @@ impl Intake {
         let order: Option<Order> = data::read(&self.data.inbox().join(format!("{id}.order")))?;
         for Ordered { request, carried } in order.into_iter().flat_map(|order| order.runs) {
             let stream = StreamId::Run(request.run, request.attempt);
-            match self.store.read(stream, Seq(0)) {
-                Ok(events) if events.is_empty() => {}
-                // One that was made, and pruned since, was made.
-                Ok(_) | Err(JournalError::Forgotten { .. } | JournalError::Unreadable(_)) => {
-                    continue;
-                }
-                // Nobody knows whether it was.
-                Err(error) => return Err(Failure::caused(Exit::Missing, error)),
+            if is_made(&self.store, stream)? {
+                continue;
             }
             self.handle.create(Input::CreateRun { request: Box::new(request), carried }, stream)?;
         }
@@ -308,6 +302,17 @@ impl Intake {
             data::remove(&self.data.pushes().join(format!("{id}.json")))?;
         }
         Ok(())
+    }
+}
+
+/// Whether a run that was ordered is there.
+pub(super) fn is_made(store: &Store, stream: StreamId) -> Result<bool, Failure> {
+    match store.read(stream, Seq(0)) {
+        Ok(events) => Ok(!events.is_empty()),
+        // One that was made, and pruned since, was made.
+        Err(JournalError::Forgotten { .. } | JournalError::Unreadable(_)) => Ok(true),
+        // Nobody knows whether it was.
+        Err(error) => Err(Failure::caused(Exit::Missing, error)),
     }
 }
 
