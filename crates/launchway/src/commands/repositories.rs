@@ -17,7 +17,7 @@ use crate::serving::default_branch;
 use crate::serving::following;
 use crate::serving::github::{self, Links};
 use crate::serving::incidents::in_this_journal;
-use crate::serving::repositories::{self, Connected, Forks, IncidentLabel, OnGitHub};
+use crate::serving::repositories::{self, Connected, Followed, Forks, IncidentLabel, OnGitHub};
 use crate::serving::usable;
 use crate::terminal::style::{out, talk};
 
@@ -90,10 +90,10 @@ fn connect(args: &AddRepositoryArgs, data: &DataFolder) -> Outcome {
     if let Some(address) = address {
         let name = name.map_or_else(|| address.own_name(), Ok)?;
         let path = mirror_of(data, &name);
-        let known = repositories::all(data)?.into_iter().find(|it| it.name == name);
-        let wanted = agreed::merged(known.as_ref(), (name, path), agreed)?;
+        let merge =
+            |known: Option<&Connected>| agreed::merged(known, (name.clone(), path.clone()), agreed);
         let how = elsewhere::How { every: *every, user: sign_in.as_deref() };
-        return elsewhere::add(data, wanted, address, &how);
+        return elsewhere::add(data, (&name, &merge), address, &how);
     }
     let path = usable(path)?;
     let known = repositories::all(data)?.into_iter().find(|it| it.path == path);
@@ -103,12 +103,15 @@ fn connect(args: &AddRepositoryArgs, data: &DataFolder) -> Outcome {
         (Some(known), _) => known.name.clone(),
         (None, Some(name)) => name,
     };
-    let mut wanted = agreed::merged(known.as_ref(), (name, path), agreed)?;
-    let before = wanted.default_branch.as_deref();
-    let branch = default_branch::of_bare(&wanted.path, args.default_branch.as_deref(), before)?;
-    wanted.default_branch = Some(branch.name);
-    wanted.is_branch_named |= args.default_branch.is_some();
-    add(data, wanted)?;
+    let before = known.as_ref().and_then(|it| it.default_branch.as_deref());
+    let branch = default_branch::of_bare(&path, default_branch.as_deref(), before)?;
+    add(data, &path, |known| {
+        let mut wanted = agreed::merged(known, (name, path.clone()), agreed)?;
+        wanted.default_branch = Some(branch.name.clone());
+        wanted.is_branch_named |= default_branch.is_some();
+        Ok(wanted)
+    })?;
+    default_branch::point(&path, &branch.name)?;
     branch.said.iter().for_each(|said| talk(said));
     Ok(Exit::Done)
 }
@@ -117,8 +120,9 @@ fn connect(args: &AddRepositoryArgs, data: &DataFolder) -> Outcome {
 fn renamed(known: &Connected, name: &str) -> Failure {
     let message = format!("{} is called {} already", known.path.display(), known.name);
     Failure::new(Exit::Usage, message).hint(format!(
-        "leave --name out; or, where {name} is to be another repository: launchway repositories remove {}, and add it anew, with what you agreed to",
-        known.name
+        "leave --name out; or, where {name} is to be another repository: launchway repositories remove {}, and add it anew, {}",
+        known.name,
+        said_anew(known)
     ))
 }
 
@@ -134,24 +138,43 @@ fn own_name(path: &Path) -> Result<String, Failure> {
         .map_err(|failure| failure.hint("or give it one: --name OWNER/NAME"))
 }
 
-fn add(data: &DataFolder, wanted: Connected) -> Outcome {
-    let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
-    repositories::add(data, wanted.clone(), &program)?;
-    data.record("repository.add", in_words(&wanted))?;
+fn add(
+    data: &DataFolder,
+    path: &Path,
+    make: impl FnOnce(Option<&Connected>) -> Result<Connected, Failure>,
+) -> Outcome {
+    let wanted = written_down(data, path, make)?;
     let (name, path) = (&wanted.name, wanted.path.display());
     talk(&format!("{name}: what is pushed to {path} is run from now on"));
-    if !data.is_served() {
-        talk(&format!(
-            "hint: no server runs yet: launchway serve --data {}",
-            data.state.root().display()
-        ));
-    }
+    hint_server(data);
     Ok(Exit::Done)
 }
 
-/// A repository with all that somebody agreed to for it, for the audit trail.
+/// Connects it, or changes what is kept of it, and writes down who did. Gives it as it is known now.
+fn written_down(
+    data: &DataFolder,
+    path: &Path,
+    make: impl FnOnce(Option<&Connected>) -> Result<Connected, Failure>,
+) -> Result<Connected, Failure> {
+    let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
+    let wanted = repositories::add(data, path, &program, make)?;
+    data.record("repository.add", in_words(&wanted))?;
+    Ok(wanted)
+}
+
+fn hint_server(data: &DataFolder) {
+    if !data.is_served() {
+        let shown = data.state.root().display();
+        talk(&format!("hint: no server runs yet: launchway serve --data {shown}"));
+    }
+}
+
+/// A repository with all that somebody agreed to for it, and where its rules come from, for the audit trail.
 fn in_words(wanted: &Connected) -> String {
     let mut text = wanted.name.clone();
+    if let Ok(Some(branch)) = wanted.branch() {
+        text.push_str(&format!(", rules from {branch}"));
+    }
     for (what, names) in [("jobs may run in", &wanted.environments), ("labels", &wanted.labels)] {
         if !names.is_empty() {
             text.push_str(&format!(", {what} {}", names.join(", ")));
@@ -160,10 +183,28 @@ fn in_words(wanted: &Connected) -> String {
     if let Some(there) = &wanted.github {
         text.push_str(&format!(", at GitHub {}", json!(there)));
     }
+    if let Some(Followed { url, every_seconds, .. }) = &wanted.followed {
+        text.push_str(&format!(", at {url} every {every_seconds} s"));
+    }
     if let Some(incidents) = &wanted.incidents {
         text.push_str(&format!(", incidents {}", json!(incidents)));
     }
+    text.push_str(&kept_rules(wanted).map_or_else(String::new, |it| format!(", {it} kept of it")));
     text
+}
+
+/// The rules that the server keeps of a repository, by their digest.
+fn kept_rules(connected: &Connected) -> Option<String> {
+    let rules = connected.rules.as_ref()?;
+    Some(format!("rules {}", event::Digest::of(rules.as_bytes())))
+}
+
+/// What goes with a repository that is taken away, and is to be said anew.
+fn said_anew(known: &Connected) -> &'static str {
+    match known.rules {
+        Some(_) => "with what you agreed to, and its rules by launchway repositories protect",
+        None => "with what you agreed to",
+    }
 }
 
 fn add_github(
@@ -179,23 +220,27 @@ fn add_github(
             .hint("launchway github connect does that, as an app or with a token"));
     };
     let name = github::found(&link, &there)?;
-    if repositories::find(data, &name)?.is_some_and(|it| it.github.is_none()) {
+    if let Some(other) = repositories::find(data, &name)?.filter(|it| it.github.is_none()) {
         let message = format!("{name} is connected already, and not by GitHub");
         return Err(Failure::new(Exit::Usage, message).hint(format!(
-            "launchway repositories remove {name}, where this one is to take its place"
+            "launchway repositories remove {name}, where this one is to take its place, {}",
+            said_anew(&other)
         )));
     }
-    let known = repositories::on_github(data, &name)?;
-    // Called again it changes what was given.
-    let on = known.as_ref().map(|(_, on)| on.forks);
-    let forks = forks.or(on).unwrap_or_default();
-    let known = known.map(|(it, _)| it);
     let path = mirror_of(data, &name);
-    let mut wanted = agreed::merged(known.as_ref(), (name.clone(), path), agreed)?;
-    wanted.github = Some(OnGitHub { forks });
-    if let Some(incidents) = incidents {
-        wanted.incidents = incidents;
-    }
+    let make = |known: Option<&Connected>| {
+        let mut wanted = agreed::merged(known, (name.clone(), path.clone()), agreed)?;
+        // Called again it changes what was given.
+        let before = wanted.github.map(|on| on.forks);
+        wanted.github = Some(OnGitHub { forks: forks.or(before).unwrap_or_default() });
+        if let Some(incidents) = &incidents {
+            wanted.incidents.clone_from(incidents);
+        }
+        Ok(wanted)
+    };
+    // What cannot be made of it is said before it is fetched.
+    let known = repositories::on_github(data, &name)?.map(|(it, _)| it);
+    let wanted = make(known.as_ref())?;
     github::mirror(&link, &wanted)?;
     // Said here, not with the first incident. That has a second look: settings change.
     if wanted.incidents.is_some()
@@ -204,10 +249,7 @@ fn add_github(
         in_this_journal(&settings)
             .map_err(|failure| failure.hint("or connect it with --no-incidents"))?;
     }
-    let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
-    let words = in_words(&wanted);
-    repositories::add(data, wanted, &program)?;
-    data.record("repository.add", words)?;
+    written_down(data, &path, make)?;
     talk(&format!("{name}: what happens to it at {} is run from now on", link.place.url));
     if link.place.app.is_none() {
         let url = data.served_at()?.unwrap_or_else(|| "https://YOUR-SERVER".to_owned());
@@ -216,10 +258,7 @@ fn add_github(
             link.place.url
         ));
     }
-    if !data.is_served() {
-        let shown = data.state.root().display();
-        talk(&format!("hint: no server runs yet: launchway serve --data {shown}"));
-    }
+    hint_server(data);
     Ok(Exit::Done)
 }
 
@@ -305,12 +344,20 @@ fn remove(data: &DataFolder, which: &str) -> Outcome {
         return Err(Failure::new(Exit::Usage, format!("{which} is not connected"))
             .hint("launchway repositories list shows what is"));
     };
-    repositories::remove(data, &found)?;
+    let found = repositories::remove(data, &found)?;
     if let Some(followed) = &found.followed {
         following::end(data, &found.name, followed)?;
     }
-    data.record("repository.remove", found.name.clone())?;
-    talk(&format!("{} is run no more; its runs stay", found.name));
+    let name = &found.name;
+    let rules = kept_rules(&found);
+    let with = rules.map_or_else(String::new, |it| format!(", with the {it} that were kept of it"));
+    data.record("repository.remove", format!("{name}{with}"))?;
+    talk(&format!("{name} is run no more; its runs stay"));
+    if !with.is_empty() {
+        talk(&format!(
+            "what was kept of its rules is gone; whoever connects it anew says them anew, too: launchway repositories protect {name} --rules FILE"
+        ));
+    }
     Ok(Exit::Done)
 }
 

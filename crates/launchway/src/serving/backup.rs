@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use store::{Database, Store, copy_database};
 
 use super::data::{self, DataFolder, cannot};
-use super::{database, standing_by};
+use super::{database, repositories, standing_by};
 use crate::acting;
 use crate::cli::DatabaseArgs;
 use crate::exit::{Exit, Failure, Outcome};
@@ -54,6 +54,8 @@ const LEFT_OUT: &[&str] = &[
     "demo",
     // What came since the copy was taken by its original: it is not taken once more.
     "taken",
+    "followed",
+    "repositories.lock",
     COPIES,
     MANIFEST,
     UNDER_WAY,
@@ -70,6 +72,9 @@ struct Manifest {
     at_ms: Timestamp,
     /// The journal's newest event.
     position: u64,
+    /// The folder that it is a copy of; none where an older Launchway made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    root: Option<PathBuf>,
 }
 
 /// Copies that were made, and are still there or on their way: whoever reads them reads the server's secrets.
@@ -136,7 +141,8 @@ pub(crate) fn make(data: &DataFolder, to: &Path) -> Outcome {
         copy(&root.join(name), &partial.join(name))?;
     }
     let at_ms = now();
-    data::write(&partial.join(MANIFEST), &Manifest { version: VERSION, at_ms, position })?;
+    let manifest = Manifest { version: VERSION, at_ms, position, root: Some(root.to_owned()) };
+    data::write(&partial.join(MANIFEST), &manifest)?;
     finish(&partial, &to)?;
     out(&format!("copied {position} events, as of {}, to {}", moment(at_ms), to.display()));
     Ok(Exit::Done)
@@ -176,6 +182,7 @@ pub(crate) fn restore(
     })?;
     drop(copied);
     let copy = DataFolder::of(Some(&partial), None)?;
+    repositories::relocate(&copy, manifest.root.as_deref(), &to)?;
     copy.record("server.restore", format!("a copy of {}", moment(manifest.at_ms)))?;
     match is_taken_over {
         true => standing_by::take_over(&copy, manifest.at_ms)?,

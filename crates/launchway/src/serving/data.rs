@@ -4,6 +4,7 @@
 //! server.lock          held by the server, so that there is one
 //! server.json          how it is reached, for hooks that name a run's page
 //! repositories.json    whose pushes are run
+//! repositories.lock    held by whoever changes that
 //! tokens/, sessions/   who may look and act (crate `server`)
 //! people/              whose a name is, of those who sign in by a provider (crate `server`)
 //! inbox/               pushes and re-runs that were not taken yet

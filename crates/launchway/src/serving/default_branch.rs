@@ -6,7 +6,7 @@ use std::path::Path;
 
 use repository::Repository;
 
-use super::data::{self, DataFolder};
+use super::data::DataFolder;
 use super::repositories::{self, Connected};
 use crate::exit::{Exit, Failure};
 use crate::state::StateFolder;
@@ -44,17 +44,13 @@ pub(crate) fn pinned(state: &StateFolder, path: &Path) -> Result<Option<String>,
 
 /// Pins what was connected before branches were, where `HEAD` points at a branch that is there.
 pub(crate) fn pin_all(data: &DataFolder) -> Result<(), Failure> {
-    let mut known = repositories::all(data)?;
-    let mut changed = false;
-    for it in &mut known {
+    let mut pinned = Vec::new();
+    for it in repositories::all(data)? {
         if it.is_mirror() || it.default_branch.is_some() {
             continue;
         }
         match (it.tip(), it.branch()) {
-            (Ok(Some(_)), Ok(Some(name))) => {
-                it.default_branch = Some(name);
-                changed = true;
-            }
+            (Ok(Some(_)), Ok(Some(name))) => pinned.push((it.path, name)),
             (Ok(None), _) => talk(&format!("warning: {}", it.no_tip())),
             (Err(failure), _) | (_, Err(failure)) => {
                 talk(&format!("warning: {}: {:#}", it.name, failure.error));
@@ -62,10 +58,17 @@ pub(crate) fn pin_all(data: &DataFolder) -> Result<(), Failure> {
             (Ok(Some(_)), Ok(None)) => {}
         }
     }
-    if changed {
-        data::write(&data.path("repositories.json"), &known)?;
+    if pinned.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    repositories::change(data, |known| {
+        for (path, name) in pinned {
+            if let Some(it) = known.iter_mut().find(|it| it.path == path) {
+                it.default_branch.get_or_insert(name);
+            }
+        }
+        Ok(())
+    })
 }
 
 /// The branch to pin.
@@ -123,7 +126,7 @@ impl Known<'_> {
     }
 }
 
-/// Chooses for the repository that lies at `path`, and lets its `HEAD` point there, too.
+/// Chooses for the repository that lies at `path`.
 pub(crate) fn of_bare(
     path: &Path,
     wanted: Option<&str>,
@@ -132,11 +135,15 @@ pub(crate) fn of_bare(
     let refs = Repository::refs(path, None)?;
     let there: Vec<&str> = refs.iter().filter_map(|it| it.strip_prefix("refs/heads/")).collect();
     let head = Repository::head_branch(path)?;
-    let chosen = Known { head: head.as_deref(), there: &there, before }.choose(wanted)?;
-    if head.as_deref() != Some(&*chosen.name) {
-        Repository::point_head(path, &chosen.name)?;
+    Known { head: head.as_deref(), there: &there, before }.choose(wanted)
+}
+
+/// Lets its `HEAD` point there, too: last of all, when nothing else can refuse what was asked for.
+pub(crate) fn point(path: &Path, name: &str) -> Result<(), Failure> {
+    if Repository::head_branch(path)?.as_deref() != Some(name) {
+        Repository::point_head(path, name)?;
     }
-    Ok(chosen)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -144,6 +151,20 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
+
+    /// What is refused behind the choice (a hook of somebody else, a name that another has) changed nothing.
+    #[test]
+    fn to_choose_moves_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let args = ["init", "--quiet", "--bare", "--initial-branch=main"];
+        let made = std::process::Command::new("git").args(args).arg(folder.path()).status();
+        assert!(made.expect("git starts").success());
+        let head = || Repository::head_branch(folder.path()).expect("it can be read");
+        let chosen = of_bare(folder.path(), Some("trunk"), None).expect("it is named");
+        assert_eq!((&*chosen.name, head().as_deref()), ("trunk", Some("main")));
+        point(folder.path(), &chosen.name).expect("it can be written");
+        assert_eq!(head().as_deref(), Some("trunk"));
+    }
 
     #[test]
     fn the_branch_that_is_there_is_taken_and_said() {

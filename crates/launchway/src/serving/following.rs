@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use event::Digest;
+use event::{Digest, Timestamp};
 use mask::Secret;
 use repository::{Access, Mirror, RefUpdate, Refs};
 use serde::{Deserialize, Serialize};
@@ -54,9 +54,12 @@ const NOTHING: &str = "0000000000000000000000000000000000000000";
 /// What is known of a repository elsewhere.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Seen {
-    /// Where that was.
+    /// Where that was,
     #[serde(default)]
     url: String,
+    /// and since when it is followed.
+    #[serde(default)]
+    since: Timestamp,
     /// Branches and tags, by their whole names.
     refs: BTreeMap<String, String>,
     /// What moved and may not be in the inbox yet, by what it is called there: as git tells its hooks.
@@ -71,7 +74,7 @@ impl Seen {
     /// None where nobody looked there yet.
     fn read(data: &DataFolder, name: &str, followed: &Followed) -> Result<Option<Seen>, Failure> {
         let seen: Option<Seen> = data::read(&data.followed(name))?;
-        Ok(seen.filter(|it| it.url == followed.url))
+        Ok(seen.filter(|it| it.url == followed.url && it.since == followed.since))
     }
 
     fn write(&self, data: &DataFolder, name: &str) -> Result<(), Failure> {
@@ -97,8 +100,8 @@ pub(crate) fn begin(
         // What moved since the last look is run by the next.
         return Ok(());
     }
-    let url = followed.url.clone();
-    Seen { url, refs, ..Seen::default() }.write(data, &connected.name)
+    let Followed { url, since, .. } = followed.clone();
+    Seen { url, since, refs, ..Seen::default() }.write(data, &connected.name)
 }
 
 /// What a name and a password are as they are shown there.
@@ -183,11 +186,16 @@ impl Following {
     /// find is found again.
     pub(crate) fn run(&self, stop: &Receiver<()>) {
         let mut looked: BTreeMap<String, Looked> = BTreeMap::new();
+        let mut told = None;
         loop {
-            let next = self.look_at_those_due(&mut looked).unwrap_or_else(|failure| {
-                talk(&format!("warning: repositories elsewhere: {:#}", failure.error));
-                LOOK_AROUND
-            });
+            let due = self.look_at_those_due(&mut looked);
+            // It is tried again and again, and said once.
+            let trouble = due.as_ref().err().map(|failure| format!("{:#}", failure.error));
+            if let Some(text) = trouble.as_ref().filter(|_| told != trouble) {
+                talk(&format!("warning: repositories elsewhere: {text}; it is tried again"));
+            }
+            told = trouble;
+            let next = due.unwrap_or(LOOK_AROUND);
             match stop.recv_timeout(next) {
                 Err(RecvTimeoutError::Timeout) => {}
                 _ => return,
@@ -213,7 +221,7 @@ impl Following {
             };
             let are_busy = |it: &&Looked| it.under_way.load(Ordering::Relaxed);
             if is_due && looked.values().filter(are_busy).count() < AT_ONCE_MAX {
-                looked.insert(connected.name.clone(), self.look(&connected.name));
+                looked.insert(connected.name.clone(), self.look(&connected.name)?);
             }
             let since = looked.get(&connected.name).map_or(every, |it| it.at.elapsed());
             next = next.min(every.saturating_sub(since).max(EVERY_MIN));
@@ -222,17 +230,40 @@ impl Following {
     }
 
     /// Has one looked at.
-    fn look(&self, name: &str) -> Looked {
-        let looked = Looked { at: Instant::now(), under_way: Arc::new(AtomicBool::new(true)) };
+    fn look(&self, name: &str) -> Result<Looked, Failure> {
         let (data, name) = (self.intake.data.clone(), name.to_owned());
-        let under_way = Arc::clone(&looked.under_way);
-        std::thread::spawn(move || {
+        let context = format!("nobody can be sent to look at {name}");
+        let looked = Looked::begin(move || {
             if let Err(failure) = look_and_say(&data, &name) {
                 talk(&format!("warning: {name}: {:#}", failure.error));
             }
-            under_way.store(false, Ordering::Relaxed);
         });
-        looked
+        looked.map_err(|error| {
+            Failure::caused(Exit::Missing, anyhow::Error::from(error).context(context))
+        })
+    }
+}
+
+impl Looked {
+    /// Somebody looks from now on, on a thread of its own, and looks no more however that ends.
+    fn begin(look: impl FnOnce() + Send + 'static) -> std::io::Result<Looked> {
+        let looked = Looked { at: Instant::now(), under_way: Arc::new(AtomicBool::new(true)) };
+        let ends = Ends(Arc::clone(&looked.under_way));
+        let thread = std::thread::Builder::new().name("look".to_owned());
+        thread.spawn(move || {
+            let _ends = ends;
+            look();
+        })?;
+        Ok(looked)
+    }
+}
+
+/// What is under way is no more when this goes.
+struct Ends(Arc<AtomicBool>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 
@@ -271,8 +302,11 @@ fn look(data: &DataFolder, connected: &Connected, followed: &Followed) -> Result
     pay(data, connected, &mut seen)?;
     let header = kept_header(data, connected, followed)?;
     let refs = fetched(connected, followed, header.as_ref())?;
-    let is_the_same =
-        |it: &Connected| it.followed.as_ref().is_some_and(|it| it.url == followed.url);
+    let is_the_same = |it: &Connected| {
+        it.followed
+            .as_ref()
+            .is_some_and(|it| (&it.url, it.since) == (&followed.url, followed.since))
+    };
     if refs == seen.refs || !repositories::find(data, name)?.as_ref().is_some_and(is_the_same) {
         return Ok(());
     }
@@ -351,6 +385,38 @@ mod tests {
             format!("{} {old} {}\n", it.git_ref, it.new)
         });
         expected.assert_eq(&lines.collect::<String>());
+    }
+
+    #[test]
+    fn what_was_seen_before_it_was_connected_anew_is_not_known() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = DataFolder::of(Some(folder.path()), None).expect("a place");
+        let url = "https://git.example.com/octo/app.git".to_owned();
+        let seen = Seen { url: url.clone(), since: Timestamp(1), ..Seen::default() };
+        seen.write(&data, "octo/app").expect("ours");
+        let is_known = |since: u64| {
+            let followed =
+                Followed { url: url.clone(), every_seconds: 60, since: Timestamp(since) };
+            Seen::read(&data, "octo/app", &followed).expect("ours").is_some()
+        };
+        assert_eq!([is_known(1), is_known(2)], [true, false]);
+    }
+
+    #[test]
+    fn a_look_ends_however_it_ends() {
+        let (tell, told) = std::sync::mpsc::channel::<()>();
+        let looked = Looked::begin(move || {
+            let _told = tell;
+            panic!("a fault of ours, as this test wants it");
+        });
+        let looked = looked.expect("a thread can be had");
+        assert!(told.recv().is_err());
+        // What ends it goes behind that.
+        let until = Instant::now() + Duration::from_secs(60);
+        while looked.under_way.load(Ordering::Relaxed) {
+            assert!(Instant::now() < until, "it is under way for good");
+            std::thread::yield_now();
+        }
     }
 
     #[test]

@@ -100,14 +100,15 @@ pub(super) fn environments(
         |name: &str| connected.environments.iter().any(|it| it.eq_ignore_ascii_case(name));
     let kept = Kept::of(&connected).ok().flatten();
     let kept = kept.as_ref();
-    let of_server = |name: &str| kept.and_then(|it| it.environment(name)).map(kept_sentences);
+    let of_server = |name: &str| kept.and_then(|it| it.named(name)).map(kept_sentences);
+    let is_guarded = |name: &str| kept.is_some_and(|it| it.environment(name).is_some());
     let mut all = Vec::new();
     for it in rules.iter().flat_map(|rules| &rules.settings.environments) {
         let name = it.name.value.to_string();
         let mut sentences = sentences(&it.protect);
-        if it.level.value < LEVEL_OF_JOBS {
-            sentences.push("No job runs there: its level is below 3.".to_owned());
-        } else if it.protect.is_empty() && !is_agreed(&name) && of_server(&name).is_none() {
+        if let Some(low) = low(it) {
+            sentences.push(low);
+        } else if it.protect.is_empty() && !is_agreed(&name) && !is_guarded(&name) {
             sentences.push("No job runs there: no rule guards it, and nobody agreed.".to_owned());
         }
         sentences.extend(of_server(&name).into_iter().flatten());
@@ -121,7 +122,7 @@ pub(super) fn environments(
         });
     }
     let more = kept.into_iter().flat_map(|it| &it.settings.environments);
-    let more = more.filter(|it| !it.protect.is_empty()).map(|it| it.name.value.to_string());
+    let more = more.filter(|it| !said(it).is_empty()).map(|it| it.name.value.to_string());
     for name in connected.environments.iter().cloned().chain(more) {
         if !all.iter().any(|it| it.name.eq_ignore_ascii_case(&name)) {
             let agreed = "Whoever connected the repository agreed to it.".to_owned();
@@ -137,20 +138,30 @@ pub(super) fn environments(
 }
 
 fn kept_sentences(environment: &Environment) -> Vec<String> {
-    let all = sentences(&environment.protect);
-    all.into_iter().map(|it| format!("Kept by the server: {it}")).collect()
+    said(environment).into_iter().map(|it| format!("Kept by the server: {it}")).collect()
 }
 
 /// What rules that the server is to keep say of each environment; an error where they guard none.
 pub(crate) fn said_of(rules: &Settings) -> Result<Vec<(String, Vec<String>)>, Failure> {
-    let all =
-        rules.environments.iter().map(|it| (it.name.value.to_string(), sentences(&it.protect)));
+    let all = rules.environments.iter().map(|it| (it.name.value.to_string(), said(it)));
     let all: Vec<_> = all.filter(|(_, said)| !said.is_empty()).collect();
     if all.is_empty() {
-        return Err(Failure::new(Exit::Usage, "these rules guard no environment")
-            .hint("what stands under `protect` of an environment guards it"));
+        let hint = format!(
+            "what stands under `protect` of an environment guards it, and so does a `level` below {LEVEL_OF_JOBS}"
+        );
+        return Err(Failure::new(Exit::Usage, "these rules guard no environment").hint(hint));
     }
     Ok(all)
+}
+
+/// What guards an environment: its level, and what it asks.
+fn said(environment: &Environment) -> Vec<String> {
+    low(environment).into_iter().chain(sentences(&environment.protect)).collect()
+}
+
+fn low(environment: &Environment) -> Option<String> {
+    let is_low = environment.level.value < LEVEL_OF_JOBS;
+    is_low.then(|| format!("No job runs there: its level is below {LEVEL_OF_JOBS}."))
 }
 
 /// What guards an environment, a sentence each.
@@ -211,6 +222,9 @@ fn read_of(
         Ok(kept) => kept,
         Err(why) => return Ok(unread(connected, request, job, (name, why), at)),
     };
+    if let Some(environment) = kept.as_ref().and_then(|it| it.named(name)) {
+        refuse_level(environment, name)?;
+    }
     let stricter = kept.as_ref().and_then(|kept| Some((kept, kept.environment(name)?)));
     let (rules, ruled) = ruled(rules, stricter, name);
     let is_agreed =
@@ -226,7 +240,7 @@ fn read_of(
     let own = environment(&own_settings, name).cloned().unwrap_or_else(|| ruled.clone());
     let kept = stricter.map_or(&ruled, |(_, environment)| environment);
     let all = [kept, &ruled, &own];
-    refuse_level([kept, &ruled], name)?;
+    refuse_level(&ruled, name)?;
     if ruled.protect.is_empty() && !is_agreed {
         return Err(forbidden(not_agreed(name)));
     }
@@ -278,9 +292,11 @@ fn ruled(
     }
 }
 
-fn refuse_level(all: [&Environment; 2], name: &str) -> Result<(), Failure> {
-    let low = all.into_iter().map(|it| it.level.value).min().filter(|it| *it < LEVEL_OF_JOBS);
-    let Some(level) = low else { return Ok(()) };
+fn refuse_level(environment: &Environment, name: &str) -> Result<(), Failure> {
+    let level = environment.level.value;
+    if level >= LEVEL_OF_JOBS {
+        return Ok(());
+    }
     Err(forbidden(format!("{name} has the level {level}: no job runs there")))
 }
 

@@ -1,17 +1,20 @@
 //! Repositories whose pushes are run, and the hooks in them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use event::Timestamp;
 use repository::Repository;
 use serde::{Deserialize, Serialize};
 use settings::Settings;
 use syntax::Source;
 
 use super::data::{self, DataFolder, cannot};
+use super::hook::Pushed;
 use super::{keeping, unheard};
 use crate::exit::{Exit, Failure};
 
@@ -55,6 +58,9 @@ pub(crate) struct Followed {
     pub(crate) url: String,
     /// From one look to the next.
     pub(crate) every_seconds: u64,
+    /// When it was connected: what was known of the same address before is not known of this one.
+    #[serde(default)]
+    pub(crate) since: Timestamp,
 }
 
 /// The label that makes an issue an incident.
@@ -158,31 +164,93 @@ pub(crate) fn checked_name(name: &str) -> Result<String, Failure> {
     }
 }
 
-/// Connects a repository, or changes what is kept of it, and writes its hooks.
-pub(crate) fn add(data: &DataFolder, wanted: Connected, program: &Path) -> Result<(), Failure> {
-    let mut known = all(data)?;
-    if let Some(other) = known.iter().find(|it| it.name == wanted.name && it.path != wanted.path) {
-        let message = format!("{} is {} already", wanted.name, other.path.display());
-        return Err(Failure::new(Exit::Usage, message)
-            .hint("give this one a name of its own: --name OWNER/NAME"));
-    }
-    // Nobody pushes to a mirror.
-    let hooks = if wanted.is_mirror() { &[][..] } else { &HOOKS[..] };
-    for hook in hooks {
-        refuse_others(&wanted.path, hook)?;
-    }
-    if !known.iter().any(|it| it.path == wanted.path) {
-        keeping::tell_found(data, &wanted.name)?;
-    }
-    known.retain(|it| it.path != wanted.path);
-    known.push(wanted.clone());
+/// Changes what is known of repositories, by what is known now, one after the other: who read it before, and fetched for
+/// minutes since, takes nothing away that somebody else kept meanwhile.
+pub(crate) fn change<T>(
+    data: &DataFolder,
+    deed: impl FnOnce(&mut Vec<Connected>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let path = data.path("repositories.lock");
+    let failed = |error| cannot("lock", &path, error);
+    fs::create_dir_all(data.state.root()).map_err(failed)?;
+    let lock = fs::File::options().create(true).append(true).open(&path).map_err(failed)?;
+    lock.lock().map_err(failed)?;
+    let before = all(data)?;
+    let mut known = before.clone();
+    let given = deed(&mut known)?;
     known.sort_by(|one, other| one.name.cmp(&other.name));
-    // Known first: a push through the hook finds it.
-    data::write(&data.path("repositories.json"), &known)?;
-    for hook in hooks {
-        install(data, &wanted.path, hook, program)?;
+    if known != before {
+        data::write(&data.path("repositories.json"), &known)?;
     }
-    unheard::begin(data, &wanted)
+    Ok(given)
+}
+
+/// Connects the repository that lies at `path`, or changes what is kept of it, and writes its hooks: as `make` wants
+/// it, of what is known of it now.
+pub(crate) fn add(
+    data: &DataFolder,
+    path: &Path,
+    program: &Path,
+    make: impl FnOnce(Option<&Connected>) -> Result<Connected, Failure>,
+) -> Result<Connected, Failure> {
+    // Known first: a push through the hook finds it.
+    let wanted = change(data, |known| {
+        let before = known.iter().find(|it| it.path == path);
+        let wanted = make(before)?;
+        if let Some(other) = known.iter().find(|it| it.name == wanted.name && it.path != path) {
+            let message = format!("{} is {} already", wanted.name, other.path.display());
+            return Err(Failure::new(Exit::Usage, message)
+                .hint("give this one a name of its own: --name OWNER/NAME"));
+        }
+        for hook in hooks_of(&wanted) {
+            refuse_others(path, hook)?;
+        }
+        if before.is_none() {
+            keeping::tell_found(data, &wanted.name)?;
+            // Whoever took away one of this name was killed before it was forgotten.
+            unheard::end(data, &wanted.name)?;
+        }
+        known.retain(|it| it.path != path);
+        known.push(wanted.clone());
+        Ok(wanted)
+    })?;
+    for hook in hooks_of(&wanted) {
+        install(data, path, hook, program)?;
+    }
+    unheard::begin(data, &wanted)?;
+    Ok(wanted)
+}
+
+/// Nobody pushes to a mirror.
+fn hooks_of(connected: &Connected) -> &'static [&'static str] {
+    if connected.is_mirror() { &[] } else { &HOOKS }
+}
+
+/// In a folder that lay at `before` and is about to lie at `to`: what lies in it is found there. Where it lay is not
+/// known of one that an older Launchway copied; where mirrors lie in a folder is.
+pub(crate) fn relocate(data: &DataFolder, before: Option<&Path>, to: &Path) -> Result<(), Failure> {
+    let moved = |it: &Connected| match before.and_then(|before| it.path.strip_prefix(before).ok()) {
+        Some(rest) => to.join(rest),
+        None if it.is_mirror() => to.join("mirrors").join(format!("{}.git", it.name)),
+        None => it.path.clone(),
+    };
+    let places: BTreeMap<PathBuf, PathBuf> =
+        all(data)?.iter().map(|it| (it.path.clone(), moved(it))).collect();
+    change(data, |known| {
+        known.iter_mut().for_each(|it| it.path.clone_from(&places[&it.path]));
+        Ok(())
+    })?;
+    for id in data::list(&data.inbox(), ".push")? {
+        let path = data.inbox().join(format!("{id}.push"));
+        // What cannot be read is looked at when it is taken.
+        if let Ok(Some(mut push)) = data::read::<Pushed>(&path)
+            && let Some(now) = places.get(&push.repository)
+        {
+            push.repository.clone_from(now);
+            data::write(&path, &push)?;
+        }
+    }
+    Ok(())
 }
 
 /// Code of forks that nobody let in yet.
@@ -232,26 +300,32 @@ pub(crate) fn protect(
     which: &Connected,
     rules: Option<String>,
 ) -> Result<(), Failure> {
-    let mut known = all(data)?;
-    if let Some(it) = known.iter_mut().find(|it| it.path == which.path) {
-        it.rules = rules;
-    }
-    data::write(&data.path("repositories.json"), &known)
+    change(data, |known| {
+        let found = known.iter_mut().find(|it| it.path == which.path);
+        found.ok_or_else(|| gone(which))?.rules = rules;
+        Ok(())
+    })
 }
 
-/// Takes it away, with its hooks. What ran stays.
-pub(crate) fn remove(data: &DataFolder, which: &Connected) -> Result<(), Failure> {
+/// Takes it away, with its hooks. What ran stays. Gives what was known of it at the end.
+pub(crate) fn remove(data: &DataFolder, which: &Connected) -> Result<Connected, Failure> {
     for hook in HOOKS {
         let path = which.path.join("hooks").join(hook);
         if is_ours(&path) {
             data::remove(&path)?;
         }
     }
-    let mut known = all(data)?;
-    known.retain(|it| it.path != which.path);
-    data::write(&data.path("repositories.json"), &known)?;
+    let removed = change(data, |known| {
+        let at = known.iter().position(|it| it.path == which.path);
+        Ok(known.remove(at.ok_or_else(|| gone(which))?))
+    })?;
     unheard::end(data, &which.name)?;
-    keeping::tell_left(data, &which.name)
+    keeping::tell_left(data, &which.name)?;
+    Ok(removed)
+}
+
+fn gone(which: &Connected) -> Failure {
+    Failure::new(Exit::Usage, format!("{} is not connected any more", which.name))
 }
 
 fn is_ours(path: &Path) -> bool {
@@ -300,6 +374,70 @@ fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A data folder in which this is connected.
+    fn connected(all: &[Connected]) -> (tempfile::TempDir, DataFolder) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = DataFolder::of(Some(folder.path()), None).expect("a place");
+        data::write(&data.path("repositories.json"), &all).expect("a file");
+        (folder, data)
+    }
+
+    fn called(name: &str, path: &str) -> Connected {
+        Connected { name: name.to_owned(), path: path.into(), ..Connected::default() }
+    }
+
+    fn mirror(name: &str, path: &str) -> Connected {
+        Connected { github: Some(OnGitHub { forks: Forks::Ask }), ..called(name, path) }
+    }
+
+    #[test]
+    fn what_somebody_else_kept_meanwhile_stays() {
+        let one = mirror("octo/app", "/srv/data/mirrors/octo/app.git");
+        let (_folder, data) = connected(std::slice::from_ref(&one));
+        let program = Path::new("/usr/bin/launchway");
+        std::thread::scope(|scope| {
+            let added = add(&data, &one.path, program, |known| {
+                // Whoever comes now waits for its turn, and reads what stands there then.
+                scope.spawn(|| protect(&data, &one, Some("rules".to_owned())));
+                let environments = vec!["staging".to_owned()];
+                Ok(Connected { environments, ..known.cloned().expect("it is connected") })
+            });
+            assert_eq!(added.expect("it is changed").rules, None);
+        });
+        let known = all(&data).expect("it can be read").remove(0);
+        assert_eq!((known.rules.as_deref(), known.environments.len()), (Some("rules"), 1));
+        // And what is made of it is made of that.
+        let again =
+            add(&data, &one.path, program, |known| Ok(known.cloned().expect("it is known")));
+        assert_eq!(again.expect("nothing changes").rules.as_deref(), Some("rules"));
+        remove(&data, &one).expect("it goes");
+        let gone = protect(&data, &one, None).expect_err("it is gone");
+        assert_eq!(gone.error.to_string(), "octo/app is not connected any more");
+    }
+
+    #[test]
+    fn what_lies_in_the_folder_goes_with_it() {
+        let check = |before: Option<&str>, one: Connected, expect: &str| {
+            let (_folder, data) = connected(std::slice::from_ref(&one));
+            let push = serde_json::json!({
+                "repository": one.path, "old": "", "new": "", "git_ref": "refs/heads/main",
+                "pusher": ["", ""], "at": 0,
+            });
+            let waits = data.inbox().join("1.push");
+            data::write(&waits, &push).expect("a file");
+            relocate(&data, before.map(Path::new), Path::new("/srv/new")).expect("ours");
+            assert_eq!(all(&data).expect("ours")[0].path, Path::new(expect));
+            let push: Pushed = data::read(&waits).expect("ours").expect("it waits");
+            assert_eq!(push.repository, Path::new(expect));
+        };
+        let old = "/srv/old/mirrors/octo/app.git";
+        check(Some("/srv/old"), mirror("octo/app", old), "/srv/new/mirrors/octo/app.git");
+        check(None, mirror("octo/app", old), "/srv/new/mirrors/octo/app.git");
+        check(Some("/srv/old"), called("octo/app", "/srv/old/app.git"), "/srv/new/app.git");
+        check(Some("/srv/old"), called("octo/app", "/srv/git/app.git"), "/srv/git/app.git");
+        check(None, called("octo/app", "/srv/old/app.git"), "/srv/old/app.git");
+    }
 
     #[test]
     fn paths_are_one_word_of_the_shell() {

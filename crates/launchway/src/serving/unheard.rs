@@ -78,10 +78,10 @@ fn find_in(data: &DataFolder, connected: &Connected) -> Result<(), Failure> {
     // What an earlier server was killed with.
     pay(data, connected, &mut taken)?;
     let refs = Repository::commits_of_refs(&connected.path)?;
-    // Behind the refs: of what moved before, word may be here by now.
-    let waiting = waiting(data, &connected.path)?;
-    let mut moved = moved(&taken.refs, &refs);
-    moved.retain(|it| waiting.get(&it.git_ref) != Some(&it.new));
+    // Behind the refs: of what moved before, word may be here by now. What is behind the newest word began there.
+    let mut before = taken.refs.clone();
+    before.extend(waiting(data, &connected.path)?);
+    let moved = moved(&before, &refs);
     if moved.len() > MOVED_MAX {
         talk(&format!(
             "warning: {name}: {} branches and tags moved while nobody was told; none of that is run",
@@ -115,7 +115,7 @@ fn pay(data: &DataFolder, connected: &Connected, taken: &mut Taken) -> Result<()
     taken.write(data, name)
 }
 
-/// Where branches and tags lead of which word waits.
+/// Where branches and tags lead of which word waits: as the newest says.
 fn waiting(data: &DataFolder, path: &Path) -> Result<BTreeMap<String, String>, Failure> {
     let mut waiting = BTreeMap::new();
     for id in data::list(&data.inbox(), ".push")? {
@@ -130,12 +130,12 @@ fn waiting(data: &DataFolder, path: &Path) -> Result<BTreeMap<String, String>, F
     Ok(waiting)
 }
 
-/// Whether a push was found before its own word came.
+/// Whether a push was found before its own word came. From where it came is not compared: while a server starts, what
+/// is found may be several in one.
 pub(super) fn was_found(data: &DataFolder, id: &str, push: &Pushed) -> Result<bool, Failure> {
     let Some(name) = of(data, push)? else { return Ok(false) };
-    let line = line_of(push);
     let found = Taken::read(data, &name)?.map(|it| it.found).unwrap_or_default();
-    Ok(found.iter().any(|(other, it)| *it == line && other != id))
+    Ok(found.iter().any(|(other, line)| leads_there(line, push) && other != id))
 }
 
 /// A push was taken.
@@ -143,19 +143,20 @@ pub(super) fn took(data: &DataFolder, push: &Pushed) -> Result<(), Failure> {
     let Some(name) = of(data, push)? else { return Ok(()) };
     let mut taken = Taken::read(data, &name)?.unwrap_or_default();
     let before = taken.refs.insert(push.git_ref.clone(), push.new.clone());
-    // With the next push of it what was found is past: the same may come again.
+    // With the next push of it what was found is past: the same may come again. What waits is none of that yet.
     let end = format!(" {}", push.git_ref);
-    let line = line_of(push);
     let count = taken.found.len();
-    taken.found.retain(|_, it| *it == line || !it.ends_with(&end));
+    let waits = |id: &str| data.inbox().join(format!("{id}.push")).exists();
+    taken.found.retain(|id, it| leads_there(it, push) || !it.ends_with(&end) || waits(id));
     if before.as_ref() == Some(&push.new) && taken.found.len() == count {
         return Ok(());
     }
     taken.write(data, &name)
 }
 
-fn line_of(push: &Pushed) -> String {
-    format!("{} {} {}", push.old, push.new, push.git_ref)
+/// Whether what was found led to where this push does.
+fn leads_there(line: &str, push: &Pushed) -> bool {
+    RefUpdate::parse(line).is_some_and(|it| (&it.new, &it.git_ref) == (&push.new, &push.git_ref))
 }
 
 /// The connected repository that was pushed to; none where nobody looks at it here.
@@ -249,6 +250,60 @@ mod tests {
         find(&place.data);
         assert_eq!(place.waiting().len(), 0);
         assert!(!was_found(&place.data, "another", push).expect("it is past"));
+    }
+
+    /// Whoever took it away was killed before that was forgotten.
+    #[test]
+    fn what_moved_while_it_was_not_connected_is_not_found() {
+        let place = Place::new();
+        begin(&place.data, &place.connected).expect("it can be read");
+        let stale = Taken::read(&place.data, "octo/app").expect("ours").expect("it is there");
+        repositories::remove(&place.data, &place.connected).expect("it goes");
+        stale.write(&place.data, "octo/app").expect("ours");
+        place.push("main");
+        let (path, program) = (&place.connected.path, Path::new("/usr/bin/launchway"));
+        let added = repositories::add(&place.data, path, program, |_| Ok(place.connected.clone()));
+        added.expect("it is connected");
+        // Nobody has our program there.
+        std::fs::remove_dir_all(path.join("hooks")).expect("they are there");
+        find(&place.data);
+        assert_eq!(place.waiting().len(), 0);
+        place.push("main");
+        find(&place.data);
+        assert_eq!(place.waiting().len(), 1);
+    }
+
+    /// Somebody pushes while a server starts, behind a push that waits: the branch is there, its word comes late.
+    #[test]
+    fn what_comes_behind_a_word_that_waits_is_taken_once() {
+        let place = Place::new();
+        begin(&place.data, &place.connected).expect("it can be read");
+        let (path, git_ref) = (&place.connected.path, "refs/heads/main".to_owned());
+        let update = |old: &str, new: &str| RefUpdate {
+            old: old.to_owned(),
+            new: new.to_owned(),
+            git_ref: git_ref.clone(),
+        };
+        let a = place.git(&["-C", "work", "rev-parse", "HEAD"]);
+        let b = place.push("main");
+        hook::leave_as(&place.data, "000-1", path, update(&a, &b)).expect("it is left");
+        let c = place.push("main");
+        find(&place.data);
+        let waiting = place.waiting();
+        assert_eq!(waiting.len(), 2);
+        assert_eq!((&waiting[1].1.old, &waiting[1].1.new), (&b, &c), "from where the word ends");
+        place.take();
+        let late = Pushed { old: b.clone(), new: c.clone(), ..waiting[1].1.clone() };
+        assert!(was_found(&place.data, "000-3", &late).expect("it is known"));
+        // Several in one, by a version that knew of no word that waits.
+        assert!(was_found(&place.data, "000-3", &Pushed { old: a, ..late }).expect("it is known"));
+        // Back, while nobody hears of it: word waits of what it was before.
+        let d = place.push("main");
+        hook::leave_as(&place.data, "000-4", path, update(&c, &d)).expect("it is left");
+        place.git(&["-C", "app.git", "update-ref", "refs/heads/main", &c]);
+        find(&place.data);
+        let news: Vec<String> = place.waiting().into_iter().map(|(_, push)| push.new).collect();
+        assert_eq!(news, [d, c]);
     }
 
     #[test]

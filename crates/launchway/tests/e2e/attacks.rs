@@ -568,10 +568,19 @@ fn no_push_takes_away_the_rules_that_the_server_keeps() {
     };
     let kept = protect(&rules);
     assert_eq!(kept.exit, 0, "{}", kept.stderr);
+    let shown = rules.display().to_string();
     expect![[r"
+        warning[settings-quorum]: nobody approves their own deployment: when kim or lena asks for one, too few are left
+         --> RULES:8:16
+          |
+        8 |     protect: { reviewers: { devops: 1, leads: 1 }, branches: [main] }
+          |                ^^^^^^^^^
+          |
+          = help: add people to the groups
+
         octo/app: production: 1 of devops agree. 1 of leads agree. Only branches main.
     "]]
-    .assert_eq(&kept.stderr);
+    .assert_eq(&kept.stderr.replace(&shown, "RULES"));
     serving.place.write("launchway.yml", RULED);
     serving.place.commit();
     assert_eq!(serving.push().exit, 0);
@@ -616,6 +625,25 @@ fn no_push_takes_away_the_rules_that_the_server_keeps() {
     assert_eq!(serving.mark("taken"), "");
     let shown = serving.get("/environments").text;
     assert!(shown.contains("Kept by the server: 1 of devops agree."), "{shown}");
+
+    // A level asks nobody, and holds all the same.
+    let level = "version: 1\nproject: app\nenvironments:\n  staging: { protect: { wait: 1h } }\n  production: { level: 1 }\n";
+    std::fs::write(&rules, level).expect("a file of ours");
+    expect![[r"
+        octo/app: staging: 1h pass after it was asked for.
+        octo/app: production: No job runs there: its level is below 3.
+    "]]
+    .assert_eq(&protect(&rules).stderr);
+    serving.place.write("launchway.yml", LOOSENED);
+    serving.place.commit();
+    assert_eq!(serving.push().exit, 0);
+    let run = serving.ended("3");
+    assert_eq!(run["conclusion"], "failure", "{run}");
+    let events = serving.get("/api/v1/runs/3/events").text;
+    assert!(events.contains("production has the level 1: no job runs there"), "{events}");
+    assert_eq!(serving.mark("taken"), "");
+    let shown = serving.get("/environments").text;
+    assert!(shown.contains("Kept by the server: No job runs there"), "{shown}");
 
     std::fs::write(&rules, "version: 1\nproject: app\n").expect("a file of ours");
     let nothing = protect(&rules);

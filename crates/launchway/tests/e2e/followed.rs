@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::harness::{Said, wait_until};
 use crate::serving::Serving;
+use crate::standing_by::Other;
 
 const WORKFLOW: &str = "
 on: push
@@ -146,6 +147,44 @@ fn what_is_pushed_elsewhere_runs_once_whoever_is_killed() {
     story.serving.end();
 }
 
+/// What was pushed since the copy was run by the original. The copy lies elsewhere, and so does what it mirrors.
+#[test]
+fn a_restored_server_runs_nothing_again_and_reads_its_own_mirrors() {
+    let mut story = Story::new();
+    assert_eq!(story.add(&["--every", "1s", "--sign-in", "mona"], PASSWORD).exit, 0);
+    story.push("two");
+    story.runs(1);
+    let place = |name: &str| story.serving.place.path(name).display().to_string();
+    let (copy, new) = (place("copy"), place("new"));
+    assert_eq!(story.serving.command(&["serve", "backup", &copy]).exit, 0);
+    story.push("three");
+    story.runs(2);
+    story.serving.stop();
+    let run = |args: &[&str]| story.serving.place.run(&[args, &["--data", &new]].concat());
+    let restored = run(&["serve", "restore", &copy, "--take-over"]);
+    assert_eq!(restored.exit, 0, "{}", restored.stderr);
+    std::fs::remove_dir_all(story.serving.place.path("data/mirrors")).expect("they are there");
+    let listed = run(&["repositories", "list", "--format", "json"]);
+    let away = listed.lines().into_iter().find(|it| it["name"] == "octo/away");
+    assert_eq!(away.expect("it is listed")["path"], format!("{new}/mirrors/octo/away.git"));
+    let other = Other::start(&story.serving.place, "new", &[]);
+    let looked = story.serving.place.path("new/followed/octo/away.json");
+    wait_until("the first look", || looked.exists());
+    story.push("four");
+    let mut runs = Vec::new();
+    wait_until("the new push", || {
+        let text = other.ask("GET", "/api/v1/runs?limit=100", &story.serving.token).1;
+        let shown: Json = serde_json::from_str(&text).expect("JSON");
+        runs = shown["runs"].as_array().expect("a list").clone();
+        runs.len() > 1 && runs.iter().all(|it| !it["conclusion"].is_null())
+    });
+    let mut git = story.serving.place.program("git");
+    let commit = Said::from(git.args(["rev-parse", "HEAD"]).output().expect("git starts")).stdout;
+    assert_eq!((runs.len(), runs[0]["commit"].as_str()), (2, commit.get(..7)), "{runs:?}");
+    assert_eq!(runs[0]["conclusion"], "success");
+    other.end();
+}
+
 #[test]
 fn what_cannot_be_followed_says_why() {
     let story = Story::new();
@@ -221,7 +260,7 @@ fn what_cannot_be_followed_says_why() {
         &["add", "file:///srv/git/other.git", "--name", "octo/away"],
         &expect![[r#"
         error: octo/away follows another address
-        hint: launchway repositories remove octo/away, or give this one a name of its own: --name OWNER/NAME
+        hint: give this one a name of its own: --name OWNER/NAME; or launchway repositories remove octo/away, and add it anew, with what you agreed to
         exit 2
     "#]],
     );

@@ -21,13 +21,13 @@ jobs:
 ";
 
 /// Another server, of another folder of the same place.
-struct Other {
+pub(crate) struct Other {
     server: Child,
     url: String,
 }
 
 impl Other {
-    fn start(place: &Place, folder: &str, more: &[&str]) -> Other {
+    pub(crate) fn start(place: &Place, folder: &str, more: &[&str]) -> Other {
         let file = |name: &str| std::fs::File::create(place.path(name)).expect("a file of ours");
         let data = place.path(folder).display().to_string();
         let words = ["serve", "--listen", "127.0.0.1:0", "--grace", "0", "--data", &data];
@@ -38,7 +38,7 @@ impl Other {
         Other { server: server.expect("it starts"), url }
     }
 
-    fn ask(&self, method: &str, path: &str, token: &str) -> (u16, String) {
+    pub(crate) fn ask(&self, method: &str, path: &str, token: &str) -> (u16, String) {
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
@@ -50,7 +50,7 @@ impl Other {
         (response.status().as_u16(), text)
     }
 
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         signal(self.server.id(), Signal::TERM);
         assert!(self.server.wait().expect("it was started").success());
     }

@@ -10,6 +10,7 @@ use crate::serving::data::DataFolder;
 use crate::serving::following;
 use crate::serving::repositories::{self, Connected, Followed};
 use crate::terminal::style::talk;
+use crate::terminal::time::now;
 
 /// Longer than any address that somebody remembers.
 const ADDRESS_BYTES_MAX: usize = 2_000;
@@ -17,6 +18,9 @@ const ADDRESS_BYTES_MAX: usize = 2_000;
 /// Where git fetches a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address(String);
+
+/// What is agreed to for it, added to what was.
+pub(super) type Merge<'m> = dyn Fn(Option<&Connected>) -> Result<Connected, Failure> + 'm;
 
 /// How it is followed.
 pub(super) struct How<'h> {
@@ -93,28 +97,17 @@ impl Address {
     }
 }
 
-/// Connects it: it is fetched, and what moves there from now on is run.
+/// Connects it: it is fetched, and what moves there from now on is run. `merge` has what is agreed to.
 pub(super) fn add(
     data: &DataFolder,
-    connected: Connected,
+    (name, merge): (&str, &Merge<'_>),
     Address(url): Address,
     how: &How<'_>,
 ) -> Outcome {
-    let known = repositories::find(data, &connected.name)?;
-    if known.as_ref().is_some_and(|it| it.followed.is_none()) {
-        let message = format!("{} is connected already, and is not elsewhere", connected.name);
-        return Err(Failure::new(Exit::Usage, message)
-            .hint("give this one a name of its own: --name OWNER/NAME"));
-    }
-    let before = known.and_then(|it| it.followed);
-    // Another address is another repository: what is known of the one before says nothing of it.
-    if before.as_ref().is_some_and(|it| it.url != url) {
-        let message = format!("{} follows another address", connected.name);
-        return Err(Failure::new(Exit::Usage, message).hint(format!(
-            "launchway repositories remove {}, or give this one a name of its own: --name OWNER/NAME",
-            connected.name
-        )));
-    }
+    // What cannot be agreed to, and what has the name already, is said before it is fetched.
+    let known = repositories::find(data, name)?;
+    let before = followed_there(known.as_ref(), &url)?;
+    let connected = merge(known.as_ref())?;
     let is_new = before.is_none();
     let every = how.every.or(before.map(|it| Duration::from_secs(it.every_seconds)));
     let every_seconds = every.unwrap_or(following::EVERY).as_secs();
@@ -122,26 +115,50 @@ pub(super) fn add(
         Some(user) => Some(following::header_of(user, &password(user, &url)?)),
         None => None,
     };
-    let followed = Followed { url, every_seconds };
+    let since = before.map_or_else(now, |it| it.since);
+    let followed = Followed { url, every_seconds, since };
     if is_new || header.is_some() {
         following::begin(data, &connected, &followed, header.as_ref(), is_new)?;
     }
     if let Some(header) = &header {
         following::seal(data, &connected.name, &followed, header)?;
     }
-    let (name, url) = (connected.name.clone(), followed.url.clone());
-    let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
-    let connected = Connected { followed: Some(followed), ..connected };
-    repositories::add(data, connected, &program)?;
-    data.record("repository.add", format!("{name}, at {url}"))?;
+    let url = followed.url.clone();
+    super::written_down(data, &connected.path, |known| {
+        followed_there(known, &followed.url)?;
+        Ok(Connected { followed: Some(followed), ..merge(known)? })
+    })?;
     talk(&format!(
         "{name}: {url} is looked at every {every_seconds} s, and what is pushed to it is run"
     ));
-    if !data.is_served() {
-        let shown = data.state.root().display();
-        talk(&format!("hint: no server runs yet: launchway serve --data {shown}"));
-    }
+    super::hint_server(data);
     Ok(Exit::Done)
+}
+
+/// How the one that has the name is followed; none where none has it.
+///
+/// # Errors
+/// Where that is another repository.
+fn followed_there<'k>(
+    known: Option<&'k Connected>,
+    url: &str,
+) -> Result<Option<&'k Followed>, Failure> {
+    let Some(known) = known else { return Ok(None) };
+    let Some(before) = &known.followed else {
+        let message = format!("{} is connected already, and is not elsewhere", known.name);
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("give this one a name of its own: --name OWNER/NAME"));
+    };
+    // Another address is another repository: what is known of the one before says nothing of it.
+    if before.url != url {
+        let message = format!("{} follows another address", known.name);
+        return Err(Failure::new(Exit::Usage, message).hint(format!(
+            "give this one a name of its own: --name OWNER/NAME; or launchway repositories remove {}, and add it anew, {}",
+            known.name,
+            super::said_anew(known)
+        )));
+    }
+    Ok(Some(before))
 }
 
 fn password(user: &str, url: &str) -> Result<Secret, Failure> {

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use syntax::Severity;
-
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
@@ -27,12 +25,10 @@ pub(super) fn run(data: &DataFolder, which: &str, file: Option<&Path>) -> Outcom
     };
     let source = files::read(file, &file.display().to_string())?;
     let (settings, mistakes) = settings::read(&source);
+    for text in diagnostics::render(&mistakes, Format::Human, Style::plain()) {
+        talk(&text);
+    }
     let Some(settings) = settings else {
-        let mistakes: Vec<_> =
-            mistakes.into_iter().filter(|it| it.severity == Severity::Error).collect();
-        for text in diagnostics::render(&mistakes, Format::Human, Style::plain()) {
-            talk(&text);
-        }
         return Err(Failure::new(
             Exit::Refused,
             "these rules have mistakes, and nothing was changed",

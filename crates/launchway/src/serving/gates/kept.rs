@@ -36,6 +36,11 @@ impl Kept {
         super::environment(&self.settings, name).filter(|it| !it.protect.is_empty())
     }
 
+    /// What it calls so, whether or not that asks anybody: its level holds.
+    pub(super) fn named(&self, name: &str) -> Option<&Environment> {
+        super::environment(&self.settings, name)
+    }
+
     /// What people agree to where these rules and others hold.
     pub(super) fn and(&self, rules: Digest) -> Digest {
         Digest::of(format!("{rules}\nkept by the server {}\n", self.digest).as_bytes())
