@@ -42,6 +42,8 @@ pub enum Why {
     Input,
     /// A rule forbids it.
     Forbidden,
+    /// It was asked for too often.
+    TooOften,
     /// Nothing proves who says it.
     Unproven,
     /// Something that is needed does not answer.

@@ -84,6 +84,7 @@ impl From<Refused> for Problem {
             Why::Conflict => StatusCode::CONFLICT,
             Why::Input => StatusCode::UNPROCESSABLE_ENTITY,
             Why::Forbidden => StatusCode::FORBIDDEN,
+            Why::TooOften => StatusCode::TOO_MANY_REQUESTS,
             Why::Unproven => StatusCode::UNAUTHORIZED,
             Why::Missing => StatusCode::SERVICE_UNAVAILABLE,
         };

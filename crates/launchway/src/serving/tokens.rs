@@ -8,7 +8,9 @@
 //! Nothing is kept: the word says which lease it is of, and the journal says whether that goes on. What
 //! comes from a fork gets none.
 
-use std::sync::Arc;
+mod asked;
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use event::{JobDefinition, RunEvent, RunRequest, Seq, StreamId};
 use issuer::{Bearers, Claims, IssuerError, Keys, Place, Subject, discovery};
@@ -18,6 +20,7 @@ use serde_json::Value as Json;
 use server::{Refused, Why};
 use store::Store;
 
+use self::asked::{Asked, TooMany};
 use super::data::DataFolder;
 use crate::exit::{Exit, Failure};
 use crate::terminal::time::now;
@@ -41,10 +44,11 @@ pub(crate) struct JobTokens {
     is_served: bool,
     /// Where jobs ask.
     door: String,
+    asked: Mutex<Asked<Word>>,
 }
 
 /// Which lease a word is of.
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 struct Word {
     stream: StreamId,
     job: event::JobKey,
@@ -69,6 +73,7 @@ impl JobTokens {
             issuer: issuer.unwrap_or(reached).trim_end_matches('/').to_owned(),
             // What asks adds `&audience=`.
             door: format!("{local}/oidc/token?api-version=2.0"),
+            asked: Mutex::default(),
             store,
         })
     }
@@ -97,10 +102,8 @@ impl JobTokens {
         let word = word.and_then(|it| serde_json::from_str::<Word>(&it).ok());
         let word = word.ok_or_else(|| forbidden("this is no word of a job"))?;
         let audience = audience.unwrap_or(&self.issuer);
-        if audience.is_empty() || audience.chars().count() > AUDIENCE_CHARS_MAX {
-            let message = format!("an audience has 1 to {AUDIENCE_CHARS_MAX} characters");
-            return Err(Refused::new(Why::Input, message));
-        }
+        refuse_audience(audience)?;
+        self.asked(|asked| asked.ask(&word, now()))?;
         let events = self.store.read(word.stream, Seq(0));
         let events = events.map_err(|error| Refused::new(Why::Missing, error.to_string()))?;
         let events: Vec<RunEvent> = events.into_iter().map(|it| it.event).collect();
@@ -120,12 +123,30 @@ impl JobTokens {
             self.keys.rotate_older(seconds(), KEY_DAYS * DAY_SECONDS).map_err(failed)?;
         }
         let claims = self.claims(request, definition, audience);
+        let is_first = self.asked(|asked| asked.is_first(&word, audience))?;
         let (token, id) = self.keys.issue(&claims, seconds()).map_err(failed)?;
-        self.write_down(&word, (audience, &id))?;
+        if is_first {
+            self.write_down(&word, (audience, &id))?;
+            self.asked(|asked| asked.wrote(&word, audience))?;
+        }
         Ok(token.expose().to_owned())
     }
 
-    /// That a job was given a token, by its id, before anybody has it.
+    fn asked<T>(
+        &self,
+        ask: impl FnOnce(&mut Asked<Word>) -> Result<T, TooMany>,
+    ) -> Result<T, Refused> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        ask(&mut asked).map_err(|too_many| {
+            let why = match too_many {
+                TooMany::Asked { .. } => Why::TooOften,
+                TooMany::Audiences => Why::Forbidden,
+            };
+            Refused::new(why, too_many.said())
+        })
+    }
+
+    /// That a job was given a token, by its id, before anybody has it: the first for each audience.
     fn write_down(&self, word: &Word, (audience, id): (&str, &str)) -> Result<(), Refused> {
         let object = format!("{} {} for {audience}, jti {id}", word.stream, word.job);
         let record = event::AuditRecord {
@@ -197,6 +218,22 @@ impl JobTokens {
             more,
         }
     }
+}
+
+/// It stands in the audit trail as the job wrote it.
+fn refuse_audience(audience: &str) -> Result<(), Refused> {
+    let length = audience.chars().count();
+    if length == 0 || length > AUDIENCE_CHARS_MAX {
+        let message = format!("an audience has 1 to {AUDIENCE_CHARS_MAX} characters");
+        return Err(Refused::new(Why::Input, message));
+    }
+    if audience.contains(char::is_control) {
+        return Err(Refused::new(
+            Why::Input,
+            "an audience is one line, without control characters",
+        ));
+    }
+    Ok(())
 }
 
 /// Whether a lease goes on.
