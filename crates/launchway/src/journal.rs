@@ -137,6 +137,9 @@ pub(crate) fn newest_runs(
 /// One run, folded.
 pub(crate) fn view(store: &Store, stream: StreamId) -> Result<RunView, Failure> {
     let events = events(store, stream)?;
+    if events.is_empty() {
+        return Err(Failure::new(Exit::Usage, format!("{stream} never began")));
+    }
     RunView::of(&events).ok_or_else(|| {
         Failure::new(Exit::Fault, format!("{stream} does not begin with RunCreated"))
     })

@@ -4,6 +4,7 @@
 //! therefore needs no list of those that came: what is known, or is older than what is known, changes
 //! nothing.
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use event::{Severity, Timestamp};
 use mask::Secret;
@@ -177,7 +178,9 @@ fn is_signed(secret: &Secret, shown: &str, body: &[u8]) -> bool {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
     let signatures = shown.split(',').take(SIGNATURES_MAX);
     let mut shown = signatures.filter_map(|it| it.trim().strip_prefix("v1=").and_then(bytes_of));
-    shown.any(|it| hmac::verify(&key, body, &it).is_ok())
+    // Once, however many are shown.
+    let own = hmac::sign(&key, body);
+    shown.any(|it| verify_slices_are_equal(own.as_ref(), &it).is_ok())
 }
 
 /// The 32 bytes that 64 digits stand for.

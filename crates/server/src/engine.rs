@@ -473,6 +473,12 @@ pub trait Engine: Send + Sync {
     /// When it cannot be so, or cannot be written down.
     fn incident(&self, ask: &IncidentAsk) -> Result<IncidentId, Refused>;
 
+    /// Whether anything is heard of somebody: it is connected.
+    ///
+    /// # Errors
+    /// Where it is not, or that cannot be told.
+    fn hears(&self, teller: Teller) -> Result<(), Refused>;
+
     /// Takes a webhook. When it returns, what was taken survives.
     ///
     /// # Errors

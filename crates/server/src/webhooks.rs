@@ -18,20 +18,35 @@ use crate::app::{Shared, blocking};
 use crate::engine::{Received, Teller, Webhook};
 use crate::problem::Problem;
 
-/// Of all bodies that are read at one time.
+/// Of all bodies of GitHub's that are read at one time,
 const BYTES_AT_ONCE: usize = 128 << 20;
+/// and of PagerDuty's, which are small and few.
+const PAGES_BYTES_AT_ONCE: usize = 16 << 20;
 /// What room is given out in.
 const ROOM_BYTES: usize = 16 << 10;
 /// GitHub gives up after ten seconds; a body that takes longer is nobody's.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
-/// Room for bodies.
+/// Room for bodies: each teller has its own, so that who fills one keeps no other out.
 #[derive(Debug)]
-pub(crate) struct Room(Arc<Semaphore>);
+pub(crate) struct Room {
+    github: Arc<Semaphore>,
+    pagerduty: Arc<Semaphore>,
+}
 
 impl Default for Room {
     fn default() -> Room {
-        Room(Arc::new(Semaphore::new(BYTES_AT_ONCE / ROOM_BYTES)))
+        let of = |bytes: usize| Arc::new(Semaphore::new(bytes / ROOM_BYTES));
+        Room { github: of(BYTES_AT_ONCE), pagerduty: of(PAGES_BYTES_AT_ONCE) }
+    }
+}
+
+impl Room {
+    fn of(&self, teller: Teller) -> Arc<Semaphore> {
+        Arc::clone(match teller {
+            Teller::GitHub => &self.github,
+            Teller::PagerDuty => &self.pagerduty,
+        })
     }
 }
 
@@ -86,9 +101,12 @@ async fn taken(app: &Shared, teller: Teller, request: Request) -> Result<Receive
         let detail = format!("This is larger than any payload of {}'s.", teller.name());
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
     }
+    // Of nobody who is not connected a body is read.
+    let asked = Shared::clone(app);
+    blocking(move || Ok(asked.engine.hears(teller)?)).await?;
     let units = u32::try_from(length / ROOM_BYTES + 1).expect("a body is not that large");
     let read = async {
-        let room = Arc::clone(&app.room.0).acquire_many_owned(units).await;
+        let room = app.room.of(teller).acquire_many_owned(units).await;
         let room = room.expect("nobody closes it");
         // The length was said; more than that does not come through.
         to_bytes(request.into_body(), length).await.map(|body| (room, body))

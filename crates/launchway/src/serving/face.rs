@@ -279,6 +279,9 @@ impl Engine for Face {
             let Some(followed) = &it.followed else { return Ok(None) };
             let trouble =
                 following::trouble(&self.intake.data, &it.name, followed).map_err(refused)?;
+            // Where it lies here is nothing to who may look.
+            let path = it.path.display().to_string();
+            let trouble = trouble.map(|why| why.replace(&path, &it.name));
             let (url, every_seconds) = (followed.url.clone(), followed.every_seconds);
             Ok(Some(FollowedRepository { url, every_seconds, trouble }))
         };
@@ -405,6 +408,13 @@ impl Engine for Face {
 
     fn incident(&self, ask: &IncidentAsk) -> Result<IncidentId, Refused> {
         incidents::done(&self.intake, ask)
+    }
+
+    fn hears(&self, teller: Teller) -> Result<(), Refused> {
+        match teller {
+            Teller::GitHub => self.taking.link().map(drop),
+            Teller::PagerDuty => self.pages.connected().map(drop),
+        }
     }
 
     fn webhook(&self, webhook: &Webhook<'_>) -> Result<Received, Refused> {

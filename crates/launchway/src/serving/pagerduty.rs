@@ -115,7 +115,7 @@ pub(crate) fn secret(data: &DataFolder) -> Result<Option<Secret>, Failure> {
 
 /// What is needed to take a webhook.
 #[derive(Clone)]
-struct Link {
+pub(crate) struct Link {
     services: Arc<Services>,
     secret: Secret,
 }
@@ -125,18 +125,18 @@ pub(crate) struct Pages {
     data: DataFolder,
     link: Known<Link>,
     strangers: Mutex<BTreeSet<String>>,
+    /// What kept the newest from being taken that could not be.
+    said: Mutex<String>,
 }
 
 impl Pages {
     pub(crate) fn of(data: DataFolder) -> Pages {
-        Pages { data, link: Known::default(), strangers: Mutex::default() }
+        Pages { data, link: Known::default(), strangers: Mutex::default(), said: Mutex::default() }
     }
 
     /// Writes down what a webhook says of an incident. The same words change nothing the second time.
     pub(crate) fn take(&self, intake: &Intake, webhook: &Webhook<'_>) -> Result<Received, Refused> {
-        let Some(link) = self.link().map_err(unable)? else {
-            return Err(Refused::new(Why::NotFound, "no PagerDuty is connected to this server"));
-        };
+        let link = self.connected()?;
         let told = paged(&link.secret, webhook.signature, webhook.body, now()).map_err(|not| {
             let why = if not == NotPaged::Unproven { Why::Unproven } else { Why::Input };
             Refused::new(why, not.to_string())
@@ -149,8 +149,25 @@ impl Pages {
         write_down(intake, here, &told).map_err(|failure| match failure.exit {
             // It is no fault of whoever looks after the server, and coming again changes nothing.
             Exit::Refused => refused(failure),
-            _ => unable(failure),
+            _ => self.unable(failure),
         })
+    }
+
+    /// What is needed to take a webhook.
+    pub(crate) fn connected(&self) -> Result<Link, Refused> {
+        let unknown = || Refused::new(Why::NotFound, "no PagerDuty is connected to this server");
+        self.link().map_err(|failure| self.unable(failure))?.ok_or_else(unknown)
+    }
+
+    /// It may name paths, and nobody has signed in: said here, not there, and once however often they come.
+    fn unable(&self, failure: Failure) -> Refused {
+        let text = format!("{:#}", failure.error);
+        let mut said = self.said.lock().expect("nobody panics while holding it");
+        if *said != text {
+            talk(&format!("warning: PagerDuty's webhook: {text}"));
+            *said = text;
+        }
+        Refused::new(Why::Missing, "the server cannot take this now; its own output says why")
     }
 
     fn link(&self) -> Result<Option<Link>, Failure> {
@@ -169,12 +186,6 @@ impl Pages {
             ));
         }
     }
-}
-
-/// It may name paths, and nobody has signed in: said here, not there.
-fn unable(failure: Failure) -> Refused {
-    talk(&format!("warning: PagerDuty's webhook: {:#}", failure.error));
-    Refused::new(Why::Missing, "the server cannot take this now; its own output says why")
 }
 
 fn write_down(intake: &Intake, here: &Here, paged: &Paged) -> Result<Received, Failure> {

@@ -63,8 +63,8 @@ fn find(app: &App, stream: StreamId, name: &str) -> Result<Option<ArtifactView>,
     for number in (1..=attempt.0).rev() {
         let view = match app.view(StreamId::Run(run, Attempt(number))) {
             Ok(view) => view,
-            // An earlier attempt that was pruned has none any more.
-            Err(_) if number != attempt.0 => continue,
+            // An earlier attempt that was pruned, or never began, has none. Of another nobody knows.
+            Err(problem) if number != attempt.0 && is_gone(&problem) => continue,
             Err(problem) => return Err(problem),
         };
         let found = view.artifacts.into_iter().find(|(known, _)| known.as_str() == name);
@@ -73,6 +73,10 @@ fn find(app: &App, stream: StreamId, name: &str) -> Result<Option<ArtifactView>,
         }
     }
     Ok(None)
+}
+
+fn is_gone(problem: &Problem) -> bool {
+    [StatusCode::NOT_FOUND, StatusCode::GONE].iter().any(|it| it.as_u16() == problem.status)
 }
 
 /// A file of that name, whatever a job called it (RFC 6266).

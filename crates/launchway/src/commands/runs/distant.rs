@@ -77,9 +77,11 @@ fn downloaded(client: &Client, run: &RunRef, names: &[String], folder: &Path) ->
     let (run, attempt) = (newest.header.run, newest.header.attempt);
     let mut all = BTreeMap::new();
     for earlier in 1..attempt.0 {
-        // An attempt that was pruned has none any more.
-        if let Ok(earlier) = client.run(&format!("{run}.{earlier}")) {
-            all.extend(earlier.view.artifacts);
+        match client.run(&format!("{run}.{earlier}")) {
+            Ok(earlier) => all.extend(earlier.view.artifacts),
+            // An attempt that was pruned, or never began, has none. Of another nobody knows.
+            Err(failure) if failure.exit == Exit::Usage => {}
+            Err(failure) => return Err(failure),
         }
     }
     all.extend(newest.artifacts);

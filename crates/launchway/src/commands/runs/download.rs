@@ -60,9 +60,11 @@ fn artifacts(
     let (run, attempt) = stream.as_run().expect("the stream of a run");
     let mut all = BTreeMap::new();
     for earlier in 1..attempt.0 {
-        // An attempt that was pruned has none any more.
-        if let Ok(view) = journal::view(store, StreamId::Run(run, Attempt(earlier))) {
-            all.extend(view.artifacts);
+        match journal::view(store, StreamId::Run(run, Attempt(earlier))) {
+            Ok(view) => all.extend(view.artifacts),
+            // An attempt that was pruned, or never began, has none. Of another nobody knows.
+            Err(failure) if failure.exit == Exit::Usage => {}
+            Err(failure) => return Err(failure),
         }
     }
     all.extend(journal::view(store, stream)?.artifacts);

@@ -48,6 +48,14 @@ enum Acted {
     Early,
 }
 
+/// It may name paths, and nobody has signed in: said here, not there.
+fn missing(failure: Failure) -> Refused {
+    if !store::is_away(failure.error.as_ref()) {
+        talk(&format!("warning: {:#}", failure.error));
+    }
+    Refused::new(Why::Missing, "the server cannot take this now; its own output says why")
+}
+
 impl Taking {
     pub(crate) fn new(intake: Arc<Intake>, links: Arc<Links>) -> Result<Taking, Failure> {
         let webhooks = Webhooks::open(intake.data.state.root())
@@ -55,18 +63,15 @@ impl Taking {
         Ok(Taking { links, intake, webhooks, came: Default::default() })
     }
 
+    /// How GitHub is reached, and what proves what it tells.
+    pub(crate) fn link(&self) -> Result<Link, Refused> {
+        let unknown = || Refused::new(Why::NotFound, "no GitHub is connected to this server");
+        self.links.get().map_err(missing)?.ok_or_else(unknown)
+    }
+
     /// Proves a webhook and writes it down.
     pub(crate) fn take(&self, webhook: &Webhook<'_>) -> Result<Received, Refused> {
-        let missing = |failure: Failure| {
-            // It may name paths, and nobody has signed in: said here, not there.
-            if !store::is_away(failure.error.as_ref()) {
-                talk(&format!("warning: {:#}", failure.error));
-            }
-            Refused::new(Why::Missing, "the server cannot take this now; its own output says why")
-        };
-        let Some(link) = self.links.get().map_err(missing)? else {
-            return Err(Refused::new(Why::NotFound, "no GitHub is connected to this server"));
-        };
+        let link = self.link()?;
         let heads = forge::Heads {
             event: webhook.event,
             delivery: webhook.delivery,
