@@ -93,6 +93,7 @@ impl Story {
             planned: true,
             on_cancel,
             protection,
+            job: None,
             at: Timestamp(0),
         };
         let mut story = Story { state: State::new(), now: 0, told: String::new() };

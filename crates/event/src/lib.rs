@@ -15,6 +15,7 @@ mod incident;
 mod kind;
 mod release;
 mod run;
+mod shipped_by;
 mod stream;
 
 pub use audit::{AuditEvent, AuditRecord};
@@ -39,4 +40,5 @@ pub use run::{
     JobDefinition, LogRange, RunEvent, RunRequest, RunnerDemand, Selection, SkipReason, Terms,
     WaitReason, WorkflowCall, WorkflowFile,
 };
+pub use shipped_by::ShippedBy;
 pub use stream::{Envelope, ParseStreamIdError, StreamId};

@@ -59,6 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             environment: Some("production".to_owned()),
             service: None,
             repositories: None,
+            only_jobs: false,
             window,
         };
         writeln!(out, "{}", serde_json::to_string(&figures.delivery(&asked)?)?)?;

@@ -12,8 +12,12 @@ use crate::error::FiguresError;
 const LOCK_WAIT: Duration = Duration::from_secs(20);
 
 /// One file for each version of the schema. A file that has shipped is never changed.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql"), include_str!("schema/v3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/v1.sql"),
+    include_str!("schema/v2.sql"),
+    include_str!("schema/v3.sql"),
+    include_str!("schema/v4.sql"),
+];
 
 /// The numbers of one journal. Any number of processes may have them open at once.
 pub struct Figures {

@@ -1,6 +1,6 @@
 //! From the journal to rows: what ended behind the cursor, one stream at a time.
 
-use event::{DeploymentEvent, ExitKind, RunEvent, Seq, StreamId};
+use event::{Attempt, DeploymentEvent, ExitKind, RunEvent, Seq, StreamId};
 use ports::JournalError;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use store::Store;
@@ -10,7 +10,9 @@ use crate::collect::collect;
 use crate::database::Figures;
 use crate::error::FiguresError;
 use crate::incidents;
-use crate::tally::{count_attempt, count_deployment};
+use crate::jobs;
+use crate::shipments::take_deployment;
+use crate::tally::count_attempt;
 
 /// Events that are looked at in one transaction: bounds what another process waits for, and what a
 /// kill costs.
@@ -77,6 +79,9 @@ impl Figures {
             position = 0;
         }
         let until = newest.min(position + BATCH_EVENTS);
+        for name in store.begun_between(position, until)? {
+            self.take_push(&transaction, store, &name)?;
+        }
         for name in store.ended_between(position, until)? {
             self.take(&transaction, store, &name)?;
         }
@@ -108,14 +113,33 @@ impl Figures {
         Ok(())
     }
 
-    /// Takes a stream in before its turn.
+    /// Takes an attempt in before its turn, save what it shipped: that has an order.
     pub(crate) fn take_now(&self, store: &Store, stream: StreamId) -> Result<(), FiguresError> {
         let failed = |source| self.failed(source);
         let mut writer = self.writer();
         let transaction =
             writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        self.take(&transaction, store, &stream.to_string())?;
+        let events = match store.events::<RunEvent>(stream, Seq(0)) {
+            Err(JournalError::Forgotten { .. } | JournalError::Unreadable(_)) => return Ok(()),
+            events => events?,
+        };
+        if let Some(facts) = AttemptFacts::of(&events) {
+            take_attempt(&transaction, store, &facts).map_err(failed)?;
+        }
         transaction.commit().map_err(failed)
+    }
+
+    /// What a run says of a push when it begins.
+    fn take_push(&self, rows: &Connection, store: &Store, name: &str) -> Result<(), FiguresError> {
+        // Those that run it again say the same; one that a newer version wrote says nothing yet.
+        let Ok(stream @ StreamId::Run(_, Attempt(1))) = name.parse() else { return Ok(()) };
+        match store.first::<RunEvent>(stream) {
+            Ok(Some(begin)) => {
+                jobs::take_push(rows, &begin.event).map_err(|source| self.failed(source))
+            }
+            Ok(None) | Err(JournalError::Forgotten { .. } | JournalError::Unreadable(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn take(&self, rows: &Connection, store: &Store, name: &str) -> Result<(), FiguresError> {
@@ -129,8 +153,8 @@ impl Figures {
                 let events = store.events::<RunEvent>(stream, Seq(0));
                 events.map(|events| match AttemptFacts::of(&events) {
                     Some(facts) => {
-                        take_attempt(rows, &facts)?;
-                        collect(rows, store, &facts)
+                        take_attempt(rows, store, &facts)?;
+                        jobs::take(rows, &facts)
                     }
                     None => Ok(()),
                 })
@@ -166,7 +190,8 @@ fn forget_everything(rows: &Connection) -> rusqlite::Result<()> {
         "DELETE FROM shipment; DELETE FROM shipped; DELETE FROM brought; DELETE FROM attempt;
          DELETE FROM job; DELETE FROM step; DELETE FROM unread; DELETE FROM report;
          DELETE FROM test; DELETE FROM result; DELETE FROM coverage; DELETE FROM tally;
-         DELETE FROM incident; DELETE FROM incident_fix;",
+         DELETE FROM incident; DELETE FROM incident_fix; DELETE FROM pushed;
+         DELETE FROM deployed_by_job;",
     )
 }
 
@@ -174,59 +199,24 @@ fn note_unread(rows: &Connection, name: &str) -> rusqlite::Result<()> {
     rows.execute("INSERT OR IGNORE INTO unread (stream) VALUES (?1)", [name]).map(drop)
 }
 
-fn take_deployment(rows: &Connection, shipments: &[Shipment]) -> rusqlite::Result<()> {
-    if let Some(first) = shipments.first() {
-        count_deployment(rows, first)?;
-    }
-    for it in shipments {
-        let mut statement = rows.prepare_cached(
-            "INSERT OR REPLACE INTO shipment (deployment, service, project, environment, kind,
-               planned, verdict, version, digest, made_from, is_first, requested_at, began_at,
-               reached_at, finished_at, last_seq)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-        )?;
-        let deployment = it.deployment.0.cast_signed();
-        let at = |at: event::Timestamp| at.0.cast_signed();
-        statement.execute(params![
-            deployment,
-            it.service,
-            it.project,
-            it.environment,
-            it.kind.as_str(),
-            it.planned,
-            it.verdict.as_str(),
-            it.version,
-            it.digest,
-            it.commit,
-            it.is_first,
-            at(it.requested_at),
-            it.began_at.map(at),
-            it.reached_at.map(at),
-            at(it.finished_at),
+fn take_attempt(rows: &Connection, store: &Store, it: &AttemptFacts) -> rusqlite::Result<()> {
+    // Read once more by a version that looks for more: what it kept may be gone, and stays counted.
+    let is_known = rows
+        .prepare_cached("SELECT 1 FROM attempt WHERE run = ?1 AND attempt = ?2 AND last_seq = ?3")?
+        .exists([
+            it.run.0.cast_signed(),
+            it.attempt.0.cast_signed(),
             it.last_seq.0.cast_signed(),
         ])?;
-        let mut shipped = rows.prepare_cached(
-            "INSERT OR IGNORE INTO shipped (deployment, service, commit_id, committed_at)
-             VALUES (?1, ?2, ?3, ?4)",
-        )?;
-        let mut brought = rows.prepare_cached(
-            "INSERT OR IGNORE INTO brought (project, environment, service, commit_id, deployment)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?;
-        let is_brought = it.verdict == event::Verdict::Succeeded && it.has_reached();
-        for commit in &it.commits {
-            let (id, committed_at) = (&commit.commit, at(commit.committed_at));
-            shipped.execute(params![deployment, it.service, id, committed_at])?;
-            if is_brought {
-                brought.execute(params![it.project, it.environment, it.service, id, deployment])?;
-            }
-        }
+    if is_known {
+        return Ok(());
     }
-    Ok(())
+    count_attempt(rows, it)?;
+    write_attempt(rows, it)?;
+    collect(rows, store, it)
 }
 
-fn take_attempt(rows: &Connection, it: &AttemptFacts) -> rusqlite::Result<()> {
-    count_attempt(rows, it)?;
+fn write_attempt(rows: &Connection, it: &AttemptFacts) -> rusqlite::Result<()> {
     let (run, attempt) = (it.run.0.cast_signed(), it.attempt.0.cast_signed());
     let at = |at: event::Timestamp| at.0.cast_signed();
     let mut statement = rows.prepare_cached(

@@ -11,6 +11,10 @@
 //! is one stream, then the rows of the window that is asked about. Every row names its stream and the
 //! numbers of the events that it came from.
 //!
+//! Jobs that name an environment are deployments, too. Of which kind each is, and which commits came with it, is
+//! decided when it is taken in, by what was there before; for that, what pushes bring is kept when their runs
+//! begin.
+//!
 //! What a run kept as artifacts is looked through for reports of tests and coverage, once, at the same
 //! time; their rows say which tests do not always say the same.
 //!
@@ -22,8 +26,10 @@ mod database;
 mod error;
 mod fold;
 mod incidents;
+mod jobs;
 mod query;
 mod report;
+mod shipments;
 mod since;
 mod tally;
 mod tests;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use event::{Attempt, DeploymentId, RunId, Seq, ShippedCommit, Timestamp};
+use event::{Attempt, RunId, Seq, ShippedBy, ShippedCommit, Timestamp};
 use rusqlite::{Connection, Row, params};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -13,6 +13,7 @@ use views::{Finished, Shipment, Spread, Waited, Window, dora, health, queues};
 use crate::database::Figures;
 use crate::error::FiguresError;
 use crate::incidents;
+use crate::jobs::by;
 use crate::report::{Delivery, Pipeline, Queue, Report, Slow};
 
 /// Services in environments of one report.
@@ -28,14 +29,17 @@ const SLOW_MAX: usize = 10;
 /// What is asked about.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// Only this project's deployments.
+    /// Only this project's deployments; of jobs that deploy, those of a repository of that name, where
+    /// `repositories` is none.
     pub project: Option<String>,
     /// Only this environment's; none for those of production, or all where none is named so.
     pub environment: Option<String>,
     /// Only this service's.
     pub service: Option<String>,
-    /// Only these repositories' runs; none: all.
+    /// Only these repositories' runs, and what their jobs deployed; none: all.
     pub repositories: Option<Vec<String>>,
+    /// Nothing that is a project's: no deployments, only what jobs deployed.
+    pub only_jobs: bool,
     /// When.
     pub window: Window,
 }
@@ -111,71 +115,105 @@ impl Figures {
     }
 }
 
+/// Where something was shipped to.
+struct Shipped {
+    project: String,
+    environment: String,
+    service: String,
+    is_by_jobs: bool,
+}
+
+impl Shipped {
+    fn place(&self) -> (&str, &str, &str) {
+        (&self.project, &self.environment, &self.service)
+    }
+}
+
 fn deliveries(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<Delivery>> {
     let mut statement = rows.prepare_cached(
-        "SELECT DISTINCT project, environment, service FROM shipment
-         WHERE (?1 IS NULL OR project = ?1) AND (?2 IS NULL OR environment = ?2)
-           AND (?3 IS NULL OR service = ?3)
-         ORDER BY project, environment, service",
+        "SELECT DISTINCT is_by_jobs, project, environment, service FROM shipment
+         WHERE (is_by_jobs = 1 OR NOT ?5) AND (?2 IS NULL OR environment = ?2 COLLATE NOCASE) AND (?3 IS NULL OR service = ?3)
+           AND CASE is_by_jobs
+                 WHEN 0 THEN ?1 IS NULL OR project = ?1
+                 ELSE CASE WHEN ?4 IS NULL THEN ?1 IS NULL OR project = ?1
+                        ELSE project IN (SELECT value FROM json_each(?4)) END
+               END
+         ORDER BY is_by_jobs, project, environment, service",
     )?;
-    let wanted = params![asked.project, asked.environment, asked.service];
-    let place = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    let places: Vec<(String, String, String)> =
+    let wanted = params![
+        asked.project,
+        asked.environment,
+        asked.service,
+        asked.repositories(),
+        asked.only_jobs
+    ];
+    let place = |row: &Row<'_>| {
+        Ok(Shipped {
+            is_by_jobs: row.get(0)?,
+            project: row.get(1)?,
+            environment: row.get(2)?,
+            service: row.get(3)?,
+        })
+    };
+    let places: Vec<Shipped> =
         statement.query_map(wanted, place)?.collect::<rusqlite::Result<_>>()?;
-    let has_production = places.iter().any(|(_, environment, _)| is_production(environment));
+    let has_production = places.iter().any(|it| is_production(&it.environment));
     let is_wanted = |environment: &str| {
         asked.environment.is_some() || !has_production || is_production(environment)
     };
     let mut found = Vec::new();
-    for (project, environment, service) in
-        places.iter().filter(|(_, it, _)| is_wanted(it)).take(PLACES_MAX)
-    {
-        let place = (project.as_str(), environment.as_str(), service.as_str());
-        let shipments = shipments(rows, place, asked.window)?;
-        let first = first_brought(rows, place, &shipments)?;
-        let brought_before = |deployment: DeploymentId, commit: &str| {
-            first.get(commit).is_some_and(|first| *first != deployment)
+    for at in places.iter().filter(|it| is_wanted(&it.environment)).take(PLACES_MAX) {
+        let shipments = shipments(rows, at, asked.window)?;
+        let first = first_brought(rows, at.place(), &shipments)?;
+        let brought_before =
+            |by: ShippedBy, commit: &str| first.get(commit).is_some_and(|first| *first != by);
+        // An incident is a deployment's, and of no job's.
+        let (incidents, met) = match at.is_by_jobs {
+            true => (Vec::new(), Vec::new()),
+            false => {
+                let asked = asked.of(at.place());
+                (incidents::linked(rows, at.place())?, incidents::within(rows, &asked)?)
+            }
         };
-        let incidents = incidents::linked(rows, place)?;
         let dora = dora(&shipments, &incidents, asked.window, &brought_before);
-        let met = incidents::within(rows, &asked.of(place))?;
-        found.push(Delivery::of(place, &dora, &met));
+        found.push(Delivery::of(at.place(), at.is_by_jobs, &dora, &met));
     }
     Ok(found)
 }
 
 /// What ended in the window or behind it, in that order.
-fn shipments(
-    rows: &Connection,
-    (project, environment, service): (&str, &str, &str),
-    window: Window,
-) -> rusqlite::Result<Vec<Shipment>> {
+fn shipments(rows: &Connection, of: &Shipped, window: Window) -> rusqlite::Result<Vec<Shipment>> {
     let mut statement = rows.prepare_cached(
-        "SELECT deployment, project, environment, service, kind, planned, verdict, version, digest,
-           made_from, is_first, requested_at, began_at, reached_at, finished_at, last_seq
+        "SELECT stream, project, environment, service, kind, planned, verdict, version, digest,
+           made_from, is_first, requested_at, began_at, reached_at, finished_at, last_seq, mends
          FROM shipment
-         WHERE project = ?1 AND environment = ?2 AND service = ?3 AND finished_at >= ?4
-         ORDER BY finished_at, deployment",
+         WHERE is_by_jobs = ?1 AND project = ?2 AND environment = ?3 AND service = ?4
+           AND finished_at >= ?5",
     )?;
+    let (project, environment, service) = of.place();
     let since = window.since.0.cast_signed();
-    let found = statement.query_map(params![project, environment, service, since], shipment)?;
+    let wanted = params![of.is_by_jobs, project, environment, service, since];
+    let found = statement.query_map(wanted, shipment)?;
     let mut found: Vec<Shipment> = found.collect::<rusqlite::Result<_>>()?;
+    found.sort_by_key(|it| (it.finished_at, it.by));
     let mut statement = rows.prepare_cached(
-        "SELECT commit_id, committed_at FROM shipped WHERE deployment = ?1 AND service = ?2
+        "SELECT commit_id, committed_at FROM shipped
+         WHERE stream = ?1 AND environment = ?2 AND service = ?3
          ORDER BY committed_at, commit_id",
     )?;
     for it in found.iter_mut().filter(|it| window.has(it.finished_at)) {
         let commit =
             |row: &Row<'_>| Ok(ShippedCommit { commit: text(row, 0)?, committed_at: at(row, 1)? });
-        let wanted = params![it.deployment.0.cast_signed(), it.service];
+        let wanted = params![it.stream().to_string(), it.environment, it.service];
         it.commits = statement.query_map(wanted, commit)?.collect::<rusqlite::Result<_>>()?;
     }
     Ok(found)
 }
 
 fn shipment(row: &Row<'_>) -> rusqlite::Result<Shipment> {
+    let mends: Option<String> = row.get(16)?;
     Ok(Shipment {
-        deployment: DeploymentId(row.get::<_, i64>(0)?.cast_unsigned()),
+        by: by(row, 0)?,
         project: text(row, 1)?,
         environment: text(row, 2)?,
         service: text(row, 3)?,
@@ -192,6 +230,8 @@ fn shipment(row: &Row<'_>) -> rusqlite::Result<Shipment> {
         reached_at: maybe_at(row, 13)?,
         finished_at: at(row, 14)?,
         last_seq: Seq(row.get::<_, i64>(15)?.cast_unsigned()),
+        mends: mends.map(|_| by(row, 16)).transpose()?,
+        jobs: Vec::new(),
     })
 }
 
@@ -200,9 +240,9 @@ fn first_brought(
     rows: &Connection,
     (project, environment, service): (&str, &str, &str),
     shipments: &[Shipment],
-) -> rusqlite::Result<BTreeMap<Arc<str>, DeploymentId>> {
+) -> rusqlite::Result<BTreeMap<Arc<str>, ShippedBy>> {
     let mut statement = rows.prepare_cached(
-        "SELECT deployment FROM brought
+        "SELECT stream FROM brought
          WHERE project = ?1 AND environment = ?2 AND service = ?3 AND commit_id = ?4",
     )?;
     let commits: BTreeSet<&Arc<str>> =
@@ -211,8 +251,7 @@ fn first_brought(
     for commit in commits {
         let mut found = statement.query(params![project, environment, service, commit])?;
         if let Some(row) = found.next()? {
-            let deployment = DeploymentId(row.get::<_, i64>(0)?.cast_unsigned());
-            first.insert(Arc::clone(commit), deployment);
+            first.insert(Arc::clone(commit), by(row, 0)?);
         }
     }
     Ok(first)

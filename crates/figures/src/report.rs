@@ -2,16 +2,17 @@
 //! pages and the terminal are made from it. Fields may be added.
 //!
 //! A median or a rate is null where too few were measured to say one (`samples_min`). Every figure
-//! names what it was counted from; `deployments` and the lists of runs say which events those are.
+//! names what it was counted from; `deployments` and the lists of runs say which events those are. A
+//! deployment is its number; one that jobs of a run were, the run's attempt as text: `"12.1"`.
 
 use event::{
     Attempt, DeploymentId, DeploymentKind, IncidentId, IncidentSource, RunId, Seq, Severity,
-    StreamId, Timestamp, Verdict,
+    ShippedBy, StreamId, Timestamp, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use views::{
-    Deployed, Dora, Failed, Health, IncidentLine, Mended, Omission, SAMPLES_MIN, Share, Spread,
-    Window,
+    Deployed, Dora, Failed, Health, IncidentLine, Mended, Omission, SAMPLES_MIN, Share, Shipment,
+    Spread, Window,
 };
 
 use crate::tests::Flaky;
@@ -75,12 +76,15 @@ pub struct Rate {
 /// DORA's five of one service in one environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// `project` of the settings.
+    /// `project` of the settings; of jobs their repository.
     pub project: String,
     /// The environment.
     pub environment: String,
-    /// The service.
+    /// The service; of jobs their workflow file.
     pub service: String,
+    /// Jobs of runs that name the environment, and no deployments. A server of before counted none.
+    #[serde(default)]
+    pub by_jobs: bool,
     /// Deployment frequency.
     pub frequency: FrequencyFigure,
     /// Change lead time.
@@ -95,6 +99,10 @@ pub struct Delivery {
     pub weeks: Vec<DeliveryWeek>,
     /// Everything that reached the environment, oldest first, with its events.
     pub deployments: Vec<Deployment>,
+    /// Jobs that did not succeed, of which nobody knows whether users met what they did, oldest first;
+    /// in no figure.
+    #[serde(default)]
+    pub in_doubt: Vec<Deployment>,
     /// Incidents that users met in the window, newest first, with their events; those without a
     /// deployment are in no figure. A server that knows none says nothing of them.
     #[serde(default)]
@@ -113,7 +121,7 @@ pub struct FrequencyFigure {
     /// Rollbacks, redeployments, settings.
     pub others: Vec<(DeploymentKind, u64)>,
     /// What was counted.
-    pub deployments: Vec<DeploymentId>,
+    pub deployments: Vec<ShippedBy>,
 }
 
 /// Change lead time.
@@ -144,7 +152,7 @@ pub struct LedCommit {
     /// Which.
     pub commit: String,
     /// What brought it.
-    pub deployment: DeploymentId,
+    pub deployment: ShippedBy,
     /// When it was committed.
     pub committed_at_ms: Timestamp,
     /// How long it took.
@@ -157,8 +165,9 @@ pub struct LeftOutCommit {
     /// Which.
     pub commit: String,
     /// What brought it.
-    pub deployment: DeploymentId,
-    /// `clock_skew`: it is younger than its deployment; `came_before`: an earlier one brought it.
+    pub deployment: ShippedBy,
+    /// `clock_skew`: it is younger than its deployment; `came_before`: an earlier one brought it;
+    /// `no_date`: nobody told its date.
     pub why: String,
 }
 
@@ -169,7 +178,7 @@ pub struct Failures {
     #[serde(flatten)]
     pub rate: Rate,
     /// What failed.
-    pub deployments: Vec<DeploymentId>,
+    pub deployments: Vec<ShippedBy>,
 }
 
 /// Failed deployment recovery time.
@@ -180,16 +189,16 @@ pub struct RecoveryFigure {
     /// What was mended.
     pub recovered: Vec<RecoveredFrom>,
     /// What failed and is not mended.
-    pub open: Vec<DeploymentId>,
+    pub open: Vec<ShippedBy>,
 }
 
 /// A failed deployment that was mended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecoveredFrom {
     /// What failed.
-    pub deployment: DeploymentId,
+    pub deployment: ShippedBy,
     /// What mended it: itself, where it went back. Null where `incident` was over before that.
-    pub by: Option<DeploymentId>,
+    pub by: Option<ShippedBy>,
     /// The last of its incidents, where its end came first.
     pub incident: Option<IncidentId>,
     /// How long it took.
@@ -203,7 +212,7 @@ pub struct ReworkFigure {
     #[serde(flatten)]
     pub rate: Rate,
     /// Unplanned deployments that mended a fault.
-    pub deployments: Vec<DeploymentId>,
+    pub deployments: Vec<ShippedBy>,
 }
 
 /// A week.
@@ -223,7 +232,7 @@ pub struct DeliveryWeek {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
     /// Which.
-    pub deployment: DeploymentId,
+    pub deployment: ShippedBy,
     /// Its stream in the journal ...
     pub stream: StreamId,
     /// ... from this event ...
@@ -245,7 +254,7 @@ pub struct Deployment {
     /// `went_back`, `stuck`, `broke`, `mended`, `incident`; null where it did not fail.
     pub failed: Option<String>,
     /// The hotfix or rollback that says that it failed.
-    pub mended_by: Option<DeploymentId>,
+    pub mended_by: Option<ShippedBy>,
     /// Incidents that it caused.
     #[serde(default)]
     pub incidents: Vec<IncidentId>,
@@ -414,6 +423,7 @@ fn newest<T, U>(all: &[T], convert: impl Fn(&T) -> U) -> Vec<U> {
 impl Delivery {
     pub(crate) fn of(
         (project, environment, service): (&str, &str, &str),
+        by_jobs: bool,
         dora: &Dora,
         incidents: &[IncidentLine],
     ) -> Delivery {
@@ -421,6 +431,7 @@ impl Delivery {
             project: project.to_owned(),
             environment: environment.to_owned(),
             service: service.to_owned(),
+            by_jobs,
             frequency: frequency(dora),
             lead_time: lead_times(dora),
             change_failures: Failures {
@@ -449,6 +460,7 @@ impl Delivery {
             },
             weeks: dora.weeks.iter().map(DeliveryWeek::of).collect(),
             deployments: newest(&dora.deployments, Deployment::of),
+            in_doubt: newest(&dora.in_doubt, Deployment::in_doubt),
             incidents: incidents.iter().take(EVIDENCE_MAX).map(Incident::of).collect(),
         }
     }
@@ -491,6 +503,7 @@ fn lead_times(dora: &Dora) -> LeadTimes {
             why: match it.why {
                 Omission::ClockSkew => "clock_skew",
                 Omission::CameBefore => "came_before",
+                Omission::NoDate => "no_date",
             }
             .to_owned(),
         }),
@@ -509,6 +522,11 @@ impl DeliveryWeek {
 }
 
 impl Deployment {
+    fn in_doubt(shipment: &Shipment) -> Deployment {
+        let shipment = shipment.clone();
+        Deployment::of(&Deployed { shipment, failed: None, incidents: Vec::new() })
+    }
+
     fn of(deployed: &Deployed) -> Deployment {
         let Deployed { shipment: it, failed, incidents } = deployed;
         let failed_word = failed.map(|why| match why {
@@ -519,7 +537,7 @@ impl Deployment {
             Failed::Incident => "incident",
         });
         Deployment {
-            deployment: it.deployment,
+            deployment: it.by,
             stream: it.stream(),
             first_seq: Seq(1),
             last_seq: it.last_seq,

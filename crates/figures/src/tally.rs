@@ -70,8 +70,8 @@ pub(crate) fn count_attempt(rows: &Connection, it: &AttemptFacts) -> rusqlite::R
 /// A deployment of several services is one.
 pub(crate) fn count_deployment(rows: &Connection, it: &Shipment) -> rusqlite::Result<()> {
     let known = rows
-        .prepare_cached("SELECT 1 FROM shipment WHERE deployment = ?1")?
-        .exists([it.deployment.0.cast_signed()])?;
+        .prepare_cached("SELECT 1 FROM shipment WHERE stream = ?1")?
+        .exists([it.stream().to_string()])?;
     if known {
         return Ok(());
     }

@@ -90,8 +90,14 @@ impl Journal {
     fn delivery(&self, figures: &Figures) -> Vec<Delivery> {
         figures.catch_up(&self.store, &mut |_| true).expect("a journal of ours");
         let window = Window { since: Timestamp(0), until: Timestamp(100 * DAY) };
-        let asked =
-            Asked { project: None, environment: None, service: None, repositories: None, window };
+        let asked = Asked {
+            project: None,
+            environment: None,
+            service: None,
+            repositories: None,
+            only_jobs: false,
+            window,
+        };
         figures.delivery(&asked).expect("a journal of ours")
     }
 
@@ -108,7 +114,7 @@ impl Journal {
                 .map(|it| format!("{} {}-{}", it.stream, it.first_seq, it.last_seq))
                 .collect();
             text += &format!(
-                "{} {}: {} deployed, lead {:?} of {}, failed {}/{}, recovery {:?} and {:?}, rework {}\n{}\n",
+                "{} {}: {} deployed, lead {:?} of {}, failed {}/{}, recovery {:?} and [{}], rework {}\n{}\n",
                 it.service,
                 it.environment,
                 it.frequency.count,
@@ -117,7 +123,7 @@ impl Journal {
                 it.change_failures.rate.part,
                 it.change_failures.rate.whole,
                 it.recovery.recovered.iter().map(|it| it.time_ms / HOUR).collect::<Vec<_>>(),
-                it.recovery.open,
+                it.recovery.open.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
                 it.rework.rate.part,
                 of.join(", "),
             );
@@ -161,6 +167,7 @@ fn events(kind: DeploymentKind, verdict: Verdict, hour: u64) -> Vec<DeploymentEv
         planned: !matches!(kind, DeploymentKind::Hotfix | DeploymentKind::Rollback),
         on_cancel: OnCancel::Back,
         protection: None,
+        job: None,
         at: at(0),
     };
     let key = DeployStepKey::new("api", "switch");
@@ -229,7 +236,7 @@ fn what_ended_is_counted_once_and_says_which_events_it_was() {
     journal.check(&journal.figures(), again);
     journal.deployed(Release, RollbackStuck, 40);
     let stuck = expect![[r#"
-        api production: 6 deployed, lead Some(1) of 6, failed 3/8, recovery [1, 10] and [DeploymentId(8)], rework 1
+        api production: 6 deployed, lead Some(1) of 6, failed 3/8, recovery [1, 10] and [8], rework 1
         deployment/1 1-4, deployment/2 1-4, deployment/3 1-4, deployment/4 1-4, deployment/5 1-4, deployment/6 1-4, deployment/7 1-4, deployment/8 1-4
     "#]];
     journal.check(&figures, stuck);

@@ -43,6 +43,7 @@ const SEVERAL: &[&str] = &[
     "/approvals",
     "/environments",
     "/runners",
+    "/insights",
     "/insights/pipelines",
     "/insights/tests",
     "/held/{id}/let-in",

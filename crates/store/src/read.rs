@@ -300,6 +300,41 @@ pub(crate) fn ended_between(
     )
 }
 
+/// Streams of runs whose first event stands behind one place and not behind another, and that still
+/// have their events, in the order of those events. No payload is read for that.
+pub(crate) fn begun_between(
+    session: &mut dyn Session,
+    (after, until): (u64, u64),
+) -> Result<Vec<String>, Fault> {
+    session.all(
+        "SELECT stream.name FROM event JOIN stream ON stream.id = event.stream
+         WHERE event.position > ?1 AND event.position <= ?2
+           AND event.seq = 1 AND stream.forgotten = 0 AND stream.name LIKE 'run/%'
+         ORDER BY event.position",
+        values![after, until],
+        |row| row.get(0),
+    )
+}
+
+/// The first event of a stream; none where there is none.
+pub(crate) fn first<E: Fact>(
+    session: &mut dyn Session,
+    stream: StreamId,
+) -> Result<Result<Option<Envelope<E>>, ReadError>, Fault> {
+    let mut found = Ok(None);
+    session.each(
+        "SELECT seq, at, payload_digest, digest, payload FROM event
+         WHERE stream = (SELECT id FROM stream WHERE name = ?1) AND seq = 1",
+        values![&stream.to_string()],
+        &mut |row| {
+            let row = EventRow::from_row(&row)?;
+            found = envelope(stream, &row, (Seq(0), Digest::ZERO)).map(Some);
+            Ok(())
+        },
+    )?;
+    Ok(found)
+}
+
 /// An event of one of the kinds that were asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decided {

@@ -307,6 +307,20 @@ impl Store {
         self.look(|session| read::ended_between(session, (after, until)))
     }
 
+    /// Streams of runs, by their names, whose first event stands behind `after` and not behind `until`,
+    /// in the order of those events. What was forgotten is not among them.
+    pub fn begun_between(&self, after: u64, until: u64) -> Result<Vec<String>, StoreError> {
+        self.look(|session| read::begun_between(session, (after, until)))
+    }
+
+    /// The first event of a stream: what it is made from. None where there is no such stream.
+    pub fn first<E: Fact>(&self, stream: StreamId) -> Result<Option<Envelope<E>>, JournalError> {
+        self.look(|session| read::first(session, stream))
+            .map_err(ReadError::Store)
+            .and_then(std::convert::identity)
+            .map_err(|error| unread(format!("cannot read {stream}"), error))
+    }
+
     /// Streams of runs that ended and still have their events, oldest first, each with when it ended.
     pub fn ended_streams(&self) -> Result<Vec<(StreamId, Timestamp)>, StoreError> {
         self.look(read::ended_streams)

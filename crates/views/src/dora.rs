@@ -15,11 +15,15 @@
 //! end incidents names what it mends: the deployments that brought those, and no other one. What cannot
 //! be measured honestly is left out, and told: a commit that is younger than its deployment, and all
 //! that came with a service's first one.
+//!
+//! Jobs that name an environment count as deployments. One that did not succeed is in doubt: nobody
+//! knows whether users met what it changed. It counts, as failed, where somebody went back to what ran before
+//! it; else it is told, and in no figure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use event::{DeploymentId, DeploymentKind, IncidentId, Timestamp, Verdict};
+use event::{DeploymentKind, IncidentId, ShippedBy, Timestamp, Verdict};
 
 use crate::incident::IncidentLine;
 use crate::shipment::Shipment;
@@ -47,13 +51,15 @@ pub struct Dora {
     pub weeks: Vec<Week>,
     /// Everything that reached the environment in the window, oldest first.
     pub deployments: Vec<Deployed>,
+    /// Jobs that did not succeed, of which nobody knows whether users met them, oldest first.
+    pub in_doubt: Vec<Shipment>,
 }
 
 /// How often was deployed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Frequency {
     /// Releases and hotfixes that succeeded, or were taken back: they did happen.
-    pub deployments: Vec<DeploymentId>,
+    pub deployments: Vec<ShippedBy>,
     /// The middle of the time between two of them that follow each other.
     pub between: Spread,
     /// What else came to an end, by its kind.
@@ -83,7 +89,7 @@ pub struct Led {
     /// Which.
     pub commit: Arc<str>,
     /// What brought it first.
-    pub deployment: DeploymentId,
+    pub deployment: ShippedBy,
     /// When it was committed.
     pub committed_at: Timestamp,
     /// How long it took.
@@ -96,7 +102,7 @@ pub struct LeftOut {
     /// Which.
     pub commit: Arc<str>,
     /// What brought it.
-    pub deployment: DeploymentId,
+    pub deployment: ShippedBy,
     /// Why not.
     pub why: Omission,
 }
@@ -108,6 +114,8 @@ pub enum Omission {
     ClockSkew,
     /// An earlier deployment brought it.
     CameBefore,
+    /// Nobody told when it was committed.
+    NoDate,
 }
 
 /// What failed of what was deployed.
@@ -116,7 +124,7 @@ pub struct ChangeFailures {
     /// The share.
     pub share: Share,
     /// What failed.
-    pub failed: Vec<DeploymentId>,
+    pub failed: Vec<ShippedBy>,
 }
 
 /// How long users had what failed.
@@ -127,14 +135,14 @@ pub struct Recovery {
     /// Its times.
     pub times: Spread,
     /// What failed and is not mended yet.
-    pub open: Vec<DeploymentId>,
+    pub open: Vec<ShippedBy>,
 }
 
 /// A failed deployment that was mended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovered {
     /// What failed.
-    pub deployment: DeploymentId,
+    pub deployment: ShippedBy,
     /// What mended it: itself, where it went back.
     pub by: Mended,
     /// How long it took.
@@ -145,7 +153,7 @@ pub struct Recovered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mended {
     /// This deployment.
-    By(DeploymentId),
+    By(ShippedBy),
     /// Nothing that was deployed: the last of its incidents was over before that.
     Incident(IncidentId),
 }
@@ -156,7 +164,7 @@ pub struct Rework {
     /// The share.
     pub share: Share,
     /// The deployments.
-    pub deployments: Vec<DeploymentId>,
+    pub deployments: Vec<ShippedBy>,
 }
 
 /// A week.
@@ -193,7 +201,7 @@ pub enum Failed {
     /// It failed after users could meet it.
     Broke,
     /// The one behind it mends it.
-    MendedBy(DeploymentId),
+    MendedBy(ShippedBy),
     /// It caused incidents.
     Incident,
 }
@@ -206,14 +214,14 @@ pub fn dora(
     shipments: &[Shipment],
     incidents: &[IncidentLine],
     window: Window,
-    brought_before: &dyn Fn(DeploymentId, &str) -> bool,
+    brought_before: &dyn Fn(ShippedBy, &str) -> bool,
 ) -> Dora {
-    let reached: Vec<&Shipment> = shipments.iter().filter(|it| counts(it)).collect();
+    let (reached, in_doubt) = reached(shipments);
     let faults = Faults::of(incidents);
     let failure = |at: usize| {
         let next = reached.get(at + 1).copied();
-        let next = next.filter(|it| faults.may_mend(it, reached[at].deployment));
-        failed(reached[at], next, !faults.caused(reached[at].deployment).is_empty())
+        let next = next.filter(|it| faults.may_mend(it, reached[at].by));
+        failed(reached[at], next, !faults.caused(reached[at].by).is_empty())
     };
     let failures: Vec<Option<Failed>> = (0..reached.len()).map(failure).collect();
     let is_in = |it: &Shipment| window.has(it.finished_at);
@@ -226,6 +234,7 @@ pub fn dora(
         rework: Rework::default(),
         weeks: weeks(window),
         deployments: Vec::new(),
+        in_doubt: in_doubt.into_iter().filter(|it| is_in(it)).cloned().collect(),
     };
     let inside = || (0..reached.len()).filter(|at| is_in(reached[*at]));
     dora.frequency = frequency(inside().map(|at| reached[at]));
@@ -234,21 +243,21 @@ pub fn dora(
     for at in inside() {
         let (shipment, failure) = (reached[at], failures[at]);
         dora.change_failures.share.count(failure.is_some());
-        let caused = faults.caused(shipment.deployment);
-        let mends = mends(shipment) || faults.fixes.contains(&shipment.deployment);
+        let caused = faults.caused(shipment.by);
+        let mends = mends(shipment) || faults.fixes.contains(&shipment.by);
         let is_rework = mends && !shipment.planned;
         dora.rework.share.count(is_rework);
         if is_rework {
-            dora.rework.deployments.push(shipment.deployment);
+            dora.rework.deployments.push(shipment.by);
         }
         if let Some(failure) = failure {
-            dora.change_failures.failed.push(shipment.deployment);
+            dora.change_failures.failed.push(shipment.by);
             match recovered(shipment, failure, &reached[at + 1..], &faults) {
                 Some(it) => {
                     times.push(it.time_ms);
                     dora.recovery.recovered.push(it);
                 }
-                None => dora.recovery.open.push(shipment.deployment),
+                None => dora.recovery.open.push(shipment.by),
             }
         }
         dora.deployments.push(Deployed {
@@ -260,6 +269,15 @@ pub fn dora(
     dora.recovery.times = Spread::of(times);
     fill(&mut dora);
     dora
+}
+
+/// What users met, and what is in doubt. Of what is, that counts as met from which somebody went back to
+/// what ran before it.
+fn reached(shipments: &[Shipment]) -> (Vec<&Shipment>, Vec<&Shipment>) {
+    let good = shipments.iter().filter(|it| it.verdict == Verdict::Succeeded);
+    let taken_back: BTreeSet<ShippedBy> = good.filter_map(|it| it.mends).collect();
+    let told = shipments.iter().filter(|it| it.is_in_doubt() || counts(it));
+    told.partition(|it| !it.is_in_doubt() || taken_back.contains(&it.by))
 }
 
 /// Whether it was a deployment as the figures mean it: users could meet it.
@@ -276,35 +294,37 @@ fn mends(shipment: &Shipment) -> bool {
 /// Incidents by the deployments that they are linked to.
 #[derive(Default)]
 struct Faults<'i> {
-    causes: BTreeMap<DeploymentId, Vec<&'i IncidentLine>>,
-    fixes: BTreeSet<DeploymentId>,
+    causes: BTreeMap<ShippedBy, Vec<&'i IncidentLine>>,
+    fixes: BTreeSet<ShippedBy>,
     /// By what was made to end incidents: what had brought those, where that is known.
-    mended: BTreeMap<DeploymentId, BTreeSet<DeploymentId>>,
+    mended: BTreeMap<ShippedBy, BTreeSet<ShippedBy>>,
 }
 
 impl<'i> Faults<'i> {
     fn of(incidents: &'i [IncidentLine]) -> Faults<'i> {
         let mut faults = Faults::default();
         for it in incidents {
-            faults.fixes.extend(&it.fixed_by);
-            if let Some(cause) = it.caused_by {
+            let fixes = || it.fixed_by.iter().map(|fix| ShippedBy::from(*fix));
+            faults.fixes.extend(fixes());
+            if let Some(cause) = it.caused_by.map(ShippedBy::from) {
                 faults.causes.entry(cause).or_default().push(it);
-                for fix in it.fixed_by.iter().filter(|fix| **fix != cause) {
-                    faults.mended.entry(*fix).or_default().insert(cause);
+                for fix in fixes().filter(|fix| *fix != cause) {
+                    faults.mended.entry(fix).or_default().insert(cause);
                 }
             }
         }
         faults
     }
 
-    fn caused(&self, deployment: DeploymentId) -> &[&'i IncidentLine] {
+    fn caused(&self, deployment: ShippedBy) -> &[&'i IncidentLine] {
         self.causes.get(&deployment).map_or(&[], Vec::as_slice)
     }
 
     /// Whether a shipment was made to mend that deployment: it mends, and names no other one.
-    fn may_mend(&self, shipment: &Shipment, deployment: DeploymentId) -> bool {
-        let named = self.mended.get(&shipment.deployment);
-        mends(shipment) && named.is_none_or(|it| it.contains(&deployment))
+    fn may_mend(&self, shipment: &Shipment, deployment: ShippedBy) -> bool {
+        let named = self.mended.get(&shipment.by);
+        let takes_back = shipment.mends.is_none_or(|it| it == deployment);
+        mends(shipment) && takes_back && named.is_none_or(|it| it.contains(&deployment))
     }
 }
 
@@ -313,10 +333,8 @@ fn failed(shipment: &Shipment, next: Option<&Shipment>, has_incident: bool) -> O
     match shipment.verdict {
         Verdict::RolledBack => Some(Failed::WentBack),
         Verdict::RollbackStuck => Some(Failed::Stuck),
-        Verdict::Failed => Some(Failed::Broke),
-        _ => next
-            .map(|it| Failed::MendedBy(it.deployment))
-            .or(has_incident.then_some(Failed::Incident)),
+        Verdict::Failed if !shipment.is_in_doubt() => Some(Failed::Broke),
+        _ => next.map(|it| Failed::MendedBy(it.by)).or(has_incident.then_some(Failed::Incident)),
     }
 }
 
@@ -330,19 +348,21 @@ fn recovered(
     later: &[&Shipment],
     faults: &Faults<'_>,
 ) -> Option<Recovered> {
-    let deployment = shipment.deployment;
+    let deployment = shipment.by;
     let incidents = faults.caused(deployment);
     let (since, mended) = if failure == Failed::WentBack {
         (shipment.reached_at.unwrap_or(shipment.finished_at), Some(shipment))
     } else {
-        let fixes = |it: &Shipment| incidents.iter().any(|of| of.fixed_by.contains(&it.deployment));
+        let ended =
+            |of: &&IncidentLine, by| of.fixed_by.iter().any(|fix| ShippedBy::from(*fix) == by);
+        let fixes = |it: &Shipment| incidents.iter().any(|of| ended(of, it.by));
         let counts = |it: &Shipment| {
             failure != Failed::Incident || faults.may_mend(it, deployment) || fixes(it)
         };
         let next = later.iter().find(|it| it.verdict == Verdict::Succeeded && counts(it));
         (shipment.finished_at, next.copied())
     };
-    let mended = mended.map(|it| (it.finished_at, Mended::By(it.deployment)));
+    let mended = mended.map(|it| (it.finished_at, Mended::By(it.by)));
     let (at, by) = match (mended, over(incidents)) {
         (Some(mended), Some(over)) if over.0 < mended.0 => over,
         (Some(mended), _) => mended,
@@ -368,7 +388,7 @@ fn frequency<'s>(shipments: impl Iterator<Item = &'s Shipment>) -> Frequency {
     let (mut last, mut between) = (None::<Timestamp>, Vec::new());
     for shipment in shipments {
         if is_headline(shipment) {
-            frequency.deployments.push(shipment.deployment);
+            frequency.deployments.push(shipment.by);
             between.extend(last.map(|last| shipment.finished_at.0.saturating_sub(last.0)));
             last = Some(shipment.finished_at);
         } else if matches!(shipment.verdict, Verdict::Succeeded | Verdict::RolledBack) {
@@ -381,13 +401,13 @@ fn frequency<'s>(shipments: impl Iterator<Item = &'s Shipment>) -> Frequency {
 
 fn lead_time<'s>(
     shipments: impl Iterator<Item = &'s Shipment>,
-    brought_before: &dyn Fn(DeploymentId, &str) -> bool,
+    brought_before: &dyn Fn(ShippedBy, &str) -> bool,
 ) -> LeadTime {
     let mut lead = LeadTime::default();
     let (mut total, mut waiting) = (Vec::new(), Vec::new());
     let (mut gates, mut deploying) = (Vec::new(), Vec::new());
     for shipment in shipments.filter(|it| it.verdict == Verdict::Succeeded) {
-        let (deployment, finished_at) = (shipment.deployment, shipment.finished_at);
+        let (deployment, finished_at) = (shipment.by, shipment.finished_at);
         let mut once = BTreeSet::new();
         for shipped in &shipment.commits {
             if !once.insert(&shipped.commit) {
@@ -396,6 +416,8 @@ fn lead_time<'s>(
             let (commit, committed_at) = (Arc::clone(&shipped.commit), shipped.committed_at);
             let why = if brought_before(deployment, &commit) {
                 Some(Omission::CameBefore)
+            } else if committed_at == Timestamp(0) {
+                Some(Omission::NoDate)
             } else if committed_at > finished_at {
                 Some(Omission::ClockSkew)
             } else {
@@ -441,7 +463,7 @@ fn fill(dora: &mut Dora) {
     let mut ended = BTreeMap::new();
     for Deployed { shipment, failed, .. } in &dora.deployments {
         let at = week(shipment.finished_at);
-        ended.insert(shipment.deployment, at);
+        ended.insert(shipment.by, at);
         dora.weeks[at].deployments += u64::from(is_headline(shipment));
         dora.weeks[at].failed += u64::from(failed.is_some());
     }

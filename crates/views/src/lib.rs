@@ -7,6 +7,7 @@
 //!                              all of an environment              ->  Ledger (what runs, what was good)
 //! IncidentEvent, ...              ->  IncidentView (one incident)      ->  IncidentLine (its figures)
 //! one that is over             ->  Shipment, ...; AttemptFacts    ->  Dora, Health (the numbers)
+//! what was there before it     ->  Shipment::judged: ahead, back, the same once more
 //! ```
 //!
 //! A view decides nothing and knows no clock: it shows what the journal says. A job whose lease is
@@ -20,6 +21,7 @@
 mod attempt;
 mod audit;
 mod compare;
+mod course;
 mod deployment;
 mod dora;
 mod gate;
@@ -28,6 +30,7 @@ mod incident;
 mod job;
 mod ledger;
 mod letters;
+mod pushed;
 mod row;
 mod run;
 mod shipment;
@@ -37,6 +40,7 @@ mod waiting;
 pub use attempt::{AttemptFacts, JobFacts, KeptArtifact, StepFacts};
 pub use audit::{AuditLine, DECISIONS};
 pub use compare::{Compared, Difference, compare};
+pub use course::{Before, Came};
 pub use deployment::{
     DeedView, DeployStepView, DeploymentRow, DeploymentView, EndView, GateView, OwnerView,
     RefusedApproval, SignatureView,
@@ -51,6 +55,7 @@ pub use incident::{IncidentEnd, IncidentLine, IncidentSpan, IncidentView};
 pub use job::{AnnotationView, JobView, Loss, StepView, SummaryView};
 pub use ledger::{Ledger, ReleaseLine, Running, ServiceLedger};
 pub use letters::{isolated, number_of, steers};
+pub use pushed::Pushed;
 pub use row::RunRow;
 pub use run::{ArtifactView, JobCounts, Note, RunHeader, RunView};
 pub use shipment::Shipment;

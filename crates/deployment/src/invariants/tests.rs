@@ -80,6 +80,7 @@ fn sound() -> State {
         planned: true,
         on_cancel: OnCancel::Back,
         protection: None,
+        job: None,
         at: Timestamp(1),
     };
     let hash = plan.hash();

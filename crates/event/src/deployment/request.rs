@@ -41,6 +41,10 @@ pub struct DeploymentRequest {
     /// What it is held to by the people who own its environment, and what of that it passes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protection: Option<Box<Protection>>,
+    /// The job that ran the command, by what its processes are known by (`RUNNER_TRACKING_ID`): what it
+    /// deploys is counted once, as this deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<Arc<str>>,
     /// When it was wanted.
     pub at: Timestamp,
 }

@@ -2,9 +2,10 @@
 
 mod human;
 
-use figures::{Asked, Caught, Figures, FiguresError, Report};
+use figures::{Asked, Caught, Delivery, Figures, FiguresError, Report, is_production};
 use repository::Repository;
 use serde_json::{Value as Json, json};
+use settings::Settings;
 use store::Store;
 use views::Window;
 
@@ -32,6 +33,7 @@ pub(crate) fn run(args: &MetricsArgs, state: &StateFolder) -> Outcome {
         environment: args.environment.clone(),
         service: args.service.clone(),
         repositories: args.repository.clone().map(|it| vec![it]),
+        only_jobs: false,
         window: Window { since, until },
     };
     let report = match &args.server {
@@ -72,9 +74,23 @@ fn local(args: &MetricsArgs, state: &StateFolder, asked: &mut Asked) -> Result<R
     let mut report = figures.report(&book.store, asked).map_err(failed)?;
     if own.own() != state.root() {
         let shared = caught_up(own.own(), book.copy())?;
-        report.delivery = shared.delivery(asked).map_err(failed)?;
+        let jobs = std::mem::replace(&mut report.delivery, shared.delivery(asked).map_err(failed)?);
+        let by_jobs = beside(jobs, &report.delivery, &found.settings);
+        report.delivery.extend(by_jobs);
     }
     Ok(report)
+}
+
+/// Of this machine's own, what stands beside a shared journal: what jobs deployed to environments that the
+/// settings do not name. Those that they name are deployed to by the command, and counted there.
+fn beside(own: Vec<Delivery>, shared: &[Delivery], settings: &Settings) -> Vec<Delivery> {
+    let is_named = |it: &Delivery| {
+        let mut names = settings.environments.iter().map(|it| &it.name.value);
+        names.any(|name| name.eq_ignore_ascii_case(&it.environment))
+    };
+    let has_production = shared.iter().any(|it| is_production(&it.environment));
+    let is_wanted = |it: &Delivery| !has_production || is_production(&it.environment);
+    own.into_iter().filter(|it| it.by_jobs && !is_named(it) && is_wanted(it)).collect()
 }
 
 /// The figures of a journal, with all that ended until now.

@@ -33,6 +33,8 @@ use crate::terminal::time::{duration, now};
 
 /// Commits of one deployment that the journal keeps; of more, the newest.
 const SHIPPED_COMMITS_MAX: usize = 1_000;
+/// A longer name of a job's processes is none of ours, nor of GitHub's.
+const TRACKING_ID_MAX: usize = 200;
 /// Digits of a commit that name a version.
 const COMMIT_DIGITS: usize = 12;
 
@@ -91,6 +93,7 @@ pub(crate) fn build(
             settings::OnCancel::Finish => OnCancel::Finish,
         },
         protection: None,
+        job: own_job(),
         at: now(),
     };
     let site = Site::of(state, book, wish.environment);
@@ -123,6 +126,12 @@ pub(crate) fn build(
             Err(why)
         }
     }
+}
+
+/// The job that runs this command, where one does: what its processes are known by.
+fn own_job() -> Option<Arc<str>> {
+    let told = std::env::var("RUNNER_TRACKING_ID").ok();
+    told.filter(|it| !it.is_empty() && it.len() <= TRACKING_ID_MAX).map(Into::into)
 }
 
 /// The rules where the remote that says them cannot be asked. Going back stays possible, and so does

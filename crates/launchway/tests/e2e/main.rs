@@ -42,6 +42,7 @@
 //!   mail.rs       email, to a real server of SMTP                         (feature `smtp`)
 //!   sign_in.rs    people sign in by a provider, and what happens where it is away (a real one: feature
 //!                 `sign-in`)
+//!   delivered.rs  jobs that name an environment, as the figures and pages have them
 //!   rights.rs     who may what, for as long as they look
 //!   oidc.rs       jobs of a server get tokens that say who they are
 //!   trail.rs      secrets that a server takes and never gives; the trail of who did what
@@ -78,6 +79,7 @@ mod corrected;
 mod daemon;
 #[cfg(feature = "postgres")]
 mod databases;
+mod delivered;
 mod demo;
 mod deploy;
 mod dispatch;

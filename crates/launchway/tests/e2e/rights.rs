@@ -264,6 +264,9 @@ fn who_is_bound_to_a_repository_sees_nothing_of_another() {
     let refused: String =
         table.lines().filter(|it| it.starts_with("403")).map(|it| format!("{it}\n")).collect();
     expect![[r#"
+        403 GET /api/v1/deployments
+        403 GET /api/v1/deployments/{id}/events
+        403 GET /api/v1/status
         403 GET /api/v1/deployments/waiting
         403 GET /api/v1/deployments/{id}/approval
         403 POST /api/v1/deployments/{id}/approval
@@ -280,7 +283,6 @@ fn who_is_bound_to_a_repository_sees_nothing_of_another() {
         403 GET /incidents
         403 GET /incidents/{id}
         403 GET /messages
-        403 GET /insights
         403 GET /audit
         403 GET /metrics
         403 POST /deployments/{id}/incidents
@@ -459,8 +461,8 @@ fn a_key_is_whose_and_where_it_was_used() {
     ]);
     let bearer = format!("Bearer {}", said.stdout.trim());
     let figures = |path: &str| serving.ask("GET", path, &[("authorization", &bearer)], "");
-    let pages = ["/insights/pipelines", "/insights/tests", "/api/v1/metrics"];
-    assert_eq!(pages.map(|path| figures(path).status), [200; 3]);
+    let pages = ["/insights", "/insights/pipelines", "/insights/tests", "/api/v1/metrics"];
+    assert_eq!(pages.map(|path| figures(path).status), [200; 4]);
     serving.end();
 }
 

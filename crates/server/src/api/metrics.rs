@@ -26,10 +26,18 @@ pub(super) const OPERATION: Operation = Operation {
     scope: Scope::Read,
     query: &[
         ("since", "string", "90d, 12w, 48h, or a day such as 2026-03-01"),
-        ("project", "string", "Only this project's deployments"),
+        (
+            "project",
+            "string",
+            "Only this project's deployments; of jobs that deploy, the repository's",
+        ),
         ("environment", "string", "Only this environment; without it those of production"),
         ("service", "string", "Only this service"),
-        ("repository", "string", "Only runs of owner/name; without it of all that the token sees"),
+        (
+            "repository",
+            "string",
+            "Only runs of owner/name, and what their jobs deployed; without it of all that the token sees",
+        ),
     ],
     body: None,
     answer: (200, "Metrics"),
@@ -61,6 +69,8 @@ impl Part {
             environment: told(&self.environment),
             service: told(&self.service),
             repositories: who.seen(app).figures_of(told(&self.repository))?,
+            // Deployments are a project's, and no repository's.
+            only_jobs: who.token.is_bound(),
             window: Window { since, until: now },
         })
     }
@@ -73,12 +83,7 @@ async fn read(
 ) -> Result<Json<Report>, Problem> {
     blocking(move || {
         let asked = part.asked(&app, &who)?;
-        let mut report = app.figures.report(&app.store, &asked)?;
-        if who.token.is_bound() {
-            // Deployments are a project's, and no repository's.
-            report.delivery.clear();
-        }
-        Ok(Json(report))
+        Ok(Json(app.figures.report(&app.store, &asked)?))
     })
     .await
 }
@@ -117,7 +122,16 @@ fn share() -> JsonValue {
 }
 
 fn rate_of_deployments() -> JsonValue {
-    object(&[&rate()[..], &[("deployments", many(number()))]].concat(), &[])
+    object(&[&rate()[..], &[("deployments", many(shipped_by()))]].concat(), &[])
+}
+
+/// A deployment by its number, or the attempt of a run whose jobs it was, as `"12.1"`.
+fn shipped_by() -> JsonValue {
+    json!({ "type": ["integer", "string"] })
+}
+
+fn shipped_by_or_null() -> JsonValue {
+    json!({ "type": ["integer", "string", "null"] })
 }
 
 /// Which comes first is said by words alone: programs that examine documents like this one stumble over
@@ -133,10 +147,10 @@ fn delivery() -> JsonValue {
         ("per_day", or_null("number")),
         ("between_median_ms", or_null("integer")),
         ("others", many(pair(text(), number()))),
-        ("deployments", many(number())),
+        ("deployments", many(shipped_by())),
     ];
     let part = object(&[("part", text()), ("time", duration())], &[]);
-    let commit = object(&[("commit", text()), ("deployment", number())], &[]);
+    let commit = object(&[("commit", text()), ("deployment", shipped_by())], &[]);
     let lead_time = [
         ("total", duration()),
         ("parts", many(part)),
@@ -144,15 +158,15 @@ fn delivery() -> JsonValue {
         ("left_out", many(commit)),
     ];
     let recovered = [
-        ("deployment", number()),
-        ("by", or_null("integer")),
+        ("deployment", shipped_by()),
+        ("by", shipped_by_or_null()),
         ("incident", or_null("integer")),
         ("time_ms", number()),
     ];
     let recovery = [
         ("time", duration()),
         ("recovered", many(object(&recovered, &[]))),
-        ("open", many(number())),
+        ("open", many(shipped_by())),
     ];
     let week = [
         ("since_ms", number()),
@@ -165,6 +179,7 @@ fn delivery() -> JsonValue {
             ("project", text()),
             ("environment", text()),
             ("service", text()),
+            ("by_jobs", yes_no()),
             ("frequency", object(&frequency, &[])),
             ("lead_time", object(&lead_time, &[])),
             ("change_failures", rate_of_deployments()),
@@ -172,6 +187,7 @@ fn delivery() -> JsonValue {
             ("rework", rate_of_deployments()),
             ("weeks", many(object(&week, &[]))),
             ("deployments", many(deployment())),
+            ("in_doubt", many(deployment())),
             ("incidents", many(incident())),
         ],
         &[],
@@ -180,7 +196,7 @@ fn delivery() -> JsonValue {
 
 fn deployment() -> JsonValue {
     let deployment = [
-        ("deployment", number()),
+        ("deployment", shipped_by()),
         ("stream", text()),
         ("first_seq", number()),
         ("last_seq", number()),
@@ -191,7 +207,7 @@ fn deployment() -> JsonValue {
         ("requested_at_ms", number()),
         ("finished_at_ms", number()),
         ("failed", or_null("string")),
-        ("mended_by", or_null("integer")),
+        ("mended_by", shipped_by_or_null()),
         ("incidents", many(number())),
     ];
     object(&deployment, &[])

@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Query, State};
-use event::{DeploymentId, DeploymentKind};
+use event::{DeploymentKind, ShippedBy};
 use figures::{Delivery, Deployment};
 
 use super::incidents::IncidentRow;
@@ -42,11 +42,13 @@ struct ServiceFigures {
     service: String,
     environment: String,
     project: String,
+    by_jobs: bool,
     figures: Vec<Figure>,
     deployed: Option<String>,
     lead_time: Option<String>,
     weeks: Vec<[String; 4]>,
     deployments: Vec<Line>,
+    in_doubt: Vec<Line>,
     incidents: Vec<IncidentRow>,
 }
 
@@ -59,13 +61,26 @@ struct Figure {
     /// Too few were measured.
     is_untold: bool,
     of: Vec<String>,
-    evidence: Vec<String>,
+    evidence: Vec<Evidence>,
     more: usize,
+}
+
+/// What a figure was counted from.
+struct Evidence {
+    what: Shipped,
+    told: String,
+}
+
+/// What shipped something, and where that is shown.
+struct Shipped {
+    /// `#7`, `run 12.1`
+    number: String,
+    href: String,
 }
 
 struct Line {
     state: DeploymentState,
-    number: String,
+    what: Shipped,
     kind: &'static str,
     version: String,
     at: Moment,
@@ -141,7 +156,7 @@ impl Figure {
         self
     }
 
-    fn evidence(mut self, lines: Vec<String>) -> Figure {
+    fn evidence(mut self, lines: Vec<Evidence>) -> Figure {
         self.more = lines.len().saturating_sub(SHOWN);
         self.evidence = lines.into_iter().rev().take(SHOWN).collect();
         self
@@ -161,11 +176,24 @@ fn many(count: u64, one: &str, more: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {more}") }
 }
 
+impl Shipped {
+    fn of(by: ShippedBy) -> Shipped {
+        match by {
+            ShippedBy::Deployment(id) => {
+                Shipped { number: format!("#{id}"), href: format!("/deployments/{id}") }
+            }
+            ShippedBy::Jobs(..) => {
+                Shipped { number: format!("run {by}"), href: format!("/runs/{by}") }
+            }
+        }
+    }
+}
+
 impl ServiceFigures {
     fn of(it: &Delivery) -> ServiceFigures {
-        let told = |id: &DeploymentId| {
-            let found = it.deployments.iter().find(|it| it.deployment == *id);
-            found.map_or_else(|| format!("#{id}"), told)
+        let told = |by: &ShippedBy| {
+            let found = it.deployments.iter().find(|it| it.deployment == *by);
+            Evidence { what: Shipped::of(*by), told: found.map_or_else(String::new, told) }
         };
         let figures = vec![
             frequency(it, &told),
@@ -178,11 +206,13 @@ impl ServiceFigures {
             service: it.service.clone(),
             environment: it.environment.clone(),
             project: it.project.clone(),
+            by_jobs: it.by_jobs,
             figures,
             deployed: bars("Releases and hotfixes, week by week", &deployed(it)),
             lead_time: bars("Median lead time, week by week", &lead_times(it)),
             weeks: it.weeks.iter().rev().map(week).collect(),
             deployments: it.deployments.iter().rev().take(SHOWN).map(Line::of).collect(),
+            in_doubt: it.in_doubt.iter().rev().take(SHOWN).map(Line::of).collect(),
             incidents: it.incidents.iter().take(SHOWN).map(IncidentRow::counted).collect(),
         }
     }
@@ -192,8 +222,7 @@ impl ServiceFigures {
 fn told(it: &Deployment) -> String {
     let incidents: String = it.incidents.iter().map(|id| format!(", incident {id}")).collect();
     format!(
-        "#{} {} {} {} {}, {} events {} to {}{incidents}",
-        it.deployment,
+        "{} {} {} {}, {} events {} to {}{incidents}",
         it.kind.as_str(),
         it.version,
         it.verdict.as_str().replace('_', " "),
@@ -204,7 +233,7 @@ fn told(it: &Deployment) -> String {
     )
 }
 
-fn frequency(it: &Delivery, told: &dyn Fn(&DeploymentId) -> String) -> Figure {
+fn frequency(it: &Delivery, told: &dyn Fn(&ShippedBy) -> Evidence) -> Figure {
     let figure = &it.frequency;
     let per = figure.per_day.map(|per_day| {
         if per_day >= 1.0 {
@@ -245,16 +274,21 @@ fn lead_time(it: &Delivery) -> Figure {
     let spread = total.p75_ms.zip(total.p90_ms);
     let spread = spread.map(|(p75, p90)| format!("75 %: {}, 90 %: {}", length(p75), length(p90)));
     let left = figure.left_out.len() as u64;
-    let skewed = figure.left_out.iter().filter(|it| it.why == "clock_skew").count();
-    let left = match (left, skewed) {
-        (0, _) => String::new(),
-        (left, 0) => format!("{left} left out: brought before"),
-        (left, skewed) => format!("{left} left out, {skewed} younger than their deployment"),
+    let count = |why: &str| figure.left_out.iter().filter(|it| it.why == why).count();
+    let left = match (left, count("clock_skew"), count("no_date")) {
+        (0, ..) => String::new(),
+        (left, 0, 0) => format!("{left} left out: brought before"),
+        (left, skewed, 0) => format!("{left} left out, {skewed} younger than their deployment"),
+        (left, 0, undated) => format!("{left} left out, {undated} without a date"),
+        (left, skewed, undated) => format!(
+            "{left} left out, {skewed} younger than their deployment, {undated} without a date"
+        ),
     };
     let led = figure.commits.iter().map(|it| {
         let commit: String = it.commit.chars().take(7).collect();
         let (committed, took) = (Moment::of(it.committed_at_ms).text, length(it.total_ms));
-        format!("{commit} of {committed}: {took}, by #{}", it.deployment)
+        let told = format!("brought {commit} of {committed} after {took}");
+        Evidence { what: Shipped::of(it.deployment), told }
     });
     let figure_of = Figure::new(
         "Change lead time",
@@ -266,7 +300,7 @@ fn lead_time(it: &Delivery) -> Figure {
     parts.fold(figure_of, Figure::of).of(left).evidence(led.collect())
 }
 
-fn failures(it: &Delivery, told: &dyn Fn(&DeploymentId) -> String) -> Figure {
+fn failures(it: &Delivery, told: &dyn Fn(&ShippedBy) -> Evidence) -> Figure {
     let rate = &it.change_failures.rate;
     Figure::new(
         "Change fail rate",
@@ -277,18 +311,19 @@ fn failures(it: &Delivery, told: &dyn Fn(&DeploymentId) -> String) -> Figure {
     .evidence(it.change_failures.deployments.iter().map(told).collect())
 }
 
-fn recovery(it: &Delivery, told: &dyn Fn(&DeploymentId) -> String) -> Figure {
+fn recovery(it: &Delivery, told: &dyn Fn(&ShippedBy) -> Evidence) -> Figure {
     let figure = &it.recovery;
     let open = figure.open.len();
     let open = if open == 0 { String::new() } else { format!("{open} not mended yet") };
     let recovered = figure.recovered.iter().map(|it| {
         let by = match (it.by, it.incident) {
             (Some(by), _) if by == it.deployment => "it went back".to_owned(),
-            (Some(by), _) => format!("mended by #{by}"),
+            (Some(by), _) => format!("mended by {}", Shipped::of(by).number),
             (None, Some(incident)) => format!("incident {incident} was over"),
             (None, None) => "mended".to_owned(),
         };
-        format!("{}: {}, {by}", told(&it.deployment), length(it.time_ms))
+        let Evidence { what, told } = told(&it.deployment);
+        Evidence { what, told: format!("{told}: {}, {by}", length(it.time_ms)) }
     });
     Figure::new(
         "Recovery time",
@@ -300,7 +335,7 @@ fn recovery(it: &Delivery, told: &dyn Fn(&DeploymentId) -> String) -> Figure {
     .evidence(recovered.collect())
 }
 
-fn rework(it: &Delivery, told: &dyn Fn(&DeploymentId) -> String) -> Figure {
+fn rework(it: &Delivery, told: &dyn Fn(&ShippedBy) -> Evidence) -> Figure {
     let rate = &it.rework.rate;
     Figure::new("Rework rate", "Unplanned deployments, to mend what users met", share(rate.rate))
         .of(format!("{} of {}", rate.part, many(rate.whole, "deployment", "deployments")))
@@ -343,7 +378,7 @@ fn week(it: &figures::DeliveryWeek) -> [String; 4] {
 impl Line {
     fn of(it: &Deployment) -> Line {
         let failed = match (it.failed.as_deref(), it.mended_by) {
-            (_, Some(by)) => format!("failed: #{by} mends it"),
+            (_, Some(by)) => format!("failed: {} mends it", Shipped::of(by).number),
             (Some("went_back"), _) => "failed: it went back".to_owned(),
             (Some("stuck"), _) => "failed: going back stuck".to_owned(),
             (Some("incident"), _) => "failed: it caused an incident".to_owned(),
@@ -352,7 +387,7 @@ impl Line {
         };
         Line {
             state: DeploymentState::of_deployment(it.verdict.as_str()),
-            number: it.deployment.to_string(),
+            what: Shipped::of(it.deployment),
             kind: it.kind.as_str(),
             version: it.version.clone(),
             at: Moment::of(it.finished_at_ms),

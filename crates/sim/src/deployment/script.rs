@@ -180,6 +180,7 @@ impl Script {
             planned: true,
             on_cancel: self.cancel.map_or(OnCancel::Back, |cancel| cancel.on_cancel),
             protection: (self.gates != Gates::None).then(|| Box::new(protection())),
+            job: None,
             at: BEGIN,
         }
     }

@@ -15,6 +15,7 @@ on_each_engine! {
     the_feed_has_one_order,
     decisions_are_found_by_their_kind_from_either_side,
     what_ended_is_found_behind_a_place,
+    what_began_is_found_behind_a_place,
     deployments_are_counted,
     streams_before_one_are_found,
     a_shared_journal_is_taken_in_once_and_in_order,
@@ -83,6 +84,24 @@ fn what_ended_is_found_behind_a_place(home: &Home) {
     assert_eq!(store.ended_between(first, last).unwrap(), ["run/3/1", "run/2/1"]);
     assert_eq!(store.ended_between(0, first).unwrap(), ["run/1/1"]);
     assert_eq!(store.ended_between(last, u64::MAX).unwrap(), Vec::<String>::new());
+}
+
+fn what_began_is_found_behind_a_place(home: &Home) {
+    let store = home.open();
+    store.append(run(1), Seq(0), NOW, &[ready("a"), completed()]).unwrap();
+    let first = store.newest_position().unwrap();
+    store.allocate_deployment("planner", "staging").unwrap();
+    store.append(run(2), Seq(0), NOW, &[ready("b")]).unwrap();
+    store.append(run(3), Seq(0), NOW, &[ready("c"), completed()]).unwrap();
+    let last = store.newest_position().unwrap();
+    store.append(run(2), Seq(1), NOW, &[completed()]).unwrap();
+    assert_eq!(store.begun_between(first, last).unwrap(), ["run/2/1", "run/3/1"]);
+    assert_eq!(store.begun_between(last, u64::MAX).unwrap(), Vec::<String>::new());
+    let begin = |number| store.first::<RunEvent>(run(number)).unwrap().map(|it| it.event);
+    assert_eq!((begin(2), begin(4)), (Some(ready("b")), None));
+    store.forget(run(3)).unwrap();
+    assert_eq!(store.begun_between(first, last).unwrap(), ["run/2/1"]);
+    assert!(store.first::<RunEvent>(run(3)).is_err());
 }
 
 fn deployments_are_counted(home: &Home) {

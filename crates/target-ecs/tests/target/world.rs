@@ -380,6 +380,7 @@ pub(crate) fn play_in(script: &Script, cloud: &Shared, faults: Vec<Fault>) -> En
         planned: true,
         on_cancel: OnCancel::Back,
         protection: None,
+        job: None,
         at: Timestamp(began),
     };
     let journal = Arc::new(Memory::default());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use event::{DeploymentId, Timestamp};
+use event::{ShippedBy, Timestamp};
 use figures::{Delivery, Deployment, Duration, Flaky, Pipeline, Rate, Report};
 
 use crate::cli::Figure;
@@ -76,7 +76,8 @@ fn line(text: &mut String, name: &str, value: &str) {
 
 fn delivery(text: &mut String, it: &Delivery, report: &Report, style: Style) {
     let title = format!("{} in {}", it.service, it.environment);
-    let _ = writeln!(text, "{} ({})", style.bold(&title), it.project);
+    let by = if it.by_jobs { ", by jobs" } else { "" };
+    let _ = writeln!(text, "{} ({}){by}", style.bold(&title), it.project);
     let figure = &it.frequency;
     let mut value = match figure.per_day {
         Some(per_day) if per_day >= 1.0 => format!("{per_day:.1} a day ({})", figure.count),
@@ -119,6 +120,11 @@ fn delivery(text: &mut String, it: &Delivery, report: &Report, style: Style) {
     }
     line(text, "recovery time", &value);
     line(text, "rework rate", &rate(&it.rework.rate, report));
+    if !it.in_doubt.is_empty() {
+        let count = it.in_doubt.len();
+        let told = format!("{count} failed or stopped: whether users met it is not known");
+        line(text, "in doubt", &told);
+    }
 }
 
 fn pipeline(text: &mut String, it: &Pipeline, report: &Report, style: Style) {
@@ -184,13 +190,17 @@ pub(super) fn opened(report: &Report, figure: Figure, style: Style) -> String {
     for it in &report.delivery {
         let title = format!("{} in {}", it.service, it.environment);
         let _ = writeln!(text, "{}", style.bold(&title));
-        let told = |id: &DeploymentId| {
+        let told = |id: &ShippedBy| {
             let found = it.deployments.iter().find(|it| it.deployment == *id);
             found.map_or_else(|| format!("{id}"), deployment)
         };
         let rows: Vec<String> = match figure {
             Figure::Frequency => it.frequency.deployments.iter().map(told).collect(),
-            Figure::Failures => it.change_failures.deployments.iter().map(told).collect(),
+            Figure::Failures => {
+                let failed = it.change_failures.deployments.iter().map(told);
+                let doubted = it.in_doubt.iter().map(|it| deployment(it) + "  in doubt");
+                failed.chain(doubted).collect()
+            }
             Figure::Rework => it.rework.deployments.iter().map(told).collect(),
             Figure::Recovery => recovered(it, &told),
             Figure::LeadTime => commits(it),
@@ -221,7 +231,7 @@ fn deployment(it: &Deployment) -> String {
     )
 }
 
-fn recovered(it: &Delivery, told: &dyn Fn(&DeploymentId) -> String) -> Vec<String> {
+fn recovered(it: &Delivery, told: &dyn Fn(&ShippedBy) -> String) -> Vec<String> {
     let mended = it.recovery.recovered.iter().map(|it| {
         let how = match (it.by, it.incident) {
             (Some(by), _) if by == it.deployment => "it went back".to_owned(),
@@ -239,16 +249,24 @@ fn commits(it: &Delivery) -> Vec<String> {
     let short = |commit: &str| commit.chars().take(COMMIT_DIGITS).collect::<String>();
     let led = it.lead_time.commits.iter().map(|it| {
         let (commit, at) = (short(&it.commit), moment(it.committed_at_ms));
-        format!("{commit}  {at}  {}  by deployment {}", length(it.total_ms), it.deployment)
+        format!("{commit}  {at}  {}  by {}", length(it.total_ms), named(it.deployment))
     });
     let left = it.lead_time.left_out.iter().map(|it| {
         let why = match it.why.as_str() {
             "clock_skew" => "it is younger than its deployment",
+            "no_date" => "nobody told its date",
             _ => "an earlier deployment brought it",
         };
-        format!("{}  left out: {why}, deployment {}", short(&it.commit), it.deployment)
+        format!("{}  left out: {why}, {}", short(&it.commit), named(it.deployment))
     });
     led.chain(left).collect()
+}
+
+fn named(by: ShippedBy) -> String {
+    match by {
+        ShippedBy::Deployment(id) => format!("deployment {id}"),
+        ShippedBy::Jobs(..) => format!("run {by}"),
+    }
 }
 
 fn opened_pipeline(text: &mut String, it: &Pipeline, style: Style) {

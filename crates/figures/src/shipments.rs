@@ -1,0 +1,103 @@
+//! Shipments as rows: one for each service of a deployment that is over, or for what jobs of an attempt did
+//! in one environment.
+
+use event::{Timestamp, Verdict};
+use rusqlite::{Connection, params};
+use views::Shipment;
+
+use crate::tally::count_deployment;
+
+/// The place of a commit among those that were pushed to a branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) branch: String,
+    pub(crate) place: i64,
+}
+
+/// What a deployment shipped.
+pub(crate) fn take_deployment(rows: &Connection, shipments: &[Shipment]) -> rusqlite::Result<()> {
+    let Some(first) = shipments.first() else { return Ok(()) };
+    count_deployment(rows, first)?;
+    let mut by_job = rows.prepare_cached(
+        "INSERT OR IGNORE INTO deployed_by_job (job, environment) VALUES (?1, lower(?2))",
+    )?;
+    for job in &first.jobs {
+        by_job.execute(params![job, first.environment])?;
+    }
+    for it in shipments {
+        write(rows, it, None)?;
+        for commit in it.commits.iter().filter(|_| is_brought(it)) {
+            bring(rows, it, &commit.commit)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether what came with it came to users.
+pub(crate) fn is_brought(it: &Shipment) -> bool {
+    it.verdict == Verdict::Succeeded && it.has_reached()
+}
+
+/// Puts a shipment in place of what stands there.
+pub(crate) fn write(
+    rows: &Connection,
+    it: &Shipment,
+    place: Option<&Place>,
+) -> rusqlite::Result<()> {
+    let mut statement = rows.prepare_cached(
+        "INSERT OR REPLACE INTO shipment (stream, environment, service, project, is_by_jobs, kind,
+           planned, verdict, version, digest, made_from, is_first, requested_at, began_at, reached_at,
+           finished_at, last_seq, mends, branch, place)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+           ?20)",
+    )?;
+    let stream = it.stream().to_string();
+    let at = |at: Timestamp| at.0.cast_signed();
+    statement.execute(params![
+        stream,
+        it.environment,
+        it.service,
+        it.project,
+        it.is_by_jobs(),
+        it.kind.as_str(),
+        it.planned,
+        it.verdict.as_str(),
+        it.version,
+        it.digest,
+        it.commit,
+        it.is_first,
+        at(it.requested_at),
+        it.began_at.map(at),
+        it.reached_at.map(at),
+        at(it.finished_at),
+        it.last_seq.0.cast_signed(),
+        it.mends.map(|it| it.stream().to_string()),
+        place.map(|it| &it.branch),
+        place.map(|it| it.place),
+    ])?;
+    let mut shipped = rows.prepare_cached(
+        "INSERT OR IGNORE INTO shipped (stream, environment, service, commit_id, committed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for commit in &it.commits {
+        let committed_at = at(commit.committed_at);
+        shipped.execute(params![
+            stream,
+            it.environment,
+            it.service,
+            commit.commit,
+            committed_at
+        ])?;
+    }
+    Ok(())
+}
+
+/// Notes that a shipment brought a commit, where none did before.
+pub(crate) fn bring(rows: &Connection, it: &Shipment, commit: &str) -> rusqlite::Result<()> {
+    let mut brought = rows.prepare_cached(
+        "INSERT OR IGNORE INTO brought (project, environment, service, commit_id, stream)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    let stream = it.stream().to_string();
+    brought.execute(params![it.project, it.environment, it.service, commit, stream]).map(drop)
+}

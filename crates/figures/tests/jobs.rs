@@ -1,0 +1,457 @@
+//! What jobs deploy is counted: runs in, figures out. A line of a script is a run, ten hours behind the one
+//! before it: what made it, where, its commits (each two hours older than the run), and how each job
+//! ended, by its environment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use event::{
+    Attempt, DeploymentEvent, DeploymentId, Fact as _, RunEvent, RunId, Seq, StreamId, Timestamp,
+};
+use expect_test::{Expect, expect};
+use figures::{Asked, Delivery, Figures};
+use ports::Journal as _;
+use serde_json::{Value as Json, json};
+use store::Store;
+use views::Window;
+
+const HOUR: u64 = 60 * 60 * 1000;
+
+struct Journal {
+    folder: tempfile::TempDir,
+    store: Arc<Store>,
+    /// Runs, with what the first attempt of each was made from.
+    made: BTreeMap<u64, Json>,
+    hour: u64,
+}
+
+impl Journal {
+    fn of(script: &str) -> Journal {
+        let folder = tempfile::tempdir().expect("a journal of ours");
+        let store = Arc::new(Store::open(folder.path()).expect("a journal of ours"));
+        let mut journal = Journal { folder, store, made: BTreeMap::new(), hour: 0 };
+        script.lines().map(str::trim).filter(|it| !it.is_empty()).for_each(|it| journal.line(it));
+        journal
+    }
+
+    /// `push main c1 c2: production=success`, `dispatch main c2: ...`, `tag v1 c2: ...`,
+    /// `again 1: ...`. Without a colon it does not come to an end.
+    fn line(&mut self, line: &str) {
+        self.hour += 10;
+        let (what, ends) = match line.split_once(':') {
+            Some((what, ends)) => (what, Some(ends)),
+            None => (line, None),
+        };
+        let mut words = what.split_whitespace();
+        let kind = words.next().expect("what made it");
+        let (stream, created) = match kind {
+            "again" => {
+                let id = words.next().and_then(|it| it.parse().ok()).expect("which run");
+                let attempt = self.store.allocate_attempt(RunId(id)).expect("a journal of ours");
+                let mut created = self.made[&id].clone();
+                created["attempt"] = attempt.0.into();
+                created["at"] = (self.hour * HOUR).into();
+                (StreamId::Run(RunId(id), attempt), created)
+            }
+            kind => {
+                let git_ref = words.next().expect("where");
+                self.created(kind, git_ref, &words.map(full).collect::<Vec<_>>())
+            }
+        };
+        let mut events = vec![created];
+        for (at, end) in ends.into_iter().flat_map(|it| it.split_whitespace()).enumerate() {
+            let (environment, conclusion) = end.split_once('=').expect("how it ended");
+            events.extend(self.job(&format!("job-{at}"), environment, conclusion));
+        }
+        if ends.is_some() {
+            events.push(json!({ "type": "RunCompleted", "conclusion": "success",
+                "at": (self.hour + 1) * HOUR }));
+        }
+        let events: Vec<RunEvent> = events.iter().map(decoded).collect();
+        let at = Timestamp(self.hour * HOUR);
+        self.store.append(stream, Seq(0), at, &events).expect("a journal of ours");
+    }
+
+    fn created(&mut self, kind: &str, git_ref: &str, commits: &[String]) -> (StreamId, Json) {
+        let (id, number) =
+            self.store.allocate_run("octo/app", "deploy.yml").expect("a journal of ours");
+        let (event, git_ref) = match kind {
+            "tag" => ("push", format!("refs/tags/{git_ref}")),
+            "dispatch" => ("workflow_dispatch", format!("refs/heads/{git_ref}")),
+            event => (event, format!("refs/heads/{git_ref}")),
+        };
+        let hour = self.hour - 2;
+        let date = format!("1970-01-{:02}T{:02}:00:00+00:00", 1 + hour / 24, hour % 24);
+        let listed = commits.iter().map(|id| match id.ends_with("dead") {
+            true => json!({ "id": id }),
+            false => json!({ "id": id, "timestamp": date }),
+        });
+        let listed: Vec<Json> = if event == "push" { listed.collect() } else { Vec::new() };
+        let head = commits.last().expect("a commit");
+        let created = json!({ "type": "RunCreated", "run": id, "attempt": 1, "run_number": number,
+            "carried": [], "repository": "octo/app", "repository_path": "/app",
+            "workflow": { "path": ".github/workflows/deploy.yml", "text": "" }, "called": {},
+            "title": "a change",
+            "event": { "name": event, "git_ref": git_ref, "payload": { "commits": listed } },
+            "change": { "commit": head, "authored_at": 1, "committed_at": hour * HOUR,
+                "uncommitted": 0 },
+            "inputs": {}, "vars": {}, "secret_names": [], "actor": "mona",
+            "triggering_actor": "mona", "at": self.hour * HOUR });
+        self.made.insert(id.0, created.clone());
+        (StreamId::Run(id, Attempt(1)), created)
+    }
+
+    /// A job of an hour's fourth, in that environment; `-` names none. `no` never has a worker.
+    fn job(&self, key: &str, environment: &str, conclusion: &str) -> Vec<Json> {
+        let at = self.hour * HOUR + HOUR / 4;
+        let environment = (environment != "-").then_some(environment);
+        let planned = json!({ "type": "JobPlanned", "key": key, "id": key, "name": key,
+            "parent": null, "file": null, "needs": [], "matrix": null, "index": 0, "total": 1,
+            "fail_fast": true, "max_parallel": null, "queued_at": at, "environment": environment });
+        let (had_worker, conclusion) = match conclusion {
+            "no" => (false, "failure"),
+            conclusion => (true, conclusion),
+        };
+        let exit = if conclusion == "success" { "none" } else { "user_failure" };
+        let tracking = format!("track-{}-{key}", self.hour);
+        let mut events = vec![planned];
+        if had_worker {
+            events.extend([
+                json!({ "type": "JobReady", "job": key, "at": at }),
+                json!({ "type": "JobLeased", "job": key, "fence": 1, "tracking_id": tracking,
+                    "at": at }),
+                json!({ "type": "JobStarted", "job": key, "fence": 1, "pid": 1, "runner": "here",
+                    "at": at }),
+            ]);
+        }
+        events.push(json!({ "type": "JobCompleted", "job": key,
+            "fence": had_worker.then_some(1), "conclusion": conclusion, "exit": exit,
+            "outputs": {}, "log": null, "environment_url": null, "at": at + HOUR / 2 }));
+        events
+    }
+
+    /// A deployment that the first job of the run at an hour made.
+    fn deployed_by_a_job(&self, hour: u64) {
+        let at = hour * HOUR + HOUR / 4;
+        let id = self.store.allocate_deployment("planner", "production").expect("a journal");
+        let mona = json!({ "name": "mona", "proof": "local" });
+        let service = json!({ "service": "api", "release": { "version": "1", "digest": "sha256:1" },
+            "last_good": null, "target": "host", "config": null, "around": [] });
+        let step = json!({ "key": "api/switch", "kind": "switch", "what": "does it", "calls": [],
+            "undo": { "kind": "nothing" }, "within_ms": 1, "body": null });
+        let plan = json!({ "services": [{ "service": "api", "seen": null, "running": null,
+            "changes": [], "steps": [step], "going_back": { "kind": "first_deployment" } }],
+            "order": ["api/switch"] });
+        let events = [
+            json!({ "type": "DeploymentRequested", "project": "planner", "environment": "production",
+                "kind": "release", "by": mona, "reason": null, "services": [service], "gates": [],
+                "force": false, "planned": true, "on_cancel": "back",
+                "job": format!("track-{hour}-job-0"), "at": at }),
+            json!({ "type": "DeploymentPlanned", "plan": plan, "hash": "ab".repeat(32), "at": at }),
+            json!({ "type": "StepIntended", "step": "api/switch", "way": "forward", "at": at }),
+            json!({ "type": "DeploymentCompleted", "verdict": "succeeded", "cause": null,
+                "by": "launchway", "unchanged": false, "at": at + 1 }),
+        ];
+        let events: Vec<DeploymentEvent> = events
+            .iter()
+            .map(|it| DeploymentEvent::decode(it.to_string().as_bytes()).expect("it is one"))
+            .collect();
+        let stream = StreamId::Deployment(DeploymentId(id.0));
+        self.store.ledger().append(stream, Seq(0), Timestamp(at), &events).expect("a journal");
+    }
+
+    fn figures(&self) -> Figures {
+        Figures::open(self.folder.path()).expect("a journal of ours")
+    }
+
+    fn deliveries(&self, figures: &Figures) -> Vec<Delivery> {
+        figures.catch_up(&self.store, &mut |_| true).expect("a journal of ours");
+        figures.delivery(&asked(Some("octo/app"))).expect("a journal of ours")
+    }
+
+    /// All of it, whatever the environment is called.
+    fn told(&self) -> String {
+        self.deliveries(&self.figures()).iter().map(told).collect()
+    }
+}
+
+fn asked(repository: Option<&str>) -> Asked {
+    Asked {
+        project: Some("planner".to_owned()),
+        environment: None,
+        service: None,
+        repositories: repository.map(|it| vec![it.to_owned()]),
+        only_jobs: false,
+        window: Window { since: Timestamp(0), until: Timestamp(1000 * HOUR) },
+    }
+}
+
+fn decoded(event: &Json) -> RunEvent {
+    RunEvent::decode(event.to_string().as_bytes()).expect("a journal of ours")
+}
+
+/// `c1` is its first digits.
+fn full(name: &str) -> String {
+    let digits = name.strip_suffix('?').unwrap_or(name);
+    let rest = if name.ends_with('?') { "dead" } else { "0000" };
+    format!("{digits}{:0>width$}", rest, width = 40 - digits.len())
+}
+
+fn told(it: &Delivery) -> String {
+    let hours = |ms: u64| ms as f64 / HOUR as f64;
+    let mut text = format!(
+        "{} {}: {} deployed, failed {}/{}, rework {}\n",
+        it.environment,
+        it.service.rsplit('/').next().expect("a file"),
+        it.frequency.count,
+        it.change_failures.rate.part,
+        it.change_failures.rate.whole,
+        it.rework.rate.part,
+    );
+    for of in &it.deployments {
+        text += &format!(
+            "  {} {} {} of {}",
+            of.stream,
+            of.kind.as_str(),
+            of.verdict.as_str(),
+            of.version.trim_end_matches('0')
+        );
+        for led in it.lead_time.commits.iter().filter(|led| led.deployment == of.deployment) {
+            text += &format!(" +{} {}h", &led.commit[..2], hours(led.total_ms));
+        }
+        for left in it.lead_time.left_out.iter().filter(|it| it.deployment == of.deployment) {
+            text += &format!(" -{} {}", &left.commit[..2], left.why);
+        }
+        text += &of.mended_by.map_or_else(String::new, |by| format!(", mended by {by}"));
+        text.push('\n');
+    }
+    for of in &it.recovery.recovered {
+        text += &format!("  {} recovered after {}h\n", of.deployment, hours(of.time_ms));
+    }
+    for of in &it.in_doubt {
+        text += &format!("  in doubt: {} {}\n", of.deployment, of.verdict.as_str());
+    }
+    text
+}
+
+fn check(script: &str, expect: Expect) {
+    let journal = Journal::of(script);
+    let told = journal.told();
+    expect.assert_eq(&told);
+    // Another process that begins says the same, and so does one that reads all of it once more.
+    assert_eq!(journal.told(), told);
+    let raw = rusqlite::Connection::open(journal.folder.path().join("figures.db"));
+    raw.expect("it is there").execute("UPDATE cursor SET position = 0", []).expect("it is ours");
+    assert_eq!(journal.told(), told);
+}
+
+#[test]
+fn jobs_that_name_an_environment_are_deployments() {
+    check(
+        "push main c1: -=success production=success production=success staging=success
+         push main c2 c3: production=success
+         push main c4: -=success",
+        expect![[r#"
+            production deploy.yml: 2 deployed, failed 0/2, rework 0
+              run/1/1 release succeeded of c1
+              run/2/1 release succeeded of c3 +c2 2.75h +c3 2.75h
+        "#]],
+    );
+}
+
+#[test]
+fn what_did_not_come_with_its_own_push_comes_with_the_next_one() {
+    // Jobs that failed, that were never reached, and a run that still waits.
+    check(
+        "push main c1: production=success
+         push main c2: production=failure
+         push main c3: -=failure
+         push main c4
+         push main c5: production=success",
+        expect![[r#"
+            production deploy.yml: 2 deployed, failed 0/2, rework 0
+              run/1/1 release succeeded of c1
+              run/5/1 release succeeded of c5 +c2 32.75h +c3 22.75h +c4 12.75h +c5 2.75h
+              in doubt: 2.1 failed
+        "#]],
+    );
+}
+
+#[test]
+fn whatever_made_the_run_its_commit_is_looked_for_among_what_was_pushed() {
+    check(
+        "push main c1: staging=success
+         dispatch main c1: production=success
+         push main c2 c3: staging=success
+         push main c4: staging=success
+         tag v2 c3: production=success
+         dispatch main c4: production=success
+         schedule main c9: production=success",
+        expect![[r#"
+            production deploy.yml: 4 deployed, failed 0/4, rework 0
+              run/2/1 release succeeded of c1
+              run/5/1 release succeeded of v2 +c2 22.75h +c3 2.75h
+              run/6/1 release succeeded of c4 +c4 2.75h
+              run/7/1 release succeeded of c9 +c9 2.75h
+        "#]],
+    );
+}
+
+#[test]
+fn going_back_is_seen_by_what_was_there_before() {
+    // An old run that is run again; forward again; an older commit that never was alone; the same once more.
+    check(
+        "push main c1: production=success
+         push main c2 c3: production=success
+         again 1: production=success
+         again 2: production=success
+         tag v2 c2: production=success
+         again 3: production=success",
+        expect![[r#"
+            production deploy.yml: 3 deployed, failed 2/6, rework 2
+              run/1/1 release succeeded of c1
+              run/2/1 release succeeded of c3 +c2 2.75h +c3 2.75h, mended by 1.2
+              run/1/2 rollback succeeded of c1
+              run/2/2 release succeeded of c3 -c3 came_before, mended by 3.1
+              run/3/1 rollback succeeded of v2
+              run/3/2 redeploy succeeded of v2
+              2.1 recovered after 10h
+              2.2 recovered after 10h
+        "#]],
+    );
+}
+
+#[test]
+fn what_failed_is_in_doubt_until_somebody_goes_back() {
+    check(
+        "push main c1: production=success
+         push main c2: production=failure
+         again 2: production=cancelled
+         again 1: production=success
+         push main c3: production=failure
+         push main c4: production=success",
+        expect![[r#"
+            production deploy.yml: 2 deployed, failed 1/4, rework 1
+              run/1/1 release succeeded of c1
+              run/2/2 release cancelled of c2, mended by 1.2
+              run/1/2 rollback succeeded of c1
+              run/4/1 release succeeded of c4 +c2 42.75h +c3 12.75h +c4 2.75h
+              2.2 recovered after 10h
+              in doubt: 2.1 failed
+              in doubt: 3.1 failed
+        "#]],
+    );
+    // Going back further takes back what ran, not what was tried.
+    check(
+        "push main c1: production=success
+         push main c2: production=success
+         push main c3: production=failure
+         again 1: production=failure
+         again 1: production=success",
+        expect![[r#"
+            production deploy.yml: 2 deployed, failed 1/3, rework 1
+              run/1/1 release succeeded of c1
+              run/2/1 release succeeded of c2 +c2 2.75h, mended by 1.3
+              run/1/3 rollback succeeded of c1
+              2.1 recovered after 30h
+              in doubt: 3.1 failed
+              in doubt: 1.2 failed
+        "#]],
+    );
+}
+
+#[test]
+fn all_jobs_of_an_environment_say_how_it_ended() {
+    for (ends, expect) in [
+        ("production=success production=success", "release succeeded"),
+        ("production=success production=skipped", "in doubt: 1.1 cancelled"),
+        ("production=success Production=failure", "in doubt: 1.1 failed"),
+        ("production=cancelled production=timed_out", "in doubt: 1.1 failed"),
+        ("production=success production=no", "in doubt: 1.1 cancelled"),
+        ("production=no", ""),
+        ("-=failure production=success", "release succeeded"),
+    ] {
+        let told = Journal::of(&format!("push main c1: {ends}")).told();
+        assert!(told.contains(expect) && expect.is_empty() == told.is_empty(), "{ends}: {told}");
+    }
+}
+
+#[test]
+fn a_commit_without_a_date_is_left_out_and_told() {
+    check(
+        "push main c1: production=success
+         push main c2? c3: production=success",
+        expect![[r#"
+            production deploy.yml: 2 deployed, failed 0/2, rework 0
+              run/1/1 release succeeded of c1
+              run/2/1 release succeeded of c3 +c3 2.75h -c2 no_date
+        "#]],
+    );
+}
+
+#[test]
+fn a_job_that_ran_the_command_is_counted_once() {
+    let mut journal = Journal::of("");
+    journal.deployed_by_a_job(10);
+    journal.line("push main c1: production=success staging=success");
+    let told = journal.told();
+    let expect = expect![[r#"
+        production api: 1 deployed, failed 0/1, rework 0
+          deployment/1 release succeeded of 1
+    "#]];
+    expect.assert_eq(&told);
+}
+
+#[test]
+fn whose_jobs_are_told_is_for_whoever_asks() {
+    let journal = Journal::of("push main c1: production=success");
+    journal.deployed_by_a_job(990);
+    let figures = journal.figures();
+    figures.catch_up(&journal.store, &mut |_| true).expect("a journal of ours");
+    let of = |asked: &Asked| -> Vec<(String, bool)> {
+        let all = figures.delivery(asked).expect("a journal of ours");
+        all.into_iter().map(|it| (it.project, it.by_jobs)).collect()
+    };
+    let (project, jobs) = (("planner".to_owned(), false), ("octo/app".to_owned(), true));
+    assert_eq!(of(&asked(Some("octo/app"))), [project.clone(), jobs.clone()]);
+    assert_eq!(of(&asked(Some("octo/other"))), vec![project.clone()]);
+    assert_eq!(of(&asked(None)), vec![project.clone()]);
+    let all = Asked { project: None, ..asked(None) };
+    assert_eq!(of(&all), [project, jobs.clone()]);
+    let named = Asked { project: Some("octo/app".to_owned()), ..asked(None) };
+    assert_eq!(of(&named), vec![jobs.clone()]);
+    assert_eq!(of(&Asked { only_jobs: true, ..all }), [jobs]);
+}
+
+#[test]
+fn what_an_older_version_counted_stays_and_jobs_come_to_it() {
+    let journal = Journal::of(
+        "push main c1: production=success
+         push main c2: production=success",
+    );
+    let raw = rusqlite::Connection::open(journal.folder.path().join("figures.db"));
+    let raw = raw.expect("a file of ours");
+    let newest = journal.store.newest_position().expect("a journal of ours");
+    for sql in [
+        include_str!("../src/schema/v1.sql"),
+        include_str!("../src/schema/v2.sql"),
+        include_str!("../src/schema/v3.sql"),
+        // The journal has nothing of it any more.
+        "INSERT INTO shipment VALUES (7, 'api', 'planner', 'production', 'release', 1, 'succeeded', '1.7',
+           'sha256:7', NULL, 0, 3600000, 3600000, 3600000, 7200000, 4);
+         INSERT INTO shipped VALUES (7, 'api', 'c7', 1800000);
+         INSERT INTO brought VALUES ('planner', 'production', 'api', 'c7', 7);
+         PRAGMA user_version = 3;",
+        &format!("UPDATE cursor SET position = {newest}"),
+    ] {
+        raw.execute_batch(sql).expect("a file of ours");
+    }
+    expect![[r#"
+        production api: 1 deployed, failed 0/1, rework 0
+          deployment/7 release succeeded of 1.7 +c7 1.5h
+        production deploy.yml: 2 deployed, failed 0/2, rework 0
+          run/1/1 release succeeded of c1
+          run/2/1 release succeeded of c2 +c2 2.75h
+    "#]]
+    .assert_eq(&journal.told());
+}

@@ -1,0 +1,110 @@
+//! Jobs that name an environment are deployments: a workflow as it is, and what the figures say of it.
+
+use expect_test::expect;
+use serde_json::Value as Json;
+
+use crate::harness::{Place, Said, wait_until};
+use crate::serving::Serving;
+
+const SHIP: &str = "
+name: Ship
+on: push
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    steps: [{ run: 'true' }]
+  ship:
+    needs: test
+    runs-on: ubuntu-latest
+    environment: production
+    steps: [{ run: \"[ ${{ github.run_number }} != 2 ]\" }]
+";
+
+fn commit(place: &Place, text: &str) {
+    place.write("text", text);
+    place.commit();
+}
+
+#[test]
+fn what_jobs_ship_is_told_by_a_server_and_by_the_command() {
+    let serving = Serving::of(SHIP);
+    let bare = serving.place.path("app.git").display().to_string();
+    let add = ["repositories", "add", &bare, "--name", "octo/app", "--environment", "production"];
+    assert_eq!(serving.command(&add).exit, 0);
+    for run in ["1", "2"] {
+        commit(&serving.place, run);
+        serving.push();
+        serving.ended(run);
+    }
+    assert_eq!(serving.post("/api/v1/runs/1/rerun", &[], "").status, 201);
+    serving.ended("1.2");
+    commit(&serving.place, "3");
+    serving.push();
+    serving.ended("3");
+    let mut told = Json::Null;
+    wait_until("the runs are counted", || {
+        told = serving.get("/api/v1/metrics?since=1d").json()["delivery"][0].clone();
+        told["deployments"].as_array().is_some_and(|it| it.len() == 4)
+    });
+    assert_eq!((&told["project"], &told["by_jobs"]), (&"octo/app".into(), &true.into()));
+    let lines = told["deployments"].as_array().unwrap().iter().map(|it| {
+        let part = |name: &str| it[name].to_string().replace('"', "");
+        format!(
+            "{} {} {} {} mended by {}\n",
+            part("deployment"),
+            part("stream"),
+            part("kind"),
+            part("verdict"),
+            part("mended_by")
+        )
+    });
+    expect![[r#"
+        1.1 run/1/1 release succeeded mended by null
+        2.1 run/2/1 release failed mended by 1.2
+        1.2 run/1/2 rollback succeeded mended by null
+        3.1 run/3/1 release succeeded mended by null
+    "#]]
+    .assert_eq(&lines.collect::<String>());
+    // The second's commit came with the third's.
+    let led = told["lead_time"]["commits"].as_array().unwrap();
+    assert_eq!(led.iter().map(|it| &it["deployment"]).collect::<Vec<_>>(), ["3.1", "3.1"]);
+
+    let page = serving.get("/insights").text;
+    assert!(page.contains("in <bdi>production</bdi>"), "{page}");
+    assert!(page.contains("<a href=\"/runs/1.2\">run 1.2</a>"), "{page}");
+
+    let data = serving.place.path("data");
+    let local = |args: &[&str]| {
+        let mut command = serving.place.program(env!("CARGO_BIN_EXE_launchway"));
+        let command = command.arg("metrics").args(args).arg("--state").arg(&data);
+        Said::from(command.current_dir("/").output().expect("it starts")).stdout
+    };
+    let served = |args: &[&str]| {
+        let mut command =
+            serving.place.launchway(&[&["metrics", "--server", &serving.url], args].concat());
+        let token = serving.token.as_str();
+        let output = command.env("LAUNCHWAY_TOKEN", token).output().expect("it starts");
+        Said::from(output).stdout
+    };
+    for of in ["failures", "recovery", "lead-time", "frequency"] {
+        assert_eq!(local(&["--of", of]), served(&["--of", of]));
+    }
+    assert!(local(&["--of", "failures"]).contains("  2.1  "), "{}", local(&["--of", "failures"]));
+    assert!(local(&[]).contains(".github/workflows/ci.yml in production (octo/app), by jobs\n"));
+    serving.end();
+}
+
+#[test]
+fn a_run_of_ones_own_counts_and_what_failed_is_in_doubt() {
+    let place = Place::with(&[(".github/workflows/ship.yml", SHIP)]);
+    for run in ["1", "2"] {
+        commit(&place, run);
+        place.run(&["run", "push", "--environment", "production"]);
+    }
+    let told = place.run(&["metrics", "--of", "failures"]).stdout;
+    let told: Vec<&str> = told.lines().collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].contains(" 2.1  ") && told[1].ends_with("  in doubt"), "{told:?}");
+    let page = place.run(&["metrics"]).stdout;
+    assert!(page.contains("in doubt              1 failed or stopped"), "{page}");
+}
