@@ -27,6 +27,7 @@ mod error;
 mod fold;
 mod incidents;
 mod jobs;
+mod newest;
 mod query;
 mod report;
 mod shipments;
@@ -37,6 +38,7 @@ mod tests;
 pub use database::Figures;
 pub use error::FiguresError;
 pub use fold::Caught;
+pub use newest::NewestByJobs;
 pub use query::{Asked, is_production};
 pub use report::{
     Delivery, DeliveryWeek, Deployment, Duration, Failures, FrequencyFigure, Incident, LeadPart,

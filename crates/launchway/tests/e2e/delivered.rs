@@ -72,6 +72,8 @@ fn what_jobs_ship_is_told_by_a_server_and_by_the_command() {
     let page = serving.get("/insights").text;
     assert!(page.contains("in <bdi>production</bdi>"), "{page}");
     assert!(page.contains("<a href=\"/runs/1.2\">run 1.2</a>"), "{page}");
+    let page = serving.get("/environments").text;
+    assert!(page.contains("<a href=\"/runs/3.1\">run 3.1</a>"), "{page}");
 
     let data = serving.place.path("data");
     let local = |args: &[&str]| {

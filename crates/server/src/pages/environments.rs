@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
+use figures::NewestByJobs;
 
 use super::{Frame, Page, shown};
 use crate::app::{App, Shared, blocking};
@@ -33,6 +34,17 @@ struct Row {
     secrets: String,
     waits: Vec<(String, String)>,
     deployment: Option<Newest>,
+    jobs: Option<ByJobs>,
+}
+
+/// What jobs did there last.
+struct ByJobs {
+    href: String,
+    number: String,
+    workflow: String,
+    version: String,
+    state: DeploymentState,
+    at: Moment,
 }
 
 #[derive(Clone)]
@@ -54,8 +66,11 @@ pub(crate) async fn environments(
         let waiting = who.seen(&app).approvals()?;
         // A deployment is a project's, and a project may say that it is any.
         let newest = if who.token.is_bound() { Vec::new() } else { newest(&app)? };
+        let by_jobs = app.figures.newest_by_jobs()?;
         let (mut rows, mut problems) = (Vec::new(), Vec::new());
         for repository in who.seen(&app).repositories()? {
+            let known = rows.len();
+            let by_jobs = by_jobs.iter().filter(|it| *it.repository == *repository.name);
             match app.engine.environments(&repository.name) {
                 Ok(all) => rows.extend(all.into_iter().map(|it| {
                     let here = waiting.iter().filter(|waiting| {
@@ -74,11 +89,42 @@ pub(crate) async fn environments(
                 })),
                 Err(refused) => problems.push(format!("{}: {}", repository.name, refused.message)),
             }
+            by_jobs.for_each(|it| beside(&mut rows, known, it));
         }
         let frame = Frame::new(Some(&who), "environments").live("/live/runs".to_owned());
         Ok(EnvironmentsPage { frame, rows, problems })
     });
     shown(&page.await?)
+}
+
+/// Puts what jobs did last to the environment that it is of, among the rows of its repository; one that
+/// nothing but jobs names gets its own.
+fn beside(rows: &mut Vec<Row>, known: usize, newest: &NewestByJobs) {
+    let name = &newest.environment;
+    let jobs = Some(ByJobs::of(newest));
+    if let Some(row) = rows[known..].iter_mut().find(|it| it.name.eq_ignore_ascii_case(name)) {
+        row.jobs = jobs;
+        return;
+    }
+    let environment = GuardedEnvironment {
+        name: name.to_string(),
+        rules: vec!["Jobs name it; no rule of it is known.".to_owned()],
+        ..GuardedEnvironment::default()
+    };
+    rows.push(Row { jobs, ..Row::of(&newest.repository, environment, Vec::new(), &[]) });
+}
+
+impl ByJobs {
+    fn of(it: &NewestByJobs) -> ByJobs {
+        ByJobs {
+            href: format!("/runs/{}", it.by),
+            number: it.by.to_string(),
+            workflow: it.workflow.to_string(),
+            version: it.version.to_string(),
+            state: DeploymentState::of_deployment(it.verdict.as_str()),
+            at: Moment::of(it.finished_at),
+        }
+    }
 }
 
 /// The newest deployment of each project to each environment.
@@ -125,6 +171,7 @@ impl Row {
             secrets: format!("/secrets?repository={}", percent(repository)),
             waits,
             deployment: deployment.cloned(),
+            jobs: None,
             name,
         }
     }
