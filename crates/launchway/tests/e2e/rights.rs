@@ -271,6 +271,10 @@ fn who_is_bound_to_a_repository_sees_nothing_of_another() {
         403 GET /api/v1/deployments/{id}/approval
         403 POST /api/v1/deployments/{id}/approval
         403 GET /api/v1/audit
+        403 GET /api/v1/people
+        403 POST /api/v1/people/{name}/revoke
+        403 GET /api/v1/messages
+        403 POST /api/v1/messages/{number}/retry
         403 GET /api/v1/runners/connection
         403 POST /api/v1/runners/{name}/drain
         403 POST /api/v1/runners/{name}/resume
