@@ -100,6 +100,24 @@ impl Keys {
         Ok(())
     }
 
+    /// Adds a key that signs at once, and withdraws every other: whatever they signed proves nothing to who reads
+    /// the key set from now on. Gives the names of those that went.
+    ///
+    /// # Errors
+    /// When it cannot be written. What is not said to be gone may be there still: it is done again.
+    pub fn replace(&self, now: u64) -> Result<Vec<String>, IssuerError> {
+        let _lock = self.lock()?;
+        self.add(now)?;
+        let mut gone = self.list()?;
+        let newest = gone.pop().ok_or_else(|| IssuerError::Broken(self.folder.join(LIST)))?;
+        self.write_list(&[newest])?;
+        for key in &gone {
+            let path = self.path(&key.id);
+            std::fs::remove_file(&path).map_err(|source| at(&path, source))?;
+        }
+        Ok(gone.into_iter().map(|it| it.id).collect())
+    }
+
     /// Adds a key where the newest is older than so many seconds. Says whether one was added.
     ///
     /// # Errors

@@ -178,6 +178,27 @@ fn keys_take_turns_and_nobody_meets_a_token_without_its_key() {
     assert_eq!(private.count(), 2, "the first key's file is gone");
 }
 
+/// Whoever was seen with a key has nothing that proves anything, in the second that it is replaced.
+#[test]
+fn a_key_that_was_seen_is_withdrawn_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Keys::open(folder.path(), NOW).unwrap();
+    keys.rotate(NOW + HOUR).unwrap();
+    let seen = keys.token(&for_production(), NOW + 2 * HOUR).unwrap();
+    let before: Vec<_> = keys.published(NOW + 2 * HOUR).unwrap();
+    let gone = keys.replace(NOW + 2 * HOUR).unwrap();
+    assert_eq!(gone, before.into_iter().map(|(id, _)| id).collect::<Vec<_>>());
+    let after = keys.published(NOW + 2 * HOUR).unwrap();
+    assert!(after.len() == 1 && after[0].1 && !gone.contains(&after[0].0), "{after:?}");
+    let set = keys.key_set(NOW + 2 * HOUR).unwrap();
+    assert!(proven(seen.expose(), &set).is_none());
+    assert!(
+        proven(keys.token(&for_production(), NOW + 2 * HOUR).unwrap().expose(), &set).is_some()
+    );
+    let files = std::fs::read_dir(folder.path()).unwrap().flatten();
+    assert_eq!(files.filter(|it| it.path().extension().is_some_and(|it| it == "key")).count(), 1);
+}
+
 #[test]
 fn a_key_is_its_owners_alone_and_one_that_is_not_signs_nothing() {
     let folder = tempfile::tempdir().unwrap();

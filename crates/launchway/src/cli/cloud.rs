@@ -18,7 +18,12 @@ pub(crate) enum IssuerCommand {
     },
     /// Add a key, which signs in an hour; old ones go when no token of theirs can be around
     #[command(after_help = examples::ISSUER_ROTATE)]
-    Rotate,
+    Rotate {
+        /// Withdraw every key that is there now: one is known to somebody. The new one signs at once; who trusts
+        /// these tokens refuses them until it has fetched the keys anew
+        #[arg(long)]
+        at_once: bool,
+    },
     /// Write the files by which a cloud knows the tokens, to be served at the issuer's URL
     #[command(after_help = examples::ISSUER_PUBLISH)]
     Publish {

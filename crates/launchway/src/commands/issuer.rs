@@ -27,7 +27,18 @@ pub(crate) fn run(command: &IssuerCommand, state: &StateFolder) -> Outcome {
                 }
             }
         }
-        IssuerCommand::Rotate => {
+        IssuerCommand::Rotate { at_once: true } => {
+            let gone = keys.replace(now).map_err(failed)?;
+            let place = state.issuer();
+            let object = format!("{} at once, withdrawn: {}", place.display(), gone.join(", "));
+            journal::record(state, "issuer.rotate", object)?;
+            out(&format!("withdrawn: {}; a new key signs from now on", gone.join(", ")));
+            out(
+                "a server that publishes them itself does so at once; else: launchway issuer publish --url URL --to DIR",
+            );
+            out("who fetched the old keys may go by them for as long as it keeps them");
+        }
+        IssuerCommand::Rotate { at_once: false } => {
             keys.rotate(now).map_err(failed)?;
             journal::record(state, "issuer.rotate", state.issuer().display().to_string())?;
             out("a new key is there; it signs in an hour");

@@ -177,31 +177,12 @@ impl JobTokens {
     fn claims(&self, request: &RunRequest, job: &JobDefinition, audience: &str) -> Claims {
         let (owner, name) = request.repository.split_once('/').unwrap_or(("", &request.repository));
         let payload = &request.event.payload["repository"];
-        // 0 is what a repository without a forge has: no number at all.
-        let number = |it: &Json| it.as_u64().filter(|it| *it != 0).map(|it| it.to_string());
         let git_ref = &*request.event.git_ref;
         let place = match &job.environment {
             Some(environment) => Place::Environment(environment.to_string()),
             None if request.event.name.starts_with("pull_request") => Place::PullRequest,
             None => Place::Ref(git_ref.to_owned()),
         };
-        let here = |path: &str| format!("{}/{path}@{git_ref}", request.repository);
-        let workflow = here(&request.workflow.path);
-        let called = job.file.as_deref().map(|it| match it.strip_prefix("./") {
-            Some(path) => here(path),
-            None => it.to_owned(),
-        });
-        let kind = if git_ref.starts_with("refs/tags/") { "tag" } else { "branch" };
-        let more = vec![
-            ("ref", git_ref.to_owned()),
-            ("ref_type", kind.to_owned()),
-            ("event_name", request.event.name.to_string()),
-            ("job_workflow_ref", called.unwrap_or_else(|| workflow.clone())),
-            ("workflow_ref", workflow),
-            ("workflow_sha", request.change.commit.to_string()),
-            ("run_number", request.run_number.to_string()),
-            ("run_attempt", request.attempt.to_string()),
-        ];
         Claims {
             issuer: self.issuer.clone(),
             audience: audience.to_owned(),
@@ -215,7 +196,7 @@ impl JobTokens {
             commit: Some(request.change.commit.to_string()),
             actor: request.actor.to_string(),
             run: request.run.to_string(),
-            more,
+            more: said_besides(request, job),
         }
     }
 }
@@ -234,6 +215,68 @@ fn refuse_audience(audience: &str) -> Result<(), Refused> {
         ));
     }
     Ok(())
+}
+
+/// What GitHub says of a job besides, as far as it is known.
+fn said_besides(request: &RunRequest, job: &JobDefinition) -> Vec<(&'static str, String)> {
+    let git_ref = &*request.event.git_ref;
+    let said = |path: &str| payload_text(&request.event.payload, path);
+    let here = |path: &str| format!("{}/{path}@{git_ref}", request.repository);
+    let workflow = here(&request.workflow.path);
+    let called = job.file.as_deref().map(|it| match it.strip_prefix("./") {
+        Some(path) => here(path),
+        None => it.to_owned(),
+    });
+    let kind = if git_ref.starts_with("refs/tags/") { "tag" } else { "branch" };
+    // Which commit a reusable workflow of elsewhere was read at is not known but by its name.
+    let called_at = job.file.as_deref().map(|it| match it.strip_prefix("./") {
+        Some(_) => Some(request.change.commit.to_string()),
+        None => it.rsplit_once('@').map(|(_, at)| at.to_owned()).filter(|it| is_commit(it)),
+    });
+    let called_at = called_at.unwrap_or_else(|| Some(request.change.commit.to_string()));
+    let is_sender = said("/sender/login").as_deref() == Some(&*request.actor);
+    let actor_id = number(&request.event.payload["sender"]["id"]).filter(|_| is_sender);
+    let known = [
+        ("actor_id", actor_id),
+        ("job_workflow_sha", called_at),
+        ("repository_visibility", said("/repository/visibility")),
+    ];
+    let known = known.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let mut more = vec![
+        ("ref", git_ref.to_owned()),
+        ("head_ref", said("/pull_request/head/ref").unwrap_or_default()),
+        ("base_ref", said("/pull_request/base/ref").unwrap_or_default()),
+        ("workflow", name_of_workflow(request)),
+        ("ref_type", kind.to_owned()),
+        ("event_name", request.event.name.to_string()),
+        ("job_workflow_ref", called.unwrap_or_else(|| workflow.clone())),
+        ("workflow_ref", workflow),
+        ("workflow_sha", request.change.commit.to_string()),
+        ("run_number", request.run_number.to_string()),
+        ("run_attempt", request.attempt.to_string()),
+    ];
+    more.extend(known);
+    more
+}
+
+/// 0 is what a person or a repository without a forge has: no number at all.
+fn number(it: &Json) -> Option<String> {
+    it.as_u64().filter(|it| *it != 0).map(|it| it.to_string())
+}
+
+fn payload_text(payload: &Json, path: &str) -> Option<String> {
+    payload.pointer(path).and_then(Json::as_str).map(str::to_owned)
+}
+
+/// As `github.workflow` has it: the name that the file gives, else its path.
+fn name_of_workflow(request: &RunRequest) -> String {
+    let (files, _) = scheduler::Files::read(request);
+    let name = files.and_then(|it| it.workflow().name.as_ref().map(|it| it.value.to_string()));
+    name.unwrap_or_else(|| request.workflow.path.to_string())
+}
+
+fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
 /// Whether a lease goes on.

@@ -59,6 +59,33 @@ fn proven(serving: &Serving, answer: &str) -> Json {
     serde_json::from_slice(&decoded(payload)).expect("JSON")
 }
 
+/// A key that somebody has seen is none any more, at the server that goes on; the next token is of another.
+fn withdrawn(serving: &Serving, answer: &str) {
+    let keys = |serving: &Serving| {
+        let keys = serving.ask("GET", "/.well-known/jwks", &[], "").json()["keys"].clone();
+        let keys = keys.as_array().cloned().unwrap_or_default();
+        keys.iter().map(|it| it["kid"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let before = keys(serving);
+    let data = serving.place.path("data").display().to_string();
+    let said = serving.place.run(&["issuer", "rotate", "--at-once", "--state", &data]);
+    assert_eq!(said.exit, 0, "{}", said.stderr);
+    assert!(
+        said.stdout.starts_with(&format!("withdrawn: {};", before.join(", "))),
+        "{}",
+        said.stdout
+    );
+    let after = keys(serving);
+    assert!(after.len() == 1 && !before.contains(&after[0]), "{before:?} {after:?}");
+    let file = |id: &String| serving.place.path(&format!("data/issuer/{id}.key")).exists();
+    assert!(!before.iter().any(file) && file(&after[0]), "what is withdrawn is gone");
+    let old: Json = serde_json::from_str(answer).expect("JSON");
+    let head = old["value"].as_str().and_then(|it| it.split('.').next()).expect("a token");
+    let head = URL_SAFE_NO_PAD.decode(head).expect("it is base64");
+    let head: Json = serde_json::from_slice(&head).expect("JSON");
+    assert_eq!(head["kid"], before[before.len() - 1].as_str());
+}
+
 #[test]
 fn a_job_gets_tokens_while_it_goes_on_and_no_other_does() {
     let serving = Serving::of(TOKENS);
@@ -81,7 +108,9 @@ fn a_job_gets_tokens_while_it_goes_on_and_no_other_does() {
         format!("run/1/1 with for sts.amazonaws.com, jti {}", claims["jti"].as_str().unwrap());
     let trail = serving.get("/api/v1/audit?limit=200").text;
     assert!(trail.contains(&given), "{given}: {trail}");
-    for (name, fixed) in [("jti", "…"), ("iss", "…"), ("sha", "…"), ("workflow_sha", "…")] {
+    for (name, fixed) in
+        [("jti", "…"), ("iss", "…"), ("sha", "…"), ("workflow_sha", "…"), ("job_workflow_sha", "…")]
+    {
         claims[name] = fixed.into();
     }
     let seconds = claims["exp"].as_u64().expect("a time") - claims["iat"].as_u64().expect("a time");
@@ -106,12 +135,16 @@ fn a_job_gets_tokens_while_it_goes_on_and_no_other_does() {
           "runner_environment": "self-hosted",
           "sha": "…",
           "ref": "refs/heads/main",
+          "head_ref": "",
+          "base_ref": "",
+          "workflow": ".github/workflows/ci.yml",
           "ref_type": "branch",
           "job_workflow_ref": "octo/app/.github/workflows/ci.yml@refs/heads/main",
           "workflow_ref": "octo/app/.github/workflows/ci.yml@refs/heads/main",
           "workflow_sha": "…",
           "run_number": "1",
-          "run_attempt": "1"
+          "run_attempt": "1",
+          "job_workflow_sha": "…"
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&claims).expect("JSON"));
     assert!(commit.as_str().is_some_and(|it| it.len() == 40));
@@ -149,5 +182,6 @@ fn a_job_gets_tokens_while_it_goes_on_and_no_other_does() {
     let log = serving.get("/runs/1/jobs/with/log.txt").text;
     assert!(log.contains("the word is ***"), "{log}");
     assert!(!log.contains(&word));
+    withdrawn(&serving, &serving.mark("answer"));
     serving.end();
 }

@@ -8,7 +8,8 @@ Examples:
   launchway serve --data /srv/launchway --listen 10.0.0.5:7878 --url https://ci.example.com
   launchway serve --data /srv/launchway --unit git > /etc/systemd/system/launchway.service
   launchway serve --data /srv/launchway --log-format json
-  launchway serve --data /srv/launchway --trusted-label deploy --sandbox-read /srv/toolchains
+  launchway serve --data /srv/launchway --label deploy --trusted-label deploy=octo/app:environment:production
+  launchway serve --data /srv/launchway --sandbox-read /srv/toolchains
   launchway serve --data /srv/launchway --job-user launchway-jobs
   launchway serve --sign-in-issuer https://login.example.com --sign-in-client launchway --sign-in-allow groups=team:operate
   launchway serve --data /srv/launchway --database postgres://launchway@db.example.com/launchway
@@ -40,6 +41,7 @@ pub(in crate::cli) const TOKENS_CREATE: &str = "\
 Examples:
   launchway tokens create mona --scope operate --person mona
   launchway tokens create nightly --scope operate --machine --repository octo/app
+  launchway tokens create gpu-1 --scope runner --repository octo/app
   launchway tokens create dashboard --days 30 --data /srv/launchway
   launchway tokens create laptop --scope operate --server https://ci.example.com
 
