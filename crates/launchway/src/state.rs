@@ -30,6 +30,32 @@ fn private(mode: u32, is_our_group: bool) -> u32 {
     mode & kept | PRIVATE
 }
 
+/// Takes what lies in a folder of ours from everybody who is not let in by its group: were the folder opened, so that
+/// somebody may pass, that would not open all of it. Not below that: whoever cannot pass cannot go on. What is
+/// another user's is that user's.
+fn close_below(folder: &Path) -> std::io::Result<()> {
+    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        // Processes that are deployed here may have users of their own.
+        if entry.file_name() == "host" {
+            continue;
+        }
+        // Not where a link leads. What goes away meanwhile is closed.
+        let Ok(found) = entry.metadata() else { continue };
+        let mode = found.mode() & 0o7777;
+        let closed = mode & if found.gid() == group { 0o7700 } else { 0o7770 };
+        if found.is_symlink() || found.uid() != user || closed == mode {
+            continue;
+        }
+        match std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(closed)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 impl StateFolder {
     /// `--state`, else `LAUNCHWAY_STATE`, else `launchway` under `XDG_STATE_HOME`, else under
     /// `~/.local/state`. A relative path is made absolute: processes with other folders get it.
@@ -84,6 +110,7 @@ impl StateFolder {
             Ok(mode)
         };
         let open = make().map_err(|error| cannot("make", path, error))?;
+        close_below(path).map_err(|error| cannot("close what lies in", path, error))?;
         if open != 0 {
             let shown = path.display();
             talk(&match std::fs::metadata(path).is_ok_and(|it| it.mode() & 0o7777 != open) {

@@ -44,8 +44,8 @@ impl Serving {
         std::fs::read_to_string(self.place.path("said")).expect("what it said")
     }
 
-    fn mode(&self) -> u32 {
-        let found = std::fs::metadata(self.place.path("data")).expect("it is there");
+    fn mode(&self, name: &str) -> u32 {
+        let found = std::fs::metadata(self.place.path("data").join(name)).expect("it is there");
         found.permissions().mode() & 0o777
     }
 }
@@ -76,7 +76,7 @@ fn a_push_waits_for_a_journal_that_is_locked() {
 #[test]
 fn what_no_word_can_be_left_of_is_refused_and_what_came_without_is_found() {
     let mut serving = Serving::of(HI);
-    assert_eq!(serving.mode(), 0o700);
+    assert_eq!(serving.mode(""), 0o700);
     serving.stop();
     // An inbox that takes nothing: git moves no ref.
     let inbox = serving.place.path("data/inbox");
@@ -102,7 +102,9 @@ fn what_no_word_can_be_left_of_is_refused_and_what_came_without_is_found() {
     let said = serving.said();
     assert!(said.contains("octo/app: refs/heads/main was pushed, and nobody was told"), "{said}");
     assert!(said.contains("was open to other users of this machine (mode 755)"), "{said}");
-    assert_eq!(serving.mode(), 0o700);
+    // The folder, and what lies in it.
+    let modes = ["", "logs", "journal.db"].map(|name| serving.mode(name));
+    assert_eq!(modes, [0o700, 0o700, 0o600]);
     // Once, whoever starts again.
     serving.stop();
     serving.restart();
