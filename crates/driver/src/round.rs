@@ -173,6 +173,11 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         self.definitions.set_places(places);
     }
 
+    /// Which labels run without walls, and whose jobs may have them: before the first round.
+    pub fn set_trusted(&mut self, labels: Vec<scheduler::TrustedLabel>) {
+        self.definitions.set_trusted(labels);
+    }
+
     /// The one who watches.
     pub fn observer(&self) -> &O {
         &self.observer
@@ -511,6 +516,12 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         let run = self.state.run(stream).expect("what is owed belongs to a known run");
         let definition = run.job(job).and_then(|job| job.definition);
         let definition = definition.expect("a leased job was planned");
+        scheduler::may_begin(&self.state, &self.definitions, stream, job).map_err(|kept| {
+            format!(
+                "the label `{}` is not for this job any more: serve --trusted-label",
+                kept.label
+            )
+        })?;
         let surroundings = self
             .home
             .surroundings(lease, run.request(), definition)

@@ -481,6 +481,13 @@ pub struct EventRef {
     pub payload: Json,
 }
 
+impl EventRef {
+    /// The repository's default branch, as the payload names it.
+    pub fn default_branch(&self) -> Option<&str> {
+        self.payload.pointer("/repository/default_branch").and_then(Json::as_str)
+    }
+}
+
 /// The commit, with what lead time needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {

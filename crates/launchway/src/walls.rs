@@ -2,7 +2,7 @@
 
 pub(crate) mod job_user;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use event::Terms;
 use mask::MaskedText;
 use protocol::{JobUser, Walls};
 use sandbox::Support;
+use scheduler::{TrustedJobs, TrustedLabel};
 
 use crate::exit::{Exit, Failure};
 use crate::serving::backup;
@@ -62,8 +63,9 @@ pub(crate) fn check_opened(opened: &[(&str, &[PathBuf])], own: &Path) -> Result<
 pub(crate) struct KeptIn {
     /// Every job, but for those of trusted labels: on a server.
     pub(crate) all: bool,
-    /// Jobs that ask for one of these run as the server itself; never code from outside.
-    pub(crate) trusted: Vec<String>,
+    /// Labels whose jobs run as the server itself; never code from outside. A job that may not have one gets no
+    /// lease (`scheduler`).
+    pub(crate) trusted: Vec<TrustedLabel>,
     /// Labels, in lower case, whose jobs run in a container of this image.
     pub(crate) images: BTreeMap<String, String>,
     /// What they may read besides.
@@ -109,9 +111,8 @@ impl KeptIn {
     }
 
     fn trusts(&self, labels: &[MaskedText]) -> bool {
-        let is_trusted = |label: &MaskedText| {
-            self.trusted.iter().any(|trusted| trusted.eq_ignore_ascii_case(label.as_str()))
-        };
+        let is_trusted =
+            |label: &MaskedText| self.trusted.iter().any(|trusted| trusted.is(label.as_str()));
         labels.iter().any(is_trusted)
     }
 }
@@ -140,11 +141,41 @@ pub(crate) fn note(support: Support) -> Option<&'static str> {
     }
 }
 
+/// What a server says of its trusted labels when it starts, where `connected` are its repositories: whose jobs are
+/// this user, and reach what this user reaches.
+pub(crate) fn notes_of_trusted(trusted: &[TrustedLabel], connected: &[String]) -> Vec<String> {
+    let note = |it: &TrustedLabel| {
+        let label = &it.label;
+        match (&it.repository, &it.jobs) {
+            (None, TrustedJobs::Everything) => format!(
+                "warning: jobs with the label {label} run without walls: any branch of any repository may read what \
+                 this server's user may, its keys among it; --trusted-label {label}=OWNER/NAME says whose \
+                 (docs/sandbox.md)"
+            ),
+            (None, jobs) => format!(
+                "jobs with the label {label} run without walls, of every repository: {}; --trusted-label \
+                 {label}=OWNER/NAME says of which alone",
+                jobs.words()
+            ),
+            (Some(name), _) if !connected.contains(name) => {
+                format!("note: --trusted-label {it}: no repository {name} is connected")
+            }
+            (Some(name), jobs) => {
+                format!(
+                    "jobs with the label {label} run without walls, of {name}: {}",
+                    jobs.words()
+                )
+            }
+        }
+    };
+    trusted.iter().map(note).collect()
+}
+
 /// How jobs are kept in on this machine, for whoever looks at what it takes.
 pub(crate) fn said(
     support: Support,
     user: Option<&str>,
-    trusted: &[String],
+    trusted: &[TrustedLabel],
     images: &BTreeMap<String, String>,
 ) -> String {
     let walls = match support {
@@ -167,7 +198,9 @@ pub(crate) fn said(
     let user = user.filter(|_| support != Support::Nothing);
     let user = user.map(|user| format!(", as the user {user}")).unwrap_or_default();
     let images = named(&mut images.keys(), "in a container");
-    let trusted = named(&mut trusted.iter(), "as whoever started this");
+    let trusted: BTreeSet<&String> = trusted.iter().map(|it| &it.label).collect();
+    let how = "as whoever started this, where they may have it";
+    let trusted = named(&mut trusted.into_iter(), how);
     format!("{walls}{own}{user}{images}{trusted}").chars().take(SAID_CHARS_MAX).collect()
 }
 
@@ -269,7 +302,11 @@ mod tests {
     fn who_is_kept_in() {
         let state = Path::new("/srv/launchway");
         let terms = |outside, sandboxed| Terms { outside, sandboxed, ..Terms::default() };
-        let server = KeptIn { all: true, trusted: vec!["Deploy".to_owned()], ..KeptIn::default() };
+        let server = KeptIn {
+            all: true,
+            trusted: vec!["Deploy".parse().expect("a label")],
+            ..KeptIn::default()
+        };
         let laptop = KeptIn::default();
         for (kept_in, terms, label, expect) in [
             (&laptop, terms(false, false), "ubuntu-latest", false),

@@ -56,6 +56,9 @@ pub struct KnownRunner {
     /// How jobs are kept in there, as it says; nothing where it did not.
     #[serde(default)]
     pub kept_in: String,
+    /// The only repositories whose jobs it is given, as its token says; none: those of every one.
+    #[serde(default)]
+    pub repositories: Vec<String>,
     /// When it was heard last.
     pub heard_at: Timestamp,
 }
@@ -141,6 +144,14 @@ struct Held {
 }
 
 impl Inner {
+    /// Why a runner is not given a job of a repository: its token may be bound to others since the job was
+    /// meant for it.
+    fn bound(&self, runner: &str, repository: &str) -> Option<String> {
+        let known = self.runners.get(runner).map(|it| &it.known.repositories)?;
+        let takes = known.is_empty() || known.iter().any(|it| it == repository);
+        (!takes).then(|| format!("the runner {runner} takes no jobs of {repository} any more"))
+    }
+
     fn say(&self, runner: &str, message: &ToRunner) {
         let link = self.runners.get(runner).and_then(|it| it.link.as_ref());
         if let Some((_, link)) = link {
@@ -219,6 +230,7 @@ impl Fleet {
             site: Site::Elsewhere,
             processor: runner.known.processor.as_str().into(),
             labels: runner.known.labels.clone(),
+            repositories: runner.known.repositories.clone(),
             capacity: runner.known.jobs,
             takes: match (is_drained(name), &runner.link) {
                 (true, _) => Takes::Nothing,
@@ -294,16 +306,21 @@ impl Fleet {
 
     fn offered(&self, lease: &HeldLease, job: RunnerJob) {
         let mut inner = self.inner();
-        let Some(held) = inner.leases.get_mut(lease) else { return };
-        let job = Arc::new(job);
-        held.job = Some(Arc::clone(&job));
+        let Some(held) = inner.leases.get(lease) else { return };
         let runner = held.runner.clone();
+        if let Some(reason) = inner.bound(&runner, &job.repository) {
+            return self.lose(&mut inner, lease, reason);
+        }
+        let job = Arc::new(job);
+        if let Some(held) = inner.leases.get_mut(lease) {
+            held.job = Some(Arc::clone(&job));
+        }
         inner.say(&runner, &ToRunner::Start(Box::new((*job).clone())));
     }
 }
 
-/// A greeting, as it is remembered.
-fn known(greeting: &Greeting, heard_at: Timestamp) -> KnownRunner {
+/// A greeting, as it is remembered, and which repositories its token is bound to.
+fn known(greeting: &Greeting, repositories: &[String], heard_at: Timestamp) -> KnownRunner {
     KnownRunner {
         machine: greeting.machine.clone(),
         processor: greeting.processor.clone(),
@@ -311,6 +328,7 @@ fn known(greeting: &Greeting, heard_at: Timestamp) -> KnownRunner {
         jobs: greeting.jobs,
         version: greeting.version.clone(),
         kept_in: greeting.kept_in.clone(),
+        repositories: repositories.to_vec(),
         heard_at,
     }
 }

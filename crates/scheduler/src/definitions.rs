@@ -13,6 +13,7 @@ use workflow::{Job, Uses, Workflow};
 
 use crate::contexts;
 use crate::place::Place;
+use crate::trust::TrustedLabel;
 
 /// The files of every open run.
 #[derive(Debug, Default)]
@@ -20,6 +21,7 @@ pub struct Definitions {
     runs: BTreeMap<StreamId, Files>,
     elsewhere: BTreeMap<String, Arc<str>>,
     places: Vec<Place>,
+    trusted: Vec<TrustedLabel>,
 }
 
 /// The files of one run, and the contexts that are the same for all its jobs.
@@ -77,6 +79,15 @@ impl Definitions {
     /// The machines that take jobs.
     pub fn places(&self) -> &[Place] {
         &self.places
+    }
+
+    /// Labels whose jobs run without walls, with who may have them; all others any job may have.
+    pub fn set_trusted(&mut self, labels: Vec<TrustedLabel>) {
+        self.trusted = labels;
+    }
+
+    pub(crate) fn trusted(&self) -> &[TrustedLabel] {
+        &self.trusted
     }
 
     /// The files of a run.

@@ -282,7 +282,7 @@ impl Fold<'_> {
         let claims = definition.concurrency.is_some();
         let matrix = node.matrix;
         self.change(id, |node| {
-            node.gate = None;
+            node.agreed = node.gate.take().is_some_and(|gate| gate.is_agreed_by_people());
             node.phase = match () {
                 () if parked => Phase::Parked,
                 () if claims => Phase::Queued,
@@ -718,6 +718,7 @@ impl Node {
             phase: Phase::Blocked,
             waiting: None,
             gate: None,
+            agreed: false,
             cancel: None,
             killed: false,
             losses: 0,

@@ -47,6 +47,12 @@ impl Gate {
         })
     }
 
+    /// Whether people agreed: not where nothing but a timer or a word was asked for.
+    pub(crate) fn is_agreed_by_people(&self) -> bool {
+        let asks = |it: &GateDemand| matches!(it, GateDemand::Approval { count, .. } if *count > 0);
+        self.asked.demands.iter().any(asks) && self.is_agreed()
+    }
+
     /// Not before then.
     pub(crate) fn opens_at(&self) -> Timestamp {
         self.asked.opens_at.unwrap_or_default()

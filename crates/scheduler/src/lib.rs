@@ -32,7 +32,8 @@
 //! rules ask is read outside (`decide/gate.rs`), what people say is counted here.
 //!
 //! Labels are looked at where machines are known ([`Definitions::set_places`]): a job that none of them
-//! takes waits, and [`unserved`] says why.
+//! takes waits, and [`unserved`] says why. So does one that asks for a label which runs without walls and is not
+//! its to have (`trust.rs`), and one of a repository whose jobs no machine takes.
 //!
 //! Absent on purpose: reading those rules, secrets' values.
 
@@ -51,6 +52,7 @@ mod plan;
 mod secrets;
 mod spec;
 mod state;
+mod trust;
 
 pub use contexts::github as github_context;
 pub use decide::{Answer, Decided, GateRead, Input, Refusal, Rerun, Said, carry, decide};
@@ -58,7 +60,8 @@ pub use definitions::{Definitions, Files, called_key};
 pub use evolve::{IllegalMove, evolve};
 pub use invariants::{Broken, INVARIANTS, Invariant, check};
 pub use pending::{Command, pending};
-pub use place::{Place, Site, Takes, Unserved, is_linux_label, unserved};
+pub use place::{Place, Site, Takes, Unserved, is_linux_label, may_begin, unserved};
 pub use plan::{Fault, Foreseen, foresee_call, host_port, is_wanted};
 pub use spec::{SpecError, Surroundings, job_spec};
 pub use state::{GroupTurn, HeldGroup, JobView, Run, State};
+pub use trust::{TrustedJobs, TrustedLabel, TrustedLabelError, Untrusted};

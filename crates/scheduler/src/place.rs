@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use event::{JobKey, RunnerDemand, StreamId, Terms};
+use event::{JobKey, RunRequest, RunnerDemand, StreamId};
 use mask::MaskedText;
 
 use crate::definitions::Definitions;
 use crate::state::{MachinePort, Node, State};
+use crate::trust::{TrustedLabel, Untrusted, untrusted};
 
 /// Labels that mean "a Linux machine", whatever its processor.
 const LINUX_LABELS: &[&str] = &["self-hosted", "linux"];
@@ -37,6 +38,8 @@ pub struct Place {
     pub processor: Arc<str>,
     /// Labels and groups that it has besides.
     pub labels: Vec<String>,
+    /// The only repositories whose jobs it takes, as `owner/name`; none: those of every one.
+    pub repositories: Vec<String>,
     /// Jobs at a time.
     pub capacity: usize,
     /// Whether it takes jobs.
@@ -69,16 +72,26 @@ impl Place {
         (self.site == Site::Elsewhere).then(|| Arc::clone(&self.name))
     }
 
-    /// Whether it is what a job asks for; a job that asks for nothing runs anywhere.
-    fn fits(&self, demand: Option<&RunnerDemand>, terms: &Terms) -> bool {
-        demand.is_none_or(|demand| self.lacks(demand, terms).is_none())
+    /// Whether it takes jobs of a repository.
+    pub fn takes_jobs_of(&self, repository: &str) -> bool {
+        self.repositories.is_empty() || self.repositories.iter().any(|it| it == repository)
     }
 
-    /// The first thing that a job asks for and this machine is not. `terms` may say that a label means
-    /// the machine that the run was asked for on.
-    fn lacks<'d>(&self, demand: &'d RunnerDemand, terms: &Terms) -> Option<&'d str> {
+    /// Whether it takes such a job, and is what the job asks for; one that asks for nothing runs anywhere.
+    fn fits(&self, demand: Option<&RunnerDemand>, request: &RunRequest) -> bool {
+        self.takes_jobs_of(&request.repository) && self.has(demand, request)
+    }
+
+    /// Whether it is what a job asks for, whosever that is.
+    fn has(&self, demand: Option<&RunnerDemand>, request: &RunRequest) -> bool {
+        demand.is_none_or(|demand| self.lacks(demand, request).is_none())
+    }
+
+    /// The first thing that a job asks for and this machine is not. The run's terms may say that a label
+    /// means the machine that it was asked for on.
+    fn lacks<'d>(&self, demand: &'d RunnerDemand, request: &RunRequest) -> Option<&'d str> {
         let has = |wanted: &str| {
-            let own: &[String] = if self.site == Site::Here { &terms.labels } else { &[] };
+            let own: &[String] = if self.site == Site::Here { &request.terms.labels } else { &[] };
             self.labels.iter().chain(own).any(|it| it.eq_ignore_ascii_case(wanted))
         };
         let label = demand
@@ -93,8 +106,12 @@ impl Place {
 /// Why a job that is ready has no worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unserved {
+    /// It asks for a label that runs without walls, and may not have it.
+    Untrusted(Untrusted),
     /// No machine has this label.
     Label(String),
+    /// The machines that have its labels take jobs of other repositories alone.
+    Repository(Vec<Arc<str>>),
     /// The machines that would take it take nothing any more.
     Drained(Vec<Arc<str>>),
     /// Of the machines that would take it nobody hears.
@@ -114,6 +131,7 @@ pub(crate) struct Room<'s> {
     /// Without places: whoever drives takes any job, so many more.
     unknown: usize,
     ports: BTreeSet<MachinePort>,
+    trusted: &'s [TrustedLabel],
 }
 
 impl<'s> Room<'s> {
@@ -125,7 +143,8 @@ impl<'s> Room<'s> {
         });
         let places: Vec<_> = places.collect();
         let unknown = if places.is_empty() { width.saturating_sub(state.leases_open()) } else { 0 };
-        Room { places, unknown, ports: state.ports.keys().cloned().collect() }
+        let ports = state.ports.keys().cloned().collect();
+        Room { places, unknown, ports, trusted: definitions.trusted() }
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -134,7 +153,10 @@ impl<'s> Room<'s> {
 
     /// Gives a job a machine, the one with most room: the runner's name, which whoever drives has
     /// not. None where the job has to wait.
-    pub(crate) fn take(&mut self, node: &Node, terms: &Terms) -> Option<Option<Arc<str>>> {
+    pub(crate) fn take(&mut self, node: &Node, request: &RunRequest) -> Option<Option<Arc<str>>> {
+        if untrusted(self.trusted, request, node).is_some() {
+            return None;
+        }
         let demand = node.definition.as_ref().and_then(|it| it.runner.as_ref());
         // Jobs that want one port of a machine run in turn (`design` 8.11).
         let wanted = node.host_ports();
@@ -148,7 +170,7 @@ impl<'s> Room<'s> {
             None
         } else {
             let fits = |(place, free): &(&Place, usize)| {
-                *free > 0 && place.fits(demand, terms) && !is_taken(&place.runner())
+                *free > 0 && place.fits(demand, request) && !is_taken(&place.runner())
             };
             let at = (0..self.places.len()).filter(|at| fits(&self.places[*at]));
             // The first of those with most: the order of the list is not the journal's business.
@@ -162,8 +184,9 @@ impl<'s> Room<'s> {
 }
 
 /// Why no machine takes such a job, whoever is busy.
-fn unserved_by(places: &[Place], demand: &RunnerDemand, terms: &Terms) -> Option<Unserved> {
-    let fit: Vec<&Place> = places.iter().filter(|place| place.fits(Some(demand), terms)).collect();
+fn unserved_by(places: &[Place], demand: &RunnerDemand, request: &RunRequest) -> Option<Unserved> {
+    let fit: Vec<&Place> =
+        places.iter().filter(|place| place.fits(Some(demand), request)).collect();
     if places.is_empty() || fit.iter().any(|place| place.takes == Takes::Jobs) {
         return None;
     }
@@ -178,12 +201,32 @@ fn unserved_by(places: &[Place], demand: &RunnerDemand, terms: &Terms) -> Option
     if !drained.is_empty() {
         return Some(Unserved::Drained(drained));
     }
+    let others: Vec<Arc<str>> = places
+        .iter()
+        .filter(|place| place.has(Some(demand), request))
+        .map(|place| Arc::clone(&place.name))
+        .collect();
+    if !others.is_empty() {
+        return Some(Unserved::Repository(others));
+    }
     // The machine that has most of what is asked for names what is missing.
-    let lacking = places.iter().filter_map(|place| place.lacks(demand, terms));
+    let lacking = places.iter().filter_map(|place| place.lacks(demand, request));
     let label = lacking.max_by_key(|label| {
         demand.labels.iter().position(|it| it.as_str() == *label).unwrap_or(usize::MAX)
     });
     label.map(|label| Unserved::Label(label.to_owned()))
+}
+
+/// Whether a job that has a lease may still begin: which labels are whose may have been said anew since.
+pub fn may_begin(
+    state: &State,
+    definitions: &Definitions,
+    stream: StreamId,
+    job: &JobKey,
+) -> Result<(), Untrusted> {
+    let Some(run) = state.run(stream) else { return Ok(()) };
+    let Some(id) = run.index.get(job) else { return Ok(()) };
+    untrusted(definitions.trusted(), run.request(), run.node(*id)).map_or(Ok(()), Err)
 }
 
 /// The jobs that are ready and have no worker, in the order of their turn, each with the reason.
@@ -194,9 +237,10 @@ pub fn unserved(state: &State, definitions: &Definitions) -> Vec<(StreamId, JobK
         let run = &state.runs[stream];
         let node = run.node(*id);
         let demand = node.definition.as_ref().and_then(|it| it.runner.as_ref());
-        let terms = &run.request().terms;
-        let served = demand.and_then(|it| unserved_by(definitions.places(), it, terms));
-        let why = match (served, blocked_port(state, definitions, node, terms)) {
+        let request = run.request();
+        let kept = untrusted(definitions.trusted(), request, node).map(Unserved::Untrusted);
+        let served = demand.and_then(|it| unserved_by(definitions.places(), it, request));
+        let why = match (kept.or(served), blocked_port(state, definitions, node, request)) {
             (Some(why), _) => why,
             (None, Some(port)) => Unserved::Port(port),
             (None, None) => {
@@ -214,14 +258,14 @@ fn blocked_port(
     state: &State,
     definitions: &Definitions,
     node: &Node,
-    terms: &Terms,
+    request: &RunRequest,
 ) -> Option<u16> {
     let taken = |on: Option<Arc<str>>| {
         let mut wanted = node.host_ports().iter();
         wanted.find(|port| state.ports.contains_key(&(on.clone(), **port))).copied()
     };
     let demand = node.definition.as_ref().and_then(|it| it.runner.as_ref());
-    let mut fit = definitions.places().iter().filter(|it| it.fits(demand, terms)).peekable();
+    let mut fit = definitions.places().iter().filter(|it| it.fits(demand, request)).peekable();
     if fit.peek().is_none() {
         return taken(None);
     }

@@ -114,6 +114,8 @@ pub(crate) struct Node {
     pub(crate) waiting: Option<WaitReason>,
     /// What it stands behind, once the rules of its environment were read.
     pub(crate) gate: Option<Box<Gate>>,
+    /// People agreed to it there.
+    pub(crate) agreed: bool,
     pub(crate) cancel: Option<CancelReason>,
     /// It took too long to clean up, or nobody wants to wait for that: its worker is to be killed.
     pub(crate) killed: bool,

@@ -12,9 +12,10 @@
 use event::StreamId;
 
 use crate::access::{Proof, Scope, Token};
+use crate::api::RUNNER_DOOR;
 use crate::app::App;
 use crate::approvals::{self, Waiting};
-use crate::engine::{ConnectedRepository, HeldPush, Push, WaitingJob};
+use crate::engine::{ConnectedRepository, HeldPush, Push, Runner, WaitingJob};
 use crate::guard::Who;
 use crate::problem::Problem;
 use crate::words::parse_run;
@@ -61,8 +62,10 @@ const SEVERAL: &[&str] = &[
     "/api/v1/held",
     "/api/v1/held/{id}/let-in",
 ];
-/// Routes that show nothing of anybody's. `/live/runs` says that something changed, and not what.
-const NOTHING: &[&str] = &["/", "/sign-out", "/design", "/live/runs", "/api/v1/openapi.json"];
+/// Routes that show nothing of anybody's. `/live/runs` says that something changed, and not what; a runner that is
+/// bound is given jobs of its repositories alone by whoever gives them.
+const NOTHING: &[&str] =
+    &["/", "/sign-out", "/design", "/live/runs", "/api/v1/openapi.json", RUNNER_DOOR];
 
 /// What a route is about, by its pattern and what stands in its braces.
 pub(crate) fn reach<'p>(
@@ -196,6 +199,15 @@ impl Seen<'_> {
     /// The newest pushes to what they see, however many came to others since.
     pub(crate) fn pushes(&self, limit: usize) -> Result<Vec<Push>, Problem> {
         Ok(self.app.engine.pushes(limit, &|repository| self.token.sees(repository))?)
+    }
+
+    /// The machines that take jobs; of the repositories that one is bound to, those that are seen.
+    pub(crate) fn runners(&self) -> Vec<Runner> {
+        let mut all = self.app.engine.runners();
+        for it in all.iter_mut().filter_map(|it| it.repositories.as_mut()) {
+            it.retain(|it| self.token.sees(it));
+        }
+        all
     }
 
     pub(crate) fn held(&self) -> Result<Vec<HeldPush>, Problem> {

@@ -75,6 +75,8 @@ pub struct Runner {
     pub name: String,
     /// Labels that it has besides those that mean any Linux machine.
     pub labels: Vec<String>,
+    /// The only repositories whose jobs it takes; none: those of every one.
+    pub repositories: Option<Vec<String>>,
     /// Jobs at a time.
     pub capacity: usize,
     /// Jobs that run there now.
@@ -296,8 +298,8 @@ pub trait Engine: Send + Sync {
     fn waits(&self, stream: StreamId) -> BTreeMap<JobKey, String>;
 
     /// Serves a runner on another machine until its connection is over; `name` is whom its token says it
-    /// is. Called on a thread of its own.
-    fn serve_runner(&self, name: &str, link: RunnerLink);
+    /// is, and `repositories` are the only ones whose jobs it may have; none: all. Called on a thread of its own.
+    fn serve_runner(&self, name: &str, repositories: &[String], link: RunnerLink);
 
     /// Says what a runner takes from now on.
     ///

@@ -9,7 +9,6 @@ use event::{
     StreamId, Timestamp,
 };
 use mask::MaskedText;
-use serde_json::Value as Json;
 
 /// Shorter steps are not looked at one by one: there are many, and nobody wins anything there.
 const STEP_MS_MIN: u64 = 1_000;
@@ -192,8 +191,7 @@ impl AttemptFacts {
 /// GitHub's payload names the default branch; where it does not, its usual names count.
 fn is_default_branch(request: &event::RunRequest) -> bool {
     let Some(branch) = request.event.git_ref.strip_prefix("refs/heads/") else { return false };
-    let named = request.event.payload.pointer("/repository/default_branch");
-    let is_it = match named.and_then(Json::as_str) {
+    let is_it = match request.event.default_branch() {
         Some(name) => name == branch,
         None => matches!(branch, "main" | "master"),
     };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use scheduler::TrustedLabel;
 
 use super::sign_in::SignInArgs;
 use super::{Format, examples};
@@ -87,10 +88,12 @@ pub(crate) struct ServeArgs {
     /// what goes there; may be given several times
     #[arg(long = "private-receiver", value_name = "HOST")]
     pub(crate) private_receivers: Vec<String>,
-    /// A label whose jobs run as the server itself, without walls; never code from outside; may be given
-    /// several times
-    #[arg(long = "trusted-label", value_name = "LABEL")]
-    pub(crate) trusted_labels: Vec<String>,
+    /// A label whose jobs run as the server itself, without walls, and which jobs may have it: those of the default
+    /// branch and those that people agreed to, of OWNER/NAME or of every repository; or WHICH of OWNER/NAME:
+    /// environment:NAME, branch:PATTERN, tag:PATTERN, everything; LABEL=everything gives it to all. Never code from
+    /// outside; may be given several times
+    #[arg(long = "trusted-label", value_name = "LABEL[=OWNER/NAME[:WHICH]]")]
+    pub(crate) trusted_labels: Vec<TrustedLabel>,
     /// What jobs behind walls may read besides the machine's programs; may be given several times
     #[arg(long = "sandbox-read", value_name = "PATH")]
     pub(crate) sandbox_read: Vec<PathBuf>,
@@ -179,7 +182,8 @@ pub(crate) enum TokensCommand {
         /// It is no person's, but a program's: what it starts is machine:NAME's, and anybody of a group may agree
         #[arg(long, conflicts_with = "person")]
         machine: bool,
-        /// Only this repository, and nothing of the server or of others; may be given several times
+        /// Only this repository, and nothing of the server or of others; a runner takes its jobs alone; may be
+        /// given several times
         #[arg(long = "repository", value_name = "OWNER/NAME")]
         repositories: Vec<String>,
         /// For how many days; --server makes none that lasts longer than the one that it is made with

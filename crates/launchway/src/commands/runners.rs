@@ -41,8 +41,15 @@ fn list(all: &Json, format: Format) {
             it["labels"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
         let labels =
             if labels.is_empty() { String::new() } else { format!("  {}", labels.join(", ")) };
+        let bound = it["repositories"].as_array().map(|it| {
+            let names: Vec<&str> = it.iter().filter_map(Json::as_str).collect();
+            let names =
+                if names.is_empty() { "other repositories".into() } else { names.join(", ") };
+            format!("  jobs of {names} alone")
+        });
+        let bound = bound.unwrap_or_default();
         let name = style.bold(&text(it, "name"));
-        out(&format!("{name}  {} of {} busy{labels}{takes}", it["busy"], it["capacity"]));
+        out(&format!("{name}  {} of {} busy{labels}{bound}{takes}", it["busy"], it["capacity"]));
     }
     for it in &queue {
         out(&format!(

@@ -368,7 +368,7 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
     let private = args.private_receivers.iter();
     words.extend(private.flat_map(|host| ["--private-receiver".to_owned(), host.clone()]));
     let trusted = args.trusted_labels.iter();
-    words.extend(trusted.flat_map(|label| ["--trusted-label".to_owned(), label.clone()]));
+    words.extend(trusted.flat_map(|label| ["--trusted-label".to_owned(), label.to_string()]));
     words.extend(args.job_user.iter().flat_map(|it| ["--job-user".to_owned(), it.clone()]));
     for (flag, paths) in opened(args) {
         for path in paths {
@@ -430,6 +430,8 @@ fn kept_in(args: &ServeArgs, data: &DataFolder) -> Result<KeptIn, Failure> {
     for note in [walls::note(support), walls::note_of_shared(support)].into_iter().flatten() {
         talk(note);
     }
+    let known: Vec<String> = repositories::all(data)?.into_iter().map(|it| it.name).collect();
+    walls::notes_of_trusted(&args.trusted_labels, &known).iter().for_each(|note| talk(note));
     let (_, images) = given::labels_of_machine(&args.labels)?;
     let given = args.sandbox_read.iter().chain(&args.sandbox_write).cloned();
     let given: Vec<PathBuf> = given.chain([data.state.root().to_owned()]).collect();

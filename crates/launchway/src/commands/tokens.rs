@@ -25,7 +25,7 @@ pub(crate) fn run(command: &TokensCommand, state: Option<&Path>) -> Outcome {
         TokensCommand::Create { name, scope, person, machine, repositories, days, at } => {
             let data = place(&at.data, state)?;
             let scope = checked(name, *scope, person.as_deref(), *machine)?;
-            let repositories = connected(&data, scope, repositories)?;
+            let repositories = connected(&data, repositories)?;
             let holder = Holder {
                 scope,
                 person: person.as_deref(),
@@ -119,6 +119,11 @@ fn checked(
         let message = "who agrees is a person: this token would be nobody's";
         return Err(Failure::new(Exit::Usage, message).hint("say whose it is: --person LOGIN"));
     }
+    if scope == TokenScope::Runner && person.is_some() {
+        let message =
+            "a runner's token is a machine's, and nobody agrees or starts anything with it";
+        return Err(Failure::new(Exit::Usage, message).hint("leave out --person"));
+    }
     if scope == TokenScope::Runner && (!server::is_runner_name(name) || name == HERE) {
         let message = format!("{name:?} is no name of a runner");
         return Err(Failure::new(Exit::Usage, message)
@@ -139,13 +144,9 @@ fn scope_of(scope: TokenScope) -> Scope {
 }
 
 /// The repositories that it is bound to, as they are called here.
-fn connected(data: &DataFolder, scope: Scope, wanted: &[String]) -> Result<Vec<String>, Failure> {
+fn connected(data: &DataFolder, wanted: &[String]) -> Result<Vec<String>, Failure> {
     if wanted.is_empty() {
         return Ok(Vec::new());
-    }
-    if scope == Scope::Runner {
-        let message = "a runner takes the jobs of every repository";
-        return Err(Failure::new(Exit::Usage, message).hint("leave out --repository"));
     }
     let known: Vec<String> = repositories::all(data)?.into_iter().map(|it| it.name).collect();
     let mut found = Vec::new();

@@ -326,6 +326,7 @@ impl Driving {
         let round = Loop::new(settings, Arc::clone(&store), workers, home, watcher);
         let mut shell = Shell::new(round, inputs);
         shell.inner().set_places(handle.places().all(handle.fleet())?);
+        shell.inner().set_trusted(kept_in.trusted.clone());
         take_up(&handle, &store, shell.inner())?;
         handle.fleet().open();
         if let Err(error) = shell.inner().hold_groups() {

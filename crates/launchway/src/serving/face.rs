@@ -206,12 +206,12 @@ impl Engine for Face {
         self.intake.handle.driving()
     }
 
-    fn serve_runner(&self, name: &str, link: RunnerLink) {
+    fn serve_runner(&self, name: &str, repositories: &[String], link: RunnerLink) {
         if name == HERE {
             return;
         }
         let link: Arc<dyn runners::Link> = Arc::new(Link(link));
-        self.intake.handle.fleet().serve(name, &link);
+        self.intake.handle.fleet().serve(name, repositories, &link);
     }
 
     fn queue(&self) -> Vec<WaitingJob> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use driver::Input;
 use event::Timestamp;
 use runners::{Fleet, KnownRunner};
-use scheduler::{Place, Site, Unserved};
+use scheduler::{Place, Site, Unserved, Untrusted};
 use serde::{Deserialize, Serialize};
 use server::{Elsewhere, Runner, RunnerLink, Takes};
 
@@ -79,6 +79,7 @@ impl Machines {
             site: Site::Here,
             processor: std::env::consts::ARCH.into(),
             labels: self.labels.clone(),
+            repositories: Vec::new(),
             capacity: self.width,
             takes: if is_drained(HERE) {
                 scheduler::Takes::Nothing
@@ -180,6 +181,7 @@ pub(super) fn lines(handle: &Handle) -> Vec<Runner> {
         Runner {
             name: place.name.to_string(),
             labels: place.labels,
+            repositories: (!place.repositories.is_empty()).then_some(place.repositories),
             capacity: place.capacity,
             busy: handle.busy_on(state.map(|it| it.name.as_str())),
             takes: match place.takes {
@@ -215,6 +217,20 @@ pub(crate) fn sentence(why: &Unserved) -> String {
         names.join(" or ")
     };
     match why {
+        Unserved::Untrusted(Untrusted { label, is_fork: true, .. }) => format!(
+            "waits for the trusted label `{label}`, which code of a fork is not given: its jobs run without walls"
+        ),
+        Unserved::Untrusted(Untrusted { label, given, .. }) if given.is_empty() => format!(
+            "waits for the trusted label `{label}`, which is not given to this repository (serve --trusted-label)"
+        ),
+        Unserved::Untrusted(Untrusted { label, given, .. }) => format!(
+            "waits for the trusted label `{label}`, which is given to {}, and this job is none of that (serve --trusted-label)",
+            given.join(", or to ")
+        ),
+        Unserved::Repository(names) => format!(
+            "waits for a runner that takes jobs of this repository: {} may not",
+            named(names)
+        ),
         Unserved::Label(label) => {
             format!("waits for a runner with the label `{label}`: none has it")
         }

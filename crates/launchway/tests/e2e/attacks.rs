@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Here: those who are free are led astray (links, absolute paths, programs), a fork asks for caches and tokens,
-//! a mask is got round, a log and a title lie, a message is sent inside.
+//! a mask is got round, a log and a title lie, a message is sent inside, a branch asks for a trusted label.
 
 use std::path::Path;
 use std::process::Command;
@@ -648,4 +648,55 @@ fn no_push_takes_away_the_rules_that_the_server_keeps() {
     std::fs::write(&rules, "version: 1\nproject: app\n").expect("a file of ours");
     let nothing = protect(&rules);
     assert!(nothing.stderr.contains("these rules guard no environment"), "{}", nothing.stderr);
+}
+
+/// It asks for the machine itself, and reads the server's journal.
+const BARE: &str = r#"
+on: push
+jobs:
+  steals:
+    runs-on: [self-hosted, deploy]
+    steps: [{ run: 'cat $MARKS/../data/journal.db > /dev/null && echo "$GITHUB_REF" >> $MARKS/taken' }]
+"#;
+
+/// Whoever may push a branch, and not to the default branch (hooks of the host's, protection on GitHub), gets no
+/// trusted label by it; nor does another repository.
+#[test]
+fn no_branch_takes_a_trusted_label_that_is_not_its_own() {
+    let label = |whose: &'static str| ["--label", "deploy", "--trusted-label", whose];
+    let mut serving = Serving::with(BARE, &label("deploy"));
+    let bare = serving.place.path("app.git").display().to_string();
+    let why = |serving: &Serving, run: usize| {
+        let mut why = String::new();
+        crate::harness::wait_until("the job's words", || {
+            let shown = serving.get(&format!("/api/v1/runs/{run}")).json();
+            why = shown["jobs"][0]["why_waiting"].as_str().unwrap_or_default().to_owned();
+            why.contains("trusted")
+        });
+        why
+    };
+    for (at, git_ref) in ["heads/evil", "tags/main", "heads/Main"].into_iter().enumerate() {
+        serving.place.git(&["push", "--quiet", &bare, &format!("HEAD:refs/{git_ref}")]);
+        expect!["waits for the trusted label `deploy`, which is given to the default branch, and jobs that people agreed to at a gate, and this job is none of that (serve --trusted-label)"]
+            .assert_eq(&why(&serving, at + 1));
+    }
+    let queue = serving.get("/runners").text;
+    assert!(queue.contains("waits for the trusted label"), "{queue}");
+    assert_eq!(serving.push().exit, 0);
+    assert_eq!(serving.ended("4")["conclusion"], "success");
+    assert_eq!(serving.mark("taken"), "refs/heads/main\n");
+    // Of another repository, none; of the branch, once an administrator says so.
+    serving.stop();
+    serving.restart_as(&label("deploy=octo/other:everything"));
+    serving.place.commit();
+    assert_eq!(serving.push().exit, 0);
+    expect!["waits for the trusted label `deploy`, which is not given to this repository (serve --trusted-label)"]
+        .assert_eq(&why(&serving, 5));
+    let said = serving.said();
+    assert!(said.contains("no repository octo/other is connected"), "{said}");
+    serving.stop();
+    serving.restart_as(&label("deploy=octo/app:branch:evil"));
+    assert_eq!(serving.ended("1")["conclusion"], "success");
+    assert_eq!(serving.mark("taken"), "refs/heads/main\nrefs/heads/evil\n");
+    serving.end();
 }

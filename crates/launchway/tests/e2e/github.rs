@@ -30,7 +30,7 @@ fn start(place: &Place) -> (Child, String) {
     let args = ["serve", "--listen", "127.0.0.1:0", "--jobs", "2", "--grace", "0", "--data", &data];
     let mut command = place.launchway(&args);
     // Code of forks is kept in all the same.
-    command.args(["--trusted-label", "ubuntu-latest"]);
+    command.args(["--trusted-label", "ubuntu-latest=everything"]);
     let server = command.stdout(file("served")).stderr(file("said")).spawn().expect("it starts");
     let line = wait_for_line(&place.path("served"));
     (server, line.strip_prefix("serving ").expect("where it serves").to_owned())

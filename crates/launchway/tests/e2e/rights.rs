@@ -502,10 +502,10 @@ fn a_token_that_starts_things_is_somebodys() {
     "#]],
     );
     check(
-        &["--scope", "runner", "--repository", "octo/app"],
+        &["--scope", "runner", "--person", "kim"],
         expect![[r#"
-        error: a runner takes the jobs of every repository
-        hint: leave out --repository
+        error: a runner's token is a machine's, and nobody agrees or starts anything with it
+        hint: leave out --person
         exit 2
     "#]],
     );

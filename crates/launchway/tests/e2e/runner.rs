@@ -20,9 +20,10 @@ pub(crate) struct Away {
 impl Away {
     /// One that is called `far-1`, with the label `far`.
     pub(crate) fn of(serving: &Serving, jobs: &str) -> Away {
-        let made = serving.command(&["tokens", "create", "far-1", "--scope", "runner"]);
-        assert_eq!(made.exit, 0, "{}", made.stderr);
-        let token = made.stdout.trim().to_owned();
+        Away::with(serving, jobs, token(serving, &[]))
+    }
+
+    fn with(serving: &Serving, jobs: &str, token: String) -> Away {
         let relay = Relay::to(&serving.url);
         let runner = begin(serving, &relay.url, &token, jobs);
         let away = Away { relay, runner, token };
@@ -52,6 +53,14 @@ impl Drop for Away {
         let _ = self.runner.kill();
         let _ = self.runner.wait();
     }
+}
+
+/// A token of the runner, and what it is bound to.
+fn token(serving: &Serving, more: &[&str]) -> String {
+    let create = ["tokens", "create", "far-1", "--scope", "runner"];
+    let made = serving.command(&[&create, more].concat());
+    assert_eq!(made.exit, 0, "{}", made.stderr);
+    made.stdout.trim().to_owned()
 }
 
 fn begin(serving: &Serving, url: &str, token: &str, jobs: &str) -> Child {
@@ -231,6 +240,38 @@ fn whoever_is_killed_a_job_elsewhere_goes_on() {
 
 /// A runner that does not come back in time is lost with its jobs; what it says later under the old
 /// lease is refused, and its job ends.
+/// One whose token is bound to other repositories is offered nothing of this one, and the job says so.
+#[test]
+fn a_runner_is_given_jobs_of_its_repositories_alone() {
+    let serving = Serving::of(FAR);
+    let other = serving.place.path("other.git").display().to_string();
+    serving.place.git(&["init", "--quiet", "--bare", "--initial-branch", "main", &other]);
+    let added = serving.command(&["repositories", "add", &other, "--name", "octo/other"]);
+    assert_eq!(added.exit, 0, "{}", added.stderr);
+    serving.place.write("README.md", "what is read\n");
+    serving.place.commit();
+    let bound = token(&serving, &["--repository", "octo/other"]);
+    let mut away = Away::with(&serving, "2", bound);
+    assert_eq!(serving.push().exit, 0);
+    let mut why = String::new();
+    wait_until("the job's words", || {
+        let all = serving.get("/api/v1/runners").json();
+        why = all["queue"][0]["why_waiting"].as_str().unwrap_or_default().to_owned();
+        !why.is_empty()
+    });
+    expect!["waits for a runner that takes jobs of this repository: far-1 may not"].assert_eq(&why);
+    let page = serving.get("/runners").text;
+    assert!(page.contains("takes jobs of octo/other alone"), "{page}");
+    // Another token says whose jobs the same machine takes.
+    signal(away.runner.id(), Signal::TERM);
+    away.runner.wait().expect("it was started");
+    away.token = token(&serving, &["--repository", "octo/app", "--repository", "octo/other"]);
+    away.restart(&serving, "2");
+    assert_eq!(serving.ended("1")["conclusion"], "success");
+    away.end();
+    serving.end();
+}
+
 #[test]
 fn a_runner_that_stays_away_is_lost() {
     let serving = Serving::with(COUNTED, &["--runner-away", "1"]);

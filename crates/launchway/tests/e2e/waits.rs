@@ -40,7 +40,7 @@ impl Serving {
         std::fs::read_dir(self.place.path("data/inbox")).map_or(0, Iterator::count)
     }
 
-    fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         std::fs::read_to_string(self.place.path("said")).expect("what it said")
     }
 

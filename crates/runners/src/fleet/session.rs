@@ -14,8 +14,9 @@ use super::{Fleet, Held, Inner, Link, Runner, known, lease_of};
 use crate::sources;
 
 impl Fleet {
-    /// Serves a runner until its connection is over. `name` is whom its token says it is.
-    pub fn serve(self: &Arc<Fleet>, name: &str, link: &Arc<dyn Link>) {
+    /// Serves a runner until its connection is over. `name` is whom its token says it is, and `repositories`
+    /// are those that the token is bound to, if any.
+    pub fn serve(self: &Arc<Fleet>, name: &str, repositories: &[String], link: &Arc<dyn Link>) {
         self.wait_for_leases();
         let greeting = link.receive().and_then(|frame| {
             match read_frame::<FromRunner>(&frame).map(|(message, _)| message) {
@@ -24,7 +25,7 @@ impl Fleet {
             }
         });
         let Some(greeting) = greeting else { return refuse(link, "it did not greet") };
-        match self.join(name, &greeting, link) {
+        match self.join((name, repositories), &greeting, link) {
             Err(reason) => refuse(link, &reason),
             Ok((number, deeds)) => {
                 self.book.say(&format!("the runner {name} is there"));
@@ -40,7 +41,7 @@ impl Fleet {
 
     fn join(
         &self,
-        name: &str,
+        (name, repositories): (&str, &[String]),
         greeting: &Greeting,
         link: &Arc<dyn Link>,
     ) -> Result<(u64, Arc<Mutex<()>>), String> {
@@ -67,7 +68,7 @@ impl Fleet {
         }
         inner.sessions += 1;
         let number = inner.sessions;
-        let known = known(greeting, self.book.now());
+        let known = known(greeting, repositories, self.book.now());
         self.book.keep(name, &known);
         let runner = Runner {
             known,
@@ -116,10 +117,13 @@ impl Fleet {
         }
         for lease in missing {
             match &inner.leases[&lease] {
-                Held { heard: 0, job: Some(job), .. } => {
-                    let start = ToRunner::Start(Box::new((**job).clone()));
-                    inner.say(name, &start);
-                }
+                Held { heard: 0, job: Some(job), .. } => match inner.bound(name, &job.repository) {
+                    Some(reason) => self.lose(inner, &lease, reason),
+                    None => {
+                        let start = ToRunner::Start(Box::new((**job).clone()));
+                        inner.say(name, &start);
+                    }
+                },
                 // It is on its way.
                 Held { heard: 0, job: None, .. } => {}
                 _ => {

@@ -55,7 +55,7 @@ pub(super) fn lease(
             break;
         }
         let run = &state.runs[stream];
-        let Some(runner) = room.take(run.node(*id), &run.request().terms) else { continue };
+        let Some(runner) = room.take(run.node(*id), run.request()) else { continue };
         let fence = fences.entry(*stream).or_insert(run.last_fence);
         fence.0 += 1;
         let request = run.request();

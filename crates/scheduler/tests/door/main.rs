@@ -9,4 +9,5 @@ mod harness;
 mod linear;
 mod matrices;
 mod places;
+mod trust;
 mod workflows;

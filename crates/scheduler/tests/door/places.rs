@@ -21,6 +21,7 @@ fn place(labels: &[&str]) -> Place {
         name: "here".into(),
         processor: "x86_64".into(),
         labels: labels.iter().map(|it| (*it).to_owned()).collect(),
+        repositories: Vec::new(),
         site: Site::Here,
         capacity: 9,
         takes: Takes::Jobs,
@@ -142,6 +143,42 @@ fn a_runner_that_is_away_is_waited_for() {
         arm: Label("ubuntu-24.04-arm")
         gpu: Away(["big"])
         grouped: Label("office")"#]],
+    );
+}
+
+/// Jobs of others are not given to a runner that is bound, and it is said that one is there.
+#[test]
+fn a_runner_may_be_bound_to_repositories() {
+    let bound = |name: &str, labels: &[&str], repository: &str| Place {
+        repositories: vec![repository.to_owned()],
+        ..runner(name, labels, 9)
+    };
+    check(
+        vec![
+            Place { takes: Takes::Nothing, ..place(&["ubuntu-24.04-arm"]) },
+            bound("ours", &["gpu"], "octo/planner"),
+            bound("theirs", &["gpu", "office"], "octo/other"),
+        ],
+        &[],
+        expect![[r#"
+            JobLeased plain
+            JobLeased gpu
+            plain is on ours
+            gpu is on ours
+            arm: Drained(["here"])
+            grouped: Repository(["theirs"])"#]],
+    );
+    check(
+        vec![Place {
+            repositories: vec!["octo/planner-2".to_owned()],
+            ..place(&["gpu", "office"])
+        }],
+        &[],
+        expect![[r#"
+            plain: Repository(["here"])
+            arm: Label("ubuntu-24.04-arm")
+            gpu: Repository(["here"])
+            grouped: Repository(["here"])"#]],
     );
 }
 

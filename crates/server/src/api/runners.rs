@@ -86,6 +86,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
             ("takes", takes),
         ],
         &[
+            ("repositories", many(text())),
             ("kept_in", text()),
             ("version", text()),
             ("processor", text()),
@@ -107,6 +108,9 @@ fn line(it: &Runner) -> JsonValue {
         "name": it.name, "labels": it.labels, "capacity": it.capacity, "busy": it.busy,
         "takes": takes,
     });
+    if let Some(repositories) = &it.repositories {
+        line["repositories"] = json!(repositories);
+    }
     if !it.kept_in.is_empty() {
         line["kept_in"] = json!(it.kept_in);
     }
@@ -128,7 +132,7 @@ async fn list(
     Extension(who): Extension<Who>,
 ) -> Result<Json<JsonValue>, Problem> {
     blocking(move || {
-        let runners: Vec<JsonValue> = app.engine.runners().iter().map(line).collect();
+        let runners: Vec<JsonValue> = who.seen(&app).runners().iter().map(line).collect();
         let queue: Vec<JsonValue> = who.seen(&app).queue()?.iter().filter_map(waiting).collect();
         Ok(Json(json!({ "runners": runners, "queue": queue })))
     })
@@ -157,12 +161,15 @@ async fn connect(
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "No more runners can be connected.")
     })?;
     let (name, standing) = (who.token.name.clone(), Standing::of(&app, &who));
+    let repositories = who.token.repositories.clone();
     let upgrade = upgrade.max_message_size(FRAME_BYTES_MAX).max_frame_size(FRAME_BYTES_MAX);
     Ok(upgrade.on_upgrade(move |socket| async move {
         let engine = Arc::clone(&app.engine);
         // Its jobs go on: they are waited for as those of any machine that is away.
         tokio::select! {
-            () = runner_link::carry(socket, move |link| engine.serve_runner(&name, link)) => {}
+            () = runner_link::carry(socket, move |link| {
+                engine.serve_runner(&name, &repositories, link);
+            }) => {}
             () = standing.over() => {}
         }
         drop(permit);

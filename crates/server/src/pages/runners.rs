@@ -52,6 +52,8 @@ struct RunnerLine {
     /// One for each place: whether a job has it; nothing where there are too many to be seen.
     places: Vec<bool>,
     labels: Vec<String>,
+    /// Whose jobs alone it takes, where it is bound.
+    bound: Option<String>,
     kept_in: String,
     elsewhere: Option<ElsewhereLine>,
     jobs: Vec<JobLine>,
@@ -95,7 +97,7 @@ pub(crate) async fn runners(State(app): State<Shared>, Extension(who): Extension
     let page = blocking(move || {
         let runs = Runs { app: &app, known: RefCell::default() };
         let mut jobs = running(&who, &runs)?;
-        let lines = app.engine.runners().into_iter().map(|it| {
+        let lines = who.seen(&app).runners().into_iter().map(|it| {
             let here = it.elsewhere.is_some().then(|| it.name.clone());
             RunnerLine::of(it, jobs.remove(&here).unwrap_or_default())
         });
@@ -175,6 +177,7 @@ impl RunnerLine {
             load: format!("{} of {} busy", it.busy, it.capacity),
             places: (0..drawn).map(|place| place < it.busy).collect(),
             labels: it.labels,
+            bound: it.repositories.map(|it| bound(&it)),
             kept_in: it.kept_in,
             elsewhere: it.elsewhere.map(|it| ElsewhereLine {
                 about: format!("{}, launchway {}", it.processor, it.version),
@@ -183,6 +186,14 @@ impl RunnerLine {
             name: it.name,
             jobs,
         }
+    }
+}
+
+/// The repositories of a runner that is bound, as far as they are seen.
+fn bound(repositories: &[String]) -> String {
+    match repositories {
+        [] => "takes jobs of other repositories alone".to_owned(),
+        _ => format!("takes jobs of {} alone", repositories.join(", ")),
     }
 }
 
