@@ -18,6 +18,7 @@ mod runs;
 mod secrets;
 mod serve;
 mod sign_in;
+mod values;
 
 use std::path::PathBuf;
 

@@ -251,8 +251,8 @@ impl Engine {
             let objects = PrivateStore::objects(&state.snapshots(), name);
             Arc::from(objects.to_string_lossy())
         });
-        let snapshot = change.snapshot.clone();
-        let options = JobOptions { snapshot, objects, walls, image, ..options.clone() };
+        let (snapshot, gated) = (change.snapshot.clone(), request.terms.gated);
+        let options = JobOptions { snapshot, objects, walls, image, gated, ..options.clone() };
         Ok(Surroundings { secrets, paths, options })
     }
 }

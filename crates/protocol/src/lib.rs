@@ -285,6 +285,9 @@ pub struct JobOptions {
     /// What is done in the job is kept in; none where it may do what the worker may.
     #[serde(default)]
     pub walls: Option<Walls>,
+    /// The job stood at the gate of its environment, if it names one, and that is open.
+    #[serde(default)]
+    pub gated: bool,
 }
 
 /// What keeps the processes of a job in: they reach the machine's programs, the folders of the job, and what

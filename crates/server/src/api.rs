@@ -40,7 +40,7 @@ use crate::access::Scope;
 use crate::app::{Shared, Wanted, blocking};
 use crate::engine::Again;
 use crate::guard::Who;
-use crate::live::{After, Follower, resumed};
+use crate::live::{After, Follower, resumed, within};
 use crate::pages;
 use crate::problem::Problem;
 use crate::wire::{RunEvents, RunLine, RunList, StoredEvent, run_details};
@@ -350,10 +350,13 @@ async fn follow_run(
     Query(after): Query<After>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut seen = Seq(resumed(&headers, &after));
-    let stream = blocking({
+    let seen = resumed(&headers, &after)?;
+    let (stream, mut seen) = blocking({
         let app = Arc::clone(&app);
-        move || app.stream(&run)
+        move || {
+            let stream = app.stream(&run)?;
+            Ok((stream, within(&app, stream, seen)?))
+        }
     })
     .await?;
     let (response, mut follower) = Follower::begin(&app, &who)?;
@@ -391,7 +394,13 @@ async fn follow(
     Query(after): Query<After>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut seen = resumed(&headers, &after);
+    let seen = resumed(&headers, &after)?;
+    let mut seen = blocking({
+        let app = Arc::clone(&app);
+        // Beyond the end there is nothing to wait for.
+        move || Ok(if seen == 0 { 0 } else { seen.min(app.store.newest_position()?) })
+    })
+    .await?;
     let (response, mut follower) = Follower::begin(&app, &who)?;
     let mut judged = Judged::default();
     tokio::spawn(async move {

@@ -200,9 +200,25 @@ pub(crate) struct After {
 }
 
 /// `Last-Event-ID`, else what the address says.
-pub(crate) fn resumed(headers: &HeaderMap, after: &After) -> u64 {
-    let last = headers.get("last-event-id").and_then(|it| it.to_str().ok());
-    last.and_then(|it| it.parse().ok()).unwrap_or(after.after)
+///
+/// # Errors
+/// When it is no number: to begin anew would tell twice what was told.
+pub(crate) fn resumed(headers: &HeaderMap, after: &After) -> Result<u64, Problem> {
+    let Some(last) = headers.get("last-event-id") else { return Ok(after.after) };
+    let last = last.to_str().ok().and_then(|it| it.trim().parse().ok());
+    last.ok_or_else(|| {
+        Problem::bad("Last-Event-ID is the id of the last event that came, a number; leave it out to begin anew.")
+    })
+}
+
+/// Where a run's events go on: who comes with a number beyond the end, of another journal say, hears what comes
+/// from now on.
+pub(crate) fn within(app: &App, stream: StreamId, seen: u64) -> Result<Seq, Problem> {
+    if seen == 0 {
+        return Ok(Seq(0));
+    }
+    let (last, _) = app.store.head(stream)?;
+    Ok(Seq(seen).min(last))
 }
 
 /// A run changed.
@@ -213,13 +229,16 @@ pub(crate) async fn run(
     Query(after): Query<After>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut seen = Seq(resumed(&headers, &after));
-    let (response, mut follower) = Follower::begin(&app, &who)?;
-    let stream = blocking({
+    let seen = resumed(&headers, &after)?;
+    let (stream, mut seen) = blocking({
         let app = Arc::clone(&app);
-        move || app.stream(&run)
+        move || {
+            let stream = app.stream(&run)?;
+            Ok((stream, within(&app, stream, seen)?))
+        }
     })
     .await?;
+    let (response, mut follower) = Follower::begin(&app, &who)?;
     tokio::spawn(async move {
         loop {
             let (app, after) = (Arc::clone(&follower.app), seen);
@@ -318,7 +337,7 @@ pub(crate) async fn job(
     Query(after): Query<After>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let told = resumed(&headers, &after);
+    let told = resumed(&headers, &after)?;
     let aside = after.aside;
     let mut reader = blocking({
         let app = Arc::clone(&app);

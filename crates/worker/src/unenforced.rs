@@ -17,7 +17,8 @@ pub(crate) fn of_job(spec: &JobSpec, job: &StepsJob) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if job.environment.is_some() {
+    // Where it stood at a gate, the rules of this server were asked.
+    if job.environment.is_some() && !spec.options.gated {
         notes.push(
             "environment: its reviewers, wait timer and branch rules on GitHub are not asked"
                 .to_owned(),

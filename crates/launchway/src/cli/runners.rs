@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::values::label;
 use super::{Format, examples};
 
 /// Whose runners.
@@ -53,7 +54,7 @@ pub(crate) struct RunnerArgs {
     pub(crate) of: OfServer,
     /// A label or group of runs-on that this machine has, with the image of the container that its jobs
     /// run in, where they name none themselves; may be given several times
-    #[arg(long = "label", value_name = "LABEL[=IMAGE]")]
+    #[arg(long = "label", value_name = "LABEL[=IMAGE]", value_parser = label)]
     pub(crate) labels: Vec<String>,
     /// Jobs at a time [default: the number of processors]
     #[arg(long, value_name = "N")]

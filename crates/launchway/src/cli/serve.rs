@@ -9,6 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use scheduler::TrustedLabel;
 
 use super::sign_in::SignInArgs;
+use super::values::{host, label};
 use super::{Format, examples};
 use crate::serving::following::{EVERY_MAX, EVERY_MIN};
 use crate::serving::repositories::Forks;
@@ -70,10 +71,10 @@ pub(crate) struct ServeArgs {
     pub(crate) jobs: Option<NonZeroUsize>,
     /// A label or group of runs-on that this machine has, with the image of the container that its jobs
     /// run in, where they name none themselves; may be given several times
-    #[arg(long = "label", value_name = "LABEL[=IMAGE]")]
+    #[arg(long = "label", value_name = "LABEL[=IMAGE]", value_parser = label)]
     pub(crate) labels: Vec<String>,
     /// How long a runner that nobody hears of is waited for, before its jobs are lost
-    #[arg(long, value_name = "SECONDS", default_value_t = protocol::AWAY_SECONDS_MAX)]
+    #[arg(long, value_name = "SECONDS", default_value_t = protocol::AWAY_SECONDS_MAX, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) runner_away: u64,
     /// On Ctrl-C: how long jobs that run are waited for; they go on without it afterwards
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
@@ -86,7 +87,7 @@ pub(crate) struct ServeArgs {
     pub(crate) sign_in: SignInArgs,
     /// A host that messages may be sent to although its address is not public, or nothing encrypts
     /// what goes there; may be given several times
-    #[arg(long = "private-receiver", value_name = "HOST")]
+    #[arg(long = "private-receiver", value_name = "HOST", value_parser = host)]
     pub(crate) private_receivers: Vec<String>,
     /// A label whose jobs run as the server itself, without walls, and which jobs may have it: those of the default
     /// branch and those that people agreed to, of OWNER/NAME or of every repository; or WHICH of OWNER/NAME:
@@ -333,7 +334,7 @@ pub(crate) struct GrantsArgs {
     #[arg(long = "no-environment", value_name = "NAME")]
     pub(crate) no_environments: Vec<String>,
     /// What a label of runs-on means on the server's machine, as LABEL=host
-    #[arg(long = "label", value_name = "LABEL=host")]
+    #[arg(long = "label", value_name = "LABEL=host", value_parser = label)]
     pub(crate) labels: Vec<String>,
     /// The label means the server's machine no more; may be given several times
     #[arg(long = "no-label", value_name = "LABEL")]

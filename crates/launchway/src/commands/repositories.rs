@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
+use super::tokens::place;
 use crate::cli::{AddRepositoryArgs, Format, GrantsArgs, RepositoriesCommand};
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
@@ -26,29 +27,20 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
         RepositoriesCommand::Add(args) => {
             connect(args, &DataFolder::locate(args.data.data.as_deref(), state)?)
         }
-        RepositoriesCommand::Held { format, data } => {
-            held(&DataFolder::locate(data.data.as_deref(), state)?, *format)
-        }
-        RepositoriesCommand::LetIn { id, data } => {
-            let_in(&DataFolder::locate(data.data.as_deref(), state)?, id)
-        }
+        RepositoriesCommand::Held { format, data } => held(&place(data, state)?, *format),
+        RepositoriesCommand::LetIn { id, data } => let_in(&place(data, state)?, id),
         RepositoriesCommand::List { format, at } => {
             let known = match &at.server {
                 Some(url) => Client::of(url)?.connections()?,
-                None => {
-                    let data = DataFolder::locate(at.data.data.as_deref(), state)?;
-                    connections::described(&data)?
-                }
+                None => connections::described(&place(&at.data, state)?)?,
             };
             list(&known, *format)
         }
         RepositoriesCommand::Protect { which, rules, data, .. } => {
-            let data = DataFolder::locate(data.data.as_deref(), state)?;
+            let data = place(data, state)?;
             protect::run(&data, which, rules.as_deref())
         }
-        RepositoriesCommand::Remove { which, data } => {
-            remove(&DataFolder::locate(data.data.as_deref(), state)?, which)
-        }
+        RepositoriesCommand::Remove { which, data } => remove(&place(data, state)?, which),
     }
 }
 

@@ -178,6 +178,7 @@ fn options(args: &RunArgs, committed: bool) -> Result<JobOptions, Failure> {
         outlives: false,
         walls: None,
         image: None,
+        gated: false,
     })
 }
 

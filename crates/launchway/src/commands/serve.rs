@@ -382,6 +382,7 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
         is_json.then(|| ["--log-format".to_owned(), "json".to_owned()]).into_iter().flatten(),
     );
     let user = if user.is_empty() { person().name.to_string() } else { user.to_owned() };
+    refuse_nobody(&user)?;
     let rights: &[&str] = match args.job_user {
         Some(_) if user != "root" => &walls::job_user::RIGHTS,
         _ => &[],
@@ -391,6 +392,25 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
         "to be put into /etc/systemd/system/launchway.service; then: systemctl enable --now launchway.service",
     );
     Ok(Exit::Done)
+}
+
+/// A unit of a user that the machine does not know would not start.
+fn refuse_nobody(user: &str) -> Result<(), Failure> {
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let is_listed = users.lines().any(|row| row.split(':').next() == Some(user));
+    // Those of a directory stand in no file.
+    let is_known = || {
+        let asked = std::process::Command::new("getent").args(["passwd", user]).output();
+        asked.is_ok_and(|it| it.status.success())
+    };
+    let is_word = !user.is_empty() && !user.starts_with('-');
+    if is_word && (is_listed || is_known()) {
+        return Ok(());
+    }
+    let message = format!("--unit {user}: this machine has no such user");
+    Err(Failure::new(Exit::Usage, message)
+        .hint(format!("make one first: useradd --system --create-home {user}"))
+        .hint("or name another: --unit root"))
 }
 
 /// How people sign in by a provider, in the words of the command line.

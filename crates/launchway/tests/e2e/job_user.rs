@@ -459,7 +459,8 @@ fn a_server_that_is_not_roots_may_have_the_rights() {
     let bare = place.path("app.git").display().to_string();
     place.git(&["init", "--quiet", "--bare", "--initial-branch", "main", &bare]);
     let data = place.path("data").display().to_string();
-    let unit = place.run(&["serve", "--data", &data, "--job-user", "20001:20002", "--unit", "git"]);
+    let unit =
+        place.run(&["serve", "--data", &data, "--job-user", "20001:20002", "--unit", "daemon"]);
     let rights = unit.stdout.lines().find_map(|it| it.strip_prefix("AmbientCapabilities=CAP_"));
     let rights =
         format!("+{}", rights.expect("what it takes").to_lowercase().replace(" cap_", ",+"));

@@ -85,6 +85,7 @@ mod deploy;
 mod dispatch;
 mod doctor;
 mod ecs;
+mod edges;
 #[cfg(feature = "schemathesis")]
 mod examined;
 #[cfg(feature = "examples")]

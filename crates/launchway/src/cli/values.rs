@@ -1,0 +1,49 @@
+//! Values of flags that are looked at before anything begins.
+
+use std::net::IpAddr;
+
+/// A host as messages name it: no scheme, no port, no path.
+pub(super) fn host(text: &str) -> Result<String, String> {
+    let is_letter = |it: u8| it.is_ascii_alphanumeric() || b".-_".contains(&it);
+    let is_name = !text.is_empty() && text.bytes().all(is_letter);
+    if is_name || text.parse::<IpAddr>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    Err("a host alone, such as hooks.internal or 10.0.0.5: no http://, no port, no path".to_owned())
+}
+
+/// `LABEL`, or `LABEL=IMAGE`.
+pub(super) fn label(text: &str) -> Result<String, String> {
+    let (label, image) = text.split_once('=').unwrap_or((text, "host"));
+    if label.trim().is_empty() || image.trim().is_empty() {
+        return Err(
+            "a label of runs-on, such as gpu, or with an image: ubuntu-latest=node:24".to_owned()
+        );
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address() {
+        for text in ["hooks.internal", "10.0.0.5", "::1", "smtp_1"] {
+            assert!(host(text).is_ok(), "{text}");
+        }
+        for text in ["", "http://x", "x:25", "x/y", "a b", "[::1]", "*"] {
+            assert!(host(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_label_is_there() {
+        for text in ["gpu", "ubuntu-latest=node:24", "gpu=host"] {
+            assert!(label(text).is_ok(), "{text}");
+        }
+        for text in ["", " ", "=node:24", "gpu="] {
+            assert!(label(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Values that mean nothing are refused before anything begins, with what helps; looking makes no folder.
+
+use expect_test::{Expect, expect};
+
+use crate::harness::Place;
+use crate::serving::Serving;
+
+#[test]
+fn flags_that_mean_nothing_are_refused() {
+    let place = Place::with(&[]);
+    let data = place.path("data").display().to_string();
+    let check = |args: &[&str], expect: Expect| {
+        let said = place.run(&[args, &["--data", &data]].concat());
+        let text = said.stderr.replace(&data, "DATA");
+        // What clap says of other flags is not ours.
+        let lines = text.lines().take_while(|it| !it.is_empty() && !it.starts_with("Usage"));
+        let text: Vec<&str> = lines.collect();
+        expect.assert_eq(&format!("{}\nexit {}", text.join("\n"), said.exit));
+        assert!(!place.path("data").exists(), "{args:?} made a folder");
+    };
+    check(
+        &["serve", "--runner-away", "0"],
+        expect![[r#"
+        error: invalid value '0' for '--runner-away <SECONDS>': 0 is not in 1..18446744073709551615
+        exit 2"#]],
+    );
+    check(
+        &["serve", "--label", ""],
+        expect![[r#"
+        error: invalid value '' for '--label <LABEL[=IMAGE]>': a label of runs-on, such as gpu, or with an image: ubuntu-latest=node:24
+        exit 2"#]],
+    );
+    check(
+        &["serve", "--label", "=node:24"],
+        expect![[r#"
+        error: invalid value '=node:24' for '--label <LABEL[=IMAGE]>': a label of runs-on, such as gpu, or with an image: ubuntu-latest=node:24
+        exit 2"#]],
+    );
+    check(
+        &["serve", "--trusted-label", ""],
+        expect![[r#"
+        error: invalid value '' for '--trusted-label <LABEL[=OWNER/NAME[:WHICH]]>': it names no label; deploy=octo/app, deploy=octo/app:environment:production, deploy=octo/app:branch:main, deploy=octo/app:tag:v*, or deploy=everything
+        exit 2"#]],
+    );
+    check(
+        &["serve", "--trusted-label", "deploy=main"],
+        expect![[r#"
+        error: invalid value 'deploy=main' for '--trusted-label <LABEL[=OWNER/NAME[:WHICH]]>': `main` is no repository; deploy=octo/app, deploy=octo/app:environment:production, deploy=octo/app:branch:main, deploy=octo/app:tag:v*, or deploy=everything
+        exit 2"#]],
+    );
+    check(
+        &["serve", "--private-receiver", "http://x"],
+        expect![[r#"
+        error: invalid value 'http://x' for '--private-receiver <HOST>': a host alone, such as hooks.internal or 10.0.0.5: no http://, no port, no path
+        exit 2"#]],
+    );
+    check(
+        &["serve", "--unit", "nosuchuser"],
+        expect![[r#"
+        error: --unit nosuchuser: this machine has no such user
+        hint: make one first: useradd --system --create-home nosuchuser
+        hint: or name another: --unit root
+        exit 2"#]],
+    );
+    check(
+        &["repositories", "list"],
+        expect![[r#"
+        error: there is no server's folder DATA
+        hint: launchway serve makes one; --data names another
+        exit 2"#]],
+    );
+    check(
+        &["repositories", "held"],
+        expect![[r#"
+        error: there is no server's folder DATA
+        hint: launchway serve makes one; --data names another
+        exit 2"#]],
+    );
+}
+
+#[test]
+fn a_stream_goes_on_by_numbers_alone() {
+    let serving = Serving::of(
+        "on: push\njobs: { a: { runs-on: ubuntu-latest, steps: [{ run: 'true' }] } }\n",
+    );
+    assert_eq!(serving.push().exit, 0);
+    serving.ended("1");
+    for path in ["/api/v1/events", "/api/v1/runs/1/events/stream", "/live/runs/1"] {
+        let bearer = format!("Bearer {}", serving.token);
+        let headers = [("authorization", bearer.as_str()), ("last-event-id", "abc")];
+        let got = serving.ask("GET", path, &headers, "");
+        assert_eq!(got.status, 400, "{path}: {}", got.text);
+        assert!(got.text.contains("Last-Event-ID is the id of the last event"), "{}", got.text);
+    }
+    serving.end();
+}
