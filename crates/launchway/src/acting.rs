@@ -2,10 +2,19 @@
 //! it. A server and hooks that are his could not read it otherwise, and pushes would wait, or be refused, for ever.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use sandbox::Owner;
 
 use crate::exit::{Exit, Failure};
+
+/// Whose this process was when it began, by the number.
+static BEGAN_AS: OnceLock<u32> = OnceLock::new();
+
+/// Who began this process, whoever it acts as by now: what is written down names them.
+pub(crate) fn began_as() -> u32 {
+    *BEGAN_AS.get_or_init(|| rustix::process::getuid().as_raw())
+}
 
 /// From now on this process is the folder's owner, where it is root's and the folder is another user's.
 ///
@@ -13,6 +22,7 @@ use crate::exit::{Exit, Failure};
 /// Where it may not become him: what it would write is no use to him.
 pub(crate) fn as_owner(folder: &Path) -> Result<(), Failure> {
     let Some(owner) = of(folder)? else { return Ok(()) };
+    began_as();
     owner.act().map_err(|error| refused(folder, owner, error))
 }
 

@@ -421,7 +421,13 @@ fn what_root_does_in_a_servers_folder_is_its_owners() {
     let ran = || std::fs::read_to_string(place.path("marks/ran")).unwrap_or_default();
     wait_until("the run of root's push", || ran() == "x\n");
     end(server);
-    // What root was given of the data folder, and what he was not: nothing.
+    // It is written down as his who did it, not as the owner's.
+    let export = place.program(launchway).args(["audit", "export", "--data", &shown]).output();
+    let trail = String::from_utf8_lossy(&export.expect("it starts").stdout).into_owned();
+    let made = trail.lines().find(|it| it.contains("token.create") && it.contains("nightly"));
+    let made: serde_json::Value = serde_json::from_str(made.expect("it is there")).expect("JSON");
+    assert_eq!(made["actor"], "root", "{made}");
+    // Nothing of the data folder is root's.
     let mut find = place.program("find");
     let of_root = find.arg(&data).args(["-uid", "0"]).output().expect("find starts");
     assert_eq!(String::from_utf8_lossy(&of_root.stdout), "");
