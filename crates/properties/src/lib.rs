@@ -35,6 +35,7 @@ pub mod runner_frames;
 pub mod services;
 pub mod settings;
 pub mod sign_in;
+pub mod summaries;
 pub mod templates;
 mod tree;
 pub mod trust_policies;
@@ -71,6 +72,7 @@ pub const TARGETS: &[(&str, Property)] = &[
     ("services", services::check),
     ("settings", settings::check),
     ("sign_in", sign_in::check),
+    ("summaries", summaries::check),
     ("templates", templates::check),
     ("trust_policies", trust_policies::check),
     ("versions", versions::check),

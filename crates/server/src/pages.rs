@@ -23,6 +23,7 @@ mod runners;
 mod runs;
 mod secrets;
 mod sign_in;
+mod summaries;
 mod tests;
 
 pub(crate) use approvals::{answered, approval, approvals};

@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("expr", &[]),
     ("event", &["mask"]),
     ("commands", &[]),
+    ("markdown", &[]),
     ("reports", &[]),
     // Floor 3: what files say, what parts say to each other, what people see.
     ("workflow", &["expr", "syntax"]),
@@ -47,7 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("services", &["docker"]),
     // The two crates with an async runtime; the one knows nothing of the others, the other folds.
     ("proxy", &[]),
-    ("server", &["event", "figures", "mask", "ports", "protocol", "store", "views"]),
+    ("server", &["event", "figures", "markdown", "mask", "ports", "protocol", "store", "views"]),
     ("target-host", &["docker", "event", "mask", "ports", "proxy"]),
     ("model-cloud", &[]),
     ("model-github", &[]),
@@ -111,6 +112,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "expr",
             "forge",
             "iam",
+            "markdown",
             "mask",
             "notifier",
             "protocol",

@@ -368,6 +368,7 @@ jobs:
           printf '%s\n' "$MESSAGE"
           printf '::warning file=a\033]0;owned\007b,title=\342\200\256x::<script>alert(2)</script>\n'
           printf '%s\n' "$MESSAGE" > "$(printf 'file \033[31m<script>alert(3)')"
+          printf '%s\n' "$MESSAGE" '<script>alert(5)</script><img src=x onerror=alert(6)></section></main>' '[a](javascript:alert(7))' > "$GITHUB_STEP_SUMMARY"
       - run: echo "env=[$BASH_ENV] path=[${PATH%%:*}]"
       - { uses: actions/upload-artifact@v4, with: { name: "<script>'&", path: . } , continue-on-error: true }
 "#;
@@ -393,6 +394,16 @@ fn what_others_write_steers_nothing() {
             assert!(!page.text.contains(lie), "{path} has {lie:?}: {}", page.text);
         }
     }
+    // A summary is Markdown, and no more: it ends where its own place ends.
+    let page = serving.get("/runs/1").text;
+    let summary = page.split("<section class=\"written\"").nth(1).expect("a summary");
+    let (summary, behind) = summary.split_once("</section>").expect("it ends");
+    assert!(
+        summary.contains("&lt;script&gt;alert(5)") && summary.contains("fix שלום 7"),
+        "{summary}"
+    );
+    assert!(behind.contains("</main>") && !page.contains("onerror"), "{behind}");
+    assert!(!page.contains("javascript:"), "{summary}");
     // What goes from right to left turns no digit around that stands behind it.
     for path in ["/runs", "/runs/1", "/runs/1/jobs/shows"] {
         assert!(serving.get(path).text.contains("<bdi>fix שלום 7 &lt;"), "{path}");

@@ -54,6 +54,33 @@ jobs:
           echo '<testsuite name="s"><testcase classname="Shelf" name="adds" time="0.5"/><testcase classname="Shelf" name="loses what is far behind" file="shelf.py" line="7" time="2"><failure message="3 is not 4"/></testcase></testsuite>' > reports/junit.xml
           printf 'SF:shelf.py\nDA:1,1\nDA:2,0\nend_of_record\n' > reports/lcov.info
       - { uses: actions/upload-artifact@v4, with: { name: reports, path: reports } }
+      - name: Say what was built
+        run: |
+          cat >> "$GITHUB_STEP_SUMMARY" <<'END'
+          ### Image `planner`
+
+          Built from **main** in 42 s; [how it is built](https://example.com/build), ![size over time](https://example.com/size.svg)
+
+          | Layer | Size | Since the last one |
+          |---|--:|---|
+          | `python:3.13-slim` | 48.1 MB | as before |
+          | wheels of requirements.txt, each with its own long name | 61.7 MB | **+2.4 MB** |
+
+          - [x] starts
+          - [ ] answers within 50 ms
+
+          > [!WARNING]
+          > `libexpat` is two versions behind.
+
+          <details><summary>Labels</summary>
+
+          ```
+          org.opencontainers.image.revision=0123456789abcdef0123456789abcdef01234567 org.opencontainers.image.source=https://example.com/octo/app
+          ```
+
+          </details>
+          <h3>Scan</h3><table><tr><th>Severity</th><th>Found</th></tr><tr><td>high</td><td>0</td></tr></table>
+          END
   ship:
     needs: build
     runs-on: ubuntu-latest

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use views::{JobView, RunView, StepView};
 
 use super::run::{RunActions, job_state, step_state};
+use super::summaries::anchor;
 use super::{Frame, Page, shown, took};
 use crate::app::{App, Shared, blocking};
 use crate::folds::{StepLines, Wish};
@@ -40,6 +41,8 @@ struct JobPage {
     aside: Option<u32>,
     raw: String,
     fetched: String,
+    /// Where its summaries are on the run's page; none where it has none.
+    summary: Option<String>,
     state: RunState,
     took: String,
     why: Option<String>,
@@ -299,6 +302,7 @@ impl JobPage {
             older: beside(view, job, "older"),
             newer: beside(view, job, "newer"),
             actions: RunActions::of(who, view),
+            summary: (!job.summaries.is_empty()).then(|| anchor(job)),
             state: job_state(job, is_attended),
             took: took(job.duration_ms(now)),
             why: why(view, job, is_attended),

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use views::{ArtifactView, JobView, RunView, StepView};
 
 use super::job::{href, why};
+use super::summaries::Summaries;
 use super::{Frame, Page, shown, took};
 use crate::access::Scope;
 use crate::app::{App, Shared, blocking};
@@ -51,6 +52,7 @@ struct RunPage {
     annotations: Vec<AnnotationLine>,
     failed_tests: Vec<AnnotationLine>,
     failed_tests_more: u64,
+    summaries: Summaries,
     notes: Vec<String>,
     artifacts: Vec<ArtifactLine>,
 }
@@ -180,6 +182,7 @@ impl RunPage {
             annotations: annotations(view),
             failed_tests,
             failed_tests_more,
+            summaries: Summaries::of(app, view)?,
             notes: view.notes.iter().map(|note| note.note.as_str().to_owned()).collect(),
             artifacts: artifacts(view, now),
             href: here,
