@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use server::{Problem, RunEvents, RunList, StoredEvent};
 use ureq::{Agent, Body};
-use views::RunView;
+use views::{RunFilter, RunState, RunView};
 
 use crate::cli::RunRef;
 use crate::exit::{Exit, Failure};
@@ -34,6 +34,8 @@ const AWAY_MAX: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(500);
 /// An answer that is no log and no stream.
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
+/// Parts of a list with fewer runs than were asked for, each after some thousands were looked through; then it is enough.
+const SEARCHES_MAX: usize = 10;
 /// The variable that the token stands in. An argument would stand in the process list.
 const TOKEN: &str = "LAUNCHWAY_TOKEN";
 
@@ -145,17 +147,30 @@ impl Client {
         })
     }
 
-    /// The newest runs.
-    pub(crate) fn runs(&self, limit: usize) -> Result<RunList, Failure> {
+    /// The newest runs that are wanted.
+    pub(crate) fn runs(&self, limit: usize, filter: &RunFilter) -> Result<RunList, Failure> {
+        let words = [
+            ("repository", filter.repository.as_deref()),
+            ("workflow", filter.workflow.as_deref()),
+            ("branch", filter.branch.as_deref()),
+            ("status", filter.state.map(RunState::as_str)),
+            ("actor", filter.actor.as_deref()),
+            ("event", filter.event.as_deref()),
+        ];
+        let words = words
+            .iter()
+            .filter_map(|(name, value)| value.map(|value| format!("&{name}={}", percent(value))));
+        let words: String = words.collect();
         let mut all = RunList { runs: Vec::new(), older: None };
+        let mut short = 0;
         loop {
-            let left = limit - all.runs.len();
+            let wanted = (limit - all.runs.len()).min(100);
             let before = all.older.as_ref().map(|it| format!("&before={it}")).unwrap_or_default();
-            let part: RunList =
-                self.get(&format!("/api/v1/runs?limit={}{before}", left.min(100)))?;
+            let part: RunList = self.get(&format!("/api/v1/runs?limit={wanted}{before}{words}"))?;
+            short += usize::from(part.runs.len() < wanted);
             all.runs.extend(part.runs);
             all.older = part.older;
-            if all.older.is_none() || all.runs.len() >= limit {
+            if all.older.is_none() || all.runs.len() >= limit || short == SEARCHES_MAX {
                 return Ok(all);
             }
         }
@@ -224,7 +239,7 @@ impl Client {
         let id = match run.id {
             Some(id) => id,
             None => {
-                let newest = self.runs(1)?.runs.into_iter().next();
+                let newest = self.runs(1, &RunFilter::default())?.runs.into_iter().next();
                 let none = || Failure::new(Exit::Usage, "the server has no run yet");
                 newest.ok_or_else(none)?.run.0
             }

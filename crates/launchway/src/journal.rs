@@ -5,7 +5,7 @@ use mask::MaskedText;
 use ports::{Journal, JournalError};
 use repository::Repository;
 use store::Store;
-use views::RunView;
+use views::{RunFilter, RunRow, RunView};
 
 use crate::cli::RunRef;
 use crate::exit::{Exit, Failure};
@@ -112,14 +112,33 @@ pub(crate) fn newest_runs(
     limit: usize,
     root: Option<&str>,
 ) -> Result<Vec<RunView>, Failure> {
-    // Runs of other repositories lie between those that are wanted.
-    let searched = if root.is_some() { STREAMS_SEARCHED_MAX } else { limit };
+    Ok(runs(store, limit, root, &RunFilter::default())?.views)
+}
+
+/// Runs that were looked for.
+pub(crate) struct Found {
+    pub(crate) views: Vec<RunView>,
+    /// How many were looked through, where that was enough before there were as many as were wanted.
+    pub(crate) searched: Option<usize>,
+}
+
+/// The newest runs that are wanted, folded; only those of the work tree at `root` where one is given.
+pub(crate) fn runs(
+    store: &Store,
+    limit: usize,
+    root: Option<&str>,
+    filter: &RunFilter,
+) -> Result<Found, Failure> {
+    // Runs of other repositories, and those that nobody wants, lie between those that are wanted.
+    let is_all = root.is_none() && filter.is_empty();
+    let searched = if is_all { limit } else { STREAMS_SEARCHED_MAX };
     let streams =
         store.newest_streams(searched).map_err(|error| Failure::caused(Exit::Missing, error))?;
+    let is_cut = !is_all && streams.len() == searched;
     let mut views = Vec::new();
     for stream in streams {
         if views.len() == limit {
-            break;
+            return Ok(Found { views, searched: None });
         }
         let events = events(store, stream)?;
         let wanted = match (events.first(), root) {
@@ -128,10 +147,11 @@ pub(crate) fn newest_runs(
             _ => false,
         };
         if wanted {
-            views.extend(RunView::of(&events));
+            views.extend(RunView::of(&events).filter(|it| filter.fits(&RunRow::from(it))));
         }
     }
-    Ok(views)
+    let searched = (is_cut && views.len() < limit).then_some(searched);
+    Ok(Found { views, searched })
 }
 
 /// One run, folded.

@@ -26,18 +26,19 @@ pub(crate) use secrets::change;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Json, Router};
 use event::{Seq, StreamId};
 use ports::Journal as _;
-use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
 
 use crate::access::Scope;
 use crate::app::{Shared, Wanted, blocking};
+use crate::asked::{self, AskedRuns};
 use crate::engine::Again;
 use crate::guard::Who;
 use crate::live::{After, Follower, resumed, within};
@@ -109,6 +110,16 @@ const OPERATIONS: &[Operation] = &[
         query: &[
             BEFORE,
             ("repository", "string", "Only those of owner/name"),
+            ("workflow", "string", "Only those of this file, as ci.yml"),
+            ("branch", "string", "Only those of this branch or tag"),
+            (
+                "status",
+                "string",
+                "Only those that are queued, waiting, in_progress or completed, or ended as success, \
+                 failure, timed_out, cancelled or skipped",
+            ),
+            ("actor", "string", "Only those that this person set off"),
+            ("event", "string", "Only those of this event, as push"),
             ("limit", "integer", "How many, 100 at most"),
         ],
         body: None,
@@ -267,36 +278,34 @@ const OPERATIONS: &[Operation] = &[
     },
 ];
 
-/// The routes of every operation.
+/// The routes of every operation. What somebody asks by a name that an operation does not know is not passed over.
 pub(crate) fn routes() -> Router<Shared> {
-    operations().fold(Router::new(), |router, it| router.route(it.path, (it.route)()))
-}
-
-#[derive(Deserialize)]
-struct Part {
-    before: Option<String>,
-    repository: Option<String>,
-    limit: Option<usize>,
+    operations().fold(Router::new(), |router, it| {
+        let known = move |request: Request, next: Next| async move {
+            asked::known(request.uri(), (it.id, it.query))?;
+            Ok::<Response, Problem>(next.run(request).await)
+        };
+        router.route(it.path, (it.route)().route_layer(from_fn(known)))
+    })
 }
 
 async fn list_runs(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
-    Query(part): Query<Part>,
+    Query(asked): Query<AskedRuns>,
 ) -> Result<Json<RunList>, Problem> {
     let wanted = Wanted {
         seen_by: who.token.is_bound().then_some(who.token),
-        before: pages::before(part.before.as_deref())?,
-        repository: part.repository,
-        limit: part.limit.unwrap_or(RUNS).clamp(1, RUNS_MAX),
-        ..Wanted::default()
+        before: asked.before()?,
+        filter: asked.filter()?,
+        limit: asked.limit.unwrap_or(RUNS).clamp(1, RUNS_MAX),
     };
     blocking(move || {
         let found = app.rows(&wanted)?;
-        let line = |row: &crate::app::Row| {
-            let stream = StreamId::Run(row.row.run, row.row.attempt);
-            let unattended = row.row.conclusion.is_none() && !app.engine.is_attended(stream);
-            RunLine::new(&row.row, unattended)
+        let line = |row: &views::RunRow| {
+            let stream = StreamId::Run(row.run, row.attempt);
+            let unattended = row.conclusion.is_none() && !app.engine.is_attended(stream);
+            RunLine::new(row, unattended)
         };
         let older = found.older.and_then(StreamId::as_run);
         Ok(Json(RunList {

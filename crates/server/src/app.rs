@@ -1,6 +1,6 @@
 //! What every request shares, and the list of routes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -8,12 +8,12 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
-use event::{Conclusion, Seq, StreamId, Timestamp};
+use event::{Seq, StreamId, Timestamp};
 use figures::Figures;
 use ports::Journal as _;
 use store::Store;
 use tokio::sync::{Semaphore, watch};
-use views::{RunRow, RunView};
+use views::{RunFilter, RunRow, RunView};
 
 use crate::access::{Access, Token};
 use crate::engine::{Engine, Teller};
@@ -37,7 +37,9 @@ const HANDING_IN_MAX: usize = 4;
 /// Rules for messages that are tested at a time: each takes a thread until its receiver answers.
 const TESTING_MAX: usize = 2;
 /// Streams that are looked through for one page of a list.
-const STREAMS_SEARCHED_MAX: usize = 2_000;
+pub(crate) const STREAMS_SEARCHED_MAX: usize = 2_000;
+/// Names of one kind that are suggested to who filters runs.
+const SUGGESTED_MAX: usize = 100;
 
 /// Refused tries of a minute that are written down, of either kind; more are counted alone.
 const TRIES_MAX: u32 = 30;
@@ -68,7 +70,7 @@ pub(crate) struct App {
     pub(crate) room: Room,
     /// For runners on other machines.
     pub(crate) runners: Arc<Semaphore>,
-    rows: Mutex<BTreeMap<StreamId, Row>>,
+    rows: Mutex<BTreeMap<StreamId, RunRow>>,
 }
 
 /// What is counted for `/metrics`.
@@ -101,18 +103,22 @@ impl Tries {
     }
 }
 
-/// A run's line in the list, with what only the server shows.
-#[derive(Clone, Debug)]
-pub(crate) struct Row {
-    pub(crate) row: RunRow,
-    pub(crate) actor: Arc<str>,
-}
-
 /// A part of the list of runs.
 pub(crate) struct Rows {
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<RunRow>,
     /// Where the older ones begin; none where there are none.
     pub(crate) older: Option<StreamId>,
+    /// It ends because enough was looked through, not because it is full.
+    pub(crate) is_search_over: bool,
+}
+
+/// What people filter runs by, as runs that were looked at lately had it.
+#[derive(Debug, Default)]
+pub(crate) struct Suggested {
+    pub(crate) workflows: BTreeSet<String>,
+    pub(crate) branches: BTreeSet<String>,
+    pub(crate) actors: BTreeSet<String>,
+    pub(crate) events: BTreeSet<String>,
 }
 
 /// Which runs.
@@ -120,10 +126,8 @@ pub(crate) struct Rows {
 pub(crate) struct Wanted {
     /// Only those before this one.
     pub(crate) before: Option<StreamId>,
-    /// Only those of this repository.
-    pub(crate) repository: Option<String>,
-    /// Only those that ended so.
-    pub(crate) conclusion: Option<Conclusion>,
+    /// Only those.
+    pub(crate) filter: RunFilter,
     /// Only what this one sees.
     pub(crate) seen_by: Option<Token>,
     pub(crate) limit: usize,
@@ -198,38 +202,54 @@ impl App {
             let streams = self.store.streams_before(before, wanted.limit + 1)?;
             for stream in &streams {
                 if rows.len() == wanted.limit {
-                    return Ok(Rows { rows, older: before });
+                    return Ok(Rows { rows, older: before, is_search_over: false });
                 }
                 before = Some(*stream);
                 searched += 1;
                 // A run that cannot be read, or was pruned a moment ago, does not hide the others.
                 let Some(row) = self.row(*stream) else { continue };
-                let is_there =
-                    wanted.repository.as_ref().is_none_or(|it| **it == *row.row.repository);
-                let is_so = wanted.conclusion.is_none_or(|it| Some(it) == row.row.conclusion);
-                let is_seen = wanted.seen_by.as_ref().is_none_or(|it| it.sees(&row.row.repository));
-                if is_there && is_so && is_seen {
+                let is_seen = wanted.seen_by.as_ref().is_none_or(|it| it.sees(&row.repository));
+                if is_seen && wanted.filter.fits(&row) {
                     rows.push(row);
                 }
             }
             if streams.len() <= wanted.limit {
-                return Ok(Rows { rows, older: None });
+                return Ok(Rows { rows, older: None, is_search_over: false });
             }
             if searched >= STREAMS_SEARCHED_MAX {
-                return Ok(Rows { rows, older: before });
+                return Ok(Rows { rows, older: before, is_search_over: true });
             }
         }
     }
 
-    fn row(&self, stream: StreamId) -> Option<Row> {
+    /// What somebody may filter by: what is remembered of the runs that they see.
+    pub(crate) fn suggested(&self, token: &Token) -> Suggested {
+        let mut suggested = Suggested::default();
+        let known = self.rows.lock().expect("nobody panics while holding the rows");
+        for row in known.values().rev().filter(|row| token.sees(&row.repository)) {
+            for (all, value) in [
+                (&mut suggested.workflows, &*row.workflow),
+                (&mut suggested.branches, &*row.branch),
+                (&mut suggested.actors, &*row.actor),
+                (&mut suggested.events, &*row.event),
+            ] {
+                if all.len() < SUGGESTED_MAX && !all.contains(value) {
+                    all.insert(value.to_owned());
+                }
+            }
+        }
+        suggested
+    }
+
+    fn row(&self, stream: StreamId) -> Option<RunRow> {
         let known = self.rows.lock().expect("nobody panics while holding the rows");
         if let Some(row) = known.get(&stream) {
             return Some(row.clone());
         }
         drop(known);
         let view = self.view(stream).ok()?;
-        let row = Row { row: RunRow::from(&view), actor: view.header.triggering_actor.clone() };
-        if row.row.conclusion.is_some() {
+        let row = RunRow::from(&view);
+        if row.conclusion.is_some() {
             let mut known = self.rows.lock().expect("nobody panics while holding the rows");
             known.insert(stream, row.clone());
             if known.len() > ROWS_MAX {

@@ -20,6 +20,7 @@ mod ansi;
 mod api;
 mod app;
 mod approvals;
+mod asked;
 mod assets;
 mod audit;
 mod bound;

@@ -44,7 +44,7 @@ pub(crate) use provider::{came_back, sent};
 pub(crate) use repositories::repositories;
 pub(crate) use run::{cancel, rerun, resume, run};
 pub(crate) use runners::{drain_runner, resume_runner, runners};
-pub(crate) use runs::{before, runs};
+pub(crate) use runs::runs;
 pub(crate) use secrets::{kept, secrets};
 pub(crate) use sign_in::{sign_in, sign_out, signed_in};
 pub(crate) use tests::{run_tests, tests};
@@ -65,10 +65,19 @@ pub(crate) struct Frame {
     /// The part of the menu that it belongs to.
     here: &'static str,
     /// Where its changes are told.
-    live: Option<String>,
+    live: Option<Live>,
     /// What everybody has to know.
     notice: Option<&'static str>,
     version: &'static str,
+}
+
+/// How a page follows what happens.
+struct Live {
+    /// Where changes are told.
+    address: String,
+    /// The parts that change, as selectors between spaces; empty: all of it. What somebody writes into a form stays
+    /// where the form is in none of them.
+    parts: &'static str,
 }
 
 struct Person {
@@ -96,7 +105,12 @@ impl Frame {
     }
 
     fn live(self, address: String) -> Frame {
-        Frame { live: Some(address), ..self }
+        self.live_in(address, "")
+    }
+
+    /// Live in these parts alone.
+    fn live_in(self, address: String, parts: &'static str) -> Frame {
+        Frame { live: Some(Live { address, parts }), ..self }
     }
 }
 

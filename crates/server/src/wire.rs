@@ -37,6 +37,9 @@ pub struct RunLine {
     pub title: MaskedText,
     /// The event's name.
     pub event: Arc<str>,
+    /// Who set it off; older servers do not say.
+    #[serde(default)]
+    pub actor: Arc<str>,
     /// Branch or tag.
     pub branch: String,
     /// The commit's first digits.
@@ -104,6 +107,7 @@ impl RunLine {
             workflow: row.workflow.clone(),
             title: row.title.clone(),
             event: row.event.clone(),
+            actor: row.actor.clone(),
             branch: row.branch.clone(),
             commit: row.commit.clone(),
             status: row.status,
@@ -127,6 +131,7 @@ impl From<RunLine> for RunRow {
             workflow: line.workflow,
             title: line.title,
             event: line.event,
+            actor: line.actor,
             branch: line.branch,
             commit: line.commit,
             status: line.status,

@@ -62,7 +62,7 @@ const refresh = async (parts) => {
 const { listen } = await import(`./stream.js${new URL(import.meta.url).search}`);
 
 if (main?.dataset.live) {
-  const everything = () => refresh(["#main"]);
+  const everything = () => refresh(main.dataset.parts?.split(" ") ?? ["#main"]);
   let stood = 0;
   listen(main.dataset.live, {
     // What came while nobody listened is looked at once the connection stands (again).

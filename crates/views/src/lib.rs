@@ -24,6 +24,7 @@ mod compare;
 mod course;
 mod deployment;
 mod dora;
+mod filter;
 mod gate;
 mod health;
 mod incident;
@@ -49,6 +50,7 @@ pub use dora::{
     ChangeFailures, Deployed, Dora, Failed, Frequency, LeadTime, Led, LeftOut, Mended, Omission,
     Recovered, Recovery, Rework, Week, dora,
 };
+pub use filter::{RunFilter, RunState};
 pub use gate::{AnswerKind, AnswerView, JobGateView};
 pub use health::{Finished, Health, Repair, Waited, health, queues};
 pub use incident::{IncidentEnd, IncidentLine, IncidentSpan, IncidentView};

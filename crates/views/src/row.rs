@@ -27,6 +27,8 @@ pub struct RunRow {
     pub title: MaskedText,
     /// The event's name.
     pub event: Arc<str>,
+    /// Who set it off.
+    pub actor: Arc<str>,
     /// `github.ref_name`: branch, tag, or `12/merge`.
     pub branch: String,
     /// The commit's first digits.
@@ -57,6 +59,7 @@ impl From<&RunView> for RunRow {
             workflow: name.to_owned(),
             title: header.title.clone(),
             event: header.event.clone(),
+            actor: header.triggering_actor.clone(),
             branch: ref_name(&header.git_ref).to_owned(),
             commit: header.commit.chars().take(COMMIT_DIGITS).collect(),
             status: view.status,
@@ -69,7 +72,8 @@ impl From<&RunView> for RunRow {
     }
 }
 
-fn ref_name(git_ref: &str) -> &str {
+/// A branch or tag as people call it.
+pub(crate) fn ref_name(git_ref: &str) -> &str {
     ["refs/heads/", "refs/tags/", "refs/pull/"]
         .iter()
         .find_map(|prefix| git_ref.strip_prefix(prefix))

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use event::{Conclusion, Fact, RunEvent, Status, Timestamp};
 use expect_test::{Expect, expect};
-use views::{JobView, RunRow, RunView, StepView};
+use views::{JobView, RunFilter, RunRow, RunState, RunView, StepView};
 
 const CREATED: &str = r#"{"type":"RunCreated","run":12,"attempt":1,"run_number":7,"carried":[],
     "repository":"octo/planner","repository_path":"/src/planner",
@@ -553,6 +553,7 @@ fn a_row_is_short() {
             workflow: "ci.yml",
             title: "Tidy the shelves",
             event: "push",
+            actor: "octocat",
             branch: "main",
             commit: "0123456",
             status: Completed,
@@ -574,6 +575,45 @@ fn a_row_is_short() {
         }
     "#]]
     .assert_debug_eq(&row);
+}
+
+#[test]
+fn a_list_is_of_the_runs_that_somebody_wants() {
+    let table = running() + r#"{"type":"RunCompleted","conclusion":"failure","at":30}"#;
+    let row = RunRow::from(&RunView::of(&events(&table)).unwrap());
+    let some = |text: &str| Some(text.to_owned());
+    let all = RunFilter::default();
+    assert!(all.fits(&row) && all.is_empty());
+    let fits = |filter: RunFilter| filter.fits(&row) && !filter.is_empty();
+    for workflow in ["ci.yml", "ci", ".github/workflows/ci.yml"] {
+        assert!(fits(RunFilter { workflow: some(workflow), ..all.clone() }), "{workflow}");
+    }
+    for branch in ["main", "refs/heads/main"] {
+        assert!(fits(RunFilter { branch: some(branch), ..all.clone() }), "{branch}");
+    }
+    for state in ["completed", "failure"] {
+        assert!(fits(RunFilter { state: RunState::of(state), ..all.clone() }), "{state}");
+    }
+    let whole = RunFilter {
+        repository: some("octo/planner"),
+        workflow: some("ci.yml"),
+        branch: some("main"),
+        state: RunState::of("failure"),
+        actor: some("OCTOCAT"),
+        event: some("push"),
+    };
+    assert!(fits(whole.clone()));
+    for other in [
+        RunFilter { repository: some("octo/Planner"), ..whole.clone() },
+        RunFilter { workflow: some("ci.yaml"), ..whole.clone() },
+        RunFilter { branch: some("mai"), ..whole.clone() },
+        RunFilter { state: RunState::of("success"), ..whole.clone() },
+        RunFilter { actor: some("octo"), ..whole.clone() },
+        RunFilter { event: some("pull_request"), ..whole.clone() },
+    ] {
+        assert!(!other.fits(&row), "{other:?}");
+    }
+    assert_eq!(RunState::of("failed"), None);
 }
 
 #[test]

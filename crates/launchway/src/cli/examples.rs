@@ -51,6 +51,7 @@ pub(super) const RUNS_LIST: &str = "\
 Examples:
   launchway runs list                             the newest 20 of this repository
   launchway runs list --all -n 100                of every repository
+  launchway runs list --branch main --status failure --workflow ci.yml
   launchway runs list --server https://ci.example.com   those of a server; LAUNCHWAY_TOKEN holds a token of it
   launchway runs list --format json | jq -r 'select(.conclusion==\"failure\") | .run'";
 

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use views::{RunFilter, RunState};
 
 use super::{Format, examples};
 
@@ -18,6 +20,8 @@ pub(crate) enum RunsCommand {
         /// Of every repository, not only this one
         #[arg(long)]
         all: bool,
+        #[command(flatten)]
+        which: WhichRuns,
         /// How they are written
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
@@ -98,6 +102,42 @@ pub(crate) enum RunsCommand {
         #[arg(long, value_name = "URL", conflicts_with_all = ["secrets", "secret_file", "environments", "labels", "offline"])]
         server: Option<String>,
     },
+}
+
+/// Which runs of a list.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct WhichRuns {
+    /// Only those of a repository, wherever one stands
+    #[arg(long, value_name = "OWNER/NAME")]
+    repository: Option<String>,
+    /// Only those of a workflow file
+    #[arg(long, value_name = "FILE")]
+    workflow: Option<String>,
+    /// Only those of a branch or tag
+    #[arg(long, value_name = "BRANCH")]
+    branch: Option<String>,
+    /// Only those that are so far, or ended so
+    #[arg(long, value_name = "STATE", value_parser = states())]
+    status: Option<RunState>,
+    /// Only those that somebody set off
+    #[arg(long, value_name = "LOGIN")]
+    actor: Option<String>,
+    /// Only those of an event
+    #[arg(long, value_name = "EVENT")]
+    event: Option<String>,
+}
+
+fn states() -> impl TypedValueParser<Value = RunState> {
+    let words = RunState::ALL.map(RunState::as_str);
+    PossibleValuesParser::new(words).map(|it| RunState::of(&it).expect("it is one of them"))
+}
+
+impl WhichRuns {
+    /// As lists take it.
+    pub(crate) fn filter(&self) -> RunFilter {
+        let WhichRuns { repository, workflow, branch, status, actor, event } = self.clone();
+        RunFilter { repository, workflow, branch, state: status, actor, event }
+    }
 }
 
 /// Where the runs are.

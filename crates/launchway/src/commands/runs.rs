@@ -28,8 +28,8 @@ pub(crate) fn run(command: RunsCommand, state: &StateFolder) -> Outcome {
     }
     let store = Arc::new(journal::open(state)?);
     match command {
-        RunsCommand::List { limit, all, format, .. } => {
-            list::run(&store, state, limit, all, format)
+        RunsCommand::List { limit, all, which, format, .. } => {
+            list::run(&store, state, (limit, all, &which.filter()), format)
         }
         RunsCommand::Show { run, format, .. } => show::run(&store, state, &run, format),
         RunsCommand::Watch { run, .. } => watch::run(&store, state, &run),

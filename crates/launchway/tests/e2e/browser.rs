@@ -241,6 +241,7 @@ fn every_page_is_looked_at_by_a_browser() {
     let pages = [
         ("sign-in", "/sign-in"),
         ("runs", "/runs"),
+        ("filtered", "/runs?branch=main&status=failure&actor=machine%3Afirst-start"),
         ("run", "/runs/1.1"),
         ("failed", "/runs/2.1"),
         ("job", "/runs/2.1/jobs/look"),

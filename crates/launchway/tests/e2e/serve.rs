@@ -390,6 +390,8 @@ fn the_command_line_says_the_same_of_a_server() {
     for args in [
         &["runs", "list", "--all"][..],
         &["runs", "list", "--all", json[0], json[1]],
+        &["runs", "list", "--all", "--workflow", "ci", "--branch", "main", "--status", "success"],
+        &["runs", "list", "--event", "push", "--repository", "octo/app"],
         &["runs", "show", "1"],
         &["runs", "show", "1", json[0], json[1]],
         &["runs", "logs", "1"],
@@ -400,6 +402,29 @@ fn the_command_line_says_the_same_of_a_server() {
         assert_eq!(served.stdout, read.stdout, "{args:?}");
         assert!(!served.stdout.is_empty(), "{args:?}");
     }
+    for args in [["--status", "failure"], ["--branch", "mai"], ["--actor", "nobody"]] {
+        let args = [&["runs", "list", "--all"][..], &args].concat();
+        for said in [of_server(&args, &serving.token), of_folder(&args)] {
+            assert_eq!((said.exit, &*said.stdout, &*said.stderr), (0, "", "no run fits\n"));
+        }
+    }
+    let refused = of_folder(&["runs", "list", "--status", "failed"]);
+    assert!(refused.exit == 2 && refused.stderr.contains("timed_out"), "{}", refused.stderr);
+    let page = serving.get("/runs?branch=main&status=failure&workflow=&before=9.1").text;
+    assert!(
+        page.contains("No run fits.") && page.contains(r#"value="failure" selected"#),
+        "{page}"
+    );
+    assert!(serving.get("/runs?workflow=ci.yml&actor=").text.contains("href=\"/runs/1.1\""));
+    let problem = |path: &str| {
+        let got = serving.get(path);
+        assert_eq!(got.status, 400, "{}", got.text);
+        got.json()["detail"].as_str().expect("text").to_owned()
+    };
+    expect!["`brunch` is no parameter of listRuns: it knows `before`, `repository`, `workflow`, `branch`, `status`, `actor`, `event`, `limit`."]
+        .assert_eq(&problem("/api/v1/runs?brunch=main"));
+    expect!["`status` is one of queued, waiting, in_progress, completed, success, failure, timed_out, cancelled, skipped."]
+        .assert_eq(&problem("/api/v1/runs?status=failed"));
     let watched = of_server(&["runs", "watch"], &serving.token);
     assert_eq!(watched.exit, 0, "{}", watched.stderr);
     assert!(watched.stdout.contains("logs: launchway runs logs 1 --server"), "{}", watched.stdout);

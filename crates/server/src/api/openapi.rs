@@ -184,6 +184,7 @@ fn run_names() -> Vec<(&'static str, Json)> {
 
 fn run_line() -> Json {
     let more = [
+        ("actor", text()),
         ("branch", text()),
         ("lost", yes_no()),
         ("created_at_ms", number()),

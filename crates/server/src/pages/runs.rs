@@ -1,17 +1,19 @@
 //! The list of runs.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Query, State};
 use event::{Status, StreamId};
-use serde::Deserialize;
+use views::{RunRow, RunState as Wished};
 
 use super::{Frame, Page, shown, waited_and_took};
-use crate::app::{Row, Shared, Wanted, blocking};
-use crate::engine::Workers;
+use crate::app::{STREAMS_SEARCHED_MAX, Shared, Suggested, Wanted, blocking};
+use crate::asked::AskedRuns;
+use crate::engine::{ConnectedRepository, Engine, Workers};
 use crate::guard::Who;
-use crate::problem::Problem;
-use crate::words::{Moment, State as RunState, parse_run, percent, run_href};
+use crate::words::{Moment, State as RunState, grouped, run_href};
 
 /// Runs of one page.
 const ROWS: usize = 30;
@@ -21,8 +23,16 @@ const ROWS: usize = 30;
 struct RunsPage {
     frame: Frame,
     workers: String,
-    filters: Vec<Filter>,
+    repositories: Vec<Filter>,
+    asked: AskedRuns,
+    fields: [Field; 4],
+    states: Vec<(&'static str, String, bool)>,
+    /// The same list, of all.
+    unfiltered: String,
+    is_filtered: bool,
     rows: Vec<Line>,
+    /// What is said where enough was looked through.
+    searched: Option<String>,
     newest: Option<String>,
     older: Option<String>,
 }
@@ -31,6 +41,14 @@ struct Filter {
     name: String,
     href: String,
     is_here: bool,
+}
+
+/// A filter that one writes, with what may stand in it.
+struct Field {
+    name: &'static str,
+    word: &'static str,
+    value: String,
+    suggested: BTreeSet<String>,
 }
 
 struct Line {
@@ -48,54 +66,78 @@ struct Line {
     took: String,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Part {
-    before: Option<String>,
-    repository: Option<String>,
-}
-
-/// `12.1` as a stream.
-pub(crate) fn before(text: Option<&str>) -> Result<Option<StreamId>, Problem> {
-    let Some(text) = text else { return Ok(None) };
-    match parse_run(text) {
-        Some((run, Some(attempt))) => Ok(Some(StreamId::Run(run, attempt))),
-        _ => Err(Problem::bad("`before` is a run with its attempt, such as 12.1.")),
-    }
-}
-
 /// The list.
 pub(crate) async fn runs(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
-    Query(part): Query<Part>,
+    Query(asked): Query<AskedRuns>,
 ) -> Page {
-    let before = before(part.before.as_deref())?;
+    let before = asked.before()?;
+    let filter = asked.filter()?;
     let page = blocking(move || {
-        let wanted = Wanted {
-            before,
-            repository: part.repository.clone(),
-            seen_by: who.token.is_bound().then(|| who.token.clone()),
-            limit: ROWS,
-            ..Wanted::default()
-        };
+        let seen_by = who.token.is_bound().then(|| who.token.clone());
+        let wanted = Wanted { before, filter, seen_by, limit: ROWS };
         let found = app.rows(&wanted)?;
         let now = app.now();
-        let line = |row: &Row| Line::of(row, now, &*app.engine);
-        let filter = part.repository.as_deref();
-        let query = filter.map(|it| format!("&repository={}", percent(it))).unwrap_or_default();
+        let line = |row: &RunRow| Line::of(row, now, &*app.engine);
+        let query = asked.query();
+        let unfiltered = AskedRuns { repository: asked.repository.clone(), ..AskedRuns::default() };
         let older = found.older.and_then(StreamId::as_run);
         let frame = Frame::new(Some(&who), "runs");
+        let searched = found.is_search_over.then(|| {
+            let runs = grouped(STREAMS_SEARCHED_MAX as u64);
+            format!("{runs} runs were looked through; Older looks through those before them.")
+        });
         Ok(RunsPage {
             // What is past does not change.
-            frame: if before.is_none() { frame.live("/live/runs".to_owned()) } else { frame },
+            frame: match before {
+                None => frame.live_in("/live/runs".to_owned(), "#workers #list"),
+                Some(_) => frame,
+            },
             workers: said(app.engine.workers()),
-            filters: filters(&who.seen(&app).repositories()?, filter),
+            repositories: repositories(&who.seen(&app).repositories()?, &asked),
+            fields: fields(&asked, app.suggested(&who.token)),
+            states: states(&asked),
+            is_filtered: query != unfiltered.query(),
+            unfiltered: address(&unfiltered.query()),
             rows: found.rows.iter().map(line).collect(),
-            newest: before.map(|_| format!("/runs?{}", query.trim_start_matches('&'))),
+            searched,
+            newest: before.map(|_| address(&query)),
             older: older.map(|(run, attempt)| format!("/runs?before={run}.{attempt}{query}")),
+            asked,
         })
     });
     shown(&page.await?)
+}
+
+/// The list with what an address says.
+fn address(query: &str) -> String {
+    match query.strip_prefix('&') {
+        Some(query) => format!("/runs?{query}"),
+        None => "/runs".to_owned(),
+    }
+}
+
+fn fields(asked: &AskedRuns, suggested: Suggested) -> [Field; 4] {
+    let Suggested { workflows, branches, actors, events } = suggested;
+    let field = |name, word, value: &String, suggested| Field {
+        name,
+        word,
+        value: value.clone(),
+        suggested,
+    };
+    [
+        field("workflow", "Workflow", &asked.workflow, workflows),
+        field("branch", "Branch", &asked.branch, branches),
+        field("actor", "By", &asked.actor, actors),
+        field("event", "Event", &asked.event, events),
+    ]
+}
+
+fn states(asked: &AskedRuns) -> Vec<(&'static str, String, bool)> {
+    let state =
+        |it: Wished| (it.as_str(), it.as_str().replace('_', " "), it.as_str() == asked.status);
+    Wished::ALL.into_iter().map(state).collect()
 }
 
 fn said(workers: Workers) -> String {
@@ -109,19 +151,19 @@ fn said(workers: Workers) -> String {
     format!("{width} {jobs}, {busy} now{waiting}")
 }
 
-fn filters(known: &[crate::engine::ConnectedRepository], here: Option<&str>) -> Vec<Filter> {
-    let all = Filter { name: "All".to_owned(), href: "/runs".to_owned(), is_here: here.is_none() };
-    let one = known.iter().map(|repository| Filter {
-        name: repository.name.clone(),
-        href: format!("/runs?repository={}", percent(&repository.name)),
-        is_here: here == Some(repository.name.as_str()),
-    });
-    [all].into_iter().chain(one).collect()
+/// Links to the same runs of each repository.
+fn repositories(known: &[ConnectedRepository], asked: &AskedRuns) -> Vec<Filter> {
+    let filter = |name: &str, repository: &str| {
+        let of = AskedRuns { repository: repository.to_owned(), ..asked.clone() };
+        let is_here = asked.repository == repository;
+        Filter { name: name.to_owned(), href: address(&of.query()), is_here }
+    };
+    let one = known.iter().map(|it| filter(&it.name, &it.name));
+    [filter("All", "")].into_iter().chain(one).collect()
 }
 
 impl Line {
-    fn of(row: &Row, now: event::Timestamp, engine: &dyn crate::engine::Engine) -> Line {
-        let Row { row, actor } = row;
+    fn of(row: &RunRow, now: event::Timestamp, engine: &dyn Engine) -> Line {
         let stream = StreamId::Run(row.run, row.attempt);
         let state = match row.conclusion {
             None if row.lost => RunState::LOST,
@@ -144,7 +186,7 @@ impl Line {
             branch: row.branch.clone(),
             commit: row.commit.clone(),
             event: row.event.to_string(),
-            actor: actor.to_string(),
+            actor: row.actor.to_string(),
             created: Moment::of(row.created_at),
             took: waited_and_took(row.created_at, row.started_at, row.duration_ms.or_else(so_far)),
         }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use event::BlobId;
-use views::{ArtifactView, JobView, RunRow, StepView};
+use server::RunList;
+use views::{ArtifactView, JobView, RunFilter, RunRow, StepView};
 
 use super::{download, list, logs, show};
 use crate::cli::{Format, RunRef, RunsCommand};
@@ -51,7 +52,9 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
     };
     let url = at.server.as_ref()?;
     Some(Client::of(url).and_then(|client| match command {
-        RunsCommand::List { limit, format, .. } => listed(&client, *limit, *format),
+        RunsCommand::List { limit, which, format, .. } => {
+            listed(&client, *limit, &which.filter(), *format)
+        }
         RunsCommand::Show { run, format, .. } => {
             let DistantRun { view, standing } = client.run(&client.name(run)?)?;
             let summary = |blob: &BlobId| client.summary(&view, blob);
@@ -89,10 +92,16 @@ fn downloaded(client: &Client, run: &RunRef, names: &[String], folder: &Path) ->
     download::unpacked(&format!("run {run}"), &all, (names, folder), &fetch)
 }
 
-fn listed(client: &Client, limit: usize, format: Format) -> Outcome {
-    let runs = client.runs(limit)?.runs;
+fn listed(client: &Client, limit: usize, filter: &RunFilter, format: Format) -> Outcome {
+    let RunList { runs, older } = client.runs(limit, filter)?;
     if runs.is_empty() && format == Format::Human {
-        talk("no run yet; a push to a connected repository makes one");
+        talk(match filter.is_empty() {
+            true => "no run yet; a push to a connected repository makes one",
+            false => list::NONE_FITS,
+        });
+    }
+    if let Some(older) = older.filter(|_| runs.len() < limit) {
+        talk(&format!("runs before {older} were not looked through"));
     }
     let line = |line: server::RunLine| {
         let standing = match (line.conclusion, line.unattended) {

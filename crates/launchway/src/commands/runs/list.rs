@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use store::Store;
-use views::RunRow;
+use views::{RunFilter, RunRow};
 
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
@@ -16,21 +16,28 @@ use crate::terminal::time::{duration, moment};
 pub(crate) fn run(
     store: &Store,
     state: &StateFolder,
-    limit: usize,
-    all: bool,
+    (limit, all, filter): (usize, bool, &RunFilter),
     format: Format,
 ) -> Outcome {
-    let here = if all { None } else { journal::here() };
-    let views = journal::newest_runs(store, limit, here.as_deref())?;
+    // Who names a repository means that one, not the one they stand in.
+    let here = if all || filter.repository.is_some() { None } else { journal::here() };
+    let found = journal::runs(store, limit, here.as_deref(), filter)?;
+    let views = found.views;
     let rows: Vec<RunRow> = views.iter().map(RunRow::from).collect();
     let standings: Result<Vec<Standing>, Failure> =
         views.iter().map(|view| Standing::of(state, view)).collect();
     if rows.is_empty() && format == Format::Human {
-        talk("no run yet; launchway run makes one");
+        talk(if filter.is_empty() { "no run yet; launchway run makes one" } else { NONE_FITS });
+    }
+    if let Some(searched) = found.searched {
+        talk(&format!("the newest {searched} runs were looked through, and no older one"));
     }
     show(&rows.into_iter().zip(standings?).collect::<Vec<_>>(), format);
     Ok(Exit::Done)
 }
+
+/// Said of a list that somebody wanted some of.
+pub(super) const NONE_FITS: &str = "no run fits";
 
 /// The lines of a list.
 pub(super) fn show(rows: &[(RunRow, Standing)], format: Format) {
@@ -78,7 +85,7 @@ fn machine(row: &RunRow, standing: Standing) -> String {
     json!({
         "run": row.run, "attempt": row.attempt, "run_number": row.run_number,
         "repository": row.repository, "workflow": row.workflow, "title": row.title,
-        "event": row.event, "branch": row.branch, "commit": row.commit,
+        "event": row.event, "actor": row.actor, "branch": row.branch, "commit": row.commit,
         "status": row.status, "conclusion": row.conclusion, "lost": row.lost,
         "driven_by": standing.driven_by(), "unattended": standing == Standing::Unattended,
         "created_at_ms": row.created_at, "started_at_ms": row.started_at, "duration_ms": row.duration_ms,
