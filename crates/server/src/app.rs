@@ -294,6 +294,7 @@ const PAGES: &[PageRoute] = &[
     ("/insights/pipelines", || get(pages::pipelines)),
     ("/insights/tests", || get(pages::tests)),
     ("/audit", || get(pages::audit)),
+    ("/settings", || get(pages::settings)),
     ("/design", || get(pages::design)),
 ];
 

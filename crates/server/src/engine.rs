@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::approvals::GateAnswer;
 use crate::dispatch::{Dispatch, Offer};
+use crate::in_force::InForce;
 use crate::incidents::IncidentAsk;
 use crate::keep::{KeepWish, KeptName, NamedValue};
 use crate::runner_link::RunnerLink;
@@ -480,6 +481,12 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// Where it is not, or that cannot be told.
     fn hears(&self, teller: Teller) -> Result<(), Refused>;
+
+    /// What is in force on the server, for its administrator.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn in_force(&self) -> Result<InForce, Refused>;
 
     /// Takes a webhook. When it returns, what was taken survives.
     ///

@@ -34,6 +34,7 @@ mod graph;
 mod guard;
 mod health;
 mod hub;
+mod in_force;
 mod incidents;
 mod keep;
 mod lines;
@@ -68,6 +69,7 @@ pub use engine::{
     Webhook, Why, Workers, WorkflowState,
 };
 pub use hub::Hub;
+pub use in_force::{InForce, KeptRules, Setting};
 pub use incidents::{IncidentAsk, IncidentDeed, IncidentWish, incident_details};
 pub use keep::{KeepWish, KeptKind, KeptName, NamedValue};
 pub use people::Person;

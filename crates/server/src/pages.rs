@@ -22,6 +22,7 @@ mod run;
 mod runners;
 mod runs;
 mod secrets;
+mod settings;
 mod sign_in;
 mod summaries;
 mod tests;
@@ -46,6 +47,7 @@ pub(crate) use run::{cancel, rerun, resume, run};
 pub(crate) use runners::{drain_runner, resume_runner, runners};
 pub(crate) use runs::runs;
 pub(crate) use secrets::{kept, secrets};
+pub(crate) use settings::settings;
 pub(crate) use sign_in::{sign_in, sign_out, signed_in};
 pub(crate) use tests::{run_tests, tests};
 
@@ -53,6 +55,7 @@ use askama::Template;
 use axum::response::{Html, Redirect};
 use event::Timestamp;
 
+use crate::access::Scope;
 use crate::app::App;
 use crate::assets::VERSION;
 use crate::guard::{STANDS_BY, Who};
@@ -85,6 +88,8 @@ struct Person {
     may: String,
     /// They see some repositories, and nothing of the server's own.
     is_bound: bool,
+    /// They look after the server.
+    is_admin: bool,
 }
 
 impl Frame {
@@ -95,6 +100,7 @@ impl Frame {
             name: it.token.name.clone(),
             may: it.token.may(),
             is_bound: it.token.is_bound(),
+            is_admin: it.may_with_server(Scope::Admin),
         });
         Frame { who, here, live: None, notice, version: &VERSION }
     }

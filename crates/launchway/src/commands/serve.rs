@@ -37,7 +37,8 @@ use crate::serving::repositories;
 use crate::serving::standing_by;
 use crate::serving::unheard;
 use crate::serving::{
-    Clock, Driving, Face, Handle, Intake, JobTokens, Machines, Means, SignsIn, watch_runners,
+    Clock, Driving, Face, Handle, Intake, JobTokens, Machines, Means, SignsIn, Started,
+    watch_runners,
 };
 use crate::telling::{Served, ServedTests};
 use crate::terminal::style::{out, talk};
@@ -111,9 +112,8 @@ fn with_journal(
     // A log is no place for a token: `tokens create` prints one.
     let first =
         if args.log_format == LogFormat::Json { None } else { first_token(&access, &data)? };
-    let hub = Hub::default();
     let issuer = args.issuer.as_deref().map(issuer_url).transpose()?;
-    let local = server.local_url();
+    let (hub, local) = (Hub::default(), server.local_url());
     let reach = (&*reached, &*local);
     let tokens = Arc::new(JobTokens::open(&data, Arc::clone(&store), issuer.as_deref(), reach)?);
     let driving = Driving::new(Means {
@@ -136,7 +136,8 @@ fn with_journal(
     let telling =
         Telling { data: data.clone(), store: Arc::clone(&store), links, url: reached.clone() };
     let (takes, tests) = (Arc::clone(&taking), tests(args, &data, &store, &reached));
-    let face = Face::new(Arc::clone(&intake), takes, tokens, tests, Arc::clone(&is_stopped));
+    let started = Started::of(args, &data, &reached)?;
+    let face = Face::new(Arc::clone(&intake), takes, tokens, tests, (&is_stopped, started));
     let stop = Stop::default();
     let signals = listen(handle.clone(), args.grace)?;
     let (told, stop_intake) = stop_pipe()?;

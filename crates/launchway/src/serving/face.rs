@@ -14,14 +14,15 @@ use scheduler::Rerun;
 use serde_json::json;
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, FollowedRepository, GateAnswer,
-    GuardedEnvironment, HandedIn, HeldPush, IncidentAsk, KeepWish, KeptName, KnownWorkflow,
-    NamedValue, Offer, Push, Received, Refused, Runner, RunnerLink, Takes, Teller, WaitingJob,
-    Webhook, Why, Workers,
+    GuardedEnvironment, HandedIn, HeldPush, InForce, IncidentAsk, KeepWish, KeptName,
+    KnownWorkflow, NamedValue, Offer, Push, Received, Refused, Runner, RunnerLink, Takes, Teller,
+    WaitingJob, Webhook, Why, Workers,
 };
 use views::RunView;
 
 use super::answers::Keyed;
 use super::github::taking::Taking;
+use super::in_force::{self, Started};
 use super::intake::{Intake, Order, Ordered};
 use super::pagerduty::Pages;
 use super::places::{self, HERE, Link, sentence};
@@ -51,6 +52,7 @@ pub(crate) struct Face {
     /// One new attempt at a time: a key is looked for before it is used.
     turn: Mutex<()>,
     readiness: Readiness,
+    started: Started,
 }
 
 impl Face {
@@ -59,11 +61,12 @@ impl Face {
         taking: Arc<Taking>,
         tokens: Arc<JobTokens>,
         tests: ServedTests,
-        is_stopped: Arc<AtomicBool>,
+        (is_stopped, started): (&Arc<AtomicBool>, Started),
     ) -> Face {
+        let is_stopped = Arc::clone(is_stopped);
         let pages = Pages::of(intake.data.clone());
         let (turn, readiness) = (Mutex::default(), Readiness::default());
-        Face { intake, tokens, taking, tests, pages, is_stopped, turn, readiness }
+        Face { intake, tokens, taking, tests, pages, is_stopped, turn, readiness, started }
     }
 }
 
@@ -271,6 +274,10 @@ impl Engine for Face {
         let by = MaskedText::without_secrets(by);
         self.intake.handle.send(Input::Resume { stream, job: None, by });
         Ok(())
+    }
+
+    fn in_force(&self) -> Result<InForce, Refused> {
+        in_force::read(&self.started, &self.intake.data).map_err(refused)
     }
 
     fn repositories(&self) -> Result<Vec<ConnectedRepository>, Refused> {

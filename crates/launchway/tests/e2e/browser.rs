@@ -264,6 +264,7 @@ fn every_page_is_looked_at_by_a_browser() {
         ("pipelines", "/insights/pipelines"),
         ("tests", "/insights/tests"),
         ("audit", "/audit"),
+        ("settings", "/settings"),
         ("design", "/design"),
     ];
     for path in server::page_paths() {

@@ -288,6 +288,7 @@ fn who_is_bound_to_a_repository_sees_nothing_of_another() {
         403 GET /incidents/{id}
         403 GET /messages
         403 GET /audit
+        403 GET /settings
         403 GET /metrics
         403 POST /deployments/{id}/incidents
         403 POST /incidents/{id}
@@ -295,6 +296,19 @@ fn who_is_bound_to_a_repository_sees_nothing_of_another() {
         403 POST /runners/{name}/resume
     "#]]
     .assert_eq(&refused);
+    // Settings are an administrator's, and have nothing that lets anybody in.
+    let deploys = made(&["y", "--scope", "deploy", "--person", "lena"]);
+    let got = serving.ask("GET", "/settings", &[("authorization", &deploys)], "");
+    assert!(got.status == 403 && got.text.contains("needs one that may admin"), "{}", got.text);
+    assert!(
+        !serving.ask("GET", "/runs", &[("authorization", &deploys)], "").text.contains("/settings")
+    );
+    let page = serving.get("/settings").text;
+    assert!(page.contains("admin for octo/app") && page.contains("octo/hidden"), "{page}");
+    for token in [&bound, &deploys] {
+        let secret = token.rsplit('_').next().expect("a secret");
+        assert!(!page.contains(secret), "{page}");
+    }
     // What they ask for elsewhere than in a path.
     let form = ("content-type", "application/x-www-form-urlencoded");
     let forms = [
