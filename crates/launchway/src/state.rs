@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use event::{Digest, StreamId};
 
 use crate::exit::{Exit, Failure};
+use crate::files;
 use crate::terminal::style::talk;
 
 /// The folders, made on first use.
@@ -254,33 +255,34 @@ impl StateFolder {
 
     /// Workflows of a repository that a person switched off, by path.
     pub(crate) fn disabled(&self, repository: &str) -> Result<Vec<String>, Failure> {
-        let path = self.disabled_file(repository);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
-            // That the state folder is none is said by what opens it.
-            Err(error)
-                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
-            {
-                Ok(Vec::new())
+        for name in disabled_names(repository) {
+            let path = self.root.join("disabled").join(name);
+            match std::fs::read_to_string(&path) {
+                Ok(text) => return Ok(text.lines().map(str::to_owned).collect()),
+                // That the state folder is none is said by what opens it.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+                Err(error) => return Err(cannot("read", &path, error)),
             }
-            Err(error) => Err(cannot("read", &path, error)),
         }
+        Ok(Vec::new())
     }
 
-    /// Keeps which are switched off: written beside and renamed, so that no reader sees half of it.
+    /// Keeps which are switched off, also where none is: then nothing older says otherwise.
     pub(crate) fn set_disabled(&self, repository: &str, paths: &[String]) -> Result<(), Failure> {
-        let path = self.disabled_file(repository);
-        let folder = path.parent().expect("it lies in a folder");
-        std::fs::create_dir_all(folder).map_err(|error| cannot("make", folder, error))?;
+        let [name, _] = disabled_names(repository);
+        let path = self.root.join("disabled").join(name);
         let text: String = paths.iter().map(|path| format!("{path}\n")).collect();
-        let beside = path.with_extension("new");
-        std::fs::write(&beside, text).map_err(|error| cannot("write", &beside, error))?;
-        std::fs::rename(&beside, &path).map_err(|error| cannot("write", &path, error))
+        files::write_beside(&path, text.as_bytes()).map_err(|error| cannot("write", &path, error))
     }
+}
 
-    fn disabled_file(&self, repository: &str) -> PathBuf {
-        self.root.join("disabled").join(repository.replace('/', "__"))
-    }
+/// What the file of a repository is called that says which of its workflows are switched off, and what an older
+/// Launchway called it, which may have been another's too: it holds until something is switched off or on. No two
+/// have the first.
+fn disabled_names(repository: &str) -> [String; 2] {
+    let own = repository.replace('%', "%25").replace('/', "%2F");
+    [own, repository.replace('/', "__")]
 }
 
 fn cannot(action: &str, path: &Path, error: std::io::Error) -> Failure {
@@ -288,4 +290,30 @@ fn cannot(action: &str, path: &Path, error: std::io::Error) -> Failure {
     let is_refused = error.kind() == ErrorKind::PermissionDenied;
     let failure = Failure::caused(Exit::Missing, anyhow::Error::from(error).context(context));
     if is_refused { failure.hint("give a folder of your own with --state") } else { failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_switched_off_is_one_repositorys() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFolder::locate(Some(folder.path())).unwrap();
+        let check = |repository: &str, expect: &[&str]| {
+            assert_eq!(state.disabled(repository).unwrap(), expect, "{repository}");
+        };
+        state.set_disabled("a__b/c", &["ci.yml".to_owned()]).unwrap();
+        state.set_disabled("octo/app.new", &["x.yml".to_owned()]).unwrap();
+        state.set_disabled("octo/app", &["y.yml".to_owned()]).unwrap();
+        check("a__b/c", &["ci.yml"]);
+        check("a/b__c", &[]);
+        check("octo/app.new", &["x.yml"]);
+        check("octo/app", &["y.yml"]);
+        // What an older Launchway wrote holds, until somebody switches one off or on.
+        std::fs::write(folder.path().join("disabled/octo__old"), "ci.yml\n").unwrap();
+        check("octo/old", &["ci.yml"]);
+        state.set_disabled("octo/old", &[]).unwrap();
+        check("octo/old", &[]);
+    }
 }

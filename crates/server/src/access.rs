@@ -29,6 +29,8 @@ const NAME_CHARS_MAX: usize = 100;
 const MACHINE: &str = "machine:";
 /// Names of runners, which stand in pages beside others.
 const RUNNER_NAME_BYTES_MAX: usize = 60;
+/// Tokens in a row, each made with the one before it: each is looked up for a request with the last.
+const MAKERS_MAX: usize = 8;
 /// A file of a token is a few hundred bytes.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
@@ -175,6 +177,9 @@ pub struct Token {
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// The token that it was made with, over HTTP: it ends with that one. None: made where the server runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_with: Option<String>,
     /// Of a session: the token that it was begun with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parent: Option<String>,
@@ -227,8 +232,13 @@ impl Token {
         match (&self.person, &self.proof) {
             (Some(person), _) => format!("person {}", person.to_lowercase()),
             (None, Some(proof)) => format!("subject {} of {}", proof.subject, proof.issuer),
-            (None, None) => format!("token {}", self.parent.as_ref().unwrap_or(&self.id)),
+            (None, None) => format!("token {}", self.of_token()),
         }
+    }
+
+    /// The token that somebody has who asks with it: itself, or of a session the one that it was begun with.
+    pub(crate) fn of_token(&self) -> &str {
+        self.parent.as_ref().unwrap_or(&self.id)
     }
 
     /// What it is good for, for people.
@@ -261,6 +271,11 @@ pub enum AccessError {
     /// A login that is none.
     #[error("names that begin with {MACHINE} are those of programs, and nobody's login")]
     Machine,
+    /// What is made with another would be the end of a row that is too long.
+    #[error(
+        "what this is made with is over, or was made with {MAKERS_MAX} others, each with the one before it"
+    )]
+    Makers,
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
@@ -324,6 +339,30 @@ impl Access {
         holder: Holder<'_>,
         times: (Timestamp, Timestamp),
     ) -> Result<(Token, String), AccessError> {
+        self.create_by(None, name, holder, times)
+    }
+
+    /// Makes a token with another, or in a session: it ends with what it was made with.
+    pub(crate) fn create_with(
+        &self,
+        own: &Token,
+        name: &str,
+        holder: Holder<'_>,
+        times: (Timestamp, Timestamp),
+    ) -> Result<(Token, String), AccessError> {
+        if !self.have_makers(Some(own.of_token()), times.0)? {
+            return Err(AccessError::Makers);
+        }
+        self.create_by(Some(own.of_token()), name, holder, times)
+    }
+
+    fn create_by(
+        &self,
+        made_with: Option<&str>,
+        name: &str,
+        holder: Holder<'_>,
+        times: (Timestamp, Timestamp),
+    ) -> Result<(Token, String), AccessError> {
         let (name, person) = (name.trim(), holder.person.map(str::trim));
         if !is_line(name) || person.is_some_and(|it| !is_line(it)) {
             return Err(AccessError::Name);
@@ -332,7 +371,8 @@ impl Access {
             return Err(AccessError::Machine);
         }
         let holder = Holder { person, ..holder };
-        self.make(&self.tokens, (name, holder), times, Origin::default())
+        let origin = Origin { made_with: made_with.map(str::to_owned), ..Origin::default() };
+        self.make(&self.tokens, (name, holder), times, origin)
     }
 
     /// The tokens, oldest first; those that have expired too, until somebody revokes them.
@@ -354,23 +394,55 @@ impl Access {
         Ok(!all.read.is_empty() || all.unread > 0)
     }
 
-    /// Ends a token, with the sessions begun with it. Says whether there was one.
+    /// Ends a token, with the sessions begun and the tokens made with it. Says whether there was one.
     ///
     /// # Errors
-    /// When it cannot be removed.
+    /// When it cannot be removed. What was made with one that is gone is good for nothing, removed or not.
     pub fn revoke(&self, id: &str) -> Result<bool, AccessError> {
-        if !is_id(id) {
+        if !is_id(id) || !remove(&self.tokens.join(id))? {
             return Ok(false);
         }
-        remove(&self.tokens.join(id))
+        for made in self.made_with(id)? {
+            remove(&self.tokens.join(&made.id))?;
+        }
+        Ok(true)
     }
 
-    /// The token of a secret form, where it is one of ours and has not expired.
+    /// The tokens that were made with one, and with those.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn made_with(&self, id: &str) -> Result<Vec<Token>, AccessError> {
+        let mut left = self.list()?;
+        let (mut found, mut next) = (Vec::<Token>::new(), vec![id.to_owned()]);
+        while let Some(id) = next.pop() {
+            let is_its = |it: &mut Token| it.made_with.as_ref() == Some(&id);
+            let its: Vec<Token> = left.extract_if(.., is_its).collect();
+            next.extend(its.iter().map(|it| it.id.clone()));
+            found.extend(its);
+        }
+        Ok(found)
+    }
+
+    /// The token of a secret form, where it is one of ours, and neither it nor what it was made with is over.
     ///
     /// # Errors
     /// When it cannot be looked up.
     pub fn token(&self, text: &str, now: Timestamp) -> Result<Option<Token>, AccessError> {
-        find(&self.tokens, text, now)
+        let Some(token) = find(&self.tokens, text, now)? else { return Ok(None) };
+        Ok(self.have_makers(token.made_with.as_deref(), now)?.then_some(token))
+    }
+
+    /// Whether a token lasts, what it was made with, and so on; true of none.
+    fn have_makers(&self, id: Option<&str>, now: Timestamp) -> Result<bool, AccessError> {
+        let mut next = id.map(str::to_owned);
+        for _ in 0..MAKERS_MAX {
+            let Some(id) = next else { return Ok(true) };
+            let kept = if is_id(&id) { read::<Token>(&self.tokens.join(id))? } else { None };
+            let Some(maker) = kept.filter(|it| it.expires_at > now) else { return Ok(false) };
+            next = maker.made_with;
+        }
+        Ok(next.is_none())
     }
 
     /// Begins a session with a token. The session ends with the token, at the latest.
@@ -380,7 +452,7 @@ impl Access {
     pub fn begin_session(&self, token: &Token, now: Timestamp) -> Result<String, AccessError> {
         self.forget_old(now)?;
         let until = token.expires_at.min(Timestamp(now.0.saturating_add(SESSION_MS)));
-        let origin = Origin { parent: Some(token.id.clone()), proof: None };
+        let origin = Origin { parent: Some(token.id.clone()), ..Origin::default() };
         let holder = Holder {
             scope: token.scope,
             person: token.person.as_deref(),
@@ -403,7 +475,8 @@ impl Access {
         // Whoever reads this without knowing of proofs lets it look, and no more.
         let holder = Holder { scope: Scope::Read, person, is_machine: false, repositories: &[] };
         let of = (name, holder);
-        self.make(&self.sessions, of, (now, until), Origin { parent: None, proof: Some(proof) })
+        let origin = Origin { proof: Some(proof), ..Origin::default() };
+        self.make(&self.sessions, of, (now, until), origin)
     }
 
     fn forget_old(&self, now: Timestamp) -> Result<(), AccessError> {
@@ -433,7 +506,12 @@ impl Access {
         let parent = session.parent.as_deref().filter(|id| is_id(id));
         Ok(match parent {
             _ if session.proof.is_some() => session.proof.as_ref().map(|it| it.rules) == self.rules,
-            Some(id) => read::<Token>(&self.tokens.join(id))?.is_some_and(|it| it.expires_at > now),
+            Some(id) => match read::<Token>(&self.tokens.join(id))? {
+                Some(it) if it.expires_at > now => {
+                    self.have_makers(it.made_with.as_deref(), now)?
+                }
+                _ => false,
+            },
             None => false,
         })
     }
@@ -454,7 +532,11 @@ impl Access {
         let plain = |it: &Token| Token { proof: None, ..it.clone() };
         // What a proof gives may have been narrowed to what was asked for; its file never changes.
         let is_same = plain(&kept) == plain(known) && kept.expires_at > now;
-        Ok(is_same && (!is_session || self.is_begun_by_what_lasts(&kept, now)?))
+        Ok(is_same
+            && match is_session {
+                true => self.is_begun_by_what_lasts(&kept, now)?,
+                false => self.have_makers(kept.made_with.as_deref(), now)?,
+            })
     }
 
     /// The folders that tokens and sessions are removed from, made where they are not there.
@@ -481,7 +563,7 @@ impl Access {
         folder: &Path,
         (name, holder): (&str, Holder<'_>),
         (created_at, expires_at): (Timestamp, Timestamp),
-        Origin { parent, proof }: Origin,
+        Origin { made_with, parent, proof }: Origin,
     ) -> Result<(Token, String), AccessError> {
         let (id, secret) = (random::<8>()?, random::<32>()?);
         let digest = Digest::of(secret.as_bytes());
@@ -494,6 +576,7 @@ impl Access {
             repositories: holder.repositories.to_vec(),
             created_at,
             expires_at,
+            made_with,
             parent,
             proof,
             digest,
@@ -503,9 +586,10 @@ impl Access {
     }
 }
 
-/// What a session is begun with.
+/// What a token is made with, or a session begun.
 #[derive(Default)]
 struct Origin {
+    made_with: Option<String>,
     parent: Option<String>,
     proof: Option<Proof>,
 }
@@ -698,6 +782,49 @@ mod tests {
         assert_eq!(access.session(&cookie, NOW).unwrap(), None);
         access.revoke(&token.id).unwrap();
         assert_eq!(access.session(&second, NOW).unwrap(), None);
+    }
+
+    #[test]
+    fn a_token_ends_with_what_it_was_made_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = Access::in_folder(folder.path());
+        let holder =
+            Holder { scope: Scope::Admin, person: None, is_machine: true, repositories: &[] };
+        let with = |own: &Token| access.create_with(own, "made", holder, (NOW, LATER));
+        let (first, _) = access.create("first", Scope::Admin, NOW, LATER).unwrap();
+        let cookie = access.begin_session(&first, NOW).unwrap();
+        let session = access.session(&cookie, NOW).unwrap().unwrap();
+        let (one, text) = with(&session).unwrap();
+        let (two, _) = with(&one).unwrap();
+        assert_eq!([&one, &two].map(|it| it.made_with.as_ref()), [Some(&first.id), Some(&one.id)]);
+        assert_eq!(access.token(&text, NOW).unwrap().as_ref(), Some(&one));
+        let cookie = access.begin_session(&two, NOW).unwrap();
+        assert!(access.session(&cookie, NOW).unwrap().is_some());
+        // As after a kill in between: what made it is gone, and it is there.
+        fs::remove_file(folder.path().join("tokens").join(&first.id)).unwrap();
+        assert_eq!(access.token(&text, NOW).unwrap(), None);
+        assert_eq!(access.session(&cookie, NOW).unwrap(), None);
+        assert!([&one, &two].iter().all(|it| !access.stands(it, false, NOW).unwrap()));
+        assert!(matches!(with(&one), Err(AccessError::Makers)));
+        assert!(access.revoke(&one.id).unwrap());
+        assert_eq!(access.list().unwrap(), []);
+    }
+
+    #[test]
+    fn tokens_in_a_row_are_so_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = Access::in_folder(folder.path());
+        let holder =
+            Holder { scope: Scope::Admin, person: None, is_machine: true, repositories: &[] };
+        let (mut last, mut text) = access.create("first", Scope::Admin, NOW, LATER).unwrap();
+        for _ in 0..MAKERS_MAX {
+            (last, text) = access.create_with(&last, "made", holder, (NOW, LATER)).unwrap();
+        }
+        assert_eq!(access.token(&text, NOW).unwrap().as_ref(), Some(&last));
+        let cookie = access.begin_session(&last, NOW).unwrap();
+        assert!(access.session(&cookie, NOW).unwrap().is_some());
+        let more = access.create_with(&last, "made", holder, (NOW, LATER));
+        assert!(matches!(more, Err(AccessError::Makers)));
     }
 
     #[test]

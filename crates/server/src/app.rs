@@ -36,6 +36,9 @@ const SIGNING_IN_MAX: usize = 4;
 const HANDING_IN_MAX: usize = 4;
 /// Rules for messages that are tested at a time: each takes a thread until its receiver answers.
 const TESTING_MAX: usize = 2;
+/// Answers on what runs where that are made at a time: each folds deployments of every environment, and reads the
+/// settings of every repository. The others wait.
+const SURVEYING_MAX: usize = 2;
 /// Streams that are looked through for one page of a list.
 pub(crate) const STREAMS_SEARCHED_MAX: usize = 2_000;
 /// Names of one kind that are suggested to who filters runs.
@@ -60,6 +63,8 @@ pub(crate) struct App {
     pub(crate) handing_in: Arc<Semaphore>,
     /// For those who have a rule for messages tested: each waits for the receiver.
     pub(crate) testing: Arc<Semaphore>,
+    /// For those who ask what runs everywhere.
+    pub(crate) surveying: Arc<Semaphore>,
     pub(crate) hub: Hub,
     pub(crate) place: Place,
     /// It shows what is past, and does nothing.
@@ -154,6 +159,7 @@ impl App {
             exchanges: Exchanges::default(),
             handing_in: Arc::new(Semaphore::new(HANDING_IN_MAX)),
             testing: Arc::new(Semaphore::new(TESTING_MAX)),
+            surveying: Arc::new(Semaphore::new(SURVEYING_MAX)),
             hub,
             place,
             stands_by: false,

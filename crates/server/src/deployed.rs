@@ -71,15 +71,14 @@ pub(crate) fn status(
     environment: Option<&str>,
 ) -> Result<Vec<PlaceStatus>, Problem> {
     let mut all = Vec::new();
-    let places = app.store.deployment_places(project, PLACES_MAX + 1)?;
+    let places = app.store.deployment_places(project, environment, PLACES_MAX + 1)?;
     if places.len() > PLACES_MAX {
-        let detail = format!("There are more than {PLACES_MAX} environments: name one `project`.");
+        let detail = format!(
+            "There are more than {PLACES_MAX} environments: name one `project`, or one `environment`."
+        );
         return Err(Problem::bad(detail));
     }
     for (of, place) in places {
-        if environment.is_some_and(|it| it != place) {
-            continue;
-        }
         let views = folded(app, &of, &place)?;
         // Where a number was taken alone nothing is known.
         if views.is_empty() {

@@ -227,6 +227,15 @@ pub struct HeldPush {
     pub workflows: Vec<String>,
 }
 
+/// What became of code of a fork that somebody let in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LetIn {
+    /// How many runs begin.
+    pub runs: usize,
+    /// Workflows that were switched off since it was pushed: they do not run.
+    pub switched_off: Vec<String>,
+}
+
 /// Who tells the server something without having signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Teller {
@@ -351,11 +360,11 @@ pub trait Engine: Send + Sync {
     /// When it cannot be read.
     fn held(&self) -> Result<Vec<HeldPush>, Refused>;
 
-    /// Lets in what waits under an id. Gives how many runs that are.
+    /// Lets in what waits under an id.
     ///
     /// # Errors
     /// When nothing waits that is called so, or it cannot be written down.
-    fn let_in(&self, id: &str, by: &str) -> Result<usize, Refused>;
+    fn let_in(&self, id: &str, by: &str) -> Result<LetIn, Refused>;
 
     /// What may be dispatched in a repository, at a branch or tag; none: the default branch.
     ///

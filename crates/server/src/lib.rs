@@ -65,8 +65,8 @@ pub use approvals::{AnswerSaid, GateAnswer};
 pub use dispatch::{Dispatch, InputForm, Offer, OfferedInput, OfferedWorkflow};
 pub use engine::{
     Again, ConnectedRepository, Elsewhere, Engine, FollowedRepository, GuardedEnvironment,
-    HandedIn, HeldPush, KnownWorkflow, Push, Received, Refused, Runner, Takes, Teller, WaitingJob,
-    Webhook, Why, Workers, WorkflowState,
+    HandedIn, HeldPush, KnownWorkflow, LetIn, Push, Received, Refused, Runner, Takes, Teller,
+    WaitingJob, Webhook, Why, Workers, WorkflowState,
 };
 pub use hub::Hub;
 pub use in_force::{InForce, KeptRules, Setting};

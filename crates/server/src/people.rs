@@ -4,6 +4,7 @@
 //! the journal know people by name. So the first who signs in under a name has it, whoever else comes with
 //! it later, and comes under no other; `launchway people forget` is how an administrator says otherwise.
 
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use event::{Digest, Timestamp};
@@ -109,6 +110,26 @@ impl Access {
         all.retain(|it| it.proof.as_ref().is_some_and(is_of));
         all.sort_by_key(|it| it.created_at);
         Ok(all)
+    }
+
+    /// Who signed in by the provider, each with the sessions that are not over, the oldest first. What there is of
+    /// sessions is read once for all of them.
+    pub(crate) fn people_with_sessions(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<(Person, Vec<Token>)>, AccessError> {
+        let who = |proof: &Proof| (proof.issuer.clone(), proof.subject.clone());
+        let mut sessions = self.proven_sessions(now)?;
+        sessions.sort_by_key(|it| it.created_at);
+        let mut by = BTreeMap::<_, Vec<Token>>::new();
+        for it in sessions {
+            by.entry(it.proof.as_ref().map(who)).or_default().push(it);
+        }
+        let with = |it: Person| {
+            let its = by.remove(&Some((it.issuer.clone(), it.subject.clone())));
+            (it, its.unwrap_or_default())
+        };
+        Ok(self.people()?.into_iter().map(with).collect())
     }
 
     /// Ends the sessions of somebody. Gives how many that were.

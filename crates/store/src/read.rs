@@ -223,17 +223,19 @@ pub(crate) fn deployments_before(
     )
 }
 
-/// Where deployments of a project or of all went: project and environment, each once, in their order.
+/// Where deployments of a project or of all went, to an environment or to all: project and environment, each once,
+/// in their order.
 pub(crate) fn deployment_places(
     session: &mut dyn Session,
-    project: Option<&str>,
+    (project, environment): (Option<&str>, Option<&str>),
     limit: usize,
 ) -> Result<Vec<(String, String)>, Fault> {
     session.all(
         "SELECT DISTINCT project, environment FROM deployment
-         WHERE CAST(?1 AS TEXT) IS NULL OR project = ?1
-         ORDER BY project, environment LIMIT ?2",
-        values![project, limit],
+         WHERE (CAST(?1 AS TEXT) IS NULL OR project = ?1)
+           AND (CAST(?2 AS TEXT) IS NULL OR environment = ?2)
+         ORDER BY project, environment LIMIT ?3",
+        values![project, environment, limit],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )
 }

@@ -286,9 +286,10 @@ impl Store {
     pub fn deployment_places(
         &self,
         project: Option<&str>,
+        environment: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, String)>, StoreError> {
-        self.look(|session| read::deployment_places(session, project, limit))
+        self.look(|session| read::deployment_places(session, (project, environment), limit))
     }
 
     /// What happened in the whole journal behind a place in it, in order.

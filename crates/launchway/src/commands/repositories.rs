@@ -281,17 +281,23 @@ fn held(data: &DataFolder, format: Format) -> Outcome {
 }
 
 fn let_in(data: &DataFolder, id: &str) -> Outcome {
-    let Some(held) = repositories::held(data)?.into_iter().find(|it| it.id == id) else {
-        return Err(Failure::new(Exit::Usage, format!("nothing waits that is called {id}"))
-            .hint("launchway repositories held lists what does"));
+    let none = || {
+        Failure::new(Exit::Usage, format!("nothing waits that is called {id}"))
+            .hint("launchway repositories held lists what does")
     };
+    let held = repositories::held(data)?.into_iter().find(|it| it.id == id).ok_or_else(none)?;
     let person = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER"));
-    let runs = repositories::let_in(data, id, &person.unwrap_or_else(|_| "the server".into()))?;
+    let by = person.unwrap_or_else(|_| "the server".into());
+    let server::LetIn { runs, switched_off } =
+        repositories::let_in(data, id, &by)?.ok_or_else(none)?;
     let object = format!("{} {} at {}", held.repository, held.git_ref, held.commit);
     data.record("fork.let_in", object)?;
     let what = if runs == 1 { "1 run" } else { &format!("{runs} runs") };
     talk(&format!("{what} let in"));
-    if !data.is_served() {
+    for path in switched_off {
+        talk(&format!("{path} is switched off: it does not run"));
+    }
+    if runs > 0 && !data.is_served() {
         talk("hint: it begins when the server is started");
     }
     Ok(Exit::Done)

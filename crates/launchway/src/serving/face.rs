@@ -15,8 +15,8 @@ use serde_json::json;
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, FollowedRepository, GateAnswer,
     GuardedEnvironment, HandedIn, HeldPush, InForce, IncidentAsk, KeepWish, KeptName,
-    KnownWorkflow, NamedValue, Offer, Push, Received, Refused, Runner, RunnerLink, Takes, Teller,
-    WaitingJob, Webhook, Why, Workers,
+    KnownWorkflow, LetIn, NamedValue, Offer, Push, Received, Refused, Runner, RunnerLink, Takes,
+    Teller, WaitingJob, Webhook, Why, Workers,
 };
 use views::RunView;
 
@@ -27,7 +27,7 @@ use super::intake::{Intake, Order, Ordered};
 use super::pagerduty::Pages;
 use super::places::{self, HERE, Link, sentence};
 use super::ready::Readiness;
-use super::repositories;
+use super::repositories::{self, Connected};
 use super::tokens::JobTokens;
 use super::{
     connections, data, deployments, dispatch, following, gates, hook, incidents, keeping, switches,
@@ -81,7 +81,20 @@ pub(super) fn refused(failure: Failure) -> Refused {
     Refused { why, message: format!("{:#}", failure.error), hint }
 }
 
+/// The same, of what is looked for by a name: there is none that is called so, and nothing stands in its way.
+fn not_found(failure: Failure) -> Refused {
+    let is_none = failure.exit == Exit::Usage;
+    let refused = refused(failure);
+    if is_none { Refused { why: Why::NotFound, ..refused } } else { refused }
+}
+
 impl Face {
+    /// A connected repository. Whoever asks may not sit at the server's machine: no command there is named.
+    fn connected(&self, repository: &str) -> Result<Connected, Refused> {
+        let found = keeping::connected(&self.intake.data, repository);
+        found.map_err(|failure| Refused { hint: None, ..not_found(failure) })
+    }
+
     fn view(&self, stream: StreamId) -> Result<RunView, Refused> {
         let events = self.intake.store.read(stream, Seq(0));
         let events = events.map_err(|error| Refused::new(Why::Missing, error.to_string()))?;
@@ -312,12 +325,10 @@ impl Engine for Face {
         repositories::held(&self.intake.data).map_err(refused)
     }
 
-    fn let_in(&self, id: &str, by: &str) -> Result<usize, Refused> {
+    fn let_in(&self, id: &str, by: &str) -> Result<LetIn, Refused> {
         let _turn = self.turn.lock().expect("nobody panics while having the turn");
-        match repositories::let_in(&self.intake.data, id, by).map_err(refused)? {
-            0 => Err(Refused::new(Why::NotFound, "nothing waits that is called so")),
-            runs => Ok(runs),
-        }
+        let let_in = repositories::let_in(&self.intake.data, id, by).map_err(refused)?;
+        let_in.ok_or_else(|| Refused::new(Why::NotFound, "nothing waits that is called so"))
     }
 
     fn offer(&self, repository: &str, git_ref: Option<&str>) -> Result<Offer, Refused> {
@@ -379,18 +390,22 @@ impl Engine for Face {
     }
 
     fn kept(&self, repository: &str) -> Result<Vec<KeptName>, Refused> {
+        self.connected(repository)?;
         keeping::list(&self.intake.data, repository).map_err(refused)
     }
 
     fn named(&self, repository: &str) -> Result<Vec<NamedValue>, Refused> {
+        self.connected(repository)?;
         keeping::named_values(&self.intake.data, repository).map_err(refused)
     }
 
     fn keep(&self, wish: &KeepWish) -> Result<(), Refused> {
+        self.connected(&wish.repository)?;
         keeping::change(&self.intake.data, wish).map_err(refused)
     }
 
     fn workflows(&self, repository: &str) -> Result<Vec<KnownWorkflow>, Refused> {
+        self.connected(repository)?;
         switches::list(&self.intake.data, repository).map_err(refused)
     }
 
@@ -400,8 +415,9 @@ impl Engine for Face {
         workflow: &str,
         is_on: bool,
     ) -> Result<String, Refused> {
+        self.connected(repository)?;
         let _turn = self.turn.lock().expect("nobody panics while having the turn");
-        switches::switch(&self.intake.data, repository, workflow, is_on).map_err(refused)
+        switches::switch(&self.intake.data, repository, workflow, is_on).map_err(not_found)
     }
 
     fn connections(&self) -> Result<Vec<serde_json::Value>, Refused> {
@@ -409,7 +425,7 @@ impl Engine for Face {
     }
 
     fn test_rule(&self, repository: &str, rule: &str) -> Result<(), Refused> {
-        let connected = keeping::connected(&self.intake.data, repository).map_err(refused)?;
+        let connected = self.connected(repository)?;
         self.tests.send(&connected, rule).map_err(refused)
     }
 

@@ -275,23 +275,39 @@ pub(crate) fn held(data: &DataFolder) -> Result<Vec<server::HeldPush>, Failure> 
     Ok(held)
 }
 
-/// Lets in what waits under an id. Gives how many runs that are.
-pub(crate) fn let_in(data: &DataFolder, id: &str, by: &str) -> Result<usize, Failure> {
+/// Lets in what waits under an id; none where nothing does. A workflow that was switched off meanwhile does not run.
+pub(crate) fn let_in(
+    data: &DataFolder,
+    id: &str,
+    by: &str,
+) -> Result<Option<server::LetIn>, Failure> {
     let held = data.held().join(format!("{id}.order"));
-    let Some(mut order) = data::read::<super::Order>(&held)? else { return Ok(0) };
-    for it in &mut order.runs {
+    let Some(order) = data::read::<super::Order>(&held)? else { return Ok(None) };
+    let (mut on, mut switched_off) = (super::Order { runs: Vec::new() }, Vec::new());
+    for mut it in order.runs {
+        let path = it.request.workflow.path.to_string();
+        if data.state.disabled(&it.request.repository)?.contains(&path) {
+            switched_off.push(path);
+            continue;
+        }
         it.request.terms.let_in_by = Some(by.to_owned());
+        on.runs.push(it);
     }
-    // Whoever is killed in between has let it in, and may do so again: a run is made once.
-    data::write(&data.inbox().join(format!("{id}.order")), &order)?;
+    let runs = on.runs.len();
+    if runs > 0 {
+        // Whoever is killed in between has let it in, and may do so again: a run is made once.
+        data::write(&data.inbox().join(format!("{id}.order")), &on)?;
+    }
     let told = data.pushes().join(format!("{id}.json"));
     if let Some(mut answer) = data::read::<super::hook::Answer>(&told)? {
         answer.is_held = false;
         answer.said.push(format!("let in by {by}"));
+        let off = |path: &String| format!("{path} is switched off: it does not run");
+        answer.said.extend(switched_off.iter().map(off));
         data::write(&told, &answer)?;
     }
     data::remove(&held)?;
-    Ok(order.runs.len())
+    Ok(Some(server::LetIn { runs, switched_off }))
 }
 
 /// Keeps these rules of a repository, or none any more.

@@ -567,6 +567,20 @@ fn tokens_and_people_are_looked_after_at_a_server() {
     .assert_eq(&said);
     assert_eq!(mona.run(&revoke).exit, 0);
     assert_eq!(operator.run(&["runs", "list"]).exit, 4);
+    // Whoever has a token may have made others with it: they end with it.
+    let second = mona.run(&["tokens", "create", "second", "--scope", "admin"]).stdout;
+    let second = Asker { token: second.trim(), ..mona };
+    let third = second.run(&["tokens", "create", "third"]).stdout;
+    let third = Asker { token: third.trim(), ..mona };
+    assert_eq!(third.run(&["runs", "list"]).exit, 0);
+    let all = second.run(&["tokens", "list", "--format", "json"]).lines();
+    let named = |name: &str| all.iter().find(|it| it["name"] == name).expect("it is listed");
+    assert_eq!(named("third")["made_with"], named("second")["id"]);
+    let id = named("second")["id"].as_str().expect("an id");
+    assert_eq!(mona.run(&["tokens", "revoke", id]).exit, 0);
+    for it in [second, third] {
+        assert_eq!(it.run(&["runs", "list"]).exit, 4);
+    }
     let trail = serving.command(&["audit", "export"]).lines();
     let deeds: Vec<String> = trail
         .iter()
@@ -576,6 +590,10 @@ fn tokens_and_people_are_looked_after_at_a_server() {
     expect![[r#"
         "mona" "token.create"
         "lena" "token.create"
+        "mona" "token.revoke"
+        "mona" "token.create"
+        "mona" "token.create"
+        "mona" "token.revoke"
         "mona" "token.revoke""#]]
     .assert_eq(&deeds.join("\n"));
 }

@@ -523,10 +523,26 @@ fn code_of_forks_waits_and_gets_nothing() {
     assert_eq!(it.post(&path, &it.token), 404);
     it.runs(4);
     assert_eq!(it.get("/api/v1/held")["held"], Json::Array(Vec::new()));
+    // What was switched off since it was pushed does not run.
+    it.place.write("file", "w");
+    it.place.commit();
+    it.push_to("hubot/app", "evil");
+    it.told(5);
+    let held = it.get("/api/v1/held");
+    let id = held["held"][0]["id"].as_str().expect("one");
+    let file = "/api/v1/repositories/octo/app/workflow-files/asks.yml";
+    assert_eq!(it.post(&format!("{file}/disable"), &it.token), 200);
+    let let_in = it.command(&["repositories", "let-in", id]);
+    expect_test::expect![[r#"
+        0 runs let in
+        .github/workflows/asks.yml is switched off: it does not run
+    "#]]
+    .assert_eq(&let_in.stderr);
+    assert_eq!(it.get("/api/v1/held")["held"], Json::Array(Vec::new()));
     let audit = it.get("/api/v1/audit?action=fork.let_in");
     let decisions = audit["decisions"].as_array().expect("they are listed");
-    // The first one was let in by a command: who runs the tests is not known.
-    assert_eq!(decisions.iter().filter(|it| it["source"] == "command").count(), 1);
+    // Two were let in by a command: who runs the tests is not known.
+    assert_eq!(decisions.iter().filter(|it| it["source"] == "command").count(), 2);
     let by_page = decisions.iter().filter(|it| it["source"] != "command");
     let said = by_page.map(|it| (it["actor"].clone(), it["refused"] == false));
     let said: Vec<_> = said.map(|(actor, done)| format!("{actor} {done}")).collect();
@@ -536,8 +552,8 @@ fn code_of_forks_waits_and_gets_nothing() {
     it.place.write("file", "y");
     it.place.commit();
     it.push_to("hubot/app", "evil");
-    let told = it.told(5);
-    assert!(told[4].contains("code of forks does not run here"), "{told:?}");
+    let told = it.told(6);
+    assert!(told[5].contains("code of forks does not run here"), "{told:?}");
     it.end();
 }
 

@@ -1,5 +1,7 @@
 //! What was deployed, what runs where, and what guards each environment.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use axum::{Extension, Json};
@@ -7,6 +9,7 @@ use event::{DeploymentId, Seq};
 use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
 use store::WantedDeployments;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::openapi::{many, number, object, or_null, text, yes_no};
 use super::{AFTER, EVENTS_MAX, Operation};
@@ -188,6 +191,12 @@ async fn events(
     .await
 }
 
+/// The right to ask what runs everywhere; until then it takes no thread.
+async fn turn(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
+    let turn = Arc::clone(&app.surveying).acquire_owned().await;
+    turn.map_err(|error| Problem::missing(&error))
+}
+
 #[derive(Deserialize)]
 struct Of {
     project: Option<String>,
@@ -198,7 +207,9 @@ async fn status(
     State(app): State<Shared>,
     Query(Of { project, environment }): Query<Of>,
 ) -> Result<Json<StatusList>, Problem> {
+    let turn = turn(&app).await?;
     blocking(move || {
+        let _turn = turn;
         let environments = deployed::status(&app, project.as_deref(), environment.as_deref())?;
         Ok(Json(StatusList { environments }))
     })
@@ -209,7 +220,9 @@ async fn environments(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
 ) -> Result<Json<EnvironmentList>, Problem> {
+    let turn = turn(&app).await?;
     blocking(move || {
+        let _turn = turn;
         let mut list = EnvironmentList { environments: Vec::new(), problems: Vec::new() };
         for repository in who.seen(&app).repositories()? {
             // What is wrong with one hides no other.

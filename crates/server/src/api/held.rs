@@ -53,8 +53,9 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         ],
         &[],
     );
+    let let_in = object(&[("runs", number()), ("switched_off", many(text()))], &[]);
     let list = object(&[("held", many(named("Held")))], &[]);
-    vec![("Held", held), ("HeldList", list), ("LetIn", object(&[("runs", number())], &[]))]
+    vec![("Held", held), ("HeldList", list), ("LetIn", let_in)]
 }
 
 fn line(it: &HeldPush) -> JsonValue {
@@ -80,6 +81,6 @@ async fn let_in(
     Extension(who): Extension<Who>,
     Path(id): Path<String>,
 ) -> Result<Json<JsonValue>, Problem> {
-    let runs = blocking(move || pages::admit(&app, &who, &id)).await?;
-    Ok(Json(json!({ "runs": runs })))
+    let it = blocking(move || pages::admit(&app, &who, &id)).await?;
+    Ok(Json(json!({ "runs": it.runs, "switched_off": it.switched_off })))
 }

@@ -5,7 +5,7 @@
 //! person asks, would be somebody else who agrees to what they started.
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Extension, Json};
@@ -56,7 +56,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "delete",
         path: "/api/v1/tokens/{id}",
         id: "revokeToken",
-        summary: "End a token, and the sessions begun with it, at once",
+        summary: "End a token, with the sessions begun and the tokens made with it, at once",
         scope: Scope::Admin,
         query: &[],
         body: None,
@@ -97,6 +97,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         ("person", or_null("string")),
         ("machine", yes_no()),
         ("repositories", many(text())),
+        ("made_with", or_null("string")),
         ("created_at_ms", number()),
         ("expires_at_ms", number()),
     ];
@@ -169,10 +170,18 @@ async fn revoke(
     blocking(move || {
         let none = || Problem::not_found(format!("there is no token {id}"));
         let found = app.access.list()?.into_iter().find(|it| it.id == id).ok_or_else(none)?;
-        if !may_look_after(&who, &found.repositories) || !app.access.revoke(&id)? {
+        if !may_look_after(&who, &found.repositories) {
             return Err(none());
         }
-        audit::record(&app, &who, ("token.revoke", id.clone()), (None, None))?;
+        // Written down first: no token ends that nobody hears of, whatever happens in between.
+        let made = app.access.made_with(&id)?;
+        let made = made.iter().map(|it| format!("{} made with {id}", it.id));
+        for object in std::iter::once(id.clone()).chain(made) {
+            audit::record(&app, &who, ("token.revoke", object), (None, None))?;
+        }
+        if !app.access.revoke(&id)? {
+            return Err(none());
+        }
         Ok(Json(TokenLine::from(&found)))
     })
     .await
@@ -234,9 +243,15 @@ impl Wish {
 async fn create(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
+    headers: HeaderMap,
     body: axum::body::Bytes,
 ) -> Result<Response, Problem> {
     who.may(Scope::Admin)?;
+    if headers.contains_key("idempotency-key") {
+        return Err(Problem::bad(
+            "A token is shown once, so a second try cannot be told of it: leave out Idempotency-Key, look for a token that nobody was shown in the list, and end it.",
+        ));
+    }
     let wish: Wish = serde_json::from_slice(&body).map_err(|error| {
         let shape = "{\"name\": TEXT, \"scope\": \"read\", \"repositories\": [], \"days\": 90}";
         Problem::bad(format!("The body is such as {shape}: {error}."))
@@ -263,12 +278,15 @@ fn made(app: &App, who: &Who, wish: &Wish) -> Result<(Token, String), Problem> {
         is_machine: who.token.is_machine,
         repositories: &repositories,
     };
-    let made = app.access.create_for(&wish.name, holder, (now, until));
+    let made = app.access.create_with(&who.token, &wish.name, holder, (now, until));
     let (token, secret) = made.map_err(|error| match error {
-        AccessError::Name | AccessError::Machine => Problem::bad(error.to_string()),
+        AccessError::Name | AccessError::Machine | AccessError::Makers => {
+            Problem::bad(error.to_string())
+        }
         error => error.into(),
     })?;
-    let object = format!("{} {:?} may {}", token.id, token.name, token.may());
+    let (own, may) = (who.token.of_token(), token.may());
+    let object = format!("{} {:?} may {may}, made with {own}", token.id, token.name);
     audit::record(app, who, ("token.create", object), (None, None)).inspect_err(|_| {
         // Nobody was shown it.
         let _ = app.access.revoke(&token.id);
@@ -282,12 +300,8 @@ async fn people(
 ) -> Result<Json<JsonValue>, Problem> {
     who.may(Scope::Admin)?;
     blocking(move || {
-        let now = app.now();
-        let mut all = Vec::new();
-        for person in app.access.people()? {
-            let sessions = app.access.sessions_of(&person, now)?;
-            all.push(PersonLine::of(&person, &sessions));
-        }
+        let all = app.access.people_with_sessions(app.now())?;
+        let all: Vec<PersonLine> = all.iter().map(|(it, its)| PersonLine::of(it, its)).collect();
         Ok(Json(json!({ "people": all })))
     })
     .await

@@ -7,6 +7,7 @@ use axum::response::Redirect;
 use crate::access::Scope;
 use crate::app::{App, Shared, blocking};
 use crate::audit;
+use crate::engine::LetIn;
 use crate::guard::Who;
 use crate::problem::Problem;
 
@@ -20,8 +21,8 @@ pub(crate) async fn let_in(
     Ok(Redirect::to("/repositories"))
 }
 
-/// The same for pages and for programs, written down either way. Gives how many runs that are.
-pub(crate) fn admit(app: &App, who: &Who, id: &str) -> Result<usize, Problem> {
+/// The same for pages and for programs, written down either way.
+pub(crate) fn admit(app: &App, who: &Who, id: &str) -> Result<LetIn, Problem> {
     who.may(Scope::Operate)?;
     let held = who.seen(app).held()?.into_iter().find(|it| it.id == id);
     let Some(held) = held else {
@@ -31,7 +32,7 @@ pub(crate) fn admit(app: &App, who: &Who, id: &str) -> Result<usize, Problem> {
     };
     who.within(&held.repository)?.may(Scope::Operate)?;
     let object = format!("{} {} at {}", held.repository, held.git_ref, held.commit);
-    let runs = app.engine.let_in(id, &who.name())?;
+    let let_in = app.engine.let_in(id, &who.name())?;
     audit::record(app, who, ("fork.let_in", object), (None, None))?;
-    Ok(runs)
+    Ok(let_in)
 }

@@ -21,6 +21,8 @@ pub struct TokenLine {
     pub machine: bool,
     /// The only repositories that it is good for; none: all, and the server itself.
     pub repositories: Vec<String>,
+    /// The token that it was made with, and ends with; none: it was made where the server runs.
+    pub made_with: Option<String>,
     /// When it was made.
     pub created_at_ms: Timestamp,
     /// When it ends.
@@ -68,6 +70,7 @@ impl From<&Token> for TokenLine {
             person: token.person.clone(),
             machine: token.is_machine,
             repositories: token.repositories.clone(),
+            made_with: token.made_with.clone(),
             created_at_ms: token.created_at,
             expires_at_ms: token.expires_at,
         }

@@ -125,8 +125,10 @@ fn deployments_are_counted(home: &Home) {
     assert_eq!(wanted(Some("other"), Some("production"), None).unwrap(), []);
     let place = |project: &str, environment: &str| (project.to_owned(), environment.to_owned());
     let places = [place("other", "staging"), place("planner", "production")];
-    assert_eq!(store.deployment_places(None, 2).unwrap(), places);
-    assert_eq!(store.deployment_places(Some("other"), 2).unwrap(), places[..1]);
+    assert_eq!(store.deployment_places(None, None, 2).unwrap(), places);
+    assert_eq!(store.deployment_places(Some("other"), None, 2).unwrap(), places[..1]);
+    assert_eq!(store.deployment_places(None, Some("production"), 1).unwrap(), places[1..]);
+    assert_eq!(store.deployment_places(Some("other"), Some("production"), 2).unwrap(), []);
     assert_eq!(store.newest_deployment().unwrap(), 4);
     assert_eq!(store.newest_release().unwrap(), 0);
     assert_eq!(store.releases("planner", Some("api"), 9).unwrap(), []);
