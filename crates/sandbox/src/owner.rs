@@ -1,8 +1,9 @@
 //! Whose the files are that root makes in a folder of somebody else.
 //!
 //! What a command of root's writes there, its owner cannot read any more: a list that is written anew, a lock, what
-//! git keeps of a mirror. So root does it as that user, for whom such files are no others, and keeps the rights to
-//! reach any file: what it was given lies where only root may look.
+//! git keeps of a mirror. So root does it as that user, for whom such files are no others, and keeps the right to
+//! read any file: what it was given lies where only root may look. It keeps none to write where he may not: a link
+//! that he lays in the place of a file would have root make him one anywhere.
 
 use std::fs;
 use std::io;
@@ -15,7 +16,7 @@ use rustix::thread::{
     set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
-use crate::rights::keep_asked_for;
+use crate::rights::keep_reading;
 
 /// Somebody else, whose a folder is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +49,8 @@ impl Owner {
         self.user.as_raw()
     }
 
-    /// From now on this thread, and whatever it begins, is him. It has the rights that are asked of whoever starts a
-    /// server, among them to reach any file; what it starts has none. No way leads back.
+    /// From now on this thread, and whatever it begins, is him. It may read any file, and what it starts may not. No
+    /// way leads back.
     ///
     /// # Errors
     /// Where this process may not become him.
@@ -60,7 +61,7 @@ impl Owner {
         set_thread_groups(&[])?;
         set_thread_res_gid(group, group, group)?;
         set_thread_res_uid(user, user, user)?;
-        keep_asked_for()
+        keep_reading()
     }
 
     /// Does something as him, on a thread of its own.

@@ -37,9 +37,9 @@ fn asked_for() -> CapabilitySet {
     NEEDED.iter().map(|(right, _)| *right).chain(LAYING).collect()
 }
 
-/// Gives up all rights but those that are asked of whoever starts us, and what this thread starts has none.
-pub(crate) fn keep_asked_for() -> io::Result<()> {
-    let kept = capabilities(None)?.permitted & asked_for();
+/// Gives up all rights but the one to read any file; what this thread starts has none.
+pub(crate) fn keep_reading() -> io::Result<()> {
+    let kept = capabilities(None)?.permitted & CapabilitySet::DAC_READ_SEARCH;
     let inheritable = CapabilitySet::empty();
     Ok(set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable })?)
 }

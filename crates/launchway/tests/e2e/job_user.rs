@@ -414,6 +414,17 @@ fn what_root_does_in_a_servers_folder_is_its_owners() {
     ] {
         by_root(&[&[launchway], words, &["--data", &shown]].concat(), "value");
     }
+    // Where he lays a link, root makes him no file elsewhere.
+    let (lock, roots) = (place.path("data/repositories.lock"), place.path("roots"));
+    std::fs::create_dir(&roots).expect("a folder of root's");
+    std::fs::remove_file(&lock).expect("it was made");
+    std::os::unix::fs::symlink(roots.join("made"), &lock).expect("a link");
+    let mut adds = place.program(launchway);
+    adds.args(["repositories", "add", &bare, "--environment", "more", "--data", &shown]);
+    let said = Said::from(adds.output().expect("it starts"));
+    assert!(said.exit != 0 && said.stderr.contains("Permission denied"), "{}", said.stderr);
+    assert!(!roots.join("made").exists());
+    std::fs::remove_file(&lock).expect("the link");
     let copy = place.path("copy");
     by_root(&[launchway, "serve", "backup", &copy.display().to_string(), "--data", &shown], "");
     assert_eq!(copy.metadata().expect("a copy").uid(), 0, "whoever makes it has it");
