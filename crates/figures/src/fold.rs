@@ -11,7 +11,7 @@ use crate::database::Figures;
 use crate::error::FiguresError;
 use crate::incidents;
 use crate::jobs;
-use crate::shipments::take_deployment;
+use crate::shipments::{take_asked, take_deployment};
 use crate::tally::count_attempt;
 
 /// Events that are looked at in one transaction: bounds what another process waits for, and what a
@@ -107,6 +107,7 @@ impl Figures {
             let transaction =
                 writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
             transaction.execute("DELETE FROM unread WHERE stream = ?1", [&name]).map_err(failed)?;
+            self.take_push(&transaction, store, &name)?;
             self.take(&transaction, store, &name)?;
             transaction.commit().map_err(failed)?;
         }
@@ -147,7 +148,10 @@ impl Figures {
         let folded = match name.parse() {
             Ok(stream @ StreamId::Deployment(_)) => {
                 let events = store.events::<DeploymentEvent>(stream, Seq(0));
-                events.map(|events| take_deployment(rows, &Shipment::of(&events)))
+                events.map(|events| {
+                    take_asked(rows, name, &events)?;
+                    take_deployment(rows, &Shipment::of(&events))
+                })
             }
             Ok(stream @ StreamId::Run(..)) => {
                 let events = store.events::<RunEvent>(stream, Seq(0));
@@ -191,7 +195,7 @@ fn forget_everything(rows: &Connection) -> rusqlite::Result<()> {
          DELETE FROM job; DELETE FROM step; DELETE FROM unread; DELETE FROM report;
          DELETE FROM test; DELETE FROM result; DELETE FROM coverage; DELETE FROM tally;
          DELETE FROM incident; DELETE FROM incident_fix; DELETE FROM pushed;
-         DELETE FROM deployed_by_job;",
+         DELETE FROM asked;",
     )
 }
 

@@ -28,12 +28,19 @@ pub(crate) fn take_push(rows: &Connection, begin: &RunEvent) -> rusqlite::Result
     let RunEvent::RunCreated(request) = begin else { return Ok(()) };
     let Some(pushed) = Pushed::of(request) else { return Ok(()) };
     let mut statement = rows.prepare_cached(
-        "INSERT OR IGNORE INTO pushed (repository, branch, commit_id, committed_at)
-         VALUES (?1, ?2, ?3, ?4)",
+        "INSERT OR IGNORE INTO pushed (repository, branch, commit_id, committed_at, pushed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
+    let pushed_at = request.at.0.cast_signed();
     for it in &pushed.commits {
-        let committed_at = it.committed_at.0.cast_signed();
-        statement.execute(params![pushed.repository, pushed.git_ref, it.commit, committed_at])?;
+        let (branch, committed_at) = (&pushed.git_ref, it.committed_at.0.cast_signed());
+        statement.execute(params![
+            pushed.repository,
+            branch,
+            it.commit,
+            committed_at,
+            pushed_at
+        ])?;
     }
     Ok(())
 }
@@ -88,17 +95,23 @@ fn is_known(rows: &Connection, it: &Shipment) -> rusqlite::Result<bool> {
     statement.exists(params![it.stream().to_string(), it.environment, it.service])
 }
 
-/// Whether one of its jobs ran `launchway deploy` for that environment: then that is what counts.
+/// Whether one of its jobs ran `launchway deploy` for that environment: then that is what counts, whatever came
+/// of it. Deployments of before version 4 do not say which job began them: one that was asked for while these
+/// jobs ran was theirs.
 fn is_deployed_by_command(rows: &Connection, it: &Shipment) -> rusqlite::Result<bool> {
-    let mut statement = rows.prepare_cached(
-        "SELECT 1 FROM deployed_by_job WHERE job = ?1 AND environment = lower(?2)",
-    )?;
+    let mut of_job =
+        rows.prepare_cached("SELECT 1 FROM asked WHERE job = ?1 AND environment = ?2")?;
     for job in &it.jobs {
-        if statement.exists(params![job, it.environment])? {
+        if of_job.exists(params![job, it.environment])? {
             return Ok(true);
         }
     }
-    Ok(false)
+    let mut of_time = rows.prepare_cached(
+        "SELECT 1 FROM asked, jobs_since
+         WHERE job IS NULL AND environment = ?1 AND asked.at BETWEEN ?2 AND ?3 AND ?3 <= jobs_since.at",
+    )?;
+    let began_at = it.began_at.unwrap_or(it.requested_at).0.cast_signed();
+    of_time.exists(params![it.environment, began_at, it.finished_at.0.cast_signed()])
 }
 
 /// Where its commit was pushed: on the run's own branch, else on one that came there before.
@@ -225,7 +238,10 @@ fn waiting(
          WHERE repository = ?1 AND branch = ?2 AND place > ?3 AND place <= ?4
          ORDER BY place DESC LIMIT ?5",
     )?;
-    let far = far.unwrap_or_default();
+    let far = match far {
+        Some(far) => far,
+        None => before(rows, it, &place.branch)?,
+    };
     let wanted = params![it.project, place.branch, far, place.place, COMMITS_MAX as i64];
     let commit =
         |row: &Row<'_>| Ok(ShippedCommit { commit: text(row, 0)?, committed_at: at(row, 1)? });
@@ -233,6 +249,22 @@ fn waiting(
         statement.query_map(wanted, commit)?.collect::<rusqlite::Result<_>>()?;
     found.reverse();
     Ok(found)
+}
+
+/// How far a branch was that never came there, when what runs there was asked for: what was on it then is not
+/// what this shipment brought.
+fn before(rows: &Connection, it: &Shipment, branch: &str) -> rusqlite::Result<i64> {
+    let mut statement = rows.prepare_cached(
+        "SELECT coalesce(max(place), 0) FROM pushed
+         WHERE repository = ?1 AND branch = ?2 AND pushed_at <= (
+           SELECT requested_at FROM shipment
+           WHERE is_by_jobs = 1 AND project = ?1 AND environment = ?3 AND service = ?4
+             AND finished_at <= ?5 AND verdict = 'succeeded'
+           ORDER BY finished_at DESC, stream DESC LIMIT 1)",
+    )?;
+    let finished_at = it.finished_at.0.cast_signed();
+    let wanted = params![it.project, branch, it.environment, it.service, finished_at];
+    statement.query_row(wanted, |row| row.get(0))
 }
 
 /// What shipped something, by its stream.

@@ -1,17 +1,22 @@
 //! What jobs shipped last, by repository and environment.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{ShippedBy, Timestamp, Verdict};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::database::Figures;
 use crate::error::FiguresError;
 use crate::jobs::by;
 use crate::query::{at, text, word};
 
-/// Environments that are told of. Names may be made by runs (`review/pr-7`), so there can be many.
-const ENVIRONMENTS_MAX: usize = 1_000;
+/// Environments of a repository that are told of: the newest. Names may be made by runs (`review/pr-7`), so
+/// there can be many.
+const ENVIRONMENTS_MAX: usize = 200;
+/// Workflows in environments that are looked at for them.
+const PLACES_MAX: usize = 10_000;
 
 /// The newest that jobs did in an environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,33 +38,53 @@ pub struct NewestByJobs {
 }
 
 impl Figures {
-    /// The newest that jobs did in each environment that they ever named.
+    /// The newest that jobs of a repository did in each environment that they ever named, newest first. What
+    /// that takes grows with the environments, not with what was shipped.
     ///
     /// # Errors
     /// When the file does not answer.
-    pub fn newest_by_jobs(&self) -> Result<Vec<NewestByJobs>, FiguresError> {
-        newest(&self.reader()).map_err(|source| self.failed(source))
+    pub fn newest_by_jobs(&self, repository: &str) -> Result<Vec<NewestByJobs>, FiguresError> {
+        newest(&self.reader(), repository).map_err(|source| self.failed(source))
     }
 }
 
-fn newest(rows: &Connection) -> rusqlite::Result<Vec<NewestByJobs>> {
-    // Beside one max() SQLite gives the columns of the row that has it.
-    let mut statement = rows.prepare_cached(
-        "SELECT project, environment, service, stream, verdict, version, max(finished_at)
-         FROM shipment WHERE is_by_jobs = 1
-         GROUP BY project, environment COLLATE NOCASE
-         ORDER BY project, environment COLLATE NOCASE LIMIT ?1",
+fn newest(rows: &Connection, repository: &str) -> rusqlite::Result<Vec<NewestByJobs>> {
+    let mut next = rows.prepare_cached(
+        "SELECT environment, service FROM shipment
+         WHERE is_by_jobs = 1 AND project = ?1 AND (environment, service) > (?2, ?3)
+         ORDER BY environment, service LIMIT 1",
+    )?;
+    let mut last = rows.prepare_cached(
+        "SELECT environment, service, stream, verdict, version, finished_at FROM shipment
+         WHERE is_by_jobs = 1 AND project = ?1 AND environment = ?2 AND service = ?3
+         ORDER BY finished_at DESC, stream DESC LIMIT 1",
     )?;
     let line = |row: &Row<'_>| {
         Ok(NewestByJobs {
-            repository: text(row, 0)?,
-            environment: text(row, 1)?,
-            workflow: text(row, 2)?,
-            by: by(row, 3)?,
-            verdict: word(row, 4)?,
-            version: text(row, 5)?,
-            finished_at: at(row, 6)?,
+            repository: repository.into(),
+            environment: text(row, 0)?,
+            workflow: text(row, 1)?,
+            by: by(row, 2)?,
+            verdict: word(row, 3)?,
+            version: text(row, 4)?,
+            finished_at: at(row, 5)?,
         })
     };
-    statement.query_map(params![ENVIRONMENTS_MAX as i64], line)?.collect()
+    let mut newest: BTreeMap<String, NewestByJobs> = BTreeMap::new();
+    let mut place = (String::new(), String::new());
+    for _ in 0..PLACES_MAX {
+        let behind = params![repository, place.0, place.1];
+        let found = next.query_row(behind, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let Some(found) = found else { break };
+        place = found;
+        let it = last.query_row(params![repository, place.0, place.1], line)?;
+        let known = newest.entry(place.0.to_ascii_lowercase()).or_insert_with(|| it.clone());
+        if known.finished_at < it.finished_at {
+            *known = it;
+        }
+    }
+    let mut newest: Vec<_> = newest.into_values().collect();
+    newest.sort_by_key(|it| Reverse(it.finished_at));
+    newest.truncate(ENVIRONMENTS_MAX);
+    Ok(newest)
 }

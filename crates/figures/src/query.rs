@@ -32,7 +32,7 @@ pub struct Asked {
     /// Only this project's deployments; of jobs that deploy, those of a repository of that name, where
     /// `repositories` is none.
     pub project: Option<String>,
-    /// Only this environment's; none for those of production, or all where none is named so.
+    /// Only this environment's; none for those of production, or all of a project that has none named so.
     pub environment: Option<String>,
     /// Only this service's.
     pub service: Option<String>,
@@ -157,12 +157,16 @@ fn deliveries(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<Delivery
     };
     let places: Vec<Shipped> =
         statement.query_map(wanted, place)?.collect::<rusqlite::Result<_>>()?;
-    let has_production = places.iter().any(|it| is_production(&it.environment));
-    let is_wanted = |environment: &str| {
-        asked.environment.is_some() || !has_production || is_production(environment)
+    // What one project calls production says nothing of how another calls it.
+    let of = |it: &Shipped| (it.is_by_jobs, it.project.clone());
+    let with_production: BTreeSet<_> =
+        places.iter().filter(|it| is_production(&it.environment)).map(of).collect();
+    let is_wanted = |it: &Shipped| {
+        let is_asked = asked.environment.is_some() || is_production(&it.environment);
+        is_asked || !with_production.contains(&of(it))
     };
     let mut found = Vec::new();
-    for at in places.iter().filter(|it| is_wanted(&it.environment)).take(PLACES_MAX) {
+    for at in places.iter().filter(|it| is_wanted(it)).take(PLACES_MAX) {
         let shipments = shipments(rows, at, asked.window)?;
         let first = first_brought(rows, at.place(), &shipments)?;
         let brought_before =

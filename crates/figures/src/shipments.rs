@@ -1,7 +1,7 @@
 //! Shipments as rows: one for each service of a deployment that is over, or for what jobs of an attempt did
 //! in one environment.
 
-use event::{Timestamp, Verdict};
+use event::{DeploymentEvent, DeploymentKind, Envelope, Timestamp, Verdict};
 use rusqlite::{Connection, params};
 use views::Shipment;
 
@@ -14,16 +14,30 @@ pub(crate) struct Place {
     pub(crate) place: i64,
 }
 
+/// That a deployment that is over was asked for, whatever it shipped. A task is none.
+pub(crate) fn take_asked(
+    rows: &Connection,
+    stream: &str,
+    events: &[Envelope<DeploymentEvent>],
+) -> rusqlite::Result<()> {
+    let Some(DeploymentEvent::DeploymentRequested(request)) = events.first().map(|it| &it.event)
+    else {
+        return Ok(());
+    };
+    if request.kind == DeploymentKind::Task {
+        return Ok(());
+    }
+    let mut statement = rows.prepare_cached(
+        "INSERT OR IGNORE INTO asked (stream, environment, at, job) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    let at = request.at.0.cast_signed();
+    statement.execute(params![stream, request.environment, at, request.job]).map(drop)
+}
+
 /// What a deployment shipped.
 pub(crate) fn take_deployment(rows: &Connection, shipments: &[Shipment]) -> rusqlite::Result<()> {
     let Some(first) = shipments.first() else { return Ok(()) };
     count_deployment(rows, first)?;
-    let mut by_job = rows.prepare_cached(
-        "INSERT OR IGNORE INTO deployed_by_job (job, environment) VALUES (?1, lower(?2))",
-    )?;
-    for job in &first.jobs {
-        by_job.execute(params![job, first.environment])?;
-    }
     for it in shipments {
         write(rows, it, None)?;
         for commit in it.commits.iter().filter(|_| is_brought(it)) {

@@ -132,6 +132,12 @@ impl Journal {
 
     /// A deployment that the first job of the run at an hour made.
     fn deployed_by_a_job(&self, hour: u64) {
+        let job = format!("track-{hour}-job-0");
+        self.deployed(hour, json!({ "job": job }), false);
+    }
+
+    /// A deployment of an hour's fourth.
+    fn deployed(&self, hour: u64, by: Json, unchanged: bool) {
         let at = hour * HOUR + HOUR / 4;
         let id = self.store.allocate_deployment("planner", "production").expect("a journal");
         let mona = json!({ "name": "mona", "proof": "local" });
@@ -146,12 +152,16 @@ impl Journal {
             json!({ "type": "DeploymentRequested", "project": "planner", "environment": "production",
                 "kind": "release", "by": mona, "reason": null, "services": [service], "gates": [],
                 "force": false, "planned": true, "on_cancel": "back",
-                "job": format!("track-{hour}-job-0"), "at": at }),
+                "at": at }),
             json!({ "type": "DeploymentPlanned", "plan": plan, "hash": "ab".repeat(32), "at": at }),
             json!({ "type": "StepIntended", "step": "api/switch", "way": "forward", "at": at }),
             json!({ "type": "DeploymentCompleted", "verdict": "succeeded", "cause": null,
-                "by": "launchway", "unchanged": false, "at": at + 1 }),
+                "by": "launchway", "unchanged": unchanged, "at": at + 1 }),
         ];
+        let mut events = events.to_vec();
+        for (key, value) in by.as_object().expect("what is said besides") {
+            events[0][key] = value.clone();
+        }
         let events: Vec<DeploymentEvent> = events
             .iter()
             .map(|it| DeploymentEvent::decode(it.to_string().as_bytes()).expect("it is one"))
@@ -398,8 +408,95 @@ fn a_job_that_ran_the_command_is_counted_once() {
     let expect = expect![[r#"
         production api: 1 deployed, failed 0/1, rework 0
           deployment/1 release succeeded of 1
+        staging deploy.yml: 1 deployed, failed 0/1, rework 0
+          run/1/1 release succeeded of c1
     "#]];
     expect.assert_eq(&told);
+}
+
+#[test]
+fn a_job_whose_command_changed_nothing_shipped_nothing() {
+    let mut journal = Journal::of("");
+    journal.deployed(10, json!({ "job": "track-10-job-0" }), true);
+    journal.line("push main c1: production=success");
+    assert_eq!(journal.told(), "");
+    // A task is none: what ran beside it counts.
+    let mut journal = Journal::of("");
+    journal.deployed(10, json!({ "job": "track-10-job-0", "kind": "task" }), false);
+    journal.line("push main c1: production=success");
+    let expect = expect![[r#"
+        production deploy.yml: 1 deployed, failed 0/1, rework 0
+          run/1/1 release succeeded of c1
+    "#]];
+    expect.assert_eq(&journal.told());
+}
+
+#[test]
+fn a_branch_that_never_came_there_brings_what_was_pushed_to_it_since_the_last_one() {
+    check(
+        "push develop d1: production=success
+         push main c1: -=success
+         push main c2: -=success
+         push develop d2: production=success
+         push main c3: -=success
+         push main c4: production=success",
+        expect![[r#"
+            production deploy.yml: 3 deployed, failed 0/3, rework 0
+              run/1/1 release succeeded of d1
+              run/4/1 release succeeded of d2 +d2 2.75h
+              run/6/1 release succeeded of c4 +c3 12.75h +c4 2.75h
+        "#]],
+    );
+}
+
+#[test]
+fn an_environment_is_the_same_in_any_case() {
+    check(
+        "push main c1: Production=success
+         push main c2: production=success",
+        expect![[r#"
+            Production deploy.yml: 2 deployed, failed 0/2, rework 0
+              run/1/1 release succeeded of c1
+              run/2/1 release succeeded of c2 +c2 2.75h
+        "#]],
+    );
+}
+
+#[test]
+fn deployments_of_before_are_of_the_jobs_that_ran_meanwhile() {
+    let mut journal = Journal::of("");
+    // Nothing said then which job it was.
+    journal.deployed(10, json!({}), false);
+    journal.line("push main c1: production=success");
+    let only_command =
+        "production api: 1 deployed, failed 0/1, rework 0\n  deployment/1 release succeeded of 1\n";
+    let both = journal.told();
+    assert!(both.len() > only_command.len(), "{both}");
+    let raw = rusqlite::Connection::open(journal.folder.path().join("figures.db")).unwrap();
+    raw.execute_batch(
+        "UPDATE jobs_since SET at = (SELECT max(finished_at) FROM shipment);
+         DELETE FROM shipment; DELETE FROM brought; UPDATE cursor SET position = 0",
+    )
+    .unwrap();
+    drop(raw);
+    assert_eq!(journal.told(), only_command);
+}
+
+#[test]
+fn the_newest_of_each_environment_is_told_of_one_repository() {
+    let mut script = "push main c1: staging=success production=failure".to_owned();
+    for at in 0..250 {
+        script += &format!("\npush main d{at}: review/{at}=success");
+    }
+    script += "\npush main c2: production=success";
+    let journal = Journal::of(&script);
+    let figures = journal.figures();
+    figures.catch_up(&journal.store, &mut |_| true).expect("a journal of ours");
+    let newest = figures.newest_by_jobs("octo/app").expect("a journal of ours");
+    let names: Vec<&str> = newest.iter().map(|it| &*it.environment).collect();
+    assert_eq!((names.len(), names[0], names[1]), (200, "production", "review/249"));
+    assert_eq!(newest[0].verdict, event::Verdict::Succeeded);
+    assert_eq!(figures.newest_by_jobs("octo/other").expect("a journal of ours"), []);
 }
 
 #[test]

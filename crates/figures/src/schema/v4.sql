@@ -5,7 +5,7 @@ ALTER TABLE shipment RENAME TO shipment_v3;
 CREATE TABLE shipment (
     -- What tells of it: `deployment/7`, `run/12/1`.
     stream TEXT NOT NULL,
-    environment TEXT NOT NULL,
+    environment TEXT NOT NULL COLLATE NOCASE,
     -- Of jobs the workflow file.
     service TEXT NOT NULL,
     -- Of jobs the repository.
@@ -47,7 +47,7 @@ CREATE INDEX shipment_branch ON shipment (project, environment, service, branch,
 ALTER TABLE shipped RENAME TO shipped_v3;
 CREATE TABLE shipped (
     stream TEXT NOT NULL,
-    environment TEXT NOT NULL,
+    environment TEXT NOT NULL COLLATE NOCASE,
     service TEXT NOT NULL,
     commit_id TEXT NOT NULL,
     committed_at INTEGER NOT NULL,
@@ -64,7 +64,7 @@ ALTER TABLE brought RENAME TO brought_v3;
 CREATE TABLE brought (
     id INTEGER PRIMARY KEY,
     project TEXT NOT NULL,
-    environment TEXT NOT NULL,
+    environment TEXT NOT NULL COLLATE NOCASE,
     service TEXT NOT NULL,
     commit_id TEXT NOT NULL,
     stream TEXT NOT NULL,
@@ -75,12 +75,24 @@ INSERT INTO brought (project, environment, service, commit_id, stream)
     ORDER BY deployment;
 DROP TABLE brought_v3;
 
--- The job that ran the command of a deployment, by what its processes were known by.
-CREATE TABLE deployed_by_job (
-    job TEXT NOT NULL,
-    environment TEXT NOT NULL,
-    PRIMARY KEY (job, environment)
+-- Deployments that are over, and the job that ran their command, by what its processes were known by.
+CREATE TABLE asked (
+    stream TEXT PRIMARY KEY,
+    environment TEXT NOT NULL COLLATE NOCASE,
+    -- When.
+    at INTEGER NOT NULL,
+    -- Null where no job of ours did, and of those before this version.
+    job TEXT
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX asked_by_job ON asked (job, environment);
+CREATE INDEX asked_at ON asked (environment, at);
+-- Until when deployments do not say which job began them: one row.
+CREATE TABLE jobs_since (
+    at INTEGER NOT NULL
+) STRICT;
+INSERT INTO jobs_since (at)
+    SELECT max(coalesce((SELECT max(completed_at) FROM attempt), 0),
+               coalesce((SELECT max(finished_at) FROM shipment), 0));
 
 -- Commits that were pushed to a branch, in the order in which they came there.
 CREATE TABLE pushed (
@@ -90,6 +102,8 @@ CREATE TABLE pushed (
     commit_id TEXT NOT NULL,
     -- 0 where nobody told.
     committed_at INTEGER NOT NULL,
+    -- When the run that tells of it was made.
+    pushed_at INTEGER NOT NULL,
     UNIQUE (repository, commit_id, branch)
 ) STRICT;
 CREATE INDEX pushed_branch ON pushed (repository, branch, place);

@@ -66,11 +66,10 @@ pub(crate) async fn environments(
         let waiting = who.seen(&app).approvals()?;
         // A deployment is a project's, and a project may say that it is any.
         let newest = if who.token.is_bound() { Vec::new() } else { newest(&app)? };
-        let by_jobs = app.figures.newest_by_jobs()?;
         let (mut rows, mut problems) = (Vec::new(), Vec::new());
         for repository in who.seen(&app).repositories()? {
             let known = rows.len();
-            let by_jobs = by_jobs.iter().filter(|it| *it.repository == *repository.name);
+            let by_jobs = app.figures.newest_by_jobs(&repository.name)?;
             match app.engine.environments(&repository.name) {
                 Ok(all) => rows.extend(all.into_iter().map(|it| {
                     let here = waiting.iter().filter(|waiting| {
@@ -89,7 +88,7 @@ pub(crate) async fn environments(
                 })),
                 Err(refused) => problems.push(format!("{}: {}", repository.name, refused.message)),
             }
-            by_jobs.for_each(|it| beside(&mut rows, known, it));
+            by_jobs.iter().for_each(|it| beside(&mut rows, known, it));
         }
         let frame = Frame::new(Some(&who), "environments").live("/live/runs".to_owned());
         Ok(EnvironmentsPage { frame, rows, problems })
