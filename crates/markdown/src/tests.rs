@@ -183,6 +183,16 @@ fn a_text_stays_where_it_is_put() {
 }
 
 #[test]
+fn no_entity_turns_text_around() {
+    check(
+        "<p>setup&#x202e;gnp.exe &#8294;a &rlm;b &lrm;c &#65;&amp;&uuml;&#xe4; &#x110000;</p>",
+        expect![
+            "<p>setup&amp;#x202e;gnp.exe &amp;#8294;a &amp;rlm;b &amp;lrm;c &#65;&amp;&uuml;&#xe4; &amp;#x110000;</p>"
+        ],
+    );
+}
+
+#[test]
 fn a_text_ends_somewhere() {
     let long = html(&"<b>x</b>\n".repeat(400_000));
     assert!(long.is_cut && long.html.len() < super::HTML_BYTES_MAX + (4 << 20));
@@ -196,5 +206,11 @@ fn a_text_ends_somewhere() {
     // Nothing here takes longer than the text is long, twice over.
     for text in ["<a \"", "<!--", "[![", "> - ", "<div>", "&amp", "`", "*_", "</p>"] {
         html(&text.repeat(20_000));
+    }
+    for (opens, then) in
+        [("<u>", "<li>"), ("<b>", "</i>"), ("<div>", "<a href=x>"), (">", "[a](b)")]
+    {
+        html(&format!("<div>{}{}", opens.repeat(20_000), then.repeat(20_000)));
+        html(&format!("{}{}", opens.repeat(20_000), then.repeat(20_000)));
     }
 }

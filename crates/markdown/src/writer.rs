@@ -14,6 +14,9 @@ const SPAN_MAX: u32 = 100;
 /// The longest name of a letter has as many bytes.
 const ENTITY_BYTES_MAX: usize = 32;
 
+/// Names of letters that turn text around; the others have none.
+const STEERING: &[&str] = &["lrm", "rlm"];
+
 /// A table may be wider than the page: it scrolls by itself, also by keyboard.
 const TABLE: (&str, &str) = (
     "<div class=\"wide compares\" tabindex=\"0\" role=\"group\" aria-label=\"A table\"><table>",
@@ -34,6 +37,8 @@ struct Open {
 pub(crate) struct Writer {
     html: String,
     open: Vec<Open>,
+    /// How many of them are links.
+    links: usize,
     is_cut: bool,
     /// Cells of the row stand in the head of a table of Markdown.
     is_head: bool,
@@ -133,13 +138,18 @@ impl Writer {
         self.open_as(opens, Open { tag, closes: Some(closes), is_markdown: true });
     }
 
+    /// What HTML opens beyond the depth is passed over: what is open is gone through with each of its tags.
     fn open_as(&mut self, opens: &str, mut open: Open) {
         if self.open.len() >= DEPTH_MAX {
+            if !open.is_markdown {
+                return;
+            }
             open.tag = "";
         }
         if !open.tag.is_empty() {
             self.html.push_str(opens);
         }
+        self.links += usize::from(open.tag == "a");
         self.open.push(open);
     }
 
@@ -155,8 +165,7 @@ impl Writer {
 
     /// Opens a link, where it leads somewhere and stands in no other.
     fn link(&mut self, address: &str, is_markdown: bool) {
-        let is_within = self.open.iter().any(|it| it.tag == "a");
-        if is_within || !address::is_harmless(address) {
+        if self.links > 0 || !address::is_harmless(address) {
             return self.open_as("", Open { tag: "", closes: None, is_markdown });
         }
         let mut opens = "<a href=\"".to_owned();
@@ -217,13 +226,14 @@ impl Writer {
 
     fn image(&mut self, tag: &Written<'_>) {
         let text = tag.attribute("alt").unwrap_or_default();
+        let known = self.open.len();
         self.link(&tag.attribute("src").unwrap_or_default(), false);
         self.html.push_str("image");
         if !text.is_empty() {
             self.html.push_str(": ");
             escape(&text, &mut self.html);
         }
-        self.close_some(1);
+        self.close_some(self.open.len() - known);
     }
 
     /// Closes what HTML opened under that name, with all in it; nothing of Markdown's, and nothing that is not open.
@@ -236,6 +246,7 @@ impl Writer {
     fn close_some(&mut self, count: usize) {
         let left = self.open.len() - count;
         for open in self.open.drain(left..).rev().filter(|it| !it.tag.is_empty()) {
+            self.links -= usize::from(open.tag == "a");
             match open.closes {
                 Some(closes) => self.html.push_str(closes),
                 None => {
@@ -356,11 +367,24 @@ fn escape_but_entities(text: &str, html: &mut String) {
     escape(rest, html);
 }
 
-/// How long the entity is that a text begins with.
+/// How long the entity is that a text begins with; none where it is none, or of a letter that steers.
 fn entity(text: &str) -> Option<usize> {
     let inner = &text.as_bytes()[1..];
     let end = inner.iter().take(ENTITY_BYTES_MAX).position(|it| *it == b';')?;
-    let (first, others) = inner[..end].split_first()?;
-    let is_name = first.is_ascii_alphabetic() || (*first == b'#' && !others.is_empty());
-    (is_name && others.iter().all(u8::is_ascii_alphanumeric)).then_some(end + 2)
+    let name = str::from_utf8(&inner[..end]).ok()?;
+    let is_harmless = match name.strip_prefix('#') {
+        Some(number) => {
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(digits) => u32::from_str_radix(digits, 16),
+                None => number.parse(),
+            };
+            code.ok().and_then(char::from_u32).is_some_and(|letter| !steers(letter))
+        }
+        None => {
+            let is_name = name.starts_with(|it: char| it.is_ascii_alphabetic())
+                && name.bytes().all(|it| it.is_ascii_alphanumeric());
+            is_name && !STEERING.contains(&name)
+        }
+    };
+    is_harmless.then_some(end + 2)
 }
