@@ -23,6 +23,10 @@ pub struct JobGate {
     /// What people agree to: of the run, the job, the commit, the workflow files, the environment and
     /// the rules. If it changes, what was agreed to is void.
     pub what: Digest,
+    /// Rules that come with no push ask people. What is to run may ask for more of them, and vouches for
+    /// nothing by that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rules_ask_people: bool,
     /// Not before then: a timer, a freeze, a window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens_at: Option<Timestamp>,

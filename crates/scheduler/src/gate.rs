@@ -47,10 +47,11 @@ impl Gate {
         })
     }
 
-    /// Whether people agreed: not where nothing but a timer or a word was asked for.
+    /// Whether people agreed whom the rules ask: not where nothing but a timer or a word was asked for, or only
+    /// what is to run asks somebody, who may be a friend of whoever wrote it.
     pub(crate) fn is_agreed_by_people(&self) -> bool {
         let asks = |it: &GateDemand| matches!(it, GateDemand::Approval { count, .. } if *count > 0);
-        self.asked.demands.iter().any(asks) && self.is_agreed()
+        self.asked.rules_ask_people && self.asked.demands.iter().any(asks) && self.is_agreed()
     }
 
     /// Not before then.

@@ -155,6 +155,7 @@ impl Home for FakeHome {
             demands: if name == "open" { Vec::new() } else { vec![demand] },
             asked_by: vec!["octocat".into()],
             what: digest,
+            rules_ask_people: true,
             opens_at: opens_at.filter(|it| *it > at),
             shut: None,
         };
@@ -164,6 +165,7 @@ impl Home for FakeHome {
         Ok(GateRead::Unreadable(Box::new(JobGate {
             demands: Vec::new(),
             what: Digest::ZERO,
+            rules_ask_people: true,
             opens_at: Some(Timestamp(at.0 + 60_000)),
             shut: Some(text("nobody can read them")),
             ..asked

@@ -263,8 +263,7 @@ fn read_of(
     };
     let mut demands = people::filled(&canonical, &wanted, &judge)?;
     let milliseconds = without_people(all, &mut demands);
-    let timer = milliseconds.map(|ms| Timestamp(request.at.0.saturating_add(ms)));
-    let (opens_at, shut) = not_before(store, all, request, timer, at)?;
+    let (opens_at, shut) = not_before(store, all, request, milliseconds, at)?;
     let what = what(request, job, &canonical, ruling.rules.digest);
     Ok(GateRead::Ask(Box::new(JobGate {
         environment: canonical,
@@ -272,6 +271,7 @@ fn read_of(
         demands,
         asked_by: askers,
         what,
+        rules_ask_people: ask_people([kept, &ruled]),
         opens_at,
         shut,
     })))
@@ -298,6 +298,12 @@ fn refuse_level(environment: &Environment, name: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(forbidden(format!("{name} has the level {level}: no job runs there")))
+}
+
+/// Whether rules ask people.
+fn ask_people(rules: [&Environment; 2]) -> bool {
+    let asks = |it: &Environment| it.protect.reviewers.iter().any(|it| it.count.value > 0);
+    rules.into_iter().any(asks)
 }
 
 /// The word and the timer. Gives how long that is.
@@ -341,6 +347,7 @@ fn free(connected: &Connected, request: &RunRequest, job: &JobDefinition, name: 
         demands: Vec::new(),
         asked_by: askers(request),
         what,
+        rules_ask_people: false,
         opens_at: None,
         shut: None,
     }
@@ -456,9 +463,10 @@ fn not_before(
     store: &Store,
     all: [&Environment; 3],
     request: &RunRequest,
-    timer: Option<Timestamp>,
+    wait_ms: Option<u64>,
     at: Timestamp,
 ) -> Result<(Option<Timestamp>, Option<MaskedText>), Failure> {
+    let timer = wait_ms.map(|ms| Timestamp(request.at.0.saturating_add(ms)));
     let mut until = timer.filter(|timer| *timer > at).map(|it| (it, "its timer runs".to_owned()));
     let name = &all[0].name.value;
     for protect in all.map(|it| &it.protect) {

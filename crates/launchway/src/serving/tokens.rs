@@ -85,8 +85,7 @@ impl JobTokens {
         request: &RunRequest,
         definition: &JobDefinition,
     ) -> Option<IdTokenDoor> {
-        let granted = definition.permissions.get("id-token");
-        if granted.is_none_or(|it| it != "write") || request.terms.outside {
+        if !may_have(request, definition) {
             return None;
         }
         let word = Word { stream: lease.stream, job: lease.job.clone(), fence: lease.fence };
@@ -118,6 +117,10 @@ impl JobTokens {
             _ => None,
         });
         let definition = definition.ok_or_else(|| forbidden("there is no such job"))?;
+        // Whoever has the key of words could make one for any job.
+        if !may_have(request, definition) {
+            return Err(forbidden("the job has no right to tokens"));
+        }
         let failed = |error: IssuerError| Refused::new(Why::Missing, error.to_string());
         if self.is_served {
             self.keys.rotate_older(seconds(), KEY_DAYS * DAY_SECONDS).map_err(failed)?;
@@ -199,6 +202,12 @@ impl JobTokens {
             more: said_besides(request, job),
         }
     }
+}
+
+/// Whether a job may have tokens: it says so, and its code is the repository's own.
+fn may_have(request: &RunRequest, definition: &JobDefinition) -> bool {
+    let granted = definition.permissions.get("id-token");
+    granted.is_some_and(|it| it == "write") && !request.terms.outside
 }
 
 /// It stands in the audit trail as the job wrote it.

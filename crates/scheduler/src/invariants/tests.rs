@@ -169,6 +169,7 @@ fn each_planted_fault_is_caught_by_name() {
                 demands: Vec::new(),
                 asked_by: Vec::new(),
                 what: event::Digest::ZERO,
+                rules_ask_people: true,
                 opens_at: None,
                 shut: None,
             };

@@ -32,6 +32,7 @@ fn rules(named: &str) -> JobGate {
         demands: vec![GateDemand::Approval { group: "devops".into(), count: 2, members }],
         asked_by: vec!["octocat".into()],
         what: digest,
+        rules_ask_people: true,
         opens_at: None,
         shut: None,
     }

@@ -28,8 +28,18 @@ fn trusted(labels: &[&str]) -> Vec<TrustedLabel> {
     labels.iter().map(|it| it.parse().expect("it reads")).collect()
 }
 
+/// Who has to agree to `live`.
+#[derive(Clone, Copy, PartialEq)]
+enum People {
+    Nobody,
+    /// Rules that come with no push ask them.
+    OfRules,
+    /// What is to run asks them itself.
+    OfTheRun,
+}
+
 /// What of `ship` and `live` begins; `live` behind its gate, at which somebody agrees where people are asked.
-fn check(labels: &[&str], request: RunRequest, people: u32, expect: Expect) {
+fn check(labels: &[&str], request: RunRequest, people: People, expect: Expect) {
     let mut world = World::new();
     world.definitions.set_trusted(trusted(labels));
     world.create(request, Vec::new());
@@ -46,10 +56,9 @@ fn check(labels: &[&str], request: RunRequest, people: u32, expect: Expect) {
     world.check_fold();
 }
 
-fn open(world: &mut World, people: u32) {
+fn open(world: &mut World, people: People) {
     let (stream, job) = (StreamId::Run(event::RunId(1), event::Attempt(1)), JobKey::new("live"));
-    let group =
-        GateDemand::Approval { group: "ops".into(), count: people, members: vec!["kim".into()] };
+    let group = GateDemand::Approval { group: "ops".into(), count: 1, members: vec!["kim".into()] };
     let rules = Rules {
         source: text("octo/planner"),
         branch: "main".into(),
@@ -59,9 +68,10 @@ fn open(world: &mut World, people: u32) {
     let gate = JobGate {
         environment: "production".into(),
         rules,
-        demands: if people > 0 { vec![group.clone()] } else { Vec::new() },
+        demands: if people == People::Nobody { Vec::new() } else { vec![group.clone()] },
         asked_by: Vec::new(),
         what: Digest::ZERO,
+        rules_ask_people: people == People::OfRules,
         opens_at: None,
         shut: None,
     };
@@ -71,7 +81,7 @@ fn open(world: &mut World, people: u32) {
         world.input(Input::GateRead { stream, job: job.clone(), read, at });
     };
     read(world);
-    if people > 0 {
+    if people != People::Nobody {
         let answer = Answer {
             id: "1".into(),
             gate: group.key(),
@@ -92,7 +102,7 @@ fn a_trusted_label_is_for_what_is_guarded() {
     check(
         &["deploy"],
         pushed("refs/heads/main"),
-        0,
+        People::Nobody,
         expect![[r#"
         plain
         ship
@@ -102,7 +112,7 @@ fn a_trusted_label_is_for_what_is_guarded() {
         check(
             &["deploy"],
             pushed(git_ref),
-            0,
+            People::Nobody,
             expect![[r#"
             plain
             ship: Deploy: the default branch, and jobs that people agreed to at a gate
@@ -112,18 +122,28 @@ fn a_trusted_label_is_for_what_is_guarded() {
     check(
         &["deploy"],
         pushed("refs/heads/work"),
-        1,
+        People::OfRules,
         expect![[r#"
         plain
         live
         ship: Deploy: the default branch, and jobs that people agreed to at a gate"#]],
+    );
+    // A branch that brings its own reviewers vouches for itself.
+    check(
+        &["deploy"],
+        pushed("refs/heads/work"),
+        People::OfTheRun,
+        expect![[r#"
+        plain
+        ship: Deploy: the default branch, and jobs that people agreed to at a gate
+        live: deploy: the default branch, and jobs that people agreed to at a gate"#]],
     );
     let mut nameless = pushed("refs/heads/main");
     nameless.event.payload = json!({});
     check(
         &["deploy"],
         nameless,
-        0,
+        People::Nobody,
         expect![[r#"
         plain
         ship: Deploy: the default branch, and jobs that people agreed to at a gate
@@ -134,7 +154,7 @@ fn a_trusted_label_is_for_what_is_guarded() {
     check(
         &["deploy"],
         pull,
-        0,
+        People::Nobody,
         expect![[r#"
         plain
         ship: Deploy: the default branch, and jobs that people agreed to at a gate
@@ -148,7 +168,7 @@ fn it_may_be_bound_to_repositories_branches_tags_and_environments() {
     check(
         &["deploy=octo/planner"],
         pushed("refs/heads/main"),
-        0,
+        People::Nobody,
         expect![[r#"
         plain
         ship
@@ -157,7 +177,7 @@ fn it_may_be_bound_to_repositories_branches_tags_and_environments() {
     check(
         &["deploy=octo/planner-2:everything"],
         pushed("refs/heads/main"),
-        1,
+        People::OfRules,
         expect![[r#"
         plain
         ship: Deploy: 
@@ -166,7 +186,7 @@ fn it_may_be_bound_to_repositories_branches_tags_and_environments() {
     check(
         &["deploy=octo/planner:branch:release/*"],
         work(),
-        0,
+        People::Nobody,
         expect![[r#"
         plain
         ship
@@ -175,7 +195,7 @@ fn it_may_be_bound_to_repositories_branches_tags_and_environments() {
     check(
         &["deploy=octo/planner:branch:release/*"],
         pushed("refs/heads/main"),
-        0,
+        People::Nobody,
         expect![[r#"
         plain
         ship: Deploy: the branches release/*
@@ -184,7 +204,7 @@ fn it_may_be_bound_to_repositories_branches_tags_and_environments() {
     check(
         &["deploy=octo/planner:tag:v*"],
         pushed("refs/tags/v1"),
-        0,
+        People::Nobody,
         expect![[r#"
         plain
         ship
@@ -193,7 +213,7 @@ fn it_may_be_bound_to_repositories_branches_tags_and_environments() {
     check(
         &["deploy=octo/planner:tag:v*"],
         pushed("refs/heads/v1"),
-        0,
+        People::Nobody,
         expect![[r#"
         plain
         ship: Deploy: the tags v*
@@ -202,7 +222,7 @@ fn it_may_be_bound_to_repositories_branches_tags_and_environments() {
     check(
         &["deploy=octo/planner:environment:Production"],
         work(),
-        0,
+        People::Nobody,
         expect![[r#"
         plain
         live
@@ -215,7 +235,7 @@ fn it_may_be_bound_to_repositories_branches_tags_and_environments() {
             "deploy=octo/other",
         ],
         pushed("refs/heads/main"),
-        0,
+        People::Nobody,
         expect![[r#"
             plain
             ship: Deploy: the tags v*; the branches release/*
@@ -224,7 +244,7 @@ fn it_may_be_bound_to_repositories_branches_tags_and_environments() {
     check(
         &["deploy=octo/planner:everything"],
         work(),
-        0,
+        People::Nobody,
         expect![[r#"
         plain
         ship
@@ -233,7 +253,7 @@ fn it_may_be_bound_to_repositories_branches_tags_and_environments() {
     check(
         &["deploy=everything"],
         work(),
-        0,
+        People::Nobody,
         expect![[r#"
         plain
         ship
@@ -243,7 +263,7 @@ fn it_may_be_bound_to_repositories_branches_tags_and_environments() {
     check(
         &["deploy", "self-hosted=octo/other"],
         pushed("refs/heads/main"),
-        0,
+        People::Nobody,
         expect![[r#"
         plain
         live
@@ -262,7 +282,7 @@ fn code_of_a_fork_has_none_that_is_bound() {
     check(
         &["deploy"],
         forked(),
-        0,
+        People::Nobody,
         expect![[r#"
         plain
         ship: Deploy: a fork; the default branch, and jobs that people agreed to at a gate
@@ -271,7 +291,7 @@ fn code_of_a_fork_has_none_that_is_bound() {
     check(
         &["deploy=octo/planner:environment:production"],
         forked(),
-        0,
+        People::Nobody,
         expect![[r#"
         plain
         ship: Deploy: a fork; the environment production
@@ -280,7 +300,7 @@ fn code_of_a_fork_has_none_that_is_bound() {
     check(
         &["deploy=everything"],
         forked(),
-        0,
+        People::Nobody,
         expect![[r#"
         plain
         ship
