@@ -4,20 +4,22 @@
 //!
 //! A token is `launchway_ID_SECRET`. What is kept is one file for each, named by its id, with the
 //! SHA-256 of the secret: a secret is 256 random bits, so nothing slower is needed. A file is looked
-//! at for every request, so that `launchway token revoke` holds at once, for the sessions that were
+//! at for every request, so that `launchway tokens revoke` holds at once, for the sessions that were
 //! begun with the token too.
 
-use std::error::Error as _;
+mod files;
+
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use event::{Digest, Timestamp};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use self::files::{is_id, read, read_each};
+pub(crate) use self::files::{read_all, remove, write};
 
 /// What every token begins with, so that scanners for leaked secrets can know it.
 const PREFIX: &str = "launchway";
@@ -31,8 +33,6 @@ const MACHINE: &str = "machine:";
 const RUNNER_NAME_BYTES_MAX: usize = 60;
 /// Tokens in a row, each made with the one before it: each is looked up for a request with the last.
 const MAKERS_MAX: usize = 8;
-/// A file of a token is a few hundred bytes.
-const FILE_BYTES_MAX: u64 = 64 << 10;
 
 /// What a token is good for: a role. [`Scope::holds`] says what each may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -618,105 +618,10 @@ pub(crate) fn is_of_machine(name: &str) -> bool {
     name.get(..MACHINE.len()).is_some_and(|it| it.eq_ignore_ascii_case(MACHINE))
 }
 
-/// An id is hexadecimal, so it never leaves the folder.
-fn is_id(text: &str) -> bool {
-    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
 fn random<const BYTES: usize>() -> Result<String, AccessError> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(|error| AccessError::Random(error.to_string()))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-fn failed<'p>(action: &'static str, path: &'p Path) -> impl Fn(io::Error) -> AccessError + 'p {
-    move |source| AccessError::File { action, path: path.to_owned(), source }
-}
-
-/// Written beside and renamed: nobody reads half of it. Nobody else of this machine reads it at all.
-pub(crate) fn write<T: Serialize>(folder: &Path, id: &str, it: &T) -> Result<(), AccessError> {
-    fs::create_dir_all(folder).map_err(failed("make", folder))?;
-    let path = folder.join(id);
-    let beside = folder.join(format!("{id}.new"));
-    let text = serde_json::to_vec(it).expect("it is plain data");
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)
-        .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()));
-    written.map_err(failed("write", &beside))?;
-    fs::rename(&beside, &path).map_err(failed("write", &path))
-}
-
-fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, AccessError> {
-    use std::io::Read as _;
-    let mut text = Vec::new();
-    let read =
-        fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut text));
-    match read {
-        // A file that is none of ours opens nothing.
-        Ok(_) => Ok(serde_json::from_slice(&text).ok()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed("read", path)(error)),
-    }
-}
-
-/// What a folder's files are, those that can be read.
-struct Found<T> {
-    read: Vec<T>,
-    /// How many there are besides, that nobody can read now.
-    unread: usize,
-}
-
-/// One file that cannot be read takes nothing away from the others: that is said.
-fn read_each<T: DeserializeOwned>(folder: &Path) -> Result<Found<T>, AccessError> {
-    let mut found = Found { read: Vec::new(), unread: 0 };
-    for path in paths(folder)? {
-        match read(&path) {
-            Ok(one) => found.read.extend(one),
-            Err(error) => {
-                found.unread += 1;
-                let why = error.source().map(ToString::to_string).unwrap_or_default();
-                crate::say(&format!("warning: {error}, so it is passed over: {why}"));
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// All of a folder's files, each of which has to be read.
-pub(crate) fn read_all<T: DeserializeOwned>(folder: &Path) -> Result<Vec<T>, AccessError> {
-    let mut all = Vec::new();
-    for path in paths(folder)? {
-        all.extend(read(&path)?);
-    }
-    Ok(all)
-}
-
-fn paths(folder: &Path) -> Result<Vec<PathBuf>, AccessError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed("list", folder)(error)),
-    };
-    let mut all = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(failed("list", folder))?.path();
-        if path.file_name().and_then(|name| name.to_str()).is_some_and(is_id) {
-            all.push(path);
-        }
-    }
-    Ok(all)
-}
-
-pub(crate) fn remove(path: &Path) -> Result<bool, AccessError> {
-    match fs::remove_file(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(failed("remove", path)(error)),
-    }
 }
 
 #[cfg(test)]
