@@ -310,9 +310,9 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Reads both files, each by its path from the root, at once: a job that is ready waits for it. None
-    /// where `path` is no bare repository. The default branch is the one of this name, else where `HEAD`
-    /// points.
+    /// Reads both files, each by its path from the root, and what `path` is, at once: a job that is ready waits
+    /// for it. None where `path` is no bare repository. The default branch is the one of this name, else where
+    /// `HEAD` points.
     ///
     /// # Errors
     /// When there is no such folder or commit, or git cannot be asked.
@@ -321,13 +321,14 @@ impl Bounds {
         (commit, of_commit): (&str, &str),
         (branch, of_tip): (Option<&str>, &str),
     ) -> Result<Option<Bounds>, RepositoryError> {
-        let Some(root) = bare_root(path)? else { return Ok(None) };
         let tip = tip_name(branch);
-        let (of_commit, of_tip) = std::thread::scope(|scope| {
-            let of_commit = scope.spawn(|| file_at(&root, commit, of_commit));
-            let of_tip = file_at(&root, &tip, of_tip);
-            (joined(of_commit), of_tip)
+        let (root, of_commit, of_tip) = std::thread::scope(|scope| {
+            let root = scope.spawn(|| bare_root(path));
+            let of_commit = scope.spawn(|| file_at(path, commit, of_commit));
+            let of_tip = file_at(path, &tip, of_tip);
+            (joined(root), joined(of_commit), of_tip)
         });
+        let Some(root) = root? else { return Ok(None) };
         let no_commit = || RepositoryError::NoCommit { path: path.display().to_string() };
         let of_commit = of_commit?.ok_or_else(no_commit)?;
         let of_tip = match of_tip? {
