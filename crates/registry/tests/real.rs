@@ -1,57 +1,35 @@
 //! Against a registry as it is installed (Debian's docker-registry): images made here, blob by blob.
 #![cfg(feature = "docker")]
 
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
 use expect_test::{Expect, expect};
 use mask::Secret;
 use registry::{Login, Registry, RegistryError, copy};
 
+#[path = "house/server.rs"]
+mod server;
+
 /// A registry with a folder of its own, ended with the value.
 struct Server {
-    child: Child,
-    host: String,
-    folder: tempfile::TempDir,
+    server: server::Server,
+    _folder: tempfile::TempDir,
 }
 
 impl Server {
     fn start(more: &str) -> Server {
         let folder = tempfile::tempdir().expect("a folder");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        let host = format!("127.0.0.1:{}", port.expect("a free port").port());
-        let root = folder.path().join("data");
-        let config = format!(
-            "version: 0.1\nstorage:\n  filesystem: {{rootdirectory: {}}}\nhttp: {{addr: '{host}'}}\nlog: {{level: error}}\n{}",
-            root.display(),
-            more.replace("FOLDER", &folder.path().display().to_string()),
-        );
-        let path = folder.path().join("config.yml");
-        std::fs::write(&path, config).expect("written");
         // mona, secret
         let hash = "mona:$2y$05$2o8rWSjEza.5hEcrZ9mCzeQ3d47Zk3XF6OJcM3tE03xnG4QxU9aAW\n";
         std::fs::write(folder.path().join("htpasswd"), hash).expect("written");
-        let mut command = Command::new("docker-registry");
-        command.arg("serve").arg(&path).stdout(Stdio::null()).stderr(Stdio::null());
-        let server = Server { child: command.spawn().expect("it is installed"), host, folder };
-        let began = Instant::now();
-        while std::net::TcpStream::connect(&server.host).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(30), "it does not come up");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        server
+        let more = more.replace("FOLDER", &folder.path().display().to_string());
+        Server { server: server::Server::start(folder.path(), &more), _folder: folder }
+    }
+
+    fn host(&self) -> &str {
+        &self.server.host
     }
 
     fn open(&self) -> Registry {
-        Registry::new(&self.host, None)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill().and_then(|()| self.child.wait()));
-        let _ = self.folder.path();
+        Registry::new(self.host(), None)
     }
 }
 
@@ -64,7 +42,7 @@ fn digest_of(bytes: &[u8]) -> String {
 /// Puts bytes there as docker would.
 fn upload(server: &Server, repository: &str, bytes: &[u8]) -> String {
     let digest = digest_of(bytes);
-    let begun = ureq::post(format!("http://{}/v2/{repository}/blobs/uploads/", server.host));
+    let begun = ureq::post(format!("http://{}/v2/{repository}/blobs/uploads/", server.host()));
     let begun = begun.send_empty().expect("it begins");
     let location = begun.headers()["location"].to_str().expect("text").to_owned();
     let joint = if location.contains('?') { '&' } else { '?' };
@@ -84,7 +62,7 @@ fn image(server: &Server, repository: &str, tag: &str, layer: &[u8]) -> String {
         config.len(),
         layer.len(),
     );
-    let put = ureq::put(format!("http://{}/v2/{repository}/manifests/{tag}", server.host));
+    let put = ureq::put(format!("http://{}/v2/{repository}/manifests/{tag}", server.host()));
     put.header("content-type", kind).send(manifest.as_bytes()).expect("it is taken");
     digest_of(manifest.as_bytes())
 }
@@ -95,7 +73,7 @@ fn check(found: &Result<String, RegistryError>, server: &[&Server], expect: &Exp
         Err(error) => format!("error: {error}"),
     };
     let hide = |text: String, (at, it): (usize, &&Server)| {
-        text.replace(&it.host, &format!("registry-{at}"))
+        text.replace(it.host(), &format!("registry-{at}"))
     };
     expect.assert_eq(&server.iter().enumerate().fold(text, hide));
 }
@@ -158,7 +136,7 @@ fn who_may_not_is_told() {
             username: name.to_owned(),
             password: Secret::new(password),
         });
-        let mut registry = Registry::new(&server.host, login);
+        let mut registry = Registry::new(server.host(), login);
         registry.manifest("planner", "1.0").map(|it| format!("{}", it.is_some()))
     };
     check(

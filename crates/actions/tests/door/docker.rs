@@ -1,13 +1,17 @@
 //! Docker's actions against a real docker: what is there afterwards, and what is not. A tier of its
 //! own, because it needs a daemon: one that answers, or `dockerd` and the right to start it.
 
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::bench::Bench;
+
+#[path = "../../../registry/tests/house/server.rs"]
+mod server;
+
+use server::Server;
 
 /// Where docker is, if not at its usual place. The daemon ends with the tests.
 fn docker_host() -> Option<&'static str> {
@@ -210,46 +214,20 @@ fn what_only_buildx_can_do_is_refused_by_name() {
     assert!(ran.log.contains("::error::no builder \"mine\" found"), "{}", ran.log);
 }
 
-/// Debian's registry with a password: mona, not-a-secret.
-struct Registry {
-    child: Child,
-    host: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        self.child.kill().expect("ours");
-        self.child.wait().expect("ours");
-    }
-}
-
-fn registry() -> Registry {
+/// A registry with a password: mona, not-a-secret.
+fn registry() -> (Server, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
-    let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("one").port();
-    let at = |name: &str| folder.path().join(name).display().to_string();
+    let users = folder.path().join("htpasswd");
     let hash = "mona:$2y$05$Arz6kFMmwuIJtjK0Y.9bNuuReY.slboo8EcoPJuEx/wlYc171H94a\n";
-    std::fs::write(at("htpasswd"), hash).expect("a file");
-    let settings = format!(
-        "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:{port}\nauth:\n  htpasswd:\n    realm: test\n    path: {}\n",
-        at("data"),
-        at("htpasswd")
-    );
-    std::fs::write(at("config.yml"), settings).expect("a file");
-    let child = Command::new("docker-registry")
-        .args(["serve", &at("config.yml")])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("docker-registry is installed");
-    wait(&|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-    Registry { child, host: format!("127.0.0.1:{port}"), _folder: folder }
+    std::fs::write(&users, hash).expect("a file");
+    let auth = format!("auth: {{htpasswd: {{realm: test, path: {}}}}}\n", users.display());
+    (Server::start(folder.path(), &auth), folder)
 }
 
 #[test]
 fn a_push_needs_a_login_and_leaves_no_name() {
     let bench = workspace();
-    let registry = registry();
+    let (registry, _folder) = registry();
     let host = &registry.host;
     let (one, two) = (format!("{host}/app:1"), format!("{host}/app:latest"));
     let tags = format!("{one}\n{two}");

@@ -1,9 +1,7 @@
 //! Releases of images: a real docker builds them, real registries keep them, the model cloud runs
 //! them. `launchway build`, `promote`, and `deploy` that finds what was built.
 
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use expect_test::{Expect, expect};
@@ -11,7 +9,8 @@ use model_cloud::{Clock, Cloud, Front, Scan};
 use serde_json::json;
 
 use crate::ecs::ask;
-use crate::harness::{Place, Said, text, wait_until};
+use crate::harness::{Place, Said, text};
+use crate::registry::Server as Registry;
 use crate::seeds::need_docker;
 
 /// `AWS:model-password`, as the model's tokens have it.
@@ -19,41 +18,14 @@ pub(crate) const AWS: &str = "AWS:$2y$05$PDdOzsEeM939lXMeQ.gp8ekx2SIoy3baFyDlqG6
 /// Seconds of the cloud in one of ours.
 const TIMES: u64 = 20;
 
-/// A registry as Debian has it, ended with the value.
-pub(crate) struct Registry {
-    child: Child,
-    pub(crate) host: String,
-}
-
-impl Registry {
-    pub(crate) fn start(place: &Place, name: &str, users: Option<&str>) -> Registry {
-        let listener = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        let host = format!("127.0.0.1:{}", listener.expect("a free port").port());
-        let folder = place.path(name);
-        std::fs::create_dir_all(&folder).expect("a folder of ours");
-        let mut config = format!(
-            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '{host}'}}\nlog: {{level: error}}\n",
-            folder.join("data").display()
-        );
-        if let Some(users) = users {
-            let path = folder.join("users");
-            std::fs::write(&path, users).expect("written");
-            config += &format!("auth: {{htpasswd: {{realm: r, path: {}}}}}\n", path.display());
-        }
-        let path = folder.join("config.yml");
-        std::fs::write(&path, config).expect("written");
-        let mut command = Command::new("docker-registry");
-        command.arg("serve").arg(&path).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().expect("it is installed");
-        wait_until("the registry answers", || TcpStream::connect(&host).is_ok());
-        Registry { child, host }
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        drop(self.child.kill().and_then(|()| self.child.wait()));
-    }
+/// A registry of a project's own, with a password where `users` has one.
+pub(crate) fn registry_of(place: &Place, name: &str, users: Option<&str>) -> Registry {
+    let folder = place.path(name);
+    let Some(users) = users else { return Registry::start(&folder, "") };
+    let path = folder.with_extension("users");
+    std::fs::write(&path, users).expect("written");
+    let auth = format!("auth: {{htpasswd: {{realm: r, path: {}}}}}\n", path.display());
+    Registry::start(&folder, &auth)
 }
 
 /// A project with one service on the model's ECS, in two environments.
@@ -211,8 +183,8 @@ environments:
 fn an_image_is_built_once_deployed_by_its_digest_and_promoted_to_another_registry() {
     let (mut one, mut two) = (None, None);
     let mut project = Project::new(|place| {
-        let first = one.insert(Registry::start(place, "registry-1", None)).host.clone();
-        let second = two.insert(Registry::start(place, "registry-2", None)).host.clone();
+        let first = one.insert(registry_of(place, "registry-1", None)).host.clone();
+        let second = two.insert(registry_of(place, "registry-2", None)).host.clone();
         settings(&format!("registry: {first}"), &format!("registry: {second}/upstairs"))
     });
     for (registry, name) in [(&one, "REGISTRY-1"), (&two, "REGISTRY-2")] {
@@ -341,7 +313,7 @@ fn an_image_is_built_once_deployed_by_its_digest_and_promoted_to_another_registr
 fn a_repository_of_ecr_is_made_signed_in_to_and_scanned() {
     let mut registry = None;
     let mut project = Project::new(|place| {
-        registry = Some(Registry::start(place, "registry", Some(AWS)));
+        registry = Some(registry_of(place, "registry", Some(AWS)));
         settings("scan: { refuse: high, within: 1m }", "")
     });
     let host = registry.as_ref().expect("it was started").host.clone();

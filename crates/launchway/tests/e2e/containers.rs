@@ -96,7 +96,7 @@ fn a_project_is_shipped_to_containers_of_this_machine() {
     let busybox = ["/bin/busybox", "/usr/bin/busybox"].map(Path::new);
     let busybox = busybox.into_iter().find(|path| path.exists()).expect("it is installed");
     std::fs::copy(busybox, place.repository().join("busybox")).expect("a copy");
-    let settings = SETTINGS.replace("REGISTRY", &daemon.registry);
+    let settings = SETTINGS.replace("REGISTRY", &daemon.registry.host);
     let story = Story { project: Project::in_place(place, &settings), daemon };
 
     story.version("v1.0.0", START);

@@ -11,9 +11,10 @@ use expect_test::{Expect, expect};
 use model_cloud::{Clock, Cloud, Front};
 use serde_json::json;
 
-use crate::build::{AWS, Registry};
+use crate::build::{AWS, registry_of};
 use crate::ecs::ask;
 use crate::harness::{Place, Said, text};
+use crate::registry::Server as Registry;
 use crate::seeds::need_docker;
 
 /// Seconds of the cloud in one of ours.
@@ -105,7 +106,7 @@ impl Team {
         }
         cloud.advance(now + 60_000);
         let place = Place::with(files);
-        let registry = Registry::start(&place, "registry", Some(AWS));
+        let registry = registry_of(&place, "registry", Some(AWS));
         cloud.set_registry(&registry.host);
         let front = Front::serve(cloud, Clock::Wall { times: TIMES }, 0).expect("a port");
         let web = Web::serve();

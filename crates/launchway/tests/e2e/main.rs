@@ -121,6 +121,9 @@ mod postgres;
 mod promote;
 mod prune;
 mod refuse;
+#[cfg(feature = "docker")]
+#[path = "../../../registry/tests/house/server.rs"]
+mod registry;
 mod relay;
 mod remote;
 mod remote_away;

@@ -9,10 +9,11 @@ use expect_test::{Expect, expect};
 use model_cloud::{Clock, Cloud, Front};
 use serde_json::json;
 
-use crate::build::{AWS, Registry};
+use crate::build::{AWS, registry_of};
 use crate::corrected::Web;
 use crate::ecs::ask;
 use crate::harness::{Place, Said};
+use crate::registry::Server as Registry;
 use crate::seeds::need_docker;
 
 /// Seconds of the cloud in one of ours.
@@ -45,7 +46,7 @@ impl Team {
         place.commit();
         let said = place.run(&["init", "--target", "ecs"]);
         assert_eq!(said.exit, 0, "{}{}", said.stdout, said.stderr);
-        let registry = Registry::start(&place, "registry", Some(AWS));
+        let registry = registry_of(&place, "registry", Some(AWS));
         let front = Front::serve(cloud(&registry.host), Clock::Wall { times: TIMES }, 0);
         let front = front.expect("a port");
         let web = Web::serve();
@@ -92,7 +93,12 @@ impl Team {
         let shown = format!("{}{}", said.verdict(), self.runs());
         let is_same = expect.data().split_whitespace().eq(shown.split_whitespace());
         let is_taken = is_same || std::env::var_os("UPDATE_EXPECT").is_some();
-        assert!(is_taken, "{shown}{}\n{}", log.join("\n"), said.stderr);
+        // What went wrong first: whoever shows the rest may cut it.
+        let wrong = log
+            .iter()
+            .filter(|line| line.contains("rror"))
+            .fold(String::new(), |all, line| all + line + "\n");
+        assert!(is_taken, "{shown}{wrong}\n{}\n{}", said.stderr, log.join("\n"));
         expect.assert_eq(&shown);
     }
 

@@ -94,20 +94,25 @@ fn s4_deploy_fails_at_its_sign_in() {
 /// Jobs find docker at its usual place only: there it is, or it is started for the tests.
 #[cfg(feature = "docker")]
 pub(crate) fn need_docker() {
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::Once;
 
     use crate::daemon;
 
     // Two that begin at once would take the socket and the data from each other, and neither would answer again.
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let answers = || daemon::run("docker", &["version"]);
-    if answers() {
-        return;
-    }
-    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dockerd.log");
-    let pid = Path::new("/var/run/docker.pid");
-    daemon::start_dockerd(&["--bridge", "none", "--iptables=false"], pid, &log, answers);
+    static READY: Once = Once::new();
+    READY.call_once(|| {
+        let at = |name: &str| Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let (pid, log) = (at("dockerd.pid"), at("dockerd.log"));
+        // It answers until it is gone: whoever took it for another's would lose it in the middle of a build.
+        daemon::the_one_before_ends(&pid);
+        let answers = || daemon::run("docker", &["version"]);
+        if answers() {
+            return;
+        }
+        let file = pid.display().to_string();
+        let words = ["--bridge", "none", "--iptables=false", "--pidfile", &file];
+        daemon::start_dockerd(&words, &pid, &log, answers);
+    });
 }
 
 /// Its build is good, its image is nowhere, and its last step hides that.

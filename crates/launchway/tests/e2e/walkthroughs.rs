@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use model_cloud::{Clock, Cloud, Front, Image};
 use serde_json::json;
 
-use crate::build::{AWS, Registry};
+use crate::build::{AWS, registry_of};
 use crate::corrected::Web;
 use crate::ecs::ask;
 use crate::harness::{Place, text};
@@ -38,7 +38,7 @@ fn walk(name: &str, region: &str, services: &[[&str; 4]], folders: &[&str]) {
     cloud.add_bucket("conflicto-deployments");
     cloud.advance(now + 60_000);
     let place = Place::with(&[]);
-    let registry = Registry::start(&place, "registry", Some(AWS));
+    let registry = registry_of(&place, "registry", Some(AWS));
     cloud.set_registry(&registry.host);
     let front = Front::serve(cloud, Clock::Wall { times: TIMES }, 0).expect("a port");
     let web = Web::serve();

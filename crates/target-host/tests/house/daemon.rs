@@ -1,10 +1,11 @@
 //! A daemon of Docker and a registry, as Debian has them, on a socket and a bridge of their own: another
 //! daemon of this machine is left alone. They end with the program that started them.
 
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use super::registry::Server;
 
 /// Long enough for a daemon that finds much to clean up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -13,8 +14,7 @@ pub(crate) struct Daemon {
     root: PathBuf,
     bridge: &'static str,
     pub(crate) socket: PathBuf,
-    /// The registry's host and port.
-    pub(crate) registry: String,
+    pub(crate) registry: Server,
     pub(crate) scratch: tempfile::TempDir,
 }
 
@@ -49,7 +49,7 @@ fn beside(program: &str, words: &[&str], log: &Path) {
 }
 
 /// The daemon of the tests before, whose process this file names, may still be ending.
-fn the_one_before_ends(pid: &Path) {
+pub(crate) fn the_one_before_ends(pid: &Path) {
     let before = std::fs::read_to_string(pid).unwrap_or_default();
     let proc = Path::new("/proc").join(before.trim()).join("comm");
     let is_daemon = || std::fs::read_to_string(&proc).is_ok_and(|it| it.trim() == "dockerd");
@@ -68,8 +68,7 @@ impl Daemon {
     pub(crate) fn start(folder: &Path, (bridge, address): (&'static str, &str)) -> Daemon {
         std::fs::create_dir_all(folder).expect("a folder");
         let scratch = tempfile::tempdir().expect("a folder");
-        let listener = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        let registry = format!("127.0.0.1:{}", listener.expect("a port").port());
+        let registry = Server::start(&scratch.path().join("registry"), "");
         let socket = scratch.path().join("docker.sock");
         let root = folder.to_owned();
         let daemon = Daemon { root, bridge, socket, registry, scratch };
@@ -77,7 +76,6 @@ impl Daemon {
         run("ip", &["link", "add", bridge, "type", "bridge"]);
         run("ip", &["address", "add", address, "dev", bridge]);
         assert!(run("ip", &["link", "set", bridge, "up"]), "a bridge can be made");
-        daemon.start_registry();
         daemon.start_daemon();
         // What tests left that were ended.
         daemon.clear();
@@ -90,20 +88,6 @@ impl Daemon {
         for id in all.lines() {
             self.docker(&["rm", "--force", id]);
         }
-    }
-
-    fn start_registry(&self) {
-        let config = format!(
-            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '{}'}}\n\
-             log: {{level: error}}\n",
-            self.scratch.path().join("registry").display(),
-            self.registry
-        );
-        let path = self.scratch.path().join("registry.yml");
-        std::fs::write(&path, config).expect("written");
-        let path = path.display().to_string();
-        beside("docker-registry", &["serve", &path], &self.scratch.path().join("registry.log"));
-        until("the registry answers", || TcpStream::connect(&self.registry).is_ok());
     }
 
     fn start_daemon(&self) {

@@ -5,6 +5,8 @@
 pub(crate) mod daemon;
 pub(crate) mod docker;
 pub(crate) mod real;
+#[path = "../../../registry/tests/house/server.rs"]
+pub(crate) mod registry;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

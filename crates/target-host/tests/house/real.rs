@@ -64,7 +64,7 @@ impl Real {
     }
 
     pub(crate) fn location(&self) -> String {
-        format!("{}/api", self.daemon.registry)
+        format!("{}/api", self.daemon.registry.host)
     }
 
     /// An image in the registry, and not here; its digest.
