@@ -80,7 +80,7 @@ impl Story {
     }
 
     fn run(&self, args: &[&str]) -> Said {
-        self.run_by(&self.daemon.socket, args)
+        self.run_by(&self.daemon.socket(), args)
     }
 
     fn run_by(&self, engine: &Path, args: &[&str]) -> Said {
@@ -112,7 +112,7 @@ impl Story {
     /// Starts the long job, and waits until its step runs.
     fn begin(&self) -> std::process::Child {
         let mut command = self.place.launchway(&["run", "push", "--job", "long"]);
-        command.env("DOCKER_HOST", format!("unix://{}", self.daemon.socket.display()));
+        command.env("DOCKER_HOST", format!("unix://{}", self.daemon.socket().display()));
         let said = self.place.path("said");
         let file =
             || std::fs::File::options().append(true).create(true).open(&said).expect("a file");
@@ -153,7 +153,7 @@ impl Story {
             let words = self.words(job);
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let mut command = self.place.launchway(&words);
-            command.env("DOCKER_HOST", format!("unix://{}", self.daemon.socket.display()));
+            command.env("DOCKER_HOST", format!("unix://{}", self.daemon.socket().display()));
             command.stdout(file().expect("a file")).stderr(file().expect("a file"));
             let mut child = command.spawn().expect("the binary starts");
             let text = || std::fs::read_to_string(&said).unwrap_or_default();
@@ -168,7 +168,7 @@ impl Story {
 
     /// The worker ended well, and the engine did not let go when it asked.
     fn refused_once(&self) {
-        let engine = stubborn::before(&self.daemon.socket, &self.place.path(""));
+        let engine = stubborn::before(&self.daemon.socket(), &self.place.path(""));
         let words = self.words("served");
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let said = self.run_by(&engine, &words);

@@ -43,7 +43,7 @@ struct Story {
 impl Story {
     fn run(&self, args: &[&str]) -> Said {
         let mut command = self.project.place.launchway(args);
-        command.env("DOCKER_HOST", format!("unix://{}", self.daemon.socket.display()));
+        command.env("DOCKER_HOST", format!("unix://{}", self.daemon.socket().display()));
         Said::from(command.output().expect("the binary starts"))
     }
 

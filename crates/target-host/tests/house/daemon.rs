@@ -13,7 +13,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Daemon {
     root: PathBuf,
     bridge: &'static str,
-    pub(crate) socket: PathBuf,
     pub(crate) registry: Server,
     pub(crate) scratch: tempfile::TempDir,
 }
@@ -69,9 +68,8 @@ impl Daemon {
         std::fs::create_dir_all(folder).expect("a folder");
         let scratch = tempfile::tempdir().expect("a folder");
         let registry = Server::start(&scratch.path().join("registry"), "");
-        let socket = scratch.path().join("docker.sock");
         let root = folder.to_owned();
-        let daemon = Daemon { root, bridge, socket, registry, scratch };
+        let daemon = Daemon { root, bridge, registry, scratch };
         // There already, where the tests were run before.
         run("ip", &["link", "add", bridge, "type", "bridge"]);
         run("ip", &["address", "add", address, "dev", bridge]);
@@ -80,6 +78,10 @@ impl Daemon {
         // What tests left that were ended.
         daemon.clear();
         daemon
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.scratch.path().join("docker.sock")
     }
 
     /// Takes every container away.
@@ -92,7 +94,7 @@ impl Daemon {
 
     fn start_daemon(&self) {
         let path = |name: &str| self.root.join(name).display().to_string();
-        let host = format!("unix://{}", self.socket.display());
+        let host = format!("unix://{}", self.socket().display());
         let (data, exec, pid) = (path("data"), path("exec"), path("pid"));
         let words = [
             "--host",
@@ -122,7 +124,7 @@ impl Daemon {
     pub(crate) fn docker(&self, words: &[&str]) -> Option<String> {
         let output = Command::new("docker")
             .args(words)
-            .env("DOCKER_HOST", format!("unix://{}", self.socket.display()))
+            .env("DOCKER_HOST", format!("unix://{}", self.socket().display()))
             .env("DOCKER_BUILDKIT", "0")
             .output()
             .expect("docker is installed");

@@ -208,7 +208,7 @@ impl House {
         let socket = match self.kind {
             Kind::Processes => None,
             Kind::Containers => Some(self.docker().socket.clone()),
-            Kind::Real => Some(real().daemon.socket.clone()),
+            Kind::Real => Some(real().daemon.socket()),
         };
         if let Some(socket) = socket {
             config["container"] = json!({ "socket": socket });

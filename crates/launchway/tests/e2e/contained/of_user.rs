@@ -56,7 +56,7 @@ fn what_a_containers_root_made_is_the_jobs_users() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let Story { place, daemon, .. } =
         Story::within(passable(), "docker-of-user", ("lwtest5", "172.31.248.1/24"));
-    let engine = PathBuf::from(format!("unix://{}", daemon.socket.display()));
+    let engine = PathBuf::from(format!("unix://{}", daemon.socket().display()));
     let variables: Variables = vec![("DOCKER_HOST", engine)];
     let serving = Serving::within(place, WORKFLOW, &["--job-user", "20001:20002"], variables);
     let begin = Instant::now();
