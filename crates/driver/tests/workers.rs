@@ -153,6 +153,7 @@ fn request() -> RunRequest {
             uncommitted: 0,
             snapshot: None,
             store: None,
+            branched_at: None,
         },
         concurrency: None,
         selection: Selection::default(),

@@ -506,6 +506,10 @@ pub struct Change {
     /// Where commits lie that only this machine has: the snapshot, a pull request's test merge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<Arc<str>>,
+    /// The newest commit of the default branch that is in it: where its branch left that one. None on the
+    /// default branch, of a pull request, and of a run that ships nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branched_at: Option<Arc<str>>,
 }
 
 /// A job with everything about it that was decided before it starts.

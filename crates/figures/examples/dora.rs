@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             only_jobs: false,
             window,
         };
-        writeln!(out, "{}", serde_json::to_string(&figures.delivery(&asked)?)?)?;
+        writeln!(out, "{}", serde_json::to_string(&figures.delivery(&asked)?.told)?)?;
     }
     Ok(())
 }

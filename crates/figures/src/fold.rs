@@ -1,10 +1,13 @@
 //! From the journal to rows: what ended behind the cursor, one stream at a time.
 
-use event::{Attempt, DeploymentEvent, ExitKind, RunEvent, Seq, StreamId};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use event::{Attempt, DeploymentEvent, ExitKind, Fact, RunEvent, Seq, StreamId};
 use ports::JournalError;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use store::Store;
-use views::{AttemptFacts, IncidentView, Shipment};
+use views::{AttemptFacts, IncidentView, Shipment, ShippingJob, ShippingRun};
 
 use crate::collect::collect;
 use crate::database::Figures;
@@ -17,6 +20,11 @@ use crate::tally::count_attempt;
 /// Events that are looked at in one transaction: bounds what another process waits for, and what a
 /// kill costs.
 const BATCH_EVENTS: u64 = 20_000;
+/// Events among which those of jobs are looked for at once: bounds what is held in memory.
+const TOLD_EVENTS: u64 = 1_000;
+
+/// Attempts whose jobs shipped something in one batch; none where nothing is known of it.
+type ShippingRuns = BTreeMap<StreamId, Option<ShippingRun>>;
 
 /// How far the numbers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +88,9 @@ impl Figures {
         }
         let until = newest.min(position + BATCH_EVENTS);
         for name in store.begun_between(position, until)? {
-            self.take_push(&transaction, store, &name)?;
+            self.take_begin(&transaction, store, &name)?;
         }
+        self.take_jobs(&transaction, store, (position, until))?;
         for name in store.ended_between(position, until)? {
             self.take(&transaction, store, &name)?;
         }
@@ -107,7 +116,8 @@ impl Figures {
             let transaction =
                 writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
             transaction.execute("DELETE FROM unread WHERE stream = ?1", [&name]).map_err(failed)?;
-            self.take_push(&transaction, store, &name)?;
+            self.take_begin(&transaction, store, &name)?;
+            self.take_jobs_of(&transaction, store, &name)?;
             self.take(&transaction, store, &name)?;
             transaction.commit().map_err(failed)?;
         }
@@ -130,16 +140,91 @@ impl Figures {
         transaction.commit().map_err(failed)
     }
 
-    /// What a run says of a push when it begins.
-    fn take_push(&self, rows: &Connection, store: &Store, name: &str) -> Result<(), FiguresError> {
+    /// What a run says of a push when it begins; that a deployment was asked for.
+    fn take_begin(&self, rows: &Connection, store: &Store, name: &str) -> Result<(), FiguresError> {
+        let failed = |source| self.failed(source);
         // Those that run it again say the same; one that a newer version wrote says nothing yet.
-        let Ok(stream @ StreamId::Run(_, Attempt(1))) = name.parse() else { return Ok(()) };
-        match store.first::<RunEvent>(stream) {
-            Ok(Some(begin)) => {
-                jobs::take_push(rows, &begin.event).map_err(|source| self.failed(source))
+        match name.parse() {
+            Ok(stream @ StreamId::Run(_, Attempt(1))) => match begin::<RunEvent>(store, stream)? {
+                Some(event) => jobs::take_push(rows, &event).map_err(failed),
+                None => Ok(()),
+            },
+            Ok(stream @ StreamId::Deployment(_)) => {
+                match begin::<DeploymentEvent>(store, stream)? {
+                    Some(event) => take_asked(rows, name, &event).map_err(failed),
+                    None => Ok(()),
+                }
             }
-            Ok(None) | Err(JournalError::Forgotten { .. } | JournalError::Unreadable(_)) => Ok(()),
-            Err(error) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What jobs shipped that were over behind one place and not behind another.
+    fn take_jobs(
+        &self,
+        rows: &Connection,
+        store: &Store,
+        (mut position, until): (u64, u64),
+    ) -> Result<(), FiguresError> {
+        let mut runs = ShippingRuns::default();
+        while position < until {
+            let next = until.min(position + TOLD_EVENTS);
+            for told in store.told_between((position, next), ShippingJob::KINDS)? {
+                let event = RunEvent::decode(told.payload.as_bytes());
+                match (told.stream.parse::<StreamId>(), event) {
+                    (Ok(stream), Ok(event)) => {
+                        self.take_job(rows, store, &mut runs, (stream, told.seq), &event)?;
+                    }
+                    _ => note_unread(rows, &told.stream).map_err(|source| self.failed(source))?,
+                }
+            }
+            position = next;
+        }
+        Ok(())
+    }
+
+    /// The same of one stream from its beginning.
+    fn take_jobs_of(
+        &self,
+        rows: &Connection,
+        store: &Store,
+        name: &str,
+    ) -> Result<(), FiguresError> {
+        let Ok(stream @ StreamId::Run(..)) = name.parse() else { return Ok(()) };
+        let events = match store.events::<RunEvent>(stream, Seq(0)) {
+            // That it cannot be read is said where it is over.
+            Err(JournalError::Forgotten { .. } | JournalError::Unreadable(_)) => return Ok(()),
+            events => events?,
+        };
+        let mut runs = ShippingRuns::default();
+        for it in events {
+            self.take_job(rows, store, &mut runs, (stream, it.seq), &it.event)?;
+        }
+        Ok(())
+    }
+
+    fn take_job(
+        &self,
+        rows: &Connection,
+        store: &Store,
+        runs: &mut ShippingRuns,
+        (stream, seq): (StreamId, Seq),
+        event: &RunEvent,
+    ) -> Result<(), FiguresError> {
+        let failed = |source| self.failed(source);
+        let StreamId::Run(run, attempt) = stream else { return Ok(()) };
+        let over = jobs::note(rows, (run, attempt), seq, event).map_err(failed)?;
+        let Some(environment) = over else { return Ok(()) };
+        let run = match runs.entry(stream) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert(match begin(store, stream)? {
+                Some(RunEvent::RunCreated(request)) => Some(ShippingRun::of(&request)),
+                _ => None,
+            }),
+        };
+        match run {
+            Some(run) => jobs::take(rows, run, &environment).map_err(failed),
+            None => Ok(()),
         }
     }
 
@@ -148,17 +233,14 @@ impl Figures {
         let folded = match name.parse() {
             Ok(stream @ StreamId::Deployment(_)) => {
                 let events = store.events::<DeploymentEvent>(stream, Seq(0));
-                events.map(|events| {
-                    take_asked(rows, name, &events)?;
-                    take_deployment(rows, &Shipment::of(&events))
-                })
+                events.map(|events| take_deployment(rows, &Shipment::of(&events)))
             }
             Ok(stream @ StreamId::Run(..)) => {
                 let events = store.events::<RunEvent>(stream, Seq(0));
                 events.map(|events| match AttemptFacts::of(&events) {
                     Some(facts) => {
                         take_attempt(rows, store, &facts)?;
-                        jobs::take(rows, &facts)
+                        jobs::forget(rows, stream)
                     }
                     None => Ok(()),
                 })
@@ -183,6 +265,15 @@ impl Figures {
     }
 }
 
+/// The first event of a stream; none where it is gone, or a newer version wrote it.
+fn begin<E: Fact>(store: &Store, stream: StreamId) -> Result<Option<E>, FiguresError> {
+    match store.first::<E>(stream) {
+        Ok(begin) => Ok(begin.map(|it| it.event)),
+        Err(JournalError::Forgotten { .. } | JournalError::Unreadable(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn cursor(connection: &Connection) -> rusqlite::Result<u64> {
     let position: Option<i64> =
         connection.query_row("SELECT position FROM cursor", [], |row| row.get(0)).optional()?;
@@ -195,7 +286,7 @@ fn forget_everything(rows: &Connection) -> rusqlite::Result<()> {
          DELETE FROM job; DELETE FROM step; DELETE FROM unread; DELETE FROM report;
          DELETE FROM test; DELETE FROM result; DELETE FROM coverage; DELETE FROM tally;
          DELETE FROM incident; DELETE FROM incident_fix; DELETE FROM pushed;
-         DELETE FROM asked;",
+         DELETE FROM asked; DELETE FROM shipping;",
     )
 }
 

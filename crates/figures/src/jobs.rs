@@ -2,23 +2,31 @@
 //!
 //! ```text
 //! runs that a push made, when they begin  ->  pushed: the commits of each branch, in their order
-//! attempts that are over                  ->  a shipment: how far its branch came there before,
+//! jobs that name an environment, over     ->  a shipment: how far its branch came there before,
 //!                                             what ran there, what was tried since
 //! ```
 //!
+//! Jobs are taken in the order in which they ended, over all runs: what a run did in staging is there while it
+//! waits for production, and stands before what another run did in staging meanwhile. A job of the same environment
+//! that its run comes to later changes how the shipment ended, and when, and nothing else of it.
+//!
 //! With a release come all commits of its branch behind the last one that came there: those of a push whose
-//! jobs failed, or never had a worker, come with the next one that succeeds. Whatever made its run (a
+//! jobs failed, or never had a worker, come with the next one that succeeds. Of a branch that was cut from the
+//! default branch, so do those of the default branch up to there. Whatever made its run (a
 //! push, a tag, a schedule, a person), its commit is looked for among those that were pushed to a branch;
 //! where it is not there, it comes alone.
 
 use std::sync::Arc;
 
-use event::{DeploymentKind, RunEvent, ShippedBy, ShippedCommit};
+use event::{
+    Attempt, DeploymentKind, JobKey, RunEvent, RunId, Seq, ShippedBy, ShippedCommit, StreamId,
+    Verdict,
+};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use views::{AttemptFacts, Before, Came, Pushed, Shipment};
+use views::{Before, Came, JobOver, Pushed, Shipment, ShippingJob, ShippingRun};
 
-use crate::query::{at, text};
-use crate::shipments::{Place, bring, is_brought, write};
+use crate::query::{at, maybe_at, text, word};
+use crate::shipments::{Place, Places, bring, is_brought, write};
 
 /// Commits that come with one shipment; of more, the newest.
 const COMMITS_MAX: usize = 1_000;
@@ -45,22 +53,142 @@ pub(crate) fn take_push(rows: &Connection, begin: &RunEvent) -> rusqlite::Result
     Ok(())
 }
 
-/// Takes in what the jobs of an attempt shipped, once.
-pub(crate) fn take(rows: &Connection, facts: &AttemptFacts) -> rusqlite::Result<()> {
-    for it in Shipment::of_jobs(facts) {
-        if !is_known(rows, &it)? && !is_deployed_by_command(rows, &it)? {
-            take_one(rows, facts, it)?;
+/// Notes what an event says of a job that names an environment; says which environment that is, where the job is
+/// over or was skipped.
+pub(crate) fn note(
+    rows: &Connection,
+    (run, attempt): (RunId, Attempt),
+    seq: Seq,
+    event: &RunEvent,
+) -> rusqlite::Result<Option<Arc<str>>> {
+    let Some(job) = event.job() else { return Ok(None) };
+    let (run, attempt) = (run.0.cast_signed(), attempt.0.cast_signed());
+    let known = one(rows, (run, attempt), job)?;
+    let was_in = known.as_ref().map(|it| it.environment.clone());
+    let Some(it) = ShippingJob::after(known, seq, event) else {
+        if was_in.is_none() {
+            return Ok(None);
         }
+        let delete = "DELETE FROM shipping WHERE run = ?1 AND attempt = ?2 AND job = ?3";
+        rows.prepare_cached(delete)?.execute(params![run, attempt, job.as_str()])?;
+        return Ok(was_in);
+    };
+    let mut statement = rows.prepare_cached(
+        "INSERT OR REPLACE INTO shipping (run, attempt, job, environment, tracking_id, began_at,
+           conclusion, completed_at, last_seq)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    statement.execute(params![
+        run,
+        attempt,
+        job.as_str(),
+        it.environment,
+        it.tracking_id,
+        it.began_at.map(|it| it.0.cast_signed()),
+        it.over.map(|it| it.conclusion.as_str()),
+        it.over.map(|it| it.at.0.cast_signed()),
+        it.over.map(|it| it.seq.0.cast_signed()),
+    ])?;
+    Ok(it.over.is_some().then_some(it.environment))
+}
+
+const COLUMNS: &str = "environment, tracking_id, began_at, conclusion, completed_at, last_seq";
+
+fn shipping(row: &Row<'_>) -> rusqlite::Result<ShippingJob> {
+    let over = |seq: i64| {
+        let (conclusion, at) = (word(row, 3)?, at(row, 4)?);
+        Ok::<_, rusqlite::Error>(JobOver { conclusion, at, seq: Seq(seq.cast_unsigned()) })
+    };
+    Ok(ShippingJob {
+        environment: text(row, 0)?,
+        tracking_id: row.get::<_, Option<String>>(1)?.map(Into::into),
+        began_at: maybe_at(row, 2)?,
+        over: row.get::<_, Option<i64>>(5)?.map(over).transpose()?,
+    })
+}
+
+fn one(
+    rows: &Connection,
+    (run, attempt): (i64, i64),
+    job: &JobKey,
+) -> rusqlite::Result<Option<ShippingJob>> {
+    let query =
+        format!("SELECT {COLUMNS} FROM shipping WHERE run = ?1 AND attempt = ?2 AND job = ?3");
+    let wanted = params![run, attempt, job.as_str()];
+    rows.prepare_cached(&query)?.query_row(wanted, shipping).optional()
+}
+
+/// Forgets the jobs of an attempt that is over: all of it is counted.
+pub(crate) fn forget(rows: &Connection, stream: StreamId) -> rusqlite::Result<()> {
+    let StreamId::Run(run, attempt) = stream else { return Ok(()) };
+    rows.prepare_cached("DELETE FROM shipping WHERE run = ?1 AND attempt = ?2")?
+        .execute([run.0.cast_signed(), attempt.0.cast_signed()])
+        .map(drop)
+}
+
+/// Takes in what the jobs of an attempt shipped to an environment, once all of them are over that are known.
+pub(crate) fn take(
+    rows: &Connection,
+    run: &ShippingRun,
+    environment: &str,
+) -> rusqlite::Result<()> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM shipping WHERE run = ?1 AND attempt = ?2 AND environment = ?3"
+    );
+    let mut statement = rows.prepare_cached(&query)?;
+    let wanted = params![run.run.0.cast_signed(), run.attempt.0.cast_signed(), environment];
+    let jobs: Vec<ShippingJob> =
+        statement.query_map(wanted, shipping)?.collect::<rusqlite::Result<_>>()?;
+    let Some(it) = Shipment::of_jobs(run, &jobs) else { return Ok(()) };
+    if is_deployed_by_command(rows, &it)? {
+        return take_back(rows, &it, &["shipment", "shipped", "brought"]);
+    }
+    match known(rows, &it)? {
+        None => take_one(rows, run, it),
+        Some(last_seq) if last_seq < it.last_seq => go_on(rows, &it),
+        // It is read once more: what stands behind it by now says nothing of it.
+        Some(_) => Ok(()),
+    }
+}
+
+/// Its run came to a further job: it ended later, and perhaps otherwise.
+fn go_on(rows: &Connection, it: &Shipment) -> rusqlite::Result<()> {
+    let mut statement = rows.prepare_cached(
+        "UPDATE shipment SET verdict = ?4, reached_at = ?5, finished_at = ?6, last_seq = ?7
+         WHERE stream = ?1 AND environment = ?2 AND service = ?3",
+    )?;
+    statement.execute(params![
+        it.stream().to_string(),
+        it.environment,
+        it.service,
+        it.verdict.as_str(),
+        it.reached_at.map(|at| at.0.cast_signed()),
+        it.finished_at.0.cast_signed(),
+        it.last_seq.0.cast_signed(),
+    ])?;
+    match it.verdict {
+        Verdict::Succeeded => Ok(()),
+        // What came with it comes with the next one.
+        _ => take_back(rows, it, &["shipped", "brought"]),
+    }
+}
+
+fn take_back(rows: &Connection, it: &Shipment, tables: &[&str]) -> rusqlite::Result<()> {
+    let stream = it.stream().to_string();
+    for table in tables {
+        let delete =
+            format!("DELETE FROM {table} WHERE stream = ?1 AND environment = ?2 AND service = ?3");
+        rows.prepare_cached(&delete)?.execute(params![stream, it.environment, it.service])?;
     }
     Ok(())
 }
 
-fn take_one(rows: &Connection, facts: &AttemptFacts, it: Shipment) -> rusqlite::Result<()> {
-    let place = place(rows, facts, &it)?;
-    let far = place.as_ref().map(|place| far(rows, &it, &place.branch)).transpose()?.flatten();
+fn take_one(rows: &Connection, run: &ShippingRun, it: Shipment) -> rusqlite::Result<()> {
+    let places = places(rows, run, &it)?;
+    let far = places.own.as_ref().map(|place| far(rows, &it, &place.branch)).transpose()?.flatten();
     let runs = runs(rows, &it)?;
     let commit = match &runs {
-        Some((_, runs)) => came(rows, &it, runs, (place.as_ref(), far))?,
+        Some((_, runs)) => came(rows, &it, runs, (places.own.as_ref(), far))?,
         None => Came::Never,
     };
     let before = Before {
@@ -69,30 +197,31 @@ fn take_one(rows: &Connection, facts: &AttemptFacts, it: Shipment) -> rusqlite::
         commit,
     };
     let mut it = it.judged(&before);
-    let head = ShippedCommit { commit: facts.commit.clone(), committed_at: facts.committed_at };
     if is_brought(&it) && !it.is_first && it.kind == DeploymentKind::Release {
-        it.commits = waiting(rows, &it, place.as_ref(), far)?;
-        it.commits.retain(|it| it.commit != head.commit);
-        it.commits.push(head);
+        it.commits = waiting(rows, &it, &places)?;
+        it.commits.retain(|it| it.commit != run.head.commit);
+        it.commits.push(run.head.clone());
     }
-    write(rows, &it, place.as_ref())?;
+    write(rows, &it, &places)?;
     if is_brought(&it) {
         for commit in &it.commits {
             bring(rows, &it, &commit.commit)?;
         }
-        bring(rows, &it, &facts.commit)?;
+        bring(rows, &it, &run.head.commit)?;
         // Of a work tree with changes another one.
         bring(rows, &it, &it.digest)?;
     }
     Ok(())
 }
 
-/// Whether it is in: what stands behind it by now says nothing of it.
-fn is_known(rows: &Connection, it: &Shipment) -> rusqlite::Result<bool> {
+/// Up to which of its events it is counted; none where it is not.
+fn known(rows: &Connection, it: &Shipment) -> rusqlite::Result<Option<Seq>> {
     let mut statement = rows.prepare_cached(
-        "SELECT 1 FROM shipment WHERE stream = ?1 AND environment = ?2 AND service = ?3",
+        "SELECT last_seq FROM shipment WHERE stream = ?1 AND environment = ?2 AND service = ?3",
     )?;
-    statement.exists(params![it.stream().to_string(), it.environment, it.service])
+    let wanted = params![it.stream().to_string(), it.environment, it.service];
+    let seq = |row: &Row<'_>| Ok(Seq(row.get::<_, i64>(0)?.cast_unsigned()));
+    statement.query_row(wanted, seq).optional()
 }
 
 /// Whether one of its jobs ran `launchway deploy` for that environment: then that is what counts, whatever came
@@ -114,12 +243,8 @@ fn is_deployed_by_command(rows: &Connection, it: &Shipment) -> rusqlite::Result<
     of_time.exists(params![it.environment, began_at, it.finished_at.0.cast_signed()])
 }
 
-/// Where its commit was pushed: on the run's own branch, else on one that came there before.
-fn place(
-    rows: &Connection,
-    facts: &AttemptFacts,
-    it: &Shipment,
-) -> rusqlite::Result<Option<Place>> {
+/// Where its commit was pushed, and the one at which its branch left the default branch.
+fn places(rows: &Connection, run: &ShippingRun, it: &Shipment) -> rusqlite::Result<Places> {
     let mut statement = rows.prepare_cached(
         "SELECT branch, place FROM pushed WHERE repository = ?1 AND commit_id = ?2
          ORDER BY branch = ?3 DESC,
@@ -128,21 +253,32 @@ fn place(
                      AND shipment.branch = pushed.branch AND verdict = 'succeeded') DESC, place
          LIMIT 1",
     )?;
-    let wanted = params![facts.repository, facts.commit, facts.git_ref, it.environment, it.service];
+    let wanted = params![run.repository, run.head.commit, run.git_ref, it.environment, it.service];
     let found = |row: &Row<'_>| Ok(Place { branch: row.get(0)?, place: row.get(1)? });
-    statement.query_row(wanted, found).optional()
+    let own = statement.query_row(wanted, found).optional()?;
+    let is_on_default = own.as_ref().is_some_and(|own| run.is_default_branch(&own.branch));
+    let (Some(commit), false) = (&run.branched_at, is_on_default) else {
+        return Ok(Places { own, base: None });
+    };
+    let base = place_on(rows, it, (&run.default_branch, commit))?;
+    let base = base.map(|place| Place { branch: run.default_branch.to_string(), place });
+    Ok(Places { own, base })
 }
 
 /// How far a branch came there before.
 fn far(rows: &Connection, it: &Shipment, branch: &str) -> rusqlite::Result<Option<i64>> {
     let mut statement = rows.prepare_cached(
-        "SELECT place FROM shipment
-         WHERE project = ?1 AND environment = ?2 AND service = ?3 AND branch = ?4
-           AND branch IS NOT NULL AND verdict = 'succeeded'
-         ORDER BY place DESC LIMIT 1",
+        "SELECT max(place) FROM (
+           SELECT max(place) AS place FROM shipment
+           WHERE project = ?1 AND environment = ?2 AND service = ?3 AND branch = ?4
+             AND branch IS NOT NULL AND verdict = 'succeeded'
+           UNION ALL
+           SELECT max(base_place) FROM shipment
+           WHERE project = ?1 AND environment = ?2 AND service = ?3 AND base_branch = ?4
+             AND base_branch IS NOT NULL AND verdict = 'succeeded')",
     )?;
     let wanted = params![it.project, it.environment, it.service, branch];
-    statement.query_row(wanted, |row| row.get(0)).optional()
+    statement.query_row(wanted, |row| row.get(0))
 }
 
 /// The newest before it that succeeded, with its commit.
@@ -225,28 +361,32 @@ fn place_on(
     statement.query_row(params![it.project, commit, branch], |row| row.get(0)).optional()
 }
 
-/// Commits of its branch behind the last one that came there, up to its own; oldest first.
+/// Commits behind the last ones that came there, oldest first: of the default branch up to where its own branch
+/// left it, then of its own branch up to its own.
 fn waiting(
     rows: &Connection,
     it: &Shipment,
-    place: Option<&Place>,
-    far: Option<i64>,
+    places: &Places,
 ) -> rusqlite::Result<Vec<ShippedCommit>> {
-    let Some(place) = place else { return Ok(Vec::new()) };
     let mut statement = rows.prepare_cached(
         "SELECT commit_id, committed_at FROM pushed
          WHERE repository = ?1 AND branch = ?2 AND place > ?3 AND place <= ?4
          ORDER BY place DESC LIMIT ?5",
     )?;
-    let far = match far {
-        Some(far) => far,
-        None => before(rows, it, &place.branch)?,
-    };
-    let wanted = params![it.project, place.branch, far, place.place, COMMITS_MAX as i64];
     let commit =
         |row: &Row<'_>| Ok(ShippedCommit { commit: text(row, 0)?, committed_at: at(row, 1)? });
-    let mut found: Vec<_> =
-        statement.query_map(wanted, commit)?.collect::<rusqlite::Result<_>>()?;
+    let mut found: Vec<ShippedCommit> = Vec::new();
+    for place in places.own.iter().chain(&places.base) {
+        let far = match far(rows, it, &place.branch)? {
+            Some(far) => far,
+            None => before(rows, it, &place.branch)?,
+        };
+        let most = COMMITS_MAX.saturating_sub(found.len()) as i64;
+        let wanted = params![it.project, place.branch, far, place.place, most];
+        for commit in statement.query_map(wanted, commit)? {
+            found.push(commit?);
+        }
+    }
     found.reverse();
     Ok(found)
 }

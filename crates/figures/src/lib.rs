@@ -11,9 +11,9 @@
 //! is one stream, then the rows of the window that is asked about. Every row names its stream and the
 //! numbers of the events that it came from.
 //!
-//! Jobs that name an environment are deployments, too. Of which kind each is, and which commits came with it, is
-//! decided when it is taken in, by what was there before; for that, what pushes bring is kept when their runs
-//! begin.
+//! Jobs that name an environment are deployments, too: they are taken in when they are over, while their run goes
+//! on. Of which kind each is, and which commits came with it, is decided then, by what was there before; for that,
+//! what pushes bring is kept when their runs begin.
 //!
 //! What a run kept as artifacts is looked through for reports of tests and coverage, once, at the same
 //! time; their rows say which tests do not always say the same.
@@ -38,12 +38,12 @@ mod tests;
 pub use database::Figures;
 pub use error::FiguresError;
 pub use fold::Caught;
-pub use newest::NewestByJobs;
+pub use newest::{NewestByJobs, NewestOfEach};
 pub use query::{Asked, is_production};
 pub use report::{
-    Delivery, DeliveryWeek, Deployment, Duration, Failures, FrequencyFigure, Incident, LeadPart,
-    LeadTimes, LedCommit, LeftOutCommit, Pipeline, PipelineFailure, PipelineRepair, Queue, Rate,
-    RecoveredFrom, RecoveryFigure, Red, Report, ReworkFigure, Slow,
+    Deliveries, Delivery, DeliveryWeek, Deployment, Duration, Failures, FrequencyFigure, Incident,
+    LeadPart, LeadTimes, LedCommit, LeftOutCommit, Pipeline, PipelineFailure, PipelineRepair,
+    Queue, Rate, RecoveredFrom, RecoveryFigure, Red, Report, ReworkFigure, Slow,
 };
 pub use since::since;
 pub use tally::{Histogram, Tally};

@@ -18,6 +18,15 @@ const ENVIRONMENTS_MAX: usize = 200;
 /// Workflows in environments that are looked at for them.
 const PLACES_MAX: usize = 10_000;
 
+/// The newest that jobs did in each environment of a repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewestOfEach {
+    /// Newest first.
+    pub newest: Vec<NewestByJobs>,
+    /// There are more environments than are told of.
+    pub is_cut: bool,
+}
+
 /// The newest that jobs did in an environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewestByJobs {
@@ -43,12 +52,12 @@ impl Figures {
     ///
     /// # Errors
     /// When the file does not answer.
-    pub fn newest_by_jobs(&self, repository: &str) -> Result<Vec<NewestByJobs>, FiguresError> {
+    pub fn newest_by_jobs(&self, repository: &str) -> Result<NewestOfEach, FiguresError> {
         newest(&self.reader(), repository).map_err(|source| self.failed(source))
     }
 }
 
-fn newest(rows: &Connection, repository: &str) -> rusqlite::Result<Vec<NewestByJobs>> {
+fn newest(rows: &Connection, repository: &str) -> rusqlite::Result<NewestOfEach> {
     let mut next = rows.prepare_cached(
         "SELECT environment, service FROM shipment
          WHERE is_by_jobs = 1 AND project = ?1 AND (environment, service) > (?2, ?3)
@@ -72,10 +81,15 @@ fn newest(rows: &Connection, repository: &str) -> rusqlite::Result<Vec<NewestByJ
     };
     let mut newest: BTreeMap<String, NewestByJobs> = BTreeMap::new();
     let mut place = (String::new(), String::new());
-    for _ in 0..PLACES_MAX {
+    let mut is_cut = false;
+    for looked_at in 0.. {
         let behind = params![repository, place.0, place.1];
         let found = next.query_row(behind, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         let Some(found) = found else { break };
+        is_cut = looked_at == PLACES_MAX;
+        if is_cut {
+            break;
+        }
         place = found;
         let it = last.query_row(params![repository, place.0, place.1], line)?;
         let known = newest.entry(place.0.to_ascii_lowercase()).or_insert_with(|| it.clone());
@@ -85,6 +99,7 @@ fn newest(rows: &Connection, repository: &str) -> rusqlite::Result<Vec<NewestByJ
     }
     let mut newest: Vec<_> = newest.into_values().collect();
     newest.sort_by_key(|it| Reverse(it.finished_at));
+    is_cut |= newest.len() > ENVIRONMENTS_MAX;
     newest.truncate(ENVIRONMENTS_MAX);
-    Ok(newest)
+    Ok(NewestOfEach { newest, is_cut })
 }

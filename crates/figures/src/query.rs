@@ -14,9 +14,9 @@ use crate::database::Figures;
 use crate::error::FiguresError;
 use crate::incidents;
 use crate::jobs::by;
-use crate::report::{Delivery, Pipeline, Queue, Report, Slow};
+use crate::report::{Deliveries, Delivery, Pipeline, Queue, Report, Slow};
 
-/// Services in environments of one report.
+/// Services in environments of one report; of more, so many are said to be left out.
 const PLACES_MAX: usize = 200;
 /// Attempts of one report: the newest of the window. It bounds what a report takes, and a team of
 /// 200 does not come near it in a quarter.
@@ -77,7 +77,8 @@ impl Figures {
     pub fn report(&self, store: &Store, asked: &Asked) -> Result<Report, FiguresError> {
         let caught = self.caught(store)?;
         let mut report = Report::of(asked.window, caught.newest - caught.position);
-        report.delivery = self.delivery(asked)?;
+        let deliveries = self.delivery(asked)?;
+        (report.delivery, report.delivery_left_out) = (deliveries.told, deliveries.left_out);
         report.flaky = self.flaky(asked)?;
         let reader = self.reader();
         self.pipelines(&reader, asked, &mut report).map_err(|source| self.failed(source))?;
@@ -88,7 +89,7 @@ impl Figures {
     ///
     /// # Errors
     /// When the file does not answer.
-    pub fn delivery(&self, asked: &Asked) -> Result<Vec<Delivery>, FiguresError> {
+    pub fn delivery(&self, asked: &Asked) -> Result<Deliveries, FiguresError> {
         let reader = self.reader();
         deliveries(&reader, asked).map_err(|source| self.failed(source))
     }
@@ -129,7 +130,7 @@ impl Shipped {
     }
 }
 
-fn deliveries(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<Delivery>> {
+fn deliveries(rows: &Connection, asked: &Asked) -> rusqlite::Result<Deliveries> {
     let mut statement = rows.prepare_cached(
         "SELECT DISTINCT is_by_jobs, project, environment, service FROM shipment
          WHERE (is_by_jobs = 1 OR NOT ?5) AND (?2 IS NULL OR environment = ?2 COLLATE NOCASE) AND (?3 IS NULL OR service = ?3)
@@ -165,8 +166,10 @@ fn deliveries(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<Delivery
         let is_asked = asked.environment.is_some() || is_production(&it.environment);
         is_asked || !with_production.contains(&of(it))
     };
-    let mut found = Vec::new();
-    for at in places.iter().filter(|it| is_wanted(it)).take(PLACES_MAX) {
+    let wanted: Vec<&Shipped> = places.iter().filter(|it| is_wanted(it)).collect();
+    let mut found =
+        Deliveries { left_out: wanted.len().saturating_sub(PLACES_MAX), ..Deliveries::default() };
+    for at in wanted.into_iter().take(PLACES_MAX) {
         let shipments = shipments(rows, at, asked.window)?;
         let first = first_brought(rows, at.place(), &shipments)?;
         let brought_before =
@@ -180,7 +183,7 @@ fn deliveries(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<Delivery
             }
         };
         let dora = dora(&shipments, &incidents, asked.window, &brought_before);
-        found.push(Delivery::of(at.place(), at.is_by_jobs, &dora, &met));
+        found.told.push(Delivery::of(at.place(), at.is_by_jobs, &dora, &met));
     }
     Ok(found)
 }

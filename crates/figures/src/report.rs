@@ -33,6 +33,9 @@ pub struct Report {
     pub behind_events: u64,
     /// One for each service in each environment that was asked about.
     pub delivery: Vec<Delivery>,
+    /// Services in environments that were asked about and are not among them: there are too many for one answer.
+    #[serde(default)]
+    pub delivery_left_out: usize,
     /// One for each workflow.
     pub pipelines: Vec<Pipeline>,
     /// How long jobs waited for a worker, by what they asked of it.
@@ -43,6 +46,15 @@ pub struct Report {
     pub slow_steps: Vec<Slow>,
     /// Tests that do not always say the same, those that failed most first.
     pub flaky: Vec<Flaky>,
+}
+
+/// The part of it that is about deployments.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Deliveries {
+    /// One for each service in each environment that was asked about.
+    pub told: Vec<Delivery>,
+    /// How many more of them there are.
+    pub left_out: usize,
 }
 
 /// A time: a median with what is around it.
@@ -406,6 +418,7 @@ impl Report {
             samples_min: SAMPLES_MIN,
             behind_events,
             delivery: Vec::new(),
+            delivery_left_out: 0,
             pipelines: Vec::new(),
             queues: Vec::new(),
             slow_jobs: Vec::new(),

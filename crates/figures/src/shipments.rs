@@ -1,11 +1,20 @@
 //! Shipments as rows: one for each service of a deployment that is over, or for what jobs of an attempt did
 //! in one environment.
 
-use event::{DeploymentEvent, DeploymentKind, Envelope, Timestamp, Verdict};
+use event::{DeploymentEvent, DeploymentKind, Timestamp, Verdict};
 use rusqlite::{Connection, params};
 use views::Shipment;
 
 use crate::tally::count_deployment;
+
+/// Where the commits of a shipment were pushed; of jobs alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// Its own commit, on the run's branch, else on one that came there before.
+    pub(crate) own: Option<Place>,
+    /// The commit at which that branch left the default branch, on the default branch.
+    pub(crate) base: Option<Place>,
+}
 
 /// The place of a commit among those that were pushed to a branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,16 +23,13 @@ pub(crate) struct Place {
     pub(crate) place: i64,
 }
 
-/// That a deployment that is over was asked for, whatever it shipped. A task is none.
+/// That a deployment was asked for, whatever comes of it. A task is none.
 pub(crate) fn take_asked(
     rows: &Connection,
     stream: &str,
-    events: &[Envelope<DeploymentEvent>],
+    begin: &DeploymentEvent,
 ) -> rusqlite::Result<()> {
-    let Some(DeploymentEvent::DeploymentRequested(request)) = events.first().map(|it| &it.event)
-    else {
-        return Ok(());
-    };
+    let DeploymentEvent::DeploymentRequested(request) = begin else { return Ok(()) };
     if request.kind == DeploymentKind::Task {
         return Ok(());
     }
@@ -39,7 +45,7 @@ pub(crate) fn take_deployment(rows: &Connection, shipments: &[Shipment]) -> rusq
     let Some(first) = shipments.first() else { return Ok(()) };
     count_deployment(rows, first)?;
     for it in shipments {
-        write(rows, it, None)?;
+        write(rows, it, &Places::default())?;
         for commit in it.commits.iter().filter(|_| is_brought(it)) {
             bring(rows, it, &commit.commit)?;
         }
@@ -53,17 +59,13 @@ pub(crate) fn is_brought(it: &Shipment) -> bool {
 }
 
 /// Puts a shipment in place of what stands there.
-pub(crate) fn write(
-    rows: &Connection,
-    it: &Shipment,
-    place: Option<&Place>,
-) -> rusqlite::Result<()> {
+pub(crate) fn write(rows: &Connection, it: &Shipment, places: &Places) -> rusqlite::Result<()> {
     let mut statement = rows.prepare_cached(
         "INSERT OR REPLACE INTO shipment (stream, environment, service, project, is_by_jobs, kind,
            planned, verdict, version, digest, made_from, is_first, requested_at, began_at, reached_at,
-           finished_at, last_seq, mends, branch, place)
+           finished_at, last_seq, mends, branch, place, base_branch, base_place)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-           ?20)",
+           ?20, ?21, ?22)",
     )?;
     let stream = it.stream().to_string();
     let at = |at: Timestamp| at.0.cast_signed();
@@ -86,8 +88,10 @@ pub(crate) fn write(
         at(it.finished_at),
         it.last_seq.0.cast_signed(),
         it.mends.map(|it| it.stream().to_string()),
-        place.map(|it| &it.branch),
-        place.map(|it| it.place),
+        places.own.as_ref().map(|it| &it.branch),
+        places.own.as_ref().map(|it| it.place),
+        places.base.as_ref().map(|it| &it.branch),
+        places.base.as_ref().map(|it| it.place),
     ])?;
     let mut shipped = rows.prepare_cached(
         "INSERT OR IGNORE INTO shipped (stream, environment, service, commit_id, committed_at)

@@ -98,7 +98,7 @@ impl Journal {
             only_jobs: false,
             window,
         };
-        figures.delivery(&asked).expect("a journal of ours")
+        figures.delivery(&asked).expect("a journal of ours").told
     }
 
     fn check(&self, figures: &Figures, expect: Expect) {

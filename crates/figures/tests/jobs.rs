@@ -9,7 +9,7 @@ use event::{
     Attempt, DeploymentEvent, DeploymentId, Fact as _, RunEvent, RunId, Seq, StreamId, Timestamp,
 };
 use expect_test::{Expect, expect};
-use figures::{Asked, Delivery, Figures};
+use figures::{Asked, Delivery, Figures, NewestOfEach};
 use ports::Journal as _;
 use serde_json::{Value as Json, json};
 use store::Store;
@@ -22,6 +22,8 @@ struct Journal {
     store: Arc<Store>,
     /// Runs, with what the first attempt of each was made from.
     made: BTreeMap<u64, Json>,
+    /// Runs that go on, with the environments of the jobs that they were planned with.
+    open: BTreeMap<u64, Vec<String>>,
     hour: u64,
 }
 
@@ -29,13 +31,16 @@ impl Journal {
     fn of(script: &str) -> Journal {
         let folder = tempfile::tempdir().expect("a journal of ours");
         let store = Arc::new(Store::open(folder.path()).expect("a journal of ours"));
-        let mut journal = Journal { folder, store, made: BTreeMap::new(), hour: 0 };
+        let (made, open) = (BTreeMap::new(), BTreeMap::new());
+        let mut journal = Journal { folder, store, made, open, hour: 0 };
         script.lines().map(str::trim).filter(|it| !it.is_empty()).for_each(|it| journal.line(it));
         journal
     }
 
     /// `push main c1 c2: production=success`, `dispatch main c2: ...`, `tag v1 c2: ...`,
-    /// `again 1: ...`. Without a colon it does not come to an end.
+    /// `again 1: ...`. Without a colon it does not come to an end. With `...` at its end it goes on with
+    /// `later 1: ...`: jobs that were planned as `production=planned`, and others. `main~m5` is a branch
+    /// that left the default branch at m5.
     fn line(&mut self, line: &str) {
         self.hour += 10;
         let (what, ends) = match line.split_once(':') {
@@ -51,30 +56,55 @@ impl Journal {
                 let mut created = self.made[&id].clone();
                 created["attempt"] = attempt.0.into();
                 created["at"] = (self.hour * HOUR).into();
-                (StreamId::Run(RunId(id), attempt), created)
+                (StreamId::Run(RunId(id), attempt), vec![created])
+            }
+            "later" => {
+                let id = words.next().and_then(|it| it.parse().ok()).expect("which run");
+                (StreamId::Run(RunId(id), Attempt(1)), Vec::new())
             }
             kind => {
                 let git_ref = words.next().expect("where");
                 self.created(kind, git_ref, &words.map(full).collect::<Vec<_>>())
             }
         };
-        let mut events = vec![created];
-        for (at, end) in ends.into_iter().flat_map(|it| it.split_whitespace()).enumerate() {
+        let mut events = created;
+        let goes_on = ends.is_some_and(|it| it.ends_with("..."));
+        let StreamId::Run(run, _) = stream else { panic!("a run") };
+        let mut planned = self.open.remove(&run.0).unwrap_or_default();
+        for end in ends.into_iter().flat_map(|it| it.split_whitespace()).filter(|it| *it != "...") {
             let (environment, conclusion) = end.split_once('=').expect("how it ended");
-            events.extend(self.job(&format!("job-{at}"), environment, conclusion));
+            let known = planned.iter().position(|it| it == environment);
+            let key = format!("job-{}", known.unwrap_or(planned.len()));
+            if known.is_none() {
+                events.push(self.planned(&key, environment));
+                planned.push(environment.to_owned());
+            }
+            if conclusion != "planned" {
+                events.extend(self.job(&key, conclusion));
+                let at = known.unwrap_or(planned.len() - 1);
+                planned[at] = "over".to_owned();
+            }
         }
-        if ends.is_some() {
+        if goes_on {
+            self.open.insert(run.0, planned);
+        } else if ends.is_some() {
             events.push(json!({ "type": "RunCompleted", "conclusion": "success",
                 "at": (self.hour + 1) * HOUR }));
         }
         let events: Vec<RunEvent> = events.iter().map(decoded).collect();
         let at = Timestamp(self.hour * HOUR);
-        self.store.append(stream, Seq(0), at, &events).expect("a journal of ours");
+        let known = self.store.events::<RunEvent>(stream, Seq(0)).expect("a journal of ours");
+        let seq = Seq(known.len() as u64);
+        self.store.append(stream, seq, at, &events).expect("a journal of ours");
     }
 
-    fn created(&mut self, kind: &str, git_ref: &str, commits: &[String]) -> (StreamId, Json) {
+    fn created(&mut self, kind: &str, git_ref: &str, commits: &[String]) -> (StreamId, Vec<Json>) {
         let (id, number) =
             self.store.allocate_run("octo/app", "deploy.yml").expect("a journal of ours");
+        let (git_ref, left_at) = match git_ref.split_once('~') {
+            Some((git_ref, left_at)) => (git_ref, Some(full(left_at))),
+            None => (git_ref, None),
+        };
         let (event, git_ref) = match kind {
             "tag" => ("push", format!("refs/tags/{git_ref}")),
             "dispatch" => ("workflow_dispatch", format!("refs/heads/{git_ref}")),
@@ -94,27 +124,32 @@ impl Journal {
             "title": "a change",
             "event": { "name": event, "git_ref": git_ref, "payload": { "commits": listed } },
             "change": { "commit": head, "authored_at": 1, "committed_at": hour * HOUR,
-                "uncommitted": 0 },
+                "uncommitted": 0, "branched_at": left_at },
             "inputs": {}, "vars": {}, "secret_names": [], "actor": "mona",
             "triggering_actor": "mona", "at": self.hour * HOUR });
         self.made.insert(id.0, created.clone());
-        (StreamId::Run(id, Attempt(1)), created)
+        (StreamId::Run(id, Attempt(1)), vec![created])
     }
 
-    /// A job of an hour's fourth, in that environment; `-` names none. `no` never has a worker.
-    fn job(&self, key: &str, environment: &str, conclusion: &str) -> Vec<Json> {
+    /// A job of an hour's fourth, in that environment; `-` names none.
+    fn planned(&self, key: &str, environment: &str) -> Json {
         let at = self.hour * HOUR + HOUR / 4;
         let environment = (environment != "-").then_some(environment);
-        let planned = json!({ "type": "JobPlanned", "key": key, "id": key, "name": key,
+        json!({ "type": "JobPlanned", "key": key, "id": key, "name": key,
             "parent": null, "file": null, "needs": [], "matrix": null, "index": 0, "total": 1,
-            "fail_fast": true, "max_parallel": null, "queued_at": at, "environment": environment });
+            "fail_fast": true, "max_parallel": null, "queued_at": at, "environment": environment })
+    }
+
+    /// What it did. `no` never has a worker.
+    fn job(&self, key: &str, conclusion: &str) -> Vec<Json> {
+        let at = self.hour * HOUR + HOUR / 4;
         let (had_worker, conclusion) = match conclusion {
             "no" => (false, "failure"),
             conclusion => (true, conclusion),
         };
         let exit = if conclusion == "success" { "none" } else { "user_failure" };
         let tracking = format!("track-{}-{key}", self.hour);
-        let mut events = vec![planned];
+        let mut events = Vec::new();
         if had_worker {
             events.extend([
                 json!({ "type": "JobReady", "job": key, "at": at }),
@@ -176,7 +211,7 @@ impl Journal {
 
     fn deliveries(&self, figures: &Figures) -> Vec<Delivery> {
         figures.catch_up(&self.store, &mut |_| true).expect("a journal of ours");
-        figures.delivery(&asked(Some("octo/app"))).expect("a journal of ours")
+        figures.delivery(&asked(Some("octo/app"))).expect("a journal of ours").told
     }
 
     /// All of it, whatever the environment is called.
@@ -450,6 +485,100 @@ fn a_branch_that_never_came_there_brings_what_was_pushed_to_it_since_the_last_on
 }
 
 #[test]
+fn jobs_count_when_they_are_over_whatever_else_their_run_does() {
+    // The first run waits for production while the second one goes to staging, and fails there.
+    check(
+        "push main c1: staging=success production=planned ...
+         push main c2: staging=success production=planned ...
+         push main c3: staging=failure
+         later 2: production=success
+         later 1: production=success",
+        expect![[r#"
+            production deploy.yml: 1 deployed, failed 1/2, rework 1
+              run/2/1 release succeeded of c2, mended by 1.1
+              run/1/1 rollback succeeded of c1
+              2.1 recovered after 10h
+        "#]],
+    );
+    // Staging alone: what came later there is not what the run that waits brought.
+    check(
+        "push main c1: qa=success
+         push main c2: qa=success -=planned ...
+         push main c3: qa=success
+         later 2: -=success
+         push main c4: qa=success",
+        expect![[r#"
+            qa deploy.yml: 4 deployed, failed 0/4, rework 0
+              run/1/1 release succeeded of c1
+              run/2/1 release succeeded of c2 +c2 2.75h
+              run/3/1 release succeeded of c3 +c3 2.75h
+              run/4/1 release succeeded of c4 +c4 2.75h
+        "#]],
+    );
+    let journal = Journal::of(
+        "push main c1: staging=success production=planned ...
+         push main c2: staging=success production=planned ...",
+    );
+    let figures = journal.figures();
+    figures.catch_up(&journal.store, &mut |_| true).expect("a journal of ours");
+    let newest = figures.newest_by_jobs("octo/app").expect("a journal of ours");
+    let newest: Vec<String> =
+        newest.newest.iter().map(|it| format!("{} {}", it.environment, it.by)).collect();
+    assert_eq!(newest, ["staging 2.1"]);
+}
+
+#[test]
+fn a_later_job_of_the_same_environment_says_how_it_ended() {
+    for (later, expect) in [
+        ("production=success", "release succeeded of c2 +c2 12.75h"),
+        ("production=failure", "in doubt: 2.1 failed"),
+        ("production=no", "in doubt: 2.1 cancelled"),
+        ("-=failure", "release succeeded of c2 +c2 2.75h"),
+    ] {
+        let first = "push main c1: production=success\npush main c2: production=success ...";
+        let journal = Journal::of(first);
+        let told = journal.told();
+        assert!(told.contains("release succeeded of c2 +c2 2.75h"), "{later}: {told}");
+        let journal = Journal::of(&format!("{first}\nlater 2: {later}"));
+        let told = journal.told();
+        assert!(told.contains(expect), "{later}: {told}");
+    }
+    // What it had brought comes with the next one.
+    check(
+        "push main c1: production=success
+         push main c2: production=success ...
+         later 2: production=failure
+         push main c3: production=success",
+        expect![[r#"
+            production deploy.yml: 2 deployed, failed 0/2, rework 0
+              run/1/1 release succeeded of c1
+              run/3/1 release succeeded of c3 +c2 22.75h +c3 2.75h
+              in doubt: 2.1 failed
+        "#]],
+    );
+}
+
+#[test]
+fn a_branch_that_was_cut_brings_what_the_default_branch_had_then() {
+    check(
+        "push main m1: production=success
+         push main m2: -=success
+         push main m3: -=success
+         push release~m3 r1: production=success
+         push main m4: production=success
+         push release~m3 r2: production=success
+         push main m5: -=success",
+        expect![[r#"
+            production deploy.yml: 4 deployed, failed 0/4, rework 0
+              run/1/1 release succeeded of m1
+              run/4/1 release succeeded of r1 +m2 22.75h +m3 12.75h +r1 2.75h
+              run/5/1 release succeeded of m4 +m4 2.75h
+              run/6/1 release succeeded of r2 +r2 2.75h
+        "#]],
+    );
+}
+
+#[test]
 fn an_environment_is_the_same_in_any_case() {
     check(
         "push main c1: Production=success
@@ -493,10 +622,22 @@ fn the_newest_of_each_environment_is_told_of_one_repository() {
     let figures = journal.figures();
     figures.catch_up(&journal.store, &mut |_| true).expect("a journal of ours");
     let newest = figures.newest_by_jobs("octo/app").expect("a journal of ours");
+    assert!(newest.is_cut);
+    let newest = newest.newest;
     let names: Vec<&str> = newest.iter().map(|it| &*it.environment).collect();
     assert_eq!((names.len(), names[0], names[1]), (200, "production", "review/249"));
     assert_eq!(newest[0].verdict, event::Verdict::Succeeded);
-    assert_eq!(figures.newest_by_jobs("octo/other").expect("a journal of ours"), []);
+    assert_eq!(figures.newest_by_jobs("octo/other").unwrap(), NewestOfEach::default());
+}
+
+#[test]
+fn of_more_services_than_one_answer_holds_the_count_is_told() {
+    let ends: Vec<String> = (0..203).map(|at| format!("review/{at:03}=success")).collect();
+    let journal = Journal::of(&format!("push main c1: {}", ends.join(" ")));
+    let figures = journal.figures();
+    figures.catch_up(&journal.store, &mut |_| true).expect("a journal of ours");
+    let all = figures.delivery(&asked(Some("octo/app"))).expect("a journal of ours");
+    assert_eq!((all.told.len(), all.left_out), (200, 3));
 }
 
 #[test]
@@ -506,7 +647,7 @@ fn whose_jobs_are_told_is_for_whoever_asks() {
     let figures = journal.figures();
     figures.catch_up(&journal.store, &mut |_| true).expect("a journal of ours");
     let of = |asked: &Asked| -> Vec<(String, bool)> {
-        let all = figures.delivery(asked).expect("a journal of ours");
+        let all = figures.delivery(asked).expect("a journal of ours").told;
         all.into_iter().map(|it| (it.project, it.by_jobs)).collect()
     };
     let (project, jobs) = (("planner".to_owned(), false), ("octo/app".to_owned(), true));

@@ -23,7 +23,7 @@ use mask::MaskedText;
 use repository::{Repository, TriggeringEvent};
 use serde_json::Value as Json;
 use syntax::{Diagnostic, Source};
-use workflow::{Template, TemplateError, Workflow};
+use workflow::{JobBody, Template, TemplateError, Workflow};
 
 use crate::exit::{Exit, Failure};
 
@@ -95,6 +95,11 @@ pub(crate) fn request(
             },
             snapshot: event.snapshot.as_deref().map(Arc::from),
             store: situation.store.map(Arc::from),
+            // What git cannot say is not known; the run does not hang on it.
+            branched_at: may_ship(chosen.workflow)
+                .then(|| repository.branched_at(&event.git_ref, &event.commit).ok().flatten())
+                .flatten()
+                .map(Arc::from),
         },
         concurrency: None,
         selection: selection_in(situation.selection, chosen.workflow),
@@ -109,6 +114,14 @@ pub(crate) fn request(
     };
     evaluate_title(&mut request, chosen.source, chosen.workflow)?;
     Ok(request)
+}
+
+/// Whether a job names an environment, or may do so in a file that it calls.
+fn may_ship(workflow: &Workflow) -> bool {
+    workflow.jobs.iter().any(|job| match &job.body {
+        JobBody::Steps(steps) => steps.environment.is_some(),
+        JobBody::Call(_) => true,
+    })
 }
 
 /// `run-name` (conformance 39). The concurrency group is the scheduler's.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::changes::ChangedFiles;
 use crate::discover::{CommittedFile, Repository};
+use crate::git::ask;
 use crate::payload::{self, COMMITS_LISTED_MAX, NO_COMMIT, common, merged};
 use crate::private::{PrivateStore, TestMerge};
 use crate::standing::Standing;
@@ -297,6 +298,25 @@ impl Repository {
             }
         }
         Ok(None)
+    }
+
+    /// The newest commit of the default branch that is in a commit of another ref: where its branch left that
+    /// one. None on the default branch, of a pull request, and where the two have nothing in common.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn branched_at(
+        &self,
+        git_ref: &str,
+        commit: &str,
+    ) -> Result<Option<String>, RepositoryError> {
+        let is_default = git_ref.strip_prefix("refs/heads/") == Some(&*self.default_branch);
+        if is_default || git_ref.starts_with("refs/pull/") {
+            return Ok(None);
+        }
+        let Some((_, default)) = self.branch_commit(&self.default_branch)? else { return Ok(None) };
+        let found = ask(&self.root, &["merge-base", &default, commit])?;
+        Ok(found.filter(|it| !it.is_empty()))
     }
 
     pub(crate) fn triggering(

@@ -91,6 +91,23 @@ fn a_new_branch_counts_from_where_it_left_the_default_branch() {
 }
 
 #[test]
+fn where_a_branch_left_the_default_branch_is_told() {
+    let folder = sample();
+    let repository = Repository::discover(folder.path()).expect("a repository");
+    let commit = |name: &str| repository.commit(name).unwrap().map(|it| it.id);
+    let of = |git_ref: &str, name: &str| {
+        repository.branched_at(git_ref, &commit(name).expect("a commit")).unwrap()
+    };
+    assert_eq!(of("refs/heads/feature", "feature"), commit("main"));
+    assert_eq!(of("refs/tags/v1.0.0", "v1.0.0"), commit("main"));
+    assert_eq!(of("refs/heads/main", "main"), None);
+    assert_eq!(of("refs/pull/1/merge", "feature"), None);
+    git(folder.path(), "checkout -q --orphan alone");
+    git(folder.path(), "commit -q -m alone");
+    assert_eq!(of("refs/heads/alone", "alone"), None);
+}
+
+#[test]
 fn what_is_not_committed_counts_as_changed() {
     check(
         &EventRequest::Push,

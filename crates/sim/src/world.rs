@@ -592,6 +592,7 @@ impl World {
                 uncommitted: 0,
                 snapshot: None,
                 store: None,
+                branched_at: None,
             },
             concurrency: None,
             selection: Selection::default(),

@@ -194,6 +194,7 @@ fn request(run: u64) -> RunRequest {
             uncommitted: 0,
             snapshot: None,
             store: None,
+            branched_at: None,
         },
         concurrency: None,
         selection: Selection::default(),

@@ -70,7 +70,7 @@ pub use outbox::{
 };
 pub use postgres::{AddressError, Database};
 pub use proof::{BrokenChain, Head, Hole, ParseHeadError, Trail, Verified};
-pub use read::{Decided, Happened, ReadError, RunRecord, WantedDeployments};
+pub use read::{Decided, Happened, ReadError, RunRecord, Told, WantedDeployments};
 pub use shared::{Cursor, SharedPlace, TakenIn, TakenStream};
 pub use sqlite::{Durability, LOCK_WAIT_MAX_MS, copy_database};
 pub use store::{Ledger, RENEW_SECONDS, Store};

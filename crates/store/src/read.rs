@@ -302,8 +302,44 @@ pub(crate) fn ended_between(
     )
 }
 
-/// Streams of runs whose first event stands behind one place and not behind another, and that still
-/// have their events, in the order of those events. No payload is read for that.
+/// An event of a run, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The stream, by its name.
+    pub stream: String,
+    /// Its place in the stream.
+    pub seq: Seq,
+    /// The event.
+    pub payload: String,
+}
+
+/// Events of runs, of these kinds, behind one place and not behind another, in their order, as far as they are
+/// still there.
+pub(crate) fn told_between(
+    session: &mut dyn Session,
+    (after, until): (u64, u64),
+    kinds: &[&str],
+) -> Result<Vec<Told>, Fault> {
+    let kind = session.kind();
+    let wanted: Vec<String> = (3..).take(kinds.len()).map(|it| format!("?{it}")).collect();
+    let mut values = vec![Value::from(after), Value::from(until)];
+    values.extend(kinds.iter().copied().map(Value::from));
+    session.all(
+        &format!(
+            "SELECT stream.name, event.seq, event.payload
+             FROM event JOIN stream ON stream.id = event.stream
+             WHERE event.position > ?1 AND event.position <= ?2 AND event.payload IS NOT NULL
+               AND stream.name LIKE 'run/%' AND {kind} IN ({})
+             ORDER BY event.position",
+            wanted.join(", ")
+        ),
+        &values,
+        |row| Ok(Told { stream: row.get(0)?, seq: row.get(1)?, payload: row.get(2)? }),
+    )
+}
+
+/// Streams of runs and deployments whose first event stands behind one place and not behind another, and that
+/// still have their events, in the order of those events. No payload is read for that.
 pub(crate) fn begun_between(
     session: &mut dyn Session,
     (after, until): (u64, u64),
@@ -311,7 +347,8 @@ pub(crate) fn begun_between(
     session.all(
         "SELECT stream.name FROM event JOIN stream ON stream.id = event.stream
          WHERE event.position > ?1 AND event.position <= ?2
-           AND event.seq = 1 AND stream.forgotten = 0 AND stream.name LIKE 'run/%'
+           AND event.seq = 1 AND stream.forgotten = 0
+           AND (stream.name LIKE 'run/%' OR stream.name LIKE 'deployment/%')
          ORDER BY event.position",
         values![after, until],
         |row| row.get(0),

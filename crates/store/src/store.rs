@@ -17,7 +17,7 @@ use crate::error::StoreError;
 use crate::home;
 use crate::logs::Logs;
 use crate::proof::{self, Verified};
-use crate::read::{self, Decided, Happened, ReadError, RunRecord, Side, WantedDeployments};
+use crate::read::{self, Decided, Happened, ReadError, RunRecord, Side, Told, WantedDeployments};
 use crate::reader::Reader;
 use crate::references;
 use crate::sqlite::Durability;
@@ -308,8 +308,18 @@ impl Store {
         self.look(|session| read::ended_between(session, (after, until)))
     }
 
-    /// Streams of runs, by their names, whose first event stands behind `after` and not behind `until`,
-    /// in the order of those events. What was forgotten is not among them.
+    /// Events of runs, of these kinds, that stand behind `after` and not behind `until`, in their order. What was
+    /// forgotten is not among them. All of it is held at once: `until` is for whoever asks to choose.
+    pub fn told_between(
+        &self,
+        (after, until): (u64, u64),
+        kinds: &[&str],
+    ) -> Result<Vec<Told>, StoreError> {
+        self.look(|session| read::told_between(session, (after, until), kinds))
+    }
+
+    /// Streams of runs and deployments, by their names, whose first event stands behind `after` and not behind
+    /// `until`, in the order of those events. What was forgotten is not among them.
     pub fn begun_between(&self, after: u64, until: u64) -> Result<Vec<String>, StoreError> {
         self.look(|session| read::begun_between(session, (after, until)))
     }

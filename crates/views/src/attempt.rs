@@ -34,10 +34,6 @@ pub struct AttemptFacts {
     pub is_partial: bool,
     /// The commit.
     pub commit: Arc<str>,
-    /// That commit's date.
-    pub committed_at: Timestamp,
-    /// The work tree as a commit of its own, where it had changes that the jobs saw.
-    pub snapshot: Option<Arc<str>>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When nothing stood before its jobs any more.
@@ -52,9 +48,6 @@ pub struct AttemptFacts {
     pub is_infra: bool,
     /// Its jobs that had a worker, in the order in which they came to an end.
     pub jobs: Vec<JobFacts>,
-    /// Environments that jobs named which ended without a worker and were not skipped: somebody said
-    /// no, or stopped them.
-    pub stopped: Vec<Arc<str>>,
     /// Artifacts that it kept, newest last.
     pub artifacts: Vec<KeptArtifact>,
     /// The event that says how it ended.
@@ -70,10 +63,6 @@ pub struct JobFacts {
     pub name: MaskedText,
     /// What it asked of its runner.
     pub labels: String,
-    /// The environment it named, as its rules call it where they were read.
-    pub environment: Option<Arc<str>>,
-    /// What the processes of its last worker were known by.
-    pub tracking_id: Arc<str>,
     /// When it could have begun.
     pub ready_at: Timestamp,
     /// When a worker was to have it.
@@ -162,8 +151,6 @@ impl AttemptFacts {
             is_default_branch: is_default_branch(request),
             is_partial,
             commit: Arc::clone(&request.change.commit),
-            committed_at: request.change.committed_at,
-            snapshot: request.change.snapshot.clone(),
             created_at: request.at,
             started_at,
             completed_at,
@@ -171,7 +158,6 @@ impl AttemptFacts {
             is_superseded,
             is_infra,
             jobs: jobs.over,
-            stopped: jobs.stopped,
             artifacts,
             last_seq: last.seq,
         })
@@ -202,26 +188,17 @@ fn is_default_branch(request: &event::RunRequest) -> bool {
 struct Jobs {
     open: BTreeMap<JobKey, Open>,
     over: Vec<JobFacts>,
-    stopped: Vec<Arc<str>>,
 }
 
 #[derive(Clone, Default)]
 struct Open {
     name: Option<MaskedText>,
     labels: String,
-    environment: Option<Arc<str>>,
     ready_at: Option<Timestamp>,
-    leased: Option<Leased>,
+    leased: Option<(Timestamp, Seq)>,
     started_at: Option<Timestamp>,
     began: BTreeMap<StepKey, (MaskedText, Timestamp)>,
     steps: Vec<StepFacts>,
-}
-
-#[derive(Clone)]
-struct Leased {
-    at: Timestamp,
-    seq: Seq,
-    tracking_id: Arc<str>,
 }
 
 impl Jobs {
@@ -233,14 +210,11 @@ impl Jobs {
                 job.name = Some(definition.name.clone());
                 let labels = definition.runner.iter().flat_map(|it| &it.labels);
                 job.labels = labels.map(MaskedText::as_str).collect::<Vec<_>>().join(", ");
-                job.environment = definition.environment.as_ref().map(|it| it.as_str().into());
             }
-            RunEvent::JobGated { gate, .. } => job.environment = Some(gate.environment.clone()),
             RunEvent::JobReady { at, .. } => job.ready_at = Some(*at),
-            RunEvent::JobLeased { at, tracking_id, .. } => {
+            RunEvent::JobLeased { at, .. } => {
                 // What an earlier worker did of it was in vain.
-                let leased = Leased { at: *at, seq, tracking_id: tracking_id.clone() };
-                (job.leased, job.started_at) = (Some(leased), None);
+                (job.leased, job.started_at) = (Some((*at, seq)), None);
                 (job.began, job.steps) = (BTreeMap::new(), Vec::new());
             }
             RunEvent::JobStarted { at, .. } => job.started_at = Some(*at),
@@ -258,25 +232,22 @@ impl Jobs {
             RunEvent::JobCompleted { conclusion, exit, at, .. } => {
                 let job = std::mem::take(job);
                 // One that never had a worker says nothing about workers.
-                if let (Some(ready_at), Some(leased)) = (job.ready_at, job.leased) {
+                if let (Some(ready_at), Some((leased_at, leased_seq))) = (job.ready_at, job.leased)
+                {
                     self.over.push(JobFacts {
                         job: key.clone(),
                         name: job.name.unwrap_or_else(|| MaskedText::without_secrets(key.as_str())),
                         labels: job.labels,
-                        environment: job.environment,
-                        tracking_id: leased.tracking_id,
                         ready_at,
-                        leased_at: leased.at,
+                        leased_at,
                         started_at: job.started_at,
                         completed_at: *at,
                         conclusion: *conclusion,
                         exit: *exit,
-                        leased_seq: leased.seq,
+                        leased_seq,
                         last_seq: seq,
                         steps: job.steps,
                     });
-                } else {
-                    self.stopped.extend(job.environment);
                 }
             }
             _ => {}

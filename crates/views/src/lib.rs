@@ -35,6 +35,7 @@ mod pushed;
 mod row;
 mod run;
 mod shipment;
+mod shipping;
 mod statistics;
 mod waiting;
 
@@ -61,4 +62,5 @@ pub use pushed::Pushed;
 pub use row::RunRow;
 pub use run::{ArtifactView, JobCounts, Note, RunHeader, RunView};
 pub use shipment::Shipment;
+pub use shipping::{JobOver, ShippingJob, ShippingRun};
 pub use statistics::{SAMPLES_MIN, Share, Spread, Window};

@@ -2,21 +2,16 @@
 //! each environment that jobs of a run named.
 //!
 //! All jobs of one attempt that name an environment, and had a worker, are one shipment: legs of a matrix
-//! and jobs of called workflows among them, none that was carried over from another attempt. It succeeded
-//! where all of them did. What they changed is known to nobody: one that succeeded counts as having reached
+//! and jobs of called workflows among them, none that was carried over from another attempt. It is told once
+//! all that are planned are over, and told again where one is planned later. It succeeded where all of them did. What they changed is known to nobody: one that succeeded counts as having reached
 //! users since its first job began, and one that did not is *in doubt*.
 
 use std::sync::Arc;
 
 use event::{
-    Conclusion, DeployStepKey, DeployStepKind, DeploymentEvent, DeploymentKind, Envelope, Seq,
-    ShippedBy, ShippedCommit, StreamId, Timestamp, Verdict, Way,
+    DeployStepKey, DeployStepKind, DeploymentEvent, DeploymentKind, Envelope, Seq, ShippedBy,
+    ShippedCommit, StreamId, Timestamp, Verdict, Way,
 };
-
-use crate::attempt::{AttemptFacts, JobFacts};
-
-/// Digits of a commit by which people know what jobs shipped.
-const COMMIT_DIGITS: usize = 7;
 
 /// One service of a deployment that is over, or what jobs of a run did in one environment.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,65 +116,10 @@ impl Shipment {
         request.services.iter().map(shipment).collect()
     }
 
-    /// What the jobs of an attempt shipped, by environment. Of which kind each is, and what came with it,
-    /// is for whoever knows what was there before: here it is a release that brings nothing.
-    pub fn of_jobs(facts: &AttemptFacts) -> Vec<Shipment> {
-        let mut environments: Vec<&Arc<str>> = Vec::new();
-        for name in facts.jobs.iter().filter_map(|it| it.environment.as_ref()) {
-            // Names of environments are the same in any case.
-            if !environments.iter().any(|it| it.eq_ignore_ascii_case(name)) {
-                environments.push(name);
-            }
-        }
-        environments.into_iter().filter_map(|it| of_environment(facts, it)).collect()
-    }
-
     /// Whether what users meet was changed by it.
     pub fn has_reached(&self) -> bool {
         self.reached_at.is_some()
     }
-}
-
-fn of_environment(facts: &AttemptFacts, environment: &Arc<str>) -> Option<Shipment> {
-    let is_its = |name: &Arc<str>| name.eq_ignore_ascii_case(environment);
-    let jobs = facts.jobs.iter().filter(|it| it.environment.as_ref().is_some_and(is_its));
-    let jobs: Vec<&JobFacts> = jobs.collect();
-    let ended = |wanted: &[Conclusion]| jobs.iter().any(|it| wanted.contains(&it.conclusion));
-    let is_whole = !facts.stopped.iter().any(is_its);
-    let verdict = if ended(&[Conclusion::Failure, Conclusion::TimedOut]) {
-        Verdict::Failed
-    } else if ended(&[Conclusion::Cancelled, Conclusion::Skipped]) || !is_whole {
-        Verdict::Cancelled
-    } else {
-        Verdict::Succeeded
-    };
-    let began_at = jobs.iter().map(|it| it.started_at.unwrap_or(it.leased_at)).min()?;
-    let commit = facts.snapshot.as_ref().unwrap_or(&facts.commit);
-    let version = match facts.git_ref.strip_prefix("refs/tags/") {
-        Some(tag) => tag.into(),
-        None => commit.chars().take(COMMIT_DIGITS).collect::<String>().into(),
-    };
-    Some(Shipment {
-        by: ShippedBy::Jobs(facts.run, facts.attempt),
-        project: facts.repository.clone(),
-        environment: environment.clone(),
-        service: facts.workflow.clone(),
-        kind: DeploymentKind::Release,
-        planned: true,
-        verdict,
-        version,
-        digest: commit.clone(),
-        commit: Some(commit.clone()),
-        commits: Vec::new(),
-        is_first: false,
-        requested_at: facts.created_at,
-        began_at: Some(began_at),
-        reached_at: (verdict == Verdict::Succeeded).then_some(began_at),
-        finished_at: jobs.iter().map(|it| it.completed_at).max()?,
-        last_seq: facts.last_seq,
-        mends: None,
-        jobs: jobs.iter().map(|it| it.tracking_id.clone()).collect(),
-    })
 }
 
 /// When steps were intended.

@@ -74,9 +74,10 @@ fn local(args: &MetricsArgs, state: &StateFolder, asked: &mut Asked) -> Result<R
     let mut report = figures.report(&book.store, asked).map_err(failed)?;
     if own.own() != state.root() {
         let shared = caught_up(own.own(), book.copy())?;
-        let jobs = std::mem::replace(&mut report.delivery, shared.delivery(asked).map_err(failed)?);
-        let by_jobs = beside(jobs, &report.delivery, &found.settings);
-        report.delivery.extend(by_jobs);
+        let shared = shared.delivery(asked).map_err(failed)?;
+        let by_jobs = beside(report.delivery, &shared.told, &found.settings);
+        report.delivery = [shared.told, by_jobs].concat();
+        report.delivery_left_out += shared.left_out;
     }
     Ok(report)
 }
@@ -119,6 +120,7 @@ fn lines(report: &Report) -> Vec<Json> {
     let mut lines = vec![json!({
         "type": "metrics", "since_ms": report.since_ms, "until_ms": report.until_ms,
         "samples_min": report.samples_min, "behind_events": report.behind_events,
+        "delivery_left_out": report.delivery_left_out,
     })];
     let typed = |kind: &str, value: Json| {
         let mut line = json!({ "type": kind });

@@ -86,6 +86,7 @@ fn state() -> State {
             uncommitted: 0,
             snapshot: None,
             store: None,
+            branched_at: None,
         },
         concurrency: None,
         selection: Selection::default(),

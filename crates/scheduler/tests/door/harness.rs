@@ -59,6 +59,7 @@ pub(crate) fn request(run: u64, workflow: &str, called: &[(&str, &str)]) -> RunR
             uncommitted: 0,
             snapshot: None,
             store: None,
+            branched_at: None,
         },
         concurrency: None,
         selection: Selection::default(),

@@ -97,6 +97,7 @@ pub(super) fn schema() -> JsonValue {
             ("samples_min", number()),
             ("behind_events", number()),
             ("delivery", many(delivery())),
+            ("delivery_left_out", number()),
             ("pipelines", many(pipeline())),
             ("queues", many(object(&[("labels", text()), ("wait", duration())], &[]))),
             ("slow_jobs", many(slow())),

@@ -27,6 +27,7 @@ struct DeliveryPage {
     frame: Frame,
     spans: Vec<Choice>,
     behind: u64,
+    left_out: usize,
     samples_min: usize,
     services: Vec<ServiceFigures>,
 }
@@ -103,7 +104,8 @@ pub(crate) async fn delivery(
             spans: spans("/insights", &part),
             behind: caught.newest - caught.position,
             samples_min: views::SAMPLES_MIN,
-            services: deliveries.iter().map(ServiceFigures::of).collect(),
+            left_out: deliveries.left_out,
+            services: deliveries.told.iter().map(ServiceFigures::of).collect(),
         })
     });
     shown(&page.await?)

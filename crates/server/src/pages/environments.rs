@@ -64,12 +64,22 @@ pub(crate) async fn environments(
 ) -> Page {
     let page = blocking(move || {
         let waiting = who.seen(&app).approvals()?;
+        // A page that follows is asked for as soon as something happens: what the figures do not have yet would stay
+        // away until the next thing does.
+        app.figures.catch_up(&app.store, &mut |_| false)?;
         // A deployment is a project's, and a project may say that it is any.
         let newest = if who.token.is_bound() { Vec::new() } else { newest(&app)? };
         let (mut rows, mut problems) = (Vec::new(), Vec::new());
         for repository in who.seen(&app).repositories()? {
             let known = rows.len();
             let by_jobs = app.figures.newest_by_jobs(&repository.name)?;
+            if by_jobs.is_cut {
+                let few = by_jobs.newest.len();
+                problems.push(format!(
+                    "{}: its jobs named more environments than are shown; these are the {few} that they named last.",
+                    repository.name
+                ));
+            }
             match app.engine.environments(&repository.name) {
                 Ok(all) => rows.extend(all.into_iter().map(|it| {
                     let here = waiting.iter().filter(|waiting| {
@@ -88,7 +98,7 @@ pub(crate) async fn environments(
                 })),
                 Err(refused) => problems.push(format!("{}: {}", repository.name, refused.message)),
             }
-            by_jobs.iter().for_each(|it| beside(&mut rows, known, it));
+            by_jobs.newest.iter().for_each(|it| beside(&mut rows, known, it));
         }
         let frame = Frame::new(Some(&who), "environments").live("/live/runs".to_owned());
         Ok(EnvironmentsPage { frame, rows, problems })

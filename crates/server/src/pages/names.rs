@@ -23,6 +23,7 @@ const OURS: &[&str] = &[
     "count",
     "id",
     "behind",
+    "left_out",
     "more",
     "size",
     "failures",

@@ -90,11 +90,16 @@ fn what_began_is_found_behind_a_place(home: &Home) {
     let store = home.open();
     store.append(run(1), Seq(0), NOW, &[ready("a"), completed()]).unwrap();
     let first = store.newest_position().unwrap();
-    store.allocate_deployment("planner", "staging").unwrap();
     store.append(run(2), Seq(0), NOW, &[ready("b")]).unwrap();
     store.append(run(3), Seq(0), NOW, &[ready("c"), completed()]).unwrap();
     let last = store.newest_position().unwrap();
     store.append(run(2), Seq(1), NOW, &[completed()]).unwrap();
+    let told = |between, kinds| {
+        let told = store.told_between(between, kinds).unwrap();
+        told.into_iter().map(|it| format!("{} {}", it.stream, it.seq)).collect::<Vec<_>>()
+    };
+    assert_eq!(told((first, last), &["JobReady"][..]), ["run/2/1 1", "run/3/1 1"]);
+    assert_eq!(told((0, u64::MAX), &["RunCompleted"][..]), ["run/1/1 2", "run/3/1 2", "run/2/1 2"]);
     assert_eq!(store.begun_between(first, last).unwrap(), ["run/2/1", "run/3/1"]);
     assert_eq!(store.begun_between(last, u64::MAX).unwrap(), Vec::<String>::new());
     let begin = |number| store.first::<RunEvent>(run(number)).unwrap().map(|it| it.event);

@@ -24,6 +24,13 @@ pub(super) fn page(report: &Report, style: Style) -> String {
     if report.delivery.is_empty() {
         text.push_str("\nnothing was deployed there that this journal knows of\n");
     }
+    if report.delivery_left_out > 0 {
+        let left_out = report.delivery_left_out;
+        let _ = writeln!(
+            text,
+            "\n{left_out} more services in environments are not shown; ask for one: --environment, --service"
+        );
+    }
     for it in &report.pipelines {
         text.push('\n');
         pipeline(&mut text, it, report, style);
