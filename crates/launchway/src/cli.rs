@@ -31,9 +31,9 @@ pub(crate) use beside::{DifferenceArgs, MigrateArgs, TaskCommand, TaskRunArgs, V
 pub(crate) use build::{BuildArgs, PromoteArgs};
 pub(crate) use cloud::{DoctorArgs, IamArgs, IamForm, IssuerCommand};
 pub(crate) use deploy::{
-    AgreedArgs, DeployArgs, DeploymentRef, DeploymentsCommand, EnvironmentArgs, EnvironmentsArgs,
-    EnvironmentsCommand, HistoryArgs, HowArgs, NewestArgs, ReleasesArgs, RollbackArgs, ScaleArgs,
-    ServiceLogsArgs, ServicesArgs, SettingsArgs, StatusArgs, UnitArgs,
+    AgreedArgs, AtServer, DeployArgs, DeploymentRef, DeploymentsCommand, EnvironmentArgs,
+    EnvironmentsArgs, EnvironmentsCommand, HistoryArgs, HowArgs, NewestArgs, ReleasesArgs,
+    RollbackArgs, ScaleArgs, ServiceLogsArgs, ServicesArgs, SettingsArgs, StatusArgs, UnitArgs,
 };
 pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
 pub(crate) use incidents::{IncidentsAt, IncidentsCommand, WhenArg};

@@ -51,6 +51,7 @@ mod verify;
 mod workflows;
 
 pub(crate) use check::check_sources;
+pub(crate) use history::nothing_went;
 pub(crate) use run::{NOT_NUMBERED, look_ahead};
 pub(crate) use runs::carried;
 pub(crate) use secrets::day;
@@ -95,7 +96,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Incidents(command) => incidents::run(&command, &state()?)?,
         Command::Approvals(command) => approvals::run(&command, &state()?)?,
         Command::Deployments(command) => deployments::run(&command, &state()?)?,
-        Command::Releases(args) => releases::run(&args.of, &state()?)?,
+        Command::Releases(args) => releases::run(&args, &state()?)?,
         Command::Backups(command) => backups::run(&command, &state()?)?,
         Command::Environments(args) => match &args.command {
             Some(EnvironmentsCommand::Iam(args)) => iam::run(args, &state()?)?,

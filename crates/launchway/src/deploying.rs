@@ -24,6 +24,7 @@ pub(crate) mod shared;
 pub(crate) mod show;
 pub(crate) mod signing;
 mod steps;
+pub(crate) mod stop;
 pub(crate) mod targets;
 mod watching;
 pub(crate) mod wish;

@@ -2,6 +2,7 @@
 //! the same renderers.
 
 mod deployed;
+mod held;
 mod kept;
 mod messages;
 mod people;
@@ -14,7 +15,7 @@ pub(crate) use kept::{KeptKey, KeptLine};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::time::Duration;
 
-use event::{Attempt, BlobId, RunEvent, RunId};
+use event::{Attempt, BlobId, RunEvent, RunId, RunRequest};
 use figures::{Asked, Report, RunTests};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -48,6 +49,8 @@ pub(crate) struct Client {
 
 /// A run of the server.
 pub(crate) struct DistantRun {
+    /// What it was made from.
+    pub(crate) request: RunRequest,
     pub(crate) view: RunView,
     pub(crate) standing: Standing,
 }
@@ -249,29 +252,32 @@ impl Client {
 
     /// A run, folded from its events.
     pub(crate) fn run(&self, name: &str) -> Result<DistantRun, Failure> {
-        let mut view: Option<RunView> = None;
+        let mut begun: Option<(RunRequest, RunView)> = None;
         let mut after = 0;
         loop {
             let part: RunEvents = self.get(&format!("/api/v1/runs/{name}/events?after={after}"))?;
             if let Some(last) = part.events.last() {
                 after = last.seq.0;
                 for stored in &part.events {
-                    match &mut view {
-                        Some(view) => view.apply(&stored.event),
-                        None => view = RunView::of([&stored.event]),
+                    match (&mut begun, &stored.event) {
+                        (Some((_, view)), event) => view.apply(event),
+                        (None, event @ RunEvent::RunCreated(request)) => {
+                            begun = RunView::of([event]).map(|view| ((**request).clone(), view));
+                        }
+                        (None, _) => {}
                     }
                 }
                 continue;
             }
             let none = || Failure::new(Exit::Missing, format!("run {name} begins with no run"));
-            let mut view = view.ok_or_else(none)?;
+            let (request, mut view) = begun.ok_or_else(none)?;
             view.waits = part.waits;
             let standing = match (view.conclusion, part.unattended) {
                 (Some(_), _) => Standing::Over,
                 (None, true) => Standing::Unattended,
                 (None, false) => Standing::Served,
             };
-            return Ok(DistantRun { view, standing });
+            return Ok(DistantRun { request, view, standing });
         }
     }
 

@@ -7,6 +7,7 @@
 //! at for every request, so that `launchway tokens revoke` holds at once, for the sessions that were
 //! begun with the token too.
 
+mod ended;
 mod files;
 
 use std::fs;
@@ -406,22 +407,6 @@ impl Access {
             remove(&self.tokens.join(&made.id))?;
         }
         Ok(true)
-    }
-
-    /// The tokens that were made with one, and with those.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
-    pub fn made_with(&self, id: &str) -> Result<Vec<Token>, AccessError> {
-        let mut left = self.list()?;
-        let (mut found, mut next) = (Vec::<Token>::new(), vec![id.to_owned()]);
-        while let Some(id) = next.pop() {
-            let is_its = |it: &mut Token| it.made_with.as_ref() == Some(&id);
-            let its: Vec<Token> = left.extract_if(.., is_its).collect();
-            next.extend(its.iter().map(|it| it.id.clone()));
-            found.extend(its);
-        }
-        Ok(found)
     }
 
     /// The token of a secret form, where it is one of ours, and neither it nor what it was made with is over.

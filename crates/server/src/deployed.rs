@@ -1,5 +1,6 @@
 //! Deployments of the journal: those that somebody looks for, and what runs where for all that they did.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use event::{DeploymentEvent, DeploymentId, Envelope, Seq, StreamId};
@@ -9,7 +10,7 @@ use views::{DeploymentRow, DeploymentView, Ledger};
 
 use crate::app::App;
 use crate::problem::Problem;
-use crate::wire::{DeploymentList, OpenDeployment, PlaceStatus, ServiceStatus};
+use crate::wire::{DeploymentList, OpenDeployment, PlaceReleases, PlaceStatus, ServiceStatus};
 
 /// Deployments of one answer.
 pub(crate) const LISTED_MAX: usize = 200;
@@ -17,6 +18,8 @@ pub(crate) const LISTED_MAX: usize = 200;
 const FOLDED_MAX: usize = 1_000;
 /// Environments of one answer.
 const PLACES_MAX: usize = 100;
+/// Images that are looked through.
+const IMAGES_MAX: usize = 1_000;
 
 /// What was read of a deployment.
 pub(crate) type Read = Vec<Envelope<DeploymentEvent>>;
@@ -64,6 +67,54 @@ pub(crate) fn ledger(app: &App, project: &str, environment: &str) -> Result<Ledg
     Ok(Ledger::of(&folded(app, project, environment)?))
 }
 
+/// Environments that something was deployed to, by their projects.
+fn places(
+    app: &App,
+    project: Option<&str>,
+    environment: Option<&str>,
+) -> Result<Vec<(String, String)>, Problem> {
+    let places = app.store.deployment_places(project, environment, PLACES_MAX + 1)?;
+    few_enough(places.len())?;
+    Ok(places)
+}
+
+fn few_enough(count: usize) -> Result<(), Problem> {
+    if count <= PLACES_MAX {
+        return Ok(());
+    }
+    let detail = format!(
+        "There are more than {PLACES_MAX} environments: name one `project`, or one `environment`."
+    );
+    Err(Problem::bad(detail))
+}
+
+/// What came where and which images there are, of one project or all, in one environment or all.
+pub(crate) fn releases(
+    app: &App,
+    project: Option<&str>,
+    environment: Option<&str>,
+) -> Result<Vec<PlaceReleases>, Problem> {
+    let records = app.store.releases(project, None, IMAGES_MAX)?;
+    let records: Vec<_> = records.into_iter().map(|(_, record)| record).collect();
+    let mut found: BTreeSet<(Arc<str>, Arc<str>)> = BTreeSet::new();
+    for (of, place) in places(app, project, environment)? {
+        found.insert((Arc::from(of), Arc::from(place)));
+    }
+    let is_wanted = |it: &str| environment.is_none_or(|wanted| wanted == it);
+    let built = records.iter().filter(|it| is_wanted(&it.environment));
+    found.extend(built.map(|it| (Arc::clone(&it.project), Arc::clone(&it.environment))));
+    few_enough(found.len())?;
+    let mut all = Vec::new();
+    for (of, place) in found {
+        let it = PlaceReleases::of((&of, &place), &ledger(app, &of, &place)?, &records);
+        // Where a number was taken alone nothing is known.
+        if !it.releases.is_empty() || !it.images.is_empty() {
+            all.push(it);
+        }
+    }
+    Ok(all)
+}
+
 /// What runs where, of one project or all, in one environment or all.
 pub(crate) fn status(
     app: &App,
@@ -71,14 +122,7 @@ pub(crate) fn status(
     environment: Option<&str>,
 ) -> Result<Vec<PlaceStatus>, Problem> {
     let mut all = Vec::new();
-    let places = app.store.deployment_places(project, environment, PLACES_MAX + 1)?;
-    if places.len() > PLACES_MAX {
-        let detail = format!(
-            "There are more than {PLACES_MAX} environments: name one `project`, or one `environment`."
-        );
-        return Err(Problem::bad(detail));
-    }
-    for (of, place) in places {
+    for (of, place) in places(app, project, environment)? {
         let views = folded(app, &of, &place)?;
         // Where a number was taken alone nothing is known.
         if views.is_empty() {

@@ -410,6 +410,19 @@ pub trait Engine: Send + Sync {
     /// When it does not count, or nobody drives it.
     fn hand_in(&self, id: DeploymentId, signed: &str) -> Result<HandedIn, Refused>;
 
+    /// Has whoever drives a deployment told that somebody wants it to end, and waits a little until that is written
+    /// down; one that nobody drives and that changed nothing is ended. Said twice it is said once. Gives whether
+    /// somebody drives it.
+    ///
+    /// # Errors
+    /// When there is no such deployment, it is over, or nobody drives it and it changed something.
+    fn cancel_deployment(
+        &self,
+        id: DeploymentId,
+        by: &Actor,
+        reason: Option<&str>,
+    ) -> Result<bool, Refused>;
+
     /// A token of OIDC for the job that has this word.
     ///
     /// # Errors

@@ -78,10 +78,11 @@ pub use provider::{ComeBack, NotSignedIn, Sent, SignIn};
 pub use runner_link::RunnerLink;
 pub use serve::{Options, Server, ServerError, Stop};
 pub use wire::{
-    DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine, EnvironmentList,
-    MessageLine, MessageList, OpenDeployment, PersonLine, PlaceStatus, RunEvents, RunLine, RunList,
-    RunningRelease, ServiceStatus, ServiceVersion, SessionLine, StatusList, StoredEvent, TokenLine,
-    TroubledLine, run_details,
+    CameRelease, DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine,
+    EnvironmentList, MessageLine, MessageList, OpenDeployment, PersonLine, PlaceReleases,
+    PlaceStatus, ReleaseImage, ReleaseList, RunEvents, RunLine, RunList, RunningRelease,
+    ServiceStatus, ServiceVersion, SessionLine, StatusList, StoredEvent, TokenLine, TroubledLine,
+    run_details,
 };
 
 pub use log_line::{json_line, log_as_json};

@@ -40,6 +40,13 @@ fn key(name: &str) -> String {
     digest.to_string().chars().take(16).collect()
 }
 
+impl Person {
+    /// Whose the name is, for the audit trail.
+    pub fn whose(&self) -> String {
+        format!("{}, of {} at {}", self.name, self.subject, self.issuer)
+    }
+}
+
 impl Access {
     /// Begins a session of somebody, who has the name from now on if nobody had it.
     pub(crate) fn admit(

@@ -3,6 +3,7 @@
 mod deployments;
 mod messages;
 mod people;
+mod releases;
 
 pub use deployments::{
     DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine, EnvironmentList,
@@ -10,6 +11,7 @@ pub use deployments::{
 };
 pub use messages::{MessageLine, MessageList, TroubledLine};
 pub use people::{PersonLine, SessionLine, TokenLine};
+pub use releases::{CameRelease, PlaceReleases, ReleaseImage, ReleaseList};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

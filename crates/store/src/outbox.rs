@@ -279,6 +279,14 @@ impl Store {
         self.outbox(Change::Free { consumer: consumer.to_owned() }).map(drop)
     }
 
+    /// Whether a delivery waits or was given up: whether [`Store::retry_delivery`] would do something.
+    ///
+    /// # Errors
+    /// When the file does not say.
+    pub fn may_retry_delivery(&self, id: u64) -> Result<bool, StoreError> {
+        self.look(|session| rows::may_retry(session, id))
+    }
+
     /// Somebody wants a delivery tried now that waits or was given up. False where it is neither.
     ///
     /// # Errors

@@ -487,16 +487,17 @@ pub(crate) fn deployments(
     )
 }
 
-/// The releases of a project, of one service or of all, newest first.
+/// The releases of a project or of all, of one service or of all, newest first.
 pub(crate) fn releases(
     session: &mut dyn Session,
-    project: &str,
+    project: Option<&str>,
     service: Option<&str>,
     limit: usize,
 ) -> Result<Vec<ReleaseId>, Fault> {
     session.all(
         "SELECT id FROM release
-         WHERE project = ?1 AND (CAST(?2 AS TEXT) IS NULL OR service = ?2)
+         WHERE (CAST(?1 AS TEXT) IS NULL OR project = ?1)
+           AND (CAST(?2 AS TEXT) IS NULL OR service = ?2)
          ORDER BY id DESC LIMIT ?3",
         values![project, service, limit],
         |row| row.get(0).map(ReleaseId),

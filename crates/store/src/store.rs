@@ -183,11 +183,11 @@ impl Store {
         Ok(id)
     }
 
-    /// A project's newest releases, of one service or of all, newest first. A number that was taken
-    /// and behind which nothing was written is passed over.
+    /// The newest releases, of one project and one service or of all, newest first. A number that was
+    /// taken and behind which nothing was written is passed over.
     pub fn releases(
         &self,
-        project: &str,
+        project: Option<&str>,
         service: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(ReleaseId, ReleaseRecord)>, JournalError> {

@@ -214,6 +214,8 @@ pub(crate) struct ServiceLogsArgs {
 pub(crate) struct ReleasesArgs {
     #[command(flatten)]
     pub(crate) of: EnvironmentArgs,
+    #[command(flatten)]
+    pub(crate) at: AtServer,
 }
 
 /// `launchway environments`
@@ -312,8 +314,15 @@ pub(crate) enum DeploymentsCommand {
         /// Why
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
+        #[command(flatten)]
+        at: AtServer,
     },
     /// Go on with a deployment whose command was killed or left
     #[command(after_help = examples::DEPLOYMENTS_RESUME)]
-    Resume(DeploymentRef),
+    Resume {
+        #[command(flatten)]
+        deployment: DeploymentRef,
+        #[command(flatten)]
+        at: AtServer,
+    },
 }

@@ -358,7 +358,8 @@ Examples:
 pub(super) const RELEASES: &str = "\
 Examples:
   launchway releases staging                      what came there, and what ran well
-  launchway releases --format json | jq -r 'select(.good) | .version'";
+  launchway releases --format json | jq -r 'select(.good) | .version'
+  launchway releases staging --server https://ci.example.com";
 
 /// `launchway backups list`
 pub(super) const BACKUPS_LIST: &str = "\
@@ -449,7 +450,11 @@ Examples:
 /// `launchway deployments cancel`
 pub(super) const DEPLOYMENTS_CANCEL: &str = "\
 Examples:
-  launchway deployments cancel 12 --reason \"wrong version\"";
+  launchway deployments cancel 12 --reason \"wrong version\"
+  launchway deployments cancel 12 --reason \"wrong version\" --server https://ci.example.com
+
+A server tells the command that drives it, which has to run on its machine, and ends what nobody drives and
+changed nothing yet.";
 
 /// `launchway deployments resume`
 pub(super) const DEPLOYMENTS_RESUME: &str = "\
@@ -457,7 +462,8 @@ Examples:
   launchway deployments resume                    the newest that is open
   launchway deployments resume 12
 
-The next deployment to the same environment finishes it first, too.";
+The next deployment to the same environment finishes it first, too. A server goes on with none: it has neither
+the settings of a project nor what signs in to its targets.";
 
 /// `launchway approvals list`
 pub(super) const APPROVALS_LIST: &str = "\

@@ -171,7 +171,8 @@ const DIFF_EXAMPLES: &str = "\
 Examples:
   launchway runs diff            the newest run, and the one of the same workflow before it
   launchway runs diff 12 15      two runs
-  launchway runs diff 12.1 12.2  two attempts of one";
+  launchway runs diff 12.1 12.2  two attempts of one
+  launchway runs diff 12 15 --server https://ci.example.com";
 
 /// `launchway runs diff`
 #[derive(Clone, Debug, Args)]
@@ -186,6 +187,8 @@ pub(crate) struct DiffArgs {
     /// How differences are written
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) at: ServerArg,
 }
 
 /// What a run needs that the journal does not keep.

@@ -32,6 +32,16 @@ pub(crate) struct AtServerOrData {
     pub(crate) server: Option<String>,
 }
 
+/// The same, of what needs no administrator.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct HeldAt {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// At this server; LAUNCHWAY_TOKEN holds a token of it, which may operate to let something in
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    pub(crate) server: Option<String>,
+}
+
 /// Which database has a server's journal, where that is not in its folder.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DatabaseArgs {
@@ -242,7 +252,7 @@ pub(crate) enum RepositoriesCommand {
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
         #[command(flatten)]
-        data: DataArgs,
+        at: HeldAt,
     },
     /// Let the code of a fork run that you have looked at, this commit alone
     #[command(after_help = examples::REPOSITORIES_LET_IN)]
@@ -250,7 +260,7 @@ pub(crate) enum RepositoriesCommand {
         /// Its id, as `repositories held` lists it
         id: String,
         #[command(flatten)]
-        data: DataArgs,
+        at: HeldAt,
     },
     /// List what is connected
     #[command(after_help = examples::REPOSITORIES_LIST)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::serve::{AtServerOrData, DataArgs};
+use super::serve::AtServerOrData;
 use super::{Format, examples};
 
 /// By which provider people sign in, and who may what.
@@ -74,6 +74,6 @@ pub(crate) enum PeopleCommand {
         /// What they are called
         name: String,
         #[command(flatten)]
-        data: DataArgs,
+        at: AtServerOrData,
     },
 }

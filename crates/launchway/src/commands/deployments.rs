@@ -2,15 +2,15 @@
 
 mod watch;
 
-use deployment::Input;
+use event::DeploymentId;
 use mask::MaskedText;
-use rustix::process::{Pid, Signal, kill_process};
 use views::DeploymentView;
 
 use super::history;
-use crate::cli::{DeploymentRef, DeploymentsCommand, Format};
+use crate::cli::{AtServer, DeploymentRef, DeploymentsCommand, Format};
 use crate::deploying::book::Book;
-use crate::deploying::drive::{Driver, HeldBy};
+use crate::deploying::drive::{Driver, HeldBy, told};
+use crate::deploying::stop::{Stop, Stops};
 use crate::deploying::{machine, person, show};
 use crate::distant::{Client, Where};
 use crate::exit::{Exit, Failure, Outcome};
@@ -48,13 +48,26 @@ pub(crate) fn run(command: &DeploymentsCommand, state: &StateFolder) -> Outcome 
             let (_, book, state, view) = find(deployment, state)?;
             watch::run(&book, &state, &view, format)
         }
-        DeploymentsCommand::Cancel { deployment, reason } => {
+        DeploymentsCommand::Cancel {
+            deployment,
+            reason,
+            at: AtServer { server: Some(url), project },
+        } => {
+            let of = Where { project: project.as_deref(), environment: None };
+            cancel_at((url, of), deployment, reason.as_deref())
+        }
+        DeploymentsCommand::Cancel { deployment, reason, .. } => {
             let (found, book, state, view) = find(deployment, state)?;
             let format = deployment.settings.format;
             let driver = Driver { book: &book, state: &state, found: &found, format };
             cancel(&driver, &view, reason.as_deref())
         }
-        DeploymentsCommand::Resume(which) => {
+        DeploymentsCommand::Resume { deployment, at: AtServer { server: Some(url), project } } => {
+            let of = Where { project: project.as_deref(), environment: None };
+            let view = Client::of(url)?.deployment(of, deployment.id)?;
+            Err(not_resumed(&view, url)?)
+        }
+        DeploymentsCommand::Resume { deployment: which, .. } => {
             let (found, book, state, view) = find(which, state)?;
             let view = match which.id {
                 None => newest_open(&book, view)?,
@@ -102,29 +115,62 @@ fn refuse_over(view: &DeploymentView) -> Result<(), Failure> {
 fn cancel(driver: &Driver<'_>, view: &DeploymentView, reason: Option<&str>) -> Outcome {
     refuse_over(view)?;
     let environment = &view.request.environment;
-    let pid = match driver.holder(environment)? {
-        Some(HeldBy::Process(pid)) => pid,
+    let stop = Stop { by: person(), reason: reason.map(MaskedText::without_secrets) };
+    match driver.holder(environment)? {
+        Some(HeldBy::Process(pid)) => {
+            // Whoever hears it twice would leave it.
+            if view.cancelled_by.is_none() {
+                Stops::of(driver.state, view.id).tell(pid, &stop)?;
+            }
+            told_to_stop(view.id, "");
+            Ok(Exit::Done)
+        }
         Some(HeldBy::Elsewhere(holder)) => {
             let message = format!("deployment {} is driven by {}", view.id, holder.owner);
-            return Err(Failure::new(Exit::Forbidden, message)
-                .hint("it is cancelled there; what nobody drives any more is cancelled anywhere"));
+            Err(Failure::new(Exit::Forbidden, message)
+                .hint("it is cancelled there; what nobody drives any more is cancelled anywhere"))
         }
         None => {
             let _place = driver.take(environment)?;
-            let reason = reason.map(MaskedText::without_secrets);
-            return driver.resume(view, Some(Input::Cancel { by: person(), reason }));
+            driver.resume(view, Some(stop.input()))
         }
-    };
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    match pid.map(|pid| kill_process(pid, Signal::INT)) {
-        Some(Ok(())) => {
-            let id = view.id;
-            talk(&format!(
-                "deployment {id} is told to stop; launchway deployments watch {id} shows how"
-            ));
-            Ok(Exit::Done)
-        }
-        _ => Err(Failure::new(Exit::Forbidden, "the process that drives it cannot be told")
-            .hint("it belongs to somebody else, or just ended")),
     }
+}
+
+fn told_to_stop(id: DeploymentId, at: &str) {
+    talk(&format!(
+        "deployment {id} is told to stop; launchway deployments watch {id}{at} shows how"
+    ));
+}
+
+/// The same at a server, which tells whoever drives it, and ends what nobody drives and changed nothing.
+fn cancel_at((url, of): (&str, Where<'_>), which: &DeploymentRef, reason: Option<&str>) -> Outcome {
+    let client = Client::of(url)?;
+    let id = client.deployment(of, which.id)?.id;
+    if client.cancel_deployment(id, reason)? {
+        told_to_stop(id, &format!(" --server {url}"));
+        return Ok(Exit::Done);
+    }
+    Ok(told(&client.deployment(of, Some(id.0))?, which.settings.format))
+}
+
+/// Why a server does not go on with a deployment, and who does.
+fn not_resumed(view: &DeploymentView, url: &str) -> Result<Failure, Failure> {
+    refuse_over(view)?;
+    let (id, environment) = (view.id, &view.request.environment);
+    let message = format!(
+        "a server goes on with no deployment: it has neither the settings of {} nor what signs in to its targets",
+        view.request.project
+    );
+    let failure = Failure::new(Exit::Usage, message)
+        .hint(format!(
+            "in a clone of the project, on the server's machine: launchway deployments resume {id} --state DIR, with the server's folder"
+        ))
+        .hint(format!("the next deployment to {environment} finishes it first, too"));
+    Ok(match view.steps.iter().any(|it| it.forward.is_some()) {
+        true => failure,
+        false => failure.hint(format!(
+            "it changed nothing yet: launchway deployments cancel {id} --server {url} ends it"
+        )),
+    })
 }

@@ -140,9 +140,13 @@ fn trouble(it: &TroubledLine) -> String {
 }
 
 fn retry(state: &StateFolder, number: u64) -> Outcome {
-    if journal::open(state)?.retry_delivery(number, now()).map_err(missing)? {
+    let store = journal::open(state)?;
+    if store.may_retry_delivery(number).map_err(missing)? {
+        // Written down first: nothing is sent again that nobody hears of, whatever happens in between.
         journal::record(state, "message.retry", format!("message {number}"))?;
-        return is_due(number);
+        if store.retry_delivery(number, now()).map_err(missing)? {
+            return is_due(number);
+        }
     }
     let message = format!("{number} neither waits nor was given up");
     Err(Failure::new(Exit::Usage, message).hint("launchway notify list shows what does"))

@@ -28,25 +28,33 @@ pub(crate) fn run(command: &PeopleCommand, state: Option<&Path>) -> Outcome {
                 None => {
                     let data = place(&at.data, state)?;
                     let person = named(&data, name)?;
-                    let count = end(&data, &person)?;
+                    // Written down first: nothing ends that nobody hears of, whatever happens in between.
                     data.record("people.revoke", person.name.clone())?;
+                    let count = end(&data, &person)?;
                     (person.name, count)
                 }
             };
             talk(&format!("{name}: {}; they can sign in again", ended(count)));
             Ok(Exit::Done)
         }
-        PeopleCommand::Forget { name, data } => {
-            let data = place(data, state)?;
-            let person = named(&data, name)?;
-            let ended = ended(end(&data, &person)?);
-            access(&data).forget(&person).map_err(failed)?;
-            let whose = format!("{}, of {} at {}", person.name, person.subject, person.issuer);
-            data.record("people.forget", whose)?;
-            talk(&format!("{}: {ended}; whoever signs in next so is {0}", person.name));
+        PeopleCommand::Forget { name, at } => {
+            let (name, count) = match &at.server {
+                Some(url) => Client::of(url)?.forget_person(name)?,
+                None => forget(&place(&at.data, state)?, name)?,
+            };
+            talk(&format!("{name}: {}; whoever signs in next so is {name}", ended(count)));
             Ok(Exit::Done)
         }
     }
+}
+
+/// Forgets whose a name is; what they are called, and how many sessions ended.
+fn forget(data: &DataFolder, name: &str) -> Result<(String, usize), Failure> {
+    let person = named(data, name)?;
+    data.record("people.forget", person.whose())?;
+    let count = end(data, &person)?;
+    access(data).forget(&person).map_err(failed)?;
+    Ok((person.name, count))
 }
 
 fn access(data: &DataFolder) -> Access {

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use event::{ReleaseOrigin, ReleaseRecord};
 use serde_json::json;
+use server::{CameRelease, PlaceReleases, ReleaseImage};
 use views::Ledger;
 
-use crate::cli::{EnvironmentArgs, Format};
+use super::history::place;
+use crate::cli::{EnvironmentArgs, Format, ReleasesArgs};
 use crate::deploying::book::Book;
 use crate::deploying::request::environment;
+use crate::distant::{Client, Where};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::images::tags::COMMIT_DIGITS;
 use crate::settings_file::{Found, load};
@@ -20,63 +23,36 @@ use crate::terminal::time::moment;
 /// How many images are looked through.
 const RECORDS_MAX: usize = 1_000;
 
-pub(crate) fn run(args: &EnvironmentArgs, state: &StateFolder) -> Outcome {
-    let found = load(args.settings.file.as_deref())?;
-    let (book, _) = Book::of(&found, state)?;
-    for name in chosen(&found, args)? {
-        let ledger = book.ledger(&name)?;
-        let images = images(&book, &name)?;
-        if images.is_empty() || ledger.services.values().any(|it| !it.releases.is_empty()) {
-            show(&name, &ledger, args.settings.format);
+pub(crate) fn run(args: &ReleasesArgs, state: &StateFolder) -> Outcome {
+    let format = args.of.settings.format;
+    let (places, is_of_all) = match &args.at.server {
+        None => (local(&args.of, state)?, false),
+        Some(url) => {
+            let environment = args.of.environment.as_deref();
+            let of = Where { project: args.at.project.as_deref(), environment };
+            let client = Client::of(url)?;
+            let places = client.releases(of)?;
+            if places.is_empty() && format != Format::Json {
+                talk(&client.nothing_went(of)?);
+            }
+            (places, of.project.is_none())
         }
-        images.iter().for_each(|it| show_image(it, args.settings.format));
-    }
+    };
+    places.iter().for_each(|it| show(it, is_of_all, format));
     Ok(Exit::Done)
 }
 
-/// The newest images of its repositories, each digest once.
-fn images(book: &Book, environment: &str) -> Result<Vec<ReleaseRecord>, Failure> {
+/// From the journal that the settings name.
+fn local(args: &EnvironmentArgs, state: &StateFolder) -> Result<Vec<PlaceReleases>, Failure> {
+    let found = load(args.settings.file.as_deref())?;
+    let (book, _) = Book::of(&found, state)?;
     let records = book.releases(None, RECORDS_MAX);
     let records = records.map_err(|error| Failure::caused(Exit::Missing, error))?;
-    let mut found: Vec<ReleaseRecord> = Vec::new();
-    for (_, record) in records {
-        let is_known = |it: &ReleaseRecord| {
-            it.service == record.service && it.release.digest == record.release.digest
-        };
-        if *record.environment == *environment && !found.iter().any(is_known) {
-            found.push(record);
-        }
-    }
-    Ok(found)
-}
-
-fn show_image(record: &ReleaseRecord, format: Format) {
-    let (release, style) = (&record.release, Style::stdout());
-    if format == Format::Json {
-        let line = json!({
-            "environment": record.environment, "service": record.service,
-            "version": release.version, "digest": release.digest, "commit": release.commit,
-            "repository": release.location, "tags": record.tags, "origin": record.origin,
-            "size_bytes": record.size_bytes, "at_ms": record.at,
-        });
-        return out(&line.to_string());
-    }
-    let how = match &record.origin {
-        ReleaseOrigin::Built => "built",
-        ReleaseOrigin::Found => "found",
-        ReleaseOrigin::Copied { .. } => "copied",
+    let records: Vec<ReleaseRecord> = records.into_iter().map(|(_, record)| record).collect();
+    let known = |name: Arc<str>| {
+        Ok(PlaceReleases::of((&book.project, &name), &book.ledger(&name)?, &records))
     };
-    let digits = |text: &str| text.chars().take(COMMIT_DIGITS).collect::<String>();
-    let commit =
-        release.commit.as_deref().map_or(String::new(), |it| format!(", of {}", digits(it)));
-    out(&format!(
-        "image       {}  {}  {}  {}, {how} {}{commit}",
-        record.environment,
-        record.service,
-        style.bold(&release.version),
-        digits(release.digest.trim_start_matches("sha256:")),
-        moment(record.at),
-    ));
+    chosen(&found, args)?.into_iter().map(known).collect()
 }
 
 /// The environment that was named, or all of them.
@@ -90,35 +66,81 @@ pub(super) fn chosen(found: &Found, args: &EnvironmentArgs) -> Result<Vec<Arc<st
     }
 }
 
-pub(super) fn show(environment: &str, ledger: &Ledger, format: Format) {
-    let style = Style::stdout();
-    if ledger.services.values().all(|it| it.releases.is_empty()) && format != Format::Json {
-        talk(&format!("nothing came to {environment} yet"));
+/// The releases of an environment, as who wants to go back there is shown them.
+pub(super) fn show_ledger(
+    (project, environment): (&Arc<str>, &Arc<str>),
+    ledger: &Ledger,
+    format: Format,
+) {
+    show(&PlaceReleases::of((project, environment), ledger, &[]), false, format);
+}
+
+fn show(it: &PlaceReleases, is_of_all: bool, format: Format) {
+    let named = place(&it.environment, &it.project, is_of_all);
+    if it.releases.is_empty() && it.images.is_empty() && format != Format::Json {
+        talk(&format!("nothing came to {named} yet"));
     }
-    for (name, service) in &ledger.services {
-        let running = service.runs.as_ref().map(|it| &it.release.release.digest);
-        for line in &service.releases {
-            let release = &line.release;
-            let is_running = Some(&release.digest) == running;
-            if format == Format::Json {
-                let line = json!({
-                    "environment": environment, "service": name, "version": release.version,
-                    "digest": release.digest, "commit": release.commit, "good": line.is_good(),
-                    "running": is_running, "deployment": line.deployment.to_string(),
-                    "verdict": line.verdict, "at_ms": line.at,
-                });
-                out(&line.to_string());
-                continue;
-            }
-            let good = if line.is_good() { style.green("good") } else { style.red("bad ") };
-            let runs = if is_running { "runs" } else { "    " };
-            out(&format!(
-                "{good} {runs}  {environment}  {name}  {}  deployment {}, {}, {}",
-                style.bold(&release.version),
-                line.deployment,
-                line.verdict,
-                moment(line.at),
-            ));
-        }
+    let of = (&*it.project, &*it.environment);
+    for line in &it.releases {
+        out(&match format {
+            Format::Json => came_json(of, line),
+            Format::Human | Format::Github => came(&named, line, Style::stdout()),
+        });
     }
+    for image in &it.images {
+        out(&match format {
+            Format::Json => image_json(of, image),
+            Format::Human | Format::Github => image_line(&named, image, Style::stdout()),
+        });
+    }
+}
+
+fn came(place: &str, line: &CameRelease, style: Style) -> String {
+    let good = if line.good { style.green("good") } else { style.red("bad ") };
+    let runs = if line.running { "runs" } else { "    " };
+    format!(
+        "{good} {runs}  {place}  {}  {}  deployment {}, {}, {}",
+        line.service,
+        style.bold(&line.version),
+        line.deployment,
+        line.verdict,
+        moment(line.at_ms),
+    )
+}
+
+fn came_json((project, environment): (&str, &str), line: &CameRelease) -> String {
+    json!({
+        "project": project, "environment": environment, "service": line.service, "version": line.version,
+        "digest": line.digest, "commit": line.commit, "good": line.good,
+        "running": line.running, "deployment": line.deployment.to_string(),
+        "verdict": line.verdict, "at_ms": line.at_ms,
+    })
+    .to_string()
+}
+
+fn image_line(place: &str, image: &ReleaseImage, style: Style) -> String {
+    let how = match &image.origin {
+        ReleaseOrigin::Built => "built",
+        ReleaseOrigin::Found => "found",
+        ReleaseOrigin::Copied { .. } => "copied",
+    };
+    let digits = |text: &str| text.chars().take(COMMIT_DIGITS).collect::<String>();
+    let commit = image.commit.as_deref().map_or(String::new(), |it| format!(", of {}", digits(it)));
+    format!(
+        "image       {place}  {}  {}  {}, {how} {}{commit}",
+        image.service,
+        style.bold(&image.version),
+        digits(image.digest.trim_start_matches("sha256:")),
+        moment(image.at_ms),
+    )
+}
+
+fn image_json((project, environment): (&str, &str), image: &ReleaseImage) -> String {
+    json!({
+        "project": project, "environment": environment, "service": image.service,
+        "version": image.version, "digest": image.digest, "commit": image.commit,
+        "repository": image.repository, "tags": image.tags, "origin": image.origin,
+        "size_bytes": image.size_bytes, "at_ms": image.at_ms,
+    })
+    .to_string()
 }

@@ -27,8 +27,20 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
         RepositoriesCommand::Add(args) => {
             connect(args, &DataFolder::locate(args.data.data.as_deref(), state)?)
         }
-        RepositoriesCommand::Held { format, data } => held(&place(data, state)?, *format),
-        RepositoriesCommand::LetIn { id, data } => let_in(&place(data, state)?, id),
+        RepositoriesCommand::Held { format, at } => {
+            let waiting = match &at.server {
+                Some(url) => Client::of(url)?.held()?,
+                None => held_here(&place(&at.data, state)?)?,
+            };
+            held(&waiting, *format)
+        }
+        RepositoriesCommand::LetIn { id, at } => match &at.server {
+            Some(url) => {
+                let_in_said(Client::of(url)?.let_in(id)?);
+                Ok(Exit::Done)
+            }
+            None => let_in(&place(&at.data, state)?, id),
+        },
         RepositoriesCommand::List { format, at } => {
             let known = match &at.server {
                 Some(url) => Client::of(url)?.connections()?,
@@ -254,30 +266,39 @@ fn add_github(
     Ok(Exit::Done)
 }
 
-fn held(data: &DataFolder, format: Format) -> Outcome {
-    let all = repositories::held(data)?;
-    for it in &all {
-        out(&match format {
-            Format::Json => json!({
-                "id": it.id, "repository": it.repository, "ref": it.git_ref,
-                "commit": it.commit, "by": it.by, "workflows": it.workflows,
-            })
-            .to_string(),
-            Format::Human | Format::Github => format!(
-                "{}  {}  {}  {}  by {}  {}",
-                it.id,
-                it.repository,
-                it.git_ref,
-                it.commit.get(..7).unwrap_or(&it.commit),
-                it.by,
-                it.workflows.join(", "),
-            ),
-        });
+fn held_here(data: &DataFolder) -> Result<Vec<Json>, Failure> {
+    let line = |it: &server::HeldPush| {
+        json!({
+            "id": it.id, "repository": it.repository, "ref": it.git_ref,
+            "commit": it.commit, "by": it.by, "workflows": it.workflows,
+        })
+    };
+    Ok(repositories::held(data)?.iter().map(line).collect())
+}
+
+fn held(all: &[Json], format: Format) -> Outcome {
+    for it in all {
+        out(&if format == Format::Json { it.to_string() } else { held_line(it) });
     }
     if all.is_empty() && format == Format::Human {
         talk("no code of a fork waits");
     }
     Ok(Exit::Done)
+}
+
+fn held_line(it: &Json) -> String {
+    let text = |key: &str| it[key].as_str().unwrap_or_default();
+    let commit = text("commit");
+    let workflows = it["workflows"].as_array().into_iter().flatten().filter_map(Json::as_str);
+    format!(
+        "{}  {}  {}  {}  by {}  {}",
+        text("id"),
+        text("repository"),
+        text("ref"),
+        commit.get(..7).unwrap_or(commit),
+        text("by"),
+        workflows.collect::<Vec<_>>().join(", "),
+    )
 }
 
 fn let_in(data: &DataFolder, id: &str) -> Outcome {
@@ -288,19 +309,23 @@ fn let_in(data: &DataFolder, id: &str) -> Outcome {
     let held = repositories::held(data)?.into_iter().find(|it| it.id == id).ok_or_else(none)?;
     let person = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER"));
     let by = person.unwrap_or_else(|_| "the server".into());
-    let server::LetIn { runs, switched_off } =
-        repositories::let_in(data, id, &by)?.ok_or_else(none)?;
+    let let_in = repositories::let_in(data, id, &by)?.ok_or_else(none)?;
     let object = format!("{} {} at {}", held.repository, held.git_ref, held.commit);
     data.record("fork.let_in", object)?;
+    if let_in_said(let_in) > 0 && !data.is_served() {
+        talk("hint: it begins when the server is started");
+    }
+    Ok(Exit::Done)
+}
+
+/// Says what was let in; how many runs.
+fn let_in_said(server::LetIn { runs, switched_off }: server::LetIn) -> usize {
     let what = if runs == 1 { "1 run" } else { &format!("{runs} runs") };
     talk(&format!("{what} let in"));
     for path in switched_off {
         talk(&format!("{path} is switched off: it does not run"));
     }
-    if runs > 0 && !data.is_served() {
-        talk("hint: it begins when the server is started");
-    }
-    Ok(Exit::Done)
+    runs
 }
 
 fn list(known: &[Json], format: Format) -> Outcome {

@@ -27,7 +27,8 @@ pub(crate) fn run(args: &RollbackArgs, state: &StateFolder) -> Outcome {
     let format = args.settings.format;
     let Some(to) = &args.to else {
         let ledger = book.ledger(&args.environment)?;
-        releases::show(&args.environment, &ledger, format);
+        let place = (&book.project, &Arc::from(&*args.environment));
+        releases::show_ledger(place, &ledger, format);
         const NAME_ONE: &str = "name one that is good: --to RELEASE, or --to previous";
         if args.agreed.yes || args.agreed.reason.is_some() {
             return Err(Failure::new(Exit::Usage, "to which release?").hint(NAME_ONE));

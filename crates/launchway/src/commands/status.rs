@@ -62,7 +62,7 @@ fn at_server(client: &Client, args: &StatusArgs) -> Outcome {
     let (format, style) = (args.of.settings.format, Style::stdout());
     let places = client.status(of)?;
     if places.is_empty() && format != Format::Json {
-        talk("nothing was deployed yet");
+        talk(&client.nothing_went(of)?);
     }
     for it in &places {
         if format != Format::Json {

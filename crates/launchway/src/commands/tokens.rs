@@ -224,12 +224,22 @@ fn line(token: &TokenLine, widest: usize, style: Style) -> String {
 }
 
 fn revoke(data: &DataFolder, id: &str) -> Outcome {
-    if access(data).revoke(id).map_err(failed)? {
-        data.record("token.revoke", id.to_owned())?;
-        return revoked(id);
+    let none = || {
+        Failure::new(Exit::Usage, format!("there is no token {id}"))
+            .hint("launchway tokens list shows them")
+    };
+    let access = access(data);
+    if !access.list().map_err(failed)?.iter().any(|it| it.id == id) {
+        return Err(none());
     }
-    Err(Failure::new(Exit::Usage, format!("there is no token {id}"))
-        .hint("launchway tokens list shows them"))
+    // Written down first: nothing ends that nobody hears of, whatever happens in between.
+    for object in access.ends_with(id, now()).map_err(failed)? {
+        data.record("token.revoke", object)?;
+    }
+    if !access.revoke(id).map_err(failed)? {
+        return Err(none());
+    }
+    revoked(id)
 }
 
 fn revoked(id: &str) -> Outcome {

@@ -21,6 +21,8 @@ use crate::terminal::style::talk;
 
 /// How many deployments of an environment are folded: what ran well longer ago is not offered.
 const FOLDED_MAX: usize = 1_000;
+/// Environments that are named to whoever looks for another.
+const PLACES_MAX: usize = 100;
 
 /// Releases whose migration ran: service and digest.
 pub(crate) type Migrated = BTreeSet<(Arc<str>, Arc<str>)>;
@@ -132,7 +134,7 @@ impl Book {
         service: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(ReleaseId, ReleaseRecord)>, JournalError> {
-        self.copy().releases(&self.project, service, limit)
+        self.copy().releases(Some(&self.project), service, limit)
     }
 
     /// One deployment, folded; none where its number was taken and nothing written.
@@ -162,6 +164,12 @@ impl Book {
             views.extend(self.view(id)?);
         }
         Ok(views)
+    }
+
+    /// Environments that something of the project went to, each with the project.
+    pub(crate) fn places(&self) -> Result<Vec<(String, String)>, Failure> {
+        let places = self.copy().deployment_places(Some(&self.project), None, PLACES_MAX);
+        places.map_err(|error| Failure::caused(Exit::Missing, error))
     }
 
     /// What runs in an environment, and what ran well there.

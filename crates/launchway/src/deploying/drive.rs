@@ -22,6 +22,7 @@ use super::book::{Book, Deployments};
 use super::doors::{Hands, Nobody};
 use super::inbox::{Inbox, Judge};
 use super::live::Live;
+use super::stop::Stops;
 use super::wish::Agreement;
 use super::{exit_of, owner, person, shared, show, targets, workflow};
 use crate::cli::Format;
@@ -206,14 +207,14 @@ impl Driver<'_> {
         mut shell: DeploymentShell<Deployments, Hands, Watcher>,
         sender: Sender<DeploymentInput>,
     ) -> Result<Option<DeploymentView>, Failure> {
-        let signals = Signals::listen(sender)?;
+        let id = shell.inner().id();
+        let signals = Signals::listen(sender, Stops::of(self.state, id))?;
         let ended = shell.run(&now, &mut |refusal| match refusal {
             // That somebody may not agree is an event, and told as one.
             Refusal::MayNot { .. } | Refusal::NoGate(_) | Refusal::OtherPlan { .. } => {}
             _ => talk(&format!("not heard: {refusal}")),
         });
         signals.handle.close();
-        let id = shell.inner().id();
         match ended.map_err(failed)? {
             DeploymentEnded::Detached => {
                 talk(&format!(
@@ -349,23 +350,32 @@ impl DeploymentObserver for Watcher {
     }
 }
 
-/// Ctrl-C once ends it as the settings say, twice leaves it. SIGTERM and SIGHUP leave it: whoever
-/// comes next goes on with it.
+/// Ctrl-C once ends it as the settings say, twice leaves it; who told the process so from elsewhere lies in a file
+/// ([`Stops`]). SIGTERM and SIGHUP leave it: whoever comes next goes on with it.
 struct Signals {
     handle: signal_hook::iterator::Handle,
 }
 
 impl Signals {
-    fn listen(inputs: Sender<DeploymentInput>) -> Result<Signals, Failure> {
+    fn listen(inputs: Sender<DeploymentInput>, stops: Stops) -> Result<Signals, Failure> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
             .map_err(|error| Failure::caused(Exit::Missing, error))?;
         let handle = signals.handle();
         std::thread::spawn(move || {
             let mut interrupts = 0;
+            // Told to a process that died before it heard.
+            if let Some(stop) = stops.take() {
+                let _ = inputs.send(DeploymentInput::Told(stop.input()));
+            }
             for signal in signals.forever() {
-                interrupts += u32::from(signal == SIGINT);
-                let input = if signal == SIGINT && interrupts == 1 {
+                let told = if signal == SIGINT { stops.take() } else { None };
+                // Whoever wants it from elsewhere presses no keys here.
+                interrupts += u32::from(signal == SIGINT && told.is_none());
+                let input = if let Some(stop) = told {
+                    talk(&format!("stopping: {} wants it", stop.by.name));
+                    DeploymentInput::Told(stop.input())
+                } else if signal == SIGINT && interrupts == 1 {
                     talk("stopping; once more to leave it as it is");
                     DeploymentInput::Told(Input::Cancel { by: person(), reason: None })
                 } else {

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use event::{DeploymentEvent, DeploymentId, Seq};
+use serde_json::json;
 use server::{
-    DeploymentEvents, DeploymentList, EnvironmentList, PlaceStatus, StatusList, StoredEvent,
+    DeploymentEvents, DeploymentList, EnvironmentList, PlaceReleases, PlaceStatus, ReleaseList,
+    StatusList, StoredEvent,
 };
 use views::{DeploymentRow, DeploymentView};
 
 use super::{Client, percent};
+use crate::commands::nothing_went;
 use crate::exit::{Exit, Failure};
 
 /// Deployments that are asked for at once.
@@ -66,10 +69,10 @@ impl Client {
     ) -> Result<DeploymentView, Failure> {
         let id = match id {
             Some(id) => DeploymentId(id),
-            None => {
-                let none = || Failure::new(Exit::Usage, "nothing was deployed yet");
-                self.deployments(of, 1)?.first().ok_or_else(none)?.id
-            }
+            None => match self.deployments(of, 1)?.first() {
+                Some(newest) => newest.id,
+                None => return Err(Failure::new(Exit::Usage, self.nothing_went(of)?)),
+            },
         };
         let (mut events, mut after) = (Vec::new(), Seq(0));
         loop {
@@ -135,9 +138,42 @@ impl Client {
         }
     }
 
+    /// Has it told that somebody wants it to end. Whether somebody drives it: else it is over now.
+    pub(crate) fn cancel_deployment(
+        &self,
+        id: DeploymentId,
+        reason: Option<&str>,
+    ) -> Result<bool, Failure> {
+        let body = json!({ "reason": reason });
+        let told = self.post(&format!("/api/v1/deployments/{id}/cancel"), None, &body)?;
+        Ok(told["driven"] == true)
+    }
+
     /// What runs where.
     pub(crate) fn status(&self, of: Where<'_>) -> Result<Vec<PlaceStatus>, Failure> {
         let list: StatusList = self.get(&format!("/api/v1/status?{}", of.asked()))?;
+        Ok(list.environments)
+    }
+
+    /// That nothing is there to be told of a place, and of which places there is.
+    pub(crate) fn nothing_went(&self, of: Where<'_>) -> Result<String, Failure> {
+        let known = match self.status(Where { project: of.project, environment: None }) {
+            // Nothing is known of that project: then of which there is.
+            Ok(all) if all.is_empty() && of.project.is_some() => self.status(Where::default())?,
+            Ok(all) => all,
+            // More than one answer has.
+            Err(failure) if failure.exit == Exit::Usage => return Ok(nothing_went(of, &[])),
+            Err(failure) => return Err(failure),
+        };
+        let known = known.into_iter();
+        let known: Vec<_> =
+            known.map(|it| (it.project.to_string(), it.environment.to_string())).collect();
+        Ok(nothing_went(of, &known))
+    }
+
+    /// What came where, and which images there are.
+    pub(crate) fn releases(&self, of: Where<'_>) -> Result<Vec<PlaceReleases>, Failure> {
+        let list: ReleaseList = self.get(&format!("/api/v1/releases?{}", of.asked()))?;
         Ok(list.environments)
     }
 

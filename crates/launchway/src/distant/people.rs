@@ -71,4 +71,10 @@ impl Client {
         let ended: Ended = read(self.post(&path, None, &Json::Null)?)?;
         Ok((ended.name, ended.sessions))
     }
+
+    /// Ends somebody's sessions and forgets whose the name is; what they are called, and how many these were.
+    pub(crate) fn forget_person(&self, name: &str) -> Result<(String, usize), Failure> {
+        let ended: Ended = read(self.delete(&format!("/api/v1/people/{}", percent(name)))?)?;
+        Ok((ended.name, ended.sessions))
+    }
 }

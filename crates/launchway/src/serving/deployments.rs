@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use approval::Handed;
+use driver::{Deployment, Place, Taken};
 use event::DeploymentId;
 use serde_json::Value as Json;
 use server::{HandedIn, Refused, Why};
@@ -15,14 +16,21 @@ use views::DeploymentView;
 use super::face::refused;
 use crate::commands::approvals::{Paper, is_answered, lines, waits};
 use crate::deploying::book::Book;
+use crate::deploying::doors::Nobody;
 use crate::deploying::drive::holder;
 use crate::deploying::inbox::{self, Answer, Inbox};
+use crate::deploying::owner;
+use crate::deploying::stop::{Stop, Stops};
 use crate::state::StateFolder;
+use crate::terminal::time::now;
 
 /// Deployments that are looked through.
 const LOOKED_MAX: usize = 200;
 /// How long the driver's answer is waited for; reading the rules asks a remote.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long whoever drives a deployment has to write down that somebody wants it to end, until it is said that they
+/// will.
+const HEARD_WITHIN: Duration = Duration::from_secs(5);
 /// How soon the journal is looked at for it.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -63,10 +71,7 @@ pub(super) fn hand_in(
     let handed = Handed::read(signed);
     let handed = handed.map_err(|error| Refused::new(Why::Input, error.to_string()))?;
     let known = view(store, id)?;
-    if let Some(end) = &known.ended {
-        let message = format!("deployment {id} is over: {}", end.verdict);
-        return Err(Refused::new(Why::Conflict, message));
-    }
+    refuse_over(&known)?;
     let book = book(store, Arc::clone(&known.request.project));
     if holder(&book, state, &known.request.environment).map_err(refused)?.is_none() {
         let hint = format!(
@@ -89,6 +94,69 @@ pub(super) fn hand_in(
             return Err(Refused::new(Why::Missing, message));
         }
         std::thread::sleep(LOOK);
+    }
+}
+
+/// Has it told that somebody wants it to end: whoever drives it writes that down, with who and why. Whether somebody
+/// does.
+pub(super) fn cancel(
+    (store, state): (&Arc<Store>, &StateFolder),
+    id: DeploymentId,
+    stop: Stop,
+) -> Result<bool, Refused> {
+    let known = view(store, id)?;
+    refuse_over(&known)?;
+    let request = &known.request;
+    let book = book(store, Arc::clone(&request.project));
+    let place = Place::take(&state.places(), &request.project, &request.environment);
+    let pid = match place.map_err(|error| Refused::new(Why::Missing, error.to_string()))? {
+        Taken::Ours(_place) => return end(&book, id, stop).map(|()| false),
+        Taken::By(Some(pid)) => pid,
+        Taken::By(None) => {
+            let message = format!("deployment {id} is just being begun, or gone on with");
+            return Err(Refused::new(Why::Conflict, message));
+        }
+    };
+    // Whoever hears it twice would leave it.
+    if known.cancelled_by.is_some() {
+        return Ok(true);
+    }
+    Stops::of(state, id).tell(pid, &stop).map_err(refused)?;
+    let until = Instant::now() + HEARD_WITHIN;
+    // Whoever is busy hears it later, and whoever dies leaves it to who goes on: it lies there.
+    while view(store, id)?.cancelled_by.is_none() && Instant::now() < until {
+        std::thread::sleep(LOOK);
+    }
+    Ok(true)
+}
+
+/// Ends one that nobody drives. Its place is the caller's.
+fn end(book: &Book, id: DeploymentId, stop: Stop) -> Result<(), Refused> {
+    // Whoever had the place a moment ago may have ended it.
+    let known = book.view(id).map_err(refused)?.ok_or_else(|| unknown(id))?;
+    refuse_over(&known)?;
+    if known.steps.iter().any(|it| it.forward.is_some()) {
+        let message = format!(
+            "nobody drives deployment {id}, and it changed something: going back needs its settings"
+        );
+        let hint = format!(
+            "in a clone of the project on the server's machine: launchway deployments cancel {id}"
+        );
+        return Err(Refused { hint: Some(hint), ..Refused::new(Why::Conflict, message) });
+    }
+    let failed = |error: driver::DeploymentError| Refused::new(Why::Missing, error.to_string());
+    let ledger = book.deployments();
+    let driven = Deployment::adopt(id, owner(), now(), (ledger, Nobody, Nobody));
+    driven.map_err(failed)?.hear(vec![stop.input()], now(), &mut |_| {}).map_err(failed)
+}
+
+fn refuse_over(view: &DeploymentView) -> Result<(), Refused> {
+    match &view.ended {
+        None => Ok(()),
+        Some(end) => {
+            let message = format!("deployment {} is over: {}", view.id, end.verdict);
+            Err(Refused::new(Why::Conflict, message))
+        }
     }
 }
 

@@ -33,6 +33,7 @@ use super::{
     connections, data, deployments, dispatch, following, gates, hook, incidents, keeping, switches,
 };
 use crate::commands::look_ahead;
+use crate::deploying::stop::Stop;
 use crate::exit::{Exit, Failure};
 use crate::prepare::refuse::UNKNOWN_LABEL;
 use crate::state::StateFolder;
@@ -383,6 +384,17 @@ impl Engine for Face {
 
     fn hand_in(&self, id: DeploymentId, signed: &str) -> Result<HandedIn, Refused> {
         deployments::hand_in((&self.intake.store, &self.intake.data.state), id, signed)
+    }
+
+    fn cancel_deployment(
+        &self,
+        id: DeploymentId,
+        by: &Actor,
+        reason: Option<&str>,
+    ) -> Result<bool, Refused> {
+        let reason = reason.map(MaskedText::without_secrets);
+        let stop = Stop { by: by.clone(), reason };
+        deployments::cancel((&self.intake.store, &self.intake.data.state), id, stop)
     }
 
     fn environments(&self, repository: &str) -> Result<Vec<GuardedEnvironment>, Refused> {

@@ -11,6 +11,8 @@ use crate::deploy::Project;
 use crate::harness::{Place, Said, wait_until};
 use crate::serving::Serving;
 
+mod stopped;
+
 const WORKFLOW: &str = "
 on: push
 jobs:
@@ -250,14 +252,22 @@ fn what_was_deployed_is_told_by_a_server() {
     // With several projects it says whose.
     let newest = reader.run(&["history", "-n", "1"]).stdout;
     assert!(newest.contains("  staging of planner  api 1.1-broken  release by "), "{newest}");
+    let nowhere = expect![[r#"
+        no deployment went to nowhere; deployments went to: staging of planner
+        exit 0
+    "#]];
+    for args in [["history", "nowhere"], ["status", "nowhere"], ["releases", "nowhere"]] {
+        reader.check(&args, "", &nowhere);
+    }
     reader.check(
-        &["history", "nowhere"],
+        &["history", "--project", "planer"],
         "",
         &expect![[r#"
-        nothing was deployed yet
+        nothing of planer was deployed; there are: planner
         exit 0
     "#]],
     );
+    reader.same(&with(&["releases", "staging"]), &without);
     reader.check(
         &["deployments", "show", "9"],
         "",
@@ -322,30 +332,13 @@ fn what_was_deployed_is_told_by_a_server() {
         exit 0
     "#]],
     );
-    bound.check(
-        &["history"],
-        "",
-        &expect![[r#"
+    let wholly = expect![[r#"
         error: this is about the whole server; you may read for octo/app
         exit 4
-    "#]],
-    );
-    bound.check(
-        &["deployments", "show", "1"],
-        "",
-        &expect![[r#"
-        error: this is about the whole server; you may read for octo/app
-        exit 4
-    "#]],
-    );
-    bound.check(
-        &["status"],
-        "",
-        &expect![[r#"
-        error: this is about the whole server; you may read for octo/app
-        exit 4
-    "#]],
-    );
+    "#]];
+    for args in [&["history"][..], &["deployments", "show", "1"], &["status"], &["releases"]] {
+        bound.check(args, "", &wholly);
+    }
 }
 
 #[test]

@@ -511,6 +511,13 @@ environments:
         assert_eq!(serving.command(&["people", "revoke", "MONA"]).exit, 0);
         assert_eq!(mona.ask("GET", &format!("{url}/audit"), "").status, 303);
         assert_eq!(serving.command(&["people", "revoke", "hubot"]).exit, 2);
+        let mut forget =
+            serving.place.launchway(&["people", "forget", "mona", "--server", &serving.url]);
+        let forgotten = forget.env("LAUNCHWAY_TOKEN", &serving.token).output().expect("it starts");
+        assert_eq!(
+            crate::harness::Said::from(forgotten).stderr,
+            "mona: 0 sessions ended; whoever signs in next so is mona\n"
+        );
         // Signing out ends one of Lena's, and a restart none.
         assert_eq!(twice.ask("POST", &format!("{url}/sign-out"), "").status, 303);
         drop(login);

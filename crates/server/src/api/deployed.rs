@@ -20,7 +20,8 @@ use crate::engine::GuardedEnvironment;
 use crate::guard::Who;
 use crate::problem::Problem;
 use crate::wire::{
-    DeploymentEvents, DeploymentList, EnvironmentLine, EnvironmentList, StatusList, StoredEvent,
+    DeploymentEvents, DeploymentList, EnvironmentLine, EnvironmentList, ReleaseList, StatusList,
+    StoredEvent,
 };
 
 /// Deployments of one answer where nobody says how many.
@@ -71,6 +72,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         method: "get",
+        path: "/api/v1/releases",
+        id: "listReleases",
+        summary: "What came to environments and which of it ran well, and the images that there are for them",
+        scope: Scope::Read,
+        query: &[PROJECT, ("environment", "string", "Only of this environment")],
+        body: None,
+        answer: (200, "ReleaseList"),
+        route: || get(releases),
+    },
+    Operation {
+        method: "get",
         path: "/api/v1/environments",
         id: "listEnvironments",
         summary: "Environments of the repositories, with what guards each and what runs there",
@@ -116,6 +128,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         ("DeploymentList", object(&list, &[])),
         ("DeploymentEvents", object(&[("deployment", number()), ("events", many(event))], &[])),
         ("StatusList", object(&[("environments", many(place()))], &[])),
+        ("ReleaseList", object(&[("environments", many(place_releases()))], &[])),
         ("EnvironmentList", object(&environments, &[])),
     ]
 }
@@ -138,6 +151,33 @@ fn place() -> JsonValue {
         ("environment", text()),
         ("services", many(object(&service, &[]))),
         ("open", many(object(&open, &[]))),
+    ];
+    object(&place, &[])
+}
+
+/// What came to an environment, and which images there are.
+fn place_releases() -> JsonValue {
+    let both = [
+        ("service", text()),
+        ("version", text()),
+        ("digest", text()),
+        ("commit", or_null("string")),
+        ("at_ms", number()),
+    ];
+    let came =
+        [("good", yes_no()), ("running", yes_no()), ("deployment", number()), ("verdict", text())];
+    let origin = [("kind", json!({ "enum": ["built", "found", "copied"] }))];
+    let image = [
+        ("repository", or_null("string")),
+        ("tags", many(text())),
+        ("origin", object(&origin, &[("from", text())])),
+        ("size_bytes", number()),
+    ];
+    let place = [
+        ("project", text()),
+        ("environment", text()),
+        ("releases", many(object(&[&both[..], &came].concat(), &[]))),
+        ("images", many(object(&[&both[..], &image].concat(), &[]))),
     ];
     object(&place, &[])
 }
@@ -212,6 +252,19 @@ async fn status(
         let _turn = turn;
         let environments = deployed::status(&app, project.as_deref(), environment.as_deref())?;
         Ok(Json(StatusList { environments }))
+    })
+    .await
+}
+
+async fn releases(
+    State(app): State<Shared>,
+    Query(Of { project, environment }): Query<Of>,
+) -> Result<Json<ReleaseList>, Problem> {
+    let turn = turn(&app).await?;
+    blocking(move || {
+        let _turn = turn;
+        let environments = deployed::releases(&app, project.as_deref(), environment.as_deref())?;
+        Ok(Json(ReleaseList { environments }))
     })
     .await
 }

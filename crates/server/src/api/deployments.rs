@@ -10,11 +10,14 @@ use axum::{Extension, Json};
 use event::DeploymentId;
 use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Operation;
+use super::approvals::REASON_CHARS_MAX;
 use super::openapi::{many, number, object, or_null, text, yes_no};
 use crate::access::Scope;
-use crate::app::{Shared, blocking};
+use crate::app::{App, Shared, blocking};
+use crate::deployed;
 use crate::engine::HandedIn;
 use crate::guard::Who;
 use crate::problem::Problem;
@@ -54,6 +57,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         answer: (200, "HandedIn"),
         route: || post(hand_in),
     },
+    Operation {
+        method: "post",
+        path: "/api/v1/deployments/{id}/cancel",
+        id: "cancelDeployment",
+        summary: "Have a deployment end, or go back: whoever drives it is told, once however often it is asked",
+        scope: Scope::Operate,
+        query: &[],
+        body: Some("CancelDeployment"),
+        answer: (202, "DeploymentToStop"),
+        route: || post(cancel),
+    },
 ];
 
 /// The shapes that they speak in.
@@ -89,6 +103,11 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         "properties": { "signed": text() },
         "additionalProperties": false,
     });
+    let cancel = json!({
+        "type": "object",
+        "properties": { "reason": { "type": ["string", "null"], "maxLength": REASON_CHARS_MAX } },
+        "additionalProperties": false,
+    });
     let handed = [
         ("decision", json!({ "enum": ["approved", "rejected"] })),
         ("by", or_null("string")),
@@ -99,6 +118,8 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         ("ApprovalRequest", object(&request, &[])),
         ("Signed", signed),
         ("HandedIn", object(&handed, &[])),
+        ("CancelDeployment", cancel),
+        ("DeploymentToStop", object(&[("deployment", number()), ("driven", yes_no())], &[])),
     ]
 }
 
@@ -117,6 +138,14 @@ async fn show(State(app): State<Shared>, Path(id): Path<u64>) -> Result<Json<Jso
     blocking(move || Ok(Json(app.engine.approval_request(DeploymentId(id))?))).await
 }
 
+/// The right to wait for whoever drives a deployment.
+fn turn(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
+    Arc::clone(&app.handing_in).try_acquire_owned().map_err(|_| {
+        let detail = "Others wait for deployments now: try again in a moment.";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    })
+}
+
 async fn hand_in(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
@@ -126,9 +155,7 @@ async fn hand_in(
     let Signed { signed } = serde_json::from_slice(&body).map_err(|_| {
         Problem::bad("The body is {\"signed\": TEXT}: what launchway approvals sign wrote.")
     })?;
-    let turn = Arc::clone(&app.handing_in).try_acquire_owned().map_err(|_| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Others hand in now: try again in a moment.")
-    })?;
+    let turn = turn(&app)?;
     let handed = blocking(move || {
         // The signature says who agrees; whoever hands it in may do that there.
         let asked = app.engine.approval_request(DeploymentId(id))?;
@@ -144,4 +171,39 @@ async fn hand_in(
         }
         HandedIn::Rejected => json!({ "decision": "rejected", "by": null, "is_open": false }),
     }))
+}
+
+/// Why somebody wants it to end.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cancel {
+    reason: Option<String>,
+}
+
+async fn cancel(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Path(id): Path<u64>,
+    body: axum::body::Bytes,
+) -> Result<(StatusCode, Json<JsonValue>), Problem> {
+    let shape = |_| Problem::bad("The body is {\"reason\": TEXT}, or there is none.");
+    let Cancel { reason } = match body.is_empty() {
+        true => Cancel::default(),
+        false => serde_json::from_slice(&body).map_err(shape)?,
+    };
+    let reason = reason.map(|it| it.trim().to_owned()).filter(|it| !it.is_empty());
+    if reason.as_ref().is_some_and(|it| it.chars().count() > REASON_CHARS_MAX) {
+        return Err(Problem::bad(format!("The reason is longer than {REASON_CHARS_MAX} letters.")));
+    }
+    let turn = turn(&app)?;
+    blocking(move || {
+        let none = || Problem::not_found(format!("there is no deployment {id}"));
+        let id = DeploymentId(id);
+        let known = deployed::view(&app, id).ok_or_else(none)?;
+        who.may_in(Scope::Operate, &known.request.environment)?;
+        let is_driven = app.engine.cancel_deployment(id, &who.actor(), reason.as_deref())?;
+        drop(turn);
+        Ok((StatusCode::ACCEPTED, Json(json!({ "deployment": id, "driven": is_driven }))))
+    })
+    .await
 }

@@ -145,11 +145,18 @@ async fn retry(
 ) -> Result<(StatusCode, Json<JsonValue>), Problem> {
     who.may(Scope::Admin)?;
     blocking(move || {
-        if !app.store.retry_delivery(number, app.now())? {
+        let settled = || {
             let detail = format!("{number} neither waits nor was given up");
-            return Err(Problem::new(StatusCode::CONFLICT, detail));
+            Problem::new(StatusCode::CONFLICT, detail)
+        };
+        if !app.store.may_retry_delivery(number)? {
+            return Err(settled());
         }
+        // Written down first: nothing is sent again that nobody hears of, whatever happens in between.
         audit::record(&app, &who, ("message.retry", format!("message {number}")), (None, None))?;
+        if !app.store.retry_delivery(number, app.now())? {
+            return Err(settled());
+        }
         Ok((StatusCode::ACCEPTED, Json(json!({ "number": number }))))
     })
     .await

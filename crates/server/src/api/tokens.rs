@@ -85,6 +85,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         answer: (200, "EndedSessions"),
         route: || post(end_sessions),
     },
+    Operation {
+        method: "delete",
+        path: "/api/v1/people/{name}",
+        id: "forgetPerson",
+        summary: "End somebody's sessions, and let whoever signs in next under the name have it",
+        scope: Scope::Admin,
+        query: &[],
+        body: None,
+        answer: (200, "EndedSessions"),
+        route: || delete(forget),
+    },
 ];
 
 /// The shapes that they speak in.
@@ -174,9 +185,7 @@ async fn revoke(
             return Err(none());
         }
         // Written down first: no token ends that nobody hears of, whatever happens in between.
-        let made = app.access.made_with(&id)?;
-        let made = made.iter().map(|it| format!("{} made with {id}", it.id));
-        for object in std::iter::once(id.clone()).chain(made) {
+        for object in app.access.ends_with(&id, app.now())? {
             audit::record(&app, &who, ("token.revoke", object), (None, None))?;
         }
         if !app.access.revoke(&id)? {
@@ -314,14 +323,36 @@ async fn end_sessions(
 ) -> Result<Json<JsonValue>, Problem> {
     who.may(Scope::Admin)?;
     blocking(move || {
-        let is_it = |it: &Person| it.name.to_lowercase() == name.to_lowercase();
-        let none = || Problem::not_found(format!("nobody signed in who is called {name}"));
-        let person = app.access.people()?.into_iter().find(is_it).ok_or_else(none)?;
-        let ended = app.access.end_sessions_of(&person, app.now())?;
+        let person = named(&app, &name)?;
+        // Written down first: no session ends that nobody hears of, whatever happens in between.
         audit::record(&app, &who, ("people.revoke", person.name.clone()), (None, None))?;
+        let ended = app.access.end_sessions_of(&person, app.now())?;
         Ok(Json(json!({ "name": person.name, "sessions": ended })))
     })
     .await
+}
+
+async fn forget(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Path(name): Path<String>,
+) -> Result<Json<JsonValue>, Problem> {
+    who.may(Scope::Admin)?;
+    blocking(move || {
+        let person = named(&app, &name)?;
+        audit::record(&app, &who, ("people.forget", person.whose()), (None, None))?;
+        let ended = app.access.end_sessions_of(&person, app.now())?;
+        app.access.forget(&person)?;
+        Ok(Json(json!({ "name": person.name, "sessions": ended })))
+    })
+    .await
+}
+
+/// Who is called so, in any case.
+fn named(app: &App, name: &str) -> Result<Person, Problem> {
+    let is_it = |it: &Person| it.name.to_lowercase() == name.to_lowercase();
+    let none = || Problem::not_found(format!("nobody signed in who is called {name}"));
+    app.access.people()?.into_iter().find(is_it).ok_or_else(none)
 }
 
 #[cfg(test)]

@@ -100,8 +100,8 @@ pub(crate) async fn sign_out(
     let shared = Shared::clone(&app);
     if who.is_session {
         blocking(move || {
-            shared.access.end_session(&who.token)?;
-            audit::record(&shared, &who, ("session.end", "a browser".to_owned()), (None, None))
+            audit::record(&shared, &who, ("session.end", "a browser".to_owned()), (None, None))?;
+            Ok(shared.access.end_session(&who.token)?)
         })
         .await?;
     }

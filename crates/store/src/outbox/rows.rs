@@ -158,6 +158,14 @@ fn write_health(session: &mut dyn Session, id: u64, health: &ReceiverHealth) -> 
         .map(drop)
 }
 
+/// Whether [`retry`] would find it.
+pub(super) fn may_retry(session: &mut dyn Session, id: u64) -> Result<bool, Fault> {
+    let statement = "SELECT id FROM outbox
+         WHERE id = ?1 AND begun_at IS NULL AND (outcome IS NULL OR outcome = 'given_up')";
+    let found: Option<u64> = session.one(statement, values![id], |row| row.get(0))?;
+    Ok(found.is_some())
+}
+
 fn retry(session: &mut dyn Session, id: u64, at: Timestamp) -> Result<bool, Fault> {
     let is_done = session.change(
         "UPDATE outbox SET outcome = NULL, settled_at = NULL, next_at = ?2, owed_at = ?2,

@@ -136,7 +136,7 @@ fn deployments_are_counted(home: &Home) {
     assert_eq!(store.deployment_places(Some("other"), Some("production"), 2).unwrap(), []);
     assert_eq!(store.newest_deployment().unwrap(), 4);
     assert_eq!(store.newest_release().unwrap(), 0);
-    assert_eq!(store.releases("planner", Some("api"), 9).unwrap(), []);
+    assert_eq!(store.releases(Some("planner"), Some("api"), 9).unwrap(), []);
 }
 
 fn streams_before_one_are_found(home: &Home) {

@@ -84,11 +84,13 @@ fn an_attempt_is_known_before_and_after(home: &Home) {
     let given_up = Settled::GivenUp { note: "never".to_owned() };
     store.settle_delivery(a, at(91), given_up, None).unwrap();
     assert_eq!(store.outbox_counts().unwrap().given_up, 1);
+    assert!(store.may_retry_delivery(a).unwrap());
     assert!(store.retry_delivery(a, at(92)).unwrap());
     assert_eq!(due(&store, 92), ["a"]);
     store.begin_delivery(a, at(93), at(0)).unwrap();
     let remote = Some("4711".to_owned());
     store.settle_delivery(a, at(94), Settled::Delivered { remote }, None).unwrap();
+    assert!(!store.may_retry_delivery(a).unwrap() && !store.may_retry_delivery(0).unwrap());
     assert!(!store.retry_delivery(a, at(95)).unwrap(), "it was delivered");
     assert_eq!(store.lane_remote("messages", "l").unwrap().as_deref(), Some("4711"));
     let found = store.newest_of_lane("messages", "l").unwrap().unwrap();

@@ -73,6 +73,7 @@ Who is to stay out is taken out at the provider, or out of what --sign-in-allow 
 pub(in crate::cli) const PEOPLE_FORGET: &str = "\
 Examples:
   launchway people forget mona --data /srv/launchway
+  launchway people forget mona --server https://ci.example.com
 
 The first who signs in under a name has it. This is for a name that is another's from now on, for somebody
 who is called otherwise now, and for another provider.";
@@ -105,12 +106,14 @@ One elsewhere is mirrored, too, and looked at every minute: it cannot refuse a p
 /// `launchway repositories held`
 pub(in crate::cli) const REPOSITORIES_HELD: &str = "\
 Examples:
-  launchway repositories held --data /srv/launchway";
+  launchway repositories held --data /srv/launchway
+  launchway repositories held --server https://ci.example.com";
 
 /// `launchway repositories let-in`
 pub(in crate::cli) const REPOSITORIES_LET_IN: &str = "\
 Examples:
   launchway repositories let-in 001795262400000-72d3162e --data /srv/launchway
+  launchway repositories let-in 001795262400000-72d3162e --server https://ci.example.com
 
 It lets in the runs of one push. The next push to that pull request waits again.";
 

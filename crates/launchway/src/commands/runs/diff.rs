@@ -1,14 +1,17 @@
 //! `launchway runs diff`: why it fails there and passes here.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 
-use event::{Attempt, LogRange, StreamId};
+use event::{Attempt, LogRange, RunRequest, StreamId};
 use serde_json::json;
+use server::RunLine;
 use store::Store;
-use views::{Compared, Difference, JobView, RunView, compare};
+use views::{Compared, Difference, JobView, RunFilter, RunView, StepView, compare};
 
 use super::logs;
 use crate::cli::{DiffArgs, Format, RunRef};
+use crate::distant::{Client, DistantRun};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
 use crate::terminal::log_line::steered_by_nobody;
@@ -21,17 +24,48 @@ const LINES_COMPARED_MAX: usize = 1_000_000;
 
 pub(crate) fn run(store: &Store, args: &DiffArgs) -> Outcome {
     let (first, second) = match (&args.first, &args.second) {
-        (Some(first), Some(second)) => (find(store, first)?, find(store, second)?),
+        (Some(first), Some(second)) => {
+            (journal::find(store, &named(first)?)?, journal::find(store, &named(second)?)?)
+        }
         _ => newest_two(store)?,
     };
-    let requests = (crate::again::request(store, first)?, crate::again::request(store, second)?);
-    let views = (journal::view(store, first)?, journal::view(store, second)?);
+    let side = |stream| {
+        Ok::<_, Failure>((crate::again::request(store, stream)?, journal::view(store, stream)?))
+    };
+    let open: &Opens<'_> = &|view, job, own| logs::open(store, view, job, own);
+    told([side(first)?, side(second)?], open, args.format)
+}
+
+/// The same of two runs of a server.
+pub(super) fn at_server(client: &Client, args: &DiffArgs) -> Outcome {
+    let (first, second) = match (&args.first, &args.second) {
+        (Some(first), Some(second)) => {
+            (client.name(&named(first)?)?, client.name(&named(second)?)?)
+        }
+        _ => newest_two_at(client)?,
+    };
+    let side = |name: &str| {
+        let DistantRun { request, view, .. } = client.run(name)?;
+        Ok::<_, Failure>((request, view))
+    };
+    let open: &Opens<'_> = &|view, job, own| {
+        client.log(view, job.key.as_str(), own.map(|(number, _)| number)).ok().flatten()
+    };
+    told([side(&first)?, side(&second)?], open, args.format)
+}
+
+/// Where the logs of a run are; none where it is not to be had.
+type Opens<'o> = dyn Fn(&RunView, &JobView, Option<(u32, &StepView)>) -> Option<File> + 'o;
+
+fn told(sides: [(RunRequest, RunView); 2], open: &Opens<'_>, format: Format) -> Outcome {
+    let [(first, ours), (second, theirs)] = sides;
     let mut differences = compare(
-        Compared { request: &requests.0, view: &views.0 },
-        Compared { request: &requests.1, view: &views.1 },
+        Compared { request: &first, view: &ours },
+        Compared { request: &second, view: &theirs },
     );
-    with_log_lines(store, &views, &mut differences);
-    match args.format {
+    let views = (ours, theirs);
+    with_log_lines(open, &views, &mut differences);
+    match format {
         Format::Json => differences.iter().for_each(|it| out(&machine(it).to_string())),
         Format::Human | Format::Github => show(&views, &differences),
     }
@@ -39,7 +73,7 @@ pub(crate) fn run(store: &Store, args: &DiffArgs) -> Outcome {
 }
 
 /// `12` or `12.1`
-fn find(store: &Store, text: &str) -> Result<StreamId, Failure> {
+fn named(text: &str) -> Result<RunRef, Failure> {
     let (run, attempt) = match text.split_once('.') {
         Some((run, attempt)) => (run, Some(attempt)),
         None => (text, None),
@@ -50,8 +84,7 @@ fn find(store: &Store, text: &str) -> Result<StreamId, Failure> {
                 .hint("RUN or RUN.ATTEMPT, such as 12 or 12.1; launchway runs list shows them")
         })
     };
-    let run = RunRef { id: Some(number(run)?), attempt: attempt.map(number).transpose()? };
-    journal::find(store, &run)
+    Ok(RunRef { id: Some(number(run)?), attempt: attempt.map(number).transpose()? })
 }
 
 /// The newest run of this repository, behind the one of the same workflow before it.
@@ -65,20 +98,41 @@ fn newest_two(store: &Store) -> Result<(StreamId, StreamId), Failure> {
     });
     match (before, newest) {
         (Some(before), Some(newest)) => Ok((stream(before), stream(newest))),
-        _ => Err(Failure::new(Exit::Usage, "there are no two runs of one workflow to compare")
+        _ => Err(no_two()
             .hint("name them: launchway runs diff 12 15; launchway runs list --all shows them")),
     }
 }
 
+fn no_two() -> Failure {
+    Failure::new(Exit::Usage, "there are no two runs of one workflow to compare")
+}
+
+/// The newest run of a server, behind the one of the same workflow before it.
+fn newest_two_at(client: &Client) -> Result<(String, String), Failure> {
+    let runs = client.runs(RUNS_SEARCHED_MAX, &RunFilter::default())?.runs;
+    let name = |line: &RunLine| format!("{}.{}", line.run, line.attempt);
+    let mut runs = runs.iter();
+    let newest = runs.next();
+    let before = newest.and_then(|newest| {
+        runs.find(|it| (&it.repository, &it.workflow) == (&newest.repository, &newest.workflow))
+    });
+    match (before, newest) {
+        (Some(before), Some(newest)) => Ok((name(before), name(newest))),
+        _ => Err(no_two().hint(
+            "name them: launchway runs diff 12 15 --server URL; launchway runs list --server URL shows them",
+        )),
+    }
+}
+
 /// Behind each step that ended otherwise, the first line that it printed otherwise.
-fn with_log_lines(store: &Store, views: &(RunView, RunView), differences: &mut Vec<Difference>) {
+fn with_log_lines(open: &Opens<'_>, views: &(RunView, RunView), differences: &mut Vec<Difference>) {
     let mut at = 0;
     while let Some(difference) = differences.get(at) {
         at += 1;
         if difference.what != "outcome" {
             continue;
         }
-        if let Some(line) = first_other_line(store, views, difference) {
+        if let Some(line) = first_other_line(open, views, difference) {
             differences.insert(at, line);
             at += 1;
         }
@@ -86,7 +140,7 @@ fn with_log_lines(store: &Store, views: &(RunView, RunView), differences: &mut V
 }
 
 fn first_other_line(
-    store: &Store,
+    open: &Opens<'_>,
     views: &(RunView, RunView),
     difference: &Difference,
 ) -> Option<Difference> {
@@ -94,7 +148,7 @@ fn first_other_line(
     let lines = |view: &RunView| {
         let job: &JobView = view.job(job)?;
         let range: LogRange = job.steps.iter().find(|it| it.key == *step)?.log?;
-        Some((logs::open(store, view, job, job.background_of(step))?, range))
+        Some((open(view, job, job.background_of(step))?, range))
     };
     let ((mut ours, our_range), (mut theirs, their_range)) = (lines(&views.0)?, lines(&views.1)?);
     let mut ours = BufReader::new(logs::part(&mut ours, &our_range).ok()?);

@@ -7,7 +7,7 @@ use event::BlobId;
 use server::RunList;
 use views::{ArtifactView, JobView, RunFilter, RunRow, StepView};
 
-use super::{download, list, logs, show};
+use super::{diff, download, list, logs, show};
 use crate::cli::{Format, RunRef, RunsCommand};
 use crate::closing;
 use crate::distant::{Client, DistantRun};
@@ -35,6 +35,10 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
                     logs::show(&view, args, &open)
                 }))
             }
+            RunsCommand::Diff(args) => {
+                let url = args.at.server.as_ref()?;
+                Some(Client::of(url).and_then(|client| diff::at_server(&client, args)))
+            }
             RunsCommand::Download { run, names, folder, at } => {
                 let url = at.server.as_ref()?;
                 Some(Client::of(url).and_then(|client| downloaded(&client, run, names, folder)))
@@ -56,7 +60,7 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
             listed(&client, *limit, &which.filter(), *format)
         }
         RunsCommand::Show { run, format, .. } => {
-            let DistantRun { view, standing } = client.run(&client.name(run)?)?;
+            let DistantRun { view, standing, .. } = client.run(&client.name(run)?)?;
             let summary = |blob: &BlobId| client.summary(&view, blob);
             let tests = client.tests(&view)?;
             show::page(&view, standing, &summary, *format, tests.as_ref());
