@@ -10,7 +10,7 @@ mod switches;
 mod trail;
 
 pub(crate) use deployed::Where;
-pub(crate) use kept::{KeptKey, KeptLine};
+pub(crate) use kept::{KeptKey, KeptLine, NamedLine};
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::time::Duration;

@@ -69,16 +69,25 @@ fn server(mail: &settings::Mail) -> MailServer {
     }
 }
 
-/// The secret that a rule refers to, of those that its settings name.
-fn reference<'s>(settings: &'s Settings, text: &str) -> Option<&'s SecretReference> {
-    let of_rules = settings.notify.iter().filter_map(|it| match &it.channel {
-        settings::Channel::Slack(it) => Some(&it.value),
-        settings::Channel::PagerDuty { key, .. } => Some(&key.value),
-        settings::Channel::Webhook { key, .. } => key.as_ref().map(|it| &it.value),
-        settings::Channel::Email(_) => None,
+/// The secrets that messages need, each with the rule that needs it.
+pub(crate) fn references(settings: &Settings) -> Vec<(String, SecretReference)> {
+    let of_rules = settings.notify.iter().filter_map(|it| {
+        let reference = match &it.channel {
+            settings::Channel::Slack(it) => &it.value,
+            settings::Channel::PagerDuty { key, .. } => &key.value,
+            settings::Channel::Webhook { key, .. } => &key.as_ref()?.value,
+            settings::Channel::Email(_) => return None,
+        };
+        Some((format!("message {}", it.name), reference.clone()))
     });
-    let of_mail = settings.mail.iter().filter_map(|it| it.password.as_ref()).map(|it| &it.value);
-    of_rules.chain(of_mail).find(|it| it.to_string() == text)
+    let of_mail = settings.mail.iter().filter_map(|it| it.password.as_ref());
+    of_rules.chain(of_mail.map(|it| ("mail".to_owned(), it.value.clone()))).collect()
+}
+
+/// The secret that a rule refers to, of those that its settings name.
+fn reference(settings: &Settings, text: &str) -> Option<SecretReference> {
+    let mut all = references(settings).into_iter().map(|(_, reference)| reference);
+    all.find(|it| it.to_string() == text)
 }
 
 fn fits(pattern: &str, branch: &str) -> bool {

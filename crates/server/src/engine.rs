@@ -450,7 +450,7 @@ pub trait Engine: Send + Sync {
     /// When there is no such repository.
     fn kept(&self, repository: &str) -> Result<Vec<KeptName>, Refused>;
 
-    /// Secrets and variables that the workflows at the tip of a repository's default branch name.
+    /// Secrets and variables that workflows at the tip of a repository's default branch and messages read.
     ///
     /// # Errors
     /// When there is no such repository, or it cannot be read.

@@ -20,15 +20,19 @@ pub struct KeptName {
     pub rotate_by: Option<Timestamp>,
 }
 
-/// A secret or a variable that workflows name.
+/// A secret or a variable that workflows or messages read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedValue {
     /// Whether it is a secret.
     pub kind: KeptKind,
-    /// Its name, in upper case as GitHub keeps them.
+    /// Its name, in upper case as GitHub keeps them; of a secret that lies elsewhere what refers to it.
     pub name: String,
-    /// `FILE:LINE`: the first place that names it.
+    /// The environment of the jobs that read it, where the file says which.
+    pub environment: Option<String>,
+    /// The first place that reads it so: `FILE:LINE` of a workflow, `message RULE`, `mail`.
     pub used_at: String,
+    /// Whether nobody set it, so that whoever reads it there is given nothing.
+    pub is_missing: bool,
 }
 
 /// What is to be kept, or forgotten.
@@ -76,7 +80,9 @@ impl KeptKind {
         }
     }
 
-    pub(crate) fn of(text: &str) -> Option<KeptKind> {
+    /// Of what stands in addresses and answers.
+    #[must_use]
+    pub fn of(text: &str) -> Option<KeptKind> {
         match text {
             "secret" | "secrets" => Some(KeptKind::Secret),
             "variable" | "variables" => Some(KeptKind::Variable),

@@ -65,6 +65,13 @@ impl Moment {
     }
 }
 
+/// The day in UTC that ends then: `31 Jan 2027`.
+pub(crate) fn last_day(end: Timestamp) -> String {
+    let ms = i64::try_from(end.0.saturating_sub(1)).unwrap_or(i64::MAX);
+    let moment = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX);
+    moment.strftime("%-d %b %Y").to_string()
+}
+
 /// `340 ms`, `4.2 s`, `3 min 05 s`, `2 h 10 min`
 pub(crate) fn length(ms: u64) -> String {
     let seconds = ms / 1000;

@@ -100,13 +100,20 @@ pub(crate) fn day(text: &str) -> Result<Timestamp, Failure> {
     })
 }
 
+/// The day that ends then, in UTC.
+fn last_day(end: Timestamp) -> String {
+    let ms = i64::try_from(end.0.saturating_sub(1)).unwrap_or(i64::MAX);
+    let moment = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX);
+    moment.strftime("%Y-%m-%d").to_string()
+}
+
 fn list(lines: &Lines, format: Format) -> Outcome {
     let style = Style::stdout();
-    for line in &lines.0 {
+    for line in lines.all() {
         out(&if format == Format::Json { machine(line) } else { human(line, style) });
     }
-    if lines.0.is_empty() && format != Format::Json {
-        talk("no workflow and no settings name a secret, and none is kept");
+    if lines.all().next().is_none() && format != Format::Json {
+        talk("no workflow, no settings and no message name a secret, and none is kept");
     }
     Ok(Exit::Done)
 }
@@ -117,7 +124,7 @@ fn human(line: &Line, style: Style) -> String {
         State::Set { at, rotate_by } => {
             let late = rotate_by.filter(|by| *by <= now());
             let late =
-                late.map(|by| style.yellow(&format!(", to be rotated since {}", moment(by))));
+                late.map(|by| style.yellow(&format!(", to be rotated since {}", last_day(by))));
             format!("{} {}{}", style.green("set"), moment(*at), late.unwrap_or_default())
         }
         State::Missing => style.yellow("missing"),
@@ -158,7 +165,7 @@ struct Asked {
 fn missing(lines: &Lines, groups: &GroupArgs, environment: Option<&str>) -> Vec<Asked> {
     let mut asked: Vec<Asked> = Vec::new();
     for usual in groups.wanted().into_iter().flat_map(groups::of) {
-        let is_set = lines.0.iter().any(|line| {
+        let is_set = lines.all().any(|line| {
             let is_there = !matches!(line.state, State::Missing);
             line.name == usual.name && is_there && line.environment.as_deref() == environment
         });
@@ -166,7 +173,7 @@ fn missing(lines: &Lines, groups: &GroupArgs, environment: Option<&str>) -> Vec<
             asked.push(Asked { name: usual.name.to_owned(), why: usual.what.to_owned() });
         }
     }
-    let named = lines.0.iter().filter(|line| {
+    let named = lines.all().filter(|line| {
         let own = line.environment.as_deref();
         let is_meant = own.is_none() || own == environment;
         matches!(line.state, State::Missing) && is_meant

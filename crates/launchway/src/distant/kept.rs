@@ -3,12 +3,13 @@
 use event::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
+use server::{KeptKind, NamedValue};
 
 use super::{Client, percent};
 use crate::exit::Failure;
 use crate::serving::repositories::checked_name;
 
-/// What a server keeps for a repository, and what its workflows name.
+/// What a server keeps for a repository, and what is read there.
 #[derive(Debug, Deserialize)]
 pub(crate) struct KeptThere {
     pub(crate) kept: Vec<KeptLine>,
@@ -28,12 +29,22 @@ pub(crate) struct KeptLine {
     pub(crate) rotate_by_ms: Option<Timestamp>,
 }
 
-/// A name that the workflows of its default branch read, with the first place.
+/// A name that its workflows or messages read, and whether anybody set it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct NamedLine {
-    pub(crate) kind: String,
-    pub(crate) name: String,
-    pub(crate) used_at: String,
+    kind: String,
+    name: String,
+    environment: Option<String>,
+    used_at: String,
+    is_missing: bool,
+}
+
+impl NamedLine {
+    /// None of a kind that only a later version knows.
+    pub(crate) fn read(self) -> Option<NamedValue> {
+        let NamedLine { kind, name, environment, used_at, is_missing } = self;
+        Some(NamedValue { kind: KeptKind::of(&kind)?, name, environment, used_at, is_missing })
+    }
 }
 
 /// One of them, as addresses name it.

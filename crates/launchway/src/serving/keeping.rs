@@ -18,11 +18,11 @@ use syntax::Source;
 use super::data::DataFolder;
 use super::repositories::{self, Connected};
 use crate::exit::{Exit, Failure};
-use crate::names::{Wanted, WantedNames};
+use crate::names::Needed;
 use crate::state::StateFolder;
 use crate::terminal::style::talk;
 use crate::terminal::time::now;
-use crate::{files, given, kept};
+use crate::{files, given, kept, telling};
 
 /// What the server keeps for itself stands under names that begin so.
 const OWN: &str = "launchway:";
@@ -166,17 +166,21 @@ pub(super) fn list(data: &DataFolder, repository: &str) -> Result<Vec<KeptName>,
     Ok(all.into_iter().map(line).collect())
 }
 
-/// What the workflows at the tip of a repository's default branch name; nothing where nothing was pushed yet.
-pub(crate) fn named(connected: &Connected) -> Result<WantedNames, Failure> {
-    let mut wanted = WantedNames::default();
+/// What is read at the tip of a repository's default branch; nothing where nothing was pushed yet.
+pub(crate) fn needed(connected: &Connected) -> Result<Needed, Failure> {
+    let mut needed = Needed::default();
     if let Some(tip) = connected.tip()? {
         let at = connected.at(&tip, Default::default())?;
         let files = at.files_in(files::WORKFLOWS)?;
         for file in files.iter().filter(|it| !it.is_link && files::is_yaml(it.path.as_ref())) {
-            wanted.look(&Source::new(file.path.as_str(), &*file.text));
+            needed.names.look(&Source::new(file.path.as_str(), &*file.text));
+        }
+        // By mistaken ones nobody knows what is needed; whoever pushes is told of mistakes.
+        if let Ok(Some(settings)) = repositories::settings_at_tip(connected) {
+            needed.messages = telling::references(&settings);
         }
     }
-    Ok(wanted)
+    Ok(needed)
 }
 
 /// The same, for the API.
@@ -184,14 +188,9 @@ pub(super) fn named_values(
     data: &DataFolder,
     repository: &str,
 ) -> Result<Vec<NamedValue>, Failure> {
-    let WantedNames { secrets, vars } = named(&connected(data, repository)?)?;
-    let line = |kind: KeptKind, (name, wanted): (String, Wanted)| NamedValue {
-        kind,
-        name,
-        used_at: wanted.place(),
-    };
-    let secrets = secrets.into_iter().map(|it| line(KeptKind::Secret, it));
-    Ok(secrets.chain(vars.into_iter().map(|it| line(KeptKind::Variable, it))).collect())
+    let connected = connected(data, repository)?;
+    let kept = kept::vault(&data.state).list(&connected.name).map_err(kept::failed)?;
+    Ok(needed(&connected)?.against(&kept))
 }
 
 /// Keeps one, or forgets it.

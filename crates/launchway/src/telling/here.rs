@@ -70,12 +70,12 @@ impl Rulebook for Here {
             Some(SecretReference::Local { name }) => {
                 let all = kept::vault(&self.state).secrets(&kept::owner(&self.found), None);
                 let all = all.map_err(|error| format!("secrets cannot be read: {error}"))?;
-                all.get(name).cloned().ok_or_else(|| {
+                all.get(&name).cloned().ok_or_else(|| {
                     format!("the secret {name} is not kept here: launchway secrets set {name}")
                 })
             }
             Some(SecretReference::File { path }) => {
-                let text = std::fs::read_to_string(self.found.root.join(path));
+                let text = std::fs::read_to_string(self.found.root.join(&path));
                 let text = text.map_err(|error| format!("file:{path} cannot be read: {error}"))?;
                 Ok(Secret::new(text.trim_end_matches('\n')))
             }

@@ -181,7 +181,7 @@ impl Rulebook for Served {
                     owner.ok_or_else(|| format!("{repository} is not connected any more"))?;
                 let all = kept::vault(&self.state).secrets(&owner, None);
                 let all = all.map_err(|error| unreadable(error.to_string()))?;
-                all.get(name).cloned().ok_or_else(|| {
+                all.get(&name).cloned().ok_or_else(|| {
                     format!(
                         "the secret {name} of {owner} is not kept here: launchway secrets set {name} --repository {owner} --data {}",
                         self.state.root().display()

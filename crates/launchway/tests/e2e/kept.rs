@@ -62,10 +62,11 @@ fn what_is_kept_reaches_the_jobs_that_may_have_it() {
         &place,
         &["secrets", "list"],
         &expect![[r#"
-        KEY  missing  .github/workflows/ci.yml:14
-        TOKEN  missing  .github/workflows/ci.yml:8
-        exit 0
-    "#]],
+            TOKEN  missing  .github/workflows/ci.yml:8
+            KEY  (production)  missing  .github/workflows/ci.yml:14
+            TOKEN  (production)  missing  .github/workflows/ci.yml:14
+            exit 0
+        "#]],
     );
     let set =
         |args: &[&str], value: &str| given(&place, &[&["secrets", "set"], args].concat(), value);
@@ -92,7 +93,7 @@ fn what_is_kept_reaches_the_jobs_that_may_have_it() {
         &expect![[r#"
             TOKEN  set NOW  .github/workflows/ci.yml:8
             KEY  (production)  set NOW  .github/workflows/ci.yml:14
-            TOKEN  (production)  set NOW  .github/workflows/ci.yml:8
+            TOKEN  (production)  set NOW  .github/workflows/ci.yml:14
             exit 0
         "#]],
     );
@@ -194,10 +195,10 @@ fn settings_name_theirs_and_slips_are_refused() {
         &place,
         &["secrets", "list"],
         &expect![[r#"
-        CERTIFICATE  (production)  missing file:missing.pem  service api
-        DB_URL  (production)  set NOW, to be rotated since NOW  service api
-        exit 0
-    "#]],
+            CERTIFICATE  (production)  missing file:missing.pem  service api
+            DB_URL  (production)  set NOW, to be rotated since 2020-01-31  service api
+            exit 0
+        "#]],
     );
     let said = place.json(&["secrets", "list"]);
     let states: Vec<String> =
@@ -211,4 +212,66 @@ fn settings_name_theirs_and_slips_are_refused() {
         exit 0
     "#]],
     );
+}
+
+const MESSAGES: &str = "
+version: 1
+project: planner
+services: { api: { run: [./app] } }
+environments: { production: { targets: { host: 127.0.0.1:8080 } } }
+notify:
+  - { name: team, slack: 'local:SLACK_URL', on: run_failed }
+  - { name: oncall, pagerduty: 'local:PAGER_KEY', on: run_failed }
+  - { name: mails, email: leads@example.com, on: run_failed }
+mail: { host: smtp.example.com, from: ci@example.com, user: ci, password: 'local:SMTP_PASSWORD' }
+";
+
+/// What is read and nobody set is said, of messages too: by the command, the API and on the page.
+#[test]
+fn a_server_says_what_is_missing() {
+    let serving = crate::serving::Serving::of(WORKFLOW);
+    let bare = serving.place.path("app.git").display().to_string();
+    let agreed = ["repositories", "add", &bare, "--environment", "production"];
+    assert_eq!(serving.command(&agreed).exit, 0);
+    serving.place.write("launchway.yml", MESSAGES);
+    serving.place.commit();
+    assert_eq!(serving.push().exit, 0);
+    let data = serving.place.path("data").display().to_string();
+    let set = |args: &[&str]| {
+        let of = ["--repository", "octo/app", "--data", &data];
+        let said =
+            given(&serving.place, &[&["secrets", "set"], args, &of].concat(), "a-long-value");
+        assert_eq!(said.exit, 0, "{}", said.stderr);
+    };
+    set(&["TOKEN"]);
+    // A message is told by what is kept for all.
+    set(&["SLACK_URL", "--environment", "production"]);
+    let here = serving.command(&["secrets", "list", "--repository", "octo/app"]);
+    told(
+        &here,
+        &expect![[r#"
+        PAGER_KEY  missing  message oncall
+        SLACK_URL  missing  message team
+        SMTP_PASSWORD  missing  mail
+        TOKEN  set NOW  .github/workflows/ci.yml:8, .github/workflows/ci.yml:14
+        KEY  (production)  missing  .github/workflows/ci.yml:14
+        SLACK_URL  (production)  set NOW  named nowhere
+        exit 0
+    "#]],
+    );
+    let kept = serving.get("/api/v1/repositories/octo/app/kept").json();
+    let named = kept["named"].as_array().expect("a list").iter();
+    let missing = named
+        .filter(|it| it["is_missing"] == true)
+        .map(|it| format!("{} {} {} {}", it["kind"], it["name"], it["environment"], it["used_at"]));
+    expect![[r#"
+        "secret" "KEY" "production" ".github/workflows/ci.yml:14"
+        "secret" "SLACK_URL" null "message team"
+        "secret" "PAGER_KEY" null "message oncall"
+        "secret" "SMTP_PASSWORD" null "mail"
+        "variable" "REGION" null ".github/workflows/ci.yml:7""#]]
+    .assert_eq(&missing.collect::<Vec<_>>().join("\n"));
+    let page = serving.get("/secrets?repository=octo/app").text;
+    assert!(page.contains("<h2>Missing</h2>") && page.contains("message oncall"), "{page}");
+    serving.end();
 }

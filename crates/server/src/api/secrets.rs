@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
 
 use super::Operation;
-use super::openapi::{many, number, object, or_null, text};
+use super::openapi::{many, number, object, or_null, text, yes_no};
 use crate::access::Scope;
 use crate::app::{App, Shared, blocking};
 use crate::audit;
@@ -25,7 +25,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/api/v1/repositories/{owner}/{name}/kept",
         id: "listKept",
-        summary: "Names of secrets, and variables, with who set them and when, never a secret's value; and what the default branch names",
+        summary: "Names of secrets, and variables, with who set them and when, never a secret's value; and what is read at the default branch, and whether that is missing",
         scope: Scope::Read,
         query: &[],
         body: None,
@@ -81,7 +81,16 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         },
         "additionalProperties": false,
     });
-    let named = object(&[("kind", kinds), ("name", text()), ("used_at", text())], &[]);
+    let named = object(
+        &[
+            ("kind", kinds),
+            ("name", text()),
+            ("environment", or_null("string")),
+            ("used_at", text()),
+            ("is_missing", yes_no()),
+        ],
+        &[],
+    );
     let list = object(&[("kept", many(kept))], &[("named", many(named))]);
     vec![("KeptList", list), ("Keep", keep)]
 }
@@ -106,7 +115,10 @@ async fn list(
         let repository = format!("{owner}/{name}");
         let mut described = described(&app, &repository)?;
         let one = |it: &NamedValue| {
-            json!({ "kind": it.kind.as_str(), "name": it.name, "used_at": it.used_at })
+            json!({
+                "kind": it.kind.as_str(), "name": it.name, "environment": it.environment,
+                "used_at": it.used_at, "is_missing": it.is_missing,
+            })
         };
         described["named"] = app.engine.named(&repository)?.iter().map(one).collect();
         Ok(Json(described))

@@ -12,9 +12,9 @@ use crate::access::Scope;
 use crate::api::change;
 use crate::app::{Shared, blocking};
 use crate::guard::Who;
-use crate::keep::{KeepWish, KeptKind, KeptName};
+use crate::keep::{KeepWish, KeptKind, KeptName, NamedValue};
 use crate::problem::Problem;
-use crate::words::{Moment, percent};
+use crate::words::{Moment, last_day, percent};
 
 #[derive(Template)]
 #[template(path = "secrets.html")]
@@ -23,6 +23,9 @@ struct SecretsPage {
     repositories: Vec<(String, bool)>,
     repository: String,
     rows: Vec<Row>,
+    missing: Vec<MissingRow>,
+    /// Why it is not known what is missing.
+    unread: Option<String>,
     said: Option<String>,
     may: bool,
 }
@@ -34,8 +37,27 @@ struct Row {
     value: String,
     set_at: Moment,
     set_by: String,
-    rotate_by: Option<Moment>,
+    rotate_by: Option<String>,
     is_late: bool,
+}
+
+/// What is read, and nobody set.
+struct MissingRow {
+    name: String,
+    kind: &'static str,
+    environment: String,
+    used_at: String,
+}
+
+impl MissingRow {
+    fn of(it: NamedValue) -> MissingRow {
+        MissingRow {
+            name: it.name,
+            kind: it.kind.as_str(),
+            environment: it.environment.unwrap_or_default(),
+            used_at: it.used_at,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -58,12 +80,17 @@ pub(crate) async fn secrets(
             (None, [only]) => only.name.clone(),
             (None, _) => String::new(),
         };
-        let (kept, who) = match repository.as_str() {
-            "" => (Vec::new(), who),
+        let (kept, named, who) = match repository.as_str() {
+            "" => (Vec::new(), Ok(Vec::new()), who),
             name => {
                 let who = who.within(name)?;
-                (app.engine.kept(name)?, who)
+                (app.engine.kept(name)?, app.engine.named(name), who)
             }
+        };
+        // What is kept is shown of a repository that cannot be read, too.
+        let (named, unread) = match named {
+            Ok(named) => (named, None),
+            Err(refused) => (Vec::new(), Some(refused.message)),
         };
         let now = app.now();
         let row = |it: KeptName| Row {
@@ -73,7 +100,7 @@ pub(crate) async fn secrets(
             name: it.name,
             set_at: Moment::of(it.set_at),
             set_by: it.set_by.unwrap_or_default(),
-            rotate_by: it.rotate_by.map(Moment::of),
+            rotate_by: it.rotate_by.map(last_day),
             is_late: it.rotate_by.is_some_and(|by| by <= now),
         };
         let is_name = |it: &String| it.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
@@ -83,6 +110,8 @@ pub(crate) async fn secrets(
             frame: Frame::new(Some(&who), "repositories"),
             repositories: connected.iter().map(choice).collect(),
             rows: kept.into_iter().map(row).collect(),
+            missing: named.into_iter().filter(|it| it.is_missing).map(MissingRow::of).collect(),
+            unread,
             said: asked.said.filter(is_name),
             may: who.may(Scope::Admin).is_ok(),
             repository,

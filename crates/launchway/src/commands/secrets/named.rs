@@ -6,27 +6,27 @@ use std::path::Path;
 use event::Timestamp;
 use mask::Secret;
 use repository::Repository;
+use server::{KeptKind, NamedValue};
 use settings::SecretReference;
 use store::{Scope, Value};
 
 use crate::cli::AtServerArgs;
 use crate::deploying::person;
-use crate::distant::{Client, KeptKey, KeptLine};
+use crate::distant::{Client, KeptKey, KeptLine, NamedLine};
 use crate::exit::{Exit, Failure};
-use crate::names::{Wanted, WantedNames};
+use crate::names::Needed;
 use crate::serving::data::DataFolder;
 use crate::serving::keeping;
 use crate::settings_file::{Found, load_if_there};
 use crate::state::StateFolder;
 use crate::terminal::time::now;
-use crate::{acting, files, journal, kept};
+use crate::{acting, files, journal, kept, telling};
 
 /// Where somebody stands.
 pub(crate) struct Here {
     keeper: Keeper,
     /// Under which name values are kept.
     pub(crate) owner: String,
-    named: Named,
     settings: Option<Found>,
 }
 
@@ -37,32 +37,18 @@ enum Keeper {
         state: StateFolder,
         /// It is the server's, and says of each who set it.
         is_servers: bool,
+        needed: Box<Needed>,
     },
     /// A server.
     Server(Client),
-}
-
-/// Names that workflow files read, each with the first place that does.
-#[derive(Default)]
-struct Named {
-    secrets: BTreeMap<String, String>,
-    variables: BTreeMap<String, String>,
-}
-
-impl From<WantedNames> for Named {
-    fn from(it: WantedNames) -> Named {
-        let place = |(name, wanted): (String, Wanted)| (name, wanted.place());
-        Named {
-            secrets: it.secrets.into_iter().map(place).collect(),
-            variables: it.vars.into_iter().map(place).collect(),
-        }
-    }
 }
 
 /// What is kept for whoever stands somewhere, without any secret's value.
 struct Kept {
     secrets: Vec<KeptSecret>,
     variables: BTreeMap<String, String>,
+    /// What is read, of whichever kind, and whether anybody set it.
+    named: Vec<NamedValue>,
 }
 
 struct KeptSecret {
@@ -92,7 +78,7 @@ pub(crate) enum Given<'v> {
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) environment: Option<String>,
-    /// `FILE:LINE` of workflows; the service of the settings.
+    /// `FILE:LINE` of workflows; the service or the message of the settings.
     pub(crate) used_at: Vec<String>,
     pub(crate) state: State,
 }
@@ -108,13 +94,17 @@ pub(crate) enum State {
 }
 
 /// All of them, by environment and name.
-pub(crate) struct Lines(pub(crate) Vec<Line>);
+#[derive(Default)]
+pub(crate) struct Lines(BTreeMap<(Option<String>, String), Line>);
 
 impl Here {
     /// What is kept in the state folder for whoever stands in this one; or for a repository of a server.
     pub(crate) fn look(at: &AtServerArgs, state: Option<&Path>) -> Result<Here, Failure> {
         match (&at.repository, &at.server) {
-            (Some(name), Some(url)) => return Here::at_server(name, Client::of(url)?),
+            (Some(name), Some(url)) => {
+                let (keeper, owner) = (Keeper::Server(Client::of(url)?), name.clone());
+                return Ok(Here { keeper, owner, settings: None });
+            }
             (Some(name), None) => {
                 return Here::of_server(name, servers_folder(at.data.as_deref(), state)?);
             }
@@ -124,42 +114,39 @@ impl Here {
         refuse_servers(&state)?;
         let settings = load_if_there()?;
         let owner = kept::owner_here(settings.as_ref())?;
-        let mut wanted = WantedNames::default();
+        let mut needed = Needed::default();
         let root = Repository::discover(Path::new(".")).ok().map(|it| it.root);
         let folder = root.map(|root| root.join(files::WORKFLOWS)).filter(|it| it.is_dir());
         if let Some(folder) = folder {
             for file in files::workflow_files(&folder)? {
-                wanted.look(&files::read(&file, &files::shown(&file))?);
+                needed.names.look(&files::read(&file, &files::shown(&file))?);
             }
         }
-        let keeper = Keeper::Folder { state, is_servers: false };
-        Ok(Here { keeper, owner, named: wanted.into(), settings })
+        if let Some(found) = &settings {
+            // What lies elsewhere is looked for there.
+            needed.messages = telling::references(&found.settings);
+            needed.messages.retain(|(_, it)| matches!(it, SecretReference::Local { .. }));
+        }
+        let keeper = Keeper::Folder { state, is_servers: false, needed: Box::new(needed) };
+        Ok(Here { keeper, owner, settings })
     }
 
     /// What the default branch names of a repository that is connected.
     fn of_server(name: &str, data: DataFolder) -> Result<Here, Failure> {
         let connected = keeping::connected(&data, name)?;
-        let named = keeping::named(&connected)?.into();
-        let keeper = Keeper::Folder { state: data.state, is_servers: true };
-        Ok(Here { keeper, owner: connected.name, named, settings: None })
-    }
-
-    /// The same, as the server tells it.
-    fn at_server(name: &str, client: Client) -> Result<Here, Failure> {
-        let mut named = Named::default();
-        for it in client.kept(name)?.named {
-            let names = if it.kind == "secret" { &mut named.secrets } else { &mut named.variables };
-            names.insert(it.name, it.used_at);
-        }
-        let keeper = Keeper::Server(client);
-        Ok(Here { keeper, owner: name.to_owned(), named, settings: None })
+        let needed = Box::new(keeping::needed(&connected)?);
+        let keeper = Keeper::Folder { state: data.state, is_servers: true, needed };
+        Ok(Here { keeper, owner: connected.name, settings: None })
     }
 
     fn kept(&self) -> Result<Kept, Failure> {
         let (mut secrets, mut variables) = (Vec::new(), BTreeMap::new());
+        let named;
         match &self.keeper {
-            Keeper::Folder { state, .. } => {
-                for it in kept::vault(state).list(&self.owner).map_err(kept::failed)? {
+            Keeper::Folder { state, needed, .. } => {
+                let all = kept::vault(state).list(&self.owner).map_err(kept::failed)?;
+                named = needed.against(&all);
+                for it in all {
                     let (set_at, rotate_by) = (it.set_at, it.rotate_by);
                     let (name, environment) = (it.name, it.scope.environment);
                     match it.variable {
@@ -171,7 +158,9 @@ impl Here {
                 }
             }
             Keeper::Server(client) => {
-                for it in client.kept(&self.owner)?.kept {
+                let there = client.kept(&self.owner)?;
+                named = there.named.into_iter().filter_map(NamedLine::read).collect();
+                for it in there.kept {
                     let KeptLine { name, kind, environment, value, set_at_ms, rotate_by_ms } = it;
                     match (kind.as_str(), value) {
                         ("secret", _) => secrets.push(KeptSecret {
@@ -187,7 +176,7 @@ impl Here {
                 }
             }
         }
-        Ok(Kept { secrets, variables })
+        Ok(Kept { secrets, variables, named })
     }
 
     /// Keeps a value; at a server with who did it. Back comes whether there was one.
@@ -197,7 +186,7 @@ impl Here {
         value: Given<'_>,
     ) -> Result<bool, Failure> {
         let (state, is_servers) = match &self.keeper {
-            Keeper::Folder { state, is_servers } => (state, *is_servers),
+            Keeper::Folder { state, is_servers, .. } => (state, *is_servers),
             Keeper::Server(client) => {
                 return self.keep_at(client, (environment, name), value);
             }
@@ -274,11 +263,15 @@ impl Here {
 
     /// Variables that are kept or named, by their names.
     pub(crate) fn variables(&self) -> Result<Vec<Variable>, Failure> {
-        let mut kept = self.kept()?.variables;
-        let names: BTreeSet<String> =
-            kept.keys().chain(self.named.variables.keys()).cloned().collect();
+        let Kept { mut variables, named, .. } = self.kept()?;
+        let used_at: BTreeMap<String, String> = named
+            .into_iter()
+            .filter(|it| it.kind == KeptKind::Variable)
+            .map(|it| (it.name, it.used_at))
+            .collect();
+        let names: BTreeSet<String> = variables.keys().chain(used_at.keys()).cloned().collect();
         let one = |name: String| {
-            let (value, used_at) = (kept.remove(&name), self.named.variables.get(&name).cloned());
+            let (value, used_at) = (variables.remove(&name), used_at.get(&name).cloned());
             Variable { name, value, used_at }
         };
         Ok(names.into_iter().map(one).collect())
@@ -297,38 +290,57 @@ impl Here {
     }
 
     pub(crate) fn secrets(&self) -> Result<Lines, Failure> {
-        let mut lines: BTreeMap<(Option<String>, String), Line> = BTreeMap::new();
-        let mut add = |line: Line| {
-            let key = (line.environment.clone(), line.name.clone());
-            match lines.get_mut(&key) {
-                Some(known) => known.used_at.extend(line.used_at),
-                None => drop(lines.insert(key, line)),
-            }
-        };
-        for it in self.kept()?.secrets {
-            let state = State::Set { at: it.set_at, rotate_by: it.rotate_by };
-            let environment = it.environment;
-            // Which jobs name the environment is not known here; who names the secret is.
-            let named = environment.as_ref().and_then(|_| self.named.secrets.get(&it.name));
-            let used_at = named.cloned().into_iter().collect();
-            add(Line { name: it.name, environment, used_at, state });
+        let mut lines = Lines::default();
+        let kept = self.kept()?;
+        for it in kept.secrets {
+            let KeptSecret { name, environment, set_at, rotate_by } = it;
+            let state = State::Set { at: set_at, rotate_by };
+            lines.add(Line { name, environment, used_at: Vec::new(), state });
         }
-        for (name, place) in &self.named.secrets {
-            let used_at = vec![place.clone()];
-            add(Line { name: name.clone(), environment: None, used_at, state: State::Missing });
+        for it in kept.named.into_iter().filter(|it| it.kind == KeptKind::Secret) {
+            lines.name(it);
         }
-        for line in self.settings.iter().map(of_settings).collect::<Result<Vec<_>, _>>()? {
-            line.into_iter().for_each(&mut add);
+        if let Some(found) = &self.settings {
+            of_settings(found)?.into_iter().for_each(|it| lines.add(it));
         }
-        // One that is kept for an environment alone is not missing for all.
-        let own: BTreeSet<String> = lines
-            .values()
-            .filter(|it| it.environment.is_some() && matches!(it.state, State::Set { .. }))
-            .map(|it| it.name.clone())
-            .collect();
-        let mut lines: Vec<Line> = lines.into_values().collect();
-        lines.retain(|it| !(matches!(it.state, State::Missing) && own.contains(&it.name)));
-        Ok(Lines(lines))
+        Ok(lines)
+    }
+}
+
+impl Lines {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Line> {
+        self.0.values()
+    }
+
+    fn add(&mut self, line: Line) {
+        let key = (line.environment.clone(), line.name.clone());
+        match self.0.get_mut(&key) {
+            Some(known) => known.used_at.extend(line.used_at),
+            None => drop(self.0.insert(key, line)),
+        }
+    }
+
+    /// Says where one is read: of the one that is kept, or that it is missing.
+    fn name(&mut self, it: NamedValue) {
+        let NamedValue { name, environment, used_at, is_missing, .. } = it;
+        if is_missing {
+            // What lies elsewhere is called by what refers to it, and cannot be set.
+            let state = match name.contains(':') {
+                true => State::Elsewhere { reference: name.clone(), is_there: Some(false) },
+                false => State::Missing,
+            };
+            return self.add(Line { name, environment, used_at: vec![used_at], state });
+        }
+        let is_same =
+            |of: &str| environment.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(of));
+        let mut kept: Vec<&mut Line> =
+            self.0.values_mut().filter(|line| line.name == name).collect();
+        let own = kept.iter().position(|it| it.environment.as_deref().is_some_and(is_same));
+        match own.or_else(|| kept.iter().position(|it| it.environment.is_none())) {
+            Some(given) => kept[given].used_at.push(used_at),
+            // Which environment a job is in an expression may say: whichever is kept may be it.
+            None => kept.into_iter().for_each(|it| it.used_at.push(used_at.clone())),
+        }
     }
 }
 
@@ -361,9 +373,15 @@ fn refuse_servers(state: &StateFolder) -> Result<(), Failure> {
         )))
 }
 
-/// What services refer to, environment by environment.
+/// What services refer to, environment by environment, and what messages need that is not kept here.
 fn of_settings(found: &Found) -> Result<Vec<Line>, Failure> {
     let mut lines = Vec::new();
+    for (rule, reference) in telling::references(&found.settings) {
+        if !matches!(reference, SecretReference::Local { .. }) {
+            let (name, state) = (reference.to_string(), elsewhere(found, &reference));
+            lines.push(Line { name, environment: None, used_at: vec![rule], state });
+        }
+    }
     for environment in &found.settings.environments {
         for service in &found.settings.order {
             let name = &*environment.name.value;
