@@ -90,10 +90,11 @@ fn a_token_says_what_githubs_says_and_the_published_key_proves_it() {
 #[test]
 fn a_word_is_opened_by_whoever_sealed_it_and_by_nobody_else() {
     let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let word = Bearers::open(folder.path()).unwrap().seal("run/1/1 build 1");
+    let word = Bearers::open(folder.path()).unwrap().seal("run/1/1 build 1").unwrap();
     let bearers = Bearers::open(folder.path()).unwrap();
-    assert_eq!(bearers.open_word(word.expose()).as_deref(), Some("run/1/1 build 1"));
-    assert_eq!(Bearers::open(other.path()).unwrap().open_word(word.expose()), None);
+    let about = bearers.open_word(word.expose()).unwrap();
+    assert_eq!(about.as_deref(), Some("run/1/1 build 1"));
+    assert_eq!(Bearers::open(other.path()).unwrap().open_word(word.expose()).unwrap(), None);
     let mode = std::fs::metadata(folder.path().join("bearers.key")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let (about, tag) = word.expose().split_once('.').unwrap();
@@ -101,8 +102,24 @@ fn a_word_is_opened_by_whoever_sealed_it_and_by_nobody_else() {
     for wrong in
         ["", ".", "lwjob_", about, tag, &format!("lwjob_{changed}.{tag}"), &"x".repeat(9_000)]
     {
-        assert_eq!(bearers.open_word(wrong), None, "{wrong}");
+        assert_eq!(bearers.open_word(wrong).unwrap(), None, "{wrong}");
     }
+}
+
+#[test]
+fn a_word_is_nobodys_once_its_key_is_withdrawn() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(!Bearers::replace(folder.path()).unwrap(), "where none is, none is made");
+    let bearers = Bearers::open(folder.path()).unwrap();
+    let word = bearers.seal("run/1/1 build 1").unwrap();
+    assert!(Bearers::replace(folder.path()).unwrap());
+    // Of whoever has it open, too.
+    assert_eq!(bearers.open_word(word.expose()).unwrap(), None);
+    let word = bearers.seal("run/1/1 deploy 1").unwrap();
+    let about = Bearers::open(folder.path()).unwrap().open_word(word.expose()).unwrap();
+    assert_eq!(about.as_deref(), Some("run/1/1 deploy 1"));
+    let mode = std::fs::metadata(folder.path().join("bearers.key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
 
 #[test]

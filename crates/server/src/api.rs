@@ -41,7 +41,7 @@ use crate::app::{Shared, Wanted, blocking};
 use crate::asked::{self, AskedRuns};
 use crate::engine::Again;
 use crate::guard::Who;
-use crate::live::{After, Follower, resumed, within};
+use crate::live::{After, Follower, GoesOn, goes_on, resumed};
 use crate::pages;
 use crate::problem::Problem;
 use crate::wire::{RunEvents, RunLine, RunList, StoredEvent, run_details};
@@ -300,8 +300,10 @@ async fn list_runs(
         filter: asked.filter()?,
         limit: asked.limit.unwrap_or(RUNS).clamp(1, RUNS_MAX),
     };
+    let turn = app.turn_to_search(&wanted).await?;
     blocking(move || {
         let found = app.rows(&wanted)?;
+        drop(turn);
         let line = |row: &views::RunRow| {
             let stream = StreamId::Run(row.run, row.attempt);
             let unattended = row.conclusion.is_none() && !app.engine.is_attended(stream);
@@ -360,16 +362,20 @@ async fn follow_run(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let seen = resumed(&headers, &after)?;
-    let (stream, mut seen) = blocking({
+    let (stream, GoesOn { mut seen, is_over }) = blocking({
         let app = Arc::clone(&app);
         move || {
             let stream = app.stream(&run)?;
-            Ok((stream, within(&app, stream, seen)?))
+            Ok((stream, goes_on(&app, stream, seen)?))
         }
     })
     .await?;
     let (response, mut follower) = Follower::begin(&app, &who)?;
     tokio::spawn(async move {
+        if is_over {
+            let _ended = follower.tell("", "end", "").await;
+            return;
+        }
         loop {
             let (app, after) = (follower.app(), seen);
             let Ok(news) = blocking(move || Ok(app.store.read(stream, after)?)).await else {

@@ -12,7 +12,7 @@ use event::{Seq, StreamId, Timestamp};
 use figures::Figures;
 use ports::Journal as _;
 use store::Store;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use views::{RunFilter, RunRow, RunView};
 
 use crate::access::{Access, Token};
@@ -39,6 +39,9 @@ const TESTING_MAX: usize = 2;
 /// Answers on what runs where that are made at a time: each folds deployments of every environment, and reads the
 /// settings of every repository. The others wait.
 const SURVEYING_MAX: usize = 2;
+/// Searches of the list of runs that are made at a time: each reads thousands of runs, once for whoever asks. The
+/// others wait.
+const SEARCHING_MAX: usize = 2;
 /// Streams that are looked through for one page of a list.
 pub(crate) const STREAMS_SEARCHED_MAX: usize = 2_000;
 /// Names of one kind that are suggested to who filters runs.
@@ -65,6 +68,8 @@ pub(crate) struct App {
     pub(crate) testing: Arc<Semaphore>,
     /// For those who ask what runs everywhere.
     pub(crate) surveying: Arc<Semaphore>,
+    /// For those who look for runs among others.
+    searching: Arc<Semaphore>,
     pub(crate) hub: Hub,
     pub(crate) place: Place,
     /// It shows what is past, and does nothing.
@@ -138,6 +143,13 @@ pub(crate) struct Wanted {
     pub(crate) limit: usize,
 }
 
+impl Wanted {
+    /// Whether most of what is looked at may be none of it.
+    fn is_search(&self) -> bool {
+        self.seen_by.is_some() || !self.filter.is_empty()
+    }
+}
+
 impl App {
     pub(crate) fn new(
         (store, figures): (Arc<Store>, Figures),
@@ -160,6 +172,7 @@ impl App {
             handing_in: Arc::new(Semaphore::new(HANDING_IN_MAX)),
             testing: Arc::new(Semaphore::new(TESTING_MAX)),
             surveying: Arc::new(Semaphore::new(SURVEYING_MAX)),
+            searching: Arc::new(Semaphore::new(SEARCHING_MAX)),
             hub,
             place,
             stands_by: false,
@@ -197,6 +210,18 @@ impl App {
             }
         }
         Err(none())
+    }
+
+    /// The right to look for runs; until then it takes no thread. None where nothing is looked for.
+    pub(crate) async fn turn_to_search(
+        &self,
+        wanted: &Wanted,
+    ) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        if !wanted.is_search() {
+            return Ok(None);
+        }
+        let turn = Arc::clone(&self.searching).acquire_owned().await;
+        turn.map(Some).map_err(|error| Problem::missing(&error))
     }
 
     /// Runs, newest first.

@@ -211,14 +211,26 @@ pub(crate) fn resumed(headers: &HeaderMap, after: &After) -> Result<u64, Problem
     })
 }
 
-/// Where a run's events go on: who comes with a number beyond the end, of another journal say, hears what comes
-/// from now on.
-pub(crate) fn within(app: &App, stream: StreamId, seen: u64) -> Result<Seq, Problem> {
+/// Where a run's events go on.
+pub(crate) struct GoesOn {
+    pub(crate) seen: Seq,
+    /// Nothing comes any more: all of them were told.
+    pub(crate) is_over: bool,
+}
+
+/// Where they go on for who has seen as much: who comes with a number beyond the end, of another journal say, hears
+/// what comes from now on.
+pub(crate) fn goes_on(app: &App, stream: StreamId, seen: u64) -> Result<GoesOn, Problem> {
     if seen == 0 {
-        return Ok(Seq(0));
+        return Ok(GoesOn { seen: Seq(0), is_over: false });
     }
     let (last, _) = app.store.head(stream)?;
-    Ok(Seq(seen).min(last))
+    if Seq(seen) < last || last == Seq(0) {
+        return Ok(GoesOn { seen: Seq(seen).min(last), is_over: false });
+    }
+    let newest = app.store.read(stream, Seq(last.0 - 1))?;
+    let is_over = newest.iter().any(|it| event::Fact::ends_stream(&it.event));
+    Ok(GoesOn { seen: last, is_over })
 }
 
 /// A run changed.
@@ -230,11 +242,11 @@ pub(crate) async fn run(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let seen = resumed(&headers, &after)?;
-    let (stream, mut seen) = blocking({
+    let (stream, GoesOn { mut seen, is_over: was_over }) = blocking({
         let app = Arc::clone(&app);
         move || {
             let stream = app.stream(&run)?;
-            Ok((stream, within(&app, stream, seen)?))
+            Ok((stream, goes_on(&app, stream, seen)?))
         }
     })
     .await?;
@@ -244,7 +256,7 @@ pub(crate) async fn run(
             let (app, after) = (Arc::clone(&follower.app), seen);
             let news = blocking(move || {
                 let news = app.store.read(stream, after)?;
-                let is_over = news.iter().any(|it| event::Fact::ends_stream(&it.event));
+                let is_over = was_over || news.iter().any(|it| event::Fact::ends_stream(&it.event));
                 Ok((news.last().map(|it| it.seq), is_over))
             });
             let Ok((last, is_over)) = news.await else { return };
@@ -255,7 +267,7 @@ pub(crate) async fn run(
                 }
             }
             if is_over {
-                let _ = follower.tell("", "end", "").await;
+                let _ended = follower.tell("", "end", "").await;
                 return;
             }
             if follower.wait().await.is_err() {
@@ -307,13 +319,19 @@ impl LogReader {
     }
 
     fn read(&mut self, app: &App) -> Result<LogNews, Problem> {
-        let (aside, mut told) = (self.aside, self.told);
+        let (aside, told) = (self.aside, self.told);
         let (view, job) = self.fold(app)?;
         let is_over = job.status == Status::Completed || view.conclusion.is_some();
         let mut news =
             LogNews { lines: String::new(), is_jump: false, is_over, runs: !is_over, more: false };
-        let Some(log) = log::open(app, view, job, aside) else { return Ok(news) };
+        let Some(log) = log::open(app, view, job, aside) else {
+            // Who was told lines of one that is not there begins with its first.
+            self.told = 0;
+            return Ok(news);
+        };
         let total = log.total(app)?;
+        // Who comes with a line beyond the end, of another journal say, hears what comes from now on.
+        let mut told = told.min(total);
         if total > told + BEHIND_LINES_MAX {
             told = total - log::PAGE_LINES;
             news.is_jump = true;

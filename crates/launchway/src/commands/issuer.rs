@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use ::issuer::{DISCOVERY, IssuerError, KEY_SET, discovery};
+use ::issuer::{Bearers, DISCOVERY, IssuerError, KEY_SET, discovery};
 use serde_json::{Value as Json, json};
 
 use crate::cli::{Format, IssuerCommand};
@@ -28,11 +28,19 @@ pub(crate) fn run(command: &IssuerCommand, state: &StateFolder) -> Outcome {
             }
         }
         IssuerCommand::Rotate { at_once: true } => {
-            let gone = keys.replace(now).map_err(failed)?;
             let place = state.issuer();
-            let object = format!("{} at once, withdrawn: {}", place.display(), gone.join(", "));
+            let had_words = Bearers::replace(&place).map_err(failed)?;
+            let gone = keys.replace(now).map_err(failed)?;
+            let words = if had_words { " and the key of jobs' words" } else { "" };
+            let names = gone.join(", ");
+            let object = format!("{} at once, withdrawn: {names}{words}", place.display());
             journal::record(state, "issuer.rotate", object)?;
-            out(&format!("withdrawn: {}; a new key signs from now on", gone.join(", ")));
+            out(&format!("withdrawn: {names}; a new key signs from now on"));
+            if had_words {
+                out(
+                    "withdrawn: what running jobs ask with; one that asks for a token from now on is refused, and has to run again",
+                );
+            }
             out(
                 "a server that publishes them itself does so at once; else: launchway issuer publish --url URL --to DIR",
             );

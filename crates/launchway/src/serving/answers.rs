@@ -5,14 +5,16 @@
 //! ```
 //!
 //! In this order, so that an order is never without its answer: whoever is killed behind the order has a run by it, and
-//! the key is known then. An answer alone is none: what it names is looked for, and made anew where it is nowhere.
+//! the key is known then. An answer alone is none: what it names is looked for, and made anew where it is nowhere. A
+//! number is given twice where the journal is older than the answer, as after a loss of power or out of a copy: what
+//! has the number by then may be somebody else's.
 
-use event::{Digest, StreamId};
+use event::{Digest, RunEvent, RunRequest, Seq, StreamId};
+use ports::{Journal as _, JournalError};
 use serde::{Deserialize, Serialize};
 use store::Store;
 
 use super::data::{self, DataFolder};
-use super::intake::is_made;
 use crate::exit::{Exit, Failure};
 
 /// Answers that are kept.
@@ -59,7 +61,7 @@ impl Keyed {
         };
         // The order first: it goes when the run is there.
         let is_there = match &order {
-            Some(id) => data.order(id).exists() || is_made(store, stream)?,
+            Some(id) => data.order(id).exists() || is_made_by(store, stream, id)?,
             None => true,
         };
         if !is_there {
@@ -89,6 +91,25 @@ impl Keyed {
     }
 }
 
+/// What the order of a run is called: when it was asked for, and which it is.
+pub(super) fn order_name(request: &RunRequest) -> String {
+    let stream = StreamId::Run(request.run, request.attempt);
+    format!("{:015}-{}", request.at.0, stream.to_string().replace('/', "-"))
+}
+
+/// Whether a run is there that this order made.
+fn is_made_by(store: &Store, stream: StreamId, order: &str) -> Result<bool, Failure> {
+    match store.read(stream, Seq(0)) {
+        Ok(events) => Ok(match events.first().map(|it| &it.event) {
+            Some(RunEvent::RunCreated(request)) => order_name(request) == order,
+            _ => false,
+        }),
+        // Whose a run was that was pruned since nobody knows; made it was.
+        Err(JournalError::Forgotten { .. } | JournalError::Unreadable(_)) => Ok(true),
+        Err(error) => Err(Failure::caused(Exit::Missing, error)),
+    }
+}
+
 fn forget_old(data: &DataFolder) -> Result<(), Failure> {
     let folder = data.answers();
     let names = data::list(&folder, ".json")?;
@@ -104,7 +125,7 @@ fn forget_old(data: &DataFolder) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use event::{Attempt, RunId};
+    use event::{Attempt, Fact as _, RunId, Timestamp};
     use serde_json::json;
 
     use super::*;
@@ -123,6 +144,35 @@ mod tests {
             assert_ne!(here, of(what, key), "{what} {key}");
         }
         assert_ne!(of("rerun 1", "k"), of("rerun 2", "k"));
+    }
+
+    /// That run 7 was asked for then.
+    fn created(at: u64) -> RunEvent {
+        let text = json!({ "type": "RunCreated", "run": 7, "attempt": 1, "run_number": 7, "carried": [],
+            "repository": "octo/app", "repository_path": "/srv/app.git", "workflow": { "path": "ci.yml",
+            "text": "" }, "called": {}, "title": "Tidy", "event": { "name": "push",
+            "git_ref": "refs/heads/main", "payload": {} }, "change": { "commit": "0123", "authored_at": 1,
+            "committed_at": 2, "uncommitted": 0 }, "inputs": {}, "vars": {}, "secret_names": [],
+            "actor": "octocat", "triggering_actor": "octocat", "at": at });
+        RunEvent::decode(text.to_string().as_bytes()).expect("an event")
+    }
+
+    #[test]
+    fn an_answer_is_no_run_of_somebody_else() {
+        let made = |at: u64| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let data = DataFolder::of(Some(folder.path()), None).expect("a place");
+            let store = Store::open(folder.path()).expect("a journal");
+            let stream = StreamId::Run(RunId(7), Attempt(1));
+            let key = Keyed::of("rerun 7", "token 1\nk", &json!(null));
+            let RunEvent::RunCreated(ours) = created(5_000) else { panic!("a run") };
+            key.keep(&data, stream, &order_name(&ours)).expect("it is kept");
+            store.append(stream, Seq(0), Timestamp(at), &[created(at)]).expect("a run");
+            key.made(&data, &store).expect("it is known")
+        };
+        assert!(made(5_000).is_some());
+        // The number of the attempt was lost before its order was written, and given anew.
+        assert_eq!(made(6_000), None);
     }
 
     #[test]

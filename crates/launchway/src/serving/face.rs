@@ -20,7 +20,7 @@ use server::{
 };
 use views::RunView;
 
-use super::answers::Keyed;
+use super::answers::{Keyed, order_name};
 use super::github::taking::Taking;
 use super::in_force::{self, Started};
 use super::intake::{Intake, Order, Ordered};
@@ -179,7 +179,7 @@ impl Face {
         let (ordered, held) = make(store, &data.state)?;
         let request = &ordered.request;
         let made = StreamId::Run(request.run, request.attempt);
-        let id = format!("{:015}-{}", request.at.0, made.to_string().replace('/', "-"));
+        let id = order_name(request);
         key.map_or(Ok(()), |key| key.keep(data, made, &id))?;
         data::write(&data.order(&id), &Order { runs: vec![ordered] })?;
         drop(held);

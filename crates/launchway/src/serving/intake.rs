@@ -306,7 +306,7 @@ impl Intake {
 }
 
 /// Whether a run that was ordered is there.
-pub(super) fn is_made(store: &Store, stream: StreamId) -> Result<bool, Failure> {
+fn is_made(store: &Store, stream: StreamId) -> Result<bool, Failure> {
     match store.read(stream, Seq(0)) {
         Ok(events) => Ok(!events.is_empty()),
         // One that was made, and pruned since, was made.

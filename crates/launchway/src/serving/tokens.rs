@@ -23,6 +23,7 @@ use store::Store;
 use self::asked::{Asked, TooMany};
 use super::data::DataFolder;
 use crate::exit::{Exit, Failure};
+use crate::terminal::style::talk;
 use crate::terminal::time::now;
 
 /// A key that the server publishes itself signs for so long. One whose files lie elsewhere is replaced by
@@ -32,6 +33,9 @@ const DAY_SECONDS: u64 = 86_400;
 
 /// GitHub's audiences are short; so is every other that a cloud asks for.
 const AUDIENCE_CHARS_MAX: usize = 255;
+
+const NO_WORD: &str =
+    "this is no word of a job, or its key was withdrawn since: then the job has to run again";
 
 /// Issues tokens to jobs.
 pub(crate) struct JobTokens {
@@ -90,16 +94,20 @@ impl JobTokens {
         }
         let word = Word { stream: lease.stream, job: lease.job.clone(), fence: lease.fence };
         let word = serde_json::to_string(&word).expect("plain data");
-        let bearer = self.bearers.seal(&word);
+        let sealed = self.bearers.seal(&word).map_err(|error| {
+            talk(&format!("warning: {} {} is given no tokens: {error:#}", lease.stream, lease.job));
+        });
+        let bearer = sealed.ok()?;
         Some(IdTokenDoor { url: self.door.as_str().into(), bearer: bearer.expose().to_owned() })
     }
 
     /// A token for whoever has this word.
     pub(crate) fn token(&self, bearer: &str, audience: Option<&str>) -> Result<String, Refused> {
         let forbidden = |message: &str| Refused::new(Why::Forbidden, message);
-        let word = self.bearers.open_word(bearer);
+        let failed = |error: IssuerError| Refused::new(Why::Missing, error.to_string());
+        let word = self.bearers.open_word(bearer).map_err(failed)?;
         let word = word.and_then(|it| serde_json::from_str::<Word>(&it).ok());
-        let word = word.ok_or_else(|| forbidden("this is no word of a job"))?;
+        let word = word.ok_or_else(|| forbidden(NO_WORD))?;
         let audience = audience.unwrap_or(&self.issuer);
         refuse_audience(audience)?;
         self.asked(|asked| asked.ask(&word, now()))?;
@@ -121,7 +129,6 @@ impl JobTokens {
         if !may_have(request, definition) {
             return Err(forbidden("the job has no right to tokens"));
         }
-        let failed = |error: IssuerError| Refused::new(Why::Missing, error.to_string());
         if self.is_served {
             self.keys.rotate_older(seconds(), KEY_DAYS * DAY_SECONDS).map_err(failed)?;
         }

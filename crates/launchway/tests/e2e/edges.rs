@@ -92,5 +92,17 @@ fn a_stream_goes_on_by_numbers_alone() {
         assert_eq!(got.status, 400, "{path}: {}", got.text);
         assert!(got.text.contains("Last-Event-ID is the id of the last event"), "{}", got.text);
     }
+    // Who has heard all of what is over is told so, and who names more than there is, too.
+    let events = serving.get("/api/v1/runs/1/events").json();
+    let last =
+        events["events"].as_array().and_then(|it| it.last()).expect("events")["seq"].to_string();
+    for path in ["/api/v1/runs/1/events/stream", "/live/runs/1", "/live/runs/1/jobs/a"] {
+        for seen in [last.as_str(), "99999"] {
+            let bearer = format!("Bearer {}", serving.token);
+            let headers = [("authorization", bearer.as_str()), ("last-event-id", seen)];
+            let got = serving.ask("GET", path, &headers, "");
+            assert!(got.text.ends_with("event: end\ndata: \n\n"), "{path} {seen}: {}", got.text);
+        }
+    }
     serving.end();
 }

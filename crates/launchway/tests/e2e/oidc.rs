@@ -75,6 +75,7 @@ fn withdrawn(serving: &Serving, answer: &str) {
         "{}",
         said.stdout
     );
+    assert!(said.stdout.contains("withdrawn: what running jobs ask with"), "{}", said.stdout);
     let after = keys(serving);
     assert!(after.len() == 1 && !before.contains(&after[0]), "{before:?} {after:?}");
     let file = |id: &String| serving.place.path(&format!("data/issuer/{id}.key")).exists();

@@ -74,10 +74,12 @@ pub(crate) async fn runs(
 ) -> Page {
     let before = asked.before()?;
     let filter = asked.filter()?;
+    let seen_by = who.token.is_bound().then(|| who.token.clone());
+    let wanted = Wanted { before, filter, seen_by, limit: ROWS };
+    let turn = app.turn_to_search(&wanted).await?;
     let page = blocking(move || {
-        let seen_by = who.token.is_bound().then(|| who.token.clone());
-        let wanted = Wanted { before, filter, seen_by, limit: ROWS };
         let found = app.rows(&wanted)?;
+        drop(turn);
         let now = app.now();
         let line = |row: &RunRow| Line::of(row, now, &*app.engine);
         let query = asked.query();
