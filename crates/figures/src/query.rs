@@ -45,6 +45,18 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// Whatever there is of that time.
+    pub fn everything(window: Window) -> Asked {
+        Asked {
+            project: None,
+            environment: None,
+            service: None,
+            repositories: None,
+            only_jobs: false,
+            window,
+        }
+    }
+
     /// The repositories, as the database takes a list.
     pub(crate) fn repositories(&self) -> Option<String> {
         let names = self.repositories.as_ref()?;

@@ -97,14 +97,7 @@ fn every_golden_journal_says_the_same() {
         let figures = Figures::open(folder.path()).expect("a file of ours");
         figures.catch_up(&store, &mut |_| true).expect("it is counted");
         let window = Window { since: Timestamp(0), until: Timestamp(10_000_000_000_000) };
-        let asked = Asked {
-            project: None,
-            environment: None,
-            service: None,
-            repositories: None,
-            only_jobs: false,
-            window,
-        };
+        let asked = Asked::everything(window);
         let mut report = figures.report(&store, &asked).expect("it is told");
         // Of several repositories as of each of them, and of none nothing.
         let of = |names: &[&str]| {

@@ -221,13 +221,11 @@ impl Journal {
 }
 
 fn asked(repository: Option<&str>) -> Asked {
+    let window = Window { since: Timestamp(0), until: Timestamp(1000 * HOUR) };
     Asked {
         project: Some("planner".to_owned()),
-        environment: None,
-        service: None,
         repositories: repository.map(|it| vec![it.to_owned()]),
-        only_jobs: false,
-        window: Window { since: Timestamp(0), until: Timestamp(1000 * HOUR) },
+        ..Asked::everything(window)
     }
 }
 

@@ -119,14 +119,7 @@ impl Journal {
     fn flaky(&self, expect: Expect) {
         self.figures.catch_up(&self.store, &mut |_| true).expect("a journal of ours");
         let window = Window { since: Timestamp(0), until: Timestamp(10_000_000) };
-        let asked = Asked {
-            project: None,
-            environment: None,
-            service: None,
-            repositories: None,
-            only_jobs: false,
-            window,
-        };
+        let asked = Asked::everything(window);
         let mut text = String::new();
         for it in self.figures.flaky(&asked).expect("a journal of ours") {
             let runs = |all: &[(RunId, Attempt)]| -> String {

@@ -6,7 +6,8 @@ use serde_json::{Value as Json, json};
 use crate::harness::{Said, wait_until};
 use crate::serving::Serving;
 
-const SETTINGS: &str = "
+/// An environment that people guard.
+pub(crate) const SETTINGS: &str = "
 version: 1
 project: app
 groups: { devops: [kim] }

@@ -10,6 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value as Json;
 
 use crate::harness::wait_until;
+use crate::pinned::SETTINGS;
 use crate::runner::{Away, takes};
 use crate::serve::LONG;
 use crate::serving::Serving;
@@ -150,17 +151,6 @@ jobs:
     runs-on: gpu
     steps: [{ run: echo far }]
 ";
-const SETTINGS: &str = "
-version: 1
-project: app
-groups: { leads: [lena] }
-services: { web: {} }
-environments:
-  production:
-    level: 4
-    protect: { reviewers: { leads: 1 } }
-    targets: { ecs: { region: eu-central-1, cluster: c, service: s } }
-";
 /// What nobody may see who is bound to `octo/app`.
 const HIDDEN: &str = "octo/hidden";
 
@@ -237,7 +227,7 @@ fn who_is_bound_to_a_repository_sees_nothing_of_another() {
         format!("Bearer {}", said.stdout.trim())
     };
     // One that may everything else, so that nothing but its bounds holds it back.
-    let bound = made(&["x", "--scope", "admin", "--person", "lena", "--repository", "octo/app"]);
+    let bound = made(&["x", "--scope", "admin", "--person", "kim", "--repository", "octo/app"]);
     let proof = ("authorization", bound.as_str());
     let ask = |method: &str, path: &str, body: &str| serving.ask(method, path, &[proof], body);
     let mut table = String::new();
@@ -297,7 +287,7 @@ fn who_is_bound_to_a_repository_sees_nothing_of_another() {
     "#]]
     .assert_eq(&refused);
     // Settings are an administrator's, and have nothing that lets anybody in.
-    let deploys = made(&["y", "--scope", "deploy", "--person", "lena"]);
+    let deploys = made(&["y", "--scope", "deploy", "--person", "kim"]);
     let got = serving.ask("GET", "/settings", &[("authorization", &deploys)], "");
     assert!(got.status == 403 && got.text.contains("needs one that may admin"), "{}", got.text);
     assert!(
