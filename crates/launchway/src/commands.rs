@@ -106,7 +106,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Doctor(args) => doctor::run(&args, &state()?)?,
         Command::Runner(args) => runner::run(&args, cli.global.state.as_deref())?,
         Command::Runners(command) => runners::run(&command)?,
-        Command::Notify(command) => notify::run(&command, &state()?)?,
+        Command::Notify(command) => notify::run(&command, cli.global.state.as_deref())?,
         Command::Issuer(command) => issuer::run(&command, &state()?)?,
         Command::Init(args) => init::run(&args)?,
         Command::Demo(args) => demo::run(&args, &state()?)?,

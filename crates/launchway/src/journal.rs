@@ -4,7 +4,7 @@ use event::{Attempt, AuditRecord, Envelope, RunEvent, RunId, Seq, StreamId};
 use mask::MaskedText;
 use ports::{Journal, JournalError};
 use repository::Repository;
-use store::Store;
+use store::{Store, StoreError};
 use views::{RunFilter, RunRow, RunView};
 
 use crate::cli::RunRef;
@@ -14,12 +14,22 @@ use crate::state::StateFolder;
 /// How far back the newest run of a repository is looked for.
 const STREAMS_SEARCHED_MAX: usize = 1000;
 
-/// Opens the state folder's journal.
+/// Opens the state folder's journal, which is made where there is none.
 pub(crate) fn open(state: &StateFolder) -> Result<Store, Failure> {
-    Store::open(state.root()).map_err(|error| {
-        let error = anyhow::Error::new(error).context("cannot open the journal");
-        Failure::caused(Exit::Missing, error)
+    Store::open(state.root()).map_err(cannot_open)
+}
+
+/// The same, for who looks at what there is: a slip in the name of a folder makes none.
+pub(crate) fn open_there(state: &StateFolder) -> Result<Store, Failure> {
+    Store::open_there(state.root()).map_err(|error| match error {
+        StoreError::NoJournal { .. } => Failure::caused(Exit::Missing, error),
+        error => cannot_open(error),
     })
+}
+
+fn cannot_open(error: StoreError) -> Failure {
+    let error = anyhow::Error::new(error).context("cannot open the journal");
+    Failure::caused(Exit::Missing, error)
 }
 
 /// Writes down what somebody did by a command on the machine itself.

@@ -44,6 +44,15 @@ impl Store {
         Store::open_with(folder, Durability::ProcessDeath)
     }
 
+    /// Opens a folder that has a journal, and makes none.
+    ///
+    /// # Errors
+    /// When it has none, or cannot be read.
+    pub fn open_there(folder: &Path) -> Result<Store, StoreError> {
+        home::journal(folder, Durability::ProcessDeath)?.must_be_there()?;
+        Store::open(folder)
+    }
+
     /// Opens the folder, or makes it. What is acknowledged survives what `durability` says.
     pub fn open_with(folder: &Path, durability: Durability) -> Result<Store, StoreError> {
         create_folder(folder)?;

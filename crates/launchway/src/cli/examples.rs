@@ -516,7 +516,7 @@ Examples:
 pub(super) const NOTIFY_TEST: &str = "\
 Examples:
   launchway notify test team
-  launchway notify test slack-1 --state /srv/launchway      with the secrets that a server keeps
+  launchway notify test slack-1 --repository octo/app --data /srv/launchway       as that folder's server sends it
   launchway notify test slack-1 --repository octo/app --server https://ci.example.com
 
 A server goes by launchway.yml at the tip of the default branch.";

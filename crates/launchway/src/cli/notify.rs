@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Format, examples};
+use super::{AtServerArgs, Format, examples};
 
 /// `launchway notify`
 #[derive(Clone, Debug, Subcommand)]
@@ -18,15 +18,10 @@ pub(crate) enum NotifyCommand {
         /// The rule: its name, or its kind and place, such as slack-1
         rule: String,
         /// The settings [default: launchway.yml of this repository]
-        #[arg(long, value_name = "FILE", conflicts_with = "server")]
+        #[arg(long, value_name = "FILE", conflicts_with = "repository")]
         settings: Option<PathBuf>,
-        /// By a server, which has the rules at the tip of the default branch of --repository; LAUNCHWAY_TOKEN
-        /// holds a token of it, which may admin
-        #[arg(long, value_name = "URL", requires = "repository")]
-        server: Option<String>,
-        /// Of this repository of the server
-        #[arg(long, value_name = "OWNER/NAME", requires = "server")]
-        repository: Option<String>,
+        #[command(flatten)]
+        at: AtServerArgs,
     },
     /// Send what is due of this repository's deployments, now
     #[command(after_help = examples::NOTIFY_SEND)]

@@ -65,9 +65,10 @@ fn local(args: &MetricsArgs, state: &StateFolder, asked: &mut Asked) -> Result<R
         asked.repositories = here.map(|it| vec![format!("{}/{}", it.owner, it.name)]);
     }
     let Some(found) = found else {
-        let store = journal::open(state)?;
+        let store = journal::open_there(state)?;
         return caught_up(state.root(), &store)?.report(&store, asked).map_err(failed);
     };
+    journal::open_there(state)?;
     asked.project = Some(found.settings.project.value.to_string());
     let (book, own) = Book::of(&found, state)?;
     let figures = caught_up(state.root(), &book.store)?;

@@ -7,23 +7,28 @@ use serde_json::json;
 use server::{MessageLine, MessageList, TroubledLine};
 use store::{Store, WantedDeliveries};
 
+use super::secrets::named::{refuse_servers, servers_folder};
 use crate::cli::{Format, NotifyCommand, NotifyListArgs};
 use crate::deploying::book::Book;
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
+use crate::serving::data::DataFolder;
+use crate::serving::hook::Reached;
+use crate::serving::keeping;
 use crate::settings_file::load;
 use crate::state::StateFolder;
-use crate::telling;
+use crate::telling::{self, ServedTests};
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::{moment, now};
 
-pub(crate) fn run(command: &NotifyCommand, state: &StateFolder) -> Outcome {
+pub(crate) fn run(command: &NotifyCommand, flag: Option<&Path>) -> Outcome {
+    let state = || super::state_folder(flag);
     match command {
         NotifyCommand::List(args) => {
             let found = match &args.server {
                 Some(url) => Client::of(url)?.messages(args.undelivered, args.limit.into())?,
-                None => here(&journal::open(state)?, args)?,
+                None => here(&journal::open_there(&state()?)?, args)?,
             };
             list(&found, args);
             Ok(Exit::Done)
@@ -32,22 +37,42 @@ pub(crate) fn run(command: &NotifyCommand, state: &StateFolder) -> Outcome {
             Client::of(url)?.retry_message(*number)?;
             is_due(*number)
         }
-        NotifyCommand::Retry { number, .. } => retry(state, *number),
-        NotifyCommand::Test { rule, server: Some(url), repository, .. } => {
-            let repository = repository.as_deref().unwrap_or_default();
-            Client::of(url)?.test_rule(repository, rule)?;
+        NotifyCommand::Retry { number, .. } => retry(&state()?, *number),
+        NotifyCommand::Test { rule, settings, at } => {
+            match (&at.repository, &at.server) {
+                (Some(repository), Some(url)) => Client::of(url)?.test_rule(repository, rule)?,
+                (Some(repository), None) => {
+                    test_of_folder(&servers_folder(at.data.as_deref(), flag)?, repository, rule)?;
+                }
+                (None, _) => test(settings.as_deref(), &state()?, rule)?,
+            }
             talk(&format!("{rule}: it arrived"));
             Ok(Exit::Done)
         }
-        NotifyCommand::Test { rule, settings, .. } => {
-            let found = load(settings.as_deref())?;
-            let store = Arc::new(journal::open(state)?);
-            telling::test(&found, state, &store, rule)?;
-            talk(&format!("{rule}: it arrived"));
-            Ok(Exit::Done)
-        }
-        NotifyCommand::Send { settings } => send(settings.as_deref(), state),
+        NotifyCommand::Send { settings } => send(settings.as_deref(), &state()?),
     }
+}
+
+/// By the settings of whoever stands here.
+fn test(settings: Option<&Path>, state: &StateFolder, rule: &str) -> Result<(), Failure> {
+    refuse_servers(state)?;
+    let found = load(settings)?;
+    let store = Arc::new(journal::open(state)?);
+    telling::test(&found, state, &store, rule)
+}
+
+/// As the server of this folder sends it, whether it runs or not.
+fn test_of_folder(data: &DataFolder, repository: &str, rule: &str) -> Result<(), Failure> {
+    let connected = keeping::connected(data, repository)?;
+    let Reached { url, private_receivers } = data.reached()?.ok_or_else(|| {
+        let root = data.state.root().display();
+        Failure::new(Exit::Usage, format!("no server was started with {root} yet"))
+            .hint(format!("launchway serve --data {root}"))
+    })?;
+    let store = Arc::new(journal::open_there(&data.state)?);
+    let state = data.state.clone();
+    data.record("message.test", format!("{repository} {rule}"))?;
+    ServedTests { store, state, url, private_receivers }.send(&connected, rule)
 }
 
 fn send(settings: Option<&Path>, state: &StateFolder) -> Outcome {
@@ -140,7 +165,7 @@ fn trouble(it: &TroubledLine) -> String {
 }
 
 fn retry(state: &StateFolder, number: u64) -> Outcome {
-    let store = journal::open(state)?;
+    let store = journal::open_there(state)?;
     if store.may_retry_delivery(number).map_err(missing)? {
         // Written down first: nothing is sent again that nobody hears of, whatever happens in between.
         journal::record(state, "message.retry", format!("message {number}"))?;

@@ -48,7 +48,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const CLOCK_MARGIN: Duration = DAY;
 
 pub(crate) fn run(args: &PruneArgs, state: &StateFolder) -> Outcome {
-    let store = Arc::new(journal::open(state)?);
+    let store = Arc::new(journal::open_there(state)?);
     let round = Round::begin(args, state, &store)?;
     let mut pruned = Pruned::new(args);
     for kept in &round.unfinished {

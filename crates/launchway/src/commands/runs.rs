@@ -26,7 +26,7 @@ pub(crate) fn run(command: RunsCommand, state: &StateFolder) -> Outcome {
     if let Some(outcome) = distant::run(&command) {
         return outcome;
     }
-    let store = Arc::new(journal::open(state)?);
+    let store = Arc::new(journal::open_there(state)?);
     match command {
         RunsCommand::List { limit, all, which, format, .. } => {
             list::run(&store, state, (limit, all, &which.filter()), format)

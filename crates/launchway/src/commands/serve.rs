@@ -107,7 +107,7 @@ fn with_journal(
     let options = Options { listen: args.listen, url, stands_by };
     let server = with_sign_in(Server::bind(options).map_err(listening)?, &args.sign_in, &data)?;
     let reached = server.url();
-    data::write(&data.path("server.json"), &Reached { url: reached.clone() })?;
+    say_how_reached(args, &data, &reached)?;
     let access = Access::in_folder(data.state.root());
     // A log is no place for a token: `tokens create` prints one.
     let first =
@@ -241,6 +241,12 @@ impl Crew {
         scope.spawn(move || database::keep(&self.journal, &self.handle, &told));
         stop_keeping
     }
+}
+
+/// For hooks and commands at the folder.
+fn say_how_reached(args: &ServeArgs, data: &DataFolder, url: &str) -> Result<(), Failure> {
+    let (url, private_receivers) = (url.to_owned(), args.private_receivers.clone());
+    data::write(&data.path("server.json"), &Reached { url, private_receivers })
 }
 
 /// Whoever sends test messages.

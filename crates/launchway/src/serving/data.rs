@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! server.lock          held by the server, so that there is one
-//! server.json          how it is reached, for hooks that name a run's page
+//! server.json          how it is reached, for hooks that name a run's page, and what messages it may send where
 //! repositories.json    whose pushes are run
 //! repositories.lock    held by whoever changes that
 //! tokens/, sessions/   who may look and act (crate `server`)
@@ -171,8 +171,12 @@ impl DataFolder {
         if !self.is_served() {
             return Ok(None);
         }
-        let reached: Option<super::hook::Reached> = read(&self.path("server.json"))?;
-        Ok(reached.map(|it| it.url))
+        Ok(self.reached()?.map(|it| it.url))
+    }
+
+    /// How the server was reached that had it last.
+    pub(crate) fn reached(&self) -> Result<Option<super::hook::Reached>, Failure> {
+        read(&self.path("server.json"))
     }
 }
 

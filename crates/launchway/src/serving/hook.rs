@@ -68,10 +68,13 @@ pub(crate) struct Answer {
     pub(crate) is_held: bool,
 }
 
-/// How the server is reached.
+/// How the server is reached, and what it was started with that commands at its folder need.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Reached {
     pub(crate) url: String,
+    /// Receivers in its network that messages may go to.
+    #[serde(default)]
+    pub(crate) private_receivers: Vec<String>,
 }
 
 /// Git stands these in the place of other objects, so whoever pushed one would say what everybody's commits
@@ -207,7 +210,7 @@ pub(crate) fn post_receive(data: &DataFolder, repository: &Path) -> Outcome {
         talk("launchway: no server runs; it takes this push when it is started");
         return Ok(Exit::Done);
     }
-    let reached: Option<Reached> = data::read(&data.path("server.json"))?;
+    let reached = data.reached()?;
     let until = Instant::now() + PATIENCE;
     for id in waiting {
         match answer(data, &id, until)? {

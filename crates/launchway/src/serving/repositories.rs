@@ -11,7 +11,7 @@ use event::Timestamp;
 use repository::Repository;
 use serde::{Deserialize, Serialize};
 use settings::Settings;
-use syntax::Source;
+use syntax::{Severity, Source};
 
 use super::data::{self, DataFolder, cannot};
 use super::hook::Pushed;
@@ -126,9 +126,18 @@ pub(crate) fn settings_at_tip(connected: &Connected) -> Result<Option<Settings>,
     let Some(tip) = connected.tip()? else { return Ok(None) };
     let repository = connected.at(&tip, Default::default())?;
     let Some(text) = repository.committed_file(settings::FILE)? else { return Ok(None) };
-    let read = settings::read(&Source::new(settings::FILE, text)).0;
+    let (read, found) = settings::read(&Source::new(settings::FILE, text));
     let mistaken = || {
-        let message = format!("{} of {} has mistakes", settings::FILE, connected.name);
+        let first = found.iter().find(|it| it.severity == Severity::Error);
+        let first = first.map(|it| match it.labels.first() {
+            Some(at) => {
+                let line = at.source.place(at.span.start).line;
+                format!(": {}:{line}: {}", at.source.name(), it.message)
+            }
+            None => format!(": {}", it.message),
+        });
+        let first = first.unwrap_or_default();
+        let message = format!("{} of {} has mistakes{first}", settings::FILE, connected.name);
         Failure::new(Exit::Missing, message).hint("launchway check shows them")
     };
     read.ok_or_else(mistaken).map(Some)

@@ -20,6 +20,7 @@ use crate::kept;
 use crate::serving::default_branch::pinned;
 use crate::serving::keeping;
 use crate::serving::repositories::Connected;
+use crate::serving::repositories::settings_at_tip;
 use crate::state::StateFolder;
 use crate::terminal::style::talk;
 
@@ -47,14 +48,12 @@ pub(crate) struct ServedTests {
 }
 
 impl ServedTests {
-    /// Sends one by a rule of a connected repository, now and once.
+    /// Sends one by a rule of a connected repository, now and once: by those at the tip, and by no older ones where
+    /// those have mistakes, for whoever tests wants to know of what they wrote.
     pub(crate) fn send(&self, connected: &Connected, name: &str) -> Result<(), Failure> {
         let book = Served::new(self.state.clone(), self.url.clone());
         let path = connected.path.display().to_string();
-        let unread = |trouble: Trouble| match trouble {
-            Trouble::Later(why) | Trouble::Unreadable(why) => Failure::new(Exit::Missing, why),
-        };
-        let settings = book.known(&path).map_err(unread)?.and_then(|it| it.settings);
+        let settings = settings_at_tip(connected)?;
         let all = settings.map(|it| rules(&it)).unwrap_or_default();
         let file = format!("{} of {}", settings::FILE, connected.name);
         let rule = named(&all, name, &file)?;

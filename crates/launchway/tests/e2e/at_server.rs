@@ -641,6 +641,18 @@ fn messages_and_repositories_are_looked_after_at_a_server() {
     );
     let said = admin.run(&test("hook"));
     assert!(said.exit == 5 && said.stderr.contains("refuses connections"), "{}", said.stderr);
+    // On its machine the same, with what the server was started with.
+    let said = serving.command(&test("hook"));
+    assert!(said.exit == 5 && said.stderr.contains("refuses connections"), "{}", said.stderr);
+    assert!(serving.get("/api/v1/audit?limit=200").text.contains("octo/app hook"));
+    // Who tests wants to know of what they wrote: no older rules tell where those at the tip have mistakes.
+    serving.place.write("launchway.yml", &settings.replace("webhook:", "webhok:"));
+    serving.place.commit();
+    assert_eq!(serving.push().exit, 0);
+    for said in [admin.run(&test("hook")), serving.command(&test("hook"))] {
+        let mistaken = "launchway.yml of octo/app has mistakes: launchway.yml:5: ";
+        assert!(said.exit == 5 && said.stderr.contains(mistaken), "{}", said.stderr);
+    }
     let said = serving.command(&["repositories", "list", "--format", "json"]);
     let there = admin.run(&["repositories", "list", "--format", "json"]);
     assert_eq!((&there.stdout, there.exit), (&said.stdout, 0), "{}", there.stderr);

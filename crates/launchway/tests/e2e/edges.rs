@@ -106,3 +106,24 @@ fn a_stream_goes_on_by_numbers_alone() {
     }
     serving.end();
 }
+
+/// Who only looks makes no folder of a slip.
+#[test]
+fn looking_makes_no_folder() {
+    let place = Place::workflow(
+        "on: push\njobs: { a: { runs-on: ubuntu-latest, steps: [{ run: 'true' }] } }\n",
+    );
+    let slip = place.path("slip").display().to_string();
+    for args in [
+        &["runs", "list"][..],
+        &["runs", "show", "1"],
+        &["notify", "list"],
+        &["notify", "retry", "1"],
+        &["metrics"],
+        &["prune"],
+    ] {
+        let said = place.run(&[args, &["--state", &slip]].concat());
+        assert!(said.exit == 5 && said.stderr.contains("there is no journal"), "{}", said.stderr);
+        assert!(!place.path("slip").exists(), "{args:?}");
+    }
+}

@@ -361,7 +361,7 @@ pub(crate) fn servers_folder(
 
 /// A clone is known by where it comes from, and a server's repository by its name: what was kept in a
 /// server's folder for a clone would reach nobody.
-fn refuse_servers(state: &StateFolder) -> Result<(), Failure> {
+pub(crate) fn refuse_servers(state: &StateFolder) -> Result<(), Failure> {
     let data = DataFolder { state: state.clone() };
     if !data.is_servers() {
         return Ok(());
