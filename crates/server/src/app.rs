@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use views::{RunFilter, RunRow, RunView};
 
 use crate::access::{Access, Token};
+use crate::deployed::Remembered;
 use crate::engine::{Engine, Teller};
 use crate::exchanges::Exchanges;
 use crate::guard::{self, Place};
@@ -36,8 +37,8 @@ const SIGNING_IN_MAX: usize = 4;
 const HANDING_IN_MAX: usize = 4;
 /// Rules for messages that are tested at a time: each takes a thread until its receiver answers.
 const TESTING_MAX: usize = 2;
-/// Answers on what runs where that are made at a time: each folds deployments of every environment, and reads the
-/// settings of every repository. The others wait.
+/// Answers on what runs where that are made at a time: each folds deployments of every environment that are not
+/// remembered, and reads the settings of every repository. The others wait.
 const SURVEYING_MAX: usize = 2;
 /// Searches of the list of runs that are made at a time: each reads thousands of runs, once for whoever asks. The
 /// others wait.
@@ -81,6 +82,7 @@ pub(crate) struct App {
     /// For runners on other machines.
     pub(crate) runners: Arc<Semaphore>,
     rows: Mutex<BTreeMap<StreamId, RunRow>>,
+    pub(crate) deployed: Remembered,
 }
 
 /// What is counted for `/metrics`.
@@ -182,6 +184,7 @@ impl App {
             room: Room::default(),
             runners: Arc::new(Semaphore::new(RUNNERS_MAX)),
             rows: Mutex::default(),
+            deployed: Remembered::default(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Deployments of the journal: those that somebody looks for, and what runs where for all that they did.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use event::{DeploymentEvent, DeploymentId, Envelope, Seq, StreamId};
 use ports::Journal as _;
@@ -16,6 +17,8 @@ use crate::wire::{DeploymentList, OpenDeployment, PlaceReleases, PlaceStatus, Se
 pub(crate) const LISTED_MAX: usize = 200;
 /// Deployments to an environment that are folded: what runs there came with one of them.
 const FOLDED_MAX: usize = 1_000;
+/// Deployments that are over and remembered: some kilobytes each.
+const REMEMBERED_MAX: usize = 5_000;
 /// Environments of one answer.
 const PLACES_MAX: usize = 100;
 /// Images that are looked through.
@@ -50,21 +53,75 @@ pub(crate) fn list(app: &App, wanted: WantedDeployments<'_>) -> Result<Deploymen
     Ok(DeploymentList { deployments, older })
 }
 
+/// Deployments that were folded: those that are over change no more.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered(Mutex<BTreeMap<DeploymentId, Arc<DeploymentView>>>);
+
+impl Remembered {
+    /// The part of a deployment that tells what runs where.
+    fn view(&self, app: &App, id: DeploymentId) -> Option<Arc<DeploymentView>> {
+        let known = || self.0.lock().expect("nobody panics while holding the deployments");
+        if let Some(view) = known().get(&id) {
+            return Some(Arc::clone(view));
+        }
+        let view = view(app, id)?;
+        if view.ended.is_none() {
+            return Some(Arc::new(view));
+        }
+        let view = Arc::new(slim(view));
+        let mut known = known();
+        known.insert(id, Arc::clone(&view));
+        if known.len() > REMEMBERED_MAX {
+            // The lowest number is the oldest.
+            known.pop_first();
+        }
+        Some(view)
+    }
+}
+
+/// Without what a ledger does not look at.
+fn slim(view: DeploymentView) -> DeploymentView {
+    let mut steps = view.steps;
+    steps.retain(|step| step.back.is_some());
+    let plan = view.plan.map(|(mut plan, digest)| {
+        plan.order.clear();
+        plan.services.iter_mut().for_each(|it| it.steps.clear());
+        (plan, digest)
+    });
+    DeploymentView {
+        plan,
+        owners: Vec::new(),
+        gates: Vec::new(),
+        steps,
+        notes: Vec::new(),
+        passed: Vec::new(),
+        refused: Vec::new(),
+        ..view
+    }
+}
+
 /// What came to an environment, oldest first.
-fn folded(app: &App, project: &str, environment: &str) -> Result<Vec<DeploymentView>, Problem> {
+fn folded(
+    app: &App,
+    project: &str,
+    environment: &str,
+) -> Result<Vec<Arc<DeploymentView>>, Problem> {
     let wanted = WantedDeployments {
         project: Some(project),
         environment: Some(environment),
         before: None,
         limit: FOLDED_MAX,
     };
-    let ids = app.store.deployments_before(&wanted)?;
-    Ok(ids.into_iter().rev().filter_map(|id| view(app, id)).collect())
+    // The newest first: of those that are remembered the oldest go.
+    let newest = app.store.deployments_before(&wanted)?.into_iter();
+    let mut views: Vec<_> = newest.filter_map(|id| app.deployed.view(app, id)).collect();
+    views.reverse();
+    Ok(views)
 }
 
 /// What runs in an environment of a project.
 pub(crate) fn ledger(app: &App, project: &str, environment: &str) -> Result<Ledger, Problem> {
-    Ok(Ledger::of(&folded(app, project, environment)?))
+    Ok(Ledger::of(folded(app, project, environment)?.iter().map(|it| &**it)))
 }
 
 /// Environments that something was deployed to, by their projects.
@@ -128,7 +185,7 @@ pub(crate) fn status(
         if views.is_empty() {
             continue;
         }
-        let ledger = Ledger::of(&views);
+        let ledger = Ledger::of(views.iter().map(|it| &**it));
         let open = views.iter().filter(|it| it.ended.is_none());
         let open =
             open.map(|it| OpenDeployment { deployment: it.id, standing: it.standing().to_owned() });
