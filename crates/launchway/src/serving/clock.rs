@@ -2,7 +2,8 @@
 //!
 //! What is due at a minute has a name made of that minute, so it is made once, whoever is killed when.
 //! What came due while nobody was there is said and not made up for: a nightly job that runs at noon is
-//! seldom what anybody wants.
+//! seldom what anybody wants. What could not be made because of the moment (`moment.rs`), the database away or the
+//! disk full, is tried again: its repository stays behind, and no other does.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use syntax::Source;
 use workflow::{Calendar, Schedule};
 
-use super::data;
 use super::hook::{Answer, Pushed};
 use super::intake::{Event, Intake};
 use super::repositories::{self, Connected};
+use super::{data, moment};
 use crate::exit::Failure;
 use crate::files;
 use crate::terminal::style::talk;
@@ -40,21 +41,51 @@ pub(crate) struct Clock {
 }
 
 /// The last minute that was looked at.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Looked {
     minute: u64,
+    /// That of repositories which are behind, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    behind: BTreeMap<String, u64>,
+}
+
+impl Looked {
+    fn last_of(&self, name: &str) -> u64 {
+        self.behind.get(name).copied().unwrap_or(self.minute)
+    }
 }
 
 /// Schedules of a commit: file, and what it says.
 type Schedules = Vec<(String, String, TimeZone)>;
 
+/// What is kept in mind from look to look.
+#[derive(Default)]
+struct Mind {
+    /// By the paths of repositories, of the commit they are of.
+    known: BTreeMap<PathBuf, (String, Schedules)>,
+    /// What went wrong last, by repository: said once.
+    said: BTreeMap<String, String>,
+}
+
+impl Mind {
+    fn went(&mut self, name: &str, wrong: Option<&Failure>) {
+        // Said by whoever waits for the database.
+        let wrong = wrong.filter(|it| !store::is_away(it.error.as_ref()));
+        let Some(failure) = wrong else { return drop(self.said.remove(name)) };
+        let text = format!("warning: schedules of {name}: {:#}", failure.error);
+        if self.said.insert(name.to_owned(), text.clone()).as_ref() != Some(&text) {
+            talk(&text);
+        }
+    }
+}
+
 impl Clock {
     /// Looks until the other end of `stop` is dropped.
     pub(crate) fn run(&self, stop: &Receiver<()>) {
-        let mut known = BTreeMap::new();
+        let mut mind = Mind::default();
         let mut said = String::new();
         loop {
-            if let Err(failure) = self.look(now(), &mut known)
+            if let Err(failure) = self.look(now(), &mut mind)
                 && !store::is_away(failure.error.as_ref())
             {
                 let text = format!("warning: schedules: {:#}", failure.error);
@@ -70,26 +101,35 @@ impl Clock {
         }
     }
 
-    fn look(
-        &self,
-        now: Timestamp,
-        known: &mut BTreeMap<PathBuf, (String, Schedules)>,
-    ) -> Result<(), Failure> {
+    fn look(&self, now: Timestamp, mind: &mut Mind) -> Result<(), Failure> {
         let this = now.0 / MINUTE_MS;
         let path = self.intake.data.path("clock.json");
-        let last = data::read::<Looked>(&path)?.map_or(this, |it| it.minute);
-        if last >= this && path.exists() {
+        let before = data::read::<Looked>(&path)?;
+        let first = || Looked { minute: this, behind: BTreeMap::new() };
+        let looked = before.unwrap_or_else(first);
+        let mut next = Looked { minute: looked.minute.max(this), behind: BTreeMap::new() };
+        if looked == next && path.exists() {
             return Ok(());
         }
         for connected in repositories::all(&self.intake.data)? {
-            // One that cannot be read keeps no other waiting.
-            if let Err(failure) = self.look_at(&connected, (last, this), known)
-                && !store::is_away(failure.error.as_ref())
-            {
-                talk(&format!("warning: schedules of {}: {:#}", connected.name, failure.error));
+            let (name, last) = (connected.name.as_str(), looked.last_of(&connected.name));
+            if last >= this {
+                // The clock went back.
+                next.behind.extend(looked.behind.get(name).map(|it| (name.to_owned(), *it)));
+                continue;
             }
+            // One that cannot be read keeps no other waiting.
+            let went = self.look_at(&connected, (last, this), &mut mind.known);
+            let due_at = Timestamp((last + 1) * MINUTE_MS);
+            if went.as_ref().is_err_and(|failure| moment::is_to_blame(failure, due_at, now)) {
+                next.behind.insert(name.to_owned(), last);
+            }
+            mind.went(name, went.as_ref().err());
         }
-        data::write(&path, &Looked { minute: this })
+        if looked == next && path.exists() {
+            return Ok(());
+        }
+        data::write(&path, &next)
     }
 
     fn look_at(

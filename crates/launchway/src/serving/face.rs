@@ -23,7 +23,7 @@ use views::RunView;
 use super::answers::{Keyed, order_name};
 use super::github::taking::Taking;
 use super::in_force::{self, Started};
-use super::intake::{Intake, Order, Ordered};
+use super::intake::{self, Intake, Order, Ordered};
 use super::pagerduty::Pages;
 use super::places::{self, HERE, Link, sentence};
 use super::ready::Readiness;
@@ -156,6 +156,10 @@ impl Face {
             request.triggering_actor = by.name.as_str().into();
             request.asked = Some(by.asked());
             request.at = now();
+            // What an earlier version took this one may refuse.
+            if let Some(why) = intake::refused(&request) {
+                return Err(Failure::new(Exit::Refused, why));
+            }
             let attempt = store.allocate_attempt(request.run);
             request.attempt = attempt.map_err(|error| Failure::caused(Exit::Missing, error))?;
             Ok((Ordered { request, carried }, Some(taken_from)))

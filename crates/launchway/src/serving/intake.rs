@@ -138,7 +138,10 @@ impl Intake {
             }
         }
         for id in orders.iter().filter(|id| !pushes.contains(id)) {
-            self.carry_out(id)?;
+            // One that cannot be carried out now keeps no other waiting.
+            if let Err(failure) = self.carry_out(id) {
+                trouble = Err(failure);
+            }
         }
         trouble
     }
@@ -266,6 +269,11 @@ impl Intake {
         for Ordered { request, carried } in order.into_iter().flat_map(|order| order.runs) {
             let stream = StreamId::Run(request.run, request.attempt);
             if is_made(&self.store, stream)? {
+                continue;
+            }
+            // Ordered by an earlier version, which took what this one refuses: it would be refused at every look.
+            if let Some(why) = refused(&request) {
+                talk(&format!("warning: run {stream} was ordered and is not made: {why}"));
                 continue;
             }
             self.handle.create(Input::CreateRun { request: Box::new(request), carried }, stream)?;
@@ -642,7 +650,7 @@ pub(crate) fn rendered(findings: &[Diagnostic]) -> Vec<String> {
 }
 
 /// What the scheduler itself would refuse, asked before the run has a number.
-fn refused(request: &RunRequest) -> Option<String> {
+pub(super) fn refused(request: &RunRequest) -> Option<String> {
     let stream = StreamId::Run(request.run, request.attempt);
     let mut definitions = scheduler::Definitions::new();
     if let (Some(files), _) = scheduler::Files::read(request) {

@@ -1,8 +1,9 @@
 //! Values that mean nothing are refused before anything begins, with what helps; looking makes no folder.
 
 use expect_test::{Expect, expect};
+use serde_json::json;
 
-use crate::harness::Place;
+use crate::harness::{Place, wait_until};
 use crate::serving::Serving;
 
 #[test]
@@ -126,4 +127,34 @@ fn looking_makes_no_folder() {
         assert!(said.exit == 5 && said.stderr.contains("there is no journal"), "{}", said.stderr);
         assert!(!place.path("slip").exists(), "{args:?}");
     }
+}
+
+/// What an earlier version ordered and this one refuses is said once, and what was ordered behind it is made.
+#[test]
+fn an_order_that_is_refused_keeps_no_other_waiting() {
+    let serving = Serving::of(
+        "on: push\njobs: { a: { runs-on: ubuntu-latest, steps: [{ run: 'true' }] } }\n",
+    );
+    assert_eq!(serving.push().exit, 0);
+    serving.ended("1");
+    let mut request = serving.get("/api/v1/runs/1/events").json()["events"][0]["event"].clone();
+    let order = |id: &str, request: &serde_json::Value| {
+        let text = json!({ "runs": [{ "request": request, "carried": [] }] }).to_string();
+        let beside = serving.place.path("data").join(id);
+        std::fs::write(&beside, text).expect("a file");
+        let order = serving.place.path("data/inbox").join(format!("{id}.order"));
+        std::fs::rename(&beside, &order).expect("it is moved");
+        order
+    };
+    request["run"] = 77.into();
+    let text = request["workflow"]["text"].take();
+    request["workflow"]["text"] = "on: push\njobs: { a: 5 }\n".into();
+    let refused = order("000000000000001-run-77-1", &request);
+    request["run"] = 78.into();
+    request["workflow"]["text"] = text;
+    let made = order("000000000000002-run-78-1", &request);
+    wait_until("the second run", || serving.get("/api/v1/runs/78.1").status == 200);
+    wait_until("both are taken", || !refused.exists() && !made.exists());
+    assert_eq!(serving.get("/api/v1/runs/77.1").status, 404);
+    serving.end();
 }
