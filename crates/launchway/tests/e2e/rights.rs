@@ -257,12 +257,15 @@ fn who_is_bound_to_a_repository_sees_nothing_of_another() {
         403 GET /api/v1/deployments
         403 GET /api/v1/deployments/{id}/events
         403 GET /api/v1/status
+        403 GET /api/v1/releases
         403 GET /api/v1/deployments/waiting
         403 GET /api/v1/deployments/{id}/approval
         403 POST /api/v1/deployments/{id}/approval
+        403 POST /api/v1/deployments/{id}/cancel
         403 GET /api/v1/audit
         403 GET /api/v1/people
         403 POST /api/v1/people/{name}/revoke
+        403 DELETE /api/v1/people/{name}
         403 GET /api/v1/messages
         403 POST /api/v1/messages/{number}/retry
         403 GET /api/v1/runners/connection
