@@ -59,8 +59,11 @@ impl Keeper {
         self.proxy.as_ref().map(|proxy| proxy.pidfd.as_fd())
     }
 
+    /// When there is something to do next. Where nothing is routed no proxy is started, however long it is due:
+    /// whoever waited for that would not wait at all.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        [self.start_at, self.copy_at].into_iter().flatten().min()
+        let start_at = self.start_at.filter(|_| !self.fronts.is_empty());
+        [start_at, self.copy_at].into_iter().flatten().min()
     }
 
     /// Listeners that are ours too.
@@ -186,4 +189,25 @@ fn has_ended(handle: &Handle) -> bool {
 /// It has ended: taking its status does not wait.
 fn reap(mut child: std::process::Child) {
     let _ = child.wait();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_that_ended_when_nothing_was_routed_is_waited_for_no_more() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut keeper = Keeper::new(Folder::new(folder.path()), vec!["true".into()]);
+        let child = Command::new("true").spawn().expect("it starts");
+        keeper.proxy = Some(Handle::of_child(child).expect("it is ours"));
+        let end = keeper.end().expect("it has one");
+        let mut fds = [rustix::event::PollFd::from_borrowed_fd(end, rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut fds, None).expect("it ends");
+        keeper.keep();
+        keeper.copy_at = Some(Instant::now());
+        keeper.keep();
+        assert!(keeper.is_idle());
+        assert_eq!(keeper.deadline(), None);
+    }
 }
