@@ -162,9 +162,14 @@ impl TrustedLabel {
         self.label.eq_ignore_ascii_case(label)
     }
 
+    /// Whether it is for jobs of a run's repository.
+    fn is_for(&self, request: &RunRequest) -> bool {
+        self.repository.as_deref().is_none_or(|it| *it == *request.repository)
+    }
+
     /// Whether a job may have it.
     fn lets(&self, request: &RunRequest, node: &Node) -> bool {
-        if self.repository.as_deref().is_some_and(|it| it != &*request.repository) {
+        if !self.is_for(request) {
             return false;
         }
         let git_ref = &*request.event.git_ref;
@@ -216,10 +221,7 @@ pub(crate) fn untrusted(
         if of.is_empty() || of.iter().any(is_let) {
             return None;
         }
-        let is_own = |it: &&&TrustedLabel| {
-            it.repository.as_deref().is_none_or(|it| *it == *request.repository)
-        };
-        let given = of.iter().filter(is_own).map(|it| it.jobs.words()).collect();
+        let given = of.iter().filter(|it| it.is_for(request)).map(|it| it.jobs.words()).collect();
         Some(Untrusted { label: label.to_owned(), is_fork, given })
     })
 }

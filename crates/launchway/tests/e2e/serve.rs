@@ -9,7 +9,8 @@ use serde_json::Value as Json;
 use crate::harness::{Said, living, wait_until};
 use crate::serving::{Got, Serving};
 
-fn jobs(run: &Json) -> String {
+/// A run and its jobs, a line each.
+pub(crate) fn jobs(run: &Json) -> String {
     let mut text = format!("{} {}\n", run["status"], run["conclusion"]);
     for job in run["jobs"].as_array().into_iter().flatten() {
         text.push_str(&format!("{}: {} {}\n", job["name"], job["conclusion"], job["why_waiting"]));
@@ -200,77 +201,6 @@ fn a_run_without_its_server_is_cancelled_with_what_runs_of_it() {
     serving.restart();
     assert_eq!(serving.ended("1")["conclusion"], "cancelled");
     assert_eq!((serving.mark("long"), serving.mark("after")), ("x\n".into(), String::new()));
-    serving.end();
-}
-
-const LABELLED: &str = "
-on: push
-permissions: {}
-jobs:
-  special:
-    runs-on: [self-hosted, gpu]
-    steps: [{ run: 'echo x >> $MARKS/special' }]
-  plain:
-    runs-on: ubuntu-latest
-    steps: [{ run: 'echo x >> $MARKS/plain' }]
-";
-
-/// A label that nobody has, a runner that takes nothing: the job waits, and says for what.
-#[test]
-fn a_job_that_waits_says_why() {
-    let mut serving = Serving::of(LABELLED);
-    assert_eq!(serving.post("/api/v1/runners/launchway/drain", &[], "").status, 200);
-    assert_eq!(serving.push().exit, 0);
-    let waits = |serving: &Serving, expect: Expect| {
-        expect.assert_eq(&jobs(&serving.get("/api/v1/runs/1").json()));
-    };
-    wait_until("the queue", || {
-        let queue = serving.get("/api/v1/runners").json()["queue"].clone();
-        queue.as_array().is_some_and(|queue| queue.len() == 2)
-    });
-    waits(
-        &serving,
-        expect![[r#"
-            queued null
-            special: null waits for a runner with the label `gpu`: none has it
-            plain: null waits for the runner launchway, which is drained
-        "#]],
-    );
-    let page = serving.get("/runners").text;
-    assert!(page.contains("waits for the runner launchway, which is drained"), "{page}");
-    let of_server = |serving: &Serving, args: &[&str]| {
-        let mut command = serving.place.launchway(&[args, &["--server", &serving.url]].concat());
-        Said::from(command.env("LAUNCHWAY_TOKEN", &serving.token).output().expect("it starts"))
-    };
-    let shown = of_server(&serving, &["runs", "show", "1"]).stdout;
-    assert!(shown.contains("waits for a runner with the label `gpu`: none has it"), "{shown}");
-    expect![[r#"
-        launchway  0 of 2 busy  drained: it takes no job
-          run 1.1  special  waits for a runner with the label `gpu`: none has it
-          run 1.1  plain  waits for the runner launchway, which is drained
-    "#]]
-    .assert_eq(&of_server(&serving, &["runners", "list"]).stdout);
-    let audit = serving.get("/api/v1/audit?action=runner.").text;
-    assert!(audit.contains("runner.drain") && !audit.contains("runner.resume"), "{audit}");
-    // It is drained for the next server, too.
-    serving.kill();
-    serving.restart();
-    assert_eq!(serving.get("/api/v1/runners").json()["runners"][0]["takes"], "nothing");
-    assert_eq!(serving.mark("plain"), "");
-    let resumed = of_server(&serving, &["runners", "resume", "launchway"]);
-    assert_eq!((resumed.exit, resumed.stderr.as_str()), (0, "launchway takes jobs again\n"));
-    wait_until("the plain job", || serving.mark("plain") == "x\n");
-    assert_eq!(serving.mark("special"), "");
-    assert_eq!(of_server(&serving, &["runners", "drain", "other"]).exit, 2);
-    let reader = serving.command(&["tokens", "create", "reader"]).stdout;
-    let mut command = serving.place.launchway(&["runners", "drain", "launchway", "--server"]);
-    let command = command.arg(&serving.url).env("LAUNCHWAY_TOKEN", reader.trim());
-    assert_eq!(Said::from(command.output().expect("it starts")).exit, 4, "it may only read");
-    // A server that has the label takes the job.
-    serving.kill();
-    serving.restart_with(&["--label", "GPU"]);
-    assert_eq!(serving.ended("1")["conclusion"], "success");
-    assert_eq!((serving.mark("special"), serving.mark("plain")), ("x\n".into(), "x\n".into()));
     serving.end();
 }
 
