@@ -2,6 +2,7 @@
 //! the same renderers.
 
 mod deployed;
+mod follow;
 mod held;
 mod kept;
 mod messages;
@@ -12,14 +13,14 @@ mod trail;
 pub(crate) use deployed::Where;
 pub(crate) use kept::{KeptKey, KeptLine, NamedLine};
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::Read as _;
 use std::time::Duration;
 
 use event::{Attempt, BlobId, RunEvent, RunId, RunRequest};
 use figures::{Asked, Report, RunTests};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
-use server::{Problem, RunEvents, RunList, StoredEvent};
+use server::{Problem, RunEvents, RunList};
 use ureq::{Agent, Body};
 use views::{RunFilter, RunState, RunView};
 
@@ -29,10 +30,6 @@ use crate::standing::Standing;
 
 /// How long the server may take to begin an answer.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
-/// How long it may be away while it is followed: it is being restarted.
-const AWAY_MAX: Duration = Duration::from_secs(60);
-/// How often is looked whether it is back.
-const LOOK: Duration = Duration::from_millis(500);
 /// An answer that is no log and no stream.
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
 /// Parts of a list with fewer runs than were asked for, each after some thousands were looked through; then it is enough.
@@ -326,72 +323,6 @@ impl Client {
         std::io::copy(&mut body.into_reader(), &mut file).map_err(failed)?;
         file.rewind().map_err(failed)?;
         Ok(file)
-    }
-
-    /// Follows a run until it ends, whoever restarts the server in between.
-    pub(crate) fn follow(
-        &self,
-        name: &str,
-        told: &mut dyn FnMut(RunId, &RunEvent),
-    ) -> Result<(), Failure> {
-        let (mut view, mut seen): (Option<RunId>, u64) = (None, 0);
-        let mut was_cut = false;
-        loop {
-            let path = format!("/api/v1/runs/{name}/events/stream?after={seen}");
-            let body = match self.send(&path) {
-                Ok(body) => body,
-                // It is being restarted, for a moment.
-                Err(failure) if was_cut && failure.exit == Exit::Missing => {
-                    if self.is_gone() {
-                        return Err(failure);
-                    }
-                    continue;
-                }
-                Err(failure) => return Err(failure),
-            };
-            was_cut = true;
-            for line in BufReader::new(body.into_reader()).lines() {
-                let Ok(line) = line else { break };
-                if line == "event: end" {
-                    return Ok(());
-                }
-                if line == "event: signed-out" {
-                    let message = "the server shows nothing more to this token";
-                    let hint = format!("{TOKEN} was revoked, or has expired");
-                    return Err(Failure::new(Exit::Forbidden, message).hint(hint));
-                }
-                let Some(data) = line.strip_prefix("data: {").map(|rest| format!("{{{rest}"))
-                else {
-                    continue;
-                };
-                let stored: StoredEvent = serde_json::from_str(&data).map_err(|error| {
-                    Failure::caused(
-                        Exit::Missing,
-                        anyhow::Error::new(error)
-                            .context("an event that this version does not know"),
-                    )
-                })?;
-                seen = stored.seq.0;
-                if let RunEvent::RunCreated(request) = &stored.event {
-                    view = Some(request.run);
-                }
-                if let Some(run) = view {
-                    told(run, &stored.event);
-                }
-            }
-        }
-    }
-
-    /// Whether nobody answers for a whole minute.
-    fn is_gone(&self) -> bool {
-        let until = std::time::Instant::now() + AWAY_MAX;
-        while std::time::Instant::now() < until {
-            if self.agent.get(format!("{}/healthz", self.url)).call().is_ok() {
-                return false;
-            }
-            std::thread::sleep(LOOK);
-        }
-        true
     }
 
     fn post(&self, path: &str, key: Option<&str>, body: &Json) -> Result<Json, Failure> {

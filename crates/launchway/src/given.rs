@@ -8,13 +8,12 @@ use std::path::Path;
 use docker::Engine;
 use event::Terms;
 use mask::Secret;
+use server::VALUE_BYTES_MAX;
 
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::terminal::style::talk;
 
-/// GitHub's limit for one secret or variable (conformance 242, 243).
-const VALUE_BYTES_MAX: usize = 48 << 10;
 /// Variables that a run can have: a thousand of the organization, five hundred of the repository, a
 /// hundred of the environment (conformance 242).
 const VARS_MAX: usize = 1_600;

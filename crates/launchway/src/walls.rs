@@ -15,6 +15,7 @@ use scheduler::{TrustedJobs, TrustedLabel};
 
 use crate::exit::{Exit, Failure};
 use crate::serving::backup;
+use crate::serving::gates::Guarded;
 use crate::terminal::style::talk;
 use crate::walls::job_user::Own;
 
@@ -169,6 +170,30 @@ pub(crate) fn notes_of_trusted(trusted: &[TrustedLabel], connected: &[String]) -
         }
     };
     trusted.iter().map(note).collect()
+}
+
+/// What is to be said of a trusted label that is for an environment, where its rules are not what lets jobs in.
+pub(crate) fn note_of_unguarded(label: &TrustedLabel, guarded: &Guarded) -> Option<String> {
+    let (Some(name), TrustedJobs::Environment(environment)) = (&label.repository, &label.jobs)
+    else {
+        return None;
+    };
+    let rules = format!(
+        "rules are `protect` in launchway.yml, or launchway repositories protect {name} --rules FILE"
+    );
+    match guarded {
+        Guarded::ByRules => None,
+        Guarded::ByNothing => Some(format!(
+            "warning: --trusted-label {label}: no rule guards {environment} of {name}, so a job of any branch that \
+             names it runs without walls; {rules}"
+        )),
+        Guarded::NoJobs => Some(format!(
+            "note: --trusted-label {label}: no job of {name} runs in {environment}: no rule lets one in; {rules}"
+        )),
+        Guarded::Unreadable(why) => Some(format!(
+            "note: --trusted-label {label}: what guards {environment} of {name} cannot be read now: {why}"
+        )),
+    }
 }
 
 /// How jobs are kept in on this machine, for whoever looks at what it takes.
@@ -326,5 +351,32 @@ mod tests {
                 assert_eq!(&*walls.hidden[0], "/srv/launchway");
             }
         }
+    }
+
+    #[test]
+    fn a_label_for_an_environment_that_nothing_guards_is_said() {
+        let check = |label: &str, guarded: Guarded, expect: Option<&str>| {
+            let label = label.parse().expect("a label");
+            let said = note_of_unguarded(&label, &guarded);
+            assert_eq!(said.as_deref().and_then(|it| it.split_once(';')).map(|it| it.0), expect);
+        };
+        let label = "deploy=octo/app:environment:production";
+        check(label, Guarded::ByRules, None);
+        check(
+            label,
+            Guarded::ByNothing,
+            Some(
+                "warning: --trusted-label deploy=octo/app:environment:production: no rule guards production of octo/app, so a job of any branch that names it runs without walls",
+            ),
+        );
+        check(
+            label,
+            Guarded::NoJobs,
+            Some(
+                "note: --trusted-label deploy=octo/app:environment:production: no job of octo/app runs in production: no rule lets one in",
+            ),
+        );
+        check("deploy=octo/app:branch:main", Guarded::ByNothing, None);
+        check("deploy", Guarded::ByNothing, None);
     }
 }

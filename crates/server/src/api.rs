@@ -15,6 +15,7 @@ mod openapi;
 mod run_tests;
 pub(crate) mod runners;
 mod secrets;
+mod streams;
 mod tokens;
 mod workflows;
 
@@ -41,7 +42,7 @@ use crate::app::{Shared, Wanted, blocking};
 use crate::asked::{self, AskedRuns};
 use crate::engine::Again;
 use crate::guard::Who;
-use crate::live::{After, Follower, GoesOn, goes_on, resumed};
+use crate::live::{After, Follower, resumed};
 use crate::pages;
 use crate::problem::Problem;
 use crate::wire::{RunEvents, RunLine, RunList, StoredEvent, run_details};
@@ -157,7 +158,7 @@ const OPERATIONS: &[Operation] = &[
         query: &[AFTER],
         body: None,
         answer: (200, "text/event-stream"),
-        route: || get(follow_run),
+        route: || get(streams::of_run),
     },
     Operation {
         method: "get",
@@ -352,55 +353,6 @@ async fn list_events(
         Ok(Json(RunEvents { run, attempt, unattended, waits, events }))
     })
     .await
-}
-
-async fn follow_run(
-    State(app): State<Shared>,
-    Extension(who): Extension<Who>,
-    Path(run): Path<String>,
-    Query(after): Query<After>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let seen = resumed(&headers, &after)?;
-    let (stream, GoesOn { mut seen, is_over }) = blocking({
-        let app = Arc::clone(&app);
-        move || {
-            let stream = app.stream(&run)?;
-            Ok((stream, goes_on(&app, stream, seen)?))
-        }
-    })
-    .await?;
-    let (response, mut follower) = Follower::begin(&app, &who)?;
-    tokio::spawn(async move {
-        if is_over {
-            let _ended = follower.tell("", "end", "").await;
-            return;
-        }
-        loop {
-            let (app, after) = (follower.app(), seen);
-            let Ok(news) = blocking(move || Ok(app.store.read(stream, after)?)).await else {
-                return;
-            };
-            for envelope in news {
-                seen = envelope.seq;
-                let is_over = event::Fact::ends_stream(&envelope.event);
-                let stored =
-                    StoredEvent { seq: envelope.seq, at_ms: envelope.at, event: envelope.event };
-                let data = serde_json::to_string(&stored).expect("an event is plain data");
-                if follower.tell(&seen.to_string(), "event", &data).await.is_err() {
-                    return;
-                }
-                if is_over {
-                    let _ = follower.tell("", "end", "").await;
-                    return;
-                }
-            }
-            if follower.wait().await.is_err() {
-                return;
-            }
-        }
-    });
-    Ok(response)
 }
 
 async fn follow(

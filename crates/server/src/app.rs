@@ -21,6 +21,7 @@ use crate::engine::{Engine, Teller};
 use crate::exchanges::Exchanges;
 use crate::guard::{self, Place};
 use crate::hub::Hub;
+use crate::keep::KEEP_BODY_BYTES_MAX;
 use crate::lines::Indexes;
 use crate::problem::Problem;
 use crate::provider::SignIn;
@@ -313,7 +314,9 @@ const PAGES: &[PageRoute] = &[
     ("/runs/{run}/jobs/{job}", || get(pages::job)),
     ("/runs/{run}/tests", || get(pages::run_tests)),
     ("/repositories", || get(pages::repositories)),
-    ("/secrets", || get(pages::secrets).post(pages::kept)),
+    ("/secrets", || {
+        get(pages::secrets).post(pages::kept).layer(DefaultBodyLimit::max(KEEP_BODY_BYTES_MAX))
+    }),
     ("/dispatch", || get(pages::dispatch).post(pages::dispatched)),
     ("/approvals", || get(pages::approvals)),
     ("/approvals/{run}/{job}", || get(pages::approval).post(pages::answered)),

@@ -236,6 +236,15 @@ pub struct LetIn {
     pub switched_off: Vec<String>,
 }
 
+/// A workflow that was switched on or off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Switched {
+    /// Its file.
+    pub path: String,
+    /// Whether that is at the tip of the default branch.
+    pub is_at_tip: bool,
+}
+
 /// Who tells the server something without having signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Teller {
@@ -468,8 +477,8 @@ pub trait Engine: Send + Sync {
     /// When there is no such repository, or it cannot be read.
     fn workflows(&self, repository: &str) -> Result<Vec<KnownWorkflow>, Refused>;
 
-    /// Switches a workflow on or off that is named by its path or its file name; gives its path. What a run began
-    /// goes on.
+    /// Switches a workflow on or off that is named by its path or its file name; one that only another branch has by
+    /// its whole path. What a run began goes on.
     ///
     /// # Errors
     /// When there is no such workflow, or it cannot be written down.
@@ -478,7 +487,7 @@ pub trait Engine: Send + Sync {
         repository: &str,
         workflow: &str,
         is_on: bool,
-    ) -> Result<String, Refused>;
+    ) -> Result<Switched, Refused>;
 
     /// What is connected, with all that is kept of each, as `launchway repositories list --format json` writes it.
     ///

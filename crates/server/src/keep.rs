@@ -3,6 +3,12 @@
 
 use event::Timestamp;
 
+/// GitHub's limit for one secret or variable (conformance 242, 243).
+pub const VALUE_BYTES_MAX: usize = 48 << 10;
+/// The body that brings one. JSON writes a byte of a value with up to six letters (`\u001b`), and a form a line's end
+/// with as many (`%0D%0A`); names and a day come besides.
+pub(crate) const KEEP_BODY_BYTES_MAX: usize = 6 * VALUE_BYTES_MAX + (8 << 10);
+
 /// A secret or a variable that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptName {

@@ -65,13 +65,13 @@ pub use approvals::{AnswerSaid, GateAnswer};
 pub use dispatch::{Dispatch, InputForm, Offer, OfferedInput, OfferedWorkflow};
 pub use engine::{
     Again, ConnectedRepository, Elsewhere, Engine, FollowedRepository, GuardedEnvironment,
-    HandedIn, HeldPush, KnownWorkflow, LetIn, Push, Received, Refused, Runner, Takes, Teller,
-    WaitingJob, Webhook, Why, Workers, WorkflowState,
+    HandedIn, HeldPush, KnownWorkflow, LetIn, Push, Received, Refused, Runner, Switched, Takes,
+    Teller, WaitingJob, Webhook, Why, Workers, WorkflowState,
 };
 pub use hub::Hub;
 pub use in_force::{InForce, KeptRules, Setting};
 pub use incidents::{IncidentAsk, IncidentDeed, IncidentWish, incident_details};
-pub use keep::{KeepWish, KeptKind, KeptName, NamedValue};
+pub use keep::{KeepWish, KeptKind, KeptName, NamedValue, VALUE_BYTES_MAX};
 pub use people::Person;
 pub use problem::Problem;
 pub use provider::{ComeBack, NotSignedIn, Sent, SignIn};

@@ -15,7 +15,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use event::{JobKey, Seq, Status, StreamId};
+use event::{Envelope, Fact, JobKey, Seq, Status, StreamId};
 use http_body_util::channel::{Channel, Sender};
 use ports::Journal as _;
 use serde::Deserialize;
@@ -211,7 +211,7 @@ pub(crate) fn resumed(headers: &HeaderMap, after: &After) -> Result<u64, Problem
     })
 }
 
-/// Where a run's events go on.
+/// Where events of a run or a deployment go on.
 pub(crate) struct GoesOn {
     pub(crate) seen: Seq,
     /// Nothing comes any more: all of them were told.
@@ -220,7 +220,11 @@ pub(crate) struct GoesOn {
 
 /// Where they go on for who has seen as much: who comes with a number beyond the end, of another journal say, hears
 /// what comes from now on.
-pub(crate) fn goes_on(app: &App, stream: StreamId, seen: u64) -> Result<GoesOn, Problem> {
+pub(crate) fn goes_on<E: Fact>(
+    app: &App,
+    (stream, seen): (StreamId, u64),
+    read: impl FnOnce(&App, Seq) -> Result<Vec<Envelope<E>>, Problem>,
+) -> Result<GoesOn, Problem> {
     if seen == 0 {
         return Ok(GoesOn { seen: Seq(0), is_over: false });
     }
@@ -228,8 +232,8 @@ pub(crate) fn goes_on(app: &App, stream: StreamId, seen: u64) -> Result<GoesOn, 
     if Seq(seen) < last || last == Seq(0) {
         return Ok(GoesOn { seen: Seq(seen).min(last), is_over: false });
     }
-    let newest = app.store.read(stream, Seq(last.0 - 1))?;
-    let is_over = newest.iter().any(|it| event::Fact::ends_stream(&it.event));
+    let newest = read(app, Seq(last.0 - 1))?;
+    let is_over = newest.iter().any(|it| it.event.ends_stream());
     Ok(GoesOn { seen: last, is_over })
 }
 
@@ -246,7 +250,8 @@ pub(crate) async fn run(
         let app = Arc::clone(&app);
         move || {
             let stream = app.stream(&run)?;
-            Ok((stream, goes_on(&app, stream, seen)?))
+            let read = |app: &App, after| Ok(app.store.read(stream, after)?);
+            Ok((stream, goes_on(&app, (stream, seen), read)?))
         }
     })
     .await?;

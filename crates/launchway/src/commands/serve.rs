@@ -15,6 +15,7 @@ use driver::Input;
 use event::Timestamp;
 use notifier::{Guard, Notifier};
 use outbox::{Courier, Wake};
+use scheduler::{TrustedJobs, TrustedLabel};
 use server::{Access, Holder, Hub, Options, Scope, Server, ServerError, Stop, Token};
 use store::{Durability, Store};
 
@@ -28,6 +29,7 @@ use crate::serving::data::{self, DataFolder};
 use crate::serving::database;
 use crate::serving::default_branch;
 use crate::serving::following::Following;
+use crate::serving::gates::Guarded;
 use crate::serving::github::Links;
 use crate::serving::github::taking::Taking;
 use crate::serving::github::telling::Telling;
@@ -116,16 +118,7 @@ fn with_journal(
     let (hub, local) = (Hub::default(), server.local_url());
     let reach = (&*reached, &*local);
     let tokens = Arc::new(JobTokens::open(&data, Arc::clone(&store), issuer.as_deref(), reach)?);
-    let driving = Driving::new(Means {
-        data: data.clone(),
-        store: Arc::clone(&store),
-        hub: hub.clone(),
-        tokens: Arc::clone(&tokens),
-        places: machines(args, &data)?,
-        kept_in,
-        grace: Duration::from_secs(args.grace),
-        away: Duration::from_secs(args.runner_away),
-    });
+    let driving = driving(args, (&data, &store), (&hub, &tokens), kept_in)?;
     let handle = driving.handle();
     let intake = Arc::new(Intake::new(data.clone(), Arc::clone(&store), handle.clone()));
     let is_stopped = Arc::new(AtomicBool::new(false));
@@ -164,6 +157,25 @@ fn with_journal(
     });
     signals.close();
     ended.map(|()| Exit::Done)
+}
+
+/// The loop that drives runs, before it begins.
+fn driving(
+    args: &ServeArgs,
+    (data, store): (&DataFolder, &Arc<Store>),
+    (hub, tokens): (&Hub, &Arc<JobTokens>),
+    kept_in: KeptIn,
+) -> Result<Driving, Failure> {
+    Ok(Driving::new(Means {
+        data: data.clone(),
+        store: Arc::clone(store),
+        hub: hub.clone(),
+        tokens: Arc::clone(tokens),
+        places: machines(args, data)?,
+        kept_in,
+        grace: Duration::from_secs(args.grace),
+        away: Duration::from_secs(args.runner_away),
+    }))
 }
 
 /// The loop, until it ends, and the server with it.
@@ -457,8 +469,7 @@ fn kept_in(args: &ServeArgs, data: &DataFolder) -> Result<KeptIn, Failure> {
     for note in [walls::note(support), walls::note_of_shared(support)].into_iter().flatten() {
         talk(note);
     }
-    let known: Vec<String> = repositories::all(data)?.into_iter().map(|it| it.name).collect();
-    walls::notes_of_trusted(&args.trusted_labels, &known).iter().for_each(|note| talk(note));
+    notes_of_trusted(&args.trusted_labels, data)?.iter().for_each(|note| talk(note));
     let (_, images) = given::labels_of_machine(&args.labels)?;
     let given = args.sandbox_read.iter().chain(&args.sandbox_write).cloned();
     let given: Vec<PathBuf> = given.chain([data.state.root().to_owned()]).collect();
@@ -476,6 +487,20 @@ fn kept_in(args: &ServeArgs, data: &DataFolder) -> Result<KeptIn, Failure> {
         secret: secret.collect(),
         user,
     })
+}
+
+/// What is to be said of trusted labels, by what is connected and what guards it.
+fn notes_of_trusted(labels: &[TrustedLabel], data: &DataFolder) -> Result<Vec<String>, Failure> {
+    let connected = repositories::all(data)?;
+    let names: Vec<String> = connected.iter().map(|it| it.name.clone()).collect();
+    let mut notes = walls::notes_of_trusted(labels, &names);
+    for label in labels {
+        let TrustedJobs::Environment(environment) = &label.jobs else { continue };
+        let of = connected.iter().find(|it| Some(&it.name) == label.repository.as_ref());
+        let guarded = of.map(|it| Guarded::of(it, environment));
+        notes.extend(guarded.and_then(|it| walls::note_of_unguarded(label, &it)));
+    }
+    Ok(notes)
 }
 
 /// What is opened to jobs behind walls, with its flag.

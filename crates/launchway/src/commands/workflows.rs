@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use repository::Repository;
-use server::{KnownWorkflow, WorkflowState};
+use server::{KnownWorkflow, Switched, WorkflowState};
 
 use super::secrets::named::servers_folder;
 use crate::cli::{AtServerArgs, WorkflowsCommand};
@@ -25,11 +25,11 @@ pub(crate) fn run(command: &WorkflowsCommand, state: Option<&Path>) -> Outcome {
             place.list()?.iter().for_each(|it| out(&line(it, style)));
         }
         WorkflowsCommand::Enable { workflow, .. } => {
-            let path = place.switch(workflow, true)?;
+            let Switched { path, .. } = place.switch(workflow, true)?;
             talk(&format!("{path} runs on its events again"));
         }
         WorkflowsCommand::Disable { workflow, at } => {
-            let path = place.switch(workflow, false)?;
+            let Switched { path, is_at_tip } = place.switch(workflow, false)?;
             let (here, more) = match &at.repository {
                 None => (" here", String::new()),
                 Some(repository) => {
@@ -42,6 +42,9 @@ pub(crate) fn run(command: &WorkflowsCommand, state: Option<&Path>) -> Outcome {
             talk(&format!(
                 "{path} runs no more{here}, until: launchway workflows enable {workflow}{more}"
             ));
+            if !is_at_tip {
+                talk(&format!("note: {}: it is switched off wherever it is", place.not_there()));
+            }
         }
     }
     Ok(Exit::Done)
@@ -88,27 +91,34 @@ impl Place {
         }
     }
 
-    /// Switches one off or on, and writes that down; its path.
-    fn switch(&self, workflow: &str, is_on: bool) -> Result<String, Failure> {
+    /// Where a file is not that was switched off all the same.
+    fn not_there(&self) -> &'static str {
+        match self {
+            Place::Here(..) => "there is no such file here",
+            Place::Folder(..) | Place::Server(..) => {
+                "there is no such file at the tip of the default branch"
+            }
+        }
+    }
+
+    /// Switches one off or on, and writes that down.
+    fn switch(&self, workflow: &str, is_on: bool) -> Result<Switched, Failure> {
         let action = if is_on { "workflow.enable" } else { "workflow.disable" };
         match self {
             Place::Here(repository, state) => {
                 let known: Vec<String> = self.list()?.into_iter().map(|it| it.path).collect();
-                let path = switches::named(&known, workflow)?;
                 let name = repository.full_name();
-                let mut off = state.disabled(&name)?;
-                off.retain(|it| *it != path);
-                if !is_on {
-                    off.push(path.clone());
-                }
-                state.set_disabled(&name, &off)?;
+                let off = state.disabled(&name)?;
+                let switched = switches::named((&known, &off), workflow, is_on)?;
+                let path = &switched.path;
+                state.set_disabled(&name, &switches::switched_over(off, path, is_on)?)?;
                 journal::record(state, action, format!("{name} {path}"))?;
-                Ok(path)
+                Ok(switched)
             }
             Place::Folder(data, name) => {
-                let path = switches::switch(data, name, workflow, is_on)?;
-                data.record(action, format!("{name} {path}"))?;
-                Ok(path)
+                let switched = switches::switch(data, name, workflow, is_on)?;
+                data.record(action, format!("{name} {}", switched.path))?;
+                Ok(switched)
             }
             Place::Server(client, name) => client.switch_workflow(name, workflow, is_on),
         }

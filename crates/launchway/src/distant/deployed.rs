@@ -1,7 +1,5 @@
 //! What a server tells of deployments, of what runs where, and of environments.
 
-use std::time::Duration;
-
 use event::{DeploymentEvent, DeploymentId, Seq};
 use serde_json::json;
 use server::{
@@ -16,11 +14,6 @@ use crate::exit::{Exit, Failure};
 
 /// Deployments that are asked for at once.
 const PART: usize = 200;
-
-/// How soon a server is asked again what became of a deployment.
-const FOLLOW: Duration = Duration::from_secs(1);
-/// How often in a row it may give no answer that is one, though it lives.
-const FAILURES_MAX: u32 = 5;
 
 /// Which, of all that a server knows.
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,42 +93,6 @@ impl Client {
         let path = format!("/api/v1/deployments/{id}/events?after={after}");
         let part: DeploymentEvents = self.get(&path)?;
         Ok(part.events)
-    }
-
-    /// Follows a deployment until `told` says that it is over, whoever restarts the server in between.
-    pub(crate) fn follow_deployment(
-        &self,
-        id: DeploymentId,
-        told: &mut dyn FnMut(&DeploymentEvent) -> bool,
-    ) -> Result<(), Failure> {
-        let (mut seen, mut failures) = (Seq(0), 0);
-        loop {
-            let part = match self.deployment_events(id, seen) {
-                Ok(part) => part,
-                // It is being restarted, for a moment.
-                Err(failure)
-                    if failure.exit == Exit::Missing
-                        && failures < FAILURES_MAX
-                        && !self.is_gone() =>
-                {
-                    failures += 1;
-                    std::thread::sleep(FOLLOW);
-                    continue;
-                }
-                Err(failure) => return Err(failure),
-            };
-            failures = 0;
-            let is_news = !part.is_empty();
-            for stored in part {
-                seen = stored.seq;
-                if told(&stored.event) {
-                    return Ok(());
-                }
-            }
-            if !is_news {
-                std::thread::sleep(FOLLOW);
-            }
-        }
     }
 
     /// Has it told that somebody wants it to end. Whether somebody drives it: else it is over now.

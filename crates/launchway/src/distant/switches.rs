@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value as Json;
-use server::KnownWorkflow;
+use server::{KnownWorkflow, Switched};
 
 use super::kept::of;
 use super::{Client, percent};
@@ -14,8 +14,15 @@ struct Workflows {
 }
 
 #[derive(Deserialize)]
-struct Switched {
+struct Answer {
     path: String,
+    /// A server of an earlier version switches no other.
+    #[serde(default = "yes")]
+    at_tip: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Client {
@@ -25,17 +32,18 @@ impl Client {
         Ok(all.workflows)
     }
 
-    /// Switches one off or on; its path.
+    /// Switches one off or on.
     pub(crate) fn switch_workflow(
         &self,
         repository: &str,
         workflow: &str,
         is_on: bool,
-    ) -> Result<String, Failure> {
+    ) -> Result<Switched, Failure> {
         let verb = if is_on { "enable" } else { "disable" };
         let path = format!("{}/workflow-files/{}/{verb}", of(repository)?, percent(workflow));
-        let switched: Switched = serde_json::from_value(self.post(&path, None, &Json::Null)?)
-            .map_err(|error| Failure::caused(crate::exit::Exit::Missing, error))?;
-        Ok(switched.path)
+        let Answer { path, at_tip } =
+            serde_json::from_value(self.post(&path, None, &Json::Null)?)
+                .map_err(|error| Failure::caused(crate::exit::Exit::Missing, error))?;
+        Ok(Switched { path, is_at_tip: at_tip })
     }
 }

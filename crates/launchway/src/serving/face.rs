@@ -15,8 +15,8 @@ use serde_json::json;
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, FollowedRepository, GateAnswer,
     GuardedEnvironment, HandedIn, HeldPush, InForce, IncidentAsk, KeepWish, KeptName,
-    KnownWorkflow, LetIn, NamedValue, Offer, Push, Received, Refused, Runner, RunnerLink, Takes,
-    Teller, WaitingJob, Webhook, Why, Workers,
+    KnownWorkflow, LetIn, NamedValue, Offer, Push, Received, Refused, Runner, RunnerLink, Switched,
+    Takes, Teller, WaitingJob, Webhook, Why, Workers,
 };
 use views::RunView;
 
@@ -430,7 +430,7 @@ impl Engine for Face {
         repository: &str,
         workflow: &str,
         is_on: bool,
-    ) -> Result<String, Refused> {
+    ) -> Result<Switched, Refused> {
         self.connected(repository)?;
         let _turn = self.turn.lock().expect("nobody panics while having the turn");
         switches::switch(&self.intake.data, repository, workflow, is_on).map_err(not_found)

@@ -1,6 +1,7 @@
 //! What the rules of an environment ask of a job on a server: read at the tip of the default branch,
 //! when the job comes to its gate, with each word of a person, and once more before it opens.
 
+mod guarded;
 mod kept;
 mod tip;
 
@@ -16,6 +17,7 @@ use server::GuardedEnvironment;
 use settings::{Environment, FILE, Settings};
 use store::Store;
 
+pub(crate) use self::guarded::Guarded;
 use self::kept::Kept;
 use self::tip::{AtTip, Committed, Rules, settings_of};
 use super::data::DataFolder;

@@ -186,6 +186,21 @@ fn secrets_and_variables_are_kept_at_a_server() {
         exit 2
     "#]],
     );
+    // As long as a value may be, of what JSON writes with most letters; a byte more is refused in words.
+    let long = "\u{1b}".repeat(48 << 10);
+    assert_eq!(admin.given(&with(&["secrets", "set", "LONG"]), &long).exit, 0);
+    let path = "/api/v1/repositories/octo/app/kept/secrets/LONG";
+    let put = |bytes: usize| {
+        let body = serde_json::json!({ "value": "x".repeat(bytes) }).to_string();
+        let bearer = format!("Bearer {}", serving.token);
+        let got = serving.ask("PUT", path, &[("authorization", &*bearer)], &body);
+        (got.status, got.json()["detail"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(
+        put((48 << 10) + 1),
+        (422, "secret LONG has 49153 bytes; GitHub takes 49152".to_owned())
+    );
+    assert_eq!(put(1 << 20), (413, "A value has 49152 bytes at most.".to_owned()));
     // Nobody is given a value again: not where it lies, and not by what was said of it.
     let mut grep = serving.place.program("grep");
     grep.args(["-rlE", "for-everybody|for-production"]).arg(serving.place.path("data"));
@@ -400,8 +415,24 @@ fn a_workflow_is_switched_off_at_a_server() {
         "",
         &expect![[r#"
         error: there is no workflow nowhere.yml
-        hint: there are: .github/workflows/ci.yml
+        hint: there are: .github/workflows/ci.yml; one that only another branch has: by its whole path, .github/workflows/FILE.yml
         exit 2
+    "#]],
+    );
+    // One that only another branch has is named whole, and whoever names it wrong sees that it is not there.
+    let night = ".github/workflows/night.yml";
+    admin.check(&with(&["workflows", "disable", night]), "", &expect![[r#"
+        .github/workflows/night.yml runs no more, until: launchway workflows enable .github/workflows/night.yml --repository octo/app --server URL
+        note: there is no such file at the tip of the default branch: it is switched off wherever it is
+        exit 0
+    "#]]);
+    assert_eq!(admin.run(&list).stdout, here(&list).stdout);
+    admin.check(
+        &with(&["workflows", "enable", "night.yml"]),
+        "",
+        &expect![[r#"
+        .github/workflows/night.yml runs on its events again
+        exit 0
     "#]],
     );
     admin.check(&with(&["workflows", "disable", "ci.yml"]), "", &expect![[r#"
@@ -445,6 +476,8 @@ fn a_workflow_is_switched_off_at_a_server() {
         .map(|it| format!("{} {} {}", it["action"], it["object"], it["source"]))
         .collect();
     expect![[r#"
+        "workflow.disable" "octo/app .github/workflows/night.yml" "api"
+        "workflow.enable" "octo/app .github/workflows/night.yml" "api"
         "workflow.disable" "octo/app .github/workflows/ci.yml" "api"
         "workflow.enable" "octo/app .github/workflows/ci.yml" "api""#]]
     .assert_eq(&switches.join("\n"));

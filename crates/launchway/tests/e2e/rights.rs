@@ -256,6 +256,7 @@ fn who_is_bound_to_a_repository_sees_nothing_of_another() {
     expect![[r#"
         403 GET /api/v1/deployments
         403 GET /api/v1/deployments/{id}/events
+        403 GET /api/v1/deployments/{id}/events/stream
         403 GET /api/v1/status
         403 GET /api/v1/releases
         403 GET /api/v1/deployments/waiting

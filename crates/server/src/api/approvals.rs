@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
 
 use super::Operation;
-use super::openapi::{many, number, object, or_null, text};
+use super::openapi::{many, number, object, or_null, text, yes_no};
 use crate::access::Scope;
 use crate::app::{Shared, blocking};
 use crate::approvals::{self, AnswerSaid, GateAnswer, Waiting, as_member, person};
@@ -66,7 +66,12 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
             ("kind", json!({ "enum": ["approval", "wait", "confirm"] })),
             ("agreed", many(text())),
         ],
-        &[("group", text()), ("count", number()), ("members", many(text()))],
+        &[
+            ("group", text()),
+            ("count", number()),
+            ("members", many(text())),
+            ("asks_you", yes_no()),
+        ],
     );
     let said = object(
         &[
@@ -115,11 +120,14 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
     vec![("Approval", approval), ("ApprovalList", list), ("Answer", answer)]
 }
 
-fn described(waiting: &Waiting) -> JsonValue {
+/// A job at its gate, and which of it whoever asks could still say something to.
+fn described(waiting: &Waiting, who: &Who) -> JsonValue {
     let (view, gate) = (&waiting.view, waiting.gate());
+    let person = who.token.person.as_deref();
     let asked = &gate.asked;
     let header = &view.header;
     let gates = approvals::wanted(gate).into_iter().map(|it| {
+        let asks_you = approvals::is_asked(&it, gate, person);
         let (kind, more) = match it.demand {
             GateDemand::Approval { group, count, members } => {
                 ("approval", json!({ "group": group, "count": count, "members": members }))
@@ -127,7 +135,8 @@ fn described(waiting: &Waiting) -> JsonValue {
             GateDemand::Wait { .. } => ("wait", json!({})),
             GateDemand::Confirm { .. } => ("confirm", json!({})),
         };
-        let mut shown = json!({ "gate": it.key, "kind": kind, "agreed": it.agreed });
+        let mut shown =
+            json!({ "gate": it.key, "kind": kind, "agreed": it.agreed, "asks_you": asks_you });
         for (name, value) in more.as_object().into_iter().flatten() {
             shown[name] = value.clone();
         }
@@ -156,16 +165,19 @@ async fn list(
 ) -> Result<Json<JsonValue>, Problem> {
     blocking(move || {
         let all = who.seen(&app).approvals()?;
-        Ok(Json(json!({ "approvals": all.iter().map(described).collect::<Vec<_>>() })))
+        Ok(Json(
+            json!({ "approvals": all.iter().map(|it| described(it, &who)).collect::<Vec<_>>() }),
+        ))
     })
     .await
 }
 
 async fn show(
     State(app): State<Shared>,
+    Extension(who): Extension<Who>,
     Path((run, job)): Path<(String, String)>,
 ) -> Result<Json<JsonValue>, Problem> {
-    blocking(move || Ok(Json(described(&approvals::find(&app, &run, &job)?)))).await
+    blocking(move || Ok(Json(described(&approvals::find(&app, &run, &job)?, &who)))).await
 }
 
 #[derive(Deserialize)]
@@ -223,7 +235,7 @@ async fn answer(
         let job = waiting.job.clone();
         app.engine.answer(&GateAnswer { stream, job, gate, what, said, reason, by })?;
         let now = approvals::find(&app, &run, waiting.job.as_str())?;
-        Ok((StatusCode::OK, Json(described(&now))).into_response())
+        Ok((StatusCode::OK, Json(described(&now, &who))).into_response())
     })
     .await
 }

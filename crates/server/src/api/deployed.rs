@@ -12,7 +12,7 @@ use store::WantedDeployments;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::openapi::{many, number, object, or_null, text, yes_no};
-use super::{AFTER, EVENTS_MAX, Operation};
+use super::{AFTER, EVENTS_MAX, Operation, streams};
 use crate::access::Scope;
 use crate::app::{App, Shared, blocking};
 use crate::deployed;
@@ -58,6 +58,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         body: None,
         answer: (200, "DeploymentEvents"),
         route: || get(events),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/deployments/{id}/events/stream",
+        id: "followDeployment",
+        summary: "A deployment's events as they happen; Last-Event-ID goes on",
+        scope: Scope::Read,
+        query: &[AFTER],
+        body: None,
+        answer: (200, "text/event-stream"),
+        route: || get(streams::of_deployment),
     },
     Operation {
         method: "get",

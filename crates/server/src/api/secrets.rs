@@ -2,7 +2,10 @@
 
 use axum::Extension;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::StatusCode;
 use axum::routing::{delete, get, put};
 use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
@@ -13,7 +16,7 @@ use crate::access::Scope;
 use crate::app::{App, Shared, blocking};
 use crate::audit;
 use crate::guard::Who;
-use crate::keep::{KeepWish, KeptKind, KeptName, NamedValue};
+use crate::keep::{KEEP_BODY_BYTES_MAX, KeepWish, KeptKind, KeptName, NamedValue, VALUE_BYTES_MAX};
 use crate::problem::Problem;
 
 const ENVIRONMENT: (&str, &str, &str) =
@@ -41,7 +44,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         query: &[],
         body: Some("Keep"),
         answer: (200, "KeptList"),
-        route: || put(keep),
+        route: || put(keep).layer(DefaultBodyLimit::max(KEEP_BODY_BYTES_MAX)),
     },
     Operation {
         method: "delete",
@@ -156,10 +159,16 @@ async fn keep(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path((owner, name, kind, key)): Address,
-    body: axum::body::Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<JsonValue>, Problem> {
     who.may(Scope::Admin)?;
     let kind = kind_of(&kind)?;
+    let body = body.map_err(|rejection| match rejection.status() {
+        status @ StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(status, format!("A value has {VALUE_BYTES_MAX} bytes at most."))
+        }
+        status => Problem::new(status, rejection.body_text()),
+    })?;
     // What serde says of a body could be the value.
     let Keep { value, environment, rotate_by } = serde_json::from_slice(&body).map_err(|_| {
         Problem::bad("The body is such as {\"value\": TEXT, \"environment\": null}.")

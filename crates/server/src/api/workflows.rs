@@ -6,10 +6,11 @@ use axum::{Extension, Json};
 use serde_json::{Value as JsonValue, json};
 
 use super::Operation;
-use super::openapi::{many, object, or_null, text};
+use super::openapi::{many, object, or_null, text, yes_no};
 use crate::access::Scope;
 use crate::app::{App, Shared, blocking};
 use crate::audit;
+use crate::engine::Switched;
 use crate::guard::Who;
 use crate::problem::Problem;
 
@@ -58,7 +59,8 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         ("events", many(text())),
         ("state", json!({ "enum": ["on", "off", "broken"] })),
     ];
-    let switched = [("path", text()), ("state", json!({ "enum": ["on", "off"] }))];
+    let state = json!({ "enum": ["on", "off"] });
+    let switched = [("path", text()), ("state", state), ("at_tip", yes_no())];
     vec![
         ("WorkflowList", object(&[("workflows", many(object(&workflow, &[])))], &[])),
         ("SwitchedWorkflow", object(&switched, &[])),
@@ -102,9 +104,9 @@ fn switched(
 ) -> Result<Json<JsonValue>, Problem> {
     who.may(Scope::Admin)?;
     let repository = format!("{owner}/{name}");
-    let path = app.engine.switch_workflow(&repository, &file, is_on)?;
+    let Switched { path, is_at_tip } = app.engine.switch_workflow(&repository, &file, is_on)?;
     let (action, state) =
         if is_on { ("workflow.enable", "on") } else { ("workflow.disable", "off") };
     audit::record(app, who, (action, format!("{repository} {path}")), (None, None))?;
-    Ok(Json(json!({ "path": path, "state": state })))
+    Ok(Json(json!({ "path": path, "state": state, "at_tip": is_at_tip })))
 }

@@ -237,27 +237,36 @@ fn find(meant: &Meant<'_>) -> Result<(Client, Json), Failure> {
     Ok((client, newest))
 }
 
-/// The gate of a group, or of the only one that still waits.
+/// The gate of a group; where none is named, of the only one that still waits, or the only one of those that asks
+/// whoever the token is of.
 fn gate_of(waiting: &Json, group: Option<&str>) -> Result<String, Failure> {
     let groups: Vec<&Json> = people(waiting).filter(|it| it["kind"] == "approval").collect();
-    let known = || {
+    let named = |what: &str, groups: &[&Json]| {
         let names: Vec<String> = groups.iter().map(|it| text(&it["group"])).collect();
         if names.is_empty() {
             "no group is asked".to_owned()
         } else {
-            format!("there are: {}", names.join(", "))
+            format!("{what}: {}", names.join(", "))
         }
     };
-    let open: Vec<&&Json> = groups.iter().filter(|it| have(it) < count(it)).collect();
-    match (group, open.as_slice()) {
+    if let Some(group) = group {
         // Whether it still waits is the server's to say, and is written down there.
-        (Some(group), _) => {
-            groups.iter().find(|it| it["group"] == group).map(|it| text(&it["gate"])).ok_or_else(
-                || Failure::new(Exit::Usage, format!("nobody of {group} is asked")).hint(known()),
-            )
+        let gate = groups.iter().find(|it| it["group"] == group).map(|it| text(&it["gate"]));
+        let none = || Failure::new(Exit::Usage, format!("nobody of {group} is asked"));
+        return gate.ok_or_else(|| none().hint(named("there are", &groups)));
+    }
+    let open: Vec<&Json> = groups.iter().copied().filter(|it| have(it) < count(it)).collect();
+    let own: Vec<&Json> = open.iter().copied().filter(|it| it["asks_you"] == true).collect();
+    match (open.as_slice(), own.as_slice()) {
+        ([one], _) | (_, [one]) => Ok(text(&one["gate"])),
+        (_, own) => {
+            let which = Failure::new(Exit::Usage, "for which group? --group GROUP");
+            Err(which.hint(match own {
+                [] if open.is_empty() => named("there are", &groups),
+                [] => named("you are in none that is still asked", &open),
+                own => named("you are in several that are still asked", own),
+            }))
         }
-        (None, [one]) => Ok(text(&one["gate"])),
-        (None, _) => Err(Failure::new(Exit::Usage, "for which group? --group GROUP").hint(known())),
     }
 }
 
@@ -335,4 +344,59 @@ fn names(list: &Json) -> String {
 
 fn text(value: &Json) -> String {
     one_line(value.as_str().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    /// Groups as `NAME agreed/count`, with a star where the token's person is asked.
+    fn check(groups: &[&str], group: Option<&str>, expect: &Expect) {
+        let gate = |it: &&str| {
+            let (name, rest) = it.split_once(' ').unwrap();
+            let (have, count) = rest.trim_end_matches('*').split_once('/').unwrap();
+            let agreed = vec!["x"; have.parse().unwrap()];
+            json!({
+                "gate": format!("approval/{name}"), "kind": "approval", "group": name,
+                "count": count.parse::<u64>().unwrap(), "agreed": agreed, "asks_you": it.ends_with('*'),
+            })
+        };
+        let waiting = json!({ "gates": groups.iter().map(gate).collect::<Vec<_>>() });
+        expect.assert_eq(&match gate_of(&waiting, group) {
+            Ok(gate) => gate,
+            Err(failure) => format!("{} | {}", failure.error, failure.hints.join(" | ")),
+        });
+    }
+
+    #[test]
+    fn the_group_is_the_one_that_can_be_meant() {
+        let devops = expect!["approval/devops"];
+        check(&["devops 0/1"], None, &devops);
+        check(&["devops 0/1", "leads 2/2"], None, &devops);
+        check(&["devops 0/1*", "leads 0/2"], None, &devops);
+        check(&["devops 1/1*", "leads 0/2"], Some("devops"), &devops);
+        check(
+            &["devops 0/1*", "leads 0/2*", "qa 0/1"],
+            None,
+            &expect![
+                "for which group? --group GROUP | you are in several that are still asked: devops, leads"
+            ],
+        );
+        check(
+            &["devops 0/1", "leads 0/2"],
+            None,
+            &expect![
+                "for which group? --group GROUP | you are in none that is still asked: devops, leads"
+            ],
+        );
+        check(
+            &["devops 1/1"],
+            None,
+            &expect!["for which group? --group GROUP | there are: devops"],
+        );
+        check(&["devops 0/1"], Some("ops"), &expect!["nobody of ops is asked | there are: devops"]);
+        check(&[], None, &expect!["for which group? --group GROUP | no group is asked"]);
+    }
 }

@@ -54,9 +54,6 @@ pub(super) fn run(
 /// The same as a server tells it, which does not know whether somebody drives it.
 pub(super) fn at_server(client: &Client, id: DeploymentId, format: Format) -> Outcome {
     let mut live = Live::new(format);
-    client.follow_deployment(id, &mut |event| {
-        live.event(id, event);
-        live.view().is_some_and(|view| view.ended.is_some())
-    })?;
+    client.follow_deployment(id, &mut |event| live.event(id, event))?;
     Ok(live.view().map_or(Exit::Failed, |view| told(view, format)))
 }
