@@ -45,6 +45,7 @@ impl Box<'_> {
 /// The graph; none where no job needs another, or there are too many.
 pub(crate) fn svg(
     view: &RunView,
+    critical: &[JobKey],
     href: impl Fn(&JobView) -> String,
     state: impl Fn(&JobView) -> State,
 ) -> Option<String> {
@@ -64,8 +65,19 @@ pub(crate) fn svg(
         let (x1, y1) = (from.left() + BOX_WIDTH, from.middle());
         let (x2, y2) = (to.left(), to.middle());
         let bend = GAP_ACROSS / 2;
-        let _ =
-            write!(svg, "<path d=\"M{x1} {y1}C{} {y1} {} {y2} {x2} {y2}\"/>", x1 + bend, x2 - bend);
+        let class = match critical
+            .windows(2)
+            .any(|it| it == [&from.job.key, &to.job.key].map(Clone::clone))
+        {
+            true => " class=\"critical\"",
+            false => "",
+        };
+        let _ = write!(
+            svg,
+            "<path{class} d=\"M{x1} {y1}C{} {y1} {} {y2} {x2} {y2}\"/>",
+            x1 + bend,
+            x2 - bend
+        );
     }
     for it in boxes.values() {
         draw(&mut svg, it, &href(it.job), state(it.job), view);

@@ -55,6 +55,7 @@ mod serve;
 mod standing;
 mod timeline;
 mod times;
+mod waterfall;
 mod webhooks;
 mod wire;
 mod words;

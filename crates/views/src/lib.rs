@@ -3,6 +3,7 @@
 //! ```text
 //! RunEvent, RunEvent, ...  ->  RunView (one attempt, everything)  ->  RunRow (its line in a list)
 //!                              two of them                        ->  Difference, ...
+//!                              its jobs' times                    ->  Waterfall (what made it as long as it was)
 //! DeploymentEvent, ...     ->  DeploymentView (one deployment)    ->  DeploymentRow (its line)
 //!                              all of an environment              ->  Ledger (what runs, what was good)
 //! IncidentEvent, ...              ->  IncidentView (one incident)      ->  IncidentLine (its figures)
@@ -38,6 +39,7 @@ mod shipment;
 mod shipping;
 mod statistics;
 mod waiting;
+mod waterfall;
 
 pub use attempt::{AttemptFacts, JobFacts, KeptArtifact, StepFacts};
 pub use audit::{AuditLine, DECISIONS};
@@ -64,3 +66,4 @@ pub use run::{ArtifactView, JobCounts, Note, RunHeader, RunView};
 pub use shipment::Shipment;
 pub use shipping::{JobOver, ShippingJob, ShippingRun};
 pub use statistics::{SAMPLES_MIN, Share, Spread, Window};
+pub use waterfall::{Part, PartKind, Waterfall, WaterfallRow, WaterfallStep};

@@ -24,6 +24,7 @@ const OURS: &[&str] = &[
     "id",
     "behind",
     "left_out",
+    "legs",
     "more",
     "size",
     "failures",

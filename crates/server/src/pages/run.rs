@@ -19,6 +19,7 @@ use crate::engine::Again;
 use crate::graph;
 use crate::guard::Who;
 use crate::problem::Problem;
+use crate::waterfall::{self, Table};
 use crate::words::{Moment, State as RunState, percent, run_href, size, stream_href};
 
 /// Annotations that are shown; a linter can give thousands, and the log has them all.
@@ -48,6 +49,7 @@ struct RunPage {
     attempts: Vec<AttemptLine>,
     why: Option<String>,
     graph: Option<String>,
+    waterfall: Option<Table>,
     jobs: Vec<JobLine>,
     annotations: Vec<AnnotationLine>,
     failed_tests: Vec<AnnotationLine>,
@@ -160,6 +162,8 @@ impl RunPage {
         let git_ref = &*header.git_ref;
         let frame = Frame::new(Some(who), "runs");
         let (failed_tests, failed_tests_more) = failed_tests(app, stream, view)?;
+        let state = |job: &JobView| job_state(job, is_attended);
+        let waterfall = view.waterfall(now);
         Ok(RunPage {
             frame: if is_over { frame } else { frame.live(format!("/live{here}")) },
             number: header.run.to_string(),
@@ -177,7 +181,8 @@ impl RunPage {
             took: took(view.duration_ms(now)),
             attempts: attempts(app, view)?,
             why: run_why(view, is_attended),
-            graph: graph::svg(view, |job| href(view, job), |job| job_state(job, is_attended)),
+            graph: graph::svg(view, &waterfall.critical, |job| href(view, job), state),
+            waterfall: waterfall::table(view, &waterfall, |job| href(view, job), state),
             jobs: job_lines(view, is_attended, now),
             annotations: annotations(view),
             failed_tests,

@@ -1,0 +1,133 @@
+//! Where the time of a run went: a table whose bars are SVG without a script. What the bars say stands beside
+//! them in numbers.
+
+use std::fmt::Write as _;
+
+use views::{JobView, PartKind, RunView, Waterfall, WaterfallRow};
+
+use crate::ansi::attribute;
+use crate::words::{State, length};
+
+/// A bar is as wide as its column: all of it is said in so many thousandths of that.
+const WHOLE: u64 = 100_000;
+/// What took no time beside the rest is seen all the same.
+const LEAST: u64 = 200;
+/// Names on the way that made the run as long as it was; of more, the last ones.
+const PATH_MAX: usize = 12;
+
+/// A job of the table.
+pub(crate) struct Row {
+    pub(crate) name: String,
+    /// Its page; none of legs.
+    pub(crate) href: Option<String>,
+    pub(crate) legs: usize,
+    pub(crate) is_critical: bool,
+    pub(crate) state: State,
+    pub(crate) bar: String,
+    /// Each part by its name, and how long it took.
+    pub(crate) parts: [(&'static str, Option<String>); 4],
+}
+
+/// The table.
+pub(crate) struct Table {
+    pub(crate) length: String,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) more: usize,
+    /// Names on the critical path, in their order.
+    pub(crate) path: Vec<String>,
+    /// How many stand before those.
+    pub(crate) path_more: usize,
+}
+
+/// The table; none where nothing took time yet.
+pub(crate) fn table(
+    view: &RunView,
+    waterfall: &Waterfall,
+    href: impl Fn(&JobView) -> String,
+    state: impl Fn(&JobView) -> State,
+) -> Option<Table> {
+    if waterfall.rows.is_empty() {
+        return None;
+    }
+    let row = |it: &WaterfallRow| {
+        let job = view.job(&it.job)?;
+        let state = state(job);
+        let time = |kind| it.time_ms(kind).map(length);
+        Some(Row {
+            name: job.name.as_str().to_owned(),
+            href: job.children.is_empty().then(|| href(job)),
+            legs: it.legs,
+            is_critical: it.is_critical,
+            state,
+            bar: bar(waterfall, it, job, state),
+            parts: [
+                ("gate", time(PartKind::Gate)),
+                ("queue", time(PartKind::Queue)),
+                ("set-up", time(PartKind::SetUp)),
+                ("steps", time(PartKind::Steps)),
+            ],
+        })
+    };
+    let path = waterfall.critical.iter().filter_map(|key| view.job(key));
+    let mut path: Vec<String> = path.map(|job| job.name.as_str().to_owned()).collect();
+    let path_more = path.len().saturating_sub(PATH_MAX);
+    path.drain(..path_more);
+    Some(Table {
+        length: length(waterfall.until.0 - waterfall.since.0),
+        rows: waterfall.rows.iter().filter_map(row).collect(),
+        more: waterfall.left_out,
+        path,
+        path_more,
+    })
+}
+
+fn bar(waterfall: &Waterfall, row: &WaterfallRow, job: &JobView, state: State) -> String {
+    let mut svg = String::from("<svg class=\"bar\" width=\"100%\" height=\"16\">");
+    let whole = waterfall.until.0.saturating_sub(waterfall.since.0).max(1);
+    let place = |at: event::Timestamp| {
+        let at = at.0.saturating_sub(waterfall.since.0).min(whole);
+        u64::try_from(u128::from(at) * u128::from(WHOLE) / u128::from(whole)).unwrap_or(WHOLE)
+    };
+    let mut draw = |class: &str,
+                    (since, until): (event::Timestamp, event::Timestamp),
+                    told: &str| {
+        let from = place(since).min(WHOLE - LEAST);
+        let width = (place(until) - place(since)).max(LEAST).min(WHOLE - from);
+        // Waiting is thin, and doing is thick: colour is not all that says which is which.
+        let (y, height) = match class {
+            "gate" | "queue" => (6, 4),
+            "set-up" => (4, 8),
+            _ => (1, 14),
+        };
+        let _ = write!(
+            svg,
+            "<rect class=\"{class}\" x=\"{}\" y=\"{y}\" width=\"{}\" height=\"{height}\"><title>",
+            percent(from),
+            percent(width)
+        );
+        attribute(told, &mut svg);
+        svg.push_str("</title></rect>");
+    };
+    for part in &row.parts {
+        let (class, name) = match part.kind {
+            PartKind::Gate => ("gate", "gate"),
+            PartKind::Queue => ("queue", "queue"),
+            PartKind::SetUp => ("set-up", "set-up"),
+            PartKind::Steps if state.class == "bad" => ("did bad", "steps"),
+            PartKind::Steps => ("did", "steps"),
+        };
+        draw(class, (part.since, part.until), &format!("{name} {}", length(part.time_ms())));
+    }
+    for it in &row.steps {
+        let Some(step) = job.steps.get(it.place) else { continue };
+        let took = length(it.until.0 - it.since.0);
+        draw("step", (it.since, it.until), &format!("{} {took}", step.name));
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+/// `12.345%`
+fn percent(thousandths: u64) -> String {
+    format!("{}.{:03}%", thousandths / 1000, thousandths % 1000)
+}

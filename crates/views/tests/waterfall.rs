@@ -1,0 +1,251 @@
+//! Where the time of a run went. A line of a script is a job: what it needs, and at which second it was planned,
+//! ready, leased, at its first step, and over; `-` where it did not come so far. `leg of build` is a leg.
+
+use std::fmt::Write as _;
+
+use event::{Fact as _, RunEvent, Timestamp};
+use expect_test::{Expect, expect};
+use serde_json::{Value as Json, json};
+use views::{PartKind, RunView, Waterfall};
+
+/// What goes on does so until now.
+const NOW: u64 = 100;
+
+/// `test needs build lint: 10 10 12 14 30`
+fn view(script: &str) -> RunView {
+    let lines: Vec<&str> = script.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
+    let names: Vec<(&str, &str)> = lines
+        .iter()
+        .map(|it| it.split_once(':').expect("a job and its times"))
+        .map(|(head, times)| (head.trim(), times.trim()))
+        .collect();
+    let mut legs: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut declared = Vec::new();
+    for (head, _) in &names {
+        let mut words = head.split_whitespace();
+        let name = words.next().expect("a name");
+        let rest: Vec<&str> = words.collect();
+        match rest.as_slice() {
+            ["leg", "of", of] => match legs.iter_mut().find(|(known, _)| known == of) {
+                Some((_, legs)) => legs.push(name),
+                None => legs.push((of, vec![name])),
+            },
+            rest => {
+                let needs = rest.iter().filter(|it| **it != "needs").collect::<Vec<_>>();
+                declared.push(json!({ "key": name, "id": name, "needs": needs }));
+            }
+        }
+    }
+    let mut events = vec![
+        created(),
+        json!({ "type": "JobsDeclared", "parent": null, "file": null, "jobs": declared }),
+        json!({ "type": "RunStarted", "at": 0 }),
+    ];
+    for (of, legs) in legs {
+        events.push(json!({ "type": "JobExpanded", "job": of, "children": legs, "at": 1 }));
+    }
+    for (head, times) in &names {
+        let name = head.split_whitespace().next().expect("a name");
+        let needs: Vec<&str> = match head.split_once(" needs ") {
+            Some((_, needs)) => needs.split_whitespace().collect(),
+            None => Vec::new(),
+        };
+        events.extend(job(name, &needs, times));
+    }
+    let events: Vec<RunEvent> = events
+        .iter()
+        .map(|it| RunEvent::decode(it.to_string().as_bytes()).expect("an event"))
+        .collect();
+    RunView::of(&events).expect("it begins with RunCreated")
+}
+
+fn created() -> Json {
+    json!({ "type": "RunCreated", "run": 12, "attempt": 1, "run_number": 7, "carried": [],
+        "repository": "octo/planner", "repository_path": "/src/planner",
+        "workflow": { "path": ".github/workflows/ci.yml", "text": "on: push" }, "called": {},
+        "title": "Tidy the shelves",
+        "event": { "name": "push", "git_ref": "refs/heads/main", "payload": {} },
+        "change": { "commit": "0123456789abcdef0123456789abcdef01234567", "authored_at": 1,
+            "committed_at": 2, "uncommitted": 0 },
+        "inputs": {}, "vars": {}, "secret_names": [], "actor": "octocat",
+        "triggering_actor": "octocat", "at": 0 })
+}
+
+fn job(name: &str, needs: &[&str], times: &str) -> Vec<Json> {
+    if times == "skipped" {
+        let reason = json!({ "kind": "condition", "expression": "false" });
+        return vec![json!({ "type": "JobSkipped", "job": name, "reason": reason, "at": 5 })];
+    }
+    let times: Vec<Option<u64>> = times.split_whitespace().map(|it| it.parse().ok()).collect();
+    let &[planned, ready, leased, step, over] = times.as_slice() else { return Vec::new() };
+    let mut events = Vec::new();
+    events.extend(planned.map(|at| {
+        json!({ "type": "JobPlanned", "key": name, "id": name, "name": name, "parent": null,
+            "file": null, "needs": needs, "matrix": null, "index": 0, "total": 1,
+            "fail_fast": true, "max_parallel": null, "queued_at": at })
+    }));
+    events.extend(ready.map(|at| json!({ "type": "JobReady", "job": name, "at": at })));
+    if let Some(at) = leased {
+        let lease = json!({ "type": "JobLeased", "job": name, "fence": 1, "tracking_id": "t",
+            "at": at });
+        events.push(lease);
+        events.push(step_began(name, "__setup", at));
+        events.push(step_over(name, "__setup", step.or(over).unwrap_or(at)));
+    }
+    if let Some(at) = step {
+        events.push(step_began(name, "0", at));
+        events.push(step_over(name, "0", over.unwrap_or(at)));
+    }
+    events.extend(over.map(|at| {
+        json!({ "type": "JobCompleted", "job": name, "fence": 1, "conclusion": "success",
+            "exit": "none", "outputs": {}, "log": null, "environment_url": null, "at": at })
+    }));
+    events
+}
+
+fn step_began(job: &str, step: &str, at: u64) -> Json {
+    json!({ "type": "StepStarted", "job": job, "fence": 1, "step": step, "name": step,
+        "background": false, "at": at })
+}
+
+fn step_over(job: &str, step: &str, at: u64) -> Json {
+    json!({ "type": "StepCompleted", "job": job, "fence": 1, "step": step, "outcome": "success",
+        "conclusion": "success", "log": { "start_bytes": 0, "end_bytes": 0, "lines": 0 },
+        "at": at })
+}
+
+fn told(waterfall: &Waterfall) -> String {
+    let mut text = format!("{} to {}\n", waterfall.since, waterfall.until);
+    for row in &waterfall.rows {
+        let sign = if row.is_critical { "*" } else { " " };
+        let _ = write!(text, "{sign} {}", row.job);
+        if row.legs > 0 {
+            let _ = write!(text, " x{}", row.legs);
+        }
+        for part in &row.parts {
+            let kind = match part.kind {
+                PartKind::Gate => "gate",
+                PartKind::Queue => "queue",
+                PartKind::SetUp => "set-up",
+                PartKind::Steps => "steps",
+            };
+            let _ = write!(text, ", {kind} {}-{}", part.since, part.until);
+        }
+        text.push('\n');
+    }
+    if waterfall.left_out > 0 {
+        let _ = writeln!(text, "and {} more", waterfall.left_out);
+    }
+    text
+}
+
+fn check(script: &str, expect: Expect) {
+    let waterfall = view(script).waterfall(Timestamp(NOW));
+    expect.assert_eq(&told(&waterfall));
+    for row in &waterfall.rows {
+        assert!(row.parts.windows(2).all(|it| it[0].until == it[1].since), "{row:?}");
+    }
+}
+
+#[test]
+fn parts_follow_each_other() {
+    check(
+        "build: 0 5 7 9 30",
+        expect![[r#"
+        0 to 100
+        * build, gate 0-5, queue 5-7, set-up 7-9, steps 9-30
+    "#]],
+    );
+    // What took no time is not there; what goes on does so until now.
+    check(
+        "build: 0 0 0 0 30",
+        expect![[r#"
+        0 to 100
+        * build, steps 0-30
+    "#]],
+    );
+    check(
+        "build: 0 5 7 - -",
+        expect![[r#"
+        0 to 100
+        * build, gate 0-5, queue 5-7, set-up 7-100
+    "#]],
+    );
+    check(
+        "build: 0 - - - -",
+        expect![[r#"
+        0 to 100
+        * build, gate 0-100
+    "#]],
+    );
+    // It failed before its first step; a clock was set back.
+    check(
+        "build: 0 5 7 - 30",
+        expect![[r#"
+        0 to 100
+        * build, gate 0-5, queue 5-7, set-up 7-30
+    "#]],
+    );
+    check(
+        "build: 9 5 7 6 30",
+        expect![[r#"
+        0 to 100
+        * build, steps 9-30
+    "#]],
+    );
+}
+
+#[test]
+fn what_ended_last_and_what_it_needed_is_the_critical_path() {
+    check(
+        "lint: 0 0 1 2 10
+         build: 0 0 1 2 20
+         docs needs lint: 10 10 11 12 15
+         test needs lint build: 20 20 22 23 40",
+        expect![[r#"
+            0 to 100
+              lint, queue 0-1, set-up 1-2, steps 2-10
+            * build, queue 0-1, set-up 1-2, steps 2-20
+              docs, queue 10-11, set-up 11-12, steps 12-15
+            * test, queue 20-22, set-up 22-23, steps 23-40
+        "#]],
+    );
+    // One that goes on ends last; one that was skipped took no time.
+    check(
+        "lint: 0 0 1 2 10
+         build needs lint: skipped
+         test needs lint: 10 10 11 12 -
+         docs needs lint: 10 10 11 12 90",
+        expect![[r#"
+            0 to 100
+            * lint, queue 0-1, set-up 1-2, steps 2-10
+            * test, queue 10-11, set-up 11-12, steps 12-100
+              docs, queue 10-11, set-up 11-12, steps 12-90
+        "#]],
+    );
+}
+
+#[test]
+fn legs_are_one_row() {
+    check(
+        "test: - - - - -
+         test-1 leg of test: 0 0 1 2 10
+         test-2 leg of test: 0 4 8 9 30
+         test-3 leg of test: 0 - - - -
+         ship needs test: - - - - -",
+        expect![[r#"
+            0 to 100
+            * test x3, queue 0-1, set-up 1-2, steps 2-100
+        "#]],
+    );
+}
+
+#[test]
+fn of_many_jobs_the_critical_ones_and_the_first_ones_stand_there() {
+    let jobs: Vec<String> =
+        (0..150).map(|at| format!("job-{at}: {at} {at} {at} {at} {}", at + 1)).collect();
+    let waterfall = view(&jobs.join("\n")).waterfall(Timestamp(NOW));
+    assert_eq!((waterfall.rows.len(), waterfall.left_out), (100, 50));
+    assert_eq!(waterfall.rows[98].job.as_str(), "job-98");
+    assert_eq!(waterfall.rows[99].job.as_str(), "job-149");
+}
