@@ -23,6 +23,7 @@ pub(crate) use approvals::given;
 pub(crate) use incidents::deed;
 pub(crate) use runners::RUNNER_DOOR;
 pub(crate) use secrets::change;
+pub(crate) use tokens::{end_person, end_token};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -331,7 +331,7 @@ const PAGES: &[PageRoute] = &[
     ("/insights/pipelines", || get(pages::pipelines)),
     ("/insights/tests", || get(pages::tests)),
     ("/audit", || get(pages::audit)),
-    ("/settings", || get(pages::settings)),
+    ("/settings", || get(pages::settings).post(pages::ended)),
     ("/design", || get(pages::design)),
 ];
 

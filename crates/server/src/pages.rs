@@ -47,7 +47,7 @@ pub(crate) use run::{cancel, rerun, resume, run};
 pub(crate) use runners::{drain_runner, resume_runner, runners};
 pub(crate) use runs::runs;
 pub(crate) use secrets::{kept, secrets};
-pub(crate) use settings::settings;
+pub(crate) use settings::{ended, settings};
 pub(crate) use sign_in::{sign_in, sign_out, signed_in};
 pub(crate) use tests::{run_tests, tests};
 

@@ -213,6 +213,7 @@ fn routes(serving: &Serving) -> Vec<(String, String)> {
         ("POST", "/held/{id}/let-in"),
         ("POST", "/runners/{name}/drain"),
         ("POST", "/runners/{name}/resume"),
+        ("POST", "/settings"),
     ];
     routes.extend(beside.map(|(method, path)| (method.to_owned(), path.to_owned())));
     routes
@@ -288,6 +289,7 @@ fn who_is_bound_to_a_repository_sees_nothing_of_another() {
         403 POST /incidents/{id}
         403 POST /runners/{name}/drain
         403 POST /runners/{name}/resume
+        403 POST /settings
     "#]]
     .assert_eq(&refused);
     // Settings are an administrator's, and have nothing that lets anybody in.
@@ -303,6 +305,22 @@ fn who_is_bound_to_a_repository_sees_nothing_of_another() {
         let secret = token.rsplit('_').next().expect("a secret");
         assert!(!page.contains(secret), "{page}");
     }
+    // A token ends there by one button, and only an administrator's; the trail has it.
+    let ends = |bearer: &str, body: &str| {
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        serving.ask("POST", "/settings", &[("authorization", bearer), form], body).status
+    };
+    let admin = format!("Bearer {}", serving.token);
+    let id = id_of(&serving, "y");
+    assert!(page.contains(&format!("name=\"token\" value=\"{id}\"")), "{page}");
+    assert_eq!(ends(&deploys, &format!("token={id}")), 403);
+    assert_eq!(ends(&admin, "token=nobody"), 404);
+    assert_eq!(ends(&admin, &format!("token={id}&sessions=mona")), 400);
+    assert_eq!(ends(&admin, &format!("token={id}")), 303);
+    let got = serving.ask("GET", "/api/v1/runs", &[("authorization", &deploys)], "");
+    assert_eq!(got.status, 401);
+    let trail = serving.get("/api/v1/audit?action=token.revoke").text;
+    assert!(trail.contains(&id), "{trail}");
     // What they ask for elsewhere than in a path.
     let form = ("content-type", "application/x-www-form-urlencoded");
     let forms = [

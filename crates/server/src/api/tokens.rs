@@ -178,22 +178,21 @@ async fn revoke(
     Path(id): Path<String>,
 ) -> Result<Json<TokenLine>, Problem> {
     who.may(Scope::Admin)?;
-    blocking(move || {
-        let none = || Problem::not_found(format!("there is no token {id}"));
-        let found = app.access.list()?.into_iter().find(|it| it.id == id).ok_or_else(none)?;
-        if !may_look_after(&who, &found.repositories) {
-            return Err(none());
-        }
-        // Written down first: no token ends that nobody hears of, whatever happens in between.
-        for object in app.access.ends_with(&id, app.now())? {
-            audit::record(&app, &who, ("token.revoke", object), (None, None))?;
-        }
-        if !app.access.revoke(&id)? {
-            return Err(none());
-        }
-        Ok(Json(TokenLine::from(&found)))
-    })
-    .await
+    blocking(move || Ok(Json(TokenLine::from(&end_token(&app, &who, &id)?)))).await
+}
+
+/// Ends a token, with the sessions begun and the tokens made with it; says what it was.
+pub(crate) fn end_token(app: &App, who: &Who, id: &str) -> Result<Token, Problem> {
+    let none = || Problem::not_found(format!("there is no token {id}"));
+    let found = app.access.list()?.into_iter().find(|it| it.id == id).ok_or_else(none)?;
+    if !may_look_after(who, &found.repositories) {
+        return Err(none());
+    }
+    // Written down first: no token ends that nobody hears of, whatever happens in between.
+    for object in app.access.ends_with(id, app.now())? {
+        audit::record(app, who, ("token.revoke", object), (None, None))?;
+    }
+    if app.access.revoke(id)? { Ok(found) } else { Err(none()) }
 }
 
 /// What somebody wants a token for.
@@ -323,13 +322,19 @@ async fn end_sessions(
 ) -> Result<Json<JsonValue>, Problem> {
     who.may(Scope::Admin)?;
     blocking(move || {
-        let person = named(&app, &name)?;
-        // Written down first: no session ends that nobody hears of, whatever happens in between.
-        audit::record(&app, &who, ("people.revoke", person.name.clone()), (None, None))?;
-        let ended = app.access.end_sessions_of(&person, app.now())?;
+        let (person, ended) = end_person(&app, &who, &name)?;
         Ok(Json(json!({ "name": person.name, "sessions": ended })))
     })
     .await
+}
+
+/// Ends the sessions of somebody who signed in by the provider; says who that is, and how many there were.
+pub(crate) fn end_person(app: &App, who: &Who, name: &str) -> Result<(Person, usize), Problem> {
+    let person = named(app, name)?;
+    // Written down first: no session ends that nobody hears of, whatever happens in between.
+    audit::record(app, who, ("people.revoke", person.name.clone()), (None, None))?;
+    let ended = app.access.end_sessions_of(&person, app.now())?;
+    Ok((person, ended))
 }
 
 async fn forget(

@@ -1,14 +1,18 @@
-//! Who may use the server, and what is in force on it. Nothing is changed here: each part says the command that does.
+//! Who may use the server, and what is in force on it. Tokens and sessions are ended here; of everything else each part
+//! says the command that changes it.
 
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
 use event::Timestamp;
+use serde::Deserialize;
 
 use super::{Frame, Page, shown};
 use crate::access::{Scope, Token};
+use crate::api::{end_person, end_token};
 use crate::app::{App, Shared, blocking};
 use crate::guard::Who;
 use crate::in_force::{InForce, KeptRules, Setting};
@@ -23,6 +27,7 @@ const LINES_MAX: usize = 300;
 #[template(path = "settings.html")]
 struct SettingsPage {
     frame: Frame,
+    said: Option<&'static str>,
     folder: String,
     tokens: Vec<TokenRow>,
     tokens_more: usize,
@@ -69,14 +74,55 @@ struct Table {
 }
 
 /// The page.
-pub(crate) async fn settings(State(app): State<Shared>, Extension(who): Extension<Who>) -> Page {
+pub(crate) async fn settings(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Query(Said { said }): Query<Said>,
+) -> Page {
     who.may(Scope::Admin)?;
-    let page = blocking(move || SettingsPage::of(&app, &who));
+    let said = match said.as_deref() {
+        Some("token") => {
+            Some("The token ended, with the sessions begun and the tokens made with it.")
+        }
+        Some("sessions") => Some("Their sessions ended. They can sign in again."),
+        _ => None,
+    };
+    let page = blocking(move || SettingsPage::of(&app, &who, said));
     shown(&page.await?)
 }
 
+#[derive(Deserialize)]
+pub(crate) struct Said {
+    said: Option<String>,
+}
+
+/// What is to end.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct End {
+    /// A token, by its id.
+    token: Option<String>,
+    /// The sessions of somebody, by their name.
+    sessions: Option<String>,
+}
+
+/// Ends it.
+pub(crate) async fn ended(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Form(end): Form<End>,
+) -> Result<Response, Problem> {
+    who.may(Scope::Admin)?;
+    let said = blocking(move || match (end.token, end.sessions) {
+        (Some(id), None) => end_token(&app, &who, &id).map(|_| "token"),
+        (None, Some(name)) => end_person(&app, &who, &name).map(|_| "sessions"),
+        _ => Err(Problem::bad("The form names a `token`, or whose `sessions` are to end.")),
+    });
+    Ok(Redirect::to(&format!("/settings?said={}", said.await?)).into_response())
+}
+
 impl SettingsPage {
-    fn of(app: &App, who: &Who) -> Result<SettingsPage, Problem> {
+    fn of(app: &App, who: &Who, said: Option<&'static str>) -> Result<SettingsPage, Problem> {
         let now = app.now();
         let InForce { folder, connections, server, rules } = app.engine.in_force()?;
         let tokens = app.access.list()?;
@@ -85,6 +131,7 @@ impl SettingsPage {
         let has_sessions = |it: &Person| sessions.get(&(it.issuer.clone(), it.subject.clone()));
         Ok(SettingsPage {
             frame: Frame::new(Some(who), "settings"),
+            said,
             folder,
             tokens_more: tokens.len().saturating_sub(LINES_MAX),
             // The newest are those that somebody looks for.
