@@ -181,6 +181,8 @@ pub struct GuardedEnvironment {
     pub name: String,
     /// `project` of the settings; none where no settings name it.
     pub project: Option<String>,
+    /// The environment below, from which it is promoted to.
+    pub below: Option<String>,
     /// How much happens without a person.
     pub level: Option<u32>,
     /// Where it is reached.

@@ -15,6 +15,7 @@ mod job;
 mod messages;
 #[cfg(test)]
 mod names;
+mod onward;
 mod pipelines;
 mod provider;
 mod repositories;

@@ -12,6 +12,8 @@ use crate::words::{State, length};
 const WHOLE: u64 = 100_000;
 /// What took no time beside the rest is seen all the same.
 const LEAST: u64 = 200;
+/// A step that is narrower has no edge of its own: it would be nothing but edge.
+const EDGED_LEAST: u64 = 1_500;
 /// Names on the way that made the run as long as it was; of more, the last ones.
 const PATH_MAX: usize = 12;
 
@@ -120,6 +122,9 @@ fn bar(waterfall: &Waterfall, row: &WaterfallRow, job: &JobView, state: State) -
     }
     for it in &row.steps {
         let Some(step) = job.steps.get(it.place) else { continue };
+        if place(it.until) - place(it.since) < EDGED_LEAST {
+            continue;
+        }
         let took = length(it.until.0 - it.since.0);
         draw("step", (it.since, it.until), &format!("{} {took}", step.name));
     }

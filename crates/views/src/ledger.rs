@@ -113,6 +113,24 @@ impl Ledger {
 }
 
 impl ServiceLedger {
+    /// What the way back leads to: the newest release that ran well and is not what runs.
+    pub fn previous(&self) -> Option<&KnownRelease> {
+        let runs = self.runs.as_ref().map(|it| &it.release.release.digest);
+        let mut good = self.releases.iter().filter(|it| Some(&it.release.digest) != runs);
+        good.find_map(|it| it.known.as_ref())
+    }
+
+    /// What goes up from here: what runs, where that ran well, else what did so last. What failed here, or nobody
+    /// verified, is not what runs well.
+    pub fn runs_well(&self) -> Option<&KnownRelease> {
+        let runs = self.runs.as_ref().filter(|it| !it.is_unsure).map(|it| &it.release);
+        let is_good = |it: &&KnownRelease| {
+            let mut good = self.releases.iter().filter(|line| line.is_good());
+            good.any(|line| line.release.digest == it.release.digest)
+        };
+        runs.filter(is_good).or(self.last_good.as_ref())
+    }
+
     /// What the plan found running there.
     fn found(&mut self, view: &DeploymentView, service: &str) {
         let plan = view.plan.as_ref().map(|(plan, _)| plan);

@@ -112,14 +112,7 @@ impl Promotion<'_> {
         let nothing = ServiceLedger::default();
         let of = ledger.services.get(service).unwrap_or(&nothing);
         let Some(version) = &self.args.version else {
-            // What failed there, or nobody verified, is not what runs well.
-            let runs = of.runs.as_ref().filter(|it| !it.is_unsure).map(|it| &it.release);
-            let good = |it: &&KnownRelease| {
-                of.releases
-                    .iter()
-                    .any(|line| line.is_good() && line.release.digest == it.release.digest)
-            };
-            return Ok(runs.filter(good).or(of.last_good.as_ref()).cloned());
+            return Ok(of.runs_well().cloned());
         };
         let begins = |text: &str| version.len() >= DIGITS_MIN && text.starts_with(&**version);
         let line = of.releases.iter().find(|line| {

@@ -69,13 +69,15 @@ fn choose(
     let mut bad = None;
     for name in services {
         let service = ledger.services.get(name).unwrap_or(&nothing);
-        let running = service.runs.as_ref().map(|it| &it.release.release.digest);
-        let line = service.releases.iter().find(|line| {
+        if to == "previous"
+            && let Some(known) = service.previous()
+        {
+            chosen.push((Arc::clone(name), known.clone()));
+            continue;
+        }
+        let line = service.releases.iter().filter(|_| to != "previous").find(|line| {
             let release = &line.release;
             let begins = |text: &str| to.len() >= DIGITS_MIN && text.starts_with(to);
-            if to == "previous" {
-                return line.is_good() && Some(&release.digest) != running;
-            }
             *release.version == *to
                 || line.deployment.to_string() == to
                 || begins(release.digest.trim_start_matches("sha256:"))

@@ -14,7 +14,7 @@ use mask::MaskedText;
 use repository::Repository;
 use scheduler::GateRead;
 use server::GuardedEnvironment;
-use settings::{Environment, FILE, Settings};
+use settings::{Deploy, Environment, FILE, Settings};
 use store::Store;
 
 pub(crate) use self::guarded::Guarded;
@@ -116,6 +116,10 @@ pub(super) fn environments(
         sentences.extend(of_server(&name).into_iter().flatten());
         all.push(GuardedEnvironment {
             project: rules.as_ref().map(|it| it.settings.project.value.to_string()),
+            below: match &it.deploy {
+                Some(Deploy::Promote(below)) => Some(below.value.to_string()),
+                _ => None,
+            },
             level: Some(it.level.value),
             url: it.url.as_ref().map(|it| it.value.to_string()),
             rules: sentences,

@@ -16,7 +16,7 @@ use crate::serving::Serving;
 
 const SETTINGS: &str = "
 version: 1
-project: planner
+project: shop
 groups: { devops: [kim, hubot], leads: [lena, octocat] }
 services: { web: {} }
 environments:
@@ -25,6 +25,7 @@ environments:
     targets: { ecs: { region: eu-central-1, cluster: c, service: s } }
   production:
     level: 4
+    deploy: { promote: staging }
     protect: { reviewers: { devops: 1, leads: 1 }, branches: [main] }
     targets: { ecs: { region: eu-central-1, cluster: c, service: s } }
 ";

@@ -1,11 +1,16 @@
 //! Environments: what ran in each last, what waits there, and the rules that guard it.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use figures::NewestByJobs;
+use views::Ledger;
 
+use super::onward::{Onward, onward};
 use super::{Frame, Page, shown};
+use crate::access::Scope;
 use crate::app::{App, Shared, blocking};
 use crate::deployed;
 use crate::engine::GuardedEnvironment;
@@ -35,6 +40,7 @@ struct Row {
     waits: Vec<(String, String)>,
     deployment: Option<Newest>,
     jobs: Option<ByJobs>,
+    onward: Vec<Onward>,
 }
 
 /// What jobs did there last.
@@ -69,6 +75,7 @@ pub(crate) async fn environments(
         app.figures.catch_up(&app.store, &mut |_| false)?;
         // A deployment is a project's, and a project may say that it is any.
         let newest = if who.token.is_bound() { Vec::new() } else { newest(&app)? };
+        let mut ways = Ways::begin(&app, &who)?;
         let (mut rows, mut problems) = (Vec::new(), Vec::new());
         for repository in who.seen(&app).repositories()? {
             let known = rows.len();
@@ -81,21 +88,24 @@ pub(crate) async fn environments(
                 ));
             }
             match app.engine.environments(&repository.name) {
-                Ok(all) => rows.extend(all.into_iter().map(|it| {
-                    let here = waiting.iter().filter(|waiting| {
-                        let gate = waiting.gate();
-                        *waiting.view.header.repository == *repository.name
-                            && gate.asked.environment.eq_ignore_ascii_case(&it.name)
-                    });
-                    let waits = here.map(|waiting| {
-                        let header = &waiting.view.header;
-                        let run = format!("{}.{}", header.run, header.attempt);
-                        let href = super::approvals::href(&run, waiting.job.as_str());
-                        (href, format!("{} of run {}", waiting.job().name, header.run))
-                    });
-                    let waits = waits.collect();
-                    Row::of(&repository.name, it, waits, &newest)
-                })),
+                Ok(all) => {
+                    for it in all {
+                        let onward = ways.of(&it)?;
+                        let here = waiting.iter().filter(|waiting| {
+                            let gate = waiting.gate();
+                            *waiting.view.header.repository == *repository.name
+                                && gate.asked.environment.eq_ignore_ascii_case(&it.name)
+                        });
+                        let waits = here.map(|waiting| {
+                            let header = &waiting.view.header;
+                            let run = format!("{}.{}", header.run, header.attempt);
+                            let href = super::approvals::href(&run, waiting.job.as_str());
+                            (href, format!("{} of run {}", waiting.job().name, header.run))
+                        });
+                        let waits = waits.collect();
+                        rows.push(Row { onward, ..Row::of(&repository.name, it, waits, &newest) });
+                    }
+                }
                 Err(refused) => problems.push(format!("{}: {}", repository.name, refused.message)),
             }
             by_jobs.newest.iter().for_each(|it| beside(&mut rows, known, it));
@@ -136,6 +146,42 @@ impl ByJobs {
     }
 }
 
+/// What could be shipped where. What is known of an environment is read once, however many are promoted from it.
+struct Ways<'a> {
+    app: &'a App,
+    /// None for who sees nothing of a project's.
+    state: Option<String>,
+    ledgers: BTreeMap<(String, String), Ledger>,
+}
+
+impl Ways<'_> {
+    fn begin<'a>(app: &'a App, who: &Who) -> Result<Ways<'a>, Problem> {
+        let state = match (who.token.is_bound(), who.may_with_server(Scope::Admin)) {
+            (true, _) => None,
+            (false, true) => Some(app.engine.in_force()?.folder),
+            // Where things lie on the machine is an administrator's to know.
+            (false, false) => Some("DATA".to_owned()),
+        };
+        Ok(Ways { app, state, ledgers: BTreeMap::new() })
+    }
+
+    fn of(&mut self, it: &GuardedEnvironment) -> Result<Vec<Onward>, Problem> {
+        let (Some(project), Some(state)) = (&it.project, self.state.clone()) else {
+            return Ok(Vec::new());
+        };
+        for name in it.below.iter().chain([&it.name]) {
+            let key = (project.clone(), name.clone());
+            if !self.ledgers.contains_key(&key) {
+                let ledger = deployed::ledger(self.app, project, name)?;
+                self.ledgers.insert(key, ledger);
+            }
+        }
+        let at = |name: &String| &self.ledgers[&(project.clone(), name.clone())];
+        let below = it.below.as_ref().map(|name| (name.as_str(), at(name)));
+        Ok(onward(&it.name, at(&it.name), below, &state))
+    }
+}
+
 /// The newest deployment of each project to each environment.
 fn newest(app: &App) -> Result<Vec<Newest>, Problem> {
     let mut found: Vec<Newest> = Vec::new();
@@ -167,7 +213,7 @@ impl Row {
         waits: Vec<(String, String)>,
         newest: &[Newest],
     ) -> Row {
-        let GuardedEnvironment { name, project, level, url, rules, commit } = environment;
+        let GuardedEnvironment { name, project, level, url, rules, commit, below: _ } = environment;
         let deployment = newest
             .iter()
             .find(|it| Some(&it.key.0) == project.as_ref() && it.key.1.eq_ignore_ascii_case(&name));
@@ -181,6 +227,7 @@ impl Row {
             waits,
             deployment: deployment.cloned(),
             jobs: None,
+            onward: Vec::new(),
             name,
         }
     }
