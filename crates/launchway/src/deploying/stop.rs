@@ -86,3 +86,35 @@ impl Stops {
         serde_json::from_slice(&text).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_wants_is_heard_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stops = Stops { folder: folder.path().join("7") };
+        let by = Actor {
+            name: MaskedText::without_secrets("lena"),
+            proof: "token".into(),
+            source: Some("api".into()),
+        };
+        let stop = Stop { by, reason: Some(MaskedText::without_secrets("wrong version")) };
+        assert!(stops.take().is_none(), "nobody wants anything");
+        stops.put(&stop).expect("it is written");
+        let Some(Input::Cancel { by, reason }) = stops.take().map(Stop::input) else {
+            panic!("it lies there");
+        };
+        assert_eq!((by, reason), (stop.by.clone(), stop.reason.clone()));
+        assert!(stops.take().is_none(), "it was heard");
+        // Where nobody can be told, nobody hears it later.
+        assert!(stops.tell(u32::MAX, &stop).is_err());
+        assert!(stops.take().is_none());
+        for wrong in ["", "{", "[1]", "{\"by\":7}"] {
+            std::fs::write(stops.folder.join(FILE), wrong).expect("a file of ours");
+            assert!(stops.take().is_none(), "{wrong}");
+            assert!(!stops.folder.join(FILE).exists(), "{wrong}");
+        }
+    }
+}
