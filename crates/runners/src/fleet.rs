@@ -63,12 +63,17 @@ pub struct KnownRunner {
     pub heard_at: Timestamp,
 }
 
+/// A runner that was away for longer is forgotten.
+const FORGOTTEN_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+
 /// Where what is known of runners is kept, and who hears that it changed.
 pub trait Book: Send + Sync {
     /// Who was known to an earlier server.
     fn known(&self) -> BTreeMap<String, KnownRunner>;
     /// Keeps what is known of one.
     fn keep(&self, name: &str, known: &KnownRunner);
+    /// Keeps nothing of these any more.
+    fn forget(&self, names: &[String]);
     /// Runners came or went.
     fn changed(&self, fleet: &Fleet);
     /// Says something to whoever looks after the server.
@@ -190,7 +195,9 @@ impl Fleet {
         let runners = book.known().into_iter().map(runner).collect();
         let inner = Mutex::new(Inner { runners, ..Inner::default() });
         let knows = Condvar::new();
-        Arc::new(Fleet { store, incoming, inputs, book, away, inner, knows })
+        let fleet = Fleet { store, incoming, inputs, book, away, inner, knows };
+        fleet.forget_old();
+        Arc::new(fleet)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -252,7 +259,8 @@ impl Fleet {
         inner.runners.iter().map(state).collect()
     }
 
-    /// Gives up the leases of runners that are away too long. Asked now and again.
+    /// Gives up the leases of runners that are away too long, and forgets those that do not come back. Asked now
+    /// and again.
     pub fn give_up(&self) {
         let mut inner = self.inner();
         let gone: Vec<String> = inner
@@ -275,6 +283,28 @@ impl Fleet {
             let reason = format!("nothing was heard of the runner {runner} for {seconds} seconds");
             self.lose(&mut inner, &lease, reason);
         }
+        drop(inner);
+        self.forget_old();
+    }
+
+    /// Machines that are made for a day have a new name each: they would be remembered for ever.
+    fn forget_old(&self) {
+        let now = self.book.now().0;
+        let mut inner = self.inner();
+        let is_old = |it: &Runner| {
+            it.link.is_none() && now.saturating_sub(it.known.heard_at.0) >= FORGOTTEN_MS
+        };
+        let has_leases = |name: &String| inner.leases.values().any(|held| held.runner == *name);
+        let old = inner.runners.iter().filter(|(name, it)| is_old(it) && !has_leases(name));
+        let old: Vec<String> = old.map(|(name, _)| name.clone()).collect();
+        if old.is_empty() {
+            return;
+        }
+        inner.runners.retain(|name, _| !old.contains(name));
+        // Before one of them can come: it is kept anew then.
+        self.book.forget(&old);
+        drop(inner);
+        self.book.changed(self);
     }
 
     /// A lease is over before its end. Whatever is said under it from now on is refused.
@@ -293,6 +323,7 @@ impl Fleet {
             self.adopt(&lease, runner, 0);
         }
         let fleet = Arc::clone(self);
+        let name = named(&lease);
         let made = std::thread::Builder::new().spawn(move || {
             let name = named(&lease);
             match offer::job(spec) {
@@ -300,8 +331,10 @@ impl Fleet {
                 Err(reason) => fleet.lose(&mut fleet.inner(), &name, reason),
             }
         });
-        // Without a thread nobody has the job: the lease is lost when its runner is asked for it.
-        drop(made);
+        // Nobody else makes the job: its runner would wait for it for ever.
+        if let Err(error) = made {
+            self.lose(&mut self.inner(), &name, format!("the job cannot be offered: {error}"));
+        }
     }
 
     fn offered(&self, lease: &HeldLease, job: RunnerJob) {
@@ -394,5 +427,79 @@ impl<W: Jobs> Jobs for AllWorkers<W> {
         let (mut inner, name) = (self.fleet.inner(), named(lease));
         inner.order(&name, Order::Over);
         inner.leases.remove(&name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+    /// What is kept, on which day.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<(BTreeMap<String, KnownRunner>, u64)>>);
+
+    impl Book for Kept {
+        fn known(&self) -> BTreeMap<String, KnownRunner> {
+            self.0.lock().unwrap().0.clone()
+        }
+
+        fn keep(&self, name: &str, known: &KnownRunner) {
+            self.0.lock().unwrap().0.insert(name.to_owned(), known.clone());
+        }
+
+        fn forget(&self, names: &[String]) {
+            self.0.lock().unwrap().0.retain(|name, _| !names.contains(name));
+        }
+
+        fn changed(&self, _: &Fleet) {}
+
+        fn say(&self, _: &str) {}
+
+        fn now(&self) -> Timestamp {
+            Timestamp(self.0.lock().unwrap().1 * DAY_MS)
+        }
+    }
+
+    #[test]
+    fn a_runner_that_does_not_come_back_is_forgotten() {
+        let (folder, kept) = (tempfile::tempdir().unwrap(), Kept::default());
+        for (name, day) in [("a-build-of-long-ago", 1), ("gone", 8), ("has-a-job", 8), ("new", 12)]
+        {
+            let known = KnownRunner {
+                machine: name.to_owned(),
+                processor: "x86_64".to_owned(),
+                labels: Vec::new(),
+                jobs: 1,
+                version: "1".to_owned(),
+                kept_in: String::new(),
+                repositories: Vec::new(),
+                heard_at: Timestamp(day * DAY_MS),
+            };
+            kept.keep(name, &known);
+        }
+        let day = |day: u64| kept.0.lock().unwrap().1 = day;
+        day(10);
+        let (inputs, _heard) = std::sync::mpsc::channel();
+        let fleet = Fleet::new(FleetOptions {
+            store: Arc::new(Store::open(folder.path()).unwrap()),
+            incoming: folder.path().join("incoming"),
+            inputs,
+            book: Box::new(kept.clone()),
+            away: Duration::from_secs(3600),
+        });
+        let names = || {
+            let known = kept.known().into_keys().collect::<Vec<_>>();
+            assert_eq!(known, fleet.states().into_iter().map(|it| it.name).collect::<Vec<_>>());
+            known.join(" ")
+        };
+        assert_eq!(names(), "gone has-a-job new");
+        let stream = StreamId::Run(event::RunId(1), event::Attempt(1));
+        let lease = Lease { stream, job: event::JobKey::new("a"), fence: event::Fence(1) };
+        fleet.adopt(&lease, "has-a-job", 0);
+        day(16);
+        fleet.give_up();
+        assert_eq!(names(), "has-a-job new");
     }
 }

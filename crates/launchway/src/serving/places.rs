@@ -20,8 +20,6 @@ use crate::terminal::time::now;
 
 /// What the server's own machine is called.
 pub(crate) const HERE: &str = "launchway";
-/// A runner that was away for longer is forgotten with the next start.
-const FORGOTTEN_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 /// Between two looks whether a runner is away too long.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -117,15 +115,22 @@ pub(super) struct Book {
 impl runners::Book for Book {
     fn known(&self) -> BTreeMap<String, KnownRunner> {
         // What cannot be read is made anew when they come.
-        let mut known = self.machines.kept().unwrap_or_default().runners;
-        let now = now().0;
-        known.retain(|_, it| now.saturating_sub(it.heard_at.0) < FORGOTTEN_MS);
-        known
+        self.machines.kept().unwrap_or_default().runners
     }
 
     fn keep(&self, name: &str, known: &KnownRunner) {
         let kept = self.machines.change(|kept| {
             kept.runners.insert(name.to_owned(), known.clone());
+        });
+        if let Err(failure) = kept {
+            talk(&format!("warning: {:#}", failure.error));
+        }
+    }
+
+    fn forget(&self, names: &[String]) {
+        let kept = self.machines.change(|kept| {
+            // That one is drained is somebody's word, and stands.
+            kept.runners.retain(|name, _| !names.contains(name));
         });
         if let Err(failure) = kept {
             talk(&format!("warning: {:#}", failure.error));
