@@ -44,6 +44,9 @@ const SURVEYING_MAX: usize = 2;
 /// Searches of the list of runs that are made at a time: each reads thousands of runs, once for whoever asks. The
 /// others wait.
 const SEARCHING_MAX: usize = 2;
+/// Searches in logs that are made at a time: each may take a thread for seconds, of the few there are. The others
+/// wait.
+const FINDING_MAX: usize = 4;
 /// Streams that are looked through for one page of a list.
 pub(crate) const STREAMS_SEARCHED_MAX: usize = 2_000;
 /// Names of one kind that are suggested to who filters runs.
@@ -72,6 +75,8 @@ pub(crate) struct App {
     pub(crate) surveying: Arc<Semaphore>,
     /// For those who look for runs among others.
     searching: Arc<Semaphore>,
+    /// For those who look for a text in a log.
+    pub(crate) finding: Arc<Semaphore>,
     pub(crate) hub: Hub,
     pub(crate) place: Place,
     /// It shows what is past, and does nothing.
@@ -176,6 +181,7 @@ impl App {
             testing: Arc::new(Semaphore::new(TESTING_MAX)),
             surveying: Arc::new(Semaphore::new(SURVEYING_MAX)),
             searching: Arc::new(Semaphore::new(SEARCHING_MAX)),
+            finding: Arc::new(Semaphore::new(FINDING_MAX)),
             hub,
             place,
             stands_by: false,
@@ -216,7 +222,7 @@ impl App {
         Err(none())
     }
 
-    /// The right to look for runs; until then it takes no thread. None where nothing is looked for.
+    /// The right to look for runs; none where nothing is looked for.
     pub(crate) async fn turn_to_search(
         &self,
         wanted: &Wanted,
@@ -224,8 +230,7 @@ impl App {
         if !wanted.is_search() {
             return Ok(None);
         }
-        let turn = Arc::clone(&self.searching).acquire_owned().await;
-        turn.map(Some).map_err(|error| Problem::missing(&error))
+        turn(&self.searching).await.map(Some)
     }
 
     /// Runs, newest first.
@@ -376,6 +381,12 @@ pub(crate) fn routes(app: Shared) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(Arc::clone(&app), guard::check))
         .with_state(app)
+}
+
+/// One of as many turns as there are at a time; until then it takes no thread.
+pub(crate) async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
+    let turn = Arc::clone(turns).acquire_owned().await;
+    turn.map_err(|error| Problem::missing(&error))
 }
 
 /// Work that waits for the disk goes to a thread that may wait.

@@ -306,7 +306,9 @@ impl Engine for Face {
                 following::trouble(&self.intake.data, &it.name, followed).map_err(refused)?;
             // Where it lies here is nothing to who may look.
             let path = it.path.display().to_string();
+            let root = self.intake.data.state.root().display().to_string();
             let trouble = trouble.map(|why| why.replace(&path, &it.name));
+            let trouble = trouble.map(|why| why.replace(&root, "the server's folder"));
             let (url, every_seconds) = (followed.url.clone(), followed.every_seconds);
             Ok(Some(FollowedRepository { url, every_seconds, trouble }))
         };

@@ -1,7 +1,5 @@
 //! What was deployed, what runs where, and what guards each environment.
 
-use std::sync::Arc;
-
 use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use axum::{Extension, Json};
@@ -9,12 +7,11 @@ use event::{DeploymentId, Seq};
 use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
 use store::WantedDeployments;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::openapi::{many, number, object, or_null, text, yes_no};
 use super::{AFTER, EVENTS_MAX, Operation, streams};
 use crate::access::Scope;
-use crate::app::{App, Shared, blocking};
+use crate::app::{App, Shared, blocking, turn};
 use crate::deployed;
 use crate::engine::GuardedEnvironment;
 use crate::guard::Who;
@@ -242,12 +239,6 @@ async fn events(
     .await
 }
 
-/// The right to ask what runs everywhere; until then it takes no thread.
-async fn turn(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
-    let turn = Arc::clone(&app.surveying).acquire_owned().await;
-    turn.map_err(|error| Problem::missing(&error))
-}
-
 #[derive(Deserialize)]
 struct Of {
     project: Option<String>,
@@ -258,7 +249,7 @@ async fn status(
     State(app): State<Shared>,
     Query(Of { project, environment }): Query<Of>,
 ) -> Result<Json<StatusList>, Problem> {
-    let turn = turn(&app).await?;
+    let turn = turn(&app.surveying).await?;
     blocking(move || {
         let _turn = turn;
         let environments = deployed::status(&app, project.as_deref(), environment.as_deref())?;
@@ -271,7 +262,7 @@ async fn releases(
     State(app): State<Shared>,
     Query(Of { project, environment }): Query<Of>,
 ) -> Result<Json<ReleaseList>, Problem> {
-    let turn = turn(&app).await?;
+    let turn = turn(&app.surveying).await?;
     blocking(move || {
         let _turn = turn;
         let environments = deployed::releases(&app, project.as_deref(), environment.as_deref())?;
@@ -284,7 +275,7 @@ async fn environments(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
 ) -> Result<Json<EnvironmentList>, Problem> {
-    let turn = turn(&app).await?;
+    let turn = turn(&app.surveying).await?;
     blocking(move || {
         let _turn = turn;
         let mut list = EnvironmentList { environments: Vec::new(), problems: Vec::new() };

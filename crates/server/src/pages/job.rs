@@ -12,7 +12,7 @@ use views::{JobView, RunView, StepView};
 use super::run::{RunActions, job_state, step_state};
 use super::summaries::anchor;
 use super::{Frame, Page, shown, took};
-use crate::app::{App, Shared, blocking};
+use crate::app::{App, Shared, blocking, turn};
 use crate::folds::{StepLines, Wish};
 use crate::guard::Who;
 use crate::log::{self, Hits, JobLog, PAGE_LINES, Place};
@@ -123,6 +123,11 @@ pub(crate) struct Where {
 }
 
 impl Where {
+    /// What is looked for in the log.
+    fn query(&self) -> Option<&str> {
+        self.q.as_deref().filter(|it| !it.is_empty())
+    }
+
     /// Whether no place in the log was asked for.
     fn is_plain(&self) -> bool {
         self.place() == Place::First && self.aside.is_none() && self.q.is_none()
@@ -254,7 +259,12 @@ pub(crate) async fn job(
     Path((run, key)): Path<(String, String)>,
     Query(asked): Query<Where>,
 ) -> Page {
+    let turn = match asked.query() {
+        Some(_) => Some(turn(&app.finding).await?),
+        None => None,
+    };
     let page = blocking(move || {
+        let _turn = turn;
         let stream = app.stream(&run)?;
         let view = app.view(stream)?;
         let job = found(&view, &key)?;
@@ -377,8 +387,7 @@ fn hits(
     asked: &Where,
     shown: &ShownLog,
 ) -> Result<Option<HitsShown>, Problem> {
-    let query = asked.q.as_deref().filter(|it| !it.is_empty());
-    let (Some(query), Some(log)) = (query, log) else { return Ok(None) };
+    let (Some(query), Some(log)) = (asked.query(), log) else { return Ok(None) };
     if query.chars().count() > QUERY_CHARS_MAX {
         return Err(Problem::bad("The text to find is too long."));
     }

@@ -40,6 +40,8 @@ const FEED_MAX: usize = 1_000;
 const RUNS_SEARCHED_MAX: usize = 200;
 /// Requests that are remembered, in short.
 const KNOWN_MAX: usize = 2_000;
+/// What was said, and is not said again; then it is.
+const SAID_MAX: usize = 1_000;
 /// After GitHub did not answer.
 const AGAIN: Duration = Duration::from_secs(2);
 /// What changes nothing that GitHub is told.
@@ -275,6 +277,9 @@ impl Work<'_> {
     }
 
     fn say(&mut self, once: &str, text: &str) {
+        if self.said.len() >= SAID_MAX {
+            self.said.clear();
+        }
         if self.said.insert(once.to_owned()) {
             talk(&format!("warning: GitHub: {text}"));
         }
