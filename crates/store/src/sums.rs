@@ -17,6 +17,9 @@ use sha2::{Digest as _, Sha256};
 const LOG_BYTES_MIN: u64 = 1 << 20;
 
 const CHUNK_BYTES: usize = 256 << 10;
+/// Logs that are read along at a time, each an open file: of a job that was lost nobody asks for the sum. One that
+/// goes on is read anew.
+const GROWING_MAX: usize = 256;
 
 /// What a file holds, as far as somebody looked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +75,9 @@ fn work(requests: &Receiver<Request>) {
                 let known = growing.remove(&log).map_or_else(|| Growing::open(&log), Ok);
                 // One that cannot be read is hashed at its end, where that is told.
                 if let Ok(read) = known.and_then(Growing::read_on) {
+                    if growing.len() >= GROWING_MAX {
+                        growing.pop_first();
+                    }
                     growing.insert(log, read);
                 }
             }
@@ -141,6 +147,31 @@ mod tests {
         let expected = Sum { digest: Digest::of(&all), size_bytes: all.len() as u64 };
         assert_eq!(sums.finish(&path), Some(expected));
         assert_eq!(sums.finish(&path), None, "it is over");
+    }
+
+    #[test]
+    fn logs_that_nobody_asks_for_keep_no_files_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let sums = Sums::default();
+        let path = |number: usize| folder.path().join(format!("{number:04}"));
+        for number in 0..GROWING_MAX + 50 {
+            std::fs::write(path(number), number.to_string()).unwrap();
+            sums.grown(&path(number), LOG_BYTES_MIN);
+        }
+        let open = || {
+            let files = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+            let links = files.filter_map(|it| std::fs::read_link(it.path()).ok());
+            links.filter(|it| it.starts_with(folder.path())).count()
+        };
+        // The newest is asked for last, so all were heard by then.
+        let last = GROWING_MAX + 49;
+        let expected = Sum {
+            digest: Digest::of(last.to_string().as_bytes()),
+            size_bytes: last.to_string().len() as u64,
+        };
+        assert_eq!(sums.finish(&path(last)), Some(expected));
+        assert_eq!(open(), GROWING_MAX - 1);
+        assert_eq!(sums.finish(&path(0)), None, "it is hashed at its end");
     }
 
     #[test]
