@@ -389,6 +389,51 @@ fn the_trail_is_exported_from_a_server() {
     );
 }
 
+const READS: &str = "
+on: push
+jobs:
+  reads:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: cat word; grep -q one word
+";
+
+#[test]
+fn two_runs_of_a_server_are_compared() {
+    let serving = Serving::of(READS);
+    for (run, word) in [("1", "one\n"), ("2", "two\n")] {
+        serving.place.write("word", word);
+        serving.place.commit();
+        assert_eq!(serving.push().exit, 0);
+        serving.ended(run);
+    }
+    let admin = admin(&serving);
+    let data = serving.place.path("data").display().to_string();
+    let here = |args: &[&str]| serving.place.run(&[args, &["--state", &data]].concat());
+    admin.same(&["runs", "diff", "1", "2"], &here);
+    // Without numbers the newest, and the one of the same workflow before it.
+    let named = admin.run(&["runs", "diff", "1.1", "2.1", "--format", "json"]);
+    assert_eq!(admin.run(&["runs", "diff", "--format", "json"]).stdout, named.stdout);
+    let is_line =
+        |it: &serde_json::Value| it["what"].as_str().is_some_and(|it| it.starts_with("log line"));
+    let lines = named.lines();
+    let line = lines.iter().find(|it| is_line(it)).unwrap_or_else(|| panic!("{}", named.stdout));
+    assert_eq!((&line["first"], &line["second"]), (&"one".into(), &"two".into()));
+    admin.check(
+        &["runs", "diff", "1", "x"],
+        "",
+        &expect![[r#"
+            error: `x` is not a run
+            hint: RUN or RUN.ATTEMPT, such as 12 or 12.1; launchway runs list shows them
+            exit 2
+        "#]],
+    );
+    let other = token(&serving, &["--repository", "octo/app"]);
+    let other = Asker { token: &other, ..admin };
+    assert_eq!(other.run(&["runs", "diff"]).exit, 0);
+}
+
 #[test]
 fn a_workflow_is_switched_off_at_a_server() {
     let workflow = WORKFLOW.replace("on: push", "on: [push, workflow_dispatch]");
