@@ -45,6 +45,7 @@ mod numbers;
 mod oidc;
 mod pages;
 mod people;
+mod places;
 mod problem;
 mod provider;
 mod rows;
@@ -82,8 +83,8 @@ pub use wire::{
     CameRelease, DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine,
     EnvironmentList, MessageLine, MessageList, OpenDeployment, PersonLine, PlaceReleases,
     PlaceStatus, ReleaseImage, ReleaseList, RunEvents, RunLine, RunList, RunningRelease,
-    ServiceStatus, ServiceVersion, SessionLine, StatusList, StoredEvent, TokenLine, TroubledLine,
-    run_details,
+    ServiceStatus, ServiceVersion, SessionLine, ShippedByJobs, StatusList, StoredEvent, TokenLine,
+    TroubledLine, run_details,
 };
 
 pub use log_line::{json_line, log_as_json};

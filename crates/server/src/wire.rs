@@ -7,7 +7,8 @@ mod releases;
 
 pub use deployments::{
     DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine, EnvironmentList,
-    OpenDeployment, PlaceStatus, RunningRelease, ServiceStatus, ServiceVersion, StatusList,
+    OpenDeployment, PlaceStatus, RunningRelease, ServiceStatus, ServiceVersion, ShippedByJobs,
+    StatusList,
 };
 pub use messages::{MessageLine, MessageList, TroubledLine};
 pub use people::{PersonLine, SessionLine, TokenLine};

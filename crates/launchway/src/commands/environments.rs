@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use server::EnvironmentLine;
+use server::{EnvironmentLine, ShippedByJobs};
 use settings::Environment;
 
 use crate::cli::{EnvironmentsArgs, Format};
@@ -14,6 +14,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::settings_file::load;
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
+use crate::terminal::time::moment;
 
 /// An environment, wherever it is known from.
 struct Line {
@@ -26,6 +27,8 @@ struct Line {
     guards: Vec<String>,
     /// Services with the versions that run; none where that is not told.
     runs: Option<BTreeMap<Arc<str>, Arc<str>>>,
+    /// Of a server what jobs did there last.
+    by_jobs: Option<ShippedByJobs>,
 }
 
 pub(crate) fn run(args: &EnvironmentsArgs, state: &StateFolder) -> Outcome {
@@ -58,6 +61,7 @@ fn local(args: &EnvironmentsArgs, state: &StateFolder) -> Result<Vec<Line>, Fail
             url: environment.url.as_ref().map(|it| it.value.to_string()),
             guards: guards(environment),
             runs: Some(runs.map(|(name, it)| (name, it.release.release.version)).collect()),
+            by_jobs: None,
         })
     };
     found.settings.environments.iter().map(line).collect()
@@ -77,6 +81,7 @@ fn at_server(client: &Client, project: Option<&str>) -> Result<Vec<Line>, Failur
         url: it.url,
         guards: it.guards,
         runs: it.runs,
+        by_jobs: it.by_jobs,
     };
     Ok(all.into_iter().map(line).collect())
 }
@@ -85,6 +90,7 @@ fn machine(it: &Line) -> String {
     json!({
         "environment": it.name, "project": it.project, "repository": it.repository,
         "level": it.level, "url": it.url, "guards": it.guards, "runs": it.runs,
+        "by_jobs": it.by_jobs,
     })
     .to_string()
 }
@@ -104,6 +110,10 @@ fn human(it: &Line, style: Style) {
     it.guards.iter().for_each(|guard| out(&format!("  {guard}")));
     for (service, version) in it.runs.iter().flatten() {
         out(&format!("  {service} {version} runs"));
+    }
+    if let Some(ShippedByJobs { run, workflow, version, verdict, finished_at_ms }) = &it.by_jobs {
+        let (verdict, at) = (verdict.replace('_', " "), moment(*finished_at_ms));
+        out(&format!("  {version} by {workflow}, run {run}: {verdict}  {at}"));
     }
 }
 

@@ -125,7 +125,24 @@ impl Client {
         let known = known.into_iter();
         let known: Vec<_> =
             known.map(|it| (it.project.to_string(), it.environment.to_string())).collect();
-        Ok(nothing_went(of, &known))
+        Ok(nothing_went(of, &known) + &self.by_jobs(of)?)
+    }
+
+    /// That jobs of workflows shipped there, where they did: those are runs, and no deployments.
+    fn by_jobs(&self, of: Where<'_>) -> Result<String, Failure> {
+        let is_meant = |name: &str| of.environment.is_none_or(|it| it.eq_ignore_ascii_case(name));
+        let all = self.environments()?.environments.into_iter();
+        let named: Vec<String> = all
+            .filter(|it| it.by_jobs.is_some() && is_meant(&it.environment))
+            .map(|it| format!("{} of {}", it.environment, it.repository))
+            .collect();
+        if named.is_empty() {
+            return Ok(String::new());
+        }
+        Ok(format!(
+            "; jobs of workflows shipped to {}, which launchway environments shows",
+            named.join(", ")
+        ))
     }
 
     /// What came where, and which images there are.

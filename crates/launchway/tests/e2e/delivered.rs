@@ -82,15 +82,21 @@ fn what_jobs_ship_is_told_by_a_server_and_by_the_command() {
         Said::from(command.current_dir("/").output().expect("it starts")).stdout
     };
     let served = |args: &[&str]| {
-        let mut command =
-            serving.place.launchway(&[&["metrics", "--server", &serving.url], args].concat());
+        let mut command = serving.place.launchway(&[args, &["--server", &serving.url]].concat());
         let token = serving.token.as_str();
         let output = command.env("LAUNCHWAY_TOKEN", token).output().expect("it starts");
-        Said::from(output).stdout
+        Said::from(output)
     };
     for of in ["failures", "recovery", "lead-time", "frequency"] {
-        assert_eq!(local(&["--of", of]), served(&["--of", of]));
+        assert_eq!(local(&["--of", of]), served(&["metrics", "--of", of]).stdout);
     }
+    let told = served(&["environments"]).stdout;
+    assert!(told.contains("by .github/workflows/ci.yml, run 3.1: succeeded  "), "{told}");
+    let told = served(&["history", "production"]).stderr;
+    expect![[r#"
+        nothing was deployed yet; jobs of workflows shipped to production of octo/app, which launchway environments shows
+    "#]]
+    .assert_eq(&told);
     assert!(local(&["--of", "failures"]).contains("  2.1  "), "{}", local(&["--of", "failures"]));
     assert!(local(&[]).contains(".github/workflows/ci.yml in production (octo/app), by jobs\n"));
     serving.end();

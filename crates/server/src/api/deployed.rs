@@ -15,10 +15,11 @@ use crate::app::{App, Shared, blocking, turn};
 use crate::deployed;
 use crate::engine::GuardedEnvironment;
 use crate::guard::Who;
+use crate::places::{Place, places};
 use crate::problem::Problem;
 use crate::wire::{
-    DeploymentEvents, DeploymentList, EnvironmentLine, EnvironmentList, ReleaseList, StatusList,
-    StoredEvent,
+    DeploymentEvents, DeploymentList, EnvironmentLine, EnvironmentList, ReleaseList, ShippedByJobs,
+    StatusList, StoredEvent,
 };
 
 /// Deployments of one answer where nobody says how many.
@@ -121,6 +122,14 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
     let list = [("deployments", many(object(&line, &[]))), ("older", or_null("integer"))];
     let event = json!({ "type": "object", "required": ["type"], "properties": { "type": text() } });
     let event = object(&[("seq", number()), ("at_ms", number()), ("event", event)], &[]);
+    let by_jobs = [
+        ("run", text()),
+        ("workflow", text()),
+        ("version", text()),
+        ("verdict", text()),
+        ("finished_at_ms", number()),
+    ];
+    let by_jobs = json!({ "anyOf": [object(&by_jobs, &[]), { "type": "null" }] });
     let environment = [
         ("repository", text()),
         ("project", or_null("string")),
@@ -129,6 +138,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         ("url", or_null("string")),
         ("guards", many(text())),
         ("runs", json!({ "type": ["object", "null"], "additionalProperties": text() })),
+        ("by_jobs", by_jobs),
     ];
     let environments =
         [("environments", many(object(&environment, &[]))), ("problems", many(text()))];
@@ -278,16 +288,14 @@ async fn environments(
     let turn = turn(&app.surveying).await?;
     blocking(move || {
         let _turn = turn;
+        // What happened just now is known, too.
+        app.figures.catch_up(&app.store, &mut |_| false)?;
         let mut list = EnvironmentList { environments: Vec::new(), problems: Vec::new() };
         for repository in who.seen(&app).repositories()? {
-            // What is wrong with one hides no other.
-            match app.engine.environments(&repository.name) {
-                Ok(all) => {
-                    for it in all {
-                        list.environments.push(line(&app, &who, &repository.name, it)?);
-                    }
-                }
-                Err(why) => list.problems.push(format!("{}: {}", repository.name, why.message)),
+            let (places, problems) = places(&app, &repository.name)?;
+            list.problems.extend(problems);
+            for it in places {
+                list.environments.push(line(&app, &who, &repository.name, it)?);
             }
         }
         Ok(Json(list))
@@ -299,9 +307,9 @@ fn line(
     app: &App,
     who: &Who,
     repository: &str,
-    it: GuardedEnvironment,
+    Place { environment, jobs }: Place,
 ) -> Result<EnvironmentLine, Problem> {
-    let GuardedEnvironment { name, project, level, url, rules, .. } = it;
+    let GuardedEnvironment { name, project, level, url, rules, .. } = environment;
     let runs = match &project {
         _ if who.token.is_bound() => None,
         None => Some(Default::default()),
@@ -319,5 +327,6 @@ fn line(
         url,
         guards: rules,
         runs,
+        by_jobs: jobs.map(ShippedByJobs::from),
     })
 }

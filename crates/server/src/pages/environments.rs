@@ -12,9 +12,11 @@ use super::onward::{Onward, onward};
 use super::{Frame, Page, shown};
 use crate::access::Scope;
 use crate::app::{App, Shared, blocking};
+use crate::approvals::Waiting;
 use crate::deployed;
 use crate::engine::GuardedEnvironment;
 use crate::guard::Who;
+use crate::places::{Place, places};
 use crate::problem::Problem;
 use crate::words::{Moment, State as DeploymentState, percent};
 
@@ -78,37 +80,14 @@ pub(crate) async fn environments(
         let mut ways = Ways::begin(&app, &who)?;
         let (mut rows, mut problems) = (Vec::new(), Vec::new());
         for repository in who.seen(&app).repositories()? {
-            let known = rows.len();
-            let by_jobs = app.figures.newest_by_jobs(&repository.name)?;
-            if by_jobs.is_cut {
-                let few = by_jobs.newest.len();
-                problems.push(format!(
-                    "{}: its jobs named more environments than are shown; these are the {few} that they named last.",
-                    repository.name
-                ));
+            let (places, wrong) = places(&app, &repository.name)?;
+            problems.extend(wrong);
+            for Place { environment, jobs } in places {
+                let onward = ways.of(&environment)?;
+                let waits = waits(&waiting, &repository.name, &environment.name);
+                let row = Row::of(&repository.name, environment, waits, &newest);
+                rows.push(Row { onward, jobs: jobs.as_ref().map(ByJobs::of), ..row });
             }
-            match app.engine.environments(&repository.name) {
-                Ok(all) => {
-                    for it in all {
-                        let onward = ways.of(&it)?;
-                        let here = waiting.iter().filter(|waiting| {
-                            let gate = waiting.gate();
-                            *waiting.view.header.repository == *repository.name
-                                && gate.asked.environment.eq_ignore_ascii_case(&it.name)
-                        });
-                        let waits = here.map(|waiting| {
-                            let header = &waiting.view.header;
-                            let run = format!("{}.{}", header.run, header.attempt);
-                            let href = super::approvals::href(&run, waiting.job.as_str());
-                            (href, format!("{} of run {}", waiting.job().name, header.run))
-                        });
-                        let waits = waits.collect();
-                        rows.push(Row { onward, ..Row::of(&repository.name, it, waits, &newest) });
-                    }
-                }
-                Err(refused) => problems.push(format!("{}: {}", repository.name, refused.message)),
-            }
-            by_jobs.newest.iter().for_each(|it| beside(&mut rows, known, it));
         }
         let frame = Frame::new(Some(&who), "environments").live("/live/runs".to_owned());
         Ok(EnvironmentsPage { frame, rows, problems })
@@ -116,21 +95,19 @@ pub(crate) async fn environments(
     shown(&page.await?)
 }
 
-/// Puts what jobs did last to the environment that it is of, among the rows of its repository; one that
-/// nothing but jobs names gets its own.
-fn beside(rows: &mut Vec<Row>, known: usize, newest: &NewestByJobs) {
-    let name = &newest.environment;
-    let jobs = Some(ByJobs::of(newest));
-    if let Some(row) = rows[known..].iter_mut().find(|it| it.name.eq_ignore_ascii_case(name)) {
-        row.jobs = jobs;
-        return;
-    }
-    let environment = GuardedEnvironment {
-        name: name.to_string(),
-        rules: vec!["Jobs name it; no rule of it is known.".to_owned()],
-        ..GuardedEnvironment::default()
-    };
-    rows.push(Row { jobs, ..Row::of(&newest.repository, environment, Vec::new(), &[]) });
+/// The jobs that wait at the gate of an environment: where they are agreed to, and what they are.
+fn waits(waiting: &[Waiting], repository: &str, environment: &str) -> Vec<(String, String)> {
+    let here = waiting.iter().filter(|it| {
+        *it.view.header.repository == *repository
+            && it.gate().asked.environment.eq_ignore_ascii_case(environment)
+    });
+    let told = here.map(|it| {
+        let header = &it.view.header;
+        let run = format!("{}.{}", header.run, header.attempt);
+        let href = super::approvals::href(&run, it.job.as_str());
+        (href, format!("{} of run {}", it.job().name, header.run))
+    });
+    told.collect()
 }
 
 impl ByJobs {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{DeploymentEvent, DeploymentId, DeploymentKind, Timestamp};
+use figures::NewestByJobs;
 use mask::MaskedText;
 use serde::{Deserialize, Serialize};
 use views::{DeploymentRow, Running, ServiceLedger};
@@ -148,6 +149,35 @@ pub struct EnvironmentLine {
     /// Services with the versions that run; none for whoever is bound to repositories, of which
     /// deployments are not.
     pub runs: Option<BTreeMap<Arc<str>, Arc<str>>>,
+    /// What jobs of workflows that name it did there last; none where none did.
+    pub by_jobs: Option<ShippedByJobs>,
+}
+
+/// What jobs of a workflow did in an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShippedByJobs {
+    /// The run's attempt: `12.1`.
+    pub run: String,
+    /// The workflow file.
+    pub workflow: Arc<str>,
+    /// A tag, or a short commit.
+    pub version: Arc<str>,
+    /// How it ended, in the words of deployments.
+    pub verdict: String,
+    /// When it was over.
+    pub finished_at_ms: Timestamp,
+}
+
+impl From<NewestByJobs> for ShippedByJobs {
+    fn from(it: NewestByJobs) -> ShippedByJobs {
+        ShippedByJobs {
+            run: it.by.to_string(),
+            workflow: it.workflow,
+            version: it.version,
+            verdict: it.verdict.as_str().to_owned(),
+            finished_at_ms: it.finished_at,
+        }
+    }
 }
 
 impl From<DeploymentRow> for DeploymentLine {

@@ -1,0 +1,50 @@
+//! Environments of a repository: those that its rules guard, and those that only its jobs name; each with what
+//! jobs did there last.
+
+use figures::NewestByJobs;
+
+use crate::app::App;
+use crate::engine::GuardedEnvironment;
+use crate::problem::Problem;
+
+/// An environment.
+pub(crate) struct Place {
+    pub(crate) environment: GuardedEnvironment,
+    /// What jobs did there last; none where none named it.
+    pub(crate) jobs: Option<NewestByJobs>,
+}
+
+/// Those of a repository, as the figures have them, and what is wrong with it in words: that hides no other.
+pub(crate) fn places(app: &App, repository: &str) -> Result<(Vec<Place>, Vec<String>), Problem> {
+    let by_jobs = app.figures.newest_by_jobs(repository)?;
+    let mut problems = Vec::new();
+    if by_jobs.is_cut {
+        let few = by_jobs.newest.len();
+        problems.push(format!(
+            "{repository}: its jobs named more environments than are shown; these are the {few} that they named last."
+        ));
+    }
+    let guarded = app.engine.environments(repository).unwrap_or_else(|refused| {
+        problems.push(format!("{repository}: {}", refused.message));
+        Vec::new()
+    });
+    let place = |environment| Place { environment, jobs: None };
+    let mut places: Vec<Place> = guarded.into_iter().map(place).collect();
+    by_jobs.newest.into_iter().for_each(|it| put(&mut places, it));
+    Ok((places, problems))
+}
+
+/// To the environment that it is of; one that nothing but jobs names gets its own.
+fn put(places: &mut Vec<Place>, newest: NewestByJobs) {
+    let is_it = |it: &&mut Place| it.environment.name.eq_ignore_ascii_case(&newest.environment);
+    if let Some(place) = places.iter_mut().find(is_it) {
+        place.jobs = Some(newest);
+        return;
+    }
+    let environment = GuardedEnvironment {
+        name: newest.environment.to_string(),
+        rules: vec!["Jobs name it; no rule of it is known.".to_owned()],
+        ..GuardedEnvironment::default()
+    };
+    places.push(Place { environment, jobs: Some(newest) });
+}
