@@ -47,7 +47,11 @@ const refresh = async (parts) => {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of parts) {
     const [old, now] = [document.querySelector(part), page.querySelector(part)];
-    if (!old || !now || old.innerHTML === now.innerHTML) continue;
+    if (!old || !now) continue;
+    // What somebody opened stays open.
+    const [was, is] = [old, now].map((it) => [...it.querySelectorAll("details")]);
+    if (was.length === is.length) is.forEach((it, at) => { it.open = was[at].open; });
+    if (old.innerHTML === now.innerHTML) continue;
     const focused = old.contains(document.activeElement) ? document.activeElement : null;
     const href = focused?.getAttribute("href");
     const scroll = old.querySelector(".graph")?.scrollLeft ?? 0;
