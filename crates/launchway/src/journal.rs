@@ -21,6 +21,9 @@ pub(crate) fn open(state: &StateFolder) -> Result<Store, Failure> {
 
 /// The same, for who looks at what there is: a slip in the name of a folder makes none.
 pub(crate) fn open_there(state: &StateFolder) -> Result<Store, Failure> {
+    if !state.is_named() {
+        return open(state);
+    }
     Store::open_there(state.root()).map_err(|error| match error {
         StoreError::NoJournal { .. } => Failure::caused(Exit::Missing, error),
         error => cannot_open(error),

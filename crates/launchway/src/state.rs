@@ -17,6 +17,8 @@ pub(crate) struct StateFolder {
     root: PathBuf,
     /// What belongs to the numbers of one journal: the folder itself, or that of a shared journal.
     own: PathBuf,
+    /// By a flag of this command.
+    is_named: bool,
 }
 
 /// Hex digits of a name that is made of what it is the name of.
@@ -77,7 +79,7 @@ impl StateFolder {
             .hint("name one: --state DIR, or LAUNCHWAY_STATE=DIR"));
         };
         let root = std::path::absolute(&root).unwrap_or(root);
-        Ok(StateFolder { own: root.clone(), root })
+        Ok(StateFolder { own: root.clone(), root, is_named: flag.is_some() })
     }
 
     /// The same folder, for deployments of a journal that several machines share: their numbers are
@@ -85,7 +87,7 @@ impl StateFolder {
     pub(crate) fn of_shared(&self, journal: &str) -> StateFolder {
         let name = Digest::of(journal.as_bytes()).to_string();
         let own = self.root.join("shared").join(&name[..NAME_DIGITS]);
-        StateFolder { root: self.root.clone(), own }
+        StateFolder { own, ..self.clone() }
     }
 
     /// Where the journal of deployments is.
@@ -155,6 +157,12 @@ impl StateFolder {
     /// Where the journal is.
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Whether a flag of this command says where it is: a slip there leads to where nothing is. In the usual place
+    /// nothing is before the first run.
+    pub(crate) fn is_named(&self) -> bool {
+        self.is_named
     }
 
     /// Fetched actions by commit.

@@ -165,8 +165,9 @@ fn at_a_servers_folder_it_is_said_of_which_repository() {
     check(
         command(&["secrets", "list", "--repository", "octo/app", "--state", data]),
         &expect![[r#"
-            DB_URL  missing  .github/workflows/ci.yml:8
-            TOK  missing  .github/workflows/ci.yml:8
+            SLACK_URL  missing  message team
+            DB_URL  (production)  missing  .github/workflows/ci.yml:8
+            TOK  (production)  missing  .github/workflows/ci.yml:8
             exit 0
         "#]],
     );

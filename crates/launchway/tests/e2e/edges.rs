@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use serde_json::json;
 
-use crate::harness::{Place, wait_until};
+use crate::harness::{Place, Said, wait_until};
 use crate::serving::Serving;
 
 #[test]
@@ -127,6 +127,11 @@ fn looking_makes_no_folder() {
         assert!(said.exit == 5 && said.stderr.contains("there is no journal"), "{}", said.stderr);
         assert!(!place.path("slip").exists(), "{args:?}");
     }
+    // Before the first run nothing is in the usual place, and nobody wrote a name wrong.
+    let mut usual = place.program(env!("CARGO_BIN_EXE_launchway"));
+    usual.args(["runs", "list"]).env("XDG_STATE_HOME", &slip);
+    let said = Said::from(usual.output().expect("it starts"));
+    assert_eq!((said.exit, &*said.stderr), (0, "no run yet; launchway run makes one\n"));
 }
 
 /// What an earlier version ordered and this one refuses is said once, and what was ordered behind it is made.

@@ -240,8 +240,8 @@ jobs:
       - { id: greet, run: 'echo = begin; echo = $WHO; [ \"$WHO\" = Ada ]', env: { WHO: '${{ vars.WHO }}' } }
 ",
     );
-    assert_eq!(place.run(&["runs", "diff"]).exit, 2, "there is nothing to compare");
     assert_eq!(place.run(&["run", "--var", "WHO=Ada"]).exit, 0);
+    assert_eq!(place.run(&["runs", "diff"]).exit, 2, "there is nothing to compare it with");
     assert_eq!(place.run(&["run", "--var", "WHO=Bob"]).exit, 1);
     let said = place.run(&["runs", "diff"]);
     assert_eq!(said.exit, 0, "{}", said.stderr);
