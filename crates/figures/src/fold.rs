@@ -240,6 +240,11 @@ impl Figures {
                 events.map(|events| match AttemptFacts::of(&events) {
                     Some(facts) => {
                         take_attempt(rows, store, &facts)?;
+                        if let Some(RunEvent::RunCreated(request)) =
+                            events.first().map(|it| &it.event)
+                        {
+                            jobs::take_rest(rows, &ShippingRun::of(request))?;
+                        }
                         jobs::forget(rows, stream)
                     }
                     None => Ok(()),

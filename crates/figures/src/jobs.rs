@@ -54,7 +54,7 @@ pub(crate) fn take_push(rows: &Connection, begin: &RunEvent) -> rusqlite::Result
 }
 
 /// Notes what an event says of a job that names an environment; says which environment that is, where the job is
-/// over or was skipped.
+/// over, was skipped or carried over.
 pub(crate) fn note(
     rows: &Connection,
     (run, attempt): (RunId, Attempt),
@@ -116,6 +116,21 @@ fn one(
         format!("SELECT {COLUMNS} FROM shipping WHERE run = ?1 AND attempt = ?2 AND job = ?3");
     let wanted = params![run, attempt, job.as_str()];
     rows.prepare_cached(&query)?.query_row(wanted, shipping).optional()
+}
+
+/// Takes in what is left of an attempt that is over: jobs that never came to an end hold back no other one.
+pub(crate) fn take_rest(rows: &Connection, run: &ShippingRun) -> rusqlite::Result<()> {
+    let (id, attempt) = (run.run.0.cast_signed(), run.attempt.0.cast_signed());
+    rows.prepare_cached(
+        "DELETE FROM shipping WHERE run = ?1 AND attempt = ?2 AND last_seq IS NULL",
+    )?
+    .execute([id, attempt])?;
+    let mut statement = rows.prepare_cached(
+        "SELECT DISTINCT environment FROM shipping WHERE run = ?1 AND attempt = ?2",
+    )?;
+    let environments = statement.query_map([id, attempt], |row| row.get::<_, String>(0))?;
+    let environments: Vec<String> = environments.collect::<rusqlite::Result<_>>()?;
+    environments.iter().try_for_each(|it| take(rows, run, it))
 }
 
 /// Forgets the jobs of an attempt that is over: all of it is counted.

@@ -39,7 +39,8 @@ impl Journal {
 
     /// `push main c1 c2: production=success`, `dispatch main c2: ...`, `tag v1 c2: ...`,
     /// `again 1: ...`. Without a colon it does not come to an end. With `...` at its end it goes on with
-    /// `later 1: ...`: jobs that were planned as `production=planned`, and others. `main~m5` is a branch
+    /// `later 1: ...`: jobs that were planned as `production=planned`, and others. `production=carried` came from
+    /// the attempt before. `main~m5` is a branch
     /// that left the default branch at m5.
     fn line(&mut self, line: &str) {
         self.hour += 10;
@@ -79,8 +80,13 @@ impl Journal {
                 events.push(self.planned(&key, environment));
                 planned.push(environment.to_owned());
             }
-            if conclusion != "planned" {
+            if conclusion == "carried" {
+                events.push(json!({ "type": "JobCarried", "job": key, "conclusion": "success",
+                    "outputs": {}, "from": 1 }));
+            } else if conclusion != "planned" {
                 events.extend(self.job(&key, conclusion));
+            }
+            if conclusion != "planned" {
                 let at = known.unwrap_or(planned.len() - 1);
                 planned[at] = "over".to_owned();
             }
@@ -417,6 +423,44 @@ fn all_jobs_of_an_environment_say_how_it_ended() {
         let told = Journal::of(&format!("push main c1: {ends}")).told();
         assert!(told.contains(expect) && expect.is_empty() == told.is_empty(), "{ends}: {told}");
     }
+}
+
+#[test]
+fn a_job_that_was_carried_over_is_not_among_them_and_holds_back_no_other() {
+    // A chain: the first job is carried over before the second is planned. Legs of a matrix: all are planned, then
+    // some are carried over.
+    for again in [
+        "production=carried production=success",
+        "production=planned production=planned production=carried production=success",
+        "production=planned production=planned production=success production=carried",
+    ] {
+        check(
+            &format!(
+                "push main c1: production=success
+                 push main c2: production=success production=failure
+                 again 2: {again}"
+            ),
+            expect![[r#"
+                production deploy.yml: 2 deployed, failed 0/2, rework 0
+                  run/1/1 release succeeded of c1
+                  run/2/2 release succeeded of c2 +c2 12.75h
+                  in doubt: 2.1 failed
+            "#]],
+        );
+    }
+    // All of them were: it shipped nothing.
+    check("push main c1: -=failure\nagain 1: production=carried -=success", expect![""]);
+}
+
+#[test]
+fn a_job_that_never_came_to_an_end_holds_back_no_other() {
+    check(
+        "push main c1: production=planned production=success staging=planned",
+        expect![[r#"
+            production deploy.yml: 1 deployed, failed 0/1, rework 0
+              run/1/1 release succeeded of c1
+        "#]],
+    );
 }
 
 #[test]

@@ -95,10 +95,18 @@ pub struct JobOver {
 
 impl ShippingJob {
     /// Kinds of events that say something of such a job. No other one has to be read.
-    pub const KINDS: &'static [&'static str] =
-        &["JobPlanned", "JobGated", "JobLeased", "JobStarted", "JobSkipped", "JobCompleted"];
+    pub const KINDS: &'static [&'static str] = &[
+        "JobPlanned",
+        "JobGated",
+        "JobLeased",
+        "JobStarted",
+        "JobSkipped",
+        "JobCarried",
+        "JobCompleted",
+    ];
 
-    /// What is known of a job behind one more of its events; none where it names no environment, or was skipped.
+    /// What is known of a job behind one more of its events; none where it names no environment, was skipped, or
+    /// carried over from another attempt.
     #[must_use]
     pub fn after(known: Option<ShippingJob>, seq: Seq, event: &RunEvent) -> Option<ShippingJob> {
         let named = |environment: &str| ShippingJob {
@@ -124,7 +132,7 @@ impl ShippingJob {
             RunEvent::JobStarted { at, .. } => {
                 known.map(|known| ShippingJob { began_at: Some(*at), ..known })
             }
-            RunEvent::JobSkipped { .. } => None,
+            RunEvent::JobSkipped { .. } | RunEvent::JobCarried { .. } => None,
             RunEvent::JobCompleted { conclusion, at, .. } => known.map(|known| ShippingJob {
                 over: Some(JobOver { conclusion: *conclusion, at: *at, seq }),
                 ..known
