@@ -86,6 +86,9 @@ impl Figures {
             forget_everything(&transaction).map_err(failed)?;
             position = 0;
         }
+        if position == 0 {
+            self.begin_anew(&transaction, store)?;
+        }
         let until = newest.min(position + BATCH_EVENTS);
         for name in store.begun_between(position, until)? {
             self.take_begin(&transaction, store, &name)?;
@@ -138,6 +141,21 @@ impl Figures {
             take_attempt(&transaction, store, &facts).map_err(failed)?;
         }
         transaction.commit().map_err(failed)
+    }
+
+    /// What jobs shipped has an order, in which it is counted: all of it anew that is read once more. What the journal
+    /// has no more stays.
+    fn begin_anew(&self, rows: &Connection, store: &Store) -> Result<(), FiguresError> {
+        let failed = |source| self.failed(source);
+        let mut known = Vec::new();
+        for name in jobs::streams(rows).map_err(failed)? {
+            if let Ok(stream) = name.parse()
+                && begin::<RunEvent>(store, stream)?.is_some()
+            {
+                known.push(name);
+            }
+        }
+        jobs::forget_all(rows, &known).map_err(failed)
     }
 
     /// What a run says of a push when it begins; that a deployment was asked for.

@@ -25,6 +25,7 @@ use event::{
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use views::{Before, Came, JobOver, Pushed, Shipment, ShippingJob, ShippingRun};
 
+use crate::heirs::give_on;
 use crate::query::{at, maybe_at, text, word};
 use crate::shipments::{Place, Places, bring, is_brought, write};
 
@@ -141,6 +142,23 @@ pub(crate) fn forget(rows: &Connection, stream: StreamId) -> rusqlite::Result<()
         .map(drop)
 }
 
+/// Attempts whose jobs shipped something.
+pub(crate) fn streams(rows: &Connection) -> rusqlite::Result<Vec<String>> {
+    let query = "SELECT DISTINCT stream FROM shipment WHERE is_by_jobs = 1";
+    rows.prepare_cached(query)?.query_map([], |row| row.get(0))?.collect()
+}
+
+/// Forgets what the jobs of these attempts shipped, and all jobs on their way.
+pub(crate) fn forget_all(rows: &Connection, streams: &[String]) -> rusqlite::Result<()> {
+    let names = serde_json::to_string(streams).expect("names are plain text");
+    for table in ["shipment", "shipped", "brought"] {
+        let delete =
+            format!("DELETE FROM {table} WHERE stream IN (SELECT value FROM json_each(?1))");
+        rows.execute(&delete, [&names])?;
+    }
+    rows.execute("DELETE FROM shipping", []).map(drop)
+}
+
 /// Takes in what the jobs of an attempt shipped to an environment, once all of them are over that are known.
 pub(crate) fn take(
     rows: &Connection,
@@ -156,7 +174,7 @@ pub(crate) fn take(
         statement.query_map(wanted, shipping)?.collect::<rusqlite::Result<_>>()?;
     let Some(it) = Shipment::of_jobs(run, &jobs) else { return Ok(()) };
     if is_deployed_by_command(rows, &it)? {
-        return take_back(rows, &it, &["shipment", "shipped", "brought"]);
+        return take_back(rows, &it);
     }
     match known(rows, &it)? {
         None => take_one(rows, run, it),
@@ -168,6 +186,9 @@ pub(crate) fn take(
 
 /// Its run came to a further job: it ended later, and perhaps otherwise.
 fn go_on(rows: &Connection, it: &Shipment) -> rusqlite::Result<()> {
+    if it.verdict != Verdict::Succeeded {
+        give_on(rows, it)?;
+    }
     let mut statement = rows.prepare_cached(
         "UPDATE shipment SET verdict = ?4, reached_at = ?5, finished_at = ?6, last_seq = ?7
          WHERE stream = ?1 AND environment = ?2 AND service = ?3",
@@ -181,21 +202,17 @@ fn go_on(rows: &Connection, it: &Shipment) -> rusqlite::Result<()> {
         it.finished_at.0.cast_signed(),
         it.last_seq.0.cast_signed(),
     ])?;
-    match it.verdict {
-        Verdict::Succeeded => Ok(()),
-        // What came with it comes with the next one.
-        _ => take_back(rows, it, &["shipped", "brought"]),
-    }
+    Ok(())
 }
 
-fn take_back(rows: &Connection, it: &Shipment, tables: &[&str]) -> rusqlite::Result<()> {
-    let stream = it.stream().to_string();
-    for table in tables {
-        let delete =
-            format!("DELETE FROM {table} WHERE stream = ?1 AND environment = ?2 AND service = ?3");
-        rows.prepare_cached(&delete)?.execute(params![stream, it.environment, it.service])?;
-    }
-    Ok(())
+/// It was none: what was told of it before is not so.
+fn take_back(rows: &Connection, it: &Shipment) -> rusqlite::Result<()> {
+    give_on(rows, it)?;
+    rows.prepare_cached(
+        "DELETE FROM shipment WHERE stream = ?1 AND environment = ?2 AND service = ?3",
+    )?
+    .execute(params![it.stream().to_string(), it.environment, it.service])
+    .map(drop)
 }
 
 fn take_one(rows: &Connection, run: &ShippingRun, it: Shipment) -> rusqlite::Result<()> {

@@ -25,6 +25,7 @@ mod collect;
 mod database;
 mod error;
 mod fold;
+mod heirs;
 mod incidents;
 mod jobs;
 mod newest;

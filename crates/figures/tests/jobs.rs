@@ -601,6 +601,67 @@ fn a_later_job_of_the_same_environment_says_how_it_ended() {
 }
 
 #[test]
+fn what_came_with_jobs_that_fail_later_came_with_the_next_that_had_it() {
+    check(
+        "push main c1: staging=success
+         push main c2: staging=success ...
+         push main c3: staging=success
+         later 2: staging=failure
+         push main c4: staging=success",
+        expect![[r#"
+            staging deploy.yml: 3 deployed, failed 0/3, rework 0
+              run/1/1 release succeeded of c1
+              run/3/1 release succeeded of c3 +c2 12.75h +c3 2.75h
+              run/4/1 release succeeded of c4 +c4 2.75h
+              in doubt: 2.1 failed
+        "#]],
+    );
+    // The same commit once more; a branch that was cut behind it. One that went back does not have it.
+    check(
+        "push main c1: staging=success
+         push main c2: staging=success ...
+         dispatch main c2: staging=success
+         later 2: staging=no
+         push main c3: staging=success",
+        expect![[r#"
+            staging deploy.yml: 3 deployed, failed 0/3, rework 0
+              run/1/1 release succeeded of c1
+              run/3/1 release succeeded of c2 +c2 12.75h
+              run/4/1 release succeeded of c3 +c3 2.75h
+              in doubt: 2.1 cancelled
+        "#]],
+    );
+    check(
+        "push main c1: staging=success
+         push main c2: staging=success ...
+         push release~c2 r1: staging=success
+         later 2: staging=failure
+         push main c3: staging=success",
+        expect![[r#"
+            staging deploy.yml: 3 deployed, failed 0/3, rework 0
+              run/1/1 release succeeded of c1
+              run/3/1 release succeeded of r1 +c2 12.75h +r1 2.75h
+              run/4/1 release succeeded of c3 +c3 2.75h
+              in doubt: 2.1 failed
+        "#]],
+    );
+    check(
+        "push main c1: staging=success
+         push main c2: staging=success ...
+         again 1: staging=success
+         later 2: staging=failure
+         push main c3: staging=success",
+        expect![[r#"
+            staging deploy.yml: 2 deployed, failed 0/4, rework 1
+              run/1/1 release succeeded of c1
+              run/1/2 rollback succeeded of c1
+              run/2/1 release failed of c2
+              run/3/1 release succeeded of c3 +c2 32.75h +c3 2.75h
+        "#]],
+    );
+}
+
+#[test]
 fn a_branch_that_was_cut_brings_what_the_default_branch_had_then() {
     check(
         "push main m1: production=success
@@ -732,6 +793,46 @@ fn what_an_older_version_counted_stays_and_jobs_come_to_it() {
         production deploy.yml: 2 deployed, failed 0/2, rework 0
           run/1/1 release succeeded of c1
           run/2/1 release succeeded of c2 +c2 2.75h
+    "#]]
+    .assert_eq(&journal.told());
+}
+
+#[test]
+fn what_a_file_of_before_says_of_jobs_is_counted_anew_and_stays_where_the_journal_forgot_it() {
+    let journal = Journal::of(
+        "push main c1: production=success
+         push main c2: production=success production=failure
+         again 2: production=carried production=success",
+    );
+    let raw = rusqlite::Connection::open(journal.folder.path().join("figures.db"));
+    let raw = raw.expect("a file of ours");
+    let newest = journal.store.newest_position().expect("a journal of ours");
+    for sql in [
+        include_str!("../src/schema/v1.sql"),
+        include_str!("../src/schema/v2.sql"),
+        include_str!("../src/schema/v3.sql"),
+        include_str!("../src/schema/v4.sql"),
+        include_str!("../src/schema/v5.sql"),
+        // The second one was wrong, and the journal has nothing of the other any more.
+        "INSERT INTO shipment (stream, environment, service, project, is_by_jobs, kind, planned, verdict,
+           version, digest, made_from, is_first, requested_at, finished_at, reached_at, last_seq)
+         SELECT stream, 'production', '.github/workflows/deploy.yml', 'octo/app', 1, 'release', 1,
+           'succeeded', commit_id, commit_id, commit_id, 0, at, at, at, 9
+         FROM (SELECT 'run/2/1' AS stream, 'c0' AS commit_id, 72000000 AS at
+               UNION ALL SELECT 'run/77/1', 'c77', 3600000);
+         INSERT INTO brought (project, environment, service, commit_id, stream)
+         VALUES ('octo/app', 'production', '.github/workflows/deploy.yml', 'c0', 'run/2/1');
+         PRAGMA user_version = 5;",
+        &format!("UPDATE cursor SET position = {newest}"),
+    ] {
+        raw.execute_batch(sql).expect("a file of ours");
+    }
+    expect![[r#"
+        production deploy.yml: 3 deployed, failed 0/3, rework 0
+          run/77/1 release succeeded of c77
+          run/1/1 release succeeded of c1 +c1 2.75h
+          run/2/2 release succeeded of c2 +c2 12.75h
+          in doubt: 2.1 failed
     "#]]
     .assert_eq(&journal.told());
 }
