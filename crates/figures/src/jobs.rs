@@ -63,6 +63,7 @@ pub(crate) fn note(
     event: &RunEvent,
 ) -> rusqlite::Result<Option<Arc<str>>> {
     let Some(job) = event.job() else { return Ok(None) };
+    let stream = StreamId::Run(run, attempt).to_string();
     let (run, attempt) = (run.0.cast_signed(), attempt.0.cast_signed());
     let known = one(rows, (run, attempt), job)?;
     let was_in = known.as_ref().map(|it| it.environment.clone());
@@ -90,7 +91,15 @@ pub(crate) fn note(
         it.over.map(|it| it.at.0.cast_signed()),
         it.over.map(|it| it.seq.0.cast_signed()),
     ])?;
-    Ok(it.over.is_some().then_some(it.environment))
+    if it.over.is_some() {
+        return Ok(Some(it.environment));
+    }
+    // What its run did there until now is not all that it does.
+    rows.prepare_cached(
+        "UPDATE shipment SET is_open = 1 WHERE stream = ?1 AND environment = ?2 AND is_by_jobs = 1",
+    )?
+    .execute(params![stream, it.environment])?;
+    Ok(None)
 }
 
 const COLUMNS: &str = "environment, tracking_id, began_at, conclusion, completed_at, last_seq";
@@ -179,8 +188,14 @@ pub(crate) fn take(
     match known(rows, &it)? {
         None => take_one(rows, run, it),
         Some(last_seq) if last_seq < it.last_seq => go_on(rows, &it),
-        // It is read once more: what stands behind it by now says nothing of it.
-        Some(_) => Ok(()),
+        // The further job was skipped; or it is read once more, and what stands behind it by now says nothing of it.
+        Some(_) => rows
+            .prepare_cached(
+                "UPDATE shipment SET is_open = 0
+                 WHERE stream = ?1 AND environment = ?2 AND service = ?3",
+            )?
+            .execute(params![it.stream().to_string(), it.environment, it.service])
+            .map(drop),
     }
 }
 
@@ -190,7 +205,7 @@ fn go_on(rows: &Connection, it: &Shipment) -> rusqlite::Result<()> {
         give_on(rows, it)?;
     }
     let mut statement = rows.prepare_cached(
-        "UPDATE shipment SET verdict = ?4, reached_at = ?5, finished_at = ?6, last_seq = ?7
+        "UPDATE shipment SET verdict = ?4, reached_at = ?5, finished_at = ?6, last_seq = ?7, is_open = 0
          WHERE stream = ?1 AND environment = ?2 AND service = ?3",
     )?;
     statement.execute(params![

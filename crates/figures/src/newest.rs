@@ -38,12 +38,21 @@ pub struct NewestByJobs {
     pub workflow: Arc<str>,
     /// The run's attempt.
     pub by: ShippedBy,
-    /// How it ended.
+    /// How it ended; of one that runs, how it did until now.
     pub verdict: Verdict,
+    /// A further job of it was planned and is not over.
+    pub is_running: bool,
     /// A tag, or a short commit.
     pub version: Arc<str>,
-    /// When it was over.
+    /// When it was over; of one that runs, when its last job was until now.
     pub finished_at: Timestamp,
+}
+
+impl NewestByJobs {
+    /// How it stands, in the words of deployments.
+    pub fn standing(&self) -> &'static str {
+        if self.is_running { "running" } else { self.verdict.as_str() }
+    }
 }
 
 impl Figures {
@@ -64,7 +73,7 @@ fn newest(rows: &Connection, repository: &str) -> rusqlite::Result<NewestOfEach>
          ORDER BY environment, service LIMIT 1",
     )?;
     let mut last = rows.prepare_cached(
-        "SELECT environment, service, stream, verdict, version, finished_at FROM shipment
+        "SELECT environment, service, stream, verdict, version, finished_at, is_open FROM shipment
          WHERE is_by_jobs = 1 AND project = ?1 AND environment = ?2 AND service = ?3
          ORDER BY finished_at DESC, stream DESC LIMIT 1",
     )?;
@@ -77,6 +86,7 @@ fn newest(rows: &Connection, repository: &str) -> rusqlite::Result<NewestOfEach>
             verdict: word(row, 3)?,
             version: text(row, 4)?,
             finished_at: at(row, 5)?,
+            is_running: row.get(6)?,
         })
     };
     let mut newest: BTreeMap<String, NewestByJobs> = BTreeMap::new();

@@ -145,7 +145,7 @@ impl Shipped {
 fn deliveries(rows: &Connection, asked: &Asked) -> rusqlite::Result<Deliveries> {
     let mut statement = rows.prepare_cached(
         "SELECT DISTINCT is_by_jobs, project, environment, service FROM shipment
-         WHERE (is_by_jobs = 1 OR NOT ?5) AND (?2 IS NULL OR environment = ?2 COLLATE NOCASE) AND (?3 IS NULL OR service = ?3)
+         WHERE is_open = 0 AND (is_by_jobs = 1 OR NOT ?5) AND (?2 IS NULL OR environment = ?2 COLLATE NOCASE) AND (?3 IS NULL OR service = ?3)
            AND CASE is_by_jobs
                  WHEN 0 THEN ?1 IS NULL OR project = ?1
                  ELSE CASE WHEN ?4 IS NULL THEN ?1 IS NULL OR project = ?1
@@ -207,7 +207,7 @@ fn shipments(rows: &Connection, of: &Shipped, window: Window) -> rusqlite::Resul
            made_from, is_first, requested_at, began_at, reached_at, finished_at, last_seq, mends
          FROM shipment
          WHERE is_by_jobs = ?1 AND project = ?2 AND environment = ?3 AND service = ?4
-           AND finished_at >= ?5",
+           AND finished_at >= ?5 AND is_open = 0",
     )?;
     let (project, environment, service) = of.place();
     let since = window.since.0.cast_signed();

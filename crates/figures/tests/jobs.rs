@@ -83,6 +83,10 @@ impl Journal {
             if conclusion == "carried" {
                 events.push(json!({ "type": "JobCarried", "job": key, "conclusion": "success",
                     "outputs": {}, "from": 1 }));
+            } else if conclusion == "skip" {
+                let reason = json!({ "kind": "condition", "expression": "false" });
+                events.push(json!({ "type": "JobSkipped", "job": key, "reason": reason,
+                    "at": self.hour * HOUR }));
             } else if conclusion != "planned" {
                 events.extend(self.job(&key, conclusion));
             }
@@ -598,6 +602,51 @@ fn a_later_job_of_the_same_environment_says_how_it_ended() {
               in doubt: 2.1 failed
         "#]],
     );
+}
+
+#[test]
+fn while_a_further_job_of_the_environment_runs_it_is_in_no_figure_and_told_as_running() {
+    let before = "production deploy.yml: 1 deployed, failed 0/1, rework 0\n  run/1/1 release succeeded of c1\n";
+    let after = "production deploy.yml: 2 deployed, failed 0/2, rework 0\n  run/1/1 release succeeded of c1\n  run/2/1 release succeeded of c2 +c2 ";
+    for (script, expect, standing) in [
+        ("", format!("{after}2.75h\n"), "production 2.1 succeeded"),
+        ("production=planned ...", before.to_owned(), "production 2.1 running"),
+        ("production=planned -=success ...", before.to_owned(), "production 2.1 running"),
+        (
+            "production=planned ...\nlater 2: production=success",
+            format!("{after}22.75h\n"),
+            "production 2.1 succeeded",
+        ),
+        (
+            "production=planned ...\nlater 2: production=skip",
+            format!("{after}2.75h\n"),
+            "production 2.1 succeeded",
+        ),
+        // It never came to its end, and its run did.
+        (
+            "production=planned ...\nlater 2: -=success",
+            format!("{after}2.75h\n"),
+            "production 2.1 succeeded",
+        ),
+        (
+            "production=planned ...\nlater 2: production=failure",
+            format!("{before}  in doubt: 2.1 failed\n"),
+            "production 2.1 failed",
+        ),
+    ] {
+        let journal = Journal::of(&format!(
+            "push main c1: production=success\npush main c2: production=success ...\nlater 2: {script}"
+        ));
+        assert_eq!(journal.told(), expect, "{script}");
+        let newest = journal.figures().newest_by_jobs("octo/app").expect("a journal of ours");
+        let told =
+            |it: &figures::NewestByJobs| format!("{} {} {}", it.environment, it.by, it.standing());
+        let newest: Vec<String> = newest.newest.iter().map(told).collect();
+        assert_eq!(newest, [standing], "{script}");
+    }
+    // The first one that ever went there.
+    let first = "push main c1: production=success production=planned ...";
+    assert_eq!(Journal::of(first).told(), "");
 }
 
 #[test]

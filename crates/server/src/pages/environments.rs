@@ -117,7 +117,7 @@ impl ByJobs {
             number: it.by.to_string(),
             workflow: it.workflow.to_string(),
             version: it.version.to_string(),
-            state: DeploymentState::of_deployment(it.verdict.as_str()),
+            state: DeploymentState::of_deployment(it.standing()),
             at: Moment::of(it.finished_at),
         }
     }

@@ -162,9 +162,9 @@ pub struct ShippedByJobs {
     pub workflow: Arc<str>,
     /// A tag, or a short commit.
     pub version: Arc<str>,
-    /// How it ended, in the words of deployments.
+    /// How it ended, in the words of deployments; `running` while a further job of it is not over.
     pub verdict: String,
-    /// When it was over.
+    /// When it was over; of one that runs, when its last job was until now.
     pub finished_at_ms: Timestamp,
 }
 
@@ -172,9 +172,9 @@ impl From<NewestByJobs> for ShippedByJobs {
     fn from(it: NewestByJobs) -> ShippedByJobs {
         ShippedByJobs {
             run: it.by.to_string(),
+            verdict: it.standing().to_owned(),
             workflow: it.workflow,
             version: it.version,
-            verdict: it.verdict.as_str().to_owned(),
             finished_at_ms: it.finished_at,
         }
     }
