@@ -97,7 +97,7 @@ fn bar(waterfall: &Waterfall, row: &WaterfallRow, job: &JobView, state: State) -
         let width = (place(until) - place(since)).max(LEAST).min(WHOLE - from);
         // Waiting is thin, and doing is thick: colour is not all that says which is which.
         let (y, height) = match class {
-            "gate" | "queue" => (6, 4),
+            "gate" | "lost" | "queue" => (6, 4),
             "set-up" => (4, 8),
             _ => (1, 14),
         };
@@ -113,6 +113,7 @@ fn bar(waterfall: &Waterfall, row: &WaterfallRow, job: &JobView, state: State) -
     for part in &row.parts {
         let (class, name) = match part.kind {
             PartKind::Gate => ("gate", "gate"),
+            PartKind::Lost => ("lost", "lost with its worker"),
             PartKind::Queue => ("queue", "queue"),
             PartKind::SetUp => ("set-up", "set-up"),
             PartKind::Steps if state.class == "bad" => ("did bad", "steps"),

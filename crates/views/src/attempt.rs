@@ -211,7 +211,10 @@ impl Jobs {
                 let labels = definition.runner.iter().flat_map(|it| &it.labels);
                 job.labels = labels.map(MaskedText::as_str).collect::<Vec<_>>().join(", ");
             }
-            RunEvent::JobReady { at, .. } => job.ready_at = Some(*at),
+            // One that was lost waits anew: what it ran until then is no queue.
+            RunEvent::JobReady { at, .. } | RunEvent::JobRequeued { at, .. } => {
+                job.ready_at = Some(*at);
+            }
             RunEvent::JobLeased { at, .. } => {
                 // What an earlier worker did of it was in vain.
                 (job.leased, job.started_at) = (Some((*at, seq)), None);

@@ -44,8 +44,10 @@ pub struct JobView {
     pub exit: Option<ExitKind>,
     /// When it was planned.
     pub queued_at: Option<Timestamp>,
-    /// Needs satisfied, gates passed.
+    /// Needs satisfied, gates passed; of one that started again, when it was to.
     pub ready_at: Option<Timestamp>,
+    /// The same before its first worker was lost.
+    pub first_ready_at: Option<Timestamp>,
     /// When a worker was to have it.
     pub leased_at: Option<Timestamp>,
     /// When the worker reported.
@@ -169,6 +171,7 @@ impl JobView {
             exit: None,
             queued_at: None,
             ready_at: None,
+            first_ready_at: None,
             leased_at: None,
             started_at: None,
             completed_at: None,
@@ -261,7 +264,7 @@ impl JobView {
             }
             RunEvent::JobReady { at, .. } => {
                 self.waiting = None;
-                self.ready_at = Some(*at);
+                (self.ready_at, self.first_ready_at) = (Some(*at), Some(*at));
                 self.status = Status::Queued;
             }
             RunEvent::JobLeased { fence, tracking_id, at, .. } => {
@@ -284,7 +287,7 @@ impl JobView {
                 self.interrupt_steps();
                 self.status = Status::Waiting;
             }
-            RunEvent::JobRequeued { .. } => self.start_again(),
+            RunEvent::JobRequeued { at, .. } => self.start_again(*at),
             RunEvent::JobGated { .. }
             | RunEvent::JobApproved { .. }
             | RunEvent::JobRejected { .. }
@@ -391,10 +394,12 @@ impl JobView {
 
     /// From its beginning, in a fresh workspace: what the lost worker reported is not the result of
     /// the one that comes (`design` 8.2).
-    fn start_again(&mut self) {
+    fn start_again(&mut self, at: Timestamp) {
         self.status = Status::Queued;
         self.lost = false;
         self.waiting = None;
+        // What it ran until its worker was lost is no queue.
+        self.ready_at = Some(at);
         self.leased_at = None;
         self.started_at = None;
         self.pid = None;

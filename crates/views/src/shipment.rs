@@ -3,8 +3,9 @@
 //!
 //! All jobs of one attempt that name an environment, and had a worker, are one shipment: legs of a matrix
 //! and jobs of called workflows among them, none that was carried over from another attempt. It is told once
-//! all that are planned are over, and told again where one is planned later. It succeeded where all of them did. What they changed is known to nobody: one that succeeded counts as having reached
-//! users since its first job began, and one that did not is *in doubt*.
+//! all that are planned are over, and told again where one is planned later. It succeeded where all of them did.
+//! What they changed is known to nobody: one that succeeded counts as having reached users since its first job
+//! began, and one that did not is *in doubt*.
 
 use std::sync::Arc;
 

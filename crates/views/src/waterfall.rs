@@ -3,6 +3,8 @@
 //!
 //! ```text
 //! planned ──gate──▶ ready ──queue──▶ leased ──set-up──▶ first step ──steps──▶ over
+//!                    │ ▲
+//!                    └─┴─lost: up to where it started again
 //! ```
 //!
 //! Legs of a matrix and jobs of a called workflow are one row with whatever stands for them in the file, as
@@ -71,6 +73,8 @@ pub struct Part {
 pub enum PartKind {
     /// People, the clock, its concurrency group, the limit of its matrix.
     Gate,
+    /// Workers had it that were lost: what they did was in vain.
+    Lost,
     /// No worker was free.
     Queue,
     /// A worker had it, and none of its own steps began.
@@ -114,6 +118,7 @@ impl WaterfallRow {
 struct Course {
     legs: usize,
     begun: Timestamp,
+    first_ready: Option<Timestamp>,
     ready: Option<Timestamp>,
     leased: Option<Timestamp>,
     first_step: Option<Timestamp>,
@@ -205,6 +210,7 @@ impl Course {
         Some(Course {
             legs: 1,
             begun,
+            first_ready: job.first_ready_at,
             ready: job.ready_at,
             leased: job.leased_at,
             first_step: steps.min(),
@@ -221,6 +227,7 @@ impl Course {
         Course {
             legs: self.legs + other.legs,
             begun: self.begun.min(other.begun),
+            first_ready: first(self.first_ready, other.first_ready),
             ready: first(self.ready, other.ready),
             leased: first(self.leased, other.leased),
             first_step: first(self.first_step, other.first_step),
@@ -230,7 +237,8 @@ impl Course {
 
     fn parts(&self) -> Vec<Part> {
         let marks = [
-            (PartKind::Gate, self.ready),
+            (PartKind::Gate, self.first_ready),
+            (PartKind::Lost, self.ready),
             (PartKind::Queue, self.leased),
             (PartKind::SetUp, self.first_step),
             (PartKind::Steps, None),

@@ -3,9 +3,11 @@
 
 use std::fmt::Write as _;
 
-use event::{Conclusion, Fact, RunEvent, Status, Timestamp};
+use event::{
+    Attempt, Conclusion, Digest, Envelope, Fact, RunEvent, RunId, Seq, Status, StreamId, Timestamp,
+};
 use expect_test::{Expect, expect};
-use views::{JobView, RunFilter, RunRow, RunState, RunView, StepView};
+use views::{AttemptFacts, JobView, RunFilter, RunRow, RunState, RunView, StepView};
 
 const CREATED: &str = r#"{"type":"RunCreated","run":12,"attempt":1,"run_number":7,"carried":[],
     "repository":"octo/planner","repository_path":"/src/planner",
@@ -75,6 +77,8 @@ fn show_job(view: &RunView, depth: usize, job: &JobView, text: &mut String) {
     };
     view.why_waiting(&job.key).into_iter().for_each(&mut line);
     job.steps.iter().map(show_step).for_each(&mut line);
+    let queue = job.queue_ms(NOW).filter(|_| !job.losses.is_empty() && !job.lost);
+    queue.into_iter().for_each(|it| line(format!("queue took {it}")));
     for loss in &job.losses {
         line(format!("lost under lease {} at {}: {}", loss.fence, loss.at, loss.reason));
     }
@@ -284,6 +288,7 @@ fn after_a_kill_a_job_is_in_progress_until_it_was_swept_and_then_lost() {
             run: in_progress, took Some(90); 1 queued, 0 in progress, 1 waiting, 0 completed
               lint: queued
                 is ready and waits for a worker
+                queue took 48
                 lost under lease 1 at 50: its worker is gone
               test: waiting
                 waits for lint
@@ -297,13 +302,14 @@ fn after_a_kill_a_job_is_in_progress_until_it_was_swept_and_then_lost() {
     check(
         &again,
         &expect![[r#"
-        run: in_progress, took Some(90); 0 queued, 1 in progress, 1 waiting, 0 completed
-          lint: in_progress, took 40
-            Run ruff: in_progress
-            lost under lease 1 at 50: its worker is gone
-          test: waiting
-            waits for lint
-    "#]],
+            run: in_progress, took Some(90); 0 queued, 1 in progress, 1 waiting, 0 completed
+              lint: in_progress, took 40
+                Run ruff: in_progress
+                queue took 8
+                lost under lease 1 at 50: its worker is gone
+              test: waiting
+                waits for lint
+        "#]],
     );
     let given_up = lost
         + r#"
@@ -312,14 +318,40 @@ fn after_a_kill_a_job_is_in_progress_until_it_was_swept_and_then_lost() {
     check(
         &given_up,
         &expect![[r#"
-        run: in_progress, took Some(90); 0 queued, 0 in progress, 1 waiting, 1 completed
-          lint: failure, took 42
-            Run ruff: in_progress, interrupted
-            lost under lease 1 at 50: its worker is gone
-          test: waiting
-            has all it needs and is about to be decided
-    "#]],
+            run: in_progress, took Some(90); 0 queued, 0 in progress, 1 waiting, 1 completed
+              lint: failure, took 42
+                Run ruff: in_progress, interrupted
+                queue took 1
+                lost under lease 1 at 50: its worker is gone
+              test: waiting
+                has all it needs and is about to be decided
+        "#]],
     );
+}
+
+#[test]
+fn what_a_lost_job_ran_is_no_queue_in_the_figures() {
+    let table = running()
+        + r#"
+        {"type":"JobLost","job":"lint","fence":1,"reason":"its worker is gone","at":50}
+        {"type":"JobRequeued","job":"lint","by":null,"at":52}
+        {"type":"JobLeased","job":"lint","fence":2,"tracking_id":"t2","at":60}
+        {"type":"JobCompleted","job":"lint","fence":2,"conclusion":"success","exit":"none","outputs":{},"log":null,"environment_url":null,"at":70}
+        {"type":"RunCompleted","conclusion":"success","at":71}
+        "#;
+    let told: Vec<Envelope> = (1..)
+        .zip(events(&table))
+        .map(|(seq, event)| Envelope {
+            stream: StreamId::Run(RunId(12), Attempt(1)),
+            seq: Seq(seq),
+            at: Timestamp(0),
+            digest: Digest([0; 32]),
+            event,
+        })
+        .collect();
+    let facts = AttemptFacts::of(&told).expect("it is over");
+    let [job] = facts.jobs.as_slice() else { panic!("{facts:?}") };
+    assert_eq!((job.ready_at, job.leased_at), (Timestamp(52), Timestamp(60)));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use views::{PartKind, RunView, Waterfall};
 /// What goes on does so until now.
 const NOW: u64 = 100;
 
-/// `test needs build lint: 10 10 12 14 30`
+/// `test needs build lint: 10 10 12 14 30`; `10 10,20 22 24 30` was lost, and started again at 20.
 fn view(script: &str) -> RunView {
     let lines: Vec<&str> = script.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
     let names: Vec<(&str, &str)> = lines
@@ -76,6 +76,13 @@ fn job(name: &str, needs: &[&str], times: &str) -> Vec<Json> {
         let reason = json!({ "kind": "condition", "expression": "false" });
         return vec![json!({ "type": "JobSkipped", "job": name, "reason": reason, "at": 5 })];
     }
+    let (times, again) = match times.split_once(',') {
+        Some((before, rest)) => {
+            let (again, rest) = rest.split_once(' ').expect("what came then");
+            (format!("{before} {rest}"), again.parse::<u64>().ok())
+        }
+        None => (times.to_owned(), None),
+    };
     let times: Vec<Option<u64>> = times.split_whitespace().map(|it| it.parse().ok()).collect();
     let &[planned, ready, leased, step, over] = times.as_slice() else { return Vec::new() };
     let mut events = Vec::new();
@@ -85,6 +92,14 @@ fn job(name: &str, needs: &[&str], times: &str) -> Vec<Json> {
             "fail_fast": true, "max_parallel": null, "queued_at": at })
     }));
     events.extend(ready.map(|at| json!({ "type": "JobReady", "job": name, "at": at })));
+    if let Some((ready, again)) = ready.zip(again) {
+        events.push(json!({ "type": "JobLeased", "job": name, "fence": 1, "tracking_id": "t",
+            "at": ready + 1 }));
+        events.push(step_began(name, "0", ready + 2));
+        events.push(json!({ "type": "JobLost", "job": name, "fence": 1, "reason": "gone",
+            "at": again - 1 }));
+        events.push(json!({ "type": "JobRequeued", "job": name, "by": null, "at": again }));
+    }
     if let Some(at) = leased {
         let lease = json!({ "type": "JobLeased", "job": name, "fence": 1, "tracking_id": "t",
             "at": at });
@@ -125,6 +140,7 @@ fn told(waterfall: &Waterfall) -> String {
         for part in &row.parts {
             let kind = match part.kind {
                 PartKind::Gate => "gate",
+                PartKind::Lost => "lost",
                 PartKind::Queue => "queue",
                 PartKind::SetUp => "set-up",
                 PartKind::Steps => "steps",
@@ -176,6 +192,21 @@ fn parts_follow_each_other() {
         expect![[r#"
         0 to 100
         * build, gate 0-100
+    "#]],
+    );
+    // Its worker was lost, and it waited for another one.
+    check(
+        "build: 0 5,20 27 29 50",
+        expect![[r#"
+        0 to 100
+        * build, gate 0-5, lost 5-20, queue 20-27, set-up 27-29, steps 29-50
+    "#]],
+    );
+    check(
+        "build: 0 5,20 - - -",
+        expect![[r#"
+        0 to 100
+        * build, gate 0-5, lost 5-20, queue 20-100
     "#]],
     );
     // It failed before its first step; a clock was set back.
