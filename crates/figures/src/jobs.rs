@@ -26,6 +26,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use views::{Before, Came, JobOver, Pushed, Shipment, ShippingJob, ShippingRun};
 
 use crate::heirs::give_on;
+use crate::newest::{renew, renew_all};
 use crate::query::{at, maybe_at, text, word};
 use crate::shipments::{Place, Places, bring, is_brought, write};
 
@@ -165,7 +166,8 @@ pub(crate) fn forget_all(rows: &Connection, streams: &[String]) -> rusqlite::Res
             format!("DELETE FROM {table} WHERE stream IN (SELECT value FROM json_each(?1))");
         rows.execute(&delete, [&names])?;
     }
-    rows.execute("DELETE FROM shipping", []).map(drop)
+    rows.execute("DELETE FROM shipping", [])?;
+    renew_all(rows)
 }
 
 /// Takes in what the jobs of an attempt shipped to an environment, once all of them are over that are known.
@@ -182,6 +184,12 @@ pub(crate) fn take(
     let jobs: Vec<ShippingJob> =
         statement.query_map(wanted, shipping)?.collect::<rusqlite::Result<_>>()?;
     let Some(it) = Shipment::of_jobs(run, &jobs) else { return Ok(()) };
+    let (project, environment) = (it.project.clone(), it.environment.clone());
+    take_of(rows, run, it)?;
+    renew(rows, &project, &environment)
+}
+
+fn take_of(rows: &Connection, run: &ShippingRun, it: Shipment) -> rusqlite::Result<()> {
     if is_deployed_by_command(rows, &it)? {
         return take_back(rows, &it);
     }

@@ -1,11 +1,9 @@
 //! What jobs shipped last, by repository and environment.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{ShippedBy, Timestamp, Verdict};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::database::Figures;
 use crate::error::FiguresError;
@@ -15,8 +13,6 @@ use crate::query::{at, text, word};
 /// Environments of a repository that are told of: the newest. Names may be made by runs (`review/pr-7`), so
 /// there can be many.
 const ENVIRONMENTS_MAX: usize = 200;
-/// Workflows in environments that are looked at for them.
-const PLACES_MAX: usize = 10_000;
 
 /// The newest that jobs did in each environment of a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,7 +53,7 @@ impl NewestByJobs {
 
 impl Figures {
     /// The newest that jobs of a repository did in each environment that they ever named, newest first. What
-    /// that takes grows with the environments, not with what was shipped.
+    /// that takes grows with the environments that are told of, and with nothing else.
     ///
     /// # Errors
     /// When the file does not answer.
@@ -66,16 +62,35 @@ impl Figures {
     }
 }
 
-fn newest(rows: &Connection, repository: &str) -> rusqlite::Result<NewestOfEach> {
-    let mut next = rows.prepare_cached(
-        "SELECT environment, service FROM shipment
-         WHERE is_by_jobs = 1 AND project = ?1 AND (environment, service) > (?2, ?3)
-         ORDER BY environment, service LIMIT 1",
-    )?;
-    let mut last = rows.prepare_cached(
-        "SELECT environment, service, stream, verdict, version, finished_at, is_open FROM shipment
-         WHERE is_by_jobs = 1 AND project = ?1 AND environment = ?2 AND service = ?3
+/// Notes what is the newest that jobs did in an environment, behind any change of what they did there.
+pub(crate) fn renew(rows: &Connection, project: &str, environment: &str) -> rusqlite::Result<()> {
+    rows.prepare_cached("DELETE FROM newest WHERE project = ?1 AND environment = ?2")?
+        .execute([project, environment])?;
+    rows.prepare_cached(
+        "INSERT INTO newest (project, environment, stream, service, finished_at)
+         SELECT project, environment, stream, service, finished_at FROM shipment
+         WHERE is_by_jobs = 1 AND project = ?1 AND environment = ?2
          ORDER BY finished_at DESC, stream DESC LIMIT 1",
+    )?
+    .execute([project, environment])
+    .map(drop)
+}
+
+/// The same of all environments.
+pub(crate) fn renew_all(rows: &Connection) -> rusqlite::Result<()> {
+    rows.execute_batch(
+        "DELETE FROM newest;
+         INSERT INTO newest (project, environment, stream, service, finished_at)
+         SELECT project, environment, stream, service, max(finished_at) FROM shipment
+         WHERE is_by_jobs = 1 GROUP BY project, environment;",
+    )
+}
+
+fn newest(rows: &Connection, repository: &str) -> rusqlite::Result<NewestOfEach> {
+    let mut statement = rows.prepare_cached(
+        "SELECT environment, service, stream, verdict, version, newest.finished_at, is_open
+         FROM newest JOIN shipment USING (stream, environment, service)
+         WHERE newest.project = ?1 ORDER BY newest.finished_at DESC, environment LIMIT ?2",
     )?;
     let line = |row: &Row<'_>| {
         Ok(NewestByJobs {
@@ -89,27 +104,10 @@ fn newest(rows: &Connection, repository: &str) -> rusqlite::Result<NewestOfEach>
             is_running: row.get(6)?,
         })
     };
-    let mut newest: BTreeMap<String, NewestByJobs> = BTreeMap::new();
-    let mut place = (String::new(), String::new());
-    let mut is_cut = false;
-    for looked_at in 0.. {
-        let behind = params![repository, place.0, place.1];
-        let found = next.query_row(behind, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        let Some(found) = found else { break };
-        is_cut = looked_at == PLACES_MAX;
-        if is_cut {
-            break;
-        }
-        place = found;
-        let it = last.query_row(params![repository, place.0, place.1], line)?;
-        let known = newest.entry(place.0.to_ascii_lowercase()).or_insert_with(|| it.clone());
-        if known.finished_at < it.finished_at {
-            *known = it;
-        }
-    }
-    let mut newest: Vec<_> = newest.into_values().collect();
-    newest.sort_by_key(|it| Reverse(it.finished_at));
-    is_cut |= newest.len() > ENVIRONMENTS_MAX;
+    let wanted = params![repository, ENVIRONMENTS_MAX as i64 + 1];
+    let mut newest: Vec<NewestByJobs> =
+        statement.query_map(wanted, line)?.collect::<rusqlite::Result<_>>()?;
+    let is_cut = newest.len() > ENVIRONMENTS_MAX;
     newest.truncate(ENVIRONMENTS_MAX);
     Ok(NewestOfEach { newest, is_cut })
 }

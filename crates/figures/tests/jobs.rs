@@ -779,6 +779,19 @@ fn the_newest_of_each_environment_is_told_of_one_repository() {
     let names: Vec<&str> = newest.iter().map(|it| &*it.environment).collect();
     assert_eq!((names.len(), names[0], names[1]), (200, "production", "review/249"));
     assert_eq!(newest[0].verdict, event::Verdict::Succeeded);
+    // What ran `launchway deploy` after all was nothing of the jobs' own.
+    let mut journal =
+        Journal::of("push main c1: staging=success\npush main c2: Staging=success ...");
+    let told = |journal: &Journal| {
+        let figures = journal.figures();
+        figures.catch_up(&journal.store, &mut |_| true).expect("a journal of ours");
+        let newest = figures.newest_by_jobs("octo/app").expect("a journal of ours").newest;
+        newest.iter().map(|it| format!("{} {}", it.environment, it.by)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&journal), ["Staging 2.1"]);
+    journal.deployed(30, json!({ "job": "track-30-job-1", "environment": "staging" }), false);
+    journal.line("later 2: staging=success");
+    assert_eq!(told(&journal), ["staging 1.1"]);
     assert_eq!(figures.newest_by_jobs("octo/other").unwrap(), NewestOfEach::default());
 }
 
