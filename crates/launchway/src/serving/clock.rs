@@ -155,7 +155,7 @@ impl Clock {
                 let id = format!("{:015}-schedule-{name}", minute * MINUTE_MS);
                 if minute + LATE_MINUTES_MAX >= this {
                     self.make(connected, &tip, (file, cron), minute, &id)?;
-                } else if !self.intake.data.pushes().join(format!("{id}.json")).exists() {
+                } else if !self.intake.data.told(&id).exists() {
                     missed.push((minute, id));
                 }
             }

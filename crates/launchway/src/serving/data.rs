@@ -98,6 +98,11 @@ impl DataFolder {
         self.path("pushes")
     }
 
+    /// What became of something, by its name in the inbox.
+    pub(crate) fn told(&self, id: &str) -> PathBuf {
+        self.pushes().join(format!("{id}.json"))
+    }
+
     pub(crate) fn held(&self) -> PathBuf {
         self.path("held")
     }

@@ -6,7 +6,8 @@ use syntax::Source;
 use workflow::{Input, InputKind};
 
 use super::face::refused;
-use super::intake::{Intake, Ordered, Planning, rendered};
+use super::intake::{Intake, Planning, rendered};
+use super::orders::Ordered;
 use super::repositories::{self, Connected};
 use crate::exit::{Exit, Failure};
 use crate::files;

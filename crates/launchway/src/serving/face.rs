@@ -23,7 +23,8 @@ use views::RunView;
 use super::answers::{Keyed, order_name};
 use super::github::taking::Taking;
 use super::in_force::{self, Started};
-use super::intake::{self, Intake, Order, Ordered};
+use super::intake::{self, Intake};
+use super::orders::{Order, Ordered};
 use super::pagerduty::Pages;
 use super::places::{self, HERE, Link, sentence};
 use super::ready::Readiness;
@@ -185,7 +186,7 @@ impl Face {
         let made = StreamId::Run(request.run, request.attempt);
         let id = order_name(request);
         key.map_or(Ok(()), |key| key.keep(data, made, &id))?;
-        data::write(&data.order(&id), &Order { runs: vec![ordered] })?;
+        data::write(&data.order(&id), &Order { runs: vec![ordered], answer: None })?;
         drop(held);
         self.intake.carry_out(&id)?;
         Ok(made)

@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(30);
 
 /// Files that are looked through for those of few repositories: as many as are kept.
-const PUSHES_SEARCHED_MAX: usize = super::intake::ANSWERS_MAX;
+const PUSHES_SEARCHED_MAX: usize = super::orders::ANSWERS_MAX;
 
 /// A push, as it waits in the inbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! inbox/ID.push      what git said                                  (hook.rs)
-//! inbox/ID.order     the requests it became, numbered               written before any run is made
+//! inbox/ID.order     the requests it became, numbered               written before any run is made (orders.rs)
 //! pushes/ID.json     what is told of it
 //! ```
 //!
@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 
 use actions::WriteLock;
 use driver::Input;
-use event::{Asked, Attempt, RunEvent, RunRequest, Seq, StreamId, Terms};
+use event::{Asked, Attempt, RunRequest, Seq, StreamId, Terms};
 use ports::{Journal as _, JournalError};
 use protocol::JobOptions;
 use repository::{
@@ -28,7 +28,6 @@ use repository::{
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
-use serde::{Deserialize, Serialize};
 use server::Places;
 use store::Store;
 use syntax::Diagnostic;
@@ -38,6 +37,7 @@ use super::drive::Handle;
 use super::gates;
 use super::hook::{Answer, Pushed};
 use super::moment;
+use super::orders::{self, Order, Ordered};
 use super::repositories::{self, Connected};
 use super::{switches, unheard};
 use crate::again::Known;
@@ -56,22 +56,6 @@ use crate::{files, kept};
 
 /// A look at the inbox without a sign of something new, in seconds: what failed is tried again.
 const LOOK_SECONDS: i64 = 5;
-/// Answers to pushes that are kept.
-pub(super) const ANSWERS_MAX: usize = 200;
-
-/// What is to be made, as it is written down first.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Order {
-    pub(crate) runs: Vec<Ordered>,
-}
-
-/// A run to make.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Ordered {
-    pub(crate) request: RunRequest,
-    /// What a re-run takes over.
-    pub(crate) carried: Vec<RunEvent>,
-}
 
 /// Takes what waits in the inbox.
 pub(crate) struct Intake {
@@ -166,20 +150,22 @@ impl Intake {
         }
         let repository = push.repository.clone();
         let taken = || {
-            let told = self.data.pushes().join(format!("{id}.json"));
-            match (order.exists(), told.exists()) {
+            match (order.exists(), self.data.told(id).exists()) {
                 // What is told is written behind the order: who has told, and has no order any more, has made
                 // its runs. Somebody left word twice.
                 (false, true) => return data::remove(&path),
                 (false, false) => {
-                    let (ordered, answer) = self.planned(id, &push)?;
-                    self.write_down(id, ordered, &answer)?;
+                    let (runs, answer) = self.planned(id, &push)?;
+                    let planned = Order { runs, answer: Some(answer.clone()) };
+                    data::write(&order, &planned)?;
+                    self.say(id, &answer)?;
                 }
                 // Somebody was killed in between: whoever owes this word asks whether it was told.
                 (true, false) => self.say(id, &self.told_again(id, &push)?)?,
                 (true, true) => {}
             }
-            self.make(id)?;
+            let planned: Option<Order> = data::read(&order)?;
+            self.make(planned.map(|it| it.runs).unwrap_or_default())?;
             unheard::took(&self.data, &push)?;
             data::remove(&path)?;
             data::remove(&order)
@@ -193,8 +179,12 @@ impl Intake {
 
     /// What is told of a push whose order is there.
     fn told_again(&self, id: &str, push: &Pushed) -> Result<Answer, Failure> {
-        let order: Option<Order> = data::read(&self.data.inbox().join(format!("{id}.order")))?;
-        let runs = order.map(|it| it.runs).unwrap_or_default();
+        let order: Option<Order> = data::read(&self.data.order(id))?;
+        let Order { runs, answer } = order.unwrap_or(Order { runs: Vec::new(), answer: None });
+        if let Some(answer) = answer {
+            return Ok(answer);
+        }
+        // An earlier version ordered it.
         let name = runs.first().map(|it| it.request.repository.to_string()).unwrap_or_default();
         let of = |it: &Ordered| {
             let request = &it.request;
@@ -214,59 +204,37 @@ impl Intake {
         Ok((Vec::new(), answer))
     }
 
-    /// What is to be made, and what is told of it.
-    fn write_down(&self, id: &str, runs: Vec<Ordered>, answer: &Answer) -> Result<(), Failure> {
-        data::write(&self.data.inbox().join(format!("{id}.order")), &Order { runs })?;
-        data::write(&self.data.pushes().join(format!("{id}.json")), answer)?;
-        self.forget_old_answers()
-    }
-
     /// Takes an event that somebody else keeps until this comes back: what it becomes is written
     /// down once, whoever is killed when.
     pub(crate) fn take_event(&self, id: &str, event: Event<'_>) -> Result<(), Failure> {
-        let order = self.data.inbox().join(format!("{id}.order"));
-        let told = self.data.pushes().join(format!("{id}.json"));
-        if order.exists() {
-            return self.carry_out(id);
-        }
-        // What is told is written behind the order, so who has told has ordered.
-        if told.exists() {
-            return Ok(());
-        }
-        let push = event.push.clone();
-        let is_held = event.is_held;
-        let name = event.connected.name.clone();
-        let mut answer = Answer { push, name, runs: Vec::new(), said: Vec::new(), is_held };
-        let only = event.only.clone();
-        let planned =
-            Planning::told(self, event).and_then(|planning| planning.plan(only.as_deref()));
-        let runs = told_of(planned, &mut answer)?;
-        if is_held && !runs.is_empty() {
-            data::write(&self.data.held().join(format!("{id}.order")), &Order { runs })?;
-            data::write(&told, &answer)?;
-            return self.forget_old_answers();
-        }
-        answer.is_held = false;
-        self.write_down(id, runs, &answer)?;
-        self.carry_out(id)
+        let plan = || {
+            let (push, is_held) = (event.push.clone(), event.is_held);
+            let name = event.connected.name.clone();
+            let mut answer = Answer { push, name, runs: Vec::new(), said: Vec::new(), is_held };
+            let only = event.only.clone();
+            let planned =
+                Planning::told(self, event).and_then(|planning| planning.plan(only.as_deref()));
+            let runs = told_of(planned, &mut answer)?;
+            answer.is_held &= !runs.is_empty();
+            Ok(Order { runs, answer: Some(answer) })
+        };
+        orders::once(&self.data, id, plan, |runs| self.make(runs))
     }
 
     /// Says why nothing runs for an event.
     pub(crate) fn say(&self, id: &str, answer: &Answer) -> Result<(), Failure> {
-        data::write(&self.data.pushes().join(format!("{id}.json")), answer)?;
-        self.forget_old_answers()
+        orders::tell(&self.data, id, answer)
     }
 
     /// Makes the runs of an order that stands in the inbox, and takes it out.
     pub(crate) fn carry_out(&self, id: &str) -> Result<(), Failure> {
-        self.make(id)?;
-        data::remove(&self.data.inbox().join(format!("{id}.order")))
+        orders::carry_out(&self.data, id, |runs| self.make(runs))
     }
 
-    fn make(&self, id: &str) -> Result<(), Failure> {
+    /// Makes those that the journal does not have yet.
+    fn make(&self, runs: Vec<Ordered>) -> Result<(), Failure> {
         let _turn = self.turn.lock().expect("nobody panics while having the turn");
-        let order: Option<Order> = data::read(&self.data.inbox().join(format!("{id}.order")))?;
-        for Ordered { request, carried } in order.into_iter().flat_map(|order| order.runs) {
+        for Ordered { request, carried } in runs {
             let stream = StreamId::Run(request.run, request.attempt);
             if is_made(&self.store, stream)? {
                 continue;
@@ -302,14 +270,6 @@ impl Intake {
         });
         let runs = told_of(planned, &mut answer)?;
         Ok((runs, answer))
-    }
-
-    fn forget_old_answers(&self) -> Result<(), Failure> {
-        let known = data::list(&self.data.pushes(), ".json")?;
-        for id in known.iter().take(known.len().saturating_sub(ANSWERS_MAX)) {
-            data::remove(&self.data.pushes().join(format!("{id}.json")))?;
-        }
-        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ use syntax::{Severity, Source};
 
 use super::data::{self, DataFolder, cannot};
 use super::hook::Pushed;
+use super::orders::Order;
 use super::{keeping, unheard};
 use crate::exit::{Exit, Failure};
 
@@ -269,7 +270,7 @@ pub(crate) fn held(data: &DataFolder) -> Result<Vec<server::HeldPush>, Failure> 
         let told: Option<super::hook::Answer> =
             data::read(&data.pushes().join(format!("{id}.json")))?;
         // One that is let in at this moment is gone.
-        let order: Option<super::Order> = data::read(&data.held().join(format!("{id}.order")))?;
+        let order: Option<Order> = data::read(&data.held().join(format!("{id}.order")))?;
         let runs = order.map(|it| it.runs).unwrap_or_default();
         let Some(request) = runs.first().map(|it| &it.request) else { continue };
         held.push(server::HeldPush {
@@ -291,8 +292,8 @@ pub(crate) fn let_in(
     by: &str,
 ) -> Result<Option<server::LetIn>, Failure> {
     let held = data.held().join(format!("{id}.order"));
-    let Some(order) = data::read::<super::Order>(&held)? else { return Ok(None) };
-    let (mut on, mut switched_off) = (super::Order { runs: Vec::new() }, Vec::new());
+    let Some(order) = data::read::<Order>(&held)? else { return Ok(None) };
+    let (mut on, mut switched_off) = (Vec::new(), Vec::new());
     for mut it in order.runs {
         let path = it.request.workflow.path.to_string();
         if data.state.disabled(&it.request.repository)?.contains(&path) {
@@ -300,20 +301,22 @@ pub(crate) fn let_in(
             continue;
         }
         it.request.terms.let_in_by = Some(by.to_owned());
-        on.runs.push(it);
+        on.push(it);
     }
-    let runs = on.runs.len();
-    if runs > 0 {
-        // Whoever is killed in between has let it in, and may do so again: a run is made once.
-        data::write(&data.inbox().join(format!("{id}.order")), &on)?;
-    }
-    let told = data.pushes().join(format!("{id}.json"));
-    if let Some(mut answer) = data::read::<super::hook::Answer>(&told)? {
+    let mut answer = data::read::<super::hook::Answer>(&data.told(id))?.or(order.answer);
+    if let Some(answer) = &mut answer {
         answer.is_held = false;
         answer.said.push(format!("let in by {by}"));
         let off = |path: &String| format!("{path} is switched off: it does not run");
         answer.said.extend(switched_off.iter().map(off));
-        data::write(&told, &answer)?;
+    }
+    let runs = on.len();
+    if runs > 0 {
+        // Whoever is killed in between has let it in, and may do so again: a run is made once.
+        data::write(&data.order(id), &Order { runs: on, answer: answer.clone() })?;
+    }
+    if let Some(answer) = answer {
+        data::write(&data.told(id), &answer)?;
     }
     data::remove(&held)?;
     Ok(Some(server::LetIn { runs, switched_off }))
