@@ -6,14 +6,47 @@ use std::time::{Duration, Instant};
 use event::{DeploymentEvent, DeploymentId, RunEvent, RunId};
 use serde::de::DeserializeOwned;
 use server::StoredEvent;
+use ureq::Body;
 
 use super::{Client, TOKEN};
 use crate::exit::{Exit, Failure};
 
-/// How long it may be away while it is followed: it is being restarted.
-const AWAY_MAX: Duration = Duration::from_secs(60);
-/// How often is looked whether it is back.
-const LOOK: Duration = Duration::from_millis(500);
+/// While it is followed it may be away, or send nothing, not even that the connection lives, for so long: it is being
+/// restarted.
+const PATIENCE: Patience = Patience {
+    silent_max: Duration::from_secs(60),
+    pause_min: Duration::from_millis(500),
+    pause_max: Duration::from_secs(8),
+};
+
+/// How often a server is asked again that stopped sending, and for how long.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    pub(super) silent_max: Duration,
+    pub(super) pause_min: Duration,
+    pub(super) pause_max: Duration,
+}
+
+/// What is known of a server that may have stopped sending.
+pub(super) struct Silence {
+    patience: Patience,
+    heard: Instant,
+    pause: Duration,
+}
+
+impl Silence {
+    pub(super) fn since(heard: Instant, patience: Patience) -> Silence {
+        Silence { patience, heard, pause: patience.pause_min }
+    }
+
+    /// How long to wait before it is asked again; none: it was silent for too long.
+    pub(super) fn pause(&mut self, now: Instant) -> Option<Duration> {
+        let left = self.patience.silent_max.saturating_sub(now.duration_since(self.heard));
+        let pause = self.pause.min(left);
+        self.pause = (self.pause * 2).min(self.patience.pause_max);
+        (!pause.is_zero()).then_some(pause)
+    }
+}
 
 impl Client {
     /// Follows a run until it ends.
@@ -48,22 +81,25 @@ impl Client {
         path: &str,
         told: &mut dyn FnMut(&E),
     ) -> Result<(), Failure> {
-        let (mut seen, mut was_cut) = (0, false);
+        self.streamed_with(PATIENCE, path, told)
+    }
+
+    pub(super) fn streamed_with<E: DeserializeOwned>(
+        &self,
+        patience: Patience,
+        path: &str,
+        told: &mut dyn FnMut(&E),
+    ) -> Result<(), Failure> {
+        let mut seen = 0;
+        let mut body = self.send(&format!("{path}?after={seen}"))?;
+        let mut silence = Silence::since(Instant::now(), patience);
         loop {
-            let body = match self.send(&format!("{path}?after={seen}")) {
-                Ok(body) => body,
-                // It is being restarted, for a moment.
-                Err(failure) if was_cut && failure.exit == Exit::Missing => {
-                    if self.is_gone() {
-                        return Err(failure);
-                    }
-                    continue;
-                }
-                Err(failure) => return Err(failure),
-            };
-            was_cut = true;
             for line in BufReader::new(body.into_reader()).lines() {
                 let Ok(line) = line else { break };
+                // Events, and signs of life.
+                if [":", "id:", "event:", "data:"].iter().any(|it| line.starts_with(it)) {
+                    silence = Silence::since(Instant::now(), patience);
+                }
                 if line == "event: end" {
                     return Ok(());
                 }
@@ -80,19 +116,38 @@ impl Client {
                 seen = stored.seq.0;
                 told(&stored.event);
             }
+            body = self.again(&format!("{path}?after={seen}"), &mut silence)?;
         }
     }
 
-    /// Whether nobody answers for a whole minute.
-    fn is_gone(&self) -> bool {
-        let until = Instant::now() + AWAY_MAX;
-        while Instant::now() < until {
-            if self.agent.get(format!("{}/healthz", self.url)).call().is_ok() {
-                return false;
+    /// Asks again, until it answers or was silent for too long.
+    fn again(&self, path: &str, silence: &mut Silence) -> Result<Body, Failure> {
+        let message = format!("the server {} ends what it sends, again and again", self.url);
+        let mut last = Failure::new(Exit::Missing, message);
+        while let Some(pause) = silence.pause(Instant::now()) {
+            std::thread::sleep(pause);
+            match self.ready().and_then(|()| self.send(path)) {
+                // It is being restarted, or its database is away.
+                Err(failure) if failure.exit == Exit::Missing => last = failure,
+                answer => return answer,
             }
-            std::thread::sleep(LOOK);
         }
-        true
+        let seconds = silence.patience.silent_max.as_secs();
+        Err(last.hint(format!(
+            "nothing was heard of it for {seconds} s; what runs there goes on: watch it again when the server is back"
+        )))
+    }
+
+    /// Whether it can take work; what answers otherwise may stand before it.
+    fn ready(&self) -> Result<(), Failure> {
+        let answer = self.agent.get(format!("{}/readyz", self.url)).call();
+        let mut answer = answer.map_err(|error| self.unreachable(error))?;
+        if answer.status() != 503 {
+            return Ok(());
+        }
+        let why = answer.body_mut().read_to_string().unwrap_or_default();
+        let why = why.lines().next().unwrap_or_default();
+        Err(Failure::new(Exit::Missing, format!("the server {} is not ready: {why}", self.url)))
     }
 }
 
