@@ -68,7 +68,8 @@ pub(crate) fn note(
     let (run, attempt) = (run.0.cast_signed(), attempt.0.cast_signed());
     let known = one(rows, (run, attempt), job)?;
     let was_in = known.as_ref().map(|it| it.environment.clone());
-    let Some(it) = ShippingJob::after(known, seq, event) else {
+    let worker_before = known.as_ref().and_then(|it| it.tracking_id.clone());
+    let Some(mut it) = ShippingJob::after(known, seq, event) else {
         if was_in.is_none() {
             return Ok(None);
         }
@@ -76,6 +77,12 @@ pub(crate) fn note(
         rows.prepare_cached(delete)?.execute(params![run, attempt, job.as_str()])?;
         return Ok(was_in);
     };
+    // A worker that was lost may have run the command, and the next one may not come to it.
+    if let (RunEvent::JobLeased { .. }, Some(before)) = (event, worker_before)
+        && ran_command(rows, &before, &it.environment)?
+    {
+        it.tracking_id = Some(before);
+    }
     let mut statement = rows.prepare_cached(
         "INSERT OR REPLACE INTO shipping (run, attempt, job, environment, tracking_id, began_at,
            conclusion, completed_at, last_seq)
@@ -283,10 +290,8 @@ fn known(rows: &Connection, it: &Shipment) -> rusqlite::Result<Option<Seq>> {
 /// of it. Deployments of before version 4 do not say which job began them: one that was asked for while these
 /// jobs ran was theirs.
 fn is_deployed_by_command(rows: &Connection, it: &Shipment) -> rusqlite::Result<bool> {
-    let mut of_job =
-        rows.prepare_cached("SELECT 1 FROM asked WHERE job = ?1 AND environment = ?2")?;
     for job in &it.jobs {
-        if of_job.exists(params![job, it.environment])? {
+        if ran_command(rows, job, &it.environment)? {
             return Ok(true);
         }
     }
@@ -298,17 +303,31 @@ fn is_deployed_by_command(rows: &Connection, it: &Shipment) -> rusqlite::Result<
     of_time.exists(params![it.environment, began_at, it.finished_at.0.cast_signed()])
 }
 
+/// Whether a job ran `launchway deploy` for an environment, by what its processes are known by.
+fn ran_command(rows: &Connection, job: &str, environment: &str) -> rusqlite::Result<bool> {
+    rows.prepare_cached("SELECT 1 FROM asked WHERE job = ?1 AND environment = ?2")?
+        .exists([job, environment])
+}
+
 /// Where its commit was pushed, and the one at which its branch left the default branch.
 fn places(rows: &Connection, run: &ShippingRun, it: &Shipment) -> rusqlite::Result<Places> {
     let mut statement = rows.prepare_cached(
-        "SELECT branch, place FROM pushed WHERE repository = ?1 AND commit_id = ?2
+        "SELECT branch, place FROM pushed
+         WHERE repository = ?1 AND commit_id = ?2 AND pushed_at <= ?6
          ORDER BY branch = ?3 DESC,
            EXISTS (SELECT 1 FROM shipment
                    WHERE project = ?1 AND environment = ?4 AND service = ?5
                      AND shipment.branch = pushed.branch AND verdict = 'succeeded') DESC, place
          LIMIT 1",
     )?;
-    let wanted = params![run.repository, run.head.commit, run.git_ref, it.environment, it.service];
+    let wanted = params![
+        run.repository,
+        run.head.commit,
+        run.git_ref,
+        it.environment,
+        it.service,
+        it.finished_at.0.cast_signed()
+    ];
     let found = |row: &Row<'_>| Ok(Place { branch: row.get(0)?, place: row.get(1)? });
     let own = statement.query_row(wanted, found).optional()?;
     let is_on_default = own.as_ref().is_some_and(|own| run.is_default_branch(&own.branch));
@@ -400,20 +419,44 @@ fn came(
     };
     let is_before = match (place, of_runs) {
         (Some(place), Some(of_runs)) => place.place < of_runs,
-        _ => own.zip(brought(runs)?).is_some_and(|(own, runs)| own < runs),
+        _ => {
+            let runs = brought(runs)?;
+            let passed = place.map(|place| passed(rows, it, place)).transpose()?.flatten();
+            let is_own_before = own.zip(runs).is_some_and(|(own, runs)| own < runs);
+            is_own_before || passed.zip(runs).is_some_and(|(passed, runs)| passed <= runs)
+        }
     };
     Ok(if is_before { Came::Before } else { Came::Since })
 }
 
+/// When a commit came that stands before others on its branch: with the first of those, by when that was brought.
+/// What came with an environment's first shipment was not brought by itself.
+fn passed(rows: &Connection, it: &Shipment, place: &Place) -> rusqlite::Result<Option<i64>> {
+    let mut statement = rows.prepare_cached(
+        "SELECT min(brought.id) FROM shipment AS past JOIN brought
+           ON brought.project = past.project AND brought.environment = past.environment
+             AND brought.service = past.service AND brought.commit_id = past.made_from
+         WHERE is_by_jobs = 1 AND past.project = ?1 AND past.environment = ?2 AND past.service = ?3
+           AND verdict = 'succeeded' AND (branch = ?4 AND place >= ?5
+                                          OR base_branch = ?4 AND base_place >= ?5)",
+    )?;
+    let wanted = params![it.project, it.environment, it.service, place.branch, place.place];
+    statement.query_row(wanted, |row| row.get(0))
+}
+
+/// The place of a commit on a branch. What was pushed behind the end of the shipment says nothing of it: the
+/// journal may be read late.
 fn place_on(
     rows: &Connection,
     it: &Shipment,
     (branch, commit): (&str, &str),
 ) -> rusqlite::Result<Option<i64>> {
     let mut statement = rows.prepare_cached(
-        "SELECT place FROM pushed WHERE repository = ?1 AND commit_id = ?2 AND branch = ?3",
+        "SELECT place FROM pushed
+         WHERE repository = ?1 AND commit_id = ?2 AND branch = ?3 AND pushed_at <= ?4",
     )?;
-    statement.query_row(params![it.project, commit, branch], |row| row.get(0)).optional()
+    let wanted = params![it.project, commit, branch, it.finished_at.0.cast_signed()];
+    statement.query_row(wanted, |row| row.get(0)).optional()
 }
 
 /// Commits behind the last ones that came there, oldest first: of the default branch up to where its own branch

@@ -94,8 +94,9 @@ pub(crate) fn write(rows: &Connection, it: &Shipment, places: &Places) -> rusqli
         places.base.as_ref().map(|it| it.place),
     ])?;
     let mut shipped = rows.prepare_cached(
-        "INSERT OR IGNORE INTO shipped (stream, environment, service, commit_id, committed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO shipped (stream, environment, service, commit_id, committed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET committed_at = max(committed_at, excluded.committed_at)",
     )?;
     for commit in &it.commits {
         let committed_at = at(commit.committed_at);

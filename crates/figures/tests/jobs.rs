@@ -150,12 +150,13 @@ impl Journal {
             "fail_fast": true, "max_parallel": null, "queued_at": at, "environment": environment })
     }
 
-    /// What it did. `no` never has a worker.
+    /// What it did. `no` never has a worker, `lost` loses its first one and fails with the next.
     fn job(&self, key: &str, conclusion: &str) -> Vec<Json> {
         let at = self.hour * HOUR + HOUR / 4;
-        let (had_worker, conclusion) = match conclusion {
-            "no" => (false, "failure"),
-            conclusion => (true, conclusion),
+        let (had_worker, is_lost) = (conclusion != "no", conclusion == "lost");
+        let conclusion = match conclusion {
+            "no" | "lost" => "failure",
+            conclusion => conclusion,
         };
         let exit = if conclusion == "success" { "none" } else { "user_failure" };
         let tracking = format!("track-{}-{key}", self.hour);
@@ -166,6 +167,14 @@ impl Journal {
                 json!({ "type": "JobLeased", "job": key, "fence": 1, "tracking_id": tracking,
                     "at": at }),
                 json!({ "type": "JobStarted", "job": key, "fence": 1, "pid": 1, "runner": "here",
+                    "at": at }),
+            ]);
+        }
+        if is_lost {
+            events.extend([
+                json!({ "type": "JobLost", "job": key, "fence": 1, "reason": "gone", "at": at }),
+                json!({ "type": "JobRequeued", "job": key, "by": "mona", "at": at }),
+                json!({ "type": "JobLeased", "job": key, "fence": 2, "tracking_id": "another",
                     "at": at }),
             ]);
         }
@@ -701,11 +710,12 @@ fn what_came_with_jobs_that_fail_later_came_with_the_next_that_had_it() {
          later 2: staging=failure
          push main c3: staging=success",
         expect![[r#"
-            staging deploy.yml: 2 deployed, failed 0/4, rework 1
+            staging deploy.yml: 2 deployed, failed 1/4, rework 1
               run/1/1 release succeeded of c1
               run/1/2 rollback succeeded of c1
-              run/2/1 release failed of c2
+              run/2/1 release failed of c2, mended by 1.2
               run/3/1 release succeeded of c3 +c2 32.75h +c3 2.75h
+              2.1 recovered after 10h
         "#]],
     );
 }
@@ -897,4 +907,78 @@ fn what_a_file_of_before_says_of_jobs_is_counted_anew_and_stays_where_the_journa
           in doubt: 2.1 failed
     "#]]
     .assert_eq(&journal.told());
+}
+
+#[test]
+fn an_older_commit_of_the_branch_that_one_was_cut_from_goes_back() {
+    // What runs came from a branch; the commit came with it, or with the first one, and never by itself.
+    check(
+        "push main m1: -=success
+         push main m2: -=success
+         push release~m2 r1: production=success
+         tag v1 m1: production=success",
+        expect![[r#"
+            production deploy.yml: 1 deployed, failed 1/2, rework 1
+              run/3/1 release succeeded of r1, mended by 4.1
+              run/4/1 rollback succeeded of v1
+              3.1 recovered after 10h
+        "#]],
+    );
+    check(
+        "push main c1 c2: production=success
+         dispatch other d1: production=success
+         tag v1 c1: production=success",
+        expect![[r#"
+            production deploy.yml: 2 deployed, failed 1/3, rework 1
+              run/1/1 release succeeded of c2
+              run/2/1 release succeeded of d1 +d1 2.75h, mended by 3.1
+              run/3/1 rollback succeeded of v1
+              2.1 recovered after 10h
+        "#]],
+    );
+}
+
+#[test]
+fn a_commit_that_is_pushed_behind_the_end_was_not_there() {
+    // However late the journal is read.
+    check(
+        "push main c1: production=success
+         push main c2: -=success
+         dispatch main c3: production=success
+         push main c3: -=success",
+        expect![[r#"
+            production deploy.yml: 2 deployed, failed 0/2, rework 0
+              run/1/1 release succeeded of c1
+              run/3/1 release succeeded of c3 +c3 2.75h
+        "#]],
+    );
+}
+
+#[test]
+fn what_was_taken_back_failed_wherever_it_ended() {
+    // It ended once more behind what took it back.
+    check(
+        "push main c1: production=success
+         push main c2: production=failure ...
+         again 1: production=success
+         later 2: production=success",
+        expect![[r#"
+            production deploy.yml: 1 deployed, failed 1/3, rework 1
+              run/1/1 release succeeded of c1
+              run/1/2 rollback succeeded of c1
+              run/2/1 release failed of c2, mended by 1.2
+        "#]],
+    );
+}
+
+#[test]
+fn a_job_that_lost_its_worker_behind_the_command_is_none() {
+    let mut journal = Journal::of("");
+    journal.deployed_by_a_job(10);
+    journal.line("push main c1: production=lost");
+    let expect = expect![[r#"
+        production api: 1 deployed, failed 0/1, rework 0
+          deployment/1 release succeeded of 1
+    "#]];
+    expect.assert_eq(&journal.told());
 }

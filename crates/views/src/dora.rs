@@ -218,10 +218,12 @@ pub fn dora(
 ) -> Dora {
     let (reached, in_doubt) = reached(shipments);
     let faults = Faults::of(incidents);
+    let taken_back = taken_back(&reached);
     let failure = |at: usize| {
         let next = reached.get(at + 1).copied();
         let next = next.filter(|it| faults.may_mend(it, reached[at].by));
-        failed(reached[at], next, !faults.caused(reached[at].by).is_empty())
+        let mended_by = taken_back.get(&reached[at].by).copied().or(next);
+        failed(reached[at], mended_by, !faults.caused(reached[at].by).is_empty())
     };
     let failures: Vec<Option<Failed>> = (0..reached.len()).map(failure).collect();
     let is_in = |it: &Shipment| window.has(it.finished_at);
@@ -280,6 +282,18 @@ fn reached(shipments: &[Shipment]) -> (Vec<&Shipment>, Vec<&Shipment>) {
     told.partition(|it| !it.is_in_doubt() || taken_back.contains(&it.by))
 }
 
+/// What says itself what it took back, by that: jobs that go on by turns may have something else between the two,
+/// and what was taken back may have ended behind it.
+fn taken_back<'s>(reached: &[&'s Shipment]) -> BTreeMap<ShippedBy, &'s Shipment> {
+    let mut found = BTreeMap::new();
+    for it in reached {
+        if let Some(mends) = it.mends {
+            found.entry(mends).or_insert(*it);
+        }
+    }
+    found
+}
+
 /// Whether it was a deployment as the figures mean it: users could meet it.
 fn counts(shipment: &Shipment) -> bool {
     let is_kind = shipment.kind != DeploymentKind::Task;
@@ -328,13 +342,15 @@ impl<'i> Faults<'i> {
     }
 }
 
-/// `next` is the one right behind it, where that was made to mend it.
-fn failed(shipment: &Shipment, next: Option<&Shipment>, has_incident: bool) -> Option<Failed> {
+/// `mended_by` is the one right behind it, where that was made to mend it, or what took it back.
+fn failed(shipment: &Shipment, mended_by: Option<&Shipment>, has_incident: bool) -> Option<Failed> {
     match shipment.verdict {
         Verdict::RolledBack => Some(Failed::WentBack),
         Verdict::RollbackStuck => Some(Failed::Stuck),
         Verdict::Failed if !shipment.is_in_doubt() => Some(Failed::Broke),
-        _ => next.map(|it| Failed::MendedBy(it.by)).or(has_incident.then_some(Failed::Incident)),
+        _ => {
+            mended_by.map(|it| Failed::MendedBy(it.by)).or(has_incident.then_some(Failed::Incident))
+        }
     }
 }
 
