@@ -135,12 +135,14 @@ def one(rng, clock, number, made, deployed_before, commits):
 
 # The same as events of the journal.
 
-def events(project, it):
+def events(project, it, job=None):
+    """`job` ran the command, by what its processes are known by."""
     service = lambda name: {
         "service": name, "release": {"version": it["version"], "digest": "sha256:" + it["version"]},
         "last_good": None if name in it["first"] else KNOWN, "target": "host", "config": None, "around": [],
     }
-    yield {
+    ran_by = {} if job is None else {"job": job}
+    yield ran_by | {
         "type": "DeploymentRequested", "project": project, "environment": it["environment"],
         "kind": it["kind"], "by": {"name": "mona", "proof": "local"}, "reason": None,
         "services": [service(name) for name in it["services"]], "gates": [], "force": False,
@@ -408,4 +410,5 @@ def main():
           f"{traps} failures and commits left out among them")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -320,6 +320,9 @@ pub(super) const TIERS: &[Tier] = &[
             Step::One(
                 "python3.11 crates/figures/differential/dora.py {target}/debug/examples/dora 150",
             ),
+            Step::One(
+                "python3.11 crates/figures/differential/jobs.py {target}/debug/examples/dora 150",
+            ),
         ],
         usual: true,
     },
@@ -376,6 +379,9 @@ pub(super) const TIERS: &[Tier] = &[
             Step::Ready("cargo build --quiet -p figures --example dora"),
             Step::One(
                 "python3.11 crates/figures/differential/dora.py {target}/debug/examples/dora 1000 1000",
+            ),
+            Step::One(
+                "python3.11 crates/figures/differential/jobs.py {target}/debug/examples/dora 1000 1000",
             ),
             // What a server holds when nothing happens does not grow with what is past.
             // Of what people run: the code alone of a build without optimisation is more than is allowed.
