@@ -1,8 +1,10 @@
 //! Where the time of a run went: a table whose bars are SVG without a script. What the bars say stands beside
 //! them in numbers.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use event::JobKey;
 use views::{JobView, PartKind, RunView, Waterfall, WaterfallRow};
 
 use crate::ansi::attribute;
@@ -16,6 +18,9 @@ const LEAST: u64 = 200;
 const EDGED_LEAST: u64 = 1_500;
 /// Names on the way that made the run as long as it was; of more, the last ones.
 const PATH_MAX: usize = 12;
+
+/// A wait for a worker that is shorter is no wait to anybody.
+const WAIT_TOLD_MS: u64 = 1_000;
 
 /// A job of the table.
 pub(crate) struct Row {
@@ -35,10 +40,19 @@ pub(crate) struct Table {
     pub(crate) length: String,
     pub(crate) rows: Vec<Row>,
     pub(crate) more: usize,
-    /// Names on the critical path, in their order.
-    pub(crate) path: Vec<String>,
+    /// The critical path, in its order.
+    pub(crate) path: Vec<OnPath>,
     /// How many stand before those.
     pub(crate) path_more: usize,
+    /// Whether the run is over, and the path with it.
+    pub(crate) is_over: bool,
+}
+
+/// A job on the critical path.
+pub(crate) struct OnPath {
+    pub(crate) name: String,
+    /// How long it waited for a worker: another job may have had that.
+    pub(crate) waited: Option<String>,
 }
 
 /// The table; none where nothing took time yet.
@@ -70,8 +84,18 @@ pub(crate) fn table(
             ],
         })
     };
+    let waits: BTreeMap<&JobKey, u64> = waterfall
+        .rows
+        .iter()
+        .filter_map(|row| Some((&row.job, row.time_ms(PartKind::Queue)?)))
+        .filter(|(_, ms)| *ms >= WAIT_TOLD_MS)
+        .collect();
     let path = waterfall.critical.iter().filter_map(|key| view.job(key));
-    let mut path: Vec<String> = path.map(|job| job.name.as_str().to_owned()).collect();
+    let path = path.map(|job| OnPath {
+        name: job.name.as_str().to_owned(),
+        waited: waits.get(&job.key).copied().map(length),
+    });
+    let mut path: Vec<OnPath> = path.collect();
     let path_more = path.len().saturating_sub(PATH_MAX);
     path.drain(..path_more);
     Some(Table {
@@ -80,6 +104,7 @@ pub(crate) fn table(
         more: waterfall.left_out,
         path,
         path_more,
+        is_over: view.conclusion.is_some(),
     })
 }
 

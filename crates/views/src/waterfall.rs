@@ -38,7 +38,8 @@ pub struct Waterfall {
     /// How many more of them there are.
     pub left_out: usize,
     /// The job that ended last, before it the one of its needs that ended last, and so on; the first one first.
-    /// Had another job been faster, the run had not.
+    /// A need that did not run stands for its own needs. What goes on ends now. It says nothing of what a job
+    /// waited for besides: another job may have had its worker, or its group.
     pub critical: Vec<JobKey>,
 }
 
@@ -179,21 +180,38 @@ impl RunView {
     }
 
     fn critical(&self, courses: &BTreeMap<&JobKey, Course>) -> Vec<JobKey> {
-        let ends_last = |keys: &mut dyn Iterator<Item = &JobKey>| {
-            let known = keys.filter_map(|key| courses.get_key_value(key));
+        let ends_last = |keys: BTreeSet<&JobKey>| {
+            let known = keys.into_iter().filter_map(|key| courses.get_key_value(key));
             // Of two that ended at once, the one that began later kept the run waiting.
-            known.max_by_key(|(_, it)| (it.end, it.begun)).map(|(key, _)| (*key).clone())
+            known.max_by_key(|(_, it)| (it.end, it.begun)).map(|(key, _)| *key)
         };
         let mut path = Vec::new();
         let mut seen = BTreeSet::new();
-        let mut next = ends_last(&mut courses.keys().copied());
+        let mut next = ends_last(courses.keys().copied().collect());
         // Needs never go in a circle; who reads a journal does not rely on that.
-        while let Some(key) = next.filter(|key| seen.insert(key.clone())) {
-            next = self.job(&key).and_then(|job| ends_last(&mut job.needs.iter()));
-            path.push(key);
+        while let Some(key) = next.filter(|key| seen.insert(*key)) {
+            next = ends_last(self.needs_that_ran(key, courses));
+            path.push(key.clone());
         }
         path.reverse();
         path
+    }
+
+    /// The needs of a job; those of a need that did not run, in its place.
+    fn needs_that_ran<'v>(
+        &'v self,
+        job: &JobKey,
+        courses: &BTreeMap<&JobKey, Course>,
+    ) -> BTreeSet<&'v JobKey> {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&JobView> = self.job(job).into_iter().collect();
+        while let Some(job) = open.pop() {
+            let new = job.needs.iter().filter(|key| seen.insert(*key));
+            open.extend(
+                new.filter(|key| !courses.contains_key(*key)).filter_map(|key| self.job(key)),
+            );
+        }
+        seen
     }
 }
 

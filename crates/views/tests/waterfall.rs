@@ -254,6 +254,36 @@ fn what_ended_last_and_what_it_needed_is_the_critical_path() {
               docs, queue 10-11, set-up 11-12, steps 12-90
         "#]],
     );
+    // What was skipped stands for what it needed, and so does what it needed where that was skipped, too.
+    check(
+        "lint: 0 0 1 2 10
+         build: 0 0 1 2 20
+         sign needs build lint: skipped
+         deploy needs sign: skipped
+         notify needs deploy: 20 20 21 22 30",
+        expect![[r#"
+            0 to 100
+              lint, queue 0-1, set-up 1-2, steps 2-10
+            * build, queue 0-1, set-up 1-2, steps 2-20
+            * notify, queue 20-21, set-up 21-22, steps 22-30
+        "#]],
+    );
+}
+
+#[test]
+fn layers_of_jobs_that_were_skipped_are_walked_once() {
+    let name = |layer: usize, at: usize| format!("job-{layer}-{at}");
+    let mut lines = vec!["first: 0 0 1 2 10".to_owned()];
+    for layer in 0..20 {
+        let before = (0..layer).flat_map(|it| (0..3).map(move |at| name(it, at)));
+        let needs: Vec<String> = ["first".to_owned()].into_iter().chain(before).collect();
+        let jobs =
+            (0..3).map(|at| format!("{} needs {}: skipped", name(layer, at), needs.join(" ")));
+        lines.extend(jobs);
+    }
+    lines.push(format!("last needs {}: 20 20 21 22 30", name(19, 0)));
+    let path = view(&lines.join("\n")).waterfall(Timestamp(NOW)).critical;
+    assert_eq!(path.iter().map(event::JobKey::as_str).collect::<Vec<_>>(), ["first", "last"]);
 }
 
 #[test]

@@ -71,6 +71,7 @@ const OURS: &[&str] = &[
 const OURS_THERE: &[(&str, &str)] = &[
     ("approval.html", "what"),
     ("page.html", "notice"),
+    ("run.html", "waited"),
     ("tests.html", "what"),
     ("design.html", "what"),
     ("design.html", "name"),
