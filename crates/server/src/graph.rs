@@ -3,7 +3,7 @@
 //! A job stands one column behind the last of those that it needs. In a column jobs keep the order
 //! of the file. The legs of a matrix are one box with a count.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use event::{JobKey, Status};
@@ -61,14 +61,13 @@ pub(crate) fn svg(
     let mut svg = format!(
         "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" aria-hidden=\"true\">"
     );
+    let steps: BTreeSet<(&JobKey, &JobKey)> =
+        critical.iter().zip(critical.iter().skip(1)).collect();
     for (from, to) in edges(&boxes) {
         let (x1, y1) = (from.left() + BOX_WIDTH, from.middle());
         let (x2, y2) = (to.left(), to.middle());
         let bend = GAP_ACROSS / 2;
-        let class = match critical
-            .windows(2)
-            .any(|it| it == [&from.job.key, &to.job.key].map(Clone::clone))
-        {
+        let class = match steps.contains(&(&from.job.key, &to.job.key)) {
             true => " class=\"critical\"",
             false => "",
         };
@@ -116,13 +115,14 @@ fn placed<'v>(jobs: &[&'v JobView]) -> BTreeMap<&'v JobKey, Box<'v>> {
 /// What needs what, without what follows from the rest: where c needs a and b, and b needs a, the
 /// line from a to c says nothing.
 fn edges<'b>(boxes: &'b BTreeMap<&JobKey, Box<'b>>) -> Vec<(&'b Box<'b>, &'b Box<'b>)> {
+    let behind = behind(boxes);
     let mut edges = Vec::new();
     for to in boxes.values() {
         for need in &to.job.needs {
             let Some(from) = boxes.get(need) else { continue };
             let others = to.job.needs.iter().filter(|it| *it != need);
-            let follows = others.filter_map(|it| boxes.get(it)).any(|it| reaches(boxes, it, need));
-            if !follows {
+            let mut others = others.filter_map(|it| behind.get(it));
+            if !others.any(|it| it.contains(need)) {
                 edges.push((from, to));
             }
         }
@@ -130,11 +130,21 @@ fn edges<'b>(boxes: &'b BTreeMap<&JobKey, Box<'b>>) -> Vec<(&'b Box<'b>, &'b Box
     edges
 }
 
-fn reaches(boxes: &BTreeMap<&JobKey, Box<'_>>, from: &Box<'_>, wanted: &JobKey) -> bool {
-    from.job
-        .needs
-        .iter()
-        .any(|need| need == wanted || boxes.get(need).is_some_and(|it| reaches(boxes, it, wanted)))
+/// All that each box needs, and that its needs need. A column needs those before it alone, so each is looked at once:
+/// every way from box to box would be as many as the layers have jobs, to the power of the layers.
+fn behind<'b>(boxes: &BTreeMap<&'b JobKey, Box<'b>>) -> BTreeMap<&'b JobKey, BTreeSet<&'b JobKey>> {
+    let mut order: Vec<&Box<'b>> = boxes.values().collect();
+    order.sort_by_key(|it| it.column);
+    let mut behind: BTreeMap<&JobKey, BTreeSet<&JobKey>> = BTreeMap::new();
+    for it in order {
+        let mut all = BTreeSet::new();
+        for need in it.job.needs.iter().filter(|need| boxes.contains_key(need)) {
+            all.insert(need);
+            all.extend(behind.get(need).into_iter().flatten());
+        }
+        behind.insert(&it.job.key, all);
+    }
+    behind
 }
 
 fn draw(svg: &mut String, it: &Box<'_>, href: &str, state: State, view: &RunView) {
@@ -179,5 +189,72 @@ fn draw(svg: &mut String, it: &Box<'_>, href: &str, state: State, view: &RunView
     svg.push_str("</title></g>");
     if link {
         svg.push_str("</a>");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use event::{Fact as _, RunEvent};
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    /// `c needs a b`, a line for each job.
+    fn view(script: &str) -> RunView {
+        let job = |line: &str| -> Json {
+            let mut words = line.split_whitespace();
+            let name = words.next().expect("a name");
+            let needs: Vec<&str> = words.filter(|it| *it != "needs").collect();
+            json!({ "key": name, "id": name, "needs": needs })
+        };
+        let jobs: Vec<Json> = script.lines().filter(|it| !it.trim().is_empty()).map(job).collect();
+        let events = [
+            json!({ "type": "RunCreated", "run": 12, "attempt": 1, "run_number": 7, "carried": [],
+                "repository": "octo/planner", "repository_path": "/src/planner",
+                "workflow": { "path": ".github/workflows/ci.yml", "text": "on: push" },
+                "called": {}, "title": "Tidy the shelves",
+                "event": { "name": "push", "git_ref": "refs/heads/main", "payload": {} },
+                "change": { "commit": "0123456789abcdef0123456789abcdef01234567",
+                    "authored_at": 1, "committed_at": 2, "uncommitted": 0 },
+                "inputs": {}, "vars": {}, "secret_names": [], "actor": "octocat",
+                "triggering_actor": "octocat", "at": 0 }),
+            json!({ "type": "JobsDeclared", "parent": null, "file": null, "jobs": jobs }),
+        ];
+        let events =
+            events.map(|it| RunEvent::decode(it.to_string().as_bytes()).expect("an event"));
+        RunView::of(&events).expect("it begins with RunCreated")
+    }
+
+    fn lines(script: &str) -> Vec<String> {
+        let view = view(script);
+        let jobs: Vec<&JobView> = view.jobs.iter().collect();
+        let boxes = placed(&jobs);
+        edges(&boxes).iter().map(|(from, to)| format!("{} {}", from.job.key, to.job.key)).collect()
+    }
+
+    #[test]
+    fn what_follows_from_the_rest_has_no_line() {
+        let check = |script: &str, expect: &[&str]| assert_eq!(lines(script), expect, "{script}");
+        check("a\nb needs a", &["a b"]);
+        check("a\nb needs a\nc needs a b", &["a b", "b c"]);
+        check("a\nb needs a\nc needs b\nd needs a c", &["a b", "b c", "c d"]);
+        check("a\nb\nc needs a b\nd needs a", &["a c", "b c", "a d"]);
+        // The last of a file may come first.
+        check("c needs a b\nb needs a\na", &["a b", "b c"]);
+    }
+
+    #[test]
+    fn layers_that_need_all_before_them_are_drawn_at_once() {
+        let name = |layer: usize, at: usize| format!("job-{layer:02}-{at}");
+        let jobs = (0..20).flat_map(|layer| (0..3).map(move |at| (layer, at)));
+        let script: Vec<String> = jobs
+            .map(|(layer, at)| {
+                let before = (0..layer).flat_map(|it| (0..3).map(move |at| name(it, at)));
+                let before: Vec<String> = before.collect();
+                format!("{} needs {}", name(layer, at), before.join(" "))
+            })
+            .collect();
+        // From each layer to the next, and no further.
+        assert_eq!(lines(&script.join("\n")).len(), 19 * 9);
     }
 }
