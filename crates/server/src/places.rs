@@ -5,6 +5,8 @@ use figures::NewestByJobs;
 
 use crate::app::App;
 use crate::engine::GuardedEnvironment;
+use crate::guard::Who;
+use crate::numbers;
 use crate::problem::Problem;
 
 /// An environment.
@@ -14,8 +16,31 @@ pub(crate) struct Place {
     pub(crate) jobs: Option<NewestByJobs>,
 }
 
+/// Environments of everything that somebody sees.
+pub(crate) struct Surveyed {
+    /// Each with its repository.
+    pub(crate) places: Vec<(String, Place)>,
+    /// What is wrong with a repository in words: that hides no other.
+    pub(crate) problems: Vec<String>,
+    /// Events of the journal that what jobs did does not count yet.
+    pub(crate) behind: u64,
+}
+
+/// What whoever asks sees; a turn of [`App::surveying`] is theirs.
+pub(crate) fn surveyed(app: &App, who: &Who) -> Result<Surveyed, Problem> {
+    let behind = numbers::behind(app)?;
+    let mut surveyed = Surveyed { places: Vec::new(), problems: Vec::new(), behind };
+    for repository in who.seen(app).repositories()? {
+        let (places, problems) = places(app, &repository.name)?;
+        surveyed.problems.extend(problems);
+        let places = places.into_iter().map(|it| (repository.name.clone(), it));
+        surveyed.places.extend(places);
+    }
+    Ok(surveyed)
+}
+
 /// Those of a repository, as the figures have them, and what is wrong with it in words: that hides no other.
-pub(crate) fn places(app: &App, repository: &str) -> Result<(Vec<Place>, Vec<String>), Problem> {
+fn places(app: &App, repository: &str) -> Result<(Vec<Place>, Vec<String>), Problem> {
     let by_jobs = app.figures.newest_by_jobs(repository)?;
     let mut problems = Vec::new();
     if by_jobs.is_cut {

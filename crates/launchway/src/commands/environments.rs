@@ -71,6 +71,12 @@ fn local(args: &EnvironmentsArgs, state: &StateFolder) -> Result<Vec<Line>, Fail
 fn at_server(client: &Client, project: Option<&str>) -> Result<Vec<Line>, Failure> {
     let list = client.environments()?;
     list.problems.iter().for_each(|it| talk(&format!("warning: {it}")));
+    if list.behind_events > 0 {
+        let behind = list.behind_events;
+        talk(&format!(
+            "warning: {behind} events of the server's journal are not counted yet: jobs may have shipped since"
+        ));
+    }
     let mut all = list.environments;
     all.retain(|it| project.is_none() || it.project.as_deref() == project);
     let line = |it: EnvironmentLine| Line {

@@ -15,7 +15,7 @@ use crate::app::{App, Shared, blocking, turn};
 use crate::deployed;
 use crate::engine::GuardedEnvironment;
 use crate::guard::Who;
-use crate::places::{Place, places};
+use crate::places::{Place, Surveyed, surveyed};
 use crate::problem::Problem;
 use crate::wire::{
     DeploymentEvents, DeploymentList, EnvironmentLine, EnvironmentList, ReleaseList, ShippedByJobs,
@@ -140,8 +140,11 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         ("runs", json!({ "type": ["object", "null"], "additionalProperties": text() })),
         ("by_jobs", by_jobs),
     ];
-    let environments =
-        [("environments", many(object(&environment, &[]))), ("problems", many(text()))];
+    let environments = [
+        ("environments", many(object(&environment, &[]))),
+        ("problems", many(text())),
+        ("behind_events", number()),
+    ];
     vec![
         ("DeploymentList", object(&list, &[])),
         ("DeploymentEvents", object(&[("deployment", number()), ("events", many(event))], &[])),
@@ -288,15 +291,11 @@ async fn environments(
     let turn = turn(&app.surveying).await?;
     blocking(move || {
         let _turn = turn;
-        // What happened just now is known, too.
-        app.figures.catch_up(&app.store, &mut |_| false)?;
-        let mut list = EnvironmentList { environments: Vec::new(), problems: Vec::new() };
-        for repository in who.seen(&app).repositories()? {
-            let (places, problems) = places(&app, &repository.name)?;
-            list.problems.extend(problems);
-            for it in places {
-                list.environments.push(line(&app, &who, &repository.name, it)?);
-            }
+        let Surveyed { places, problems, behind } = surveyed(&app, &who)?;
+        let mut list =
+            EnvironmentList { environments: Vec::new(), problems, behind_events: behind };
+        for (repository, it) in places {
+            list.environments.push(line(&app, &who, &repository, it)?);
         }
         Ok(Json(list))
     })

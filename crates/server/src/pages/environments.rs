@@ -11,12 +11,12 @@ use views::Ledger;
 use super::onward::{Onward, onward};
 use super::{Frame, Page, shown};
 use crate::access::Scope;
-use crate::app::{App, Shared, blocking};
+use crate::app::{App, Shared, blocking, turn};
 use crate::approvals::Waiting;
 use crate::deployed;
 use crate::engine::GuardedEnvironment;
 use crate::guard::Who;
-use crate::places::{Place, places};
+use crate::places::{Place, Surveyed, surveyed};
 use crate::problem::Problem;
 use crate::words::{Moment, State as DeploymentState, percent};
 
@@ -27,6 +27,7 @@ const DEPLOYMENTS: usize = 200;
 #[template(path = "environments.html")]
 struct EnvironmentsPage {
     frame: Frame,
+    behind: u64,
     rows: Vec<Row>,
     problems: Vec<String>,
 }
@@ -70,27 +71,23 @@ pub(crate) async fn environments(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
 ) -> Page {
+    let turn = turn(&app.surveying).await?;
     let page = blocking(move || {
+        let _turn = turn;
         let waiting = who.seen(&app).approvals()?;
-        // A page that follows is asked for as soon as something happens: what the figures do not have yet would stay
-        // away until the next thing does.
-        app.figures.catch_up(&app.store, &mut |_| false)?;
         // A deployment is a project's, and a project may say that it is any.
         let newest = if who.token.is_bound() { Vec::new() } else { newest(&app)? };
         let mut ways = Ways::begin(&app, &who)?;
-        let (mut rows, mut problems) = (Vec::new(), Vec::new());
-        for repository in who.seen(&app).repositories()? {
-            let (places, wrong) = places(&app, &repository.name)?;
-            problems.extend(wrong);
-            for Place { environment, jobs } in places {
-                let onward = ways.of(&environment)?;
-                let waits = waits(&waiting, &repository.name, &environment.name);
-                let row = Row::of(&repository.name, environment, waits, &newest);
-                rows.push(Row { onward, jobs: jobs.as_ref().map(ByJobs::of), ..row });
-            }
+        let Surveyed { places, problems, behind } = surveyed(&app, &who)?;
+        let mut rows = Vec::new();
+        for (repository, Place { environment, jobs }) in places {
+            let onward = ways.of(&environment)?;
+            let waits = waits(&waiting, &repository, &environment.name);
+            let row = Row::of(&repository, environment, waits, &newest);
+            rows.push(Row { onward, jobs: jobs.as_ref().map(ByJobs::of), ..row });
         }
         let frame = Frame::new(Some(&who), "environments").live("/live/runs".to_owned());
-        Ok(EnvironmentsPage { frame, rows, problems })
+        Ok(EnvironmentsPage { frame, behind, rows, problems })
     });
     shown(&page.await?)
 }

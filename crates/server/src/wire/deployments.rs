@@ -129,6 +129,9 @@ pub struct EnvironmentList {
     pub environments: Vec<EnvironmentLine>,
     /// Why those of a repository are not told.
     pub problems: Vec<String>,
+    /// Events of the journal that what jobs did does not count yet; a server of an earlier version does not say so.
+    #[serde(default)]
+    pub behind_events: u64,
 }
 
 /// An environment, with what guards it.
