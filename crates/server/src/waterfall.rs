@@ -22,11 +22,15 @@ const PATH_MAX: usize = 12;
 /// A wait for a worker that is shorter is no wait to anybody.
 const WAIT_TOLD_MS: u64 = 1_000;
 
+/// As far as rows are indented.
+const DEPTH_MAX: usize = 4;
+
 /// A job of the table.
 pub(crate) struct Row {
     pub(crate) name: String,
-    /// Its page; none of legs.
-    pub(crate) href: Option<String>,
+    pub(crate) depth: usize,
+    /// Its page; of legs, and of a job that calls a workflow, its place in the list of jobs.
+    pub(crate) href: String,
     pub(crate) legs: usize,
     pub(crate) is_critical: bool,
     pub(crate) state: State,
@@ -51,7 +55,7 @@ pub(crate) struct Table {
 /// A job on the critical path.
 pub(crate) struct OnPath {
     pub(crate) name: String,
-    /// How long it waited for a worker: another job may have had that.
+    /// That it waited for a worker: another job may have had that.
     pub(crate) waited: Option<String>,
 }
 
@@ -71,7 +75,8 @@ pub(crate) fn table(
         let time = |kind| it.time_ms(kind).map(length);
         Some(Row {
             name: job.name.as_str().to_owned(),
-            href: job.children.is_empty().then(|| href(job)),
+            depth: it.depth.min(DEPTH_MAX),
+            href: href(job),
             legs: it.legs,
             is_critical: it.is_critical,
             state,
@@ -84,16 +89,12 @@ pub(crate) fn table(
             ],
         })
     };
-    let waits: BTreeMap<&JobKey, u64> = waterfall
-        .rows
-        .iter()
-        .filter_map(|row| Some((&row.job, row.time_ms(PartKind::Queue)?)))
-        .filter(|(_, ms)| *ms >= WAIT_TOLD_MS)
-        .collect();
+    let waits: BTreeMap<&JobKey, String> =
+        waterfall.rows.iter().filter_map(|row| Some((&row.job, waited(row)?))).collect();
     let path = waterfall.critical.iter().filter_map(|key| view.job(key));
     let path = path.map(|job| OnPath {
         name: job.name.as_str().to_owned(),
-        waited: waits.get(&job.key).copied().map(length),
+        waited: waits.get(&job.key).cloned(),
     });
     let mut path: Vec<OnPath> = path.collect();
     let path_more = path.len().saturating_sub(PATH_MAX);
@@ -105,6 +106,15 @@ pub(crate) fn table(
         path,
         path_more,
         is_over: view.conclusion.is_some(),
+    })
+}
+
+/// That a job waited for a worker, and how long where that is of one job.
+fn waited(row: &WaterfallRow) -> Option<String> {
+    let ms = row.time_ms(PartKind::Queue).filter(|ms| *ms >= WAIT_TOLD_MS)?;
+    Some(match row.legs {
+        0 | 1 => format!("waited {} for a worker", length(ms)),
+        _ => "jobs of it waited for workers".to_owned(),
     })
 }
 

@@ -24,6 +24,8 @@ pub struct JobView {
     pub within: Option<JobKey>,
     /// What it became: legs or inner jobs. Such a job has no worker of its own.
     pub children: Vec<JobKey>,
+    /// Whether those are inner jobs of a workflow that it calls, and no legs.
+    pub is_call: bool,
     /// Jobs it needs.
     pub needs: Vec<JobKey>,
     /// `max-parallel` of its matrix.
@@ -160,6 +162,7 @@ impl JobView {
             name: MaskedText::without_secrets(key.as_str()),
             within: None,
             children: Vec::new(),
+            is_call: false,
             needs: Vec::new(),
             max_parallel: None,
             labels: Vec::new(),

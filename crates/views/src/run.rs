@@ -226,6 +226,8 @@ impl RunView {
                 }
                 if let Some(parent) = parent {
                     self.expand(parent, jobs.iter().map(|job| job.key.clone()).collect());
+                    let place = self.place(parent);
+                    self.jobs[place].is_call = true;
                 }
             }
             RunEvent::JobExpanded { job, children } => self.expand(job, children.clone()),

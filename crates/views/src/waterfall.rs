@@ -7,9 +7,9 @@
 //!                    └─┴─lost: up to where it started again
 //! ```
 //!
-//! Legs of a matrix and jobs of a called workflow are one row with whatever stands for them in the file, as
-//! in the graph: from the first one's beginning of each part to the last one's end. What it takes grows
-//! with the jobs of the run, and no faster.
+//! Legs of a matrix are one row, and a job that calls a workflow has one beside those of its inner jobs. Such a row
+//! shows what the furthest of them did at each time, and counts what all of them took together: what waits between
+//! them, or at a gate within, is no step of anybody. What it takes grows with the jobs of the run, and hardly faster.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,8 @@ use event::{JobKey, Timestamp};
 use crate::job::JobView;
 use crate::run::RunView;
 
-/// Rows of one waterfall. Those on the critical path are among them; of the others the first that began.
+/// Rows of one waterfall. Those on the critical path are among them; of the others those of
+/// the run's own file first, as they began.
 const ROWS_MAX: usize = 100;
 /// Steps that are told of one job: those that took longest.
 const STEPS_MAX: usize = 40;
@@ -33,7 +34,8 @@ pub struct Waterfall {
     pub since: Timestamp,
     /// When it was over; now, where it goes on.
     pub until: Timestamp,
-    /// Jobs that came so far that they were planned, in the order in which they were.
+    /// Jobs that came so far that they were planned, in the order in which they were; inner jobs behind the one that
+    /// calls them.
     pub rows: Vec<WaterfallRow>,
     /// How many more of them there are.
     pub left_out: usize,
@@ -48,12 +50,17 @@ pub struct Waterfall {
 pub struct WaterfallRow {
     /// The job.
     pub job: JobKey,
+    /// How many jobs it is within.
+    pub depth: usize,
     /// Legs or inner jobs that have times; 0 of a job that is none but itself.
     pub legs: usize,
     /// Whether it is on the critical path.
     pub is_critical: bool,
-    /// Its parts, each beginning where the one before it ends. Those that took no time are not there.
+    /// Its parts, each beginning where the one before it ends, or later where nothing was done between legs or inner
+    /// jobs. Those that took no time are not there.
     pub parts: Vec<Part>,
+    /// How long each kind of part took, of legs and inner jobs together.
+    pub times_ms: BTreeMap<PartKind, u64>,
     /// Its longest steps, as they began; none of legs.
     pub steps: Vec<WaterfallStep>,
 }
@@ -103,21 +110,15 @@ impl Part {
 }
 
 impl WaterfallRow {
-    /// How long a part took; none where there is none.
+    /// How long a kind of part took, of legs and inner jobs together; none where there is none.
     pub fn time_ms(&self, kind: PartKind) -> Option<u64> {
-        self.parts.iter().find(|it| it.kind == kind).map(Part::time_ms)
-    }
-
-    /// All of it.
-    pub fn whole_ms(&self) -> u64 {
-        self.parts.iter().map(Part::time_ms).sum()
+        self.times_ms.get(&kind).copied()
     }
 }
 
 /// When a job came how far.
 #[derive(Clone, Copy)]
 struct Course {
-    legs: usize,
     begun: Timestamp,
     first_ready: Option<Timestamp>,
     ready: Option<Timestamp>,
@@ -132,54 +133,81 @@ impl RunView {
         let courses = self.courses(now);
         let critical = self.critical(&courses);
         let is_critical: BTreeSet<&JobKey> = critical.iter().collect();
-        let mut jobs: Vec<(&JobView, Course)> = self
-            .jobs
-            .iter()
-            .filter_map(|job| courses.get(&job.key).map(|course| (job, *course)))
-            .collect();
-        jobs.sort_by_key(|(_, course)| course.begun);
-        let mut free = ROWS_MAX.saturating_sub(is_critical.len());
-        let all = jobs.len();
-        jobs.retain(|(job, _)| {
-            let is_kept = is_critical.contains(&job.key) || free > 0;
-            free -= usize::from(is_kept && !is_critical.contains(&job.key));
-            is_kept
-        });
-        // A path of more jobs than there are rows is cut, too.
-        jobs.truncate(ROWS_MAX);
-        let row = |(job, course): &(&JobView, Course)| WaterfallRow {
-            job: job.key.clone(),
-            legs: if job.children.is_empty() { 0 } else { course.legs },
-            is_critical: is_critical.contains(&job.key),
-            parts: course.parts(),
-            steps: steps(job, course.end),
+        let mut shown = self.shown(&courses);
+        let all = shown.len();
+        if all > ROWS_MAX {
+            // Of a path of more jobs than there are rows the first ones stay.
+            let mut worth: Vec<usize> = (0..all).collect();
+            worth.sort_by_key(|at| {
+                let (depth, job) = shown[*at];
+                (!is_critical.contains(&job.key), depth, courses[&job.key].begun)
+            });
+            let kept: BTreeSet<usize> = worth.into_iter().take(ROWS_MAX).collect();
+            shown = kept.into_iter().map(|at| shown[at]).collect();
+        }
+        let row = |(depth, job): &(usize, &JobView)| {
+            let group = &courses[&job.key];
+            WaterfallRow {
+                job: job.key.clone(),
+                depth: *depth,
+                legs: if job.children.is_empty() { 0 } else { group.courses.len() },
+                is_critical: is_critical.contains(&job.key),
+                parts: group.parts(),
+                times_ms: group.times_ms(),
+                steps: steps(job, group.end),
+            }
         };
         let last = courses.values().map(|it| it.end).max();
         let until = self.completed_at.unwrap_or(now).max(last.unwrap_or_default());
         Waterfall {
             since: self.header.created_at.min(until),
             until,
-            left_out: all - jobs.len(),
-            rows: jobs.iter().map(row).collect(),
+            left_out: all - shown.len(),
+            rows: shown.iter().map(row).collect(),
             critical,
         }
     }
 
-    /// How far each job came that stands in the run's own file.
-    fn courses(&self, now: Timestamp) -> BTreeMap<&JobKey, Course> {
-        let mut courses: BTreeMap<&JobKey, Course> = BTreeMap::new();
+    /// How far each job came, with those that it became.
+    fn courses(&self, now: Timestamp) -> BTreeMap<&JobKey, Courses> {
+        let mut courses: BTreeMap<&JobKey, Courses> = BTreeMap::new();
         for job in self.jobs.iter().filter(|job| job.children.is_empty()) {
             let Some(course) = Course::of(job, now) else { continue };
-            let mut top = job;
-            while let Some(above) = top.within.as_ref().and_then(|key| self.job(key)) {
-                top = above;
+            let mut within = Some(job);
+            while let Some(job) = within {
+                courses.entry(&job.key).or_insert_with(|| Courses::begin(&course)).add(course);
+                within = job.within.as_ref().and_then(|key| self.job(key));
             }
-            courses.entry(&top.key).and_modify(|it| *it = it.with(course)).or_insert(course);
         }
         courses
     }
 
-    fn critical(&self, courses: &BTreeMap<&JobKey, Course>) -> Vec<JobKey> {
+    /// Jobs that have a row, with their depths: as they began, and each before those within it.
+    fn shown(&self, courses: &BTreeMap<&JobKey, Courses>) -> Vec<(usize, &JobView)> {
+        let has_row = |job: &&JobView| courses.contains_key(&job.key);
+        let mut shown = Vec::new();
+        let later_first = |jobs: &mut Vec<&JobView>| {
+            jobs.sort_by_key(|job| courses[&job.key].begun);
+            jobs.reverse();
+        };
+        let mut outer: Vec<&JobView> =
+            self.jobs.iter().filter(|job| job.within.is_none()).filter(has_row).collect();
+        later_first(&mut outer);
+        // Last in, first out.
+        let mut open: Vec<(usize, &JobView)> = outer.into_iter().map(|job| (0, job)).collect();
+        while let Some((depth, job)) = open.pop() {
+            shown.push((depth, job));
+            let inner = job.children.iter().filter_map(|key| self.job(key)).filter(has_row);
+            // Legs stand in the row of their matrix, but for those that call a workflow.
+            let mut inner: Vec<&JobView> =
+                inner.filter(|it| job.is_call || !it.children.is_empty()).collect();
+            later_first(&mut inner);
+            open.extend(inner.into_iter().map(|it| (depth + 1, it)));
+        }
+        shown
+    }
+
+    fn critical(&self, courses: &BTreeMap<&JobKey, Courses>) -> Vec<JobKey> {
         let ends_last = |keys: BTreeSet<&JobKey>| {
             let known = keys.into_iter().filter_map(|key| courses.get_key_value(key));
             // Of two that ended at once, the one that began later kept the run waiting.
@@ -187,7 +215,8 @@ impl RunView {
         };
         let mut path = Vec::new();
         let mut seen = BTreeSet::new();
-        let mut next = ends_last(courses.keys().copied().collect());
+        let outer = self.jobs.iter().filter(|job| job.within.is_none()).map(|job| &job.key);
+        let mut next = ends_last(outer.collect());
         // Needs never go in a circle; who reads a journal does not rely on that.
         while let Some(key) = next.filter(|key| seen.insert(*key)) {
             next = ends_last(self.needs_that_ran(key, courses));
@@ -201,7 +230,7 @@ impl RunView {
     fn needs_that_ran<'v>(
         &'v self,
         job: &JobKey,
-        courses: &BTreeMap<&JobKey, Course>,
+        courses: &BTreeMap<&JobKey, Courses>,
     ) -> BTreeSet<&'v JobKey> {
         let mut seen = BTreeSet::new();
         let mut open: Vec<&JobView> = self.job(job).into_iter().collect();
@@ -226,7 +255,6 @@ impl Course {
         let own = job.steps.iter().filter(|step| step.key.as_str() != SET_UP);
         let steps = own.filter_map(|step| step.started_at);
         Some(Course {
-            legs: 1,
             begun,
             first_ready: job.first_ready_at,
             ready: job.ready_at,
@@ -234,23 +262,6 @@ impl Course {
             first_step: steps.min(),
             end: job.completed_at.or(lost_at).unwrap_or(now).max(begun),
         })
-    }
-
-    /// Of two legs.
-    fn with(self, other: Course) -> Course {
-        let first = |one: Option<Timestamp>, other: Option<Timestamp>| match (one, other) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
-        Course {
-            legs: self.legs + other.legs,
-            begun: self.begun.min(other.begun),
-            first_ready: first(self.first_ready, other.first_ready),
-            ready: first(self.ready, other.ready),
-            leased: first(self.leased, other.leased),
-            first_step: first(self.first_step, other.first_step),
-            end: self.end.max(other.end),
-        }
     }
 
     fn parts(&self) -> Vec<Part> {
@@ -274,6 +285,63 @@ impl Course {
             if is_last {
                 break;
             }
+        }
+        parts
+    }
+}
+
+/// Courses of a job, or of all that it became.
+struct Courses {
+    begun: Timestamp,
+    end: Timestamp,
+    courses: Vec<Course>,
+}
+
+impl Courses {
+    fn begin(course: &Course) -> Courses {
+        Courses { begun: course.begun, end: course.end, courses: Vec::new() }
+    }
+
+    fn add(&mut self, course: Course) {
+        self.begun = self.begun.min(course.begun);
+        self.end = self.end.max(course.end);
+        self.courses.push(course);
+    }
+
+    fn times_ms(&self) -> BTreeMap<PartKind, u64> {
+        let mut times = BTreeMap::new();
+        for part in self.courses.iter().flat_map(Course::parts) {
+            *times.entry(part.kind).or_default() += part.time_ms();
+        }
+        times
+    }
+
+    /// What the furthest of them did at each time.
+    fn parts(&self) -> Vec<Part> {
+        if let [course] = self.courses.as_slice() {
+            return course.parts();
+        }
+        // What begins, and what ends, at each time.
+        let mut turns: BTreeMap<Timestamp, Vec<(PartKind, bool)>> = BTreeMap::new();
+        for part in self.courses.iter().flat_map(Course::parts) {
+            turns.entry(part.since).or_default().push((part.kind, true));
+            turns.entry(part.until).or_default().push((part.kind, false));
+        }
+        let mut open: BTreeMap<PartKind, i64> = BTreeMap::new();
+        let mut parts: Vec<Part> = Vec::new();
+        let mut before: Option<(Timestamp, PartKind)> = None;
+        for (at, turns) in turns {
+            if let Some((since, kind)) = before {
+                match parts.last_mut().filter(|it| it.kind == kind && it.until == since) {
+                    Some(part) => part.until = at,
+                    None => parts.push(Part { kind, since, until: at }),
+                }
+            }
+            for (kind, begins) in turns {
+                *open.entry(kind).or_default() += if begins { 1 } else { -1 };
+            }
+            let furthest = open.iter().filter(|(_, count)| **count > 0).map(|(kind, _)| *kind);
+            before = furthest.max().map(|kind| (at, kind));
         }
         parts
     }

@@ -1,12 +1,13 @@
 //! Where the time of a run went. A line of a script is a job: what it needs, and at which second it was planned,
-//! ready, leased, at its first step, and over; `-` where it did not come so far. `leg of build` is a leg.
+//! ready, leased, at its first step, and over; `-` where it did not come so far. `leg of build` is a leg,
+//! `inner in build` a job of the workflow that it calls.
 
 use std::fmt::Write as _;
 
 use event::{Fact as _, RunEvent, Timestamp};
 use expect_test::{Expect, expect};
 use serde_json::{Value as Json, json};
-use views::{PartKind, RunView, Waterfall};
+use views::{Part, PartKind, RunView, Waterfall};
 
 /// What goes on does so until now.
 const NOW: u64 = 100;
@@ -20,6 +21,7 @@ fn view(script: &str) -> RunView {
         .map(|(head, times)| (head.trim(), times.trim()))
         .collect();
     let mut legs: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut calls: Vec<(&str, Vec<Json>)> = Vec::new();
     let mut declared = Vec::new();
     for (head, _) in &names {
         let mut words = head.split_whitespace();
@@ -30,6 +32,14 @@ fn view(script: &str) -> RunView {
                 Some((_, legs)) => legs.push(name),
                 None => legs.push((of, vec![name])),
             },
+            ["in", of, rest @ ..] => {
+                let needs = rest.iter().filter(|it| **it != "needs").collect::<Vec<_>>();
+                let inner = json!({ "key": name, "id": name, "needs": needs });
+                match calls.iter_mut().find(|(known, _)| known == of) {
+                    Some((_, inside)) => inside.push(inner),
+                    None => calls.push((of, vec![inner])),
+                }
+            }
             rest => {
                 let needs = rest.iter().filter(|it| **it != "needs").collect::<Vec<_>>();
                 declared.push(json!({ "key": name, "id": name, "needs": needs }));
@@ -43,6 +53,9 @@ fn view(script: &str) -> RunView {
     ];
     for (of, legs) in legs {
         events.push(json!({ "type": "JobExpanded", "job": of, "children": legs, "at": 1 }));
+    }
+    for (of, jobs) in calls {
+        events.push(json!({ "type": "JobsDeclared", "parent": of, "file": null, "jobs": jobs }));
     }
     for (head, times) in &names {
         let name = head.split_whitespace().next().expect("a name");
@@ -133,19 +146,16 @@ fn told(waterfall: &Waterfall) -> String {
     let mut text = format!("{} to {}\n", waterfall.since, waterfall.until);
     for row in &waterfall.rows {
         let sign = if row.is_critical { "*" } else { " " };
-        let _ = write!(text, "{sign} {}", row.job);
+        let _ = write!(text, "{sign} {:indent$}{}", "", row.job, indent = 2 * row.depth);
         if row.legs > 0 {
             let _ = write!(text, " x{}", row.legs);
         }
         for part in &row.parts {
-            let kind = match part.kind {
-                PartKind::Gate => "gate",
-                PartKind::Lost => "lost",
-                PartKind::Queue => "queue",
-                PartKind::SetUp => "set-up",
-                PartKind::Steps => "steps",
-            };
-            let _ = write!(text, ", {kind} {}-{}", part.since, part.until);
+            let _ = write!(text, ", {} {}-{}", named(part.kind), part.since, part.until);
+        }
+        if row.legs > 0 {
+            let times = row.times_ms.iter().map(|(kind, ms)| format!("{} {ms}", named(*kind)));
+            let _ = write!(text, "; together {}", times.collect::<Vec<_>>().join(", "));
         }
         text.push('\n');
     }
@@ -155,11 +165,25 @@ fn told(waterfall: &Waterfall) -> String {
     text
 }
 
+fn named(kind: PartKind) -> &'static str {
+    match kind {
+        PartKind::Gate => "gate",
+        PartKind::Lost => "lost",
+        PartKind::Queue => "queue",
+        PartKind::SetUp => "set-up",
+        PartKind::Steps => "steps",
+    }
+}
+
 fn check(script: &str, expect: Expect) {
     let waterfall = view(script).waterfall(Timestamp(NOW));
     expect.assert_eq(&told(&waterfall));
     for row in &waterfall.rows {
-        assert!(row.parts.windows(2).all(|it| it[0].until == it[1].since), "{row:?}");
+        let follows = |it: &[Part]| match row.legs {
+            0 => it[0].until == it[1].since,
+            _ => it[0].until <= it[1].since,
+        };
+        assert!(row.parts.windows(2).all(follows), "{row:?}");
     }
 }
 
@@ -287,7 +311,7 @@ fn layers_of_jobs_that_were_skipped_are_walked_once() {
 }
 
 #[test]
-fn legs_are_one_row() {
+fn legs_are_one_row_that_says_what_the_furthest_did() {
     check(
         "test: - - - - -
          test-1 leg of test: 0 0 1 2 10
@@ -296,7 +320,53 @@ fn legs_are_one_row() {
          ship needs test: - - - - -",
         expect![[r#"
             0 to 100
-            * test x3, queue 0-1, set-up 1-2, steps 2-100
+            * test x3, queue 0-1, set-up 1-2, steps 2-30, gate 30-100; together gate 104, queue 5, set-up 2, steps 29
+        "#]],
+    );
+    // One after the other; what one waits for while another works is counted, and not drawn.
+    check(
+        "test: - - - - -
+         test-1 leg of test: 0 0 1 2 10
+         test-2 leg of test: 0 10 20 22 30",
+        expect![[r#"
+            0 to 100
+            * test x2, queue 0-1, set-up 1-2, steps 2-10, queue 10-20, set-up 20-22, steps 22-30; together gate 10, queue 11, set-up 3, steps 16
+        "#]],
+    );
+}
+
+#[test]
+fn inner_jobs_have_rows_of_their_own() {
+    // The gate of an inner job is no step of the one that calls it.
+    check(
+        "ship: - - - - -
+         build in ship: 0 0 1 2 10
+         deploy in ship needs build: 10 50 52 53 60
+         notify needs ship: 60 60 60 60 70",
+        expect![[r#"
+            0 to 100
+            * ship x2, queue 0-1, set-up 1-2, steps 2-10, gate 10-50, queue 50-52, set-up 52-53, steps 53-60; together gate 40, queue 3, set-up 2, steps 15
+                build, queue 0-1, set-up 1-2, steps 2-10
+                deploy, gate 10-50, queue 50-52, set-up 52-53, steps 53-60
+            * notify, steps 60-70
+        "#]],
+    );
+    // A matrix of calls: each of its legs is one.
+    check(
+        "ship: - - - - -
+         ship-1 leg of ship: - - - - -
+         ship-2 leg of ship: - - - - -
+         build-1 in ship-1: 0 0 1 2 10
+         build-2 in ship-2: 0 0 1 2 20
+         deploy-2 in ship-2 needs build-2: 20 - - - -",
+        expect![[r#"
+            0 to 100
+            * ship x3, queue 0-1, set-up 1-2, steps 2-20, gate 20-100; together gate 80, queue 2, set-up 2, steps 26
+                ship-1 x1, queue 0-1, set-up 1-2, steps 2-10; together queue 1, set-up 1, steps 8
+                  build-1, queue 0-1, set-up 1-2, steps 2-10
+                ship-2 x2, queue 0-1, set-up 1-2, steps 2-20, gate 20-100; together gate 80, queue 1, set-up 1, steps 18
+                  build-2, queue 0-1, set-up 1-2, steps 2-20
+                  deploy-2, gate 20-100
         "#]],
     );
 }

@@ -90,6 +90,7 @@ struct AttemptLine {
 }
 
 struct JobLine {
+    anchor: String,
     depth: usize,
     state: RunState,
     name: String,
@@ -182,7 +183,7 @@ impl RunPage {
             attempts: attempts(app, view)?,
             why: run_why(view, is_attended),
             graph: graph::svg(view, &waterfall.critical, |job| href(view, job), state),
-            waterfall: waterfall::table(view, &waterfall, |job| href(view, job), state),
+            waterfall: waterfall::table(view, &waterfall, |job| row_href(view, job), state),
             jobs: job_lines(view, is_attended, now),
             annotations: annotations(view),
             failed_tests,
@@ -248,6 +249,19 @@ fn attempts(app: &App, view: &RunView) -> Result<Vec<AttemptLine>, Problem> {
     Ok((1..=newest.0).map(line).collect())
 }
 
+/// What the line of a job is called in an address.
+fn anchor(job: &JobView) -> String {
+    format!("job-{}", percent(job.key.as_str()))
+}
+
+/// Where a row of the waterfall leads: legs, and a job that calls a workflow, have no page but a line above theirs.
+fn row_href(view: &RunView, job: &JobView) -> String {
+    match job.children.is_empty() {
+        true => href(view, job),
+        false => format!("#{}", anchor(job)),
+    }
+}
+
 fn job_lines(view: &RunView, is_attended: bool, now: Timestamp) -> Vec<JobLine> {
     let line = |(depth, job): (usize, &JobView)| {
         let worth = |step: &&StepView| {
@@ -260,6 +274,7 @@ fn job_lines(view: &RunView, is_attended: bool, now: Timestamp) -> Vec<JobLine> 
             name: step.name.as_str().to_owned(),
         };
         JobLine {
+            anchor: anchor(job),
             depth: depth.min(4),
             state: job_state(job, is_attended),
             name: job.name.as_str().to_owned(),
