@@ -22,6 +22,14 @@ const PATH_MAX: usize = 12;
 /// A wait for a worker that is shorter is no wait to anybody.
 const WAIT_TOLD_MS: u64 = 1_000;
 
+/// Parts by their names, as the columns stand; the last only where there is one.
+const PARTS: [(&str, PartKind); 5] = [
+    ("gate", PartKind::Gate),
+    ("queue", PartKind::Queue),
+    ("set-up", PartKind::SetUp),
+    ("steps", PartKind::Steps),
+    ("lost", PartKind::Lost),
+];
 /// As far as rows are indented.
 const DEPTH_MAX: usize = 4;
 
@@ -35,8 +43,8 @@ pub(crate) struct Row {
     pub(crate) is_critical: bool,
     pub(crate) state: State,
     pub(crate) bar: String,
-    /// Each part by its name, and how long it took.
-    pub(crate) parts: [(&'static str, Option<String>); 4],
+    /// Each part by its name, and how long it took; of [`Table::has_lost`] one more.
+    pub(crate) parts: Vec<(&'static str, Option<String>)>,
 }
 
 /// The table.
@@ -48,6 +56,8 @@ pub(crate) struct Table {
     pub(crate) path: Vec<OnPath>,
     /// How many stand before those.
     pub(crate) path_more: usize,
+    /// Whether a job of it has no worker any longer, and waits for a person.
+    pub(crate) has_lost: bool,
     /// Whether the run is over, and the path with it.
     pub(crate) is_over: bool,
 }
@@ -69,6 +79,7 @@ pub(crate) fn table(
     if waterfall.rows.is_empty() {
         return None;
     }
+    let has_lost = waterfall.rows.iter().any(|it| it.time_ms(PartKind::Lost).is_some());
     let row = |it: &WaterfallRow| {
         let job = view.job(&it.job)?;
         let state = state(job);
@@ -81,12 +92,10 @@ pub(crate) fn table(
             is_critical: it.is_critical,
             state,
             bar: bar(waterfall, it, job, state),
-            parts: [
-                ("gate", time(PartKind::Gate)),
-                ("queue", time(PartKind::Queue)),
-                ("set-up", time(PartKind::SetUp)),
-                ("steps", time(PartKind::Steps)),
-            ],
+            parts: PARTS[..if has_lost { PARTS.len() } else { PARTS.len() - 1 }]
+                .iter()
+                .map(|(name, kind)| (*name, time(*kind)))
+                .collect(),
         })
     };
     let waits: BTreeMap<&JobKey, String> =
@@ -105,6 +114,7 @@ pub(crate) fn table(
         more: waterfall.left_out,
         path,
         path_more,
+        has_lost,
         is_over: view.conclusion.is_some(),
     })
 }
@@ -148,7 +158,7 @@ fn bar(waterfall: &Waterfall, row: &WaterfallRow, job: &JobView, state: State) -
     for part in &row.parts {
         let (class, name) = match part.kind {
             PartKind::Gate => ("gate", "gate"),
-            PartKind::Lost => ("lost", "lost with its worker"),
+            PartKind::Lost => ("lost", "lost"),
             PartKind::Queue => ("queue", "queue"),
             PartKind::SetUp => ("set-up", "set-up"),
             PartKind::Steps if state.class == "bad" => ("did bad", "steps"),

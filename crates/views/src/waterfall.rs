@@ -5,6 +5,7 @@
 //! planned ──gate──▶ ready ──queue──▶ leased ──set-up──▶ first step ──steps──▶ over
 //!                    │ ▲
 //!                    └─┴─lost: up to where it started again
+//!                                               its worker is gone ──lost──▶ over
 //! ```
 //!
 //! Legs of a matrix are one row, and a job that calls a workflow has one beside those of its inner jobs. Such a row
@@ -76,12 +77,13 @@ pub struct Part {
     pub until: Timestamp,
 }
 
-/// What a part of a job's time was.
+/// What a part of a job's time was. The greater is further: what is at work stands before what waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PartKind {
     /// People, the clock, its concurrency group, the limit of its matrix.
     Gate,
-    /// Workers had it that were lost: what they did was in vain.
+    /// Workers had it that were lost: what they did was in vain. Or its worker is gone, and a person has not said yet
+    /// what becomes of it.
     Lost,
     /// No worker was free.
     Queue,
@@ -124,6 +126,7 @@ struct Course {
     ready: Option<Timestamp>,
     leased: Option<Timestamp>,
     first_step: Option<Timestamp>,
+    lost: Option<Timestamp>,
     end: Timestamp,
 }
 
@@ -154,7 +157,7 @@ impl RunView {
                 is_critical: is_critical.contains(&job.key),
                 parts: group.parts(),
                 times_ms: group.times_ms(),
-                steps: steps(job, group.end),
+                steps: steps(job, group.at_work_until()),
             }
         };
         let last = courses.values().map(|it| it.end).max();
@@ -260,7 +263,8 @@ impl Course {
             ready: job.ready_at,
             leased: job.leased_at,
             first_step: steps.min(),
-            end: job.completed_at.or(lost_at).unwrap_or(now).max(begun),
+            lost: lost_at,
+            end: job.completed_at.unwrap_or(now).max(begun),
         })
     }
 
@@ -274,17 +278,22 @@ impl Course {
         ];
         let mut parts = Vec::new();
         let mut since = self.begun;
-        for (kind, until) in marks {
-            let is_last = until.is_none();
+        let mut put = |kind, until: Timestamp| {
             // A clock that was set back makes a part shorter, and none negative.
-            let until = until.unwrap_or(self.end).clamp(since, self.end.max(since));
+            let until = until.clamp(since, self.end.max(since));
             if since < until {
                 parts.push(Part { kind, since, until });
             }
             since = until;
-            if is_last {
+        };
+        for (kind, until) in marks {
+            put(kind, until.unwrap_or(self.lost.unwrap_or(self.end)));
+            if until.is_none() {
                 break;
             }
+        }
+        if self.lost.is_some() {
+            put(PartKind::Lost, self.end);
         }
         parts
     }
@@ -306,6 +315,12 @@ impl Courses {
         self.begun = self.begun.min(course.begun);
         self.end = self.end.max(course.end);
         self.courses.push(course);
+    }
+
+    /// Steps of a job whose worker is gone go on no longer than that.
+    fn at_work_until(&self) -> Timestamp {
+        let lost = self.courses.iter().filter_map(|it| it.lost).max();
+        lost.unwrap_or(self.end)
     }
 
     fn times_ms(&self) -> BTreeMap<PartKind, u64> {

@@ -1,5 +1,6 @@
 //! Where the time of a run went. A line of a script is a job: what it needs, and at which second it was planned,
-//! ready, leased, at its first step, and over; `-` where it did not come so far. `leg of build` is a leg,
+//! ready, leased, at its first step, and over; `-` where it did not come so far,
+//! `40?` where its worker was lost then. `leg of build` is a leg,
 //! `inner in build` a job of the workflow that it calls.
 
 use std::fmt::Write as _;
@@ -96,6 +97,8 @@ fn job(name: &str, needs: &[&str], times: &str) -> Vec<Json> {
         }
         None => (times.to_owned(), None),
     };
+    let lost = times.split_whitespace().last().and_then(|it| it.strip_suffix('?'));
+    let lost: Option<u64> = lost.map(|it| it.parse().expect("a time"));
     let times: Vec<Option<u64>> = times.split_whitespace().map(|it| it.parse().ok()).collect();
     let &[planned, ready, leased, step, over] = times.as_slice() else { return Vec::new() };
     let mut events = Vec::new();
@@ -124,6 +127,10 @@ fn job(name: &str, needs: &[&str], times: &str) -> Vec<Json> {
         events.push(step_began(name, "0", at));
         events.push(step_over(name, "0", over.unwrap_or(at)));
     }
+    events.extend(lost.map(|at| {
+        json!({ "type": "JobLost", "job": name, "fence": 1, "reason": "its worker is gone",
+            "at": at })
+    }));
     events.extend(over.map(|at| {
         json!({ "type": "JobCompleted", "job": name, "fence": 1, "conclusion": "success",
             "exit": "none", "outputs": {}, "log": null, "environment_url": null, "at": at })
@@ -308,6 +315,32 @@ fn layers_of_jobs_that_were_skipped_are_walked_once() {
     lines.push(format!("last needs {}: 20 20 21 22 30", name(19, 0)));
     let path = view(&lines.join("\n")).waterfall(Timestamp(NOW)).critical;
     assert_eq!(path.iter().map(event::JobKey::as_str).collect::<Vec<_>>(), ["first", "last"]);
+}
+
+#[test]
+fn a_job_that_waits_for_a_person_goes_on() {
+    check(
+        "build: 0 0 1 2 20?
+         lint: 0 0 1 2 30
+         sign: 0 0 1 - 40?",
+        expect![[r#"
+            0 to 100
+              build, queue 0-1, set-up 1-2, steps 2-20, lost 20-100
+              lint, queue 0-1, set-up 1-2, steps 2-30
+            * sign, queue 0-1, set-up 1-40, lost 40-100
+        "#]],
+    );
+    check(
+        "test: - - - - -
+         test-1 leg of test: 0 0 1 2 20?
+         test-2 leg of test: 0 0 1 2 30
+         lint: 0 0 1 2 40",
+        expect![[r#"
+            0 to 100
+            * test x2, queue 0-1, set-up 1-2, steps 2-30, lost 30-100; together lost 80, queue 2, set-up 2, steps 46
+              lint, queue 0-1, set-up 1-2, steps 2-40
+        "#]],
+    );
 }
 
 #[test]
