@@ -36,6 +36,8 @@ document.addEventListener("signed-out", signedOut);
 // Puts what the server says now in place of what it said before, where nobody is writing.
 const main = document.getElementById("main");
 let asked = false;
+// By what they are about, where the page says so: what stands beside them comes and goes. The others by their order.
+const named = (part) => [...part.querySelectorAll("details")].map((it, at) => [it.dataset.about ?? `${at}`, it]);
 const refresh = async (parts) => {
   if (asked) return;
   asked = true;
@@ -48,16 +50,18 @@ const refresh = async (parts) => {
   for (const part of parts) {
     const [old, now] = [document.querySelector(part), page.querySelector(part)];
     if (!old || !now) continue;
-    // What somebody opened stays open.
-    const [was, is] = [old, now].map((it) => [...it.querySelectorAll("details")]);
-    if (was.length === is.length) is.forEach((it, at) => { it.open = was[at].open; });
+    // What somebody opened stays open, wherever it stands now.
+    const opened = new Map(named(old));
+    for (const [name, it] of named(now)) it.open = opened.get(name)?.open ?? it.open;
     if (old.innerHTML === now.innerHTML) continue;
     const focused = old.contains(document.activeElement) ? document.activeElement : null;
     const href = focused?.getAttribute("href");
+    const within = focused?.matches("summary") && named(old).find(([, it]) => it === focused.parentElement)?.[0];
     const scroll = old.querySelector(".graph")?.scrollLeft ?? 0;
     old.replaceChildren(...now.childNodes);
     if (old.querySelector(".graph")) old.querySelector(".graph").scrollLeft = scroll;
     if (href) old.querySelector(`[href="${CSS.escape(href)}"]`)?.focus({ preventScroll: true });
+    if (within) new Map(named(old)).get(within)?.querySelector("summary").focus({ preventScroll: true });
   }
   times();
 };

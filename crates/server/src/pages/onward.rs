@@ -13,6 +13,8 @@ const DIGEST_DIGITS: usize = 12;
 /// A way on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Onward {
+    /// `promote` or `rollback`: of each an environment has one.
+    pub(super) kind: &'static str,
     pub(super) what: String,
     pub(super) command: String,
     /// What it would change.
@@ -42,20 +44,21 @@ pub(super) fn onward(
     let up = below.map(|(from, below)| {
         let changes = changes(below, here, ServiceLedger::runs_well);
         let command = format!("launchway promote {name} --state {}", word(state));
-        Onward::of(format!("Promote what runs well in {from}"), command, changes)
+        Onward::of("promote", format!("Promote what runs well in {from}"), command, changes)
     });
     let back = changes(here, here, ServiceLedger::previous);
     let command =
         format!("launchway rollback {name} --to previous --reason \"...\" --state {}", word(state));
-    let back = Onward::of("Roll back to what ran well before".to_owned(), command, back);
+    let back =
+        Onward::of("rollback", "Roll back to what ran well before".to_owned(), command, back);
     up.into_iter().chain([back]).filter(|it| !it.changes.is_empty()).collect()
 }
 
 impl Onward {
-    fn of(what: String, command: String, mut changes: Vec<Change>) -> Onward {
+    fn of(kind: &'static str, what: String, command: String, mut changes: Vec<Change>) -> Onward {
         let more = changes.len().saturating_sub(SERVICES_MAX);
         changes.truncate(SERVICES_MAX);
-        Onward { what, command, changes, more }
+        Onward { kind, what, command, changes, more }
     }
 }
 
