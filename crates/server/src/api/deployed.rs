@@ -14,8 +14,8 @@ use crate::access::Scope;
 use crate::app::{App, Shared, blocking, turn};
 use crate::deployed;
 use crate::engine::GuardedEnvironment;
+use crate::environments::{KnownEnvironment, Surveyed, surveyed};
 use crate::guard::Who;
-use crate::places::{Place, Surveyed, surveyed};
 use crate::problem::Problem;
 use crate::wire::{
     DeploymentEvents, DeploymentList, EnvironmentLine, EnvironmentList, ReleaseList, ShippedByJobs,
@@ -291,10 +291,10 @@ async fn environments(
     let turn = turn(&app.surveying).await?;
     blocking(move || {
         let _turn = turn;
-        let Surveyed { places, problems, behind } = surveyed(&app, &who)?;
+        let Surveyed { known, problems, behind } = surveyed(&app, &who)?;
         let mut list =
             EnvironmentList { environments: Vec::new(), problems, behind_events: behind };
-        for (repository, it) in places {
+        for (repository, it) in known {
             list.environments.push(line(&app, &who, &repository, it)?);
         }
         Ok(Json(list))
@@ -306,7 +306,7 @@ fn line(
     app: &App,
     who: &Who,
     repository: &str,
-    Place { environment, jobs }: Place,
+    KnownEnvironment { environment, jobs }: KnownEnvironment,
 ) -> Result<EnvironmentLine, Problem> {
     let GuardedEnvironment { name, project, level, url, rules, .. } = environment;
     let runs = match &project {

@@ -15,8 +15,8 @@ use crate::app::{App, Shared, blocking, turn};
 use crate::approvals::Waiting;
 use crate::deployed;
 use crate::engine::GuardedEnvironment;
+use crate::environments::{KnownEnvironment, Surveyed, surveyed};
 use crate::guard::Who;
-use crate::places::{Place, Surveyed, surveyed};
 use crate::problem::Problem;
 use crate::words::{Moment, State as DeploymentState, percent};
 
@@ -78,9 +78,9 @@ pub(crate) async fn environments(
         // A deployment is a project's, and a project may say that it is any.
         let newest = if who.token.is_bound() { Vec::new() } else { newest(&app)? };
         let mut ways = Ways::begin(&app, &who)?;
-        let Surveyed { places, problems, behind } = surveyed(&app, &who)?;
+        let Surveyed { known, problems, behind } = surveyed(&app, &who)?;
         let mut rows = Vec::new();
-        for (repository, Place { environment, jobs }) in places {
+        for (repository, KnownEnvironment { environment, jobs }) in known {
             let onward = ways.of(&environment)?;
             let waits = waits(&waiting, &repository, &environment.name);
             let row = Row::of(&repository, environment, waits, &newest);

@@ -10,7 +10,7 @@ use crate::numbers;
 use crate::problem::Problem;
 
 /// An environment.
-pub(crate) struct Place {
+pub(crate) struct KnownEnvironment {
     pub(crate) environment: GuardedEnvironment,
     /// What jobs did there last; none where none named it.
     pub(crate) jobs: Option<NewestByJobs>,
@@ -19,7 +19,7 @@ pub(crate) struct Place {
 /// Environments of everything that somebody sees.
 pub(crate) struct Surveyed {
     /// Each with its repository.
-    pub(crate) places: Vec<(String, Place)>,
+    pub(crate) known: Vec<(String, KnownEnvironment)>,
     /// What is wrong with a repository in words: that hides no other.
     pub(crate) problems: Vec<String>,
     /// Events of the journal that what jobs did does not count yet.
@@ -29,18 +29,21 @@ pub(crate) struct Surveyed {
 /// What whoever asks sees; a turn of [`App::surveying`] is theirs.
 pub(crate) fn surveyed(app: &App, who: &Who) -> Result<Surveyed, Problem> {
     let behind = numbers::behind(app)?;
-    let mut surveyed = Surveyed { places: Vec::new(), problems: Vec::new(), behind };
+    let mut surveyed = Surveyed { known: Vec::new(), problems: Vec::new(), behind };
     for repository in who.seen(app).repositories()? {
-        let (places, problems) = places(app, &repository.name)?;
+        let (known, problems) = of_repository(app, &repository.name)?;
         surveyed.problems.extend(problems);
-        let places = places.into_iter().map(|it| (repository.name.clone(), it));
-        surveyed.places.extend(places);
+        let known = known.into_iter().map(|it| (repository.name.clone(), it));
+        surveyed.known.extend(known);
     }
     Ok(surveyed)
 }
 
 /// Those of a repository, as the figures have them, and what is wrong with it in words: that hides no other.
-fn places(app: &App, repository: &str) -> Result<(Vec<Place>, Vec<String>), Problem> {
+fn of_repository(
+    app: &App,
+    repository: &str,
+) -> Result<(Vec<KnownEnvironment>, Vec<String>), Problem> {
     let by_jobs = app.figures.newest_by_jobs(repository)?;
     let mut problems = Vec::new();
     if by_jobs.is_cut {
@@ -53,17 +56,18 @@ fn places(app: &App, repository: &str) -> Result<(Vec<Place>, Vec<String>), Prob
         problems.push(format!("{repository}: {}", refused.message));
         Vec::new()
     });
-    let place = |environment| Place { environment, jobs: None };
-    let mut places: Vec<Place> = guarded.into_iter().map(place).collect();
-    by_jobs.newest.into_iter().for_each(|it| put(&mut places, it));
-    Ok((places, problems))
+    let without_jobs = |environment| KnownEnvironment { environment, jobs: None };
+    let mut known: Vec<KnownEnvironment> = guarded.into_iter().map(without_jobs).collect();
+    by_jobs.newest.into_iter().for_each(|it| put(&mut known, it));
+    Ok((known, problems))
 }
 
 /// To the environment that it is of; one that nothing but jobs names gets its own.
-fn put(places: &mut Vec<Place>, newest: NewestByJobs) {
-    let is_it = |it: &&mut Place| it.environment.name.eq_ignore_ascii_case(&newest.environment);
-    if let Some(place) = places.iter_mut().find(is_it) {
-        place.jobs = Some(newest);
+fn put(known: &mut Vec<KnownEnvironment>, newest: NewestByJobs) {
+    let is_it =
+        |it: &&mut KnownEnvironment| it.environment.name.eq_ignore_ascii_case(&newest.environment);
+    if let Some(it) = known.iter_mut().find(is_it) {
+        it.jobs = Some(newest);
         return;
     }
     let environment = GuardedEnvironment {
@@ -71,5 +75,5 @@ fn put(places: &mut Vec<Place>, newest: NewestByJobs) {
         rules: vec!["Jobs name it; no rule of it is known.".to_owned()],
         ..GuardedEnvironment::default()
     };
-    places.push(Place { environment, jobs: Some(newest) });
+    known.push(KnownEnvironment { environment, jobs: Some(newest) });
 }
