@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use event::JobKey;
-use views::{JobView, PartKind, RunView, Waterfall, WaterfallRow};
+use views::{JobView, Part, PartKind, RunView, Waterfall, WaterfallRow, WaterfallStep};
 
 use crate::ansi::attribute;
 use crate::words::{State, length};
 
-/// A bar is as wide as its column: all of it is said in so many thousandths of that.
+/// A bar is as wide as its column: the whole of it in thousandths of a percent.
 const WHOLE: u64 = 100_000;
-/// What took no time beside the rest is seen all the same.
+/// What took no time beside the rest is seen all the same; in thousandths of a percent, as the next.
 const LEAST: u64 = 200;
 /// A step that is narrower has no edge of its own: it would be nothing but edge.
 const EDGED_LEAST: u64 = 1_500;
 /// Names on the way that made the run as long as it was; of more, the last ones.
 const PATH_MAX: usize = 12;
 
-/// A wait for a worker that is shorter is no wait to anybody.
+/// A wait that is shorter is no wait to anybody.
 const WAIT_TOLD_MS: u64 = 1_000;
 
 /// Parts by their names, as the columns stand; the last only where there is one.
@@ -33,6 +33,9 @@ const PARTS: [(&str, PartKind); 5] = [
 /// As far as rows are indented.
 const DEPTH_MAX: usize = 4;
 
+/// Parts by their names, with how long each took.
+pub(crate) type Parts = Vec<(&'static str, Option<String>)>;
+
 /// A job of the table.
 pub(crate) struct Row {
     pub(crate) name: String,
@@ -44,12 +47,14 @@ pub(crate) struct Row {
     pub(crate) state: State,
     pub(crate) bar: String,
     /// Each part by its name, and how long it took; of [`Table::has_lost`] one more.
-    pub(crate) parts: Vec<(&'static str, Option<String>)>,
+    pub(crate) parts: Parts,
 }
 
 /// The table.
 pub(crate) struct Table {
     pub(crate) length: String,
+    /// What the run itself waited for before it began, as a bar and by its parts.
+    pub(crate) waited: Option<(String, Parts)>,
     pub(crate) rows: Vec<Row>,
     pub(crate) more: usize,
     /// The critical path, in its order.
@@ -80,6 +85,7 @@ pub(crate) fn table(
         return None;
     }
     let has_lost = waterfall.rows.iter().any(|it| it.time_ms(PartKind::Lost).is_some());
+    let columns = &PARTS[..if has_lost { PARTS.len() } else { PARTS.len() - 1 }];
     let row = |it: &WaterfallRow| {
         let job = view.job(&it.job)?;
         let state = state(job);
@@ -91,15 +97,17 @@ pub(crate) fn table(
             legs: it.legs,
             is_critical: it.is_critical,
             state,
-            bar: bar(waterfall, it, job, state),
-            parts: PARTS[..if has_lost { PARTS.len() } else { PARTS.len() - 1 }]
-                .iter()
-                .map(|(name, kind)| (*name, time(*kind)))
-                .collect(),
+            bar: bar(waterfall, &it.parts, &steps(it, job), state.class == "bad"),
+            parts: columns.iter().map(|(name, kind)| (*name, time(*kind))).collect(),
         })
     };
+    let waited = waterfall.waited.filter(|it| it.time_ms() >= WAIT_TOLD_MS).map(|it| {
+        let time = |kind| (kind == it.kind).then(|| length(it.time_ms()));
+        let parts = columns.iter().map(|(name, kind)| (*name, time(*kind)));
+        (bar(waterfall, &[it], &[], false), parts.collect())
+    });
     let waits: BTreeMap<&JobKey, String> =
-        waterfall.rows.iter().filter_map(|row| Some((&row.job, waited(row)?))).collect();
+        waterfall.rows.iter().filter_map(|row| Some((&row.job, for_worker(row)?))).collect();
     let path = waterfall.critical.iter().filter_map(|key| view.job(key));
     let path = path.map(|job| OnPath {
         name: job.name.as_str().to_owned(),
@@ -110,6 +118,7 @@ pub(crate) fn table(
     path.drain(..path_more);
     Some(Table {
         length: length(waterfall.until.0 - waterfall.since.0),
+        waited,
         rows: waterfall.rows.iter().filter_map(row).collect(),
         more: waterfall.left_out,
         path,
@@ -120,7 +129,7 @@ pub(crate) fn table(
 }
 
 /// That a job waited for a worker, and how long where that is of one job.
-fn waited(row: &WaterfallRow) -> Option<String> {
+fn for_worker(row: &WaterfallRow) -> Option<String> {
     let ms = row.time_ms(PartKind::Queue).filter(|ms| *ms >= WAIT_TOLD_MS)?;
     Some(match row.legs {
         0 | 1 => format!("waited {} for a worker", length(ms)),
@@ -128,7 +137,17 @@ fn waited(row: &WaterfallRow) -> Option<String> {
     })
 }
 
-fn bar(waterfall: &Waterfall, row: &WaterfallRow, job: &JobView, state: State) -> String {
+/// The steps of a row that are drawn, by their names.
+fn steps<'v>(row: &'v WaterfallRow, job: &'v JobView) -> Vec<(&'v WaterfallStep, &'v str)> {
+    row.steps.iter().filter_map(|it| Some((it, job.steps.get(it.place)?.name.as_str()))).collect()
+}
+
+fn bar(
+    waterfall: &Waterfall,
+    parts: &[Part],
+    steps: &[(&WaterfallStep, &str)],
+    is_bad: bool,
+) -> String {
     let mut svg = String::from("<svg class=\"bar\" width=\"100%\" height=\"16\">");
     let whole = waterfall.until.0.saturating_sub(waterfall.since.0).max(1);
     let place = |at: event::Timestamp| {
@@ -149,36 +168,35 @@ fn bar(waterfall: &Waterfall, row: &WaterfallRow, job: &JobView, state: State) -
         let _ = write!(
             svg,
             "<rect class=\"{class}\" x=\"{}\" y=\"{y}\" width=\"{}\" height=\"{height}\"><title>",
-            percent(from),
-            percent(width)
+            css_length(from),
+            css_length(width)
         );
         attribute(told, &mut svg);
         svg.push_str("</title></rect>");
     };
-    for part in &row.parts {
+    for part in parts {
         let (class, name) = match part.kind {
             PartKind::Gate => ("gate", "gate"),
             PartKind::Lost => ("lost", "lost"),
             PartKind::Queue => ("queue", "queue"),
             PartKind::SetUp => ("set-up", "set-up"),
-            PartKind::Steps if state.class == "bad" => ("did bad", "steps"),
+            PartKind::Steps if is_bad => ("did bad", "steps"),
             PartKind::Steps => ("did", "steps"),
         };
         draw(class, (part.since, part.until), &format!("{name} {}", length(part.time_ms())));
     }
-    for it in &row.steps {
-        let Some(step) = job.steps.get(it.place) else { continue };
+    for (it, name) in steps {
         if place(it.until) - place(it.since) < EDGED_LEAST {
             continue;
         }
         let took = length(it.until.0 - it.since.0);
-        draw("step", (it.since, it.until), &format!("{} {took}", step.name));
+        draw("step", (it.since, it.until), &format!("{name} {took}"));
     }
     svg.push_str("</svg>");
     svg
 }
 
-/// `12.345%`
-fn percent(thousandths: u64) -> String {
+/// `12.345%` of the column, for thousandths of a percent.
+fn css_length(thousandths: u64) -> String {
     format!("{}.{:03}%", thousandths / 1000, thousandths % 1000)
 }

@@ -35,6 +35,8 @@ pub struct Waterfall {
     pub since: Timestamp,
     /// When it was over; now, where it goes on.
     pub until: Timestamp,
+    /// What the run itself waited for before it began: agreement, or its concurrency group; none where it did not.
+    pub waited: Option<Part>,
     /// Jobs that came so far that they were planned, in the order in which they were; inner jobs behind the one that
     /// calls them.
     pub rows: Vec<WaterfallRow>,
@@ -162,9 +164,13 @@ impl RunView {
         };
         let last = courses.values().map(|it| it.end).max();
         let until = self.completed_at.unwrap_or(now).max(last.unwrap_or_default());
+        let since = self.header.created_at.min(until);
+        let begun = self.started_at.unwrap_or(until).min(until);
+        let waited = Part { kind: PartKind::Gate, since, until: begun };
         Waterfall {
-            since: self.header.created_at.min(until),
+            since,
             until,
+            waited: (since < begun).then_some(waited),
             left_out: all - shown.len(),
             rows: shown.iter().map(row).collect(),
             critical,

@@ -318,6 +318,22 @@ fn layers_of_jobs_that_were_skipped_are_walked_once() {
 }
 
 #[test]
+fn what_the_run_itself_waited_for_is_told() {
+    let check = |started: Option<u64>, expect: Option<(u64, u64)>| {
+        let mut events = vec![created()];
+        events.extend(started.map(|at| json!({ "type": "RunStarted", "at": at })));
+        let decode = |it: &Json| RunEvent::decode(it.to_string().as_bytes()).expect("an event");
+        let events: Vec<RunEvent> = events.iter().map(decode).collect();
+        let view = RunView::of(&events).expect("it begins with RunCreated");
+        let waited = view.waterfall(Timestamp(NOW)).waited;
+        assert_eq!(waited.map(|it| (it.since.0, it.until.0)), expect, "{started:?}");
+    };
+    check(Some(0), None);
+    check(Some(40), Some((0, 40)));
+    check(None, Some((0, NOW)));
+}
+
+#[test]
 fn a_job_that_waits_for_a_person_goes_on() {
     check(
         "build: 0 0 1 2 20?
