@@ -11,7 +11,7 @@ mod switches;
 mod trail;
 
 pub(crate) use deployed::Where;
-pub(crate) use kept::{KeptKey, KeptLine, NamedLine};
+pub(crate) use kept::{KeptKey, KeptLine};
 
 use std::io::Read as _;
 use std::time::Duration;

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use event::{Digest, Timestamp};
 
-use self::files::{is_id, read, read_each};
+use self::files::{failed, is_id, read, read_each};
 pub(crate) use self::files::{read_all, remove, write};
 use self::token::MACHINE;
 pub use self::token::{Grant, Holder, Places, Scope, Token, is_runner_name};
@@ -175,6 +175,15 @@ impl Access {
     pub fn has_tokens(&self) -> Result<bool, AccessError> {
         let all = read_each::<Token>(&self.tokens)?;
         Ok(!all.read.is_empty() || all.unread > 0)
+    }
+
+    /// Whether there is a token of this name, be it one that cannot be read.
+    ///
+    /// # Errors
+    /// When it cannot be looked for.
+    pub fn is_there(&self, id: &str) -> Result<bool, AccessError> {
+        let path = self.tokens.join(id);
+        Ok(is_id(id) && path.try_exists().map_err(failed("look for", &path))?)
     }
 
     /// Ends a token, with the sessions begun and the tokens made with it. Says whether there was one.
@@ -416,6 +425,19 @@ mod tests {
         assert!(!access.revoke(&token.id).unwrap());
         assert!(!access.revoke("../tokens").unwrap());
         assert_eq!(access.token(&text, NOW).unwrap(), None);
+    }
+
+    #[test]
+    fn one_that_is_damaged_can_be_revoked() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = Access::in_folder(folder.path());
+        let (token, _) = access.create("laptop", Scope::Read, NOW, LATER).unwrap();
+        fs::write(folder.path().join("tokens").join(&token.id), "{").unwrap();
+        assert_eq!(access.list().unwrap(), []);
+        assert!(access.is_there(&token.id).unwrap());
+        assert!(access.revoke(&token.id).unwrap());
+        assert!(!access.is_there(&token.id).unwrap());
+        assert!(!access.is_there("../tokens").unwrap());
     }
 
     #[test]

@@ -151,12 +151,18 @@ impl Access {
         Ok(sessions.len())
     }
 
-    /// Forgets whose a name is; the next who signs in under it has it.
+    /// Forgets whose a name is, and ends their sessions; the next who signs in under it has it. Gives how many
+    /// sessions that were.
     ///
     /// # Errors
-    /// When it cannot be removed.
-    pub fn forget(&self, person: &Person) -> Result<(), AccessError> {
-        remove(&self.people.join(key(&person.name))).map(drop)
+    /// When one of them, or the name, cannot be removed.
+    pub fn forget(&self, person: &Person, now: Timestamp) -> Result<usize, AccessError> {
+        // Nobody signs in between the two: their session would live on under a name that is nobody's.
+        let _one = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = self.end_sessions_of(person, now)?;
+        remove(&self.people.join(key(&person.name)))?;
+        // Another process may have let them in.
+        Ok(ended + self.end_sessions_of(person, now)?)
     }
 }
 
@@ -202,7 +208,9 @@ mod tests {
         // Both of mona's, and none of lena's.
         assert_eq!(access.end_sessions_of(&people[1], NOW).unwrap(), 2);
         assert_eq!(access.sessions_of(&people[0], NOW).unwrap().len(), 1);
-        access.forget(&people[1]).unwrap();
+        assert_eq!(come("mona", "1"), Ok("mona".to_owned()));
+        assert_eq!(access.forget(&people[1], NOW).unwrap(), 1);
+        assert_eq!(access.sessions_of(&people[1], NOW).unwrap(), []);
         assert_eq!(come("mona", "2"), Ok("mona".to_owned()));
     }
 

@@ -52,8 +52,7 @@ pub(crate) fn run(command: &PeopleCommand, state: Option<&Path>) -> Outcome {
 fn forget(data: &DataFolder, name: &str) -> Result<(String, usize), Failure> {
     let person = named(data, name)?;
     data.record("people.forget", person.whose())?;
-    let count = end(data, &person)?;
-    access(data).forget(&person).map_err(failed)?;
+    let count = access(data).forget(&person, now()).map_err(failed)?;
     Ok((person.name, count))
 }
 

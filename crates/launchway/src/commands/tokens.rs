@@ -229,7 +229,8 @@ fn revoke(data: &DataFolder, id: &str) -> Outcome {
             .hint("launchway tokens list shows them")
     };
     let access = access(data);
-    if !access.list().map_err(failed)?.iter().any(|it| it.id == id) {
+    // Also one whose file cannot be read, which is in no list.
+    if !access.is_there(id).map_err(failed)? {
         return Err(none());
     }
     // Written down first: nothing ends that nobody hears of, whatever happens in between.

@@ -36,13 +36,16 @@ pub(crate) struct NamedLine {
     name: String,
     environment: Option<String>,
     used_at: String,
-    is_missing: bool,
+    /// None from a server of an earlier version, which leaves that to whoever asks.
+    is_missing: Option<bool>,
 }
 
 impl NamedLine {
     /// None of a kind that only a later version knows.
-    pub(crate) fn read(self) -> Option<NamedValue> {
+    pub(crate) fn read(self, kept: &[KeptLine]) -> Option<NamedValue> {
         let NamedLine { kind, name, environment, used_at, is_missing } = self;
+        let is_kept = || kept.iter().any(|it| it.kind == kind && it.name == name);
+        let is_missing = is_missing.unwrap_or_else(|| !is_kept());
         Some(NamedValue { kind: KeptKind::of(&kind)?, name, environment, used_at, is_missing })
     }
 }

@@ -34,6 +34,24 @@ fn a_server_of_before_does_not_tell_of_deployments_that_wait() {
     assert_eq!(waiting(broken).unwrap_err().exit, Exit::Missing);
 }
 
+#[test]
+fn what_a_server_of_before_keeps_and_reads_is_looked_through_here() {
+    let there = r#"{
+        "kept": [{
+            "name": "TOKEN", "kind": "secret", "environment": null, "value": null, "set_at_ms": 0,
+            "rotate_by_ms": null
+        }],
+        "named": [
+            { "kind": "secret", "name": "TOKEN", "used_at": "ci.yml:3" },
+            { "kind": "variable", "name": "TOKEN", "used_at": "ci.yml:4" },
+            { "kind": "secret", "name": "KEY", "used_at": "ci.yml:5", "is_missing": false }
+        ]
+    }"#;
+    let there: kept::KeptThere = serde_json::from_str(there).unwrap();
+    let named = there.named.into_iter().filter_map(|it| it.read(&there.kept));
+    assert_eq!(named.map(|it| it.is_missing).collect::<Vec<_>>(), [false, true, false]);
+}
+
 const PATIENCE: Patience = Patience {
     silent_max: Duration::from_millis(300),
     pause_min: Duration::from_millis(20),

@@ -35,6 +35,9 @@ const LATE_MINUTES_MAX: u64 = 5;
 /// Minutes that are looked back: what was missed before is not counted.
 const BACK_MINUTES_MAX: u64 = 7 * 24 * 60;
 
+/// Of a repository that was behind already when this server started.
+const NOT_KNOWN_WHY: &str = "the database was away, or nothing could be read or written";
+
 /// Looks at the time.
 pub(crate) struct Clock {
     pub(crate) intake: Arc<Intake>,
@@ -65,9 +68,22 @@ struct Mind {
     known: BTreeMap<PathBuf, (String, Schedules)>,
     /// What went wrong last, by repository: said once.
     said: BTreeMap<String, String>,
+    /// Why repositories are behind.
+    why: BTreeMap<String, String>,
+    /// Why the last look came to nothing.
+    stuck: Option<String>,
 }
 
 impl Mind {
+    /// What kept a schedule from being made in time.
+    fn late(&self, name: &str, is_behind: bool) -> String {
+        let why = self.why.get(name).or(self.stuck.as_ref()).map(String::as_str);
+        match why.or(is_behind.then_some(NOT_KNOWN_WHY)) {
+            Some(why) => format!("and could not be made: {why}"),
+            None => "while the server was away".to_owned(),
+        }
+    }
+
     fn went(&mut self, name: &str, wrong: Option<&Failure>) {
         // Said by whoever waits for the database.
         let wrong = wrong.filter(|it| !store::is_away(it.error.as_ref()));
@@ -85,7 +101,9 @@ impl Clock {
         let mut mind = Mind::default();
         let mut said = String::new();
         loop {
-            if let Err(failure) = self.look(now(), &mut mind)
+            let looked = self.look(now(), &mut mind);
+            mind.stuck = looked.as_ref().err().map(|failure| format!("{:#}", failure.error));
+            if let Err(failure) = looked
                 && !store::is_away(failure.error.as_ref())
             {
                 let text = format!("warning: schedules: {:#}", failure.error);
@@ -119,10 +137,14 @@ impl Clock {
                 continue;
             }
             // One that cannot be read keeps no other waiting.
-            let went = self.look_at(&connected, (last, this), &mut mind.known);
+            let late = mind.late(name, looked.behind.contains_key(name));
+            let went = self.look_at(&connected, (last, this), &late, &mut mind.known);
+            mind.why.remove(name);
             let due_at = Timestamp((last + 1) * MINUTE_MS);
             if went.as_ref().is_err_and(|failure| moment::is_to_blame(failure, due_at, now)) {
                 next.behind.insert(name.to_owned(), last);
+                let why = went.as_ref().err().map(|failure| format!("{:#}", failure.error));
+                mind.why.extend(why.map(|why| (name.to_owned(), why)));
             }
             mind.went(name, went.as_ref().err());
         }
@@ -136,6 +158,7 @@ impl Clock {
         &self,
         connected: &Connected,
         (last, this): (u64, u64),
+        late: &str,
         known: &mut BTreeMap<PathBuf, (String, Schedules)>,
     ) -> Result<(), Failure> {
         let Some(tip) = connected.tip()? else { return Ok(()) };
@@ -162,7 +185,7 @@ impl Clock {
             if let Some((minute, id)) = missed.last() {
                 let times = missed.len();
                 let line = format!(
-                    "{file} did not run: `{cron}` came due {times} times while the server was away, the last time then; it runs again when it is due"
+                    "{file} did not run: `{cron}` came due {times} times {late}, the last time then; it runs again when it is due"
                 );
                 let mut answer = answer(connected, &tip, *minute);
                 answer.said.push(line.replace("came due 1 times", "came due once"));
@@ -258,4 +281,22 @@ fn is_due(cron: &str, zone: &TimeZone, minute: u64) -> bool {
             weekday: at.weekday().to_sunday_zero_offset().unsigned_abs().into(),
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kept_a_schedule_from_being_made_is_said() {
+        let mut mind = Mind::default();
+        assert_eq!(mind.late("octo/app", false), "while the server was away");
+        let unknown =
+            "and could not be made: the database was away, or nothing could be read or written";
+        assert_eq!(mind.late("octo/app", true), unknown);
+        mind.stuck = Some("cannot write clock.json".to_owned());
+        assert_eq!(mind.late("octo/app", false), "and could not be made: cannot write clock.json");
+        mind.why.insert("octo/app".to_owned(), "no journal".to_owned());
+        assert_eq!(mind.late("octo/app", true), "and could not be made: no journal");
+    }
 }

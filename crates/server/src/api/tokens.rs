@@ -346,8 +346,7 @@ async fn forget(
     blocking(move || {
         let person = named(&app, &name)?;
         audit::record(&app, &who, ("people.forget", person.whose()), (None, None))?;
-        let ended = app.access.end_sessions_of(&person, app.now())?;
-        app.access.forget(&person)?;
+        let ended = app.access.forget(&person, app.now())?;
         Ok(Json(json!({ "name": person.name, "sessions": ended })))
     })
     .await

@@ -12,7 +12,7 @@ use store::{Scope, Value};
 
 use crate::cli::AtServerArgs;
 use crate::deploying::person;
-use crate::distant::{Client, KeptKey, KeptLine, NamedLine};
+use crate::distant::{Client, KeptKey, KeptLine};
 use crate::exit::{Exit, Failure};
 use crate::names::Needed;
 use crate::serving::data::DataFolder;
@@ -159,7 +159,8 @@ impl Here {
             }
             Keeper::Server(client) => {
                 let there = client.kept(&self.owner)?;
-                named = there.named.into_iter().filter_map(NamedLine::read).collect();
+                let kept = &there.kept;
+                named = there.named.into_iter().filter_map(|it| it.read(kept)).collect();
                 for it in there.kept {
                     let KeptLine { name, kind, environment, value, set_at_ms, rotate_by_ms } = it;
                     match (kind.as_str(), value) {
@@ -199,11 +200,11 @@ impl Here {
         let rotate_by = rotate_by.map(super::day).transpose()?;
         let scope =
             Scope { repository: self.owner.clone(), environment: environment.map(str::to_owned) };
+        // Written down first: nothing is kept that nobody hears of, whatever happens in between.
+        self.record(state, action, (environment, name))?;
         let was_there =
             kept::vault(state).set_by(&scope, name, value, (now(), rotate_by), by.as_deref());
-        let was_there = was_there.map_err(kept::failed)?;
-        self.record(state, action, (environment, name))?;
-        Ok(was_there)
+        was_there.map_err(kept::failed)
     }
 
     /// What somebody else keeps in the same moment is not counted as having been there.
@@ -242,12 +243,15 @@ impl Here {
         };
         let scope =
             Scope { repository: self.owner.clone(), environment: environment.map(str::to_owned) };
-        let was_there = kept::vault(state).remove(&scope, name, is_secret).map_err(kept::failed)?;
-        if was_there {
+        let vault = kept::vault(state);
+        let is_it = |it: &store::Kept| {
+            it.scope == scope && it.name == name && it.variable.is_none() == is_secret
+        };
+        if vault.list(&self.owner).map_err(kept::failed)?.iter().any(is_it) {
             let action = if is_secret { "secret.remove" } else { "variable.remove" };
             self.record(state, action, (environment, name))?;
         }
-        Ok(was_there)
+        vault.remove(&scope, name, is_secret).map_err(kept::failed)
     }
 
     /// Who set or forgot what, and never a value: in the audit trail of the server, or of this machine.
