@@ -42,16 +42,25 @@ impl Bearers {
         Ok(bearers)
     }
 
+    /// Whether a folder has a key of theirs.
+    ///
+    /// # Errors
+    /// When it cannot be looked for.
+    pub fn are_in(folder: &Path) -> Result<bool, IssuerError> {
+        let path = folder.join(FILE);
+        path.try_exists().map_err(|source| at(&path, source))
+    }
+
     /// Puts another key in the place of this folder's: whatever was sealed is no word of ours from then on. Says
     /// whether there was one.
     ///
     /// # Errors
     /// When it cannot be written: then the old one holds.
     pub fn replace(folder: &Path) -> Result<bool, IssuerError> {
-        let path = folder.join(FILE);
-        if !path.try_exists().map_err(|source| at(&path, source))? {
+        if !Bearers::are_in(folder)? {
             return Ok(false);
         }
+        let path = folder.join(FILE);
         let new = new_key(folder)?.persist(&path);
         new.map(|_| true).map_err(|error| at(&path, error.error))
     }

@@ -5,6 +5,7 @@ use mask::MaskedText;
 use views::{AuditLine, DECISIONS};
 
 use crate::app::App;
+use crate::engine::{Refused, Why};
 use crate::guard::Who;
 use crate::problem::Problem;
 
@@ -107,6 +108,19 @@ pub(crate) fn record(
         at: app.now(),
     };
     app.store.record(record).map_err(|error| Problem::missing(&error)).map(drop)
+}
+
+/// The same for whoever finds out what it is done to, and does it behind that.
+pub(crate) fn recorder<'r>(
+    app: &'r App,
+    who: &'r Who,
+    action: &'r str,
+    object: impl Fn(&str) -> String + 'r,
+) -> impl Fn(&str) -> Result<(), Refused> + 'r {
+    move |name| {
+        let recorded = record(app, who, (action, object(name)), (None, None));
+        recorded.map_err(|problem| Refused::new(Why::Missing, problem.detail))
+    }
 }
 
 /// Writes down that somebody was not let in. Anybody can try, so no more than a number of them; those

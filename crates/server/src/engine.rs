@@ -32,6 +32,10 @@ pub struct Refused {
     pub hint: Option<String>,
 }
 
+/// Writes into the audit trail what is about to be done to the thing of this name: asked when nothing stands in its
+/// way, before anything of it is done, so that nothing is done that nobody hears of. Where it cannot, nothing is.
+pub type Record<'r> = &'r dyn Fn(&str) -> Result<(), Refused>;
+
 /// Kinds of reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
@@ -325,8 +329,8 @@ pub trait Engine: Send + Sync {
     /// Says what a runner takes from now on.
     ///
     /// # Errors
-    /// When there is none of that name, or it cannot be kept.
-    fn set_runner(&self, name: &str, takes: Takes) -> Result<(), Refused>;
+    /// When there is none of that name, or it cannot be kept or recorded.
+    fn set_runner(&self, name: &str, takes: Takes, record: Record<'_>) -> Result<(), Refused>;
 
     /// Ends a run. What it has begun ends in its own order.
     ///
@@ -374,8 +378,8 @@ pub trait Engine: Send + Sync {
     /// Lets in what waits under an id.
     ///
     /// # Errors
-    /// When nothing waits that is called so, or it cannot be written down.
-    fn let_in(&self, id: &str, by: &str) -> Result<LetIn, Refused>;
+    /// When nothing waits that is called so, or it cannot be written down or recorded.
+    fn let_in(&self, id: &str, by: &str, record: Record<'_>) -> Result<LetIn, Refused>;
 
     /// What may be dispatched in a repository, at a branch or tag; none: the default branch.
     ///
@@ -470,8 +474,8 @@ pub trait Engine: Send + Sync {
     /// Keeps a value, or forgets it.
     ///
     /// # Errors
-    /// When it cannot be kept so.
-    fn keep(&self, wish: &KeepWish) -> Result<(), Refused>;
+    /// When it cannot be kept so, or recorded.
+    fn keep(&self, wish: &KeepWish, record: Record<'_>) -> Result<(), Refused>;
 
     /// The workflows of a repository, and those that are switched off.
     ///
@@ -483,12 +487,13 @@ pub trait Engine: Send + Sync {
     /// its whole path. What a run began goes on.
     ///
     /// # Errors
-    /// When there is no such workflow, or it cannot be written down.
+    /// When there is no such workflow, or it cannot be written down or recorded.
     fn switch_workflow(
         &self,
         repository: &str,
         workflow: &str,
         is_on: bool,
+        record: Record<'_>,
     ) -> Result<Switched, Refused>;
 
     /// What is connected, with all that is kept of each, as `launchway repositories list --format json` writes it.

@@ -29,12 +29,16 @@ pub(crate) fn run(command: &IssuerCommand, state: &StateFolder) -> Outcome {
         }
         IssuerCommand::Rotate { at_once: true } => {
             let place = state.issuer();
-            let had_words = Bearers::replace(&place).map_err(failed)?;
-            let gone = keys.replace(now).map_err(failed)?;
-            let words = if had_words { " and the key of jobs' words" } else { "" };
-            let names = gone.join(", ");
+            // Written down first: no key goes that nobody hears of, whatever fails or is killed in between.
+            let known = keys.published(now).map_err(failed)?;
+            let known: Vec<String> = known.into_iter().map(|(id, _)| id).collect();
+            let has_words = Bearers::are_in(&place).map_err(failed)?;
+            let words = if has_words { " and the key of jobs' words" } else { "" };
+            let names = known.join(", ");
             let object = format!("{} at once, withdrawn: {names}{words}", place.display());
             journal::record(state, "issuer.rotate", object)?;
+            let had_words = Bearers::replace(&place).map_err(failed)?;
+            let names = keys.replace(now).map_err(failed)?.join(", ");
             out(&format!("withdrawn: {names}; a new key signs from now on"));
             if had_words {
                 out(
@@ -47,8 +51,8 @@ pub(crate) fn run(command: &IssuerCommand, state: &StateFolder) -> Outcome {
             out("who fetched the old keys may go by them for as long as it keeps them");
         }
         IssuerCommand::Rotate { at_once: false } => {
-            keys.rotate(now).map_err(failed)?;
             journal::record(state, "issuer.rotate", state.issuer().display().to_string())?;
+            keys.rotate(now).map_err(failed)?;
             out("a new key is there; it signs in an hour");
             out("serve the files anew before: launchway issuer publish --url URL --to DIR");
         }

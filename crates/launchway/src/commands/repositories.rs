@@ -309,9 +309,9 @@ fn let_in(data: &DataFolder, id: &str) -> Outcome {
     let held = repositories::held(data)?.into_iter().find(|it| it.id == id).ok_or_else(none)?;
     let person = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER"));
     let by = person.unwrap_or_else(|_| "the server".into());
-    let let_in = repositories::let_in(data, id, &by)?.ok_or_else(none)?;
     let object = format!("{} {} at {}", held.repository, held.git_ref, held.commit);
-    data.record("fork.let_in", object)?;
+    let record = |_: &str| data.record("fork.let_in", object.clone());
+    let let_in = repositories::let_in(data, id, &by, &record)?.ok_or_else(none)?;
     if let_in_said(let_in) > 0 && !data.is_served() {
         talk("hint: it begins when the server is started");
     }

@@ -111,14 +111,14 @@ impl Place {
                 let off = state.disabled(&name)?;
                 let switched = switches::named((&known, &off), workflow, is_on)?;
                 let path = &switched.path;
-                state.set_disabled(&name, &switches::switched_over(off, path, is_on)?)?;
+                let off = switches::switched_over(off, path, is_on)?;
                 journal::record(state, action, format!("{name} {path}"))?;
+                state.set_disabled(&name, &off)?;
                 Ok(switched)
             }
             Place::Folder(data, name) => {
-                let switched = switches::switch(data, name, workflow, is_on)?;
-                data.record(action, format!("{name} {}", switched.path))?;
-                Ok(switched)
+                let record = |path: &str| data.record(action, format!("{name} {path}"));
+                switches::switch(data, name, workflow, is_on, &record)
             }
             Place::Server(client, name) => client.switch_workflow(name, workflow, is_on),
         }

@@ -56,6 +56,9 @@ fn holder_lives(file: &File) -> bool {
     text.trim().parse::<u32>().map_or(true, |pid| Path::new("/proc").join(pid.to_string()).exists())
 }
 
+/// Writes down what is about to be done to the thing of this name, before it is; where that fails, nothing is done.
+pub(crate) type Record<'r> = &'r dyn Fn(&str) -> Result<(), Failure>;
+
 /// A data folder.
 #[derive(Clone, Debug)]
 pub(crate) struct DataFolder {

@@ -15,8 +15,8 @@ use serde_json::json;
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, FollowedRepository, GateAnswer,
     GuardedEnvironment, HandedIn, HeldPush, InForce, IncidentAsk, KeepWish, KeptName,
-    KnownWorkflow, LetIn, NamedValue, Offer, Push, Received, Refused, Runner, RunnerLink, Switched,
-    Takes, Teller, WaitingJob, Webhook, Why, Workers,
+    KnownWorkflow, LetIn, NamedValue, Offer, Push, Received, Record, Refused, Runner, RunnerLink,
+    Switched, Takes, Teller, WaitingJob, Webhook, Why, Workers,
 };
 use views::RunView;
 
@@ -88,6 +88,11 @@ fn not_found(failure: Failure) -> Refused {
     let is_none = failure.exit == Exit::Usage;
     let refused = refused(failure);
     if is_none { Refused { why: Why::NotFound, ..refused } } else { refused }
+}
+
+/// What the server's own crate writes down, as what is done here asks for it.
+fn recorded(record: Record<'_>) -> impl Fn(&str) -> Result<(), Failure> {
+    move |name| record(name).map_err(|it| Failure::new(Exit::Missing, it.message))
 }
 
 impl Face {
@@ -248,10 +253,10 @@ impl Engine for Face {
         waiting.map(|(job, why)| (job, sentence(&why))).collect()
     }
 
-    fn set_runner(&self, name: &str, takes: Takes) -> Result<(), Refused> {
+    fn set_runner(&self, name: &str, takes: Takes, record: Record<'_>) -> Result<(), Refused> {
         let handle = &self.intake.handle;
         let fleet = handle.fleet();
-        handle.places().set(fleet, name, takes).map_err(refused)?;
+        handle.places().set(fleet, name, takes, &recorded(record)).map_err(refused)?;
         handle.send(Input::Places(handle.places().all(fleet).map_err(refused)?));
         Ok(())
     }
@@ -333,9 +338,10 @@ impl Engine for Face {
         repositories::held(&self.intake.data).map_err(refused)
     }
 
-    fn let_in(&self, id: &str, by: &str) -> Result<LetIn, Refused> {
+    fn let_in(&self, id: &str, by: &str, record: Record<'_>) -> Result<LetIn, Refused> {
         let _turn = self.turn.lock().expect("nobody panics while having the turn");
-        let let_in = repositories::let_in(&self.intake.data, id, by).map_err(refused)?;
+        let let_in = repositories::let_in(&self.intake.data, id, by, &recorded(record));
+        let let_in = let_in.map_err(refused)?;
         let_in.ok_or_else(|| Refused::new(Why::NotFound, "nothing waits that is called so"))
     }
 
@@ -418,9 +424,9 @@ impl Engine for Face {
         keeping::named_values(&self.intake.data, repository).map_err(refused)
     }
 
-    fn keep(&self, wish: &KeepWish) -> Result<(), Refused> {
+    fn keep(&self, wish: &KeepWish, record: Record<'_>) -> Result<(), Refused> {
         self.connected(&wish.repository)?;
-        keeping::change(&self.intake.data, wish).map_err(refused)
+        keeping::change(&self.intake.data, wish, &recorded(record)).map_err(refused)
     }
 
     fn workflows(&self, repository: &str) -> Result<Vec<KnownWorkflow>, Refused> {
@@ -433,10 +439,13 @@ impl Engine for Face {
         repository: &str,
         workflow: &str,
         is_on: bool,
+        record: Record<'_>,
     ) -> Result<Switched, Refused> {
         self.connected(repository)?;
         let _turn = self.turn.lock().expect("nobody panics while having the turn");
-        switches::switch(&self.intake.data, repository, workflow, is_on).map_err(not_found)
+        let record = recorded(record);
+        let switched = switches::switch(&self.intake.data, repository, workflow, is_on, &record);
+        switched.map_err(not_found)
     }
 
     fn connections(&self) -> Result<Vec<serde_json::Value>, Refused> {

@@ -15,7 +15,7 @@ use server::{KeepWish, KeptKind, KeptName, NamedValue};
 use store::{Kept, Scope, Value, Vault};
 use syntax::Source;
 
-use super::data::DataFolder;
+use super::data::{DataFolder, Record};
 use super::repositories::{self, Connected};
 use crate::exit::{Exit, Failure};
 use crate::names::Needed;
@@ -194,7 +194,11 @@ pub(super) fn named_values(
 }
 
 /// Keeps one, or forgets it.
-pub(super) fn change(data: &DataFolder, wish: &KeepWish) -> Result<(), Failure> {
+pub(super) fn change(
+    data: &DataFolder,
+    wish: &KeepWish,
+    record: Record<'_>,
+) -> Result<(), Failure> {
     let refused = |message: &str| Failure::new(Exit::Refused, message);
     let is_secret = wish.kind == KeptKind::Secret;
     let kind = if is_secret { "secret" } else { "variable" };
@@ -213,6 +217,12 @@ pub(super) fn change(data: &DataFolder, wish: &KeepWish) -> Result<(), Failure> 
     let scope = Scope { repository: connected(data, &wish.repository)?.name, environment };
     let vault = kept::vault(&data.state);
     let Some(value) = &wish.value else {
+        let is_it =
+            |it: &Kept| it.scope == scope && it.name == name && it.variable.is_none() == is_secret;
+        let is_there = vault.list(&scope.repository).map_err(kept::failed)?.iter().any(is_it);
+        if is_there {
+            record(&name)?;
+        }
         let was_there = vault.remove(&scope, &name, is_secret).map_err(kept::failed)?;
         let missing = || Failure::new(Exit::Usage, format!("no {kind} {name} is kept there"));
         return if was_there { Ok(()) } else { Err(missing()) };
@@ -223,6 +233,7 @@ pub(super) fn change(data: &DataFolder, wish: &KeepWish) -> Result<(), Failure> 
     let value = given::checked_value(kind, &name, value).map_err(checked)?;
     let rotate_by =
         wish.rotate_by.as_deref().map(crate::commands::day).transpose().map_err(checked)?;
+    record(&name)?;
     let secret = Secret::new(value.clone());
     let value = if is_secret { Value::Secret(&secret) } else { Value::Variable(&value) };
     let kept = vault.set_by(&scope, &name, value, (now(), rotate_by), Some(&wish.by));

@@ -89,6 +89,7 @@ mod tests {
     use std::cell::Cell;
     use std::fs;
 
+    use super::super::repositories;
     use super::*;
     use crate::exit::Exit;
 
@@ -197,5 +198,19 @@ mod tests {
         assert!(place.once(true));
         assert!(place.once(true));
         assert_eq!((place.stands(), place.made.get()), (([false, true, true], 1), 0));
+    }
+
+    #[test]
+    fn nothing_is_let_in_that_cannot_be_recorded() {
+        let place = Place::new();
+        assert!(place.once(true));
+        let let_in = |record: data::Record<'_>| {
+            repositories::let_in(&place.data, ID, "lena", record).map(|it| it.is_some())
+        };
+        let away = |_: &str| Err(Failure::new(Exit::Missing, "the database is away"));
+        assert!(let_in(&away).is_err());
+        assert_eq!(place.stands(), ([false, true, true], 1));
+        assert!(let_in(&|_| Ok(())).unwrap());
+        assert_eq!(place.stands(), ([false, false, true], 1));
     }
 }

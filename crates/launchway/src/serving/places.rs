@@ -12,7 +12,7 @@ use scheduler::{Place, Site, Unserved, Untrusted};
 use serde::{Deserialize, Serialize};
 use server::{Elsewhere, Runner, RunnerLink, Takes};
 
-use super::data::{self, DataFolder};
+use super::data::{self, DataFolder, Record};
 use super::drive::Handle;
 use crate::exit::{Exit, Failure};
 use crate::terminal::style::talk;
@@ -89,7 +89,13 @@ impl Machines {
     }
 
     /// Keeps what one of them takes from now on.
-    pub(crate) fn set(&self, fleet: &Fleet, name: &str, takes: Takes) -> Result<(), Failure> {
+    pub(crate) fn set(
+        &self,
+        fleet: &Fleet,
+        name: &str,
+        takes: Takes,
+        record: Record<'_>,
+    ) -> Result<(), Failure> {
         let names: Vec<String> = fleet.states().into_iter().map(|it| it.name).collect();
         if name != HERE && !names.iter().any(|it| it == name) {
             let there: Vec<&str> =
@@ -97,6 +103,7 @@ impl Machines {
             return Err(Failure::new(Exit::Usage, format!("there is no runner {name}"))
                 .hint(format!("there is: {}", there.join(", "))));
         }
+        record(name)?;
         self.change(|kept| {
             match takes {
                 Takes::Nothing => kept.drained.insert(name.to_owned()),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use settings::Settings;
 use syntax::{Severity, Source};
 
-use super::data::{self, DataFolder, cannot};
+use super::data::{self, DataFolder, Record, cannot};
 use super::hook::Pushed;
 use super::orders::Order;
 use super::{keeping, unheard};
@@ -290,6 +290,7 @@ pub(crate) fn let_in(
     data: &DataFolder,
     id: &str,
     by: &str,
+    record: Record<'_>,
 ) -> Result<Option<server::LetIn>, Failure> {
     let held = data.held().join(format!("{id}.order"));
     let Some(order) = data::read::<Order>(&held)? else { return Ok(None) };
@@ -310,6 +311,7 @@ pub(crate) fn let_in(
         let off = |path: &String| format!("{path} is switched off: it does not run");
         answer.said.extend(switched_off.iter().map(off));
     }
+    record(id)?;
     let runs = on.len();
     if runs > 0 {
         // Whoever is killed in between has let it in, and may do so again: a run is made once.

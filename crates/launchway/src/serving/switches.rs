@@ -6,7 +6,7 @@ use std::sync::Arc;
 use server::{KnownWorkflow, Switched, WorkflowState};
 use syntax::Source;
 
-use super::data::DataFolder;
+use super::data::{DataFolder, Record};
 use super::keeping::connected;
 use super::repositories::Connected;
 use crate::exit::{Exit, Failure};
@@ -71,12 +71,15 @@ pub(crate) fn switch(
     repository: &str,
     wanted: &str,
     is_on: bool,
+    record: Record<'_>,
 ) -> Result<Switched, Failure> {
     let connected = connected(data, repository)?;
     let off = off(data, &connected.name)?;
     let there: Vec<String> = at_tip(&connected, &off)?.into_iter().map(|it| it.path).collect();
     let switched = named((&there, &off), wanted, is_on)?;
-    data.state.set_disabled(repository, &switched_over(off, &switched.path, is_on)?)?;
+    let off = switched_over(off, &switched.path, is_on)?;
+    record(&switched.path)?;
+    data.state.set_disabled(repository, &off)?;
     Ok(switched)
 }
 

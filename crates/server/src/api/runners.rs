@@ -195,9 +195,9 @@ async fn resume(
 /// Whether a runner takes jobs, for pages and for programs; written down either way.
 pub(crate) fn set_runner(app: &App, who: &Who, name: &str, takes: Takes) -> Result<(), Problem> {
     who.may(Scope::Admin)?;
-    app.engine.set_runner(name, takes)?;
     let action = if takes == Takes::Nothing { "runner.drain" } else { "runner.resume" };
-    audit::record(app, who, (action, name.to_owned()), (None, None))
+    let record = audit::recorder(app, who, action, str::to_owned);
+    Ok(app.engine.set_runner(name, takes, &record)?)
 }
 
 async fn set(

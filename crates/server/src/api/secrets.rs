@@ -131,15 +131,17 @@ async fn list(
 
 type Address = Path<(String, String, String, String)>;
 
-/// Keeps or forgets, and writes down that it was done, or refused.
+/// Keeps or forgets, and writes that down before; or that it was refused, or failed.
 pub(crate) fn change(app: &App, who: &Who, wish: &KeepWish) -> Result<(), Problem> {
     let verb = if wish.value.is_some() { "set" } else { "remove" };
     let place = wish.environment.as_deref().map(|it| format!(" {it}")).unwrap_or_default();
     let object = format!("{}{place} {}", wish.repository, wish.name);
     let action = format!("{}.{verb}", wish.kind.as_str());
-    let done = app.engine.keep(wish);
-    let refused = done.as_ref().err().map(|it| it.message.clone());
-    audit::record(app, who, (&action, object), (None, refused))?;
+    let done = app.engine.keep(wish, &audit::recorder(app, who, &action, |_| object.clone()));
+    if let Err(refused) = &done {
+        let why = Some(refused.message.clone());
+        audit::record(app, who, (&action, object), (None, why))?;
+    }
     Ok(done?)
 }
 

@@ -104,9 +104,10 @@ fn switched(
 ) -> Result<Json<JsonValue>, Problem> {
     who.may(Scope::Admin)?;
     let repository = format!("{owner}/{name}");
-    let Switched { path, is_at_tip } = app.engine.switch_workflow(&repository, &file, is_on)?;
     let (action, state) =
         if is_on { ("workflow.enable", "on") } else { ("workflow.disable", "off") };
-    audit::record(app, who, (action, format!("{repository} {path}")), (None, None))?;
+    let record = audit::recorder(app, who, action, |path| format!("{repository} {path}"));
+    let switched = app.engine.switch_workflow(&repository, &file, is_on, &record)?;
+    let Switched { path, is_at_tip } = switched;
     Ok(Json(json!({ "path": path, "state": state, "at_tip": is_at_tip })))
 }

@@ -32,7 +32,6 @@ pub(crate) fn admit(app: &App, who: &Who, id: &str) -> Result<LetIn, Problem> {
     };
     who.within(&held.repository)?.may(Scope::Operate)?;
     let object = format!("{} {} at {}", held.repository, held.git_ref, held.commit);
-    let let_in = app.engine.let_in(id, &who.name())?;
-    audit::record(app, who, ("fork.let_in", object), (None, None))?;
-    Ok(let_in)
+    let record = audit::recorder(app, who, "fork.let_in", |_| object.clone());
+    Ok(app.engine.let_in(id, &who.name(), &record)?)
 }

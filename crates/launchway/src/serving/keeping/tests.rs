@@ -132,3 +132,26 @@ fn where_one_comes_from_is_no_name_of_another() {
         "#]],
     );
 }
+
+#[test]
+fn nothing_is_kept_or_forgotten_that_cannot_be_recorded() {
+    let place = Place::with(&[("octo/app", Some(ORIGIN))]);
+    let wish = |value: Option<&str>| KeepWish {
+        repository: "octo/app".to_owned(),
+        name: "KEY".to_owned(),
+        environment: None,
+        kind: KeptKind::Secret,
+        value: value.map(str::to_owned),
+        rotate_by: None,
+        by: "lena".to_owned(),
+    };
+    let away = |_: &str| Err(Failure::new(Exit::Missing, "the database is away"));
+    let mut kept = Vec::new();
+    for value in [Some("hunter2hunter2"), None] {
+        assert!(change(&place.data, &wish(value), &away).is_err());
+        kept.push(place.vault().list("octo/app").expect("it can be read").len());
+        change(&place.data, &wish(value), &|_| Ok(())).expect("it can be recorded");
+        kept.push(place.vault().list("octo/app").expect("it can be read").len());
+    }
+    assert_eq!(kept, [0, 1, 1, 0]);
+}
