@@ -36,6 +36,9 @@ const RUNNERS_MAX: usize = 256;
 const SIGNING_IN_MAX: usize = 4;
 /// Signatures that are judged at a time: each takes a thread until its deployment's driver answers.
 const HANDING_IN_MAX: usize = 4;
+/// Deployments that are told to stop at a time: each takes a thread until whoever drives it heard, and none that
+/// signatures need.
+const STOPPING_MAX: usize = 4;
 /// Rules for messages that are tested at a time: each takes a thread until its receiver answers.
 const TESTING_MAX: usize = 2;
 /// Answers on what runs where that are made at a time: each folds deployments of every environment that are not
@@ -69,6 +72,8 @@ pub(crate) struct App {
     pub(crate) exchanges: Exchanges,
     /// For those who hand in what they signed: each waits for an answer.
     pub(crate) handing_in: Arc<Semaphore>,
+    /// For those who want a deployment to end: each waits until it is heard.
+    pub(crate) stopping: Arc<Semaphore>,
     /// For those who have a rule for messages tested: each waits for the receiver.
     pub(crate) testing: Arc<Semaphore>,
     /// For those who ask what runs everywhere.
@@ -178,6 +183,7 @@ impl App {
             signing_in: Arc::new(Semaphore::new(SIGNING_IN_MAX)),
             exchanges: Exchanges::default(),
             handing_in: Arc::new(Semaphore::new(HANDING_IN_MAX)),
+            stopping: Arc::new(Semaphore::new(STOPPING_MAX)),
             testing: Arc::new(Semaphore::new(TESTING_MAX)),
             surveying: Arc::new(Semaphore::new(SURVEYING_MAX)),
             searching: Arc::new(Semaphore::new(SEARCHING_MAX)),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use event::{DeploymentEvent, DeploymentId, Envelope, Seq, StreamId};
-use ports::Journal as _;
+use ports::{Journal as _, JournalError};
 use store::WantedDeployments;
 use views::{DeploymentRow, DeploymentView, Ledger};
 
@@ -34,10 +34,29 @@ pub(crate) fn events(app: &App, id: DeploymentId, after: Seq) -> Result<Read, Pr
 
 /// A deployment, folded; none where it was only numbered, was pruned, or a newer version wrote it: that hides no
 /// other.
-pub(crate) fn view(app: &App, id: DeploymentId) -> Option<DeploymentView> {
-    let events = events(app, id, Seq(0)).ok()?;
+pub(crate) fn view(app: &App, id: DeploymentId) -> Result<Option<DeploymentView>, Problem> {
+    folded_of(id, app.store.ledger().read(StreamId::Deployment(id), Seq(0)))
+}
+
+/// A journal that cannot be read now is no deployment that is not there.
+fn folded_of(
+    id: DeploymentId,
+    read: Result<Read, JournalError>,
+) -> Result<Option<DeploymentView>, Problem> {
+    let events = match read {
+        Err(JournalError::Forgotten { .. } | JournalError::Unreadable(_)) => return Ok(None),
+        read => read?,
+    };
     let events: Vec<_> = events.into_iter().map(|it| it.event).collect();
-    DeploymentView::of(id, &events)
+    Ok(DeploymentView::of(id, &events))
+}
+
+/// Those of them that there are, in this order.
+pub(crate) fn views(
+    app: &App,
+    ids: impl IntoIterator<Item = DeploymentId>,
+) -> Result<Vec<DeploymentView>, Problem> {
+    ids.into_iter().filter_map(|id| view(app, id).transpose()).collect()
 }
 
 /// Those that are wanted, newest first, and where older ones begin.
@@ -48,8 +67,8 @@ pub(crate) fn list(app: &App, wanted: WantedDeployments<'_>) -> Result<Deploymen
     let is_more = ids.len() > limit;
     ids.truncate(limit);
     let older = ids.last().copied().filter(|_| is_more);
-    let views = ids.into_iter().filter_map(|id| view(app, id));
-    let deployments = views.map(|it| DeploymentRow::from(&it).into()).collect();
+    let views = views(app, ids)?;
+    let deployments = views.iter().map(|it| DeploymentRow::from(it).into()).collect();
     Ok(DeploymentList { deployments, older })
 }
 
@@ -59,14 +78,14 @@ pub(crate) struct Remembered(Mutex<BTreeMap<DeploymentId, Arc<DeploymentView>>>)
 
 impl Remembered {
     /// The part of a deployment that tells what runs where.
-    fn view(&self, app: &App, id: DeploymentId) -> Option<Arc<DeploymentView>> {
+    fn view(&self, app: &App, id: DeploymentId) -> Result<Option<Arc<DeploymentView>>, Problem> {
         let known = || self.0.lock().expect("nobody panics while holding the deployments");
         if let Some(view) = known().get(&id) {
-            return Some(Arc::clone(view));
+            return Ok(Some(Arc::clone(view)));
         }
-        let view = view(app, id)?;
+        let Some(view) = view(app, id)? else { return Ok(None) };
         if view.ended.is_none() {
-            return Some(Arc::new(view));
+            return Ok(Some(Arc::new(view)));
         }
         let view = Arc::new(slim(view));
         let mut known = known();
@@ -75,7 +94,7 @@ impl Remembered {
             // The lowest number is the oldest.
             known.pop_first();
         }
-        Some(view)
+        Ok(Some(view))
     }
 }
 
@@ -114,7 +133,8 @@ fn folded(
     };
     // The newest first: of those that are remembered the oldest go.
     let newest = app.store.deployments_before(&wanted)?.into_iter();
-    let mut views: Vec<_> = newest.filter_map(|id| app.deployed.view(app, id)).collect();
+    let views = newest.filter_map(|id| app.deployed.view(app, id).transpose());
+    let mut views = views.collect::<Result<Vec<_>, _>>()?;
     views.reverse();
     Ok(views)
 }
@@ -198,4 +218,27 @@ pub(crate) fn status(
         });
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_is_away_is_no_deployment_that_is_not_there() {
+        let id = DeploymentId(41);
+        let stream = StreamId::Deployment(id);
+        let away = JournalError::Storage {
+            action: "cannot read the journal".to_owned(),
+            source: "it is locked".into(),
+        };
+        let read = |read| match folded_of(id, read) {
+            Ok(view) => format!("{:?}", view.map(|it| it.id)),
+            Err(problem) => problem.status.to_string(),
+        };
+        assert_eq!(read(Ok(Vec::new())), "None", "its number was taken alone");
+        assert_eq!(read(Err(JournalError::Forgotten { stream })), "None");
+        assert_eq!(read(Err(JournalError::Unreadable("newer".to_owned()))), "None");
+        assert_eq!(read(Err(away)), "503");
+    }
 }

@@ -10,13 +10,13 @@ use axum::{Extension, Json};
 use event::DeploymentId;
 use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Operation;
 use super::approvals::REASON_CHARS_MAX;
 use super::openapi::{many, number, object, or_null, text, yes_no};
 use crate::access::Scope;
-use crate::app::{App, Shared, blocking};
+use crate::app::{Shared, blocking};
 use crate::deployed;
 use crate::engine::HandedIn;
 use crate::guard::Who;
@@ -139,8 +139,8 @@ async fn show(State(app): State<Shared>, Path(id): Path<u64>) -> Result<Json<Jso
 }
 
 /// The right to wait for whoever drives a deployment.
-fn turn(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
-    Arc::clone(&app.handing_in).try_acquire_owned().map_err(|_| {
+fn turn(of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
+    Arc::clone(of).try_acquire_owned().map_err(|_| {
         let detail = "Others wait for deployments now: try again in a moment.";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     })
@@ -155,7 +155,7 @@ async fn hand_in(
     let Signed { signed } = serde_json::from_slice(&body).map_err(|_| {
         Problem::bad("The body is {\"signed\": TEXT}: what launchway approvals sign wrote.")
     })?;
-    let turn = turn(&app)?;
+    let turn = turn(&app.handing_in)?;
     let handed = blocking(move || {
         // The signature says who agrees; whoever hands it in may do that there.
         let asked = app.engine.approval_request(DeploymentId(id))?;
@@ -195,11 +195,11 @@ async fn cancel(
     if reason.as_ref().is_some_and(|it| it.chars().count() > REASON_CHARS_MAX) {
         return Err(Problem::bad(format!("The reason is longer than {REASON_CHARS_MAX} letters.")));
     }
-    let turn = turn(&app)?;
+    let turn = turn(&app.stopping)?;
     blocking(move || {
         let none = || Problem::not_found(format!("there is no deployment {id}"));
         let id = DeploymentId(id);
-        let known = deployed::view(&app, id).ok_or_else(none)?;
+        let known = deployed::view(&app, id)?.ok_or_else(none)?;
         who.may_in(Scope::Operate, &known.request.environment)?;
         let is_driven = app.engine.cancel_deployment(id, &who.actor(), reason.as_deref())?;
         drop(turn);

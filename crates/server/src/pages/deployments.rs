@@ -43,7 +43,7 @@ struct Line {
 pub(crate) async fn deployments(State(app): State<Shared>, Extension(who): Extension<Who>) -> Page {
     let page = blocking(move || {
         let newest = app.store.newest_deployments(ROWS)?;
-        let views: Vec<_> = newest.into_iter().filter_map(|id| deployed::view(&app, id)).collect();
+        let views = deployed::views(&app, newest)?;
         let frame = Frame::new(Some(&who), "deployments").live("/live/runs".to_owned());
         let timeline = timeline(&app, &views)?;
         Ok(DeploymentsPage { frame, timeline, rows: views.iter().map(Line::of).collect() })

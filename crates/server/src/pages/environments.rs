@@ -160,7 +160,7 @@ impl Ways<'_> {
 fn newest(app: &App) -> Result<Vec<Newest>, Problem> {
     let mut found: Vec<Newest> = Vec::new();
     for id in app.store.newest_deployments(DEPLOYMENTS)? {
-        let Some(view) = deployed::view(app, id) else { continue };
+        let Some(view) = deployed::view(app, id)? else { continue };
         let request = &view.request;
         let key = (request.project.to_string(), request.environment.to_string());
         if found.iter().any(|it| it.key == key) {
