@@ -10,7 +10,7 @@ use super::history;
 use crate::cli::{AtServer, DeploymentRef, DeploymentsCommand, Format};
 use crate::deploying::book::Book;
 use crate::deploying::drive::{Driver, HeldBy, told};
-use crate::deploying::stop::{Stop, Stops};
+use crate::deploying::stop::{self, Stop, Wish};
 use crate::deploying::{machine, person, show};
 use crate::distant::{Client, Where};
 use crate::exit::{Exit, Failure, Outcome};
@@ -111,28 +111,32 @@ fn refuse_over(view: &DeploymentView) -> Result<(), Failure> {
     }
 }
 
-/// The process that drives it is told, as Ctrl-C would tell it; where nobody does, it is ended here.
+/// The process that drives it is told, and stops as it would at Ctrl-C; where nobody does, it is ended here.
 fn cancel(driver: &Driver<'_>, view: &DeploymentView, reason: Option<&str>) -> Outcome {
     refuse_over(view)?;
     let environment = &view.request.environment;
     let stop = Stop { by: person(), reason: reason.map(MaskedText::without_secrets) };
-    match driver.holder(environment)? {
-        Some(HeldBy::Process(pid)) => {
-            // Whoever hears it twice would leave it.
-            if view.cancelled_by.is_none() {
-                Stops::of(driver.state, view.id).tell(pid, &stop)?;
+    loop {
+        match driver.holder(environment)? {
+            Some(HeldBy::Here) => match stop::tell((driver.book, driver.state), view, &stop)? {
+                Wish::Kept => {
+                    told_to_stop(view.id, "");
+                    return Ok(Exit::Done);
+                }
+                Wish::TooLate(why) => return Err(Failure::new(Exit::Usage, why)),
+                // It is ended here, or told to whoever took it meanwhile.
+                Wish::Undriven => {}
+            },
+            Some(HeldBy::Elsewhere(holder)) => {
+                let message = format!("deployment {} is driven by {}", view.id, holder.owner);
+                return Err(Failure::new(Exit::Forbidden, message).hint(
+                    "it is cancelled there; what nobody drives any more is cancelled anywhere",
+                ));
             }
-            told_to_stop(view.id, "");
-            Ok(Exit::Done)
-        }
-        Some(HeldBy::Elsewhere(holder)) => {
-            let message = format!("deployment {} is driven by {}", view.id, holder.owner);
-            Err(Failure::new(Exit::Forbidden, message)
-                .hint("it is cancelled there; what nobody drives any more is cancelled anywhere"))
-        }
-        None => {
-            let _place = driver.take(environment)?;
-            driver.resume(view, Some(stop.input()))
+            None => {
+                let _place = driver.take(environment)?;
+                return driver.resume(view, Some(stop.input()));
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::io::BufRead as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use bucket::{Hold, Holder, Shared, Taking};
@@ -49,10 +50,18 @@ pub(crate) struct Ours {
     _local: Place,
 }
 
+/// What came of driving a deployment.
+struct Driven {
+    /// How it ended; none where it was left.
+    view: Option<DeploymentView>,
+    /// Whether somebody at this process wanted it to stop.
+    is_interrupted: bool,
+}
+
 /// Who has the right to deploy to an environment.
 pub(crate) enum HeldBy {
     /// A process of this machine.
-    Process(u32),
+    Here,
     /// Another machine.
     Elsewhere(Holder),
 }
@@ -96,16 +105,36 @@ impl Driver<'_> {
     }
 
     /// Finishes what was left open. Whoever has the place knows that nobody else drives it.
+    ///
+    /// # Errors
+    /// When it cannot be gone on with, or was told to stop meanwhile: then nothing is to begin after it.
     pub(crate) fn finish_open(&self, environment: &str) -> Result<(), Failure> {
         for view in self.book.open(environment)? {
             talk(&format!("deployment {} was left open; it is finished first", view.id));
-            self.resume(&view, None)?;
+            let driven = self.go_on(&view, None)?;
+            let nothing = |why: &str| {
+                let message = format!("nothing new was begun: deployment {} {why}", view.id);
+                Err(Failure::new(Exit::Cancelled, message))
+            };
+            match driven.view {
+                None => return nothing("is to be finished first"),
+                Some(over) => {
+                    told(&over, self.format);
+                    if driven.is_interrupted {
+                        return nothing("is over, and this command was told to stop");
+                    }
+                }
+            }
         }
         Ok(())
     }
 
-    /// Goes on with a deployment. Its place is the caller's.
+    /// Goes on with a deployment, and tells how it ended. Its place is the caller's.
     pub(crate) fn resume(&self, view: &DeploymentView, first: Option<Input>) -> Outcome {
+        Ok(self.told(self.go_on(view, first)?.view.as_ref()))
+    }
+
+    fn go_on(&self, view: &DeploymentView, first: Option<Input>) -> Result<Driven, Failure> {
         let hands = Hands::open(self.state, &view.request, Some(self.found))?;
         let hands = hands.under(self.book.shared());
         let told = self.tell();
@@ -120,7 +149,7 @@ impl Driver<'_> {
             let _ = sender.send(DeploymentInput::Told(input));
         });
         self.listen(view.id, &view.request, &sender);
-        Ok(self.told(self.run(DeploymentShell::new(driven, inputs), sender)?.as_ref()))
+        self.run(DeploymentShell::new(driven, inputs), sender)
     }
 
     /// Tells how it ended, if it did; the exit code says so too.
@@ -194,7 +223,7 @@ impl Driver<'_> {
         let ledger = self.book.deployments();
         self.listen(id, &request, &sender);
         let driven = Deployment::request(id, request, owner(), (ledger, hands, watcher));
-        self.run(DeploymentShell::new(driven.map_err(failed)?, inputs), sender)
+        Ok(self.run(DeploymentShell::new(driven.map_err(failed)?, inputs), sender)?.view)
     }
 
     /// From here on people are told, until what comes back is dropped.
@@ -206,27 +235,30 @@ impl Driver<'_> {
         &self,
         mut shell: DeploymentShell<Deployments, Hands, Watcher>,
         sender: Sender<DeploymentInput>,
-    ) -> Result<Option<DeploymentView>, Failure> {
+    ) -> Result<Driven, Failure> {
         let id = shell.inner().id();
-        let signals = Signals::listen(sender, Stops::of(self.state, id))?;
+        Stops::of(self.state, id).listen(sender.clone());
+        let signals = Signals::listen(sender)?;
         let ended = shell.run(&now, &mut |refusal| match refusal {
             // That somebody may not agree is an event, and told as one.
             Refusal::MayNot { .. } | Refusal::NoGate(_) | Refusal::OtherPlan { .. } => {}
             _ => talk(&format!("not heard: {refusal}")),
         });
         signals.handle.close();
+        let is_interrupted = signals.heard.load(Ordering::Relaxed);
         match ended.map_err(failed)? {
             DeploymentEnded::Detached => {
                 talk(&format!(
                     "deployment {id} is left as it is; launchway deployments resume {id} goes on with it"
                 ));
-                Ok(None)
+                Ok(Driven { view: None, is_interrupted })
             }
             DeploymentEnded::Over => {
                 Inbox::of(self.state, id).close();
                 Incidents::of(self.book).look_at_ends_in_passing(&self.book.project);
                 let view = shell.inner().observer().live.view().cloned();
-                view.map(Some).ok_or_else(|| Failure::new(Exit::Fault, "it is over and unseen"))
+                let unseen = || Failure::new(Exit::Fault, "it is over and unseen");
+                Ok(Driven { view: Some(view.ok_or_else(unseen)?), is_interrupted })
             }
         }
     }
@@ -239,8 +271,8 @@ pub(crate) fn holder(
     environment: &str,
 ) -> Result<Option<HeldBy>, Failure> {
     let here = Place::holder(&state.places(), &book.project, environment);
-    if let Some(pid) = here.map_err(|error| Failure::caused(Exit::Missing, error))? {
-        return Ok(Some(HeldBy::Process(pid)));
+    if here.map_err(|error| Failure::caused(Exit::Missing, error))?.is_some() {
+        return Ok(Some(HeldBy::Here));
     }
     let Some(shared) = book.shared() else { return Ok(None) };
     let holder = shared.holder(&book.project, environment).map_err(shared::failed)?;
@@ -350,32 +382,26 @@ impl DeploymentObserver for Watcher {
     }
 }
 
-/// Ctrl-C once ends it as the settings say, twice leaves it; who told the process so from elsewhere lies in a file
-/// ([`Stops`]). SIGTERM and SIGHUP leave it: whoever comes next goes on with it.
+/// Ctrl-C once ends it as the settings say, twice leaves it. SIGTERM and SIGHUP leave it: whoever comes next goes on
+/// with it. Who wants it from elsewhere sends none of them ([`Stops`]).
 struct Signals {
     handle: signal_hook::iterator::Handle,
+    heard: Arc<AtomicBool>,
 }
 
 impl Signals {
-    fn listen(inputs: Sender<DeploymentInput>, stops: Stops) -> Result<Signals, Failure> {
+    fn listen(inputs: Sender<DeploymentInput>) -> Result<Signals, Failure> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
             .map_err(|error| Failure::caused(Exit::Missing, error))?;
-        let handle = signals.handle();
+        let (handle, heard) = (signals.handle(), Arc::new(AtomicBool::new(false)));
+        let is_heard = Arc::clone(&heard);
         std::thread::spawn(move || {
             let mut interrupts = 0;
-            // Told to a process that died before it heard.
-            if let Some(stop) = stops.take() {
-                let _ = inputs.send(DeploymentInput::Told(stop.input()));
-            }
             for signal in signals.forever() {
-                let told = if signal == SIGINT { stops.take() } else { None };
-                // Whoever wants it from elsewhere presses no keys here.
-                interrupts += u32::from(signal == SIGINT && told.is_none());
-                let input = if let Some(stop) = told {
-                    talk(&format!("stopping: {} wants it", stop.by.name));
-                    DeploymentInput::Told(stop.input())
-                } else if signal == SIGINT && interrupts == 1 {
+                is_heard.store(true, Ordering::Relaxed);
+                interrupts += u32::from(signal == SIGINT);
+                let input = if signal == SIGINT && interrupts == 1 {
                     talk("stopping; once more to leave it as it is");
                     DeploymentInput::Told(Input::Cancel { by: person(), reason: None })
                 } else {
@@ -385,6 +411,6 @@ impl Signals {
                 let _ = inputs.send(input);
             }
         });
-        Ok(Signals { handle })
+        Ok(Signals { handle, heard })
     }
 }

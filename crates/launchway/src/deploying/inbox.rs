@@ -16,7 +16,7 @@ use deployment::Input;
 use driver::DeploymentInput;
 use event::{Actor, Cause, CauseCode, DeploymentId, Digest, GateKey, SshProof, Timestamp};
 use mask::MaskedText;
-use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use views::DeploymentView;
 
 use super::book::Book;
@@ -263,7 +263,8 @@ impl Judge {
     /// Hears what is put down from now on, and what lies there already, until the process ends.
     pub(crate) fn listen(self, inbox: Inbox, sender: Sender<DeploymentInput>) {
         let heard = move || -> Result<(), Failure> {
-            let watch = watch(&inbox.folder).map_err(|error| {
+            let watched = give_back(&inbox.folder).and_then(|()| Watched::begin(&inbox.folder));
+            let watched = watched.map_err(|error| {
                 let context = format!("cannot watch {}", inbox.folder.display());
                 Failure::caused(Exit::Missing, anyhow::Error::new(error).context(context))
             })?;
@@ -273,10 +274,7 @@ impl Judge {
                         return Ok(());
                     }
                 }
-                let mut space = [MaybeUninit::uninit(); 4096];
-                let mut reader = inotify::Reader::new(&watch, &mut space);
-                // One event is enough: all that lies there is looked at.
-                if reader.next().is_err() {
+                if !watched.wait() {
                     return Ok(());
                 }
             }
@@ -320,18 +318,37 @@ impl Judge {
     }
 }
 
-fn watch(folder: &Path) -> std::io::Result<rustix::fd::OwnedFd> {
+/// A folder that others put files into, whole.
+pub(super) struct Watched(rustix::fd::OwnedFd);
+
+impl Watched {
+    /// From here on what is put down is heard; what lies there already is looked at first.
+    pub(super) fn begin(folder: &Path) -> std::io::Result<Watched> {
+        std::fs::create_dir_all(folder)?;
+        let queue = inotify::init(CreateFlags::CLOEXEC)?;
+        inotify::add_watch(&queue, folder, WatchFlags::MOVED_TO)?;
+        Ok(Watched(queue))
+    }
+
+    /// Waits until something is put down; one event is enough, all that lies there is looked at then. False once
+    /// the folder is gone.
+    pub(super) fn wait(&self) -> bool {
+        let mut space = [MaybeUninit::uninit(); 4096];
+        let mut reader = inotify::Reader::new(&self.0, &mut space);
+        reader.next().is_ok_and(|event| !event.events().contains(ReadFlags::IGNORED))
+    }
+}
+
+/// Told to a driver that died before it was written down: it is told to the next one.
+fn give_back(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    // Told to a driver that died before it was written down: it is told to the next one.
     for entry in std::fs::read_dir(folder)?.flatten() {
         let path = entry.path();
         if path.extension().is_some_and(|it| it == "told") {
             std::fs::rename(&path, path.with_extension(""))?;
         }
     }
-    let queue = inotify::init(CreateFlags::CLOEXEC)?;
-    inotify::add_watch(&queue, folder, WatchFlags::MOVED_TO)?;
-    Ok(queue)
+    Ok(())
 }
 
 /// The cause of a deployment whose rules became others.

@@ -20,7 +20,7 @@ use crate::deploying::doors::Nobody;
 use crate::deploying::drive::holder;
 use crate::deploying::inbox::{self, Answer, Inbox};
 use crate::deploying::owner;
-use crate::deploying::stop::{Stop, Stops};
+use crate::deploying::stop::{self, HEARD_WITHIN, LOOK, Stop, Wish};
 use crate::state::StateFolder;
 use crate::terminal::time::now;
 
@@ -28,11 +28,6 @@ use crate::terminal::time::now;
 const LOOKED_MAX: usize = 200;
 /// How long the driver's answer is waited for; reading the rules asks a remote.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long whoever drives a deployment has to write down that somebody wants it to end, until it is said that they
-/// will.
-const HEARD_WITHIN: Duration = Duration::from_secs(5);
-/// How soon the journal is looked at for it.
-const LOOK: Duration = Duration::from_millis(50);
 
 fn unknown(id: DeploymentId) -> Refused {
     Refused::new(Why::NotFound, format!("there is no deployment {id}"))
@@ -108,30 +103,32 @@ pub(super) fn cancel(
     refuse_over(&known)?;
     let request = &known.request;
     let book = book(store, Arc::clone(&request.project));
-    let place = Place::take(&state.places(), &request.project, &request.environment);
-    let pid = match place.map_err(|error| Refused::new(Why::Missing, error.to_string()))? {
-        Taken::Ours(_place) => return end(&book, id, stop).map(|()| false),
-        Taken::By(Some(pid)) => pid,
-        Taken::By(None) => {
+    let until = Instant::now() + HEARD_WITHIN;
+    loop {
+        let place = Place::take(&state.places(), &request.project, &request.environment);
+        match place.map_err(|error| Refused::new(Why::Missing, error.to_string()))? {
+            Taken::Ours(_place) => return end((&book, state), id, stop).map(|()| false),
+            // Somebody else asks this server for the same just now, or a command is just being begun.
+            Taken::By(None) => {}
+            Taken::By(Some(pid)) if pid == std::process::id() => {}
+            Taken::By(Some(_)) => {
+                match stop::tell((&book, state), &known, &stop).map_err(refused)? {
+                    Wish::Kept => return Ok(true),
+                    Wish::TooLate(why) => return Err(Refused::new(Why::Conflict, why)),
+                    Wish::Undriven => {}
+                }
+            }
+        }
+        if Instant::now() > until {
             let message = format!("deployment {id} is just being begun, or gone on with");
             return Err(Refused::new(Why::Conflict, message));
         }
-    };
-    // Whoever hears it twice would leave it.
-    if known.cancelled_by.is_some() {
-        return Ok(true);
-    }
-    Stops::of(state, id).tell(pid, &stop).map_err(refused)?;
-    let until = Instant::now() + HEARD_WITHIN;
-    // Whoever is busy hears it later, and whoever dies leaves it to who goes on: it lies there.
-    while view(store, id)?.cancelled_by.is_none() && Instant::now() < until {
         std::thread::sleep(LOOK);
     }
-    Ok(true)
 }
 
 /// Ends one that nobody drives. Its place is the caller's.
-fn end(book: &Book, id: DeploymentId, stop: Stop) -> Result<(), Refused> {
+fn end((book, state): (&Book, &StateFolder), id: DeploymentId, stop: Stop) -> Result<(), Refused> {
     // Whoever had the place a moment ago may have ended it.
     let known = book.view(id).map_err(refused)?.ok_or_else(|| unknown(id))?;
     refuse_over(&known)?;
@@ -147,7 +144,9 @@ fn end(book: &Book, id: DeploymentId, stop: Stop) -> Result<(), Refused> {
     let failed = |error: driver::DeploymentError| Refused::new(Why::Missing, error.to_string());
     let ledger = book.deployments();
     let driven = Deployment::adopt(id, owner(), now(), (ledger, Nobody, Nobody));
-    driven.map_err(failed)?.hear(vec![stop.input()], now(), &mut |_| {}).map_err(failed)
+    driven.map_err(failed)?.hear(vec![stop.input()], now(), &mut |_| {}).map_err(failed)?;
+    Inbox::of(state, id).close();
+    Ok(())
 }
 
 fn refuse_over(view: &DeploymentView) -> Result<(), Refused> {

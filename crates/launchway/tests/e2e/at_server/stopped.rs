@@ -1,25 +1,60 @@
 //! Deployments that a server is asked to stop, or to go on with: whoever drives one is told, and says who wanted it.
 
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
 use expect_test::expect;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::Asker;
 use crate::approvals::served::Server;
 use crate::deploy::Project;
-use crate::harness::{Place, wait_until};
+use crate::harness::{Place, Said, wait_until};
 
-/// A deployment that waits for an hour to pass.
+/// A deployment that waits for an hour to pass; what else is open is finished first.
 fn waiting(place: &Place, number: usize) -> Child {
+    let child = deploying(place, number);
+    waits(place, number);
+    child
+}
+
+fn waits(place: &Place, number: usize) {
     let said = place.path(&format!("said-{number}"));
-    let file = std::fs::File::create(&said).expect("a file of ours");
-    let mut deploy = place.launchway(&["deploy", "production", "--yes", "--format", "json"]);
-    let child =
-        deploy.stdin(Stdio::null()).stdout(file).stderr(Stdio::null()).spawn().expect("it starts");
     wait_until("it waits", || {
         std::fs::read_to_string(&said).unwrap_or_default().contains("\"gate_waiting\"")
     });
-    child
+}
+
+fn deploying(place: &Place, number: usize) -> Child {
+    let said = place.path(&format!("said-{number}"));
+    let errors = std::fs::File::create(errors(place, number)).expect("a file of ours");
+    let file = std::fs::File::create(&said).expect("a file of ours");
+    let mut deploy = place.launchway(&["deploy", "production", "--yes", "--format", "json"]);
+    deploy.stdin(Stdio::null()).stdout(file).stderr(errors).spawn().expect("it starts")
+}
+
+fn errors(place: &Place, number: usize) -> PathBuf {
+    place.path(&format!("errors-{number}"))
+}
+
+/// One whose driver was killed while it waited.
+fn left(place: &Place, number: usize) {
+    let mut driven = waiting(place, number);
+    driven.kill().expect("it runs");
+    driven.wait().expect("it is dead");
+}
+
+/// Sends a signal, once whoever drives a deployment hears it.
+fn signal(child: &Child, signal: Signal) {
+    let status = format!("/proc/{}/status", child.id());
+    wait_until("signals are heard", || {
+        let status = std::fs::read_to_string(&status).expect("it lives");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.expect("a line").trim(), 16).expect("a number");
+        caught & (1 << (signal.as_raw() - 1)) != 0
+    });
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process")).expect("one");
+    kill_process(pid, signal).expect("it lives");
 }
 
 #[test]
@@ -80,9 +115,7 @@ fn a_deployment_is_stopped_by_a_server() {
     assert_eq!(said, [["lena", "token", "api", "not today"]]);
 
     // Nobody drives it any more, and it changed nothing.
-    let mut killed = waiting(place, 2);
-    killed.kill().expect("it runs");
-    killed.wait().expect("it is dead");
+    left(place, 2);
     lena.check(
         &["deployments", "resume", "2"],
         "",
@@ -117,4 +150,89 @@ fn a_deployment_is_stopped_by_a_server() {
     assert_eq!(driven.wait().expect("it ends").code(), Some(130));
     let shown = project.run(&["deployments", "show", "3"]).stdout;
     assert!(shown.contains("wanted it to end: by hand"), "{shown}");
+}
+
+/// Whoever is asked for the same by several at once does it once. A server holds the environment for that moment
+/// itself; it was told to stop then.
+#[test]
+fn a_server_that_is_asked_by_several_at_once_goes_on() {
+    let project = Project::new("    level: 4\n    protect: { wait: 1h }");
+    let place = &project.place;
+    let server = Server::over(place, &[]);
+    let data = place.state().display().to_string();
+    let made = ["tokens", "create", "lena", "--scope", "operate", "--person", "lena"];
+    let made = place.run(&[&made[..], &["--data", &data]].concat());
+    let token = made.stdout.trim().to_owned();
+    for number in 1..=3 {
+        left(place, number);
+        let id = number.to_string();
+        let asking: Vec<_> = (0..6)
+            .map(|asked| {
+                let mut cancel = place.launchway(&["deployments", "cancel", &id]);
+                // Two of them at the machine.
+                if asked < 4 {
+                    cancel.args(["--server", &server.url]);
+                }
+                cancel.env("LAUNCHWAY_TOKEN", &token).stdout(Stdio::null());
+                cancel.stderr(Stdio::piped()).spawn().expect("it starts")
+            })
+            .collect();
+        for child in asking {
+            let said = Said::from(child.wait_with_output().expect("it ends"));
+            // Ended by it, told to whoever ends it, over by then, or held by somebody else at the machine.
+            assert!(matches!(said.exit, 0 | 2 | 4 | 130), "{} {}", said.exit, said.stderr);
+        }
+        let lena = Asker { place, url: &server.url, token: &token };
+        let said = lena.run(&["deployments", "cancel", &id]);
+        assert_eq!(said.stderr, format!("error: deployment {id} is over: cancelled\n"));
+    }
+}
+
+#[test]
+fn what_stops_one_deployment_stops_no_other_and_begins_none() {
+    let project = Project::new("    level: 4\n    protect: { wait: 1h }");
+    let place = &project.place;
+    let server = Server::over(place, &[]);
+    let data = place.state().display().to_string();
+    let made = ["tokens", "create", "lena", "--scope", "operate", "--person", "lena"];
+    let made = place.run(&[&made[..], &["--data", &data]].concat());
+    let lena = Asker { place, url: &server.url, token: made.stdout.trim() };
+
+    // The command finishes 1 first. Who stops 1 stops that one; the command goes on to begin its own.
+    left(place, 1);
+    let mut second = deploying(place, 2);
+    wait_until("it goes on with 1", || {
+        let said = std::fs::read_to_string(errors(place, 2)).unwrap_or_default();
+        said.contains("deployment 1 was left open; it is finished first")
+    });
+    lena.check(
+        &["deployments", "cancel", "1", "--reason", "not this one"],
+        "",
+        &expect![[r#"
+            deployment 1 is told to stop; launchway deployments watch 1 --server URL shows how
+            exit 0
+        "#]],
+    );
+    waits(place, 2);
+    let shown = project.run(&["deployments", "show", "1"]).stdout;
+    assert!(shown.contains("wanted it to end: not this one"), "{shown}");
+    // Left and not over: nothing begins after it.
+    signal(&second, Signal::TERM);
+    assert_eq!(second.wait().expect("it ends").code(), Some(130));
+    for (number, sent, why) in [
+        (3, Signal::TERM, "is to be finished first"),
+        (4, Signal::HUP, "is to be finished first"),
+        (5, Signal::INT, "is over, and this command was told to stop"),
+    ] {
+        let mut next = deploying(place, number);
+        signal(&next, sent);
+        assert_eq!(next.wait().expect("it ends").code(), Some(130));
+        let said = std::fs::read_to_string(errors(place, number)).expect("it said so");
+        assert!(
+            said.ends_with(&format!("error: nothing new was begun: deployment 2 {why}\n")),
+            "{said}"
+        );
+    }
+    let begun = place.run(&["deployments", "list", "--format", "json"]).lines();
+    assert_eq!(begun.len(), 2, "{begun:?}");
 }
