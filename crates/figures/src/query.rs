@@ -40,6 +40,10 @@ pub struct Asked {
     pub repositories: Option<Vec<String>>,
     /// Nothing that is a project's: no deployments, only what jobs deployed.
     pub only_jobs: bool,
+    /// Nothing of these environments: they are counted elsewhere.
+    pub besides: Vec<String>,
+    /// Only environments of production, even of a project that has none named so.
+    pub only_production: bool,
     /// When.
     pub window: Window,
 }
@@ -53,6 +57,8 @@ impl Asked {
             service: None,
             repositories: None,
             only_jobs: false,
+            besides: Vec::new(),
+            only_production: false,
             window,
         }
     }
@@ -176,7 +182,10 @@ fn deliveries(rows: &Connection, asked: &Asked) -> rusqlite::Result<Deliveries> 
         places.iter().filter(|it| is_production(&it.environment)).map(of).collect();
     let is_wanted = |it: &Shipped| {
         let is_asked = asked.environment.is_some() || is_production(&it.environment);
-        is_asked || !with_production.contains(&of(it))
+        let has_none = !asked.only_production && !with_production.contains(&of(it));
+        let is_elsewhere =
+            asked.besides.iter().any(|name| name.eq_ignore_ascii_case(&it.environment));
+        (is_asked || has_none) && !is_elsewhere
     };
     let wanted: Vec<&Shipped> = places.iter().filter(|it| is_wanted(it)).collect();
     let mut found =

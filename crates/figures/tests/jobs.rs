@@ -813,6 +813,15 @@ fn of_more_services_than_one_answer_holds_the_count_is_told() {
     figures.catch_up(&journal.store, &mut |_| true).expect("a journal of ours");
     let all = figures.delivery(&asked(Some("octo/app"))).expect("a journal of ours");
     assert_eq!((all.told.len(), all.left_out), (200, 3));
+    // What is counted elsewhere is not left out.
+    let besides = ["Review/007", "review/201", "review/202"].map(str::to_owned).to_vec();
+    let told = |asked: &Asked| {
+        let all = figures.delivery(asked).expect("a journal of ours");
+        (all.told.len(), all.left_out)
+    };
+    let asked = Asked { besides, ..asked(Some("octo/app")) };
+    assert_eq!(told(&asked), (200, 0));
+    assert_eq!(told(&Asked { only_production: true, ..asked }), (0, 0));
 }
 
 #[test]

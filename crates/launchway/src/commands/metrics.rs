@@ -33,8 +33,7 @@ pub(crate) fn run(args: &MetricsArgs, state: &StateFolder) -> Outcome {
         environment: args.environment.clone(),
         service: args.service.clone(),
         repositories: args.repository.clone().map(|it| vec![it]),
-        only_jobs: false,
-        window: Window { since, until },
+        ..Asked::everything(Window { since, until })
     };
     let report = match &args.server {
         Some(url) => Client::of(url)?.metrics(&args.since, &asked)?,
@@ -72,27 +71,28 @@ fn local(args: &MetricsArgs, state: &StateFolder, asked: &mut Asked) -> Result<R
     asked.project = Some(found.settings.project.value.to_string());
     let (book, own) = Book::of(&found, state)?;
     let figures = caught_up(state.root(), &book.store)?;
-    let mut report = figures.report(&book.store, asked).map_err(failed)?;
-    if own.own() != state.root() {
-        let shared = caught_up(own.own(), book.copy())?;
-        let shared = shared.delivery(asked).map_err(failed)?;
-        let by_jobs = beside(report.delivery, &shared.told, &found.settings);
-        report.delivery = [shared.told, by_jobs].concat();
-        report.delivery_left_out += shared.left_out;
+    if own.own() == state.root() {
+        return figures.report(&book.store, asked).map_err(failed);
     }
+    let shared = caught_up(own.own(), book.copy())?.delivery(asked).map_err(failed)?;
+    let beside = beside(asked, &shared.told, &found.settings);
+    let mut report = figures.report(&book.store, &beside).map_err(failed)?;
+    report.delivery = [shared.told, report.delivery].concat();
+    report.delivery_left_out += shared.left_out;
     Ok(report)
 }
 
-/// Of this machine's own, what stands beside a shared journal: what jobs deployed to environments that the
+/// What is asked of this machine's own, beside a shared journal: what jobs deployed to environments that the
 /// settings do not name. Those that they name are deployed to by the command, and counted there.
-fn beside(own: Vec<Delivery>, shared: &[Delivery], settings: &Settings) -> Vec<Delivery> {
-    let is_named = |it: &Delivery| {
-        let mut names = settings.environments.iter().map(|it| &it.name.value);
-        names.any(|name| name.eq_ignore_ascii_case(&it.environment))
-    };
+fn beside(asked: &Asked, shared: &[Delivery], settings: &Settings) -> Asked {
+    let names = settings.environments.iter().map(|it| it.name.value.to_string());
     let has_production = shared.iter().any(|it| is_production(&it.environment));
-    let is_wanted = |it: &Delivery| !has_production || is_production(&it.environment);
-    own.into_iter().filter(|it| it.by_jobs && !is_named(it) && is_wanted(it)).collect()
+    Asked {
+        only_jobs: true,
+        besides: names.collect(),
+        only_production: has_production,
+        ..asked.clone()
+    }
 }
 
 /// The figures of a journal, with all that ended until now.

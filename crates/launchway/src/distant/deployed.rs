@@ -140,8 +140,9 @@ impl Client {
             return Ok(String::new());
         }
         Ok(format!(
-            "; jobs of workflows shipped to {}, which launchway environments shows",
-            named.join(", ")
+            "; jobs of workflows shipped to {}, which launchway environments --server {} shows",
+            named.join(", "),
+            self.url
         ))
     }
 

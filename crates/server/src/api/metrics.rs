@@ -71,7 +71,7 @@ impl Part {
             repositories: who.seen(app).figures_of(told(&self.repository))?,
             // Deployments are a project's, and no repository's.
             only_jobs: who.token.is_bound(),
-            window: Window { since, until: now },
+            ..Asked::everything(Window { since, until: now })
         })
     }
 }
