@@ -15,6 +15,7 @@ use crate::error::FiguresError;
 use crate::incidents;
 use crate::jobs;
 use crate::shipments::{take_asked, take_deployment};
+use crate::shipping;
 use crate::tally::count_attempt;
 
 /// Events that are looked at in one transaction: bounds what another process waits for, and what a
@@ -231,7 +232,7 @@ impl Figures {
     ) -> Result<(), FiguresError> {
         let failed = |source| self.failed(source);
         let StreamId::Run(run, attempt) = stream else { return Ok(()) };
-        let over = jobs::note(rows, (run, attempt), seq, event).map_err(failed)?;
+        let over = shipping::note(rows, (run, attempt), seq, event).map_err(failed)?;
         let Some(environment) = over else { return Ok(()) };
         let run = match runs.entry(stream) {
             Entry::Occupied(known) => known.into_mut(),
@@ -258,12 +259,11 @@ impl Figures {
                 events.map(|events| match AttemptFacts::of(&events) {
                     Some(facts) => {
                         take_attempt(rows, store, &facts)?;
-                        if let Some(RunEvent::RunCreated(request)) =
-                            events.first().map(|it| &it.event)
-                        {
-                            jobs::take_rest(rows, &ShippingRun::of(request))?;
-                        }
-                        jobs::forget(rows, stream)
+                        let first = events.first().map(|it| &it.event);
+                        let Some(RunEvent::RunCreated(request)) = first else { return Ok(()) };
+                        let run = ShippingRun::of(request);
+                        jobs::take_rest(rows, &run)?;
+                        shipping::forget(rows, &run)
                     }
                     None => Ok(()),
                 })

@@ -18,17 +18,15 @@
 
 use std::sync::Arc;
 
-use event::{
-    Attempt, DeploymentKind, JobKey, RunEvent, RunId, Seq, ShippedBy, ShippedCommit, StreamId,
-    Verdict,
-};
+use event::{DeploymentKind, RunEvent, Seq, ShippedBy, ShippedCommit, Verdict};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use views::{Before, Came, JobOver, Pushed, Shipment, ShippingJob, ShippingRun};
+use views::{Before, Came, Pushed, Shipment, ShippingRun};
 
 use crate::heirs::give_on;
 use crate::newest::{renew, renew_all};
-use crate::query::{at, maybe_at, text, word};
+use crate::query::{at, text};
 use crate::shipments::{Place, Places, bring, is_brought, write};
+use crate::shipping;
 
 /// Commits that come with one shipment; of more, the newest.
 const COMMITS_MAX: usize = 1_000;
@@ -55,108 +53,9 @@ pub(crate) fn take_push(rows: &Connection, begin: &RunEvent) -> rusqlite::Result
     Ok(())
 }
 
-/// Notes what an event says of a job that names an environment; says which environment that is, where the job is
-/// over, was skipped or carried over.
-pub(crate) fn note(
-    rows: &Connection,
-    (run, attempt): (RunId, Attempt),
-    seq: Seq,
-    event: &RunEvent,
-) -> rusqlite::Result<Option<Arc<str>>> {
-    let Some(job) = event.job() else { return Ok(None) };
-    let stream = StreamId::Run(run, attempt).to_string();
-    let (run, attempt) = (run.0.cast_signed(), attempt.0.cast_signed());
-    let known = one(rows, (run, attempt), job)?;
-    let was_in = known.as_ref().map(|it| it.environment.clone());
-    let worker_before = known.as_ref().and_then(|it| it.tracking_id.clone());
-    let Some(mut it) = ShippingJob::after(known, seq, event) else {
-        if was_in.is_none() {
-            return Ok(None);
-        }
-        let delete = "DELETE FROM shipping WHERE run = ?1 AND attempt = ?2 AND job = ?3";
-        rows.prepare_cached(delete)?.execute(params![run, attempt, job.as_str()])?;
-        return Ok(was_in);
-    };
-    // A worker that was lost may have run the command, and the next one may not come to it.
-    if let (RunEvent::JobLeased { .. }, Some(before)) = (event, worker_before)
-        && ran_command(rows, &before, &it.environment)?
-    {
-        it.tracking_id = Some(before);
-    }
-    let mut statement = rows.prepare_cached(
-        "INSERT OR REPLACE INTO shipping (run, attempt, job, environment, tracking_id, began_at,
-           conclusion, completed_at, last_seq)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    )?;
-    statement.execute(params![
-        run,
-        attempt,
-        job.as_str(),
-        it.environment,
-        it.tracking_id,
-        it.began_at.map(|it| it.0.cast_signed()),
-        it.over.map(|it| it.conclusion.as_str()),
-        it.over.map(|it| it.at.0.cast_signed()),
-        it.over.map(|it| it.seq.0.cast_signed()),
-    ])?;
-    if it.over.is_some() {
-        return Ok(Some(it.environment));
-    }
-    // What its run did there until now is not all that it does.
-    rows.prepare_cached(
-        "UPDATE shipment SET is_open = 1 WHERE stream = ?1 AND environment = ?2 AND is_by_jobs = 1",
-    )?
-    .execute(params![stream, it.environment])?;
-    Ok(None)
-}
-
-const COLUMNS: &str = "environment, tracking_id, began_at, conclusion, completed_at, last_seq";
-
-fn shipping(row: &Row<'_>) -> rusqlite::Result<ShippingJob> {
-    let over = |seq: i64| {
-        let (conclusion, at) = (word(row, 3)?, at(row, 4)?);
-        Ok::<_, rusqlite::Error>(JobOver { conclusion, at, seq: Seq(seq.cast_unsigned()) })
-    };
-    Ok(ShippingJob {
-        environment: text(row, 0)?,
-        tracking_id: row.get::<_, Option<String>>(1)?.map(Into::into),
-        began_at: maybe_at(row, 2)?,
-        over: row.get::<_, Option<i64>>(5)?.map(over).transpose()?,
-    })
-}
-
-fn one(
-    rows: &Connection,
-    (run, attempt): (i64, i64),
-    job: &JobKey,
-) -> rusqlite::Result<Option<ShippingJob>> {
-    let query =
-        format!("SELECT {COLUMNS} FROM shipping WHERE run = ?1 AND attempt = ?2 AND job = ?3");
-    let wanted = params![run, attempt, job.as_str()];
-    rows.prepare_cached(&query)?.query_row(wanted, shipping).optional()
-}
-
 /// Takes in what is left of an attempt that is over: jobs that never came to an end hold back no other one.
 pub(crate) fn take_rest(rows: &Connection, run: &ShippingRun) -> rusqlite::Result<()> {
-    let (id, attempt) = (run.run.0.cast_signed(), run.attempt.0.cast_signed());
-    rows.prepare_cached(
-        "DELETE FROM shipping WHERE run = ?1 AND attempt = ?2 AND last_seq IS NULL",
-    )?
-    .execute([id, attempt])?;
-    let mut statement = rows.prepare_cached(
-        "SELECT DISTINCT environment FROM shipping WHERE run = ?1 AND attempt = ?2",
-    )?;
-    let environments = statement.query_map([id, attempt], |row| row.get::<_, String>(0))?;
-    let environments: Vec<String> = environments.collect::<rusqlite::Result<_>>()?;
-    environments.iter().try_for_each(|it| take(rows, run, it))
-}
-
-/// Forgets the jobs of an attempt that is over: all of it is counted.
-pub(crate) fn forget(rows: &Connection, stream: StreamId) -> rusqlite::Result<()> {
-    let StreamId::Run(run, attempt) = stream else { return Ok(()) };
-    rows.prepare_cached("DELETE FROM shipping WHERE run = ?1 AND attempt = ?2")?
-        .execute([run.0.cast_signed(), attempt.0.cast_signed()])
-        .map(drop)
+    shipping::give_up(rows, run)?.iter().try_for_each(|it| take(rows, run, it))
 }
 
 /// Attempts whose jobs shipped something.
@@ -183,13 +82,7 @@ pub(crate) fn take(
     run: &ShippingRun,
     environment: &str,
 ) -> rusqlite::Result<()> {
-    let query = format!(
-        "SELECT {COLUMNS} FROM shipping WHERE run = ?1 AND attempt = ?2 AND environment = ?3"
-    );
-    let mut statement = rows.prepare_cached(&query)?;
-    let wanted = params![run.run.0.cast_signed(), run.attempt.0.cast_signed(), environment];
-    let jobs: Vec<ShippingJob> =
-        statement.query_map(wanted, shipping)?.collect::<rusqlite::Result<_>>()?;
+    let jobs = shipping::jobs(rows, run, environment)?;
     let Some(it) = Shipment::of_jobs(run, &jobs) else { return Ok(()) };
     let (project, environment) = (it.project.clone(), it.environment.clone());
     take_of(rows, run, it)?;
@@ -304,7 +197,11 @@ fn is_deployed_by_command(rows: &Connection, it: &Shipment) -> rusqlite::Result<
 }
 
 /// Whether a job ran `launchway deploy` for an environment, by what its processes are known by.
-fn ran_command(rows: &Connection, job: &str, environment: &str) -> rusqlite::Result<bool> {
+pub(crate) fn ran_command(
+    rows: &Connection,
+    job: &str,
+    environment: &str,
+) -> rusqlite::Result<bool> {
     rows.prepare_cached("SELECT 1 FROM asked WHERE job = ?1 AND environment = ?2")?
         .exists([job, environment])
 }

@@ -6,8 +6,8 @@
 //!              Report ◀── views::dora, views::health, over a window ◀───────────┘
 //! ```
 //!
-//! A run or a deployment is folded once, when it is over, an incident whenever something happened in it; its rows and the cursor are written in one
-//! transaction. Nothing is folded from the first event but the first time, and what is held in memory
+//! A run or a deployment is folded once, when it is over, an incident whenever something happened in it; its rows
+//! and the cursor are written in one transaction. Nothing is folded from the first event but the first time, and what is held in memory
 //! is one stream, then the rows of the window that is asked about. Every row names its stream and the
 //! numbers of the events that it came from.
 //!
@@ -32,6 +32,7 @@ mod newest;
 mod query;
 mod report;
 mod shipments;
+mod shipping;
 mod since;
 mod tally;
 mod tests;
