@@ -247,16 +247,19 @@ mod tests {
         assert_eq!(heard(&of_6), "mona (token, api): wrong version");
         assert!(of_7.try_recv().is_err());
         // Who died before it was written down leaves it to who goes on.
-        let (next, of_next) = channel();
-        stops("7").listen(next);
-        assert_eq!(heard(&of_next), "lena (token, api): wrong version");
-        // Nobody listens any more: it lies there.
-        drop(of_next);
-        stops("7").forget();
-        assert!(stops("7").put(&stop("nora")).expect("it is written"));
-        let (last, of_last) = channel();
-        stops("7").listen(last);
-        assert_eq!(heard(&of_last), "nora (token, api): wrong version");
+        assert!(stops("8").put(&stop("nora")).expect("it is written"));
+        let file = |name| stops("8").folder.join(name);
+        std::fs::rename(file(FILE), file(TOLD)).expect("it was told");
+        assert!(!stops("8").put(&stop("mona")).expect("one lies there"), "it still counts");
+        let (eighth, of_8) = channel();
+        stops("8").listen(eighth);
+        assert_eq!(heard(&of_8), "nora (token, api): wrong version");
+        // Whom nobody listens to any more leaves it there.
+        stops("9").listen(channel().0);
+        assert!(stops("9").put(&stop("otto")).expect("it is written"));
+        let (ninth, of_9) = channel();
+        stops("9").listen(ninth);
+        assert_eq!(heard(&of_9), "otto (token, api): wrong version");
     }
 
     #[test]
