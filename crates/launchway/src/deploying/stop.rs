@@ -141,7 +141,13 @@ impl Stops {
         };
         let put = put();
         // Taken away meanwhile: the deployment is over, which the journal says by now.
-        if put.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        let is_gone = |error: &std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound => true,
+            // So it is said of a folder that is taken away while it is made.
+            std::io::ErrorKind::AlreadyExists => !self.folder.is_file(),
+            _ => false,
+        };
+        if put.as_ref().is_err_and(is_gone) {
             return Ok(false);
         }
         put.map(|()| true).map_err(|error| {
