@@ -185,6 +185,8 @@ pub struct GuardedEnvironment {
     pub name: String,
     /// `project` of the settings; none where no settings name it.
     pub project: Option<String>,
+    /// Services that the settings have; a way on leads for no others.
+    pub services: Vec<String>,
     /// The environment below, from which it is promoted to.
     pub below: Option<String>,
     /// How much happens without a person.

@@ -105,6 +105,8 @@ pub(super) fn environments(
     let of_server = |name: &str| kept.and_then(|it| it.named(name)).map(kept_sentences);
     let is_guarded = |name: &str| kept.is_some_and(|it| it.environment(name).is_some());
     let mut all = Vec::new();
+    let services = rules.iter().flat_map(|rules| &rules.settings.order);
+    let services: Vec<String> = services.map(|it| it.value.to_string()).collect();
     for it in rules.iter().flat_map(|rules| &rules.settings.environments) {
         let name = it.name.value.to_string();
         let mut sentences = sentences(&it.protect);
@@ -116,6 +118,7 @@ pub(super) fn environments(
         sentences.extend(of_server(&name).into_iter().flatten());
         all.push(GuardedEnvironment {
             project: rules.as_ref().map(|it| it.settings.project.value.to_string()),
+            services: services.clone(),
             below: match &it.deploy {
                 Some(Deploy::Promote(below)) => Some(below.value.to_string()),
                 _ => None,

@@ -152,7 +152,7 @@ impl Ways<'_> {
         }
         let at = |name: &String| &self.ledgers[&(project.clone(), name.clone())];
         let below = it.below.as_ref().map(|name| (name.as_str(), at(name)));
-        Ok(onward(&it.name, at(&it.name), below, &state))
+        Ok(onward(&it.name, &it.services, at(&it.name), below, &state))
     }
 }
 
@@ -187,7 +187,8 @@ impl Row {
         waits: Vec<(String, String)>,
         newest: &[Newest],
     ) -> Row {
-        let GuardedEnvironment { name, project, level, url, rules, commit, below: _ } = environment;
+        let GuardedEnvironment { name, project, level, url, rules, commit, below: _, services: _ } =
+            environment;
         let deployment = newest
             .iter()
             .find(|it| Some(&it.key.0) == project.as_ref() && it.key.1.eq_ignore_ascii_case(&name));

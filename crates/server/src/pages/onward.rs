@@ -32,21 +32,22 @@ pub(super) struct Change {
     pub(super) to: String,
 }
 
-/// The ways that lead on in an environment; those that would change nothing are none. `state` is where the journal
-/// lies, `below` the environment that is promoted from, with what is there.
+/// The ways that lead on in an environment; those that would change nothing are none. `services` are
+/// those of the settings, which the commands choose among, `state` is where the journal lies, `below` the environment that is promoted from, with what is there.
 pub(super) fn onward(
     environment: &str,
+    services: &[String],
     here: &Ledger,
     below: Option<(&str, &Ledger)>,
     state: &str,
 ) -> Vec<Onward> {
     let name = word(environment);
     let up = below.map(|(from, below)| {
-        let changes = changes(below, here, ServiceLedger::runs_well);
+        let changes = changes(services, below, here, ServiceLedger::runs_well);
         let command = format!("launchway promote {name} --state {}", word(state));
         Onward::of("promote", format!("Promote what runs well in {from}"), command, changes)
     });
-    let back = changes(here, here, ServiceLedger::previous);
+    let back = changes(services, here, here, ServiceLedger::previous);
     let command =
         format!("launchway rollback {name} --to previous --reason \"...\" --state {}", word(state));
     let back =
@@ -62,23 +63,26 @@ impl Onward {
     }
 }
 
-/// Where what one ledger gives is not what runs here.
+/// Where what one ledger gives to one of `services` is not what runs here.
 fn changes(
+    services: &[String],
     from: &Ledger,
     here: &Ledger,
     choose: impl Fn(&ServiceLedger) -> Option<&KnownRelease>,
 ) -> Vec<Change> {
-    let of = from.services.iter().filter_map(|(name, service)| {
-        let to = &choose(service)?.release;
-        let runs = here.services.get(name).and_then(|it| it.runs.as_ref());
-        let runs = runs.map(|it| &it.release.release);
-        let change = || Change {
-            service: name.to_string(),
-            from: runs.map_or_else(|| "nothing that is known".to_owned(), told),
-            to: told(to),
-        };
-        runs.is_none_or(|it| it.digest != to.digest).then(change)
-    });
+    let is_there = |name: &str| services.iter().any(|it| it == name);
+    let of =
+        from.services.iter().filter(|(name, _)| is_there(name)).filter_map(|(name, service)| {
+            let to = &choose(service)?.release;
+            let runs = here.services.get(name).and_then(|it| it.runs.as_ref());
+            let runs = runs.map(|it| &it.release.release);
+            let change = || Change {
+                service: name.to_string(),
+                from: runs.map_or_else(|| "nothing that is known".to_owned(), told),
+                to: told(to),
+            };
+            runs.is_none_or(|it| it.digest != to.digest).then(change)
+        });
     of.collect()
 }
 
@@ -155,10 +159,11 @@ mod tests {
     }
 
     fn check(environment: &str, here: &str, below: Option<&str>, expect: Expect) {
+        let services = ["api".to_owned(), "web".to_owned()];
         let below = below.map(ledger);
         let below = below.as_ref().map(|it| ("staging", it));
         let mut text = String::new();
-        for it in onward(environment, &ledger(here), below, "/srv/launchway") {
+        for it in onward(environment, &services, &ledger(here), below, "/srv/launchway") {
             let _ = writeln!(text, "{}: {}", it.what, it.command);
             for it in it.changes {
                 let _ = writeln!(text, "  {}: {} -> {}", it.service, it.from, it.to);
@@ -199,6 +204,8 @@ mod tests {
               api: 3 (3000000, sha256:300000000000) -> 1 (1000000, sha256:100000000000)
         "#]],
         );
+        // The settings have no worker any longer: neither command touches it.
+        check("production", "worker 2* 1+", Some("worker 3*"), expect![""]);
         check("production", "api 3* 2-", Some("api 3*"), expect![""]);
         check(
             "it's; rm",
