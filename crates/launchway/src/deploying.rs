@@ -22,6 +22,7 @@ pub(crate) mod request;
 pub(crate) mod rules;
 pub(crate) mod shared;
 pub(crate) mod show;
+mod signals;
 pub(crate) mod signing;
 mod steps;
 pub(crate) mod stop;

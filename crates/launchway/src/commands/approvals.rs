@@ -94,7 +94,7 @@ pub(crate) fn run(command: &ApprovalsCommand, state: &StateFolder) -> Outcome {
                     sign(&paper, signing, Decision::Approve, reason.as_deref())?.write()
                 }
             };
-            hand_in(&Driver { book: &book, state: &state, found: &found, format }, &view, &text)
+            hand_in(&Driver::new((&book, &state), &found, format), &view, &text)
         }
         ApprovalsCommand::Reject { deployment, signing, reason, .. } => {
             let (found, book, state, view) = find(deployment, state)?;
@@ -102,11 +102,7 @@ pub(crate) fn run(command: &ApprovalsCommand, state: &StateFolder) -> Outcome {
             let format = deployment.settings.format;
             let paper = Paper::of(&view)?;
             let handed = sign(&paper, signing, Decision::Reject, Some(reason))?;
-            hand_in(
-                &Driver { book: &book, state: &state, found: &found, format },
-                &view,
-                &handed.write(),
-            )
+            hand_in(&Driver::new((&book, &state), &found, format), &view, &handed.write())
         }
     }
 }

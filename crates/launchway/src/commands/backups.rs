@@ -250,7 +250,7 @@ fn restore(args: &BackupsRestoreArgs, state: &StateFolder) -> Outcome {
     let restore = Wanted::of(entry, args.new.as_deref())?;
     let environment = &*entry.environment;
     let format = args.settings.format;
-    let driver = Driver { book: &book, state, found: &found, format };
+    let driver = Driver::new((&book, state), &found, format);
     let _place = driver.take(environment)?;
     driver.finish_open(environment)?;
     let names = [entry.service.to_string()];

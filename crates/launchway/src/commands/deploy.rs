@@ -54,7 +54,7 @@ pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
         let request = build(&found, &book, state, &wish)?;
         return plan_of(&request, state, &found, format);
     }
-    let driver = Driver { book: &book, state, found: &found, format };
+    let driver = Driver::new((&book, state), &found, format);
     let _place = driver.take(&args.of.environment)?;
     driver.finish_open(&args.of.environment)?;
     if let Some(why) = by_itself::untouched(&found, &book, &wish)? {

@@ -59,7 +59,7 @@ pub(crate) fn run(command: &DeploymentsCommand, state: &StateFolder) -> Outcome 
         DeploymentsCommand::Cancel { deployment, reason, .. } => {
             let (found, book, state, view) = find(deployment, state)?;
             let format = deployment.settings.format;
-            let driver = Driver { book: &book, state: &state, found: &found, format };
+            let driver = Driver::new((&book, &state), &found, format);
             cancel(&driver, &view, reason.as_deref())
         }
         DeploymentsCommand::Resume { deployment, at: AtServer { server: Some(url), project } } => {
@@ -75,7 +75,7 @@ pub(crate) fn run(command: &DeploymentsCommand, state: &StateFolder) -> Outcome 
             };
             refuse_over(&view)?;
             let format = which.settings.format;
-            let driver = Driver { book: &book, state: &state, found: &found, format };
+            let driver = Driver::new((&book, &state), &found, format);
             let _place = driver.take(&view.request.environment)?;
             driver.resume(&view, None)
         }

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &PromoteArgs, state: &StateFolder) -> Outcome {
             .hint(format!("write `deploy: {{ promote: ENVIRONMENT }}` under environments.{name}"))
     })?;
     let format = args.of.settings.format;
-    let driver = Driver { book: &book, state, found: &found, format };
+    let driver = Driver::new((&book, state), &found, format);
     let place = if args.how.plan { None } else { Some(driver.take(name)?) };
     if place.is_some() {
         driver.finish_open(name)?;

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &RollbackArgs, state: &StateFolder) -> Outcome {
         talk(NAME_ONE);
         return Ok(Exit::Done);
     };
-    let driver = Driver { book: &book, state, found: &found, format };
+    let driver = Driver::new((&book, state), &found, format);
     let _place = driver.take(&args.environment)?;
     driver.finish_open(&args.environment)?;
     let ledger = book.ledger(&args.environment)?;

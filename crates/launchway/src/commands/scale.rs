@@ -23,7 +23,7 @@ pub(crate) fn run(args: &ScaleArgs, state: &StateFolder) -> Outcome {
     for name in &names {
         refuse_elsewhere(&found, &args.environment, &name.value)?;
     }
-    let driver = Driver { book: &book, state, found: &found, format: args.settings.format };
+    let driver = Driver::new((&book, state), &found, args.settings.format);
     let _place = driver.take(&args.environment)?;
     driver.finish_open(&args.environment)?;
     let ledger = book.ledger(&args.environment)?;

@@ -73,7 +73,7 @@ impl Beside<'_> {
                 .hint(format!("--service NAME; there are: {}", words.join(", "))));
         }
         let format = self.settings.format;
-        let driver = Driver { book: &book, state, found: &found, format };
+        let driver = Driver::new((&book, state), &found, format);
         let _place = driver.take(self.environment)?;
         driver.finish_open(self.environment)?;
         let ledger = book.ledger(self.environment)?;

@@ -3,8 +3,7 @@
 
 use std::io::BufRead as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bucket::{Hold, Holder, Shared, Taking};
 use deployment::{Input, Refusal};
@@ -23,9 +22,10 @@ use super::book::{Book, Deployments};
 use super::doors::{Hands, Nobody};
 use super::inbox::{Inbox, Judge};
 use super::live::Live;
+use super::signals::Signals;
 use super::stop::Stops;
 use super::wish::Agreement;
-use super::{exit_of, owner, person, shared, show, targets, workflow};
+use super::{exit_of, owner, shared, show, targets, workflow};
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::incidents::Incidents;
@@ -40,7 +40,8 @@ pub(crate) struct Driver<'a> {
     pub(crate) book: &'a Book,
     pub(crate) state: &'a StateFolder,
     pub(crate) found: &'a Found,
-    pub(crate) format: Format,
+    format: Format,
+    signals: Signals,
 }
 
 /// The right to deploy to an environment, for as long as the value lives.
@@ -50,20 +51,22 @@ pub(crate) struct Ours {
     _local: Place,
 }
 
-/// What came of driving a deployment.
-struct Driven {
-    /// How it ended; none where it was left.
-    view: Option<DeploymentView>,
-    /// Whether somebody at this process wanted it to stop.
-    is_interrupted: bool,
-}
-
 /// Who has the right to deploy to an environment.
 pub(crate) enum HeldBy {
     /// A process of this machine.
     Here,
     /// Another machine.
     Elsewhere(Holder),
+}
+
+impl<'a> Driver<'a> {
+    pub(crate) fn new(
+        (book, state): (&'a Book, &'a StateFolder),
+        found: &'a Found,
+        format: Format,
+    ) -> Driver<'a> {
+        Driver { book, state, found, format, signals: Signals::default() }
+    }
 }
 
 impl Driver<'_> {
@@ -111,19 +114,15 @@ impl Driver<'_> {
     pub(crate) fn finish_open(&self, environment: &str) -> Result<(), Failure> {
         for view in self.book.open(environment)? {
             talk(&format!("deployment {} was left open; it is finished first", view.id));
-            let driven = self.go_on(&view, None)?;
+            let over = self.go_on(&view, None)?;
             let nothing = |why: &str| {
                 let message = format!("nothing new was begun: deployment {} {why}", view.id);
                 Err(Failure::new(Exit::Cancelled, message))
             };
-            match driven.view {
-                None => return nothing("is to be finished first"),
-                Some(over) => {
-                    told(&over, self.format);
-                    if driven.is_interrupted {
-                        return nothing("is over, and this command was told to stop");
-                    }
-                }
+            let Some(over) = over else { return nothing("is to be finished first") };
+            told(&over, self.format);
+            if self.signals.is_told_to_stop() {
+                return nothing("is over, and this command was told to stop");
             }
         }
         Ok(())
@@ -131,14 +130,20 @@ impl Driver<'_> {
 
     /// Goes on with a deployment, and tells how it ended. Its place is the caller's.
     pub(crate) fn resume(&self, view: &DeploymentView, first: Option<Input>) -> Outcome {
-        Ok(self.told(self.go_on(view, first)?.view.as_ref()))
+        Ok(self.told(self.go_on(view, first)?.as_ref()))
     }
 
-    fn go_on(&self, view: &DeploymentView, first: Option<Input>) -> Result<Driven, Failure> {
+    /// Back comes how it ended; nothing where it was left.
+    fn go_on(
+        &self,
+        view: &DeploymentView,
+        first: Option<Input>,
+    ) -> Result<Option<DeploymentView>, Failure> {
         let hands = Hands::open(self.state, &view.request, Some(self.found))?;
         let hands = hands.under(self.book.shared());
         let told = self.tell();
         let (sender, inputs) = channel();
+        let _heeded = self.signals.drive(sender.clone())?;
         let mut watcher = Watcher::new(self.format, &sender, &view.request);
         watcher.wake = told.as_ref().map(Told::wake);
         let ledger = self.book.deployments();
@@ -149,7 +154,7 @@ impl Driver<'_> {
             let _ = sender.send(DeploymentInput::Told(input));
         });
         self.listen(view.id, &view.request, &sender);
-        self.run(DeploymentShell::new(driven, inputs), sender)
+        self.run(driven, (sender, inputs))
     }
 
     /// Tells how it ended, if it did; the exit code says so too.
@@ -215,15 +220,16 @@ impl Driver<'_> {
         let told = self.tell();
         let hands = Hands::open(self.state, &request, Some(self.found))?;
         let hands = hands.under(self.book.shared());
-        let id = self.book.allocate(&request.environment)?;
         let (sender, inputs) = channel();
+        let _heeded = self.signals.drive(sender.clone())?;
+        let id = self.book.allocate(&request.environment)?;
         let mut watcher = Watcher::new(self.format, &sender, &request);
         watcher.typed = agreed.word.map(Arc::from);
         watcher.wake = told.as_ref().map(Told::wake);
         let ledger = self.book.deployments();
         self.listen(id, &request, &sender);
         let driven = Deployment::request(id, request, owner(), (ledger, hands, watcher));
-        Ok(self.run(DeploymentShell::new(driven.map_err(failed)?, inputs), sender)?.view)
+        self.run(driven.map_err(failed)?, (sender, inputs))
     }
 
     /// From here on people are told, until what comes back is dropped.
@@ -233,32 +239,30 @@ impl Driver<'_> {
 
     fn run(
         &self,
-        mut shell: DeploymentShell<Deployments, Hands, Watcher>,
-        sender: Sender<DeploymentInput>,
-    ) -> Result<Driven, Failure> {
+        driven: Deployment<Deployments, Hands, Watcher>,
+        (sender, inputs): (Sender<DeploymentInput>, Receiver<DeploymentInput>),
+    ) -> Result<Option<DeploymentView>, Failure> {
+        let mut shell = DeploymentShell::new(driven, inputs);
         let id = shell.inner().id();
-        Stops::of(self.state, id).listen(sender.clone());
-        let signals = Signals::listen(sender)?;
+        Stops::of(self.state, id).listen(sender);
         let ended = shell.run(&now, &mut |refusal| match refusal {
             // That somebody may not agree is an event, and told as one.
             Refusal::MayNot { .. } | Refusal::NoGate(_) | Refusal::OtherPlan { .. } => {}
             _ => talk(&format!("not heard: {refusal}")),
         });
-        signals.handle.close();
-        let is_interrupted = signals.heard.load(Ordering::Relaxed);
         match ended.map_err(failed)? {
             DeploymentEnded::Detached => {
                 talk(&format!(
                     "deployment {id} is left as it is; launchway deployments resume {id} goes on with it"
                 ));
-                Ok(Driven { view: None, is_interrupted })
+                Ok(None)
             }
             DeploymentEnded::Over => {
                 Inbox::of(self.state, id).close();
                 Incidents::of(self.book).look_at_ends_in_passing(&self.book.project);
                 let view = shell.inner().observer().live.view().cloned();
                 let unseen = || Failure::new(Exit::Fault, "it is over and unseen");
-                Ok(Driven { view: Some(view.ok_or_else(unseen)?), is_interrupted })
+                Ok(Some(view.ok_or_else(unseen)?))
             }
         }
     }
@@ -379,38 +383,5 @@ impl DeploymentObserver for Watcher {
         if gates.iter().any(waits) {
             self.ask();
         }
-    }
-}
-
-/// Ctrl-C once ends it as the settings say, twice leaves it. SIGTERM and SIGHUP leave it: whoever comes next goes on
-/// with it. Who wants it from elsewhere sends none of them ([`Stops`]).
-struct Signals {
-    handle: signal_hook::iterator::Handle,
-    heard: Arc<AtomicBool>,
-}
-
-impl Signals {
-    fn listen(inputs: Sender<DeploymentInput>) -> Result<Signals, Failure> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
-            .map_err(|error| Failure::caused(Exit::Missing, error))?;
-        let (handle, heard) = (signals.handle(), Arc::new(AtomicBool::new(false)));
-        let is_heard = Arc::clone(&heard);
-        std::thread::spawn(move || {
-            let mut interrupts = 0;
-            for signal in signals.forever() {
-                is_heard.store(true, Ordering::Relaxed);
-                interrupts += u32::from(signal == SIGINT);
-                let input = if signal == SIGINT && interrupts == 1 {
-                    talk("stopping; once more to leave it as it is");
-                    DeploymentInput::Told(Input::Cancel { by: person(), reason: None })
-                } else {
-                    DeploymentInput::Detach
-                };
-                // It may be over by then.
-                let _ = inputs.send(input);
-            }
-        });
-        Ok(Signals { handle, heard })
     }
 }

@@ -104,7 +104,7 @@ pub(crate) fn build(
         if why.exit != Exit::Forbidden || wish.only_look {
             return Ok(());
         }
-        Driver { book, state, found, format: Format::Human }.refuse(request, why)
+        Driver::new((book, state), found, Format::Human).refuse(request, why)
     };
     let ruling = match rules.read() {
         Ok(ruling) => rules.remember(ruling, state, now()),

@@ -1,6 +1,8 @@
 //! Deployments that a server is asked to stop, or to go on with: whoever drives one is told, and says who wanted it.
 
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use expect_test::expect;
@@ -26,10 +28,18 @@ fn waits(place: &Place, number: usize) {
 }
 
 fn deploying(place: &Place, number: usize) -> Child {
+    deploying_with(place, number, None)
+}
+
+/// With what lies in this folder instead of programs of that name.
+fn deploying_with(place: &Place, number: usize, tools: Option<&Path>) -> Child {
     let said = place.path(&format!("said-{number}"));
     let errors = std::fs::File::create(errors(place, number)).expect("a file of ours");
     let file = std::fs::File::create(&said).expect("a file of ours");
     let mut deploy = place.launchway(&["deploy", "production", "--yes", "--format", "json"]);
+    let path = std::env::var_os("PATH").expect("PATH is set");
+    let paths = tools.map(Path::to_owned).into_iter().chain(std::env::split_paths(&path));
+    deploy.env("PATH", std::env::join_paths(paths).expect("folders"));
     deploy.stdin(Stdio::null()).stdout(file).stderr(errors).spawn().expect("it starts")
 }
 
@@ -44,8 +54,8 @@ fn left(place: &Place, number: usize) {
     driven.wait().expect("it is dead");
 }
 
-/// Sends a signal, once whoever drives a deployment hears it.
-fn signal(child: &Child, signal: Signal) {
+/// Waits until whoever drives a deployment hears a signal.
+fn heard(child: &Child, signal: Signal) {
     let status = format!("/proc/{}/status", child.id());
     wait_until("signals are heard", || {
         let status = std::fs::read_to_string(&status).expect("it lives");
@@ -53,8 +63,30 @@ fn signal(child: &Child, signal: Signal) {
         let caught = u64::from_str_radix(caught.expect("a line").trim(), 16).expect("a number");
         caught & (1 << (signal.as_raw() - 1)) != 0
     });
+}
+
+/// Sends a signal, once whoever drives a deployment hears it.
+fn signal(child: &Child, signal: Signal) {
+    heard(child, signal);
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process")).expect("one");
     kill_process(pid, signal).expect("it lives");
+}
+
+/// A git that waits behind `held` being there until something comes through `go`.
+fn git_that_waits(place: &Place) -> PathBuf {
+    let (folder, tools) = (place.path("").display().to_string(), place.path("tools"));
+    let path = std::env::var_os("PATH").expect("PATH is set");
+    let real = std::env::split_paths(&path).map(|it| it.join("git")).find(|it| it.exists());
+    let script = format!(
+        "#!/bin/sh\n[ -e {folder}/held ] && {{ touch {folder}/reached; read -r _ < {folder}/go; }}\nexec {} \"$@\"\n",
+        real.expect("git is there").display()
+    );
+    place.write("../tools/git", &script);
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(tools.join("git"), executable).expect("ours");
+    let made = place.program("mkfifo").arg(place.path("go")).status().expect("it starts");
+    assert!(made.success());
+    tools
 }
 
 #[test]
@@ -235,4 +267,49 @@ fn what_stops_one_deployment_stops_no_other_and_begins_none() {
     }
     let begun = place.run(&["deployments", "list", "--format", "json"]).lines();
     assert_eq!(begun.len(), 2, "{begun:?}");
+}
+
+/// What was left open is over, and its own deployment is being prepared.
+#[test]
+fn who_is_told_to_stop_between_two_deployments_begins_none() {
+    let project = Project::new("    level: 4\n    protect: { wait: 1h }");
+    let place = &project.place;
+    let tools = git_that_waits(place);
+    for (number, is_told_twice) in [(1, false), (2, true)] {
+        left(place, number);
+        let mut next = deploying_with(place, 2 + number, Some(&tools));
+        heard(&next, Signal::TERM);
+        std::fs::write(place.path("held"), "").expect("ours");
+        let id = number.to_string();
+        assert_eq!(project.run(&["deployments", "cancel", &id]).exit, 0);
+        wait_until("it prepares its own", || place.path("reached").exists());
+        signal(&next, Signal::TERM);
+        let errors = || std::fs::read_to_string(errors(place, 2 + number)).unwrap_or_default();
+        wait_until("it says so", || {
+            errors().ends_with("told to stop: nothing new is begun; once more to end at once\n")
+        });
+        let go_on = || {
+            std::fs::remove_file(place.path("held")).expect("ours");
+            std::fs::write(place.path("go"), "\n").expect("somebody reads");
+            std::fs::remove_file(place.path("reached")).expect("git's");
+        };
+        let ended = if is_told_twice {
+            signal(&next, Signal::TERM);
+            let ended = next.wait().expect("it ends");
+            go_on();
+            ended
+        } else {
+            go_on();
+            next.wait().expect("it ends")
+        };
+        if is_told_twice {
+            assert_eq!(ended.signal(), Some(Signal::TERM.as_raw()));
+        } else {
+            assert_eq!(ended.code(), Some(130));
+            let why = "error: nothing new was begun: this command was told to stop\n";
+            assert!(errors().ends_with(why), "{}", errors());
+        }
+        let begun = place.run(&["deployments", "list", "--format", "json"]).lines();
+        assert_eq!(begun.len(), number, "{begun:?}");
+    }
 }
