@@ -30,6 +30,7 @@ pub(crate) mod incidents;
 mod intake;
 pub(crate) mod keeping;
 mod moment;
+mod numbers;
 mod orders;
 pub(crate) mod pagerduty;
 mod places;
@@ -41,6 +42,7 @@ mod stood;
 pub(crate) mod switches;
 mod take_up;
 mod tokens;
+mod told;
 pub(crate) mod unheard;
 
 pub(crate) use clock::Clock;

@@ -33,7 +33,7 @@ const MINUTE_MS: u64 = 60_000;
 /// A server that was away for so long has missed nothing yet.
 const LATE_MINUTES_MAX: u64 = 5;
 /// Minutes that are looked back: what was missed before is not counted.
-const BACK_MINUTES_MAX: u64 = 7 * 24 * 60;
+pub(super) const BACK_MINUTES_MAX: u64 = 7 * 24 * 60;
 
 /// Of a repository that was behind already when this server started.
 const NOT_KNOWN_WHY: &str = "the database was away, or nothing could be read or written";

@@ -333,7 +333,7 @@ fn pay(data: &DataFolder, connected: &Connected, seen: &mut Seen) -> Result<(), 
     for (id, line) in &seen.owed {
         let Some(update) = RefUpdate::parse(line) else { continue };
         // What is told of it is written when it is taken, and then it is not in the inbox any more.
-        if !data.pushes().join(format!("{id}.json")).exists() {
+        if !data.told(id).exists() {
             hook::leave_as(data, id, &connected.path, update)?;
         }
     }

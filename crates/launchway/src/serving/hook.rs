@@ -34,8 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often is looked whether the server has answered.
 const LOOK: Duration = Duration::from_millis(30);
 
-/// Files that are looked through for those of few repositories: as many as are kept.
-const PUSHES_SEARCHED_MAX: usize = super::orders::ANSWERS_MAX;
+/// Files that are looked through for those of few repositories: as many as are kept whatever their age.
+const PUSHES_SEARCHED_MAX: usize = super::told::NEWEST_KEPT;
 
 /// A push, as it waits in the inbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -257,7 +257,7 @@ pub(super) fn leave_as(
 }
 
 fn answer(data: &DataFolder, id: &str, until: Instant) -> Result<Option<Answer>, Failure> {
-    let path = data.pushes().join(format!("{id}.json"));
+    let path = data.told(id);
     loop {
         if let Some(answer) = data::read(&path)? {
             return Ok(Some(answer));

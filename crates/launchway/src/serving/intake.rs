@@ -37,7 +37,7 @@ use super::drive::Handle;
 use super::gates;
 use super::hook::{Answer, Pushed};
 use super::moment;
-use super::orders::{self, Order, Ordered};
+use super::orders::{Order, Ordered, Orders};
 use super::repositories::{self, Connected};
 use super::{switches, unheard};
 use crate::again::Known;
@@ -62,13 +62,15 @@ pub(crate) struct Intake {
     pub(crate) data: DataFolder,
     pub(crate) store: Arc<Store>,
     pub(crate) handle: Handle,
+    pub(super) orders: Orders,
     /// One order at a time: whoever asks for a re-run carries out theirs at once.
     turn: Mutex<()>,
 }
 
 impl Intake {
     pub(crate) fn new(data: DataFolder, store: Arc<Store>, handle: Handle) -> Intake {
-        Intake { data, store, handle, turn: Mutex::default() }
+        let orders = Orders::of(data.clone());
+        Intake { data, store, handle, orders, turn: Mutex::default() }
     }
 
     /// Takes until the other end of the pipe `stop` is closed.
@@ -156,16 +158,17 @@ impl Intake {
                 (false, true) => return data::remove(&path),
                 (false, false) => {
                     let (runs, answer) = self.planned(id, &push)?;
-                    let planned = Order { runs, answer: Some(answer.clone()) };
-                    data::write(&order, &planned)?;
-                    self.say(id, &answer)?;
+                    self.orders.write(id, &Order { runs, answer: Some(answer) })?;
                 }
                 // Somebody was killed in between: whoever owes this word asks whether it was told.
-                (true, false) => self.say(id, &self.told_again(id, &push)?)?,
-                (true, true) => {}
+                (true, _) => {}
             }
-            let planned: Option<Order> = data::read(&order)?;
-            self.make(planned.map(|it| it.runs).unwrap_or_default())?;
+            let planned = self.orders.read(id, Some(&push))?;
+            let Order { runs, answer } = planned.unwrap_or_default();
+            if let Some(answer) = answer.filter(|_| !self.data.told(id).exists()) {
+                self.say(id, &answer)?;
+            }
+            self.make(runs)?;
             unheard::took(&self.data, &push)?;
             data::remove(&path)?;
             data::remove(&order)
@@ -177,26 +180,9 @@ impl Intake {
         taken
     }
 
-    /// What is told of a push whose order is there.
-    fn told_again(&self, id: &str, push: &Pushed) -> Result<Answer, Failure> {
-        let order: Option<Order> = data::read(&self.data.order(id))?;
-        let Order { runs, answer } = order.unwrap_or(Order { runs: Vec::new(), answer: None });
-        if let Some(answer) = answer {
-            return Ok(answer);
-        }
-        // An earlier version ordered it.
-        let name = runs.first().map(|it| it.request.repository.to_string()).unwrap_or_default();
-        let of = |it: &Ordered| {
-            let request = &it.request;
-            (StreamId::Run(request.run, request.attempt), request.workflow.path.to_string())
-        };
-        let runs = runs.iter().map(of).collect();
-        Ok(Answer { push: push.clone(), name, runs, said: Vec::new(), is_held: false })
-    }
-
     fn planned(&self, id: &str, push: &Pushed) -> Result<(Vec<Ordered>, Answer), Failure> {
         if !unheard::was_found(&self.data, id, push)? {
-            return self.plan(push.clone());
+            return self.plan(id, push.clone());
         }
         let said = vec!["taken already, when the server started and nobody had told it".to_owned()];
         let (name, runs) = (String::new(), Vec::new());
@@ -212,23 +198,25 @@ impl Intake {
             let name = event.connected.name.clone();
             let mut answer = Answer { push, name, runs: Vec::new(), said: Vec::new(), is_held };
             let only = event.only.clone();
-            let planned =
-                Planning::told(self, event).and_then(|planning| planning.plan(only.as_deref()));
+            let planned = Planning::told(self, event).and_then(|mut planning| {
+                planning.kept_as = Some(id.to_owned());
+                planning.plan(only.as_deref())
+            });
             let runs = told_of(planned, &mut answer)?;
             answer.is_held &= !runs.is_empty();
             Ok(Order { runs, answer: Some(answer) })
         };
-        orders::once(&self.data, id, plan, |runs| self.make(runs))
+        self.orders.once(id, plan, |runs| self.make(runs))
     }
 
     /// Says why nothing runs for an event.
     pub(crate) fn say(&self, id: &str, answer: &Answer) -> Result<(), Failure> {
-        orders::tell(&self.data, id, answer)
+        self.orders.tell(id, answer)
     }
 
     /// Makes the runs of an order that stands in the inbox, and takes it out.
     pub(crate) fn carry_out(&self, id: &str) -> Result<(), Failure> {
-        orders::carry_out(&self.data, id, |runs| self.make(runs))
+        self.orders.carry_out(id, |runs| self.make(runs))
     }
 
     /// Makes those that the journal does not have yet.
@@ -251,7 +239,7 @@ impl Intake {
 
     /// What a push becomes. What is wrong with it is said, and keeps no other push waiting; what is wrong with
     /// the moment is an error.
-    fn plan(&self, push: Pushed) -> Result<(Vec<Ordered>, Answer), Failure> {
+    fn plan(&self, id: &str, push: Pushed) -> Result<(Vec<Ordered>, Answer), Failure> {
         let mut answer = Answer {
             push: push.clone(),
             name: String::new(),
@@ -266,7 +254,9 @@ impl Intake {
                 Failure::new(Exit::Usage, format!("{path} is not connected any more"))
             })?;
             answer.name.clone_from(&connected.name);
-            Planning::of(self, &push, &connected)?.plan(None)
+            let mut planning = Planning::of(self, &push, &connected)?;
+            planning.kept_as = Some(id.to_owned());
+            planning.plan(None)
         });
         let runs = told_of(planned, &mut answer)?;
         Ok((runs, answer))
@@ -352,6 +342,8 @@ pub(crate) struct Planning<'i> {
     known: Known,
     terms: Terms,
     args: EventArgs,
+    /// What it is called in the inbox, where whoever keeps it tries again.
+    kept_as: Option<String>,
     /// The environments of which whoever wants it may run jobs; what is pushed may in all.
     pub(crate) environments: Places,
     /// How whoever wants it asked for it.
@@ -432,6 +424,7 @@ impl<'i> Planning<'i> {
                 let_in_by: None,
             },
             args: EventArgs::default(),
+            kept_as: None,
             environments: Places::Everywhere,
             asked,
         })
@@ -591,9 +584,7 @@ impl<'i> Planning<'i> {
         if !said.is_empty() {
             return Ok(Err(said));
         }
-        let store = &self.intake.store;
-        let numbers = store.allocate_run(&self.repository.full_name(), &candidate.path);
-        let (run, run_number) = numbers.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let (run, run_number) = self.numbers(&candidate.path)?;
         let numbers = Numbers { run, attempt: Attempt(1), run_number };
         Ok(match prepare::request(&situation, chosen, numbers) {
             Ok(request) => {
@@ -602,6 +593,20 @@ impl<'i> Planning<'i> {
             }
             Err(finding) => Err(rendered(&[*finding])),
         })
+    }
+}
+
+impl Planning<'_> {
+    fn numbers(&self, path: &str) -> Result<(event::RunId, u64), Failure> {
+        let (Intake { store, orders, .. }, name) = (self.intake, self.repository.full_name());
+        let give = || {
+            let given = store.allocate_run(&name, path);
+            given.map_err(|error| Failure::caused(Exit::Missing, error))
+        };
+        match &self.kept_as {
+            Some(id) => orders.numbers.of((id, &name, path), give),
+            None => give(),
+        }
     }
 }
 

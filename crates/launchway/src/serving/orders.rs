@@ -7,18 +7,19 @@
 //! held/ID.order      the same, where somebody has to let it in
 //! ```
 
-use event::{RunEvent, RunRequest};
+use event::{RunEvent, RunRequest, StreamId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::answers::order_name;
 use super::data::{self, DataFolder};
-use super::hook::Answer;
+use super::hook::{Answer, Pushed};
+use super::numbers::Given;
+use super::told::Told;
 use crate::exit::Failure;
-
-/// Answers that are kept.
-pub(super) const ANSWERS_MAX: usize = 200;
+use crate::terminal::style::talk;
 
 /// What is to be made.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Order {
     pub(crate) runs: Vec<Ordered>,
     /// What is told of it; none of a run that somebody is told of at once, or that an earlier version ordered.
@@ -34,54 +35,146 @@ pub(crate) struct Ordered {
     pub(crate) carried: Vec<RunEvent>,
 }
 
-/// Plans what is called so once, and makes it: again after a kill or an error, it goes on from what is there.
-pub(super) fn once(
-    data: &DataFolder,
-    id: &str,
-    plan: impl FnOnce() -> Result<Order, Failure>,
-    make: impl FnOnce(Vec<Ordered>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    if !data.order(id).exists() {
-        let held = data.held().join(format!("{id}.order"));
-        if data.told(id).exists() {
-            return Ok(());
-        }
-        if let Some(order) = data::read::<Order>(&held)? {
-            return order.answer.map_or(Ok(()), |it| tell(data, id, &it));
-        }
-        let order = plan()?;
-        if let Some(answer) = order.answer.as_ref().filter(|it| it.is_held) {
-            data::write(&held, &order)?;
-            return tell(data, id, answer);
-        }
-        data::write(&data.order(id), &order)?;
-    }
-    carry_out(data, id, make)
+/// What is ordered in a server's folder.
+pub(crate) struct Orders {
+    data: DataFolder,
+    told: Told,
+    /// Numbers of runs that no order has yet.
+    pub(super) numbers: Given,
 }
 
-/// Makes what is ordered, and takes the order out.
-pub(super) fn carry_out(
-    data: &DataFolder,
-    id: &str,
-    make: impl FnOnce(Vec<Ordered>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let path = data.order(id);
-    let Some(Order { runs, answer }) = data::read(&path)? else { return Ok(()) };
-    // The runs do not wait for the word. The order does: without both, it would be planned again.
-    let told = answer.map_or(Ok(()), |it| tell(data, id, &it));
-    make(runs)?;
-    told?;
-    data::remove(&path)
+impl Orders {
+    pub(super) fn of(data: DataFolder) -> Orders {
+        Orders { data, told: Told::default(), numbers: Given::default() }
+    }
+
+    /// Plans what is called so once, and makes it: again after a kill or an error, it goes on from what is there.
+    pub(super) fn once(
+        &self,
+        id: &str,
+        plan: impl FnOnce() -> Result<Order, Failure>,
+        make: impl FnOnce(Vec<Ordered>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let data = &self.data;
+        if !data.order(id).exists() {
+            let held = data.held().join(format!("{id}.order"));
+            if data.told(id).exists() {
+                return Ok(());
+            }
+            if let Some(order) = data::read::<Order>(&held)? {
+                return order.answer.map_or(Ok(()), |it| self.tell(id, &it));
+            }
+            let order = plan()?;
+            if let Some(answer) = order.answer.as_ref().filter(|it| it.is_held) {
+                data::write(&held, &order)?;
+                self.numbers.are_written(id);
+                return self.tell(id, answer);
+            }
+            self.write(id, &order)?;
+        }
+        self.carry_out(id, make)
+    }
+
+    /// Orders it.
+    pub(super) fn write(&self, id: &str, order: &Order) -> Result<(), Failure> {
+        data::write(&self.data.order(id), order)?;
+        self.numbers.are_written(id);
+        Ok(())
+    }
+
+    /// Makes what is ordered, and takes the order out.
+    pub(super) fn carry_out(
+        &self,
+        id: &str,
+        make: impl FnOnce(Vec<Ordered>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let Some(Order { runs, answer }) = self.read(id, None)? else { return Ok(()) };
+        // The runs do not wait for the word. The order does: without both, it would be planned again.
+        let told = answer.map_or(Ok(()), |it| self.tell(id, &it));
+        make(runs)?;
+        told?;
+        data::remove(&self.data.order(id))
+    }
+
+    /// What is ordered, for a push that waits or for what somebody else keeps; none where nothing is. What an earlier
+    /// version ordered gets its word. What nobody can read is put aside, so that nothing waits for it, and told, so
+    /// that it is not planned again: some of its runs may be made.
+    pub(super) fn read(&self, id: &str, push: Option<&Pushed>) -> Result<Option<Order>, Failure> {
+        let (path, is_told) = (self.data.order(id), self.data.told(id).exists());
+        let failure = match data::read::<Order>(&path) {
+            Ok(Some(Order { runs, answer: None })) if !is_told && !is_told_at_once(id, &runs) => {
+                let pushed = || runs.first().map(|it| pushed(&it.request));
+                let answer = push.cloned().or_else(pushed).map(|it| answer(it, &runs));
+                return Ok(Some(Order { runs, answer }));
+            }
+            Err(failure) if data::is_damaged(&failure) => failure,
+            read => return read,
+        };
+        let aside = path.with_extension("unreadable");
+        let shown = aside.display();
+        talk(&format!(
+            "warning: {:#}; it is put aside as {shown}, and no more of its runs are made: push again, or run by hand, what is missing",
+            failure.error
+        ));
+        if !is_told {
+            let mut answer = answer(push.cloned().unwrap_or_else(|| unknown(id)), &[]);
+            answer.said.push(
+                "what was to run was written down and cannot be read; some of it may have run: push again, or run by hand, what is missing".to_owned(),
+            );
+            self.tell(id, &answer)?;
+        }
+        std::fs::rename(&path, &aside).map_err(|error| data::cannot("rename", &path, error))?;
+        Ok(None)
+    }
+
+    /// Says what became of something.
+    pub(super) fn tell(&self, id: &str, answer: &Answer) -> Result<(), Failure> {
+        self.told.tell(&self.data, id, answer)
+    }
 }
 
-/// Says what became of something.
-pub(super) fn tell(data: &DataFolder, id: &str, answer: &Answer) -> Result<(), Failure> {
-    data::write(&data.told(id), answer)?;
-    let known = data::list(&data.pushes(), ".json")?;
-    for id in known.iter().take(known.len().saturating_sub(ANSWERS_MAX)) {
-        data::remove(&data.told(id))?;
+/// Whether whoever asked for it is told of it at once: a run by hand, or again.
+fn is_told_at_once(id: &str, runs: &[Ordered]) -> bool {
+    runs.iter().any(|it| order_name(&it.request) == id)
+}
+
+/// What is told of runs that an earlier version ordered: all that is known of them.
+fn answer(push: Pushed, runs: &[Ordered]) -> Answer {
+    let name = runs.first().map(|it| it.request.repository.to_string()).unwrap_or_default();
+    let line = |it: &Ordered| {
+        let stream = StreamId::Run(it.request.run, it.request.attempt);
+        (stream, it.request.workflow.path.to_string())
+    };
+    let runs = runs.iter().map(line).collect();
+    Answer { push, name, runs, said: Vec::new(), is_held: false }
+}
+
+/// The push that a run is of.
+fn pushed(request: &RunRequest) -> Pushed {
+    let event = &*request.event.name;
+    Pushed {
+        repository: std::path::PathBuf::from(&*request.repository_path),
+        old: String::new(),
+        new: request.change.commit.to_string(),
+        git_ref: request.event.git_ref.to_string(),
+        pusher: (request.actor.to_string(), String::new()),
+        at: request.at,
+        event: (event != "push").then(|| event.to_owned()),
     }
-    Ok(())
+}
+
+/// One of which its name is known.
+fn unknown(id: &str) -> Pushed {
+    let at = id.split('-').next().and_then(|it| it.parse().ok()).unwrap_or_default();
+    Pushed {
+        repository: std::path::PathBuf::new(),
+        old: String::new(),
+        new: String::new(),
+        git_ref: String::new(),
+        pusher: (String::new(), String::new()),
+        at: Timestamp(at),
+        event: None,
+    }
 }
 
 #[cfg(test)]
@@ -98,6 +191,7 @@ mod tests {
     struct Place {
         _folder: tempfile::TempDir,
         data: DataFolder,
+        orders: Orders,
         planned: Cell<usize>,
         made: Cell<usize>,
     }
@@ -109,7 +203,9 @@ mod tests {
             for it in [data.inbox(), data.held()] {
                 fs::create_dir_all(it).unwrap();
             }
-            Place { _folder: folder, data, planned: Cell::default(), made: Cell::default() }
+            let (orders, planned, made) =
+                (Orders::of(data.clone()), Cell::default(), Cell::default());
+            Place { _folder: folder, data, orders, planned, made }
         }
 
         fn order(is_held: bool) -> Order {
@@ -134,12 +230,12 @@ mod tests {
                 self.planned.set(self.planned.get() + 1);
                 Ok(Place::order(is_held))
             };
-            once(&self.data, ID, plan, |_| self.make()).is_ok()
+            self.orders.once(ID, plan, |_| self.make()).is_ok()
         }
 
         /// Whoever looks at the inbox finds it.
         fn look(&self) -> bool {
-            carry_out(&self.data, ID, |_| self.make()).is_ok()
+            self.orders.carry_out(ID, |_| self.make()).is_ok()
         }
 
         /// Whether it is ordered, held and told, and how often it was planned.
@@ -181,10 +277,63 @@ mod tests {
         let place = Place::new();
         data::write(&place.data.order(ID), &Place::order(false)).unwrap();
         let fails = |_| Err(Failure::new(Exit::Missing, "killed"));
-        assert!(carry_out(&place.data, ID, fails).is_err());
+        assert!(place.orders.carry_out(ID, fails).is_err());
         assert_eq!(place.stands(), ([true, false, true], 0));
         assert!(place.once(false));
         assert_eq!((place.stands(), place.made.get()), (([false, false, true], 0), 1));
+    }
+
+    /// A version from before wrote the order, and was stopped before it told anybody.
+    #[test]
+    fn what_an_earlier_version_ordered_is_told_and_not_planned_again() {
+        let request = serde_json::json!({ "run": 7, "attempt": 1, "run_number": 7, "carried": [],
+            "repository": "octo/app", "repository_path": "/srv/git/app.git",
+            "workflow": { "path": ".github/workflows/ci.yml", "text": "" }, "called": {}, "title": "Tidy",
+            "event": { "name": "schedule", "git_ref": "refs/heads/main", "payload": {} },
+            "change": { "commit": "0123", "authored_at": 1, "committed_at": 2, "uncommitted": 0 },
+            "inputs": {}, "vars": {}, "secret_names": [], "actor": "mona", "triggering_actor": "mona",
+            "at": 60_000 });
+        let order = serde_json::json!({ "runs": [{ "request": request, "carried": [] }] });
+        let check = |id: &str, expect: Option<(&str, usize)>| {
+            let place = Place::new();
+            data::write(&place.data.order(id), &order).unwrap();
+            place.orders.carry_out(id, |_| place.make()).unwrap();
+            assert_eq!((place.made.get(), place.data.order(id).exists()), (1, false));
+            let told: Option<Answer> = data::read(&place.data.told(id)).unwrap();
+            let told = told.as_ref().map(|it| (&*it.push.git_ref, it.runs.len()));
+            assert_eq!(told, expect);
+            place
+        };
+        let place = check(ID, Some(("refs/heads/main", 1)));
+        assert!(place.once(false));
+        assert_eq!((place.planned.get(), place.made.get()), (0, 1));
+        // Whoever ran it by hand, or again, was told at once.
+        check("000000000060000-run-7-1", None);
+        // It told more than the order says.
+        let place = Place::new();
+        let told = Place::order(false).answer;
+        data::write(&place.data.told(ID), &told).unwrap();
+        data::write(&place.data.order(ID), &order).unwrap();
+        assert!(place.look());
+        assert_eq!(data::read::<Answer>(&place.data.told(ID)).unwrap(), told);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_put_aside_and_nothing_waits_for_it() {
+        let wrong = ["", "{", "[]", r#"{"runs":[{"request":{}}]}"#];
+        for (text, looks_first) in wrong.into_iter().flat_map(|it| [(it, true), (it, false)]) {
+            let place = Place::new();
+            fs::write(place.data.order(ID), text).unwrap();
+            assert!(!looks_first || place.look());
+            assert!(place.once(false));
+            assert!(place.once(false));
+            assert_eq!((place.stands(), place.made.get()), (([false, false, true], 0), 0));
+            let aside = place.data.inbox().join(format!("{ID}.unreadable"));
+            assert_eq!(fs::read_to_string(aside).unwrap(), text);
+            let told = data::read::<Answer>(&place.data.told(ID)).unwrap().unwrap();
+            assert!(told.said[0].contains("cannot be read"), "{:?}", told.said);
+            assert_eq!(told.push.at, Timestamp(60));
+        }
     }
 
     #[test]

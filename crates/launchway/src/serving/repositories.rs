@@ -267,8 +267,7 @@ pub(crate) fn relocate(data: &DataFolder, before: Option<&Path>, to: &Path) -> R
 pub(crate) fn held(data: &DataFolder) -> Result<Vec<server::HeldPush>, Failure> {
     let mut held = Vec::new();
     for id in data::list(&data.held(), ".order")? {
-        let told: Option<super::hook::Answer> =
-            data::read(&data.pushes().join(format!("{id}.json")))?;
+        let told: Option<super::hook::Answer> = data::read(&data.told(&id))?;
         // One that is let in at this moment is gone.
         let order: Option<Order> = data::read(&data.held().join(format!("{id}.order")))?;
         let runs = order.map(|it| it.runs).unwrap_or_default();

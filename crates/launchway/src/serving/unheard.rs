@@ -105,7 +105,7 @@ fn pay(data: &DataFolder, connected: &Connected, taken: &mut Taken) -> Result<()
     for (id, line) in &taken.owed {
         let Some(update) = RefUpdate::parse(line) else { continue };
         // What is told of it is written when it is taken, and then it is not in the inbox any more.
-        if !data.pushes().join(format!("{id}.json")).exists() {
+        if !data.told(id).exists() {
             let what = &update.git_ref;
             talk(&format!("{name}: {what} was pushed, and nobody was told; it is taken now"));
             hook::leave_as(data, id, &connected.path, update)?;

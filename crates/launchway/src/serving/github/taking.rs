@@ -355,13 +355,15 @@ fn proven(webhook: &TakenWebhook) -> Proven {
     Proven { id: id.clone(), event: event.clone(), digest: None, payload }
 }
 
-/// What a webhook is about, where those of one thing keep their order: an issue.
+/// What a webhook is about, where those of one thing keep their order: an issue, a branch or a tag. The run of an older
+/// push behind that of a newer one would cancel it, or ship over it.
 fn about(webhook: &TakenWebhook) -> Option<String> {
-    if webhook.event != "issues" {
+    if !matches!(&*webhook.event, "issues" | "push") {
         return None;
     }
     match forge::read(&proven(webhook))? {
         (name, Said::Issue(issue)) => Some(issue.key(&name)),
+        (name, Said::Push { git_ref, .. }) => Some(format!("{name} {git_ref}")),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! What failed is tried again later, and the others do not wait for it; but those that are about the
 //! same thing keep their order: an issue that was closed is not looked at before what made an incident
-//! of it. What has nothing to be about yet waits too, and holds nobody back: its beginning may come
+//! of it, and a branch runs its pushes in the order in which they came. What has nothing to be about yet waits too, and holds nobody back: its beginning may come
 //! behind it.
 
 use std::collections::{BTreeMap, BTreeSet};
