@@ -22,7 +22,7 @@ mod values;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 pub(crate) use approvals::{ApprovalsCommand, JobAtServer, SigningArgs};
 pub(crate) use audit::{AuditCommand, AuditFormat};
@@ -68,6 +68,33 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Said of every `--server`. An argument would stand in the process list.
+const TOKEN: &str = "the variable LAUNCHWAY_TOKEN holds a token of it, no flag does";
+
+impl Cli {
+    /// What is typed; where that is none of ours, it is said and ends here.
+    pub(crate) fn read() -> Cli {
+        let matches = command().get_matches();
+        Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// All that can be typed, with what each part means.
+pub(crate) fn command() -> clap::Command {
+    with_token(Cli::command())
+}
+
+fn with_token(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        if arg.get_id() != "server" || arg.is_hide_set() {
+            return arg;
+        }
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        arg.help(format!("{help}; {TOKEN}"))
+    });
+    command.mut_subcommands(with_token)
 }
 
 /// Understood by every command.

@@ -40,8 +40,6 @@ mod walls;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
     // First of all, because threads that begin later are bound by it, too.
     if let Err(error) = sandbox::keep_rights() {
@@ -49,7 +47,7 @@ fn main() -> ExitCode {
         terminal::failure::show(&failure);
         return failure.exit.into();
     }
-    let cli = cli::Cli::parse();
+    let cli = cli::Cli::read();
     match commands::dispatch(cli) {
         Ok(exit) => match terminal::style::lost_output() {
             Some(error) => {

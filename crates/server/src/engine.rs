@@ -9,7 +9,7 @@ use crate::approvals::GateAnswer;
 use crate::dispatch::{Dispatch, Offer};
 use crate::in_force::InForce;
 use crate::incidents::IncidentAsk;
-use crate::keep::{KeepWish, KeptName, NamedValue};
+use crate::keep::{KeepWish, KeptName, Named};
 use crate::runner_link::RunnerLink;
 
 /// Which jobs run again.
@@ -471,7 +471,7 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     /// When there is no such repository, or it cannot be read.
-    fn named(&self, repository: &str) -> Result<Vec<NamedValue>, Refused>;
+    fn named(&self, repository: &str) -> Result<Named, Refused>;
 
     /// Keeps a value, or forgets it.
     ///

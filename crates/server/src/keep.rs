@@ -41,6 +41,15 @@ pub struct NamedValue {
     pub is_missing: bool,
 }
 
+/// What workflows and messages of a repository read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// All that is known of.
+    pub values: Vec<NamedValue>,
+    /// Why it is not known what messages read: the settings of the default branch have mistakes.
+    pub messages_not_known: Option<String>,
+}
+
 /// What is to be kept, or forgotten.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeepWish {

@@ -73,7 +73,7 @@ pub use engine::{
 pub use hub::Hub;
 pub use in_force::{InForce, KeptRules, Setting};
 pub use incidents::{IncidentAsk, IncidentDeed, IncidentWish, incident_details};
-pub use keep::{KeepWish, KeptKind, KeptName, NamedValue, VALUE_BYTES_MAX};
+pub use keep::{KeepWish, KeptKind, KeptName, Named, NamedValue, VALUE_BYTES_MAX};
 pub use people::Person;
 pub use problem::Problem;
 pub use provider::{ComeBack, NotSignedIn, Sent, SignIn};

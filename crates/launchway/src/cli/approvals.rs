@@ -15,8 +15,7 @@ pub(crate) enum ApprovalsCommand {
     List {
         #[command(flatten)]
         history: NewestArgs,
-        /// What waits on a server: jobs at the gate of an environment, and deployments; LAUNCHWAY_TOKEN holds
-        /// a token of it
+        /// What waits on a server: jobs at the gate of an environment, and deployments
         #[arg(long, value_name = "URL", conflicts_with = "file")]
         server: Option<String>,
     },
@@ -85,8 +84,7 @@ pub(crate) enum ApprovalsCommand {
 /// A job of a server, where that is what is meant.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct JobAtServer {
-    /// A job of a server instead: DEPLOYMENT is the number of its run; LAUNCHWAY_TOKEN holds a token of
-    /// the server
+    /// A job of a server instead: DEPLOYMENT is the number of its run
     #[arg(long, value_name = "URL", conflicts_with = "file")]
     pub(crate) server: Option<String>,
     /// Which job of the run [default: the one that waits, where it is one]

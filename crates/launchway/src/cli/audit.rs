@@ -25,7 +25,7 @@ pub(crate) enum AuditCommand {
         /// How they are written
         #[arg(long, value_enum, default_value_t = AuditFormat::Json)]
         format: AuditFormat,
-        /// As a server tells them; LAUNCHWAY_TOKEN holds a token of it
+        /// As a server tells them
         #[arg(long, value_name = "URL", conflicts_with = "data")]
         server: Option<String>,
         #[command(flatten)]

@@ -22,7 +22,7 @@ pub(crate) struct SettingsArgs {
 /// Of a server, instead of the journal that the settings name.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct AtServer {
-    /// As a server knows it; LAUNCHWAY_TOKEN holds a token of it
+    /// As a server knows it
     #[arg(long, value_name = "URL", conflicts_with = "file")]
     pub(crate) server: Option<String>,
     /// Only of this project of the server

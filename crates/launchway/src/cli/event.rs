@@ -95,7 +95,7 @@ pub(crate) struct RunArgs {
     /// Show debug lines
     #[arg(long)]
     pub(crate) debug: bool,
-    /// On a server, workflow_dispatch alone; LAUNCHWAY_TOKEN holds a token of it
+    /// On a server, workflow_dispatch alone
     #[arg(long, value_name = "URL", conflicts_with_all = ["jobs", "event_path", "base", "tag",
         "vars", "matrix", "committed", "secrets", "secret_file", "environments", "executor",
         "labels", "width", "offline", "no_native", "mirrors", "debug"])]

@@ -583,9 +583,9 @@ Examples:
 
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory, Parser};
+    use clap::Parser as _;
 
-    use crate::cli::Cli;
+    use crate::cli::{Cli, command};
 
     /// A line of an example as its words: up to the remark, the pipe or the file.
     fn words(line: &str) -> Vec<String> {
@@ -664,6 +664,32 @@ mod tests {
 
     #[test]
     fn every_command_has_examples_that_are_understood() {
-        check("", &Cli::command());
+        check("", &command());
+    }
+
+    /// Whoever wants something of a server reads where its token stands.
+    #[test]
+    fn every_verb_against_a_server_says_where_its_token_is() {
+        fn count(command: &clap::Command) -> usize {
+            let own =
+                command.get_arguments().filter(|it| it.get_id() == "server" && !it.is_hide_set());
+            let mut said = 0;
+            for arg in own {
+                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                assert_eq!(
+                    help.matches("LAUNCHWAY_TOKEN").count(),
+                    1,
+                    "{}: {help}",
+                    command.get_name()
+                );
+                assert!(
+                    arg.get_long_help().is_none_or(|it| it.to_string().contains("LAUNCHWAY_TOKEN"))
+                );
+                said += 1;
+            }
+            assert!(!command.get_arguments().any(|it| it.get_long() == Some("token")));
+            said + command.get_subcommands().map(count).sum::<usize>()
+        }
+        assert!(count(&command()) > 40);
     }
 }

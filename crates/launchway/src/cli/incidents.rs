@@ -130,7 +130,7 @@ pub(crate) struct IncidentsAt {
     /// The settings [default: launchway.yml of this repository]
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
-    /// Those of a server; LAUNCHWAY_TOKEN holds a token of it
+    /// Those of a server
     #[arg(long, value_name = "URL", conflicts_with = "file")]
     pub(crate) server: Option<String>,
     /// Of this project of the server

@@ -31,7 +31,7 @@ pub(crate) struct MetricsArgs {
     /// The settings [default: launchway.yml of this repository, if any]
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
-    /// Those of a server; LAUNCHWAY_TOKEN holds a token of it
+    /// Those of a server
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
     /// How they are written

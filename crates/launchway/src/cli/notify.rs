@@ -35,7 +35,7 @@ pub(crate) enum NotifyCommand {
     Retry {
         /// Its number
         number: u64,
-        /// One of a server's; LAUNCHWAY_TOKEN holds a token of it, which may admin
+        /// One of a server's, by a token that may admin
         #[arg(long, value_name = "URL")]
         server: Option<String>,
     },
@@ -50,7 +50,7 @@ pub(crate) struct NotifyListArgs {
     /// How many
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) limit: u16,
-    /// Those of a server; LAUNCHWAY_TOKEN holds a token of it
+    /// Those of a server
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
     /// How they are written

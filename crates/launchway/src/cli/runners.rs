@@ -11,7 +11,7 @@ use super::{Format, examples};
 /// Whose runners.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct OfServer {
-    /// The server; LAUNCHWAY_TOKEN holds a token of it
+    /// The server
     #[arg(long, value_name = "URL")]
     pub(crate) server: String,
 }

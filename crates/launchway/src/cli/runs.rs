@@ -84,7 +84,7 @@ pub(crate) enum RunsCommand {
         #[command(flatten)]
         again: AgainArgs,
         /// On a server, which goes on with its runs itself but for jobs that were lost: with --yes they
-        /// start again; LAUNCHWAY_TOKEN holds a token of it
+        /// start again
         #[arg(long, value_name = "URL", requires = "yes", conflicts_with_all = ["secrets", "secret_file", "environments", "labels", "offline"])]
         server: Option<String>,
     },
@@ -98,7 +98,7 @@ pub(crate) enum RunsCommand {
         failed: bool,
         #[command(flatten)]
         again: AgainArgs,
-        /// On a server, which has what the run needs; LAUNCHWAY_TOKEN holds a token of it
+        /// On a server, which has what the run needs
         #[arg(long, value_name = "URL", conflicts_with_all = ["secrets", "secret_file", "environments", "labels", "offline"])]
         server: Option<String>,
     },
@@ -143,7 +143,7 @@ impl WhichRuns {
 /// Where the runs are.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServerArg {
-    /// Those of a server; LAUNCHWAY_TOKEN holds a token of it
+    /// Those of a server
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
 }

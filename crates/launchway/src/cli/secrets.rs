@@ -21,7 +21,7 @@ pub(crate) struct AtServerArgs {
     /// you stand in]
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) repository: Option<String>,
-    /// At this server; LAUNCHWAY_TOKEN holds a token of it, which may admin where something is changed
+    /// At this server, by a token that may admin where something is changed
     #[arg(long, value_name = "URL", requires = "repository", conflicts_with = "data")]
     pub(crate) server: Option<String>,
     /// The folder of this machine's server [default: server in the state folder]

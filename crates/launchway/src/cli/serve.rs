@@ -27,7 +27,7 @@ pub(crate) struct DataArgs {
 pub(crate) struct AtServerOrData {
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// At this server; LAUNCHWAY_TOKEN holds a token of it, which may admin
+    /// At this server, by a token that may admin
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     pub(crate) server: Option<String>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct AtServerOrData {
 pub(crate) struct HeldAt {
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// At this server; LAUNCHWAY_TOKEN holds a token of it, which may operate to let something in
+    /// At this server, by a token that may operate to let something in
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     pub(crate) server: Option<String>,
 }

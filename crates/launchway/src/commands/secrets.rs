@@ -3,12 +3,13 @@
 mod groups;
 pub(super) mod named;
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::{IsTerminal as _, Read};
 use std::path::Path;
 
 use event::Timestamp;
 use mask::Secret;
 use serde_json::json;
+use server::VALUE_BYTES_MAX;
 
 use self::named::{Given, Here, Line, Lines, State};
 use crate::cli::{Format, GroupArgs, SecretsCommand};
@@ -17,8 +18,8 @@ use crate::given;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::{moment, now};
 
-/// Bytes of standard input that are read: a secret has less (GitHub's limit).
-const INPUT_BYTES_MAX: u64 = 64 << 10;
+/// Bytes of standard input that are read: the longest secret (GitHub's limit), with the end of its line.
+const INPUT_BYTES_MAX: u64 = VALUE_BYTES_MAX as u64 + 2;
 
 pub(crate) fn run(command: &SecretsCommand, state: Option<&Path>) -> Outcome {
     let here = Here::look(command.at(), state)?;
@@ -81,9 +82,26 @@ pub(super) fn value_of(name: &str) -> Result<String, Failure> {
     if std::io::stdin().is_terminal() {
         return given::from_person(name);
     }
-    let mut text = String::new();
-    let read = std::io::stdin().lock().take(INPUT_BYTES_MAX).read_to_string(&mut text);
+    value_from(std::io::stdin().lock(), name)
+}
+
+/// What is read to its end, or refused: never a part of it.
+fn value_from(input: impl Read, name: &str) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    let read = input.take(INPUT_BYTES_MAX + 1).read_to_end(&mut bytes);
     read.map_err(|error| Failure::caused(Exit::Usage, error))?;
+    if bytes.len() as u64 > INPUT_BYTES_MAX {
+        let message = format!(
+            "secret {name} has more than {VALUE_BYTES_MAX} bytes, which is the most that is kept"
+        );
+        return Err(Failure::new(Exit::Refused, message)
+            .hint("a larger one is kept as a file, encrypted with a key that is the secret"));
+    }
+    let Ok(text) = String::from_utf8(bytes) else {
+        let message = format!("secret {name} is no text: it has bytes that are not UTF-8");
+        return Err(Failure::new(Exit::Refused, message)
+            .hint("base64 writes it as text, and a step reads it back with `base64 --decode`"));
+    };
     // The end of the line is echo's, not the secret's.
     let text = text.strip_suffix('\n').unwrap_or(&text);
     given::checked_value("secret", name, text.strip_suffix('\r').unwrap_or(text))
@@ -115,7 +133,17 @@ fn list(lines: &Lines, format: Format) -> Outcome {
     if lines.all().next().is_none() && format != Format::Json {
         talk("no workflow, no settings and no message name a secret, and none is kept");
     }
+    if let (Some(why), Format::Json) = (&lines.messages_not_known, format) {
+        out(&json!({ "type": "messages_not_known", "why": why }).to_string());
+    }
+    tell_not_known(lines);
     Ok(Exit::Done)
+}
+
+fn tell_not_known(lines: &Lines) {
+    if let Some(why) = &lines.messages_not_known {
+        talk(&format!("warning: what messages read is not known: {why}"));
+    }
 }
 
 fn human(line: &Line, style: Style) -> String {
@@ -187,7 +215,9 @@ fn missing(lines: &Lines, groups: &GroupArgs, environment: Option<&str>) -> Vec<
 }
 
 fn setup(here: &Here, groups: &GroupArgs, environment: Option<&str>) -> Outcome {
-    let wanted = missing(&here.secrets()?, groups, environment);
+    let lines = here.secrets()?;
+    tell_not_known(&lines);
+    let wanted = missing(&lines, groups, environment);
     if wanted.is_empty() {
         talk(match groups.has_named() {
             true => "every secret that is named is set",
@@ -227,5 +257,48 @@ fn asked_for(name: &str) -> Result<Option<String>, Failure> {
             None => return Ok(Some(value)),
             Some(looks) => talk(&format!("that is none: {looks}; once more, or nothing")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(input: &[u8], expect: Expect) {
+        let said = match value_from(input, "KEY") {
+            Ok(value) => format!("{} bytes", value.len()),
+            Err(failure) => {
+                assert_eq!(failure.exit, Exit::Refused);
+                failure.error.to_string()
+            }
+        };
+        expect.assert_eq(&said);
+    }
+
+    #[test]
+    fn a_value_is_read_whole_or_refused() {
+        let long = |bytes: usize, end: &str| ["x".repeat(bytes), end.to_owned()].concat();
+        check(b"abc\r\n", expect!["3 bytes"]);
+        check(b"abc\n\n", expect!["4 bytes"]);
+        check(long(VALUE_BYTES_MAX, "\r\n").as_bytes(), expect!["49152 bytes"]);
+        check(
+            long(VALUE_BYTES_MAX, "x").as_bytes(),
+            expect!["secret KEY has 49153 bytes; GitHub takes 49152"],
+        );
+        let too_long = "secret KEY has more than 49152 bytes, which is the most that is kept";
+        for more in ["xxx", "\r\n\n", "éé"] {
+            let value = long(VALUE_BYTES_MAX, more);
+            assert_eq!(
+                value_from(value.as_bytes(), "KEY").unwrap_err().error.to_string(),
+                too_long
+            );
+        }
+        assert_eq!(
+            value_from(&*vec![0xff; 10 << 20], "KEY").unwrap_err().error.to_string(),
+            too_long
+        );
+        check(&[0xff, 0xfe], expect!["secret KEY is no text: it has bytes that are not UTF-8"]);
     }
 }

@@ -16,6 +16,9 @@ pub(crate) struct KeptThere {
     /// Nothing from a server of an earlier version.
     #[serde(default)]
     pub(crate) named: Vec<NamedLine>,
+    /// Why it is not known what messages read.
+    #[serde(default)]
+    pub(crate) messages_not_known: Option<String>,
 }
 
 /// A secret or a variable that is kept there.

@@ -1,6 +1,6 @@
 //! What workflows and messages read, and whether anybody set it.
 
-use server::{KeptKind, NamedValue};
+use server::{KeptKind, Named, NamedValue};
 use settings::SecretReference;
 use store::Kept;
 
@@ -13,11 +13,13 @@ pub(crate) struct Needed {
     pub(crate) names: WantedNames,
     /// By messages: the rule, and where its secret is.
     pub(crate) messages: Vec<(String, SecretReference)>,
+    /// Why that is not known.
+    pub(crate) messages_not_known: Option<String>,
 }
 
 impl Needed {
     /// What is read, by what is kept.
-    pub(crate) fn against(&self, kept: &[Kept]) -> Vec<NamedValue> {
+    pub(crate) fn against(&self, kept: &[Kept]) -> Named {
         let line = |kind: KeptKind, name: &str, used_at: &str| NamedValue {
             kind,
             name: name.to_owned(),
@@ -45,7 +47,7 @@ impl Needed {
             let is_missing = !kept.iter().any(|it| it.variable.is_some() && it.name == *name);
             named.push(NamedValue { is_missing, ..line(KeptKind::Variable, name, &place.place()) });
         }
-        named
+        Named { values: named, messages_not_known: self.messages_not_known.clone() }
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, FollowedRepository, GateAnswer,
     GuardedEnvironment, HandedIn, HeldPush, InForce, IncidentAsk, KeepWish, KeptName,
-    KnownWorkflow, LetIn, NamedValue, Offer, Push, Received, Record, Refused, Runner, RunnerLink,
+    KnownWorkflow, LetIn, Named, Offer, Push, Received, Record, Refused, Runner, RunnerLink,
     Switched, Takes, Teller, WaitingJob, Webhook, Why, Workers,
 };
 use views::RunView;
@@ -419,7 +419,7 @@ impl Engine for Face {
         keeping::list(&self.intake.data, repository).map_err(refused)
     }
 
-    fn named(&self, repository: &str) -> Result<Vec<NamedValue>, Refused> {
+    fn named(&self, repository: &str) -> Result<Named, Refused> {
         self.connected(repository)?;
         keeping::named_values(&self.intake.data, repository).map_err(refused)
     }

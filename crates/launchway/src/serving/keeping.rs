@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mask::Secret;
-use server::{KeepWish, KeptKind, KeptName, NamedValue};
+use server::{KeepWish, KeptKind, KeptName, Named};
 use store::{Kept, Scope, Value, Vault};
 use syntax::Source;
 
@@ -175,19 +175,17 @@ pub(crate) fn needed(connected: &Connected) -> Result<Needed, Failure> {
         for file in files.iter().filter(|it| !it.is_link && files::is_yaml(it.path.as_ref())) {
             needed.names.look(&Source::new(file.path.as_str(), &*file.text));
         }
-        // By mistaken ones nobody knows what is needed; whoever pushes is told of mistakes.
-        if let Ok(Some(settings)) = repositories::settings_at_tip(connected) {
-            needed.messages = telling::references(&settings);
+        match repositories::settings_at_tip(connected) {
+            Ok(Some(settings)) => needed.messages = telling::references(&settings),
+            Ok(None) => {}
+            Err(failure) => needed.messages_not_known = Some(format!("{:#}", failure.error)),
         }
     }
     Ok(needed)
 }
 
 /// The same, for the API.
-pub(super) fn named_values(
-    data: &DataFolder,
-    repository: &str,
-) -> Result<Vec<NamedValue>, Failure> {
+pub(super) fn named_values(data: &DataFolder, repository: &str) -> Result<Named, Failure> {
     let connected = connected(data, repository)?;
     let kept = kept::vault(&data.state).list(&connected.name).map_err(kept::failed)?;
     Ok(needed(&connected)?.against(&kept))

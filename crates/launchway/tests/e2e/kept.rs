@@ -273,5 +273,29 @@ fn a_server_says_what_is_missing() {
     .assert_eq(&missing.collect::<Vec<_>>().join("\n"));
     let page = serving.get("/secrets?repository=octo/app").text;
     assert!(page.contains("<h2>Missing</h2>") && page.contains("message oncall"), "{page}");
+
+    // By settings with mistakes nobody knows what messages read, and everybody is told.
+    serving.place.write("launchway.yml", "version: 1\nnotifiy: {}\n");
+    serving.place.commit();
+    // Not by our hook, which refuses it.
+    let unheard = "--receive-pack=git -c core.hooksPath=/nowhere receive-pack";
+    serving.place.git(&["push", "--quiet", unheard, &bare, "HEAD:refs/heads/main"]);
+    let here = serving.command(&["secrets", "list", "--repository", "octo/app"]);
+    told(
+        &here,
+        &expect![[r#"
+        TOKEN  set NOW  .github/workflows/ci.yml:8, .github/workflows/ci.yml:14
+        KEY  (production)  missing  .github/workflows/ci.yml:14
+        SLACK_URL  (production)  set NOW  named nowhere
+        warning: what messages read is not known: launchway.yml of octo/app has mistakes: launchway.yml:1: `project` is missing in launchway.yml
+        exit 0
+    "#]],
+    );
+    let said =
+        serving.command(&["secrets", "list", "--repository", "octo/app", "--format", "json"]);
+    let why = said.of("messages_not_known")[0]["why"].clone();
+    assert_eq!(serving.get("/api/v1/repositories/octo/app/kept").json()["messages_not_known"], why);
+    let page = serving.get("/secrets?repository=octo/app").text;
+    assert!(page.contains("What messages read is not known: launchway.yml of octo/app"), "{page}");
     serving.end();
 }

@@ -111,8 +111,10 @@ impl Serving {
     }
 
     pub(crate) fn agent() -> ureq::Agent {
-        let config = https::config().proxy(None).timeout_global(Some(Duration::from_secs(60)));
-        config.build().new_agent()
+        let patience = Some(Duration::from_secs(60));
+        let config = https::config().proxy(None).timeout_global(patience);
+        // Who asks before sending a body waits for the answer, on a busy machine too.
+        config.timeout_await_100(patience).build().new_agent()
     }
 
     pub(crate) fn ask(

@@ -94,7 +94,10 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         ],
         &[],
     );
-    let list = object(&[("kept", many(kept))], &[("named", many(named))]);
+    let list = object(
+        &[("kept", many(kept))],
+        &[("named", many(named)), ("messages_not_known", or_null("string"))],
+    );
     vec![("KeptList", list), ("Keep", keep)]
 }
 
@@ -123,7 +126,9 @@ async fn list(
                 "used_at": it.used_at, "is_missing": it.is_missing,
             })
         };
-        described["named"] = app.engine.named(&repository)?.iter().map(one).collect();
+        let named = app.engine.named(&repository)?;
+        described["named"] = named.values.iter().map(one).collect();
+        described["messages_not_known"] = named.messages_not_known.into();
         Ok(Json(described))
     })
     .await

@@ -12,7 +12,7 @@ use crate::access::Scope;
 use crate::api::change;
 use crate::app::{Shared, blocking};
 use crate::guard::Who;
-use crate::keep::{KeepWish, KeptKind, KeptName, NamedValue};
+use crate::keep::{KeepWish, KeptKind, KeptName, Named, NamedValue};
 use crate::problem::Problem;
 use crate::words::{Moment, last_day, percent};
 
@@ -24,7 +24,7 @@ struct SecretsPage {
     repository: String,
     rows: Vec<Row>,
     missing: Vec<MissingRow>,
-    /// Why it is not known what is missing.
+    /// What is not known of what is missing, and why.
     unread: Option<String>,
     said: Option<String>,
     may: bool,
@@ -81,7 +81,7 @@ pub(crate) async fn secrets(
             (None, _) => String::new(),
         };
         let (kept, named, who) = match repository.as_str() {
-            "" => (Vec::new(), Ok(Vec::new()), who),
+            "" => (Vec::new(), Ok(Named::default()), who),
             name => {
                 let who = who.within(name)?;
                 (app.engine.kept(name)?, app.engine.named(name), who)
@@ -89,8 +89,14 @@ pub(crate) async fn secrets(
         };
         // What is kept is shown of a repository that cannot be read, too.
         let (named, unread) = match named {
-            Ok(named) => (named, None),
-            Err(refused) => (Vec::new(), Some(refused.message)),
+            Ok(Named { values, messages_not_known }) => {
+                let why =
+                    messages_not_known.map(|why| format!("What messages read is not known: {why}"));
+                (values, why)
+            }
+            Err(refused) => {
+                (Vec::new(), Some(format!("What is missing is not known: {}", refused.message)))
+            }
         };
         let now = app.now();
         let row = |it: KeptName| Row {

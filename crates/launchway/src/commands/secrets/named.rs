@@ -6,7 +6,7 @@ use std::path::Path;
 use event::Timestamp;
 use mask::Secret;
 use repository::Repository;
-use server::{KeptKind, NamedValue};
+use server::{KeptKind, Named, NamedValue};
 use settings::SecretReference;
 use store::{Scope, Value};
 
@@ -49,6 +49,7 @@ struct Kept {
     variables: BTreeMap<String, String>,
     /// What is read, of whichever kind, and whether anybody set it.
     named: Vec<NamedValue>,
+    messages_not_known: Option<String>,
 }
 
 struct KeptSecret {
@@ -95,7 +96,11 @@ pub(crate) enum State {
 
 /// All of them, by environment and name.
 #[derive(Default)]
-pub(crate) struct Lines(BTreeMap<(Option<String>, String), Line>);
+pub(crate) struct Lines {
+    lines: BTreeMap<(Option<String>, String), Line>,
+    /// Why it is not known what messages read.
+    pub(crate) messages_not_known: Option<String>,
+}
 
 impl Here {
     /// What is kept in the state folder for whoever stands in this one; or for a repository of a server.
@@ -141,11 +146,11 @@ impl Here {
 
     fn kept(&self) -> Result<Kept, Failure> {
         let (mut secrets, mut variables) = (Vec::new(), BTreeMap::new());
-        let named;
+        let (named, messages_not_known);
         match &self.keeper {
             Keeper::Folder { state, needed, .. } => {
                 let all = kept::vault(state).list(&self.owner).map_err(kept::failed)?;
-                named = needed.against(&all);
+                Named { values: named, messages_not_known } = needed.against(&all);
                 for it in all {
                     let (set_at, rotate_by) = (it.set_at, it.rotate_by);
                     let (name, environment) = (it.name, it.scope.environment);
@@ -161,6 +166,7 @@ impl Here {
                 let there = client.kept(&self.owner)?;
                 let kept = &there.kept;
                 named = there.named.into_iter().filter_map(|it| it.read(kept)).collect();
+                messages_not_known = there.messages_not_known;
                 for it in there.kept {
                     let KeptLine { name, kind, environment, value, set_at_ms, rotate_by_ms } = it;
                     match (kind.as_str(), value) {
@@ -177,7 +183,7 @@ impl Here {
                 }
             }
         }
-        Ok(Kept { secrets, variables, named })
+        Ok(Kept { secrets, variables, named, messages_not_known })
     }
 
     /// Keeps a value; at a server with who did it. Back comes whether there was one.
@@ -296,6 +302,7 @@ impl Here {
     pub(crate) fn secrets(&self) -> Result<Lines, Failure> {
         let mut lines = Lines::default();
         let kept = self.kept()?;
+        lines.messages_not_known = kept.messages_not_known;
         for it in kept.secrets {
             let KeptSecret { name, environment, set_at, rotate_by } = it;
             let state = State::Set { at: set_at, rotate_by };
@@ -313,14 +320,14 @@ impl Here {
 
 impl Lines {
     pub(crate) fn all(&self) -> impl Iterator<Item = &Line> {
-        self.0.values()
+        self.lines.values()
     }
 
     fn add(&mut self, line: Line) {
         let key = (line.environment.clone(), line.name.clone());
-        match self.0.get_mut(&key) {
+        match self.lines.get_mut(&key) {
             Some(known) => known.used_at.extend(line.used_at),
-            None => drop(self.0.insert(key, line)),
+            None => drop(self.lines.insert(key, line)),
         }
     }
 
@@ -338,7 +345,7 @@ impl Lines {
         let is_same =
             |of: &str| environment.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(of));
         let mut kept: Vec<&mut Line> =
-            self.0.values_mut().filter(|line| line.name == name).collect();
+            self.lines.values_mut().filter(|line| line.name == name).collect();
         let own = kept.iter().position(|it| it.environment.as_deref().is_some_and(is_same));
         match own.or_else(|| kept.iter().position(|it| it.environment.is_none())) {
             Some(given) => kept[given].used_at.push(used_at),
