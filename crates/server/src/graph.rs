@@ -45,7 +45,7 @@ impl Box<'_> {
 /// The graph; none where no job needs another, or there are too many.
 pub(crate) fn svg(
     view: &RunView,
-    critical: &[JobKey],
+    critical: &BTreeSet<(JobKey, JobKey)>,
     href: impl Fn(&JobView) -> String,
     state: impl Fn(&JobView) -> State,
 ) -> Option<String> {
@@ -61,13 +61,11 @@ pub(crate) fn svg(
     let mut svg = format!(
         "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" aria-hidden=\"true\">"
     );
-    let steps: BTreeSet<(&JobKey, &JobKey)> =
-        critical.iter().zip(critical.iter().skip(1)).collect();
     for (from, to) in edges(&boxes) {
         let (x1, y1) = (from.left() + BOX_WIDTH, from.middle());
         let (x2, y2) = (to.left(), to.middle());
         let bend = GAP_ACROSS / 2;
-        let class = match steps.contains(&(&from.job.key, &to.job.key)) {
+        let class = match critical.contains(&(from.job.key.clone(), to.job.key.clone())) {
             true => " class=\"critical\"",
             false => "",
         };
@@ -241,6 +239,18 @@ mod tests {
         check("a\nb\nc needs a b\nd needs a", &["a c", "b c", "a d"]);
         // The last of a file may come first.
         check("c needs a b\nb needs a\na", &["a b", "b c"]);
+    }
+
+    #[test]
+    fn lines_of_the_critical_path_are_marked() {
+        let view = view("a\nb needs a\nc needs a b\nd needs a");
+        let key = |name: &str| JobKey::new(name);
+        // As the waterfall has it where `b` was skipped; no line leads from `a` to `c` itself.
+        let critical = [("a", "b"), ("b", "c"), ("a", "c")];
+        let critical = critical.map(|(need, job)| (key(need), key(job))).into();
+        let svg = svg(&view, &critical, |_| String::new(), |_| State::LOST);
+        let svg = svg.expect("jobs need each other");
+        assert_eq!((svg.matches("<path").count(), svg.matches("critical").count()), (3, 2));
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub struct Waterfall {
     /// A need that did not run stands for its own needs. What goes on ends now. It says nothing of what a job
     /// waited for besides: another job may have had its worker, or its group.
     pub critical: Vec<JobKey>,
+    /// What needs what along that path: a need, and the job that needs it. Between two of the path stand the jobs that
+    /// did not run, on whatever way leads from one to the other.
+    pub critical_needs: BTreeSet<(JobKey, JobKey)>,
 }
 
 /// A job of a waterfall.
@@ -173,6 +176,7 @@ impl RunView {
             waited: (since < begun).then_some(waited),
             left_out: all - shown.len(),
             rows: shown.iter().map(row).collect(),
+            critical_needs: self.needs_between(&critical, &courses),
             critical,
         }
     }
@@ -250,6 +254,40 @@ impl RunView {
             );
         }
         seen
+    }
+}
+
+impl RunView {
+    /// What leads from each job of a path to the next one, with the jobs between them that did not run.
+    fn needs_between(
+        &self,
+        path: &[JobKey],
+        courses: &BTreeMap<&JobKey, Courses>,
+    ) -> BTreeSet<(JobKey, JobKey)> {
+        let mut between = BTreeSet::new();
+        for (from, to) in path.iter().zip(path.iter().skip(1)) {
+            // Backwards from the later one, through what did not run; who needs what there is kept.
+            let mut needed_by: BTreeMap<&JobKey, Vec<&JobKey>> = BTreeMap::new();
+            let mut open: Vec<&JobView> = self.job(to).into_iter().collect();
+            while let Some(job) = open.pop() {
+                for need in &job.needs {
+                    let is_new = !needed_by.contains_key(need);
+                    needed_by.entry(need).or_default().push(&job.key);
+                    let goes_on = is_new && need != from && !courses.contains_key(need);
+                    open.extend(self.job(need).filter(|_| goes_on));
+                }
+            }
+            // And forwards again: what does not come from the earlier one is on no way between them.
+            let mut open = vec![from];
+            while let Some(need) = open.pop() {
+                for job in needed_by.get(need).into_iter().flatten() {
+                    if between.insert((need.clone(), (*job).clone())) {
+                        open.push(job);
+                    }
+                }
+            }
+        }
+        between
     }
 }
 

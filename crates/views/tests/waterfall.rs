@@ -318,6 +318,38 @@ fn layers_of_jobs_that_were_skipped_are_walked_once() {
 }
 
 #[test]
+fn the_critical_path_leads_through_jobs_that_did_not_run() {
+    let check = |script: &str, expect: &[&str]| {
+        let needs = view(script).waterfall(Timestamp(NOW)).critical_needs;
+        let needs: Vec<String> = needs.iter().map(|(need, job)| format!("{need} {job}")).collect();
+        assert_eq!(needs, expect, "{script}");
+    };
+    check(
+        "lint: 0 0 1 2 10
+         build: 0 0 1 2 20
+         test needs lint build: 20 20 22 23 40",
+        &["build test"],
+    );
+    check(
+        "lint: 0 0 1 2 10
+         build needs lint: skipped
+         test needs build: 10 10 11 12 40",
+        &["build test", "lint build"],
+    );
+    // Every way from one to the other, and none that leads elsewhere.
+    check(
+        "docs: 0 0 1 2 5
+         lint: 0 0 1 2 10
+         build needs lint: skipped
+         scan needs docs lint: skipped
+         sign needs build docs: skipped
+         test needs lint scan sign: 10 10 11 12 40",
+        &["build sign", "lint build", "lint scan", "lint test", "scan test", "sign test"],
+    );
+    check("lint: 0 0 1 2 10", &[]);
+}
+
+#[test]
 fn what_the_run_itself_waited_for_is_told() {
     let check = |started: Option<u64>, expect: Option<(u64, u64)>| {
         let mut events = vec![created()];

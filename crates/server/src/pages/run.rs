@@ -182,7 +182,7 @@ impl RunPage {
             took: took(view.duration_ms(now)),
             attempts: attempts(app, view)?,
             why: run_why(view, is_attended),
-            graph: graph::svg(view, &waterfall.critical, |job| href(view, job), state),
+            graph: graph::svg(view, &waterfall.critical_needs, |job| href(view, job), state),
             waterfall: waterfall::table(view, &waterfall, |job| row_href(view, job), state),
             jobs: job_lines(view, is_attended, now),
             annotations: annotations(view),
