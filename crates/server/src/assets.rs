@@ -13,6 +13,7 @@ use crate::problem::Problem;
 static STYLE: LazyLock<String> =
     LazyLock::new(|| format!("{}{}", include_str!("../static/style.css"), ansi::palette()));
 const LIVE: &str = include_str!("../static/live.js");
+const MERGE: &str = include_str!("../static/merge.js");
 const STREAM: &str = include_str!("../static/stream.js");
 const KEYS: &str = include_str!("../static/keys.js");
 const LOG: &str = include_str!("../static/log.js");
@@ -20,7 +21,7 @@ const ICON: &str = include_str!("../static/icon.svg");
 
 /// Changes when a file does: browsers keep what they have until then.
 pub(crate) static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let all = [STYLE.as_str(), KEYS, LIVE, STREAM, LOG, ICON].concat();
+    let all = [STYLE.as_str(), KEYS, LIVE, MERGE, STREAM, LOG, ICON].concat();
     Digest::of(all.as_bytes()).to_string().chars().take(10).collect()
 });
 
@@ -29,6 +30,7 @@ pub(crate) async fn file(Path(name): Path<String>) -> Result<Response, Problem> 
     let (kind, body) = match name.as_str() {
         "style.css" => ("text/css; charset=utf-8", STYLE.as_str()),
         "live.js" => ("text/javascript; charset=utf-8", LIVE),
+        "merge.js" => ("text/javascript; charset=utf-8", MERGE),
         "stream.js" => ("text/javascript; charset=utf-8", STREAM),
         "keys.js" => ("text/javascript; charset=utf-8", KEYS),
         "log.js" => ("text/javascript; charset=utf-8", LOG),

@@ -28,12 +28,22 @@ const buttons = (...texts) => {
   return form;
 };
 
-// What cannot be taken back is asked for once more, where a key alone would do it.
-const press = (it) => {
-  if (!it.dataset.confirm) { it.click(); return; }
-  const asked = dialog(it.dataset.confirm, buttons(it.textContent.trim(), "No"));
-  asked.addEventListener("close", () => { if (asked.returnValue === "0") it.click(); });
-};
+// What cannot be taken back is asked for once more, by whatever way it is done: `data-confirm` on a form's button says
+// what is asked, `data-yes` the answer that does it. Without a script the button alone does it.
+let agreed = null;
+document.addEventListener("submit", (event) => {
+  const it = event.submitter;
+  if (!it?.dataset.confirm || it === agreed) { agreed = null; return; }
+  event.preventDefault();
+  const asked = dialog(it.dataset.confirm, buttons(it.dataset.yes ?? it.textContent.trim(), "No"));
+  asked.setAttribute("role", "alertdialog");
+  asked.addEventListener("close", () => {
+    // Meanwhile the page may have learnt that there is nothing to be done any more.
+    if (asked.returnValue !== "0" || !it.isConnected) return;
+    agreed = it;
+    it.form.requestSubmit(it);
+  });
+});
 
 const help = () => {
   const list = element("dl", "", { className: "keys" });
@@ -122,7 +132,7 @@ addEventListener("keydown", (event) => {
   const known = keys.find((it) => it.names.includes(event.key) && it.means());
   const there = marked().find((it) => it.dataset.key === event.key);
   if (known) known.act(event.key);
-  else if (there) press(there);
+  else if (there) there.click();
   else if (event.key === "?") help();
   else return;
   event.preventDefault();

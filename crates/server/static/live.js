@@ -1,5 +1,9 @@
 // Makes pages follow what happens. Every page says the same without it.
 
+// By the version of this file: browsers keep each for good.
+const { listen } = await import(`./stream.js${new URL(import.meta.url).search}`);
+const { merge } = await import(`./merge.js${new URL(import.meta.url).search}`);
+
 const MOMENT = 400; // ms between two looks at a page that changes
 
 const times = () => {
@@ -33,11 +37,17 @@ const signedOut = () => {
 };
 document.addEventListener("signed-out", signedOut);
 
-// Puts what the server says now in place of what it said before, where nobody is writing.
+// What stays where it stands on the screen, whatever comes above it: what has the focus, else what is read at the top.
+const anchor = () => {
+  const isSeen = (it) => { const { top } = it.getBoundingClientRect(); return top >= 0 && top < innerHeight; };
+  const focused = document.activeElement;
+  if (main.contains(focused) && isSeen(focused)) return focused;
+  return scrollY > 0 ? [...main.querySelectorAll("h1, h2, h3, p, li, tr, summary")].find(isSeen) : null;
+};
+
+// Brings the page to what the server says now.
 const main = document.getElementById("main");
 let asked = false;
-// By what they are about, where the page says so: what stands beside them comes and goes. The others by their order.
-const named = (part) => [...part.querySelectorAll("details")].map((it, at) => [it.dataset.about ?? `${at}`, it]);
 const refresh = async (parts) => {
   if (asked) return;
   asked = true;
@@ -47,27 +57,16 @@ const refresh = async (parts) => {
   if (answer?.redirected && new URL(answer.url).pathname === "/sign-in") signedOut();
   if (!answer || !answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const [focused, stays] = [document.activeElement, anchor()];
+  const top = stays?.getBoundingClientRect().top;
   for (const part of parts) {
     const [old, now] = [document.querySelector(part), page.querySelector(part)];
-    if (!old || !now) continue;
-    // What somebody opened stays open, wherever it stands now.
-    const opened = new Map(named(old));
-    for (const [name, it] of named(now)) it.open = opened.get(name)?.open ?? it.open;
-    if (old.innerHTML === now.innerHTML) continue;
-    const focused = old.contains(document.activeElement) ? document.activeElement : null;
-    const href = focused?.getAttribute("href");
-    const within = focused?.matches("summary") && named(old).find(([, it]) => it === focused.parentElement)?.[0];
-    const scroll = old.querySelector(".graph")?.scrollLeft ?? 0;
-    old.replaceChildren(...now.childNodes);
-    if (old.querySelector(".graph")) old.querySelector(".graph").scrollLeft = scroll;
-    if (href) old.querySelector(`[href="${CSS.escape(href)}"]`)?.focus({ preventScroll: true });
-    if (within) new Map(named(old)).get(within)?.querySelector("summary").focus({ preventScroll: true });
+    if (old && now) merge(old, now);
   }
+  if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
   times();
+  if (stays?.isConnected) scrollBy(0, stays.getBoundingClientRect().top - top);
 };
-
-// By the version of this file: browsers keep each for good.
-const { listen } = await import(`./stream.js${new URL(import.meta.url).search}`);
 
 if (main?.dataset.live) {
   const everything = () => refresh(main.dataset.parts?.split(" ") ?? ["#main"]);

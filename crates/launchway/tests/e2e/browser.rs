@@ -356,6 +356,40 @@ fn the_log_viewer_does_what_it_says() {
     serving.end();
 }
 
+/// A job that says something, one above it that does so later, and one that goes on.
+const SUMMARIES: &str = r#"
+on: push
+jobs:
+  late:
+    runs-on: ubuntu-latest
+    steps:
+      - run: until [ -e $MARKS/go-on ]; do sleep 0.05; done
+      - run: echo '<details><summary>Labels of late</summary>one</details>' >> "$GITHUB_STEP_SUMMARY"
+  early:
+    runs-on: ubuntu-latest
+    steps: [{ run: 'echo "<details><summary>Labels of early</summary>two</details>" >> "$GITHUB_STEP_SUMMARY"' }]
+  running:
+    runs-on: ubuntu-latest
+    steps: [{ run: 'until [ -e $MARKS/end ]; do sleep 0.05; done' }]
+"#;
+
+#[test]
+fn what_somebody_does_on_a_live_page_stays_theirs() {
+    let serving = Serving::of(SUMMARIES);
+    serving.push();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/live.mjs");
+    let mut node = Command::new("node");
+    let node = node.arg(script).arg(modules()).args([&serving.url, &serving.token, "/runs/1.1"]);
+    let node = node.env("GO_ON", serving.place.path("marks").join("go-on"));
+    let output = node.output().expect("node starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    println!("{said}");
+    serving.leave("end");
+    serving.ended("1");
+    serving.end();
+}
+
 #[cfg(feature = "soak")]
 const MILLION: &str = "
 on: push
