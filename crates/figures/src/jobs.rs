@@ -20,16 +20,13 @@ use std::sync::Arc;
 
 use event::{DeploymentKind, RunEvent, Seq, ShippedBy, ShippedCommit, Verdict};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use views::{Before, Came, Pushed, Shipment, ShippingRun};
+use views::{Before, COMMITS_PER_SHIPMENT_MAX, Came, Pushed, Shipment, ShippingRun};
 
 use crate::heirs::give_on;
 use crate::newest::{renew, renew_all};
 use crate::query::{at, text};
 use crate::shipments::{Place, Places, bring, is_brought, write};
 use crate::shipping;
-
-/// Commits that come with one shipment; of more, the newest.
-const COMMITS_MAX: usize = 1_000;
 
 /// Puts the commits of a push to where they came.
 pub(crate) fn take_push(rows: &Connection, begin: &RunEvent) -> rusqlite::Result<()> {
@@ -376,7 +373,7 @@ fn waiting(
             Some(far) => far,
             None => before(rows, it, &place.branch)?,
         };
-        let most = COMMITS_MAX.saturating_sub(found.len()) as i64;
+        let most = COMMITS_PER_SHIPMENT_MAX.saturating_sub(found.len()) as i64;
         let wanted = params![it.project, place.branch, far, place.place, most];
         for commit in statement.query_map(wanted, commit)? {
             found.push(commit?);

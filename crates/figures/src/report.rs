@@ -11,8 +11,8 @@ use event::{
 };
 use serde::{Deserialize, Serialize};
 use views::{
-    Deployed, Dora, Failed, Health, IncidentLine, Mended, Omission, SAMPLES_MIN, Share, Shipment,
-    Spread, Window,
+    COMMITS_PER_SHIPMENT_MAX, Deployed, Dora, Failed, Health, IncidentLine, Mended, Omission,
+    SAMPLES_MIN, Share, Shipment, Spread, Window,
 };
 
 use crate::tests::Flaky;
@@ -29,6 +29,9 @@ pub struct Report {
     pub until_ms: Timestamp,
     /// Of fewer measurements no median and no rate is told.
     pub samples_min: usize,
+    /// Commits that are counted of one deployment; of more, the newest. A server of before did not say.
+    #[serde(default)]
+    pub commits_per_deployment_max: usize,
     /// Events of the journal that are not in yet; 0 nearly always.
     pub behind_events: u64,
     /// One for each service in each environment that was asked about.
@@ -147,6 +150,9 @@ pub struct LeadTimes {
     pub commits: Vec<LedCommit>,
     /// Commits that were not, and why.
     pub left_out: Vec<LeftOutCommit>,
+    /// Deployments that came with `commits_per_deployment_max` commits: what came with them besides is not counted.
+    #[serde(default)]
+    pub at_limit: Vec<ShippedBy>,
 }
 
 /// A part of the lead time.
@@ -416,6 +422,7 @@ impl Report {
             since_ms: window.since,
             until_ms: window.until,
             samples_min: SAMPLES_MIN,
+            commits_per_deployment_max: COMMITS_PER_SHIPMENT_MAX,
             behind_events,
             delivery: Vec::new(),
             delivery_left_out: 0,
@@ -520,6 +527,7 @@ fn lead_times(dora: &Dora) -> LeadTimes {
             }
             .to_owned(),
         }),
+        at_limit: newest(&it.at_limit, |by| *by),
     }
 }
 

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{
-    Attempt, DeploymentEvent, DeploymentId, Fact as _, RunEvent, RunId, Seq, StreamId, Timestamp,
+    Attempt, DeploymentEvent, DeploymentId, Fact as _, RunEvent, RunId, Seq, ShippedBy, StreamId,
+    Timestamp,
 };
 use expect_test::{Expect, expect};
 use figures::{Asked, Delivery, Figures, NewestOfEach};
@@ -474,6 +475,23 @@ fn a_job_that_never_came_to_an_end_holds_back_no_other() {
               run/1/1 release succeeded of c1
         "#]],
     );
+}
+
+#[test]
+fn what_came_with_more_commits_than_are_counted_is_named() {
+    let check = |commits: usize, counted: usize, at_limit: &[ShippedBy]| {
+        let names: Vec<String> = (0..commits).map(|at| format!("b{at:04}")).collect();
+        let script = format!(
+            "push main a1: production=success\npush main {}: production=success",
+            names.join(" ")
+        );
+        let journal = Journal::of(&script);
+        let told = journal.deliveries(&journal.figures());
+        let lead_time = &told[0].lead_time;
+        assert_eq!((lead_time.total.count, &*lead_time.at_limit), (counted, at_limit));
+    };
+    check(999, 999, &[]);
+    check(1_200, 1_000, &[ShippedBy::Jobs(RunId(2), Attempt(1))]);
 }
 
 #[test]

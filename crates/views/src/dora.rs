@@ -26,7 +26,7 @@ use std::sync::Arc;
 use event::{DeploymentKind, IncidentId, ShippedBy, Timestamp, Verdict};
 
 use crate::incident::IncidentLine;
-use crate::shipment::Shipment;
+use crate::shipment::{COMMITS_PER_SHIPMENT_MAX, Shipment};
 use crate::statistics::{Share, Spread, Window};
 
 /// A week; what happened is shown week by week.
@@ -81,6 +81,8 @@ pub struct LeadTime {
     pub deploying: Spread,
     /// Commits that were not measured.
     pub left_out: Vec<LeftOut>,
+    /// Those that came with [`COMMITS_PER_SHIPMENT_MAX`] commits: what came with them besides is not counted.
+    pub at_limit: Vec<ShippedBy>,
 }
 
 /// A commit that came to users.
@@ -424,6 +426,9 @@ fn lead_time<'s>(
     let (mut gates, mut deploying) = (Vec::new(), Vec::new());
     for shipment in shipments.filter(|it| it.verdict == Verdict::Succeeded) {
         let (deployment, finished_at) = (shipment.by, shipment.finished_at);
+        if shipment.commits.len() >= COMMITS_PER_SHIPMENT_MAX {
+            lead.at_limit.push(deployment);
+        }
         let mut once = BTreeSet::new();
         for shipped in &shipment.commits {
             if !once.insert(&shipped.commit) {

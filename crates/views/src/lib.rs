@@ -63,7 +63,7 @@ pub use letters::{isolated, number_of, steers};
 pub use pushed::Pushed;
 pub use row::RunRow;
 pub use run::{ArtifactView, JobCounts, Note, RunHeader, RunView};
-pub use shipment::Shipment;
+pub use shipment::{COMMITS_PER_SHIPMENT_MAX, Shipment};
 pub use shipping::{JobOver, ShippingJob, ShippingRun};
 pub use statistics::{SAMPLES_MIN, Share, Spread, Window};
 pub use waterfall::{Part, PartKind, Waterfall, WaterfallRow, WaterfallStep};

@@ -14,6 +14,10 @@ use event::{
     ShippedCommit, StreamId, Timestamp, Verdict, Way,
 };
 
+/// Commits that are counted of one shipment; of more, the newest. A team that ships so seldom has other figures to
+/// look at first, and nobody reads so long a list.
+pub const COMMITS_PER_SHIPMENT_MAX: usize = 1_000;
+
 /// One service of a deployment that is over, or what jobs of a run did in one environment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shipment {

@@ -10,7 +10,7 @@ use event::{
 use mask::MaskedText;
 use repository::Repository;
 use settings::{Environment, ServiceInEnvironment, Text};
-use views::Ledger;
+use views::{COMMITS_PER_SHIPMENT_MAX, Ledger};
 
 use super::book::Book;
 use super::drive::Driver;
@@ -31,8 +31,6 @@ use crate::state::StateFolder;
 use crate::terminal::style::talk;
 use crate::terminal::time::{duration, now};
 
-/// Commits of one deployment that the journal keeps; of more, the newest.
-const SHIPPED_COMMITS_MAX: usize = 1_000;
 /// A longer name of a job's processes is none of ours, nor of GitHub's.
 const TRACKING_ID_MAX: usize = 200;
 /// Digits of a commit that name a version.
@@ -247,7 +245,7 @@ fn shipped(source: &Source, services: &[ServiceRequest]) -> Result<Vec<ShippedCo
     let before: BTreeSet<&str> = before.collect();
     let mut shipped: BTreeMap<String, Timestamp> = BTreeMap::new();
     for known in before {
-        for commit in repository.commits_since(known, SHIPPED_COMMITS_MAX)? {
+        for commit in repository.commits_since(known, COMMITS_PER_SHIPMENT_MAX)? {
             shipped.insert(commit.id, Timestamp(commit.committed_at_s.saturating_mul(1000)));
         }
     }
@@ -256,7 +254,7 @@ fn shipped(source: &Source, services: &[ServiceRequest]) -> Result<Vec<ShippedCo
         .map(|(commit, committed_at)| ShippedCommit { commit: commit.into(), committed_at })
         .collect();
     shipped.sort_by_key(|it| std::cmp::Reverse(it.committed_at));
-    shipped.truncate(SHIPPED_COMMITS_MAX);
+    shipped.truncate(COMMITS_PER_SHIPMENT_MAX);
     Ok(shipped)
 }
 

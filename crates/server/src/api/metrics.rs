@@ -95,6 +95,7 @@ pub(super) fn schema() -> JsonValue {
             ("since_ms", number()),
             ("until_ms", number()),
             ("samples_min", number()),
+            ("commits_per_deployment_max", number()),
             ("behind_events", number()),
             ("delivery", many(delivery())),
             ("delivery_left_out", number()),
@@ -157,6 +158,7 @@ fn delivery() -> JsonValue {
         ("parts", many(part)),
         ("commits", many(commit.clone())),
         ("left_out", many(commit)),
+        ("at_limit", many(shipped_by())),
     ];
     let recovered = [
         ("deployment", shipped_by()),

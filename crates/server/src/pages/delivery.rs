@@ -286,6 +286,16 @@ fn lead_time(it: &Delivery) -> Figure {
             "{left} left out, {skewed} younger than their deployment, {undated} without a date"
         ),
     };
+    let at_limit = figure.at_limit.iter().map(|it| Shipped::of(*it).number);
+    let at_limit: Vec<String> = at_limit.collect();
+    let cut = match at_limit.is_empty() {
+        true => String::new(),
+        false => format!(
+            "came with {} commits, the most that are counted of one deployment: {}",
+            views::COMMITS_PER_SHIPMENT_MAX,
+            at_limit.join(", ")
+        ),
+    };
     let led = figure.commits.iter().map(|it| {
         let commit: String = it.commit.chars().take(7).collect();
         let (committed, took) = (Moment::of(it.committed_at_ms).text, length(it.total_ms));
@@ -299,7 +309,7 @@ fn lead_time(it: &Delivery) -> Figure {
     )
     .of(many(total.count as u64, "commit", "commits"))
     .of(spread.unwrap_or_default());
-    parts.fold(figure_of, Figure::of).of(left).evidence(led.collect())
+    parts.fold(figure_of, Figure::of).of(left).of(cut).evidence(led.collect())
 }
 
 fn failures(it: &Delivery, told: &dyn Fn(&ShippedBy) -> Evidence) -> Figure {

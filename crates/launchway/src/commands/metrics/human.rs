@@ -108,6 +108,11 @@ fn delivery(text: &mut String, it: &Delivery, report: &Report, style: Style) {
         left => format!("; {left} left out"),
     };
     line(text, "change lead time", &(value + &left));
+    if !lead.at_limit.is_empty() {
+        let (count, most) = (lead.at_limit.len(), report.commits_per_deployment_max);
+        let cut = format!("{count} came with {most} commits, the most that are counted of one");
+        line(text, "", &cut);
+    }
     let parts: Vec<String> = lead
         .parts
         .iter()
@@ -266,7 +271,13 @@ fn commits(it: &Delivery) -> Vec<String> {
         };
         format!("{}  left out: {why}, {}", short(&it.commit), named(it.deployment))
     });
-    led.chain(left).collect()
+    let at_limit = it.lead_time.at_limit.iter().map(|by| {
+        format!(
+            "{}  came with as many commits as are counted; what came besides is not",
+            named(*by)
+        )
+    });
+    led.chain(left).chain(at_limit).collect()
 }
 
 fn named(by: ShippedBy) -> String {
