@@ -213,12 +213,18 @@ pub(crate) fn deployments_before(
     wanted: &WantedDeployments<'_>,
 ) -> Result<Vec<DeploymentId>, Fault> {
     let before = wanted.before.map_or(u64::MAX, |it| it.0);
+    let mut values = values![before, wanted.limit].to_vec();
+    let mut of = String::new();
+    // What is not asked about stands in no condition: by index, those of one environment are found among however many.
+    for (column, value) in [("project", wanted.project), ("environment", wanted.environment)] {
+        if let Some(value) = value {
+            values.push(Value::from(value));
+            of.push_str(&format!(" AND {column} = ?{}", values.len()));
+        }
+    }
     session.all(
-        "SELECT id FROM deployment
-         WHERE (CAST(?1 AS TEXT) IS NULL OR project = ?1)
-           AND (CAST(?2 AS TEXT) IS NULL OR environment = ?2) AND id < ?3
-         ORDER BY id DESC LIMIT ?4",
-        values![wanted.project, wanted.environment, before, wanted.limit],
+        &format!("SELECT id FROM deployment WHERE id < ?1{of} ORDER BY id DESC LIMIT ?2"),
+        &values,
         |row| row.get(0).map(DeploymentId),
     )
 }

@@ -1,7 +1,9 @@
 //! Jobs that name an environment are deployments: a workflow as it is, and what the figures say of it.
 
+use event::{DeploymentEvent, Fact as _, Seq, StreamId, Timestamp};
 use expect_test::expect;
-use serde_json::Value as Json;
+use ports::Journal as _;
+use serde_json::{Value as Json, json};
 
 use crate::harness::{Place, Said, wait_until};
 use crate::serving::Serving;
@@ -99,6 +101,44 @@ fn what_jobs_ship_is_told_by_a_server_and_by_the_command() {
     .assert_eq(&told.replace(&serving.url, "URL"));
     assert!(local(&["--of", "failures"]).contains("  2.1  "), "{}", local(&["--of", "failures"]));
     assert!(local(&[]).contains(".github/workflows/ci.yml in production (octo/app), by jobs\n"));
+    serving.end();
+}
+
+const SHOP: &str = "
+version: 1
+project: shop
+services: { web: {} }
+environments:
+  staging: { level: 5, targets: { ecs: { region: eu-central-1, cluster: c, service: s } } }
+";
+
+#[test]
+fn the_newest_of_an_environment_is_told_however_many_went_elsewhere() {
+    let job = "{ runs-on: ubuntu-latest, steps: [{ run: 'true' }] }";
+    let serving = Serving::of(&format!("on: push\njobs: {{ test: {job} }}"));
+    serving.place.write("launchway.yml", SHOP);
+    serving.place.commit();
+    serving.push();
+    let store = store::Store::open(&serving.place.path("data")).expect("a journal of ours");
+    let store = std::sync::Arc::new(store);
+    let id = store.allocate_deployment("shop", "staging").expect("a journal of ours");
+    let asked = json!({ "type": "DeploymentRequested", "project": "shop", "environment": "staging",
+        "kind": "release", "by": { "name": "mona", "proof": "local" }, "reason": null,
+        "services": [{ "service": "web", "release": { "version": "1.4", "digest": "sha256:1" },
+            "last_good": null, "target": "ecs", "config": null, "around": [] }],
+        "gates": [], "force": false, "planned": true, "on_cancel": "back", "at": 1000 });
+    let asked = DeploymentEvent::decode(asked.to_string().as_bytes()).expect("an event");
+    let stream = StreamId::Deployment(id);
+    store.ledger().append(stream, Seq(0), Timestamp(1000), &[asked]).expect("a journal of ours");
+    for _ in 0..250 {
+        store.allocate_deployment("other", "production").expect("a journal of ours");
+    }
+    // One that was never asked for hides none.
+    store.allocate_deployment("shop", "staging").expect("a journal of ours");
+    let page = serving.get("/environments").text;
+    let told = format!("<a href=\"/deployments/{id}\">deployment {id}</a>");
+    assert!(page.contains(&told) && page.contains("web 1.4"), "{page}");
+    serving.ended("1");
     serving.end();
 }
 

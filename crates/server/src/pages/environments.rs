@@ -6,6 +6,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use figures::NewestByJobs;
+use store::WantedDeployments;
 use views::Ledger;
 
 use super::onward::{Onward, onward};
@@ -20,8 +21,9 @@ use crate::guard::Who;
 use crate::problem::Problem;
 use crate::words::{Moment, State as DeploymentState, percent};
 
-/// Deployments that are looked through for the newest of each environment.
-const DEPLOYMENTS: usize = 200;
+/// Deployments to an environment that are looked through for the newest one that can be read: a number may have been
+/// taken alone, and what is pruned is gone.
+const LOOKED_MAX: usize = 20;
 
 #[derive(Template)]
 #[template(path = "environments.html")]
@@ -42,6 +44,8 @@ struct Row {
     secrets: String,
     waits: Vec<(String, String)>,
     deployment: Option<Newest>,
+    /// Something was deployed there, and cannot be read any more.
+    is_unread: bool,
     jobs: Option<ByJobs>,
     onward: Vec<Onward>,
 }
@@ -56,14 +60,12 @@ struct ByJobs {
     at: Moment,
 }
 
-#[derive(Clone)]
 struct Newest {
     href: String,
     number: String,
     services: String,
     state: DeploymentState,
     at: Moment,
-    key: (String, String),
 }
 
 /// The page.
@@ -75,15 +77,16 @@ pub(crate) async fn environments(
     let page = blocking(move || {
         let _turn = turn;
         let waiting = who.seen(&app).approvals()?;
-        // A deployment is a project's, and a project may say that it is any.
-        let newest = if who.token.is_bound() { Vec::new() } else { newest(&app)? };
         let mut ways = Ways::begin(&app, &who)?;
         let Surveyed { known, problems, behind } = surveyed(&app, &who)?;
         let mut rows = Vec::new();
         for (repository, KnownEnvironment { environment, jobs }) in known {
             let onward = ways.of(&environment)?;
             let waits = waits(&waiting, &repository, &environment.name);
-            let row = Row::of(&repository, environment, waits, &newest);
+            // A deployment is a project's, and a project may say that it is any.
+            let project = environment.project.as_deref().filter(|_| !who.token.is_bound());
+            let newest = project.map(|it| newest(&app, it, &environment.name)).transpose()?;
+            let row = Row::of(&repository, environment, waits, newest.unwrap_or_default());
             rows.push(Row { onward, jobs: jobs.as_ref().map(ByJobs::of), ..row });
         }
         let frame = Frame::new(Some(&who), "environments").live("/live/runs".to_owned());
@@ -156,28 +159,30 @@ impl Ways<'_> {
     }
 }
 
-/// The newest deployment of each project to each environment.
-fn newest(app: &App) -> Result<Vec<Newest>, Problem> {
-    let mut found: Vec<Newest> = Vec::new();
-    for id in app.store.newest_deployments(DEPLOYMENTS)? {
-        let Some(view) = deployed::view(app, id)? else { continue };
+/// The newest deployment of a project to an environment that can be read, and whether there are only others.
+fn newest(app: &App, project: &str, environment: &str) -> Result<(Option<Newest>, bool), Problem> {
+    let wanted = WantedDeployments {
+        project: Some(project),
+        environment: Some(environment),
+        before: None,
+        limit: LOOKED_MAX,
+    };
+    let ids = app.store.deployments_before(&wanted)?;
+    for id in &ids {
+        let Some(view) = deployed::view(app, *id)? else { continue };
         let request = &view.request;
-        let key = (request.project.to_string(), request.environment.to_string());
-        if found.iter().any(|it| it.key == key) {
-            continue;
-        }
         let services = request.services.iter();
         let services = services.map(|it| format!("{} {}", it.service, it.release.version));
-        found.push(Newest {
+        let newest = Newest {
             href: format!("/deployments/{id}"),
             number: id.to_string(),
             services: services.collect::<Vec<_>>().join(", "),
             state: DeploymentState::of_deployment(view.standing()),
             at: Moment::of(request.at),
-            key,
-        });
+        };
+        return Ok((Some(newest), false));
     }
-    Ok(found)
+    Ok((None, !ids.is_empty()))
 }
 
 impl Row {
@@ -185,13 +190,9 @@ impl Row {
         repository: &str,
         environment: GuardedEnvironment,
         waits: Vec<(String, String)>,
-        newest: &[Newest],
+        (deployment, is_unread): (Option<Newest>, bool),
     ) -> Row {
-        let GuardedEnvironment { name, project, level, url, rules, commit, below: _, services: _ } =
-            environment;
-        let deployment = newest
-            .iter()
-            .find(|it| Some(&it.key.0) == project.as_ref() && it.key.1.eq_ignore_ascii_case(&name));
+        let GuardedEnvironment { name, level, url, rules, commit, .. } = environment;
         Row {
             repository: repository.to_owned(),
             level: level.map(|it| format!("level {it}")).unwrap_or_default(),
@@ -200,7 +201,8 @@ impl Row {
             rules,
             secrets: format!("/secrets?repository={}", percent(repository)),
             waits,
-            deployment: deployment.cloned(),
+            deployment,
+            is_unread,
             jobs: None,
             onward: Vec::new(),
             name,

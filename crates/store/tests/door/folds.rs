@@ -127,6 +127,7 @@ fn deployments_are_counted(home: &Home) {
     assert_eq!(wanted(None, None, Some(3)).unwrap(), ids(&[2, 1]));
     assert_eq!(wanted(Some("planner"), None, Some(3)).unwrap(), ids(&[2, 1]));
     assert_eq!(wanted(None, Some("staging"), Some(4)).unwrap(), ids(&[3, 1]));
+    assert_eq!(wanted(Some("planner"), Some("staging"), Some(3)).unwrap(), ids(&[1]));
     assert_eq!(wanted(Some("other"), Some("production"), None).unwrap(), []);
     let place = |project: &str, environment: &str| (project.to_owned(), environment.to_owned());
     let places = [place("other", "staging"), place("planner", "production")];
