@@ -20,7 +20,7 @@ mod host;
 mod iam;
 mod incidents;
 mod init;
-mod issuer;
+pub(crate) mod issuer;
 mod logs;
 mod man;
 mod metrics;

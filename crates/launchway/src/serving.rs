@@ -35,6 +35,8 @@ mod orders;
 pub(crate) mod pagerduty;
 mod places;
 mod ready;
+#[cfg(test)]
+mod recorded;
 pub(crate) mod repositories;
 mod sign_in;
 pub(crate) mod standing_by;
