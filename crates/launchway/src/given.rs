@@ -160,15 +160,35 @@ fn from_environment_or_person(name: &str) -> Result<String, Failure> {
     from_person(name)
 }
 
+/// A terminal hands on so much of a line, and drops the rest of it (Linux, `N_TTY_BUF_SIZE` without the line's end).
+const TERMINAL_LINE_BYTES_MAX: usize = 4095;
+
 /// Asks at the terminal; what is typed is not shown.
 pub(crate) fn from_person(name: &str) -> Result<String, Failure> {
     talk(&format!("Value of secret {name} (it is not shown):"));
     let hidden = HiddenInput::begin();
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
+    // What was pasted behind the first line lies there, until the terminal shows again what is typed.
+    let behind = rustix::io::ioctl_fionread(std::io::stdin()).unwrap_or(0);
     drop(hidden);
     read.map_err(|error| Failure::caused(Exit::Usage, error))?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+    whole_line(name, line.trim_end_matches(['\r', '\n']), behind)
+}
+
+/// What a person gave, where that is all of it.
+fn whole_line(name: &str, line: &str, bytes_behind: u64) -> Result<String, Failure> {
+    let why = if line.len() >= TERMINAL_LINE_BYTES_MAX {
+        format!(
+            "{name} is too long to be typed: a terminal hands on {TERMINAL_LINE_BYTES_MAX} bytes of a line"
+        )
+    } else if bytes_behind > 0 {
+        format!("{name} has more than one line, and a terminal is asked for one")
+    } else {
+        return Ok(line.to_owned());
+    };
+    Err(Failure::new(Exit::Refused, format!("{why}; nothing of it is kept"))
+        .hint("give it on standard input: launchway secrets set NAME < FILE"))
 }
 
 /// While it lives, what is typed is not shown.
@@ -240,6 +260,31 @@ mod tests {
         assert_eq!(secrets.keys().collect::<Vec<_>>(), ["TOKEN", "URL"]);
         assert_eq!(secrets["TOKEN"].expose(), "from-flag");
         assert_eq!(secrets["URL"].expose(), "https://example.com");
+    }
+
+    #[test]
+    fn what_a_terminal_gives_is_all_or_nothing() {
+        let check = |line: &str, behind: u64, expect: expect_test::Expect| {
+            let said = whole_line("KEY", line, behind);
+            expect.assert_eq(&said.unwrap_or_else(|failure| failure.error.to_string()));
+        };
+        check("hunter2", 0, expect_test::expect!["hunter2"]);
+        check(
+            "-----BEGIN",
+            9,
+            expect_test::expect![
+                "KEY has more than one line, and a terminal is asked for one; nothing of it is kept"
+            ],
+        );
+        let cut = "x".repeat(TERMINAL_LINE_BYTES_MAX);
+        check(
+            &cut,
+            0,
+            expect_test::expect![
+                "KEY is too long to be typed: a terminal hands on 4095 bytes of a line; nothing of it is kept"
+            ],
+        );
+        assert!(whole_line("KEY", &cut[1..], 0).is_ok());
     }
 
     #[test]
