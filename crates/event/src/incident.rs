@@ -10,8 +10,9 @@ use mask::MaskedText;
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::Actor;
-use crate::ids::{DeploymentId, Timestamp};
+use crate::ids::Timestamp;
 use crate::kind::Fact;
+use crate::shipped_by::ShippedBy;
 use crate::stream::StreamId;
 
 /// What happened in an incident.
@@ -44,10 +45,10 @@ pub enum IncidentEvent {
         /// When that was written down.
         at: Timestamp,
     },
-    /// A deployment has to do with it.
+    /// A deployment has to do with it, or what jobs of a run shipped to its environment.
     IncidentLinked {
         /// Which.
-        deployment: DeploymentId,
+        deployment: ShippedBy,
         /// What.
         role: IncidentRole,
         /// Who says so.
@@ -58,7 +59,7 @@ pub enum IncidentEvent {
     /// It has not.
     IncidentUnlinked {
         /// Which.
-        deployment: DeploymentId,
+        deployment: ShippedBy,
         /// What it was said to have to do with it.
         role: IncidentRole,
         /// Who says so.
@@ -71,11 +72,11 @@ pub enum IncidentEvent {
 /// What an incident is, as it was opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncidentRecord {
-    /// `project` of the settings.
+    /// `project` of the settings, or a repository whose jobs ship: `octo/app`.
     pub project: Arc<str>,
     /// Where users meet it.
     pub environment: Arc<str>,
-    /// The service; none where it is said of all of them.
+    /// The service, or the workflow file of jobs that ship; none where it is said of all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Arc<str>>,
     /// What is wrong, in a line.
@@ -90,9 +91,9 @@ pub struct IncidentRecord {
     /// Where it is looked at there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Arc<str>>,
-    /// The deployment that brought it, where that is known.
+    /// What brought it, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub caused_by: Option<DeploymentId>,
+    pub caused_by: Option<ShippedBy>,
     /// Who opened it.
     pub by: Actor,
     /// Since when users meet it.

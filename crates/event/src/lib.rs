@@ -40,5 +40,5 @@ pub use run::{
     JobDefinition, LogRange, RunEvent, RunRequest, RunnerDemand, Selection, SkipReason, Terms,
     WaitReason, WorkflowCall, WorkflowFile,
 };
-pub use shipped_by::ShippedBy;
+pub use shipped_by::{NotShippedBy, ShippedBy};
 pub use stream::{Envelope, ParseStreamIdError, StreamId};

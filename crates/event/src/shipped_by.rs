@@ -1,6 +1,7 @@
 //! What ships to an environment: a deployment, or the jobs of a run that name it.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -36,6 +37,14 @@ impl ShippedBy {
         }
     }
 
+    /// As people read it: `deployment 7`, `run 12.1`.
+    pub fn named(self) -> String {
+        match self {
+            ShippedBy::Deployment(_) => format!("deployment {self}"),
+            ShippedBy::Jobs(..) => format!("run {self}"),
+        }
+    }
+
     /// The deployment; none where jobs shipped it.
     pub fn deployment(self) -> Option<DeploymentId> {
         match self {
@@ -58,6 +67,35 @@ impl fmt::Display for ShippedBy {
             ShippedBy::Deployment(deployment) => deployment.fmt(f),
             ShippedBy::Jobs(run, attempt) => f.pad(&format!("{run}.{attempt}")),
         }
+    }
+}
+
+/// What is no deployment's number, and no attempt of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotShippedBy;
+
+impl fmt::Display for NotShippedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "a deployment is its number, as 41, and a run whose jobs shipped its attempt, as 12.1",
+        )
+    }
+}
+
+impl std::error::Error for NotShippedBy {}
+
+/// One of them has one text: `07`, `012.1` and `+12.1` are refused.
+impl FromStr for ShippedBy {
+    type Err = NotShippedBy;
+
+    fn from_str(text: &str) -> Result<ShippedBy, NotShippedBy> {
+        let parse = || match text.split_once('.') {
+            Some((run, attempt)) => {
+                Some(ShippedBy::Jobs(RunId(run.parse().ok()?), Attempt(attempt.parse().ok()?)))
+            }
+            None => Some(DeploymentId(text.parse().ok()?).into()),
+        };
+        parse().filter(|it| it.to_string() == text).ok_or(NotShippedBy)
     }
 }
 
@@ -90,14 +128,8 @@ impl Visitor<'_> for Either {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<ShippedBy, E> {
-        let parse = || {
-            let (run, attempt) = text.split_once('.')?;
-            Some(ShippedBy::Jobs(RunId(run.parse().ok()?), Attempt(attempt.parse().ok()?)))
-        };
-        // One attempt has one text: `012.1` and `+12.1` are refused.
-        parse()
-            .filter(|it| it.to_string() == text)
-            .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+        let jobs = text.parse().ok().filter(|it: &ShippedBy| it.deployment().is_none());
+        jobs.ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
     }
 }
 
@@ -125,5 +157,18 @@ mod tests {
             check(wrong, None);
         }
         assert_eq!(ShippedBy::of(StreamId::Audit), None);
+    }
+
+    #[test]
+    fn people_write_it_as_they_read_it() {
+        let check = |text: &str, expect: Option<&str>| {
+            let named = text.parse().ok().map(ShippedBy::named);
+            assert_eq!(named.as_deref(), expect, "{text}");
+        };
+        check("7", Some("deployment 7"));
+        check("12.1", Some("run 12.1"));
+        for wrong in ["", "07", "+7", "12.", ".1", "12.1.1", "012.1", "12.01", "run 12.1", "-1"] {
+            check(wrong, None);
+        }
     }
 }

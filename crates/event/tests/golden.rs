@@ -13,7 +13,10 @@ const DEPLOYMENTS: &[(&str, &str)] =
 /// Every file of releases.
 const RELEASES: &[(&str, &str)] = &[("release-v1", include_str!("../golden/release-v1.jsonl"))];
 /// Every file of incidents.
-const INCIDENTS: &[(&str, &str)] = &[("incident-v1", include_str!("../golden/incident-v1.jsonl"))];
+const INCIDENTS: &[(&str, &str)] = &[
+    ("incident-v1", include_str!("../golden/incident-v1.jsonl")),
+    ("incident-v2", include_str!("../golden/incident-v2.jsonl")),
+];
 
 /// Every file of what is none of these.
 const AUDIT: &[(&str, &str)] = &[("audit-v1", include_str!("../golden/audit-v1.jsonl"))];

@@ -12,7 +12,11 @@ rejected, never have a worker, or lose theirs and begin again, or never do; whol
 names of environments in another case; branches that are cut from the default branch, merged into it and from
 it, without a commit of their own; tags on old commits, commits that no push showed, or one shows afterwards; pushes
 whose jobs failed, commits without a date, clocks that are wrong; two workflows; jobs that run `launchway
-deploy`, for their own environment or another one, with what comes of it; journals that are read in parts.
+deploy`, for their own environment or another one, with what comes of it; journals that are read in parts. Incidents
+that name what a job shipped, while it goes on, when it failed, when it was carried over or never had a worker, when
+it was of another environment or workflow, or a command's; two of one shipment, ones that begin again, are over before
+the shipment is, are linked anew or to nothing, are of one workflow or of all, of the repository or of a project;
+what was made to end them: planned, going back, failed, of another workflow, several, taken away again.
 """
 
 import datetime
@@ -60,6 +64,7 @@ class World:
         self.heads, self.inside, self.dates, self.order = {}, {}, {}, []
         self.shown = []                         # (when, branch, commit, its date), of pushes
         self.commanded, self.asked, self.before = [], [], set()
+        self.troubles = []
         first = self.commit([])
         self.push(MAIN, first, [first])
         for _ in range(self.rng.randrange(5, 60)):
@@ -81,8 +86,8 @@ class World:
                     return
             return
         what = self.rng.choices(
-            ["push", "cut", "merge", "tag", "dispatch", "pull", "unseen", "again"],
-            [40, 6, 6, 10, 8, 3, 5, 16])[0]
+            ["push", "cut", "merge", "tag", "dispatch", "pull", "unseen", "again", "trouble"],
+            [40, 6, 6, 10, 8, 3, 5, 16, 24])[0]
         getattr(self, what)()
 
     # What people do.
@@ -166,6 +171,76 @@ class World:
         if over:
             # Old ones, too.
             self.attempt(self.rng.choice(over[-3:] + [self.rng.choice(over)]))
+
+    def trouble(self):
+        """An incident begins, or something is said of one."""
+        if not self.runs:
+            return
+        if self.troubles and self.rng.random() < 0.6:
+            return self.say(self.rng.choice(self.troubles[-4:]))
+        self.numbers["incident"] += 1
+        cause = self.shipped() if self.rng.random() < 0.85 else None
+        if self.troubles and self.rng.random() < 0.25:
+            cause = self.troubles[-1]["cause"]              # one more of the same
+        went = [job.environment.lower() for job in cause.jobs.values() if job.environment] if cause else []
+        # Mostly where it went.
+        named = self.rng.choice(went * 4 + ["production", "staging"])
+        it = {"number": self.numbers["incident"], "fixes": set(), "resolved_at": None, "cause": cause,
+              "environment": named.title() if self.rng.random() < 0.1 else named,
+              "service": self.rng.choice([None, None, None, *WORKFLOWS]),
+              "project": self.rng.choice([self.repository, self.repository, "planner"]),
+              "since": self.clock - self.rng.choice([0, MINUTE, HOUR, DAY])}
+        self.troubles.append(it)
+        self.note(it, {"type": "IncidentOpened", "project": it["project"], "environment": it["environment"],
+                       "title": "it is broken", "severity": "major", "source": "person", "opened_at": it["since"]}
+                  | ({"service": it["service"]} if it["service"] else {})
+                  | ({"caused_by": cause.name()} if cause else {}))
+        if self.rng.random() < 0.5:
+            self.say(it)
+
+    def shipped(self):
+        attempts = [attempt for run in self.runs for attempt in run["attempts"]]
+        worked = [it for it in attempts if any(job.environment and job.tracked for job in it.jobs.values())]
+        return self.rng.choice((worked[-4:] or attempts) + attempts[-2:] + [self.rng.choice(attempts)])
+
+    def note(self, it, event):
+        self.clock += 1
+        event |= {"by": {"name": "mona", "proof": "token"}, "at": self.clock}
+        self.journal.append({"of": "incident", "incident": it["number"], "project": it["project"], "events": [event]})
+
+    def say(self, it):
+        link = lambda kind, by, role: self.note(it, {"type": kind, "deployment": by, "role": role})
+        what = self.rng.choices(["cause", "no cause", "fix", "no fix", "other", "over"], [4, 1, 6, 1, 1, 7])[0]
+        if what == "cause":
+            if it["cause"]:
+                link("IncidentUnlinked", it["cause"].name(), "cause")
+            it["cause"] = self.shipped()
+            link("IncidentLinked", it["cause"].name(), "cause")
+        elif what == "no cause" and it["cause"]:
+            link("IncidentUnlinked", it["cause"].name(), "cause")
+            it["cause"] = None
+        elif what == "fix":
+            fix = self.shipped()
+            it["fixes"].add(fix)
+            link("IncidentLinked", fix.name(), "fix")
+        elif what == "no fix" and it["fixes"]:
+            fix = min(it["fixes"], key=lambda it: (it.run["number"], it.number))
+            it["fixes"].remove(fix)
+            link("IncidentUnlinked", fix.name(), "fix")
+        elif what == "other" and self.commanded:
+            # A deployment was said to have to do with it, and has not.
+            number = self.commanded[-1][0]
+            link("IncidentLinked", number, "fix")
+            link("IncidentUnlinked", number, "fix")
+        elif what == "over" and it["resolved_at"] is None:
+            ends = [job.over_at + self.rng.choice([-1, 0, 1]) for run in self.runs[-3:] for attempt in run["attempts"]
+                    for job in attempt.jobs.values() if job.over_at is not None]
+            at = self.rng.choice([self.clock, self.clock - HOUR, *ends[-4:]])
+            it["resolved_at"] = max(at, it["since"])
+            self.note(it, {"type": "IncidentResolved", "resolved_at": it["resolved_at"]})
+        elif what == "over":
+            it["since"], it["resolved_at"] = self.clock, None
+            self.note(it, {"type": "IncidentReopened", "reopened_at": it["since"]})
 
     # What comes of it.
 
@@ -506,13 +581,15 @@ def inherit(world, counted):
         it.commits = {}
 
 
-def figures(world, counted):
+def figures(world, counted, environment, workflow):
     """The five, of one workflow in one environment."""
+    about = [t for t in world.troubles if t["environment"].lower() == environment and t["service"] in (None, workflow)]
+    brought = lambda it: [t for t in about if t["cause"] is it.attempt]
     since, until = world.since, world.until
     told_ = sorted((it for it in counted if it.is_told), key=lambda it: it.final[1])
     ended, verdict = {it: it.final[1] for it in told_}, {it: it.final[0] for it in told_}
     taken_back = {it.mends for it in told_ if verdict[it] == "succeeded" and it.mends}
-    met = [it for it in told_ if verdict[it] == "succeeded" or it in taken_back]
+    met = [it for it in told_ if verdict[it] == "succeeded" or it in taken_back or brought(it)]
     is_in = lambda it: since <= ended[it] < until
     inside = [it for it in met if is_in(it)]
     shipped = [it for it in inside if verdict[it] == "succeeded" and it.kind == "release"]
@@ -547,15 +624,23 @@ def figures(world, counted):
     for it in met:
         if it.mends:
             back.setdefault(it.mends, it)
-    failed = [it for it in inside if it in back]
+    failed = [it for it in inside if it in back or brought(it)]
     recovered, open_ = [], []
     for it in failed:
+        troubles = brought(it)
         good = [later for later in met[met.index(it) + 1:] if verdict[later] == "succeeded"]
-        if good:
-            recovered.append((it.name, good[0].name, None, ended[good[0]] - ended[it]))
+        if it not in back:                                  # nothing says it but incidents: what was made to end one
+            good = [later for later in good if any(later.attempt in t["fixes"] for t in troubles)]
+        ends = [(ended[later], 0, later.name, None) for later in good[:1]]
+        if troubles and all(t["resolved_at"] is not None for t in troubles):
+            last = max(troubles, key=lambda t: (t["resolved_at"], t["number"]))
+            ends.append((last["resolved_at"], 1, None, last["number"]))
+        if ends:
+            at, _, by, incident = min(ends, key=lambda end: end[:2])
+            recovered.append((it.name, by, incident, max(0, at - ended[it])))
         else:
             open_.append(it.name)
-    mending = [it.name for it in inside if it.kind == "rollback"]
+    mending = [it.name for it in inside if it.kind == "rollback" or any(it.attempt in t["fixes"] for t in about)]
     weeks = [0] * -(-(until - since) // WEEK)
     for it in shipped:
         weeks[(ended[it] - since) // WEEK] += 1
@@ -570,7 +655,7 @@ def figures(world, counted):
         "failures": share(len(failed), len(inside)), "failed": [it.name for it in failed],
         "recovery": middle([it[3] for it in recovered]), "recovered": recovered, "open": open_,
         "rework": share(len(mending), len(inside)), "reworked": mending,
-        "weeks": weeks, "deployments": [it.name for it in inside], "brought": [[] for _ in inside],
+        "weeks": weeks, "deployments": [it.name for it in inside], "brought": [sorted(t["number"] for t in brought(it)) for it in inside],
         "kinds": [it.kind for it in inside],
         "in_doubt": [(it.name, verdict[it]) for it in told_ if it not in met and is_in(it)],
     })
@@ -594,7 +679,7 @@ def main():
     program, count = sys.argv[1], int(sys.argv[2])
     first_seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     seeds = range(first_seed, first_seed + count)
-    numbers = {"run": 0, "deployment": 0}
+    numbers = {"run": 0, "deployment": 0, "incident": 0}
     worlds = [World(seed, numbers) for seed in seeds]
     lines = [json.dumps({"project": it.repository, "since": it.since, "until": it.until,
                          "environments": ENVIRONMENTS, "journal": it.journal}) for it in worlds]
@@ -604,7 +689,7 @@ def main():
     answers = [json.loads(line) for line in ran.stdout.splitlines()]
     if len(answers) != count:
         sys.exit(f"{len(answers)} answers to {count} histories")
-    sets = failures = doubts = commits = 0
+    sets = failures = doubts = commits = caused = fixes = 0
     for seed, world, answer in zip(seeds, worlds, answers):
         known = {(it["by_jobs"], it["environment"].lower(), it["service"]): it for it in answer}
         for environment in ENVIRONMENTS:
@@ -615,12 +700,14 @@ def main():
                     if answered is not None:
                         sys.exit(f"seed {seed}: {workflow} in {environment} was told and is none")
                     continue
-                expected = figures(world, counted)
+                expected = figures(world, counted, environment, workflow)
                 compare(seed, f"{workflow} in {environment}", answered and said(answered), expected)
                 sets += 1
                 failures += len(expected["failed"])
                 doubts += len(expected["in_doubt"])
                 commits += len(expected["led"])
+                caused += sum(len(it) for it in expected["brought"])
+                fixes += len(expected["reworked"])
         # What `launchway deploy` did inside of jobs counts as any other deployment.
         ids = {id(it): number for number, it in world.commanded}
         made = {"since": world.since, "until": world.until, "incidents": [],
@@ -635,7 +722,8 @@ def main():
                 sys.exit(f"seed {seed}: {service} was told and is none")
     attempts = sum(len(run["attempts"]) for world in worlds for run in world.runs)
     print(f"{count} histories, {attempts} attempts of runs, {numbers['deployment']} deployments by the command, {sets} "
-          f"sets of figures are equal; {failures} failures, {doubts} in doubt, {commits} commits among them")
+          f"sets of figures are equal; {failures} failures, {doubts} in doubt, {commits} commits, {fixes} that mend, and "
+          f"{caused} that {numbers['incident']} incidents name among them")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ use std::io::{BufRead as _, Write as _};
 use std::sync::Arc;
 
 use event::{
-    Attempt, DeploymentEvent, DeploymentId, Fact, IncidentEvent, RunEvent, RunId, Seq, StreamId,
-    Timestamp,
+    Attempt, DeploymentEvent, DeploymentId, Fact, IncidentEvent, IncidentId, RunEvent, RunId, Seq,
+    StreamId, Timestamp,
 };
 use figures::{Asked, Figures};
 use ports::Journal as _;
@@ -48,6 +48,11 @@ enum Entry {
     Deployment {
         deployment: u64,
         environment: String,
+        events: Vec<serde_json::Value>,
+    },
+    Incident {
+        incident: u64,
+        project: String,
         events: Vec<serde_json::Value>,
     },
     /// The figures are brought up to here before the rest is there.
@@ -97,6 +102,17 @@ fn tell(
             let seq = known.entry(stream).or_default();
             let events: Vec<DeploymentEvent> = decoded(&events)?;
             store.ledger().append(stream, Seq(*seq), Timestamp(1), &events)?;
+            *seq += events.len() as u64;
+        }
+        Entry::Incident { incident, project, events } => {
+            let stream = StreamId::Incident(IncidentId(incident));
+            if !known.contains_key(&stream) {
+                let made = store.allocate_incident(&project, None)?;
+                assert_eq!(StreamId::Incident(made), stream);
+            }
+            let seq = known.entry(stream).or_default();
+            let events: Vec<IncidentEvent> = decoded(&events)?;
+            store.append_incident(IncidentId(incident), Seq(*seq), Timestamp(1), &events)?;
             *seq += events.len() as u64;
         }
         Entry::CatchUp => drop(figures.catch_up(store, &mut |_| true)?),

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use event::{DeploymentId, IncidentId, Seq};
+use event::{IncidentId, Seq, ShippedBy};
 use rusqlite::{Connection, Row, params};
 use views::{IncidentLine, IncidentView, Window};
 
 use crate::database::Figures;
 use crate::error::FiguresError;
-use crate::query::{Asked, at, maybe_at, text, word};
+use crate::jobs::by;
+use crate::query::{Shipped, at, maybe_at, text, word};
 
 /// Incidents of one report: the newest. A team has a few in a week.
 const INCIDENTS_MAX: usize = 2_000;
@@ -34,89 +35,98 @@ pub(crate) fn take(rows: &Connection, view: &IncidentView) -> rusqlite::Result<(
         it.title,
         it.source.as_str(),
         it.severity.as_str(),
-        it.caused_by.map(|it| it.0.cast_signed()),
+        it.caused_by.map(|it| it.stream().to_string()),
         at(it.opened_at),
         it.resolved_at.map(at),
         it.last_seq.0.cast_signed(),
     ])?;
     rows.prepare_cached("DELETE FROM incident_fix WHERE incident = ?1")?.execute([id])?;
     let mut fix =
-        rows.prepare_cached("INSERT INTO incident_fix (incident, deployment) VALUES (?1, ?2)")?;
-    for deployment in &it.fixed_by {
-        fix.execute([id, deployment.0.cast_signed()])?;
+        rows.prepare_cached("INSERT INTO incident_fix (incident, fix) VALUES (?1, ?2)")?;
+    for by in &it.fixed_by {
+        fix.execute(params![id, by.stream().to_string()])?;
     }
     Ok(())
 }
 
-/// Those of a service in an environment that a deployment has to do with, in their order.
-pub(crate) fn linked(
-    rows: &Connection,
-    (project, environment, service): (&str, &str, &str),
-) -> rusqlite::Result<Vec<IncidentLine>> {
+/// What a deployment shipped, or jobs of a run, to this place and no other: by the stream that an incident names.
+const SHIPPED_THERE: &str = "SELECT 1 FROM shipment AS it
+    WHERE it.is_by_jobs = 1 AND it.project = ?1 AND it.environment = ?2 AND it.service = ?3 AND it.stream =";
+
+/// Whether an incident has to do with a place, by its project, or by what is linked: jobs of a repository may
+/// have brought what a project of the settings tells of.
+fn is_linked(at: &Shipped) -> String {
+    let has_fix = |more: &str| {
+        format!(
+            "EXISTS (SELECT 1 FROM incident_fix AS fix WHERE fix.incident = incident.incident {more})"
+        )
+    };
+    if at.is_by_jobs {
+        let fix = has_fix(&format!("AND EXISTS ({SHIPPED_THERE} fix.fix)"));
+        format!("(EXISTS ({SHIPPED_THERE} incident.caused_by) OR {fix})")
+    } else {
+        format!("(project = ?1 AND (caused_by IS NOT NULL OR {}))", has_fix(""))
+    }
+}
+
+/// Those of a service in an environment that something shipped has to do with, in their order.
+pub(crate) fn linked(rows: &Connection, at: &Shipped) -> rusqlite::Result<Vec<IncidentLine>> {
     let query = format!(
         "SELECT {COLUMNS} FROM incident
-         WHERE project = ?1 AND environment = ?2 AND (service IS NULL OR service = ?3)
-           AND (caused_by IS NOT NULL
-                OR EXISTS (SELECT 1 FROM incident_fix AS fix
-                           WHERE fix.incident = incident.incident))
-         ORDER BY incident"
+         WHERE environment = ?2 AND (service IS NULL OR service = ?3) AND {}
+         ORDER BY incident",
+        is_linked(at)
     );
+    let (project, environment, service) = at.place();
     let mut statement = rows.prepare_cached(&query)?;
     let found = statement.query_map(params![project, environment, service], line)?;
     with_fixes(rows, found.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Those that users met in a window, newest first.
-pub(crate) fn within(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<IncidentLine>> {
+/// Those of a service in an environment that users met in a window, newest first, linked or not.
+pub(crate) fn within(
+    rows: &Connection,
+    at: &Shipped,
+    window: Window,
+) -> rusqlite::Result<Vec<IncidentLine>> {
     let query = format!(
         "SELECT {COLUMNS} FROM incident
-         WHERE (?1 IS NULL OR project = ?1) AND (?2 IS NULL OR environment = ?2)
-           AND (?3 IS NULL OR service IS NULL OR service = ?3)
+         WHERE environment = ?2 AND (service IS NULL OR service = ?3) AND (project = ?1 OR {})
            AND opened_at < ?4 AND (resolved_at IS NULL OR resolved_at >= ?5)
-         ORDER BY opened_at DESC, incident DESC LIMIT ?6"
+         ORDER BY opened_at DESC, incident DESC LIMIT ?6",
+        is_linked(at)
     );
+    let (project, environment, service) = at.place();
+    let (since, until) = (window.since.0.cast_signed(), window.until.0.cast_signed());
     let mut statement = rows.prepare_cached(&query)?;
-    let Window { since, until } = asked.window;
-    let found = statement.query_map(
-        params![
-            asked.project,
-            asked.environment,
-            asked.service,
-            until.0.cast_signed(),
-            since.0.cast_signed(),
-            INCIDENTS_MAX as i64
-        ],
-        line,
-    )?;
+    let wanted = params![project, environment, service, until, since, INCIDENTS_MAX as i64];
+    let found = statement.query_map(wanted, line)?;
     with_fixes(rows, found.collect::<rusqlite::Result<_>>()?)
 }
 
-fn of_deployment(rows: &Connection, deployment: DeploymentId) -> rusqlite::Result<Vec<IncidentId>> {
+fn of_shipped(rows: &Connection, by: ShippedBy) -> rusqlite::Result<Vec<IncidentId>> {
     let mut statement = rows.prepare_cached(
         "SELECT incident FROM incident WHERE caused_by = ?1
-         UNION SELECT incident FROM incident_fix WHERE deployment = ?1",
+         UNION SELECT incident FROM incident_fix WHERE fix = ?1",
     )?;
     let id = |row: &Row<'_>| Ok(IncidentId(row.get::<_, i64>(0)?.cast_unsigned()));
-    statement.query_map([deployment.0.cast_signed()], id)?.collect()
+    statement.query_map([by.stream().to_string()], id)?.collect()
 }
 
 fn with_fixes(
     rows: &Connection,
     mut all: Vec<IncidentLine>,
 ) -> rusqlite::Result<Vec<IncidentLine>> {
-    let mut statement = rows.prepare_cached(
-        "SELECT deployment FROM incident_fix WHERE incident = ?1 ORDER BY deployment",
-    )?;
+    let mut statement = rows.prepare_cached("SELECT fix FROM incident_fix WHERE incident = ?1")?;
     for it in &mut all {
-        let id = |row: &Row<'_>| Ok(DeploymentId(row.get::<_, i64>(0)?.cast_unsigned()));
-        let found = statement.query_map([it.incident.0.cast_signed()], id)?;
+        let found = statement.query_map([it.incident.0.cast_signed()], |row| by(row, 0))?;
         it.fixed_by = found.collect::<rusqlite::Result<_>>()?;
     }
     Ok(all)
 }
 
 fn line(row: &Row<'_>) -> rusqlite::Result<IncidentLine> {
-    let caused_by: Option<i64> = row.get(7)?;
+    let caused_by: Option<String> = row.get(7)?;
     Ok(IncidentLine {
         incident: IncidentId(row.get::<_, i64>(0)?.cast_unsigned()),
         project: text(row, 1)?,
@@ -125,7 +135,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<IncidentLine> {
         title: text(row, 4)?,
         source: word(row, 5)?,
         severity: word(row, 6)?,
-        caused_by: caused_by.map(|it| DeploymentId(it.cast_unsigned())),
+        caused_by: caused_by.map(|_| by(row, 7)).transpose()?,
         fixed_by: BTreeSet::new(),
         opened_at: at(row, 8)?,
         resolved_at: maybe_at(row, 9)?,
@@ -134,19 +144,11 @@ fn line(row: &Row<'_>) -> rusqlite::Result<IncidentLine> {
 }
 
 impl Figures {
-    /// Incidents that a deployment brought, or that it was made to end, as far as they are counted.
+    /// Incidents that something shipped brought, or that it was made to end, as far as they are counted.
     ///
     /// # Errors
     /// When the file does not answer.
-    pub fn incidents_of(&self, deployment: DeploymentId) -> Result<Vec<IncidentId>, FiguresError> {
-        of_deployment(&self.reader(), deployment).map_err(|source| self.failed(source))
-    }
-
-    /// Incidents that users met in a window, newest first, linked to a deployment or not.
-    ///
-    /// # Errors
-    /// When the file does not answer.
-    pub fn incidents(&self, asked: &Asked) -> Result<Vec<IncidentLine>, FiguresError> {
-        within(&self.reader(), asked).map_err(|source| self.failed(source))
+    pub fn incidents_of(&self, by: ShippedBy) -> Result<Vec<IncidentId>, FiguresError> {
+        of_shipped(&self.reader(), by).map_err(|source| self.failed(source))
     }
 }

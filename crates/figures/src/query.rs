@@ -68,16 +68,6 @@ impl Asked {
         let names = self.repositories.as_ref()?;
         Some(serde_json::to_string(names).expect("names are plain text"))
     }
-
-    /// The same about one service in one environment.
-    fn of(&self, (project, environment, service): (&str, &str, &str)) -> Asked {
-        Asked {
-            project: Some(project.to_owned()),
-            environment: Some(environment.to_owned()),
-            service: Some(service.to_owned()),
-            ..self.clone()
-        }
-    }
 }
 
 /// Whether an environment is production, by its name.
@@ -135,15 +125,15 @@ impl Figures {
 }
 
 /// Where something was shipped to.
-struct Shipped {
-    project: String,
-    environment: String,
-    service: String,
-    is_by_jobs: bool,
+pub(crate) struct Shipped {
+    pub(crate) project: String,
+    pub(crate) environment: String,
+    pub(crate) service: String,
+    pub(crate) is_by_jobs: bool,
 }
 
 impl Shipped {
-    fn place(&self) -> (&str, &str, &str) {
+    pub(crate) fn place(&self) -> (&str, &str, &str) {
         (&self.project, &self.environment, &self.service)
     }
 }
@@ -195,14 +185,8 @@ fn deliveries(rows: &Connection, asked: &Asked) -> rusqlite::Result<Deliveries> 
         let first = first_brought(rows, at.place(), &shipments)?;
         let brought_before =
             |by: ShippedBy, commit: &str| first.get(commit).is_some_and(|first| *first != by);
-        // An incident is a deployment's, and of no job's.
-        let (incidents, met) = match at.is_by_jobs {
-            true => (Vec::new(), Vec::new()),
-            false => {
-                let asked = asked.of(at.place());
-                (incidents::linked(rows, at.place())?, incidents::within(rows, &asked)?)
-            }
-        };
+        let incidents = incidents::linked(rows, at)?;
+        let met = incidents::within(rows, at, asked.window)?;
         let dora = dora(&shipments, &incidents, asked.window, &brought_before);
         found.told.push(Delivery::of(at.place(), at.is_by_jobs, &dora, &met));
     }

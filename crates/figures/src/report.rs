@@ -6,8 +6,8 @@
 //! deployment is its number; one that jobs of a run were, the run's attempt as text: `"12.1"`.
 
 use event::{
-    Attempt, DeploymentId, DeploymentKind, IncidentId, IncidentSource, RunId, Seq, Severity,
-    ShippedBy, StreamId, Timestamp, Verdict,
+    Attempt, DeploymentKind, IncidentId, IncidentSource, RunId, Seq, Severity, ShippedBy, StreamId,
+    Timestamp, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use views::{
@@ -297,10 +297,10 @@ pub struct Incident {
     pub source: IncidentSource,
     /// The service; null where it is of all.
     pub service: Option<String>,
-    /// The deployment that brought it; null where nobody linked one.
-    pub caused_by: Option<DeploymentId>,
-    /// Deployments that were made to end it.
-    pub fixed_by: Vec<DeploymentId>,
+    /// What brought it; null where nobody linked anything.
+    pub caused_by: Option<ShippedBy>,
+    /// What was made to end it.
+    pub fixed_by: Vec<ShippedBy>,
     /// Since when users met it.
     pub opened_at_ms: Timestamp,
     /// Since when they do not; null while it is open.

@@ -62,7 +62,7 @@ impl Journal {
             source: IncidentSource::Person,
             key: None,
             link: None,
-            caused_by: cause,
+            caused_by: cause.map(Into::into),
             by: by.clone(),
             opened_at: at,
             at,
@@ -71,7 +71,7 @@ impl Journal {
         let events = [
             IncidentEvent::IncidentOpened(Box::new(record)),
             IncidentEvent::IncidentLinked {
-                deployment: fix,
+                deployment: fix.into(),
                 role: IncidentRole::Fix,
                 by: by.clone(),
                 at: over,

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use event::{DeploymentEvent, Fact, IncidentId, Seq, StreamId, Timestamp};
+use event::{DeploymentEvent, Fact, IncidentId, Seq, ShippedBy, StreamId, Timestamp};
 use figures::{Asked, Figures};
 use ports::Journal as _;
 use serde_json::Value as Json;
@@ -16,6 +16,7 @@ use views::{DeploymentRow, DeploymentView, IncidentView, RunView, Window};
 const GOLDEN: &[(&str, &str)] = &[
     (include_str!("../../event/golden/journal-v1.jsonl"), "../../event/golden/journal-v1.txt"),
     (include_str!("../../event/golden/journal-v2.jsonl"), "../../event/golden/journal-v2.txt"),
+    (include_str!("../../event/golden/journal-v3.jsonl"), "../../event/golden/journal-v3.txt"),
 ];
 
 fn appended(store: &Arc<Store>, line: &Json) -> StreamId {
@@ -72,8 +73,10 @@ fn incident(text: &mut String, store: &Store, id: IncidentId) {
     let view = view.expect("it begins with an incident");
     let spans: Vec<_> =
         view.spans.iter().map(|it| (it.since.0, it.end.as_ref().map(|it| it.at.0))).collect();
-    let (title, cause) = (&view.record.title, view.caused_by);
-    let _ = writeln!(text, "incident/{id}: {title} {cause:?} {spans:?}");
+    let shown = |it: ShippedBy| it.deployment().map_or(it.named(), |id| format!("{id:?}"));
+    let cause = view.caused_by.map_or("None".to_owned(), |it| format!("Some({})", shown(it)));
+    let title = &view.record.title;
+    let _ = writeln!(text, "incident/{id}: {title} {cause} {spans:?}");
 }
 
 #[test]

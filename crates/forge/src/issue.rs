@@ -1,6 +1,6 @@
 //! Issues, as far as they are incidents: an issue with a label is one while it is open and has it.
 
-use event::{DeploymentId, Severity, Timestamp};
+use event::{Severity, ShippedBy, Timestamp};
 use serde_json::Value as Json;
 
 use crate::said::text;
@@ -10,7 +10,7 @@ use crate::webhook::moment;
 const LABELS_MAX: usize = 200;
 /// Characters of a title that are taken; GitHub takes 256.
 const TITLE_CHARS_MAX: usize = 256;
-/// Bytes of a body that are looked through for the deployment that it names.
+/// Bytes of a body that are looked through for what it names.
 const BODY_BYTES_MAX: usize = 64 << 10;
 
 /// What is done to an issue that may make an incident of it, or end one.
@@ -34,8 +34,8 @@ pub struct Issue {
     pub label: Option<String>,
     /// Whether it is open now.
     pub is_open: bool,
-    /// The deployment that its text names, in a line of its own: `Deployment: 41`.
-    pub deployment: Option<DeploymentId>,
+    /// What its text names as what brought it, in a line of its own: `Deployment: 41`, or `Run: 12.1` of jobs.
+    pub shipped: Option<ShippedBy>,
     /// What GitHub calls here whoever wrote that text: `MEMBER`, `NONE`.
     pub association: String,
     /// Who did it.
@@ -134,7 +134,7 @@ pub(crate) fn issue(payload: &Json) -> Option<Option<Issue>> {
         labels: labels.iter().take(LABELS_MAX).filter_map(name).collect(),
         label: text(payload, "/label/name"),
         is_open: issue.get("state").and_then(Json::as_str) == Some("open"),
-        deployment: text(issue, "/body").and_then(|body| named(&body)),
+        shipped: text(issue, "/body").and_then(|body| named(&body)),
         association: text(issue, "/author_association").unwrap_or_default(),
         by: text(payload, "/sender/login").unwrap_or_else(|| "github".to_owned()),
         at,
@@ -148,15 +148,14 @@ fn is_address(text: &str) -> bool {
         && text.bytes().all(is_letter)
 }
 
-/// The deployment that a text names in a line of its own.
-fn named(body: &str) -> Option<DeploymentId> {
+/// What a text names in a line of its own: `Deployment: #41`, `Run: 12.1`.
+fn named(body: &str) -> Option<ShippedBy> {
     let end = body.floor_char_boundary(BODY_BYTES_MAX);
     body[..end].lines().find_map(|line| {
         let (name, value) = line.trim().split_once(':')?;
-        let number = value.trim().trim_start_matches('#');
-        let is_number = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
-        let is_it = name.trim().eq_ignore_ascii_case("deployment");
-        (is_it && is_number).then(|| number.parse().ok().map(DeploymentId)).flatten()
+        let by: ShippedBy = value.trim().trim_start_matches('#').parse().ok()?;
+        let word = if by.deployment().is_some() { "deployment" } else { "run" };
+        name.trim().eq_ignore_ascii_case(word).then_some(by)
     })
 }
 
@@ -189,7 +188,7 @@ mod tests {
                 None => "no incident".to_owned(),
                 Some(it) => format!(
                     "{} {:?} {} at {}, by {}, of {:?}",
-                    it.key, it.told, it.severity, issue.at, issue.by, issue.deployment
+                    it.key, it.told, it.severity, issue.at, issue.by, issue.shipped
                 ),
             },
         };
@@ -202,31 +201,31 @@ mod tests {
         check(
             &payload("opened", &both, "open"),
             &expect![
-                "github:octo/app#12 Is critical at 1767225600000, by mona, of Some(DeploymentId(41))"
+                "github:octo/app#12 Is critical at 1767225600000, by mona, of Some(Deployment(DeploymentId(41)))"
             ],
         );
         check(
             &payload("labeled", &["incident", "minor"], "open"),
             &expect![
-                "github:octo/app#12 Is minor at 1767226200000, by mona, of Some(DeploymentId(41))"
+                "github:octo/app#12 Is minor at 1767226200000, by mona, of Some(Deployment(DeploymentId(41)))"
             ],
         );
         check(
             &payload("closed", &both, "closed"),
             &expect![
-                "github:octo/app#12 Closed critical at 1767225900000, by mona, of Some(DeploymentId(41))"
+                "github:octo/app#12 Closed critical at 1767225900000, by mona, of Some(Deployment(DeploymentId(41)))"
             ],
         );
         check(
             &payload("reopened", &both, "open"),
             &expect![
-                "github:octo/app#12 Is critical at 1767226200000, by mona, of Some(DeploymentId(41))"
+                "github:octo/app#12 Is critical at 1767226200000, by mona, of Some(Deployment(DeploymentId(41)))"
             ],
         );
         check(
             &payload("unlabeled", &[], "open"),
             &expect![
-                "github:octo/app#12 Unlabeled major at 1767226200000, by mona, of Some(DeploymentId(41))"
+                "github:octo/app#12 Unlabeled major at 1767226200000, by mona, of Some(Deployment(DeploymentId(41)))"
             ],
         );
     }
@@ -246,7 +245,7 @@ mod tests {
             check(
                 &payload(action, &["incident"], "open"),
                 &expect![
-                    "github:octo/app#12 Gone major at 1767226200000, by mona, of Some(DeploymentId(41))"
+                    "github:octo/app#12 Gone major at 1767226200000, by mona, of Some(Deployment(DeploymentId(41)))"
                 ],
             );
         }
@@ -283,10 +282,15 @@ mod tests {
     }
 
     #[test]
-    fn a_deployment_is_named_in_a_line_of_its_own() {
-        assert_eq!(named("Deployment: 41"), Some(DeploymentId(41)));
+    fn what_brought_it_is_named_in_a_line_of_its_own() {
+        let named = |text: &str| named(text).map(ShippedBy::named);
+        let is = |text: &str| Some(text.to_owned());
+        assert_eq!(named("Deployment: #41"), is("deployment 41"));
+        assert_eq!(named("Run: 12.1"), is("run 12.1"));
         assert_eq!(named("a deployment: 41"), None);
-        assert_eq!(named("deployment: 4x\ndeployment: 42"), Some(DeploymentId(42)));
+        assert_eq!(named("run: 12"), None);
+        assert_eq!(named("deployment: 12.1"), None);
+        assert_eq!(named("deployment: 4x\ndeployment: 42"), is("deployment 42"));
         assert_eq!(named("deployment: 99999999999999999999999"), None);
         assert_eq!(named("ä".repeat(BODY_BYTES_MAX).as_str()), None);
     }

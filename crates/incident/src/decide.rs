@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use event::{
-    Actor, DeploymentId, IncidentEvent, IncidentRecord, IncidentRole, IncidentSource, Severity,
+    Actor, IncidentEvent, IncidentRecord, IncidentRole, IncidentSource, Severity, ShippedBy,
     Timestamp,
 };
 use mask::MaskedText;
@@ -27,16 +27,16 @@ pub enum Wish {
         /// Why, in their words.
         reason: Option<MaskedText>,
     },
-    /// A deployment has to do with it.
+    /// A deployment, or what jobs of a run shipped, has to do with it.
     Link(Deployed, IncidentRole),
     /// It has not.
-    Unlink(DeploymentId, IncidentRole),
+    Unlink(ShippedBy, IncidentRole),
 }
 
 /// What an incident is when it is opened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opening {
-    /// `project` of the settings.
+    /// `project` of the settings, or a repository whose jobs ship.
     pub project: Arc<str>,
     /// Where users meet it.
     pub environment: Arc<str>,
@@ -50,23 +50,26 @@ pub struct Opening {
     pub key: Option<Arc<str>>,
     /// Where it is looked at there.
     pub link: Option<Arc<str>>,
-    /// The deployment that brought it.
+    /// What brought it.
     pub caused_by: Option<Deployed>,
 }
 
-/// A deployment, as far as it matters whether an incident can have to do with it.
+/// A deployment, or what jobs of a run shipped to an environment, as far as it matters whether an incident can
+/// have to do with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployed {
     /// Which.
-    pub id: DeploymentId,
-    /// Its project.
+    pub id: ShippedBy,
+    /// Its project; of jobs their repository.
     pub project: Arc<str>,
+    /// Of jobs the project that the settings of their repository name, where they are known.
+    pub of_settings: Option<Arc<str>>,
     /// Where it went.
     pub environment: Arc<str>,
-    /// What it shipped.
+    /// What it shipped; of jobs their workflow file.
     pub services: Vec<Arc<str>>,
-    /// When it was wanted.
-    pub requested_at: Timestamp,
+    /// Before that nobody met anything of it: when it was wanted; of jobs, when the first of them began.
+    pub since: Timestamp,
     /// When it was over; none while it is under way.
     pub ended_at: Option<Timestamp>,
 }
@@ -98,41 +101,49 @@ pub enum Refusal {
     InTheFuture,
     /// A deployment to another environment, or of another project.
     #[error(
-        "deployment {deployment} went to {environment} of {project}, where the incident is not"
+        "{} went to {environment} of {project}, where the incident is not", .deployment.named()
     )]
     Elsewhere {
         /// Which.
-        deployment: DeploymentId,
+        deployment: ShippedBy,
         /// Where it went.
         environment: Arc<str>,
         /// Of what.
         project: Arc<str>,
     },
-    /// A deployment that did not ship the service.
-    #[error("deployment {deployment} did not ship {service}")]
+    /// A deployment that did not ship the service, or jobs of another workflow.
+    #[error("{} did not ship {service}", .deployment.named())]
     NotShipped {
         /// Which.
-        deployment: DeploymentId,
+        deployment: ShippedBy,
         /// The service that the incident is about.
         service: Arc<str>,
     },
     /// What brought it was wanted when it was there already.
     #[error(
-        "deployment {0} was asked for when the incident was there already; it cannot have brought it"
+        "{} {} when the incident was there already; it cannot have brought it", .0.named(), began(*.0)
     )]
-    CameLater(DeploymentId),
+    CameLater(ShippedBy),
     /// It was over when there was nothing to end.
-    #[error("deployment {0} was over before the incident began; it cannot have ended it")]
-    EndedBefore(DeploymentId),
+    #[error("{} was over before the incident began; it cannot have ended it", .0.named())]
+    EndedBefore(ShippedBy),
     /// Nothing brings what it ends.
-    #[error("deployment {0} cannot have brought it and ended it: take the other link away first")]
-    BothRoles(DeploymentId),
+    #[error("{} cannot have brought it and ended it: take the other link away first", .0.named())]
+    BothRoles(ShippedBy),
     /// The same key was given with another incident.
     #[error("that key opened another incident: each one has its own")]
     OtherKey,
     /// A title is missing.
     #[error("it says nothing about what is wrong")]
     NoTitle,
+}
+
+/// Before that nobody met anything of it.
+fn began(by: ShippedBy) -> &'static str {
+    match by {
+        ShippedBy::Deployment(_) => "was asked for",
+        ShippedBy::Jobs(..) => "began there",
+    }
 }
 
 /// What is to be written down behind what is known. Nothing, where it is known already, or where
@@ -299,7 +310,11 @@ struct Place<'p> {
 
 impl Place<'_> {
     fn fits(&self, deployed: &Deployed) -> Result<(), Refusal> {
-        if (&deployed.project, &deployed.environment) != (self.project, self.environment) {
+        let is_of_project =
+            [Some(&deployed.project), deployed.of_settings.as_ref()].contains(&Some(self.project));
+        // As on GitHub: names of environments are the same in any case.
+        let is_there = deployed.environment.eq_ignore_ascii_case(self.environment);
+        if !is_of_project || !is_there {
             return Err(Refusal::Elsewhere {
                 deployment: deployed.id,
                 environment: Arc::clone(&deployed.environment),
@@ -316,7 +331,7 @@ impl Place<'_> {
 }
 
 fn came_first(deployed: &Deployed, opened_at: Timestamp) -> Result<(), Refusal> {
-    let is_later = deployed.requested_at > opened_at;
+    let is_later = deployed.since > opened_at;
     if is_later { Err(Refusal::CameLater(deployed.id)) } else { Ok(()) }
 }
 

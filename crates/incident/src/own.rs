@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use event::{
     Actor, DeployStepKind, DeploymentId, DeploymentKind, IncidentRole, IncidentSource, Severity,
-    Timestamp, Verdict,
+    ShippedBy, Timestamp, Verdict,
 };
 use mask::MaskedText;
 use views::{DeploymentView, IncidentView};
@@ -53,11 +53,12 @@ impl From<&DeploymentView> for Deployed {
     fn from(view: &DeploymentView) -> Deployed {
         let request = &view.request;
         Deployed {
-            id: view.id,
+            id: view.id.into(),
             project: Arc::clone(&request.project),
+            of_settings: None,
             environment: Arc::clone(&request.environment),
             services: request.services.iter().map(|it| Arc::clone(&it.service)).collect(),
-            requested_at: request.at,
+            since: request.at,
             ended_at: view.ended.as_ref().map(|it| it.at),
         }
     }
@@ -150,7 +151,7 @@ fn mends(view: &DeploymentView, finished_at: Timestamp, broken: &Broken) -> bool
         && record.source == IncidentSource::Deployment
         && request.kind != DeploymentKind::Task
         && (&request.project, &request.environment) == (&record.project, &record.environment)
-        && incident.caused_by.is_some_and(|it| it < view.id)
+        && incident.caused_by.and_then(ShippedBy::deployment).is_some_and(|it| it < view.id)
         && incident.changed_at() <= finished_at
         && request.services.iter().any(|it| broken.left.contains(&it.service))
 }

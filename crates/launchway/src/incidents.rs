@@ -1,9 +1,11 @@
 //! Incidents of a journal: what somebody tells of one, decided by `incident` and written down here.
 
+mod jobs;
+
 use std::sync::Arc;
 
 use bucket::Shared;
-use event::{DeploymentId, IncidentEvent, IncidentId, IncidentSource, Seq, StreamId};
+use event::{DeploymentId, IncidentEvent, IncidentId, IncidentSource, Seq, ShippedBy, StreamId};
 use incident::{Broken, Deployed, Opening, Refusal, Told, Wish, decide, own};
 use ports::{Journal, JournalError};
 use store::Store;
@@ -13,6 +15,8 @@ use crate::deploying::book::Book;
 use crate::exit::{Exit, Failure};
 use crate::terminal::style::talk;
 use crate::terminal::time::now;
+
+pub(crate) use jobs::ProjectOf;
 
 /// So often is decided anew where others were faster.
 const BEHIND_OTHERS_MAX: usize = 50;
@@ -60,8 +64,29 @@ impl Incidents {
         self.store.incident_with(key).map_err(missing)
     }
 
-    /// A deployment, as far as it can have to do with an incident.
-    pub(crate) fn deployed(&self, id: DeploymentId) -> Result<Deployed, Failure> {
+    /// What was shipped, as far as it can have to do with an incident. What jobs shipped to several environments is
+    /// that of the one that is said.
+    pub(crate) fn shipped(
+        &self,
+        by: ShippedBy,
+        environment: Option<&str>,
+        project_of: ProjectOf<'_>,
+    ) -> Result<Deployed, Failure> {
+        match by {
+            ShippedBy::Deployment(id) => self.deployed(id),
+            ShippedBy::Jobs(..) if self.shared.is_some() => {
+                let message = format!("{} is in this machine's journal alone", by.named());
+                Err(Failure::new(Exit::Refused, message).hint(
+                    "incidents of this project stand in the journal that several machines share; only deployments are there",
+                ))
+            }
+            ShippedBy::Jobs(run, attempt) => {
+                jobs::shipped(&self.store, (run, attempt), environment, project_of)
+            }
+        }
+    }
+
+    fn deployed(&self, id: DeploymentId) -> Result<Deployed, Failure> {
         let view = self.deployment(id)?;
         let none = || Failure::new(Exit::Usage, format!("there is no deployment {id}"));
         Ok((&view.ok_or_else(none)?).into())
@@ -166,7 +191,8 @@ impl Incidents {
         if !incident.is_open() || incident.record.source != IncidentSource::Deployment {
             return Ok(None);
         }
-        let Some(cause) = incident.caused_by else { return Ok(None) };
+        let cause = incident.caused_by.and_then(ShippedBy::deployment);
+        let Some(cause) = cause else { return Ok(None) };
         if let Some(cause) = views.iter().find(|it| it.id == cause) {
             return Ok(Some(Broken::of(incident, cause)));
         }
@@ -204,5 +230,14 @@ fn missing(error: impl Into<anyhow::Error>) -> Failure {
 fn refused(refusal: &Refusal) -> Failure {
     let is_usage = matches!(refusal, Refusal::Unknown | Refusal::OtherKey);
     let exit = if is_usage { Exit::Usage } else { Exit::Refused };
-    Failure::new(exit, refusal)
+    let failure = Failure::new(exit, refusal);
+    match refusal {
+        Refusal::Elsewhere { deployment: ShippedBy::Jobs(..), .. } => failure.hint(
+            "an incident of what jobs ship is of their repository, or of the project that its settings name",
+        ),
+        Refusal::NotShipped { deployment: ShippedBy::Jobs(..), .. } => failure.hint(
+            "what jobs ship is known by their workflow file; an incident without a service is of all",
+        ),
+        _ => failure,
+    }
 }

@@ -334,7 +334,7 @@ const PAGES: &[PageRoute] = &[
     ("/environments", || get(pages::environments)),
     ("/deployments", || get(pages::deployments)),
     ("/deployments/{id}", || get(pages::deployment)),
-    ("/incidents", || get(pages::incidents)),
+    ("/incidents", || get(pages::incidents).post(pages::opened)),
     ("/incidents/{id}", || get(pages::incident).post(pages::changed)),
     ("/runners", || get(pages::runners)),
     ("/messages", || get(pages::messages)),

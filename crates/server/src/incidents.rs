@@ -1,6 +1,6 @@
 //! Incidents: what people ask for about them, and how they are described to programs.
 
-use event::{Actor, DeploymentId, IncidentId, IncidentRole, Seq, Severity, StreamId, Timestamp};
+use event::{Actor, IncidentId, IncidentRole, Seq, Severity, ShippedBy, StreamId, Timestamp};
 use serde_json::{Value as Json, json};
 use views::IncidentView;
 
@@ -34,10 +34,10 @@ pub enum IncidentDeed {
     Resolve(IncidentId),
     /// It is not over after all.
     Reopen(IncidentId),
-    /// A deployment has to do with it.
-    Link(IncidentId, DeploymentId, IncidentRole),
+    /// A deployment, or what jobs of a run shipped, has to do with it.
+    Link(IncidentId, ShippedBy, IncidentRole),
     /// It has not.
-    Unlink(IncidentId, DeploymentId, IncidentRole),
+    Unlink(IncidentId, ShippedBy, IncidentRole),
 }
 
 /// An incident that is to be opened.
@@ -47,14 +47,14 @@ pub struct IncidentWish {
     pub title: String,
     /// How bad it is.
     pub severity: Severity,
-    /// `project` of the settings; that of the deployment where nobody says.
+    /// `project` of the settings; that of what brought it where nobody says: of jobs their repository.
     pub project: Option<String>,
-    /// Where; that of the deployment where nobody says.
+    /// Where; that of what brought it where nobody says.
     pub environment: Option<String>,
     /// The service; none for all.
     pub service: Option<String>,
-    /// The deployment that brought it.
-    pub caused_by: Option<DeploymentId>,
+    /// What brought it.
+    pub caused_by: Option<ShippedBy>,
     /// The same is opened once.
     pub key: Option<String>,
 }
@@ -123,14 +123,14 @@ pub(crate) fn newest(app: &App, wanted: &Wanted) -> Result<Vec<IncidentView>, Pr
     Ok(views)
 }
 
-/// Those that a deployment has to do with, newest first.
-pub(crate) fn of_deployment(app: &App, id: DeploymentId) -> Result<Vec<IncidentView>, Problem> {
-    let mut ids = app.figures.incidents_of(id)?;
+/// Those that something shipped has to do with, newest first.
+pub(crate) fn of_shipped(app: &App, by: ShippedBy) -> Result<Vec<IncidentView>, Problem> {
+    let mut ids = app.figures.incidents_of(by)?;
     ids.extend(app.store.incidents(None, NEWEST)?);
     ids.sort_unstable_by(|one, two| two.cmp(one));
     ids.dedup();
     let mut views = folded(app, ids)?;
-    views.retain(|it| it.caused_by == Some(id) || it.fixed_by.contains(&id));
+    views.retain(|it| it.caused_by == Some(by) || it.fixed_by.contains(&by));
     Ok(views)
 }
 

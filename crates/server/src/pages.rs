@@ -38,7 +38,7 @@ pub(crate) use design::design;
 pub(crate) use dispatch::{dispatch, dispatched};
 pub(crate) use environments::environments;
 pub(crate) use held::{admit, let_in};
-pub(crate) use incidents::{changed, incident, incidents, opened_by};
+pub(crate) use incidents::{changed, incident, incidents, opened, opened_by};
 pub(crate) use job::{ShownLog, job, lines, raw, why};
 pub(crate) use messages::messages;
 pub(crate) use pipelines::pipelines;

@@ -236,8 +236,8 @@ fn of_deployment(event: &DeploymentEvent, stream: &str) -> Option<AuditLine> {
 
 fn of_incident(event: &IncidentEvent, stream: &str) -> AuditLine {
     use IncidentEvent as E;
-    let linked = |deployment: &event::DeploymentId, role: &event::IncidentRole| {
-        format!("{stream} deployment/{deployment} {}", role.as_str())
+    let linked = |shipped: &event::ShippedBy, role: &event::IncidentRole| {
+        format!("{stream} {} {}", shipped.stream(), role.as_str())
     };
     match event {
         E::IncidentOpened(it) => {

@@ -18,7 +18,8 @@
 //!
 //! Jobs that name an environment count as deployments. One that did not succeed is in doubt: nobody
 //! knows whether users met what it changed. It counts, as failed, where somebody went back to what ran before
-//! it; else it is told, and in no figure.
+//! it, or says that it brought an incident; else it is told, and in no figure. Jobs do not say that nobody had
+//! planned them: what they shipped was unplanned where it went back, or was made to end an incident.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -218,8 +219,8 @@ pub fn dora(
     window: Window,
     brought_before: &dyn Fn(ShippedBy, &str) -> bool,
 ) -> Dora {
-    let (reached, in_doubt) = reached(shipments);
     let faults = Faults::of(incidents);
+    let (reached, in_doubt) = reached(shipments, &faults);
     let taken_back = taken_back(&reached);
     let failure = |at: usize| {
         let next = reached.get(at + 1).copied();
@@ -249,7 +250,7 @@ pub fn dora(
         dora.change_failures.share.count(failure.is_some());
         let caused = faults.caused(shipment.by);
         let mends = mends(shipment) || faults.fixes.contains(&shipment.by);
-        let is_rework = mends && !shipment.planned;
+        let is_rework = mends && (!shipment.planned || shipment.is_by_jobs());
         dora.rework.share.count(is_rework);
         if is_rework {
             dora.rework.deployments.push(shipment.by);
@@ -276,12 +277,16 @@ pub fn dora(
 }
 
 /// What users met, and what is in doubt. Of what is, that counts as met from which somebody went back to
-/// what ran before it.
-fn reached(shipments: &[Shipment]) -> (Vec<&Shipment>, Vec<&Shipment>) {
+/// what ran before it, or of which they say that it brought an incident.
+fn reached<'s>(
+    shipments: &'s [Shipment],
+    faults: &Faults<'_>,
+) -> (Vec<&'s Shipment>, Vec<&'s Shipment>) {
     let good = shipments.iter().filter(|it| it.verdict == Verdict::Succeeded);
     let taken_back: BTreeSet<ShippedBy> = good.filter_map(|it| it.mends).collect();
     let told = shipments.iter().filter(|it| it.is_in_doubt() || counts(it));
-    told.partition(|it| !it.is_in_doubt() || taken_back.contains(&it.by))
+    let is_met = |it: &Shipment| taken_back.contains(&it.by) || !faults.caused(it.by).is_empty();
+    told.partition(|it| !it.is_in_doubt() || is_met(it))
 }
 
 /// What says itself what it took back, by that: jobs that go on by turns may have something else between the two,
@@ -320,9 +325,9 @@ impl<'i> Faults<'i> {
     fn of(incidents: &'i [IncidentLine]) -> Faults<'i> {
         let mut faults = Faults::default();
         for it in incidents {
-            let fixes = || it.fixed_by.iter().map(|fix| ShippedBy::from(*fix));
+            let fixes = || it.fixed_by.iter().copied();
             faults.fixes.extend(fixes());
-            if let Some(cause) = it.caused_by.map(ShippedBy::from) {
+            if let Some(cause) = it.caused_by {
                 faults.causes.entry(cause).or_default().push(it);
                 for fix in fixes().filter(|fix| *fix != cause) {
                     faults.mended.entry(fix).or_default().insert(cause);
@@ -371,9 +376,7 @@ fn recovered(
     let (since, mended) = if failure == Failed::WentBack {
         (shipment.reached_at.unwrap_or(shipment.finished_at), Some(shipment))
     } else {
-        let ended =
-            |of: &&IncidentLine, by| of.fixed_by.iter().any(|fix| ShippedBy::from(*fix) == by);
-        let fixes = |it: &Shipment| incidents.iter().any(|of| ended(of, it.by));
+        let fixes = |it: &Shipment| incidents.iter().any(|of| of.fixed_by.contains(&it.by));
         let counts = |it: &Shipment| {
             failure != Failed::Incident || faults.may_mend(it, deployment) || fixes(it)
         };

@@ -1,11 +1,11 @@
-//! One incident: what it is, when users met it, which deployments have to do with it.
+//! One incident: what it is, when users met it, what was shipped that has to do with it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use event::{
-    Actor, DeploymentId, Envelope, IncidentEvent, IncidentId, IncidentRecord, IncidentRole,
-    IncidentSource, Seq, Severity, StreamId, Timestamp,
+    Actor, Envelope, IncidentEvent, IncidentId, IncidentRecord, IncidentRole, IncidentSource, Seq,
+    Severity, ShippedBy, StreamId, Timestamp,
 };
 use mask::MaskedText;
 
@@ -16,10 +16,10 @@ pub struct IncidentView {
     pub id: IncidentId,
     /// As it was opened.
     pub record: IncidentRecord,
-    /// The deployment that brought it, as it is known now.
-    pub caused_by: Option<DeploymentId>,
-    /// Deployments that were made to end it.
-    pub fixed_by: BTreeSet<DeploymentId>,
+    /// What brought it, as it is known now: a deployment, or jobs of a run.
+    pub caused_by: Option<ShippedBy>,
+    /// What was made to end it.
+    pub fixed_by: BTreeSet<ShippedBy>,
     /// When users met it: the last one has no end while it is open. Never empty.
     pub spans: Vec<IncidentSpan>,
     /// Its last event.
@@ -158,7 +158,7 @@ impl IncidentView {
 pub struct IncidentLine {
     /// Which.
     pub incident: IncidentId,
-    /// `project` of the settings.
+    /// `project` of the settings, or a repository whose jobs ship.
     pub project: Arc<str>,
     /// The environment.
     pub environment: Arc<str>,
@@ -170,10 +170,10 @@ pub struct IncidentLine {
     pub source: IncidentSource,
     /// How bad it is.
     pub severity: Severity,
-    /// The deployment that brought it.
-    pub caused_by: Option<DeploymentId>,
-    /// Deployments that were made to end it.
-    pub fixed_by: BTreeSet<DeploymentId>,
+    /// What brought it.
+    pub caused_by: Option<ShippedBy>,
+    /// What was made to end it.
+    pub fixed_by: BTreeSet<ShippedBy>,
     /// Since when users met it.
     pub opened_at: Timestamp,
     /// Since when they do not; none while it is open.

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use event::{Attempt, DeploymentKind, RunId, Seq, ShippedBy, Timestamp, Verdict};
-use views::{Before, Came, Shipment, Window, dora};
+use event::{
+    Attempt, DeploymentKind, IncidentId, IncidentSource, RunId, Seq, Severity, ShippedBy,
+    Timestamp, Verdict,
+};
+use views::{Before, Came, IncidentLine, Shipment, Window, dora};
 
 const HOUR: u64 = 60 * 60 * 1000;
 
@@ -93,4 +96,64 @@ fn what_is_in_doubt_counts_where_somebody_went_back_from_it() {
     // One that was to go back and failed took nothing back.
     let failed_back = Shipment { verdict: Failed, reached_at: None, ..back(3, "c1", 2) };
     check(&[shipped(2, "c2", Failed), failed_back], (&[], 1, &[2, 3]));
+}
+
+/// An incident of an hour, over two later, of what a run's jobs shipped.
+fn incident(number: u64, cause: Option<u64>, fixes: &[u64], hour: u64) -> IncidentLine {
+    IncidentLine {
+        incident: IncidentId(number),
+        project: "octo/app".into(),
+        environment: "production".into(),
+        service: None,
+        title: "it is slow".into(),
+        source: IncidentSource::Person,
+        severity: Severity::Major,
+        caused_by: cause.map(by),
+        fixed_by: fixes.iter().map(|run| by(*run)).collect(),
+        opened_at: Timestamp(hour * HOUR),
+        resolved_at: Some(Timestamp((hour + 2) * HOUR)),
+        last_seq: Seq(3),
+    }
+}
+
+#[test]
+fn an_incident_says_that_what_jobs_shipped_failed_and_what_mended_it() {
+    use Verdict::{Failed, Succeeded};
+    let check = |incidents: &[IncidentLine], expect: &str| {
+        let runs = [(1, Succeeded), (2, Succeeded), (3, Failed), (9, Succeeded)];
+        let all: Vec<Shipment> =
+            runs.iter().map(|(run, verdict)| shipped(*run, &format!("c{run}"), *verdict)).collect();
+        let window = Window { since: Timestamp(0), until: Timestamp(100 * HOUR) };
+        let dora = dora(&all, incidents, window, &|_, _| false);
+        let names =
+            |all: &[ShippedBy]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let mended = dora.recovery.recovered.iter();
+        let mended: Vec<String> = mended
+            .map(|it| format!("{} {:?} {}h", it.deployment, it.by, it.time_ms / HOUR))
+            .collect();
+        let told = format!(
+            "failed {} of {}, mended {mended:?}, rework {}",
+            names(&dora.change_failures.failed),
+            dora.change_failures.share.whole,
+            names(&dora.rework.deployments),
+        );
+        assert_eq!(told, expect);
+    };
+    check(&[], "failed  of 3, mended [], rework ");
+    // Two of one are one failure; the last one's end is the recovery.
+    let two = [incident(1, Some(2), &[], 3), incident(2, Some(2), &[], 4)];
+    check(&two, "failed 2.1 of 3, mended [\"2.1 Incident(IncidentId(2)) 4h\"], rework ");
+    // What was made to end it was unplanned, whatever jobs say, and mends it where it came first.
+    let late = IncidentLine { resolved_at: None, ..incident(1, Some(2), &[9], 3) };
+    check(
+        &[late],
+        "failed 2.1 of 3, mended [\"2.1 By(Jobs(RunId(9), Attempt(1))) 7h\"], rework 9.1",
+    );
+    // Nobody knows whether users met it, until they say so.
+    check(
+        &[incident(1, Some(3), &[], 3)],
+        "failed 3.1 of 4, mended [\"3.1 Incident(IncidentId(1)) 2h\"], rework ",
+    );
+    // One that nobody knows the cause of says what was made to end it, and no more.
+    check(&[incident(1, None, &[9], 3)], "failed  of 3, mended [], rework 9.1");
 }

@@ -1,7 +1,6 @@
 //! One wish behind the other: what is written down of each.
 
-use event::Digest;
-use event::{Envelope, IncidentId, Seq, StreamId};
+use event::{Attempt, DeploymentId, Digest, Envelope, IncidentId, RunId, Seq, StreamId};
 use expect_test::{Expect, expect};
 use mask::MaskedText;
 
@@ -13,11 +12,12 @@ fn text(text: &str) -> MaskedText {
 
 fn deployed(id: u64) -> Deployed {
     Deployed {
-        id: DeploymentId(id),
+        id: DeploymentId(id).into(),
         project: "planner".into(),
+        of_settings: None,
         environment: "production".into(),
         services: vec!["api".into()],
-        requested_at: Timestamp(id * 100),
+        since: Timestamp(id * 100),
         ended_at: Some(Timestamp(id * 100 + 50)),
     }
 }
@@ -77,10 +77,10 @@ fn check(wishes: &[(Wish, Told)], expected: &Expect) {
     if let Some(view) = IncidentView::of(IncidentId(1), &events) {
         let spans: Vec<_> =
             view.spans.iter().map(|it| (it.since.0, it.end.as_ref().map(|it| it.at.0))).collect();
-        said.push_str(&format!(
-            "{spans:?}, of {:?}, fixed by {:?}\n",
-            view.caused_by, view.fixed_by
-        ));
+        let of = view.caused_by.map(|it| it.to_string()).map(|it| format!("Some({it})"));
+        let fixed_by: Vec<String> = view.fixed_by.iter().map(ToString::to_string).collect();
+        let (of, fixed_by) = (of.unwrap_or_else(|| "None".to_owned()), fixed_by.join(", "));
+        said.push_str(&format!("{spans:?}, of {of}, fixed by [{fixed_by}]\n"));
     }
     expected.assert_eq(&said);
 }
@@ -101,7 +101,7 @@ fn what_is_told_twice_is_written_down_once() {
             IncidentResolved
             nothing
             nothing
-            [(200, Some(300))], of None, fixed by {}
+            [(200, Some(300))], of None, fixed by []
         "#]],
     );
 }
@@ -125,7 +125,7 @@ fn what_is_over_can_begin_again_and_what_comes_late_changes_nothing() {
             nothing
             IncidentResolved
             nothing
-            [(200, Some(300)), (400, Some(500))], of None, fixed by {}
+            [(200, Some(300)), (400, Some(500))], of None, fixed by []
         "#]],
     );
 }
@@ -150,7 +150,7 @@ fn a_person_is_told_what_cannot_be() {
             refused: it began at a later moment than that
             refused: that moment has yet to come
             refused: deployment 3 was asked for when the incident was there already; it cannot have brought it
-            [(200, None)], of None, fixed by {}
+            [(200, None)], of None, fixed by []
         "#]],
     );
 }
@@ -166,8 +166,8 @@ fn one_deployment_brought_it_and_any_number_may_end_it() {
             (fix(5), at(PERSON, 300)),
             (fix(5), at(PERSON, 300)),
             (fix(6), at(PERSON, 300)),
-            (Wish::Unlink(DeploymentId(5), IncidentRole::Fix), at(PERSON, 300)),
-            (Wish::Unlink(DeploymentId(5), IncidentRole::Fix), at(PERSON, 300)),
+            (Wish::Unlink(DeploymentId(5).into(), IncidentRole::Fix), at(PERSON, 300)),
+            (Wish::Unlink(DeploymentId(5).into(), IncidentRole::Fix), at(PERSON, 300)),
         ],
         &expect![[r#"
             IncidentOpened
@@ -179,7 +179,7 @@ fn one_deployment_brought_it_and_any_number_may_end_it() {
             IncidentLinked
             IncidentUnlinked
             nothing
-            [(250, None)], of Some(DeploymentId(2)), fixed by {DeploymentId(6)}
+            [(250, None)], of Some(2), fixed by [6]
         "#]],
     );
 }
@@ -198,7 +198,7 @@ fn a_deployment_elsewhere_has_nothing_to_do_with_it() {
             refused: deployment 1 did not ship web
             IncidentOpened
             refused: deployment 1 went to staging of planner, where the incident is not
-            [(250, None)], of None, fixed by {}
+            [(250, None)], of None, fixed by []
         "#]],
     );
 }
@@ -220,7 +220,7 @@ fn what_is_made_to_end_it_did_not_bring_it_and_was_not_over_before() {
             refused: deployment 2 cannot have brought it and ended it: take the other link away first
             IncidentLinked
             refused: deployment 3 cannot have brought it and ended it: take the other link away first
-            [(300, None)], of Some(DeploymentId(2)), fixed by {DeploymentId(3)}
+            [(300, None)], of Some(2), fixed by [3]
         "#]],
     );
 }
@@ -244,7 +244,88 @@ fn a_person_who_asks_again_gets_the_same_and_opens_nothing_anew() {
             nothing
             refused: that key opened another incident: each one has its own
             refused: that key opened another incident: each one has its own
-            [(200, Some(300))], of None, fixed by {}
+            [(200, Some(300))], of None, fixed by []
+        "#]],
+    );
+}
+
+/// What jobs of a run shipped to production from a second on.
+fn by_jobs(run: u64, since: u64) -> Deployed {
+    Deployed {
+        id: ShippedBy::Jobs(RunId(run), Attempt(1)),
+        project: "octo/app".into(),
+        of_settings: Some("planner".into()),
+        services: vec![".github/workflows/deploy.yml".into()],
+        since: Timestamp(since),
+        ended_at: Some(Timestamp(since + 50)),
+        ..deployed(1)
+    }
+}
+
+#[test]
+fn what_jobs_shipped_brings_and_ends_incidents_as_deployments_do() {
+    let of = |deployed| Opening {
+        project: "octo/app".into(),
+        caused_by: Some(deployed),
+        ..opening(None)
+    };
+    let fix = |deployed| Wish::Link(deployed, IncidentRole::Fix);
+    check(
+        &[
+            (Wish::Open(of(by_jobs(12, 300))), at(PERSON, 200)),
+            (Wish::Open(of(by_jobs(12, 100))), at(PERSON, 200)),
+            (fix(by_jobs(12, 100)), at(PERSON, 400)),
+            (fix(by_jobs(11, 50)), at(PERSON, 400)),
+            (fix(by_jobs(14, 300)), at(PERSON, 400)),
+            (fix(by_jobs(14, 300)), at(PERSON, 400)),
+            (fix(deployed(5)), at(PERSON, 400)),
+            (Wish::Link(by_jobs(13, 150), IncidentRole::Cause), at(PERSON, 400)),
+            (Wish::Unlink(by_jobs(14, 300).id, IncidentRole::Fix), at(PERSON, 400)),
+        ],
+        &expect![[r#"
+            refused: run 12.1 began there when the incident was there already; it cannot have brought it
+            IncidentOpened
+            refused: run 12.1 cannot have brought it and ended it: take the other link away first
+            refused: run 11.1 was over before the incident began; it cannot have ended it
+            IncidentLinked
+            nothing
+            refused: deployment 5 went to production of planner, where the incident is not
+            IncidentUnlinked
+            IncidentLinked
+            IncidentUnlinked
+            [(200, None)], of Some(13.1), fixed by []
+        "#]],
+    );
+}
+
+#[test]
+fn jobs_belong_to_their_repository_and_to_the_project_of_its_settings() {
+    let cause = |deployed| Wish::Link(deployed, IncidentRole::Cause);
+    let stranger = Deployed { of_settings: None, ..by_jobs(12, 100) };
+    let elsewhere = Deployed { environment: "staging".into(), ..by_jobs(12, 100) };
+    let other_case = Deployed { environment: "Production".into(), ..by_jobs(12, 100) };
+    check(
+        &[
+            (Wish::Open(opening(None)), at(PERSON, 250)),
+            (cause(stranger), at(PERSON, 300)),
+            (cause(elsewhere), at(PERSON, 300)),
+            (cause(other_case), at(PERSON, 300)),
+        ],
+        &expect![[r#"
+            IncidentOpened
+            refused: run 12.1 went to production of octo/app, where the incident is not
+            refused: run 12.1 went to staging of octo/app, where the incident is not
+            IncidentLinked
+            [(250, None)], of Some(12.1), fixed by []
+        "#]],
+    );
+    let web = Opening { service: Some("web".into()), ..opening(None) };
+    check(
+        &[(Wish::Open(web), at(PERSON, 250)), (cause(by_jobs(12, 100)), at(PERSON, 300))],
+        &expect![[r#"
+            IncidentOpened
+            refused: run 12.1 did not ship web
+            [(250, None)], of None, fixed by []
         "#]],
     );
 }

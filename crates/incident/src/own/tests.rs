@@ -143,7 +143,7 @@ fn it_is_over_with_the_last_of_what_was_changed() {
             2:
             3:
             4: IncidentLinked IncidentResolved
-            over, fixed by {DeploymentId(2)}
+            over, fixed by {Deployment(DeploymentId(2))}
         "#]],
     );
 }

@@ -335,10 +335,11 @@ Examples:
 pub(super) const INCIDENTS_OPEN: &str = "\
 Examples:
   launchway incidents open 'checkout answers 500' --caused-by 41 --severity critical
+  launchway incidents open 'checkout answers 500' --caused-by 12.1        what jobs of run 12 shipped, in its attempt 1
   launchway incidents open 'the site is slow' --environment production --at 20m
   launchway incidents open 'mails are late' -e production -s mailer --server https://ci.example.com --project planner
 
-The deployment that brought it then counts as failed, once however many incidents it brings; without one it is listed and
+What brought it then counts as failed, once however many incidents it brings; without that it is listed and
 in no figure. docs/incidents.md says more.";
 
 /// `launchway incidents resolve`
@@ -352,6 +353,7 @@ pub(super) const INCIDENTS_LINK: &str = "\
 Examples:
   launchway incidents link 3 --caused-by 41
   launchway incidents link 3 --fixed-by 42
+  launchway incidents link 3 --fixed-by 14.1                              what jobs of run 14 shipped
   launchway incidents link 3 --fixed-by 42 --remove";
 
 /// `launchway releases`

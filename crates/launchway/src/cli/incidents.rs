@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use event::Severity;
+use event::{Severity, ShippedBy};
 
 use super::{Format, examples};
 
@@ -25,7 +25,7 @@ pub(crate) enum IncidentsCommand {
         #[command(flatten)]
         at: IncidentsAt,
     },
-    /// Show one incident: when users met it, and the deployments that have to do with it
+    /// Show one incident: when users met it, and what was shipped that has to do with it
     #[command(after_help = examples::INCIDENTS_SHOW)]
     Show {
         /// The incident's number
@@ -40,13 +40,13 @@ pub(crate) enum IncidentsCommand {
         /// What is wrong, in a line
         #[arg(value_name = "TITLE")]
         title: String,
-        /// The deployment that brought it
-        #[arg(long, value_name = "DEPLOYMENT")]
-        caused_by: Option<u64>,
-        /// Where [default: where the deployment went]
+        /// What brought it: a deployment (41), or a run whose jobs shipped (12.1: run 12, attempt 1)
+        #[arg(long, value_name = "SHIPPED")]
+        caused_by: Option<ShippedBy>,
+        /// Where [default: where that went]
         #[arg(short = 'e', long, value_name = "NAME", required_unless_present = "caused_by")]
         environment: Option<String>,
-        /// Only this service [default: all]
+        /// Only this service; of jobs their workflow file [default: all]
         #[arg(short = 's', long, value_name = "SERVICE")]
         service: Option<String>,
         /// How bad it is
@@ -63,9 +63,9 @@ pub(crate) enum IncidentsCommand {
         /// The incident's number
         #[arg(value_name = "INCIDENT")]
         id: u64,
-        /// The deployment that was made to end it
-        #[arg(long, value_name = "DEPLOYMENT")]
-        fixed_by: Option<u64>,
+        /// What was made to end it: a deployment (42), or a run whose jobs shipped (14.1)
+        #[arg(long, value_name = "SHIPPED")]
+        fixed_by: Option<ShippedBy>,
         /// Why, or by what
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
@@ -88,14 +88,14 @@ pub(crate) enum IncidentsCommand {
         #[command(flatten)]
         at: IncidentsAt,
     },
-    /// Say which deployment brought it, or was made to end it
+    /// Say what brought it, or was made to end it: a deployment, or jobs of a run
     #[command(after_help = examples::INCIDENTS_LINK)]
     Link {
         /// The incident's number
         #[arg(value_name = "INCIDENT")]
         id: u64,
         #[command(flatten)]
-        deployment: LinkedDeployment,
+        shipped: LinkedShipment,
         /// It has nothing to do with it after all
         #[arg(long)]
         remove: bool,
@@ -104,16 +104,16 @@ pub(crate) enum IncidentsCommand {
     },
 }
 
-/// A deployment and what it has to do with an incident.
+/// What was shipped, and what it has to do with an incident.
 #[derive(Clone, Debug, Args)]
 #[group(required = true, multiple = false)]
-pub(crate) struct LinkedDeployment {
-    /// The deployment that brought it; one at most
-    #[arg(long, value_name = "DEPLOYMENT")]
-    pub(crate) caused_by: Option<u64>,
-    /// A deployment that was made to end it
-    #[arg(long, value_name = "DEPLOYMENT")]
-    pub(crate) fixed_by: Option<u64>,
+pub(crate) struct LinkedShipment {
+    /// What brought it; one at most: a deployment (41), or a run whose jobs shipped (12.1)
+    #[arg(long, value_name = "SHIPPED")]
+    pub(crate) caused_by: Option<ShippedBy>,
+    /// What was made to end it
+    #[arg(long, value_name = "SHIPPED")]
+    pub(crate) fixed_by: Option<ShippedBy>,
 }
 
 /// When something was so.

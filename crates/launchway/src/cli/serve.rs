@@ -392,8 +392,9 @@ pub(crate) enum PagerdutyCommand {
     /// Say which of its services is whose, and what proves its webhooks
     #[command(after_help = examples::PAGERDUTY_CONNECT)]
     Connect {
-        /// A service there, and where its incidents are here; may be given several times, and takes
-        /// the place of all that were said before
+        /// A service there, and where its incidents are here (of a repository whose jobs ship
+        /// OWNER/NAME:ENVIRONMENT); may be given several times, and takes the place of all that were
+        /// said before
         #[arg(long = "service", value_name = "ID=PROJECT/ENVIRONMENT[/SERVICE]", required = true)]
         services: Vec<String>,
         /// The secret that was given before stays

@@ -1,22 +1,23 @@
 //! `launchway incidents`: here, or on a server; the same lines.
 
+mod here;
 mod shown;
 
 use std::time::Duration;
 
-use event::{DeploymentId, IncidentId, IncidentRole, IncidentSource, Timestamp};
-use incident::{Opening, REASON_CHARS_MAX, TITLE_CHARS_MAX, Told, Wish, line};
-use mask::MaskedText;
+use event::{IncidentId, IncidentRole, IncidentSource, ShippedBy, Timestamp};
+use incident::{REASON_CHARS_MAX, TITLE_CHARS_MAX, Told, line};
 use serde_json::{Value as Json, json};
 use server::incident_details;
+use views::IncidentView;
+
+use self::here::Here;
 
 use crate::cli::{Format, IncidentsAt, IncidentsCommand, WhenArg};
-use crate::deploying::book::Book;
-use crate::deploying::{person, request};
+use crate::deploying::person;
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::incidents::Incidents;
-use crate::settings_file::{Found, load};
+use crate::settings_file::{load, load_if_there};
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::now;
@@ -48,8 +49,8 @@ pub(crate) fn run(command: &IncidentsCommand, state: &StateFolder) -> Outcome {
         }
         IncidentsCommand::Resolve { id, fixed_by, reason, when, at } => {
             let place = Place::of(at, state)?;
-            if let Some(deployment) = fixed_by {
-                place.change(*id, &link("link", *deployment, IncidentRole::Fix))?;
+            if let Some(by) = fixed_by {
+                place.change(*id, &link("link", *by, IncidentRole::Fix))?;
             }
             let told = place.change(*id, &over("resolve", reason.as_deref(), when)?)?;
             done(&told, "is over", at.format);
@@ -60,13 +61,14 @@ pub(crate) fn run(command: &IncidentsCommand, state: &StateFolder) -> Outcome {
             done(&Place::of(at, state)?.change(*id, &asked)?, "is open again", at.format);
             Ok(Exit::Done)
         }
-        IncidentsCommand::Link { id, deployment, remove, at } => {
-            let (deployment, role) = match (deployment.caused_by, deployment.fixed_by) {
-                (Some(cause), _) => (cause, IncidentRole::Cause),
-                (None, fix) => (fix.unwrap_or_default(), IncidentRole::Fix),
+        IncidentsCommand::Link { id, shipped, remove, at } => {
+            let cause = shipped.caused_by.map(|it| (it, IncidentRole::Cause));
+            let Some((by, role)) = cause.or(shipped.fixed_by.map(|it| (it, IncidentRole::Fix)))
+            else {
+                return Err(Failure::new(Exit::Usage, "what? --caused-by or --fixed-by"));
             };
             let verb = if *remove { "unlink" } else { "link" };
-            let told = Place::of(at, state)?.change(*id, &link(verb, deployment, role))?;
+            let told = Place::of(at, state)?.change(*id, &link(verb, by, role))?;
             done(&told, if *remove { "is not linked" } else { "is linked" }, at.format);
             Ok(Exit::Done)
         }
@@ -78,8 +80,8 @@ fn over(verb: &str, reason: Option<&str>, when: &WhenArg) -> Result<Json, Failur
     Ok(json!({ "do": verb, "reason": reason, "at_ms": moment(when)? }))
 }
 
-fn link(verb: &str, deployment: u64, role: IncidentRole) -> Json {
-    json!({ "do": verb, "deployment": deployment, "role": role })
+fn link(verb: &str, by: ShippedBy, role: IncidentRole) -> Json {
+    json!({ "do": verb, "deployment": by, "role": role })
 }
 
 /// What somebody writes is kept whole, or not at all.
@@ -119,9 +121,9 @@ fn instant(text: &str) -> Option<Timestamp> {
     u64::try_from(at.as_millisecond()).ok().map(Timestamp)
 }
 
-/// Where the incidents are: the journal that the settings name, or a server's.
+/// Where the incidents are: the journal that the settings name, this machine's where there are none, or a server's.
 enum Place {
-    Here { incidents: Incidents, found: Box<Found> },
+    Here(Box<Here>),
     Server { client: Client, project: Option<String> },
 }
 
@@ -130,12 +132,11 @@ impl Place {
         if let Some(url) = &at.server {
             return Ok(Place::Server { client: Client::of(url)?, project: at.project.clone() });
         }
-        let found = load(at.file.as_deref())?;
-        let (book, _) = Book::of(&found, state)?;
-        let incidents = Incidents::of(&book);
-        // Whoever drove a deployment may have been killed before this was done.
-        incidents.look_at_ends_in_passing(&book.project);
-        Ok(Place::Here { incidents, found: Box::new(found) })
+        let found = match &at.file {
+            Some(file) => Some(load(Some(file))?),
+            None => load_if_there()?,
+        };
+        Here::of(found, state).map(|it| Place::Here(Box::new(it)))
     }
 
     fn list(&self, environment: Option<&str>, open: bool) -> Result<Vec<Json>, Failure> {
@@ -143,15 +144,18 @@ impl Place {
             Place::Server { client, project } => {
                 client.incidents(open, project.as_deref(), environment)
             }
-            Place::Here { incidents, found } => {
+            Place::Here(here) => {
+                let mut all = here.incidents.newest(Some(&here.project), LISTED_MAX)?;
                 if let Some(name) = environment {
-                    request::environment(found, name)?;
+                    let is_there =
+                        |it: &IncidentView| it.record.environment.eq_ignore_ascii_case(name);
+                    // Jobs name others than the settings do.
+                    if !all.iter().any(is_there) {
+                        here.knows(name)?;
+                    }
+                    all.retain(is_there);
                 }
-                let mut all = incidents.newest(Some(&found.settings.project.value), LISTED_MAX)?;
-                all.retain(|it| {
-                    environment.is_none_or(|name| name == &*it.record.environment)
-                        && (!open || it.is_open())
-                });
+                all.retain(|it| !open || it.is_open());
                 Ok(all.iter().map(incident_details).collect())
             }
         }
@@ -160,9 +164,9 @@ impl Place {
     fn one(&self, id: u64) -> Result<Json, Failure> {
         match self {
             Place::Server { client, .. } => client.incident(id),
-            Place::Here { incidents, found } => {
-                let view = incidents.view(IncidentId(id))?;
-                let view = view.filter(|it| it.record.project == found.settings.project.value);
+            Place::Here(here) => {
+                let view = here.incidents.view(IncidentId(id))?;
+                let view = view.filter(|it| it.record.project == here.project);
                 let none = || {
                     Failure::new(Exit::Usage, format!("there is no incident {id}"))
                         .hint("launchway incidents list shows what there is")
@@ -178,10 +182,8 @@ impl Place {
                 asked["project"] = json!(project);
                 client.open_incident(&asked)
             }
-            Place::Here { incidents, found } => {
-                let opening = opening(&asked, incidents, found)?;
-                let told = told(&asked);
-                let (id, _) = incidents.open(opening, &told)?;
+            Place::Here(here) => {
+                let (id, _) = here.incidents.open(here.opening(&asked)?, &told(&asked))?;
                 self.one(id.0)
             }
         }
@@ -190,10 +192,11 @@ impl Place {
     fn change(&self, id: u64, asked: &Json) -> Result<Json, Failure> {
         match self {
             Place::Server { client, .. } => client.change_incident(id, asked),
-            Place::Here { incidents, .. } => {
-                self.one(id)?;
-                let wish = wish(asked, incidents)?;
-                incidents.tell(IncidentId(id), &wish, &told(asked))?;
+            Place::Here(here) => {
+                let known = self.one(id)?;
+                let environment = known["environment"].as_str().unwrap_or_default();
+                let wish = here.wish(asked, environment)?;
+                here.incidents.tell(IncidentId(id), &wish, &told(asked))?;
                 self.one(id)
             }
         }
@@ -204,52 +207,6 @@ fn told(asked: &Json) -> Told {
     let now = now();
     let at = asked["at_ms"].as_u64().map_or(now, Timestamp);
     Told { by: person(), source: IncidentSource::Person, at, now }
-}
-
-/// What is asked for, as it would be asked of a server, of the journal here.
-fn wish(asked: &Json, incidents: &Incidents) -> Result<Wish, Failure> {
-    let reason = || asked["reason"].as_str().map(MaskedText::without_secrets);
-    let deployment = || DeploymentId(asked["deployment"].as_u64().unwrap_or_default());
-    let role = if asked["role"] == "cause" { IncidentRole::Cause } else { IncidentRole::Fix };
-    Ok(match asked["do"].as_str() {
-        Some("resolve") => Wish::Resolve { reason: reason() },
-        Some("reopen") => Wish::Reopen { reason: reason() },
-        Some("link") => Wish::Link(incidents.deployed(deployment())?, role),
-        _ => Wish::Unlink(deployment(), role),
-    })
-}
-
-fn opening(asked: &Json, incidents: &Incidents, found: &Found) -> Result<Opening, Failure> {
-    let text = |name: &str| asked[name].as_str();
-    let caused_by = asked["caused_by"].as_u64().map(DeploymentId);
-    let caused_by = caused_by.map(|id| incidents.deployed(id)).transpose()?;
-    let environment = match (text("environment"), &caused_by) {
-        (Some(name), _) => {
-            request::environment(found, name)?;
-            name.into()
-        }
-        (None, Some(deployed)) => deployed.environment.clone(),
-        (None, None) => return Err(Failure::new(Exit::Usage, "where? --environment NAME")),
-    };
-    if let Some(name) = text("service")
-        && !found.settings.order.iter().any(|it| *it.value == *name)
-    {
-        let known: Vec<&str> = found.settings.order.iter().map(|it| &*it.value).collect();
-        return Err(Failure::new(Exit::Usage, format!("there is no service {name}"))
-            .hint(format!("there are: {}", known.join(", "))));
-    }
-    Ok(Opening {
-        project: found.settings.project.value.clone(),
-        environment,
-        service: text("service").map(Into::into),
-        title: MaskedText::without_secrets(text("title").unwrap_or_default()),
-        severity: text("severity")
-            .and_then(event::Severity::parse)
-            .unwrap_or(event::Severity::Major),
-        key: None,
-        link: None,
-        caused_by,
-    })
 }
 
 fn list(all: &[Json], format: Format) {

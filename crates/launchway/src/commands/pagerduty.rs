@@ -45,7 +45,9 @@ fn read(flags: &[String]) -> Result<Services, Failure> {
         let parsed = pair.and_then(|(id, here)| Some((id, here.parse::<Here>().ok()?)));
         let Some((id, here)) = parsed else {
             let message = format!("`{flag}` is not ID=PROJECT/ENVIRONMENT[/SERVICE]");
-            return Err(usage(message).hint("such as PF9KMXH=planner/production/web"));
+            return Err(usage(message).hint(
+                "such as PF9KMXH=planner/production/web; of a repository whose jobs ship PF9KMXH=octo/app:production",
+            ));
         };
         if services.insert(id.to_owned(), here).is_some() {
             return Err(usage(format!("{id} is named twice: its incidents are of one place")));
@@ -82,12 +84,18 @@ fn secret() -> Result<Secret, Failure> {
 /// A place that the settings of a repository here say does not exist is a mistake; a project that no
 /// repository here has may be deployed from elsewhere.
 fn check_places(data: &DataFolder, services: &Services) -> Result<(), Failure> {
-    let mut known: Vec<Settings> = Vec::new();
-    for connected in repositories::all(data)? {
-        // Settings that cannot be read say nothing, and are told of where they are needed.
-        known.extend(repositories::settings_at_tip(&connected).ok().flatten());
-    }
+    let all = repositories::all(data)?;
+    // Settings that cannot be read say nothing, and are told of where they are needed.
+    let settings = all.iter().filter_map(|it| repositories::settings_at_tip(it).ok().flatten());
+    let known: Vec<Settings> = settings.collect();
     for here in services.values() {
+        // Which environments its jobs name is theirs to say.
+        if here.is_repository() {
+            if !all.iter().any(|it| it.name == here.project) {
+                talk(&format!("note: no repository {} is connected to this server", here.project));
+            }
+            continue;
+        }
         let of_project = known.iter().filter(|it| *it.project.value == *here.project);
         let of_project: Vec<&Settings> = of_project.collect();
         if of_project.is_empty() {

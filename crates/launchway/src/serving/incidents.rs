@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use event::{IncidentId, IncidentSource};
-use incident::{Opening, REASON_CHARS_MAX, TITLE_CHARS_MAX, Told, Wish, line};
+use event::{IncidentId, IncidentSource, ShippedBy};
+use incident::{Deployed, Opening, REASON_CHARS_MAX, TITLE_CHARS_MAX, Told, Wish, line};
 use mask::MaskedText;
 use server::{IncidentAsk, IncidentDeed, IncidentWish, Refused, Why};
 use settings::{Journal, Settings};
 
 use super::face::refused;
 use super::intake::Intake;
-use super::repositories;
+use super::repositories::{self, Connected};
 use crate::exit::{Exit, Failure};
 use crate::incidents::Incidents;
 use crate::terminal::time::now;
@@ -32,24 +32,49 @@ pub(super) fn done(intake: &Arc<Intake>, ask: &IncidentAsk) -> Result<IncidentId
     let reason = reason.map(MaskedText::without_secrets);
     let (id, wish) = match &ask.deed {
         IncidentDeed::Open(wanted) => {
-            let opening = opening(&incidents, wanted).map_err(not_so)?;
+            let opening = opening(intake, &incidents, wanted).map_err(not_so)?;
             known_here(intake, &opening.project).map_err(not_so)?;
             // A key that stands for another one is a conflict.
             return incidents.open(opening, &told).map(|(id, _)| id).map_err(refused);
         }
         IncidentDeed::Resolve(id) => (*id, Wish::Resolve { reason }),
         IncidentDeed::Reopen(id) => (*id, Wish::Reopen { reason }),
-        IncidentDeed::Link(id, deployment, role) => {
-            let deployed = incidents.deployed(*deployment).map_err(not_so)?;
+        IncidentDeed::Link(id, by, role) => {
+            let view = incidents.view(*id).map_err(refused)?.ok_or_else(unknown)?;
+            let environment = Some(&*view.record.environment);
+            let deployed = shipped(intake, &incidents, *by, environment).map_err(not_so)?;
             (*id, Wish::Link(deployed, *role))
         }
-        IncidentDeed::Unlink(id, deployment, role) => (*id, Wish::Unlink(*deployment, *role)),
+        IncidentDeed::Unlink(id, by, role) => (*id, Wish::Unlink(*by, *role)),
     };
     if incidents.view(id).map_err(refused)?.is_none() {
-        return Err(Refused::new(Why::NotFound, "there is no such incident"));
+        return Err(unknown());
     }
     incidents.tell(id, &wish, &told).map_err(not_so)?;
     Ok(id)
+}
+
+fn unknown() -> Refused {
+    Refused::new(Why::NotFound, "there is no such incident")
+}
+
+/// What was shipped; of jobs with the project that the settings of their repository name.
+fn shipped(
+    intake: &Intake,
+    incidents: &Incidents,
+    by: ShippedBy,
+    environment: Option<&str>,
+) -> Result<Deployed, Failure> {
+    let all = repositories::all(&intake.data)?;
+    incidents.shipped(by, environment, &|repository| {
+        project_of(all.iter().find(|it| it.name == repository)?)
+    })
+}
+
+/// The project that the settings at the tip of a repository name. Settings that cannot be read say nothing, and are
+/// told of where they are needed.
+pub(super) fn project_of(connected: &Connected) -> Option<Arc<str>> {
+    repositories::settings_at_tip(connected).ok().flatten().map(|it| it.project.value)
 }
 
 /// Refuses a project whose incidents belong elsewhere: what stands in a bucket with its deployments is
@@ -83,7 +108,11 @@ fn not_so(failure: Failure) -> Refused {
     refused(Failure { exit, ..failure })
 }
 
-fn opening(incidents: &Incidents, wanted: &IncidentWish) -> Result<Opening, Failure> {
+fn opening(
+    intake: &Intake,
+    incidents: &Incidents,
+    wanted: &IncidentWish,
+) -> Result<Opening, Failure> {
     let no = |message: &str| Failure::new(Exit::Refused, message);
     if wanted.title.chars().count() > TITLE_CHARS_MAX {
         return Err(no(&format!("the title is longer than {TITLE_CHARS_MAX} letters")));
@@ -97,14 +126,18 @@ fn opening(incidents: &Incidents, wanted: &IncidentWish) -> Result<Opening, Fail
             other => Ok(other.map(Into::into)),
         }
     };
-    let caused_by = wanted.caused_by.map(|id| incidents.deployed(id)).transpose()?;
     let (project, environment) = (name(&wanted.project)?, name(&wanted.environment)?);
+    let caused_by = wanted.caused_by.map(|by| {
+        let environment = environment.as_deref();
+        shipped(intake, incidents, by, environment)
+    });
+    let caused_by = caused_by.transpose()?;
     let of = caused_by.as_ref();
     let project = project.or_else(|| of.map(|it| it.project.clone()));
     let environment = environment.or_else(|| of.map(|it| it.environment.clone()));
     let (Some(project), Some(environment)) = (project, environment) else {
         return Err(no(
-            "where users meet it is not said: a deployment, or project and environment",
+            "where users meet it is not said: what brought it, or project and environment",
         ));
     };
     Ok(Opening {

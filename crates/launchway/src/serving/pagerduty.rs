@@ -39,7 +39,7 @@ const STRANGERS_MAX: usize = 100;
 /// Where incidents of one of PagerDuty's services are here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Here {
-    /// `project` of the settings.
+    /// `project` of the settings, or a repository whose jobs ship.
     pub(crate) project: String,
     /// Where users meet them.
     pub(crate) environment: String,
@@ -48,10 +48,27 @@ pub(crate) struct Here {
     pub(crate) service: Option<String>,
 }
 
+impl Here {
+    /// Whether it is a repository's, whose jobs ship, and no project's.
+    pub(crate) fn is_repository(&self) -> bool {
+        self.project.contains('/')
+    }
+}
+
 impl FromStr for Here {
     type Err = ();
 
+    /// `planner/production/web`; `octo/app:production` of jobs that ship.
     fn from_str(text: &str) -> Result<Here, ()> {
+        if let Some((repository, environment)) = text.split_once(':') {
+            let (owner, name) = repository.split_once('/').ok_or(())?;
+            let is_empty = [owner, name, environment].iter().any(|it| it.is_empty());
+            if is_empty || name.contains('/') {
+                return Err(());
+            }
+            let (project, environment) = (repository.to_owned(), environment.to_owned());
+            return Ok(Here { project, environment, service: None });
+        }
         let mut parts = text.split('/').map(str::to_owned);
         let (project, environment) = (parts.next().ok_or(())?, parts.next().ok_or(())?);
         let service = parts.next();
@@ -65,7 +82,8 @@ impl FromStr for Here {
 
 impl fmt::Display for Here {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.project, self.environment)?;
+        let between = if self.is_repository() { ':' } else { '/' };
+        write!(f, "{}{between}{}", self.project, self.environment)?;
         self.service.iter().try_for_each(|service| write!(f, "/{service}"))
     }
 }

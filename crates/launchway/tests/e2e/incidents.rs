@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use crate::deploy::Project;
 use crate::github::Connected;
-use crate::harness::wait_until;
+use crate::harness::{Said, wait_until};
 use crate::serving::Serving;
 
 fn told(all: &[Json]) -> String {
@@ -314,4 +314,94 @@ fn issues_are_incidents_here_where_they_are_counted_here_and_as_long_as_somebody
     let listed = it.command(&["repositories", "list", "--format", "json"]);
     assert_eq!(listed.lines()[0]["incidents"], Json::Null);
     it.end();
+}
+
+const SHIP: &str = "
+on: push
+jobs:
+  stage: { runs-on: ubuntu-latest, environment: staging, steps: [{ run: 'true' }] }
+  ship: { needs: stage, runs-on: ubuntu-latest, environment: Production, steps: [{ run: 'true' }] }
+";
+
+#[test]
+fn what_jobs_shipped_brings_incidents_and_ends_them() {
+    let serving = Serving::of(SHIP);
+    let bare = serving.place.path("app.git").display().to_string();
+    for name in ["staging", "Production"] {
+        let add = ["repositories", "add", &bare, "--name", "octo/app", "--environment", name];
+        assert_eq!(serving.command(&add).exit, 0);
+    }
+    let push = |run: &str| {
+        serving.place.write("text", run);
+        serving.place.commit();
+        serving.push();
+        serving.ended(run);
+    };
+    push("1");
+    let command = |args: &[&str]| {
+        let mut command = serving.place.launchway(&[args, &["--server", &serving.url]].concat());
+        let command = command.args(["--format", "json"]).env("LAUNCHWAY_TOKEN", &serving.token);
+        let said = Said::from(command.output().expect("it starts"));
+        if said.exit == 0 { told(&said.lines()) } else { said.stderr }
+    };
+    let open = ["incidents", "open", "checkout answers 500", "--caused-by"];
+    let opened = |more: &[&str]| command(&[&open[..], more].concat());
+    expect![[r#"
+        error: run 1.1 shipped to staging and Production: which?
+        hint: say where users meet it: --environment Production
+    "#]]
+    .assert_eq(&opened(&["1.1"]));
+    expect![[r#"
+        error: there is no run 9.1
+        hint: 12.1 is the first attempt of run 12; launchway runs list shows what there is
+    "#]]
+    .assert_eq(&opened(&["9.1", "-e", "production"]));
+    expect![[r#"
+        error: run 1.1 shipped to staging and Production, and not to qa
+    "#]]
+    .assert_eq(&opened(&["1.1", "-e", "qa"]));
+    expect![[r#"
+        error: run 1.1 did not ship web
+        hint: what jobs ship is known by their workflow file; an incident without a service is of all
+    "#]].assert_eq(&opened(&["1.1", "-e", "production", "-s", "web"]));
+    expect![[r#"
+        1 person open by 1.1, fixed by [], 1 times: checkout answers 500
+    "#]]
+    .assert_eq(&opened(&["1.1", "-e", "production"]));
+    // From the run's page; the environment is chosen there.
+    let page = serving.get("/runs/1.1").text;
+    assert!(page.contains("<option>Production</option><option>staging</option>"), "{page}");
+    assert!(page.contains("href=\"/incidents/1\""), "{page}");
+    push("2");
+    let over = ["incidents", "resolve", "1", "--fixed-by", "2.1"];
+    expect![[r#"
+        1 person resolved by 1.1, fixed by [2.1], 1 times: checkout answers 500
+    "#]]
+    .assert_eq(&command(&over));
+    let page = serving.get("/incidents/1").text;
+    for run in ["1.1", "2.1"] {
+        assert!(page.contains(&format!("<a href=\"/runs/{run}\">run {run}</a>")), "{page}");
+    }
+    let mut delivery = Json::Null;
+    wait_until("the incident is counted", || {
+        let all = serving.get("/api/v1/metrics?since=1d&environment=production").json();
+        delivery = all["delivery"][0].clone();
+        delivery["deployments"][0]["incidents"] == json!([1])
+    });
+    expect![[r#"["1.1"] of 2, mended by "2.1", rework ["2.1"]"#]].assert_eq(&format!(
+        "{} of {}, mended by {}, rework {}",
+        delivery["change_failures"]["deployments"],
+        delivery["change_failures"]["whole"],
+        delivery["recovery"]["recovered"][0]["by"],
+        delivery["rework"]["deployments"],
+    ));
+    let insights = serving.get("/insights?environment=production").text;
+    assert!(insights.contains("failed: it caused an incident"), "{insights}");
+    expect![[r#"
+        1 person resolved by 1.1, fixed by [], 1 times: checkout answers 500
+    "#]]
+    .assert_eq(&command(&["incidents", "link", "1", "--fixed-by", "2.1", "--remove"]));
+    let lines = serving.get("/api/v1/audit?action=incident").text;
+    assert!(lines.contains("run/2/1 fix"), "{lines}");
+    serving.end();
 }

@@ -152,7 +152,7 @@ fn a_connection_is_made_shown_changed_and_taken_away() {
         &run(&["connect", "--service", "PF9KMXH"], SECRET),
         &expect![[r#"
         error: `PF9KMXH` is not ID=PROJECT/ENVIRONMENT[/SERVICE]
-        hint: such as PF9KMXH=planner/production/web
+        hint: such as PF9KMXH=planner/production/web; of a repository whose jobs ship PF9KMXH=octo/app:production
         exit 2
     "#]],
     );
@@ -160,7 +160,7 @@ fn a_connection_is_made_shown_changed_and_taken_away() {
         &run(&["connect", "--service", "PF9KMXH=planner"], SECRET),
         &expect![[r#"
         error: `PF9KMXH=planner` is not ID=PROJECT/ENVIRONMENT[/SERVICE]
-        hint: such as PF9KMXH=planner/production/web
+        hint: such as PF9KMXH=planner/production/web; of a repository whose jobs ship PF9KMXH=octo/app:production
         exit 2
     "#]],
     );

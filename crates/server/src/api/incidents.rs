@@ -1,14 +1,15 @@
-//! Incidents: looked at, opened, ended, linked to deployments.
+//! Incidents: looked at, opened, ended, linked to what was shipped.
 
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json};
-use event::{DeploymentId, Digest, IncidentId, IncidentRole, Severity, Timestamp};
+use event::{Digest, IncidentId, IncidentRole, Severity, ShippedBy, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
 
+use super::metrics::{shipped_by, shipped_by_or_null};
 use super::openapi::{many, number, object, or_null, text};
 use super::{Operation, key};
 use crate::access::Scope;
@@ -60,7 +61,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "post",
         path: "/api/v1/incidents/{incident}",
         id: "changeIncident",
-        summary: "Resolve it, reopen it, link it to a deployment, or take a link away",
+        summary: "Resolve it, reopen it, link it to what was shipped, or take a link away",
         scope: Scope::Operate,
         query: &[],
         body: Some("ChangeIncident"),
@@ -68,6 +69,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         route: || post(change),
     },
 ];
+
+/// A deployment by its number, or the attempt of a run whose jobs it was, as they are asked with.
+fn shipped_or_null() -> JsonValue {
+    json!({ "type": ["integer", "string", "null"], "minimum": 0, "pattern": "^[1-9][0-9]*[.][1-9][0-9]*$" })
+}
 
 fn severities() -> JsonValue {
     json!({ "enum": ["minor", "major", "critical"] })
@@ -86,8 +92,8 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
             ("service", or_null("string")),
             ("source", json!({ "enum": ["person", "deployment", "github", "pagerduty"] })),
             ("link", or_null("string")),
-            ("caused_by", or_null("integer")),
-            ("fixed_by", many(number())),
+            ("caused_by", shipped_by_or_null()),
+            ("fixed_by", many(shipped_by())),
             ("opened_at_ms", number()),
             ("resolved_at_ms", or_null("integer")),
             ("spans", many(span())),
@@ -106,7 +112,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
             "project": or_null("string"),
             "environment": or_null("string"),
             "service": or_null("string"),
-            "caused_by": { "type": ["integer", "null"], "minimum": 0 },
+            "caused_by": shipped_or_null(),
             "at_ms": { "type": ["integer", "null"], "minimum": 0 },
         },
         "additionalProperties": false,
@@ -117,7 +123,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         "properties": {
             "do": { "enum": ["resolve", "reopen", "link", "unlink"] },
             "reason": or_null("string"),
-            "deployment": { "type": ["integer", "null"], "minimum": 0 },
+            "deployment": shipped_or_null(),
             "role": { "enum": ["cause", "fix", null] },
             "at_ms": { "type": ["integer", "null"], "minimum": 0 },
         },
@@ -183,7 +189,7 @@ struct Open {
     project: Option<String>,
     environment: Option<String>,
     service: Option<String>,
-    caused_by: Option<u64>,
+    caused_by: Option<ShippedBy>,
     at_ms: Option<u64>,
 }
 
@@ -208,7 +214,7 @@ async fn open(
         project: wanted.project,
         environment: wanted.environment,
         service: wanted.service,
-        caused_by: wanted.caused_by.map(DeploymentId),
+        caused_by: wanted.caused_by,
         key,
     };
     let at = wanted.at_ms.map(Timestamp);
@@ -222,7 +228,7 @@ async fn open(
 struct Change {
     r#do: String,
     reason: Option<String>,
-    deployment: Option<u64>,
+    deployment: Option<ShippedBy>,
     role: Option<IncidentRole>,
     at_ms: Option<u64>,
 }
@@ -231,18 +237,18 @@ struct Change {
 pub(crate) fn deed(
     verb: &str,
     id: IncidentId,
-    link: (Option<u64>, Option<IncidentRole>),
+    link: (Option<ShippedBy>, Option<IncidentRole>),
 ) -> Result<IncidentDeed, Problem> {
     let linked = match link {
-        (Some(deployment), Some(role)) => Some((DeploymentId(deployment), role)),
+        (Some(by), Some(role)) => Some((by, role)),
         (None, None) => None,
         _ => return Err(Problem::bad("`deployment` and `role` belong together.")),
     };
     match (verb, linked) {
         ("resolve", None) => Ok(IncidentDeed::Resolve(id)),
         ("reopen", None) => Ok(IncidentDeed::Reopen(id)),
-        ("link", Some((deployment, role))) => Ok(IncidentDeed::Link(id, deployment, role)),
-        ("unlink", Some((deployment, role))) => Ok(IncidentDeed::Unlink(id, deployment, role)),
+        ("link", Some((by, role))) => Ok(IncidentDeed::Link(id, by, role)),
+        ("unlink", Some((by, role))) => Ok(IncidentDeed::Unlink(id, by, role)),
         _ => Err(Problem::bad(
             "`do` is resolve or reopen, or link or unlink with a `deployment` and its `role`.",
         )),

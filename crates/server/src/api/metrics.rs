@@ -128,11 +128,11 @@ fn rate_of_deployments() -> JsonValue {
 }
 
 /// A deployment by its number, or the attempt of a run whose jobs it was, as `"12.1"`.
-fn shipped_by() -> JsonValue {
+pub(super) fn shipped_by() -> JsonValue {
     json!({ "type": ["integer", "string"] })
 }
 
-fn shipped_by_or_null() -> JsonValue {
+pub(super) fn shipped_by_or_null() -> JsonValue {
     json!({ "type": ["integer", "string", "null"] })
 }
 
@@ -226,8 +226,8 @@ fn incident() -> JsonValue {
         ("severity", text()),
         ("source", text()),
         ("service", or_null("string")),
-        ("caused_by", or_null("integer")),
-        ("fixed_by", many(number())),
+        ("caused_by", shipped_by_or_null()),
+        ("fixed_by", many(shipped_by())),
         ("opened_at_ms", number()),
         ("resolved_at_ms", or_null("integer")),
     ];

@@ -73,10 +73,10 @@ struct Evidence {
 }
 
 /// What shipped something, and where that is shown.
-struct Shipped {
-    /// `#7`, `run 12.1`
-    number: String,
-    href: String,
+pub(super) struct Shipped {
+    /// `#7`, `deployment 7`, `run 12.1`
+    pub(super) number: String,
+    pub(super) href: String,
 }
 
 struct Line {
@@ -180,14 +180,20 @@ fn many(count: u64, one: &str, more: &str) -> String {
 
 impl Shipped {
     fn of(by: ShippedBy) -> Shipped {
+        let named = Shipped::named(by);
         match by {
-            ShippedBy::Deployment(id) => {
-                Shipped { number: format!("#{id}"), href: format!("/deployments/{id}") }
-            }
-            ShippedBy::Jobs(..) => {
-                Shipped { number: format!("run {by}"), href: format!("/runs/{by}") }
-            }
+            ShippedBy::Deployment(id) => Shipped { number: format!("#{id}"), ..named },
+            ShippedBy::Jobs(..) => named,
         }
+    }
+
+    /// With a word for what it is.
+    pub(super) fn named(by: ShippedBy) -> Shipped {
+        let href = match by {
+            ShippedBy::Deployment(id) => format!("/deployments/{id}"),
+            ShippedBy::Jobs(..) => format!("/runs/{by}"),
+        };
+        Shipped { number: by.named(), href }
     }
 }
 

@@ -109,7 +109,7 @@ pub(crate) async fn deployment(
         let frame = if view.ended.is_none() { frame.live("/live/runs".to_owned()) } else { frame };
         let now = app.now();
         let mut page = DeploymentPage::of(&view, frame, now);
-        let found = incidents::of_deployment(&app, id)?;
+        let found = incidents::of_shipped(&app, id.into())?;
         page.incidents = found.iter().map(|it| IncidentRow::of(it, now)).collect();
         page.may_open = who.may(Scope::Operate).is_ok();
         Ok(page)

@@ -4,14 +4,15 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::{Extension, Form};
-use event::{DeploymentId, IncidentId, IncidentRole, StreamId};
+use event::{DeploymentId, IncidentId, IncidentRole, ShippedBy, StreamId};
 use serde::Deserialize;
-use views::{IncidentSpan, IncidentView};
+use views::{IncidentSpan, IncidentView, RunView};
 
+use super::delivery::Shipped;
 use super::{Frame, Page, shown};
 use crate::access::Scope;
 use crate::api::deed;
-use crate::app::{Shared, blocking};
+use crate::app::{App, Shared, blocking};
 use crate::guard::Who;
 use crate::incidents::{self, IncidentAsk, IncidentDeed, IncidentWish, Wanted};
 use crate::problem::Problem;
@@ -44,8 +45,8 @@ pub(super) struct IncidentRow {
     pub(super) title: String,
     pub(super) severity: &'static str,
     pub(super) place: String,
-    pub(super) caused_by: Option<u64>,
-    pub(super) fixed_by: Vec<u64>,
+    pub(super) caused_by: Option<Shipped>,
+    pub(super) fixed_by: Vec<Shipped>,
     pub(super) length: String,
     pub(super) at: Moment,
     pub(super) events: String,
@@ -79,8 +80,8 @@ impl IncidentRow {
             title: record.title.as_str().to_owned(),
             severity: record.severity.as_str(),
             place: format!("{service}{} of {}", record.environment, record.project),
-            caused_by: view.caused_by.map(|it| it.0),
-            fixed_by: view.fixed_by.iter().map(|it| it.0).collect(),
+            caused_by: view.caused_by.map(Shipped::named),
+            fixed_by: view.fixed_by.iter().copied().map(Shipped::named).collect(),
             length: if view.is_open() { format!("open for {took}") } else { took },
             at: Moment::of(record.opened_at),
             events: format!("{} events 1 to {}", StreamId::Incident(view.id), view.last_seq),
@@ -96,8 +97,8 @@ impl IncidentRow {
             title: it.title.clone(),
             severity: it.severity.as_str(),
             place: it.service.clone().unwrap_or_else(|| "all services".to_owned()),
-            caused_by: it.caused_by.map(|it| it.0),
-            fixed_by: it.fixed_by.iter().map(|it| it.0).collect(),
+            caused_by: it.caused_by.map(Shipped::named),
+            fixed_by: it.fixed_by.iter().copied().map(Shipped::named).collect(),
             length: match end {
                 Some(end) => length(end.0.saturating_sub(it.opened_at_ms.0)),
                 None => "open".to_owned(),
@@ -105,6 +106,34 @@ impl IncidentRow {
             at: Moment::of(it.opened_at_ms),
             events: format!("{} events {} to {}", it.stream, it.first_seq, it.last_seq),
         }
+    }
+}
+
+/// What the jobs of a run brought, or ended; and where they may be said to have brought one.
+pub(super) struct Brought {
+    pub(super) run: String,
+    pub(super) rows: Vec<IncidentRow>,
+    pub(super) environments: Vec<String>,
+    pub(super) may_open: bool,
+}
+
+impl Brought {
+    /// None where the jobs shipped nothing, and for who sees nothing of a project's: incidents are of those.
+    pub(super) fn of(app: &App, who: &Who, view: &RunView) -> Result<Option<Brought>, Problem> {
+        let there = view.shipped();
+        if there.is_empty() || !who.may_with_server(Scope::Read) {
+            return Ok(None);
+        }
+        let by = ShippedBy::Jobs(view.header.run, view.header.attempt);
+        let found = incidents::of_shipped(app, by)?;
+        let now = app.now();
+        Ok(Some(Brought {
+            run: by.to_string(),
+            rows: found.iter().map(|it| IncidentRow::of(it, now)).collect(),
+            // What is met was shipped there last: that stands first.
+            environments: there.iter().rev().map(|it| it.environment.to_string()).collect(),
+            may_open: who.may_with_server(Scope::Operate),
+        }))
     }
 }
 
@@ -177,8 +206,13 @@ pub(crate) async fn incident(
 pub(crate) struct Asked {
     r#do: String,
     reason: Option<String>,
-    deployment: Option<u64>,
+    shipped: Option<String>,
     role: Option<IncidentRole>,
+}
+
+/// What a form names: `41`, `12.1`.
+fn named(text: &str) -> Result<ShippedBy, Problem> {
+    text.trim().parse().map_err(|error: event::NotShippedBy| Problem::bad(format!("{error}.")))
 }
 
 /// Somebody does something about one.
@@ -189,7 +223,8 @@ pub(crate) async fn changed(
     Form(asked): Form<Asked>,
 ) -> Result<Response, Problem> {
     who.may(Scope::Operate)?;
-    let deed = deed(&asked.r#do, IncidentId(id), (asked.deployment, asked.role))?;
+    let by = asked.shipped.as_deref().map(named).transpose()?;
+    let deed = deed(&asked.r#do, IncidentId(id), (by, asked.role))?;
     let ask = IncidentAsk { deed, reason: asked.reason, at: None, by: who.actor() };
     blocking(move || Ok(app.engine.incident(&ask)?)).await?;
     Ok(Redirect::to(&format!("/incidents/{id}")).into_response())
@@ -200,6 +235,10 @@ pub(crate) struct Opened {
     title: String,
     severity: event::Severity,
     service: Option<String>,
+    /// The run whose jobs brought it, on its page; a deployment's says which it is by itself.
+    run: Option<String>,
+    /// Of the environments that those jobs shipped to.
+    environment: Option<String>,
 }
 
 /// Somebody says on a deployment's page that it brought one.
@@ -209,14 +248,34 @@ pub(crate) async fn opened_by(
     Path(deployment): Path<u64>,
     Form(form): Form<Opened>,
 ) -> Result<Response, Problem> {
+    begin(app, who, DeploymentId(deployment).into(), form).await
+}
+
+/// Somebody says on a run's page that its jobs brought one.
+pub(crate) async fn opened(
+    State(app): State<Shared>,
+    Extension(who): Extension<Who>,
+    Form(form): Form<Opened>,
+) -> Result<Response, Problem> {
+    let run = form.run.as_deref().unwrap_or_default();
+    let by = named(run)?;
+    begin(app, who, by, form).await
+}
+
+async fn begin(
+    app: Shared,
+    who: Who,
+    caused_by: ShippedBy,
+    form: Opened,
+) -> Result<Response, Problem> {
     who.may(Scope::Operate)?;
     let deed = IncidentDeed::Open(IncidentWish {
         title: form.title,
         severity: form.severity,
         project: None,
-        environment: None,
+        environment: form.environment,
         service: form.service,
-        caused_by: Some(DeploymentId(deployment)),
+        caused_by: Some(caused_by),
         key: None,
     });
     let ask = IncidentAsk { deed, reason: None, at: None, by: who.actor() };

@@ -10,6 +10,7 @@ use mask::MaskedText;
 use serde::Deserialize;
 use views::{ArtifactView, JobView, RunView, StepView};
 
+use super::incidents::Brought;
 use super::job::{href, why};
 use super::summaries::Summaries;
 use super::{Frame, Page, shown, took};
@@ -57,6 +58,7 @@ struct RunPage {
     summaries: Summaries,
     notes: Vec<String>,
     artifacts: Vec<ArtifactLine>,
+    incidents: Option<Brought>,
 }
 
 /// What may be done with a run, by buttons.
@@ -191,6 +193,7 @@ impl RunPage {
             summaries: Summaries::of(app, view)?,
             notes: view.notes.iter().map(|note| note.note.as_str().to_owned()).collect(),
             artifacts: artifacts(view, now),
+            incidents: Brought::of(app, who, view)?,
             href: here,
         })
     }

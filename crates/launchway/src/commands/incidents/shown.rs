@@ -1,6 +1,7 @@
 //! Incidents on the terminal, from their JSON: the same whether it is a server's or this machine's.
 
-use event::Timestamp;
+use event::{ShippedBy, Timestamp};
+use serde::Deserialize as _;
 use serde_json::Value as Json;
 
 use crate::terminal::style::{Style, one_line};
@@ -56,12 +57,12 @@ pub(super) fn page(it: &Json, style: Style) -> String {
         }
     }
     page += &format!("{}\n", took(it));
-    match it["caused_by"].as_u64() {
-        Some(id) => page += &format!("brought by deployment {id}\n"),
-        None => page += "no deployment is linked: it is in no figure\n",
+    match named(&it["caused_by"]) {
+        Some(cause) => page += &format!("brought by {cause}\n"),
+        None => page += "nothing that was shipped is linked: it is in no figure\n",
     }
-    for id in it["fixed_by"].as_array().into_iter().flatten() {
-        page += &format!("deployment {id} was made to end it\n");
+    for fix in it["fixed_by"].as_array().into_iter().flatten().filter_map(named) {
+        page += &format!("{fix} was made to end it\n");
     }
     page
 }
@@ -87,8 +88,13 @@ fn took(it: &Json) -> String {
     if is_open(it) { format!("open for {length}") } else { format!("over after {length}") }
 }
 
+/// A deployment, or the run whose jobs it was.
+fn named(by: &Json) -> Option<String> {
+    ShippedBy::deserialize(by).ok().map(ShippedBy::named)
+}
+
 fn linked(it: &Json) -> String {
-    it["caused_by"].as_u64().map(|id| format!("  by deployment {id}")).unwrap_or_default()
+    named(&it["caused_by"]).map(|cause| format!("  by {cause}")).unwrap_or_default()
 }
 
 fn at(ms: &Json) -> String {

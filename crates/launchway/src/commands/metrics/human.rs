@@ -261,7 +261,7 @@ fn commits(it: &Delivery) -> Vec<String> {
     let short = |commit: &str| commit.chars().take(COMMIT_DIGITS).collect::<String>();
     let led = it.lead_time.commits.iter().map(|it| {
         let (commit, at) = (short(&it.commit), moment(it.committed_at_ms));
-        format!("{commit}  {at}  {}  by {}", length(it.total_ms), named(it.deployment))
+        format!("{commit}  {at}  {}  by {}", length(it.total_ms), it.deployment.named())
     });
     let left = it.lead_time.left_out.iter().map(|it| {
         let why = match it.why.as_str() {
@@ -269,22 +269,15 @@ fn commits(it: &Delivery) -> Vec<String> {
             "no_date" => "nobody told its date",
             _ => "an earlier deployment brought it",
         };
-        format!("{}  left out: {why}, {}", short(&it.commit), named(it.deployment))
+        format!("{}  left out: {why}, {}", short(&it.commit), it.deployment.named())
     });
     let at_limit = it.lead_time.at_limit.iter().map(|by| {
         format!(
             "{}  came with as many commits as are counted; what came besides is not",
-            named(*by)
+            by.named()
         )
     });
     led.chain(left).chain(at_limit).collect()
-}
-
-fn named(by: ShippedBy) -> String {
-    match by {
-        ShippedBy::Deployment(id) => format!("deployment {id}"),
-        ShippedBy::Jobs(..) => format!("run {by}"),
-    }
 }
 
 fn opened_pipeline(text: &mut String, it: &Pipeline, style: Style) {

@@ -93,30 +93,35 @@ fn open(
         caused_by: None,
     };
     // With the opening, in one: behind it a death in between would lose the deployment.
-    opening.caused_by = cause(incidents, issue, &opening, told)?.unwrap_or_else(|why| {
-        let (name, number) = (&connected.name, issue.number);
-        talk(&format!("note: issue {number} of {name}: no deployment is linked: {why}"));
-        None
-    });
+    opening.caused_by =
+        cause(incidents, (connected, issue), &opening, told)?.unwrap_or_else(|why| {
+            let (name, number) = (&connected.name, issue.number);
+            talk(&format!("note: issue {number} of {name}: nothing is linked: {why}"));
+            None
+        });
     incidents.open(opening, told).map(drop)
 }
 
-/// The deployment that an issue's text names, or why that is not heeded: it may be a stranger's, or of
+/// What an issue's text names as what brought it, or why that is not heeded: it may be a stranger's, or of
 /// elsewhere, or none; then a person links it.
 fn cause(
     incidents: &Incidents,
-    issue: &Issue,
+    (connected, issue): (&Connected, &Issue),
     opening: &Opening,
     told: &Told,
 ) -> Result<Result<Option<Deployed>, String>, Failure> {
-    let Some(deployment) = issue.deployment else { return Ok(Ok(None)) };
+    let Some(by) = issue.shipped else { return Ok(Ok(None)) };
     if !issue.is_of_the_house() {
-        let why = format!("whoever named {deployment} is no owner, member or collaborator there");
+        let why = format!("whoever named {by} is no owner, member or collaborator there");
         return Ok(Err(why));
     }
-    let deployed = match incidents.deployed(deployment) {
+    let project = Arc::clone(&opening.project);
+    let project_of = |name: &str| (name == connected.name).then(|| Arc::clone(&project));
+    let deployed = match incidents.shipped(by, Some(&opening.environment), &project_of) {
         Ok(deployed) => deployed,
-        Err(failure) if failure.exit == Exit::Usage => return Ok(Err(failure.error.to_string())),
+        Err(failure) if matches!(failure.exit, Exit::Usage | Exit::Refused) => {
+            return Ok(Err(failure.error.to_string()));
+        }
         Err(failure) => return Err(failure),
     };
     let with = Opening { caused_by: Some(deployed.clone()), ..opening.clone() };
@@ -126,13 +131,12 @@ fn cause(
     })
 }
 
-/// The project of the settings at the tip of the default branch.
+/// The project of the settings at the tip of the default branch; where there are none, the repository itself, whose
+/// jobs ship.
 fn project(connected: &Connected) -> Result<Arc<str>, Failure> {
-    let settings = repositories::settings_at_tip(connected)?.ok_or_else(|| {
-        let message = format!("{} has no {} on its default branch", connected.name, settings::FILE);
-        let hint = "its project says whose incidents they are: push one, or launchway repositories add --no-incidents";
-        Failure::new(Exit::Missing, message).hint(hint)
-    })?;
+    let Some(settings) = repositories::settings_at_tip(connected)? else {
+        return Ok(connected.name.as_str().into());
+    };
     crate::serving::incidents::in_this_journal(&settings)?;
     Ok(settings.project.value)
 }

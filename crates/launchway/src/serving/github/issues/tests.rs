@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use event::{DeploymentEvent, DeploymentId, Seq, StreamId, Timestamp};
+use event::{DeploymentEvent, DeploymentId, Seq, ShippedBy, StreamId, Timestamp};
 use expect_test::{Expect, expect};
 use ports::Journal as _;
 use serde_json::json;
@@ -74,18 +74,25 @@ impl Place {
     }
 
     /// What became of an issue that names a deployment: its incident's events, and its cause.
-    fn check(&self, number: u64, names: DeploymentId, association: &str, expected: &Expect) {
-        let issue = issue(number, Some(names), association);
+    fn check(
+        &self,
+        number: u64,
+        names: impl Into<ShippedBy>,
+        association: &str,
+        expected: &Expect,
+    ) {
+        let issue = issue(number, Some(names.into()), association);
         assert_eq!(self.take(&issue).expect("taken"), Took::Whole);
         let incidents = Incidents::of_store(&self.store);
         let id = incidents.with_key(&issue.key("octo/app")).expect("read").expect("opened");
         let view = incidents.view(id).expect("read").expect("written");
-        let shown = format!("{} events, by {:?}", view.last_seq, view.caused_by.map(|it| it.0));
+        let shown =
+            format!("{} events, by {:?}", view.last_seq, view.caused_by.map(|it| it.to_string()));
         expected.assert_eq(&shown);
     }
 }
 
-fn issue(number: u64, deployment: Option<DeploymentId>, association: &str) -> Issue {
+fn issue(number: u64, shipped: Option<ShippedBy>, association: &str) -> Issue {
     Issue {
         action: "labeled".to_owned(),
         number,
@@ -94,7 +101,7 @@ fn issue(number: u64, deployment: Option<DeploymentId>, association: &str) -> Is
         labels: vec!["incident".to_owned()],
         label: Some("incident".to_owned()),
         is_open: true,
-        deployment,
+        shipped,
         association: association.to_owned(),
         by: "mona".to_owned(),
         at: Timestamp(100_000),
@@ -107,7 +114,7 @@ fn a_deployment_is_linked_with_the_opening_where_who_named_it_belongs_there() {
     let good = place.deployment("production", 50);
     let elsewhere = place.deployment("staging", 50);
     let later = place.deployment("production", 150);
-    place.check(1, good, "MEMBER", &expect!["1 events, by Some(1)"]);
+    place.check(1, good, "MEMBER", &expect![[r#"1 events, by Some("1")"#]]);
     place.check(2, good, "NONE", &expect!["1 events, by None"]);
     place.check(3, good, "CONTRIBUTOR", &expect!["1 events, by None"]);
     place.check(4, elsewhere, "OWNER", &expect!["1 events, by None"]);

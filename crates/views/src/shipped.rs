@@ -1,0 +1,66 @@
+//! Where the jobs of a run shipped to, while it goes on and behind its end: what an incident may name.
+
+use std::sync::Arc;
+
+use event::Timestamp;
+
+use crate::job::JobView;
+use crate::run::RunView;
+
+/// What jobs of an attempt shipped to one environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShippedThere {
+    /// The environment, as the first of them wrote it.
+    pub environment: Arc<str>,
+    /// When the first of them began.
+    pub began_at: Timestamp,
+    /// When the last of them was over; none while one is not.
+    pub ended_at: Option<Timestamp>,
+    /// What the processes of each were known by.
+    pub jobs: Vec<Arc<str>>,
+}
+
+impl RunView {
+    /// The environments that its jobs shipped to, in the order in which they began there. Jobs that never had a
+    /// worker are not among them, nor are those that were carried over: they shipped with the attempt that ran them.
+    pub fn shipped(&self) -> Vec<ShippedThere> {
+        let mut found: Vec<ShippedThere> = Vec::new();
+        for job in self.jobs.iter().filter(|it| it.carried_from.is_none()) {
+            let began_at = job.started_at.or(job.leased_at);
+            let (Some(environment), Some(tracking_id), Some(began_at)) =
+                (environment(job), &job.tracking_id, began_at)
+            else {
+                continue;
+            };
+            let it = ShippedThere {
+                environment,
+                began_at,
+                ended_at: job.completed_at,
+                jobs: vec![Arc::clone(tracking_id)],
+            };
+            // As on GitHub: names of environments are the same in any case.
+            let same =
+                |known: &&mut ShippedThere| known.environment.eq_ignore_ascii_case(&it.environment);
+            match found.iter_mut().find(same) {
+                Some(known) => known.and(it),
+                None => found.push(it),
+            }
+        }
+        found.sort_by_key(|it| it.began_at);
+        found
+    }
+}
+
+impl ShippedThere {
+    fn and(&mut self, it: ShippedThere) {
+        self.began_at = self.began_at.min(it.began_at);
+        self.ended_at = self.ended_at.zip(it.ended_at).map(|(one, other)| one.max(other));
+        self.jobs.extend(it.jobs);
+    }
+}
+
+/// The environment that a job names, as its rules call it where they were read.
+fn environment(job: &JobView) -> Option<Arc<str>> {
+    let gate = job.gate.as_ref().map(|it| Arc::clone(&it.asked.environment));
+    gate.or_else(|| job.environment.as_ref().map(|it| it.as_str().into()))
+}
