@@ -89,9 +89,12 @@ impl Place {
     }
 }
 
+/// What somebody does.
+type Deed = fn(&Place) -> Result<(), Failure>;
+
 #[test]
 fn nothing_is_done_that_cannot_be_recorded() {
-    let deeds: [(&str, fn(&Place) -> Result<(), Failure>); 6] = [
+    let deeds: [(&str, Deed); 6] = [
         ("a runner is drained", |it| it.takes(Takes::Nothing)),
         ("it takes jobs again", |it| it.takes(Takes::Jobs)),
         ("a workflow is switched off", |it| it.switch(false)),

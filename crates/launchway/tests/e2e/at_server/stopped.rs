@@ -12,6 +12,7 @@ use super::Asker;
 use crate::approvals::served::Server;
 use crate::deploy::Project;
 use crate::harness::{Place, Said, wait_until};
+use crate::serving::Serving;
 
 /// A deployment that waits for an hour to pass; what else is open is finished first.
 fn waiting(place: &Place, number: usize) -> Child {
@@ -312,4 +313,75 @@ fn who_is_told_to_stop_between_two_deployments_begins_none() {
         let begun = place.run(&["deployments", "list", "--format", "json"]).lines();
         assert_eq!(begun.len(), number, "{begun:?}");
     }
+}
+
+/// What ran before is not well while `held` is there, so going back to it waits.
+const APP: &str = r#"
+import http.server, os
+version = open('version').read().strip()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def do_GET(self):
+        ill = version == '1.0' and self.path == '/health' and os.path.exists(os.environ['HELD'])
+        broken = version != '1.0' and self.path == '/tasks'
+        self.send_response(500 if ill or broken else 200)
+        self.end_headers()
+        self.wfile.write(version.encode())
+http.server.ThreadingHTTPServer(('127.0.0.1', int(os.environ['PORT'])), Handler).serve_forever()
+"#;
+
+#[test]
+fn what_goes_back_is_not_stopped_any_more() {
+    let place = Place::with(&[("app/app.py", APP)]);
+    let held = place.path("held");
+    let settings = "
+version: 1
+project: planner
+services:
+  api:
+    run: [python3, app.py]
+    bundle: { path: app }
+    health: { paths: [/health], settle: 0s, within: 60s, every: 100ms }
+    env: { HELD: WHERE }
+    verify: { smoke: [{ get: /tasks }] }
+environments: { production: { targets: { host: '127.0.0.1:PORT' } } }
+";
+    let settings = settings.replace("WHERE", &held.display().to_string());
+    let project = Project::in_place(place, &settings);
+    let place = &project.place;
+    let server = Server::over(place, &[]);
+    let data = place.state().display().to_string();
+    let made = ["tokens", "create", "lena", "--scope", "operate", "--person", "lena"];
+    let made = place.run(&[&made[..], &["--data", &data]].concat());
+    let lena = Asker { place, url: &server.url, token: made.stdout.trim() };
+    let first = project.run(&["deploy", "production", "--yes"]);
+    assert_eq!(first.exit, 0, "{}", first.stderr);
+    project.version("1.1");
+    std::fs::write(&held, "").expect("ours");
+    let mut driven = deploying(place, 2);
+    let said = place.path("said-2");
+    wait_until("it goes back", || {
+        let said = std::fs::read_to_string(&said).unwrap_or_default();
+        said.contains("\"deployment_turned_back\"")
+    });
+    lena.check(
+        &["deployments", "cancel", "2"],
+        "",
+        &expect![[r#"
+            error: deployment 2 is going back already
+            exit 2
+        "#]],
+    );
+    let path = "/api/v1/deployments/2/cancel";
+    let request = ureq::http::Request::post(format!("{}{path}", lena.url))
+        .header("authorization", format!("Bearer {}", lena.token));
+    let mut answer = Serving::agent().run(request.body("{}").expect("one")).expect("an answer");
+    let text = answer.body_mut().read_to_string().expect("its body");
+    let problem: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(
+        (answer.status().as_u16(), &problem["detail"]),
+        (409, &"deployment 2 is going back already".into())
+    );
+    std::fs::remove_file(&held).expect("ours");
+    assert_eq!(driven.wait().expect("it ends").code(), Some(6));
 }
