@@ -50,7 +50,7 @@ pub(crate) mod unheard;
 pub(crate) use clock::Clock;
 pub(crate) use drive::{Driving, Handle, Means};
 pub(crate) use face::Face;
-pub(crate) use in_force::Started;
+pub(crate) use in_force::{Started, unguarded};
 pub(crate) use intake::{Intake, usable};
 pub(crate) use places::{HERE, Machines, watch as watch_runners};
 pub(crate) use sign_in::SignsIn;

@@ -15,7 +15,7 @@ use driver::Input;
 use event::Timestamp;
 use notifier::{Guard, Notifier};
 use outbox::{Courier, Wake};
-use scheduler::{TrustedJobs, TrustedLabel};
+use scheduler::TrustedLabel;
 use server::{Access, Holder, Hub, Options, Scope, Server, ServerError, Stop, Token};
 use store::{Durability, Store};
 
@@ -29,7 +29,6 @@ use crate::serving::data::{self, DataFolder};
 use crate::serving::database;
 use crate::serving::default_branch;
 use crate::serving::following::Following;
-use crate::serving::gates::Guarded;
 use crate::serving::github::Links;
 use crate::serving::github::taking::Taking;
 use crate::serving::github::telling::Telling;
@@ -39,7 +38,7 @@ use crate::serving::repositories;
 use crate::serving::standing_by;
 use crate::serving::unheard;
 use crate::serving::{
-    Clock, Driving, Face, Handle, Intake, JobTokens, Machines, Means, SignsIn, Started,
+    Clock, Driving, Face, Handle, Intake, JobTokens, Machines, Means, SignsIn, Started, unguarded,
     watch_runners,
 };
 use crate::telling::{Served, ServedTests};
@@ -494,12 +493,7 @@ fn notes_of_trusted(labels: &[TrustedLabel], data: &DataFolder) -> Result<Vec<St
     let connected = repositories::all(data)?;
     let names: Vec<String> = connected.iter().map(|it| it.name.clone()).collect();
     let mut notes = walls::notes_of_trusted(labels, &names);
-    for label in labels {
-        let TrustedJobs::Environment(environment) = &label.jobs else { continue };
-        let of = connected.iter().find(|it| Some(&it.name) == label.repository.as_ref());
-        let guarded = of.map(|it| Guarded::of(it, environment));
-        notes.extend(guarded.and_then(|it| walls::note_of_unguarded(label, &it)));
-    }
+    notes.extend(unguarded(labels, &connected));
     Ok(notes)
 }
 

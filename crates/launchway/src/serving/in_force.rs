@@ -1,20 +1,27 @@
 //! What is in force on this server, for its page of settings: what it was started with, what its folder says. Names,
 //! addresses and paths; of what lets anybody in nothing but that it is there.
 
+use scheduler::{TrustedJobs, TrustedLabel};
 use server::{InForce, KeptRules, Setting};
 use settings::Settings;
 use syntax::Source;
 
 use super::data::{self, DataFolder};
+use super::gates::Guarded;
 use super::{gates, github, pagerduty, repositories};
 use crate::cli::{LogFormat, ServeArgs, SignInArgs};
 use crate::engine::processors;
 use crate::exit::Failure;
 use crate::{given, walls};
 
+/// What is said of labels whose jobs run without walls.
+const WITHOUT_WALLS: &str = "Labels without walls";
+
 /// What the command line said, which nothing else remembers.
 pub(crate) struct Started {
     server: Vec<Setting>,
+    /// What is wrong with these is said as it is now: rules come and go.
+    trusted: Vec<TrustedLabel>,
     provider: Setting,
     issuer: Setting,
 }
@@ -55,7 +62,7 @@ impl Started {
             flag("Jobs at a time", vec![width.to_string()], "--jobs N"),
             flag("Labels of this machine", args.labels.clone(), "--label LABEL[=IMAGE]"),
             flag("Jobs are kept in", vec![kept_in], "--job-user USER --trusted-label LABEL"),
-            flag("Labels without walls", trusted, "--trusted-label LABEL"),
+            flag(WITHOUT_WALLS, trusted, "--trusted-label LABEL"),
             flag("Jobs’ own user", args.job_user.iter().cloned().collect(), "--job-user USER"),
             flag("Jobs may read besides", paths(&args.sandbox_read), "--sandbox-read PATH"),
             flag("Jobs may change besides", paths(&args.sandbox_write), "--sandbox-write PATH"),
@@ -89,7 +96,8 @@ impl Started {
             vec![issuer.to_owned(), published.to_owned()],
             "--issuer URL",
         );
-        Ok(Started { server, provider: provider(&args.sign_in), issuer })
+        let trusted = args.trusted_labels.clone();
+        Ok(Started { server, trusted, provider: provider(&args.sign_in), issuer })
     }
 }
 
@@ -116,6 +124,19 @@ fn provider(args: &SignInArgs) -> Setting {
     }
     let words = "--sign-in-issuer URL --sign-in-client ID --sign-in-allow CLAIM=VALUE:SCOPE";
     flag("Provider that people sign in by", values, words)
+}
+
+/// What is to be said of trusted labels that are for an environment, by what guards it now.
+pub(crate) fn unguarded(
+    trusted: &[TrustedLabel],
+    connected: &[repositories::Connected],
+) -> Vec<String> {
+    let note = |label: &TrustedLabel| {
+        let TrustedJobs::Environment(environment) = &label.jobs else { return None };
+        let of = connected.iter().find(|it| Some(&it.name) == label.repository.as_ref())?;
+        walls::note_of_unguarded(label, &Guarded::of(of, environment))
+    };
+    trusted.iter().filter_map(note).collect()
 }
 
 /// All of it, as it is now.
@@ -148,7 +169,11 @@ pub(super) fn read(started: &Started, data: &DataFolder) -> Result<InForce, Fail
             &format!("launchway repositories add URL --every 60s --data {folder}"),
         ),
     ];
-    Ok(InForce { folder, connections, server: started.server.clone(), rules })
+    let mut server = started.server.clone();
+    for it in server.iter_mut().filter(|it| it.name == WITHOUT_WALLS) {
+        it.values.extend(unguarded(&started.trusted, &known));
+    }
+    Ok(InForce { folder, connections, server, rules })
 }
 
 fn github(data: &DataFolder, names: &[String], folder: &str) -> Result<Setting, Failure> {

@@ -254,3 +254,28 @@ fn opening(here: &Here, paged: &Paged, key: &str) -> Opening {
         caused_by: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_projects_or_a_repositorys() {
+        let check = |text: &str, expect: Option<(&str, &str, Option<&str>)>| {
+            let here = text.parse::<Here>().ok();
+            let parts = here
+                .as_ref()
+                .map(|it| (it.project.as_str(), it.environment.as_str(), it.service.as_deref()));
+            assert_eq!(parts, expect, "{text}");
+            assert!(here.is_none_or(|it| it.to_string() == text), "{text}");
+        };
+        check("planner/production", Some(("planner", "production", None)));
+        check("planner/production/web", Some(("planner", "production", Some("web"))));
+        check("octo/app:production", Some(("octo/app", "production", None)));
+        check("octo/app:review/7", Some(("octo/app", "review/7", None)));
+        for wrong in ["planner", "planner/", "a/b/c/d", "octo:production", "octo/app:", "/app:x"] {
+            check(wrong, None);
+        }
+        check("octo/app/web:production", None);
+    }
+}

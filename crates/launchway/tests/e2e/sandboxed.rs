@@ -182,3 +182,29 @@ fn what_is_opened_to_jobs_is_there_and_not_the_servers_own() {
     check("--sandbox-read", data.parent().expect("a folder"), "jobs would reach");
     check("--sandbox-write", &data.join("tools"), "jobs would reach");
 }
+
+#[test]
+fn a_trusted_label_that_nothing_guards_is_said_as_long_as_it_is_so() {
+    let workflow = "on: push\njobs: { a: { runs-on: ubuntu-latest, steps: [{ run: 'true' }] } }\n";
+    let label = ["--label", "deploy", "--trusted-label", "deploy=octo/app:environment:production"];
+    let serving = Serving::with(workflow, &label);
+    serving.push();
+    let warned = || {
+        let page = serving.get("/settings").text;
+        ["no job of octo/app runs in production", "no rule guards production of octo/app"]
+            .map(|said| page.contains(said))
+    };
+    assert_eq!(warned(), [true, false]);
+    let bare = serving.place.path("app.git").display().to_string();
+    let add = ["repositories", "add", &bare, "--name", "octo/app", "--environment", "production"];
+    assert_eq!(serving.command(&add).exit, 0);
+    assert_eq!(warned(), [false, true]);
+    let rules = serving.place.path("rules.yml");
+    let text = "version: 1\nproject: planner\nenvironments: { production: { protect: { branches: [main] } } }\n";
+    std::fs::write(&rules, text).expect("a file of ours");
+    let rules = rules.display().to_string();
+    let protect = serving.command(&["repositories", "protect", "octo/app", "--rules", &rules]);
+    assert_eq!(protect.exit, 0, "{}", protect.stderr);
+    assert_eq!(warned(), [false, false]);
+    serving.end();
+}

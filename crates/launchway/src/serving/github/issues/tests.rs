@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use event::{DeploymentEvent, DeploymentId, Seq, ShippedBy, StreamId, Timestamp};
+use event::{
+    Attempt, DeploymentEvent, DeploymentId, Fact as _, RunEvent, RunId, Seq, ShippedBy, StreamId,
+    Timestamp,
+};
 use expect_test::{Expect, expect};
 use ports::Journal as _;
 use serde_json::json;
@@ -58,6 +61,34 @@ impl Place {
         let ledger = self.store.ledger();
         ledger.append(StreamId::Deployment(id), Seq(0), at, &[requested]).expect("appended");
         id
+    }
+
+    /// A run of a repository whose job shipped to an environment from this second on.
+    fn shipped(&self, repository: &str, environment: &str, second: u64) -> ShippedBy {
+        let (run, number) = self.store.allocate_run(repository, "ship.yml").expect("a number");
+        let at = second * 1000;
+        let events = [
+            json!({ "type": "RunCreated", "run": run, "attempt": 1, "run_number": number,
+                "carried": [], "repository": repository, "repository_path": "/app", "called": {},
+                "workflow": { "path": "ship.yml", "text": "" }, "title": "a change",
+                "event": { "name": "push", "git_ref": "refs/heads/main", "payload": {} },
+                "change": { "commit": "c".repeat(40), "authored_at": 1, "committed_at": 1,
+                    "uncommitted": 0 },
+                "inputs": {}, "vars": {}, "secret_names": [], "actor": "mona",
+                "triggering_actor": "mona", "at": at }),
+            json!({ "type": "JobPlanned", "key": "ship", "id": "ship", "name": "ship",
+                "parent": null, "file": null, "needs": [], "matrix": null, "index": 0, "total": 1,
+                "fail_fast": true, "max_parallel": null, "queued_at": at,
+                "environment": environment }),
+            json!({ "type": "JobReady", "job": "ship", "at": at }),
+            json!({ "type": "JobLeased", "job": "ship", "fence": 1, "tracking_id": "t", "at": at }),
+        ];
+        let decoded = |it: &serde_json::Value| RunEvent::decode(it.to_string().as_bytes());
+        let events: Vec<RunEvent> =
+            events.iter().map(decoded).collect::<Result<_, _>>().expect("events");
+        let stream = StreamId::Run(run, Attempt(1));
+        self.store.append(stream, Seq(0), Timestamp(at), &events).expect("appended");
+        ShippedBy::Jobs(run, Attempt(1))
     }
 
     fn take(&self, issue: &Issue) -> Result<Took, Failure> {
@@ -120,6 +151,22 @@ fn a_deployment_is_linked_with_the_opening_where_who_named_it_belongs_there() {
     place.check(4, elsewhere, "OWNER", &expect!["1 events, by None"]);
     place.check(5, later, "OWNER", &expect!["1 events, by None"]);
     place.check(6, DeploymentId(99), "OWNER", &expect!["1 events, by None"]);
+}
+
+#[test]
+fn what_jobs_shipped_is_linked_where_it_is_of_that_repository_and_environment() {
+    let place = Place::new("");
+    let good = place.shipped("octo/app", "Production", 50);
+    let elsewhere = place.shipped("octo/app", "staging", 50);
+    let stranger = place.shipped("octo/other", "production", 50);
+    let later = place.shipped("octo/app", "production", 150);
+    place.check(1, good, "MEMBER", &expect![[r#"1 events, by Some("1.1")"#]]);
+    place.check(2, good, "NONE", &expect!["1 events, by None"]);
+    place.check(3, elsewhere, "OWNER", &expect!["1 events, by None"]);
+    place.check(4, stranger, "OWNER", &expect!["1 events, by None"]);
+    place.check(5, later, "OWNER", &expect!["1 events, by None"]);
+    let unknown = ShippedBy::Jobs(RunId(99), Attempt(1));
+    place.check(6, unknown, "OWNER", &expect!["1 events, by None"]);
 }
 
 #[test]
