@@ -290,33 +290,6 @@ fn what_is_pushed_to_github_runs_once() {
     it.end();
 }
 
-/// GitHub lets nobody in for a moment: what came in it waits, and so does what comes behind it.
-#[test]
-fn a_branch_runs_its_pushes_in_their_order_and_another_one_does_not_wait() {
-    let it = Connected::of(&[("ci.yml", CI)], false, &[]);
-    let push = |branch: &str, message: &str| {
-        it.place.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
-        it.push(branch);
-    };
-    it.place.write("file", "one");
-    it.place.commit();
-    it.github.with(|github| github.tokens.remove(TOKEN));
-    push("main", "first");
-    wait_until("it is tried again", || {
-        let said = std::fs::read_to_string(it.place.path("said")).unwrap_or_default();
-        said.contains("push of octo/app") && said.contains("it is tried again")
-    });
-    it.github.with(|github| github.tokens.insert(TOKEN.to_owned(), "launchway-ci".to_owned()));
-    push("other", "aside");
-    push("main", "second");
-    let _ = it.runs(3);
-    let runs = it.get("/api/v1/runs?limit=100");
-    let titles = runs["runs"].as_array().expect("a list").iter().rev().map(|it| &it["title"]);
-    expect!["aside first second"]
-        .assert_eq(&titles.map(|it| it.as_str().unwrap_or("-")).collect::<Vec<_>>().join(" "));
-    it.end();
-}
-
 const TOLD: &str = r#"
 on: pull_request
 jobs:

@@ -383,3 +383,35 @@ fn whole_ref(mirror: &Mirror, name: &str) -> Result<String, Failure> {
     let is_branch = Repository::bare(mirror.path(), &branch, Default::default()).is_ok();
     Ok(if is_branch { branch } else { format!("refs/tags/{name}") })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_keeps_its_order_is_an_issue_a_branch_or_a_tag() {
+        let check = |event: &str, more: serde_json::Value, expect: Option<&str>| {
+            let mut payload = json!({ "repository": { "full_name": "octo/app" } });
+            payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let webhook = TakenWebhook {
+                id: "1".to_owned(),
+                digest: None,
+                event: event.to_owned(),
+                at: Timestamp(1),
+                body: payload.to_string().into_bytes(),
+            };
+            assert_eq!(about(&webhook).as_deref(), expect, "{event}");
+        };
+        let push = |git_ref: &str| {
+            let (before, after) = ("1".repeat(40), "2".repeat(40));
+            json!({ "ref": git_ref, "before": before, "after": after, "deleted": false })
+        };
+        check("push", push("refs/heads/main"), Some("octo/app refs/heads/main"));
+        check("push", push("refs/tags/v1"), Some("octo/app refs/tags/v1"));
+        check("workflow_dispatch", json!({ "ref": "main", "workflow": "ci.yml" }), None);
+        check("repository_dispatch", json!({ "action": "nightly" }), None);
+        check("push", json!({}), None);
+    }
+}
