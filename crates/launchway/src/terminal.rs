@@ -9,3 +9,4 @@ pub(crate) mod run_page;
 pub(crate) mod style;
 pub(crate) mod test_lines;
 pub(crate) mod time;
+pub(crate) mod waterfall;

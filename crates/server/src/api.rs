@@ -330,7 +330,7 @@ async fn show_run(
         let is_attended = app.engine.is_attended(stream);
         let unattended = view.conclusion.is_none() && !is_attended;
         let why = |job: &views::JobView| pages::why(&view, job, is_attended);
-        Ok(Json(run_details(&view, unattended, None, &why)))
+        Ok(Json(run_details(&view, unattended, None, &why, app.now())))
     })
     .await
 }

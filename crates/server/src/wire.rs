@@ -4,6 +4,7 @@ mod deployments;
 mod messages;
 mod people;
 mod releases;
+mod waterfall;
 
 pub use deployments::{
     DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine, EnvironmentList,
@@ -147,12 +148,14 @@ impl From<RunLine> for RunRow {
     }
 }
 
-/// A whole run, as `runs show --format json` has it. `why` says why a job does not go on.
+/// A whole run, as `runs show --format json` has it. `why` says why a job does not go on; what goes on took its time
+/// up to `now`.
 pub fn run_details(
     view: &RunView,
     unattended: bool,
     driven_by: Option<u32>,
     why: &dyn Fn(&JobView) -> Option<String>,
+    now: Timestamp,
 ) -> Json {
     let header = &view.header;
     json!({
@@ -168,6 +171,7 @@ pub fn run_details(
             "name": name, "size_bytes": artifact.size_bytes, "expires_at_ms": artifact.expires_at,
         })).collect::<Vec<_>>(),
         "not_enforced": view.notes.iter().map(|note| &note.note).collect::<Vec<_>>(),
+        "waterfall": waterfall::waterfall(view, now),
     })
 }
 

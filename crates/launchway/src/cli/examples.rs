@@ -60,7 +60,8 @@ pub(super) const RUNS_SHOW: &str = "\
 Examples:
   launchway runs show                             the newest run of this repository
   launchway runs show 12 --attempt 1              before it was run again
-  launchway runs show 12 --format json | jq '.jobs[].outputs'";
+  launchway runs show 12 --format json | jq '.jobs[].outputs'
+  launchway runs show 12 --format json | jq -r '.waterfall.critical[]'   which jobs made it as long as it was";
 
 /// `launchway runs watch`
 pub(super) const RUNS_WATCH: &str = "\

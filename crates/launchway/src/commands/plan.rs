@@ -20,7 +20,7 @@ use crate::prepare::{self, Chosen, Situation, called, inputs};
 use crate::remote::RemoteFiles;
 use crate::select::{self, Candidate, Choice, SwitchedOff};
 use crate::state::StateFolder;
-use crate::terminal::style::{Style, out, talk};
+use crate::terminal::style::{Style, columns, out, talk};
 use crate::terminal::time::now;
 use crate::{files, given, kept};
 
@@ -52,12 +52,6 @@ pub(crate) fn run(args: &PlanArgs, state: &StateFolder) -> Outcome {
         return Ok(Exit::Done);
     }
     Ok(exit_of_findings(plan.files.iter().flat_map(plan::PlannedFile::mistakes)))
-}
-
-/// Columns of the terminal that standard output is; none where it is something else.
-fn columns() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-    (size.ws_col > 0).then_some(size.ws_col.into())
 }
 
 /// Everything that planning a file looks at.

@@ -4,7 +4,7 @@ mod github;
 mod json;
 mod live;
 mod plain;
-mod screen;
+pub(crate) mod screen;
 pub(crate) mod tail;
 
 use std::io::IsTerminal;

@@ -153,6 +153,8 @@ jobs:
     let human = place.run(&["run"]);
     assert_eq!(human.exit, 1, "{}", human.stdout);
     let page = place.run(&["runs", "show", "1"]).stdout;
+    let (page, time) = page.split_once("\nWhere the time went\n").expect("both took time");
+    assert!(time.contains("◆ ") && time.contains("█") && !time.contains('\x1b'), "{time}");
     expect![[r#"
         run 1 Ship main
         ✗ failure in T
@@ -168,7 +170,7 @@ jobs:
         Summaries
         good
         # Fine"#]]
-    .assert_eq(&without_times(&page));
+    .assert_eq(&without_times(page));
     expect!["✗ 1 failure ci.yml main COMMIT T T T Ship main"]
         .assert_eq(&without_times(&place.run(&["runs", "list"]).stdout));
     expect![[r#"

@@ -204,6 +204,7 @@ fn run() -> Json {
         ("completed_at_ms", or_null("integer")),
         ("artifacts", many(json!({ "type": "object" }))),
         ("not_enforced", many(text())),
+        ("waterfall", waterfall()),
     ];
     object(&[run_names(), more.to_vec()].concat(), &optional)
 }
@@ -221,6 +222,27 @@ fn step() -> Json {
         ("completed_at_ms", or_null("integer")),
     ];
     object(&step, &[])
+}
+
+fn waterfall() -> Json {
+    let part = [("part", text()), ("since_ms", number()), ("until_ms", number())];
+    let times = json!({ "type": "object", "additionalProperties": number() });
+    let job = [
+        ("job", text()),
+        ("legs", number()),
+        ("critical", yes_no()),
+        ("parts", many(object(&part, &[]))),
+        ("times_ms", times),
+    ];
+    let waterfall = [
+        ("since_ms", number()),
+        ("until_ms", number()),
+        ("waited_ms", number()),
+        ("critical", many(text())),
+        ("jobs", many(object(&job, &[]))),
+        ("left_out", number()),
+    ];
+    object(&waterfall, &[])
 }
 
 fn job() -> Json {

@@ -15,9 +15,10 @@ use crate::journal;
 use crate::standing::Standing;
 use crate::state::StateFolder;
 use crate::terminal::run_page::{self, SummaryText};
-use crate::terminal::style::{Style, out};
+use crate::terminal::style::{Style, columns, out};
 use crate::terminal::test_lines::test_lines;
 use crate::terminal::time::now;
+use crate::terminal::waterfall;
 
 /// Events that are not counted yet and are so many that this takes more than a moment.
 const MANY_EVENTS: u64 = 50_000;
@@ -59,7 +60,7 @@ pub(super) fn page(
         Format::Json => {
             let why = |job: &JobView| standing.about_job(view, job);
             let unattended = standing == Standing::Unattended;
-            let mut told = run_details(view, unattended, standing.driven_by(), &why);
+            let mut told = run_details(view, unattended, standing.driven_by(), &why, now());
             if let Some(tests) = tests {
                 told["tests"] = json!(tests);
             }
@@ -71,6 +72,8 @@ pub(super) fn page(
             }
             let lines = tests.map(|it| test_lines(it, Style::stdout())).unwrap_or_default();
             lines.iter().for_each(|line| out(line));
+            let time = waterfall::lines(view, now(), columns(), Style::stdout());
+            time.iter().for_each(|line| out(line));
         }
     }
 }
