@@ -16,6 +16,8 @@ const FOOT: usize = 20;
 const GAP: usize = 3;
 /// Days that are named below the bars.
 const LABELS: usize = 6;
+/// What such a name takes at most, in the larger letters of a phone.
+const LABEL_WIDTH: usize = 96;
 
 /// A bar.
 pub(crate) struct Bar {
@@ -63,7 +65,12 @@ pub(crate) fn bars(what: &str, bars: &[Bar]) -> Option<String> {
         }
         svg.push_str("</g>");
         if at.is_multiple_of(every) {
-            let _ = write!(svg, "<text class=\"label\" x=\"{x}\" y=\"{}\">", total - 5);
+            // The last one ends with its bar, where it has no room before the edge.
+            let (class, x) = match x + LABEL_WIDTH > WIDTH {
+                true => ("label end", x + width),
+                false => ("label", x),
+            };
+            let _ = write!(svg, "<text class=\"{class}\" x=\"{x}\" y=\"{}\">", total - 5);
             attribute(&bar.label, &mut svg);
             svg.push_str("</text>");
         }
@@ -95,6 +102,6 @@ mod tests {
         let many: Vec<Bar> = (0..523).map(|at| bar(at, 0)).collect();
         let svg = bars("ten years", &many).unwrap();
         assert!(svg.contains("x=\"522\""), "one for each, side by side");
-        assert!(svg.matches("class=\"label\"").count() <= LABELS);
+        assert!(svg.matches("class=\"label").count() <= LABELS);
     }
 }

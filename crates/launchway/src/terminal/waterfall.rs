@@ -280,7 +280,10 @@ mod tests {
             expect.assert_eq(&lines.iter().map(|line| format!("{line}\n")).collect::<String>());
         };
         let script = "lint 0 0 5\nbuild-of-the-planner 5 10 40\ntest 40 40 100";
-        check(script, 60, expect![[r#"
+        check(
+            script,
+            60,
+            expect![[r#"
 
             Where the time went
                               0       1 min 40 s      waited      worked
@@ -288,8 +291,12 @@ mod tests {
               ◆ build-of-th…  ░░██████                 5.0 s      30.0 s
               ◆ test                 ███████████           –  1 min 00 s
                 ◆ critical path so far  ░ queue  █ steps
-        "#]]);
-        check(script, 40, expect![[r#"
+        "#]],
+        );
+        check(
+            script,
+            40,
+            expect![[r#"
 
             Where the time went
                                 waited      worked
@@ -297,8 +304,12 @@ mod tests {
               ◆ build-of-…       5.0 s      30.0 s
               ◆ test                 –  1 min 00 s
                 ◆ critical path so far
-        "#]]);
-        check(script, 24, expect![[r#"
+        "#]],
+        );
+        check(
+            script,
+            24,
+            expect![[r#"
 
             Where the time went
                                 wai…
@@ -306,15 +317,20 @@ mod tests {
               ◆ build-of-…       5.…
               ◆ test               …
                 ◆ critical path so …
-        "#]]);
+        "#]],
+        );
         // One job that waited for nothing says no more than the list of jobs.
         check("lint 0 0 5", 60, expect![[""]]);
-        check("lint 0 3 5", 60, expect![[r#"
+        check(
+            "lint 0 3 5",
+            60,
+            expect![[r#"
 
             Where the time went
                       0                            5.0 s  waited  worked
                 lint  ░░░░░░░░░░░░░░░░░░░░██████████████   3.0 s   2.0 s
                 ░ queue  █ steps
-        "#]]);
+        "#]],
+        );
     }
 }
