@@ -228,9 +228,6 @@ pub(crate) enum Command {
     /// Answers git when somebody pushes; called by the hooks that `repositories add` writes
     #[command(hide = true)]
     Hook(HookArgs),
-    /// Runs one job; started by the command itself
-    #[command(hide = true)]
-    Worker,
     /// Serves the current folder; what the demo ships
     #[command(hide = true)]
     Page,
@@ -253,21 +250,6 @@ pub(crate) enum Command {
         /// The target's folder
         #[arg(long, value_name = "DIR")]
         folder: PathBuf,
-    },
-    /// Runs one native action; started by a worker
-    #[command(hide = true)]
-    Native {
-        /// The action
-        name: String,
-        /// pre, main or post
-        stage: String,
-    },
-    /// Stands for a program in a container; started by a worker
-    #[command(hide = true)]
-    Inside {
-        /// As the worker says them
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
     },
 }
 

@@ -24,7 +24,6 @@ pub(crate) mod issuer;
 mod logs;
 mod man;
 mod metrics;
-mod native;
 mod notify;
 mod pagerduty;
 mod people;
@@ -128,9 +127,6 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Supervise { task, .. } => return host::task(&task.unwrap_or_default()),
         Command::Proxy { folder } => return host::proxy(&folder),
         Command::Page => return Ok(demo::page::run()?.into()),
-        Command::Worker => return Ok(worker::main_on_stdin()),
-        Command::Native { name, stage } => return native::run(&name, &stage),
-        Command::Inside { arguments } => return Ok(docker::run_inside(arguments).into()),
     };
     Ok(exit.into())
 }

@@ -28,6 +28,7 @@ mod levels;
 mod names;
 mod plan;
 mod prepare;
+mod programs;
 mod remote;
 mod select;
 mod serving;
@@ -46,6 +47,12 @@ fn main() -> ExitCode {
         let failure = exit::Failure::caused(exit::Exit::Fault, error);
         terminal::failure::show(&failure);
         return failure.exit.into();
+    }
+    // What is not text is no word of ours, and is refused where people's words are read.
+    let words: Option<Vec<String>> =
+        std::env::args_os().skip(1).map(|it| it.into_string().ok()).collect();
+    if let Some(exit) = words.and_then(|words| programs::run(&words)) {
+        return exit;
     }
     let cli = cli::Cli::read();
     match commands::dispatch(cli) {

@@ -104,7 +104,6 @@ impl Container {
             let action = action.to_owned();
             move |source: EngineError| SetupError::Container { action, source }
         };
-        engine.look().map_err(failed("the job runs in a container, which needs Docker"))?;
         bring(&engine, &wanted, meanwhile)?;
 
         let (mut mounts, nodes) = mounts(setting);
@@ -334,14 +333,21 @@ fn refuse_beyond(what: &str, wanted: &Wanted, spec: &JobSpec) -> Result<(), Setu
     )))
 }
 
-/// Has the image here.
+/// Has the image here. Whether the engine answers at all shows here, too.
 fn bring(
     engine: &Engine,
     wanted: &Wanted,
     meanwhile: &mut Meanwhile<'_, '_>,
 ) -> Result<(), SetupError> {
-    let failed =
-        |source| SetupError::Container { action: format!("the image {}", wanted.image), source };
+    let failed = |source: EngineError| {
+        let action = match source {
+            EngineError::Unanswered { .. } | EngineError::Closed(_) => {
+                "the job runs in a container, which needs Docker".to_owned()
+            }
+            _ => format!("the image {}", wanted.image),
+        };
+        SetupError::Container { action, source }
+    };
     if engine.has_image(&wanted.image).map_err(failed)? {
         return Ok(());
     }
