@@ -3,8 +3,10 @@
 //! ends.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
@@ -13,6 +15,7 @@ use signal_hook::iterator::Signals;
 
 use crate::engine::{Engine, EngineError};
 use crate::heed::Wait;
+use crate::starter::{Asked, Begun, OWN_ERRORS};
 use crate::wire::{Call, escaped};
 
 /// The exit code where the program could not be started; what a shell says of one that it cannot run.
@@ -48,6 +51,8 @@ pub struct Inside {
     pub directory: String,
     /// A file in the container that its number is written to; nobody else's.
     pub pid_file: String,
+    /// The folder of what begins programs in the container ([`crate::Starter`]); none where the engine does.
+    pub starter: Option<PathBuf>,
     /// The program and its arguments; looked up in the container.
     pub command: Vec<String>,
 }
@@ -55,10 +60,27 @@ pub struct Inside {
 impl Inside {
     /// As arguments that [`main`] takes.
     pub fn arguments(&self) -> Vec<String> {
-        let Inside { socket, container, directory, pid_file, command } = self;
+        let Inside { socket, container, directory, pid_file, starter, command } = self;
         let socket = socket.to_string_lossy().into_owned();
-        let fixed = [socket, container.clone(), directory.clone(), pid_file.clone()];
+        let starter = starter.as_deref().map(Path::to_string_lossy).unwrap_or_default();
+        let fixed =
+            [socket, container.clone(), directory.clone(), pid_file.clone(), starter.into_owned()];
         fixed.into_iter().chain(command.iter().cloned()).collect()
+    }
+
+    /// What is begun in the container: a shell, which does this and becomes the program.
+    fn words(&self, before: &str) -> Vec<String> {
+        let script = format!("{before}{BECOME}");
+        let start = ["/bin/sh", "-c", &script, &self.pid_file].map(str::to_owned);
+        start.into_iter().chain(self.command.iter().cloned()).collect()
+    }
+
+    /// By the container's own first process, where that does it.
+    fn begin(&self, env: &BTreeMap<String, String>) -> Option<Begun> {
+        let number = Path::new(&self.pid_file).file_name()?.to_str()?;
+        let folder = self.starter.as_deref()?;
+        let (directory, words) = (&*self.directory, &*self.words(OWN_ERRORS));
+        Asked { folder, number, directory, words, env }.begin()
     }
 
     fn from_arguments(arguments: Vec<String>) -> Option<Inside> {
@@ -66,8 +88,16 @@ impl Inside {
         let mut next = || arguments.next();
         let (socket, container, directory, pid_file) =
             (PathBuf::from(next()?), next()?, next()?, next()?);
+        let starter = Some(next()?).filter(|it| !it.is_empty()).map(PathBuf::from);
         let command: Vec<String> = arguments.collect();
-        (!command.is_empty()).then_some(Inside { socket, container, directory, pid_file, command })
+        (!command.is_empty()).then_some(Inside {
+            socket,
+            container,
+            directory,
+            pid_file,
+            starter,
+            command,
+        })
     }
 }
 
@@ -91,6 +121,10 @@ fn run(inside: &Inside) -> Result<u8, EngineError> {
     let env: BTreeMap<String, String> = env.map_err(|error| wrong(error.into()))?;
     // Before there is anything to hand a signal to: none is lost.
     let signals = Signals::new([SIGINT, SIGTERM]).map_err(wrong)?;
+    if let Some(begun) = inside.begin(&env) {
+        hand_on(signals, &engine, inside);
+        return own_ends().and_then(|ends| begun.show(ends, DRAIN)).map_err(wrong);
+    }
     let ends = engine.ends_of(&inside.container)?;
     let id = engine.exec(&inside.container, &body(inside, &env))?;
     let path = format!("/exec/{id}/start");
@@ -103,16 +137,20 @@ fn run(inside: &Inside) -> Result<u8, EngineError> {
     engine.exit_of(&id)
 }
 
+/// Where this process prints, without the buffers of its own words.
+fn own_ends() -> io::Result<[File; 2]> {
+    let (out, errors) = (io::stdout(), io::stderr());
+    Ok([out.as_fd().try_clone_to_owned()?.into(), errors.as_fd().try_clone_to_owned()?.into()])
+}
+
 fn body(inside: &Inside, env: &BTreeMap<String, String>) -> Json {
     let env: Vec<String> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let start = ["/bin/sh", "-c", BECOME, &inside.pid_file];
-    let command = start.into_iter().chain(inside.command.iter().map(String::as_str));
     json!({
         "AttachStdout": true,
         "AttachStderr": true,
         "Env": env,
         "WorkingDir": inside.directory,
-        "Cmd": command.collect::<Vec<_>>(),
+        "Cmd": inside.words(""),
     })
 }
 
@@ -237,9 +275,12 @@ mod tests {
             container: "abc".to_owned(),
             directory: "/__w/app/app".to_owned(),
             pid_file: "/__w/_temp/pid_1".to_owned(),
+            starter: Some("/state/job/starter".into()),
             command: vec!["sh".to_owned(), "-e".to_owned(), "/__w/_temp/step.sh".to_owned()],
         };
         assert_eq!(Inside::from_arguments(inside.arguments()), Some(inside.clone()));
-        assert_eq!(Inside::from_arguments(inside.arguments()[..4].to_vec()), None);
+        assert_eq!(Inside::from_arguments(inside.arguments()[..5].to_vec()), None);
+        let by_the_engine = Inside { starter: None, ..inside };
+        assert_eq!(Inside::from_arguments(by_the_engine.arguments()), Some(by_the_engine));
     }
 }

@@ -12,6 +12,7 @@
 //!   flags    the flags of `docker create`
 //!   health   when a container is ready to be used
 //!   inside   a program in a container that runs, as if it were a process of ours
+//!   starter  programs that a container's own first process begins
 //!   heed     waits that end early
 //!   wire     HTTP over a socket
 //! ```
@@ -22,6 +23,7 @@ mod health;
 mod heed;
 mod inside;
 mod network;
+mod starter;
 mod wanted;
 mod wire;
 
@@ -33,4 +35,5 @@ pub use flags::{FlagError, split};
 pub use health::Health;
 pub use heed::{Wait, Waited};
 pub use inside::{FAILED, Inside, main as run_inside};
+pub use starter::{SHOWN, Starter};
 pub use wanted::{Login, Wanted, WantedError, wanted};

@@ -13,7 +13,7 @@ mod services;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use docker::{Engine, EngineError, Inside, JOB_LABEL as LABEL, Wait, Wanted};
+use docker::{Engine, EngineError, Inside, JOB_LABEL as LABEL, Starter, Wait, Wanted};
 use expr::{Object, Value};
 use protocol::{JobSpec, JobUser};
 use sequencer::{ActionHome, Effects};
@@ -25,9 +25,6 @@ use crate::native;
 use crate::node::Nodes;
 use crate::process::CommandLine;
 use crate::setup::{Actions, Folders, SetupError};
-
-/// The first process: it ends with its input, and needs nothing of an image but a shell.
-const WAIT: [&str; 3] = ["/bin/sh", "-c", "while read -r _; do :; done"];
 
 /// Docker's own network, which is there: making one, and putting a container on it, takes more than half as long
 /// as all else of a start. Who is on it can be reached from other containers, as a job without a container can from
@@ -67,6 +64,8 @@ pub(crate) struct Container {
     job: String,
     /// Nodes of this machine by their place here.
     nodes: BTreeMap<PathBuf, String>,
+    /// The folder of what begins programs in it; none where the engine does.
+    starter: Option<PathBuf>,
     /// Dropped, the container ends.
     held: Option<docker::Held>,
 }
@@ -110,6 +109,8 @@ impl Container {
         for folder in &setting.borrowed {
             mounts.show(folder, &folder.to_string_lossy());
         }
+        let mut starter = starter(setting.spec)?;
+        mounts.show(&starter.shown(), docker::SHOWN);
         mounts.make_points().map_err(|source| SetupError::Folder {
             action: "cannot make places for a container in",
             path: setting.folders.runner_workspace.clone(),
@@ -132,6 +133,7 @@ impl Container {
             mounts,
             env: BTreeMap::new(),
             nodes,
+            starter: None,
             held: None,
             engine,
         };
@@ -140,6 +142,7 @@ impl Container {
             container.end();
             return Err(failed("the job's container")(error));
         }
+        container.starter = starter.is_up().map(Path::to_owned);
         container.env.extend([("HOME".to_owned(), mounts::HOME.to_owned())]);
         let passed = PASSED_IN.iter().filter_map(|name| setting.host.get_key_value(*name));
         for (name, value) in passed {
@@ -174,6 +177,7 @@ impl Container {
             container: self.id.clone(),
             directory: inside.directory,
             pid_file: format!("{folder}/_pid_{number:08}"),
+            starter: self.starter.clone(),
             command: inside.command,
         };
         let mut arguments = vec!["inside".to_owned()];
@@ -279,6 +283,16 @@ fn needs_network(wanted: &Wanted, setting: &Setting<'_>) -> bool {
     setting.spec.options.walls.is_some() || setting.has_services || !wanted.beyond.is_empty()
 }
 
+/// What begins programs in the container; its folder goes with the job's.
+fn starter(spec: &JobSpec) -> Result<Starter, SetupError> {
+    let folder = Path::new(&*spec.paths.job).join("starter");
+    Starter::make(&folder).map_err(|source| SetupError::Folder {
+        action: "cannot make pipes for a container in",
+        path: folder,
+        source,
+    })
+}
+
 fn mounts(setting: &Setting<'_>) -> (Mounts, BTreeMap<PathBuf, String>) {
     let actions = Path::new(&*setting.spec.paths.actions);
     let is_outside = setting.spec.options.walls.as_ref().is_some_and(|walls| walls.outside);
@@ -294,7 +308,7 @@ fn mounts(setting: &Setting<'_>) -> (Mounts, BTreeMap<PathBuf, String>) {
 
 fn body(wanted: &Wanted, setting: &Setting<'_>, mounts: &Mounts, network: &str) -> Json {
     let mut body = wanted.body.clone();
-    body["Entrypoint"] = json!(WAIT);
+    body["Entrypoint"] = json!(Starter::first_process());
     body["Cmd"] = json!([]);
     body["OpenStdin"] = true.into();
     body["AttachStdin"] = true.into();

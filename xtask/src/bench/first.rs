@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value as Json;
 
 use crate::bench::Bench;
-use crate::bench::measure::{Row, alone, milliseconds, quiet, time};
+use crate::bench::measure::{Row, alone, in_turns, milliseconds, quiet, time};
 
 /// How long anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -84,9 +84,8 @@ fn contained(bench: &Bench, rounds: usize) -> Result<Vec<Row>> {
         (what.to_owned(), "bridge", &["--trusted-label", "ubuntu-latest"][..]),
         (format!("{what}, kept in"), "launchway-bench", &[]),
     ] {
-        let bare = alone(rounds, &mut || bare(network))?;
         let mut server = Server::begin_in(bench, more, Some(&image))?;
-        let ours = alone(rounds, &mut || server.run())?;
+        let (bare, ours) = in_turns(rounds, &mut || bare(network), &mut || server.run())?;
         server.end()?;
         let ratio = ours.median().as_secs_f64() / bare.median().as_secs_f64();
         let took = milliseconds(ours.median());

@@ -227,6 +227,8 @@ jobs:
       - { run: exit 3, continue-on-error: true, id: three }
       - { run: 'sleep 600', timeout-minutes: 0.01, continue-on-error: true, id: slow }
       - run: echo "= ${{ steps.alone.outcome }} ${{ steps.three.outcome }} ${{ steps.slow.outcome }}, $(ps | grep -c 'sleep [6]00') left"
+      - { run: kill -9 -1, continue-on-error: true, id: all }
+      - run: echo "= ${{ steps.all.outcome }}, and what began the steps is gone, too"
       - run: 'sleep 601 & echo "= left behind"'
   none:
     runs-on: ubuntu-latest
@@ -308,12 +310,14 @@ fn steps_run_in_the_container_of_their_job() {
         /opt
         ready
         failure failure failure, 0 left
+        failure, and what began the steps is gone, too
         left behind
         after all: true
           warning steps file:1: look
           error steps: Unable to process file command 'artifacts' successfully. Invalid $GITHUB_ARTIFACTS entry on line 1: file '/bin/cat' is in the job's container alone
           error steps: Process completed with exit code 3.
           error steps: The action 'Run sleep 600' has timed out after 0.01 minutes.
+          error steps: Process completed with exit code 137.
         exit 0
     "#]]);
     story.nothing_is_left();
