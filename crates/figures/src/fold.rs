@@ -192,7 +192,13 @@ impl Figures {
                 let event = RunEvent::decode(told.payload.as_bytes());
                 match (told.stream.parse::<StreamId>(), event) {
                     (Ok(stream), Ok(event)) => {
-                        self.take_job(rows, store, &mut runs, (stream, told.seq), &event)?;
+                        self.take_job(
+                            rows,
+                            store,
+                            &mut runs,
+                            (stream, told.seq, told.position),
+                            &event,
+                        )?;
                     }
                     _ => note_unread(rows, &told.stream).map_err(|source| self.failed(source))?,
                 }
@@ -217,7 +223,8 @@ impl Figures {
         };
         let mut runs = ShippingRuns::default();
         for it in events {
-            self.take_job(rows, store, &mut runs, (stream, it.seq), &it.event)?;
+            // Where in the journal that stands is not looked for: it is not among others here.
+            self.take_job(rows, store, &mut runs, (stream, it.seq, 0), &it.event)?;
         }
         Ok(())
     }
@@ -227,12 +234,12 @@ impl Figures {
         rows: &Connection,
         store: &Store,
         runs: &mut ShippingRuns,
-        (stream, seq): (StreamId, Seq),
+        (stream, seq, position): (StreamId, Seq, u64),
         event: &RunEvent,
     ) -> Result<(), FiguresError> {
         let failed = |source| self.failed(source);
         let StreamId::Run(run, attempt) = stream else { return Ok(()) };
-        let over = shipping::note(rows, (run, attempt), seq, event).map_err(failed)?;
+        let over = shipping::note(rows, (run, attempt), (seq, position), event).map_err(failed)?;
         let Some(environment) = over else { return Ok(()) };
         let run = match runs.entry(stream) {
             Entry::Occupied(known) => known.into_mut(),

@@ -45,10 +45,10 @@ fn heir(rows: &Connection, it: &Shipment, commit: &str) -> rusqlite::Result<Opti
                OR pushed.branch = heir.base_branch AND pushed.place <= heir.base_place)
          WHERE heir.is_by_jobs = 1 AND heir.project = ?1 AND heir.environment = ?2
            AND heir.service = ?3 AND heir.stream <> ?4 AND heir.verdict = 'succeeded'
-           AND heir.finished_at >= (
-             SELECT finished_at FROM shipment
+           AND (heir.finished_at, heir.position) >= (
+             SELECT finished_at, position FROM shipment
              WHERE stream = ?4 AND environment = ?2 AND service = ?3)
-         ORDER BY heir.finished_at, heir.stream LIMIT 1",
+         ORDER BY heir.finished_at, heir.position, heir.stream LIMIT 1",
     )?;
     let stream = it.stream().to_string();
     let wanted = params![it.project, it.environment, it.service, stream, commit];

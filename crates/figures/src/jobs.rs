@@ -110,7 +110,7 @@ fn go_on(rows: &Connection, it: &Shipment) -> rusqlite::Result<()> {
         give_on(rows, it)?;
     }
     let mut statement = rows.prepare_cached(
-        "UPDATE shipment SET verdict = ?4, reached_at = ?5, finished_at = ?6, last_seq = ?7, is_open = 0
+        "UPDATE shipment SET verdict = ?4, reached_at = ?5, finished_at = ?6, last_seq = ?7, is_open = 0, position = ?8
          WHERE stream = ?1 AND environment = ?2 AND service = ?3",
     )?;
     statement.execute(params![
@@ -121,6 +121,7 @@ fn go_on(rows: &Connection, it: &Shipment) -> rusqlite::Result<()> {
         it.reached_at.map(|at| at.0.cast_signed()),
         it.finished_at.0.cast_signed(),
         it.last_seq.0.cast_signed(),
+        it.position.cast_signed(),
     ])?;
     Ok(())
 }
@@ -255,7 +256,7 @@ fn runs(rows: &Connection, it: &Shipment) -> rusqlite::Result<Option<(ShippedBy,
         "SELECT stream, made_from FROM shipment
          WHERE is_by_jobs = 1 AND project = ?1 AND environment = ?2 AND service = ?3
            AND finished_at <= ?4 AND verdict = 'succeeded'
-         ORDER BY finished_at DESC, stream DESC LIMIT 1",
+         ORDER BY finished_at DESC, position DESC, stream DESC LIMIT 1",
     )?;
     let wanted = params![it.project, it.environment, it.service, it.finished_at.0.cast_signed()];
     statement.query_row(wanted, |row| Ok((by(row, 0)?, text(row, 1)?))).optional()
@@ -272,9 +273,9 @@ fn tried(
         "SELECT stream FROM shipment
          WHERE is_by_jobs = 1 AND project = ?1 AND environment = ?2 AND service = ?3
            AND finished_at <= ?4 AND verdict <> 'succeeded' AND made_from <> ?5
-           AND finished_at >= (SELECT finished_at FROM shipment
-                               WHERE stream = ?6 AND environment = ?2 AND service = ?3)
-         ORDER BY finished_at DESC, stream DESC LIMIT 1",
+           AND (finished_at, position) >= (SELECT finished_at, position FROM shipment
+                                           WHERE stream = ?6 AND environment = ?2 AND service = ?3)
+         ORDER BY finished_at DESC, position DESC, stream DESC LIMIT 1",
     )?;
     let finished_at = it.finished_at.0.cast_signed();
     let wanted = params![
@@ -392,7 +393,7 @@ fn before(rows: &Connection, it: &Shipment, branch: &str) -> rusqlite::Result<i6
            SELECT requested_at FROM shipment
            WHERE is_by_jobs = 1 AND project = ?1 AND environment = ?3 AND service = ?4
              AND finished_at <= ?5 AND verdict = 'succeeded'
-           ORDER BY finished_at DESC, stream DESC LIMIT 1)",
+           ORDER BY finished_at DESC, position DESC, stream DESC LIMIT 1)",
     )?;
     let finished_at = it.finished_at.0.cast_signed();
     let wanted = params![it.project, branch, it.environment, it.service, finished_at];

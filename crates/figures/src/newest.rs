@@ -70,7 +70,7 @@ pub(crate) fn renew(rows: &Connection, project: &str, environment: &str) -> rusq
         "INSERT INTO newest (project, environment, stream, service, finished_at)
          SELECT project, environment, stream, service, finished_at FROM shipment
          WHERE is_by_jobs = 1 AND project = ?1 AND environment = ?2
-         ORDER BY finished_at DESC, stream DESC LIMIT 1",
+         ORDER BY finished_at DESC, position DESC, stream DESC LIMIT 1",
     )?
     .execute([project, environment])
     .map(drop)
@@ -81,8 +81,11 @@ pub(crate) fn renew_all(rows: &Connection) -> rusqlite::Result<()> {
     rows.execute_batch(
         "DELETE FROM newest;
          INSERT INTO newest (project, environment, stream, service, finished_at)
-         SELECT project, environment, stream, service, max(finished_at) FROM shipment
-         WHERE is_by_jobs = 1 GROUP BY project, environment;",
+         SELECT project, environment, stream, service, finished_at FROM (
+           SELECT *, row_number() OVER (PARTITION BY project, environment
+                                        ORDER BY finished_at DESC, position DESC, stream DESC) AS nth
+           FROM shipment WHERE is_by_jobs = 1)
+         WHERE nth = 1;",
     )
 }
 

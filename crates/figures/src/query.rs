@@ -197,7 +197,7 @@ fn deliveries(rows: &Connection, asked: &Asked) -> rusqlite::Result<Deliveries> 
 fn shipments(rows: &Connection, of: &Shipped, window: Window) -> rusqlite::Result<Vec<Shipment>> {
     let mut statement = rows.prepare_cached(
         "SELECT stream, project, environment, service, kind, planned, verdict, version, digest,
-           made_from, is_first, requested_at, began_at, reached_at, finished_at, last_seq, mends
+           made_from, is_first, requested_at, began_at, reached_at, finished_at, last_seq, mends, position
          FROM shipment
          WHERE is_by_jobs = ?1 AND project = ?2 AND environment = ?3 AND service = ?4
            AND finished_at >= ?5 AND is_open = 0",
@@ -207,7 +207,7 @@ fn shipments(rows: &Connection, of: &Shipped, window: Window) -> rusqlite::Resul
     let wanted = params![of.is_by_jobs, project, environment, service, since];
     let found = statement.query_map(wanted, shipment)?;
     let mut found: Vec<Shipment> = found.collect::<rusqlite::Result<_>>()?;
-    found.sort_by_key(|it| (it.finished_at, it.by));
+    found.sort_by_key(|it| (it.finished_at, it.position, it.by));
     let mut statement = rows.prepare_cached(
         "SELECT commit_id, committed_at FROM shipped
          WHERE stream = ?1 AND environment = ?2 AND service = ?3
@@ -243,6 +243,7 @@ fn shipment(row: &Row<'_>) -> rusqlite::Result<Shipment> {
         finished_at: at(row, 14)?,
         last_seq: Seq(row.get::<_, i64>(15)?.cast_unsigned()),
         mends: mends.map(|_| by(row, 16)).transpose()?,
+        position: row.get::<_, i64>(17)?.cast_unsigned(),
         jobs: Vec::new(),
     })
 }

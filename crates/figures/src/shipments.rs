@@ -63,9 +63,9 @@ pub(crate) fn write(rows: &Connection, it: &Shipment, places: &Places) -> rusqli
     let mut statement = rows.prepare_cached(
         "INSERT OR REPLACE INTO shipment (stream, environment, service, project, is_by_jobs, kind,
            planned, verdict, version, digest, made_from, is_first, requested_at, began_at, reached_at,
-           finished_at, last_seq, mends, branch, place, base_branch, base_place)
+           finished_at, last_seq, mends, branch, place, base_branch, base_place, position)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-           ?20, ?21, ?22)",
+           ?20, ?21, ?22, ?23)",
     )?;
     let stream = it.stream().to_string();
     let at = |at: Timestamp| at.0.cast_signed();
@@ -92,6 +92,7 @@ pub(crate) fn write(rows: &Connection, it: &Shipment, places: &Places) -> rusqli
         places.own.as_ref().map(|it| it.place),
         places.base.as_ref().map(|it| &it.branch),
         places.base.as_ref().map(|it| it.place),
+        it.position.cast_signed(),
     ])?;
     let mut shipped = rows.prepare_cached(
         "INSERT INTO shipped (stream, environment, service, commit_id, committed_at)

@@ -14,7 +14,7 @@ use crate::query::{at, maybe_at, text, word};
 pub(crate) fn note(
     rows: &Connection,
     (run, attempt): (RunId, Attempt),
-    seq: Seq,
+    (seq, position): (Seq, u64),
     event: &RunEvent,
 ) -> rusqlite::Result<Option<Arc<str>>> {
     let Some(key) = event.job() else { return Ok(None) };
@@ -23,7 +23,7 @@ pub(crate) fn note(
     let known = one(rows, (run, attempt), key)?;
     let was_in = known.as_ref().map(|it| it.environment.clone());
     let worker_before = known.as_ref().and_then(|it| it.tracking_id.clone());
-    let Some(mut it) = ShippingJob::after(known, seq, event) else {
+    let Some(mut it) = ShippingJob::after(known, (seq, position), event) else {
         if was_in.is_none() {
             return Ok(None);
         }
@@ -39,8 +39,8 @@ pub(crate) fn note(
     }
     let mut statement = rows.prepare_cached(
         "INSERT OR REPLACE INTO shipping (run, attempt, job, environment, tracking_id, began_at,
-           conclusion, completed_at, last_seq)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+           conclusion, completed_at, last_seq, position)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     statement.execute(params![
         run,
@@ -52,6 +52,7 @@ pub(crate) fn note(
         it.over.map(|it| it.conclusion.as_str()),
         it.over.map(|it| it.at.0.cast_signed()),
         it.over.map(|it| it.seq.0.cast_signed()),
+        it.over.map(|it| it.position.cast_signed()),
     ])?;
     if it.over.is_some() {
         return Ok(Some(it.environment));
@@ -64,12 +65,15 @@ pub(crate) fn note(
     Ok(None)
 }
 
-const COLUMNS: &str = "environment, tracking_id, began_at, conclusion, completed_at, last_seq";
+const COLUMNS: &str =
+    "environment, tracking_id, began_at, conclusion, completed_at, last_seq, coalesce(position, 0)";
 
 fn job(row: &Row<'_>) -> rusqlite::Result<ShippingJob> {
     let over = |seq: i64| {
         let (conclusion, at) = (word(row, 3)?, at(row, 4)?);
-        Ok::<_, rusqlite::Error>(JobOver { conclusion, at, seq: Seq(seq.cast_unsigned()) })
+        let position = row.get::<_, i64>(6)?.cast_unsigned();
+        let seq = Seq(seq.cast_unsigned());
+        Ok::<_, rusqlite::Error>(JobOver { conclusion, at, seq, position })
     };
     Ok(ShippingJob {
         environment: text(row, 0)?,

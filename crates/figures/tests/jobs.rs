@@ -42,9 +42,11 @@ impl Journal {
     /// `again 1: ...`. Without a colon it does not come to an end. With `...` at its end it goes on with
     /// `later 1: ...`: jobs that were planned as `production=planned`, and others. `production=carried` came from
     /// the attempt before. `main~m5` is a branch
-    /// that left the default branch at m5.
+    /// that left the default branch at m5. What begins with `& ` happens while the line before it does.
     fn line(&mut self, line: &str) {
-        self.hour += 10;
+        // All of it in the same hour, and so its end in the same millisecond.
+        let (line, later) = line.strip_prefix("& ").map_or((line, 10), |line| (line, 0));
+        self.hour += later;
         let (what, ends) = match line.split_once(':') {
             Some((what, ends)) => (what, Some(ends)),
             None => (line, None),
@@ -492,6 +494,28 @@ fn what_came_with_more_commits_than_are_counted_is_named() {
     };
     check(999, 999, &[]);
     check(1_200, 1_000, &[ShippedBy::Jobs(RunId(2), Attempt(1))]);
+}
+
+#[test]
+fn what_ended_in_the_same_millisecond_stands_in_the_order_of_the_journal() {
+    // As texts, `run/10/1` stands before `run/9/1`.
+    let before: String = (1..=7).map(|at| format!("push main a{at}: -=success\n")).collect();
+    check(
+        &format!(
+            "push main a0: production=success
+             {before}
+             push main b1: production=success
+             & push main b2: production=success
+             again 10: production=success"
+        ),
+        expect![[r#"
+            production deploy.yml: 3 deployed, failed 0/4, rework 0
+              run/1/1 release succeeded of a
+              run/9/1 release succeeded of b1 +a1 72.75h +a2 62.75h +a3 52.75h +a4 42.75h +a5 32.75h +a6 22.75h +a7 12.75h +b1 2.75h
+              run/10/1 release succeeded of b2 +b2 2.75h
+              run/10/2 redeploy succeeded of b2
+        "#]],
+    );
 }
 
 #[test]

@@ -311,6 +311,8 @@ pub(crate) fn ended_between(
 /// An event of a run, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
+    /// Its place in the whole journal.
+    pub position: u64,
     /// The stream, by its name.
     pub stream: String,
     /// Its place in the stream.
@@ -332,7 +334,7 @@ pub(crate) fn told_between(
     values.extend(kinds.iter().copied().map(Value::from));
     session.all(
         &format!(
-            "SELECT stream.name, event.seq, event.payload
+            "SELECT event.position, stream.name, event.seq, event.payload
              FROM event JOIN stream ON stream.id = event.stream
              WHERE event.position > ?1 AND event.position <= ?2 AND event.payload IS NOT NULL
                AND stream.name LIKE 'run/%' AND {kind} IN ({})
@@ -340,7 +342,14 @@ pub(crate) fn told_between(
             wanted.join(", ")
         ),
         &values,
-        |row| Ok(Told { stream: row.get(0)?, seq: row.get(1)?, payload: row.get(2)? }),
+        |row| {
+            Ok(Told {
+                position: row.get(0)?,
+                stream: row.get(1)?,
+                seq: row.get(2)?,
+                payload: row.get(3)?,
+            })
+        },
     )
 }
 

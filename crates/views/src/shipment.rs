@@ -55,6 +55,9 @@ pub struct Shipment {
     pub finished_at: Timestamp,
     /// The events that say so: from the request to the end.
     pub last_seq: Seq,
+    /// Of jobs where in the whole journal the last one ended, which is the order of what ended in the same
+    /// millisecond; 0 of deployments, and where nobody says.
+    pub position: u64,
     /// What it took back, where that is known: of jobs that went back.
     pub mends: Option<ShippedBy>,
     /// The jobs that it was done by, or that ran the command, by what their processes were known by.
@@ -114,6 +117,7 @@ impl Shipment {
                 reached_at: steps.reached(&wanted.service),
                 finished_at,
                 last_seq: last.seq,
+                position: 0,
                 mends: None,
                 jobs: request.job.iter().cloned().collect(),
             }

@@ -91,6 +91,8 @@ pub struct JobOver {
     pub at: Timestamp,
     /// By which event.
     pub seq: Seq,
+    /// Where that stands in the whole journal; 0 where nobody says.
+    pub position: u64,
 }
 
 impl ShippingJob {
@@ -108,7 +110,11 @@ impl ShippingJob {
     /// What is known of a job behind one more of its events; none where it names no environment, was skipped, or
     /// carried over from another attempt.
     #[must_use]
-    pub fn after(known: Option<ShippingJob>, seq: Seq, event: &RunEvent) -> Option<ShippingJob> {
+    pub fn after(
+        known: Option<ShippingJob>,
+        (seq, position): (Seq, u64),
+        event: &RunEvent,
+    ) -> Option<ShippingJob> {
         let named = |environment: &str| ShippingJob {
             environment: environment.into(),
             tracking_id: None,
@@ -134,7 +140,7 @@ impl ShippingJob {
             }
             RunEvent::JobSkipped { .. } | RunEvent::JobCarried { .. } => None,
             RunEvent::JobCompleted { conclusion, at, .. } => known.map(|known| ShippingJob {
-                over: Some(JobOver { conclusion: *conclusion, at: *at, seq }),
+                over: Some(JobOver { conclusion: *conclusion, at: *at, seq, position }),
                 ..known
             }),
             _ => known,
@@ -164,7 +170,8 @@ impl Shipment {
             Verdict::Succeeded
         };
         let began_at = had_worker().filter_map(|(it, _)| it.began_at).min()?;
-        let finished_at = had_worker().map(|(_, over)| over.at).max()?;
+        let (finished_at, position) =
+            had_worker().map(|(_, over)| (over.at, over.position)).max()?;
         let commit = run.snapshot.as_ref().unwrap_or(&run.head.commit);
         let version = match run.git_ref.strip_prefix("refs/tags/") {
             Some(tag) => tag.into(),
@@ -188,6 +195,7 @@ impl Shipment {
             reached_at: (verdict == Verdict::Succeeded).then_some(began_at),
             finished_at,
             last_seq: last.seq,
+            position,
             mends: None,
             jobs: jobs.iter().filter_map(|it| it.tracking_id.clone()).collect(),
         })

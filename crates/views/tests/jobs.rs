@@ -36,6 +36,7 @@ fn shipped(run: u64, commit: &str, verdict: Verdict) -> Shipment {
         reached_at: (verdict == Verdict::Succeeded).then_some(at),
         finished_at: at,
         last_seq: Seq(9),
+        position: 0,
         mends: None,
         jobs: Vec::new(),
     }
