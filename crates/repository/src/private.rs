@@ -208,11 +208,19 @@ impl Repository {
             [("GIT_INDEX_FILE", index), ("GIT_OBJECT_DIRECTORY", &objects)];
         let mut add = [&settings[..], &["add", "--all", "--", ":/"]].concat();
         let inside = folder.parent().and_then(|parent| parent.strip_prefix(&self.root).ok());
-        let exclude = inside.map(|path| format!(":(exclude,top,literal){}", path.display()));
+        let exclude = inside.filter(|path| !self.ignores(path));
+        let exclude = exclude.map(|path| format!(":(exclude,top,literal){}", path.display()));
         add.extend(exclude.as_deref());
         git_with(&self.root, &add, &with)?.done()?;
         let tree = git_with(&self.root, &[&settings[..], &["write-tree"]].concat(), &with)?;
         Ok(tree.done()?.trim().to_owned())
+    }
+
+    /// Whether git leaves a path of the work tree out by itself. It takes naming such a one for a mistake, to exclude it, too.
+    fn ignores(&self, path: &Path) -> bool {
+        let path = format!("./{}", path.display());
+        let asked = git_with(&self.root, &["check-ignore", "--quiet", "--", &path], &[]);
+        asked.is_ok_and(|answer| answer.code == Some(0))
     }
 
     /// `head` merged into `base`, as GitHub tries it for every pull request (conformance 21).

@@ -133,9 +133,16 @@ fn nothing_is_made_where_nothing_differs() {
 
 #[test]
 fn a_folder_inside_the_work_tree_is_no_part_of_it() {
+    check_folder_inside(None, "feature.txt\nnew.txt\nshared.txt");
+    // git takes it for a mistake to name what it leaves out anyway.
+    check_folder_inside(Some("/state/\n"), ".gitignore\nfeature.txt\nnew.txt\nshared.txt");
+}
+
+fn check_folder_inside(ignored: Option<&str>, expected: &str) {
     let folder = sample();
     let at = folder.path();
     write(at, "new.txt", "new\n");
+    ignored.into_iter().for_each(|ignored| write(at, ".gitignore", ignored));
     let repository = Repository::discover(at).expect("a repository");
     let mut store = PrivateStore::in_folder(&at.join("state/snapshots"));
     let event = repository.event(&EventRequest::Push, true, &mut store).expect("an event");
@@ -144,7 +151,7 @@ fn a_folder_inside_the_work_tree_is_no_part_of_it() {
     let objects = PrivateStore::objects(&at.join("state/snapshots"), &name);
     let snapshot = event.snapshot.expect("there are changes");
     let files = git_with(at, Some(&objects), &format!("ls-tree --name-only {snapshot}"));
-    assert_eq!(files, "feature.txt\nnew.txt\nshared.txt");
+    assert_eq!(files, expected);
 }
 
 // proves: conformance 21
