@@ -79,6 +79,15 @@ pub struct Container {
     pub pid: i32,
 }
 
+/// What programs of a container find there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Their environment.
+    pub env: Labels,
+    /// They are root's, where nobody says otherwise.
+    pub is_roots: bool,
+}
+
 /// How far a container is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -291,15 +300,19 @@ impl Engine {
         Ok(())
     }
 
-    /// The environment that a container has by its image and by how it was made.
+    /// What programs of a container find there, by its image and by how it was made.
     ///
     /// # Errors
     /// When the engine is away, or there is no such container.
-    pub fn environment(&self, name: &str) -> Result<Labels, EngineError> {
+    pub fn surroundings(&self, name: &str) -> Result<Surroundings, EngineError> {
         let found = self.json("GET", &format!("/containers/{name}/json"), None)?;
-        let pairs = found["Config"]["Env"].as_array().into_iter().flatten();
+        let config = &found["Config"];
+        let pairs = config["Env"].as_array().into_iter().flatten();
         let pairs = pairs.filter_map(|it| it.as_str()?.split_once('='));
-        Ok(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        let env = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let user = config["User"].as_str().unwrap_or_default();
+        let user = user.split_once(':').map_or(user, |(user, _)| user);
+        Ok(Surroundings { env, is_roots: matches!(user, "" | "0" | "root") })
     }
 
     /// Holds the standard input of a container open: one that reads it ends when this is dropped, or

@@ -30,7 +30,7 @@ mod wire;
 /// The label of what belongs to a job of a workflow: its value is the job's tracking id.
 pub const JOB_LABEL: &str = "launchway.job";
 
-pub use engine::{Container, Engine, EngineError, Held, Labels, Over, Standing};
+pub use engine::{Container, Engine, EngineError, Held, Labels, Over, Standing, Surroundings};
 pub use flags::{FlagError, split};
 pub use health::Health;
 pub use heed::{Wait, Waited};

@@ -11,9 +11,10 @@
 //!     N.over           a pipe: a line once it is begun, its exit code once it is over
 //! ```
 //!
-//! The folder is ours, and read only in there: nobody can put something else in the place of a pipe. What is private is in
-//! pipes alone. Whatever cannot be done this way the engine begins as ever: where `setsid` is missing, while the starter is
-//! taken, with an environment that a shell would change.
+//! The folder is ours, and read only in there: nobody puts something else in the place of a pipe. The pipes are the worker's
+//! alone, as the scripts of steps are: in the container its root opens them, and no user that root became. What is private is
+//! in pipes. Whatever cannot be done this way the engine begins as ever: where `setsid` is missing, where the first process
+//! is not root's, while the starter is taken, with an environment that a shell would change.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -33,7 +34,8 @@ pub const SHOWN: &str = "/__s";
 
 /// A container's first process. It ends with its input, and needs nothing of an image but a shell: the left side begins
 /// programs, the right one waits for that end. In front, not with `&`, which would have every program ignore SIGINT. Whoever
-/// kills all processes of the container leaves this one, which goes on waiting.
+/// kills all processes of the container leaves this one, which goes on waiting; where there is no starter, the left side is
+/// over at once.
 const FIRST: &str = r#"exec 4<&0
 if setsid=$(command -v setsid); then
   { echo yes 1<>"$0/up"
@@ -46,11 +48,10 @@ fi
 while read -r _; do :; done <&4"#;
 
 /// What is done for each: its words come with its environment. They lead a group and a session of their own. What this
-/// shell itself has to say of their end is nobody's output.
-const BEGIN: &str = r#"exec >"$1.out" 2>"$1.err" 3>"$1.over"
+/// shell itself has to say of them is nobody's output.
+const BEGIN: &str = r#"exec >"$1.out" 4>"$1.err" 3>"$1.over" 2>/dev/null
 echo >&3
 . "$1.env"
-exec 4>&2 2>/dev/null
 "$@" 3>&-
 echo $? >&3
 "#;
@@ -61,9 +62,18 @@ pub(crate) const OWN_ERRORS: &str = "exec 2>&4 4>&-\n";
 /// Said by `FIRST`.
 const UP: &[u8] = b"yes\n";
 
-/// How long the first process of a container may take to say so, and to begin what it is asked for, before the engine is
-/// asked instead.
+/// How long the first process of a container may take to say so. Where pipes do not reach into a container, because the
+/// engine runs in a machine of its own, each job waits that long.
+const UP_MAX: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
+
+/// How long it may take to begin what it is asked for, before the engine is asked instead.
 const BEGIN_MAX: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+
+/// A variable of more is the engine's: the kernel takes no longer ones (128 KiB with their names), and it says so.
+const VALUE_BYTES_MAX: usize = 100 << 10;
+
+/// An environment of more, too: together with arguments a system takes 2 MiB.
+const ENVIRONMENT_BYTES_MAX: usize = 1 << 20;
 
 /// The exit code of what was killed.
 const KILLED: u8 = 128 + 9;
@@ -71,8 +81,8 @@ const KILLED: u8 = 128 + 9;
 /// What is read of a pipe in which a number stands.
 const NUMBER_BYTES_MAX: u64 = 64;
 
-/// Variables that shells set, refuse, or read before anything else.
-const OF_SHELLS: [&str; 22] = [
+/// Variables that shells set, refuse, or read before anything else. Those of an image are asked for, too.
+const OF_SHELLS: [&str; 23] = [
     "_",
     "COLUMNS",
     "DIRSTACK",
@@ -87,6 +97,7 @@ const OF_SHELLS: [&str; 22] = [
     "LINES",
     "OLDPWD",
     "OPTIND",
+    "PIPESTATUS",
     "PPID",
     "PWD",
     "RANDOM",
@@ -114,7 +125,7 @@ impl Starter {
         fs::set_permissions(folder, Permissions::from_mode(0o700))?;
         let shown = folder.join("shown");
         fs::create_dir(&shown)?;
-        // Whoever the image's programs run as.
+        // Where the umask is stricter, too: the worker may be another user than the container's root.
         fs::set_permissions(&shown, Permissions::from_mode(0o755))?;
         fs::write(shown.join("begin"), BEGIN)?;
         fs::set_permissions(shown.join("begin"), Permissions::from_mode(0o644))?;
@@ -134,10 +145,10 @@ impl Starter {
         ["/bin/sh", "-c", FIRST, SHOWN]
     }
 
-    /// The folder, once the container's first process says that it begins programs; none where it does not.
+    /// The folder, once the container's first process, which is root's, says that it begins programs; none where it does not.
     pub fn is_up(&mut self) -> Option<&Path> {
         let mut said = [0; UP.len()];
-        let is_there = waits(&self.up, None).is_ok_and(|there| there);
+        let is_there = waits(&self.up, None, &UP_MAX).is_ok_and(|there| there);
         (is_there && self.up.read(&mut said).is_ok() && said == UP).then_some(&*self.folder)
     }
 }
@@ -168,7 +179,9 @@ pub(crate) struct Begun {
 impl Asked<'_> {
     /// Has it begun; none where the engine has to do it.
     pub(crate) fn begin(&self) -> Option<Begun> {
-        if !self.env.iter().all(|(name, value)| is_kept(name, value)) {
+        let bytes: usize = self.env.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let is_kept = self.env.iter().all(|(name, value)| is_kept(name, value));
+        if !is_kept || bytes > ENVIRONMENT_BYTES_MAX {
             return None;
         }
         let taken = File::create(self.folder.join("lock")).ok()?;
@@ -194,14 +207,15 @@ impl Asked<'_> {
             Begun { out: out?, err: err?, over: over?, base: base.to_owned(), _taken: taken };
         let env = pipe(&base.with_extension("env")).ok()?;
         ask.write_all(format!("{}\n", self.number).as_bytes()).ok()?;
-        if !waits(&begun.over, Some(&ask)).ok()? {
+        if !waits(&begun.over, Some(&ask), &BEGIN_MAX).ok()? {
             return None;
         }
         let said = self.said();
         // Opened once somebody reads it: where nobody does any more, that is heard by `over`.
         std::thread::spawn(move || {
-            let env = OpenOptions::new().write(true).open(env);
-            env.and_then(|mut env| env.write_all(said.as_bytes()))
+            let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
+            let open = OpenOptions::new().write(true).custom_flags(flags).open(env);
+            open.and_then(|mut env| env.write_all(said.as_bytes()))
         });
         Some(begun)
     }
@@ -214,8 +228,9 @@ impl Asked<'_> {
         }
         let directory = quoted(self.directory);
         said += &format!(
-            "cd -- {directory} || {{ echo {FAILED} >&3; exit; }}\nunset OLDPWD\nset -- \"$2\""
+            "cd -- {directory} || {{ printf '%s is no folder to work in\\n' {directory} >&4; "
         );
+        said += &format!("echo {FAILED} >&3; exit; }}\nunset OLDPWD\nset -- \"$2\"");
         for word in self.words {
             said += &format!(" {}", quoted(word));
         }
@@ -255,7 +270,8 @@ fn is_kept(name: &str, value: &str) -> bool {
     let mut letters = name.chars();
     let begins = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
     let is_name = begins && letters.all(|c| c.is_ascii_alphanumeric() || c == '_');
-    is_name && !name.starts_with("BASH") && !OF_SHELLS.contains(&name) && !value.contains('\0')
+    let is_own = name.starts_with("BASH") || OF_SHELLS.contains(&name);
+    is_name && !is_own && value.len() <= VALUE_BYTES_MAX && !value.contains('\0')
 }
 
 /// As a shell reads it as one word, whatever stands in it.
@@ -263,10 +279,9 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// A pipe with a name, open to everybody who sees it.
+/// A pipe with a name, for us alone.
 fn pipe(path: &Path) -> io::Result<PathBuf> {
     mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o600), 0)?;
-    fs::set_permissions(path, Permissions::from_mode(0o666))?;
     Ok(path.to_owned())
 }
 
@@ -277,10 +292,10 @@ fn open(path: &Path, how: &mut OpenOptions) -> io::Result<File> {
 }
 
 /// Whether something can be read before the time is over, and while somebody reads what is written to `other`.
-fn waits(pipe: &File, other: Option<&File>) -> io::Result<bool> {
+fn waits(pipe: &File, other: Option<&File>, time: &Timespec) -> io::Result<bool> {
     let mut ends: Vec<PollFd<'_>> = vec![PollFd::new(pipe, PollFlags::IN)];
     ends.extend(other.map(|other| PollFd::new(other, PollFlags::empty())));
-    poll(&mut ends, Some(&BEGIN_MAX))?;
+    poll(&mut ends, Some(time))?;
     Ok(ends[0].revents().contains(PollFlags::IN))
 }
 

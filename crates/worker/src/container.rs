@@ -109,8 +109,9 @@ impl Container {
         for folder in &setting.borrowed {
             mounts.show(folder, &folder.to_string_lossy());
         }
-        let mut starter = starter(setting.spec)?;
-        mounts.show(&starter.shown(), docker::SHOWN);
+        // Where there can be none, the engine begins the steps.
+        let starter = Starter::make(&Path::new(&*spec.paths.job).join("starter")).ok();
+        starter.iter().for_each(|starter| mounts.show(&starter.shown(), docker::SHOWN));
         mounts.make_points().map_err(|source| SetupError::Folder {
             action: "cannot make places for a container in",
             path: setting.folders.runner_workspace.clone(),
@@ -137,12 +138,11 @@ impl Container {
             held: None,
             engine,
         };
-        let started = container.begin(wanted.name.as_deref().unwrap_or(&name), &body);
+        let started = container.begin(wanted.name.as_deref().unwrap_or(&name), &body, starter);
         if let Err(error) = started {
             container.end();
             return Err(failed("the job's container")(error));
         }
-        container.starter = starter.is_up().map(Path::to_owned);
         container.env.extend([("HOME".to_owned(), mounts::HOME.to_owned())]);
         let passed = PASSED_IN.iter().filter_map(|name| setting.host.get_key_value(*name));
         for (name, value) in passed {
@@ -153,11 +153,19 @@ impl Container {
         Ok(container)
     }
 
-    fn begin(&mut self, name: &str, body: &Json) -> Result<(), EngineError> {
+    fn begin(
+        &mut self,
+        name: &str,
+        body: &Json,
+        starter: Option<Starter>,
+    ) -> Result<(), EngineError> {
         self.id = self.engine.make(name, body)?;
         self.held = Some(self.engine.hold(&self.id)?);
         self.engine.start(&self.id)?;
-        self.env = self.engine.environment(&self.id)?.into_iter().collect();
+        let surroundings = self.engine.surroundings(&self.id)?;
+        let starter = starter.filter(|_| surroundings.is_roots);
+        self.starter = starter.and_then(|mut it| it.is_up().map(Path::to_owned));
+        self.env = surroundings.env.into_iter().collect();
         Ok(())
     }
 
@@ -281,16 +289,6 @@ pub(crate) struct ContainerLine {
 /// to them.
 fn needs_network(wanted: &Wanted, setting: &Setting<'_>) -> bool {
     setting.spec.options.walls.is_some() || setting.has_services || !wanted.beyond.is_empty()
-}
-
-/// What begins programs in the container; its folder goes with the job's.
-fn starter(spec: &JobSpec) -> Result<Starter, SetupError> {
-    let folder = Path::new(&*spec.paths.job).join("starter");
-    Starter::make(&folder).map_err(|source| SetupError::Folder {
-        action: "cannot make pipes for a container in",
-        path: folder,
-        source,
-    })
 }
 
 fn mounts(setting: &Setting<'_>) -> (Mounts, BTreeMap<PathBuf, String>) {

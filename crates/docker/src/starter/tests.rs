@@ -109,6 +109,8 @@ fn programs_begin_print_and_end() {
         );
         let leads = "[ \"$(ps -o pgid= -p $$ | tr -d ' ')\" = $$ ]";
         first.check(&[], leads, &expect!["exit 0\n"]);
+        let long = "x".repeat(VALUE_BYTES_MAX);
+        first.check(&[("LONG", &long)], "echo ${#LONG}", &expect!["102400\nexit 0\n"]);
         first.check(&[], "kill -INT $$; echo ignored", &expect!["exit 130\n"]);
         first.check(
             &[],
@@ -128,12 +130,14 @@ fn what_the_engine_has_to_begin() {
         assert!(first.begin(&[(name, "x")], "/", "exit 0").is_none(), "{name}");
     }
     assert!(first.begin(&[("A", "x\0y")], "/", "exit 0").is_none(), "no variable holds a zero");
+    let long = "x".repeat(VALUE_BYTES_MAX + 1);
+    assert!(first.begin(&[("A", &long)], "/", "exit 0").is_none(), "the kernel's limit");
     let one = first.begin(&[], "/", "exit 0").expect("it begins");
     assert!(first.begin(&[], "/", "exit 0").is_none(), "one at a time");
     first.said(one);
     first.check(&[], "exit 0", &expect!["exit 0\n"]);
     let nowhere = first.begin(&[], "/nowhere", "exit 0").expect("it begins");
-    assert!(first.said(nowhere).ends_with("exit 126\n"));
+    assert_eq!(first.said(nowhere), "/nowhere is no folder to work in (error)\nexit 126\n");
 }
 
 fn a_first_process_that_is_gone() {
