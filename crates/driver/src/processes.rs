@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitOptions, getpgid, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, getsid, kill_process, waitpid};
 
 /// What a worker is known by. Its steps carry `RUNNER_TRACKING_ID`; the worker itself must not, or
 /// its own sweep after the job would find it.
@@ -119,12 +119,12 @@ fn environment(pid: u32) -> Vec<u8> {
     }
 }
 
-/// Children of ours that we did not start: what dead workers left. Our own children other than
-/// workers (a `git`, say) are in our process group; a worker's processes never are. The children
-/// are listed first and the workers asked for then: a worker that is just being started is in both
-/// or, at worst, in the second only.
+/// Children of ours that we did not start: what dead workers left. Each worker begins a session of its own, which nobody of
+/// it can leave for ours; what else we start (a `git`, say) stays in ours, whatever its process group. The children are
+/// listed first and the workers asked for then: a worker that is just being started is in both or, at worst, in the second
+/// only.
 pub(crate) fn orphans(workers: &dyn Fn() -> BTreeSet<u32>) -> BTreeSet<u32> {
-    let own_group = getpgid(None).ok();
+    let own_session = getsid(None).ok();
     let children = children(std::process::id());
     if children.is_empty() {
         return children;
@@ -134,8 +134,8 @@ pub(crate) fn orphans(workers: &dyn Fn() -> BTreeSet<u32>) -> BTreeSet<u32> {
         .into_iter()
         .filter(|pid| !workers.contains(pid))
         .filter(|pid| {
-            let group = pid_of(*pid).and_then(|pid| getpgid(Some(pid)).ok());
-            group.is_some() && group != own_group
+            let session = pid_of(*pid).and_then(|pid| getsid(Some(pid)).ok());
+            session.is_some() && session != own_session
         })
         .collect()
 }
@@ -148,4 +148,40 @@ fn children(parent: u32) -> BTreeSet<u32> {
         found.extend(list.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_program_of_ours_with_a_group_of_its_own_is_no_orphan() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).process_group(0).spawn().unwrap();
+        assert!(children(std::process::id()).contains(&child.id()));
+        assert!(!orphans(&BTreeSet::new).contains(&child.id()));
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success(), "nobody ends it");
+    }
+
+    #[test]
+    fn whoever_is_of_another_session_is_one() {
+        let mut child = Command::new("setsid")
+            .arg("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It answers, so it is in its session.
+        let mut stdin = child.stdin.take().unwrap();
+        std::io::Write::write_all(&mut stdin, b"x").unwrap();
+        let mut byte = [0];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut byte).unwrap();
+        assert!(orphans(&BTreeSet::new).contains(&child.id()));
+        assert!(!orphans(&|| BTreeSet::from([child.id()])).contains(&child.id()), "it is a worker");
+        drop(stdin);
+        child.wait().unwrap();
+    }
 }

@@ -1,7 +1,7 @@
 //! Real workers: child processes with a socket, a reader thread for each.
 //!
 //! A worker is this program again, started as `worker`, its end of the socket as standard input. It
-//! leads its own process group, so a Ctrl-C on the terminal reaches the driver alone.
+//! leads its own process group, and soon its own session, so a Ctrl-C on the terminal reaches the driver alone.
 //!
 //! Those of a command end with it. Those of a server outlive it: they are found again by the next one
 //! (`found.rs`), and their folders stay until the journal says that their leases are over.

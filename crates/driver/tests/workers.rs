@@ -37,8 +37,9 @@ printf '{"fence":%s,"report":{"type":"Started","pid":%s,"at":%s000}}\n' "$fence"
 printf '{"fence":%s,"report":{"type":"Completed","conclusion":"success","exit":"none","outputs":{},"environment_url":null,"at":%s000}}\n' "$fence" "$(date +%s)" >&0
 "#;
 
-/// Starts, leaves two processes behind (one of them without its tracking id), and dies.
+/// Begins a session, as a worker does, starts, leaves two processes behind (one of them without its tracking id), and dies.
 const DYING: &str = r#"#!/bin/sh
+[ "$BEGUN" ] || BEGUN=1 exec perl -MPOSIX -e 'setpgid(0, getpgrp(getppid())); setsid() > 0 or die $!; exec @ARGV' sh "$0"
 read -r job
 fence=$(printf '%s' "$job" | sed 's/.*"fence":\([0-9]*\).*/\1/')
 printf '{"fence":%s,"report":{"type":"Started","pid":%s,"at":%s000}}\n' "$fence" $$ "$(date +%s)" >&0
