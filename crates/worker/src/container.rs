@@ -11,6 +11,8 @@ mod mounts;
 mod services;
 
 use std::collections::BTreeMap;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use docker::{Engine, EngineError, Inside, JOB_LABEL as LABEL, Starter, Wait, Wanted};
@@ -180,11 +182,15 @@ impl Container {
     /// A command line of the container as one of this machine that stands for it.
     pub(crate) fn stand_for(&self, inside: ContainerLine, number: u64) -> CommandLine {
         let folder = self.mounts.inside(&self.temp());
+        let pid_file = format!("_pid_{number:08}");
+        // Whoever the container's programs are writes his number there. Where that cannot be, he says so in the log, and no
+        // signal reaches him.
+        let _ = make_for_everybody(&self.temp().join(&pid_file));
         let inside_line = Inside {
             socket: self.engine.socket().to_owned(),
             container: self.id.clone(),
             directory: inside.directory,
-            pid_file: format!("{folder}/_pid_{number:08}"),
+            pid_file: format!("{folder}/{pid_file}"),
             starter: self.starter.clone(),
             command: inside.command,
         };
@@ -374,6 +380,12 @@ fn bring(
             Err(error) => (meanwhile.say)(&format!("{error}; once more")),
         }
     }
+}
+
+/// An empty file, where nothing is: no link that somebody put there is followed.
+fn make_for_everybody(path: &Path) -> std::io::Result<()> {
+    let file = File::options().write(true).create_new(true).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o666))
 }
 
 /// What people read of an id.

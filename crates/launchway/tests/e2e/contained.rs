@@ -273,6 +273,12 @@ jobs:
     container: box:1
     services: { web: { image: 'box:1', command: sleep 600, options: --health-cmd 'sleep 600' } }
     steps: [{ run: exit 0 }]
+  another:
+    runs-on: ubuntu-latest
+    container: { image: 'box:1', options: --user 1000 }
+    steps:
+      - run: 'trap "echo = told to end; exit 7" INT; echo "= $HOME, nobody complains"; while :; do :; done'
+        timeout-minutes: 0.02
   plain:
     runs-on: [self-hosted, linux]
     steps: [{ run: 'echo "= $PWD with $COLOUR"' }]
@@ -321,6 +327,13 @@ fn steps_run_in_the_container_of_their_job() {
         exit 0
     "#]]);
     story.nothing_is_left();
+    // Not root, so Docker begins its steps.
+    story.check("another", &expect![[r#"
+        /github/home, nobody complains
+        told to end
+          error another: The action 'Run trap "echo = told to end; exit 7" INT; echo "= $HOME, nobody complains"; while :; do :; done' has timed out after 0.02 minutes.
+        exit 1
+    "#]]);
     story.check(
         "none",
         &expect![[r#"
