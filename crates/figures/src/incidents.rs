@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use event::{IncidentId, Seq, ShippedBy};
 use rusqlite::{Connection, Row, params};
-use views::{IncidentLine, IncidentView, Window};
+use views::{IncidentLine, IncidentView};
 
 use crate::database::Figures;
 use crate::error::FiguresError;
 use crate::jobs::by;
-use crate::query::{Shipped, at, maybe_at, text, word};
+use crate::query::{Asked, Shipped, at, maybe_at, text, word};
 
 /// Incidents of one report: the newest. A team has a few in a week.
 const INCIDENTS_MAX: usize = 2_000;
@@ -49,31 +49,33 @@ pub(crate) fn take(rows: &Connection, view: &IncidentView) -> rusqlite::Result<(
     Ok(())
 }
 
-/// What a deployment shipped, or jobs of a run, to this place and no other: by the stream that an incident names.
-const SHIPPED_THERE: &str = "SELECT 1 FROM shipment AS it
-    WHERE it.is_by_jobs = 1 AND it.project = ?1 AND it.environment = ?2 AND it.service = ?3 AND it.stream =";
+/// The incidents that what jobs shipped to a place has to do with, whatever project they are of: jobs of a
+/// repository may have brought what a project of the settings tells of. From the place's own streams on, by
+/// index: there may be many incidents of others (a `+` keeps a query from beginning with all of an environment).
+const OF_JOBS: &str = "
+    SELECT of.incident FROM shipment AS it CROSS JOIN incident AS of ON of.caused_by = it.stream
+    WHERE it.is_by_jobs = 1 AND it.project = ?1 AND it.environment = ?2 AND it.service = ?3
+    UNION
+    SELECT of.incident FROM shipment AS it CROSS JOIN incident_fix AS of ON of.fix = it.stream
+    WHERE it.is_by_jobs = 1 AND it.project = ?1 AND it.environment = ?2 AND it.service = ?3";
+/// The incidents of a project that are linked to anything: to its deployments.
+const OF_DEPLOYMENTS: &str = "
+    SELECT incident FROM incident AS it WHERE project = ?1 AND environment = ?2
+      AND (caused_by IS NOT NULL OR EXISTS (SELECT 1 FROM incident_fix AS fix WHERE fix.incident = it.incident))";
+/// Those of a project that users met in a window.
+const MET: &str = "
+    SELECT incident FROM incident WHERE project = ?1 AND environment = ?2
+      AND opened_at < ?4 AND (resolved_at IS NULL OR resolved_at >= ?5)";
 
-/// Whether an incident has to do with a place, by its project, or by what is linked: jobs of a repository may
-/// have brought what a project of the settings tells of.
-fn is_linked(at: &Shipped) -> String {
-    let has_fix = |more: &str| {
-        format!(
-            "EXISTS (SELECT 1 FROM incident_fix AS fix WHERE fix.incident = incident.incident {more})"
-        )
-    };
-    if at.is_by_jobs {
-        let fix = has_fix(&format!("AND EXISTS ({SHIPPED_THERE} fix.fix)"));
-        format!("(EXISTS ({SHIPPED_THERE} incident.caused_by) OR {fix})")
-    } else {
-        format!("(project = ?1 AND (caused_by IS NOT NULL OR {}))", has_fix(""))
-    }
+fn is_linked(at: &Shipped) -> &'static str {
+    if at.is_by_jobs { OF_JOBS } else { OF_DEPLOYMENTS }
 }
 
 /// Those of a service in an environment that something shipped has to do with, in their order.
 pub(crate) fn linked(rows: &Connection, at: &Shipped) -> rusqlite::Result<Vec<IncidentLine>> {
     let query = format!(
         "SELECT {COLUMNS} FROM incident
-         WHERE environment = ?2 AND (service IS NULL OR service = ?3) AND {}
+         WHERE incident IN ({}) AND +environment = ?2 AND (service IS NULL OR service = ?3)
          ORDER BY incident",
         is_linked(at)
     );
@@ -83,23 +85,29 @@ pub(crate) fn linked(rows: &Connection, at: &Shipped) -> rusqlite::Result<Vec<In
     with_fixes(rows, found.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Those of a service in an environment that users met in a window, newest first, linked or not.
+/// Those of a service in an environment that users met in a window, newest first, linked or not, as far as
+/// whoever asks may read them.
 pub(crate) fn within(
     rows: &Connection,
     at: &Shipped,
-    window: Window,
+    asked: &Asked,
 ) -> rusqlite::Result<Vec<IncidentLine>> {
     let query = format!(
         "SELECT {COLUMNS} FROM incident
-         WHERE environment = ?2 AND (service IS NULL OR service = ?3) AND (project = ?1 OR {})
-           AND opened_at < ?4 AND (resolved_at IS NULL OR resolved_at >= ?5)
+         WHERE incident IN ({MET} UNION {}) AND +environment = ?2 AND (service IS NULL OR service = ?3)
+           AND +opened_at < ?4 AND (resolved_at IS NULL OR resolved_at >= ?5)
+           AND (project = ?1 OR NOT ?7)
          ORDER BY opened_at DESC, incident DESC LIMIT ?6",
         is_linked(at)
     );
     let (project, environment, service) = at.place();
+    let window = asked.window;
     let (since, until) = (window.since.0.cast_signed(), window.until.0.cast_signed());
     let mut statement = rows.prepare_cached(&query)?;
-    let wanted = params![project, environment, service, until, since, INCIDENTS_MAX as i64];
+    // Who sees nothing of a project's reads no incident of one: what it says of the repository's jobs counts, and
+    // its number stands beside them.
+    let wanted =
+        params![project, environment, service, until, since, INCIDENTS_MAX as i64, asked.only_jobs];
     let found = statement.query_map(wanted, line)?;
     with_fixes(rows, found.collect::<rusqlite::Result<_>>()?)
 }

@@ -38,7 +38,8 @@ pub struct Asked {
     pub service: Option<String>,
     /// Only these repositories' runs, and what their jobs deployed; none: all.
     pub repositories: Option<Vec<String>>,
-    /// Nothing that is a project's: no deployments, only what jobs deployed.
+    /// Nothing that is a project's: no deployments, only what jobs deployed; of a project's incidents that those
+    /// brought or ended, nothing but that there are such, by their number.
     pub only_jobs: bool,
     /// Nothing of these environments: they are counted elsewhere.
     pub besides: Vec<String>,
@@ -186,7 +187,7 @@ fn deliveries(rows: &Connection, asked: &Asked) -> rusqlite::Result<Deliveries> 
         let brought_before =
             |by: ShippedBy, commit: &str| first.get(commit).is_some_and(|first| *first != by);
         let incidents = incidents::linked(rows, at)?;
-        let met = incidents::within(rows, at, asked.window)?;
+        let met = incidents::within(rows, at, asked)?;
         let dora = dora(&shipments, &incidents, asked.window, &brought_before);
         found.told.push(Delivery::of(at.place(), at.is_by_jobs, &dora, &met));
     }

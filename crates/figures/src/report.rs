@@ -118,8 +118,9 @@ pub struct Delivery {
     /// in no figure.
     #[serde(default)]
     pub in_doubt: Vec<Deployment>,
-    /// Incidents that users met in the window, newest first, with their events; those without a
-    /// deployment are in no figure. A server that knows none says nothing of them.
+    /// Incidents that users met in the window, newest first, with their events, as far as whoever asks may read
+    /// them; of those of which nobody knows what brought them, no failure is counted. A server that knows none
+    /// says nothing of them.
     #[serde(default)]
     pub incidents: Vec<Incident>,
 }

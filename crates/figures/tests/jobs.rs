@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{
-    Attempt, DeploymentEvent, DeploymentId, Fact as _, RunEvent, RunId, Seq, ShippedBy, StreamId,
-    Timestamp,
+    Attempt, DeploymentEvent, DeploymentId, Fact as _, IncidentEvent, RunEvent, RunId, Seq,
+    ShippedBy, StreamId, Timestamp,
 };
 use expect_test::{Expect, expect};
 use figures::{Asked, Delivery, Figures, NewestOfEach};
@@ -1032,4 +1032,38 @@ fn a_job_that_lost_its_worker_behind_the_command_is_none() {
           deployment/1 release succeeded of 1
     "#]];
     expect.assert_eq(&journal.told());
+}
+
+#[test]
+fn a_projects_incident_counts_for_who_sees_its_jobs_and_is_read_by_who_sees_it() {
+    let journal = Journal::of("push main c1: production=success\npush main c2: production=success");
+    let opened = |project: &str, title: &str, cause: Option<&str>| {
+        let id = journal.store.allocate_incident(project, None).expect("a journal of ours");
+        let record = json!({ "type": "IncidentOpened", "project": project,
+            "environment": "PRODUCTION", "service": null, "title": title, "severity": "major",
+            "source": "person", "key": null, "link": null, "caused_by": cause,
+            "by": { "name": "mona", "proof": "local" }, "opened_at": 15 * HOUR, "at": 15 * HOUR });
+        let event = IncidentEvent::decode(record.to_string().as_bytes()).expect("it is one");
+        let at = Timestamp(15 * HOUR);
+        journal.store.append_incident(id, Seq(0), at, &[event]).expect("a journal of ours");
+    };
+    opened("planner", "of the project", Some("1.1"));
+    opened("octo/app", "of the repository", None);
+    opened("octo/other", "of another", Some("9.1"));
+    let figures = journal.figures();
+    figures.catch_up(&journal.store, &mut |_| true).expect("a journal of ours");
+    let told = |only_jobs: bool| {
+        let asked = Asked { only_jobs, ..asked(Some("octo/app")) };
+        let it = figures.delivery(&asked).expect("a journal of ours").told.remove(0);
+        let titles: Vec<String> = it.incidents.into_iter().map(|it| it.title).collect();
+        let brought: Vec<String> =
+            it.deployments.iter().map(|it| format!("{:?}", it.incidents)).collect();
+        let failed = it.change_failures.rate.part;
+        format!("{}: {failed} failed by {}\n", titles.join(", "), brought.join(", "))
+    };
+    expect![[r#"
+        of the repository, of the project: 1 failed by [IncidentId(1)], []
+        of the repository: 1 failed by [IncidentId(1)], []
+    "#]]
+    .assert_eq(&format!("{}{}", told(false), told(true)));
 }
