@@ -52,6 +52,8 @@ pub struct JobView {
     pub first_ready_at: Option<Timestamp>,
     /// When a worker was to have it.
     pub leased_at: Option<Timestamp>,
+    /// The same of every worker that was to have it, the first one first, and what its processes were known by.
+    pub leases: Vec<(Timestamp, Arc<str>)>,
     /// When the worker reported.
     pub started_at: Option<Timestamp>,
     /// When it ended; none where that was carried over.
@@ -176,6 +178,7 @@ impl JobView {
             ready_at: None,
             first_ready_at: None,
             leased_at: None,
+            leases: Vec::new(),
             started_at: None,
             completed_at: None,
             fence: None,
@@ -273,6 +276,7 @@ impl JobView {
             RunEvent::JobLeased { fence, tracking_id, at, .. } => {
                 self.waiting = None;
                 self.leased_at = Some(*at);
+                self.leases.push((*at, tracking_id.clone()));
                 self.fence = Some(*fence);
                 self.tracking_id = Some(tracking_id.clone());
                 self.status = Status::InProgress;

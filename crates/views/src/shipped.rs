@@ -12,11 +12,11 @@ use crate::run::RunView;
 pub struct ShippedThere {
     /// The environment, as the first of them wrote it.
     pub environment: Arc<str>,
-    /// When the first of them began.
+    /// When the first worker was to have the first of them.
     pub began_at: Timestamp,
     /// When the last of them was over; none while one is not.
     pub ended_at: Option<Timestamp>,
-    /// What the processes of each were known by.
+    /// What the processes of each were known by, with every worker that had it.
     pub jobs: Vec<Arc<str>>,
 }
 
@@ -26,17 +26,16 @@ impl RunView {
     pub fn shipped(&self) -> Vec<ShippedThere> {
         let mut found: Vec<ShippedThere> = Vec::new();
         for job in self.jobs.iter().filter(|it| it.carried_from.is_none()) {
-            let began_at = job.started_at.or(job.leased_at);
-            let (Some(environment), Some(tracking_id), Some(began_at)) =
-                (environment(job), &job.tracking_id, began_at)
+            // A worker that was lost may have shipped before it was.
+            let (Some(environment), Some((began_at, _))) = (environment(job), job.leases.first())
             else {
                 continue;
             };
             let it = ShippedThere {
                 environment,
-                began_at,
+                began_at: *began_at,
                 ended_at: job.completed_at,
-                jobs: vec![Arc::clone(tracking_id)],
+                jobs: job.leases.iter().map(|(_, id)| Arc::clone(id)).collect(),
             };
             // As on GitHub: names of environments are the same in any case.
             let same =
