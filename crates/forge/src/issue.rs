@@ -153,7 +153,8 @@ fn named(body: &str) -> Option<ShippedBy> {
     let end = body.floor_char_boundary(BODY_BYTES_MAX);
     body[..end].lines().find_map(|line| {
         let (name, value) = line.trim().split_once(':')?;
-        let by: ShippedBy = value.trim().trim_start_matches('#').parse().ok()?;
+        let by: ShippedBy =
+            value.trim().trim_start_matches('#').trim_start_matches('0').parse().ok()?;
         let word = if by.deployment().is_some() { "deployment" } else { "run" };
         name.trim().eq_ignore_ascii_case(word).then_some(by)
     })
@@ -287,6 +288,8 @@ mod tests {
         let is = |text: &str| Some(text.to_owned());
         assert_eq!(named("Deployment: #41"), is("deployment 41"));
         assert_eq!(named("Run: 12.1"), is("run 12.1"));
+        assert_eq!(named("Deployment: 041"), is("deployment 41"));
+        assert_eq!(named("Deployment: 0"), None);
         assert_eq!(named("a deployment: 41"), None);
         assert_eq!(named("run: 12"), None);
         assert_eq!(named("deployment: 12.1"), None);
