@@ -92,7 +92,11 @@ fn check_places(data: &DataFolder, services: &Services) -> Result<(), Failure> {
         // Which environments its jobs name is theirs to say.
         if here.is_repository() {
             if !all.iter().any(|it| it.name == here.project) {
-                talk(&format!("note: no repository {} is connected to this server", here.project));
+                let message = format!("no repository {} is connected to this server", here.project);
+                return Err(Failure::new(Exit::Refused, message).hint(format!(
+                    "{here} is {}; of a project write PROJECT/ENVIRONMENT, which has no `:`; else connect the repository first: launchway repositories add",
+                    here.meaning()
+                )));
             }
             continue;
         }
@@ -129,7 +133,7 @@ fn status(data: &DataFolder, format: Format) -> Outcome {
                 "service": here.service,
             })
             .to_string(),
-            _ => format!("{id}  {here}"),
+            _ => format!("{id}  {here}  {}", here.meaning()),
         });
     }
     Ok(Exit::Done)

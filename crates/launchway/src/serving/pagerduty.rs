@@ -53,6 +53,14 @@ impl Here {
     pub(crate) fn is_repository(&self) -> bool {
         self.project.contains('/')
     }
+
+    /// Which of the two it is, for people.
+    pub(crate) fn meaning(&self) -> String {
+        let of = if self.is_repository() { "jobs of the repository" } else { "the project" };
+        let service = self.service.iter().map(|it| format!(", service {it}"));
+        let service: String = service.collect();
+        format!("{of} {}, environment {}{service}", self.project, self.environment)
+    }
 }
 
 impl FromStr for Here {

@@ -207,6 +207,14 @@ fn a_connection_is_made_shown_changed_and_taken_away() {
         exit 2
     "#]],
     );
+    check(
+        &run(&["connect", "--service", "P1=planner/prod:eu", "--keep-secret"], ""),
+        &expect![[r#"
+        error: no repository planner/prod is connected to this server
+        hint: planner/prod:eu is jobs of the repository planner/prod, environment eu; of a project write PROJECT/ENVIRONMENT, which has no `:`; else connect the repository first: launchway repositories add
+        exit 3
+    "#]],
+    );
     let connected = run(&here, SECRET);
     check(
         &Said { stderr: connected.stderr.replace(&serving.url, "URL"), ..connected },
@@ -230,8 +238,8 @@ fn a_connection_is_made_shown_changed_and_taken_away() {
     check(
         &run(&["status"], ""),
         &expect![[r#"
-        P1  planner/production/web
-        P2  another/live
+        P1  planner/production/web  the project planner, environment production, service web
+        P2  another/live  the project another, environment live
         exit 0
     "#]],
     );
