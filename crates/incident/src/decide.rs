@@ -169,7 +169,7 @@ pub fn decide(
     Ok(match wish {
         // Whoever asks again asks for the same; that it is back is said by reopening it.
         Wish::Open(opening) if told.source == IncidentSource::Person => {
-            if !is_same(opening, &view.record) {
+            if !Said::of(opening).is(&view.record) {
                 return Err(Refusal::OtherKey);
             }
             Vec::new()
@@ -214,11 +214,43 @@ pub fn decide(
     })
 }
 
-/// Whether it is what was asked for before. What it is linked to may be another one by now.
-fn is_same(opening: &Opening, record: &IncidentRecord) -> bool {
-    (&opening.project, &opening.environment, &opening.service)
-        == (&record.project, &record.environment, &record.service)
-        && (&opening.title, opening.severity) == (&record.title, record.severity)
+/// What whoever opens one said of it: where nothing is said of a place, what brought it says that.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'s> {
+    /// What is wrong, in a line.
+    pub title: &'s MaskedText,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The project.
+    pub project: Option<&'s str>,
+    /// The environment.
+    pub environment: Option<&'s str>,
+    /// The service; none for all.
+    pub service: Option<&'s str>,
+    /// What brought it.
+    pub caused_by: Option<ShippedBy>,
+}
+
+impl<'s> Said<'s> {
+    fn of(opening: &'s Opening) -> Said<'s> {
+        Said {
+            title: &opening.title,
+            severity: opening.severity,
+            project: Some(&opening.project),
+            environment: Some(&opening.environment),
+            service: opening.service.as_deref(),
+            caused_by: opening.caused_by.as_ref().map(|it| it.id),
+        }
+    }
+
+    /// Whether it is what was opened then. What it is linked to may be another one by now.
+    pub fn is(&self, record: &IncidentRecord) -> bool {
+        (self.title, self.severity) == (&record.title, record.severity)
+            && self.project.is_none_or(|it| it == &*record.project)
+            && self.environment.is_none_or(|it| record.environment.eq_ignore_ascii_case(it))
+            && self.service == record.service.as_deref()
+            && self.caused_by == record.caused_by
+    }
 }
 
 fn late(told: &Told, refusal: Refusal) -> Result<Vec<IncidentEvent>, Refusal> {
@@ -234,20 +266,22 @@ fn opened(opening: &Opening, told: &Told) -> Result<Vec<IncidentEvent>, Refusal>
         environment: &opening.environment,
         service: opening.service.as_ref(),
     };
-    if let Some(deployed) = &opening.caused_by {
+    let caused_by = opening.caused_by.as_ref();
+    if let Some(deployed) = caused_by {
         place.fits(deployed)?;
         came_first(deployed, told.at)?;
     }
     Ok(vec![IncidentEvent::IncidentOpened(Box::new(IncidentRecord {
         project: Arc::clone(&opening.project),
-        environment: Arc::clone(&opening.environment),
+        // As what brought it calls it: lists are searched by that name.
+        environment: Arc::clone(caused_by.map_or(&opening.environment, |it| &it.environment)),
         service: opening.service.clone(),
         title: opening.title.clone(),
         severity: opening.severity,
         source: told.source,
         key: opening.key.clone(),
         link: opening.link.clone(),
-        caused_by: opening.caused_by.as_ref().map(|it| it.id),
+        caused_by: caused_by.map(|it| it.id),
         by: told.by.clone(),
         opened_at: told.at,
         at: told.now,

@@ -14,6 +14,6 @@ mod decide;
 mod limits;
 mod own;
 
-pub use decide::{Deployed, Opening, Refusal, Told, Wish, decide};
+pub use decide::{Deployed, Opening, Refusal, Said, Told, Wish, decide};
 pub use limits::{REASON_CHARS_MAX, TITLE_CHARS_MAX, line};
 pub use own::{Broken, Own, own};

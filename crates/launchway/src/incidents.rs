@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bucket::Shared;
 use event::{DeploymentId, IncidentEvent, IncidentId, IncidentSource, Seq, ShippedBy, StreamId};
-use incident::{Broken, Deployed, Opening, Refusal, Told, Wish, decide, own};
+use incident::{Broken, Deployed, Opening, Refusal, Said, Told, Wish, decide, own};
 use ports::{Journal, JournalError};
 use store::Store;
 use views::{DeploymentView, IncidentView};
@@ -100,6 +100,19 @@ impl Incidents {
             }
             Err(JournalError::Forgotten { .. }) => Ok(None),
             Err(error) => Err(missing(error)),
+        }
+    }
+
+    /// What was opened with this key before, whatever became since of what it names.
+    pub(crate) fn opened_with(
+        &self,
+        key: &str,
+        said: Said<'_>,
+    ) -> Result<Option<IncidentId>, Failure> {
+        let Some(id) = self.with_key(key)? else { return Ok(None) };
+        match self.view(id)? {
+            Some(known) if !said.is(&known.record) => Err(refused(&Refusal::OtherKey)),
+            known => Ok(known.map(|_| id)),
         }
     }
 

@@ -96,6 +96,7 @@ pub fn incident_details(view: &IncidentView) -> Json {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
     pub(crate) project: Option<String>,
+    /// As on GitHub: in any case.
     pub(crate) environment: Option<String>,
     /// Only those that are open, or only those that are not.
     pub(crate) open: Option<bool>,
@@ -105,7 +106,10 @@ impl Wanted {
     fn has(&self, view: &IncidentView) -> bool {
         let record = &view.record;
         self.project.as_deref().is_none_or(|it| it == &*record.project)
-            && self.environment.as_deref().is_none_or(|it| it == &*record.environment)
+            && self
+                .environment
+                .as_deref()
+                .is_none_or(|it| record.environment.eq_ignore_ascii_case(it))
             && self.open.is_none_or(|it| it == view.is_open())
     }
 }

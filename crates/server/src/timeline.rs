@@ -72,7 +72,9 @@ pub(crate) fn drawn(
             svg,
             "</text><line class=\"axis\" x1=\"0\" x2=\"100%\" y1=\"{line}\" y2=\"{line}\"/>"
         );
-        for band in bands.iter().filter(|it| it.lane == *lane && it.until >= since) {
+        // Names of environments are the same in any case.
+        let is_here = |it: &&Band| it.lane.eq_ignore_ascii_case(lane) && it.until >= since;
+        for band in bands.iter().filter(is_here) {
             let from = x(band.since);
             let width = percent((x(band.until) - from).max(BAND_MIN));
             group(&mut svg, &band.told);
@@ -156,7 +158,7 @@ mod tests {
     fn a_band_lies_on_its_lane_in_the_span_that_is_shown() {
         let marks = [mark("a", 500), mark("b", 900)];
         let bands =
-            [band("a", 500, 1_000), band("b", 950, 950), band("a", 1, 2), band("c", 1, 999)];
+            [band("A", 500, 1_000), band("b", 950, 950), band("a", 1, 2), band("c", 1, 999)];
         let svg = check(&marks, &bands).unwrap();
         assert_eq!(svg.matches("class=\"band\"").count(), 2);
         assert!(svg.contains("x=\"2.00%\" y=\"22\" width=\"96.00%\""), "{svg}");

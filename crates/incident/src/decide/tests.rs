@@ -237,12 +237,19 @@ fn a_person_who_asks_again_gets_the_same_and_opens_nothing_anew() {
                 Wish::Open(Opening { environment: "staging".into(), ..opening(None) }),
                 at(PERSON, 400),
             ),
+            (
+                Wish::Open(Opening { environment: "PRODUCTION".into(), ..opening(None) }),
+                at(PERSON, 400),
+            ),
+            (Wish::Open(opening(Some(1))), at(PERSON, 400)),
         ],
         &expect![[r#"
             IncidentOpened
             IncidentResolved
             nothing
             refused: that key opened another incident: each one has its own
+            refused: that key opened another incident: each one has its own
+            nothing
             refused: that key opened another incident: each one has its own
             [(200, Some(300))], of None, fixed by []
         "#]],
@@ -328,4 +335,12 @@ fn jobs_belong_to_their_repository_and_to_the_project_of_its_settings() {
             [(250, None)], of None, fixed by []
         "#]],
     );
+}
+
+#[test]
+fn an_incident_is_where_what_brought_it_went_as_that_calls_it() {
+    let wish = Wish::Open(Opening { environment: "PRODUCTION".into(), ..opening(Some(1)) });
+    let events = decide(None, &wish, &at(PERSON, 200)).expect("it can be so");
+    let [IncidentEvent::IncidentOpened(record)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(&*record.environment, "production");
 }

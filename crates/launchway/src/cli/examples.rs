@@ -340,8 +340,8 @@ Examples:
   launchway incidents open 'the site is slow' --environment production --at 20m
   launchway incidents open 'mails are late' -e production -s mailer --server https://ci.example.com --project planner
 
-What brought it then counts as failed, once however many incidents it brings; without that it is listed and
-in no figure. docs/incidents.md says more.";
+What brought it then counts as failed, once however many incidents it brings; without that it is listed, and
+no failure is counted. docs/incidents.md says more.";
 
 /// `launchway incidents resolve`
 pub(super) const INCIDENTS_RESOLVE: &str = "\

@@ -145,7 +145,7 @@ impl Place {
                 client.incidents(open, project.as_deref(), environment)
             }
             Place::Here(here) => {
-                let mut all = here.incidents.newest(Some(&here.project), LISTED_MAX)?;
+                let mut all = here.newest(LISTED_MAX)?;
                 if let Some(name) = environment {
                     let is_there =
                         |it: &IncidentView| it.record.environment.eq_ignore_ascii_case(name);
@@ -166,7 +166,7 @@ impl Place {
             Place::Server { client, .. } => client.incident(id),
             Place::Here(here) => {
                 let view = here.incidents.view(IncidentId(id))?;
-                let view = view.filter(|it| it.record.project == here.project);
+                let view = view.filter(|it| here.has(&it.record.project));
                 let none = || {
                     Failure::new(Exit::Usage, format!("there is no incident {id}"))
                         .hint("launchway incidents list shows what there is")

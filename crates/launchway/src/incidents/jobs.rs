@@ -75,7 +75,7 @@ fn there(
             let last = &all[all.len() - 1].environment;
             let message = format!("{} shipped to {names}: which?", by.named());
             return Err(
-                refused(message).hint(format!("say where users meet it: --environment {last}"))
+                refused(message).hint(format!("name the environment where users meet it: {last}"))
             );
         }
         None => Some(0),

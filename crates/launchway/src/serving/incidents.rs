@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use event::{IncidentId, IncidentSource, ShippedBy};
-use incident::{Deployed, Opening, REASON_CHARS_MAX, TITLE_CHARS_MAX, Told, Wish, line};
+use incident::{Deployed, Opening, REASON_CHARS_MAX, Said, TITLE_CHARS_MAX, Told, Wish, line};
 use mask::MaskedText;
 use server::{IncidentAsk, IncidentDeed, IncidentWish, Refused, Why};
 use settings::{Journal, Settings};
@@ -32,7 +32,14 @@ pub(super) fn done(intake: &Arc<Intake>, ask: &IncidentAsk) -> Result<IncidentId
     let reason = reason.map(MaskedText::without_secrets);
     let (id, wish) = match &ask.deed {
         IncidentDeed::Open(wanted) => {
-            let opening = opening(intake, &incidents, wanted).map_err(not_so)?;
+            let named = Named::of(wanted).map_err(not_so)?;
+            // A run may have gone on since, or be pruned: whoever asks again hears of what was opened then.
+            let known =
+                wanted.key.as_deref().map(|key| incidents.opened_with(key, named.said(wanted)));
+            if let Some(id) = known.transpose().map_err(refused)?.flatten() {
+                return Ok(id);
+            }
+            let opening = opening(intake, &incidents, wanted, named).map_err(not_so)?;
             known_here(intake, &opening.project).map_err(not_so)?;
             // A key that stands for another one is a conflict.
             return incidents.open(opening, &told).map(|(id, _)| id).map_err(refused);
@@ -108,43 +115,73 @@ fn not_so(failure: Failure) -> Refused {
     refused(Failure { exit, ..failure })
 }
 
+/// What is said of one that is to be opened, as it can be a name.
+struct Named {
+    project: Option<Arc<str>>,
+    environment: Option<Arc<str>>,
+    service: Option<Arc<str>>,
+    title: MaskedText,
+}
+
+impl Named {
+    fn of(wanted: &IncidentWish) -> Result<Named, Failure> {
+        let no = |message: &str| Failure::new(Exit::Refused, message);
+        if wanted.title.chars().count() > TITLE_CHARS_MAX {
+            return Err(no(&format!("the title is longer than {TITLE_CHARS_MAX} letters")));
+        }
+        let name = |text: &Option<String>| -> Result<Option<Arc<str>>, Failure> {
+            let text = text.as_deref().map(str::trim).filter(|it| !it.is_empty());
+            let is_name =
+                |it: &str| it.chars().count() <= NAME_CHARS_MAX && !it.contains(char::is_control);
+            match text {
+                Some(it) if !is_name(it) => Err(no("that is no name")),
+                other => Ok(other.map(Into::into)),
+            }
+        };
+        Ok(Named {
+            project: name(&wanted.project)?,
+            environment: name(&wanted.environment)?,
+            service: name(&wanted.service)?,
+            title: MaskedText::without_secrets(line(&wanted.title, TITLE_CHARS_MAX)),
+        })
+    }
+
+    fn said(&self, wanted: &IncidentWish) -> Said<'_> {
+        Said {
+            title: &self.title,
+            severity: wanted.severity,
+            project: self.project.as_deref(),
+            environment: self.environment.as_deref(),
+            service: self.service.as_deref(),
+            caused_by: wanted.caused_by,
+        }
+    }
+}
+
 fn opening(
     intake: &Intake,
     incidents: &Incidents,
     wanted: &IncidentWish,
+    named: Named,
 ) -> Result<Opening, Failure> {
-    let no = |message: &str| Failure::new(Exit::Refused, message);
-    if wanted.title.chars().count() > TITLE_CHARS_MAX {
-        return Err(no(&format!("the title is longer than {TITLE_CHARS_MAX} letters")));
-    }
-    let name = |text: &Option<String>| -> Result<Option<Arc<str>>, Failure> {
-        let text = text.as_deref().map(str::trim).filter(|it| !it.is_empty());
-        let is_name =
-            |it: &str| it.chars().count() <= NAME_CHARS_MAX && !it.contains(char::is_control);
-        match text {
-            Some(it) if !is_name(it) => Err(no("that is no name")),
-            other => Ok(other.map(Into::into)),
-        }
-    };
-    let (project, environment) = (name(&wanted.project)?, name(&wanted.environment)?);
     let caused_by = wanted.caused_by.map(|by| {
-        let environment = environment.as_deref();
+        let environment = named.environment.as_deref();
         shipped(intake, incidents, by, environment)
     });
     let caused_by = caused_by.transpose()?;
     let of = caused_by.as_ref();
-    let project = project.or_else(|| of.map(|it| it.project.clone()));
-    let environment = environment.or_else(|| of.map(|it| it.environment.clone()));
+    let project = named.project.or_else(|| of.map(|it| it.project.clone()));
+    let environment = named.environment.or_else(|| of.map(|it| it.environment.clone()));
     let (Some(project), Some(environment)) = (project, environment) else {
-        return Err(no(
-            "where users meet it is not said: what brought it, or project and environment",
-        ));
+        let message =
+            "where users meet it is not said: what brought it, or project and environment";
+        return Err(Failure::new(Exit::Refused, message));
     };
     Ok(Opening {
         project,
         environment,
-        service: name(&wanted.service)?,
-        title: MaskedText::without_secrets(line(&wanted.title, TITLE_CHARS_MAX)),
+        service: named.service,
+        title: named.title,
         severity: wanted.severity,
         key: wanted.key.as_deref().map(Into::into),
         link: None,

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use crate::deploy::Project;
 use crate::github::Connected;
-use crate::harness::{Said, wait_until};
+use crate::harness::{Place, Said, wait_until};
 use crate::serving::Serving;
 
 fn told(all: &[Json]) -> String {
@@ -348,7 +348,7 @@ fn what_jobs_shipped_brings_incidents_and_ends_them() {
     let opened = |more: &[&str]| command(&[&open[..], more].concat());
     expect![[r#"
         error: run 1.1 shipped to staging and Production: which?
-        hint: say where users meet it: --environment Production
+        hint: name the environment where users meet it: Production
     "#]]
     .assert_eq(&opened(&["1.1"]));
     expect![[r#"
@@ -403,5 +403,108 @@ fn what_jobs_shipped_brings_incidents_and_ends_them() {
     .assert_eq(&command(&["incidents", "link", "1", "--fixed-by", "2.1", "--remove"]));
     let lines = serving.get("/api/v1/audit?action=incident").text;
     assert!(lines.contains("run/2/1 fix"), "{lines}");
+    // Names of environments are the same in any case; it is written as what brought it has it.
+    let listed = serving.get("/api/v1/incidents?environment=PRODUCTION").json();
+    assert_eq!(listed["incidents"][0]["environment"], "Production");
+    // The other run brings an incident of the project: who is bound to the repository reads nothing of it.
+    serving.place.write("launchway.yml", SETTINGS);
+    push("3");
+    expect![[r#"
+        2 person open by 3.1, fixed by [], 1 times: the project's own
+    "#]]
+    .assert_eq(&command(&[
+        "incidents",
+        "open",
+        "the project's own",
+        "--caused-by",
+        "3.1",
+        "--environment",
+        "production",
+        "--project",
+        "planner",
+    ]));
+    let made = serving.command(&["tokens", "create", "bound", "--repository", "octo/app"]);
+    let bearer = format!("Bearer {}", made.stdout.trim());
+    let ask = |path: &str| serving.ask("GET", path, &[("authorization", &bearer)], "");
+    let metrics = "/api/v1/metrics?since=1d&environment=production";
+    wait_until("the incident is counted", || {
+        let deployments = ask(metrics).json()["delivery"][0]["deployments"].clone();
+        deployments[2]["incidents"] == json!([2])
+    });
+    for path in [metrics, "/insights?environment=production"] {
+        let text = ask(path).text;
+        assert!(text.contains("checkout answers 500"), "{path}: {text}");
+        assert!(!text.contains("s own"), "{path}: {text}");
+    }
+    let text = serving.get(metrics).text;
+    assert!(text.contains("the project's own"), "{text}");
     serving.end();
+}
+
+const GOES_ON: &str = "
+on: push
+jobs:
+  stage:
+    runs-on: ubuntu-latest
+    environment: staging
+    steps: [{ run: 'echo x >> $MARKS/stage; until [ -e $MARKS/go ]; do sleep 0.05; done' }]
+  ship: { needs: stage, runs-on: ubuntu-latest, environment: Production, steps: [{ run: 'true' }] }
+";
+
+#[test]
+fn who_asks_again_with_a_key_gets_the_same_wherever_the_run_went_since() {
+    let serving = Serving::of(GOES_ON);
+    let bare = serving.place.path("app.git").display().to_string();
+    for name in ["staging", "Production"] {
+        let add = ["repositories", "add", &bare, "--name", "octo/app", "--environment", name];
+        assert_eq!(serving.command(&add).exit, 0);
+    }
+    serving.push();
+    wait_until("the first job", || serving.mark("stage") == "x\n");
+    let ask = |key: &str, body: &str| {
+        let headers = [("idempotency-key", key), ("content-type", "application/json")];
+        let got = serving.post("/api/v1/incidents", &headers, body);
+        let told = [&got.json()["incident"], &got.json()["environment"], &got.json()["detail"]];
+        format!("{} {}", got.status, told.map(Json::to_string).join(" "))
+    };
+    let body = r#"{"title":"it is slow","caused_by":"1.1"}"#;
+    let mut said = ask("one", body);
+    serving.leave("go");
+    serving.ended("1");
+    for (key, body) in
+        [("one", body.to_owned()), ("one", body.replace("slow", "down")), ("two", body.to_owned())]
+    {
+        said.push_str(&format!("\n{}", ask(key, &body)));
+    }
+    expect![[r#"
+        201 1 "staging" null
+        201 1 "staging" null
+        409 null null "that key opened another incident: each one has its own"
+        422 null null "run 1.1 shipped to staging and Production: which?""#]]
+    .assert_eq(&said);
+    serving.end();
+}
+
+#[test]
+fn incidents_of_the_repository_are_reached_once_it_has_settings() {
+    let place = Place::workflow(SHIP);
+    place.git(&["remote", "add", "origin", "https://github.com/octo/app.git"]);
+    let agreed = ["--environment", "staging", "--environment", "Production"];
+    assert_eq!(place.run(&[&["run", "push"][..], &agreed].concat()).exit, 0);
+    let check = |args: &[&str], expected: &Expect| {
+        let said = place.json(args);
+        expected.assert_eq(&if said.exit == 0 { told(&said.lines()) } else { said.stderr });
+    };
+    let open = ["incidents", "open", "it is slow", "--caused-by", "1.1", "-e", "production"];
+    let opened = expect![[r#"
+        1 person open by 1.1, fixed by [], 1 times: it is slow
+    "#]];
+    check(&open, &opened);
+    place.write("launchway.yml", SETTINGS);
+    check(&["incidents", "list"], &opened);
+    check(&["incidents", "show", "1"], &opened);
+    let over = expect![[r#"
+        1 person resolved by 1.1, fixed by [], 1 times: it is slow
+    "#]];
+    check(&["incidents", "resolve", "1"], &over);
 }

@@ -7,6 +7,7 @@ use incident::{Opening, Wish};
 use mask::MaskedText;
 use repository::Repository;
 use serde_json::Value as Json;
+use views::IncidentView;
 
 use crate::deploying::book::Book;
 use crate::deploying::request;
@@ -20,7 +21,7 @@ use crate::state::StateFolder;
 pub(super) struct Here {
     pub(super) incidents: Incidents,
     /// `project` of the settings, or the repository.
-    pub(super) project: Arc<str>,
+    project: Arc<str>,
     found: Option<Found>,
     /// `owner/name`, where there is one here.
     repository: Option<String>,
@@ -44,6 +45,23 @@ impl Here {
         incidents.look_at_ends_in_passing(&book.project);
         let repository = repository.ok().as_ref().map(name);
         Ok(Here { incidents, project: book.project, found: Some(found), repository })
+    }
+
+    /// Whether an incident is looked at from here: of the project, or of the repository, whose jobs brought some before
+    /// there were settings.
+    pub(super) fn has(&self, project: &str) -> bool {
+        project == &*self.project || self.repository.as_deref() == Some(project)
+    }
+
+    /// The newest of both names, newest first.
+    pub(super) fn newest(&self, limit: usize) -> Result<Vec<IncidentView>, Failure> {
+        let mut all = self.incidents.newest(Some(&self.project), limit)?;
+        if let Some(repository) = self.repository.as_deref().filter(|it| *it != &*self.project) {
+            all.extend(self.incidents.newest(Some(repository), limit)?);
+        }
+        all.sort_unstable_by_key(|it| std::cmp::Reverse(it.id));
+        all.truncate(limit);
+        Ok(all)
     }
 
     /// Refuses an environment that the settings do not have. Without settings nobody knows which there are.

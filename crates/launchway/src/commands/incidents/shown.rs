@@ -59,7 +59,7 @@ pub(super) fn page(it: &Json, style: Style) -> String {
     page += &format!("{}\n", took(it));
     match named(&it["caused_by"]) {
         Some(cause) => page += &format!("brought by {cause}\n"),
-        None => page += "nothing that was shipped is linked: it is in no figure\n",
+        None => page += "what brought it is not known: no failure is counted\n",
     }
     for fix in it["fixed_by"].as_array().into_iter().flatten().filter_map(named) {
         page += &format!("{fix} was made to end it\n");
