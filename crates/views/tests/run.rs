@@ -706,3 +706,24 @@ fn c141_a_background_step_has_its_own_log_and_all_that_is_inside_of_it() {
     "#]]
     .assert_eq(&job.steps.iter().map(show).collect::<String>());
 }
+
+#[test]
+fn what_a_job_shipped_began_with_its_first_worker() {
+    let table = format!(
+        r#"
+        {DECLARED}
+        {STARTED}
+        {}
+        {{"type":"JobReady","job":"lint","at":11}}
+        {{"type":"JobLeased","job":"lint","fence":1,"tracking_id":"t1","at":12}}
+        {{"type":"JobLost","job":"lint","fence":1,"reason":"gone","at":50}}
+        {{"type":"JobRequeued","job":"lint","by":"mona","at":55}}
+        {{"type":"JobLeased","job":"lint","fence":2,"tracking_id":"t2","at":60}}
+        "#,
+        planned("lint", r#","environment":"production""#)
+    );
+    let view = RunView::of(&events(&table)).expect("a run");
+    let [it] = &view.shipped()[..] else { panic!("one environment") };
+    assert_eq!((it.began_at, it.ended_at), (Timestamp(12), None));
+    assert_eq!(it.jobs.iter().map(|it| &**it).collect::<Vec<_>>(), ["t1", "t2"]);
+}
