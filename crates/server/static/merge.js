@@ -1,11 +1,14 @@
 // Brings a part of the page to what the server says now, and leaves alone what is the same: what somebody opened,
 // wrote, marked, reached by keyboard or scrolled to is theirs, wherever it stands now.
 
-// What a node is about: what stands beside it comes and goes. A row is about what it leads to first; of what is not
-// told apart, the first is still the first.
+// What a node is about: what stands beside it comes and goes. A row is about what it leads to first, a form about what
+// it does, and a choice about what is chosen with it; of what is not told apart, the first is still the first.
 const about = (it) => {
   if (it.nodeType !== Node.ELEMENT_NODE) return it.nodeName;
-  const name = it.id || it.dataset.about || it.getAttribute("name") || it.getAttribute("href")
+  const attribute = (name) => it.getAttribute(name);
+  // A field may be called `id`: then a form's `id` is that field.
+  const name = attribute("id") || attribute("data-about") || attribute("name") || attribute("href")
+    || attribute("action") || (it.matches("option") && it.value)
     || (it.matches("li, tr") && it.querySelector("a[href]")?.getAttribute("href"))
     || (it.matches("details") && it.querySelector("summary")?.textContent) || "";
   return `${it.nodeName} ${name}`;
@@ -40,7 +43,8 @@ const children = (old, now) => {
   for (const [name, it] of wanted) {
     const known = there.get(name);
     if (known) merge(known, it);
-    const node = known ?? it;
+    // A copy: a choice that is taken out of a list makes the next one the chosen, and would bring that with it.
+    const node = known ?? document.importNode(it, true);
     if (node === at) { at = at.nextSibling; continue; }
     // Moved as it is, where the browser can: elsewhere it loses the focus, which it is given back.
     if (known && old.moveBefore) old.moveBefore(node, at); else old.insertBefore(node, at);

@@ -52,7 +52,7 @@ const merged = (before, did, after) => page.evaluate(async ([before, did, after]
   if (focused.isConnected) focused.focus();
   const [html, here] = [place.innerHTML, document.activeElement];
   const made = [...place.querySelectorAll("*")].filter((it) => !nodes.has(it)).length;
-  return [html, made, here === document.body ? "" : here.textContent || here.value];
+  return [html, made, here === document.body ? "" : here.matches("select") ? here.value : here.textContent || here.value];
 }, [before, did, after]);
 const check = async (what, before, did, after, html, made, focus = "") => same(what, await merged(before, did, after), [html ?? after, made, focus]);
 await check("nothing", "<p>a</p>", "", "<p>a</p>", null, 0);
@@ -73,6 +73,19 @@ await check("rows in another order",
 await check("what somebody writes",
   "<form><input name=reason><button>Go</button></form>", "const it = place.querySelector('input'); it.value = 'because'; it.focus()",
   '<p>new</p><form><input name="reason" maxlength="9"><button>Go on</button></form>', null, 1, "because");
+await check("what somebody chose, among more",
+  "<select name=where><option>staging</option><option>test</option></select>",
+  "const it = place.querySelector('select'); it.value = 'test'; it.focus()",
+  '<select name="where"><option value="">Choose</option><option>Production</option><option>staging</option><option>test</option></select>', null, 2, "test");
+await check("what is the only choice, before there is another",
+  "<select name=where><option>staging</option></select>", "place.querySelector('select').focus()",
+  '<select name="where"><option value="">Choose</option><option>Production</option><option>staging</option></select>', null, 2, "staging");
+await check("what somebody chose and is no more",
+  "<select name=where><option>staging</option></select>", "place.querySelector('select').focus()",
+  '<select name="where"><option value="">Choose</option><option>Production</option><option>test</option></select>', null, 3, "");
+await check("a form that does something else is another",
+  "<form action=/cancel><input name=id><button>Go</button></form>", "place.querySelector('button').focus()",
+  '<form action="/again"><input name="id"><button>Go</button></form>', null, 3);
 
 // The page of a run, with the real thing behind it.
 await page.goto(run);

@@ -113,6 +113,7 @@ impl IncidentRow {
 pub(super) struct Brought {
     pub(super) run: String,
     pub(super) rows: Vec<IncidentRow>,
+    /// In the order in which jobs began there: what comes while somebody chooses comes last.
     pub(super) environments: Vec<String>,
     pub(super) may_open: bool,
 }
@@ -130,8 +131,7 @@ impl Brought {
         Ok(Some(Brought {
             run: by.to_string(),
             rows: found.iter().map(|it| IncidentRow::of(it, now)).collect(),
-            // What is met was shipped there last: that stands first.
-            environments: there.iter().rev().map(|it| it.environment.to_string()).collect(),
+            environments: there.iter().map(|it| it.environment.to_string()).collect(),
             may_open: who.may_with_server(Scope::Operate),
         }))
     }
