@@ -128,6 +128,7 @@ fn folded(
     let wanted = WantedDeployments {
         project: Some(project),
         environment: Some(environment),
+        in_any_case: false,
         before: None,
         limit: FOLDED_MAX,
     };

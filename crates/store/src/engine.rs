@@ -88,6 +88,8 @@ pub(crate) trait Session: Send {
     fn each(&mut self, statement: &str, values: &[Value<'_>], row: Take<'_>) -> Result<(), Fault>;
     /// How a statement names the kind of an `event`; none where its payload is gone.
     fn kind(&self) -> &'static str;
+    /// How a statement names the environment of a `deployment` in small letters, of ASCII alone: as the index has it.
+    fn environment_in_any_case(&self) -> &'static str;
     /// A statement that gives the highest position that an event ever got, where none is ever left out;
     /// none where a transaction that was undone leaves a gap.
     fn positions_given(&self) -> Option<&'static str>;

@@ -201,6 +201,9 @@ pub struct WantedDeployments<'w> {
     pub project: Option<&'w str>,
     /// To this environment; none: to all.
     pub environment: Option<&'w str>,
+    /// Whether its name may be written in another case: one that was renamed so in the settings is the same to people.
+    /// What has a right, or runs, there goes by the name as it is.
+    pub in_any_case: bool,
     /// Before this one; none: the newest.
     pub before: Option<DeploymentId>,
     /// How many.
@@ -216,7 +219,12 @@ pub(crate) fn deployments_before(
     let mut values = values![before, wanted.limit].to_vec();
     let mut of = String::new();
     // What is not asked about stands in no condition: by index, those of one environment are found among however many.
-    for (column, value) in [("project", wanted.project), ("environment", wanted.environment)] {
+    let small = wanted.environment.filter(|_| wanted.in_any_case).map(str::to_ascii_lowercase);
+    let environment = match &small {
+        Some(small) => (session.environment_in_any_case(), Some(small.as_str())),
+        None => ("environment", wanted.environment),
+    };
+    for (column, value) in [("project", wanted.project), environment] {
         if let Some(value) = value {
             values.push(Value::from(value));
             of.push_str(&format!(" AND {column} = ?{}", values.len()));

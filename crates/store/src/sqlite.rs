@@ -41,6 +41,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sqlite/schema/v4.sql"),
     include_str!("sqlite/schema/v5.sql"),
     include_str!("sqlite/schema/v6.sql"),
+    include_str!("sqlite/schema/v7.sql"),
 ];
 
 /// What a file is for.
@@ -180,6 +181,10 @@ impl Session for Connection {
 
     fn kind(&self) -> &'static str {
         "iif(json_valid(event.payload), json_extract(event.payload, '$.type'), NULL)"
+    }
+
+    fn environment_in_any_case(&self) -> &'static str {
+        "lower(environment)"
     }
 
     /// What is undone gives its positions back, and one whose event was deleted is not given again.

@@ -92,7 +92,7 @@ fn there(
 fn commanded(store: &Store, there: &ShippedThere) -> Result<Option<DeploymentId>, Failure> {
     let mut before = None;
     loop {
-        let wanted = WantedDeployments { project: None, environment: None, before, limit: PAGE };
+        let wanted = WantedDeployments { before, limit: PAGE, ..WantedDeployments::default() };
         let ids = store.deployments_before(&wanted).map_err(missing)?;
         for id in &ids {
             let first = match store.first::<DeploymentEvent>(StreamId::Deployment(*id)) {

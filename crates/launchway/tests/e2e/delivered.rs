@@ -113,7 +113,7 @@ environments:
 ";
 
 #[test]
-fn the_newest_of_an_environment_is_told_however_many_went_elsewhere() {
+fn the_newest_of_an_environment_is_told_in_any_case_however_many_went_elsewhere() {
     let job = "{ runs-on: ubuntu-latest, steps: [{ run: 'true' }] }";
     let serving = Serving::of(&format!("on: push\njobs: {{ test: {job} }}"));
     serving.place.write("launchway.yml", SHOP);
@@ -121,8 +121,9 @@ fn the_newest_of_an_environment_is_told_however_many_went_elsewhere() {
     serving.push();
     let store = store::Store::open(&serving.place.path("data")).expect("a journal of ours");
     let store = std::sync::Arc::new(store);
-    let id = store.allocate_deployment("shop", "staging").expect("a journal of ours");
-    let asked = json!({ "type": "DeploymentRequested", "project": "shop", "environment": "staging",
+    // As the settings called it then: it is the same environment.
+    let id = store.allocate_deployment("shop", "Staging").expect("a journal of ours");
+    let asked = json!({ "type": "DeploymentRequested", "project": "shop", "environment": "Staging",
         "kind": "release", "by": { "name": "mona", "proof": "local" }, "reason": null,
         "services": [{ "service": "web", "release": { "version": "1.4", "digest": "sha256:1" },
             "last_good": null, "target": "ecs", "config": null, "around": [] }],

@@ -219,6 +219,7 @@ async fn list(
         let wanted = WantedDeployments {
             project: part.project.as_deref(),
             environment: part.environment.as_deref(),
+            in_any_case: false,
             before: part.before.map(DeploymentId),
             limit: part.limit.unwrap_or(DEPLOYMENTS),
         };

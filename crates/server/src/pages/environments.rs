@@ -164,6 +164,7 @@ fn newest(app: &App, project: &str, environment: &str) -> Result<(Option<Newest>
     let wanted = WantedDeployments {
         project: Some(project),
         environment: Some(environment),
+        in_any_case: true,
         before: None,
         limit: LOOKED_MAX,
     };

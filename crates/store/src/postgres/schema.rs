@@ -7,7 +7,8 @@ use crate::error::StoreError;
 
 /// One file for each version; the first makes version 1 of an empty schema. A file that has shipped is
 /// never changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql"), include_str!("schema/v3.sql")];
 
 /// Whoever makes the schema holds this lock until it is made: two that come at once take turns. Any
 /// number that others in the same database are not likely to take.

@@ -210,6 +210,10 @@ impl Session for Connection {
         "event.kind"
     }
 
+    fn environment_in_any_case(&self) -> &'static str {
+        "lower(environment COLLATE \"C\")"
+    }
+
     /// A sequence goes on where a transaction was undone, and leaps where the database fell.
     fn positions_given(&self) -> Option<&'static str> {
         None

@@ -92,6 +92,26 @@ impl Home {
         assert_eq!(database.execute(sql, []).expect("it runs"), 1, "{sql}");
     }
 
+    /// How the engine would look for deployments, where `FOLDED` is the environment in small letters.
+    pub(crate) fn plan(&self, sql: &str) -> String {
+        #[cfg(feature = "postgres")]
+        if let Some(url) = &self.database {
+            let mut client = crate::cluster::client(url);
+            // Few rows are read from one end to the other, index or not.
+            client
+                .batch_execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+                .expect("it runs");
+            let sql = sql.replace("FOLDED", "lower(environment COLLATE \"C\")");
+            let rows = client.query(&format!("EXPLAIN {sql}"), &[]).expect("it runs");
+            return rows.iter().map(|row| row.get::<_, String>(0) + "\n").collect();
+        }
+        let database = rusqlite::Connection::open(self.path().join("journal.db")).expect("it is");
+        let sql = sql.replace("FOLDED", "lower(environment)");
+        let mut plan = database.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("it runs");
+        let rows = plan.query_map([], |row| row.get::<_, String>("detail")).expect("it runs");
+        rows.collect::<Result<_, _>>().expect("it runs")
+    }
+
     /// Has the engine forget that it gave later ones, where it knows.
     pub(crate) fn forget_positions_behind(&self, position: u64) {
         #[cfg(feature = "postgres")]

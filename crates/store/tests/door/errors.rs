@@ -74,7 +74,7 @@ fn a_broken_folder_says_what_where_and_what_to_do() {
             database.pragma_update(None, "user_version", 99).expect("it is set");
         },
         &expect![[r#"
-            FOLDER/journal.db has schema 99, this version knows schemas up to 6
+            FOLDER/journal.db has schema 99, this version knows schemas up to 7
             hint: use the launchway that wrote it or a newer one, or another folder with --state"#]],
     );
 }

@@ -17,6 +17,7 @@ on_each_engine! {
     what_ended_is_found_behind_a_place,
     what_began_is_found_behind_a_place,
     deployments_are_counted,
+    environments_are_found_in_any_case,
     streams_before_one_are_found,
     a_shared_journal_is_taken_in_once_and_in_order,
 }
@@ -121,7 +122,9 @@ fn deployments_are_counted(home: &Home) {
     assert_eq!(store.newest_deployments(2).unwrap(), ids(&[4, 3]));
     let wanted = |project, environment, before: Option<u64>| {
         let before = before.map(DeploymentId);
-        store.deployments_before(&WantedDeployments { project, environment, before, limit: 2 })
+        let wanted =
+            WantedDeployments { project, environment, before, ..WantedDeployments::default() };
+        store.deployments_before(&WantedDeployments { limit: 2, ..wanted })
     };
     assert_eq!(wanted(None, None, None).unwrap(), ids(&[4, 3]));
     assert_eq!(wanted(None, None, Some(3)).unwrap(), ids(&[2, 1]));
@@ -138,6 +141,34 @@ fn deployments_are_counted(home: &Home) {
     assert_eq!(store.newest_deployment().unwrap(), 4);
     assert_eq!(store.newest_release().unwrap(), 0);
     assert_eq!(store.releases(Some("planner"), Some("api"), 9).unwrap(), []);
+}
+
+fn environments_are_found_in_any_case(home: &Home) {
+    let store = home.open();
+    for environment in ["Production", "staging", "production", "Größe", "GRÖSSE"] {
+        store.allocate_deployment("planner", environment).unwrap();
+    }
+    store.allocate_deployment("other", "production").unwrap();
+    let check = |environment: &str, before: Option<u64>, expect: &[u64]| {
+        let wanted = WantedDeployments {
+            project: Some("planner"),
+            environment: Some(environment),
+            in_any_case: true,
+            before: before.map(DeploymentId),
+            limit: 9,
+        };
+        let ids = store.deployments_before(&wanted).unwrap();
+        assert_eq!(ids.into_iter().map(|it| it.0).collect::<Vec<_>>(), expect, "{environment}");
+    };
+    check("PRODUCTION", None, &[3, 1]);
+    check("production", Some(3), &[1]);
+    check("Staging", None, &[2]);
+    // Letters of ASCII alone, in either engine.
+    check("größe", None, &[4]);
+    check("GRÖße", None, &[]);
+    // An index has them: what others shipped, and where, costs nothing.
+    let plan = home.plan("SELECT id FROM deployment WHERE project = 'p' AND FOLDED = 'e' AND id < 9 ORDER BY id DESC");
+    assert!(plan.contains("deployment_place_any_case"), "{plan}");
 }
 
 fn streams_before_one_are_found(home: &Home) {

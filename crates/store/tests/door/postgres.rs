@@ -300,7 +300,7 @@ fn what_is_wrong_is_said_with_what_to_do() {
         other.path(),
         &newer,
         &expect![[r#"
-        postgres://launchway@/postgres?host=SOCKET has schema 99, this version knows schemas up to 2
+        postgres://launchway@/postgres?host=SOCKET has schema 99, this version knows schemas up to 3
         hint: use the launchway that wrote it or a newer one, or another folder with --state"#]],
     );
     check(empty.path(), &cluster.schema(), &expect!["it opened"]);

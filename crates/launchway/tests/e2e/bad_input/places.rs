@@ -94,7 +94,7 @@ fn journals(section: &mut Section) {
     let (place, said) = changed(|bytes| bytes[2 * 4096..].fill(0x55));
     section.row("a journal of which pages were overwritten", &place, &said);
     // SQLite's `user_version` stands at byte 60.
-    let (place, said) = changed(|bytes| bytes[60..64].copy_from_slice(&7_u32.to_be_bytes()));
+    let (place, said) = changed(|bytes| bytes[60..64].copy_from_slice(&8_u32.to_be_bytes()));
     section.row("a journal of a future version", &place, &said);
     let (place, said) = changed(|bytes| {
         let title = b"\"title\":\"a change\"";
