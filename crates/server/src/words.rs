@@ -2,6 +2,8 @@
 
 use event::{Attempt, Conclusion, RunId, Status, StreamId, Timestamp};
 
+use crate::ansi;
+
 /// A state, as it is shown: a sign, a word beside it, and the class of its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
@@ -143,6 +145,24 @@ pub(crate) fn percent(text: &str) -> String {
     coded
 }
 
+/// A text of ours as HTML, what it has between backticks as code: escaped as every text is, whoever wrote those words.
+pub(crate) fn coded(text: &str) -> String {
+    let mut html = String::new();
+    let mut rest = text;
+    while let Some((before, code, after)) = rest
+        .split_once('`')
+        .and_then(|(before, rest)| rest.split_once('`').map(|(code, after)| (before, code, after)))
+    {
+        ansi::escape(before, &mut html);
+        html.push_str("<code>");
+        ansi::escape(code, &mut html);
+        html.push_str("</code>");
+        rest = after;
+    }
+    ansi::escape(rest, &mut html);
+    html
+}
+
 /// Now.
 pub(crate) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -173,6 +193,17 @@ mod tests {
         for wrong in ["", ".", "12.", "+12", "12.1.1", "x", "99999999999999999999"] {
             assert_eq!(parse_run(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code() {
+        let check = |text: &str, expect: &str| assert_eq!(coded(text), expect);
+        check("waits for `lint` & more", "waits for <code>lint</code> &amp; more");
+        check("`a` and `b`", "<code>a</code> and <code>b</code>");
+        check("one ` alone", "one ` alone");
+        check("`<b>`</code>`", "<code>&lt;b&gt;</code>&lt;/code&gt;`");
+        check("`\u{202e}x`", "<code><b class=\"bidi\">U+202E</b>x</code>");
+        check("", "");
     }
 
     #[test]
