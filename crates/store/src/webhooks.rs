@@ -19,6 +19,9 @@ use crate::reader::Reader;
 /// A body may have 25 MB: fewer than of the journal's requests wait at a time.
 const LIMITS: Limits = Limits { queue: 256, group: 128 };
 
+/// Places that are read at once: a round over many that wait asks seldom.
+const PLACES: i64 = 1_000;
+
 /// Of the file. In a database it is part of the journal's schema.
 pub(crate) const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS delivery (
@@ -88,25 +91,40 @@ impl Webhooks {
         self.writer.ask(webhook)
     }
 
-    /// The first one behind a place that nobody acted upon yet, with its place.
+    /// Where those are behind a place that nobody acted upon yet, and what each is known by: the first ones, in
+    /// their order. None where there is no more.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn next(&self, after: i64) -> Result<Option<(i64, TakenWebhook)>, StoreError> {
+    pub fn places(&self, after: i64) -> Result<Vec<(i64, String)>, StoreError> {
+        self.reader.look(|session| {
+            session.all(
+                "SELECT position, id FROM delivery
+                 WHERE body IS NOT NULL AND position > ?1 ORDER BY position LIMIT ?2",
+                values![after, PLACES],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+        })
+    }
+
+    /// The one at a place, where nobody acted upon it yet.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn at(&self, place: i64) -> Result<Option<TakenWebhook>, StoreError> {
         self.reader.look(|session| {
             session.one(
-                "SELECT position, id, event, at, body FROM delivery
-                 WHERE body IS NOT NULL AND position > ?1 ORDER BY position LIMIT 1",
-                values![after],
+                "SELECT id, event, at, body FROM delivery
+                 WHERE body IS NOT NULL AND position = ?1",
+                values![place],
                 |row| {
-                    let webhook = TakenWebhook {
-                        id: row.get(1)?,
+                    Ok(TakenWebhook {
+                        id: row.get(0)?,
                         digest: None,
-                        event: row.get(2)?,
-                        at: row.get(3)?,
-                        body: row.get(4)?,
-                    };
-                    Ok((row.get(0)?, webhook))
+                        event: row.get(1)?,
+                        at: row.get(2)?,
+                        body: row.get(3)?,
+                    })
                 },
             )
         })

@@ -37,12 +37,15 @@ fn what_was_acted_upon_is_known_and_waits_no_more(home: &Home) {
     for (id, body) in [("a", "x"), ("b", "y")] {
         webhooks.take(one(id, body)).unwrap();
     }
-    let (first, taken) = webhooks.next(0).unwrap().unwrap();
+    let places = webhooks.places(0).unwrap();
+    let [(first, a), (second, b)] = &places[..] else { panic!("{places:?}") };
+    assert_eq!((a.as_str(), b.as_str(), second > first), ("a", "b", true));
+    let taken = webhooks.at(*first).unwrap().unwrap();
     assert_eq!((taken.id.as_str(), &*taken.body), ("a", &b"x"[..]));
     webhooks.done("a").unwrap();
-    let (second, taken) = webhooks.next(0).unwrap().unwrap();
-    assert_eq!((taken.id.as_str(), second > first), ("b", true));
-    assert!(webhooks.next(second).unwrap().is_none());
+    assert_eq!(webhooks.at(*first).unwrap(), None);
+    assert_eq!(webhooks.places(0).unwrap(), places[1..]);
+    assert_eq!(webhooks.places(*second).unwrap(), []);
     drop(webhooks);
     // A new process knows all of it.
     let webhooks = Webhooks::open(home.path()).unwrap();

@@ -12,7 +12,7 @@ use event::Timestamp;
 use forge::{Proven, PullRequest, Said};
 use repository::{About, Access, Mirror, RefUpdate, Repository};
 use server::{Received, Refused, Webhook, Why};
-use store::{Taken, TakenWebhook, Webhooks};
+use store::{StoreError, Taken, TakenWebhook, Webhooks};
 
 use super::turns::{Turn, Turns};
 use super::{Link, Links, failed, issues};
@@ -148,31 +148,50 @@ impl Taking {
     }
 
     fn act_on_all(&self, turns: &mut Turns, stop: &Receiver<()>) -> Result<(), Failure> {
-        let mut place = 0;
+        let mut last = 0;
         turns.begin();
         let missing = |error| Failure::caused(Exit::Missing, error);
-        while let Some((at, webhook)) = self.webhooks.next(place).map_err(missing)? {
-            place = at;
-            if !matches!(stop.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)) {
-                return Ok(());
-            }
-            let about = turns.known(&webhook.id).unwrap_or_else(|| about(&webhook));
-            let turn = |now| Turn { id: &webhook.id, about: about.as_deref(), now };
-            let Some(times) = turns.times(turn(Instant::now())) else { continue };
-            let acted = self.act(&webhook, times);
-            let turn = turn(Instant::now());
-            let is_over = match acted {
-                Acted::Done => true,
-                Acted::Early => !turns.early(turn),
-                Acted::Later => {
-                    turns.later(turn);
-                    false
+        loop {
+            let places = self.webhooks.places(last).map_err(missing)?;
+            let Some((end, _)) = places.last() else { return Ok(()) };
+            last = *end;
+            for (place, id) in places {
+                if !matches!(stop.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)) {
+                    return Ok(());
                 }
-            };
-            if is_over {
-                self.webhooks.done(&webhook.id).map_err(missing)?;
-                turns.done(turn);
+                self.act_in_turn(turns, place, &id).map_err(missing)?;
             }
+        }
+    }
+
+    /// Acts upon one, where it is its turn. What waits behind another is read once, and no more until then.
+    fn act_in_turn(&self, turns: &mut Turns, place: i64, id: &str) -> Result<(), StoreError> {
+        let mut webhook = None;
+        let about = match turns.known(id) {
+            Some(about) => about,
+            None => {
+                webhook = self.webhooks.at(place)?;
+                webhook.as_ref().and_then(about)
+            }
+        };
+        let turn = |now| Turn { id, about: about.as_deref(), now };
+        let Some(times) = turns.times(turn(Instant::now())) else { return Ok(()) };
+        if webhook.is_none() {
+            webhook = self.webhooks.at(place)?;
+        }
+        let acted = webhook.map_or(Acted::Done, |it| self.act(&it, times));
+        let turn = turn(Instant::now());
+        let is_over = match acted {
+            Acted::Done => true,
+            Acted::Early => !turns.early(turn),
+            Acted::Later => {
+                turns.later(turn);
+                false
+            }
+        };
+        if is_over {
+            self.webhooks.done(id)?;
+            turns.done(turn);
         }
         Ok(())
     }

@@ -14,6 +14,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 const AGAIN_MAX: Duration = Duration::from_secs(120);
 /// Ends that wait for their beginning at a time; of more than that none is waited for.
 const EARLY_MAX: usize = 200;
+/// Those held back behind another of which it is kept what they are about; more than that are read anew each round.
+const HELD_MAX: usize = 20_000;
 
 /// What was tried, and when it is its turn again.
 #[derive(Default)]
@@ -21,6 +23,8 @@ pub(super) struct Turns {
     tried: BTreeMap<String, Tried>,
     /// What those are about that came earlier in this round, and wait.
     owed: BTreeSet<String>,
+    /// What those are about that wait behind another and were not tried yet.
+    held: BTreeMap<String, String>,
 }
 
 struct Tried {
@@ -51,12 +55,14 @@ impl Turns {
 
     /// What one is about that was looked at before; none of those that were not.
     pub(super) fn known(&self, id: &str) -> Option<Option<String>> {
-        self.tried.get(id).map(|it| it.about.clone())
+        let held = || self.held.get(id).cloned().map(Some);
+        self.tried.get(id).map(|it| it.about.clone()).or_else(held)
     }
 
     /// How often it was tried, where it is its turn.
     pub(super) fn times(&mut self, turn: Turn<'_>) -> Option<u32> {
-        if turn.about.is_some_and(|it| self.owed.contains(it)) {
+        if let Some(about) = turn.about.filter(|it| self.owed.contains(*it)) {
+            self.hold(turn.id, about);
             return None;
         }
         match self.tried.get(turn.id) {
@@ -71,9 +77,18 @@ impl Turns {
         }
     }
 
+    /// What it is about is kept, so that its words are not read again until it is its turn.
+    fn hold(&mut self, id: &str, about: &str) {
+        let is_known = self.tried.contains_key(id) || self.held.contains_key(id);
+        if !is_known && self.held.len() < HELD_MAX {
+            self.held.insert(id.to_owned(), about.to_owned());
+        }
+    }
+
     /// It was acted upon: what waited for it may go.
     pub(super) fn done(&mut self, turn: Turn<'_>) {
         self.tried.remove(turn.id);
+        self.held.remove(turn.id);
         let is_about_it =
             |it: &&mut Tried| turn.about.is_some() && it.about.as_deref() == turn.about;
         for it in self.tried.values_mut().filter(is_about_it) {
@@ -101,6 +116,7 @@ impl Turns {
         let times = self.tried.get(turn.id).map_or(0, |it| it.times);
         let next = turn.now + AGAIN.saturating_mul(1 << times.min(8)).min(AGAIN_MAX);
         let about = turn.about.map(str::to_owned);
+        self.held.remove(turn.id);
         self.tried.insert(turn.id.to_owned(), Tried { times: times + 1, next, about, is_early });
     }
 }
@@ -130,6 +146,28 @@ mod tests {
         assert_eq!(turns.times(turn("labeled", "#12", now)), Some(1));
         turns.done(turn("labeled", "#12", now));
         assert_eq!(turns.times(turn("closed", "#12", now)), Some(0));
+    }
+
+    #[test]
+    fn what_waits_behind_another_is_not_read_again() {
+        let (mut turns, now) = (Turns::default(), Instant::now());
+        turns.begin();
+        turns.later(turn("first", "main", now));
+        for number in 0..=HELD_MAX {
+            assert_eq!(turns.known(&number.to_string()), None, "read once");
+            assert_eq!(turns.times(turn(&number.to_string(), "main", now)), None);
+        }
+        let main = Some(Some("main".to_owned()));
+        assert_eq!(turns.known("0"), main);
+        assert_eq!(turns.known(&HELD_MAX.to_string()), None, "there is a limit");
+        turns.begin();
+        turns.done(turn("first", "main", now));
+        assert_eq!(turns.times(turn("0", "main", now)), Some(0));
+        turns.later(turn("0", "main", now));
+        assert_eq!(turns.known("0"), main);
+        turns.done(turn("0", "main", now));
+        assert_eq!(turns.known("0"), None);
+        assert!(turns.held.len() < HELD_MAX);
     }
 
     #[test]
