@@ -74,7 +74,10 @@ impl Repository {
             (joined(head), joined(config), branch)
         });
         let Some(head) = head? else {
-            return Err(RepositoryError::NoCommit { path: shown });
+            return Err(match kind(&root, at)? {
+                Some(kind) => RepositoryError::NotACommit { name: at.to_owned(), kind },
+                None => RepositoryError::NoCommit { path: shown },
+            });
         };
         let (config, branch) = (config?, branch?);
         let (owner, name) = config.full_name(&root);
@@ -269,6 +272,16 @@ impl Repository {
         git(path, &["symbolic-ref", "HEAD", &name])?;
         Ok(())
     }
+}
+
+/// What a name leads to, where that is no commit: a tag may be one of a file.
+fn kind(root: &Path, name: &str) -> Result<Option<String>, RepositoryError> {
+    // A name that git would read as an option is none.
+    if name.starts_with('-') {
+        return Ok(None);
+    }
+    let kind = ask(root, &["cat-file", "-t", &format!("{name}^{{}}")])?;
+    Ok(kind.filter(|it| it != "commit"))
 }
 
 /// What git calls the tip of the default branch.

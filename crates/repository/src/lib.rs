@@ -73,6 +73,14 @@ pub enum RepositoryError {
         /// Its root.
         path: String,
     },
+    /// Something else than a commit: workflows run at none.
+    #[error("{name} leads to a {kind}, not to a commit")]
+    NotACommit {
+        /// What was asked for.
+        name: String,
+        /// What it is: `blob`, `tree`.
+        kind: String,
+    },
     /// An event that cannot be made from a repository.
     #[error("{message}")]
     Event {
@@ -131,7 +139,9 @@ impl RepositoryError {
                 Some("check the free disk and the folder's permissions")
             }
             RepositoryError::TooLarge { .. } => Some("keep it small; large data belongs elsewhere"),
-            RepositoryError::File { .. } | RepositoryError::NoFolder { .. } => None,
+            RepositoryError::File { .. }
+            | RepositoryError::NoFolder { .. }
+            | RepositoryError::NotACommit { .. } => None,
         }
     }
 }

@@ -66,6 +66,29 @@ fn pins_are_of_the_commit_and_rules_of_the_tip() {
 }
 
 #[test]
+fn a_tag_of_a_file_or_a_folder_is_not_taken_for_a_repository_without_commits() {
+    let sample = Sample::new();
+    let commit = sample.push("main", "level: 1\n", "a\n");
+    let check = |at: &str, expect: &str| {
+        let bare = Repository::bare(&sample.bare(), at, Default::default());
+        let said = bare.map(|it| it.head.id).unwrap_or_else(|error| error.to_string());
+        assert_eq!(said, expect);
+    };
+    let tagged = |name: &str, of: &str| {
+        git(&sample.bare(), &["tag", "--annotate", "--message=it", name, &format!("{commit}{of}")]);
+    };
+    tagged("whole", "");
+    tagged("rules", ":launchway.yml");
+    tagged("folder", "^{tree}");
+    check("refs/tags/whole", &commit);
+    check("refs/tags/rules", "refs/tags/rules leads to a blob, not to a commit");
+    check("refs/tags/folder", "refs/tags/folder leads to a tree, not to a commit");
+    let none = format!("the repository at {} has no commit yet", sample.bare().display());
+    check("refs/tags/gone", &none);
+    check("--help", &none);
+}
+
+#[test]
 fn what_cannot_be_read_is_not_taken_for_nothing() {
     let sample = Sample::new();
     let commit = sample.push("main", "level: 1\n", "a\n");

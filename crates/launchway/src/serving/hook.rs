@@ -127,7 +127,7 @@ pub(crate) fn pre_receive(data: &DataFolder, repository: &Path) -> Outcome {
         let nobody = (String::new(), String::new());
         let mut at = match Repository::bare(repository, &update.new, nobody) {
             // A tag of something that is no commit runs nothing.
-            Err(RepositoryError::NoCommit { .. }) => continue,
+            Err(RepositoryError::NotACommit { .. } | RepositoryError::NoCommit { .. }) => continue,
             at => at?,
         };
         if let Some(branch) = connected.and_then(|it| it.default_branch.as_ref()) {
