@@ -596,6 +596,14 @@ fn what_github_did_not_say_does_not_come_in() {
     assert_eq!(with(&hook.secret, &gone), Some(202));
     let told = it.told(2);
     assert!(told[1].contains("nothing runs: it is not there any more"), "{told:?}");
+    // What is there and is none: said at once, too, and nothing waits for it.
+    let blob = it.place.program("git").args(["rev-parse", "HEAD:file"]).output();
+    let blob = String::from_utf8(blob.expect("git starts").stdout).expect("hex");
+    let blob = blob.trim_end();
+    let none = |payload: &mut Json| payload["after"] = json!(blob);
+    assert_eq!(with(&hook.secret, &none), Some(202));
+    let told = it.told(3);
+    assert!(told[2].contains(&format!("nothing runs: {blob} leads to a blob")), "{told:?}");
     // Too large: refused by what it says of itself, before it is read.
     refused(&it.url, "Content-Length: 99999999\r\n", "413");
     refused(&it.url, "Transfer-Encoding: chunked\r\n", "411");

@@ -4,13 +4,14 @@
 //! commits and hands the event to the intake. What cannot be had now is tried again; the others do
 //! not wait for it.
 
+use std::path::Path;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use event::Timestamp;
 use forge::{Proven, PullRequest, Said};
-use repository::{About, Access, Mirror, RefUpdate, Repository};
+use repository::{About, Access, Mirror, RefUpdate, Repository, RepositoryError, TriggeringEvent};
 use server::{Received, Refused, Webhook, Why};
 use store::{StoreError, Taken, TakenWebhook, Webhooks};
 
@@ -19,6 +20,7 @@ use super::{Link, Links, failed, issues};
 use crate::exit::{Exit, Failure};
 use crate::serving::hook::{Answer, Pushed};
 use crate::serving::intake::{Event, Intake};
+use crate::serving::moment;
 use crate::serving::repositories::{self, Connected, Forks, OnGitHub};
 use crate::terminal::style::talk;
 use crate::terminal::time::now;
@@ -287,22 +289,43 @@ impl Told<'_> {
         };
         let sender = self.proven.payload.pointer("/sender/login").and_then(|it| it.as_str());
         let who = (sender.unwrap_or("github").to_owned(), String::new());
-        let Standing { commit, git_ref, about, only } = standing;
-        let repository = match Repository::bare(mirror.path(), &commit, who.clone()) {
-            Ok(_) => connected.at(&commit, who.clone())?,
-            Err(repository::RepositoryError::NoCommit { .. }) => {
-                let why = "it is not there any more: another push took its place";
-                return self.nothing(connected, &commit, &git_ref, why);
+        let (repository, event) = match self.read(mirror.path(), connected, &standing, who.clone())
+        {
+            Ok(read) => read,
+            Err(failure) if moment::is_to_blame(&failure, self.at, now()) => return Err(failure),
+            // However often it is tried, it cannot be read, and what came behind it is not to wait for that.
+            Err(failure) => {
+                let why = format!("{:#}", failure.error);
+                return self.nothing(connected, &standing.commit, &standing.git_ref, &why);
             }
-            Err(error) => return Err(error.into()),
         };
-        let payload = self.proven.payload.clone();
-        let event = repository.told(&self.proven.event, payload, &about)?;
         let mut push = self.pushed(connected, &repository.head.id.clone(), &event.git_ref);
         push.pusher = who;
+        let only = standing.only;
         let event = Event { connected, repository, event, push, only, outside, is_held };
         self.taking.intake.take_event(self.id, event)?;
         Ok(Acted::Done)
+    }
+
+    /// The repository at the commit that is to run, and the event.
+    fn read(
+        &self,
+        mirror: &Path,
+        connected: &Connected,
+        standing: &Standing,
+        who: (String, String),
+    ) -> Result<(Repository, TriggeringEvent), Failure> {
+        match Repository::bare(mirror, &standing.commit, who.clone()) {
+            Err(RepositoryError::NoCommit { .. }) => {
+                let why = "it is not there any more: another push took its place";
+                return Err(Failure::new(Exit::Missing, why));
+            }
+            bare => drop(bare?),
+        }
+        let repository = connected.at(&standing.commit, who)?;
+        let payload = self.proven.payload.clone();
+        let event = repository.told(&self.proven.event, payload, &standing.about)?;
+        Ok((repository, event))
     }
 
     /// Where a pull request stands; or what becomes of it for now.
