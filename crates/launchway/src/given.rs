@@ -1,8 +1,10 @@
 //! Secrets, variables, inputs and mirrors as they are given: `KEY=VALUE` flags, files, the
 //! environment, a question on the terminal.
 
+mod person;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 use std::path::Path;
 
 use docker::Engine;
@@ -12,7 +14,8 @@ use server::VALUE_BYTES_MAX;
 
 use crate::exit::{Exit, Failure};
 use crate::files;
-use crate::terminal::style::talk;
+
+pub(crate) use person::from_person;
 
 /// Variables that a run can have: a thousand of the organization, five hundred of the repository, a
 /// hundred of the environment (conformance 242).
@@ -157,64 +160,18 @@ fn from_environment_or_person(name: &str) -> Result<String, Failure> {
         )
         .hint(format!("--secret {name}=VALUE, or {name}=VALUE launchway run --secret {name}")));
     }
-    from_person(name)
+    let hint =
+        format!("give it in the environment: {name}=\"$(cat FILE)\" launchway ... --secret {name}");
+    from_person(name, &hint)
 }
 
-/// A terminal hands on so much of a line, and drops the rest of it (Linux, `N_TTY_BUF_SIZE` without the line's end).
-const TERMINAL_LINE_BYTES_MAX: usize = 4095;
-
-/// Asks at the terminal; what is typed is not shown.
-pub(crate) fn from_person(name: &str) -> Result<String, Failure> {
-    talk(&format!("Value of secret {name} (it is not shown):"));
-    let hidden = HiddenInput::begin();
-    let mut line = String::new();
-    let read = std::io::stdin().lock().read_line(&mut line);
-    // What was pasted behind the first line lies there, until the terminal shows again what is typed.
-    let behind = rustix::io::ioctl_fionread(std::io::stdin()).unwrap_or(0);
-    drop(hidden);
-    read.map_err(|error| Failure::caused(Exit::Usage, error))?;
-    whole_line(name, line.trim_end_matches(['\r', '\n']), behind)
-}
-
-/// What a person gave, where that is all of it.
-fn whole_line(name: &str, line: &str, bytes_behind: u64) -> Result<String, Failure> {
-    let why = if line.len() >= TERMINAL_LINE_BYTES_MAX {
-        format!(
-            "{name} is too long to be typed: a terminal hands on {TERMINAL_LINE_BYTES_MAX} bytes of a line"
-        )
-    } else if bytes_behind > 0 {
-        format!("{name} has more than one line, and a terminal is asked for one")
-    } else {
-        return Ok(line.to_owned());
-    };
-    Err(Failure::new(Exit::Refused, format!("{why}; nothing of it is kept"))
-        .hint("give it on standard input: launchway secrets set NAME < FILE"))
-}
-
-/// While it lives, what is typed is not shown.
-struct HiddenInput(Option<rustix::termios::Termios>);
-
-impl HiddenInput {
-    fn begin() -> HiddenInput {
-        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-        let stdin = std::io::stdin();
-        let before = tcgetattr(&stdin).ok();
-        if let Some(mut quiet) = before.clone() {
-            quiet.local_modes.remove(LocalModes::ECHO);
-            // A terminal that cannot be told shows what is typed; the person sees that at once.
-            let _ = tcsetattr(&stdin, OptionalActions::Flush, &quiet);
-        }
-        HiddenInput(before)
-    }
-}
-
-impl Drop for HiddenInput {
-    fn drop(&mut self) {
-        use rustix::termios::{OptionalActions, tcsetattr};
-        if let Some(before) = &self.0 {
-            let _ = tcsetattr(std::io::stdin(), OptionalActions::Flush, before);
-        }
-    }
+/// The text of a secret.
+pub(crate) fn text(name: &str, bytes: Vec<u8>) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|_| {
+        let message = format!("secret {name} is no text: it has bytes that are not UTF-8");
+        Failure::new(Exit::Refused, message)
+            .hint("base64 writes it as text, and a step reads it back with `base64 --decode`")
+    })
 }
 
 /// GitHub's rule for names: letters, digits, `_`; no digit first; not `GITHUB_`, save its token.
@@ -260,31 +217,6 @@ mod tests {
         assert_eq!(secrets.keys().collect::<Vec<_>>(), ["TOKEN", "URL"]);
         assert_eq!(secrets["TOKEN"].expose(), "from-flag");
         assert_eq!(secrets["URL"].expose(), "https://example.com");
-    }
-
-    #[test]
-    fn what_a_terminal_gives_is_all_or_nothing() {
-        let check = |line: &str, behind: u64, expect: expect_test::Expect| {
-            let said = whole_line("KEY", line, behind);
-            expect.assert_eq(&said.unwrap_or_else(|failure| failure.error.to_string()));
-        };
-        check("hunter2", 0, expect_test::expect!["hunter2"]);
-        check(
-            "-----BEGIN",
-            9,
-            expect_test::expect![
-                "KEY has more than one line, and a terminal is asked for one; nothing of it is kept"
-            ],
-        );
-        let cut = "x".repeat(TERMINAL_LINE_BYTES_MAX);
-        check(
-            &cut,
-            0,
-            expect_test::expect![
-                "KEY is too long to be typed: a terminal hands on 4095 bytes of a line; nothing of it is kept"
-            ],
-        );
-        assert!(whole_line("KEY", &cut[1..], 0).is_ok());
     }
 
     #[test]

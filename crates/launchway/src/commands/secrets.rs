@@ -21,6 +21,9 @@ use crate::terminal::time::{moment, now};
 /// Bytes of standard input that are read: the longest secret (GitHub's limit), with the end of its line.
 const INPUT_BYTES_MAX: u64 = VALUE_BYTES_MAX as u64 + 2;
 
+/// How a value is given that no terminal hands on as a whole.
+const ON_STANDARD_INPUT: &str = "give it on standard input: launchway secrets set NAME < FILE";
+
 pub(crate) fn run(command: &SecretsCommand, state: Option<&Path>) -> Outcome {
     let here = Here::look(command.at(), state)?;
     match command {
@@ -80,7 +83,7 @@ fn keep(
 /// From standard input where that is none of a person's, else asked for.
 pub(super) fn value_of(name: &str) -> Result<String, Failure> {
     if std::io::stdin().is_terminal() {
-        return given::from_person(name);
+        return given::from_person(name, ON_STANDARD_INPUT);
     }
     value_from(std::io::stdin().lock(), name)
 }
@@ -97,11 +100,7 @@ fn value_from(input: impl Read, name: &str) -> Result<String, Failure> {
         return Err(Failure::new(Exit::Refused, message)
             .hint("a larger one is kept as a file, encrypted with a key that is the secret"));
     }
-    let Ok(text) = String::from_utf8(bytes) else {
-        let message = format!("secret {name} is no text: it has bytes that are not UTF-8");
-        return Err(Failure::new(Exit::Refused, message)
-            .hint("base64 writes it as text, and a step reads it back with `base64 --decode`"));
-    };
+    let text = given::text(name, bytes)?;
     // The end of the line is echo's, not the secret's.
     let text = text.strip_suffix('\n').unwrap_or(&text);
     given::checked_value("secret", name, text.strip_suffix('\r').unwrap_or(text))
@@ -249,7 +248,7 @@ fn setup(here: &Here, groups: &GroupArgs, environment: Option<&str>) -> Outcome 
 /// The value that a person gives, once it looks like what it is; none where they leave it out.
 fn asked_for(name: &str) -> Result<Option<String>, Failure> {
     loop {
-        let value = given::from_person(name)?;
+        let value = given::from_person(name, ON_STANDARD_INPUT)?;
         if value.is_empty() {
             return Ok(None);
         }
