@@ -267,7 +267,8 @@ fn restore(args: &BackupsRestoreArgs, state: &StateFolder) -> Outcome {
         only_look: false,
         what: What::Task { releases, task: Task::Step(&step) },
     };
-    let view = driver.begin_quietly(build(&found, &book, state, &wish)?, agreed)?;
+    let request = driver.prepared(|| build(&found, &book, state, &wish))?;
+    let view = driver.begin_quietly(request, agreed)?;
     let ended = view.as_ref().and_then(|it| it.ended.as_ref());
     if ended.is_some_and(|it| it.verdict == Verdict::Succeeded) {
         told(&restore, entry, &step.key, format);

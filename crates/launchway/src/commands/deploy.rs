@@ -57,11 +57,12 @@ pub(crate) fn run(args: &DeployArgs, state: &StateFolder) -> Outcome {
     let driver = Driver::new((&book, state), &found, format);
     let _place = driver.take(&args.of.environment)?;
     driver.finish_open(&args.of.environment)?;
-    if let Some(why) = by_itself::untouched(&found, &book, &wish)? {
+    if let Some(why) = driver.prepared(|| by_itself::untouched(&found, &book, &wish))? {
         return Ok(nothing_deployed(&args.of.environment, &why, format));
     }
     // Behind what was left open: what ran well there last may be another by now.
-    driver.begin(build(&found, &book, state, &wish)?, agreed)
+    let request = driver.prepared(|| build(&found, &book, state, &wish))?;
+    driver.begin(request, agreed)
 }
 
 /// Nobody asked for a deployment by hand, and none is due by itself.

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &PromoteArgs, state: &StateFolder) -> Outcome {
         driver.finish_open(name)?;
     }
     let promotion = Promotion { args, found: &found, book: &book, state, below: &below.value };
-    let given = promotion.releases()?;
+    let given = driver.prepared(|| promotion.releases())?;
     let agreed = args.how.agreement();
     let wish = Wish {
         environment: name,
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &PromoteArgs, state: &StateFolder) -> Outcome {
             hotfix: args.how.hotfix,
         },
     };
-    let request = build(&found, &book, state, &wish)?;
+    let request = driver.prepared(|| build(&found, &book, state, &wish))?;
     if args.how.plan {
         return super::deploy::plan_of(&request, state, &found, format);
     }

@@ -53,7 +53,8 @@ pub(crate) fn run(args: &RollbackArgs, state: &StateFolder) -> Outcome {
         only_look: false,
         what: What::Restore(releases),
     };
-    driver.begin(build(&found, &book, state, &wish)?, agreed)
+    let request = driver.prepared(|| build(&found, &book, state, &wish))?;
+    driver.begin(request, agreed)
 }
 
 /// What each service goes back to. Of services that nobody named, those that have no such release

@@ -37,7 +37,8 @@ pub(crate) fn run(args: &ScaleArgs, state: &StateFolder) -> Outcome {
         only_look: false,
         what: What::Scale { releases, to: args.to, force: args.force },
     };
-    driver.begin(build(&found, &book, state, &wish)?, agreed)
+    let request = driver.prepared(|| build(&found, &book, state, &wish))?;
+    driver.begin(request, agreed)
 }
 
 /// Of Kubernetes this version knows no number.

@@ -87,8 +87,8 @@ impl Beside<'_> {
             only_look: false,
             what: What::Task { releases, task },
         };
-        let request = build(&found, &book, state, &wish)?;
-        let mut hands = Hands::open(state, &request, Some(&found))?;
+        let request = driver.prepared(|| build(&found, &book, state, &wish))?;
+        let mut hands = driver.prepared(|| Hands::open(state, &request, Some(&found)))?;
         let view = driver.begin_quietly(request, agreed)?;
         if let Some(view) = &view {
             printed(&book, view, &mut hands, format)?;

@@ -128,6 +128,20 @@ impl Driver<'_> {
         Ok(())
     }
 
+    /// Does a part of what prepares a deployment.
+    ///
+    /// # Errors
+    /// Those of the part; or, whatever became of it, that this command was told to stop meanwhile: a terminal tells
+    /// all programs that it started, and the part may have failed for that.
+    pub(crate) fn prepared<T>(
+        &self,
+        part: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let prepared = part();
+        self.signals.may_begin()?;
+        prepared
+    }
+
     /// Goes on with a deployment, and tells how it ended. Its place is the caller's.
     pub(crate) fn resume(&self, view: &DeploymentView, first: Option<Input>) -> Outcome {
         Ok(self.told(self.go_on(view, first)?.as_ref()))
@@ -139,7 +153,7 @@ impl Driver<'_> {
         view: &DeploymentView,
         first: Option<Input>,
     ) -> Result<Option<DeploymentView>, Failure> {
-        let hands = Hands::open(self.state, &view.request, Some(self.found))?;
+        let hands = self.prepared(|| Hands::open(self.state, &view.request, Some(self.found)))?;
         let hands = hands.under(self.book.shared());
         let told = self.tell();
         let (sender, inputs) = channel();
@@ -218,7 +232,7 @@ impl Driver<'_> {
     ) -> Result<Option<DeploymentView>, Failure> {
         targets::refuse_without_docker(&request.services)?;
         let told = self.tell();
-        let hands = Hands::open(self.state, &request, Some(self.found))?;
+        let hands = self.prepared(|| Hands::open(self.state, &request, Some(self.found)))?;
         let hands = hands.under(self.book.shared());
         let (sender, inputs) = channel();
         let _heeded = self.signals.drive(sender.clone())?;

@@ -5,6 +5,7 @@
 //! Until it drives something a signal ends the command, as it does everywhere. From then on it is heard, between two
 //! deployments too: nothing new is begun then, and a second one ends the command at once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -15,6 +16,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use super::person;
 use crate::exit::{Exit, Failure};
 use crate::terminal::style::talk;
+
+/// Those that are heard.
+const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 /// What a command hears of them.
 #[derive(Default)]
@@ -28,6 +32,8 @@ struct Heard {
     /// Of the deployment that is driven.
     interrupts: u32,
     is_told_to_stop: bool,
+    /// Set by the signal itself: whoever sees that a program died of it sees this, too.
+    has_come: Arc<AtomicBool>,
 }
 
 /// What to do at a signal.
@@ -53,7 +59,15 @@ impl Signals {
 
     /// Whether somebody wanted the command to stop.
     pub(super) fn is_told_to_stop(&self) -> bool {
-        self.heard().is_told_to_stop
+        self.heard().has_come()
+    }
+
+    /// Whether something new may be begun.
+    ///
+    /// # Errors
+    /// When the command was told to stop.
+    pub(super) fn may_begin(&self) -> Result<(), Failure> {
+        self.heard().may_begin()
     }
 
     /// A deployment hears them until what comes back is dropped.
@@ -62,19 +76,19 @@ impl Signals {
     /// When the command was told to stop before: nothing is to be begun.
     pub(super) fn drive(&self, inputs: Sender<DeploymentInput>) -> Result<Heeded<'_>, Failure> {
         let mut heard = self.heard();
-        if heard.is_told_to_stop {
-            let message = "nothing new was begun: this command was told to stop";
-            return Err(Failure::new(Exit::Cancelled, message));
-        }
+        heard.may_begin()?;
         if !heard.is_listening {
-            self.listen().map_err(|error| Failure::caused(Exit::Missing, error))?;
+            self.listen(&heard.has_come).map_err(|error| Failure::caused(Exit::Missing, error))?;
         }
         (heard.is_listening, heard.driven, heard.interrupts) = (true, Some(inputs), 0);
         Ok(Heeded(self))
     }
 
-    fn listen(&self) -> std::io::Result<()> {
-        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    fn listen(&self, has_come: &Arc<AtomicBool>) -> std::io::Result<()> {
+        for signal in SIGNALS {
+            signal_hook::flag::register(signal, Arc::clone(has_come))?;
+        }
+        let mut signals = signal_hook::iterator::Signals::new(SIGNALS)?;
         let heard = Signals(Arc::clone(&self.0));
         std::thread::spawn(move || {
             for signal in signals.forever() {
@@ -98,6 +112,18 @@ impl Signals {
 }
 
 impl Heard {
+    fn has_come(&self) -> bool {
+        self.is_told_to_stop || self.has_come.load(Ordering::SeqCst)
+    }
+
+    fn may_begin(&self) -> Result<(), Failure> {
+        if self.has_come() {
+            let message = "nothing new was begun: this command was told to stop";
+            return Err(Failure::new(Exit::Cancelled, message));
+        }
+        Ok(())
+    }
+
     fn hear(&mut self, signal: i32) -> Deed {
         let is_first = !std::mem::replace(&mut self.is_told_to_stop, true);
         let Some(inputs) = &self.driven else {

@@ -1,12 +1,12 @@
 //! Deployments that a server is asked to stop, or to go on with: whoever drives one is told, and says who wanted it.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use expect_test::expect;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::Asker;
 use crate::approvals::served::Server;
@@ -41,6 +41,8 @@ fn deploying_with(place: &Place, number: usize, tools: Option<&Path>) -> Child {
     let path = std::env::var_os("PATH").expect("PATH is set");
     let paths = tools.map(Path::to_owned).into_iter().chain(std::env::split_paths(&path));
     deploy.env("PATH", std::env::join_paths(paths).expect("folders"));
+    // As a shell starts it: a terminal signals all of its group.
+    deploy.process_group(0);
     deploy.stdin(Stdio::null()).stdout(file).stderr(errors).spawn().expect("it starts")
 }
 
@@ -384,4 +386,26 @@ environments: { production: { targets: { host: '127.0.0.1:PORT' } } }
     );
     std::fs::remove_file(&held).expect("ours");
     assert_eq!(driven.wait().expect("it ends").code(), Some(6));
+}
+
+/// Ctrl-C on a terminal ends what prepares the next deployment, too.
+#[test]
+fn who_is_told_to_stop_with_its_programs_begins_none() {
+    let project = Project::new("    level: 4\n    protect: { wait: 1h }");
+    let place = &project.place;
+    let tools = git_that_waits(place);
+    left(place, 1);
+    let mut next = deploying_with(place, 2, Some(&tools));
+    heard(&next, Signal::INT);
+    std::fs::write(place.path("held"), "").expect("ours");
+    assert_eq!(project.run(&["deployments", "cancel", "1"]).exit, 0);
+    wait_until("it prepares its own", || place.path("reached").exists());
+    std::fs::remove_file(place.path("held")).expect("ours");
+    let group = Pid::from_raw(i32::try_from(next.id()).expect("a process")).expect("one");
+    kill_process_group(group, Signal::INT).expect("it lives");
+    assert_eq!(next.wait().expect("it ends").code(), Some(130));
+    let said = std::fs::read_to_string(errors(place, 2)).expect("a file of ours");
+    let why = "error: nothing new was begun: this command was told to stop\n";
+    assert!(said.ends_with(why), "{said}");
+    assert_eq!(place.run(&["deployments", "list", "--format", "json"]).lines().len(), 1);
 }
