@@ -207,6 +207,15 @@ pub(crate) fn is_damaged(failure: &Failure) -> bool {
     error.is_some_and(|it| matches!(it.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof))
 }
 
+/// Puts a file aside that is none of ours, so that nothing waits for it; where it is then. It stays for a person.
+pub(crate) fn put_aside(path: &Path) -> Result<PathBuf, Failure> {
+    let mut aside = path.as_os_str().to_owned();
+    // Behind its whole name: of one thing there are several files.
+    aside.push(".unreadable");
+    fs::rename(path, &aside).map_err(|error| cannot("rename", path, error))?;
+    Ok(aside.into())
+}
+
 /// What was made of a file of ours, made again where the file is a new one: a running server hears of
 /// what a command changed.
 pub(crate) struct Known<T>(Mutex<Option<(SystemTime, T)>>);

@@ -142,9 +142,10 @@ impl Intake {
             Err(failure) if !data::is_damaged(&failure) => return Err(failure),
             Err(failure) => {
                 // What is none of ours stays, under another name, and keeps nobody waiting.
-                talk(&format!("warning: {:#}; it is put aside", failure.error));
-                return std::fs::rename(&path, path.with_extension("unreadable"))
-                    .map_err(|error| data::cannot("rename", &path, error));
+                let aside = data::put_aside(&path)?;
+                let shown = aside.display();
+                talk(&format!("warning: {:#}; it is put aside as {shown}", failure.error));
+                return Ok(());
             }
         };
         if waiting.contains(&push.repository) {

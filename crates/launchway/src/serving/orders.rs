@@ -7,6 +7,8 @@
 //! held/ID.order      the same, where somebody has to let it in
 //! ```
 
+use std::path::Path;
+
 use event::{RunEvent, RunRequest, StreamId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +63,7 @@ impl Orders {
             if data.told(id).exists() {
                 return Ok(());
             }
-            if let Some(order) = data::read::<Order>(&held)? {
+            if let Some(order) = Orders::held(data, id)? {
                 return order.answer.map_or(Ok(()), |it| self.tell(id, &it));
             }
             let order = plan()?;
@@ -110,27 +112,52 @@ impl Orders {
             Err(failure) if data::is_damaged(&failure) => failure,
             read => return read,
         };
-        let aside = path.with_extension("unreadable");
-        let shown = aside.display();
-        talk(&format!(
-            "warning: {:#}; it is put aside as {shown}, and no more of its runs are made: push again, or run by hand, what is missing",
-            failure.error
-        ));
+        let of = match push {
+            Some(push) => Some(push.clone()),
+            None => data::read::<Answer>(&self.data.told(id)).ok().flatten().map(|it| it.push),
+        };
         if !is_told {
-            let mut answer = answer(push.cloned().unwrap_or_else(|| unknown(id)), &[]);
+            let mut answer = answer(of.clone().unwrap_or_else(|| unknown(id)), &[]);
             answer.said.push(
                 "what was to run was written down and cannot be read; some of it may have run: push again, or run by hand, what is missing".to_owned(),
             );
             self.tell(id, &answer)?;
         }
-        std::fs::rename(&path, &aside).map_err(|error| data::cannot("rename", &path, error))?;
+        talk(&unreadable(&failure, of.as_ref(), &data::put_aside(&path)?));
         Ok(None)
+    }
+
+    /// What somebody has to let in; none where nothing is. What nobody can read is put aside: nothing of it runs.
+    pub(super) fn held(data: &DataFolder, id: &str) -> Result<Option<Order>, Failure> {
+        let path = data.held().join(format!("{id}.order"));
+        match data::read::<Order>(&path) {
+            Err(failure) if data::is_damaged(&failure) => {
+                let aside = data::put_aside(&path)?;
+                let (error, shown) = (&failure.error, aside.display());
+                talk(&format!(
+                    "warning: {error:#}; it is put aside as {shown}, and nothing of it can be let in: push again"
+                ));
+                Ok(None)
+            }
+            read => read,
+        }
     }
 
     /// Says what became of something.
     pub(super) fn tell(&self, id: &str, answer: &Answer) -> Result<(), Failure> {
         self.told.tell(&self.data, id, answer)
     }
+}
+
+/// What is said of an order that nobody can read, and of what it is.
+fn unreadable(failure: &Failure, of: Option<&Pushed>, aside: &Path) -> String {
+    let of = of.map(|it| format!(" ({} of {})", it.git_ref, it.repository.display()));
+    format!(
+        "warning: {:#}{}; it is put aside as {}, and no more of its runs are made: push again, or run by hand, what is missing",
+        failure.error,
+        of.unwrap_or_default(),
+        aside.display()
+    )
 }
 
 /// Whether whoever asked for it is told of it at once: a run by hand, or again.
@@ -283,9 +310,8 @@ mod tests {
         assert_eq!((place.stands(), place.made.get()), (([false, false, true], 0), 1));
     }
 
-    /// A version from before wrote the order, and was stopped before it told anybody.
-    #[test]
-    fn what_an_earlier_version_ordered_is_told_and_not_planned_again() {
+    /// An order of one run.
+    fn ordered(answer: Option<Answer>) -> serde_json::Value {
         let request = serde_json::json!({ "run": 7, "attempt": 1, "run_number": 7, "carried": [],
             "repository": "octo/app", "repository_path": "/srv/git/app.git",
             "workflow": { "path": ".github/workflows/ci.yml", "text": "" }, "called": {}, "title": "Tidy",
@@ -293,7 +319,17 @@ mod tests {
             "change": { "commit": "0123", "authored_at": 1, "committed_at": 2, "uncommitted": 0 },
             "inputs": {}, "vars": {}, "secret_names": [], "actor": "mona", "triggering_actor": "mona",
             "at": 60_000 });
-        let order = serde_json::json!({ "runs": [{ "request": request, "carried": [] }] });
+        let mut order = serde_json::json!({ "runs": [{ "request": request, "carried": [] }] });
+        if let Some(answer) = answer {
+            order["answer"] = serde_json::to_value(answer).unwrap();
+        }
+        order
+    }
+
+    /// A version from before wrote the order, and was stopped before it told anybody.
+    #[test]
+    fn what_an_earlier_version_ordered_is_told_and_not_planned_again() {
+        let order = ordered(None);
         let check = |id: &str, expect: Option<(&str, usize)>| {
             let place = Place::new();
             data::write(&place.data.order(id), &order).unwrap();
@@ -328,12 +364,52 @@ mod tests {
             assert!(place.once(false));
             assert!(place.once(false));
             assert_eq!((place.stands(), place.made.get()), (([false, false, true], 0), 0));
-            let aside = place.data.inbox().join(format!("{ID}.unreadable"));
+            let aside = place.data.inbox().join(format!("{ID}.order.unreadable"));
             assert_eq!(fs::read_to_string(aside).unwrap(), text);
             let told = data::read::<Answer>(&place.data.told(ID)).unwrap().unwrap();
             assert!(told.said[0].contains("cannot be read"), "{:?}", told.said);
             assert_eq!(told.push.at, Timestamp(60));
         }
+    }
+
+    #[test]
+    fn what_an_order_was_of_is_said_where_that_is_known() {
+        let failure = Failure::new(Exit::Missing, "cannot read it");
+        let check = |of: Option<&Pushed>, expect: expect_test::Expect| {
+            expect.assert_eq(&unreadable(&failure, of, "a/x.order.unreadable".as_ref()));
+        };
+        check(
+            None,
+            expect_test::expect![
+                "warning: cannot read it; it is put aside as a/x.order.unreadable, and no more of its runs are made: push again, or run by hand, what is missing"
+            ],
+        );
+        let push = Pushed { git_ref: "refs/heads/main".to_owned(), ..unknown(ID) };
+        let push = Pushed { repository: "/srv/git/app.git".into(), ..push };
+        check(
+            Some(&push),
+            expect_test::expect![
+                "warning: cannot read it (refs/heads/main of /srv/git/app.git); it is put aside as a/x.order.unreadable, and no more of its runs are made: push again, or run by hand, what is missing"
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_held_and_cannot_be_read_hides_no_other() {
+        let place = Place::new();
+        data::write(&place.data.held().join("1-x.order"), &ordered(Place::order(true).answer))
+            .unwrap();
+        let damaged = place.data.held().join("2-x.order");
+        fs::write(&damaged, "{").unwrap();
+        let held = repositories::held(&place.data).unwrap();
+        // What was told of it is gone, as it is after days.
+        let held: Vec<_> = held.iter().map(|it| (&*it.id, &*it.by)).collect();
+        assert_eq!(held, [("1-x", "the clock")]);
+        assert!(!damaged.exists());
+        let aside = place.data.held().join("2-x.order.unreadable");
+        assert_eq!(fs::read_to_string(aside).unwrap(), "{");
+        let let_in = repositories::let_in(&place.data, "2-x", "lena", &|_| Ok(())).unwrap();
+        assert!(let_in.is_none());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use syntax::{Severity, Source};
 
 use super::data::{self, DataFolder, Record, cannot};
 use super::hook::Pushed;
-use super::orders::Order;
+use super::orders::{Order, Orders};
 use super::{keeping, unheard};
 use crate::exit::{Exit, Failure};
 
@@ -267,16 +267,17 @@ pub(crate) fn relocate(data: &DataFolder, before: Option<&Path>, to: &Path) -> R
 pub(crate) fn held(data: &DataFolder) -> Result<Vec<server::HeldPush>, Failure> {
     let mut held = Vec::new();
     for id in data::list(&data.held(), ".order")? {
-        let told: Option<super::hook::Answer> = data::read(&data.told(&id))?;
         // One that is let in at this moment is gone.
-        let order: Option<Order> = data::read(&data.held().join(format!("{id}.order")))?;
-        let runs = order.map(|it| it.runs).unwrap_or_default();
+        let Some(Order { runs, answer }) = Orders::held(data, &id)? else { continue };
+        // What an earlier version ordered says it elsewhere, for some days.
+        let told = || data::read::<super::hook::Answer>(&data.told(&id)).ok().flatten();
+        let answer = answer.or_else(told);
         let Some(request) = runs.first().map(|it| &it.request) else { continue };
         held.push(server::HeldPush {
             repository: request.repository.to_string(),
             git_ref: request.event.git_ref.to_string(),
             commit: request.change.commit.to_string(),
-            by: told.map(|it| it.push.pusher.0).unwrap_or_default(),
+            by: answer.map(|it| it.push.pusher.0).unwrap_or_default(),
             workflows: runs.iter().map(|it| it.request.workflow.path.to_string()).collect(),
             id,
         });
@@ -292,7 +293,7 @@ pub(crate) fn let_in(
     record: Record<'_>,
 ) -> Result<Option<server::LetIn>, Failure> {
     let held = data.held().join(format!("{id}.order"));
-    let Some(order) = data::read::<Order>(&held)? else { return Ok(None) };
+    let Some(order) = Orders::held(data, id)? else { return Ok(None) };
     let (mut on, mut switched_off) = (Vec::new(), Vec::new());
     for mut it in order.runs {
         let path = it.request.workflow.path.to_string();
