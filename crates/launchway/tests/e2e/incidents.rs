@@ -368,9 +368,10 @@ fn what_jobs_shipped_brings_incidents_and_ends_them() {
         1 person open by 1.1, fixed by [], 1 times: checkout answers 500
     "#]]
     .assert_eq(&opened(&["1.1", "-e", "production"]));
-    // From the run's page; the environment is chosen there.
+    // From the run's page; the environment is chosen there, and none is before somebody does.
     let page = serving.get("/runs/1.1").text;
-    assert!(page.contains("<option>Production</option><option>staging</option>"), "{page}");
+    let choices = "required><option value=\"\">Choose an environment</option><option>staging</option><option>Production</option></select>";
+    assert!(page.contains(choices), "{page}");
     assert!(page.contains("href=\"/incidents/1\""), "{page}");
     push("2");
     let over = ["incidents", "resolve", "1", "--fixed-by", "2.1"];
