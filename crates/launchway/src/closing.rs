@@ -9,7 +9,7 @@ use crate::exit::Failure;
 use crate::journal;
 use crate::standing::Standing;
 use crate::terminal::run_page::{self, SummaryText};
-use crate::terminal::style::{Style, out};
+use crate::terminal::style::{Style, columns, out};
 use crate::terminal::time::now;
 
 /// Shows each run as `runs show` would, and what to do next.
@@ -34,7 +34,7 @@ pub(crate) fn show_one(view: &RunView, summary: &SummaryText<'_>, more: &str) {
         Some(_) => Standing::Over,
         None => Standing::Unattended,
     };
-    for line in run_page::lines(view, standing, summary, now(), style) {
+    for line in run_page::lines(view, standing, summary, now(), (columns(), style)) {
         out(&line);
     }
     let run = view.header.run;

@@ -11,17 +11,21 @@ use crate::terminal::time::{duration, moment};
 /// What the page shows besides the view: where the Markdown of summaries comes from.
 pub(crate) type SummaryText<'a> = dyn Fn(&event::BlobId) -> Option<String> + 'a;
 
+/// Columns of a time, and of most states behind it.
+const TIME: usize = 9;
+const STATE: usize = 12;
+
 /// The whole page, line by line.
 pub(crate) fn lines(
     view: &RunView,
     standing: Standing,
     summary: &SummaryText<'_>,
     now: Timestamp,
-    style: Style,
+    (columns, style): (Option<usize>, Style),
 ) -> Vec<String> {
     let mut lines = heading(view, standing, now, style);
     lines.push(String::new());
-    lines.extend(jobs(view, standing, now, style));
+    lines.extend(drawn(&jobs(view, standing, now, style), columns, style));
     lines.extend(annotations(view, style));
     lines.extend(summaries(view, summary, style));
     lines.extend(artifacts(view, style));
@@ -58,27 +62,57 @@ fn heading(view: &RunView, standing: Standing, now: Timestamp, style: Style) -> 
     ]
 }
 
-fn jobs(view: &RunView, standing: Standing, now: Timestamp, style: Style) -> Vec<String> {
-    let order = view.in_order();
-    let width = |(depth, job): &(usize, &JobView)| 2 * depth + plain_width(job.name.as_str());
-    let widest = order.iter().map(width).max().unwrap_or(0);
+/// A job in the list.
+struct Row {
+    sign: String,
+    /// Indented.
+    name: String,
+    indent: usize,
+    time: String,
+    why: String,
+    failed: Vec<String>,
+}
+
+fn jobs(view: &RunView, standing: Standing, now: Timestamp, style: Style) -> Vec<Row> {
+    let row = |(depth, job): (usize, &JobView)| {
+        let indent = 2 * depth;
+        let is_told = |it: &&StepView| it.outcome == Some(Conclusion::Failure) || it.interrupted;
+        Row {
+            sign: sign(job.conclusion, job.status, style),
+            name: format!("{}{}", " ".repeat(indent), job.name),
+            indent,
+            time: job.duration_ms(now).map(length).unwrap_or_default(),
+            why: job_state(view, standing, job),
+            failed: job.steps.iter().filter(is_told).map(|it| step_line(it, style)).collect(),
+        }
+    };
+    view.in_order().into_iter().map(row).collect()
+}
+
+/// The list: what has no room beside a name stands below it, and each name stands there whole, as logs are asked for
+/// by it. Without columns each is one line.
+fn drawn(rows: &[Row], columns: Option<usize>, style: Style) -> Vec<String> {
+    let columns = columns.unwrap_or(usize::MAX);
+    let room = columns.saturating_sub(4 + 2 + TIME + 2 + STATE);
+    let widths = rows.iter().map(|it| plain_width(&it.name));
+    let widest = widths.filter(|it| *it <= room).max().unwrap_or(0);
     let mut lines = Vec::new();
-    for (depth, job) in order {
-        let indent = "  ".repeat(depth);
-        let padding = " ".repeat(widest - width(&(depth, job)));
-        let time = job.duration_ms(now).map(length).unwrap_or_default();
-        let sign = sign(job.conclusion, job.status, style);
-        let why = job_state(view, standing, job);
-        lines.push(format!(
-            "  {sign} {indent}{}{padding}  {time:>9}  {}",
-            job.name,
-            style.dim(&why)
-        ));
-        let failed = job
-            .steps
-            .iter()
-            .filter(|step| step.outcome == Some(Conclusion::Failure) || step.interrupted);
-        lines.extend(failed.map(|step| format!("      {indent}{}", step_line(step, style))));
+    for it in rows {
+        let width = plain_width(&it.name);
+        let mut line = format!("  {} {}", it.sign, it.name);
+        let mut beside = widest.saturating_sub(width);
+        if width > room {
+            lines.push(std::mem::replace(&mut line, "    ".to_owned()));
+            beside = widest;
+        }
+        line.push_str(&format!("{}  {:>TIME$}", " ".repeat(beside), it.time));
+        let below = " ".repeat(6 + it.indent);
+        if 4 + widest + 2 + TIME + 2 + plain_width(&it.why) <= columns {
+            lines.push(format!("{line}  {}", style.dim(&it.why)));
+        } else {
+            lines.extend([line, format!("{below}{}", style.dim(&it.why))]);
+        }
+        lines.extend(it.failed.iter().map(|step| format!("{below}{step}")));
     }
     lines
 }
@@ -205,4 +239,64 @@ pub(crate) fn size(bytes: u64) -> String {
         unit = next;
     }
     if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    #[test]
+    fn a_list_of_jobs_has_its_columns_however_long_a_name_is() {
+        let rows = [("lint", "success"), ("build of the planner, all of it", "success")];
+        let rows = rows.into_iter().chain([("test", "waits for a runner with a label")]);
+        let rows: Vec<Row> = rows
+            .map(|(name, why)| Row {
+                sign: "+".to_owned(),
+                name: name.to_owned(),
+                indent: 0,
+                time: "5.0 s".to_owned(),
+                why: why.to_owned(),
+                failed: Vec::new(),
+            })
+            .collect();
+        let check = |columns: Option<usize>, expect: Expect| {
+            let lines = drawn(&rows, columns, Style::plain());
+            let is_within =
+                lines.iter().all(|it| columns.is_none_or(|most| plain_width(it) <= most));
+            assert!(is_within, "{columns:?}: {lines:#?}");
+            let list: String = lines.iter().map(|it| format!("{it}\n")).collect();
+            expect.assert_eq(&format!("jobs\n{list}"));
+        };
+        check(
+            None,
+            expect![[r#"
+            jobs
+              + lint                                 5.0 s  success
+              + build of the planner, all of it      5.0 s  success
+              + test                                 5.0 s  waits for a runner with a label
+        "#]],
+        );
+        check(
+            Some(80),
+            expect![[r#"
+            jobs
+              + lint                                 5.0 s  success
+              + build of the planner, all of it      5.0 s  success
+              + test                                 5.0 s  waits for a runner with a label
+        "#]],
+        );
+        check(
+            Some(50),
+            expect![[r#"
+            jobs
+              + lint      5.0 s  success
+              + build of the planner, all of it
+                          5.0 s  success
+              + test      5.0 s
+                  waits for a runner with a label
+        "#]],
+        );
+    }
 }

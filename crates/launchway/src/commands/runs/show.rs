@@ -67,7 +67,9 @@ pub(super) fn page(
             out(&told.to_string());
         }
         Format::Human | Format::Github => {
-            for line in run_page::lines(view, standing, summary, now(), Style::stdout()) {
+            for line in
+                run_page::lines(view, standing, summary, now(), (columns(), Style::stdout()))
+            {
                 out(&line);
             }
             let lines = tests.map(|it| test_lines(it, Style::stdout())).unwrap_or_default();
