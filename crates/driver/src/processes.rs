@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitOptions, getsid, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 /// What a worker is known by. Its steps carry `RUNNER_TRACKING_ID`; the worker itself must not, or
 /// its own sweep after the job would find it.
@@ -124,7 +124,7 @@ fn environment(pid: u32) -> Vec<u8> {
 /// listed first and the workers asked for then: a worker that is just being started is in both or, at worst, in the second
 /// only.
 pub(crate) fn orphans(workers: &dyn Fn() -> BTreeSet<u32>) -> BTreeSet<u32> {
-    let own_session = getsid(None).ok();
+    let own_session = session(std::process::id());
     let children = children(std::process::id());
     if children.is_empty() {
         return children;
@@ -134,10 +134,18 @@ pub(crate) fn orphans(workers: &dyn Fn() -> BTreeSet<u32>) -> BTreeSet<u32> {
         .into_iter()
         .filter(|pid| !workers.contains(pid))
         .filter(|pid| {
-            let session = pid_of(*pid).and_then(|pid| getsid(Some(pid)).ok());
+            let session = session(*pid);
             session.is_some() && session != own_session
         })
         .collect()
+}
+
+/// The session of a process, from `/proc`; 0 is one of outside the PID namespace that we run in, as with `nsenter`. The
+/// system call has the same answer, which its wrapper holds for impossible.
+fn session(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // State, parent, group and session stand behind the name, which may hold blanks and parentheses.
+    stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace().nth(3)?.parse().ok()
 }
 
 fn children(parent: u32) -> BTreeSet<u32> {
@@ -183,5 +191,22 @@ mod tests {
         assert!(!orphans(&|| BTreeSet::from([child.id()])).contains(&child.id()), "it is a worker");
         drop(stdin);
         child.wait().unwrap();
+    }
+
+    /// As where something enters the namespace of a container: nobody there has a number for the session.
+    #[test]
+    fn both_hold_where_our_own_session_cannot_be_seen() {
+        let mut unshare = Command::new("unshare");
+        if !rustix::process::geteuid().is_root() {
+            unshare.arg("--map-root-user");
+        }
+        let output = unshare
+            .args(["--pid", "--fork", "--mount-proc"])
+            .arg(std::env::current_exe().unwrap())
+            .args(["a_program_of_ours_with_a_group", "whoever_is_of_another_session"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("2 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
     }
 }

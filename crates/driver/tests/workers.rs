@@ -37,9 +37,9 @@ printf '{"fence":%s,"report":{"type":"Started","pid":%s,"at":%s000}}\n' "$fence"
 printf '{"fence":%s,"report":{"type":"Completed","conclusion":"success","exit":"none","outputs":{},"environment_url":null,"at":%s000}}\n' "$fence" "$(date +%s)" >&0
 "#;
 
-/// Begins a session, as a worker does, starts, leaves two processes behind (one of them without its tracking id), and dies.
+/// Begins a session, as a worker does (out of a group of a child's, which is always there to join), starts, leaves two processes behind (one of them without its tracking id), and dies.
 const DYING: &str = r#"#!/bin/sh
-[ "$BEGUN" ] || BEGUN=1 exec perl -MPOSIX -e 'setpgid(0, getpgrp(getppid())); setsid() > 0 or die $!; exec @ARGV' sh "$0"
+[ "$BEGUN" ] || BEGUN=1 exec perl -MPOSIX -e 'my $child = fork or exit; setpgid($child, $child); setpgid(0, $child); setsid() > 0 or die $!; waitpid $child, 0; exec @ARGV' sh "$0"
 read -r job
 fence=$(printf '%s' "$job" | sed 's/.*"fence":\([0-9]*\).*/\1/')
 printf '{"fence":%s,"report":{"type":"Started","pid":%s,"at":%s000}}\n' "$fence" $$ "$(date +%s)" >&0

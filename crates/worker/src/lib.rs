@@ -40,6 +40,7 @@ mod orphans;
 mod output;
 mod packages;
 mod process;
+mod session;
 mod setup;
 mod shared;
 mod signals;
@@ -75,7 +76,7 @@ pub fn main(socket: UnixStream) -> ExitCode {
         let _ = writeln!(std::io::stderr(), "its rights would be its steps': {error}");
         return ExitCode::from(2);
     }
-    begin_session();
+    session::begin();
     signals::answer_ignored();
     // Where it is refused, orphans go to init, and the driver's sweep finds them.
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
@@ -87,14 +88,4 @@ pub fn main(socket: UnixStream) -> ExitCode {
         }
         Order::Message(_) | Order::Attached | Order::Nothing | Order::Closed => ExitCode::from(2),
     }
-}
-
-/// Nobody of this worker is ever taken for a program of the driver's: a session is left for no other. Whoever leads a group,
-/// as the driver has it so that no Ctrl-C reaches it while it begins, begins none: the group is left first.
-fn begin_session() {
-    use rustix::process::{getpgid, getppid, setpgid, setsid};
-    let parents = getppid().and_then(|parent| getpgid(Some(parent)).ok());
-    // Refused where the parent is gone: then nobody is there to take it for something else.
-    let _ = setpgid(None, parents);
-    let _ = setsid();
 }

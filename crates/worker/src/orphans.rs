@@ -162,6 +162,14 @@ fn processes() -> impl Iterator<Item = Entry> {
     })
 }
 
+/// The process group of a process; none where it cannot be seen from here: one of outside the PID namespace that we run
+/// in, as with `nsenter`, reads as 0.
+pub(crate) fn group_of(pid: Pid) -> Option<Pid> {
+    let pid = pid.as_raw_nonzero().get();
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Pid::from_raw(parse_stat(pid, &stat)?.group)
+}
+
 /// `12 (name) S parent group ...`; the name may hold blanks and parentheses.
 fn parse_stat(pid: i32, stat: &str) -> Option<Entry> {
     let (name, rest) = (stat.find('(')?, stat.rfind(')')?);
