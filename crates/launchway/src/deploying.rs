@@ -4,6 +4,7 @@
 pub(crate) mod access;
 pub(crate) mod book;
 pub(crate) mod by_itself;
+mod by_job;
 pub(crate) mod checks;
 pub(crate) mod cloud;
 pub(crate) mod doors;

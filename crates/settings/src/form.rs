@@ -103,7 +103,7 @@ pub(crate) static REGION: Form =
 pub(crate) static BUCKET: Form =
     form("a bucket, and a prefix in it", "s3://bucket/prefix", "^s3://", bucket);
 pub(crate) static JOURNAL: Form = form(
-    "`local`, `alone`, a bucket, or a server",
+    "`local`, `alone`, or a bucket",
     "s3://bucket/prefix",
     "^(local$|alone$|s3://|https://)",
     journal,

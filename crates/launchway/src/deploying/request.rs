@@ -13,6 +13,7 @@ use settings::{Environment, ServiceInEnvironment, Text};
 use views::{COMMITS_PER_SHIPMENT_MAX, Ledger};
 
 use super::book::Book;
+use super::by_job;
 use super::drive::Driver;
 use super::dumps;
 use super::held::Held;
@@ -31,8 +32,6 @@ use crate::state::StateFolder;
 use crate::terminal::style::talk;
 use crate::terminal::time::{duration, now};
 
-/// A longer name of a job's processes is none of ours, nor of GitHub's.
-const TRACKING_ID_MAX: usize = 200;
 /// Digits of a commit that name a version.
 const COMMIT_DIGITS: usize = 12;
 
@@ -70,6 +69,9 @@ pub(crate) fn build(
     wish: &Wish<'_>,
 ) -> Result<DeploymentRequest, Failure> {
     let environment = environment(found, wish.environment)?;
+    if !wish.only_look {
+        by_job::must_outlive(found, state)?;
+    }
     let (requests, source) = wanted(found, book, state, wish)?;
     let ledger = book.ledger(wish.environment)?;
     let force = matches!(wish.what, What::Ship { force: true, .. });
@@ -91,7 +93,7 @@ pub(crate) fn build(
             settings::OnCancel::Finish => OnCancel::Finish,
         },
         protection: None,
-        job: own_job(),
+        job: by_job::own(),
         at: now(),
     };
     let site = Site::of(state, book, wish.environment);
@@ -124,12 +126,6 @@ pub(crate) fn build(
             Err(why)
         }
     }
-}
-
-/// The job that runs this command, where one does: what its processes are known by.
-fn own_job() -> Option<Arc<str>> {
-    let told = std::env::var("RUNNER_TRACKING_ID").ok();
-    told.filter(|it| !it.is_empty() && it.len() <= TRACKING_ID_MAX).map(Into::into)
 }
 
 /// The rules where the remote that says them cannot be asked. Going back stays possible, and so does

@@ -79,6 +79,7 @@ fn detail(got: &Got) -> String {
     format!("{} {}", got.status, got.json()["detail"].as_str().unwrap_or("done"))
 }
 
+// proves: conformance 112
 #[test]
 fn a_protected_environment_waits_for_a_quorum_through_a_kill() {
     let mut gated = Gated::of(SETTINGS);

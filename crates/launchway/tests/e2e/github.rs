@@ -338,6 +338,7 @@ fn shown(repository: &model_github::Repository) -> String {
     text.replace('"', "")
 }
 
+// proves: conformance 224
 #[test]
 fn checks_deployments_and_the_comment_stand_there_once() {
     let mut it = Connected::of(&[("told.yml", TOLD)], true, &["--environment", "staging"]);

@@ -46,6 +46,7 @@
 //!   rights.rs     who may what, for as long as they look
 //!   oidc.rs       jobs of a server get tokens that say who they are
 //!   trail.rs      secrets that a server takes and never gives; the trail of who did what
+//!   scheduled.rs  schedules that came due while the server was away
 //!   dispatch.rs   workflows that somebody runs by hand on a server: page, API, command
 //!   browser.rs    every page, looked at by Chromium                          (feature `browser`)
 //!   github.rs     a server and the model of GitHub: webhooks in, checks and comments out, forks
@@ -133,6 +134,7 @@ mod run;
 mod runner;
 mod safety;
 mod sandboxed;
+mod scheduled;
 mod seeds;
 mod select;
 mod serve;

@@ -87,6 +87,7 @@ fn withdrawn(serving: &Serving, answer: &str) {
     assert_eq!(head["kid"], before[before.len() - 1].as_str());
 }
 
+// proves: conformance 111, 124, 211, 212, 213
 #[test]
 fn a_job_gets_tokens_while_it_goes_on_and_no_other_does() {
     let serving = Serving::of(TOKENS);

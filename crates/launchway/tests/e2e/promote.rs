@@ -118,3 +118,29 @@ fn a_job_of_githubs_gets_groups_annotations_a_summary_and_outputs() {
         ::error title=launchway::1 file is not committed (app/version): what is shipped could not be found again%0Acommit; or ship what was built elsewhere: --from DIR --version VERSION
     "#]].assert_eq(&said.stderr);
 }
+
+/// A job's home goes with it, and a journal there with it.
+#[test]
+fn a_job_whose_journal_would_go_with_it_deploys_nothing() {
+    let project = Project::new("");
+    let deploys = format!(
+        "on: push
+jobs:
+  ship:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v5
+      - run: '{0} deploy staging --plan > /dev/null && echo planned'
+      - run: '{0} deploy staging --yes 2>&1'
+",
+        env!("CARGO_BIN_EXE_launchway")
+    );
+    project.place.write(".github/workflows/ship.yml", &deploys);
+    project.place.commit();
+    let said = project.place.run(&["run", "push"]);
+    assert_eq!(said.exit, 1, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("planned"), "{}", said.stdout);
+    let error = "this deployment would be known to nobody: its journal goes with the job (";
+    assert!(said.stdout.contains(error), "{}", said.stdout);
+    assert!(said.stdout.contains("share it: `journal: s3://BUCKET/PREFIX`"), "{}", said.stdout);
+}

@@ -25,9 +25,9 @@ pub(crate) static ROOT: Shape = Shape {
             Kind::Form(&form::JOURNAL),
             "local",
             "Where deployments are written down: on this machine (`local`), in a bucket that several \
-             people share (docs/shared-journal.md), or by a server. `alone` is `local`, and says that \
-             only this one machine deploys: without that, what is protected is not deployed from a \
-             journal that nobody else sees.",
+             people share (docs/shared-journal.md). By a server: refused, for none keeps one yet. \
+             `alone` is `local`, and says that only this one machine deploys: without that, what is \
+             protected is not deployed from a journal that nobody else sees.",
         ),
         Key::optional(
             "journal_credentials",
