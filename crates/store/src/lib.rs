@@ -75,5 +75,5 @@ pub use shared::{Cursor, SharedPlace, TakenIn, TakenStream};
 pub use sqlite::{Durability, LOCK_WAIT_MAX_MS, copy_database};
 pub use store::{Ledger, RENEW_SECONDS, Store};
 pub use sums::{Sum, Sums};
-pub use vault::{Kept, Scope, Value, Vault, VaultError};
+pub use vault::{Kept, Rekeyed, Scope, Value, Vault, VaultError, VaultHeld};
 pub use webhooks::{Taken, TakenWebhook, Webhooks};

@@ -1,35 +1,45 @@
 //! Secrets and variables that a person keeps on this machine, by repository and environment.
 //!
 //! ```text
-//!   vault.key     32 random bytes, for their owner alone
-//!   vault.json    names as they are; values of secrets sealed (AES-256-GCM), bound to their names
+//!   vault.key     32 random bytes, for their owner alone; while values go over to another key, both
+//!   vault.json    names as they are; values of secrets in envelopes (`seal.rs`), bound to their names
+//!   vault.lock    held while something is changed
 //! ```
+//!
+//! At every moment the keys open every value (`rekey.rs`). Whoever reads holds no lock, so it looks at the
+//! values again once it has the keys: where they are the same, the keys are theirs.
 //!
 //! Key and values lie in one folder, so this guards against what is read or copied by accident (an
 //! editor, a log, a backup without the key), and not against somebody who may read all files of the
 //! person. A sealed value moved to another name or environment does not open.
 
+mod files;
+mod rekey;
 mod seal;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fmt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use event::Timestamp;
 use mask::Secret;
 use serde::{Deserialize, Serialize};
 
-use self::seal::{About, KeyFile};
+pub use self::files::VaultHeld;
+pub use self::rekey::Rekeyed;
+use self::seal::{About, Envelope, Keys};
 
 /// Entries of all repositories together: a person keeps some hundred.
 const ENTRIES_MAX: usize = 10_000;
-/// Bytes of the file that are read: [`ENTRIES_MAX`] of the longest that GitHub takes would be more,
-/// and nobody has them.
-const FILE_BYTES_MAX: u64 = 64 << 20;
+/// How the file is written: version 1 had no envelopes.
+const VERSION: u32 = 2;
+/// Changes during one look, after which what was read is used as it is: each took somebody two writes to the
+/// disk, and the look takes none.
+const CHANGES_MAX: u32 = 16;
 
 /// Why the vault did not give or take something. No value stands in it.
 #[derive(Debug, thiserror::Error)]
@@ -52,10 +62,12 @@ pub enum VaultError {
         why: String,
     },
     /// The key does not open what was sealed with another.
-    #[error("the value of {name} cannot be opened with {key}")]
+    #[error("the value of {name}, kept for {scope}, cannot be opened with {key}")]
     Sealed {
         /// Whose.
         name: String,
+        /// For whom.
+        scope: Scope,
         /// With which file.
         key: PathBuf,
     },
@@ -71,7 +83,9 @@ impl VaultError {
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            VaultError::Sealed { .. } => Some("the key was replaced: set the value again"),
+            VaultError::Sealed { .. } => Some(
+                "the key was replaced by hand, or the value altered: set it again, or take both files from one backup",
+            ),
             VaultError::Damaged { .. } => {
                 Some("take it from a backup, or remove it and set the values again")
             }
@@ -89,6 +103,15 @@ pub struct Scope {
     /// Only jobs and deployments of this environment; none for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.environment {
+            Some(environment) => write!(f, "{environment} of {}", self.repository),
+            None => f.write_str(&self.repository),
+        }
+    }
 }
 
 /// What is kept of a name, but for a secret's value.
@@ -147,16 +170,23 @@ struct Entry {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Stored {
-    /// Nonce and sealed bytes, in hex.
+    /// A secret.
+    Enveloped(Envelope),
+    /// A secret as version 1 wrote it: nonce and bytes sealed by the machine's key itself, in hex.
     Sealed(String),
+    /// A variable.
     Plain(String),
+}
+
+impl Stored {
+    fn is_secret(&self) -> bool {
+        !matches!(self, Stored::Plain(_))
+    }
 }
 
 impl Entry {
     fn is(&self, scope: &Scope, name: &str, secret: bool) -> bool {
-        self.scope == *scope
-            && self.name == name
-            && matches!(self.value, Stored::Sealed(_)) == secret
+        self.scope == *scope && self.name == name && self.value.is_secret() == secret
     }
 
     fn about(&self) -> About<'_> {
@@ -169,7 +199,7 @@ impl Entry {
             name: self.name.clone(),
             variable: match &self.value {
                 Stored::Plain(text) => Some(text.clone()),
-                Stored::Sealed(_) => None,
+                Stored::Enveloped(_) | Stored::Sealed(_) => None,
             },
             set_at: self.set_at,
             rotate_by: self.rotate_by,
@@ -205,7 +235,7 @@ impl Vault {
         repository: &str,
         environment: Option<&str>,
     ) -> Result<BTreeMap<String, Secret>, VaultError> {
-        self.open_all(self.of(repository, environment)?)
+        self.open_all(|all| of(all, repository, environment))
     }
 
     /// The secrets of an environment alone.
@@ -217,19 +247,44 @@ impl Vault {
         repository: &str,
         environment: &str,
     ) -> Result<BTreeMap<String, Secret>, VaultError> {
-        let mut entries = self.of(repository, Some(environment))?;
-        entries.retain(|it| it.scope.environment.is_some());
-        self.open_all(entries)
+        self.open_all(|all| {
+            let mut entries = of(all, repository, Some(environment));
+            entries.retain(|it| it.scope.environment.is_some());
+            entries
+        })
     }
 
-    fn open_all(&self, entries: Vec<Entry>) -> Result<BTreeMap<String, Secret>, VaultError> {
-        let mut secrets = BTreeMap::new();
-        for entry in entries {
-            if let Stored::Sealed(sealed) = &entry.value {
-                secrets.insert(entry.name.clone(), self.key_file().open(entry.about(), sealed)?);
+    /// The secrets among those that are chosen, the later ones in the place of the earlier.
+    fn open_all(
+        &self,
+        choose: impl Fn(Vec<Entry>) -> Vec<Entry>,
+    ) -> Result<BTreeMap<String, Secret>, VaultError> {
+        let mut bytes = self.bytes()?;
+        let mut changes = 0;
+        loop {
+            let mut entries = choose(self.parse(bytes.as_deref())?.entries);
+            entries.retain(|it| it.value.is_secret());
+            if entries.is_empty() {
+                return Ok(BTreeMap::new());
             }
+            let keys = self.keys()?;
+            let again = self.bytes()?;
+            if again == bytes || changes == CHANGES_MAX {
+                let open = |it: Entry| Ok((it.name.clone(), self.open(&keys, &it)?));
+                return entries.into_iter().map(open).collect();
+            }
+            bytes = again;
+            changes += 1;
         }
-        Ok(secrets)
+    }
+
+    fn open(&self, keys: &Keys, entry: &Entry) -> Result<Secret, VaultError> {
+        let secret = match &entry.value {
+            Stored::Enveloped(envelope) => keys.open(entry.about(), envelope),
+            Stored::Sealed(sealed) => keys.open_bare(entry.about(), sealed),
+            Stored::Plain(_) => unreachable!("only secrets are opened"),
+        };
+        secret.ok_or_else(|| self.sealed(entry))
     }
 
     /// The variables of a repository, those of an environment before those of all.
@@ -242,7 +297,7 @@ impl Vault {
         environment: Option<&str>,
     ) -> Result<BTreeMap<String, String>, VaultError> {
         let mut variables = BTreeMap::new();
-        for entry in self.of(repository, environment)? {
+        for entry in of(self.read()?.entries, repository, environment) {
             if let Stored::Plain(text) = entry.value {
                 variables.insert(entry.name, text);
             }
@@ -276,7 +331,7 @@ impl Vault {
         (at, rotate_by): (Timestamp, Option<Timestamp>),
         by: Option<&str>,
     ) -> Result<bool, VaultError> {
-        fs::create_dir_all(&self.folder).map_err(|error| self.io(&self.folder, error))?;
+        fs::create_dir_all(&self.folder).map_err(|error| files::io(&self.folder, error))?;
         let _alone = self.lock()?;
         let mut contents = self.read()?;
         let secret = matches!(value, Value::Secret(_));
@@ -289,7 +344,8 @@ impl Vault {
         let value = match value {
             Value::Variable(text) => Stored::Plain(text.to_owned()),
             Value::Secret(secret) => {
-                Stored::Sealed(self.key_file().seal(About { scope, name }, secret)?)
+                let sealed = self.keys_or_new()?.seal(About { scope, name }, secret);
+                Stored::Enveloped(sealed.map_err(|why| self.not_sealed(why))?)
             }
         };
         let (scope, name) = (scope.clone(), name.to_owned());
@@ -336,16 +392,17 @@ impl Vault {
         for entry in old {
             let environment = entry.scope.environment.clone();
             let scope = Scope { repository: to.to_owned(), environment };
-            let is_secret = matches!(entry.value, Stored::Sealed(_));
-            if entries.iter().any(|it| it.is(&scope, &entry.name, is_secret)) {
+            if entries.iter().any(|it| it.is(&scope, &entry.name, entry.value.is_secret())) {
                 continue;
             }
             let value = match &entry.value {
                 Stored::Plain(text) => Stored::Plain(text.clone()),
-                Stored::Sealed(sealed) => {
-                    let secret = self.key_file().open(entry.about(), sealed)?;
+                Stored::Enveloped(_) | Stored::Sealed(_) => {
+                    let keys = self.keys()?;
+                    let secret = self.open(&keys, &entry)?;
                     let about = About { scope: &scope, name: &entry.name };
-                    Stored::Sealed(self.key_file().seal(about, &secret)?)
+                    let sealed = keys.seal(about, &secret);
+                    Stored::Enveloped(sealed.map_err(|why| self.not_sealed(why))?)
                 }
             };
             let entry = Entry { scope, value, ..entry };
@@ -356,86 +413,16 @@ impl Vault {
         self.write(&contents)?;
         Ok(taken)
     }
+}
 
-    /// Those of all environments first, so that the environment's own come over them.
-    fn of(&self, repository: &str, environment: Option<&str>) -> Result<Vec<Entry>, VaultError> {
-        let mut entries = self.read()?.entries;
-        entries.retain(|it| {
-            let own = it.scope.environment.as_deref();
-            it.scope.repository == repository && (own.is_none() || is_same(own, environment))
-        });
-        entries.sort_by_key(|it| it.scope.environment.is_some());
-        Ok(entries)
-    }
-
-    fn io(&self, path: &Path, source: io::Error) -> VaultError {
-        VaultError::Io { path: path.to_owned(), source }
-    }
-
-    fn damaged(&self, why: impl Into<String>) -> VaultError {
-        VaultError::Damaged { path: self.file(), why: why.into() }
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder.join("vault.json")
-    }
-
-    fn key_file(&self) -> KeyFile {
-        KeyFile { path: self.folder.join("vault.key") }
-    }
-
-    /// Held while it is changed.
-    fn lock(&self) -> Result<File, VaultError> {
-        let path = self.folder.join("vault.lock");
-        let open =
-            OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path);
-        let file = open.map_err(|error| self.io(&path, error))?;
-        file.lock().map_err(|error| self.io(&path, error))?;
-        Ok(file)
-    }
-
-    fn read(&self) -> Result<Contents, VaultError> {
-        let path = self.file();
-        let file = match File::open(&path) {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                return Ok(Contents { version: 1, entries: Vec::new() });
-            }
-            other => other.map_err(|error| self.io(&path, error))?,
-        };
-        let mut bytes = Vec::new();
-        let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
-        read.map_err(|error| self.io(&path, error))?;
-        if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(self.damaged(format!("it has more than {FILE_BYTES_MAX} bytes")));
-        }
-        // What serde says of a value could be the value.
-        let contents: Contents = serde_json::from_slice(&bytes).map_err(|error| {
-            self.damaged(format!("line {}, column {}", error.line(), error.column()))
-        })?;
-        if contents.version != 1 {
-            return Err(self.damaged(format!("a newer Launchway wrote it ({})", contents.version)));
-        }
-        Ok(contents)
-    }
-
-    /// Written beside and renamed: a reader sees the one or the other.
-    fn write(&self, contents: &Contents) -> Result<(), VaultError> {
-        let path = self.file();
-        let text = serde_json::to_vec_pretty(contents).expect("it has text keys only");
-        let write = || -> io::Result<()> {
-            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            file.write_all(&text)?;
-            file.as_file().sync_all()?;
-            file.persist(&path)?;
-            Ok(())
-        };
-        write().map_err(|error| self.io(&path, error))
-    }
+/// Those of all environments first, so that the environment's own come over them.
+fn of(mut entries: Vec<Entry>, repository: &str, environment: Option<&str>) -> Vec<Entry> {
+    entries.retain(|it| {
+        let own = it.scope.environment.as_deref();
+        it.scope.repository == repository && (own.is_none() || is_same(own, environment))
+    });
+    entries.sort_by_key(|it| it.scope.environment.is_some());
+    entries
 }
 
 /// Names of environments are the same in any case, as on GitHub.

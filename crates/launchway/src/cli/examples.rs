@@ -156,6 +156,15 @@ Examples:
   launchway secrets setup --all                   every group, and every one that is named
   launchway secrets setup --repository octo/app --server https://ci.example.com";
 
+/// `launchway secrets rekey`
+pub(super) const SECRETS_REKEY: &str = "\
+Examples:
+  launchway secrets rekey                         what you keep on this machine
+  launchway secrets rekey --data /srv/launchway   what a server keeps, of all its repositories, while it serves
+
+Killed at any moment it loses nothing; run again it goes on. The values stay as they are: whoever had both the key and
+the file knows them, so those have to be set anew where they were made.";
+
 /// `launchway vars list`
 pub(super) const VARS_LIST: &str = "\
 Examples:

@@ -80,6 +80,13 @@ pub(crate) enum SecretsCommand {
         #[command(flatten)]
         at: AtServerArgs,
     },
+    /// Change the key that every secret of a folder is kept under, while a server goes on
+    #[command(after_help = examples::SECRETS_REKEY)]
+    Rekey {
+        /// The folder of this machine's server [default: what you keep yourself, in the state folder]
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
 }
 
 /// Which secrets `secrets setup` asks for, besides those that are named.
@@ -168,18 +175,6 @@ pub(crate) enum VarsCommand {
         #[command(flatten)]
         at: AtServerArgs,
     },
-}
-
-impl SecretsCommand {
-    /// Whose.
-    pub(crate) fn at(&self) -> &AtServerArgs {
-        match self {
-            SecretsCommand::List(args) => &args.at,
-            SecretsCommand::Set { at, .. }
-            | SecretsCommand::Remove { at, .. }
-            | SecretsCommand::Setup { at, .. } => at,
-        }
-    }
 }
 
 impl VarsCommand {

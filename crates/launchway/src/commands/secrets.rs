@@ -2,6 +2,7 @@
 
 mod groups;
 pub(super) mod named;
+mod rekey;
 
 use std::io::{IsTerminal as _, Read};
 use std::path::Path;
@@ -12,7 +13,7 @@ use serde_json::json;
 use server::VALUE_BYTES_MAX;
 
 use self::named::{Given, Here, Line, Lines, State};
-use crate::cli::{Format, GroupArgs, SecretsCommand};
+use crate::cli::{AtServerArgs, Format, GroupArgs, SecretsCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::given;
 use crate::terminal::style::{Style, out, talk};
@@ -25,10 +26,11 @@ const INPUT_BYTES_MAX: u64 = VALUE_BYTES_MAX as u64 + 2;
 const ON_STANDARD_INPUT: &str = "give it on standard input: launchway secrets set NAME < FILE";
 
 pub(crate) fn run(command: &SecretsCommand, state: Option<&Path>) -> Outcome {
-    let here = Here::look(command.at(), state)?;
+    let here = |at: &AtServerArgs| Here::look(at, state);
     match command {
-        SecretsCommand::List(args) => list(&here.secrets()?, args.format),
-        SecretsCommand::Set { name, kept_for, rotate_by, .. } => {
+        SecretsCommand::List(args) => list(&here(&args.at)?.secrets()?, args.format),
+        SecretsCommand::Set { name, kept_for, rotate_by, at } => {
+            let here = here(at)?;
             let environment = kept_for.environment.as_deref();
             here.check_environment(environment)?;
             let name = given::checked_name("secret", name)?;
@@ -37,16 +39,19 @@ pub(crate) fn run(command: &SecretsCommand, state: Option<&Path>) -> Outcome {
             let value = value_of(&name)?;
             keep(&here, (environment, &name), value, rotate_by.as_deref())
         }
-        SecretsCommand::Remove { name, kept_for, .. } => {
+        SecretsCommand::Remove { name, kept_for, at } => {
+            let here = here(at)?;
             let name = given::checked_name("secret", name)?;
             let was_there = here.forget((kept_for.environment.as_deref(), &name), true)?;
             removed_or_not("secret", &name, was_there)
         }
-        SecretsCommand::Setup { groups, kept_for, .. } => {
+        SecretsCommand::Setup { groups, kept_for, at } => {
+            let here = here(at)?;
             let environment = kept_for.environment.as_deref();
             here.check_environment(environment)?;
             setup(&here, groups, environment)
         }
+        SecretsCommand::Rekey { data } => rekey::run(data.as_deref(), state),
     }
 }
 

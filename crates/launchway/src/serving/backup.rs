@@ -15,15 +15,15 @@ use std::path::{Path, PathBuf};
 
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::{Database, Store, copy_database};
+use store::{Database, Store, VaultHeld, copy_database};
 
 use super::data::{self, DataFolder, cannot};
 use super::{database, repositories, standing_by};
-use crate::acting;
 use crate::cli::DatabaseArgs;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::terminal::style::{out, talk};
 use crate::terminal::time::{moment, now};
+use crate::{acting, kept};
 
 /// Says that a folder is a whole copy.
 const MANIFEST: &str = "backup.json";
@@ -128,6 +128,7 @@ pub(crate) fn make(data: &DataFolder, to: &Path) -> Outcome {
     let position = store.newest_position().map_err(missing)?;
     let is_later = |name: &str| NAMED.contains(&name) || is_database(name);
     for name in names(root)?.iter().filter(|it| !LEFT_OUT.contains(&it.as_str()) && !is_later(it)) {
+        let _held = hold_vault(data, name)?;
         copy(&root.join(name), &partial.join(name))?;
     }
     for name in names(root)?.iter().filter(|it| it.ends_with(".db") && *it != JOURNAL) {
@@ -146,6 +147,16 @@ pub(crate) fn make(data: &DataFolder, to: &Path) -> Outcome {
     finish(&partial, &to)?;
     out(&format!("copied {position} events, as of {}, to {}", moment(at_ms), to.display()));
     Ok(Exit::Done)
+}
+
+/// The key that is copied is that of the values beside it: it is changed before, or after.
+fn hold_vault(data: &DataFolder, name: &str) -> Result<Option<VaultHeld>, Failure> {
+    let root = data.state.root();
+    if root.join(name) != data.state.vault() {
+        return Ok(None);
+    }
+    let held = acting::once_as_owner(root, || kept::vault(&data.state).hold())?;
+    held.map_err(kept::failed)
 }
 
 /// Makes a folder of a copy.

@@ -47,6 +47,7 @@
 //!   oidc.rs       jobs of a server get tokens that say who they are
 //!   trail.rs      secrets that a server takes and never gives; the trail of who did what
 //!   scheduled.rs  schedules that came due while the server was away
+//!   rekeyed.rs    another key for a server's secrets, while it serves and whoever changes it is killed
 //!   dispatch.rs   workflows that somebody runs by hand on a server: page, API, command
 //!   browser.rs    every page, looked at by Chromium                          (feature `browser`)
 //!   github.rs     a server and the model of GitHub: webhooks in, checks and comments out, forks
@@ -125,6 +126,7 @@ mod refuse;
 #[cfg(feature = "docker")]
 #[path = "../../../registry/tests/house/server.rs"]
 mod registry;
+mod rekeyed;
 mod relay;
 mod remote;
 mod remote_away;
