@@ -9,12 +9,16 @@
 //!
 //! A route that somebody adds is refused to them until it stands here.
 
+use std::sync::Arc;
+
 use event::StreamId;
+use views::DeploymentView;
 
 use crate::access::{Proof, Scope, Token};
 use crate::api::RUNNER_DOOR;
 use crate::app::App;
 use crate::approvals::{self, Waiting};
+use crate::deployed;
 use crate::engine::{ConnectedRepository, HeldPush, Push, Runner, WaitingJob};
 use crate::guard::Who;
 use crate::problem::Problem;
@@ -232,6 +236,14 @@ impl Seen<'_> {
         let mut all = approvals::waiting(self.app)?;
         all.retain(|it| self.token.sees(&it.view.header.repository));
         Ok(all)
+    }
+
+    /// Deployments that wait for people, the newest first. A deployment is a project's: who is bound sees none.
+    pub(crate) fn waiting_deployments(&self) -> Result<Vec<Arc<DeploymentView>>, Problem> {
+        if self.token.is_bound() {
+            return Ok(Vec::new());
+        }
+        deployed::waiting(self.app)
     }
 
     /// Whether they see what happens in a stream: of those who are bound a run's alone.

@@ -119,6 +119,16 @@ fn slim(view: DeploymentView) -> DeploymentView {
     }
 }
 
+/// Those that wait for people, the newest first.
+pub(crate) fn waiting(app: &App) -> Result<Vec<Arc<DeploymentView>>, Problem> {
+    let newest = app.store.newest_deployments(LISTED_MAX)?.into_iter();
+    let views = newest.filter_map(|id| app.deployed.view(app, id).transpose());
+    let waits = |it: &Result<Arc<DeploymentView>, Problem>| {
+        it.as_ref().map_or(true, |view| view.waits_for_people())
+    };
+    views.filter(waits).collect()
+}
+
 /// What came to an environment, oldest first.
 fn folded(
     app: &App,

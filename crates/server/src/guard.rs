@@ -48,6 +48,11 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// How whoever asked by this `Host` names the server, for a command that they type.
+    pub(crate) fn named(&self, host: &str) -> String {
+        self.url.clone().unwrap_or_else(|| format!("http://{host}"))
+    }
+
     /// Whether a `Host` header means this server. A page of another name that resolves to this
     /// address (DNS rebinding) means another.
     fn is_meant(&self, host: &str) -> bool {

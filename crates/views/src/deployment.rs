@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use event::{
     Actor, By, Cause, DeployStepKey, DeployStepKind, DeploymentEvent, DeploymentId, DeploymentKind,
-    DeploymentPlan, DeploymentRequest, Digest, Fence, GateKey, KnownRelease, SshProof, Timestamp,
-    Verdict, Way,
+    DeploymentPlan, DeploymentRequest, Digest, Fence, GateDemand, GateKey, KnownRelease, SshProof,
+    Timestamp, Verdict, Way,
 };
 use mask::MaskedText;
 
@@ -283,6 +283,21 @@ impl DeploymentView {
             None if self.gates.iter().any(|gate| gate.opened_at.is_none()) => "waiting",
             None => "planning",
         }
+    }
+
+    /// Gates at which people of a group still have to agree, with what each wants; none once it is over.
+    pub fn open_approvals(&self) -> impl Iterator<Item = (&GateDemand, &GateView)> {
+        let open =
+            self.gates.iter().filter(|gate| self.ended.is_none() && gate.opened_at.is_none());
+        open.filter_map(|gate| {
+            let demand = self.request.gates.iter().find(|demand| demand.key() == gate.gate)?;
+            matches!(demand, GateDemand::Approval { .. }).then_some((demand, gate))
+        })
+    }
+
+    /// Whether somebody's agreement is still wanted.
+    pub fn waits_for_people(&self) -> bool {
+        self.open_approvals().next().is_some()
     }
 
     fn gate(&mut self, key: &GateKey) -> Option<&mut GateView> {

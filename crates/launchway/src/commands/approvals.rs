@@ -132,24 +132,13 @@ fn find(
     let view = match which.id {
         Some(_) => book.find(which.id)?,
         None => {
-            let mut waiting = book.newest(None, 100)?.into_iter().filter(waits);
+            let mut waiting =
+                book.newest(None, 100)?.into_iter().filter(DeploymentView::waits_for_people);
             let found = waiting.next();
             found.ok_or_else(|| Failure::new(Exit::Usage, "no deployment waits for people"))?
         }
     };
     Ok((found, book, state, view))
-}
-
-/// Whether somebody's agreement is still wanted.
-pub(crate) fn waits(view: &DeploymentView) -> bool {
-    view.ended.is_none() && open_groups(view).next().is_some()
-}
-
-fn open_groups(view: &DeploymentView) -> impl Iterator<Item = (&GateDemand, &views::GateView)> {
-    view.gates.iter().filter(|gate| gate.opened_at.is_none()).filter_map(|gate| {
-        let demand = view.request.gates.iter().find(|demand| demand.key() == gate.gate)?;
-        matches!(demand, GateDemand::Approval { .. }).then_some((demand, gate))
-    })
 }
 
 fn refuse_over(view: &DeploymentView) -> Result<(), Failure> {
@@ -167,7 +156,7 @@ fn list(args: &NewestArgs, state: &StateFolder) -> Outcome {
     let (book, _) = Book::of(&found, state)?;
     let views = book.newest(args.of.environment.as_deref(), args.limit.max(1))?;
     let mut any = false;
-    for line in views.iter().filter(|view| waits(view)).flat_map(lines) {
+    for line in views.iter().filter(|view| view.waits_for_people()).flat_map(lines) {
         any = true;
         out(&match args.of.settings.format {
             Format::Json => line.to_string(),
@@ -192,7 +181,7 @@ pub(crate) fn lines(view: &DeploymentView) -> Vec<Json> {
             "hash": view.plan.as_ref().map(|(_, hash)| hash),
         }))
     };
-    open_groups(view).filter_map(line).collect()
+    view.open_approvals().filter_map(line).collect()
 }
 
 /// The same for people; what a server says of it does not steer the terminal.

@@ -14,7 +14,7 @@ use store::Store;
 use views::DeploymentView;
 
 use super::face::refused;
-use crate::commands::approvals::{Paper, is_answered, lines, waits};
+use crate::commands::approvals::{Paper, is_answered, lines};
 use crate::deploying::book::Book;
 use crate::deploying::doors::Nobody;
 use crate::deploying::drive::holder;
@@ -48,7 +48,7 @@ pub(super) fn waiting(store: &Arc<Store>) -> Result<Vec<Json>, Refused> {
     let newest = newest.map_err(|error| Refused::new(Why::Missing, error.to_string()))?;
     // One that a newer version wrote does not hide the others.
     let views = newest.into_iter().filter_map(|id| view(store, id).ok());
-    Ok(views.filter(waits).flat_map(|view| lines(&view)).collect())
+    Ok(views.filter(DeploymentView::waits_for_people).flat_map(|view| lines(&view)).collect())
 }
 
 /// What is to be signed.

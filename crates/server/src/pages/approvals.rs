@@ -7,6 +7,7 @@ use axum::{Extension, Form};
 use event::{Actor, GateDemand, GateKey, StreamId};
 use mask::MaskedText;
 use serde::Deserialize;
+use views::{DeploymentRow, DeploymentView};
 
 use super::{Frame, Page, shown};
 use crate::access::Scope;
@@ -21,8 +22,43 @@ use crate::words::{Moment, length, percent, run_href};
 #[template(path = "approvals.html")]
 struct ApprovalsPage {
     frame: Frame,
-    rows: Vec<Line>,
+    rows: Vec<Row>,
     person: Option<String>,
+}
+
+/// What waits.
+enum Row {
+    Job(Line),
+    Deployment(DeploymentLine),
+}
+
+impl Row {
+    fn is_asked(&self) -> bool {
+        match self {
+            Row::Job(it) => it.is_asked,
+            Row::Deployment(it) => it.is_asked,
+        }
+    }
+
+    fn since(&self) -> u64 {
+        match self {
+            Row::Job(it) => it.since.ms,
+            Row::Deployment(it) => it.since.ms,
+        }
+    }
+}
+
+/// A deployment by `launchway deploy`.
+struct DeploymentLine {
+    number: String,
+    environment: String,
+    project: String,
+    services: String,
+    kind: &'static str,
+    asked_by: String,
+    since: Moment,
+    wants: Vec<String>,
+    is_asked: bool,
 }
 
 struct Line {
@@ -83,11 +119,13 @@ struct AnswerLine {
 /// Everything that waits.
 pub(crate) async fn approvals(State(app): State<Shared>, Extension(who): Extension<Who>) -> Page {
     let page = blocking(move || {
-        let all = who.seen(&app).approvals()?;
-        let person = who.token.person.clone();
-        let mut rows: Vec<Line> = all.iter().map(|it| Line::of(it, person.as_deref())).collect();
-        // Who looks sees first what waits for them.
-        rows.sort_by_key(|row| !row.is_asked);
+        let (jobs, person) = (who.seen(&app).approvals()?, who.token.person.clone());
+        let jobs = jobs.iter().map(|it| Row::Job(Line::of(it, person.as_deref())));
+        let deployments = who.seen(&app).waiting_deployments()?;
+        let deployments = deployments.iter().map(|it| DeploymentLine::of(it, person.as_deref()));
+        let mut rows: Vec<Row> = jobs.chain(deployments.map(Row::Deployment)).collect();
+        // Who looks sees first what waits for them, then what waits longest.
+        rows.sort_by_key(|row| (!row.is_asked(), row.since()));
         let frame = Frame::new(Some(&who), "approvals").live("/live/runs".to_owned());
         Ok(ApprovalsPage { frame, rows, person })
     });
@@ -117,6 +155,41 @@ impl Line {
             since: Moment::of(gate.since),
             wants: open.map(|it| words(it.demand)).collect(),
             is_asked: all.iter().any(|it| is_asked(it, gate, person)),
+        }
+    }
+}
+
+impl DeploymentLine {
+    fn of(view: &DeploymentView, person: Option<&str>) -> DeploymentLine {
+        let row = DeploymentRow::from(view);
+        let services = row.services.iter().map(|(service, version)| format!("{service} {version}"));
+        let open: Vec<_> = view.open_approvals().collect();
+        let is = |name: &str| person.is_some_and(|it| name.eq_ignore_ascii_case(it));
+        let asks = |demand: &GateDemand| match demand {
+            GateDemand::Approval { members, .. } => members.iter().any(|it| is(it)),
+            GateDemand::Wait { .. } | GateDemand::Confirm { .. } => false,
+        };
+        // Nobody counts twice, for whichever group.
+        let has_agreed =
+            view.gates.iter().flat_map(|it| &it.signed).any(|it| is(it.by.name.as_str()));
+        let since = open.iter().map(|(_, gate)| gate.waiting_at).min().unwrap_or(view.request.at);
+        let wants = open.iter().map(|(demand, gate)| {
+            let signed = gate.signed.iter().map(|it| it.by.name.as_str()).collect::<Vec<_>>();
+            match signed.is_empty() {
+                true => words(demand),
+                false => format!("{}; agreed: {}", words(demand), signed.join(", ")),
+            }
+        });
+        DeploymentLine {
+            number: row.id.to_string(),
+            environment: row.environment.to_string(),
+            project: view.request.project.to_string(),
+            services: services.collect::<Vec<_>>().join(", "),
+            kind: row.kind.as_str(),
+            asked_by: row.by.as_str().to_owned(),
+            since: Moment::of(since),
+            wants: wants.collect(),
+            is_asked: !has_agreed && open.iter().any(|(demand, _)| asks(demand)),
         }
     }
 }

@@ -4,11 +4,13 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
-use event::{Cause, DeploymentId, EvidenceKind, GoingBack, Seq, StreamId, Timestamp};
+use axum::http::{HeaderMap, header};
+use event::{Cause, DeploymentId, EvidenceKind, GateDemand, GoingBack, Seq, StreamId, Timestamp};
 use ports::Journal as _;
 use views::{DeedView, DeployStepView, DeploymentView};
 
 use super::incidents::IncidentRow;
+use super::onward::word;
 use super::{Frame, Page, shown};
 use crate::access::Scope;
 use crate::app::{Shared, blocking};
@@ -39,6 +41,8 @@ struct DeploymentPage {
     hash: String,
     services: Vec<ServiceLine>,
     gates: Vec<GateLine>,
+    /// How one agrees, and how one says no, where that is still asked.
+    answers: Vec<String>,
     refused: Vec<SaidLine>,
     passed: Vec<(String, String)>,
     steps: Vec<StepLine>,
@@ -97,7 +101,10 @@ pub(crate) async fn deployment(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path(id): Path<u64>,
+    headers: HeaderMap,
 ) -> Page {
+    let host = headers.get(header::HOST).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let server = app.place.named(host);
     let page = blocking(move || {
         let id = DeploymentId(id);
         let events = app.store.ledger().read(StreamId::Deployment(id), Seq(0))?;
@@ -111,6 +118,7 @@ pub(crate) async fn deployment(
         let mut page = DeploymentPage::of(&view, frame, now);
         let found = incidents::of_shipped(&app, id.into())?;
         page.incidents = found.iter().map(|it| IncidentRow::of(it, now)).collect();
+        page.answers = answers(&view, &server);
         page.may_open = who.may(Scope::Operate).is_ok();
         Ok(page)
     });
@@ -147,6 +155,7 @@ impl DeploymentPage {
             hash: view.plan.as_ref().map(|(_, hash)| hash.to_string()).unwrap_or_default(),
             services: services(view),
             gates: view.gates.iter().map(GateLine::of).collect(),
+            answers: Vec::new(),
             refused: refused.collect(),
             passed: view
                 .passed
@@ -158,6 +167,27 @@ impl DeploymentPage {
             may_open: false,
         }
     }
+}
+
+/// The commands by which people answer what a deployment still asks: a signature by their own key says who agrees, so
+/// no button does it.
+fn answers(view: &DeploymentView, server: &str) -> Vec<String> {
+    let is_approval = |it: &&GateDemand| matches!(it, GateDemand::Approval { .. });
+    let is_one = view.request.gates.iter().filter(is_approval).count() == 1;
+    let open: Vec<&GateDemand> = view.open_approvals().map(|(demand, _)| demand).collect();
+    let command = |verb: &str, of: String, reason: &str| {
+        let server = word(server);
+        format!("launchway approvals {verb} {}{of} --deployment{reason} --server {server}", view.id)
+    };
+    let of_group = |demand: &&GateDemand| match demand {
+        // Where one group alone was ever asked the command finds it.
+        GateDemand::Approval { .. } if is_one => Some(String::new()),
+        GateDemand::Approval { group, .. } => Some(format!(" --group {}", word(group))),
+        GateDemand::Wait { .. } | GateDemand::Confirm { .. } => None,
+    };
+    let yes = open.iter().filter_map(of_group).map(|of| command("approve", of, ""));
+    let no = open.iter().filter_map(of_group).next();
+    yes.chain(no.map(|of| command("reject", of, " --reason \"...\""))).collect()
 }
 
 /// A cause and what it came from, with what shows each.

@@ -102,7 +102,7 @@ fn told(release: &Release) -> String {
 
 /// A word of a command, quoted for a shell where it has to be: a name of somebody else's is one word, whatever
 /// stands in it.
-fn word(text: &str) -> String {
+pub(super) fn word(text: &str) -> String {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_./:@".contains(it);
     match !text.is_empty() && text.chars().all(is_plain) {
         true => text.to_owned(),

@@ -65,6 +65,32 @@ fn what_waits_is_shown_signed_and_handed_in_over_a_server() {
     let shown = with(&looks_on, &["show", &id, "--deployment"]);
     assert_eq!(shown.stdout, here(&["show", &id]), "{}", shown.stderr);
 
+    // The page and the API have it, too; of it who is bound to a repository sees nothing.
+    let get = |token: &str, path: &str| ask(&server.url, token, path);
+    let waits = |token: &str| get(token, "/approvals").1;
+    let (page, bare) = (waits(&hubot), place.path("remote.git").display().to_string());
+    let state = place.state().display().to_string();
+    let added = place.run(&["repositories", "add", &bare, "--name", "octo/app", "--data", &state]);
+    assert_eq!(added.exit, 0, "{}", added.stderr);
+    let bound = token(&["bound", "--repository", "octo/app"]);
+    for has in [">for you<", "/deployments/1\">Deployment 1 to <bdi>production</bdi>", "1 of leads"]
+    {
+        assert!(page.contains(has), "{has}: {page}");
+    }
+    assert!(waits(&looks_on).contains(">waiting<"), "nobody by name is asked");
+    assert!(waits(&bound).contains("Nothing waits for anybody."));
+    assert_eq!(get(&bound, "/api/v1/deployments/waiting").0, 403);
+    let (_, told) = get(&looks_on, "/api/v1/deployments/waiting");
+    assert!(told.contains("\"deployment\":\"1\""), "{told}");
+    assert_eq!(
+        commands(&get(&looks_on, "/deployments/1").1, &server.url),
+        [
+            "launchway approvals approve 1 --group devops --deployment --server URL",
+            "launchway approvals approve 1 --group leads --deployment --server URL",
+            "launchway approvals reject 1 --group devops --deployment --reason \"...\" --server URL",
+        ]
+    );
+
     let mut table = String::new();
     let mut say = |what: &str, said: &Said| {
         let lines: Vec<&str> = said.stderr.lines().collect();
@@ -89,10 +115,14 @@ fn what_waits_is_shown_signed_and_handed_in_over_a_server() {
     assert_eq!(team.run(&[&sign[..], &["--output", &signed]].concat()).exit, 0);
     let hand_in = ["approve", &id, "--deployment", "--signature", &signed];
     say("lena, signed elsewhere", &with(&hubot, &hand_in));
+    assert!(waits(&hubot).contains(">waiting<"), "who agreed is asked no more");
+    assert_eq!(commands(&get(&looks_on, "/deployments/1").1, &server.url).len(), 2);
     say("a job has no signature", &with(&hubot, &["approve", &id, "--signature", &signed]));
     say("a job has no file", &with(&hubot, &["show", &id, "--output", &ask]));
     say("kim, the last", &approve(&hubot, "devops", "kim"));
     say("it ended", &Said { exit: 0, stdout: String::new(), stderr: waiting.end() });
+    assert!(waits(&hubot).contains("Nothing waits for anybody."));
+    assert!(commands(&get(&looks_on, "/deployments/1").1, &server.url).is_empty());
     say("once more", &with(&hubot, &hand_in));
     let (waiting, said) = team.begin(&["production", "--force"], &[]);
     let waiting = waiting.expect(&said);
@@ -122,6 +152,22 @@ fn what_waits_is_shown_signed_and_handed_in_over_a_server() {
         it ended: exit 0: refused hubot said no to the plan: not today
     "#]]
     .assert_eq(&without_fingerprints(&table));
+}
+
+/// What a server answers: the status and the text.
+fn ask(url: &str, token: &str, path: &str) -> (u16, String) {
+    let request = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+    let request = request.get(format!("{url}{path}"));
+    let answer = request.header("authorization", format!("Bearer {token}")).call();
+    let mut answer = answer.expect("an answer");
+    (answer.status().as_u16(), answer.body_mut().read_to_string().expect("text"))
+}
+
+/// The commands that a deployment's page has to be typed, with `URL` for the server.
+fn commands(page: &str, url: &str) -> Vec<String> {
+    let Some((_, rest)) = page.split_once("<pre class=\"type\">") else { return Vec::new() };
+    let text = rest.split_once("</pre>").expect("it ends").0.replace("&quot;", "\"");
+    text.replace(url, "URL").lines().map(str::to_owned).collect()
 }
 
 /// What is handed in goes to an environment: whoever signed in may agree in those alone that their claims give.
