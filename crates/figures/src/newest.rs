@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use event::{ShippedBy, Timestamp, Verdict};
+use event::{DeploymentKind, ShippedBy, Timestamp, Verdict};
 use rusqlite::{Connection, Row, params};
 
 use crate::database::Figures;
@@ -23,7 +23,7 @@ pub struct NewestOfEach {
     pub is_cut: bool,
 }
 
-/// The newest that jobs did in an environment.
+/// What jobs of an attempt did in an environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewestByJobs {
     /// `owner/name`
@@ -34,6 +34,8 @@ pub struct NewestByJobs {
     pub workflow: Arc<str>,
     /// The run's attempt.
     pub by: ShippedBy,
+    /// Which way it went.
+    pub kind: DeploymentKind,
     /// How it ended; of one that runs, how it did until now.
     pub verdict: Verdict,
     /// A further job of it was planned and is not over.
@@ -59,6 +61,14 @@ impl Figures {
     /// When the file does not answer.
     pub fn newest_by_jobs(&self, repository: &str) -> Result<NewestOfEach, FiguresError> {
         newest(&self.reader(), repository).map_err(|source| self.failed(source))
+    }
+
+    /// The last that jobs of all repositories did in any environment, newest first, at most so many.
+    ///
+    /// # Errors
+    /// When the file does not answer.
+    pub fn last_by_jobs(&self, limit: usize) -> Result<Vec<NewestByJobs>, FiguresError> {
+        last(&self.reader(), limit).map_err(|source| self.failed(source))
     }
 }
 
@@ -89,28 +99,42 @@ pub(crate) fn renew_all(rows: &Connection) -> rusqlite::Result<()> {
     )
 }
 
+/// What [`line`] reads of a shipment.
+const COLUMNS: &str = "shipment.project, environment, service, stream, kind, verdict, version, \
+                       shipment.finished_at, is_open";
+
+fn line(row: &Row<'_>) -> rusqlite::Result<NewestByJobs> {
+    Ok(NewestByJobs {
+        repository: text(row, 0)?,
+        environment: text(row, 1)?,
+        workflow: text(row, 2)?,
+        by: by(row, 3)?,
+        kind: word(row, 4)?,
+        verdict: word(row, 5)?,
+        version: text(row, 6)?,
+        finished_at: at(row, 7)?,
+        is_running: row.get(8)?,
+    })
+}
+
 fn newest(rows: &Connection, repository: &str) -> rusqlite::Result<NewestOfEach> {
-    let mut statement = rows.prepare_cached(
-        "SELECT environment, service, stream, verdict, version, newest.finished_at, is_open
+    let mut statement = rows.prepare_cached(&format!(
+        "SELECT {COLUMNS}
          FROM newest JOIN shipment USING (stream, environment, service)
          WHERE newest.project = ?1 ORDER BY newest.finished_at DESC, environment LIMIT ?2",
-    )?;
-    let line = |row: &Row<'_>| {
-        Ok(NewestByJobs {
-            repository: repository.into(),
-            environment: text(row, 0)?,
-            workflow: text(row, 1)?,
-            by: by(row, 2)?,
-            verdict: word(row, 3)?,
-            version: text(row, 4)?,
-            finished_at: at(row, 5)?,
-            is_running: row.get(6)?,
-        })
-    };
+    ))?;
     let wanted = params![repository, ENVIRONMENTS_MAX as i64 + 1];
     let mut newest: Vec<NewestByJobs> =
         statement.query_map(wanted, line)?.collect::<rusqlite::Result<_>>()?;
     let is_cut = newest.len() > ENVIRONMENTS_MAX;
     newest.truncate(ENVIRONMENTS_MAX);
     Ok(NewestOfEach { newest, is_cut })
+}
+
+fn last(rows: &Connection, limit: usize) -> rusqlite::Result<Vec<NewestByJobs>> {
+    let mut statement = rows.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM shipment WHERE is_by_jobs = 1
+         ORDER BY finished_at DESC, position DESC, stream DESC, environment DESC LIMIT ?1",
+    ))?;
+    statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], line)?.collect()
 }

@@ -10,7 +10,7 @@ use event::{
     ShippedBy, StreamId, Timestamp,
 };
 use expect_test::{Expect, expect};
-use figures::{Asked, Delivery, Figures, NewestOfEach};
+use figures::{Asked, Delivery, Figures, NewestByJobs, NewestOfEach};
 use ports::Journal as _;
 use serde_json::{Value as Json, json};
 use store::Store;
@@ -831,6 +831,15 @@ fn the_newest_of_each_environment_is_told_of_one_repository() {
     let names: Vec<&str> = newest.iter().map(|it| &*it.environment).collect();
     assert_eq!((names.len(), names[0], names[1]), (200, "production", "review/249"));
     assert_eq!(newest[0].verdict, event::Verdict::Succeeded);
+    // All that was done anywhere, and not only what was the last in its environment.
+    let last = figures.last_by_jobs(300).expect("a journal of ours");
+    let told = |it: &NewestByJobs| format!("{} {} {}", it.environment, it.by, it.standing());
+    let ends = [0, 1, 251, 252].map(|at| told(&last[at]));
+    let expect = ["production 252.1 succeeded", "review/249 251.1 succeeded"];
+    assert_eq!((last.len(), &ends[..2]), (253, &expect.map(str::to_owned)[..]));
+    let oldest = ["staging 1.1 succeeded", "production 1.1 failed"];
+    assert!(ends[2..].iter().all(|it| oldest.contains(&it.as_str())), "{ends:?}");
+    assert_eq!(figures.last_by_jobs(1).expect("a journal of ours"), last[..1]);
     // What ran `launchway deploy` after all was nothing of the jobs' own.
     let mut journal =
         Journal::of("push main c1: staging=success\npush main c2: Staging=success ...");

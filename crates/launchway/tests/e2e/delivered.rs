@@ -77,6 +77,14 @@ fn what_jobs_ship_is_told_by_a_server_and_by_the_command() {
     let page = serving.get("/environments").text;
     assert!(page.contains("<a href=\"/runs/3.1\">run 3.1</a>"), "{page}");
 
+    let page = serving.get("/deployments").text;
+    let parts = page.split("class=\"title\" href=\"").skip(1);
+    let listed: Vec<&str> = parts.map(|it| it.split('"').next().expect("a link")).collect();
+    assert_eq!(listed, ["/runs/3.1", "/runs/1.2", "/runs/2.1", "/runs/1.1"]);
+    assert!(page.contains("rollback<p>by <bdi>a job</bdi>"), "{page}");
+    assert!(page.contains(">production of octo/app</text>"), "{page}");
+    assert!(page.contains("succeeded, ") && page.contains(", by a job"), "{page}");
+
     let data = serving.place.path("data");
     let local = |args: &[&str]| {
         let mut command = serving.place.program(env!("CARGO_BIN_EXE_launchway"));
