@@ -30,7 +30,8 @@ pub struct Rule {
     pub channel: Channel,
     /// Of what.
     pub on: Vec<Occasion>,
-    /// Of deployments to which environments; of all where it is empty.
+    /// Of deployments to which environments, and of runs whose jobs that it is about name one of them; of all where
+    /// it is empty.
     pub environments: Vec<String>,
     /// Of runs of which branches, as patterns; of all where it is empty.
     pub branches: Vec<String>,
@@ -283,15 +284,16 @@ impl<B: Rulebook> Notifier<B> {
     }
 
     fn is_of(&self, rule: &Rule, story: &Story) -> bool {
-        let in_environment = |it: &Arc<str>| rule.environments.iter().any(|known| **known == **it);
+        // Workflows write them in any case.
+        let is_named =
+            |it: &Arc<str>| rule.environments.iter().any(|known| known.eq_ignore_ascii_case(it));
         let on_branch = |it: &String| rule.branches.iter().any(|known| self.book.fits(known, it));
-        match story.message.occasion.is_of_run() {
-            true => rule.branches.is_empty() || story.branch.as_ref().is_some_and(on_branch),
-            false => {
-                rule.environments.is_empty()
-                    || story.environment.as_ref().is_some_and(in_environment)
-            }
-        }
+        let is_there = rule.environments.is_empty() || story.environments.iter().any(is_named);
+        let is_of_branch = || {
+            let is_any = rule.branches.is_empty() || !story.message.occasion.is_of_run();
+            is_any || story.branch.as_ref().is_some_and(on_branch)
+        };
+        is_there && is_of_branch()
     }
 
     /// What is well again ends an incident; it never begins one.

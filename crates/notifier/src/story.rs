@@ -5,12 +5,12 @@ use std::sync::Arc;
 use event::{
     Conclusion, DeploymentEvent, DeploymentId, GateDemand, RunEvent, Verdict, WaitReason, Way,
 };
-use views::{DeploymentView, JobView, RunView};
+use views::{DeploymentView, JobGateView, JobView, RunView};
 
 use crate::message::{Message, Occasion, clean};
 
-/// Jobs that are named; of more it is said how many.
-const JOBS_NAMED: usize = 5;
+/// Jobs, or environments, that are named; of more it is said how many.
+const NAMED_MAX: usize = 5;
 
 /// Kinds of events that may be worth telling; the others are not even read.
 pub(crate) const KINDS: &[&str] = &[
@@ -27,7 +27,8 @@ pub(crate) const KINDS: &[&str] = &[
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Story {
     pub(crate) message: Message,
-    pub(crate) environment: Option<Arc<str>>,
+    /// Of a deployment the one that it goes to; of a run those of the jobs that it is about.
+    pub(crate) environments: Vec<Arc<str>>,
     /// Of a run of a branch.
     pub(crate) branch: Option<String>,
 }
@@ -57,6 +58,7 @@ pub(crate) fn of_run(events: &[RunEvent]) -> Option<Story> {
         Occasion::RunCancelled => "was cancelled",
         _ => "waits for a person",
     };
+    let waits = occasion == Occasion::RunWaiting;
     let commit: String = header.commit.chars().take(7).collect();
     let mut facts = vec![
         format!("title: {}", clean(header.title.as_str())),
@@ -66,7 +68,19 @@ pub(crate) fn of_run(events: &[RunEvent]) -> Option<Story> {
     if let (Some(started), Some(ended)) = (view.started_at, view.completed_at) {
         facts.push(format!("took: {}", length(ended.0.saturating_sub(started.0))));
     }
+    let about: Vec<&JobView> = about(&view, events.last()?);
+    let environments = environments(&about);
+    if !environments.is_empty() {
+        facts.push(format!(
+            "environment: {}",
+            few(&environments.iter().map(|it| clean(it)).collect::<Vec<_>>())
+        ));
+    }
     facts.extend(jobs(&view, occasion));
+    if let Some(gate) = about.iter().find_map(|it| it.gate.as_ref()).filter(|_| waits) {
+        facts.push(format!("asks: {}", clean(&asked(gate))));
+    }
+    let environments = environments.into_iter().map(Into::into).collect();
     let repository = clean(&header.repository);
     let message = Message {
         occasion,
@@ -76,7 +90,7 @@ pub(crate) fn of_run(events: &[RunEvent]) -> Option<Story> {
         link: Some(format!("/runs/{}.{}", header.run, header.attempt)),
         at,
     };
-    Some(Story { message, environment: None, branch })
+    Some(Story { message, environments, branch })
 }
 
 fn asks_people(demand: &GateDemand) -> bool {
@@ -100,7 +114,8 @@ fn jobs(view: &RunView, occasion: Occasion) -> Option<String> {
         }
         Occasion::RunWaiting => {
             let is_shut = it.gate.as_ref().is_some_and(|gate| gate.opened_at.is_none());
-            is_shut || matches!(it.waiting, Some(WaitReason::Person { .. }))
+            let is_left = is_shut || matches!(it.waiting, Some(WaitReason::Person { .. }));
+            is_left && it.conclusion.is_none()
         }
         _ => false,
     };
@@ -110,12 +125,54 @@ fn jobs(view: &RunView, occasion: Occasion) -> Option<String> {
         return None;
     }
     let word = if occasion == Occasion::RunFailed { "failed" } else { "waits" };
-    let named = names[..names.len().min(JOBS_NAMED)].join(", ");
-    let more = match names.len() - names.len().min(JOBS_NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
+    Some(format!("{word}: {}", few(&names)))
+}
+
+/// The first ones by name, of the others how many.
+fn few(names: &[String]) -> String {
+    let named = names[..names.len().min(NAMED_MAX)].join(", ");
+    match names.len() - names.len().min(NAMED_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
+/// The jobs that the last event of a run is about: the one that waits; those that ended as the run did, which is not
+/// what was carried over from the attempt before.
+fn about<'v>(view: &'v RunView, last: &RunEvent) -> Vec<&'v JobView> {
+    let is_about = |it: &&JobView| match last {
+        RunEvent::JobGated { job, .. } | RunEvent::JobWaiting { job, .. } => it.key == *job,
+        RunEvent::RunCompleted { conclusion, .. } => {
+            let failed = |it| matches!(it, Conclusion::Failure | Conclusion::TimedOut);
+            let is_so = |it| it == *conclusion || failed(it) && failed(*conclusion);
+            it.carried_from.is_none() && it.conclusion.is_some_and(is_so)
+        }
+        _ => false,
     };
-    Some(format!("{word}: {named}{more}"))
+    view.jobs.iter().filter(is_about).collect()
+}
+
+/// Which environments these jobs name, each once: their names are the same in any case.
+fn environments(jobs: &[&JobView]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for name in jobs.iter().filter_map(|it| it.environment.as_ref()) {
+        if !all.iter().any(|it| it.eq_ignore_ascii_case(name.as_str())) {
+            all.push(name.as_str().to_owned());
+        }
+    }
+    all
+}
+
+/// What a gate asks of people.
+fn asked(gate: &JobGateView) -> String {
+    let of_people = gate.asked.demands.iter().filter_map(|it| match it {
+        GateDemand::Approval { group, count, members } => {
+            Some(format!("{count} of {group} ({})", members.join(", ")))
+        }
+        GateDemand::Confirm { word } => Some(format!("whoever started it for the word {word}")),
+        GateDemand::Wait { .. } => None,
+    });
+    of_people.collect::<Vec<_>>().join(", ")
 }
 
 /// The last of these events of a deployment.
@@ -170,7 +227,7 @@ pub(crate) fn of_deployment(id: DeploymentId, events: &[DeploymentEvent]) -> Opt
         link: None,
         at,
     };
-    Some(Story { message, environment: Some(Arc::clone(&request.environment)), branch: None })
+    Some(Story { message, environments: vec![Arc::clone(&request.environment)], branch: None })
 }
 
 fn of_verdict(verdict: Verdict) -> Occasion {

@@ -16,6 +16,9 @@ use ports::Journal as _;
 use serde_json::{Value as Json, json};
 use store::{Store, WantedDeliveries};
 
+/// Sixty-four digits of nothing.
+const DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
 /// A request that came.
 #[derive(Clone, Debug)]
 struct Came {
@@ -150,37 +153,46 @@ impl World {
     }
 
     fn run(&self, number: u64, conclusion: &str, branch: &str) {
-        let created = json!({
-            "type": "RunCreated", "run": number, "attempt": 1, "run_number": 7, "carried": [],
-            "repository": "octo/planner", "repository_path": "/src/planner",
-            "workflow": { "path": ".github/workflows/ci.yml", "text": "on: push" }, "called": {},
-            "title": "<!channel> *free* <https://evil.example|click>\nBcc: all@example.com",
-            "event": { "name": "push", "git_ref": format!("refs/heads/{branch}"), "payload": {} },
-            "change": { "commit": "0123456789abcdef", "authored_at": 1, "committed_at": 2, "uncommitted": 0 },
-            "inputs": {}, "vars": {}, "secret_names": [], "actor": "octocat",
-            "triggering_actor": "octocat", "at": 0,
-        });
-        let planned = json!({
-            "type": "JobPlanned", "key": "test", "id": "test", "name": "test (3.12)", "parent": null,
-            "file": null, "needs": [], "matrix": null, "index": 0, "total": 1, "fail_fast": true,
-            "max_parallel": null, "queued_at": 10,
-        });
-        let job = json!({
-            "type": "JobCompleted", "job": "test", "fence": null, "conclusion": conclusion,
-            "exit": "user_failure", "outputs": {}, "log": null, "environment_url": null, "at": 61_000,
-        });
-        let events = [
-            created,
-            json!({ "type": "RunStarted", "at": 1_000 }),
-            planned,
-            job,
-            json!({ "type": "RunCompleted", "conclusion": conclusion, "at": 62_000 }),
-        ];
+        self.append_run(number, &run_events(number, conclusion, branch));
+    }
+
+    fn append_run(&self, number: u64, events: &[Json]) {
         let decode =
             |it: &Json| RunEvent::decode(it.to_string().as_bytes()).expect("an event of ours");
         let events: Vec<RunEvent> = events.iter().map(decode).collect();
         let stream = StreamId::Run(RunId(number), Attempt(1));
         self.store.append(stream, Seq(0), Timestamp(1), &events).expect("it is appended");
+    }
+
+    /// A run of the default branch, with a job for each environment, which each wait at a gate.
+    fn deploys(&self, number: u64, jobs: &[(&str, &str)]) {
+        let mut events = run_events(number, "success", "main");
+        let mut completed = events.pop().expect("its end");
+        let mut conclusion = "success";
+        for (environment, _) in jobs {
+            events.push(json!({
+                "type": "JobPlanned", "key": environment, "id": environment, "name": environment,
+                "parent": null, "file": null, "needs": [], "matrix": null, "index": 0, "total": 1,
+                "fail_fast": true, "max_parallel": null, "queued_at": 10, "environment": environment,
+            }));
+        }
+        for (environment, end) in jobs {
+            let gate = json!({
+                "environment": environment,
+                "rules": { "source": "origin", "branch": "main", "commit": "01", "digest": DIGEST },
+                "demands": [{ "kind": "approval", "group": "leads", "count": 1, "members": ["lena", "ada"] }],
+                "asked_by": [], "what": DIGEST,
+            });
+            events.push(json!({ "type": "JobGated", "job": environment, "gate": gate, "at": 100 }));
+            events.push(json!({
+                "type": "JobCompleted", "job": environment, "fence": null, "conclusion": end,
+                "exit": "user_failure", "outputs": {}, "log": null, "environment_url": null, "at": 61_000,
+            }));
+            conclusion = if *end == "failure" { "failure" } else { conclusion };
+        }
+        completed["conclusion"] = conclusion.into();
+        events.push(completed);
+        self.append_run(number, &events);
     }
 
     fn deployment(&self, id: u64, verdict: &str) {
@@ -220,6 +232,36 @@ impl World {
         };
         rows.iter().rev().map(line).collect()
     }
+}
+
+/// What a run says that has one job.
+fn run_events(number: u64, conclusion: &str, branch: &str) -> Vec<Json> {
+    let created = json!({
+        "type": "RunCreated", "run": number, "attempt": 1, "run_number": 7, "carried": [],
+        "repository": "octo/planner", "repository_path": "/src/planner",
+        "workflow": { "path": ".github/workflows/ci.yml", "text": "on: push" }, "called": {},
+        "title": "<!channel> *free* <https://evil.example|click>\nBcc: all@example.com",
+        "event": { "name": "push", "git_ref": format!("refs/heads/{branch}"), "payload": {} },
+        "change": { "commit": "0123456789abcdef", "authored_at": 1, "committed_at": 2, "uncommitted": 0 },
+        "inputs": {}, "vars": {}, "secret_names": [], "actor": "octocat",
+        "triggering_actor": "octocat", "at": 0,
+    });
+    let planned = json!({
+        "type": "JobPlanned", "key": "test", "id": "test", "name": "test (3.12)", "parent": null,
+        "file": null, "needs": [], "matrix": null, "index": 0, "total": 1, "fail_fast": true,
+        "max_parallel": null, "queued_at": 10,
+    });
+    let job = json!({
+        "type": "JobCompleted", "job": "test", "fence": null, "conclusion": conclusion,
+        "exit": "user_failure", "outputs": {}, "log": null, "environment_url": null, "at": 61_000,
+    });
+    vec![
+        created,
+        json!({ "type": "RunStarted", "at": 1_000 }),
+        planned,
+        job,
+        json!({ "type": "RunCompleted", "conclusion": conclusion, "at": 62_000 }),
+    ]
 }
 
 fn pretty(body: &Json) -> String {
@@ -284,6 +326,52 @@ fn slack_gets_what_outsiders_wrote_as_text_and_nothing_else() {
           "unfurl_links": false,
           "unfurl_media": false
         }"#]],
+    );
+}
+
+#[test]
+fn a_run_is_of_the_environments_of_the_jobs_that_it_is_about() {
+    let hook = Listening::begin();
+    let channel = || Channel::Webhook { url: hook.url.clone(), key: None };
+    let on = [Occasion::RunWaiting, Occasion::RunFailed, Occasion::RunSucceeded, Occasion::Failed];
+    let of =
+        |name: &str| Rule { environments: vec![name.to_owned()], ..rule(name, channel(), &on) };
+    let world = World::new(vec![of("production"), of("staging")], "", &["127.0.0.1"]);
+    // Staging succeeds, and production waits and fails; tests fail, and neither is told; both succeed.
+    world.deploys(1, &[("staging", "success"), ("Production", "failure")]);
+    world.run(2, "failure", "main");
+    world.deploys(3, &[("staging", "success"), ("Production", "success")]);
+    check(
+        &world.told(),
+        expect![[r#"
+        octo/planner: ci.yml waits for a person on main to staging of octo/planner, delivered
+        octo/planner: ci.yml waits for a person on main to production of octo/planner, delivered
+        octo/planner: ci.yml failed on main to production of octo/planner, delivered
+        octo/planner: ci.yml waits for a person on main to staging of octo/planner, delivered
+        octo/planner: ci.yml waits for a person on main to production of octo/planner, delivered
+        octo/planner: ci.yml succeeded on main to production of octo/planner, delivered
+        octo/planner: ci.yml succeeded on main to staging of octo/planner, delivered
+    "#]],
+    );
+    let came = hook.came();
+    let facts = |it: &Came| {
+        let facts = it.body["facts"].as_array().expect("facts").iter();
+        facts.map(|it| it.as_str().expect("text")).skip(3).collect::<Vec<_>>().join("; ")
+    };
+    let mut told: Vec<String> =
+        came.iter().map(|it| format!("{}: {}", it.body["title"], facts(it))).collect();
+    // What goes to one receiver by several rules comes in any order.
+    told.sort();
+    check(
+        &told.join("\n"),
+        expect![[r#"
+            "octo/planner: ci.yml failed on main": took: 1 min 1 s; environment: Production; failed: Production
+            "octo/planner: ci.yml succeeded on main": took: 1 min 1 s; environment: staging, Production
+            "octo/planner: ci.yml succeeded on main": took: 1 min 1 s; environment: staging, Production
+            "octo/planner: ci.yml waits for a person on main": environment: Production; waits: Production; asks: 1 of leads (lena, ada)
+            "octo/planner: ci.yml waits for a person on main": environment: Production; waits: Production; asks: 1 of leads (lena, ada)
+            "octo/planner: ci.yml waits for a person on main": environment: staging; waits: staging; asks: 1 of leads (lena, ada)
+            "octo/planner: ci.yml waits for a person on main": environment: staging; waits: staging; asks: 1 of leads (lena, ada)"#]],
     );
 }
 

@@ -524,11 +524,6 @@ fn messages(reader: &mut Reader<'_>, root: View<'_>) {
             let message = "`branches` chooses runs, and `on` names nothing of a run".to_owned();
             say(entry.key.span, message, "add `run_failed` to `on`, or take `branches` away");
         }
-        if let Some(entry) = view.entry("environments").filter(|_| on.iter().all(is_of_run)) {
-            let message =
-                "`environments` chooses deployments, and `on` names nothing of one".to_owned();
-            say(entry.key.span, message, "add `failed` to `on`, or take `environments` away");
-        }
     }
     let Some(mail) = root.view("mail") else { return };
     for (one, other) in [("user", "password"), ("password", "user")] {

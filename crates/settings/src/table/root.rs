@@ -147,7 +147,7 @@ pub(crate) static NOTIFY: Shape = Shape {
                 max: ENVIRONMENTS_MAX,
                 one: true,
             },
-            "Of deployments to which environments; without it: to all.",
+            "Of deployments to which environments, and of runs whose jobs name one of them: those that failed, succeeded or were cancelled as the run was, or the one that waits. Without it: of all.",
         ),
         Key::optional(
             "branches",
