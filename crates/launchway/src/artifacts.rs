@@ -17,6 +17,13 @@ pub(crate) struct RunArtifacts {
     lines: BTreeMap<RunId, BTreeMap<String, String>>,
 }
 
+/// Which attempt uploaded an artifact.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Since {
+    ThisAttempt,
+    Earlier,
+}
+
 impl RunArtifacts {
     /// Knows of none yet.
     pub(crate) fn new(store: Arc<Store>) -> RunArtifacts {
@@ -30,15 +37,10 @@ impl RunArtifacts {
         match event {
             RunEvent::RunCreated(_) => {
                 for earlier in 1..attempt.0 {
-                    self.take_stream(StreamId::Run(run, Attempt(earlier)));
+                    self.take_earlier(run, Attempt(earlier));
                 }
             }
-            RunEvent::ArtifactUploaded { name, blob, size_bytes, expires_at, .. } => {
-                let line = json!({
-                    "name": name, "blob": blob, "size_bytes": size_bytes, "expires_at": expires_at,
-                });
-                self.lines.entry(run).or_default().insert(name.to_string(), line.to_string());
-            }
+            RunEvent::ArtifactUploaded { .. } => self.keep(run, event, Since::ThisAttempt),
             RunEvent::RunCompleted { .. } => {
                 self.lines.remove(&run);
             }
@@ -47,12 +49,24 @@ impl RunArtifacts {
     }
 
     /// An attempt that was pruned or cannot be read has no artifacts to offer.
-    fn take_stream(&mut self, stream: StreamId) {
+    fn take_earlier(&mut self, run: RunId, attempt: Attempt) {
+        let stream = StreamId::Run(run, attempt);
         for event in crate::journal::events(&self.store, stream).unwrap_or_default() {
-            if matches!(event, RunEvent::ArtifactUploaded { .. }) {
-                self.take(stream, &event);
-            }
+            self.keep(run, &event, Since::Earlier);
         }
+    }
+
+    fn keep(&mut self, run: RunId, event: &RunEvent, since: Since) {
+        let RunEvent::ArtifactUploaded { name, blob, size_bytes, expires_at, .. } = event else {
+            return;
+        };
+        let mut line = json!({
+            "name": name, "blob": blob, "size_bytes": size_bytes, "expires_at": expires_at,
+        });
+        if since == Since::Earlier {
+            line["earlier"] = true.into();
+        }
+        self.lines.entry(run).or_default().insert(name.to_string(), line.to_string());
     }
 
     /// Writes the list into the job's folder, which is made.

@@ -28,7 +28,8 @@ pub use runner::{
 pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
 /// In a job's folder: the artifacts that finished jobs of the run kept, a JSON object a line with
-/// `name`, `blob`, `size_bytes`, `expires_at`. Whoever starts the worker writes it; without it the
+/// `name`, `blob`, `size_bytes`, `expires_at`, and `earlier` where it was an attempt before this one:
+/// such a name is free. Whoever starts the worker writes it; without it the
 /// job sees its own artifacts only.
 pub const RUN_ARTIFACTS_FILE: &str = "artifacts.jsonl";
 

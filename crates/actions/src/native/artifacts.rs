@@ -25,6 +25,8 @@ const OF_THE_RUN: &str = "LAUNCHWAY_RUN_ARTIFACTS";
 pub(super) struct Artifact {
     pub(super) name: String,
     pub(super) blob: String,
+    /// An attempt before this one uploaded it: to be downloaded, and replaced by a new one.
+    is_earlier: bool,
 }
 
 impl Artifact {
@@ -67,10 +69,18 @@ pub(super) fn of_run(step: &Step) -> Result<BTreeMap<String, Artifact>, Failure>
             let entry = serde_json::from_str::<Json>(line)
                 .map_err(|error| Failure::new(format!("a line of {path} is not JSON: {error}")))?;
             let field = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
-            let artifact = Artifact { name: field("name"), blob: field("blob") };
+            let is_earlier = entry["earlier"].as_bool().unwrap_or_default();
+            let artifact = Artifact { name: field("name"), blob: field("blob"), is_earlier };
             found.insert(artifact.name.clone(), artifact);
         }
     }
+    Ok(found)
+}
+
+/// Those whose names are taken: what an earlier attempt uploaded, a re-run uploads again.
+pub(super) fn of_attempt(step: &Step) -> Result<BTreeMap<String, Artifact>, Failure> {
+    let mut found = of_run(step)?;
+    found.retain(|_, artifact| !artifact.is_earlier);
     Ok(found)
 }
 
@@ -106,7 +116,8 @@ pub(super) fn keep(
         .open(&list)
         .and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()))
         .map_err(failed_at("written", &list))?;
-    Ok((Artifact { name: name.to_owned(), blob: stored.id }, stored.size_bytes))
+    let artifact = Artifact { name: name.to_owned(), blob: stored.id, is_earlier: false };
+    Ok((artifact, stored.size_bytes))
 }
 
 /// Those that have bytes. A pipe would be waited for until the job's time is up.

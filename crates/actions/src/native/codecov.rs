@@ -208,7 +208,7 @@ fn free_name(step: &Step) -> Result<String, Failure> {
         name.push('-');
         name.extend(clean);
     }
-    let taken = artifacts::of_run(step)?;
+    let taken = artifacts::of_attempt(step)?;
     if !taken.contains_key(&name) {
         return Ok(name);
     }

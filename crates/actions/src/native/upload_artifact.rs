@@ -37,10 +37,10 @@ fn run(step: &mut Step, stage: Stage) -> Result<(), Failure> {
     // v3 took hidden files until its last releases; what v4 leaves out is left out.
     let files = find(step, &name, !hidden)?;
     let Some(files) = files else { return Ok(()) };
-    let exists = artifacts::of_run(step)?.contains_key(&name);
+    let exists = artifacts::of_attempt(step)?.contains_key(&name);
     if exists && !overwrite && !old {
         return Err(Failure::new(format!(
-            "an artifact with the name {name} already exists in this run (409 Conflict)"
+            "an artifact with the name {name} already exists in this attempt of the run (409 Conflict)"
         ))
         .hint("give each job of a matrix its own name, or set overwrite: true"));
     }
@@ -133,7 +133,7 @@ fn merged(
     name: &str,
     files: Vec<(String, PathBuf)>,
 ) -> Result<Vec<(String, PathBuf)>, Failure> {
-    let known = artifacts::of_run(step)?;
+    let known = artifacts::of_attempt(step)?;
     let folder = step.folder("RUNNER_TEMP")?.join(format!("artifact-{}", hex(name.as_bytes())));
     if let Some(artifact) = known.get(name) {
         artifacts::unpack(step, artifact, &folder)?;

@@ -132,6 +132,30 @@ fn names_are_checked_and_unique() {
 }
 
 #[test]
+fn a_new_attempt_uploads_under_the_names_of_the_one_before() {
+    let bench = built();
+    let upload = |path: &str, job: &str| {
+        let inputs = [("name", "report"), ("path", path)];
+        let ran = bench.run("upload-artifact", &inputs);
+        assert_eq!(ran.code, i32::from(job == "again"), "{job}: {}", ran.log);
+    };
+    upload("dist/a.txt", "of attempt 1");
+    let line = bench.read("uploaded.jsonl");
+    let earlier = line.trim_end().replace('}', ",\"earlier\":true}\n");
+    bench.write("artifacts.jsonl", earlier);
+    std::fs::remove_file(bench.path("uploaded.jsonl")).expect("a list");
+    // Until attempt 2 has its own there is the one of attempt 1.
+    let got = |folder: &str| {
+        bench.run("download-artifact", &[("name", "report"), ("path", folder)]).ok();
+        tree(&bench, &format!("work/{folder}")).join(" ")
+    };
+    assert_eq!(got("before"), "a.txt");
+    upload("dist/x.log", "of attempt 2");
+    assert_eq!(got("after"), "x.log");
+    upload("dist/x.log", "again");
+}
+
+#[test]
 fn all_artifacts_go_into_folders_or_together() {
     let mut bench = built();
     for (name, path) in [("bin-1", "dist/a.txt"), ("bin-2", "dist/x.log"), ("docs", "logs")] {

@@ -226,6 +226,72 @@ jobs:
 }
 
 #[test]
+fn what_runs_again_uploads_again_and_the_newest_is_what_is_downloaded() {
+    let workflow = "
+on: push
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    steps:
+      - run: echo built > app
+      - { uses: actions/upload-artifact@v4, with: { name: app, path: app } }
+  test:
+    needs: build
+    runs-on: ubuntu-latest
+    steps:
+      - { uses: actions/download-artifact@v4, with: { name: app, path: got } }
+      - name: tests
+        run: 'echo = $(cat got/app); echo attempt $GITHUB_RUN_ATTEMPT > report; test $GITHUB_RUN_ATTEMPT -gt 1'
+      - { if: always(), uses: actions/upload-artifact@v4, with: { name: report, path: report } }
+  last:
+    needs: test
+    if: always()
+    runs-on: ubuntu-latest
+    steps:
+      - { uses: actions/download-artifact@v4, with: { name: report, path: got } }
+      - run: 'echo = $(cat got/report)'
+";
+    let (place, _) = check(
+        workflow,
+        &[],
+        expect![[r#"
+        last = attempt 1
+        test = built
+        build: success
+        last: success
+        test: failure
+          tests: failure, failure
+        .github/workflows/ci.yml failure
+        exit 1
+    "#]],
+    );
+    // What was built is of attempt 1, what is reported of this one.
+    expect![[r#"
+        last = attempt 2
+        test = built
+        last: success
+        test: success
+        .github/workflows/ci.yml success
+        exit 0
+    "#]]
+    .assert_eq(&place.json(&["runs", "rerun", "--failed"]).story());
+    expect![[r#"
+        last = attempt 3
+        test = built
+        build: success
+        last: success
+        test: success
+        .github/workflows/ci.yml success
+        exit 0
+    "#]]
+    .assert_eq(&place.json(&["runs", "rerun"]).story());
+    let seen = place.run(&["runs", "download", "1", "-n", "report", "-D", "into"]);
+    assert_eq!(seen.exit, 0, "{}", seen.stderr);
+    let read = std::fs::read_to_string(place.repository().join("into/report"));
+    assert_eq!(read.expect("report"), "attempt 3\n");
+}
+
+#[test]
 fn artifacts_of_a_run_are_downloaded_as_gh_does_it() {
     // The second half of the job lies about its artifacts: one is called like the folder above, one
     // is over, one has no bytes.
