@@ -9,6 +9,7 @@
 //! blob is there before the event that names it, and none is removed while the lock is held. A copy has
 //! its name only when it is whole: until then the folder's name ends in `.partial`.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ const MANIFEST: &str = "backup.json";
 /// Says that a folder is a copy on its way, which nobody needs any more when its process is gone.
 const UNDER_WAY: &str = "backup.under-way";
 const VERSION: u32 = 1;
+/// What to do about a copy that is none.
+const ANOTHER_COPY: &str = "restore another copy; launchway serve backup makes one";
 /// Says where copies were put.
 const COPIES: &str = "copies.json";
 /// Copies that are remembered: more lie nowhere at a time.
@@ -75,6 +78,9 @@ struct Manifest {
     /// The folder that it is a copy of; none where an older Launchway made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     root: Option<PathBuf>,
+    /// How many files it has, by the name of what lies in its folder; nothing where an older Launchway made it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    files: BTreeMap<String, u64>,
 }
 
 /// Copies that were made, and are still there or on their way: whoever reads them reads the server's secrets.
@@ -142,7 +148,12 @@ pub(crate) fn make(data: &DataFolder, to: &Path) -> Outcome {
         copy(&root.join(name), &partial.join(name))?;
     }
     let at_ms = now();
-    let manifest = Manifest { version: VERSION, at_ms, position, root: Some(root.to_owned()) };
+    let mut files = BTreeMap::new();
+    for name in names(&partial)?.into_iter().filter(|it| it != UNDER_WAY) {
+        files.insert(name.clone(), files_in(&partial.join(name))?);
+    }
+    let manifest =
+        Manifest { version: VERSION, at_ms, position, root: Some(root.to_owned()), files };
     data::write(&partial.join(MANIFEST), &manifest)?;
     finish(&partial, &to)?;
     out(&format!("copied {position} events, as of {}, to {}", moment(at_ms), to.display()));
@@ -175,6 +186,7 @@ pub(crate) fn restore(
         let message = format!("{} was made by a newer version", from.display());
         return Err(Failure::new(Exit::Refused, message));
     }
+    must_be_whole(from, &manifest)?;
     let database = wanted(from, args)?;
     let to = data.state.root().to_path_buf();
     must_be_empty(&to)?;
@@ -187,11 +199,7 @@ pub(crate) fn restore(
         // That it is the journal which the folder belonged to is proven here.
         store::attach(&partial, database, file.as_deref()).map_err(missing)?;
     }
-    let copied = Store::open(&partial).map_err(missing)?;
-    let proven = copied.verify().map_err(|error| {
-        Failure::caused(Exit::Refused, anyhow::Error::from(error).context("the copy was altered"))
-    })?;
-    drop(copied);
+    let proven = prove(&partial, from, &manifest)?;
     let copy = DataFolder::of(Some(&partial), None)?;
     repositories::relocate(&copy, manifest.root.as_deref(), &to)?;
     copy.record("server.restore", format!("a copy of {}", moment(manifest.at_ms)))?;
@@ -204,7 +212,7 @@ pub(crate) fn restore(
         "{} has the server of {}: {} events, every one proven",
         to.display(),
         moment(manifest.at_ms),
-        proven.events
+        proven
     ));
     if !is_taken_over {
         talk(
@@ -215,6 +223,51 @@ pub(crate) fn restore(
         "hooks of its repositories name the folder that they were connected with: launchway repositories add writes them again",
     );
     Ok(Exit::Done)
+}
+
+/// Refuses a copy of which something was removed since. What came to it harms nobody.
+fn must_be_whole(from: &Path, manifest: &Manifest) -> Result<(), Failure> {
+    let lacks = |what: String| {
+        let message = format!("the copy in {} is not whole: {what}", from.display());
+        Err(Failure::new(Exit::Refused, message).hint(ANOTHER_COPY))
+    };
+    if !from.join(JOURNAL).is_file() && !from.join(DUMP).is_file() {
+        return lacks(format!("it has no journal ({JOURNAL})"));
+    }
+    for (name, expected) in &manifest.files {
+        match files_in(&from.join(name))? {
+            0 if !from.join(name).exists() => return lacks(format!("{name} is missing")),
+            found if found < *expected => {
+                return lacks(format!("{name} has {found} of {expected} files"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Proves the journal, and that it goes as far as it did when it was copied; how many events it has.
+fn prove(partial: &Path, from: &Path, manifest: &Manifest) -> Result<u64, Failure> {
+    let failed = |error: anyhow::Error, what: &str| {
+        let context = format!("the copy in {} {what}", from.display());
+        let mut failure = Failure::caused(Exit::Refused, error.context(context));
+        // What the journal's error advises is for a folder that is served.
+        failure.hints.clear();
+        failure.hint(ANOTHER_COPY)
+    };
+    let is_damaged = |error: store::StoreError| failed(error.into(), "is damaged");
+    let copied = Store::open(partial).map_err(is_damaged)?;
+    let proven = copied.verify().map_err(|error| failed(error.into(), "was altered"))?;
+    let newest = copied.newest_position().map_err(is_damaged)?;
+    if newest < manifest.position {
+        let message = format!(
+            "the journal of the copy in {} ends at event {newest}, and was copied at {}",
+            from.display(),
+            manifest.position
+        );
+        return Err(Failure::new(Exit::Refused, message).hint(ANOTHER_COPY));
+    }
+    Ok(proven.events)
 }
 
 /// The database that gets the copy's journal; none where that is a file of the folder.
@@ -307,6 +360,19 @@ fn names(folder: &Path) -> Result<Vec<String>, Failure> {
     // Of a mirror the refs come before what they name: it may be fetched into meanwhile.
     names.sort_by_key(|name| (name == "objects", name.clone()));
     Ok(names)
+}
+
+/// Files of a folder and all below, or 1; 0 where nothing lies there.
+fn files_in(path: &Path) -> Result<u64, Failure> {
+    let kind = match fs::symlink_metadata(path) {
+        Ok(found) => found.file_type(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(cannot("look at", path, error)),
+    };
+    if !kind.is_dir() {
+        return Ok(1);
+    }
+    names(path)?.iter().try_fold(0, |sum, name| Ok(sum + files_in(&path.join(name))?))
 }
 
 /// Copies a file or a folder. What goes away meanwhile is passed over: it was taken, and is elsewhere.

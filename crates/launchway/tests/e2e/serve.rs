@@ -728,6 +728,48 @@ fn reports_among_the_artifacts_are_told_and_a_copy_makes_the_same_server() {
     assert!(restored.stdout.contains("every one proven"), "{}", restored.stdout);
     assert_eq!(shown(&serving.place.path("new")), page);
     let half = serving.place.path("copy");
+    let whole = serving.place.path("whole");
+    let copied = |from: &std::path::Path, to: &std::path::Path| {
+        let done = std::process::Command::new("cp").arg("-a").args([from, to]).status();
+        assert!(done.expect("cp").success());
+    };
+    copied(&half, &whole);
+    // What a copy lost since is told, and nothing is made of it.
+    let mut seen = String::new();
+    for (name, is_emptied) in
+        [("journal.db", false), ("journal.db", true), ("tokens", false), ("blobs", false)]
+    {
+        let path = half.join(name);
+        match path.is_dir() {
+            true => std::fs::remove_dir_all(&path).expect("it is there"),
+            false => std::fs::remove_file(&path).expect("it is there"),
+        }
+        if is_emptied {
+            std::fs::write(&path, "").expect("written");
+        }
+        let refused = restore("other");
+        seen.push_str(&format!("{}exit {}\n", refused.stderr, refused.exit));
+        assert!(!serving.place.path("other").exists(), "{name}");
+        std::fs::remove_dir_all(&half).expect("removed");
+        copied(&whole, &half);
+    }
+    let digits = regex::Regex::new("[0-9]{2,}").expect("a pattern");
+    let seen = seen.replace(&half.display().to_string(), "COPY");
+    expect![[r#"
+        error: the copy in COPY is not whole: it has no journal (journal.db)
+        hint: restore another copy; launchway serve backup makes one
+        exit 3
+        error: the journal of the copy in COPY ends at event 0, and was copied at N
+        hint: restore another copy; launchway serve backup makes one
+        exit 3
+        error: the copy in COPY is not whole: tokens is missing
+        hint: restore another copy; launchway serve backup makes one
+        exit 3
+        error: the copy in COPY is not whole: blobs is missing
+        hint: restore another copy; launchway serve backup makes one
+        exit 3
+    "#]]
+    .assert_eq(&digits.replace_all(&seen, "N"));
     std::fs::remove_file(half.join("backup.json")).expect("it is there");
     let refused = restore("other");
     assert_eq!(refused.exit, 2);
