@@ -371,10 +371,29 @@ pub(super) const TIERS: &[Tier] = &[
     // A hundred kills; minutes.
     Tier {
         name: "soak",
-        needs: &[GIT, BASH, PYTHON_3_11, POSTGRES, DOCKER, DOCKERD, BUSYBOX, REGISTRY, IP],
+        needs: &[
+            GIT,
+            BASH,
+            PYTHON_3_11,
+            POSTGRES,
+            DOCKER,
+            DOCKERD,
+            BUSYBOX,
+            REGISTRY,
+            IP,
+            NODE,
+            NPM,
+            CHROMIUM,
+        ],
         steps: &[
             Step::Tests(
                 "cargo test --quiet -p launchway --features soak,postgres --test e2e -- soak:: webhooks:: --nocapture --test-threads 1",
+            ),
+            // A log of a million lines, in a real browser.
+            Step::Ready("mkdir -p {target}/browser"),
+            Step::Ready(BROWSER),
+            Step::Tests(
+                "cargo test --quiet -p launchway --features soak,browser --test e2e -- browser::a_million --nocapture",
             ),
             Step::Ready("cargo build --quiet -p figures --example dora"),
             Step::One(

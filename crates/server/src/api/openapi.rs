@@ -3,9 +3,12 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Operation, approvals, audit, deployed, deployments, dispatch, held, incidents, messages,
-    operations, runners, secrets, tokens, workflows,
+    KEY_CHARS_MAX, Operation, approvals, audit, deployed, deployments, dispatch, held, incidents,
+    messages, operations, runners, secrets, tokens, workflows,
 };
+
+/// Operations that heed an `Idempotency-Key`; others do once what is asked twice.
+const KEYED: &[&str] = &["dispatch", "rerunRun", "openIncident"];
 
 /// OpenAPI 3.1.
 pub(super) fn document() -> Json {
@@ -42,6 +45,7 @@ fn described(operation: &Operation) -> Json {
         parameters
             .push(json!({ "name": name, "in": "query", "description": what, "schema": schema }));
     }
+    parameters.extend(header(operation));
     let (status, answer) = operation.answer;
     let content = if answer.contains('/') {
         json!({ answer: { "schema": { "type": if answer == "application/json" { "object" } else { "string" } } } })
@@ -68,6 +72,20 @@ fn described(operation: &Operation) -> Json {
         });
     }
     described
+}
+
+/// The header that an operation heeds besides the token.
+fn header(operation: &Operation) -> Option<Json> {
+    let (name, schema, what) = if operation.answer.1 == "text/event-stream" {
+        ("Last-Event-ID", number(), "Goes on behind this event")
+    } else if KEYED.contains(&operation.id) {
+        let schema =
+            json!({ "type": "string", "pattern": format!("^[!-~]{{1,{KEY_CHARS_MAX}}}$") });
+        ("Idempotency-Key", schema, "Done once, however often it is asked with this key")
+    } else {
+        return None;
+    };
+    Some(json!({ "name": name, "in": "header", "description": what, "schema": schema }))
 }
 
 pub(super) fn object(required: &[(&str, Json)], optional: &[(&str, Json)]) -> Json {
