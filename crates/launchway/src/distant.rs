@@ -278,6 +278,19 @@ impl Client {
         }
     }
 
+    /// The attempts before one, the oldest first, without those that were pruned or never began.
+    pub(crate) fn earlier(&self, of: &RunRequest) -> Result<Vec<RunView>, Failure> {
+        let mut views = Vec::new();
+        for attempt in 1..of.attempt.0 {
+            match self.run(&format!("{}.{attempt}", of.run)) {
+                Ok(found) => views.push(found.view),
+                Err(failure) if failure.exit == Exit::Usage => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(views)
+    }
+
     /// The Markdown of a summary; nothing where it is gone.
     pub(crate) fn summary(&self, run: &RunView, blob: &BlobId) -> Option<String> {
         let (run, attempt) = (run.header.run, run.header.attempt);
@@ -294,7 +307,10 @@ impl Client {
         job: &str,
         aside: Option<u32>,
     ) -> Result<Option<std::fs::File>, Failure> {
-        let (run, attempt) = (view.header.run, view.header.attempt);
+        let run = view.header.run;
+        let carried = view.jobs.iter().find(|it| it.key.as_str() == job);
+        let carried = carried.and_then(|it| it.carried_from);
+        let attempt = carried.unwrap_or(view.header.attempt);
         let aside = aside.map(|number| format!("?aside={number}")).unwrap_or_default();
         let job = percent(job);
         match self.file(&format!("/api/v1/runs/{run}.{attempt}/jobs/{job}/log{aside}")) {

@@ -168,6 +168,21 @@ pub(crate) fn runs(
 }
 
 /// One run, folded.
+/// The attempts before one, the oldest first, without those that were pruned or never began.
+pub(crate) fn earlier(store: &Store, stream: StreamId) -> Result<Vec<RunView>, Failure> {
+    let (run, attempt) = stream.as_run().expect("the stream of a run");
+    let mut views = Vec::new();
+    for earlier in 1..attempt.0 {
+        match view(store, StreamId::Run(run, Attempt(earlier))) {
+            Ok(view) => views.push(view),
+            Err(failure) if failure.exit == Exit::Usage => {}
+            // Of another nobody knows what it had.
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(views)
+}
+
 pub(crate) fn view(store: &Store, stream: StreamId) -> Result<RunView, Failure> {
     let events = events(store, stream)?;
     if events.is_empty() {

@@ -40,6 +40,22 @@ pub struct Compared<'r> {
     pub view: &'r RunView,
 }
 
+/// What jobs that were carried over did, and artifacts of attempts before, are told by those attempts: taken from
+/// `earlier`, the oldest first. What none of them tells stays as it is.
+pub fn take_in(view: &mut RunView, earlier: &[RunView]) {
+    for job in &mut view.jobs {
+        let Some(from) = job.carried_from else { continue };
+        let attempt = earlier.iter().find(|it| it.header.attempt == from);
+        if let Some(done) = attempt.and_then(|it| it.job(&job.key)) {
+            *job = done.clone();
+            job.carried_from = Some(from);
+        }
+    }
+    let own = std::mem::take(&mut view.artifacts);
+    let all = earlier.iter().flat_map(|it| it.artifacts.clone()).chain(own);
+    view.artifacts = all.collect();
+}
+
 /// Everything that differs: causes, then jobs in the order of the first run, then artifacts.
 pub fn compare(first: Compared<'_>, second: Compared<'_>) -> Vec<Difference> {
     let mut found = Found::default();

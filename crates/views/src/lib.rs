@@ -44,7 +44,7 @@ mod waterfall;
 
 pub use attempt::{AttemptFacts, JobFacts, KeptArtifact, StepFacts};
 pub use audit::{AuditLine, DECISIONS};
-pub use compare::{Compared, Difference, compare};
+pub use compare::{Compared, Difference, compare, take_in};
 pub use course::{Before, Came};
 pub use deployment::{
     DeedView, DeployStepView, DeploymentRow, DeploymentView, EndView, GateView, OwnerView,

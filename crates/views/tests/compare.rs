@@ -3,7 +3,7 @@
 use event::{Fact, RunEvent, RunRequest};
 use expect_test::{Expect, expect};
 use serde_json::{Value as Json, json};
-use views::{Compared, RunView, compare};
+use views::{Compared, RunView, compare, take_in};
 
 /// A run of two jobs: `lint` with one step, and `test` with two. `change` alters its events.
 fn run(change: impl Fn(&mut Vec<Json>)) -> (RunRequest, RunView) {
@@ -54,7 +54,10 @@ fn run(change: impl Fn(&mut Vec<Json>)) -> (RunRequest, RunView) {
 }
 
 fn check(change: impl Fn(&mut Vec<Json>), expect: Expect) {
-    let (first, second) = (run(|_| {}), run(change));
+    told(&run(|_| {}), &run(change), expect);
+}
+
+fn told(first: &(RunRequest, RunView), second: &(RunRequest, RunView), expect: Expect) {
     let found = compare(
         Compared { request: &first.0, view: &first.1 },
         Compared { request: &second.0, view: &second.1 },
@@ -142,4 +145,31 @@ fn then_jobs_steps_and_artifacts() {
         test › unit: step: success / (none)
     "#]],
     );
+}
+
+#[test]
+fn what_was_carried_over_is_what_it_was() {
+    let uploaded = json!({ "type": "ArtifactUploaded", "job": "test", "name": "report", "blob": "0".repeat(64),
+        "size_bytes": 5, "expires_at": 90_000 });
+    let first = run(|events| events.insert(10, uploaded.clone()));
+    let mut again = run(|events| {
+        events[0]["attempt"] = json!(2);
+        events[0]["carried"] = json!(["test"]);
+        events.truncate(4);
+        events
+            .push(json!({ "type": "JobCarried", "job": "test", "from": 1, "conclusion": "success",
+            "outputs": { "version": "1.0" }, "at": 20 }));
+    });
+    told(
+        &first,
+        &again,
+        expect![[r#"
+            test: runner: here / (none)
+            test › install: step: success / (none)
+            test › unit: step: success / (none)
+            : artifact report: 0000000000000000000000000000000000000000000000000000000000000000 / (none)
+        "#]],
+    );
+    take_in(&mut again.1, std::slice::from_ref(&first.1));
+    told(&first, &again, expect![[r#""#]]);
 }

@@ -169,7 +169,8 @@ pub(crate) struct LogsArgs {
 
 const DIFF_EXAMPLES: &str = "\
 Examples:
-  launchway runs diff            the newest run, and the one of the same workflow before it
+  launchway runs diff            the newest run, and the one of the same workflow before it;
+                                 where it failed, the last one that passed
   launchway runs diff 12 15      two runs
   launchway runs diff 12.1 12.2  two attempts of one
   launchway runs diff 12 15 --server https://ci.example.com";

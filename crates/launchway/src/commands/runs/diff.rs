@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 
-use event::{Attempt, LogRange, RunRequest, StreamId};
+use event::{Attempt, Conclusion, LogRange, RunRequest, StreamId};
 use serde_json::json;
 use server::RunLine;
 use store::Store;
-use views::{Compared, Difference, JobView, RunFilter, RunView, StepView, compare};
+use views::{Compared, Difference, JobView, RunFilter, RunView, StepView, compare, take_in};
 
 use super::logs;
 use crate::cli::{DiffArgs, Format, RunRef};
@@ -30,7 +30,9 @@ pub(crate) fn run(store: &Store, args: &DiffArgs) -> Outcome {
         _ => newest_two(store)?,
     };
     let side = |stream| {
-        Ok::<_, Failure>((crate::again::request(store, stream)?, journal::view(store, stream)?))
+        let mut view = journal::view(store, stream)?;
+        take_in(&mut view, &journal::earlier(store, stream)?);
+        Ok::<_, Failure>((crate::again::request(store, stream)?, view))
     };
     let open: &Opens<'_> = &|view, job, own| logs::open(store, view, job, own);
     told([side(first)?, side(second)?], open, args.format)
@@ -45,7 +47,8 @@ pub(super) fn at_server(client: &Client, args: &DiffArgs) -> Outcome {
         _ => newest_two_at(client)?,
     };
     let side = |name: &str| {
-        let DistantRun { request, view, .. } = client.run(name)?;
+        let DistantRun { request, mut view, .. } = client.run(name)?;
+        take_in(&mut view, &client.earlier(&request)?);
         Ok::<_, Failure>((request, view))
     };
     let open: &Opens<'_> = &|view, job, own| {
@@ -87,14 +90,15 @@ fn named(text: &str) -> Result<RunRef, Failure> {
     Ok(RunRef { id: Some(number(run)?), attempt: attempt.map(number).transpose()? })
 }
 
-/// The newest run of this repository, behind the one of the same workflow before it.
+/// The newest run of this repository, behind the one of the same workflow that it is compared with.
 fn newest_two(store: &Store) -> Result<(StreamId, StreamId), Failure> {
     let views = journal::newest_runs(store, RUNS_SEARCHED_MAX, journal::here().as_deref())?;
     let stream = |view: &RunView| StreamId::Run(view.header.run, view.header.attempt);
-    let mut views = views.iter();
-    let newest = views.next();
+    let newest = views.first();
     let before = newest.and_then(|newest| {
-        views.find(|view| view.header.workflow_path == newest.header.workflow_path)
+        let of = &newest.header.workflow_path;
+        let same = views.iter().skip(1).filter(|view| view.header.workflow_path == *of);
+        counterpart(newest.conclusion, same.map(|view| (view, view.conclusion)))
     });
     match (before, newest) {
         (Some(before), Some(newest)) => Ok((stream(before), stream(newest))),
@@ -107,14 +111,27 @@ fn no_two() -> Failure {
     Failure::new(Exit::Usage, "there are no two runs of one workflow to compare")
 }
 
-/// The newest run of a server, behind the one of the same workflow before it.
+/// What a run is compared with, of those before it, the newest first: the newest, or, where it failed, the newest
+/// that passed, if there is one.
+fn counterpart<T: Copy>(
+    newest: Option<Conclusion>,
+    before: impl Iterator<Item = (T, Option<Conclusion>)>,
+) -> Option<T> {
+    let before: Vec<(T, Option<Conclusion>)> = before.collect();
+    let has_passed = |it: &&(T, Option<Conclusion>)| it.1 == Some(Conclusion::Success);
+    let passed = before.iter().find(has_passed).filter(|_| newest == Some(Conclusion::Failure));
+    passed.or(before.first()).map(|(run, _)| *run)
+}
+
+/// The newest run of a server, behind the one of the same workflow that it is compared with.
 fn newest_two_at(client: &Client) -> Result<(String, String), Failure> {
     let runs = client.runs(RUNS_SEARCHED_MAX, &RunFilter::default())?.runs;
     let name = |line: &RunLine| format!("{}.{}", line.run, line.attempt);
-    let mut runs = runs.iter();
-    let newest = runs.next();
+    let newest = runs.first();
     let before = newest.and_then(|newest| {
-        runs.find(|it| (&it.repository, &it.workflow) == (&newest.repository, &newest.workflow))
+        let of = |it: &RunLine| (it.repository.clone(), it.workflow.clone());
+        let same = runs.iter().skip(1).filter(|it| of(it) == of(newest));
+        counterpart(newest.conclusion, same.map(|it| (it, it.conclusion)))
     });
     match (before, newest) {
         (Some(before), Some(newest)) => Ok((name(before), name(newest))),
@@ -218,5 +235,25 @@ fn place_of(difference: &Difference) -> String {
         (None, _) => "the run".to_owned(),
         (Some(job), None) => format!("job {job}"),
         (Some(job), Some(step)) => format!("job {job} › step {step}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use Conclusion::{Cancelled, Failure, Success};
+
+    use super::*;
+
+    #[test]
+    fn what_failed_is_compared_with_what_passed() {
+        let check = |newest, before: &[Conclusion], expected: Option<usize>| {
+            let before = before.iter().enumerate().map(|(at, it)| (at, Some(*it)));
+            assert_eq!(counterpart(newest, before), expected);
+        };
+        check(Some(Failure), &[Failure, Cancelled, Success, Success], Some(2));
+        check(Some(Failure), &[Cancelled, Failure], Some(0));
+        check(Some(Success), &[Failure, Success], Some(0));
+        check(None, &[Failure, Success], Some(0));
+        check(Some(Failure), &[], None);
     }
 }

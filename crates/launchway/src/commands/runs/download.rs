@@ -7,7 +7,7 @@ use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
 use actions::{Existing, unpack_artifact};
-use event::{Attempt, StreamId};
+use event::StreamId;
 use mask::MaskedText;
 use store::Store;
 use views::ArtifactView;
@@ -57,16 +57,8 @@ fn artifacts(
     store: &Store,
     stream: StreamId,
 ) -> Result<BTreeMap<MaskedText, ArtifactView>, Failure> {
-    let (run, attempt) = stream.as_run().expect("the stream of a run");
     let mut all = BTreeMap::new();
-    for earlier in 1..attempt.0 {
-        match journal::view(store, StreamId::Run(run, Attempt(earlier))) {
-            Ok(view) => all.extend(view.artifacts),
-            // An attempt that was pruned, or never began, has none. Of another nobody knows.
-            Err(failure) if failure.exit == Exit::Usage => {}
-            Err(failure) => return Err(failure),
-        }
-    }
+    journal::earlier(store, stream)?.into_iter().for_each(|view| all.extend(view.artifacts));
     all.extend(journal::view(store, stream)?.artifacts);
     Ok(all)
 }

@@ -121,7 +121,8 @@ pub(super) fn open(
     if let Some(blob) = own.map_or(job.log.as_ref(), |(_, step)| step.own_log.as_ref()) {
         return store.blobs().get(blob).ok();
     }
-    let path = store.logs().path(view.header.run, view.header.attempt, &job.key, job.fence?);
+    let attempt = job.carried_from.unwrap_or(view.header.attempt);
+    let path = store.logs().path(view.header.run, attempt, &job.key, job.fence?);
     let path = own.map_or(path.clone(), |(number, _)| protocol::own_log(&path, number));
     File::open(path).ok()
 }
