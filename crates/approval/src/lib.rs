@@ -29,7 +29,7 @@ mod wire;
 
 pub use handed::{Handed, HandedError};
 pub use key::{Key, KeyError};
-pub use quorum::{Counts, Uncounted, Voice, counts, is_one, may_reject};
+pub use quorum::{Counts, Uncounted, Voice, counts, group_of, is_one, may_reject};
 pub use signature::{SignatureError, verify};
 pub use signers::{LineError, Person, SignerKey, Signers};
 pub use statement::{

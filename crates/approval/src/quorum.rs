@@ -27,19 +27,27 @@ pub enum Uncounted {
 }
 
 impl Uncounted {
-    /// In words; `thing` is what was asked for: `deployment`.
-    pub fn words(self, thing: &str) -> String {
+    /// In words; `thing` is what was asked for: `deployment`, and `demand` what is asked at the gate.
+    pub fn words(self, thing: &str, demand: &GateDemand) -> String {
         match self {
             Uncounted::NotAsked => "nobody is asked there".to_owned(),
             Uncounted::Requester => format!("they requested the {thing}"),
             Uncounted::NotMember => {
-                format!("they are not of the group, or not for this {thing}")
+                format!("they are not of {}, or not for this {thing}", group_of(demand))
             }
             Uncounted::Already => "they agreed already".to_owned(),
             Uncounted::Elsewhere => {
                 "they agreed for another group, and nobody counts twice".to_owned()
             }
         }
+    }
+}
+
+/// The group that is asked, in words.
+pub fn group_of(demand: &GateDemand) -> &str {
+    match demand {
+        GateDemand::Approval { group, .. } => group,
+        GateDemand::Wait { .. } | GateDemand::Confirm { .. } => "the group",
     }
 }
 

@@ -524,7 +524,7 @@ fn gates_open_for_this_plan_and_for_who_may() {
         GateWaiting confirm: the person who started it types DEPLOY
         GateWaiting wait: 300 s have passed since it was requested
         refused: octocat may not: they requested the deployment
-        refused: stranger may not: they are not of the group, or not for this deployment
+        refused: stranger may not: they are not of devops, or not for this deployment
         GateSigned approval/devops hubot
         refused: hubot may not: they agreed already
         GateSigned approval/devops mona
@@ -680,7 +680,7 @@ fn who_says_no_ends_it_and_who_tries_later_is_written_down() {
         DeploymentPlanned: api/prepare, api/migrate, api/apply, api/health
         GateWaiting approval/devops: 1 of devops (hubot, mona) agree to the plan
         GateWaiting approval/leads: 1 of leads (mona, lena) agree to the plan
-        refused: hubot may not: they are not of the group
+        refused: hubot may not: they are not of leads
         GateRejected approval/leads lena
         refused: the deployment is over: one more refused approval does not fit"#]]);
 }

@@ -1,6 +1,6 @@
 //! What must open before the first step: people who agree to exactly this plan, a word, the clock.
 
-use approval::{Counts, Voice, counts, is_one, may_reject};
+use approval::{Counts, Voice, counts, group_of, is_one, may_reject};
 use event::{
     Actor, By, Cause, CauseCode, DeploymentEvent, Digest, GateDemand, GateKey, SshProof, Timestamp,
     Verdict,
@@ -71,7 +71,7 @@ pub(super) fn sign(state: &State, signature: Signature, at: Timestamp) -> Decide
         has_agreed_elsewhere: has_approved(state, &by),
     };
     let counted = counts(&gate.demand, &gate.signed, voice);
-    let counted = counted.map_err(|why| refuse(why.words("deployment")))?;
+    let counted = counted.map_err(|why| refuse(why.words("deployment", &gate.demand)))?;
     if until.is_some_and(|until| until <= at) {
         return Err(refuse("what they signed has expired".to_owned()));
     }
@@ -127,7 +127,7 @@ pub(super) fn reject(
 ) -> Decided {
     let gate = shut(state, &key)?;
     if !may_reject(&gate.demand, by.name.as_str()) {
-        let why = "they are not of the group".to_owned();
+        let why = format!("they are not of {}", group_of(&gate.demand));
         return Err(Refusal::MayNot { name: by.name, why });
     }
     let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();

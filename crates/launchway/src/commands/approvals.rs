@@ -184,6 +184,35 @@ pub(crate) fn lines(view: &DeploymentView) -> Vec<Json> {
     view.open_approvals().filter_map(line).collect()
 }
 
+/// Of those lines, who has yet to agree: `1 of devops (hubot)`.
+fn still_wanted(lines: &[Json]) -> Vec<String> {
+    lines
+        .iter()
+        .map(|it| others(it["wanted"].as_u64(), &it["group"], &it["signed"], &it["may"]))
+        .collect()
+}
+
+/// How many of a group are still wanted, and who they may be.
+fn others(count: Option<u64>, group: &Json, agreed: &Json, may: &Json) -> String {
+    let names = |list: &Json| -> Vec<String> {
+        let names = list.as_array().map_or(&[][..], Vec::as_slice).iter();
+        names.map(|name| one_line(name.as_str().unwrap_or_default())).collect()
+    };
+    let (agreed, mut may) = (names(agreed), names(may));
+    may.retain(|name| !agreed.iter().any(|it| it.eq_ignore_ascii_case(name)));
+    let count = count.unwrap_or(1).saturating_sub(agreed.len() as u64);
+    let group = one_line(group.as_str().unwrap_or_default());
+    format!("{count} of {group} ({})", may.join(", "))
+}
+
+/// That somebody's word counts, and who has yet to say theirs.
+fn agreed(by: &str, what: &str, others: &[String]) -> String {
+    match others {
+        [] => format!("{by} agrees to {what}; nobody else is asked"),
+        others => format!("{by} agrees to {what}; still asked: {}", others.join(", ")),
+    }
+}
+
 /// The same for people; what a server says of it does not steer the terminal.
 fn sentence(line: &Json) -> String {
     let text = |value: &Json| -> String { one_line(value.as_str().unwrap_or_default()) };
@@ -333,9 +362,8 @@ fn tell(
         return Err(Failure::new(Exit::Forbidden, message).hint("it was written down"));
     }
     match digest.and_then(|digest| inbox::answer(&view, digest)) {
-        Some(Answer::Taken { by, is_open }) => {
-            let rest = if is_open { "; that was the last one wanted there" } else { "" };
-            talk(&format!("{by} agrees to deployment {id}{rest}"));
+        Some(Answer::Taken { by, .. }) => {
+            talk(&agreed(by.as_str(), &format!("deployment {id}"), &still_wanted(&lines(&view))));
             if driven == Driven::No && view.ended.is_none() {
                 talk(&format!(
                     "nobody drives it; launchway deployments resume {id} goes on with it"

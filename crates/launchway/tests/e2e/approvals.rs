@@ -306,7 +306,7 @@ fn signatures_that_do_not_count() {
         their own, with the other key under a third name: exit 4, written down: mona may not: they requested the deployment
         an unknown key: exit 4, written down: the key KEY OF stranger is nobody's there
         a key whose time is over: exit 4, written down: the key KEY OF gone does not count for that, or not now
-        not of that group: exit 4, written down: kim may not: they are not of the group, or not for this deployment
+        not of that group: exit 4, written down: kim may not: they are not of leads, or not for this deployment
         another plan: exit 4, written down: it is for another plan: it says `0000000000000000000000000000000000000000000000000000000000000000`, and it has to be `DIGEST`
         another environment: exit 4, written down: it is for another environment: it says `staging`, and it has to be `production`
         another project: exit 4, written down: it is for another project: it says `other`, and it has to be `planner`
@@ -326,12 +326,12 @@ fn signatures_that_do_not_count() {
         no text: exit 4, written down: what was signed is no approval of a deployment
         bytes behind the signature: exit 4, written down: it is no signature of ssh-keygen -Y sign
         half a signature: exit 4, written down: it is no signature of ssh-keygen -Y sign
-        hubot: exit 0, hubot agrees to deployment 2
-        the same once more: exit 0, hubot agrees to deployment 2
+        hubot: exit 0, hubot agrees to deployment 2; still asked: 1 of devops (lena, kim, gone), 1 of leads (lena)
+        the same once more: exit 0, hubot agrees to deployment 2; still asked: 1 of devops (lena, kim, gone), 1 of leads (lena)
         the same person with a new signature: exit 4, written down: hubot may not: they agreed already
-        lena for leads: exit 0, lena agrees to deployment 2; that was the last one wanted there
+        lena for leads: exit 0, lena agrees to deployment 2; still asked: 1 of devops (lena, kim, gone)
         lena for devops too: exit 4, written down: lena may not: they agreed for another group, and nobody counts twice
-        kim, who is the second of devops: exit 0, kim agrees to deployment 2; that was the last one wanted there
+        kim, who is the second of devops: exit 0, kim agrees to deployment 2; nobody else is asked
         once more, when it is over: exit 4, written down: the deployment is over
         it ended: succeeded
         for the one that was cancelled: exit 4, written down: the deployment is over
@@ -547,7 +547,7 @@ fn ways_round_the_rules() {
         another journal: exit 4, error: the journal is another than on main
         --file elsewhere: exit 4, error: /repository/deploy/launchway.yml is not on main of /remote.git, and launchway.yml is: who may deploy is decided there
         a key added in the commit that ships: exit 4, written down: the key KEY OF stranger is nobody's there
-        by who wrote a commit of it: exit 4, written down: hubot may not: they are not of the group, or not for this deployment
+        by who wrote a commit of it: exit 4, written down: hubot may not: they are not of devops, or not for this deployment
         rejected: refused lena said no to the plan: not on a friday
         what was signed before, after that: exit 4, written down: the deployment is over
         the level is lowered, then lena agrees: exit 4, written down: the rules of production were changed since it was requested: what was agreed to is void

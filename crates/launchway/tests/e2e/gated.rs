@@ -116,8 +116,8 @@ fn a_protected_environment_waits_for_a_quorum_through_a_kill() {
         detail(&gated.say("1", &of("kim"), &yes("leads"))),
     ];
     expect![[r#"
-        403 somebody may not: they are not of the group, or not for this run
-        403 hubot may not: they are not of the group, or not for this run
+        403 somebody may not: they are not of devops, or not for this run
+        403 hubot may not: they are not of leads, or not for this run
         403 there is no gate approval/nobody
         403 what they were shown is not what waits: it changed since
         400 The body is such as {"decision": "approve", "gate": "approval/devops", "what": DIGEST}: missing field `gate` at line 1 column 22.
@@ -138,8 +138,8 @@ fn a_protected_environment_waits_for_a_quorum_through_a_kill() {
         .iter()
         .map(|it| format!("{} {} {}\n", it["by"], it["said"], it["why"]));
     expect![[r#"
-        "somebody" "refused" "somebody may not: they are not of the group, or not for this run"
-        "hubot" "refused" "hubot may not: they are not of the group, or not for this run"
+        "somebody" "refused" "somebody may not: they are not of devops, or not for this run"
+        "hubot" "refused" "hubot may not: they are not of leads, or not for this run"
         "hubot" "refused" "there is no gate approval/nobody"
         "hubot" "refused" "what they were shown is not what waits: it changed since"
         "kim" "approved" null
@@ -288,17 +288,17 @@ fn people_agree_from_where_they_sit() {
         hint: LAUNCHWAY_TOKEN holds no token of this server, or it has expired
         2 error: for which group? --group GROUP
         hint: you are in several that are still asked: devops, leads
-        2 error: for which group? --group GROUP
-        hint: you are in none that is still asked: devops, leads
+        4 error: you are not among those who are still asked: 1 of devops (kim, hubot, octocat), 1 of leads (lena, kim)
+        hint: who started it, agreed already or is in no such group is not; with --group the server says which, and writes it down
         2 error: nobody of sales is asked
         hint: there are: devops, leads
         2 error: that job asks nobody for a word
         2 error: that job stood at no gate
         2 error: no job of run 7 waits for people
         hint: launchway approvals list --server URL says which do
-        0 hubot agrees to ship of run 1; that was the last one wanted there
-        4 error: hubot may not: they are not of the group, or not for this run
-        0 lena agrees to ship of run 1; that was the last one wanted there
+        0 hubot agrees to ship of run 1; still asked: 1 of leads (lena, kim)
+        4 error: hubot may not: they are not of leads, or not for this run
+        0 lena agrees to ship of run 1; nobody else is asked
     "#]].assert_eq(&told);
     assert_eq!(gated.serving.ended("1")["conclusion"], "success");
     assert_eq!(gated.serving.mark("shipped"), "shipped\n");

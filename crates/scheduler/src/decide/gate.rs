@@ -211,11 +211,13 @@ fn judge(gate: &Gate, answer: &Answer) -> Result<(), String> {
             let voice = Voice { name, is_requester, has_agreed_elsewhere };
             match counts(demand, gate.at(&answer.gate), voice) {
                 Ok(Counts::More | Counts::Full) => Ok(()),
-                Err(why) => may_not(why.words("run")),
+                Err(why) => may_not(why.words("run", demand)),
             }
         }
         (GateDemand::Approval { .. }, Said::No) if may_reject(demand, name) => Ok(()),
-        (GateDemand::Approval { .. }, Said::No) => may_not("they are not of the group".to_owned()),
+        (GateDemand::Approval { group, .. }, Said::No) => {
+            may_not(format!("they are not of {group}"))
+        }
         (GateDemand::Confirm { .. }, Said::Word(_)) if !is_requester => {
             may_not("another person started it".to_owned())
         }

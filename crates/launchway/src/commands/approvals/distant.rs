@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use approval::Decision;
 
 use super::signed::{self, Wanted};
-use super::{REASON_MAX, out, sentence, talk};
+use super::{REASON_MAX, agreed, others, out, sentence, talk};
 use crate::cli::{ApprovalsCommand, DeploymentRef, Format, JobAtServer, NewestArgs, SigningArgs};
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
@@ -190,9 +190,9 @@ fn agree(meant: &Meant<'_>, signing: &SigningArgs, said: Said<'_>) -> Outcome {
     }
     let gate = people(&now).find(|it| it["gate"] == json!(key));
     let by = gate.and_then(|it| it["agreed"].as_array()?.last().map(text)).unwrap_or_default();
-    let is_full = gate.is_some_and(|it| have(it) >= count(it));
-    let rest = if is_full { "; that was the last one wanted there" } else { "" };
-    talk(&format!("{by} agrees to {job_of_run}{rest}"));
+    let open = people(&now).filter(|it| have(it) < count(it));
+    let others: Vec<String> = open.map(others_at).collect();
+    talk(&agreed(&by, &job_of_run, &others));
     Ok(Exit::Done)
 }
 
@@ -237,8 +237,8 @@ fn find(meant: &Meant<'_>) -> Result<(Client, Json), Failure> {
     Ok((client, newest))
 }
 
-/// The gate of a group; where none is named, of the only one that still waits, or the only one of those that asks
-/// whoever the token is of.
+/// The gate of a group; where none is named, of the only one of those that still wait that asks whoever the token
+/// is of. Where none does, nothing is handed in: what does not count is written down for good.
 fn gate_of(waiting: &Json, group: Option<&str>) -> Result<String, Failure> {
     let groups: Vec<&Json> = people(waiting).filter(|it| it["kind"] == "approval").collect();
     let named = |what: &str, groups: &[&Json]| {
@@ -257,16 +257,19 @@ fn gate_of(waiting: &Json, group: Option<&str>) -> Result<String, Failure> {
     }
     let open: Vec<&Json> = groups.iter().copied().filter(|it| have(it) < count(it)).collect();
     let own: Vec<&Json> = open.iter().copied().filter(|it| it["asks_you"] == true).collect();
-    match (open.as_slice(), own.as_slice()) {
-        ([one], _) | (_, [one]) => Ok(text(&one["gate"])),
-        (_, own) => {
-            let which = Failure::new(Exit::Usage, "for which group? --group GROUP");
-            Err(which.hint(match own {
-                [] if open.is_empty() => named("there are", &groups),
-                [] => named("you are in none that is still asked", &open),
-                own => named("you are in several that are still asked", own),
-            }))
+    let which = || Failure::new(Exit::Usage, "for which group? --group GROUP");
+    match own.as_slice() {
+        [one] => Ok(text(&one["gate"])),
+        [] if open.is_empty() => Err(which().hint(named("there are", &groups))),
+        [] => {
+            let others: Vec<String> = open.iter().map(|it| others_at(it)).collect();
+            let message =
+                format!("you are not among those who are still asked: {}", others.join(", "));
+            Err(Failure::new(Exit::Forbidden, message).hint(
+                "who started it, agreed already or is in no such group is not; with --group the server says which, and writes it down",
+            ))
         }
+        own => Err(which().hint(named("you are in several that are still asked", own))),
     }
 }
 
@@ -288,6 +291,14 @@ fn have(gate: &Json) -> u64 {
 
 fn count(gate: &Json) -> u64 {
     gate["count"].as_u64().unwrap_or(1)
+}
+
+/// Who has yet to say something at a gate.
+fn others_at(gate: &Json) -> String {
+    match gate["kind"] == "confirm" {
+        true => "the word of who asked for it".to_owned(),
+        false => others(gate["count"].as_u64(), &gate["group"], &gate["agreed"], &gate["members"]),
+    }
 }
 
 /// What a gate wants, and what it has.
@@ -373,8 +384,8 @@ mod tests {
     #[test]
     fn the_group_is_the_one_that_can_be_meant() {
         let devops = expect!["approval/devops"];
-        check(&["devops 0/1"], None, &devops);
-        check(&["devops 0/1", "leads 2/2"], None, &devops);
+        check(&["devops 0/1*"], None, &devops);
+        check(&["devops 0/1*", "leads 2/2"], None, &devops);
         check(&["devops 0/1*", "leads 0/2"], None, &devops);
         check(&["devops 1/1*", "leads 0/2"], Some("devops"), &devops);
         check(
@@ -388,7 +399,15 @@ mod tests {
             &["devops 0/1", "leads 0/2"],
             None,
             &expect![
-                "for which group? --group GROUP | you are in none that is still asked: devops, leads"
+                "you are not among those who are still asked: 1 of devops (), 2 of leads () | who started it, agreed already or is in no such group is not; with --group the server says which, and writes it down"
+            ],
+        );
+        // Whoever agreed for leads, or is in neither, would be refused for good there.
+        check(
+            &["devops 0/1", "leads 2/2"],
+            None,
+            &expect![
+                "you are not among those who are still asked: 1 of devops () | who started it, agreed already or is in no such group is not; with --group the server says which, and writes it down"
             ],
         );
         check(

@@ -20,8 +20,23 @@ const KIND: &str = "launchway approval request 1";
 /// The longest: a plan of thousands of steps fits.
 const PAPER_BYTES_MAX: u64 = 16 << 20;
 
-/// A group that is asked: its name, how many of it, and who may.
-type Group = (Arc<str>, u32, Vec<Arc<str>>);
+/// A group that is asked.
+#[derive(Debug)]
+struct Group {
+    name: Arc<str>,
+    /// How many of it.
+    count: u32,
+    /// Who may.
+    members: Vec<Arc<str>>,
+    /// Who agreed when this was written.
+    agreed: Vec<Arc<str>>,
+}
+
+impl Group {
+    fn is_asked(&self) -> bool {
+        self.agreed.len() < self.count as usize
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Paper {
@@ -46,7 +61,7 @@ impl Paper {
         };
         let (plan, _) = view.plan.clone().ok_or_else(nobody)?;
         let protection = request.protection.as_ref().ok_or_else(nobody)?;
-        let groups: Vec<Group> = request.gates.iter().filter_map(group).collect();
+        let groups: Vec<Group> = request.gates.iter().filter_map(|it| group(view, it)).collect();
         if groups.is_empty() {
             return Err(nobody());
         }
@@ -71,9 +86,9 @@ impl Paper {
     }
 
     pub(crate) fn json(&self) -> Json {
-        let groups = self.groups.iter().map(
-            |(group, count, members)| json!({ "group": group, "wanted": count, "may": members }),
-        );
+        let groups = self.groups.iter().map(|it| {
+            json!({ "group": it.name, "wanted": it.count, "may": it.members, "signed": it.agreed })
+        });
         json!({
             "type": KIND, "project": self.project, "environment": self.environment,
             "deployment": self.deployment, "by": self.by, "reason": self.reason,
@@ -107,9 +122,16 @@ impl Paper {
             return Err(Failure::new(Exit::Refused, message));
         }
         let groups = json["groups"].as_array().ok_or_else(wrong)?.iter().map(|it| {
-            let may = it["may"].as_array()?.iter().map(|name| Some(name.as_str()?.into()));
-            let count = u32::try_from(it["wanted"].as_u64()?).ok()?;
-            Some((it["group"].as_str()?.into(), count, may.collect::<Option<_>>()?))
+            let names = |list: &[Json]| -> Option<Vec<Arc<str>>> {
+                list.iter().map(|name| Some(name.as_str()?.into())).collect()
+            };
+            Some(Group {
+                name: it["group"].as_str()?.into(),
+                count: u32::try_from(it["wanted"].as_u64()?).ok()?,
+                members: names(it["may"].as_array()?)?,
+                // Older papers do not say.
+                agreed: names(it["signed"].as_array().map_or(&[], Vec::as_slice))?,
+            })
         });
         Ok(Paper {
             project: text("project")?.into(),
@@ -140,25 +162,33 @@ impl Paper {
         }
         text += &format!("rules: {}\n", self.rules_at);
         text += &super::plan(&self.plan, &self.plan.hash(), style);
-        for (group, count, members) in &self.groups {
-            text += &format!("{count} of {group} ({}) agree to it\n", members.join(", "));
+        for Group { name, count, members, agreed } in &self.groups {
+            let so_far = if agreed.is_empty() { "nobody yet".into() } else { agreed.join(", ") };
+            let may = members.join(", ");
+            text += &format!("{count} of {name} ({may}) agree to it; so far: {so_far}\n");
         }
         text
     }
 
-    /// The gate of a group, or of the only one there is.
+    /// The gate of a group, or of the only one that is still asked.
     pub(super) fn gate(&self, group: Option<&str>) -> Result<String, Failure> {
-        let names: Vec<&str> = self.groups.iter().map(|(group, ..)| &**group).collect();
+        let names: Vec<&str> = self.groups.iter().map(|it| &*it.name).collect();
+        let open = self.groups.iter().filter(|it| it.is_asked());
+        let open: Vec<&str> = open.map(|it| &*it.name).collect();
         let known = || format!("there are: {}", names.join(", "));
-        match (group, names.as_slice()) {
-            (Some(group), names) if names.contains(&group) => Ok(format!("approval/{group}")),
-            (Some(group), _) => {
+        match (group, open.as_slice(), names.as_slice()) {
+            (Some(group), _, names) if names.contains(&group) => Ok(format!("approval/{group}")),
+            (Some(group), ..) => {
                 let message = format!("nobody of {group} is asked");
                 Err(Failure::new(Exit::Usage, message).hint(known()))
             }
-            (None, [one]) => Ok(format!("approval/{one}")),
-            (None, _) => {
-                Err(Failure::new(Exit::Usage, "for which group? --group GROUP").hint(known()))
+            (None, [one], _) | (None, _, [one]) => Ok(format!("approval/{one}")),
+            (None, open, _) => {
+                let which = Failure::new(Exit::Usage, "for which group? --group GROUP");
+                Err(match open {
+                    [] => which.hint(known()),
+                    open => which.hint(format!("still asked: {}", open.join(", "))),
+                })
             }
         }
     }
@@ -197,10 +227,17 @@ fn is_plain(json: &Json) -> bool {
     }
 }
 
-fn group(demand: &GateDemand) -> Option<Group> {
+fn group(view: &DeploymentView, demand: &GateDemand) -> Option<Group> {
     match demand {
         GateDemand::Approval { group, count, members } => {
-            Some((Arc::clone(group), *count, members.clone()))
+            let gate = view.gates.iter().find(|it| it.gate == demand.key());
+            let signed = gate.map_or(&[][..], |it| it.signed.as_slice()).iter();
+            Some(Group {
+                name: Arc::clone(group),
+                count: *count,
+                members: members.clone(),
+                agreed: signed.map(|it| it.by.name.as_str().into()).collect(),
+            })
         }
         GateDemand::Wait { .. } | GateDemand::Confirm { .. } => None,
     }

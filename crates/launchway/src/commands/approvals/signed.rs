@@ -5,9 +5,10 @@ use std::path::Path;
 
 use approval::Decision;
 use event::DeploymentId;
+use serde_json::{Value as Json, json};
 
 use super::paper::Paper;
-use super::{HANDED_BYTES_MAX, compare, read, sign, write};
+use super::{HANDED_BYTES_MAX, agreed, compare, read, sign, still_wanted, write};
 use crate::cli::{DeploymentRef, Format, SigningArgs};
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
@@ -61,8 +62,19 @@ pub(super) fn hand_in(url: &str, which: &DeploymentRef, wanted: &Wanted<'_>) -> 
     }
     let by: String =
         said["by"].as_str().unwrap_or_default().chars().filter(|it| !it.is_control()).collect();
-    let rest = if said["is_open"] == true { "; that was the last one wanted there" } else { "" };
-    talk(&format!("{by} agrees to deployment {id}{rest}"));
+    let what = format!("deployment {id}");
+    talk(&match client.waiting_deployments() {
+        Ok(Some(waiting)) => {
+            let is_of = |it: &Json| it["deployment"] == json!(id.to_string());
+            agreed(
+                &by,
+                &what,
+                &still_wanted(&waiting.into_iter().filter(is_of).collect::<Vec<_>>()),
+            )
+        }
+        // It counts all the same; who else is asked is not to be had.
+        Ok(None) | Err(_) => format!("{by} agrees to {what}"),
+    });
     Ok(Exit::Done)
 }
 

@@ -140,11 +140,11 @@ fn what_waits_is_shown_signed_and_handed_in_over_a_server() {
         who may only look: exit 4: error: this token may read; this needs one that may approve in production
         their own: exit 4: error: it does not count: mona may not: they requested the deployment | hint: it was written down
         an unknown key: exit 4: error: it does not count: the key FINGERPRINT is nobody's there | hint: it was written down
-        hubot: exit 0: hubot agrees to deployment 1
-        lena, signed elsewhere: exit 0: lena agrees to deployment 1; that was the last one wanted there
+        hubot: exit 0: hubot agrees to deployment 1; still asked: 1 of devops (lena, kim, gone), 1 of leads (lena)
+        lena, signed elsewhere: exit 0: lena agrees to deployment 1; still asked: 1 of devops (lena, kim, gone)
         a job has no signature: exit 2: error: a job of a server is agreed to without a signature: your token says who you are | hint: for a deployment of the server: --deployment
         a job has no file: exit 2: error: what is agreed to of a server's job is not signed, so there is no file for that | hint: for a deployment of the server: --deployment
-        kim, the last: exit 0: kim agrees to deployment 1; that was the last one wanted there
+        kim, the last: exit 0: kim agrees to deployment 1; nobody else is asked
         it ended: exit 0: succeeded
         once more: exit 2: error: deployment 1 is over: succeeded
         a yes where the settings have mistakes: exit 3: error: launchway.yml has mistakes | hint: `launchway check` shows them, and what else there is to say
