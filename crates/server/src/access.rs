@@ -23,7 +23,7 @@ use self::files::{failed, is_id, read, read_each};
 pub(crate) use self::files::{read_all, remove, write};
 use self::token::MACHINE;
 pub use self::token::{Grant, Holder, Places, Scope, Token, is_runner_name};
-pub(crate) use self::token::{Proof, is_of_machine};
+pub(crate) use self::token::{Proof, bounded, is_of_machine};
 
 /// What every token begins with, so that scanners for leaked secrets can know it.
 const PREFIX: &str = "launchway";
@@ -54,6 +54,12 @@ pub enum AccessError {
     /// A login that is none.
     #[error("names that begin with {MACHINE} are those of programs, and nobody's login")]
     Machine,
+    /// Bounds that a scope does not have.
+    #[error("only what may approve or deploy is of an environment")]
+    NotOfPlaces,
+    /// A name of an environment that is none.
+    #[error("an environment's name is one line of 1 to {NAME_CHARS_MAX} characters")]
+    Environment,
     /// What is made with another would be the end of a row that is too long.
     #[error(
         "what this is made with is over, or was made with {MAKERS_MAX} others, each with the one before it"
@@ -108,7 +114,8 @@ impl Access {
         created_at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(Token, String), AccessError> {
-        let holder = Holder { scope, person: None, is_machine: false, repositories: &[] };
+        let holder =
+            Holder { scope, person: None, is_machine: false, repositories: &[], environments: &[] };
         self.create_for(name, holder, (created_at, expires_at))
     }
 
@@ -152,6 +159,12 @@ impl Access {
         }
         if person.is_some_and(is_of_machine) {
             return Err(AccessError::Machine);
+        }
+        if !holder.environments.is_empty() && !holder.scope.is_of_places() {
+            return Err(AccessError::NotOfPlaces);
+        }
+        if !holder.environments.iter().all(|it| is_line(it)) {
+            return Err(AccessError::Environment);
         }
         let holder = Holder { person, ..holder };
         let origin = Origin { made_with: made_with.map(str::to_owned), ..Origin::default() };
@@ -234,6 +247,7 @@ impl Access {
             person: token.person.as_deref(),
             is_machine: token.is_machine,
             repositories: &token.repositories,
+            environments: &token.environments,
         };
         let of = (&*token.name, holder);
         self.make(&self.sessions, of, (now, until), origin).map(|(_, text)| text)
@@ -249,7 +263,13 @@ impl Access {
         self.forget_old(now)?;
         let until = Timestamp(now.0.saturating_add(SESSION_MS));
         // Whoever reads this without knowing of proofs lets it look, and no more.
-        let holder = Holder { scope: Scope::Read, person, is_machine: false, repositories: &[] };
+        let holder = Holder {
+            scope: Scope::Read,
+            person,
+            is_machine: false,
+            repositories: &[],
+            environments: &[],
+        };
         let of = (name, holder);
         let origin = Origin { proof: Some(proof), ..Origin::default() };
         self.make(&self.sessions, of, (now, until), origin)
@@ -350,6 +370,7 @@ impl Access {
             person: holder.person.map(str::to_owned),
             is_machine: holder.is_machine,
             repositories: holder.repositories.to_vec(),
+            environments: holder.environments.to_vec(),
             created_at,
             expires_at,
             made_with,
@@ -474,11 +495,58 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_good_in_its_environments_alone_and_its_session_is_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = Access::in_folder(folder.path());
+        let repositories = ["octo/app".to_owned()];
+        let make = |scope, environments: &[&str]| {
+            let environments: Vec<String> =
+                environments.iter().map(|it| (*it).to_owned()).collect();
+            let holder = Holder {
+                scope,
+                person: Some("mona"),
+                is_machine: false,
+                repositories: &repositories,
+                environments: &environments,
+            };
+            access.create_for("x", holder, (NOW, LATER)).map(|(token, _)| token)
+        };
+        let token = make(Scope::Deploy, &["staging", "preview"]).unwrap();
+        let cookie = access.begin_session(&token, NOW).unwrap();
+        let session = access.session(&cookie, NOW).unwrap().unwrap();
+        let kept = access.list().unwrap().remove(0);
+        for it in [token, session, kept] {
+            assert_eq!(it.may(), "deploy in staging, preview for octo/app");
+            for needed in [Scope::Deploy, Scope::Operate] {
+                let places = it.places(needed);
+                let have = ["Staging", "preview", "production"].map(|name| places.have(name));
+                assert_eq!(have, [true, true, false], "{needed:?}");
+            }
+            assert_eq!(it.places(Scope::Approve), Places::Only(Vec::new()));
+        }
+        let unbound = make(Scope::Approve, &[]).unwrap();
+        assert_eq!(unbound.places(Scope::Approve), Places::Everywhere);
+        for scope in [Scope::Read, Scope::Operate, Scope::Admin, Scope::Runner] {
+            let made = make(scope, &["staging"]);
+            assert!(matches!(made, Err(AccessError::NotOfPlaces)), "{scope:?}");
+        }
+        for name in ["", "two\nlines"] {
+            let made = make(Scope::Approve, &[name]);
+            assert!(matches!(made, Err(AccessError::Environment)), "{name:?}");
+        }
+    }
+
+    #[test]
     fn a_token_ends_with_what_it_was_made_with() {
         let folder = tempfile::tempdir().unwrap();
         let access = Access::in_folder(folder.path());
-        let holder =
-            Holder { scope: Scope::Admin, person: None, is_machine: true, repositories: &[] };
+        let holder = Holder {
+            scope: Scope::Admin,
+            person: None,
+            is_machine: true,
+            repositories: &[],
+            environments: &[],
+        };
         let with = |own: &Token| access.create_with(own, "made", holder, (NOW, LATER));
         let (first, _) = access.create("first", Scope::Admin, NOW, LATER).unwrap();
         let cookie = access.begin_session(&first, NOW).unwrap();
@@ -503,8 +571,13 @@ mod tests {
     fn tokens_in_a_row_are_so_many() {
         let folder = tempfile::tempdir().unwrap();
         let access = Access::in_folder(folder.path());
-        let holder =
-            Holder { scope: Scope::Admin, person: None, is_machine: true, repositories: &[] };
+        let holder = Holder {
+            scope: Scope::Admin,
+            person: None,
+            is_machine: true,
+            repositories: &[],
+            environments: &[],
+        };
         let (mut last, mut text) = access.create("first", Scope::Admin, NOW, LATER).unwrap();
         for _ in 0..MAKERS_MAX {
             (last, text) = access.create_with(&last, "made", holder, (NOW, LATER)).unwrap();
@@ -547,7 +620,13 @@ mod tests {
         let access = Access::in_folder(folder.path());
         let make = |person: Option<&str>| {
             let is_machine = person.is_none();
-            let holder = Holder { scope: Scope::Operate, person, is_machine, repositories: &[] };
+            let holder = Holder {
+                scope: Scope::Operate,
+                person,
+                is_machine,
+                repositories: &[],
+                environments: &[],
+            };
             access.create_for("nightly", holder, (NOW, LATER)).unwrap().0
         };
         let [one, other] = [make(None), make(None)];
@@ -564,7 +643,13 @@ mod tests {
         );
         assert_eq!(session.asker(), "machine:nightly");
         let person = Some("Machine:nightly");
-        let holder = Holder { scope: Scope::Read, person, is_machine: false, repositories: &[] };
+        let holder = Holder {
+            scope: Scope::Read,
+            person,
+            is_machine: false,
+            repositories: &[],
+            environments: &[],
+        };
         let made = access.create_for("x", holder, (NOW, LATER));
         assert!(matches!(made, Err(AccessError::Machine)));
     }

@@ -305,8 +305,13 @@ mod tests {
     fn a_session_may_in_each_repository_what_its_grants_say_of_it() {
         let folder = tempfile::tempdir().unwrap();
         let access = Access::in_folder(folder.path());
-        let holder =
-            Holder { scope: Scope::Read, person: None, is_machine: false, repositories: &[] };
+        let holder = Holder {
+            scope: Scope::Read,
+            person: None,
+            is_machine: false,
+            repositories: &[],
+            environments: &[],
+        };
         let times = (Timestamp(1), Timestamp(u64::MAX));
         let (token, _) = access.create_for("x", holder, times).unwrap();
         let grant = |scope, environment: Option<&str>, repository: Option<&str>| Grant {

@@ -197,6 +197,10 @@ pub(crate) enum TokensCommand {
         /// given several times
         #[arg(long = "repository", value_name = "OWNER/NAME")]
         repositories: Vec<String>,
+        /// Deploys to this environment alone, or agrees in it alone (--scope deploy, approve); may be given
+        /// several times
+        #[arg(long = "environment", value_name = "NAME")]
+        environments: Vec<String>,
         /// For how many days; --server makes none that lasts longer than the one that it is made with
         #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
         days: u32,

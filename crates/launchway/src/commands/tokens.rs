@@ -1,5 +1,6 @@
 //! `launchway tokens`: who may use a server, said where it runs or to itself.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use event::Timestamp;
@@ -22,7 +23,16 @@ pub(crate) fn run(command: &TokensCommand, state: Option<&Path>) -> Outcome {
         TokensCommand::Create { at: AtServerOrData { server: Some(url), .. }, .. } => {
             create_at(&Client::of(url)?, command)
         }
-        TokensCommand::Create { name, scope, person, machine, repositories, days, at } => {
+        TokensCommand::Create {
+            name,
+            scope,
+            person,
+            machine,
+            repositories,
+            environments,
+            days,
+            at,
+        } => {
             let data = place(&at.data, state)?;
             let scope = checked(name, *scope, person.as_deref(), *machine)?;
             let repositories = connected(&data, repositories)?;
@@ -31,6 +41,7 @@ pub(crate) fn run(command: &TokensCommand, state: Option<&Path>) -> Outcome {
                 person: person.as_deref(),
                 is_machine: *machine,
                 repositories: &repositories,
+                environments: &once_each(environments),
             };
             create(&data, name, holder, *days)
         }
@@ -57,7 +68,16 @@ pub(crate) fn run(command: &TokensCommand, state: Option<&Path>) -> Outcome {
 
 /// A server makes tokens of whoever asks, and of nobody else.
 fn create_at(client: &Client, command: &TokensCommand) -> Outcome {
-    let TokensCommand::Create { name, scope, person, machine, repositories, days, .. } = command
+    let TokensCommand::Create {
+        name,
+        scope,
+        person,
+        machine,
+        repositories,
+        environments,
+        days,
+        ..
+    } = command
     else {
         unreachable!("it makes one");
     };
@@ -72,7 +92,8 @@ fn create_at(client: &Client, command: &TokensCommand) -> Outcome {
         return Err(Failure::new(Exit::Usage, message).hint(on_machine));
     }
     let scope = scope_of(*scope);
-    let (token, secret) = client.create_token(name, scope, repositories, *days)?;
+    let bounds = (repositories.as_slice(), environments.as_slice());
+    let (token, secret) = client.create_token(name, scope, bounds, *days)?;
     made(&token, &secret);
     Ok(Exit::Done)
 }
@@ -92,12 +113,13 @@ pub(super) fn place(data: &DataArgs, state: Option<&Path>) -> Result<DataFolder,
 }
 
 fn failed(error: AccessError) -> Failure {
-    let exit = if matches!(error, AccessError::Name | AccessError::Machine) {
-        Exit::Usage
-    } else {
-        Exit::Missing
+    let (exit, hint) = match error {
+        AccessError::NotOfPlaces => (Exit::Usage, Some("leave out --environment")),
+        AccessError::Name | AccessError::Machine | AccessError::Environment => (Exit::Usage, None),
+        _ => (Exit::Missing, None),
     };
-    Failure::caused(exit, error)
+    let failure = Failure::caused(exit, error);
+    hint.into_iter().fold(failure, Failure::hint)
 }
 
 /// What it is to be good for, where it can be somebody's.
@@ -163,6 +185,11 @@ fn connected(data: &DataFolder, wanted: &[String]) -> Result<Vec<String>, Failur
     Ok(found)
 }
 
+fn once_each(names: &[String]) -> Vec<String> {
+    let all: BTreeSet<&String> = names.iter().collect();
+    all.into_iter().cloned().collect()
+}
+
 fn create(data: &DataFolder, name: &str, holder: Holder<'_>, days: u32) -> Outcome {
     let at = now();
     let until = Timestamp(at.0 + u64::from(days) * DAY_MS);
@@ -216,10 +243,10 @@ fn line(token: &TokenLine, widest: usize, style: Style) -> String {
     let (id, name, scope) = (&token.id, &token.name, &token.scope);
     let person = Some(whose(token)).filter(|it| !it.is_empty()).map(|it| format!(" {it}"));
     let person = person.unwrap_or_default();
-    let only = match token.repositories.as_slice() {
-        [] => String::new(),
-        names => format!("  only {}", names.join(", ")),
-    };
+    let only = [("in ", &token.environments), ("", &token.repositories)];
+    let only = only.into_iter().filter(|(_, names)| !names.is_empty());
+    let only: String =
+        only.map(|(word, names)| format!("  only {word}{}", names.join(", "))).collect();
     format!("{id}  {name:<widest$}  {scope:<7}  {until}{person}{only}")
 }
 

@@ -45,11 +45,15 @@ impl Client {
         &self,
         name: &str,
         scope: Scope,
-        repositories: &[String],
+        (repositories, environments): (&[String], &[String]),
         days: u32,
     ) -> Result<(TokenLine, String), Failure> {
-        let wish =
+        let mut wish =
             json!({ "name": name, "scope": scope, "repositories": repositories, "days": days });
+        // A server of a version before refuses the word, and so makes none without the bounds.
+        if !environments.is_empty() {
+            wish["environments"] = json!(environments);
+        }
         let made: Made = read(self.post("/api/v1/tokens", None, &wish)?)?;
         Ok((made.token, made.secret))
     }

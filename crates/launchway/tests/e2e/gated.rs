@@ -350,3 +350,44 @@ fn a_timer_opens_by_itself() {
     assert!(opened["opened_at_ms"].as_u64() >= shown["opens_at_ms"].as_u64(), "{opened}");
     gated.serving.end();
 }
+
+#[test]
+fn a_token_of_one_environment_agrees_and_starts_nothing_in_another() {
+    let gated = Gated::of(SETTINGS);
+    let of = |login: &str, scope: &str, environment: &str| {
+        let create = ["tokens", "create", login, "--scope", scope, "--person", login];
+        let made = gated.serving.command(&[&create[..], &["--environment", environment]].concat());
+        assert_eq!(made.exit, 0, "{}", made.stderr);
+        format!("Bearer {}", made.stdout.trim())
+    };
+    gated.serving.push();
+    gated.waits("1");
+    let path = "/api/v1/repositories/octo/app/dispatches";
+    let by_hand = |bearer: &str| {
+        let wanted = r#"{"workflow": "ci.yml"}"#;
+        gated.serving.ask("POST", path, &[("authorization", bearer)], wanted)
+    };
+    let tried = [
+        detail(&gated.agree("1", &of("kim", "approve", "staging"), "devops")),
+        detail(&gated.agree("1", &of("kim", "approve", "Production"), "devops")),
+        detail(&by_hand(&of("mona", "deploy", "staging"))),
+        detail(&by_hand(&of("mona", "deploy", "production"))),
+    ];
+    expect![[r#"
+        403 This token may approve in staging; this needs one that may approve in production.
+        200 done
+        403 the job ship runs in production, and you may deploy in staging alone
+        201 done"#]]
+    .assert_eq(&tried.join("\n"));
+    let create = ["tokens", "create", "x", "--scope", "operate", "--machine"];
+    let said = gated.serving.command(&[&create[..], &["--environment", "staging"]].concat());
+    expect![[r#"
+        error: only what may approve or deploy is of an environment
+        hint: leave out --environment
+        exit 2
+    "#]]
+    .assert_eq(&format!("{}exit {}\n", said.stderr, said.exit));
+    let listed = gated.serving.command(&["tokens", "list"]).stdout;
+    assert!(listed.contains(" of mona  only in staging\n"), "{listed}");
+    gated.serving.end();
+}

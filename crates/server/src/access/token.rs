@@ -40,6 +40,11 @@ impl Scope {
 }
 
 impl Scope {
+    /// Whether it can be good in some environments alone.
+    pub fn is_of_places(self) -> bool {
+        matches!(self, Scope::Approve | Scope::Deploy)
+    }
+
     /// Whether it is good for something. To agree is apart: who starts things does not agree to them
     /// with the same token.
     pub fn holds(self, needed: Scope) -> bool {
@@ -86,6 +91,8 @@ pub struct Holder<'h> {
     pub is_machine: bool,
     /// What it sees, each as `owner/name`; none named: all.
     pub repositories: &'h [String],
+    /// Where it is good for deploying and agreeing; none named: everywhere. Of nothing else ([`Scope::is_of_places`]).
+    pub environments: &'h [String],
 }
 
 /// In which environments something may be done.
@@ -146,6 +153,9 @@ pub struct Token {
     /// The only repositories that it is good for, each as `owner/name`; none: all, and the server itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repositories: Vec<String>,
+    /// The only environments that it deploys to, or agrees in; none: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends.
@@ -175,10 +185,10 @@ impl Token {
     /// In which environments it is good for something.
     pub fn places(&self, needed: Scope) -> Places {
         let Some(proof) = &self.proof else {
-            return if self.scope.holds(needed) {
-                Places::Everywhere
-            } else {
-                Places::Only(Vec::new())
+            return match (self.scope.holds(needed), self.environments.as_slice()) {
+                (false, _) => Places::Only(Vec::new()),
+                (true, []) => Places::Everywhere,
+                (true, names) => Places::Only(names.to_vec()),
             };
         };
         let grants = || proof.grants.iter().filter(|it| it.scope.holds(needed));
@@ -218,10 +228,18 @@ impl Token {
     pub fn may(&self) -> String {
         match &self.proof {
             Some(proof) => proof.grants.iter().map(Grant::words).collect::<Vec<_>>().join(", "),
-            None if self.repositories.is_empty() => self.scope.as_str().to_owned(),
-            None => format!("{} for {}", self.scope.as_str(), self.repositories.join(", ")),
+            None => bounded(self.scope.as_str(), &self.environments, &self.repositories),
         }
     }
+}
+
+/// What a token is good for, for people: `deploy in staging for octo/app`.
+pub(crate) fn bounded(scope: &str, environments: &[String], repositories: &[String]) -> String {
+    let named = |word: &str, names: &[String]| match names {
+        [] => String::new(),
+        names => format!(" {word} {}", names.join(", ")),
+    };
+    [scope, &named("in", environments), &named("for", repositories)].concat()
 }
 
 /// Whether a name is one of a program. Logins are the same in any case.

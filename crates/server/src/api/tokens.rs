@@ -108,6 +108,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         ("person", or_null("string")),
         ("machine", yes_no()),
         ("repositories", many(text())),
+        ("environments", many(text())),
         ("made_with", or_null("string")),
         ("created_at_ms", number()),
         ("expires_at_ms", number()),
@@ -119,6 +120,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
             "name": text(),
             "scope": scopes,
             "repositories": many(text()),
+            "environments": many(text()),
             "days": { "type": "integer", "minimum": 1, "maximum": DAYS_MAX },
         },
         "additionalProperties": false,
@@ -203,6 +205,9 @@ struct Wish {
     scope: Option<Scope>,
     #[serde(default)]
     repositories: Vec<String>,
+    /// Where it may deploy or agree; none: everywhere.
+    #[serde(default)]
+    environments: Vec<String>,
     days: Option<u64>,
 }
 
@@ -261,7 +266,7 @@ async fn create(
         ));
     }
     let wish: Wish = serde_json::from_slice(&body).map_err(|error| {
-        let shape = "{\"name\": TEXT, \"scope\": \"read\", \"repositories\": [], \"days\": 90}";
+        let shape = "{\"name\": TEXT, \"scope\": \"read\", \"repositories\": [], \"environments\": [], \"days\": 90}";
         Problem::bad(format!("The body is such as {shape}: {error}."))
     })?;
     let (token, secret) = blocking(move || made(&app, &who, &wish)).await?;
@@ -277,20 +282,26 @@ fn made(app: &App, who: &Who, wish: &Wish) -> Result<(Token, String), Problem> {
     if let Some(other) = wish.repositories.iter().find(is_unknown) {
         return Err(Problem::not_found(format!("no repository {other} is connected")));
     }
-    let mut repositories = wish.repositories.clone();
-    repositories.sort();
-    repositories.dedup();
+    let [repositories, environments] = [&wish.repositories, &wish.environments].map(|names| {
+        let mut names = names.clone();
+        names.sort();
+        names.dedup();
+        names
+    });
     let holder = Holder {
         scope,
         person: who.token.person.as_deref(),
         is_machine: who.token.is_machine,
         repositories: &repositories,
+        environments: &environments,
     };
     let made = app.access.create_with(&who.token, &wish.name, holder, (now, until));
     let (token, secret) = made.map_err(|error| match error {
-        AccessError::Name | AccessError::Machine | AccessError::Makers => {
-            Problem::bad(error.to_string())
-        }
+        AccessError::Name
+        | AccessError::Machine
+        | AccessError::NotOfPlaces
+        | AccessError::Environment
+        | AccessError::Makers => Problem::bad(error.to_string()),
         error => error.into(),
     })?;
     let (own, may) = (who.token.of_token(), token.may());
@@ -376,8 +387,13 @@ mod tests {
     ) {
         let folder = tempfile::tempdir().unwrap();
         let repositories: Vec<String> = repositories.iter().map(|it| (*it).to_owned()).collect();
-        let holder =
-            Holder { scope, person, is_machine: person.is_none(), repositories: &repositories };
+        let holder = Holder {
+            scope,
+            person,
+            is_machine: person.is_none(),
+            repositories: &repositories,
+            environments: &[],
+        };
         let times = (Timestamp(0), Timestamp(NOW.0 + 30 * DAY_MS));
         let access = Access::in_folder(folder.path());
         let (own, _) = access.create_for("x", holder, times).unwrap();

@@ -209,7 +209,7 @@ mod tests {
         let access = Access::in_folder(folder.path());
         let names = ["octo/app".to_owned()];
         let check = |scope, person, is_machine, repositories: &[String], expect: &str| {
-            let holder = Holder { scope, person, is_machine, repositories };
+            let holder = Holder { scope, person, is_machine, repositories, environments: &[] };
             let times = (Timestamp(1), Timestamp(9));
             let (token, _) = access.create_for("nightly", holder, times).unwrap();
             let row = TokenRow::of(&token, Timestamp(9));

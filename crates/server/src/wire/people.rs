@@ -3,7 +3,7 @@
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::access::Token;
+use crate::access::{Token, bounded};
 use crate::people::Person;
 
 /// A token, without what it is.
@@ -21,6 +21,9 @@ pub struct TokenLine {
     pub machine: bool,
     /// The only repositories that it is good for; none: all, and the server itself.
     pub repositories: Vec<String>,
+    /// The only environments that it deploys to, or agrees in; none: all. A server of a version before says none.
+    #[serde(default)]
+    pub environments: Vec<String>,
     /// The token that it was made with, and ends with; none: it was made where the server runs.
     pub made_with: Option<String>,
     /// When it was made.
@@ -70,6 +73,7 @@ impl From<&Token> for TokenLine {
             person: token.person.clone(),
             machine: token.is_machine,
             repositories: token.repositories.clone(),
+            environments: token.environments.clone(),
             made_with: token.made_with.clone(),
             created_at_ms: token.created_at,
             expires_at_ms: token.expires_at,
@@ -80,10 +84,7 @@ impl From<&Token> for TokenLine {
 impl TokenLine {
     /// What it is good for, for people.
     pub fn may(&self) -> String {
-        match self.repositories.as_slice() {
-            [] => self.scope.clone(),
-            names => format!("{} for {}", self.scope, names.join(", ")),
-        }
+        bounded(&self.scope, &self.environments, &self.repositories)
     }
 }
 

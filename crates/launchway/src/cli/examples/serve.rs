@@ -41,6 +41,7 @@ pub(in crate::cli) const TOKENS_CREATE: &str = "\
 Examples:
   launchway tokens create mona --scope operate --person mona
   launchway tokens create nightly --scope operate --machine --repository octo/app
+  launchway tokens create release --scope deploy --machine --repository octo/app --environment staging
   launchway tokens create gpu-1 --scope runner --repository octo/app
   launchway tokens create dashboard --days 30 --data /srv/launchway
   launchway tokens create laptop --scope operate --server https://ci.example.com
