@@ -165,9 +165,9 @@ fn ask(url: &str, token: &str, path: &str) -> (u16, String) {
 
 /// The commands that a deployment's page has to be typed, with `URL` for the server.
 fn commands(page: &str, url: &str) -> Vec<String> {
-    let Some((_, rest)) = page.split_once("<pre class=\"type\">") else { return Vec::new() };
-    let text = rest.split_once("</pre>").expect("it ends").0.replace("&quot;", "\"");
-    text.replace(url, "URL").lines().map(str::to_owned).collect()
+    let parts = page.split("<pre class=\"type\">").skip(1);
+    let commands = parts.map(|it| it.split_once("</pre>").expect("it ends").0);
+    commands.map(|it| it.replace("&quot;", "\"").replace(url, "URL")).collect()
 }
 
 /// What is handed in goes to an environment: whoever signed in may agree in those alone that their claims give.
