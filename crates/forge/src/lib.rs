@@ -6,6 +6,7 @@
 //!   issue.rs      which issue is an incident              (pure)     Issue, label -> IssueIncident
 //!   owed.rs       what GitHub is owed of a run           (pure)     RunView -> checks, statuses, deployments
 //!   failed_tests.rs  where tests stand that failed  (pure)
+//!   reported.rs      tests and coverage of a run, in a line  (pure)
 //!   words.rs      what stands in checks and comments     (pure)
 //!   api.rs        one call: signed in, limited, said     (network)
 //!   token.rs      who we are: an app's key, or a token
@@ -20,6 +21,7 @@ mod api;
 mod failed_tests;
 mod issue;
 mod owed;
+mod reported;
 mod said;
 mod tell;
 mod token;
@@ -30,8 +32,9 @@ pub use api::{Answered, ForgeError, GitHub, Method};
 pub use failed_tests::{FailedTest, FailedTests, place};
 pub use issue::{Issue, IssueIncident, IssueTold};
 pub use owed::{Check, CommitStatus, JobDeployment, Subject, checks, deployments, statuses};
+pub use reported::Reported;
 pub use said::{PullRequest, Said, read};
 pub use tell::Told;
 pub use token::{Credentials, KeyError};
 pub use webhook::{BODY_BYTES_MAX, FRESH_MS, Heads, KEPT_MS, NotTaken, Proven, prove};
-pub use words::{comment, comment_marker};
+pub use words::{CommentedRun, comment, comment_marker};

@@ -8,6 +8,7 @@ use views::{JobView, RunView};
 
 use crate::failed_tests::{self, FailedTest};
 use crate::owed::Subject;
+use crate::reported::Reported;
 
 /// GitHub's limits, in bytes.
 pub(crate) const DESCRIPTION_MAX: usize = 140;
@@ -91,16 +92,18 @@ pub(crate) fn summary(
     cut(&text, SUMMARY_MAX)
 }
 
+/// A run of a pull request's newest commit, with what its reports say.
+pub type CommentedRun<'v> = (&'v RunView, Subject, Option<Reported>);
+
 /// The comment of a pull request: its newest commit's runs. `marker` finds it again.
-pub fn comment(marker: &str, runs: &[(&RunView, Subject)]) -> String {
+pub fn comment(marker: &str, runs: &[CommentedRun<'_>]) -> String {
     let mut text = format!("{marker}\n");
-    if let Some((_, subject)) = runs.first() {
+    if let Some((_, subject, _)) = runs.first() {
         let head: String = subject.head.chars().take(7).collect();
         let _ = writeln!(text, "**Launchway** at {head}\n\n| workflow | | |\n|---|---|---|");
     }
-    for (view, subject) in runs.iter().take(ROWS_MAX) {
-        let path = &view.header.workflow_path;
-        let file = path.rsplit('/').next().unwrap_or(path);
+    for (view, subject, _) in runs.iter().take(ROWS_MAX) {
+        let file = file(view);
         let state = view.conclusion.map_or("runs", Conclusion::as_str);
         let failed: Vec<String> = view
             .jobs
@@ -119,7 +122,18 @@ pub fn comment(marker: &str, runs: &[(&RunView, Subject)]) -> String {
             failed.join(", ")
         );
     }
+    for (view, subject, reported) in runs.iter().take(ROWS_MAX) {
+        let Some(line) = reported.and_then(|it| it.line()) else { continue };
+        let page = page(subject, view, None);
+        let _ = writeln!(text, "\n{}: [{line}]({page}/tests)", plain(file(view)));
+    }
     cut(&text, SUMMARY_MAX)
+}
+
+/// The name of a run's workflow file.
+fn file(view: &RunView) -> &str {
+    let path = &view.header.workflow_path;
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// By what the comment of a pull request is known.
@@ -173,6 +187,30 @@ fn duration(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_comment_has_what_reports_say_below_the_runs() {
+        let created = serde_json::json!({
+            "type": "RunCreated", "run": 7, "attempt": 1, "run_number": 7, "carried": [],
+            "repository": "octo/app", "repository_path": "/src/app",
+            "workflow": { "path": ".github/workflows/ci.yml", "text": "on: push" }, "called": {},
+            "title": "a change", "inputs": {}, "vars": {}, "secret_names": [], "actor": "mona",
+            "event": { "name": "pull_request", "git_ref": "refs/pull/3/merge", "payload": {} },
+            "change": { "commit": "01", "authored_at": 1, "committed_at": 2, "uncommitted": 0 },
+            "triggering_actor": "mona", "at": 0,
+        });
+        let created = serde_json::from_value::<event::RunEvent>(created).unwrap();
+        let view = RunView::of([&created]).unwrap();
+        let url = "https://ci.example.com".to_owned();
+        let subject = Subject { head: "0123456789".to_owned(), pull_request: Some(3), url };
+        let reported = Reported { passed: 3, failed: 1, ..Reported::default() };
+        let silent = (&view, subject.clone(), Some(Reported::default()));
+        let text = comment("<!-- m -->", &[(&view, subject.clone(), Some(reported)), silent]);
+        let row = "| [ci.yml (pull_request)](https://ci.example.com/runs/7.1) | runs |  |\n";
+        let line = "\nci.yml: [3 passed, 1 failed](https://ci.example.com/runs/7.1/tests)\n";
+        let head = "<!-- m -->\n**Launchway** at 0123456\n\n| workflow | | |\n|---|---|---|\n";
+        assert_eq!(text, format!("{head}{row}{row}{line}"));
+    }
 
     #[test]
     fn names_call_nobody_and_link_nothing() {

@@ -298,6 +298,10 @@ jobs:
     steps:
       - run: 'for i in $(seq 8); do echo "::warning file=src/a.rs,line=$i::number $i"; done'
       - run: 'while ! test -e $MARKS/go; do sleep 0.02; done'
+      - run: |
+          echo '<testsuite><testcase name="adds"/><testcase name="waits"><skipped/></testcase></testsuite>' > junit.xml
+      - uses: actions/upload-artifact@v4
+        with: { name: reports, path: junit.xml }
   ships:
     needs: warns
     environment: { name: staging, url: 'https://staging.example.com' }
@@ -390,6 +394,8 @@ fn checks_deployments_and_the_comment_stand_there_once() {
     "#]]
     .assert_eq(&shown(&after));
     assert_eq!(after.comments[0]["id"], before.comments[0]["id"]);
+    let comment = after.comments[0]["body"].as_str().expect("text");
+    assert!(comment.contains("\ntold.yml: [1 passed, 1 skipped]("), "{comment}");
     let head = after.checks[0]["head_sha"].as_str().expect("text");
     let sent = it.github.sent();
     let opened = sent.iter().find(|it| it.event == "pull_request").expect("one was opened");

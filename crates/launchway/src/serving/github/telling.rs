@@ -18,8 +18,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use event::{RunEvent, RunRequest, Seq, StreamId};
-use figures::{Figures, TestResult};
-use forge::{FailedTest, FailedTests, ForgeError, Subject, Told};
+use figures::{Figures, RunTests, TestResult};
+use forge::{FailedTest, FailedTests, ForgeError, Reported, Subject, Told};
 use ports::Journal as _;
 use repository::Repository;
 use serde::{Deserialize, Serialize};
@@ -212,9 +212,11 @@ impl Work<'_> {
         let Some(number) = of.subject.pull_request else { return Ok(()) };
         let runs = self.of_pull_request(&of)?;
         let marker = forge::comment_marker(repository, number);
-        let runs: Vec<(&RunView, Subject)> =
-            runs.iter().map(|(view, subject)| (view, subject.clone())).collect();
-        let text = forge::comment(&marker, &runs);
+        let mut commented = Vec::new();
+        for (stream, view, subject) in &runs {
+            commented.push((view, subject.clone(), self.reported(view, *stream)));
+        }
+        let text = forge::comment(&marker, &commented);
         let told = self.told.comment(github, repository, number, (&marker, &text));
         self.settled(told, repository, "comments")
     }
@@ -254,6 +256,33 @@ impl Work<'_> {
         })
     }
 
+    /// What the reports of a run that is over say; none where it kept none.
+    fn reported(&mut self, view: &RunView, stream: StreamId) -> Option<Reported> {
+        if view.conclusion.is_none() || view.artifacts.is_empty() {
+            return None;
+        }
+        let telling = self.telling;
+        let read = || -> anyhow::Result<Option<Reported>> {
+            let figures = Figures::open(telling.data.state.root())?;
+            let told = figures.run_tests(&telling.store, stream)?;
+            Ok(told.map(|RunTests { counts, coverage, .. }| Reported {
+                passed: counts.passed,
+                failed: counts.failed + counts.errored,
+                skipped: counts.skipped,
+                coverage: coverage.as_ref().map(|it| (it.covered, it.lines)),
+                coverage_before: coverage.and_then(|it| it.before),
+            }))
+        };
+        // How the jobs ended is told without them, rather than not at all.
+        read().unwrap_or_else(|error| {
+            self.say(
+                &format!("tests:{stream}"),
+                &format!("the tests of a run are not told: {error:#}"),
+            );
+            None
+        })
+    }
+
     /// What GitHub will not take is said, once, and left; what it may take later is tried again.
     fn settled(
         &mut self,
@@ -286,7 +315,7 @@ impl Work<'_> {
     }
 
     /// The newest run of each workflow for the newest commit of a pull request.
-    fn of_pull_request(&mut self, of: &Of) -> Result<Vec<(RunView, Subject)>, NotNow> {
+    fn of_pull_request(&mut self, of: &Of) -> Result<Vec<(StreamId, RunView, Subject)>, NotNow> {
         let streams = self.telling.store.newest_streams(RUNS_SEARCHED_MAX);
         let streams = streams.map_err(|error| Failure::caused(Exit::Missing, error))?;
         let mut newest = BTreeMap::new();
@@ -302,7 +331,7 @@ impl Work<'_> {
         }
         let mut runs = Vec::new();
         for (stream, of) in newest.into_values() {
-            runs.extend(self.view(stream)?.map(|view| (view, of.subject)));
+            runs.extend(self.view(stream)?.map(|view| (stream, view, of.subject)));
         }
         Ok(runs)
     }
