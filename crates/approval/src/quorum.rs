@@ -47,7 +47,7 @@ impl Uncounted {
 pub fn group_of(demand: &GateDemand) -> &str {
     match demand {
         GateDemand::Approval { group, .. } => group,
-        GateDemand::Wait { .. } | GateDemand::Confirm { .. } => "the group",
+        GateDemand::Wait { .. } | GateDemand::Confirm { .. } | GateDemand::Start => "the group",
     }
 }
 
@@ -99,7 +99,7 @@ pub fn is_one(name: &str, other: &str) -> bool {
 pub fn may_reject(demand: &GateDemand, name: &str) -> bool {
     match demand {
         GateDemand::Approval { members, .. } => members.iter().any(|it| is_one(it, name)),
-        GateDemand::Wait { .. } | GateDemand::Confirm { .. } => true,
+        GateDemand::Wait { .. } | GateDemand::Confirm { .. } | GateDemand::Start => true,
     }
 }
 

@@ -122,6 +122,7 @@ fn signatures(state: &State) -> Option<String> {
                 let early = gate.open && state.moved_at < Timestamp(opens);
                 early.then(|| format!("{key} opened before its time"))
             }
+            GateDemand::Start => gate.open.then(|| format!("{key} is of no deployment")),
         }
     })
 }

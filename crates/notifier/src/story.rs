@@ -94,7 +94,7 @@ pub(crate) fn of_run(events: &[RunEvent]) -> Option<Story> {
 }
 
 fn asks_people(demand: &GateDemand) -> bool {
-    matches!(demand, GateDemand::Approval { .. } | GateDemand::Confirm { .. })
+    !matches!(demand, GateDemand::Wait { .. })
 }
 
 fn of_conclusion(conclusion: Conclusion) -> Option<Occasion> {
@@ -170,6 +170,7 @@ fn asked(gate: &JobGateView) -> String {
             Some(format!("{count} of {group} ({})", members.join(", ")))
         }
         GateDemand::Confirm { word } => Some(format!("whoever started it for the word {word}")),
+        GateDemand::Start => Some("a person who may deploy there, to start it".to_owned()),
         GateDemand::Wait { .. } => None,
     });
     of_people.collect::<Vec<_>>().join(", ")

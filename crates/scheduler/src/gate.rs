@@ -39,7 +39,7 @@ impl Gate {
         self.asked.demands.iter().all(|demand| {
             let wanted = match demand {
                 GateDemand::Approval { count, .. } => *count as usize,
-                GateDemand::Confirm { .. } => 1,
+                GateDemand::Confirm { .. } | GateDemand::Start => 1,
                 // The clock's: it stands in `opens_at`.
                 GateDemand::Wait { .. } => 0,
             };

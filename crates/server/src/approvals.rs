@@ -4,6 +4,7 @@ use event::{Actor, Digest, GateDemand, GateKey, JobKey, Seq, StreamId, Timestamp
 use ports::Journal as _;
 use views::{AnswerKind, JobGateView, JobView, RunView};
 
+use crate::access::Scope;
 use crate::app::App;
 use crate::guard::Who;
 use crate::problem::Problem;
@@ -137,8 +138,28 @@ pub(crate) fn is_asked(wanted: &Wanted<'_>, gate: &JobGateView, person: Option<&
         GateDemand::Confirm { .. } => {
             wanted.agreed.is_empty() && gate.asked.asked_by.iter().any(|it| is(it))
         }
+        GateDemand::Start => wanted.agreed.is_empty(),
         GateDemand::Wait { .. } => false,
     }
+}
+
+/// Refuses who may not speak at a gate. Whoever may deploy in an environment starts what runs there, too: the
+/// gate that asks for that alone hears them.
+pub(crate) fn may_speak(who: &Who, waiting: &Waiting, gate: &GateKey) -> Result<(), Problem> {
+    let asked = &waiting.gate().asked;
+    let refused = match who.may_in(Scope::Approve, &asked.environment) {
+        Ok(()) => return Ok(()),
+        Err(refused) => refused,
+    };
+    match asked.demand(gate) {
+        Some(GateDemand::Start) => who.may_in(Scope::Deploy, &asked.environment),
+        _ => Err(refused),
+    }
+}
+
+/// Refuses who may speak at no gate.
+pub(crate) fn may_speak_somewhere(who: &Who) -> Result<(), Problem> {
+    who.may(Scope::Approve).or_else(|refused| who.may(Scope::Deploy).map_err(|_| refused))
 }
 
 /// The name as the gate knows it, where it knows the person.

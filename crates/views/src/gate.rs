@@ -77,6 +77,7 @@ impl JobGateView {
                 GateDemand::Confirm { word } if agreed == 0 => {
                     parts.push(format!("the word {word} from whoever started it"));
                 }
+                GateDemand::Start if agreed == 0 => parts.push("a person to start it".to_owned()),
                 _ => {}
             }
         }

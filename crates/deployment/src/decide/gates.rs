@@ -33,6 +33,8 @@ fn words(demand: &GateDemand) -> String {
             format!("{} s have passed since it was requested", milliseconds.div_ceil(1000))
         }
         GateDemand::Confirm { word } => format!("the person who started it types {word}"),
+        // Of a server's jobs alone; whoever deploys has started it.
+        GateDemand::Start => "a person starts it".to_owned(),
     }
 }
 
@@ -42,7 +44,7 @@ pub(super) fn clock(state: &State, at: Timestamp) -> Vec<DeploymentEvent> {
         GateDemand::Wait { milliseconds } => {
             !gate.open && requested_at.0.saturating_add(milliseconds) <= at.0
         }
-        GateDemand::Approval { .. } | GateDemand::Confirm { .. } => false,
+        GateDemand::Approval { .. } | GateDemand::Confirm { .. } | GateDemand::Start => false,
     });
     due.map(|(key, _)| DeploymentEvent::GateOpened { gate: key.clone(), by: None, at }).collect()
 }
@@ -99,7 +101,7 @@ pub(super) fn confirm(
     match &shut(state, &key)?.demand {
         GateDemand::Confirm { word } if **word == *typed => {}
         GateDemand::Confirm { word } => return Err(Refusal::OtherWord(word.clone())),
-        GateDemand::Approval { .. } | GateDemand::Wait { .. } => return Err(Refusal::NoGate(key)),
+        _ => return Err(Refusal::NoGate(key)),
     }
     let requester = state.request.as_ref().map(|request| &request.by.name);
     if requester != Some(&by.name) {

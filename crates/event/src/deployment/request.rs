@@ -257,6 +257,8 @@ pub enum GateDemand {
         /// Which.
         word: Arc<str>,
     },
+    /// A person starts it: any who may, whoever asked for the run among them. Of jobs of a server alone.
+    Start,
 }
 
 impl GateDemand {
@@ -266,6 +268,7 @@ impl GateDemand {
             GateDemand::Approval { group, .. } => GateKey::new(format!("approval/{group}")),
             GateDemand::Wait { .. } => GateKey::new("wait"),
             GateDemand::Confirm { .. } => GateKey::new("confirm"),
+            GateDemand::Start => GateKey::new("start"),
         }
     }
 }

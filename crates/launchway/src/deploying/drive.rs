@@ -338,7 +338,7 @@ impl Watcher {
     ) -> Watcher {
         let word = request.gates.iter().find_map(|gate| match gate {
             GateDemand::Confirm { word } => Some(Arc::clone(word)),
-            GateDemand::Approval { .. } | GateDemand::Wait { .. } => None,
+            _ => None,
         });
         let (live, by) = (Live::new(format), request.by.clone());
         Watcher { live, inputs: inputs.clone(), by, word, typed: None, plan: None, wake: None }

@@ -19,10 +19,10 @@ use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
 
 /// The lowest level at which anything is deployed: by a person, by hand.
-const LEVEL_BY_HAND: u32 = 4;
+pub(crate) const LEVEL_BY_HAND: u32 = 4;
 
 /// The lowest level at which a deployment begins without a person.
-pub(super) const LEVEL_ALONE: u32 = 5;
+pub(crate) const LEVEL_ALONE: u32 = 5;
 
 /// What is typed to go back.
 pub(crate) const GOING_BACK: &str = "ROLLBACK";

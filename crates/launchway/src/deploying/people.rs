@@ -105,7 +105,7 @@ fn bench(demand: &GateDemand) -> Option<(Vec<&str>, usize)> {
         GateDemand::Approval { count, members, .. } => {
             Some((members.iter().map(|it| &**it).collect(), *count as usize))
         }
-        GateDemand::Wait { .. } | GateDemand::Confirm { .. } => None,
+        GateDemand::Wait { .. } | GateDemand::Confirm { .. } | GateDemand::Start => None,
     }
 }
 

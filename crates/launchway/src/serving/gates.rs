@@ -3,6 +3,7 @@
 
 mod guarded;
 mod kept;
+mod level;
 mod tip;
 
 use std::ops::RangeInclusive;
@@ -19,19 +20,20 @@ use store::Store;
 
 pub(crate) use self::guarded::Guarded;
 use self::kept::Kept;
+use self::level::low;
 use self::tip::{AtTip, Committed, Rules, settings_of};
 use super::data::DataFolder;
 use super::repositories::{self, Connected};
 use crate::deploying::checks;
-use crate::deploying::gates::{self, Attempt};
+use crate::deploying::gates::{self, Attempt, LEVEL_BY_HAND};
 use crate::deploying::people::{self, People};
 use crate::deploying::rules::Ruling;
 use crate::deploying::wish::Agreement;
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
 
-/// The lowest level at which a job signs in for an environment, or gets its secrets.
-const LEVEL_OF_JOBS: u32 = 3;
+/// What is said where nothing is written of an environment but that jobs may run there.
+const FREELY: &str = "Jobs run there without a person: whoever connected the repository agreed to it, and neither a level nor a rule is written.";
 /// When a check that is not green yet is looked at again, and rules that nobody can read: the later, the longer
 /// it is so, for each look is an event.
 const LOOK_MS: RangeInclusive<u64> = 60_000..=600_000;
@@ -102,18 +104,20 @@ pub(super) fn environments(
         |name: &str| connected.environments.iter().any(|it| it.eq_ignore_ascii_case(name));
     let kept = Kept::of(&connected).ok().flatten();
     let kept = kept.as_ref();
-    let of_server = |name: &str| kept.and_then(|it| it.named(name)).map(kept_sentences);
+    let named = |name: &str| kept.and_then(|it| it.named(name));
+    let of_server = |name: &str| named(name).map(kept_sentences);
     let is_guarded = |name: &str| kept.is_some_and(|it| it.environment(name).is_some());
     let mut all = Vec::new();
     let services = rules.iter().flat_map(|rules| &rules.settings.order);
     let services: Vec<String> = services.map(|it| it.value.to_string()).collect();
     for it in rules.iter().flat_map(|rules| &rules.settings.environments) {
         let name = it.name.value.to_string();
-        let mut sentences = sentences(&it.protect);
-        if let Some(low) = low(it) {
-            sentences.push(low);
-        } else if it.protect.is_empty() && !is_agreed(&name) && !is_guarded(&name) {
+        let mut sentences = said(it);
+        let is_free = it.protect.is_empty() && !is_guarded(&name);
+        if low(it).is_none() && is_free && !is_agreed(&name) {
             sentences.push("No job runs there: no rule guards it, and nobody agreed.".to_owned());
+        } else if is_free && level::holds(named(&name).into_iter().chain([it])).is_none() {
+            sentences.push(FREELY.to_owned());
         }
         sentences.extend(of_server(&name).into_iter().flatten());
         all.push(GuardedEnvironment {
@@ -134,10 +138,11 @@ pub(super) fn environments(
     let more = more.filter(|it| !said(it).is_empty()).map(|it| it.name.value.to_string());
     for name in connected.environments.iter().cloned().chain(more) {
         if !all.iter().any(|it| it.name.eq_ignore_ascii_case(&name)) {
-            let agreed = "Whoever connected the repository agreed to it.".to_owned();
-            let agreed = is_agreed(&name).then_some(agreed);
             let shut = unread.as_ref().map(|why| format!("No job runs there now: {why}."));
-            let kept = of_server(&name).into_iter().flatten();
+            let kept: Vec<String> = of_server(&name).into_iter().flatten().collect();
+            let freely = (kept.is_empty() && unread.is_none()).then_some(FREELY);
+            let agreed = freely.unwrap_or("Whoever connected the repository agreed to it.");
+            let agreed = is_agreed(&name).then(|| agreed.to_owned());
             let rules = agreed.into_iter().chain(kept).chain(shut).collect();
             let commit = super::stood::commit(data, repository, &name)?;
             all.push(GuardedEnvironment { name, rules, commit, ..GuardedEnvironment::default() });
@@ -156,7 +161,7 @@ pub(crate) fn said_of(rules: &Settings) -> Result<Vec<(String, Vec<String>)>, Fa
     let all: Vec<_> = all.filter(|(_, said)| !said.is_empty()).collect();
     if all.is_empty() {
         let hint = format!(
-            "what stands under `protect` of an environment guards it, and so does a `level` below {LEVEL_OF_JOBS}"
+            "what stands under `protect` of an environment guards it, and so does a `level` up to {LEVEL_BY_HAND}"
         );
         return Err(Failure::new(Exit::Usage, "these rules guard no environment").hint(hint));
     }
@@ -165,12 +170,8 @@ pub(crate) fn said_of(rules: &Settings) -> Result<Vec<(String, Vec<String>)>, Fa
 
 /// What guards an environment: its level, and what it asks.
 fn said(environment: &Environment) -> Vec<String> {
-    low(environment).into_iter().chain(sentences(&environment.protect)).collect()
-}
-
-fn low(environment: &Environment) -> Option<String> {
-    let is_low = environment.level.value < LEVEL_OF_JOBS;
-    is_low.then(|| format!("No job runs there: its level is below {LEVEL_OF_JOBS}."))
+    let level = low(environment).or_else(|| level::sentence(environment));
+    level.into_iter().chain(sentences(&environment.protect)).collect()
 }
 
 /// What guards an environment, a sentence each.
@@ -231,9 +232,8 @@ fn read_of(
         Ok(kept) => kept,
         Err(why) => return Ok(unread(connected, request, job, (name, why), at)),
     };
-    if let Some(environment) = kept.as_ref().and_then(|it| it.named(name)) {
-        refuse_level(environment, name)?;
-    }
+    let named = kept.as_ref().and_then(|it| it.named(name));
+    let kept_level = level::allowed(named, name)?;
     let stricter = kept.as_ref().and_then(|kept| Some((kept, kept.environment(name)?)));
     let (rules, ruled) = ruled(rules, stricter, name);
     let is_agreed =
@@ -242,23 +242,24 @@ fn read_of(
         if !is_agreed {
             return Err(forbidden(not_agreed(name)));
         }
-        return Ok(GateRead::Ask(Box::new(free(connected, request, job, name))));
+        let gate = free(connected, request, job, name);
+        return Ok(GateRead::Ask(Box::new(level::before(gate, kept_level, request))));
     };
     let repository = connected.at(&request.change.commit, (String::new(), String::new()))?;
     let own_settings = own(&repository, &rules.settings);
     let own = environment(&own_settings, name).cloned().unwrap_or_else(|| ruled.clone());
     let kept = stricter.map_or(&ruled, |(_, environment)| environment);
     let all = [kept, &ruled, &own];
-    refuse_level(&ruled, name)?;
+    let level = level::allowed(named.into_iter().chain(all), name)?;
     if ruled.protect.is_empty() && !is_agreed {
         return Err(forbidden(not_agreed(name)));
     }
     let canonical = Arc::clone(&ruled.name.value);
-    let askers = askers(request);
     let place = (connected.name.as_str(), rules.branch.as_str(), rules.tip.as_str());
     let mut ruling = Ruling::of(rules.settings, rules.signers, &ruled, place);
     on_source(&canonical, all, request, at)?;
-    let (root, file) = (connected.path.clone(), connected.path.join(FILE));
+    let (askers, root) = (askers(request), connected.path.clone());
+    let file = root.join(FILE);
     let mut wanted = people::wanted(&Found { settings: own_settings, root, file }, &own, &ruling);
     if let Some((kept, environment)) = stricter {
         kept.stricter(environment, &mut wanted);
@@ -271,7 +272,7 @@ fn read_of(
         Ok(if is_kept { name.into() } else { known })
     };
     let mut demands = people::filled(&canonical, &wanted, &judge)?;
-    let milliseconds = without_people(all, &mut demands);
+    let milliseconds = without_groups(all, (level, request), &mut demands);
     let (opens_at, shut) = not_before(store, all, request, milliseconds, at)?;
     let what = what(request, job, &canonical, ruling.rules.digest);
     Ok(GateRead::Ask(Box::new(JobGate {
@@ -301,28 +302,25 @@ fn ruled(
     }
 }
 
-fn refuse_level(environment: &Environment, name: &str) -> Result<(), Failure> {
-    let level = environment.level.value;
-    if level >= LEVEL_OF_JOBS {
-        return Ok(());
-    }
-    Err(forbidden(format!("{name} has the level {level}: no job runs there")))
-}
-
 /// Whether rules ask people.
 fn ask_people(rules: [&Environment; 2]) -> bool {
     let asks = |it: &Environment| it.protect.reviewers.iter().any(|it| it.count.value > 0);
     rules.into_iter().any(asks)
 }
 
-/// The word and the timer. Gives how long that is.
-fn without_people(all: [&Environment; 3], demands: &mut Vec<GateDemand>) -> Option<u64> {
+/// The word, the timer, and whoever starts it. Gives how long the timer is.
+fn without_groups(
+    all: [&Environment; 3],
+    (level, request): (Option<u32>, &RunRequest),
+    demands: &mut Vec<GateDemand>,
+) -> Option<u64> {
     let word = all.into_iter().find_map(|it| it.protect.confirm.as_ref());
     demands.extend(word.map(|word| GateDemand::Confirm { word: Arc::clone(&word.value) }));
     let waits = all.into_iter().filter_map(|it| it.protect.wait.as_ref());
     let wait = waits.map(|wait| wait.value).max().filter(|it| !it.is_zero());
     let milliseconds = wait.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX));
     demands.extend(milliseconds.map(|milliseconds| GateDemand::Wait { milliseconds }));
+    level::ask(level, request, demands);
     milliseconds
 }
 

@@ -322,6 +322,7 @@ fn what_was_deployed_is_told_by_a_server() {
           api 1.0 runs
         production of octo/app
           level 4: a person starts every deployment
+          A person starts each job: by a dispatch, or at its gate where it comes of something else.
           1h pass after it was asked for.
         staging of octo/other
           level 4: a person starts every deployment
@@ -329,6 +330,7 @@ fn what_was_deployed_is_told_by_a_server() {
           api 1.0 runs
         production of octo/other
           level 4: a person starts every deployment
+          A person starts each job: by a dispatch, or at its gate where it comes of something else.
           1h pass after it was asked for.
         exit 0
     "#]],
@@ -345,6 +347,7 @@ fn what_was_deployed_is_told_by_a_server() {
           No job runs there: no rule guards it, and nobody agreed.
         production of octo/app
           level 4: a person starts every deployment
+          A person starts each job: by a dispatch, or at its gate where it comes of something else.
           1h pass after it was asked for.
         exit 0
     "#]],

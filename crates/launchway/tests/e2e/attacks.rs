@@ -641,8 +641,8 @@ fn no_push_takes_away_the_rules_that_the_server_keeps() {
     let level = "version: 1\nproject: app\nenvironments:\n  staging: { protect: { wait: 1h } }\n  production: { level: 1 }\n";
     std::fs::write(&rules, level).expect("a file of ours");
     expect![[r"
-        octo/app: staging: 1h pass after it was asked for.
-        octo/app: production: No job runs there: its level is below 3.
+        octo/app: staging: A person starts each job: by a dispatch, or at its gate where it comes of something else. 1h pass after it was asked for.
+        octo/app: production: No job runs there: its level is below 4.
     "]]
     .assert_eq(&protect(&rules).stderr);
     serving.place.write("launchway.yml", LOOSENED);

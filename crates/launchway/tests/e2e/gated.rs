@@ -338,6 +338,7 @@ fn people_agree_from_where_they_sit() {
 #[test]
 fn a_timer_opens_by_itself() {
     let timer = SETTINGS.replace("reviewers: { devops: 1, leads: 1 }", "wait: 2s");
+    let timer = timer.replace("level: 4", "level: 5");
     let mut gated = Gated::of(&timer);
     gated.serving.push();
     let shown = gated.waits("1");
@@ -389,5 +390,97 @@ fn a_token_of_one_environment_agrees_and_starts_nothing_in_another() {
     .assert_eq(&format!("{}exit {}\n", said.stderr, said.exit));
     let listed = gated.serving.command(&["tokens", "list"]).stdout;
     assert!(listed.contains(" of mona  only in staging\n"), "{listed}");
+    gated.serving.end();
+}
+
+/// Rules that ask nobody, at the level that they have where none is written.
+const ALONE: &str = "
+version: 1
+project: app
+environments:
+  production: { protect: { wait: 1s, branches: [main] } }
+";
+
+/// A level says who starts what runs in an environment, jobs as much as deployments.
+#[test]
+fn nothing_reaches_an_environment_without_a_person_until_its_level_says_so() {
+    let gated = Gated::of(ALONE);
+    gated.serving.push();
+    let shown = gated.waits("1");
+    assert_eq!(
+        shown["gates"][1],
+        json!({ "gate": "start", "kind": "start", "agreed": [], "asks_you": false })
+    );
+    let why = || gated.serving.get("/api/v1/runs/1").json()["jobs"][1]["why_waiting"].clone();
+    wait_until("the timer", || why() == "waits at the gate of production for a person to start it");
+    let page = |path: &str| gated.serving.get(path).text;
+    assert!(
+        page("/environments").contains("A person starts each job"),
+        "{}",
+        page("/environments")
+    );
+    // Whoever may deploy or approve there, the one who pushed as well; nobody else, and no program.
+    let yes = json!({ "decision": "approve", "gate": "start", "what": shown["what"] });
+    let mona = gated.person("mona", "deploy");
+    let tried = [
+        detail(&gated.say("1", &gated.person("hubot", "operate"), &yes)),
+        detail(&gated.say("1", &format!("Bearer {}", gated.serving.token), &yes)),
+        detail(&gated.say(
+            "1",
+            &mona,
+            &json!({ "decision": "approve", "gate": "approval/devops", "what": shown["what"] }),
+        )),
+        detail(&gated.say("1", &mona, &yes)),
+    ];
+    expect![[r#"
+        403 This token may operate; this needs one that may approve.
+        403 This token belongs to nobody by name; only people agree.
+        403 This token may deploy; this needs one that may approve in production.
+        200 done"#]]
+    .assert_eq(&tried.join("\n"));
+    assert_eq!(gated.serving.ended("1")["conclusion"], "success");
+    assert_eq!(gated.serving.mark("shipped"), "shipped\n");
+
+    // A dispatch is a person's, and asks nobody else. Run again it asks: who may do that need not be allowed to deploy.
+    let path = "/api/v1/repositories/octo/app/dispatches";
+    let by_hand = r#"{"workflow":"ci.yml"}"#;
+    assert_eq!(gated.serving.ask("POST", path, &[("authorization", &mona)], by_hand).status, 201);
+    assert_eq!(gated.serving.ended("2")["conclusion"], "success");
+    assert_eq!(gated.serving.post("/api/v1/runs/2/rerun", &[], "").status, 201);
+    gated.waits("2.2");
+    let url = gated.serving.url.clone();
+    let said = |args: &[&str]| {
+        let mut command = gated.serving.place.launchway(&["approvals"]);
+        command.args(args).args(["--server", &url]);
+        command.env("LAUNCHWAY_TOKEN", mona.trim_start_matches("Bearer "));
+        let said = Said::from(command.output().expect("it starts"));
+        let last = said.stderr.lines().last().unwrap_or_default();
+        format!("{} {}{last}", said.exit, said.stdout)
+    };
+    expect![[r#"
+        0 job ship of run 2 to production, asked for by mona, machine:first start: a person starts it; so far: nobody yet
+    "#]].assert_eq(&said(&["list"]));
+    expect!["0 mona starts ship of run 2"].assert_eq(&said(&["approve", "2"]));
+    assert_eq!(gated.serving.ended("2.2")["conclusion"], "success");
+
+    // Below 4 nothing is let there, and it says what would; at 5 a push ships.
+    let push = |level: &str| {
+        gated.serving.place.write(
+            "launchway.yml",
+            &ALONE.replace("{ protect", &format!("{{ level: {level}, protect")),
+        );
+        gated.serving.place.commit();
+        gated.serving.push();
+    };
+    push("3");
+    assert_eq!(gated.serving.ended("3")["conclusion"], "failure");
+    let shut = page("/runs/3.1");
+    assert!(
+        shut.contains("production has the level 3: no job runs there; with `level: 4`"),
+        "{shut}"
+    );
+    push("5");
+    assert_eq!(gated.serving.ended("4")["conclusion"], "success");
+    assert_eq!(gated.serving.mark("shipped"), "shipped\n".repeat(4));
     gated.serving.end();
 }

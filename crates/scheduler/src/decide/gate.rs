@@ -225,6 +225,11 @@ fn judge(gate: &Gate, answer: &Answer) -> Result<(), String> {
             may_not("the word was typed already".to_owned())
         }
         (GateDemand::Confirm { word }, Said::Word(typed)) if word == typed => Ok(()),
+        // Who may is for whoever let them speak to say.
+        (GateDemand::Start, Said::Yes) if !gate.at(&answer.gate).is_empty() => {
+            may_not("it was started already".to_owned())
+        }
+        (GateDemand::Start, Said::Yes | Said::No) => Ok(()),
         (GateDemand::Confirm { .. }, Said::Word(_)) => Err("it is another word".to_owned()),
         _ => Err(format!("that does not fit the gate {}", answer.gate)),
     }

@@ -49,7 +49,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "post",
         path: "/api/v1/runs/{run}/jobs/{job}/approval",
         id: "answerApproval",
-        summary: "Agree to exactly what was shown, or say no; what does not count is written down",
+        summary: "Agree to exactly what was shown, or say no; what does not count is written down. Who may deploy there may say it at the gate `start`",
         scope: Scope::Approve,
         query: &[],
         body: Some("Answer"),
@@ -63,7 +63,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
     let gate = object(
         &[
             ("gate", text()),
-            ("kind", json!({ "enum": ["approval", "wait", "confirm"] })),
+            ("kind", json!({ "enum": ["approval", "wait", "confirm", "start"] })),
             ("agreed", many(text())),
         ],
         &[
@@ -134,6 +134,7 @@ fn described(waiting: &Waiting, who: &Who) -> JsonValue {
             }
             GateDemand::Wait { .. } => ("wait", json!({})),
             GateDemand::Confirm { .. } => ("confirm", json!({})),
+            GateDemand::Start => ("start", json!({})),
         };
         let mut shown =
             json!({ "gate": it.key, "kind": kind, "agreed": it.agreed, "asks_you": asks_you });
@@ -216,7 +217,7 @@ async fn answer(
     Path((run, job)): Path<(String, String)>,
     body: axum::body::Bytes,
 ) -> Result<Response, Problem> {
-    who.may(Scope::Approve)?;
+    approvals::may_speak_somewhere(&who)?;
     let by = person(&who)?;
     let said: Said = serde_json::from_slice(&body).map_err(|error| {
         let shape = "{\"decision\": \"approve\", \"gate\": \"approval/devops\", \"what\": DIGEST}";
@@ -226,10 +227,10 @@ async fn answer(
     let (what, said, reason) = given(&decision, (&what, word, reason))?;
     blocking(move || {
         let waiting = approvals::find(&app, &run, &job)?;
-        who.may_in(Scope::Approve, &waiting.gate().asked.environment)?;
+        let gate = GateKey::new(gate);
+        approvals::may_speak(&who, &waiting, &gate)?;
         let header = &waiting.view.header;
         let stream = StreamId::Run(header.run, header.attempt);
-        let gate = GateKey::new(gate);
         let by = as_member(waiting.gate(), &gate, &by);
         let by = Actor { name: MaskedText::without_secrets(by), ..who.actor() };
         let job = waiting.job.clone();

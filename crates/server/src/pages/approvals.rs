@@ -10,7 +10,6 @@ use serde::Deserialize;
 use views::{DeploymentRow, DeploymentView};
 
 use super::{Frame, Page, shown};
-use crate::access::Scope;
 use crate::api::given;
 use crate::app::{Shared, blocking};
 use crate::approvals::{self, GateAnswer, Waiting, as_member, is_asked, opens_at, person};
@@ -167,7 +166,7 @@ impl DeploymentLine {
         let is = |name: &str| person.is_some_and(|it| name.eq_ignore_ascii_case(it));
         let asks = |demand: &GateDemand| match demand {
             GateDemand::Approval { members, .. } => members.iter().any(|it| is(it)),
-            GateDemand::Wait { .. } | GateDemand::Confirm { .. } => false,
+            GateDemand::Wait { .. } | GateDemand::Confirm { .. } | GateDemand::Start => false,
         };
         // Nobody counts twice, for whichever group.
         let has_agreed =
@@ -197,7 +196,7 @@ impl DeploymentLine {
 fn is_full(wanted: &approvals::Wanted<'_>) -> bool {
     let count = match wanted.demand {
         GateDemand::Approval { count, .. } => *count as usize,
-        GateDemand::Confirm { .. } => 1,
+        GateDemand::Confirm { .. } | GateDemand::Start => 1,
         GateDemand::Wait { .. } => 0,
     };
     wanted.agreed.len() >= count
@@ -213,6 +212,7 @@ pub(super) fn words(demand: &GateDemand) -> String {
             format!("{} after it was asked for", length(*milliseconds))
         }
         GateDemand::Confirm { word } => format!("whoever started it types {word}"),
+        GateDemand::Start => "a person who may deploy or approve there starts it".to_owned(),
     }
 }
 
@@ -246,6 +246,16 @@ fn workflow_text(app: &crate::app::App, waiting: &Waiting) -> Result<String, Pro
     })
 }
 
+/// Where rules were read.
+fn source_of(rules: &event::Rules) -> String {
+    match rules.commit.chars().take(7).collect::<String>() {
+        commit if commit.is_empty() => {
+            "that somebody agreed when the repository was connected".to_owned()
+        }
+        commit => format!("launchway.yml of {} at {commit}", rules.branch),
+    }
+}
+
 impl ApprovalPage {
     fn of(
         waiting: &Waiting,
@@ -259,7 +269,7 @@ impl ApprovalPage {
         let is_over = view.conclusion.is_some() || job.conclusion.is_some();
         let is_open = gate.opened_at.is_some();
         let person = who.token.person.as_deref();
-        let may = who.may_in(Scope::Approve, &gate.asked.environment).is_ok();
+        let may = |key: &GateKey| approvals::may_speak(who, waiting, key).is_ok();
         let gates: Vec<GateLine> = approvals::wanted(gate)
             .into_iter()
             .map(|it| GateLine {
@@ -269,7 +279,7 @@ impl ApprovalPage {
                 is_open: is_full(&it) && !matches!(it.demand, GateDemand::Wait { .. })
                     || matches!(it.demand, GateDemand::Wait { .. })
                         && opens_at(gate, now).is_none(),
-                is_asked: may && !is_over && !is_open && is_asked(&it, gate, person),
+                is_asked: may(&it.key) && !is_over && !is_open && is_asked(&it, gate, person),
                 wants_word: matches!(it.demand, GateDemand::Confirm { .. }),
             })
             .collect();
@@ -278,10 +288,11 @@ impl ApprovalPage {
             _ if person.is_none() => {
                 Some("You are signed in as nobody by name; only people agree.")
             }
-            _ if !may => Some("You may look here, and not agree."),
+            _ if !approvals::wanted(gate).iter().any(|it| may(&it.key)) => {
+                Some("You may look here, and not agree.")
+            }
             _ => Some("It waits for others: you are not asked, or you agreed already."),
         };
-        let rules = &gate.asked.rules;
         let run = format!("{}.{}", header.run, header.attempt);
         ApprovalPage {
             frame: Frame::new(Some(who), "approvals").live(format!("/live/runs/{run}")),
@@ -291,12 +302,7 @@ impl ApprovalPage {
             workflow: header.workflow_path.to_string(),
             workflow_text,
             what: gate.asked.what.to_string(),
-            rules: match rules.commit.chars().take(7).collect::<String>() {
-                commit if commit.is_empty() => {
-                    "that somebody agreed when the repository was connected".to_owned()
-                }
-                commit => format!("launchway.yml of {} at {commit}", rules.branch),
-            },
+            rules: source_of(&gate.asked.rules),
             gates,
             answers: gate.answers.iter().rev().map(AnswerLine::of).collect(),
             opens_at: opens_at(gate, now).map(Moment::of),
@@ -356,16 +362,16 @@ pub(crate) async fn answered(
     Path((run, job)): Path<(String, String)>,
     Form(form): Form<Said>,
 ) -> Result<Response, Problem> {
-    who.may(Scope::Approve)?;
+    approvals::may_speak_somewhere(&who)?;
     let by = person(&who)?;
     let word = form.word.filter(|_| form.decision == "confirm");
     let (what, said, reason) = given(&form.decision, (&form.what, word, form.reason))?;
     let href = blocking(move || {
         let waiting = approvals::find(&app, &run, &job)?;
-        who.may_in(Scope::Approve, &waiting.gate().asked.environment)?;
+        let gate = GateKey::new(form.gate);
+        approvals::may_speak(&who, &waiting, &gate)?;
         let header = &waiting.view.header;
         let stream = StreamId::Run(header.run, header.attempt);
-        let gate = GateKey::new(form.gate);
         let by = as_member(waiting.gate(), &gate, &by);
         let by = Actor { name: MaskedText::without_secrets(by), ..who.actor() };
         let job = waiting.job.clone();

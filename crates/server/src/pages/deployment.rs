@@ -183,7 +183,7 @@ fn answers(view: &DeploymentView, server: &str) -> Vec<String> {
         // Where one group alone was ever asked the command finds it.
         GateDemand::Approval { .. } if is_one => Some(String::new()),
         GateDemand::Approval { group, .. } => Some(format!(" --group {}", word(group))),
-        GateDemand::Wait { .. } | GateDemand::Confirm { .. } => None,
+        GateDemand::Wait { .. } | GateDemand::Confirm { .. } | GateDemand::Start => None,
     };
     let yes = open.iter().filter_map(of_group).map(|of| command("approve", of, ""));
     let no = open.iter().filter_map(of_group).next();

@@ -12,6 +12,8 @@ use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::terminal::style::{Style, one_line};
 
+/// The gate at which a person starts a job that nobody started by hand.
+const START: &str = "start";
 /// What is to be done by who meant another.
 const OF_DEPLOYMENT: &str = "for a deployment of the server: --deployment";
 
@@ -190,6 +192,10 @@ fn agree(meant: &Meant<'_>, signing: &SigningArgs, said: Said<'_>) -> Outcome {
     }
     let gate = people(&now).find(|it| it["gate"] == json!(key));
     let by = gate.and_then(|it| it["agreed"].as_array()?.last().map(text)).unwrap_or_default();
+    if key == START {
+        talk(&format!("{by} starts {job_of_run}"));
+        return Ok(Exit::Done);
+    }
     let open = people(&now).filter(|it| have(it) < count(it));
     let others: Vec<String> = open.map(others_at).collect();
     talk(&agreed(&by, &job_of_run, &others));
@@ -238,8 +244,13 @@ fn find(meant: &Meant<'_>) -> Result<(Client, Json), Failure> {
 }
 
 /// The gate of a group; where none is named, of the only one of those that still wait that asks whoever the token
-/// is of. Where none does, nothing is handed in: what does not count is written down for good.
+/// is of, or the one at which a person starts it. Where none does, nothing is handed in: what does not count is
+/// written down for good.
 fn gate_of(waiting: &Json, group: Option<&str>) -> Result<String, Failure> {
+    let start = people(waiting).find(|it| it["kind"] == START).filter(|_| group.is_none());
+    if let Some(start) = start {
+        return Ok(text(&start["gate"]));
+    }
     let groups: Vec<&Json> = people(waiting).filter(|it| it["kind"] == "approval").collect();
     let named = |what: &str, groups: &[&Json]| {
         let names: Vec<String> = groups.iter().map(|it| text(&it["group"])).collect();
@@ -295,9 +306,10 @@ fn count(gate: &Json) -> u64 {
 
 /// Who has yet to say something at a gate.
 fn others_at(gate: &Json) -> String {
-    match gate["kind"] == "confirm" {
-        true => "the word of who asked for it".to_owned(),
-        false => others(gate["count"].as_u64(), &gate["group"], &gate["agreed"], &gate["members"]),
+    match gate["kind"].as_str() {
+        Some("confirm") => "the word of who asked for it".to_owned(),
+        Some(START) => "a person to start it".to_owned(),
+        _ => others(gate["count"].as_u64(), &gate["group"], &gate["agreed"], &gate["members"]),
     }
 }
 
@@ -306,6 +318,9 @@ fn wanted(gate: &Json) -> String {
     let have = if have(gate) == 0 { "nobody yet".to_owned() } else { names(&gate["agreed"]) };
     if gate["kind"] == "confirm" {
         return format!("who asked for it confirms; so far: {have}");
+    }
+    if gate["kind"] == START {
+        return format!("a person starts it; so far: {have}");
     }
     let (group, members) = (text(&gate["group"]), names(&gate["members"]));
     format!("{} of {group} ({members}); so far: {have}", count(gate))
@@ -415,6 +430,7 @@ mod tests {
             None,
             &expect!["for which group? --group GROUP | there are: devops"],
         );
+        check(&[], Some("ops"), &expect!["nobody of ops is asked | no group is asked"]);
         check(&["devops 0/1"], Some("ops"), &expect!["nobody of ops is asked | there are: devops"]);
         check(&[], None, &expect!["for which group? --group GROUP | no group is asked"]);
     }

@@ -239,6 +239,6 @@ fn group(view: &DeploymentView, demand: &GateDemand) -> Option<Group> {
                 agreed: signed.map(|it| it.by.name.as_str().into()).collect(),
             })
         }
-        GateDemand::Wait { .. } | GateDemand::Confirm { .. } => None,
+        GateDemand::Wait { .. } | GateDemand::Confirm { .. } | GateDemand::Start => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Whether anything guards an environment of a connected repository, for whoever gives something to its jobs.
 
 use super::kept::Kept;
-use super::low;
+use super::level::low;
 use super::tip::AtTip;
 use crate::serving::repositories::Connected;
 
