@@ -231,8 +231,11 @@ fn setup(here: &Here, groups: &GroupArgs, environment: Option<&str>) -> Outcome 
     }
     let names: Vec<&str> = wanted.iter().map(|it| it.name.as_str()).collect();
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::new(Exit::Usage, "there is nobody to ask for values")
-            .hint(format!("launchway secrets set NAME < FILE, for each of {}", names.join(", "))));
+        return Err(Failure::new(Exit::Usage, "there is nobody to ask for values").hint(format!(
+            "launchway secrets set NAME{} < FILE, for each of {}",
+            environment.map(|it| format!(" --environment {it}")).unwrap_or_default(),
+            names.join(", ")
+        )));
     }
     talk(&format!("missing: {}", names.join(", ")));
     talk("an empty value leaves one out");

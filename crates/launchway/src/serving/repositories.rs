@@ -213,7 +213,7 @@ pub(crate) fn add(
                 .hint("give this one a name of its own: --name OWNER/NAME"));
         }
         for hook in hooks_of(&wanted) {
-            refuse_others(path, hook)?;
+            refuse_others(data, path, hook, program)?;
         }
         if before.is_none() {
             keeping::tell_found(data, &wanted.name)?;
@@ -358,19 +358,41 @@ fn gone(which: &Connected) -> Failure {
     Failure::new(Exit::Usage, format!("{} is not connected any more", which.name))
 }
 
+/// What a hook says where the program lies elsewhere by now.
+const MOVED: &str = r#"[ -x "$launchway" ] || { echo "launchway is not at $launchway any more: launchway repositories add, by the one that is there, writes this hook anew" >&2; exit 1; }"#;
+
 fn is_ours(path: &Path) -> bool {
     fs::read_to_string(path).is_ok_and(|text| text.contains(MARK))
 }
 
-fn refuse_others(repository: &Path, hook: &str) -> Result<(), Failure> {
+/// Whether a hook that somebody wrote hands pushes on itself.
+fn calls_us(path: &Path, hook: &str, repository: &Path) -> bool {
+    let called = [format!("hook {hook} "), format!("--repository {}", quoted(repository))];
+    fs::read_to_string(path).is_ok_and(|text| called.iter().all(|it| text.contains(it)))
+}
+
+fn refuse_others(
+    data: &DataFolder,
+    repository: &Path,
+    hook: &str,
+    program: &Path,
+) -> Result<(), Failure> {
     let path = repository.join("hooks").join(hook);
-    if !path.exists() || is_ours(&path) {
+    if !path.exists() || is_ours(&path) || calls_us(&path, hook, repository) {
         return Ok(());
     }
     let message = format!("there is a hook of somebody else: {}", path.display());
     Err(Failure::new(Exit::Usage, message).hint(format!(
-        "let it call `launchway hook {hook}` too, or move it away; nothing was changed"
+        "move it away, or let it end with: exec {} {}; nothing was changed",
+        quoted(program),
+        arguments(data, repository, hook)
     )))
+}
+
+/// What a hook calls the program with; it gets what git says on its standard input.
+fn arguments(data: &DataFolder, repository: &Path, hook: &str) -> String {
+    let (data, repository) = (quoted(data.state.root()), quoted(repository));
+    format!("hook {hook} --data {data} --repository {repository}")
 }
 
 fn install(
@@ -380,14 +402,17 @@ fn install(
     program: &Path,
 ) -> Result<(), Failure> {
     let folder = repository.join("hooks");
+    let path = folder.join(hook);
+    if path.exists() && !is_ours(&path) {
+        // It was looked at: it hands on what is pushed.
+        return Ok(());
+    }
     fs::create_dir_all(&folder).map_err(|error| cannot("make", &folder, error))?;
     let text = format!(
-        "#!/bin/sh\n{MARK}\nexec {} hook {hook} --data {} --repository {}\n",
+        "#!/bin/sh\n{MARK}\nlaunchway={}\n{MOVED}\nexec \"$launchway\" {}\n",
         quoted(program),
-        quoted(data.state.root()),
-        quoted(repository),
+        arguments(data, repository, hook),
     );
-    let path = folder.join(hook);
     let failed = |error: std::io::Error| cannot("write", &path, error);
     let mut beside = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
     beside.write_all(text.as_bytes()).map_err(failed)?;

@@ -49,9 +49,8 @@ fn take(
         if kept.len() == before {
             let message = format!("{flag} {name}: nobody agreed to that");
             let kept = if kept.is_empty() { "nothing".to_owned() } else { kept.join(", ") };
-            return Err(
-                Failure::new(Exit::Usage, message).hint(format!("what is agreed to: {kept}"))
-            );
+            return Err(Failure::new(Exit::Usage, message)
+                .hint(format!("agreed to, with what this call adds: {kept}")));
         }
     }
     Ok(())
