@@ -339,6 +339,9 @@ pub(crate) enum WorkflowsCommand {
     List {
         #[command(flatten)]
         at: AtServerArgs,
+        /// How they are written
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
     },
     /// Let a workflow run again
     #[command(after_help = examples::WORKFLOWS_ENABLE)]
@@ -362,7 +365,7 @@ impl WorkflowsCommand {
     /// Whose.
     pub(crate) fn at(&self) -> &AtServerArgs {
         match self {
-            WorkflowsCommand::List { at }
+            WorkflowsCommand::List { at, .. }
             | WorkflowsCommand::Enable { at, .. }
             | WorkflowsCommand::Disable { at, .. } => at,
         }

@@ -52,6 +52,9 @@ pub(crate) struct DistantRun {
     pub(crate) standing: Standing,
 }
 
+/// What to do where nobody answers.
+const NOBODY_THERE: &str = "is the address right, and does launchway serve run there?";
+
 impl Client {
     /// The server at an address, with the token of the environment.
     pub(crate) fn of(url: &str) -> Result<Client, Failure> {
@@ -87,8 +90,13 @@ impl Client {
     fn unreachable(&self, error: ureq::Error) -> Failure {
         let context = format!("the server {} does not answer", self.url);
         let is_untrusted = matches!(&error, ureq::Error::Io(it) if https::is_untrusted(it));
-        let failure = Failure::caused(Exit::Missing, anyhow::Error::new(error).context(context));
-        if is_untrusted { failure.hint(https::TRUST_HINT) } else { failure }
+        let error = match error {
+            // Its own words begin with the library's name for it.
+            ureq::Error::Io(error) => anyhow::Error::new(error),
+            error => anyhow::Error::new(error),
+        };
+        let hint = if is_untrusted { https::TRUST_HINT } else { NOBODY_THERE };
+        Failure::caused(Exit::Missing, error.context(context)).hint(hint)
     }
 
     fn send(&self, path: &str) -> Result<Body, Failure> {
@@ -124,9 +132,9 @@ impl Client {
         let failure = Failure::new(exit, fragment(&problem.detail));
         let failure = problem.hint.into_iter().fold(failure, Failure::hint);
         if problem.status == 401 {
-            return Err(
-                failure.hint(format!("{TOKEN} holds no token of this server, or it has expired"))
-            );
+            return Err(failure.hint(format!(
+                "{TOKEN} holds it; launchway tokens create, where the server is, makes one"
+            )));
         }
         Err(failure)
     }

@@ -325,6 +325,7 @@ async fn admit(
     shown: Result<Shown, Box<Response>>,
 ) -> Result<Option<Who>, Box<Response>> {
     let Shown::Something { bearer, cookie, wanted } = shown? else { return Ok(None) };
+    let has_token = matches!(&bearer, Some(Some(_)));
     match find(app, bearer, cookie).await {
         Err(problem) => Err(Box::new(problem.into_response())),
         // A machine that takes jobs opens its one door, and no other.
@@ -334,7 +335,10 @@ async fn admit(
         }
         Ok(Some(who)) => Ok(Some(who)),
         Ok(None) if is_for_programs(&wanted) => {
-            let detail = "This needs a token: Authorization: Bearer TOKEN.";
+            let detail = match has_token {
+                true => "This is no token of this server, or it has ended.",
+                false => "This needs a token: Authorization: Bearer TOKEN.",
+            };
             let mut answer = Problem::new(StatusCode::UNAUTHORIZED, detail).into_response();
             let scheme = HeaderValue::from_static("Bearer");
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);

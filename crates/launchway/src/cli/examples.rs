@@ -188,6 +188,7 @@ Examples:
 pub(super) const WORKFLOWS_LIST: &str = "\
 Examples:
   launchway workflows list
+  launchway workflows list --format json
   launchway workflows list --repository octo/app --server https://ci.example.com";
 
 /// `launchway workflows enable`

@@ -18,7 +18,7 @@ pub(crate) enum NotifyCommand {
         /// The rule: its name, or its kind and place, such as slack-1
         rule: String,
         /// The settings [default: launchway.yml of this repository]
-        #[arg(long, value_name = "FILE", conflicts_with = "repository")]
+        #[arg(long, visible_alias = "file", value_name = "FILE", conflicts_with = "repository")]
         settings: Option<PathBuf>,
         #[command(flatten)]
         at: AtServerArgs,
@@ -27,7 +27,7 @@ pub(crate) enum NotifyCommand {
     #[command(after_help = examples::NOTIFY_SEND)]
     Send {
         /// The settings [default: launchway.yml of this repository]
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, visible_alias = "file", value_name = "FILE")]
         settings: Option<PathBuf>,
     },
     /// Try one again that waits or was given up

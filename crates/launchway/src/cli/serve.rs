@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use scheduler::TrustedLabel;
 
 use super::sign_in::SignInArgs;
-use super::values::{host, label};
+use super::values::{address, host, label};
 use super::{Format, examples};
 use crate::serving::following::{EVERY_MAX, EVERY_MIN};
 use crate::serving::repositories::Forks;
@@ -71,7 +71,7 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
     /// Where it listens
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:7878")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:7878", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// How people reach it, where that is not where it listens: https://ci.example.com
     #[arg(long, value_name = "URL")]

@@ -1,6 +1,6 @@
 //! Values of flags that are looked at before anything begins.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A host as messages name it: no scheme, no port, no path.
 pub(super) fn host(text: &str) -> Result<String, String> {
@@ -10,6 +10,14 @@ pub(super) fn host(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("a host alone, such as hooks.internal or 10.0.0.5: no http://, no port, no path".to_owned())
+}
+
+/// Where a server listens: a number, not a name that may come to mean another machine.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "an address as a number, with a port: 127.0.0.1:7878, [::1]:7878, 0.0.0.0:80 for all"
+            .to_owned()
+    })
 }
 
 /// `LABEL`, or `LABEL=IMAGE`.
@@ -34,6 +42,16 @@ mod tests {
         }
         for text in ["", "http://x", "x:25", "x/y", "a b", "[::1]", "*"] {
             assert!(host(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_numbers_and_a_port() {
+        for text in ["127.0.0.1:7878", "[::1]:80", "0.0.0.0:0"] {
+            assert!(address(text).is_ok(), "{text}");
+        }
+        for text in ["localhost:7878", "7878", ":7878", "127.0.0.1", "127.0.0.1:70000"] {
+            assert!(address(text).is_err(), "{text}");
         }
     }
 

@@ -4,10 +4,11 @@
 use std::path::Path;
 
 use repository::Repository;
+use serde_json::json;
 use server::{KnownWorkflow, Switched, WorkflowState};
 
 use super::secrets::named::servers_folder;
-use crate::cli::{AtServerArgs, WorkflowsCommand};
+use crate::cli::{AtServerArgs, Format, WorkflowsCommand};
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
@@ -20,9 +21,17 @@ use crate::terminal::style::{Style, out, talk};
 pub(crate) fn run(command: &WorkflowsCommand, state: Option<&Path>) -> Outcome {
     let place = Place::of(command.at(), state)?;
     match command {
-        WorkflowsCommand::List { .. } => {
-            let style = Style::stdout();
-            place.list()?.iter().for_each(|it| out(&line(it, style)));
+        WorkflowsCommand::List { format, .. } => {
+            let (all, style) = (place.list()?, Style::stdout());
+            let width = |cell: &dyn Fn(&KnownWorkflow) -> usize| all.iter().map(cell).max();
+            let path = width(&|it| it.path.chars().count()).unwrap_or(0);
+            let name = width(&|it| name_of(it).chars().count()).unwrap_or(0);
+            for it in &all {
+                out(&match format {
+                    Format::Json => machine(it),
+                    Format::Human | Format::Github => line(it, (path, name), style),
+                });
+            }
         }
         WorkflowsCommand::Enable { workflow, .. } => {
             let Switched { path, .. } = place.switch(workflow, true)?;
@@ -125,15 +134,26 @@ impl Place {
     }
 }
 
-fn line(it: &KnownWorkflow, style: Style) -> String {
+fn name_of(it: &KnownWorkflow) -> &str {
+    it.name.as_deref().unwrap_or_default()
+}
+
+fn line(it: &KnownWorkflow, (path, name): (usize, usize), style: Style) -> String {
+    let on = match it.events.as_slice() {
+        [] => "on nothing".to_owned(),
+        events => format!("on {}", events.join(", ")),
+    };
     let about = match it.state {
         WorkflowState::Broken => style.red("cannot be read; launchway check says why"),
-        WorkflowState::Off => style.yellow("disabled"),
-        WorkflowState::On if it.events.is_empty() => style.dim("on nothing"),
-        WorkflowState::On => style.dim(&format!("on {}", it.events.join(", "))),
+        WorkflowState::Off => format!("{}, {}", style.yellow("disabled"), style.dim(&on)),
+        WorkflowState::On => style.dim(&on),
     };
-    let name = it.name.as_ref().map_or_else(String::new, |name| format!("  {name}"));
-    format!("{}{name}  {about}", it.path)
+    let gap = if name > 0 { "  " } else { "" };
+    format!("{:<path$}{gap}{:<name$}  {about}", it.path, name_of(it))
+}
+
+fn machine(it: &KnownWorkflow) -> String {
+    json!({ "path": it.path, "name": it.name, "events": it.events, "state": it.state }).to_string()
 }
 
 fn inside(repository: &Repository, file: &Path) -> String {

@@ -495,6 +495,30 @@ mod tests {
     }
 
     #[test]
+    fn a_hook_that_hands_on_what_is_pushed_is_let_be() {
+        let (_folder, data) = connected(&[]);
+        let repository = tempfile::tempdir().expect("a folder");
+        let (repository, program) = (repository.path(), Path::new("/nowhere/launchway"));
+        let path = |hook: &str| repository.join("hooks").join(hook);
+        fs::create_dir(repository.join("hooks")).expect("a folder");
+        fs::write(path("pre-receive"), "#!/bin/sh\nexit 0\n").expect("a hook");
+        let looked = || refuse_others(&data, repository, "pre-receive", program);
+        let hint = looked().expect_err("it is somebody else's").hints.remove(0);
+        let line = hint.split_once("end with: ").expect("a line").1;
+        let line = line.strip_suffix("; nothing was changed").expect("its end");
+        fs::write(path("pre-receive"), format!("#!/bin/sh\n{line}\n")).expect("a hook");
+        looked().expect("it calls us");
+        install(&data, repository, "pre-receive", program).expect("nothing to write");
+        assert!(!is_ours(&path("pre-receive")), "it was written over");
+
+        // Ours says where it looked for a program that is gone.
+        install(&data, repository, "post-receive", program).expect("written");
+        let ran = std::process::Command::new(path("post-receive")).output().expect("a shell");
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(!ran.status.success() && said.contains("not at /nowhere/launchway any"), "{said}");
+    }
+
+    #[test]
     fn paths_are_one_word_of_the_shell() {
         assert_eq!(quoted(Path::new("/srv/it's here")), "'/srv/it'\\''s here'");
     }

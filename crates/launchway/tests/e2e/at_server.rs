@@ -493,9 +493,17 @@ fn a_workflow_is_switched_off_at_a_server() {
         &list,
         "",
         &expect![[r#"
-        .github/workflows/ci.yml  disabled
-        exit 0
-    "#]],
+            .github/workflows/ci.yml  disabled, on push, workflow_dispatch
+            exit 0
+        "#]],
+    );
+    reader.check(
+        &with(&["workflows", "list", "--format", "json"]),
+        "",
+        &expect![[r#"
+            {"path":".github/workflows/ci.yml","name":null,"events":["push","workflow_dispatch"],"state":"off"}
+            exit 0
+        "#]],
     );
     assert_eq!(admin.run(&list).stdout, here(&list).stdout);
     serving.place.write("README.md", "another commit");

@@ -284,8 +284,8 @@ fn people_agree_from_where_they_sit() {
         0 nothing waits for people
         4 error: mona may not: they requested the run
         4 error: this token may read; this needs one that may approve
-        4 error: this needs a token: Authorization: Bearer TOKEN
-        hint: LAUNCHWAY_TOKEN holds no token of this server, or it has expired
+        4 error: this is no token of this server, or it has ended
+        hint: LAUNCHWAY_TOKEN holds it; launchway tokens create, where the server is, makes one
         2 error: for which group? --group GROUP
         hint: you are in several that are still asked: devops, leads
         4 error: you are not among those who are still asked: 1 of devops (kim, hubot, octocat), 1 of leads (lena, kim)

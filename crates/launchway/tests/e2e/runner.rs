@@ -411,7 +411,7 @@ fn a_runner_comes_in_by_tls_where_it_trusts_who_answers() {
     expect![[r#"
         0 1
         5 0error: the server FRONT does not answer
-          because: io: invalid peer certificate: UnknownIssuer
+          because: invalid peer certificate: UnknownIssuer
         hint: SSL_CERT_FILE=FILE names an authority of your own
     "#]]
     .assert_eq(&format!("{}\n{}", list(&trusts), list(&[])));

@@ -396,9 +396,9 @@ fn the_command_line_says_the_same_of_a_server() {
         "launchway_x",
         4,
         expect![[r#"
-        error: this needs a token: Authorization: Bearer TOKEN
-        hint: LAUNCHWAY_TOKEN holds no token of this server, or it has expired
-    "#]],
+            error: this is no token of this server, or it has ended
+            hint: LAUNCHWAY_TOKEN holds it; launchway tokens create, where the server is, makes one
+        "#]],
     );
     let mut open = serving.place.launchway(&["runs", "list", "--server", "http://ci.example.com"]);
     let open = Said::from(open.env("LAUNCHWAY_TOKEN", "x").output().expect("it starts"));
@@ -549,7 +549,8 @@ fn what_cannot_be_served_is_said() {
         let said = serving.command(args);
         assert_eq!(said.exit, exit, "{}", said.stderr);
         let place = serving.place.path("").display().to_string();
-        expect.assert_eq(&said.stderr.replace(&place, "PLACE/"));
+        let told = said.stderr.replace(env!("CARGO_BIN_EXE_launchway"), "LAUNCHWAY");
+        expect.assert_eq(&told.replace(&place, "PLACE/"));
     };
     check(
         &["serve", "--listen", "127.0.0.1:0"],
@@ -623,9 +624,9 @@ fn what_cannot_be_served_is_said() {
         &["repositories", "add", &bare, "--name", "octo/other"],
         2,
         expect![[r#"
-        error: there is a hook of somebody else: PLACE/other.git/hooks/post-receive
-        hint: let it call `launchway hook post-receive` too, or move it away; nothing was changed
-    "#]],
+            error: there is a hook of somebody else: PLACE/other.git/hooks/post-receive
+            hint: move it away, or let it end with: exec 'LAUNCHWAY' hook post-receive --data 'PLACE/data' --repository 'PLACE/other.git'; nothing was changed
+        "#]],
     );
     check(
         &["repositories", "remove", "octo/app"],

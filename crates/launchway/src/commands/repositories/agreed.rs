@@ -121,7 +121,7 @@ mod tests {
             &more,
             args("", "prod", "", ""),
             &expect![
-                "--no-environment prod: nobody agreed to that: what is agreed to: staging, production"
+                "--no-environment prod: nobody agreed to that: agreed to, with what this call adds: staging, production"
             ],
         );
         let empty = GrantsArgs { environments: vec![" ".to_owned()], ..args("", "", "", "") };

@@ -45,11 +45,18 @@ pub(super) fn show(rows: &[(RunRow, Standing)], format: Format) {
         |cell: fn(&RunRow) -> usize| rows.iter().map(|(row, _)| cell(row)).max().unwrap_or(0);
     let widths =
         (width(|row| row.workflow.chars().count()), width(|row| row.branch.chars().count()));
+    // Of one alone it goes without saying.
+    let is_of_several = rows.iter().any(|(row, _)| row.repository != rows[0].0.repository);
+    let repository = width(|row| row.repository.chars().count());
+    let of = |row: &RunRow| match is_of_several {
+        true => format!("{:<repository$}  ", row.repository),
+        false => String::new(),
+    };
     for (row, standing) in rows {
         out(&if format == Format::Json {
             machine(row, *standing)
         } else {
-            line(row, *standing, widths, Style::stdout())
+            line(row, *standing, (&of(row), widths), Style::stdout())
         });
     }
 }
@@ -57,7 +64,7 @@ pub(super) fn show(rows: &[(RunRow, Standing)], format: Format) {
 fn line(
     row: &RunRow,
     standing: Standing,
-    (workflow, branch): (usize, usize),
+    (repository, (workflow, branch)): (&str, (usize, usize)),
     style: Style,
 ) -> String {
     let unattended = standing == Standing::Unattended;
@@ -72,7 +79,7 @@ fn line(
         .map(|ms| duration(event::Timestamp(0), event::Timestamp(ms)))
         .unwrap_or_default();
     format!(
-        "{sign} {number:>5}  {state:<11}  {:<workflow$}  {:<branch$}  {}  {time:>9}  {}  {}",
+        "{sign} {number:>5}  {state:<11}  {repository}{:<workflow$}  {:<branch$}  {}  {time:>9}  {}  {}",
         row.workflow,
         row.branch,
         row.commit,
