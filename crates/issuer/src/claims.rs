@@ -65,6 +65,8 @@ pub struct Claims {
     pub audience: String,
     /// Whom it is about.
     pub subject: Subject,
+    /// Whether the subject has the numbers, where they are known.
+    pub is_by_number: bool,
     /// The commit that is shipped, where it is known.
     pub commit: Option<String>,
     /// Who asked for it.
@@ -128,8 +130,8 @@ impl Claims {
         for (key, value) in &self.more {
             said[*key] = value.as_str().into();
         }
-        // Where the numbers are known they are part of the subject, as on GitHub since 2026-07-15.
-        if let Some(subject) = subject.by_number() {
+        // As on GitHub for repositories made since 2026-07-15.
+        if let Some(subject) = subject.by_number().filter(|_| self.is_by_number) {
             said["sub"] = subject.into();
         }
         said

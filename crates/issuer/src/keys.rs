@@ -20,7 +20,7 @@ use crate::claims::{Claims, LIVES_SECONDS};
 use crate::{public, token};
 
 /// A key signs from so long after it was published: who trusts us may keep the old list for a while.
-const PUBLISHED_FIRST_SECONDS: u64 = 3600;
+const PUBLISHED_FIRST_SECONDS: u64 = 24 * 3600;
 /// A key stays published so long after it signed last.
 const PUBLISHED_AFTER_SECONDS: u64 = 86_400 + LIVES_SECONDS;
 /// The list of the keys.
@@ -81,7 +81,7 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Adds a key. It is published from now on and signs in an hour; older ones go when nobody can
+    /// Adds a key. It is published from now on and signs in a day; older ones go when nobody can
     /// have a token of theirs.
     ///
     /// # Errors

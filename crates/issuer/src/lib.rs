@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Whoever is to trust the tokens fetches two files from the issuer's URL; serving them is not done
-//! here. A new key is published an hour before it signs, and stays published a day after it has
+//! here. A new key is published a day before it signs, and stays published a day after it has
 //! signed last: nobody meets a token whose key he cannot find.
 //!
 //! Not here: time and who asks. Both come with the call.

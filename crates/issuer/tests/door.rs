@@ -28,6 +28,7 @@ fn claims(subject: Subject) -> Claims {
         issuer: "https://tokens.example.com".to_owned(),
         audience: "sts.amazonaws.com".to_owned(),
         subject,
+        is_by_number: true,
         commit: Some("a1b2c3".to_owned()),
         actor: "mona".to_owned(),
         run: "12".to_owned(),
@@ -131,7 +132,8 @@ fn a_key_that_is_old_is_replaced_and_signs_until_the_next_is_known() {
     assert!(keys.rotate_older(then, 30 * 24 * HOUR).unwrap());
     assert!(!keys.rotate_older(then, 30 * 24 * HOUR).unwrap());
     let signs = |now| keys.published(now).unwrap().iter().position(|it| it.1);
-    assert_eq!((signs(then), signs(then + HOUR)), (Some(0), Some(1)));
+    let in_a_day = then + 24 * HOUR;
+    assert_eq!((signs(in_a_day - 1), signs(in_a_day)), (Some(0), Some(1)));
 }
 
 fn check_subject(place: Place, expect: &Expect) {
@@ -171,7 +173,7 @@ fn a_subject_has_two_forms() {
     );
 }
 
-/// A new key is published an hour before it signs, the old one a day and a token's life longer.
+/// A new key is published a day before it signs, the old one a day and a token's life longer.
 #[test]
 fn keys_take_turns_and_nobody_meets_a_token_without_its_key() {
     let folder = tempfile::tempdir().unwrap();
@@ -183,10 +185,10 @@ fn keys_take_turns_and_nobody_meets_a_token_without_its_key() {
     };
     assert_eq!((count(NOW), signs(NOW)), (1, 0));
     keys.rotate(NOW + 10 * HOUR).unwrap();
-    let first = keys.token(&for_production(), NOW + 11 * HOUR - 1).unwrap();
+    let first = keys.token(&for_production(), NOW + 34 * HOUR - 1).unwrap();
     assert_eq!((count(NOW + 10 * HOUR), signs(NOW + 10 * HOUR)), (2, 0));
-    assert_eq!((count(NOW + 11 * HOUR), signs(NOW + 11 * HOUR)), (2, 1));
-    let later = NOW + 35 * HOUR;
+    assert_eq!((count(NOW + 34 * HOUR), signs(NOW + 34 * HOUR)), (2, 1));
+    let later = NOW + 58 * HOUR;
     assert!(proven(first.expose(), &keys.key_set(later).unwrap()).is_some());
     assert_eq!((count(later + 301), signs(later + 301)), (1, 0));
     keys.rotate(later + 301).unwrap();

@@ -16,7 +16,7 @@ pub(crate) enum IssuerCommand {
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
     },
-    /// Add a key, which signs in an hour; old ones go when no token of theirs can be around
+    /// Add a key, which signs in a day; old ones go when no token of theirs can be around
     #[command(after_help = examples::ISSUER_ROTATE)]
     Rotate {
         /// Withdraw every key that is there now: one is known to somebody. The new one signs at once; who trusts

@@ -421,7 +421,7 @@ Examples:
 /// `launchway issuer rotate`
 pub(super) const ISSUER_ROTATE: &str = "\
 Examples:
-  launchway issuer rotate                         then publish again, within the hour
+  launchway issuer rotate                         then publish again, within the day
   launchway issuer rotate --at-once               a key was seen: all go now; then publish again, now
   launchway issuer rotate --at-once --state /srv/launchway";
 

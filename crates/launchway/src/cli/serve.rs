@@ -12,7 +12,7 @@ use super::sign_in::SignInArgs;
 use super::values::{address, host, label};
 use super::{Format, examples};
 use crate::serving::following::{EVERY_MAX, EVERY_MIN};
-use crate::serving::repositories::Forks;
+use crate::serving::repositories::{Forks, SubjectForm};
 
 /// Where a server keeps everything.
 #[derive(Clone, Debug, Args)]
@@ -316,6 +316,9 @@ pub(crate) struct AddRepositoryArgs {
     /// Whether pull requests from forks of a repository on GitHub run
     #[arg(long, value_enum)]
     pub(crate) forks: Option<Forks>,
+    /// How tokens of a repository on GitHub name it in `sub` [default: as before, else names]
+    #[arg(long, value_enum)]
+    pub(crate) subject: Option<SubjectForm>,
     /// Issues with this label are incidents in this environment of the project
     #[arg(long, value_name = "LABEL=ENVIRONMENT")]
     pub(crate) incidents: Option<String>,

@@ -53,7 +53,7 @@ pub(crate) fn run(command: &IssuerCommand, state: &StateFolder) -> Outcome {
         IssuerCommand::Rotate { at_once: false } => {
             journal::record(state, "issuer.rotate", state.issuer().display().to_string())?;
             keys.rotate(now).map_err(failed)?;
-            out("a new key is there; it signs in an hour");
+            out("a new key is there; it signs in a day");
             out("serve the files anew before: launchway issuer publish --url URL --to DIR");
         }
         IssuerCommand::Publish { url, to } => {

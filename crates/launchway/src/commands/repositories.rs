@@ -18,7 +18,9 @@ use crate::serving::default_branch;
 use crate::serving::following;
 use crate::serving::github::{self, Links};
 use crate::serving::incidents::in_this_journal;
-use crate::serving::repositories::{self, Connected, Followed, Forks, IncidentLabel, OnGitHub};
+use crate::serving::repositories::{
+    self, Connected, Followed, Forks, IncidentLabel, Numbers, OnGitHub, SubjectForm,
+};
 use crate::serving::usable;
 use crate::terminal::style::{out, talk};
 
@@ -56,8 +58,23 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
     }
 }
 
+/// Refuses what says something of a repository on GitHub, for another.
+fn for_github_alone(args: &AddRepositoryArgs) -> Result<(), Failure> {
+    let AddRepositoryArgs { forks, subject, incidents, no_incidents, .. } = args;
+    let message = if forks.is_some() {
+        "--forks says something of a repository on GitHub"
+    } else if subject.is_some() {
+        "--subject says something of a repository on GitHub: others have no numbers"
+    } else if incidents.is_some() || *no_incidents {
+        "incidents are made of issues, of a repository on GitHub"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(Exit::Usage, message).hint("github:OWNER/NAME is one"))
+}
+
 fn connect(args: &AddRepositoryArgs, data: &DataFolder) -> Outcome {
-    let AddRepositoryArgs { path, name, default_branch, forks, incidents, .. } = args;
+    let AddRepositoryArgs { path, name, default_branch, incidents, .. } = args;
     let AddRepositoryArgs { agreed, no_incidents, every, sign_in, .. } = args;
     let address = elsewhere::address(path)?;
     if address.is_none() && (every.is_some() || sign_in.is_some()) {
@@ -80,16 +97,14 @@ fn connect(args: &AddRepositoryArgs, data: &DataFolder) -> Outcome {
             Some(given) => Some(Some(incident_label(given)?)),
             None => no_incidents.then_some(None),
         };
-        return add_github(data, there, agreed, (*forks, incidents));
+        return add_github(
+            data,
+            there,
+            agreed,
+            &Wishes { forks: args.forks, subject: args.subject, incidents },
+        );
     }
-    if forks.is_some() {
-        let message = "--forks says something of a repository on GitHub";
-        return Err(Failure::new(Exit::Usage, message).hint("github:OWNER/NAME is one"));
-    }
-    if incidents.is_some() || *no_incidents {
-        let message = "incidents are made of issues, of a repository on GitHub";
-        return Err(Failure::new(Exit::Usage, message).hint("github:OWNER/NAME is one"));
-    }
+    for_github_alone(args)?;
     let name = name.as_deref().map(repositories::checked_name).transpose()?;
     if let Some(address) = address {
         let name = name.map_or_else(|| address.own_name(), Ok)?;
@@ -211,19 +226,37 @@ fn said_anew(known: &Connected) -> &'static str {
     }
 }
 
-fn add_github(
-    data: &DataFolder,
-    there: &str,
-    agreed: &GrantsArgs,
-    (forks, incidents): (Option<Forks>, Option<Option<IncidentLabel>>),
-) -> Outcome {
+/// What is said of a repository on GitHub; what is not stays as it was.
+struct Wishes {
+    forks: Option<Forks>,
+    subject: Option<SubjectForm>,
+    incidents: Option<Option<IncidentLabel>>,
+}
+
+impl Wishes {
+    fn over(
+        &self,
+        before: Option<OnGitHub>,
+        numbers: Option<Numbers>,
+    ) -> Result<OnGitHub, Failure> {
+        let subject = self.subject.or(before.map(|it| it.subject)).unwrap_or_default();
+        if subject == SubjectForm::Numbers && numbers.is_none() {
+            let message = "GitHub does not say the numbers of that repository";
+            return Err(Failure::new(Exit::Missing, message).hint("--subject names does without"));
+        }
+        let forks = self.forks.or(before.map(|it| it.forks)).unwrap_or_default();
+        Ok(OnGitHub { forks, subject, numbers })
+    }
+}
+
+fn add_github(data: &DataFolder, there: &str, agreed: &GrantsArgs, wishes: &Wishes) -> Outcome {
     let there = repositories::checked_name(there)?;
     let Some(link) = Links::of(data.clone()).get()? else {
         let message = "this server is not connected to GitHub";
         return Err(Failure::new(Exit::Usage, message)
             .hint("launchway github connect does that, as an app or with a token"));
     };
-    let name = github::found(&link, &there)?;
+    let (name, numbers) = github::found(&link, &there)?;
     if let Some(other) = repositories::find(data, &name)?.filter(|it| it.github.is_none()) {
         let message = format!("{name} is connected already, and not by GitHub");
         return Err(Failure::new(Exit::Usage, message).hint(format!(
@@ -235,9 +268,8 @@ fn add_github(
     let make = |known: Option<&Connected>| {
         let mut wanted = agreed::merged(known, (name.clone(), path.clone()), agreed)?;
         // Called again it changes what was given.
-        let before = wanted.github.map(|on| on.forks);
-        wanted.github = Some(OnGitHub { forks: forks.or(before).unwrap_or_default() });
-        if let Some(incidents) = &incidents {
+        wanted.github = Some(wishes.over(wanted.github, numbers)?);
+        if let Some(incidents) = &wishes.incidents {
             wanted.incidents.clone_from(incidents);
         }
         Ok(wanted)

@@ -144,6 +144,7 @@ impl Issue for Own {
             issuer: self.url.clone(),
             audience: audience.to_owned(),
             subject,
+            is_by_number: true,
             commit: self.commit.clone(),
             actor: person().name.to_string(),
             run: "launchway".to_owned(),

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use store::{Scope, Value};
 
 use super::data::{self, DataFolder, Known};
-use super::repositories::{self, Connected};
+use super::repositories::{self, Connected, Numbers};
 use crate::exit::{Exit, Failure};
 use crate::kept;
 use crate::terminal::time::now;
@@ -141,12 +141,15 @@ pub(crate) fn keep(
     Ok(made)
 }
 
-/// What `repositories add github:OWNER/NAME` asks for.
-pub(crate) fn found(link: &Link, name: &str) -> Result<String, Failure> {
+/// What `repositories add github:OWNER/NAME` asks for: its name, and its numbers where they are said.
+pub(crate) fn found(link: &Link, name: &str) -> Result<(String, Option<Numbers>), Failure> {
     let answered = link.github.ask(forge::Method::Get, name, "", None).map_err(failed)?;
     // GitHub knows how its owner writes it, and where it went.
     let full_name = answered.json["full_name"].as_str().unwrap_or(name);
-    repositories::checked_name(full_name)
+    let owner = answered.json["owner"]["id"].as_u64();
+    let numbers = owner.zip(answered.json["id"].as_u64());
+    let numbers = numbers.map(|(owner, repository)| Numbers { owner, repository });
+    Ok((repositories::checked_name(full_name)?, numbers))
 }
 
 /// A mirror of a repository, brought up to date.

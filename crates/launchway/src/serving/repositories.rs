@@ -78,6 +78,32 @@ pub(crate) struct IncidentLabel {
 pub(crate) struct OnGitHub {
     /// Whose code runs that may not write there.
     pub(crate) forks: Forks,
+    /// How tokens of its jobs name it.
+    #[serde(default)]
+    pub(crate) subject: SubjectForm,
+    /// Its numbers there; none where it was connected by a version that did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) numbers: Option<Numbers>,
+}
+
+/// What GitHub knows a repository by, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Numbers {
+    /// Of whoever has it.
+    pub(crate) owner: u64,
+    /// Its own.
+    pub(crate) repository: u64,
+}
+
+/// The form of `sub` in tokens of a repository's jobs. A role's trust compares with one of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SubjectForm {
+    /// repo:OWNER/NAME:..., which most policies have
+    #[default]
+    Names,
+    /// repo:OWNER@ID/NAME@ID:..., as on GitHub for repositories made since 2026-07-15
+    Numbers,
 }
 
 /// What becomes of pull requests from forks.
@@ -443,7 +469,14 @@ mod tests {
     }
 
     fn mirror(name: &str, path: &str) -> Connected {
-        Connected { github: Some(OnGitHub { forks: Forks::Ask }), ..called(name, path) }
+        Connected {
+            github: Some(OnGitHub {
+                forks: Forks::Ask,
+                subject: SubjectForm::Names,
+                numbers: None,
+            }),
+            ..called(name, path)
+        }
     }
 
     #[test]

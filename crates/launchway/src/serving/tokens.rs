@@ -22,6 +22,7 @@ use store::Store;
 
 use self::asked::{Asked, TooMany};
 use super::data::DataFolder;
+use super::repositories::{self, SubjectForm};
 use crate::exit::{Exit, Failure};
 use crate::terminal::style::talk;
 use crate::terminal::time::now;
@@ -39,6 +40,7 @@ const NO_WORD: &str =
 
 /// Issues tokens to jobs.
 pub(crate) struct JobTokens {
+    data: DataFolder,
     store: Arc<Store>,
     keys: Keys,
     bearers: Bearers,
@@ -71,6 +73,7 @@ impl JobTokens {
         let failed = |error: IssuerError| Failure::caused(Exit::Missing, error);
         let folder = data.state.issuer();
         Ok(JobTokens {
+            data: data.clone(),
             keys: Keys::open(&folder, seconds()).map_err(failed)?,
             bearers: Bearers::open(&folder).map_err(failed)?,
             is_served: issuer.is_none(),
@@ -132,7 +135,9 @@ impl JobTokens {
         if self.is_served {
             self.keys.rotate_older(seconds(), KEY_DAYS * DAY_SECONDS).map_err(failed)?;
         }
-        let claims = self.claims(request, definition, audience);
+        let claims = self
+            .claims(request, definition, audience)
+            .map_err(|failure| Refused::new(Why::Missing, format!("{:#}", failure.error)))?;
         let is_first = self.asked(|asked| asked.is_first(&word, audience))?;
         let (token, id) = self.keys.issue(&claims, seconds()).map_err(failed)?;
         if is_first {
@@ -184,7 +189,16 @@ impl JobTokens {
         self.keys.key_set(seconds()).map_err(failed)
     }
 
-    fn claims(&self, request: &RunRequest, job: &JobDefinition, audience: &str) -> Claims {
+    fn claims(
+        &self,
+        request: &RunRequest,
+        job: &JobDefinition,
+        audience: &str,
+    ) -> Result<Claims, Failure> {
+        // One repository has one form, whatever set off its run: events made here have no numbers of GitHub's.
+        let connected = repositories::find(&self.data, &request.repository)?;
+        let on_github = connected.and_then(|it| it.github);
+        let numbers = on_github.and_then(|it| it.numbers);
         let (owner, name) = request.repository.split_once('/').unwrap_or(("", &request.repository));
         let payload = &request.event.payload["repository"];
         let git_ref = &*request.event.git_ref;
@@ -193,21 +207,26 @@ impl JobTokens {
             None if request.event.name.starts_with("pull_request") => Place::PullRequest,
             None => Place::Ref(git_ref.to_owned()),
         };
-        Claims {
+        Ok(Claims {
             issuer: self.issuer.clone(),
             audience: audience.to_owned(),
             subject: Subject {
                 owner: owner.to_owned(),
-                owner_id: number(&payload["owner"]["id"]),
+                owner_id: numbers
+                    .map(|it| it.owner.to_string())
+                    .or_else(|| number(&payload["owner"]["id"])),
                 repository: name.to_owned(),
-                repository_id: number(&payload["id"]),
+                repository_id: numbers
+                    .map(|it| it.repository.to_string())
+                    .or_else(|| number(&payload["id"])),
                 place,
             },
+            is_by_number: on_github.is_some_and(|it| it.subject == SubjectForm::Numbers),
             commit: Some(request.change.commit.to_string()),
             actor: request.actor.to_string(),
             run: request.run.to_string(),
             more: said_besides(request, job),
-        }
+        })
     }
 }
 

@@ -5,8 +5,9 @@ use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use expect_test::expect;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
+use crate::github::Connected;
 use crate::harness::wait_until;
 use crate::serving::Serving;
 
@@ -186,4 +187,54 @@ fn a_job_gets_tokens_while_it_goes_on_and_no_other_does() {
     assert!(!log.contains(&word));
     withdrawn(&serving, &serving.mark("answer"));
     serving.end();
+}
+
+/// One repository has one `sub`, whether GitHub told of it or the run was made here: a trust compares with one form.
+#[test]
+fn a_repository_of_githubs_has_one_form_whatever_set_off_its_run() {
+    let workflow = r#"
+on: [push, workflow_dispatch]
+permissions: { id-token: write }
+jobs:
+  one:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          curl --silent --fail -H "Authorization: bearer $ACTIONS_ID_TOKEN_REQUEST_TOKEN" \
+            "$ACTIONS_ID_TOKEN_REQUEST_URL&audience=aws" > $MARKS/$GITHUB_RUN_ID
+"#;
+    let connected = Connected::of(&[("ci.yml", workflow)], true, &[]);
+    let subject = |run: &str| {
+        let answer = std::fs::read_to_string(connected.place.path("marks").join(run));
+        let answer: Json = serde_json::from_str(&answer.expect("it asked")).expect("JSON");
+        let payload = answer["value"].as_str().and_then(|it| it.split('.').nth(1));
+        let payload = URL_SAFE_NO_PAD.decode(payload.expect("a token")).expect("it is base64");
+        let claims: Json = serde_json::from_slice(&payload).expect("JSON");
+        assert!(claims["repository_id"].is_string(), "{claims}");
+        claims["sub"].as_str().expect("a subject").to_owned()
+    };
+    let both = |first: usize| {
+        connected.place.write("note", &first.to_string());
+        connected.place.commit();
+        connected.push("main");
+        connected.runs(first);
+        let body = json!({ "workflow": "ci.yml" });
+        let path = "/api/v1/repositories/octo/app/dispatches";
+        assert_eq!(connected.ask(path, &body).0, 201);
+        connected.runs(first + 1);
+        [subject(&first.to_string()), subject(&(first + 1).to_string())]
+    };
+    let names = "repo:octo/app:ref:refs/heads/main";
+    assert_eq!(both(1), [names, names]);
+    let change = ["repositories", "add", "github:octo/app", "--subject", "numbers"];
+    let said = connected.command(&change);
+    assert_eq!(said.exit, 0, "{}", said.stderr);
+    let [pushed, dispatched] = both(3);
+    assert_eq!(pushed, dispatched);
+    let form = regex::Regex::new(r"^repo:octo@\d+/app@\d+:ref:refs/heads/main$").expect("one");
+    assert!(form.is_match(&pushed), "{pushed}");
+    // What is not said anew stays.
+    assert_eq!(connected.command(&change[..3]).exit, 0);
+    assert_eq!(both(5), [pushed.as_str(), pushed.as_str()]);
+    connected.end();
 }
