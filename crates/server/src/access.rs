@@ -22,8 +22,8 @@ use event::{Digest, Timestamp};
 use self::files::{failed, is_id, read, read_each};
 pub(crate) use self::files::{read_all, remove, write};
 use self::token::MACHINE;
-pub use self::token::{Grant, Holder, Places, Scope, Token, is_runner_name};
-pub(crate) use self::token::{Proof, bounded, is_of_machine};
+pub use self::token::{Grant, Holder, Places, Scope, Token, is_of_machine, is_runner_name};
+pub(crate) use self::token::{Proof, bounded};
 
 /// What every token begins with, so that scanners for leaked secrets can know it.
 const PREFIX: &str = "launchway";

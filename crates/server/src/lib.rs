@@ -61,7 +61,9 @@ mod webhooks;
 mod wire;
 mod words;
 
-pub use access::{Access, AccessError, Grant, Holder, Places, Scope, Token, is_runner_name};
+pub use access::{
+    Access, AccessError, Grant, Holder, Places, Scope, Token, is_of_machine, is_runner_name,
+};
 pub use app::page_paths;
 pub use approvals::{AnswerSaid, GateAnswer};
 pub use dispatch::{Dispatch, InputForm, Offer, OfferedInput, OfferedWorkflow};

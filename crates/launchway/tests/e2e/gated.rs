@@ -446,6 +446,11 @@ fn nothing_reaches_an_environment_without_a_person_until_its_level_says_so() {
     let by_hand = r#"{"workflow":"ci.yml"}"#;
     assert_eq!(gated.serving.ask("POST", path, &[("authorization", &mona)], by_hand).status, 201);
     assert_eq!(gated.serving.ended("2")["conclusion"], "success");
+    // A program's is nobody's.
+    assert_eq!(gated.serving.post(path, &[], by_hand).status, 201);
+    gated.waits("3");
+    assert_eq!(gated.serving.post("/api/v1/runs/3/cancel", &[], "").status, 202);
+    gated.serving.ended("3");
     assert_eq!(gated.serving.post("/api/v1/runs/2/rerun", &[], "").status, 201);
     gated.waits("2.2");
     let url = gated.serving.url.clone();
@@ -473,14 +478,14 @@ fn nothing_reaches_an_environment_without_a_person_until_its_level_says_so() {
         gated.serving.push();
     };
     push("3");
-    assert_eq!(gated.serving.ended("3")["conclusion"], "failure");
-    let shut = page("/runs/3.1");
+    assert_eq!(gated.serving.ended("4")["conclusion"], "failure");
+    let shut = page("/runs/4.1");
     assert!(
         shut.contains("production has the level 3: no job runs there; with `level: 4`"),
         "{shut}"
     );
     push("5");
-    assert_eq!(gated.serving.ended("4")["conclusion"], "success");
+    assert_eq!(gated.serving.ended("5")["conclusion"], "success");
     assert_eq!(gated.serving.mark("shipped"), "shipped\n".repeat(4));
     gated.serving.end();
 }

@@ -243,6 +243,6 @@ pub(crate) fn bounded(scope: &str, environments: &[String], repositories: &[Stri
 }
 
 /// Whether a name is one of a program. Logins are the same in any case.
-pub(crate) fn is_of_machine(name: &str) -> bool {
+pub fn is_of_machine(name: &str) -> bool {
     name.get(..MACHINE.len()).is_some_and(|it| it.eq_ignore_ascii_case(MACHINE))
 }

@@ -56,11 +56,14 @@ fn asks_somebody(demand: &GateDemand) -> bool {
     }
 }
 
-/// Whether somebody dispatched it here who may deploy, for nobody else's dispatch is taken. Who runs it again need
-/// not be allowed to, and is asked as everybody.
+/// Whether a person dispatched it here who may deploy, for nobody else's dispatch is taken. Who runs it again need
+/// not be allowed to, and is asked as everybody; so is whom a program's dispatch comes to.
 fn is_started_by_hand(request: &RunRequest) -> bool {
     let is_by_hand = request.asked.as_ref().is_some_and(|it| BY_HAND.contains(&&*it.source));
-    &*request.event.name == "workflow_dispatch" && request.attempt.0 == 1 && is_by_hand
+    &*request.event.name == "workflow_dispatch"
+        && request.attempt.0 == 1
+        && is_by_hand
+        && !server::is_of_machine(&request.actor)
 }
 
 /// Why no job runs there at all.
@@ -183,6 +186,9 @@ mod tests {
         check(four, ("workflow_dispatch", 1, "page"), &expect!["Some(4): "]);
         check(four, ("workflow_dispatch", 1, "api"), &expect!["Some(4): "]);
         check(four, ("workflow_dispatch", 2, "api"), &expect!["Some(4): start"]);
+        let mut program = request("workflow_dispatch", 1, "api");
+        program.actor = "machine:nightly".into();
+        assert!(!is_started_by_hand(&program));
         check(four, ("workflow_dispatch", 1, "github"), &expect!["Some(4): start"]);
         check(four, ("push", 2, "page"), &expect!["Some(4): start"]);
         check(four, ("schedule", 1, "clock"), &expect!["Some(4): start"]);
