@@ -440,7 +440,7 @@ environments:
         };
         expect![[r#"
             403 Mona may not: they requested the run
-            403 You may deploy in production; this needs somebody who may approve.
+            403 You may deploy in production; this needs somebody who may approve in production.
         "#]]
         .assert_eq(&format!("{}\n{}\n", detail(&refused), detail(&by_herself)));
 
