@@ -244,11 +244,15 @@ impl Repository {
     /// the branch of this name, else where `HEAD` points.
     ///
     /// # Errors
-    /// When git cannot be asked.
+    /// When the folder is gone, or git cannot be asked.
     pub fn default_commit(
         path: &Path,
         branch: Option<&str>,
     ) -> Result<Option<String>, RepositoryError> {
+        // Where there is none git cannot even be started, which would be taken for a bad moment.
+        if !path.is_dir() {
+            return Err(RepositoryError::NoFolder { path: path.display().to_string() });
+        }
         let name = format!("{}^{{commit}}", tip_name(branch));
         Ok(ask(path, &["rev-parse", "--verify", "--quiet", &name])?)
     }
@@ -394,4 +398,17 @@ pub(crate) fn blob(
 pub fn bare_name(path: &Path) -> Result<String, RepositoryError> {
     let (owner, name) = Config::read(path)?.full_name(path);
     Ok(format!("{owner}/{}", name.strip_suffix(".git").unwrap_or(&name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server goes on with its other repositories then; a git that cannot be started it waits for.
+    #[test]
+    fn a_folder_that_is_gone_is_told_as_that() {
+        let gone = tempfile::tempdir().expect("a folder").path().join("gone.git");
+        let said = Repository::default_commit(&gone, None);
+        assert!(matches!(said, Err(RepositoryError::NoFolder { .. })), "{said:?}");
+    }
 }
