@@ -540,13 +540,7 @@ mod tests {
     fn a_token_ends_with_what_it_was_made_with() {
         let folder = tempfile::tempdir().unwrap();
         let access = Access::in_folder(folder.path());
-        let holder = Holder {
-            scope: Scope::Admin,
-            person: None,
-            is_machine: true,
-            repositories: &[],
-            environments: &[],
-        };
+        let holder = Holder::program(Scope::Admin);
         let with = |own: &Token| access.create_with(own, "made", holder, (NOW, LATER));
         let (first, _) = access.create("first", Scope::Admin, NOW, LATER).unwrap();
         let cookie = access.begin_session(&first, NOW).unwrap();
@@ -571,13 +565,7 @@ mod tests {
     fn tokens_in_a_row_are_so_many() {
         let folder = tempfile::tempdir().unwrap();
         let access = Access::in_folder(folder.path());
-        let holder = Holder {
-            scope: Scope::Admin,
-            person: None,
-            is_machine: true,
-            repositories: &[],
-            environments: &[],
-        };
+        let holder = Holder::program(Scope::Admin);
         let (mut last, mut text) = access.create("first", Scope::Admin, NOW, LATER).unwrap();
         for _ in 0..MAKERS_MAX {
             (last, text) = access.create_with(&last, "made", holder, (NOW, LATER)).unwrap();

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::app::{Shared, blocking};
 use crate::problem::Problem;
 
-/// How long the key set may be kept: a new key is published an hour before it signs.
+/// How long the key set may be kept: a new key is published a day before it signs.
 const KEPT: &str = "public, max-age=900";
 
 /// What a job asks for.

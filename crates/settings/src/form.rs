@@ -358,7 +358,7 @@ fn journal(text: &str) -> Result<(), &'static str> {
         "local" | "alone" => Ok(()),
         _ if text.starts_with("s3://") => bucket(text),
         _ if text.starts_with("https://") => url(text),
-        _ => Err("it is neither `local`, nor `alone`, nor s3://BUCKET/PREFIX, nor https://SERVER"),
+        _ => Err("it is neither `local`, nor `alone`, nor s3://BUCKET/PREFIX"),
     }
 }
 

@@ -517,13 +517,7 @@ fn first_token(access: &Access, data: &DataFolder) -> Result<Option<String>, Fai
     let at = now();
     let until = Timestamp(at.0 + FIRST_TOKEN_DAYS * 24 * 60 * 60 * 1000);
     // Whose it is cannot be known yet; those who come make one of their own.
-    let holder = Holder {
-        scope: Scope::Admin,
-        person: None,
-        is_machine: true,
-        repositories: &[],
-        environments: &[],
-    };
+    let holder = Holder::program(Scope::Admin);
     let made = access.create_for("first start", holder, (at, until));
     let (token, text) = made.map_err(missing)?;
     let made = format!("{} \"first start\" may {}", token.id, token.may());

@@ -54,13 +54,7 @@ mod tests {
     fn all_that_ends_with_a_token_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let access = Access::in_folder(folder.path());
-        let holder = Holder {
-            scope: Scope::Admin,
-            person: None,
-            is_machine: true,
-            repositories: &[],
-            environments: &[],
-        };
+        let holder = Holder::program(Scope::Admin);
         let (first, _) = access.create("first", Scope::Admin, NOW, LATER).unwrap();
         let (made, _) = access.create_with(&first, "made", holder, (NOW, LATER)).unwrap();
         let (last, _) = access.create_with(&made, "last", holder, (NOW, LATER)).unwrap();

@@ -95,6 +95,13 @@ pub struct Holder<'h> {
     pub environments: &'h [String],
 }
 
+impl Holder<'_> {
+    /// A program, everywhere.
+    pub const fn program(scope: Scope) -> Holder<'static> {
+        Holder { scope, person: None, is_machine: true, repositories: &[], environments: &[] }
+    }
+}
+
 /// In which environments something may be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Places {

@@ -103,7 +103,7 @@ fn values_are_of_their_kind() {
     check_root(
         "journal: /var/lib/journal",
         expect![[r#"
-            1:10 /var/lib/journal | error[settings-value]: '/var/lib/journal' is not `local`, `alone`, or a bucket: it is neither `local`, nor `alone`, nor s3://BUCKET/PREFIX, nor https://SERVER
+            1:10 /var/lib/journal | error[settings-value]: '/var/lib/journal' is not `local`, `alone`, or a bucket: it is neither `local`, nor `alone`, nor s3://BUCKET/PREFIX
                 hint: write `local`, `alone`, or a bucket, such as s3://bucket/prefix
         "#]],
     );
