@@ -3,9 +3,8 @@
 use axum::Extension;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::StatusCode;
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
+use axum::http::{StatusCode, header};
 use axum::routing::{delete, get, put};
 use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
@@ -162,20 +161,33 @@ struct Keep {
     rotate_by: Option<String>,
 }
 
+/// A value's body. Of what says to be too long nothing is read: who asks before sending hears why,
+/// where a connection that ends in the middle of sending would say nothing.
+async fn body_of(request: Request) -> Result<Bytes, Problem> {
+    let too_long = || {
+        let detail = format!("A value has {VALUE_BYTES_MAX} bytes at most.");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    };
+    let said = request.headers().get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok());
+    let said = said.and_then(|it| it.parse::<u64>().ok());
+    if said.is_some_and(|it| it > KEEP_BODY_BYTES_MAX as u64) {
+        return Err(too_long());
+    }
+    Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_long(),
+        status => Problem::new(status, rejection.body_text()),
+    })
+}
+
 async fn keep(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path((owner, name, kind, key)): Address,
-    body: Result<Bytes, BytesRejection>,
+    request: Request,
 ) -> Result<Json<JsonValue>, Problem> {
     who.may(Scope::Admin)?;
     let kind = kind_of(&kind)?;
-    let body = body.map_err(|rejection| match rejection.status() {
-        status @ StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(status, format!("A value has {VALUE_BYTES_MAX} bytes at most."))
-        }
-        status => Problem::new(status, rejection.body_text()),
-    })?;
+    let body = body_of(request).await?;
     // What serde says of a body could be the value.
     let Keep { value, environment, rotate_by } = serde_json::from_slice(&body).map_err(|_| {
         Problem::bad("The body is such as {\"value\": TEXT, \"environment\": null}.")
