@@ -1,9 +1,11 @@
-//! Reports of tests and coverage, whatever they hold.
+//! Reports of tests, of coverage and of scans, whatever they hold.
 
 use reports::{Report, read};
 
 /// A name is cut there, in letters.
 const NAME_CHARS_MAX: usize = 500;
+/// Findings of one file that are read.
+const FINDINGS_MAX: usize = 25_000;
 
 /// An input is a file of an artifact.
 pub fn check(input: &[u8]) {
@@ -26,6 +28,14 @@ pub fn check(input: &[u8]) {
             for file in &coverage.files {
                 is_plain(&file.file);
                 assert!(file.covered <= file.lines, "no more lines ran than there are");
+            }
+        }
+        Some(Report::Scan(scan)) => {
+            assert!(scan.findings.len() <= FINDINGS_MAX);
+            scan.tools.iter().for_each(|it| is_plain(it));
+            for it in &scan.findings {
+                assert!(scan.tools.contains(&it.tool), "who found it looked");
+                [&it.rule, &it.file, &it.fingerprint].into_iter().for_each(|it| is_plain(it));
             }
         }
     }

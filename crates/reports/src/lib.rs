@@ -1,7 +1,7 @@
-//! What tools say of tests and of coverage: JUnit's XML, Cobertura's XML, LCOV.
+//! What tools say of tests, of coverage and of what a scan found: JUnit's XML, Cobertura's XML, LCOV, SARIF.
 //!
 //! ```text
-//! bytes ─▶ which kind is it (by what it holds, never by its name) ─▶ Tests or Coverage, or nothing
+//! bytes ─▶ which kind is it (by what it holds, never by its name) ─▶ Tests, Coverage or a Scan, or nothing
 //! ```
 //!
 //! Nothing of these has a standard that tools keep to, so reading never fails: what fits is taken,
@@ -16,10 +16,12 @@ mod cobertura;
 mod coverage;
 mod junit;
 mod lcov;
+mod sarif;
 mod xml;
 
 pub use coverage::{Coverage, FileCoverage};
 pub use junit::{Outcome, TestCase, Tests};
+pub use sarif::{Finding, Level, Scan};
 
 /// A larger file is none that a person reads, and would hold everybody up.
 pub const BYTES_MAX: usize = 64 << 20;
@@ -33,6 +35,8 @@ pub enum Report {
     Tests(Tests),
     /// Lines, and whether they ran.
     Coverage(Coverage),
+    /// What a scan found.
+    Scan(Scan),
 }
 
 /// Reads a file; none where it is no report of a kind that is known, or too large.
@@ -43,6 +47,9 @@ pub fn read(bytes: &[u8]) -> Option<Report> {
     // What is no UTF-8 becomes a sign that says so.
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_start_matches('\u{feff}').trim_start();
+    if text.starts_with('{') {
+        return sarif::read(text).map(Report::Scan);
+    }
     if !text.starts_with('<') {
         return lcov::is_one(text).then(|| Report::Coverage(lcov::read(text)));
     }

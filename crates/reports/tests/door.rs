@@ -31,6 +31,7 @@ fn check(text: &str, expect: Expect) {
             let files = files.map(|it| format!("{}: {} of {}\n", it.file, it.covered, it.lines));
             files.collect::<String>() + cut
         }
+        Some(Report::Scan(_)) => "a scan\n".to_owned(),
     };
     expect.assert_eq(&told);
 }
