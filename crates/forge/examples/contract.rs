@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use event::Timestamp;
 use forge::{
     Check, CommitStatus, Credentials, FailedTest, GitHub, JobDeployment, Proven, Said, Told,
 };
@@ -27,8 +28,10 @@ fn main() -> ExitCode {
     model.app = Some(("12".to_owned(), key.clone()));
     let front = Front::serve(model, folder.path()).expect("a port");
     let app = Credentials::app("12", Secret::new(key)).expect("a key");
-    calls(&GitHub::new(&front.url(), app));
+    let github = GitHub::new(&front.url(), app);
+    calls(&github);
     webhooks(&front);
+    missed(&github);
     for call in front.with(|github| github.calls.clone()) {
         let call = json!({ "method": call.method, "path": call.path, "body": call.body,
             "status": call.status, "answer": call.answer });
@@ -100,6 +103,15 @@ fn calls(github: &GitHub) {
     for text in ["one", "two"] {
         told.comment(github, "octo/app", 7, ("", text)).expect("it takes it");
     }
+}
+
+/// What could not be told, as it is asked for: the model's webhooks went nowhere.
+fn missed(github: &GitHub) {
+    let later = Timestamp(u64::from(u32::MAX) * 1_000);
+    let asked = github.deliver_missed(Timestamp(0), later).expect("it lists them");
+    assert_eq!(asked, Some(2));
+    let moved = github.moved("octo/app", "refs/heads/main", HEAD).expect("it remembers");
+    assert_eq!(moved.map(|it| it.who).as_deref(), Some("mona"));
 }
 
 /// A push and a pull request, as the model tells of them.

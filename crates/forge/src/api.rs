@@ -161,6 +161,8 @@ pub struct Answered {
     pub json: Json,
     /// Calls that are left, where it says so.
     pub left: Option<u64>,
+    /// What the next page of a list is asked for by, where there is one.
+    pub next: Option<String>,
 }
 
 /// GitHub, as one of us is let in.
@@ -338,6 +340,18 @@ impl GitHub {
         Ok(token)
     }
 
+    /// Asks something as the app itself, of no repository; none where we are a person's token.
+    pub(crate) fn as_app(
+        &self,
+        method: Method,
+        path: &str,
+        what: &str,
+    ) -> Result<Option<Answered>, ForgeError> {
+        let Credentials::App { id, key } = &self.credentials else { return Ok(None) };
+        let own = app_token(id, key, now())?;
+        self.call(method, path, None, &own, what).map(Some)
+    }
+
     fn call(
         &self,
         method: Method,
@@ -373,7 +387,7 @@ impl GitHub {
             why: error.to_string(),
         })?;
         let limited = self.limited(&answer);
-        let left = number(&answer, "x-ratelimit-remaining");
+        let (left, next) = (number(&answer, "x-ratelimit-remaining"), next(&answer));
         let status = answer.status();
         let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
         let text = text.map_err(|error| ForgeError::Unanswered {
@@ -382,7 +396,7 @@ impl GitHub {
         })?;
         let json = if text.is_empty() { Ok(Json::Null) } else { serde_json::from_str(&text) };
         if status.is_success() {
-            return Ok(Answered { json: json.map_err(|_| self.unreadable(what))?, left });
+            return Ok(Answered { json: json.map_err(|_| self.unreadable(what))?, left, next });
         }
         let said = json.ok().and_then(|it| it["message"].as_str().map(str::to_owned));
         let why: String = said
@@ -439,6 +453,16 @@ fn number(answer: &Response<ureq::Body>, name: &str) -> Option<u64> {
     answer.headers().get(name)?.to_str().ok()?.parse().ok()
 }
 
-fn now() -> u64 {
+/// The cursor of the next page, as the header `Link` has it.
+fn next(answer: &Response<ureq::Body>) -> Option<String> {
+    let links = answer.headers().get("link")?.to_str().ok()?;
+    let link = links.split(',').find(|it| it.contains("rel=\"next\""))?;
+    let (_, query) = link.split_once('<')?.1.split_once('>')?.0.split_once('?')?;
+    let cursor = query.split('&').find_map(|it| it.strip_prefix("cursor="))?;
+    let is_letter = |it: u8| it.is_ascii_alphanumeric() || b"-_.%".contains(&it);
+    cursor.bytes().all(is_letter).then(|| cursor.to_owned())
+}
+
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs())
 }

@@ -10,6 +10,7 @@
 //!   words.rs      what stands in checks and comments     (pure)
 //!   api.rs        one call: signed in, limited, said     (network)
 //!   token.rs      who we are: an app's key, or a token
+//!   missed.rs     what it could not tell us: deliveries that failed, who moved a branch  (network)
 //!   tell.rs       one thing owed, told once              (network)  look first where nobody knows
 //! ```
 //!
@@ -20,6 +21,7 @@
 mod api;
 mod failed_tests;
 mod issue;
+mod missed;
 mod owed;
 mod reported;
 mod said;
@@ -31,10 +33,11 @@ mod words;
 pub use api::{Answered, ForgeError, GitHub, Method};
 pub use failed_tests::{FailedTest, FailedTests, place};
 pub use issue::{Issue, IssueIncident, IssueTold};
+pub use missed::Moved;
 pub use owed::{Check, CommitStatus, JobDeployment, Subject, checks, deployments, statuses};
 pub use reported::Reported;
 pub use said::{PullRequest, Said, read};
 pub use tell::Told;
 pub use token::{Credentials, KeyError};
-pub use webhook::{BODY_BYTES_MAX, FRESH_MS, Heads, KEPT_MS, NotTaken, Proven, prove};
+pub use webhook::{BODY_BYTES_MAX, FRESH_MS, Heads, KEPT_MS, NotTaken, Proven, happened_at, prove};
 pub use words::{CommentedRun, comment, comment_marker};

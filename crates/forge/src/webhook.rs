@@ -129,7 +129,7 @@ fn bytes_of(hex: &str) -> Option<Vec<u8>> {
 }
 
 /// When it happened, as the signed body says; none where it says nothing.
-fn happened_at(event: &str, payload: &Json) -> Option<Timestamp> {
+pub fn happened_at(event: &str, payload: &Json) -> Option<Timestamp> {
     let at = match event {
         // In seconds for a push, as text elsewhere.
         "push" => payload.pointer("/repository/pushed_at")?,

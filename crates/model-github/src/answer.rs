@@ -92,6 +92,15 @@ impl GitHub {
             (_, _, Who::Nobody) => no(401, "Bad credentials"),
             ("GET", ["user"], Who::Person(login)) => (200, payload::user(&login)),
             ("GET", ["app"], Who::App) => (200, payload::app(&self.at())),
+            ("GET", ["app", "hook", "deliveries"], Who::App) => {
+                let all = self.deliveries.iter().rev().cloned().collect();
+                (200, Json::Array(page(all, query)))
+            }
+            ("POST", ["app", "hook", "deliveries", id, "attempts"], Who::App) => {
+                let id = number(id);
+                let is_known = self.deliveries.iter().any(|it| it["id"] == id);
+                if is_known { (202, json!({})) } else { no(404, "Not Found") }
+            }
             ("GET", ["repos", owner, name, "installation"], Who::App) => {
                 let known = self.repositories.contains_key(&format!("{owner}/{name}"));
                 if known { (200, payload::installation(&self.at())) } else { no(404, "Not Found") }
@@ -127,6 +136,11 @@ impl GitHub {
     /// Whether a token lets git in.
     pub fn lets_in(&self, token: &str) -> bool {
         self.tokens.contains_key(token) || self.installation_tokens.iter().any(|it| it == token)
+    }
+
+    /// Whose token this is, as it stands at what they do.
+    pub(crate) fn login(&self, token: &str) -> String {
+        self.who(&format!("Bearer {token}")).login().to_owned()
     }
 
     fn who(&self, authorization: &str) -> Who {
@@ -188,6 +202,12 @@ impl GitHub {
                 let all = all.filter(|it| wanted.as_ref().is_none_or(|name| it["name"] == **name));
                 let all = page(all.cloned().collect(), query);
                 (200, json!({ "total_count": all.len(), "check_runs": all }))
+            }
+            ("GET", ["activity"]) => {
+                let wanted = value_of(query, "ref");
+                let all = self.repositories[name].activity.iter();
+                let all = all.filter(|it| wanted.as_ref().is_none_or(|name| it["ref"] == **name));
+                (200, Json::Array(page(all.cloned().collect(), query)))
             }
             ("POST", ["statuses", sha]) => {
                 let status = payload::status(self.next_id(), sha, body, &self.at());

@@ -107,7 +107,19 @@ impl Front {
     /// Sends one again, as it was; what is answered now.
     pub fn redeliver(&self, id: &str) -> Option<u16> {
         let sent = self.sent_list().iter().find(|it| it.id == id).cloned()?;
-        self.post(&sent.id, &sent.event, &sent.body)
+        let status = self.post(&sent.id, &sent.event, &sent.body);
+        self.note((&sent.id, true), &sent.event, &sent.body, status);
+        status
+    }
+
+    /// Writes down what became of a delivery.
+    fn note(&self, (guid, is_again): (&str, bool), event: &str, body: &str, status: Option<u16>) {
+        let payload: Json = serde_json::from_str(body).unwrap_or_default();
+        self.with(|github| {
+            let (id, at) = (github.next_id(), payload::time(github.now));
+            let made = payload::delivery((id, guid), (event, &payload), status, is_again, &at);
+            github.deliveries.push(made);
+        });
     }
 
     /// Tells the webhook something; what is answered.
@@ -118,14 +130,30 @@ impl Front {
         let (event, at) = (event.to_owned(), self.sent_list().len());
         let sent = Sent { id: id.clone(), event: event.clone(), body: body.clone(), status: None };
         self.sent_list().push(sent);
-        let status = self.post(&id, &event, &body);
+        let is_lost = self.with(|github| {
+            let is_lost = github.webhooks_lost > 0;
+            github.webhooks_lost = github.webhooks_lost.saturating_sub(1);
+            is_lost
+        });
+        let status = if is_lost { None } else { self.post(&id, &event, &body) };
+        self.note((&id, false), &event, &body, status);
         self.sent_list()[at].status = status;
         status
     }
 
     /// Tells that a ref is at another commit; what is answered.
     pub fn tell_push(&self, name: &str, git_ref: &str, ids: (&str, &str)) -> Option<u16> {
-        let payload = self.with(|github| payload::push(github, name, git_ref, ids, "mona"));
+        self.tell_push_of(name, git_ref, ids, "mona")
+    }
+
+    fn tell_push_of(&self, name: &str, git_ref: &str, ids: (&str, &str), who: &str) -> Option<u16> {
+        let payload = self.with(|github| {
+            let (id, at) = (github.next_id(), payload::time(github.now));
+            if let Some(repository) = github.repositories.get_mut(name) {
+                repository.activity.insert(0, payload::activity(id, git_ref, ids, who, &at));
+            }
+            payload::push(github, name, git_ref, ids, who)
+        });
         self.tell("push", &payload)
     }
 
@@ -235,8 +263,26 @@ impl Front {
             headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
             let status = format!("{} Said", answer.status);
             http::write(stream, &status, &headers, answer.body.to_string().as_bytes())?;
+            if answer.status == 202 {
+                self.deliver_again(&request.path);
+            }
         }
         Ok(())
+    }
+
+    /// What was asked for by `/app/hook/deliveries/ID/attempts`.
+    fn deliver_again(&self, path: &str) {
+        let id = path.strip_prefix("/app/hook/deliveries/").and_then(|it| it.split('/').next());
+        let Some(id) = id.and_then(|it| it.parse::<u64>().ok()) else { return };
+        let guid = self.with(|github| {
+            let known = github.deliveries.iter().find(|it| it["id"] == id)?;
+            known["guid"].as_str().map(str::to_owned)
+        });
+        if let Some(guid) = guid {
+            let front = self.clone();
+            // Whoever asked for it does not wait for it.
+            std::thread::spawn(move || front.redeliver(&guid));
+        }
     }
 
     /// git's own server, for who shows a token.
@@ -249,6 +295,7 @@ impl Front {
             let headers = [("WWW-Authenticate".to_owned(), "Basic realm=\"GitHub\"".to_owned())];
             return http::write(stream, "401 Unauthorized", &headers, b"");
         }
+        let who = self.with(|github| github.login(token));
         let (path, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
         let name = path.split(".git/").next().unwrap_or_default().trim_matches('/').to_owned();
         let is_push = path.ends_with("/git-receive-pack");
@@ -260,7 +307,7 @@ impl Front {
             .env("PATH_INFO", path)
             .env("QUERY_STRING", query)
             .env("REQUEST_METHOD", &asked.method)
-            .env("REMOTE_USER", "mona")
+            .env("REMOTE_USER", &who)
             .env("CONTENT_TYPE", asked.header("content-type"))
             .env("CONTENT_LENGTH", asked.body.len().to_string())
             .env("HTTP_CONTENT_ENCODING", asked.header("content-encoding"))
@@ -287,13 +334,13 @@ impl Front {
         let body = output.get(end + 4..).unwrap_or_default();
         // Who pushed is told when everybody else was: what comes next comes after it.
         if is_push {
-            self.pushed(&name, &before)?;
+            self.pushed(&name, &before, &who)?;
         }
         http::write(stream, &status, &headers, body)
     }
 
     /// Tells of what a push changed.
-    fn pushed(&self, name: &str, before: &BTreeMap<String, String>) -> io::Result<()> {
+    fn pushed(&self, name: &str, before: &BTreeMap<String, String>, who: &str) -> io::Result<()> {
         let after = refs(&self.path(name))?;
         let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
         names.sort();
@@ -306,7 +353,7 @@ impl Front {
             if old == new || git_ref.starts_with("refs/pull/") {
                 continue;
             }
-            self.tell_push(name, git_ref, (&old, &new));
+            self.tell_push_of(name, git_ref, (&old, &new), who);
             let branch = git_ref.strip_prefix("refs/heads/").unwrap_or_default().to_owned();
             let pulls = self.with(|github| {
                 let all = github.repositories.iter();

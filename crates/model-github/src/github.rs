@@ -51,6 +51,8 @@ pub struct Repository {
     pub deployments: Vec<Json>,
     /// Their statuses, with the deployment's id in `deployment`.
     pub deployment_statuses: Vec<Json>,
+    /// Who moved which branch, newest first.
+    pub activity: Vec<Json>,
     /// Pull requests that are open.
     pub pulls: Vec<Pull>,
 }
@@ -83,6 +85,10 @@ pub struct GitHub {
     pub installation_tokens: Vec<String>,
     /// Where webhooks go.
     pub hook: Option<Hook>,
+    /// So many of the next webhooks are lost on their way.
+    pub webhooks_lost: u32,
+    /// Deliveries of webhooks, oldest first.
+    pub deliveries: Vec<Json>,
     /// Every call, oldest first.
     pub calls: Vec<Call>,
     /// What goes wrong.

@@ -20,12 +20,50 @@ pub(crate) fn time(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// A person.
+/// A delivery of a webhook, as the app sees it.
+pub(crate) fn delivery(
+    (id, guid): (u64, &str),
+    (event, payload): (&str, &Json),
+    status: Option<u16>,
+    is_again: bool,
+    at: &str,
+) -> Json {
+    json!({
+        "id": id, "guid": guid, "delivered_at": at, "redelivery": is_again, "duration": 0.1,
+        "status": if status.is_some() { "OK" } else { "failed to connect to host" },
+        "status_code": status.unwrap_or(502), "event": event,
+        "action": payload.get("action").cloned().unwrap_or(Json::Null), "installation_id": 7,
+        "repository_id": payload["repository"]["id"], "throttled_at": null,
+    })
+}
+
+/// That somebody moved a branch or a tag.
+pub(crate) fn activity(
+    id: u64,
+    git_ref: &str,
+    (before, after): (&str, &str),
+    who: &str,
+    at: &str,
+) -> Json {
+    let is_nothing = |id: &str| id.bytes().all(|it| it == b'0');
+    let kind = match (is_nothing(before), is_nothing(after)) {
+        (true, _) => "branch_creation",
+        (_, true) => "branch_deletion",
+        _ => "push",
+    };
+    json!({
+        "id": id, "node_id": format!("PSH_{id}"), "before": before, "after": after,
+        "ref": git_ref, "timestamp": at, "activity_type": kind, "actor": user(who),
+    })
+}
+
+/// A person; a bot by its name.
 pub(crate) fn user(login: &str) -> Json {
     // The name of a bot has letters that no address has.
     let url = format!("https://github.test/users/{}", login.replace(['[', ']'], "-"));
     let mut user = json!({
-        "login": login, "id": 1, "node_id": "U_1", "gravatar_id": "", "type": "User",
+        "login": login, "id": 1, "node_id": "U_1", "gravatar_id": "",
+        "type": if login.ends_with("[bot]") { "Bot" } else { "User" },
         "site_admin": false, "avatar_url": url, "html_url": url, "url": url,
     });
     for key in [
@@ -249,10 +287,7 @@ pub(crate) fn status(id: u64, sha: &str, body: &Json, at: &str) -> Json {
 /// A comment of somebody; an app's is a bot's.
 pub(crate) fn comment(id: u64, issue: u64, (login, body): (&str, &Json), at: &str) -> Json {
     let url = format!("https://github.test/issues/comments/{id}");
-    let mut author = user(login);
-    if login.ends_with("[bot]") {
-        author["type"] = "Bot".into();
-    }
+    let author = user(login);
     json!({
         "id": id, "node_id": format!("IC_{id}"), "issue": issue, "body": body,
         "url": url, "html_url": url, "issue_url": format!("https://github.test/issues/{issue}"),

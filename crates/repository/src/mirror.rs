@@ -103,6 +103,20 @@ impl Mirror {
         Repository::commits_of_refs(&self.path)
     }
 
+    /// Branches and tags as they are over there, of which nothing is brought here.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub fn listed(&self, access: Access<'_>) -> Result<Refs, RepositoryError> {
+        let _turn = self.turn()?;
+        self.point()?;
+        // What a tag leads to in the end is not asked for: it is known by the object that it is.
+        let args = ["ls-remote", "--refs", "origin", "refs/heads/*", "refs/tags/*"];
+        let there = self.transport(&args, access)?;
+        let pairs = there.lines().filter_map(|line| line.split_once('\t'));
+        Ok(pairs.map(|(at, name)| (name.to_owned(), at.to_owned())).collect())
+    }
+
     /// Brings a pull request here, as it would be merged now; none where it cannot be merged, or
     /// nobody has tried yet.
     ///

@@ -325,7 +325,7 @@ pub(crate) struct AddRepositoryArgs {
     /// Its issues are no incidents any more; those that are open stay open
     #[arg(long, conflicts_with = "incidents")]
     pub(crate) no_incidents: bool,
-    /// How often one elsewhere is looked at [default: 1m]
+    /// How often one elsewhere is looked at [default: 1m]; one on GitHub, for what it did not tell [default: 3m]
     #[arg(long, value_name = "DURATION", value_parser = every)]
     pub(crate) every: Option<Duration>,
     /// Sign in to one elsewhere by this name, and a password or token from standard input

@@ -5,6 +5,7 @@ mod elsewhere;
 mod protect;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
@@ -16,7 +17,7 @@ use crate::serving::connections;
 use crate::serving::data::DataFolder;
 use crate::serving::default_branch;
 use crate::serving::following;
-use crate::serving::github::{self, Links};
+use crate::serving::github::{self, Links, looking};
 use crate::serving::incidents::in_this_journal;
 use crate::serving::repositories::{
     self, Connected, Followed, Forks, IncidentLabel, Numbers, OnGitHub, SubjectForm,
@@ -77,13 +78,14 @@ fn connect(args: &AddRepositoryArgs, data: &DataFolder) -> Outcome {
     let AddRepositoryArgs { path, name, default_branch, incidents, .. } = args;
     let AddRepositoryArgs { agreed, no_incidents, every, sign_in, .. } = args;
     let address = elsewhere::address(path)?;
-    if address.is_none() && (every.is_some() || sign_in.is_some()) {
+    let on_github = path.to_str().and_then(|it| it.strip_prefix("github:"));
+    let is_looked_at = address.is_some() || on_github.is_some();
+    if (every.is_some() && !is_looked_at) || (sign_in.is_some() && address.is_none()) {
         let message = "--every and --sign-in say something of a repository elsewhere";
         return Err(
             Failure::new(Exit::Usage, message).hint("such as https://git.example.com/octo/app.git")
         );
     }
-    let on_github = path.to_str().and_then(|it| it.strip_prefix("github:"));
     if default_branch.is_some() && (address.is_some() || on_github.is_some()) {
         let message = "the default branch of a repository elsewhere is the one that it has there";
         return Err(Failure::new(Exit::Usage, message).hint("leave --default-branch out"));
@@ -101,7 +103,7 @@ fn connect(args: &AddRepositoryArgs, data: &DataFolder) -> Outcome {
             data,
             there,
             agreed,
-            &Wishes { forks: args.forks, subject: args.subject, incidents },
+            &Wishes { forks: args.forks, subject: args.subject, incidents, every: *every },
         );
     }
     for_github_alone(args)?;
@@ -231,6 +233,7 @@ struct Wishes {
     forks: Option<Forks>,
     subject: Option<SubjectForm>,
     incidents: Option<Option<IncidentLabel>>,
+    every: Option<Duration>,
 }
 
 impl Wishes {
@@ -245,7 +248,9 @@ impl Wishes {
             return Err(Failure::new(Exit::Missing, message).hint("--subject names does without"));
         }
         let forks = self.forks.or(before.map(|it| it.forks)).unwrap_or_default();
-        Ok(OnGitHub { forks, subject, numbers })
+        let every = self.every.map(|it| it.as_secs());
+        let every_seconds = every.or(before.and_then(|it| it.every_seconds));
+        Ok(OnGitHub { forks, subject, numbers, every_seconds })
     }
 }
 
@@ -278,6 +283,9 @@ fn add_github(data: &DataFolder, there: &str, agreed: &GrantsArgs, wishes: &Wish
     let known = repositories::on_github(data, &name)?.map(|(it, _)| it);
     let wanted = make(known.as_ref())?;
     github::mirror(&link, &wanted)?;
+    if known.is_none() {
+        looking::begin(data, &wanted)?;
+    }
     // Said here, not with the first incident. That has a second look: settings change.
     if wanted.incidents.is_some()
         && let Ok(Some(settings)) = repositories::settings_at_tip(&wanted)
@@ -403,6 +411,7 @@ fn remove(data: &DataFolder, which: &str) -> Outcome {
     if let Some(followed) = &found.followed {
         following::end(data, &found.name, followed)?;
     }
+    looking::end(data, &found.name)?;
     let name = &found.name;
     let rules = kept_rules(&found);
     let with = rules.map_or_else(String::new, |it| format!(", with the {it} that were kept of it"));

@@ -30,6 +30,7 @@ use crate::serving::database;
 use crate::serving::default_branch;
 use crate::serving::following::Following;
 use crate::serving::github::Links;
+use crate::serving::github::looking::Looking;
 use crate::serving::github::taking::Taking;
 use crate::serving::github::telling::Telling;
 use crate::serving::hook::Reached;
@@ -234,6 +235,9 @@ impl Crew {
         scope.spawn(move || clock.run(&told));
         let (stop_following, told) = channel();
         scope.spawn(move || following.run(&told));
+        let (stop_looking, told) = channel();
+        let looking = Looking { taking: Arc::clone(&taking) };
+        scope.spawn(move || looking.run(&told));
         let (stop_taking, told) = channel();
         scope.spawn(move || taking.run(&told));
         let (stop_telling, told) = channel();
@@ -243,7 +247,8 @@ impl Crew {
         scope.spawn(move || watch_runners(&runners, &told));
         let (stop_keeping, told) = channel();
         scope.spawn(move || database::keep(&journal, &handle, &told));
-        vec![stop_clock, stop_following, stop_taking, stop_telling, stop_keeping, stop_watch]
+        let stops = [stop_clock, stop_following, stop_looking, stop_taking, stop_telling];
+        stops.into_iter().chain([stop_keeping, stop_watch]).collect()
     }
 
     /// The right to the journal is kept, and nothing else is done.

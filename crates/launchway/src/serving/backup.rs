@@ -58,6 +58,7 @@ const LEFT_OUT: &[&str] = &[
     // What came since the copy was taken by its original: it is not taken once more.
     "taken",
     "followed",
+    "looked",
     "repositories.lock",
     COPIES,
     MANIFEST,

@@ -217,6 +217,8 @@ impl Clock {
             only: Some(file.to_owned()),
             outside: false,
             is_held: false,
+            asked: None,
+            said: None,
         };
         self.intake.take_event(id, event)
     }

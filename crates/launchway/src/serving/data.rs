@@ -115,6 +115,11 @@ impl DataFolder {
         self.path("followed").join(format!("{name}.json"))
     }
 
+    /// What was seen of a repository on GitHub, by its name.
+    pub(crate) fn looked(&self, name: &str) -> PathBuf {
+        self.path("looked").join(format!("{name}.json"))
+    }
+
     /// What was taken of a repository that is pushed to here, by its name.
     pub(crate) fn taken(&self, name: &str) -> PathBuf {
         self.path("taken").join(format!("{name}.json"))

@@ -49,7 +49,7 @@ const ADDRESS_DIGITS: usize = 16;
 /// Of as many hosts that say nothing, others wait.
 const AT_ONCE_MAX: usize = 16;
 /// What a branch or tag was that was not there.
-const NOTHING: &str = "0000000000000000000000000000000000000000";
+pub(super) const NOTHING: &str = "0000000000000000000000000000000000000000";
 
 /// What is known of a repository elsewhere.
 #[derive(Debug, Default, Serialize, Deserialize)]

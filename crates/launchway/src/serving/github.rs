@@ -4,11 +4,13 @@
 //!   github.json     where it is                       (no secret)
 //!   vault/          token or key, webhook's secret    (sealed, under a name that no repository has)
 //!   taking.rs       webhook ─▶ deliveries.db ─▶ mirror fetched ─▶ intake.rs
+//!   looking.rs      what GitHub did not tell, looked for ─▶ deliveries.db
 //!   issues.rs       an issue with the label ─▶ an incident
 //!   telling.rs      journal ─▶ what GitHub is owed ─▶ checks, statuses, deployments, comments
 //! ```
 
 mod issues;
+pub(crate) mod looking;
 pub(crate) mod taking;
 pub(crate) mod telling;
 mod turns;

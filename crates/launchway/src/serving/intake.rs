@@ -198,12 +198,13 @@ impl Intake {
             let (push, is_held) = (event.push.clone(), event.is_held);
             let name = event.connected.name.clone();
             let mut answer = Answer { push, name, runs: Vec::new(), said: Vec::new(), is_held };
-            let only = event.only.clone();
+            let (only, said) = (event.only.clone(), event.said.clone());
             let planned = Planning::told(self, event).and_then(|mut planning| {
                 planning.kept_as = Some(id.to_owned());
                 planning.plan(only.as_deref())
             });
             let runs = told_of(planned, &mut answer)?;
+            answer.said.splice(..0, said);
             answer.is_held &= !runs.is_empty();
             Ok(Order { runs, answer: Some(answer) })
         };
@@ -304,6 +305,10 @@ pub(crate) struct Event<'e> {
     pub(crate) outside: bool,
     /// Whether somebody has to let it in.
     pub(crate) is_held: bool,
+    /// How it came here, where that is not as events of its repository do.
+    pub(crate) asked: Option<Asked>,
+    /// What is told of it besides what becomes of it.
+    pub(crate) said: Option<String>,
 }
 
 /// The runs, and in the answer what is told.
@@ -381,8 +386,9 @@ impl<'i> Planning<'i> {
 
     /// An event whose payload and place are known.
     fn told(intake: &'i Intake, event: Event<'_>) -> Result<Planning<'i>, Failure> {
-        let Event { connected, repository, event, outside, .. } = event;
+        let Event { connected, repository, event, outside, asked, .. } = event;
         let mut planning = Planning::at(intake, connected, repository, event, outside)?;
+        planning.asked = asked.unwrap_or(planning.asked);
         planning.args.event.clone_from(&planning.event.name);
         planning.args.event_path = Some(std::path::PathBuf::from("the webhook"));
         Ok(planning)

@@ -84,6 +84,9 @@ pub(crate) struct OnGitHub {
     /// Its numbers there; none where it was connected by a version that did not ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) numbers: Option<Numbers>,
+    /// From one look for what GitHub did not tell to the next; none where nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) every_seconds: Option<u64>,
 }
 
 /// What GitHub knows a repository by, whatever it is called.
@@ -474,6 +477,7 @@ mod tests {
                 forks: Forks::Ask,
                 subject: SubjectForm::Names,
                 numbers: None,
+                every_seconds: None,
             }),
             ..called(name, path)
         }

@@ -160,7 +160,7 @@ impl Connected {
     }
 
     /// What was said of the events that came, oldest first, once there are so many.
-    fn told(&self, count: usize) -> Vec<String> {
+    pub(crate) fn told(&self, count: usize) -> Vec<String> {
         let mut shown = Json::Null;
         wait_until("what was said", || {
             shown = self.get("/api/v1/pushes");

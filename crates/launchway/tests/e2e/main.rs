@@ -51,6 +51,7 @@
 //!   dispatch.rs   workflows that somebody runs by hand on a server: page, API, command
 //!   browser.rs    every page, looked at by Chromium                          (feature `browser`)
 //!   github.rs     a server and the model of GitHub: webhooks in, checks and comments out, forks
+//!   github_missed.rs  webhooks that never came: found by looking, delivered again, once
 //!   webhooks.rs   a thousand webhooks a second                               (feature `soak`)
 //!   soak.rs       kill -9 at instants that a seed chooses; 200 who follow live  (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
@@ -95,6 +96,7 @@ mod examples;
 mod followed;
 mod gated;
 mod github;
+mod github_missed;
 mod groups;
 mod harness;
 mod host;

@@ -9,12 +9,13 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use event::Timestamp;
+use event::{Asked, Timestamp};
 use forge::{Proven, PullRequest, Said};
 use repository::{About, Access, Mirror, RefUpdate, Repository, RepositoryError, TriggeringEvent};
 use server::{Received, Refused, Webhook, Why};
 use store::{StoreError, Taken, TakenWebhook, Webhooks};
 
+use super::looking::{self, Looked};
 use super::turns::{Turn, Turns};
 use super::{Link, Links, failed, issues};
 use crate::exit::{Exit, Failure};
@@ -38,6 +39,7 @@ pub(crate) struct Taking {
     pub(crate) links: Arc<Links>,
     intake: Arc<Intake>,
     webhooks: Webhooks,
+    pub(super) looked: Looked,
     came: (Mutex<bool>, Condvar),
 }
 
@@ -62,7 +64,8 @@ impl Taking {
     pub(crate) fn new(intake: Arc<Intake>, links: Arc<Links>) -> Result<Taking, Failure> {
         let webhooks = Webhooks::open(intake.data.state.root())
             .map_err(|error| Failure::caused(Exit::Missing, error))?;
-        Ok(Taking { links, intake, webhooks, came: Default::default() })
+        let looked = Looked::of(intake.data.clone());
+        Ok(Taking { links, intake, webhooks, looked, came: Default::default() })
     }
 
     /// How GitHub is reached, and what proves what it tells.
@@ -114,9 +117,28 @@ impl Taking {
         if taken == Taken::Known {
             return Ok(Received::Known);
         }
+        self.wake();
+        Ok(Received::New)
+    }
+
+    /// Takes a push that a look found.
+    pub(super) fn found(&self, push: TakenWebhook, update: &RefUpdate) -> Result<(), Failure> {
+        let name = forge::read(&proven(&push)).map(|(name, _)| name).unwrap_or_default();
+        let taken = self.webhooks.take(push);
+        let taken = taken.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        if taken == Taken::New {
+            let git_ref = &update.git_ref;
+            talk(&format!(
+                "{name}: {git_ref} was pushed, and GitHub did not tell; it is taken now"
+            ));
+            self.wake();
+        }
+        Ok(())
+    }
+
+    fn wake(&self) {
         *self.came.0.lock().expect("nobody panics while holding it") = true;
         self.came.1.notify_all();
-        Ok(Received::New)
     }
 
     /// Acts until the other end of `stop` is dropped.
@@ -203,14 +225,20 @@ impl Taking {
         let proven = proven(webhook);
         let id = format!("{:015}-{id}", at.0);
         let Some((name, said)) = forge::read(&proven) else { return Acted::Done };
-        let told = Told { taking: self, proven: &proven, at: *at, id: &id, times };
+        let is_found = looking::is_found(&webhook.id);
+        let found = is_found.then(|| Asked { proof: "".into(), source: "looked".into() });
+        let told = Told { taking: self, proven: &proven, at: *at, id: &id, times, found };
         let acted = match repositories::on_github(&self.intake.data, &name) {
-            Ok(Some(connected)) => told.act(&connected, said),
+            Ok(Some(connected)) => told.act_once(&connected, said),
             // It was taken away meanwhile.
             Ok(None) => Ok(Acted::Done),
             Err(failure) => Err(failure),
         };
         let is_old = at.0 + PATIENCE_MS < now().0;
+        if acted.is_err() && is_old {
+            // What is given up is not found anew.
+            told.settle(&name);
+        }
         match acted {
             // It is the end of none of ours.
             Ok(Acted::Early) if is_old => Acted::Done,
@@ -234,6 +262,8 @@ struct Told<'t> {
     /// What its order and its answer are called.
     id: &'t str,
     times: u32,
+    /// How it came here, where a look found it.
+    found: Option<Asked>,
 }
 
 /// Where it runs, and as what.
@@ -245,13 +275,94 @@ struct Standing {
 }
 
 impl Told<'_> {
+    /// Acts upon it, where it is no push that was told, or found, before.
+    fn act_once(&self, on: &(Connected, OnGitHub), said: Said) -> Result<Acted, Failure> {
+        let Said::Push { git_ref, after, .. } = &said else { return self.act(on, said) };
+        let (git_ref, after) = (git_ref.clone(), after.clone());
+        let (connected, looked) = (&on.0, &self.taking.looked);
+        let name = &connected.name;
+        if self.found.is_none() {
+            let pushed_at = forge::happened_at(&self.proven.event, &self.proven.payload);
+            if looked.is_past(name, &git_ref, pushed_at)? {
+                let why = "the server looked, and found this push before GitHub told of it";
+                return self.nothing(connected, &after, &git_ref, why);
+            }
+        } else if looked.before(name, &git_ref)? == after {
+            return Ok(Acted::Done);
+        }
+        let acted = match &self.found {
+            Some(found) => self.act_as_found(on, (&git_ref, &after), found)?,
+            None => self.act(on, said)?,
+        };
+        if matches!(acted, Acted::Done) {
+            let at = self.found.as_ref().map(|_| self.at);
+            looked.acted(name, (&git_ref, &after), at)?;
+        }
+        Ok(acted)
+    }
+
+    /// Of a push, that it is over.
+    fn settle(&self, name: &str) {
+        let Some((_, Said::Push { git_ref, after, .. })) = forge::read(self.proven) else { return };
+        let acted = self.taking.looked.acted(name, (&git_ref, &after), None);
+        if let Err(failure) = acted {
+            talk(&format!("warning: {name}: {:#}", failure.error));
+        }
+    }
+
+    /// What is known of a push that a look found, as GitHub would have told it.
+    fn act_as_found(
+        &self,
+        on: &(Connected, OnGitHub),
+        (git_ref, after): (&str, &str),
+        found: &Asked,
+    ) -> Result<Acted, Failure> {
+        let connected = &on.0;
+        let link = self.link()?;
+        let mirror = super::mirror(&link, connected)?;
+        let before = self.taking.looked.before(&connected.name, git_ref)?;
+        let update =
+            RefUpdate { old: before.clone(), new: after.to_owned(), git_ref: git_ref.to_owned() };
+        let said = Said::Push {
+            git_ref: git_ref.to_owned(),
+            before: update.old.clone(),
+            after: update.new.clone(),
+        };
+        let there = match Repository::bare(mirror.path(), after, Default::default()) {
+            // What becomes of one that cannot be read is said as of any other.
+            Err(_) => return self.act(on, said),
+            Ok(there) => there,
+        };
+        let moved = passing(link.github.moved(&connected.name, git_ref, after))?.flatten();
+        let who = moved.as_ref().map(|it| (it.who.clone(), String::new()));
+        let at = connected.at(after, who.unwrap_or(there.head.committer))?;
+        let mut payload = at.pushed(&update)?.payload;
+        if let Some(about) =
+            passing(link.github.ask(forge::Method::Get, &connected.name, "", None))?
+        {
+            payload["repository"] = about.json;
+        }
+        let proof = if moved.is_some() { "github" } else { "" };
+        if let Some(moved) = moved {
+            payload["pusher"] = serde_json::json!({ "name": moved.who, "email": null });
+            payload["sender"] = moved.sender;
+        }
+        let found = Asked { proof: proof.into(), ..found.clone() };
+        let proven = Proven { payload, ..self.proven.clone() };
+        Told { proven: &proven, found: Some(found), ..*self }.act(on, said)
+    }
+
+    fn link(&self) -> Result<Link, Failure> {
+        let link = self.taking.links.get()?;
+        link.ok_or_else(|| Failure::new(Exit::Missing, "no GitHub is connected"))
+    }
+
     fn act(&self, (connected, on): &(Connected, OnGitHub), said: Said) -> Result<Acted, Failure> {
         if let Said::Issue(issue) = &said {
             let taken = issues::take(&self.taking.intake.store, connected, issue)?;
             return Ok(if taken == issues::Took::Early { Acted::Early } else { Acted::Done });
         }
-        let link = self.taking.links.get()?;
-        let link = link.ok_or_else(|| Failure::new(Exit::Missing, "no GitHub is connected"))?;
+        let link = self.link()?;
         let mirror = super::mirror(&link, connected)?;
         let (mut outside, mut is_held) = (false, false);
         let standing = match said {
@@ -302,7 +413,11 @@ impl Told<'_> {
         let mut push = self.pushed(connected, &repository.head.id.clone(), &event.git_ref);
         push.pusher = who;
         let only = standing.only;
-        let event = Event { connected, repository, event, push, only, outside, is_held };
+        let found = self.found.as_ref();
+        let said = found.map(|_| "GitHub did not tell of it: the server looked".to_owned());
+        let asked = self.found.clone();
+        let event =
+            Event { connected, repository, event, push, only, outside, is_held, asked, said };
         self.taking.intake.take_event(self.id, event)?;
         Ok(Acted::Done)
     }
@@ -388,6 +503,14 @@ impl Told<'_> {
             at: self.at,
             event: (event != "push").then(|| event.to_owned()),
         }
+    }
+}
+
+/// What GitHub answers; none where it will not, or has no such thing.
+fn passing<T>(answered: Result<T, forge::ForgeError>) -> Result<Option<T>, Failure> {
+    match answered {
+        Err(error) if !error.is_passing() => Ok(None),
+        answered => answered.map(Some).map_err(failed),
     }
 }
 
