@@ -373,7 +373,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/live/runs", get(live::runs))
         .route("/live/runs/{run}", get(live::run))
         .route("/live/runs/{run}/jobs/{job}", get(live::job))
-        .route("/static/{file}", get(assets::file))
+        .route("/static/{version}/{file}", get(assets::file))
         .route("/oidc/token", get(oidc::token))
         .route("/.well-known/openid-configuration", get(oidc::discovery))
         .route("/.well-known/jwks", get(oidc::key_set))

@@ -25,8 +25,11 @@ pub(crate) static VERSION: LazyLock<String> = LazyLock::new(|| {
     Digest::of(all.as_bytes()).to_string().chars().take(10).collect()
 });
 
-/// A file by its name.
-pub(crate) async fn file(Path(name): Path<String>) -> Result<Response, Problem> {
+/// A file by its name. The version is a folder, so that one file finds another beside it; a page of
+/// another version than this one's is given what there is, and does not keep it.
+pub(crate) async fn file(
+    Path((version, name)): Path<(String, String)>,
+) -> Result<Response, Problem> {
     let (kind, body) = match name.as_str() {
         "style.css" => ("text/css; charset=utf-8", STYLE.as_str()),
         "live.js" => ("text/javascript; charset=utf-8", LIVE),
@@ -37,6 +40,7 @@ pub(crate) async fn file(Path(name): Path<String>) -> Result<Response, Problem> 
         "icon.svg" => ("image/svg+xml", ICON),
         _ => return Err(Problem::not_found("There is no such file.")),
     };
-    let keep = "public, max-age=31536000, immutable";
+    let is_this = version == *VERSION;
+    let keep = if is_this { "public, max-age=31536000, immutable" } else { "no-store" };
     Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, keep)], body).into_response())
 }

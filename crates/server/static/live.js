@@ -1,8 +1,7 @@
 // Makes pages follow what happens. Every page says the same without it.
 
-// By the version of this file: browsers keep each for good.
-const { listen } = await import(`./stream.js${new URL(import.meta.url).search}`);
-const { merge } = await import(`./merge.js${new URL(import.meta.url).search}`);
+import { listen } from "./stream.js";
+import { merge } from "./merge.js";
 
 const MOMENT = 400; // ms between two looks at a page that changes
 

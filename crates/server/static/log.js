@@ -1,14 +1,13 @@
 // The log of a job, by windows of rows. A row is a line, a group or a step; what is folded is one row,
 // and its lines are neither here nor asked for. Every page says the same without this.
 
+import { listen } from "./stream.js";
+import { key, help } from "./keys.js";
+
 const WINDOW = 80;     // rows asked for at once
 const ROWS_MAX = 360;  // rows in the page; the others are asked for again
 const NEAR = 1200;     // px to the edge at which more rows are asked for
 const AT_END = 80;     // px from the end that still count as being there
-
-// By the version of this file: browsers keep each for good, and what has keys is one module for the whole page.
-const { listen } = await import(`./stream.js${new URL(import.meta.url).search}`);
-const { key, help } = await import(`./keys.js${new URL(import.meta.url).search}`);
 
 const list = document.getElementById("lines");
 if (list?.dataset.lines) viewer(list);

@@ -214,6 +214,12 @@ await page.keyboard.press("f");
 same("f", await page.getAttribute(".logkeys button", "aria-pressed"), "false");
 same("the region", await page.$eval("#region", (it) => `${it.getAttribute("role")} ${it.getAttribute("aria-live")}`), "log off");
 
+// What keys and buttons do is there when the page is, however late its files come.
+const late = await person({});
+await late.route(/[.]js$/, (file) => { setTimeout(() => file.continue(), file.request().url().includes("log.js") ? 0 : 300); });
+await late.goto(failed);
+same("the page is ready with its keys", await late.locator(".logkeys button").allTextContents(), ["Wrap", "Keys"]);
+
 // Without a script the same links do it.
 const plain = await person({ javaScriptEnabled: false });
 await plain.goto(failed);
