@@ -3,15 +3,19 @@
 //! Nobody has to say where reports are: whoever uploads them for people to read has said it. A file
 //! counts by what it holds; only names that reports have are opened.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::io::{BufReader, Read as _};
 
 // What `zip` unpacks with; naming it chooses how it is made.
 use flate2 as _;
-use reports::{Report, read};
+use reports::{Coverage, Report, read};
 use rusqlite::{Connection, params};
 use store::Store;
 use views::{AttemptFacts, KeptArtifact};
 use zip::ZipArchive;
+
+use crate::flag::flags;
 
 /// Artifacts of one attempt that are looked into.
 const ARTIFACTS_MAX: usize = 200;
@@ -23,6 +27,8 @@ const BYTES_MAX: u64 = 128 << 20;
 const TESTS_MAX: usize = 200_000;
 /// Files of all reports of one attempt.
 const FILES_MAX: usize = 100_000;
+/// Lines of all reports of one attempt: they are held until the last is read.
+const LINES_MAX: u64 = 6_000_000;
 
 /// Puts what the reports of an attempt say into rows, in place of what stands there.
 pub(crate) fn collect(
@@ -31,18 +37,27 @@ pub(crate) fn collect(
     facts: &AttemptFacts,
 ) -> rusqlite::Result<()> {
     let (run, attempt) = (facts.run.0.cast_signed(), facts.attempt.0.cast_signed());
-    for table in ["report", "result", "coverage"] {
+    for table in ["report", "result", "coverage", "flag_coverage"] {
         let delete = format!("DELETE FROM {table} WHERE run = ?1 AND attempt = ?2");
         rows.prepare_cached(&delete)?.execute([run, attempt])?;
     }
-    let mut found = Collected { rows, facts, bytes: BYTES_MAX, tests: TESTS_MAX, files: FILES_MAX };
+    let mut found = Collected {
+        rows,
+        facts,
+        bytes: BYTES_MAX,
+        tests: TESTS_MAX,
+        files: FILES_MAX,
+        lines: LINES_MAX,
+        coverage: BTreeMap::new(),
+        taken: BTreeSet::new(),
+    };
     for artifact in facts.artifacts.iter().take(ARTIFACTS_MAX) {
         // It expired and was pruned, or is no archive: then nothing of it is told.
         let Ok(file) = store.blobs().get(&artifact.blob) else { continue };
         let Ok(archive) = ZipArchive::new(BufReader::new(file)) else { continue };
         found.archive(archive, artifact)?;
     }
-    Ok(())
+    found.write_coverage()
 }
 
 /// Whether a file may be a report, by its name.
@@ -58,6 +73,11 @@ struct Collected<'c> {
     bytes: u64,
     tests: usize,
     files: usize,
+    lines: u64,
+    /// By flag.
+    coverage: BTreeMap<String, Coverage>,
+    /// Reports of tests, by what they hold.
+    taken: BTreeSet<u64>,
 }
 
 impl Collected<'_> {
@@ -80,8 +100,14 @@ impl Collected<'_> {
                 continue;
             }
             match read(&bytes) {
-                Some(Report::Tests(tests)) => self.tests(&tests, artifact, &name)?,
-                Some(Report::Coverage(coverage)) => self.coverage(&coverage, artifact, &name)?,
+                Some(Report::Tests(tests)) => {
+                    // One that was kept twice is told once.
+                    let held = BuildHasherDefault::<DefaultHasher>::default().hash_one(&bytes);
+                    if self.taken.insert(held) {
+                        self.tests(&tests, artifact, &name)?;
+                    }
+                }
+                Some(Report::Coverage(coverage)) => self.coverage(coverage, artifact, &name)?,
                 // What scans found is counted nowhere yet.
                 Some(Report::Scan(_)) | None => {}
             }
@@ -113,64 +139,117 @@ impl Collected<'_> {
     ) -> rusqlite::Result<()> {
         let is_cut = tests.is_cut || tests.cases.len() > self.tests;
         self.note(artifact, file, "tests", is_cut)?;
-        let mut known = self.rows.prepare_cached(
-            "INSERT INTO test (repository, workflow, job, suite, class, name, file)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT DO UPDATE SET name = name RETURNING id",
-        )?;
-        let mut result = self.rows.prepare_cached(
-            "INSERT OR REPLACE INTO result (test, run, attempt, outcome, is_retried, line, time_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?;
-        let facts = self.facts;
+        // A test is of one flag: of several that one name has, of the first.
+        let flag = flags(artifact.name.as_str()).remove(0).to_owned();
         for case in tests.cases.iter().take(self.tests) {
-            let id: i64 = known.query_row(
-                params![
-                    facts.repository,
-                    facts.workflow,
-                    artifact.job.as_str(),
-                    case.suite,
-                    case.class,
-                    case.name,
-                    case.file.as_deref().unwrap_or_default(),
-                ],
-                |row| row.get(0),
-            )?;
-            result.execute(params![
-                id,
-                facts.run.0.cast_signed(),
-                facts.attempt.0.cast_signed(),
-                case.outcome.as_str(),
-                case.is_retried,
-                case.line,
-                case.time_ms.map(u64::cast_signed),
-            ])?;
+            self.result(case, artifact, &flag)?;
         }
         self.tests = self.tests.saturating_sub(tests.cases.len());
         Ok(())
     }
 
+    /// How a test ended. One that another flag of the same job has, too, is another test: `health` of two services
+    /// that one job tests.
+    fn result(
+        &self,
+        case: &reports::TestCase,
+        artifact: &KeptArtifact,
+        flag: &str,
+    ) -> rusqlite::Result<()> {
+        let (run, attempt) = (self.facts.run.0.cast_signed(), self.facts.attempt.0.cast_signed());
+        let mut id = self.test(case, artifact, "")?;
+        let mut of_another = self.rows.prepare_cached(
+            "SELECT 1 FROM result WHERE test = ?1 AND run = ?2 AND attempt = ?3 AND flag <> ?4",
+        )?;
+        if of_another.exists(params![id, run, attempt, flag])? {
+            id = self.test(case, artifact, flag)?;
+        }
+        let mut statement = self.rows.prepare_cached(
+            "INSERT OR REPLACE INTO result
+               (test, run, attempt, outcome, is_retried, line, time_ms, flag)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?;
+        let wanted = params![
+            id,
+            run,
+            attempt,
+            case.outcome.as_str(),
+            case.is_retried,
+            case.line,
+            case.time_ms.map(u64::cast_signed),
+            flag,
+        ];
+        statement.execute(wanted).map(drop)
+    }
+
+    /// By what a test is known.
+    fn test(
+        &self,
+        case: &reports::TestCase,
+        artifact: &KeptArtifact,
+        flag: &str,
+    ) -> rusqlite::Result<i64> {
+        let mut known = self.rows.prepare_cached(
+            "INSERT INTO test (repository, workflow, job, suite, class, name, file, flag)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT DO UPDATE SET name = name RETURNING id",
+        )?;
+        let wanted = params![
+            self.facts.repository,
+            self.facts.workflow,
+            artifact.job.as_str(),
+            case.suite,
+            case.class,
+            case.name,
+            case.file.as_deref().unwrap_or_default(),
+            flag,
+        ];
+        known.query_row(wanted, |row| row.get(0))
+    }
+
+    /// Several reports of one flag are taken together line by line: a line ran that ran in one of them.
     fn coverage(
         &mut self,
-        coverage: &reports::Coverage,
+        mut coverage: Coverage,
         artifact: &KeptArtifact,
         file: &str,
     ) -> rusqlite::Result<()> {
-        let is_cut = coverage.is_cut || coverage.files.len() > self.files;
-        self.note(artifact, file, "coverage", is_cut)?;
-        // Several reports of one file (of front and back end, say) do not tell which lines each
-        // means: the one that covers more stands.
-        let mut statement = self.rows.prepare_cached(
-            "INSERT INTO coverage (run, attempt, file, covered, lines) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT DO UPDATE SET covered = excluded.covered, lines = excluded.lines
-             WHERE excluded.covered > covered",
-        )?;
+        let is_more = coverage.files.len() > self.files || coverage.lines() > self.lines;
+        self.note(artifact, file, "coverage", coverage.is_cut || is_more)?;
+        coverage.files.truncate(self.files);
+        let mut left = self.lines;
+        coverage.files.retain(|it| {
+            let is_taken = it.lines() <= left;
+            left -= if is_taken { it.lines() } else { 0 };
+            is_taken
+        });
+        self.lines = left;
+        self.files -= coverage.files.len();
+        for flag in flags(artifact.name.as_str()) {
+            self.coverage.entry(flag.to_owned()).or_default().join(coverage.clone());
+        }
+        Ok(())
+    }
+
+    fn write_coverage(&self) -> rusqlite::Result<()> {
         let (run, attempt) = (self.facts.run.0.cast_signed(), self.facts.attempt.0.cast_signed());
-        for it in coverage.files.iter().take(self.files) {
-            let (covered, lines) = (it.covered.cast_signed(), it.lines.cast_signed());
+        let mut statement = self.rows.prepare_cached(
+            "INSERT INTO flag_coverage (run, attempt, flag, covered, lines)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        for (flag, it) in &self.coverage {
+            let (covered, lines) = (it.covered().cast_signed(), it.lines().cast_signed());
+            statement.execute(params![run, attempt, flag, covered, lines])?;
+        }
+        // Two flags may have files that end in what tells a third one's apart.
+        let mut statement = self.rows.prepare_cached(
+            "INSERT OR REPLACE INTO coverage (run, attempt, file, covered, lines)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        for it in reports::whole(&self.coverage).files {
+            let (covered, lines) = (it.covered().cast_signed(), it.lines().cast_signed());
             statement.execute(params![run, attempt, it.file, covered, lines])?;
         }
-        self.files = self.files.saturating_sub(coverage.files.len());
         Ok(())
     }
 }

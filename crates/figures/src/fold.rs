@@ -316,7 +316,8 @@ fn forget_everything(rows: &Connection) -> rusqlite::Result<()> {
          DELETE FROM job; DELETE FROM step; DELETE FROM unread; DELETE FROM report;
          DELETE FROM test; DELETE FROM result; DELETE FROM coverage; DELETE FROM tally;
          DELETE FROM incident; DELETE FROM incident_fix; DELETE FROM pushed;
-         DELETE FROM asked; DELETE FROM shipping; DELETE FROM newest;",
+         DELETE FROM asked; DELETE FROM shipping; DELETE FROM newest;
+         DELETE FROM flag_coverage;",
     )
 }
 

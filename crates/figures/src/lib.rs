@@ -24,6 +24,7 @@
 mod collect;
 mod database;
 mod error;
+mod flag;
 mod fold;
 mod heirs;
 mod incidents;
@@ -50,5 +51,6 @@ pub use report::{
 pub use since::since;
 pub use tally::{Histogram, Tally};
 pub use tests::{
-    CoveredFile, Disagreement, Flaky, ReportFile, RunCoverage, RunTests, TestCounts, TestResult,
+    CoveredFile, Disagreement, FlagFigures, Flaky, ReportFile, RunCoverage, RunTests, TestCounts,
+    TestResult,
 };

@@ -1,5 +1,7 @@
 //! What the tests of a run said, and which tests do not always say the same.
 
+use std::collections::BTreeMap;
+
 use event::{Attempt, RunId, StreamId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
@@ -35,6 +37,9 @@ pub struct RunTests {
     pub newly_skipped: Vec<TestResult>,
     /// Lines, and whether they ran; none where no report says so.
     pub coverage: Option<RunCoverage>,
+    /// Both apart for each flag, by name; those of a run that a version took in which knew none are not.
+    #[serde(default)]
+    pub flags: Vec<FlagFigures>,
     /// The run of the default branch that it is compared with.
     pub compared_with: Option<(RunId, Attempt)>,
     /// The files that all of this was read from.
@@ -58,6 +63,19 @@ pub struct TestCounts {
     pub time_ms: u64,
 }
 
+/// What reports of one flag say: what their artifacts' names say that they are of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlagFigures {
+    /// The flag.
+    pub flag: String,
+    /// How many tests ended how; none where it has none.
+    pub tests: Option<TestCounts>,
+    /// Lines that ran, of how many; none where no report says so.
+    pub coverage: Option<(u64, u64)>,
+    /// The same of the run that it is compared with.
+    pub coverage_before: Option<(u64, u64)>,
+}
+
 /// A test and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestResult {
@@ -77,6 +95,9 @@ pub struct TestResult {
     pub outcome: String,
     /// How long it took.
     pub time_ms: Option<u64>,
+    /// The flag of its report; empty where an older version took it in.
+    #[serde(default)]
+    pub flag: String,
 }
 
 impl TestResult {
@@ -219,7 +240,7 @@ fn run_tests(
     let mut told = RunTests { reports, counts: counts(rows, key)?, ..RunTests::default() };
     let here = |condition: &str| {
         let query = format!(
-            "SELECT {OF_TEST}, line, outcome, time_ms FROM result JOIN test ON test.id = result.test
+            "SELECT {OF_TEST}, line, outcome, time_ms, result.flag FROM result JOIN test ON test.id = result.test
              WHERE run = ?1 AND attempt = ?2 AND {condition} ORDER BY {OF_TEST} LIMIT ?3"
         );
         listed(rows, &query, params![key[0], key[1], LISTED_MAX as i64])
@@ -231,7 +252,7 @@ fn run_tests(
             Some((RunId(base[0].cast_unsigned()), Attempt(base[1].cast_unsigned())));
         let all = params![key[0], key[1], LISTED_MAX as i64, base[0], base[1]];
         let removed = format!(
-            "SELECT {OF_TEST}, line, outcome, time_ms FROM result JOIN test ON test.id = result.test
+            "SELECT {OF_TEST}, line, outcome, time_ms, result.flag FROM result JOIN test ON test.id = result.test
              WHERE run = ?4 AND attempt = ?5
                AND NOT EXISTS (SELECT 1 FROM result AS new WHERE new.test = result.test
                                AND new.run = ?1 AND new.attempt = ?2)
@@ -241,7 +262,7 @@ fn run_tests(
         let has_tests = told.counts != TestCounts::default();
         told.removed = if has_tests { listed(rows, &removed, all)? } else { Vec::new() };
         let skipped = format!(
-            "SELECT {OF_TEST}, result.line, result.outcome, result.time_ms
+            "SELECT {OF_TEST}, result.line, result.outcome, result.time_ms, result.flag
              FROM result JOIN test ON test.id = result.test
              JOIN result AS old ON old.test = result.test AND old.run = ?4 AND old.attempt = ?5
              WHERE result.run = ?1 AND result.attempt = ?2
@@ -251,6 +272,7 @@ fn run_tests(
         told.newly_skipped = listed(rows, &skipped, all)?;
     }
     told.coverage = coverage(rows, key, base)?;
+    told.flags = flags(rows, key, base)?;
     Ok(Some(told))
 }
 
@@ -285,25 +307,77 @@ fn base(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<Option<[i64; 2]>> 
     statement.query_row(key, |row| Ok([row.get(0)?, row.get(1)?])).optional()
 }
 
-fn counts(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<TestCounts> {
-    let mut statement = rows.prepare_cached(
-        "SELECT count(*) FILTER (WHERE outcome = 'passed'),
-           count(*) FILTER (WHERE outcome = 'failed'), count(*) FILTER (WHERE outcome = 'errored'),
-           count(*) FILTER (WHERE outcome = 'skipped'), count(*) FILTER (WHERE is_retried = 1),
-           coalesce(sum(time_ms), 0)
-         FROM result WHERE run = ?1 AND attempt = ?2",
-    )?;
-    statement.query_row(key, |row| {
-        let number = |column: usize| row.get::<_, i64>(column).map(i64::cast_unsigned);
-        Ok(TestCounts {
-            passed: number(0)?,
-            failed: number(1)?,
-            errored: number(2)?,
-            skipped: number(3)?,
-            retried: number(4)?,
-            time_ms: number(5)?,
-        })
+const COUNTS: &str = "count(*) FILTER (WHERE outcome = 'passed'),
+   count(*) FILTER (WHERE outcome = 'failed'), count(*) FILTER (WHERE outcome = 'errored'),
+   count(*) FILTER (WHERE outcome = 'skipped'), count(*) FILTER (WHERE is_retried = 1),
+   coalesce(sum(time_ms), 0)";
+
+fn counted(row: &Row<'_>) -> rusqlite::Result<TestCounts> {
+    let number = |column: usize| row.get::<_, i64>(column).map(i64::cast_unsigned);
+    Ok(TestCounts {
+        passed: number(0)?,
+        failed: number(1)?,
+        errored: number(2)?,
+        skipped: number(3)?,
+        retried: number(4)?,
+        time_ms: number(5)?,
     })
+}
+
+fn counts(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<TestCounts> {
+    let query = format!("SELECT {COUNTS} FROM result WHERE run = ?1 AND attempt = ?2");
+    rows.prepare_cached(&query)?.query_row(key, counted)
+}
+
+fn flags(
+    rows: &Connection,
+    key: [i64; 2],
+    base: Option<[i64; 2]>,
+) -> rusqlite::Result<Vec<FlagFigures>> {
+    let mut flags: BTreeMap<String, FlagFigures> = BTreeMap::new();
+    let new = |flag: &str| FlagFigures {
+        flag: flag.to_owned(),
+        tests: None,
+        coverage: None,
+        coverage_before: None,
+    };
+    let query = format!(
+        "SELECT {COUNTS}, flag FROM result WHERE run = ?1 AND attempt = ?2 AND flag <> ''
+         GROUP BY flag"
+    );
+    let mut statement = rows.prepare_cached(&query)?;
+    let mut found = statement.query(key)?;
+    while let Some(row) = found.next()? {
+        let flag: String = row.get(6)?;
+        flags.entry(flag.clone()).or_insert_with(|| new(&flag)).tests = Some(counted(row)?);
+    }
+    for (flag, lines) in flag_coverage(rows, key)? {
+        flags.entry(flag.clone()).or_insert_with(|| new(&flag)).coverage = Some(lines);
+    }
+    for (flag, lines) in base.map(|base| flag_coverage(rows, base)).transpose()?.unwrap_or_default()
+    {
+        // One that is gone says nothing about this run.
+        if let Some(it) = flags.get_mut(&flag) {
+            it.coverage_before = Some(lines);
+        }
+    }
+    Ok(flags.into_values().collect())
+}
+
+/// Lines that ran, of how many, by flag.
+pub(crate) fn flag_coverage(
+    rows: &Connection,
+    key: [i64; 2],
+) -> rusqlite::Result<Vec<(String, (u64, u64))>> {
+    let mut statement = rows.prepare_cached(
+        "SELECT flag, covered, lines FROM flag_coverage WHERE run = ?1 AND attempt = ?2
+         ORDER BY flag",
+    )?;
+    let found = statement.query_map(key, |row| {
+        let number = |column: usize| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        Ok((row.get(0)?, (number(1)?, number(2)?)))
+    })?;
+    found.collect()
 }
 
 fn listed(
@@ -322,6 +396,7 @@ fn listed(
             line: row.get(5)?,
             outcome: row.get(6)?,
             time_ms: row.get::<_, Option<i64>>(7)?.map(i64::cast_unsigned),
+            flag: row.get(8)?,
         })
     })?;
     found.collect()

@@ -24,6 +24,7 @@ struct Run<'r> {
     commit: &'r str,
     exit: &'r str,
     uncommitted: u64,
+    /// `ARTIFACT:FILE`, or a file of the artifact `reports`.
     files: &'r [(&'r str, &'r str)],
 }
 
@@ -45,15 +46,15 @@ impl Journal {
 
     fn attempt(&self, id: RunId, attempt: Attempt, number: u64, run: &Run<'_>) -> StreamId {
         let at = id.0 * 1000 + attempt.0 * 10;
-        let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let mut artifacts = std::collections::BTreeMap::from([("reports", Vec::new())]);
         for (name, text) in run.files {
-            archive.start_file(*name, SimpleFileOptions::default()).expect("a journal of ours");
-            archive.write_all(text.as_bytes()).expect("a journal of ours");
+            let (artifact, file) = name.split_once(':').unwrap_or(("reports", name));
+            artifacts.entry(artifact).or_insert_with(Vec::new).push((file, *text));
         }
-        let bytes = archive.finish().expect("a journal of ours").into_inner();
-        let blob = self.store.blobs().put_bytes(&bytes).expect("a journal of ours");
+        let uploaded: Vec<Json> =
+            artifacts.iter().map(|(name, files)| self.upload(name, files)).collect();
         let conclusion = if run.exit == "none" { "success" } else { "failure" };
-        let events = [
+        let begin = [
             json!({ "type": "RunCreated", "run": id, "attempt": attempt, "run_number": number,
                 "carried": [], "repository": "octo/app", "repository_path": "/app",
                 "workflow": { "path": "ci.yml", "text": "" }, "called": {}, "title": "a change",
@@ -62,18 +63,31 @@ impl Journal {
                 "inputs": {}, "vars": {}, "secret_names": [], "actor": "mona", "triggering_actor": "mona", "at": at }),
             json!({ "type": "JobReady", "job": "test", "at": at }),
             json!({ "type": "JobLeased", "job": "test", "fence": 1, "tracking_id": "x", "at": at }),
-            json!({ "type": "ArtifactUploaded", "job": "test", "name": "reports", "blob": blob,
-                "size_bytes": bytes.len(), "expires_at": 9_000_000_000_000_u64 }),
+        ];
+        let end = [
             json!({ "type": "JobCompleted", "job": "test", "fence": 1, "conclusion": conclusion,
                 "exit": run.exit, "outputs": {}, "log": null, "environment_url": null, "at": at + 1 }),
             json!({ "type": "RunCompleted", "conclusion": conclusion, "at": at + 1 }),
         ];
         let decode =
             |it: &Json| RunEvent::decode(it.to_string().as_bytes()).expect("a journal of ours");
-        let events: Vec<RunEvent> = events.iter().map(decode).collect();
+        let events = begin.iter().chain(&uploaded).chain(&end);
+        let events: Vec<RunEvent> = events.map(decode).collect();
         let stream = StreamId::Run(id, attempt);
         self.store.append(stream, Seq(0), Timestamp(at), &events).expect("a journal of ours");
         stream
+    }
+
+    fn upload(&self, name: &str, files: &[(&str, &str)]) -> Json {
+        let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for (file, text) in files {
+            archive.start_file(*file, SimpleFileOptions::default()).expect("a journal of ours");
+            archive.write_all(text.as_bytes()).expect("a journal of ours");
+        }
+        let bytes = archive.finish().expect("a journal of ours").into_inner();
+        let blob = self.store.blobs().put_bytes(&bytes).expect("a journal of ours");
+        json!({ "type": "ArtifactUploaded", "job": "test", "name": name, "blob": blob,
+            "size_bytes": bytes.len(), "expires_at": 9_000_000_000_000_u64 })
     }
 
     fn told(&self, stream: StreamId, expect: Expect) {
@@ -109,6 +123,13 @@ impl Journal {
                     it.file, it.covered, it.lines, it.before
                 );
             }
+        }
+        for it in &told.flags {
+            let tests = it.tests.map(|it| (it.passed, it.failed + it.errored, it.skipped));
+            text += &format!(
+                "flag {}: tests {tests:?}, coverage {:?}, before {:?}\n",
+                it.flag, it.coverage, it.coverage_before
+            );
         }
         for it in &told.reports {
             text += &format!("from {}{}\n", it.file, if it.is_cut { ", cut" } else { "" });
@@ -161,6 +182,7 @@ fn a_run_is_compared_with_the_default_branch() {
             3 passed, 0 failed, 0 errored, 0 skipped, 0 at the second try, 1000 ms, with None
             coverage: 1 of 2, before None
               src/a.rs: 1 of 2, before None
+            flag reports: tests Some((3, 0, 0)), coverage Some((1, 2)), before None
             from lcov.info
             from out/junit.xml
         "#]],
@@ -185,6 +207,7 @@ fn a_run_is_compared_with_the_default_branch() {
             coverage: 2 of 3, before Some((1, 2))
               src/b.rs: 0 of 1, before None
               src/a.rs: 2 of 2, before Some((1, 2))
+            flag reports: tests Some((1, 1, 1)), coverage Some((2, 3)), before Some((1, 2))
             from lcov.info
             from out/junit.xml, cut
         "#]],
@@ -197,6 +220,68 @@ fn a_run_is_compared_with_the_default_branch() {
         let is_there = bytes.windows(7).any(|it| it == b"hunter2");
         assert!(!is_there, "what a test printed is not kept");
     }
+}
+
+#[test]
+fn each_flag_is_told_apart() {
+    let journal = Journal::new();
+    let lcov = |file: &str, lines: &str| {
+        let lines: String = lines.split(' ').map(|it| format!("DA:{it}\n")).collect();
+        format!("SF:{file}\n{lines}end_of_record\n")
+    };
+    let (one, two) = (lcov("main.py", "1,1 2,0 3,0"), lcov("main.py", "1,0 2,1 3,0"));
+    let other = lcov("main.py", "1,1 9,0");
+    let shared = [lcov("lib.py", "1,0 2,1"), lcov("lib.py", "1,1 2,0")];
+    let bad = junit(r#"<testcase name="health"><failure/></testcase><testcase name="login"/>"#);
+    let good = junit(r#"<testcase name="health"/>"#);
+    let files = [
+        ("coverage-api-3.11:lcov.info", one.as_str()),
+        ("coverage-api-3.12:lcov.info", two.as_str()),
+        ("coverage-web:lcov.info", other.as_str()),
+        ("coverage-web:more.info", shared[0].as_str()),
+        ("coverage-unit@api:lcov.info", shared[1].as_str()),
+        ("api-tests:junit.xml", bad.as_str()),
+        ("web-tests:junit.xml", good.as_str()),
+        ("web-tests-again:junit.xml", good.as_str()),
+    ];
+    let first = journal.run(&Run { exit: "user_failure", files: &files, ..GOOD });
+    journal.told(
+        first,
+        expect![[r#"
+        2 passed, 1 failed, 0 errored, 0 skipped, 0 at the second try, 0 ms, with None
+        failed:  health :None
+        coverage: 5 of 7, before None
+          main.py (api): 2 of 3, before None
+          main.py (web): 1 of 2, before None
+          lib.py: 2 of 2, before None
+        flag api: tests Some((1, 1, 0)), coverage Some((2, 3)), before None
+        flag unit: tests None, coverage Some((1, 2)), before None
+        flag web: tests Some((1, 0, 0)), coverage Some((2, 4)), before None
+        from junit.xml
+        from lcov.info
+        from lcov.info
+        from lcov.info
+        from lcov.info
+        from more.info
+        from junit.xml
+    "#]],
+    );
+    let second = journal.run(&Run { commit: "c1", files: &files[1..4], ..GOOD });
+    journal.told(
+        second,
+        expect![[r#"
+        0 passed, 0 failed, 0 errored, 0 skipped, 0 at the second try, 0 ms, with Some(1)
+        coverage: 3 of 7, before Some((5, 7))
+          main.py (api): 1 of 3, before Some((2, 3))
+          lib.py: 1 of 2, before Some((2, 2))
+          main.py (web): 1 of 2, before Some((1, 2))
+        flag api: tests None, coverage Some((1, 3)), before Some((2, 3))
+        flag web: tests None, coverage Some((2, 4)), before Some((2, 4))
+        from lcov.info
+        from lcov.info
+        from more.info
+    "#]],
+    );
 }
 
 #[test]

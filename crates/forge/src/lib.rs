@@ -35,7 +35,7 @@ pub use failed_tests::{FailedTest, FailedTests, place};
 pub use issue::{Issue, IssueIncident, IssueTold};
 pub use missed::Moved;
 pub use owed::{Check, CommitStatus, JobDeployment, Subject, checks, deployments, statuses};
-pub use reported::Reported;
+pub use reported::{FlagCoverage, Reported};
 pub use said::{PullRequest, Said, read};
 pub use tell::Told;
 pub use token::{Credentials, KeyError};

@@ -1,7 +1,12 @@
 //! What the reports of a run say, in a line: tests, and how much of the code they ran.
 
+use crate::words::plain;
+
+/// Flags that are named in a line; the run's page has all.
+const FLAGS_MAX: usize = 6;
+
 /// What reports of tests and of coverage say of a run that is over. A coverage is lines that ran, of how many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reported {
     /// Tests that passed.
     pub passed: u64,
@@ -13,6 +18,19 @@ pub struct Reported {
     pub coverage: Option<(u64, u64)>,
     /// The same of the newest run of the default branch before it.
     pub coverage_before: Option<(u64, u64)>,
+    /// Both for each flag that has coverage.
+    pub flags: Vec<FlagCoverage>,
+}
+
+/// The coverage of a flag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlagCoverage {
+    /// Its name.
+    pub flag: String,
+    /// Lines that ran, of how many.
+    pub coverage: (u64, u64),
+    /// The same of the newest run of the default branch before it.
+    pub before: Option<(u64, u64)>,
 }
 
 impl Reported {
@@ -21,17 +39,36 @@ impl Reported {
         let tests = [(self.passed, "passed"), (self.failed, "failed"), (self.skipped, "skipped")];
         let tests = tests.iter().filter(|(count, _)| *count > 0);
         let tests: Vec<String> = tests.map(|(count, word)| format!("{count} {word}")).collect();
-        let coverage = self.coverage.and_then(percent).map(|now| {
-            let before = self.coverage_before.and_then(percent);
-            // Less than is shown is no change.
-            let change = before.map(|before| now - before).filter(|it| it.abs() >= 0.05);
-            let change = change.map(|it| format!(" ({it:+.1})")).unwrap_or_default();
-            format!("coverage {now:.1} %{change}")
-        });
+        let coverage = self.coverage.and_then(|it| told(it, self.coverage_before));
+        let coverage = coverage.map(|it| format!("coverage {it}{}", self.flags()));
         let tests = Some(tests.join(", ")).filter(|it| !it.is_empty());
         let parts: Vec<String> = tests.into_iter().chain(coverage).collect();
         Some(parts.join(" · ")).filter(|it| !it.is_empty())
     }
+
+    /// `: api 90.1 % (+0.3), web 78.0 %`; nothing where one flag is the whole.
+    fn flags(&self) -> String {
+        if self.flags.len() < 2 {
+            return String::new();
+        }
+        let flag = |it: &FlagCoverage| {
+            Some(format!("{} {}", plain(&it.flag), told(it.coverage, it.before)?))
+        };
+        let mut flags: Vec<String> = self.flags.iter().take(FLAGS_MAX).filter_map(flag).collect();
+        if self.flags.len() > FLAGS_MAX {
+            flags.push(format!("and {} more", self.flags.len() - FLAGS_MAX));
+        }
+        format!(": {}", flags.join(", "))
+    }
+}
+
+/// `84.1 % (+0.3)`; none where nothing could run.
+fn told(now: (u64, u64), before: Option<(u64, u64)>) -> Option<String> {
+    let now = percent(now)?;
+    // Less than is shown is no change.
+    let change = before.and_then(percent).map(|it| now - it).filter(|it| it.abs() >= 0.05);
+    let change = change.map(|it| format!(" ({it:+.1})")).unwrap_or_default();
+    Some(format!("{now:.1} %{change}"))
 }
 
 fn percent((covered, lines): (u64, u64)) -> Option<f64> {
@@ -47,8 +84,14 @@ mod tests {
         type Of = Option<(u64, u64)>;
         let check =
             |[passed, failed, skipped]: [u64; 3], coverage: Of, before: Of, expect: &str| {
-                let reported =
-                    Reported { passed, failed, skipped, coverage, coverage_before: before };
+                let reported = Reported {
+                    passed,
+                    failed,
+                    skipped,
+                    coverage,
+                    coverage_before: before,
+                    flags: Vec::new(),
+                };
                 assert_eq!(reported.line().unwrap_or_default(), expect);
             };
         let (now, before) = (Some((841, 1000)), Some((838, 1000)));
@@ -58,5 +101,25 @@ mod tests {
         check([0, 0, 0], now, None, "coverage 84.1 %");
         check([0, 1, 0], Some((0, 0)), now, "1 failed");
         check([0, 0, 0], None, None, "");
+    }
+    #[test]
+    fn flags_are_named_behind_the_whole() {
+        let check = |count: u64, expect: &str| {
+            let flag = |at: u64| FlagCoverage {
+                flag: format!("f{at}"),
+                coverage: (at, 10),
+                before: (at == 2).then_some((1, 10)),
+            };
+            let flags = (1..=count).map(flag).collect();
+            let reported = Reported { coverage: Some((5, 10)), flags, ..Reported::default() };
+            assert_eq!(reported.line().unwrap_or_default(), expect);
+        };
+        check(1, "coverage 50.0 %");
+        check(2, "coverage 50.0 %: f1 10.0 %, f2 20.0 % (+10.0)");
+        check(
+            8,
+            "coverage 50.0 %: f1 10.0 %, f2 20.0 % (+10.0), f3 30.0 %, f4 40.0 %, f5 50.0 %, \
+             f6 60.0 %, and 2 more",
+        );
     }
 }

@@ -123,7 +123,7 @@ pub fn comment(marker: &str, runs: &[CommentedRun<'_>]) -> String {
         );
     }
     for (view, subject, reported) in runs.iter().take(ROWS_MAX) {
-        let Some(line) = reported.and_then(|it| it.line()) else { continue };
+        let Some(line) = reported.as_ref().and_then(Reported::line) else { continue };
         let page = page(subject, view, None);
         let _ = writeln!(text, "\n{}: [{line}]({page}/tests)", plain(file(view)));
     }

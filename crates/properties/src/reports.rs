@@ -27,7 +27,7 @@ pub fn check(input: &[u8]) {
         Some(Report::Coverage(coverage)) => {
             for file in &coverage.files {
                 is_plain(&file.file);
-                assert!(file.covered <= file.lines, "no more lines ran than there are");
+                assert!(file.covered() <= file.lines(), "no more lines ran than there are");
             }
         }
         Some(Report::Scan(scan)) => {

@@ -7,10 +7,10 @@ const LINES_MAX: usize = 3_000_000;
 /// A file has no more lines.
 const LINE_MAX: u32 = 10_000_000;
 
-/// The coverage of a report.
+/// The coverage of a report, or of several that are of one and the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
-    /// By name.
+    /// By name, each once.
     pub files: Vec<FileCoverage>,
     /// The file ended in the middle, or has more lines than are read.
     pub is_cut: bool,
@@ -21,10 +21,59 @@ pub struct Coverage {
 pub struct FileCoverage {
     /// Its name; from where all of them have in common, where the names are absolute.
     pub file: String,
+    ran: BTreeMap<u32, bool>,
+}
+
+impl FileCoverage {
     /// Lines that ran.
-    pub covered: u64,
+    pub fn covered(&self) -> u64 {
+        self.ran.values().filter(|it| **it).count() as u64
+    }
+
     /// Lines that could.
-    pub lines: u64,
+    pub fn lines(&self) -> u64 {
+        self.ran.len() as u64
+    }
+
+    /// Whether the lines that could run are the same ones, so that both are about one text.
+    pub(crate) fn is_same_text(&self, other: &FileCoverage) -> bool {
+        self.ran.len() == other.ran.len() && self.ran.keys().eq(other.ran.keys())
+    }
+
+    /// What ran in one of the two ran.
+    pub(crate) fn join(&mut self, other: &FileCoverage) {
+        for (line, has_run) in &other.ran {
+            *self.ran.entry(*line).or_default() |= has_run;
+        }
+    }
+}
+
+impl Coverage {
+    /// Takes in another report of the same: a line ran if it ran in one of them.
+    pub fn join(&mut self, other: Coverage) {
+        self.is_cut |= other.is_cut;
+        let mut known: BTreeMap<String, FileCoverage> =
+            self.files.drain(..).map(|it| (it.file.clone(), it)).collect();
+        for file in other.files {
+            match known.get_mut(&file.file) {
+                Some(known) => known.join(&file),
+                None => {
+                    known.insert(file.file.clone(), file);
+                }
+            }
+        }
+        self.files = known.into_values().collect();
+    }
+
+    /// All lines of all files.
+    pub fn lines(&self) -> u64 {
+        self.files.iter().map(FileCoverage::lines).sum()
+    }
+
+    /// Those that ran.
+    pub fn covered(&self) -> u64 {
+        self.files.iter().map(FileCoverage::covered).sum()
+    }
 }
 
 /// Lines as they are read: a line that stands there several times ran if it ran once.
@@ -61,10 +110,9 @@ impl Lines {
 
     pub(crate) fn done(self) -> Coverage {
         let common = common_folder(self.files.keys().map(String::as_str));
-        let file = |(file, lines): (String, BTreeMap<u32, bool>)| FileCoverage {
+        let file = |(file, ran): (String, BTreeMap<u32, bool>)| FileCoverage {
             file: file[common..].to_owned(),
-            covered: lines.values().filter(|it| **it).count() as u64,
-            lines: lines.len() as u64,
+            ran,
         };
         let files = self.files.into_iter().map(file).collect();
         Coverage { files, is_cut: self.is_cut }

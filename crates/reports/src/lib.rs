@@ -17,11 +17,13 @@ mod coverage;
 mod junit;
 mod lcov;
 mod sarif;
+mod whole;
 mod xml;
 
 pub use coverage::{Coverage, FileCoverage};
 pub use junit::{Outcome, TestCase, Tests};
 pub use sarif::{Finding, Level, Scan};
+pub use whole::whole;
 
 /// A larger file is none that a person reads, and would hold everybody up.
 pub const BYTES_MAX: usize = 64 << 20;

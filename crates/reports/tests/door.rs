@@ -28,7 +28,8 @@ fn check(text: &str, expect: Expect) {
         Some(Report::Coverage(coverage)) => {
             let cut = if coverage.is_cut { "cut\n" } else { "" };
             let files = coverage.files.iter();
-            let files = files.map(|it| format!("{}: {} of {}\n", it.file, it.covered, it.lines));
+            let files =
+                files.map(|it| format!("{}: {} of {}\n", it.file, it.covered(), it.lines()));
             files.collect::<String>() + cut
         }
         Some(Report::Scan(_)) => "a scan\n".to_owned(),
@@ -165,4 +166,51 @@ fn what_is_no_report() {
     ] {
         check(text, expect![["no report\n"]]);
     }
+}
+
+#[test]
+fn the_whole_of_several_flags_has_each_file_once() {
+    let check = |flags: &[(&str, &[&str])], expect: Expect| {
+        let mut all = std::collections::BTreeMap::<String, reports::Coverage>::new();
+        for (flag, texts) in flags {
+            for text in *texts {
+                let Some(Report::Coverage(it)) = read(text.as_bytes()) else { panic!("{text}") };
+                all.entry((*flag).to_owned()).or_default().join(it);
+            }
+        }
+        let line = |it: &reports::FileCoverage| {
+            format!("{}: {} of {}\n", it.file, it.covered(), it.lines())
+        };
+        expect.assert_eq(&reports::whole(&all).files.iter().map(line).collect::<String>());
+    };
+    let (upper, lower) = ("SF:a\nDA:1,1\nDA:2,0\nDA:3,0\n", "SF:a\nDA:1,0\nDA:2,1\nDA:3,0\n");
+    check(
+        &[("api", &[upper, lower])],
+        expect![[r#"
+        a: 2 of 3
+    "#]],
+    );
+    // One text that two kinds of tests ran.
+    check(
+        &[("e2e", &[upper]), ("unit", &[lower, "SF:b\n"])],
+        expect![[r#"
+        a: 2 of 3
+        b: 0 of 0
+    "#]],
+    );
+    // Two texts of one name; and legs that do not see the same lines.
+    check(
+        &[("api", &[upper]), ("web", &["SF:a\nDA:1,1\n"])],
+        expect![[r#"
+        a (api): 1 of 3
+        a (web): 1 of 1
+    "#]],
+    );
+    check(
+        &[("api", &[upper, "SF:a\nDA:4,1\n"])],
+        expect![[r#"
+        a: 2 of 4
+    "#]],
+    );
+    check(&[], expect![""]);
 }

@@ -198,16 +198,24 @@ fn reports(step: &Step) -> Result<Vec<PathBuf>, Failure> {
     Ok(found.into_iter().collect())
 }
 
-/// `coverage-JOB[-flags]`, with a number where several steps of a job keep one.
+/// `coverage-FLAGS@JOB`, without flags `coverage-JOB`, with a number where several steps keep one. Reports are shown
+/// by what stands before the `@`, and jobs that give the same flags are shown as one.
 fn free_name(step: &Step) -> Result<String, Failure> {
     let job = step.variable("GITHUB_JOB").unwrap_or_else(|| "job".to_owned());
-    let more = [step.input("flags"), step.input("name")];
-    let mut name = format!("coverage-{job}");
-    for part in more.iter().filter(|part| !part.is_empty()) {
-        let clean = part.chars().map(|it| if it.is_alphanumeric() || it == '.' { it } else { '-' });
-        name.push('-');
-        name.extend(clean);
-    }
+    let clean = |text: &str| -> String {
+        let sign = |it: char| if it.is_alphanumeric() || it == '.' { it } else { '-' };
+        text.trim().chars().map(sign).collect()
+    };
+    let flags = step.input("flags");
+    let flags = flags.split(',').map(clean).filter(|flag| !flag.is_empty());
+    let flags = flags.collect::<Vec<_>>().join("+");
+    let name = clean(&step.input("name"));
+    let parts = [job, name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    let name = match (flags.is_empty(), parts.join("-")) {
+        (true, _) if parts.len() > 1 => format!("coverage-{}", parts.join("@")),
+        (true, job) => format!("coverage-{job}"),
+        (false, job) => format!("coverage-{flags}@{job}"),
+    };
     let taken = artifacts::of_attempt(step)?;
     if !taken.contains_key(&name) {
         return Ok(name);

@@ -112,17 +112,25 @@ fn coverage_is_kept_with_the_run() {
     for line in [
         "report coverage.xml: lines covered 87.5 %",
         "report web/lcov.info: lines covered 50.0 %",
-        "kept with the run as coverage-test-unit",
+        "kept with the run as coverage-unit@test",
         "::notice::no token is set: the coverage is kept with the run",
         "input `override_branch` is not enforced",
     ] {
         assert!(ran.log.contains(line), "{line}: {}", ran.log);
     }
-    bench.run("download-artifact", &[("name", "coverage-test-unit"), ("path", "got")]).ok();
+    bench.run("download-artifact", &[("name", "coverage-unit@test"), ("path", "got")]).ok();
     assert!(bench.path("work/got/web/lcov.info").exists());
     assert!(!bench.path("work/got/node_modules").exists());
     let again = bench.run("codecov", &inputs).ok();
-    assert!(again.log.contains("kept with the run as coverage-test-unit-2"));
+    assert!(again.log.contains("kept with the run as coverage-unit@test-2"));
+    for (inputs, name) in [
+        (&[][..], "coverage-test"),
+        (&[("name", "of a night")], "coverage-test@of-a-night"),
+        (&[("flags", "api, unit"), ("name", "x")], "coverage-api+unit@test-x"),
+    ] {
+        let ran = bench.run("codecov", inputs).ok();
+        assert!(ran.log.contains(&format!("kept with the run as {name}\n")), "{}", ran.log);
+    }
     let with_token = bench.run("codecov", &[("token", "t")]).ok();
     assert!(
         with_token.log.contains("::warning::a token is set, but sending"),

@@ -39,8 +39,11 @@ async fn read(
 pub(super) fn schema() -> JsonValue {
     let counts = ["passed", "failed", "errored", "skipped", "retried", "time_ms"];
     let counts = object(&counts.map(|name| (name, number())), &[]);
+    let mut flag_counts = counts.clone();
+    flag_counts["type"] = json!(["object", "null"]);
     let test = || {
-        let texts = ["job", "suite", "class", "name", "file", "outcome"].map(|it| (it, text()));
+        let texts =
+            ["job", "suite", "class", "name", "file", "outcome", "flag"].map(|it| (it, text()));
         let numbers = [("line", or_null("integer")), ("time_ms", or_null("integer"))];
         object(&[&texts[..], &numbers].concat(), &[])
     };
@@ -50,6 +53,12 @@ pub(super) fn schema() -> JsonValue {
     let file = object(&[&[("file", text())][..], &lines()].concat(), &[]);
     let mut coverage = object(&[&lines()[..], &[("files", many(file))]].concat(), &[]);
     coverage["type"] = json!(["object", "null"]);
+    let flag = [
+        ("flag", text()),
+        ("tests", flag_counts),
+        ("coverage", pair()),
+        ("coverage_before", pair()),
+    ];
     let report = [("artifact", text()), ("file", text()), ("kind", text()), ("is_cut", yes_no())];
     let mut tests = object(
         &[
@@ -59,6 +68,7 @@ pub(super) fn schema() -> JsonValue {
             ("removed", many(test())),
             ("newly_skipped", many(test())),
             ("coverage", coverage),
+            ("flags", many(object(&flag, &[]))),
             ("compared_with", pair()),
             ("reports", many(object(&report, &[]))),
         ],

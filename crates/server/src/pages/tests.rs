@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
 use event::{Attempt, RunId};
-use figures::{CoveredFile, Flaky, RunCoverage, RunTests, TestResult};
+use figures::{CoveredFile, FlagFigures, Flaky, RunCoverage, RunTests, TestResult};
 
 use super::delivery::{Choice, spans};
 use super::{Frame, Page, shown};
@@ -28,9 +28,20 @@ struct RunTestsPage {
     counts: Vec<(&'static str, u64, &'static str)>,
     time: String,
     lists: Vec<List>,
+    /// None where one flag is the whole.
+    flags: Vec<FlagRow>,
     coverage: Option<Covered>,
     compared_with: Option<Link>,
     reports: Vec<(String, bool)>,
+}
+
+struct FlagRow {
+    flag: String,
+    tests: String,
+    failed: u64,
+    rate: String,
+    change: String,
+    lines: String,
 }
 
 struct List {
@@ -100,6 +111,10 @@ impl RunTestsPage {
             ],
             time: length(counts.time_ms),
             lists: lists.into_iter().filter(|it| !it.tests.is_empty()).collect(),
+            flags: match told.flags.len() {
+                0 | 1 => Vec::new(),
+                _ => told.flags.iter().map(FlagRow::of).collect(),
+            },
             coverage: told.coverage.as_ref().map(Covered::of),
             compared_with: told.compared_with.map(link),
             reports: told
@@ -152,6 +167,23 @@ fn change(now: (u64, u64), before: Option<(u64, u64)>) -> String {
             format!("{:+.1}", now - before)
         }
         _ => String::new(),
+    }
+}
+
+impl FlagRow {
+    fn of(it: &FlagFigures) -> FlagRow {
+        let counts = it.tests.unwrap_or_default();
+        let parts = [(counts.passed, "passed"), (counts.skipped, "skipped")];
+        let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<String> = parts.map(|(count, word)| format!("{count} {word}")).collect();
+        FlagRow {
+            flag: it.flag.clone(),
+            tests: parts.join(", "),
+            failed: counts.failed + counts.errored,
+            rate: it.coverage.map(rate).unwrap_or_default(),
+            change: it.coverage.map(|now| change(now, it.coverage_before)).unwrap_or_default(),
+            lines: it.coverage.map(|(ran, of)| format!("{ran} of {of}")).unwrap_or_default(),
+        }
     }
 }
 

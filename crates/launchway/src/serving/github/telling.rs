@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use event::{RunEvent, RunRequest, Seq, StreamId};
 use figures::{Figures, RunTests, TestResult};
-use forge::{FailedTest, FailedTests, ForgeError, Reported, Subject, Told};
+use forge::{FailedTest, FailedTests, FlagCoverage, ForgeError, Reported, Subject, Told};
 use ports::Journal as _;
 use repository::Repository;
 use serde::{Deserialize, Serialize};
@@ -265,13 +265,7 @@ impl Work<'_> {
         let read = || -> anyhow::Result<Option<Reported>> {
             let figures = Figures::open(telling.data.state.root())?;
             let told = figures.run_tests(&telling.store, stream)?;
-            Ok(told.map(|RunTests { counts, coverage, .. }| Reported {
-                passed: counts.passed,
-                failed: counts.failed + counts.errored,
-                skipped: counts.skipped,
-                coverage: coverage.as_ref().map(|it| (it.covered, it.lines)),
-                coverage_before: coverage.and_then(|it| it.before),
-            }))
+            Ok(told.map(reported))
         };
         // How the jobs ended is told without them, rather than not at all.
         read().unwrap_or_else(|error| {
@@ -393,5 +387,21 @@ impl Work<'_> {
                 url: self.telling.url.clone(),
             },
         }))
+    }
+}
+
+/// What reports say, in short.
+fn reported(RunTests { counts, coverage, flags, .. }: RunTests) -> Reported {
+    let flag = |it: figures::FlagFigures| {
+        let before = it.coverage_before;
+        Some(FlagCoverage { flag: it.flag, coverage: it.coverage?, before })
+    };
+    Reported {
+        passed: counts.passed,
+        failed: counts.failed + counts.errored,
+        skipped: counts.skipped,
+        coverage: coverage.as_ref().map(|it| (it.covered, it.lines)),
+        coverage_before: coverage.and_then(|it| it.before),
+        flags: flags.into_iter().filter_map(flag).collect(),
     }
 }
