@@ -5,7 +5,7 @@ import { listen } from "./stream.js";
 import { key, help } from "./keys.js";
 
 const WINDOW = 80;     // rows asked for at once
-const ROWS_MAX = 360;  // rows in the page; the others are asked for again
+const ROWS_MAX = 300;  // rows in the page; the others are asked for again
 const NEAR = 1200;     // px to the edge at which more rows are asked for
 const AT_END = 80;     // px from the end that still count as being there
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use event::Timestamp;
 use mask::Masker;
 use protocol::{JobSpec, RUN_ARTIFACTS_FILE, Report};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::setup::Folders;
 
@@ -31,6 +31,13 @@ pub(crate) fn artifacts_file(folders: &Folders) -> PathBuf {
     folders.file_commands.join(ARTIFACTS_FILE)
 }
 
+/// Who does it, for what outlives the job.
+fn lease(spec: &JobSpec) -> String {
+    let JobSpec { run, attempt, job, fence, .. } = spec;
+    json!({ "job": format!("run {}.{}, job {job}", run.0, attempt.0), "lease": fence.0 })
+        .to_string()
+}
+
 /// What a native version knows beside a JavaScript action's environment.
 pub(crate) fn variables(spec: &JobSpec, artifacts: &Path) -> BTreeMap<String, String> {
     let of_run = Path::new(&*spec.paths.job).join(RUN_ARTIFACTS_FILE);
@@ -42,6 +49,7 @@ pub(crate) fn variables(spec: &JobSpec, artifacts: &Path) -> BTreeMap<String, St
         ("LAUNCHWAY_TOOLS".to_owned(), spec.paths.tools.to_string()),
         ("LAUNCHWAY_OFFLINE".to_owned(), flag(spec.options.offline)),
         ("LAUNCHWAY_COMMITTED".to_owned(), flag(spec.options.committed)),
+        ("LAUNCHWAY_LEASE".to_owned(), lease(spec)),
         ("LAUNCHWAY_ARTIFACTS_FILE".to_owned(), artifacts.to_string_lossy().into_owned()),
         ("LAUNCHWAY_RUN_ARTIFACTS".to_owned(), of_run.to_string_lossy().into_owned()),
     ]);

@@ -105,7 +105,9 @@ fn restore(step: &mut Step) -> Result<(), Failure> {
         // As with the original an entry that cannot be read is no entry; ours makes room for a new one.
         match caches.restore(&entry) {
             Ok(size) => {
-                step.info(&format!("Cache restored from key: {} ({size} bytes)", entry.key));
+                let by = caches.writer(&entry).map(|it| format!(", saved by {}", it.job));
+                let by = by.unwrap_or_default();
+                step.info(&format!("Cache restored from key: {} ({size} bytes{by})", entry.key));
             }
             Err(failure) => {
                 step.warning(&format!("Failed to restore: {}", failure.message));

@@ -2,12 +2,13 @@
 //! found in the scope of the own ref first, then of the base branch, then of the default branch.
 //!
 //! ```text
-//! <caches>/<owner>/<repo>/<scope>/<version>/<digest of key>/   key, entry.tar.zst, digest, used
+//! <caches>/<owner>/<repo>/<scope>/<version>/<digest of key>/   key, entry.tar.zst, digest, writer, used
 //! ```
 //!
 //! Files are kept relative to workspace or home where they lie there: both differ from job to job.
 
 mod whole;
+mod writer;
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write as _};
@@ -19,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use self::whole::{DIGEST, Digesting, is_whole};
+use self::writer::{WRITER, Writer};
 use super::glob::{Patterns, Search};
 use super::room;
 use super::step::{Failure, Step, failed_at, hex};
@@ -41,6 +43,8 @@ pub(super) struct Caches {
     home: PathBuf,
     /// Where entries are looked for, in order; the first is where they are saved.
     scopes: Vec<String>,
+    /// Which job this is, where that is known.
+    writer: Option<Writer>,
     /// Who reaches the caches; what is packed and unpacked is a step's.
     hands: Hands,
 }
@@ -83,6 +87,7 @@ impl Caches {
             workspace: step.folder("GITHUB_WORKSPACE")?,
             home: step.folder("HOME")?,
             scopes,
+            writer: step.variable("LAUNCHWAY_LEASE").and_then(|it| Writer::read(&it)),
             hands: step.hands.clone(),
         })
     }
@@ -108,6 +113,12 @@ impl Caches {
         // One that cannot be removed is found, and told, again.
         let discard = move || (!is_whole(&entry.folder)).then(|| remove_at_once(&entry.folder));
         drop(self.hands.have(discard));
+    }
+
+    /// Who saved an entry, where that is known.
+    pub(super) fn writer(&self, entry: &Entry) -> Option<Writer> {
+        let folder = entry.folder.clone();
+        self.hands.have(move || Writer::of(&folder))
     }
 
     /// Unpacks an entry.
@@ -171,13 +182,18 @@ impl Caches {
         let folder = self.folder.join(file_name(&self.scopes[0])).join(version(paths));
         let target = folder.join(digest(key));
         let begun = self.hands.have({
-            let target = target.clone();
-            move || begin(&folder, &target)
+            let (target, writer) = (target.clone(), self.writer.clone());
+            move || begin(&folder, &target, writer.as_ref())
         });
         let Some((scratch, file)) = begun? else { return Ok(Saved::Exists) };
         let packed = self.pack(file, &found).map_err(failed_at("written", &target))?;
-        let (repository, key) = (self.folder.clone(), key.to_owned());
-        self.hands.have(move || finish(scratch, &target, &repository, &key, &packed))
+        let (repository, key, writer) = (self.folder.clone(), key.to_owned(), self.writer.clone());
+        self.hands.have(move || {
+            give_way(&target, writer.as_ref());
+            let writer = writer.map(|it| it.text()).unwrap_or_default();
+            let files = [("key", key), (DIGEST, packed), (WRITER, writer), ("used", String::new())];
+            finish(scratch, &target, &repository, &files)
+        })
     }
 
     /// Gives the digest of what it wrote.
@@ -221,8 +237,12 @@ fn best(folder: &Path, key: &str, restore_keys: &[String]) -> Option<Entry> {
 }
 
 /// The folder of an entry that is being written, and its archive; none where the entry is there.
-fn begin(folder: &Path, target: &Path) -> Result<Option<(TempDir, File)>, Failure> {
-    if target.exists() {
+fn begin(
+    folder: &Path,
+    target: &Path,
+    writer: Option<&Writer>,
+) -> Result<Option<(TempDir, File)>, Failure> {
+    if target.exists() && !is_outdated(target, writer) {
         return Ok(None);
     }
     let begun = fs::create_dir_all(folder).and_then(|()| {
@@ -233,17 +253,29 @@ fn begin(folder: &Path, target: &Path) -> Result<Option<(TempDir, File)>, Failur
     Ok(Some(begun.map_err(failed_at("made", folder))?))
 }
 
+/// Whether the same job saved the entry under a lease that was given up since.
+fn is_outdated(target: &Path, writer: Option<&Writer>) -> bool {
+    writer.zip(Writer::of(target)).is_some_and(|(writer, before)| writer.is_after(&before))
+}
+
+/// Removes an entry that is outdated: whoever unpacks it goes on with what he opened.
+fn give_way(target: &Path, writer: Option<&Writer>) {
+    if is_outdated(target, writer) {
+        // One that stays is told of as one that exists.
+        drop(remove_at_once(target));
+    }
+}
+
 /// Gives the entry its name.
 fn finish(
     scratch: TempDir,
     target: &Path,
     repository: &Path,
-    key: &str,
-    packed: &str,
+    files: &[(&str, String)],
 ) -> Result<Saved, Failure> {
     let archive = scratch.path().join(ARCHIVE);
     let size_bytes = fs::metadata(&archive).map_err(failed_at("read", &archive))?.len();
-    for (name, text) in [("key", key), (DIGEST, packed), ("used", "")] {
+    for (name, text) in files {
         let file = scratch.path().join(name);
         fs::write(&file, text).map_err(failed_at("written", &file))?;
     }

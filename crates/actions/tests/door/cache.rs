@@ -45,6 +45,27 @@ fn saved_once_and_restored_by_key_or_prefix() {
     assert_eq!(other.outputs.get("cache-hit"), None);
 }
 
+#[test]
+fn the_newest_lease_of_a_job_has_the_key() {
+    let mut bench = Bench::new();
+    let mut save = |job: &str, lease: u32, value: &str| {
+        let writer = format!(r#"{{"job":"run 7.1, job {job}","lease":{lease}}}"#);
+        bench.set("LAUNCHWAY_LEASE", writer);
+        bench.write("work/deps/a", value);
+        let inputs = [("path", "deps"), ("key", "deps")];
+        let said = bench.run("cache-save", &inputs).ok().log.contains("Cache saved");
+        let restored = bench.run("cache-restore", &inputs).ok().log;
+        assert!(restored.contains(", saved by run 7.1, job build)"), "{restored}");
+        (said, bench.read("work/deps/a"))
+    };
+    // One that was given up and goes on saves first: the one in its place does not build on it.
+    assert_eq!(save("build", 3, "given up"), (true, "given up".to_owned()));
+    assert_eq!(save("build", 4, "counts"), (true, "counts".to_owned()));
+    assert_eq!(save("build", 3, "given up"), (false, "counts".to_owned()));
+    // For anybody else an entry never changes.
+    assert_eq!(save("other", 9, "late"), (false, "counts".to_owned()));
+}
+
 // proves: conformance 203
 #[test]
 fn a_branch_sees_its_own_and_the_default_branch_only() {
