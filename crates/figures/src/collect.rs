@@ -1,4 +1,4 @@
-//! Reports out of the artifacts of a run: files in them that look like one.
+//! Reports out of the artifacts of a run: files in them that look like one, of tests, coverage and scans.
 //!
 //! Nobody has to say where reports are: whoever uploads them for people to read has said it. A file
 //! counts by what it holds; only names that reports have are opened.
@@ -29,6 +29,8 @@ const TESTS_MAX: usize = 200_000;
 const FILES_MAX: usize = 100_000;
 /// Lines of all reports of one attempt: they are held until the last is read.
 const LINES_MAX: u64 = 6_000_000;
+/// Findings of all scans of one attempt.
+const FINDINGS_MAX: usize = 100_000;
 
 /// Puts what the reports of an attempt say into rows, in place of what stands there.
 pub(crate) fn collect(
@@ -37,7 +39,7 @@ pub(crate) fn collect(
     facts: &AttemptFacts,
 ) -> rusqlite::Result<()> {
     let (run, attempt) = (facts.run.0.cast_signed(), facts.attempt.0.cast_signed());
-    for table in ["report", "result", "coverage", "flag_coverage"] {
+    for table in ["report", "result", "coverage", "flag_coverage", "scan", "finding"] {
         let delete = format!("DELETE FROM {table} WHERE run = ?1 AND attempt = ?2");
         rows.prepare_cached(&delete)?.execute([run, attempt])?;
     }
@@ -50,6 +52,7 @@ pub(crate) fn collect(
         lines: LINES_MAX,
         coverage: BTreeMap::new(),
         taken: BTreeSet::new(),
+        findings: FINDINGS_MAX,
     };
     for artifact in facts.artifacts.iter().take(ARTIFACTS_MAX) {
         // It expired and was pruned, or is no archive: then nothing of it is told.
@@ -63,7 +66,11 @@ pub(crate) fn collect(
 /// Whether a file may be a report, by its name.
 fn may_be_one(name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
-    file.ends_with(".xml") || file.ends_with(".info") || file.starts_with("lcov")
+    file.ends_with(".xml")
+        || file.ends_with(".info")
+        || file.starts_with("lcov")
+        || file.ends_with(".sarif")
+        || file.ends_with(".sarif.json")
 }
 
 struct Collected<'c> {
@@ -76,8 +83,9 @@ struct Collected<'c> {
     lines: u64,
     /// By flag.
     coverage: BTreeMap<String, Coverage>,
-    /// Reports of tests, by what they hold.
+    /// Reports of tests and scans, by what they hold.
     taken: BTreeSet<u64>,
+    findings: usize,
 }
 
 impl Collected<'_> {
@@ -100,16 +108,12 @@ impl Collected<'_> {
                 continue;
             }
             match read(&bytes) {
-                Some(Report::Tests(tests)) => {
-                    // One that was kept twice is told once.
-                    let held = BuildHasherDefault::<DefaultHasher>::default().hash_one(&bytes);
-                    if self.taken.insert(held) {
-                        self.tests(&tests, artifact, &name)?;
-                    }
+                Some(Report::Tests(tests)) if self.is_new(&bytes) => {
+                    self.tests(&tests, artifact, &name)?;
                 }
+                Some(Report::Scan(scan)) if self.is_new(&bytes) => self.scan(&scan)?,
                 Some(Report::Coverage(coverage)) => self.coverage(coverage, artifact, &name)?,
-                // What scans found is counted nowhere yet.
-                Some(Report::Scan(_)) | None => {}
+                _ => {}
             }
         }
         Ok(())
@@ -145,6 +149,36 @@ impl Collected<'_> {
             self.result(case, artifact, &flag)?;
         }
         self.tests = self.tests.saturating_sub(tests.cases.len());
+        Ok(())
+    }
+
+    /// One that was kept twice is told once.
+    fn is_new(&mut self, bytes: &[u8]) -> bool {
+        self.taken.insert(BuildHasherDefault::<DefaultHasher>::default().hash_one(bytes))
+    }
+
+    /// What people know of is not kept, nor is what a tool says in words.
+    fn scan(&mut self, scan: &reports::Scan) -> rusqlite::Result<()> {
+        let (run, attempt) = (self.facts.run.0.cast_signed(), self.facts.attempt.0.cast_signed());
+        let open = scan.findings.iter().filter(|it| !it.is_suppressed);
+        let is_cut = scan.is_cut || scan.findings.len() > self.findings;
+        let mut tool = self.rows.prepare_cached(
+            "INSERT INTO scan (run, attempt, tool, is_cut) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET is_cut = max(is_cut, excluded.is_cut)",
+        )?;
+        for name in &scan.tools {
+            tool.execute(params![run, attempt, name, is_cut])?;
+        }
+        let mut finding = self.rows.prepare_cached(
+            "INSERT INTO finding (run, attempt, tool, rule, file, fingerprint, level, count)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)
+             ON CONFLICT DO UPDATE SET count = count + 1",
+        )?;
+        for it in open.take(self.findings) {
+            let (level, mark) = (it.level.as_str(), &it.fingerprint);
+            finding.execute(params![run, attempt, it.tool, it.rule, it.file, mark, level])?;
+        }
+        self.findings = self.findings.saturating_sub(scan.findings.len());
         Ok(())
     }
 

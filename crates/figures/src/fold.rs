@@ -315,6 +315,7 @@ fn forget_everything(rows: &Connection) -> rusqlite::Result<()> {
         "DELETE FROM shipment; DELETE FROM shipped; DELETE FROM brought; DELETE FROM attempt;
          DELETE FROM job; DELETE FROM step; DELETE FROM unread; DELETE FROM report;
          DELETE FROM test; DELETE FROM result; DELETE FROM coverage; DELETE FROM tally;
+         DELETE FROM scan; DELETE FROM finding;
          DELETE FROM incident; DELETE FROM incident_fix; DELETE FROM pushed;
          DELETE FROM asked; DELETE FROM shipping; DELETE FROM newest;
          DELETE FROM flag_coverage;",
@@ -335,11 +336,19 @@ fn take_attempt(rows: &Connection, store: &Store, it: &AttemptFacts) -> rusqlite
             it.last_seq.0.cast_signed(),
         ])?;
     if is_known {
-        return Ok(());
+        return note_more(rows, it);
     }
     count_attempt(rows, it)?;
     write_attempt(rows, it)?;
     collect(rows, store, it)
+}
+
+/// What a version of before did not look for, of an attempt whose artifacts may be gone.
+fn note_more(rows: &Connection, it: &AttemptFacts) -> rusqlite::Result<()> {
+    let key = (it.run.0.cast_signed(), it.attempt.0.cast_signed());
+    rows.prepare_cached("UPDATE attempt SET is_refused = ?3 WHERE run = ?1 AND attempt = ?2")?
+        .execute(params![key.0, key.1, it.is_refused])
+        .map(drop)
 }
 
 fn write_attempt(rows: &Connection, it: &AttemptFacts) -> rusqlite::Result<()> {
@@ -348,8 +357,8 @@ fn write_attempt(rows: &Connection, it: &AttemptFacts) -> rusqlite::Result<()> {
     let mut statement = rows.prepare_cached(
         "INSERT OR REPLACE INTO attempt (run, attempt, repository, workflow, event, git_ref,
            commit_id, is_default_branch, is_partial, is_superseded, is_infra, created_at,
-           started_at, completed_at, conclusion, last_seq)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+           started_at, completed_at, conclusion, last_seq, is_refused)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?;
     statement.execute(params![
         run,
@@ -368,6 +377,7 @@ fn write_attempt(rows: &Connection, it: &AttemptFacts) -> rusqlite::Result<()> {
         at(it.completed_at),
         it.conclusion.as_str(),
         it.last_seq.0.cast_signed(),
+        it.is_refused,
     ])?;
     rows.prepare_cached("DELETE FROM step WHERE run = ?1 AND attempt = ?2")?
         .execute([run, attempt])?;

@@ -15,8 +15,8 @@
 //! on. Of which kind each is, and which commits came with it, is decided then, by what was there before; for that,
 //! what pushes bring is kept when their runs begin.
 //!
-//! What a run kept as artifacts is looked through for reports of tests and coverage, once, at the same
-//! time; their rows say which tests do not always say the same.
+//! What a run kept as artifacts is looked through for reports of tests, coverage and scans, once, at the same
+//! time; their rows say which tests do not always say the same, and what is news with a run.
 //!
 //! `figures.db` lies beside the journal. It can be deleted: it is made again from what the journal
 //! still has. What `prune` took from the journal stays in it.
@@ -30,6 +30,7 @@ mod heirs;
 mod incidents;
 mod jobs;
 mod newest;
+mod news;
 mod query;
 mod report;
 mod shipments;
@@ -42,12 +43,14 @@ pub use database::Figures;
 pub use error::FiguresError;
 pub use fold::Caught;
 pub use newest::{NewestByJobs, NewestOfEach};
+pub use news::{Failing, Found, News};
 pub use query::{Asked, is_production};
 pub use report::{
     Deliveries, Delivery, DeliveryWeek, Deployment, Duration, Failures, FrequencyFigure, Incident,
     LeadPart, LeadTimes, LedCommit, LeftOutCommit, Pipeline, PipelineFailure, PipelineRepair,
     Queue, Rate, RecoveredFrom, RecoveryFigure, Red, Report, ReworkFigure, Slow,
 };
+pub use reports::Level;
 pub use since::since;
 pub use tally::{Histogram, Tally};
 pub use tests::{

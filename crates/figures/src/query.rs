@@ -276,7 +276,7 @@ type OfWorkflow = BTreeMap<(String, String), Vec<Finished>>;
 fn finished(rows: &Connection, asked: &Asked) -> rusqlite::Result<OfWorkflow> {
     let mut statement = rows.prepare_cached(
         "SELECT repository, workflow, run, attempt, event, is_default_branch, is_partial,
-           is_superseded, is_infra, conclusion, started_at, completed_at, last_seq,
+           is_superseded, is_infra, conclusion, started_at, completed_at, last_seq, is_refused,
            NOT EXISTS (SELECT 1 FROM attempt later
                        WHERE later.run = attempt.run AND later.attempt > attempt.attempt)
          FROM attempt
@@ -299,12 +299,13 @@ fn finished(rows: &Connection, asked: &Asked) -> rusqlite::Result<OfWorkflow> {
         of.push(Finished {
             run: RunId(row.get::<_, i64>(2)?.cast_unsigned()),
             attempt: Attempt(row.get::<_, i64>(3)?.cast_unsigned()),
-            is_final: row.get(13)?,
+            is_final: row.get(14)?,
             is_default_branch: row.get(5)?,
             is_pull_request: event.starts_with("pull_request"),
             is_partial: row.get(6)?,
             is_superseded: row.get(7)?,
             is_infra: row.get(8)?,
+            is_refused: row.get(13)?,
             conclusion: word(row, 9)?,
             time_ms: started_at.map(|since| completed_at.0.saturating_sub(since.0)),
             completed_at,

@@ -38,6 +38,10 @@ pub enum Occasion {
     RunCancelled,
     /// A job waits for a person: an approval, or because it was lost.
     RunWaiting,
+    /// Tests of the default branch fail repeatedly.
+    TestsFailing,
+    /// A scan of the default branch found what the one before did not.
+    VulnerabilityFound,
 }
 
 /// How bad it is.
@@ -66,7 +70,7 @@ impl Severity {
 }
 
 impl Occasion {
-    const ALL: [Occasion; 14] = [
+    const ALL: [Occasion; 16] = [
         Occasion::Requested,
         Occasion::Waiting,
         Occasion::Started,
@@ -81,6 +85,8 @@ impl Occasion {
         Occasion::RunFailed,
         Occasion::RunCancelled,
         Occasion::RunWaiting,
+        Occasion::TestsFailing,
+        Occasion::VulnerabilityFound,
     ];
 
     /// As it stands in settings and in JSON.
@@ -100,6 +106,8 @@ impl Occasion {
             Occasion::RunFailed => "run_failed",
             Occasion::RunCancelled => "run_cancelled",
             Occasion::RunWaiting => "run_waiting",
+            Occasion::TestsFailing => "tests_failing",
+            Occasion::VulnerabilityFound => "vulnerability_found",
         }
     }
 
@@ -112,8 +120,14 @@ impl Occasion {
     pub fn severity(self) -> Severity {
         match self {
             Occasion::RollbackStuck => Severity::Critical,
-            Occasion::Failed | Occasion::RolledBack | Occasion::RunFailed => Severity::Error,
-            Occasion::Refused | Occasion::Waiting | Occasion::RunWaiting => Severity::Warning,
+            Occasion::Failed
+            | Occasion::RolledBack
+            | Occasion::RunFailed
+            | Occasion::TestsFailing => Severity::Error,
+            Occasion::Refused
+            | Occasion::Waiting
+            | Occasion::RunWaiting
+            | Occasion::VulnerabilityFound => Severity::Warning,
             _ => Severity::Info,
         }
     }
@@ -121,6 +135,11 @@ impl Occasion {
     /// Whether what went wrong before is over with it.
     pub fn heals(self) -> bool {
         matches!(self, Occasion::Succeeded | Occasion::RunSucceeded)
+    }
+
+    /// Whether only the runs before it say so.
+    pub fn is_news(self) -> bool {
+        matches!(self, Occasion::TestsFailing | Occasion::VulnerabilityFound)
     }
 
     /// Whether it is about a run, not about a deployment.
@@ -131,7 +150,7 @@ impl Occasion {
                 | Occasion::RunFailed
                 | Occasion::RunCancelled
                 | Occasion::RunWaiting
-        )
+        ) || self.is_news()
     }
 }
 

@@ -13,6 +13,7 @@ use store::{Delivery, Follow, Happened, Owed, Store};
 
 use crate::mail::{Letter, MailServer};
 use crate::message::{Message, Occasion};
+use crate::news::News;
 use crate::story::{self, Story};
 use crate::text::{self, Act};
 use crate::web::Sent;
@@ -117,6 +118,15 @@ pub trait Rulebook: Send + Sync {
 
     /// Whether a pattern of a rule means a branch.
     fn fits(&self, pattern: &str, branch: &str) -> bool;
+
+    /// What is new with a run that is over, by those before it; its end stands at that place in the journal. Asked
+    /// where a rule wants to know it.
+    ///
+    /// # Errors
+    /// When nobody can say now.
+    fn news(&self, _stream: StreamId, _position: u64) -> Result<News, Trouble> {
+        Ok(News::default())
+    }
 
     /// Where people look at it; `path` is a page of the server.
     fn link(&self, path: &str) -> Option<String>;
@@ -238,6 +248,13 @@ impl<B: Rulebook> Notifier<B> {
         mut story: Story,
     ) -> Result<Vec<Owed>, Trouble> {
         let rules = self.rules(about)?;
+        let occasion = story.message.occasion;
+        let event = format!("{}#{}", happened.stream, happened.seq);
+        // One event tells several things of some occasions: each has a key of its own.
+        let of = story.of.take().unwrap_or_else(|| match occasion.is_news() {
+            true => format!("{event}/{}", occasion.as_str()),
+            false => event,
+        });
         story.message.link = story.message.link.and_then(|it| self.book.link(&it));
         let mut owed = Vec::new();
         for rule in rules {
@@ -253,12 +270,7 @@ impl<B: Rulebook> Notifier<B> {
             let message = story.message.clone();
             let body = Body { about: about.clone(), rule: rule.name.clone(), resolves, message };
             owed.push(Owed {
-                key: format!(
-                    "{}/{}#{}/{receiver}",
-                    self.book.consumer(),
-                    happened.stream,
-                    happened.seq
-                ),
+                key: format!("{}/{of}/{receiver}", self.book.consumer()),
                 about: story.message.title.clone(),
                 receiver,
                 lane,
@@ -312,16 +324,30 @@ impl<B: Rulebook> Notifier<B> {
         Ok(body.is_some_and(|it| !it.resolves))
     }
 
-    fn run(&self, stream: StreamId, seq: Seq) -> Result<Option<(About, Story)>, Trouble> {
+    fn run(&self, stream: StreamId, happened: &Happened) -> Result<Vec<Owed>, Trouble> {
+        let seq = happened.seq;
         let events = self.store.read(stream, Seq(0))?;
         let events: Vec<RunEvent> =
             events.into_iter().filter(|it| it.seq <= seq).map(|it| it.event).collect();
-        let Some(RunEvent::RunCreated(request)) = events.first() else { return Ok(None) };
+        let Some(RunEvent::RunCreated(request)) = events.first() else { return Ok(Vec::new()) };
         let about = About::Run {
             repository: request.repository.to_string(),
             path: request.repository_path.to_string(),
         };
-        Ok(story::of_run(&events).map(|story| (about, story)))
+        let mut stories: Vec<Story> = story::of_run(&events).into_iter().collect();
+        if matches!(events.last(), Some(RunEvent::RunCompleted { .. }))
+            && self.wants_news(&about)?
+        {
+            let news = self.book.news(stream, happened.position)?;
+            stories.extend(story::of_news(&events, &news));
+        }
+        let owed = stories.into_iter().map(|story| self.owed_for(happened, &about, story));
+        Ok(owed.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// Whether a rule tells of what only the runs before it say.
+    fn wants_news(&self, about: &About) -> Result<bool, Trouble> {
+        Ok(self.rules(about)?.iter().flat_map(|it| &it.on).any(|it| it.is_news()))
     }
 
     fn deployment(&self, id: DeploymentId, seq: Seq) -> Result<Option<(About, Story)>, Trouble> {
@@ -358,16 +384,15 @@ impl<B: Rulebook> Post for Notifier<B> {
             return Ok(Vec::new());
         }
         let Ok(stream) = happened.stream.parse::<StreamId>() else { return Ok(Vec::new()) };
-        let found = match stream {
+        match stream {
             StreamId::Run(RunId(_), _) if self.book.minds(stream, None) => {
-                self.run(stream, happened.seq)?
+                self.run(stream, happened)
             }
-            StreamId::Deployment(id) => self.deployment(id, happened.seq)?,
-            _ => None,
-        };
-        match found {
-            Some((about, story)) => self.owed_for(happened, &about, story),
-            None => Ok(Vec::new()),
+            StreamId::Deployment(id) => match self.deployment(id, happened.seq)? {
+                Some((about, story)) => self.owed_for(happened, &about, story),
+                None => Ok(Vec::new()),
+            },
+            _ => Ok(Vec::new()),
         }
     }
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use event::{
-    Conclusion, DeploymentEvent, DeploymentId, GateDemand, RunEvent, Verdict, WaitReason, Way,
+    Conclusion, DeploymentEvent, DeploymentId, GateDemand, RunEvent, StreamId, Verdict, WaitReason,
+    Way,
 };
-use views::{DeploymentView, JobGateView, JobView, RunView};
+use views::{DeploymentView, JobGateView, JobView, RunHeader, RunView};
 
 use crate::message::{Message, Occasion, clean};
+use crate::news::{Failing, Found, News};
 
 /// Jobs, or environments, that are named; of more it is said how many.
 const NAMED_MAX: usize = 5;
@@ -31,6 +33,8 @@ pub(crate) struct Story {
     pub(crate) environments: Vec<Arc<str>>,
     /// Of a run of a branch.
     pub(crate) branch: Option<String>,
+    /// What of the journal it is told for, once: an event, or the beginning of a series.
+    pub(crate) of: Option<String>,
 }
 
 /// The last of these events of a run.
@@ -47,11 +51,7 @@ pub(crate) fn of_run(events: &[RunEvent]) -> Option<Story> {
         _ => return None,
     };
     let view = RunView::of(events)?;
-    let header = &view.header;
-    let git_ref = &*header.git_ref;
-    let branch = git_ref.strip_prefix("refs/heads/").map(str::to_owned);
-    let place = clean(branch.as_deref().unwrap_or(git_ref));
-    let workflow = header.workflow_path.rsplit('/').next().unwrap_or(&header.workflow_path);
+    let Place { header, branch, place, workflow, repository } = Place::of(&view);
     let word = match occasion {
         Occasion::RunSucceeded => "succeeded",
         Occasion::RunFailed => "failed",
@@ -81,16 +81,124 @@ pub(crate) fn of_run(events: &[RunEvent]) -> Option<Story> {
         facts.push(format!("asks: {}", clean(&asked(gate))));
     }
     let environments = environments.into_iter().map(Into::into).collect();
-    let repository = clean(&header.repository);
     let message = Message {
         occasion,
         subject: format!("{repository} {workflow} {place}"),
         title: format!("{repository}: {} {word} on {place}", clean(workflow)),
         facts,
-        link: Some(format!("/runs/{}.{}", header.run, header.attempt)),
+        link: Some(link(header)),
         at,
     };
-    Some(Story { message, environments, branch })
+    Some(Story { message, environments, branch, of: None })
+}
+
+/// Where a run is.
+struct Place<'v> {
+    header: &'v RunHeader,
+    branch: Option<String>,
+    place: String,
+    workflow: &'v str,
+    repository: String,
+}
+
+impl Place<'_> {
+    fn of(view: &RunView) -> Place<'_> {
+        let header = &view.header;
+        let git_ref = &*header.git_ref;
+        let branch = git_ref.strip_prefix("refs/heads/").map(str::to_owned);
+        Place {
+            header,
+            place: clean(branch.as_deref().unwrap_or(git_ref)),
+            branch,
+            workflow: header.workflow_path.rsplit('/').next().unwrap_or(&header.workflow_path),
+            repository: clean(&header.repository),
+        }
+    }
+}
+
+fn link(header: &RunHeader) -> String {
+    format!("/runs/{}.{}", header.run, header.attempt)
+}
+
+/// What is news with a run that is over, by those before it.
+pub(crate) fn of_news(events: &[RunEvent], news: &News) -> Vec<Story> {
+    let Some(view) = RunView::of(events) else { return Vec::new() };
+    let Some(at) = view.completed_at else { return Vec::new() };
+    let place = Place::of(&view);
+    let failing = news.failing.as_ref().map(|it| failing(&place, it));
+    let found = news.found.as_ref().map(|it| found(&place, it));
+    let story = |(occasion, of, what, title, facts): Told| Story {
+        message: Message {
+            occasion,
+            subject: format!("{} {}{what} {}", place.repository, place.workflow, place.place),
+            title: format!("{}: {title} on {}", place.repository, place.place),
+            facts,
+            link: Some(link(place.header)),
+            at,
+        },
+        environments: Vec::new(),
+        branch: place.branch.clone(),
+        of,
+    };
+    failing.into_iter().chain(found).map(story).collect()
+}
+
+/// What of the journal, behind the workflow's name, the title without its place, facts.
+type Told = (Occasion, Option<String>, &'static str, String, Vec<String>);
+
+/// What goes wrong is what the run's end tells: one that succeeds ends it.
+fn failing(place: &Place<'_>, it: &Failing) -> Told {
+    let (workflow, times) = (clean(place.workflow), it.times);
+    let title = match it.has_reports {
+        true => format!("tests of {workflow} failed {times} times in a row"),
+        false => format!("{workflow} failed {times} times in a row"),
+    };
+    let commit: String = place.header.commit.chars().take(7).collect();
+    let (run, attempt) = it.since;
+    let mut facts = vec![
+        format!("commits: {}, now {commit}", it.commits),
+        format!("since: run {run}.{attempt}"),
+    ];
+    if it.tests_count > 0 {
+        let names: Vec<String> = it.tests.iter().map(|it| clean(it)).collect();
+        facts.push(format!("each time: {}", with_more(&names, it.tests_count)));
+    } else if it.has_reports {
+        facts.push("each time: no test of its own, other ones by turns".to_owned());
+    }
+    if !it.has_reports {
+        facts.push(
+            "not all of them kept a report of tests: of those counts how they ended".to_owned(),
+        );
+    }
+    let of = format!("{}/tests_failing", StreamId::Run(run, attempt));
+    (Occasion::TestsFailing, Some(of), "", title, facts)
+}
+
+fn found(place: &Place<'_>, it: &Found) -> Told {
+    let counts = |all: &[(String, u64)]| -> String {
+        let each: Vec<String> =
+            all.iter().map(|(level, count)| format!("{count} {level}")).collect();
+        each.join(", ")
+    };
+    let tools: Vec<String> = it.tools.iter().map(|it| clean(it)).collect();
+    let count: u64 = it.new.iter().map(|(_, count)| count).sum();
+    let (workflow, tools) = (clean(place.workflow), few(&tools));
+    let commit: String = place.header.commit.chars().take(7).collect();
+    let title = match &*it.before {
+        [] => format!("the first scan of {workflow} found {count}"),
+        _ => format!("a scan of {workflow} found {count} more"),
+    };
+    let mut facts = vec![format!("by: {tools}"), format!("commit: {commit}")];
+    if let [(run, attempt), ..] = &*it.before {
+        facts.push(format!("new since run {run}.{attempt}: {}", counts(&it.new)));
+    }
+    facts.push(format!("in all: {}", counts(&it.all)));
+    let names: Vec<String> = it.named.iter().map(|it| clean(it)).collect();
+    facts.push(format!("the worst: {}", names.join("; ")));
+    if it.is_cut {
+        facts.push("not all that was found is counted: there is more than is read".to_owned());
+    }
+    (Occasion::VulnerabilityFound, None, " scans", title, facts)
 }
 
 fn asks_people(demand: &GateDemand) -> bool {
@@ -130,8 +238,14 @@ fn jobs(view: &RunView, occasion: Occasion) -> Option<String> {
 
 /// The first ones by name, of the others how many.
 fn few(names: &[String]) -> String {
-    let named = names[..names.len().min(NAMED_MAX)].join(", ");
-    match names.len() - names.len().min(NAMED_MAX) {
+    with_more(names, names.len())
+}
+
+/// The same of so many, of which these are the first.
+fn with_more(names: &[String], count: usize) -> String {
+    let shown = names.len().min(NAMED_MAX);
+    let named = names[..shown].join(", ");
+    match count.saturating_sub(shown) {
         0 => named,
         more => format!("{named} and {more} more"),
     }
@@ -228,7 +342,12 @@ pub(crate) fn of_deployment(id: DeploymentId, events: &[DeploymentEvent]) -> Opt
         link: None,
         at,
     };
-    Some(Story { message, environments: vec![Arc::clone(&request.environment)], branch: None })
+    Some(Story {
+        message,
+        environments: vec![Arc::clone(&request.environment)],
+        branch: None,
+        of: None,
+    })
 }
 
 fn of_verdict(verdict: Verdict) -> Occasion {

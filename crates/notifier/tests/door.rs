@@ -10,7 +10,9 @@ use event::{
 };
 use expect_test::{Expect, expect};
 use mask::Secret;
-use notifier::{About, Channel, Guard, Message, Notifier, Occasion, Rule, Rulebook};
+use notifier::{
+    About, Channel, Failing, Found, Guard, Message, News, Notifier, Occasion, Rule, Rulebook,
+};
 use outbox::{Clock, Courier, Fault, Trouble};
 use ports::Journal as _;
 use serde_json::{Value as Json, json};
@@ -106,6 +108,31 @@ impl Rulebook for Book {
 
     fn fits(&self, pattern: &str, branch: &str) -> bool {
         pattern == branch
+    }
+
+    /// With run 3 the tests fail repeatedly, and with run 4; both are of one series.
+    fn news(&self, stream: StreamId, _: u64) -> Result<News, Trouble> {
+        let failing = Failing {
+            times: 3,
+            commits: 2,
+            since: (RunId(1), Attempt(1)),
+            has_reports: true,
+            tests: vec!["unit \u{203a} adds\nup".to_owned(), "unit \u{203a} divides".to_owned()],
+            tests_count: 7,
+        };
+        let found = Found {
+            tools: vec!["Trivy".to_owned()],
+            all: vec![("critical".to_owned(), 2), ("note".to_owned(), 1)],
+            new: vec![("critical".to_owned(), 1)],
+            named: vec!["CVE-1 in go.mod (critical)".to_owned()],
+            before: vec![(RunId(2), Attempt(1))],
+            is_cut: true,
+        };
+        match stream.as_run() {
+            Some((RunId(3), _)) => Ok(News { failing: Some(failing), found: Some(found) }),
+            Some((RunId(4), _)) => Ok(News { failing: Some(failing), found: None }),
+            _ => Ok(News::default()),
+        }
     }
 
     fn link(&self, path: &str) -> Option<String> {
@@ -372,6 +399,97 @@ fn a_run_is_of_the_environments_of_the_jobs_that_it_is_about() {
             "octo/planner: ci.yml waits for a person on main": environment: Production; waits: Production; asks: 1 of leads (lena, ada)
             "octo/planner: ci.yml waits for a person on main": environment: staging; waits: staging; asks: 1 of leads (lena, ada)
             "octo/planner: ci.yml waits for a person on main": environment: staging; waits: staging; asks: 1 of leads (lena, ada)"#]],
+    );
+}
+
+#[test]
+fn what_only_the_runs_before_it_say_is_told_beside_its_end_and_once_for_a_series() {
+    let hook = Listening::begin();
+    let channel = || Channel::Webhook { url: hook.url.clone(), key: None };
+    let on = [Occasion::RunFailed, Occasion::TestsFailing, Occasion::VulnerabilityFound];
+    let all = Rule { branches: vec!["main".to_owned()], ..rule("all", channel(), &on) };
+    let world = World::new(vec![all], "", &["127.0.0.1"]);
+    world.run(2, "failure", "main");
+    world.run(3, "failure", "main");
+    world.run(4, "failure", "main");
+    check(
+        &world.told(),
+        expect![[r#"
+            octo/planner: ci.yml failed on main to all of octo/planner, delivered
+            octo/planner: ci.yml failed on main to all of octo/planner, delivered
+            octo/planner: tests of ci.yml failed 3 times in a row on main to all of octo/planner, delivered
+            octo/planner: a scan of ci.yml found 1 more on main to all of octo/planner, delivered
+            octo/planner: ci.yml failed on main to all of octo/planner, delivered
+        "#]],
+    );
+    let mut came: Vec<Json> = hook.came().into_iter().map(|it| it.body).collect();
+    came.retain(|it| it["occasion"] != "run_failed");
+    came.sort_by_key(|it| it["occasion"].to_string());
+    let told: Vec<String> = came.iter().map(pretty).collect();
+    check(
+        &told.join("\n"),
+        expect![[r#"
+        {
+          "version": 1,
+          "key": "messages/run/1/1/tests_failing/all of octo/planner",
+          "occasion": "tests_failing",
+          "severity": "error",
+          "subject": "octo/planner ci.yml main",
+          "title": "octo/planner: tests of ci.yml failed 3 times in a row on main",
+          "facts": [
+            "commits: 2, now 0123456",
+            "since: run 1.1",
+            "each time: unit › adds up, unit › divides and 5 more"
+          ],
+          "link": "https://ci.example.com/runs/3.1",
+          "at": "1970-01-01T00:01:02Z"
+        }
+        {
+          "version": 1,
+          "key": "messages/run/3/1#5/vulnerability_found/all of octo/planner",
+          "occasion": "vulnerability_found",
+          "severity": "warning",
+          "subject": "octo/planner ci.yml scans main",
+          "title": "octo/planner: a scan of ci.yml found 1 more on main",
+          "facts": [
+            "by: Trivy",
+            "commit: 0123456",
+            "new since run 2.1: 1 critical",
+            "in all: 2 critical, 1 note",
+            "the worst: CVE-1 in go.mod (critical)",
+            "not all that was found is counted: there is more than is read"
+          ],
+          "link": "https://ci.example.com/runs/3.1",
+          "at": "1970-01-01T00:01:02Z"
+        }"#]],
+    );
+}
+
+#[test]
+fn tests_that_pass_again_end_the_incident_of_those_that_failed_and_no_scan_s() {
+    let pager = Listening::begin();
+    let channel =
+        || Channel::PagerDuty { key: "local:KEY".to_owned(), url: Some(pager.url.clone()) };
+    let rules = vec![
+        rule("tests", channel(), &[Occasion::TestsFailing]),
+        rule("scans", channel(), &[Occasion::VulnerabilityFound]),
+    ];
+    let world = World::new(rules, "", &["127.0.0.1"]);
+    world.run(3, "failure", "main");
+    world.run(5, "success", "main");
+    world.told();
+    let mut came: Vec<String> = pager
+        .came()
+        .iter()
+        .map(|it| format!("{} {}", it.body["event_action"], it.body["payload"]["class"]))
+        .collect();
+    came.sort();
+    check(
+        &came.join("\n"),
+        expect![[r#"
+        "resolve" null
+        "trigger" "tests_failing"
+        "trigger" "vulnerability_found""#]],
     );
 }
 

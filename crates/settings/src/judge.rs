@@ -27,6 +27,9 @@ const VARIABLE: RuleId = "settings-variable";
 const NOT_YET: RuleId = "settings-not-yet";
 const ADVICE: RuleId = "settings-advice";
 
+/// What messages tell of the default branch as a whole, and of none of its jobs.
+const NEWS: &[&str] = &["tests_failing", "vulnerability_found"];
+
 /// Judges a tree that the table has cleaned. What needs services put together waits until nothing
 /// else is wrong: otherwise it would speak of what is not there.
 pub(crate) fn judge(reader: &mut Reader<'_>, tree: &Node) {
@@ -519,10 +522,15 @@ fn messages(reader: &mut Reader<'_>, root: View<'_>) {
             }
         }
         let on = view.texts("on");
-        let is_of_run = |it: &crate::view::Text| it.value.starts_with("run_");
+        let is_news = |it: &&crate::view::Text| NEWS.contains(&&*it.value);
+        let is_of_run = |it: &crate::view::Text| it.value.starts_with("run_") || is_news(&it);
         if let Some(entry) = view.entry("branches").filter(|_| !on.iter().any(is_of_run)) {
             let message = "`branches` chooses runs, and `on` names nothing of a run".to_owned();
             say(entry.key.span, message, "add `run_failed` to `on`, or take `branches` away");
+        }
+        if let (Some(entry), Some(news)) = (view.entry("environments"), on.iter().find(is_news)) {
+            let message = format!("`environments` chooses jobs, and `{}` is of none", news.value);
+            say(entry.key.span, message, "write it in a rule of its own, without `environments`");
         }
     }
     let Some(mail) = root.view("mail") else { return };

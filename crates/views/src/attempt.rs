@@ -46,6 +46,8 @@ pub struct AttemptFacts {
     pub is_superseded: bool,
     /// One of its jobs failed for what is around it: a lost worker, the set-up, the disk.
     pub is_infra: bool,
+    /// What failed of it is nothing but jobs that a gate let nobody run: somebody said no, or a rule did.
+    pub is_refused: bool,
     /// Its jobs that had a worker, in the order in which they came to an end.
     pub jobs: Vec<JobFacts>,
     /// Artifacts that it kept, newest last.
@@ -157,6 +159,7 @@ impl AttemptFacts {
             conclusion,
             is_superseded,
             is_infra,
+            is_refused: conclusion != Conclusion::Success && jobs.are_only_refused(),
             jobs: jobs.over,
             artifacts,
             last_seq: last.seq,
@@ -188,6 +191,9 @@ fn is_default_branch(request: &event::RunRequest) -> bool {
 struct Jobs {
     open: BTreeMap<JobKey, Open>,
     over: Vec<JobFacts>,
+    /// Jobs that failed at their gates, and all others that did and were not to be passed over.
+    refused: usize,
+    failed: usize,
 }
 
 #[derive(Clone, Default)]
@@ -199,6 +205,7 @@ struct Open {
     started_at: Option<Timestamp>,
     began: BTreeMap<StepKey, (MaskedText, Timestamp)>,
     steps: Vec<StepFacts>,
+    is_passed_over: bool,
 }
 
 impl Jobs {
@@ -208,6 +215,7 @@ impl Jobs {
         match event {
             RunEvent::JobPlanned(definition) => {
                 job.name = Some(definition.name.clone());
+                job.is_passed_over = definition.continue_on_error;
                 let labels = definition.runner.iter().flat_map(|it| &it.labels);
                 job.labels = labels.map(MaskedText::as_str).collect::<Vec<_>>().join(", ");
             }
@@ -234,6 +242,12 @@ impl Jobs {
             }
             RunEvent::JobCompleted { conclusion, exit, at, .. } => {
                 let job = std::mem::take(job);
+                if is_failure(*conclusion) && !job.is_passed_over {
+                    // A gate ends a job before a worker has it.
+                    let is_refused = job.leased.is_none() && *exit == ExitKind::Cancelled;
+                    self.refused += usize::from(is_refused);
+                    self.failed += usize::from(!is_refused);
+                }
                 // One that never had a worker says nothing about workers.
                 if let (Some(ready_at), Some((leased_at, leased_seq))) = (job.ready_at, job.leased)
                 {
@@ -253,7 +267,16 @@ impl Jobs {
                     });
                 }
             }
+            RunEvent::JobCarried { conclusion, .. } if is_failure(*conclusion) => self.failed += 1,
             _ => {}
         }
     }
+
+    fn are_only_refused(&self) -> bool {
+        self.refused > 0 && self.failed == 0
+    }
+}
+
+fn is_failure(conclusion: Conclusion) -> bool {
+    matches!(conclusion, Conclusion::Failure | Conclusion::TimedOut)
 }

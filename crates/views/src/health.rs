@@ -2,7 +2,8 @@
 //! long jobs wait for a worker, and how long a broken build stays broken.
 //!
 //! A run counts with its final attempt. What was cancelled, superseded, or skipped says nothing about
-//! the code and is left out, and told; so are runs of files that no commit has, and of single jobs.
+//! the code and is left out, and told; so are runs of files that no commit has, of single jobs, and those in which
+//! nothing failed but what somebody, or a rule, let nobody run: no broken build is red for that.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct Finished {
     pub is_superseded: bool,
     /// Something around a job failed.
     pub is_infra: bool,
+    /// Nothing failed but what a gate let nobody run.
+    pub is_refused: bool,
     /// How it ended.
     pub conclusion: Conclusion,
     /// How long it ran.
@@ -125,6 +128,9 @@ fn left_out(it: &Finished) -> Option<&'static str> {
         Some("not committed, or single jobs")
     } else if it.is_superseded {
         Some("superseded")
+    } else if it.is_refused {
+        // Somebody said no to a deployment: the build is as good as it was.
+        Some("refused")
     } else {
         match it.conclusion {
             Conclusion::Cancelled => Some("cancelled"),

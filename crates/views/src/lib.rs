@@ -25,6 +25,7 @@ mod compare;
 mod course;
 mod deployment;
 mod dora;
+mod failing;
 mod filter;
 mod gate;
 mod health;
@@ -54,6 +55,7 @@ pub use dora::{
     ChangeFailures, Deployed, Dora, Failed, Frequency, LeadTime, Led, LeftOut, Mended, Omission,
     Recovered, Recovery, Rework, Week, dora,
 };
+pub use failing::{FAILING_COMMITS_MIN, FAILING_TIMES_MIN, FailingSeries, Tested, failing};
 pub use filter::{RunFilter, RunState};
 pub use gate::{AnswerKind, AnswerView, JobGateView};
 pub use health::{Finished, Health, Repair, Waited, health, queues};

@@ -284,7 +284,7 @@ fn messages(
 ) -> Result<Courier, Failure> {
     let missing = |error| Failure::caused(Exit::Missing, error);
     let guard = Guard::allowing(args.private_receivers.clone());
-    let book = Served::new(data.state.clone(), url.to_owned());
+    let book = Served::new(data.state.clone(), url.to_owned(), Arc::clone(store));
     let notifier = Arc::new(Notifier::new(Arc::clone(store), book, guard));
     let courier = Courier::new(Arc::clone(store), notifier, Arc::new(now), talk);
     courier.is_alone().map_err(missing)?;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use event::StreamId;
+use figures::{Figures, FiguresError};
 use mask::Secret;
-use notifier::{About, Guard, Notifier, Rule, Rulebook};
+use notifier::{About, Failing, Found, Guard, News, Notifier, Rule, Rulebook};
 use outbox::Trouble;
 use repository::{Repository, RepositoryError};
 use settings::{SecretReference, Settings};
@@ -35,6 +36,9 @@ pub(crate) struct Served {
     /// How people reach the server.
     pub(crate) url: String,
     known: Mutex<BTreeMap<String, Known>>,
+    store: Arc<Store>,
+    /// The numbers, once a rule wants to know what only they say.
+    figures: OnceLock<Figures>,
 }
 
 /// Test messages of a server.
@@ -51,7 +55,7 @@ impl ServedTests {
     /// Sends one by a rule of a connected repository, now and once: by those at the tip, and by no older ones where
     /// those have mistakes, for whoever tests wants to know of what they wrote.
     pub(crate) fn send(&self, connected: &Connected, name: &str) -> Result<(), Failure> {
-        let book = Served::new(self.state.clone(), self.url.clone());
+        let book = Served::new(self.state.clone(), self.url.clone(), Arc::clone(&self.store));
         let path = connected.path.display().to_string();
         let settings = settings_at_tip(connected)?;
         let all = settings.map(|it| rules(&it)).unwrap_or_default();
@@ -74,8 +78,17 @@ struct Known {
 }
 
 impl Served {
-    pub(crate) fn new(state: StateFolder, url: String) -> Served {
-        Served { state, url, known: Mutex::default() }
+    pub(crate) fn new(state: StateFolder, url: String, store: Arc<Store>) -> Served {
+        Served { state, url, known: Mutex::default(), store, figures: OnceLock::new() }
+    }
+
+    /// Whoever comes second opens it again, and drops that.
+    fn figures(&self) -> Result<&Figures, FiguresError> {
+        if let Some(figures) = self.figures.get() {
+            return Ok(figures);
+        }
+        let opened = Figures::open(self.state.root())?;
+        Ok(self.figures.get_or_init(|| opened))
     }
 
     /// Never those of the branch that was pushed: nobody sends messages by pushing a branch. Where those
@@ -196,7 +209,36 @@ impl Rulebook for Served {
         fits(pattern, branch)
     }
 
+    fn news(&self, stream: StreamId, position: u64) -> Result<News, Trouble> {
+        let news = self.figures().and_then(|it| it.news(&self.store, stream, position));
+        news.map(told).map_err(|error| Trouble::Later(format!("the numbers: {error}")))
+    }
+
     fn link(&self, path: &str) -> Option<String> {
         Some(format!("{}{path}", self.url))
     }
+}
+
+/// What the numbers say, as messages take it.
+fn told(news: figures::News) -> News {
+    let words = |all: Vec<(figures::Level, u64)>| {
+        all.into_iter().map(|(level, count)| (level.as_str().to_owned(), count)).collect()
+    };
+    let failing = news.failing.map(|it| Failing {
+        times: it.times,
+        commits: it.commits,
+        since: it.since,
+        has_reports: it.has_reports,
+        tests: it.tests,
+        tests_count: it.tests_count,
+    });
+    let found = news.found.map(|it| Found {
+        tools: it.tools,
+        all: words(it.all),
+        new: words(it.new),
+        named: it.named,
+        before: it.before,
+        is_cut: it.is_cut,
+    });
+    News { failing, found }
 }

@@ -128,6 +128,74 @@ fn a_failed_run_is_told_once_over_an_outage_and_a_kill() {
     serving.end();
 }
 
+/// Its tests fail, and say so; a scan finds what is in `found`.
+const TESTS_FAIL: &str = "
+on: push
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: |
+          mkdir out
+          echo '<testsuite name=\"unit\"><testcase name=\"adds\"><failure/></testcase></testsuite>' > out/junit.xml
+          echo '{\"version\":\"2.1.0\",\"runs\":[{\"tool\":{\"driver\":{\"name\":\"Trivy\"}},\"results\":['$(cat found)']}]}' > out/trivy.sarif
+      - { uses: actions/upload-artifact@v4, with: { name: out, path: out } }
+      - run: exit 3
+";
+
+#[test]
+fn tests_that_fail_repeatedly_and_what_a_scan_finds_are_told_once_over_a_kill() {
+    let hook = Hook::begin();
+    let mut serving = Serving::of(TESTS_FAIL);
+    let rule = hook.rule("on: [run_failed, tests_failing, vulnerability_found]");
+    serving.place.write("launchway.yml", &format!("{SETTINGS}{rule}"));
+    let push = |serving: &Serving, number: u32, found: &str| {
+        serving.place.write("found", found);
+        serving.place.write("number", &number.to_string());
+        serving.place.commit();
+        assert_eq!(serving.push().exit, 0);
+        serving.ended(&number.to_string());
+    };
+    let told = |serving: &Serving, count: usize| {
+        wait_until("it is owed", || listed(serving).len() == count);
+    };
+    push(&serving, 1, r#"{"ruleId":"CVE-1"}"#);
+    told(&serving, 2);
+    push(&serving, 2, r#"{"ruleId":"CVE-1"}"#);
+    hook.down(true);
+    push(&serving, 3, r#"{"ruleId":"CVE-1"},{"ruleId":"CVE-2"}"#);
+    told(&serving, 6);
+    serving.kill();
+    hook.down(false);
+    serving.restart();
+    // One more of the same series.
+    push(&serving, 4, r#"{"ruleId":"CVE-2"}"#);
+    told(&serving, 7);
+    let all = |it: &Json| it["state"] == "delivered";
+    wait_until("all deliveries", || listed(&serving).iter().all(all));
+    let mut titles = hook.titles();
+    assert_eq!(titles.extract_if(.., |it| it.contains("ci.yml failed on")).count(), 4);
+    expect![[r#"
+        octo/app: the first scan of ci.yml found 1 on main
+        octo/app: tests of ci.yml failed 3 times in a row on main
+        octo/app: a scan of ci.yml found 1 more on main"#]]
+    .assert_eq(&titles.join("\n"));
+    let came = hook.came.lock().expect("nobody panics");
+    let failing = came.iter().find(|it| it["occasion"] == "tests_failing").expect("it came");
+    expect![[r#"
+        [
+          "since: run 1.1",
+          "each time: unit › adds"
+        ]"#]]
+    .assert_eq(
+        &serde_json::to_string_pretty(&failing["facts"].as_array().expect("facts")[1..])
+            .expect("JSON"),
+    );
+    drop(came);
+    serving.end();
+}
+
 #[test]
 fn a_deployment_is_told_by_whoever_drives_it() {
     let hook = Hook::begin();

@@ -199,4 +199,6 @@ const OCCASIONS: &[(&str, &str)] = &[
     ("run_succeeded", "a run succeeded"),
     ("run_cancelled", "a run was ended"),
     ("run_waiting", "a job waits for a person: an approval, or because it was lost"),
+    ("tests_failing", "tests of the default branch fail repeatedly"),
+    ("vulnerability_found", "a scan of the default branch found what the one before did not"),
 ];

@@ -328,6 +328,14 @@ fn rules_for_messages_have_one_name_each_and_keys_that_mean_something_together()
     "#]],
     );
     check_root("notify: [{ slack: 'local:A', on: run_waiting, environments: dev }]", expect![""]);
+    check_root("notify: [{ slack: 'local:A', on: tests_failing, branches: main }]", expect![""]);
+    check_root(
+        "notify: [{ slack: 'local:A', on: [run_failed, vulnerability_found], environments: dev }]",
+        expect![[r#"
+            1:69 environments | error[settings-reference]: `environments` chooses jobs, and `vulnerability_found` is of none
+                hint: write it in a rule of its own, without `environments`
+        "#]],
+    );
     check_root(
         "mail: { host: smtp.example.com, from: ci@example.com, user: ci }",
         expect![[r#"
