@@ -56,6 +56,7 @@ pub(crate) fn end_tree(tracking: &str, workers: &dyn Fn() -> BTreeSet<u32>) -> u
         }
     }
     end_containers(tracking);
+    sandbox::end_bounded(tracking);
     left.len()
 }
 

@@ -20,7 +20,7 @@ use crate::levels::Levels;
 use crate::serving::default_branch::pinned;
 use crate::serving::keeping;
 use crate::state::StateFolder;
-use crate::walls::KeptIn;
+use crate::walls::{KeptIn, limits};
 
 /// The request that a stream begins with.
 pub(crate) fn request(store: &Store, stream: StreamId) -> Result<RunRequest, Failure> {
@@ -44,6 +44,8 @@ pub(crate) fn engine(
         kept::add_secrets(state, &identity, &mut secrets)?;
     }
     check_secrets(request, &secrets)?;
+    let terms = terms(args)?;
+    let has_images = !request.terms.and(&terms).images.is_empty();
     Ok(Engine {
         state: state.clone(),
         store,
@@ -53,9 +55,13 @@ pub(crate) fn engine(
             committed: request.terms.committed,
             ..JobOptions::default()
         },
-        terms: terms(args)?,
+        terms,
         // Whoever serves says who else.
-        kept_in: KeptIn { secret: args.secret_file.iter().cloned().collect(), ..KeptIn::default() },
+        kept_in: KeptIn {
+            secret: args.secret_file.iter().cloned().collect(),
+            limits: limits::claimed(&args.limits, has_images)?,
+            ..KeptIn::default()
+        },
         levels,
         lock_file,
         repository: path,

@@ -11,6 +11,7 @@ mod event;
 mod examples;
 mod incidents;
 mod init;
+mod limits;
 mod metrics;
 mod notify;
 mod runners;
@@ -38,6 +39,7 @@ pub(crate) use deploy::{
 pub(crate) use event::{EventArgs, Executor, PlanArgs, PlanFormat, RunArgs};
 pub(crate) use incidents::{IncidentsAt, IncidentsCommand, WhenArg};
 pub(crate) use init::{InitArgs, InitTarget};
+pub(crate) use limits::{Limit, LimitArgs};
 pub(crate) use metrics::{Figure, MetricsArgs};
 pub(crate) use notify::{NotifyCommand, NotifyListArgs};
 pub(crate) use runners::{RunnerArgs, RunnersCommand};

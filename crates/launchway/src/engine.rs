@@ -184,6 +184,16 @@ pub(crate) fn keep_log(store: &Store, sums: &Sums, lease: &Lease) -> Option<Blob
 }
 
 impl Engine {
+    /// Where below the caches those of a run begin: what code from outside keeps is read by nobody else.
+    fn caches(&self, request: &RunRequest, terms: &Terms) -> PathBuf {
+        let outside = Path::new("outside");
+        match request.event.payload.pointer("/pull_request/number") {
+            Some(number) if terms.outside => outside.join(&self.identity).join(number.to_string()),
+            _ if terms.outside => outside.join(request.run.to_string()),
+            _ => PathBuf::new(),
+        }
+    }
+
     /// Secrets, folders and options for a lease.
     pub(crate) fn surroundings(
         &self,
@@ -201,17 +211,11 @@ impl Engine {
             return Err(HomeError { message: why });
         }
         let Engine { state, store, secrets, options, repository, .. } = self;
-        // What code from outside keeps is read by nobody else.
-        let caches = match request.event.payload.pointer("/pull_request/number") {
-            Some(number) if terms.outside => {
-                Path::new("outside").join(&self.identity).join(number.to_string())
-            }
-            _ if terms.outside => Path::new("outside").join(run.to_string()),
-            _ => PathBuf::new(),
-        };
+        let caches = self.caches(request, &terms);
         let labels = definition.runner.as_ref().map_or(&[][..], |runner| &runner.labels);
         let walls = self.kept_in.around(state.root(), &terms, labels);
         let image = self.kept_in.image(&terms, labels);
+        let limits = self.kept_in.limits(labels);
         let user = walls.as_ref().and_then(|walls| walls.user.as_ref());
         let (tools, downloads) = protocol::shared_folders(state.root(), &caches, user);
         let log = store
@@ -252,7 +256,8 @@ impl Engine {
             Arc::from(objects.to_string_lossy())
         });
         let (snapshot, gated) = (change.snapshot.clone(), request.terms.gated);
-        let options = JobOptions { snapshot, objects, walls, image, gated, ..options.clone() };
+        let options =
+            JobOptions { snapshot, objects, walls, limits, image, gated, ..options.clone() };
         Ok(Surroundings { secrets, paths, options })
     }
 }

@@ -1,6 +1,7 @@
 //! Which jobs are kept in on this machine, and what is hidden from them.
 
 pub(crate) mod job_user;
+pub(crate) mod limits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use docker::Engine;
 use event::Terms;
 use mask::MaskedText;
-use protocol::{JobUser, Walls};
+use protocol::{JobLimits, JobUser, MachineLimits, Walls};
 use sandbox::Support;
 use scheduler::{TrustedJobs, TrustedLabel};
 
@@ -77,9 +78,16 @@ pub(crate) struct KeptIn {
     pub(crate) secret: Vec<PathBuf>,
     /// Whose they are, where they are not our own user's.
     pub(crate) user: Option<JobUser>,
+    /// What they may take, those without walls, too.
+    pub(crate) limits: MachineLimits,
 }
 
 impl KeptIn {
+    /// What a job with these labels may take.
+    pub(crate) fn limits(&self, labels: &[MaskedText]) -> JobLimits {
+        self.limits.of(labels.iter().map(MaskedText::as_str))
+    }
+
     /// The walls around a job; none where it may do what whoever starts it may.
     pub(crate) fn around(
         &self,

@@ -286,6 +286,9 @@ pub struct JobOptions {
     /// What is done in the job is kept in; none where it may do what the worker may.
     #[serde(default)]
     pub walls: Option<Walls>,
+    /// What its processes may take together.
+    #[serde(default)]
+    pub limits: JobLimits,
     /// The job stood at the gate of its environment, if it names one, and that is open.
     #[serde(default)]
     pub gated: bool,
@@ -309,6 +312,54 @@ pub struct Walls {
     /// Whose its processes are; the worker's own user where there is none.
     #[serde(default)]
     pub user: Option<JobUser>,
+}
+
+/// What the processes of a job may take together, by the machine that it runs on; what is none has no limit. Those of a
+/// container are kept by the engine, others by the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobLimits {
+    /// Memory.
+    pub memory_bytes: Option<u64>,
+    /// Thousandths of a processor.
+    pub cpu_thousandths: Option<u64>,
+    /// Processes and threads at a time.
+    pub processes: Option<u64>,
+    /// The cgroup of the machine that whoever starts the job divides. Where there is none, and something is limited, the
+    /// job runs in a container or not at all.
+    pub cgroup: Option<Arc<str>>,
+}
+
+impl JobLimits {
+    /// Whether something is limited.
+    pub fn is_any(&self) -> bool {
+        self.memory_bytes.or(self.cpu_thousandths).or(self.processes).is_some()
+    }
+}
+
+/// What a machine lets its jobs take.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MachineLimits {
+    /// Each job.
+    pub every: JobLimits,
+    /// Each job with a label, in lower case; it comes before what every job has, the smallest of several first.
+    pub labelled: BTreeMap<String, JobLimits>,
+}
+
+impl MachineLimits {
+    /// Of a job with these labels.
+    pub fn of<'l>(&self, labels: impl IntoIterator<Item = &'l str>) -> JobLimits {
+        let labelled: Vec<&JobLimits> =
+            labels.into_iter().filter_map(|it| self.labelled.get(&it.to_lowercase())).collect();
+        let of = |what: fn(&JobLimits) -> Option<u64>| {
+            labelled.iter().filter_map(|it| what(it)).min().or(what(&self.every))
+        };
+        JobLimits {
+            memory_bytes: of(|it| it.memory_bytes),
+            cpu_thousandths: of(|it| it.cpu_thousandths),
+            processes: of(|it| it.processes),
+            cgroup: self.every.cgroup.clone(),
+        }
+    }
 }
 
 /// A user of the machine, other than the worker's and not root, whose the processes of jobs are. He reaches

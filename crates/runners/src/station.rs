@@ -24,8 +24,8 @@ use driver::{Found, Input, Workers};
 use mask::{MaskedText, Secret};
 use ports::{Jobs as _, Lease};
 use protocol::{
-    AWAY_SECONDS_MAX, FromRunner, Greeting, HeldLease, JobSpec, JobUser, Order, RUNNER_PROTOCOL,
-    RunnerJob, Standing, ToRunner, Walls, read_frame,
+    AWAY_SECONDS_MAX, FromRunner, Greeting, HeldLease, JobSpec, JobUser, MachineLimits, Order,
+    RUNNER_PROTOCOL, RunnerJob, Standing, ToRunner, Walls, read_frame,
 };
 
 use self::carrier::{Carrier, ToCarrier};
@@ -63,6 +63,8 @@ pub struct StationOptions {
     pub secret: Vec<PathBuf>,
     /// Whose they are, where they are not this process's own user's.
     pub user: Option<JobUser>,
+    /// What they may take.
+    pub limits: MachineLimits,
     /// How jobs are kept in, for people.
     pub kept_in: String,
     /// Of the program.
@@ -425,6 +427,7 @@ impl Station {
             mirrors: Arc::clone(&self.mirrors),
             server: self.options.url.clone(),
             walls: self.walls(),
+            limits: self.options.limits.clone(),
             images: self.options.images.clone(),
             outgoing,
             inbox,

@@ -5,8 +5,8 @@
 //! (`ptrace`, `/proc/PID/environ`), and programs that raise rights (`sudo`) raise none. Where the kernel can
 //! ([`Support`]), nobody outside can be signalled either.
 //!
-//! What is not kept in: the network, how much memory and time is used, and who may be spoken to over a Unix
-//! socket that has a path (before Linux 7.1, and where it lies in no place of one's own).
+//! What is not kept in: the network, and who may be spoken to over a Unix socket that has a path (before Linux 7.1, and
+//! where it lies in no place of one's own). How much memory and time is used has bounds of its own ([`Bounded`]).
 //!
 //! The calling process stays free: [`Sandbox::inside`] begins a thread, confines that, and does the deed on it;
 //! a process that is started there inherits the walls. Nothing has to run between fork and exec. [`Hands`] are such a
@@ -20,6 +20,7 @@
 //! And the other way round: what root does in a folder of somebody else is done as that user ([`Owner`]), so that they
 //! can read it afterwards.
 
+mod bounds;
 mod hands;
 mod kernel;
 mod namespace;
@@ -28,6 +29,9 @@ mod reach;
 mod rights;
 mod user;
 
+pub use bounds::{
+    Bounded, Bounds, BoundsError, Delegated, Exceeded, OWN as OWN_CGROUP, end_bounded,
+};
 pub use hands::Hands;
 pub use kernel::{Sandbox, SandboxError, Support, support};
 pub use namespace::{MEETING_PLACES, Namespace, Place};

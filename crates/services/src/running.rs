@@ -32,6 +32,8 @@ pub struct Environment<'a> {
     pub is_cancelled: &'a dyn Fn() -> bool,
     /// Takes a line for the job's log.
     pub say: &'a mut dyn FnMut(&str),
+    /// Starts the program of a service among the job's processes.
+    pub start: &'a dyn Fn(&mut Command) -> std::io::Result<Child>,
 }
 
 /// Services that are there. They end when this is dropped.
@@ -136,13 +138,8 @@ impl Service {
         let errors = log.try_clone().map_err(|source| system(&plan, "open its log", source))?;
         account.dress(&mut recipe.serve, folder.path(), environment.tracking);
         recipe.serve.envs(plan.env.iter().map(|(key, value)| (key, value)));
-        let process = recipe
-            .serve
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors)
-            .process_group(0)
-            .spawn()
+        recipe.serve.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
+        let process = (environment.start)(&mut recipe.serve)
             .map_err(|source| system(&plan, "start its program", source))?;
         Ok(Service { plan, ports, process, recipe, folder, account })
     }

@@ -9,7 +9,9 @@ use services::{Environment, Running, ServiceError, plan, start};
 fn started(id: &str, service: &Json) -> Result<(Running, Vec<String>), ServiceError> {
     let mut lines = Vec::new();
     let mut say = |line: &str| lines.push(line.to_owned());
-    let mut environment = Environment { tracking: &[], is_cancelled: &|| false, say: &mut say };
+    let start_it = std::process::Command::spawn;
+    let mut environment =
+        Environment { tracking: &[], is_cancelled: &|| false, say: &mut say, start: &start_it };
     let plans = plan(id, service)?.into_iter().collect();
     let running = start(plans, &mut environment)?;
     Ok((running, lines))

@@ -42,7 +42,7 @@ pub use model::{
     Strategy, Target, Variable, Verify, VersionAt, Weekday, Window,
 };
 pub use page::page;
-pub use quantity::{duration, duration_text};
+pub use quantity::{duration, duration_text, size};
 pub use quorum::can_be_filled;
 pub use read::{FILE, read};
 pub use resolve::{InForce, NotYet, ResolveError, ServiceInEnvironment};

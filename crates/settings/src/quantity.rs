@@ -33,8 +33,8 @@ pub fn duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then(|| Duration::from_millis(total_ms))
 }
 
-/// A size: one number and its unit.
-pub(crate) fn size(text: &str) -> Option<u64> {
+/// A size in bytes as people write it: one number and its unit; none where it is something else.
+pub fn size(text: &str) -> Option<u64> {
     let (number, unit) = digits(text)?;
     let (_, factor) = SIZES.iter().find(|(it, _)| *it == unit)?;
     number.checked_mul(*factor)

@@ -47,7 +47,7 @@ pub use printed::{Logs, LogsError, PrintedLine};
 pub use supervise::{IfTaken, SuperviseError, supervise};
 pub use target::{HostTarget, InstanceView, PrivateValues, ServiceView, TaskBody, view};
 pub use task::run as run_task;
-pub use unit::{server_unit, systemd_unit};
+pub use unit::{UnitRights, server_unit, systemd_unit};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

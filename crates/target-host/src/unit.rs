@@ -30,20 +30,34 @@ pub fn systemd_unit(program: &Path, folder: &Path, user: Option<&str>) -> String
     )
 }
 
+/// What a server is given that it would not have.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UnitRights<'a> {
+    /// What it has of root's where it is not root's.
+    pub capabilities: &'a [&'a str],
+    /// Whether it divides its cgroup.
+    pub divides_cgroup: bool,
+}
+
 /// The text of a unit that keeps a server alive which is started with these words. `KillMode=process`:
-/// whoever restarts it restarts the server alone; its jobs go on, and the next one takes them up. `rights` are what
-/// it has of root's where it is not root's.
+/// whoever restarts it restarts the server alone; its jobs go on, and the next one takes them up.
 pub fn server_unit(
     program: &Path,
     words: &[String],
     user: Option<&str>,
-    rights: &[&str],
+    given: &UnitRights<'_>,
 ) -> String {
     let user = user.map(|user| format!("User={user}\n")).unwrap_or_default();
-    let rights = match rights {
+    let mut rights = match given.capabilities {
         [] => String::new(),
         rights => format!("AmbientCapabilities={}\n", rights.join(" ")),
     };
+    if given.divides_cgroup {
+        rights += "# The server keeps jobs within their limits. It is below what it divides (systemd 254 and newer), so that\n\
+                   # the next one can be started there while jobs go on.\n\
+                   Delegate=yes\n\
+                   DelegateSubgroup=launchway\n";
+    }
     let words: String = words.iter().map(|word| format!(" {}", quoted_text(word))).collect();
     format!(
         "[Unit]\n\
@@ -87,15 +101,21 @@ mod tests {
     fn the_unit_ends_the_server_alone() {
         let words = ["--data", "/srv/a b", "--url", "https://ci.example.com/100%"];
         let words = words.map(str::to_owned);
-        let unit = |rights: &[&str]| {
-            server_unit(Path::new("/usr/bin/launchway"), &words, Some("git"), rights)
+        let unit = |given: &UnitRights<'_>| {
+            server_unit(Path::new("/usr/bin/launchway"), &words, Some("git"), given)
         };
-        let given = unit(&["CAP_SETUID", "CAP_SETGID"]);
+        let divides = unit(&UnitRights { divides_cgroup: true, ..UnitRights::default() });
+        assert!(
+            divides.contains("\nDelegate=yes\nDelegateSubgroup=launchway\nExecStart="),
+            "{divides}"
+        );
+        let capabilities = &["CAP_SETUID", "CAP_SETGID"];
+        let given = unit(&UnitRights { capabilities, ..UnitRights::default() });
         assert!(
             given.contains("\nUser=git\nAmbientCapabilities=CAP_SETUID CAP_SETGID\nExecStart="),
             "{given}"
         );
-        let unit = unit(&[]);
+        let unit = unit(&UnitRights::default());
         assert!(unit.contains("\nKillMode=process\n"), "{unit}");
         assert!(
             unit.contains(

@@ -10,6 +10,7 @@ use protocol::{JobSpec, JobUser};
 use sandbox::Hands;
 use sequencer::{ActionStage, Deed, DeedBody, Program, Shell};
 
+use crate::bounds::Bounds;
 use crate::container::{Container, ContainerLine};
 use crate::environment;
 use crate::hash::Workspace;
@@ -36,6 +37,8 @@ pub(crate) struct Workbench<'a> {
     pub(crate) nodes: Nodes,
     /// Made at set-up, where the job is kept in.
     pub(crate) walls: Option<Walls>,
+    /// Made at set-up, where what the job takes is limited.
+    pub(crate) bounds: Option<Bounds>,
     /// Started at set-up, where the steps run in one.
     pub(crate) container: Option<Container>,
     /// Where scripts are written; there from set-up on.
@@ -70,6 +73,7 @@ impl<'a> Workbench<'a> {
             workspace,
             nodes,
             walls: None,
+            bounds: None,
             container: None,
             temp: None,
         }
@@ -84,6 +88,7 @@ impl<'a> Workbench<'a> {
             source,
         })?;
         self.temp = Some(Arc::new(temp));
+        self.bounds = Bounds::around(self.spec)?;
         self.raise_walls()?;
         self.furnish()
     }
@@ -134,15 +139,28 @@ impl<'a> Workbench<'a> {
         &self.workspace.hands
     }
 
-    /// Starts a process, behind walls where the job has them.
+    /// Starts a process, behind walls where the job has them, and within its bounds.
     pub(crate) fn start(&self, prepared: &Prepared) -> io::Result<Process> {
-        let process = match &self.walls {
+        let start = || match &self.walls {
             Some(walls) => walls.start(prepared.who, &prepared.line),
             None if prepared.who == Who::StandIn => stand_in(&prepared.line),
             None => Process::start(&prepared.line),
-        }?;
+        };
+        let process = match prepared.who {
+            // It holds what the engine keeps within bounds, and has to live to hear of its end.
+            Who::StandIn => start()?,
+            Who::Step | Who::Native => self.within_bounds(start)?,
+        };
         process.goes_first();
         Ok(process)
+    }
+
+    /// Does something that starts a process of the job.
+    pub(crate) fn within_bounds<T>(&self, start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        match &self.bounds {
+            Some(bounds) => bounds.within(start),
+            None => start(),
+        }
     }
 
     /// Looks for Node, if one of these actions needs it.

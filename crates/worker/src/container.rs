@@ -23,6 +23,7 @@ use serde_json::{Value as Json, json};
 
 pub(crate) use self::mounts::Mounts;
 use self::mounts::{Given, Tools};
+use crate::bounds;
 use crate::native;
 use crate::node::Nodes;
 use crate::process::CommandLine;
@@ -326,6 +327,7 @@ fn body(wanted: &Wanted, setting: &Setting<'_>, mounts: &Mounts, network: &str) 
     binds.extend(config["Binds"].as_array().into_iter().flatten().cloned());
     config["Binds"] = binds.into();
     keep_in(&mut body, setting.spec);
+    bounds::of_containers(setting.spec).hold(&mut body);
     body
 }
 

@@ -171,6 +171,9 @@ impl Job<'_> {
             given.err()
         });
         self.sweep(left);
+        if let Some(bounds) = self.bench.bounds.take() {
+            bounds.end(self.bench.walls.is_none());
+        }
         self.complete(end, exit);
     }
 

@@ -22,6 +22,7 @@
 //! and is found again by its socket; only who gave up its lease ends it.
 
 mod annotate;
+mod bounds;
 mod command_line;
 mod container;
 mod control;

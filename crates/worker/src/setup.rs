@@ -10,7 +10,7 @@ use std::sync::Arc;
 use docker::{EngineError, Wanted, WantedError};
 use expr::{Object, Value};
 use protocol::JobSpec;
-use sandbox::SandboxError;
+use sandbox::{BoundsError, SandboxError};
 use sequencer::{Plan, World};
 use serde_json::Value as Json;
 use workflow::{JobBody, StepsJob, Template};
@@ -41,6 +41,9 @@ pub(crate) enum SetupError {
     /// The job is to be kept in, and cannot be.
     #[error("this job may run here only where it can be kept in (docs/sandbox.md)")]
     Walls(#[source] SandboxError),
+    /// What it takes is to be limited, and cannot be.
+    #[error("this job may run here only where what it takes can be limited (docs/runners.md)")]
+    Bounds(#[source] BoundsError),
     /// The engine of containers.
     #[error("{action}")]
     Container {

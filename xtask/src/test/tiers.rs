@@ -72,6 +72,16 @@ const DOCKERD: Need = program("dockerd", "docker.io");
 const REGISTRY: Need = program("docker-registry", "docker-registry");
 /// A daemon of containers gets a bridge of its own.
 const IP: Need = Need { name: "ip", program: "ip", args: &["-V"], package: "iproute2" };
+/// One of version 2 with what the tests bound, which this process may divide.
+const CGROUP: Need = Need {
+    name: "a cgroup v2 that may be divided (systemd-run --scope -p Delegate=yes ...)",
+    program: "sh",
+    args: &[
+        "-c",
+        "test -w /sys/fs/cgroup/cgroup.procs || test -w /sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/cgroup.procs",
+    ],
+    package: "systemd",
+};
 /// Images of the tests hold nothing else; it must not need a library.
 const BUSYBOX: Need =
     Need { name: "busybox", program: "busybox", args: &["true"], package: "busybox-static" };
@@ -425,6 +435,14 @@ pub(super) const TIERS: &[Tier] = &[
                 "kills:: -- --nocapture"
             )),
         ],
+        usual: false,
+    },
+    // Bounds of jobs as the kernel keeps them: in a cgroup of version 2 that may be divided, which few machines of
+    // continuous integration give: systemd-run --scope -p Delegate=yes cargo xtask test --only cgroups.
+    Tier {
+        name: "cgroups",
+        needs: &[CGROUP],
+        steps: &[Step::Tests("cargo test --quiet -p sandbox --features cgroups --test bounds")],
         usual: false,
     },
 ];

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -36,8 +37,12 @@ impl Server {
         let service = json!({"image": "postgres", "ports": ["5432"],
             "env": {"POSTGRES_PASSWORD": "hunter22", "POSTGRES_DB": "planner"}});
         let plan = services::plan("db", &service).expect("it can be had").expect("an image");
-        let mut environment =
-            services::Environment { tracking: &[], is_cancelled: &|| false, say: &mut |_| {} };
+        let mut environment = services::Environment {
+            tracking: &[],
+            is_cancelled: &|| false,
+            say: &mut |_| {},
+            start: &Command::spawn,
+        };
         let running = services::start(vec![plan], &mut environment).expect("it starts");
         let port = running.context()["db"]["ports"]["5432"].as_str().expect("a port").to_owned();
         let url = format!("postgresql://postgres:hunter22@127.0.0.1:{port}/planner");

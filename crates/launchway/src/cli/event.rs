@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Format;
+use super::limits::LimitArgs;
 
 /// Which event, of what, with what.
 #[derive(Clone, Debug, Default, Args)]
@@ -53,6 +54,7 @@ Examples:
   launchway run workflow_dispatch -W .github/workflows/deploy.yml --input confirm=DEPLOY
   launchway run pull_request -j test --matrix python:3.11
   launchway run --secret TOKEN --secret-file .secrets
+  launchway run --job-memory 4GiB --job-cpus 2   what a job may take; docs/runners.md says where this can be
   launchway run workflow_dispatch -W deploy.yml --input confirm=DEPLOY --server https://ci.example.com
   launchway run --format json | jq -r 'select(.type==\"job_completed\") | .conclusion'
 
@@ -80,6 +82,8 @@ pub(crate) struct RunArgs {
     /// What a label of runs-on means here, as LABEL=host or LABEL=IMAGE
     #[arg(long = "label", value_name = "LABEL=PLACE")]
     pub(crate) labels: Vec<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
     /// Jobs at a time [default: the number of processors]
     #[arg(long, value_name = "N")]
     pub(crate) width: Option<NonZeroUsize>,
@@ -98,7 +102,8 @@ pub(crate) struct RunArgs {
     /// On a server, workflow_dispatch alone
     #[arg(long, value_name = "URL", conflicts_with_all = ["jobs", "event_path", "base", "tag",
         "vars", "matrix", "committed", "secrets", "secret_file", "environments", "executor",
-        "labels", "width", "offline", "no_native", "mirrors", "debug"])]
+        "labels", "job_memory", "job_cpus", "job_processes", "width", "offline", "no_native", "mirrors",
+        "debug"])]
     pub(crate) server: Option<String>,
     /// With --server: the branch or tag that is run [default: the default branch]
     #[arg(long = "ref", value_name = "BRANCH|TAG", requires = "server")]

@@ -572,6 +572,7 @@ Examples:
   launchway tokens create gpu-1 --scope runner                            on the server: it is called gpu-1
   LAUNCHWAY_TOKEN=launchway_... launchway runner --server https://ci.example.com --label gpu
   launchway runner --server https://ci.example.com --jobs 8 --data /srv/runner
+  launchway runner --server https://ci.example.com --job-memory 4GiB --job-cpus 2 --job-processes 2048
 
 It opens one connection to the server, and nobody has to reach it. Jobs go on while the connection is cut, and
 while either side is started again. What it sees: docs/runners.md";

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::limits::LimitArgs;
 use super::values::label;
 use super::{Format, examples};
 
@@ -70,6 +71,8 @@ pub(crate) struct RunnerArgs {
     /// user of this machine, or UID:GID
     #[arg(long, value_name = "USER")]
     pub(crate) job_user: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
     /// Its folder [default: runner in the state folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,

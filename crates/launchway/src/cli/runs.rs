@@ -6,6 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use views::{RunFilter, RunState};
 
+use super::limits::LimitArgs;
 use super::{Format, examples};
 
 /// `launchway runs`
@@ -85,7 +86,7 @@ pub(crate) enum RunsCommand {
         again: AgainArgs,
         /// On a server, which goes on with its runs itself but for jobs that were lost: with --yes they
         /// start again
-        #[arg(long, value_name = "URL", requires = "yes", conflicts_with_all = ["secrets", "secret_file", "environments", "labels", "offline"])]
+        #[arg(long, value_name = "URL", requires = "yes", conflicts_with_all = ["secrets", "secret_file", "environments", "labels", "job_memory", "job_cpus", "job_processes", "offline"])]
         server: Option<String>,
     },
     /// Run it once more, as a new attempt
@@ -99,7 +100,7 @@ pub(crate) enum RunsCommand {
         #[command(flatten)]
         again: AgainArgs,
         /// On a server, which has what the run needs
-        #[arg(long, value_name = "URL", conflicts_with_all = ["secrets", "secret_file", "environments", "labels", "offline"])]
+        #[arg(long, value_name = "URL", conflicts_with_all = ["secrets", "secret_file", "environments", "labels", "job_memory", "job_cpus", "job_processes", "offline"])]
         server: Option<String>,
     },
 }
@@ -207,6 +208,8 @@ pub(crate) struct AgainArgs {
     /// What a label of runs-on means here, as LABEL=host or LABEL=IMAGE, besides those named before
     #[arg(long = "label", value_name = "LABEL=PLACE")]
     pub(crate) labels: Vec<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
     /// Use only actions that were fetched before
     #[arg(long)]
     pub(crate) offline: bool,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use scheduler::TrustedLabel;
 
+use super::limits::LimitArgs;
 use super::sign_in::SignInArgs;
 use super::values::{address, host, label};
 use super::{Format, examples};
@@ -116,6 +117,8 @@ pub(crate) struct ServeArgs {
     /// user of this machine, or UID:GID
     #[arg(long, value_name = "USER")]
     pub(crate) job_user: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
     /// This folder was made of a copy, and its original serves no more: act in its place
     #[arg(long, conflicts_with = "unit")]
     pub(crate) take_over: bool,

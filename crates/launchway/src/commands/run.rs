@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actions::WriteLock;
 use driver::Input;
 use event::{Attempt, RunId, RunRequest, StreamId, Terms};
-use protocol::JobOptions;
+use protocol::{JobLimits, JobOptions};
 use repository::{CommittedFile, EventRequest, PrivateStore, Repository, TriggeringEvent};
 use store::Store;
 use syntax::Diagnostic;
@@ -26,7 +26,7 @@ use crate::terminal::diagnostics;
 use crate::terminal::report::reporter;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::now;
-use crate::walls::KeptIn;
+use crate::walls::{KeptIn, limits};
 use crate::{agree, closing, files, given, journal, kept};
 
 pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
@@ -57,7 +57,14 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
         lock_file: repository.root.join(LOCK_FILE),
         identity: repository.identity.clone(),
         levels: Levels::of(&repository.root),
-        kept_in: KeptIn { secret: args.secret_file.iter().cloned().collect(), ..KeptIn::default() },
+        kept_in: KeptIn {
+            secret: args.secret_file.iter().cloned().collect(),
+            limits: limits::claimed(
+                &args.limits,
+                !given::labels_of_machine(&args.labels)?.1.is_empty(),
+            )?,
+            ..KeptIn::default()
+        },
         terms: Terms::default(),
         width: args.width.map_or_else(processors, NonZeroUsize::get),
     };
@@ -177,6 +184,7 @@ fn options(args: &RunArgs, committed: bool) -> Result<JobOptions, Failure> {
         // Those of a command end with it.
         outlives: false,
         walls: None,
+        limits: JobLimits::default(),
         image: None,
         gated: false,
     })

@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::given;
 use crate::state::StateFolder;
 use crate::terminal::style::{out, talk};
-use crate::walls;
+use crate::walls::{self, limits};
 
 pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
     let token = std::env::var("LAUNCHWAY_TOKEN").ok().filter(|it| !it.is_empty());
@@ -37,6 +37,8 @@ pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
     }
     let user = walls::user_of_jobs(args.job_user.as_deref(), &data, &opened)?;
     let (labels, images) = given::labels_of_machine(&args.labels)?;
+    let limits = limits::claimed(&args.limits, !images.is_empty())?;
+    limits::said(&args.limits).iter().for_each(|it| talk(&format!("each job has at most {it}")));
     let taking = format!("taking jobs of {} in {}", args.of.server, data.display());
     let station = Station::open(StationOptions {
         data: data.clone(),
@@ -50,6 +52,7 @@ pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
         changeable: args.sandbox_write.clone(),
         secret: walls::secrets(&[]),
         user,
+        limits,
         kept_in: walls::said(support, args.job_user.as_deref(), &[], &images),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         machine,

@@ -18,6 +18,7 @@ use outbox::{Courier, Wake};
 use scheduler::TrustedLabel;
 use server::{Access, Holder, Hub, Options, Scope, Server, ServerError, Stop, Token};
 use store::{Durability, Store};
+use target_host::UnitRights;
 
 use crate::cli::{LogFormat, ServeArgs, ServeCommand, SignInArgs};
 use crate::deploying::person;
@@ -45,7 +46,7 @@ use crate::serving::{
 use crate::telling::{Served, ServedTests};
 use crate::terminal::style::{out, talk};
 use crate::terminal::time::now;
-use crate::walls::{self, KeptIn};
+use crate::walls::{self, KeptIn, limits};
 
 /// How long the first token is good for: whoever uses the server makes others by then.
 const FIRST_TOKEN_DAYS: u64 = 90;
@@ -393,6 +394,7 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
     let trusted = args.trusted_labels.iter();
     words.extend(trusted.flat_map(|label| ["--trusted-label".to_owned(), label.to_string()]));
     words.extend(args.job_user.iter().flat_map(|it| ["--job-user".to_owned(), it.clone()]));
+    words.extend(args.limits.words());
     for (flag, paths) in opened(args) {
         for path in paths {
             let path = std::path::absolute(path).map_err(missing)?;
@@ -410,7 +412,8 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
         Some(_) if user != "root" => &walls::job_user::RIGHTS,
         _ => &[],
     };
-    out(target_host::server_unit(&program, &words, Some(&user), rights).trim_end());
+    let given = UnitRights { capabilities: rights, divides_cgroup: !args.limits.is_empty() };
+    out(target_host::server_unit(&program, &words, Some(&user), &given).trim_end());
     talk(
         "to be put into /etc/systemd/system/launchway.service; then: systemctl enable --now launchway.service",
     );
@@ -478,6 +481,8 @@ fn kept_in(args: &ServeArgs, data: &DataFolder) -> Result<KeptIn, Failure> {
     let given = args.sandbox_read.iter().chain(&args.sandbox_write).cloned();
     let given: Vec<PathBuf> = given.chain([data.state.root().to_owned()]).collect();
     let user = walls::user_of_jobs(args.job_user.as_deref(), data.state.root(), &opened(args))?;
+    let limits = limits::claimed(&args.limits, !images.is_empty())?;
+    limits::said(&args.limits).iter().for_each(|it| talk(&format!("each job has at most {it}")));
     let engine = docker::Engine::of(None);
     if let Some(note) = walls::note_of_docker(&engine, &images, &given, user.as_ref()) {
         talk(&note);
@@ -490,6 +495,7 @@ fn kept_in(args: &ServeArgs, data: &DataFolder) -> Result<KeptIn, Failure> {
         changeable: args.sandbox_write.clone(),
         secret: secret.collect(),
         user,
+        limits,
     })
 }
 

@@ -30,7 +30,7 @@ use super::tokens::JobTokens;
 use super::{gates, stood};
 use crate::again;
 use crate::artifacts::RunArtifacts;
-use crate::cli::{AgainArgs, Format};
+use crate::cli::{AgainArgs, Format, LimitArgs};
 use crate::engine::{Engine, keep_log, log_of, tracking};
 use crate::exit::{Exit, Failure};
 use crate::terminal::style::talk;
@@ -385,6 +385,7 @@ impl Home for ServerHome<'_> {
                 environments: Vec::new(),
                 // Where it runs was decided when it was placed.
                 labels: Vec::new(),
+                limits: LimitArgs::default(),
                 offline: false,
                 format: Format::Human,
             };

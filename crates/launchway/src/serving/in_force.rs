@@ -12,7 +12,8 @@ use super::{gates, github, pagerduty, repositories};
 use crate::cli::{LogFormat, ServeArgs, SignInArgs};
 use crate::engine::processors;
 use crate::exit::Failure;
-use crate::{given, walls};
+use crate::given;
+use crate::walls::{self, limits};
 
 /// What is said of labels whose jobs run without walls.
 const WITHOUT_WALLS: &str = "Labels without walls";
@@ -64,6 +65,11 @@ impl Started {
             flag("Jobs are kept in", vec![kept_in], "--job-user USER --trusted-label LABEL"),
             flag(WITHOUT_WALLS, trusted, "--trusted-label LABEL"),
             flag("Jobs’ own user", args.job_user.iter().cloned().collect(), "--job-user USER"),
+            flag(
+                "Jobs have at most",
+                limits::said(&args.limits),
+                "--job-memory SIZE --job-cpus N --job-processes N",
+            ),
             flag("Jobs may read besides", paths(&args.sandbox_read), "--sandbox-read PATH"),
             flag("Jobs may change besides", paths(&args.sandbox_write), "--sandbox-write PATH"),
             flag(

@@ -18,9 +18,9 @@ use crate::harness::{Place, Said};
 const DOCKERFILE: &str = "FROM scratch\nCOPY root /\nWORKDIR /opt\nENV PATH=/bin COLOUR=green\n\
      ";
 /// Programs that scripts below use.
-const PROGRAMS: [&str; 13] = [
-    "sh", "cat", "chmod", "chown", "find", "grep", "httpd", "ln", "mkdir", "ps", "sleep", "touch",
-    "wget",
+const PROGRAMS: [&str; 14] = [
+    "sh", "cat", "chmod", "chown", "find", "grep", "httpd", "ln", "mkdir", "ps", "sleep", "tail",
+    "touch", "wget",
 ];
 
 struct Story {
@@ -137,6 +137,19 @@ impl Story {
     }
 
     /// While images are pulled and services begin, too, Ctrl-C and time limits are heard.
+    /// What the machine gives a job holds, whatever its options say.
+    fn greedy(&self) {
+        let words = self.words("greedy");
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let limits =
+            ["--label", "greedy=box:1", "--job-memory", "64MiB", "--job-cpus", "greedy=0.5"];
+        let said = self.run(&[words, limits.to_vec()].concat());
+        assert_eq!(said.exit, 1, "{}{}", said.stdout, said.stderr);
+        let expect =
+            "a process was killed, as they are where a job's have more than 64 MiB of memory";
+        assert!(said.stdout.contains(expect), "{}{}", said.stdout, said.stderr);
+    }
+
     fn heard_early(&self) {
         self.check(
             "slow",
@@ -282,6 +295,10 @@ jobs:
   plain:
     runs-on: [self-hosted, linux]
     steps: [{ run: 'echo "= $PWD with $COLOUR"' }]
+  greedy:
+    runs-on: ubuntu-latest
+    container: { image: 'box:1', options: --memory 8g }
+    steps: [{ run: tail /dev/zero }]
   bold:
     runs-on: ubuntu-latest
     container: { image: 'box:1', volumes: ['/etc:/machine'] }
@@ -388,6 +405,7 @@ fn steps_run_in_the_container_of_their_job() {
           error bold: container: the volume /etc:/machine reaches beyond the container, which only jobs with a trusted label may (docs/containers.md)
         exit 1
     "#]]);
+    story.greedy();
     story.nothing_is_left();
     story.refused_once();
     story.heard_early();

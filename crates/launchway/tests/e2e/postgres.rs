@@ -24,7 +24,8 @@ impl Database {
             "env": {"POSTGRES_PASSWORD": password, "POSTGRES_DB": "planner"}});
         let plan = services::plan("db", &service).expect("it can be had").expect("an image");
         let (is_cancelled, say) = (&|| false, &mut |_: &str| {});
-        let mut environment = services::Environment { tracking: &[], is_cancelled, say };
+        let mut environment =
+            services::Environment { tracking: &[], is_cancelled, say, start: &Command::spawn };
         let running = services::start(vec![plan], &mut environment).expect("it starts");
         let port = running.context()["db"]["ports"]["5432"].as_str().expect("a port").to_owned();
         let url = format!("postgresql+asyncpg://postgres:{password}@127.0.0.1:{port}/planner");

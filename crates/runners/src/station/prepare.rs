@@ -10,7 +10,8 @@ use std::sync::mpsc::Receiver;
 
 use event::BlobId;
 use protocol::{
-    FromRunner, HeldLease, JobPaths, JobSpec, Piece, RUN_ARTIFACTS_FILE, RunnerJob, Walls,
+    FromRunner, HeldLease, JobPaths, JobSpec, MachineLimits, Piece, RUN_ARTIFACTS_FILE, RunnerJob,
+    Walls,
 };
 use serde_json::Value as Json;
 use store::{Blobs, Durability};
@@ -40,6 +41,8 @@ pub(super) struct Preparing {
     pub(super) server: String,
     /// What keeps a job in here.
     pub(super) walls: Walls,
+    /// What a job may take here.
+    pub(super) limits: MachineLimits,
     /// Labels whose jobs run in a container of this image here.
     pub(super) images: BTreeMap<String, String>,
     pub(super) outgoing: Outgoing,
@@ -102,6 +105,8 @@ impl Preparing {
         let image =
             |label: &Arc<str>| self.images.get(&label.to_lowercase()).map(|it| (&**it).into());
         spec.options.image = spec.labels.iter().find_map(image);
+        // What the server's machine lets a job take is not asked here.
+        spec.options.limits = self.limits.of(spec.labels.iter().map(|it| &**it));
         // Every commit is in the one repository.
         spec.options.objects = None;
         if let Some(door) = &mut spec.options.id_token {

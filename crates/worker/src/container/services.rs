@@ -7,6 +7,7 @@ use protocol::JobSpec;
 use serde_json::{Value as Json, json};
 
 use super::{Container, Meanwhile, bring, keep_in, refuse_beyond, short};
+use crate::bounds;
 use crate::gather::with_sources;
 use crate::setup::SetupError;
 
@@ -54,6 +55,7 @@ impl Container {
         body["NetworkingConfig"] =
             json!({ "EndpointsConfig": { self.network.as_str(): { "Aliases": [id] } } });
         keep_in(&mut body, spec);
+        bounds::of_containers(spec).hold(&mut body);
         let name = format!("launchway-{}-{id}", spec.tracking_id);
         let made = self.engine.make(wanted.name.as_deref().unwrap_or(&name), &body);
         let container = made.map_err(|error| failed(id, error))?;

@@ -266,6 +266,11 @@ impl Job<'_> {
         if let Exit::Code(code) = exit
             && code != 0
         {
+            let is_inside = self.bench.container.is_some();
+            let exceeded = self.bench.bounds.as_mut().map(|it| it.exceeded(code, is_inside));
+            for text in exceeded.unwrap_or_default() {
+                self.output.note(AnnotationLevel::Error, &text);
+            }
             let text = format!("Process completed with exit code {code}.");
             self.output.note(AnnotationLevel::Error, &text);
         }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use docker::Wanted;
 use event::{AnnotationLevel, Conclusion, StepKey};
@@ -86,6 +87,7 @@ impl Job<'_> {
         let (plan, container) =
             setup::plan(bench.spec, &bench.folders, &bench.workspace, gathering)?;
         self.bench.find_node(&plan.actions)?;
+        self.bench.bounds.iter().try_for_each(|bounds| bounds.check(container.is_some()))?;
         Ok((plan, container))
     }
 
@@ -155,10 +157,12 @@ impl Job<'_> {
         let is_cancelled = || heed.borrow_mut().must_stop();
         let output = &mut self.output;
         let mut say = |line: &str| output.show(line.as_bytes());
+        let start = |command: &mut Command| self.bench.within_bounds(|| command.spawn());
         let mut environment = services::Environment {
             tracking: &tracking,
             is_cancelled: &is_cancelled,
             say: &mut say,
+            start: &start,
         };
         let running = services::start(plans, &mut environment);
         let heard = heed.borrow().heard;

@@ -7,6 +7,7 @@ mod ending;
 mod harness;
 mod hooks;
 mod job_user;
+mod limits;
 mod outlive;
 mod packages;
 mod steps;

@@ -11,6 +11,7 @@ Examples:
   launchway serve --data /srv/launchway --label deploy --trusted-label deploy=octo/app:environment:production
   launchway serve --data /srv/launchway --sandbox-read /srv/toolchains
   launchway serve --data /srv/launchway --job-user launchway-jobs
+  launchway serve --data /srv/launchway --job-memory 4GiB --job-cpus 2 --job-memory big=16GiB --label big
   launchway serve --sign-in-issuer https://login.example.com --sign-in-client launchway --sign-in-allow groups=team:operate
   launchway serve --data /srv/launchway --database postgres://launchway@db.example.com/launchway
 

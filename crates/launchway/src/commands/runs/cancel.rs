@@ -8,7 +8,7 @@ use mask::MaskedText;
 use rustix::process::{Pid, Signal, kill_process};
 use store::Store;
 
-use crate::cli::{AgainArgs, Format, RunRef};
+use crate::cli::{AgainArgs, Format, LimitArgs, RunRef};
 use crate::engine::sweep;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::serving::data::DataFolder;
@@ -61,6 +61,7 @@ pub(crate) fn run(store: Arc<Store>, state: &StateFolder, run: &RunRef) -> Outco
         secret_file: None,
         environments: Vec::new(),
         labels: Vec::new(),
+        limits: LimitArgs::default(),
         offline: true,
         format: Format::Human,
     };
