@@ -401,7 +401,7 @@ impl Engine {
             Some("created" | "configured" | "initialized") => Standing::Made,
             Some("exited" | "dead" | "stopped") => Standing::Over(Over {
                 code: state["ExitCode"].as_i64().and_then(|it| i32::try_from(it).ok()).unwrap_or(0),
-                out_of_memory: state["OOMKilled"].as_bool().unwrap_or(false),
+                out_of_memory: self.was_out_of_memory(&found),
                 error: state["Error"].as_str().filter(|it| !it.is_empty()).map(str::to_owned),
             }),
             _ => Standing::Runs,

@@ -23,6 +23,7 @@ mod health;
 mod heed;
 mod inside;
 mod limits;
+mod memory;
 mod network;
 mod starter;
 mod wanted;
