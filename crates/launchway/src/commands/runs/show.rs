@@ -61,9 +61,7 @@ pub(super) fn page(
             let why = |job: &JobView| standing.about_job(view, job);
             let unattended = standing == Standing::Unattended;
             let mut told = run_details(view, unattended, standing.driven_by(), &why, now());
-            if let Some(tests) = tests {
-                told["tests"] = json!(tests);
-            }
+            told["tests"] = json!(tests);
             out(&told.to_string());
         }
         Format::Human | Format::Github => {
