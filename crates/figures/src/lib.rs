@@ -33,6 +33,7 @@ mod newest;
 mod news;
 mod query;
 mod report;
+mod series;
 mod shipments;
 mod shipping;
 mod since;
@@ -51,6 +52,7 @@ pub use report::{
     Queue, Rate, RecoveredFrom, RecoveryFigure, Red, Report, ReworkFigure, Slow,
 };
 pub use reports::Level;
+pub use series::{FlagLines, Series, SeriesRun};
 pub use since::since;
 pub use tally::{Histogram, Tally};
 pub use tests::{

@@ -89,6 +89,7 @@ impl Figures {
         let deliveries = self.delivery(asked)?;
         (report.delivery, report.delivery_left_out) = (deliveries.told, deliveries.left_out);
         report.flaky = self.flaky(asked)?;
+        report.tests = self.series(asked)?;
         let reader = self.reader();
         self.pipelines(&reader, asked, &mut report).map_err(|source| self.failed(source))?;
         Ok(report)

@@ -15,6 +15,7 @@ use views::{
     SAMPLES_MIN, Share, Shipment, Spread, Window,
 };
 
+use crate::series::Series;
 use crate::tests::Flaky;
 
 /// Evidence of one kind that is given: what is older is counted all the same.
@@ -49,6 +50,10 @@ pub struct Report {
     pub slow_steps: Vec<Slow>,
     /// Tests that do not always say the same, those that failed most first.
     pub flaky: Vec<Flaky>,
+    /// What the newest runs of the default branch say, for each workflow that kept a report. A server of before
+    /// did not say.
+    #[serde(default)]
+    pub tests: Vec<Series>,
 }
 
 /// The part of it that is about deployments.
@@ -432,6 +437,7 @@ impl Report {
             slow_jobs: Vec::new(),
             slow_steps: Vec::new(),
             flaky: Vec::new(),
+            tests: Vec::new(),
         }
     }
 }

@@ -11,6 +11,7 @@ use views::Window;
 use crate::database::Figures;
 use crate::error::FiguresError;
 use crate::query::Asked;
+use crate::series::{Series, series};
 
 /// Tests of one list; what is more is counted.
 const LISTED_MAX: usize = 200;
@@ -215,6 +216,14 @@ impl Figures {
         run_tests(&self.reader(), run, attempt).map_err(failed)
     }
 
+    /// What the newest runs of the default branch say of their tests, one after the other, workflow by workflow.
+    ///
+    /// # Errors
+    /// When the file does not answer.
+    pub fn series(&self, asked: &Asked) -> Result<Vec<Series>, FiguresError> {
+        series(&self.reader(), asked).map_err(|source| self.failed(source))
+    }
+
     /// Tests that do not always say the same, those that failed most first.
     ///
     /// # Errors
@@ -293,7 +302,7 @@ fn report_files(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<Vec<Report
 }
 
 /// The newest attempt of the default branch before this one that has reports.
-fn base(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<Option<[i64; 2]>> {
+pub(crate) fn base(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<Option<[i64; 2]>> {
     let mut statement = rows.prepare_cached(
         "SELECT base.run, base.attempt FROM attempt AS base
          JOIN attempt AS here ON here.run = ?1 AND here.attempt = ?2
@@ -324,7 +333,7 @@ fn counted(row: &Row<'_>) -> rusqlite::Result<TestCounts> {
     })
 }
 
-fn counts(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<TestCounts> {
+pub(crate) fn counts(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<TestCounts> {
     let query = format!("SELECT {COUNTS} FROM result WHERE run = ?1 AND attempt = ?2");
     rows.prepare_cached(&query)?.query_row(key, counted)
 }
@@ -402,23 +411,28 @@ fn listed(
     found.collect()
 }
 
+/// All lines that ran, of how many; none where no report says so.
+pub(crate) fn coverage_of(
+    rows: &Connection,
+    key: [i64; 2],
+) -> rusqlite::Result<Option<(u64, u64)>> {
+    let mut statement = rows.prepare_cached(
+        "SELECT sum(covered), sum(lines) FROM coverage WHERE run = ?1 AND attempt = ?2",
+    )?;
+    statement.query_row(key, |row| {
+        let (covered, lines): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
+        Ok(covered.zip(lines).map(|(one, two)| (one.cast_unsigned(), two.cast_unsigned())))
+    })
+}
+
 fn coverage(
     rows: &Connection,
     key: [i64; 2],
     base: Option<[i64; 2]>,
 ) -> rusqlite::Result<Option<RunCoverage>> {
-    let total = |key: [i64; 2]| {
-        let mut statement = rows.prepare_cached(
-            "SELECT sum(covered), sum(lines) FROM coverage WHERE run = ?1 AND attempt = ?2",
-        )?;
-        statement.query_row(key, |row| {
-            let (covered, lines): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
-            Ok(covered.zip(lines).map(|(one, two)| (one.cast_unsigned(), two.cast_unsigned())))
-        })
-    };
-    let Some((covered, lines)) = total(key)? else { return Ok(None) };
+    let Some((covered, lines)) = coverage_of(rows, key)? else { return Ok(None) };
     let before = match base {
-        Some(base) => total(base)?,
+        Some(base) => coverage_of(rows, base)?,
         None => None,
     };
     let mut statement = rows.prepare_cached(

@@ -162,6 +162,31 @@ impl Journal {
     }
 }
 
+impl Journal {
+    fn series(&self, expect: Expect) {
+        self.figures.catch_up(&self.store, &mut |_| true).expect("a journal of ours");
+        let window = Window { since: Timestamp(0), until: Timestamp(10_000_000) };
+        let mut text = String::new();
+        for of in self.figures.series(&Asked::everything(window)).expect("a journal of ours") {
+            text += &format!("{} {}\n", of.repository, of.workflow);
+            for it in &of.runs {
+                let tests = it.tests.map(|it| (it.passed, it.failed + it.errored, it.skipped));
+                let (run, attempt, end) = (it.run, it.attempt, it.conclusion.as_str());
+                text += &format!(
+                    "  {run}.{attempt} {end}: tests {tests:?}, coverage {:?}",
+                    it.coverage
+                );
+                text += &format!(", gone {}, skipped {}", it.removed, it.newly_skipped);
+                for it in &it.flags {
+                    text += &format!(", {} {}/{}", it.flag, it.covered, it.lines);
+                }
+                text.push('\n');
+            }
+        }
+        expect.assert_eq(&text);
+    }
+}
+
 fn junit(cases: &str) -> String {
     format!("<testsuite name=\"s\">{cases}</testsuite>")
 }
@@ -339,4 +364,42 @@ fn a_second_try_in_one_report_is_proof() {
     journal.flaky(expect![[r#"
         flaky t: 1 of 1, again in 1.1, 0 flips
     "#]]);
+}
+
+#[test]
+fn runs_of_the_default_branch_stand_one_after_the_other() {
+    let journal = Journal::new();
+    journal.series(expect![""]);
+    let three = junit(r#"<testcase name="a"/><testcase name="b"/><testcase name="c"/>"#);
+    let two = junit(
+        r#"<testcase name="a"><failure/></testcase><testcase name="b"><skipped/></testcase>"#,
+    );
+    let lcov = "SF:a\nDA:1,1\nDA:2,0\nend_of_record\n";
+    let first = [("j.xml", three.as_str()), ("coverage-api:lcov.info", lcov)];
+    let id = journal.run(&Run { commit: "c1", files: &first, ..GOOD });
+    // What never came to its tests took none away.
+    journal.run(&Run { commit: "c2", exit: "user_failure", ..GOOD });
+    let last = [("j.xml", two.as_str())];
+    journal.run(&Run { commit: "c3", exit: "user_failure", files: &last, ..GOOD });
+    journal.run(&Run { commit: "c4", files: &first, uncommitted: 1, ..GOOD });
+    journal.series(expect![[r#"
+        octo/app ci.yml
+          1.1 success: tests Some((3, 0, 0)), coverage Some((1, 2)), gone 0, skipped 0, api 1/2
+          2.1 failure: tests None, coverage None, gone 0, skipped 0
+          3.1 failure: tests Some((0, 1, 1)), coverage None, gone 1, skipped 1
+    "#]]);
+    let (run, _) = id.as_run().expect("a journal of ours");
+    assert_eq!(journal.store.allocate_attempt(run).expect("a journal of ours"), Attempt(2));
+    journal.attempt(run, Attempt(2), 1, &Run { commit: "c1", files: &last, ..GOOD });
+    for _ in 0..40 {
+        journal.run(&Run { files: &first, ..GOOD });
+    }
+    let window = Window { since: Timestamp(0), until: Timestamp(10_000_000) };
+    journal.figures.catch_up(&journal.store, &mut |_| true).expect("a journal of ours");
+    let series = journal.figures.series(&Asked::everything(window)).expect("a journal of ours");
+    assert_eq!(series[0].runs.len(), 30, "the newest");
+    assert!(series[0].runs.iter().all(|it| it.removed == 0), "the one before is not in the list");
+    let elsewhere =
+        Asked { repositories: Some(vec!["a/b".to_owned()]), ..Asked::everything(window) };
+    assert_eq!(journal.figures.series(&elsewhere).expect("a journal of ours"), []);
 }

@@ -79,6 +79,77 @@ pub(crate) fn bars(what: &str, bars: &[Bar]) -> Option<String> {
     Some(svg)
 }
 
+/// A point of a line.
+pub(crate) struct Point {
+    /// None where nothing was measured: the line goes on behind it.
+    pub(crate) value: Option<f64>,
+    /// Where it leads.
+    pub(crate) href: String,
+    /// When it was, shortly.
+    pub(crate) label: String,
+    /// All of it, in words.
+    pub(crate) told: String,
+}
+
+/// A line from point to point, between the lowest and the highest; none where fewer than two have a value. `unit`
+/// stands behind the values at its edges.
+pub(crate) fn line(what: &str, unit: &str, points: &[Point]) -> Option<String> {
+    let values: Vec<f64> = points.iter().filter_map(|it| it.value).collect();
+    if values.len() < 2 {
+        return None;
+    }
+    let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    // A line that never changes runs through the middle.
+    let (from, span) = match highest - lowest {
+        span if span < 0.001 => (lowest - 0.5, 1.0),
+        span => (lowest, span),
+    };
+    let (base, total) = (HEAD + HEIGHT, HEAD + HEIGHT + FOOT);
+    let step = WIDTH / points.len();
+    let place = |at: usize, value: f64| {
+        let x = at * step + step / 2;
+        let y = base as f64 - 6.0 - (value - from) / span * (HEIGHT as f64 - 12.0);
+        (x, y.round() as usize)
+    };
+    let mut svg = String::from("<svg class=\"chart\" role=\"img\" aria-label=\"");
+    attribute(what, &mut svg);
+    let _ = write!(
+        svg,
+        "\" viewBox=\"0 0 {WIDTH} {total}\"><path class=\"axis\" d=\"M0 {base}H{WIDTH}\"/><path class=\"trace\" d=\""
+    );
+    let known = points.iter().enumerate().filter_map(|(at, it)| Some(place(at, it.value?)));
+    for (at, (x, y)) in known.enumerate() {
+        let _ = write!(svg, "{}{x} {y}", if at == 0 { "M" } else { "L" });
+    }
+    svg.push_str("\"/>");
+    let every = points.len().div_ceil(LABELS).max(1);
+    for (at, point) in points.iter().enumerate() {
+        if let Some(value) = point.value {
+            let (x, y) = place(at, value);
+            svg.push_str("<a tabindex=\"-1\" href=\"");
+            attribute(&point.href, &mut svg);
+            svg.push_str("\"><title>");
+            attribute(&point.told, &mut svg);
+            let _ = write!(svg, "</title><circle cx=\"{x}\" cy=\"{y}\" r=\"5\"/></a>");
+        }
+        let x = at * step;
+        if at.is_multiple_of(every) && x + LABEL_WIDTH <= WIDTH {
+            let _ = write!(svg, "<text class=\"label\" x=\"{x}\" y=\"{}\">", total - 5);
+            attribute(&point.label, &mut svg);
+            svg.push_str("</text>");
+        }
+    }
+    let edges = [(highest, HEAD - 4), (lowest, base - 4)];
+    // A value that never changes is said once.
+    let edges = &edges[..if span > highest - lowest { 1 } else { 2 }];
+    for (value, y) in edges {
+        let _ = write!(svg, "<text class=\"label edge\" x=\"0\" y=\"{y}\">{value:.1}{unit}</text>");
+    }
+    svg.push_str("</svg>");
+    Some(svg)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +166,24 @@ mod tests {
         assert_eq!(svg.matches('✗').count(), 1);
         assert!(svg.contains("aria-label=\"two &amp; two\""), "{svg}");
         assert!(svg.contains("<title>&lt;b&gt;</title>"), "{svg}");
+    }
+
+    #[test]
+    fn a_line_goes_on_behind_what_was_not_measured() {
+        let point = |value: Option<f64>| Point {
+            value,
+            href: "/runs/1.1".to_owned(),
+            label: "1 Mar".to_owned(),
+            told: "<b>".to_owned(),
+        };
+        assert_eq!(line("one", " %", &[point(Some(1.0)), point(None)]), None);
+        let svg = line("l", " %", &[point(Some(80.0)), point(None), point(Some(90.0))]).unwrap();
+        assert_eq!(svg.matches("<circle").count(), 2);
+        assert!(svg.contains("class=\"trace\" d=\"M120 132L600 24\""), "{svg}");
+        assert!(svg.contains(">90.0 %<") && svg.contains(">80.0 %<"), "{svg}");
+        assert!(svg.contains("<title>&lt;b&gt;</title>"), "{svg}");
+        let flat = line("l", "", &[point(Some(5.0)), point(Some(5.0))]).unwrap();
+        assert_eq!(flat.matches(">5.0<").count(), 1, "{flat}");
     }
 
     #[test]

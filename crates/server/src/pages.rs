@@ -26,6 +26,7 @@ mod secrets;
 mod settings;
 mod sign_in;
 mod summaries;
+mod test_series;
 mod tests;
 
 pub(crate) use approvals::{answered, approval, approvals};

@@ -56,4 +56,6 @@ pub(crate) enum Figure {
     Pipelines,
     /// Tests that do not always say the same, with the runs that show it
     Flaky,
+    /// The newest runs of the default branch, one after the other: tests, coverage, time
+    Tests,
 }

@@ -104,6 +104,7 @@ pub(super) fn schema() -> JsonValue {
             ("slow_jobs", many(slow())),
             ("slow_steps", many(slow())),
             ("flaky", many(flaky())),
+            ("tests", many(series())),
         ],
         &[],
     )
@@ -270,6 +271,30 @@ fn flaky() -> JsonValue {
         ("flips", number()),
     ];
     object(&[&texts.map(|name| (name, text()))[..], &told].concat(), &[])
+}
+
+fn series() -> JsonValue {
+    let counts = ["passed", "failed", "errored", "skipped", "retried", "time_ms"];
+    let mut counts = object(&counts.map(|name| (name, number())), &[]);
+    counts["type"] = json!(["object", "null"]);
+    let flag = [("flag", text()), ("covered", number()), ("lines", number())];
+    let mut covered = pair(number(), number());
+    covered["type"] = json!(["array", "null"]);
+    let run = [
+        ("run", number()),
+        ("attempt", number()),
+        ("commit", text()),
+        ("conclusion", text()),
+        ("completed_at_ms", number()),
+        ("time_ms", or_null("integer")),
+        ("tests", counts),
+        ("removed", number()),
+        ("newly_skipped", number()),
+        ("coverage", covered),
+        ("flags", many(object(&flag, &[]))),
+    ];
+    let runs = many(object(&run, &[]));
+    object(&[("repository", text()), ("workflow", text()), ("runs", runs)], &[])
 }
 
 fn slow() -> JsonValue {

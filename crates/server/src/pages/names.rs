@@ -56,6 +56,7 @@ const OURS: &[&str] = &[
     "nothing",
     "workers",
     "attempt.name",
+    "when.text",
     "broken.name",
     "mended.name",
     "red.name",

@@ -7,6 +7,7 @@ use event::{Attempt, RunId};
 use figures::{CoveredFile, FlagFigures, Flaky, RunCoverage, RunTests, TestResult};
 
 use super::delivery::{Choice, spans};
+use super::test_series::SeriesTable;
 use super::{Frame, Page, shown};
 use crate::api::metrics::Part;
 use crate::app::{Shared, blocking};
@@ -66,8 +67,8 @@ struct Covered {
 }
 
 pub(super) struct Link {
-    name: String,
-    href: String,
+    pub(super) name: String,
+    pub(super) href: String,
 }
 
 /// The tests of one run.
@@ -85,7 +86,7 @@ pub(crate) async fn run_tests(
     shown(&page.await?)
 }
 
-fn link((run, attempt): (RunId, Attempt)) -> Link {
+pub(super) fn link((run, attempt): (RunId, Attempt)) -> Link {
     let name = if attempt.0 > 1 { format!("run {run}.{attempt}") } else { format!("run {run}") };
     Link { name, href: run_href(run, attempt) }
 }
@@ -152,16 +153,16 @@ impl TestLine {
     }
 }
 
-fn percent((covered, lines): (u64, u64)) -> Option<f64> {
+pub(super) fn percent((covered, lines): (u64, u64)) -> Option<f64> {
     (lines > 0).then(|| covered as f64 * 100.0 / lines as f64)
 }
 
-fn rate(of: (u64, u64)) -> String {
+pub(super) fn rate(of: (u64, u64)) -> String {
     percent(of).map_or_else(|| "no lines".to_owned(), |it| format!("{it:.1} %"))
 }
 
 /// `+1.3`, `-0.2`, nothing where it is the same.
-fn change(now: (u64, u64), before: Option<(u64, u64)>) -> String {
+pub(super) fn change(now: (u64, u64), before: Option<(u64, u64)>) -> String {
     match (percent(now), before.and_then(percent)) {
         (Some(now), Some(before)) if (now - before).abs() >= 0.05 => {
             format!("{:+.1}", now - before)
@@ -212,6 +213,8 @@ impl Covered {
 struct TestsPage {
     frame: Frame,
     spans: Vec<Choice>,
+    behind: u64,
+    series: Vec<SeriesTable>,
     flaky: Vec<FlakyLine>,
 }
 
@@ -234,9 +237,13 @@ pub(crate) async fn tests(
     let page = blocking(move || {
         let asked = part.asked(&app, &who)?;
         let flaky = app.figures.flaky(&asked)?;
+        let series = app.figures.series(&asked)?;
+        let caught = app.figures.caught(&app.store)?;
         Ok(TestsPage {
             frame: Frame::new(Some(&who), "insights"),
             spans: spans("/insights/tests", &part),
+            behind: caught.newest - caught.position,
+            series: series.iter().map(SeriesTable::of).collect(),
             flaky: flaky.iter().map(FlakyLine::of).collect(),
         })
     });

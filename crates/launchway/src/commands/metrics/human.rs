@@ -51,7 +51,7 @@ pub(super) fn page(report: &Report, style: Style) -> String {
     text
 }
 
-fn length(ms: u64) -> String {
+pub(super) fn length(ms: u64) -> String {
     const DAY_MS: u64 = 24 * 60 * 60 * 1000;
     if ms >= 2 * DAY_MS {
         return format!("{:.1} days", ms as f64 / DAY_MS as f64);
@@ -199,6 +199,9 @@ pub(super) fn opened(report: &Report, figure: Figure, style: Style) -> String {
         }
         return text;
     }
+    if figure == Figure::Tests {
+        return super::series::page(&report.tests, style);
+    }
     for it in &report.delivery {
         let title = format!("{} in {}", it.service, it.environment);
         let _ = writeln!(text, "{}", style.bold(&title));
@@ -216,7 +219,7 @@ pub(super) fn opened(report: &Report, figure: Figure, style: Style) -> String {
             Figure::Rework => it.rework.deployments.iter().map(told).collect(),
             Figure::Recovery => recovered(it, &told),
             Figure::LeadTime => commits(it),
-            Figure::Pipelines | Figure::Flaky => Vec::new(),
+            Figure::Pipelines | Figure::Flaky | Figure::Tests => Vec::new(),
         };
         if rows.is_empty() {
             text.push_str("  nothing\n");
