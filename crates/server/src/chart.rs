@@ -91,9 +91,8 @@ pub(crate) struct Point {
     pub(crate) told: String,
 }
 
-/// A line from point to point, between the lowest and the highest; none where fewer than two have a value. `unit`
-/// stands behind the values at its edges.
-pub(crate) fn line(what: &str, unit: &str, points: &[Point]) -> Option<String> {
+/// A line from point to point, between the lowest and the highest; none where fewer than two have a value.
+pub(crate) fn line(what: &str, points: &[Point]) -> Option<String> {
     let values: Vec<f64> = points.iter().filter_map(|it| it.value).collect();
     if values.len() < 2 {
         return None;
@@ -140,12 +139,6 @@ pub(crate) fn line(what: &str, unit: &str, points: &[Point]) -> Option<String> {
             svg.push_str("</text>");
         }
     }
-    let edges = [(highest, HEAD - 4), (lowest, base - 4)];
-    // A value that never changes is said once.
-    let edges = &edges[..if span > highest - lowest { 1 } else { 2 }];
-    for (value, y) in edges {
-        let _ = write!(svg, "<text class=\"label edge\" x=\"0\" y=\"{y}\">{value:.1}{unit}</text>");
-    }
     svg.push_str("</svg>");
     Some(svg)
 }
@@ -176,14 +169,13 @@ mod tests {
             label: "1 Mar".to_owned(),
             told: "<b>".to_owned(),
         };
-        assert_eq!(line("one", " %", &[point(Some(1.0)), point(None)]), None);
-        let svg = line("l", " %", &[point(Some(80.0)), point(None), point(Some(90.0))]).unwrap();
+        assert_eq!(line("one", &[point(Some(1.0)), point(None)]), None);
+        let svg = line("l", &[point(Some(80.0)), point(None), point(Some(90.0))]).unwrap();
         assert_eq!(svg.matches("<circle").count(), 2);
         assert!(svg.contains("class=\"trace\" d=\"M120 132L600 24\""), "{svg}");
-        assert!(svg.contains(">90.0 %<") && svg.contains(">80.0 %<"), "{svg}");
         assert!(svg.contains("<title>&lt;b&gt;</title>"), "{svg}");
-        let flat = line("l", "", &[point(Some(5.0)), point(Some(5.0))]).unwrap();
-        assert_eq!(flat.matches(">5.0<").count(), 1, "{flat}");
+        let flat = line("l", &[point(Some(5.0)), point(Some(5.0))]).unwrap();
+        assert!(flat.contains("d=\"M180 78L540 78\""), "{flat}");
     }
 
     #[test]

@@ -100,12 +100,14 @@ fn charts(runs: &[SeriesRun]) -> Vec<(String, String)> {
     let mut charts = Vec::new();
     let mut draw = |what: String, svg: Option<String>| charts.extend(svg.map(|svg| (what, svg)));
     if runs.len() > 1 {
-        let what = "Tests that passed or failed, run by run (✗: with a failure)";
-        draw(what.to_owned(), bars(what, &runs.iter().map(tests).collect::<Vec<_>>()));
+        let bar: Vec<Bar> = runs.iter().map(tests).collect();
+        let most = bar.iter().map(|it| it.value).max().unwrap_or(0);
+        let what = format!("Tests that passed or failed, at most {most} (✗: with a failure)");
+        draw(what.clone(), bars(&what, &bar));
     }
     let whole: Vec<Point> = runs.iter().map(|it| point(it, it.coverage)).collect();
-    let what = "Lines that ran, run by run".to_owned();
-    draw(what.clone(), line(&what, " %", &whole));
+    let what = format!("Lines that ran{}", between(&whole));
+    draw(what.clone(), line(&what, &whole));
     let flags = runs.last().map(|it| it.flags.as_slice()).unwrap_or_default();
     // One flag alone is the whole.
     for flag in flags.iter().filter(|_| flags.len() > 1).take(FLAGS_DRAWN) {
@@ -114,14 +116,28 @@ fn charts(runs: &[SeriesRun]) -> Vec<(String, String)> {
             Some((found.covered, found.lines))
         };
         let points: Vec<Point> = runs.iter().map(|it| point(it, of(it))).collect();
-        let what = format!("Lines of {} that ran, run by run", flag.flag);
-        draw(what.clone(), line(&what, " %", &points));
+        let what = format!("Lines of {} that ran{}", flag.flag, between(&points));
+        draw(what.clone(), line(&what, &points));
     }
     if runs.len() > 1 {
-        let what = "How long it took, run by run";
-        draw(what.to_owned(), bars(what, &runs.iter().map(time).collect::<Vec<_>>()));
+        let bar: Vec<Bar> = runs.iter().map(time).collect();
+        let longest = length(bar.iter().map(|it| it.value).max().unwrap_or(0));
+        let what = format!("How long it took, at most {longest}");
+        draw(what.clone(), bars(&what, &bar));
     }
     charts
+}
+
+/// `, 74.4 % to 77.5 %`: the lower and the upper edge of the picture.
+fn between(points: &[Point]) -> String {
+    let values = || points.iter().filter_map(|it| it.value);
+    let lowest = values().fold(f64::INFINITY, f64::min);
+    let highest = values().fold(f64::NEG_INFINITY, f64::max);
+    if highest - lowest < 0.05 {
+        String::new()
+    } else {
+        format!(", {lowest:.1} % to {highest:.1} %")
+    }
 }
 
 fn day(it: &SeriesRun) -> String {
