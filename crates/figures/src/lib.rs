@@ -56,6 +56,6 @@ pub use series::{FlagLines, Series, SeriesRun};
 pub use since::since;
 pub use tally::{Histogram, Tally};
 pub use tests::{
-    CoveredFile, Disagreement, FlagFigures, Flaky, ReportFile, RunCoverage, RunTests, TestCounts,
-    TestResult,
+    CoverageBefore, CoveredFile, Disagreement, FlagFigures, Flaky, ReportFile, RunCoverage,
+    RunTests, TestCounts, TestResult,
 };

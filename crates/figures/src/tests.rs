@@ -77,6 +77,15 @@ pub struct FlagFigures {
     pub coverage_before: Option<(u64, u64)>,
 }
 
+/// What there was coverage of in the run that another is compared with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CoverageBefore {
+    /// Of anything at all.
+    pub whole: bool,
+    /// Of these flags.
+    pub flags: Vec<String>,
+}
+
 /// A test and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestResult {
@@ -214,6 +223,22 @@ impl Figures {
             self.take_now(store, stream)?;
         }
         run_tests(&self.reader(), run, attempt).map_err(failed)
+    }
+
+    /// The coverage of the run that an attempt is compared with; of one that kept no report itself, too.
+    ///
+    /// # Errors
+    /// When the file does not answer.
+    pub fn coverage_before(&self, stream: StreamId) -> Result<CoverageBefore, FiguresError> {
+        let Some((run, attempt)) = stream.as_run() else { return Ok(CoverageBefore::default()) };
+        let rows = self.reader();
+        let read = || {
+            let key = [run.0.cast_signed(), attempt.0.cast_signed()];
+            let Some(base) = base(&rows, key)? else { return Ok(CoverageBefore::default()) };
+            let flags = flag_coverage(&rows, base)?.into_iter().map(|(flag, _)| flag).collect();
+            Ok(CoverageBefore { whole: coverage_of(&rows, base)?.is_some(), flags })
+        };
+        read().map_err(|source| self.failed(source))
     }
 
     /// What the newest runs of the default branch say of their tests, one after the other, workflow by workflow.

@@ -7,6 +7,7 @@
 //!   owed.rs       what GitHub is owed of a run           (pure)     RunView -> checks, statuses, deployments
 //!   failed_tests.rs  where tests stand that failed  (pure)
 //!   reported.rs      tests and coverage of a run, in a line  (pure)
+//!   minimum.rs       whether tests ran enough, as a check  (pure)
 //!   words.rs      what stands in checks and comments     (pure)
 //!   api.rs        one call: signed in, limited, said     (network)
 //!   token.rs      who we are: an app's key, or a token
@@ -21,6 +22,7 @@
 mod api;
 mod failed_tests;
 mod issue;
+mod minimum;
 mod missed;
 mod owed;
 mod reported;
@@ -33,6 +35,7 @@ mod words;
 pub use api::{Answered, ForgeError, GitHub, Method};
 pub use failed_tests::{FailedTest, FailedTests, place};
 pub use issue::{Issue, IssueIncident, IssueTold};
+pub use minimum::{Minimum, minimum_check, minimum_status};
 pub use missed::Moved;
 pub use owed::{Check, CommitStatus, JobDeployment, Subject, checks, deployments, statuses};
 pub use reported::{FlagCoverage, Reported};

@@ -196,7 +196,7 @@ fn annotation(it: &AnnotationView) -> Json {
 }
 
 /// `2026-11-21T12:00:00Z`
-fn iso(at: Timestamp) -> String {
+pub(crate) fn iso(at: Timestamp) -> String {
     let seconds = i64::try_from(at.0 / 1000).unwrap_or(i64::MAX);
     jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX).to_string()
 }

@@ -1,15 +1,20 @@
 //! The last words of a command that ran something: a table, what failed and where, where the logs are.
 
 use event::{BlobId, Conclusion, StreamId};
+use figures::Figures;
 use store::Store;
 use views::RunView;
 
 use crate::cli::Format;
-use crate::exit::Failure;
+use crate::coverage;
+use crate::engine::exit_of;
+use crate::exit::{Exit, Failure};
 use crate::journal;
+use crate::settings_file::load_if_there;
 use crate::standing::Standing;
+use crate::state::StateFolder;
 use crate::terminal::run_page::{self, SummaryText};
-use crate::terminal::style::{Style, columns, out};
+use crate::terminal::style::{Style, columns, out, talk};
 use crate::terminal::time::now;
 
 /// Shows each run as `runs show` would, and what to do next.
@@ -23,6 +28,46 @@ pub(crate) fn show(store: &Store, streams: &[StreamId], format: Format) -> Resul
         show_one(&view, &summary, "");
     }
     Ok(())
+}
+
+/// The exit code of what is over, and before it whether tests ran enough of the lines, as the settings ask.
+pub(crate) fn ended(
+    (store, state): (&Store, &StateFolder),
+    streams: &[StreamId],
+    format: Format,
+) -> Result<Exit, Failure> {
+    let is_enough = enough_ran((store, state), streams, format)?;
+    let ended = exit_of(store, streams)?;
+    Ok(if ended == Exit::Done && !is_enough { Exit::Failed } else { ended })
+}
+
+fn enough_ran(
+    (store, state): (&Store, &StateFolder),
+    streams: &[StreamId],
+    format: Format,
+) -> Result<bool, Failure> {
+    let found = load_if_there().unwrap_or_else(|failure| {
+        talk(&format!("warning: whether tests ran enough is not known: {:#}", failure.error));
+        None
+    });
+    let asked = found.map(|it| it.settings.coverage).filter(|it| !it.is_empty());
+    let Some(asked) = asked else { return Ok(true) };
+    let failed = |error| Failure::caused(Exit::Missing, error);
+    let figures = Figures::open(state.root()).map_err(failed)?;
+    let mut is_enough = true;
+    for stream in streams {
+        let view = journal::view(store, *stream)?;
+        if !coverage::is_judged(view.conclusion) {
+            continue;
+        }
+        let told = figures.run_tests(store, *stream).map_err(failed)?;
+        let before = figures.coverage_before(*stream).map_err(failed)?;
+        for it in coverage::held(&asked, told.as_ref(), &before) {
+            is_enough &= !it.is_under;
+            coverage::say(&view, &it, format);
+        }
+    }
+    Ok(is_enough)
 }
 
 /// Shows one; `more` stands behind each command that is named.

@@ -11,6 +11,7 @@ mod artifacts;
 mod cli;
 mod closing;
 mod commands;
+mod coverage;
 mod deploying;
 mod display;
 mod distant;

@@ -37,9 +37,9 @@ mod view;
 
 pub use model::{
     Assume, Backup, Budget, Build, Bundle, Channel, Credentials, Deploy, Ecs, Environment, Freeze,
-    Group, Health, Host, Journal, Kubernetes, Mail, MailEncryption, Migrate, Notify, OnCancel,
-    Owned, Platform, Protect, Quorum, RunsAs, Scan, Service, Settings, Severity, Smoke, SmokeKind,
-    Strategy, Target, Variable, Verify, VersionAt, Weekday, Window,
+    Group, Health, Host, Journal, Kubernetes, Mail, MailEncryption, Migrate, MinimumCoverage,
+    Notify, OnCancel, Owned, Platform, Protect, Quorum, RunsAs, Scan, Service, Settings, Severity,
+    Smoke, SmokeKind, Strategy, Target, Variable, Verify, VersionAt, Weekday, Window,
 };
 pub use page::page;
 pub use quantity::{duration, duration_text, size};

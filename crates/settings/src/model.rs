@@ -23,7 +23,7 @@ pub(crate) use target::{KINDS, listen, runs_as};
 use crate::kind::Named;
 use crate::secret::SecretReference;
 use crate::table::ROOT;
-use crate::view::{Spanned, Text, View, key_text, node_text};
+use crate::view::{Spanned, Text, View, key_text, node_integer, node_text};
 
 /// `launchway.yml`, read without a mistake.
 #[derive(Clone, Debug)]
@@ -42,12 +42,38 @@ pub struct Settings {
     pub environments: Vec<Environment>,
     /// Who is told of what.
     pub notify: Vec<Notify>,
+    /// How much of the lines tests have to run.
+    pub coverage: MinimumCoverage,
     /// The server by which email is sent.
     pub mail: Option<Mail>,
     /// Hosts that messages may be sent to although their addresses are not public.
     pub private_receivers: Vec<Text>,
     pub(crate) source: Arc<Source>,
     pub(crate) tree: Node,
+}
+
+/// How much of the lines tests have to run, in percent.
+#[derive(Clone, Debug, Default)]
+pub struct MinimumCoverage {
+    /// Of all together.
+    pub whole: Option<Spanned<u32>>,
+    /// Of each flag.
+    pub flags: Vec<(Text, u32)>,
+}
+
+impl MinimumCoverage {
+    /// Whether it asks for nothing.
+    pub fn is_empty(&self) -> bool {
+        self.whole.is_none() && self.flags.is_empty()
+    }
+
+    fn read(view: View<'_>) -> MinimumCoverage {
+        let flag = |entry: &syntax::Entry| Some((key_text(entry), node_integer(&entry.value)?));
+        MinimumCoverage {
+            whole: view.integer("minimum"),
+            flags: view.entries("flags").iter().filter_map(flag).collect(),
+        }
+    }
 }
 
 /// Where deployments are written down.
@@ -165,6 +191,7 @@ impl Settings {
             groups: root.entries("groups").iter().map(group).collect(),
             environments: environments.map(Environment::read).collect::<Option<_>>()?,
             notify: notify.iter().enumerate().map(Notify::read).collect::<Option<_>>()?,
+            coverage: root.view("coverage").map(MinimumCoverage::read).unwrap_or_default(),
             mail: match root.view("mail") {
                 Some(view) => Some(Mail::read(view)?),
                 None => None,

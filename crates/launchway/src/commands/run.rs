@@ -15,7 +15,7 @@ use syntax::Diagnostic;
 
 use super::dispatch;
 use crate::cli::{EventArgs, Executor, Format, RunArgs};
-use crate::engine::{Engine, Finish, LOCK_FILE, exit_of, processors, sweep};
+use crate::engine::{Engine, Finish, LOCK_FILE, processors, sweep};
 use crate::exit::{Exit, Failure, Outcome, exit_of_findings};
 use crate::levels::Levels;
 use crate::prepare::{self, Chosen, Numbers, Situation, called, foreseen, inputs, refuse};
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
     let ended = if finish == Finish::AwaitingPerson {
         Exit::Failed
     } else {
-        exit_of(&engine.store, &streams)?
+        closing::ended((&engine.store, state), &streams, args.format)?
     };
     Ok(if ended == Exit::Done && selected.any_broken { Exit::Refused } else { ended })
 }

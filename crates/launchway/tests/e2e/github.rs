@@ -456,6 +456,55 @@ fn failed_tests_are_annotations_where_they_stand() {
     it.end();
 }
 
+const COVERED: &str = r#"
+on: push
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: '{ echo SF:a.py; cat lines; echo end_of_record; } > lcov.info'
+      - uses: actions/upload-artifact@v4
+        with: { name: coverage-api, path: lcov.info }
+"#;
+const OTHER: &str =
+    "on: push\njobs: { lint: { runs-on: ubuntu-latest, steps: [{ run: 'true' }] } }\n";
+
+/// A minimum is a check of its own, whose name a branch can require; workflows that keep no reports have none.
+#[test]
+fn too_little_coverage_is_a_check_that_failed() {
+    let it = Connected::of(&[("covered.yml", COVERED), ("other.yml", OTHER)], true, &[]);
+    let minimum = "version: 1\nproject: a\ncoverage: { minimum: 40, flags: { api: 80, web: 5 } }\n";
+    it.place.write("launchway.yml", minimum);
+    let pushed = |lines: &str, checks: usize| {
+        it.place.write("lines", lines);
+        it.place.commit();
+        it.push("main");
+        let after = it.stands(|it| {
+            it.checks.len() == checks && it.checks.iter().all(|it| it["status"] == "completed")
+        });
+        let told = |it: &&Json| it["name"] == "covered / minimum coverage (push)";
+        let told: Vec<&Json> = after.checks.iter().filter(told).collect();
+        let last = told.last().expect("it is told");
+        let summary = last["output"]["summary"].as_str().expect("text");
+        let lines: Vec<&str> = summary.lines().filter(|it| it.starts_with("- ")).collect();
+        format!("{}: {}\n{}", last["conclusion"], last["output"]["title"], lines.join("\n"))
+    };
+    expect![[r#"
+        "failure": "coverage of api: 50.0 % is under the minimum of 80 %, and 2 more"
+        - coverage of api: 50.0 \% is under the minimum of 80 \%
+        - coverage: 50.0 \% is at least the minimum of 40 \%
+        - coverage of web: no run has kept a report of it yet; the minimum is 5 \%"#]]
+    .assert_eq(&pushed("DA:1,1\nDA:2,0\n", 3));
+    expect![[r#"
+        "success": "coverage: 100.0 % is at least the minimum of 40 %, and 2 more"
+        - coverage: 100.0 \% is at least the minimum of 40 \%
+        - coverage of api: 100.0 \% is at least the minimum of 80 \%
+        - coverage of web: no run has kept a report of it yet; the minimum is 5 \%"#]]
+    .assert_eq(&pushed("DA:1,1\nDA:2,1\n", 6));
+    it.end();
+}
+
 const SECRETIVE: &str = r#"
 on: pull_request
 permissions: write-all

@@ -69,6 +69,7 @@ version: 1
 project: planner
 services: { api: { run: [app], health: / } }
 environments: { dev: { targets: { host: 127.0.0.1:8080 } } }
+coverage: { minimum: 80 }
 ";
 
 const WORKFLOW: &str = "
@@ -81,8 +82,8 @@ jobs:
     runs-on: ubuntu-latest
     env: { GITHUB_TOKEN: '${{ secrets.GITHUB_TOKEN }}' }
     steps:
-      - { id: it, run: 'echo ::warning file=a,line=2::careful; echo > file' }
-      - { uses: actions/upload-artifact@v4, with: { name: 'file-${{ matrix.x }}', path: file } }
+      - { id: it, run: 'echo ::warning file=a,line=2::careful; printf \"SF:a\\nDA:1,1\\nend_of_record\\n\" > lcov.info' }
+      - { uses: actions/upload-artifact@v4, with: { name: 'file-${{ matrix.x }}', path: lcov.info } }
       - run: '[ $GITHUB_RUN_NUMBER = 1 ]'
   lost:
     permissions: {}

@@ -506,3 +506,26 @@ jobs:
     let shown: Vec<&str> = printed.lines().filter(|line| line.starts_with("job | = ")).collect();
     assert_eq!(shown, ["job | = UTC C.UTF-8 none", "job | = JST"]);
 }
+
+#[test]
+fn a_run_whose_tests_ran_too_little_fails() {
+    let covered = "
+on: push
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    steps:
+      - run: 'printf \"SF:a\\nDA:1,1\\nDA:2,0\\nend_of_record\\n\" > lcov.info'
+      - { uses: actions/upload-artifact@v4, with: { name: coverage-api, path: lcov.info } }
+";
+    let place = Place::workflow(covered);
+    let asked = |coverage: &str| {
+        place.write("launchway.yml", &format!("version: 1\nproject: a\ncoverage: {coverage}\n"));
+        let said = place.run(&["run", "push"]);
+        let told = said.stdout.lines().filter(|it| it.contains("minimum"));
+        format!("{}: {}", said.exit, told.collect::<Vec<_>>().join("; "))
+    };
+    expect!["0: ✓ coverage: 50.0 % is at least the minimum of 50 %"]
+        .assert_eq(&asked("{ minimum: 50 }"));
+    expect!["1: ✓ coverage: 50.0 % is at least the minimum of 50 %; ✗ coverage of api: 50.0 % is under the minimum of 51 %; ? coverage of web: no run has kept a report of it yet; the minimum is 1 %"].assert_eq(&asked("{ minimum: 50, flags: { api: 51, web: 1 } }"));
+}

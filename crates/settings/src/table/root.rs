@@ -89,6 +89,12 @@ pub(crate) static ROOT: Shape = Shape {
             "Who is told of what, by whoever drives it: the server of its runs, `deploy` of its \
              deployments (docs/messages.md).",
         ),
+        Key::optional(
+            "coverage",
+            Kind::Shape(&COVERAGE),
+            "How much of the lines tests have to run. A run under it has a check of its own that failed, \
+             and `launchway run` says so and ends with 1 (docs/test-reports.md).",
+        ),
         Key::optional("mail", Kind::Shape(&MAIL), "The server by which email is sent."),
         Key::optional(
             "private_receivers",
@@ -153,6 +159,23 @@ pub(crate) static NOTIFY: Shape = Shape {
             "branches",
             Kind::List { of: &Kind::Form(&form::REF), min: 1, max: ITEMS_MAX, one: true },
             "Of runs of which branches; without it: of all runs.",
+        ),
+    ],
+};
+
+/// More would be asked of no code: a minimum of 0 asks nothing.
+const PERCENT: Kind = Kind::Integer { min: 1, max: 100 };
+
+pub(crate) static COVERAGE: Shape = Shape {
+    name: "minimum of coverage",
+    short: None,
+    one_of: &[],
+    keys: &[
+        Key::optional("minimum", PERCENT, "Of all lines together, in percent."),
+        Key::optional(
+            "flags",
+            Kind::Map { names: Names::Form(&form::TEXT), of: &PERCENT, min: 1, max: ITEMS_MAX },
+            "Of the lines of a flag, in percent: `api` of an artifact `coverage-api`.",
         ),
     ],
 };

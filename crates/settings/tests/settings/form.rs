@@ -17,7 +17,7 @@ fn too_little_is_there() {
         "- a",
         expect![[r#"
             1:1 - a | error[settings-value]: a list does not belong here
-                hint: a mapping is expected here, with the keys: version, project, journal, journal_credentials, services, order, groups, environments, notify, mail, private_receivers
+                hint: a mapping is expected here, with the keys: version, project, journal, journal_credentials, services, order, groups, environments, notify, coverage, mail, private_receivers
         "#]],
     );
     check(
@@ -65,7 +65,7 @@ fn keys_are_a_closed_set() {
         "deploy_to_mars: true",
         expect![[r#"
             1:1 deploy_to_mars | error[settings-key]: `deploy_to_mars` is no key of launchway.yml
-                hint: the keys here are: version, project, journal, journal_credentials, services, order, groups, environments, notify, mail, private_receivers
+                hint: the keys here are: version, project, journal, journal_credentials, services, order, groups, environments, notify, coverage, mail, private_receivers
         "#]],
     );
     check_service(
@@ -336,6 +336,36 @@ fn a_registry_is_a_host_and_what_stands_before_its_repositories() {
         expect![[r#"
         6:40 bad | error[settings-value]: 'bad' does not do here
             hint: write one of: critical, high, medium, low
+    "#]],
+    );
+}
+
+#[test]
+fn a_minimum_of_coverage_is_whole_percent() {
+    check_root("coverage: { minimum: 80, flags: { api: 85, \"py3.11\": 1 } }", expect![""]);
+    check_root(
+        "coverage: { minimum: 101, flags: { api: 0 } }",
+        expect![[r#"
+        1:22 101 | error[settings-value]: '101' does not do here
+            hint: write a whole number from 1 to 100
+        1:41 0 | error[settings-value]: '0' does not do here
+            hint: write a whole number from 1 to 100
+    "#]],
+    );
+    check_root(
+        "coverage: { minimum: 79.5, minimun: 3 }",
+        expect![[r#"
+        1:22 79.5 | error[settings-value]: '79.5' does not do here
+            hint: write a whole number from 1 to 100
+        1:28 minimun | error[settings-key]: `minimun` is no key of minimum of coverage
+            hint: did you mean `minimum`?
+    "#]],
+    );
+    check_root(
+        "coverage: 80",
+        expect![[r#"
+        1:11 80 | error[settings-value]: '80' does not do here
+            hint: a mapping is expected here, with the keys: minimum, flags
     "#]],
     );
 }

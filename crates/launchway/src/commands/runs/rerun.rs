@@ -11,7 +11,6 @@ use store::Store;
 
 use crate::cli::{AgainArgs, RunRef};
 use crate::commands::run::{look_ahead, refuse_findings};
-use crate::engine::exit_of;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::levels::Levels;
 use crate::state::StateFolder;
@@ -54,7 +53,7 @@ pub(crate) fn run(
     let owners = [owner];
     engine.drive(&owners, vec![input], &mut *reporter(args.format))?;
     closing::show(&engine.store, &[stream], args.format)?;
-    exit_of(&engine.store, &[stream])
+    closing::ended((&engine.store, state), &[stream], args.format)
 }
 
 /// What the attempt before gives to the new one.

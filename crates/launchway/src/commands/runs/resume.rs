@@ -9,7 +9,7 @@ use mask::MaskedText;
 use store::Store;
 
 use crate::cli::{AgainArgs, RunRef};
-use crate::engine::{Finish, exit_of, sweep};
+use crate::engine::{Finish, sweep};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::state::StateFolder;
 use crate::terminal::report::reporter;
@@ -57,7 +57,7 @@ pub(crate) fn run(
     if finish == Finish::AwaitingPerson {
         Ok(Exit::Failed)
     } else {
-        exit_of(&engine.store, &[stream])
+        closing::ended((&engine.store, state), &[stream], args.format)
     }
 }
 

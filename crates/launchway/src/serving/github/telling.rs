@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use event::{RunEvent, RunRequest, Seq, StreamId};
 use figures::{Figures, RunTests, TestResult};
-use forge::{FailedTest, FailedTests, FlagCoverage, ForgeError, Reported, Subject, Told};
+use forge::{FailedTest, FailedTests, FlagCoverage, ForgeError, Minimum, Reported, Subject, Told};
 use ports::Journal as _;
 use repository::Repository;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,7 @@ use store::Store;
 use views::RunView;
 
 use super::{Link, Links};
+use crate::coverage;
 use crate::exit::{Exit, Failure};
 use crate::serving::data::{self, DataFolder};
 use crate::serving::repositories;
@@ -205,6 +206,17 @@ impl Work<'_> {
                 self.settled(told, repository, "statuses")?;
             }
         }
+        if let Some(minimum) = self.minimum(&view, stream, repository) {
+            if github.is_app() {
+                let check = forge::minimum_check(&view, &of.subject, &minimum);
+                let told = self.told.check(github, repository, &check);
+                self.settled(told, repository, "checks")?;
+            } else {
+                let status = forge::minimum_status(&view, &of.subject, &minimum);
+                let told = self.told.status(github, repository, &status);
+                self.settled(told, repository, "statuses")?;
+            }
+        }
         for deployment in forge::deployments(&view, &of.subject) {
             let told = self.told.deployment(github, repository, &deployment);
             self.settled(told, repository, "deployments")?;
@@ -253,6 +265,39 @@ impl Work<'_> {
                 &format!("the tests of a run are not told: {error:#}"),
             );
             FailedTests::default()
+        })
+    }
+
+    /// Whether the tests of a run that is over ran enough, as the settings of the default branch ask: nobody lowers
+    /// it by the change that is to be merged. None where nothing is asked of it.
+    fn minimum(&mut self, view: &RunView, stream: StreamId, repository: &str) -> Option<Minimum> {
+        if !coverage::is_judged(view.conclusion) {
+            return None;
+        }
+        let telling = self.telling;
+        let read = || -> anyhow::Result<Option<Minimum>> {
+            let found = repositories::on_github(&telling.data, repository);
+            let Some((connected, _)) = found.map_err(|it| it.error)? else { return Ok(None) };
+            let settings = repositories::settings_at_tip(&connected).map_err(|it| it.error)?;
+            let asked = settings.map(|it| it.coverage).filter(|it| !it.is_empty());
+            let Some(asked) = asked else { return Ok(None) };
+            let figures = Figures::open(telling.data.state.root())?;
+            let told = figures.run_tests(&telling.store, stream)?;
+            let held = coverage::held(&asked, told.as_ref(), &figures.coverage_before(stream)?);
+            if held.is_empty() {
+                return Ok(None);
+            }
+            // What is wrong stands first, and in the title.
+            let (under, rest): (Vec<_>, Vec<_>) = held.iter().partition(|it| it.is_under);
+            let lines = under.iter().chain(&rest).map(|it| it.line()).collect();
+            Ok(Some(Minimum { is_held: under.is_empty(), lines }))
+        };
+        read().unwrap_or_else(|error| {
+            self.say(
+                &format!("minimum:{repository}:{error:#}"),
+                &format!("whether tests ran enough is not told: {error:#}"),
+            );
+            None
         })
     }
 

@@ -1,0 +1,188 @@
+//! Whether a run's tests ran enough of the lines, as `coverage` of the settings asks.
+
+use event::Conclusion;
+use figures::{CoverageBefore, RunTests};
+use serde_json::json;
+use settings::MinimumCoverage;
+use views::RunView;
+
+use crate::cli::Format;
+use crate::terminal::style::{Style, out};
+
+/// What was found of one minimum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// The flag; none of all together.
+    pub(crate) flag: Option<String>,
+    /// What is asked, in percent.
+    pub(crate) minimum: u32,
+    /// Lines that ran, of how many; none where no report says so.
+    pub(crate) lines: Option<(u64, u64)>,
+    /// It is less than is asked, or what was told before is not told any more.
+    pub(crate) is_under: bool,
+}
+
+/// Every minimum of which something can be said; none where the run has to do with none: other workflows keep the
+/// reports. What a run kept no report of is under its minimum where the run that it is compared with kept one.
+pub(crate) fn held(
+    asked: &MinimumCoverage,
+    told: Option<&RunTests>,
+    before: &CoverageBefore,
+) -> Vec<Held> {
+    let mut all = Vec::new();
+    if let Some(minimum) = &asked.whole {
+        let lines = told.and_then(|it| it.coverage.as_ref()).map(|it| (it.covered, it.lines));
+        all.push((Held::of(None, minimum.value, lines), before.whole));
+    }
+    for (flag, minimum) in &asked.flags {
+        let name = flag.value.to_string();
+        let found = told.and_then(|it| it.flags.iter().find(|it| it.flag == name));
+        let had = before.flags.contains(&name);
+        all.push((Held::of(Some(name), *minimum, found.and_then(|it| it.coverage)), had));
+    }
+    if all.iter().all(|(it, had)| it.lines.is_none() && !had) {
+        return Vec::new();
+    }
+    let all = all.into_iter().map(|(it, had)| {
+        let is_under = it.is_under || (it.lines.is_none() && had);
+        Held { is_under, ..it }
+    });
+    all.collect()
+}
+
+/// Whether a run that ended so is looked at: what was stopped, or did not run, says nothing of the tests.
+pub(crate) fn is_judged(conclusion: Option<Conclusion>) -> bool {
+    matches!(conclusion, Some(Conclusion::Success | Conclusion::Failure | Conclusion::TimedOut))
+}
+
+/// Says it at the end of a command: what is enough to whoever asked, what is not as what went wrong.
+pub(crate) fn say(view: &RunView, it: &Held, format: Format) {
+    let style = Style::stdout();
+    match format {
+        Format::Json => out(&json!({
+            "type": "minimum_coverage", "run": view.header.run, "attempt": view.header.attempt,
+            "flag": it.flag, "minimum_percent": it.minimum, "lines": it.lines, "under": it.is_under,
+        })
+        .to_string()),
+        Format::Github if it.is_under => {
+            out(&format!("::error::{}", it.line().replace('%', "%25")));
+        }
+        _ if it.lines.is_none() && !it.is_under => {
+            out(&format!("{} {}", style.yellow("?"), it.line()));
+        }
+        _ if it.is_under => out(&format!("{} {}", style.red("✗"), it.line())),
+        _ => out(&format!("{} {}", style.green("✓"), it.line())),
+    }
+}
+
+impl Held {
+    fn of(flag: Option<String>, minimum: u32, lines: Option<(u64, u64)>) -> Held {
+        // In whole numbers: 80 of 100 lines are 80 %, not a little less.
+        let is_under = lines.is_some_and(|(covered, lines)| {
+            u128::from(covered) * 100 < u128::from(lines) * u128::from(minimum)
+        });
+        Held { flag, minimum, lines, is_under }
+    }
+
+    /// `coverage 74.4 % is under the minimum of 80 %`
+    pub(crate) fn line(&self) -> String {
+        let what = match &self.flag {
+            Some(flag) => format!("coverage of {flag}"),
+            None => "coverage".to_owned(),
+        };
+        let minimum = self.minimum;
+        match self.lines {
+            Some((_, 0)) => format!("{what}: no line could run; the minimum is {minimum} %"),
+            // Rounded down: 79.96 % is not 80 %.
+            Some((covered, lines)) => {
+                let tenths = u128::from(covered) * 1000 / u128::from(lines.max(1));
+                let rate = format!("{}.{} %", tenths / 10, tenths % 10);
+                let is = if self.is_under { "is under" } else { "is at least" };
+                format!("{what}: {rate} {is} the minimum of {minimum} %")
+            }
+            None if self.is_under => {
+                format!(
+                    "{what}: no report, and the run before kept one; the minimum is {minimum} %"
+                )
+            }
+            None => {
+                format!("{what}: no run has kept a report of it yet; the minimum is {minimum} %")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use figures::{FlagFigures, RunCoverage};
+    use syntax::Source;
+
+    use super::*;
+
+    #[test]
+    fn what_is_under_its_minimum_is_said() {
+        let check = |asked: &str, told: Option<(u64, u64)>, before: bool, expect: &[&str]| {
+            let text = format!("version: 1\nproject: a\ncoverage: {asked}\n");
+            let (settings, found) = settings::read(&Source::new(settings::FILE, text));
+            let asked = settings.unwrap_or_else(|| panic!("{found:?}")).coverage;
+            let told = told.map(|(covered, lines)| RunTests {
+                coverage: Some(RunCoverage { covered, lines, before: None, files: Vec::new() }),
+                flags: vec![FlagFigures {
+                    flag: "api".to_owned(),
+                    tests: None,
+                    coverage: Some((covered, lines)),
+                    coverage_before: None,
+                }],
+                ..RunTests::default()
+            });
+            let flags = if before { vec!["web".to_owned()] } else { Vec::new() };
+            let before = CoverageBefore { whole: before, flags };
+            let line = |it: &Held| format!("{} {}", if it.is_under { "✗" } else { "✓" }, it.line());
+            let lines: Vec<String> =
+                held(&asked, told.as_ref(), &before).iter().map(line).collect();
+            assert_eq!(lines, expect);
+        };
+        check(
+            "{ minimum: 80 }",
+            Some((80, 100)),
+            false,
+            &["✓ coverage: 80.0 % is at least the minimum of 80 %"],
+        );
+        check(
+            "{ minimum: 80 }",
+            Some((7999, 10000)),
+            false,
+            &["✗ coverage: 79.9 % is under the minimum of 80 %"],
+        );
+        check(
+            "{ minimum: 80 }",
+            Some((0, 0)),
+            false,
+            &["✓ coverage: no line could run; the minimum is 80 %"],
+        );
+        check(
+            "{ flags: { api: 85, web: 50 } }",
+            Some((84, 100)),
+            false,
+            &[
+                "✗ coverage of api: 84.0 % is under the minimum of 85 %",
+                "✓ coverage of web: no run has kept a report of it yet; the minimum is 50 %",
+            ],
+        );
+        check(
+            "{ flags: { web: 50 } }",
+            Some((84, 100)),
+            true,
+            &["✗ coverage of web: no report, and the run before kept one; the minimum is 50 %"],
+        );
+        // Whoever keeps no reports, and never did, has nothing to do with it.
+        check("{ minimum: 80 }", None, false, &[]);
+        check(
+            "{ minimum: 80 }",
+            None,
+            true,
+            &["✗ coverage: no report, and the run before kept one; the minimum is 80 %"],
+        );
+        check("{}", Some((1, 2)), true, &[]);
+    }
+}
