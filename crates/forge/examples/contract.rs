@@ -32,6 +32,7 @@ fn main() -> ExitCode {
     calls(&github);
     webhooks(&front);
     missed(&github);
+    job_token(&github);
     for call in front.with(|github| github.calls.clone()) {
         let call = json!({ "method": call.method, "path": call.path, "body": call.body,
             "status": call.status, "answer": call.answer });
@@ -112,6 +113,16 @@ fn missed(github: &GitHub) {
     assert_eq!(asked, Some(2));
     let moved = github.moved("octo/app", "refs/heads/main", HEAD).expect("it remembers");
     assert_eq!(moved.map(|it| it.who).as_deref(), Some("mona"));
+}
+
+/// The token of a job, made and ended.
+fn job_token(github: &GitHub) {
+    let granted = [("contents", "write"), ("pull-requests", "read"), ("packages", "read")];
+    let granted = granted.map(|(scope, access)| (scope.to_owned(), access.to_owned()));
+    let made = github.job_token("octo/app", &granted.into()).expect("it makes one");
+    let made = made.expect("some of it is allowed");
+    assert_eq!(made.left_out, ["packages: read"]);
+    github.end_job_token(&made.token).expect("it ends");
 }
 
 /// A push and a pull request, as the model tells of them.

@@ -178,12 +178,20 @@ pub struct GitHub {
 struct Known {
     /// Nothing is asked before, in seconds since 1970.
     not_before: u64,
-    /// The installation of each owner.
-    installations: BTreeMap<String, u64>,
+    /// The installation of each owner, and when it was asked for.
+    installations: BTreeMap<String, (Installation, u64)>,
     /// The name that stands at what we write.
     author: Option<String>,
     /// Tokens of installations, and until when.
     tokens: BTreeMap<u64, (Secret, u64)>,
+}
+
+/// Where an app is let in, and what it may do there.
+#[derive(Clone, Debug)]
+pub(crate) struct Installation {
+    pub(crate) id: u64,
+    /// `contents` to `write`
+    pub(crate) permissions: BTreeMap<String, String>,
 }
 
 impl GitHub {
@@ -309,20 +317,7 @@ impl GitHub {
             let Credentials::Token(token) = &self.credentials else { unreachable!("one of two") };
             return Ok(token.clone());
         };
-        let owner = repository.split('/').next().unwrap_or_default().to_lowercase();
-        let installation = self.known().installations.get(&owner).copied();
-        let installation = match installation {
-            Some(known) => known,
-            None => {
-                let own = app_token(id, key, now())?;
-                let path = format!("/repos/{repository}/installation");
-                let what = format!("find the app's installation for {repository}");
-                let found = self.call(Method::Get, &path, None, &own, &what)?.json["id"].as_u64();
-                let found = found.ok_or_else(|| self.unreadable(&what))?;
-                self.known().installations.insert(owner, found);
-                found
-            }
-        };
+        let installation = self.installation((id, key), repository, u64::MAX)?.id;
         if let Some((token, until)) = self.known().tokens.get(&installation)
             && now() + TOKEN_LEFT_SECONDS < *until
         {
@@ -340,19 +335,57 @@ impl GitHub {
         Ok(token)
     }
 
+    /// Where an app is let in, as it was so many seconds ago at most.
+    fn installation(
+        &self,
+        (id, key): (&str, &Secret),
+        repository: &str,
+        seconds: u64,
+    ) -> Result<Installation, ForgeError> {
+        let owner = repository.split('/').next().unwrap_or_default().to_lowercase();
+        let known = self.known().installations.get(&owner).cloned();
+        if let Some((known, at)) = known
+            && now().saturating_sub(at) < seconds
+        {
+            return Ok(known);
+        }
+        let own = app_token(id, key, now())?;
+        let path = format!("/repos/{repository}/installation");
+        let what = format!("find the app's installation for {repository}");
+        let json = self.call(Method::Get, &path, None, &own, &what)?.json;
+        let id = json["id"].as_u64().ok_or_else(|| self.unreadable(&what))?;
+        let permissions = json["permissions"].as_object().into_iter().flatten();
+        let permissions =
+            permissions.filter_map(|(name, it)| Some((name.clone(), it.as_str()?.to_owned())));
+        let found = Installation { id, permissions: permissions.collect() };
+        self.known().installations.insert(owner, (found.clone(), now()));
+        Ok(found)
+    }
+
+    /// What the app may do where a repository is, as it was lately; none where we are a person's token.
+    pub(crate) fn may(
+        &self,
+        repository: &str,
+        seconds: u64,
+    ) -> Result<Option<Installation>, ForgeError> {
+        let Credentials::App { id, key } = &self.credentials else { return Ok(None) };
+        self.installation((id, key), repository, seconds).map(Some)
+    }
+
     /// Asks something as the app itself, of no repository; none where we are a person's token.
     pub(crate) fn as_app(
         &self,
         method: Method,
         path: &str,
+        body: Option<&Json>,
         what: &str,
     ) -> Result<Option<Answered>, ForgeError> {
         let Credentials::App { id, key } = &self.credentials else { return Ok(None) };
         let own = app_token(id, key, now())?;
-        self.call(method, path, None, &own, what).map(Some)
+        self.call(method, path, body, &own, what).map(Some)
     }
 
-    fn call(
+    pub(crate) fn call(
         &self,
         method: Method,
         path: &str,
@@ -439,7 +472,7 @@ impl GitHub {
         Some(seconds.clamp(1, LIMITED_SECONDS_MAX))
     }
 
-    fn unreadable(&self, what: &str) -> ForgeError {
+    pub(crate) fn unreadable(&self, what: &str) -> ForgeError {
         ForgeError::Unreadable { host: self.host(), what: what.to_owned() }
     }
 

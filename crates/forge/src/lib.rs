@@ -11,6 +11,7 @@
 //!   words.rs      what stands in checks and comments     (pure)
 //!   api.rs        one call: signed in, limited, said     (network)
 //!   token.rs      who we are: an app's key, or a token
+//!   job_token.rs  a token for one job, with what the job is granted  (network)
 //!   missed.rs     what it could not tell us: deliveries that failed, who moved a branch  (network)
 //!   tell.rs       one thing owed, told once              (network)  look first where nobody knows
 //! ```
@@ -22,6 +23,7 @@
 mod api;
 mod failed_tests;
 mod issue;
+mod job_token;
 mod minimum;
 mod missed;
 mod owed;
@@ -35,6 +37,7 @@ mod words;
 pub use api::{Answered, ForgeError, GitHub, Method};
 pub use failed_tests::{FailedTest, FailedTests, place};
 pub use issue::{Issue, IssueIncident, IssueTold};
+pub use job_token::JobToken;
 pub use minimum::{Minimum, minimum_check, minimum_status};
 pub use missed::Moved;
 pub use owed::{Check, CommitStatus, JobDeployment, Subject, checks, deployments, statuses};

@@ -45,10 +45,11 @@ impl GitHub {
         for _ in 0..PAGES_MAX {
             let path = format!("/app/hook/deliveries?per_page=100{cursor}");
             let what = "list the deliveries of the app's webhook";
-            let Some(Answered { json, next, .. }) = self.as_app(Method::Get, &path, what)? else {
+            let Some(Answered { json, next, .. }) = self.as_app(Method::Get, &path, None, what)?
+            else {
                 return Ok(None);
             };
-            let list = json.as_array().ok_or_else(|| self.no_list(what))?;
+            let list = json.as_array().ok_or_else(|| self.unreadable(what))?;
             let is_new = |it: &&Json| at(it).is_some_and(|at| at >= since);
             let new = list.iter().filter(is_new).cloned().collect::<Vec<_>>();
             let are_all_new = new.len() == list.len();
@@ -61,7 +62,7 @@ impl GitHub {
         let missed = missed(&all, now);
         for id in &missed {
             let path = format!("/app/hook/deliveries/{id}/attempts");
-            self.as_app(Method::Post, &path, "deliver a webhook again")?;
+            self.as_app(Method::Post, &path, None, "deliver a webhook again")?;
         }
         Ok(Some(missed.len()))
     }
@@ -89,10 +90,6 @@ impl GitHub {
             let before = it["before"].as_str()?.to_owned();
             Some(Moved { who, sender: it["actor"].clone(), before })
         }))
-    }
-
-    fn no_list(&self, what: &str) -> ForgeError {
-        ForgeError::Unreadable { host: self.host(), what: what.to_owned() }
     }
 }
 

@@ -43,6 +43,8 @@ enum Who {
     Person(String),
     App,
     Installation,
+    /// A job, by its token.
+    Job(String),
     Nobody,
 }
 
@@ -51,7 +53,7 @@ impl Who {
     fn login(&self) -> &str {
         match self {
             Who::Person(login) => login,
-            Who::App | Who::Installation => "launchway[bot]",
+            Who::App | Who::Installation | Who::Job(_) => "launchway[bot]",
             Who::Nobody => "ghost",
         }
     }
@@ -103,20 +105,30 @@ impl GitHub {
             }
             ("GET", ["repos", owner, name, "installation"], Who::App) => {
                 let known = self.repositories.contains_key(&format!("{owner}/{name}"));
-                if known { (200, payload::installation(&self.at())) } else { no(404, "Not Found") }
+                let may = self.permissions();
+                match known {
+                    true => (200, payload::installation(&self.at(), &may)),
+                    false => no(404, "Not Found"),
+                }
             }
             ("POST", ["app", "installations", "7", "access_tokens"], Who::App) => {
-                let token = format!("ghs_{}", self.next_id());
-                self.installation_tokens.push(token.clone());
-                let expires_at = payload::time(self.now + 3600);
-                (201, json!({ "token": token, "expires_at": expires_at, "permissions": {} }))
+                self.make_token(body)
+            }
+            ("DELETE", ["installation", "token"], Who::Job(token)) => {
+                self.job_tokens.get_mut(&token).expect("it is known").is_ended = true;
+                (204, Json::Null)
             }
             (
                 method,
                 ["repos", owner, name, rest @ ..],
-                who @ (Who::Person(_) | Who::Installation),
+                who @ (Who::Person(_) | Who::Installation | Who::Job(_)),
             ) => {
                 let name = format!("{owner}/{name}");
+                if let Who::Job(token) = &who
+                    && !self.job_tokens[token].may(&name, method, rest)
+                {
+                    return no(403, "Resource not accessible by integration");
+                }
                 if !self.repositories.contains_key(&name) {
                     return no(404, "Not Found");
                 }
@@ -133,9 +145,12 @@ impl GitHub {
         comment
     }
 
-    /// Whether a token lets git in.
-    pub fn lets_in(&self, token: &str) -> bool {
-        self.tokens.contains_key(token) || self.installation_tokens.iter().any(|it| it == token)
+    /// Whether a token lets git read a repository, or write to it.
+    pub fn lets_in(&self, token: &str, name: &str, is_push: bool) -> bool {
+        let of_job = || self.job_tokens.get(token).is_some_and(|it| it.may_git(name, is_push));
+        self.tokens.contains_key(token)
+            || self.installation_tokens.iter().any(|it| it == token)
+            || of_job()
     }
 
     /// Whose token this is, as it stands at what they do.
@@ -150,6 +165,9 @@ impl GitHub {
         }
         if self.installation_tokens.iter().any(|it| it == token) {
             return Who::Installation;
+        }
+        if self.job_tokens.get(token).is_some_and(|it| !it.is_ended) {
+            return Who::Job(token.to_owned());
         }
         if self.is_app(token) == Some(true) { Who::App } else { Who::Nobody }
     }
@@ -188,7 +206,7 @@ impl GitHub {
                 (200, repository)
             }
             ("POST", ["check-runs"]) | ("PATCH", ["check-runs", _])
-                if !matches!(who, Who::Installation) =>
+                if !matches!(who, Who::Installation | Who::Job(_)) =>
             {
                 no(403, "You must authenticate via a GitHub App.")
             }
@@ -203,6 +221,16 @@ impl GitHub {
                 let all = page(all.cloned().collect(), query);
                 (200, json!({ "total_count": all.len(), "check_runs": all }))
             }
+            ("GET", ["releases"]) => {
+                let all = self.repositories[name].releases.iter().rev().cloned().collect();
+                (200, Json::Array(page(all, query)))
+            }
+            ("GET", ["releases", "tags", tag]) => {
+                let mut all = self.repositories[name].releases.iter();
+                let found = all.find(|it| it["tag_name"] == **tag);
+                found.map_or_else(|| no(404, "Not Found"), |it| (200, it.clone()))
+            }
+            ("POST", ["releases"]) => self.make_release(name, body, who),
             ("GET", ["activity"]) => {
                 let wanted = value_of(query, "ref");
                 let all = self.repositories[name].activity.iter();
@@ -292,6 +320,20 @@ impl GitHub {
             }
             _ => no(404, "Not Found"),
         }
+    }
+
+    fn make_release(&mut self, name: &str, body: &Json, who: &Who) -> Said {
+        let Some(tag) = body["tag_name"].as_str() else {
+            return no(422, "Invalid request. \"tag_name\" wasn't supplied.");
+        };
+        if self.repositories[name].releases.iter().any(|it| it["tag_name"] == *tag) {
+            return no(422, "Validation Failed: already_exists");
+        }
+        let (id, at) = (self.next_id(), self.at());
+        let url = format!("{}/repos/{name}", self.url);
+        let release = payload::release((id, &url), body, who.login(), &at);
+        self.repository(name).releases.push(release.clone());
+        (201, release)
     }
 
     fn make_check(&mut self, name: &str, body: &Json) -> Said {

@@ -266,7 +266,29 @@ impl Front {
             if answer.status == 202 {
                 self.deliver_again(&request.path);
             }
+            if answer.status == 201 && request.path.ends_with("/releases") {
+                self.released(&request.path, &answer.body)?;
+            }
         }
+        Ok(())
+    }
+
+    /// A release has a tag, and both are told.
+    fn released(&self, path: &str, release: &Json) -> io::Result<()> {
+        let name = path.trim_start_matches("/repos/").trim_end_matches("/releases").to_owned();
+        let text = |key: &str| release[key].as_str().unwrap_or_default().to_owned();
+        let (folder, who) = (self.path(&name), release["author"].clone());
+        let git_ref = format!("refs/tags/{}", text("tag_name"));
+        if !refs(&folder)?.contains_key(&git_ref) {
+            git(&folder, &["update-ref", &git_ref, &text("target_commitish")])?;
+            let now = git(&folder, &["rev-parse", &git_ref])?;
+            let login = who["login"].as_str().unwrap_or_default();
+            self.tell_push_of(&name, &git_ref, (NOTHING, &now), login);
+        }
+        let more = serde_json::json!({ "action": "published", "release": release });
+        let mut payload = self.payload(&name, more);
+        payload["sender"] = who;
+        self.tell("release", &payload);
         Ok(())
     }
 
@@ -287,17 +309,21 @@ impl Front {
 
     /// git's own server, for who shows a token.
     fn git(&self, asked: &Asked, stream: &TcpStream) -> io::Result<()> {
-        let token = asked.header("authorization").strip_prefix("Basic ");
-        let token = token.and_then(|it| base64::engine::general_purpose::STANDARD.decode(it).ok());
+        // Actions write `basic`.
+        let token = asked.header("authorization").split_once(' ');
+        let token = token.filter(|(kind, _)| kind.eq_ignore_ascii_case("basic"));
+        let token =
+            token.and_then(|(_, it)| base64::engine::general_purpose::STANDARD.decode(it).ok());
         let token = token.and_then(|it| String::from_utf8(it).ok()).unwrap_or_default();
         let token = token.split_once(':').map_or("", |(_, token)| token);
-        if !self.with(|github| github.lets_in(token)) {
+        let (path, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
+        let name = path.split(".git/").next().unwrap_or_default().trim_matches('/').to_owned();
+        let is_push = path.ends_with("/git-receive-pack") || query == "service=git-receive-pack";
+        if !self.with(|github| github.lets_in(token, &name, is_push)) {
             let headers = [("WWW-Authenticate".to_owned(), "Basic realm=\"GitHub\"".to_owned())];
             return http::write(stream, "401 Unauthorized", &headers, b"");
         }
         let who = self.with(|github| github.login(token));
-        let (path, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
-        let name = path.split(".git/").next().unwrap_or_default().trim_matches('/').to_owned();
         let is_push = path.ends_with("/git-receive-pack");
         let before = if is_push { refs(&self.path(&name))? } else { BTreeMap::new() };
         let mut backend = Command::new("git")

@@ -51,10 +51,23 @@ pub struct Repository {
     pub deployments: Vec<Json>,
     /// Their statuses, with the deployment's id in `deployment`.
     pub deployment_statuses: Vec<Json>,
+    /// Releases, oldest first.
+    pub releases: Vec<Json>,
     /// Who moved which branch, newest first.
     pub activity: Vec<Json>,
     /// Pull requests that are open.
     pub pulls: Vec<Pull>,
+}
+
+/// A token of one repository, with these permissions.
+#[derive(Clone, Debug)]
+pub struct JobToken {
+    /// `owner/name`
+    pub repository: String,
+    /// `contents` to `write`
+    pub permissions: BTreeMap<String, String>,
+    /// Whether somebody ended it.
+    pub is_ended: bool,
 }
 
 /// A call that was made.
@@ -83,6 +96,10 @@ pub struct GitHub {
     pub app: Option<(String, String)>,
     /// Tokens that the app's installation was given.
     pub installation_tokens: Vec<String>,
+    /// Those of them that are of one repository and may do certain things alone.
+    pub job_tokens: BTreeMap<String, JobToken>,
+    /// What the app may do where it is installed; the usual where this is none.
+    pub app_permissions: Option<BTreeMap<String, String>>,
     /// Where webhooks go.
     pub hook: Option<Hook>,
     /// So many of the next webhooks are lost on their way.
@@ -107,6 +124,17 @@ impl GitHub {
         let repository =
             Repository { id, default_branch: "main".to_owned(), ..Repository::default() };
         self.repositories.insert(name.to_owned(), repository);
+    }
+
+    /// What the app may do.
+    pub(crate) fn permissions(&self) -> BTreeMap<String, String> {
+        let usual = || {
+            let writes = ["checks", "contents", "deployments", "issues", "pull_requests"];
+            let reads = ["metadata"];
+            let all = writes.map(|it| (it, "write")).into_iter();
+            all.chain(reads.map(|it| (it, "read"))).map(|(name, it)| (name.into(), it.into()))
+        };
+        self.app_permissions.clone().unwrap_or_else(|| usual().collect())
     }
 
     /// A number that nothing has yet.

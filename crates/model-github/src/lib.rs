@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   github.rs     what there is: repositories, checks, comments, statuses, deployments, pulls
+//!   scopes.rs     what a job's token may do                                           (pure)
 //!   answer.rs     one call of the REST API, answered from that                        (pure)
 //!   payload.rs    what webhooks say                                                   (pure)
 //!   fault.rs      what goes wrong on purpose                                          (pure)
@@ -20,11 +21,12 @@ mod front;
 mod github;
 mod http;
 mod payload;
+mod scopes;
 
 pub use answer::{Answer, Request};
 pub use fault::{Fault, FaultKind};
 pub use front::{Front, Sent};
-pub use github::{Call, GitHub, Hook, Pull, Repository};
+pub use github::{Call, GitHub, Hook, JobToken, Pull, Repository};
 
 /// A new key of an app, as PEM.
 pub fn new_key() -> String {

@@ -1,5 +1,7 @@
 //! Shapes: what the API and the webhooks say of things.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 
 use crate::github::{GitHub, Pull};
@@ -163,13 +165,13 @@ pub(crate) fn app(at: &str) -> Json {
 }
 
 /// Where the app is installed.
-pub(crate) fn installation(at: &str) -> Json {
+pub(crate) fn installation(at: &str, permissions: &BTreeMap<String, String>) -> Json {
     let url = "https://github.test/installations/7";
     json!({
         "id": 7, "account": user("octo"), "app_id": 1, "app_slug": "launchway", "target_id": 1,
         "target_type": "Organization", "single_file_name": null, "repository_selection": "all",
         "access_tokens_url": format!("{url}/access_tokens"), "html_url": url,
-        "repositories_url": format!("{url}/repositories"), "permissions": { "checks": "write" },
+        "repositories_url": format!("{url}/repositories"), "permissions": permissions,
         "events": ["push"], "created_at": at, "updated_at": at, "suspended_by": null,
         "suspended_at": null,
     })
@@ -255,6 +257,21 @@ pub(crate) fn pull_request(
         payload["after"] = head.into();
     }
     payload
+}
+
+/// A release.
+pub(crate) fn release((id, url): (u64, &str), body: &Json, who: &str, at: &str) -> Json {
+    let own = format!("{url}/releases/{id}");
+    let of = |key: &str, usual: Json| body.get(key).cloned().unwrap_or(usual);
+    json!({
+        "id": id, "node_id": format!("RE_{id}"), "url": own, "html_url": own,
+        "assets_url": format!("{own}/assets"), "upload_url": format!("{own}/assets{{?name,label}}"),
+        "tarball_url": null, "zipball_url": null, "tag_name": body["tag_name"],
+        "target_commitish": of("target_commitish", "main".into()), "name": of("name", Json::Null),
+        "body": of("body", Json::Null), "draft": of("draft", false.into()),
+        "prerelease": of("prerelease", false.into()), "immutable": false, "created_at": at,
+        "updated_at": at, "published_at": at, "author": user(who), "assets": [],
+    })
 }
 
 /// A check that was just made; what was said of it comes after.

@@ -277,6 +277,9 @@ pub struct JobOptions {
     /// Where the job gets tokens of OIDC; none where it may not have any.
     #[serde(default)]
     pub id_token: Option<IdTokenDoor>,
+    /// How the job reaches GitHub; none where its repository is not connected there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub github: Option<GitHubDoor>,
     /// The worker goes on while its driver is away, and waits for the next one.
     #[serde(default)]
     pub outlives: bool,
@@ -385,7 +388,20 @@ pub fn shared_folders(root: &Path, caches: &Path, user: Option<&JobUser>) -> (Pa
     (own.join("tools"), own.join(caches).join("downloads"))
 }
 
-/// Where a job gets tokens that say who it is (`ACTIONS_ID_TOKEN_REQUEST_URL` and `.._TOKEN`).
+/// GitHub, for a job of a repository there.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GitHubDoor {
+    /// `https://github.com`
+    pub server_url: Arc<str>,
+    /// `https://api.github.com`
+    pub api_url: Arc<str>,
+    /// Where the job gets its `GITHUB_TOKEN`, by its own word; none where it may have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<IdTokenDoor>,
+}
+
+/// Where a job gets tokens: such that say who it is (`ACTIONS_ID_TOKEN_REQUEST_URL` and `.._TOKEN`), or its own
+/// of GitHub.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct IdTokenDoor {
     /// Where it asks; what asks adds `&audience=`.

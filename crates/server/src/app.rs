@@ -375,6 +375,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/live/runs/{run}/jobs/{job}", get(live::job))
         .route("/static/{version}/{file}", get(assets::file))
         .route("/oidc/token", get(oidc::token))
+        .route(oidc::GITHUB_TOKEN, get(oidc::github_token))
         .route("/.well-known/openid-configuration", get(oidc::discovery))
         .route("/.well-known/jwks", get(oidc::key_set))
         .route("/webhooks/github", webhooks::of(Teller::GitHub))

@@ -446,6 +446,12 @@ pub trait Engine: Send + Sync {
     /// When it is no word of a job that goes on.
     fn id_token(&self, bearer: &str, audience: Option<&str>) -> Result<String, Refused>;
 
+    /// The token of GitHub's for the job that has this word: `token`, when it ends, and what it may not do.
+    ///
+    /// # Errors
+    /// When it is no word of a job that goes on and may have one, or GitHub gives none.
+    fn github_token(&self, bearer: &str) -> Result<serde_json::Value, Refused>;
+
     /// The discovery document of whoever issues such tokens.
     fn oidc_discovery(&self) -> serde_json::Value;
 

@@ -16,6 +16,7 @@ use crate::access::{Scope, Token};
 use crate::api;
 use crate::app::{App, Shared, blocking};
 use crate::bound::{self, Reach};
+use crate::oidc;
 use crate::pages;
 use crate::problem::Problem;
 use crate::words::percent;
@@ -214,10 +215,15 @@ pub(crate) async fn check(State(app): State<Shared>, mut request: Request, next:
     finished(&app, who.as_ref(), is_program, response)
 }
 
+/// Where jobs ask, by words of their own.
+fn is_for_jobs(path: &str) -> bool {
+    path == "/oidc/token" || path == oidc::GITHUB_TOKEN
+}
+
 /// Whether a server that stands by would do more than show what is past.
 fn would_act(path: &str, is_change: bool) -> bool {
     let is_sign_in = path == "/sign-out" || path == "/sign-in" || path.starts_with("/sign-in/");
-    path == api::RUNNER_DOOR || path == "/oidc/token" || (is_change && !is_sign_in)
+    path == api::RUNNER_DOOR || is_for_jobs(path) || (is_change && !is_sign_in)
 }
 
 /// What a request is about, as its route says.
@@ -287,8 +293,8 @@ fn wanted(app: &App, request: &Request) -> Result<Shown, Box<Response>> {
     let refuse = |problem: Problem| Box::new(problem.into_response());
     let path = request.uri().path();
     // Who a job is, and how that is proven: with words of their own, or for everybody.
-    let is_oidc =
-        matches!(path, "/oidc/token" | "/.well-known/openid-configuration" | "/.well-known/jwks");
+    let is_oidc = is_for_jobs(path)
+        || matches!(path, "/.well-known/openid-configuration" | "/.well-known/jwks");
     if is_oidc || matches!(path, "/healthz" | "/readyz") {
         return Ok(Shown::Nothing);
     }

@@ -21,12 +21,38 @@ pub(crate) struct Asked {
     audience: Option<String>,
 }
 
+/// Where jobs ask for their token of GitHub's.
+pub(crate) const GITHUB_TOKEN: &str = "/oidc/github-token";
+
 /// A token for a job.
 pub(crate) async fn token(
     State(app): State<Shared>,
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
+    let bearer = word(&headers)?;
+    let token = blocking(move || Ok(app.engine.id_token(&bearer, asked.audience.as_deref())?));
+    let token = token.await?;
+    Ok(not_kept(json!({ "count": token.len(), "value": token })))
+}
+
+/// A job's own token of GitHub's.
+pub(crate) async fn github_token(
+    State(app): State<Shared>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let bearer = word(&headers)?;
+    Ok(not_kept(blocking(move || Ok(app.engine.github_token(&bearer)?)).await?))
+}
+
+fn not_kept(said: serde_json::Value) -> Response {
+    let mut answer = Json(said).into_response();
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// The word that a job shows.
+fn word(headers: &HeaderMap) -> Result<String, Problem> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
     // GitHub's toolkit writes `Bearer`, people write `bearer`.
     let bearer = bearer.and_then(|it| it.split_once(' '));
@@ -35,12 +61,7 @@ pub(crate) async fn token(
         let detail = "This needs the word of a job: ACTIONS_ID_TOKEN_REQUEST_TOKEN.";
         return Err(Problem::new(StatusCode::UNAUTHORIZED, detail));
     };
-    let bearer = bearer.trim().to_owned();
-    let token = blocking(move || Ok(app.engine.id_token(&bearer, asked.audience.as_deref())?));
-    let token = token.await?;
-    let mut answer = Json(json!({ "count": token.len(), "value": token })).into_response();
-    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(answer)
+    Ok(bearer.trim().to_owned())
 }
 
 /// The discovery document.

@@ -32,6 +32,7 @@ use crate::control::{self, Control};
 use crate::environment;
 use crate::files::Files;
 use crate::gather::{Gathering, with_sources};
+use crate::github_token;
 use crate::log::Log;
 use crate::native;
 use crate::output::Output;
@@ -63,6 +64,9 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         Ok(log) => log,
         Err(error) => return lost(&mut control, &spec.paths.log, &error),
     };
+    let asked = github_token::ask(spec);
+    let with_token = asked.as_ref().and_then(|it| it.given_to(spec));
+    let spec = with_token.as_ref().unwrap_or(spec);
     let mut host = environment::host(&folders.home, Path::new(&*spec.paths.downloads));
     let mut masker = Masker::new();
     if let Some(door) = &spec.options.id_token {
@@ -101,7 +105,9 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         own_logs: 0,
         files: Files::default(),
         buffer: vec![0; READ_BYTES],
+        not_enforced: Vec::new(),
     };
+    job.say_of_token(asked);
     for name in short {
         let text = format!(
             "the secret {name} is shorter than 6 characters: masking it hides ordinary words"
@@ -153,9 +159,20 @@ struct Job<'a> {
     own_logs: u32,
     files: Files,
     buffer: Vec<u8>,
+    /// What is known of that before the set-up.
+    not_enforced: Vec<String>,
 }
 
 impl Job<'_> {
+    fn say_of_token(&mut self, asked: Option<github_token::Asked>) {
+        let Some(asked) = asked else { return };
+        self.not_enforced.extend(asked.left_out);
+        if let Some(why) = asked.trouble {
+            let text = format!("secrets.GITHUB_TOKEN is empty, the job was given none: {why}");
+            self.output.note(AnnotationLevel::Warning, &text);
+        }
+    }
+
     fn live(mut self) {
         let (end, exit) = match self.set_up() {
             Some(plan) => (self.steps(&plan), None),

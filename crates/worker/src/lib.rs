@@ -30,6 +30,7 @@ mod diagnosis;
 mod environment;
 mod files;
 mod gather;
+mod github_token;
 mod hash;
 mod header;
 mod hooks;

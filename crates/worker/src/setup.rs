@@ -211,6 +211,17 @@ pub(crate) fn contexts(spec: &JobSpec, folders: &Folders) -> BTreeMap<String, Va
     github.insert("workspace", text(&folders.workspace));
     github.insert("event_path", text(&folders.event));
     github.insert("token", spec.secrets.get("GITHUB_TOKEN").cloned().unwrap_or_default());
+    if let Some(door) = &spec.options.github {
+        // A GitHub of one's own has its other API beside the one.
+        let api = &*door.api_url;
+        let graphql = match api.strip_suffix("/v3") {
+            Some(own) => format!("{own}/graphql"),
+            None => format!("{api}/graphql"),
+        };
+        github.insert("server_url", &*door.server_url);
+        github.insert("api_url", api);
+        github.insert("graphql_url", graphql);
+    }
     if github.get("event").is_none() {
         github.insert("event", Value::from_json(&spec.payload));
     }

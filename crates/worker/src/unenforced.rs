@@ -30,6 +30,10 @@ pub(crate) fn of_job(spec: &JobSpec, job: &StepsJob) -> Vec<String> {
 /// A token that was given does what its owner may, whatever the job is to be limited to (conformance
 /// 110); even `write-all` means this repository alone.
 fn token(spec: &JobSpec) -> Option<String> {
+    // The job's own may do no more than the job.
+    if spec.options.github.as_ref().is_some_and(|it| it.token.is_some()) {
+        return None;
+    }
     spec.secrets.get("GITHUB_TOKEN").filter(|token| !token.is_empty())?;
     let granted: Vec<String> =
         spec.permissions.iter().map(|(scope, access)| format!("{scope}: {access}")).collect();

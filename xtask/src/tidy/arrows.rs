@@ -86,6 +86,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "docker",
             "event",
             "expr",
+            "https",
             "mask",
             "ports",
             "protocol",

@@ -181,6 +181,7 @@ fn options(args: &RunArgs, committed: bool) -> Result<JobOptions, Failure> {
         snapshot: None,
         objects: None,
         id_token: None,
+        github: None,
         // Those of a command end with it.
         outlives: false,
         walls: None,

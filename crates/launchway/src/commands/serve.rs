@@ -118,12 +118,13 @@ fn with_journal(
     let issuer = args.issuer.as_deref().map(issuer_url).transpose()?;
     let (hub, local) = (Hub::default(), server.local_url());
     let reach = (&*reached, &*local);
-    let tokens = Arc::new(JobTokens::open(&data, Arc::clone(&store), issuer.as_deref(), reach)?);
+    let links = Arc::new(Links::of(data.clone()));
+    let means = (Arc::clone(&store), Arc::clone(&links));
+    let tokens = Arc::new(JobTokens::open(&data, means, issuer.as_deref(), reach)?);
     let driving = driving(args, (&data, &store), (&hub, &tokens), kept_in)?;
     let handle = driving.handle();
     let intake = Arc::new(Intake::new(data.clone(), Arc::clone(&store), handle.clone()));
     let is_stopped = Arc::new(AtomicBool::new(false));
-    let links = Arc::new(Links::of(data.clone()));
     let taking = Arc::new(Taking::new(Arc::clone(&intake), Arc::clone(&links))?);
     let clock = Clock { intake: Arc::clone(&intake) };
     let following = Following { intake: Arc::clone(&intake) };
@@ -131,7 +132,8 @@ fn with_journal(
         Telling { data: data.clone(), store: Arc::clone(&store), links, url: reached.clone() };
     let (takes, tests) = (Arc::clone(&taking), tests(args, &data, &store, &reached));
     let started = Started::of(args, &data, &reached)?;
-    let face = Face::new(Arc::clone(&intake), takes, tokens, tests, (&is_stopped, started));
+    let gives = Arc::clone(&tokens);
+    let face = Face::new(Arc::clone(&intake), takes, gives, tests, (&is_stopped, started));
     let stop = Stop::default();
     let signals = listen(handle.clone(), args.grace)?;
     let (told, stop_intake) = stop_pipe()?;
@@ -142,7 +144,8 @@ fn with_journal(
     hub.tell(move || woken.iter().for_each(Wake::now));
     say_ready(&reached, &data, first.as_deref());
     let journal = Arc::clone(&store);
-    let crew = Crew { intake, couriers, clock, following, taking, telling, journal, handle };
+    let crew =
+        Crew { intake, couriers, clock, following, taking, telling, tokens, journal, handle };
     let ended = std::thread::scope(|scope| {
         let going = match stands_by {
             true => vec![crew.only_keep(scope)],
@@ -214,6 +217,7 @@ struct Crew {
     following: Following,
     taking: Arc<Taking>,
     telling: Telling,
+    tokens: Arc<JobTokens>,
     journal: Arc<Store>,
     handle: Handle,
 }
@@ -226,7 +230,8 @@ impl Crew {
         told: OwnedFd,
         is_stopped: &Arc<AtomicBool>,
     ) -> Vec<Sender<()>> {
-        let Crew { intake, couriers, clock, following, taking, telling, journal, handle } = self;
+        let Crew { intake, couriers, clock, following, taking, telling, tokens, journal, handle } =
+            self;
         scope.spawn(move || intake.run(&told));
         for courier in couriers {
             let is_stopped = Arc::clone(is_stopped);
@@ -243,13 +248,15 @@ impl Crew {
         scope.spawn(move || taking.run(&told));
         let (stop_telling, told) = channel();
         scope.spawn(move || telling.run(&told));
+        let (stop_ending, told) = channel();
+        scope.spawn(move || tokens.end_those_over(&told));
         let (stop_watch, told) = channel();
         let runners = handle.clone();
         scope.spawn(move || watch_runners(&runners, &told));
         let (stop_keeping, told) = channel();
         scope.spawn(move || database::keep(&journal, &handle, &told));
         let stops = [stop_clock, stop_following, stop_looking, stop_taking, stop_telling];
-        stops.into_iter().chain([stop_keeping, stop_watch]).collect()
+        stops.into_iter().chain([stop_ending, stop_keeping, stop_watch]).collect()
     }
 
     /// The right to the journal is kept, and nothing else is done.

@@ -309,6 +309,7 @@ impl Driving {
             store: &store,
             handle: &handle,
             hub: &hub,
+            tokens: &tokens,
             aside: RefCell::default(),
             places: RefCell::default(),
         };
@@ -399,6 +400,8 @@ impl Home for ServerHome<'_> {
         let mut given =
             engine.surroundings(&self.artifacts.borrow(), lease, request, definition)?;
         given.options.id_token = self.tokens.door(lease, request, definition);
+        let has_own = given.secrets.get("GITHUB_TOKEN").is_some_and(|it| !it.is_empty());
+        given.options.github = self.tokens.github_door(lease, request, definition, has_own);
         Ok(given)
     }
 
@@ -436,6 +439,7 @@ struct Watcher<'d> {
     store: &'d Store,
     handle: &'d Handle,
     hub: &'d Hub,
+    tokens: &'d JobTokens,
     /// Background steps of each job that runs: they number their logs.
     aside: RefCell<BTreeMap<(StreamId, JobKey), u32>>,
     /// Environments that jobs of open runs run in.
@@ -504,7 +508,9 @@ impl Observer for Watcher<'_> {
                 self.handle.was_heard(id, None);
             }
             RunEvent::JobApprovalRefused { id, why, .. } => self.handle.was_heard(id, Some(why)),
+            RunEvent::JobLost { job, .. } => self.tokens.is_over(stream, job),
             RunEvent::JobCompleted { job, fence, log, .. } => {
+                self.tokens.is_over(stream, job);
                 let aside = self.aside.borrow_mut().remove(&(stream, job.clone())).unwrap_or(0);
                 // The blobs have the bytes now; the growing files go.
                 if let (Some(_), Some(fence)) = (log, fence) {

@@ -203,6 +203,10 @@ impl Engine for Face {
         self.tokens.token(bearer, audience)
     }
 
+    fn github_token(&self, bearer: &str) -> Result<serde_json::Value, Refused> {
+        self.tokens.github_token(bearer)
+    }
+
     fn oidc_discovery(&self) -> serde_json::Value {
         self.tokens.discovery()
     }

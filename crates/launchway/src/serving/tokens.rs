@@ -9,6 +9,7 @@
 //! comes from a fork gets none.
 
 mod asked;
+mod github;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +23,7 @@ use store::Store;
 
 use self::asked::{Asked, TooMany};
 use super::data::DataFolder;
+use super::github::Links;
 use super::repositories::{self, SubjectForm};
 use crate::exit::{Exit, Failure};
 use crate::terminal::style::talk;
@@ -51,6 +53,8 @@ pub(crate) struct JobTokens {
     /// Where jobs ask.
     door: String,
     asked: Mutex<Asked<Word>>,
+    /// Tokens of GitHub's, for jobs of repositories there.
+    github: github::OfGitHub,
 }
 
 /// Which lease a word is of.
@@ -66,7 +70,7 @@ impl JobTokens {
     /// is not the server; `reached` is the server's own, `local` where jobs reach it.
     pub(crate) fn open(
         data: &DataFolder,
-        store: Arc<Store>,
+        (store, links): (Arc<Store>, Arc<Links>),
         issuer: Option<&str>,
         (reached, local): (&str, &str),
     ) -> Result<JobTokens, Failure> {
@@ -81,6 +85,7 @@ impl JobTokens {
             // What asks adds `&audience=`.
             door: format!("{local}/oidc/token?api-version=2.0"),
             asked: Mutex::default(),
+            github: github::OfGitHub::new(data.clone(), links, local),
             store,
         })
     }
@@ -95,39 +100,58 @@ impl JobTokens {
         if !may_have(request, definition) {
             return None;
         }
+        self.door_at(&self.door, lease)
+    }
+
+    /// A door that a lease's word opens.
+    fn door_at(&self, url: &str, lease: &Lease) -> Option<IdTokenDoor> {
         let word = Word { stream: lease.stream, job: lease.job.clone(), fence: lease.fence };
         let word = serde_json::to_string(&word).expect("plain data");
         let sealed = self.bearers.seal(&word).map_err(|error| {
             talk(&format!("warning: {} {} is given no tokens: {error:#}", lease.stream, lease.job));
         });
         let bearer = sealed.ok()?;
-        Some(IdTokenDoor { url: self.door.as_str().into(), bearer: bearer.expose().to_owned() })
+        Some(IdTokenDoor { url: url.into(), bearer: bearer.expose().to_owned() })
+    }
+
+    /// The lease that a word is of.
+    fn word(&self, bearer: &str) -> Result<Word, Refused> {
+        let word = self.bearers.open_word(bearer);
+        let word = word.map_err(|error| Refused::new(Why::Missing, error.to_string()))?;
+        let word = word.and_then(|it| serde_json::from_str::<Word>(&it).ok());
+        word.ok_or_else(|| Refused::new(Why::Forbidden, NO_WORD))
+    }
+
+    /// The run and the job of a word, whose lease goes on.
+    fn opened(&self, word: &Word) -> Result<(Box<RunRequest>, Box<JobDefinition>), Refused> {
+        let forbidden = |message: &str| Refused::new(Why::Forbidden, message);
+        let events = self.store.read(word.stream, Seq(0));
+        let events = events.map_err(|error| Refused::new(Why::Missing, error.to_string()))?;
+        let events: Vec<RunEvent> = events.into_iter().map(|it| it.event).collect();
+        if !is_open(&events, word) {
+            return Err(forbidden("the job is over"));
+        }
+        let definition = events.iter().find_map(|it| match it {
+            RunEvent::JobPlanned(it) if it.key == word.job => Some(it.clone()),
+            _ => None,
+        });
+        let definition = definition.ok_or_else(|| forbidden("there is no such job"))?;
+        match events.into_iter().next() {
+            Some(RunEvent::RunCreated(request)) => Ok((request, definition)),
+            _ => Err(forbidden("there is no such run")),
+        }
     }
 
     /// A token for whoever has this word.
     pub(crate) fn token(&self, bearer: &str, audience: Option<&str>) -> Result<String, Refused> {
         let forbidden = |message: &str| Refused::new(Why::Forbidden, message);
         let failed = |error: IssuerError| Refused::new(Why::Missing, error.to_string());
-        let word = self.bearers.open_word(bearer).map_err(failed)?;
-        let word = word.and_then(|it| serde_json::from_str::<Word>(&it).ok());
-        let word = word.ok_or_else(|| forbidden(NO_WORD))?;
+        let word = self.word(bearer)?;
         let audience = audience.unwrap_or(&self.issuer);
         refuse_audience(audience)?;
         self.asked(|asked| asked.ask(&word, now()))?;
-        let events = self.store.read(word.stream, Seq(0));
-        let events = events.map_err(|error| Refused::new(Why::Missing, error.to_string()))?;
-        let events: Vec<RunEvent> = events.into_iter().map(|it| it.event).collect();
-        if !is_open(&events, &word) {
-            return Err(forbidden("the job is over"));
-        }
-        let Some(RunEvent::RunCreated(request)) = events.first() else {
-            return Err(forbidden("there is no such run"));
-        };
-        let definition = events.iter().find_map(|it| match it {
-            RunEvent::JobPlanned(it) if it.key == word.job => Some(it),
-            _ => None,
-        });
-        let definition = definition.ok_or_else(|| forbidden("there is no such job"))?;
+        let (request, definition) = self.opened(&word)?;
+        let (request, definition) = (&*request, &*definition);
         // Whoever has the key of words could make one for any job.
         if !may_have(request, definition) {
             return Err(forbidden("the job has no right to tokens"));
@@ -164,10 +188,15 @@ impl JobTokens {
     /// That a job was given a token, by its id, before anybody has it: the first for each audience.
     fn write_down(&self, word: &Word, (audience, id): (&str, &str)) -> Result<(), Refused> {
         let object = format!("{} {} for {audience}, jti {id}", word.stream, word.job);
+        self.record("id_token.give", object)
+    }
+
+    /// What was given to a job.
+    fn record(&self, action: &str, object: String) -> Result<(), Refused> {
         let record = event::AuditRecord {
             actor: None,
             token: None,
-            action: "id_token.give".into(),
+            action: action.into(),
             object: mask::MaskedText::without_secrets(object),
             reason: None,
             source: "job".into(),

@@ -179,7 +179,7 @@ impl Connected {
         .collect()
     }
 
-    fn mark(&self, name: &str) -> String {
+    pub(crate) fn mark(&self, name: &str) -> String {
         std::fs::read_to_string(self.place.path("marks").join(name)).unwrap_or_default()
     }
 

@@ -52,6 +52,7 @@
 //!   browser.rs    every page, looked at by Chromium                          (feature `browser`)
 //!   github.rs     a server and the model of GitHub: webhooks in, checks and comments out, forks
 //!   github_missed.rs  webhooks that never came: found by looking, delivered again, once
+//!   github_token.rs  the token of each job: what it may do, that it starts nothing and ends with the job
 //!   webhooks.rs   a thousand webhooks a second                               (feature `soak`)
 //!   soak.rs       kill -9 at instants that a seed chooses; 200 who follow live  (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
@@ -97,6 +98,7 @@ mod followed;
 mod gated;
 mod github;
 mod github_missed;
+mod github_token;
 mod groups;
 mod harness;
 mod host;

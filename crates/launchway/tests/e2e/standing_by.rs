@@ -100,6 +100,7 @@ fn a_copy_does_nothing_until_it_takes_over() {
         ("POST", "/runs/1/rerun"),
         ("GET", "/api/v1/runners/connection"),
         ("GET", "/oidc/token"),
+        ("GET", "/oidc/github-token"),
         ("GET", "/readyz"),
     ] {
         let (status, text) = other.ask(method, path, token);

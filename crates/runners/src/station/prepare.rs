@@ -109,7 +109,8 @@ impl Preparing {
         spec.options.limits = self.limits.of(spec.labels.iter().map(|it| &**it));
         // Every commit is in the one repository.
         spec.options.objects = None;
-        if let Some(door) = &mut spec.options.id_token {
+        let github = spec.options.github.as_mut().and_then(|it| it.token.as_mut());
+        for door in spec.options.id_token.iter_mut().chain(github) {
             door.url = reached(&self.server, &door.url).into();
         }
         Ok(spec)

@@ -29,7 +29,8 @@ impl Job<'_> {
         let plan = self.make_plan(&mut gathering);
         let mut notes = std::mem::take(&mut gathering.notes);
         if let Ok((plan, _)) = &plan {
-            for note in unenforced::of_job(self.bench.spec, &plan.job) {
+            let known = std::mem::take(&mut self.not_enforced);
+            for note in known.into_iter().chain(unenforced::of_job(self.bench.spec, &plan.job)) {
                 notes.push((false, format!("not enforced: {note}")));
                 self.report_unenforced(&note);
             }

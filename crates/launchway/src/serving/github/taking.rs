@@ -277,6 +277,9 @@ struct Standing {
 impl Told<'_> {
     /// Acts upon it, where it is no push that was told, or found, before.
     fn act_once(&self, on: &(Connected, OnGitHub), said: Said) -> Result<Acted, Failure> {
+        if let Some(acted) = self.refuse_own(&on.0, &said)? {
+            return Ok(acted);
+        }
         let Said::Push { git_ref, after, .. } = &said else { return self.act(on, said) };
         let (git_ref, after) = (git_ref.clone(), after.clone());
         let (connected, looked) = (&on.0, &self.taking.looked);
@@ -299,6 +302,35 @@ impl Told<'_> {
             looked.acted(name, (&git_ref, &after), at)?;
         }
         Ok(acted)
+    }
+
+    /// What a job did with its own token starts nothing, or it would start itself for ever; but for the two
+    /// events that are there to start something (conformance 22).
+    fn refuse_own(&self, connected: &Connected, said: &Said) -> Result<Option<Acted>, Failure> {
+        let is_meant = matches!(said, Said::Dispatch { .. } | Said::RepositoryDispatch);
+        let is_said = matches!(said, Said::Issue(_) | Said::Nothing { .. });
+        if is_meant || is_said || !self.is_by_us(&self.proven.payload["sender"])? {
+            return Ok(None);
+        }
+        let (commit, git_ref) = match said {
+            Said::Push { git_ref, after, .. } => (after.clone(), git_ref.clone()),
+            Said::PullRequest(pull) => (pull.head.clone(), pull.head_ref.clone()),
+            _ => Default::default(),
+        };
+        let acted = self.nothing(connected, &commit, &git_ref, BY_A_JOB)?;
+        if let Said::Push { git_ref, after, .. } = said {
+            self.taking.looked.acted(&connected.name, (git_ref, after), None)?;
+        }
+        Ok(Some(acted))
+    }
+
+    /// Whether somebody is the app's own bot, in whose name jobs act.
+    fn is_by_us(&self, sender: &serde_json::Value) -> Result<bool, Failure> {
+        let place = self.link()?.place;
+        let login = sender["login"].as_str().unwrap_or_default();
+        let is_bot =
+            login.strip_suffix("[bot]").is_some_and(|it| it.eq_ignore_ascii_case(&place.who));
+        Ok(place.app.is_some() && is_bot && sender["type"] == "Bot")
     }
 
     /// Of a push, that it is over.
@@ -334,6 +366,11 @@ impl Told<'_> {
             Ok(there) => there,
         };
         let moved = passing(link.github.moved(&connected.name, git_ref, after))?.flatten();
+        if let Some(moved) = &moved
+            && self.is_by_us(&moved.sender)?
+        {
+            return self.nothing(connected, after, git_ref, BY_A_JOB);
+        }
         let who = moved.as_ref().map(|it| (it.who.clone(), String::new()));
         let at = connected.at(after, who.unwrap_or(there.head.committer))?;
         let mut payload = at.pushed(&update)?.payload;
@@ -505,6 +542,9 @@ impl Told<'_> {
         }
     }
 }
+
+/// Why what a job did starts nothing.
+const BY_A_JOB: &str = "a job did it with its own GITHUB_TOKEN: only workflow_dispatch and repository_dispatch start runs then";
 
 /// What GitHub answers; none where it will not, or has no such thing.
 fn passing<T>(answered: Result<T, forge::ForgeError>) -> Result<Option<T>, Failure> {
