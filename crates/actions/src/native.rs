@@ -33,6 +33,7 @@ mod tools;
 mod trufflehog;
 pub(crate) mod trusted;
 mod upload_artifact;
+mod upload_sarif;
 mod version;
 
 use step::{Failure, Step};
@@ -119,6 +120,7 @@ const REGISTER: &[&Native] = &[
     &tfsec::TFSEC,
     &trufflehog::TRUFFLEHOG,
     &upload_artifact::UPLOAD,
+    &upload_sarif::UPLOAD_SARIF,
 ];
 
 /// The native version of an action, if that version is known.

@@ -21,6 +21,8 @@ fn only_known_versions_are_native() {
         ("aquasecurity/tfsec-action@v1.0.0", Some("tfsec")),
         ("slackapi/slack-github-action@v1.27.1", Some("slack-v1")),
         ("slackapi/slack-github-action@v2", Some("slack")),
+        ("github/codeql-action/upload-sarif@v3", Some("upload-sarif")),
+        ("github/codeql-action/init@v3", None),
         ("docker/build-push-action@v5", Some("docker-build-push")),
         ("docker/build-push-action@v1", None),
         ("actions/checkout@v1", None),
@@ -70,6 +72,7 @@ const SOURCES: &[&str] = &[
     include_str!("tools.rs"),
     include_str!("trufflehog.rs"),
     include_str!("upload_artifact.rs"),
+    include_str!("upload_sarif.rs"),
 ];
 
 /// Inputs that may be read by nobody: they have no effect wherever nothing is fetched.

@@ -55,6 +55,11 @@ pub(crate) fn serve(answers: &[(u16, &str)]) -> Server {
 }
 
 impl Server {
+    /// What was asked, in turn.
+    pub(crate) fn asked(self) -> Vec<String> {
+        self.seen.join().expect("the server")
+    }
+
     pub(crate) fn check(self, expected: &Expect) {
         expected.assert_eq(&self.seen.join().expect("the server").join("\n---\n"));
     }

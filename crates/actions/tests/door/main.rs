@@ -11,6 +11,7 @@ mod docker;
 mod docker_arguments;
 mod ecs;
 mod resolve;
+mod sarif;
 mod scans;
 mod setup;
 mod sign_in;
