@@ -121,7 +121,8 @@ pub(crate) struct SwitchedOff<'s> {
     pub(crate) at_server: Option<&'s str>,
 }
 
-/// What the event means for one file.
+/// What the event means for one file. Words in the commit's message that keep it from running are not heard for one
+/// `is_named`, nor where nothing may be skipped.
 pub(crate) fn choose(
     candidate: &Candidate,
     event: &TriggeringEvent,
@@ -262,7 +263,7 @@ fn trigger_event(event: &TriggeringEvent) -> workflow::TriggerEvent<'_> {
 }
 
 /// Conformance 23: words in the head commit's message that keep push and pull_request from running.
-fn skip_word(event: &TriggeringEvent) -> Option<&'static str> {
+pub(crate) fn skip_word(event: &TriggeringEvent) -> Option<&'static str> {
     const WORDS: [&str; 5] =
         ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"];
     const TRAILERS: [&str; 2] = ["skip-checks: true", "skip-checks:true"];

@@ -90,7 +90,7 @@ fn reference(settings: &Settings, text: &str) -> Option<SecretReference> {
     all.find(|it| it.to_string() == text)
 }
 
-fn fits(pattern: &str, branch: &str) -> bool {
+pub(crate) fn fits(pattern: &str, branch: &str) -> bool {
     Pattern::parse(pattern, Span::default()).is_ok_and(|it| it.fits(branch))
 }
 

@@ -44,6 +44,8 @@ pub struct Settings {
     pub notify: Vec<Notify>,
     /// How much of the lines tests have to run.
     pub coverage: MinimumCoverage,
+    /// Branches on which words that skip runs are not heard, as patterns.
+    pub never_skip: Vec<Text>,
     /// The server by which email is sent.
     pub mail: Option<Mail>,
     /// Hosts that messages may be sent to although their addresses are not public.
@@ -192,6 +194,7 @@ impl Settings {
             environments: environments.map(Environment::read).collect::<Option<_>>()?,
             notify: notify.iter().enumerate().map(Notify::read).collect::<Option<_>>()?,
             coverage: root.view("coverage").map(MinimumCoverage::read).unwrap_or_default(),
+            never_skip: root.texts("never_skip"),
             mail: match root.view("mail") {
                 Some(view) => Some(Mail::read(view)?),
                 None => None,

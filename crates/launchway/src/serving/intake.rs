@@ -49,6 +49,7 @@ use crate::prepare::refuse::UNKNOWN_LABEL;
 use crate::prepare::{self, Chosen, Numbers, Situation, called, inputs};
 use crate::remote::RemoteFiles;
 use crate::select::{self, Candidate, Choice, SwitchedOff};
+use crate::telling;
 use crate::terminal::diagnostics;
 use crate::terminal::style::{Style, talk};
 use crate::terminal::time::now;
@@ -451,7 +452,27 @@ impl<'i> Planning<'i> {
         let name = self.repository.full_name();
         let off = switches::off(&self.intake.data, &name)?;
         let off = SwitchedOff { paths: &off, at_server: Some(&name) };
-        Ok(select::choose(candidate, &self.event, off, false))
+        Ok(select::choose(candidate, &self.event, off, self.not_skipped().is_some()))
+    }
+
+    /// Why words that skip runs are not heard; none where nothing is to be skipped, or it may be. What counts stands
+    /// on the default branch; where nobody can read that, nothing is skipped.
+    fn not_skipped(&self) -> Option<String> {
+        let word = select::skip_word(&self.event)?;
+        let into = self.event.base_ref.as_deref();
+        let branch = into.or_else(|| self.event.git_ref.strip_prefix("refs/heads/"))?;
+        let says = format!("the commit's message says {word}, and it runs all the same:");
+        match repositories::settings_at_tip(&self.connected) {
+            Err(failure) => Some(format!(
+                "{says} whether {branch} may be skipped is not known: {:#}",
+                failure.error
+            )),
+            Ok(settings) => {
+                let patterns = settings.map(|it| it.never_skip).unwrap_or_default();
+                let found = patterns.iter().find(|it| telling::fits(&it.value, branch))?;
+                Some(format!("{says} `never_skip` of {} names {}", settings::FILE, found.value))
+            }
+        }
     }
 
     /// Each file by itself: what is wrong with one keeps no other from running.
@@ -463,6 +484,7 @@ impl<'i> Planning<'i> {
             planned.said.push(format!("{commit} has no workflow file in {}", files::WORKFLOWS));
             return Ok(planned);
         }
+        planned.said.extend(self.not_skipped());
         for candidate in candidates {
             let path = &candidate.path;
             if only.is_some_and(|only| only != path) {

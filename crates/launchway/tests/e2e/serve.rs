@@ -639,6 +639,31 @@ fn what_cannot_be_served_is_said() {
     serving.end();
 }
 
+/// What a protected branch gets is never skipped, and whoever pushes is told why.
+#[test]
+fn words_that_skip_runs_are_not_heard_where_nothing_may_be_skipped() {
+    let serving = Serving::of(
+        "on: push\njobs: { it: { runs-on: ubuntu-latest, steps: [{ run: 'true' }] } }\n",
+    );
+    let pushed = |settings: &str| {
+        serving.place.write("launchway.yml", &format!("version: 1\nproject: a\n{settings}\n"));
+        serving.place.git(&["add", "-A"]);
+        serving.place.git(&["commit", "--quiet", "--message", "a change [skip ci]"]);
+        let said = serving.push().stderr;
+        let told = said.lines().filter_map(|it| it.split("launchway: ").nth(1)).map(str::trim);
+        let told = told.filter(|it| it.contains("skip") || it.starts_with("run "));
+        // Where it is served differs.
+        told.map(|it| it.split("  http").next().unwrap_or(it)).collect::<Vec<_>>().join("\n")
+    };
+    expect![".github/workflows/ci.yml does not run: The commit's message says [skip ci]."]
+        .assert_eq(&pushed("notify: []"));
+    expect![[r#"
+        run 1  .github/workflows/ci.yml
+        the commit's message says [skip ci], and it runs all the same: `never_skip` of launchway.yml names main"#]].assert_eq(&pushed("never_skip: ['release/*', main]"));
+    expect![".github/workflows/ci.yml does not run: The commit's message says [skip ci]."]
+        .assert_eq(&pushed("never_skip: ['release/*']"));
+}
+
 const TESTED: &str = r#"
 on: push
 jobs:

@@ -1,7 +1,7 @@
 //! The root of `launchway.yml`.
 
 use super::environment::CREDENTIALS;
-use super::{ENVIRONMENT, ENVIRONMENTS_MAX, ITEMS_MAX, SERVICE, SERVICES_MAX};
+use super::{ENVIRONMENT, ENVIRONMENTS_MAX, ITEMS_MAX, REFS, SERVICE, SERVICES_MAX};
 use crate::form;
 use crate::kind::{Key, Kind, Named, Names, Shape};
 
@@ -94,6 +94,12 @@ pub(crate) static ROOT: Shape = Shape {
             Kind::Shape(&COVERAGE),
             "How much of the lines tests have to run. A run under it has a check of its own that failed, \
              and `launchway run` says so and ends with 1 (docs/test-reports.md).",
+        ),
+        Key::optional(
+            "never_skip",
+            REFS,
+            "Branches on which a server runs what is pushed, and pull requests into them, although the \
+             commit's message says `[skip ci]` or its like; it says so.",
         ),
         Key::optional("mail", Kind::Shape(&MAIL), "The server by which email is sent."),
         Key::optional(
