@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 
 use event::Timestamp;
 use forge::{
-    Check, CommitStatus, Credentials, FailedTest, GitHub, JobDeployment, Proven, Said, Told,
+    Again, Check, CommitStatus, Credentials, FailedTest, GitHub, JobDeployment, Proven, Said, Told,
 };
 use mask::Secret;
 use model_github::{Front, Pull};
@@ -110,7 +110,7 @@ fn calls(github: &GitHub) {
 fn missed(github: &GitHub) {
     let later = Timestamp(u64::from(u32::MAX) * 1_000);
     let asked = github.deliver_missed(Timestamp(0), later).expect("it lists them");
-    assert_eq!(asked, Some(2));
+    assert_eq!(asked, Some(Again { count: 2, is_more: false }));
     let moved = github.moved("octo/app", "refs/heads/main", HEAD).expect("it remembers");
     assert_eq!(moved.map(|it| it.who).as_deref(), Some("mona"));
 }

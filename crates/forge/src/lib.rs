@@ -39,7 +39,7 @@ pub use failed_tests::{FailedTest, FailedTests, place};
 pub use issue::{Issue, IssueIncident, IssueTold};
 pub use job_token::JobToken;
 pub use minimum::{Minimum, minimum_check, minimum_status};
-pub use missed::Moved;
+pub use missed::{Again, Moved};
 pub use owed::{Check, CommitStatus, JobDeployment, Subject, checks, deployments, statuses};
 pub use reported::{FlagCoverage, Reported};
 pub use said::{PullRequest, Said, read};

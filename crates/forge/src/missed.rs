@@ -10,13 +10,32 @@ use crate::api::{Answered, ForgeError, GitHub, Method};
 use crate::webhook::moment;
 
 /// Pages of deliveries that are read at a time, a hundred each.
-const PAGES_MAX: usize = 10;
+const PAGES_MAX: usize = 50;
 /// Of one webhook GitHub is asked for so many deliveries; who refuses it so often does not want it.
 const TIMES_MAX: usize = 5;
 /// So many are asked for at a time: they come at once.
 const AGAIN_MAX: usize = 50;
+/// What webhooks say of a repository, beside addresses (GitHub's schemas of webhooks, `repository`).
+#[rustfmt::skip]
+const TOLD: &[&str] = &[
+    "id", "node_id", "name", "full_name", "private", "owner", "description", "fork", "url",
+    "created_at", "updated_at", "pushed_at", "homepage", "size", "stargazers_count",
+    "watchers_count", "language", "has_issues", "has_projects", "has_downloads", "has_wiki",
+    "has_pages", "has_discussions", "forks_count", "archived", "disabled", "open_issues_count",
+    "license", "allow_forking", "is_template", "web_commit_signoff_required", "topics",
+    "visibility", "forks", "open_issues", "watchers", "default_branch", "custom_properties",
+];
 /// One that failed a moment ago may be under way again.
 const SETTLED_MS: u64 = 5_000;
+
+/// What was done about webhooks that did not come in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Again {
+    /// So many come again.
+    pub count: usize,
+    /// There are more, and later.
+    pub is_more: bool,
+}
 
 /// Who moved a branch or a tag, as GitHub remembers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +50,8 @@ pub struct Moved {
 
 impl GitHub {
     /// Has webhooks delivered again that the app could not hand in since then: nobody answered, or what answered
-    /// failed. What somebody refused is not asked for. Gives how many; none where we are no app.
+    /// failed. What somebody refused is not asked for, and what GitHub does not repeat is passed over. Gives none
+    /// where we are no app.
     ///
     /// # Errors
     /// When it cannot be asked, or says no.
@@ -39,7 +59,7 @@ impl GitHub {
         &self,
         since: Timestamp,
         now: Timestamp,
-    ) -> Result<Option<usize>, ForgeError> {
+    ) -> Result<Option<Again>, ForgeError> {
         let mut all = Vec::new();
         let mut cursor = String::new();
         for _ in 0..PAGES_MAX {
@@ -60,11 +80,29 @@ impl GitHub {
             }
         }
         let missed = missed(&all, now);
-        for id in &missed {
+        let mut again = Again { count: 0, is_more: missed.len() > AGAIN_MAX };
+        for id in missed.iter().take(AGAIN_MAX) {
             let path = format!("/app/hook/deliveries/{id}/attempts");
-            self.as_app(Method::Post, &path, None, "deliver a webhook again")?;
+            match self.as_app(Method::Post, &path, None, "deliver a webhook again") {
+                Ok(_) => again.count += 1,
+                Err(error) if error.is_passing() => return Err(error),
+                // It is too old by now, say: those behind it are not.
+                Err(_) => {}
+            }
         }
-        Ok(Some(missed.len()))
+        Ok(Some(again))
+    }
+
+    /// A repository as webhooks have it: what is asked for has more, a token to clone it by among that.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or says no.
+    pub fn repository_as_told(&self, repository: &str) -> Result<Json, ForgeError> {
+        let mut json = self.ask(Method::Get, repository, "", None)?.json;
+        if let Some(about) = json.as_object_mut() {
+            about.retain(|key, _| TOLD.contains(&key.as_str()) || key.ends_with("_url"));
+        }
+        Ok(json)
     }
 
     /// Who brought a branch or a tag to a commit, where GitHub remembers it: the newest who did.
@@ -114,7 +152,7 @@ fn missed(all: &[Json], now: Timestamp) -> Vec<u64> {
     });
     let mut newest: Vec<_> = newest.collect();
     newest.sort_unstable();
-    newest.into_iter().take(AGAIN_MAX).map(|(_, id)| id).collect()
+    newest.into_iter().map(|(_, id)| id).collect()
 }
 
 #[cfg(test)]

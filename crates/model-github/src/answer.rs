@@ -203,6 +203,7 @@ impl GitHub {
                 // Webhooks do not say those.
                 repository["network_count"] = 0.into();
                 repository["subscribers_count"] = 0.into();
+                repository["temp_clone_token"] = "ghs_0clonesIt".into();
                 (200, repository)
             }
             ("POST", ["check-runs"]) | ("PATCH", ["check-runs", _])

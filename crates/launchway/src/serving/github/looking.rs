@@ -11,11 +11,12 @@
 //! webhook that comes behind it is told from a new push by when GitHub says that the push was.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use event::Timestamp;
+use forge::Again;
 use repository::{Access, Mirror, RefUpdate, Refs, Repository};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -38,8 +39,10 @@ const UNDER_WAY: Duration = Duration::from_secs(60);
 const LOOK_AROUND: Duration = Duration::from_secs(5);
 /// GitHub delivers again what failed in the last three days: asked for at the start;
 const FAILED_FIRST_MS: u64 = 3 * 24 * 60 * 60 * 1000;
-/// later what failed since then.
+/// later what failed since then, or between two looks, where that is longer.
 const FAILED_MS: u64 = 60 * 60 * 1000;
+/// Where more tags are pushed at once GitHub tells of none, and no workflow runs there.
+const TAGS_TOLD_MAX: usize = 3;
 /// What the ids of what is found begin with. No webhook has a point in its id.
 const FOUND: &str = "found.";
 
@@ -54,6 +57,34 @@ struct Seen {
     /// When it was looked, of those whose last push was found: pushes before are past.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     found: BTreeMap<String, Timestamp>,
+    /// Which push of those that webhooks told of lately was the last one: they come in any order.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    told: BTreeMap<String, Told>,
+}
+
+/// When a push happened, and what its branch led to before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Told {
+    at: Timestamp,
+    before: String,
+}
+
+/// A push that was acted upon.
+pub(super) struct Move<'a> {
+    pub(super) git_ref: &'a str,
+    /// What its branch led to before, and leads to since.
+    pub(super) before: &'a str,
+    pub(super) after: &'a str,
+    pub(super) at: When,
+}
+
+/// When it was, as far as is known.
+#[derive(Clone, Copy)]
+pub(super) enum When {
+    /// A look found it then: what was pushed before is past.
+    Looked(Timestamp),
+    /// So says the webhook; none where it does not.
+    Said(Option<Timestamp>),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,8 +129,21 @@ impl Looked {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// None where nothing is known. What cannot be read is put aside: webhooks are acted upon without it.
     fn read(&self, name: &str) -> Result<Option<Seen>, Failure> {
-        data::read(&self.data.looked(name))
+        let path = self.data.looked(name);
+        match data::read(&path) {
+            Err(failure) if data::is_damaged(&failure) => {
+                let aside = data::put_aside(&path)?;
+                talk(&format!(
+                    "warning: {name}: {:#}; it is {} now, and what is missed is looked for from now on",
+                    failure.error,
+                    aside.display()
+                ));
+                Ok(None)
+            }
+            read => read,
+        }
     }
 
     /// What a branch or tag led to when it was last acted upon; zeros where it was not there.
@@ -120,23 +164,12 @@ impl Looked {
         Ok(seen.found.get(git_ref).zip(pushed_at).is_some_and(|(found, pushed)| pushed <= *found))
     }
 
-    /// A push was acted upon: `found` is when it was looked, where that found it.
-    pub(super) fn acted(
-        &self,
-        name: &str,
-        (git_ref, new): (&str, &str),
-        found: Option<Timestamp>,
-    ) -> Result<(), Failure> {
+    /// A push was acted upon.
+    pub(super) fn acted(&self, name: &str, push: &Move<'_>) -> Result<(), Failure> {
         let _turn = self.turn();
         let Some(before) = self.read(name)? else { return Ok(()) };
         let mut seen = before.clone();
-        seen.refs.insert(git_ref.to_owned(), new.to_owned());
-        if seen.missed.get(git_ref).is_some_and(|it| it.new == new) {
-            seen.missed.remove(git_ref);
-        }
-        if let Some(at) = found {
-            seen.found.insert(git_ref.to_owned(), at);
-        }
+        seen.take(push);
         if seen == before {
             return Ok(());
         }
@@ -145,6 +178,43 @@ impl Looked {
 }
 
 impl Seen {
+    fn take(&mut self, push: &Move<'_>) {
+        let Move { git_ref, before, after, at } = *push;
+        if self.missed.get(git_ref).is_some_and(|it| it.new == after) {
+            self.missed.remove(git_ref);
+        }
+        match at {
+            When::Looked(at) => {
+                self.found.insert(git_ref.to_owned(), at);
+            }
+            When::Said(Some(at)) => {
+                // Its branch has gone on since, and that was told first.
+                if self.told.get(git_ref).is_some_and(|last| last.is_behind(at, after)) {
+                    return;
+                }
+                self.told.insert(git_ref.to_owned(), Told { at, before: before.to_owned() });
+            }
+            When::Said(None) => {}
+        }
+        self.refs.insert(git_ref.to_owned(), after.to_owned());
+    }
+
+    /// Tags of which GitHub tells nobody, for they came all at once, are known from now on. Gives how many.
+    fn settle_tags(&mut self, at: Timestamp) -> usize {
+        let is_new = |git_ref: &str, it: &Missed| {
+            it.since == at && git_ref.starts_with("refs/tags/") && !self.refs.contains_key(git_ref)
+        };
+        let new = self.missed.iter().filter(|(git_ref, it)| is_new(git_ref, it));
+        let new: Refs = new.map(|(git_ref, it)| (git_ref.clone(), it.new.clone())).collect();
+        if new.len() <= TAGS_TOLD_MAX {
+            return 0;
+        }
+        self.missed.retain(|git_ref, _| !new.contains_key(git_ref));
+        let count = new.len();
+        self.refs.extend(new);
+        count
+    }
+
     /// What is there now is compared. Gives what nobody told of in that time, and since when it is known.
     fn compare(
         &mut self,
@@ -155,6 +225,7 @@ impl Seen {
     ) -> Vec<Found> {
         let is_fresh = |it: &Timestamp| it.0 + forge::FRESH_MS > at.0;
         self.found.retain(|_, it| is_fresh(it));
+        self.told.retain(|_, it| is_fresh(&it.at));
         // What is gone runs nothing.
         self.refs.retain(|git_ref, _| there.contains_key(git_ref));
         let moved = moved(&self.refs, there);
@@ -181,6 +252,13 @@ impl Seen {
             },
         })
         .collect()
+    }
+}
+
+impl Told {
+    /// Whether this push came behind one that led to `after` then. GitHub counts seconds.
+    fn is_behind(&self, at: Timestamp, after: &str) -> bool {
+        at < self.at || (at == self.at && after == self.before)
     }
 }
 
@@ -218,8 +296,10 @@ pub(crate) struct Looking {
 struct State {
     /// When a repository is due.
     due: BTreeMap<String, Instant>,
-    /// When deliveries are, and whether they were looked through once.
+    /// When deliveries are.
     deliveries: Option<Instant>,
+    /// All that failed in the last days was asked for.
+    is_caught_up: bool,
     /// What is wrong, by what it is wrong with: it is tried again and again, and said once.
     troubles: BTreeMap<String, String>,
 }
@@ -254,7 +334,7 @@ impl Looking {
     pub(crate) fn run(&self, stop: &Receiver<()>) {
         let mut state = State::default();
         loop {
-            let next = self.look_at_those_due(&mut state);
+            let Some(next) = self.look_at_those_due(&mut state, stop) else { return };
             match stop.recv_timeout(next) {
                 Err(RecvTimeoutError::Timeout) => {}
                 _ => return,
@@ -262,16 +342,16 @@ impl Looking {
         }
     }
 
-    /// Gives how long nothing is due.
-    fn look_at_those_due(&self, state: &mut State) -> Duration {
+    /// Gives how long nothing is due; none where it is over.
+    fn look_at_those_due(&self, state: &mut State, stop: &Receiver<()>) -> Option<Duration> {
         let data = &self.taking.looked.data;
         let known = self.taking.links.get().and_then(|link| Ok((link, repositories::all(data)?)));
         let (link, all) = match known {
             Ok((Some(link), all)) => (link, all),
-            Ok((None, _)) => return LOOK_AROUND,
+            Ok((None, _)) => return Some(LOOK_AROUND),
             Err(failure) => {
                 state.say("GitHub", Err(failure));
-                return LOOK_AROUND;
+                return Some(LOOK_AROUND);
             }
         };
         state.due.retain(|name, _| all.iter().any(|it| it.name == *name));
@@ -282,6 +362,10 @@ impl Looking {
             shortest = Some(shortest.map_or(every, |it: Duration| it.min(every)));
             if state.due.get(&connected.name).is_some_and(|due| *due > Instant::now()) {
                 continue;
+            }
+            // Each may take a minute to answer.
+            if !matches!(stop.try_recv(), Err(TryRecvError::Empty)) {
+                return None;
             }
             let patience = every.min(UNDER_WAY);
             let looked = self.look(&link, connected, patience);
@@ -295,7 +379,7 @@ impl Looking {
         }
         let next = state.due.values().chain(&state.deliveries).min();
         let next = next.map_or(LOOK_AROUND, |it| it.saturating_duration_since(Instant::now()));
-        next.clamp(Duration::from_millis(100), LOOK_AROUND)
+        Some(next.clamp(Duration::from_millis(100), LOOK_AROUND))
     }
 
     /// What the app's webhook could not be told is told again.
@@ -304,16 +388,18 @@ impl Looking {
             return;
         }
         let at = now();
-        let back = if state.deliveries.is_none() { FAILED_FIRST_MS } else { FAILED_MS };
+        let between_two = u64::try_from(every.as_millis()).unwrap_or(u64::MAX).saturating_mul(2);
+        let lately = FAILED_MS.max(between_two);
+        let back = if state.is_caught_up { lately } else { FAILED_FIRST_MS.max(lately) };
         let since = Timestamp(at.0.saturating_sub(back));
         let asked = link.github.deliver_missed(since, at).map_err(failed);
-        if let Ok(Some(count @ 1..)) = asked {
+        if let Ok(Some(Again { count: count @ 1.., .. })) = asked {
             let webhooks = if count == 1 { "webhook" } else { "webhooks" };
             talk(&format!("GitHub delivers {count} {webhooks} again that did not come in"));
         }
-        if asked.is_ok() {
-            state.deliveries = Some(Instant::now() + every);
-        }
+        // Whatever came of it: who is asked too often refuses all.
+        state.deliveries = Some(Instant::now() + every);
+        state.is_caught_up |= asked.as_ref().is_ok_and(|it| it.is_none_or(|it| !it.is_more));
         state.say(DELIVERIES, asked.map(drop));
     }
 
@@ -340,20 +426,24 @@ impl Looking {
         };
         let mut seen = before.clone();
         let mut found = seen.compare(name, &there, patience, at);
-        if seen.missed.len() > MOVED_MAX {
+        let untold = seen.settle_tags(at);
+        if untold > 0 {
+            talk(&format!(
+                "{name}: {untold} tags are new at once: GitHub tells of no more than {TAGS_TOLD_MAX}, and none runs"
+            ));
+            found.retain(|it| seen.missed.contains_key(&it.update.git_ref));
+        }
+        if found.len() > MOVED_MAX {
             let default = connected.branch()?.map(|branch| format!("refs/heads/{branch}"));
             talk(&format!(
                 "warning: {name}: {} branches and tags moved and GitHub told of none; of these the default branch alone is run",
-                seen.missed.len()
+                found.len()
             ));
-            let is_default = |it: &str| Some(it) == default.as_deref();
-            found.retain(|it| is_default(&it.update.git_ref));
-            seen.missed.retain(|git_ref, it| {
-                if !is_default(git_ref) {
-                    seen.refs.insert(git_ref.clone(), it.new.clone());
-                }
-                is_default(git_ref)
-            });
+            let is_default = |it: &Found| Some(&it.update.git_ref) == default.as_ref();
+            for it in found.extract_if(.., |it| !is_default(it)) {
+                seen.missed.remove(&it.update.git_ref);
+                seen.refs.insert(it.update.git_ref, it.update.new);
+            }
         }
         // Behind this it has its name, and may be put there as often as somebody is killed.
         if seen != before {
@@ -423,6 +513,26 @@ mod tests {
     }
 
     #[test]
+    fn of_many_tags_at_once_none_is_missed() {
+        let mut seen = Seen { refs: refs("main=a refs/tags/v0=a"), ..Seen::default() };
+        let mut look = |minute: u64, there: &str| {
+            let at = Timestamp(minute * 60_000);
+            let found = seen.compare("octo/app", &refs(there), UNDER_WAY, at);
+            let tags = seen.settle_tags(at);
+            let found = found.into_iter().map(|it| it.update.git_ref).collect::<Vec<_>>();
+            (tags, found.join(" "))
+        };
+        let three = "main=a refs/tags/v0=a refs/tags/v1=a refs/tags/v2=a refs/tags/v3=a";
+        assert_eq!(look(1, three), (0, String::new()));
+        assert_eq!(look(2, three), (0, "refs/tags/v1 refs/tags/v2 refs/tags/v3".to_owned()));
+        let more = ["v4", "v5", "v6", "v7"].map(|it| format!(" refs/tags/{it}=b")).concat();
+        let more = three.replace("main=a", "main=b") + &more;
+        let known = "refs/tags/v1 refs/tags/v2 refs/tags/v3";
+        assert_eq!(look(3, &more), (4, known.to_owned()));
+        assert_eq!(look(4, &more), (0, format!("main {known}")));
+    }
+
+    #[test]
     fn what_is_found_again_has_the_name_that_it_had() {
         let mut seen = Seen { refs: refs("main=a"), ..Seen::default() };
         let mut look = |minute: u64| {
@@ -445,9 +555,19 @@ mod tests {
             looked.is_past(name, "main", pushed_at).expect("it can be read")
         };
         data::write(&data.looked(name), &Seen::default()).expect("a file");
-        looked.acted(name, ("main", "b"), None).expect("it is written");
+        let acted = |before: &str, after: &str, at: When| {
+            let push = Move { git_ref: "main", before, after, at };
+            looked.acted(name, &push).expect("it is written");
+            looked.before(name, "main").expect("it can be read")
+        };
+        let pushed = |at: u64| When::Said(Some(Timestamp(at)));
+        // The newest is what a look compares with, in whatever order they are told.
+        assert_eq!(acted("b", "c", pushed(at.0 - 60_000)), "c");
+        assert_eq!(acted("a", "b", pushed(at.0 - 60_000)), "c", "in one second");
+        assert_eq!(acted("x", "a", pushed(at.0 - 90_000)), "c", "before it");
+        assert_eq!(acted("c", "b", pushed(at.0 - 30_000)), "b", "forced back");
         assert!(!past(at.0 - 5_000), "it was told in time");
-        looked.acted(name, ("main", "c"), Some(at)).expect("it is written");
+        assert_eq!(acted("b", "c", When::Looked(at)), "c");
         assert!(past(at.0 - 5_000) && past(at.0));
         assert!(!past(at.0 + 1_000));
         assert_eq!(looked.before(name, "main").expect("it can be read"), "c");

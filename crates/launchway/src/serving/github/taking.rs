@@ -15,7 +15,7 @@ use repository::{About, Access, Mirror, RefUpdate, Repository, RepositoryError, 
 use server::{Received, Refused, Webhook, Why};
 use store::{StoreError, Taken, TakenWebhook, Webhooks};
 
-use super::looking::{self, Looked};
+use super::looking::{self, Looked, Move, When};
 use super::turns::{Turn, Turns};
 use super::{Link, Links, failed, issues};
 use crate::exit::{Exit, Failure};
@@ -237,7 +237,9 @@ impl Taking {
         let is_old = at.0 + PATIENCE_MS < now().0;
         if acted.is_err() && is_old {
             // What is given up is not found anew.
-            told.settle(&name);
+            if let Err(failure) = told.settle(&name) {
+                talk(&format!("warning: {name}: {:#}", failure.error));
+            }
         }
         match acted {
             // It is the end of none of ours.
@@ -280,12 +282,13 @@ impl Told<'_> {
         if let Some(acted) = self.refuse_own(&on.0, &said)? {
             return Ok(acted);
         }
-        let Said::Push { git_ref, after, .. } = &said else { return self.act(on, said) };
-        let (git_ref, after) = (git_ref.clone(), after.clone());
+        let Said::Push { git_ref, before, after } = said.clone() else {
+            return self.act(on, said);
+        };
         let (connected, looked) = (&on.0, &self.taking.looked);
         let name = &connected.name;
+        let pushed_at = forge::happened_at(&self.proven.event, &self.proven.payload);
         if self.found.is_none() {
-            let pushed_at = forge::happened_at(&self.proven.event, &self.proven.payload);
             if looked.is_past(name, &git_ref, pushed_at)? {
                 let why = "the server looked, and found this push before GitHub told of it";
                 return self.nothing(connected, &after, &git_ref, why);
@@ -298,8 +301,11 @@ impl Told<'_> {
             None => self.act(on, said)?,
         };
         if matches!(acted, Acted::Done) {
-            let at = self.found.as_ref().map(|_| self.at);
-            looked.acted(name, (&git_ref, &after), at)?;
+            let at = match self.found {
+                Some(_) => When::Looked(self.at),
+                None => When::Said(pushed_at),
+            };
+            looked.acted(name, &Move { git_ref: &git_ref, before: &before, after: &after, at })?;
         }
         Ok(acted)
     }
@@ -318,9 +324,7 @@ impl Told<'_> {
             _ => Default::default(),
         };
         let acted = self.nothing(connected, &commit, &git_ref, BY_A_JOB)?;
-        if let Said::Push { git_ref, after, .. } = said {
-            self.taking.looked.acted(&connected.name, (git_ref, after), None)?;
-        }
+        self.settle(&connected.name)?;
         Ok(Some(acted))
     }
 
@@ -334,12 +338,12 @@ impl Told<'_> {
     }
 
     /// Of a push, that it is over.
-    fn settle(&self, name: &str) {
-        let Some((_, Said::Push { git_ref, after, .. })) = forge::read(self.proven) else { return };
-        let acted = self.taking.looked.acted(name, (&git_ref, &after), None);
-        if let Err(failure) = acted {
-            talk(&format!("warning: {name}: {:#}", failure.error));
-        }
+    fn settle(&self, name: &str) -> Result<(), Failure> {
+        let Some((_, said)) = forge::read(self.proven) else { return Ok(()) };
+        let Said::Push { git_ref, before, after } = said else { return Ok(()) };
+        let at = forge::happened_at(&self.proven.event, &self.proven.payload);
+        let push = Move { git_ref: &git_ref, before: &before, after: &after, at: When::Said(at) };
+        self.taking.looked.acted(name, &push)
     }
 
     /// What is known of a push that a look found, as GitHub would have told it.
@@ -374,10 +378,8 @@ impl Told<'_> {
         let who = moved.as_ref().map(|it| (it.who.clone(), String::new()));
         let at = connected.at(after, who.unwrap_or(there.head.committer))?;
         let mut payload = at.pushed(&update)?.payload;
-        if let Some(about) =
-            passing(link.github.ask(forge::Method::Get, &connected.name, "", None))?
-        {
-            payload["repository"] = about.json;
+        if let Some(about) = passing(link.github.repository_as_told(&connected.name))? {
+            payload["repository"] = about;
         }
         let proof = if moved.is_some() { "github" } else { "" };
         if let Some(moved) = moved {
@@ -386,7 +388,12 @@ impl Told<'_> {
         }
         let found = Asked { proof: proof.into(), ..found.clone() };
         let proven = Proven { payload, ..self.proven.clone() };
-        Told { proven: &proven, found: Some(found), ..*self }.act(on, said)
+        let told = Told { proven: &proven, found: Some(found), ..*self };
+        // Who pushed is known by now only.
+        match told.refuse_own(connected, &said)? {
+            Some(acted) => Ok(acted),
+            None => told.act(on, said),
+        }
     }
 
     fn link(&self) -> Result<Link, Failure> {
