@@ -10,9 +10,13 @@
 //! ([`Delegated::claim`]). Nothing runs between fork and exec here, so whoever starts a process of a job is in the job's
 //! cgroup for that moment ([`Bounded::within`]), and what is started stays there, with all that it starts. What
 //! the worker itself takes is not counted: it lives to tell that the kernel ended the others.
+//!
+//! A job that goes on while its server is started again may have no process for a while: between two steps, or in a
+//! container. Its worker locks the cgroup, so that whoever tidies knows that it is still needed.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,6 +31,8 @@ const PERIOD_US: u64 = 100_000;
 const KILLED: Duration = Duration::from_secs(5);
 /// How often they are looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(5);
+/// A cgroup may be tidied away between its making and its locking, by each server that starts in that moment.
+const MAKES_MAX: usize = 10;
 
 /// How much. What is none is not bounded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,7 +105,7 @@ pub struct Delegated(PathBuf);
 
 impl Delegated {
     /// Finds the one that this process is in, moves this process down, and has the controllers of these bounds handed
-    /// on. Cgroups of earlier jobs that nobody is in any more are taken away.
+    /// on. Cgroups of earlier jobs that no worker holds and nobody is in any more are taken away.
     ///
     /// # Errors
     /// Where the machine or its service manager does not let this be done; nothing is changed then.
@@ -159,17 +165,24 @@ impl Delegated {
     fn tidy(&self) {
         for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(JOB) {
-                let _ = fs::remove_dir(entry.path());
+                let folder = entry.path();
+                // Held until it is gone: whoever makes it in this moment sees that it has to be made anew.
+                let held = File::open(&folder).ok().filter(|it| it.try_lock().is_ok());
+                if held.is_some() {
+                    let _ = fs::remove_dir(&folder);
+                }
             }
         }
     }
 }
 
-/// The cgroup of one job.
+/// The cgroup of one job. Nobody tidies it away while this lives.
 #[derive(Debug)]
 pub struct Bounded {
     folder: PathBuf,
     home: PathBuf,
+    /// Locked. The lock goes with this process, however it ends.
+    _held: File,
 }
 
 /// How often processes wanted more than they may have.
@@ -192,8 +205,8 @@ impl Bounded {
     pub fn make(divided: &Path, job: &str, bounds: &Bounds) -> Result<Bounded, BoundsError> {
         let folder = divided.join(format!("{JOB}{job}"));
         let failed = |path: &Path, error| BoundsError::Kernel(path.to_owned(), error);
-        made(&folder).map_err(|error| failed(&folder, error))?;
-        let bounded = Bounded { home: divided.join(OWN), folder };
+        let held = held(&folder).map_err(|error| failed(&folder, error))?;
+        let bounded = Bounded { home: divided.join(OWN), folder, _held: held };
         for (name, text) in bounds.files() {
             let file = bounded.folder.join(name);
             fs::write(&file, text).map_err(|error| failed(&file, error))?;
@@ -270,6 +283,25 @@ fn made(folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made,
     }
+}
+
+/// Makes a folder and locks it; once more where it was tidied away before it was locked.
+fn held(folder: &Path) -> io::Result<File> {
+    for _ in 0..MAKES_MAX {
+        made(folder)?;
+        let held = match File::open(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            opened => opened?,
+        };
+        held.lock_shared()?;
+        let is_there = fs::metadata(folder).is_ok_and(|it| {
+            held.metadata().is_ok_and(|held| (held.dev(), held.ino()) == (it.dev(), it.ino()))
+        });
+        if is_there {
+            return Ok(held);
+        }
+    }
+    Err(io::Error::other("it is taken away as soon as it is made"))
 }
 
 /// The folder of the cgroup that this process is in, where the machine has any of version 2.

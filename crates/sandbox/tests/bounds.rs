@@ -53,6 +53,13 @@ fn the_kernel_keeps_them() {
     assert!(!at.join("job-many").exists());
     assert!(!many.wait().expect("it ends").success());
 
+    // A job that goes on has its cgroup after another start, also with nobody in it.
+    let job = Bounded::make(at, "goes-on", &bounds).expect("it is ours");
+    assert_eq!(Delegated::claim(&bounds).expect("once more"), delegated);
+    let mut step = job.within(|| sh("exit 0")).expect("in and out").expect("a shell");
+    assert!(step.wait().expect("it ends").success());
+    job.end();
+
     // Whoever is left on purpose stays in it.
     let job = Bounded::make(at, "left", &Bounds::default()).expect("it is ours");
     let mut left = job.within(|| sh("sleep 1000")).expect("in and out").expect("a shell");

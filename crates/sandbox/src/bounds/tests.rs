@@ -56,6 +56,33 @@ fn a_process_moves_down_and_hands_on_what_is_needed() {
 }
 
 #[test]
+fn a_server_that_starts_again_leaves_the_jobs_that_go_on() {
+    let given = folder("pids\n");
+    let at = given.path();
+    let left = || {
+        let found = fs::read_dir(at).expect("a folder").flatten();
+        let names = found.map(|it| it.file_name().to_string_lossy().into_owned());
+        let mut jobs: Vec<String> = names.filter(|it| it.starts_with(JOB)).collect();
+        jobs.sort();
+        jobs
+    };
+    let start = || Delegated::claim_in(at.to_owned(), &["pids"]).expect("it is ours");
+    // Nobody is in either: between two steps, or in a container.
+    let goes_on = Bounded::make(at, "goes-on", &Bounds::default()).expect("it is ours");
+    let once_more = Bounded::make(at, "goes-on", &Bounds::default()).expect("it is ours");
+    let killed = Bounded::make(at, "killed", &Bounds::default()).expect("it is ours");
+    drop(killed);
+    start();
+    assert_eq!(left(), ["job-goes-on"]);
+    drop(once_more);
+    start();
+    assert_eq!(left(), ["job-goes-on"]);
+    goes_on.leave();
+    start();
+    assert!(left().is_empty());
+}
+
+#[test]
 fn what_cannot_be_divided_is_left_as_it_is() {
     let given = folder("pids\n");
     let said = |folder: &Path| Delegated::claim_in(folder.to_owned(), &["pids", "io"]).unwrap_err();
