@@ -222,7 +222,32 @@ def share(part, whole):
     return {"part": part, "whole": whole, "rate": rate}
 
 
-def figures(made, service, ids, numbers):
+PARTS = ["pushing", "waiting", "queue", "build", "gates", "deploying"]
+
+
+def split(committed, end, pushed, wanted, began, run=None):
+    """Where the time of a commit went, in the order of PARTS; `run` is, of a deployment that a run came to, when its
+    first job was leased, when the gate was asked, when nothing stood before the job any more."""
+    within = lambda at, low, high: min(max(at, low), high)
+    wanted = within(wanted, committed, end)
+    began = within(wanted if began is None else began, wanted, end)
+    came = committed if pushed is None else within(pushed, committed, wanted)
+    pushing = None if pushed is None else came - committed
+    if run is None:
+        parts = [pushing, wanted - came, None, None, began - wanted, end - began]
+    else:
+        leased, asked, ready = run
+        ready = within(ready, wanted, began)
+        asked = within(asked, wanted, ready)
+        leased = within(leased, wanted, asked)
+        parts = [pushing, wanted - came, leased - wanted + began - ready, asked - leased, ready - asked, end - began]
+    if sum(it or 0 for it in parts) != end - committed:
+        sys.exit(f"{parts} are not {end - committed}")
+    return parts
+
+
+def figures(made, service, ids, numbers, course=lambda it: None):
+    """`course` says of a deployment that a job ran when its run was made, and when its first job was leased."""
     since, until = made["since"], made["until"]
     mine = [it for it in made["deployments"]
             if it["environment"] == "production" and service in it["services"]
@@ -259,11 +284,14 @@ def figures(made, service, ids, numbers):
             elif committed > it["finished_at"]:
                 left.append((commit, name(it), "clock_skew"))
             else:
-                asked = min(max(it["requested_at"], committed), it["finished_at"])
-                began = it["began_at"] if it["began_at"] is not None else asked
-                began = min(max(began, asked), it["finished_at"])
-                led.append((commit, name(it), it["finished_at"] - committed, asked - committed,
-                            began - asked, it["finished_at"] - began))
+                run, asked, began = course(it), it["requested_at"], it["began_at"]
+                if run is None:
+                    parts = split(committed, it["finished_at"], None, asked, began)
+                else:
+                    # Before its first step it is at its gates; where it never had one, until then.
+                    began = asked if began is None else began
+                    parts = split(committed, it["finished_at"], None, run[0], began, (run[1], asked, began))
+                led.append((commit, name(it), it["finished_at"] - committed, *parts))
 
     # What is wrong, by the deployment that brought it; and what was made to end it.
     about = [it for it in made["incidents"] if it["environment"] == "production" and it["service"] in (None, service)]
@@ -320,8 +348,8 @@ def figures(made, service, ids, numbers):
         "frequency": len(shipped), "per_day": float(Fraction(len(shipped)) / days) if len(shipped) >= SAMPLES_MIN else None,
         "frequency_of": [name(it) for it in shipped], "between": middle(gaps), "others": others,
         "lead": [len(led)] + [middle([it[2] for it in led])] + [rank([it[2] for it in led], p) for p in (75, 90)],
-        "parts": [middle([it[part] for it in led]) for part in (3, 4, 5)],
-        "led": sorted(it[:3] for it in led), "left": sorted(left),
+        "parts": [middle([it[part] for it in led if it[part] is not None]) for part in range(3, 9)],
+        "led": sorted(led, key=lambda it: it[:3]), "left": sorted(left),
         "failures": share(len(bad), len(inside)), "failed": bad,
         "recovery": middle([it[3] for it in recovered]), "recovered": recovered, "open": open_,
         "rework": share(len(mending), len(inside)), "reworked": mending,
@@ -339,7 +367,8 @@ def told(it):
         "others": dict(it["frequency"]["others"]),
         "lead": [lead["total"][key] for key in ("count", "median_ms", "p75_ms", "p90_ms")],
         "parts": [part["time"]["median_ms"] for part in lead["parts"]],
-        "led": sorted((c["commit"], c["deployment"], c["total_ms"]) for c in lead["commits"]),
+        "led": sorted(((c["commit"], c["deployment"], c["total_ms"], *(c["parts"][f"{part}_ms"] for part in PARTS))
+                       for c in lead["commits"]), key=lambda it: it[:3]),
         "left": sorted((c["commit"], c["deployment"], c["why"]) for c in lead["left_out"]),
         "failures": {key: close(it["change_failures"][key]) for key in ("part", "whole", "rate")},
         "failed": it["change_failures"]["deployments"],

@@ -28,7 +28,7 @@ sys.dont_write_bytecode = True
 import random
 
 import dora
-from dora import DAY, HOUR, MINUTE, WEEK, Fraction, middle, rank, rounded, share, told
+from dora import DAY, HOUR, MINUTE, WEEK, Fraction, middle, rank, rounded, share, split, told
 
 MAIN = "refs/heads/main"
 ENVIRONMENTS = ["production", "staging"]
@@ -41,6 +41,8 @@ class Job:
     def __init__(self, attempt, key, environment, planned_at):
         self.attempt, self.key, self.environment, self.planned_at = attempt, key, environment, planned_at
         self.began_at = self.over_at = self.conclusion = None
+        self.gated_at = self.ready_at = None
+        self.leased = []                        # when each of its workers had it
         self.tracked = []                       # what the processes of each of its workers were known by
 
 
@@ -368,7 +370,7 @@ class World:
         rng, attempt = self.rng, job.attempt
         if job.environment and rng.random() < 0.2:
             job.environment = job.environment.lower()       # as its rules call it
-            self.tell(attempt, {"type": "JobGated", "job": job.key, "gate": {
+            job.gated_at = self.tell(attempt, {"type": "JobGated", "job": job.key, "gate": {
                 "environment": job.environment, "demands": [], "asked_by": [], "what": "ab" * 32,
                 "rules": {"source": "here", "branch": "main", "commit": "c", "digest": "ab" * 32}}})
             yield
@@ -376,13 +378,14 @@ class World:
                 return self.over(job, None, "failure")
         if rng.random() < 0.03:
             return self.over(job, None, "cancelled")
-        self.tell(attempt, {"type": "JobReady", "job": job.key})
+        job.ready_at = self.tell(attempt, {"type": "JobReady", "job": job.key})
         fence = 0
         while True:
             fence += 1
             job.tracked.append(f"track-{attempt.name()}-{job.key}-{fence}")
             job.began_at = self.tell(attempt, {
                 "type": "JobLeased", "job": job.key, "fence": fence, "tracking_id": job.tracked[-1]})
+            job.leased.append(job.began_at)
             if rng.random() < 0.95:
                 job.began_at = self.tell(attempt, {
                     "type": "JobStarted", "job": job.key, "fence": fence, "pid": 1, "runner": "here"})
@@ -417,6 +420,7 @@ class World:
             self.before = kept | ({(it["environment"], name) for name in it["services"]}
                                   if it["verdict"] == "succeeded" else set())
             self.commanded.append((number, it))
+        it["ran_by"] = job
         if it["kind"] != "task":
             self.asked.append((it["environment"], job.tracked[-1]))
         self.clock = it["finished_at"] + 1
@@ -581,6 +585,16 @@ def inherit(world, counted):
         it.commits = {}
 
 
+def first_lease(attempt):
+    return min(at for job in attempt.jobs.values() for at in job.leased)
+
+
+def of_command(it):
+    """When the run was made whose job ran the command, and when its first job was leased: known once it is over."""
+    attempt = it["ran_by"].attempt
+    return (attempt.at, first_lease(attempt)) if attempt.is_over else None
+
+
 def figures(world, counted, environment, workflow):
     """The five, of one workflow in one environment."""
     about = [t for t in world.troubles if t["environment"].lower() == environment and t["service"] in (None, workflow)]
@@ -615,10 +629,12 @@ def figures(world, counted, environment, workflow):
             elif committed > end:
                 left.append((commit, it.name, "clock_skew"))
             else:
-                began = min(job.began_at for job in it.known(it.moments[-1]) if job.tracked)
-                asked = min(max(it.attempt.at, committed), end)
-                began = min(max(began, asked), end)
-                led.append((commit, it.name, end - committed, asked - committed, began - asked, end - began))
+                job = min((job for job in it.known(it.moments[-1]) if job.tracked), key=lambda job: job.began_at)
+                shown = [line[commit][1] for line in it.lines.values() if commit in line]
+                asked = job.ready_at if job.gated_at is None else job.gated_at
+                parts = split(committed, end, min(shown, default=None), it.attempt.at, job.began_at,
+                              (first_lease(it.attempt), asked, job.ready_at))
+                led.append((commit, it.name, end - committed, *parts))
 
     back = {}
     for it in met:
@@ -650,8 +666,8 @@ def figures(world, counted, environment, workflow):
         "per_day": float(Fraction(len(shipped)) / Fraction(until - since, DAY)) if many else None,
         "frequency_of": [it.name for it in shipped], "between": middle(gaps), "others": others,
         "lead": [len(led)] + [middle([it[2] for it in led])] + [rank([it[2] for it in led], p) for p in (75, 90)],
-        "parts": [middle([it[part] for it in led]) for part in (3, 4, 5)],
-        "led": sorted(it[:3] for it in led), "left": sorted(left),
+        "parts": [middle([it[part] for it in led if it[part] is not None]) for part in range(3, 9)],
+        "led": sorted(led, key=lambda it: it[:3]), "left": sorted(left),
         "failures": share(len(failed), len(inside)), "failed": [it.name for it in failed],
         "recovery": middle([it[3] for it in recovered]), "recovered": recovered, "open": open_,
         "rework": share(len(mending), len(inside)), "reworked": mending,
@@ -713,7 +729,7 @@ def main():
         made = {"since": world.since, "until": world.until, "incidents": [],
                 "deployments": [it for _, it in world.commanded]}
         for service in dora.SERVICES:
-            expected = dora.figures(made, service, ids, {})
+            expected = dora.figures(made, service, ids, {}, of_command)
             answered = known.pop((False, "production", service), None)
             if expected is not None:
                 compare(seed, f"{service} by the command", answered and told(answered), rounded(expected))

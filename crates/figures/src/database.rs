@@ -25,6 +25,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/v10.sql"),
     include_str!("schema/v11.sql"),
     include_str!("schema/v12.sql"),
+    include_str!("schema/v13.sql"),
+    include_str!("schema/v14.sql"),
 ];
 
 /// The numbers of one journal. Any number of processes may have them open at once.

@@ -315,7 +315,7 @@ fn forget_everything(rows: &Connection) -> rusqlite::Result<()> {
         "DELETE FROM shipment; DELETE FROM shipped; DELETE FROM brought; DELETE FROM attempt;
          DELETE FROM job; DELETE FROM step; DELETE FROM unread; DELETE FROM report;
          DELETE FROM test; DELETE FROM result; DELETE FROM coverage; DELETE FROM tally;
-         DELETE FROM scan; DELETE FROM finding;
+         DELETE FROM scan; DELETE FROM finding; DELETE FROM worker;
          DELETE FROM incident; DELETE FROM incident_fix; DELETE FROM pushed;
          DELETE FROM asked; DELETE FROM shipping; DELETE FROM newest;
          DELETE FROM flag_coverage;",
@@ -346,9 +346,19 @@ fn take_attempt(rows: &Connection, store: &Store, it: &AttemptFacts) -> rusqlite
 /// What a version of before did not look for, of an attempt whose artifacts may be gone.
 fn note_more(rows: &Connection, it: &AttemptFacts) -> rusqlite::Result<()> {
     let key = (it.run.0.cast_signed(), it.attempt.0.cast_signed());
-    rows.prepare_cached("UPDATE attempt SET is_refused = ?3 WHERE run = ?1 AND attempt = ?2")?
-        .execute(params![key.0, key.1, it.is_refused])
-        .map(drop)
+    let happened_at = it.happened_at.map(|it| it.0.cast_signed());
+    rows.prepare_cached(
+        "UPDATE attempt SET is_refused = ?3, happened_at = ?4 WHERE run = ?1 AND attempt = ?2",
+    )?
+    .execute(params![key.0, key.1, it.is_refused, happened_at])?;
+    let mut jobs = rows.prepare_cached(
+        "UPDATE job SET first_step_at = ?4 WHERE run = ?1 AND attempt = ?2 AND job = ?3",
+    )?;
+    for job in &it.jobs {
+        let first_step_at = job.first_step_at.map(|it| it.0.cast_signed());
+        jobs.execute(params![key.0, key.1, job.job.as_str(), first_step_at])?;
+    }
+    Ok(())
 }
 
 fn write_attempt(rows: &Connection, it: &AttemptFacts) -> rusqlite::Result<()> {
@@ -357,8 +367,8 @@ fn write_attempt(rows: &Connection, it: &AttemptFacts) -> rusqlite::Result<()> {
     let mut statement = rows.prepare_cached(
         "INSERT OR REPLACE INTO attempt (run, attempt, repository, workflow, event, git_ref,
            commit_id, is_default_branch, is_partial, is_superseded, is_infra, created_at,
-           started_at, completed_at, conclusion, last_seq, is_refused)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+           started_at, completed_at, conclusion, last_seq, is_refused, happened_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     )?;
     statement.execute(params![
         run,
@@ -378,13 +388,14 @@ fn write_attempt(rows: &Connection, it: &AttemptFacts) -> rusqlite::Result<()> {
         it.conclusion.as_str(),
         it.last_seq.0.cast_signed(),
         it.is_refused,
+        it.happened_at.map(at),
     ])?;
     rows.prepare_cached("DELETE FROM step WHERE run = ?1 AND attempt = ?2")?
         .execute([run, attempt])?;
     let mut jobs = rows.prepare_cached(
         "INSERT OR REPLACE INTO job (run, attempt, job, name, labels, ready_at, leased_at,
-           started_at, completed_at, conclusion, leased_seq, last_seq)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+           started_at, completed_at, conclusion, leased_seq, last_seq, first_step_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     let mut steps = rows.prepare_cached(
         "INSERT INTO step (run, attempt, job, name, time_ms, completed_at)
@@ -406,6 +417,7 @@ fn write_attempt(rows: &Connection, it: &AttemptFacts) -> rusqlite::Result<()> {
             job.conclusion.as_str(),
             job.leased_seq.0.cast_signed(),
             job.last_seq.0.cast_signed(),
+            job.first_step_at.map(at),
         ])?;
         for step in &job.steps {
             let time = step.time_ms.cast_signed();

@@ -22,16 +22,19 @@
 //! still has. What `prune` took from the journal stays in it.
 
 mod collect;
+mod course;
 mod database;
 mod error;
 mod flag;
 mod fold;
+mod goals;
 mod heirs;
 mod incidents;
 mod jobs;
 mod newest;
 mod news;
 mod query;
+mod ready;
 mod report;
 mod series;
 mod shipments;
@@ -43,13 +46,16 @@ mod tests;
 pub use database::Figures;
 pub use error::FiguresError;
 pub use fold::Caught;
+pub use goals::{Goal, Goals, Wanted};
 pub use newest::{NewestByJobs, NewestOfEach};
 pub use news::{Failing, Found, News};
 pub use query::{Asked, is_production};
+pub use ready::oldest_ready;
 pub use report::{
     Deliveries, Delivery, DeliveryWeek, Deployment, Duration, Failures, FrequencyFigure, Incident,
-    LeadPart, LeadTimes, LedCommit, LeftOutCommit, Pipeline, PipelineFailure, PipelineRepair,
-    Queue, Rate, RecoveredFrom, RecoveryFigure, Red, Report, ReworkFigure, Slow,
+    LeadPart, LeadTimes, LedCommit, LedParts, LeftOutCommit, Load, OldestReady, Pipeline,
+    PipelineFailure, PipelineRepair, Queue, Rate, RecoveredFrom, RecoveryFigure, Red, Report,
+    ReworkFigure, Slow,
 };
 pub use reports::Level;
 pub use series::{FlagLines, Series, SeriesRun};

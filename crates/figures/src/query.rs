@@ -8,13 +8,14 @@ use rusqlite::{Connection, Row, params};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use store::Store;
-use views::{Finished, Shipment, Spread, Waited, Window, dora, health, queues};
+use views::{Finished, Shipment, Spread, Waited, Window, busy, dora, health, queues};
 
+use crate::course::{Commits, course, pushed};
 use crate::database::Figures;
 use crate::error::FiguresError;
 use crate::incidents;
 use crate::jobs::by;
-use crate::report::{Deliveries, Delivery, Pipeline, Queue, Report, Slow};
+use crate::report::{Deliveries, Delivery, Load, Pipeline, Queue, Report, Slow};
 
 /// Services in environments of one report; of more, so many are said to be left out.
 const PLACES_MAX: usize = 200;
@@ -110,16 +111,24 @@ impl Figures {
         asked: &Asked,
         report: &mut Report,
     ) -> rusqlite::Result<()> {
-        for ((repository, workflow), attempts) in finished(rows, asked)? {
+        let waited = waited(rows, asked)?;
+        let of_workflows = queues(waited.iter().map(|(of, it)| (of, it.wait_ms)));
+        let nothing = Spread::default();
+        for (of, attempts) in finished(rows, asked)? {
             let health = health(&attempts, asked.window);
-            report.pipelines.push(Pipeline::of(repository, workflow, &health));
+            let queue = of_workflows.get(&of).unwrap_or(&nothing);
+            report.pipelines.push(Pipeline::of(of, &health, queue));
         }
-        let waits = queues(waited(rows, asked)?);
-        let queue = |(labels, spread): (&Arc<str>, &Spread)| Queue {
+        let waits = queues(waited.iter().map(|(_, it)| (&it.labels, it.wait_ms)));
+        let started = waited.iter().filter_map(|(_, it)| Some((&it.labels, it.start_ms?)));
+        let starts = queues(started);
+        let queue = |(labels, spread): (&&Arc<str>, &Spread)| Queue {
             labels: labels.to_string(),
             wait: spread.into(),
+            start: starts.get(labels).unwrap_or(&nothing).into(),
         };
         report.queues = waits.iter().map(queue).collect();
+        report.load = load(rows, asked)?;
         report.slow_jobs = slow(rows, asked, SLOW_JOBS)?;
         report.slow_steps = slow(rows, asked, SLOW_STEPS)?;
         Ok(())
@@ -184,12 +193,13 @@ fn deliveries(rows: &Connection, asked: &Asked) -> rusqlite::Result<Deliveries> 
         Deliveries { left_out: wanted.len().saturating_sub(PLACES_MAX), ..Deliveries::default() };
     for at in wanted.into_iter().take(PLACES_MAX) {
         let shipments = shipments(rows, at, asked.window)?;
-        let first = first_brought(rows, at.place(), &shipments)?;
-        let brought_before =
-            |by: ShippedBy, commit: &str| first.get(commit).is_some_and(|first| *first != by);
+        let known = Commits {
+            first: first_brought(rows, at.place(), &shipments)?,
+            pushed: pushed(rows, &shipments)?,
+        };
         let incidents = incidents::linked(rows, at)?;
         let met = incidents::within(rows, at, asked)?;
-        let dora = dora(&shipments, &incidents, asked.window, &brought_before);
+        let dora = dora(&shipments, &incidents, asked.window, &known);
         found.told.push(Delivery::of(at.place(), at.is_by_jobs, &dora, &met));
     }
     Ok(found)
@@ -220,6 +230,7 @@ fn shipments(rows: &Connection, of: &Shipped, window: Window) -> rusqlite::Resul
             |row: &Row<'_>| Ok(ShippedCommit { commit: text(row, 0)?, committed_at: at(row, 1)? });
         let wanted = params![it.stream().to_string(), it.environment, it.service];
         it.commits = statement.query_map(wanted, commit)?.collect::<rusqlite::Result<_>>()?;
+        it.course = course(rows, it)?;
     }
     Ok(found)
 }
@@ -246,6 +257,7 @@ fn shipment(row: &Row<'_>) -> rusqlite::Result<Shipment> {
         last_seq: Seq(row.get::<_, i64>(15)?.cast_unsigned()),
         mends: mends.map(|_| by(row, 16)).transpose()?,
         position: row.get::<_, i64>(17)?.cast_unsigned(),
+        course: None,
         jobs: Vec::new(),
     })
 }
@@ -278,6 +290,7 @@ fn finished(rows: &Connection, asked: &Asked) -> rusqlite::Result<OfWorkflow> {
     let mut statement = rows.prepare_cached(
         "SELECT repository, workflow, run, attempt, event, is_default_branch, is_partial,
            is_superseded, is_infra, conclusion, started_at, completed_at, last_seq, is_refused,
+           max(created_at - happened_at, 0),
            NOT EXISTS (SELECT 1 FROM attempt later
                        WHERE later.run = attempt.run AND later.attempt > attempt.attempt)
          FROM attempt
@@ -300,13 +313,14 @@ fn finished(rows: &Connection, asked: &Asked) -> rusqlite::Result<OfWorkflow> {
         of.push(Finished {
             run: RunId(row.get::<_, i64>(2)?.cast_unsigned()),
             attempt: Attempt(row.get::<_, i64>(3)?.cast_unsigned()),
-            is_final: row.get(14)?,
+            is_final: row.get(15)?,
             is_default_branch: row.get(5)?,
             is_pull_request: event.starts_with("pull_request"),
             is_partial: row.get(6)?,
             is_superseded: row.get(7)?,
             is_infra: row.get(8)?,
             is_refused: row.get(13)?,
+            trigger_ms: row.get::<_, Option<i64>>(14)?.map(i64::cast_unsigned),
             conclusion: word(row, 9)?,
             time_ms: started_at.map(|since| completed_at.0.saturating_sub(since.0)),
             completed_at,
@@ -317,9 +331,11 @@ fn finished(rows: &Connection, asked: &Asked) -> rusqlite::Result<OfWorkflow> {
     Ok(all)
 }
 
-fn waited(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<Waited>> {
+/// Jobs that had a worker, with their repository and workflow.
+fn waited(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<((String, String), Waited)>> {
     let mut statement = rows.prepare_cached(
-        "SELECT job.labels, max(job.leased_at - job.ready_at, 0)
+        "SELECT job.labels, max(job.leased_at - job.ready_at, 0), repository, workflow,
+           max(job.first_step_at - job.ready_at, 0)
          FROM job JOIN attempt USING (run, attempt)
          WHERE job.completed_at >= ?1 AND job.completed_at < ?2 AND (?3 IS NULL OR repository IN (SELECT value FROM json_each(?3)))
          ORDER BY job.completed_at DESC LIMIT ?4",
@@ -343,9 +359,43 @@ fn waited(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<Waited>> {
                 labels
             }
         };
-        all.push(Waited { labels, wait_ms: row.get::<_, i64>(1)?.cast_unsigned() });
+        let waited = Waited {
+            labels,
+            wait_ms: row.get::<_, i64>(1)?.cast_unsigned(),
+            start_ms: row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned),
+        };
+        all.push(((row.get(2)?, row.get(3)?), waited));
     }
     Ok(all)
+}
+
+/// How busy workers were with jobs of runs that are over.
+fn load(rows: &Connection, asked: &Asked) -> rusqlite::Result<Load> {
+    let mut statement = rows.prepare_cached(
+        "SELECT job.leased_at, job.completed_at FROM job JOIN attempt USING (run, attempt)
+         WHERE job.completed_at >= ?1 AND job.leased_at < ?2
+           AND (?3 IS NULL OR repository IN (SELECT value FROM json_each(?3)))
+         ORDER BY job.completed_at DESC LIMIT ?4",
+    )?;
+    let Window { since, until } = asked.window;
+    let wanted = params![
+        since.0.cast_signed(),
+        until.0.cast_signed(),
+        asked.repositories(),
+        JOBS_MAX as i64
+    ];
+    let jobs = statement.query_map(wanted, |row| Ok((at(row, 0)?, at(row, 1)?)))?;
+    let jobs: Vec<(Timestamp, Timestamp)> = jobs.collect::<rusqlite::Result<_>>()?;
+    let found = busy(&jobs, asked.window);
+    let span_ms = asked.window.length_ms();
+    Ok(Load {
+        span_ms,
+        busy_ms: found.time_ms,
+        average: (span_ms > 0).then(|| found.time_ms as f64 / span_ms as f64),
+        peak: found.peak,
+        places: None,
+        share: None,
+    })
 }
 
 const SLOW_JOBS: &str = "

@@ -11,10 +11,11 @@ use event::{
 };
 use serde::{Deserialize, Serialize};
 use views::{
-    COMMITS_PER_SHIPMENT_MAX, Deployed, Dora, Failed, Health, IncidentLine, Mended, Omission,
-    SAMPLES_MIN, Share, Shipment, Spread, Window,
+    COMMITS_PER_SHIPMENT_MAX, Deployed, Dora, Failed, Health, IncidentLine, LEAD_PARTS, Mended,
+    Omission, SAMPLES_MIN, Share, Shipment, Spread, Window,
 };
 
+use crate::goals::Goal;
 use crate::series::Series;
 use crate::tests::Flaky;
 
@@ -42,8 +43,17 @@ pub struct Report {
     pub delivery_left_out: usize,
     /// One for each workflow.
     pub pipelines: Vec<Pipeline>,
+    /// What there is to say of goals: those that nobody knows, or that nothing was measured of.
+    #[serde(default)]
+    pub goal_notes: Vec<String>,
     /// How long jobs waited for a worker, by what they asked of it.
     pub queues: Vec<Queue>,
+    /// How busy workers were. A server of before did not say.
+    #[serde(default)]
+    pub load: Load,
+    /// The job that waits longest for a worker now; null where none does.
+    #[serde(default)]
+    pub oldest_ready: Option<OldestReady>,
     /// Jobs that took the most time in all.
     pub slow_jobs: Vec<Slow>,
     /// Steps that took the most time in all.
@@ -66,7 +76,7 @@ pub struct Deliveries {
 }
 
 /// A time: a median with what is around it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Duration {
     /// Of how many.
     pub count: usize,
@@ -164,7 +174,8 @@ pub struct LeadTimes {
 /// A part of the lead time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeadPart {
-    /// `waiting` until the deployment was wanted, `gates`, `deploying`.
+    /// `pushing` until the commit was on its branch; `waiting` until the run that ships it was made, or somebody wanted
+    /// the deployment; `queue` for workers; `build` until the deployment's gate was asked; `gates`; `deploying`.
     pub part: String,
     /// How long.
     pub time: Duration,
@@ -181,7 +192,49 @@ pub struct LedCommit {
     pub committed_at_ms: Timestamp,
     /// How long it took.
     pub total_ms: u64,
+    /// Where that time went. A server of before did not say.
+    #[serde(default)]
+    pub parts: LedParts,
 }
+
+/// Where the time of a commit went, in order; together that is all of it. What nobody knows is null, its time in the next
+/// one that is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedParts {
+    /// Until it was on the branch that it was shipped from.
+    pub pushing_ms: Option<u64>,
+    /// Until the run that ships it was made, or somebody wanted the deployment.
+    pub waiting_ms: Option<u64>,
+    /// Waiting for workers: of the run's first job, and of the one that deploys.
+    pub queue_ms: Option<u64>,
+    /// From the first job until the deployment's gate was asked.
+    pub build_ms: Option<u64>,
+    /// At the gate.
+    pub gates_ms: Option<u64>,
+    /// From then on that the deployment began.
+    pub deploying_ms: Option<u64>,
+}
+
+impl LedParts {
+    fn of([pushing_ms, waiting_ms, queue_ms, build_ms, gates_ms, deploying_ms]: Parts) -> LedParts {
+        LedParts { pushing_ms, waiting_ms, queue_ms, build_ms, gates_ms, deploying_ms }
+    }
+
+    /// Those that are known, with their names, in order.
+    pub fn known(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let all = [
+            self.pushing_ms,
+            self.waiting_ms,
+            self.queue_ms,
+            self.build_ms,
+            self.gates_ms,
+            self.deploying_ms,
+        ];
+        LEAD_PARTS.into_iter().zip(all).filter_map(|(part, time)| Some((part, time?)))
+    }
+}
+
+type Parts = [Option<u64>; 6];
 
 /// A commit that was not measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -330,6 +383,12 @@ pub struct Pipeline {
     pub infra: Rate,
     /// How long final attempts ran.
     pub time: Duration,
+    /// From when the event happened, as the forge says, until its run was made; of first attempts whose payload says it.
+    #[serde(default)]
+    pub trigger: Duration,
+    /// How long its jobs waited for a worker and nothing else. A server of before did not say.
+    #[serde(default)]
+    pub queue: Duration,
     /// How long the default branch stayed red.
     pub repair: Duration,
     /// What the default branch is red of now.
@@ -340,6 +399,9 @@ pub struct Pipeline {
     pub repairs: Vec<PipelineRepair>,
     /// Runs that were not counted, by why.
     pub left_out: Vec<(String, u64)>,
+    /// What is wanted of it, and whether it is so.
+    #[serde(default)]
+    pub goals: Vec<Goal>,
 }
 
 /// A default branch that is red.
@@ -384,6 +446,41 @@ pub struct Queue {
     pub labels: String,
     /// How long.
     pub wait: Duration,
+    /// From when they could begin until their first step did. A server of before did not say.
+    #[serde(default)]
+    pub start: Duration,
+}
+
+/// How busy workers were.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// How long the time is that is looked at.
+    pub span_ms: u64,
+    /// How long jobs of runs that are over had workers in it, together.
+    pub busy_ms: u64,
+    /// So many jobs had one at a time, on an average.
+    pub average: Option<f64>,
+    /// The most at a time.
+    pub peak: u64,
+    /// Jobs that may run at a time now; null where nobody serves: the journal does not say how many there were.
+    pub places: Option<usize>,
+    /// Of those, how much was busy, between 0 and 1.
+    pub share: Option<f64>,
+}
+
+/// A job that could begin and has no worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldestReady {
+    /// Its run.
+    pub run: RunId,
+    /// Its attempt.
+    pub attempt: Attempt,
+    /// The job.
+    pub job: String,
+    /// Since when.
+    pub since_ms: Timestamp,
+    /// How long ago that is.
+    pub age_ms: u64,
 }
 
 /// What takes time.
@@ -433,7 +530,10 @@ impl Report {
             delivery: Vec::new(),
             delivery_left_out: 0,
             pipelines: Vec::new(),
+            goal_notes: Vec::new(),
             queues: Vec::new(),
+            load: Load::default(),
+            oldest_ready: None,
             slow_jobs: Vec::new(),
             slow_steps: Vec::new(),
             flaky: Vec::new(),
@@ -510,19 +610,16 @@ fn frequency(dora: &Dora) -> FrequencyFigure {
 fn lead_times(dora: &Dora) -> LeadTimes {
     let it = &dora.lead_time;
     let part =
-        |part: &str, spread: &Spread| LeadPart { part: part.to_owned(), time: spread.into() };
+        |(part, spread): (&str, &Spread)| LeadPart { part: part.to_owned(), time: spread.into() };
     LeadTimes {
         total: (&it.total).into(),
-        parts: vec![
-            part("waiting", &it.waiting),
-            part("gates", &it.gates),
-            part("deploying", &it.deploying),
-        ],
+        parts: LEAD_PARTS.into_iter().zip(&it.parts).map(part).collect(),
         commits: newest(&it.commits, |it| LedCommit {
             commit: it.commit.to_string(),
             deployment: it.deployment,
             committed_at_ms: it.committed_at,
             total_ms: it.total_ms,
+            parts: LedParts::of(it.parts),
         }),
         left_out: newest(&it.left_out, |it| LeftOutCommit {
             commit: it.commit.to_string(),
@@ -605,7 +702,11 @@ impl Incident {
 }
 
 impl Pipeline {
-    pub(crate) fn of(repository: String, workflow: String, health: &Health) -> Pipeline {
+    pub(crate) fn of(
+        (repository, workflow): (String, String),
+        health: &Health,
+        queue: &Spread,
+    ) -> Pipeline {
         let left_out = health.left_out.iter().map(|(why, count)| ((*why).to_owned(), *count));
         Pipeline {
             repository,
@@ -615,6 +716,8 @@ impl Pipeline {
             pull_requests: health.pull_requests.into(),
             infra: health.infra.into(),
             time: (&health.times).into(),
+            trigger: (&health.triggers).into(),
+            queue: queue.into(),
             repair: (&health.repair).into(),
             red: health.red_since.map(|(run, attempt, since_ms)| Red { run, attempt, since_ms }),
             failures: newest(&health.failures, |(run, attempt, seq)| PipelineFailure {
@@ -629,6 +732,7 @@ impl Pipeline {
                 time_ms: it.time_ms,
             }),
             left_out: left_out.collect(),
+            goals: Vec::new(),
         }
     }
 }

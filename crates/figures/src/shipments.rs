@@ -63,9 +63,9 @@ pub(crate) fn write(rows: &Connection, it: &Shipment, places: &Places) -> rusqli
     let mut statement = rows.prepare_cached(
         "INSERT OR REPLACE INTO shipment (stream, environment, service, project, is_by_jobs, kind,
            planned, verdict, version, digest, made_from, is_first, requested_at, began_at, reached_at,
-           finished_at, last_seq, mends, branch, place, base_branch, base_place, position)
+           finished_at, last_seq, mends, branch, place, base_branch, base_place, position, asked_at, ready_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-           ?20, ?21, ?22, ?23)",
+           ?20, ?21, ?22, ?23, ?24, ?25)",
     )?;
     let stream = it.stream().to_string();
     let at = |at: Timestamp| at.0.cast_signed();
@@ -93,6 +93,8 @@ pub(crate) fn write(rows: &Connection, it: &Shipment, places: &Places) -> rusqli
         places.base.as_ref().map(|it| &it.branch),
         places.base.as_ref().map(|it| it.place),
         it.position.cast_signed(),
+        it.course.map(|it| at(it.asked_at)),
+        it.course.map(|it| at(it.ready_at)),
     ])?;
     let mut shipped = rows.prepare_cached(
         "INSERT INTO shipped (stream, environment, service, commit_id, committed_at)

@@ -20,6 +20,12 @@ pub(crate) fn note(
     let Some(key) = event.job() else { return Ok(None) };
     let stream = StreamId::Run(run, attempt).to_string();
     let (run, attempt) = (run.0.cast_signed(), attempt.0.cast_signed());
+    if let RunEvent::JobLeased { tracking_id, at, .. } = event {
+        rows.prepare_cached(
+            "INSERT OR IGNORE INTO worker (tracking_id, run, attempt, leased_at) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![tracking_id, run, attempt, at.0.cast_signed()])?;
+    }
     let known = one(rows, (run, attempt), key)?;
     let was_in = known.as_ref().map(|it| it.environment.clone());
     let worker_before = known.as_ref().and_then(|it| it.tracking_id.clone());
@@ -39,8 +45,8 @@ pub(crate) fn note(
     }
     let mut statement = rows.prepare_cached(
         "INSERT OR REPLACE INTO shipping (run, attempt, job, environment, tracking_id, began_at,
-           conclusion, completed_at, last_seq, position)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+           conclusion, completed_at, last_seq, position, gated_at, ready_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
     statement.execute(params![
         run,
@@ -53,6 +59,8 @@ pub(crate) fn note(
         it.over.map(|it| it.at.0.cast_signed()),
         it.over.map(|it| it.seq.0.cast_signed()),
         it.over.map(|it| it.position.cast_signed()),
+        it.gated_at.map(|it| it.0.cast_signed()),
+        it.ready_at.map(|it| it.0.cast_signed()),
     ])?;
     if it.over.is_some() {
         return Ok(Some(it.environment));
@@ -65,8 +73,7 @@ pub(crate) fn note(
     Ok(None)
 }
 
-const COLUMNS: &str =
-    "environment, tracking_id, began_at, conclusion, completed_at, last_seq, coalesce(position, 0)";
+const COLUMNS: &str = "environment, tracking_id, began_at, conclusion, completed_at, last_seq, coalesce(position, 0), gated_at, ready_at";
 
 fn job(row: &Row<'_>) -> rusqlite::Result<ShippingJob> {
     let over = |seq: i64| {
@@ -78,6 +85,8 @@ fn job(row: &Row<'_>) -> rusqlite::Result<ShippingJob> {
     Ok(ShippingJob {
         environment: text(row, 0)?,
         tracking_id: row.get::<_, Option<String>>(1)?.map(Into::into),
+        gated_at: maybe_at(row, 7)?,
+        ready_at: maybe_at(row, 8)?,
         began_at: maybe_at(row, 2)?,
         over: row.get::<_, Option<i64>>(5)?.map(over).transpose()?,
     })

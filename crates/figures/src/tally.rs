@@ -43,6 +43,10 @@ pub struct Tally {
     pub job_times: Histogram,
     /// How long jobs waited for a worker.
     pub waits: Histogram,
+    /// From when a job could begin until its first step did.
+    pub starts: Histogram,
+    /// From when an event happened, as the forge says, until its run was made.
+    pub triggers: Histogram,
 }
 
 pub(crate) fn count_attempt(rows: &Connection, it: &AttemptFacts) -> rusqlite::Result<()> {
@@ -56,10 +60,16 @@ pub(crate) fn count_attempt(rows: &Connection, it: &AttemptFacts) -> rusqlite::R
     if let Some(time) = it.time_ms() {
         measure(rows, "run_ms", time)?;
     }
+    if let Some(happened_at) = it.happened_at {
+        measure(rows, "trigger_ms", it.created_at.0.saturating_sub(happened_at.0))?;
+    }
     for job in &it.jobs {
         add(rows, ("jobs", job.conclusion.as_str(), 0), 1)?;
         let between = |from: Timestamp, to: Timestamp| to.0.saturating_sub(from.0);
         measure(rows, "wait_ms", between(job.ready_at, job.leased_at))?;
+        if let Some(first_step_at) = job.first_step_at {
+            measure(rows, "start_ms", between(job.ready_at, first_step_at))?;
+        }
         if let Some(started_at) = job.started_at {
             measure(rows, "job_ms", between(started_at, job.completed_at))?;
         }
@@ -132,6 +142,8 @@ fn read(rows: &Connection) -> rusqlite::Result<Tally> {
     tally.run_times = histogram("run_ms");
     tally.job_times = histogram("job_ms");
     tally.waits = histogram("wait_ms");
+    tally.starts = histogram("start_ms");
+    tally.triggers = histogram("trigger_ms");
     Ok(tally)
 }
 

@@ -2,9 +2,9 @@
 
 use event::{Severity, ShippedBy, Timestamp};
 use serde_json::Value as Json;
+use views::moment_of;
 
 use crate::said::text;
-use crate::webhook::moment;
 
 /// Labels that are looked at; GitHub lets an issue have a hundred.
 const LABELS_MAX: usize = 200;
@@ -118,11 +118,11 @@ pub(crate) fn issue(payload: &Json) -> Option<Option<Issue>> {
     }
     // An issue is told of when it was changed; where it was closed, that moment is its own.
     let when = match action.as_str() {
-        "closed" => issue.get("closed_at").and_then(moment),
-        "opened" => issue.get("created_at").and_then(moment),
+        "closed" => issue.get("closed_at").and_then(moment_of),
+        "opened" => issue.get("created_at").and_then(moment_of),
         _ => None,
     };
-    let at = when.or_else(|| issue.get("updated_at").and_then(moment))?;
+    let at = when.or_else(|| issue.get("updated_at").and_then(moment_of))?;
     let labels = issue.get("labels").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
     let name = |label: &Json| label.get("name")?.as_str().map(str::to_owned);
     let url = text(issue, "/html_url").filter(|it| is_address(it));

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use event::Timestamp;
 use mask::Secret;
 use serde_json::{Map, Value as Json, json};
+use views::moment_of;
 
 use crate::api::{ForgeError, GitHub, Method};
-use crate::webhook::moment;
 
 /// What an app may do is looked at again after so long: people change it.
 const KNOWN_SECONDS: u64 = 300;
@@ -67,7 +67,7 @@ impl GitHub {
             return Ok(None);
         };
         let token = made.json["token"].as_str().ok_or_else(|| self.unreadable(what))?;
-        let until = moment(&made.json["expires_at"]).ok_or_else(|| self.unreadable(what))?;
+        let until = moment_of(&made.json["expires_at"]).ok_or_else(|| self.unreadable(what))?;
         Ok(Some(JobToken { token: Secret::new(token), until, left_out }))
     }
 

@@ -45,5 +45,6 @@ pub use reported::{FlagCoverage, Reported};
 pub use said::{PullRequest, Said, read};
 pub use tell::Told;
 pub use token::{Credentials, KeyError};
-pub use webhook::{BODY_BYTES_MAX, FRESH_MS, Heads, KEPT_MS, NotTaken, Proven, happened_at, prove};
+pub use views::happened_at;
+pub use webhook::{BODY_BYTES_MAX, FRESH_MS, Heads, KEPT_MS, NotTaken, Proven, prove};
 pub use words::{CommentedRun, comment, comment_marker};

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use event::Timestamp;
 use serde_json::Value as Json;
+use views::moment_of;
 
 use crate::api::{Answered, ForgeError, GitHub, Method};
-use crate::webhook::moment;
 
 /// Pages of deliveries that are read at a time, a hundred each.
 const PAGES_MAX: usize = 50;
@@ -132,7 +132,7 @@ impl GitHub {
 }
 
 fn at(delivery: &Json) -> Option<Timestamp> {
-    moment(&delivery["delivered_at"])
+    moment_of(&delivery["delivered_at"])
 }
 
 /// The deliveries to be made again: of each webhook the newest, where that failed and none came in. Oldest first.

@@ -9,6 +9,7 @@ use aws_lc_rs::hmac;
 use event::{Digest, Timestamp};
 use mask::Secret;
 use serde_json::Value as Json;
+use views::happened_at;
 
 /// GitHub sends no larger payload.
 pub const BODY_BYTES_MAX: usize = 25 << 20;
@@ -126,34 +127,6 @@ fn bytes_of(hex: &str) -> Option<Vec<u8>> {
     }
     let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).ok();
     (0..hex.len()).step_by(2).map(byte).collect()
-}
-
-/// When it happened, as the signed body says; none where it says nothing.
-pub fn happened_at(event: &str, payload: &Json) -> Option<Timestamp> {
-    let at = match event {
-        // In seconds for a push, as text elsewhere.
-        "push" => payload.pointer("/repository/pushed_at")?,
-        "pull_request" => payload.pointer("/pull_request/updated_at")?,
-        "issues" => payload.pointer("/issue/updated_at")?,
-        "release" => payload
-            .pointer("/release/updated_at")
-            .filter(|it| it.is_string())
-            .or_else(|| payload.pointer("/release/published_at"))?,
-        _ => return None,
-    };
-    moment(at)
-}
-
-/// A moment, in seconds or as text.
-pub(crate) fn moment(at: &Json) -> Option<Timestamp> {
-    match at {
-        Json::Number(seconds) => Some(Timestamp(seconds.as_u64()?.checked_mul(1000)?)),
-        Json::String(text) => {
-            let at: jiff::Timestamp = text.parse().ok()?;
-            Some(Timestamp(u64::try_from(at.as_millisecond()).ok()?))
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]

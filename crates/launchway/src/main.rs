@@ -20,6 +20,7 @@ mod engine;
 mod exit;
 mod files;
 mod given;
+mod goals;
 mod images;
 mod incidents;
 mod init;

@@ -467,6 +467,13 @@ pub trait Engine: Send + Sync {
     /// When the rules cannot be read.
     fn environments(&self, repository: &str) -> Result<Vec<GuardedEnvironment>, Refused>;
 
+    /// What the settings at the tip of a repository's default branch want of its pipelines; what is usual where they
+    /// say nothing, or it is not connected.
+    ///
+    /// # Errors
+    /// When they cannot be read, or have mistakes: why, for people.
+    fn goals(&self, repository: &str) -> Result<figures::Goals, String>;
+
     /// Secrets and variables of a repository: names, and who set them when.
     ///
     /// # Errors

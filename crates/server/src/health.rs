@@ -58,6 +58,14 @@ pub(crate) async fn metrics(State(app): State<Shared>) -> Result<Response, Probl
             "Jobs that wait for a worker alone.",
             workers.ready as u64,
         );
+        // Looked for where there is one: it takes a look at every open run.
+        let oldest = match workers.ready {
+            0 => None,
+            _ => figures::oldest_ready(&app.store, None, app.now())?,
+        };
+        let age = oldest.map_or(0, |it| it.age_ms / 1000);
+        let help = "How long the job that waits longest for a worker alone has done so; 0 where none does.";
+        add("launchway_job_oldest_ready_seconds", "gauge", help, age);
         add(
             "launchway_followers",
             "gauge",
@@ -125,6 +133,10 @@ fn history(text: &mut String, tally: &Tally) {
     histogram(text, "launchway_job_duration_seconds", "How long jobs ran.", &tally.job_times);
     let waits = "How long jobs waited for a worker alone.";
     histogram(text, "launchway_job_wait_seconds", waits, &tally.waits);
+    let starts = "From when a job could begin until its first step did.";
+    histogram(text, "launchway_job_start_seconds", starts, &tally.starts);
+    let triggers = "From when an event happened, as the forge says, until its run was made.";
+    histogram(text, "launchway_run_trigger_seconds", triggers, &tally.triggers);
 }
 
 fn counter(text: &mut String, name: &str, help: &str) {
@@ -169,7 +181,7 @@ mod tests {
         };
         let mut text = String::new();
         history(&mut text, &tally);
-        expect![[r#"
+        expect![[r##"
             # TYPE launchway_runs_completed counter
             # HELP launchway_runs_completed Attempts of runs that are over.
             launchway_runs_completed_total{conclusion="success"} 3
@@ -195,7 +207,17 @@ mod tests {
             launchway_job_wait_seconds_bucket{le="+Inf"} 3
             launchway_job_wait_seconds_sum 7.25
             launchway_job_wait_seconds_count 3
-        "#]]
+            # TYPE launchway_job_start_seconds histogram
+            # UNIT launchway_job_start_seconds seconds
+            # HELP launchway_job_start_seconds From when a job could begin until its first step did.
+            launchway_job_start_seconds_sum 0.0
+            launchway_job_start_seconds_count 0
+            # TYPE launchway_run_trigger_seconds histogram
+            # UNIT launchway_run_trigger_seconds seconds
+            # HELP launchway_run_trigger_seconds From when an event happened, as the forge says, until its run was made.
+            launchway_run_trigger_seconds_sum 0.0
+            launchway_run_trigger_seconds_count 0
+        "##]]
         .assert_eq(&text);
     }
 }

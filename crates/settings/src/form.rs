@@ -73,6 +73,14 @@ pub(crate) static GLOB: Form =
     form("a pattern of paths inside the repository", "backend/**", ANY, path);
 pub(crate) static REF: Form =
     form("the name of a branch or tag, or a pattern of names", "v*.*.*", ANY, git_ref);
+pub(crate) static WORKFLOW: Form =
+    form("a file of `.github/workflows`", "ci.yml", "^[^/\\s]+\\.ya?ml$", |text| {
+        let is_file = text.ends_with(".yml") || text.ends_with(".yaml");
+        let is_plain = !text.contains('/') && !text.contains(char::is_whitespace);
+        (is_file && is_plain)
+            .then_some(())
+            .ok_or("its name ends in `.yml` or `.yaml`, and has no folder")
+    });
 pub(crate) static URL: Form =
     form("an address of http or https", "https://staging.example.com", "^https?://[^\\s/]+", url);
 pub(crate) static URL_PATH: Form = form("the path of an address", "/health", "^/", url_path);

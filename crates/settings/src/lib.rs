@@ -37,9 +37,10 @@ mod view;
 
 pub use model::{
     Assume, Backup, Budget, Build, Bundle, Channel, Credentials, Deploy, Ecs, Environment, Freeze,
-    Group, Health, Host, Journal, Kubernetes, Mail, MailEncryption, Migrate, MinimumCoverage,
-    Notify, OnCancel, Owned, Platform, Protect, Quorum, RunsAs, Scan, Service, Settings, Severity,
-    Smoke, SmokeKind, Strategy, Target, Variable, Verify, VersionAt, Weekday, Window,
+    Goals, Group, Health, Host, Journal, Kubernetes, Mail, MailEncryption, Migrate,
+    MinimumCoverage, Notify, OnCancel, Owned, Platform, Protect, Quorum, RunsAs, Scan, Service,
+    Settings, Severity, Smoke, SmokeKind, Strategy, Target, Variable, Verify, VersionAt, Weekday,
+    Window,
 };
 pub use page::page;
 pub use quantity::{duration, duration_text, size};

@@ -1,6 +1,7 @@
 //! What the settings say, typed: every leaf with its place.
 
 mod environment;
+mod goals;
 mod service;
 mod target;
 
@@ -12,6 +13,7 @@ pub use environment::{
     Assume, Backup, Credentials, Deploy, Environment, Freeze, OnCancel, Protect, Quorum, Scan,
     Severity, Weekday, Window,
 };
+pub use goals::Goals;
 pub use service::{Build, Bundle, Health, Migrate, Owned, Platform, Service, Variable, VersionAt};
 pub use target::{
     Budget, Ecs, Host, Kubernetes, RunsAs, Smoke, SmokeKind, Strategy, Target, Verify,
@@ -46,6 +48,8 @@ pub struct Settings {
     pub coverage: MinimumCoverage,
     /// Branches on which words that skip runs are not heard, as patterns.
     pub never_skip: Vec<Text>,
+    /// How well pipelines are to do.
+    pub goals: Option<Goals>,
     /// The server by which email is sent.
     pub mail: Option<Mail>,
     /// Hosts that messages may be sent to although their addresses are not public.
@@ -195,6 +199,7 @@ impl Settings {
             notify: notify.iter().enumerate().map(Notify::read).collect::<Option<_>>()?,
             coverage: root.view("coverage").map(MinimumCoverage::read).unwrap_or_default(),
             never_skip: root.texts("never_skip"),
+            goals: root.view("goals").map(Goals::read),
             mail: match root.view("mail") {
                 Some(view) => Some(Mail::read(view)?),
                 None => None,

@@ -1,7 +1,7 @@
 //! The one table of keys: what `launchway.yml` can say, what each key takes, means and defaults to.
 //!
 //! ```text
-//!   root.rs         project, journal, groups, notify
+//!   root.rs         project, journal, groups, notify, goals
 //!   service.rs      what is built, how it starts, when it is healthy
 //!   environment.rs  who may deploy there, how, with what
 //!   target.rs       where it runs, and how the new version takes over
@@ -13,7 +13,7 @@ mod service;
 mod target;
 
 pub(crate) use environment::{ENVIRONMENT, FREEZE, OVERRIDE, PROTECT, WINDOW};
-pub(crate) use root::{NOTIFY, ROOT};
+pub(crate) use root::{NOTIFY, ROOT, WORKFLOW_GOALS};
 pub(crate) use service::{BUNDLE, SERVICE};
 pub(crate) use target::{SMOKE, STRATEGY};
 

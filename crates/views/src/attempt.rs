@@ -10,6 +10,8 @@ use event::{
 };
 use mask::MaskedText;
 
+use crate::happened::happened_at;
+
 /// Shorter steps are not looked at one by one: there are many, and nobody wins anything there.
 const STEP_MS_MIN: u64 = 1_000;
 
@@ -34,6 +36,8 @@ pub struct AttemptFacts {
     pub is_partial: bool,
     /// The commit.
     pub commit: Arc<str>,
+    /// When its event happened, as the forge's payload says; of later attempts nobody says it.
+    pub happened_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When nothing stood before its jobs any more.
@@ -71,6 +75,8 @@ pub struct JobFacts {
     pub leased_at: Timestamp,
     /// When the worker began.
     pub started_at: Option<Timestamp>,
+    /// When its first step began: the first process of its own a moment later.
+    pub first_step_at: Option<Timestamp>,
     /// When it was over.
     pub completed_at: Timestamp,
     /// How it ended.
@@ -153,6 +159,9 @@ impl AttemptFacts {
             is_default_branch: is_default_branch(request),
             is_partial,
             commit: Arc::clone(&request.change.commit),
+            happened_at: Some(request)
+                .filter(|it| it.attempt == Attempt(1))
+                .and_then(|it| happened_at(&it.event.name, &it.event.payload)),
             created_at: request.at,
             started_at,
             completed_at,
@@ -203,6 +212,7 @@ struct Open {
     ready_at: Option<Timestamp>,
     leased: Option<(Timestamp, Seq)>,
     started_at: Option<Timestamp>,
+    first_step_at: Option<Timestamp>,
     began: BTreeMap<StepKey, (MaskedText, Timestamp)>,
     steps: Vec<StepFacts>,
     is_passed_over: bool,
@@ -226,10 +236,12 @@ impl Jobs {
             RunEvent::JobLeased { at, .. } => {
                 // What an earlier worker did of it was in vain.
                 (job.leased, job.started_at) = (Some((*at, seq)), None);
+                job.first_step_at = None;
                 (job.began, job.steps) = (BTreeMap::new(), Vec::new());
             }
             RunEvent::JobStarted { at, .. } => job.started_at = Some(*at),
             RunEvent::StepStarted { step, name, at, .. } => {
+                job.first_step_at = job.first_step_at.or(Some(*at));
                 job.began.insert(step.clone(), (name.clone(), *at));
             }
             RunEvent::StepCompleted { step, at, .. } => {
@@ -258,6 +270,7 @@ impl Jobs {
                         ready_at,
                         leased_at,
                         started_at: job.started_at,
+                        first_step_at: job.first_step_at,
                         completed_at: *at,
                         conclusion: *conclusion,
                         exit: *exit,

@@ -22,12 +22,12 @@
 //! planned them: what they shipped was unplanned where it went back, or was made to end an incident.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use event::{DeploymentKind, IncidentId, ShippedBy, Timestamp, Verdict};
 
 use crate::incident::IncidentLine;
-use crate::shipment::{COMMITS_PER_SHIPMENT_MAX, Shipment};
+use crate::lead::{Known, LeadTime, lead_time};
+use crate::shipment::Shipment;
 use crate::statistics::{Share, Spread, Window};
 
 /// A week; what happened is shown week by week.
@@ -65,60 +65,6 @@ pub struct Frequency {
     pub between: Spread,
     /// What else came to an end, by its kind.
     pub others: BTreeMap<DeploymentKind, u64>,
-}
-
-/// How long it took from commits to users.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LeadTime {
-    /// Commits that were measured, in the order of their deployments.
-    pub commits: Vec<Led>,
-    /// All of it.
-    pub total: Spread,
-    /// From the commit until its deployment was wanted.
-    pub waiting: Spread,
-    /// From then until every gate was open.
-    pub gates: Spread,
-    /// From then until it was over.
-    pub deploying: Spread,
-    /// Commits that were not measured.
-    pub left_out: Vec<LeftOut>,
-    /// Those that came with [`COMMITS_PER_SHIPMENT_MAX`] commits: what came with them besides is not counted.
-    pub at_limit: Vec<ShippedBy>,
-}
-
-/// A commit that came to users.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Led {
-    /// Which.
-    pub commit: Arc<str>,
-    /// What brought it first.
-    pub deployment: ShippedBy,
-    /// When it was committed.
-    pub committed_at: Timestamp,
-    /// How long it took.
-    pub total_ms: u64,
-}
-
-/// A commit that was not measured.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
-    /// Which.
-    pub commit: Arc<str>,
-    /// What brought it.
-    pub deployment: ShippedBy,
-    /// Why not.
-    pub why: Omission,
-}
-
-/// Why a commit was not measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Omission {
-    /// It is younger than the deployment that brought it: a clock is wrong.
-    ClockSkew,
-    /// An earlier deployment brought it.
-    CameBefore,
-    /// Nobody told when it was committed.
-    NoDate,
 }
 
 /// What failed of what was deployed.
@@ -211,13 +157,12 @@ pub enum Failed {
 
 /// The five figures of one service in one environment. `shipments` are all of it that ended in the
 /// window or behind it, in the order in which they ended; `incidents` those of this service that are
-/// linked to a deployment, in their order; `brought_before` says of a commit whether an earlier
-/// deployment, in the window or not, brought it.
+/// linked to a deployment, in their order; `known` says what is known of a commit besides.
 pub fn dora(
     shipments: &[Shipment],
     incidents: &[IncidentLine],
     window: Window,
-    brought_before: &dyn Fn(ShippedBy, &str) -> bool,
+    known: &dyn Known,
 ) -> Dora {
     let faults = Faults::of(incidents);
     let (reached, in_doubt) = reached(shipments, &faults);
@@ -243,7 +188,7 @@ pub fn dora(
     };
     let inside = || (0..reached.len()).filter(|at| is_in(reached[*at]));
     dora.frequency = frequency(inside().map(|at| reached[at]));
-    dora.lead_time = lead_time(inside().map(|at| reached[at]), brought_before);
+    dora.lead_time = lead_time(inside().map(|at| reached[at]), known);
     let mut times = Vec::new();
     for at in inside() {
         let (shipment, failure) = (reached[at], failures[at]);
@@ -418,54 +363,6 @@ fn frequency<'s>(shipments: impl Iterator<Item = &'s Shipment>) -> Frequency {
     }
     frequency.between = Spread::of(between);
     frequency
-}
-
-fn lead_time<'s>(
-    shipments: impl Iterator<Item = &'s Shipment>,
-    brought_before: &dyn Fn(ShippedBy, &str) -> bool,
-) -> LeadTime {
-    let mut lead = LeadTime::default();
-    let (mut total, mut waiting) = (Vec::new(), Vec::new());
-    let (mut gates, mut deploying) = (Vec::new(), Vec::new());
-    for shipment in shipments.filter(|it| it.verdict == Verdict::Succeeded) {
-        let (deployment, finished_at) = (shipment.by, shipment.finished_at);
-        if shipment.commits.len() >= COMMITS_PER_SHIPMENT_MAX {
-            lead.at_limit.push(deployment);
-        }
-        let mut once = BTreeSet::new();
-        for shipped in &shipment.commits {
-            if !once.insert(&shipped.commit) {
-                continue;
-            }
-            let (commit, committed_at) = (Arc::clone(&shipped.commit), shipped.committed_at);
-            let why = if brought_before(deployment, &commit) {
-                Some(Omission::CameBefore)
-            } else if committed_at == Timestamp(0) {
-                Some(Omission::NoDate)
-            } else if committed_at > finished_at {
-                Some(Omission::ClockSkew)
-            } else {
-                None
-            };
-            if let Some(why) = why {
-                lead.left_out.push(LeftOut { commit, deployment, why });
-                continue;
-            }
-            // The parts add up to the whole: a moment before the one in front of it is that one.
-            let requested = shipment.requested_at.clamp(committed_at, finished_at);
-            let began = shipment.began_at.unwrap_or(requested).clamp(requested, finished_at);
-            waiting.push(requested.0 - committed_at.0);
-            gates.push(began.0 - requested.0);
-            deploying.push(finished_at.0 - began.0);
-            let total_ms = finished_at.0 - committed_at.0;
-            total.push(total_ms);
-            lead.commits.push(Led { commit, deployment, committed_at, total_ms });
-        }
-    }
-    lead.total = Spread::of(total);
-    (lead.waiting, lead.gates) = (Spread::of(waiting), Spread::of(gates));
-    lead.deploying = Spread::of(deploying);
-    lead
 }
 
 fn weeks(window: Window) -> Vec<Week> {

@@ -37,6 +37,8 @@ pub struct Finished {
     pub conclusion: Conclusion,
     /// How long it ran.
     pub time_ms: Option<u64>,
+    /// How long it took from its event, as the forge says when that was, until it was made.
+    pub trigger_ms: Option<u64>,
     /// When it was over.
     pub completed_at: Timestamp,
     /// The event that says so.
@@ -56,6 +58,8 @@ pub struct Health {
     pub infra: Share,
     /// How long final attempts ran, of all branches.
     pub times: Spread,
+    /// How long it took from events until their runs were made, whatever became of them.
+    pub triggers: Spread,
     /// How long the default branch stayed red.
     pub repair: Spread,
     /// Since when it is red, if it is, with the run that made it so.
@@ -86,13 +90,16 @@ pub struct Waited {
     pub labels: Arc<str>,
     /// How long it waited for a worker and nothing else.
     pub wait_ms: u64,
+    /// How long it took from when it could begin until its first step did; none where it came to none.
+    pub start_ms: Option<u64>,
 }
 
 /// The health of one workflow, from its attempts in the order in which they came to an end.
 pub fn health(attempts: &[Finished], window: Window) -> Health {
     let mut health = Health::default();
-    let mut times = Vec::new();
+    let (mut times, mut triggers) = (Vec::new(), Vec::new());
     for it in attempts.iter().filter(|it| window.has(it.completed_at)) {
+        triggers.extend(it.trigger_ms);
         if let Some(why) = left_out(it) {
             if it.is_final {
                 *health.left_out.entry(why).or_default() += 1;
@@ -119,6 +126,7 @@ pub fn health(attempts: &[Finished], window: Window) -> Health {
         }
     }
     health.times = Spread::of(times);
+    health.triggers = Spread::of(triggers);
     health.repair = Spread::of(health.repairs.iter().map(|it| it.time_ms).collect());
     health
 }
@@ -156,11 +164,63 @@ impl Health {
     }
 }
 
-/// How long jobs waited, by what they asked of their runner.
-pub fn queues(jobs: Vec<Waited>) -> BTreeMap<Arc<str>, Spread> {
-    let mut waits: BTreeMap<Arc<str>, Vec<u64>> = BTreeMap::new();
-    for job in jobs {
-        waits.entry(job.labels).or_default().push(job.wait_ms);
+/// How long jobs waited, by what they are put together by: what they asked of their runner, or their workflow.
+pub fn queues<K: Ord>(jobs: impl Iterator<Item = (K, u64)>) -> BTreeMap<K, Spread> {
+    let mut waits: BTreeMap<K, Vec<u64>> = BTreeMap::new();
+    for (of, wait_ms) in jobs {
+        waits.entry(of).or_default().push(wait_ms);
     }
-    waits.into_iter().map(|(labels, waits)| (labels, Spread::of(waits))).collect()
+    waits.into_iter().map(|(of, waits)| (of, Spread::of(waits))).collect()
+}
+
+/// How busy workers were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Busy {
+    /// How long jobs had workers in the window, together.
+    pub time_ms: u64,
+    /// The most jobs that had one at a time.
+    pub peak: u64,
+}
+
+/// How busy workers were in a window, by when each job had its worker: from then, until then.
+pub fn busy(jobs: &[(Timestamp, Timestamp)], window: Window) -> Busy {
+    let mut turns: Vec<(Timestamp, bool)> = Vec::with_capacity(jobs.len() * 2);
+    let mut time_ms = 0;
+    for (from, until) in jobs {
+        let (from, until) = (*from.max(&window.since), *until.min(&window.until));
+        if from < until {
+            time_ms += until.0 - from.0;
+            turns.extend([(from, true), (until, false)]);
+        }
+    }
+    // Of one moment the ends come first: the next one has the same worker.
+    turns.sort_unstable();
+    let (mut now, mut peak) = (0, 0_u64);
+    for (_, begins) in turns {
+        now = if begins { now + 1 } else { now - 1 };
+        peak = peak.max(now);
+    }
+    Busy { time_ms, peak }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_busy_inside_of_the_window_alone() {
+        let window = Window { since: Timestamp(100), until: Timestamp(200) };
+        let busy = |jobs: &[(u64, u64)]| {
+            let jobs: Vec<_> =
+                jobs.iter().map(|(from, until)| (Timestamp(*from), Timestamp(*until))).collect();
+            let Busy { time_ms, peak } = super::busy(&jobs, window);
+            (time_ms, peak)
+        };
+        assert_eq!(busy(&[]), (0, 0));
+        assert_eq!(busy(&[(0, 100), (200, 300), (150, 150)]), (0, 0));
+        assert_eq!(busy(&[(0, 110), (110, 120), (190, 300)]), (30, 1));
+        assert_eq!(busy(&[(0, 300), (150, 160), (155, 170)]), (125, 3));
+        // A clock that was set back.
+        assert_eq!(busy(&[(150, 140)]), (0, 0));
+    }
 }

@@ -28,9 +28,11 @@ mod dora;
 mod failing;
 mod filter;
 mod gate;
+mod happened;
 mod health;
 mod incident;
 mod job;
+mod lead;
 mod ledger;
 mod letters;
 mod pushed;
@@ -52,21 +54,23 @@ pub use deployment::{
     RefusedApproval, SignatureView,
 };
 pub use dora::{
-    ChangeFailures, Deployed, Dora, Failed, Frequency, LeadTime, Led, LeftOut, Mended, Omission,
-    Recovered, Recovery, Rework, Week, dora,
+    ChangeFailures, Deployed, Dora, Failed, Frequency, Mended, Recovered, Recovery, Rework, Week,
+    dora,
 };
 pub use failing::{FAILING_COMMITS_MIN, FAILING_TIMES_MIN, FailingSeries, Tested, failing};
 pub use filter::{RunFilter, RunState};
 pub use gate::{AnswerKind, AnswerView, JobGateView};
-pub use health::{Finished, Health, Repair, Waited, health, queues};
+pub use happened::{happened_at, moment_of};
+pub use health::{Busy, Finished, Health, Repair, Waited, busy, health, queues};
 pub use incident::{IncidentEnd, IncidentLine, IncidentSpan, IncidentView};
 pub use job::{AnnotationView, JobView, Loss, StepView, SummaryView};
+pub use lead::{Known, LEAD_PARTS, LeadTime, Led, LeftOut, Omission};
 pub use ledger::{Ledger, ReleaseLine, Running, ServiceLedger};
 pub use letters::{isolated, number_of, steers};
 pub use pushed::Pushed;
 pub use row::RunRow;
 pub use run::{ArtifactView, JobCounts, Note, RunHeader, RunView};
-pub use shipment::{COMMITS_PER_SHIPMENT_MAX, Shipment};
+pub use shipment::{COMMITS_PER_SHIPMENT_MAX, Course, Shipment};
 pub use shipped::ShippedThere;
 pub use shipping::{JobOver, ShippingJob, ShippingRun};
 pub use statistics::{SAMPLES_MIN, Share, Spread, Window};

@@ -60,8 +60,23 @@ pub struct Shipment {
     pub position: u64,
     /// What it took back, where that is known: of jobs that went back.
     pub mends: Option<ShippedBy>,
+    /// How its run came to it; none where no run did, or nobody knows.
+    pub course: Option<Course>,
     /// The jobs that it was done by, or that ran the command, by what their processes were known by.
     pub jobs: Vec<Arc<str>>,
+}
+
+/// How a run came to what it shipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Course {
+    /// When the run was made.
+    pub made_at: Timestamp,
+    /// When a worker was to have the first of all its jobs.
+    pub leased_at: Timestamp,
+    /// When the gate was asked, of a deployment by the command when that was wanted; without a gate `ready_at`.
+    pub asked_at: Timestamp,
+    /// When nothing stood before it any more but the wait for a worker.
+    pub ready_at: Timestamp,
 }
 
 impl Shipment {
@@ -119,6 +134,7 @@ impl Shipment {
                 last_seq: last.seq,
                 position: 0,
                 mends: None,
+                course: None,
                 jobs: request.job.iter().cloned().collect(),
             }
         };

@@ -8,7 +8,7 @@ use event::{
     ShippedCommit, Timestamp, Verdict,
 };
 
-use crate::shipment::Shipment;
+use crate::shipment::{Course, Shipment};
 
 /// Digits of a commit by which people know what jobs shipped.
 const COMMIT_DIGITS: usize = 7;
@@ -76,6 +76,10 @@ pub struct ShippingJob {
     pub environment: Arc<str>,
     /// What the processes of its last worker were known by; none where it never had one.
     pub tracking_id: Option<Arc<str>>,
+    /// When its gate asked for the first time; none where it has none.
+    pub gated_at: Option<Timestamp>,
+    /// When it could have begun: needs, gate and concurrency group behind it.
+    pub ready_at: Option<Timestamp>,
     /// When that worker had it, or began.
     pub began_at: Option<Timestamp>,
     /// How it ended.
@@ -100,6 +104,7 @@ impl ShippingJob {
     pub const KINDS: &'static [&'static str] = &[
         "JobPlanned",
         "JobGated",
+        "JobReady",
         "JobLeased",
         "JobStarted",
         "JobSkipped",
@@ -118,6 +123,8 @@ impl ShippingJob {
         let named = |environment: &str| ShippingJob {
             environment: environment.into(),
             tracking_id: None,
+            gated_at: None,
+            ready_at: None,
             began_at: None,
             over: None,
         };
@@ -125,10 +132,14 @@ impl ShippingJob {
             RunEvent::JobPlanned(definition) => {
                 definition.environment.as_ref().map(|it| named(it.as_str()))
             }
-            RunEvent::JobGated { gate, .. } => Some(match known {
-                Some(known) => ShippingJob { environment: gate.environment.clone(), ..known },
-                None => named(&gate.environment),
-            }),
+            RunEvent::JobGated { gate, at, .. } => {
+                let known = known.unwrap_or_else(|| named(&gate.environment));
+                let gated_at = known.gated_at.or(Some(*at));
+                Some(ShippingJob { environment: gate.environment.clone(), gated_at, ..known })
+            }
+            RunEvent::JobReady { at, .. } => {
+                known.map(|known| ShippingJob { ready_at: Some(*at), ..known })
+            }
             // What an earlier worker did of it was in vain.
             RunEvent::JobLeased { at, tracking_id, .. } => known.map(|known| ShippingJob {
                 tracking_id: Some(tracking_id.clone()),
@@ -169,7 +180,10 @@ impl Shipment {
         } else {
             Verdict::Succeeded
         };
-        let began_at = had_worker().filter_map(|(it, _)| it.began_at).min()?;
+        let begun = had_worker().filter(|(it, _)| it.began_at.is_some());
+        let (first_begun, _) = begun.min_by_key(|(it, _)| it.began_at)?;
+        let began_at = first_begun.began_at?;
+        let ready_at = first_begun.ready_at.unwrap_or(began_at);
         let (finished_at, position) =
             had_worker().map(|(_, over)| (over.at, over.position)).max()?;
         let commit = run.snapshot.as_ref().unwrap_or(&run.head.commit);
@@ -197,6 +211,13 @@ impl Shipment {
             last_seq: last.seq,
             position,
             mends: None,
+            course: Some(Course {
+                made_at: run.created_at,
+                // Which other jobs the run had is for whoever knows them.
+                leased_at: ready_at,
+                asked_at: first_begun.gated_at.unwrap_or(ready_at),
+                ready_at,
+            }),
             jobs: jobs.iter().filter_map(|it| it.tracking_id.clone()).collect(),
         })
     }

@@ -6,9 +6,22 @@ use event::{
     Attempt, DeploymentKind, IncidentId, IncidentSource, RunId, Seq, Severity, ShippedBy,
     Timestamp, Verdict,
 };
-use views::{Before, Came, IncidentLine, Shipment, Window, dora};
+use views::{Before, Came, IncidentLine, Known, Shipment, Window, dora};
 
 const HOUR: u64 = 60 * 60 * 1000;
+
+/// Of no commit anything is known.
+struct Nothing;
+
+impl Known for Nothing {
+    fn brought_before(&self, _: ShippedBy, _: &str) -> bool {
+        false
+    }
+
+    fn pushed_at(&self, _: &Shipment, _: &str) -> Option<Timestamp> {
+        None
+    }
+}
 
 fn by(run: u64) -> ShippedBy {
     ShippedBy::Jobs(RunId(run), Attempt(1))
@@ -38,6 +51,7 @@ fn shipped(run: u64, commit: &str, verdict: Verdict) -> Shipment {
         last_seq: Seq(9),
         position: 0,
         mends: None,
+        course: None,
         jobs: Vec::new(),
     }
 }
@@ -75,7 +89,7 @@ fn what_is_in_doubt_counts_where_somebody_went_back_from_it() {
         let mut all = vec![shipped(1, "c1", Succeeded)];
         all.extend_from_slice(rest);
         let window = Window { since: Timestamp(0), until: Timestamp(100 * HOUR) };
-        let dora = dora(&all, &[], window, &|_, _| false);
+        let dora = dora(&all, &[], window, &Nothing);
         let (failed, reached, doubted) = expect;
         let of = |runs: &[u64]| runs.iter().map(|run| by(*run)).collect::<Vec<_>>();
         assert_eq!(dora.change_failures.failed, of(failed), "{rest:?}");
@@ -125,7 +139,7 @@ fn an_incident_says_that_what_jobs_shipped_failed_and_what_mended_it() {
         let all: Vec<Shipment> =
             runs.iter().map(|(run, verdict)| shipped(*run, &format!("c{run}"), *verdict)).collect();
         let window = Window { since: Timestamp(0), until: Timestamp(100 * HOUR) };
-        let dora = dora(&all, incidents, window, &|_, _| false);
+        let dora = dora(&all, incidents, window, &Nothing);
         let names =
             |all: &[ShippedBy]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let mended = dora.recovery.recovered.iter();

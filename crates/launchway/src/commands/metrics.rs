@@ -3,7 +3,7 @@
 mod human;
 mod series;
 
-use figures::{Asked, Caught, Delivery, Figures, FiguresError, Report, is_production};
+use figures::{Asked, Caught, Delivery, Figures, FiguresError, Goals, Report, is_production};
 use repository::Repository;
 use serde_json::{Value as Json, json};
 use settings::Settings;
@@ -14,8 +14,9 @@ use crate::cli::{Format, MetricsArgs};
 use crate::deploying::book::Book;
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::goals;
 use crate::journal;
-use crate::settings_file::{load, load_if_there};
+use crate::settings_file::{Found, load, load_if_there};
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, out_block, talk};
 use crate::terminal::time::now;
@@ -60,10 +61,28 @@ fn local(args: &MetricsArgs, state: &StateFolder, asked: &mut Asked) -> Result<R
         (Some(file), _) => Some(load(Some(file))?),
         (None, _) => load_if_there()?,
     };
+    let here = Repository::discover(std::path::Path::new(".")).ok();
+    let here = here.map(|it| format!("{}/{}", it.owner, it.name));
     if asked.repositories.is_none() && !args.all {
-        let here = Repository::discover(std::path::Path::new(".")).ok();
-        asked.repositories = here.map(|it| vec![format!("{}/{}", it.owner, it.name)]);
+        asked.repositories = here.clone().map(|it| vec![it]);
     }
+    // Settings say what is wanted of their own repository; of any other one the usual is.
+    let wanted = found.as_ref().map(|it| goals::of(&it.settings)).unwrap_or_default();
+    let goals = |repository: &str| {
+        let is_here = here.as_deref() == Some(repository);
+        Ok(if is_here { wanted.clone() } else { Goals::default() })
+    };
+    let mut report = measured(found, state, asked)?;
+    report.judge(&goals);
+    report.look_at_queue(&journal::open_there(state)?, asked).map_err(failed)?;
+    Ok(report)
+}
+
+fn measured(
+    found: Option<Found>,
+    state: &StateFolder,
+    asked: &mut Asked,
+) -> Result<Report, Failure> {
     let Some(found) = found else {
         let store = journal::open_there(state)?;
         return caught_up(state.root(), &store)?.report(&store, asked).map_err(failed);
@@ -122,7 +141,7 @@ fn lines(report: &Report) -> Vec<Json> {
     let mut lines = vec![json!({
         "type": "metrics", "since_ms": report.since_ms, "until_ms": report.until_ms,
         "samples_min": report.samples_min, "behind_events": report.behind_events,
-        "delivery_left_out": report.delivery_left_out,
+        "delivery_left_out": report.delivery_left_out, "goal_notes": report.goal_notes,
     })];
     let typed = |kind: &str, value: Json| {
         let mut line = json!({ "type": kind });
@@ -134,6 +153,8 @@ fn lines(report: &Report) -> Vec<Json> {
     lines.extend(report.delivery.iter().map(|it| typed("delivery", json!(it))));
     lines.extend(report.pipelines.iter().map(|it| typed("pipeline", json!(it))));
     lines.extend(report.queues.iter().map(|it| typed("queue", json!(it))));
+    lines.push(typed("load", json!(report.load)));
+    lines.extend(report.oldest_ready.iter().map(|it| typed("oldest_ready", json!(it))));
     lines.extend(report.slow_jobs.iter().map(|it| typed("slow_job", json!(it))));
     lines.extend(report.slow_steps.iter().map(|it| typed("slow_step", json!(it))));
     lines.extend(report.flaky.iter().map(|it| typed("flaky", json!(it))));

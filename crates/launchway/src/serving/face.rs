@@ -8,6 +8,7 @@ use driver::{Input, Owner};
 use event::{
     Actor, CancelReason, Conclusion, DeploymentId, IncidentId, JobKey, Seq, StreamId, WaitReason,
 };
+use figures::Goals;
 use mask::MaskedText;
 use ports::Journal as _;
 use scheduler::Rerun;
@@ -28,7 +29,7 @@ use super::orders::{Order, Ordered};
 use super::pagerduty::Pages;
 use super::places::{self, HERE, Link, sentence};
 use super::ready::Readiness;
-use super::repositories::{self, Connected};
+use super::repositories::{self, Connected, settings_at_tip};
 use super::tokens::JobTokens;
 use super::{
     connections, data, deployments, dispatch, following, gates, hook, incidents, keeping, switches,
@@ -40,7 +41,7 @@ use crate::prepare::refuse::UNKNOWN_LABEL;
 use crate::state::StateFolder;
 use crate::telling::ServedTests;
 use crate::terminal::time::now;
-use crate::{again, kept};
+use crate::{again, goals, kept};
 
 /// What the server is to its pages.
 pub(crate) struct Face {
@@ -416,6 +417,12 @@ impl Engine for Face {
 
     fn environments(&self, repository: &str) -> Result<Vec<GuardedEnvironment>, Refused> {
         gates::environments(&self.intake.data, repository).map_err(refused)
+    }
+
+    fn goals(&self, repository: &str) -> Result<Goals, String> {
+        let Ok(connected) = self.connected(repository) else { return Ok(Goals::default()) };
+        let settings = settings_at_tip(&connected).map_err(|it| format!("{:#}", it.error))?;
+        Ok(settings.as_ref().map(goals::of).unwrap_or_default())
     }
 
     fn kept(&self, repository: &str) -> Result<Vec<KeptName>, Refused> {

@@ -70,6 +70,12 @@ fn what_jobs_ship_is_told_by_a_server_and_by_the_command() {
     // The second's commit came with the third's.
     let led = told["lead_time"]["commits"].as_array().unwrap();
     assert_eq!(led.iter().map(|it| &it["deployment"]).collect::<Vec<_>>(), ["3.1", "3.1"]);
+    for it in led {
+        let parts = it["parts"].as_object().expect("parts");
+        assert!(parts.values().all(Json::is_u64), "{it}");
+        let sum: u64 = parts.values().filter_map(Json::as_u64).sum();
+        assert_eq!(Some(sum), it["total_ms"].as_u64());
+    }
 
     let page = serving.get("/insights").text;
     assert!(page.contains("in <bdi>production</bdi>"), "{page}");
@@ -109,6 +115,30 @@ fn what_jobs_ship_is_told_by_a_server_and_by_the_command() {
     .assert_eq(&told.replace(&serving.url, "URL"));
     assert!(local(&["--of", "failures"]).contains("  2.1  "), "{}", local(&["--of", "failures"]));
     assert!(local(&[]).contains(".github/workflows/ci.yml in production (octo/app), by jobs\n"));
+
+    // What the settings at the tip want of it stands beside that.
+    let goals =
+        "goals: { success: 90, workflows: { ci.yml: { duration: 1h }, other.yml: { queue: 1m } } }";
+    serving.place.write("launchway.yml", &format!("version: 1\nproject: app\n{goals}\n"));
+    for run in ["4", "5"] {
+        commit(&serving.place, run);
+        serving.push();
+        serving.ended(run);
+    }
+    wait_until("they are counted", || {
+        let told = serving.get("/api/v1/metrics").json();
+        told["pipelines"][0]["success"]["whole"] == 5
+    });
+    let told = served(&["metrics"]).stdout;
+    let told: Vec<&str> = told.lines().filter(|it| it.contains("goal")).map(str::trim).collect();
+    expect![[r#"
+        ✗ goal, 90 %, is missed by 10.0 points
+        ✓ goal, 1 h 00 min, is met
+        note: octo/app has goals for other.yml, of which no run was over in this time"#]]
+    .assert_eq(&told.join("\n"));
+    let page = serving.get("/insights/pipelines").text;
+    assert!(page.contains("goal, 90 %, is missed by 10.0 points"), "{page}");
+    assert!(page.contains("goals for other.yml"), "{page}");
     serving.end();
 }
 

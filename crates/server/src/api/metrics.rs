@@ -83,13 +83,30 @@ async fn read(
 ) -> Result<Json<Report>, Problem> {
     blocking(move || {
         let asked = part.asked(&app, &who)?;
-        Ok(Json(app.figures.report(&app.store, &asked)?))
+        let mut report = app.figures.report(&app.store, &asked)?;
+        besides(&mut report, &app, &asked)?;
+        Ok(Json(report))
     })
     .await
 }
 
+/// What no rows say: what is wanted, what waits now, and how many places there are.
+pub(crate) fn besides(report: &mut Report, app: &App, asked: &Asked) -> Result<(), Problem> {
+    report.judge(&|repository| app.engine.goals(repository));
+    report.look_at_queue(&app.store, asked)?;
+    // The places are everybody's: what some repositories took of them is no share.
+    if asked.repositories.is_none() {
+        report.load.against(app.engine.workers().width);
+    }
+    Ok(())
+}
+
 /// The form of a [`Report`].
 pub(super) fn schema() -> JsonValue {
+    let queue = object(&[("labels", text()), ("wait", duration()), ("start", duration())], &[]);
+    let oldest = [("run", number()), ("attempt", number()), ("job", text())];
+    let oldest =
+        object(&[&oldest[..], &[("since_ms", number()), ("age_ms", number())]].concat(), &[]);
     object(
         &[
             ("since_ms", number()),
@@ -100,11 +117,28 @@ pub(super) fn schema() -> JsonValue {
             ("delivery", many(delivery())),
             ("delivery_left_out", number()),
             ("pipelines", many(pipeline())),
-            ("queues", many(object(&[("labels", text()), ("wait", duration())], &[]))),
+            ("goal_notes", many(text())),
+            ("queues", many(queue)),
+            ("load", load()),
+            ("oldest_ready", json!({ "anyOf": [oldest, { "type": "null" }] })),
             ("slow_jobs", many(slow())),
             ("slow_steps", many(slow())),
             ("flaky", many(flaky())),
             ("tests", many(series())),
+        ],
+        &[],
+    )
+}
+
+fn load() -> JsonValue {
+    object(
+        &[
+            ("span_ms", number()),
+            ("busy_ms", number()),
+            ("average", or_null("number")),
+            ("peak", number()),
+            ("places", or_null("integer")),
+            ("share", or_null("number")),
         ],
         &[],
     )
@@ -153,12 +187,18 @@ fn delivery() -> JsonValue {
         ("deployments", many(shipped_by())),
     ];
     let part = object(&[("part", text()), ("time", duration())], &[]);
-    let commit = object(&[("commit", text()), ("deployment", shipped_by())], &[]);
+    let commit = [("commit", text()), ("deployment", shipped_by())];
+    let parts = ["pushing_ms", "waiting_ms", "queue_ms", "build_ms", "gates_ms", "deploying_ms"];
+    let parts = parts.map(|part| (part, or_null("integer")));
+    let of_led =
+        [("committed_at_ms", number()), ("total_ms", number()), ("parts", object(&parts, &[]))];
+    let led = object(&[&commit[..], &of_led].concat(), &[]);
+    let left = object(&[&commit[..], &[("why", text())]].concat(), &[]);
     let lead_time = [
         ("total", duration()),
         ("parts", many(part)),
-        ("commits", many(commit.clone())),
-        ("left_out", many(commit)),
+        ("commits", many(led)),
+        ("left_out", many(left)),
         ("at_limit", many(shipped_by())),
     ];
     let recovered = [
@@ -249,11 +289,29 @@ fn pipeline() -> JsonValue {
             ("pull_requests", share()),
             ("infra", share()),
             ("time", duration()),
+            ("trigger", duration()),
+            ("queue", duration()),
             ("repair", duration()),
             ("red", red),
             ("failures", many(object(&failure, &[]))),
             ("repairs", many(object(&repair, &[]))),
             ("left_out", many(pair(text(), number()))),
+            ("goals", many(goal())),
+        ],
+        &[],
+    )
+}
+
+fn goal() -> JsonValue {
+    object(
+        &[
+            ("figure", text()),
+            ("wanted_percent", or_null("integer")),
+            ("wanted_ms", or_null("integer")),
+            ("is_usual", yes_no()),
+            ("is_met", or_null("boolean")),
+            ("missed_by_percent", or_null("number")),
+            ("missed_by_ms", or_null("integer")),
         ],
         &[],
     )

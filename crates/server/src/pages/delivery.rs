@@ -272,11 +272,7 @@ fn lead_time(it: &Delivery) -> Figure {
     let figure = &it.lead_time;
     let total = &figure.total;
     let parts = figure.parts.iter().filter_map(|part| {
-        let word = match part.part.as_str() {
-            "waiting" => "until the deployment was wanted",
-            "gates" => "at gates",
-            _ => "deploying",
-        };
+        let word = part_of_lead(&part.part);
         part.time.median_ms.map(|ms| format!("{} {word}", length(ms)))
     });
     let spread = total.p75_ms.zip(total.p90_ms);
@@ -305,7 +301,10 @@ fn lead_time(it: &Delivery) -> Figure {
     let led = figure.commits.iter().map(|it| {
         let commit: String = it.commit.chars().take(7).collect();
         let (committed, took) = (Moment::of(it.committed_at_ms).text, length(it.total_ms));
-        let told = format!("brought {commit} of {committed} after {took}");
+        let parts =
+            it.parts.known().map(|(part, ms)| format!("{} {}", length(ms), part_of_lead(part)));
+        let parts = parts.collect::<Vec<_>>().join(", ");
+        let told = format!("brought {commit} of {committed} after {took}: {parts}");
         Evidence { what: Shipped::of(it.deployment), told }
     });
     let figure_of = Figure::new(
@@ -316,6 +315,17 @@ fn lead_time(it: &Delivery) -> Figure {
     .of(many(total.count as u64, "commit", "commits"))
     .of(spread.unwrap_or_default());
     parts.fold(figure_of, Figure::of).of(left).of(cut).evidence(led.collect())
+}
+
+fn part_of_lead(part: &str) -> &str {
+    match part {
+        "pushing" => "until it was on its branch",
+        "waiting" => "until it was wanted",
+        "queue" => "waiting for workers",
+        "build" => "building and testing",
+        "gates" => "at gates",
+        part => part,
+    }
 }
 
 fn failures(it: &Delivery, told: &dyn Fn(&ShippedBy) -> Evidence) -> Figure {

@@ -4,11 +4,11 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Query, State};
 use event::{Attempt, RunId};
-use figures::{Duration, Pipeline, Queue, Rate, Slow};
+use figures::{Duration, Goal, Pipeline, Queue, Rate, Report, Slow};
 
 use super::delivery::{Choice, share, spans};
 use super::{Frame, Page, shown};
-use crate::api::metrics::Part;
+use crate::api::metrics::{Part, besides};
 use crate::app::{Shared, blocking};
 use crate::guard::Who;
 use crate::words::{Moment, length, run_href};
@@ -24,7 +24,9 @@ struct PipelinesPage {
     behind: u64,
     samples_min: usize,
     pipelines: Vec<PipelineFigures>,
-    queues: Vec<[String; 5]>,
+    goal_notes: Vec<String>,
+    queues: Vec<[String; 7]>,
+    load: Vec<(&'static str, String, String)>,
     slow: Vec<SlowTable>,
 }
 
@@ -36,6 +38,8 @@ struct PipelineFigures {
     pull_requests: Told,
     infra: Told,
     time: Told,
+    trigger: Option<Told>,
+    queue: Told,
     repair: Told,
     red: Option<Link>,
     red_since: Option<Moment>,
@@ -48,6 +52,13 @@ struct Told {
     value: String,
     of: String,
     is_untold: bool,
+    goal: Option<GoalTold>,
+}
+
+/// Beside a figure.
+struct GoalTold {
+    class: &'static str,
+    text: String,
 }
 
 struct Link {
@@ -68,7 +79,9 @@ pub(crate) async fn pipelines(
 ) -> Page {
     let page = blocking(move || {
         let asked = part.asked(&app, &who)?;
-        let report = app.figures.report(&app.store, &asked)?;
+        let mut report = app.figures.report(&app.store, &asked)?;
+        besides(&mut report, &app, &asked)?;
+        let load = load(&report);
         let slow = [
             ("Jobs that take the most time", report.slow_jobs),
             ("Steps that take the most time", report.slow_steps),
@@ -83,6 +96,8 @@ pub(crate) async fn pipelines(
             behind: report.behind_events,
             samples_min: report.samples_min,
             pipelines: report.pipelines.iter().map(PipelineFigures::of).collect(),
+            goal_notes: report.goal_notes,
+            load,
             queues: report.queues.iter().map(queue_row).collect(),
             slow: slow.collect(),
         })
@@ -96,6 +111,30 @@ fn rate(rate: &Rate) -> Told {
         is_untold: value.is_none(),
         value: value.unwrap_or_else(|| "too few".to_owned()),
         of: format!("{} of {}", rate.part, rate.whole),
+        goal: None,
+    }
+}
+
+/// How a goal stands.
+fn goal(goal: &Goal) -> GoalTold {
+    let wanted = match (goal.wanted_percent, goal.wanted_ms) {
+        (Some(percent), _) => format!("{percent} %"),
+        (None, ms) => length(ms.unwrap_or_default()),
+    };
+    let name = if goal.is_usual { "the usual goal" } else { "goal" };
+    let by = goal.missed_by_percent.map(|points| format!("{points:.1} points"));
+    let by = by.or_else(|| goal.missed_by_ms.map(length)).unwrap_or_default();
+    GoalTold {
+        class: match goal.is_met {
+            Some(true) => "goal",
+            Some(false) => "goal missed",
+            None => "faint",
+        },
+        text: match goal.is_met {
+            Some(true) => format!("\u{2713} {name}, {wanted}, is met"),
+            Some(false) => format!("\u{2717} {name}, {wanted}, is missed by {by}"),
+            None => format!("{name}: {wanted}"),
+        },
     }
 }
 
@@ -106,7 +145,43 @@ fn time(time: &Duration) -> Told {
         is_untold: value.is_none(),
         value: value.unwrap_or_else(|| "too few".to_owned()),
         of: format!("{p95}of {}", time.count),
+        goal: None,
     }
+}
+
+/// Of a wait the longer ones count: nineteen in twenty are not above it.
+fn wait(time: &Duration) -> Told {
+    let value = time.p95_ms.map(length);
+    let median = time.median_ms.map(|ms| format!("median: {}, ", length(ms))).unwrap_or_default();
+    Told {
+        is_untold: value.is_none(),
+        value: value.unwrap_or_else(|| "too few".to_owned()),
+        of: format!("{median}of {}", time.count),
+        goal: None,
+    }
+}
+
+/// How busy workers are: what it is, how much, and of what.
+fn load(report: &Report) -> Vec<(&'static str, String, String)> {
+    let load = &report.load;
+    let average = load.average.map(|it| format!("{it:.2}")).unwrap_or_default();
+    let busy = match (load.share, load.places) {
+        (Some(share), Some(places)) => {
+            let of = format!("{average} of {places} at a time; there are so many places now");
+            ("Busy workers", format!("{:.1} %", share * 100.0), of)
+        }
+        _ => ("Busy workers", average, "jobs at a time, on an average".to_owned()),
+    };
+    let took = format!("the most at a time: {}; {} in all", load.peak, length(load.busy_ms));
+    let oldest = report.oldest_ready.as_ref();
+    let oldest = match oldest {
+        Some(it) => (length(it.age_ms), format!("{} of run {}.{}", it.job, it.run, it.attempt)),
+        None => ("none".to_owned(), "no job waits for a worker alone".to_owned()),
+    };
+    vec![
+        (busy.0, busy.1, format!("{}; {took}", busy.2)),
+        ("Oldest job that waits", oldest.0, oldest.1),
+    ]
 }
 
 fn link(run: RunId, attempt: Attempt) -> Link {
@@ -114,7 +189,7 @@ fn link(run: RunId, attempt: Attempt) -> Link {
     Link { name, href: run_href(run, attempt) }
 }
 
-fn queue_row(queue: &Queue) -> [String; 5] {
+fn queue_row(queue: &Queue) -> [String; 7] {
     let told = |ms: Option<u64>| ms.map_or_else(|| "too few".to_owned(), length);
     let wait = &queue.wait;
     [
@@ -123,6 +198,8 @@ fn queue_row(queue: &Queue) -> [String; 5] {
         told(wait.median_ms),
         told(wait.p95_ms),
         told(wait.p99_ms),
+        told(queue.start.median_ms),
+        told(queue.start.p95_ms),
     ]
 }
 
@@ -145,15 +222,21 @@ impl PipelineFigures {
             let (broken, mended) = (repair.broken_by, repair.mended_by);
             (link(broken.0, broken.1), link(mended.0, mended.1), length(repair.time_ms))
         };
+        let with = |figure: &str, told: Told| {
+            let of = it.goals.iter().find(|it| it.figure == figure);
+            Told { goal: of.map(goal), ..told }
+        };
         PipelineFigures {
             repository: it.repository.clone(),
             workflow: it.workflow.clone(),
-            success: rate(&it.success),
+            success: with("success", rate(&it.success)),
             first_try: rate(&it.first_try),
             pull_requests: rate(&it.pull_requests),
             infra: rate(&it.infra),
-            time: time(&it.time),
-            repair: time(&it.repair),
+            time: with("time", time(&it.time)),
+            trigger: Some(&it.trigger).filter(|it| it.count > 0).map(time),
+            queue: with("queue", wait(&it.queue)),
+            repair: with("repair", time(&it.repair)),
             red: it.red.as_ref().map(|it| link(it.run, it.attempt)),
             red_since: it.red.as_ref().map(|it| Moment::of(it.since_ms)),
             failures: it

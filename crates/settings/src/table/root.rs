@@ -1,7 +1,9 @@
 //! The root of `launchway.yml`.
 
 use super::environment::CREDENTIALS;
-use super::{ENVIRONMENT, ENVIRONMENTS_MAX, ITEMS_MAX, REFS, SERVICE, SERVICES_MAX};
+use super::{
+    DAY_MS, ENVIRONMENT, ENVIRONMENTS_MAX, ITEMS_MAX, REFS, SECOND_MS, SERVICE, SERVICES_MAX,
+};
 use crate::form;
 use crate::kind::{Key, Kind, Named, Names, Shape};
 
@@ -101,6 +103,12 @@ pub(crate) static ROOT: Shape = Shape {
             "Branches on which a server runs what is pushed, and pull requests into them, although the \
              commit's message says `[skip ci]` or its like; it says so.",
         ),
+        Key::optional(
+            "goals",
+            Kind::Shape(&GOALS),
+            "How well pipelines are to do: shown beside what is measured, as met or missed \
+             (docs/metrics.md). Nothing fails for a goal that is missed.",
+        ),
         Key::optional("mail", Kind::Shape(&MAIL), "The server by which email is sent."),
         Key::optional(
             "private_receivers",
@@ -183,6 +191,53 @@ pub(crate) static COVERAGE: Shape = Shape {
             Kind::Map { names: Names::Form(&form::TEXT), of: &PERCENT, min: 1, max: ITEMS_MAX },
             "Of the lines of a flag, in percent: `api` of an artifact `coverage-api`.",
         ),
+    ],
+};
+
+/// A time that a pipeline is to take.
+const TIME: Kind = Kind::Duration { min_ms: SECOND_MS, max_ms: 30 * DAY_MS };
+
+pub(crate) static GOALS: Shape = Shape {
+    name: "goals",
+    short: None,
+    one_of: &[],
+    keys: &[
+        Key::default(
+            "success",
+            PERCENT,
+            "95",
+            "Of a hundred final attempts on the default branch, so many are to succeed. 95 is what \
+             pages call the usual goal where nobody wrote one.",
+        ),
+        Key::optional("duration", TIME, "The median of how long runs take is not to be above it."),
+        Key::optional("queue", TIME, "Nineteen in twenty jobs are to wait no longer for a worker."),
+        Key::optional(
+            "repair",
+            TIME,
+            "The median of how long the default branch stays red is not to be above it.",
+        ),
+        Key::optional(
+            "workflows",
+            Kind::Map {
+                names: Names::Form(&form::WORKFLOW),
+                of: &Kind::Shape(&WORKFLOW_GOALS),
+                min: 1,
+                max: ITEMS_MAX,
+            },
+            "What else holds for workflows, by their file's name.",
+        ),
+    ],
+};
+
+pub(crate) static WORKFLOW_GOALS: Shape = Shape {
+    name: "goals of a workflow",
+    short: None,
+    one_of: &[],
+    keys: &[
+        Key::optional("success", PERCENT, "In place of `success` of all."),
+        Key::optional("duration", TIME, "In place of `duration` of all."),
+        Key::optional("queue", TIME, "In place of `queue` of all."),
+        Key::optional("repair", TIME, "In place of `repair` of all."),
     ],
 };
 

@@ -17,7 +17,7 @@ fn too_little_is_there() {
         "- a",
         expect![[r#"
             1:1 - a | error[settings-value]: a list does not belong here
-                hint: a mapping is expected here, with the keys: version, project, journal, journal_credentials, services, order, groups, environments, notify, coverage, never_skip, mail, private_receivers
+                hint: a mapping is expected here, with the keys: version, project, journal, journal_credentials, services, order, groups, environments, notify, coverage, never_skip, goals, mail, private_receivers
         "#]],
     );
     check(
@@ -65,7 +65,7 @@ fn keys_are_a_closed_set() {
         "deploy_to_mars: true",
         expect![[r#"
             1:1 deploy_to_mars | error[settings-key]: `deploy_to_mars` is no key of launchway.yml
-                hint: the keys here are: version, project, journal, journal_credentials, services, order, groups, environments, notify, coverage, never_skip, mail, private_receivers
+                hint: the keys here are: version, project, journal, journal_credentials, services, order, groups, environments, notify, coverage, never_skip, goals, mail, private_receivers
         "#]],
     );
     check_service(

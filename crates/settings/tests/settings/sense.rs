@@ -346,6 +346,30 @@ fn rules_for_messages_have_one_name_each_and_keys_that_mean_something_together()
 }
 
 #[test]
+fn goals_are_percents_and_times_and_name_files_of_workflows() {
+    check_root(
+        "goals: { success: 99, duration: 20m, queue: 1m, repair: 1h, workflows: { ci.yml: { duration: 15m } } }",
+        expect![""],
+    );
+    check_root("goals: {}", expect![""]);
+    check_root(
+        "goals: { success: 101, duration: fast, queue: 10ms, workflows: { ci: { sucess: 90 }, a/ci.yml: {} } }",
+        expect![[r#"
+            1:19 101 | error[settings-value]: '101' does not do here
+                hint: write a whole number from 1 to 100
+            1:34 fast | error[settings-value]: 'fast' does not do here
+                hint: write a length of time from 1s to 30d with its unit (ms, s, m, h, d), such as 30s or 1h30m
+            1:47 10ms | error[settings-value]: '10ms' does not do here
+                hint: write a length of time from 1s to 30d with its unit (ms, s, m, h, d), such as 30s or 1h30m
+            1:66 ci | error[settings-key]: 'ci' is not a file of `.github/workflows`: its name ends in `.yml` or `.yaml`, and has no folder
+                hint: write a file of `.github/workflows`, such as ci.yml
+            1:86 a/ci.yml | error[settings-key]: 'a/ci.yml' is not a file of `.github/workflows`: its name ends in `.yml` or `.yaml`, and has no folder
+                hint: write a file of `.github/workflows`, such as ci.yml
+        "#]],
+    );
+}
+
+#[test]
 fn a_service_of_a_host_is_processes_or_containers() {
     let runs_as = |service: &str, host: &str| {
         let text = AROUND.replace("{ run: [python3, app.py], health: /health }", service);

@@ -35,12 +35,26 @@ pub(super) fn page(report: &Report, style: Style) -> String {
         text.push('\n');
         pipeline(&mut text, it, report, style);
     }
+    if !report.goal_notes.is_empty() {
+        text.push('\n');
+    }
+    for note in &report.goal_notes {
+        let _ = writeln!(text, "note: {note}");
+    }
     if !report.queues.is_empty() {
         let _ = writeln!(text, "\n{}", style.bold("waiting for a worker"));
         for it in &report.queues {
             let name = if it.labels.is_empty() { "no label" } else { &it.labels };
             let _ = writeln!(text, "  {name:<NAME$}{}", spread(&it.wait, report));
+            if it.start.count > 0 {
+                line(
+                    &mut text,
+                    "",
+                    &format!("until the first step: {}", spread(&it.start, report)),
+                );
+            }
         }
+        load(&mut text, report);
     }
     slow(&mut text, report, style);
     if !report.flaky.is_empty() {
@@ -49,6 +63,27 @@ pub(super) fn page(report: &Report, style: Style) -> String {
         let _ = writeln!(text, "\n{count} {tests} not always say the same: --of flaky shows which");
     }
     text
+}
+
+/// How busy workers were, and what waits.
+fn load(text: &mut String, report: &Report) {
+    let load = &report.load;
+    let (peak, in_all) = (load.peak, length(load.busy_ms));
+    let value = match (load.average, load.share, load.places) {
+        (Some(average), Some(share), Some(places)) => {
+            format!(
+                "{:.1} %: {average:.2} of the {places} places of now, {peak} at most, {in_all} in all",
+                share * 100.0
+            )
+        }
+        (Some(average), ..) => format!("{average:.2} at a time, {peak} at most, {in_all} in all"),
+        _ => return,
+    };
+    line(text, "busy workers", &value);
+    if let Some(it) = &report.oldest_ready {
+        let told = format!("{}: {} of run {}.{}", length(it.age_ms), it.job, it.run, it.attempt);
+        line(text, "oldest that waits", &told);
+    }
 }
 
 pub(super) fn length(ms: u64) -> String {
@@ -75,6 +110,24 @@ fn rate(rate: &Rate, report: &Report) -> String {
         Some(value) => format!("{:.1} % ({} of {})", value * 100.0, rate.part, rate.whole),
         None => too_few(rate.whole, report),
     }
+}
+
+/// What is wanted of a figure, and whether it is so.
+fn goal(text: &mut String, it: &Pipeline, figure: &str, style: Style) {
+    let Some(goal) = it.goals.iter().find(|it| it.figure == figure) else { return };
+    let wanted = match (goal.wanted_percent, goal.wanted_ms) {
+        (Some(percent), _) => format!("{percent} %"),
+        (None, ms) => length(ms.unwrap_or_default()),
+    };
+    let name = if goal.is_usual { "the usual goal" } else { "goal" };
+    let by = goal.missed_by_percent.map(|points| format!("{points:.1} points"));
+    let by = by.or_else(|| goal.missed_by_ms.map(length)).unwrap_or_default();
+    let told = match goal.is_met {
+        Some(true) => style.green(&format!("✓ {name}, {wanted}, is met")),
+        Some(false) => style.red(&format!("✗ {name}, {wanted}, is missed by {by}")),
+        None => format!("{name}: {wanted}"),
+    };
+    line(text, "", &told);
 }
 
 fn line(text: &mut String, name: &str, value: &str) {
@@ -147,6 +200,7 @@ fn pipeline(text: &mut String, it: &Pipeline, report: &Report, style: Style) {
         let _ = writeln!(text, "  {}", style.red(&told));
     }
     line(text, "success", &rate(&it.success, report));
+    goal(text, it, "success", style);
     line(text, "at the first try", &rate(&it.first_try, report));
     if it.pull_requests.whole > 0 {
         line(text, "pull requests", &rate(&it.pull_requests, report));
@@ -155,8 +209,17 @@ fn pipeline(text: &mut String, it: &Pipeline, report: &Report, style: Style) {
         line(text, "not the code's fault", &rate(&it.infra, report));
     }
     line(text, "time", &spread(&it.time, report));
+    goal(text, it, "time", style);
+    if it.trigger.count > 0 {
+        line(text, "from push to run", &spread(&it.trigger, report));
+    }
+    if it.queue.count > 0 {
+        line(text, "waiting for a worker", &spread(&it.queue, report));
+        goal(text, it, "queue", style);
+    }
     if it.repair.count > 0 {
         line(text, "repair", &spread(&it.repair, report));
+        goal(text, it, "repair", style);
     }
     let left: Vec<String> =
         it.left_out.iter().map(|(why, count)| format!("{count} {why}")).collect();
@@ -264,7 +327,12 @@ fn commits(it: &Delivery) -> Vec<String> {
     let short = |commit: &str| commit.chars().take(COMMIT_DIGITS).collect::<String>();
     let led = it.lead_time.commits.iter().map(|it| {
         let (commit, at) = (short(&it.commit), moment(it.committed_at_ms));
-        format!("{commit}  {at}  {}  by {}", length(it.total_ms), it.deployment.named())
+        let parts = it.parts.known().map(|(part, ms)| format!("{part} {}", length(ms)));
+        let parts: Vec<String> = parts.collect();
+        // A server of before does not say.
+        let parts =
+            if parts.is_empty() { String::new() } else { format!("  {}", parts.join(", ")) };
+        format!("{commit}  {at}  {}  by {}{parts}", length(it.total_ms), it.deployment.named())
     });
     let left = it.lead_time.left_out.iter().map(|it| {
         let why = match it.why.as_str() {
