@@ -109,7 +109,12 @@ mod tests {
     use mask::MaskedText;
 
     fn actor(name: &str) -> Actor {
-        Actor { name: MaskedText::without_secrets(name), proof: "token".into(), source: None }
+        Actor {
+            name: MaskedText::without_secrets(name),
+            proof: "token".into(),
+            source: None,
+            address: None,
+        }
     }
 
     #[test]

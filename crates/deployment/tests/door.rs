@@ -16,7 +16,7 @@ fn text(text: &str) -> MaskedText {
 }
 
 fn person(name: &str) -> Actor {
-    Actor { name: text(name), proof: "local".into(), source: None }
+    Actor { name: text(name), proof: "local".into(), source: None, address: None }
 }
 
 fn release(version: &str) -> Release {

@@ -36,6 +36,9 @@ pub struct AuditRecord {
     pub reason: Option<MaskedText>,
     /// From where: `page`, `api`, `command`.
     pub source: Arc<str>,
+    /// From which address, where they came over the network and that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Arc<str>>,
     /// Why it was not done; none where it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<MaskedText>,

@@ -52,6 +52,7 @@ impl Journal {
             name: MaskedText::without_secrets("mona"),
             proof: "local".into(),
             source: None,
+            address: None,
         };
         let record = IncidentRecord {
             project: "planner".into(),
@@ -143,6 +144,7 @@ fn events(kind: DeploymentKind, verdict: Verdict, hour: u64) -> Vec<DeploymentEv
             name: MaskedText::without_secrets("mona"),
             proof: "local".into(),
             source: None,
+            address: None,
         },
         reason: None,
         services: vec![ServiceRequest {

@@ -90,7 +90,7 @@ pub fn own(view: &DeploymentView, open: &mut [Broken], now: Timestamp) -> Vec<Ow
 
 fn told(at: Timestamp, now: Timestamp) -> Told {
     let name = MaskedText::without_secrets("launchway");
-    let by = Actor { name, proof: "deployment".into(), source: None };
+    let by = Actor { name, proof: "deployment".into(), source: None, address: None };
     Told { by, source: IncidentSource::Deployment, at, now }
 }
 

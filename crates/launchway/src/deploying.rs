@@ -43,12 +43,17 @@ pub(crate) fn person() -> Actor {
     let name = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let name = name.filter(|name| !name.is_empty());
     let name = name.unwrap_or_else(account);
-    Actor { name: MaskedText::without_secrets(name), proof: "local".into(), source: None }
+    Actor {
+        name: MaskedText::without_secrets(name),
+        proof: "local".into(),
+        source: None,
+        address: None,
+    }
 }
 
 /// How somebody asks who uses a command on this machine.
 pub(crate) fn here() -> Asked {
-    Asked { proof: person().proof, source: "command".into() }
+    Asked { proof: person().proof, source: "command".into(), address: None }
 }
 
 /// Where the environment does not say: the name of the account, else its number.

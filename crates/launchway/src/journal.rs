@@ -44,6 +44,7 @@ pub(crate) fn record(state: &StateFolder, action: &str, object: String) -> Resul
         object: MaskedText::without_secrets(object),
         reason: None,
         source: "command".into(),
+        address: None,
         refused: None,
         at: crate::terminal::time::now(),
     };

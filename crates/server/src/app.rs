@@ -23,6 +23,7 @@ use crate::guard::{self, Place};
 use crate::hub::Hub;
 use crate::keep::KEEP_BODY_BYTES_MAX;
 use crate::lines::Indexes;
+use crate::peer::Network;
 use crate::problem::Problem;
 use crate::provider::SignIn;
 use crate::webhooks::Room;
@@ -86,6 +87,7 @@ pub(crate) struct App {
     pub(crate) place: Place,
     /// It shows what is past, and does nothing.
     pub(crate) stands_by: bool,
+    pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) indexes: Indexes,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) counts: Counts,
@@ -191,6 +193,7 @@ impl App {
             hub,
             place,
             stands_by: false,
+            trusted_proxies: Vec::new(),
             indexes: Indexes::default(),
             stop,
             counts,

@@ -1,5 +1,7 @@
 //! Decisions, newest first or in their order, with a filter; and writing down what is no run's and no deployment's.
 
+use std::net::IpAddr;
+
 use event::{Actor, AuditRecord, StreamId};
 use mask::MaskedText;
 use views::{AuditLine, DECISIONS};
@@ -98,12 +100,13 @@ pub(crate) fn record(
     let text = |text: String| MaskedText::without_secrets(text);
     let record = AuditRecord {
         // The record itself says by which way.
-        actor: Some(Actor { source: None, ..who.actor() }),
+        actor: Some(Actor { source: None, address: None, ..who.actor() }),
         token: Some(who.token.id.as_str().into()),
         action: action.into(),
         object: text(object),
         reason: reason.map(text),
         source: who.source().into(),
+        address: who.address(),
         refused: refused.map(text),
         at: app.now(),
     };
@@ -125,18 +128,29 @@ pub(crate) fn recorder<'r>(
 
 /// Writes down that somebody was not let in. Anybody can try, so no more than a number of them; those
 /// take nobody's place who was let in.
-pub(crate) fn not_let_in(app: &App, name: Option<String>, object: String, why: &str) {
+pub(crate) fn not_let_in(
+    app: &App,
+    address: IpAddr,
+    (name, object): (Option<String>, String),
+    why: &str,
+) {
     if !app.counts.strangers.may_write_down(app.now()) {
         return;
     }
     let text = |text: String| MaskedText::without_secrets(text);
     let record = AuditRecord {
-        actor: name.map(|name| Actor { name: text(name), proof: "oidc".into(), source: None }),
+        actor: name.map(|name| Actor {
+            name: text(name),
+            proof: "oidc".into(),
+            source: None,
+            address: None,
+        }),
         token: None,
         action: "session.begin".into(),
         object: text(object),
         reason: None,
         source: "page".into(),
+        address: Some(address.to_string().into()),
         refused: Some(text(why.to_owned())),
         at: app.now(),
     };

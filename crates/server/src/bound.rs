@@ -341,7 +341,7 @@ mod tests {
         assert!(!looks.is_bound() && looks.sees("octo/else"));
         assert!(!looks.at(Some("octo/else")).holds(Scope::Operate));
         // Buttons are of what is done, and not of what they may somewhere.
-        let who = Who { token: looks, is_session: true, is_standing_by: false };
+        let who = Who { token: looks, is_session: true, is_standing_by: false, address: None };
         let may = |repository| who.may_within(repository, Scope::Operate);
         assert_eq!(["octo/app", "octo/api", "octo/else"].map(may), [true, false, false]);
         assert!(who.may(Scope::Operate).is_ok() && !who.may_with_server(Scope::Operate));

@@ -20,9 +20,10 @@ use tokio::sync::{Semaphore, watch};
 use crate::access::Access;
 use crate::app::{App, routes};
 use crate::engine::Engine;
-use crate::guard::{Peer, Place};
+use crate::guard::Place;
 use crate::hub::Hub;
 use crate::numbers;
+use crate::peer::{Network, Peer};
 use crate::provider::SignIn;
 
 /// Connections at a time: 200 people with a few pages each.
@@ -69,6 +70,8 @@ pub struct Options {
     pub url: Option<String>,
     /// Whether it only shows what is past: whatever else is asked for is refused.
     pub stands_by: bool,
+    /// Proxies in front of it that say truly for whom they speak (`X-Forwarded-For`).
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// A server that listens, and answers nobody yet.
@@ -153,6 +156,7 @@ impl Server {
         let letting_in = (access, self.sign_in);
         let mut app = App::new((store, figures), engine, letting_in, hub, place, stop.clone());
         app.stands_by = self.options.stands_by;
+        app.trusted_proxies = self.options.trusted_proxies;
         let app = Arc::new(app);
         let listener = self.listener;
         runtime.spawn(numbers::keep_up(Arc::clone(&app)));

@@ -483,7 +483,12 @@ impl World {
         let answer = scheduler::Answer {
             id: "an answer".into(),
             gate: event::GateKey::new("approval/devops"),
-            by: event::Actor { name: text(who), proof: "token".into(), source: None },
+            by: event::Actor {
+                name: text(who),
+                proof: "token".into(),
+                source: None,
+                address: None,
+            },
             what: event::Digest::of(&[self.home.rules.get()]),
             said: if yes { scheduler::Said::Yes } else { scheduler::Said::No },
             reason: None,

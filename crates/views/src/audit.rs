@@ -20,8 +20,10 @@ pub struct AuditLine {
     pub object: String,
     /// Why, in their words, or the rule's.
     pub reason: String,
-    /// From where, where that is known.
+    /// By which way, where that is known: `page`, `api`, `command`.
     pub source: String,
+    /// From which address, where that is known.
+    pub address: String,
     /// Whether it was refused.
     pub is_refused: bool,
 }
@@ -83,12 +85,14 @@ impl AuditLine {
             refused,
             &self.reason,
             &self.source,
+            &self.address,
         ];
         fields.map(cell).join(",")
     }
 
     /// The first line of such a file.
-    pub const CSV_HEAD: &'static str = "time,actor,proof,action,object,outcome,reason,source";
+    pub const CSV_HEAD: &'static str =
+        "time,actor,proof,action,object,outcome,reason,source,address";
 }
 
 /// A cell: quoted where it must be, and never taken for a formula.
@@ -110,6 +114,7 @@ fn line(action: &str, object: String) -> AuditLine {
         object,
         reason: String::new(),
         source: String::new(),
+        address: String::new(),
         is_refused: false,
     }
 }
@@ -117,13 +122,19 @@ fn line(action: &str, object: String) -> AuditLine {
 fn by(line: AuditLine, actor: &Actor) -> AuditLine {
     let (name, proof) = (actor.name.as_str().to_owned(), actor.proof.to_string());
     let source = actor.source.as_deref().unwrap_or_default().to_owned();
-    AuditLine { actor: name, proof, source, ..line }
+    let address = address(actor.address.as_ref());
+    AuditLine { actor: name, proof, source, address, ..line }
+}
+
+fn address(said: Option<&std::sync::Arc<str>>) -> String {
+    said.map(ToString::to_string).unwrap_or_default()
 }
 
 /// The way that somebody came whom the event names by itself.
 fn as_asked(line: AuditLine, asked: Option<&Asked>) -> AuditLine {
-    let Some(Asked { proof, source }) = asked else { return line };
-    AuditLine { proof: proof.to_string(), source: source.to_string(), ..line }
+    let Some(Asked { proof, source, address: from }) = asked else { return line };
+    let (proof, source) = (proof.to_string(), source.to_string());
+    AuditLine { proof, source, address: address(from.as_ref()), ..line }
 }
 
 /// Why, as they signed it: a line of the text, which was compared byte for byte when it was judged.
@@ -264,8 +275,8 @@ fn of_record(event: &AuditEvent) -> Option<AuditLine> {
     let found = line(&record.action, record.object.as_str().to_owned());
     let found = record.actor.as_ref().map_or(found.clone(), |who| by(found, who));
     let found = because(found, record.refused.as_ref().or(record.reason.as_ref()));
-    let source = record.source.to_string();
-    Some(AuditLine { source, is_refused: record.refused.is_some(), ..found })
+    let (source, address) = (record.source.to_string(), address(record.address.as_ref()));
+    Some(AuditLine { source, address, is_refused: record.refused.is_some(), ..found })
 }
 
 #[cfg(test)]
@@ -288,15 +299,15 @@ mod tests {
             .map(|line| AuditLine::of(stream, Timestamp(7), line).unwrap().csv("now"))
             .collect();
         expect_test::expect![[r#"
-            now,mona,github,incident.open,incident/3 planner production critical,done,checkout answers 500,
-            now,mona,local,incident.open,incident/3 planner production minor,done,the site is slow,
-            now,mona,token,incident.resolve,incident/3,done,rolled back,
-            now,hubot,pagerduty,incident.resolve,incident/3,done,,
-            now,mona,github,incident.reopen,incident/3,done,it is back,
-            now,mona,github,incident.reopen,incident/3,done,,
-            now,mona,local,incident.link,incident/3 deployment/7 cause,done,,
-            now,mona,local,incident.link,incident/3 deployment/8 fix,done,,
-            now,mona,local,incident.unlink,incident/3 deployment/8 fix,done,,"#]].assert_eq(&told.join("\n"));
+            now,mona,github,incident.open,incident/3 planner production critical,done,checkout answers 500,,
+            now,mona,local,incident.open,incident/3 planner production minor,done,the site is slow,,
+            now,mona,token,incident.resolve,incident/3,done,rolled back,,
+            now,hubot,pagerduty,incident.resolve,incident/3,done,,,
+            now,mona,github,incident.reopen,incident/3,done,it is back,,
+            now,mona,github,incident.reopen,incident/3,done,,,
+            now,mona,local,incident.link,incident/3 deployment/7 cause,done,,,
+            now,mona,local,incident.link,incident/3 deployment/8 fix,done,,,
+            now,mona,local,incident.unlink,incident/3 deployment/8 fix,done,,,"#]].assert_eq(&told.join("\n"));
     }
 
     #[test]
@@ -311,15 +322,17 @@ mod tests {
             )
         };
         let asked = r#","asked":{"proof":"token","source":"page"}"#;
-        check(run, &cancel(asked), "now,mona,token,run.cancel,run/1/1,done,,page");
+        check(run, &cancel(asked), "now,mona,token,run.cancel,run/1/1,done,,page,");
+        let asked = r#","asked":{"proof":"token","source":"page","address":"2001:db8::8"}"#;
+        check(run, &cancel(asked), "now,mona,token,run.cancel,run/1/1,done,,page,2001:db8::8");
         // As events were before.
-        check(run, &cancel(""), "now,mona,,run.cancel,run/1/1,done,,");
+        check(run, &cancel(""), "now,mona,,run.cancel,run/1/1,done,,,");
         let what = "0".repeat(64);
         let approved = format!(
             r#"{{"type":"JobApproved","job":"ship","gate":"approval/devops","by":{{"name":"kim","proof":"oidc","source":"api"}},"what":"{what}","reason":"looked at it","id":"1","at":1}}"#
         );
         let line = format!(
-            "now,kim,oidc,gate.approve,run/1/1 ship approval/devops {what},done,looked at it,api"
+            "now,kim,oidc,gate.approve,run/1/1 ship approval/devops {what},done,looked at it,api,"
         );
         check(run, &approved, &line);
         let deployment = StreamId::Deployment(event::DeploymentId(3));
@@ -329,7 +342,7 @@ mod tests {
             r#"{{"type":"GateSigned","gate":"approval/devops","by":{{"name":"kim","proof":"ssh"}},"plan":"{what}","proof":{{"text":"{text}","signature":"s","key":"k"}},"until":9,"at":1}}"#
         );
         let line = format!(
-            "now,kim,ssh,gate.approve,deployment/3 approval/devops plan {what},done,small,"
+            "now,kim,ssh,gate.approve,deployment/3 approval/devops plan {what},done,small,,"
         );
         check(deployment, &signed, &line);
     }
@@ -338,6 +351,12 @@ mod tests {
     fn a_record_is_a_line() {
         let payload = r#"{"type":"AuditRecorded","actor":{"name":"mona","proof":"token"},"action":"secret.set","object":"octo/app DB","source":"page","refused":"no","at":1}"#;
         let line = AuditLine::of(StreamId::Audit, Timestamp(7), payload).unwrap();
-        assert_eq!(line.csv("now"), "now,mona,token,secret.set,octo/app DB,refused,no,page");
+        assert_eq!(line.csv("now"), "now,mona,token,secret.set,octo/app DB,refused,no,page,");
+        let payload = payload.replace(r#""page""#, r#""page","address":"192.0.2.7""#);
+        let line = AuditLine::of(StreamId::Audit, Timestamp(7), &payload).unwrap();
+        assert_eq!(
+            line.csv("now"),
+            "now,mona,token,secret.set,octo/app DB,refused,no,page,192.0.2.7"
+        );
     }
 }

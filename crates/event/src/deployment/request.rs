@@ -193,12 +193,19 @@ pub struct Actor {
     /// By which way they came, where that is known: `page`, `api`, `command`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Arc<str>>,
+    /// From which address, where they came over the network and that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Arc<str>>,
 }
 
 impl Actor {
     /// How they asked for something that names them already.
     pub fn asked(&self) -> Asked {
-        Asked { proof: self.proof.clone(), source: self.source.clone().unwrap_or_default() }
+        Asked {
+            proof: self.proof.clone(),
+            source: self.source.clone().unwrap_or_default(),
+            address: self.address.clone(),
+        }
     }
 }
 
@@ -209,6 +216,9 @@ pub struct Asked {
     pub proof: Arc<str>,
     /// By which way they came: `page`, `api`, `command`, `git`, `github`, `clock`.
     pub source: Arc<str>,
+    /// From which address, where they came over the network and that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Arc<str>>,
 }
 
 /// A gate's key, unique in its deployment: `approval/devops`, `wait`, `window`.

@@ -36,7 +36,7 @@ fn opening(caused_by: Option<u64>) -> Opening {
 }
 
 fn at(source: IncidentSource, at: u64) -> Told {
-    let by = Actor { name: text("mona"), proof: "token".into(), source: None };
+    let by = Actor { name: text("mona"), proof: "token".into(), source: None, address: None };
     Told { by, source, at: Timestamp(at), now: Timestamp(1_000) }
 }
 

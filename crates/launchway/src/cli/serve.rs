@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use scheduler::TrustedLabel;
+use server::Network;
 
 use super::limits::LimitArgs;
 use super::sign_in::SignInArgs;
@@ -77,6 +78,10 @@ pub(crate) struct ServeArgs {
     /// How people reach it, where that is not where it listens: https://ci.example.com
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
+    /// A proxy in front of it whose X-Forwarded-For says who asks, for the audit trail: its address, or its
+    /// network as 10.0.0.0/8; may be given several times
+    #[arg(long = "trusted-proxy", value_name = "ADDRESS")]
+    pub(crate) trusted_proxies: Vec<Network>,
     /// Jobs at a time [default: the number of processors]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,

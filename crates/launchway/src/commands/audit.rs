@@ -129,7 +129,8 @@ fn machine(position: u64, stream: &str, line: &AuditLine) -> String {
     json!({
         "type": "decision", "position": position, "stream": stream, "at_ms": line.at,
         "actor": line.actor, "proof": line.proof, "action": line.action, "object": line.object,
-        "reason": line.reason, "source": line.source, "refused": line.is_refused,
+        "reason": line.reason, "source": line.source, "address": line.address,
+        "refused": line.is_refused,
     })
     .to_string()
 }

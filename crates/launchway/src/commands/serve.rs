@@ -107,7 +107,8 @@ fn with_journal(
     if !stands_by {
         unheard::find(&data);
     }
-    let options = Options { listen: args.listen, url, stands_by };
+    let trusted_proxies = args.trusted_proxies.clone();
+    let options = Options { listen: args.listen, url, stands_by, trusted_proxies };
     let server = with_sign_in(Server::bind(options).map_err(listening)?, &args.sign_in, &data)?;
     let reached = server.url();
     say_how_reached(args, &data, &reached)?;
@@ -390,6 +391,8 @@ fn print_unit(args: &ServeArgs, user: &str, data: &DataFolder) -> Outcome {
     );
     words.extend(["--listen".to_owned(), args.listen.to_string()]);
     words.extend(args.url.iter().flat_map(|url| ["--url".to_owned(), url.clone()]));
+    let proxies = args.trusted_proxies.iter();
+    words.extend(proxies.flat_map(|it| ["--trusted-proxy".to_owned(), it.to_string()]));
     words.extend(args.labels.iter().flat_map(|it| ["--label".to_owned(), it.clone()]));
     words.extend(["--grace".to_owned(), args.grace.to_string()]);
     words.extend(["--runner-away".to_owned(), args.runner_away.to_string()]);

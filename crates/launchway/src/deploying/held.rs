@@ -72,6 +72,7 @@ impl Held<'_> {
                 name: MaskedText::without_secrets(person.name()),
                 proof: "ssh".into(),
                 source: None,
+                address: None,
             };
             request.protection.as_mut().expect("set above").proof = Some(proof.kept);
             by.requester = Some(person);

@@ -241,8 +241,8 @@ impl Judge {
             return Err(refused("it would count for more than 7 days".to_owned(), Some(name)));
         }
         let gate = GateKey::new(claims.gate);
-        let by =
-            Actor { name: MaskedText::without_secrets(name), proof: "ssh".into(), source: None };
+        let name = MaskedText::without_secrets(name);
+        let by = Actor { name, proof: "ssh".into(), source: None, address: None };
         let proof = SshProof {
             text: handed.text.as_str().into(),
             signature: handed.signature.as_str().into(),

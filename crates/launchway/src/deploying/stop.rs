@@ -239,6 +239,7 @@ mod tests {
                 name: MaskedText::without_secrets(name),
                 proof: "token".into(),
                 source: Some("api".into()),
+                address: None,
             },
             reason: Some(MaskedText::without_secrets("wrong version")),
         };

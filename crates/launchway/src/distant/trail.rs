@@ -27,6 +27,9 @@ struct Decision {
     object: String,
     reason: String,
     source: String,
+    /// Of a server of before there is none.
+    #[serde(default)]
+    address: String,
     refused: bool,
 }
 
@@ -51,6 +54,7 @@ impl Client {
                     object: it.object,
                     reason: it.reason,
                     source: it.source,
+                    address: it.address,
                     is_refused: it.refused,
                 };
                 told(it.position, &it.stream, &line);

@@ -54,11 +54,13 @@ impl Started {
             paths.iter().map(|it| it.display().to_string()).collect::<Vec<_>>()
         };
         let trusted = args.trusted_labels.iter().map(ToString::to_string).collect();
+        let proxies = args.trusted_proxies.iter().map(ToString::to_string).collect();
         let log = if args.log_format == LogFormat::Json { "JSON" } else { "text" };
         let server = vec![
             flag("Folder", vec![root.clone()], "--data DIR"),
             flag("Journal", vec![journal], "--database URL"),
             flag("Reached at", vec![reached.to_owned()], "--url URL"),
+            flag("Proxies that say who asks", proxies, "--trusted-proxy ADDRESS"),
             flag("Listens on", vec![args.listen.to_string()], "--listen ADDR:PORT"),
             flag("Jobs at a time", vec![width.to_string()], "--jobs N"),
             flag("Labels of this machine", args.labels.clone(), "--label LABEL[=IMAGE]"),

@@ -221,6 +221,7 @@ fn write_down(intake: &Intake, here: &Here, paged: &Paged) -> Result<Received, F
         name: MaskedText::without_secrets(paged.by.as_str()),
         proof: "pagerduty".into(),
         source: None,
+        address: None,
     };
     let told = |at| Told { by: by.clone(), source: IncidentSource::Pagerduty, at, now: now() };
     let key = format!("pagerduty:{}", paged.id);

@@ -200,6 +200,7 @@ impl JobTokens {
             object: mask::MaskedText::without_secrets(object),
             reason: None,
             source: "job".into(),
+            address: None,
             refused: None,
             at: now(),
         };

@@ -127,9 +127,11 @@ fn secrets_are_taken_and_never_given_and_all_of_it_is_written_down() {
     assert_eq!(verified.exit, 0, "{}", verified.stderr);
     assert!(verified.stdout.contains("stand in their chains, unaltered"), "{}", verified.stdout);
     let csv = serving.command(&["audit", "export", "--format", "csv"]);
-    assert!(csv.stdout.starts_with("time,actor,proof,action,object,outcome,reason,source\n"));
     assert!(
-        csv.stdout.contains(",lena,token,secret.set,octo/app DB_URL,done,,api\n"),
+        csv.stdout.starts_with("time,actor,proof,action,object,outcome,reason,source,address\n")
+    );
+    assert!(
+        csv.stdout.contains(",lena,token,secret.set,octo/app DB_URL,done,,api,127.0.0.1\n"),
         "{}",
         csv.stdout
     );

@@ -60,7 +60,8 @@ fn check(script: &str, expect: &str) {
         world.input(match read {
             Some(read) => Input::GateRead { stream: STREAM, job: job.clone(), read, at },
             None => {
-                let by = Actor { name: text(word), proof: "token".into(), source: None };
+                let by =
+                    Actor { name: text(word), proof: "token".into(), source: None, address: None };
                 let gate = rules("one").demands[0].key();
                 let (what, id) = (Digest::of(b"one"), word.into());
                 let answer = Answer { id, gate, by, what, said: Said::Yes, reason: None };

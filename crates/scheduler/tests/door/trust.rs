@@ -85,7 +85,7 @@ fn open(world: &mut World, people: People) {
         let answer = Answer {
             id: "1".into(),
             gate: group.key(),
-            by: Actor { name: text("kim"), proof: "token".into(), source: None },
+            by: Actor { name: text("kim"), proof: "token".into(), source: None, address: None },
             said: Said::Yes,
             what: Digest::ZERO,
             reason: None,

@@ -46,6 +46,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
             ("object", text()),
             ("reason", text()),
             ("source", text()),
+            ("address", text()),
             ("refused", yes_no()),
         ],
         &[],
@@ -83,7 +84,8 @@ async fn list(
             json!({
                 "position": position, "stream": stream.to_string(), "at_ms": it.at,
                 "actor": it.actor, "proof": it.proof, "action": it.action, "object": it.object,
-                "reason": it.reason, "source": it.source, "refused": it.is_refused,
+                "reason": it.reason, "source": it.source, "address": it.address,
+                "refused": it.is_refused,
             })
         };
         let decisions: Vec<JsonValue> = found.lines.iter().map(line).collect();

@@ -45,6 +45,7 @@ struct Row {
     href: Option<String>,
     reason: String,
     source: String,
+    address: String,
     is_refused: bool,
 }
 
@@ -117,6 +118,7 @@ impl Row {
             href,
             reason: line.reason,
             source: line.source,
+            address: line.address,
             is_refused: line.is_refused,
         }
     }

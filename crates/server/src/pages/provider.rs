@@ -8,6 +8,7 @@
 //! The page in between is there because of the session's cookie: a browser that was sent here from
 //! elsewhere shows no `Strict` cookie wherever it is redirected to; a page of ours that leads on does.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
@@ -21,7 +22,8 @@ use super::{Frame, shown};
 use crate::access::{AccessError, Proof, Token};
 use crate::app::{App, Shared, blocking};
 use crate::audit;
-use crate::guard::{Peer, Who, attempt_cookie, set_attempt_cookie, set_cookie};
+use crate::guard::{Who, attempt_cookie, set_attempt_cookie, set_cookie};
+use crate::peer::Peer;
 use crate::problem::Problem;
 use crate::provider::{ComeBack, NotSignedIn, SignIn};
 use crate::words::percent;
@@ -72,20 +74,21 @@ pub(crate) async fn came_back(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let sign_in = provider(&app)?;
-    let turn = match app.exchanges.take(peer.caller(&headers), app.now()) {
+    let turn = match app.exchanges.take(peer.caller(&headers, &app.trusted_proxies), app.now()) {
         Ok(turn) => turn,
         Err(seconds) => return too_many(&app, &*sign_in, seconds),
     };
+    let address = peer.address(&headers, &app.trusted_proxies);
     let cookie = attempt_cookie(&app, &headers).unwrap_or_default().to_owned();
     let (shared, asked) = (Shared::clone(&app), Arc::clone(&sign_in));
     let ended = patiently(&app, move || {
         let now = shared.now();
         match asked.finish(&cookie, &query.unwrap_or_default(), now) {
-            Ok(back) => admit(&shared, back),
+            Ok(back) => admit(&shared, back, address),
             Err(why) => {
                 if why.is_bound {
                     let object = format!("a browser, by {}", asked.host());
-                    audit::not_let_in(&shared, why.name.clone(), object, &why.why);
+                    audit::not_let_in(&shared, address, (why.name.clone(), object), &why.why);
                 }
                 Ok(Err(why))
             }
@@ -116,20 +119,21 @@ pub(crate) async fn came_back(
 type Admitted = Result<(Token, String, String), NotSignedIn>;
 
 /// A session for somebody who proved who they are, written down either way.
-fn admit(app: &App, back: ComeBack) -> Result<Admitted, Problem> {
+fn admit(app: &App, back: ComeBack, address: IpAddr) -> Result<Admitted, Problem> {
     let ComeBack { issuer, subject, name, person, grants, next } = back;
     let object = format!("a browser, by {issuer} as {subject}");
     let rules = app.sign_in.as_ref().expect("it was asked").rules();
     let proof = Proof { issuer, subject, grants, rules };
     match app.access.admit((&name, person.as_deref()), proof, app.now()) {
         Ok((token, text)) => {
-            let who = Who { token, is_session: true, is_standing_by: app.stands_by };
+            let is_standing_by = app.stands_by;
+            let who = Who { token, is_session: true, is_standing_by, address: Some(address) };
             audit::record(app, &who, ("session.begin", object), (None, None))?;
             Ok(Ok((who.token, text, next)))
         }
         Err(error @ (AccessError::Taken(_) | AccessError::Name | AccessError::Machine)) => {
             let why = error.to_string();
-            audit::not_let_in(app, Some(name.clone()), object, &why);
+            audit::not_let_in(app, address, (Some(name.clone()), object), &why);
             Ok(Err(NotSignedIn { why, name: Some(name), is_away: false, is_bound: true }))
         }
         Err(error) => Err(error.into()),

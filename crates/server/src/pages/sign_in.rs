@@ -12,6 +12,7 @@ use super::{Frame, Page, shown};
 use crate::app::{App, Shared, blocking};
 use crate::audit;
 use crate::guard::{Who, set_cookie};
+use crate::peer::Peer;
 use crate::problem::Problem;
 use crate::words::percent;
 
@@ -66,16 +67,19 @@ pub(crate) async fn sign_in(State(app): State<Shared>, Query(Next { next }): Que
 /// A session for a token.
 pub(crate) async fn signed_in(
     State(app): State<Shared>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
     Form(Given { token, next }): Form<Given>,
 ) -> Result<Response, Problem> {
     let next = own(next);
     let shared = Shared::clone(&app);
+    let address = Some(peer.address(&headers, &app.trusted_proxies));
     let session = blocking(move || {
         let now = shared.now();
         let Some(token) = shared.access.token(token.trim(), now)? else { return Ok(None) };
         let session = shared.access.begin_session(&token, now)?;
         let is_standing_by = shared.stands_by;
-        let who = Who { token, is_session: true, is_standing_by };
+        let who = Who { token, is_session: true, is_standing_by, address };
         let browser = "a browser".to_owned();
         audit::record(&shared, &who, ("session.begin", browser), (None, None))?;
         Ok(Some(session))

@@ -215,7 +215,7 @@ fn protection() -> Protection {
 
 /// Somebody by name.
 pub(crate) fn person(name: &str) -> Actor {
-    Actor { name: text(name), proof: "local".into(), source: None }
+    Actor { name: text(name), proof: "local".into(), source: None, address: None }
 }
 
 /// Names of all steps of a service, in the plan's order, with whether they have an undo.

@@ -58,6 +58,7 @@ fn decisions_are_found_by_their_kind_from_either_side(home: &Home) {
         object: MaskedText::without_secrets("ci"),
         reason: None,
         source: "command".into(),
+        address: None,
         refused: None,
         at: NOW,
     };

@@ -32,6 +32,7 @@ fn record(store: &Store, action: &str) {
         object: MaskedText::without_secrets("octo/app"),
         reason: None,
         source: "command".into(),
+        address: None,
         refused: None,
         at: NOW,
     };

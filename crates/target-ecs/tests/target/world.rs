@@ -371,6 +371,7 @@ pub(crate) fn play_in(script: &Script, cloud: &Shared, faults: Vec<Fault>) -> En
             name: MaskedText::without_secrets("somebody"),
             proof: "local".into(),
             source: None,
+            address: None,
         },
         reason: None,
         services: vec![wanted(script)],

@@ -6,6 +6,7 @@ Examples:
   launchway serve                                 on this machine alone: http://127.0.0.1:7878
   launchway serve --data /srv/launchway --jobs 4
   launchway serve --data /srv/launchway --listen 10.0.0.5:7878 --url https://ci.example.com
+  launchway serve --data /srv/launchway --url https://ci.example.com --trusted-proxy 127.0.0.1
   launchway serve --data /srv/launchway --unit git > /etc/systemd/system/launchway.service
   launchway serve --data /srv/launchway --log-format json
   launchway serve --data /srv/launchway --label deploy --trusted-label deploy=octo/app:environment:production

@@ -45,6 +45,7 @@ pub(super) fn take(
         name: MaskedText::without_secrets(&*issue.by),
         proof: "github".into(),
         source: None,
+        address: None,
     };
     let told = Told { by, source: IncidentSource::Github, at: issue.at, now: now() };
     // Behind a number that was taken nothing may be written.

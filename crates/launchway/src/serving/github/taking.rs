@@ -226,7 +226,8 @@ impl Taking {
         let id = format!("{:015}-{id}", at.0);
         let Some((name, said)) = forge::read(&proven) else { return Acted::Done };
         let is_found = looking::is_found(&webhook.id);
-        let found = is_found.then(|| Asked { proof: "".into(), source: "looked".into() });
+        let found =
+            is_found.then(|| Asked { proof: "".into(), source: "looked".into(), address: None });
         let told = Told { taking: self, proven: &proven, at: *at, id: &id, times, found };
         let acted = match repositories::on_github(&self.intake.data, &name) {
             Ok(Some(connected)) => told.act_once(&connected, said),
