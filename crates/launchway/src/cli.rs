@@ -21,6 +21,8 @@ mod serve;
 mod sign_in;
 mod values;
 
+use std::any::TypeId;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
@@ -85,7 +87,40 @@ impl Cli {
 
 /// All that can be typed, with what each part means.
 pub(crate) fn command() -> clap::Command {
-    with_token(Cli::command())
+    with_examples(with_plain_numbers(with_token(Cli::command())))
+}
+
+/// A number that is none is refused in our words, not in those of the language that this is written in. What takes a
+/// range has a parser of its own (`values::number`).
+fn with_plain_numbers(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let kind = arg.get_value_parser().type_id();
+        if kind == TypeId::of::<usize>() {
+            arg.value_parser(values::whole::<usize>)
+        } else if kind == TypeId::of::<NonZeroUsize>() {
+            arg.value_parser(values::whole::<NonZeroUsize>)
+        } else {
+            arg
+        }
+    });
+    command.mut_subcommands(with_plain_numbers)
+}
+
+/// A command that stands for several shows one example of each.
+fn with_examples(command: clap::Command) -> clap::Command {
+    let command = command.mut_subcommands(with_examples);
+    if command.get_after_help().is_some() {
+        return command;
+    }
+    let first = |it: &clap::Command| {
+        let help = it.get_after_help()?.to_string();
+        help.lines().find(|line| line.trim_start().starts_with("launchway ")).map(str::to_owned)
+    };
+    let lines: Vec<String> = command.get_subcommands().filter_map(first).collect();
+    if lines.is_empty() {
+        return command;
+    }
+    command.after_help(format!("Examples:\n{}", lines.join("\n")))
 }
 
 fn with_token(command: clap::Command) -> clap::Command {
@@ -412,7 +447,7 @@ package managers downloaded goes when no job used it for --days, and no run is u
 #[command(after_help = PRUNE_EXAMPLES)]
 pub(crate) struct PruneArgs {
     /// Delete runs that ended more than this many days ago, with their logs and artifacts
-    #[arg(long, default_value_t = 90, value_name = "N")]
+    #[arg(long, default_value_t = 90, value_name = "N", value_parser = values::whole::<u64>)]
     pub(crate) days: u64,
     /// Delete the tool cache too: set-up actions install anew what jobs ask for
     #[arg(long)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::values::{number, whole};
 use super::{Format, IamArgs, examples};
 use crate::deploying::wish::Agreement;
 
@@ -154,7 +155,7 @@ pub(crate) struct ScaleArgs {
     #[arg(short = 's', long = "service", value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
     /// How many instances; 0 leaves none
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=64))]
+    #[arg(long, value_name = "N", value_parser = number(0..=64_u32))]
     pub(crate) to: u32,
     /// Though Application Auto Scaling has a service of ECS, and would take the number back
     #[arg(long)]
@@ -278,7 +279,7 @@ pub(crate) struct HistoryArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DeploymentRef {
     /// The deployment [default: the newest]
-    #[arg(value_name = "DEPLOYMENT")]
+    #[arg(value_name = "DEPLOYMENT", value_parser = whole::<u64>)]
     pub(crate) id: Option<u64>,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use event::{Severity, ShippedBy};
 
+use super::values::whole;
 use super::{Format, examples};
 
 /// `launchway incidents`
@@ -29,7 +30,7 @@ pub(crate) enum IncidentsCommand {
     #[command(after_help = examples::INCIDENTS_SHOW)]
     Show {
         /// The incident's number
-        #[arg(value_name = "INCIDENT")]
+        #[arg(value_name = "INCIDENT", value_parser = whole::<u64>)]
         id: u64,
         #[command(flatten)]
         at: IncidentsAt,
@@ -61,7 +62,7 @@ pub(crate) enum IncidentsCommand {
     #[command(after_help = examples::INCIDENTS_RESOLVE)]
     Resolve {
         /// The incident's number
-        #[arg(value_name = "INCIDENT")]
+        #[arg(value_name = "INCIDENT", value_parser = whole::<u64>)]
         id: u64,
         /// What was made to end it: a deployment (42), or a run whose jobs shipped (14.1)
         #[arg(long, value_name = "SHIPPED")]
@@ -78,7 +79,7 @@ pub(crate) enum IncidentsCommand {
     #[command(after_help = examples::INCIDENTS_REOPEN)]
     Reopen {
         /// The incident's number
-        #[arg(value_name = "INCIDENT")]
+        #[arg(value_name = "INCIDENT", value_parser = whole::<u64>)]
         id: u64,
         /// Why
         #[arg(long, value_name = "TEXT")]
@@ -92,7 +93,7 @@ pub(crate) enum IncidentsCommand {
     #[command(after_help = examples::INCIDENTS_LINK)]
     Link {
         /// The incident's number
-        #[arg(value_name = "INCIDENT")]
+        #[arg(value_name = "INCIDENT", value_parser = whole::<u64>)]
         id: u64,
         #[command(flatten)]
         shipped: LinkedShipment,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::values::{number, whole};
 use super::{AtServerArgs, Format, examples};
 
 /// `launchway notify`
@@ -34,6 +35,7 @@ pub(crate) enum NotifyCommand {
     #[command(after_help = examples::NOTIFY_RETRY)]
     Retry {
         /// Its number
+        #[arg(value_parser = whole::<u64>)]
         number: u64,
         /// One of a server's, by a token that may admin
         #[arg(long, value_name = "URL")]
@@ -48,7 +50,7 @@ pub(crate) struct NotifyListArgs {
     #[arg(long)]
     pub(crate) undelivered: bool,
     /// How many
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = number(1..=1000_u16))]
     pub(crate) limit: u16,
     /// Those of a server
     #[arg(long, value_name = "URL")]

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use views::{RunFilter, RunState};
 
 use super::limits::LimitArgs;
+use super::values::whole;
 use super::{Format, examples};
 
 /// `launchway runs`
@@ -222,9 +223,9 @@ pub(crate) struct AgainArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunRef {
     /// Its number [default: the newest of this repository]
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_parser = whole::<u64>)]
     pub(crate) id: Option<u64>,
     /// Its attempt [default: the newest]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     pub(crate) attempt: Option<u64>,
 }

@@ -11,7 +11,7 @@ use server::Network;
 
 use super::limits::LimitArgs;
 use super::sign_in::SignInArgs;
-use super::values::{address, host, label};
+use super::values::{address, host, label, number, whole};
 use super::{Format, examples};
 use crate::serving::following::{EVERY_MAX, EVERY_MIN};
 use crate::serving::repositories::{Forks, SubjectForm};
@@ -90,10 +90,10 @@ pub(crate) struct ServeArgs {
     #[arg(long = "label", value_name = "LABEL[=IMAGE]", value_parser = label)]
     pub(crate) labels: Vec<String>,
     /// How long a runner that nobody hears of is waited for, before its jobs are lost
-    #[arg(long, value_name = "SECONDS", default_value_t = protocol::AWAY_SECONDS_MAX, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value_t = protocol::AWAY_SECONDS_MAX, value_parser = number(1..=u64::MAX))]
     pub(crate) runner_away: u64,
     /// On Ctrl-C: how long jobs that run are waited for; they go on without it afterwards
-    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = whole::<u64>)]
     pub(crate) grace: u64,
     /// Where the keys of its tokens are published, where that is not the server itself: what
     /// `launchway issuer publish` writes is served there [default: the server]
@@ -210,7 +210,7 @@ pub(crate) enum TokensCommand {
         #[arg(long = "environment", value_name = "NAME")]
         environments: Vec<String>,
         /// For how many days; --server makes none that lasts longer than the one that it is made with
-        #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        #[arg(long, value_name = "N", default_value_t = 90, value_parser = number(1..=3650_u32))]
         days: u32,
         #[command(flatten)]
         at: AtServerOrData,

@@ -1,6 +1,9 @@
 //! Values of flags that are looked at before anything begins.
 
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 /// A host as messages name it: no scheme, no port, no path.
 pub(super) fn host(text: &str) -> Result<String, String> {
@@ -31,6 +34,29 @@ pub(super) fn label(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// A whole number of what is counted, by itself.
+pub(super) fn whole<T: FromStr>(text: &str) -> Result<T, String> {
+    let is_number = !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    text.parse().map_err(|_| match is_number {
+        true if text.bytes().all(|it| it == b'0') => "a whole number from 1".to_owned(),
+        true => "a whole number, and not so large a one".to_owned(),
+        false => "a whole number, such as 5".to_owned(),
+    })
+}
+
+/// A whole number within a range.
+pub(super) fn number<T>(
+    range: RangeInclusive<T>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
+where
+    T: FromStr + PartialOrd + Display + Clone + Send + Sync + 'static,
+{
+    move |text| {
+        let read = text.parse().ok().filter(|it| range.contains(it));
+        read.ok_or_else(|| format!("a whole number from {} to {}", range.start(), range.end()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,6 +68,27 @@ mod tests {
         }
         for text in ["", "http://x", "x:25", "x/y", "a b", "[::1]", "*"] {
             assert!(host(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_refused_in_plain_words() {
+        let said = |text: &str| whole::<std::num::NonZeroUsize>(text);
+        assert_eq!(said("5").map(usize::from), Ok(5));
+        for (text, expect) in [
+            ("many", "a whole number, such as 5"),
+            ("", "a whole number, such as 5"),
+            ("-1", "a whole number, such as 5"),
+            ("1.5", "a whole number, such as 5"),
+            ("0", "a whole number from 1"),
+            ("99999999999999999999", "a whole number, and not so large a one"),
+        ] {
+            assert_eq!(said(text), Err(expect.to_owned()), "{text}");
+        }
+        let days = number(1..=3650_u32);
+        assert_eq!(days("90"), Ok(90));
+        for wrong in ["0", "3651", "many", ""] {
+            assert_eq!(days(wrong), Err("a whole number from 1 to 3650".to_owned()), "{wrong}");
         }
     }
 

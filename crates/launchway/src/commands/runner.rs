@@ -86,5 +86,12 @@ fn failed(error: StationError) -> Failure {
         | StationError::Taken(_) => Exit::Forbidden,
         _ => Exit::Missing,
     };
-    Failure::caused(exit, error)
+    let is_token = matches!(&error, StationError::Connect(ConnectError::Token(_)));
+    let failure = Failure::caused(exit, error);
+    if !is_token {
+        return failure;
+    }
+    failure.hint(
+        "a runner's own token is in LAUNCHWAY_TOKEN; on the server: launchway tokens create NAME --scope runner",
+    )
 }

@@ -252,6 +252,10 @@ fn gate_of(waiting: &Json, group: Option<&str>) -> Result<String, Failure> {
         return Ok(text(&start["gate"]));
     }
     let groups: Vec<&Json> = people(waiting).filter(|it| it["kind"] == "approval").collect();
+    if let (true, Some(why)) = (groups.is_empty(), waiting["shut"].as_str()) {
+        // As where its rules cannot be read: nobody is asked until that is over.
+        return Err(Failure::new(Exit::Forbidden, format!("no group is asked: {why}")));
+    }
     let named = |what: &str, groups: &[&Json]| {
         let names: Vec<String> = groups.iter().map(|it| text(&it["group"])).collect();
         if names.is_empty() {
