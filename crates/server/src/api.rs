@@ -12,6 +12,7 @@ mod incidents;
 mod messages;
 pub(crate) mod metrics;
 mod openapi;
+mod run_search;
 mod run_tests;
 pub(crate) mod runners;
 mod secrets;
@@ -255,6 +256,7 @@ const OPERATIONS: &[Operation] = &[
     },
     metrics::OPERATION,
     artifacts::OPERATION,
+    run_search::OPERATION,
     run_tests::OPERATION,
     Operation {
         method: "get",
@@ -279,6 +281,11 @@ const OPERATIONS: &[Operation] = &[
         route: || get(document),
     },
 ];
+
+/// The document of the API.
+pub(crate) fn described() -> JsonValue {
+    openapi::document()
+}
 
 /// The routes of every operation. What somebody asks by a name that an operation does not know is not passed over.
 pub(crate) fn routes() -> Router<Shared> {

@@ -327,6 +327,7 @@ const PAGES: &[PageRoute] = &[
     ("/runs/{run}", || get(pages::run)),
     ("/runs/{run}/jobs/{job}", || get(pages::job)),
     ("/runs/{run}/tests", || get(pages::run_tests)),
+    ("/runs/{run}/search", || get(pages::run_search)),
     ("/repositories", || get(pages::repositories)),
     ("/secrets", || {
         get(pages::secrets).post(pages::kept).layer(DefaultBodyLimit::max(KEEP_BODY_BYTES_MAX))
@@ -346,6 +347,7 @@ const PAGES: &[PageRoute] = &[
     ("/insights/tests", || get(pages::tests)),
     ("/audit", || get(pages::audit)),
     ("/settings", || get(pages::settings).post(pages::ended)),
+    ("/docs", || get(pages::docs)),
     ("/design", || get(pages::design)),
 ];
 

@@ -69,7 +69,7 @@ const SEVERAL: &[&str] = &[
 /// Routes that show nothing of anybody's. `/live/runs` says that something changed, and not what; a runner that is
 /// bound is given jobs of its repositories alone by whoever gives them.
 const NOTHING: &[&str] =
-    &["/", "/sign-out", "/design", "/live/runs", "/api/v1/openapi.json", RUNNER_DOOR];
+    &["/", "/sign-out", "/design", "/docs", "/live/runs", "/api/v1/openapi.json", RUNNER_DOOR];
 
 /// What a route is about, by its pattern and what stands in its braces.
 pub(crate) fn reach<'p>(

@@ -50,6 +50,7 @@ mod people;
 mod problem;
 mod provider;
 mod rows;
+mod run_search;
 mod runner_link;
 mod search;
 mod sent;
@@ -82,6 +83,7 @@ pub use people::Person;
 pub use problem::Problem;
 pub use provider::{ComeBack, NotSignedIn, Sent, SignIn};
 pub use runner_link::RunnerLink;
+pub use search::{Finder as LogFinder, Found as FoundLines, QUERY_CHARS_MAX};
 pub use serve::{Options, Server, ServerError, Stop};
 pub use wire::{
     CameRelease, DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine,

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use event::{Conclusion, Status};
 use views::{JobView, RunView, StepView};
@@ -210,10 +211,21 @@ impl JobLog {
 
     /// The lines from a line on that have what is looked for, the first of them shown, all counted.
     pub(crate) fn search(&self, app: &App, finder: &Finder, from: u64) -> io::Result<Hits> {
-        let found = finder.lines(&self.file, SEARCH_TIME_MAX)?;
+        self.search_within(app, finder, (from, HITS_MAX), SEARCH_TIME_MAX)
+    }
+
+    /// The same with so many shown, within a time.
+    pub(crate) fn search_within(
+        &self,
+        app: &App,
+        finder: &Finder,
+        (from, most): (u64, usize),
+        time: Duration,
+    ) -> io::Result<Hits> {
+        let found = finder.lines(&self.file, time)?;
         let numbers = found.numbers;
         let passed = numbers.partition_point(|it| *it < from);
-        let shown = numbers[passed..].iter().copied().take(HITS_MAX);
+        let shown = numbers[passed..].iter().copied().take(most);
         let lines = self.look(app, |index| index.pick(&self.file, shown))?;
         let (count, passed) = (numbers.len() as u64, passed as u64);
         Ok(Hits { lines, count, passed, stopped_at: found.stopped_at })

@@ -17,7 +17,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use crate::ansi;
 
 /// A longer text or pattern is not searched for.
-pub(crate) const QUERY_CHARS_MAX: usize = 200;
+pub const QUERY_CHARS_MAX: usize = 200;
 /// So long a log is searched: far more than a plain pattern takes for the largest.
 pub(crate) const SEARCH_TIME_MAX: Duration = Duration::from_secs(5);
 /// What a search reads at once.
@@ -29,27 +29,34 @@ const PATTERN_BYTES_MAX: usize = 1 << 20;
 /// Parentheses within parentheses.
 const PATTERN_DEPTH_MAX: u32 = 50;
 
-/// What is looked for.
-pub(crate) enum Finder {
+/// What is looked for in a log.
+pub enum Finder {
+    /// A text, byte for byte.
     Text(Box<memmem::Finder<'static>>),
+    /// A regular expression.
     Pattern(Regex),
 }
 
 /// The lines that were found.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) numbers: Vec<u64>,
+pub struct Found {
+    /// Their numbers, from 1, in order.
+    pub numbers: Vec<u64>,
     /// The line at which the time was up, where that was before the end.
-    pub(crate) stopped_at: Option<u64>,
+    pub stopped_at: Option<u64>,
 }
 
 impl Finder {
-    pub(crate) fn text(text: &str) -> Finder {
+    /// Finds a text.
+    pub fn text(text: &str) -> Finder {
         Finder::Text(Box::new(memmem::Finder::new(text.as_bytes()).into_owned()))
     }
 
-    /// A regular expression; else what is wrong with it, for people.
-    pub(crate) fn pattern(pattern: &str) -> Result<Finder, String> {
+    /// Finds what a regular expression fits.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn pattern(pattern: &str) -> Result<Finder, String> {
         let mut builder = RegexBuilder::new(pattern);
         builder.size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX);
         builder.nest_limit(PATTERN_DEPTH_MAX).build().map(Finder::Pattern).map_err(|error| {
@@ -87,7 +94,10 @@ impl Finder {
     }
 
     /// All lines of a log that have it, within a time.
-    pub(crate) fn lines(&self, file: &File, time: Duration) -> io::Result<Found> {
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn lines(&self, file: &File, time: Duration) -> io::Result<Found> {
         let ends = Instant::now() + time;
         let mut found = Found { numbers: Vec::new(), stopped_at: None };
         let (mut at, mut line) = (0_u64, 1_u64);

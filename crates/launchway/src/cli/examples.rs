@@ -75,7 +75,11 @@ Examples:
   launchway runs logs                             every job of the newest run
   launchway runs logs 12 -j test                  one job
   launchway runs logs --failed                    only the steps that failed
-  launchway runs logs 12 --raw > run.log          with colours, as the programs printed them";
+  launchway runs logs 12 --raw > run.log          with colours, as the programs printed them
+  launchway runs logs 12 --search 'connection refused'
+  launchway runs logs 12 --search '(?i)timed? ?out' --regex --server https://ci.example.com
+
+Exit codes of --search: 0 a line has it, 1 none has.";
 
 /// `launchway runs download`
 pub(super) const RUNS_DOWNLOAD: &str = "\

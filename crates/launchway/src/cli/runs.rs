@@ -165,6 +165,12 @@ pub(crate) struct LogsArgs {
     /// Every byte as it is kept, colours and all
     #[arg(long)]
     pub(crate) raw: bool,
+    /// Only the lines that have this text, each with its number
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["failed", "raw"])]
+    pub(crate) search: Option<String>,
+    /// TEXT is a regular expression
+    #[arg(long, requires = "search")]
+    pub(crate) regex: bool,
     #[command(flatten)]
     pub(crate) at: ServerArg,
 }

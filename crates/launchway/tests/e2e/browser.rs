@@ -249,6 +249,7 @@ fn every_page_is_looked_at_by_a_browser() {
         ("unfolded", "/runs/2.1/jobs/look?folds=off&times=utc&line=20&to=24"),
         ("search", "/runs/2.1/jobs/look?q=line+89"),
         ("run-tests", "/runs/1.1/tests"),
+        ("run-search", "/runs/2.1/search?q=line+8"),
         ("dispatch", "/dispatch?repository=octo%2Fapp&workflow=.github%2Fworkflows%2Fnightly.yml"),
         ("approvals", "/approvals"),
         ("approval", "/approvals/1.1/ship"),
@@ -266,6 +267,7 @@ fn every_page_is_looked_at_by_a_browser() {
         ("tests", "/insights/tests"),
         ("audit", "/audit"),
         ("settings", "/settings"),
+        ("docs", "/docs"),
         ("design", "/design"),
     ];
     for path in server::page_paths() {

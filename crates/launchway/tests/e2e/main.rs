@@ -141,6 +141,7 @@ mod runner;
 mod safety;
 mod sandboxed;
 mod scheduled;
+mod searched;
 mod seeds;
 mod select;
 mod serve;

@@ -326,6 +326,7 @@ fn the_command_line_says_the_same_of_a_server() {
         &["runs", "show", "1", json[0], json[1]],
         &["runs", "logs", "1"],
         &["runs", "logs", "1", "-j", "hello", "--raw"],
+        &["runs", "logs", "1", "--search", "e"],
     ] {
         let (served, read) = (of_server(args, &serving.token), of_folder(args));
         assert_eq!((served.exit, served.stderr), (read.exit, read.stderr), "{args:?}");

@@ -38,6 +38,9 @@ struct RunPage {
     repository: String,
     workflow: String,
     href: String,
+    /// Of the form that finds in its logs.
+    query: &'static str,
+    is_pattern: bool,
     actions: RunActions,
     said: Option<&'static str>,
     state: RunState,
@@ -173,6 +176,8 @@ impl RunPage {
             title: header.title.as_str().to_owned(),
             repository: header.repository.to_string(),
             workflow: header.workflow_path.rsplit('/').next().unwrap_or_default().to_owned(),
+            query: "",
+            is_pattern: false,
             actions: RunActions::of(who, view),
             said,
             state: run_state(view, is_attended),

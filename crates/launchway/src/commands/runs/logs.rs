@@ -1,6 +1,8 @@
 //! `launchway runs logs`: what jobs printed, masked; for a person at a terminal, for a pipe, or byte
 //! by byte as it is kept. Streams; a log may be larger than memory.
 
+mod search;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Read, Seek, SeekFrom, Write};
 
@@ -30,6 +32,9 @@ pub(super) type Opens<'o> =
 /// The logs that are wanted.
 pub(super) fn show(view: &RunView, args: &LogsArgs, open: &Opens<'_>) -> Outcome {
     let jobs = wanted(view, args.job.as_deref())?;
+    if let Some(text) = &args.search {
+        return search::run(&jobs, &search::finder(text, args.regex)?, open);
+    }
     let several = jobs.len() > 1;
     let style = Style::stdout();
     let mut exit = Exit::Done;
