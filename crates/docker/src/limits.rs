@@ -4,6 +4,9 @@ use serde_json::{Value as Json, json};
 
 use crate::flags::at;
 
+/// What a share of the processors is of, as the kernel's scheduler has it.
+const PERIOD_US: u64 = 100_000;
+
 /// How much; what is none has no limit but that of the options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
@@ -28,12 +31,26 @@ impl Limits {
             }
         }
         if let Some(thousandths) = self.cpu_thousandths {
-            lowered(at(body, "/HostConfig/NanoCpus"), thousandths.saturating_mul(1_000_000));
+            hold_cpus(body, thousandths);
         }
         if let Some(processes) = self.processes {
             lowered(at(body, "/HostConfig/PidsLimit"), processes);
         }
     }
+}
+
+/// A limit of more processors than the engine has is one that is kept: it refuses such `NanoCpus`, and takes such a
+/// share. It takes no two of both.
+fn hold_cpus(body: &mut Json, thousandths: u64) {
+    let option = at(body, "/HostConfig/NanoCpus");
+    let said = option.as_u64().filter(|it| *it > 0);
+    if said.is_some_and(|it| it <= thousandths.saturating_mul(1_000_000)) {
+        return;
+    }
+    *option = Json::Null;
+    *at(body, "/HostConfig/CpuPeriod") = json!(PERIOD_US);
+    let share = thousandths.saturating_mul(PERIOD_US / 1000);
+    *at(body, "/HostConfig/CpuQuota") = json!(share);
 }
 
 /// The smaller of what an option says and what may be. Nothing, 0 and less mean "no limit" to the engine.
@@ -61,12 +78,18 @@ mod tests {
             (
                 all,
                 json!({}),
-                json!({ "Memory": most, "MemorySwap": most, "MemoryReservation": null, "NanoCpus": 1_500_000_000_u64, "PidsLimit": 100 }),
+                json!({
+                    "Memory": most, "MemorySwap": most, "MemoryReservation": null,
+                    "NanoCpus": null, "CpuPeriod": 100_000, "CpuQuota": 150_000, "PidsLimit": 100,
+                }),
             ),
             (
                 all,
                 json!({ "Memory": less, "MemorySwap": -1, "MemoryReservation": most, "NanoCpus": 2_000_000_000_u64, "PidsLimit": 0 }),
-                json!({ "Memory": less, "MemorySwap": less, "MemoryReservation": less, "NanoCpus": 1_500_000_000_u64, "PidsLimit": 100 }),
+                json!({
+                    "Memory": less, "MemorySwap": less, "MemoryReservation": less,
+                    "NanoCpus": null, "CpuPeriod": 100_000, "CpuQuota": 150_000, "PidsLimit": 100,
+                }),
             ),
             (
                 Limits { memory_bytes: None, ..all },
