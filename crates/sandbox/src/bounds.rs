@@ -169,7 +169,7 @@ impl Delegated {
                 // Held until it is gone: whoever makes it in this moment sees that it has to be made anew.
                 let held = File::open(&folder).ok().filter(|it| it.try_lock().is_ok());
                 if held.is_some() {
-                    let _ = fs::remove_dir(&folder);
+                    let _ = removed_empty(&folder);
                 }
             }
         }
@@ -253,7 +253,7 @@ impl Bounded {
 
     /// Takes it away if nobody is in it; who was left in it on purpose stays, and bounded.
     pub fn leave(self) {
-        let _ = fs::remove_dir(&self.folder);
+        let _ = removed_empty(&self.folder);
     }
 }
 
@@ -271,11 +271,30 @@ fn end(folder: &Path) {
     while folder.exists() {
         // Whoever is in it, and whoever they are just starting.
         let _ = fs::write(folder.join("cgroup.kill"), "1");
-        if fs::remove_dir(folder).is_ok() || Instant::now() >= until {
+        if removed(folder).is_ok() || Instant::now() >= until {
             return;
         }
         std::thread::sleep(LOOK);
     }
+}
+
+/// Takes one away if nobody is in it or below.
+fn removed_empty(folder: &Path) -> io::Result<()> {
+    let events = fs::read_to_string(folder.join("cgroup.events")).unwrap_or_default();
+    match events.lines().any(|it| it == "populated 1") {
+        true => Err(io::ErrorKind::ResourceBusy.into()),
+        false => removed(folder),
+    }
+}
+
+/// Takes one away with those that the job made in it, the innermost first: the kernel takes none that has others.
+fn removed(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)?.flatten() {
+        if entry.file_type().is_ok_and(|it| it.is_dir()) {
+            removed(&entry.path())?;
+        }
+    }
+    fs::remove_dir(folder)
 }
 
 fn made(folder: &Path) -> io::Result<()> {

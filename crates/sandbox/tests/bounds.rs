@@ -60,6 +60,12 @@ fn the_kernel_keeps_them() {
     assert!(step.wait().expect("it ends").success());
     job.end();
 
+    // What a job makes in its own goes with it.
+    let job = Bounded::make(at, "nested", &Bounds::default()).expect("it is ours");
+    std::fs::create_dir_all(at.join("job-nested/pod/one")).expect("made");
+    job.end();
+    assert!(!at.join("job-nested").exists());
+
     // Whoever is left on purpose stays in it.
     let job = Bounded::make(at, "left", &Bounds::default()).expect("it is ours");
     let mut left = job.within(|| sh("sleep 1000")).expect("in and out").expect("a shell");

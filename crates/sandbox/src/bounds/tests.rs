@@ -83,6 +83,31 @@ fn a_server_that_starts_again_leaves_the_jobs_that_go_on() {
 }
 
 #[test]
+fn what_a_job_made_in_its_cgroup_goes_with_it() {
+    let given = folder("pids\n");
+    let at = given.path();
+    let make = || {
+        let bounded = Bounded::make(at, "podman", &Bounds::default()).expect("it is ours");
+        fs::create_dir_all(at.join("job-podman/user.slice/pod/one")).expect("made");
+        fs::create_dir_all(at.join("job-podman/user.slice/other")).expect("made");
+        bounded
+    };
+    let is_there = || at.join("job-podman").exists();
+    make().leave();
+    assert!(!is_there());
+    drop(make());
+    Delegated::claim_in(at.to_owned(), &["pids"]).expect("it is ours");
+    assert!(!is_there());
+    // Somebody was left below on purpose: nothing of theirs goes.
+    let events = at.join("job-podman/cgroup.events");
+    let left = make();
+    fs::write(&events, "populated 1\nfrozen 0\n").expect("written");
+    left.leave();
+    Delegated::claim_in(at.to_owned(), &["pids"]).expect("it is ours");
+    assert!(at.join("job-podman/user.slice/pod/one").exists());
+}
+
+#[test]
 fn what_cannot_be_divided_is_left_as_it_is() {
     let given = folder("pids\n");
     let said = |folder: &Path| Delegated::claim_in(folder.to_owned(), &["pids", "io"]).unwrap_err();
