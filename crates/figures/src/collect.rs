@@ -27,8 +27,10 @@ const BYTES_MAX: u64 = 128 << 20;
 const TESTS_MAX: usize = 200_000;
 /// Files of all reports of one attempt.
 const FILES_MAX: usize = 100_000;
-/// Lines of all reports of one attempt: they are held until the last is read.
+/// Lines of all reports of one attempt, those of several flags once for each: they are held until the last is read.
 const LINES_MAX: u64 = 6_000_000;
+/// Flags of all reports of one attempt: as many as artifacts, only one name for several could have more.
+const FLAGS_MAX: usize = ARTIFACTS_MAX;
 /// Findings of all scans of one attempt.
 const FINDINGS_MAX: usize = 100_000;
 
@@ -248,18 +250,28 @@ impl Collected<'_> {
         artifact: &KeptArtifact,
         file: &str,
     ) -> rusqlite::Result<()> {
-        let is_more = coverage.files.len() > self.files || coverage.lines() > self.lines;
-        self.note(artifact, file, "coverage", coverage.is_cut || is_more)?;
-        coverage.files.truncate(self.files);
-        let mut left = self.lines;
-        coverage.files.retain(|it| {
-            let is_taken = it.lines() <= left;
-            left -= if is_taken { it.lines() } else { 0 };
+        let mut flags = flags(artifact.name.as_str());
+        let (all, mut left) = (flags.len(), FLAGS_MAX.saturating_sub(self.coverage.len()));
+        flags.retain(|flag| {
+            let is_known = self.coverage.contains_key(*flag);
+            let is_taken = is_known || left > 0;
+            left -= usize::from(is_taken && !is_known);
             is_taken
         });
-        self.lines = left;
-        self.files -= coverage.files.len();
-        for flag in flags(artifact.name.as_str()) {
+        // Each flag has its own.
+        let times = flags.len();
+        let before = coverage.files.len();
+        coverage.files.retain(|_, it| {
+            let lines = it.lines() * times as u64;
+            let is_taken = self.files >= times && self.lines >= lines;
+            if is_taken {
+                (self.files, self.lines) = (self.files - times, self.lines - lines);
+            }
+            is_taken
+        });
+        let is_more = times < all || coverage.files.len() < before;
+        self.note(artifact, file, "coverage", coverage.is_cut || is_more)?;
+        for flag in flags {
             self.coverage.entry(flag.to_owned()).or_default().join(coverage.clone());
         }
         Ok(())
@@ -280,9 +292,9 @@ impl Collected<'_> {
             "INSERT OR REPLACE INTO coverage (run, attempt, file, covered, lines)
              VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
-        for it in reports::whole(&self.coverage).files {
+        for (file, it) in reports::whole(&self.coverage).files {
             let (covered, lines) = (it.covered().cast_signed(), it.lines().cast_signed());
-            statement.execute(params![run, attempt, it.file, covered, lines])?;
+            statement.execute(params![run, attempt, file, covered, lines])?;
         }
         Ok(())
     }

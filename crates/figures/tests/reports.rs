@@ -403,3 +403,32 @@ fn runs_of_the_default_branch_stand_one_after_the_other() {
         Asked { repositories: Some(vec!["a/b".to_owned()]), ..Asked::everything(window) };
     assert_eq!(journal.figures.series(&elsewhere).expect("a journal of ours"), []);
 }
+
+#[test]
+fn what_several_flags_name_counts_for_each() {
+    let check = |files: &[(&str, &str)], expect: Expect| {
+        let journal = Journal::new();
+        let stream = journal.run(&Run { files, ..GOOD });
+        let told = journal.figures.run_tests(&journal.store, stream).expect("a journal of ours");
+        let told = told.expect("there are reports");
+        let cut = told.reports.iter().filter(|it| it.is_cut).count();
+        let lines = told.coverage.map(|it| it.lines);
+        expect.assert_eq(&format!("{} flags, {lines:?} lines, {cut} cut", told.flags.len()));
+    };
+    // Ten flags hold ten times the files, and all files have a limit.
+    let file = |at: u32| format!("SF:{at}\nDA:1,1\nend_of_record\n");
+    let lcov: String = (0..10_001).map(file).collect();
+    check(
+        &[("coverage-a+b+c+d+e+f+g+h+i+j:lcov.info", &lcov)],
+        expect!["10 flags, Some(10000) lines, 1 cut"],
+    );
+    // And so have flags.
+    let name = |at: u32| {
+        let flags: Vec<String> = (0..10).map(|flag| format!("{at}x{flag}")).collect();
+        format!("{}:lcov.info", flags.join("+"))
+    };
+    let names: Vec<String> = (0..21).map(name).collect();
+    let lcov = file(0);
+    let files: Vec<(&str, &str)> = names.iter().map(|it| (it.as_str(), lcov.as_str())).collect();
+    check(&files, expect!["200 flags, Some(1) lines, 1 cut"]);
+}

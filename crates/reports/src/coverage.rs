@@ -10,17 +10,15 @@ const LINE_MAX: u32 = 10_000_000;
 /// The coverage of a report, or of several that are of one and the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
-    /// By name, each once.
-    pub files: Vec<FileCoverage>,
+    /// By name: from where all of them have in common, where the names are absolute.
+    pub files: BTreeMap<String, FileCoverage>,
     /// The file ended in the middle, or has more lines than are read.
     pub is_cut: bool,
 }
 
 /// The coverage of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileCoverage {
-    /// Its name; from where all of them have in common, where the names are absolute.
-    pub file: String,
     ran: BTreeMap<u32, bool>,
 }
 
@@ -52,27 +50,22 @@ impl Coverage {
     /// Takes in another report of the same: a line ran if it ran in one of them.
     pub fn join(&mut self, other: Coverage) {
         self.is_cut |= other.is_cut;
-        let mut known: BTreeMap<String, FileCoverage> =
-            self.files.drain(..).map(|it| (it.file.clone(), it)).collect();
-        for file in other.files {
-            match known.get_mut(&file.file) {
+        for (name, file) in other.files {
+            match self.files.get_mut(&name) {
                 Some(known) => known.join(&file),
-                None => {
-                    known.insert(file.file.clone(), file);
-                }
+                None => drop(self.files.insert(name, file)),
             }
         }
-        self.files = known.into_values().collect();
     }
 
     /// All lines of all files.
     pub fn lines(&self) -> u64 {
-        self.files.iter().map(FileCoverage::lines).sum()
+        self.files.values().map(FileCoverage::lines).sum()
     }
 
     /// Those that ran.
     pub fn covered(&self) -> u64 {
-        self.files.iter().map(FileCoverage::covered).sum()
+        self.files.values().map(FileCoverage::covered).sum()
     }
 }
 
@@ -110,9 +103,8 @@ impl Lines {
 
     pub(crate) fn done(self) -> Coverage {
         let common = common_folder(self.files.keys().map(String::as_str));
-        let file = |(file, ran): (String, BTreeMap<u32, bool>)| FileCoverage {
-            file: file[common..].to_owned(),
-            ran,
+        let file = |(file, ran): (String, BTreeMap<u32, bool>)| {
+            (file[common..].to_owned(), FileCoverage { ran })
         };
         let files = self.files.into_iter().map(file).collect();
         Coverage { files, is_cut: self.is_cut }

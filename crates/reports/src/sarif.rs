@@ -13,12 +13,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::name;
-use crate::sarif::lenient::{List, Node, Scalar};
+use crate::sarif::lenient::{First, List, Marks, Node, Scalar};
 
 /// Findings of one file; what stands behind them is left out. GitHub takes as many of one run.
 const FINDINGS_MAX: usize = 25_000;
-/// Rules of one run of a tool; findings of others are as bad as they say themselves.
+/// Rules of a tool, and of all of its extensions; findings of others are as bad as they say themselves.
 const RULES_MAX: usize = 25_000;
+/// Folders that one run of a tool looked in.
+const BASES_MAX: usize = 100;
 
 /// What a scan found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,7 +130,7 @@ struct Found {
     scan: Scan,
     /// Of the run of a tool that is being read.
     tool: Option<Tool>,
-    bases: BTreeMap<String, Node<Location>>,
+    bases: Bases,
     results: Vec<Outcome>,
     /// Of all runs.
     count: usize,
@@ -138,7 +140,7 @@ struct Found {
 #[serde(default)]
 struct Tool {
     driver: Node<Component>,
-    extensions: List<Node<Component>>,
+    extensions: Extensions,
 }
 
 #[derive(Default, Deserialize)]
@@ -147,6 +149,10 @@ struct Component {
     name: Scalar,
     rules: List<Node<Rule>>,
 }
+
+/// The rules of all of them.
+#[derive(Default)]
+struct Extensions(List<Node<Rule>>);
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -178,10 +184,10 @@ struct Outcome {
     kind: Scalar,
     level: Scalar,
     baseline_state: Scalar,
-    locations: List<Node<Place>>,
-    partial_fingerprints: Node<BTreeMap<String, Scalar>>,
-    fingerprints: Node<BTreeMap<String, Scalar>>,
-    suppressions: List<Node<Suppression>>,
+    locations: First<Node<Place>>,
+    partial_fingerprints: Marks,
+    fingerprints: Marks,
+    suppressions: Suppressions,
     properties: Node<Score>,
 }
 
@@ -197,6 +203,10 @@ struct Reference {
 struct Place {
     physical_location: Node<Physical>,
 }
+
+/// Folders that the tool looked in.
+#[derive(Default)]
+struct Bases(Vec<Location>);
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -216,6 +226,13 @@ struct Location {
 #[serde(default, rename_all = "camelCase")]
 struct Region {
     start_line: Scalar,
+}
+
+/// Whether there are any, and whether one of them is open: waits for somebody to agree, or nobody did.
+#[derive(Default)]
+struct Suppressions {
+    is_any: bool,
+    is_any_open: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -238,7 +255,7 @@ impl Found {
             return;
         }
         let tool = tool.unwrap_or_default();
-        self.scan.is_cut |= tool.driver.0.rules.is_cut;
+        self.scan.is_cut |= tool.driver.0.rules.is_cut || tool.extensions.0.is_cut;
         let rules = Rules::of(&tool);
         let tool = name(tool.driver.0.name.text());
         if !self.scan.tools.contains(&tool) {
@@ -259,8 +276,8 @@ struct Rules<'t> {
 impl<'t> Rules<'t> {
     fn of(tool: &'t Tool) -> Rules<'t> {
         let by_index: Vec<&Rule> = tool.driver.0.rules.all.iter().map(|it| &it.0).collect();
-        let of_extensions = tool.extensions.all.iter().flat_map(|it| &it.0.rules.all);
-        let all = of_extensions.map(|it| &it.0).chain(by_index.iter().copied());
+        let of_extensions = tool.extensions.0.all.iter().map(|it| &it.0);
+        let all = of_extensions.chain(by_index.iter().copied());
         Rules { by_id: all.map(|it| (it.id.text(), it)).collect(), by_index }
     }
 
@@ -281,7 +298,7 @@ impl<'t> Rules<'t> {
 fn finding<'t>(
     tool: &str,
     rules: &Rules<'t>,
-    bases: &BTreeMap<String, Node<Location>>,
+    bases: &Bases,
     result: &'t Outcome,
 ) -> Option<Finding> {
     // It was there in a scan before, and is not in this one.
@@ -290,11 +307,8 @@ fn finding<'t>(
     }
     let (rule, id) = rules.find(result);
     let level = level(result, rule)?;
-    let place = result.locations.all.first().map(|it| &it.0.physical_location.0);
+    let place = result.locations.0.as_ref().map(|it| &it.0.physical_location.0);
     let line = place.and_then(|it| it.region.0.start_line.whole());
-    // Waits for somebody to agree, or nobody did.
-    let is_open = |it: &Node<Suppression>| matches!(it.0.status.text(), "underReview" | "rejected");
-    let suppressions = &result.suppressions.all;
     Some(Finding {
         tool: tool.to_owned(),
         rule: name(id),
@@ -302,7 +316,7 @@ fn finding<'t>(
         file: place.map(|it| file(&it.artifact_location.0, bases)).unwrap_or_default(),
         line: line.and_then(|it| u32::try_from(it).ok()),
         fingerprint: fingerprint(result),
-        is_suppressed: !suppressions.is_empty() && !suppressions.iter().any(is_open),
+        is_suppressed: result.suppressions.is_any && !result.suppressions.is_any_open,
     })
 }
 
@@ -330,9 +344,9 @@ fn level(result: &Outcome, rule: Option<&Rule>) -> Option<Level> {
 }
 
 /// Without the folder that the tool looked in, which lies elsewhere each time.
-fn file(location: &Location, bases: &BTreeMap<String, Node<Location>>) -> String {
+fn file(location: &Location, bases: &Bases) -> String {
     let uri = location.uri.text();
-    let bases = bases.values().map(|it| it.0.uri.text()).filter(|it| it.ends_with('/'));
+    let bases = bases.0.iter().map(|it| it.uri.text()).filter(|it| it.ends_with('/'));
     let longest = bases.filter(|it| uri.starts_with(it)).map(str::len).max();
     let uri = uri.get(longest.unwrap_or_default()..).unwrap_or(uri);
     name(uri.strip_prefix("./").unwrap_or(uri))
@@ -340,8 +354,7 @@ fn file(location: &Location, bases: &BTreeMap<String, Node<Location>>) -> String
 
 /// The one that GitHub goes by, else the first by its name.
 fn fingerprint(result: &Outcome) -> String {
-    let (partial, whole) = (&result.partial_fingerprints.0, &result.fingerprints.0);
-    let of_github = partial.get("primaryLocationLineHash");
-    let any = || partial.values().chain(whole.values()).find(|it| !it.text().is_empty());
-    name(of_github.or_else(any).map(Scalar::text).unwrap_or_default())
+    let (partial, whole) = (&result.partial_fingerprints, &result.fingerprints);
+    let any = || partial.first.as_ref().or(whole.first.as_ref()).map(|(_, mark)| mark);
+    name(partial.of_github.as_ref().or_else(any).map_or("", String::as_str))
 }

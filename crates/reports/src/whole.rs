@@ -10,14 +10,11 @@ use crate::coverage::{Coverage, FileCoverage};
 pub fn whole(flags: &BTreeMap<String, Coverage>) -> Coverage {
     let mut named: BTreeMap<&str, Vec<(&str, &FileCoverage)>> = BTreeMap::new();
     for (flag, coverage) in flags {
-        for file in &coverage.files {
-            named.entry(&file.file).or_default().push((flag, file));
+        for (name, file) in &coverage.files {
+            named.entry(name).or_default().push((flag, file));
         }
     }
-    let mut whole = Coverage {
-        files: Vec::with_capacity(named.len()),
-        is_cut: flags.values().any(|it| it.is_cut),
-    };
+    let mut whole = Coverage { files: BTreeMap::new(), is_cut: flags.values().any(|it| it.is_cut) };
     for (name, all) in named {
         let mut texts: Vec<(&str, FileCoverage)> = Vec::new();
         for (flag, file) in all {
@@ -27,12 +24,10 @@ pub fn whole(flags: &BTreeMap<String, Coverage>) -> Coverage {
             }
         }
         let is_alone = texts.len() == 1;
-        let texts = texts.into_iter().map(|(flag, mut file)| {
-            if !is_alone {
-                file.file = format!("{name} ({flag})");
-            }
-            file
-        });
+        let called = |flag: &str| format!("{name} ({flag})");
+        let texts = texts
+            .into_iter()
+            .map(|(flag, file)| (if is_alone { name.to_owned() } else { called(flag) }, file));
         whole.files.extend(texts);
     }
     whole

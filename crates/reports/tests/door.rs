@@ -29,7 +29,7 @@ fn check(text: &str, expect: Expect) {
             let cut = if coverage.is_cut { "cut\n" } else { "" };
             let files = coverage.files.iter();
             let files =
-                files.map(|it| format!("{}: {} of {}\n", it.file, it.covered(), it.lines()));
+                files.map(|(name, it)| format!("{name}: {} of {}\n", it.covered(), it.lines()));
             files.collect::<String>() + cut
         }
         Some(Report::Scan(_)) => "a scan\n".to_owned(),
@@ -168,6 +168,21 @@ fn what_is_no_report() {
     }
 }
 
+/// What comes is put in; what is known already is not touched: this would take an hour.
+#[test]
+fn many_small_reports_join_a_large_one() {
+    let coverage = |text: String| {
+        let Some(Report::Coverage(it)) = read(text.as_bytes()) else { panic!("{text}") };
+        it
+    };
+    let file = |at: u32| format!("SF:{at}\nDA:1,{}\nend_of_record\n", at % 2);
+    let mut all = coverage((0..100_000).map(file).collect());
+    for at in 90_000..110_000 {
+        all.join(coverage(file(at)));
+    }
+    assert_eq!((all.files.len(), all.lines(), all.covered()), (110_000, 110_000, 55_000));
+}
+
 #[test]
 fn the_whole_of_several_flags_has_each_file_once() {
     let check = |flags: &[(&str, &[&str])], expect: Expect| {
@@ -178,8 +193,8 @@ fn the_whole_of_several_flags_has_each_file_once() {
                 all.entry((*flag).to_owned()).or_default().join(it);
             }
         }
-        let line = |it: &reports::FileCoverage| {
-            format!("{}: {} of {}\n", it.file, it.covered(), it.lines())
+        let line = |(name, it): (&String, &reports::FileCoverage)| {
+            format!("{name}: {} of {}\n", it.covered(), it.lines())
         };
         expect.assert_eq(&reports::whole(&all).files.iter().map(line).collect::<String>());
     };

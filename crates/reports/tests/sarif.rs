@@ -131,6 +131,45 @@ fn of_too_many_findings_the_first_count() {
 }
 
 #[test]
+fn of_lists_in_a_finding_and_of_extensions_what_is_looked_at_counts() {
+    check(
+        r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"a"},"extensions":[7,
+             {"rules":[{"id":"x","defaultConfiguration":{"level":"note"}}]},{"rules":[{"id":"y","defaultConfiguration":{"level":"error"}}]}]},
+          "results":[
+            {"ruleId":"x","locations":[{},{"physicalLocation":{"artifactLocation":{"uri":"second"}}}]},
+            {"ruleId":"y","suppressions":[{},{"status":"rejected"}],"partialFingerprints":{"c":"c","a":"","b":"b"},"fingerprints":{"a":"a"}},
+            {"ruleId":"y","suppressions":[{},{"status":"accepted"}],"partialFingerprints":{"c":1},"fingerprints":{"b":"b","a":"a"}}]}]}"#,
+        expect![[r#"
+            by a
+            a note x 
+            a error y  #b
+            a error y  #a, known
+        "#]],
+    );
+    // Two extensions with the most rules each: what the second says of the last of its own is not known any more.
+    let rules = |letter: &str| -> String {
+        let rule = |at: u32| {
+            format!(r#"{{"id":"{letter}{at}","defaultConfiguration":{{"level":"error"}}}}"#)
+        };
+        (0..20_000).map(rule).collect::<Vec<_>>().join(",")
+    };
+    let (one, two) = (rules("a"), rules("b"));
+    check(
+        &format!(
+            r#"{{"version":"2.1.0","runs":[{{"tool":{{"extensions":[{{"rules":[{one}]}},{{"rules":[{two}]}}]}},
+               "results":[{{"ruleId":"a19999"}},{{"ruleId":"b4999"}},{{"ruleId":"b19999"}}]}}]}}"#
+        ),
+        expect![[r#"
+            by 
+             error a19999 
+             error b4999 
+             warning b19999 
+            cut
+        "#]],
+    );
+}
+
+#[test]
 fn what_is_no_scan() {
     let deep = "[".repeat(500);
     for text in [

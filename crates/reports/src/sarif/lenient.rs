@@ -9,7 +9,10 @@ use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 
-use super::{Found, Outcome, RULES_MAX};
+use super::{
+    BASES_MAX, Bases, Component, Extensions, Found, Location, Outcome, RULES_MAX, Suppression,
+    Suppressions,
+};
 
 /// A text or a number.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,6 +47,19 @@ impl Scalar {
 /// An object; without anything where it is none.
 #[derive(Default)]
 pub(super) struct Node<T>(pub(super) T);
+
+/// The first of a list; the others are passed over, so that a list costs as much as one of it.
+#[derive(Default)]
+pub(super) struct First<T>(pub(super) Option<T>);
+
+/// What stays the same of a finding: of an object with many, the two that are ever looked at.
+#[derive(Default)]
+pub(super) struct Marks {
+    /// `primaryLocationLineHash`
+    pub(super) of_github: Option<String>,
+    /// The first of the others by its name that says something.
+    pub(super) first: Option<(String, String)>,
+}
 
 /// A list; empty where it is none.
 pub(super) struct List<T> {
@@ -205,6 +221,150 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
+struct FirstVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for FirstVisitor<T> {
+    type Value = First<T>;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("anything")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<First<T>, A::Error> {
+        let first = seq.next_element()?;
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(First(first))
+    }
+
+    other_than!(seq, First(None));
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for First<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<First<T>, D::Error> {
+        from.deserialize_any(FirstVisitor(PhantomData))
+    }
+}
+
+struct SuppressionsVisitor;
+
+impl<'de> Visitor<'de> for SuppressionsVisitor {
+    type Value = Suppressions;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("anything")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Suppressions, A::Error> {
+        let mut all = Suppressions::default();
+        while let Some(it) = seq.next_element::<Node<Suppression>>()? {
+            all.is_any = true;
+            all.is_any_open |= matches!(it.0.status.text(), "underReview" | "rejected");
+        }
+        Ok(all)
+    }
+
+    other_than!(seq, Suppressions::default());
+}
+
+impl<'de> Deserialize<'de> for Suppressions {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Suppressions, D::Error> {
+        from.deserialize_any(SuppressionsVisitor)
+    }
+}
+
+struct ExtensionsVisitor;
+
+impl<'de> Visitor<'de> for ExtensionsVisitor {
+    type Value = Extensions;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("anything")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Extensions, A::Error> {
+        let mut all = List::default();
+        while let Some(it) = seq.next_element::<Node<Component>>()? {
+            let rules = it.0.rules;
+            let room = RULES_MAX - all.all.len();
+            all.is_cut |= rules.is_cut || rules.all.len() > room;
+            all.all.extend(rules.all.into_iter().take(room));
+        }
+        Ok(Extensions(all))
+    }
+
+    other_than!(seq, Extensions::default());
+}
+
+impl<'de> Deserialize<'de> for Extensions {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Extensions, D::Error> {
+        from.deserialize_any(ExtensionsVisitor)
+    }
+}
+
+struct MarksVisitor;
+
+impl<'de> Visitor<'de> for MarksVisitor {
+    type Value = Marks;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("anything")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Marks, A::Error> {
+        let mut marks = Marks::default();
+        while let Some((name, mark)) = map.next_entry::<String, Scalar>()? {
+            let Scalar::Text(mark) = mark else { continue };
+            if name == "primaryLocationLineHash" {
+                marks.of_github = Some(mark);
+                continue;
+            }
+            let is_before = marks.first.as_ref().is_none_or(|(first, _)| name < *first);
+            if is_before && !mark.is_empty() {
+                marks.first = Some((name, mark));
+            }
+        }
+        Ok(marks)
+    }
+
+    other_than!(map, Marks::default());
+}
+
+impl<'de> Deserialize<'de> for Marks {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Marks, D::Error> {
+        from.deserialize_any(MarksVisitor)
+    }
+}
+
+struct BasesVisitor;
+
+impl<'de> Visitor<'de> for BasesVisitor {
+    type Value = Bases;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("anything")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Bases, A::Error> {
+        let mut all = Vec::new();
+        while all.len() < BASES_MAX {
+            match map.next_entry::<IgnoredAny, Node<Location>>()? {
+                Some((_, it)) => all.push(it.0),
+                None => return Ok(Bases(all)),
+            }
+        }
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Bases(all))
+    }
+
+    other_than!(map, Bases::default());
+}
+
+impl<'de> Deserialize<'de> for Bases {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Bases, D::Error> {
+        from.deserialize_any(BasesVisitor)
+    }
+}
+
 /// The file.
 struct Root<'f>(&'f mut Found);
 
@@ -282,7 +442,7 @@ impl<'de> Visitor<'de> for OneRun<'_> {
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "tool" => self.0.tool = Some(map.next_value::<Node<_>>()?.0),
-                "originalUriBaseIds" => self.0.bases = map.next_value::<Node<_>>()?.0,
+                "originalUriBaseIds" => self.0.bases = map.next_value()?,
                 "results" => map.next_value_seed(Results(self.0))?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
