@@ -214,15 +214,8 @@ impl Figures {
         stream: StreamId,
     ) -> Result<Option<RunTests>, FiguresError> {
         let Some((run, attempt)) = stream.as_run() else { return Ok(None) };
-        let failed = |source| self.failed(source);
-        let known = "SELECT 1 FROM attempt WHERE run = ?1 AND attempt = ?2";
-        let key = [run.0.cast_signed(), attempt.0.cast_signed()];
-        let is_known =
-            self.reader().query_row(known, key, |_| Ok(())).optional().map_err(failed)?.is_some();
-        if !is_known {
-            self.take_now(store, stream)?;
-        }
-        run_tests(&self.reader(), run, attempt).map_err(failed)
+        self.take_if_new(store, stream)?;
+        run_tests(&self.reader(), run, attempt).map_err(|source| self.failed(source))
     }
 
     /// The coverage of the run that an attempt is compared with; of one that kept no report itself, too.
@@ -235,8 +228,11 @@ impl Figures {
         let read = || {
             let key = [run.0.cast_signed(), attempt.0.cast_signed()];
             let Some(base) = base(&rows, key)? else { return Ok(CoverageBefore::default()) };
-            let flags = flag_coverage(&rows, base)?.into_iter().map(|(flag, _)| flag).collect();
-            Ok(CoverageBefore { whole: coverage_of(&rows, base)?.is_some(), flags })
+            // A report without a line is as none: it says nothing that could be lost.
+            let flags = flag_coverage(&rows, base)?.into_iter();
+            let flags = flags.filter(|(_, (_, lines))| *lines > 0).map(|(flag, _)| flag).collect();
+            let whole = coverage_of(&rows, base)?.is_some_and(|(_, lines)| lines > 0);
+            Ok(CoverageBefore { whole, flags })
         };
         read().map_err(|source| self.failed(source))
     }

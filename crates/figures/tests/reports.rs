@@ -405,6 +405,40 @@ fn runs_of_the_default_branch_stand_one_after_the_other() {
 }
 
 #[test]
+fn jobs_that_were_not_run_again_keep_their_coverage() {
+    let journal = Journal::new();
+    let kept = |stream: StreamId, carried_from: &[u64], expect: Expect| {
+        let carried_from = carried_from.iter().map(|it| Attempt(*it)).collect();
+        let kept = journal.figures.coverage_kept(&journal.store, stream, &carried_from);
+        let kept = kept.expect("a journal of ours");
+        expect.assert_eq(&format!("{:?} {:?}", kept.whole, kept.flags));
+    };
+    let upper = "SF:a\nDA:1,1\nDA:2,1\nDA:3,0\nend_of_record\n";
+    let files = [("coverage-api:lcov.info", upper), ("coverage-web:lcov.info", "SF:b\nDA:1,0\n")];
+    let first = journal.run(&Run { files: &files, ..GOOD });
+    kept(first, &[], expect![[r#"Some((2, 4)) {"api": (2, 3), "web": (0, 1)}"#]]);
+    let (id, _) = first.as_run().expect("a run");
+    // Only a job that keeps none ran again, then one that keeps another flag, then all.
+    let second = journal.attempt(id, Attempt(2), 1, &GOOD);
+    kept(second, &[], expect!["None {}"]);
+    kept(second, &[1], expect![[r#"Some((2, 4)) {"api": (2, 3), "web": (0, 1)}"#]]);
+    let files = [("coverage-web:lcov.info", "SF:b\nDA:1,1\n")];
+    let third = journal.attempt(id, Attempt(3), 1, &Run { files: &files, ..GOOD });
+    kept(third, &[1, 2], expect![[r#"Some((3, 4)) {"api": (2, 3), "web": (1, 1)}"#]]);
+    kept(third, &[], expect![[r#"Some((1, 1)) {"web": (1, 1)}"#]]);
+    // A report without a line is none that could be lost.
+    let before = |of: &[(&str, &str)]| {
+        let journal = Journal::new();
+        journal.run(&Run { files: of, ..GOOD });
+        let next = journal.run(&GOOD);
+        journal.figures.catch_up(&journal.store, &mut |_| true).expect("a journal of ours");
+        journal.figures.coverage_before(next).expect("a journal of ours").whole
+    };
+    assert!(before(&files));
+    assert!(!before(&[("lcov.info", "SF:b\nend_of_record\n")]));
+}
+
+#[test]
 fn what_several_flags_name_counts_for_each() {
     let check = |files: &[(&str, &str)], expect: Expect| {
         let journal = Journal::new();

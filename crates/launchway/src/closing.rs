@@ -60,9 +60,8 @@ fn enough_ran(
         if !coverage::is_judged(view.conclusion) {
             continue;
         }
-        let told = figures.run_tests(store, *stream).map_err(failed)?;
-        let before = figures.coverage_before(*stream).map_err(failed)?;
-        for it in coverage::held(&asked, told.as_ref(), &before) {
+        let found = coverage::found(&asked, (&figures, store), (&view, *stream)).map_err(failed)?;
+        for it in found {
             is_enough &= !it.is_under;
             coverage::say(&view, &it, format);
         }

@@ -1,9 +1,12 @@
 //! Whether a run's tests ran enough of the lines, as `coverage` of the settings asks.
 
-use event::Conclusion;
-use figures::{CoverageBefore, RunTests};
+use std::collections::BTreeSet;
+
+use event::{Conclusion, StreamId};
+use figures::{CoverageBefore, CoverageKept, Figures, FiguresError};
 use serde_json::json;
 use settings::MinimumCoverage;
+use store::Store;
 use views::RunView;
 
 use crate::cli::Format;
@@ -22,30 +25,37 @@ pub(crate) struct Held {
     pub(crate) is_under: bool,
 }
 
-/// Every minimum of which something can be said; none where the run has to do with none: other workflows keep the
-/// reports. What a run kept no report of is under its minimum where the run that it is compared with kept one.
-pub(crate) fn held(
+/// What is found of a run that is over. Jobs that it did not run again count as they were: their reports are of the
+/// attempts in which they ran.
+pub(crate) fn found(
     asked: &MinimumCoverage,
-    told: Option<&RunTests>,
-    before: &CoverageBefore,
-) -> Vec<Held> {
+    (figures, store): (&Figures, &Store),
+    (view, stream): (&RunView, StreamId),
+) -> Result<Vec<Held>, FiguresError> {
+    let carried_from: BTreeSet<_> = view.jobs.iter().filter_map(|it| it.carried_from).collect();
+    let kept = figures.coverage_kept(store, stream, &carried_from)?;
+    Ok(held(asked, &kept, &figures.coverage_before(stream)?))
+}
+
+/// Every minimum of which something can be said; none where the run has to do with none: other workflows keep the
+/// reports. What a run kept no report of, or one without a line, is under its minimum where the run that it is compared
+/// with kept one.
+fn held(asked: &MinimumCoverage, kept: &CoverageKept, before: &CoverageBefore) -> Vec<Held> {
     let mut all = Vec::new();
     if let Some(minimum) = &asked.whole {
-        let lines = told.and_then(|it| it.coverage.as_ref()).map(|it| (it.covered, it.lines));
-        all.push((Held::of(None, minimum.value, lines), before.whole));
+        all.push((Held::of(None, minimum.value, kept.whole), before.whole));
     }
     for (flag, minimum) in &asked.flags {
         let name = flag.value.to_string();
-        let found = told.and_then(|it| it.flags.iter().find(|it| it.flag == name));
-        let had = before.flags.contains(&name);
-        all.push((Held::of(Some(name), *minimum, found.and_then(|it| it.coverage)), had));
+        let (lines, had) = (kept.flags.get(&name).copied(), before.flags.contains(&name));
+        all.push((Held::of(Some(name), *minimum, lines), had));
     }
     if all.iter().all(|(it, had)| it.lines.is_none() && !had) {
         return Vec::new();
     }
     let all = all.into_iter().map(|(it, had)| {
-        let is_under = it.is_under || (it.lines.is_none() && had);
-        Held { is_under, ..it }
+        let says_nothing = it.lines.is_none_or(|(_, lines)| lines == 0);
+        Held { is_under: it.is_under || (says_nothing && had), ..it }
     });
     all.collect()
 }
@@ -92,6 +102,9 @@ impl Held {
         };
         let minimum = self.minimum;
         match self.lines {
+            Some((_, 0)) if self.is_under => format!(
+                "{what}: no line could run, and in the run before some did; the minimum is {minimum} %"
+            ),
             Some((_, 0)) => format!("{what}: no line could run; the minimum is {minimum} %"),
             // Rounded down: 79.96 % is not 80 %.
             Some((covered, lines)) => {
@@ -114,7 +127,6 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
-    use figures::{FlagFigures, RunCoverage};
     use syntax::Source;
 
     use super::*;
@@ -125,21 +137,12 @@ mod tests {
             let text = format!("version: 1\nproject: a\ncoverage: {asked}\n");
             let (settings, found) = settings::read(&Source::new(settings::FILE, text));
             let asked = settings.unwrap_or_else(|| panic!("{found:?}")).coverage;
-            let told = told.map(|(covered, lines)| RunTests {
-                coverage: Some(RunCoverage { covered, lines, before: None, files: Vec::new() }),
-                flags: vec![FlagFigures {
-                    flag: "api".to_owned(),
-                    tests: None,
-                    coverage: Some((covered, lines)),
-                    coverage_before: None,
-                }],
-                ..RunTests::default()
-            });
+            let flags = told.map(|lines| ("api".to_owned(), lines)).into_iter().collect();
+            let kept = CoverageKept { whole: told, flags };
             let flags = if before { vec!["web".to_owned()] } else { Vec::new() };
             let before = CoverageBefore { whole: before, flags };
             let line = |it: &Held| format!("{} {}", if it.is_under { "✗" } else { "✓" }, it.line());
-            let lines: Vec<String> =
-                held(&asked, told.as_ref(), &before).iter().map(line).collect();
+            let lines: Vec<String> = held(&asked, &kept, &before).iter().map(line).collect();
             assert_eq!(lines, expect);
         };
         check(
@@ -159,6 +162,13 @@ mod tests {
             Some((0, 0)),
             false,
             &["✓ coverage: no line could run; the minimum is 80 %"],
+        );
+        // An empty report says no more than none.
+        check(
+            "{ minimum: 80 }",
+            Some((0, 0)),
+            true,
+            &["✗ coverage: no line could run, and in the run before some did; the minimum is 80 %"],
         );
         check(
             "{ flags: { api: 85, web: 50 } }",

@@ -282,8 +282,8 @@ impl Work<'_> {
             let asked = settings.map(|it| it.coverage).filter(|it| !it.is_empty());
             let Some(asked) = asked else { return Ok(None) };
             let figures = Figures::open(telling.data.state.root())?;
-            let told = figures.run_tests(&telling.store, stream)?;
-            let held = coverage::held(&asked, told.as_ref(), &figures.coverage_before(stream)?);
+            let journal = (&figures, &*telling.store);
+            let held = coverage::found(&asked, journal, (view, stream))?;
             if held.is_empty() {
                 return Ok(None);
             }
