@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use ports::JournalError;
+use rusqlite::ErrorCode;
 use store::{ReadError, StoreError};
 
 /// Why there are no numbers.
@@ -32,4 +33,38 @@ pub enum FiguresError {
     /// The journal.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl FiguresError {
+    /// Whether it may be well in a moment, by itself: another process writes, the journal is away. A file that is
+    /// damaged, of a newer version, or for which there is no room, waits for a person.
+    pub fn is_passing(&self) -> bool {
+        let FiguresError::File { source, .. } = self else {
+            return !matches!(self, FiguresError::Newer { .. });
+        };
+        let busy = [ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked];
+        source.sqlite_error_code().is_some_and(|it| busy.contains(&it))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_person_does_not_pass() {
+        let check = |code: i32, expect: bool| {
+            let source = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let error = FiguresError::File { path: PathBuf::from("figures.db"), source };
+            assert_eq!(error.is_passing(), expect, "{error:?}");
+        };
+        check(ffi::SQLITE_BUSY, true);
+        check(ffi::SQLITE_LOCKED, true);
+        check(ffi::SQLITE_NOTADB, false);
+        check(ffi::SQLITE_CORRUPT, false);
+        check(ffi::SQLITE_FULL, false);
+        assert!(!FiguresError::Newer { path: PathBuf::from("figures.db") }.is_passing());
+    }
 }

@@ -199,13 +199,17 @@ fn found(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<Option<Found>> {
     for (tool, is_cut) in tools {
         found.is_cut |= is_cut;
         let before = looked_before(rows, key, &tool)?;
-        found.before.extend(before.map(id).filter(|it| !found.before.contains(it)));
+        let of = before.map(|(before, _)| id(before));
+        found.before.extend(of.filter(|it| !found.before.contains(it)));
         let known = match before {
-            Some(before) => findings(rows, before, &tool)?,
+            Some((before, _)) => findings(rows, before, &tool)?,
             None => BTreeMap::new(),
         };
+        // What was not read of the one before may all have been there.
+        let was_cut = before.is_some_and(|(_, was_cut)| was_cut);
         for (mark, count) in findings(rows, key, &tool)? {
-            let more = count.saturating_sub(known.get(&mark).copied().unwrap_or_default());
+            let more = if was_cut { 0 } else { count }
+                .saturating_sub(known.get(&mark).copied().unwrap_or_default());
             let (rule, file, _, level) = mark;
             *all.entry(level).or_insert(0) += count;
             if more > 0 {
@@ -228,25 +232,25 @@ fn found(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<Option<Found>> {
     Ok(Some(found))
 }
 
-/// The newest attempt before this one that the tool looked at.
+/// The newest attempt before this one that the tool looked at, and whether not all that it found was read.
 fn looked_before(
     rows: &Connection,
     key: [i64; 2],
     tool: &str,
-) -> rusqlite::Result<Option<[i64; 2]>> {
+) -> rusqlite::Result<Option<([i64; 2], bool)>> {
     let mut statement = rows.prepare_cached(
-        "SELECT past.run, past.attempt
+        "SELECT past.run, past.attempt, scan.is_cut
          FROM attempt AS here JOIN attempt AS past USING (repository, workflow)
+         JOIN scan ON scan.run = past.run AND scan.attempt = past.attempt AND scan.tool = ?3
          WHERE here.run = ?1 AND here.attempt = ?2
            AND past.is_default_branch = 1 AND past.is_partial = 0
            AND (past.completed_at, past.run, past.attempt)
              < (here.completed_at, here.run, here.attempt)
-           AND EXISTS (SELECT 1 FROM scan WHERE scan.run = past.run
-                       AND scan.attempt = past.attempt AND tool = ?3)
          ORDER BY past.completed_at DESC, past.run DESC, past.attempt DESC LIMIT 1",
     )?;
     let wanted = params![key[0], key[1], tool];
-    statement.query_row(wanted, |row| Ok([row.get(0)?, row.get(1)?])).optional()
+    let found = |row: &Row<'_>| Ok(([row.get(0)?, row.get(1)?], row.get(2)?));
+    statement.query_row(wanted, found).optional()
 }
 
 fn findings(rows: &Connection, key: [i64; 2], tool: &str) -> rusqlite::Result<BTreeMap<Mark, u64>> {

@@ -269,6 +269,14 @@ fn what_a_scan_found_that_the_one_before_did_not() {
             r#"["Trivy"] found [(High, 1)], new [(High, 1)] since [6]: CVE-2 in go.mod (high), cut"#
         ]],
     );
+    // The one before was not read to its end: nobody knows what is new.
+    journal.found(&sarif("Trivy", &["CVE-2 go.mod", "CVE-2 go.mod"]), expect!["nothing new"]);
+    journal.found(
+        &sarif("Trivy", &["CVE-2 go.mod", "CVE-2 go.mod", "CVE-1 go.mod"]),
+        expect![[
+            r#"["Trivy"] found [(Critical, 1), (High, 2)], new [(Critical, 1)] since [8]: CVE-1 in go.mod (critical)"#
+        ]],
+    );
 }
 
 #[test]

@@ -211,7 +211,20 @@ impl Rulebook for Served {
 
     fn news(&self, stream: StreamId, position: u64) -> Result<News, Trouble> {
         let news = self.figures().and_then(|it| it.news(&self.store, stream, position));
-        news.map(told).map_err(|error| Trouble::Later(format!("the numbers: {error}")))
+        match news {
+            Ok(news) => Ok(told(news)),
+            Err(error) if error.is_passing() => {
+                Err(Trouble::Later(format!("the numbers: {error}")))
+            }
+            // No other message waits for a file that somebody has to mend.
+            Err(error) => {
+                let why = Failure::caused(Exit::Missing, error).error;
+                talk(&format!(
+                    "warning: what only the runs before {stream} say is not told: {why:#}"
+                ));
+                Ok(News::default())
+            }
+        }
     }
 
     fn link(&self, path: &str) -> Option<String> {
