@@ -220,6 +220,11 @@ impl StateFolder {
         self.root.join("issuer")
     }
 
+    /// Tokens of GitHub's that jobs have and that are to be ended: no copy of the server ends them.
+    pub(crate) fn job_tokens(&self) -> PathBuf {
+        self.root.join("job-tokens")
+    }
+
     /// What deployments run once: commands, each with a folder of its own.
     pub(crate) fn deployments(&self) -> PathBuf {
         self.own.join("deployments")

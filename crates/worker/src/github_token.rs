@@ -16,6 +16,8 @@ const ANSWER_BYTES_MAX: u64 = 64 << 10;
 const TIMES: u32 = 3;
 /// it is waited for.
 const PAUSE: Duration = Duration::from_secs(2);
+/// All of that.
+pub(crate) const AT_MOST: Duration = Duration::from_secs(3 * 40 + 2 * 2);
 /// The secret.
 pub(crate) const NAME: &str = "GITHUB_TOKEN";
 /// What is granted where no file says anything: that the app may not do all of it is no news to anybody.
@@ -33,6 +35,15 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// What the server said; none where it said nothing in time.
+    pub(crate) fn of(spec: &JobSpec, answer: Option<Result<Json, String>>) -> Asked {
+        let unanswered = || Err("the job was to end before the server answered".to_owned());
+        match answer.unwrap_or_else(unanswered) {
+            Ok(json) => given(spec, &json),
+            Err(why) => Asked { token: String::new(), left_out: None, trouble: Some(why) },
+        }
+    }
+
     /// The job with its token; none where that is none.
     pub(crate) fn given_to(&self, spec: &JobSpec) -> Option<JobSpec> {
         let mut given = (!self.token.is_empty()).then(|| spec.clone())?;
@@ -41,20 +52,22 @@ impl Asked {
     }
 }
 
-/// Asks, where the job may have one and comes by it.
-pub(crate) fn ask(spec: &JobSpec) -> Option<Asked> {
+/// Where it is asked for, where the job may have one and comes by it.
+pub(crate) fn door(spec: &JobSpec) -> Option<IdTokenDoor> {
     let door = spec.options.github.as_ref()?.token.as_ref()?;
     let has_one = spec.secrets.get(NAME).is_some_and(|it| !it.is_empty());
-    if has_one || !is_read(spec) {
-        return None;
-    }
+    (!has_one && is_read(spec)).then(|| door.clone())
+}
+
+/// Asks, and waits; why there is none.
+pub(crate) fn answer(door: &IdTokenDoor) -> Result<Json, String> {
     let mut trouble = String::new();
     for time in 0..TIMES {
         if time > 0 {
             std::thread::sleep(PAUSE);
         }
         match answered(door) {
-            Ok(json) => return Some(given(spec, &json)),
+            Ok(json) => return Ok(json),
             Err((why, is_passing)) => {
                 trouble = why;
                 if !is_passing {
@@ -63,7 +76,7 @@ pub(crate) fn ask(spec: &JobSpec) -> Option<Asked> {
             }
         }
     }
-    Some(Asked { token: String::new(), left_out: None, trouble: Some(trouble) })
+    Err(trouble)
 }
 
 /// Why there is none, and whether that may pass.

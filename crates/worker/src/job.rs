@@ -27,12 +27,13 @@ use store::{Blobs, Durability};
 
 use self::attend::Work;
 use self::ending::lost;
+use self::heed::{Heard, Heed};
 use crate::command_line::Workbench;
 use crate::control::{self, Control};
 use crate::environment;
 use crate::files::Files;
 use crate::gather::{Gathering, with_sources};
-use crate::github_token;
+use crate::github_token::{self, Asked};
 use crate::log::Log;
 use crate::native;
 use crate::output::Output;
@@ -64,13 +65,13 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         Ok(log) => log,
         Err(error) => return lost(&mut control, &spec.paths.log, &error),
     };
-    let asked = github_token::ask(spec);
+    let job_deadline = deadline(spec.timeout_minutes);
+    let (asked, heard) = ask_for_token(&mut control, spec, job_deadline);
     let with_token = asked.as_ref().and_then(|it| it.given_to(spec));
     let spec = with_token.as_ref().unwrap_or(spec);
     let mut host = environment::host(&folders.home, Path::new(&*spec.paths.downloads));
-    let mut masker = Masker::new();
+    let mut masker = with_words(spec);
     if let Some(door) = &spec.options.id_token {
-        masker.add(&door.bearer);
         host.insert("ACTIONS_ID_TOKEN_REQUEST_URL".to_owned(), door.url.to_string());
         host.insert("ACTIONS_ID_TOKEN_REQUEST_TOKEN".to_owned(), door.bearer.clone());
     }
@@ -97,7 +98,7 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         stop: Stop::No,
         has_timed_out: false,
         is_told: false,
-        job_deadline: deadline(spec.timeout_minutes),
+        job_deadline,
         cancel_deadline: None,
         artifacts: native::Artifacts::default(),
         services: None,
@@ -107,6 +108,7 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         buffer: vec![0; READ_BYTES],
         not_enforced: Vec::new(),
     };
+    job.take(heard);
     job.say_of_token(asked);
     for name in short {
         let text = format!(
@@ -115,6 +117,29 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         job.output.note(AnnotationLevel::Warning, &text);
     }
     job.live();
+}
+
+/// Masks the words that open doors of the server.
+fn with_words(spec: &JobSpec) -> Masker {
+    let mut masker = Masker::new();
+    let github = spec.options.github.as_ref().and_then(|it| it.token.as_ref());
+    for door in spec.options.id_token.iter().chain(github) {
+        masker.add(&door.bearer);
+    }
+    masker
+}
+
+/// The job's own token, where it may have one, and what was heard while the server was asked for it.
+fn ask_for_token(
+    control: &mut Control,
+    spec: &JobSpec,
+    deadline: Option<Instant>,
+) -> (Option<Asked>, Heard) {
+    let heed = Heed::new(control, deadline);
+    let Some(door) = github_token::door(spec) else { return (None, heed.heard) };
+    let (answer, heard) =
+        heed.meanwhile(github_token::AT_MOST, move || github_token::answer(&door));
+    (Some(Asked::of(spec, answer)), heard)
 }
 
 /// How far the wish to stop has gone.
@@ -164,7 +189,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn say_of_token(&mut self, asked: Option<github_token::Asked>) {
+    fn say_of_token(&mut self, asked: Option<Asked>) {
         let Some(asked) = asked else { return };
         self.not_enforced.extend(asked.left_out);
         if let Some(why) = asked.trouble {

@@ -46,6 +46,7 @@ const LEFT_OUT: &[&str] = &[
     "owners",
     "groups",
     "jobs",
+    "job-tokens",
     "places",
     "caches",
     "tools",

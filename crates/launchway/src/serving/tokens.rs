@@ -63,6 +63,31 @@ struct Word {
     stream: StreamId,
     job: event::JobKey,
     fence: event::Fence,
+    /// A word opens one door: who has another is not to come by what this one gives.
+    #[serde(default)]
+    purpose: Purpose,
+}
+
+/// What a word is good for.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+enum Purpose {
+    /// Tokens of ours, which steps ask for.
+    #[default]
+    IdToken,
+    /// The job's one of GitHub's, which its worker asks for.
+    GitHubToken,
 }
 
 impl JobTokens {
@@ -100,12 +125,13 @@ impl JobTokens {
         if !may_have(request, definition) {
             return None;
         }
-        self.door_at(&self.door, lease)
+        self.door_at(&self.door, lease, Purpose::IdToken)
     }
 
     /// A door that a lease's word opens.
-    fn door_at(&self, url: &str, lease: &Lease) -> Option<IdTokenDoor> {
-        let word = Word { stream: lease.stream, job: lease.job.clone(), fence: lease.fence };
+    fn door_at(&self, url: &str, lease: &Lease, purpose: Purpose) -> Option<IdTokenDoor> {
+        let Lease { stream, job, fence } = lease.clone();
+        let word = Word { stream, job, fence, purpose };
         let word = serde_json::to_string(&word).expect("plain data");
         let sealed = self.bearers.seal(&word).map_err(|error| {
             talk(&format!("warning: {} {} is given no tokens: {error:#}", lease.stream, lease.job));
@@ -115,10 +141,10 @@ impl JobTokens {
     }
 
     /// The lease that a word is of.
-    fn word(&self, bearer: &str) -> Result<Word, Refused> {
+    fn word(&self, bearer: &str, purpose: Purpose) -> Result<Word, Refused> {
         let word = self.bearers.open_word(bearer);
         let word = word.map_err(|error| Refused::new(Why::Missing, error.to_string()))?;
-        let word = word.and_then(|it| serde_json::from_str::<Word>(&it).ok());
+        let word = word.and_then(|it| word_for(purpose, &it));
         word.ok_or_else(|| Refused::new(Why::Forbidden, NO_WORD))
     }
 
@@ -146,7 +172,7 @@ impl JobTokens {
     pub(crate) fn token(&self, bearer: &str, audience: Option<&str>) -> Result<String, Refused> {
         let forbidden = |message: &str| Refused::new(Why::Forbidden, message);
         let failed = |error: IssuerError| Refused::new(Why::Missing, error.to_string());
-        let word = self.word(bearer)?;
+        let word = self.word(bearer, Purpose::IdToken)?;
         let audience = audience.unwrap_or(&self.issuer);
         refuse_audience(audience)?;
         self.asked(|asked| asked.ask(&word, now()))?;
@@ -258,6 +284,11 @@ impl JobTokens {
             more: said_besides(request, job),
         })
     }
+}
+
+/// What a sealed word says, where it is good for this.
+fn word_for(purpose: Purpose, text: &str) -> Option<Word> {
+    serde_json::from_str::<Word>(text).ok().filter(|it| it.purpose == purpose)
 }
 
 /// Whether a job may have tokens: it says so, and its code is the repository's own.

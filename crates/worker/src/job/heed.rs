@@ -1,7 +1,8 @@
 //! What is heard while something of the set-up takes its time: orders of the driver, and the job's time limit.
 
 use std::cell::RefCell;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use docker::Waited;
@@ -75,6 +76,25 @@ impl<'a> Heed<'a> {
             wait: &mut |fd, silence| heed.borrow_mut().wait(fd, silence),
         });
         (done, heed.into_inner().heard)
+    }
+
+    /// Does something that waits for others, aside and for so long at most; none where that takes longer, or the job
+    /// is not to go on.
+    pub(super) fn meanwhile<T: Send + 'static>(
+        mut self,
+        at_most: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> (Option<T>, Heard) {
+        // Its end is what is waited for: nothing is written into it.
+        let Ok((end, held)) = std::io::pipe() else { return (Some(work()), self.heard) };
+        let (send, done) = channel();
+        std::thread::spawn(move || {
+            let _ = send.send(work());
+            drop(held);
+        });
+        let waited = self.wait(end.as_fd(), at_most);
+        let done = (waited == Waited::Ready).then(|| done.recv().ok()).flatten();
+        (done, self.heard)
     }
 
     fn tell(&mut self, output: &mut Output) {

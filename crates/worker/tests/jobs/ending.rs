@@ -1,7 +1,10 @@
 //! How jobs are stopped, and that nothing of them is left: real processes, real signals.
 
-use expect_test::expect;
-use protocol::ToWorker;
+use std::io::Read as _;
+use std::net::TcpListener;
+
+use expect_test::{Expect, expect};
+use protocol::{GitHubDoor, IdTokenDoor, JobSpec, ToWorker};
 
 use crate::harness::{Told, run, start, start_after};
 
@@ -254,4 +257,41 @@ jobs:
     // Those from 32 on are the C library's own.
     assert_eq!(mask & 0x7fff_ffff, 0, "{mask:x}");
     assert!(told.log.contains("cleaning\n"), "{}", told.log);
+}
+
+/// A job whose server is asked for its token and says nothing.
+fn unanswered(change: impl FnOnce(&mut JobSpec), tell: &[ToWorker], expect: &Expect) {
+    let workflow = "on: push\njobs: { job: { runs-on: ubuntu-latest, steps: [{ run: 'echo ${{ github.token }}' }] } }";
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", silent.local_addr().expect("its port"));
+    let mut running = start(workflow, |spec| {
+        change(spec);
+        let token = Some(IdTokenDoor { url: url.as_str().into(), bearer: "lwjob_word".to_owned() });
+        let place = url.as_str().into();
+        spec.options.github = Some(GitHubDoor { server_url: place, api_url: "x".into(), token });
+    });
+    let (mut asks, _) = silent.accept().expect("the worker asks");
+    asks.read_exact(&mut [0]).expect("a request");
+    tell.iter().for_each(|message| running.send(message));
+    expect.assert_eq(&running.finish().told());
+    drop(asks);
+}
+
+#[test]
+fn who_waits_for_its_token_hears_of_its_end() {
+    let cancelled = expect![[r#"
+        Warning  secrets.GITHUB_TOKEN is empty, the job was given none: the job was to end before the server answered
+        Error  The operation was canceled.
+        __run: skipped -> skipped
+        job: cancelled Cancelled
+    "#]];
+    unanswered(|_| {}, &[ToWorker::Cancel], &cancelled);
+    let timed_out = expect![[r#"
+        Error  The job running on runner launchway has exceeded the maximum execution time of 0.02 minutes.
+        Warning  secrets.GITHUB_TOKEN is empty, the job was given none: the job was to end before the server answered
+        Error  The operation was canceled.
+        __run: skipped -> skipped
+        job: cancelled Timeout
+    "#]];
+    unanswered(|spec| spec.timeout_minutes = 0.02, &[], &timed_out);
 }

@@ -8,10 +8,10 @@
 //!
 //! What was made and not ended is kept sealed, so that somebody ends it; it ends by itself after an hour.
 
-use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use event::{Digest, JobDefinition, JobKey, RunEvent, RunRequest, Seq, StreamId, Timestamp};
 use mask::Secret;
@@ -20,9 +20,9 @@ use protocol::GitHubDoor;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use server::{Refused, Why};
-use store::{Scope, Value};
+use store::{Scope, Value, Vault};
 
-use super::{JobTokens, Word, is_open};
+use super::{JobTokens, Purpose, Word, is_open};
 use crate::exit::Failure;
 use crate::kept;
 use crate::serving::data::DataFolder;
@@ -31,14 +31,18 @@ use crate::serving::repositories;
 use crate::terminal::style::talk;
 use crate::terminal::time::now;
 
-/// No repository is called so: its jobs never see what stands under it.
+/// Whose they are in their vault. No repository is called so.
 const OWNER: &str = "launchway:github:jobs";
 /// What could not be ended is tried again, and what is over by a look found.
 const LOOK: Duration = Duration::from_secs(60);
-/// So many are asked for at once.
-const TURNS: usize = 16;
 /// A token that was made is given again to the same job while it lasts so long.
 const LEFT_MS: u64 = 5 * 60 * 1000;
+
+/// Whoever ends the server waits for that at most.
+const MOMENT: Duration = Duration::from_millis(500);
+
+/// What was made, by what it is kept as; none where it cannot be read.
+type Kept = Vec<(String, Option<Made>)>;
 
 /// What is known of tokens that were made.
 pub(super) struct OfGitHub {
@@ -48,9 +52,40 @@ pub(super) struct OfGitHub {
     door: String,
     /// Those of leases that go on, by what they are kept as.
     made: Mutex<BTreeMap<String, Made>>,
-    /// Whoever asks for a lease waits for whoever asks for the same.
-    turns: [Mutex<()>; TURNS],
-    ended: (Mutex<bool>, Condvar),
+    turns: Turns,
+    /// Those whose leases may be over.
+    ended: (Mutex<BTreeSet<String>>, Condvar),
+}
+
+/// Whoever asks for a lease waits for whoever asks for the same, and for nobody else.
+#[derive(Default)]
+struct Turns {
+    taken: Mutex<BTreeSet<String>>,
+    free: Condvar,
+}
+
+/// Goes on until it is dropped.
+struct Turn<'t>(&'t Turns, String);
+
+impl Turns {
+    fn await_one(&self, name: &str) -> Turn<'_> {
+        let taken = locked(&self.taken);
+        let is_taken = |taken: &mut BTreeSet<String>| taken.contains(name);
+        let taken = self.free.wait_while(taken, is_taken);
+        taken.unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        Turn(self, name.to_owned())
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        locked(&self.0.taken).remove(&self.1);
+        self.0.free.notify_all();
+    }
+}
+
+fn locked<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
+    it.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One that was made.
@@ -75,7 +110,7 @@ impl OfGitHub {
             links,
             door: format!("{local}/oidc/github-token"),
             made: Mutex::default(),
-            turns: Default::default(),
+            turns: Turns::default(),
             ended: Default::default(),
         }
     }
@@ -92,10 +127,15 @@ impl OfGitHub {
         self.links.get()
     }
 
+    /// One of their own: each job that begins or ends writes the file anew, which is to be short, and neither waits
+    /// for those who set secrets nor keeps them waiting.
+    fn vault(&self) -> Vault {
+        Vault::in_folder(&self.data.state.job_tokens())
+    }
+
     fn keep(&self, made: &Made) -> Result<(), Failure> {
         let text = Secret::new(serde_json::to_string(made).expect("plain data"));
-        let vault = kept::vault(&self.data.state);
-        let set = vault.set(
+        let set = self.vault().set(
             &OfGitHub::scope(),
             &kept_as(&made.word),
             Value::Secret(&text),
@@ -107,14 +147,13 @@ impl OfGitHub {
     }
 
     fn forget(&self, name: &str) -> Result<(), Failure> {
-        let vault = kept::vault(&self.data.state);
-        vault.remove(&OfGitHub::scope(), name, true).map_err(kept::failed)?;
+        self.vault().remove(&OfGitHub::scope(), name, true).map_err(kept::failed)?;
         self.made().remove(name);
         Ok(())
     }
 
-    fn made(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Made>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    fn made(&self) -> MutexGuard<'_, BTreeMap<String, Made>> {
+        locked(&self.made)
     }
 }
 
@@ -151,7 +190,8 @@ impl JobTokens {
             None
         })?;
         let may = link.place.app.is_some() && !has_own && !granted(request, definition).is_empty();
-        let token = if may { self.door_at(&self.github.door, lease) } else { None };
+        let token =
+            if may { self.door_at(&self.github.door, lease, Purpose::GitHubToken) } else { None };
         Some(GitHubDoor {
             server_url: link.place.url.as_str().into(),
             api_url: link.place.api.as_str().into(),
@@ -161,11 +201,10 @@ impl JobTokens {
 
     /// The token of the job that has this word; the same one, however often it asks.
     pub(crate) fn github_token(&self, bearer: &str) -> Result<Json, Refused> {
-        let word = self.word(bearer)?;
+        let word = self.word(bearer, Purpose::GitHubToken)?;
         self.asked(|asked| asked.ask(&word, now()))?;
         let name = kept_as(&word);
-        let turn = name.bytes().last().map_or(0, usize::from) % TURNS;
-        let _turn = self.github.turns[turn].lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.github.turns.await_one(&name);
         let (request, definition) = self.opened(&word)?;
         let known = self.github.made().get(&name).cloned();
         if let Some(known) = known.filter(|it| it.until.0 > now().0 + LEFT_MS) {
@@ -190,31 +229,49 @@ impl JobTokens {
         };
         let forge::JobToken { token, until, left_out } = made;
         let made = Made { word, token: token.expose().to_owned(), until, left_out };
-        self.github.keep(&made).map_err(missing)?;
+        let given = self.give(&made, &request.repository, &granted);
+        if given.is_err() {
+            // Nobody has it, and nobody knows of it: where it cannot be ended either, it ends by itself.
+            let _ = link.github.end_job_token(&Secret::new(made.token.clone()));
+        }
+        given.map(|()| made.said())
+    }
+
+    /// The trail has it before anybody else: what is kept is given to whoever asks once more.
+    fn give(
+        &self,
+        made: &Made,
+        repository: &str,
+        granted: &BTreeMap<String, String>,
+    ) -> Result<(), Refused> {
         let may: Vec<String> =
             granted.iter().map(|(scope, access)| format!("{scope}: {access}")).collect();
         let Word { stream, job, .. } = &made.word;
-        let object = format!("{stream} {job} for {}, {}", request.repository, may.join(", "));
+        let object = format!("{stream} {job} for {repository}, {}", may.join(", "));
         self.record("github_token.give", object)?;
-        Ok(made.said())
+        let kept = self.github.keep(made);
+        kept.map_err(|failure| Refused::new(Why::Missing, format!("{:#}", failure.error)))
     }
 
     /// A job's lease may be over: its token is to end.
     pub(crate) fn is_over(&self, stream: StreamId, job: &JobKey) {
-        let has_one =
-            self.github.made().values().any(|it| it.word.stream == stream && it.word.job == *job);
-        if has_one {
-            let (flag, woken) = &self.github.ended;
-            *flag.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        let of_it = |it: &Made| it.word.stream == stream && it.word.job == *job;
+        let names: Vec<String> = {
+            let made = self.github.made();
+            made.iter().filter(|(_, it)| of_it(it)).map(|(name, _)| name.clone()).collect()
+        };
+        if !names.is_empty() {
+            let (ended, woken) = &self.github.ended;
+            locked(ended).extend(names);
             woken.notify_all();
         }
     }
 
     /// Ends tokens of jobs that are over, until the other end of `stop` is dropped.
     pub(crate) fn end_those_over(&self, stop: &Receiver<()>) {
+        let goes_on = || stop.try_recv() == Err(TryRecvError::Empty);
         let mut told = None;
-        loop {
-            let ended = self.end_all_over();
+        let mut tell = |ended: Result<(), Failure>| {
             let trouble = ended.err().filter(|it| !store::is_away(it.error.as_ref()));
             let trouble = trouble.map(|it| format!("{:#}", it.error));
             if let Some(why) = trouble.as_ref().filter(|_| told != trouble) {
@@ -223,43 +280,60 @@ impl JobTokens {
                 ));
             }
             told = trouble;
-            let (flag, woken) = &self.github.ended;
-            let flag = flag.lock().unwrap_or_else(PoisonError::into_inner);
-            // Whoever ends the server waits for that at most.
-            let wait = Duration::from_millis(500);
-            let mut waited = Duration::ZERO;
-            let mut flag = flag;
-            loop {
-                if !matches!(stop.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout)) {
-                    return;
+        };
+        while goes_on() {
+            tell(self.kept().and_then(|kept| self.end_of(kept, &goes_on)));
+            let all_again = Instant::now() + LOOK;
+            while goes_on() && Instant::now() < all_again {
+                let names = self.await_some_ended();
+                if !names.is_empty() {
+                    let made = self.github.made().clone();
+                    let made = made.into_iter().filter(|(name, _)| names.contains(name));
+                    tell(self.end_of(made.map(|(name, it)| (name, Some(it))).collect(), &goes_on));
                 }
-                if *flag || waited >= LOOK {
-                    *flag = false;
-                    break;
-                }
-                (flag, _) = woken.wait_timeout(flag, wait).unwrap_or_else(PoisonError::into_inner);
-                waited += wait;
             }
         }
     }
 
-    /// Ends those whose leases are over. One that cannot be ended keeps no other.
-    fn end_all_over(&self) -> Result<(), Failure> {
-        let kept = kept::vault(&self.github.data.state).secrets(OWNER, None);
-        let kept = kept.map_err(kept::failed)?;
+    /// What may be over now; nothing after a moment, so that whoever ends the server does not wait.
+    fn await_some_ended(&self) -> BTreeSet<String> {
+        let (ended, woken) = &self.github.ended;
+        let waited = woken.wait_timeout_while(locked(ended), MOMENT, |it| it.is_empty());
+        std::mem::take(&mut *waited.unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    /// All that were made and not ended, by whatever server; none where one cannot be read.
+    fn kept(&self) -> Result<Kept, Failure> {
+        let kept = self.github.vault().secrets(OWNER, None).map_err(kept::failed)?;
+        let read = |(name, text): (String, Secret)| {
+            (name, serde_json::from_str::<Made>(text.expose()).ok())
+        };
+        Ok(kept.into_iter().map(read).collect())
+    }
+
+    /// Ends those of these whose leases are over. One that cannot be ended keeps no other.
+    fn end_of(&self, mut kept: Kept, goes_on: &dyn Fn() -> bool) -> Result<(), Failure> {
         if kept.is_empty() {
             return Ok(());
         }
         let link = self.github.links.get()?;
         let mut trouble = Ok(());
-        for (name, text) in kept {
-            let made = serde_json::from_str::<Made>(text.expose()).ok();
+        // A run is read once for all of its jobs.
+        kept.sort_by_key(|(_, made)| made.as_ref().map(|it| it.word.stream));
+        let mut read: Option<(StreamId, Vec<RunEvent>)> = None;
+        for (name, made) in kept {
+            if !goes_on() {
+                break;
+            }
             let is_past = made.as_ref().is_none_or(|it| it.until.0 < now().0);
             if let Some(made) = made.filter(|_| !is_past) {
-                // Behind the journal's word alone: a lease that goes on has its token still.
-                let Ok(events) = self.store.read(made.word.stream, Seq(0)) else { continue };
-                let events: Vec<RunEvent> = events.into_iter().map(|it| it.event).collect();
-                if is_open(&events, &made.word) {
+                let stream = made.word.stream;
+                if read.as_ref().is_none_or(|(of, _)| *of != stream) {
+                    // Behind the journal's word alone: a lease that goes on has its token still.
+                    let Ok(events) = self.store.read(stream, Seq(0)) else { continue };
+                    read = Some((stream, events.into_iter().map(|it| it.event).collect()));
+                }
+                if read.as_ref().is_some_and(|(_, events)| is_open(events, &made.word)) {
                     self.github.made().entry(name).or_insert(made);
                     continue;
                 }
@@ -286,9 +360,48 @@ mod tests {
             stream: "run/12/1".parse().expect("a run"),
             job: JobKey::new(job),
             fence: event::Fence(fence),
+            purpose: Purpose::GitHubToken,
         };
         assert_eq!(kept_as(&word("build", 1)), kept_as(&word("build", 1)));
         assert_ne!(kept_as(&word("build", 1)), kept_as(&word("build", 2)));
         assert_ne!(kept_as(&word("build", 1)), kept_as(&word("test", 1)));
+    }
+
+    #[test]
+    fn a_word_opens_one_door() {
+        let old = r#"{"stream":"run/12/1","job":"build","fence":1}"#;
+        let of = |purpose: &str| old.replace('}', &format!(r#","purpose":"{purpose}"}}"#));
+        let (id_token, github) = (Purpose::IdToken, Purpose::GitHubToken);
+        for (purpose, text, expect) in [
+            (id_token, of("id_token"), true),
+            (github, of("git_hub_token"), true),
+            (github, of("id_token"), false),
+            (id_token, of("git_hub_token"), false),
+            // Of a job that began before words said it.
+            (id_token, old.to_owned(), true),
+            (github, old.to_owned(), false),
+            (github, of("all"), false),
+        ] {
+            let found = super::super::word_for(purpose, &text);
+            assert_eq!(found.is_some(), expect, "{purpose:?} {text}");
+        }
+    }
+
+    #[test]
+    fn a_lease_waits_for_itself_alone() {
+        let turns = Turns::default();
+        let first = turns.await_one("JOB_1");
+        drop(turns.await_one("JOB_2"));
+        let asked = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                let _turn = turns.await_one("JOB_1");
+                asked.load(std::sync::atomic::Ordering::Acquire)
+            });
+            asked.store(true, std::sync::atomic::Ordering::Release);
+            drop(first);
+            assert!(second.join().expect("it ends"), "it came before the first was done");
+        });
+        assert!(locked(&turns.taken).is_empty());
     }
 }
