@@ -11,7 +11,7 @@ use server::Network;
 
 use super::limits::LimitArgs;
 use super::sign_in::SignInArgs;
-use super::values::{address, host, label, number, whole};
+use super::values::{address, from_one, host, label, number, whole};
 use super::{Format, examples};
 use crate::serving::following::{EVERY_MAX, EVERY_MIN};
 use crate::serving::repositories::{Forks, SubjectForm};
@@ -90,7 +90,7 @@ pub(crate) struct ServeArgs {
     #[arg(long = "label", value_name = "LABEL[=IMAGE]", value_parser = label)]
     pub(crate) labels: Vec<String>,
     /// How long a runner that nobody hears of is waited for, before its jobs are lost
-    #[arg(long, value_name = "SECONDS", default_value_t = protocol::AWAY_SECONDS_MAX, value_parser = number(1..=u64::MAX))]
+    #[arg(long, value_name = "SECONDS", default_value_t = protocol::AWAY_SECONDS_MAX, value_parser = from_one)]
     pub(crate) runner_away: u64,
     /// On Ctrl-C: how long jobs that run are waited for; they go on without it afterwards
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = whole::<u64>)]

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -42,6 +43,11 @@ pub(super) fn whole<T: FromStr>(text: &str) -> Result<T, String> {
         true => "a whole number, and not so large a one".to_owned(),
         false => "a whole number, such as 5".to_owned(),
     })
+}
+
+/// A whole number of what there is at least one of.
+pub(super) fn from_one(text: &str) -> Result<u64, String> {
+    whole::<NonZeroU64>(text).map(NonZeroU64::get)
 }
 
 /// A whole number within a range.

@@ -22,7 +22,7 @@ fn flags_that_mean_nothing_are_refused() {
     check(
         &["serve", "--runner-away", "0"],
         expect![[r#"
-        error: invalid value '0' for '--runner-away <SECONDS>': 0 is not in 1..18446744073709551615
+        error: invalid value '0' for '--runner-away <SECONDS>': a whole number from 1
         exit 2"#]],
     );
     check(
