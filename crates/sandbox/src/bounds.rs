@@ -9,7 +9,8 @@
 //! A cgroup that hands controllers on has no processes of its own, which is why this process moves down
 //! ([`Delegated::claim`]). Nothing runs between fork and exec here, so whoever starts a process of a job is in the job's
 //! cgroup for that moment ([`Bounded::within`]), and what is started stays there, with all that it starts. What
-//! the worker itself takes is not counted: it lives to tell that the kernel ended the others.
+//! the worker itself takes is not counted: it lives to tell that the kernel ended the others, unless that falls into
+//! the very moment in which it starts one.
 //!
 //! A job that goes on while its server is started again may have no process for a while: between two steps, or in a
 //! container. Its worker locks the cgroup, so that whoever tidies knows that it is still needed.
