@@ -50,7 +50,6 @@ pub use fold::Caught;
 pub use goals::{Goal, Goals, Wanted};
 pub use held::CoverageKept;
 pub use newest::{NewestByJobs, NewestOfEach};
-pub use news::{Failing, Found, News};
 pub use query::{Asked, is_production};
 pub use ready::oldest_ready;
 pub use report::{
@@ -59,7 +58,6 @@ pub use report::{
     PipelineFailure, PipelineRepair, Queue, Rate, RecoveredFrom, RecoveryFigure, Red, Report,
     ReworkFigure, Slow,
 };
-pub use reports::Level;
 pub use series::{FlagLines, Series, SeriesRun};
 pub use since::since;
 pub use tally::{Histogram, Tally};

@@ -7,7 +7,7 @@ use event::{Attempt, RunId, StreamId};
 use reports::Level;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use store::Store;
-use views::{Tested, failing};
+use views::{Failing, Found, News, Tested, failing};
 
 use crate::database::Figures;
 use crate::error::FiguresError;
@@ -16,49 +16,6 @@ use crate::error::FiguresError;
 const LOOKED_BACK_MAX: usize = 500;
 /// Tests, or findings, that are named; the others are counted.
 const NAMED_MAX: usize = 5;
-
-/// What is new with an attempt.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct News {
-    /// Its tests fail repeatedly, and did not before it.
-    pub failing: Option<Failing>,
-    /// Its scans found what those before it did not.
-    pub found: Option<Found>,
-}
-
-/// Tests that fail repeatedly.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failing {
-    /// How often in a row.
-    pub times: usize,
-    /// On how many commits.
-    pub commits: usize,
-    /// The first of them.
-    pub since: (RunId, Attempt),
-    /// Reports of tests say so of each of them; else how some of them ended.
-    pub has_reports: bool,
-    /// Tests that failed each time that a report says so, five at most ...
-    pub tests: Vec<String>,
-    /// ... of so many.
-    pub tests_count: usize,
-}
-
-/// What scans found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// The tools that looked.
-    pub tools: Vec<String>,
-    /// All that they found, by how bad it is, the worst first.
-    pub all: Vec<(Level, u64)>,
-    /// What none of them found the time before.
-    pub new: Vec<(Level, u64)>,
-    /// The worst of that, five at most: rule, and file where there is one.
-    pub named: Vec<String>,
-    /// The newest attempt before that the same tools looked at, each; nothing where there is none.
-    pub before: Vec<(RunId, Attempt)>,
-    /// Not all that they found was read.
-    pub is_cut: bool,
-}
 
 impl Figures {
     /// What is new with an attempt that is over, whose end stands at that place in the journal. Everything up to there
@@ -228,8 +185,12 @@ fn found(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<Option<Found>> {
     worst.sort_by(|one, two| two.0.cmp(&one.0).then_with(|| one.1.cmp(&two.1)));
     worst.dedup();
     found.named = worst.into_iter().take(NAMED_MAX).map(|(_, name)| name).collect();
-    (found.all, found.new) = (all.into_iter().rev().collect(), new.into_iter().rev().collect());
+    (found.all, found.new) = (worst_first(all), worst_first(new));
     Ok(Some(found))
+}
+
+fn worst_first(counts: BTreeMap<Level, u64>) -> Vec<(String, u64)> {
+    counts.into_iter().rev().map(|(level, count)| (level.as_str().to_owned(), count)).collect()
 }
 
 /// The newest attempt before this one that the tool looked at, and whether not all that it found was read.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use event::{Attempt, Fact as _, RunEvent, Seq, StreamId, Timestamp};
 use expect_test::{Expect, expect};
-use figures::{Asked, Figures, News};
+use figures::{Asked, Figures};
 use ports::Journal as _;
 use serde_json::{Value as Json, json};
 use store::Store;
-use views::Window;
+use views::{News, Window};
 use zip::write::SimpleFileOptions;
 
 struct Journal {
@@ -237,9 +237,7 @@ fn what_a_scan_found_that_the_one_before_did_not() {
     journal.found(&sarif("Trivy", &[]), expect!["nothing new"]);
     journal.found(
         &sarif("Trivy", &["CVE-2 go.mod 7", "lint a.py", "NOTE a.py", "CVE-1 known"]),
-        expect![[
-            r#"["Trivy"] found [(High, 1), (Warning, 1), (Note, 1)], new [(High, 1), (Warning, 1), (Note, 1)] since [1]: CVE-2 in go.mod (high); lint in a.py (warning); NOTE in a.py (note)"#
-        ]],
+        expect![[r#"["Trivy"] found [("high", 1), ("warning", 1), ("note", 1)], new [("high", 1), ("warning", 1), ("note", 1)] since [1]: CVE-2 in go.mod (high); lint in a.py (warning); NOTE in a.py (note)"#]],
     );
     // Lines move.
     journal.found(
@@ -249,33 +247,25 @@ fn what_a_scan_found_that_the_one_before_did_not() {
     // Another tool looked: it says nothing of what Trivy finds.
     journal.found(
         &sarif("Bandit", &["B105 a.py"]),
-        expect![[
-            r#"["Bandit"] found [(Warning, 1)], new [(Warning, 1)] since []: B105 in a.py (warning)"#
-        ]],
+        expect![[r#"["Bandit"] found [("warning", 1)], new [("warning", 1)] since []: B105 in a.py (warning)"#]],
     );
     // A second one of the same in the same file is one more, and a note alone is not told at once.
     journal.found(
         &sarif("Trivy", &["CVE-2 go.mod", "lint a.py 3", "lint a.py 4", "CVE-1 go.mod"]),
-        expect![[
-            r#"["Trivy"] found [(Critical, 1), (High, 1), (Warning, 2)], new [(Critical, 1), (Warning, 1)] since [3]: CVE-1 in go.mod (critical); lint in a.py (warning)"#
-        ]],
+        expect![[r#"["Trivy"] found [("critical", 1), ("high", 1), ("warning", 2)], new [("critical", 1), ("warning", 1)] since [3]: CVE-1 in go.mod (critical); lint in a.py (warning)"#]],
     );
     journal.found(&sarif("Trivy", &["NOTE b.py"]), expect!["nothing new"]);
     // It went and came back: new, as it was not there the time before.
     let text = sarif("Trivy", &["CVE-2 go.mod", "CVE-2 go.mod"]);
     journal.found(
         &text[..text.len() - 20],
-        expect![[
-            r#"["Trivy"] found [(High, 1)], new [(High, 1)] since [6]: CVE-2 in go.mod (high), cut"#
-        ]],
+        expect![[r#"["Trivy"] found [("high", 1)], new [("high", 1)] since [6]: CVE-2 in go.mod (high), cut"#]],
     );
     // The one before was not read to its end: nobody knows what is new.
     journal.found(&sarif("Trivy", &["CVE-2 go.mod", "CVE-2 go.mod"]), expect!["nothing new"]);
     journal.found(
         &sarif("Trivy", &["CVE-2 go.mod", "CVE-2 go.mod", "CVE-1 go.mod"]),
-        expect![[
-            r#"["Trivy"] found [(Critical, 1), (High, 2)], new [(Critical, 1)] since [8]: CVE-1 in go.mod (critical)"#
-        ]],
+        expect![[r#"["Trivy"] found [("critical", 1), ("high", 2)], new [("critical", 1)] since [8]: CVE-1 in go.mod (critical)"#]],
     );
 }
 

@@ -18,7 +18,6 @@
 mod guard;
 mod mail;
 mod message;
-mod news;
 mod paged;
 mod post;
 mod story;
@@ -28,6 +27,5 @@ mod web;
 pub use https::{Guard, is_public};
 pub use mail::{Encryption, MailServer};
 pub use message::{Message, Occasion, Severity};
-pub use news::{Failing, Found, News};
 pub use paged::{NotPaged, PAGED_BYTES_MAX, Paged, PagedTurn, paged};
 pub use post::{About, Channel, Notifier, Rule, Rulebook};

@@ -10,10 +10,10 @@ use outbox::{Failed, Fault, Post, Trouble};
 use ports::Journal as _;
 use serde::{Deserialize, Serialize};
 use store::{Delivery, Follow, Happened, Owed, Store};
+use views::News;
 
 use crate::mail::{Letter, MailServer};
 use crate::message::{Message, Occasion};
-use crate::news::News;
 use crate::story::{self, Story};
 use crate::text::{self, Act};
 use crate::web::Sent;

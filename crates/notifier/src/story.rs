@@ -6,10 +6,9 @@ use event::{
     Conclusion, DeploymentEvent, DeploymentId, GateDemand, RunEvent, StreamId, Verdict, WaitReason,
     Way,
 };
-use views::{DeploymentView, JobGateView, JobView, RunHeader, RunView};
+use views::{DeploymentView, Failing, Found, JobGateView, JobView, News, RunHeader, RunView};
 
 use crate::message::{Message, Occasion, clean};
-use crate::news::{Failing, Found, News};
 
 /// Jobs, or environments, that are named; of more it is said how many.
 const NAMED_MAX: usize = 5;

@@ -10,13 +10,12 @@ use event::{
 };
 use expect_test::{Expect, expect};
 use mask::Secret;
-use notifier::{
-    About, Channel, Failing, Found, Guard, Message, News, Notifier, Occasion, Rule, Rulebook,
-};
+use notifier::{About, Channel, Guard, Message, Notifier, Occasion, Rule, Rulebook};
 use outbox::{Clock, Courier, Fault, Trouble};
 use ports::Journal as _;
 use serde_json::{Value as Json, json};
 use store::{Store, WantedDeliveries};
+use views::{Failing, Found, News};
 
 /// Sixty-four digits of nothing.
 const DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";

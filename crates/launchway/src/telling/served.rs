@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 use event::StreamId;
 use figures::{Figures, FiguresError};
 use mask::Secret;
-use notifier::{About, Failing, Found, Guard, News, Notifier, Rule, Rulebook};
+use notifier::{About, Guard, Notifier, Rule, Rulebook};
 use outbox::Trouble;
 use repository::{Repository, RepositoryError};
 use settings::{SecretReference, Settings};
 use store::Store;
 use syntax::Source;
+use views::News;
 
 use super::here::{a_test, named};
 use super::{fits, reference, rules};
@@ -212,7 +213,7 @@ impl Rulebook for Served {
     fn news(&self, stream: StreamId, position: u64) -> Result<News, Trouble> {
         let news = self.figures().and_then(|it| it.news(&self.store, stream, position));
         match news {
-            Ok(news) => Ok(told(news)),
+            Ok(news) => Ok(news),
             Err(error) if error.is_passing() => {
                 Err(Trouble::Later(format!("the numbers: {error}")))
             }
@@ -230,28 +231,4 @@ impl Rulebook for Served {
     fn link(&self, path: &str) -> Option<String> {
         Some(format!("{}{path}", self.url))
     }
-}
-
-/// What the numbers say, as messages take it.
-fn told(news: figures::News) -> News {
-    let words = |all: Vec<(figures::Level, u64)>| {
-        all.into_iter().map(|(level, count)| (level.as_str().to_owned(), count)).collect()
-    };
-    let failing = news.failing.map(|it| Failing {
-        times: it.times,
-        commits: it.commits,
-        since: it.since,
-        has_reports: it.has_reports,
-        tests: it.tests,
-        tests_count: it.tests_count,
-    });
-    let found = news.found.map(|it| Found {
-        tools: it.tools,
-        all: words(it.all),
-        new: words(it.new),
-        named: it.named,
-        before: it.before,
-        is_cut: it.is_cut,
-    });
-    News { failing, found }
 }

@@ -1,4 +1,5 @@
-//! What only the runs before a run say of it, as whoever has the numbers tells.
+//! What only the runs before a run say of it: that its tests go on failing, that a scan found more than the one before.
+//! Whoever has the numbers says it, and messages tell it.
 
 use event::{Attempt, RunId};
 
