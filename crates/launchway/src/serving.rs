@@ -30,6 +30,7 @@ pub(crate) mod incidents;
 mod intake;
 pub(crate) mod keeping;
 mod moment;
+mod moved;
 mod numbers;
 mod orders;
 pub(crate) mod pagerduty;

@@ -26,6 +26,7 @@ use store::{Scope, Value};
 use super::data::{self, DataFolder};
 use super::hook;
 use super::intake::Intake;
+use super::moved::{MOVED_MAX, called, line, moved};
 use super::repositories::{self, Connected, Followed};
 use crate::exit::{Exit, Failure};
 use crate::kept;
@@ -38,8 +39,6 @@ pub(crate) const EVERY_MIN: Duration = Duration::from_secs(1);
 pub(crate) const EVERY_MAX: Duration = Duration::from_secs(24 * 3600);
 /// As often as somebody who pushes would wait for.
 pub(crate) const EVERY: Duration = Duration::from_secs(60);
-/// Somebody who moves more branches and tags than that in one go has copied a repository.
-pub(super) const MOVED_MAX: usize = 100;
 /// When a repository that was connected meanwhile is noticed.
 const LOOK_AROUND: Duration = Duration::from_secs(5);
 /// No repository is called so: no job sees what stands under it.
@@ -48,9 +47,6 @@ const OWNER: &str = "launchway:followed:";
 const ADDRESS_DIGITS: usize = 16;
 /// Of as many hosts that say nothing, others wait.
 const AT_ONCE_MAX: usize = 16;
-/// What a branch or tag was that was not there.
-pub(super) const NOTHING: &str = "0000000000000000000000000000000000000000";
-
 /// What is known of a repository elsewhere.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Seen {
@@ -341,51 +337,9 @@ fn pay(data: &DataFolder, connected: &Connected, seen: &mut Seen) -> Result<(), 
     seen.write(data, &connected.name)
 }
 
-/// What runs: branches and tags that are new or lead elsewhere. One that is gone runs nothing.
-pub(super) fn moved(
-    before: &BTreeMap<String, String>,
-    after: &BTreeMap<String, String>,
-) -> Vec<RefUpdate> {
-    let update = |(git_ref, new): (&String, &String)| {
-        let old = before.get(git_ref);
-        (old != Some(new)).then(|| RefUpdate {
-            old: old.cloned().unwrap_or_else(|| NOTHING.to_owned()),
-            new: new.clone(),
-            git_ref: git_ref.clone(),
-        })
-    };
-    after.iter().filter_map(update).collect()
-}
-
-pub(super) fn line(RefUpdate { old, new, git_ref }: &RefUpdate) -> String {
-    format!("{old} {new} {git_ref}")
-}
-
-pub(super) fn called(name: &str, update: &RefUpdate) -> String {
-    let digest = Digest::of(format!("{name} {}", line(update)).as_bytes()).to_string();
-    let end: String = digest.chars().rev().take(16).collect();
-    format!("{:015}-{end}", now().0)
-}
-
 #[cfg(test)]
 mod tests {
-    use expect_test::{Expect, expect};
-
     use super::*;
-
-    fn refs(text: &str) -> BTreeMap<String, String> {
-        let pairs = text.split_whitespace().filter_map(|it| it.split_once('='));
-        pairs.map(|(name, at)| (name.to_owned(), at.to_owned())).collect()
-    }
-
-    fn check(before: &str, after: &str, expected: &Expect) {
-        let moved = moved(&refs(before), &refs(after));
-        let lines = moved.iter().map(|it| {
-            let old = if it.old == NOTHING { "-" } else { &it.old };
-            format!("{} {old} {}\n", it.git_ref, it.new)
-        });
-        expected.assert_eq(&lines.collect::<String>());
-    }
 
     #[test]
     fn what_was_seen_before_it_was_connected_anew_is_not_known() {
@@ -417,32 +371,5 @@ mod tests {
             assert!(Instant::now() < until, "it is under way for good");
             std::thread::yield_now();
         }
-    }
-
-    #[test]
-    fn what_is_new_or_leads_elsewhere_runs() {
-        check("main=1", "main=1", &expect![""]);
-        check(
-            "main=1",
-            "main=2 v1=2",
-            &expect![[r#"
-            main 1 2
-            v1 - 2
-        "#]],
-        );
-        check(
-            "main=2 old=1",
-            "main=1",
-            &expect![[r#"
-            main 2 1
-        "#]],
-        );
-        check(
-            "",
-            "main=1",
-            &expect![[r#"
-            main - 1
-        "#]],
-        );
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!   github.json     where it is                       (no secret)
 //!   vault/          token or key, webhook's secret    (sealed, under a name that no repository has)
-//!   taking.rs       webhook ─▶ deliveries.db ─▶ mirror fetched ─▶ intake.rs
+//!   taking.rs       webhook ─▶ deliveries.db, each in its turn ─▶ taking/told.rs: mirror fetched ─▶ intake.rs
 //!   looking.rs      what GitHub did not tell, looked for ─▶ deliveries.db
 //!   issues.rs       an issue with the label ─▶ an incident
 //!   telling.rs      journal ─▶ what GitHub is owed ─▶ checks, statuses, deployments, comments

@@ -14,8 +14,8 @@ use repository::{RefUpdate, Repository};
 use serde::{Deserialize, Serialize};
 
 use super::data::{self, DataFolder};
-use super::following::{MOVED_MAX, called, line, moved};
 use super::hook::{self, Pushed};
+use super::moved::{MOVED_MAX, called, line, moved};
 use super::repositories::{self, Connected};
 use crate::exit::Failure;
 use crate::terminal::style::talk;
