@@ -2,7 +2,6 @@
 //! ends in the middle, what stood before that was taken.
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{
@@ -49,7 +48,6 @@ impl Scalar {
 pub(super) struct Node<T>(pub(super) T);
 
 /// The first of a list; the others are passed over, so that a list costs as much as one of it.
-#[derive(Default)]
 pub(super) struct First<T>(pub(super) Option<T>);
 
 /// What stays the same of a finding: of an object with many, the two that are ever looked at.
@@ -67,6 +65,12 @@ pub(super) struct List<T> {
     pub(super) is_cut: bool,
 }
 
+impl<T> Default for First<T> {
+    fn default() -> First<T> {
+        First(None)
+    }
+}
+
 impl<T> Default for List<T> {
     fn default() -> List<T> {
         List { all: Vec::new(), is_cut: false }
@@ -76,43 +80,29 @@ impl<T> Default for List<T> {
 /// Reads a whole text; false where it ends in the middle, or is no JSON from somewhere on.
 pub(super) fn read(text: &str, found: &mut Found) -> bool {
     let mut from = serde_json::Deserializer::from_str(text);
-    from.deserialize_any(Root(found)).is_ok() && from.end().is_ok()
+    from.deserialize_any(Members(Root(found))).is_ok() && from.end().is_ok()
 }
 
-/// A visitor's answers for what it does not want.
-macro_rules! other_than {
-    (map, $none:expr) => {
-        other_than!(scalar, $none);
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            Ok($none)
-        }
-    };
-    (seq, $none:expr) => {
-        other_than!(scalar, $none);
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            Ok($none)
-        }
-    };
-    (scalar, $none:expr) => {
+/// A visitor's answers where there is no object and no list.
+macro_rules! no_scalar {
+    () => {
         fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-            Ok($none)
+            Ok(Self::Value::default())
         }
         fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-            Ok($none)
+            Ok(Self::Value::default())
         }
         fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-            Ok($none)
+            Ok(Self::Value::default())
         }
         fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-            Ok($none)
+            Ok(Self::Value::default())
         }
         fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-            Ok($none)
+            Ok(Self::Value::default())
         }
         fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok($none)
+            Ok(Self::Value::default())
         }
     };
 }
@@ -167,122 +157,130 @@ impl<'de> Deserialize<'de> for Scalar {
     }
 }
 
-struct NodeVisitor<T>(PhantomData<T>);
+/// What is read out of the members of an object as they come; its default where it is none.
+trait OfMembers<'de>: Sized {
+    type Read: Default;
 
-impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for NodeVisitor<T> {
-    type Value = Node<T>;
+    fn members<A: MapAccess<'de>>(self, map: A) -> Result<Self::Read, A::Error>;
+}
+
+/// What is read out of the elements of a list as they come; its default where it is none.
+trait OfElements<'de>: Sized {
+    type Read: Default;
+
+    fn elements<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Read, A::Error>;
+}
+
+struct Members<R>(R);
+
+impl<'de, R: OfMembers<'de>> Visitor<'de> for Members<R> {
+    type Value = R::Read;
 
     fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.write_str("anything")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Node<T>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<R::Read, A::Error> {
+        self.0.members(map)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<R::Read, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(R::Read::default())
+    }
+
+    no_scalar!();
+}
+
+impl<'de, R: OfMembers<'de>> DeserializeSeed<'de> for Members<R> {
+    type Value = R::Read;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<R::Read, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+struct Elements<R>(R);
+
+impl<'de, R: OfElements<'de>> Visitor<'de> for Elements<R> {
+    type Value = R::Read;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("anything")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<R::Read, A::Error> {
+        self.0.elements(seq)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<R::Read, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(R::Read::default())
+    }
+
+    no_scalar!();
+}
+
+impl<'de, R: OfElements<'de>> DeserializeSeed<'de> for Elements<R> {
+    type Value = R::Read;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<R::Read, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de, T: Deserialize<'de> + Default> OfMembers<'de> for Node<T> {
+    type Read = Node<T>;
+
+    fn members<A: MapAccess<'de>>(self, map: A) -> Result<Node<T>, A::Error> {
         T::deserialize(MapAccessDeserializer::new(map)).map(Node)
     }
-
-    other_than!(map, Node(T::default()));
 }
 
-impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Node<T> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Node<T>, D::Error> {
-        from.deserialize_any(NodeVisitor(PhantomData))
-    }
-}
+impl<'de, T: Deserialize<'de>> OfElements<'de> for List<T> {
+    type Read = List<T>;
 
-struct ListVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
-    type Value = List<T>;
-
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("anything")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
-        let mut list = List::default();
-        while list.all.len() < RULES_MAX {
+    fn elements<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<List<T>, A::Error> {
+        while self.all.len() < RULES_MAX {
             match seq.next_element()? {
-                Some(it) => list.all.push(it),
-                None => return Ok(list),
+                Some(it) => self.all.push(it),
+                None => return Ok(self),
             }
         }
         while seq.next_element::<IgnoredAny>()?.is_some() {
-            list.is_cut = true;
+            self.is_cut = true;
         }
-        Ok(list)
-    }
-
-    other_than!(seq, List::default());
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<List<T>, D::Error> {
-        from.deserialize_any(ListVisitor(PhantomData))
+        Ok(self)
     }
 }
 
-struct FirstVisitor<T>(PhantomData<T>);
+impl<'de, T: Deserialize<'de>> OfElements<'de> for First<T> {
+    type Read = First<T>;
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for FirstVisitor<T> {
-    type Value = First<T>;
-
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("anything")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<First<T>, A::Error> {
+    fn elements<A: SeqAccess<'de>>(self, mut seq: A) -> Result<First<T>, A::Error> {
         let first = seq.next_element()?;
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(First(first))
     }
-
-    other_than!(seq, First(None));
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for First<T> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<First<T>, D::Error> {
-        from.deserialize_any(FirstVisitor(PhantomData))
-    }
-}
+impl<'de> OfElements<'de> for Suppressions {
+    type Read = Suppressions;
 
-struct SuppressionsVisitor;
-
-impl<'de> Visitor<'de> for SuppressionsVisitor {
-    type Value = Suppressions;
-
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("anything")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Suppressions, A::Error> {
-        let mut all = Suppressions::default();
+    fn elements<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Suppressions, A::Error> {
         while let Some(it) = seq.next_element::<Node<Suppression>>()? {
-            all.is_any = true;
-            all.is_any_open |= matches!(it.0.status.text(), "underReview" | "rejected");
+            self.is_any = true;
+            self.is_any_open |= matches!(it.0.status.text(), "underReview" | "rejected");
         }
-        Ok(all)
-    }
-
-    other_than!(seq, Suppressions::default());
-}
-
-impl<'de> Deserialize<'de> for Suppressions {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Suppressions, D::Error> {
-        from.deserialize_any(SuppressionsVisitor)
+        Ok(self)
     }
 }
 
-struct ExtensionsVisitor;
+impl<'de> OfElements<'de> for Extensions {
+    type Read = Extensions;
 
-impl<'de> Visitor<'de> for ExtensionsVisitor {
-    type Value = Extensions;
-
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("anything")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Extensions, A::Error> {
-        let mut all = List::default();
+    fn elements<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Extensions, A::Error> {
+        let mut all = self.0;
         while let Some(it) = seq.next_element::<Node<Component>>()? {
             let rules = it.0.rules;
             let room = RULES_MAX - all.all.len();
@@ -291,61 +289,32 @@ impl<'de> Visitor<'de> for ExtensionsVisitor {
         }
         Ok(Extensions(all))
     }
-
-    other_than!(seq, Extensions::default());
 }
 
-impl<'de> Deserialize<'de> for Extensions {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Extensions, D::Error> {
-        from.deserialize_any(ExtensionsVisitor)
-    }
-}
+impl<'de> OfMembers<'de> for Marks {
+    type Read = Marks;
 
-struct MarksVisitor;
-
-impl<'de> Visitor<'de> for MarksVisitor {
-    type Value = Marks;
-
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("anything")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Marks, A::Error> {
-        let mut marks = Marks::default();
+    fn members<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Marks, A::Error> {
         while let Some((name, mark)) = map.next_entry::<String, Scalar>()? {
             let Scalar::Text(mark) = mark else { continue };
             if name == "primaryLocationLineHash" {
-                marks.of_github = Some(mark);
+                self.of_github = Some(mark);
                 continue;
             }
-            let is_before = marks.first.as_ref().is_none_or(|(first, _)| name < *first);
+            let is_before = self.first.as_ref().is_none_or(|(first, _)| name < *first);
             if is_before && !mark.is_empty() {
-                marks.first = Some((name, mark));
+                self.first = Some((name, mark));
             }
         }
-        Ok(marks)
-    }
-
-    other_than!(map, Marks::default());
-}
-
-impl<'de> Deserialize<'de> for Marks {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Marks, D::Error> {
-        from.deserialize_any(MarksVisitor)
+        Ok(self)
     }
 }
 
-struct BasesVisitor;
+impl<'de> OfMembers<'de> for Bases {
+    type Read = Bases;
 
-impl<'de> Visitor<'de> for BasesVisitor {
-    type Value = Bases;
-
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("anything")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Bases, A::Error> {
-        let mut all = Vec::new();
+    fn members<A: MapAccess<'de>>(self, mut map: A) -> Result<Bases, A::Error> {
+        let mut all = self.0;
         while all.len() < BASES_MAX {
             match map.next_entry::<IgnoredAny, Node<Location>>()? {
                 Some((_, it)) => all.push(it.0),
@@ -355,122 +324,89 @@ impl<'de> Visitor<'de> for BasesVisitor {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Bases(all))
     }
-
-    other_than!(map, Bases::default());
 }
 
-impl<'de> Deserialize<'de> for Bases {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Bases, D::Error> {
-        from.deserialize_any(BasesVisitor)
-    }
+/// Values are read from where they stand; their readers begin with nothing.
+macro_rules! is_read {
+    ($($what:ident $(<$of:ident $(+ $more:ident)?>)? as $how:ident;)*) => {$(
+        impl<'de $(, $of: Deserialize<'de> $(+ $more)?)?> Deserialize<'de> for $what $(<$of>)? {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                from.deserialize_any($how(Self::default()))
+            }
+        }
+    )*};
+}
+
+is_read! {
+    Node<T + Default> as Members;
+    List<T> as Elements;
+    First<T> as Elements;
+    Suppressions as Elements;
+    Extensions as Elements;
+    Marks as Members;
+    Bases as Members;
 }
 
 /// The file.
 struct Root<'f>(&'f mut Found);
 
-impl<'de> Visitor<'de> for Root<'_> {
-    type Value = ();
+impl<'de> OfMembers<'de> for Root<'_> {
+    type Read = ();
 
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("anything")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn members<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "version" => {
                     let version: Scalar = map.next_value()?;
                     version.text().clone_into(&mut self.0.version);
                 }
-                "runs" => map.next_value_seed(Runs(self.0))?,
+                "runs" => map.next_value_seed(Elements(Runs(self.0)))?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(())
     }
-
-    other_than!(map, ());
 }
 
 /// Runs of tools.
 struct Runs<'f>(&'f mut Found);
 
-impl<'de> DeserializeSeed<'de> for Runs<'_> {
-    type Value = ();
+impl<'de> OfElements<'de> for Runs<'_> {
+    type Read = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Runs<'_> {
-    type Value = ();
-
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("anything")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+    fn elements<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         self.0.has_runs = true;
-        while seq.next_element_seed(OneRun(self.0))?.is_some() {
+        while seq.next_element_seed(Members(OneRun(self.0)))?.is_some() {
             self.0.end_run();
         }
         Ok(())
     }
-
-    other_than!(seq, ());
 }
 
 struct OneRun<'f>(&'f mut Found);
 
-impl<'de> DeserializeSeed<'de> for OneRun<'_> {
-    type Value = ();
+impl<'de> OfMembers<'de> for OneRun<'_> {
+    type Read = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for OneRun<'_> {
-    type Value = ();
-
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("anything")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn members<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "tool" => self.0.tool = Some(map.next_value::<Node<_>>()?.0),
                 "originalUriBaseIds" => self.0.bases = map.next_value()?,
-                "results" => map.next_value_seed(Results(self.0))?,
+                "results" => map.next_value_seed(Elements(Results(self.0)))?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(())
     }
-
-    other_than!(map, ());
 }
 
 struct Results<'f>(&'f mut Found);
 
-impl<'de> DeserializeSeed<'de> for Results<'_> {
-    type Value = ();
+impl<'de> OfElements<'de> for Results<'_> {
+    type Read = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Results<'_> {
-    type Value = ();
-
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("anything")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+    fn elements<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         while self.0.count < super::FINDINGS_MAX {
             match seq.next_element::<Node<Outcome>>()? {
                 Some(result) => self.0.result(result.0),
@@ -482,6 +418,4 @@ impl<'de> Visitor<'de> for Results<'_> {
         }
         Ok(())
     }
-
-    other_than!(seq, ());
 }
