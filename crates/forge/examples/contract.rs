@@ -10,6 +10,7 @@ use std::process::{Command, ExitCode};
 use event::Timestamp;
 use forge::{
     Again, Check, CommitStatus, Credentials, FailedTest, GitHub, JobDeployment, Proven, Said, Told,
+    ValueKind,
 };
 use mask::Secret;
 use model_github::{Front, Pull};
@@ -27,12 +28,17 @@ fn main() -> ExitCode {
     model.add("octo/app");
     model.app = Some(("12".to_owned(), key.clone()));
     let front = Front::serve(model, folder.path()).expect("a port");
+    let may = ["checks", "contents", "deployments", "issues", "pull_requests"];
+    let keeps = ["secrets", "actions_variables", "environments", "administration"];
+    let writes = may.iter().chain(&keeps).map(|it| ((*it).to_owned(), "write".to_owned()));
+    front.with(|github| github.app_permissions = Some(writes.collect()));
     let app = Credentials::app("12", Secret::new(key)).expect("a key");
     let github = GitHub::new(&front.url(), app);
     calls(&github);
     webhooks(&front);
     missed(&github);
     job_token(&github);
+    values(&github);
     for call in front.with(|github| github.calls.clone()) {
         let call = json!({ "method": call.method, "path": call.path, "body": call.body,
             "status": call.status, "answer": call.answer });
@@ -123,6 +129,25 @@ fn job_token(github: &GitHub) {
     let made = made.expect("some of it is allowed");
     assert_eq!(made.left_out, ["packages: read"]);
     github.end_job_token(&made.token).expect("it ends");
+}
+
+/// Secrets and variables, new ones and others in their place, of a repository and of an environment.
+fn values(github: &GitHub) {
+    github.make_environment("octo/app", "production").expect("it makes one");
+    for environment in [None, Some("production")] {
+        let key = github.sealing_key("octo/app", environment).expect("it has one");
+        for value in ["one", "other"] {
+            let secret = Secret::new(value);
+            let id = (environment, "DB_URL");
+            github.put_secret("octo/app", id, &secret, &key).expect("it takes it");
+        }
+        github.add_variable("octo/app", (environment, "REGION"), "eu").expect("it takes it");
+        github.change_variable("octo/app", (environment, "REGION"), "us").expect("it takes it");
+        for kind in [ValueKind::Secret, ValueKind::Variable] {
+            let there = github.values("octo/app", environment, kind).expect("it lists them");
+            assert_eq!(there.map(|it| it.len()), Some(1));
+        }
+    }
 }
 
 /// A push and a pull request, as the model tells of them.

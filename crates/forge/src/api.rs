@@ -12,6 +12,7 @@ use mask::Secret;
 use serde_json::{Value as Json, json};
 use ureq::http::{Request, Response, StatusCode};
 
+use crate::seal::SealError;
 use crate::token::{Credentials, KeyError, app_token};
 
 /// A call that takes longer gives no answer.
@@ -100,6 +101,9 @@ pub enum ForgeError {
     /// The key of the app.
     #[error("the key of the app cannot be used")]
     Key(#[from] KeyError),
+    /// A value cannot be put into a box.
+    #[error("nothing can be sealed here")]
+    Seal(#[from] SealError),
 }
 
 impl ForgeError {
@@ -111,7 +115,10 @@ impl ForgeError {
             | ForgeError::Limited { .. }
             | ForgeError::Denied { .. }
             | ForgeError::Unreadable { .. } => true,
-            ForgeError::Absent { .. } | ForgeError::Refused { .. } | ForgeError::Key(_) => false,
+            ForgeError::Absent { .. }
+            | ForgeError::Refused { .. }
+            | ForgeError::Key(_)
+            | ForgeError::Seal(_) => false,
         }
     }
 
@@ -137,6 +144,8 @@ pub enum Method {
     Get,
     /// For something new.
     Post,
+    /// For something that is there as it is said, whatever was before.
+    Put,
     /// For a change.
     Patch,
     /// For an end.
@@ -148,6 +157,7 @@ impl Method {
         match self {
             Method::Get => "GET",
             Method::Post => "POST",
+            Method::Put => "PUT",
             Method::Patch => "PATCH",
             Method::Delete => "DELETE",
         }
@@ -281,10 +291,21 @@ impl GitHub {
         path: &str,
         within: Option<&str>,
     ) -> Result<Vec<Json>, ForgeError> {
+        self.pages(repository, path, within, PAGE)
+    }
+
+    /// The same, of a list that has so many entries on a page.
+    pub(crate) fn pages(
+        &self,
+        repository: &str,
+        path: &str,
+        within: Option<&str>,
+        size: usize,
+    ) -> Result<Vec<Json>, ForgeError> {
         let mut all = Vec::new();
         let sign = if path.contains('?') { '&' } else { '?' };
         for page in 1..=PAGES_MAX {
-            let path = format!("{path}{sign}per_page={PAGE}&page={page}");
+            let path = format!("{path}{sign}per_page={size}&page={page}");
             let Answered { json, .. } = self.ask(Method::Get, repository, &path, None)?;
             let list = match within {
                 Some(name) => json[name].as_array(),
@@ -292,7 +313,7 @@ impl GitHub {
             };
             let found = list.map_or(0, Vec::len);
             all.extend(list.into_iter().flatten().cloned());
-            if found < PAGE {
+            if found < size {
                 break;
             }
         }

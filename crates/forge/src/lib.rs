@@ -13,6 +13,9 @@
 //!   token.rs      who we are: an app's key, or a token
 //!   job_token.rs  a token for one job, with what the job is granted  (network)
 //!   missed.rs     what it could not tell us: deliveries that failed, who moved a branch  (network)
+//!   values.rs     secrets and variables that it keeps     (network)
+//!   seal.rs       a secret in a box that it alone opens
+//!   sync.rs       which of ours it is to have             (pure)     here, there -> lines
 //!   tell.rs       one thing owed, told once              (network)  look first where nobody knows
 //! ```
 //!
@@ -29,8 +32,11 @@ mod missed;
 mod owed;
 mod reported;
 mod said;
+mod seal;
+mod sync;
 mod tell;
 mod token;
+mod values;
 mod webhook;
 mod words;
 
@@ -43,8 +49,11 @@ pub use missed::{Again, Moved};
 pub use owed::{Check, CommitStatus, JobDeployment, Subject, checks, deployments, statuses};
 pub use reported::{FlagCoverage, Reported};
 pub use said::{PullRequest, Said, read};
+pub use seal::{SealError, SealingKey};
+pub use sync::{HereValue, SyncLine, SyncRefusal, SyncState, SyncWish, There, sync_lines};
 pub use tell::Told;
 pub use token::{Credentials, KeyError};
+pub use values::{ThereValue, ValueId, ValueKind};
 pub use views::happened_at;
 pub use webhook::{BODY_BYTES_MAX, FRESH_MS, Heads, KEPT_MS, NotTaken, Proven, prove};
 pub use words::{CommentedRun, comment, comment_marker};

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use forge::{Check, CommitStatus, Credentials, ForgeError, GitHub, JobDeployment, Method, Told};
+use forge::{
+    Check, CommitStatus, Credentials, ForgeError, GitHub, JobDeployment, Method, Told, ValueKind,
+};
 use mask::Secret;
 use model_github::{Fault, FaultKind, Front};
 use serde_json::{Value as Json, json};
@@ -207,4 +209,105 @@ fn tokens_stand_in_no_error_and_go_where_they_are_for() {
     let foreign = Credentials::app("12", Secret::new(foreign)).unwrap();
     let error = GitHub::new(&front.url(), foreign).who().unwrap_err();
     assert!(matches!(error, ForgeError::Denied { .. }), "{error:?}");
+}
+
+/// A model with an environment, and who keeps values there.
+fn keeper(folder: &Path) -> (Front, GitHub) {
+    let (front, _) = model(folder);
+    front.with(|it| {
+        let repository = it.repositories.get_mut("octo/app").expect("it was added");
+        repository.environments.insert("Qa / eu".to_owned(), model_github::Values::default());
+    });
+    let person = Credentials::Token(Secret::new("ghp_person"));
+    let github = GitHub::new(&front.url(), person);
+    (front, github)
+}
+
+#[test]
+fn values_come_to_their_places_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let (front, github) = keeper(folder.path());
+    let text = "a line\nand \u{e9} more".to_owned();
+    for value in [text.as_str(), &"x".repeat(48 << 10)] {
+        // GitHub calls environments alike in any case.
+        for environment in [None, Some("qa / EU")] {
+            let key = github.sealing_key("octo/app", environment).unwrap();
+            let id = (environment, "KEY");
+            github.put_secret("octo/app", id, &Secret::new(value), &key).unwrap();
+            github.add_variable("octo/app", (environment, "REGION"), value).unwrap();
+            // Somebody was faster, or took it away.
+            github.add_variable("octo/app", (environment, "REGION"), value).unwrap();
+            github.change_variable("octo/app", (environment, "TIER"), value).unwrap();
+        }
+        let places = front.with(|it| {
+            let repository = it.repositories["octo/app"].clone();
+            [repository.values, repository.environments["Qa / eu"].clone()]
+        });
+        for it in &places {
+            assert_eq!(it.secrets["KEY"].value, value);
+            assert_eq!(
+                (&*it.variables["REGION"].value, &*it.variables["TIER"].value),
+                (value, value)
+            );
+        }
+    }
+    // What was sealed for one place opens at no other.
+    let key = github.sealing_key("octo/app", None).unwrap();
+    let id = (Some("Qa / eu"), "KEY");
+    let refused = github.put_secret("octo/app", id, &Secret::new("x"), &key).unwrap_err();
+    assert!(matches!(refused, ForgeError::Refused { status: 422, .. }), "{refused}");
+    let sent = front.with(|it| it.calls.iter().map(|it| it.body.to_string()).collect::<String>());
+    let own = front.with(|it| it.called("PUT", "/secrets/").len());
+    assert!(!sent.contains("encrypted_value\":\"a line") && own == 5, "{own}");
+}
+
+#[test]
+fn lists_are_read_to_their_ends_and_an_environment_may_not_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (front, github) = keeper(folder.path());
+    let kept = |at: &str| model_github::KeptValue {
+        value: "x".to_owned(),
+        created_at: "2026-11-23T00:00:00Z".to_owned(),
+        updated_at: at.to_owned(),
+    };
+    front.with(|it| {
+        let values = &mut it.repositories.get_mut("octo/app").expect("it was added").values;
+        for number in 0..100 {
+            values.secrets.insert(format!("S{number}"), kept("2026-11-23T00:00:07Z"));
+            values.variables.insert(format!("V{number}"), kept("2026-11-23T00:00:08Z"));
+        }
+    });
+    for (kind, second) in [(ValueKind::Secret, 7), (ValueKind::Variable, 8)] {
+        let all = github.values("octo/app", None, kind).unwrap().expect("a repository is there");
+        assert_eq!(all.len(), 100);
+        let at = 1_795_392_000_000 + second * 1000;
+        assert!(all.iter().all(|it| it.since.0 == at), "{:?}", all[0]);
+        assert!(all.iter().all(|it| it.variable.is_some() == (kind == ValueKind::Variable)));
+        assert_eq!(github.values("octo/app", Some("nowhere"), kind).unwrap(), None);
+        let there = github.values("octo/app", Some("Qa / eu"), kind).unwrap();
+        assert_eq!(there, Some(Vec::new()));
+    }
+    github.make_environment("octo/app", "nowhere").unwrap();
+    let there = github.values("octo/app", Some("nowhere"), ValueKind::Secret).unwrap();
+    assert_eq!(there, Some(Vec::new()));
+    let absent = github.values("octo/nothing", None, ValueKind::Secret).unwrap_err();
+    assert!(matches!(absent, ForgeError::Absent { .. }), "{absent}");
+}
+
+#[test]
+fn a_token_may_keep_what_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let (front, github) = keeper(folder.path());
+    let may = [("secrets".to_owned(), "write".to_owned())];
+    front.with(|it| it.token_permissions.insert("ghp_person".to_owned(), may.into()));
+    let key = github.sealing_key("octo/app", None).unwrap();
+    github.put_secret("octo/app", (None, "KEY"), &Secret::new("hunter2"), &key).unwrap();
+    for refused in [
+        github.values("octo/app", None, ValueKind::Variable).map(drop),
+        github.values("octo/app", Some("Qa / eu"), ValueKind::Secret).map(drop),
+        github.make_environment("octo/app", "new"),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, ForgeError::Refused { status: 403, .. }), "{error}");
+    }
 }

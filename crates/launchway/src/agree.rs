@@ -11,6 +11,7 @@ use workflow::{JobBody, Step, StepBody, Template, Workflow};
 
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
+use crate::given;
 use crate::levels::Levels;
 use crate::names::WantedNames;
 use crate::prepare::foreseen::ForeseenJob;
@@ -183,7 +184,9 @@ pub(crate) fn on_secrets(
         wanted.look(&candidate.source);
     }
     if wanted.secrets.contains_key("GITHUB_TOKEN") && !secrets.contains_key("GITHUB_TOKEN") {
-        secrets.extend(token_of_gh().map(|token| ("GITHUB_TOKEN".to_owned(), Secret::new(token))));
+        secrets.extend(
+            given::token_of_gh(None).map(|token| ("GITHUB_TOKEN".to_owned(), Secret::new(token))),
+        );
     }
     if format != Format::Human {
         return;
@@ -205,11 +208,4 @@ pub(crate) fn on_secrets(
             place.source.name()
         ));
     }
-}
-
-/// What the GitHub command line is signed in with.
-fn token_of_gh() -> Option<String> {
-    let output = std::process::Command::new("gh").args(["auth", "token"]).output().ok()?;
-    let token = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-    (output.status.success() && !token.is_empty()).then_some(token)
 }

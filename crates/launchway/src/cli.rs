@@ -19,6 +19,7 @@ mod runs;
 mod secrets;
 mod serve;
 mod sign_in;
+mod sync;
 mod values;
 
 use std::any::TypeId;
@@ -53,6 +54,7 @@ pub(crate) use serve::{
     TokenScope, TokensCommand,
 };
 pub(crate) use sign_in::{PeopleCommand, SignInArgs};
+pub(crate) use sync::{SyncArgs, SyncCommand, SyncKind};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,6 +1,7 @@
 //! Secrets, variables, inputs and mirrors as they are given: `KEY=VALUE` flags, files, the
 //! environment, a question on the terminal.
 
+mod gh;
 mod person;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use server::VALUE_BYTES_MAX;
 use crate::exit::{Exit, Failure};
 use crate::files;
 
+pub(crate) use gh::{token_for, token_of_gh};
 pub(crate) use person::from_person;
 
 /// Variables that a run can have: a thousand of the organization, five hundred of the repository, a

@@ -37,6 +37,7 @@ mod serving;
 mod settings_file;
 mod standing;
 mod state;
+mod syncing;
 mod telling;
 mod terminal;
 mod walls;

@@ -61,7 +61,7 @@ impl Who {
 
 type Said = (u16, Json);
 
-fn no(status: u16, message: &str) -> Said {
+pub(crate) fn no(status: u16, message: &str) -> Said {
     (status, json!({ "message": message, "documentation_url": "https://docs.github.com/rest" }))
 }
 
@@ -132,10 +132,33 @@ impl GitHub {
                 if !self.repositories.contains_key(&name) {
                     return no(404, "Not Found");
                 }
+                if let Some(message) = self.not_let(&request.authorization, &who, method, rest) {
+                    return no(403, message);
+                }
                 self.of_repository(method, &name, rest, query, body, &who)
             }
             _ => no(404, "Not Found"),
         }
+    }
+
+    /// What is said to whoever may not keep values where a call would: an app, or a token that may do certain things.
+    fn not_let(
+        &self,
+        authorization: &str,
+        who: &Who,
+        method: &str,
+        rest: &[&str],
+    ) -> Option<&'static str> {
+        let token = authorization.strip_prefix("Bearer ").unwrap_or_default();
+        let (permissions, message) = match who {
+            Who::Installation => (self.permissions(), "Resource not accessible by integration"),
+            Who::Person(_) => {
+                let permissions = self.token_permissions.get(token)?.clone();
+                (permissions, "Resource not accessible by personal access token")
+            }
+            _ => return None,
+        };
+        (!GitHub::may_keep(&permissions, method, rest)).then_some(message)
     }
 
     /// Somebody comments on an issue or a pull request.
@@ -249,6 +272,9 @@ impl GitHub {
                 (200, Json::Array(page(all, query)))
             }
             (_, ["issues", rest @ ..]) => self.of_issues(method, name, rest, query, (who, body)),
+            (_, ["actions", "secrets" | "variables", ..] | ["environments", ..]) => {
+                self.of_values(method, name, rest, query, body)
+            }
             (_, ["deployments", rest @ ..]) => self.of_deployments(method, name, rest, query, body),
             _ => no(404, "Not Found"),
         }
@@ -430,12 +456,12 @@ fn refused(body: &Json) -> Option<Said> {
     None
 }
 
-fn number(text: &str) -> u64 {
+pub(crate) fn number(text: &str) -> u64 {
     text.parse().unwrap_or(0)
 }
 
 /// A value of a query, without its escapes.
-fn value_of(query: &str, name: &str) -> Option<String> {
+pub(crate) fn value_of(query: &str, name: &str) -> Option<String> {
     let pair = query.split('&').filter_map(|it| it.split_once('='));
     let value = pair.into_iter().find(|(key, _)| *key == name)?.1;
     let mut bytes = Vec::new();
@@ -458,7 +484,7 @@ fn value_of(query: &str, name: &str) -> Option<String> {
 }
 
 /// The page that a query asks for.
-fn page(all: Vec<Json>, query: &str) -> Vec<Json> {
+pub(crate) fn page(all: Vec<Json>, query: &str) -> Vec<Json> {
     let size = value_of(query, "per_page").map_or(30, |it| number(&it)).clamp(1, 100);
     let page = value_of(query, "page").map_or(1, |it| number(&it)).max(1);
     let skip = usize::try_from((page - 1) * size).unwrap_or(usize::MAX);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::fault::Fault;
+use crate::values::Values;
 
 /// Where webhooks go.
 #[derive(Clone, Debug)]
@@ -57,6 +58,10 @@ pub struct Repository {
     pub activity: Vec<Json>,
     /// Pull requests that are open.
     pub pulls: Vec<Pull>,
+    /// Its secrets and variables.
+    pub values: Values,
+    /// Its environments, with theirs.
+    pub environments: BTreeMap<String, Values>,
 }
 
 /// A token of one repository, with these permissions.
@@ -92,6 +97,8 @@ pub struct GitHub {
     pub repositories: BTreeMap<String, Repository>,
     /// Tokens of people, and who they are.
     pub tokens: BTreeMap<String, String>,
+    /// What those of them may do that may not do everything.
+    pub token_permissions: BTreeMap<String, BTreeMap<String, String>>,
     /// The app: its id and its key as PEM.
     pub app: Option<(String, String)>,
     /// Tokens that the app's installation was given.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   github.rs     what there is: repositories, checks, comments, statuses, deployments, pulls
+//!   values.rs     secrets and variables: boxes are opened                             (pure)
 //!   scopes.rs     what a job's token may do                                           (pure)
 //!   answer.rs     one call of the REST API, answered from that                        (pure)
 //!   payload.rs    what webhooks say                                                   (pure)
@@ -22,11 +23,13 @@ mod github;
 mod http;
 mod payload;
 mod scopes;
+mod values;
 
 pub use answer::{Answer, Request};
 pub use fault::{Fault, FaultKind};
 pub use front::{Front, Sent};
 pub use github::{Call, GitHub, Hook, JobToken, Pull, Repository};
+pub use values::{KeptValue, Values};
 
 /// A new key of an app, as PEM.
 pub fn new_key() -> String {

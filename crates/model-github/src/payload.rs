@@ -340,6 +340,17 @@ pub(crate) fn deployment_status(id: u64, deployment: u64, body: &Json, at: &str)
     })
 }
 
+/// An environment that was just made.
+pub(crate) fn environment((id, url): (u64, &str), name: &str, at: &str) -> Json {
+    json!({
+        "id": id, "node_id": format!("EN_{id}"), "name": name,
+        "url": format!("{url}/environments/{name}"),
+        "html_url": format!("{url}/deployments/activity_log?environments_filter={name}"),
+        "created_at": at, "updated_at": at, "protection_rules": [],
+        "deployment_branch_policy": Json::Null,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::time;

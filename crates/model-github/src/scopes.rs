@@ -17,7 +17,8 @@ fn needed(rest: &[&str]) -> &'static [&'static str] {
         ["releases", ..] | ["activity"] => &["contents"],
         ["code-scanning", ..] => &["security_events"],
         ["actions", "secrets", ..] => &["secrets"],
-        ["environments", _, "secrets", ..] => &["environments"],
+        ["actions", "variables", ..] => &["actions_variables"],
+        ["environments", _, "secrets" | "variables", ..] => &["environments"],
         _ => &[],
     }
 }

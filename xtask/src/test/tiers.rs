@@ -181,16 +181,25 @@ pub(super) const TIERS: &[Tier] = &[
         usual: true,
     },
     // What we say to GitHub, and what the model of it says, against GitHub's own schemas; its own
-    // examples of webhooks are read. The registry is asked.
+    // examples of webhooks are read, and libsodium opens what we seal. The registries are asked.
     Tier {
         name: "github",
-        needs: &[GIT, NODE, NPM],
+        needs: &[GIT, NODE, NPM, PYTHON_3_11],
         steps: &[
             Step::Ready("mkdir -p {target}/github"),
             Step::Ready("cp -rT crates/forge/contract {target}/github"),
             Step::Ready("npm install --silent --prefix {target}/github"),
             Step::Ready("cargo build --quiet -p forge --example contract"),
             Step::One("node {target}/github/check.js {target}/debug/examples/contract"),
+            Step::Ready("python3.11 -m venv {target}/libsodium"),
+            Step::Ready(
+                "{target}/libsodium/bin/pip install --quiet --disable-pip-version-check pynacl==1.6.2",
+            ),
+            Step::Ready("cargo build --quiet -p forge --example sealed"),
+            Step::One(concat!(
+                "{target}/libsodium/bin/python crates/forge/contract/open.py ",
+                "{target}/debug/examples/sealed"
+            )),
         ],
         usual: true,
     },

@@ -160,6 +160,20 @@ Examples:
   launchway secrets setup --all                   every group, and every one that is named
   launchway secrets setup --repository octo/app --server https://ci.example.com";
 
+/// `launchway secrets sync github`
+pub(super) const SECRETS_SYNC: &str = "\
+Examples:
+  launchway secrets sync github --dry-run         what would be put there, by name and time
+  launchway secrets sync github                   shows it, asks, and does it
+  launchway secrets sync github --environment production --make-environments
+  launchway secrets sync github DB_URL --yes      one name, unasked
+  launchway secrets sync github --to octo/app --url https://github.example.com
+  launchway secrets sync github --repository octo/app --data /srv/launchway
+
+Who you are there: GH_TOKEN or GITHUB_TOKEN of the environment, else gh auth token; for a GitHub of
+your own GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN. Values go to GitHub alone, sealed by the
+key that it gives; what is only there stays. Killed, or run again, it goes on with what is not there.";
+
 /// `launchway secrets rekey`
 pub(super) const SECRETS_REKEY: &str = "\
 Examples:

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::sync::SyncCommand;
 use super::{Format, examples};
 
 /// For whom a value is.
@@ -80,6 +81,9 @@ pub(crate) enum SecretsCommand {
         #[command(flatten)]
         at: AtServerArgs,
     },
+    /// Put what is kept here where others keep theirs
+    #[command(subcommand)]
+    Sync(SyncCommand),
     /// Change the key that every secret of a folder is kept under, while a server goes on
     #[command(after_help = examples::SECRETS_REKEY)]
     Rekey {

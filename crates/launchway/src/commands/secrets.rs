@@ -3,6 +3,7 @@
 mod groups;
 pub(super) mod named;
 mod rekey;
+mod sync;
 
 use std::io::{IsTerminal as _, Read};
 use std::path::Path;
@@ -13,7 +14,7 @@ use serde_json::json;
 use server::VALUE_BYTES_MAX;
 
 use self::named::{Given, Here, Line, Lines, State};
-use crate::cli::{AtServerArgs, Format, GroupArgs, SecretsCommand};
+use crate::cli::{AtServerArgs, Format, GroupArgs, SecretsCommand, SyncCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::given;
 use crate::terminal::style::{Style, out, talk};
@@ -51,6 +52,7 @@ pub(crate) fn run(command: &SecretsCommand, state: Option<&Path>) -> Outcome {
             here.check_environment(environment)?;
             setup(&here, groups, environment)
         }
+        SecretsCommand::Sync(SyncCommand::Github(args)) => sync::run(args, state),
         SecretsCommand::Rekey { data } => rekey::run(data.as_deref(), state),
     }
 }

@@ -51,6 +51,10 @@ const BY_HAND: &str = "\
 | the clock is set back during a run | durations are never below zero; what is younger than a run under way is never pruned, give or take a day | 0 |
 | `/dev/zero` as workflow file, payload or secrets file | read up to the limit of such a file, then refused | 3 |
 | an artifact whose names lead out of the folder it is unpacked in | refused before anything is written (tests of `crates/actions`) | 1 |
+| `launchway secrets sync github` of a clone that does not come from github.com | `error: example.com/octo/planner is no repository at https://github.com`<br>`hint: --to OWNER/NAME says which is meant; --url, at which GitHub that is not github.com` | 2 |
+| `launchway secrets sync github NOTHING`, which is not kept | `error: no NOTHING is kept for github.com/octo/app`<br>`hint: launchway secrets list and launchway vars list show what is, and for which environment` | 2 |
+| `launchway secrets sync github` where nobody can be asked | the list, then `error: nobody agreed to that`<br>`hint: agree with --yes` | 4 |
+| the same with a token that may not | `error: api.github.com refused (403) to GET octo/app/actions/secrets: Resource not accessible by personal access token`<br>`hint: it takes, of an app or of a fine-grained token: Secrets: write, Variables: write, ...` | 4 |
 | kill -9 of the command or a worker at any instant | [what survives](kill-and-resume.md) (tests of `crates/launchway/tests/e2e/kill.rs` and `soak.rs`) | |
 ";
 

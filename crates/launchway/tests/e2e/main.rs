@@ -153,6 +153,7 @@ mod sign_in;
 mod soak;
 mod standing_by;
 mod state_of_work;
+mod synced;
 mod tls;
 mod told;
 mod trail;

@@ -144,6 +144,14 @@ impl Here {
         Ok(Here { keeper, owner: connected.name, settings: None })
     }
 
+    /// The folder that has the vault, and whether that is a server's; none where a server keeps it.
+    pub(super) fn folder(&self) -> Option<(&StateFolder, bool)> {
+        match &self.keeper {
+            Keeper::Folder { state, is_servers, .. } => Some((state, *is_servers)),
+            Keeper::Server(_) => None,
+        }
+    }
+
     fn kept(&self) -> Result<Kept, Failure> {
         let (mut secrets, mut variables) = (Vec::new(), BTreeMap::new());
         let (named, messages_not_known);

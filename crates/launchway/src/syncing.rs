@@ -1,0 +1,314 @@
+//! Values that are kept here, put into GitHub's secrets and variables: by whoever keeps them, on this machine or by
+//! the server itself. No value goes anywhere else.
+//!
+//! Nothing is remembered of it: what is still to be done is what GitHub says that it has not. Killed, or refused in
+//! the middle, it goes on where it was by being begun again.
+
+use std::collections::BTreeMap;
+
+use event::Timestamp;
+use forge::{
+    ForgeError, GitHub, HereValue, Method, SealingKey, SyncLine, SyncState, SyncWish, There,
+    ValueId, ValueKind, sync_lines,
+};
+use mask::Secret;
+use store::Vault;
+
+use crate::exit::{Exit, Failure};
+use crate::kept;
+
+/// A value that somebody sets while it is put there is put there again, so often.
+const TIMES_MAX: u32 = 5;
+
+/// What GitHub wants of whoever puts values there.
+const PERMISSIONS: &str = "it takes, of an app or of a fine-grained token: Secrets: write, Variables: write, Environments: write; Administration: write to make environments";
+
+/// Writes down what is about to be done to what, before it is; where that fails, nothing is done.
+pub(crate) type Recorded<'r> = &'r dyn Fn(&str, String) -> Result<(), Failure>;
+
+/// From where, to where, and what of it.
+pub(crate) struct Sync<'s> {
+    pub(crate) vault: Vault,
+    /// Under which name the values are kept.
+    pub(crate) owner: &'s str,
+    pub(crate) github: &'s GitHub,
+    /// `https://github.com`
+    pub(crate) url: &'s str,
+    /// GitHub's name for the repository.
+    pub(crate) repository: &'s str,
+    pub(crate) chosen: Chosen,
+}
+
+/// Which values; all where nothing is said.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Chosen {
+    pub(crate) names: Vec<String>,
+    pub(crate) environments: Vec<String>,
+    pub(crate) only: Option<ValueKind>,
+    pub(crate) wish: SyncWish,
+}
+
+/// What is here and there.
+pub(crate) struct Looked {
+    pub(crate) lines: Vec<SyncLine>,
+    /// Environments that GitHub does not have, and something is kept for.
+    pub(crate) missing: Vec<String>,
+}
+
+/// What became of one thing.
+pub(crate) enum Became<'l> {
+    /// An environment was made.
+    Environment(&'l str),
+    /// A value is there.
+    Put(&'l SyncLine),
+    /// GitHub says no to this one, and why.
+    Refused(&'l SyncLine, String),
+    /// Somebody forgot it here meanwhile.
+    Gone(&'l SyncLine),
+}
+
+impl Chosen {
+    fn has(&self, it: &store::Kept) -> bool {
+        let is_named = self.names.is_empty() || self.names.contains(&it.name);
+        let environment = it.scope.environment.as_deref();
+        let is_there = self.environments.is_empty()
+            || self.environments.iter().any(|name| is_of(environment, name));
+        is_named && is_there && self.only.is_none_or(|kind| kind == kind_of(it))
+    }
+}
+
+/// Environments are called alike in any case.
+fn is_of(environment: Option<&str>, name: &str) -> bool {
+    environment.is_some_and(|it| it.eq_ignore_ascii_case(name))
+}
+
+fn kind_of(it: &store::Kept) -> ValueKind {
+    if it.variable.is_some() { ValueKind::Variable } else { ValueKind::Secret }
+}
+
+impl Sync<'_> {
+    /// What would be done.
+    pub(crate) fn look(&self) -> Result<Looked, Failure> {
+        let here = self.here()?;
+        // Whoever may not see the repository learns that first: what is not there is then an environment.
+        let seen = self.github.ask(Method::Get, self.repository, "", None);
+        seen.map_err(|error| failed(error, self.repository))?;
+        let mut there = There::default();
+        let mut places: Vec<(Option<&str>, ValueKind)> =
+            here.iter().map(|it| (it.id.environment.as_deref(), it.id.kind)).collect();
+        places.sort_unstable();
+        places.dedup();
+        for (environment, kind) in places {
+            let name = environment.unwrap_or_default();
+            if there.missing.iter().any(|it| it == name) {
+                continue;
+            }
+            let values = self.github.values(self.repository, environment, kind);
+            match values.map_err(|error| failed(error, self.repository))? {
+                None => there.missing.push(name.to_owned()),
+                Some(values) => there.values.extend(values),
+            }
+        }
+        let names = &self.chosen.names;
+        there.values.retain(|it| names.is_empty() || names.contains(&it.id.name));
+        let lines = sync_lines(&here, &there, self.chosen.wish);
+        Ok(Looked { lines, missing: there.missing })
+    }
+
+    /// What is kept here and chosen; a name that nothing is kept under is a slip.
+    fn here(&self) -> Result<Vec<HereValue>, Failure> {
+        let kept = self.vault.list(self.owner).map_err(kept::failed)?;
+        let here: Vec<HereValue> = kept
+            .into_iter()
+            .filter(|it| self.chosen.has(it))
+            .map(|it| HereValue {
+                id: ValueId {
+                    kind: kind_of(&it),
+                    environment: it.scope.environment,
+                    name: it.name,
+                },
+                set_at: it.set_at,
+                variable: it.variable,
+            })
+            .collect();
+        let nothing = |what: String| {
+            Err(Failure::new(Exit::Usage, format!("{what} is kept for {}", self.owner)).hint(
+                "launchway secrets list and launchway vars list show what is, and for which environment",
+            ))
+        };
+        let is_kept = |name: &&String| here.iter().any(|it| it.id.name == **name);
+        if let Some(name) = self.chosen.names.iter().find(|it| !is_kept(it)) {
+            return nothing(format!("no {name}{}", self.where_chosen()));
+        }
+        let has = |of: &&String| here.iter().any(|it| is_of(it.id.environment.as_deref(), of));
+        if let Some(name) = self.chosen.environments.iter().find(|it| !has(it)) {
+            return nothing(format!("nothing of the environment {name}"));
+        }
+        if here.is_empty() { nothing("nothing".to_owned()) } else { Ok(here) }
+    }
+
+    fn where_chosen(&self) -> String {
+        match self.chosen.environments.join(", ") {
+            all if all.is_empty() => all,
+            some => format!(" of {some}"),
+        }
+    }
+
+    /// Puts those there that are to be, in their order; each is told when it is. The first that cannot be asked
+    /// for ends it; what GitHub does not take is told, and the others go on.
+    pub(crate) fn put(
+        &self,
+        looked: &Looked,
+        record: Recorded<'_>,
+        mut told: impl FnMut(Became<'_>),
+    ) -> Result<(), Failure> {
+        let mut missing: Vec<&str> = looked.missing.iter().map(String::as_str).collect();
+        let mut keys = BTreeMap::new();
+        for line in looked.lines.iter().filter(|it| it.state.is_put()) {
+            let environment = line.id.environment.as_deref();
+            if let Some(at) = missing.iter().position(|it| Some(*it) == environment) {
+                let name = missing.remove(at);
+                if self.make(name, record)? {
+                    told(Became::Environment(name));
+                }
+            }
+            let action = format!("{}.sync", line.id.kind.word());
+            let place = environment.map(|it| format!("{it} ")).unwrap_or_default();
+            let to = format!("{} at {}", self.repository, self.url);
+            record(&action, format!("{} {place}{} to {to}", self.owner, line.id.name))?;
+            match self.put_one(line, &mut keys) {
+                Ok(true) => told(Became::Put(line)),
+                Ok(false) => told(Became::Gone(line)),
+                Err(NotPut::Here(failure)) => return Err(failure),
+                Err(NotPut::There(ForgeError::Refused { status: 422, why, .. })) => {
+                    told(Became::Refused(line, why));
+                }
+                Err(NotPut::There(error)) => return Err(failed(error, self.repository)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes an environment that is still not there: making one that is would take its rules away.
+    fn make(&self, name: &str, record: Recorded<'_>) -> Result<bool, Failure> {
+        let failed = |error| failed(error, self.repository);
+        let there = self.github.values(self.repository, Some(name), ValueKind::Secret);
+        if there.map_err(failed)?.is_some() {
+            return Ok(false);
+        }
+        record("environment.make", format!("{name} of {} at {}", self.repository, self.url))?;
+        self.github.make_environment(self.repository, name).map_err(failed)?;
+        Ok(true)
+    }
+
+    /// What is set here while it is put there would seem to be there, by its time: it is put there again.
+    fn put_one(
+        &self,
+        line: &SyncLine,
+        keys: &mut BTreeMap<Option<String>, SealingKey>,
+    ) -> Result<bool, NotPut> {
+        let SyncLine { id, state, .. } = line;
+        for _ in 0..TIMES_MAX {
+            let Some(before) = self.set_at(id)? else { return Ok(false) };
+            if !self.send(id, *state, keys)? {
+                return Ok(false);
+            }
+            if self.set_at(id)?.is_none_or(|now| now == before) {
+                return Ok(true);
+            }
+        }
+        let message = format!("{id} is set again and again while it is put there");
+        Err(NotPut::Here(Failure::new(Exit::Missing, message)))
+    }
+
+    /// When it was set here, as it is now.
+    fn set_at(&self, id: &ValueId) -> Result<Option<Timestamp>, NotPut> {
+        let kept = self.vault.list(self.owner).map_err(kept::failed)?;
+        let is_it = |it: &&store::Kept| {
+            kind_of(it) == id.kind && it.name == id.name && it.scope.environment == id.environment
+        };
+        Ok(kept.iter().find(is_it).map(|it| it.set_at))
+    }
+
+    /// Sends a value as it is now. Back comes whether there was one.
+    fn send(
+        &self,
+        id: &ValueId,
+        state: SyncState,
+        keys: &mut BTreeMap<Option<String>, SealingKey>,
+    ) -> Result<bool, NotPut> {
+        let environment = id.environment.as_deref();
+        let at = (environment, id.name.as_str());
+        match id.kind {
+            ValueKind::Secret => {
+                let Some(value) = self.secret(id)? else { return Ok(false) };
+                if !keys.contains_key(&id.environment) {
+                    let key = self.github.sealing_key(self.repository, environment)?;
+                    keys.insert(id.environment.clone(), key);
+                }
+                let key = &keys[&id.environment];
+                self.github.put_secret(self.repository, at, &value, key)?;
+            }
+            ValueKind::Variable => {
+                let all = self.vault.list(self.owner).map_err(kept::failed)?;
+                let is_it =
+                    |it: &store::Kept| it.name == id.name && it.scope.environment == id.environment;
+                let value = all.into_iter().filter(is_it).find_map(|it| it.variable);
+                let Some(value) = value else { return Ok(false) };
+                match state {
+                    SyncState::New => self.github.add_variable(self.repository, at, &value)?,
+                    _ => self.github.change_variable(self.repository, at, &value)?,
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn secret(&self, id: &ValueId) -> Result<Option<Secret>, NotPut> {
+        let all = match &id.environment {
+            None => self.vault.secrets(self.owner, None),
+            Some(environment) => self.vault.secrets_of(self.owner, environment),
+        };
+        Ok(all.map_err(kept::failed)?.remove(&id.name))
+    }
+}
+
+/// Why a value is not there.
+enum NotPut {
+    Here(Failure),
+    There(ForgeError),
+}
+
+impl From<Failure> for NotPut {
+    fn from(failure: Failure) -> NotPut {
+        NotPut::Here(failure)
+    }
+}
+
+impl From<ForgeError> for NotPut {
+    fn from(error: ForgeError) -> NotPut {
+        NotPut::There(error)
+    }
+}
+
+/// What GitHub did not do, for people.
+fn failed(error: ForgeError, repository: &str) -> Failure {
+    let hint = match &error {
+        ForgeError::Refused { status: 403, .. } => PERMISSIONS.to_owned(),
+        ForgeError::Refused { status: 301, .. } => {
+            format!("is {repository} called otherwise by now? --to OWNER/NAME says how")
+        }
+        ForgeError::Absent { .. } => {
+            format!("is there {repository}, and may the token, or the app, see it?")
+        }
+        ForgeError::Denied { .. } => {
+            "make a new token; a server's: launchway github connect".to_owned()
+        }
+        _ => return Failure::caused(Exit::Missing, error),
+    };
+    let exit = match &error {
+        ForgeError::Refused { status: 403, .. } => Exit::Forbidden,
+        _ => Exit::Missing,
+    };
+    Failure::caused(exit, error).hint(hint)
+}
