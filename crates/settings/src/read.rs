@@ -17,7 +17,7 @@ pub const FILE: &str = "launchway.yml";
 /// there where nothing of it is an error.
 pub fn read(source: &Arc<Source>) -> (Option<Settings>, Vec<Diagnostic>) {
     let (node, found) = yaml::read(source);
-    let mut reader = Reader { source, found };
+    let mut reader = Reader::of(source, found);
     let tree = match &node {
         Some(node) => reader.clean(node, &Kind::Shape(&ROOT)),
         None => {

@@ -20,9 +20,16 @@ pub(crate) const VALUE: RuleId = "settings-value";
 pub(crate) struct Reader<'s> {
     pub(crate) source: &'s Arc<Source>,
     pub(crate) found: Vec<Diagnostic>,
+    /// The keys under which it is read now, from the outside in.
+    under: Vec<Arc<str>>,
 }
 
-impl Reader<'_> {
+impl<'s> Reader<'s> {
+    /// Reads a file of which some is known to be wrong already.
+    pub(crate) fn of(source: &'s Arc<Source>, found: Vec<Diagnostic>) -> Reader<'s> {
+        Reader { source, found, under: Vec::new() }
+    }
+
     pub(crate) fn error(
         &mut self,
         rule: RuleId,
@@ -230,7 +237,18 @@ impl Reader<'_> {
         if value.kind == NodeKind::Null || is_empty(&value) {
             value.span = entry.key.span;
         }
-        self.clean(&value, of)
+        self.under.push(Arc::clone(&entry.key.text));
+        let cleaned = self.clean(&value, of);
+        self.under.pop();
+        cleaned
+    }
+
+    /// Where in the file that is which is read now, as people name it: `services.api.health`.
+    fn place(&self) -> String {
+        match &self.under[..] {
+            [] => crate::FILE.to_owned(),
+            keys => format!("`{}`", shortened(&keys.join("."))),
+        }
     }
 
     fn shape(&mut self, node: &Node, shape: &'static Shape) -> Option<Node> {
@@ -268,7 +286,7 @@ impl Reader<'_> {
         let missing = missing.filter(|key| mapping.get(key.name).is_none());
         // What is there under a mistyped name was said already.
         for key in missing.filter(|key| !mistyped.contains(&key.name)) {
-            let message = format!("`{}` is missing in {}", key.name, shape.name);
+            let message = format!("`{}` is missing in {}", key.name, self.place());
             self.error(KEY, first_place(node), message, key_hint(key));
         }
         self.one_of(node, mapping, shape);
@@ -280,12 +298,14 @@ impl Reader<'_> {
         let keys: Vec<&'static str> = shape.keys.iter().map(|key| key.name).collect();
         let name = shortened(&entry.key.text);
         let meant = nearest(&entry.key.text, &keys);
+        let all = keys.join(", ");
         let hint = match meant {
-            Some(meant) => format!("did you mean `{meant}`?"),
+            Some(meant) => format!("did you mean `{meant}`? The keys here are: {all}"),
             None if keys.is_empty() => "it has no keys".to_owned(),
-            None => format!("the keys here are: {}", keys.join(", ")),
+            None => format!("the keys here are: {all}"),
         };
-        self.error(KEY, entry.key.span, format!("`{name}` is no key of {}", shape.name), hint);
+        let message = format!("`{name}` is no key of {}", self.place());
+        self.error(KEY, entry.key.span, message, hint);
         meant
     }
 
@@ -308,7 +328,7 @@ impl Reader<'_> {
             [first, second, ..] => {
                 let (one, other) = (&first.key.text, &second.key.text);
                 let message =
-                    format!("`{one}` and `{other}` exclude one another in {}", shape.name);
+                    format!("`{one}` and `{other}` exclude one another in {}", self.place());
                 self.error(KEY, second.key.span, message, hint);
             }
         }

@@ -87,16 +87,16 @@ fn check_reads_settings_and_the_env_files_that_they_name() {
         &place.run(&["check"]),
         3,
         expect![[r#"
-        error[settings-key]: `helth` is no key of service
-         --> launchway.yml:6:5
-          |
-        6 |     helth: { paths: /health, settle: 2s }
-          |     ^^^^^
-          |
-          = help: did you mean `health`?
+            error[settings-key]: `helth` is no key of `services.api`
+             --> launchway.yml:6:5
+              |
+            6 |     helth: { paths: /health, settle: 2s }
+              |     ^^^^^
+              |
+              = help: did you mean `health`? The keys here are: build, image, bundle, run, health, migrate, version, owns, env, settings, secrets, target, targets, strategy, verify
 
-        1 error in 1 file
-    "#]],
+            1 error in 1 file
+        "#]],
     );
 }
 

@@ -138,7 +138,7 @@ fn what_the_reader_takes_the_schema_takes() {
         let file = Choice(seed).value(&Kind::Shape(&ROOT), 0);
         let source = Source::new("launchway.yml", file.to_string());
         let (node, found) = yaml::read(&source);
-        let mut reader = Reader { source: &source, found };
+        let mut reader = Reader::of(&source, found);
         if let Some(node) = &node {
             reader.clean(node, &Kind::Shape(&ROOT));
         }

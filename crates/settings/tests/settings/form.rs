@@ -57,9 +57,9 @@ fn keys_are_a_closed_set() {
     check_root(
         "journl: local",
         expect![[r#"
-        1:1 journl | error[settings-key]: `journl` is no key of launchway.yml
-            hint: did you mean `journal`?
-    "#]],
+            1:1 journl | error[settings-key]: `journl` is no key of launchway.yml
+                hint: did you mean `journal`? The keys here are: version, project, journal, journal_credentials, services, order, groups, environments, notify, coverage, never_skip, goals, mail, private_receivers
+        "#]],
     );
     check_root(
         "deploy_to_mars: true",
@@ -71,15 +71,15 @@ fn keys_are_a_closed_set() {
     check_service(
         "helth: /health",
         expect![[r#"
-        2:33 helth | error[settings-key]: `helth` is no key of service
-            hint: did you mean `health`?
-    "#]],
+            2:33 helth | error[settings-key]: `helth` is no key of `services.api`
+                hint: did you mean `health`? The keys here are: build, image, bundle, run, health, migrate, version, owns, env, settings, secrets, target, targets, strategy, verify
+        "#]],
     );
     check_root(
         "services:\n  api: { run: [app], health: { path: /health } }",
         expect![[r#"
-            2:32 path | error[settings-key]: `path` is no key of health
-                hint: did you mean `paths`?
+            2:32 path | error[settings-key]: `path` is no key of `services.api.health`
+                hint: did you mean `paths`? The keys here are: paths, settle, within, timeout, every
         "#]],
     );
 }
@@ -187,9 +187,9 @@ fn values_are_of_their_kind() {
     check_service(
         "verify: { smoke: [{ get: /, run: [a] }] }",
         expect![[r#"
-        2:61 run | error[settings-key]: `get` and `run` exclude one another in smoke test
-            hint: write one of: get, run
-    "#]],
+            2:61 run | error[settings-key]: `get` and `run` exclude one another in `services.api.verify.smoke`
+                hint: write one of: get, run
+        "#]],
     );
     check_environment(
         "level: 6",
@@ -355,11 +355,18 @@ fn a_minimum_of_coverage_is_whole_percent() {
     check_root(
         "coverage: { minimum: 79.5, minimun: 3 }",
         expect![[r#"
-        1:22 79.5 | error[settings-value]: '79.5' does not do here
-            hint: write a whole number from 1 to 100
-        1:28 minimun | error[settings-key]: `minimun` is no key of minimum of coverage
-            hint: did you mean `minimum`?
-    "#]],
+            1:22 79.5 | error[settings-value]: '79.5' does not do here
+                hint: write a whole number from 1 to 100
+            1:28 minimun | error[settings-key]: `minimun` is no key of `coverage`
+                hint: did you mean `minimum`? The keys here are: minimum, flags
+        "#]],
+    );
+    check_root(
+        "coverage: { maximum: 90, flags: { api: 85 } }",
+        expect![[r#"
+            1:13 maximum | error[settings-key]: `maximum` is no key of `coverage`
+                hint: did you mean `minimum`? The keys here are: minimum, flags
+        "#]],
     );
     check_root(
         "coverage: 80",
