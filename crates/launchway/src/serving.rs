@@ -11,6 +11,7 @@
 //! start is to sweep what an earlier server left, fold what is open, and take what waits in the inbox.
 
 mod answers;
+mod at_tips;
 pub(crate) mod backup;
 mod clock;
 pub(crate) mod connections;

@@ -22,6 +22,7 @@ use server::{
 use views::RunView;
 
 use super::answers::{Keyed, order_name};
+use super::at_tips::AtTips;
 use super::github::taking::Taking;
 use super::in_force::{self, Started};
 use super::intake::{self, Intake};
@@ -29,7 +30,7 @@ use super::orders::{Order, Ordered};
 use super::pagerduty::Pages;
 use super::places::{self, HERE, Link, sentence};
 use super::ready::Readiness;
-use super::repositories::{self, Connected, settings_at_tip};
+use super::repositories::{self, Connected};
 use super::tokens::JobTokens;
 use super::{
     connections, data, deployments, dispatch, following, gates, hook, incidents, keeping, switches,
@@ -56,6 +57,7 @@ pub(crate) struct Face {
     turn: Mutex<()>,
     readiness: Readiness,
     started: Started,
+    tips: AtTips,
 }
 
 impl Face {
@@ -68,8 +70,8 @@ impl Face {
     ) -> Face {
         let is_stopped = Arc::clone(is_stopped);
         let pages = Pages::of(intake.data.clone());
-        let (turn, readiness) = (Mutex::default(), Readiness::default());
-        Face { intake, tokens, taking, tests, pages, is_stopped, turn, readiness, started }
+        let (turn, readiness, tips) = (Mutex::default(), Readiness::default(), AtTips::default());
+        Face { intake, tokens, taking, tests, pages, is_stopped, turn, readiness, started, tips }
     }
 }
 
@@ -421,8 +423,8 @@ impl Engine for Face {
 
     fn goals(&self, repository: &str) -> Result<Goals, String> {
         let Ok(connected) = self.connected(repository) else { return Ok(Goals::default()) };
-        let settings = settings_at_tip(&connected).map_err(|it| format!("{:#}", it.error))?;
-        Ok(settings.as_ref().map(goals::of).unwrap_or_default())
+        let settings = self.tips.of(&connected).map_err(|it| format!("{:#}", it.error))?;
+        Ok(settings.as_deref().map(goals::of).unwrap_or_default())
     }
 
     fn kept(&self, repository: &str) -> Result<Vec<KeptName>, Refused> {

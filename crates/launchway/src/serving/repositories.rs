@@ -154,7 +154,15 @@ pub(crate) fn all(data: &DataFolder) -> Result<Vec<Connected>, Failure> {
 /// The settings at the tip of its default branch; none where there is no such file.
 pub(crate) fn settings_at_tip(connected: &Connected) -> Result<Option<Settings>, Failure> {
     let Some(tip) = connected.tip()? else { return Ok(None) };
-    let repository = connected.at(&tip, Default::default())?;
+    settings_at(connected, &tip)
+}
+
+/// The same at one of its commits.
+pub(super) fn settings_at(
+    connected: &Connected,
+    commit: &str,
+) -> Result<Option<Settings>, Failure> {
+    let repository = connected.at(commit, Default::default())?;
     let Some(text) = repository.committed_file(settings::FILE)? else { return Ok(None) };
     let (read, found) = settings::read(&Source::new(settings::FILE, text));
     let mistaken = || {
