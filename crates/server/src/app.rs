@@ -217,14 +217,14 @@ impl App {
     pub(crate) fn stream(&self, text: &str) -> Result<StreamId, Problem> {
         let none = || Problem::not_found("There is no such run.");
         let (run, attempt) = crate::words::parse_run(text).ok_or_else(none)?;
-        if let Some(attempt) = attempt {
-            return Ok(StreamId::Run(run, attempt));
-        }
-        let record = self.store.run(run)?.ok_or_else(none)?;
-        // A number is taken before the run is written.
-        for attempt in (1..=record.attempts.0).rev() {
+        let attempts = match attempt {
+            Some(attempt) => attempt.0..=attempt.0,
+            None => 1..=self.store.run(run)?.ok_or_else(none)?.attempts.0,
+        };
+        for attempt in attempts.rev() {
             let stream = StreamId::Run(run, event::Attempt(attempt));
-            if !matches!(self.store.read(stream, Seq(0)), Ok(events) if events.is_empty()) {
+            // A number is taken before the run is written.
+            if self.store.head(stream)?.0 > Seq(0) {
                 return Ok(stream);
             }
         }

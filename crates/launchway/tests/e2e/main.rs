@@ -115,6 +115,7 @@ mod lost;
 #[cfg(feature = "smtp")]
 mod mail;
 mod messages;
+mod no_such_run;
 mod oidc;
 mod own_action;
 #[cfg(feature = "docker")]
