@@ -7,11 +7,13 @@ mod held;
 mod kept;
 mod messages;
 mod people;
+mod searched;
 mod switches;
 mod trail;
 
 pub(crate) use deployed::Where;
 pub(crate) use kept::{KeptKey, KeptLine};
+pub(crate) use searched::LogSearch;
 
 use std::io::Read as _;
 use std::time::Duration;

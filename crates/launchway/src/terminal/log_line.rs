@@ -28,6 +28,16 @@ pub(crate) fn shown(line: &str, style: Style) -> Option<String> {
     })
 }
 
+/// The line without such a mark, as what is found is told.
+pub(crate) fn unmarked(line: &str) -> &str {
+    const MARKS: [&str; 7] =
+        ["group", "endgroup", "error", "warning", "notice", "command", "debug"];
+    match line.strip_prefix(MARK).and_then(|rest| rest.split_once(']')) {
+        Some((mark, rest)) if MARKS.contains(&mark) => rest,
+        _ => line,
+    }
+}
+
 /// Colours where they are wanted, tabs, and letters. Of a line that was drawn over itself, as
 /// progress bars are, what stood last.
 pub(crate) fn steered_by_nobody(line: &str, style: Style) -> String {

@@ -72,17 +72,30 @@ fn every_log_of_a_run_is_searched() {
     assert!(page("").contains("Find in all logs"));
     assert!(serving.get("/runs/1.1").text.contains("action=\"/runs/1.1/search\""));
 
-    // On the command line, of a server and of its folder.
-    let words = ["runs", "logs", "1", "--search", "timed out", "--server", &serving.url];
-    let mut command = serving.place.launchway(&words);
-    let said = command.env("LAUNCHWAY_TOKEN", &serving.token).output().expect("it starts");
-    let said = Said::from(said);
-    let is_last = said.stdout.trim_end().ends_with("  <b>Connection</b> timed out");
-    assert!(said.exit == 0 && is_last, "{}{}", said.stdout, said.stderr);
+    // On the command line, of a server and of its folder: the same lines.
+    let distant = |more: &[&str]| {
+        let words = [&["runs", "logs", "1", "--server", &serving.url], more].concat();
+        let mut command = serving.place.launchway(&words);
+        let said = command.env("LAUNCHWAY_TOKEN", &serving.token).output().expect("it starts");
+        Said::from(said)
+    };
     let data = serving.place.path("data").display().to_string();
     let local = |more: &[&str]| {
         serving.place.run(&[&["runs", "logs", "1", "--state", &data], more].concat())
     };
+    for more in [
+        &["--search", "timed out"][..],
+        // More lines than the server tells of at once.
+        &["--search", "connection refused"],
+        &["--search", "quiet", "--job", "test"],
+        &["--search", "quiet", "--job", "build"],
+        &["--search", "^<b>", "--regex"],
+    ] {
+        let (here, there) = (local(more), distant(more));
+        assert_eq!((here.exit, &here.stdout), (there.exit, &there.stdout), "{}", there.stderr);
+        assert_eq!(here.exit == 0, more != ["--search", "quiet", "--job", "build"], "{more:?}");
+    }
+    assert_eq!(distant(&["--search", "connection refused"]).stdout.lines().count(), 35);
     let said = local(&["--search", "^try (29|30):", "--regex"]);
     let lines: Vec<&str> = said.stdout.lines().map(str::trim).collect();
     assert_eq!((said.exit, lines.len()), (0, 3), "{}{}", said.stdout, said.stderr);

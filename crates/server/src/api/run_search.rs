@@ -73,7 +73,8 @@ async fn search(
 
 fn log(found: &LogHits<'_>) -> JsonValue {
     let lines = found.hits.lines.iter();
-    let lines = lines.map(|it| json!({ "line": it.number, "text": ansi::plain(&it.text) }));
+    let lines = lines
+        .map(|it| json!({ "line": it.number, "text": ansi::plain(&it.text), "cut_bytes": it.cut }));
     json!({
         "job": found.job.key, "name": found.job.name,
         "aside": found.aside.map(|(number, _)| number), "step": found.aside.map(|(_, step)| step),
@@ -83,7 +84,7 @@ fn log(found: &LogHits<'_>) -> JsonValue {
 
 /// The shape that it speaks in.
 pub(super) fn schema() -> JsonValue {
-    let line = object(&[("line", number()), ("text", text())], &[]);
+    let line = object(&[("line", number()), ("text", text()), ("cut_bytes", number())], &[]);
     let log = [
         ("job", text()),
         ("name", text()),

@@ -32,7 +32,10 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
                     let open = |job: &JobView, own: Option<(u32, &StepView)>| {
                         client.log(&view, job.key.as_str(), own.map(|(number, _)| number))
                     };
-                    logs::show(&view, args, &open)
+                    match &args.search {
+                        Some(text) => logs::searched(&client, &view, args, (text, &open)),
+                        None => logs::show(&view, args, &open),
+                    }
                 }))
             }
             RunsCommand::Diff(args) => {

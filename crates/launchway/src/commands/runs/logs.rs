@@ -11,6 +11,7 @@ use store::Store;
 use views::{JobView, RunView, StepView};
 
 use crate::cli::LogsArgs;
+use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
 use crate::terminal::log_line::{shown, steered_by_nobody};
@@ -69,6 +70,23 @@ pub(super) fn show(view: &RunView, args: &LogsArgs, open: &Opens<'_>) -> Outcome
         }
     }
     Ok(exit)
+}
+
+/// The lines of a server's logs that have a text: it looks itself.
+pub(super) fn searched(
+    client: &Client,
+    view: &RunView,
+    args: &LogsArgs,
+    (text, open): (&str, &Opens<'_>),
+) -> Outcome {
+    let finder = search::finder(text, args.regex)?;
+    let jobs = wanted(view, args.job.as_deref())?;
+    let job = match jobs[..] {
+        [job] if args.job.is_some() => Some(&job.key),
+        _ => None,
+    };
+    let found = client.search(view, job, (text, args.regex))?;
+    search::at_server(found, &jobs, &finder, open)
 }
 
 /// Of a job's log, or of one of its background steps' own with its number, what is wanted.
