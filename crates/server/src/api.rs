@@ -2,7 +2,7 @@
 //! the document are made from it, so neither can have what the other has not.
 
 mod approvals;
-mod artifacts;
+pub(crate) mod artifacts;
 mod audit;
 mod deployed;
 mod deployments;
@@ -333,7 +333,8 @@ async fn show_run(
 ) -> Result<Json<JsonValue>, Problem> {
     blocking(move || {
         let stream = app.stream(&run)?;
-        let view = app.view(stream)?;
+        let mut view = app.view(stream)?;
+        artifacts::take_in(&app, &mut view)?;
         let is_attended = app.engine.is_attended(stream);
         let unattended = view.conclusion.is_none() && !is_attended;
         let why = |job: &views::JobView| pages::why(&view, job, is_attended);

@@ -168,7 +168,8 @@ pub fn run_details(
         "created_at_ms": header.created_at, "started_at_ms": view.started_at, "completed_at_ms": view.completed_at,
         "jobs": view.jobs.iter().map(|job| job_details(job, why(job))).collect::<Vec<_>>(),
         "artifacts": view.artifacts.iter().map(|(name, artifact)| json!({
-            "name": name, "size_bytes": artifact.size_bytes, "expires_at_ms": artifact.expires_at,
+            "name": name, "attempt": artifact.attempt, "job": artifact.job,
+            "size_bytes": artifact.size_bytes, "expires_at_ms": artifact.expires_at,
         })).collect::<Vec<_>>(),
         "not_enforced": view.notes.iter().map(|note| &note.note).collect::<Vec<_>>(),
         "waterfall": waterfall::waterfall(view, now),

@@ -51,9 +51,7 @@ pub fn take_in(view: &mut RunView, earlier: &[RunView]) {
             job.carried_from = Some(from);
         }
     }
-    let own = std::mem::take(&mut view.artifacts);
-    let all = earlier.iter().flat_map(|it| it.artifacts.clone()).chain(own);
-    view.artifacts = all.collect();
+    view.take_artifacts(earlier);
 }
 
 /// Everything that differs: causes, then jobs in the order of the first run, then artifacts.

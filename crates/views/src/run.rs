@@ -34,7 +34,8 @@ pub struct RunView {
     pub counts: JobCounts,
     /// What is accepted and not enforced.
     pub notes: Vec<Note>,
-    /// Artifacts by their name; the newest where one was overwritten.
+    /// Artifacts by their name; the newest where one was overwritten. Those of attempts before are not among them
+    /// until they are taken in.
     pub artifacts: BTreeMap<MaskedText, ArtifactView>,
     /// What whoever drives it says of jobs that are ready: the journal does not know why they wait.
     pub waits: BTreeMap<JobKey, String>,
@@ -106,7 +107,9 @@ pub struct Note {
 /// An artifact.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArtifactView {
-    /// The job that uploaded it.
+    /// The attempt in which it was uploaded ...
+    pub attempt: Attempt,
+    /// ... by this job.
     pub job: JobKey,
     /// The archive.
     pub blob: BlobId,
@@ -158,6 +161,14 @@ impl RunView {
         Some(view)
     }
 
+    /// Takes in the artifacts of attempts before this one, the oldest first: they belong to the run, and the newest
+    /// of a name counts.
+    pub fn take_artifacts(&mut self, earlier: &[RunView]) {
+        let own = std::mem::take(&mut self.artifacts);
+        let all = earlier.iter().flat_map(|it| it.artifacts.clone()).chain(own);
+        self.artifacts = all.collect();
+    }
+
     /// A job by its key.
     pub fn job(&self, key: &JobKey) -> Option<&JobView> {
         self.places.get(key).map(|place| &self.jobs[*place])
@@ -207,6 +218,7 @@ impl RunView {
             }
             RunEvent::ArtifactUploaded { job, name, blob, size_bytes, expires_at } => {
                 let artifact = ArtifactView {
+                    attempt: self.header.attempt,
                     job: job.clone(),
                     blob: blob.clone(),
                     size_bytes: *size_bytes,

@@ -183,7 +183,11 @@ fn summaries(view: &RunView, text: &SummaryText<'_>, style: Style) -> Vec<String
 
 fn artifacts(view: &RunView, style: Style) -> Vec<String> {
     let line = |(name, artifact): (&mask::MaskedText, &views::ArtifactView)| {
-        format!("  {name}  {}", style.dim(&size(artifact.size_bytes)))
+        let attempt = match artifact.attempt {
+            here if here == view.header.attempt => String::new(),
+            earlier => format!(", of attempt {earlier}"),
+        };
+        format!("  {name}  {}", style.dim(&format!("{}{attempt}", size(artifact.size_bytes))))
     };
     titled("Artifacts", view.artifacts.iter().map(line).collect(), style)
 }

@@ -102,3 +102,67 @@ fn an_artifact_comes_from_a_server_as_it_was_made() {
     assert_eq!(serving.get("/api/v1/runs/1/artifacts/absent").status, 404);
     serving.end();
 }
+
+/// The first attempt fails behind its artifacts; the second one runs one job again.
+const CARRIED: &str = "
+on: push
+jobs:
+  make:
+    runs-on: ubuntu-latest
+    steps:
+      - run: echo made > file
+      - { uses: actions/upload-artifact@v4, with: { name: made, path: file } }
+  check:
+    runs-on: ubuntu-latest
+    steps:
+      - run: echo checked > file
+      - { uses: actions/upload-artifact@v4, with: { name: checked, path: file, overwrite: true } }
+      - run: test -e $MARKS/go
+";
+
+#[test]
+fn artifacts_of_an_attempt_before_are_shown_where_they_can_be_had() {
+    let serving = Serving::of(CARRIED);
+    assert_eq!(serving.push().exit, 0);
+    assert_eq!(serving.ended("1.1")["conclusion"], "failure");
+    serving.leave("go");
+    let body = r#"{"only":"failed"}"#;
+    assert_eq!(serving.post("/api/v1/runs/1/rerun", &[], body).status, 201);
+    let run = serving.ended("1.2");
+    let kept = |run: &serde_json::Value| {
+        let all = run["artifacts"].as_array().expect("a list").iter();
+        let all = all.map(|it| format!("{} {} {}", it["name"], it["attempt"], it["job"]));
+        all.collect::<Vec<_>>().join(", ").replace('"', "")
+    };
+    expect!["checked 2 check, made 1 make"].assert_eq(&kept(&run));
+    expect!["checked 1 check, made 1 make"].assert_eq(&kept(&serving.ended("1.1")));
+    let page = serving.get("/runs/1").text;
+    let link = "href=\"/api/v1/runs/1.2/artifacts/made\" download><bdi>made</bdi></a>";
+    assert!(page.contains(link) && page.contains("of attempt 1"), "{page}");
+    // The command says the same of a server and of its folder, and each of them can be had.
+    let data = serving.place.path("data").display().to_string();
+    let listed = |said: Said| {
+        let lines = said.stdout.lines().map(str::trim).skip_while(|it| *it != "Artifacts").skip(1);
+        let lines = lines.take_while(|it| !it.is_empty()).map(str::to_owned);
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let mut distant = serving.place.launchway(&["runs", "show", "1", "--server", &serving.url]);
+    distant.env("LAUNCHWAY_TOKEN", &serving.token);
+    let distant = listed(Said::from(distant.output().expect("it starts")));
+    expect![[r#"
+        checked  116 B
+        made  113 B, of attempt 1"#]]
+    .assert_eq(&distant);
+    assert_eq!(listed(serving.place.run(&["runs", "show", "1", "--state", &data])), distant);
+    let into = serving.place.path("into").display().to_string();
+    check(
+        &serving,
+        &["1", "-D", &into],
+        &expect![[r#"
+        checked: 1 file in FOLDER/into/checked
+        made: 1 file in FOLDER/into/made
+        exit 0
+    "#]],
+    );
+    serving.end();
+}

@@ -6,7 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use event::{Attempt, StreamId};
-use views::ArtifactView;
+use views::{ArtifactView, RunView};
 
 use super::Operation;
 use crate::access::Scope;
@@ -59,20 +59,26 @@ pub(crate) async fn read(
 
 /// The newest of its name, of this attempt and the ones before it: they belong to the run.
 fn find(app: &App, stream: StreamId, name: &str) -> Result<Option<ArtifactView>, Problem> {
-    let Some((run, attempt)) = stream.as_run() else { return Ok(None) };
-    for number in (1..=attempt.0).rev() {
-        let view = match app.view(StreamId::Run(run, Attempt(number))) {
-            Ok(view) => view,
-            // An earlier attempt that was pruned, or never began, has none. Of another nobody knows.
-            Err(problem) if number != attempt.0 && is_gone(&problem) => continue,
+    let mut view = app.view(stream)?;
+    take_in(app, &mut view)?;
+    let found = view.artifacts.into_iter().find(|(known, _)| known.as_str() == name);
+    Ok(found.map(|(_, artifact)| artifact))
+}
+
+/// Takes in the artifacts of the attempts before this one.
+pub(crate) fn take_in(app: &App, view: &mut RunView) -> Result<(), Problem> {
+    let (run, attempt) = (view.header.run, view.header.attempt);
+    let mut earlier = Vec::new();
+    for number in 1..attempt.0 {
+        match app.view(StreamId::Run(run, Attempt(number))) {
+            Ok(view) => earlier.push(view),
+            // An attempt that was pruned, or never began, has none. Of another nobody knows.
+            Err(problem) if is_gone(&problem) => {}
             Err(problem) => return Err(problem),
-        };
-        let found = view.artifacts.into_iter().find(|(known, _)| known.as_str() == name);
-        if let Some((_, artifact)) = found {
-            return Ok(Some(artifact));
         }
     }
-    Ok(None)
+    view.take_artifacts(&earlier);
+    Ok(())
 }
 
 fn is_gone(problem: &Problem) -> bool {

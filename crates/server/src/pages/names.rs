@@ -22,6 +22,7 @@ const OURS: &[&str] = &[
     "number",
     "count",
     "id",
+    "attempt",
     "behind",
     "left_out",
     "legs",

@@ -15,6 +15,7 @@ use super::job::{href, why};
 use super::summaries::Summaries;
 use super::{Frame, Page, shown, took};
 use crate::access::Scope;
+use crate::api::artifacts;
 use crate::app::{App, Shared, blocking};
 use crate::engine::Again;
 use crate::graph;
@@ -122,6 +123,8 @@ struct ArtifactLine {
     /// Where its archive is; none where it has expired.
     href: Option<String>,
     size: String,
+    /// Which attempt kept it, where that is another one.
+    attempt: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -138,7 +141,8 @@ pub(crate) async fn run(
 ) -> Page {
     let page = blocking(move || {
         let stream = app.stream(&run)?;
-        let view = app.view(stream)?;
+        let mut view = app.view(stream)?;
+        artifacts::take_in(&app, &mut view)?;
         // A page says what it was sent with, of what it knows to say.
         let said = match said.as_deref() {
             Some("cancel") => Some("The run was told to stop."),
@@ -355,6 +359,7 @@ fn artifacts(view: &RunView, now: Timestamp) -> Vec<ArtifactLine> {
             name: name.as_str().to_owned(),
             href: is_there.then(|| format!("{of}/{}", percent(name.as_str()))),
             size: size(it.size_bytes),
+            attempt: (it.attempt != view.header.attempt).then(|| it.attempt.to_string()),
         }
     };
     view.artifacts.iter().map(line).collect()

@@ -1,6 +1,5 @@
 //! `launchway runs … --server URL`: the same commands about the runs of a server.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use event::BlobId;
@@ -63,9 +62,10 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
             listed(&client, *limit, &which.filter(), *format)
         }
         RunsCommand::Show { run, format, .. } => {
-            let DistantRun { view, standing, .. } = client.run(&client.name(run)?)?;
-            let summary = |blob: &BlobId| client.summary(&view, blob);
+            let DistantRun { request, mut view, standing } = client.run(&client.name(run)?)?;
             let tests = client.tests(&view)?;
+            view.take_artifacts(&client.earlier(&request)?);
+            let summary = |blob: &BlobId| client.summary(&view, blob);
             show::page(&view, standing, &summary, *format, tests.as_ref());
             Ok(Exit::Done)
         }
@@ -83,20 +83,11 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
 }
 
 fn downloaded(client: &Client, run: &RunRef, names: &[String], folder: &Path) -> Outcome {
-    let newest = client.run(&client.name(run)?)?.view;
-    let (run, attempt) = (newest.header.run, newest.header.attempt);
-    let mut all = BTreeMap::new();
-    for earlier in 1..attempt.0 {
-        match client.run(&format!("{run}.{earlier}")) {
-            Ok(earlier) => all.extend(earlier.view.artifacts),
-            // An attempt that was pruned, or never began, has none. Of another nobody knows.
-            Err(failure) if failure.exit == Exit::Usage => {}
-            Err(failure) => return Err(failure),
-        }
-    }
-    all.extend(newest.artifacts);
+    let DistantRun { mut view, request, .. } = client.run(&client.name(run)?)?;
+    view.take_artifacts(&client.earlier(&request)?);
+    let (run, attempt) = (view.header.run, view.header.attempt);
     let fetch = |name: &str, _: &ArtifactView| client.artifact(run, attempt, name);
-    download::unpacked(&format!("run {run}"), &all, (names, folder), &fetch)
+    download::unpacked(&format!("run {run}"), &view.artifacts, (names, folder), &fetch)
 }
 
 fn listed(client: &Client, limit: usize, filter: &RunFilter, format: Format) -> Outcome {

@@ -7,7 +7,6 @@ use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
 use actions::{Existing, unpack_artifact};
-use event::StreamId;
 use mask::MaskedText;
 use store::Store;
 use views::ArtifactView;
@@ -20,7 +19,8 @@ use crate::terminal::time::now;
 
 pub(crate) fn run(store: &Store, run: &RunRef, names: &[String], folder: &Path) -> Outcome {
     let stream = journal::find(store, run)?;
-    let all = artifacts(store, stream)?;
+    let mut view = journal::view(store, stream)?;
+    view.take_artifacts(&journal::earlier(store, stream)?);
     let (number, _) = stream.as_run().expect("the stream of a run");
     let fetch = |name: &str, artifact: &ArtifactView| {
         store.blobs().get(&artifact.blob).map_err(|error| {
@@ -29,7 +29,7 @@ pub(crate) fn run(store: &Store, run: &RunRef, names: &[String], folder: &Path) 
                 .hint("launchway runs rerun makes it again")
         })
     };
-    unpacked(&format!("run {number}"), &all, (names, folder), &fetch)
+    unpacked(&format!("run {number}"), &view.artifacts, (names, folder), &fetch)
 }
 
 /// Unpacks artifacts of a run, all or those that are named, whose archives are fetched.
@@ -49,18 +49,6 @@ pub(super) fn unpacked(
         out(&format!("{name}: {files} in {}", target.display()));
     }
     Ok(Exit::Done)
-}
-
-/// Those of the attempt and of the ones before it: they belong to the run. The newest of a name
-/// wins.
-fn artifacts(
-    store: &Store,
-    stream: StreamId,
-) -> Result<BTreeMap<MaskedText, ArtifactView>, Failure> {
-    let mut all = BTreeMap::new();
-    journal::earlier(store, stream)?.into_iter().for_each(|view| all.extend(view.artifacts));
-    all.extend(journal::view(store, stream)?.artifacts);
-    Ok(all)
 }
 
 /// The artifacts that were asked for; without names all that have not expired.

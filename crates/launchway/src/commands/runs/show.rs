@@ -24,10 +24,13 @@ use crate::terminal::waterfall;
 const MANY_EVENTS: u64 = 50_000;
 
 pub(crate) fn run(store: &Store, state: &StateFolder, run: &RunRef, format: Format) -> Outcome {
-    let view = journal::view(store, journal::find(store, run)?)?;
+    let stream = journal::find(store, run)?;
+    let mut view = journal::view(store, stream)?;
     let standing = Standing::of(state, &view)?;
     let summary = |blob: &BlobId| summary(store, blob);
-    page(&view, standing, &summary, format, tests(store, state, &view)?.as_ref());
+    let tests = tests(store, state, &view)?;
+    view.take_artifacts(&journal::earlier(store, stream)?);
+    page(&view, standing, &summary, format, tests.as_ref());
     Ok(Exit::Done)
 }
 
