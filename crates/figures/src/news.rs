@@ -2,6 +2,7 @@
 //! go on failing; a scan found what the one before did not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use event::{Attempt, RunId, StreamId};
 use reports::Level;
@@ -56,14 +57,32 @@ fn news(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<News> {
     Ok(News { failing, found: found(rows, key)? })
 }
 
+/// Jobs of the run whose tests failed in this attempt or one before it: how each was when it ran last.
+const BAD_JOBS: &str = "SELECT ran.attempt, ran.conclusion, EXISTS (
+       SELECT 1 FROM result JOIN test ON test.id = result.test
+       WHERE result.run = ran.run AND result.attempt = ran.attempt AND test.job = ran.job
+         AND outcome IN ('failed', 'errored')) AS has_bad
+     FROM job AS ran
+     WHERE ran.run = past.run AND ran.attempt <= past.attempt
+       AND NOT EXISTS (SELECT 1 FROM job AS later WHERE later.run = ran.run AND later.job = ran.job
+                       AND later.attempt > ran.attempt AND later.attempt <= past.attempt)
+       AND EXISTS (SELECT 1 FROM result JOIN test ON test.id = result.test
+                   WHERE result.run = ran.run AND result.attempt <= past.attempt
+                     AND test.job = ran.job AND outcome IN ('failed', 'errored'))";
+
 /// How the tests of this attempt and those before it ended, oldest first; nothing where this one says nothing of them.
 fn tested(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<Vec<Tested>> {
-    let mut statement = rows.prepare_cached(
+    let mut statement = rows.prepare_cached(&format!(
         "SELECT past.run, past.attempt, past.commit_id, past.conclusion <> 'success',
            EXISTS (SELECT 1 FROM report WHERE report.run = past.run
                    AND report.attempt = past.attempt AND report.kind = 'tests') AS has_reports,
            EXISTS (SELECT 1 FROM result WHERE result.run = past.run
-                   AND result.attempt = past.attempt AND outcome IN ('failed', 'errored'))
+                   AND result.attempt = past.attempt AND outcome IN ('failed', 'errored')),
+           past.attempt > 1
+             AND EXISTS (SELECT 1 FROM ({BAD_JOBS}) AS bad WHERE bad.attempt = past.attempt),
+           past.attempt > 1
+             AND EXISTS (SELECT 1 FROM ({BAD_JOBS}) AS bad
+                         WHERE bad.has_bad OR bad.conclusion <> 'success')
          FROM attempt AS here JOIN attempt AS past USING (repository, workflow)
          WHERE here.run = ?1 AND here.attempt = ?2
            AND here.is_default_branch = 1 AND here.is_partial = 0
@@ -72,28 +91,62 @@ fn tested(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<Vec<Tested>> {
            AND NOT (past.is_infra AND past.conclusion <> 'success')
            AND (past.completed_at, past.run, past.attempt)
              <= (here.completed_at, here.run, here.attempt)
-         ORDER BY past.completed_at DESC, past.run DESC, past.attempt DESC LIMIT ?3",
-    )?;
+         ORDER BY past.completed_at DESC, past.run DESC, past.attempt DESC LIMIT ?3"
+    ))?;
     let wanted = params![key[0], key[1], LOOKED_BACK_MAX as i64];
-    let tested = |row: &Row<'_>| {
-        let (has_failed, has_reports, has_bad): (bool, bool, bool) =
-            (row.get(3)?, row.get(4)?, row.get(5)?);
-        Ok(Tested {
+    let mut found = statement.query(wanted)?;
+    let (mut all, mut has_reports) = (Vec::new(), false);
+    while let Some(row) = found.next()? {
+        let past = Past {
             by: at(row, 0)?,
             commit: row.get::<_, String>(2)?.into(),
-            failed: if has_reports { has_bad } else { has_failed },
-            has_reports,
-        })
-    };
-    let mut all: Vec<Tested> = statement.query_map(wanted, tested)?.collect::<Result<_, _>>()?;
-    all.reverse();
-    // Where tests are reported, a further attempt without a report ran other jobs alone.
-    if all.iter().any(|it| it.has_reports) {
-        all.retain(|it| it.has_reports || it.by.1 == Attempt(1));
+            has_failed: row.get(3)?,
+            has_reports: row.get(4)?,
+            has_bad: row.get(5)?,
+            ran_again: row.get(6)?,
+            is_bad_still: row.get(7)?,
+        };
+        has_reports |= past.has_reports;
+        all.push(past);
     }
+    let all: Vec<Tested> = all.into_iter().rev().filter_map(|it| it.tested(has_reports)).collect();
     // One that was left out says nothing, of itself nor of those before.
     let is_last = all.last().is_some_and(|it| it.by == id(key));
     Ok(if is_last { all } else { Vec::new() })
+}
+
+/// An attempt, and what may be said by it of its tests.
+struct Past {
+    by: (RunId, Attempt),
+    commit: Arc<str>,
+    has_failed: bool,
+    has_reports: bool,
+    /// A report of its own says that a test failed.
+    has_bad: bool,
+    /// A job ran in it whose tests failed, then or in an attempt before ...
+    ran_again: bool,
+    /// ... and there is one such job that was no better when it ran last.
+    is_bad_still: bool,
+}
+
+impl Past {
+    /// How its tests ended, where it says so; `is_reported` where others of its workflow keep reports.
+    fn tested(self, is_reported: bool) -> Option<Tested> {
+        let is_further = self.by.1 > Attempt(1);
+        let failed = match self.has_reports {
+            true => self.has_bad,
+            // Many keep a report only where tests fail. A further attempt that ran none of those jobs ran others alone.
+            false if is_reported && is_further => {
+                if !self.ran_again {
+                    return None;
+                }
+                self.is_bad_still
+            }
+            false => self.has_failed,
+        };
+        let Past { by, commit, has_reports, .. } = self;
+        Some(Tested { by, commit, failed, has_reports })
+    }
 }
 
 fn id(key: [i64; 2]) -> (RunId, Attempt) {

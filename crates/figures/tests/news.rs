@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use event::{Attempt, Fact as _, RunEvent, Seq, StreamId, Timestamp};
+use event::{Attempt, Fact as _, RunEvent, RunId, Seq, StreamId, Timestamp};
 use expect_test::{Expect, expect};
 use figures::{Asked, Figures};
 use ports::Journal as _;
@@ -13,7 +13,7 @@ use views::{News, Window};
 use zip::write::SimpleFileOptions;
 
 struct Journal {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     store: Arc<Store>,
     figures: Figures,
 }
@@ -21,6 +21,7 @@ struct Journal {
 /// A run, and what it uploads.
 #[derive(Clone, Copy)]
 struct Run<'r> {
+    job: &'r str,
     commit: &'r str,
     branch: &'r str,
     conclusion: &'r str,
@@ -28,8 +29,14 @@ struct Run<'r> {
     file: Option<(&'r str, &'r str)>,
 }
 
-const GREEN: Run<'_> =
-    Run { commit: "c0", branch: "main", conclusion: "success", exit: "none", file: None };
+const GREEN: Run<'_> = Run {
+    job: "test",
+    commit: "c0",
+    branch: "main",
+    conclusion: "success",
+    exit: "none",
+    file: None,
+};
 const RED: Run<'_> = Run { conclusion: "failure", exit: "user_failure", ..GREEN };
 
 fn passed(name: &str) -> String {
@@ -42,21 +49,49 @@ fn failed(names: &[&str]) -> String {
     format!("<testsuite name='unit'>{cases}</testsuite>")
 }
 
+fn told(news: &News, expect: Expect) {
+    let told = match &news.failing {
+        None => "nothing new".to_owned(),
+        Some(it) => format!(
+            "{} times on {} commits since {}, by reports: {}, each time {}: {}",
+            it.times,
+            it.commits,
+            it.since.0,
+            it.has_reports,
+            it.tests_count,
+            it.tests.join(", ")
+        ),
+    };
+    expect.assert_eq(&told);
+}
+
 impl Journal {
     fn new() -> Journal {
         let folder = tempfile::tempdir().expect("a journal of ours");
         let store = Arc::new(Store::open(folder.path()).expect("a journal of ours"));
         let figures = Figures::open(folder.path()).expect("a journal of ours");
-        Journal { _folder: folder, store, figures }
+        Journal { folder, store, figures }
     }
 
     /// Gives what is news with it.
     fn run(&self, run: &Run<'_>) -> News {
         let (id, number) =
             self.store.allocate_run("octo/app", "ci.yml").expect("a journal of ours");
-        let at = id.0 * 1000;
+        self.attempt(id, Attempt(1), number, run)
+    }
+
+    /// The same of a further attempt of the newest run, in which one job alone runs.
+    fn again(&self, run: &Run<'_>) -> News {
+        let newest = self.store.newest_streams(1).expect("a journal of ours");
+        let (id, _) = newest[0].as_run().expect("a run");
+        let attempt = self.store.allocate_attempt(id).expect("a journal of ours");
+        self.attempt(id, attempt, id.0, run)
+    }
+
+    fn attempt(&self, id: RunId, attempt: Attempt, number: u64, run: &Run<'_>) -> News {
+        let at = id.0 * 1000 + attempt.0 * 10;
         let mut events = vec![
-            json!({ "type": "RunCreated", "run": id, "attempt": 1, "run_number": number,
+            json!({ "type": "RunCreated", "run": id, "attempt": attempt, "run_number": number,
                 "carried": [], "repository": "octo/app", "repository_path": "/app",
                 "workflow": { "path": "ci.yml", "text": "" }, "called": {}, "title": "a change",
                 "event": { "name": "push", "git_ref": format!("refs/heads/{}", run.branch), "payload": {} },
@@ -65,8 +100,8 @@ impl Journal {
         ];
         let is_refused = run.exit == "refused";
         if !is_refused {
-            events.push(json!({ "type": "JobReady", "job": "test", "at": at }));
-            events.push(json!({ "type": "JobLeased", "job": "test", "fence": 1, "tracking_id": "x", "at": at }));
+            events.push(json!({ "type": "JobReady", "job": run.job, "at": at }));
+            events.push(json!({ "type": "JobLeased", "job": run.job, "fence": 1, "tracking_id": "x", "at": at }));
         }
         if let Some((name, text)) = run.file {
             let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
@@ -75,38 +110,30 @@ impl Journal {
             let bytes = archive.finish().expect("a journal of ours").into_inner();
             let blob = self.store.blobs().put_bytes(&bytes).expect("a journal of ours");
             events.push(
-                json!({ "type": "ArtifactUploaded", "job": "test", "name": "reports", "blob": blob,
+                json!({ "type": "ArtifactUploaded", "job": run.job, "name": "reports", "blob": blob,
                 "size_bytes": bytes.len(), "expires_at": 9_000_000_000_000_u64 }),
             );
         }
         // What a gate lets nobody run never had a worker.
         let (fence, exit) = if is_refused { (None, "cancelled") } else { (Some(1), run.exit) };
-        events.push(json!({ "type": "JobCompleted", "job": "test", "fence": fence, "conclusion": run.conclusion,
+        events.push(json!({ "type": "JobCompleted", "job": run.job, "fence": fence, "conclusion": run.conclusion,
             "exit": exit, "outputs": {}, "log": null, "environment_url": null, "at": at + 1 }));
         events.push(json!({ "type": "RunCompleted", "conclusion": run.conclusion, "at": at + 1 }));
         let decode =
             |it: &Json| RunEvent::decode(it.to_string().as_bytes()).expect("a journal of ours");
         let events: Vec<RunEvent> = events.iter().map(decode).collect();
-        let stream = StreamId::Run(id, Attempt(1));
+        let stream = StreamId::Run(id, attempt);
         self.store.append(stream, Seq(0), Timestamp(at), &events).expect("a journal of ours");
         let position = self.store.newest_position().expect("a journal of ours");
         self.figures.news(&self.store, stream, position).expect("a journal of ours")
     }
 
     fn failing(&self, run: &Run<'_>, expect: Expect) {
-        let told = match self.run(run).failing {
-            None => "nothing new".to_owned(),
-            Some(it) => format!(
-                "{} times on {} commits since {}, by reports: {}, each time {}: {}",
-                it.times,
-                it.commits,
-                it.since.0,
-                it.has_reports,
-                it.tests_count,
-                it.tests.join(", ")
-            ),
-        };
-        expect.assert_eq(&told);
+        told(&self.run(run), expect);
+    }
+
+    fn failing_again(&self, run: &Run<'_>, expect: Expect) {
+        told(&self.again(run), expect);
     }
 
     fn found(&self, sarif: &str, expect: Expect) {
@@ -177,6 +204,46 @@ fn one_commit_that_is_run_again_and_again_is_no_series() {
         &Run { commit: "c1", ..RED },
         expect!["5 times on 2 commits since 1, by reports: false, each time 0: "],
     );
+}
+
+#[test]
+fn a_job_that_ran_again_and_passed_without_a_report_ends_its_series() {
+    // Reports are kept only where tests fail.
+    let bad = failed(&["adds"]);
+    fn red<'r>(commit: &'r str, text: &'r str) -> Run<'r> {
+        Run { commit, file: Some(("junit.xml", text)), ..RED }
+    }
+    let journal = Journal::new();
+    for commit in ["c1", "c2", "c3", "c4"] {
+        journal.failing(&red(commit, &bad), expect!["nothing new"]);
+        journal.failing_again(&Run { commit, ..GREEN }, expect!["nothing new"]);
+    }
+    // Another job that ran again says nothing of them, whatever became of it.
+    let journal = Journal::new();
+    for commit in ["c1", "c2"] {
+        journal.failing(&red(commit, &bad), expect!["nothing new"]);
+        journal.failing_again(&Run { job: "lint", commit, ..GREEN }, expect!["nothing new"]);
+        journal.failing_again(&Run { job: "lint", commit, ..RED }, expect!["nothing new"]);
+    }
+    journal.failing(
+        &red("c3", &bad),
+        expect!["3 times on 3 commits since 1, by reports: true, each time 1: unit › adds"],
+    );
+    // One that did not come to its tests is no better.
+    let journal = Journal::new();
+    journal.failing(&red("c1", &bad), expect!["nothing new"]);
+    journal.failing_again(&Run { commit: "c1", ..RED }, expect!["nothing new"]);
+    journal.failing(
+        &red("c2", &bad),
+        expect!["3 times on 2 commits since 1, by reports: false, each time 1: unit › adds"],
+    );
+    // It passed, and another job that ran again behind it did not: the tests are over all the same.
+    let journal = Journal::new();
+    journal.failing(&red("c1", &bad), expect!["nothing new"]);
+    journal.failing(&red("c2", &bad), expect!["nothing new"]);
+    journal.failing_again(&Run { commit: "c2", ..GREEN }, expect!["nothing new"]);
+    journal.failing_again(&Run { job: "lint", commit: "c2", ..RED }, expect!["nothing new"]);
+    journal.failing(&red("c3", &bad), expect!["nothing new"]);
 }
 
 #[test]
