@@ -16,6 +16,7 @@ use views::{AttemptFacts, KeptArtifact};
 use zip::ZipArchive;
 
 use crate::flag::flags;
+use crate::scans;
 
 /// Artifacts of one attempt that are looked into.
 const ARTIFACTS_MAX: usize = 200;
@@ -62,6 +63,7 @@ pub(crate) fn collect(
         let Ok(archive) = ZipArchive::new(BufReader::new(file)) else { continue };
         found.archive(archive, artifact)?;
     }
+    scans::forget_old(rows, facts)?;
     found.write_coverage()
 }
 
@@ -113,7 +115,11 @@ impl Collected<'_> {
                 Some(Report::Tests(tests)) if self.is_new(&bytes) => {
                     self.tests(&tests, artifact, &name)?;
                 }
-                Some(Report::Scan(scan)) if self.is_new(&bytes) => self.scan(&scan)?,
+                Some(Report::Scan(scan))
+                    if scans::are_told_of(self.facts) && self.is_new(&bytes) =>
+                {
+                    self.scan(&scan)?;
+                }
                 Some(Report::Coverage(coverage)) => self.coverage(coverage, artifact, &name)?,
                 _ => {}
             }

@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/v12.sql"),
     include_str!("schema/v13.sql"),
     include_str!("schema/v14.sql"),
+    include_str!("schema/v15.sql"),
 ];
 
 /// The numbers of one journal. Any number of processes may have them open at once.
@@ -84,4 +85,47 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // What is lost with the power is folded again.
     connection.pragma_update(None, "synchronous", "normal")?;
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of version 14: so many scans of the default branch, and one of another.
+    fn of_before(folder: &Path, scans: i64) {
+        let file = connect(&folder.join("figures.db")).unwrap();
+        MIGRATIONS[..14].iter().for_each(|it| file.execute_batch(it).unwrap());
+        file.pragma_update(None, "user_version", 14).unwrap();
+        for run in 1..=scans + 1 {
+            let is_default = run <= scans;
+            file.execute(
+                "INSERT INTO attempt (run, attempt, repository, workflow, event, git_ref, commit_id,
+                   is_default_branch, is_partial, is_superseded, is_infra, created_at, started_at,
+                   completed_at, conclusion, last_seq)
+                 VALUES (?1, 1, 'octo/app', 'ci.yml', 'push', 'refs/heads/x', 'c', ?2, 0, 0, 0, 1, 1,
+                   ?1, 'success', 9)",
+                (run, is_default),
+            )
+            .unwrap();
+            file.execute("INSERT INTO scan VALUES (?1, 1, 'Trivy', 0)", [run]).unwrap();
+            let finding =
+                "INSERT INTO finding VALUES (?1, 1, 'Trivy', 'CVE-1', 'a', 'f', 'high', 1)";
+            file.execute(finding, [run]).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_scans_found_before_is_kept_as_what_they_find_now() {
+        let folder = tempfile::tempdir().unwrap();
+        of_before(folder.path(), 23);
+        let figures = Figures::open(folder.path()).unwrap();
+        let count = |query: &str| -> i64 {
+            figures.reader().query_row(query, [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(count("SELECT count(*) FROM finding"), 20);
+        assert_eq!(count("SELECT min(run) FROM finding"), 4);
+        assert_eq!(count("SELECT max(run) FROM finding"), 23);
+        assert_eq!(count("SELECT count(*) FROM scan"), 23);
+        assert_eq!(count("SELECT count(*) FROM scan WHERE is_kept = 0"), 3);
+    }
 }

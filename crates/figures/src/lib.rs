@@ -37,6 +37,7 @@ mod news;
 mod query;
 mod ready;
 mod report;
+mod scans;
 mod series;
 mod shipments;
 mod shipping;

@@ -246,14 +246,14 @@ fn worst_first(counts: BTreeMap<Level, u64>) -> Vec<(String, u64)> {
     counts.into_iter().rev().map(|(level, count)| (level.as_str().to_owned(), count)).collect()
 }
 
-/// The newest attempt before this one that the tool looked at, and whether not all that it found was read.
+/// The newest attempt before this one that the tool looked at, and whether not all that it found was read, or is kept.
 fn looked_before(
     rows: &Connection,
     key: [i64; 2],
     tool: &str,
 ) -> rusqlite::Result<Option<([i64; 2], bool)>> {
     let mut statement = rows.prepare_cached(
-        "SELECT past.run, past.attempt, scan.is_cut
+        "SELECT past.run, past.attempt, scan.is_cut OR NOT scan.is_kept
          FROM attempt AS here JOIN attempt AS past USING (repository, workflow)
          JOIN scan ON scan.run = past.run AND scan.attempt = past.attempt AND scan.tool = ?3
          WHERE here.run = ?1 AND here.attempt = ?2

@@ -343,3 +343,48 @@ fn what_is_not_of_the_default_branch_is_told_to_nobody() {
     let run = Run { branch: "topic", file: Some(("a.sarif", &text)), ..GREEN };
     assert_eq!(journal.run(&run), News::default());
 }
+
+#[test]
+fn what_scans_found_is_kept_as_long_as_it_is_compared() {
+    let journal = Journal::new();
+    let rows = |table: &str| {
+        let file = rusqlite::Connection::open(journal.folder.path().join("figures.db"));
+        let file = file.expect("a file of ours");
+        let count = format!("SELECT count(*), count(DISTINCT run) FROM {table}");
+        let count = file.query_row(&count, [], |row| Ok((row.get(0)?, row.get(1)?)));
+        let count: (i64, i64) = count.expect("a table of ours");
+        count
+    };
+    let files: Vec<String> = (0..60).map(|it| format!("CVE-2 m{it}/go.mod")).collect();
+    let text = |of: usize| {
+        let known: Vec<&str> = files[of..of + 2].iter().map(String::as_str).collect();
+        sarif("Trivy", &known)
+    };
+    let scan = |of: usize, branch: &str| {
+        let text = text(of);
+        let run = Run { branch, file: Some(("a.sarif", &text)), ..GREEN };
+        journal.run(&run).found.map(|it| (it.new, it.before))
+    };
+    let one_more =
+        |before: u64| Some((vec![("high".to_owned(), 1)], vec![(RunId(before), Attempt(1))]));
+    assert_eq!(scan(0, "main").map(|it| it.1), Some(Vec::new()));
+    for of in 1..50 {
+        assert_eq!(scan(of, "main"), one_more(of as u64), "{of}");
+    }
+    assert_eq!((rows("finding"), rows("scan")), ((40, 20), (50, 50)));
+    // Nobody is told of other branches: nothing is kept of them.
+    assert_eq!(scan(55, "topic"), None);
+    assert_eq!((rows("finding"), rows("scan")), ((40, 20), (50, 50)));
+    // Another tool has its own, and takes none away.
+    let other = sarif("Bandit", &["B105 a.py"]);
+    journal.run(&Run { file: Some(("b.sarif", &other)), ..GREEN });
+    assert_eq!(rows("finding"), (41, 21));
+    assert_eq!(scan(50, "main"), one_more(50));
+    // Of one that is told late, as of the one behind it, nothing is new that nobody can compare.
+    let end = journal.store.newest_position().expect("a journal of ours");
+    for run in [2, 31, 32, 33] {
+        let news = journal.figures.news(&journal.store, StreamId::Run(RunId(run), Attempt(1)), end);
+        let found = news.expect("a journal of ours").found;
+        assert_eq!(found.is_some(), run == 33, "{run}");
+    }
+}
