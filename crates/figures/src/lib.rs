@@ -42,6 +42,7 @@ mod series;
 mod shipments;
 mod shipping;
 mod since;
+mod tagged;
 mod tally;
 mod tests;
 
@@ -61,6 +62,7 @@ pub use report::{
 };
 pub use series::{FlagLines, Series, SeriesRun};
 pub use since::since;
+pub use tagged::{CommitShipped, TagRun};
 pub use tally::{Histogram, Tally};
 pub use tests::{
     CoverageBefore, CoveredFile, Disagreement, FlagFigures, Flaky, ReportFile, RunCoverage,

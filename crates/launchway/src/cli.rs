@@ -195,6 +195,9 @@ pub(crate) enum Command {
     Approvals(ApprovalsCommand),
     /// List releases, with what is known of each
     Releases(ReleasesArgs),
+    /// Look at version tags: notes, runs, artifacts, where they went
+    #[command(subcommand)]
+    Versions(VersionsCommand),
     /// Look at backups, and restore one beside what runs
     #[command(subcommand)]
     Backups(BackupsCommand),
@@ -409,6 +412,31 @@ impl WorkflowsCommand {
             | WorkflowsCommand::Disable { at, .. } => at,
         }
     }
+}
+
+/// `launchway versions`
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum VersionsCommand {
+    /// List the versions of a repository, the highest first
+    #[command(after_help = examples::VERSIONS_LIST)]
+    List {
+        #[command(flatten)]
+        at: AtServerArgs,
+        /// How they are written
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+    },
+    /// Show one version, with its notes, runs, artifacts and deployments
+    #[command(after_help = examples::VERSIONS_SHOW)]
+    Show {
+        /// Its tag, as v1.2.3
+        tag: String,
+        #[command(flatten)]
+        at: AtServerArgs,
+        /// How it is written
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+    },
 }
 
 const DEMO_EXAMPLES: &str = "\

@@ -47,6 +47,7 @@ mod tokens;
 mod unit;
 mod vars;
 mod verify;
+mod versions;
 mod workflows;
 
 pub(crate) use check::check_sources;
@@ -75,6 +76,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Plan(args) => plan::run(&args, &state()?)?,
         Command::Eval(args) => eval::run(&args)?,
         Command::Runs(command) => runs::run(command, &state()?)?,
+        Command::Versions(command) => versions::run(&command, cli.global.state.as_deref())?,
         Command::Workflows(command) => workflows::run(&command, cli.global.state.as_deref())?,
         Command::Secrets(command) => secrets::run(&command, cli.global.state.as_deref())?,
         Command::Vars(command) => vars::run(&command, cli.global.state.as_deref())?,

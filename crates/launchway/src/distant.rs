@@ -10,6 +10,7 @@ mod people;
 mod searched;
 mod switches;
 mod trail;
+mod versions;
 
 pub(crate) use deployed::Where;
 pub(crate) use kept::{KeptKey, KeptLine};

@@ -40,6 +40,7 @@ mod state;
 mod syncing;
 mod telling;
 mod terminal;
+mod versions;
 mod walls;
 
 use std::process::ExitCode;

@@ -24,6 +24,7 @@ mod payload;
 mod private;
 mod standing;
 mod tip;
+mod versions;
 
 pub use bare::{Bounds, RefUpdate, bare_identity, bare_name};
 pub use changes::{ChangedFiles, CommitTime};
@@ -34,6 +35,7 @@ pub use git::GitError;
 pub use mirror::{Access, Mirror, Refs, TestMerge};
 pub use private::{HeldStore, PrivateStore};
 pub use tip::{Tip, TipError};
+pub use versions::{Said, Tagged};
 
 /// Why the repository or the event could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -18,6 +18,7 @@ pub(crate) mod runners;
 mod secrets;
 mod streams;
 mod tokens;
+mod versions;
 mod workflows;
 
 pub(crate) use approvals::given;
@@ -25,6 +26,7 @@ pub(crate) use incidents::deed;
 pub(crate) use runners::RUNNER_DOOR;
 pub(crate) use secrets::change;
 pub(crate) use tokens::{end_person, end_token};
+pub(crate) use versions::seen as seen_version;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -95,6 +97,7 @@ fn operations() -> impl Iterator<Item = &'static Operation> {
         .chain(audit::OPERATIONS)
         .chain(secrets::OPERATIONS)
         .chain(workflows::OPERATIONS)
+        .chain(versions::OPERATIONS)
         .chain(tokens::OPERATIONS)
         .chain(messages::OPERATIONS)
         .chain(runners::OPERATIONS)

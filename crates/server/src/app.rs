@@ -329,6 +329,8 @@ const PAGES: &[PageRoute] = &[
     ("/runs/{run}/tests", || get(pages::run_tests)),
     ("/runs/{run}/search", || get(pages::run_search)),
     ("/repositories", || get(pages::repositories)),
+    ("/repositories/{owner}/{name}/versions", || get(pages::versions)),
+    ("/repositories/{owner}/{name}/versions/{tag}", || get(pages::version)),
     ("/secrets", || {
         get(pages::secrets).post(pages::kept).layer(DefaultBodyLimit::max(KEEP_BODY_BYTES_MAX))
     }),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use event::{Actor, DeploymentId, IncidentId, JobKey, StreamId, Timestamp};
 use serde::{Deserialize, Serialize};
+use versions::{VersionList, VersionRecord};
 
 use crate::approvals::GateAnswer;
 use crate::dispatch::{Dispatch, Offer};
@@ -382,6 +383,18 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When nothing waits that is called so, or it cannot be written down or recorded.
     fn let_in(&self, id: &str, by: &str, record: Record<'_>) -> Result<LetIn, Refused>;
+
+    /// The versions of a repository: its tags that are valid semver, the highest first.
+    ///
+    /// # Errors
+    /// When there is no such repository, or it cannot be read.
+    fn versions(&self, repository: &str) -> Result<VersionList, Refused>;
+
+    /// One of them, with its notes, runs, artifacts and deployments.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    fn version(&self, repository: &str, tag: &str) -> Result<VersionRecord, Refused>;
 
     /// What may be dispatched in a repository, at a branch or tag; none: the default branch.
     ///

@@ -30,6 +30,7 @@ mod sign_in;
 mod summaries;
 mod test_series;
 mod tests;
+mod versions;
 
 pub(crate) use approvals::{answered, approval, approvals};
 pub(crate) use audit::audit;
@@ -56,6 +57,7 @@ pub(crate) use secrets::{kept, secrets};
 pub(crate) use settings::{ended, settings};
 pub(crate) use sign_in::{sign_in, sign_out, signed_in};
 pub(crate) use tests::{run_tests, tests};
+pub(crate) use versions::{version, versions};
 
 use askama::Template;
 use axum::response::{Html, Redirect};

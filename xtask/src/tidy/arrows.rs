@@ -26,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("protocol", &["event", "mask"]),
     ("ports", &["event", "mask", "protocol"]),
     ("views", &["event", "mask"]),
+    ("versions", &["event"]),
     // Floor 4: the machines, the rules, and the hands.
     // What counts as an agreement is one rule for the machines that ask for one.
     ("approval", &["event"]),
@@ -48,7 +49,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("services", &["docker"]),
     // The two crates with an async runtime; the one knows nothing of the others, the other folds.
     ("proxy", &[]),
-    ("server", &["event", "figures", "markdown", "mask", "ports", "protocol", "store", "views"]),
+    (
+        "server",
+        &[
+            "event", "figures", "markdown", "mask", "ports", "protocol", "store", "versions",
+            "views",
+        ],
+    ),
     ("target-host", &["docker", "event", "mask", "ports", "proxy"]),
     ("model-cloud", &[]),
     ("model-github", &[]),
@@ -181,6 +188,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "syntax",
             "target-ecs",
             "target-host",
+            "versions",
             "views",
             "worker",
             "workflow",

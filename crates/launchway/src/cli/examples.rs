@@ -123,6 +123,21 @@ Examples:
   launchway settings show production              one environment
   launchway settings show --format json | jq -r 'select(.file == null) | .key'";
 
+/// `launchway versions list`
+pub(super) const VERSIONS_LIST: &str = "\
+Examples:
+  launchway versions list                         tags of this repository that are valid semver
+  launchway versions list --repository octo/app --data /srv/launchway
+  launchway versions list --repository octo/app --server https://ci.example.com
+  launchway versions list --format json | jq -r 'select(.standing==\"failed\") | .tag'";
+
+/// `launchway versions show`
+pub(super) const VERSIONS_SHOW: &str = "\
+Examples:
+  launchway versions show v1.2.3                  what came with it, and what came of it
+  launchway versions show v1.2.3 --repository octo/app --server https://ci.example.com
+  launchway versions show v1.2.3 --format json | jq -r '.deployments[].environment'";
+
 /// `launchway secrets list`
 pub(super) const SECRETS_LIST: &str = "\
 Examples:

@@ -1,5 +1,7 @@
 //! What an image is called: tags that name one image for good, and tags that move.
 
+use versions::Version;
+
 /// Digits of a commit that people read. The version of a release without a tag has as many.
 pub(crate) const COMMIT_DIGITS: usize = 12;
 
@@ -27,7 +29,7 @@ impl Tags {
             rest.split('.').count() >= 3 && rest.starts_with(|it: char| it.is_ascii_digit())
         };
         let candidates: Vec<&String> = git_tags.iter().filter(looks_like).collect();
-        let parsed = |tag: &&String| Version::parse(tag.trim_start_matches('v'));
+        let parsed = |tag: &&String| version(tag);
         let mut versions: Vec<&String> =
             candidates.iter().copied().filter(|tag| parsed(tag).is_some()).collect();
         versions.sort_by_key(parsed);
@@ -42,60 +44,9 @@ impl Tags {
     }
 }
 
-/// A version by semver 2.0, in its order. Build metadata (`+...`) cannot stand in a tag of an image,
-/// and says nothing about the order: a version with some is none here.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Version {
-    numbers: [u64; 3],
-    /// A release stands behind all that come before it.
-    is_release: bool,
-    before: Vec<Part>,
-}
-
-/// Numbers stand before words.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
-    Number(u64),
-    Word(String),
-}
-
-impl Version {
-    fn parse(text: &str) -> Option<Version> {
-        let (core, before) = match text.split_once('-') {
-            Some((core, before)) => (core, Some(before)),
-            None => (text, None),
-        };
-        let mut numbers = [0; 3];
-        let mut parts = core.split('.');
-        for number in &mut numbers {
-            *number = whole(parts.next()?)?;
-        }
-        if parts.next().is_some() {
-            return None;
-        }
-        let part = |text: &str| {
-            let plain = |it: char| it.is_ascii_alphanumeric() || it == '-';
-            if text.is_empty() || !text.chars().all(plain) {
-                None
-            } else if text.bytes().all(|it| it.is_ascii_digit()) {
-                whole(text).map(Part::Number)
-            } else {
-                Some(Part::Word(text.to_owned()))
-            }
-        };
-        let before = before.map(|it| it.split('.').map(part).collect::<Option<Vec<_>>>());
-        let before = match before {
-            Some(parts) => parts?,
-            None => Vec::new(),
-        };
-        Some(Version { numbers, is_release: before.is_empty(), before })
-    }
-}
-
-/// Without leading zeros.
-fn whole(text: &str) -> Option<u64> {
-    let plain = text == "0" || !text.starts_with('0');
-    if plain && text.bytes().all(|it| it.is_ascii_digit()) { text.parse().ok() } else { None }
+/// A version by semver 2.0. Build metadata (`+...`) cannot stand in a tag of an image: a version with some is none here.
+fn version(tag: &str) -> Option<Version> {
+    Version::of_tag(tag).filter(|_| !tag.contains('+'))
 }
 
 #[cfg(test)]

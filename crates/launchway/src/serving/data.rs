@@ -17,6 +17,7 @@
 //! pagerduty.json       which of PagerDuty's services is whose (what proves it is in the vault)
 //! clock.json           the last minute that was looked at for schedules
 //! told.json            how much of the journal GitHub was told
+//! releases/            what there is at GitHub of each version of a repository
 //! deliveries.db        webhooks that were taken (crate `store`)
 //! database.json        the database that has those and the journal, where they are not here
 //! answers/             what was made for an idempotency key
@@ -118,6 +119,11 @@ impl DataFolder {
     /// What was seen of a repository on GitHub, by its name.
     pub(crate) fn looked(&self, name: &str) -> PathBuf {
         self.path("looked").join(format!("{name}.json"))
+    }
+
+    /// What there is at GitHub of a repository's versions, by its name.
+    pub(crate) fn releases(&self, name: &str) -> PathBuf {
+        self.path("releases").join(format!("{name}.json"))
     }
 
     /// What was taken of a repository that is pushed to here, by its name.

@@ -19,6 +19,7 @@ use server::{
     KnownWorkflow, LetIn, Named, Offer, Push, Received, Record, Refused, Runner, RunnerLink,
     Switched, Takes, Teller, WaitingJob, Webhook, Why, Workers,
 };
+use versions::{VersionList, VersionRecord};
 use views::RunView;
 
 use super::answers::{Keyed, order_name};
@@ -34,6 +35,7 @@ use super::repositories::{self, Connected};
 use super::tokens::JobTokens;
 use super::{
     connections, data, deployments, dispatch, following, gates, hook, incidents, keeping, switches,
+    tagged,
 };
 use crate::commands::look_ahead;
 use crate::deploying::stop::Stop;
@@ -350,6 +352,18 @@ impl Engine for Face {
         let let_in = repositories::let_in(&self.intake.data, id, by, &recorded(record));
         let let_in = let_in.map_err(refused)?;
         let_in.ok_or_else(|| Refused::new(Why::NotFound, "nothing waits that is called so"))
+    }
+
+    fn versions(&self, repository: &str) -> Result<VersionList, Refused> {
+        let connected = self.connected(repository)?;
+        tagged::list(&self.intake.data, &self.intake.store, &connected).map_err(refused)
+    }
+
+    fn version(&self, repository: &str, tag: &str) -> Result<VersionRecord, Refused> {
+        let connected = self.connected(repository)?;
+        let found = tagged::show(&self.intake.data, &self.intake.store, (&connected, tag));
+        let none = || Refused::new(Why::NotFound, tagged::no_such(repository, tag));
+        found.map_err(refused)?.ok_or_else(none)
     }
 
     fn offer(&self, repository: &str, git_ref: Option<&str>) -> Result<Offer, Refused> {

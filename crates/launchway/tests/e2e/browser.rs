@@ -231,6 +231,9 @@ fn every_page_is_looked_at_by_a_browser() {
     let admin = serving
         .command(&["tokens", "create", "octocat", "--scope", "admin", "--person", "octocat"]);
     let shop = shipped(&serving);
+    // No hook tells of it: it begins no run.
+    let bare = serving.place.path("app.git").display().to_string();
+    serving.place.git(&["--git-dir", &bare, "tag", "v1.0.0", "main"]);
     let deployments = serving.get("/deployments").text;
     let deployment = deployments.split("href=\"/deployments/").nth(1).expect("one came back");
     let deployment = deployment.split('"').next().expect("it ends").to_owned();
@@ -254,6 +257,8 @@ fn every_page_is_looked_at_by_a_browser() {
         ("approvals", "/approvals"),
         ("approval", "/approvals/1.1/ship"),
         ("repositories", "/repositories"),
+        ("versions", "/repositories/octo/app/versions"),
+        ("version", "/repositories/octo/app/versions/v1.0.0"),
         ("secrets", "/secrets?repository=octo%2Fapp"),
         ("environments", "/environments"),
         ("deployments", "/deployments"),

@@ -158,6 +158,7 @@ mod synced;
 mod tls;
 mod told;
 mod trail;
+mod versions;
 mod waits;
 #[cfg(feature = "docker")]
 mod walkthroughs;

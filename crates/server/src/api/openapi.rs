@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     KEY_CHARS_MAX, Operation, approvals, audit, deployed, deployments, dispatch, held, incidents,
-    messages, operations, runners, secrets, tokens, workflows,
+    messages, operations, runners, secrets, tokens, versions, workflows,
 };
 
 /// Operations that heed an `Idempotency-Key`; others do once what is asked twice.
@@ -176,6 +176,7 @@ fn schemas() -> Json {
         runners::schemas(),
         held::schemas(),
         incidents::schemas(),
+        versions::schemas(),
     ]
     .concat()
     {

@@ -42,6 +42,7 @@ struct RepositoryLine {
     name: String,
     href: String,
     kept: String,
+    versions: String,
     path: String,
     trouble: Option<String>,
     environments: String,
@@ -73,6 +74,7 @@ pub(crate) async fn repositories(
         let connected = who.seen(&app).repositories()?.into_iter().map(|it| RepositoryLine {
             href: format!("/runs?repository={}", percent(&it.name)),
             kept: format!("/secrets?repository={}", percent(&it.name)),
+            versions: format!("/repositories/{}/versions", it.name),
             name: it.name,
             path: it.elsewhere.as_ref().map_or(it.path, |elsewhere| {
                 format!("{}, looked at every {} s", elsewhere.url, elsewhere.every_seconds)
