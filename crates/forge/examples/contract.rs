@@ -9,8 +9,8 @@ use std::process::{Command, ExitCode};
 
 use event::Timestamp;
 use forge::{
-    Again, Check, CommitStatus, Credentials, FailedTest, GitHub, JobDeployment, Proven, Said, Told,
-    ValueKind,
+    Again, Check, CommitStatus, Credentials, FailedTest, FoundRelease, GitHub, JobDeployment,
+    Proven, Release, Said, Told, ValueKind,
 };
 use mask::Secret;
 use model_github::{Front, Pull};
@@ -39,6 +39,7 @@ fn main() -> ExitCode {
     missed(&github);
     job_token(&github);
     values(&github);
+    releases(&github, &front);
     for call in front.with(|github| github.calls.clone()) {
         let call = json!({ "method": call.method, "path": call.path, "body": call.body,
             "status": call.status, "answer": call.answer });
@@ -109,6 +110,37 @@ fn calls(github: &GitHub) {
     }
     for text in ["one", "two"] {
         told.comment(github, "octo/app", 7, ("", text)).expect("it takes it");
+    }
+}
+
+/// The release of a version: looked for, made, found again, changed; and a draft, which no tag finds.
+fn releases(github: &GitHub, front: &Front) {
+    for (tag, is_draft) in [("v1.0.0", false), ("v1.0.1", false), ("v1.1.0-rc.1", true)] {
+        let mut git = Command::new("git");
+        let tagged = git.args(["tag", tag, "main"]).current_dir(front.path("octo/app")).status();
+        assert!(tagged.expect("git starts").success(), "{tag}");
+        front.with(|model| {
+            let moved = json!({ "ref": format!("refs/tags/{tag}"), "after": HEAD });
+            let repository = model.repositories.get_mut("octo/app").expect("it was added");
+            repository.activity.insert(0, moved);
+        });
+        let mark = format!("<!-- launchway:version octo/app {tag} -->");
+        let release = Release {
+            tag: tag.to_owned(),
+            commit: HEAD.to_owned(),
+            is_prerelease: is_draft,
+            is_draft,
+            text: format!("{mark}\none\n<!-- /launchway -->"),
+            mark,
+        };
+        let found = github.find_release("octo/app", &release).expect("it looks");
+        assert_eq!(found, FoundRelease::Nothing, "{tag}");
+        github.make_release("octo/app", &release).expect("it takes it");
+        let found = github.find_release("octo/app", &release).expect("it looks");
+        let FoundRelease::Ours(there) = found else { panic!("{tag} is {found:?}") };
+        let newer = Release { text: release.text.replace("one", "two"), ..release };
+        let body = newer.mended(&there).expect("it is another");
+        github.mend_release("octo/app", &there, &body).expect("it takes it");
     }
 }
 

@@ -246,6 +246,14 @@ impl GitHub {
     /// # Errors
     /// When it does not say who we are.
     pub(crate) fn wrote(&self, it: &Json) -> Result<bool, ForgeError> {
+        self.wrote_by(&it["user"])
+    }
+
+    /// Whether somebody who is said to have written something is we.
+    ///
+    /// # Errors
+    /// When it does not say who we are.
+    pub(crate) fn wrote_by(&self, user: &Json) -> Result<bool, ForgeError> {
         let author = self.known().author.clone();
         let author = match author {
             Some(author) => author,
@@ -259,7 +267,6 @@ impl GitHub {
                 author
             }
         };
-        let user = &it["user"];
         let is_named = user["login"].as_str().is_some_and(|it| it.eq_ignore_ascii_case(&author));
         Ok(is_named && (!self.is_app() || user["type"] == "Bot"))
     }

@@ -16,6 +16,7 @@
 //!   values.rs     secrets and variables that it keeps     (network)
 //!   seal.rs       a secret in a box that it alone opens
 //!   sync.rs       which of ours it is to have             (pure)     here, there -> lines
+//!   release.rs    the release of a version: its text (pure), looked for, made, mended  (network)
 //!   tell.rs       one thing owed, told once              (network)  look first where nobody knows
 //! ```
 //!
@@ -30,6 +31,7 @@ mod job_token;
 mod minimum;
 mod missed;
 mod owed;
+mod release;
 mod reported;
 mod said;
 mod seal;
@@ -47,6 +49,7 @@ pub use job_token::JobToken;
 pub use minimum::{Minimum, minimum_check, minimum_status};
 pub use missed::{Again, Moved};
 pub use owed::{Check, CommitStatus, JobDeployment, Subject, checks, deployments, statuses};
+pub use release::{FoundRelease, Linked, OurRelease, Release};
 pub use reported::{FlagCoverage, Reported};
 pub use said::{PullRequest, Said, read};
 pub use seal::{SealError, SealingKey};

@@ -203,7 +203,7 @@ impl Told {
     }
 }
 
-fn id_of(github: &GitHub, json: &Json) -> Result<u64, ForgeError> {
+pub(crate) fn id_of(github: &GitHub, json: &Json) -> Result<u64, ForgeError> {
     let what = "say what it is called".to_owned();
     json["id"].as_u64().ok_or_else(|| ForgeError::Unreadable { host: github.host(), what })
 }

@@ -12,6 +12,8 @@ use crate::payload;
 
 /// GitHub takes so many annotations at once.
 const ANNOTATIONS_MAX: usize = 50;
+/// The text of a release.
+const RELEASE_CHARACTERS_MAX: usize = 125_000;
 /// And a summary of this length.
 const SUMMARY_BYTES_MAX: usize = 65_535;
 
@@ -249,12 +251,8 @@ impl GitHub {
                 let all = self.repositories[name].releases.iter().rev().cloned().collect();
                 (200, Json::Array(page(all, query)))
             }
-            ("GET", ["releases", "tags", tag]) => {
-                let mut all = self.repositories[name].releases.iter();
-                let found = all.find(|it| it["tag_name"] == **tag);
-                found.map_or_else(|| no(404, "Not Found"), |it| (200, it.clone()))
-            }
-            ("POST", ["releases"]) => self.make_release(name, body, who),
+            (_, ["releases", rest @ ..]) => self.of_releases(method, name, rest, (who, body)),
+            ("GET", ["git", "ref", named]) => self.git_ref(name, named),
             ("GET", ["activity"]) => {
                 let wanted = value_of(query, "ref");
                 let all = self.repositories[name].activity.iter();
@@ -349,17 +347,88 @@ impl GitHub {
         }
     }
 
+    /// What a branch or tag leads to, as pushes told.
+    fn git_ref(&self, name: &str, named: &str) -> Said {
+        let git_ref = format!("refs/{}", named.replace("%2F", "/").replace("%2B", "+"));
+        // The newest stands first.
+        let mut all = self.repositories[name].activity.iter();
+        let newest = all.find(|it| it["ref"] == *git_ref);
+        match newest.and_then(|it| it["after"].as_str()) {
+            Some(sha) if !sha.bytes().all(|it| it == b'0') => {
+                (200, payload::git_ref(&self.url, name, (&git_ref, sha)))
+            }
+            _ => no(404, "Not Found"),
+        }
+    }
+
+    fn of_releases(
+        &mut self,
+        method: &str,
+        name: &str,
+        rest: &[&str],
+        (who, body): (&Who, &Json),
+    ) -> Said {
+        let may_write = self.permissions().get("contents").is_some_and(|it| it == "write");
+        if method != "GET" && matches!(who, Who::Installation) && !may_write {
+            return no(403, "Resource not accessible by integration");
+        }
+        let repository = &self.repositories[name];
+        let said = |found: Option<&Json>| {
+            found.map_or_else(|| no(404, "Not Found"), |it| (200, it.clone()))
+        };
+        match (method, rest) {
+            // Drafts have no tag yet, whatever they say.
+            ("GET", ["tags", tag]) => said(
+                repository
+                    .releases
+                    .iter()
+                    .find(|it| it["tag_name"] == *tag.replace("%2B", "+") && it["draft"] == false),
+            ),
+            ("GET", ["latest"]) => {
+                let latest = repository.latest_release;
+                said(repository.releases.iter().find(|it| it["id"].as_u64() == latest))
+            }
+            ("POST", []) => self.make_release(name, body, who),
+            ("PATCH", [id]) => {
+                let (at, id) = (self.at(), number(id));
+                let all = &mut self.repository(name).releases;
+                let Some(release) = all.iter_mut().find(|it| it["id"] == id) else {
+                    return no(404, "Not Found");
+                };
+                if let Some(text) = body.get("body") {
+                    release["body"] = text.clone();
+                }
+                release["updated_at"] = at.into();
+                (200, release.clone())
+            }
+            _ => no(404, "Not Found"),
+        }
+    }
+
     fn make_release(&mut self, name: &str, body: &Json, who: &Who) -> Said {
         let Some(tag) = body["tag_name"].as_str() else {
             return no(422, "Invalid request. \"tag_name\" wasn't supplied.");
         };
-        if self.repositories[name].releases.iter().any(|it| it["tag_name"] == *tag) {
-            return no(422, "Validation Failed: already_exists");
+        if body["body"].as_str().is_some_and(|it| it.chars().count() > RELEASE_CHARACTERS_MAX) {
+            return no(422, "Validation Failed: body is too long (maximum is 125000 characters)");
+        }
+        let is_draft = body["draft"] == true;
+        let is_there = |it: &Json| it["tag_name"] == *tag && it["draft"] == false;
+        if !is_draft && self.repositories[name].releases.iter().any(is_there) {
+            let (status, mut said) = no(422, "Validation Failed");
+            said["errors"] =
+                json!([{ "resource": "Release", "code": "already_exists", "field": "tag_name" }]);
+            return (status, said);
         }
         let (id, at) = (self.next_id(), self.at());
         let url = format!("{}/repos/{name}", self.url);
         let release = payload::release((id, &url), body, who.login(), &at);
-        self.repository(name).releases.push(release.clone());
+        let is_latest = !is_draft && body["prerelease"] != true && body["make_latest"] != "false";
+        let repository = self.repository(name);
+        repository.releases.push(release.clone());
+        if is_latest {
+            repository.latest_release = Some(id);
+        }
         (201, release)
     }
 

@@ -266,7 +266,8 @@ impl Front {
             if answer.status == 202 {
                 self.deliver_again(&request.path);
             }
-            if answer.status == 201 && request.path.ends_with("/releases") {
+            let is_draft = answer.body["draft"] == true;
+            if answer.status == 201 && request.path.ends_with("/releases") && !is_draft {
                 self.released(&request.path, &answer.body)?;
             }
         }
@@ -285,7 +286,12 @@ impl Front {
             let login = who["login"].as_str().unwrap_or_default();
             self.tell_push_of(&name, &git_ref, (NOTHING, &now), login);
         }
-        let more = serde_json::json!({ "action": "published", "release": release });
+        let mut told = release.clone();
+        // GitHub's schemas of webhooks do not have those.
+        for key in ["immutable", "updated_at"] {
+            told.as_object_mut().and_then(|it| it.remove(key));
+        }
+        let more = serde_json::json!({ "action": "published", "release": told });
         let mut payload = self.payload(&name, more);
         payload["sender"] = who;
         self.tell("release", &payload);

@@ -54,6 +54,8 @@ pub struct Repository {
     pub deployment_statuses: Vec<Json>,
     /// Releases, oldest first.
     pub releases: Vec<Json>,
+    /// The one of them that is the latest.
+    pub latest_release: Option<u64>,
     /// Who moved which branch, newest first.
     pub activity: Vec<Json>,
     /// Pull requests that are open.

@@ -270,8 +270,16 @@ pub(crate) fn release((id, url): (u64, &str), body: &Json, who: &str, at: &str) 
         "target_commitish": of("target_commitish", "main".into()), "name": of("name", Json::Null),
         "body": of("body", Json::Null), "draft": of("draft", false.into()),
         "prerelease": of("prerelease", false.into()), "immutable": false, "created_at": at,
-        "updated_at": at, "published_at": at, "author": user(who), "assets": [],
+        "updated_at": at, "published_at": if body["draft"] == true { None } else { Some(at) },
+        "author": user(who), "assets": [],
     })
+}
+
+/// A ref, as it is asked for by its name.
+pub(crate) fn git_ref(url: &str, repository: &str, (name, sha): (&str, &str)) -> Json {
+    let of = format!("{url}/repos/{repository}/git");
+    let object = json!({ "type": "commit", "sha": sha, "url": format!("{of}/commits/{sha}") });
+    json!({ "ref": name, "node_id": "REF_1", "url": format!("{of}/{name}"), "object": object })
 }
 
 /// A check that was just made; what was said of it comes after.

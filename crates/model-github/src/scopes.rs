@@ -14,7 +14,7 @@ fn needed(rest: &[&str]) -> &'static [&'static str] {
         ["statuses", ..] | ["commits", _, "statuses"] => &["statuses"],
         ["issues", ..] => &["issues", "pull_requests"],
         ["deployments", ..] => &["deployments"],
-        ["releases", ..] | ["activity"] => &["contents"],
+        ["releases", ..] | ["activity"] | ["git", "ref", ..] => &["contents"],
         ["code-scanning", ..] => &["security_events"],
         ["actions", "secrets", ..] => &["secrets"],
         ["actions", "variables", ..] => &["actions_variables"],

@@ -37,7 +37,7 @@ mod view;
 
 pub use model::{
     Assume, Backup, Budget, Build, Bundle, Channel, Credentials, Deploy, Ecs, Environment, Freeze,
-    Goals, Group, Health, Host, Journal, Kubernetes, Mail, MailEncryption, Migrate,
+    GitHubReleases, Goals, Group, Health, Host, Journal, Kubernetes, Mail, MailEncryption, Migrate,
     MinimumCoverage, Notify, OnCancel, Owned, Platform, Protect, Quorum, RunsAs, Scan, Service,
     Settings, Severity, Smoke, SmokeKind, Strategy, Target, Variable, Verify, VersionAt, Weekday,
     Window,

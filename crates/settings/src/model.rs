@@ -50,6 +50,8 @@ pub struct Settings {
     pub never_skip: Vec<Text>,
     /// How well pipelines are to do.
     pub goals: Option<Goals>,
+    /// What a server makes at GitHub of version tags.
+    pub github_releases: GitHubReleases,
     /// The server by which email is sent.
     pub mail: Option<Mail>,
     /// Hosts that messages may be sent to although their addresses are not public.
@@ -136,6 +138,18 @@ pub struct Mail {
     pub password: Option<Spanned<SecretReference>>,
 }
 
+/// What a server makes at GitHub of version tags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GitHubReleases {
+    /// Nothing.
+    #[default]
+    None,
+    /// Drafts.
+    Draft,
+    /// Releases.
+    Published,
+}
+
 /// What keeps others from reading mail on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailEncryption {
@@ -200,6 +214,7 @@ impl Settings {
             coverage: root.view("coverage").map(MinimumCoverage::read).unwrap_or_default(),
             never_skip: root.texts("never_skip"),
             goals: root.view("goals").map(Goals::read),
+            github_releases: root.view("releases").map(GitHubReleases::read).unwrap_or_default(),
             mail: match root.view("mail") {
                 Some(view) => Some(Mail::read(view)?),
                 None => None,
@@ -257,6 +272,16 @@ pub(crate) fn rule_name(view: View<'_>, index: usize) -> Arc<str> {
     let kinds = crate::table::NOTIFY.one_of.iter();
     let kind = kinds.copied().find(|it| view.entry(it).is_some()).unwrap_or("rule");
     format!("{kind}-{}", index + 1).into()
+}
+
+impl GitHubReleases {
+    fn read(view: View<'_>) -> GitHubReleases {
+        match view.text("github").as_ref().map(|it| &*it.value) {
+            Some("draft") => GitHubReleases::Draft,
+            Some("published") => GitHubReleases::Published,
+            _ => GitHubReleases::None,
+        }
+    }
 }
 
 impl Mail {

@@ -1,7 +1,7 @@
 //! The one table of keys: what `launchway.yml` can say, what each key takes, means and defaults to.
 //!
 //! ```text
-//!   root.rs         project, journal, groups, notify, goals
+//!   root.rs         project, journal, groups, notify, goals, releases
 //!   service.rs      what is built, how it starts, when it is healthy
 //!   environment.rs  who may deploy there, how, with what
 //!   target.rs       where it runs, and how the new version takes over

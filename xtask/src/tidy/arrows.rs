@@ -59,7 +59,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("target-host", &["docker", "event", "mask", "ports", "proxy"]),
     ("model-cloud", &[]),
     ("model-github", &[]),
-    ("forge", &["event", "https", "mask", "views"]),
+    ("forge", &["event", "https", "mask", "versions", "views"]),
     ("aws", &["event", "https", "mask"]),
     ("registry", &["https", "mask"]),
     ("bucket", &["aws", "event", "iam", "ports", "store"]),

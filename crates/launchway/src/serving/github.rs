@@ -7,10 +7,12 @@
 //!   looking.rs      what GitHub did not tell, looked for ─▶ deliveries.db
 //!   issues.rs       an issue with the label ─▶ an incident
 //!   telling.rs      journal ─▶ what GitHub is owed ─▶ checks, statuses, deployments, comments
+//!   releasing.rs    a version is good ─▶ its release, made once, changed in place
 //! ```
 
 mod issues;
 pub(crate) mod looking;
+mod releasing;
 pub(crate) mod taking;
 pub(crate) mod telling;
 mod turns;

@@ -143,6 +143,14 @@ impl Orders {
         }
     }
 
+    /// What is to be made under a name; none where it was made, or nobody can read it.
+    pub(super) fn waiting(data: &DataFolder, id: &str) -> Result<Option<Order>, Failure> {
+        match data::read::<Order>(&data.order(id)) {
+            Err(failure) if data::is_damaged(&failure) => Ok(None),
+            read => read,
+        }
+    }
+
     /// Says what became of something.
     pub(super) fn tell(&self, id: &str, answer: &Answer) -> Result<(), Failure> {
         self.told.tell(&self.data, id, answer)

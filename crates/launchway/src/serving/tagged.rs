@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use figures::Figures;
+use settings::GitHubReleases;
 use store::Store;
-use versions::{AtGitHub, VersionList, VersionRecord};
+use versions::{AtGitHub, Standing, VersionLine, VersionList, VersionRecord};
 
 use super::data::{self, DataFolder};
 use super::repositories::{self, Connected};
@@ -40,7 +41,17 @@ pub(crate) fn show(
     let known = settings.as_ref().ok().and_then(Option::as_ref);
     let project = known.map(|it| it.project.value.to_string());
     let of = (connected, project.as_deref());
-    sources(of, (store, &figures), &at_github).show(tag)
+    let Some(mut record) = sources(of, (store, &figures), &at_github).show(tag)? else {
+        return Ok(None);
+    };
+    if connected.github.is_some() {
+        let wanted = match &settings {
+            Ok(known) => Ok(known.as_ref().map_or(GitHubReleases::None, |it| it.github_releases)),
+            Err(failure) => Err(format!("{:#}", failure.error)),
+        };
+        record.no_release = no_release(&record.version, wanted);
+    }
+    Ok(Some(record))
 }
 
 /// What is said of one that there is not.
@@ -67,4 +78,38 @@ pub(crate) fn sources<'s>(
 ) -> Sources<'s> {
     let (path, name) = (&*connected.path, &*connected.name);
     Sources { path, name, project, store, figures, at_github }
+}
+
+/// Why there is no release at GitHub, and what to do for one; none where something is known of it there.
+fn no_release(version: &VersionLine, wanted: Result<GitHubReleases, String>) -> Option<String> {
+    if version.github.is_some() {
+        return None;
+    }
+    Some(match (wanted, version.standing) {
+        _ if version.gone => "The tag is gone: no release is made at GitHub.".to_owned(),
+        (Err(why), _) => format!("No release is made at GitHub: {why}."),
+        (Ok(GitHubReleases::None), _) => {
+            "No release is made at GitHub: launchway.yml of the default \
+            branch would ask for it, releases: { github: published }, or draft."
+                .to_owned()
+        }
+        (Ok(_), Standing::Open) => {
+            "A release is made at GitHub when all its runs succeeded.".to_owned()
+        }
+        (Ok(_), Standing::Failed) => {
+            "No release is made at GitHub: not all its runs succeeded. One \
+            that is run again and succeeds makes it."
+                .to_owned()
+        }
+        (Ok(_), Standing::NoRuns) => {
+            "No release is made at GitHub: no run says that this version is \
+            good. A workflow on: { push: { tags: ['v*'] } } runs for the next."
+                .to_owned()
+        }
+        (Ok(_), Standing::Succeeded) => {
+            "No release was made at GitHub yet: it is told when a run of \
+            the version ends. Where it was not asked for then, run one again."
+                .to_owned()
+        }
+    })
 }

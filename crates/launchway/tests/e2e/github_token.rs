@@ -93,7 +93,7 @@ fn a_job_has_a_token_of_its_own_that_ends_with_it_and_starts_nothing() {
     assert_eq!((releases.len(), &releases[0]["author"]["login"]), (1, &"launchway[bot]".into()));
     // The tag, the release and the branch were told, and start nothing.
     let told = it.told(4);
-    let own = "nothing runs: a job did it with its own GITHUB_TOKEN";
+    let own = "nothing runs: the app itself did it, for a job by its GITHUB_TOKEN";
     assert_eq!(told.iter().filter(|it| it.starts_with(own)).count(), 3, "{told:?}");
     let log = it.log("1", "release");
     assert!(log.contains("released with ***"), "{log}");

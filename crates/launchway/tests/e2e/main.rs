@@ -98,6 +98,7 @@ mod followed;
 mod gated;
 mod github;
 mod github_missed;
+mod github_releases;
 mod github_token;
 mod groups;
 mod harness;

@@ -109,6 +109,11 @@ pub(crate) static ROOT: Shape = Shape {
             "How well pipelines are to do: shown beside what is measured, as met or missed \
              (docs/metrics.md). Nothing fails for a goal that is missed.",
         ),
+        Key::optional(
+            "releases",
+            Kind::Shape(&RELEASES),
+            "What a server makes at GitHub of version tags (docs/versions.md).",
+        ),
         Key::optional("mail", Kind::Shape(&MAIL), "The server by which email is sent."),
         Key::optional(
             "private_receivers",
@@ -239,6 +244,23 @@ pub(crate) static WORKFLOW_GOALS: Shape = Shape {
         Key::optional("queue", TIME, "In place of `queue` of all."),
         Key::optional("repair", TIME, "In place of `repair` of all."),
     ],
+};
+
+pub(crate) static RELEASES: Shape = Shape {
+    name: "releases",
+    short: None,
+    one_of: &[],
+    keys: &[Key::default(
+        "github",
+        Kind::Word(&[
+            ("none", "no release is made there"),
+            ("draft", "a draft, which a person publishes"),
+            ("published", "a release that everybody sees who sees the repository"),
+        ]),
+        "none",
+        "What is made of a version tag whose runs all succeeded. It is read from the default branch \
+         of a repository that the server knows from GitHub.",
+    )],
 };
 
 pub(crate) static MAIL: Shape = Shape {

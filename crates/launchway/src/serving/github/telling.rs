@@ -34,7 +34,7 @@ use crate::serving::repositories;
 use crate::terminal::style::talk;
 
 /// The journal is looked at so often: changes within it are told at once.
-const LOOK: Duration = Duration::from_millis(300);
+pub(super) const LOOK: Duration = Duration::from_millis(300);
 /// Facts that are read at once.
 const FEED_MAX: usize = 1_000;
 /// Runs that are looked through for those of a pull request.
@@ -75,7 +75,7 @@ struct Of {
 }
 
 /// Why something is not told.
-enum NotNow {
+pub(super) enum NotNow {
     /// It is tried again, after so long.
     Later(Duration, String),
     Failed(Failure),
@@ -93,6 +93,7 @@ impl Telling {
         let mut work = Work {
             telling: self,
             told: Told::default(),
+            forks: BTreeMap::new(),
             known: BTreeMap::new(),
             said: BTreeSet::new(),
         };
@@ -145,12 +146,18 @@ impl Telling {
                 .filter(|it| it.kind.as_deref().is_some_and(|kind| !QUIET.contains(&kind)));
             let streams = loud.filter_map(|it| it.stream.parse::<StreamId>().ok());
             owed.extend(streams.filter(|it| it.as_run().is_some()));
+            let over =
+                happened.iter().filter(|it| it.kind.as_deref() == Some("DeploymentCompleted"));
+            owed.extend(over.filter_map(|it| it.stream.parse::<StreamId>().ok()));
         }
         let is_new = *read != Some(position);
         *read = Some(position);
         let began = Instant::now();
         while let Some(stream) = owed.first().copied() {
-            work.run(&link, stream)?;
+            match stream.as_run() {
+                Some(_) => work.run(&link, stream)?,
+                None => work.deployment(&link, stream)?,
+            }
             owed.remove(&stream);
             // What happened meanwhile is looked at before the rest, or it would be told late.
             if began.elapsed() > AGAIN {
@@ -181,9 +188,11 @@ impl Telling {
     }
 }
 
-struct Work<'t> {
-    telling: &'t Telling,
+pub(super) struct Work<'t> {
+    pub(super) telling: &'t Telling,
     told: Told,
+    /// Which repositories are forks of others.
+    pub(super) forks: BTreeMap<String, bool>,
     known: BTreeMap<StreamId, Option<Of>>,
     said: BTreeSet<String>,
 }
@@ -220,6 +229,9 @@ impl Work<'_> {
         for deployment in forge::deployments(&view, &of.subject) {
             let told = self.told.deployment(github, repository, &deployment);
             self.settled(told, repository, "deployments")?;
+        }
+        if view.conclusion.is_some() {
+            self.releases(link, (repository, &of.path), &view.header.commit)?;
         }
         let Some(number) = of.subject.pull_request else { return Ok(()) };
         let runs = self.of_pull_request(&of)?;
@@ -323,7 +335,7 @@ impl Work<'_> {
     }
 
     /// What GitHub will not take is said, once, and left; what it may take later is tried again.
-    fn settled(
+    pub(super) fn settled(
         &mut self,
         told: Result<bool, ForgeError>,
         repository: &str,
@@ -344,7 +356,7 @@ impl Work<'_> {
         }
     }
 
-    fn say(&mut self, once: &str, text: &str) {
+    pub(super) fn say(&mut self, once: &str, text: &str) {
         if self.said.len() >= SAID_MAX {
             self.said.clear();
         }

@@ -100,7 +100,7 @@ impl Told<'_> {
             Said::PullRequest(pull) => (pull.head.clone(), pull.head_ref.clone()),
             _ => Default::default(),
         };
-        let became = self.nothing(connected, &commit, &git_ref, BY_A_JOB)?;
+        let became = self.nothing(connected, &commit, &git_ref, BY_THE_APP)?;
         self.settle(&connected.name)?;
         Ok(Some(became))
     }
@@ -150,7 +150,7 @@ impl Told<'_> {
         if let Some(moved) = &moved
             && self.is_by_us(&moved.sender)?
         {
-            return self.nothing(connected, after, git_ref, BY_A_JOB);
+            return self.nothing(connected, after, git_ref, BY_THE_APP);
         }
         let who = moved.as_ref().map(|it| (it.who.clone(), String::new()));
         let at = connected.at(after, who.unwrap_or(there.head.committer))?;
@@ -329,7 +329,7 @@ impl Told<'_> {
 }
 
 /// Why what a job did starts nothing.
-const BY_A_JOB: &str = "a job did it with its own GITHUB_TOKEN: only workflow_dispatch and repository_dispatch start runs then";
+const BY_THE_APP: &str = "the app itself did it, for a job by its GITHUB_TOKEN or for a version: only workflow_dispatch and repository_dispatch start runs then";
 
 /// What GitHub answers; none where it will not, or has no such thing.
 fn passing<T>(answered: Result<T, forge::ForgeError>) -> Result<Option<T>, Failure> {
