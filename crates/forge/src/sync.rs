@@ -171,11 +171,12 @@ fn refusal(it: &HereValue, there: &There, wish: SyncWish) -> Option<SyncRefusal>
     (is_missing && !wish.makes_environments).then_some(SyncRefusal::NoEnvironment)
 }
 
-/// GitHub's times have no parts of a second.
+/// GitHub's times have no parts of a second. Of a value that was set in the very second nobody knows whether it is the
+/// one that was put there: it is put there again, which harms nobody.
 fn beside(here: &HereValue, there: &ThereValue, wish: SyncWish) -> SyncState {
     let is_same = match (&here.variable, &there.variable) {
         (Some(here), Some(there)) => here == there,
-        _ => here.set_at.0 / 1000 <= there.since.0 / 1000,
+        _ => here.set_at.0 / 1000 < there.since.0 / 1000,
     };
     if is_same && !wish.all { SyncState::UpToDate } else { SyncState::Replaced }
 }
@@ -238,7 +239,7 @@ mod tests {
             secret LATER: Replaced
             secret NEW: New
             secret OLD: UpToDate
-            secret SAME: UpToDate
+            secret SAME: Replaced
             variable REGION: Replaced
             variable TIER: UpToDate
         "#]];
@@ -269,7 +270,7 @@ mod tests {
             secret KEY (prod): Refused(NoEnvironment)
             secret KEY (qa): Refused(Twice)
         "#]];
-        check(&here, &["QA/KEY", "Dev/KEY"], &["prod"], USUAL, &told);
+        check(&here, &["QA/KEY", "Dev/KEY@9000"], &["prod"], USUAL, &told);
         let made = expect![[r#"
             secret KEY (prod): New
         "#]];

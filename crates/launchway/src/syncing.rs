@@ -5,6 +5,8 @@
 //! the middle, it goes on where it was by being begun again.
 
 use std::collections::BTreeMap;
+use std::thread::sleep;
+use std::time::Duration;
 
 use event::Timestamp;
 use forge::{
@@ -12,10 +14,12 @@ use forge::{
     ValueId, ValueKind, sync_lines,
 };
 use mask::Secret;
+use serde_json::Value as Json;
 use store::Vault;
 
 use crate::exit::{Exit, Failure};
 use crate::kept;
+use crate::terminal::time::now;
 
 /// A value that somebody sets while it is put there is put there again, so often.
 const TIMES_MAX: u32 = 5;
@@ -36,6 +40,8 @@ pub(crate) struct Sync<'s> {
     pub(crate) url: &'s str,
     /// GitHub's name for the repository.
     pub(crate) repository: &'s str,
+    /// Its number there, where the one that the name meant is known by it: another may have the name by now.
+    pub(crate) number: Option<u64>,
     pub(crate) chosen: Chosen,
 }
 
@@ -92,7 +98,8 @@ impl Sync<'_> {
         let here = self.here()?;
         // Whoever may not see the repository learns that first: what is not there is then an environment.
         let seen = self.github.ask(Method::Get, self.repository, "", None);
-        seen.map_err(|error| failed(error, self.repository))?;
+        let seen = seen.map_err(|error| failed(error, self.repository))?;
+        self.check_number(&seen.json["id"])?;
         let mut there = There::default();
         let mut places: Vec<(Option<&str>, ValueKind)> =
             here.iter().map(|it| (it.id.environment.as_deref(), it.id.kind)).collect();
@@ -113,6 +120,19 @@ impl Sync<'_> {
         there.values.retain(|it| names.is_empty() || names.contains(&it.id.name));
         let lines = sync_lines(&here, &there, self.chosen.wish);
         Ok(Looked { lines, missing: there.missing })
+    }
+
+    /// Nobody gets the values of another who only has its name by now.
+    fn check_number(&self, found: &Json) -> Result<(), Failure> {
+        let Some(known) = self.number.filter(|it| found.as_u64() != Some(*it)) else {
+            return Ok(());
+        };
+        let message = format!(
+            "{} at {} is another repository by now: its number is {found}, and that of the one that was connected {known}",
+            self.repository, self.url
+        );
+        Err(Failure::new(Exit::Refused, message)
+            .hint("--to OWNER/NAME says how the one that is meant is called now"))
     }
 
     /// What is kept here and chosen; a name that nothing is kept under is a slip.
@@ -210,6 +230,9 @@ impl Sync<'_> {
         let SyncLine { id, state, .. } = line;
         for _ in 0..TIMES_MAX {
             let Some(before) = self.set_at(id)? else { return Ok(false) };
+            if id.kind == ValueKind::Secret {
+                sleep(left_of_its_second(before, now()));
+            }
             if !self.send(id, *state, keys)? {
                 return Ok(false);
             }
@@ -271,6 +294,13 @@ impl Sync<'_> {
         };
         Ok(all.map_err(kept::failed)?.remove(&id.name))
     }
+}
+
+/// How long the second still is in which a value was set. GitHub's times have no parts of one, and what is put there
+/// in that second would not seem to be there.
+fn left_of_its_second(set_at: Timestamp, now: Timestamp) -> Duration {
+    let is_same = set_at.0 / 1000 == now.0 / 1000;
+    if is_same { Duration::from_millis(1000 - now.0 % 1000) } else { Duration::ZERO }
 }
 
 /// Why a value is not there.

@@ -55,6 +55,7 @@ const BY_HAND: &str = "\
 | `launchway secrets sync github NOTHING`, which is not kept | `error: no NOTHING is kept for github.com/octo/app`<br>`hint: launchway secrets list and launchway vars list show what is, and for which environment` | 2 |
 | `launchway secrets sync github` where nobody can be asked | the list, then `error: nobody agreed to that`<br>`hint: agree with --yes` | 4 |
 | the same with a token that may not | `error: api.github.com refused (403) to GET octo/app/actions/secrets: Resource not accessible by personal access token`<br>`hint: it takes, of an app or of a fine-grained token: Secrets: write, Variables: write, ...` | 4 |
+| the same of a server's repository whose name another one has at GitHub by now | `error: octo/app at https://github.com is another repository by now: its number is 29, and that of the one that was connected 12`<br>`hint: --to OWNER/NAME says how the one that is meant is called now` | 3 |
 | kill -9 of the command or a worker at any instant | [what survives](kill-and-resume.md) (tests of `crates/launchway/tests/e2e/kill.rs` and `soak.rs`) | |
 ";
 

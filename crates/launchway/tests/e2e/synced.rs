@@ -219,6 +219,19 @@ fn what_is_kept_is_there_as_it_is_and_what_is_only_there_stays() {
     .assert_eq(&trail(&place).replace(&front.url(), "GITHUB"));
 }
 
+/// GitHub's times have no parts of a second: by them the second value is no newer than the first.
+#[test]
+fn what_is_set_in_the_same_second_is_put_there_too() {
+    let (place, front) = clone(&[]);
+    for value in ["one", "two", "three"] {
+        assert_eq!(given(&place, &["secrets", "set", "TOKEN"], value).exit, 0);
+        let said = sync(&place, &front, &["--yes"]);
+        assert_eq!(said.exit, 0, "{}", said.stderr);
+        assert_eq!(there(&front), format!("TOKEN = {value}\n"));
+    }
+    assert!(sync(&place, &front, &["--yes"]).stdout.starts_with("up to date  secret TOKEN"));
+}
+
 #[test]
 fn what_is_set_later_replaces_and_programs_are_told() {
     let (place, front) = clone(&[("TOKEN", "", "one")]);
@@ -439,6 +452,18 @@ fn a_servers_values_go_where_its_repository_comes_from_as_the_app() {
     "#]],
     );
     assert_eq!(there(&it.github), "TOKEN = for-the-server\n");
+    // Another has the name by now, and is put nothing unless somebody says that it is meant.
+    it.github.with(|github| {
+        github.repositories.remove("octo/app");
+        github.add("octo/app");
+    });
+    let said = it.place.run(&args);
+    assert_eq!(said.exit, 3, "{}", said.stderr);
+    assert!(said.stderr.contains("is another repository by now: its number is"), "{}", said.stderr);
+    assert_eq!(there(&it.github), "");
+    let meant = [&args[..], &["--to", "octo/app"]].concat();
+    assert_eq!(it.place.run(&meant).exit, 0);
+    assert_eq!(there(&it.github), "TOKEN = for-the-server\n");
     let audit = it.get("/api/v1/audit?action=secret.sync");
     let objects: Vec<&str> = audit["decisions"]
         .as_array()
@@ -448,6 +473,6 @@ fn a_servers_values_go_where_its_repository_comes_from_as_the_app() {
         .collect();
     // Where nobody was let in nothing was to be done.
     let object = format!("octo/app TOKEN to octo/app at {}", it.github.url());
-    assert_eq!(objects, [&object]);
+    assert_eq!(objects, [&object, &object]);
     it.end();
 }

@@ -38,6 +38,7 @@ pub(super) fn run(args: &SyncArgs, state: Option<&Path>) -> Outcome {
         github: &place.github,
         url: &place.url,
         repository: &place.repository,
+        number: place.number,
         chosen,
     };
     let looked = sync.look()?;

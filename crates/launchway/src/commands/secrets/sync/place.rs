@@ -23,6 +23,8 @@ pub(super) struct Place {
     pub(super) url: String,
     /// `octo/app`
     pub(super) repository: String,
+    /// The number of the one that was connected, where nobody says which is meant.
+    pub(super) number: Option<u64>,
 }
 
 impl Place {
@@ -33,13 +35,15 @@ impl Place {
             return Place::of_person(&here.owner, to, args);
         };
         let data = DataFolder { state: state.clone() };
-        let is_mirror = keeping::connected(&data, &here.owner)?.github.is_some();
-        let to = to.or_else(|| is_mirror.then(|| here.owner.clone()));
+        let mirror = keeping::connected(&data, &here.owner)?.github;
+        let numbers = mirror.filter(|_| to.is_none()).and_then(|it| it.numbers);
+        let number = numbers.map(|it| it.repository);
+        let to = to.or_else(|| mirror.map(|_| here.owner.clone()));
         let link = if args.url.is_none() { Links::of(data).get()? } else { None };
         let (Some(link), Some(repository)) = (link, to.clone()) else {
-            return Place::of_person(&here.owner, to, args);
+            return Ok(Place { number, ..Place::of_person(&here.owner, to, args)? });
         };
-        Ok(Place { github: link.github, url: link.place.url, repository })
+        Ok(Place { github: link.github, url: link.place.url, repository, number })
     }
 
     /// A clone goes where it comes from, if that is this GitHub: a token goes nowhere else.
@@ -58,6 +62,6 @@ impl Place {
         };
         let credentials = Credentials::Token(given::token_for(host)?);
         let github = Arc::new(GitHub::new(&api, credentials));
-        Ok(Place { github, url, repository })
+        Ok(Place { github, url, repository, number: None })
     }
 }
