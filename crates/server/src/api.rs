@@ -337,7 +337,7 @@ async fn show_run(
     blocking(move || {
         let stream = app.stream(&run)?;
         let mut view = app.view(stream)?;
-        artifacts::take_in(&app, &mut view)?;
+        artifacts::take_in(&app, &mut view);
         let is_attended = app.engine.is_attended(stream);
         let unattended = view.conclusion.is_none() && !is_attended;
         let why = |job: &views::JobView| pages::why(&view, job, is_attended);

@@ -120,6 +120,15 @@ jobs:
       - run: test -e $MARKS/go
 ";
 
+/// What the first attempt did is not what it was.
+const DAMAGE: &str = "
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as journal:
+    stream = 'SELECT id FROM stream WHERE name = ?'
+    where = f'WHERE seq = 3 AND stream = ({stream})'
+    journal.execute(f'UPDATE event SET payload = 7 {where}', ['run/1/1'])
+";
+
 #[test]
 fn artifacts_of_an_attempt_before_are_shown_where_they_can_be_had() {
     let serving = Serving::of(CARRIED);
@@ -164,5 +173,22 @@ fn artifacts_of_an_attempt_before_are_shown_where_they_can_be_had() {
         exit 0
     "#]],
     );
+    // That the first attempt cannot be read any more takes nothing from the second one.
+    let journal = serving.place.path("data/journal.db");
+    let damage = serving.place.program("python3").args(["-c", DAMAGE]).arg(&journal).status();
+    assert!(damage.expect("python starts").success());
+    let bearer = format!("Bearer {}", serving.token);
+    let got = |name: &str| {
+        let path = format!("/api/v1/runs/1.2/artifacts/{name}");
+        serving.ask("HEAD", &path, &[("authorization", &bearer)], "").status
+    };
+    assert_eq!((got("checked"), got("made")), (200, 422));
+    assert_eq!(serving.get("/runs/1").status, 200);
+    let run = serving.get("/api/v1/runs/1").json();
+    expect!["checked 2 check"].assert_eq(&kept(&run));
+    let said = serving.place.run(&["runs", "show", "1", "--state", &data]);
+    assert_eq!(said.exit, 0, "{}", said.stderr);
+    let warning = "warning: artifacts of attempts before are left out: ";
+    assert!(said.stderr.contains(warning), "{}", said.stderr);
     serving.end();
 }

@@ -6,6 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use event::{Attempt, StreamId};
+use mask::MaskedText;
 use views::{ArtifactView, RunView};
 
 use super::Operation;
@@ -60,25 +61,28 @@ pub(crate) async fn read(
 /// The newest of its name, of this attempt and the ones before it: they belong to the run.
 fn find(app: &App, stream: StreamId, name: &str) -> Result<Option<ArtifactView>, Problem> {
     let mut view = app.view(stream)?;
-    take_in(app, &mut view)?;
-    let found = view.artifacts.into_iter().find(|(known, _)| known.as_str() == name);
+    let is_it = |known: &MaskedText| known.as_str() == name;
+    // What stands here is the newest: whatever those before had, or whether they can be read at all.
+    if !view.artifacts.keys().any(is_it) {
+        let earlier: Vec<RunView> = earlier(app, &view).collect::<Result<_, _>>()?;
+        view.take_artifacts(&earlier);
+    }
+    let found = view.artifacts.into_iter().find(|(known, _)| is_it(known));
     Ok(found.map(|(_, artifact)| artifact))
 }
 
-/// Takes in the artifacts of the attempts before this one.
-pub(crate) fn take_in(app: &App, view: &mut RunView) -> Result<(), Problem> {
-    let (run, attempt) = (view.header.run, view.header.attempt);
-    let mut earlier = Vec::new();
-    for number in 1..attempt.0 {
-        match app.view(StreamId::Run(run, Attempt(number))) {
-            Ok(view) => earlier.push(view),
-            // An attempt that was pruned, or never began, has none. Of another nobody knows.
-            Err(problem) if is_gone(&problem) => {}
-            Err(problem) => return Err(problem),
-        }
-    }
+/// Takes in the artifacts of the attempts before this one. One that cannot be read shows none, and its own page says
+/// why: this one can be read.
+pub(crate) fn take_in(app: &App, view: &mut RunView) {
+    let earlier: Vec<RunView> = earlier(app, view).filter_map(Result::ok).collect();
     view.take_artifacts(&earlier);
-    Ok(())
+}
+
+/// The attempts before this one, the oldest first. One that was pruned, or never began, has nothing.
+fn earlier(app: &App, view: &RunView) -> impl Iterator<Item = Result<RunView, Problem>> {
+    let (run, attempt) = (view.header.run, view.header.attempt);
+    let views = (1..attempt.0).map(move |number| app.view(StreamId::Run(run, Attempt(number))));
+    views.filter(|it| !matches!(it, Err(problem) if is_gone(problem)))
 }
 
 fn is_gone(problem: &Problem) -> bool {

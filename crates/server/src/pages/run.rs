@@ -142,7 +142,7 @@ pub(crate) async fn run(
     let page = blocking(move || {
         let stream = app.stream(&run)?;
         let mut view = app.view(stream)?;
-        artifacts::take_in(&app, &mut view)?;
+        artifacts::take_in(&app, &mut view);
         // A page says what it was sent with, of what it knows to say.
         let said = match said.as_deref() {
             Some("cancel") => Some("The run was told to stop."),

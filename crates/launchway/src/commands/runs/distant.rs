@@ -64,7 +64,7 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
         RunsCommand::Show { run, format, .. } => {
             let DistantRun { request, mut view, standing } = client.run(&client.name(run)?)?;
             let tests = client.tests(&view)?;
-            view.take_artifacts(&client.earlier(&request)?);
+            show::take_in(&mut view, client.earlier(&request));
             let summary = |blob: &BlobId| client.summary(&view, blob);
             show::page(&view, standing, &summary, *format, tests.as_ref());
             Ok(Exit::Done)

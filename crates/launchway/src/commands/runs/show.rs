@@ -15,7 +15,7 @@ use crate::journal;
 use crate::standing::Standing;
 use crate::state::StateFolder;
 use crate::terminal::run_page::{self, SummaryText};
-use crate::terminal::style::{Style, columns, out};
+use crate::terminal::style::{Style, columns, out, talk};
 use crate::terminal::test_lines::test_lines;
 use crate::terminal::time::now;
 use crate::terminal::waterfall;
@@ -29,9 +29,19 @@ pub(crate) fn run(store: &Store, state: &StateFolder, run: &RunRef, format: Form
     let standing = Standing::of(state, &view)?;
     let summary = |blob: &BlobId| summary(store, blob);
     let tests = tests(store, state, &view)?;
-    view.take_artifacts(&journal::earlier(store, stream)?);
+    take_in(&mut view, journal::earlier(store, stream));
     page(&view, standing, &summary, format, tests.as_ref());
     Ok(Exit::Done)
+}
+
+/// Takes in the artifacts of the attempts before this one. That one of them cannot be read hides nothing of this one.
+pub(super) fn take_in(view: &mut RunView, earlier: Result<Vec<RunView>, Failure>) {
+    match earlier {
+        Ok(earlier) => view.take_artifacts(&earlier),
+        Err(Failure { error, .. }) => {
+            talk(&format!("warning: artifacts of attempts before are left out: {error:#}"));
+        }
+    }
 }
 
 /// What its reports say; none where it is not over, or kept none.
