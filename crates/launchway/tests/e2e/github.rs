@@ -21,16 +21,18 @@ pub(crate) struct Connected {
     pub(crate) github: Front,
     server: Child,
     pub(crate) url: String,
-    token: String,
+    pub(crate) token: String,
+    /// What it is started with besides.
+    more: Vec<String>,
 }
 
-fn start(place: &Place) -> (Child, String) {
+fn start(place: &Place, more: &[String]) -> (Child, String) {
     let file = |name: &str| std::fs::File::create(place.path(name)).expect("a file of ours");
     let data = place.path("data").display().to_string();
     let args = ["serve", "--listen", "127.0.0.1:0", "--jobs", "2", "--grace", "0", "--data", &data];
     let mut command = place.launchway(&args);
     // Code of forks is kept in all the same.
-    command.args(["--trusted-label", "ubuntu-latest=everything"]);
+    command.args(["--trusted-label", "ubuntu-latest=everything"]).args(more);
     let server = command.stdout(file("served")).stderr(file("said")).spawn().expect("it starts");
     let line = wait_for_line(&place.path("served"));
     (server, line.strip_prefix("serving ").expect("where it serves").to_owned())
@@ -38,6 +40,17 @@ fn start(place: &Place) -> (Child, String) {
 
 impl Connected {
     pub(crate) fn of(workflows: &[(&str, &str)], as_app: bool, add: &[&str]) -> Connected {
+        Connected::served(workflows, as_app, add, &[])
+    }
+
+    /// The same, of a server that is started with more.
+    pub(crate) fn served(
+        workflows: &[(&str, &str)],
+        as_app: bool,
+        add: &[&str],
+        more: &[&str],
+    ) -> Connected {
+        let more: Vec<String> = more.iter().map(|it| (*it).to_owned()).collect();
         let place = Place::with(&[]);
         let marks = place.path("marks");
         std::fs::create_dir_all(&marks).expect("a folder of ours");
@@ -54,8 +67,8 @@ impl Connected {
         let key = as_app.then(model_github::new_key);
         github.app = key.clone().map(|key| ("12".to_owned(), key));
         let github = Front::serve(github, &place.path("github")).expect("a port");
-        let (server, url) = start(&place);
-        let mut it = Connected { place, github, server, url, token: String::new() };
+        let (server, url) = start(&place, &more);
+        let mut it = Connected { place, github, server, url, token: String::new(), more };
         wait_until("the first token", || {
             let said = std::fs::read_to_string(it.place.path("said")).unwrap_or_default();
             let token = said.lines().find_map(|line| line.trim().strip_prefix("launchway_"));
@@ -190,7 +203,7 @@ impl Connected {
 
     /// Starts it again, where GitHub finds it.
     pub(crate) fn restart(&mut self) {
-        (self.server, self.url) = start(&self.place);
+        (self.server, self.url) = start(&self.place, &self.more);
         let url = format!("{}/webhooks/github", self.url);
         self.github.with(|github| {
             github.hook.as_mut().expect("it was set").url = url;

@@ -51,7 +51,7 @@ jobs:
 
 impl Connected {
     /// The tokens that jobs were given: what each may do, and whether it was ended.
-    fn job_tokens(&self) -> Vec<String> {
+    pub(crate) fn job_tokens(&self) -> Vec<String> {
         let all = self.github.with(|github| github.job_tokens.clone());
         let shown = |it: &model_github::JobToken| {
             let pairs = it.permissions.iter().map(|(name, it)| format!("{name}: {it}"));
@@ -61,7 +61,7 @@ impl Connected {
         all.values().map(shown).collect()
     }
 
-    fn log(&self, run: &str, job: &str) -> String {
+    pub(crate) fn log(&self, run: &str, job: &str) -> String {
         let data = self.place.path("data").display().to_string();
         self.place.run(&["runs", "logs", run, "--job", job, "--state", &data]).stdout
     }

@@ -53,6 +53,8 @@
 //!   github.rs     a server and the model of GitHub: webhooks in, checks and comments out, forks
 //!   github_missed.rs  webhooks that never came: found by looking, delivered again, once
 //!   github_token.rs  the token of each job: what it may do, that it starts nothing and ends with the job
+//!   github_token_far.rs  the same on a runner of another machine, cut, killed and lost
+//!   synced.rs     what is kept, put into GitHub's secrets and variables, here and by a server
 //!   webhooks.rs   a thousand webhooks a second                               (feature `soak`)
 //!   soak.rs       kill -9 at instants that a seed chooses; 200 who follow live  (feature `soak`)
 //!   examples.rs   the repository's examples with PyPI, npm, PostgreSQL, Redis (feature `examples`)
@@ -100,6 +102,7 @@ mod github;
 mod github_missed;
 mod github_releases;
 mod github_token;
+mod github_token_far;
 mod groups;
 mod harness;
 mod host;
