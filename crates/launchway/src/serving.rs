@@ -44,6 +44,7 @@ mod sign_in;
 pub(crate) mod standing_by;
 mod stood;
 pub(crate) mod switches;
+mod syncing;
 pub(crate) mod tagged;
 mod take_up;
 mod tokens;

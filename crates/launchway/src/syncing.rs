@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use event::Timestamp;
 use forge::{
-    ForgeError, GitHub, HereValue, Method, SealingKey, SyncLine, SyncState, SyncWish, There,
-    ValueId, ValueKind, sync_lines,
+    ForgeError, GitHub, HereValue, Method, SealingKey, SyncLine, SyncRefusal, SyncState, SyncWish,
+    There, ValueId, ValueKind, sync_lines,
 };
 use mask::Secret;
 use serde_json::Value as Json;
+use server::{SyncPlan, SyncValue};
 use store::Vault;
 
 use crate::exit::{Exit, Failure};
@@ -62,15 +63,11 @@ pub(crate) struct Looked {
 }
 
 /// What became of one thing.
-pub(crate) enum Became<'l> {
+pub(crate) enum Became {
     /// An environment was made.
-    Environment(&'l str),
-    /// A value is there.
-    Put(&'l SyncLine),
-    /// GitHub says no to this one, and why.
-    Refused(&'l SyncLine, String),
-    /// Somebody forgot it here meanwhile.
-    Gone(&'l SyncLine),
+    Environment(String),
+    /// A value is there, GitHub says no to it, or somebody forgot it here meanwhile.
+    Value(SyncValue),
 }
 
 impl Chosen {
@@ -135,6 +132,16 @@ impl Sync<'_> {
             .hint("--to OWNER/NAME says how the one that is meant is called now"))
     }
 
+    /// The same, as it is said to people and programs.
+    pub(crate) fn plan(&self, looked: &Looked) -> SyncPlan {
+        SyncPlan {
+            to: self.repository.to_owned(),
+            url: self.url.to_owned(),
+            missing: looked.missing.clone(),
+            values: looked.lines.iter().map(said).collect(),
+        }
+    }
+
     /// What is kept here and chosen; a name that nothing is kept under is a slip.
     fn here(&self) -> Result<Vec<HereValue>, Failure> {
         let kept = self.vault.list(self.owner).map_err(kept::failed)?;
@@ -180,7 +187,7 @@ impl Sync<'_> {
         &self,
         looked: &Looked,
         record: Recorded<'_>,
-        mut told: impl FnMut(Became<'_>),
+        mut told: impl FnMut(Became),
     ) -> Result<(), Failure> {
         let mut missing: Vec<&str> = looked.missing.iter().map(String::as_str).collect();
         let mut keys = BTreeMap::new();
@@ -189,7 +196,7 @@ impl Sync<'_> {
             if let Some(at) = missing.iter().position(|it| Some(*it) == environment) {
                 let name = missing.remove(at);
                 if self.make(name, record)? {
-                    told(Became::Environment(name));
+                    told(Became::Environment(name.to_owned()));
                 }
             }
             let action = format!("{}.sync", line.id.kind.word());
@@ -197,11 +204,11 @@ impl Sync<'_> {
             let to = format!("{} at {}", self.repository, self.url);
             record(&action, format!("{} {place}{} to {to}", self.owner, line.id.name))?;
             match self.put_one(line, &mut keys) {
-                Ok(true) => told(Became::Put(line)),
-                Ok(false) => told(Became::Gone(line)),
+                Ok(true) => told(became(line, "put", None)),
+                Ok(false) => told(became(line, "forgotten", None)),
                 Err(NotPut::Here(failure)) => return Err(failure),
                 Err(NotPut::There(ForgeError::Refused { status: 422, why, .. })) => {
-                    told(Became::Refused(line, why));
+                    told(became(line, "refused", Some(format!("GitHub says: {why}"))));
                 }
                 Err(NotPut::There(error)) => return Err(failed(error, self.repository)),
             }
@@ -301,6 +308,47 @@ impl Sync<'_> {
 fn left_of_its_second(set_at: Timestamp, now: Timestamp) -> Duration {
     let is_same = set_at.0 / 1000 == now.0 / 1000;
     if is_same { Duration::from_millis(1000 - now.0 % 1000) } else { Duration::ZERO }
+}
+
+/// A line without a value.
+pub(crate) fn said(line: &SyncLine) -> SyncValue {
+    let SyncLine { id: ValueId { environment, kind, name }, set_at, since, state } = line;
+    SyncValue {
+        kind: kind.word().to_owned(),
+        name: name.clone(),
+        environment: environment.clone(),
+        state: state.word().to_owned(),
+        set_at_ms: *set_at,
+        there_since_ms: *since,
+        why: why(line),
+    }
+}
+
+fn became(line: &SyncLine, state: &str, why: Option<String>) -> Became {
+    Became::Value(SyncValue { state: state.to_owned(), why, ..said(line) })
+}
+
+/// Why it is not put there, and what to do.
+fn why(line: &SyncLine) -> Option<String> {
+    let environment = line.id.environment.as_deref().unwrap_or_default();
+    Some(match line.state {
+        SyncState::OwnOfGitHub => {
+            "GitHub makes one for each job; another token needs another name".to_owned()
+        }
+        SyncState::Refused(SyncRefusal::Name) => {
+            "GitHub takes letters, digits and _, no digit first, and not GITHUB_: keep it under another name".to_owned()
+        }
+        SyncState::Refused(SyncRefusal::NoEnvironment) => {
+            format!("GitHub has no environment {environment}: make it there, or --make-environments")
+        }
+        SyncState::Refused(SyncRefusal::Twice) => format!(
+            "it is kept for another environment that differs from {environment} in capitals alone, which is one to GitHub: forget one of them"
+        ),
+        SyncState::Refused(SyncRefusal::TooMany(most)) => {
+            format!("GitHub keeps {most} in one place, and there would be more: choose by name")
+        }
+        _ => return None,
+    })
 }
 
 /// Why a value is not there.

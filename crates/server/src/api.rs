@@ -17,6 +17,7 @@ mod run_tests;
 pub(crate) mod runners;
 mod secrets;
 mod streams;
+mod sync;
 mod tokens;
 mod versions;
 mod workflows;
@@ -96,6 +97,7 @@ fn operations() -> impl Iterator<Item = &'static Operation> {
         .chain(deployments::OPERATIONS)
         .chain(audit::OPERATIONS)
         .chain(secrets::OPERATIONS)
+        .chain(sync::OPERATIONS)
         .chain(workflows::OPERATIONS)
         .chain(versions::OPERATIONS)
         .chain(tokens::OPERATIONS)

@@ -42,6 +42,8 @@ const HANDING_IN_MAX: usize = 4;
 const STOPPING_MAX: usize = 4;
 /// Rules for messages that are tested at a time: each takes a thread until its receiver answers.
 const TESTING_MAX: usize = 2;
+/// Those whose values are put to GitHub at a time: each takes a thread until GitHub has answered for all of them.
+const SYNCING_MAX: usize = 2;
 /// Answers on what runs where that are made at a time: each folds deployments of every environment that are not
 /// remembered, and reads the settings of every repository. The others wait.
 const SURVEYING_MAX: usize = 2;
@@ -77,6 +79,8 @@ pub(crate) struct App {
     pub(crate) stopping: Arc<Semaphore>,
     /// For those who have a rule for messages tested: each waits for the receiver.
     pub(crate) testing: Arc<Semaphore>,
+    /// For those who have values put to GitHub: each waits for that.
+    pub(crate) syncing: Arc<Semaphore>,
     /// For those who ask what runs everywhere.
     pub(crate) surveying: Arc<Semaphore>,
     /// For those who look for runs among others.
@@ -187,6 +191,7 @@ impl App {
             handing_in: Arc::new(Semaphore::new(HANDING_IN_MAX)),
             stopping: Arc::new(Semaphore::new(STOPPING_MAX)),
             testing: Arc::new(Semaphore::new(TESTING_MAX)),
+            syncing: Arc::new(Semaphore::new(SYNCING_MAX)),
             surveying: Arc::new(Semaphore::new(SURVEYING_MAX)),
             searching: Arc::new(Semaphore::new(SEARCHING_MAX)),
             finding: Arc::new(Semaphore::new(FINDING_MAX)),

@@ -12,6 +12,7 @@ use crate::in_force::InForce;
 use crate::incidents::IncidentAsk;
 use crate::keep::{KeepWish, KeptName, Named};
 use crate::runner_link::RunnerLink;
+use crate::sync::{SyncDone, SyncOrder, SyncPlan, SyncWish};
 
 /// Which jobs run again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -504,6 +505,23 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When it cannot be kept so, or recorded.
     fn keep(&self, wish: &KeepWish, record: Record<'_>) -> Result<(), Refused>;
+
+    /// What would be put into GitHub's secrets and variables of a repository that is a mirror of one there.
+    ///
+    /// # Errors
+    /// When it is none, or GitHub does not say what it has.
+    fn plan_sync(&self, repository: &str, wish: &SyncWish) -> Result<SyncPlan, Refused>;
+
+    /// Puts values there; each is recorded before, as an action and what it is done to.
+    ///
+    /// # Errors
+    /// When none was tried. What stops it later is said beside what was done.
+    fn sync(
+        &self,
+        repository: &str,
+        order: &SyncOrder,
+        record: &dyn Fn(&str, String) -> Result<(), Refused>,
+    ) -> Result<SyncDone, Refused>;
 
     /// The workflows of a repository, and those that are switched off.
     ///

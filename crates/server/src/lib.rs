@@ -56,6 +56,7 @@ mod search;
 mod sent;
 mod serve;
 mod standing;
+mod sync;
 mod timeline;
 mod times;
 mod waterfall;
@@ -85,6 +86,7 @@ pub use provider::{ComeBack, NotSignedIn, Sent, SignIn};
 pub use runner_link::RunnerLink;
 pub use search::{Finder as LogFinder, Found as FoundLines, QUERY_CHARS_MAX};
 pub use serve::{Options, Server, ServerError, Stop};
+pub use sync::{SYNCED_MAX, SyncDone, SyncId, SyncOrder, SyncPlan, SyncValue, SyncWish};
 pub use wire::{
     CameRelease, DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine,
     EnvironmentList, MessageLine, MessageList, OpenDeployment, PersonLine, PlaceReleases,

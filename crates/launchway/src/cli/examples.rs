@@ -184,6 +184,7 @@ Examples:
   launchway secrets sync github DB_URL --yes      one name, unasked
   launchway secrets sync github --to octo/app --url https://github.example.com
   launchway secrets sync github --repository octo/app --data /srv/launchway
+  launchway secrets sync github --repository octo/app --server https://ci.example.com
 
 Who you are there: GH_TOKEN or GITHUB_TOKEN of the environment, else gh auth token; for a GitHub of
 your own GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN. Values go to GitHub alone, sealed by the

@@ -2,11 +2,11 @@
 
 use event::Timestamp;
 use serde::Deserialize;
-use serde_json::json;
-use server::{KeptKind, NamedValue};
+use serde_json::{Value as Json, json};
+use server::{KeptKind, NamedValue, SyncDone, SyncOrder, SyncPlan, SyncWish};
 
 use super::{Client, percent};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::serving::repositories::checked_name;
 
 /// What a server keeps for a repository, and what is read there.
@@ -82,6 +82,16 @@ impl Client {
         self.put(&key.path(repository)?, &body).map(drop)
     }
 
+    /// What the server would put into GitHub's secrets and variables.
+    pub(crate) fn plan_sync(&self, repository: &str, wish: &SyncWish) -> Result<SyncPlan, Failure> {
+        read(self.post(&format!("{}/kept/github/plan", of(repository)?), None, &json!(wish))?)
+    }
+
+    /// Has it put some of them there.
+    pub(crate) fn sync(&self, repository: &str, order: &SyncOrder) -> Result<SyncDone, Failure> {
+        read(self.post(&format!("{}/kept/github", of(repository)?), None, &json!(order))?)
+    }
+
     /// Forgets one.
     pub(crate) fn forget(&self, repository: &str, key: KeptKey<'_>) -> Result<(), Failure> {
         let only = key.environment.map(|it| format!("?environment={}", percent(it)));
@@ -94,6 +104,10 @@ impl KeptKey<'_> {
     fn path(&self, repository: &str) -> Result<String, Failure> {
         Ok(format!("{}/kept/{}/{}", of(repository)?, self.kind, percent(self.name)))
     }
+}
+
+fn read<T: for<'d> Deserialize<'d>>(answer: Json) -> Result<T, Failure> {
+    serde_json::from_value(answer).map_err(|error| Failure::caused(Exit::Missing, error))
 }
 
 /// Where a repository is found: what could not stand there is no name of one.

@@ -17,7 +17,8 @@ use server::{
     Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, FollowedRepository, GateAnswer,
     GuardedEnvironment, HandedIn, HeldPush, InForce, IncidentAsk, KeepWish, KeptName,
     KnownWorkflow, LetIn, Named, Offer, Push, Received, Record, Refused, Runner, RunnerLink,
-    Switched, Takes, Teller, WaitingJob, Webhook, Why, Workers,
+    Switched, SyncDone, SyncOrder, SyncPlan, SyncWish, Takes, Teller, WaitingJob, Webhook, Why,
+    Workers,
 };
 use versions::{VersionList, VersionRecord};
 use views::RunView;
@@ -35,7 +36,7 @@ use super::repositories::{self, Connected};
 use super::tokens::JobTokens;
 use super::{
     connections, data, deployments, dispatch, following, gates, hook, incidents, keeping, switches,
-    tagged,
+    syncing, tagged,
 };
 use crate::commands::look_ahead;
 use crate::deploying::stop::Stop;
@@ -454,6 +455,24 @@ impl Engine for Face {
     fn keep(&self, wish: &KeepWish, record: Record<'_>) -> Result<(), Refused> {
         self.connected(&wish.repository)?;
         keeping::change(&self.intake.data, wish, &recorded(record)).map_err(refused)
+    }
+
+    fn plan_sync(&self, repository: &str, wish: &SyncWish) -> Result<SyncPlan, Refused> {
+        self.connected(repository)?;
+        syncing::plan(&self.intake.data, repository, wish).map_err(refused)
+    }
+
+    fn sync(
+        &self,
+        repository: &str,
+        order: &SyncOrder,
+        record: &dyn Fn(&str, String) -> Result<(), Refused>,
+    ) -> Result<SyncDone, Refused> {
+        self.connected(repository)?;
+        let record = |action: &str, object: String| {
+            record(action, object).map_err(|it| Failure::new(Exit::Missing, it.message))
+        };
+        syncing::put(&self.intake.data, repository, order, &record).map_err(refused)
     }
 
     fn workflows(&self, repository: &str) -> Result<Vec<KnownWorkflow>, Refused> {

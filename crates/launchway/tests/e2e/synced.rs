@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use expect_test::{Expect, expect};
 use model_github::{Fault, FaultKind, Front, GitHub, Values};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::github::Connected;
 use crate::harness::{Place, Said, wait_until};
@@ -404,17 +404,6 @@ fn who_may_not_is_told_what_it_takes_and_slips_are_refused() {
         exit 5
     "#]],
     );
-    let args = ["secrets", "sync", "github", "--repository", "octo/app", "--server", &url];
-    let said = place.launchway(&args).env("LAUNCHWAY_TOKEN", "launchway_x").output();
-    told(
-        &Said::from(said.expect("it starts")),
-        &front,
-        &expect![[r#"
-        error: a server gives no value to anybody
-        hint: on its own machine: launchway secrets sync github --repository octo/app --data DIR
-        exit 4
-    "#]],
-    );
     assert_eq!(there(&front), "");
 }
 
@@ -474,5 +463,102 @@ fn a_servers_values_go_where_its_repository_comes_from_as_the_app() {
     // Where nobody was let in nothing was to be done.
     let object = format!("octo/app TOKEN to octo/app at {}", it.github.url());
     assert_eq!(objects, [&object, &object]);
+    it.end();
+}
+
+/// Values that stand behind what one call puts there.
+const MORE: usize = 25;
+
+#[test]
+fn a_server_puts_them_there_itself_for_whoever_may_admin() {
+    let it = Connected::of(&[("ci.yml", "on: push\njobs: {}\n")], true, &[]);
+    let data = it.place.path("data").display().to_string();
+    for number in 0..MORE {
+        let name = format!("S{number:02}");
+        let set = ["secrets", "set", &name, "--repository", "octo/app", "--data", &data];
+        assert_eq!(given(&it.place, &set, &format!("value-{number:02}")).exit, 0);
+    }
+    let set = ["secrets", "set", "KEY", "--environment", "staging", "--repository", "octo/app"];
+    let set = [&set[..], &["--data", &data]].concat();
+    assert_eq!(given(&it.place, &set, "for-staging").exit, 0);
+    let write = |name: &str| (name.to_owned(), "write".to_owned());
+    it.github.with(|github| {
+        let all = ["contents", "checks", "secrets", "environments", "administration"];
+        github.app_permissions = Some(all.map(write).into());
+    });
+    let sync = |token: &str, args: &[&str]| {
+        let to = ["secrets", "sync", "github", "--repository", "octo/app", "--server", &it.url];
+        let mut command = it.place.launchway(&[&to[..], args].concat());
+        Said::from(command.env("LAUNCHWAY_TOKEN", token).output().expect("it starts"))
+    };
+    let admin = it.token.as_str();
+    told(
+        &sync(admin, &["KEY", "S07", "--dry-run"]),
+        &it.github,
+        &expect![[r#"
+        new  secret S07  set here NOW
+        not put  secret KEY (staging)  GitHub has no environment staging: make it there, or --make-environments
+        to octo/app at GITHUB:
+        1 would be put there; nothing was done
+        exit 0
+    "#]],
+    );
+    assert_eq!(there(&it.github), "");
+    let said = sync(admin, &["--yes", "--make-environments"]);
+    let end = said.stderr.lines().last().unwrap_or_default();
+    assert_eq!((said.exit, end), (0, "26 of 26 put there, 0 up to date"), "{}", said.stderr);
+    let wanted: String = (0..MORE).map(|it| format!("S{it:02} = value-{it:02}\n")).collect();
+    assert_eq!(there(&it.github), format!("{wanted}staging/KEY = for-staging\n"));
+    told(
+        &sync(admin, &["KEY", "--yes"]),
+        &it.github,
+        &expect![[r#"
+        up to date  secret KEY (staging)  there since NOW, set here NOW
+        to octo/app at GITHUB:
+        nothing is to be put there
+        exit 0
+    "#]],
+    );
+    // Who may look may not: whatever they would choose.
+    let made = it.command(&["tokens", "create", "looks", "--scope", "operate", "--machine"]);
+    let looks = made.stdout.trim();
+    assert!(looks.starts_with("launchway_"), "{}", made.stderr);
+    told(
+        &sync(looks, &["--dry-run"]),
+        &it.github,
+        &expect![[r#"
+        error: this token may operate; this needs one that may admin
+        exit 4
+    "#]],
+    );
+    let path = "/api/v1/repositories/octo/app/kept/github";
+    let id = |name: &str| json!({ "kind": "secret", "name": name });
+    let of =
+        |names: &[&str]| json!({ "values": names.iter().map(|it| id(it)).collect::<Vec<_>>() });
+    let ask = |body: &Json| {
+        let (status, said) = it.ask(path, body);
+        format!("{status} {}", said["detail"].as_str().unwrap_or_default())
+    };
+    expect!["409 no NOTHING is kept for octo/app"].assert_eq(&ask(&of(&["S00", "NOTHING"])));
+    expect!["422 One call puts one value there at least, and 20 at most."]
+        .assert_eq(&ask(&of(&["S00"; 21])));
+    expect!["422 One call puts one value there at least, and 20 at most."]
+        .assert_eq(&ask(&of(&[])));
+    expect!["400 The body: unknown field `to`, expected `values` or `make_environments` at line 1 column 17."].assert_eq(&ask(&json!({ "values": [], "to": "hubot/app" })));
+    // What stops it is said beside what was done.
+    let fault = FaultKind::Limited(50);
+    let fault = Fault { method: "PUT".into(), path: "/S01".into(), kind: fault, times: 1 };
+    it.github.with(|github| github.faults.push(fault));
+    let (status, said) = it.ask(path, &of(&["S00", "S01"]));
+    let states: Vec<&Json> =
+        said["values"].as_array().expect("a list").iter().map(|it| &it["state"]).collect();
+    assert_eq!((status, states), (200, vec![&json!("put")]));
+    let stopped = said["stopped"].as_str().expect("text");
+    assert!(stopped.ends_with("takes no more calls for 50 s"), "{stopped}");
+    let audit = it.get("/api/v1/audit?action=environment.make");
+    assert_eq!(audit["decisions"][0]["source"], "api");
+    assert_eq!(audit["decisions"].as_array().map(Vec::len), Some(1));
+    // No value came over the network but to GitHub, and there sealed.
+    stands_nowhere(&it.place, "value-0|for-staging", &it.place.path("data"));
     it.end();
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     KEY_CHARS_MAX, Operation, approvals, audit, deployed, deployments, dispatch, held, incidents,
-    messages, operations, runners, secrets, tokens, versions, workflows,
+    messages, operations, runners, secrets, sync, tokens, versions, workflows,
 };
 
 /// Operations that heed an `Idempotency-Key`; others do once what is asked twice.
@@ -170,6 +170,7 @@ fn schemas() -> Json {
         deployments::schemas(),
         audit::schemas(),
         secrets::schemas(),
+        sync::schemas(),
         workflows::schemas(),
         tokens::schemas(),
         messages::schemas(),

@@ -144,11 +144,11 @@ impl Here {
         Ok(Here { keeper, owner: connected.name, settings: None })
     }
 
-    /// The folder that has the vault, and whether that is a server's; none where a server keeps it.
-    pub(super) fn folder(&self) -> Option<(&StateFolder, bool)> {
+    /// The folder that has the vault, and whether that is a server's; else the server that keeps it.
+    pub(super) fn keeper(&self) -> Result<(&StateFolder, bool), &Client> {
         match &self.keeper {
-            Keeper::Folder { state, is_servers, .. } => Some((state, *is_servers)),
-            Keeper::Server(_) => None,
+            Keeper::Folder { state, is_servers, .. } => Ok((state, *is_servers)),
+            Keeper::Server(client) => Err(client),
         }
     }
 

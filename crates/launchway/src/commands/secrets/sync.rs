@@ -1,4 +1,5 @@
-//! `launchway secrets sync github`: what would be put there is shown first, agreed to, then done.
+//! `launchway secrets sync github`: what would be put there is shown first, agreed to, then done: by this command,
+//! or by the server that keeps the values.
 
 mod place;
 mod show;
@@ -6,14 +7,17 @@ mod show;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
 
-use forge::{SyncRefusal, SyncState, SyncWish, ValueKind};
+use forge::{SyncWish, ValueKind};
+use server::{SYNCED_MAX, SyncId, SyncOrder, SyncPlan, SyncValue};
 
 use self::place::Place;
 use self::show::Shown;
 use super::named::Here;
 use crate::cli::{SyncArgs, SyncKind};
+use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::syncing::{Chosen, Looked, Sync};
+use crate::state::StateFolder;
+use crate::syncing::{Became, Chosen, Sync};
 use crate::terminal::style::talk;
 use crate::{given, journal, kept};
 
@@ -22,51 +26,89 @@ pub(super) fn run(args: &SyncArgs, state: Option<&Path>) -> Outcome {
     for name in &args.environments {
         here.check_environment(Some(name))?;
     }
-    let chosen = chosen(args)?;
-    let Some((state, _)) = here.folder() else {
-        return Err(Failure::new(Exit::Forbidden, "a server gives no value to anybody").hint(
-            format!(
-                "on its own machine: launchway secrets sync github --repository {} --data DIR",
-                here.owner
-            ),
-        ));
-    };
-    let place = Place::of(&here, args)?;
+    let names = args.names.iter().map(|it| given::checked_name("secret or a variable", it));
+    let names = names.collect::<Result<_, _>>()?;
+    match here.keeper() {
+        Ok((folder, _)) => from_here(&here, folder, names, args),
+        Err(client) => by_server(client, &here.owner, names, args),
+    }
+}
+
+fn from_here(here: &Here, folder: &StateFolder, names: Vec<String>, args: &SyncArgs) -> Outcome {
+    let place = Place::of(here, args)?;
+    let wish = SyncWish { all: args.all, makes_environments: args.make_environments };
     let sync = Sync {
-        vault: kept::vault(state),
+        vault: kept::vault(folder),
         owner: &here.owner,
         github: &place.github,
         url: &place.url,
         repository: &place.repository,
         number: place.number,
-        chosen,
+        chosen: Chosen { names, environments: args.environments.clone(), only: only(args), wish },
     };
     let looked = sync.look()?;
-    let mut shown = Shown::of(&sync, &looked, args);
+    carry_out(&sync.plan(&looked), args, |shown, _| {
+        let record = |action: &str, object: String| journal::record(folder, action, object);
+        sync.put(&looked, &record, |became| shown.became(&became))
+    })
+}
+
+/// The server does it; this only says what, some at a time.
+fn by_server(client: &Client, owner: &str, names: Vec<String>, args: &SyncArgs) -> Outcome {
+    let wish = server::SyncWish {
+        names,
+        environments: args.environments.clone(),
+        only: only(args).map(|it| it.word().to_owned()),
+        all: args.all,
+        make_environments: args.make_environments,
+    };
+    let plan = client.plan_sync(owner, &wish)?;
+    carry_out(&plan, args, |shown, values| {
+        for some in values.chunks(SYNCED_MAX) {
+            let id = |it: &&SyncValue| SyncId {
+                kind: it.kind.clone(),
+                name: it.name.clone(),
+                environment: it.environment.clone(),
+            };
+            let values = some.iter().map(id).collect();
+            let order = SyncOrder { values, make_environments: args.make_environments };
+            let done = client.sync(owner, &order)?;
+            done.environments.into_iter().for_each(|it| shown.became(&Became::Environment(it)));
+            done.values.into_iter().for_each(|it| shown.became(&Became::Value(it)));
+            if let Some(why) = done.stopped {
+                let failure = Failure::new(Exit::Missing, why);
+                return Err(done.hint.into_iter().fold(failure, Failure::hint));
+            }
+        }
+        Ok(())
+    })
+}
+
+fn only(args: &SyncArgs) -> Option<ValueKind> {
+    args.only.map(|it| match it {
+        SyncKind::Secrets => ValueKind::Secret,
+        SyncKind::Variables => ValueKind::Variable,
+    })
+}
+
+/// Shows a plan, has it agreed to, and does it.
+fn carry_out<'p>(
+    plan: &'p SyncPlan,
+    args: &SyncArgs,
+    put: impl FnOnce(&mut Shown<'p>, &[&SyncValue]) -> Result<(), Failure>,
+) -> Outcome {
+    let mut shown = Shown::of(plan, args);
     shown.begin();
-    let count = looked.lines.iter().filter(|it| it.state.is_put()).count();
-    if count > 0 && !args.dry_run {
-        agree(args, &shown.question(count))?;
-        let record = |action: &str, object: String| journal::record(state, action, object);
-        sync.put(&looked, &record, |became| shown.became(&became)).map_err(|failure| {
-            let how_far =
-                format!("{} of {count} were put there; the same command goes on", shown.put);
-            failure.hint(how_far)
+    let values: Vec<&SyncValue> = plan.values.iter().filter(|it| show::is_put(it)).collect();
+    if !values.is_empty() && !args.dry_run {
+        agree(args, &shown.question(values.len()))?;
+        put(&mut shown, &values).map_err(|failure| {
+            let (put, count) = (shown.put, values.len());
+            failure.hint(format!("{put} of {count} were put there; the same command goes on"))
         })?;
     }
     shown.end();
-    if args.dry_run { Ok(Exit::Done) } else { left(&looked, shown.refused) }
-}
-
-fn chosen(args: &SyncArgs) -> Result<Chosen, Failure> {
-    let only = args.only.map(|it| match it {
-        SyncKind::Secrets => ValueKind::Secret,
-        SyncKind::Variables => ValueKind::Variable,
-    });
-    let names = args.names.iter().map(|it| given::checked_name("secret or a variable", it));
-    let wish = SyncWish { all: args.all, makes_environments: args.make_environments };
-    let environments = args.environments.clone();
-    Ok(Chosen { names: names.collect::<Result<_, _>>()?, environments, only, wish })
+    if args.dry_run { Ok(Exit::Done) } else { left(plan, &shown, args) }
 }
 
 fn agree(args: &SyncArgs, question: &str) -> Result<(), Failure> {
@@ -86,18 +128,15 @@ fn agree(args: &SyncArgs, question: &str) -> Result<(), Failure> {
 }
 
 /// What is kept here and is not there is no success.
-fn left(looked: &Looked, refused: usize) -> Outcome {
-    let is_left = |it: &&forge::SyncLine| matches!(it.state, SyncState::Refused(_));
-    let count = looked.lines.iter().filter(is_left).count() + refused;
+fn left(plan: &SyncPlan, shown: &Shown<'_>, args: &SyncArgs) -> Outcome {
+    let count = shown.refused();
     if count == 0 {
         return Ok(Exit::Done);
     }
     let values = if count == 1 { "1 value is" } else { &format!("{count} values are") };
     let failure = Failure::new(Exit::Refused, format!("{values} not there"));
-    let no_environment = SyncState::Refused(SyncRefusal::NoEnvironment);
-    let needs_one = looked.lines.iter().any(|it| it.state == no_environment);
-    Err(match needs_one {
-        true => failure.hint(format!("--make-environments makes {}", looked.missing.join(", "))),
-        false => failure,
+    Err(match plan.missing.is_empty() || args.make_environments {
+        true => failure,
+        false => failure.hint(format!("--make-environments makes {}", plan.missing.join(", "))),
     })
 }

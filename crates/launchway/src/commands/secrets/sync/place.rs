@@ -31,7 +31,7 @@ impl Place {
     /// A server's repository goes where it comes from, as the server, unless somebody says that they ask themselves.
     pub(super) fn of(here: &Here, args: &SyncArgs) -> Result<Place, Failure> {
         let to = args.to.as_deref().map(checked_name).transpose()?;
-        let Some((state, true)) = here.folder() else {
+        let Ok((state, true)) = here.keeper() else {
             return Place::of_person(&here.owner, to, args);
         };
         let data = DataFolder { state: state.clone() };
