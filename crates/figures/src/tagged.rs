@@ -83,7 +83,7 @@ impl Figures {
             Ok(TagRun {
                 run: RunId(row.get::<_, i64>(0)?.cast_unsigned()),
                 attempt: Attempt(row.get::<_, i64>(1)?.cast_unsigned()),
-                tag: git_ref.trim_start_matches("refs/tags/").to_owned(),
+                tag: git_ref.strip_prefix("refs/tags/").unwrap_or(&git_ref).to_owned(),
                 commit: row.get(3)?,
                 workflow: row.get(4)?,
                 conclusion: word(row, 5)?,

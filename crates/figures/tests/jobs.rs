@@ -1076,3 +1076,22 @@ fn a_projects_incident_counts_for_who_sees_its_jobs_and_is_read_by_who_sees_it()
     "#]]
     .assert_eq(&format!("{}{}", told(false), told(true)));
 }
+
+#[test]
+fn a_tag_that_is_called_like_the_name_of_another_is_not_that() {
+    let journal = Journal::of(
+        "
+        tag v1.0.0 c1: production=success
+        tag refs/tags/v1.0.0 c1: production=failure
+        ",
+    );
+    let figures = journal.figures();
+    figures.catch_up(&journal.store, &mut |_| true).expect("a journal of ours");
+    let runs = |tag| {
+        let found = figures.tag_runs("octo/app", tag).expect("a journal of ours");
+        found.into_iter().map(|it| (it.run.0, it.tag)).collect::<Vec<_>>()
+    };
+    let (one, other) = ((1, "v1.0.0".to_owned()), (2, "refs/tags/v1.0.0".to_owned()));
+    assert_eq!(runs(None), [other, one.clone()]);
+    assert_eq!(runs(Some("v1.0.0")), [one]);
+}

@@ -45,6 +45,7 @@ struct Began {
     run: RunId,
     attempt: Attempt,
     commit: String,
+    at: Timestamp,
     of: RunOfVersion,
 }
 
@@ -110,8 +111,10 @@ impl Sources<'_> {
         }
         // What the journal has and git has not: somebody took the tag away.
         for (tag, runs) in began {
-            let Some(commit) = runs.first().map(|it| it.commit.clone()) else { continue };
-            let tag = Tagged { tag, commit, by: None, at: Timestamp(0) };
+            let Some((commit, at)) = runs.first().map(|it| (it.commit.clone(), it.at)) else {
+                continue;
+            };
+            let tag = Tagged { tag, commit, by: None, at };
             all.extend(Known::of(tag, true, runs));
         }
         all.sort_by(|one, other| {
@@ -122,9 +125,13 @@ impl Sources<'_> {
 
     /// The runs that pushes of tags began, the newest first, by tag.
     fn began(&self, only: Option<&str>) -> Result<BTreeMap<String, Vec<Began>>, Failure> {
+        // In this order: what ends between the two is among both, and in the other order among none, as if the rest
+        // were all that its push began.
+        let open = self.open(only)?;
+        self.figures.catch_up(self.store, &mut |_| false).map_err(failed)?;
         let over = self.figures.tag_runs(self.name, only).map_err(failed)?;
         let mut all: BTreeMap<String, Vec<Began>> = BTreeMap::new();
-        for (tag, it) in self.open(only)? {
+        for (tag, it) in open {
             all.entry(tag).or_default().push(it);
         }
         for it in over {
@@ -247,7 +254,7 @@ impl Began {
     fn over(it: TagRun) -> Began {
         let run = format!("{}.{}", it.run, it.attempt);
         let of = RunOfVersion { run, workflow: it.workflow, conclusion: Some(it.conclusion) };
-        Began { run: it.run, attempt: it.attempt, commit: it.commit, of }
+        Began { run: it.run, attempt: it.attempt, commit: it.commit, at: it.created_at, of }
     }
 
     fn open(request: &RunRequest) -> Began {
@@ -257,6 +264,7 @@ impl Began {
             run: request.run,
             attempt: request.attempt,
             commit: request.change.commit.to_string(),
+            at: request.at,
             of: RunOfVersion { run, workflow, conclusion: None },
         }
     }
@@ -272,4 +280,51 @@ fn noted(it: Said) -> Noted {
 
 pub(crate) fn failed(error: figures::FiguresError) -> Failure {
     Failure::caused(Exit::Missing, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use event::{Conclusion, Fact as _};
+    use serde_json::json;
+
+    use super::*;
+
+    /// A run of a workflow that the push of v1.0.0 began.
+    fn begin(store: &Store, run: u64, workflow: &str) {
+        let created = json!({ "type": "RunCreated", "run": run, "attempt": 1, "run_number": run, "carried": [],
+            "repository": "octo/app", "repository_path": "/srv/app.git", "workflow": { "path": workflow, "text": "" },
+            "called": {}, "title": "Tidy", "event": { "name": "push", "git_ref": "refs/tags/v1.0.0", "payload": {} },
+            "change": { "commit": "0123", "authored_at": 1, "committed_at": 2, "uncommitted": 0 }, "inputs": {},
+            "vars": {}, "secret_names": [], "actor": "mona", "triggering_actor": "mona", "at": 5 });
+        append(store, run, 0, &created);
+    }
+
+    fn append(store: &Store, run: u64, seq: u64, event: &serde_json::Value) {
+        let event = RunEvent::decode(event.to_string().as_bytes()).expect("an event");
+        let stream = StreamId::Run(RunId(run), Attempt(1));
+        store.append(stream, Seq(seq), Timestamp(6), &[event]).expect("a journal");
+    }
+
+    #[test]
+    fn what_ends_while_somebody_looks_is_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a journal");
+        begin(&store, 1, "ci.yml");
+        begin(&store, 2, "release.yml");
+        let figures = Figures::open(folder.path()).expect("figures");
+        figures.catch_up(&store, &mut |_| true).expect("figures");
+        append(&store, 2, 1, &json!({ "type": "RunCompleted", "conclusion": "failure", "at": 7 }));
+        let sources = Sources {
+            path: folder.path(),
+            name: "octo/app",
+            project: None,
+            store: &store,
+            figures: &figures,
+            at_github: &BTreeMap::new(),
+        };
+        let runs = sources.began(None).expect("both answer").remove("v1.0.0").expect("its runs");
+        let ends: Vec<_> = runs.iter().map(|it| (it.run.0, it.of.conclusion, it.at)).collect();
+        let failed = (2, Some(Conclusion::Failure), Timestamp(5));
+        assert_eq!(ends, [failed, (1, None, Timestamp(5))]);
+    }
 }
