@@ -65,9 +65,7 @@ impl Work<'_> {
         (name, path): (&str, &Path),
         commit: &str,
     ) -> Result<(), NotNow> {
-        let tags = Repository::tagged_at(path, commit).map_err(Failure::from)?;
-        let tags: Vec<String> = tags.into_iter().map(|it| it.tag).collect();
-        let tags: Vec<&String> = tags.iter().filter(|it| Version::of_tag(it).is_some()).collect();
+        let tags = self.versions_at((name, path), commit);
         let telling = self.telling;
         let found = repositories::on_github(&telling.data, name)?;
         let Some((connected, _)) = found.filter(|_| !tags.is_empty()) else { return Ok(()) };
@@ -83,7 +81,7 @@ impl Work<'_> {
         if wanted == GitHubReleases::None {
             return Ok(());
         }
-        for tag in tags {
+        for tag in &tags {
             if self.is_ordered(name, tag)? {
                 let why = format!("runs of {tag} of {name} are not made yet");
                 return Err(NotNow::Later(super::telling::LOOK, why));
@@ -104,6 +102,22 @@ impl Work<'_> {
             self.release(link, &connected, (&record, wanted))?;
         }
         Ok(())
+    }
+
+    /// The tags at a commit that are versions. A clone that git cannot read holds up nothing that is told of others.
+    fn versions_at(&mut self, (name, path): (&str, &Path), commit: &str) -> Vec<String> {
+        match Repository::tagged_at(path, commit) {
+            Ok(tags) => {
+                let names = tags.into_iter().map(|it| it.tag);
+                names.filter(|it| Version::of_tag(it).is_some()).collect()
+            }
+            Err(error) => {
+                let error = Failure::from(error).error;
+                let text = format!("no release is made of versions of {name}: {error:#}");
+                self.say(&text, &text);
+                Vec::new()
+            }
+        }
     }
 
     /// A version with all that ended until now.
