@@ -24,6 +24,12 @@ pub enum FiguresError {
         /// Which.
         path: PathBuf,
     },
+    /// Too many events are not counted yet to wait for them; whoever keeps the numbers up does that.
+    #[error("{percent} % of the journal is counted")]
+    Behind {
+        /// Of a hundred events, so many are.
+        percent: u64,
+    },
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::time::Duration;
 
 use event::{Attempt, DeploymentEvent, ExitKind, Fact, RunEvent, Seq, StreamId};
 use ports::JournalError;
@@ -21,6 +22,9 @@ use crate::tally::count_attempt;
 /// Events that are looked at in one transaction: bounds what another process waits for, and what a
 /// kill costs.
 const BATCH_EVENTS: u64 = 20_000;
+/// So long the file is let go between two batches: who waits for it tries ten times a second, and a long journal is not to
+/// keep a run's own tests from being looked at until its end.
+const BREATH: Duration = Duration::from_millis(120);
 /// Events among which those of jobs are looked for at once: bounds what is held in memory.
 const TOLD_EVENTS: u64 = 1_000;
 
@@ -40,6 +44,11 @@ impl Caught {
     /// Whether everything is in.
     pub fn is_up(self) -> bool {
         self.position >= self.newest
+    }
+
+    /// Of a hundred events, so many were looked at.
+    pub fn percent(self) -> u64 {
+        self.position.saturating_mul(100).checked_div(self.newest).unwrap_or(100).min(100)
     }
 }
 
@@ -68,6 +77,7 @@ impl Figures {
             if caught.is_up() || !goes_on(caught) {
                 return Ok(caught);
             }
+            std::thread::sleep(BREATH);
         }
     }
 

@@ -15,15 +15,18 @@ use crate::error::FiguresError;
 
 /// Attempts that are looked back at: a series that is longer was told of long ago.
 const LOOKED_BACK_MAX: usize = 500;
+/// Events that whoever asks takes in first: a moment.
+const WAITED_FOR_MAX: u64 = 1_000;
 /// Tests, or findings, that are named; the others are counted.
 const NAMED_MAX: usize = 5;
 
 impl Figures {
     /// What is new with an attempt that is over, whose end stands at that place in the journal. Everything up to there
-    /// is taken in first.
+    /// is taken in first, where that is little.
     ///
     /// # Errors
-    /// When the journal or the file does not answer.
+    /// When the journal or the file does not answer, or many events are not counted yet: who asks has other things to
+    /// do meanwhile.
     pub fn news(
         &self,
         store: &Store,
@@ -31,7 +34,11 @@ impl Figures {
         position: u64,
     ) -> Result<News, FiguresError> {
         let Some((run, attempt)) = stream.as_run() else { return Ok(News::default()) };
-        if self.caught(store)?.position < position {
+        let caught = self.caught(store)?;
+        if position.saturating_sub(caught.position) > WAITED_FOR_MAX {
+            return Err(FiguresError::Behind { percent: caught.percent() });
+        }
+        if caught.position < position {
             self.catch_up(store, &mut |caught| caught.position < position)?;
         }
         let key = [run.0.cast_signed(), attempt.0.cast_signed()];

@@ -388,3 +388,28 @@ fn what_scans_found_is_kept_as_long_as_it_is_compared() {
         assert_eq!(found.is_some(), run == 33, "{run}");
     }
 }
+
+#[test]
+fn nobody_waits_for_a_long_journal_to_be_counted() {
+    let journal = Journal::new();
+    let other = tempfile::tempdir().expect("a folder");
+    for _ in 0..300 {
+        journal.run(&GREEN);
+    }
+    // The numbers begin again, as when their file was taken away.
+    let anew = Figures::open(other.path()).expect("a file of ours");
+    let news = |run: u64| {
+        let end = journal.store.newest_position().expect("a journal of ours");
+        anew.news(&journal.store, StreamId::Run(RunId(run), Attempt(1)), end)
+    };
+    let waits = news(300).expect_err("most is not counted");
+    assert_eq!(waits.to_string(), "0 % of the journal is counted");
+    assert!(waits.is_passing(), "it is asked again");
+    assert_eq!(anew.caught(&journal.store).expect("a file of ours").position, 0);
+    anew.catch_up(&journal.store, &mut |_| true).expect("a file of ours");
+    assert_eq!(news(300).expect("all is counted"), News::default());
+    // A few are taken in by who asks.
+    journal.run(&GREEN);
+    assert_eq!(news(301).expect("a moment"), News::default());
+    assert!(anew.caught(&journal.store).expect("a file of ours").is_up());
+}

@@ -83,6 +83,8 @@ struct Inner {
     say: Say,
     busy: Mutex<BTreeSet<String>>,
     idle: Condvar,
+    /// Why nothing new is looked at, as it was said last.
+    waits: Mutex<Option<String>>,
 }
 
 impl Courier {
@@ -94,8 +96,8 @@ impl Courier {
         say: impl Fn(&str) + Send + Sync + 'static,
     ) -> Courier {
         let (sender, signs) = sync_channel(1);
-        let (busy, idle) = (Mutex::default(), Condvar::new());
-        let inner = Inner { store, post, clock, say: Box::new(say), busy, idle };
+        let (busy, idle, waits) = (Mutex::default(), Condvar::new(), Mutex::default());
+        let inner = Inner { store, post, clock, say: Box::new(say), busy, idle, waits };
         Courier { inner: Arc::new(inner), signs, wake: Wake(sender) }
     }
 
@@ -304,10 +306,11 @@ impl Inner {
                     Vec::new()
                 }
                 Err(Trouble::Later(why)) => {
-                    (self.say)(&format!("warning: {consumer} waits: {why}"));
+                    self.waits_for(Some(why));
                     return self.owe(consumer, from, seen, Vec::new()).map(|()| false);
                 }
             };
+            self.waits_for(None);
             seen = Some(it.position);
             if !owed.is_empty() {
                 // At once: what a later event owes may hang on what this one did.
@@ -317,6 +320,15 @@ impl Inner {
         }
         self.owe(consumer, from, seen, Vec::new())?;
         Ok(happened.len() == FEED_EVENTS)
+    }
+
+    /// Nothing new is looked at for such a reason, or for none any more. It is looked for every few seconds, and said once.
+    fn waits_for(&self, why: Option<String>) {
+        let mut waits = self.waits.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(why) = why.as_ref().filter(|_| *waits != why) {
+            (self.say)(&format!("warning: {} waits: {why}", self.post.consumer()));
+        }
+        *waits = why;
     }
 
     /// Moves the cursor, with what the events behind it gave. Where another process was first, it is
@@ -484,5 +496,50 @@ mod tests {
             (store.outbox_cursor("messages").unwrap(), post.0.load(Ordering::Relaxed)),
             (Some(9), 9)
         );
+    }
+
+    /// Waits for one reason after the other, and then for none.
+    struct Waits(Mutex<Vec<&'static str>>);
+
+    impl Post for Waits {
+        fn consumer(&self) -> &str {
+            "messages"
+        }
+
+        fn owed(&self, _: &Happened) -> Result<Vec<Owed>, Trouble> {
+            match self.0.lock().unwrap().pop() {
+                Some(why) => Err(Trouble::Later(why.to_owned())),
+                None => Ok(Vec::new()),
+            }
+        }
+
+        fn send(&self, _: &Delivery) -> Result<Option<String>, Failed> {
+            unreachable!("nothing is owed")
+        }
+    }
+
+    #[test]
+    fn what_is_waited_for_is_said_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(folder.path()).unwrap());
+        let reasons = vec!["9 %", "git", "git", "9 %", "4 %", "4 %", "4 %"];
+        let post = Arc::new(Waits(Mutex::new(reasons)));
+        let clock: Clock = Arc::new(|| Timestamp(1));
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let say = {
+            let said = Arc::clone(&said);
+            move |line: &str| said.lock().unwrap().push(line.to_owned())
+        };
+        let courier = Courier::new(Arc::clone(&store), post, clock, say);
+        courier.begin().unwrap();
+        let events = [RunEvent::RunStarted { at: Timestamp(1) }];
+        let stream = StreamId::Run(RunId(1), Attempt(1));
+        store.append(stream, Seq(0), Timestamp(1), &events).unwrap();
+        for _ in 0..8 {
+            courier.round().unwrap();
+        }
+        let waits = |why: &str| format!("warning: messages waits: {why}");
+        assert_eq!(*said.lock().unwrap(), [waits("4 %"), waits("9 %"), waits("git"), waits("9 %")]);
+        assert_eq!(store.outbox_cursor("messages").unwrap(), Some(1));
     }
 }

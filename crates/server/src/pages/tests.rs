@@ -12,6 +12,7 @@ use super::{Frame, Page, shown};
 use crate::api::metrics::Part;
 use crate::app::{Shared, blocking};
 use crate::guard::Who;
+use crate::numbers;
 use crate::words::{length, run_href};
 
 /// Files of coverage that are shown: those with the most lines that did not run.
@@ -23,6 +24,8 @@ const RUNS_SHOWN: usize = 6;
 #[template(path = "run_tests.html")]
 struct RunTestsPage {
     frame: Frame,
+    /// Events that are not counted yet: what it is compared with may be among them.
+    behind: u64,
     number: String,
     href: String,
     has_tests: bool,
@@ -80,8 +83,10 @@ pub(crate) async fn run_tests(
     let page = blocking(move || {
         let stream = app.stream(&run)?;
         let (run, attempt) = stream.as_run().expect("the stream of a run");
+        let behind = numbers::behind(&app)?;
         let told = app.figures.run_tests(&app.store, stream)?.unwrap_or_default();
-        Ok(RunTestsPage::of(Frame::new(Some(&who), "runs"), (run, attempt), &told))
+        let frame = Frame::new(Some(&who), "runs");
+        Ok(RunTestsPage::of(frame, (run, attempt), &told, behind))
     });
     shown(&page.await?)
 }
@@ -92,7 +97,12 @@ pub(super) fn link((run, attempt): (RunId, Attempt)) -> Link {
 }
 
 impl RunTestsPage {
-    fn of(frame: Frame, (run, attempt): (RunId, Attempt), told: &RunTests) -> RunTestsPage {
+    fn of(
+        frame: Frame,
+        (run, attempt): (RunId, Attempt),
+        told: &RunTests,
+        behind: u64,
+    ) -> RunTestsPage {
         let counts = told.counts;
         let lists = [
             List::of("Failed", "✗", "bad", &told.failed),
@@ -102,6 +112,7 @@ impl RunTestsPage {
         ];
         RunTestsPage {
             frame,
+            behind,
             number: link((run, attempt)).name,
             href: run_href(run, attempt),
             has_tests: told.reports.iter().any(|it| it.kind == "tests"),
