@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     model.add("octo/app");
     model.app = Some(("12".to_owned(), key.clone()));
     let front = Front::serve(model, folder.path()).expect("a port");
-    let may = ["checks", "contents", "deployments", "issues", "pull_requests"];
+    let may = ["checks", "contents", "deployments", "issues", "pull_requests", "security_events"];
     let keeps = ["secrets", "actions_variables", "environments", "administration"];
     let writes = may.iter().chain(&keeps).map(|it| ((*it).to_owned(), "write".to_owned()));
     front.with(|github| github.app_permissions = Some(writes.collect()));
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
     job_token(&github);
     values(&github);
     releases(&github, &front);
+    scan(&front, &github, folder.path());
     for call in front.with(|github| github.calls.clone()) {
         let call = json!({ "method": call.method, "path": call.path, "body": call.body,
             "status": call.status, "answer": call.answer });
@@ -180,6 +181,37 @@ fn values(github: &GitHub) {
             assert_eq!(there.map(|it| it.len()), Some(1));
         }
     }
+}
+
+/// Results of a scan, as the native version of the action sends them by the token of a job: the example `native` of the
+/// crate actions lies beside this one.
+fn scan(front: &Front, github: &GitHub, folder: &Path) {
+    let granted = [("security-events".to_owned(), "write".to_owned())];
+    let made = github.job_token("octo/app", &granted.into()).expect("it makes one");
+    let token = made.expect("it is allowed").token;
+    let sarif = json!({ "version": "2.1.0", "runs": [{ "tool": { "driver": { "name": "zap" } },
+        "results": [{ "ruleId": "X1", "message": { "text": "x" } }] }] });
+    std::fs::write(folder.join("zap.sarif"), sarif.to_string()).expect("a file of ours");
+    let native = std::env::current_exe().expect("this program").with_file_name("native");
+    let mut command = Command::new(native);
+    command.args(["upload-sarif", "main"]).current_dir(folder).env_clear();
+    command.env("GITHUB_API_URL", front.url()).env("GITHUB_WORKSPACE", folder);
+    command.env("GITHUB_REPOSITORY", "octo/app").env("GITHUB_REF", "refs/heads/main");
+    command.env("GITHUB_SHA", HEAD).env("GITHUB_JOB", "scan");
+    command.env("GITHUB_WORKFLOW_REF", "octo/app/.github/workflows/scan.yml@refs/heads/main");
+    command.env("INPUT_SARIF_FILE", "zap.sarif").env("INPUT_CHECKOUT_PATH", folder);
+    command.env("INPUT_WAIT-FOR-PROCESSING", "true").env("INPUT_TOKEN", token.expose());
+    for file in
+        ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"]
+    {
+        std::fs::write(folder.join(file), "").expect("a file of ours");
+        command.env(file, folder.join(file));
+    }
+    let output = command.output().expect("cargo build -p actions --example native");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let kept = front.with(|github| github.repositories["octo/app"].scans.len());
+    assert_eq!(kept, 1, "{said}");
 }
 
 /// A push and a pull request, as the model tells of them.

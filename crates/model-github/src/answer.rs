@@ -253,6 +253,7 @@ impl GitHub {
             }
             (_, ["releases", rest @ ..]) => self.of_releases(method, name, rest, (who, body)),
             ("GET", ["git", "ref", named]) => self.git_ref(name, named),
+            (_, ["code-scanning", rest @ ..]) => self.of_scans(method, name, rest, body),
             ("GET", ["activity"]) => {
                 let wanted = value_of(query, "ref");
                 let all = self.repositories[name].activity.iter();
@@ -430,6 +431,37 @@ impl GitHub {
             repository.latest_release = Some(id);
         }
         (201, release)
+    }
+
+    fn of_scans(&mut self, method: &str, name: &str, rest: &[&str], body: &Json) -> Said {
+        match (method, rest) {
+            ("POST", ["sarifs"]) => self.take_scan(name, body),
+            ("GET", ["sarifs", id]) => {
+                let is_there = self.repositories[name].scans.iter().any(|it| it["id"] == **id);
+                let of = format!("{}/repos/{name}/code-scanning/analyses?sarif_id={id}", self.url);
+                let read = json!({ "processing_status": "complete", "analyses_url": of });
+                if is_there { (200, read) } else { no(404, "Not Found") }
+            }
+            _ => no(404, "Not Found"),
+        }
+    }
+
+    /// It is read as soon as it is there: nobody waits for it.
+    fn take_scan(&mut self, name: &str, body: &Json) -> Said {
+        let is_commit = |it: &str| it.len() == 40 && it.bytes().all(|it| it.is_ascii_hexdigit());
+        let missing = ["commit_sha", "ref", "sarif"].iter().find(|it| !body[**it].is_string());
+        if let Some(missing) = missing {
+            return no(422, &format!("Invalid request. \"{missing}\" wasn't supplied."));
+        }
+        if !body["commit_sha"].as_str().is_some_and(is_commit) {
+            return no(422, "Invalid request. commit_sha does not match /^[0-9a-fA-F]+$/.");
+        }
+        let id = format!("{:08x}-0000-4000-8000-000000000000", self.next_id());
+        let mut scan = body.clone();
+        scan["id"] = id.as_str().into();
+        self.repository(name).scans.push(scan);
+        let url = format!("{}/repos/{name}/code-scanning/sarifs/{id}", self.url);
+        (202, json!({ "id": id, "url": url }))
     }
 
     fn make_check(&mut self, name: &str, body: &Json) -> Said {

@@ -56,6 +56,8 @@ pub struct Repository {
     pub releases: Vec<Json>,
     /// The one of them that is the latest.
     pub latest_release: Option<u64>,
+    /// Results of scans that were sent, oldest first, each with its `id`.
+    pub scans: Vec<Json>,
     /// Who moved which branch, newest first.
     pub activity: Vec<Json>,
     /// Pull requests that are open.

@@ -189,6 +189,8 @@ pub(super) const TIERS: &[Tier] = &[
             Step::Ready("mkdir -p {target}/github"),
             Step::Ready("cp -rT crates/forge/contract {target}/github"),
             Step::Ready("npm install --silent --prefix {target}/github"),
+            // What jobs send by themselves is sent by the action.
+            Step::Ready("cargo build --quiet -p actions --example native"),
             Step::Ready("cargo build --quiet -p forge --example contract"),
             Step::One("node {target}/github/check.js {target}/debug/examples/contract"),
             Step::Ready("python3.11 -m venv {target}/libsodium"),
