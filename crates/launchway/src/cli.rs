@@ -14,6 +14,7 @@ mod init;
 mod limits;
 mod metrics;
 mod notify;
+pub(crate) mod pasted;
 mod runners;
 mod runs;
 mod secrets;
@@ -82,7 +83,9 @@ const TOKEN: &str = "the variable LAUNCHWAY_TOKEN holds a token of it, no flag d
 impl Cli {
     /// What is typed; where that is none of ours, it is said and ends here.
     pub(crate) fn read() -> Cli {
-        let matches = command().get_matches();
+        let command = command();
+        let matches = command.clone().get_matches();
+        pasted::remember(&command, &matches);
         Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 }

@@ -75,7 +75,7 @@ impl Client {
         let token = std::env::var(TOKEN).ok().filter(|it| !it.trim().is_empty());
         let Some(token) = token else {
             return Err(Failure::new(Exit::Usage, format!("{TOKEN} is not set")).hint(
-                "launchway tokens create NAME makes a token, where the server runs; export it as LAUNCHWAY_TOKEN",
+                "launchway tokens create NAME --data DIR makes a token, where the server runs; export it as LAUNCHWAY_TOKEN",
             ));
         };
         // A stream is read as long as it lives.
@@ -136,7 +136,7 @@ impl Client {
         let failure = problem.hint.into_iter().fold(failure, Failure::hint);
         if problem.status == 401 {
             return Err(failure.hint(format!(
-                "{TOKEN} holds it; launchway tokens create, where the server is, makes one"
+                "{TOKEN} holds it; launchway tokens create NAME --data DIR, where the server runs, makes one"
             )));
         }
         Err(failure)

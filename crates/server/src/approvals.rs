@@ -117,7 +117,7 @@ pub(crate) fn person(who: &Who) -> Result<String, Problem> {
         }
         let detail = "This token belongs to nobody by name; only people agree.";
         let hint =
-            "launchway tokens create NAME --scope approve --person LOGIN makes one that does";
+            "launchway tokens create NAME --scope approve --person LOGIN --data DIR, where the server runs, makes one that does";
         Problem { hint: Some(hint.to_owned()), ..Problem::of_scope(detail) }
     })
 }

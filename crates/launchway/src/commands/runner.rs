@@ -18,7 +18,7 @@ pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
     let token = std::env::var("LAUNCHWAY_TOKEN").ok().filter(|it| !it.is_empty());
     let token = token.ok_or_else(|| {
         Failure::new(Exit::Usage, "a runner needs a token in LAUNCHWAY_TOKEN")
-            .hint("on the server: launchway tokens create NAME --scope runner")
+            .hint("on the server's machine: launchway tokens create NAME --scope runner --data DIR")
     })?;
     let data = match &args.data {
         Some(data) => data.clone(),
@@ -92,6 +92,6 @@ fn failed(error: StationError) -> Failure {
         return failure;
     }
     failure.hint(
-        "a runner's own token is in LAUNCHWAY_TOKEN; on the server: launchway tokens create NAME --scope runner",
+        "a runner's own token is in LAUNCHWAY_TOKEN; on the server's machine: launchway tokens create NAME --scope runner --data DIR",
     )
 }

@@ -32,7 +32,7 @@ const MANIFEST: &str = "backup.json";
 const UNDER_WAY: &str = "backup.under-way";
 const VERSION: u32 = 1;
 /// What to do about a copy that is none.
-const ANOTHER_COPY: &str = "restore another copy; launchway serve backup makes one";
+const ANOTHER_COPY: &str = "restore another copy; launchway serve backup --data DIR makes one";
 /// Says where copies were put.
 const COPIES: &str = "copies.json";
 /// Copies that are remembered: more lie nowhere at a time.
@@ -182,7 +182,9 @@ pub(crate) fn restore(
     let manifest: Option<Manifest> = data::read(&from.join(MANIFEST))?;
     let Some(manifest) = manifest else {
         let message = format!("{} is no whole copy of a server's folder", from.display());
-        return Err(Failure::new(Exit::Usage, message).hint("launchway serve backup makes one"));
+        return Err(
+            Failure::new(Exit::Usage, message).hint("launchway serve backup --data DIR makes one")
+        );
     };
     if manifest.version > VERSION {
         let message = format!("{} was made by a newer version", from.display());

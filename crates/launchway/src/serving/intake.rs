@@ -554,7 +554,7 @@ impl<'i> Planning<'i> {
         }
         let message = format!("the job {job} runs in {name}, and this token may not deploy");
         Err(Failure::new(Exit::Forbidden, message)
-            .hint("launchway tokens create NAME --scope deploy --person LOGIN makes one that may"))
+            .hint("launchway tokens create NAME --scope deploy --person LOGIN --data DIR, where the server runs, makes one that may"))
     }
 
     /// A run of a file, or why there is none.

@@ -1,5 +1,6 @@
 //! Why a command could not do it: the error with its reasons, and each hint on its own line.
 
+use crate::cli::pasted;
 use crate::exit::Failure;
 use crate::terminal::github;
 use crate::terminal::style::{Style, talk};
@@ -8,7 +9,7 @@ use crate::terminal::style::{Style, talk};
 pub(crate) fn show(failure: &Failure) {
     // In a job it stands on the run's page, too.
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|it| it == "true") {
-        let hints = failure.hints.iter().map(|hint| format!("\n{hint}"));
+        let hints = failure.hints.iter().map(|hint| format!("\n{}", pasted::whole(hint)));
         let message = format!("{}{}", words(failure), hints.collect::<String>());
         talk(&github::annotation(github::Level::Error, "launchway", &message));
         return;
@@ -40,7 +41,8 @@ fn lines(failure: &Failure, style: Style) -> Vec<String> {
         }
         before = reason;
     }
-    lines.extend(failure.hints.iter().map(|hint| format!("{} {hint}", style.cyan("hint:"))));
+    let hint = |hint: &String| format!("{} {}", style.cyan("hint:"), pasted::whole(hint));
+    lines.extend(failure.hints.iter().map(hint));
     lines
 }
 

@@ -430,7 +430,7 @@ fn two_runs_of_a_server_are_compared() {
         "",
         &expect![[r#"
             error: `x` is not a run
-            hint: RUN or RUN.ATTEMPT, such as 12 or 12.1; launchway runs list shows them
+            hint: RUN or RUN.ATTEMPT, such as 12 or 12.1; launchway runs list --server URL shows them
             exit 2
         "#]],
     );

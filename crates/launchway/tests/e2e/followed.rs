@@ -67,7 +67,8 @@ impl Story {
 
     fn check(&self, said: &Said, expected: &Expect) {
         let text = format!("{}{}exit {}\n", said.stdout, said.stderr, said.exit);
-        expected.assert_eq(&text.replace(&self.there.url(), "THERE"));
+        let data = self.serving.place.path("data").display().to_string();
+        expected.assert_eq(&text.replace(&self.there.url(), "THERE").replace(&data, "DATA"));
     }
 
     /// The runs, oldest first, once there are so many and all are over.
@@ -260,7 +261,7 @@ fn what_cannot_be_followed_says_why() {
         &["add", "file:///srv/git/other.git", "--name", "octo/away"],
         &expect![[r#"
         error: octo/away follows another address
-        hint: give this one a name of its own: --name OWNER/NAME; or launchway repositories remove octo/away, and add it anew, with what you agreed to
+        hint: give this one a name of its own: --name OWNER/NAME; or launchway repositories remove --data DATA octo/away, and add it anew, with what you agreed to
         exit 2
     "#]],
     );

@@ -285,7 +285,7 @@ fn people_agree_from_where_they_sit() {
         4 error: mona may not: they requested the run
         4 error: this token may read; this needs one that may approve
         4 error: this is no token of this server, or it has ended
-        hint: LAUNCHWAY_TOKEN holds it; launchway tokens create, where the server is, makes one
+        hint: LAUNCHWAY_TOKEN holds it; launchway tokens create NAME --data DIR, where the server runs, makes one
         2 error: for which group? --group GROUP
         hint: you are in several that are still asked: devops, leads
         4 error: you are not among those who are still asked: 1 of devops (kim, hubot, octocat), 1 of leads (lena, kim)
@@ -299,7 +299,7 @@ fn people_agree_from_where_they_sit() {
         0 hubot agrees to ship of run 1; still asked: 1 of leads (lena, kim)
         4 error: hubot may not: they are not of leads, or not for this run
         0 lena agrees to ship of run 1; nobody else is asked
-    "#]].assert_eq(&told);
+    "#]].assert_eq(&told.replace(&url, "URL"));
     assert_eq!(gated.serving.ended("1")["conclusion"], "success");
     assert_eq!(gated.serving.mark("shipped"), "shipped\n");
 

@@ -353,9 +353,9 @@ fn what_jobs_shipped_brings_incidents_and_ends_them() {
     .assert_eq(&opened(&["1.1"]));
     expect![[r#"
         error: there is no run 9.1
-        hint: 12.1 is the first attempt of run 12; launchway runs list shows what there is
+        hint: 12.1 is the first attempt of run 12; launchway runs list --server URL shows what there is
     "#]]
-    .assert_eq(&opened(&["9.1", "-e", "production"]));
+    .assert_eq(&opened(&["9.1", "-e", "production"]).replace(&serving.url, "URL"));
     expect![[r#"
         error: run 1.1 shipped to staging and Production, and not to qa
     "#]]

@@ -34,7 +34,8 @@ fn command(serving: &Serving, args: &[&str], input: &str) -> Said {
     let mut child = command.spawn().expect("it starts");
     // Where it reads nothing, it may be gone already.
     let _ = child.stdin.take().expect("it is piped").write_all(input.as_bytes());
-    Said::from(child.wait_with_output().expect("it ends"))
+    let said = Said::from(child.wait_with_output().expect("it ends"));
+    Said { stderr: said.stderr.replace(&data, "DATA"), ..said }
 }
 
 fn check(said: &Said, expected: &Expect) {
@@ -137,7 +138,7 @@ fn a_connection_is_made_shown_changed_and_taken_away() {
         &run(&["status"], ""),
         &expect![[r#"
         error: this server is not connected to PagerDuty
-        hint: launchway pagerduty connect does that
+        hint: launchway pagerduty connect --data DATA does that
         exit 2
     "#]],
     );
@@ -211,7 +212,7 @@ fn a_connection_is_made_shown_changed_and_taken_away() {
         &run(&["connect", "--service", "P1=planner/prod:eu", "--keep-secret"], ""),
         &expect![[r#"
         error: no repository planner/prod is connected to this server
-        hint: planner/prod:eu is jobs of the repository planner/prod, environment eu; of a project write PROJECT/ENVIRONMENT, which has no `:`; else connect the repository first: launchway repositories add
+        hint: planner/prod:eu is jobs of the repository planner/prod, environment eu; of a project write PROJECT/ENVIRONMENT, which has no `:`; else connect the repository first: launchway repositories add --data DATA
         exit 3
     "#]],
     );

@@ -343,10 +343,10 @@ fn a_runners_token_opens_its_door_alone() {
     let refused: Vec<String> = refused.collect();
     expect![[r#"
         2 error: a runner needs a token in LAUNCHWAY_TOKEN
-        hint: on the server: launchway tokens create NAME --scope runner
+        hint: on the server's machine: launchway tokens create NAME --scope runner --data DIR
         4 connecting to SERVER
         error: the server does not take the token: This token may admin; this needs one that may take jobs.
-        hint: a runner's own token is in LAUNCHWAY_TOKEN; on the server: launchway tokens create NAME --scope runner
+        hint: a runner's own token is in LAUNCHWAY_TOKEN; on the server's machine: launchway tokens create NAME --scope runner --data DIR
         2 error: http://ci.example.com is another machine, and nothing encrypts what goes there: jobs' secrets would
         2 error: --server takes an address such as https://ci.example.com, not `ci.example.com`
         2 error: "a b" is no name of a runner

@@ -389,7 +389,7 @@ fn the_command_line_says_the_same_of_a_server() {
         2,
         expect![[r#"
         error: LAUNCHWAY_TOKEN is not set
-        hint: launchway tokens create NAME makes a token, where the server runs; export it as LAUNCHWAY_TOKEN
+        hint: launchway tokens create NAME --data DIR makes a token, where the server runs; export it as LAUNCHWAY_TOKEN
     "#]],
     );
     check(
@@ -398,7 +398,7 @@ fn the_command_line_says_the_same_of_a_server() {
         4,
         expect![[r#"
             error: this is no token of this server, or it has ended
-            hint: LAUNCHWAY_TOKEN holds it; launchway tokens create, where the server is, makes one
+            hint: LAUNCHWAY_TOKEN holds it; launchway tokens create NAME --data DIR, where the server runs, makes one
         "#]],
     );
     let mut open = serving.place.launchway(&["runs", "list", "--server", "http://ci.example.com"]);
@@ -599,7 +599,7 @@ fn what_cannot_be_served_is_said() {
         2,
         expect![[r#"
         error: octo/other is not connected
-        hint: launchway repositories list shows what is
+        hint: launchway repositories list --data PLACE/data shows what is
     "#]],
     );
     check(
@@ -607,7 +607,7 @@ fn what_cannot_be_served_is_said() {
         2,
         expect![[r#"
         error: there is no token x
-        hint: launchway tokens list shows them
+        hint: launchway tokens list --data PLACE/data shows them
     "#]],
     );
     let bare = serving.place.path("other.git").display().to_string();
@@ -784,16 +784,16 @@ fn reports_among_the_artifacts_are_told_and_a_copy_makes_the_same_server() {
     let seen = seen.replace(&half.display().to_string(), "COPY");
     expect![[r#"
         error: the copy in COPY is not whole: it has no journal (journal.db)
-        hint: restore another copy; launchway serve backup makes one
+        hint: restore another copy; launchway serve backup --data DIR makes one
         exit 3
         error: the journal of the copy in COPY ends at event 0, and was copied at N
-        hint: restore another copy; launchway serve backup makes one
+        hint: restore another copy; launchway serve backup --data DIR makes one
         exit 3
         error: the copy in COPY is not whole: tokens is missing
-        hint: restore another copy; launchway serve backup makes one
+        hint: restore another copy; launchway serve backup --data DIR makes one
         exit 3
         error: the copy in COPY is not whole: blobs is missing
-        hint: restore another copy; launchway serve backup makes one
+        hint: restore another copy; launchway serve backup --data DIR makes one
         exit 3
     "#]]
     .assert_eq(&digits.replace_all(&seen, "N"));
