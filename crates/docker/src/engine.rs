@@ -12,7 +12,7 @@ use crate::wanted::Login;
 use crate::wire::{Answer, Call, ask, ask_by, escaped};
 
 /// Where Docker listens, unless somebody says otherwise.
-const SOCKET: &str = "/var/run/docker.sock";
+pub(crate) const SOCKET: &str = "/var/run/docker.sock";
 /// An engine answers at once, but for starting and ending containers on a busy machine.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Between two lines about a pull: an engine says something while it waits for a registry, too.

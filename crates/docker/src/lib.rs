@@ -7,6 +7,7 @@
 //!
 //! ```text
 //!   engine   images and containers
+//!   images   how large one is, and which were given a name
 //!   network  what containers of one job speak over
 //!   wanted   what a workflow says of a container, as the engine is told
 //!   flags    the flags of `docker create`
@@ -21,6 +22,7 @@ mod engine;
 mod flags;
 mod health;
 mod heed;
+mod images;
 mod inside;
 mod limits;
 mod memory;
@@ -36,6 +38,7 @@ pub use engine::{Container, Engine, EngineError, Held, Labels, Over, Standing, S
 pub use flags::{FlagError, split};
 pub use health::Health;
 pub use heed::{Wait, Waited};
+pub use images::{Image, Named};
 pub use inside::{FAILED, Inside, main as run_inside};
 pub use limits::Limits;
 pub use starter::{SHOWN, Starter};

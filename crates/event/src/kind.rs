@@ -120,6 +120,7 @@ facts!(
     AnnotationAdded,
     SummaryWritten,
     ArtifactUploaded,
+    ImageBuilt,
     JobCompleted,
     MatrixCompleted,
     CallCompleted,
@@ -186,6 +187,7 @@ impl RunEvent {
             | RunEvent::AnnotationAdded { job, .. }
             | RunEvent::SummaryWritten { job, .. }
             | RunEvent::ArtifactUploaded { job, .. }
+            | RunEvent::ImageBuilt { job, .. }
             | RunEvent::JobCompleted { job, .. }
             | RunEvent::MatrixCompleted { job, .. }
             | RunEvent::CallCompleted { job, .. }

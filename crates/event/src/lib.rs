@@ -11,6 +11,7 @@ mod deployment;
 mod digest;
 mod gate;
 mod ids;
+mod image;
 mod incident;
 mod kind;
 mod release;
@@ -32,6 +33,7 @@ pub use ids::{
     AnnotationLevel, Attempt, BlobId, Conclusion, DeploymentId, Fence, IncidentId, JobKey,
     ReleaseId, RunId, Seq, Status, StepKey, Timestamp,
 };
+pub use image::{BuiltImage, ImageSize, SizeOf, repository};
 pub use incident::{IncidentEvent, IncidentRecord, IncidentRole, IncidentSource, Severity};
 pub use kind::{DecodeError, Fact};
 pub use release::{ReleaseEvent, ReleaseOrigin, ReleaseRecord};

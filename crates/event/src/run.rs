@@ -16,6 +16,7 @@ use crate::gate::JobGate;
 use crate::ids::{
     AnnotationLevel, Attempt, BlobId, Conclusion, Fence, JobKey, RunId, StepKey, Timestamp,
 };
+use crate::image::BuiltImage;
 
 /// What happened in a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -240,6 +241,15 @@ pub enum RunEvent {
         size_bytes: u64,
         /// Kept until.
         expires_at: Timestamp,
+    },
+    /// A step built an image of containers.
+    ImageBuilt {
+        /// In which job.
+        job: JobKey,
+        /// Which step.
+        step: StepKey,
+        /// The image.
+        image: BuiltImage,
     },
     /// It ended.
     JobCompleted {

@@ -13,6 +13,7 @@ use views::{AttemptFacts, IncidentView, Shipment, ShippingJob, ShippingRun};
 use crate::collect::collect;
 use crate::database::Figures;
 use crate::error::FiguresError;
+use crate::images;
 use crate::incidents;
 use crate::jobs;
 use crate::shipments::{take_asked, take_deployment};
@@ -328,7 +329,7 @@ fn forget_everything(rows: &Connection) -> rusqlite::Result<()> {
          DELETE FROM scan; DELETE FROM finding; DELETE FROM worker;
          DELETE FROM incident; DELETE FROM incident_fix; DELETE FROM pushed;
          DELETE FROM asked; DELETE FROM shipping; DELETE FROM newest;
-         DELETE FROM flag_coverage;",
+         DELETE FROM flag_coverage; DELETE FROM image;",
     )
 }
 
@@ -350,6 +351,7 @@ fn take_attempt(rows: &Connection, store: &Store, it: &AttemptFacts) -> rusqlite
     }
     count_attempt(rows, it)?;
     write_attempt(rows, it)?;
+    images::take(rows, it)?;
     collect(rows, store, it)
 }
 

@@ -91,6 +91,7 @@ impl Figures {
         (report.delivery, report.delivery_left_out) = (deliveries.told, deliveries.left_out);
         report.flaky = self.flaky(asked)?;
         report.tests = self.series(asked)?;
+        report.images = self.image_series(asked)?;
         let reader = self.reader();
         self.pipelines(&reader, asked, &mut report).map_err(|source| self.failed(source))?;
         Ok(report)

@@ -16,6 +16,7 @@ use views::{
 };
 
 use crate::goals::Goal;
+use crate::images::ImageSeries;
 use crate::series::Series;
 use crate::tests::Flaky;
 
@@ -64,6 +65,9 @@ pub struct Report {
     /// did not say.
     #[serde(default)]
     pub tests: Vec<Series>,
+    /// How large the images of the default branch's newest runs are. A server of before did not say.
+    #[serde(default)]
+    pub images: Vec<ImageSeries>,
 }
 
 /// The part of it that is about deployments.
@@ -538,6 +542,7 @@ impl Report {
             slow_steps: Vec::new(),
             flaky: Vec::new(),
             tests: Vec::new(),
+            images: Vec::new(),
         }
     }
 }

@@ -50,7 +50,7 @@ pub use minimum::{Minimum, minimum_check, minimum_status};
 pub use missed::{Again, Moved};
 pub use owed::{Check, CommitStatus, JobDeployment, Subject, checks, deployments, statuses};
 pub use release::{FoundRelease, Linked, OurRelease, Release};
-pub use reported::{FlagCoverage, Reported};
+pub use reported::{FlagCoverage, ImageSize, Reported};
 pub use said::{PullRequest, Said, read};
 pub use seal::{SealError, SealingKey};
 pub use sync::{HereValue, SyncLine, SyncRefusal, SyncState, SyncWish, There, sync_lines};

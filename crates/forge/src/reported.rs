@@ -1,11 +1,15 @@
-//! What the reports of a run say, in a line: tests, and how much of the code they ran.
+//! What the reports of a run say, in a line: tests, how much of the code they ran; and how large its images are.
+
+use views::{decimal_size, size_change};
 
 use crate::words::plain;
 
 /// Flags that are named in a line; the run's page has all.
 const FLAGS_MAX: usize = 6;
+/// Images likewise.
+const IMAGES_MAX: usize = 4;
 
-/// What reports of tests and of coverage say of a run that is over. A coverage is lines that ran, of how many.
+/// What reports of tests and of coverage, and images, say of a run that is over. A coverage is lines that ran, of how many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reported {
     /// Tests that passed.
@@ -20,6 +24,19 @@ pub struct Reported {
     pub coverage_before: Option<(u64, u64)>,
     /// Both for each flag that has coverage.
     pub flags: Vec<FlagCoverage>,
+    /// Images that it built, of which it is known how large they are.
+    pub images: Vec<ImageSize>,
+}
+
+/// How large an image is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageSize {
+    /// Its name without a tag, or other words for it.
+    pub name: String,
+    /// Bytes ...
+    pub bytes: u64,
+    /// ... and of the same in the newest run of the default branch before it.
+    pub before: Option<u64>,
 }
 
 /// The coverage of a flag.
@@ -42,8 +59,23 @@ impl Reported {
         let coverage = self.coverage.and_then(|it| told(it, self.coverage_before));
         let coverage = coverage.map(|it| format!("coverage {it}{}", self.flags()));
         let tests = Some(tests.join(", ")).filter(|it| !it.is_empty());
-        let parts: Vec<String> = tests.into_iter().chain(coverage).collect();
+        let parts: Vec<String> = tests.into_iter().chain(coverage).chain(self.images()).collect();
         Some(parts.join(" · ")).filter(|it| !it.is_empty())
+    }
+
+    /// `image octo/app 312.4 MB (+12.0 MB)`
+    fn images(&self) -> Option<String> {
+        let image = |it: &ImageSize| {
+            let change = it.before.and_then(|before| size_change(it.bytes, before));
+            let change = change.map(|it| format!(" ({it})")).unwrap_or_default();
+            format!("{} {}{change}", plain(&it.name), decimal_size(it.bytes))
+        };
+        let mut images: Vec<String> = self.images.iter().take(IMAGES_MAX).map(image).collect();
+        if self.images.len() > IMAGES_MAX {
+            images.push(format!("and {} more", self.images.len() - IMAGES_MAX));
+        }
+        let word = if self.images.len() == 1 { "image" } else { "images" };
+        (!images.is_empty()).then(|| format!("{word} {}", images.join(", ")))
     }
 
     /// `: api 90.1 % (+0.3), web 78.0 %`; nothing where one flag is the whole.
@@ -90,7 +122,7 @@ mod tests {
                     skipped,
                     coverage,
                     coverage_before: before,
-                    flags: Vec::new(),
+                    ..Reported::default()
                 };
                 assert_eq!(reported.line().unwrap_or_default(), expect);
             };
@@ -102,6 +134,31 @@ mod tests {
         check([0, 1, 0], Some((0, 0)), now, "1 failed");
         check([0, 0, 0], None, None, "");
     }
+
+    #[test]
+    fn images_stand_behind_the_tests() {
+        let image = |name: &str, before: Option<u64>| ImageSize {
+            name: name.to_owned(),
+            bytes: 312_400_000,
+            before,
+        };
+        let check = |images: &[ImageSize], expect: &str| {
+            let reported = Reported { passed: 3, images: images.to_vec(), ..Reported::default() };
+            assert_eq!(reported.line().unwrap_or_default(), expect);
+        };
+        check(&[], "3 passed");
+        let one = image("octo/app", Some(300_400_000));
+        check(std::slice::from_ref(&one), "3 passed · image octo/app 312.4 MB (+12.0 MB)");
+        check(
+            &[image("a", None), one],
+            "3 passed · images a 312.4 MB, octo/app 312.4 MB (+12.0 MB)",
+        );
+        let many: Vec<ImageSize> = (0..6).map(|at| image(&format!("i{at}"), None)).collect();
+        let expect =
+            "3 passed · images i0 312.4 MB, i1 312.4 MB, i2 312.4 MB, i3 312.4 MB, and 2 more";
+        check(&many, expect);
+    }
+
     #[test]
     fn flags_are_named_behind_the_whole() {
         let check = |count: u64, expect: &str| {

@@ -20,7 +20,7 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use event::{Attempt, BlobId, RunEvent, RunId, RunRequest};
-use figures::{Asked, Report, RunTests};
+use figures::{Asked, Report, RunImages, RunTests};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use server::{Problem, RunEvents, RunList};
@@ -194,6 +194,15 @@ impl Client {
         }
         let (run, attempt) = (view.header.run, view.header.attempt);
         self.get(&format!("/api/v1/runs/{run}.{attempt}/tests"))
+    }
+
+    /// The images that a run built.
+    pub(crate) fn images(&self, view: &RunView) -> Result<RunImages, Failure> {
+        let (run, attempt) = (view.header.run, view.header.attempt);
+        if view.images().next().is_none() {
+            return Ok(RunImages::default());
+        }
+        self.get(&format!("/api/v1/runs/{run}.{attempt}/images"))
     }
 
     /// The numbers.

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use event::{
-    Annotation, Attempt, BlobId, Conclusion, ExitKind, Fence, JobKey, LogRange, RunId, StepKey,
-    Timestamp,
+    Annotation, Attempt, BlobId, BuiltImage, Conclusion, ExitKind, Fence, JobKey, LogRange, RunId,
+    StepKey, Timestamp,
 };
 use mask::MaskedText;
 use serde::{Deserialize, Serialize};
@@ -159,6 +159,13 @@ pub enum Report {
         size_bytes: u64,
         /// Kept until.
         expires_at: Timestamp,
+    },
+    /// An image that a step built.
+    ImageBuilt {
+        /// Which step.
+        step: StepKey,
+        /// The image.
+        image: BuiltImage,
     },
     /// Something is accepted and not enforced.
     NotEnforced {

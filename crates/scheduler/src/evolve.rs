@@ -459,7 +459,8 @@ impl Fold<'_> {
                 RunEvent::StepStarted { .. }
                 | RunEvent::StepCompleted { .. }
                 | RunEvent::SummaryWritten { .. }
-                | RunEvent::ArtifactUploaded { .. },
+                | RunEvent::ArtifactUploaded { .. }
+                | RunEvent::ImageBuilt { .. },
             ) => self.heard(id),
             (Phase::Leased(lease) | Phase::Running(lease), RunEvent::JobLost { fence, .. })
                 if lease.fence == *fence =>

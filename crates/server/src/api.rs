@@ -12,6 +12,7 @@ mod incidents;
 mod messages;
 pub(crate) mod metrics;
 mod openapi;
+mod run_images;
 mod run_search;
 mod run_tests;
 pub(crate) mod runners;
@@ -263,6 +264,7 @@ const OPERATIONS: &[Operation] = &[
     artifacts::OPERATION,
     run_search::OPERATION,
     run_tests::OPERATION,
+    run_images::OPERATION,
     Operation {
         method: "get",
         path: "/api/v1/events",

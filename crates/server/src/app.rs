@@ -352,6 +352,7 @@ const PAGES: &[PageRoute] = &[
     ("/insights", || get(pages::delivery)),
     ("/insights/pipelines", || get(pages::pipelines)),
     ("/insights/tests", || get(pages::tests)),
+    ("/insights/images", || get(pages::images)),
     ("/audit", || get(pages::audit)),
     ("/settings", || get(pages::settings).post(pages::ended)),
     ("/docs", || get(pages::docs)),

@@ -50,6 +50,7 @@ const SEVERAL: &[&str] = &[
     "/runners",
     "/insights",
     "/insights/pipelines",
+    "/insights/images",
     "/insights/tests",
     "/held/{id}/let-in",
     "/api/v1/runs",

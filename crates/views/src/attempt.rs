@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{
-    Attempt, CancelReason, Conclusion, Envelope, ExitKind, JobKey, RunEvent, RunId, Seq, StepKey,
-    StreamId, Timestamp,
+    Attempt, BuiltImage, CancelReason, Conclusion, Envelope, ExitKind, JobKey, RunEvent, RunId,
+    Seq, StepKey, StreamId, Timestamp,
 };
 use mask::MaskedText;
 
@@ -56,8 +56,19 @@ pub struct AttemptFacts {
     pub jobs: Vec<JobFacts>,
     /// Artifacts that it kept, newest last.
     pub artifacts: Vec<KeptArtifact>,
+    /// Images that its jobs built.
+    pub images: Vec<ImageFacts>,
     /// The event that says how it ended.
     pub last_seq: Seq,
+}
+
+/// An image that was built.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageFacts {
+    /// By which job.
+    pub job: JobKey,
+    /// The image.
+    pub image: BuiltImage,
 }
 
 /// A job of an attempt.
@@ -125,7 +136,7 @@ impl AttemptFacts {
         let (conclusion, completed_at) = end?;
         let mut jobs = Jobs::default();
         let (mut started_at, mut is_superseded) = (None, false);
-        let mut artifacts = Vec::new();
+        let (mut artifacts, mut images) = (Vec::new(), Vec::new());
         for envelope in events {
             match &envelope.event {
                 RunEvent::RunStarted { at } => started_at = Some(*at),
@@ -141,7 +152,16 @@ impl AttemptFacts {
                         size_bytes: *size_bytes,
                     });
                 }
-                event => jobs.take(envelope.seq, event),
+                RunEvent::ImageBuilt { job, image, .. } => {
+                    images.push(ImageFacts { job: job.clone(), image: image.clone() });
+                }
+                event => {
+                    if let RunEvent::JobRequeued { job, .. } = event {
+                        // It builds them anew.
+                        images.retain(|it| it.job != *job);
+                    }
+                    jobs.take(envelope.seq, event);
+                }
             }
         }
         let is_partial = request.change.uncommitted > 0 || !request.selection.is_everything();
@@ -171,6 +191,7 @@ impl AttemptFacts {
             is_refused: conclusion != Conclusion::Success && jobs.are_only_refused(),
             jobs: jobs.over,
             artifacts,
+            images,
             last_seq: last.seq,
         })
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{
-    Annotation, Attempt, BlobId, CancelReason, Conclusion, DeclaredJob, ExitKind, Fence,
-    JobDefinition, JobKey, LogRange, RunEvent, SkipReason, Status, StepKey, Timestamp, WaitReason,
+    Annotation, Attempt, BlobId, BuiltImage, CancelReason, Conclusion, DeclaredJob, ExitKind,
+    Fence, JobDefinition, JobKey, LogRange, RunEvent, SkipReason, Status, StepKey, Timestamp,
+    WaitReason,
 };
 use mask::MaskedText;
 
@@ -86,6 +87,8 @@ pub struct JobView {
     pub annotations: Vec<AnnotationView>,
     /// Its summaries.
     pub summaries: Vec<SummaryView>,
+    /// Images that its steps built.
+    pub images: Vec<ImageView>,
     /// Its outputs.
     pub outputs: BTreeMap<String, MaskedText>,
     /// Its whole log, once it ended.
@@ -155,6 +158,15 @@ pub struct SummaryView {
     pub blob: BlobId,
 }
 
+/// An image with the step that built it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageView {
+    /// The step.
+    pub step: StepKey,
+    /// The image.
+    pub image: BuiltImage,
+}
+
 impl JobView {
     /// A job of which nothing but its key is known.
     pub(crate) fn unplanned(key: &JobKey) -> JobView {
@@ -195,6 +207,7 @@ impl JobView {
             steps: Vec::new(),
             annotations: Vec::new(),
             summaries: Vec::new(),
+            images: Vec::new(),
             outputs: BTreeMap::new(),
             log: None,
             environment_url: None,
@@ -351,6 +364,9 @@ impl JobView {
             RunEvent::SummaryWritten { step, blob, .. } => {
                 self.summaries.push(SummaryView { step: step.clone(), blob: blob.clone() });
             }
+            RunEvent::ImageBuilt { step, image, .. } => {
+                self.images.push(ImageView { step: step.clone(), image: image.clone() });
+            }
             _ => {}
         }
     }
@@ -416,5 +432,6 @@ impl JobView {
         self.steps_open.clear();
         self.annotations.clear();
         self.summaries.clear();
+        self.images.clear();
     }
 }

@@ -9,7 +9,7 @@ use event::{
 };
 use mask::MaskedText;
 
-use crate::job::JobView;
+use crate::job::{ImageView, JobView};
 
 /// One attempt of a run, as its events say.
 #[derive(Clone, Debug, PartialEq)]
@@ -172,6 +172,11 @@ impl RunView {
     /// A job by its key.
     pub fn job(&self, key: &JobKey) -> Option<&JobView> {
         self.places.get(key).map(|place| &self.jobs[*place])
+    }
+
+    /// Images that its jobs built.
+    pub fn images(&self) -> impl Iterator<Item = (&JobView, &ImageView)> {
+        self.jobs.iter().flat_map(|job| job.images.iter().map(move |image| (job, image)))
     }
 
     /// Its jobs as people want to see them: legs and inner jobs below the job that they are of, each

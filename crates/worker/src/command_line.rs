@@ -290,8 +290,7 @@ impl<'a> Workbench<'a> {
                     // It goes there as he; what it is before may not.
                     directory = PathBuf::from("/");
                 }
-                let artifacts = native::artifacts_file(&self.folders);
-                env.extend(native::variables(self.spec, &artifacts));
+                env.extend(native::variables(self.spec, &self.folders));
                 // What a job says of loading programs is for its own.
                 env.retain(|name, _| !name.starts_with("LD_") && name != "GLIBC_TUNABLES");
                 env.remove(actions::WALLS_VARIABLE);

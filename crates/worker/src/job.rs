@@ -34,6 +34,7 @@ use crate::environment;
 use crate::files::Files;
 use crate::gather::{Gathering, with_sources};
 use crate::github_token::{self, Asked};
+use crate::images::{self, Images, Watch};
 use crate::log::Log;
 use crate::native;
 use crate::output::Output;
@@ -101,6 +102,7 @@ pub(crate) fn run(control: Control, spec: &JobSpec) {
         job_deadline,
         cancel_deadline: None,
         artifacts: native::Artifacts::default(),
+        images: Images::default(),
         services: None,
         works: Vec::new(),
         own_logs: 0,
@@ -177,6 +179,7 @@ struct Job<'a> {
     job_deadline: Option<Instant>,
     cancel_deadline: Option<Instant>,
     artifacts: native::Artifacts,
+    images: Images,
     services: Option<services::Running>,
     /// What runs now: a step of the job's own, and steps in the background.
     works: Vec<Work>,
@@ -312,6 +315,32 @@ impl Job<'_> {
             self.output.note(AnnotationLevel::Error, text);
         }
         wrong.is_empty()
+    }
+
+    /// Images that a step built. What is not known of them fails nothing: they are there.
+    fn report_images(&mut self, step: &StepKey, watch: Watch) {
+        let found = if watch.is_of_script() {
+            self.bench.hands().have(move || watch.found())
+        } else {
+            let list = self.files.folder().read(native::IMAGES_FILE).ok().flatten();
+            let list = String::from_utf8_lossy(list.as_deref().unwrap_or_default()).into_owned();
+            let listed = self.images.read(&list);
+            if listed.is_empty() {
+                return;
+            }
+            self.bench.hands().have(move || watch.measured(listed))
+        };
+        let found = found.unwrap_or_else(|error| {
+            self.output.diagnose(&format!("images are not recorded: {error}"));
+            Vec::new()
+        });
+        let (images, said) = images::recorded(found, &self.output.masker);
+        for image in images {
+            self.control.report(Report::ImageBuilt { step: step.clone(), image });
+        }
+        if let Some(said) = said {
+            self.output.note(AnnotationLevel::Notice, &said);
+        }
     }
 }
 

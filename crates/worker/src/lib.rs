@@ -34,6 +34,7 @@ mod github_token;
 mod hash;
 mod header;
 mod hooks;
+mod images;
 mod job;
 mod log;
 mod native;

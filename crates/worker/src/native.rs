@@ -17,6 +17,9 @@ const ARTIFACTS_MAX: usize = 500;
 /// In the folder of file commands: the artifacts that the job kept.
 pub(crate) const ARTIFACTS_FILE: &str = "artifacts.jsonl";
 
+/// In the same folder: the images that the job's native versions built ([`crate::images`]).
+pub(crate) const IMAGES_FILE: &str = "images.jsonl";
+
 /// Our own binary; still itself where its file was replaced meanwhile.
 pub(crate) fn program() -> PathBuf {
     std::env::current_exe()
@@ -27,7 +30,7 @@ pub(crate) fn program() -> PathBuf {
 
 /// Where a job lists the artifacts it kept: a JSON object a line with `name`, `blob`, `size_bytes`,
 /// `expires_at`. One file for the whole job: its later steps see them too.
-pub(crate) fn artifacts_file(folders: &Folders) -> PathBuf {
+fn artifacts_file(folders: &Folders) -> PathBuf {
     folders.file_commands.join(ARTIFACTS_FILE)
 }
 
@@ -39,7 +42,8 @@ fn lease(spec: &JobSpec) -> String {
 }
 
 /// What a native version knows beside a JavaScript action's environment.
-pub(crate) fn variables(spec: &JobSpec, artifacts: &Path) -> BTreeMap<String, String> {
+pub(crate) fn variables(spec: &JobSpec, folders: &Folders) -> BTreeMap<String, String> {
+    let (artifacts, images) = (artifacts_file(folders), folders.file_commands.join(IMAGES_FILE));
     let of_run = Path::new(&*spec.paths.job).join(RUN_ARTIFACTS_FILE);
     let flag = |is_on: bool| if is_on { "1" } else { "0" }.to_owned();
     let mut variables = BTreeMap::from([
@@ -51,6 +55,7 @@ pub(crate) fn variables(spec: &JobSpec, artifacts: &Path) -> BTreeMap<String, St
         ("LAUNCHWAY_COMMITTED".to_owned(), flag(spec.options.committed)),
         ("LAUNCHWAY_LEASE".to_owned(), lease(spec)),
         ("LAUNCHWAY_ARTIFACTS_FILE".to_owned(), artifacts.to_string_lossy().into_owned()),
+        ("LAUNCHWAY_IMAGES_FILE".to_owned(), images.to_string_lossy().into_owned()),
         ("LAUNCHWAY_RUN_ARTIFACTS".to_owned(), of_run.to_string_lossy().into_owned()),
     ]);
     for (name, value) in [

@@ -9,6 +9,7 @@ mod context;
 pub(super) mod list;
 pub(super) mod login;
 mod plain;
+mod record;
 pub(super) mod setup_buildx;
 mod with_buildx;
 

@@ -179,6 +179,16 @@ impl Step {
         self.append("GITHUB_STEP_SUMMARY", markdown.as_bytes());
     }
 
+    /// Says which image was built, for whoever records it. A list that cannot be written costs the record alone.
+    pub(crate) fn built_image(&self, image: &serde_json::Value) {
+        let Some(path) = self.variable("LAUNCHWAY_IMAGES_FILE") else { return };
+        let file = OpenOptions::new().append(true).create(true).open(&path);
+        let line = format!("{image}\n");
+        if let Err(error) = file.and_then(|mut file| file.write_all(line.as_bytes())) {
+            self.debug(&format!("the list of images could not be written: {error}"));
+        }
+    }
+
     /// A plain line.
     pub(crate) fn info(&self, text: &str) {
         print(&format!("{text}\n"));

@@ -44,6 +44,7 @@ impl Bench {
             ("LAUNCHWAY_TOOLS", at("tools")),
             ("LAUNCHWAY_OFFLINE", "1".to_owned()),
             ("LAUNCHWAY_ARTIFACTS_FILE", at("uploaded.jsonl")),
+            ("LAUNCHWAY_IMAGES_FILE", at("images.jsonl")),
             ("LAUNCHWAY_RUN_ARTIFACTS", at("artifacts.jsonl")),
         ];
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value));

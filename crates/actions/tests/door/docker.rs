@@ -78,6 +78,12 @@ fn docker(bench: &Bench, arguments: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// What the steps so far said of images.
+fn listed(bench: &Bench) -> Vec<serde_json::Value> {
+    let read = |line| serde_json::from_str(line).expect("JSON");
+    bench.read("images.jsonl").lines().map(read).collect()
+}
+
 /// A name that no other test has; its image goes with it.
 struct Image<'b> {
     bench: &'b Bench,
@@ -126,6 +132,12 @@ fn without_load_docker_has_no_image() {
     }
     assert_eq!(image.id(), None);
     assert_eq!(ran.outputs.get("imageid"), None);
+    // How large it is, is known all the same.
+    let listed = listed(&bench);
+    let id = listed[0]["in_engine"].as_str().expect("docker has it as a cache");
+    assert!(docker(&bench, &["image", "inspect", id]).0, "{listed:?}");
+    assert_eq!(listed[0]["names"], serde_json::json!([image.name]));
+    assert!(listed[0]["build_ms"].is_u64(), "{listed:?}");
     let (found, _) = docker(&bench, &["run", "--rm", &image.name]);
     assert!(!found, "it is not pulled from anywhere either");
     let loaded = [inputs[0], inputs[2], ("load", "true")];

@@ -25,6 +25,12 @@ case "$1 $2" in
       esac
       shift
     done ;;
+  "image inspect") exit 1 ;;
+  "buildx imagetools")
+    case "$5" in
+      *@sha256:digest) echo '{"manifests":[{"digest":"sha256:one","platform":{"os":"linux","architecture":"amd64"}},{"digest":"sha256:two","platform":{"os":"unknown","architecture":"unknown"}}]}' ;;
+      *@sha256:one) echo '{"config":{"size":2},"layers":[{"size":40}]}' ;;
+    esac ;;
   "login --password-stdin") echo "password: $(cat)" >>"$HOME/asked" ;;
 esac
 "#;
@@ -115,7 +121,24 @@ fn a_build_has_the_originals_arguments() {
         &expect![[r#"
             buildx inspect
             buildx build --build-arg A=1,2 --build-arg B=3 --cache-from type=registry,ref=one/app:cache --file a/Dockerfile --iidfile ROOT/temp/image-RANDOM --platform linux/amd64,linux/arm64 --attest type=provenance,mode=max,builder-id=https://github.com/octo/app/actions/runs/7/attempts/1 --attest type=sbom --secret id=TOKEN,src=ROOT/temp/secret-RANDOM --tag one/app:1 --tag one/app:2 --metadata-file ROOT/temp/metadata-RANDOM --push .
-            secret: not-a-secret"#]],
+            secret: not-a-secret
+            image inspect --format {{.Id}} sha256:id
+            buildx imagetools inspect --raw one/app@sha256:digest
+            buildx imagetools inspect --raw one/app@sha256:one"#]],
+    );
+    // What a builder pushed docker does not have: the registry says how large it is, packed.
+    let listed: serde_json::Value =
+        serde_json::from_str(bench.read("images.jsonl").trim_end()).expect("one line of JSON");
+    let parts = ["names", "digest", "platform", "size_bytes", "size_of"].map(|it| &listed[it]);
+    assert_eq!(
+        serde_json::json!(parts),
+        serde_json::json!([
+            ["one/app:1", "one/app:2"],
+            "sha256:digest",
+            "linux/amd64",
+            42,
+            "compressed"
+        ])
     );
     let inputs =
         [("context", "."), ("load", "true"), ("provenance", "false"), ("no-cache", "true")];

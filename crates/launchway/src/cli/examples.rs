@@ -355,6 +355,7 @@ Examples:
   launchway metrics --of recovery                 what failed, and what mended it
   launchway metrics --of flaky --since 14d        tests that do not always say the same
   launchway metrics --of tests                    tests, coverage and time of the default branch, run by run
+  launchway metrics --of images                   how large images are, and how long they take to build
   launchway metrics --server https://ci.example.com --format json
 
 Of fewer than five measurements no median and no rate is told. docs/metrics.md says how each is counted.";

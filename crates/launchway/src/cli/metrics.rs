@@ -58,4 +58,6 @@ pub(crate) enum Figure {
     Flaky,
     /// The newest runs of the default branch, one after the other: tests, coverage, time
     Tests,
+    /// The images of the newest runs of the default branch: size, time to build
+    Images,
 }

@@ -1,6 +1,7 @@
 //! `launchway metrics`: DORA's five figures, and how well the pipelines do.
 
 mod human;
+mod images;
 mod series;
 
 use figures::{Asked, Caught, Delivery, Figures, FiguresError, Goals, Report, is_production};
@@ -159,5 +160,6 @@ fn lines(report: &Report) -> Vec<Json> {
     lines.extend(report.slow_steps.iter().map(|it| typed("slow_step", json!(it))));
     lines.extend(report.flaky.iter().map(|it| typed("flaky", json!(it))));
     lines.extend(report.tests.iter().map(|it| typed("tests", json!(it))));
+    lines.extend(report.images.iter().map(|it| typed("images", json!(it))));
     lines
 }

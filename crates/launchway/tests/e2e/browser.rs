@@ -54,6 +54,7 @@ jobs:
           mkdir reports
           echo '<testsuite name="s"><testcase classname="Shelf" name="adds" time="0.5"/><testcase classname="Shelf" name="loses what is far behind" file="shelf.py" line="7" time="2"><failure message="3 is not 4"/></testcase></testsuite>' > reports/junit.xml
           printf 'SF:shelf.py\nDA:1,1\nDA:2,0\nend_of_record\n' > reports/lcov.info
+          echo '{"names":["ghcr.io/octo/shop:v2","ghcr.io/octo/shop:latest"],"platform":"linux/amd64","size_bytes":312400000,"size_of":"unpacked","build_ms":80123}' > "$(dirname "$GITHUB_OUTPUT")/images.jsonl"
       - { uses: actions/upload-artifact@v4, with: { name: reports, path: reports } }
       - name: Say what was built
         run: |
@@ -270,6 +271,7 @@ fn every_page_is_looked_at_by_a_browser() {
         ("insights", "/insights"),
         ("pipelines", "/insights/pipelines"),
         ("tests", "/insights/tests"),
+        ("images", "/insights/images"),
         ("audit", "/audit"),
         ("settings", "/settings"),
         ("docs", "/docs"),

@@ -83,6 +83,8 @@ jobs:
     env: { GITHUB_TOKEN: '${{ secrets.GITHUB_TOKEN }}' }
     steps:
       - { id: it, run: 'echo ::warning file=a,line=2::careful; printf \"SF:a\\nDA:1,1\\nend_of_record\\n\" > lcov.info' }
+      - run: |
+          echo '{\"names\":[\"app:v1\"],\"size_bytes\":600000000,\"size_of\":\"unpacked\",\"build_ms\":1}' > $(dirname $GITHUB_OUTPUT)/images.jsonl
       - { uses: actions/upload-artifact@v4, with: { name: 'file-${{ matrix.x }}', path: lcov.info } }
       - run: '[ $GITHUB_RUN_NUMBER = 1 ]'
   lost:
@@ -149,6 +151,13 @@ fn lines_have_the_documented_fields_and_every_type_is_seen() {
     list(&shown, "artifacts")
         .iter()
         .for_each(|it| check(&documented, "runs show", "artifacts", it));
+
+    let images = &shown["images"];
+    check(&documented, "runs show", "images", images);
+    assert_eq!(list(images, "images").len(), 2, "of each leg one");
+    list(images, "images")
+        .iter()
+        .for_each(|it| check(&documented, "runs show", "images.images", it));
 
     let differences = place.json(&["runs", "diff"]);
     assert_eq!(check_lines(&documented, "runs diff", &differences.lines()), all("runs diff"));

@@ -20,6 +20,7 @@
 //!   ecs.rs        deployments to ECS, played by the model cloud: shipped, gone back on, killed
 //!   build.rs      images built, pushed, found again and promoted  (feature `docker`)
 //!   promote.rs    the same digest goes up; deployments inside a job of GitHub's
+//!   images.rs     images that runs build, recorded and shown               (feature `docker`)
 //!   init.rs       what init writes for the examples and the seeds
 //!   groups.rs     concurrency groups between commands
 //!   host.rs       a service on this machine: brought, replaced, its supervisor killed
@@ -108,6 +109,8 @@ mod harness;
 mod host;
 #[cfg(feature = "docker")]
 mod image;
+#[cfg(feature = "docker")]
+mod images;
 mod incidents;
 mod init;
 mod job_user;

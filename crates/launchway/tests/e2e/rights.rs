@@ -491,8 +491,14 @@ fn a_key_is_whose_and_where_it_was_used() {
     ]);
     let bearer = format!("Bearer {}", said.stdout.trim());
     let figures = |path: &str| serving.ask("GET", path, &[("authorization", &bearer)], "");
-    let pages = ["/insights", "/insights/pipelines", "/insights/tests", "/api/v1/metrics"];
-    assert_eq!(pages.map(|path| figures(path).status), [200; 4]);
+    let pages = [
+        "/insights",
+        "/insights/pipelines",
+        "/insights/tests",
+        "/insights/images",
+        "/api/v1/metrics",
+    ];
+    assert_eq!(pages.map(|path| figures(path).status), [200; 5]);
     serving.end();
 }
 

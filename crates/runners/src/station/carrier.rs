@@ -216,6 +216,7 @@ fn blob_of(report: &Report) -> Option<&BlobId> {
         | Report::StepStarted { .. }
         | Report::LogGrew { .. }
         | Report::AnnotationAdded { .. }
+        | Report::ImageBuilt { .. }
         | Report::NotEnforced { .. }
         | Report::Completed { .. } => None,
     }

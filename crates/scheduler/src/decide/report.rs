@@ -91,6 +91,7 @@ pub(super) fn report(
         Report::ArtifactUploaded { name, blob, size_bytes, expires_at } => {
             RunEvent::ArtifactUploaded { job, name, blob, size_bytes, expires_at }
         }
+        Report::ImageBuilt { step, image } => RunEvent::ImageBuilt { job, step, image },
         Report::NotEnforced { note } => RunEvent::NotEnforced { job: Some(job), note },
         Report::Completed { conclusion, exit, mut outputs, environment_url, at } => {
             let (mut conclusion, mut exit) = ended(node, conclusion, exit);
@@ -135,6 +136,7 @@ fn kind(report: &Report) -> &'static str {
         Report::AnnotationAdded { .. } => "annotation",
         Report::SummaryWritten { .. } => "summary",
         Report::ArtifactUploaded { .. } => "artifact",
+        Report::ImageBuilt { .. } => "image",
         Report::NotEnforced { .. } => "not enforced",
         Report::Completed { .. } => "completed",
     }

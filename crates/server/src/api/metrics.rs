@@ -125,6 +125,7 @@ pub(super) fn schema() -> JsonValue {
             ("slow_steps", many(slow())),
             ("flaky", many(flaky())),
             ("tests", many(series())),
+            ("images", many(images())),
         ],
         &[],
     )
@@ -353,6 +354,20 @@ fn series() -> JsonValue {
     ];
     let runs = many(object(&run, &[]));
     object(&[("repository", text()), ("workflow", text()), ("runs", runs)], &[])
+}
+
+fn images() -> JsonValue {
+    let run = [
+        ("run", number()),
+        ("attempt", number()),
+        ("commit", text()),
+        ("completed_at_ms", number()),
+        ("size_bytes", or_null("integer")),
+        ("build_ms", or_null("integer")),
+    ];
+    let texts = ["repository", "workflow", "job", "image", "platform", "size_of"];
+    let runs = [("nth", number()), ("runs", many(object(&run, &[])))];
+    object(&[&texts.map(|name| (name, text()))[..], &runs].concat(), &[])
 }
 
 fn slow() -> JsonValue {

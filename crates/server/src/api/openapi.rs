@@ -160,6 +160,7 @@ fn schemas() -> Json {
         "ConnectionList": object(&[("repositories", many(json!({ "type": "object" })))], &[]),
         "Metrics": super::metrics::schema(),
         "RunTests": super::run_tests::schema(),
+        "RunImages": super::run_images::schema(),
         "LogSearch": super::run_search::schema(),
         "PushList": object(&[("pushes", many(push()))], &[]),
     });

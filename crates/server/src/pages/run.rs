@@ -12,6 +12,7 @@ use views::{ArtifactView, JobView, RunView, StepView};
 
 use super::incidents::Brought;
 use super::job::{href, why};
+use super::run_images::ImageTable;
 use super::summaries::Summaries;
 use super::{Frame, Page, shown, took};
 use crate::access::Scope;
@@ -62,6 +63,7 @@ struct RunPage {
     summaries: Summaries,
     notes: Vec<String>,
     artifacts: Vec<ArtifactLine>,
+    images: Option<ImageTable>,
     incidents: Option<Brought>,
 }
 
@@ -202,6 +204,7 @@ impl RunPage {
             summaries: Summaries::of(app, view)?,
             notes: view.notes.iter().map(|note| note.note.as_str().to_owned()).collect(),
             artifacts: artifacts(view, now),
+            images: ImageTable::of(&app.figures.run_images(&app.store, view)?),
             incidents: Brought::of(app, who, view)?,
             href: here,
         })

@@ -14,6 +14,7 @@ use super::heed::Heed;
 use super::{Job, Open, Stop, deadline};
 use crate::command_line::Prepared;
 use crate::control::Order;
+use crate::images::Watch;
 use crate::node;
 use crate::process::{Process, Stream};
 use crate::wait::{ProcessReady, wait};
@@ -27,6 +28,8 @@ pub(super) struct Work {
     /// The nearest limit of its step and those around it, with its minutes.
     limit: Option<(Instant, f64)>,
     has_timed_out: bool,
+    /// Where to look for images that it built.
+    images: Option<Watch>,
 }
 
 impl Work {
@@ -136,7 +139,11 @@ impl Job<'_> {
         };
         let around = self.open.iter().filter(is_around).filter_map(|open| open.deadline);
         let limit = around.chain(own).min_by_key(|(at, _)| *at);
-        self.works.push(Work { deed: Arc::clone(deed), process, limit, has_timed_out: false });
+        // What steps in a container reach is the container's.
+        let is_outside = self.bench.container.is_none() || prepared.who == Who::Native;
+        let images = is_outside.then(|| Watch::of(deed, &prepared)).flatten();
+        let deed = Arc::clone(deed);
+        self.works.push(Work { deed, process, limit, has_timed_out: false, images });
         None
     }
 
@@ -287,6 +294,9 @@ impl Job<'_> {
             container.translate(&mut effects);
         }
         let has_failed = has_failed | (is_native && !self.report_artifacts());
+        if let Some(watch) = work.images.clone().filter(|_| self.stop < Stop::Abandoned) {
+            self.report_images(&deed.key, watch);
+        }
         let exit = match exit {
             Exit::Code(0) if has_failed || !read.failures.is_empty() => Exit::Failed,
             exit => exit,

@@ -294,7 +294,8 @@ impl Told {
                 Report::Started { .. }
                 | Report::StepStarted { .. }
                 | Report::LogGrew { .. }
-                | Report::ArtifactUploaded { .. } => {}
+                | Report::ArtifactUploaded { .. }
+                | Report::ImageBuilt { .. } => {}
             }
         }
         let folder = self.folder.path().to_str().expect("a path of ours");

@@ -1,11 +1,13 @@
 //! `docker/build-push-action`: the command line that the original would give to buildx; without
 //! buildx what `docker build` can do of it, the rest refused by name.
 
+use std::time::Duration;
+
 use serde_json::Value as Json;
 
 use super::context::{self, Context};
 use super::list::{Commas, member, values};
-use super::{buildx_version, daemon, plain, with_buildx};
+use super::{buildx_version, daemon, plain, record, with_buildx};
 use crate::native::step::{Failure, Step, failed_at, random_hex};
 use crate::native::{Native, NativeAction, Stage};
 
@@ -66,6 +68,10 @@ pub(super) struct Built {
     pub(super) image: Option<String>,
     pub(super) digest: Option<String>,
     pub(super) metadata: Option<Json>,
+    /// The image that docker keeps as a cache, where no step is to find one.
+    pub(super) unnamed: Option<String>,
+    /// How long it took to build; with buildx, to push, too.
+    pub(super) took: Duration,
 }
 
 fn run(step: &mut Step, stage: Stage) -> Result<(), Failure> {
@@ -90,6 +96,7 @@ fn run(step: &mut Step, stage: Stage) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(metadata).expect("JSON can be written");
         step.output("metadata", &text);
     }
+    record::record(step, &build, &built);
     Ok(())
 }
 

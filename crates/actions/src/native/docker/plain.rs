@@ -6,6 +6,7 @@
 //! as a cache and which no step finds.
 
 use std::path::Path;
+use std::time::Instant;
 
 use serde_json::json;
 
@@ -48,7 +49,9 @@ pub(super) fn build(step: &Step, build: &Build, daemon: &Daemon) -> Result<Built
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut command = program(&words);
     command.env("DOCKER_BUILDKIT", if buildkit { "1" } else { "0" });
+    let began = Instant::now();
     said_ok(&show(step, &mut command)?, "docker build")?;
+    let took = began.elapsed();
     if goals.export.is_some() {
         return Ok(Built { metadata: Some(json!({})), ..Built::default() });
     }
@@ -64,7 +67,8 @@ pub(super) fn build(step: &Step, build: &Build, daemon: &Daemon) -> Result<Built
     }
     if !goals.load && !goals.push {
         say_what_is_missing(step, build, &driver)?;
-        return Ok(Built { metadata: Some(json!({})), ..Built::default() });
+        let (metadata, unnamed) = (Some(json!({})), Some(image));
+        return Ok(Built { metadata, unnamed, took, ..Built::default() });
     }
     let digest = digest.unwrap_or_else(|| image.clone());
     let metadata = json!({
@@ -72,7 +76,8 @@ pub(super) fn build(step: &Step, build: &Build, daemon: &Daemon) -> Result<Built
         "containerimage.digest": digest,
         "image.name": build.tags.join(","),
     });
-    Ok(Built { image: Some(image), digest: Some(digest), metadata: Some(metadata) })
+    let (image, digest) = (Some(image), Some(digest));
+    Ok(Built { image, digest, metadata: Some(metadata), took, ..Built::default() })
 }
 
 fn said_ok(said: &Said, what: &str) -> Result<(), Failure> {
@@ -232,7 +237,7 @@ fn digest_of(image: &str, tag: &str) -> Result<String, Failure> {
 }
 
 /// A name without its tag; a port is no tag.
-fn repository_of(tag: &str) -> &str {
+pub(super) fn repository_of(tag: &str) -> &str {
     match tag.rsplit_once(':') {
         Some((name, version)) if !version.contains('/') => name,
         _ => tag,

@@ -1,6 +1,7 @@
 //! A build by buildx: the original's own command line.
 
 use std::path::Path;
+use std::time::Instant;
 
 use serde_json::Value as Json;
 
@@ -18,10 +19,12 @@ pub(super) fn build(step: &Step, build: &Build, version: &str) -> Result<Built, 
     arguments.push(build.context.place.clone());
     let words: Vec<&str> =
         ["buildx", "build"].into_iter().chain(arguments.iter().map(String::as_str)).collect();
+    let began = Instant::now();
     let said = show(step, program(&words).env("BUILDX_METADATA_WARNINGS", "true"))?;
     if !said.ok {
         return Err(Failure::new(format!("buildx failed with: {}", said.why())));
     }
+    let took = began.elapsed();
     let read = |path: &Path| std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
     let metadata: Option<Json> = read(&metadata).and_then(|text| serde_json::from_str(&text).ok());
     let digest = metadata.as_ref().and_then(|it| it["containerimage.digest"].as_str());
@@ -29,6 +32,8 @@ pub(super) fn build(step: &Step, build: &Build, version: &str) -> Result<Built, 
         image: read(&image).filter(|id| !id.is_empty()),
         digest: digest.map(str::to_owned),
         metadata,
+        took,
+        ..Built::default()
     })
 }
 

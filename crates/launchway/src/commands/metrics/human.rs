@@ -265,6 +265,9 @@ pub(super) fn opened(report: &Report, figure: Figure, style: Style) -> String {
     if figure == Figure::Tests {
         return super::series::page(&report.tests, style);
     }
+    if figure == Figure::Images {
+        return super::images::page(&report.images, style);
+    }
     for it in &report.delivery {
         let title = format!("{} in {}", it.service, it.environment);
         let _ = writeln!(text, "{}", style.bold(&title));
@@ -282,7 +285,7 @@ pub(super) fn opened(report: &Report, figure: Figure, style: Style) -> String {
             Figure::Rework => it.rework.deployments.iter().map(told).collect(),
             Figure::Recovery => recovered(it, &told),
             Figure::LeadTime => commits(it),
-            Figure::Pipelines | Figure::Flaky | Figure::Tests => Vec::new(),
+            Figure::Pipelines | Figure::Flaky | Figure::Tests | Figure::Images => Vec::new(),
         };
         if rows.is_empty() {
             text.push_str("  nothing\n");

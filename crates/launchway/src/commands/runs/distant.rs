@@ -61,14 +61,7 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
         RunsCommand::List { limit, which, format, .. } => {
             listed(&client, *limit, &which.filter(), *format)
         }
-        RunsCommand::Show { run, format, .. } => {
-            let DistantRun { request, mut view, standing } = client.run(&client.name(run)?)?;
-            let tests = client.tests(&view)?;
-            show::take_in(&mut view, client.earlier(&request));
-            let summary = |blob: &BlobId| client.summary(&view, blob);
-            show::page(&view, standing, &summary, *format, tests.as_ref());
-            Ok(Exit::Done)
-        }
+        RunsCommand::Show { run, format, .. } => shown(&client, run, *format),
         RunsCommand::Watch { run, .. } => watched(&client, url, run),
         RunsCommand::Cancel { run, .. } => {
             let name = client.name(run)?;
@@ -80,6 +73,15 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
         }
         _ => unreachable!("the others name their server elsewhere"),
     }))
+}
+
+fn shown(client: &Client, run: &RunRef, format: Format) -> Outcome {
+    let DistantRun { request, mut view, standing } = client.run(&client.name(run)?)?;
+    let told = show::Told { tests: client.tests(&view)?, images: client.images(&view)? };
+    show::take_in(&mut view, client.earlier(&request));
+    let summary = |blob: &BlobId| client.summary(&view, blob);
+    show::page(&view, standing, &summary, format, &told);
+    Ok(Exit::Done)
 }
 
 fn downloaded(client: &Client, run: &RunRef, names: &[String], folder: &Path) -> Outcome {

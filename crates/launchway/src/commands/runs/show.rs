@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use event::{BlobId, StreamId};
-use figures::{Figures, RunTests};
+use figures::{Figures, RunImages, RunTests};
 use serde_json::json;
 use server::run_details;
 use store::Store;
@@ -14,6 +14,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
 use crate::standing::Standing;
 use crate::state::StateFolder;
+use crate::terminal::image_lines::image_lines;
 use crate::terminal::run_page::{self, SummaryText};
 use crate::terminal::style::{Style, columns, out, talk};
 use crate::terminal::test_lines::test_lines;
@@ -28,9 +29,9 @@ pub(crate) fn run(store: &Store, state: &StateFolder, run: &RunRef, format: Form
     let mut view = journal::view(store, stream)?;
     let standing = Standing::of(state, &view)?;
     let summary = |blob: &BlobId| summary(store, blob);
-    let tests = tests(store, state, &view)?;
+    let told = told(store, state, &view)?;
     take_in(&mut view, journal::earlier(store, stream));
-    page(&view, standing, &summary, format, tests.as_ref());
+    page(&view, standing, &summary, format, &told);
     Ok(Exit::Done)
 }
 
@@ -44,10 +45,19 @@ pub(super) fn take_in(view: &mut RunView, earlier: Result<Vec<RunView>, Failure>
     }
 }
 
-/// What its reports say; none where it is not over, or kept none.
-fn tests(store: &Store, state: &StateFolder, view: &RunView) -> Result<Option<RunTests>, Failure> {
-    if view.conclusion.is_none() || view.artifacts.is_empty() {
-        return Ok(None);
+/// What is counted of a run.
+#[derive(Default)]
+pub(super) struct Told {
+    /// What its reports say; none where it is not over, or kept none.
+    pub(super) tests: Option<RunTests>,
+    pub(super) images: RunImages,
+}
+
+fn told(store: &Store, state: &StateFolder, view: &RunView) -> Result<Told, Failure> {
+    let has_images = view.images().next().is_some();
+    let may_have_tests = view.conclusion.is_some() && !view.artifacts.is_empty();
+    if !has_images && !may_have_tests {
+        return Ok(Told::default());
     }
     let stream = StreamId::Run(view.header.run, view.header.attempt);
     let told = Figures::open(state.root()).and_then(|figures| {
@@ -56,7 +66,8 @@ fn tests(store: &Store, state: &StateFolder, view: &RunView) -> Result<Option<Ru
         if caught.newest - caught.position <= MANY_EVENTS {
             figures.catch_up(store, &mut |_| true)?;
         }
-        figures.run_tests(store, stream)
+        let tests = may_have_tests.then(|| figures.run_tests(store, stream)).transpose()?.flatten();
+        Ok(Told { tests, images: figures.run_images(store, view)? })
     });
     told.map_err(|error| Failure::caused(Exit::Missing, error))
 }
@@ -67,15 +78,16 @@ pub(super) fn page(
     standing: Standing,
     summary: &SummaryText<'_>,
     format: Format,
-    tests: Option<&RunTests>,
+    told: &Told,
 ) {
     match format {
         Format::Json => {
             let why = |job: &JobView| standing.about_job(view, job);
             let unattended = standing == Standing::Unattended;
-            let mut told = run_details(view, unattended, standing.driven_by(), &why, now());
-            told["tests"] = json!(tests);
-            out(&told.to_string());
+            let mut details = run_details(view, unattended, standing.driven_by(), &why, now());
+            details["tests"] = json!(told.tests);
+            details["images"] = json!(told.images);
+            out(&details.to_string());
         }
         Format::Human | Format::Github => {
             for line in
@@ -83,8 +95,9 @@ pub(super) fn page(
             {
                 out(&line);
             }
-            let lines = tests.map(|it| test_lines(it, Style::stdout())).unwrap_or_default();
-            lines.iter().for_each(|line| out(line));
+            let tests = told.tests.as_ref().map(|it| test_lines(it, Style::stdout()));
+            let images = image_lines(&told.images, Style::stdout());
+            tests.into_iter().flatten().chain(images).for_each(|line| out(&line));
             let time = waterfall::lines(view, now(), columns(), Style::stdout());
             time.iter().for_each(|line| out(line));
         }

@@ -18,8 +18,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use event::{RunEvent, RunRequest, Seq, StreamId};
-use figures::{Figures, RunTests, TestResult};
-use forge::{FailedTest, FailedTests, FlagCoverage, ForgeError, Minimum, Reported, Subject, Told};
+use figures::{Figures, RunImages, RunTests, TestResult};
+use forge::{
+    FailedTest, FailedTests, FlagCoverage, ForgeError, ImageSize, Minimum, Reported, Subject, Told,
+};
 use ports::Journal as _;
 use repository::Repository;
 use serde::{Deserialize, Serialize};
@@ -46,8 +48,14 @@ const SAID_MAX: usize = 1_000;
 /// After GitHub did not answer.
 const AGAIN: Duration = Duration::from_secs(2);
 /// What changes nothing that GitHub is told.
-const QUIET: &[&str] =
-    &["StepStarted", "StepCompleted", "AnnotationAdded", "SummaryWritten", "ArtifactUploaded"];
+const QUIET: &[&str] = &[
+    "StepStarted",
+    "StepCompleted",
+    "AnnotationAdded",
+    "SummaryWritten",
+    "ArtifactUploaded",
+    "ImageBuilt",
+];
 
 /// Whoever tells.
 pub(crate) struct Telling {
@@ -315,14 +323,16 @@ impl Work<'_> {
 
     /// What the reports of a run that is over say; none where it kept none.
     fn reported(&mut self, view: &RunView, stream: StreamId) -> Option<Reported> {
-        if view.conclusion.is_none() || view.artifacts.is_empty() {
+        let has_images = view.images().next().is_some();
+        if view.conclusion.is_none() || view.artifacts.is_empty() && !has_images {
             return None;
         }
         let telling = self.telling;
         let read = || -> anyhow::Result<Option<Reported>> {
             let figures = Figures::open(telling.data.state.root())?;
             let told = figures.run_tests(&telling.store, stream)?;
-            Ok(told.map(reported))
+            let images = figures.run_images(&telling.store, view)?;
+            Ok(Some(reported(told.unwrap_or_default(), images)))
         };
         // How the jobs ended is told without them, rather than not at all.
         read().unwrap_or_else(|error| {
@@ -447,8 +457,11 @@ impl Work<'_> {
     }
 }
 
-/// What reports say, in short.
-fn reported(RunTests { counts, coverage, flags, .. }: RunTests) -> Reported {
+/// What reports say, in short, and how large images are.
+fn reported(
+    RunTests { counts, coverage, flags, .. }: RunTests,
+    RunImages { images, .. }: RunImages,
+) -> Reported {
     let flag = |it: figures::FlagFigures| {
         let before = it.coverage_before;
         Some(FlagCoverage { flag: it.flag, coverage: it.coverage?, before })
@@ -460,5 +473,21 @@ fn reported(RunTests { counts, coverage, flags, .. }: RunTests) -> Reported {
         coverage: coverage.as_ref().map(|it| (it.covered, it.lines)),
         coverage_before: coverage.and_then(|it| it.before),
         flags: flags.into_iter().filter_map(flag).collect(),
+        images: images.into_iter().filter_map(image_size).collect(),
+    }
+}
+
+fn image_size(it: figures::RunImage) -> Option<ImageSize> {
+    let name = it.names.first().map(|name| event::repository(name).to_owned());
+    // Many see it, and a registry of one's own is long.
+    let name = name.map_or_else(|| "without a name".to_owned(), |name| short(&name).to_owned());
+    Some(ImageSize { name, bytes: it.size_bytes?, before: it.size_before_bytes })
+}
+
+/// A name without the registry that keeps it: `octo/app` of `ghcr.io/octo/app`.
+fn short(name: &str) -> &str {
+    match name.split_once('/') {
+        Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => rest,
+        _ => name,
     }
 }
