@@ -171,7 +171,10 @@ impl Engine {
         self.heard(stream.and_then(|stream| ask_by(stream, call)))
     }
 
-    fn heard<S: Read>(&self, answer: io::Result<Answer<S>>) -> Result<Answer<S>, EngineError> {
+    pub(crate) fn heard<S: Read>(
+        &self,
+        answer: io::Result<Answer<S>>,
+    ) -> Result<Answer<S>, EngineError> {
         let answer = answer.map_err(|error| self.unanswered(&error))?;
         if answer.status < 400 {
             return Ok(answer);

@@ -1,18 +1,23 @@
 //! What the engine knows of images: which were given a name, and how large one is.
 
-use std::io::BufRead as _;
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::io::{self, BufRead as _, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use serde_json::{Value as Json, json};
 
 use crate::engine::{Engine, EngineError, SOCKET};
-use crate::wire::{Call, escaped};
+use crate::wire::{Answer, Call, ask_by, escaped};
 
-/// Nobody is kept waiting for what only a record wants.
-const RECORD_SILENCE_MAX: Duration = Duration::from_secs(5);
+/// Nobody is kept waiting for what only a record wants: a whole answer comes within it. What answers may be a step's.
+const RECORD_WITHIN: Duration = Duration::from_secs(5);
 /// The engine remembers 256 of all its events; others may remember more.
 const EVENTS_MAX: usize = 1_000;
+/// Bytes of all of them: each has the labels of its image.
+const EVENTS_BYTES_MAX: u64 = 8 << 20;
 
 /// An image that the engine has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +59,7 @@ impl Engine {
     /// When the engine is away, or does not answer soon.
     pub fn image(&self, name: &str) -> Result<Option<Image>, EngineError> {
         let path = format!("/images/{name}/json?manifests=1");
-        let silence = Some(RECORD_SILENCE_MAX);
-        let call = Call { method: "GET", path: &path, headers: &[], body: None, silence };
-        let answer = match self.ask(&call) {
+        let answer = match self.ask_soon(&path) {
             Err(error) if error.is_absent() => return Ok(None),
             answer => answer?,
         };
@@ -80,15 +83,62 @@ impl Engine {
         let filters = json!({ "type": ["image"], "event": ["tag", "load"] }).to_string();
         let (since, until) = (at(since), at(until));
         let path = format!("/events?since={since}&until={until}&filters={}", escaped(&filters));
-        let silence = Some(RECORD_SILENCE_MAX);
-        let call = Call { method: "GET", path: &path, headers: &[], body: None, silence };
         let mut found = Vec::new();
-        for line in self.ask(&call)?.body.lines().take(EVENTS_MAX) {
+        let events = self.ask_soon(&path)?.body.take(EVENTS_BYTES_MAX);
+        for line in events.lines().take(EVENTS_MAX) {
             let line = line.map_err(|error| self.unanswered(&error))?;
             found.extend(named(&serde_json::from_str(&line).unwrap_or_default()));
         }
         Ok(found)
     }
+
+    fn ask_soon(&self, path: &str) -> Result<Answer<Soon>, EngineError> {
+        let call = Call { method: "GET", path, headers: &[], body: None, silence: None };
+        let until = Instant::now() + RECORD_WITHIN;
+        let stream = connected(self.socket()).map(|stream| Soon { stream, until });
+        self.heard(stream.and_then(|stream| ask_by(stream, &call)))
+    }
+}
+
+/// A connection that is good until a moment, however often something comes.
+struct Soon {
+    stream: UnixStream,
+    until: Instant,
+}
+
+impl Soon {
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
+    }
+}
+
+impl Read for Soon {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(self.left()?)?;
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for Soon {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(self.left()?)?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// Whoever listens and takes nobody in is waited for without end by a plain connection.
+fn connected(socket: &Path) -> io::Result<UnixStream> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let stream = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    connect(&stream, &SocketAddrUnix::new(socket)?)?;
+    let stream = UnixStream::from(stream);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
 }
 
 fn named(event: &Json) -> Option<Named> {
@@ -180,5 +230,49 @@ mod tests {
         assert_eq!(socket(Some("")), socket(None));
         assert_eq!(socket(Some("unix:///a/b")), Some(PathBuf::from("/a/b")));
         assert_eq!(socket(Some("tcp://10.0.0.1:2375")), None);
+    }
+
+    /// An engine of whoever runs a step, and the thread that is it.
+    fn engine(answers: impl FnOnce(UnixStream) + Send + 'static) -> (tempfile::TempDir, Engine) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = folder.path().join("engine.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+        std::thread::spawn(move || answers(listener.accept().expect("somebody asks").0));
+        (folder, Engine::at(socket))
+    }
+
+    #[test]
+    fn an_answer_without_end_has_one() {
+        let (_folder, engine) = engine(|mut stream| {
+            let head = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n");
+            // Until whoever asked goes.
+            while head.is_ok() && stream.write_all(&[b'x'; 1 << 16]).is_ok() {}
+        });
+        let named = engine.named_between(UNIX_EPOCH, UNIX_EPOCH).expect("it is no engine's");
+        assert_eq!(named, []);
+    }
+
+    #[test]
+    fn whoever_says_something_now_and_then_is_not_waited_for() {
+        let (_folder, engine) = engine(|mut stream| drop(stream.write_all(b"HTTP")));
+        let stream = connected(engine.socket()).expect("it listens");
+        let mut soon = Soon { stream, until: Instant::now() };
+        let read = soon.read(&mut [0; 4]).expect_err("it is late, whatever came");
+        assert_eq!(read.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn whoever_takes_nobody_in_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = folder.path().join("engine.sock");
+        let flags = SocketFlags::CLOEXEC;
+        let listener = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None);
+        let listener = listener.expect("a socket");
+        let address = SocketAddrUnix::new(&socket).expect("a path");
+        rustix::net::bind(&listener, &address).expect("it is free");
+        rustix::net::listen(&listener, 0).expect("it listens");
+        let _first = connected(&socket).expect("it has a place");
+        let second = connected(&socket).expect_err("it has one place");
+        assert_eq!(second.kind(), io::ErrorKind::WouldBlock);
     }
 }

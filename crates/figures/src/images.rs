@@ -168,7 +168,7 @@ pub(crate) fn take(rows: &Connection, facts: &AttemptFacts) -> rusqlite::Result<
             known.size_of,
             known.nth,
             names,
-            it.image.size.map(|it| it.bytes.cast_signed()),
+            it.image.size.and_then(|it| i64::try_from(it.bytes).ok()),
             it.image.build_ms.map(u64::cast_signed),
         ])?;
     }

@@ -26,7 +26,7 @@ const NAME_CHARS_MAX: usize = 512;
 const PLATFORM_CHARS_MAX: usize = 64;
 
 /// Programs that build images, and what they are told to do it.
-const BUILDERS: &[&str] = &["docker", "docker-compose", "podman", "nerdctl", "buildx"];
+const BUILDERS: &[&str] = &["docker", "docker-compose", "podman", "buildx"];
 const BUILDING: &[&str] = &["build", "--build", "bake", "load"];
 
 /// An image that was built, in words that nobody masked yet.
