@@ -3,9 +3,9 @@
 //! An image is known from run to run by its job, its name without a tag, its platform, and what its size is of; of
 //! several that have all the same, by which one of them it is. Tags say which commit it is, and are new each time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use event::{Attempt, BuiltImage, RunId, StreamId, Timestamp};
+use event::{Attempt, BuiltImage, ImageSize, JobKey, RunId, SizeOf, StreamId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
 use store::Store;
@@ -56,6 +56,15 @@ pub struct RunImage {
     pub size_before_bytes: Option<u64>,
     /// How long it took there.
     pub build_before_ms: Option<u64>,
+}
+
+/// An image that a run is held to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptImage {
+    /// Its names with their tags.
+    pub names: Vec<String>,
+    /// How large it is; none where nobody knows.
+    pub size: Option<ImageSize>,
 }
 
 /// An image of the default branch's newest runs, 30 at most.
@@ -211,6 +220,42 @@ impl Figures {
         Ok(told)
     }
 
+    /// The images of an attempt, and of the attempts in which its other jobs ran: all are of one commit. What was
+    /// not taken in yet is, now.
+    ///
+    /// # Errors
+    /// When the journal or the file does not answer.
+    pub fn images_kept(
+        &self,
+        store: &Store,
+        view: &RunView,
+    ) -> Result<Vec<KeptImage>, FiguresError> {
+        let run = view.header.run;
+        let carried = view.jobs.iter().filter_map(|job| Some((job.carried_from?, &job.key)));
+        let carried: BTreeSet<(Attempt, &JobKey)> = carried.collect();
+        let before: BTreeSet<Attempt> = carried.iter().map(|(attempt, _)| *attempt).collect();
+        let mut kept = Vec::new();
+        for attempt in before.into_iter().chain([view.header.attempt]) {
+            self.take_if_new(store, StreamId::Run(run, attempt))?;
+            let counts =
+                |job: &JobKey| attempt == view.header.attempt || carried.contains(&(attempt, job));
+            let key = [run.0.cast_signed(), attempt.0.cast_signed()];
+            let found = kept_by(&self.reader(), key).map_err(|source| self.failed(source))?;
+            kept.extend(found.into_iter().filter(|(job, _)| counts(job)).map(|(_, it)| it));
+        }
+        Ok(kept)
+    }
+
+    /// Whether the run that an attempt is compared with built an image.
+    ///
+    /// # Errors
+    /// When the file does not answer.
+    pub fn had_images(&self, stream: StreamId) -> Result<bool, FiguresError> {
+        let Some((run, attempt)) = stream.as_run() else { return Ok(false) };
+        let found = base(&self.reader(), [run.0.cast_signed(), attempt.0.cast_signed()]);
+        found.map(|it| it.is_some()).map_err(|source| self.failed(source))
+    }
+
     /// How large the images of the default branch's newest runs are, and how long each took, image by image.
     ///
     /// # Errors
@@ -238,6 +283,27 @@ impl RunImage {
             build_before_ms: None,
         }
     }
+}
+
+fn kept_by(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<Vec<(JobKey, KeptImage)>> {
+    let mut statement = rows.prepare_cached(
+        "SELECT job, names, bytes, size_of FROM image WHERE run = ?1 AND attempt = ?2
+         ORDER BY number",
+    )?;
+    let found = statement.query_map(key, |row| {
+        let names: String = row.get(1)?;
+        let bytes: Option<i64> = row.get(2)?;
+        let of = match row.get_ref(3)?.as_str()? {
+            "unpacked" => Some(SizeOf::Unpacked),
+            "compressed" => Some(SizeOf::Compressed),
+            _ => None,
+        };
+        let size = bytes.zip(of).map(|(bytes, of)| ImageSize { bytes: bytes.cast_unsigned(), of });
+        // Ours, and written as such.
+        let names = serde_json::from_str(&names).unwrap_or_default();
+        Ok((JobKey::new(row.get::<_, String>(0)?), KeptImage { names, size }))
+    })?;
+    found.collect()
 }
 
 /// The newest attempt of the default branch before this one that built an image.

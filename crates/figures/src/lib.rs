@@ -52,7 +52,7 @@ pub use error::FiguresError;
 pub use fold::Caught;
 pub use goals::{Goal, Goals, Wanted};
 pub use held::CoverageKept;
-pub use images::{ImageRun, ImageSeries, RunImage, RunImages};
+pub use images::{ImageRun, ImageSeries, KeptImage, RunImage, RunImages};
 pub use newest::{NewestByJobs, NewestOfEach};
 pub use query::{Asked, is_production};
 pub use ready::oldest_ready;

@@ -6,9 +6,9 @@ use store::Store;
 use views::RunView;
 
 use crate::cli::Format;
-use crate::coverage;
 use crate::engine::exit_of;
 use crate::exit::{Exit, Failure};
+use crate::held;
 use crate::journal;
 use crate::settings_file::load_if_there;
 use crate::standing::Standing;
@@ -30,43 +30,43 @@ pub(crate) fn show(store: &Store, streams: &[StreamId], format: Format) -> Resul
     Ok(())
 }
 
-/// The exit code of what is over, and before it whether tests ran enough of the lines, as the settings ask.
+/// The exit code of what is over, and before it whether it is as the settings ask.
 pub(crate) fn ended(
     (store, state): (&Store, &StateFolder),
     streams: &[StreamId],
     format: Format,
 ) -> Result<Exit, Failure> {
-    let is_enough = enough_ran((store, state), streams, format)?;
+    let is_held = is_as_asked((store, state), streams, format)?;
     let ended = exit_of(store, streams)?;
-    Ok(if ended == Exit::Done && !is_enough { Exit::Failed } else { ended })
+    Ok(if ended == Exit::Done && !is_held { Exit::Failed } else { ended })
 }
 
-fn enough_ran(
+fn is_as_asked(
     (store, state): (&Store, &StateFolder),
     streams: &[StreamId],
     format: Format,
 ) -> Result<bool, Failure> {
     let found = load_if_there().unwrap_or_else(|failure| {
-        talk(&format!("warning: whether tests ran enough is not known: {:#}", failure.error));
+        talk(&format!("warning: whether the run is as asked is not known: {:#}", failure.error));
         None
     });
-    let asked = found.map(|it| it.settings.coverage).filter(|it| !it.is_empty());
-    let Some(asked) = asked else { return Ok(true) };
+    let settings = found.map(|it| it.settings).filter(held::asks);
+    let Some(settings) = settings else { return Ok(true) };
     let failed = |error| Failure::caused(Exit::Missing, error);
     let figures = Figures::open(state.root()).map_err(failed)?;
-    let mut is_enough = true;
+    let mut is_held = true;
     for stream in streams {
         let view = journal::view(store, *stream)?;
-        if !coverage::is_judged(view.conclusion) {
+        if !held::is_judged(view.conclusion) {
             continue;
         }
-        let found = coverage::found(&asked, (&figures, store), (&view, *stream)).map_err(failed)?;
-        for it in found {
-            is_enough &= !it.is_under;
-            coverage::say(&view, &it, format);
+        let found = held::found(&settings, (&figures, store), (&view, *stream)).map_err(failed)?;
+        for it in found.iter().flat_map(|(_, findings)| findings) {
+            is_held &= !it.is_broken;
+            held::say(it, format);
         }
     }
-    Ok(is_enough)
+    Ok(is_held)
 }
 
 /// Shows one; `more` stands behind each command that is named.

@@ -2,27 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use event::{Conclusion, StreamId};
+use event::StreamId;
 use figures::{CoverageBefore, CoverageKept, Figures, FiguresError};
 use serde_json::json;
 use settings::MinimumCoverage;
 use store::Store;
 use views::RunView;
 
-use crate::cli::Format;
-use crate::terminal::style::{Style, out};
+use crate::held::Finding;
 
 /// What was found of one minimum.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Held {
     /// The flag; none of all together.
-    pub(crate) flag: Option<String>,
+    flag: Option<String>,
     /// What is asked, in percent.
-    pub(crate) minimum: u32,
+    minimum: u32,
     /// Lines that ran, of how many; none where no report says so.
-    pub(crate) lines: Option<(u64, u64)>,
+    lines: Option<(u64, u64)>,
     /// It is less than is asked, or what was told before is not told any more.
-    pub(crate) is_under: bool,
+    is_under: bool,
 }
 
 /// What is found of a run that is over. Jobs that it did not run again count as they were: their reports are of the
@@ -60,31 +59,6 @@ fn held(asked: &MinimumCoverage, kept: &CoverageKept, before: &CoverageBefore) -
     all.collect()
 }
 
-/// Whether a run that ended so is looked at: what was stopped, or did not run, says nothing of the tests.
-pub(crate) fn is_judged(conclusion: Option<Conclusion>) -> bool {
-    matches!(conclusion, Some(Conclusion::Success | Conclusion::Failure | Conclusion::TimedOut))
-}
-
-/// Says it at the end of a command: what is enough to whoever asked, what is not as what went wrong.
-pub(crate) fn say(view: &RunView, it: &Held, format: Format) {
-    let style = Style::stdout();
-    match format {
-        Format::Json => out(&json!({
-            "type": "minimum_coverage", "run": view.header.run, "attempt": view.header.attempt,
-            "flag": it.flag, "minimum_percent": it.minimum, "lines": it.lines, "under": it.is_under,
-        })
-        .to_string()),
-        Format::Github if it.is_under => {
-            out(&format!("::error::{}", it.line().replace('%', "%25")));
-        }
-        _ if it.lines.is_none() && !it.is_under => {
-            out(&format!("{} {}", style.yellow("?"), it.line()));
-        }
-        _ if it.is_under => out(&format!("{} {}", style.red("✗"), it.line())),
-        _ => out(&format!("{} {}", style.green("✓"), it.line())),
-    }
-}
-
 impl Held {
     fn of(flag: Option<String>, minimum: u32, lines: Option<(u64, u64)>) -> Held {
         // In whole numbers: 80 of 100 lines are 80 %, not a little less.
@@ -94,8 +68,22 @@ impl Held {
         Held { flag, minimum, lines, is_under }
     }
 
+    /// As it is said.
+    pub(crate) fn finding(&self, view: &RunView) -> Finding {
+        Finding {
+            line: self.line(),
+            is_broken: self.is_under,
+            is_known: self.lines.is_some(),
+            json: json!({
+                "type": "minimum_coverage", "run": view.header.run, "attempt": view.header.attempt,
+                "flag": self.flag, "minimum_percent": self.minimum, "lines": self.lines,
+                "under": self.is_under,
+            }),
+        }
+    }
+
     /// `coverage 74.4 % is under the minimum of 80 %`
-    pub(crate) fn line(&self) -> String {
+    fn line(&self) -> String {
         let what = match &self.flag {
             Some(flag) => format!("coverage of {flag}"),
             None => "coverage".to_owned(),

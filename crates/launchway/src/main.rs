@@ -21,6 +21,8 @@ mod exit;
 mod files;
 mod given;
 mod goals;
+mod held;
+mod image_sizes;
 mod images;
 mod incidents;
 mod init;

@@ -37,13 +37,13 @@ mod view;
 
 pub use model::{
     Assume, Backup, Budget, Build, Bundle, Channel, Credentials, Deploy, Ecs, Environment, Freeze,
-    GitHubReleases, Goals, Group, Health, Host, Journal, Kubernetes, Mail, MailEncryption, Migrate,
-    MinimumCoverage, Notify, OnCancel, Owned, Platform, Protect, Quorum, RunsAs, Scan, Service,
-    Settings, Severity, Smoke, SmokeKind, Strategy, Target, Variable, Verify, VersionAt, Weekday,
-    Window,
+    GitHubReleases, Goals, Group, Health, Host, Journal, Kubernetes, Mail, MailEncryption,
+    MaximumImages, Migrate, MinimumCoverage, Notify, OnCancel, Owned, Platform, Protect, Quorum,
+    RunsAs, Scan, Service, Settings, Severity, Smoke, SmokeKind, Strategy, Target, Variable,
+    Verify, VersionAt, Weekday, Window,
 };
 pub use page::page;
-pub use quantity::{duration, duration_text, size};
+pub use quantity::{duration, duration_text, size, size_text};
 pub use quorum::can_be_filled;
 pub use read::{FILE, read};
 pub use resolve::{InForce, NotYet, ResolveError, ServiceInEnvironment};

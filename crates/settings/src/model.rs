@@ -46,6 +46,8 @@ pub struct Settings {
     pub notify: Vec<Notify>,
     /// How much of the lines tests have to run.
     pub coverage: MinimumCoverage,
+    /// How large images may be.
+    pub images: MaximumImages,
     /// Branches on which words that skip runs are not heard, as patterns.
     pub never_skip: Vec<Text>,
     /// How well pipelines are to do.
@@ -80,6 +82,32 @@ impl MinimumCoverage {
         MinimumCoverage {
             whole: view.integer("minimum"),
             flags: view.entries("flags").iter().filter_map(flag).collect(),
+        }
+    }
+}
+
+/// How large the files of images may be, in bytes.
+#[derive(Clone, Debug, Default)]
+pub struct MaximumImages {
+    /// Of each.
+    pub each: Option<Spanned<u64>>,
+    /// Of those of a name, which goes before.
+    pub names: Vec<(Text, u64)>,
+}
+
+impl MaximumImages {
+    /// Whether it asks for nothing.
+    pub fn is_empty(&self) -> bool {
+        self.each.is_none() && self.names.is_empty()
+    }
+
+    fn read(view: View<'_>) -> MaximumImages {
+        let named = |entry: &syntax::Entry| {
+            Some((key_text(entry), crate::quantity::size(entry.value.as_str()?)?))
+        };
+        MaximumImages {
+            each: view.size("maximum"),
+            names: view.entries("names").iter().filter_map(named).collect(),
         }
     }
 }
@@ -212,6 +240,7 @@ impl Settings {
             environments: environments.map(Environment::read).collect::<Option<_>>()?,
             notify: notify.iter().enumerate().map(Notify::read).collect::<Option<_>>()?,
             coverage: root.view("coverage").map(MinimumCoverage::read).unwrap_or_default(),
+            images: root.view("images").map(MaximumImages::read).unwrap_or_default(),
             never_skip: root.texts("never_skip"),
             goals: root.view("goals").map(Goals::read),
             github_releases: root.view("releases").map(GitHubReleases::read).unwrap_or_default(),

@@ -59,7 +59,7 @@ pub fn duration_text(duration: Duration) -> String {
 }
 
 /// A size as it would be written.
-pub(crate) fn size_text(bytes: u64) -> String {
+pub fn size_text(bytes: u64) -> String {
     let fits = |(_, factor): &&(&str, u64)| bytes >= *factor && bytes.is_multiple_of(*factor);
     let (unit, factor) = SIZES.iter().find(fits).unwrap_or(&("B", 1));
     format!("{}{unit}", bytes / factor)

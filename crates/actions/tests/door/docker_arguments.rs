@@ -145,9 +145,9 @@ fn a_build_has_the_originals_arguments() {
     bench.run("docker-build-push", &inputs).ok();
     check(
         &bench,
-        &expect![
-            "buildx build --iidfile ROOT/temp/image-RANDOM --attest type=provenance,disabled=true --metadata-file ROOT/temp/metadata-RANDOM --load --no-cache ."
-        ],
+        &expect![[r#"
+            buildx build --iidfile ROOT/temp/image-RANDOM --attest type=provenance,disabled=true --metadata-file ROOT/temp/metadata-RANDOM --load --no-cache .
+            image inspect --format {{.Id}} sha256:id"#]],
     );
 }
 

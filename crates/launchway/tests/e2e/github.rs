@@ -518,6 +518,55 @@ fn too_little_coverage_is_a_check_that_failed() {
     it.end();
 }
 
+const BUILDS: &str = r#"
+on: push
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: cp built "$(dirname "$GITHUB_OUTPUT")/images.jsonl"
+      - uses: actions/upload-artifact@v4
+        with: { name: built, path: built }
+"#;
+
+#[test]
+fn too_large_an_image_is_a_check_that_failed() {
+    let it = Connected::of(&[("builds.yml", BUILDS), ("other.yml", OTHER)], true, &[]);
+    let maximum = "version: 1\nproject: a\nimages: { maximum: 500MB, names: { worker: 2GB } }\n";
+    it.place.write("launchway.yml", maximum);
+    let pushed = |bytes: u64, checks: usize| {
+        let image = |name: &str, bytes: u64| {
+            let image = json!({ "names": [name], "size_bytes": bytes, "size_of": "unpacked" });
+            format!("{image}\n")
+        };
+        let text = image("ghcr.io/octo/api:v2", bytes) + &image("octo/worker", 1_200_000_000);
+        it.place.write("built", &text);
+        it.place.commit();
+        it.push("main");
+        let after = it.stands(|it| {
+            it.checks.len() == checks && it.checks.iter().all(|it| it["status"] == "completed")
+        });
+        let told = |it: &&Json| it["name"] == "builds / maximum image size (push)";
+        let told: Vec<&Json> = after.checks.iter().filter(told).collect();
+        let last = told.last().expect("it is told");
+        let summary = last["output"]["summary"].as_str().expect("text");
+        let lines: Vec<&str> = summary.lines().filter(|it| it.starts_with("- ")).collect();
+        format!("{}: {}\n{}", last["conclusion"], last["output"]["title"], lines.join("\n"))
+    };
+    expect![[r#"
+        "failure": "image ghcr.io/octo/api: 612.0 MB is over the maximum of 500MB, and 1 more"
+        - image ghcr.io/octo/api: 612.0 MB is over the maximum of 500MB
+        - image octo/worker: 1.20 GB is within the maximum of 2GB"#]]
+    .assert_eq(&pushed(612_000_000, 3));
+    expect![[r#"
+        "success": "image ghcr.io/octo/api: 499.9 MB is within the maximum of 500MB, and 1 more"
+        - image ghcr.io/octo/api: 499.9 MB is within the maximum of 500MB
+        - image octo/worker: 1.20 GB is within the maximum of 2GB"#]]
+    .assert_eq(&pushed(499_999_999, 6));
+    it.end();
+}
+
 const SECRETIVE: &str = r#"
 on: pull_request
 permissions: write-all

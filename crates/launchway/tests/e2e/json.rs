@@ -70,6 +70,7 @@ project: planner
 services: { api: { run: [app], health: / } }
 environments: { dev: { targets: { host: 127.0.0.1:8080 } } }
 coverage: { minimum: 80 }
+images: { maximum: 1GB }
 ";
 
 const WORKFLOW: &str = "

@@ -98,6 +98,12 @@ pub(crate) static ROOT: Shape = Shape {
              and `launchway run` says so and ends with 1 (docs/test-reports.md).",
         ),
         Key::optional(
+            "images",
+            Kind::Shape(&IMAGES),
+            "How large the images that a run builds may be. A run above it has a check of its own that \
+             failed, and `launchway run` says so and ends with 1 (docs/built-images.md).",
+        ),
+        Key::optional(
             "never_skip",
             REFS,
             "Branches on which a server runs what is pushed, and pull requests into them, although the \
@@ -195,6 +201,29 @@ pub(crate) static COVERAGE: Shape = Shape {
             "flags",
             Kind::Map { names: Names::Form(&form::TEXT), of: &PERCENT, min: 1, max: ITEMS_MAX },
             "Of the lines of a flag, in percent: `api` of an artifact `coverage-api`.",
+        ),
+    ],
+};
+
+/// How large an image may be.
+const IMAGE_SIZE: Kind = Kind::Size { min_bytes: 1, max_bytes: 1 << 40 };
+
+pub(crate) static IMAGES: Shape = Shape {
+    name: "maximum of images",
+    short: None,
+    one_of: &[],
+    keys: &[
+        Key::optional(
+            "maximum",
+            IMAGE_SIZE,
+            "Of the files of each image, as `docker images` says it: `500MB`. A MB is a million bytes, \
+             a MiB 1,048,576.",
+        ),
+        Key::optional(
+            "names",
+            Kind::Map { names: Names::Form(&form::TEXT), of: &IMAGE_SIZE, min: 1, max: ITEMS_MAX },
+            "Of images of a name, in place of `maximum`: the name without its tag, or its end from a \
+             `/` on, `app` of `ghcr.io/octo/app:v2`.",
         ),
     ],
 };

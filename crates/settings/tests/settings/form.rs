@@ -17,7 +17,7 @@ fn too_little_is_there() {
         "- a",
         expect![[r#"
             1:1 - a | error[settings-value]: a list does not belong here
-                hint: a mapping is expected here, with the keys: version, project, journal, journal_credentials, services, order, groups, environments, notify, coverage, never_skip, goals, mail, private_receivers
+                hint: a mapping is expected here, with the keys: version, project, journal, journal_credentials, services, order, groups, environments, notify, coverage, images, never_skip, goals, releases, mail, private_receivers
         "#]],
     );
     check(
@@ -58,14 +58,14 @@ fn keys_are_a_closed_set() {
         "journl: local",
         expect![[r#"
             1:1 journl | error[settings-key]: `journl` is no key of launchway.yml
-                hint: did you mean `journal`? The keys here are: version, project, journal, journal_credentials, services, order, groups, environments, notify, coverage, never_skip, goals, mail, private_receivers
+                hint: did you mean `journal`? The keys here are: version, project, journal, journal_credentials, services, order, groups, environments, notify, coverage, images, never_skip, goals, releases, mail, private_receivers
         "#]],
     );
     check_root(
         "deploy_to_mars: true",
         expect![[r#"
             1:1 deploy_to_mars | error[settings-key]: `deploy_to_mars` is no key of launchway.yml
-                hint: the keys here are: version, project, journal, journal_credentials, services, order, groups, environments, notify, coverage, never_skip, goals, mail, private_receivers
+                hint: the keys here are: version, project, journal, journal_credentials, services, order, groups, environments, notify, coverage, images, never_skip, goals, releases, mail, private_receivers
         "#]],
     );
     check_service(
@@ -338,6 +338,21 @@ fn a_registry_is_a_host_and_what_stands_before_its_repositories() {
             hint: write one of: critical, high, medium, low
     "#]],
     );
+}
+
+#[test]
+fn a_maximum_of_images_is_a_size() {
+    check_root("images: { maximum: 500MB, names: { api: 300MiB, octo/web: 1GB } }", expect![""]);
+    check_root("images: { maximum: 500, names: { api: large } }", expect![[r#"
+        1:20 500 | error[settings-value]: '500' does not do here
+            hint: write a size from 1B to 1024GiB with its unit (B, KB, MB, GB, KiB, MiB, GiB), such as 512MiB
+        1:39 large | error[settings-value]: 'large' does not do here
+            hint: write a size from 1B to 1024GiB with its unit (B, KB, MB, GB, KiB, MiB, GiB), such as 512MiB
+    "#]]);
+    check_root("images: 500MB", expect![[r#"
+        1:9 500MB | error[settings-value]: '500MB' does not do here
+            hint: a mapping is expected here, with the keys: maximum, names
+    "#]]);
 }
 
 #[test]

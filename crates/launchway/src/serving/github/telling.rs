@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 use event::{RunEvent, RunRequest, Seq, StreamId};
 use figures::{Figures, RunImages, RunTests, TestResult};
 use forge::{
-    FailedTest, FailedTests, FlagCoverage, ForgeError, ImageSize, Minimum, Reported, Subject, Told,
+    FailedTest, FailedTests, FlagCoverage, ForgeError, ImageSize, Judged, Limit, Reported, Subject,
+    Told,
 };
 use ports::Journal as _;
 use repository::Repository;
@@ -29,8 +30,8 @@ use store::Store;
 use views::RunView;
 
 use super::{Link, Links};
-use crate::coverage;
 use crate::exit::{Exit, Failure};
+use crate::held::{self, Finding};
 use crate::serving::data::{self, DataFolder};
 use crate::serving::repositories;
 use crate::terminal::style::talk;
@@ -223,13 +224,13 @@ impl Work<'_> {
                 self.settled(told, repository, "statuses")?;
             }
         }
-        if let Some(minimum) = self.minimum(&view, stream, repository) {
+        for judged in self.judged(&view, stream, repository) {
             if github.is_app() {
-                let check = forge::minimum_check(&view, &of.subject, &minimum);
+                let check = forge::limit_check(&view, &of.subject, &judged);
                 let told = self.told.check(github, repository, &check);
                 self.settled(told, repository, "checks")?;
             } else {
-                let status = forge::minimum_status(&view, &of.subject, &minimum);
+                let status = forge::limit_status(&view, &of.subject, &judged);
                 let told = self.told.status(github, repository, &status);
                 self.settled(told, repository, "statuses")?;
             }
@@ -288,36 +289,29 @@ impl Work<'_> {
         })
     }
 
-    /// Whether the tests of a run that is over ran enough, as the settings of the default branch ask: nobody lowers
-    /// it by the change that is to be merged. None where nothing is asked of it.
-    fn minimum(&mut self, view: &RunView, stream: StreamId, repository: &str) -> Option<Minimum> {
-        if !coverage::is_judged(view.conclusion) {
-            return None;
+    /// Whether a run that is over is as the settings of the default branch ask: nobody changes that by the change that
+    /// is to be merged. Nothing where nothing is asked of it.
+    fn judged(&mut self, view: &RunView, stream: StreamId, repository: &str) -> Vec<Judged> {
+        if !held::is_judged(view.conclusion) {
+            return Vec::new();
         }
         let telling = self.telling;
-        let read = || -> anyhow::Result<Option<Minimum>> {
+        let read = || -> anyhow::Result<Vec<Judged>> {
             let found = repositories::on_github(&telling.data, repository);
-            let Some((connected, _)) = found.map_err(|it| it.error)? else { return Ok(None) };
+            let Some((connected, _)) = found.map_err(|it| it.error)? else { return Ok(Vec::new()) };
             let settings = repositories::settings_at_tip(&connected).map_err(|it| it.error)?;
-            let asked = settings.map(|it| it.coverage).filter(|it| !it.is_empty());
-            let Some(asked) = asked else { return Ok(None) };
+            let Some(settings) = settings.filter(held::asks) else { return Ok(Vec::new()) };
             let figures = Figures::open(telling.data.state.root())?;
             let journal = (&figures, &*telling.store);
-            let held = coverage::found(&asked, journal, (view, stream))?;
-            if held.is_empty() {
-                return Ok(None);
-            }
-            // What is wrong stands first, and in the title.
-            let (under, rest): (Vec<_>, Vec<_>) = held.iter().partition(|it| it.is_under);
-            let lines = under.iter().chain(&rest).map(|it| it.line()).collect();
-            Ok(Some(Minimum { is_held: under.is_empty(), lines }))
+            let found = held::found(&settings, journal, (view, stream))?;
+            Ok(found.into_iter().map(judged).collect())
         };
         read().unwrap_or_else(|error| {
             self.say(
-                &format!("minimum:{repository}:{error:#}"),
-                &format!("whether tests ran enough is not told: {error:#}"),
+                &format!("judged:{repository}:{error:#}"),
+                &format!("whether a run is as the settings ask is not told: {error:#}"),
             );
-            None
+            Vec::new()
         })
     }
 
@@ -455,6 +449,14 @@ impl Work<'_> {
             },
         }))
     }
+}
+
+/// What is wrong stands first, and in the title.
+fn judged((limit, findings): (Limit, Vec<Finding>)) -> Judged {
+    let (broken, rest): (Vec<_>, Vec<_>) = findings.into_iter().partition(|it| it.is_broken);
+    let is_held = broken.is_empty();
+    let lines = broken.into_iter().chain(rest).map(|it| it.line).collect();
+    Judged { limit, is_held, lines }
 }
 
 /// What reports say, in short, and how large images are.
