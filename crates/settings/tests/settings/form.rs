@@ -343,16 +343,22 @@ fn a_registry_is_a_host_and_what_stands_before_its_repositories() {
 #[test]
 fn a_maximum_of_images_is_a_size() {
     check_root("images: { maximum: 500MB, names: { api: 300MiB, octo/web: 1GB } }", expect![""]);
-    check_root("images: { maximum: 500, names: { api: large } }", expect![[r#"
+    check_root(
+        "images: { maximum: 500, names: { api: large } }",
+        expect![[r#"
         1:20 500 | error[settings-value]: '500' does not do here
             hint: write a size from 1B to 1024GiB with its unit (B, KB, MB, GB, KiB, MiB, GiB), such as 512MiB
         1:39 large | error[settings-value]: 'large' does not do here
             hint: write a size from 1B to 1024GiB with its unit (B, KB, MB, GB, KiB, MiB, GiB), such as 512MiB
-    "#]]);
-    check_root("images: 500MB", expect![[r#"
+    "#]],
+    );
+    check_root(
+        "images: 500MB",
+        expect![[r#"
         1:9 500MB | error[settings-value]: '500MB' does not do here
             hint: a mapping is expected here, with the keys: maximum, names
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
