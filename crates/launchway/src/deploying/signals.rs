@@ -85,10 +85,11 @@ impl Signals {
     }
 
     fn listen(&self, has_come: &Arc<AtomicBool>) -> std::io::Result<()> {
+        // Before the flag, which alone tells nobody: a signal between the two would be heard by none.
+        let mut signals = signal_hook::iterator::Signals::new(SIGNALS)?;
         for signal in SIGNALS {
             signal_hook::flag::register(signal, Arc::clone(has_come))?;
         }
-        let mut signals = signal_hook::iterator::Signals::new(SIGNALS)?;
         let heard = Signals(Arc::clone(&self.0));
         std::thread::spawn(move || {
             for signal in signals.forever() {
