@@ -95,10 +95,21 @@ impl Release {
     pub fn mended(&self, there: &OurRelease) -> Option<String> {
         // The editor on GitHub's page ends lines so.
         let body = there.body.replace("\r\n", "\n");
-        let from = body.find(&self.mark)?;
+        let from = self.begins_in(&body)?;
         let to = from + body[from..].find(END)? + END.len();
         let is_same = body[from..to] == self.text;
         (!is_same).then(|| format!("{}{}{}", &body[..from], self.text, &body[to..]))
+    }
+
+    /// Where our part begins: the mark is a line of its own. What quotes it, as GitHub's own notes do with the title of
+    /// a pull request, has it in one.
+    fn begins_in(&self, body: &str) -> Option<usize> {
+        let is_line = |at: &usize| {
+            let (before, behind) = (&body[..*at], &body[at + self.mark.len()..]);
+            (before.is_empty() || before.ends_with('\n'))
+                && (behind.is_empty() || behind.starts_with(['\n', '\r']))
+        };
+        body.match_indices(&self.mark).map(|(at, _)| at).find(is_line)
     }
 }
 
@@ -246,7 +257,7 @@ impl GitHub {
     fn judged(&self, there: &Json, release: &Release) -> Result<FoundRelease, ForgeError> {
         let url = there["html_url"].as_str().unwrap_or_default().to_owned();
         let body = there["body"].as_str().unwrap_or_default().to_owned();
-        if body.contains(&release.mark) && self.wrote_by(&there["author"])? {
+        if release.begins_in(&body).is_some() && self.wrote_by(&there["author"])? {
             let id = crate::tell::id_of(self, there)?;
             return Ok(FoundRelease::Ours(OurRelease { id, url, body }));
         }
@@ -430,5 +441,10 @@ mod tests {
         // Somebody took our end away, or all of it: it is theirs now.
         assert_eq!(release.mended(&there(release.mark.clone())), None);
         assert_eq!(release.mended(&there("Bye".to_owned())), None);
+        // A title that says our mark is no part of ours.
+        let quoted = format!("* {} by @hubot\n{old}", release.mark);
+        let mended = format!("* {} by @hubot\n{}", release.mark, release.text);
+        assert_eq!(release.mended(&there(quoted)), Some(mended));
+        assert_eq!(release.begins_in(&format!("* {} by @hubot", release.mark)), None);
     }
 }
