@@ -58,10 +58,11 @@ pub fn duration_text(duration: Duration) -> String {
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
-/// A size as it would be written.
+/// A size as it would be written: by the unit of which it has the fewest, `2GB` and not `1953125KiB`.
 pub fn size_text(bytes: u64) -> String {
     let fits = |(_, factor): &&(&str, u64)| bytes >= *factor && bytes.is_multiple_of(*factor);
-    let (unit, factor) = SIZES.iter().find(fits).unwrap_or(&("B", 1));
+    let largest = SIZES.iter().filter(fits).max_by_key(|(_, factor)| *factor);
+    let (unit, factor) = largest.unwrap_or(&("B", 1));
     format!("{}{unit}", bytes / factor)
 }
 
@@ -93,7 +94,7 @@ mod tests {
         {
             assert_eq!(size(wrong), None, "{wrong}");
         }
-        for text in ["512MiB", "1GB", "0B", "1023B"] {
+        for text in ["512MiB", "1GB", "2GB", "500MB", "64KiB", "0B", "1023B"] {
             assert_eq!(size_text(size(text).expect("a size")), text);
         }
     }
