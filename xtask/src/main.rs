@@ -7,6 +7,7 @@ mod conformance;
 mod fuzz;
 mod image;
 mod lint;
+mod machine;
 mod mutants;
 mod pictures;
 mod shell;
@@ -33,6 +34,7 @@ usage: cargo xtask CHORE
   image [--tag NAME] [--binary FILE] [--parts]
                                    a container image of the server, from Debian's packages and the binary
                                    --parts: what it is built of alone, in target/image
+  machine                          tests of limits on a machine of their own: QEMU calculates it, systemd runs it
   pictures                         the README's pictures, from what the binary prints
   mutants [--draw SEED | --item N | --deployment]
                                    breaks forty items on purpose, one by one: do the tests notice?
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Some((&"lint", [])) => lint::run(),
         Some((&"tidy", [])) => tidy::run(),
         Some((&"image", rest)) => image::make(rest),
+        Some((&"machine", [])) => machine::run(),
         Some((&"pictures", [])) => pictures::make(),
         Some((&"mutants", rest)) => mutants::run(rest),
         Some((&"conformance", [])) => conformance::write(),

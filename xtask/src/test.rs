@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+pub(crate) use self::tiers::REAL;
 use self::tiers::{BROWSER, MINISTACK, Need, Step, TIERS, Tier};
 use crate::shell::{self, answers, command, say, watch};
 

@@ -1,5 +1,5 @@
 //! Bounds as the kernel keeps them. It takes a cgroup that this process may divide, as
-//! `systemd-run --scope -p Delegate=yes` makes one: the tier `cgroups`.
+//! `systemd-run --scope -p Delegate=yes` makes one: the tier `machine`.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};

@@ -72,16 +72,10 @@ const DOCKERD: Need = program("dockerd", "docker.io");
 const REGISTRY: Need = program("docker-registry", "docker-registry");
 /// A daemon of containers gets a bridge of its own.
 const IP: Need = Need { name: "ip", program: "ip", args: &["-V"], package: "iproute2" };
-/// One of version 2 with what the tests bound, which this process may divide.
-const CGROUP: Need = Need {
-    name: "a cgroup v2 that may be divided (systemd-run --scope -p Delegate=yes ...)",
-    program: "sh",
-    args: &[
-        "-c",
-        "test -w /sys/fs/cgroup/cgroup.procs || test -w /sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/cgroup.procs",
-    ],
-    package: "systemd",
-};
+const CPIO: Need = program("cpio", "cpio");
+/// It calculates a machine, where nobody gives one.
+const QEMU: Need = program("qemu-system-x86_64", "qemu-system-x86");
+const STRIP: Need = program("strip", "binutils");
 /// Images of the tests hold nothing else; it must not need a library.
 const BUSYBOX: Need =
     Need { name: "busybox", program: "busybox", args: &["true"], package: "busybox-static" };
@@ -114,9 +108,12 @@ const MOTO: &str =
 /// by name: the binary is built once for them, not once for each.
 macro_rules! real {
     () => {
-        "examples,docker,ministack,postgres,smtp,browser,schemathesis,sign-in"
+        "examples,docker,ministack,postgres,smtp,browser,schemathesis,sign-in,machine"
     };
 }
+
+/// The same, for whoever starts that binary elsewhere.
+pub(crate) const REAL: &str = real!();
 
 pub(super) const TIERS: &[Tier] = &[
     Tier {
@@ -389,6 +386,13 @@ pub(super) const TIERS: &[Tier] = &[
         ],
         usual: true,
     },
+    // Limits of jobs as systemd and the kernel keep them, on a machine that is the tests' own.
+    Tier {
+        name: "machine",
+        needs: &[GIT, MMDEBSTRAP, CPIO, QEMU, STRIP],
+        steps: &[Step::Tests("cargo xtask machine")],
+        usual: true,
+    },
     // A hundred kills; minutes.
     Tier {
         name: "soak",
@@ -446,14 +450,6 @@ pub(super) const TIERS: &[Tier] = &[
                 "kills:: -- --nocapture"
             )),
         ],
-        usual: false,
-    },
-    // Bounds of jobs as the kernel keeps them: in a cgroup of version 2 that may be divided, which few machines of
-    // continuous integration give: systemd-run --scope -p Delegate=yes cargo xtask test --only cgroups.
-    Tier {
-        name: "cgroups",
-        needs: &[CGROUP],
-        steps: &[Step::Tests("cargo test --quiet -p sandbox --features cgroups --test bounds")],
         usual: false,
     },
 ];
