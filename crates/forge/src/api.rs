@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use event::Timestamp;
 use mask::Secret;
 use serde_json::{Value as Json, json};
 use ureq::http::{Request, Response, StatusCode};
@@ -173,6 +174,8 @@ pub struct Answered {
     pub left: Option<u64>,
     /// What the next page of a list is asked for by, where there is one.
     pub next: Option<String>,
+    /// When it answered, by its own clock, to the second.
+    pub at: Option<Timestamp>,
 }
 
 /// GitHub, as one of us is let in.
@@ -449,6 +452,7 @@ impl GitHub {
         })?;
         let limited = self.limited(&answer);
         let (left, next) = (number(&answer, "x-ratelimit-remaining"), next(&answer));
+        let at = date(&answer);
         let status = answer.status();
         let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
         let text = text.map_err(|error| ForgeError::Unanswered {
@@ -457,7 +461,8 @@ impl GitHub {
         })?;
         let json = if text.is_empty() { Ok(Json::Null) } else { serde_json::from_str(&text) };
         if status.is_success() {
-            return Ok(Answered { json: json.map_err(|_| self.unreadable(what))?, left, next });
+            let json = json.map_err(|_| self.unreadable(what))?;
+            return Ok(Answered { json, left, next, at });
         }
         let said = json.ok().and_then(|it| it["message"].as_str().map(str::to_owned));
         let why: String = said
@@ -512,6 +517,12 @@ impl GitHub {
 
 fn number(answer: &Response<ureq::Body>, name: &str) -> Option<u64> {
     answer.headers().get(name)?.to_str().ok()?.parse().ok()
+}
+
+fn date(answer: &Response<ureq::Body>) -> Option<Timestamp> {
+    let text = answer.headers().get("date")?.to_str().ok()?;
+    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    u64::try_from(at.as_millisecond()).ok().map(Timestamp)
 }
 
 /// The cursor of the next page, as the header `Link` has it.

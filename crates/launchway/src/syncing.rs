@@ -25,6 +25,9 @@ use crate::terminal::time::now;
 /// A value that somebody sets while it is put there is put there again, so often.
 const TIMES_MAX: u32 = 5;
 
+/// How far this machine's clock may be behind GitHub's: the way there and whole seconds take some.
+const CLOCK_BEHIND_MAX_MS: u64 = 10_000;
+
 /// What GitHub wants of whoever puts values there.
 const PERMISSIONS: &str = "it takes, of an app or of a fine-grained token: Secrets: write, Variables: write, Environments: write; Administration: write to make environments";
 
@@ -97,6 +100,7 @@ impl Sync<'_> {
         let seen = self.github.ask(Method::Get, self.repository, "", None);
         let seen = seen.map_err(|error| failed(error, self.repository))?;
         self.check_number(&seen.json["id"])?;
+        self.check_clock(seen.at)?;
         let mut there = There::default();
         let mut places: Vec<(Option<&str>, ValueKind)> =
             here.iter().map(|it| (it.id.environment.as_deref(), it.id.kind)).collect();
@@ -130,6 +134,21 @@ impl Sync<'_> {
         );
         Err(Failure::new(Exit::Refused, message)
             .hint("--to OWNER/NAME says how the one that is meant is called now"))
+    }
+
+    /// What was set here is compared with what GitHub says, each by its own clock: where this machine's is behind, what
+    /// is older there would seem to be newer.
+    fn check_clock(&self, there: Option<Timestamp>) -> Result<(), Failure> {
+        let Some(behind) = there.and_then(|it| it.0.checked_sub(now().0)) else { return Ok(()) };
+        if self.chosen.wish.all || behind <= CLOCK_BEHIND_MAX_MS {
+            return Ok(());
+        }
+        let (url, seconds) = (self.url, behind / 1000);
+        let message = format!(
+            "this machine's clock is {seconds} s behind that of {url}: nobody can tell what was set since"
+        );
+        Err(Failure::new(Exit::Missing, message)
+            .hint("set the clock; or put all of it there, whatever is there: --all"))
     }
 
     /// The same, as it is said to people and programs.
@@ -207,7 +226,12 @@ impl Sync<'_> {
                 Ok(true) => told(became(line, "put", None)),
                 Ok(false) => told(became(line, "forgotten", None)),
                 Err(NotPut::Here(failure)) => return Err(failure),
-                Err(NotPut::There(ForgeError::Refused { status: 422, why, .. })) => {
+                // Of this value; what is said of all of them has other numbers.
+                Err(NotPut::There(ForgeError::Refused {
+                    status: 400 | 409 | 413 | 422,
+                    why,
+                    ..
+                })) => {
                     told(became(line, "refused", Some(format!("GitHub says: {why}"))));
                 }
                 Err(NotPut::There(error)) => return Err(failed(error, self.repository)),

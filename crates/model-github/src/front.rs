@@ -233,7 +233,7 @@ impl Front {
         // A test that died while it looked left it whole.
         let mut github = self.shared.github.lock().unwrap_or_else(PoisonError::into_inner);
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        github.now = now.map_or(0, |it| it.as_secs());
+        github.now = now.map_or(0, |it| it.as_secs()) + github.ahead_seconds;
         github
     }
 
@@ -260,6 +260,7 @@ impl Front {
                 return stream.shutdown(std::net::Shutdown::Both);
             };
             let mut headers = answer.headers;
+            headers.push(("Date".to_owned(), payload::date(self.github().now)));
             headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
             let status = format!("{} Said", answer.status);
             http::write(stream, &status, &headers, answer.body.to_string().as_bytes())?;

@@ -125,6 +125,8 @@ pub struct GitHub {
     pub url: String,
     /// The time, in seconds since 1970.
     pub now: u64,
+    /// How far its clock is ahead of the machine's.
+    pub ahead_seconds: u64,
     newest: u64,
 }
 

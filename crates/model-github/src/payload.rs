@@ -8,18 +8,17 @@ use crate::github::{GitHub, Pull};
 
 /// `2026-11-21T12:00:00Z`
 pub(crate) fn time(seconds: u64) -> String {
-    // Days from 1970 to a date: the civil calendar, as it is counted from March.
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (rest / 3_600, rest % 3_600 / 60, rest % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    instant(seconds).to_string()
+}
+
+/// `Sat, 21 Nov 2026 12:00:00 GMT`, as a header has it.
+pub(crate) fn date(seconds: u64) -> String {
+    instant(seconds).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+fn instant(seconds: u64) -> jiff::Timestamp {
+    let seconds = seconds.try_into().ok();
+    seconds.and_then(|it| jiff::Timestamp::from_second(it).ok()).expect("a clock of this age")
 }
 
 /// A delivery of a webhook, as the app sees it.

@@ -59,6 +59,7 @@ const LEFT_OUT: &[&str] = &[
     // What came since the copy was taken by its original: it is not taken once more.
     "taken",
     "followed",
+    "incoming",
     "looked",
     "repositories.lock",
     COPIES,

@@ -278,6 +278,28 @@ fn what_is_set_later_replaces_and_programs_are_told() {
 }
 
 #[test]
+fn a_clock_that_is_behind_lets_nothing_seem_to_be_there() {
+    let (place, front) = clone(&[("TOKEN", "", "one")]);
+    front.with(|it| it.ahead_seconds = 300);
+    let said = sync(&place, &front, &["--yes"]);
+    // To the second, and some pass while it is asked.
+    let seconds = regex::Regex::new(r"\d+ s behind").expect("one");
+    let said = Said { stderr: seconds.replace_all(&said.stderr, "300 s behind").into(), ..said };
+    told(
+        &said,
+        &front,
+        &expect![[r#"
+        error: this machine's clock is 300 s behind that of GITHUB: nobody can tell what was set since
+        hint: set the clock; or put all of it there, whatever is there: --all
+        exit 5
+    "#]],
+    );
+    assert_eq!(there(&front), "");
+    assert_eq!(sync(&place, &front, &["--yes", "--all"]).exit, 0);
+    assert_eq!(there(&front), "TOKEN = one\n");
+}
+
+#[test]
 fn whoever_is_stopped_in_the_middle_goes_on_with_what_is_not_there() {
     let names: Vec<String> = (0..40).map(|it| format!("S{it:02}")).collect();
     let values: Vec<(&str, &str, &str)> = names.iter().map(|it| (it.as_str(), "", "v")).collect();

@@ -27,17 +27,11 @@ pub(super) struct Receiving<'f> {
     growing: BTreeMap<(HeldLease, BlobId), Growing>,
 }
 
+/// What does not come to its end is sent again from its beginning. Until then the file has no name, so that nothing is
+/// left of it whenever this process is killed.
 struct Growing {
     file: File,
-    path: PathBuf,
     length: u64,
-}
-
-impl Drop for Growing {
-    /// What did not come to its end is sent again from its beginning.
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-    }
 }
 
 impl Fleet {
@@ -144,13 +138,9 @@ impl<'f> Receiving<'f> {
             return Err("too many blobs are on their way".to_owned());
         }
         let folder = &self.fleet.incoming;
-        let mut name = [0; 8];
-        getrandom::fill(&mut name).map_err(|error| error.to_string())?;
-        let path = folder.join(format!("{:016x}", u64::from_le_bytes(name)));
-        let file = fs::create_dir_all(folder)
-            .and_then(|()| File::options().read(true).write(true).create_new(true).open(&path));
-        let file = file.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-        Ok(Growing { file, path, length: 0 })
+        let file = fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
+        let file = file.map_err(|error| format!("cannot write {}: {error}", folder.display()))?;
+        Ok(Growing { file, length: 0 })
     }
 }
 
@@ -176,5 +166,65 @@ pub(super) fn send_blob(
         if !link.bulk(write_frame(&message, &bytes[..most])) || offset == size {
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use event::{Attempt, Fence, JobKey, RunId, Timestamp};
+    use store::Store;
+
+    use super::*;
+    use crate::fleet::{Book, FleetOptions, KnownRunner};
+
+    /// Nobody was there before.
+    struct Nobody;
+
+    impl Book for Nobody {
+        fn known(&self) -> BTreeMap<String, KnownRunner> {
+            BTreeMap::new()
+        }
+
+        fn keep(&self, _: &str, _: &KnownRunner) {}
+        fn forget(&self, _: &[String]) {}
+        fn changed(&self, _: &Fleet) {}
+        fn say(&self, _: &str) {}
+
+        fn now(&self) -> Timestamp {
+            Timestamp(0)
+        }
+    }
+
+    #[test]
+    fn nothing_has_a_name_before_all_of_it_is_there() {
+        let folder = tempfile::tempdir().expect("a folder of ours");
+        let store = Arc::new(Store::open(folder.path()).expect("a journal of ours"));
+        let blob = store.blobs().put_bytes(b"ab").expect("it is kept");
+        let (inputs, _heard) = std::sync::mpsc::channel();
+        let incoming = folder.path().join("incoming");
+        let fleet = Fleet::new(FleetOptions {
+            store: Arc::clone(&store),
+            incoming: incoming.clone(),
+            inputs,
+            book: Box::new(Nobody),
+            away: Duration::from_secs(3600),
+        });
+        let job = JobKey::new("a");
+        let lease = HeldLease { run: RunId(1), attempt: Attempt(1), job, fence: Fence(1) };
+        let mut receiving = Receiving::new(&fleet);
+        let mut piece =
+            |offset, bytes: &[u8]| receiving.blob(&lease, &blob, Piece { offset, size: 2 }, bytes);
+        assert_eq!(piece(0, b"a"), Ok(()));
+        assert_eq!(fs::read_dir(&incoming).expect("it was made").count(), 0);
+        assert_eq!(piece(1, b"c"), Err("a blob is not what its name says".to_owned()));
+        assert_eq!(piece(1, b"b"), Err("a piece of a blob came, and another was next".to_owned()));
+        assert_eq!((piece(0, b"a"), piece(1, b"b")), (Ok(()), Ok(())));
+        let mut text = String::new();
+        store.blobs().get(&blob).expect("it is kept").read_to_string(&mut text).expect("text");
+        assert_eq!(text, "ab");
     }
 }
