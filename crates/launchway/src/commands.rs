@@ -48,6 +48,7 @@ mod unit;
 mod vars;
 mod verify;
 mod versions;
+mod whose;
 mod workflows;
 
 pub(crate) use check::check_sources;

@@ -29,6 +29,7 @@ use views::{RunFilter, RunState, RunView};
 
 use crate::cli::RunRef;
 use crate::exit::{Exit, Failure};
+use crate::random;
 use crate::standing::Standing;
 
 /// How long the server may take to begin an answer.
@@ -489,11 +490,7 @@ impl Client {
 
 /// What makes a request one and the same, however often it is sent.
 fn random_key() -> Result<String, Failure> {
-    let mut key = [0; 16];
-    getrandom::fill(&mut key).map_err(|error| {
-        Failure::new(Exit::Missing, format!("the system gives no random numbers: {error}"))
-    })?;
-    Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
+    random::hex::<16>()
 }
 
 /// A sentence as the terminal says what went wrong.

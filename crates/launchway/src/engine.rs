@@ -26,6 +26,7 @@ use crate::exit::{Exit, Failure};
 use crate::kept;
 use crate::levels::Levels;
 use crate::prepare::refuse;
+use crate::random;
 use crate::state::StateFolder;
 use crate::terminal::report::Reporter;
 use crate::terminal::style::talk;
@@ -155,12 +156,7 @@ impl Engine {
 
 /// What tracking ids begin with: no other process ever had it.
 pub(crate) fn tracking() -> Result<Arc<str>, Failure> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        Failure::new(Exit::Missing, format!("the system gives no random numbers: {error}"))
-    })?;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("github_{digits}").into())
+    Ok(format!("github_{}", random::hex::<16>()?).into())
 }
 
 /// Folders, secrets and logs of jobs.

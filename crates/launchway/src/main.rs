@@ -33,6 +33,7 @@ mod names;
 mod plan;
 mod prepare;
 mod programs;
+mod random;
 mod remote;
 mod select;
 mod serving;

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use event::{Digest, StreamId};
 
+use crate::cli::pasted;
 use crate::exit::{Exit, Failure};
 use crate::files;
+use crate::random;
 use crate::terminal::style::talk;
 
 /// The folders, made on first use.
@@ -137,9 +139,7 @@ impl StateFolder {
         if let Some(id) = read() {
             return Ok(format!("{}@{host}", id.trim()));
         }
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).expect("the system gives random bytes");
-        let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = random::hex::<16>()?;
         let write = || -> std::io::Result<()> {
             std::fs::create_dir_all(&self.root)?;
             let mut file = tempfile::NamedTempFile::new_in(&self.root)?;
@@ -157,6 +157,11 @@ impl StateFolder {
     /// Where the journal is.
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The same in a command that people paste, as one word of a shell.
+    pub(crate) fn pasted(&self) -> String {
+        pasted::word(&self.root.to_string_lossy())
     }
 
     /// Whether a flag of this command says where it is: a slip there leads to where nothing is. In the usual place

@@ -1,7 +1,7 @@
 //! Whether the server lives, whether it can take work, and what it counts.
 
 use std::fmt::Write as _;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use figures::{Histogram, Tally};
 use ports::Journal as _;
 
-use crate::app::{Shared, blocking};
+use crate::app::{App, Counts, Shared, blocking};
 use crate::problem::Problem;
 
 /// It lives: it answers.
@@ -38,68 +38,13 @@ pub(crate) async fn readyz(State(app): State<Shared>) -> Response {
 /// OpenMetrics.
 pub(crate) async fn metrics(State(app): State<Shared>) -> Result<Response, Problem> {
     let text = blocking(move || {
-        let open = app.store.open_streams()?.len() as u64;
-        let owed = app.store.outbox_counts()?;
-        let troubled = app.store.troubled_receivers()?.len() as u64;
-        let workers = app.engine.workers();
-        let of = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
         let mut text = String::new();
-        let mut add = |name: &str, kind: &str, help: &str, value: u64| {
-            let total = if kind == "counter" { "_total" } else { "" };
-            let _ =
-                writeln!(text, "# TYPE {name} {kind}\n# HELP {name} {help}\n{name}{total} {value}");
-        };
-        add("launchway_runs_open", "gauge", "Runs that are not over.", open);
-        add("launchway_workers", "gauge", "Jobs that may run at a time.", workers.width as u64);
-        add("launchway_workers_busy", "gauge", "Jobs that run.", workers.busy as u64);
-        add(
-            "launchway_jobs_ready",
-            "gauge",
-            "Jobs that wait for a worker alone.",
-            workers.ready as u64,
-        );
-        // Looked for where there is one: it takes a look at every open run.
-        let oldest = match workers.ready {
-            0 => None,
-            _ => figures::oldest_ready(&app.store, None, app.now())?,
-        };
-        let age = oldest.map_or(0, |it| it.age_ms / 1000);
-        let help = "How long the job that waits longest for a worker alone has done so; 0 where none does.";
-        add("launchway_job_oldest_ready_seconds", "gauge", help, age);
-        add(
-            "launchway_followers",
-            "gauge",
-            "Pages and commands that follow live.",
-            of(&app.counts.followers),
-        );
-        add("launchway_requests", "counter", "Requests.", of(&app.counts.requests));
-        add(
-            "launchway_requests_refused",
-            "counter",
-            "Requests without a right to be made.",
-            of(&app.counts.refused),
-        );
-        add("launchway_messages_owed", "gauge", "Messages that are owed to others.", owed.owed);
-        add(
-            "launchway_messages_given_up",
-            "gauge",
-            "Messages of the last 30 days that nobody tries to send any more.",
-            owed.given_up,
-        );
-        add(
-            "launchway_messages_delivered",
-            "gauge",
-            "Messages of the last 30 days that their receivers have.",
-            owed.delivered,
-        );
-        add(
-            "launchway_receivers_troubled",
-            "gauge",
-            "Receivers of messages that did not answer the last time.",
-            troubled,
-        );
-        let began = of(&app.counts.began_ms) / 1000;
-        add("launchway_start_time_seconds", "gauge", "When the server began, since 1970.", began);
+        work(&mut text, &app)?;
+        requests(&mut text, &app.counts);
+        messages(&mut text, &app)?;
+        let began = app.counts.began_ms.load(Ordering::Relaxed) / 1000;
+        let help = "When the server began, since 1970.";
+        gauge(&mut text, "launchway_start_time_seconds", help, began);
         history(&mut text, &app.figures.tally()?);
         text.push_str("# EOF\n");
         Ok(text)
@@ -107,6 +52,50 @@ pub(crate) async fn metrics(State(app): State<Shared>) -> Result<Response, Probl
     .await?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// What runs, and what waits.
+fn work(text: &mut String, app: &App) -> Result<(), Problem> {
+    let open = app.store.open_streams()?.len() as u64;
+    let workers = app.engine.workers();
+    gauge(text, "launchway_runs_open", "Runs that are not over.", open);
+    gauge(text, "launchway_workers", "Jobs that may run at a time.", workers.width as u64);
+    gauge(text, "launchway_workers_busy", "Jobs that run.", workers.busy as u64);
+    let help = "Jobs that wait for a worker alone.";
+    gauge(text, "launchway_jobs_ready", help, workers.ready as u64);
+    // Looked for where there is one: it takes a look at every open run.
+    let oldest = match workers.ready {
+        0 => None,
+        _ => figures::oldest_ready(&app.store, None, app.now())?,
+    };
+    let age = oldest.map_or(0, |it| it.age_ms / 1000);
+    let help =
+        "How long the job that waits longest for a worker alone has done so; 0 where none does.";
+    gauge(text, "launchway_job_oldest_ready_seconds", help, age);
+    Ok(())
+}
+
+fn requests(text: &mut String, counts: &Counts) {
+    let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    let help = "Pages and commands that follow live.";
+    gauge(text, "launchway_followers", help, of(&counts.followers));
+    counted(text, "launchway_requests", "Requests.", of(&counts.requests));
+    let help = "Requests without a right to be made.";
+    counted(text, "launchway_requests_refused", help, of(&counts.refused));
+}
+
+/// What others are owed.
+fn messages(text: &mut String, app: &App) -> Result<(), Problem> {
+    let owed = app.store.outbox_counts()?;
+    gauge(text, "launchway_messages_owed", "Messages that are owed to others.", owed.owed);
+    let help = "Messages of the last 30 days that nobody tries to send any more.";
+    gauge(text, "launchway_messages_given_up", help, owed.given_up);
+    let help = "Messages of the last 30 days that their receivers have.";
+    gauge(text, "launchway_messages_delivered", help, owed.delivered);
+    let help = "Receivers of messages that did not answer the last time.";
+    let troubled = app.store.troubled_receivers()?.len() as u64;
+    gauge(text, "launchway_receivers_troubled", help, troubled);
+    Ok(())
 }
 
 /// What was counted and measured of all that is over.
@@ -137,6 +126,15 @@ fn history(text: &mut String, tally: &Tally) {
     histogram(text, "launchway_job_start_seconds", starts, &tally.starts);
     let triggers = "From when an event happened, as the forge says, until its run was made.";
     histogram(text, "launchway_run_trigger_seconds", triggers, &tally.triggers);
+}
+
+fn gauge(text: &mut String, name: &str, help: &str, value: u64) {
+    let _ = writeln!(text, "# TYPE {name} gauge\n# HELP {name} {help}\n{name} {value}");
+}
+
+fn counted(text: &mut String, name: &str, help: &str, value: u64) {
+    counter(text, name, help);
+    let _ = writeln!(text, "{name}_total {value}");
 }
 
 fn counter(text: &mut String, name: &str, help: &str) {

@@ -87,7 +87,7 @@ fn long_functions<'a>(lines: &[&'a str]) -> Vec<(usize, &'a str, usize)> {
 
 fn function_name(line: &str) -> Option<&str> {
     let mut rest = line.trim_start();
-    for word in ["pub(crate) ", "pub(super) ", "pub ", "const "] {
+    for word in ["pub(crate) ", "pub(super) ", "pub ", "const ", "async "] {
         rest = rest.strip_prefix(word).unwrap_or(rest);
     }
     // A one-line function or a declaration in a trait ends where it begins.
@@ -118,6 +118,8 @@ mod tests {
             &format!("//! Doc.\nfn long() {{\n{body}}}\n"),
             &[":2: fn long has 71 lines, more than 70"],
         );
+        let named = format!("//! Doc.\npub(crate) async fn long() {{\n{body}}}\n");
+        check(&named, &[":2: fn long has 71 lines, more than 70"]);
         let body = "    work();\n".repeat(68);
         check(&format!("//! Doc.\nfn fits() {{\n{body}}}\n"), &[]);
     }

@@ -103,7 +103,7 @@ fn with_where(root: &Command, typed: &[Typed], text: &str) -> Option<String> {
         if value_name(arg) != it.value_name {
             continue;
         }
-        let value = quoted(&it.value);
+        let value = word(&it.value);
         let unnamed = format!("--{} {}", it.flag, it.value_name);
         // `--data DIR` is said of another machine's folder, or of one that is to be chosen.
         if it.flag == "server" && rest.contains(&unnamed) {
@@ -116,7 +116,7 @@ fn with_where(root: &Command, typed: &[Typed], text: &str) -> Option<String> {
     let before = complaints(root, &path, &[]);
     if complaints(root, &path, &flags).iter().all(|it| before.contains(it)) {
         for (flag, value) in flags {
-            words += &format!(" --{flag} {}", quoted(value));
+            words += &format!(" --{flag} {}", word(value));
         }
     }
     Some(words + &rest)
@@ -138,7 +138,7 @@ fn complaints(root: &Command, path: &[&str], flags: &[(&str, &str)]) -> Vec<Stri
 }
 
 /// A value as one word of a shell.
-fn quoted(value: &str) -> String {
+pub(crate) fn word(value: &str) -> String {
     let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&it);
     match !value.is_empty() && value.bytes().all(is_plain) {
         true => value.to_owned(),
@@ -220,8 +220,8 @@ mod tests {
             "launchway tokens list",
             "launchway tokens list --data /srv/l",
         );
-        assert_eq!(quoted("/srv/my data"), "'/srv/my data'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
+        assert_eq!(word("/srv/my data"), "'/srv/my data'");
+        assert_eq!(word("it's"), r"'it'\''s'");
+        assert_eq!(word(""), "''");
     }
 }

@@ -23,6 +23,7 @@ use self::prober::Counts;
 use self::scene::{GREETER, Scene, WORKFLOW_FILE};
 use crate::cli::{DemoArgs, Format};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::random;
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, out, talk};
 
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &DemoArgs, state: &StateFolder) -> Outcome {
     expect(&scene, &["run", "push", "--committed"], Exit::Failed)?;
 
     teller.chapter("Signing failed for want of a secret. With it, only what failed runs again");
-    let key = random_key()?;
+    let key = random::hex::<16>()?;
     scene.give(SECRET, &key);
     expect(&scene, &["runs", "rerun", "--failed", "--secret", SECRET], Exit::Done)?;
 
@@ -190,13 +191,6 @@ fn as_typed() -> String {
         Ok(program) if !is_on_path => program.display().to_string(),
         _ => "launchway".to_owned(),
     }
-}
-
-/// 16 random bytes in hexadecimal: nobody has this key, so that finding it anywhere is a finding.
-fn random_key() -> Result<String, Failure> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::new(Exit::Missing, error))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn needed_programs() -> Result<(), Failure> {

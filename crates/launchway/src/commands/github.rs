@@ -91,7 +91,7 @@ fn connect(
         talk(&format!("  {}", secret.expose()));
         talk("");
     }
-    let shown = data.state.root().display();
+    let shown = data.state.pasted();
     talk(&format!("next: launchway repositories add github:OWNER/NAME --data {shown}"));
     Ok(Exit::Done)
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use server::{MessageLine, MessageList, TroubledLine};
 use store::{Store, WantedDeliveries};
 
-use super::secrets::named::{refuse_servers, servers_folder};
+use super::whose::Whose;
 use crate::cli::{Format, NotifyCommand, NotifyListArgs};
 use crate::deploying::book::Book;
 use crate::distant::Client;
@@ -39,12 +39,10 @@ pub(crate) fn run(command: &NotifyCommand, flag: Option<&Path>) -> Outcome {
         }
         NotifyCommand::Retry { number, .. } => retry(&state()?, *number),
         NotifyCommand::Test { rule, settings, at } => {
-            match (&at.repository, &at.server) {
-                (Some(repository), Some(url)) => Client::of(url)?.test_rule(repository, rule)?,
-                (Some(repository), None) => {
-                    test_of_folder(&servers_folder(at.data.as_deref(), flag)?, repository, rule)?;
-                }
-                (None, _) => test(settings.as_deref(), &state()?, rule)?,
+            match Whose::of(at, flag)? {
+                Whose::Here(state) => test(settings.as_deref(), &state, rule)?,
+                Whose::Folder(data, name) => test_of_folder(&data, &name, rule)?,
+                Whose::Server(client, name) => client.test_rule(&name, rule)?,
             }
             talk(&format!("{rule}: it arrived"));
             Ok(Exit::Done)
@@ -55,7 +53,6 @@ pub(crate) fn run(command: &NotifyCommand, flag: Option<&Path>) -> Outcome {
 
 /// By the settings of whoever stands here.
 fn test(settings: Option<&Path>, state: &StateFolder, rule: &str) -> Result<(), Failure> {
-    refuse_servers(state)?;
     let found = load(settings)?;
     let store = Arc::new(journal::open(state)?);
     telling::test(&found, state, &store, rule)
@@ -65,8 +62,8 @@ fn test(settings: Option<&Path>, state: &StateFolder, rule: &str) -> Result<(), 
 fn test_of_folder(data: &DataFolder, repository: &str, rule: &str) -> Result<(), Failure> {
     let connected = keeping::connected(data, repository)?;
     let Reached { url, private_receivers } = data.reached()?.ok_or_else(|| {
-        let root = data.state.root().display();
-        Failure::new(Exit::Usage, format!("no server was started with {root} yet"))
+        let (shown, root) = (data.state.root().display(), data.state.pasted());
+        Failure::new(Exit::Usage, format!("no server was started with {shown} yet"))
             .hint(format!("launchway serve --data {root}"))
     })?;
     let store = Arc::new(journal::open_there(&data.state)?);

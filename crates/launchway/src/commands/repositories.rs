@@ -185,7 +185,7 @@ fn written_down(
 
 fn hint_server(data: &DataFolder) {
     if !data.is_served() {
-        let shown = data.state.root().display();
+        let shown = data.state.pasted();
         talk(&format!("hint: no server runs yet: launchway serve --data {shown}"));
     }
 }

@@ -559,7 +559,7 @@ fn say_ready(url: &str, data: &DataFolder, first: Option<&str>) {
     if let Ok(Some(database)) = store::belongs_to(data.state.root()) {
         talk(&format!("journal: {database}"));
     }
-    let shown = data.state.root().display();
+    let shown = data.state.pasted();
     match first {
         Some(token) => {
             talk(&format!("sign in at {url}/sign-in with this token, which is shown only now:"));

@@ -8,13 +8,11 @@ use figures::Figures;
 use repository::Repository;
 use versions::{AtGitHub, Standing, VersionLine, VersionList, VersionRecord};
 
-use super::secrets::named::{refuse_servers, servers_folder};
-use crate::cli::{AtServerArgs, Format, VersionsCommand};
-use crate::distant::Client;
+use super::whose::Whose;
+use crate::cli::{Format, VersionsCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::images::tags::COMMIT_DIGITS;
 use crate::journal;
-use crate::serving::data::DataFolder;
 use crate::serving::{keeping, tagged};
 use crate::settings_file::load_if_there;
 use crate::state::StateFolder;
@@ -25,9 +23,9 @@ use crate::versions::{Sources, failed};
 
 pub(crate) fn run(command: &VersionsCommand, state: Option<&Path>) -> Outcome {
     match command {
-        VersionsCommand::List { at, format } => list(&Place::of(at, state)?.list()?, *format),
+        VersionsCommand::List { at, format } => list(&all(&Whose::of(at, state)?)?, *format),
         VersionsCommand::Show { tag, at, format } => {
-            let record = Place::of(at, state)?.show(tag)?;
+            let record = one(&Whose::of(at, state)?, tag)?;
             match format {
                 Format::Json => out(&json_of(&record)),
                 Format::Human | Format::Github => show(&record, Style::stdout()),
@@ -38,62 +36,40 @@ pub(crate) fn run(command: &VersionsCommand, state: Option<&Path>) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Whose versions.
-enum Place {
-    /// Of the repository that somebody stands in: its tags, and this machine's journal.
-    Here(Box<Repository>, StateFolder),
-    /// Of one that is connected to this machine's server.
-    Folder(DataFolder, String),
-    /// Of one that is connected to a server.
-    Server(Client, String),
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the method is of one lifetime, and the closure of any"
+)]
+fn all(whose: &Whose) -> Result<VersionList, Failure> {
+    match whose {
+        Whose::Here(state) => here(&standing_in()?, state, |it| it.list()),
+        Whose::Folder(data, name) => {
+            let connected = keeping::connected(data, name)?;
+            tagged::list(data, &journal::open(&data.state)?, &connected)
+        }
+        Whose::Server(client, name) => client.versions(name),
+    }
 }
 
-impl Place {
-    fn of(at: &AtServerArgs, state: Option<&Path>) -> Result<Place, Failure> {
-        match (&at.repository, &at.server) {
-            (Some(name), Some(url)) => Ok(Place::Server(Client::of(url)?, name.clone())),
-            (Some(name), None) => {
-                Ok(Place::Folder(servers_folder(at.data.as_deref(), state)?, name.clone()))
-            }
-            (None, _) => {
-                let repository = Repository::discover(Path::new("."))?;
-                let state = StateFolder::locate(state)?;
-                refuse_servers(&state)?;
-                Ok(Place::Here(Box::new(repository), state))
-            }
+fn one(whose: &Whose, tag: &str) -> Result<VersionRecord, Failure> {
+    let (found, name) = match whose {
+        Whose::Here(state) => {
+            let repository = standing_in()?;
+            (here(&repository, state, |it| it.show(tag))?, repository.full_name())
         }
-    }
-
-    #[expect(
-        clippy::redundant_closure_for_method_calls,
-        reason = "the method is of one lifetime, and the closure of any"
-    )]
-    fn list(&self) -> Result<VersionList, Failure> {
-        match self {
-            Place::Here(repository, state) => here(repository, state, |it| it.list()),
-            Place::Folder(data, name) => {
-                let connected = keeping::connected(data, name)?;
-                tagged::list(data, &journal::open(&data.state)?, &connected)
-            }
-            Place::Server(client, name) => client.versions(name),
+        Whose::Folder(data, name) => {
+            let connected = keeping::connected(data, name)?;
+            let store = journal::open(&data.state)?;
+            (tagged::show(data, &store, (&connected, tag))?, name.clone())
         }
-    }
+        Whose::Server(client, name) => return client.version(name, tag),
+    };
+    let none = || Failure::new(Exit::Usage, tagged::no_such(&name, tag));
+    found.ok_or_else(|| none().hint("launchway versions list shows those that there are"))
+}
 
-    fn show(&self, tag: &str) -> Result<VersionRecord, Failure> {
-        let (found, name) = match self {
-            Place::Here(repository, state) => {
-                (here(repository, state, |it| it.show(tag))?, repository.full_name())
-            }
-            Place::Folder(data, name) => {
-                let connected = keeping::connected(data, name)?;
-                let store = journal::open(&data.state)?;
-                (tagged::show(data, &store, (&connected, tag))?, name.clone())
-            }
-            Place::Server(client, name) => return client.version(name, tag),
-        };
-        let none = || Failure::new(Exit::Usage, tagged::no_such(&name, tag));
-        found.ok_or_else(|| none().hint("launchway versions list shows those that there are"))
-    }
+fn standing_in() -> Result<Repository, Failure> {
+    Ok(Repository::discover(Path::new("."))?)
 }
 
 /// What this machine's own journal says of the repository that somebody stands in.

@@ -45,7 +45,7 @@ use crate::prepare::refuse::UNKNOWN_LABEL;
 use crate::state::StateFolder;
 use crate::telling::ServedTests;
 use crate::terminal::time::now;
-use crate::{again, goals, kept};
+use crate::{again, goals, kept, random};
 
 /// What the server is to its pages.
 pub(crate) struct Face {
@@ -387,9 +387,7 @@ impl Engine for Face {
     fn answer(&self, answer: &GateAnswer) -> Result<(), Refused> {
         let GateAnswer { stream, job, gate, what, said, reason, by } = answer.clone();
         self.driven(stream)?;
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(|error| Refused::new(Why::Missing, error.to_string()))?;
-        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = random::hex::<16>().map_err(refused)?;
         let text = |text: String| MaskedText::without_secrets(text);
         let answer = scheduler::Answer {
             id: id.into(),

@@ -28,6 +28,7 @@ use super::data::{self, DataFolder, Known};
 use super::repositories::{self, Connected, Numbers};
 use crate::exit::{Exit, Failure};
 use crate::kept;
+use crate::random;
 use crate::terminal::time::now;
 
 /// No repository is called so: its jobs never see what stands under it.
@@ -129,12 +130,7 @@ pub(crate) fn keep(
     }
     let known = vault.secrets(OWNER, None).map_err(kept::failed)?;
     let made = if wants_secret || !known.contains_key(WEBHOOK_SECRET) {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|error| {
-            Failure::new(Exit::Missing, format!("the system gives no random numbers: {error}"))
-        })?;
-        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let secret = Secret::new(text);
+        let secret = Secret::new(random::hex::<32>()?);
         set(WEBHOOK_SECRET, &secret)?;
         Some(secret)
     } else {

@@ -21,6 +21,7 @@ use crate::acting;
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
+use crate::random;
 use crate::terminal::diagnostics;
 use crate::terminal::style::{Style, talk};
 use crate::terminal::time::now;
@@ -224,12 +225,7 @@ pub(crate) fn post_receive(data: &DataFolder, repository: &Path) -> Outcome {
 }
 
 fn leave(data: &DataFolder, repository: &Path, update: RefUpdate) -> Result<String, Failure> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|error| {
-        Failure::new(Exit::Missing, format!("the system gives no random numbers: {error}"))
-    })?;
-    let random: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let id = format!("{:015}-{random}", now().0);
+    let id = format!("{:015}-{}", now().0, random::hex::<8>()?);
     leave_as(data, &id, repository, update)?;
     Ok(id)
 }

@@ -149,7 +149,7 @@ pub(crate) fn unguarded(
 
 /// All of it, as it is now.
 pub(super) fn read(started: &Started, data: &DataFolder) -> Result<InForce, Failure> {
-    let folder = data.state.root().display().to_string();
+    let (folder, pasted) = (data.state.root().display().to_string(), data.state.pasted());
     let known = repositories::all(data)?;
     let mut rules = Vec::new();
     for it in &known {
@@ -162,19 +162,19 @@ pub(super) fn read(started: &Started, data: &DataFolder) -> Result<InForce, Fail
     let bare = names(&|it| !it.is_mirror());
     let elsewhere = names(&|it| it.followed.is_some());
     let connections = vec![
-        github(data, &names(&|it| it.github.is_some()), &folder)?,
-        pagerduty(data, &folder)?,
+        github(data, &names(&|it| it.github.is_some()), &pasted)?,
+        pagerduty(data, &pasted)?,
         started.provider.clone(),
         started.issuer.clone(),
         setting(
             "Bare repositories",
             bare,
-            &format!("launchway repositories add PATH --data {folder}"),
+            &format!("launchway repositories add PATH --data {pasted}"),
         ),
         setting(
             "Repositories elsewhere",
             elsewhere,
-            &format!("launchway repositories add URL --every 60s --data {folder}"),
+            &format!("launchway repositories add URL --every 60s --data {pasted}"),
         ),
     ];
     let mut server = started.server.clone();
@@ -184,7 +184,7 @@ pub(super) fn read(started: &Started, data: &DataFolder) -> Result<InForce, Fail
     Ok(InForce { folder, connections, server, rules })
 }
 
-fn github(data: &DataFolder, names: &[String], folder: &str) -> Result<Setting, Failure> {
+fn github(data: &DataFolder, names: &[String], pasted: &str) -> Result<Setting, Failure> {
     let place: Option<github::Place> = data::read(&data.path("github.json"))?;
     let values = place.map(|place| {
         let how = place.app.map_or("a token".to_owned(), |app| format!("the app {app}"));
@@ -194,15 +194,15 @@ fn github(data: &DataFolder, names: &[String], folder: &str) -> Result<Setting, 
         };
         vec![format!("{}, as {}, by {how}", place.url, place.who), repositories]
     });
-    let command = format!("launchway github connect --data {folder}");
+    let command = format!("launchway github connect --data {pasted}");
     Ok(setting("GitHub", values.unwrap_or_default(), &command))
 }
 
-fn pagerduty(data: &DataFolder, folder: &str) -> Result<Setting, Failure> {
+fn pagerduty(data: &DataFolder, pasted: &str) -> Result<Setting, Failure> {
     let services = pagerduty::services(data)?.unwrap_or_default();
     let values = services.iter().map(|(id, here)| format!("{id}: {here}")).collect();
     let words = "--service ID=PROJECT/ENVIRONMENT";
-    let command = format!("launchway pagerduty connect {words} --data {folder}");
+    let command = format!("launchway pagerduty connect {words} --data {pasted}");
     Ok(setting("PagerDuty", values, &command))
 }
 

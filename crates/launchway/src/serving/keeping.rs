@@ -45,7 +45,7 @@ pub(crate) fn connected(data: &DataFolder, repository: &str) -> Result<Connected
         let message = format!("no repository {repository} is connected");
         Failure::new(Exit::Usage, message).hint(format!(
             "launchway repositories list --data {} shows what is",
-            data.state.root().display()
+            data.state.pasted()
         ))
     })
 }
@@ -115,7 +115,7 @@ fn set_anew(
         talk(&format!("what was kept for {origin} was set anew; the old is forgotten"));
         return Ok(());
     }
-    let root = data.state.root().display();
+    let root = data.state.pasted();
     talk(&format!(
         "warning: what was kept for {origin} is given to nobody: {} come from there, and whose it was is not known: {}; launchway secrets set NAME --repository OWNER/NAME --data {root} sets each anew, launchway vars set a variable",
         names.join(" and "),

@@ -197,7 +197,7 @@ impl Rulebook for Served {
                 all.get(&name).cloned().ok_or_else(|| {
                     format!(
                         "the secret {name} of {owner} is not kept here: launchway secrets set {name} --repository {owner} --data {}",
-                        self.state.root().display()
+                        self.state.pasted()
                     )
                 })
             }

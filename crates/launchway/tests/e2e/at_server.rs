@@ -472,7 +472,7 @@ fn a_workflow_is_switched_off_at_a_server() {
     // One that only another branch has is named whole, and whoever names it wrong sees that it is not there.
     let night = ".github/workflows/night.yml";
     admin.check(&with(&["workflows", "disable", night]), "", &expect![[r#"
-        .github/workflows/night.yml runs no more, until: launchway workflows enable .github/workflows/night.yml --repository octo/app --server URL
+        .github/workflows/night.yml runs no more, until: launchway workflows enable --repository octo/app --server URL .github/workflows/night.yml
         note: there is no such file at the tip of the default branch: it is switched off wherever it is
         exit 0
     "#]]);
@@ -486,7 +486,7 @@ fn a_workflow_is_switched_off_at_a_server() {
     "#]],
     );
     admin.check(&with(&["workflows", "disable", "ci.yml"]), "", &expect![[r#"
-        .github/workflows/ci.yml runs no more, until: launchway workflows enable ci.yml --repository octo/app --server URL
+        .github/workflows/ci.yml runs no more, until: launchway workflows enable --repository octo/app --server URL ci.yml
         exit 0
     "#]]);
     reader.check(

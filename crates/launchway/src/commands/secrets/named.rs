@@ -11,6 +11,7 @@ use settings::SecretReference;
 use store::{Scope, Value};
 
 use crate::cli::AtServerArgs;
+use crate::commands::whose::Whose;
 use crate::deploying::person;
 use crate::distant::{Client, KeptKey, KeptLine};
 use crate::exit::{Exit, Failure};
@@ -20,7 +21,7 @@ use crate::serving::keeping;
 use crate::settings_file::{Found, load_if_there};
 use crate::state::StateFolder;
 use crate::terminal::time::now;
-use crate::{acting, files, journal, kept, telling};
+use crate::{files, journal, kept, telling};
 
 /// Where somebody stands.
 pub(crate) struct Here {
@@ -105,18 +106,17 @@ pub(crate) struct Lines {
 impl Here {
     /// What is kept in the state folder for whoever stands in this one; or for a repository of a server.
     pub(crate) fn look(at: &AtServerArgs, state: Option<&Path>) -> Result<Here, Failure> {
-        match (&at.repository, &at.server) {
-            (Some(name), Some(url)) => {
-                let (keeper, owner) = (Keeper::Server(Client::of(url)?), name.clone());
-                return Ok(Here { keeper, owner, settings: None });
+        match Whose::of(at, state)? {
+            Whose::Here(state) => Here::of_clone(state),
+            Whose::Folder(data, name) => Here::of_server(&name, data),
+            Whose::Server(client, owner) => {
+                Ok(Here { keeper: Keeper::Server(client), owner, settings: None })
             }
-            (Some(name), None) => {
-                return Here::of_server(name, servers_folder(at.data.as_deref(), state)?);
-            }
-            (None, _) => {}
         }
-        let state = StateFolder::locate(state)?;
-        refuse_servers(&state)?;
+    }
+
+    /// What the workflows and settings name that somebody stands among.
+    fn of_clone(state: StateFolder) -> Result<Here, Failure> {
         let settings = load_if_there()?;
         let owner = kept::owner_here(settings.as_ref())?;
         let mut needed = Needed::default();
@@ -361,35 +361,6 @@ impl Lines {
             None => kept.into_iter().for_each(|it| it.used_at.push(used_at.clone())),
         }
     }
-}
-
-/// The folder of the server of this machine: as every command takes it, or as the state folder.
-pub(crate) fn servers_folder(
-    flag: Option<&Path>,
-    state: Option<&Path>,
-) -> Result<DataFolder, Failure> {
-    if flag.is_none() {
-        let data = DataFolder { state: StateFolder::locate(state)? };
-        if data.is_servers() {
-            acting::as_owner(data.state.root())?;
-            return Ok(data);
-        }
-    }
-    DataFolder::locate(flag, state)
-}
-
-/// A clone is known by where it comes from, and a server's repository by its name: what was kept in a
-/// server's folder for a clone would reach nobody.
-pub(crate) fn refuse_servers(state: &StateFolder) -> Result<(), Failure> {
-    let data = DataFolder { state: state.clone() };
-    if !data.is_servers() {
-        return Ok(());
-    }
-    let root = state.root().display();
-    Err(Failure::new(Exit::Usage, format!("{root} is a server's: of which of its repositories?"))
-        .hint(format!(
-            "say which: --repository OWNER/NAME --data {root}; launchway repositories list --data {root} shows them"
-        )))
 }
 
 /// What services refer to, environment by environment, and what messages need that is not kept here.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::named::servers_folder;
+use crate::commands::whose::servers_folder;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::serving::data::DataFolder;
 use crate::state::StateFolder;
