@@ -41,6 +41,7 @@ mod edges;
 mod examined;
 #[cfg(feature = "examples")]
 mod examples;
+mod first_day;
 mod followed;
 mod gated;
 mod github;

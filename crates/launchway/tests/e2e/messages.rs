@@ -12,14 +12,14 @@ use crate::harness::{Place, wait_until};
 use crate::serving::Serving;
 
 /// A receiver on this machine: takes JSON, answers 503 while it is said to be down.
-struct Hook {
+pub(crate) struct Hook {
     url: String,
     came: Arc<Mutex<Vec<Json>>>,
     is_down: Arc<Mutex<bool>>,
 }
 
 impl Hook {
-    fn begin() -> Hook {
+    pub(crate) fn begin() -> Hook {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let hook = Hook { url, came: Arc::default(), is_down: Arc::default() };
@@ -61,13 +61,13 @@ impl Hook {
         *self.is_down.lock().expect("nobody panics") = is_down;
     }
 
-    fn titles(&self) -> Vec<String> {
+    pub(crate) fn titles(&self) -> Vec<String> {
         let came = self.came.lock().expect("nobody panics");
         came.iter().map(|it| it["title"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// `notify:` with this receiver.
-    fn rule(&self, rest: &str) -> String {
+    pub(crate) fn rule(&self, rest: &str) -> String {
         format!(
             "private_receivers: 127.0.0.1\nnotify: [{{ name: hook, webhook: '{}', {rest} }}]\n",
             self.url
