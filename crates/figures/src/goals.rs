@@ -75,6 +75,10 @@ impl Report {
             it.goals = judged((&it.success, &it.time, &it.queue, &it.repair), &wanted);
         }
         let mut notes = Vec::new();
+        // Which there were then is in no journal.
+        if self.is_past && self.pipelines.iter().any(|it| !it.goals.is_empty()) {
+            notes.push("the goals are those of now, not of that time".to_owned());
+        }
         for (repository, of) in &known {
             match of {
                 Err(why) => notes.push(format!("the goals of {repository} are not known: {why}")),

@@ -63,7 +63,7 @@ pub use report::{
     ReworkFigure, Slow,
 };
 pub use series::{FlagLines, Series, SeriesRun};
-pub use since::since;
+pub use since::{NoWindow, window};
 pub use tagged::{CommitShipped, TagRun};
 pub use tally::{Histogram, Tally};
 pub use tests::{

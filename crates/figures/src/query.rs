@@ -48,10 +48,12 @@ pub struct Asked {
     pub only_production: bool,
     /// When.
     pub window: Window,
+    /// It ended before now: what is so now is no part of it.
+    pub is_past: bool,
 }
 
 impl Asked {
-    /// Whatever there is of that time.
+    /// Whatever there is of that time, which ends now.
     pub fn everything(window: Window) -> Asked {
         Asked {
             project: None,
@@ -62,6 +64,7 @@ impl Asked {
             besides: Vec::new(),
             only_production: false,
             window,
+            is_past: false,
         }
     }
 
@@ -86,7 +89,7 @@ impl Figures {
     /// When the file does not answer.
     pub fn report(&self, store: &Store, asked: &Asked) -> Result<Report, FiguresError> {
         let caught = self.caught(store)?;
-        let mut report = Report::of(asked.window, caught.newest - caught.position);
+        let mut report = Report::of(asked, caught.newest - caught.position);
         let deliveries = self.delivery(asked)?;
         (report.delivery, report.delivery_left_out) = (deliveries.told, deliveries.left_out);
         report.flaky = self.flaky(asked)?;

@@ -47,11 +47,14 @@ pub fn oldest_ready(
 }
 
 impl Report {
-    /// Adds what is so now: the job that waits longest.
+    /// Adds what is so now, where the time is not past: the job that waits longest.
     ///
     /// # Errors
     /// When the journal does not answer.
     pub fn look_at_queue(&mut self, store: &Store, asked: &Asked) -> Result<(), FiguresError> {
+        if asked.is_past {
+            return Ok(());
+        }
         self.oldest_ready = oldest_ready(store, asked.repositories.as_deref(), asked.window.until)?;
         Ok(())
     }

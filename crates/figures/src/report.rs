@@ -12,11 +12,12 @@ use event::{
 use serde::{Deserialize, Serialize};
 use views::{
     COMMITS_PER_SHIPMENT_MAX, Deployed, Dora, Failed, Health, IncidentLine, LEAD_PARTS, Mended,
-    Omission, SAMPLES_MIN, Share, Shipment, Spread, Window,
+    Omission, SAMPLES_MIN, Share, Shipment, Spread,
 };
 
 use crate::goals::Goal;
 use crate::images::ImageSeries;
+use crate::query::Asked;
 use crate::series::Series;
 use crate::tests::Flaky;
 
@@ -30,6 +31,9 @@ pub struct Report {
     pub since_ms: Timestamp,
     /// The first moment behind it.
     pub until_ms: Timestamp,
+    /// It ended before now: nothing is told that is so now. A server of before knows no such time.
+    #[serde(default)]
+    pub is_past: bool,
     /// Of fewer measurements no median and no rate is told.
     pub samples_min: usize,
     /// Commits that are counted of one deployment; of more, the newest. A server of before did not say.
@@ -52,7 +56,7 @@ pub struct Report {
     /// How busy workers were. A server of before did not say.
     #[serde(default)]
     pub load: Load,
-    /// The job that waits longest for a worker now; null where none does.
+    /// The job that waits longest for a worker now; null where none does, and of a time that is past.
     #[serde(default)]
     pub oldest_ready: Option<OldestReady>,
     /// Jobs that took the most time in all.
@@ -395,7 +399,7 @@ pub struct Pipeline {
     pub queue: Duration,
     /// How long the default branch stayed red.
     pub repair: Duration,
-    /// What the default branch is red of now.
+    /// What the default branch is red of at the end of the time.
     pub red: Option<Red>,
     /// The newest failures on the default branch.
     pub failures: Vec<PipelineFailure>,
@@ -466,7 +470,8 @@ pub struct Load {
     pub average: Option<f64>,
     /// The most at a time.
     pub peak: u64,
-    /// Jobs that may run at a time now; null where nobody serves: the journal does not say how many there were.
+    /// Jobs that may run at a time now; null where nobody serves, and of a time that is past: the journal does not say how
+    /// many there were.
     pub places: Option<usize>,
     /// Of those, how much was busy, between 0 and 1.
     pub share: Option<f64>,
@@ -524,10 +529,11 @@ impl From<Share> for Rate {
 }
 
 impl Report {
-    pub(crate) fn of(window: Window, behind_events: u64) -> Report {
+    pub(crate) fn of(asked: &Asked, behind_events: u64) -> Report {
         Report {
-            since_ms: window.since,
-            until_ms: window.until,
+            since_ms: asked.window.since,
+            until_ms: asked.window.until,
+            is_past: asked.is_past,
             samples_min: SAMPLES_MIN,
             commits_per_deployment_max: COMMITS_PER_SHIPMENT_MAX,
             behind_events,

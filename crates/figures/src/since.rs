@@ -1,15 +1,58 @@
-//! `90d`, `12w`, `48h`, or a day: from when on.
+//! `90d`, `12w`, `48h`, or a day: from when on, and until when.
 
 use event::Timestamp;
+use views::Window;
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 const DAY_MS: u64 = 24 * HOUR_MS;
 /// Nobody asks for more, and a wrong number would draw thousands of weeks.
 const DAYS_MAX: u64 = 3660;
 
+/// How far back is looked where nobody says.
+const SPAN_MS: u64 = 90 * DAY_MS;
+
+/// Why what somebody says is no time to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoWindow {
+    /// From when on is no time, or none of the last ten years.
+    #[error("from when on is no time of the last ten years")]
+    Since,
+    /// Until when is no time, or none of the last ten years up to today.
+    #[error("until when is no time of the last ten years up to today")]
+    Until,
+    /// It ends before it begins.
+    #[error("it ends before it begins")]
+    Backwards,
+}
+
+/// The time that somebody asks about, each end as so many hours, days or weeks before now, or as a day. A day as the end
+/// is in it, today as far as it is over. Where nobody says when it begins: 90 days before its end.
+///
+/// # Errors
+/// When it is none.
+pub fn window(first: Option<&str>, last: Option<&str>, now: Timestamp) -> Result<Window, NoWindow> {
+    let until = match last {
+        Some(text) => until(text, now).ok_or(NoWindow::Until)?,
+        None => now,
+    };
+    let since = match first {
+        Some(text) => since(text, now).ok_or(NoWindow::Since)?,
+        None => Timestamp(until.0.saturating_sub(SPAN_MS)),
+    };
+    if since < until { Ok(Window { since, until }) } else { Err(NoWindow::Backwards) }
+}
+
+fn until(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let found = since(text, now)?;
+    Some(match day(text) {
+        Some(begin) => Timestamp(begin.0 + DAY_MS).min(now),
+        None => found,
+    })
+}
+
 /// From when on, as people say it: so many hours, days or weeks before now, or a day such as
 /// 2026-03-01, from its beginning in UTC. None where it is neither, or longer ago than ten years.
-pub fn since(text: &str, now: Timestamp) -> Option<Timestamp> {
+fn since(text: &str, now: Timestamp) -> Option<Timestamp> {
     let earliest = Timestamp(now.0.saturating_sub(DAYS_MAX * DAY_MS));
     let found = match text.split_at_checked(text.len().checked_sub(1)?) {
         Some((number, unit @ ("h" | "d" | "w"))) if is_number(number) => {
@@ -90,5 +133,27 @@ mod tests {
         ] {
             check(wrong, None);
         }
+    }
+
+    #[test]
+    fn a_day_that_it_ends_with_is_in_it() {
+        let now = Timestamp(1_772_366_399_000);
+        let check = |ends: (Option<&str>, Option<&str>), expect: Result<(u64, u64), NoWindow>| {
+            let found = window(ends.0, ends.1, now).map(|it| (it.since.0, it.until.0));
+            assert_eq!(found, expect, "{ends:?}");
+        };
+        let (day, now) = (1_772_323_200_000, now.0);
+        check((None, None), Ok((now - 90 * DAY_MS, now)));
+        check((Some("30d"), Some("1w")), Ok((now - 30 * DAY_MS, now - 7 * DAY_MS)));
+        check((None, Some("1w")), Ok((now - 97 * DAY_MS, now - 7 * DAY_MS)));
+        check((Some("2026-02-28"), Some("2026-02-28")), Ok((day - DAY_MS, day)));
+        check((None, Some("2026-02-28")), Ok((day - 90 * DAY_MS, day)));
+        // Today, which goes on.
+        check((Some("2026-03-01"), Some("2026-03-01")), Ok((day, now)));
+        check((None, Some("2026-03-02")), Err(NoWindow::Until));
+        check((Some("1w"), Some("soon")), Err(NoWindow::Until));
+        check((Some("2026-03-02"), Some("1w")), Err(NoWindow::Since));
+        check((Some("1w"), Some("1w")), Err(NoWindow::Backwards));
+        check((Some("1w"), Some("2026-01-31")), Err(NoWindow::Backwards));
     }
 }

@@ -61,10 +61,14 @@ impl Journal {
         self.store.append(stream, Seq(0), Timestamp(1), &events).expect("a journal of ours");
     }
 
-    fn report(&self, (since, until): (u64, u64)) -> Report {
+    fn report(&self, ends: (u64, u64)) -> Report {
+        self.report_of(ends, false)
+    }
+
+    fn report_of(&self, (since, until): (u64, u64), is_past: bool) -> Report {
         self.figures.catch_up(&self.store, &mut |_| true).expect("a journal of ours");
         let window = Window { since: Timestamp(since * 1000), until: Timestamp(until * 1000) };
-        let asked = Asked::everything(window);
+        let asked = Asked { is_past, ..Asked::everything(window) };
         let mut report = self.figures.report(&self.store, &asked).expect("a journal of ours");
         report.look_at_queue(&self.store, &asked).expect("a journal of ours");
         report
@@ -126,4 +130,31 @@ fn times_are_of_the_journal_and_what_it_does_not_say_is_not_guessed() {
     );
     let tally = journal.figures.tally().expect("a journal of ours");
     assert_eq!((tally.starts.sum_ms, tally.triggers.sum_ms), (5 * 3_000 + 2_000, 4 * 3_000));
+}
+
+#[test]
+fn what_is_so_now_is_no_part_of_a_time_that_is_past() {
+    let journal = Journal::new();
+    // One that ends inside, one that goes on over the end, one that comes behind it, and one that waits now.
+    for (leased, over) in [(1_000, 1_100), (1_150, 1_300), (1_250, 1_350)] {
+        journal.run((None, leased - 2, leased - 1), Some((leased, leased + 1, over)));
+    }
+    journal.run((None, 1_010, 1_011), None);
+    let report = journal.report_of((1_000, 1_200), true);
+    told(
+        &report,
+        expect![[r#"
+            from push to run: None None of 0
+            wait: None None of 1
+            until the first step: None None of 1
+            busy: 150000 of 200000, Some(0.75), 1 at most
+        "#]],
+    );
+    assert!(report.is_past);
+    let mut judged = report.clone();
+    judged.judge(&|_| Ok(figures::Goals::default()));
+    assert_eq!(judged.goal_notes, ["the goals are those of now, not of that time"]);
+    // The same up to now.
+    let now = journal.report((1_000, 1_200));
+    assert_eq!(now.oldest_ready.map(|it| it.run), Some(event::RunId(4)));
 }

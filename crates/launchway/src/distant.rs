@@ -207,19 +207,33 @@ impl Client {
     }
 
     /// The numbers.
-    pub(crate) fn metrics(&self, since: &str, asked: &Asked) -> Result<Report, Failure> {
+    pub(crate) fn metrics(
+        &self,
+        (since, until): (&Option<String>, &Option<String>),
+        asked: &Asked,
+    ) -> Result<Report, Failure> {
         // The command names one, or none.
         let repository = asked.repositories.as_ref().and_then(|it| it.first().cloned());
-        let asked = [
+        let all = [
+            ("since", since),
+            ("until", until),
             ("environment", &asked.environment),
             ("service", &asked.service),
             ("repository", &repository),
         ];
-        let asked = asked.iter().filter_map(|(name, value)| {
-            value.as_ref().map(|value| format!("&{name}={}", percent(value)))
+        let all = all.iter().filter_map(|(name, value)| {
+            value.as_ref().map(|value| format!("{name}={}", percent(value)))
         });
-        let asked: String = asked.collect();
-        self.get(&format!("/api/v1/metrics?since={}{asked}", percent(since)))
+        let all: Vec<String> = all.collect();
+        let report: Report = self.get(&format!("/api/v1/metrics?{}", all.join("&")))?;
+        // What it does not know it passes over, and tells of a time that goes on until now. One whose clock is behind
+        // may say that a day is not over which is over here: it tells of nothing beyond that.
+        if asked.is_past && report.until_ms > asked.window.until && !report.is_past {
+            let message = "the server is of a version that knows no `--until`: it told up to now";
+            let hint = "leave it out, or have the server updated";
+            return Err(Failure::new(Exit::Missing, message).hint(hint));
+        }
+        Ok(report)
     }
 
     /// Its newest incidents.

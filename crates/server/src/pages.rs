@@ -13,6 +13,7 @@ mod environments;
 mod held;
 mod images;
 mod incidents;
+mod insights;
 mod job;
 mod messages;
 #[cfg(test)]

@@ -352,6 +352,7 @@ pub(super) const METRICS: &str = "\
 Examples:
   launchway metrics                               DORA's five of production, and this repository's pipelines
   launchway metrics --since 30d --environment staging --service api
+  launchway metrics --since 2026-01-01 --until 2026-03-31
   launchway metrics --of recovery                 what failed, and what mended it
   launchway metrics --of flaky --since 14d        tests that do not always say the same
   launchway metrics --of tests                    tests, coverage and time of the default branch, run by run

@@ -10,9 +10,12 @@ use super::{Format, examples};
 #[derive(Clone, Debug, Args)]
 #[command(after_help = examples::METRICS)]
 pub(crate) struct MetricsArgs {
-    /// From when on: 90d, 12w, 48h, or a day such as 2026-03-01
-    #[arg(long, value_name = "WHEN", default_value = "90d")]
-    pub(crate) since: String,
+    /// From when on: 90d, 12w, 48h, or a day such as 2026-03-01 [default: 90 days before the end]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Up to when: 7d, 4w, 48h ago, or a day such as 2026-03-31, which is counted [default: now]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<String>,
     /// Deployments to this environment [default: those whose names say production, else all]
     #[arg(short = 'e', long, value_name = "NAME")]
     pub(crate) environment: Option<String>,

@@ -4,12 +4,13 @@ mod human;
 mod images;
 mod series;
 
-use figures::{Asked, Caught, Delivery, Figures, FiguresError, Goals, Report, is_production};
+use figures::{
+    Asked, Caught, Delivery, Figures, FiguresError, Goals, NoWindow, Report, is_production,
+};
 use repository::Repository;
 use serde_json::{Value as Json, json};
 use settings::Settings;
 use store::Store;
-use views::Window;
 
 use crate::cli::{Format, MetricsArgs};
 use crate::deploying::book::Book;
@@ -26,20 +27,19 @@ use crate::terminal::time::now;
 const MANY_EVENTS: u64 = 100_000;
 
 pub(crate) fn run(args: &MetricsArgs, state: &StateFolder) -> Outcome {
-    let until = now();
-    let Some(since) = figures::since(&args.since, until) else {
-        let message = format!("--since takes a span or a day that is past, not `{}`", args.since);
-        return Err(Failure::new(Exit::Usage, message).hint("such as 90d, 12w, 48h, 2026-03-01"));
-    };
+    let now = now();
+    let window = figures::window(args.since.as_deref(), args.until.as_deref(), now);
+    let window = window.map_err(|why| refused(args, why))?;
     let mut asked = Asked {
         project: None,
         environment: args.environment.clone(),
         service: args.service.clone(),
         repositories: args.repository.clone().map(|it| vec![it]),
-        ..Asked::everything(Window { since, until })
+        is_past: window.until < now,
+        ..Asked::everything(window)
     };
     let report = match &args.server {
-        Some(url) => Client::of(url)?.metrics(&args.since, &asked)?,
+        Some(url) => Client::of(url)?.metrics((&args.since, &args.until), &asked)?,
         None => local(args, state, &mut asked)?,
     };
     if args.format == Format::Json {
@@ -53,6 +53,28 @@ pub(crate) fn run(args: &MetricsArgs, state: &StateFolder) -> Outcome {
         out_block(&text);
     }
     Ok(Exit::Done)
+}
+
+fn refused(args: &MetricsArgs, why: NoWindow) -> Failure {
+    let told = |text: &Option<String>| text.clone().unwrap_or_default();
+    let (since, until) = (told(&args.since), told(&args.until));
+    let (message, hint) = match why {
+        NoWindow::Since => (
+            format!("--since takes a span or a day of the last ten years, not `{since}`"),
+            "such as 90d, 12w, 48h, 2026-03-01",
+        ),
+        NoWindow::Until => (
+            format!(
+                "--until takes a span or a day of the last ten years up to today, not `{until}`"
+            ),
+            "such as 7d, 4w, 48h, 2026-03-31; without it figures go up to now",
+        ),
+        NoWindow::Backwards => (
+            format!("--until {until} is not after --since {since}"),
+            "name an earlier --since, or leave it out: then it is 90 days before the end",
+        ),
+    };
+    Failure::new(Exit::Usage, message).hint(hint)
 }
 
 /// From this machine's journal; deployments from the one that the settings name.
@@ -141,6 +163,7 @@ fn failed(error: FiguresError) -> Failure {
 fn lines(report: &Report) -> Vec<Json> {
     let mut lines = vec![json!({
         "type": "metrics", "since_ms": report.since_ms, "until_ms": report.until_ms,
+        "is_past": report.is_past,
         "samples_min": report.samples_min, "behind_events": report.behind_events,
         "delivery_left_out": report.delivery_left_out, "goal_notes": report.goal_notes,
     })];

@@ -8,10 +8,11 @@ use std::time::Instant;
 use super::follow::{Patience, Silence};
 use super::*;
 
-/// What is said of a server that answers one call so.
-fn waiting(answer: &'static str) -> Result<Option<Vec<Json>>, Failure> {
+/// What is made of a server that answers one call so.
+fn answered<T>(answer: &str, ask: impl FnOnce(&Client) -> T) -> T {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = answer.to_owned();
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let lines = BufReader::new(stream.try_clone().unwrap()).lines();
@@ -19,9 +20,13 @@ fn waiting(answer: &'static str) -> Result<Option<Vec<Json>>, Failure> {
         stream.write_all(answer.as_bytes()).unwrap();
     });
     let agent = https::config().proxy(None).build().new_agent();
-    let said = Client { agent, url, authorization: String::new() }.waiting_deployments();
+    let said = ask(&Client { agent, url, authorization: String::new() });
     server.join().unwrap();
     said
+}
+
+fn waiting(answer: &str) -> Result<Option<Vec<Json>>, Failure> {
+    answered(answer, Client::waiting_deployments)
 }
 
 #[test]
@@ -32,6 +37,28 @@ fn a_server_of_before_does_not_tell_of_deployments_that_wait() {
     assert_eq!(waiting(none).unwrap(), Some(Vec::new()));
     let broken = "HTTP/1.1 500 Oh\r\ncontent-length: 4\r\n\r\nnone";
     assert_eq!(waiting(broken).unwrap_err().exit, Exit::Missing);
+}
+
+#[test]
+fn figures_up_to_now_are_not_taken_for_those_of_a_time_that_is_past() {
+    let window = views::Window { since: event::Timestamp(1), until: event::Timestamp(2) };
+    let told = |is_past: bool, report: &str| {
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{report}", report.len());
+        let asked = Asked { is_past, ..Asked::everything(window) };
+        answered(&answer, |client| client.metrics((&None, &Some("1d".to_owned())), &asked))
+    };
+    let of_before = r#"{
+        "since_ms": 1, "until_ms": 9, "samples_min": 5, "behind_events": 0, "delivery": [],
+        "pipelines": [], "queues": [], "slow_jobs": [], "slow_steps": [], "flaky": []
+    }"#;
+    let failure = told(true, of_before).unwrap_err();
+    assert_eq!(failure.exit, Exit::Missing);
+    assert!(format!("{:#}", failure.error).contains("knows no `--until`"), "{:#}", failure.error);
+    assert_eq!(told(false, of_before).unwrap().until_ms, event::Timestamp(9));
+    let of_now = of_before.replace("\"until_ms\": 9", "\"until_ms\": 2, \"is_past\": true");
+    assert!(told(true, &of_now).unwrap().is_past);
+    let of_a_clock_behind = of_before.replace("\"until_ms\": 9", "\"until_ms\": 2");
+    assert!(!told(true, &of_a_clock_behind).unwrap().is_past);
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::deploy::Project;
 use crate::harness::wait_until;
@@ -272,6 +272,7 @@ fn every_page_is_looked_at_by_a_browser() {
         ("pipelines", "/insights/pipelines"),
         ("tests", "/insights/tests"),
         ("images", "/insights/images"),
+        ("then", "/insights/pipelines?since=3d&until=1d"),
         ("audit", "/audit"),
         ("settings", "/settings"),
         ("docs", "/docs"),
@@ -281,7 +282,8 @@ fn every_page_is_looked_at_by_a_browser() {
         let is_looked_at = pages.iter().any(|(_, at)| is_page(path, at));
         assert!(is_looked_at, "{path} is a page, and no browser looks at it");
     }
-    let pages = pages.map(|(name, path)| json!({ "name": name, "path": path }));
+    let pages = pages.iter().map(|(name, path)| json!({ "name": name, "path": path }));
+    let pages: Vec<Json> = pages.collect();
     let pictures = std::env::var("LAUNCHWAY_PICTURES").ok();
     let only = std::env::var("LAUNCHWAY_PICTURES_ONLY").ok();
     let only = only.map(|it| it.split(',').map(str::to_owned).collect::<Vec<_>>());

@@ -325,7 +325,7 @@ fn figures_are_counted_beside_and_open_into_their_runs() {
     let of = ["--of", "pipelines"];
     assert_eq!(local(&of).stdout, served(&of).stdout);
     assert!(local(&of).stdout.contains("✗ run 1.1  run/1/1 "), "{}", local(&of).stdout);
-    let bad = "`since` is a span such as 90d, 12w or 48h, or a day such as 2026-03-01.";
+    let bad = "`since` is a span such as 90d, 12w or 48h, or a day such as 2026-03-01, of the last ten years.";
     for path in ["/api/v1/metrics?since=ever", "/api/v1/metrics?since=99999d"] {
         assert_eq!(
             (serving.get(path).status, &serving.get(path).json()["detail"]),
@@ -334,6 +334,7 @@ fn figures_are_counted_beside_and_open_into_their_runs() {
     }
     assert_eq!(serving.ask("GET", "/api/v1/metrics", &[], "").status, 401);
     assert_eq!(serving.ask("GET", "/insights", &[], "").status, 303);
+    a_time_that_is_past(&serving, &local, &served);
     serving.end();
 }
 
@@ -360,6 +361,74 @@ fn words_that_skip_runs_are_not_heard_where_nothing_may_be_skipped() {
         the commit's message says [skip ci], and it runs all the same: `never_skip` of launchway.yml names main"#]].assert_eq(&pushed("never_skip: ['release/*', main]"));
     expect![".github/workflows/ci.yml does not run: The commit's message says [skip ci]."]
         .assert_eq(&pushed("never_skip: ['release/*']"));
+}
+
+/// Figures up to yesterday have nothing of today, and say of when they are.
+fn a_time_that_is_past(
+    serving: &Serving,
+    local: &dyn Fn(&[&str]) -> Said,
+    served: &dyn Fn(&[&str]) -> Said,
+) {
+    let told = serving.get("/api/v1/metrics?since=3w&until=1d").json();
+    let named = |name: &str| told[name].to_string();
+    let said = ["is_past", "pipelines", "oldest_ready"].map(named);
+    assert_eq!(said, ["true", "[]", "null"]);
+    let length = told["until_ms"].as_u64().zip(told["since_ms"].as_u64());
+    assert_eq!(length.map(|(until, since)| until - since), Some(20 * 24 * 60 * 60 * 1000));
+    assert_eq!(serving.get("/api/v1/metrics?until=").json()["is_past"], false);
+    let past = ["--since", "3w", "--until", "1d"];
+    let (here, there) = (local(&past).stdout, served(&past).stdout);
+    let first = here.lines().next().expect("of when it is");
+    assert!(first.starts_with("since ") && first.contains(" until "), "{first}");
+    assert!(!here.contains(".github/workflows/ci.yml"), "{here}");
+    let behind = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(behind(&here), behind(&there));
+    let refused = |ends: &[&str], expect: Expect| {
+        let said = local(ends);
+        assert_eq!(served(ends).stderr, said.stderr);
+        expect.assert_eq(&format!("{}exit {}\n", said.stderr, said.exit));
+    };
+    refused(
+        &["--until", "2999-01-01"],
+        expect![[r#"
+            error: --until takes a span or a day of the last ten years up to today, not `2999-01-01`
+            hint: such as 7d, 4w, 48h, 2026-03-31; without it figures go up to now
+            exit 2
+        "#]],
+    );
+    refused(
+        &["--since", "1d", "--until", "1w"],
+        expect![[r#"
+            error: --until 1w is not after --since 1d
+            hint: name an earlier --since, or leave it out: then it is 90 days before the end
+            exit 2
+        "#]],
+    );
+    for (query, why) in [
+        (
+            "until=soon",
+            "`until` is a span such as 7d, 4w or 48h, or a day such as 2026-03-31, of the last ten years up to today.",
+        ),
+        ("since=1d&until=1w", "`until` is not after `since`; name an earlier `since`, or none."),
+    ] {
+        let answer = serving.get(&format!("/api/v1/metrics?{query}"));
+        assert_eq!((answer.status, &answer.json()["detail"]), (400, &why.into()));
+        assert_eq!(serving.get(&format!("/insights/tests?{query}")).status, 400);
+    }
+    for path in ["/insights", "/insights/pipelines", "/insights/tests", "/insights/images"] {
+        let page = serving.get(&format!("{path}?until=1d&repository=octo%2Fapp")).text;
+        let heading = page.split("</h1>").next().unwrap_or_default();
+        assert!(heading.ends_with(" UTC</span>") && heading.contains(" UTC to "), "{page}");
+        // Other pages are of the same time, another span is one up to now.
+        let kept = "href=\"/insights/tests?until=1d&amp;repository=octo%2Fapp\"";
+        let other = format!("href=\"{path}?since=30d&amp;repository=octo%2Fapp\"");
+        assert!(page.contains(kept) && page.contains(&other), "{page}");
+        assert!(page.contains("name=\"repository\" value=\"octo/app\""), "{page}");
+        assert!(!page.contains("is red since") && !page.contains("Oldest job"), "{page}");
+        let page = serving.get(path).text;
+        assert!(!page.contains(" UTC</span></h1>"), "{page}");
+        assert!(page.contains("href=\"/insights/tests\""), "{page}");
+    }
 }
 
 const TESTED: &str = r#"

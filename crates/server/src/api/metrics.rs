@@ -3,10 +3,9 @@
 use axum::extract::{Query, State};
 use axum::routing::get;
 use axum::{Extension, Json};
-use figures::{Asked, Report};
+use figures::{Asked, NoWindow, Report};
 use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
-use views::Window;
 
 use super::Operation;
 use super::openapi::{many, number, object, or_null, text, yes_no};
@@ -15,9 +14,6 @@ use crate::app::{App, Shared, blocking};
 use crate::guard::Who;
 use crate::problem::Problem;
 
-/// How far back is looked where nobody says.
-pub(crate) const SINCE: &str = "90d";
-
 pub(super) const OPERATION: Operation = Operation {
     method: "get",
     path: "/api/v1/metrics",
@@ -25,7 +21,12 @@ pub(super) const OPERATION: Operation = Operation {
     summary: "DORA's five figures and the pipelines' health, each with the events it came from",
     scope: Scope::Read,
     query: &[
-        ("since", "string", "90d, 12w, 48h, or a day such as 2026-03-01"),
+        (
+            "since",
+            "string",
+            "90d, 12w, 48h, or a day such as 2026-03-01; without it 90 days before the end",
+        ),
+        ("until", "string", "Up to when: so long ago, or a day, which is counted; without it now"),
         (
             "project",
             "string",
@@ -48,6 +49,7 @@ pub(super) const OPERATION: Operation = Operation {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Part {
     pub(crate) since: Option<String>,
+    pub(crate) until: Option<String>,
     pub(crate) project: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) service: Option<String>,
@@ -58,12 +60,10 @@ impl Part {
     /// What of it somebody sees: who is bound to repositories, the runs of those.
     pub(crate) fn asked(&self, app: &App, who: &Who) -> Result<Asked, Problem> {
         let now = app.now();
-        let text = self.since.as_deref().unwrap_or(SINCE);
-        let since = figures::since(text, now).ok_or_else(|| {
-            Problem::bad("`since` is a span such as 90d, 12w or 48h, or a day such as 2026-03-01.")
-        })?;
         // A form that was sent empty asks for nothing.
         let told = |text: &Option<String>| text.clone().filter(|it| !it.is_empty());
+        let (since, until) = (told(&self.since), told(&self.until));
+        let window = figures::window(since.as_deref(), until.as_deref(), now).map_err(refused)?;
         Ok(Asked {
             project: told(&self.project),
             environment: told(&self.environment),
@@ -71,9 +71,22 @@ impl Part {
             repositories: who.seen(app).figures_of(told(&self.repository))?,
             // Deployments are a project's, and no repository's.
             only_jobs: who.token.is_bound(),
-            ..Asked::everything(Window { since, until: now })
+            is_past: window.until < now,
+            ..Asked::everything(window)
         })
     }
+}
+
+fn refused(why: NoWindow) -> Problem {
+    Problem::bad(match why {
+        NoWindow::Since => {
+            "`since` is a span such as 90d, 12w or 48h, or a day such as 2026-03-01, of the last ten years."
+        }
+        NoWindow::Until => {
+            "`until` is a span such as 7d, 4w or 48h, or a day such as 2026-03-31, of the last ten years up to today."
+        }
+        NoWindow::Backwards => "`until` is not after `since`; name an earlier `since`, or none.",
+    })
 }
 
 async fn read(
@@ -90,12 +103,12 @@ async fn read(
     .await
 }
 
-/// What no rows say: what is wanted, what waits now, and how many places there are.
+/// What no rows say: what is wanted, what waits now, and how many places there are now.
 pub(crate) fn besides(report: &mut Report, app: &App, asked: &Asked) -> Result<(), Problem> {
     report.judge(&|repository| app.engine.goals(repository));
     report.look_at_queue(&app.store, asked)?;
-    // The places are everybody's: what some repositories took of them is no share.
-    if asked.repositories.is_none() {
+    // The places are everybody's: what some repositories took of them is no share. How many there were is not known.
+    if asked.repositories.is_none() && !asked.is_past {
         report.load.against(app.engine.workers().width);
     }
     Ok(())
@@ -111,6 +124,7 @@ pub(super) fn schema() -> JsonValue {
         &[
             ("since_ms", number()),
             ("until_ms", number()),
+            ("is_past", yes_no()),
             ("samples_min", number()),
             ("commits_per_deployment_max", number()),
             ("behind_events", number()),

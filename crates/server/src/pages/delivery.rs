@@ -8,16 +8,14 @@ use event::{DeploymentKind, ShippedBy};
 use figures::{Delivery, Deployment};
 
 use super::incidents::IncidentRow;
+use super::insights::Insights;
 use super::{Frame, Page, shown};
-use crate::api::metrics::{Part, SINCE};
+use crate::api::metrics::Part;
 use crate::app::{Shared, blocking};
 use crate::chart::{Bar, bars};
 use crate::guard::Who;
-use crate::words::{Moment, State as DeploymentState, percent};
+use crate::words::{Moment, State as DeploymentState};
 
-/// Spans that a click chooses.
-pub(super) const SPANS: &[(&str, &str)] =
-    &[("30d", "30 days"), ("90d", "90 days"), ("180d", "180 days"), ("365d", "1 year")];
 /// Deployments and commits that a figure opens into: the newest; the API has all.
 const SHOWN: usize = 50;
 
@@ -25,18 +23,11 @@ const SHOWN: usize = 50;
 #[template(path = "delivery.html")]
 struct DeliveryPage {
     frame: Frame,
-    spans: Vec<Choice>,
+    insights: Insights,
     behind: u64,
     left_out: usize,
     samples_min: usize,
     services: Vec<ServiceFigures>,
-}
-
-/// Something to choose.
-pub(super) struct Choice {
-    pub(super) name: String,
-    pub(super) href: String,
-    pub(super) is_here: bool,
 }
 
 struct ServiceFigures {
@@ -101,7 +92,7 @@ pub(crate) async fn delivery(
         let deliveries = app.figures.delivery(&asked)?;
         Ok(DeliveryPage {
             frame: Frame::new(Some(&who), "insights"),
-            spans: spans("/insights", &part),
+            insights: Insights::of("/insights", &app, &part, &asked),
             behind: caught.newest - caught.position,
             samples_min: views::SAMPLES_MIN,
             left_out: deliveries.left_out,
@@ -109,27 +100,6 @@ pub(crate) async fn delivery(
         })
     });
     shown(&page.await?)
-}
-
-/// The spans, with everything else as it was asked for.
-pub(super) fn spans(path: &str, part: &Part) -> Vec<Choice> {
-    let here = part.since.as_deref().unwrap_or(SINCE);
-    let others = [
-        ("project", &part.project),
-        ("environment", &part.environment),
-        ("service", &part.service),
-        ("repository", &part.repository),
-    ];
-    let others = others.iter().filter_map(|(name, value)| {
-        value.as_ref().map(|value| format!("&{name}={}", percent(value)))
-    });
-    let others: String = others.collect();
-    let choice = |(span, name): &(&str, &str)| Choice {
-        name: (*name).to_owned(),
-        href: format!("{path}?since={span}{others}"),
-        is_here: *span == here,
-    };
-    SPANS.iter().map(choice).collect()
 }
 
 /// `37 %`; less than one in a thousand is not made nothing.

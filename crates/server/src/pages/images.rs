@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use figures::{ImageRun, ImageSeries};
 use views::{decimal_size, size_change};
 
-use super::delivery::{Choice, spans};
+use super::insights::Insights;
 use super::tests::{Link, link};
 use super::{Frame, Page, shown};
 use crate::api::metrics::Part;
@@ -19,7 +19,7 @@ use crate::words::{Moment, length};
 #[template(path = "images.html")]
 struct ImagesPage {
     frame: Frame,
-    spans: Vec<Choice>,
+    insights: Insights,
     behind: u64,
     series: Vec<ImageTable>,
 }
@@ -52,7 +52,7 @@ pub(crate) async fn images(
         let caught = app.figures.caught(&app.store)?;
         Ok(ImagesPage {
             frame: Frame::new(Some(&who), "insights"),
-            spans: spans("/insights/images", &part),
+            insights: Insights::of("/insights/images", &app, &part, &asked),
             behind: caught.newest - caught.position,
             series: series.iter().map(ImageTable::of).collect(),
         })

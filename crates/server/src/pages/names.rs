@@ -72,6 +72,9 @@ const OURS: &[&str] = &[
 /// Digests, and words of ours, in these templates alone.
 const OURS_THERE: &[(&str, &str)] = &[
     ("approval.html", "what"),
+    ("insights.html", "insights.name"),
+    ("insights.html", "page.name"),
+    ("insights.html", "past"),
     ("page.html", "notice"),
     ("run.html", "waited"),
     ("tests.html", "what"),

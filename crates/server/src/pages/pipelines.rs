@@ -6,7 +6,8 @@ use axum::extract::{Query, State};
 use event::{Attempt, RunId};
 use figures::{Duration, Goal, Pipeline, Queue, Rate, Report, Slow};
 
-use super::delivery::{Choice, share, spans};
+use super::delivery::share;
+use super::insights::Insights;
 use super::{Frame, Page, shown};
 use crate::api::metrics::{Part, besides};
 use crate::app::{Shared, blocking};
@@ -20,7 +21,7 @@ const SHOWN: usize = 20;
 #[template(path = "pipelines.html")]
 struct PipelinesPage {
     frame: Frame,
-    spans: Vec<Choice>,
+    insights: Insights,
     behind: u64,
     samples_min: usize,
     pipelines: Vec<PipelineFigures>,
@@ -92,7 +93,7 @@ pub(crate) async fn pipelines(
             .map(|(title, rows)| SlowTable { title, rows: rows.iter().map(slow_row).collect() });
         Ok(PipelinesPage {
             frame: Frame::new(Some(&who), "insights"),
-            spans: spans("/insights/pipelines", &part),
+            insights: Insights::of("/insights/pipelines", &app, &part, &asked),
             behind: report.behind_events,
             samples_min: report.samples_min,
             pipelines: report.pipelines.iter().map(PipelineFigures::of).collect(),
@@ -178,10 +179,12 @@ fn load(report: &Report) -> Vec<(&'static str, String, String)> {
         Some(it) => (length(it.age_ms), format!("{} of run {}.{}", it.job, it.run, it.attempt)),
         None => ("none".to_owned(), "no job waits for a worker alone".to_owned()),
     };
-    vec![
-        (busy.0, busy.1, format!("{}; {took}", busy.2)),
-        ("Oldest job that waits", oldest.0, oldest.1),
-    ]
+    let mut told = vec![(busy.0, busy.1, format!("{}; {took}", busy.2))];
+    // What waited then is not known any more, and what waits now is no part of it.
+    if !report.is_past {
+        told.push(("Oldest job that waits", oldest.0, oldest.1));
+    }
+    told
 }
 
 fn link(run: RunId, attempt: Attempt) -> Link {

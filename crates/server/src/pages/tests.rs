@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use event::{Attempt, RunId};
 use figures::{CoveredFile, FlagFigures, Flaky, RunCoverage, RunTests, TestResult};
 
-use super::delivery::{Choice, spans};
+use super::insights::Insights;
 use super::test_series::SeriesTable;
 use super::{Frame, Page, shown};
 use crate::api::metrics::Part;
@@ -223,7 +223,7 @@ impl Covered {
 #[template(path = "tests.html")]
 struct TestsPage {
     frame: Frame,
-    spans: Vec<Choice>,
+    insights: Insights,
     behind: u64,
     series: Vec<SeriesTable>,
     flaky: Vec<FlakyLine>,
@@ -252,7 +252,7 @@ pub(crate) async fn tests(
         let caught = app.figures.caught(&app.store)?;
         Ok(TestsPage {
             frame: Frame::new(Some(&who), "insights"),
-            spans: spans("/insights/tests", &part),
+            insights: Insights::of("/insights/tests", &app, &part, &asked),
             behind: caught.newest - caught.position,
             series: series.iter().map(SeriesTable::of).collect(),
             flaky: flaky.iter().map(FlakyLine::of).collect(),

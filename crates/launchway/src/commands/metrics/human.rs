@@ -16,7 +16,7 @@ const COMMIT_DIGITS: usize = 7;
 
 /// Everything.
 pub(super) fn page(report: &Report, style: Style) -> String {
-    let mut text = format!("since {}\n", moment(report.since_ms));
+    let mut text = time(report);
     for it in &report.delivery {
         text.push('\n');
         delivery(&mut text, it, report, style);
@@ -63,6 +63,15 @@ pub(super) fn page(report: &Report, style: Style) -> String {
         let _ = writeln!(text, "\n{count} {tests} not always say the same: --of flaky shows which");
     }
     text
+}
+
+/// Of when it tells: up to now, where it does not say until when.
+fn time(report: &Report) -> String {
+    let since = moment(report.since_ms);
+    // The last moment that counts: a day that it ends with is named, and not the one behind it.
+    let last = Timestamp(report.until_ms.0.saturating_sub(1));
+    let until = if report.is_past { format!(" until {}", moment(last)) } else { String::new() };
+    format!("since {since}{until}\n")
 }
 
 /// How busy workers were, and what waits.
@@ -196,7 +205,8 @@ fn pipeline(text: &mut String, it: &Pipeline, report: &Report, style: Style) {
     let _ = writeln!(text, "{} ({})", style.bold(&it.workflow), it.repository);
     if let Some(red) = &it.red {
         let since = moment(red.since_ms);
-        let told = format!("✗ the default branch is red since {since}, by run {}", red.run);
+        let is = if report.is_past { "was red at the end of this time," } else { "is red" };
+        let told = format!("✗ the default branch {is} since {since}, by run {}", red.run);
         let _ = writeln!(text, "  {}", style.red(&told));
     }
     line(text, "success", &rate(&it.success, report));
@@ -250,6 +260,11 @@ fn slow(text: &mut String, report: &Report, style: Style) {
 
 /// One figure, with the events that it was counted from.
 pub(super) fn opened(report: &Report, figure: Figure, style: Style) -> String {
+    let told = opened_into(report, figure, style);
+    if report.is_past { time(report) + &told } else { told }
+}
+
+fn opened_into(report: &Report, figure: Figure, style: Style) -> String {
     let mut text = String::new();
     if figure == Figure::Pipelines {
         report.pipelines.iter().for_each(|it| opened_pipeline(&mut text, it, style));
