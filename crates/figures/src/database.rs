@@ -30,6 +30,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/v15.sql"),
     include_str!("schema/v16.sql"),
     include_str!("schema/v17.sql"),
+    include_str!("schema/v18.sql"),
 ];
 
 /// The numbers of one journal. Any number of processes may have them open at once.

@@ -43,6 +43,7 @@ mod series;
 mod shipments;
 mod shipping;
 mod since;
+mod slow_tests;
 mod tagged;
 mod tally;
 mod tests;
@@ -64,6 +65,7 @@ pub use report::{
 };
 pub use series::{FlagLines, Series, SeriesRun};
 pub use since::{NoWindow, window};
+pub use slow_tests::SlowTest;
 pub use tagged::{CommitShipped, TagRun};
 pub use tally::{Histogram, Tally};
 pub use tests::{

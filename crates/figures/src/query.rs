@@ -92,6 +92,7 @@ impl Figures {
         let mut report = Report::of(asked, caught.newest - caught.position);
         let deliveries = self.delivery(asked)?;
         (report.delivery, report.delivery_left_out) = (deliveries.told, deliveries.left_out);
+        report.slow_tests = self.slow_tests(asked)?;
         report.flaky = self.flaky(asked)?;
         report.tests = self.series(asked)?;
         report.images = self.image_series(asked)?;

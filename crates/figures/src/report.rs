@@ -19,6 +19,7 @@ use crate::goals::Goal;
 use crate::images::ImageSeries;
 use crate::query::Asked;
 use crate::series::Series;
+use crate::slow_tests::SlowTest;
 use crate::tests::Flaky;
 
 /// Evidence of one kind that is given: what is older is counted all the same.
@@ -63,6 +64,9 @@ pub struct Report {
     pub slow_jobs: Vec<Slow>,
     /// Steps that took the most time in all.
     pub slow_steps: Vec<Slow>,
+    /// Tests that took the most time in all. A server of before did not say.
+    #[serde(default)]
+    pub slow_tests: Vec<SlowTest>,
     /// Tests that do not always say the same, those that failed most first.
     pub flaky: Vec<Flaky>,
     /// What the newest runs of the default branch say, for each workflow that kept a report. A server of before
@@ -546,6 +550,7 @@ impl Report {
             oldest_ready: None,
             slow_jobs: Vec::new(),
             slow_steps: Vec::new(),
+            slow_tests: Vec::new(),
             flaky: Vec::new(),
             tests: Vec::new(),
             images: Vec::new(),

@@ -187,6 +187,20 @@ impl Journal {
     }
 }
 
+impl Journal {
+    fn slow(&self, (since, until): (u64, u64), expect: Expect) {
+        self.figures.catch_up(&self.store, &mut |_| true).expect("a journal of ours");
+        let window = Window { since: Timestamp(since), until: Timestamp(until) };
+        let mut text = String::new();
+        for it in self.figures.slow_tests(&Asked::everything(window)).expect("a journal of ours") {
+            let (time, of) = (&it.time, [&*it.workflow, &it.job, &it.suite, &it.class].join(" "));
+            text += &format!("{}: {} ms in {} runs", it.name, it.total_ms, time.count);
+            text += &format!(", median {:?}, longest {} ({of})\n", time.median_ms, it.longest_ms);
+        }
+        expect.assert_eq(&text);
+    }
+}
+
 fn junit(cases: &str) -> String {
     format!("<testsuite name=\"s\">{cases}</testsuite>")
 }
@@ -465,4 +479,62 @@ fn what_several_flags_name_counts_for_each() {
     let lcov = file(0);
     let files: Vec<(&str, &str)> = names.iter().map(|it| (it.as_str(), lcov.as_str())).collect();
     check(&files, expect!["200 flags, Some(1) lines, 1 cut"]);
+}
+
+#[test]
+fn tests_that_take_the_most_time_are_told_with_their_longest() {
+    let journal = Journal::new();
+    let case = |name: &str, time: &str, end: &str| {
+        format!(r#"<testcase classname="A" name="{name}" time="{time}">{end}</testcase>"#)
+    };
+    let all = |seconds: &str, end: &str| {
+        let cases = [
+            case("seldom", "2.5", ""),
+            case("often", seconds, end),
+            case("fast", "0.099", ""),
+            case("just", "0.1", ""),
+        ];
+        junit(&cases.concat())
+    };
+    // It hung and was ended, it is not run, and of a work tree that no commit has: none says how long it takes.
+    let bad = all("60", "<failure/>");
+    journal.run(&Run { exit: "user_failure", files: &[("junit.xml", &bad)], ..GOOD });
+    journal.run(&Run { files: &[("junit.xml", &all("60", "<skipped/>"))], ..GOOD });
+    journal.run(&Run { uncommitted: 1, files: &[("junit.xml", &all("60", ""))], ..GOOD });
+    for seconds in ["1", "1", "9", "2", "3"] {
+        journal.run(&Run { files: &[("junit.xml", &all(seconds, ""))], ..GOOD });
+    }
+    journal.slow(
+        (0, 10_000_000),
+        expect![[r#"
+            seldom: 17500 ms in 7 runs, median Some(2500), longest 2500 (ci.yml test s A)
+            often: 16000 ms in 5 runs, median Some(2000), longest 9000 (ci.yml test s A)
+            just: 700 ms in 7 runs, median Some(100), longest 100 (ci.yml test s A)
+        "#]],
+    );
+    // Up to the seventh run, whose end is not in it.
+    journal.slow(
+        (4_000, 7_011),
+        expect![[r#"
+            often: 11000 ms in 3 runs, median None, longest 9000 (ci.yml test s A)
+            seldom: 7500 ms in 3 runs, median None, longest 2500 (ci.yml test s A)
+            just: 300 ms in 3 runs, median None, longest 100 (ci.yml test s A)
+        "#]],
+    );
+}
+
+#[test]
+fn of_many_tests_the_ten_that_take_the_most_are_told() {
+    let journal = Journal::new();
+    let cases: String =
+        (1..=12).map(|number| format!(r#"<testcase name="t{number}" time="{number}"/>"#)).collect();
+    journal.run(&Run { files: &[("junit.xml", &junit(&cases))], ..GOOD });
+    journal.figures.catch_up(&journal.store, &mut |_| true).expect("a journal of ours");
+    let window = Window { since: Timestamp(0), until: Timestamp(10_000_000) };
+    let told = journal.figures.slow_tests(&Asked::everything(window)).expect("a journal of ours");
+    let names: Vec<&str> = told.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["t12", "t11", "t10", "t9", "t8", "t7", "t6", "t5", "t4", "t3"]);
+    let elsewhere =
+        Asked { repositories: Some(vec!["octo/other".to_owned()]), ..Asked::everything(window) };
+    assert_eq!(journal.figures.slow_tests(&elsewhere).expect("a journal of ours"), []);
 }

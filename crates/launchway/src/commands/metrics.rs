@@ -181,6 +181,7 @@ fn lines(report: &Report) -> Vec<Json> {
     lines.extend(report.oldest_ready.iter().map(|it| typed("oldest_ready", json!(it))));
     lines.extend(report.slow_jobs.iter().map(|it| typed("slow_job", json!(it))));
     lines.extend(report.slow_steps.iter().map(|it| typed("slow_step", json!(it))));
+    lines.extend(report.slow_tests.iter().map(|it| typed("slow_test", json!(it))));
     lines.extend(report.flaky.iter().map(|it| typed("flaky", json!(it))));
     lines.extend(report.tests.iter().map(|it| typed("tests", json!(it))));
     lines.extend(report.images.iter().map(|it| typed("images", json!(it))));

@@ -461,7 +461,14 @@ fn reports_among_the_artifacts_are_told_and_a_copy_makes_the_same_server() {
     let run = serving.get("/runs/1.1").text;
     assert!(run.contains("href=\"/runs/1.1/tests\"") && run.contains("shelf.py:7 · test"), "{run}");
     assert!(run.contains("Failed tests") && !run.contains("<b>loses"), "{run}");
-    assert!(serving.get("/insights/tests").text.contains("None is known."));
+    let page = serving.get("/insights/tests").text;
+    assert!(page.contains("None is known."), "{page}");
+    assert!(page.contains("Tests that take the most time"), "{page}");
+    assert!(page.contains("<bdi>adds</bdi>") && page.contains("<bdi>500 ms</bdi>"), "{page}");
+    let slow = &serving.get("/api/v1/metrics").json()["slow_tests"];
+    let slow: Vec<String> =
+        slow.as_array().expect("a list").iter().map(|it| it["name"].to_string()).collect();
+    assert_eq!(slow, ["\"adds\""], "what failed says nothing of how long it takes");
     assert_eq!(serving.ask("GET", "/api/v1/runs/1/tests", &[], "").status, 401);
     assert_eq!(serving.get("/api/v1/runs/9/tests").status, 404);
     let data = serving.place.path("data");
@@ -470,6 +477,21 @@ fn reports_among_the_artifacts_are_told_and_a_copy_makes_the_same_server() {
         let command = command.args(["runs", "show", "1", "--state"]).arg(folder);
         Said::from(command.output().expect("it starts")).stdout
     };
+    let figures = |args: &[&str]| {
+        let mut command = serving.place.program(env!("CARGO_BIN_EXE_launchway"));
+        let command = command.args(["metrics", "--state"]).arg(&data).args(args);
+        Said::from(command.current_dir("/").output().expect("it starts"))
+    };
+    let told = figures(&[]).stdout;
+    let told =
+        told.split("\ntests that take the most time\n").nth(1).unwrap_or_default().trim_start();
+    expect![[r#"
+              500 ms  1 times, longest 500 ms  s Shelf adds  (test, .github/workflows/ci.yml)
+    "#]]
+    .assert_eq(told);
+    let line = figures(&["--format", "json"]).of("slow_test").into_iter().next();
+    let line = line.expect("one test");
+    assert_eq!((&line["total_ms"], &line["longest_ms"]), (&500.into(), &500.into()));
     let page = shown(&data);
     let tests = page.split("\ntests: ").nth(1).unwrap_or_default();
     expect![[r#"

@@ -137,6 +137,7 @@ pub(super) fn schema() -> JsonValue {
             ("oldest_ready", json!({ "anyOf": [oldest, { "type": "null" }] })),
             ("slow_jobs", many(slow())),
             ("slow_steps", many(slow())),
+            ("slow_tests", many(slow_test())),
             ("flaky", many(flaky())),
             ("tests", many(series())),
             ("images", many(images())),
@@ -330,6 +331,12 @@ fn goal() -> JsonValue {
         ],
         &[],
     )
+}
+
+fn slow_test() -> JsonValue {
+    let texts = ["repository", "workflow", "job", "suite", "class", "name", "file"];
+    let times = [("total_ms", number()), ("longest_ms", number()), ("time", duration())];
+    object(&[&texts.map(|name| (name, text()))[..], &times].concat(), &[])
 }
 
 fn flaky() -> JsonValue {

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
 use event::{Attempt, RunId};
-use figures::{CoveredFile, FlagFigures, Flaky, RunCoverage, RunTests, TestResult};
+use figures::{CoveredFile, FlagFigures, Flaky, RunCoverage, RunTests, SlowTest, TestResult};
 
 use super::insights::Insights;
 use super::test_series::SeriesTable;
@@ -226,7 +226,14 @@ struct TestsPage {
     insights: Insights,
     behind: u64,
     series: Vec<SeriesTable>,
+    slow: Vec<SlowRow>,
     flaky: Vec<FlakyLine>,
+}
+
+struct SlowRow {
+    name: String,
+    of: String,
+    times: [String; 4],
 }
 
 struct FlakyLine {
@@ -248,6 +255,7 @@ pub(crate) async fn tests(
     let page = blocking(move || {
         let asked = part.asked(&app, &who)?;
         let flaky = app.figures.flaky(&asked)?;
+        let slow = app.figures.slow_tests(&asked)?;
         let series = app.figures.series(&asked)?;
         let caught = app.figures.caught(&app.store)?;
         Ok(TestsPage {
@@ -255,10 +263,35 @@ pub(crate) async fn tests(
             insights: Insights::of("/insights/tests", &app, &part, &asked),
             behind: caught.newest - caught.position,
             series: series.iter().map(SeriesTable::of).collect(),
+            slow: slow.iter().map(SlowRow::of).collect(),
             flaky: flaky.iter().map(FlakyLine::of).collect(),
         })
     });
     shown(&page.await?)
+}
+
+/// Where a test stands, in one line.
+fn of(parts: &[&String]) -> String {
+    let mut of: Vec<&str> = parts.iter().map(|it| it.as_str()).collect();
+    of.retain(|it| !it.is_empty());
+    of.dedup();
+    of.join(" · ")
+}
+
+impl SlowRow {
+    fn of(it: &SlowTest) -> SlowRow {
+        let time = &it.time;
+        SlowRow {
+            name: it.name.clone(),
+            of: of(&[&it.class, &it.suite, &it.job, &it.workflow, &it.repository]),
+            times: [
+                length(it.total_ms),
+                time.median_ms.map_or_else(|| "too few".to_owned(), length),
+                length(it.longest_ms),
+                time.count.to_string(),
+            ],
+        }
+    }
 }
 
 impl FlakyLine {
@@ -281,21 +314,12 @@ impl FlakyLine {
             signals.push((told, Vec::new()));
         }
         let is_flaky = it.state == "flaky";
-        let of = [
-            it.class.as_str(),
-            it.suite.as_str(),
-            it.job.as_str(),
-            it.workflow.as_str(),
-            it.repository.as_str(),
-        ];
-        let mut of: Vec<&str> = of.into_iter().filter(|it| !it.is_empty()).collect();
-        of.dedup();
         FlakyLine {
             state: if is_flaky { "flaky" } else { "suspect" },
             class: if is_flaky { "bad" } else { "waits" },
             sign: if is_flaky { "↻" } else { "?" },
             name: it.name.clone(),
-            of: of.join(" · "),
+            of: of(&[&it.class, &it.suite, &it.job, &it.workflow, &it.repository]),
             rate: format!("failed in {} of {} runs", it.failures, it.runs),
             signals,
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use event::{ShippedBy, Timestamp};
-use figures::{Delivery, Deployment, Duration, Flaky, Pipeline, Rate, Report};
+use figures::{Delivery, Deployment, Duration, Flaky, Pipeline, Rate, Report, SlowTest};
 
 use crate::cli::Figure;
 use crate::terminal::style::Style;
@@ -57,6 +57,7 @@ pub(super) fn page(report: &Report, style: Style) -> String {
         load(&mut text, report);
     }
     slow(&mut text, report, style);
+    slow_tests(&mut text, &report.slow_tests, style);
     if !report.flaky.is_empty() {
         let count = report.flaky.len();
         let tests = if count == 1 { "test does" } else { "tests do" };
@@ -255,6 +256,28 @@ fn slow(text: &mut String, report: &Report, style: Style) {
                 it.workflow
             );
         }
+    }
+}
+
+fn slow_tests(text: &mut String, all: &[SlowTest], style: Style) {
+    if !all.is_empty() {
+        let _ = writeln!(text, "\n{}", style.bold("tests that take the most time"));
+    }
+    for it in all {
+        let of = [&it.suite, &it.class, &it.name].map(String::as_str);
+        let name: Vec<&str> = of.into_iter().filter(|it| !it.is_empty()).collect();
+        let median = it.time.median_ms.map(|ms| format!(", median {}", length(ms)));
+        let _ = writeln!(
+            text,
+            "  {:>12}  {} times{}, longest {}  {}  ({}, {})",
+            length(it.total_ms),
+            it.time.count,
+            median.unwrap_or_default(),
+            length(it.longest_ms),
+            name.join(" "),
+            it.job,
+            it.workflow
+        );
     }
 }
 
