@@ -123,6 +123,9 @@ impl Fold<'_> {
         match self.event {
             RunEvent::RunStarted { .. } => self.run_started(),
             RunEvent::RunWaiting { reason, .. } if !run.started => {
+                if let Some((group, member)) = run_member(self.stream, run) {
+                    self.state.groups.told(group, member);
+                }
                 self.run_mut().waiting = Some(reason.clone());
                 Ok(())
             }
@@ -496,6 +499,11 @@ impl Fold<'_> {
             (Phase::Queued, WaitReason::Concurrency { .. })
             | (Phase::Parked, WaitReason::MaxParallel) => {}
             _ => return false,
+        }
+        if let (WaitReason::Concurrency { .. }, Some((group, member))) =
+            (reason, job_member(self.stream, self.run(), id, self.node(id)))
+        {
+            self.state.groups.told(group, member);
         }
         self.change(id, |node| node.waiting = Some(reason.clone()));
         true

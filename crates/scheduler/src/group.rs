@@ -46,6 +46,8 @@ pub(crate) struct Group {
     pub(crate) waiting: BTreeSet<Member>,
     /// Those who wait and were asked to end already.
     pub(crate) leaving: BTreeSet<Member>,
+    /// Those who wait and do not say yet for whom.
+    pub(crate) untold: BTreeSet<Member>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -74,7 +76,16 @@ impl Groups {
 
     /// Joins the queue.
     pub(crate) fn join(&mut self, name: GroupName, member: Member) {
-        self.by_name.entry(name.clone()).or_default().waiting.insert(member);
+        let group = self.by_name.entry(name.clone()).or_default();
+        group.waiting.insert(member);
+        group.untold.insert(member);
+        self.refresh(name);
+    }
+
+    /// Says for whom it waits.
+    pub(crate) fn told(&mut self, name: GroupName, member: Member) {
+        let Some(group) = self.by_name.get_mut(&name) else { return };
+        group.untold.remove(&member);
         self.refresh(name);
     }
 
@@ -83,6 +94,7 @@ impl Groups {
         let group = self.by_name.entry(name.clone()).or_default();
         group.waiting.remove(&member);
         group.leaving.remove(&member);
+        group.untold.remove(&member);
         group.holders.insert(member);
         self.refresh(name);
     }
@@ -90,6 +102,7 @@ impl Groups {
     /// Is asked to end.
     pub(crate) fn told_to_end(&mut self, name: GroupName, member: Member) {
         let Some(group) = self.by_name.get_mut(&name) else { return };
+        group.untold.remove(&member);
         if group.holders.contains(&member) {
             group.ending.insert(member);
         } else if group.waiting.contains(&member) {
@@ -103,6 +116,7 @@ impl Groups {
         let Some(group) = self.by_name.get_mut(&name) else { return };
         group.waiting.remove(&member);
         group.leaving.remove(&member);
+        group.untold.remove(&member);
         group.holders.remove(&member);
         group.ending.remove(&member);
         self.refresh(name);
@@ -178,6 +192,7 @@ impl Group {
     fn is_due(&self) -> bool {
         self.next().is_some()
             || self.to_end().is_some()
+            || !self.untold.is_empty()
             || !self.superseded(crate::limits::GROUP_PENDING_MAX).is_empty()
     }
 }

@@ -7,7 +7,8 @@
 //!
 //! After every event the invariants of the scheduler are checked on a second fold of the journal
 //! ([`Watcher`]), after every round the two folds must be equal, and after every crash the loop is
-//! built again from what the journal kept. A seed is the whole story: the same seed does the same.
+//! built again from what the journal kept. Whatever waits says why ([`Watcher`]), and once all is decided nothing says
+//! that it is about to be. A seed is the whole story: the same seed does the same.
 
 pub mod deployment;
 mod generate;

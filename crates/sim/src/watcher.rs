@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use driver::{Grown, Observer};
-use event::{Fact, Fence, RunEvent, StreamId};
+use event::{Fact, Fence, RunEvent, Status, StreamId};
 
 use ports::Lease;
 use scheduler::{Definitions, Files, State, check, evolve};
+use views::{JobView, RunView};
 
 use crate::visits::Visits;
 
@@ -16,6 +17,8 @@ pub struct Watcher {
     state: State,
     definitions: Definitions,
     fences: BTreeMap<StreamId, Fence>,
+    /// What people are shown of each run.
+    views: BTreeMap<StreamId, RunView>,
     /// What was visited.
     pub visits: Visits,
     /// What is wrong, the first of it.
@@ -44,11 +47,55 @@ impl Watcher {
         let story = self.history(stream, event);
         let fold = evolve(&mut self.state, stream, event).map_err(|error| error.to_string());
         let rules = check(&self.state, &self.definitions).map_err(|broken| broken.to_string());
-        for found in [story, fold, rules] {
+        self.show(stream, event);
+        let told = self.views[&stream].jobs.iter().try_for_each(|job| self.why(stream, job));
+        for found in [story, fold, rules, told] {
             if let (None, Err(what)) = (&self.broken, found) {
                 self.broken = Some(format!("{what}\nafter {}", event.encode()));
             }
         }
+    }
+
+    fn show(&mut self, stream: StreamId, event: &RunEvent) {
+        match event {
+            RunEvent::RunCreated(request) => {
+                self.views.insert(stream, RunView::new(request));
+            }
+            event => {
+                let view = self.views.get_mut(&stream);
+                view.expect("a stream begins with its run").apply(event);
+            }
+        }
+    }
+
+    /// Whoever asks why a job does not run hears it, in a sentence.
+    fn why(&self, stream: StreamId, job: &JobView) -> Result<(), String> {
+        if matches!(job.status, Status::InProgress | Status::Completed) {
+            return Ok(());
+        }
+        match self.views[&stream].why_waiting(&job.key) {
+            Some(why) if !why.trim().is_empty() => Ok(()),
+            _ => Err(format!("nobody is told why `{}` of {stream} waits", job.key)),
+        }
+    }
+
+    /// When nothing more is to be decided, no job says that it waits for just that.
+    ///
+    /// # Errors
+    /// With the job that says so.
+    pub fn at_rest(&self) -> Result<(), String> {
+        for (stream, view) in &self.views {
+            for job in &view.jobs {
+                let why = view.why_waiting(&job.key).unwrap_or_default();
+                if ["about to be decided", "nothing was decided"].iter().any(|it| why.contains(it))
+                {
+                    let known = self.state.run(*stream).and_then(|run| run.job(&job.key));
+                    let phase = known.map_or("no job", |job| job.phase);
+                    return Err(format!("`{}` of {stream} is {phase}, and says: {why}", job.key));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What the state does not keep: fences only grow, and after a cancel only what wanted to run on
@@ -92,6 +139,7 @@ impl Observer for Watcher {
             {
                 self.definitions.insert(stream, files);
             }
+            self.show(stream, event);
             if let Err(error) = evolve(&mut self.state, stream, event) {
                 self.broken.get_or_insert(error.to_string());
             }

@@ -225,6 +225,7 @@ impl World {
         if let Some(broken) = broken.or_else(|| self.crew.borrow().broken.clone()) {
             return Err(broken);
         }
+        self.driven.observer().at_rest()?;
         let folded = self.driven.observer().state() == self.driven.state();
         if folded { Ok(()) } else { Err("the fold of the events is not the state".to_owned()) }
     }

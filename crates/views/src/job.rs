@@ -253,6 +253,11 @@ impl JobView {
         self.status == Status::Waiting && (self.waiting.is_some() || self.lost || is_gated)
     }
 
+    /// Whether it is planned into an environment, and nothing is known of its rules.
+    pub(crate) fn is_before_its_gate(&self) -> bool {
+        self.environment.is_some() && self.queued_at.is_some() && self.gate.is_none()
+    }
+
     pub(crate) fn declared(&mut self, declared: &DeclaredJob) {
         self.id = declared.id.clone();
         self.needs = declared.needs.clone();

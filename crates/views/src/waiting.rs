@@ -1,6 +1,7 @@
 //! Why a job does not run yet, or never did, as a sentence.
 
 use event::{CancelReason, JobKey, Status, WaitReason};
+use mask::MaskedText;
 
 use crate::job::JobView;
 use crate::run::RunView;
@@ -42,6 +43,10 @@ impl RunView {
             .map(JobKey::as_str)
             .collect();
         Some(match open[..] {
+            [] if job.is_before_its_gate() => {
+                let environment = job.environment.as_ref().map_or("", MaskedText::as_str);
+                format!("waits until the rules of the environment `{environment}` are read")
+            }
             [] => "has all it needs and is about to be decided".to_owned(),
             _ => format!("waits for {}", list(&open)),
         })

@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 
 use event::{
-    Attempt, Conclusion, Digest, Envelope, Fact, RunEvent, RunId, Seq, Status, StreamId, Timestamp,
+    Attempt, Conclusion, Digest, Envelope, Fact, JobKey, RunEvent, RunId, Seq, Status, StreamId,
+    Timestamp,
 };
 use expect_test::{Expect, expect};
 use views::{AttemptFacts, JobView, RunFilter, RunRow, RunState, RunView, StepView};
@@ -467,6 +468,16 @@ fn what_never_began_says_why() {
         "cancelled: never started: its run was 35 days old, and none may get older"
     );
     assert_eq!(told("", "failure"), "skipped: never started: its run ended before it");
+}
+
+#[test]
+fn what_stands_before_its_gate_says_that_its_rules_are_not_read() {
+    let planned = planned("lint", r#","environment":"production""#);
+    let view = RunView::of(&events(&format!("{DECLARED}\n{STARTED}\n{planned}"))).unwrap();
+    assert_eq!(
+        view.why_waiting(&JobKey::new("lint")).unwrap(),
+        "waits until the rules of the environment `production` are read"
+    );
 }
 
 #[test]

@@ -145,6 +145,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "protocol",
             "scheduler",
             "syntax",
+            "views",
             "workflow",
         ],
     ),

@@ -1,9 +1,14 @@
 //! `launchway demo`, on a machine that has nothing but `sh` with its few tools, and git.
 
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::process::{Child, Stdio};
 
-use crate::harness::{Place, Said};
+use serde_json::Value as Json;
+
+use crate::harness::{Place, Said, living, wait_until};
+use crate::serving::Serving;
 
 /// What the demo's scripts call, besides git and the shell's own words.
 const PROGRAMS: [&str; 4] = ["sh", "git", "mkdir", "cat"];
@@ -72,6 +77,74 @@ fn people_see_a_mistake_a_failure_its_remedy_and_a_masked_key() {
 
 fn demo_again(place: &Place) -> Said {
     Said::from(place.launchway(&["demo"]).output().expect("the binary starts"))
+}
+
+/// Whoever plays on it ends with the test.
+struct Terminal(Child);
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // What was asked is an answer by now; else the terminal hangs up on who plays.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What the server that the demo became says to whoever has its token.
+fn asked(url: &str, token: &str, path: &str) -> String {
+    let request = ureq::http::Request::get(format!("{url}{path}"))
+        .header("authorization", format!("Bearer {token}"));
+    let mut answer =
+        Serving::agent().run(request.body(()).expect("a request")).expect("the server answers");
+    assert_eq!(answer.status().as_u16(), 200, "{path}");
+    answer.body_mut().read_to_string().expect("its body")
+}
+
+#[test]
+fn on_a_terminal_it_ends_as_the_server_of_what_it_made_until_ctrl_c() {
+    let place = Place::with(&[]);
+    let shown = place.path("shown");
+    let mut script = place.program("script");
+    script.args(["--quiet", "--return", "--flush", "--log-out"]).arg(&shown);
+    script.args(["--command", concat!("exec ", env!("CARGO_BIN_EXE_launchway"), " demo")]);
+    script.env("LAUNCHWAY_STATE", place.state()).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut terminal = Terminal(script.stderr(Stdio::null()).spawn().expect("it starts"));
+    let child = &mut terminal.0;
+    let mut keyboard = child.stdin.take().expect("it is piped");
+    let (mut url, mut token) = (String::new(), String::new());
+    let read = || {
+        let text = std::fs::read(&shown).unwrap_or_default();
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    wait_until("what the demo plays", || read().contains("$ launchway serve"));
+    wait_until("the server that it becomes", || {
+        let text = read();
+        let word = text.split_whitespace().find(|it| it.starts_with("launchway_"));
+        token = word.unwrap_or_default().to_owned();
+        let line = text.lines().find_map(|line| line.strip_prefix("serving "));
+        url = line.unwrap_or_default().trim().to_owned();
+        let is_over = child.try_wait().expect("it was started").is_some();
+        assert!(!is_over, "{text}");
+        !url.is_empty() && !token.is_empty()
+    });
+    let listed = |path: &str, list: &str| {
+        let all: Json = serde_json::from_str(&asked(&url, &token, path)).expect("JSON");
+        all[list].as_array().expect("a list").clone()
+    };
+    let ends = |all: &[Json], key: &str| {
+        let ends: Vec<String> = all.iter().rev().map(|it| it[key].to_string()).collect();
+        ends.join(" ").replace('"', "")
+    };
+    assert_eq!(ends(&listed("/api/v1/runs", "runs"), "conclusion"), "failure success");
+    let deployments = listed("/api/v1/deployments", "deployments");
+    assert_eq!(ends(&deployments, "standing"), "succeeded rolled_back succeeded");
+    let page = asked(&url, &token, "/deployments/2");
+    assert!(page.contains("rolled back") && page.contains("1.1"), "{page}");
+    assert!(asked(&url, &token, "/runs/1.1").contains("SIGNING_KEY"), "the run's page says why");
+    keyboard.write_all(b"\x03").expect("the terminal reads");
+    let status = child.wait().expect("it was started");
+    assert_eq!(status.code(), Some(0), "{}", read());
+    wait_until("everything's end", || living(&place).is_empty());
 }
 
 #[test]

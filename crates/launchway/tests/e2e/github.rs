@@ -303,6 +303,50 @@ fn what_is_pushed_to_github_runs_once() {
     it.end();
 }
 
+const BY_HAND: &str = "
+on: { workflow_dispatch: { inputs: { place: { required: true }, dry: { type: boolean, default: true } } } }
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps: [{ run: 'echo WHICH ${{ inputs.place }} ${{ inputs.dry }} $GITHUB_REF_NAME $GITHUB_ACTOR >> $MARKS/by-hand' }]
+";
+
+#[test]
+fn what_somebody_dispatches_at_github_runs_the_workflow_that_they_named() {
+    let named = |name: &str| BY_HAND.replace("WHICH", name);
+    let (ship, other) = (named("ship"), named("other"));
+    let it =
+        Connected::of(&[("ship.yml", &ship), ("other.yml", &other), ("ci.yml", CI)], true, &[]);
+    let dispatched = |file: &str, git_ref: &str, inputs: Json| {
+        let workflow = format!(".github/workflows/{file}");
+        let more = json!({ "workflow": workflow, "ref": git_ref, "inputs": inputs });
+        it.github.tell("workflow_dispatch", &it.github.payload("octo/app", more))
+    };
+    assert_eq!(dispatched("ship.yml", "refs/heads/main", json!({ "place": "moon" })), Some(202));
+    assert_eq!(it.runs(1), "1 workflow_dispatch main success\n");
+    // Told again, it is the same one.
+    let first = it.github.sent().last().expect("one was sent").clone();
+    assert_eq!(it.github.redeliver(&first.id), Some(200));
+    it.place.git(&["checkout", "--quiet", "-b", "side"]);
+    it.push("side");
+    let said = json!({ "place": "mars", "dry": "false" });
+    assert_eq!(dispatched("other.yml", "refs/heads/side", said), Some(202));
+    let runs = it.runs(3);
+    assert!(runs.ends_with("3 workflow_dispatch side success\n"), "{runs}");
+    assert_eq!(it.mark("by-hand"), "ship moon true main mona\nother mars false side mona\n");
+    // A file that does not run by hand, and a branch that is not there: nothing runs, and that is said.
+    dispatched("ci.yml", "refs/heads/main", json!({}));
+    dispatched("ship.yml", "refs/heads/gone", json!({ "place": "moon" }));
+    expect![[r#"
+
+        .github/workflows/other.yml does not run: It runs on workflow_dispatch, not on push.; .github/workflows/ship.yml does not run: It runs on workflow_dispatch, not on push.
+
+        .github/workflows/ci.yml does not run: It runs on push, pull_request, not on workflow_dispatch.
+        nothing runs: it is not there any more: another push took its place"#]].assert_eq(&it.told(5).join("\n"));
+    assert_eq!(it.runs(3), runs);
+    it.end();
+}
+
 const TOLD: &str = r#"
 on: pull_request
 jobs:

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use event::{CancelReason, Conclusion, Fence, RunEvent, StreamId, Timestamp, WaitReason};
+use event::{
+    CancelReason, Conclusion, ConcurrencyClaim, Fence, RunEvent, StreamId, Timestamp, WaitReason,
+};
 use mask::MaskedText;
 
 use super::cancel::{self, Below};
@@ -155,6 +157,12 @@ impl<'s> Due<'s> {
                 };
                 events.push((*stream, event));
             }
+            // Those whose gate opened while there seemed to be room.
+            let left = legs.parked.iter().skip(room).map(|leg| run.node(*leg));
+            for leg in left.filter(|leg| leg.waiting.is_none()) {
+                let (job, reason) = (leg.key.clone(), WaitReason::MaxParallel);
+                events.push((*stream, RunEvent::JobWaiting { job, reason, at: self.at }));
+            }
         }
         events
     }
@@ -175,35 +183,63 @@ impl<'s> Due<'s> {
         let mut events = Vec::new();
         for (name, group) in self.state.groups.due() {
             match self.definitions.elsewhere().get(name.as_str()) {
-                Some(holder) => self.group_of_others(group, holder, &mut events),
+                Some(_) => self.group_of_others(group, &mut events),
                 None => self.group(group, &mut events),
+            }
+        }
+        // What is decided above may end who waits.
+        if events.is_empty() { self.behind_whom() } else { events }
+    }
+
+    /// Who waits, and does not say yet for whom.
+    fn behind_whom(&self) -> Decided {
+        let mut events = Vec::new();
+        for (name, group) in self.state.groups.due() {
+            let holder = group.holder();
+            let elsewhere = self.definitions.elsewhere().get(name.as_str());
+            let elsewhere = elsewhere.filter(|who| holder.is_none() && !who.is_empty());
+            // Where nobody has it, the next one is about to.
+            if holder.is_none() && elsewhere.is_none() {
+                continue;
+            }
+            for member in &group.untold {
+                let claim = self.claim(member);
+                let reason = match elsewhere {
+                    None => self.behind(&claim.group, holder),
+                    Some(who) => WaitReason::Concurrency {
+                        group: claim.group.clone(),
+                        holder: MaskedText::without_secrets(Arc::clone(who)),
+                    },
+                };
+                events.push((member.stream, self.waits(member, reason)));
             }
         }
         events
     }
 
-    /// Another process has it: nobody here goes ahead, and whoever is next is told why.
-    fn group_of_others(&self, group: &Group, holder: &str, events: &mut Decided) {
+    fn claim(&self, member: &Member) -> &'s ConcurrencyClaim {
+        let run = &self.state.runs[&member.stream];
+        let claim = match member.job {
+            None => run.request.concurrency.as_ref(),
+            Some(id) => run.node(id).planned().concurrency.as_ref(),
+        };
+        claim.expect("a member has a claim")
+    }
+
+    fn waits(&self, member: &Member, reason: WaitReason) -> RunEvent {
+        match member.job {
+            None => RunEvent::RunWaiting { reason, at: self.at },
+            Some(id) => {
+                let job = self.state.node(member.stream, id).key.clone();
+                RunEvent::JobWaiting { job, reason, at: self.at }
+            }
+        }
+    }
+
+    /// Another process has it: nobody here goes ahead.
+    fn group_of_others(&self, group: &Group, events: &mut Decided) {
         for member in group.superseded_behind_others(GROUP_PENDING_MAX) {
             self.make_way(member, events);
-        }
-        let Some(Member { stream, job, .. }) = group.next().filter(|_| !holder.is_empty()) else {
-            return;
-        };
-        let run = &self.state.runs[&stream];
-        let holder = MaskedText::without_secrets(holder);
-        let reason = |group: &MaskedText| WaitReason::Concurrency { group: group.clone(), holder };
-        match (job.map(|id| run.node(id)), &run.request.concurrency) {
-            (Some(node), _) if node.waiting.is_none() => {
-                let claim = node.planned().concurrency.as_ref().expect("a member has a claim");
-                let (job, reason) = (node.key.clone(), reason(&claim.group));
-                events.push((stream, RunEvent::JobWaiting { job, reason, at: self.at }));
-            }
-            (None, Some(claim)) if run.waiting.is_none() => {
-                let reason = reason(&claim.group);
-                events.push((stream, RunEvent::RunWaiting { reason, at: self.at }));
-            }
-            _ => {}
         }
     }
 
@@ -228,12 +264,7 @@ impl<'s> Due<'s> {
     fn make_way(&self, member: Member, events: &mut Decided) {
         let Some(files) = self.definitions.get(member.stream) else { return };
         let run = &self.state.runs[&member.stream];
-        let claim = match member.job {
-            None => run.request.concurrency.as_ref(),
-            Some(id) => run.node(id).planned().concurrency.as_ref(),
-        };
-        let group = claim.expect("a member has a claim").group.clone();
-        let reason = CancelReason::Concurrency { group };
+        let reason = CancelReason::Concurrency { group: self.claim(&member).group.clone() };
         let decided = match member.job {
             None => cancel::run(self.state, self.definitions, member.stream, &reason, self.at)
                 .unwrap_or_default(),

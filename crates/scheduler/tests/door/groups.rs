@@ -149,6 +149,43 @@ jobs:
     "#]].assert_eq(&play(workflow, &[], ""));
 }
 
+/// Jobs behind a job of the same process say so, too.
+// proves: conformance 41
+#[test]
+fn c41_whoever_waits_in_a_group_says_behind_whom() {
+    let jobs = "
+on: push
+jobs:
+  a: { concurrency: { group: deploy, queue: max }, runs-on: x, steps: [{ run: make }] }
+  b: { concurrency: { group: deploy, queue: max }, runs-on: x, steps: [{ run: make }] }
+  c: { concurrency: { group: deploy, queue: max }, runs-on: x, steps: [{ run: make }] }
+";
+    let mut world = World::new();
+    world.create(request(1, jobs, &[]), Vec::new());
+    expect![[r#"
+        RunCreated
+        JobsDeclared: a, b, c
+        RunStarted
+        JobPlanned a
+        JobPlanned b
+        JobPlanned c
+        JobReady a
+        JobWaiting b: Concurrency { group: "deploy", holder: "`a` of run/1/1" }
+        JobWaiting c: Concurrency { group: "deploy", holder: "`a` of run/1/1" }
+        JobLeased a
+    "#]]
+    .assert_eq(&world.told());
+    world.act("a success");
+    expect![[r#"
+        JobStarted a
+        JobCompleted a success
+        JobReady b
+        JobLeased b
+    "#]]
+    .assert_eq(&world.told());
+    world.check_fold();
+}
+
 /// What another process has nobody here goes ahead in; the newest of those who wait stays.
 // proves: conformance 41
 #[test]
