@@ -3,26 +3,36 @@
 //! ```text
 //! server.lock          held by the server, so that there is one
 //! server.json          how it is reached, for hooks that name a run's page, and what messages it may send where
-//! repositories.json    whose pushes are run
-//! repositories.lock    held by whoever changes that
-//! tokens/, sessions/   who may look and act (crate `server`)
-//! people/              whose a name is, of those who sign in by a provider (crate `server`)
+//! database.json        the database that has the journal and the webhooks, where they are not here
+//! restored.json        it was made of a copy, and nobody said yet that the original is gone
+//! copies.json          where copies of it were put, which jobs are kept from
+//!
+//! repositories.json    whose pushes are run; repositories.lock is held by whoever changes that
+//! mirrors/             repositories of GitHub and elsewhere, as they are there
+//! environments/        what ran last in each environment, as far as jobs tell
+//! releases/            what there is at GitHub of each version of a repository
+//! locks/               the actions' lock files of commits that ran
+//!
+//! taken/               what branches and tags led to that are pushed to here, when they were last taken
+//! followed/            the same of repositories elsewhere that are looked at every so often
+//! looked/              the same of those on GitHub
+//! clock.json           the last minute that was looked at for schedules
+//! deliveries.db        webhooks that were taken (crate `store`)
+//!
 //! inbox/               pushes and re-runs that were not taken yet
-//! taken/               what branches and tags led to when they were last taken
 //! pushes/              what became of the newest pushes
 //! held/                runs of code from outside that nobody let in yet
-//! mirrors/             repositories of GitHub and elsewhere, as they are there
-//! followed/            what is known of those that are looked at every so often
-//! github.json          how GitHub is reached (what lets us in is in the vault)
-//! pagerduty.json       which of PagerDuty's services is whose (what proves it is in the vault)
-//! clock.json           the last minute that was looked at for schedules
-//! told.json            how much of the journal GitHub was told
-//! releases/            what there is at GitHub of each version of a repository
-//! deliveries.db        webhooks that were taken (crate `store`)
-//! database.json        the database that has those and the journal, where they are not here
 //! answers/             what was made for an idempotency key
-//! restored.json        it was made of a copy, and nobody said yet that the original is gone
-//! locks/               the actions' lock files of commits that ran
+//!
+//! runners.json         which runners there are, and which are drained
+//! incoming/            what runners bring, until it is whole
+//! issuer/, job-tokens/ keys of the tokens for jobs; tokens of GitHub's that are still to be ended
+//!
+//! tokens/, sessions/   who may look and act (crate `server`)
+//! people/              whose a name is, of those who sign in by a provider (crate `server`)
+//! github.json          how GitHub is reached (what lets us in is in the vault)
+//! told.json            how much of the journal GitHub was told
+//! pagerduty.json       which of PagerDuty's services is whose (what proves it is in the vault)
 //! ```
 
 use std::fs::{self, File};
