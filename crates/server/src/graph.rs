@@ -147,15 +147,14 @@ fn behind<'b>(boxes: &BTreeMap<&'b JobKey, Box<'b>>) -> BTreeMap<&'b JobKey, BTr
 
 fn draw(svg: &mut String, it: &Box<'_>, href: &str, state: State, view: &RunView) {
     let name = it.job.name.as_str();
-    let mut short: String = name.chars().take(NAME_CHARS_MAX).collect();
-    if short.len() < name.len() {
-        short.pop();
-        short.push('…');
-    }
+    let short = shortened(name);
     let legs = it.job.children.len();
     let done = it.job.children.iter().filter_map(|key| view.job(key));
     let done = done.filter(|job| job.status == Status::Completed).count();
     let (x, y) = (it.left(), it.top());
+    let place = it.job.named_environment();
+    // Two lines where a box has an environment, too.
+    let line = y + if place.is_some() { 18 } else { 25 };
     let link = it.job.children.is_empty();
     if link {
         svg.push_str("<a tabindex=\"-1\" href=\"");
@@ -170,10 +169,15 @@ fn draw(svg: &mut String, it: &Box<'_>, href: &str, state: State, view: &RunView
         y + 25,
         state.sign,
         x + 32,
-        y + 25
+        line
     );
     attribute(&short, svg);
     svg.push_str("</text>");
+    if let Some(place) = &place {
+        let _ = write!(svg, "<text class=\"place\" x=\"{}\" y=\"{}\">", x + 32, y + 33);
+        attribute(&shortened(place), svg);
+        svg.push_str("</text>");
+    }
     if legs > 0 {
         let _ = write!(
             svg,
@@ -188,6 +192,15 @@ fn draw(svg: &mut String, it: &Box<'_>, href: &str, state: State, view: &RunView
     if link {
         svg.push_str("</a>");
     }
+}
+
+fn shortened(name: &str) -> String {
+    let mut short: String = name.chars().take(NAME_CHARS_MAX).collect();
+    if short.len() < name.len() {
+        short.pop();
+        short.push('…');
+    }
+    short
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ mod in_force;
 mod incidents;
 mod keep;
 mod lines;
+mod links;
 mod live;
 mod log;
 mod log_line;

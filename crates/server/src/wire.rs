@@ -189,6 +189,7 @@ fn job_details(job: &JobView, why: Option<String>) -> Json {
         "job": job.key, "name": job.name, "needs": job.needs, "status": job.status,
         "conclusion": job.conclusion, "lost": job.lost, "outputs": job.outputs,
         "why_waiting": why,
+        "environment": job.named_environment(), "environment_url": job.environment_url,
         "ready_at_ms": job.ready_at, "leased_at_ms": job.leased_at,
         "started_at_ms": job.started_at, "completed_at_ms": job.completed_at,
         "steps": steps.collect::<Vec<_>>(),

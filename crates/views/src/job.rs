@@ -216,6 +216,12 @@ impl JobView {
         }
     }
 
+    /// The environment that it names, as its rules call it where they were read.
+    pub fn named_environment(&self) -> Option<Arc<str>> {
+        let gate = self.gate.as_ref().map(|it| Arc::clone(&it.asked.environment));
+        gate.or_else(|| self.environment.as_ref().map(|it| it.as_str().into()))
+    }
+
     /// The word for people: the conclusion, else `lost`, else the status.
     pub fn state(&self) -> &'static str {
         match self.conclusion {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use event::Timestamp;
 
-use crate::job::JobView;
 use crate::run::RunView;
 
 /// What jobs of an attempt shipped to one environment.
@@ -27,7 +26,8 @@ impl RunView {
         let mut found: Vec<ShippedThere> = Vec::new();
         for job in self.jobs.iter().filter(|it| it.carried_from.is_none()) {
             // A worker that was lost may have shipped before it was.
-            let (Some(environment), Some((began_at, _))) = (environment(job), job.leases.first())
+            let (Some(environment), Some((began_at, _))) =
+                (job.named_environment(), job.leases.first())
             else {
                 continue;
             };
@@ -56,10 +56,4 @@ impl ShippedThere {
         self.ended_at = self.ended_at.zip(it.ended_at).map(|(one, other)| one.max(other));
         self.jobs.extend(it.jobs);
     }
-}
-
-/// The environment that a job names, as its rules call it where they were read.
-fn environment(job: &JobView) -> Option<Arc<str>> {
-    let gate = job.gate.as_ref().map(|it| Arc::clone(&it.asked.environment));
-    gate.or_else(|| job.environment.as_ref().map(|it| it.as_str().into()))
 }

@@ -70,20 +70,22 @@ struct Row {
     indent: usize,
     time: String,
     why: String,
-    failed: Vec<String>,
+    /// Its environment, and the steps that failed.
+    below: Vec<String>,
 }
 
 fn jobs(view: &RunView, standing: Standing, now: Timestamp, style: Style) -> Vec<Row> {
     let row = |(depth, job): (usize, &JobView)| {
         let indent = 2 * depth;
         let is_told = |it: &&StepView| it.outcome == Some(Conclusion::Failure) || it.interrupted;
+        let failed = job.steps.iter().filter(is_told).map(|it| step_line(it, style));
         Row {
             sign: sign(job.conclusion, job.status, style),
             name: format!("{}{}", " ".repeat(indent), job.name),
             indent,
             time: job.duration_ms(now).map(length).unwrap_or_default(),
             why: job_state(view, standing, job),
-            failed: job.steps.iter().filter(is_told).map(|it| step_line(it, style)).collect(),
+            below: place(job, style).into_iter().chain(failed).collect(),
         }
     };
     view.in_order().into_iter().map(row).collect()
@@ -112,7 +114,7 @@ fn drawn(rows: &[Row], columns: Option<usize>, style: Style) -> Vec<String> {
         } else {
             lines.extend([line, format!("{below}{}", style.dim(&it.why))]);
         }
-        lines.extend(it.failed.iter().map(|step| format!("{below}{step}")));
+        lines.extend(it.below.iter().map(|line| format!("{below}{line}")));
     }
     lines
 }
@@ -126,6 +128,13 @@ fn job_state(view: &RunView, standing: Standing, job: &JobView) -> String {
         return format!("{}, in attempt {from}", words(conclusion.as_str()));
     }
     standing.about_job(view, job).unwrap_or_else(|| words(job.state()))
+}
+
+/// The environment that it names, and where that is reached.
+fn place(job: &JobView, style: Style) -> Option<String> {
+    let name = job.named_environment()?;
+    let url = job.environment_url.as_ref().map(|url| format!(", {url}")).unwrap_or_default();
+    Some(style.dim(&format!("environment {name}{url}")))
 }
 
 fn step_line(step: &StepView, style: Style) -> String {
@@ -262,7 +271,7 @@ mod tests {
                 indent: 0,
                 time: "5.0 s".to_owned(),
                 why: why.to_owned(),
-                failed: Vec::new(),
+                below: Vec::new(),
             })
             .collect();
         let check = |columns: Option<usize>, expect: Expect| {

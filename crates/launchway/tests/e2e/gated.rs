@@ -29,7 +29,7 @@ jobs:
   ship:
     needs: test
     runs-on: ubuntu-latest
-    environment: production
+    environment: { name: production, url: 'https://shop.example.com/?of=1&as=2' }
     steps: [{ run: echo shipped >> $MARKS/shipped }]
 ";
 
@@ -61,6 +61,26 @@ impl Gated {
             !shown.is_null() && shown["opened_at_ms"].is_null()
         });
         shown
+    }
+
+    /// Wherever the job is, it is said in which environment it ran, with a link there and to what it said at its end.
+    fn says_where_it_ran(&self) {
+        let job = self.serving.get("/api/v1/runs/1").json()["jobs"][1].clone();
+        let said = [&job["environment"], &job["environment_url"]];
+        assert_eq!(said, ["production", "https://shop.example.com/?of=1&as=2"]);
+        let place = r##"href="/environments#environment-octo%2Fapp-production""##;
+        let url = r#"<a href="https://shop.example.com/?of=1&amp;as=2" rel="noopener noreferrer">"#;
+        for path in ["/runs/1.1", "/runs/1.1/jobs/ship"] {
+            let page = self.serving.get(path).text;
+            assert!(page.contains(place) && page.contains(url), "{page}");
+        }
+        let page = self.serving.get("/environments").text;
+        assert!(page.contains(r#"id="environment-octo%2Fapp-production""#), "{page}");
+        assert!(self.serving.get("/runs/1.1").text.contains(r#"<text class="place""#));
+        let data = self.serving.place.path("data").display().to_string();
+        let shown = self.serving.place.run(&["runs", "show", "1", "--state", &data]).stdout;
+        let line = "environment production, https://shop.example.com/?of=1&as=2\n";
+        assert!(shown.contains(line), "{shown}");
     }
 
     fn say(&self, run: &str, bearer: &str, body: &Json) -> Got {
@@ -161,6 +181,8 @@ fn a_protected_environment_waits_for_a_quorum_through_a_kill() {
     assert_eq!(gated.serving.mark("shipped"), "shipped\n");
     let over = gated.say("1", &of("hubot"), &yes("devops"));
     assert_eq!(over.status, 409, "{}", over.text);
+
+    gated.says_where_it_ran();
 
     // Run again it asks again.
     assert_eq!(gated.serving.post("/api/v1/runs/1/rerun", &[], "").status, 201);

@@ -278,6 +278,8 @@ fn job() -> Json {
         ("lost", yes_no()),
         ("outputs", texts),
         ("why_waiting", or_null("string")),
+        ("environment", or_null("string")),
+        ("environment_url", or_null("string")),
         ("steps", many(named("Step"))),
     ];
     let times = ["ready_at_ms", "leased_at_ms", "started_at_ms", "completed_at_ms"];

@@ -18,6 +18,7 @@ use crate::deployed;
 use crate::engine::GuardedEnvironment;
 use crate::environments::{KnownEnvironment, Surveyed, surveyed};
 use crate::guard::Who;
+use crate::links::{Address, environment_anchor};
 use crate::problem::Problem;
 use crate::words::{Moment, State as DeploymentState, percent};
 
@@ -37,8 +38,10 @@ struct EnvironmentsPage {
 struct Row {
     repository: String,
     name: String,
+    /// What its card is called in an address.
+    anchor: String,
     level: String,
-    url: String,
+    url: Option<Address>,
     commit: String,
     rules: Vec<String>,
     secrets: String,
@@ -196,8 +199,9 @@ impl Row {
         let GuardedEnvironment { name, level, url, rules, commit, .. } = environment;
         Row {
             repository: repository.to_owned(),
+            anchor: environment_anchor(repository, &name),
             level: level.map(|it| format!("level {it}")).unwrap_or_default(),
-            url: url.unwrap_or_default(),
+            url: url.as_deref().map(Address::of),
             commit: commit.map(|it| it.chars().take(7).collect()).unwrap_or_default(),
             rules,
             secrets: format!("/secrets?repository={}", percent(repository)),

@@ -15,6 +15,7 @@ use super::{Frame, Page, shown, took};
 use crate::app::{App, Shared, blocking, turn};
 use crate::folds::{StepLines, Wish};
 use crate::guard::Who;
+use crate::links::NamedPlace;
 use crate::log::{self, Hits, JobLog, PAGE_LINES, Place};
 use crate::problem::Problem;
 use crate::rows::{Clock, Look, StepShown};
@@ -44,6 +45,7 @@ struct JobPage {
     /// Where its summaries are on the run's page; none where it has none.
     summary: Option<String>,
     state: RunState,
+    place: Option<NamedPlace>,
     took: String,
     why: Option<String>,
     steps: Vec<StepLine>,
@@ -314,6 +316,7 @@ impl JobPage {
             actions: RunActions::of(who, view),
             summary: (!job.summaries.is_empty()).then(|| anchor(job)),
             state: job_state(job, is_attended),
+            place: NamedPlace::of(view, job),
             took: took(job.duration_ms(now)),
             why: why(view, job, is_attended),
             steps: steps(app, log.as_ref(), (view, job), asked, now)?,

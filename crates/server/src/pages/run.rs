@@ -21,6 +21,7 @@ use crate::app::{App, Shared, blocking};
 use crate::engine::Again;
 use crate::graph;
 use crate::guard::Who;
+use crate::links::NamedPlace;
 use crate::problem::Problem;
 use crate::waterfall::{self, Table};
 use crate::words::{Moment, State as RunState, percent, run_href, size, stream_href};
@@ -104,6 +105,7 @@ struct JobLine {
     name: String,
     href: String,
     has_page: bool,
+    place: Option<NamedPlace>,
     why: Option<String>,
     took: String,
     steps: Vec<StepLine>,
@@ -295,6 +297,7 @@ fn job_lines(view: &RunView, is_attended: bool, now: Timestamp) -> Vec<JobLine> 
             name: job.name.as_str().to_owned(),
             href: href(view, job),
             has_page: job.children.is_empty(),
+            place: NamedPlace::of(view, job),
             why: why(view, job, is_attended),
             took: took(job.duration_ms(now)),
             steps: job.steps.iter().filter(worth).map(step).collect(),
