@@ -17,6 +17,7 @@
 
 mod alarms;
 mod client;
+mod console;
 mod credentials;
 mod ecr;
 mod ecs;
@@ -45,6 +46,7 @@ mod xml;
 
 pub use alarms::Alarm;
 pub use client::Client;
+pub use console::Console;
 pub use credentials::Credentials;
 pub use ecr::{EcrFinding, EcrRepository, EcrScan, RegistryLogin};
 pub use ecs::{

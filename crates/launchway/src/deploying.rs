@@ -7,6 +7,7 @@ pub(crate) mod by_itself;
 mod by_job;
 pub(crate) mod checks;
 pub(crate) mod cloud;
+pub(crate) mod console;
 pub(crate) mod doors;
 pub(crate) mod drive;
 pub(crate) mod dumps;

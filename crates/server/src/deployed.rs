@@ -11,10 +11,15 @@ use views::{DeploymentRow, DeploymentView, Ledger};
 
 use crate::app::App;
 use crate::problem::Problem;
-use crate::wire::{DeploymentList, OpenDeployment, PlaceReleases, PlaceStatus, ServiceStatus};
+use crate::wire::{
+    DeploymentLine, DeploymentList, OpenDeployment, PlaceReleases, PlaceStatus, ServiceStatus,
+};
 
 /// Deployments of one answer.
 pub(crate) const LISTED_MAX: usize = 200;
+/// Deployments to an environment that are looked through for the newest one that can be read: a number may have been
+/// taken alone, and what is pruned is gone.
+const LOOKED_MAX: usize = 20;
 /// Deployments to an environment that are folded: what runs there came with one of them.
 const FOLDED_MAX: usize = 1_000;
 /// Deployments that are over and remembered: some kilobytes each.
@@ -68,8 +73,33 @@ pub(crate) fn list(app: &App, wanted: WantedDeployments<'_>) -> Result<Deploymen
     ids.truncate(limit);
     let older = ids.last().copied().filter(|_| is_more);
     let views = views(app, ids)?;
-    let deployments = views.iter().map(|it| DeploymentRow::from(it).into()).collect();
-    Ok(DeploymentList { deployments, older })
+    let line = |it: &DeploymentView| {
+        let console = app.engine.console(it);
+        DeploymentLine { console, ..DeploymentRow::from(it).into() }
+    };
+    Ok(DeploymentList { deployments: views.iter().map(line).collect(), older })
+}
+
+/// The newest deployment of a project to an environment that can be read, and whether there are only others.
+pub(crate) fn newest(
+    app: &App,
+    project: &str,
+    environment: &str,
+) -> Result<(Option<DeploymentView>, bool), Problem> {
+    let wanted = WantedDeployments {
+        project: Some(project),
+        environment: Some(environment),
+        in_any_case: true,
+        before: None,
+        limit: LOOKED_MAX,
+    };
+    let ids = app.store.deployments_before(&wanted)?;
+    for id in &ids {
+        if let Some(view) = view(app, *id)? {
+            return Ok((Some(view), false));
+        }
+    }
+    Ok((None, !ids.is_empty()))
 }
 
 /// Deployments that were folded: those that are over change no more.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use event::{Actor, DeploymentId, IncidentId, JobKey, StreamId, Timestamp};
 use serde::{Deserialize, Serialize};
 use versions::{VersionList, VersionRecord};
+use views::DeploymentView;
 
 use crate::approvals::GateAnswer;
 use crate::dispatch::{Dispatch, Offer};
@@ -13,6 +14,7 @@ use crate::incidents::IncidentAsk;
 use crate::keep::{KeepWish, KeptName, Named};
 use crate::runner_link::RunnerLink;
 use crate::sync::{SyncDone, SyncOrder, SyncPlan, SyncWish};
+use crate::wire::ConsolePage;
 
 /// Which jobs run again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -310,6 +312,9 @@ pub enum HandedIn {
 pub trait Engine: Send + Sync {
     /// Whether somebody sees to it that an open run goes on.
     fn is_attended(&self, stream: StreamId) -> bool;
+
+    /// Where a cloud shows what was deployed, in its console; nothing of what is in none.
+    fn console(&self, view: &DeploymentView) -> Vec<ConsolePage>;
 
     /// How busy the workers are.
     fn workers(&self) -> Workers;

@@ -89,7 +89,7 @@ pub use search::{Finder as LogFinder, Found as FoundLines, QUERY_CHARS_MAX};
 pub use serve::{Options, Server, ServerError, Stop};
 pub use sync::{SYNCED_MAX, SyncDone, SyncId, SyncOrder, SyncPlan, SyncValue, SyncWish};
 pub use wire::{
-    CameRelease, DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine,
+    CameRelease, ConsolePage, DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine,
     EnvironmentList, MessageLine, MessageList, OpenDeployment, PersonLine, PlaceReleases,
     PlaceStatus, ReleaseImage, ReleaseList, RunEvents, RunLine, RunList, RunningRelease,
     ServiceStatus, ServiceVersion, SessionLine, ShippedByJobs, StatusList, StoredEvent, TokenLine,

@@ -1,7 +1,12 @@
-//! Where links lead: to the page of an environment, and to addresses that others wrote.
+//! Where links lead: to the page of an environment, to the console of a cloud, and to addresses that
+//! others wrote.
 
-use views::{JobView, RunView};
+use std::sync::Arc;
 
+use views::{DeploymentView, JobView, RunView};
+
+use crate::app::App;
+use crate::wire::ConsolePage;
 use crate::words::percent;
 
 /// Of an address that others wrote so much is linked: no browser takes more.
@@ -39,6 +44,33 @@ impl Address {
     pub(crate) fn of(text: &str) -> Address {
         Address { text: text.to_owned(), href: is_web(text).then(|| text.to_owned()) }
     }
+}
+
+/// A page of the console of a cloud.
+pub(crate) struct ConsoleLink {
+    pub(crate) service: Arc<str>,
+    /// Of what, in words.
+    pub(crate) kind: &'static str,
+    pub(crate) name: String,
+    pub(crate) url: String,
+}
+
+/// Where a cloud shows what was deployed. What is no address of the web is none of a console.
+pub(crate) fn console(app: &App, view: &DeploymentView) -> Vec<ConsoleLink> {
+    let link = |it: ConsolePage| {
+        let kind = match &*it.what {
+            "ecs_service" => "ECS service",
+            "log_group" => "CloudWatch logs",
+            _ => return None,
+        };
+        is_web(&it.url).then_some(ConsoleLink {
+            service: it.service,
+            kind,
+            name: it.name,
+            url: it.url,
+        })
+    };
+    app.engine.console(view).into_iter().filter_map(link).collect()
 }
 
 /// What an environment's card is called in an address. Names are the same in any case, as on GitHub.

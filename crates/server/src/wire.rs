@@ -7,9 +7,9 @@ mod releases;
 mod waterfall;
 
 pub use deployments::{
-    DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine, EnvironmentList,
-    OpenDeployment, PlaceStatus, RunningRelease, ServiceStatus, ServiceVersion, ShippedByJobs,
-    StatusList,
+    ConsolePage, DeploymentEvents, DeploymentLine, DeploymentList, EnvironmentLine,
+    EnvironmentList, OpenDeployment, PlaceStatus, RunningRelease, ServiceStatus, ServiceVersion,
+    ShippedByJobs, StatusList,
 };
 pub use messages::{MessageLine, MessageList, TroubledLine};
 pub use people::{PersonLine, SessionLine, TokenLine};

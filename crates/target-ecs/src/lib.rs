@@ -28,6 +28,7 @@ mod balancers;
 mod calls;
 mod canonical;
 mod config;
+mod console;
 mod contents;
 mod evidence;
 mod images;
@@ -51,6 +52,7 @@ mod words;
 
 pub use balancers::network;
 pub use config::{EcsConfig, Reference};
+pub use console::{ConsolePage, console};
 pub use contents::Values;
 pub use permissions::{Passed, only_evidence, passed, permissions};
 pub use printed::{EcsLine, EcsLogs};

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::canonical::{canonical, registrable};
+use crate::console::log_groups;
 use crate::contents::{self, Contents};
 use crate::target::{Carried, EcsTarget, Stop};
 use crate::words::revision;
@@ -88,7 +89,7 @@ pub(crate) fn forward(target: &mut EcsTarget, order: &Order<'_>, register: &Regi
     if is_running(order) && canonical(&copied) == canonical(&body) {
         // For a command beside it. What is restored is copied: a deployment of ECS is known by its
         // revision, and one that ran before had deployments of its own.
-        return Ok(Progress::Done { effect: json!({"task_definition": base.arn}) });
+        return Ok(Progress::Done { effect: effect(target, &base.arn, &body) });
     }
     let own = register.tags(order)?;
     let found = find(target, &register.base, &own[..2], &body)?;
@@ -99,7 +100,13 @@ pub(crate) fn forward(target: &mut EcsTarget, order: &Order<'_>, register: &Regi
             target.client.register_task_definition(&body)?.arn
         }
     };
-    Ok(Progress::Done { effect: json!({"task_definition": arn}) })
+    Ok(Progress::Done { effect: effect(target, &arn, &body) })
+}
+
+/// The revision, for the steps behind it; what it prints to, for people.
+fn effect(target: &EcsTarget, arn: &str, body: &Json) -> Json {
+    let log_groups = log_groups(body, target.client.region());
+    json!({"task_definition": arn, "log_groups": log_groups})
 }
 
 /// Whether what is wanted is what runs.

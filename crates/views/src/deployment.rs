@@ -10,6 +10,7 @@ use event::{
     Timestamp, Verdict, Way,
 };
 use mask::MaskedText;
+use serde_json::Value as Json;
 
 /// One deployment, everything.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,6 +125,8 @@ pub struct DeedView {
     pub over_at: Option<Timestamp>,
     /// Why it failed, if it did.
     pub cause: Option<Cause>,
+    /// What whoever did it says of it, where it is done.
+    pub effect: Json,
 }
 
 impl DeedView {
@@ -195,14 +198,20 @@ impl DeploymentView {
             | E::RulePassed { .. }
             | E::RulesConfirmed { .. } => self.take_at_gates(event),
             E::StepIntended { step, way, at } => {
-                let deed = DeedView { since: *at, over_at: None, cause: None };
+                let deed = DeedView { since: *at, over_at: None, cause: None, effect: Json::Null };
                 if let Some(step) = self.steps.iter_mut().find(|it| it.key == *step) {
                     *step.way(*way) = Some(deed);
                 }
             }
-            E::StepDone { step, way, at, .. } => self.over(step, *way, None, *at),
+            E::StepDone { step, way, effect, at, .. } => {
+                if let Some(deed) = self.deed(step, *way) {
+                    (deed.over_at, deed.effect) = (Some(*at), effect.clone());
+                }
+            }
             E::StepFailed { step, way, cause, at } => {
-                self.over(step, *way, Some(cause.clone()), *at);
+                if let Some(deed) = self.deed(step, *way) {
+                    (deed.over_at, deed.cause) = (Some(*at), Some(cause.clone()));
+                }
             }
             E::DeploymentNoted { text, .. } => self.notes.push(text.clone()),
             E::TurnedBack { cause, at } => self.turned = Some((cause.clone(), *at)),
@@ -304,11 +313,9 @@ impl DeploymentView {
         self.gates.iter_mut().find(|gate| gate.gate == *key)
     }
 
-    fn over(&mut self, key: &DeployStepKey, way: Way, cause: Option<Cause>, at: Timestamp) {
-        let step = self.steps.iter_mut().find(|step| step.key == *key);
-        if let Some(deed) = step.and_then(|step| step.way(way).as_mut()) {
-            (deed.over_at, deed.cause) = (Some(at), cause);
-        }
+    fn deed(&mut self, key: &DeployStepKey, way: Way) -> Option<&mut DeedView> {
+        let step = self.steps.iter_mut().find(|step| step.key == *key)?;
+        step.way(way).as_mut()
     }
 }
 

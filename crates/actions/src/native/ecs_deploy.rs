@@ -8,7 +8,7 @@ mod verdict;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use aws::{Client, EcsService, Fault, FaultKind};
+use aws::{Client, Console, EcsService, Fault, FaultKind};
 use serde_json::{Value as Json, json};
 
 use super::step::{Failure, Step, failed_at};
@@ -170,10 +170,11 @@ fn deploy(
     let words = "Failed to update the service in ECS";
     let updated = calls.call(step, words, |client| client.update_service_with(&body))?;
     let mine = primary(&updated).cloned();
-    let region = calls.client.region();
-    let host =
-        if region.starts_with("cn") { "console.amazonaws.cn" } else { "console.aws.amazon.com" };
-    step.info(&format!("Deployment started. Watch this deployment's progress in the Amazon ECS console: https://{region}.{host}/ecs/v2/clusters/{cluster}/services/{service}/deployments?region={region}"));
+    let page = Console::of(calls.client.region());
+    let page = page.map(|it| it.ecs_deployments(cluster, service)).unwrap_or_default();
+    step.info(&format!(
+        "Deployment started. Watch this deployment's progress in the Amazon ECS console: {page}"
+    ));
     if !is_true(step, "wait-for-service-stability") {
         return Ok(());
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use server::{EnvironmentLine, ShippedByJobs};
+use server::{ConsolePage, EnvironmentLine, ShippedByJobs};
 use settings::Environment;
 
 use crate::cli::{EnvironmentsArgs, Format};
 use crate::deploying::book::Book;
+use crate::deploying::console;
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::settings_file::load;
@@ -29,6 +30,8 @@ struct Line {
     runs: Option<BTreeMap<Arc<str>, Arc<str>>>,
     /// Of a server what jobs did there last.
     by_jobs: Option<ShippedByJobs>,
+    /// Where the cloud shows what was deployed there last.
+    console: Vec<ConsolePage>,
 }
 
 pub(crate) fn run(args: &EnvironmentsArgs, state: &StateFolder) -> Outcome {
@@ -51,6 +54,7 @@ fn local(args: &EnvironmentsArgs, state: &StateFolder) -> Result<Vec<Line>, Fail
     let found = load(args.settings.file.as_deref())?;
     let (book, _) = Book::of(&found, state)?;
     let line = |environment: &Environment| {
+        let newest = book.newest(Some(&environment.name.value), 1)?;
         let services = book.ledger(&environment.name.value)?.services.into_iter();
         let runs = services.filter_map(|(service, it)| Some((service, it.runs?)));
         Ok(Line {
@@ -62,6 +66,7 @@ fn local(args: &EnvironmentsArgs, state: &StateFolder) -> Result<Vec<Line>, Fail
             guards: guards(environment),
             runs: Some(runs.map(|(name, it)| (name, it.release.release.version)).collect()),
             by_jobs: None,
+            console: newest.first().map(console::pages).unwrap_or_default(),
         })
     };
     found.settings.environments.iter().map(line).collect()
@@ -88,6 +93,7 @@ fn at_server(client: &Client, project: Option<&str>) -> Result<Vec<Line>, Failur
         guards: it.guards,
         runs: it.runs,
         by_jobs: it.by_jobs,
+        console: it.console,
     };
     Ok(all.into_iter().map(line).collect())
 }
@@ -96,7 +102,7 @@ fn machine(it: &Line) -> String {
     json!({
         "environment": it.name, "project": it.project, "repository": it.repository,
         "level": it.level, "url": it.url, "guards": it.guards, "runs": it.runs,
-        "by_jobs": it.by_jobs,
+        "by_jobs": it.by_jobs, "console": it.console,
     })
     .to_string()
 }
@@ -121,6 +127,7 @@ fn human(it: &Line, style: Style) {
         let (verdict, at) = (verdict.replace('_', " "), moment(*finished_at_ms));
         out(&format!("  {version} by {workflow}, run {run}: {verdict}  {at}"));
     }
+    console::lines(&it.console).iter().for_each(|line| out(&format!("  {}", style.dim(line))));
 }
 
 /// What has to be so before a deployment, in words.

@@ -144,7 +144,7 @@ pub(crate) fn page(view: &DeploymentView) -> String {
         "approvals": approvals(view), "passed": passed(view), "refused": refused(view),
         "notes": view.notes, "causes": causes, "requested_at_ms": view.request.at,
         "over_at_ms": view.ended.as_ref().map(|end| end.at),
-        "owners": view.owners.len(),
+        "owners": view.owners.len(), "console": super::console::pages(view),
     })
     .to_string()
 }

@@ -6,7 +6,7 @@ use event::{
 };
 use views::{DeployStepView, DeploymentView, EndView};
 
-use super::inbox;
+use super::{console, inbox};
 use crate::terminal::style::Style;
 use crate::terminal::time::duration;
 
@@ -169,6 +169,9 @@ pub(crate) fn page(view: &DeploymentView, style: Style) -> String {
             view.steps.iter().for_each(|step| text += &step_line(step, style));
         }
         (None, _) => {}
+    }
+    for line in console::lines(&console::pages(view)) {
+        text += &format!("{}\n", style.dim(&line));
     }
     text += &agreed(view, style);
     for gate in view.gates.iter().filter(|gate| gate.opened_at.is_none()) {

@@ -14,14 +14,14 @@ use ports::Journal as _;
 use scheduler::Rerun;
 use serde_json::json;
 use server::{
-    Again, AnswerSaid, ConnectedRepository, Dispatch, Engine, FollowedRepository, GateAnswer,
-    GuardedEnvironment, HandedIn, HeldPush, InForce, IncidentAsk, KeepWish, KeptName,
+    Again, AnswerSaid, ConnectedRepository, ConsolePage, Dispatch, Engine, FollowedRepository,
+    GateAnswer, GuardedEnvironment, HandedIn, HeldPush, InForce, IncidentAsk, KeepWish, KeptName,
     KnownWorkflow, LetIn, Named, Offer, Push, Received, Record, Refused, Runner, RunnerLink,
     Switched, SyncDone, SyncOrder, SyncPlan, SyncWish, Takes, Teller, WaitingJob, Webhook, Why,
     Workers,
 };
 use versions::{VersionList, VersionRecord};
-use views::RunView;
+use views::{DeploymentView, RunView};
 
 use super::answers::{Keyed, order_name};
 use super::at_tips::AtTips;
@@ -39,6 +39,7 @@ use super::{
     syncing, tagged,
 };
 use crate::commands::look_ahead;
+use crate::deploying::console;
 use crate::deploying::stop::Stop;
 use crate::exit::{Exit, Failure};
 use crate::prepare::refuse::UNKNOWN_LABEL;
@@ -228,6 +229,10 @@ impl Engine for Face {
         let owners = self.intake.data.state.owners();
         // Where it cannot be told, what the journal says stands.
         Owner::holder(&owners, stream).map_or(true, |holder| holder.is_some())
+    }
+
+    fn console(&self, view: &DeploymentView) -> Vec<ConsolePage> {
+        console::pages(view)
     }
 
     fn workers(&self) -> Workers {

@@ -9,6 +9,7 @@ use model_cloud::{Answer, Clock, Cloud, Front, Image, Request};
 use serde_json::{Value as Json, json};
 
 use crate::harness::{Place, Said, text, wait_until};
+use crate::serving::Serving;
 use crate::tls::Secured;
 
 /// Seconds of the cloud in one of ours.
@@ -212,6 +213,64 @@ fn a_release_goes_to_ecs_a_bad_one_comes_back_and_an_old_one_is_restored() {
         call.map(|it| it.user_agent)
     });
     assert_eq!(agent.as_deref(), Some("launchway/1"));
+}
+
+const SERVED: &str = "
+version: 1
+project: planner
+services: { api: {} }
+environments:
+  staging: { region: eu-central-1, targets: { ecs: { cluster: staging, service: s } } }
+";
+
+#[test]
+fn what_was_deployed_is_linked_to_the_console() {
+    let project = Project::new("");
+    let serving =
+        Serving::of("{ on: workflow_dispatch, jobs: { a: { runs-on: a, steps: [run: a] } } }");
+    serving.place.write("launchway.yml", SERVED);
+    serving.place.commit();
+    assert_eq!(serving.push().exit, 0);
+    let data = serving.place.path("data").display().to_string();
+    let image = image('b');
+    let deploy = ["deploy", "staging", "--yes", "--image", &image, "--skip-migrations"];
+    let said = project.run(&[&deploy[..], &["--state", &data]].concat());
+    assert_eq!(said.exit, 0, "{}", said.stderr);
+    let (host, of) = ("https://eu-central-1.console.aws.amazon.com", "region=eu-central-1");
+    let service = format!("{host}/ecs/v2/clusters/staging/services/api-service/health?{of}");
+    let group = format!("{host}/cloudwatch/home?{of}#logsV2:log-groups/log-group/$252Fecs$252Fapi");
+    let pages = json!([
+        { "service": "api", "what": "ecs_service", "name": "api-service", "url": service },
+        { "service": "api", "what": "log_group", "name": "/ecs/api", "url": group },
+    ]);
+
+    let show = ["deployments", "show", "--state", &data];
+    let shown = project.run(&show).stdout;
+    assert!(shown.contains(&format!("api: service api-service at AWS: {service}\n")), "{shown}");
+    assert!(shown.contains(&format!("api: logs /ecs/api at AWS: {group}\n")), "{shown}");
+    let shown = project.run(&[&show[..], &["--format", "json"]].concat());
+    assert_eq!(shown.lines()[0]["console"], pages);
+    let listed = project.run(&["environments", "--state", &data, "--format", "json"]);
+    assert_eq!(listed.lines()[0]["console"], pages);
+
+    let list = serving.get("/api/v1/deployments").json();
+    assert_eq!(list["deployments"][0]["console"], pages);
+    let list = serving.get("/api/v1/environments").json();
+    assert_eq!(list["environments"][0]["console"], pages, "{list}");
+    for path in ["/deployments/1", "/environments"] {
+        let page = serving.get(path).text;
+        for url in [&service, &group] {
+            let link = format!("href=\"{url}\" rel=\"noopener noreferrer\"");
+            assert!(page.contains(&link), "{path}: {page}");
+        }
+    }
+    // A deployment is a project's: who is bound to repositories hears of none.
+    let bound = ["tokens", "create", "octo", "--scope", "read", "--repository", "octo/app"];
+    let bound = format!("Bearer {}", serving.command(&bound).stdout.trim());
+    let as_bound = |path: &str| serving.ask("GET", path, &[("authorization", &bound)], "");
+    assert_eq!(as_bound("/api/v1/environments").json()["environments"][0]["console"], json!([]));
+    assert!(!as_bound("/environments").text.contains("console.aws"));
+    serving.end();
 }
 
 /// A revert is built anew, so that no digest tells; its files do.

@@ -118,6 +118,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         ("cause", or_null("string")),
         ("requested_at_ms", number()),
         ("duration_ms", or_null("integer")),
+        ("console", many(console_page())),
     ];
     let list = [("deployments", many(object(&line, &[]))), ("older", or_null("integer"))];
     let event = json!({ "type": "object", "required": ["type"], "properties": { "type": text() } });
@@ -139,6 +140,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         ("guards", many(text())),
         ("runs", json!({ "type": ["object", "null"], "additionalProperties": text() })),
         ("by_jobs", by_jobs),
+        ("console", many(console_page())),
     ];
     let environments = [
         ("environments", many(object(&environment, &[]))),
@@ -152,6 +154,12 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         ("ReleaseList", object(&[("environments", many(place_releases()))], &[])),
         ("EnvironmentList", object(&environments, &[])),
     ]
+}
+
+/// A page of the console of a cloud.
+fn console_page() -> JsonValue {
+    let what = json!({ "enum": ["ecs_service", "log_group"] });
+    object(&[("service", text()), ("what", what), ("name", text()), ("url", text())], &[])
 }
 
 /// What runs in an environment.
@@ -310,6 +318,10 @@ fn line(
     KnownEnvironment { environment, jobs }: KnownEnvironment,
 ) -> Result<EnvironmentLine, Problem> {
     let GuardedEnvironment { name, project, level, url, rules, .. } = environment;
+    // A deployment is a project's: whoever is bound to repositories hears of none.
+    let own = project.as_deref().filter(|_| !who.token.is_bound());
+    let newest = own.map(|it| deployed::newest(app, it, &name)).transpose()?;
+    let newest = newest.and_then(|(newest, _)| newest);
     let runs = match &project {
         _ if who.token.is_bound() => None,
         None => Some(Default::default()),
@@ -328,5 +340,6 @@ fn line(
         guards: rules,
         runs,
         by_jobs: jobs.map(ShippedByJobs::from),
+        console: newest.map(|it| app.engine.console(&it)).unwrap_or_default(),
     })
 }

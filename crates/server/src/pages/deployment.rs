@@ -16,6 +16,7 @@ use crate::access::Scope;
 use crate::app::{Shared, blocking};
 use crate::guard::Who;
 use crate::incidents;
+use crate::links::{ConsoleLink, console};
 use crate::problem::Problem;
 use crate::words::{Moment, State as DeploymentState, length};
 
@@ -64,6 +65,7 @@ struct ServiceLine {
     changes: Vec<ChangeLine>,
     going_back: String,
     notes: Vec<String>,
+    console: Vec<ConsoleLink>,
 }
 
 struct ChangeLine {
@@ -119,6 +121,11 @@ pub(crate) async fn deployment(
         let found = incidents::of_shipped(&app, id.into())?;
         page.incidents = found.iter().map(|it| IncidentRow::of(it, now)).collect();
         page.answers = answers(&view, &server);
+        for link in console(&app, &view) {
+            if let Some(of) = page.services.iter_mut().find(|it| *it.name == *link.service) {
+                of.console.push(link);
+            }
+        }
         page.may_open = who.may(Scope::Operate).is_ok();
         Ok(page)
     });
@@ -234,6 +241,7 @@ fn services(view: &DeploymentView) -> Vec<ServiceLine> {
                 .flat_map(|it| &it.notes)
                 .map(|it| it.as_str().to_owned())
                 .collect(),
+            console: Vec::new(),
         }
     };
     view.request.services.iter().map(line).collect()

@@ -6,8 +6,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use figures::NewestByJobs;
-use store::WantedDeployments;
-use views::Ledger;
+use views::{DeploymentView, Ledger};
 
 use super::onward::{Onward, onward};
 use super::{Frame, Page, shown};
@@ -18,13 +17,9 @@ use crate::deployed;
 use crate::engine::GuardedEnvironment;
 use crate::environments::{KnownEnvironment, Surveyed, surveyed};
 use crate::guard::Who;
-use crate::links::{Address, environment_anchor};
+use crate::links::{Address, ConsoleLink, console, environment_anchor};
 use crate::problem::Problem;
 use crate::words::{Moment, State as DeploymentState, percent};
-
-/// Deployments to an environment that are looked through for the newest one that can be read: a number may have been
-/// taken alone, and what is pruned is gone.
-const LOOKED_MAX: usize = 20;
 
 #[derive(Template)]
 #[template(path = "environments.html")]
@@ -69,6 +64,7 @@ struct Newest {
     services: String,
     state: DeploymentState,
     at: Moment,
+    console: Vec<ConsoleLink>,
 }
 
 /// The page.
@@ -88,8 +84,10 @@ pub(crate) async fn environments(
             let waits = waits(&waiting, &repository, &environment.name);
             // A deployment is a project's, and a project may say that it is any.
             let project = environment.project.as_deref().filter(|_| !who.token.is_bound());
-            let newest = project.map(|it| newest(&app, it, &environment.name)).transpose()?;
-            let row = Row::of(&repository, environment, waits, newest.unwrap_or_default());
+            let newest = project.map(|it| deployed::newest(&app, it, &environment.name));
+            let (newest, is_unread) = newest.transpose()?.unwrap_or_default();
+            let newest = newest.map(|it| Newest::of(&app, &it));
+            let row = Row::of(&repository, environment, waits, (newest, is_unread));
             rows.push(Row { onward, jobs: jobs.as_ref().map(ByJobs::of), ..row });
         }
         let frame = Frame::new(Some(&who), "environments").live("/live/runs".to_owned());
@@ -162,31 +160,20 @@ impl Ways<'_> {
     }
 }
 
-/// The newest deployment of a project to an environment that can be read, and whether there are only others.
-fn newest(app: &App, project: &str, environment: &str) -> Result<(Option<Newest>, bool), Problem> {
-    let wanted = WantedDeployments {
-        project: Some(project),
-        environment: Some(environment),
-        in_any_case: true,
-        before: None,
-        limit: LOOKED_MAX,
-    };
-    let ids = app.store.deployments_before(&wanted)?;
-    for id in &ids {
-        let Some(view) = deployed::view(app, *id)? else { continue };
+impl Newest {
+    fn of(app: &App, view: &DeploymentView) -> Newest {
         let request = &view.request;
         let services = request.services.iter();
         let services = services.map(|it| format!("{} {}", it.service, it.release.version));
-        let newest = Newest {
-            href: format!("/deployments/{id}"),
-            number: id.to_string(),
+        Newest {
+            href: format!("/deployments/{}", view.id),
+            number: view.id.to_string(),
             services: services.collect::<Vec<_>>().join(", "),
             state: DeploymentState::of_deployment(view.standing()),
             at: Moment::of(request.at),
-        };
-        return Ok((Some(newest), false));
+            console: console(app, view),
+        }
     }
-    Ok((None, !ids.is_empty()))
 }
 
 impl Row {

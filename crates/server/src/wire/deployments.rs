@@ -11,6 +11,19 @@ use views::{DeploymentRow, Running, ServiceLedger};
 
 use super::StoredEvent;
 
+/// A page of the console of a cloud about what was deployed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsolePage {
+    /// The service.
+    pub service: Arc<str>,
+    /// Of what it is: `ecs_service`, `log_group`.
+    pub what: String,
+    /// What that is called there.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+}
+
 /// A service in a version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceVersion {
@@ -45,6 +58,9 @@ pub struct DeploymentLine {
     pub requested_at_ms: Timestamp,
     /// How long it took; none before its end.
     pub duration_ms: Option<u64>,
+    /// Where the cloud shows what was deployed; a server of an earlier version does not say so.
+    #[serde(default)]
+    pub console: Vec<ConsolePage>,
 }
 
 /// A part of the list of deployments, newest first.
@@ -154,6 +170,9 @@ pub struct EnvironmentLine {
     pub runs: Option<BTreeMap<Arc<str>, Arc<str>>>,
     /// What jobs of workflows that name it did there last; none where none did.
     pub by_jobs: Option<ShippedByJobs>,
+    /// Where the cloud shows what was deployed there last; a server of an earlier version does not say so.
+    #[serde(default)]
+    pub console: Vec<ConsolePage>,
 }
 
 /// What jobs of a workflow did in an environment.
@@ -200,6 +219,7 @@ impl From<DeploymentRow> for DeploymentLine {
             cause: row.cause,
             requested_at_ms: row.requested_at,
             duration_ms: row.duration_ms,
+            console: Vec::new(),
         }
     }
 }
