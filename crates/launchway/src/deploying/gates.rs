@@ -308,8 +308,8 @@ pub(crate) fn opens(
     protect: &Protect,
     from: jiff::Timestamp,
 ) -> Result<Option<(jiff::Timestamp, String)>, Failure> {
-    /// Windows come back each week.
-    const MINUTES_MAX: u32 = 8 * 24 * 60;
+    /// Windows come back each week, but for one in the hour that a zone leaves out for summer time.
+    const MINUTES_MAX: u32 = 15 * 24 * 60;
     let (mut at, mut why, mut minutes) = (from, None, 0);
     loop {
         let second = at.as_second();
@@ -323,7 +323,8 @@ pub(crate) fn opens(
                     freeze.reason.value
                 )));
             };
-            at = until;
+            // Behind it they are looked for anew: each freeze may take the only one of its week.
+            (at, minutes) = (until, 0);
             continue;
         }
         let mut open = protect.windows.is_empty();

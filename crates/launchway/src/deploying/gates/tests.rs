@@ -439,3 +439,114 @@ fn what_is_deployed_by_itself() {
           patterns are those of a workflow's `branches` and `paths`"#]],
     );
 }
+
+/// When the clock lets something through that wants to go at a moment, and why not before.
+fn check_opens(protect: &str, from: &str, expect: &Expect) {
+    let settings = settings(&format!("    protect: {{ {protect} }}\n"));
+    let environment = settings.environment("production").expect("it is there");
+    let from = from.parse().expect("a moment");
+    expect.assert_eq(&match opens("production", &environment.protect, from) {
+        Ok(None) => "at once".to_owned(),
+        Ok(Some((at, why))) => format!("{at}: {why}"),
+        Err(failure) => format!("{:?}: {}", failure.exit, failure.error),
+    });
+}
+
+#[test]
+fn a_freeze_ends_by_the_clock() {
+    check_opens("", "2026-11-23T12:00:00Z", &expect!["at once"]);
+    let sale = "{ from: 2026-11-23T00:00:00Z, to: 2026-11-30T00:00:00Z, reason: the sale }";
+    let one = format!("freezes: [{sale}]");
+    let until = expect!["2026-11-30T00:00:00Z: production is frozen: the sale"];
+    check_opens(&one, "2026-11-22T23:59:59Z", &expect!["at once"]);
+    check_opens(&one, "2026-11-23T00:00:00Z", &until);
+    check_opens(&one, "2026-11-29T23:59:59.999Z", &until);
+    check_opens(&one, "2026-11-30T00:00:00Z", &expect!["at once"]);
+    // What begins where another one ends goes on with it, in whichever order they are written.
+    let two = format!(
+        "freezes: [{{ from: 2026-11-30T00:00:00Z, to: 2026-12-01T00:00:00Z, reason: stocktaking }}, {sale}]"
+    );
+    check_opens(
+        &two,
+        "2026-11-23T12:00:00Z",
+        &expect!["2026-12-01T00:00:00Z: production is frozen: the sale"],
+    );
+    let window = "windows: [{ days: [mon, tue], from: '09:00', to: '16:00', zone: UTC }]";
+    check_opens(
+        &format!("{one}, {window}"),
+        "2026-11-23T12:00:00Z",
+        &expect!["2026-11-30T09:00:00Z: production is frozen: the sale"],
+    );
+    // However often a freeze takes the only day of the week, the day comes.
+    let mondays = ["11-23", "11-30", "12-07", "12-14"].map(|day| {
+        format!("{{ from: 2026-{day}T00:00:00Z, to: 2026-{day}T23:00:00Z, reason: the sale }}")
+    });
+    check_opens(
+        &format!(
+            "freezes: [{}], windows: [{{ days: [mon], from: '09:00', to: '16:00', zone: UTC }}]",
+            mondays.join(", ")
+        ),
+        "2026-11-20T12:00:00Z",
+        &expect![
+            "2026-12-21T09:00:00Z: production is deployed to mon 09:00 to 16:00 in UTC, and not now"
+        ],
+    );
+}
+
+#[test]
+fn a_window_comes_by_the_clock_of_its_zone() {
+    let weekdays = "windows: [{ days: [mon, thu], from: '09:00', to: '16:00', zone: UTC }]";
+    let check = |from: &str, expect: &Expect| check_opens(weekdays, from, expect);
+    check(
+        "2026-11-23T08:59:59.5Z",
+        &expect![
+            "2026-11-23T09:00:00Z: production is deployed to mon, thu 09:00 to 16:00 in UTC, and not now"
+        ],
+    );
+    check("2026-11-23T09:00:00Z", &expect!["at once"]);
+    check("2026-11-23T15:59:59Z", &expect!["at once"]);
+    check(
+        "2026-11-23T16:00:00Z",
+        &expect![
+            "2026-11-26T09:00:00Z: production is deployed to mon, thu 09:00 to 16:00 in UTC, and not now"
+        ],
+    );
+    check(
+        "2026-11-27T12:00:30Z",
+        &expect![
+            "2026-11-30T09:00:00Z: production is deployed to mon, thu 09:00 to 16:00 in UTC, and not now"
+        ],
+    );
+    // The earlier of two.
+    check_opens(
+        "windows: [{ days: [tue], from: '08:00', to: '09:00', zone: UTC }, { days: [mon], from: '22:00', to: '23:00', zone: America/New_York }]",
+        "2026-11-23T12:00:00Z",
+        &expect![
+            "2026-11-24T03:00:00Z: production is deployed to tue 08:00 to 09:00 in UTC; mon 22:00 to 23:00 in America/New_York, and not now"
+        ],
+    );
+    // Berlin goes to summer time on 29 March 2026, and back on 25 October.
+    let nine = "windows: [{ days: [sun], from: '09:00', to: '10:00', zone: Europe/Berlin }]";
+    check_opens(
+        nine,
+        "2026-03-28T12:00:00Z",
+        &expect![
+            "2026-03-29T07:00:00Z: production is deployed to sun 09:00 to 10:00 in Europe/Berlin, and not now"
+        ],
+    );
+    check_opens(
+        nine,
+        "2026-10-24T12:00:00Z",
+        &expect![
+            "2026-10-25T08:00:00Z: production is deployed to sun 09:00 to 10:00 in Europe/Berlin, and not now"
+        ],
+    );
+    // On that Sunday there is no half past two: the next one has it.
+    check_opens(
+        "windows: [{ days: [sun], from: '02:00', to: '03:00', zone: Europe/Berlin }]",
+        "2026-03-23T12:00:00Z",
+        &expect![
+            "2026-04-05T00:00:00Z: production is deployed to sun 02:00 to 03:00 in Europe/Berlin, and not now"
+        ],
+    );
+}
